@@ -1,0 +1,138 @@
+/**
+ * Bytes in and out: joining, comparing, length-prefixing, and a reader that never runs past the end.
+ *
+ * @module
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** UTF-8 of a text. */
+export function utf8(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** The text of UTF-8 bytes, or `undefined` if they are not UTF-8. */
+export function utf8Text(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** One new array that holds all parts in order. */
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+/** A length in four bytes, big-endian, then the bytes: two fields so written can never be read as two others. */
+export function lengthPrefixed(bytes: Uint8Array): Uint8Array {
+  return concat(uint32(bytes.length), bytes);
+}
+
+/** Four bytes, big-endian. */
+export function uint32(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+}
+
+/** Two bytes, big-endian; the caller has checked that `value` fits. */
+export function uint16(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 8, value);
+}
+
+/** SHA-256, 32 bytes. */
+export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return new Uint8Array(hash.digest());
+}
+
+/** Compares without telling by its duration where the first difference is. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/** Lowercase hexadecimal. */
+export function hex(bytes: Uint8Array): string {
+  return bytes.toHex();
+}
+
+/** Standard base64 with padding. */
+export function base64(bytes: Uint8Array): string {
+  return bytes.toBase64();
+}
+
+/** The bytes of standard base64 in its one canonical spelling, or `undefined`. */
+export function fromBase64(text: string): Uint8Array | undefined {
+  try {
+    const bytes = Uint8Array.fromBase64(text, { lastChunkHandling: "strict" });
+    return bytes.toBase64() === text ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Reads fields one after the other. Past the end each read gives `undefined` and so does every later one, so that a
+ * parser may read all its fields and ask {@linkcode ByteReader.done} once.
+ */
+export class ByteReader {
+  #bytes: Uint8Array;
+  #at = 0;
+  #failed = false;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  /** The next `length` bytes, copied. */
+  take(length: number): Uint8Array | undefined {
+    if (this.#failed || length > this.#bytes.length - this.#at) {
+      this.#failed = true;
+      return undefined;
+    }
+    this.#at += length;
+    return this.#bytes.slice(this.#at - length, this.#at);
+  }
+
+  /** One byte. */
+  uint8(): number | undefined {
+    return this.take(1)?.[0];
+  }
+
+  /** Two bytes, big-endian. */
+  uint16(): number | undefined {
+    const [high, low] = this.take(2) ?? [];
+    return high === undefined || low === undefined ? undefined : high * 256 + low;
+  }
+
+  /** A field behind a two-byte length. */
+  field16(): Uint8Array | undefined {
+    const length = this.uint16();
+    return length === undefined ? undefined : this.take(length);
+  }
+
+  /** A field behind a one-byte length. */
+  field8(): Uint8Array | undefined {
+    const length = this.uint8();
+    return length === undefined ? undefined : this.take(length);
+  }
+
+  /** All bytes not yet read. */
+  rest(): Uint8Array | undefined {
+    return this.take(this.#bytes.length - this.#at);
+  }
+
+  /** Whether every read succeeded and nothing is left over. */
+  get done(): boolean {
+    return !this.#failed && this.#at === this.#bytes.length;
+  }
+}

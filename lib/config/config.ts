@@ -1,0 +1,60 @@
+/**
+ * The configuration as the rest of the program sees it: checked, complete, durations in milliseconds.
+ *
+ * @module
+ */
+import type { ProviderSettings } from "../provider/settings.ts";
+
+/** How the wrap quorum is asked for. */
+export type WrapQuorum = "all" | "any" | number;
+
+/** Which provider is asked first when a data key is unwrapped. */
+export type UnwrapStrategy = "fastest" | "roundrobin" | "ordered";
+
+/** What an outage of the wrap quorum looks like to kube-apiserver. */
+export type OutagePolicy = "keepWriting" | "failReady" | "failClosed";
+
+/** A provider and what the key ring needs to know of it. */
+export interface ProviderConfig {
+  readonly name: string;
+  /** Names it had before: wraps made under them are still opened with it. */
+  readonly formerly: readonly string[];
+  readonly settings: ProviderSettings;
+}
+
+/** The whole of it. */
+export interface Config {
+  /** The file it came from, `undefined` for the embedded default. */
+  readonly file: string | undefined;
+  readonly socket: {
+    readonly path: string;
+    /** For instance 0o600. */
+    readonly mode: number;
+    readonly owner: number | undefined;
+    readonly group: number | undefined;
+  };
+  /** The folder where the key IDs and versions are kept: nothing secret. */
+  readonly state: string;
+  readonly kms: { readonly v1beta1: boolean; readonly reportVersion: "v2" | "v2beta1" };
+  readonly keyEpoch: number;
+  readonly wrap: WrapQuorum;
+  readonly unwrap: UnwrapStrategy;
+  readonly cache: {
+    readonly entries: number;
+    readonly maxAgeMs: number;
+    readonly graceOnOutageMs: number;
+    readonly lifetimeMs: number;
+  };
+  readonly readyDek: { readonly maxAgeMs: number };
+  readonly outage: { readonly policy: OutagePolicy; readonly afterMs: number };
+  readonly probe: { readonly intervalMs: number };
+  readonly drainMs: number;
+  readonly telemetry: {
+    /** `undefined` where it is switched off. */
+    readonly listen: { readonly hostname: string; readonly port: number } | undefined;
+    readonly log: { readonly level: "debug" | "info" | "warn" | "error"; readonly format: "json" | "text" };
+    /** A path, or `stdout`. */
+    readonly audit: string | undefined;
+  };
+  readonly providers: readonly ProviderConfig[];
+}

@@ -1,0 +1,85 @@
+/**
+ * Deadlines: every wait takes an AbortSignal, and a signal that fired says whether time ran out or the caller left.
+ *
+ * @module
+ */
+import { KmsError } from "./errors.ts";
+
+/** A signal that fires after `ms`, or with `parent`, whichever is first. Call `clear` when the work is done. */
+export interface Deadline extends Disposable {
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Bounds a piece of work.
+ *
+ * A plain timer and one listener: `AbortSignal.any` and `AbortSignal.timeout` keep their sources alive until they are
+ * collected, which under load is memory that grows.
+ *
+ * @param ms milliseconds; at most 2^31-1.
+ */
+export function deadline(ms: number, parent?: AbortSignal): Deadline {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(timeoutReason()), Math.max(0, ms));
+  const onParent = () => controller.abort(parent?.reason);
+  if (parent?.aborted) onParent();
+  else parent?.addEventListener("abort", onParent, { once: true });
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      parent?.removeEventListener("abort", onParent);
+    },
+  };
+}
+
+/** The reason that {@linkcode abortError} reads as "time ran out". */
+export function timeoutReason(): DOMException {
+  return new DOMException("The deadline passed.", "TimeoutError");
+}
+
+/**
+ * The error for a signal that fired.
+ *
+ * @param action what could not be done, as in "wrap with provider \"vault-eu\"".
+ * @returns `deadline_exceeded` if its reason is a TimeoutError, else `cancelled`.
+ */
+export function abortError(signal: AbortSignal, action: string): KmsError {
+  const reason: unknown = signal.reason;
+  return reason instanceof DOMException && reason.name === "TimeoutError"
+    ? new KmsError("deadline_exceeded", `Cannot ${action}: no answer within the deadline.`)
+    : new KmsError("cancelled", `Cannot ${action}: the caller gave up.`);
+}
+
+/**
+ * Waits for `work`, but not past `signal`. The work itself is not stopped by this: hand it the signal too.
+ *
+ * @throws {KmsError} `deadline_exceeded` or `cancelled`, or whatever the work throws.
+ */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal, action: string): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = () => reject(abortError(signal, action));
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+/** Resolves after `ms`, or as soon as `signal` fires; it never throws, so that a loop can ask the signal itself. */
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done, { once: true });
+  });
+}
+
+/** Spreads `ms` evenly over ±`share`, so that nodes that started together do not call together. */
+export function jittered(ms: number, share: number, random: () => number = Math.random): number {
+  return ms * (1 - share + 2 * share * random());
+}

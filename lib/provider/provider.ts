@@ -1,0 +1,70 @@
+/**
+ * What a KMS has to be able to do to guard data keys: the whole surface of an extension.
+ *
+ * @module
+ */
+import type { Notify } from "../events.ts";
+
+/** How a call is bounded. The signal is required, so that a dropped deadline is a type error. */
+export interface CallOptions {
+  readonly signal: AbortSignal;
+}
+
+/** Which version of the KEK wraps now. */
+export interface KeyState {
+  /**
+   * Unique for the life of the provider's name, at most 256 bytes of UTF-8. It carries the lineage: a key that was
+   * deleted and made again under the same name has another one.
+   */
+  readonly version: string;
+  /** Where versions are ordered: a version with a smaller order than the one announced is never announced again. */
+  readonly order?: number;
+}
+
+/** A data key as the KMS gave it back. */
+export interface WrappedDek {
+  /** The version of the KEK that wrapped it, as the KMS itself reports for this very call. */
+  readonly version: string;
+  /** At most 4 KiB. */
+  readonly ciphertext: Uint8Array;
+}
+
+/** A remote key, opened under the operator's name for it. Opening never needs the network; what you hold is ready. */
+export interface Provider extends AsyncDisposable {
+  /** The operator's name for this key: a DNS label, 1 to 63 bytes. */
+  readonly name: string;
+  /** The row of the registry that it came from. */
+  readonly kind: string;
+
+  /**
+   * One remote call that proves as much as the vendor allows: the key is there, usable, and which version wraps now.
+   *
+   * @throws {KmsError} with the code that tells why not.
+   */
+  probe(call: CallOptions): Promise<KeyState>;
+
+  /**
+   * Wraps a data key, pinned to the version `at` where the vendor can. Where it cannot, an answer newer than `at` is
+   * returned with its true version and an older one is refused.
+   *
+   * @param dek at most 64 bytes; the caller wipes them.
+   * @throws {KmsError} `key_unusable` if the KEK is disabled; `unreachable`, `throttled`, …: see `lib/errors.ts`.
+   */
+  wrap(dek: Uint8Array, at: KeyState, call: CallOptions): Promise<WrappedDek>;
+
+  /**
+   * Opens a wrapped data key.
+   *
+   * @throws {KmsError} `integrity` if the KMS refuses the bytes themselves, else as {@linkcode Provider.wrap}.
+   */
+  unwrap(wrapped: WrappedDek, call: CallOptions): Promise<Uint8Array>;
+}
+
+/** What a provider gets from the room above when it is opened. */
+export interface ProviderContext {
+  /** Takes note of logins, renewals, expiries; a provider neither logs nor counts by itself. */
+  readonly notify: Notify;
+}
+
+/** Sizes that every provider keeps to, in bytes. */
+export const providerLimits = { version: 256, ciphertext: 4096, dek: 64 } as const;
