@@ -1,0 +1,60 @@
+/**
+ * What the plugin may do, in one table: the compiled binary, the staged bundle and the tests all take it from here.
+ *
+ * @module
+ */
+
+const environment = ["TROUSSEAU_*", "XDG_RUNTIME_DIR", "NO_COLOR", "TERM"] as const;
+
+/** A kind of permission that Deno knows. */
+type PermissionKind = "net" | "read" | "write" | "env" | "sys" | "run" | "ffi" | "import";
+
+/** `all`, or what is granted and nothing else; an empty list is refused in so many words. */
+type Grant = "all" | readonly string[];
+
+/** Every permission of the plugin, closed: a kind that Deno gains stays refused until it has a row here. */
+export const permissions = {
+  // Hosts and paths are the operator's: they stand in a config that this table cannot know.
+  net: "all",
+  read: "all",
+  // The socket and its lock, the state folder with the local key file, an audit file. On a current Linux /var/run is a
+  // link to /run; a config may name either.
+  write: ["/run", "/var/run", "/var/lib/trousseau"],
+  // Others are not refused but absent: a library that asks for a variable of its own goes on with its default, and an
+  // operator's environment cannot switch on a library's tracing.
+  env: environment,
+  sys: [],
+  run: [],
+  ffi: [],
+  // Without this row Deno would let a dynamic import fetch from a list of hosts of its own.
+  import: [],
+} as const satisfies { readonly [Kind in PermissionKind]: Grant };
+
+/**
+ * How V8 runs: a plugin that mostly waits is worth little memory. `tests/bench` prints what the flags cost and save,
+ * and its bare server runs under the same ones.
+ */
+export const v8Flags = ["--max-semi-space-size=4"] as const;
+
+/** The permissions as flags of `deno run` and `deno compile`. */
+export function permissionFlags(): string[] {
+  const flags = Object.entries<Grant>(permissions).map(([kind, grant]) => permissionFlag(kind, grant));
+  return ["--no-prompt", ...flags, "--ignore-env"];
+}
+
+/** All that is baked into the binary: permissions, V8's flags, and no code cache. */
+export function bakedFlags(): string[] {
+  // A compiled binary keeps its code cache under a guessable name in the folder for temporary files, where another
+  // user of the machine could put one first.
+  return [...permissionFlags(), `--v8-flags=${v8Flags.join(",")}`, "--no-code-cache"];
+}
+
+/** `deno run` of one self-contained file as the binary would run it: nothing is fetched, no config is looked for. */
+export function runFlags(): string[] {
+  return ["run", "--quiet", "--cached-only", "--no-remote", "--no-npm", "--no-config", "--no-lock", ...bakedFlags()];
+}
+
+function permissionFlag(kind: string, grant: Grant): string {
+  if (grant === "all") return `--allow-${kind}`;
+  return grant.length === 0 ? `--deny-${kind}` : `--allow-${kind}=${grant.join(",")}`;
+}

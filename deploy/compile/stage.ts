@@ -1,0 +1,100 @@
+/**
+ * Stages the plugin: one self-contained file, and beside it a launcher that runs it with the permissions of the binary.
+ *
+ * `deno task stage [FOLDER]`; the folder is `dist/stage` by default.
+ *
+ * @module
+ */
+import { join, relative, resolve } from "node:path";
+import { runFlags } from "./permissions.ts";
+
+/** The repository that this file is in. */
+export const repository = resolve(import.meta.dirname ?? ".", "../..");
+
+/** What staging made. */
+export interface Staged {
+  readonly folder: string;
+  /** The bundle: JavaScript that imports nothing but `node:` modules. */
+  readonly bundle: string;
+  /** A shell script that takes the arguments of `trousseau` and becomes it: the process keeps its ID. */
+  readonly launcher: string;
+}
+
+/** What to stage, from where. */
+export interface StageOptions {
+  /** The checkout; by default the one that this file is in. */
+  readonly root?: string;
+  /** Relative to `root`. */
+  readonly entry?: string;
+  /** What the bundle is called, without `.js`; the launcher has this name. */
+  readonly name?: string;
+}
+
+// A compiled file carries the time of what is in it, so that time has to be the same everywhere.
+const fileTime = new Date("2000-01-01T00:00:00Z");
+
+/** Runs a Deno subcommand and keeps what it printed; the runtime is the one that runs this very code. */
+export async function deno(args: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<string> {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    cwd,
+    env: { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", ...env },
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const { success, stdout, stderr } = await command.output();
+  if (!success) throw new Error(`Cannot run deno ${args[0]}: ${new TextDecoder().decode(stderr).trim()}`);
+  return new TextDecoder().decode(stdout);
+}
+
+/**
+ * Bundles the plugin and its packages into one file, equal byte for byte wherever the checkout and Deno's cache are.
+ *
+ * Dynamic imports end up in the same file and are still evaluated at their first use only.
+ */
+export async function stage(folder: string, options: StageOptions = {}): Promise<Staged> {
+  const { root = repository, entry = "main.ts", name = "trousseau" } = options;
+  await Deno.mkdir(folder, { recursive: true });
+  const staged = { folder, bundle: join(folder, `${name}.js`), launcher: join(folder, name) };
+  const raw = join(folder, `.${name}.raw.js`);
+  await deno(["bundle", "--quiet", "--frozen", "--platform", "deno", "--output", raw, entry], root);
+  await Deno.writeTextFile(staged.bundle, withoutCachePaths(await Deno.readTextFile(raw), root, await npmCache(root)));
+  await Deno.remove(raw);
+  await Deno.utime(staged.bundle, fileTime, fileTime);
+  await Deno.writeTextFile(staged.launcher, launcher(name), { mode: 0o755 });
+  return staged;
+}
+
+/**
+ * Names each package's files from `npm/` on.
+ *
+ * The bundler labels a module with its path from the checkout to Deno's cache, which differs between machines.
+ *
+ * @throws {Error} if the path of the checkout or of the cache is still in there.
+ */
+export function withoutCachePaths(bundle: string, root: string, cache: string): string {
+  const path = relative(Deno.realPathSync(root), cache).replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const clean = bundle.replaceAll(new RegExp(`${path}/[^/\\s"]+/`, "g"), "npm/");
+  const left = [root, cache].find((place) => clean.includes(place));
+  if (left !== undefined) throw new Error(`Cannot stage the bundle: it names the folder ${left} of this machine.`);
+  return clean;
+}
+
+async function npmCache(root: string): Promise<string> {
+  const info: { npmCache: string } = JSON.parse(await deno(["info", "--json"], root));
+  return info.npmCache;
+}
+
+function launcher(name: string): string {
+  const flags = runFlags().map((flag) => `'${flag}'`).join(" ");
+  return `#!/bin/sh
+# Runs the staged bundle with exactly what is baked into the binary.
+export DENO_NO_UPDATE_CHECK=1
+exec "\${DENO:-deno}" ${flags} "$(dirname "$0")/${name}.js" "$@"
+`;
+}
+
+if (import.meta.main) {
+  const staged = await stage(resolve(Deno.args[0] ?? join(repository, "dist/stage")));
+  await Deno.stdout.write(new TextEncoder().encode(`${staged.launcher}\n`));
+}
