@@ -1,0 +1,160 @@
+/**
+ * The one table of commands. The parser, the help and the completions are made of it, and a command's code is loaded
+ * when it is called, and not before.
+ *
+ * @module
+ */
+import type { Command } from "./command.ts";
+
+/** Every command, in the order in which help lists them. */
+export const commands = [
+  {
+    name: "serve",
+    summary: "serve KMS v2 and v1beta1 on a Unix socket",
+    description:
+      "Serves kube-apiserver until SIGTERM, then lets running calls end. Without a configuration it makes a " +
+      "local key at its first start and a socket under $XDG_RUNTIME_DIR or ./run: enough to try it, but no remote KMS.",
+    positionals: [],
+    options: ["config", "takeover"],
+    examples: [
+      { line: "trousseau serve", does: "try it with a local key" },
+      { line: "trousseau serve --config /etc/trousseau/trousseau.yaml", does: "serve with a configuration" },
+      {
+        line: "trousseau serve --config /etc/trousseau/trousseau.yaml --takeover",
+        does: "take over from an older process without losing a call",
+      },
+    ],
+    run: async (call) => (await import("./serve.ts")).serve(call),
+  },
+  {
+    name: "check",
+    summary: "check the configuration, and every provider by a round trip",
+    description:
+      "Reads the configuration, then probes every provider, has it wrap a throwaway data key and unwrap it again. " +
+      "Refuses a configuration that would bring back a key ID of this node's history. The exit status is that of the " +
+      "worst finding.",
+    positionals: [],
+    options: ["config", "json"],
+    examples: [
+      { line: "trousseau check --config /etc/trousseau/trousseau.yaml", does: "before a restart" },
+      { line: "trousseau check --config trousseau.yaml --json", does: "the same for a script" },
+    ],
+    run: async (call) => (await import("./check.ts")).check(call),
+  },
+  {
+    name: "probe",
+    summary: "speak to a socket as kube-apiserver does",
+    description: "Asks for the status, then encrypts and decrypts 32 random bytes over KMS v2 and over v1beta1, and " +
+      "compares. It works with any KMS plugin. Each call may take 3 seconds, as it may for kube-apiserver.",
+    positionals: [],
+    options: ["socket", "config", "wait", "timeout", "json"],
+    examples: [
+      { line: "trousseau probe --socket unix:///run/trousseau/kms.sock", does: "once" },
+      {
+        line: "trousseau probe --wait --timeout 60s --config /etc/trousseau/trousseau.yaml",
+        does: "wait until the plugin is well, for instance in ExecStartPost of a systemd unit",
+      },
+    ],
+    run: async (call) => (await import("./probe.ts")).probe(call),
+  },
+  {
+    name: "status",
+    summary: "show how the running plugin and its providers are",
+    description:
+      "Asks the running plugin over HTTP at telemetry.listen for its key ID, its quorum and each provider. " +
+      "Where that is switched off or silent, it asks for the KMS v2 Status over the socket, which tells less.",
+    positionals: [],
+    options: ["config", "json"],
+    examples: [
+      { line: "trousseau status --config /etc/trousseau/trousseau.yaml", does: "a table" },
+      { line: "trousseau status --json", does: "the same for a script" },
+    ],
+    run: async (call) => (await import("./status.ts")).status(call),
+  },
+  {
+    name: "keys",
+    summary: "show key versions and key IDs, and what a configuration would do to them",
+    description: "Reads this node's state folder: the version of each provider's key, the announced key ID and those " +
+      "before it; and says what the configuration would change. It asks no KMS.",
+    positionals: [],
+    options: ["config", "json"],
+    examples: [
+      { line: "trousseau keys --config /etc/trousseau/trousseau.yaml", does: "before a configuration is rolled out" },
+    ],
+    run: async (call) => (await import("./keys.ts")).keys(call),
+  },
+  {
+    name: "keys rotate",
+    summary: "add a version to a local key, or say how a remote one is rotated",
+    description: "A local key gets a new version in its file, which a running plugin takes up by itself; the old " +
+      "versions stay and still open what they wrapped. A remote key is rotated with its vendor's own tool, by someone " +
+      "whose rights Trousseau does not have: the command for it is printed.",
+    positionals: [],
+    options: ["config", "provider", "json"],
+    examples: [
+      { line: "trousseau keys rotate", does: "rotate the key of the embedded default" },
+      {
+        line: "trousseau keys rotate --config /etc/trousseau/trousseau.yaml --provider vault-eu",
+        does: "print how a Vault key is rotated",
+      },
+    ],
+    run: async (call) => (await import("./keys_rotate.ts")).keysRotate(call),
+  },
+  {
+    name: "encryption-config",
+    summary: "print the EncryptionConfiguration for kube-apiserver",
+    description: "Prints the file that kube-apiserver takes with --encryption-provider-config. Its comments hold the " +
+      "order of steps for a cluster that has data already, with one control plane node or several.",
+    positionals: [],
+    options: ["resources", "name", "socket", "config", "kms-version", "identity"],
+    examples: [
+      { line: "trousseau encryption-config > encryption.yaml", does: "Secrets and ConfigMaps over KMS v2" },
+      {
+        line: "trousseau encryption-config --identity first --resources secrets",
+        does: "the first step with several control plane nodes: all of them learn to read",
+      },
+      { line: "trousseau encryption-config --kms-version v1beta1", does: "for clusters that still need the old API" },
+    ],
+    run: async (call) => (await import("./encryption_config_command.ts")).encryptionConfig(call),
+  },
+  {
+    name: "config schema",
+    summary: "print the JSON Schema of the configuration, for editors",
+    description: "Editors that speak YAML's language server check and complete the configuration with it.",
+    positionals: [],
+    options: [],
+    examples: [{ line: "trousseau config schema > trousseau.schema.json", does: "keep it beside the configuration" }],
+    run: async (call) => (await import("./config_schema.ts")).configSchema(call),
+  },
+  {
+    name: "completions",
+    summary: "print completions for a shell",
+    description: "The completions are made from the table of commands, so they know all of them.",
+    positionals: [{ name: "SHELL", choices: ["bash", "zsh", "fish"] }],
+    options: [],
+    examples: [
+      { line: "source <(trousseau completions bash)", does: "in ~/.bashrc" },
+      { line: "trousseau completions zsh > ~/.zfunc/_trousseau", does: "a folder in zsh's fpath" },
+      { line: "trousseau completions fish > ~/.config/fish/completions/trousseau.fish", does: "for fish" },
+    ],
+    run: async (call) => (await import("./completions.ts")).completions(call),
+  },
+  {
+    name: "version",
+    summary: "print the version",
+    description: "Prints the version of Trousseau, and with --json those of the runtime inside it too.",
+    positionals: [],
+    options: ["json"],
+    examples: [{ line: "trousseau version --json", does: "for a script or a bug report" }],
+    run: async (call) => (await import("./version.ts")).printVersion(call),
+  },
+  {
+    name: "help",
+    summary: "explain a command",
+    description: "Without a command it lists all of them, and what the exit statuses mean.",
+    positionals: [{ name: "COMMAND", optional: true, command: true }],
+    options: [],
+    examples: [{ line: "trousseau help keys rotate", does: "the same as trousseau keys rotate --help" }],
+    run: async (call) => (await import("./help.ts")).help(call),
+  },
+] as const satisfies readonly Command[];

@@ -1,0 +1,50 @@
+/**
+ * What the exit status of every command means. The numbers are those of BSD's `sysexits.h`, where it has them.
+ *
+ * @module
+ */
+import { effectiveCode, type ErrorCode, type KmsError } from "../errors.ts";
+
+/** Every way to end, closed: help prints it, and nothing else is ever returned. */
+export const exitCodes = {
+  ok: { status: 0, meaning: "all is well" },
+  usage: { status: 64, meaning: "an unknown command, option or value" },
+  unavailable: { status: 69, meaning: "the KMS or the plugin cannot be reached" },
+  internal: { status: 70, meaning: "a failure inside, or an answer that makes no sense" },
+  refused: { status: 77, meaning: "the KMS was reached and refuses" },
+  config: { status: 78, meaning: "the configuration is wrong, or the socket is in use" },
+} as const satisfies Record<string, { readonly status: number; readonly meaning: string }>;
+
+/** A row of {@linkcode exitCodes}. */
+export type ExitName = keyof typeof exitCodes;
+
+/** What a command may return. */
+export type ExitStatus = (typeof exitCodes)[ExitName]["status"];
+
+const exitOfCode = {
+  request_invalid: "internal",
+  integrity: "internal",
+  key_unknown: "refused",
+  key_unusable: "refused",
+  unauthenticated: "refused",
+  permission_denied: "refused",
+  throttled: "unavailable",
+  unreachable: "unavailable",
+  deadline_exceeded: "unavailable",
+  cancelled: "unavailable",
+  provider_protocol: "internal",
+  internal: "internal",
+  config: "config",
+} as const satisfies Record<Exclude<ErrorCode, "quorum_not_reached">, ExitName>;
+
+/** The status that a failure ends with; a missed quorum ends as its members did, if they agree. */
+export function exitStatus(error: KmsError): ExitStatus {
+  return exitCodes[exitOfCode[effectiveCode(error)]].status;
+}
+
+/** The worst of several: the highest, since what may heal by itself has lower numbers than what an operator must mend. */
+export function worst(statuses: Iterable<ExitStatus>): ExitStatus {
+  let highest: ExitStatus = exitCodes.ok.status;
+  for (const status of statuses) if (status > highest) highest = status;
+  return highest;
+}

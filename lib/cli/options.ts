@@ -1,0 +1,88 @@
+/**
+ * Every option of every command. One name has one meaning, whichever command takes it.
+ *
+ * @module
+ */
+
+/** What is known about an option. */
+export interface OptionRow {
+  readonly type: "boolean" | "string";
+  readonly short?: string;
+  /** What stands for the value in a usage line, as in `FILE`. */
+  readonly value?: string;
+  /** The only values there are. */
+  readonly choices?: readonly string[];
+  /** Whether a shell should offer files. */
+  readonly files?: boolean;
+  readonly summary: string;
+}
+
+/** The table. */
+export const optionTable = {
+  "config": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "the configuration; without it, the embedded default with a local key",
+  },
+  "takeover": {
+    type: "boolean",
+    summary: "replace the Trousseau that serves the socket now, if it announces the same key ID",
+  },
+  "json": { type: "boolean", summary: "print JSON for scripts" },
+  "socket": {
+    type: "string",
+    value: "PATH",
+    files: true,
+    summary: "the plugin's socket, as a path or as unix://PATH; without it, the one in the configuration",
+  },
+  "wait": { type: "boolean", summary: "try again until the plugin is well or the timeout has passed" },
+  "timeout": { type: "string", value: "DURATION", summary: "how long to wait, as in 30s" },
+  "provider": { type: "string", value: "NAME", summary: "the provider, by its name in the configuration" },
+  "resources": {
+    type: "string",
+    value: "LIST",
+    summary: "what to encrypt, separated by commas; secrets,configmaps if not given",
+  },
+  "name": {
+    type: "string",
+    value: "NAME",
+    summary: "the provider's name for kube-apiserver, written into etcd beside every value; trousseau if not given",
+  },
+  "kms-version": {
+    type: "string",
+    value: "VERSION",
+    choices: ["v2", "v1beta1"],
+    summary: "the KMS API; v2 if not given",
+  },
+  "identity": {
+    type: "string",
+    value: "PLACE",
+    choices: ["last", "first", "none"],
+    summary:
+      "where plain text stands: last still reads it, first still writes it, none does neither; last if not given",
+  },
+  "help": { type: "boolean", short: "h", summary: "explain the command" },
+} as const satisfies Record<string, OptionRow>;
+
+/** The name of an option, without its dashes. */
+export type OptionName = keyof typeof optionTable;
+
+/** The options that were given. */
+export type OptionValues = {
+  readonly [Name in OptionName]?: (typeof optionTable)[Name] extends { choices: readonly (infer Choice)[] } ? Choice
+    : (typeof optionTable)[Name]["type"] extends "boolean" ? true
+    : string;
+};
+
+/** The row of an option, without the narrowness of its literal type. */
+export function optionRow(name: OptionName): OptionRow {
+  return optionTable[name];
+}
+
+/** An option as it is typed, with what stands for its value: `--config FILE`. */
+export function optionUsage(name: OptionName): string {
+  const { value, choices } = optionRow(name);
+  const stands = choices?.join("|") ?? value;
+  return stands === undefined ? `--${name}` : `--${name} ${stands}`;
+}

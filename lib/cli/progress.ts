@@ -1,0 +1,49 @@
+/**
+ * A sign of life on stderr for whoever waits longer than two seconds.
+ *
+ * @module
+ */
+import type { Terminal } from "./output.ts";
+
+/** When progress shows itself, in milliseconds. */
+export interface ProgressTimes {
+  readonly after: number;
+  readonly every: number;
+}
+
+/** Work that is going on; dispose of it when it is done. */
+export interface Progress extends Disposable {
+  /** Says what is being done now. */
+  update(what: string): void;
+}
+
+/**
+ * Shows what is being done once it has taken `after` milliseconds: one line that is written over on a terminal, and a
+ * line now and then elsewhere, so that a log stays short.
+ */
+export function startProgress(
+  terminal: Terminal,
+  what: string,
+  times: ProgressTimes = { after: 2000, every: terminal.stderr.isTerminal ? 1000 : 10_000 },
+): Progress {
+  const { stderr } = terminal;
+  const startedAt = performance.now();
+  let doing = what;
+  let shown = false;
+  let timer = setTimeout(show, times.after);
+  function show() {
+    const seconds = Math.round((performance.now() - startedAt) / 1000);
+    stderr.write(stderr.isTerminal ? `\r\x1b[K${doing} … ${seconds} s` : `${doing} … ${seconds} s\n`);
+    shown = true;
+    timer = setTimeout(show, times.every);
+  }
+  return {
+    update(next) {
+      doing = next;
+    },
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      if (shown && stderr.isTerminal) stderr.write("\r\x1b[K");
+    },
+  };
+}

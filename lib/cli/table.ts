@@ -1,0 +1,81 @@
+/**
+ * Text laid out for eyes: aligned columns, wrapped paragraphs, and colour where somebody looks.
+ *
+ * @module
+ */
+import { type Output, printable, type Terminal } from "./output.ts";
+
+/** What a cell says at a glance. */
+export type Tone = "plain" | "good" | "warn" | "bad" | "dim";
+
+/** A text, or a text with a tone. */
+export type Cell = string | { readonly text: string; readonly tone: Tone };
+
+const codes = {
+  plain: undefined,
+  good: "32",
+  warn: "33",
+  bad: "31",
+  dim: "2",
+} as const satisfies Record<Tone, string | undefined>;
+
+/** Whether an output gets colours: on a terminal that can, and where `NO_COLOR` is unset or empty. */
+export function wantsColour(output: Output, terminal: Terminal): boolean {
+  return output.isTerminal && (terminal.variable("NO_COLOR") ?? "") === "" && terminal.variable("TERM") !== "dumb";
+}
+
+/**
+ * Rows under a header, aligned, each line ended. Control characters in cells are made visible, so that text from
+ * elsewhere cannot paint the operator's terminal.
+ */
+export function table(header: readonly string[], rows: readonly (readonly Cell[])[], colour: boolean): string {
+  const titles = header.map((text): Cell => ({ text: text.toUpperCase(), tone: "dim" }));
+  const all = [titles, ...rows];
+  const widths = header.map((_, column) => Math.max(...all.map((row) => length(row[column] ?? ""))));
+  return all.map((row) => `${tableLine(row, widths, colour)}\n`).join("");
+}
+
+function tableLine(row: readonly Cell[], widths: readonly number[], colour: boolean): string {
+  return row.map((cell, column) => {
+    const isLast = row.slice(column + 1).every((later) => length(later) === 0);
+    const padding = isLast ? "" : " ".repeat((widths[column] ?? 0) - length(cell) + 2);
+    return painted(cell, colour) + padding;
+  }).join("").trimEnd();
+}
+
+function length(cell: Cell): number {
+  return [...printable(typeof cell === "string" ? cell : cell.text)].length;
+}
+
+/** A cell as it is written. */
+export function painted(cell: Cell, colour: boolean): string {
+  if (typeof cell === "string") return printable(cell);
+  const code = codes[cell.tone];
+  const text = printable(cell.text);
+  return colour && code !== undefined && text !== "" ? `\x1b[${code}m${text}\x1b[0m` : text;
+}
+
+/** Pairs as two columns, without a header. */
+export function columns(pairs: readonly (readonly [left: string, right: string])[]): readonly string[] {
+  const widest = Math.max(0, ...pairs.map(([left]) => left.length));
+  return pairs.map(([left, right]) => `${left.padEnd(widest)}  ${right}`.trimEnd());
+}
+
+/** A paragraph, or words that stay whole, in lines of at most `width` characters, or longer where one word is. */
+export function wrapped(text: string | readonly string[], width: number): readonly string[] {
+  const lines: string[] = [];
+  let current = "";
+  for (const word of typeof text === "string" ? text.split(/\s+/) : text) {
+    if (current !== "" && current.length + 1 + word.length > width) {
+      lines.push(current);
+      current = word;
+    } else current = current === "" ? word : `${current} ${word}`;
+  }
+  return [...lines, current];
+}
+
+/** Milliseconds for eyes: `0.42 ms`, `17 ms`, `1.2 s`. */
+export function duration(ms: number): string {
+  if (ms >= 1000) return `${(ms / 1000).toFixed(1)} s`;
+  return ms >= 10 ? `${Math.round(ms)} ms` : `${ms.toFixed(2)} ms`;
+}
