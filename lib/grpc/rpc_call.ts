@@ -1,0 +1,67 @@
+/**
+ * What a handler knows about its call besides the request.
+ *
+ * @module
+ */
+import type { ServerUnaryCall } from "@grpc/grpc-js";
+import { randomUUID } from "node:crypto";
+import { type Deadline, deadline } from "../deadline.ts";
+
+/** How long a call may take when its client has set no deadline: kube-apiserver's own default. */
+export const defaultDeadlineMs = 3000;
+
+// Our own sentence has to reach the client before the client's clock runs out and hides it behind "deadline exceeded".
+const marginMs = 100;
+
+/** One call. */
+export interface RpcCall {
+  /**
+   * Fires a little before the client's deadline, or when the client goes away. It is made when it is first asked for:
+   * Status and Encrypt answer from memory and do not pay for a timer.
+   */
+  readonly signal: AbortSignal;
+  /** Milliseconds left until `signal` fires. */
+  readonly deadlineMs: number;
+  /** Names the request in logs: the client's uid made safe to print, or a new one where the client has none. */
+  readonly uid: string;
+}
+
+/** An {@linkcode RpcCall} over one of grpc-js. Dispose of it when the answer is sent. */
+export class UnaryRpcCall implements RpcCall, Disposable {
+  readonly #call: ServerUnaryCall<{ readonly uid?: unknown }, unknown>;
+  #deadline: Deadline | undefined;
+  #uid: string | undefined;
+
+  constructor(call: ServerUnaryCall<{ readonly uid?: unknown }, unknown>) {
+    this.#call = call;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#deadline === undefined) {
+      const gone = new AbortController();
+      if (this.#call.cancelled) gone.abort();
+      else this.#call.once("cancelled", () => gone.abort());
+      this.#deadline = deadline(this.deadlineMs, gone.signal);
+    }
+    return this.#deadline.signal;
+  }
+
+  get deadlineMs(): number {
+    const at = this.#call.getDeadline();
+    const left = at === Infinity ? defaultDeadlineMs : Number(at) - Date.now();
+    return Math.max(0, left - Math.min(marginMs, left / 2));
+  }
+
+  get uid(): string {
+    return this.#uid ??= printableUid(this.#call.request.uid) || randomUUID();
+  }
+
+  [Symbol.dispose](): void {
+    this.#deadline?.[Symbol.dispose]();
+  }
+}
+
+/** A client's uid as logs may print it: at most 128 visible ASCII characters, every other character as `_`. */
+export function printableUid(uid: unknown): string {
+  return typeof uid === "string" ? uid.slice(0, 128).replaceAll(/[^\x21-\x7e]/g, "_") : "";
+}

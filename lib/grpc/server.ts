@@ -1,0 +1,130 @@
+/**
+ * A gRPC server for the two KMS services: handlers are plain functions that answer or throw.
+ *
+ * @module
+ */
+import {
+  type handleUnaryCall,
+  logVerbosity,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  setLogVerbosity,
+} from "@grpc/grpc-js";
+import { deadline, orAborted } from "../deadline.ts";
+import { KmsError } from "../errors.ts";
+import type { Rpc, V1beta1Rpcs, V2Rpcs } from "./messages.ts";
+import { type RpcCall, UnaryRpcCall } from "./rpc_call.ts";
+import { kmsServices, Malformed } from "./services.ts";
+import { rpcStatus } from "./status.ts";
+
+/** Answers at once or later, or throws a KmsError. Anything else that it throws is answered as INTERNAL. */
+export type Handler<Method> = Method extends Rpc<infer Request, infer Answer>
+  ? (request: Request, call: RpcCall) => Answer | Promise<Answer>
+  : never;
+
+/** One handler for each RPC of a service. */
+export type Handlers<Rpcs> = { readonly [Name in keyof Rpcs]: Handler<Rpcs[Name]> };
+
+/** What to serve. A service that is left out is answered with UNIMPLEMENTED. */
+export interface KmsHandlers {
+  readonly v2: Handlers<V2Rpcs>;
+  readonly v1beta1?: Handlers<V1beta1Rpcs> | undefined;
+}
+
+/** A place where the server listens. */
+export interface Listener {
+  /** Stops listening there and asks the connections made there, by GOAWAY, to come in another way. */
+  close(): void;
+}
+
+/** A server that may listen in several places, and knows nothing of who owns a socket file. */
+export interface RpcServer {
+  /**
+   * Listens on a path that does not exist yet.
+   *
+   * @throws {KmsError} `config` if it cannot.
+   */
+  listen(path: string): Promise<Listener>;
+  /** Stops listening, sends GOAWAY, waits at most `ms` for the calls in flight, and cuts off those that are left. */
+  shutdown(ms: number): Promise<void>;
+}
+
+// kube-apiserver keeps one connection for ever and sends no pings: no limit on age or silence, no keepalive. The largest
+// good request is a v1beta1 frame of 60 KiB; one somewhat too large should still hear our own sentence. Channelz
+// would count every call in memory for nobody.
+const options = {
+  "grpc.enable_channelz": 0,
+  "grpc.max_receive_message_length": 1 << 20,
+  "grpc.max_concurrent_streams": 1024,
+} as const;
+
+/** Makes a server for `handlers` that does not listen yet. */
+export function rpcServer(handlers: KmsHandlers): RpcServer {
+  // What grpc-js would print on its own is either told to the caller as an error or nobody's business.
+  setLogVerbosity(logVerbosity.NONE);
+  const services = kmsServices();
+  const server = new Server(options);
+  server.addService(services.v2, implementation(services.v2, handlers.v2));
+  if (handlers.v1beta1) server.addService(services.v1beta1, implementation(services.v1beta1, handlers.v1beta1));
+  return {
+    listen: (path) => listen(server, path),
+    shutdown: (ms) => shutdown(server, ms),
+  };
+}
+
+function implementation<Rpcs>(service: ServiceDefinition, handlers: Handlers<Rpcs>) {
+  const table = handlers as Readonly<Record<string, PlainHandler>>;
+  return Object.fromEntries(
+    Object.entries(table).filter(([name]) => name in service).map(([name, handler]) => [name, unary(handler)]),
+  );
+}
+
+type PlainHandler = (request: unknown, call: RpcCall) => unknown;
+
+// No promise is made for an answer that is there at once: Status and Encrypt stay on the fast path.
+function unary(handler: PlainHandler): handleUnaryCall<Record<string, unknown>, unknown> {
+  return (unaryCall, callback) => {
+    const call = new UnaryRpcCall(unaryCall);
+    const answer = (value: unknown) => {
+      call[Symbol.dispose]();
+      callback(null, value);
+    };
+    const refuse = (thrown: unknown) => {
+      call[Symbol.dispose]();
+      callback(rpcStatus(thrown, call.uid));
+    };
+    try {
+      if (unaryCall.request instanceof Malformed) throw malformed(unaryCall.getPath());
+      const value = handler(unaryCall.request, call);
+      if (value instanceof Promise) value.then(answer, refuse);
+      else answer(value);
+    } catch (thrown) {
+      refuse(thrown);
+    }
+  };
+}
+
+function malformed(path: string): KmsError {
+  return new KmsError("request_invalid", `Cannot read the request to ${path}: it is not the message expected.`);
+}
+
+function listen(server: Server, path: string): Promise<Listener> {
+  const target = `unix:${path}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(target, ServerCredentials.createInsecure(), (error) => {
+      if (error === null) return resolve({ close: () => server.unbind(target) });
+      reject(new KmsError("config", `Cannot listen on "${path}": the system refused the socket.`, { cause: error }));
+    });
+  });
+}
+
+async function shutdown(server: Server, ms: number): Promise<void> {
+  using bound = deadline(ms);
+  const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  try {
+    await orAborted(drained, bound.signal, "drain");
+  } catch {
+    server.forceShutdown();
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Error codes and gRPC statuses: one table for the way out, one for the way in.
+ *
+ * @module
+ */
+import { status } from "@grpc/grpc-js";
+import { effectiveCode, type ErrorCode, KmsError, toKmsError } from "../errors.ts";
+
+/** The code that a client is told. `config` never reaches one; it has a row so that no code can be forgotten. */
+const statusOfCode = {
+  request_invalid: status.INVALID_ARGUMENT,
+  integrity: status.INVALID_ARGUMENT,
+  key_unknown: status.NOT_FOUND,
+  key_unusable: status.FAILED_PRECONDITION,
+  unauthenticated: status.UNAUTHENTICATED,
+  permission_denied: status.PERMISSION_DENIED,
+  throttled: status.RESOURCE_EXHAUSTED,
+  unreachable: status.UNAVAILABLE,
+  deadline_exceeded: status.DEADLINE_EXCEEDED,
+  cancelled: status.CANCELLED,
+  quorum_not_reached: status.UNAVAILABLE,
+  provider_protocol: status.INTERNAL,
+  internal: status.INTERNAL,
+  config: status.INTERNAL,
+} as const satisfies Record<ErrorCode, status>;
+
+/** What a status means when it comes from another process. A plugin that knows no codes answers UNKNOWN to everything. */
+const codeOfStatus = {
+  [status.OK]: "internal",
+  [status.CANCELLED]: "cancelled",
+  [status.UNKNOWN]: "provider_protocol",
+  [status.INVALID_ARGUMENT]: "request_invalid",
+  [status.DEADLINE_EXCEEDED]: "deadline_exceeded",
+  [status.NOT_FOUND]: "key_unknown",
+  [status.ALREADY_EXISTS]: "provider_protocol",
+  [status.PERMISSION_DENIED]: "permission_denied",
+  [status.RESOURCE_EXHAUSTED]: "throttled",
+  [status.FAILED_PRECONDITION]: "key_unusable",
+  [status.ABORTED]: "provider_protocol",
+  [status.OUT_OF_RANGE]: "request_invalid",
+  [status.UNIMPLEMENTED]: "provider_protocol",
+  [status.INTERNAL]: "provider_protocol",
+  [status.UNAVAILABLE]: "unreachable",
+  [status.DATA_LOSS]: "integrity",
+  [status.UNAUTHENTICATED]: "unauthenticated",
+} as const satisfies Record<status, ErrorCode>;
+
+/** A status and its sentence, as grpc-js sends them. */
+export interface RpcStatus {
+  readonly code: status;
+  readonly details: string;
+}
+
+// The message travels percent-encoded in one HTTP/2 trailer, and a lone surrogate cannot be encoded at all.
+const maxDetails = 1000;
+
+/**
+ * What a client is told about whatever a handler threw.
+ *
+ * @param uid names the request in our log; only an `internal` error mentions it, and nothing else.
+ */
+export function rpcStatus(thrown: unknown, uid: string): RpcStatus {
+  const error = toKmsError(thrown);
+  const details = error.code === "internal"
+    ? `Trousseau failed in a way that it does not know; its log has more under uid ${uid}.`
+    : error.message;
+  return { code: statusOfCode[effectiveCode(error)], details: details.slice(0, maxDetails).toWellFormed() };
+}
+
+/** A status that came from another process, as the `cause` of the error made from it. */
+export class RpcFailure extends Error {
+  override readonly name = "RpcFailure";
+  /** For instance `UNIMPLEMENTED`. */
+  readonly status: string;
+
+  constructor(code: status, details: string) {
+    super(details);
+    this.status = status[code];
+  }
+}
+
+/**
+ * The error for a status that another process answered.
+ *
+ * @param action what could not be done, as in `call v2 Status on /run/kms.sock`.
+ */
+export function errorOfRpc(code: status, details: string, action: string): KmsError {
+  const failure = new RpcFailure(code, details);
+  return new KmsError(codeOfStatus[code], `Cannot ${action}: ${failure.status}: ${details}`, { cause: failure });
+}
