@@ -1,0 +1,104 @@
+/**
+ * The real servers that the end-to-end tests run against: taken from PATH if they are there, else built from their Go
+ * modules once and kept in a cache.
+ *
+ * `deno task servers` builds what is lacking and prints where each one is.
+ *
+ * @module
+ */
+import { dirname, join } from "node:path";
+import { createHash } from "node:crypto";
+import { run } from "../support/processes.ts";
+
+/** A server that is built here. */
+interface Recipe {
+  /** A folder under `servers/` with a Go module. */
+  readonly module: string;
+  readonly ldflags: string;
+}
+
+const kubernetes = "k8s.io/component-base/version";
+
+const recipes = {
+  "kube-apiserver": {
+    module: "kube-apiserver",
+    // Without a version the API server would say that it is 0.0.0 and switch its features accordingly.
+    ldflags: `-s -w -X ${kubernetes}.gitVersion=v1.36.3 -X ${kubernetes}.gitMajor=1 -X ${kubernetes}.gitMinor=36`,
+  },
+  "vault-test-server": { module: "vault", ldflags: "-s -w" },
+} as const satisfies Record<string, Recipe>;
+
+/** A server with a recipe. */
+export type ServerName = keyof typeof recipes;
+
+/** All of them. */
+export const serverNames = Object.keys(recipes) as readonly ServerName[];
+
+/**
+ * Where a server's program is; builds it if need be, which takes up to ten minutes the first time.
+ *
+ * @param progress is told before a build starts.
+ */
+export async function serverProgram(name: ServerName, progress: (line: string) => void = () => {}): Promise<string> {
+  const installed = await fromPath(name);
+  if (installed !== undefined) return installed;
+  const cache = cacheFolder();
+  await Deno.mkdir(cache, { recursive: true });
+  using lock = await Deno.open(join(cache, `${name}.lock`), { create: true, write: true });
+  // Two test runs at once build it once.
+  await lock.lock(true);
+  const program = join(cache, name);
+  const recipe = await recipeHash(recipes[name]);
+  if (await isFile(program) && await builtFrom(program) === recipe) return program;
+  progress(`Building ${name}; this happens once and takes up to ten minutes on two cores.`);
+  await build(recipes[name], program);
+  await Deno.writeTextFile(`${program}.recipe`, recipe);
+  return program;
+}
+
+/** The program of that name on PATH. */
+export async function fromPath(name: string): Promise<string | undefined> {
+  const candidates = (Deno.env.get("PATH") ?? "").split(":").filter(Boolean).map((folder) => join(folder, name));
+  for (const candidate of candidates) if (await isFile(candidate)) return candidate;
+  return undefined;
+}
+
+function cacheFolder(): string {
+  const base = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? "/tmp", ".cache");
+  return join(base, "trousseau", "bin");
+}
+
+function folderOf(recipe: Recipe): string {
+  return join(import.meta.dirname ?? ".", "servers", recipe.module);
+}
+
+/** A changed recipe is another server: what was built from the old one is built again. */
+async function recipeHash(recipe: Recipe): Promise<string> {
+  const folder = folderOf(recipe);
+  const files = (await Array.fromAsync(Deno.readDir(folder))).map((entry) => entry.name).sort();
+  const hash = createHash("sha256").update(JSON.stringify(recipe));
+  for (const file of files) hash.update(JSON.stringify(file)).update(await Deno.readFile(join(folder, file)));
+  return hash.digest("hex");
+}
+
+async function builtFrom(program: string): Promise<string | undefined> {
+  return await Deno.readTextFile(`${program}.recipe`).catch(() => undefined);
+}
+
+async function build(recipe: Recipe, program: string): Promise<void> {
+  const fresh = join(dirname(program), `.${recipe.module}.new`);
+  const args = ["build", "-buildvcs=false", "-trimpath", "-ldflags", recipe.ldflags, "-o", fresh, "."];
+  const { code, stderr } = await run("go", args, { cwd: folderOf(recipe) });
+  if (code !== 0) throw new Error(`Cannot build ${recipe.module}: go ended with ${code}.\n${stderr.slice(-4000)}`);
+  // A server that runs from the old file goes on with it.
+  await Deno.rename(fresh, program);
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await Deno.stat(path).then((info) => info.isFile, () => false);
+}
+
+if (import.meta.main) {
+  const print = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+  for (const name of serverNames) print(await serverProgram(name, print));
+}

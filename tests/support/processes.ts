@@ -1,0 +1,178 @@
+/**
+ * Programs that a test starts, watches and ends.
+ *
+ * @module
+ */
+
+/** How to start a program. */
+export interface ProcessOptions {
+  /** What messages call it. */
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  /** Its whole environment besides `PATH` and `HOME`. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+// What a failing test prints, and enough for a test that reads a log; a server that chatters does not fill the memory.
+const keptOutput = 4 << 20;
+const shownOutput = 4000;
+
+/** A program that was started. Disposing of it ends it: SIGTERM, and SIGKILL if it stays. */
+export class Process implements AsyncDisposable {
+  readonly name: string;
+  readonly pid: number;
+  /** Resolves when the program has ended and its output is read. */
+  readonly exited: Promise<Deno.CommandStatus>;
+  /** How it ended; `undefined` while it runs. */
+  status: Deno.CommandStatus | undefined;
+  readonly #child: Deno.ChildProcess;
+  #output = "";
+
+  constructor({ name, command, args, cwd, env = {} }: ProcessOptions) {
+    const inherited = Object.fromEntries(["PATH", "HOME"].map((key) => [key, Deno.env.get(key) ?? ""]));
+    this.name = name;
+    this.#child = new Deno.Command(command, {
+      args: [...args],
+      clearEnv: true,
+      env: { ...inherited, ...env },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      ...(cwd === undefined ? {} : { cwd }),
+    }).spawn();
+    this.pid = this.#child.pid;
+    const read = Promise.all([this.#collect(this.#child.stdout), this.#collect(this.#child.stderr)]);
+    this.exited = this.#child.status.then(async (status) => {
+      this.status = status;
+      await read;
+      return status;
+    });
+  }
+
+  /** What it printed so far, stdout and stderr as they came; of very much, the end. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** The end of its output, for the message of a failure. */
+  get tail(): string {
+    return `${this.name} printed last:\n${this.#output.slice(-shownOutput)}`;
+  }
+
+  /** Sends a signal; a program that is gone already gets none. */
+  signal(signal: Deno.Signal): void {
+    if (this.status !== undefined) return;
+    try {
+      this.#child.kill(signal);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound || error instanceof TypeError)) throw error;
+    }
+  }
+
+  /** Ends it at once, as a crash would. */
+  async kill(): Promise<void> {
+    this.signal("SIGKILL");
+    await this.exited;
+  }
+
+  /** Asks it to end, and insists after `graceMs`. */
+  async stop(graceMs = 15_000): Promise<Deno.CommandStatus> {
+    this.signal("SIGTERM");
+    const timer = setTimeout(() => this.signal("SIGKILL"), graceMs);
+    try {
+      return await this.exited;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      this.#output = (this.#output + text).slice(-keptOutput);
+    }
+  }
+}
+
+/** How a condition is waited for. */
+export interface WaitOptions {
+  /** Milliseconds. */
+  readonly timeoutMs: number;
+  /** Milliseconds between two tries; 100 if left out. */
+  readonly everyMs?: number;
+  /** Programs that the condition depends on: if one ends, waiting is over. */
+  readonly alive?: readonly Process[];
+}
+
+/**
+ * Tries until something is there.
+ *
+ * @param what what is waited for, as the end of "Waited 30 s for …".
+ * @param attempt answers `undefined` or `false`, or throws, as long as it is not so.
+ * @returns what `attempt` answered, and how many milliseconds that took.
+ * @throws {Error} after the timeout or when a program died, with its last output and the last failure.
+ */
+export async function waitFor<T>(
+  what: string,
+  attempt: () => T | undefined | false | Promise<T | undefined | false>,
+  { timeoutMs, everyMs = 100, alive = [] }: WaitOptions,
+): Promise<{ value: T; ms: number }> {
+  const start = performance.now();
+  let failure: unknown;
+  for (;;) {
+    try {
+      const value = await attempt();
+      if (value !== undefined && value !== false) return { value, ms: performance.now() - start };
+    } catch (error) {
+      failure = error;
+    }
+    const dead = alive.find((process) => process.status !== undefined);
+    const ms = performance.now() - start;
+    if (dead !== undefined || ms > timeoutMs) {
+      const why = dead === undefined ? `Waited ${(ms / 1000).toFixed(1)} s for ${what}` : `${dead.name} ended`;
+      throw new Error([`${why}; waiting for ${what}.`, ...alive.map((one) => one.tail)].join("\n"), { cause: failure });
+    }
+    await pause(everyMs);
+  }
+}
+
+/** Lets `ms` pass. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** A port on loopback that nobody listens on now. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** Runs a program to its end. */
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: { readonly stdin?: string; readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { stdin, ...rest } = options;
+  const child = new Deno.Command(command, {
+    args: [...args],
+    stdin: stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+    ...rest,
+  }).spawn();
+  if (stdin !== undefined) {
+    const writer = child.stdin.getWriter();
+    // A program that ends without reading all of it breaks the pipe; its exit status tells.
+    await writer.write(new TextEncoder().encode(stdin)).catch(() => {});
+    await writer.close().catch(() => {});
+  }
+  const { code, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
