@@ -1,0 +1,211 @@
+/**
+ * The file of local keys: its format, and how it is read without trusting it.
+ *
+ * ```json
+ * { "format": 1, "keys": [{ "id": "16 hex digits", "createdAt": "2026-01-31T12:00:00.000Z", "key": "base64 of 32 bytes" }] }
+ * ```
+ *
+ * The last key wraps, all of them unwrap. A key ID is random, so that a file that was lost and made again shares no
+ * version with the one before it.
+ *
+ * @module
+ */
+import { fromBase64, hex, utf8, utf8Text } from "../../bytes.ts";
+import type { ErrorCode } from "../../errors.ts";
+
+/** One key of the file. */
+export interface LocalKey {
+  /** 16 lowercase hexadecimal digits, drawn at random. */
+  readonly id: string;
+  /** Milliseconds since the epoch; it grows strictly from key to key. */
+  readonly createdAt: number;
+  /** 32 bytes; whoever holds the key wipes them. */
+  readonly material: Uint8Array;
+}
+
+/** Why a key file cannot be used: a code, and the end of a sentence that says what to do about it. */
+export interface KeyFileProblem {
+  readonly problem: true;
+  readonly code: Extract<
+    ErrorCode,
+    "key_unknown" | "key_unusable" | "permission_denied" | "provider_protocol" | "unreachable"
+  >;
+  readonly why: string;
+}
+
+/** A key file that was read whole and is well formed. */
+export interface KeyFile {
+  readonly problem: false;
+  /** One key or more, oldest first. */
+  readonly keys: readonly LocalKey[];
+  /** What the file looked like when it was read: see {@linkcode stampOf}. */
+  readonly stamp: string;
+  readonly info: Deno.FileInfo;
+}
+
+/** `maxBytes` bounds what is read at all; a thousand rotations are more than a node lives to see. */
+export const keyFileLimits = { maxBytes: 1_048_576, keys: 1000 } as const;
+
+const format = 1;
+const keyBytes = 32;
+
+/** A new random key that is younger than `last`, even if the clock was set back. */
+export function newLocalKey(last?: LocalKey): LocalKey {
+  return {
+    id: hex(crypto.getRandomValues(new Uint8Array(8))),
+    createdAt: Math.max(Date.now(), (last?.createdAt ?? 0) + 1),
+    material: crypto.getRandomValues(new Uint8Array(keyBytes)),
+  };
+}
+
+/** The bytes of a key file. */
+export function encodeKeyFile(keys: readonly LocalKey[]): Uint8Array {
+  const rows = keys.map(({ id, createdAt, material }) => ({
+    id,
+    createdAt: new Date(createdAt).toISOString(),
+    key: material.toBase64(),
+  }));
+  return utf8(`${JSON.stringify({ format, keys: rows }, undefined, 2)}\n`);
+}
+
+/**
+ * The keys of a key file, all or none.
+ *
+ * @returns the keys, or the end of a sentence that says what is wrong and where, and holds nothing of the file.
+ */
+export function parseKeyFile(bytes: Uint8Array): readonly LocalKey[] | string {
+  const root = parsedJson(bytes);
+  if (!hasExactly(root, ["format", "keys"])) return "is not a key file: it must hold `format` and `keys` alone";
+  if (root.format !== format) return `has a format that this version does not know; it knows format ${format}`;
+  if (!Array.isArray(root.keys) || root.keys.length === 0) return "holds no key";
+  if (root.keys.length > keyFileLimits.keys) return `holds more than ${keyFileLimits.keys} keys`;
+  const keys: LocalKey[] = [];
+  for (const [index, row] of root.keys.entries()) {
+    const key = parseKey(row);
+    if (typeof key === "string") return `is malformed: keys[${index}] ${key}`;
+    if (keys.some(({ id }) => id === key.id)) return `is malformed: keys[${index}] has the id of another key`;
+    if (key.createdAt <= (keys.at(-1)?.createdAt ?? -1)) return `is malformed: keys[${index}] is not the younger one`;
+    keys.push(key);
+  }
+  return keys;
+}
+
+function parsedJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8Text(bytes) ?? "");
+  } catch {
+    return undefined;
+  }
+}
+
+function parseKey(row: unknown): LocalKey | string {
+  if (!hasExactly(row, ["id", "createdAt", "key"])) return "must hold `id`, `createdAt` and `key` alone";
+  const { id, createdAt, key } = row;
+  if (!isLocalKeyId(id)) return "has an id that is not 16 lowercase hexadecimal digits";
+  const time = typeof createdAt === "string" ? Date.parse(createdAt) : NaN;
+  if (Number.isNaN(time) || new Date(time).toISOString() !== createdAt) return "has a createdAt that is no UTC time";
+  const material = typeof key === "string" ? fromBase64(key) : undefined;
+  if (material?.length !== keyBytes) return `has a key that is not ${keyBytes} bytes of base64`;
+  return { id, createdAt: time, material };
+}
+
+/** Whether a text can be the ID of a local key. */
+export function isLocalKeyId(id: unknown): id is string {
+  return typeof id === "string" && /^[0-9a-f]{16}$/.test(id);
+}
+
+function hasExactly<Name extends string>(
+  value: unknown,
+  names: readonly Name[],
+): value is { readonly [Key in Name]: unknown } {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const found = Object.keys(value);
+  return found.length === names.length && names.every((name) => found.includes(name));
+}
+
+/** Tells apart two states of a file: another inode, size, mode or time of change. */
+export function stampOf({ dev, ino, size, mode, mtime, ctime }: Deno.FileInfo): string {
+  return [dev, ino, size, mode, mtime?.getTime(), ctime?.getTime()].join(":");
+}
+
+/**
+ * What the file looks like now, without reading it.
+ *
+ * @returns its stamp, or the problem that keeps it from being used.
+ */
+export async function stampOfKeyFile(path: string): Promise<string | KeyFileProblem> {
+  try {
+    const info = await Deno.lstat(path);
+    return unsafe(path, info) ?? stampOf(info);
+  } catch (error) {
+    return unreadable(path, error);
+  }
+}
+
+/**
+ * Reads and checks a key file. A symlink is refused, and so is a file that anybody but its owner may read or write.
+ *
+ * @returns the keys, which the caller wipes, or why there are none.
+ */
+export async function readKeyFile(path: string): Promise<KeyFile | KeyFileProblem> {
+  try {
+    // A rotation may replace the file between the look and the opening; twice in a row it will not.
+    return await readUnchanged(path) ?? await readUnchanged(path) ?? await readUnchanged(path) ??
+      problem("unreachable", path, "changes faster than it can be read");
+  } catch (error) {
+    return unreadable(path, error);
+  }
+}
+
+/** @returns `undefined` if what was opened is not what was looked at: a symlink may have been put in its place. */
+async function readUnchanged(path: string): Promise<KeyFile | KeyFileProblem | undefined> {
+  const seen = await Deno.lstat(path);
+  const refusal = unsafe(path, seen);
+  if (refusal !== undefined) return refusal;
+  using file = await Deno.open(path, { read: true });
+  const info = await file.stat();
+  if (stampOf(info) !== stampOf(seen)) return undefined;
+  if (info.size > keyFileLimits.maxBytes) return problem("provider_protocol", path, "is too large for a key file");
+  const bytes = await readAll(file, info.size);
+  const keys = parseKeyFile(bytes);
+  bytes.fill(0);
+  if (typeof keys === "string") return problem("provider_protocol", path, `${keys}; put it back from a backup`);
+  return { problem: false, keys, stamp: stampOf(info), info };
+}
+
+async function readAll(file: Deno.FsFile, size: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  while (at < size) {
+    const read = await file.read(bytes.subarray(at));
+    if (read === null) break;
+    at += read;
+  }
+  return bytes.subarray(0, at);
+}
+
+function unsafe(path: string, info: Deno.FileInfo): KeyFileProblem | undefined {
+  if (info.isSymlink) return problem("key_unusable", path, "is a symlink; name the file itself instead");
+  if (!info.isFile) return problem("key_unusable", path, "is not a regular file");
+  const mode = (info.mode ?? 0o777) & 0o777;
+  if ((mode & 0o077) === 0) return undefined;
+  const others = `is open to others than its owner (mode 0${mode.toString(8)})`;
+  return problem("key_unusable", path, `${others}; run \`chmod 600\` on it, and rotate if it may have been read`);
+}
+
+function unreadable(path: string, error: unknown): KeyFileProblem {
+  if (error instanceof Deno.errors.NotFound) return problem("key_unknown", path, "is not there");
+  if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
+    return problem(
+      "permission_denied",
+      path,
+      "may not be read by this process; see to its owner and its folder's mode",
+    );
+  }
+  const name = error instanceof Error ? error.name : "unknown";
+  return problem("unreachable", path, `cannot be read (${name})`);
+}
+
+function problem(code: KeyFileProblem["code"], path: string, what: string): KeyFileProblem {
+  return { problem: true, code, why: `the key file "${path}" ${what}` };
+}

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import fc from "fast-check";
+import { utf8, utf8Text } from "../../bytes.ts";
+import { encodeKeyFile, newLocalKey, parseKeyFile, readKeyFile } from "./key_file.ts";
+
+const first = newLocalKey();
+const keys = [first, newLocalKey(first)];
+const whole = encodeKeyFile(keys);
+
+/** What a file with this one key, changed in one place, is parsed to. */
+function parsedWith(change: Record<string, unknown>) {
+  const row = { id: first.id, createdAt: "2026-01-31T12:00:00.000Z", key: first.material.toBase64(), ...change };
+  return parseKeyFile(utf8(JSON.stringify({ format: 1, keys: [row] })));
+}
+
+Deno.test("parseKeyFile() gives back what encodeKeyFile() wrote", () => {
+  assert.deepEqual(parseKeyFile(whole), keys);
+});
+
+Deno.test("parseKeyFile() refuses every truncation", () => {
+  const end = whole.length - 2;
+  for (let length = 0; length < end; length++) {
+    assert.equal(typeof parseKeyFile(whole.subarray(0, length)), "string", `${length}`);
+  }
+});
+
+Deno.test("parseKeyFile() is total, and says nothing of what the file holds", () => {
+  fc.assert(fc.property(fc.oneof(fc.uint8Array(), fc.json().map(utf8)), (bytes) => {
+    assert.equal(typeof parseKeyFile(bytes), "string");
+  }));
+  for (const material of ["c2VjcmV0", 7, null]) {
+    const why = parsedWith({ key: material });
+    assert.ok(typeof why === "string" && !why.includes("c2VjcmV0"));
+  }
+});
+
+Deno.test("parseKeyFile() refuses each field that is missing, foreign, of another type or not canonical", () => {
+  assert.equal(typeof parsedWith({}), "object", "unchanged it is well formed");
+  const base64 = first.material.toBase64();
+  for (
+    const change of [
+      { id: first.id.toUpperCase() + "G" },
+      { id: first.id.slice(1) },
+      { id: 7 },
+      { id: undefined },
+      { createdAt: "2026-01-31" },
+      { createdAt: "2026-02-31T12:00:00.000Z" },
+      { createdAt: 1 },
+      { key: base64.replace("=", "") },
+      { key: ` ${base64}` },
+      { key: new Uint8Array(31).toBase64() },
+      { key: new Uint8Array(33).toBase64() },
+      { more: 1 },
+    ]
+  ) assert.equal(typeof parsedWith(change), "string", JSON.stringify(change));
+});
+
+Deno.test("parseKeyFile() refuses another format, no keys, too many, equal IDs and ages out of order", () => {
+  const root = JSON.parse(utf8Text(whole) ?? "");
+  const [one, two] = root.keys;
+  const many = Array.from({ length: 1001 }, () => one);
+  for (
+    const [change, why] of [
+      [{ format: 2 }, /format 1/],
+      [{ keys: [] }, /no key/],
+      [{ keys: many }, /more than 1000/],
+      [{ keys: [one, { ...two, id: one.id }] }, /keys\[1\] has the id of another/],
+      [{ keys: [two, one] }, /keys\[1\] is not the younger/],
+      [{ extra: 1 }, /alone/],
+    ] as const
+  ) assert.match(String(parseKeyFile(utf8(JSON.stringify({ ...root, ...change })))), why);
+});
+
+Deno.test("newLocalKey() is younger than the last key though the clock was set back", () => {
+  const ahead = { ...first, createdAt: Date.now() + 3_600_000 };
+  assert.equal(newLocalKey(ahead).createdAt, ahead.createdAt + 1);
+  assert.equal(first.material.length, 32);
+});
+
+Deno.test("readKeyFile() refuses what others may open, what is no file, and what is too large", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = join(folder, "local.keys");
+  await Deno.writeFile(path, whole, { mode: 0o600 });
+  assert.equal((await readKeyFile(path)).problem, false);
+  for (const mode of [0o640, 0o604, 0o620, 0o602, 0o644, 0o777]) {
+    await Deno.chmod(path, mode);
+    const found = await readKeyFile(path);
+    assert.ok(found.problem && found.code === "key_unusable" && found.why.includes("chmod 600"), mode.toString(8));
+  }
+  await Deno.chmod(path, 0o400);
+  assert.equal((await readKeyFile(path)).problem, false);
+
+  await Deno.symlink(path, join(folder, "link"));
+  for (const [name, code] of [["link", "key_unusable"], [".", "key_unusable"], ["absent", "key_unknown"]] as const) {
+    const found = await readKeyFile(join(folder, name));
+    assert.ok(found.problem && found.code === code, name);
+  }
+  await Deno.chmod(path, 0o600);
+  await Deno.truncate(path, 1_048_577);
+  const found = await readKeyFile(path);
+  assert.ok(found.problem && found.code === "provider_protocol");
+  await Deno.remove(folder, { recursive: true });
+});

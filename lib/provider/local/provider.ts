@@ -1,0 +1,150 @@
+/**
+ * A key ring in a file of this node: the provider that needs nothing else.
+ *
+ * It protects against whoever gets hold of etcd without the node's disk: a backup, a snapshot, a disk of another
+ * machine. It does not protect against whoever has the node, its disk or an image of it: key and data lie side by side
+ * there, nobody counts or can stop their use, and deleting the file loses the data. It is no remote KMS.
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import { abortError, orAborted } from "../../deadline.ts";
+import { type ErrorCode, KmsError } from "../../errors.ts";
+import { type CallOptions, type KeyState, type Provider, type ProviderContext, providerLimits } from "../provider.ts";
+import type { WrappedDek } from "../provider.ts";
+import { localOverhead, unwrapLocally, wrapLocally } from "./cipher.ts";
+import { isLocalKeyId, type KeyFile, type LocalKey, readKeyFile, stampOfKeyFile } from "./key_file.ts";
+import type { LocalSettings } from "./settings.ts";
+import { createKeyFile } from "./write_key_file.ts";
+
+/**
+ * Opens a key file. The version of a key is its ID; its order is its time of creation in milliseconds, which rotation
+ * makes grow even if the clock was set back, and which taking old keys out of the file leaves as it is.
+ *
+ * `probe` and `wrap` look at the file each time and read it again when it has changed, so that nothing new is wrapped
+ * by a key that a restart would not find. `unwrap` looks only if it does not hold the version asked for. While the file
+ * is unsafe, unreadable or malformed, `probe` and `wrap` fail and `unwrap` goes on with what was read last: nobody has
+ * said that the keys are gone. A file that is not there, or that no longer lists a key, does say so: from the next
+ * probe on, that key is `key_unknown`.
+ *
+ * @throws {KmsError} `config` if the file is missing and not to be made, open to others than its owner, a symlink or
+ *   malformed, or if others may write to its folder.
+ */
+export async function openLocal(settings: LocalSettings, _context: ProviderContext): Promise<Provider> {
+  const first = await readKeyFile(settings.keyFile);
+  const missing = first.problem && first.code === "key_unknown";
+  if (missing && settings.create) await create(settings);
+  const file = missing && settings.create ? await readKeyFile(settings.keyFile) : first;
+  if (file.problem) {
+    const hint = missing ? "; put it back from a backup, or set `create: true` if there is no data yet" : "";
+    throw configError(settings, `${file.why}${hint}`);
+  }
+  await refuseOpenFolder(settings);
+  return new LocalProvider(settings, file);
+}
+
+async function create(settings: LocalSettings): Promise<void> {
+  try {
+    await createKeyFile(settings.keyFile);
+  } catch (error) {
+    const name = error instanceof Error ? error.name : "unknown";
+    throw configError(settings, `the key file "${settings.keyFile}" cannot be made (${name})`, error);
+  }
+}
+
+/** Who may write to the folder may put a key of his own in place; the sticky bit keeps others from doing so. */
+async function refuseOpenFolder(settings: LocalSettings): Promise<void> {
+  const folder = dirname(settings.keyFile);
+  const mode = (await Deno.stat(folder)).mode ?? 0;
+  if ((mode & 0o002) === 0 || (mode & 0o1000) !== 0) return;
+  throw configError(settings, `everybody may write to the folder "${folder}" of the key file; run \`chmod o-w\` on it`);
+}
+
+function configError(settings: LocalSettings, why: string, cause?: unknown): KmsError {
+  return new KmsError("config", `Cannot open provider "${settings.name}": ${why}.`, { cause });
+}
+
+class LocalProvider implements Provider {
+  readonly name: string;
+  readonly kind = "local";
+  readonly #path: string;
+  #keys: readonly LocalKey[];
+  #stamp: string;
+  #closed = false;
+
+  constructor(settings: LocalSettings, file: KeyFile) {
+    this.name = settings.name;
+    this.#path = settings.keyFile;
+    this.#keys = file.keys;
+    this.#stamp = file.stamp;
+  }
+
+  async probe(call: CallOptions): Promise<KeyState> {
+    const action = `probe provider "${this.name}"`;
+    await this.#look(action, call.signal);
+    const current = this.#keys.at(-1);
+    if (current === undefined) throw failure("key_unknown", action, `the key file "${this.#path}" is not there`);
+    return { version: current.id, order: current.createdAt };
+  }
+
+  async wrap(dek: Uint8Array, at: KeyState, call: CallOptions): Promise<WrappedDek> {
+    const action = `wrap with provider "${this.name}"`;
+    if (dek.length === 0 || dek.length > providerLimits.dek) {
+      throw failure("request_invalid", action, `a data key has 1 to ${providerLimits.dek} bytes`);
+    }
+    await this.#look(action, call.signal);
+    return { version: at.version, ciphertext: wrapLocally(this.#key(at.version, action), dek) };
+  }
+
+  async unwrap(wrapped: WrappedDek, call: CallOptions): Promise<Uint8Array> {
+    const action = `unwrap with provider "${this.name}"`;
+    if (call.signal.aborted) throw abortError(call.signal, action);
+    if (!this.#keys.some(({ id }) => id === wrapped.version)) await this.#look(action, call.signal);
+    const key = this.#key(wrapped.version, action);
+    const tooLong = wrapped.ciphertext.length > localOverhead + providerLimits.dek;
+    const dek = tooLong ? undefined : unwrapLocally(key, wrapped.ciphertext);
+    if (dek === undefined) throw failure("integrity", action, "these are not bytes that its key wrapped");
+    return dek;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#hold([]);
+    return Promise.resolve();
+  }
+
+  #key(version: string, action: string): LocalKey {
+    const key = this.#keys.find(({ id }) => id === version);
+    if (key !== undefined) return key;
+    // A version comes from etcd, where anybody may have written it: only what looks like an ID is printed.
+    const which = isLocalKeyId(version) ? `no key ${version}` : "no key of that version";
+    throw failure("key_unknown", action, `the key file "${this.#path}" holds ${which}`);
+  }
+
+  /** Reads the file again if it has changed. */
+  async #look(action: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) throw abortError(signal, action);
+    if (this.#closed) throw failure("cancelled", action, "it is closed");
+    const stamp = await orAborted(stampOfKeyFile(this.#path), signal, action);
+    if (stamp === this.#stamp) return;
+    const file = await orAborted(readKeyFile(this.#path), signal, action);
+    if (this.#closed) throw failure("cancelled", action, "it is closed");
+    if (!file.problem) {
+      this.#hold(file.keys);
+      this.#stamp = file.stamp;
+      return;
+    }
+    this.#stamp = "";
+    if (file.code === "key_unknown") this.#hold([]);
+    throw failure(file.code, action, file.why);
+  }
+
+  #hold(keys: readonly LocalKey[]): void {
+    for (const { material } of this.#keys) material.fill(0);
+    this.#keys = keys;
+  }
+}
+
+function failure(code: ErrorCode, action: string, why: string): KmsError {
+  return new KmsError(code, `Cannot ${action}: ${why}.`);
+}

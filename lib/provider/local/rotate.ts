@@ -1,0 +1,59 @@
+/**
+ * Adds a key to a local key file: what `trousseau keys rotate` does.
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import { KmsError } from "../../errors.ts";
+import { keyFileLimits, newLocalKey, readKeyFile } from "./key_file.ts";
+import { replaceKeyFile } from "./write_key_file.ts";
+
+/** What a rotation made. */
+export interface LocalRotation {
+  /** The ID of the new key, which wraps from now on. */
+  readonly id: string;
+  /** How many keys the file holds now. */
+  readonly keys: number;
+}
+
+/**
+ * Appends a new key, which wraps from then on; the keys before it go on unwrapping. A running plugin sees it at its
+ * next probe.
+ *
+ * Rotations of the same file wait for each other behind a lock on its folder, which leaves nothing behind. The new file
+ * has the mode, owner and group of the old one and replaces it in one step.
+ *
+ * @throws {KmsError} `config` if the file is not there, not safe or not well formed, or cannot be written; it is then
+ *   as it was.
+ */
+export async function rotateLocalKey(keyFile: string): Promise<LocalRotation> {
+  try {
+    using folder = await Deno.open(dirname(keyFile), { read: true });
+    await folder.lock(true);
+    return await rotateLocked(keyFile);
+  } catch (error) {
+    if (error instanceof KmsError) throw error;
+    const name = error instanceof Error ? error.name : "unknown";
+    throw refused(`the folder of "${keyFile}" must be there, and writable for this process (${name})`, error);
+  }
+}
+
+async function rotateLocked(keyFile: string): Promise<LocalRotation> {
+  const file = await readKeyFile(keyFile);
+  if (file.problem) throw refused(file.why);
+  if (file.keys.length >= keyFileLimits.keys) {
+    throw refused(`"${keyFile}" holds ${keyFileLimits.keys} keys, no more fit`);
+  }
+  const key = newLocalKey(file.keys.at(-1));
+  const keys = [...file.keys, key];
+  try {
+    await replaceKeyFile(keyFile, file, keys);
+    return { id: key.id, keys: keys.length };
+  } finally {
+    for (const { material } of keys) material.fill(0);
+  }
+}
+
+function refused(why: string, cause?: unknown): KmsError {
+  return new KmsError("config", `Cannot rotate the local key: ${why}.`, { cause });
+}
