@@ -1,0 +1,103 @@
+/**
+ * Holds a provider to its contract and tells of each call: the decorator next to the vendor's code.
+ *
+ * @module
+ */
+import { utf8 } from "../bytes.ts";
+import { abortError, orAborted } from "../deadline.ts";
+import { type ErrorCode, KmsError, toKmsError } from "../errors.ts";
+import type { ProviderVerb } from "../events.ts";
+import {
+  type CallOptions,
+  type KeyState,
+  type Provider,
+  type ProviderContext,
+  providerLimits,
+  type WrappedDek,
+} from "./provider.ts";
+
+/**
+ * Emits one `provider_call` for each call that was begun, and lets nothing pass that the contract does not allow.
+ *
+ * - A call ends with its signal, even if the provider does not heed it: `deadline_exceeded` or `cancelled`.
+ * - Whatever is thrown arrives as a KmsError.
+ * - A version of more than 256 bytes or a ciphertext of none or more than 4,096 is `provider_protocol`. A data key of
+ *   none or more than 64 bytes is `integrity`: the KMS did open it, so the bytes were not wrapped by us.
+ */
+export function observed(provider: Provider, context: ProviderContext): Provider {
+  async function call<T>(
+    verb: ProviderVerb,
+    signal: AbortSignal,
+    work: () => Promise<T>,
+    fault: (answer: T) => Fault | undefined,
+  ): Promise<T> {
+    const action = actionOf(verb, provider.name);
+    if (signal.aborted) throw abortError(signal, action);
+    const began = performance.now();
+    try {
+      const answer = await orAborted(work(), signal, action);
+      const found = fault(answer);
+      if (found !== undefined) throw new KmsError(found.code, `Cannot ${action}: ${found.why}.`);
+      report(verb, began);
+      return answer;
+    } catch (thrown) {
+      const error = thrown instanceof KmsError || !signal.aborted ? toKmsError(thrown) : abortError(signal, action);
+      report(verb, began, error);
+      throw error;
+    }
+  }
+
+  function report(verb: ProviderVerb, began: number, error?: KmsError): void {
+    const seconds = (performance.now() - began) / 1000;
+    const about = { type: "provider_call", provider: provider.name, kind: provider.kind, verb, seconds } as const;
+    context.notify(error ? { ...about, result: error.code, message: error.message } : { ...about, result: "ok" });
+  }
+
+  return {
+    name: provider.name,
+    kind: provider.kind,
+    // Each vendor's method is called inside an async function, so that what it throws at once is caught as well.
+    probe: (options: CallOptions) =>
+      call("probe", options.signal, async () => await provider.probe(options), stateFault),
+    wrap: (dek: Uint8Array, at: KeyState, options: CallOptions) =>
+      call("wrap", options.signal, async () => await provider.wrap(dek, at, options), wrappedFault),
+    unwrap: (wrapped: WrappedDek, options: CallOptions) =>
+      call("unwrap", options.signal, async () => await provider.unwrap(wrapped, options), dekFault),
+    [Symbol.asyncDispose]: () => provider[Symbol.asyncDispose](),
+  };
+}
+
+/** How an error's sentence names a call. */
+export function actionOf(verb: ProviderVerb, name: string): string {
+  return verb === "probe" ? `probe provider "${name}"` : `${verb} with provider "${name}"`;
+}
+
+interface Fault {
+  readonly code: ErrorCode;
+  readonly why: string;
+}
+
+function stateFault({ version, order }: KeyState): Fault | undefined {
+  if (order !== undefined && !Number.isFinite(order)) return unacceptable("an order that is no number");
+  return versionFault(version);
+}
+
+function wrappedFault({ version, ciphertext }: WrappedDek): Fault | undefined {
+  const { length } = ciphertext;
+  if (length === 0 || length > providerLimits.ciphertext) return unacceptable(`a ciphertext of ${length} bytes`);
+  return versionFault(version);
+}
+
+function versionFault(version: string): Fault | undefined {
+  const { length } = utf8(version);
+  return length === 0 || length > providerLimits.version ? unacceptable(`a version of ${length} bytes`) : undefined;
+}
+
+function dekFault({ length }: Uint8Array): Fault | undefined {
+  if (length > 0 && length <= providerLimits.dek) return undefined;
+  return { code: "integrity", why: `it holds ${length} bytes, which is no data key` };
+}
+
+function unacceptable(what: string): Fault {
+  return { code: "provider_protocol", why: `the KMS answered with ${what}` };
+}
