@@ -3,8 +3,7 @@
  *
  * @module
  */
-
-const environment = ["TROUSSEAU_*", "XDG_RUNTIME_DIR", "NO_COLOR", "TERM"] as const;
+import { environmentVariables } from "../../lib/config/environment.ts";
 
 /** A kind of permission that Deno knows. */
 type PermissionKind = "net" | "read" | "write" | "env" | "sys" | "run" | "ffi" | "import";
@@ -22,7 +21,7 @@ export const permissions = {
   write: ["/run", "/var/run", "/var/lib/trousseau"],
   // Others are not refused but absent: a library that asks for a variable of its own goes on with its default, and an
   // operator's environment cannot switch on a library's tracing.
-  env: environment,
+  env: Object.keys(environmentVariables),
   sys: [],
   run: [],
   ffi: [],

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+
+/** Every value of every key, in the order of the file; an empty assignment is kept. */
+function readUnit(text: string): ReadonlyMap<string, readonly string[]> {
+  const values = new Map<string, string[]>();
+  let section = "";
+  for (const line of text.split("\n").filter((line) => line !== "" && !line.startsWith("#"))) {
+    const heading = /^\[(\w+)\]$/.exec(line)?.[1];
+    if (heading !== undefined) {
+      section = heading;
+      continue;
+    }
+    const [, key, value] = /^(\w+)=(.*)$/.exec(line) ?? [];
+    assert.ok(key !== undefined && value !== undefined && section !== "", `not a line of a unit: ${line}`);
+    values.set(`${section}.${key}`, [...values.get(`${section}.${key}`) ?? [], value]);
+  }
+  return values;
+}
+
+const unit = readUnit(await Deno.readTextFile(new URL("trousseau.service", import.meta.url)));
+
+Deno.test("trousseau.service is up before kubelet and waits for its own socket", () => {
+  assert.deepEqual(unit.get("Unit.Before"), ["kubelet.service"]);
+  assert.deepEqual(unit.get("Service.Type"), ["exec"]);
+  const [start = "", post = ""] = [unit.get("Service.ExecStart")?.[0], unit.get("Service.ExecStartPost")?.[0]];
+  assert.match(start, /^\/usr\/local\/bin\/trousseau serve --config \/etc\/trousseau\/trousseau\.yaml$/);
+  assert.match(post, /^-\/usr\/local\/bin\/trousseau probe --wait --timeout 30s /);
+});
+
+Deno.test("trousseau.service comes back within a second, for ever", () => {
+  assert.deepEqual(unit.get("Service.Restart"), ["always"]);
+  assert.deepEqual(unit.get("Service.RestartSec"), ["250ms"]);
+  assert.deepEqual(unit.get("Unit.StartLimitIntervalSec"), ["0"]);
+});
+
+Deno.test("trousseau.service keeps the socket's folder, which containers have mounted", () => {
+  assert.deepEqual(unit.get("Service.RuntimeDirectory"), ["trousseau"]);
+  assert.deepEqual(unit.get("Service.RuntimeDirectoryPreserve"), ["yes"]);
+  assert.deepEqual(unit.get("Service.StateDirectory"), ["trousseau"]);
+});
+
+Deno.test("trousseau.service has no capability, no core dump and no swap", () => {
+  assert.deepEqual(unit.get("Service.CapabilityBoundingSet"), [""]);
+  assert.deepEqual(unit.get("Service.NoNewPrivileges"), ["yes"]);
+  assert.deepEqual(unit.get("Service.LimitCORE"), ["0"]);
+  assert.deepEqual(unit.get("Service.MemorySwapMax"), ["0"]);
+  assert.deepEqual(unit.get("Service.ProtectSystem"), ["strict"]);
+});
+
+Deno.test("trousseau.service does not forbid what V8 needs to compile", () => {
+  assert.equal(unit.get("Service.MemoryDenyWriteExecute"), undefined);
+});
