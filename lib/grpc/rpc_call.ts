@@ -5,7 +5,7 @@
  */
 import type { ServerUnaryCall } from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
-import { type Deadline, deadline } from "../deadline.ts";
+import { timeoutReason } from "../deadline.ts";
 
 /** How long a call may take when its client has set no deadline: kube-apiserver's own default. */
 export const defaultDeadlineMs = 3000;
@@ -29,7 +29,9 @@ export interface RpcCall {
 /** An {@linkcode RpcCall} over one of grpc-js. Dispose of it when the answer is sent. */
 export class UnaryRpcCall implements RpcCall, Disposable {
   readonly #call: ServerUnaryCall<{ readonly uid?: unknown }, unknown>;
-  #deadline: Deadline | undefined;
+  #controller: AbortController | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #over = false;
   #uid: string | undefined;
 
   constructor(call: ServerUnaryCall<{ readonly uid?: unknown }, unknown>) {
@@ -37,13 +39,7 @@ export class UnaryRpcCall implements RpcCall, Disposable {
   }
 
   get signal(): AbortSignal {
-    if (this.#deadline === undefined) {
-      const gone = new AbortController();
-      if (this.#call.cancelled) gone.abort();
-      else this.#call.once("cancelled", () => gone.abort());
-      this.#deadline = deadline(this.deadlineMs, gone.signal);
-    }
-    return this.#deadline.signal;
+    return (this.#controller ??= this.#watch()).signal;
   }
 
   get deadlineMs(): number {
@@ -57,7 +53,18 @@ export class UnaryRpcCall implements RpcCall, Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#deadline?.[Symbol.dispose]();
+    this.#over = true;
+    clearTimeout(this.#timer);
+  }
+
+  #watch(): AbortController {
+    const controller = new AbortController();
+    this.#timer = setTimeout(() => controller.abort(timeoutReason()), this.deadlineMs);
+    // grpc-js says "cancelled" after each good end too, and making an AbortError takes a stack trace.
+    const onGone = () => this.#over || controller.abort();
+    if (this.#call.cancelled) onGone();
+    else this.#call.once("cancelled", onGone);
+    return controller;
   }
 }
 

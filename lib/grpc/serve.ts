@@ -1,0 +1,39 @@
+/**
+ * The plugin's gRPC server on its socket.
+ *
+ * @module
+ */
+import { type KmsHandlers, rpcServer } from "./server.ts";
+import { holdSocket, type SocketOptions } from "./socket.ts";
+
+/** A server that serves. Disposing of it cuts off the calls in flight; {@linkcode KmsServer.shutdown} lets them end. */
+export interface KmsServer extends AsyncDisposable {
+  readonly path: string;
+  /** Resolves when a successor has taken the path over: call `shutdown` and leave with status 0. */
+  readonly takenOver: Promise<void>;
+  /**
+   * Removes the socket if it is still ours, sends GOAWAY, waits for the calls in flight, and gives up the lock. It may
+   * be called twice; the first call counts.
+   *
+   * @param deadlineMs milliseconds until what is still in flight is cut off.
+   */
+  shutdown(deadlineMs: number): Promise<void>;
+}
+
+/**
+ * Serves both KMS APIs on a Unix socket.
+ *
+ * @throws {KmsError} `config` if the path cannot be had: the sentence says what stands in the way.
+ */
+export async function serveKms(handlers: KmsHandlers, options: SocketOptions): Promise<KmsServer> {
+  const server = rpcServer(handlers);
+  const socket = await holdSocket((path) => server.listen(path), options);
+  let down: Promise<void> | undefined;
+  const shutdown = (deadlineMs: number) => down ??= socket.release().then(() => server.shutdown(deadlineMs));
+  return {
+    path: options.path,
+    takenOver: socket.takenOver,
+    shutdown,
+    [Symbol.asyncDispose]: () => shutdown(0),
+  };
+}

@@ -1,0 +1,241 @@
+/**
+ * Holding a socket's path: who may start to serve there, keeping it while serving, and giving it up.
+ *
+ * @module
+ */
+import { sleep } from "../deadline.ts";
+import { KmsError } from "../errors.ts";
+import type { Event, Notify } from "../events.ts";
+import { dialKms } from "./client.ts";
+import type { Listener } from "./server.ts";
+import {
+  checkPath,
+  type Found,
+  look,
+  makeFolder,
+  type PlacedSocket,
+  placeSocket,
+  type SocketPlace,
+} from "./socket_file.ts";
+import { type SocketLock, tryLockSocket } from "./socket_lock.ts";
+
+/** How to hold a socket. */
+export interface SocketOptions extends SocketPlace {
+  /**
+   * Gives the key ID that this process will announce, if it may take a live socket over from a predecessor that
+   * announces the same one. Left out, a live socket stops the start.
+   */
+  readonly takeover?: (() => string | undefined) | undefined;
+  readonly notify: Notify;
+  /** Milliseconds between two looks at the path; 1,000 if left out. */
+  readonly watchMs?: number;
+}
+
+/** A path that is ours. */
+export interface HeldSocket {
+  /** Resolves when a successor has put its own socket there: time to drain and leave. */
+  readonly takenOver: Promise<void>;
+  /** Removes the file if it is still ours, and gives up the lock. Call it before the listeners are closed. */
+  release(): Promise<void>;
+}
+
+type Listen = (path: string) => Promise<Listener>;
+
+// kube-apiserver's own patience with one call.
+const takeoverTimeoutMs = 3000;
+
+// As long as a start may wait for a process that is on its way out.
+const settleMs = 2000;
+
+const never = new AbortController().signal;
+
+/**
+ * Puts a socket of ours at a path and keeps it there.
+ *
+ * @param listen makes the server listen on a path that does not exist yet.
+ * @throws {KmsError} `config` if somebody else serves there, if something that is no socket stands there, or if the
+ *   system refuses.
+ */
+export async function holdSocket(listen: Listen, options: SocketOptions): Promise<HeldSocket> {
+  checkPath(options.path);
+  makeFolder(options.path);
+  let { lock, found } = await settled(options.path);
+  try {
+    if (found === "symlink" || found === "other") throw notASocket(options.path, found);
+    if (found === "live" || lock === undefined) await agreeWithPredecessor(found, options);
+    const socket = await placeSocket(listen, options);
+    tell(options, ...started(found));
+    const held = new Holder(listen, options, lock, socket);
+    lock = undefined;
+    return held;
+  } finally {
+    lock?.[Symbol.dispose]();
+  }
+}
+
+/**
+ * Who is there: the lock if it can be had, and what stands at the path. A process that holds the lock and does not listen
+ * is starting or leaving; it gets a moment to make up its mind.
+ */
+async function settled(path: string): Promise<{ lock: SocketLock | undefined; found: Found }> {
+  const until = performance.now() + settleMs;
+  for (;;) {
+    const lock = await tryLockSocket(path);
+    const found = await look(path);
+    if (lock !== undefined || (found !== "absent" && found !== "stale") || performance.now() > until) {
+      return { lock, found };
+    }
+    await sleep(50, never);
+  }
+}
+
+function started(found: Found): readonly [SocketEvent["action"], string] {
+  if (found === "live") {
+    return ["taken_over", "Took the socket over from the Trousseau that announces the same key ID."];
+  }
+  if (found === "stale") return ["stale_removed", "Replaced a socket file that nobody listened on."];
+  return ["bound", "Bound the socket."];
+}
+
+/** Keeps what {@linkcode holdSocket} made. */
+class Holder implements HeldSocket {
+  readonly takenOver: Promise<void>;
+  readonly #listen: Listen;
+  readonly #options: SocketOptions;
+  readonly #stop = new AbortController();
+  readonly #watching: Promise<void>;
+  readonly #successor = Promise.withResolvers<void>();
+  #lock: SocketLock | undefined;
+  #socket: PlacedSocket;
+  #complaint = "";
+
+  constructor(listen: Listen, options: SocketOptions, lock: SocketLock | undefined, socket: PlacedSocket) {
+    this.takenOver = this.#successor.promise;
+    this.#listen = listen;
+    this.#options = options;
+    this.#lock = lock;
+    this.#socket = socket;
+    this.#watching = this.#watch();
+  }
+
+  async release(): Promise<void> {
+    this.#stop.abort();
+    await this.#watching;
+    try {
+      this.#unlink();
+    } catch (error) {
+      this.#complain(error);
+    }
+    // Given up before the calls in flight have ended: whoever starts next need not wait for them.
+    this.#lock?.[Symbol.dispose]();
+    this.#lock = undefined;
+  }
+
+  #unlink(): void {
+    if (!this.#socket.inPlace()) return;
+    Deno.removeSync(this.#options.path);
+    tell(this.#options, "unlinked", "Removed the socket.");
+  }
+
+  async #watch(): Promise<void> {
+    const { signal } = this.#stop;
+    for (;;) {
+      await sleep(this.#options.watchMs ?? 1000, signal);
+      if (signal.aborted) return;
+      try {
+        if (await this.#hasSuccessor()) return this.#successor.resolve();
+        await this.#keepLock();
+        this.#complaint = "";
+      } catch (error) {
+        this.#complain(error);
+      }
+    }
+  }
+
+  /** Looks whether the path is still ours, and takes it back if nobody serves there. */
+  async #hasSuccessor(): Promise<boolean> {
+    if (this.#socket.inPlace()) return false;
+    const found = await look(this.#options.path);
+    if (found === "live") {
+      tell(this.#options, "lost", "Another process has put its socket in place of ours.");
+      return true;
+    }
+    if (found === "symlink" || found === "other") throw notASocket(this.#options.path, found);
+    tell(this.#options, "lost", "Somebody removed the socket.");
+    await this.#placeAgain();
+    return false;
+  }
+
+  async #placeAgain(): Promise<void> {
+    const old = this.#socket;
+    makeFolder(this.#options.path);
+    this.#socket = await placeSocket(this.#listen, this.#options);
+    old.listener.close();
+    tell(this.#options, "rebound", "Bound the socket again.");
+  }
+
+  /** A successor serves before its predecessor has let go of the lock, and a lock file can be deleted. */
+  async #keepLock(): Promise<void> {
+    if (this.#lock?.inPlace()) return;
+    const lock = await tryLockSocket(this.#options.path);
+    if (lock === undefined) return;
+    this.#lock?.[Symbol.dispose]();
+    this.#lock = lock;
+    tell(this.#options, "lock_acquired", "Holds the lock file beside the socket now.");
+  }
+
+  /** Told once, and again only when something else is wrong: a look a second would fill the log. */
+  #complain(error: unknown): void {
+    const message = error instanceof KmsError ? error.message : "Cannot look after the socket: the system refused it.";
+    if (message !== this.#complaint) tell(this.#options, "failed", message);
+    this.#complaint = message;
+  }
+}
+
+async function agreeWithPredecessor(found: Found, options: SocketOptions): Promise<void> {
+  const { path, takeover } = options;
+  if (takeover === undefined) {
+    throw new KmsError(
+      "config",
+      found === "live"
+        ? `Cannot serve on "${path}": another process serves there; stop it, or start with --takeover.`
+        : `Cannot serve on "${path}": another process holds "${path}.lock" and is starting or stopping.`,
+    );
+  }
+  const ours = takeover();
+  const theirs = await announcedKeyId(path);
+  if (ours !== undefined && ours === theirs) return;
+  throw new KmsError(
+    "config",
+    `Cannot take over "${path}": the process there announces ${named(theirs)}, this one ${named(ours)}.`,
+  );
+}
+
+async function announcedKeyId(path: string): Promise<string | undefined> {
+  await using client = dialKms(path);
+  try {
+    const { key_id: keyId } = await client.v2.Status({}, {
+      signal: never,
+      timeoutMs: takeoverTimeoutMs,
+    });
+    return keyId;
+  } catch {
+    return undefined;
+  }
+}
+
+// What stands behind a socket may be anybody's: its key ID is cut before it is printed.
+function named(keyId: string | undefined): string {
+  return keyId === undefined || keyId === "" ? "no key ID" : `the key ID ${JSON.stringify(keyId.slice(0, 80))}`;
+}
+
+function notASocket(path: string, found: "symlink" | "other"): KmsError {
+  const what = found === "symlink" ? "a symlink" : "something that is no socket";
+  return new KmsError("config", `Cannot serve on "${path}": ${what} stands there, and is left alone.`);
+}
+
+type SocketEvent = Extract<Event, { type: "socket" }>;
+
+function tell(options: SocketOptions, action: SocketEvent["action"], message: string): void {
+  options.notify({ type: "socket", action, path: options.path, message });
+}

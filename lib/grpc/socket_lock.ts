@@ -1,0 +1,52 @@
+/**
+ * The lock file beside a socket: whoever holds it serves there. The kernel lets go of it when its holder dies, however
+ * that happens, so that no stale lock can exist. The file itself stays: deleting it would let two processes lock two files.
+ *
+ * @module
+ */
+import { KmsError } from "../errors.ts";
+import { sameFile, systemReason } from "./socket_file.ts";
+
+/** A lock that is held. Disposing of it gives it up. */
+export interface SocketLock extends Disposable {
+  /** Whether the locked file is still the one beside the socket: somebody may have deleted the folder. */
+  inPlace(): boolean;
+}
+
+/**
+ * Takes the lock `<socket>.lock` if nobody holds it.
+ *
+ * @returns `undefined` if somebody else holds it.
+ * @throws {KmsError} `config` if the file cannot be opened, or is no regular file.
+ */
+export async function tryLockSocket(socket: string): Promise<SocketLock | undefined> {
+  const path = `${socket}.lock`;
+  const file = await openLock(path);
+  const lock: SocketLock = {
+    inPlace: () => sameFile(file.statSync(), path),
+    [Symbol.dispose]: () => file.close(),
+  };
+  // Between opening and locking, the file may have been deleted and made again by somebody who locked the new one.
+  if (await file.tryLock(true) && lock.inPlace()) return lock;
+  file.close();
+  return undefined;
+}
+
+async function openLock(path: string): Promise<Deno.FsFile> {
+  try {
+    if (await isLink(path)) throw new KmsError("config", `Cannot lock "${path}": it is a symlink.`);
+    return await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
+  } catch (error) {
+    if (error instanceof KmsError) throw error;
+    throw new KmsError("config", `Cannot lock "${path}": ${systemReason(error)}.`, { cause: error });
+  }
+}
+
+async function isLink(path: string): Promise<boolean> {
+  try {
+    return (await Deno.lstat(path)).isSymlink;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
