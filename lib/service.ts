@@ -3,73 +3,33 @@
  *
  * @module
  */
-import type { Api, CacheResult, HealthState } from "./events.ts";
-import type { ErrorCode } from "./errors.ts";
+import { equalBytes, hex } from "./bytes.ts";
+import type { Clock } from "./clock.ts";
+import { KmsError, toKmsError } from "./errors.ts";
+import { DekSource } from "./envelope/dek_source.ts";
+import { decodeEnvelope, decodeFrame, type Frame } from "./envelope/format.ts";
+import { Latencies } from "./envelope/latency.ts";
+import { quorumSize, type WrapQuorum } from "./envelope/quorum.ts";
+import { openSeed } from "./envelope/seal.ts";
+import type { Holder, Unwrapper, UnwrapStrategy } from "./envelope/unwrap.ts";
+import { UnwrapCache, type UnwrapCacheOptions } from "./envelope/unwrap_cache.ts";
+import { decodeAnnotations, foreignBytes, referenceTo, type Wrap } from "./envelope/wrap.ts";
+import type { Api, Notify } from "./events.ts";
+import type { Decrypted, Encrypted, Sealed, ServiceStatus } from "./key_ring/answers.ts";
+import { HealthBoard } from "./key_ring/health.ts";
+import { KeyRing } from "./key_ring/key_ring.ts";
+import type { RingStore } from "./key_ring/state.ts";
+import type { CallOptions, Provider } from "./provider/provider.ts";
 
-/** How one provider is now. Times are milliseconds since the epoch. */
-export interface ProviderStatus {
-  readonly name: string;
-  readonly kind: string;
-  readonly health: HealthState;
-  /** Why it is not well: one sentence, `""` when it is. */
-  readonly message: string;
-  readonly code: ErrorCode | "ok";
-  /** Since when it has been in this state. */
-  readonly since: number;
-  readonly lastGoodAt: number | undefined;
-  /** The version that counts in the key ID, `?` if this node has never seen one. */
-  readonly version: string;
-  /** Since when it lacks a wrap of the ready DEK; `undefined` when it has one. */
-  readonly lacksWrapSince: number | undefined;
-}
-
-/** Whether as many providers as the quorum wants can wrap now. */
-export type QuorumState =
-  | { readonly state: "held" }
-  | { readonly state: "lost"; readonly since: number; readonly refused: boolean; readonly message: string };
-
-/** What the node knows from memory. */
-export interface ServiceStatus {
-  /** The announced key ID; `undefined` as long as none is known. */
-  readonly keyId: string | undefined;
-  /** Whether the ID counts a provider that has never been seen. */
-  readonly provisional: boolean;
-  /** Why there is no key ID, in one sentence; `""` when there is one. */
-  readonly message: string;
-  readonly quorum: QuorumState;
-  readonly needed: number;
-  readonly providers: readonly ProviderStatus[];
-  /** Whether an Encrypt would be answered now. */
-  readonly canEncrypt: boolean;
-}
-
-/** Which KEKs a sealed seed was wrapped under, or which one opened it. */
-export interface ProviderVersion {
-  readonly name: string;
-  readonly version: string;
-}
-
-/** A sealed DEK seed as KMS v2 carries it. Under v1beta1 `ciphertext` is a frame that holds the rest. */
-export interface Sealed {
-  readonly keyId: string;
-  /** v2: at most 1,024 bytes; v1beta1: at most 60 KiB. */
-  readonly ciphertext: Uint8Array;
-  /** v2 only: lowercase domain names to wrapped DEKs, at most 32 KiB in all. Empty under v1beta1. */
-  readonly annotations: Readonly<Record<string, Uint8Array>>;
-}
-
-/** An answer to encrypt. */
-export interface Encrypted extends Sealed {
-  readonly providers: readonly ProviderVersion[];
-}
-
-/** An answer to decrypt. */
-export interface Decrypted {
-  readonly plaintext: Uint8Array;
-  readonly keyId: string;
-  readonly providers: readonly ProviderVersion[];
-  readonly cache: CacheResult;
-}
+export type {
+  Decrypted,
+  Encrypted,
+  ProviderStatus,
+  ProviderVersion,
+  QuorumState,
+  Sealed,
+  ServiceStatus,
+} from "./key_ring/answers.ts";
 
 /** The plugin without its wire. */
 export interface Service {
@@ -89,5 +49,152 @@ export interface Service {
    *
    * @throws {KmsError} `integrity` for anything that this key ring did not seal as it stands; see `lib/errors.ts`.
    */
-  decrypt(sealed: Sealed, api: Api, call: { readonly signal: AbortSignal }): Promise<Decrypted>;
+  decrypt(sealed: Sealed, api: Api, call: CallOptions): Promise<Decrypted>;
+}
+
+/** A provider and the names under which it may have wrapped. */
+export interface ServiceProvider {
+  /** Decorated: observed, retrying, breaking. */
+  readonly provider: Provider;
+  readonly formerly: readonly string[];
+}
+
+/** What a service is made of. Durations are in milliseconds. */
+export interface ServiceOptions {
+  readonly providers: readonly ServiceProvider[];
+  readonly wrap: WrapQuorum;
+  readonly unwrap: UnwrapStrategy;
+  readonly keyEpoch: number;
+  readonly cache: UnwrapCacheOptions;
+  readonly dekMaxAgeMs: number;
+  readonly probeIntervalMs: number;
+  readonly store: RingStore;
+  readonly clock: Clock;
+  readonly notify: Notify;
+}
+
+/**
+ * Opens the service. It does not wait for a KMS: until one answers, status says why there is no key ID.
+ *
+ * @throws {KmsError} `config` if the state folder cannot be used.
+ */
+export async function openService(options: ServiceOptions): Promise<Service & AsyncDisposable> {
+  const { clock, notify } = options;
+  const named = new Map<string, Unwrapper>();
+  const providers = options.providers.map(({ provider }) => provider);
+  const board = new HealthBoard(providers, () => clock.now(), notify);
+  const source = new DekSource({
+    cache: new UnwrapCache(options.cache, clock, notify),
+    clock,
+    strategy: options.unwrap,
+    latencies: new Latencies(),
+    lastGoodAt: (name) => board.of(name).lastGoodAt,
+    onLiar: (name) => {
+      const message =
+        `Provider "${name}" unwrapped a data key to the wrong bytes while another provider had the right ones.`;
+      board.failed(name, "unwrap", new KmsError("provider_protocol", message));
+    },
+  });
+  const ring = await KeyRing.open({
+    providers,
+    board,
+    needed: quorumSize(options.wrap, providers.length),
+    keyEpoch: options.keyEpoch,
+    store: options.store,
+    clock,
+    notify,
+    dekMaxAgeMs: options.dekMaxAgeMs,
+    probeIntervalMs: options.probeIntervalMs,
+    onFirstUse: (dek) =>
+      source.remember(hex(dek.reference), dek.copyOfDek(), dek.wraps.map(({ name, version }) => ({ name, version }))),
+  });
+  for (const { provider, formerly } of options.providers) {
+    for (const name of [provider.name, ...formerly]) named.set(name, reporting(provider, ring));
+  }
+  return new KeyService(ring, source, named);
+}
+
+class KeyService implements Service, AsyncDisposable {
+  readonly #ring: KeyRing;
+  readonly #source: DekSource;
+  readonly #named: ReadonlyMap<string, Unwrapper>;
+
+  constructor(ring: KeyRing, source: DekSource, named: ReadonlyMap<string, Unwrapper>) {
+    this.#ring = ring;
+    this.#source = source;
+    this.#named = named;
+  }
+
+  status(): ServiceStatus {
+    return this.#ring.status();
+  }
+
+  peek(): ServiceStatus {
+    return this.#ring.peek();
+  }
+
+  encrypt(plaintext: Uint8Array, api: Api): Encrypted {
+    if (plaintext.length === 0) throw new KmsError("request_invalid", "Cannot encrypt: the plaintext is empty.");
+    if (plaintext.length > maxPlaintext) {
+      throw new KmsError("request_invalid", `Cannot encrypt: the plaintext is longer than ${maxPlaintext} bytes.`);
+    }
+    return this.#ring.seal(plaintext, api);
+  }
+
+  async decrypt(sealed: Sealed, api: Api, call: CallOptions): Promise<Decrypted> {
+    const { keyId, wraps, envelope } = parse(sealed, api);
+    const reference = referenceTo(wraps);
+    if (!equalBytes(reference, envelope.reference)) throw foreignBytes("the wraps are not those of the envelope");
+    const holders = this.#holders(wraps);
+    const context = { api, threshold: envelope.threshold, keyId, reference };
+    const open = (dek: Uint8Array) => openSeed(dek, envelope, context);
+    const found = await this.#source.open({ reference: hex(reference), holders, open, call });
+    return { plaintext: found.seed, keyId, providers: found.holders, cache: found.cache };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#source[Symbol.dispose]();
+    await this.#ring[Symbol.asyncDispose]();
+  }
+
+  #holders(wraps: readonly Wrap[]): Holder[] {
+    const holders = wraps.flatMap((wrap): Holder[] => {
+      const provider = this.#named.get(wrap.name);
+      return provider ? [{ provider, wrap, sick: this.#ring.board.of(provider.name).state === "sick" }] : [];
+    });
+    if (holders.length > 0) return holders;
+    const names = wraps.map(({ name }) => `"${name}"`).join(", ");
+    throw new KmsError(
+      "key_unknown",
+      `Cannot decrypt: no provider is configured that wrapped this data key (${names}).`,
+    );
+  }
+}
+
+/** What an unwrap shows of a provider's health is noted, and a failure has it probed soon. */
+function reporting(provider: Provider, ring: KeyRing): Unwrapper {
+  const { name } = provider;
+  return {
+    name,
+    async unwrap(wrapped, call) {
+      try {
+        const dek = await provider.unwrap(wrapped, call);
+        ring.board.succeeded(name, "unwrap");
+        return dek;
+      } catch (thrown) {
+        ring.board.failed(name, "unwrap", toKmsError(thrown));
+        if (ring.board.of(name).state !== "well") ring.poke(name);
+        throw thrown;
+      }
+    },
+  };
+}
+
+/** Bytes: a seed has 32, and what the envelope adds leaves room for this much in the API server's 1,024. */
+export const maxPlaintext = 900;
+
+function parse({ keyId, ciphertext, annotations }: Sealed, api: Api): Frame {
+  if (api === "v1beta1") return decodeFrame(ciphertext);
+  if (keyId === "") throw new KmsError("request_invalid", "Cannot decrypt: the request has no key ID.");
+  return { keyId, wraps: decodeAnnotations(annotations), envelope: decodeEnvelope(ciphertext) };
 }

@@ -1,0 +1,180 @@
+/**
+ * Where a decrypt gets its data key: from memory, from a call that is under way, or from a provider.
+ *
+ * @module
+ */
+import { type Clock, deadlineBy } from "../clock.ts";
+import { orAborted } from "../deadline.ts";
+import { effectiveCode, KmsError, toKmsError } from "../errors.ts";
+import type { CacheResult } from "../events.ts";
+import type { CallOptions } from "../provider/provider.ts";
+import type { Latencies } from "./latency.ts";
+import { type Holder, inOrder, unwrapFirst, type UnwrapStrategy } from "./unwrap.ts";
+import type { CachedDek, UnwrapCache } from "./unwrap_cache.ts";
+import { foreignBytes } from "./wrap.ts";
+
+/** Milliseconds. `revalidate` bounds the wait of a decrypt that has a cached key to fall back on. */
+const timings = { revalidate: 1_000, askAgain: 10_000, confirmDenial: 10_000, flight: 10_000 } as const;
+
+/** What a source is made of. */
+export interface DekSourceOptions {
+  readonly cache: UnwrapCache;
+  readonly clock: Clock;
+  readonly strategy: UnwrapStrategy;
+  readonly latencies: Latencies;
+  /** When a provider last answered well, in milliseconds since the epoch. */
+  readonly lastGoodAt: (name: string) => number | undefined;
+  /** Told of a provider whose data key did not fit while another provider's did. */
+  readonly onLiar: (name: string) => void;
+}
+
+/** A decrypt's need. */
+export interface DekRequest {
+  /** The reference in hexadecimal. */
+  readonly reference: string;
+  /** Who can unwrap it, at least one. */
+  readonly holders: readonly Holder[];
+  /** Opens the sealed seed; `undefined` where the data key does not fit. */
+  readonly open: (dek: Uint8Array) => Uint8Array | undefined;
+  /** Its signal is asked for only where a wait begins: a gRPC call makes one at a price. */
+  readonly call: CallOptions;
+}
+
+/** The opened seed, and whose data key it was. */
+export interface Found {
+  readonly seed: Uint8Array;
+  readonly cache: CacheResult;
+  readonly holders: readonly { readonly name: string; readonly version: string }[];
+}
+
+interface Flight {
+  readonly entry: Promise<CachedDek>;
+  readonly abort: AbortController;
+  waiting: number;
+}
+
+/** One for the whole plugin. */
+export class DekSource implements Disposable {
+  readonly #options: DekSourceOptions;
+  readonly #flights = new Map<string, Flight>();
+  #turn = 0;
+
+  constructor(options: DekSourceOptions) {
+    this.#options = options;
+  }
+
+  /** Keeps the data key of something that this node has sealed itself; the cache owns `dek` from now on. */
+  remember(reference: string, dek: Uint8Array, holders: CachedDek["holders"]): void {
+    this.#options.cache.put(reference, dek, holders);
+  }
+
+  /**
+   * Opens a sealed seed.
+   *
+   * @throws {KmsError} `integrity` if the right data key does not open it; a provider's error; `deadline_exceeded`.
+   */
+  async open(request: DekRequest): Promise<Found> {
+    const entry = this.#options.cache.get(request.reference);
+    if (!entry) return await this.#ask(request);
+    if (this.#options.cache.isFresh(entry)) return openWith(entry, request, "hit");
+    return await this.#askAgain(entry, request);
+  }
+
+  async #ask(request: DekRequest): Promise<Found> {
+    const joined = this.#flights.get(request.reference);
+    if (!joined) return await this.#fly(request, this.#takeOff(request));
+    try {
+      return openWith(await this.#board(joined, request.call.signal), request, "shared");
+    } catch (thrown) {
+      // The envelope that the call was made for may have been tampered with: that is no verdict on this one.
+      if (effectiveCode(toKmsError(thrown)) !== "integrity" || this.#flights.has(request.reference)) throw thrown;
+      return await this.#fly(request, this.#takeOff(request));
+    }
+  }
+
+  async #fly(request: DekRequest, flight: Flight): Promise<Found> {
+    return openWith(await this.#board(flight, request.call.signal), request, "miss");
+  }
+
+  /** Waits for a flight; when the last one who waits gives up, the remote call is given up too. */
+  async #board(flight: Flight, signal: AbortSignal): Promise<CachedDek> {
+    flight.waiting++;
+    try {
+      return await orAborted(flight.entry, signal, "unwrap a data key");
+    } finally {
+      flight.waiting--;
+      if (flight.waiting === 0) flight.abort.abort(signal.reason);
+    }
+  }
+
+  #takeOff(request: DekRequest): Flight {
+    const abort = new AbortController();
+    const flight: Flight = { entry: this.#unwrap(request, abort.signal), abort, waiting: 0 };
+    this.#flights.set(request.reference, flight);
+    const land = () => {
+      if (this.#flights.get(request.reference) === flight) this.#flights.delete(request.reference);
+    };
+    flight.entry.then(land, land);
+    return flight;
+  }
+
+  async #unwrap({ reference, holders, open }: DekRequest, signal: AbortSignal): Promise<CachedDek> {
+    const { cache, clock, strategy, latencies, onLiar } = this.#options;
+    using bound = deadlineBy(clock, timings.flight, signal);
+    const ordered = inOrder(holders, strategy, this.#turn++, latencies);
+    const fits = (dek: Uint8Array) => open(dek) !== undefined;
+    const { dek, liars } = await unwrapFirst(ordered, { signal: bound.signal, clock, strategy, latencies, fits });
+    liars.forEach(onLiar);
+    return cache.put(reference, dek, holders.map(({ provider: { name }, wrap: { version } }) => ({ name, version })));
+  }
+
+  async #askAgain(entry: CachedDek, request: DekRequest): Promise<Found> {
+    const { clock } = this.#options;
+    const mayServeOn = this.#mayServeOn(entry);
+    if (mayServeOn && clock.now() < entry.askAgainAt) return openWith(entry, request, "stale");
+    try {
+      if (!mayServeOn) return await this.#ask(request);
+      using bound = deadlineBy(clock, timings.revalidate, request.call.signal);
+      return await this.#ask({ ...request, call: { signal: bound.signal } });
+    } catch (thrown) {
+      const error = toKmsError(thrown);
+      if (request.call.signal.aborted) throw error;
+      if (this.#isConfirmedRefusal(entry, error)) {
+        this.#options.cache.drop(request.reference, "refused");
+        throw error;
+      }
+      if (!this.#mayServeOn(entry)) throw error;
+      entry.askAgainAt = clock.now() + timings.askAgain;
+      return openWith(entry, request, "stale");
+    }
+  }
+
+  #mayServeOn(entry: CachedDek): boolean {
+    const last = entry.holders.map(({ name }) => this.#options.lastGoodAt(name) ?? -Infinity);
+    return this.#options.cache.mayServeOn(entry, Math.max(...last));
+  }
+
+  /**
+   * Whether every provider that holds the data key has said no: `key_unusable` at once, `permission_denied` when it is
+   * said again 10 s later, since a fresh login may have been under way.
+   */
+  #isConfirmedRefusal(entry: CachedDek, error: KmsError): boolean {
+    const codes = (error.members.length > 0 ? error.members : [error]).map(effectiveCode);
+    if (!codes.every((code) => code === "key_unusable" || code === "permission_denied")) return false;
+    if (codes.every((code) => code === "key_unusable")) return true;
+    const now = this.#options.clock.now();
+    entry.deniedAt ??= now;
+    return now - entry.deniedAt >= timings.confirmDenial;
+  }
+
+  [Symbol.dispose](): void {
+    for (const { abort } of this.#flights.values()) abort.abort();
+    this.#options.cache[Symbol.dispose]();
+  }
+}
+
+function openWith({ dek, holders }: CachedDek, { open }: DekRequest, cache: CacheResult): Found {
+  const seed = open(dek);
+  if (!seed) throw foreignBytes("the sealed seed does not open");
+  return { seed, cache, holders };
+}

@@ -1,0 +1,130 @@
+/**
+ * The bytes that kube-apiserver keeps in etcd for us, written and read.
+ *
+ * Envelope (KMS v2 `ciphertext`): format 0xe1 · threshold 1 · reference 32 · nonce 12 · sealed seed n + 16. For a seed of
+ * 32 bytes that is 94 bytes; the API server allows 1,024 and copies them into every object.
+ *
+ * Frame (KMS v1beta1 `cipher`): format 0xf1 · key ID behind two bytes of length · number of wraps · the wraps, each name
+ * behind one byte, version and wrapped DEK behind two · the envelope. v1beta1 has neither annotations nor a key ID.
+ *
+ * Every parser consumes all of its input or throws `integrity`.
+ *
+ * @module
+ */
+import { ByteReader, concat, uint16, utf8, utf8Text } from "../bytes.ts";
+import { providerLimits } from "../provider/provider.ts";
+import { foreignBytes, maxWraps, type Wrap } from "./wrap.ts";
+
+const envelopeFormat = 0xe1;
+const frameFormat = 0xf1;
+
+/** Bytes of each fixed field, and how large a whole frame may be. etcd prefixes of v1beta1 hold at most 65,535 bytes. */
+export const formatSizes = { reference: 32, nonce: 12, tag: 16, keyId: 1024, envelope: 1024, frame: 61440 } as const;
+
+/** How many unwraps open it. One today; the byte is kept so that a later format need not change. */
+export type Threshold = 1;
+
+/** The sealed seed and what it refers to. */
+export interface Envelope {
+  readonly threshold: Threshold;
+  /** SHA-256 over the wraps, 32 bytes. */
+  readonly reference: Uint8Array;
+  /** 12 random bytes. */
+  readonly nonce: Uint8Array;
+  /** The seed under AES-256-GCM, tag included: 17 bytes or more. */
+  readonly sealed: Uint8Array;
+}
+
+/** What a v1beta1 frame holds. */
+export interface Frame {
+  readonly keyId: string;
+  readonly wraps: readonly Wrap[];
+  readonly envelope: Envelope;
+}
+
+/** An envelope as bytes. */
+export function encodeEnvelope(envelope: Envelope): Uint8Array {
+  const { threshold, reference, nonce, sealed } = envelope;
+  return concat(Uint8Array.of(envelopeFormat, threshold), reference, nonce, sealed);
+}
+
+/**
+ * An envelope from bytes.
+ *
+ * @throws {KmsError} `integrity` for anything that {@linkcode encodeEnvelope} cannot have made.
+ */
+export function decodeEnvelope(bytes: Uint8Array): Envelope {
+  if (bytes.length > formatSizes.envelope) throw foreignBytes("the ciphertext is too long");
+  const reader = new ByteReader(bytes);
+  const format = reader.uint8();
+  const threshold = reader.uint8();
+  const reference = reader.take(formatSizes.reference);
+  const nonce = reader.take(formatSizes.nonce);
+  const sealed = reader.rest();
+  if (format !== envelopeFormat) throw foreignBytes("the ciphertext does not begin as an envelope does");
+  if (threshold !== 1) throw foreignBytes("the envelope's threshold is not 1");
+  if (!reference || !nonce || !sealed || sealed.length <= formatSizes.tag) {
+    throw foreignBytes("the envelope is cut off");
+  }
+  return { threshold, reference, nonce, sealed };
+}
+
+/** All of a frame but the envelope, which is what stays the same while a data key is in use. */
+export function encodeFrameHead(keyId: string, wraps: readonly Wrap[]): Uint8Array {
+  const keyIdBytes = utf8(keyId);
+  return concat(
+    Uint8Array.of(frameFormat),
+    uint16(keyIdBytes.length),
+    keyIdBytes,
+    Uint8Array.of(wraps.length),
+    ...wraps.map(encodeWrap),
+  );
+}
+
+function encodeWrap({ name, version, ciphertext }: Wrap): Uint8Array {
+  const [nameBytes, versionBytes] = [utf8(name), utf8(version)];
+  return concat(
+    Uint8Array.of(nameBytes.length),
+    nameBytes,
+    uint16(versionBytes.length),
+    versionBytes,
+    uint16(ciphertext.length),
+    ciphertext,
+  );
+}
+
+/**
+ * A frame from bytes.
+ *
+ * @throws {KmsError} `integrity` for anything that {@linkcode encodeFrameHead} and {@linkcode encodeEnvelope} cannot have made.
+ */
+export function decodeFrame(bytes: Uint8Array): Frame {
+  if (bytes.length > formatSizes.frame) throw foreignBytes("the cipher is too long");
+  const reader = new ByteReader(bytes);
+  if (reader.uint8() !== frameFormat) throw foreignBytes("the cipher does not begin as a frame does");
+  const keyIdBytes = reader.field16();
+  const count = reader.uint8();
+  const keyId = keyIdBytes && utf8Text(keyIdBytes);
+  if (!keyId || keyIdBytes.length > formatSizes.keyId) throw foreignBytes("the frame has no key ID");
+  if (!count || count > maxWraps) throw foreignBytes("the frame has no wraps that can be counted");
+  const wraps: Wrap[] = [];
+  for (let i = 0; i < count; i++) wraps.push(readWrap(reader));
+  const envelope = reader.rest();
+  if (!envelope || !reader.done) throw foreignBytes("the frame is cut off");
+  return { keyId, wraps, envelope: decodeEnvelope(envelope) };
+}
+
+function readWrap(reader: ByteReader): Wrap {
+  const name = textOf(reader.field8());
+  const version = textOf(reader.field16());
+  const ciphertext = reader.field16();
+  if (!name || !version || !ciphertext?.length) throw foreignBytes("a wrap in the frame is cut off");
+  if (version.length > providerLimits.version || ciphertext.length > providerLimits.ciphertext) {
+    throw foreignBytes("a wrap in the frame is too long");
+  }
+  return { name, version, ciphertext };
+}
+
+function textOf(bytes: Uint8Array | undefined): string | undefined {
+  return bytes && utf8Text(bytes);
+}

@@ -1,0 +1,83 @@
+/**
+ * Sealing a DEK seed under a data key: AES-256-GCM with a random 96-bit nonce (NIST SP 800-38D, 8.2.2).
+ *
+ * @module
+ */
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { concat, equalBytes, lengthPrefixed, utf8 } from "../bytes.ts";
+import { KmsError } from "../errors.ts";
+import type { Api } from "../events.ts";
+import { type Envelope, formatSizes, type Threshold } from "./format.ts";
+
+const algorithm = "aes-256-gcm";
+const dekBytes = 32;
+const domainTag = utf8("trousseau-dek-1");
+
+/** What a sealed seed is bound to, beside the data key. */
+export interface SealContext {
+  readonly api: Api;
+  readonly threshold: Threshold;
+  readonly keyId: string;
+  readonly reference: Uint8Array;
+}
+
+/** How many seeds one data key may seal: far below the 2^32 that random nonces allow (NIST SP 800-38D, 8.3). */
+export const maxUsesOfDek = 2 ** 20;
+
+/** A new data key, 32 random bytes. */
+export function newDek(): Uint8Array {
+  return new Uint8Array(randomBytes(dekBytes));
+}
+
+/** What providers wrap: the domain tag, then the data key; 47 bytes. */
+export function taggedDek(dek: Uint8Array): Uint8Array {
+  return concat(domainTag, dek);
+}
+
+/**
+ * The data key behind the domain tag.
+ *
+ * @returns 32 bytes, or `undefined` where a KMS gave back something that we never wrapped as a data key.
+ */
+export function untaggedDek(bytes: Uint8Array): Uint8Array | undefined {
+  const tag = bytes.subarray(0, domainTag.length);
+  if (bytes.length !== domainTag.length + dekBytes || !equalBytes(tag, domainTag)) return undefined;
+  return bytes.slice(domainTag.length);
+}
+
+/** Seals a seed. */
+export function sealSeed(dek: Uint8Array, seed: Uint8Array, context: SealContext): Envelope {
+  const nonce = randomBytes(formatSizes.nonce);
+  const cipher = createCipheriv(algorithm, dek, nonce).setAAD(additionalData(context));
+  const sealed = concat(cipher.update(seed), cipher.final(), cipher.getAuthTag());
+  return { threshold: context.threshold, reference: context.reference, nonce, sealed };
+}
+
+/**
+ * Opens a sealed seed.
+ *
+ * @returns the seed, or `undefined` if the tag does not fit: another data key, or bytes that were changed.
+ */
+export function openSeed(dek: Uint8Array, envelope: Envelope, context: SealContext): Uint8Array | undefined {
+  if (dek.length !== dekBytes) throw new KmsError("internal", "A data key has the wrong length.");
+  const end = envelope.sealed.length - formatSizes.tag;
+  const decipher = createDecipheriv(algorithm, dek, envelope.nonce, { authTagLength: formatSizes.tag })
+    .setAAD(additionalData(context));
+  decipher.setAuthTag(envelope.sealed.subarray(end));
+  const seed = decipher.update(envelope.sealed.subarray(0, end));
+  try {
+    return concat(seed, decipher.final());
+  } catch {
+    return undefined;
+  }
+}
+
+function additionalData({ api, threshold, keyId, reference }: SealContext): Uint8Array {
+  return concat(
+    utf8("trousseau/1"),
+    lengthPrefixed(utf8(api)),
+    Uint8Array.of(threshold),
+    lengthPrefixed(utf8(keyId)),
+    reference,
+  );
+}

@@ -1,0 +1,159 @@
+/**
+ * One of several wraps is enough: which provider is asked first, when the next one, and whose answer counts.
+ *
+ * @module
+ */
+import { type Clock } from "../clock.ts";
+import { abortError } from "../deadline.ts";
+import { KmsError, toKmsError } from "../errors.ts";
+import type { Provider } from "../provider/provider.ts";
+import { hedgeTimings, type Latencies } from "./latency.ts";
+import { untaggedDek } from "./seal.ts";
+import type { Wrap } from "./wrap.ts";
+
+/** `fastest`: the quickest first. `roundrobin`: each in turn. `ordered`: as configured. */
+export type UnwrapStrategy = "fastest" | "roundrobin" | "ordered";
+
+/** The half of a provider that a decrypt needs. */
+export type Unwrapper = Pick<Provider, "name" | "unwrap">;
+
+/** A wrap and the provider that can open it, which may have had another name when it was made. */
+export interface Holder {
+  readonly provider: Unwrapper;
+  readonly wrap: Wrap;
+  /** Whether its last calls failed: it is asked last. */
+  readonly sick: boolean;
+}
+
+/** A data key that fits, and whose it was. */
+export interface Unwrapped {
+  readonly dek: Uint8Array;
+  readonly holder: Holder;
+  /** Providers that gave a data key which does not fit, while another one's did. */
+  readonly liars: readonly string[];
+}
+
+const start: {
+  readonly [Strategy in UnwrapStrategy]: (holders: readonly Holder[], turn: number, latencies: Latencies) => Holder[];
+} = {
+  fastest: (holders, _turn, latencies) =>
+    holders.toSorted((a, b) => latencies.typical(a.provider.name) - latencies.typical(b.provider.name)),
+  roundrobin: (holders, turn) =>
+    holders.map((_, i) => holders[(i + turn) % holders.length]).filter((h) => h !== undefined),
+  ordered: (holders) => [...holders],
+};
+
+/** The order in which holders are asked; those that are sick come last. */
+export function inOrder(
+  holders: readonly Holder[],
+  strategy: UnwrapStrategy,
+  turn: number,
+  latencies: Latencies,
+): Holder[] {
+  const ordered = start[strategy](holders, turn, latencies);
+  return [...ordered.filter(({ sick }) => !sick), ...ordered.filter(({ sick }) => sick)];
+}
+
+/** What a race needs to know. */
+export interface UnwrapCall {
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly strategy: UnwrapStrategy;
+  readonly latencies: Latencies;
+  /** Whether a data key opens the sealed seed. */
+  readonly fits: (dek: Uint8Array) => boolean;
+}
+
+/**
+ * Asks the holders one after the other, the next one when the last has failed or has taken longer than it usually does;
+ * the first data key that opens the seed wins and the other calls are cancelled.
+ *
+ * @param holders in the order to be asked, at least one.
+ * @throws {KmsError} the only holder's error, `integrity` if every data key was the wrong one, else `quorum_not_reached`
+ *   with what each holder said.
+ */
+export function unwrapFirst(holders: readonly Holder[], call: UnwrapCall): Promise<Unwrapped> {
+  return new UnwrapRace(holders, call).run();
+}
+
+class UnwrapRace {
+  readonly #holders: readonly Holder[];
+  readonly #call: UnwrapCall;
+  readonly #over = new AbortController();
+  readonly #errors = new Map<string, KmsError>();
+  readonly #wrong: string[] = [];
+  readonly #outcome = Promise.withResolvers<Unwrapped>();
+  #asked = 0;
+
+  constructor(holders: readonly Holder[], call: UnwrapCall) {
+    this.#holders = holders;
+    this.#call = call;
+  }
+
+  async run(): Promise<Unwrapped> {
+    const { signal } = this.#call;
+    const onAbort = () => this.#outcome.reject(abortError(signal, "unwrap a data key"));
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    this.#askNext();
+    try {
+      return await this.#outcome.promise;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      this.#over.abort(signal.reason);
+    }
+  }
+
+  #askNext(): void {
+    const holder = this.#holders[this.#asked];
+    if (!holder || this.#over.signal.aborted) return;
+    const place = ++this.#asked;
+    this.#ask(holder).then((dek) => this.#succeeded(holder, dek), (thrown) => this.#failed(holder, toKmsError(thrown)));
+    if (this.#holders.length > place) this.#hedge(holder, place);
+  }
+
+  async #ask({ provider, wrap }: Holder): Promise<Uint8Array | undefined> {
+    const { clock, latencies } = this.#call;
+    const startedAt = clock.now();
+    const { version, ciphertext } = wrap;
+    const bytes = await provider.unwrap({ version, ciphertext }, { signal: this.#over.signal });
+    latencies.note(provider.name, clock.now() - startedAt);
+    return untaggedDek(bytes);
+  }
+
+  async #hedge({ provider: { name } }: Holder, place: number): Promise<void> {
+    const { clock, latencies, strategy } = this.#call;
+    const ms = strategy === "fastest" ? latencies.hedge(name) : hedgeTimings.most;
+    await clock.sleep(ms, this.#over.signal);
+    if (this.#asked === place) this.#askNext();
+  }
+
+  #succeeded(holder: Holder, dek: Uint8Array | undefined): void {
+    if (this.#over.signal.aborted) return void dek?.fill(0);
+    const { name } = holder.provider;
+    if (dek && this.#call.fits(dek)) {
+      this.#outcome.resolve({ dek, holder, liars: [...this.#wrong] });
+      this.#over.abort();
+      return;
+    }
+    this.#wrong.push(name);
+    this.#failed(holder, new KmsError("integrity", `Cannot decrypt: the data key of provider "${name}" does not fit.`));
+  }
+
+  #failed({ provider: { name } }: Holder, error: KmsError): void {
+    if (this.#over.signal.aborted) return;
+    this.#errors.set(name, error);
+    if (this.#errors.size < this.#holders.length) {
+      if (this.#errors.size === this.#asked) this.#askNext();
+      return;
+    }
+    this.#outcome.reject(allFailed([...this.#errors.values()]));
+  }
+}
+
+function allFailed(members: readonly KmsError[]): KmsError {
+  const [only] = members;
+  if (only && members.length === 1) return only;
+  const reasons = members.map(({ message }) => message).join(" ");
+  return new KmsError("quorum_not_reached", `Cannot unwrap: no provider could. ${reasons}`, { members });
+}

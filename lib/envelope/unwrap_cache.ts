@@ -1,0 +1,90 @@
+/**
+ * Data keys that have been unwrapped, by reference, in memory only.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { Notify } from "../events.ts";
+
+/** How long a data key is kept. Durations in milliseconds. */
+export interface UnwrapCacheOptions {
+  readonly entries: number;
+  /** Older entries are asked of their KMS again at their next use. */
+  readonly maxAgeMs: number;
+  /** How long one serves on while its KMS cannot be reached, since that KMS's last good answer. 0: not at all. */
+  readonly graceOnOutageMs: number;
+  /** An entry that no KMS has confirmed for so long is dropped. */
+  readonly lifetimeMs: number;
+}
+
+/** One data key. Times are milliseconds since the epoch. */
+export interface CachedDek {
+  /** 32 bytes. */
+  readonly dek: Uint8Array;
+  /** The providers that hold a wrap of it, and the version of each. */
+  readonly holders: readonly { readonly name: string; readonly version: string }[];
+  confirmedAt: number;
+  /** Not before then is its KMS asked again: set after a failed try, so that an outage costs one wait and not each time. */
+  askAgainAt: number;
+  /** When it was first refused: a second refusal, 10 s later, confirms it. */
+  deniedAt: number | undefined;
+}
+
+/** Least recently used goes first. */
+export class UnwrapCache implements Disposable {
+  readonly #options: UnwrapCacheOptions;
+  readonly #clock: Clock;
+  readonly #notify: Notify;
+  readonly #entries = new Map<string, CachedDek>();
+
+  constructor(options: UnwrapCacheOptions, clock: Clock, notify: Notify) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#notify = notify;
+  }
+
+  /** The entry, moved to the young end; one past its lifetime is gone. */
+  get(reference: string): CachedDek | undefined {
+    const entry = this.#entries.get(reference);
+    if (!entry) return undefined;
+    if (this.#clock.now() - entry.confirmedAt > this.#options.lifetimeMs) return void this.drop(reference, "age");
+    this.#entries.delete(reference);
+    this.#entries.set(reference, entry);
+    return entry;
+  }
+
+  /** Whether an entry may serve without its KMS being asked. */
+  isFresh(entry: CachedDek): boolean {
+    return this.#clock.now() - entry.confirmedAt <= this.#options.maxAgeMs;
+  }
+
+  /** Whether an entry may serve on although its KMS, whose last good answer was at `lastGoodAt`, is away. */
+  mayServeOn(entry: CachedDek, lastGoodAt: number): boolean {
+    const since = Math.max(entry.confirmedAt, lastGoodAt);
+    return this.#clock.now() - since < this.#options.graceOnOutageMs;
+  }
+
+  /** Keeps a data key that a KMS has just confirmed; the cache owns `dek` from now on. */
+  put(reference: string, dek: Uint8Array, holders: CachedDek["holders"]): CachedDek {
+    const now = this.#clock.now();
+    const entry: CachedDek = { dek, holders, confirmedAt: now, askAgainAt: 0, deniedAt: undefined };
+    this.#entries.delete(reference);
+    this.#entries.set(reference, entry);
+    const [oldest] = this.#entries.keys();
+    if (this.#entries.size > this.#options.entries && oldest !== undefined) this.drop(oldest, "lru");
+    this.#notify({ type: "cache_size", entries: this.#entries.size });
+    return entry;
+  }
+
+  /** Forgets a data key. It is not wiped: a decrypt under way may hold it. */
+  drop(reference: string, reason: "lru" | "age" | "refused"): void {
+    if (!this.#entries.delete(reference)) return;
+    this.#notify({ type: "cache_evicted", reason, reference });
+    this.#notify({ type: "cache_size", entries: this.#entries.size });
+  }
+
+  [Symbol.dispose](): void {
+    for (const { dek } of this.#entries.values()) dek.fill(0);
+    this.#entries.clear();
+  }
+}

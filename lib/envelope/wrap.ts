@@ -1,0 +1,85 @@
+/**
+ * Wraps: one DEK, given back by several KMS, and how they travel and are referred to.
+ *
+ * @module
+ */
+import { ByteReader, concat, lengthPrefixed, sha256, uint16, uint32, utf8, utf8Text } from "../bytes.ts";
+import { KmsError } from "../errors.ts";
+import { providerLimits, type WrappedDek } from "../provider/provider.ts";
+
+/** A wrapped DEK and the provider that wrapped it. */
+export interface Wrap extends WrappedDek {
+  readonly name: string;
+}
+
+/** How many wraps one envelope may have: eight providers, and room for those that were renamed. */
+export const maxWraps = 16;
+
+/** What an annotation's key ends with. The API server wants lowercase domain names of two labels or more. */
+const annotationSuffix = ".wrap.trousseau.io";
+
+const annotationFormat = 1;
+const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** The error for bytes that this key ring did not write as they stand. */
+export function foreignBytes(what: string): KmsError {
+  return new KmsError("integrity", `Cannot decrypt: ${what}; the stored value was changed or is not Trousseau's.`);
+}
+
+/**
+ * What an envelope refers to its wraps by: SHA-256 over them in canonical form. It is checked before any remote call,
+ * and it is the key of the unwrap cache.
+ *
+ * @returns 32 bytes, the same for any order of the wraps.
+ */
+export function referenceTo(wraps: readonly Wrap[]): Uint8Array {
+  const sorted = [...wraps].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return sha256(
+    utf8("trousseau/1 wraps"),
+    uint32(sorted.length),
+    ...sorted.flatMap(({ name, version, ciphertext }) => [
+      lengthPrefixed(utf8(name)),
+      lengthPrefixed(utf8(version)),
+      lengthPrefixed(ciphertext),
+    ]),
+  );
+}
+
+/** Wraps as KMS v2 annotations: format 1 · version behind two bytes of length · the wrapped DEK. */
+export function encodeAnnotations(wraps: readonly Wrap[]): Record<string, Uint8Array> {
+  return Object.fromEntries(wraps.map(({ name, version, ciphertext }) => {
+    const versionBytes = utf8(version);
+    return [
+      name + annotationSuffix,
+      concat(Uint8Array.of(annotationFormat), uint16(versionBytes.length), versionBytes, ciphertext),
+    ];
+  }));
+}
+
+/**
+ * Wraps from KMS v2 annotations. An annotation that is not ours is refused like a missing one: every byte from etcd is
+ * authenticated, or nothing is answered.
+ *
+ * @throws {KmsError} `integrity`.
+ */
+export function decodeAnnotations(annotations: Readonly<Record<string, Uint8Array>>): Wrap[] {
+  const entries = Object.entries(annotations);
+  if (entries.length === 0) throw foreignBytes("the annotations are missing");
+  if (entries.length > maxWraps) throw foreignBytes("there are too many annotations");
+  return entries.map(([key, value]) => decodeAnnotation(key, value));
+}
+
+function decodeAnnotation(key: string, value: Uint8Array): Wrap {
+  const name = key.endsWith(annotationSuffix) ? key.slice(0, -annotationSuffix.length) : "";
+  if (!dnsLabel.test(name)) throw foreignBytes("an annotation is not one of ours");
+  const reader = new ByteReader(value);
+  const format = reader.uint8();
+  const versionBytes = reader.field16();
+  const ciphertext = reader.rest();
+  const version = versionBytes && utf8Text(versionBytes);
+  if (format !== annotationFormat || !version || !ciphertext?.length) throw foreignBytes("an annotation is damaged");
+  if (versionBytes.length > providerLimits.version || ciphertext.length > providerLimits.ciphertext) {
+    throw foreignBytes("an annotation is too long");
+  }
+  return { name, version, ciphertext };
+}

@@ -1,0 +1,105 @@
+/**
+ * Which key ID is announced, and when the next one may take its place.
+ *
+ * kube-apiserver asks for Status and then Encrypt under one lock and throws an Encrypt away whose key ID is not the one
+ * of that Status. So an ID changes only in a pause between two Status answers, and only after it has been written to the
+ * state folder, so that this node never forgets an ID it has used.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import { toKmsError } from "../errors.ts";
+import type { Notify } from "../events.ts";
+import type { KeyState } from "../provider/provider.ts";
+import { type KeyIdMember, unseenVersion } from "./key_id.ts";
+import type { AnnouncedId, RingState, RingStore } from "./state.ts";
+
+/** Milliseconds. The API server's deadline for an RPC is 3 s: 4 s after a Status no Encrypt of it can be under way. */
+export const announceTimings = { quiet: 4_000, latest: 30_000, retry: 10_000 } as const;
+
+/** A key ID whose data key is ready. */
+export interface Candidate {
+  readonly id: string;
+  /** Since when it is ready, in milliseconds since the epoch. */
+  readonly since: number;
+  readonly keyEpoch: number;
+  readonly members: readonly KeyIdMember[];
+  /** The versions behind the members, for the next run of this node. */
+  readonly states: readonly { readonly name: string; readonly kind: string; readonly state: KeyState }[];
+}
+
+/** Holds the announced ID and its history. */
+export class Announcer {
+  readonly #clock: Clock;
+  readonly #store: RingStore;
+  readonly #notify: Notify;
+  #history: readonly AnnouncedId[];
+  #current: AnnouncedId | undefined;
+  #lastStatusAt = -Infinity;
+  #refusedUntil = -Infinity;
+
+  constructor(clock: Clock, store: RingStore, notify: Notify, state: RingState | undefined) {
+    this.#clock = clock;
+    this.#store = store;
+    this.#notify = notify;
+    this.#history = state?.history ?? [];
+    this.#current = this.#history.at(-1);
+  }
+
+  /** What Status answers now. */
+  get current(): AnnouncedId | undefined {
+    return this.#current;
+  }
+
+  /** A Status is being answered: the Encrypt that may follow needs the same ID. */
+  noteStatus(): void {
+    this.#lastStatusAt = this.#clock.now();
+  }
+
+  /** From when on the candidate may be announced, in milliseconds since the epoch. */
+  dueAt(candidate: Candidate): number {
+    if (!this.#current) return this.#refusedUntil;
+    const { quiet, latest } = announceTimings;
+    return Math.max(this.#refusedUntil, Math.min(this.#lastStatusAt + quiet, candidate.since + latest));
+  }
+
+  /**
+   * Writes the candidate down and announces it, if it is still due and still wanted then.
+   *
+   * @param commit called in the same step in which the ID changes, if it does.
+   */
+  async announce(candidate: Candidate, stillWanted: () => boolean, commit: () => void): Promise<void> {
+    const announced = this.#announcedFrom(candidate);
+    const history = [...this.#history, announced];
+    try {
+      await this.#store.save({ format: 1, providers: candidate.states, history });
+    } catch (thrown) {
+      this.#refusedUntil = this.#clock.now() + announceTimings.retry;
+      const message = `${toKmsError(thrown).message} The key ID stays as it is until that is mended.`;
+      return this.#notify({ type: "lifecycle", action: "warning", message });
+    }
+    // A Status may have been answered while the file was written; its Encrypt still needs the old ID.
+    if (!stillWanted() || this.dueAt(candidate) > this.#clock.now()) return;
+    const before = this.#current;
+    this.#history = history;
+    this.#current = announced;
+    commit();
+    const { id: to, provisional } = announced;
+    this.#notify({ type: "key_id", from: before?.id, to, provisional, reason: whatChanged(before, announced) });
+  }
+
+  #announcedFrom({ id, keyEpoch, members }: Candidate): AnnouncedId {
+    const provisional = members.some(({ version }) => version === unseenVersion);
+    return { id, at: Math.round(this.#clock.now()), keyEpoch, provisional, members };
+  }
+}
+
+function whatChanged(before: AnnouncedId | undefined, after: AnnouncedId): string {
+  if (!before) return "first start on this node";
+  const same = (a: KeyIdMember) => (b: KeyIdMember) =>
+    a.name === b.name && a.kind === b.kind && a.version === b.version;
+  const changed = after.members.filter((member) => !before.members.some(same(member)));
+  const gone = before.members.filter(({ name }) => !after.members.some((member) => member.name === name));
+  const names = [...changed, ...gone].map(({ name }) => name);
+  return names.length > 0 ? `changed: ${names.join(", ")}` : "the key epoch was changed";
+}

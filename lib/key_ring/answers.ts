@@ -1,0 +1,72 @@
+/**
+ * What the key ring answers, in our own types.
+ *
+ * @module
+ */
+import type { ErrorCode } from "../errors.ts";
+import type { CacheResult, HealthState } from "../events.ts";
+
+/** How one provider is now. Times are milliseconds since the epoch. */
+export interface ProviderStatus {
+  readonly name: string;
+  readonly kind: string;
+  readonly health: HealthState;
+  /** Why it is not well: one sentence, `""` when it is. */
+  readonly message: string;
+  readonly code: ErrorCode | "ok";
+  /** Since when it has been in this state. */
+  readonly since: number;
+  readonly lastGoodAt: number | undefined;
+  /** The version that counts in the key ID, `?` if this node has never seen one. */
+  readonly version: string;
+  /** Since when it lacks a wrap of the ready DEK; `undefined` when it has one. */
+  readonly lacksWrapSince: number | undefined;
+}
+
+/** Whether as many providers as the quorum wants can wrap now. */
+export type QuorumState =
+  | { readonly state: "held" }
+  | { readonly state: "lost"; readonly since: number; readonly refused: boolean; readonly message: string };
+
+/** What the node knows from memory. */
+export interface ServiceStatus {
+  /** The announced key ID; `undefined` as long as none is known. */
+  readonly keyId: string | undefined;
+  /** Whether the ID counts a provider that has never been seen. */
+  readonly provisional: boolean;
+  /** Why there is no key ID, in one sentence; `""` when there is one. */
+  readonly message: string;
+  readonly quorum: QuorumState;
+  readonly needed: number;
+  readonly providers: readonly ProviderStatus[];
+  /** Whether an Encrypt would be answered now. */
+  readonly canEncrypt: boolean;
+}
+
+/** Which KEKs a sealed seed was wrapped under, or which one opened it. */
+export interface ProviderVersion {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** A sealed DEK seed as KMS v2 carries it. Under v1beta1 `ciphertext` is a frame that holds the rest. */
+export interface Sealed {
+  readonly keyId: string;
+  /** v2: at most 1,024 bytes; v1beta1: at most 60 KiB. */
+  readonly ciphertext: Uint8Array;
+  /** v2 only: lowercase domain names to wrapped DEKs, at most 32 KiB in all. Empty under v1beta1. */
+  readonly annotations: Readonly<Record<string, Uint8Array>>;
+}
+
+/** An answer to encrypt. */
+export interface Encrypted extends Sealed {
+  readonly providers: readonly ProviderVersion[];
+}
+
+/** An answer to decrypt. */
+export interface Decrypted {
+  readonly plaintext: Uint8Array;
+  readonly keyId: string;
+  readonly providers: readonly ProviderVersion[];
+  readonly cache: CacheResult;
+}

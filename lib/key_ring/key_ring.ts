@@ -1,0 +1,330 @@
+/**
+ * The key ring: the versions that count, the announced key ID, and the data key that is ready to seal under it.
+ *
+ * A key ID is announced only when a data key has been wrapped under it by the quorum, so Encrypt is answered from memory
+ * whenever an ID is known to this process, and no KMS is between kube-apiserver and its start.
+ *
+ * @module
+ */
+import { type Clock, deadlineBy } from "../clock.ts";
+import { KmsError, toKmsError } from "../errors.ts";
+import type { Api, Notify } from "../events.ts";
+import { type QuorumMember, requireQuorum, wrapByAll, type WrapReport } from "../envelope/quorum.ts";
+import { newDek, taggedDek } from "../envelope/seal.ts";
+import type { KeyState, Provider } from "../provider/provider.ts";
+import { Announcer, type Candidate } from "./announcer.ts";
+import type { Encrypted, ProviderStatus, QuorumState, ServiceStatus } from "./answers.ts";
+import { Bell } from "./bell.ts";
+import type { HealthBoard } from "./health.ts";
+import { keyIdOf, unseenVersion } from "./key_id.ts";
+import { Prober } from "./prober.ts";
+import { QuorumWatch } from "./quorum_watch.ts";
+import { ReadyDek } from "./ready_dek.ts";
+import { type Observed, Snapshot } from "./snapshot.ts";
+import type { RingState, RingStore } from "./state.ts";
+
+/** Milliseconds. `gap` lies between two data keys, so that a storm of Encrypts is not a storm of wraps. */
+export const ringTimings = {
+  firstSight: 30_000,
+  wrapWait: 10_000,
+  gap: 20,
+  firstRetry: 1_000,
+  lastRetry: 10_000,
+  idle: 3_600_000,
+} as const;
+
+/** What a key ring is made of. */
+export interface KeyRingOptions {
+  readonly providers: readonly Provider[];
+  readonly board: HealthBoard;
+  /** How many wraps a data key needs. */
+  readonly needed: number;
+  readonly keyEpoch: number;
+  readonly store: RingStore;
+  readonly clock: Clock;
+  readonly notify: Notify;
+  /** How long a data key serves v1beta1, in milliseconds. */
+  readonly dekMaxAgeMs: number;
+  readonly probeIntervalMs: number;
+  /** Told at the first use of a data key, so that what this node sealed it can open in an outage. */
+  readonly onFirstUse: (dek: ReadyDek) => void;
+}
+
+/** See the module. Open one with {@linkcode KeyRing.open}. */
+export class KeyRing implements AsyncDisposable {
+  readonly board: HealthBoard;
+  readonly #options: KeyRingOptions;
+  readonly #snapshot: Snapshot;
+  readonly #announcer: Announcer;
+  readonly #prober: Prober;
+  readonly #quorum: QuorumWatch;
+  readonly #startedAt: number;
+  readonly #closing = new AbortController();
+  readonly #bell = new Bell();
+  #ready: ReadyDek | undefined;
+  /** Wrapped under the next key ID, waiting for a pause to be announced. */
+  #next: ReadyDek | undefined;
+  /** Whether the ready DEK has done its work and another one shall take its place. */
+  #replace = false;
+  /** Providers without a wrap that have answered a probe since. */
+  readonly #back = new Set<string>();
+  #lastError: KmsError | undefined;
+  #running: Promise<unknown> = Promise.resolve();
+
+  /**
+   * Reads the node's state and starts to probe and to prepare. It does not wait for a KMS.
+   *
+   * @throws {KmsError} `config` if the state folder cannot be used.
+   */
+  static async open(options: KeyRingOptions): Promise<KeyRing> {
+    const state = await options.store.load();
+    // A folder that cannot be written to is better found by the start than by the first rotation.
+    if (!state) await options.store.save({ format: 1, providers: [], history: [] });
+    const ring = new KeyRing(options, state);
+    const { signal } = ring.#closing;
+    ring.#running = Promise.all([ring.#prober.run(options.providers, signal), ring.#prepareLoop(signal)]);
+    return ring;
+  }
+
+  private constructor(options: KeyRingOptions, state: RingState | undefined) {
+    const { providers, clock, notify, probeIntervalMs, store } = options;
+    this.#options = options;
+    this.#startedAt = clock.now();
+    this.board = options.board;
+    const known = (state?.providers ?? []).map(({ name, kind, state }) => [name, { kind, state }] as const);
+    this.#snapshot = new Snapshot(providers, new Map(known));
+    this.#announcer = new Announcer(clock, store, notify, state);
+    this.#prober = new Prober(clock, probeIntervalMs, {
+      answered: (name, found) => this.#answered(name, found),
+      failed: (name, error) => this.board.failed(name, "probe", error),
+    });
+    this.#quorum = new QuorumWatch(this.board, providers.map(({ name }) => name), options.needed, () => clock.now());
+  }
+
+  /** From memory, and noted: a new key ID waits until this answer has been used. */
+  status(): ServiceStatus {
+    this.#announcer.noteStatus();
+    return this.peek();
+  }
+
+  /** From memory. */
+  peek(): ServiceStatus {
+    const { current } = this.#announcer;
+    const quorum = this.#quorum.state();
+    return {
+      keyId: current?.id,
+      provisional: current?.provisional ?? false,
+      message: current ? "" : this.#whyNoKeyId(quorum),
+      quorum,
+      needed: this.#options.needed,
+      providers: this.#options.providers.map((provider) => this.#providerStatus(provider)),
+      canEncrypt: this.#ready !== undefined,
+    };
+  }
+
+  /**
+   * Seals a seed under the announced key ID.
+   *
+   * @throws {KmsError} why no data key is ready.
+   */
+  seal(seed: Uint8Array, api: Api): Encrypted {
+    const ready = this.#ready;
+    if (!ready) throw this.#notReady();
+    const sealed = ready.seal(seed, api);
+    if (ready.uses === 1) this.#options.onFirstUse(ready);
+    const tooOld = this.#options.clock.now() - ready.madeAt >= this.#options.dekMaxAgeMs;
+    if (!this.#replace && (api === "v2" || tooOld)) {
+      this.#replace = true;
+      this.#bell.ring();
+    }
+    return sealed;
+  }
+
+  /** Has a provider probed soon: a call to it has failed. */
+  poke(name: string): void {
+    this.#prober.poke(name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await this.#running;
+    this.#ready?.wipe();
+    this.#next?.wipe();
+  }
+
+  #answered(name: string, found: KeyState): Observed {
+    this.board.succeeded(name, "probe");
+    const observed = this.#snapshot.observe(name, found);
+    if (this.#ready?.lacking.has(name) || this.board.of(name).state !== "well") this.#back.add(name);
+    if (observed === "changed" || this.#back.has(name)) this.#bell.ring();
+    return observed;
+  }
+
+  #providerStatus({ name, kind }: Provider): ProviderStatus {
+    const { state, since, code, message, lastGoodAt } = this.board.of(name);
+    const version = this.#snapshot.counted(name)?.version ?? unseenVersion;
+    const lacksWrapSince = this.#ready?.lacking.get(name);
+    return { name, kind, health: state, since, code, message, lastGoodAt, version, lacksWrapSince };
+  }
+
+  #whyNoKeyId(quorum: QuorumState): string {
+    const reason = quorum.state === "lost" ? quorum.message : this.#lastError?.message ?? "";
+    return `No key ID is known yet: no data key has been wrapped on this node. ${reason}`.trim();
+  }
+
+  #notReady(): KmsError {
+    const { code, message, members } = this.#lastError ?? new KmsError("unreachable", "No KMS has answered yet.");
+    return new KmsError(code, `Cannot encrypt: no data key is ready. ${message}`, { members });
+  }
+
+  /** One piece of work after the other, so that at most one data key is being wrapped at any time. */
+  async #prepareLoop(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    for (let failures = 0; !signal.aborted;) {
+      if (this.#wantsDek()) failures = await this.#prepare(signal) ? 0 : failures + 1;
+      else await this.#announceNext();
+      if (failures === 0) {
+        await clock.sleep(ringTimings.gap, signal);
+        if (!this.#wantsDek()) await this.#bell.wait(clock, this.#untilDue(), signal);
+      } else {
+        await clock.sleep(ringTimings.firstRetry, signal);
+        const { firstRetry, lastRetry } = ringTimings;
+        await this.#bell.wait(
+          clock,
+          Math.min(lastRetry, firstRetry * 2 ** Math.min(failures, 10)) - firstRetry,
+          signal,
+        );
+      }
+    }
+  }
+
+  /** When something falls due without anybody ringing: an announcement, or the end of the wait for a first sight. */
+  #untilDue(): number {
+    const now = this.#options.clock.now();
+    const candidate = this.#candidate();
+    if (candidate) return Math.max(1, this.#announcer.dueAt(candidate) - now);
+    if (this.#snapshot.complete) return ringTimings.idle;
+    const firstSight = this.#startedAt + ringTimings.firstSight - now;
+    return firstSight > 0 ? firstSight : ringTimings.idle;
+  }
+
+  /** Whether an ID may be made of the snapshot: every provider has been seen, or has had its time to be. */
+  #settled(): boolean {
+    if (this.#snapshot.complete) return true;
+    const waited = this.#options.clock.now() - this.#startedAt >= ringTimings.firstSight;
+    return waited && this.#members().length >= this.#options.needed;
+  }
+
+  /** The ID that a data key made now would be for. */
+  #targetId(): string | undefined {
+    if (this.#settled()) return keyIdOf(this.#options.keyEpoch, this.#snapshot.members());
+    // A restarted node goes on under its old ID until a provider that is new to it has been seen.
+    return this.#members().length >= this.#options.needed ? this.#announcer.current?.id : undefined;
+  }
+
+  #wantsDek(): boolean {
+    const target = this.#targetId();
+    if (target === undefined) return false;
+    const held = target === this.#announcer.current?.id ? this.#ready : this.#next;
+    return held?.keyId !== target || this.#back.size > 0 || (this.#replace && this.#next === undefined);
+  }
+
+  #members(): QuorumMember[] {
+    return this.#options.providers.flatMap((provider) => {
+      const at = this.#snapshot.counted(provider.name);
+      return at ? [{ provider, at }] : [];
+    });
+  }
+
+  /** @returns whether a data key was wrapped. */
+  async #prepare(signal: AbortSignal): Promise<boolean> {
+    const { clock, needed } = this.#options;
+    const [keyId, members, startedAt, dek] = [this.#targetId() ?? "", this.#members(), clock.now(), newDek()];
+    this.#back.clear();
+    const report = await this.#wrap(dek, members, signal);
+    if (signal.aborted) return false;
+    this.#judge(members, report);
+    const wrapped = report.wraps.map(({ name }) => name);
+    const lacking = this.#lacking(wrapped);
+    const told = {
+      type: "ready_dek",
+      wrapped,
+      missing: [...lacking.keys()],
+      seconds: (clock.now() - startedAt) / 1000,
+    } as const;
+    try {
+      requireQuorum(report, needed);
+      this.#install(new ReadyDek({ dek, keyId, wraps: report.wraps, lacking, madeAt: clock.now() }));
+      this.#lastError = undefined;
+      this.#options.notify({ ...told, result: "ok" });
+      return true;
+    } catch (thrown) {
+      this.#lastError = toKmsError(thrown);
+      dek.fill(0);
+      this.#options.notify({ ...told, result: this.#lastError.code, message: this.#lastError.message });
+      return false;
+    }
+  }
+
+  async #wrap(dek: Uint8Array, members: readonly QuorumMember[], signal: AbortSignal): Promise<WrapReport> {
+    using bound = deadlineBy(this.#options.clock, ringTimings.wrapWait, signal);
+    const tagged = taggedDek(dek);
+    try {
+      return await wrapByAll(tagged, members, { signal: bound.signal });
+    } finally {
+      tagged.fill(0);
+    }
+  }
+
+  #judge(members: readonly QuorumMember[], { failures }: WrapReport): void {
+    for (const { provider: { name } } of members) {
+      const error = failures.get(name);
+      if (error) this.board.failed(name, "wrap", error);
+      else this.board.succeeded(name, "wrap");
+    }
+  }
+
+  /** Since when each provider without a wrap has been without one. */
+  #lacking(wrapped: readonly string[]): Map<string, number> {
+    const now = this.#options.clock.now();
+    const without = this.#options.providers.filter(({ name }) => !wrapped.includes(name));
+    return new Map(without.map(({ name }) => [name, this.#ready?.lacking.get(name) ?? now]));
+  }
+
+  #install(dek: ReadyDek): void {
+    // A version may have come to count while the providers were wrapping: then this key is for an ID that will not be.
+    if (dek.keyId !== this.#targetId()) return dek.wipe();
+    this.#dropNext();
+    if (dek.keyId === this.#announcer.current?.id) this.#makeReady(dek);
+    else this.#next = dek;
+  }
+
+  #dropNext(): void {
+    this.#next?.wipe();
+    this.#next = undefined;
+  }
+
+  #makeReady(dek: ReadyDek): void {
+    this.#ready?.wipe();
+    this.#ready = dek;
+    this.#replace = false;
+  }
+
+  #candidate(): Candidate | undefined {
+    const next = this.#next;
+    if (!next) return undefined;
+    const states = this.#members().map(({ provider: { name, kind }, at }) => ({ name, kind, state: at }));
+    const { keyEpoch } = this.#options;
+    return { id: next.keyId, since: next.madeAt, keyEpoch, members: this.#snapshot.members(), states };
+  }
+
+  async #announceNext(): Promise<void> {
+    const [next, candidate] = [this.#next, this.#candidate()];
+    if (next && next.keyId !== this.#targetId()) return this.#dropNext();
+    if (!next || !candidate || this.#announcer.dueAt(candidate) > this.#options.clock.now()) return;
+    await this.#announcer.announce(candidate, () => this.#next === next, () => {
+      this.#next = undefined;
+      this.#makeReady(next);
+    });
+  }
+}

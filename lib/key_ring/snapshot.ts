@@ -1,0 +1,82 @@
+/**
+ * Which version of each provider counts: what was seen, how often in a row, never downwards.
+ *
+ * @module
+ */
+import type { KeyState } from "../provider/provider.ts";
+import { unseenVersion } from "./key_id.ts";
+
+interface Seen {
+  readonly kind: string;
+  counted: KeyState | undefined;
+  /** A version seen once: it counts when the next probe says the same. */
+  candidate: KeyState | undefined;
+}
+
+/** What an observation changed: nothing, a version to confirm by another probe soon, or what counts. */
+export type Observed = "same" | "confirm" | "changed";
+
+/** The versions that count, by provider. */
+export class Snapshot {
+  readonly #seen = new Map<string, Seen>();
+
+  /** @param known what a former run of this node counted; it stands in for a provider that cannot be reached. */
+  constructor(
+    providers: readonly { name: string; kind: string }[],
+    known: ReadonlyMap<string, { kind: string; state: KeyState }>,
+  ) {
+    for (const { name, kind } of providers) {
+      const former = known.get(name);
+      const counted = former?.kind === kind ? former.state : undefined;
+      this.#seen.set(name, { kind, counted, candidate: undefined });
+    }
+  }
+
+  /** Takes a probe's answer into account. */
+  observe(name: string, state: KeyState): Observed {
+    const seen = this.#seen.get(name);
+    if (!seen) return "same";
+    const { counted, candidate } = seen;
+    if (!counted) return this.#count(seen, state);
+    if (counted.version === state.version) return this.#keep(seen);
+    if (isOlder(state, counted)) return this.#keep(seen);
+    if (candidate?.version === state.version) return this.#count(seen, state);
+    seen.candidate = state;
+    return "confirm";
+  }
+
+  /** The version that counts, or `undefined` for a provider never seen. */
+  counted(name: string): KeyState | undefined {
+    return this.#seen.get(name)?.counted;
+  }
+
+  /** What the key ID is made of. */
+  members(): { name: string; kind: string; version: string }[] {
+    return [...this.#seen].map(([name, { kind, counted }]) => ({
+      name,
+      kind,
+      version: counted?.version ?? unseenVersion,
+    }));
+  }
+
+  /** Whether every provider has been seen once. */
+  get complete(): boolean {
+    return [...this.#seen.values()].every((seen) => seen.counted !== undefined);
+  }
+
+  #count(seen: Seen, state: KeyState): Observed {
+    seen.counted = state;
+    seen.candidate = undefined;
+    return "changed";
+  }
+
+  #keep(seen: Seen): Observed {
+    seen.candidate = undefined;
+    return "same";
+  }
+}
+
+/** A lagging replica may tell of a version that is gone; one that is ordered before what counts is never believed. */
+function isOlder(state: KeyState, counted: KeyState): boolean {
+  return state.order !== undefined && counted.order !== undefined && state.order < counted.order;
+}

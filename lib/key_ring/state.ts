@@ -1,0 +1,143 @@
+/**
+ * What a node remembers between two runs: the versions it counted and the key IDs it announced. Nothing in it is secret.
+ *
+ * @module
+ */
+import { KmsError, toKmsError } from "../errors.ts";
+import type { KeyState } from "../provider/provider.ts";
+import type { KeyIdMember } from "./key_id.ts";
+
+/** A key ID that this node announced. Times are milliseconds since the epoch. */
+export interface AnnouncedId {
+  readonly id: string;
+  readonly at: number;
+  readonly keyEpoch: number;
+  readonly provisional: boolean;
+  readonly members: readonly KeyIdMember[];
+}
+
+/** All that is kept. */
+export interface RingState {
+  readonly format: 1;
+  readonly providers: readonly { readonly name: string; readonly kind: string; readonly state: KeyState }[];
+  /** Oldest first; the last one is announced. */
+  readonly history: readonly AnnouncedId[];
+}
+
+/** Where the state is kept. */
+export interface RingStore {
+  /** What was saved last, `undefined` on a new node. */
+  load(): Promise<RingState | undefined>;
+  /** Returns when the state would survive a power cut. */
+  save(state: RingState): Promise<void>;
+}
+
+/** An ID is some 300 bytes with its members: this many are a rotation a day for 27 years. */
+const maxHistory = 10_000;
+const fileName = "key-ring.json";
+
+/** A store in a folder, which is made if it is not there. */
+export function folderStore(folder: string): RingStore {
+  return { load: () => readRingState(folder), save: (state) => writeRingState(folder, state) };
+}
+
+/** The path of the state file. */
+export function ringStateFile(folder: string): string {
+  return `${folder}/${fileName}`;
+}
+
+/**
+ * Reads the state of a node.
+ *
+ * @throws {KmsError} `config` if the file cannot be read or is not one of ours: a forgotten key ID might come back, so
+ *   that an operator has to say what to do.
+ */
+export async function readRingState(folder: string): Promise<RingState | undefined> {
+  const path = ringStateFile(folder);
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (thrown) {
+    if (thrown instanceof Deno.errors.NotFound) return undefined;
+    throw new KmsError("config", `Cannot read the key IDs of this node from ${path}: ${nameOf(thrown)}.`, {
+      cause: thrown,
+    });
+  }
+  const state = parseRingState(text);
+  if (state) return state;
+  const advice = "restore it, or move it away if no key ID of this node may come back";
+  throw new KmsError("config", `Cannot use the key IDs of this node in ${path}: the file is damaged; ${advice}.`);
+}
+
+/** The state of a JSON text, or `undefined` if it is anything else. */
+export function parseRingState(text: string): RingState | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isRingState(value) ? value : undefined;
+}
+
+async function writeRingState(folder: string, state: RingState): Promise<void> {
+  const kept: RingState = { ...state, history: state.history.slice(-maxHistory) };
+  const path = ringStateFile(folder);
+  const temporary = `${path}.new`;
+  try {
+    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+    using file = await Deno.open(temporary, { write: true, create: true, truncate: true, mode: 0o600 });
+    await writeAll(file, new TextEncoder().encode(`${JSON.stringify(kept)}\n`));
+    await file.sync();
+    await Deno.rename(temporary, path);
+    await syncFolder(folder);
+  } catch (thrown) {
+    throw new KmsError("config", `Cannot write the key IDs of this node to ${path}: ${nameOf(thrown)}.`, {
+      cause: thrown,
+    });
+  }
+}
+
+/** A rename survives a power cut once the folder itself has been synced. */
+async function syncFolder(folder: string): Promise<void> {
+  using handle = await Deno.open(folder, { read: true });
+  await handle.sync();
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+}
+
+function nameOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.name : toKmsError(thrown).code;
+}
+
+type Fields = { readonly [key: string]: unknown };
+
+function isRingState(value: unknown): value is RingState {
+  return isFields(value) && value.format === 1 && isArrayOf(value.providers, isKnown) &&
+    isArrayOf(value.history, isAnnounced);
+}
+
+function isKnown(value: unknown): boolean {
+  return isFields(value) && isText(value.name) && isText(value.kind) && isFields(value.state) &&
+    isText(value.state.version) && (value.state.order === undefined || Number.isFinite(value.state.order));
+}
+
+function isAnnounced(value: unknown): boolean {
+  return isFields(value) && isText(value.id) && Number.isFinite(value.at) && Number.isSafeInteger(value.keyEpoch) &&
+    typeof value.provisional === "boolean" &&
+    isArrayOf(value.members, (m) => isFields(m) && isText(m.name) && isText(m.kind) && isText(m.version));
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+function isArrayOf(value: unknown, test: (item: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(test);
+}
