@@ -1,0 +1,53 @@
+/**
+ * Addresses as an operator writes them: origins of a KMS, and where to listen.
+ *
+ * @module
+ */
+
+/** Where to listen for HTTP. Port 0 lets the system choose. */
+export interface ListenAddress {
+  /** A host's name or an IP address, IPv6 without brackets. */
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** A scheme, a host and perhaps a port, and nothing behind them but one slash. */
+export const originPattern = /^https?:\/\/[^/?#@\\\s]+\/?$/i;
+
+/** A host, or an IPv6 address in brackets, and a port. */
+export const listenPattern = /^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.-]+):[0-9]{1,5}$/;
+
+/**
+ * The origin in its canonical form, or why it is none: half a sentence that does not repeat the text, since a password
+ * may stand in it. Plain http is taken for loopback addresses only; there is no switch for more, because a token and
+ * every data key would cross the network readable.
+ */
+export function parseOrigin(text: string): { origin: string } | { complaint: string } {
+  if (/^https?:\/\/[^/?#\\]*@/i.test(text)) {
+    return {
+      complaint: "must not hold a user name or password; take them out and change them, for they stood in a file",
+    };
+  }
+  if (!originPattern.test(text) || !URL.canParse(text)) {
+    return { complaint: "must be an origin such as https://vault.example:8200, without a path or query" };
+  }
+  const url = new URL(text);
+  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
+    return { complaint: "must begin with https://; plain http is taken for loopback addresses only" };
+  }
+  return { origin: url.origin };
+}
+
+/** `localhost`, 127.0.0.0/8 and ::1, as `URL` spells them. */
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(\.[0-9]+){3}$/.test(hostname);
+}
+
+/** A host and a port, or `undefined`. */
+export function parseListen(text: string): ListenAddress | undefined {
+  if (!listenPattern.test(text)) return undefined;
+  const colon = text.lastIndexOf(":");
+  const hostname = text.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  const port = Number(text.slice(colon + 1));
+  return port <= 65_535 ? { hostname, port } : undefined;
+}

@@ -1,0 +1,113 @@
+/**
+ * What holds where nothing is said, and the whole config where there is no config. Neither YAML nor the schema is loaded
+ * for it.
+ *
+ * @module
+ */
+import { isAbsolute, resolve } from "node:path";
+import { utf8 } from "../bytes.ts";
+import { KmsError } from "../errors.ts";
+import { parseListen } from "./addresses.ts";
+import { type Config, largestSocketPath } from "./config.ts";
+import { parseDuration } from "./duration.ts";
+import type { Environment } from "./environment.ts";
+import type { Files } from "./files.ts";
+
+/** The defaults as an operator would write them; the schema shows them to editors. */
+export const defaults = {
+  socket: { path: "/run/trousseau/kms.sock", mode: "0600" },
+  state: "/var/lib/trousseau",
+  kms: { v1beta1: true, reportVersion: "v2" },
+  keyEpoch: 0,
+  unwrap: "fastest",
+  cache: { entries: 4096, maxAge: "10m", graceOnOutage: "24h", lifetime: "7d" },
+  readyDek: { maxAge: "1h" },
+  outage: { policy: "keepWriting", after: "10m" },
+  probe: { interval: "75s" },
+  drain: "10s",
+  telemetry: { listen: "127.0.0.1:8090", log: { level: "info", format: "text" }, audit: "stdout" },
+} as const;
+
+/** The wrap quorum where none is named: two where there are two to be had. */
+export function defaultWrap(providerCount: number): number {
+  return providerCount >= 2 ? 2 : 1;
+}
+
+/** `$STATE_DIRECTORY` of systemd, the first of several that are separated by colons. */
+export function stateFolderOf(environment: Environment): string | undefined {
+  return absolute(environment.get("STATE_DIRECTORY")?.split(":")[0]);
+}
+
+/**
+ * The config of somebody who has none: one key in a file in the state folder, made at the first start, and a socket that
+ * needs no root.
+ *
+ * State folder: `$STATE_DIRECTORY`, else `./run/state` where writing there is permitted, else `/var/lib/trousseau`.
+ * Socket: `$XDG_RUNTIME_DIR/trousseau/kms.sock` where that folder is there and writing to it is permitted, else
+ * `./run/kms.sock` where permitted, else `/run/trousseau/kms.sock`.
+ *
+ * @throws {KmsError} `config` if the socket's path is longer than the system takes.
+ */
+export async function embeddedConfig(environment: Environment, files: Files): Promise<Config> {
+  const state = await embeddedState(environment, files);
+  const path = await embeddedSocket(environment, files);
+  if (utf8(path).length > largestSocketPath) {
+    throw new KmsError(
+      "config",
+      `Cannot listen on ${path}: a socket's path has at most ${largestSocketPath} bytes here; start in a folder with a shorter name.`,
+    );
+  }
+  return {
+    file: undefined,
+    socket: { path, mode: Number.parseInt(defaults.socket.mode, 8), owner: undefined, group: undefined },
+    state,
+    kms: defaults.kms,
+    keyEpoch: defaults.keyEpoch,
+    wrap: defaultWrap(1),
+    unwrap: defaults.unwrap,
+    cache: {
+      entries: defaults.cache.entries,
+      maxAgeMs: milliseconds(defaults.cache.maxAge),
+      graceOnOutageMs: milliseconds(defaults.cache.graceOnOutage),
+      lifetimeMs: milliseconds(defaults.cache.lifetime),
+    },
+    readyDek: { maxAgeMs: milliseconds(defaults.readyDek.maxAge) },
+    outage: { policy: defaults.outage.policy, afterMs: milliseconds(defaults.outage.after) },
+    probe: { intervalMs: milliseconds(defaults.probe.interval) },
+    drainMs: milliseconds(defaults.drain),
+    telemetry: {
+      listen: parseListen(defaults.telemetry.listen),
+      log: defaults.telemetry.log,
+      audit: defaults.telemetry.audit,
+    },
+    providers: [{
+      name: "local",
+      formerly: [],
+      settings: { kind: "local", name: "local", keyFile: resolve(state, "local.keys"), create: true },
+    }],
+  };
+}
+
+async function embeddedState(environment: Environment, files: Files): Promise<string> {
+  const given = stateFolderOf(environment);
+  if (given !== undefined) return given;
+  return await files.mayWrite("./run/state") ? resolve("run/state") : defaults.state;
+}
+
+async function embeddedSocket(environment: Environment, files: Files): Promise<string> {
+  const runtime = absolute(environment.get("XDG_RUNTIME_DIR"));
+  const underRuntime = runtime === undefined ? undefined : resolve(runtime, "trousseau/kms.sock");
+  if (runtime !== undefined && underRuntime !== undefined) {
+    if (await files.mayWrite(underRuntime) && await files.kind(runtime) === "folder") return underRuntime;
+  }
+  return await files.mayWrite("./run/kms.sock") ? resolve("run/kms.sock") : defaults.socket.path;
+}
+
+/** The XDG base directory specification: a path that is not absolute is to be ignored. */
+function absolute(path: string | undefined): string | undefined {
+  return path !== undefined && isAbsolute(path) ? path : undefined;
+}
+
+function milliseconds(text: string): number {
+  return parseDuration(text) ?? 0;
+}

@@ -1,0 +1,64 @@
+/**
+ * The environment: the only place of the program that reads it, and the one list of what it reads.
+ *
+ * @module
+ */
+import { Secret } from "../secret.ts";
+
+/**
+ * Every variable that the program reads, and what for. The names are also its `--allow-env` list, literally; Deno takes
+ * `*` at the end of a name for any ending.
+ */
+export const environmentVariables = {
+  TROUSSEAU_CONFIG: "the config file where no --config is given",
+  XDG_RUNTIME_DIR: "the folder of the socket where there is no config",
+  STATE_DIRECTORY: "the state folder where the config names none; systemd sets it",
+  NO_COLOR: "no colours on a terminal, if it is not empty",
+  TERM: "no colours on a terminal, if it is `dumb`",
+  VAULT_TOKEN: "a secret that a config may refer to",
+  BAO_TOKEN: "a secret that a config may refer to",
+  "TROUSSEAU_SECRET_*": "secrets that a config may refer to",
+} as const satisfies Record<string, string>;
+
+/** The variables that hold a secret. */
+type SecretVariable = "VAULT_TOKEN" | "BAO_TOKEN" | "TROUSSEAU_SECRET_*";
+
+/** A variable that holds nothing secret. */
+export type PlainVariable = Exclude<keyof typeof environmentVariables, SecretVariable>;
+
+/**
+ * The names that `{ variable: NAME }` may have. The list of variables is fixed when the program is compiled, so a name
+ * that is not foreseen could not be read even if it were set.
+ */
+export const secretVariablePattern = /^(TROUSSEAU_SECRET_[A-Z0-9_]+|VAULT_TOKEN|BAO_TOKEN)$/;
+
+/** What the rest of the program sees of the environment. An empty variable counts as one that is not set. */
+export interface Environment {
+  get(name: PlainVariable): string | undefined;
+  /** The secret in a variable that fits {@linkcode secretVariablePattern}, else `undefined`. */
+  secret(name: string): Secret | undefined;
+}
+
+/** An environment over any lookup: the process's own, or a test's. */
+export function environmentFrom(lookup: (name: string) => string | undefined): Environment {
+  const value = (name: string) => lookup(name) || undefined;
+  return {
+    get: value,
+    secret(name) {
+      const found = secretVariablePattern.test(name) ? value(name)?.trim() : undefined;
+      return found === undefined || found === "" ? undefined : new Secret(found);
+    },
+  };
+}
+
+/** The environment of this process. A variable that may not be read counts as one that is not set. */
+export function readEnvironment(): Environment {
+  return environmentFrom((name) => {
+    try {
+      return Deno.env.get(name);
+    } catch (thrown) {
+      if (thrown instanceof Deno.errors.NotCapable) return undefined;
+      throw thrown;
+    }
+  });
+}

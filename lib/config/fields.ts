@@ -1,0 +1,186 @@
+/**
+ * The kinds of field that the schema is made of. Each has a description, which editors show, and complains in half a
+ * sentence that never repeats the value.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { parseListen, parseOrigin } from "./addresses.ts";
+import { durationPattern, formatDuration, parseDuration } from "./duration.ts";
+import { secretVariablePattern } from "./environment.ts";
+import { nearest } from "./nearest.ts";
+
+/** What to say of a value that is none of what it should be; two cases are the same everywhere. */
+function complaintOf(input: unknown, text: string): string {
+  return input === undefined ? "is missing" : input === null ? "has no value" : text;
+}
+
+function say(text: string): { readonly error: (issue: { readonly input?: unknown }) => string } {
+  return { error: ({ input }) => complaintOf(input, text) };
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const meant = nearest(key, known);
+  return `unknown key; ${meant === undefined ? `known here: ${known.join(", ")}` : `did you mean "${meant}"?`}`;
+}
+
+function notOneOf(input: unknown, known: readonly string[]): string {
+  if (input === undefined) return `is missing; it is ${list(known)}`;
+  if (input === null) return `has no value; it is ${list(known)}`;
+  const meant = typeof input === "string" ? nearest(input, known) : undefined;
+  return `must be ${list(known)}${meant === undefined ? "" : `; did you mean "${meant}"?`}`;
+}
+
+function list(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}
+
+/**
+ * A mapping that takes these keys and no others. The complaint about unknown keys has one line for each of them, in the
+ * order of the issue's `keys`.
+ */
+export function section<Shape extends z.core.$ZodShape>(description: string, shape: Shape) {
+  const known = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === "unrecognized_keys"
+        ? issue.keys.map((key) => unknownKey(key, known)).join("\n")
+        : complaintOf(issue.input, "must be a mapping"),
+  }).check(z.describe(description));
+}
+
+/** One of several mappings, told apart by the value of one key. */
+export function variants<
+  Key extends string,
+  Arms extends readonly [z.core.$ZodTypeDiscriminable, ...z.core.$ZodTypeDiscriminable[]],
+>(key: Key, names: readonly string[], arms: Arms) {
+  return z.discriminatedUnion(key, arms, {
+    error: (issue) => {
+      if (issue.code !== "invalid_union") return complaintOf(issue.input, "must be a mapping");
+      const input: unknown = issue.input;
+      const given = typeof input === "object" && input !== null ? Reflect.get(input, key) : undefined;
+      return notOneOf(given, names);
+    },
+  });
+}
+
+/** One of a few words. */
+export function oneOf<const Words extends readonly string[]>(description: string, words: Words) {
+  return z.enum(words, { error: ({ input }) => notOneOf(input, words) }).check(z.describe(description));
+}
+
+/** `true` or `false`. */
+export function flag(description: string) {
+  return z.boolean(say("must be true or false")).check(z.describe(description));
+}
+
+/** A whole number within bounds, both included. */
+export function integer(description: string, least: number, most: number) {
+  const complaint = `must be a whole number from ${least} to ${most}`;
+  return z.int(say(complaint)).check(z.gte(least, complaint), z.lte(most, complaint), z.describe(description));
+}
+
+/** A text of a form. */
+export function text(description: string, pattern: RegExp, complaint: string) {
+  return z.string(say(complaint)).check(z.regex(pattern, complaint), z.describe(description));
+}
+
+/** A duration within bounds, both included; what comes out is milliseconds. */
+export function duration(description: string, least: string, most: string) {
+  const [from, to] = [parseDuration(least) ?? 0, parseDuration(most) ?? 0];
+  const written = z.string(say("must be a duration such as 500ms, 75s, 10m, 24h or 7d")).check(
+    z.regex(durationPattern, { error: "must be a duration such as 500ms, 75s, 10m, 24h or 7d", abort: true }),
+    z.refine(
+      (value) => within(parseDuration(value) ?? -1, from, to),
+      `must be from ${formatDuration(from)} to ${formatDuration(to)}`,
+    ),
+    z.describe(`${description} A duration from ${least} to ${most}.`),
+  );
+  return z.pipe(written, z.transform((value) => parseDuration(value) ?? 0));
+}
+
+function within(value: number, least: number, most: number): boolean {
+  return least <= value && value <= most;
+}
+
+/** A path. One that is not absolute starts at the folder of the config file. */
+export function path(description: string) {
+  // deno-lint-ignore no-control-regex
+  return text(description, /^[^\u0000-\u001f\u007f]{1,4095}$/, "must be a path");
+}
+
+/** A file mode in octal digits; what comes out is a number. No rights for others: whoever may connect may decrypt. */
+export function fileMode(description: string) {
+  const complaint = 'must be a file mode in quotes and octal digits, such as "0600"';
+  const written = z.string(say(complaint)).check(
+    z.regex(/^0?[0-7]{3}$/, { error: complaint, abort: true }),
+    z.refine((value) => /^0?[67][0-7]0$/.test(value), "must let the owner read and write, and give others no access"),
+    z.describe(description),
+  );
+  return z.pipe(written, z.transform((value) => Number.parseInt(value, 8)));
+}
+
+/** A user or a group, by number or by name. */
+export function account(description: string) {
+  return z.union([
+    z.int().check(z.gte(0), z.lte(4_294_967_294)),
+    z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_.-]*\$?$/)),
+  ], say("must be a name, or a number without quotes")).check(z.describe(description));
+}
+
+/** Where a KMS is; what comes out is the origin in its canonical form. */
+export function origin(description: string) {
+  const written = z.string(say("must be an origin such as https://vault.example:8200")).check(
+    (payload) => {
+      const parsed = parseOrigin(payload.value);
+      if ("complaint" in parsed) {
+        payload.issues.push({ code: "custom", message: parsed.complaint, input: payload.value, continue: false });
+      }
+    },
+    z.describe(description),
+  );
+  return z.pipe(written, z.transform((value) => new URL(value).origin));
+}
+
+/** A host and a port to listen on, or `off`; what comes out is `undefined` for `off`. */
+export function listen(description: string) {
+  const complaint = "must be an address and a port such as 127.0.0.1:8090, or off";
+  const written = z.string(say(complaint)).check(
+    z.refine((value) => value === "off" || parseListen(value) !== undefined, complaint),
+    z.describe(description),
+  );
+  return z.pipe(written, z.transform((value) => value === "off" ? undefined : parseListen(value)));
+}
+
+const inAFile = section("A file that holds the value and nothing else; it is read again when it is needed.", {
+  file: path("The path of the file."),
+});
+
+const inAVariable = section("A variable of the environment that holds the value.", {
+  variable: text(
+    "TROUSSEAU_SECRET_ and capital letters, digits or _; or VAULT_TOKEN; or BAO_TOKEN. No other variable can be read.",
+    secretVariablePattern,
+    "must be named TROUSSEAU_SECRET_… (capital letters, digits, _), VAULT_TOKEN or BAO_TOKEN; no other variable can be read",
+  ),
+});
+
+/** A secret, by reference. */
+export function secret(description: string) {
+  return z.union([inAFile, inAVariable], {
+    error: ({ input }) =>
+      typeof input === "string" || typeof input === "number"
+        ? "must not stand in the config; put it into a file and write { file: PATH }, or into a variable and write { variable: NAME }"
+        : complaintOf(input, "must be { file: PATH } or { variable: NAME }"),
+  }).check(z.describe(description));
+}
+
+/** What is not secret and may be written out, but may be referred to as well. */
+export function openOrSecret(description: string) {
+  return z.union(
+    [z.string().check(z.regex(/^[\x21-\x7e]+$/)), inAFile, inAVariable],
+    say("must be a text, { file: PATH } or { variable: NAME }"),
+  ).check(z.describe(description));
+}
+
+/** A reference as it comes out of {@linkcode secret}. */
+export type SecretReference = { readonly file: string } | { readonly variable: string };

@@ -1,0 +1,69 @@
+/**
+ * Reads a config file. All of its problems are reported at once, each at its place.
+ *
+ * @module
+ */
+import { dirname, resolve } from "node:path";
+import { utf8Text } from "../bytes.ts";
+import { KmsError } from "../errors.ts";
+import type { Config } from "./config.ts";
+import type { Environment } from "./environment.ts";
+import { type Files, realFiles } from "./files.ts";
+
+/** In bytes; a config of eight providers has about 4 KiB. */
+const largestConfig = 256 * 1024;
+
+/**
+ * Reads, checks and completes a config. YAML and schema are loaded by this call and not before, so that the embedded
+ * default costs neither their memory nor their time.
+ *
+ * @param path relative to the working folder; paths inside the file start at the file's own folder.
+ * @param environment for `{ variable: NAME }` and the state folder.
+ * @param files another file system for tests.
+ * @throws {KmsError} `config`; the message has one line `path:line:column: field: …` for each problem, in the order of
+ *   the file, and never the value of a field.
+ */
+export async function loadConfig(path: string, environment: Environment, files: Files = realFiles): Promise<Config> {
+  const text = await readText(path, files);
+  const [{ readYaml }, { Problems }, { checkShape }, { resolveConfig }, { Checker }] = await Promise.all([
+    import("./positions.ts"),
+    import("./problems.ts"),
+    import("./shape.ts"),
+    import("./resolve.ts"),
+    import("./providers/arm.ts"),
+  ]);
+  const yaml = readYaml(text);
+  const problems = new Problems(path, yaml.position);
+  for (const { position, text } of yaml.problems) problems.atPosition(position, text);
+  if (yaml.value === undefined) return problems.fail();
+  const absolute = resolve(path);
+  const shaped = checkShape(yaml.value, problems);
+  if (shaped === undefined) return problems.fail();
+  const checker = new Checker(problems, files, environment, dirname(absolute));
+  const config = await resolveConfig(absolute, shaped, environment, files, checker);
+  problems.throwIfAny();
+  return config;
+}
+
+async function readText(path: string, files: Files): Promise<string> {
+  let bytes: Uint8Array;
+  try {
+    if (await files.kind(path) === "folder") throw unreadable(path, "it is a folder");
+    bytes = await files.read(path);
+  } catch (thrown) {
+    if (thrown instanceof KmsError) throw thrown;
+    throw unreadable(
+      path,
+      thrown instanceof Deno.errors.NotFound ? "there is no such file" : "it cannot be opened",
+      thrown,
+    );
+  }
+  if (bytes.length > largestConfig) throw unreadable(path, `it is larger than ${largestConfig / 1024} KiB`);
+  const text = utf8Text(bytes);
+  if (text === undefined) throw unreadable(path, "it is not UTF-8 text");
+  return text;
+}
+
+function unreadable(path: string, why: string, cause?: unknown): KmsError {
+  return new KmsError("config", `Cannot read the config file ${path}: ${why}.`, { cause });
+}

@@ -1,0 +1,139 @@
+/**
+ * YAML with positions: the plain value, and where in the file each field of it stands.
+ *
+ * @module
+ */
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
+import type { ErrorCode } from "yaml";
+
+/** From the root to a field: keys of mappings and indices of lists. */
+export type FieldPath = readonly (string | number)[];
+
+/** Counted from 1, as editors do. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Something that is wrong with the YAML itself. */
+export interface YamlProblem {
+  readonly position: Position;
+  readonly text: string;
+}
+
+/** A file that was read, as far as it could be. */
+export interface YamlFile {
+  /** Mappings as objects; `null` for an empty file; `undefined` if the file is no YAML at all. */
+  readonly value: unknown;
+  readonly problems: readonly YamlProblem[];
+  /** Where a field stands: at its key, or where its list item begins; for a field that is not there, its parent. */
+  position(path: FieldPath): Position;
+}
+
+/** How often anchors may be used in one file, nested uses multiplied. */
+const mostAliases = 64;
+
+/**
+ * What each finding of the parser is called here. The parser's own messages are not used: some of them repeat the text
+ * that they complain of, which may be somebody's password.
+ */
+const complaints = {
+  ALIAS_PROPS: "an alias (*) takes no anchor or tag",
+  BAD_ALIAS: "this is no valid alias; put a value that begins with * or & into quotes",
+  BAD_COLLECTION_TYPE: "this tag does not fit a list or a mapping",
+  BAD_DIRECTIVE: "this directive (%) is not known",
+  BAD_DQ_ESCAPE: "this \\ sequence is not known; use single quotes for text with backslashes",
+  BAD_INDENT: "the indentation does not fit the lines above",
+  BAD_PROP_ORDER: "anchor and tag stand at the wrong place",
+  BAD_SCALAR_START: "a value cannot begin with this character; put it into quotes",
+  BLOCK_AS_IMPLICIT_KEY: "a mapping cannot begin here; is a line break or a quote missing?",
+  BLOCK_IN_FLOW: "a block cannot stand inside { } or [ ]",
+  DUPLICATE_KEY: "this key stands in the same mapping twice",
+  IMPOSSIBLE: "this is no valid YAML",
+  KEY_OVER_1024_CHARS: "this key is too long",
+  MISSING_CHAR: "a character is missing here, such as a quote, a bracket, a comma, or a space after a colon",
+  MULTILINE_IMPLICIT_KEY: "a key must stand on one line; is a colon or a quote missing?",
+  MULTIPLE_ANCHORS: "a value takes one anchor",
+  MULTIPLE_DOCS: "a second document begins here; a config is one document",
+  MULTIPLE_TAGS: "a value takes one tag",
+  NON_STRING_KEY: "a key must be a text",
+  RESOURCE_EXHAUSTION: "this is nested too deeply",
+  TAB_AS_INDENT: "lines are indented with spaces, not with tabs",
+  TAG_RESOLVE_FAILED: "this tag (!) is not known",
+  UNEXPECTED_TOKEN: "this is not expected here; is a quote or a bracket missing?",
+} as const satisfies Record<ErrorCode, string>;
+
+/** Parses one document of YAML 1.2. It never throws. */
+export function readYaml(text: string): YamlFile {
+  const lines = new LineCounter();
+  const positionAt = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  try {
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      version: "1.2",
+      schema: "core",
+      stringKeys: true,
+      prettyErrors: false,
+      logLevel: "silent",
+    });
+    const found = [...document.errors, ...document.warnings];
+    const problems = found.map(({ code, pos }) => ({ position: positionAt(pos[0]), text: complaints[code] }));
+    const usable = found.every(({ code }) => code === "DUPLICATE_KEY");
+    const dangling = danglingAliases(document).map((offset) => ({
+      position: positionAt(offset),
+      text: "no anchor (&) of this name stands above; put a value that begins with * into quotes",
+    }));
+    return {
+      value: usable && dangling.length === 0 ? document.toJS({ maxAliasCount: mostAliases }) : undefined,
+      problems: [...problems, ...dangling],
+      position: (path) => positionAt(offsetOf(document, path)),
+    };
+  } catch {
+    return unreadable;
+  }
+}
+
+/** What the parser gives up on: aliases that multiply, and nesting deeper than the stack. */
+const unreadable: YamlFile = {
+  value: undefined,
+  problems: [{
+    position: { line: 1, column: 1 },
+    text: `this YAML is too deeply nested, or uses its anchors more than ${mostAliases} times`,
+  }],
+  position: () => ({ line: 1, column: 1 }),
+};
+
+function danglingAliases(document: Document): number[] {
+  const offsets: number[] = [];
+  visit(document, {
+    Alias(_key, node) {
+      if (node.resolve(document) === undefined) offsets.push(node.range?.[0] ?? 0);
+    },
+  });
+  return offsets;
+}
+
+function offsetOf(document: Document, path: FieldPath): number {
+  let node: unknown = document.contents;
+  let offset = 0;
+  for (const segment of path) {
+    if (isAlias(node)) node = node.resolve(document);
+    if (isMap(node)) {
+      const pair = node.items.findLast(({ key }) => isScalar(key) && key.value === segment);
+      if (pair === undefined) return offset;
+      offset = startOf(pair.key) ?? offset;
+      node = pair.value;
+    } else if (isSeq(node) && typeof segment === "number") {
+      node = node.items[segment];
+      offset = startOf(node) ?? offset;
+    } else return offset;
+  }
+  return offset;
+}
+
+function startOf(node: unknown): number | undefined {
+  return isScalar(node) || isMap(node) || isSeq(node) || isAlias(node) ? node.range?.[0] : undefined;
+}

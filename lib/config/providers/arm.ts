@@ -1,0 +1,113 @@
+/**
+ * What the arms of all kinds of provider have in common.
+ *
+ * @module
+ */
+import { resolve } from "node:path";
+import * as z from "zod/mini";
+import type { SecretSource } from "../../secret.ts";
+import type { Environment } from "../environment.ts";
+import { type SecretReference, text } from "../fields.ts";
+import type { Files } from "../files.ts";
+import type { FieldPath } from "../positions.ts";
+import type { Problems } from "../problems.ts";
+import { fileSource, literalSource, variableSource } from "../secrets.ts";
+
+const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const labelComplaint = "must be 1 to 63 lowercase letters, digits and -, with - neither first nor last";
+
+/** What every provider has beside its `kind`. */
+export const commonFields = {
+  name: text(
+    "Your name for this key: a DNS label. It is part of the key ID; to change it, put the old one under formerly.",
+    label,
+    labelComplaint,
+  ),
+  formerly: z._default(
+    z.array(text("A name that this provider had.", label, labelComplaint), "must be a list of names")
+      .check(
+        z.maxLength(16, "must be at most 16 names"),
+        z.describe("Names it had before: what they wrapped still opens."),
+      ),
+    [],
+  ),
+};
+
+/** Turns one field after the other of a part of the config into what the program uses, and collects what is amiss. */
+export class Checker {
+  readonly #problems: Problems;
+  readonly #files: Files;
+  readonly #environment: Environment;
+  readonly #folder: string;
+  readonly #base: FieldPath;
+
+  /** @param folder absolute: where relative paths start. */
+  constructor(problems: Problems, files: Files, environment: Environment, folder: string, base: FieldPath = []) {
+    this.#problems = problems;
+    this.#files = files;
+    this.#environment = environment;
+    this.#folder = folder;
+    this.#base = base;
+  }
+
+  /** The same for a part of this part. */
+  within(...path: FieldPath): Checker {
+    return new Checker(this.#problems, this.#files, this.#environment, this.#folder, [...this.#base, ...path]);
+  }
+
+  /** Takes note of something wrong with a field. */
+  complain(path: FieldPath, complaint: string): void {
+    this.#problems.at([...this.#base, ...path], complaint);
+  }
+
+  /** The path from the root of the file system. */
+  absolute(path: string): string {
+    return resolve(this.#folder, path);
+  }
+
+  /** A file that has to be there. */
+  async file(path: FieldPath, written: string): Promise<string> {
+    const absolute = this.absolute(written);
+    const complaint = await this.#complaintOfFile(absolute);
+    if (complaint !== undefined) this.complain(path, `${absolute} ${complaint}`);
+    return absolute;
+  }
+
+  /** A path that the process has to be allowed to write to. */
+  async writable(path: FieldPath, written: string): Promise<string> {
+    const absolute = this.absolute(written);
+    if (!await this.#files.mayWrite(absolute)) {
+      this.complain(
+        path,
+        `${absolute} is not where Trousseau is permitted to write (/run, /var/run, /var/lib/trousseau)`,
+      );
+    }
+    return absolute;
+  }
+
+  /** A secret that has to be there now. What was written is not repeated: it may be the secret itself. */
+  async secret(path: FieldPath, reference: SecretReference): Promise<SecretSource> {
+    if ("variable" in reference) {
+      if (this.#environment.secret(reference.variable) === undefined) {
+        this.complain([...path, "variable"], "the variable is not set, or empty");
+      }
+      return variableSource(reference.variable, this.#environment);
+    }
+    const absolute = this.absolute(reference.file);
+    const complaint = await this.#complaintOfFile(absolute);
+    if (complaint !== undefined) this.complain([...path, "file"], `the file ${complaint}`);
+    return fileSource(absolute);
+  }
+
+  /** What may be written out as well. */
+  async openOrSecret(path: FieldPath, reference: string | SecretReference): Promise<SecretSource> {
+    return typeof reference === "string" ? literalSource(reference) : await this.secret(path, reference);
+  }
+
+  async #complaintOfFile(absolute: string): Promise<string | undefined> {
+    const kind = await this.#files.kind(absolute);
+    if (kind === "absent") return "is not there";
+    if (kind === "forbidden") return "may not be read by this user";
+    return kind === "folder" ? "is a folder, not a file" : undefined;
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * `kind: local`: a key file on this machine.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import type { LocalSettings } from "../../provider/local/settings.ts";
+import { flag, path, section } from "../fields.ts";
+import { type Checker, commonFields } from "./arm.ts";
+
+/** What an operator writes. */
+export const localSchema = section(
+  "A key in a file on this machine. It protects etcd's disk and backups, not against whoever reads this machine.",
+  {
+    kind: z.literal("local"),
+    ...commonFields,
+    keyFile: path("The file that holds the keys, all versions of them."),
+    create: z._default(
+      flag("Whether a missing key file is made at the start, with mode 0600. With false a lost disk stays noticed."),
+      false,
+    ),
+  },
+);
+
+/** What the provider gets. */
+export async function localSettings(raw: z.infer<typeof localSchema>, checker: Checker): Promise<LocalSettings> {
+  const keyFile = raw.create
+    ? await checker.writable(["keyFile"], raw.keyFile)
+    : await checker.file(["keyFile"], raw.keyFile);
+  return { kind: raw.kind, name: raw.name, keyFile, create: raw.create };
+}

@@ -1,0 +1,195 @@
+/**
+ * `kind: vault-transit`: a transit key in HashiCorp Vault or OpenBao.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import type { VaultAuth, VaultTls, VaultTransitSettings } from "../../provider/vault_transit/settings.ts";
+import { flag, openOrSecret, origin, path, secret, section, text, variants } from "../fields.ts";
+import { type Checker, commonFields } from "./arm.ts";
+
+/** Where Kubernetes puts the token of a pod's ServiceAccount. */
+const serviceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+// A segment of a request's path: nothing that a server could take for another path.
+const mountPattern = /^\/?[A-Za-z0-9_-][A-Za-z0-9_.-]*(\/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*\/?$/;
+
+function mount(description: string) {
+  const written = text(description, mountPattern, "must be a path of letters, digits, _, - and ., such as transit");
+  return z.pipe(written, z.transform((value) => value.replace(/^\/|\/$/g, "")));
+}
+
+function words(description: string) {
+  // deno-lint-ignore no-control-regex
+  return text(description, /^[^\u0000-\u001f\u007f]{1,512}$/, "must be a text on one line");
+}
+
+const role = words("The role to log in with.");
+
+function authMount(method: string) {
+  return z.prefault(mount("Where the auth method is mounted."), method);
+}
+
+const auths = {
+  token: section(
+    "A token from elsewhere. It is renewed while it can be; past its maximum TTL a new one must be put there.",
+    {
+      method: z.literal("token"),
+      token: secret("The token."),
+    },
+  ),
+  approle: section("AppRole: a role ID and a secret ID.", {
+    method: z.literal("approle"),
+    mount: authMount("approle"),
+    roleId: openOrSecret("The role ID. It is no secret and may be written out."),
+    secretId: secret("The secret ID."),
+    wrapped: z._default(
+      flag("Whether secretId holds a response-wrapping token instead of the secret ID itself."),
+      false,
+    ),
+  }),
+  kubernetes: section("A ServiceAccount's token, which Vault has Kubernetes review.", {
+    method: z.literal("kubernetes"),
+    mount: authMount("kubernetes"),
+    role,
+    jwt: z._default(secret("The ServiceAccount's token."), { file: serviceAccountToken }),
+  }),
+  jwt: section("A JWT that Vault checks by itself.", {
+    method: z.literal("jwt"),
+    mount: authMount("jwt"),
+    role,
+    jwt: secret("The JWT."),
+  }),
+  cert: section("The client certificate named under tls.", {
+    method: z.literal("cert"),
+    mount: authMount("cert"),
+    role: z.exactOptional(words("The certificate role; without it Vault tries all of them.")),
+  }),
+  userpass: section("A user name and a password.", {
+    method: z.literal("userpass"),
+    mount: authMount("userpass"),
+    username: text("The user's name.", mountPattern, "must be a user name of letters, digits, _, - and ."),
+    password: secret("The password."),
+  }),
+} as const satisfies { readonly [Method in VaultAuth["method"]]: z.core.$ZodTypeDiscriminable };
+
+/** What an operator writes. */
+export const vaultTransitSchema = section("A transit key in HashiCorp Vault or OpenBao.", {
+  kind: z.literal("vault-transit"),
+  ...commonFields,
+  address: z.exactOptional(origin("Where Vault is, such as https://vault.example:8200. Either this or addresses.")),
+  addresses: z.exactOptional(
+    z.array(origin("Where a server of the cluster is."), "must be a list of addresses").check(
+      z.minLength(1, "must have an address"),
+      z.maxLength(8, "must be at most 8 addresses"),
+      z.describe("Several servers of one Vault, tried in turn. Either this or address."),
+    ),
+  ),
+  namespace: z.exactOptional(mount("The namespace of Vault Enterprise or OpenBao.")),
+  mount: z.prefault(mount("Where the transit engine is mounted."), "transit"),
+  key: text(
+    "The transit key's name.",
+    /^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$/,
+    "must be a key's name of letters, digits, _, - and .",
+  ),
+  auth: variants("method", Object.keys(auths), [
+    auths.token,
+    auths.approle,
+    auths.kubernetes,
+    auths.jwt,
+    auths.cert,
+    auths.userpass,
+  ]).check(z.describe("How to log in.")),
+  tls: z.prefault(
+    section("How to trust the server, and how to be known to it.", {
+      caFile: z.exactOptional(path("The certificates (PEM) to trust, instead of the system's.")),
+      serverName: z.exactOptional(
+        text(
+          "The name to expect in the server's certificate where it is not the address's host.",
+          /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/,
+          "must be a host's name",
+        ),
+      ),
+      certificateFile: z.exactOptional(path("The client certificate (PEM) with its chain. It needs keyFile.")),
+      keyFile: z.exactOptional(path("The client certificate's private key (PEM).")),
+    }),
+    {},
+  ),
+});
+
+type Raw = z.infer<typeof vaultTransitSchema>;
+
+/** What the provider gets. */
+export async function vaultTransitSettings(raw: Raw, checker: Checker): Promise<VaultTransitSettings> {
+  const addresses = vaultAddresses(raw, checker);
+  if (raw.auth.method === "cert") checkCertificateLogin(raw, addresses, checker);
+  return {
+    kind: raw.kind,
+    name: raw.name,
+    addresses,
+    ...(raw.namespace === undefined ? {} : { namespace: raw.namespace }),
+    mount: raw.mount,
+    key: raw.key,
+    auth: await vaultAuth(raw.auth, checker.within("auth")),
+    tls: await vaultTls(raw.tls, checker.within("tls")),
+  };
+}
+
+function vaultAddresses(raw: Raw, checker: Checker): readonly string[] {
+  if (raw.address !== undefined && raw.addresses !== undefined) {
+    checker.complain(["addresses"], "address is given too; write one of the two");
+  }
+  if (raw.address === undefined && raw.addresses === undefined) checker.complain(["address"], "is missing");
+  const addresses = raw.addresses ?? [raw.address ?? ""];
+  addresses.forEach((address, index) => {
+    if (addresses.indexOf(address) < index) checker.complain(["addresses", index], "stands in the list twice");
+  });
+  return addresses;
+}
+
+function checkCertificateLogin(raw: Raw, addresses: readonly string[], checker: Checker): void {
+  if (raw.tls.certificateFile === undefined) {
+    checker.complain(["auth", "method"], "cert needs tls.certificateFile and tls.keyFile");
+  }
+  if (addresses.some((address) => address.startsWith("http:"))) {
+    checker.complain(["auth", "method"], "cert needs addresses that begin with https://");
+  }
+}
+
+async function vaultAuth(raw: Raw["auth"], checker: Checker): Promise<VaultAuth> {
+  switch (raw.method) {
+    case "token":
+      return { ...raw, token: await checker.secret(["token"], raw.token) };
+    case "approle":
+      return {
+        ...raw,
+        roleId: await checker.openOrSecret(["roleId"], raw.roleId),
+        secretId: await checker.secret(["secretId"], raw.secretId),
+      };
+    case "kubernetes":
+    case "jwt":
+      return { ...raw, jwt: await checker.secret(["jwt"], raw.jwt) };
+    case "userpass":
+      return { ...raw, password: await checker.secret(["password"], raw.password) };
+    case "cert":
+      return raw;
+  }
+}
+
+async function vaultTls(raw: Raw["tls"], checker: Checker): Promise<VaultTls> {
+  const { caFile, serverName, certificateFile, keyFile } = raw;
+  if (certificateFile !== undefined && keyFile === undefined) {
+    checker.complain(["certificateFile"], "needs keyFile too");
+  }
+  if (keyFile !== undefined && certificateFile === undefined) {
+    checker.complain(["keyFile"], "needs certificateFile too");
+  }
+  return {
+    ...(serverName === undefined ? {} : { serverName }),
+    ...(caFile === undefined ? {} : { caFile: await checker.file(["caFile"], caFile) }),
+    ...(certificateFile === undefined
+      ? {}
+      : { certificateFile: await checker.file(["certificateFile"], certificateFile) }),
+    ...(keyFile === undefined ? {} : { keyFile: await checker.file(["keyFile"], keyFile) }),
+  };
+}

@@ -1,0 +1,131 @@
+/**
+ * From a config of the right shape to the one that the program uses: looks for what it refers to and checks what no
+ * single field can tell.
+ *
+ * @module
+ */
+import { utf8 } from "../bytes.ts";
+import { accountFiles, accountNumber } from "./accounts.ts";
+import { type Config, largestSocketPath, type ProviderConfig } from "./config.ts";
+import { defaults, defaultWrap, stateFolderOf } from "./defaults.ts";
+import type { Environment } from "./environment.ts";
+import type { Files } from "./files.ts";
+import type { Checker } from "./providers/arm.ts";
+import { pathText } from "./problems.ts";
+import { providerSettings } from "./schema.ts";
+import type { Shaped } from "./shape.ts";
+
+/** Complains to `checker`; what is returned is to be used only if nothing was complained of. */
+export async function resolveConfig(
+  file: string,
+  shaped: Shaped,
+  environment: Environment,
+  files: Files,
+  checker: Checker,
+): Promise<Config> {
+  const { config } = shaped;
+  checkNames(shaped, checker);
+  checkCache(config.cache, checker.within("cache"));
+  return {
+    file,
+    socket: await socket(config.socket, files, checker.within("socket")),
+    state: await checker.writable(["state"], config.state ?? stateFolderOf(environment) ?? defaults.state),
+    kms: config.kms,
+    keyEpoch: config.keyEpoch,
+    wrap: wrap(shaped, checker),
+    unwrap: config.unwrap,
+    cache: {
+      entries: config.cache.entries,
+      maxAgeMs: config.cache.maxAge,
+      graceOnOutageMs: config.cache.graceOnOutage,
+      lifetimeMs: config.cache.lifetime,
+    },
+    readyDek: { maxAgeMs: config.readyDek.maxAge },
+    outage: { policy: config.outage.policy, afterMs: config.outage.after },
+    probe: { intervalMs: config.probe.interval },
+    drainMs: config.drain,
+    telemetry: { ...config.telemetry, audit: await audit(config.telemetry.audit, checker.within("telemetry")) },
+    providers: await providers(shaped, checker),
+  };
+}
+
+type Written = Shaped["config"];
+
+async function socket(written: Written["socket"], files: Files, checker: Checker): Promise<Config["socket"]> {
+  const path = await checker.writable(["path"], written.path);
+  if (utf8(path).length > largestSocketPath) {
+    checker.complain(["path"], `${path} is longer than ${largestSocketPath} bytes, all that a socket can have`);
+  }
+  return {
+    path,
+    mode: written.mode,
+    owner: await accountOf("owner", written.owner, files, checker),
+    group: await accountOf("group", written.group, files, checker),
+  };
+}
+
+async function accountOf(
+  field: "owner" | "group",
+  account: string | number | undefined,
+  files: Files,
+  checker: Checker,
+): Promise<number | undefined> {
+  if (typeof account !== "string") return account;
+  const number = await accountNumber(accountFiles[field], account, files);
+  if (number === undefined) {
+    checker.complain([field], `no such name in ${accountFiles[field]}; give the number`);
+  }
+  return number;
+}
+
+async function audit(written: string, checker: Checker): Promise<string | undefined> {
+  if (written === "off") return undefined;
+  return written === "stdout" ? written : await checker.writable(["audit"], written);
+}
+
+function wrap({ config, names }: Shaped, checker: Checker): Config["wrap"] {
+  const providerCount = names.length;
+  const wanted = config.wrap ?? defaultWrap(providerCount);
+  if (typeof wanted === "number" && wanted > providerCount && providerCount > 0) {
+    checker.complain(
+      ["wrap"],
+      `is ${wanted}, and there ${providerCount === 1 ? "is 1 provider" : `are ${providerCount} providers`}`,
+    );
+  }
+  return wanted;
+}
+
+function checkCache(cache: Written["cache"], checker: Checker): void {
+  if (cache.maxAge > cache.lifetime) checker.complain(["maxAge"], "is longer than lifetime");
+}
+
+/** A name means one key for ever: wraps in etcd are found by it. */
+function checkNames({ names }: Shaped, checker: Checker): void {
+  const seen = new Map<string, string>();
+  const take = (name: string | undefined, index: number, ...field: readonly (string | number)[]) => {
+    if (name === undefined) return;
+    const first = seen.get(name);
+    if (first !== undefined) checker.complain(["providers", index, ...field], `duplicate name; ${first} is the same`);
+    else seen.set(name, pathText(["providers", index, ...field]));
+  };
+  names.forEach(({ name }, index) => take(name, index, "name"));
+  names.forEach(({ formerly }, index) => formerly.forEach((name, at) => take(name, index, "formerly", at)));
+}
+
+async function providers(shaped: Shaped, checker: Checker): Promise<readonly ProviderConfig[]> {
+  const found: ProviderConfig[] = [];
+  const keyFiles = new Map<string, number>();
+  for (const { index, raw } of shaped.providers) {
+    const inner = checker.within("providers", index);
+    const settings = await providerSettings(raw, inner);
+    if (settings.kind === "local") {
+      const first = keyFiles.get(settings.keyFile);
+      if (first !== undefined) {
+        inner.complain(["keyFile"], `is the key file of providers[${first}] too; two copies of one key are no quorum`);
+      }
+      keyFiles.set(settings.keyFile, first ?? index);
+    }
+    found.push({ name: raw.name, formerly: raw.formerly, settings });
+  }
+  return found;
+}

@@ -1,0 +1,167 @@
+/**
+ * The whole config as an operator writes it: one strict schema, from which the JSON Schema for editors is made too.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import type { ProviderKind, ProviderSettings } from "../provider/settings.ts";
+import { defaults } from "./defaults.ts";
+import { account, duration, fileMode, flag, integer, listen, oneOf, path, section, variants } from "./fields.ts";
+import type { Checker } from "./providers/arm.ts";
+import { localSchema, localSettings } from "./providers/local.ts";
+import { vaultTransitSchema, vaultTransitSettings } from "./providers/vault_transit.ts";
+
+/** How many providers there may be: each adds an annotation, which kube-apiserver limits to 32 KiB in all. */
+export const mostProviders = 8;
+
+/** The longest wait that a timer can hold, 2^31 - 1 ms, rounded down to days. */
+const longestTimer = "24d";
+
+/** One arm for each kind. */
+const arms = {
+  "local": localSchema,
+  "vault-transit": vaultTransitSchema,
+} as const satisfies { readonly [Kind in ProviderKind]: z.core.$ZodTypeDiscriminable };
+
+/** One provider as it comes out of the schema. */
+export type RawProvider = z.infer<(typeof arms)[ProviderKind]>;
+
+const provider = variants("kind", Object.keys(arms), [arms.local, arms["vault-transit"]]);
+
+const wrapComplaint = `must be all, any, or a number from 1 to ${mostProviders}`;
+
+const telemetry = section("What the plugin tells about itself.", {
+  listen: z.prefault(
+    listen(
+      "Address and port of /livez, /readyz and /metrics over HTTP, or off. Nothing secret is served, but keep it local.",
+    ),
+    defaults.telemetry.listen,
+  ),
+  log: z.prefault(
+    section("The log.", {
+      level: z._default(
+        oneOf("The least important thing that is logged.", ["debug", "info", "warn", "error"]),
+        defaults.telemetry.log.level,
+      ),
+      format: z._default(oneOf("json for machines, text for eyes.", ["json", "text"]), defaults.telemetry.log.format),
+    }),
+    {},
+  ),
+  audit: z._default(
+    path("Where each encrypt and decrypt is noted: stdout, off, or the path of a file."),
+    defaults.telemetry.audit,
+  ),
+});
+
+/** The root. */
+export const configSchema = section("Configuration of the Trousseau KMS plugin.", {
+  socket: z.prefault(
+    section("The Unix socket that kube-apiserver connects to. Whoever may connect to it may decrypt.", {
+      path: z._default(path("Its path; the folder is made if it is absent."), defaults.socket.path),
+      mode: z.prefault(fileMode('Its mode, in quotes: "0600" or "0660".'), defaults.socket.mode),
+      owner: z.exactOptional(account("The user that owns it, a name or a number. Default: who runs the plugin.")),
+      group: z.exactOptional(account("The group that owns it, a name or a number. Default: who runs the plugin.")),
+    }),
+    {},
+  ),
+  state: z.exactOptional(
+    path(`The folder for key IDs and versions, nothing secret. Default: $STATE_DIRECTORY, else ${defaults.state}.`),
+  ),
+  kms: z.prefault(
+    section("Which API kube-apiserver sees.", {
+      v1beta1: z._default(flag("Whether KMS v1beta1 is served beside v2."), defaults.kms.v1beta1),
+      reportVersion: z._default(
+        oneOf("The version in Status: v2beta1 only when replacing a plugin that said so.", ["v2", "v2beta1"]),
+        defaults.kms.reportVersion,
+      ),
+    }),
+    {},
+  ),
+  keyEpoch: z._default(
+    integer("Part of the key ID: raise it on all nodes alike when check tells you to.", 0, 4_294_967_295),
+    defaults.keyEpoch,
+  ),
+  wrap: z.exactOptional(
+    z.union([z.enum(["all", "any"]), z.int().check(z.gte(1), z.lte(mostProviders))], { error: () => wrapComplaint })
+      .check(
+        z.describe("How many providers must wrap a data key: all, any (one), or a number. Default: 2, or 1 if alone."),
+      ),
+  ),
+  unwrap: z._default(
+    oneOf("Which provider is asked first: the quickest, each in turn, or in the order of this file.", [
+      "fastest",
+      "roundrobin",
+      "ordered",
+    ]),
+    defaults.unwrap,
+  ),
+  cache: z.prefault(
+    section("Opened data keys in memory.", {
+      entries: z._default(integer("How many.", 1, 1_048_576), defaults.cache.entries),
+      maxAge: z.prefault(
+        duration("After this the KMS is asked again at the next use.", "0s", "365d"),
+        defaults.cache.maxAge,
+      ),
+      graceOnOutage: z.prefault(
+        duration("How long an entry serves on while its KMS cannot be reached; 0s is strict.", "0s", "365d"),
+        defaults.cache.graceOnOutage,
+      ),
+      lifetime: z.prefault(duration("After this an entry is dropped.", "1s", "365d"), defaults.cache.lifetime),
+    }),
+    {},
+  ),
+  readyDek: z.prefault(
+    section("The data key that is held ready for the next encrypt.", {
+      maxAge: z.prefault(duration("After this v1beta1 gets a new one.", "1s", longestTimer), defaults.readyDek.maxAge),
+    }),
+    {},
+  ),
+  outage: z.prefault(
+    section("What kube-apiserver sees when too few providers can be reached.", {
+      policy: z._default(
+        oneOf("Writes go on, or they go on but the API server is not ready, or they stop.", [
+          "keepWriting",
+          "failReady",
+          "failClosed",
+        ]),
+        defaults.outage.policy,
+      ),
+      after: z.prefault(
+        duration("How long an outage lasts before the policy is applied.", "0s", longestTimer),
+        defaults.outage.after,
+      ),
+    }),
+    {},
+  ),
+  probe: z.prefault(
+    section("How each provider is watched.", {
+      interval: z.prefault(duration("Between two probes; 10 % more or less.", "1s", "1h"), defaults.probe.interval),
+    }),
+    {},
+  ),
+  drain: z.prefault(duration("How long calls in flight may take after SIGTERM.", "0s", "10m"), defaults.drain),
+  telemetry: z.prefault(telemetry, {}),
+  providers: z.array(provider, {
+    error: ({ input }) =>
+      input === undefined || input === null
+        ? `is missing; a config has 1 to ${mostProviders} providers`
+        : "must be a list of providers",
+  }).check(
+    z.minLength(1, `is empty; a config has 1 to ${mostProviders} providers`),
+    z.maxLength(mostProviders, `has too many; a config has 1 to ${mostProviders} providers`),
+    z.describe(`The keys that guard the data, 1 to ${mostProviders}.`),
+  ),
+});
+
+/** The config as it comes out of the schema: right in its shape, durations in milliseconds. */
+export type RawConfig = z.infer<typeof configSchema>;
+
+/** What the provider of an arm gets; whatever it refers to is looked for. */
+export async function providerSettings(raw: RawProvider, checker: Checker): Promise<ProviderSettings> {
+  switch (raw.kind) {
+    case "local":
+      return await localSettings(raw, checker);
+    case "vault-transit":
+      return await vaultTransitSettings(raw, checker);
+  }
+}

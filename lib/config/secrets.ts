@@ -1,0 +1,79 @@
+/**
+ * Where secrets are read from.
+ *
+ * @module
+ */
+import { utf8Text } from "../bytes.ts";
+import { KmsError } from "../errors.ts";
+import { Secret, type SecretSource } from "../secret.ts";
+import type { Environment } from "./environment.ts";
+
+/** In bytes. A ServiceAccount's token is about 1 KiB; what is larger is another file than was meant. */
+const largestSecret = 64 * 1024;
+
+// A line break or another control character would end the HTTP header that the secret is sent in.
+// deno-lint-ignore no-control-regex
+const controlCharacter = /[\u0000-\u001f\u007f]/;
+
+/**
+ * A secret in a file, read again at each call.
+ *
+ * @param path absolute.
+ */
+export function fileSource(path: string): SecretSource {
+  const description = `file ${path}`;
+  return {
+    description,
+    async read() {
+      const text = utf8Text(await readBounded(path))?.trim();
+      if (text === undefined) throw unreadable(path, "it is not UTF-8 text");
+      if (text === "") throw unreadable(path, "it is empty");
+      if (controlCharacter.test(text)) throw unreadable(path, "it holds more than one line, or control characters");
+      return new Secret(text);
+    },
+  };
+}
+
+/** A secret in a variable that fits `secretVariablePattern`. */
+export function variableSource(name: string, environment: Environment): SecretSource {
+  return {
+    description: `variable ${name}`,
+    read() {
+      const secret = environment.secret(name);
+      return secret === undefined
+        ? Promise.reject(new KmsError("config", `Cannot read the secret in variable ${name}: it is not set.`))
+        : Promise.resolve(secret);
+    },
+  };
+}
+
+/** A value that stands in the config itself, for what is not secret but may also be referred to. */
+export function literalSource(value: string): SecretSource {
+  const secret = new Secret(value);
+  return { description: "the config", read: () => Promise.resolve(secret) };
+}
+
+/** Never more than the limit, so that a device or a log file does not fill the memory. */
+async function readBounded(path: string): Promise<Uint8Array> {
+  const bytes = new Uint8Array(largestSecret + 1);
+  let length = 0;
+  try {
+    using file = await Deno.open(path);
+    while (length < bytes.length) {
+      const read = await file.read(bytes.subarray(length));
+      if (read === null) return bytes.subarray(0, length);
+      length += read;
+    }
+  } catch (thrown) {
+    throw unreadable(
+      path,
+      thrown instanceof Deno.errors.NotFound ? "there is no such file" : "it cannot be opened",
+      thrown,
+    );
+  }
+  throw unreadable(path, `it is larger than ${largestSecret / 1024} KiB`);
+}
+
+function unreadable(path: string, why: string, cause?: unknown): KmsError {
+  return new KmsError("config", `Cannot read the secret in file ${path}: ${why}.`, { cause });
+}

@@ -1,0 +1,127 @@
+/**
+ * Holds a plain value against the schema. What is sound of a config with problems is kept, so that the checks that come
+ * after can report on it in the same run.
+ *
+ * @module
+ */
+import type * as z from "zod/mini";
+import type { Problems } from "./problems.ts";
+import { configSchema, mostProviders, type RawConfig, type RawProvider } from "./schema.ts";
+
+/** A config of the right shape, or what is left of one. */
+export interface Shaped {
+  readonly config: Omit<RawConfig, "providers">;
+  /** The sound providers, each with its index in the file. */
+  readonly providers: readonly { readonly index: number; readonly raw: RawProvider }[];
+  /** The names of all providers in the file, sound or not, as far as they are texts. */
+  readonly names: readonly ProviderNames[];
+}
+
+/** What one provider is called. */
+export interface ProviderNames {
+  readonly name: string | undefined;
+  readonly formerly: readonly (string | undefined)[];
+}
+
+/** What each type is called in a complaint, for fields that have no words of their own. */
+const typeNames: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  boolean: "true or false",
+  array: "a list",
+  object: "a mapping",
+};
+
+/**
+ * Reports every problem of the shape.
+ *
+ * @returns what is sound, `undefined` if nothing can be made of it.
+ */
+export function checkShape(value: unknown, problems: Problems): Shaped | undefined {
+  const root = value ?? {};
+  const whole = configSchema.safeParse(root, { error: fallback });
+  if (whole.success) return shaped(whole.data, root);
+  const { issues } = whole.error;
+  for (const issue of issues) report(issue, problems);
+  const broken = new Set(issues.flatMap(brokenPart));
+  const rest = configSchema.safeParse(withoutParts(root, broken, issues));
+  return rest.success ? shaped(rest.data, root, broken) : undefined;
+}
+
+function fallback(issue: z.core.$ZodRawIssue): string {
+  if (issue.input === undefined) return "is missing";
+  if (issue.input === null) return "has no value";
+  const expected = issue.code === "invalid_type" ? typeNames[issue.expected] : undefined;
+  return expected === undefined ? "is not valid" : `must be ${expected}`;
+}
+
+function report(issue: z.core.$ZodIssue, problems: Problems): void {
+  const path = issue.path.filter((segment) => typeof segment !== "symbol");
+  if (issue.code !== "unrecognized_keys") return problems.at(path, issue.message);
+  const complaints = issue.message.split("\n");
+  issue.keys.forEach((key, index) => problems.atKey(path, key, complaints[index] ?? "unknown key"));
+}
+
+/** What cannot be used: a top-level field, or one provider. Unknown keys break nothing. */
+function brokenPart({ code, path: [first, second] }: z.core.$ZodIssue): readonly string[] {
+  if (first === undefined || code === "unrecognized_keys") return [];
+  return [first === "providers" && second !== undefined ? providerPart(Number(second)) : String(first)];
+}
+
+function providerPart(index: number): string {
+  return `providers ${index}`;
+}
+
+/** Stands in for a provider that cannot be used, so that the others keep their places. */
+const standIn = { kind: "local", name: "local", keyFile: "local.keys" };
+
+/** A copy of what was read in which nothing is left that was complained of. */
+function withoutParts(root: unknown, broken: ReadonlySet<string>, issues: readonly z.core.$ZodIssue[]): unknown {
+  const copy: unknown = structuredClone(root);
+  for (const issue of issues) {
+    if (issue.code === "unrecognized_keys") removeKeys(copy, issue.path, issue.keys);
+  }
+  if (!isRecord(copy)) return copy;
+  for (const part of broken) delete copy[part];
+  const written = copy["providers"];
+  const kept = Array.isArray(written)
+    ? written.slice(0, mostProviders).map((one: unknown, index) => broken.has(providerPart(index)) ? standIn : one)
+    : [];
+  return { ...copy, providers: kept.length === 0 ? [standIn] : kept };
+}
+
+function removeKeys(from: unknown, path: readonly PropertyKey[], keys: readonly string[]): void {
+  let at = from;
+  for (const segment of path) at = isObject(at) ? Reflect.get(at, segment) : undefined;
+  if (isObject(at)) { for (const key of keys) Reflect.deleteProperty(at, key); }
+}
+
+function shaped(data: RawConfig, root: unknown, broken: ReadonlySet<string> = new Set()): Shaped {
+  const { providers, ...config } = data;
+  const written: unknown = isRecord(root) ? root["providers"] : undefined;
+  const names = Array.isArray(written) ? written.map(namesOf) : [];
+  return {
+    config,
+    names,
+    providers: providers
+      .map((raw, index) => ({ index, raw }))
+      .filter(({ index }) => index < names.length && !broken.has("providers") && !broken.has(providerPart(index))),
+  };
+}
+
+function namesOf(provider: unknown): ProviderNames {
+  const { name, formerly }: Record<string, unknown> = isRecord(provider) ? provider : {};
+  return { name: textOf(name), formerly: Array.isArray(formerly) ? formerly.map(textOf) : [] };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return isObject(value) && !Array.isArray(value);
+}
