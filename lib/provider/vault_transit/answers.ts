@@ -1,0 +1,150 @@
+/**
+ * What Vault's answers mean: the one place that knows its texts and statuses.
+ *
+ * Transit answers 400 for a missing key, a version too old and bad ciphertext alike, and only the text tells them apart.
+ * The texts are those of Vault 1.21 and OpenBao 2; none of them is ever repeated in a message of ours.
+ *
+ * @module
+ */
+import { type ErrorCode, KmsError } from "../../errors.ts";
+import type { VaultAnswer } from "./http.ts";
+
+interface Meaning {
+  readonly code: ErrorCode;
+  /** What stands in brackets after the status. */
+  readonly why: string;
+}
+
+const forged = { code: "integrity", why: "these bytes were not made by this key" } as const;
+const misshapen = { code: "integrity", why: "these bytes are no transit ciphertext" } as const;
+const wrongType = { code: "key_unusable", why: "a key of this type cannot encrypt and decrypt" } as const;
+
+/** Exact texts, in the list `errors` of an answer or in one item of a batch. */
+const texts: Readonly<Record<string, Meaning | undefined>> = {
+  "encryption key not found": { code: "key_unknown", why: "there is no such key" },
+  "ciphertext or signature version is disallowed by policy (too old)": {
+    code: "key_unusable",
+    why: "the key's min_decryption_version forbids this version",
+  },
+  "requested version for encryption is less than the minimum encryption key version": {
+    code: "key_unusable",
+    why: "the key's min_encryption_version forbids this version",
+  },
+  "requested version for encryption is higher than the latest key version": {
+    code: "key_unusable",
+    why: "the key has no such version any more",
+  },
+  "no such key version": { code: "key_unusable", why: "the key has no such version any more" },
+  "refusing to use soft-deleted key": { code: "key_unusable", why: "the key is soft-deleted" },
+  "missing 'context' for key derivation; the key was created using a derived key, which means additional, per-request information must be included in order to perform operations with the key":
+    { code: "key_unusable", why: "the key is a derived one" },
+  "invalid ciphertext: version is too new": { code: "integrity", why: "the key never had this version" },
+  "invalid ciphertext: no prefix": misshapen,
+  "invalid ciphertext: wrong number of fields": misshapen,
+  "invalid ciphertext: version number could not be decoded": misshapen,
+  "invalid ciphertext: could not decode base64": misshapen,
+  "invalid ciphertext length": misshapen,
+  "missing ciphertext to decrypt": misshapen,
+  "cipher: message authentication failed": forged,
+  "chacha20poly1305: message authentication failed": forged,
+  "failed to RSA decrypt the ciphertext: crypto/rsa: decryption error": forged,
+  "invalid token": { code: "unauthenticated", why: "the token is not valid" },
+  "bad token": { code: "unauthenticated", why: "the token is not valid" },
+  "Vault is sealed": { code: "unreachable", why: "sealed" },
+  "Vault is in standby mode": { code: "unreachable", why: "standby" },
+  "local node not active but active cluster node not found": {
+    code: "unreachable",
+    why: "standby, and no active node is known",
+  },
+  "API access to this namespace has been locked by an administrator": {
+    code: "permission_denied",
+    why: "the namespace is locked",
+  },
+  ...Object.fromEntries(
+    ["ed25519", "ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "hmac", "aes128-cmac", "aes256-cmac"].flatMap((type) => [
+      [`message encryption not supported for key type ${type}`, wrongType],
+      [`message decryption not supported for key type ${type}`, wrongType],
+    ]),
+  ),
+};
+
+/** Statuses, where no text told more. */
+const statuses: Readonly<Record<number, Meaning | undefined>> = {
+  307: { code: "unreachable", why: "standby" },
+  403: { code: "permission_denied", why: "the token's policies do not allow it" },
+  404: { code: "key_unknown", why: "there is no such key or mount" },
+  412: { code: "unreachable", why: "this node is behind" },
+  429: { code: "throttled", why: "too many requests" },
+  472: { code: "unreachable", why: "disaster recovery secondary" },
+  473: { code: "unreachable", why: "performance standby" },
+  501: { code: "unreachable", why: "not initialized" },
+  502: { code: "unreachable", why: "bad gateway" },
+  503: { code: "unreachable", why: "out of service" },
+  504: { code: "unreachable", why: "gateway timeout" },
+};
+
+/** The error for an answer that is not the one asked for. */
+export function refusal(answer: VaultAnswer, action: string): KmsError {
+  const { code, why } = meaning(answer.status, reasons(answer.body));
+  const message = `Cannot ${action}: Vault answered ${answer.status} (${why}).`;
+  return new KmsError(code, message, answer.retryAfterMs === undefined ? {} : { retryAfterMs: answer.retryAfterMs });
+}
+
+/** The error for one item of a batch: an unknown text says nothing about the others. */
+export function itemRefusal(status: number, text: string, action: string): KmsError {
+  const { code, why } = meaning(status, [text]);
+  return new KmsError(code, `Cannot ${action}: Vault answered ${status} (${why}).`);
+}
+
+/**
+ * The error for a login that failed. Whatever Vault refuses here, a name, a password or a mount, means that we are not
+ * who we say.
+ */
+export function loginRefusal(answer: VaultAnswer, action: string, hint: string): KmsError {
+  const refused = answer.status >= 400 && answer.status < 500 && ![412, 429, 472, 473].includes(answer.status);
+  if (!refused) return refusal(answer, action);
+  const why = answer.status === 404 ? "there is no such auth method" : hint;
+  return new KmsError("unauthenticated", `Cannot ${action}: Vault answered ${answer.status} (${why}).`);
+}
+
+/** The error for an answer whose shape we do not know. */
+export function unacceptable(action: string, why: string): KmsError {
+  return new KmsError("provider_protocol", `Cannot ${action}: ${why}.`);
+}
+
+/** Whether another address may do better: this one is down, sealed, a standby or behind. */
+export function passesOn(answer: VaultAnswer): boolean {
+  if ([307, 412, 472, 473].includes(answer.status)) return true;
+  // A failing item of a batch can make its status 500; such an answer is the engine's own and the same everywhere.
+  return answer.status >= 500 && field(answer.body, "data") === undefined;
+}
+
+/** A field of a JSON object; `undefined` where it is missing or null, or where there is no object. */
+export function field(value: unknown, name: string): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  return Object.getOwnPropertyDescriptor(value, name)?.value ?? undefined;
+}
+
+function meaning(status: number, found: readonly string[]): Meaning {
+  // The first text that says more than "permission denied" decides.
+  for (const text of found) {
+    const known = Object.hasOwn(texts, text) ? texts[text] : undefined;
+    if (known !== undefined) return known;
+  }
+  const known = statuses[status];
+  if (known !== undefined) return known;
+  return status >= 500
+    ? { code: "unreachable", why: "an error of its own" }
+    : { code: "provider_protocol", why: "for a reason that Trousseau does not know" };
+}
+
+/** Vault's list `errors`, where several reasons may be folded into one text of lines that begin with an asterisk. */
+function reasons(body: unknown): string[] {
+  const errors = field(body, "errors");
+  if (!Array.isArray(errors)) return [];
+  return errors.filter((one) => typeof one === "string").flatMap((text: string) =>
+    /^\d+ errors? occurred:/.test(text)
+      ? text.split("\n").filter((line) => line.startsWith("\t* ")).map((line) => line.slice(3).trim())
+      : [text.trim()]
+  );
+}

@@ -1,0 +1,173 @@
+/**
+ * The transit key as we know it: its versions with their times of creation, and a sentinel that proves it is usable.
+ *
+ * @module
+ */
+import { jittered } from "../../deadline.ts";
+import { KmsError } from "../../errors.ts";
+import type { KeyState } from "../provider.ts";
+import { field, refusal, unacceptable } from "./answers.ts";
+import { encodedPath } from "./auth.ts";
+import { type KeyVersion, parseVersion, prefixVersion, versionName } from "./ciphertext.ts";
+import type { VaultAnswer, VaultCall } from "./http.ts";
+import type { Session } from "./session.ts";
+
+/** What `read transit/keys/<key>` says. */
+interface KeyInfo {
+  readonly latest: number;
+  /** Seconds since the epoch by version number; versions that may not decrypt any more are not among them. */
+  readonly createdAt: ReadonlyMap<number, number>;
+  /** When to read it again, in milliseconds since the epoch. */
+  readonly staleAt: number;
+}
+
+/** A change shows at the next probe; the hourly read is for what a probe cannot see. */
+const rereadMs = 3_600_000;
+
+/** What the sentinel holds: nothing that anybody would want to know. */
+const sentinelPlaintext = "dHJvdXNzZWF1";
+
+/** One key of one transit mount. */
+export class TransitKey {
+  readonly #session: Session;
+  readonly #mount: string;
+  readonly #name: string;
+  #info: KeyInfo | undefined;
+  #sentinel: string | undefined;
+
+  constructor(session: Session, mount: string, name: string) {
+    this.#session = session;
+    this.#mount = encodedPath(mount);
+    this.#name = encodeURIComponent(name);
+  }
+
+  /** Sends one operation of the engine on this key. */
+  operate(operation: "encrypt" | "decrypt" | "rewrap", body: unknown, call: VaultCall): Promise<VaultAnswer> {
+    return this.#session.request({ method: "POST", path: `${this.#mount}/${operation}/${this.#name}`, body }, call);
+  }
+
+  /**
+   * Rewraps the sentinel: one call that decrypts, encrypts and says which version encrypts now.
+   *
+   * @throws {KmsError} what Vault said; `key_unusable` if the key cannot encrypt.
+   */
+  async probe(call: VaultCall): Promise<KeyState> {
+    if (this.#info === undefined || Date.now() >= this.#info.staleAt) await this.read(call);
+    const number = await this.#rewrap(call);
+    const known = this.#known(number) ?? (await this.read(call), this.#known(number));
+    // Nodes of a cluster may be a moment apart: the newest version that all of them know counts.
+    return state(known ?? this.#latest(call));
+  }
+
+  /**
+   * Checks that a version named earlier is still one of this key's.
+   *
+   * @returns its number.
+   * @throws {KmsError} `key_unusable` if the key was deleted and made again since.
+   */
+  async pin(at: KeyState, call: VaultCall): Promise<number> {
+    const version = parseVersion(at.version);
+    if (version === undefined) {
+      throw new KmsError("internal", `Cannot ${call.action}: the version is not one of Vault's.`);
+    }
+    if (this.#info === undefined) await this.read(call);
+    if (!this.remade(version)) return version.number;
+    throw new KmsError("key_unusable", `Cannot ${call.action}: the key was deleted and made again under its name.`);
+  }
+
+  /** Whether the key that had this version is known to be gone, and another one has its name. */
+  remade(version: KeyVersion): boolean {
+    const createdAt = this.#info?.createdAt.get(version.number);
+    return createdAt !== undefined && createdAt !== version.createdAt;
+  }
+
+  /**
+   * Reads the key's versions.
+   *
+   * @throws {KmsError} `key_unknown` if there is no such key; `key_unusable` if it is of a kind that cannot serve.
+   */
+  async read(call: VaultCall): Promise<void> {
+    const answer = await this.#session.request({ method: "GET", path: `${this.#mount}/keys/${this.#name}` }, call);
+    if (answer.status !== 200) throw refusal(answer, call.action);
+    this.#info = keyInfo(field(answer.body, "data"), call.action);
+  }
+
+  async #rewrap(call: VaultCall): Promise<number> {
+    if (this.#sentinel !== undefined) {
+      const answer = await this.operate("rewrap", { ciphertext: this.#sentinel }, call);
+      const error = answer.status === 200 ? undefined : refusal(answer, call.action);
+      if (error === undefined) return this.#keep(answer, call);
+      // The sentinel's version was retired, or the key was made again: both show in what the key says of itself.
+      if (error.code !== "integrity" && error.code !== "key_unusable") throw error;
+      this.#sentinel = undefined;
+      await this.read(call);
+    }
+    const body = { plaintext: sentinelPlaintext, key_version: this.#latest(call).number };
+    const made = await this.operate("encrypt", body, call);
+    if (made.status !== 200) throw refusal(made, call.action);
+    this.#keep(made, call);
+    const answer = await this.operate("rewrap", { ciphertext: this.#sentinel }, call);
+    if (answer.status !== 200) throw refusal(answer, call.action);
+    return this.#keep(answer, call);
+  }
+
+  #keep(answer: VaultAnswer, call: VaultCall): number {
+    const ciphertext = field(field(answer.body, "data"), "ciphertext");
+    const number = typeof ciphertext === "string" ? prefixVersion(ciphertext) : undefined;
+    if (typeof ciphertext !== "string" || number === undefined) {
+      throw unacceptable(call.action, "Vault's answer holds no ciphertext");
+    }
+    this.#sentinel = ciphertext;
+    return number;
+  }
+
+  #known(number: number): KeyVersion | undefined {
+    const createdAt = this.#info?.createdAt.get(number);
+    return createdAt === undefined ? undefined : { number, createdAt };
+  }
+
+  #latest(call: VaultCall): KeyVersion {
+    const latest = this.#known(this.#info?.latest ?? 0);
+    if (latest === undefined) throw unacceptable(call.action, "Vault's answer does not hold the key's latest version");
+    return latest;
+  }
+}
+
+/**
+ * The order puts a later creation above an earlier one, so that a key made again counts as newer than the one before
+ * it, and within one second the higher number. Both fit in the 53 bits of an exact number.
+ */
+function state(version: KeyVersion): KeyState {
+  return { version: versionName(version), order: version.createdAt * 2 ** 20 + Math.min(version.number, 2 ** 20 - 1) };
+}
+
+function keyInfo(data: unknown, action: string): KeyInfo {
+  const unusable = (why: string) => new KmsError("key_unusable", `Cannot ${action}: the key ${why}.`);
+  if (field(data, "soft_deleted") === true) throw unusable("is soft-deleted");
+  if (field(data, "derived") === true) throw unusable("is a derived one, which wants a context with each call");
+  if (field(data, "supports_encryption") === false || field(data, "supports_decryption") === false) {
+    throw unusable("is of a type that cannot encrypt and decrypt");
+  }
+  const latest = field(data, "latest_version");
+  const keys = field(data, "keys");
+  if (typeof latest !== "number" || !Number.isSafeInteger(latest) || latest < 1 || typeof keys !== "object") {
+    throw unacceptable(action, "Vault's answer is not about a transit key");
+  }
+  const createdAt = new Map<number, number>();
+  for (const [number, entry] of Object.entries(keys ?? {})) {
+    const seconds = creation(entry);
+    if (!/^[1-9]\d{0,8}$/.test(number) || seconds === undefined) {
+      throw unacceptable(action, "Vault's answer has a key version that Trousseau cannot read");
+    }
+    createdAt.set(Number(number), seconds);
+  }
+  return { latest, createdAt, staleAt: Date.now() + jittered(rereadMs, 0.1) };
+}
+
+/** Symmetric keys have a number of seconds here, asymmetric ones an object with a date. */
+function creation(entry: unknown): number | undefined {
+  const seconds = typeof entry === "number"
+    ? entry
+    : Math.floor(Date.parse(String(field(entry, "creation_time"))) / 1000);
+  return Number.isSafeInteger(seconds) && seconds >= 0 && seconds < 1e12 ? seconds : undefined;
+}

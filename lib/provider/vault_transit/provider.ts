@@ -1,0 +1,154 @@
+/**
+ * A KEK in the transit engine of HashiCorp Vault or OpenBao.
+ *
+ * @module
+ */
+import { base64, fromBase64, utf8 } from "../../bytes.ts";
+import { KmsError } from "../../errors.ts";
+import { Batcher } from "../batching.ts";
+import type { CallOptions, KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";
+import { providerLimits } from "../provider.ts";
+import { field, itemRefusal, refusal, unacceptable } from "./answers.ts";
+import { authenticator } from "./auth.ts";
+import { parseCiphertext, parseVersion, prefixVersion } from "./ciphertext.ts";
+import { VaultClient } from "./client.ts";
+import type { VaultAnswer, VaultCall } from "./http.ts";
+import { TransitKey } from "./key.ts";
+import { Session } from "./session.ts";
+import type { VaultTransitSettings } from "./settings.ts";
+
+/** Requests in flight for each verb, and items in one of them. */
+const batching = { inFlight: 2, size: 128 } as const;
+
+/** An item of `transit/encrypt`, pinned to a version. */
+interface WrapItem {
+  readonly plaintext: string;
+  readonly key_version: number;
+}
+
+/** An item of `transit/decrypt`. */
+interface UnwrapItem {
+  readonly ciphertext: string;
+}
+
+/**
+ * Opens a transit key; the first call logs in.
+ *
+ * @throws {KmsError} `config` if the TLS files cannot be used.
+ */
+export async function openVaultTransit(settings: VaultTransitSettings, context: ProviderContext): Promise<Provider> {
+  if (settings.auth.method === "cert" && settings.tls.certificateFile === undefined) {
+    throw new KmsError("config", `Cannot open provider "${settings.name}": auth by cert needs tls.certificateFile.`);
+  }
+  const client = await VaultClient.open(settings, context.notify);
+  return new VaultTransit(settings, client, context);
+}
+
+class VaultTransit implements Provider {
+  readonly name: string;
+  readonly kind = "vault-transit";
+  readonly #client: VaultClient;
+  readonly #session: Session;
+  readonly #key: TransitKey;
+  readonly #wraps: Batcher<WrapItem, string>;
+  readonly #unwraps: Batcher<UnwrapItem, Uint8Array>;
+
+  constructor(settings: VaultTransitSettings, client: VaultClient, { notify }: ProviderContext) {
+    const { name: provider, auth } = settings;
+    this.name = provider;
+    this.#client = client;
+    this.#session = new Session({ provider, method: auth.method, client, authenticator: authenticator(auth), notify });
+    this.#key = new TransitKey(this.#session, settings.mount, settings.key);
+    this.#wraps = new Batcher({ ...batching, provider, verb: "wrap", notify, send: this.#encrypt.bind(this) });
+    this.#unwraps = new Batcher({ ...batching, provider, verb: "unwrap", notify, send: this.#decrypt.bind(this) });
+  }
+
+  probe(call: CallOptions): Promise<KeyState> {
+    return this.#key.probe(this.#call("probe", call.signal));
+  }
+
+  async wrap(dek: Uint8Array, at: KeyState, call: CallOptions): Promise<WrappedDek> {
+    const { action } = this.#call("wrap", call.signal);
+    const number = await this.#key.pin(at, { action, signal: call.signal });
+    const ciphertext = await this.#wraps.call({ plaintext: base64(dek), key_version: number }, call.signal);
+    if (prefixVersion(ciphertext) !== number) {
+      throw unacceptable(action, "Vault wrapped with another version of the key than it was asked for");
+    }
+    return { version: at.version, ciphertext: utf8(ciphertext) };
+  }
+
+  async unwrap(wrapped: WrappedDek, call: CallOptions): Promise<Uint8Array> {
+    const { action } = this.#call("unwrap", call.signal);
+    const version = parseVersion(wrapped.version);
+    const parsed = parseCiphertext(wrapped.ciphertext);
+    if (version === undefined || parsed?.number !== version.number) {
+      throw new KmsError("integrity", `Cannot ${action}: the version and the wrapped bytes do not belong together.`);
+    }
+    try {
+      return await this.#unwraps.call({ ciphertext: parsed.text }, call.signal);
+    } catch (thrown) {
+      if (!(thrown instanceof KmsError) || thrown.code !== "integrity" || !this.#key.remade(version)) throw thrown;
+      throw new KmsError("key_unknown", `Cannot ${action}: the key was deleted, and another one has its name now.`);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session[Symbol.asyncDispose]();
+    this.#client[Symbol.dispose]();
+  }
+
+  #call(verb: "probe" | "wrap" | "unwrap", signal: AbortSignal): VaultCall {
+    return { signal, action: `${verb} with provider "${this.name}"` };
+  }
+
+  async #encrypt(items: readonly WrapItem[], signal: AbortSignal): Promise<readonly (string | KmsError)[]> {
+    const call = this.#call("wrap", signal);
+    const answer = await this.#key.operate("encrypt", { batch_input: items }, call);
+    // Without the right to create, Vault refuses to encrypt with a key that is not there: only reading it tells.
+    if (answer.status === 403) await this.#key.read(call).catch(onlyUnknownKey);
+    return results(answer, items.length, call, (item) => {
+      const ciphertext = field(item, "ciphertext");
+      return typeof ciphertext === "string"
+        ? ciphertext
+        : unacceptable(call.action, "Vault's answer holds no ciphertext");
+    });
+  }
+
+  async #decrypt(items: readonly UnwrapItem[], signal: AbortSignal): Promise<readonly (Uint8Array | KmsError)[]> {
+    const call = this.#call("unwrap", signal);
+    const answer = await this.#key.operate("decrypt", { batch_input: items }, call);
+    return results(answer, items.length, call, (item) => {
+      const plaintext = field(item, "plaintext");
+      const dek = typeof plaintext === "string" ? fromBase64(plaintext) : undefined;
+      if (dek === undefined) return unacceptable(call.action, "Vault's answer holds no plaintext");
+      if (dek.length > 0 && dek.length <= providerLimits.dek) return dek;
+      return new KmsError("integrity", `Cannot ${call.action}: what the key opened is no data key.`);
+    });
+  }
+}
+
+/** Outcomes in the order of the items. One bad item makes the status 400 or 500, and the others are good all the same. */
+function results<Out>(
+  answer: VaultAnswer,
+  count: number,
+  call: VaultCall,
+  read: (item: unknown) => Out | KmsError,
+): readonly (Out | KmsError)[] {
+  const found = field(field(answer.body, "data"), "batch_results");
+  if (!Array.isArray(found)) {
+    throw answer.status === 200
+      ? unacceptable(call.action, "Vault's answer holds no results")
+      : refusal(answer, call.action);
+  }
+  if (found.length !== count) {
+    throw unacceptable(call.action, "Vault's answer has another number of results than items");
+  }
+  return found.map((item: unknown) => {
+    const error = field(item, "error");
+    return typeof error === "string" && error !== "" ? itemRefusal(answer.status, error, call.action) : read(item);
+  });
+}
+
+function onlyUnknownKey(thrown: unknown): void {
+  if (thrown instanceof KmsError && thrown.code === "key_unknown") throw thrown;
+}
