@@ -1,0 +1,80 @@
+/**
+ * One `rpc` event for each call, whatever becomes of it.
+ *
+ * @module
+ */
+import { KmsError, toKmsError } from "../errors.ts";
+import type { Api, CacheResult, Event, Notify, Operation } from "../events.ts";
+import type { RpcCall } from "../grpc/rpc_call.ts";
+import type { ProviderVersion } from "../service.ts";
+
+/** What a handler learns on its way that belongs into the event. */
+export interface Findings {
+  keyId: string;
+  providers: readonly ProviderVersion[];
+  cache?: CacheResult;
+}
+
+/**
+ * Makes a handler that notes each of its calls.
+ *
+ * An answer that is there at once stays so: no promise is made for it.
+ *
+ * @param work fills in `findings` before it answers or throws.
+ */
+export function observed<Request, Answered>(
+  api: Api,
+  operation: Operation,
+  notify: Notify,
+  work: (request: Request, call: RpcCall, findings: Findings) => Answered,
+): (request: Request, call: RpcCall) => Answered {
+  return (request, call) => {
+    const start = performance.now();
+    const findings: Findings = { keyId: "", providers: [] };
+    const note = (failure?: KmsError) => notify(event(api, operation, call, start, findings, failure));
+    const fail = (thrown: unknown): never => {
+      const error = toKmsError(thrown);
+      note(error);
+      throw error;
+    };
+    try {
+      const answer = work(request, call, findings);
+      if (answer instanceof Promise) {
+        return answer.then((value) => {
+          note();
+          return value;
+        }, fail) as Answered;
+      }
+      note();
+      return answer;
+    } catch (thrown) {
+      return fail(thrown);
+    }
+  };
+}
+
+function event(
+  api: Api,
+  operation: Operation,
+  call: RpcCall,
+  start: number,
+  findings: Findings,
+  failure: KmsError | undefined,
+): Event {
+  return {
+    type: "rpc",
+    api,
+    operation,
+    result: failure?.code ?? "ok",
+    seconds: (performance.now() - start) / 1000,
+    uid: call.uid,
+    ...findings,
+    ...(failure && { message: failure.message }),
+    ...(failure?.cause !== undefined && { cause: nameOf(failure.cause) }),
+  };
+}
+
+// The name alone: a message from elsewhere may hold anything.
+function nameOf(cause: unknown): string {
+  return cause instanceof Error ? cause.name : typeof cause;
+}

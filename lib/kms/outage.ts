@@ -1,0 +1,67 @@
+/**
+ * What an outage of the KMS looks like to kube-apiserver: a pure function of the policy, what the node knows, and the
+ * time.
+ *
+ * @module
+ */
+import type { OutagePolicy } from "../config/config.ts";
+import { KmsError } from "../errors.ts";
+import type { QuorumState, ServiceStatus } from "../service.ts";
+
+/** What the operator decided. */
+export interface OutageSettings {
+  readonly policy: OutagePolicy;
+  /** Milliseconds that an outage may last before the policy shows. */
+  readonly afterMs: number;
+}
+
+/** How the wrap quorum is. A quorum that is refused is no outage. */
+export type OutageState = "none" | "outage" | "outage_past_after" | "refused";
+
+/** How to answer Status and Encrypt. Decrypt is always tried: what is in the cache can still be read. */
+export type Stance =
+  /** `healthz` says `ok`, Encrypt is answered. */
+  | { readonly say: "ok"; readonly keyId: string }
+  /** `healthz` says why, Encrypt is answered, v1beta1's `ping` is refused: it is all that its health check looks at. */
+  | { readonly say: "unwell"; readonly keyId: string; readonly message: string }
+  /** Status and Encrypt are refused. */
+  | { readonly say: "refuse"; readonly error: KmsError };
+
+/** How the quorum is at `now`, in milliseconds since the epoch. */
+export function outageState(quorum: QuorumState, afterMs: number, now: number): OutageState {
+  if (quorum.state === "held") return "none";
+  if (quorum.refused) return "refused";
+  return now - quorum.since >= afterMs ? "outage_past_after" : "outage";
+}
+
+/**
+ * Decides how to answer.
+ *
+ * A node without a key ID and one whose KEKs are refused answer the same under every policy: there is nothing to
+ * announce, or a KMS was reached and said no.
+ *
+ * @param now milliseconds since the epoch, by the clock that `status` was made with.
+ */
+export function stance(settings: OutageSettings, status: ServiceStatus, now: number): Stance {
+  const { keyId, quorum } = status;
+  if (quorum.state === "lost" && quorum.refused) return refuse("key_unusable", quorum.message);
+  if (keyId === undefined) return refuse("unreachable", status.message);
+  if (quorum.state === "held" || outageState(quorum, settings.afterMs, now) === "outage") return { say: "ok", keyId };
+  return past[settings.policy](keyId, quorum.message);
+}
+
+/** What each policy says once `after` has passed. */
+const past = {
+  keepWriting: (keyId) => ({ say: "ok", keyId }),
+  failReady: (keyId, message) => ({ say: "unwell", keyId, message: sentence(message) }),
+  failClosed: (_keyId, message) => refuse("unreachable", message),
+} as const satisfies Record<OutagePolicy, (keyId: string, message: string) => Stance>;
+
+function refuse(code: "unreachable" | "key_unusable", message: string): Stance {
+  return { say: "refuse", error: new KmsError(code, sentence(message)) };
+}
+
+// `healthz` must not be empty or say `ok`, whatever the room below has to tell.
+function sentence(message: string): string {
+  return message === "" || message === "ok" ? "The wrap quorum cannot be reached." : message;
+}

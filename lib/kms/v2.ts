@@ -1,0 +1,57 @@
+/**
+ * The handlers of KMS v2.
+ *
+ * @module
+ */
+import type { Notify } from "../events.ts";
+import type { V2Rpcs } from "../grpc/messages.ts";
+import type { Handlers } from "../grpc/server.ts";
+import type { Service } from "../service.ts";
+import { checkAnswer, checkKeyId, checkPlaintext, checkSealed } from "./limits.ts";
+import { observed } from "./observed.ts";
+import type { Stance } from "./outage.ts";
+
+/** What both APIs' handlers stand on. */
+export interface HandlerContext {
+  readonly service: Service;
+  readonly notify: Notify;
+  /** How to answer now: as Status, which the service notes, or for another call's sake. */
+  readonly stance: (noted: "status" | "peek") => Stance;
+}
+
+/**
+ * Status and Encrypt answer from memory; Decrypt may ask a KMS.
+ *
+ * @param reportVersion must stay what it is while an API server runs: it refuses a plugin whose version changes.
+ */
+export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2beta1"): Handlers<V2Rpcs> {
+  const { service, notify } = context;
+  return {
+    Status: observed("v2", "status", notify, (_request, _call, findings) => {
+      const now = context.stance("status");
+      if (now.say === "refuse") throw now.error;
+      findings.keyId = checkKeyId(now.keyId);
+      return { version: reportVersion, healthz: now.say === "ok" ? "ok" : now.message, key_id: now.keyId };
+    }),
+
+    Encrypt: observed("v2", "encrypt", notify, ({ plaintext }, _call, findings) => {
+      checkPlaintext(plaintext);
+      // An Encrypt that succeeds while Status is refused would only hide from the API server's log why.
+      const now = context.stance("peek");
+      if (now.say === "refuse") throw now.error;
+      const { keyId, ciphertext, annotations, providers } = service.encrypt(plaintext, "v2");
+      Object.assign(findings, { keyId, providers });
+      return checkAnswer({ ciphertext, key_id: keyId, annotations });
+    }),
+
+    // The call itself is handed down: its signal is made only if somebody has to wait.
+    Decrypt: observed("v2", "decrypt", notify, async (request, call, findings) => {
+      checkSealed(request);
+      findings.keyId = request.key_id;
+      const { ciphertext, key_id: keyId, annotations } = request;
+      const { plaintext, providers, cache } = await service.decrypt({ keyId, ciphertext, annotations }, "v2", call);
+      Object.assign(findings, { providers, cache });
+      return { plaintext };
+    }),
+  };
+}
