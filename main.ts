@@ -5,6 +5,7 @@
  */
 import { commands } from "./lib/cli/commands.ts";
 import { processOutput, type Terminal } from "./lib/cli/output.ts";
+import { readEnvironment } from "./lib/config/environment.ts";
 import { report, run } from "./lib/cli/run.ts";
 
 const stderr = processOutput(Deno.stderr);
@@ -17,7 +18,7 @@ globalThis.addEventListener("unhandledrejection", (event) => {
 const terminal: Terminal = {
   stdout: processOutput(Deno.stdout),
   stderr,
-  variable,
+  environment: readEnvironment(),
   signal: firstSignal(),
 };
 
@@ -33,10 +34,4 @@ function firstSignal(): AbortSignal {
   };
   for (const name of signals) Deno.addSignalListener(name, onSignal);
   return controller.signal;
-}
-
-// Asked first, since reading without the permission would put a question to whoever sits at the terminal.
-function variable(name: string): string | undefined {
-  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
-  return state === "granted" ? Deno.env.get(name) : undefined;
 }

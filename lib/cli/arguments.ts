@@ -5,7 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import { type Command, type Positional, UsageError } from "./command.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean } from "./suggestion.ts";
 import { type OptionName, optionRow, optionTable, type OptionValues } from "./options.ts";
 import { printable } from "./output.ts";
 

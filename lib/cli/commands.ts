@@ -115,7 +115,7 @@ export const commands = [
       },
       { line: "trousseau encryption-config --kms-version v1beta1", does: "for clusters that still need the old API" },
     ],
-    run: async (call) => (await import("./encryption_config_command.ts")).encryptionConfig(call),
+    run: async (call) => (await import("./encryption_config.ts")).encryptionConfig(call),
   },
   {
     name: "config schema",

@@ -32,14 +32,20 @@ const exitOfCode = {
   unreachable: "unavailable",
   deadline_exceeded: "unavailable",
   cancelled: "unavailable",
+  quorum_not_reached: "unavailable",
   provider_protocol: "internal",
   internal: "internal",
   config: "config",
-} as const satisfies Record<Exclude<ErrorCode, "quorum_not_reached">, ExitName>;
+} as const satisfies Record<ErrorCode, ExitName>;
+
+/** The status that a code ends with. A missed quorum, where nothing else is known of it, is an outage. */
+export function exitStatusOfCode(code: ErrorCode): ExitStatus {
+  return exitCodes[exitOfCode[code]].status;
+}
 
 /** The status that a failure ends with; a missed quorum ends as its members did, if they agree. */
 export function exitStatus(error: KmsError): ExitStatus {
-  return exitCodes[exitOfCode[effectiveCode(error)]].status;
+  return exitStatusOfCode(effectiveCode(error));
 }
 
 /** The worst of several: the highest, since what may heal by itself has lower numbers than what an operator must mend. */

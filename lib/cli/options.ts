@@ -68,6 +68,9 @@ export const optionTable = {
 /** The name of an option, without its dashes. */
 export type OptionName = keyof typeof optionTable;
 
+/** All names. */
+export const optionNames = Object.keys(optionTable) as readonly OptionName[];
+
 /** The options that were given. */
 export type OptionValues = {
   readonly [Name in OptionName]?: (typeof optionTable)[Name] extends { choices: readonly (infer Choice)[] } ? Choice

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Environment } from "../config/environment.ts";
 
 /** One of the two streams. */
 export interface Output {
@@ -17,8 +18,7 @@ export interface Output {
 export interface Terminal {
   readonly stdout: Output;
   readonly stderr: Output;
-  /** A variable of the environment, `undefined` where it is unset or may not be read. */
-  readonly variable: (name: string) => string | undefined;
+  readonly environment: Environment;
   /** Fires at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
 }

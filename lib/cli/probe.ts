@@ -1,7 +1,101 @@
+/**
+ * `trousseau probe`
+ *
+ * @module
+ */
+import { formatDuration, parseDuration } from "../config/duration.ts";
+import { abortError, deadline, sleep } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
-import type { Call } from "./command.ts";
-import type { ExitStatus } from "./exit_codes.ts";
+import { dialKms } from "../grpc/client.ts";
+import { type Call, UsageError } from "./command.ts";
+import { configuredSocket } from "./configured.ts";
+import { exitCodes, type ExitStatus, exitStatusOfCode, worst } from "./exit_codes.ts";
+import { isUnimplemented, probeKms, type ProbeReport, type ProbeStep } from "./kms_probe.ts";
+import { json } from "./output.ts";
+import { startProgress } from "./progress.ts";
+import { duration, table, type Tone, wantsColour } from "./table.ts";
 
-export function probe(_call: Call): Promise<ExitStatus> {
-  return Promise.reject(new KmsError("internal", "This checkout cannot do that yet."));
+/** How long `--wait` waits, in milliseconds: less than the 90 s that systemd gives a start. */
+const defaultWaitMs = 60_000;
+
+/** Between two tries of `--wait`, in milliseconds. */
+const pauseMs = 200;
+
+/** Probes a socket, and before that waits for it where that is asked for. */
+export async function probe(call: Call): Promise<ExitStatus> {
+  const { options, terminal } = call;
+  const waitMs = waitFor(call);
+  const path = await configuredSocket(call);
+  if (waitMs !== undefined) {
+    using _progress = startProgress(terminal, `Waiting for ${path}, ${formatDuration(waitMs)} at most`);
+    await waitUntilWell(path, waitMs, terminal.signal);
+  }
+  await using client = dialKms(path);
+  const report = await probeKms(client, terminal.signal);
+  if (terminal.signal.aborted) throw abortError(terminal.signal, `probe ${path}`);
+  const status = worst(report.steps.map(statusOfStep));
+  if (options.json) json(terminal.stdout, asJson(path, report, status));
+  else terminal.stdout.write(asTable(report, wantsColour(terminal.stdout, terminal.environment)));
+  return status;
+}
+
+function waitFor({ options }: Call): number | undefined {
+  if (options.timeout === undefined) return options.wait ? defaultWaitMs : undefined;
+  if (!options.wait) throw new UsageError("--timeout is for --wait; without it each call has 3 seconds.", "probe");
+  const ms = parseDuration(options.timeout);
+  if (ms === undefined || ms === 0) throw new UsageError("--timeout is a duration, as in 500ms, 30s or 2m.", "probe");
+  return ms;
+}
+
+/** Tries until Status is `ok` or the time is over. Each try dials anew: a channel that failed once would pause longer. */
+async function waitUntilWell(path: string, ms: number, signal: AbortSignal): Promise<void> {
+  using limit = deadline(ms, signal);
+  while (!limit.signal.aborted) {
+    if (await isWell(path, limit.signal)) return;
+    await sleep(pauseMs, limit.signal);
+  }
+  if (signal.aborted) throw abortError(signal, `wait for ${path}`);
+}
+
+async function isWell(path: string, signal: AbortSignal): Promise<boolean> {
+  await using client = dialKms(path);
+  try {
+    return (await client.v2.Status({}, { signal })).healthz === "ok";
+  } catch (thrown) {
+    if (!(thrown instanceof KmsError)) throw thrown;
+    // A plugin of the old API alone is there, and has no more to say.
+    return isUnimplemented(thrown);
+  }
+}
+
+function statusOfStep({ result }: ProbeStep): ExitStatus {
+  if (result === "ok" || result === "off") return exitCodes.ok.status;
+  return result === "unwell" ? exitCodes.unavailable.status : exitStatusOfCode(result);
+}
+
+function asJson(socket: string, { status, steps }: ProbeReport, exit: ExitStatus): unknown {
+  return {
+    socket,
+    ok: exit === exitCodes.ok.status,
+    version: status?.version ?? null,
+    keyId: status?.key_id ?? null,
+    healthz: status?.healthz ?? null,
+    calls: steps.map((step) => ({ ...step, ms: Number(step.ms.toFixed(3)) })),
+  };
+}
+
+function asTable({ steps }: ProbeReport, colour: boolean): string {
+  const rows = steps.map(({ api, rpc, result, ms, detail }) => [
+    api,
+    rpc,
+    { text: result, tone: toneOf(result) },
+    duration(ms),
+    detail,
+  ]);
+  return table(["API", "Call", "Result", "Time", "Detail"], rows, colour);
+}
+
+function toneOf(result: ProbeStep["result"]): Tone {
+  if (result === "ok") return "good";
+  return result === "off" ? "dim" : "bad";
 }

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Output, printable, type Terminal } from "./output.ts";
+import type { Environment } from "../config/environment.ts";
+import { type Output, printable } from "./output.ts";
 
 /** What a cell says at a glance. */
 export type Tone = "plain" | "good" | "warn" | "bad" | "dim";
@@ -20,8 +21,8 @@ const codes = {
 } as const satisfies Record<Tone, string | undefined>;
 
 /** Whether an output gets colours: on a terminal that can, and where `NO_COLOR` is unset or empty. */
-export function wantsColour(output: Output, terminal: Terminal): boolean {
-  return output.isTerminal && (terminal.variable("NO_COLOR") ?? "") === "" && terminal.variable("TERM") !== "dumb";
+export function wantsColour(output: Output, environment: Environment): boolean {
+  return output.isTerminal && environment.get("NO_COLOR") === undefined && environment.get("TERM") !== "dumb";
 }
 
 /**

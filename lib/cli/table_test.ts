@@ -1,0 +1,40 @@
+import { deepEqual, equal } from "node:assert/strict";
+import { environmentFrom } from "../config/environment.ts";
+import { columns, duration, table, wantsColour, wrapped } from "./table.ts";
+
+Deno.test("table() aligns columns and leaves no space at the ends of lines", () => {
+  equal(table(["a", "b"], [["long", "x"], ["s", ""]], false), "A     B\nlong  x\ns\n");
+});
+
+Deno.test("table() aligns the same with colours, which it never puts into the padding", () => {
+  const rows = [[{ text: "ok", tone: "good" }, "x"]] as const;
+  equal(table(["result", "y"], rows, true), "\x1b[2mRESULT\x1b[0m  \x1b[2mY\x1b[0m\n\x1b[32mok\x1b[0m      x\n");
+});
+
+Deno.test("table() shows control characters of others and does not send them", () => {
+  equal(table(["a"], [["x\x1b[2J\ny\u202e"]], false), "A\nx\ufffd[2J\ufffdy\ufffd\n");
+});
+
+Deno.test("wantsColour() wants a terminal that can, and no NO_COLOR", () => {
+  const wants = (isTerminal: boolean, variables: Record<string, string>) =>
+    wantsColour({ isTerminal, write() {} }, environmentFrom((name) => variables[name]));
+  deepEqual(
+    [wants(true, {}), wants(true, { NO_COLOR: "" }), wants(false, {}), wants(true, { NO_COLOR: "1" })],
+    [true, true, false, false],
+  );
+  equal(wants(true, { TERM: "dumb" }), false);
+});
+
+Deno.test("wrapped() breaks between words and leaves a long one whole", () => {
+  deepEqual(wrapped("one two three", 7), ["one two", "three"]);
+  deepEqual(wrapped("unbreakable x", 4), ["unbreakable", "x"]);
+  deepEqual(wrapped(["a b", "c"], 4), ["a b", "c"]);
+});
+
+Deno.test("columns() aligns the second one", () => {
+  deepEqual(columns([["a", "x"], ["long", "y"]]), ["a     x", "long  y"]);
+});
+
+Deno.test("duration() keeps two or three digits", () => {
+  deepEqual([0.4211, 9.876, 17.2, 1234].map(duration), ["0.42 ms", "9.88 ms", "17 ms", "1.2 s"]);
+});
