@@ -1,0 +1,158 @@
+/**
+ * A real kube-apiserver on loopback.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { generateKeyPairSync, randomUUID } from "node:crypto";
+import type { Etcd } from "./etcd.ts";
+import { freePort, Process, waitFor } from "../../support/processes.ts";
+import { serverProgram } from "../servers.ts";
+
+/** How to start one. */
+export interface ApiServerOptions {
+  readonly etcd: Etcd;
+  /** Its own files: keys, certificates, a token. One that starts again in the same folder is the same server. */
+  readonly folder: string;
+  /** An EncryptionConfiguration as text; without it nothing is encrypted. */
+  readonly encryption?: string;
+  readonly flags?: readonly string[];
+  /** Whether to wait until all of `/readyz` is green; by default yes, else only until it answers. */
+  readonly untilReady?: boolean;
+}
+
+/** An answer of the API. */
+export interface ApiAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** A running API server. */
+export interface ApiServer extends AsyncDisposable {
+  readonly process: Process;
+  readonly kubeconfig: string;
+  /** How long it took from exec to ready, in milliseconds. */
+  readonly startMs: number;
+  /** One call as the administrator; an answer of any status is an answer. */
+  request(method: string, path: string, body?: unknown): Promise<ApiAnswer>;
+  /** Whether `/readyz` is green now. */
+  ready(): Promise<boolean>;
+}
+
+const startTimeoutMs = 180_000;
+const callTimeoutMs = 35_000;
+
+/** Starts one and waits for it. */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const { etcd, folder, encryption, flags = [], untilReady = true } = options;
+  const program = await serverProgram("kube-apiserver");
+  const { token, port } = await prepare(folder);
+  const at = performance.now();
+  const process = new Process({
+    name: "kube-apiserver",
+    command: program,
+    args: [...baseFlags(etcd, folder, port), ...await encryptionFlags(folder, encryption), ...flags],
+  });
+  const client = await waitFor("the API server's certificate", () => trusting(join(folder, "certs/apiserver.crt")), {
+    timeoutMs: startTimeoutMs,
+    alive: [process],
+  });
+  const url = `https://127.0.0.1:${port}`;
+  const request = async (method: string, path: string, body?: unknown): Promise<ApiAnswer> => {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      client: client.value,
+      signal: AbortSignal.timeout(callTimeoutMs),
+      headers: { authorization: `Bearer ${token}`, "content-type": contentType(method) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, body: await response.text() };
+  };
+  const green = async (path: string) => (await request("GET", path)).status === 200;
+  const server: ApiServer = {
+    process,
+    kubeconfig: join(folder, "kubeconfig"),
+    request,
+    ready: () => green("/readyz"),
+    get startMs() {
+      return startMs;
+    },
+    async [Symbol.asyncDispose]() {
+      await process.stop();
+      client.value.close();
+    },
+  };
+  await Deno.writeTextFile(server.kubeconfig, kubeconfig(url, token, join(folder, "certs/apiserver.crt")));
+  const path = untilReady ? "/readyz" : "/livez";
+  await waitFor(`${path} of the API server`, () => green(path), {
+    timeoutMs: startTimeoutMs,
+    alive: [process],
+  });
+  const startMs = performance.now() - at;
+  return server;
+}
+
+/** Keys and the token are made once for a folder, and so is the port, so that a kubeconfig outlives a restart. */
+async function prepare(folder: string): Promise<{ token: string; port: number }> {
+  const file = join(folder, "prepared.json");
+  const known = await Deno.readTextFile(file).catch(() => undefined);
+  if (known !== undefined) return JSON.parse(known);
+  await Deno.mkdir(folder, { recursive: true });
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: "spki", format: "pem" },
+    privateKeyEncoding: { type: "pkcs1", format: "pem" },
+  });
+  const prepared = { token: randomUUID(), port: freePort() };
+  await Deno.writeTextFile(join(folder, "sa.pub"), publicKey);
+  await Deno.writeTextFile(join(folder, "sa.key"), privateKey);
+  await Deno.writeTextFile(join(folder, "tokens.csv"), `${prepared.token},admin,1,system:masters\n`);
+  await Deno.writeTextFile(file, JSON.stringify(prepared));
+  return prepared;
+}
+
+function baseFlags(etcd: Etcd, folder: string, port: number): string[] {
+  return [
+    `--etcd-servers=${etcd.url}`,
+    "--bind-address=127.0.0.1",
+    `--secure-port=${port}`,
+    `--cert-dir=${join(folder, "certs")}`,
+    `--token-auth-file=${join(folder, "tokens.csv")}`,
+    "--authorization-mode=RBAC",
+    "--service-account-issuer=https://kubernetes.default.svc",
+    `--service-account-key-file=${join(folder, "sa.pub")}`,
+    `--service-account-signing-key-file=${join(folder, "sa.key")}`,
+    "--service-cluster-ip-range=10.0.0.0/24",
+    // No controller manager runs here to make the accounts that this plugin would wait for.
+    "--disable-admission-plugins=ServiceAccount",
+  ];
+}
+
+async function encryptionFlags(folder: string, encryption: string | undefined): Promise<string[]> {
+  if (encryption === undefined) return [];
+  const file = join(folder, "encryption.yaml");
+  await Deno.writeTextFile(file, encryption);
+  return [`--encryption-provider-config=${file}`];
+}
+
+/** Trusts the certificate that the API server makes for itself: the file holds the authority that signed it too. */
+async function trusting(file: string): Promise<Deno.HttpClient | undefined> {
+  const pem = await Deno.readTextFile(file).catch(() => "");
+  const complete = pem.split("-----END CERTIFICATE-----").length === 3;
+  return complete ? Deno.createHttpClient({ caCerts: [pem] }) : undefined;
+}
+
+function contentType(method: string): string {
+  return method === "PATCH" ? "application/merge-patch+json" : "application/json";
+}
+
+function kubeconfig(server: string, token: string, authority: string): string {
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "e2e", cluster: { server, "certificate-authority": authority } }],
+    users: [{ name: "admin", user: { token } }],
+    contexts: [{ name: "e2e", context: { cluster: "e2e", user: "admin" } }],
+    "current-context": "e2e",
+  });
+}

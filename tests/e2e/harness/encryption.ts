@@ -1,0 +1,63 @@
+/**
+ * EncryptionConfigurations, and what they leave in etcd.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import protobuf from "protobufjs";
+import type { Entry } from "./etcd.ts";
+
+/** The API by which the API server speaks to the plugin. */
+export type KmsApi = "v2" | "v1beta1";
+
+/** What may be chosen. */
+export interface EncryptionOptions {
+  readonly api: KmsApi;
+  readonly socket: string;
+  readonly resources?: readonly string[];
+}
+
+/** The plugin's name in etcd. */
+export const providerName = "trousseau";
+
+/** Secrets and ConfigMaps through the plugin; what is not encrypted yet can be read too. JSON is YAML. */
+export function encryptionConfiguration(
+  { api, socket, resources = ["secrets", "configmaps"] }: EncryptionOptions,
+): string {
+  const endpoint = `unix://${socket}`;
+  const kms = api === "v2"
+    ? { apiVersion: "v2", name: providerName, endpoint, timeout: "3s" }
+    : { apiVersion: "v1", name: providerName, endpoint, timeout: "3s", cachesize: 1000 };
+  return JSON.stringify({
+    apiVersion: "apiserver.config.k8s.io/v1",
+    kind: "EncryptionConfiguration",
+    resources: [{ resources, providers: [{ kms }, { identity: {} }] }],
+  });
+}
+
+/** The flags that an API server needs to speak `api`. */
+export function flagsFor(api: KmsApi): string[] {
+  return api === "v2" ? [] : ["--feature-gates=KMSv1=true"];
+}
+
+/** Whether a value in etcd was sealed by way of the plugin. */
+export function isSealed({ value }: Entry, api: KmsApi): boolean {
+  const prefix = `k8s:enc:kms:${api === "v2" ? "v2" : "v1"}:${providerName}:`;
+  return Buffer.from(value.subarray(0, prefix.length)).toString("latin1") === prefix;
+}
+
+/** The entries whose kind the configuration names: they have to be sealed. */
+export function guarded(entries: readonly Entry[]): Entry[] {
+  return entries.filter(({ key }) => key.startsWith("/registry/secrets/") || key.startsWith("/registry/configmaps/"));
+}
+
+/** The key ID that stands in a value that was sealed under v2: the second field of the API server's own protobuf. */
+export function keyIdIn({ value }: Entry): string {
+  const reader = protobuf.Reader.create(value.subarray(`k8s:enc:kms:v2:${providerName}:`.length));
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    if (tag === (2 << 3 | 2)) return reader.string();
+    reader.skipType(tag & 7);
+  }
+  throw new Error("The value holds no key ID.");
+}

@@ -1,0 +1,15 @@
+/**
+ * Figures that a scenario measured.
+ *
+ * @module
+ */
+
+/** Prints one on a line of its own, whether or not the test goes on to fail. */
+export function printFigure(name: string, figure: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`figure: ${name}: ${figure}\n`));
+}
+
+/** Seconds with one decimal. */
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
