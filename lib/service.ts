@@ -10,7 +10,7 @@ import { DekSource } from "./envelope/dek_source.ts";
 import { decodeEnvelope, decodeFrame, type Frame } from "./envelope/format.ts";
 import { Latencies } from "./envelope/latency.ts";
 import { quorumSize, type WrapQuorum } from "./envelope/quorum.ts";
-import { openSeed } from "./envelope/seal.ts";
+import { maxUsesOfDek, openSeed } from "./envelope/seal.ts";
 import type { Holder, Unwrapper, UnwrapStrategy } from "./envelope/unwrap.ts";
 import { UnwrapCache, type UnwrapCacheOptions } from "./envelope/unwrap_cache.ts";
 import { decodeAnnotations, foreignBytes, referenceTo, type Wrap } from "./envelope/wrap.ts";
@@ -67,6 +67,8 @@ export interface ServiceOptions {
   readonly keyEpoch: number;
   readonly cache: UnwrapCacheOptions;
   readonly dekMaxAgeMs: number;
+  /** How many seeds a data key may seal; 2^20 if left out. */
+  readonly dekMaxUses?: number;
   readonly probeIntervalMs: number;
   readonly store: RingStore;
   readonly clock: Clock;
@@ -104,6 +106,7 @@ export async function openService(options: ServiceOptions): Promise<Service & As
     clock,
     notify,
     dekMaxAgeMs: options.dekMaxAgeMs,
+    dekMaxUses: options.dekMaxUses ?? maxUsesOfDek,
     probeIntervalMs: options.probeIntervalMs,
     onFirstUse: (dek) =>
       source.remember(hex(dek.reference), dek.copyOfDek(), dek.wraps.map(({ name, version }) => ({ name, version }))),

@@ -1,13 +1,99 @@
 /**
- * `trousseau serve`
+ * `trousseau serve`: the composition root of the plugin.
  *
  * @module
  */
+import { systemClock } from "../clock.ts";
+import type { Config } from "../config/config.ts";
+import { deadline } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
+import { dialKms } from "../grpc/client.ts";
+import { type KmsServer, serveKms } from "../grpc/serve.ts";
+import type { Service } from "../service.ts";
+import { openTelemetry } from "../telemetry/telemetry.ts";
+import { version } from "../version.ts";
 import type { Call } from "./command.ts";
-import type { ExitStatus } from "./exit_codes.ts";
+import { configured } from "./configured.ts";
+import { encryptionConfiguration, encryptionDefaults } from "./encryption_configuration.ts";
+import { exitCodes, type ExitStatus } from "./exit_codes.ts";
+import { probeKms } from "./kms_probe.ts";
+import { line, type Terminal } from "./output.ts";
+import { openPlugin } from "./plugin.ts";
 
-/** Serves until the terminal's signal fires. */
-export function serve(_call: Call): Promise<ExitStatus> {
-  return Promise.reject(new KmsError("internal", "Cannot serve: this checkout has no server yet."));
+/** Milliseconds. A successor may not know its key ID before its KMS has answered. */
+const timings = { takeover: 60_000, selfTest: 10_000, look: 20 } as const;
+
+/** Serves until the terminal's signal fires or a successor takes over. */
+export async function serve(call: Call): Promise<ExitStatus> {
+  const config = await configured(call);
+  const { terminal } = call;
+  const { log, audit } = config.telemetry;
+  const colours = terminal.stderr.isTerminal && terminal.environment.get("NO_COLOR") === undefined;
+  await using telemetry = await openTelemetry({ log: { ...log, colours }, audit, version });
+  const { notify } = telemetry;
+  notify({ type: "lifecycle", action: "starting", message: `Trousseau ${version} starts.` });
+  await using plugin = await openPlugin(config, notify);
+  // Before the socket changes hands there must be something to answer with, or the takeover itself would lose calls.
+  if (call.options.takeover) await untilReady(plugin.service, "take over", timings.takeover, terminal.signal);
+  await using server = await serveKms(plugin.handlers, {
+    ...config.socket,
+    takeover: call.options.takeover ? () => plugin.service.peek().keyId : undefined,
+    notify,
+  });
+  await giveUpPermissions();
+  notify({ type: "lifecycle", action: "serving", message: `Serving on ${config.socket.path}.` });
+  if (config.file === undefined) await introduce(config, plugin.service, terminal);
+  await untilEnd(server, terminal.signal);
+  notify({ type: "lifecycle", action: "stopping", message: "Letting the calls in flight end." });
+  await server.shutdown(config.drainMs);
+  notify({ type: "lifecycle", action: "stopped", message: "Stopped." });
+  return exitCodes.ok.status;
+}
+
+function untilEnd(server: KmsServer, signal: AbortSignal): Promise<void> {
+  const signalled = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  return Promise.race([signalled, server.takenOver]);
+}
+
+/** Waits until an Encrypt would be answered; throws with `action` and the reason if that does not come to pass. */
+async function untilReady(service: Service, action: string, ms: number, signal: AbortSignal): Promise<void> {
+  using bound = deadline(ms, signal);
+  while (!service.peek().canEncrypt && !bound.signal.aborted) await systemClock.sleep(timings.look, bound.signal);
+  if (service.peek().canEncrypt || signal.aborted) return;
+  const { message, quorum } = service.peek();
+  const reason = message || (quorum.state === "lost" ? quorum.message : "");
+  throw new KmsError("unreachable", `Cannot ${action}: no data key could be wrapped. ${reason}`.trim());
+}
+
+/** Whole kinds that nothing needs once all is open: what breaks in later finds them gone. */
+async function giveUpPermissions(): Promise<void> {
+  for (const name of ["run", "ffi", "import", "env", "sys"] as const) await Deno.permissions.revoke({ name });
+}
+
+/** For somebody who has just started it without a configuration: does it work, and what now? */
+async function introduce(config: Config, service: Service, { stdout, signal }: Terminal): Promise<void> {
+  const { path } = config.socket;
+  await untilReady(service, "prove that it works", timings.selfTest, signal);
+  const failure = await selfTest(path, signal);
+  if (signal.aborted) return;
+  if (failure !== undefined) throw new KmsError("internal", `The round trip through ${path} failed: ${failure}`);
+  line(stdout, `# A round trip through unix://${path} worked, over KMS v2 and v1beta1.`);
+  line(
+    stdout,
+    "# The key lies in a file on this machine. That is no remote KMS: it protects a stolen backup of etcd, and",
+  );
+  line(stdout, "# nothing from whoever can read this machine's disk. Configure a KMS before you rely on it.");
+  line(stdout, "#");
+  stdout.write(encryptionConfiguration({ ...encryptionDefaults, socketPath: path }));
+}
+
+/** One round trip over each API, as kube-apiserver makes them; gives the reason if it fails. */
+async function selfTest(path: string, parent: AbortSignal): Promise<string | undefined> {
+  using bound = deadline(timings.selfTest, parent);
+  await using client = dialKms(path);
+  const { steps } = await probeKms(client, bound.signal);
+  return steps.find(({ result }) => result !== "ok" && result !== "off")?.detail;
 }

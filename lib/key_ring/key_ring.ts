@@ -45,6 +45,8 @@ export interface KeyRingOptions {
   readonly notify: Notify;
   /** How long a data key serves v1beta1, in milliseconds. */
   readonly dekMaxAgeMs: number;
+  /** How many seeds a data key may seal. */
+  readonly dekMaxUses: number;
   readonly probeIntervalMs: number;
   /** Told at the first use of a data key, so that what this node sealed it can open in an outage. */
   readonly onFirstUse: (dek: ReadyDek) => void;
@@ -133,7 +135,7 @@ export class KeyRing implements AsyncDisposable {
     const sealed = ready.seal(seed, api);
     if (ready.uses === 1) this.#options.onFirstUse(ready);
     const tooOld = this.#options.clock.now() - ready.madeAt >= this.#options.dekMaxAgeMs;
-    if (!this.#replace && (api === "v2" || tooOld)) {
+    if (!this.#replace && (api === "v2" || tooOld || ready.wearsOut)) {
       this.#replace = true;
       this.#bell.ring();
     }
@@ -238,7 +240,7 @@ export class KeyRing implements AsyncDisposable {
 
   /** @returns whether a data key was wrapped. */
   async #prepare(signal: AbortSignal): Promise<boolean> {
-    const { clock, needed } = this.#options;
+    const { clock, needed, dekMaxUses: maxUses } = this.#options;
     const [keyId, members, startedAt, dek] = [this.#targetId() ?? "", this.#members(), clock.now(), newDek()];
     this.#back.clear();
     const report = await this.#wrap(dek, members, signal);
@@ -254,7 +256,7 @@ export class KeyRing implements AsyncDisposable {
     } as const;
     try {
       requireQuorum(report, needed);
-      this.#install(new ReadyDek({ dek, keyId, wraps: report.wraps, lacking, madeAt: clock.now() }));
+      this.#install(new ReadyDek({ dek, keyId, wraps: report.wraps, lacking, madeAt: clock.now(), maxUses }));
       this.#lastError = undefined;
       this.#options.notify({ ...told, result: "ok" });
       return true;

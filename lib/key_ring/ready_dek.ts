@@ -7,7 +7,7 @@ import { concat } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
 import type { Api } from "../events.ts";
 import { encodeEnvelope, encodeFrameHead, formatSizes } from "../envelope/format.ts";
-import { maxUsesOfDek, sealSeed } from "../envelope/seal.ts";
+import { sealSeed } from "../envelope/seal.ts";
 import { encodeAnnotations, referenceTo, type Wrap } from "../envelope/wrap.ts";
 import type { Encrypted } from "./answers.ts";
 
@@ -20,6 +20,8 @@ export interface ReadyDekParts {
   /** Providers that should have wrapped it and did not, and since when. */
   readonly lacking: ReadonlyMap<string, number>;
   readonly madeAt: number;
+  /** How many seeds it may seal. */
+  readonly maxUses: number;
 }
 
 /** A data key under a quorum of wraps, for one key ID. */
@@ -34,9 +36,11 @@ export class ReadyDek {
   readonly #annotations: Readonly<Record<string, Uint8Array>>;
   readonly #providers: readonly { name: string; version: string }[];
   readonly #frameHead: Uint8Array;
+  readonly #maxUses: number;
   #uses = 0;
 
-  constructor({ dek, keyId, wraps, lacking, madeAt }: ReadyDekParts) {
+  constructor({ dek, keyId, wraps, lacking, madeAt, maxUses }: ReadyDekParts) {
+    this.#maxUses = maxUses;
     this.#dek = dek;
     this.keyId = keyId;
     this.wraps = wraps;
@@ -55,6 +59,11 @@ export class ReadyDek {
     return this.#uses;
   }
 
+  /** Half of its uses are kept for the time that the KMS may be away. */
+  get wearsOut(): boolean {
+    return this.#uses > this.#maxUses / 2;
+  }
+
   /** A copy of the data key, for the unwrap cache of this very process. */
   copyOfDek(): Uint8Array {
     return this.#dek.slice();
@@ -63,10 +72,10 @@ export class ReadyDek {
   /**
    * Seals a seed.
    *
-   * @throws {KmsError} `unreachable` once it has sealed 2^20 seeds: no KMS has wrapped another one since.
+   * @throws {KmsError} `unreachable` once it has sealed as many seeds as it may: no KMS has wrapped another one since.
    */
   seal(seed: Uint8Array, api: Api): Encrypted {
-    if (this.#uses >= maxUsesOfDek) {
+    if (this.#uses >= this.#maxUses) {
       throw new KmsError(
         "unreachable",
         "Cannot encrypt: the last data key is used up and no KMS has wrapped a new one.",

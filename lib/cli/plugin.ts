@@ -1,0 +1,54 @@
+/**
+ * The plugin put together: everything that `serve` opens, opened once and handed down.
+ *
+ * @module
+ */
+import { systemClock } from "../clock.ts";
+import type { Config } from "../config/config.ts";
+import type { Notify } from "../events.ts";
+import { kmsHandlers } from "../kms/handlers.ts";
+import type { KmsHandlers } from "../grpc/server.ts";
+import { folderStore } from "../key_ring/state.ts";
+import { decorate } from "../provider/decorated.ts";
+import { openProvider } from "../provider/registry.ts";
+import { openService, type Service, type ServiceProvider } from "../service.ts";
+import { version } from "../version.ts";
+
+/** A plugin without its socket. */
+export interface Plugin extends AsyncDisposable {
+  readonly service: Service;
+  readonly handlers: KmsHandlers;
+}
+
+/**
+ * Opens the providers, the key ring and the handlers of a configuration. No KMS is waited for.
+ *
+ * @throws {KmsError} `config` if something that the configuration names is not there.
+ */
+export async function openPlugin(config: Config, notify: Notify): Promise<Plugin> {
+  await using opened = new AsyncDisposableStack();
+  const providers: ServiceProvider[] = [];
+  for (const { settings, formerly } of config.providers) {
+    const provider = decorate(await openProvider(settings, { notify }), { notify });
+    opened.use(provider);
+    providers.push({ provider, formerly });
+  }
+  const service = opened.use(await openService({ ...ringOptions(config), providers, notify }));
+  const { kms, outage } = config;
+  const handlers = kmsHandlers({ service, kms, outage, notify, now: () => systemClock.now(), version });
+  const kept = opened.move();
+  return { service, handlers, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+function ringOptions(config: Config) {
+  return {
+    wrap: config.wrap,
+    unwrap: config.unwrap,
+    keyEpoch: config.keyEpoch,
+    cache: config.cache,
+    dekMaxAgeMs: config.readyDek.maxAgeMs,
+    probeIntervalMs: config.probe.intervalMs,
+    store: folderStore(config.state),
+    clock: systemClock,
+  };
+}

@@ -1,0 +1,55 @@
+/**
+ * A clock that stands still until a test moves it.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+import type { Clock } from "../../lib/clock.ts";
+
+interface Timer {
+  readonly at: number;
+  readonly fire: () => void;
+}
+
+/** Time moves only by {@linkcode FakeClock.advance}. */
+export class FakeClock implements Clock {
+  #now = 1_700_000_000_000;
+  #timers: Timer[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+
+  sleep(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const timer: Timer = { at: this.#now + Math.max(0, ms), fire: () => done() };
+      const done = () => {
+        this.#timers = this.#timers.filter((other) => other !== timer);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      signal.addEventListener("abort", done, { once: true });
+      this.#timers.push(timer);
+    });
+  }
+
+  /** Lets `ms` pass: timers fire in order, and what they set going is run before the next one. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    await this.settle();
+    for (;;) {
+      const next = this.#timers.toSorted((a, b) => a.at - b.at)[0];
+      if (!next || next.at > end) break;
+      this.#now = Math.max(this.#now, next.at);
+      next.fire();
+      await this.settle();
+    }
+    this.#now = end;
+  }
+
+  /** Runs everything that does not wait for time. */
+  async settle(): Promise<void> {
+    for (let i = 0; i < 3; i++) await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+}

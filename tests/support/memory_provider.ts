@@ -1,0 +1,101 @@
+/**
+ * A KMS in memory: real AES-256-GCM under keys that can be rotated, and faults that can be switched on.
+ *
+ * @module
+ */
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { concat, utf8 } from "../../lib/bytes.ts";
+import { orAborted } from "../../lib/deadline.ts";
+import { type ErrorCode, KmsError } from "../../lib/errors.ts";
+import type { CallOptions, KeyState, Provider, WrappedDek } from "../../lib/provider/provider.ts";
+
+/** `hang` never answers; `wrong` answers with other bytes; a code is thrown. */
+export type Fault = "hang" | "wrong" | ErrorCode;
+
+/** Answers are padded to this many bytes, as RSA-4096 would make them. */
+const rsa4096 = 512;
+
+/** See the module. */
+export class MemoryProvider implements Provider {
+  readonly kind = "memory";
+  /** By verb, or for all of them. */
+  readonly faults = new Map<"probe" | "wrap" | "unwrap" | "all", Fault>();
+  readonly calls = { probe: 0, wrap: 0, unwrap: 0 };
+  readonly #keys: Uint8Array[] = [new Uint8Array(randomBytes(32))];
+  /** What a lagging replica answers to a probe. */
+  lag = 0;
+
+  constructor(readonly name: string, readonly pad: number = 0) {}
+
+  /** As an RSA-4096 key would. */
+  static large(name: string): MemoryProvider {
+    return new MemoryProvider(name, rsa4096);
+  }
+
+  rotate(): void {
+    this.#keys.push(new Uint8Array(randomBytes(32)));
+  }
+
+  get version(): number {
+    return this.#keys.length;
+  }
+
+  async probe(call: CallOptions): Promise<KeyState> {
+    await this.#act("probe", call);
+    const order = this.#keys.length - this.lag;
+    return { version: `v${order}`, order };
+  }
+
+  async wrap(dek: Uint8Array, at: KeyState, call: CallOptions): Promise<WrappedDek> {
+    const wrong = await this.#act("wrap", call);
+    const key = this.#key(at.version);
+    const nonce = randomBytes(12);
+    const cipher = createCipheriv("aes-256-gcm", key, nonce);
+    const body = concat(
+      nonce,
+      cipher.update(wrong ? randomBytes(dek.length) : dek),
+      cipher.final(),
+      cipher.getAuthTag(),
+    );
+    return { version: at.version, ciphertext: concat(body, new Uint8Array(Math.max(0, this.pad - body.length))) };
+  }
+
+  async unwrap({ version, ciphertext }: WrappedDek, call: CallOptions): Promise<Uint8Array> {
+    const wrong = await this.#act("unwrap", call);
+    if (wrong) return concat(utf8("trousseau-dek-1"), new Uint8Array(randomBytes(32)));
+    const body = this.pad > 0 ? ciphertext.subarray(0, 12 + 47 + 16) : ciphertext;
+    try {
+      const decipher = createDecipheriv("aes-256-gcm", this.#key(version), body.subarray(0, 12), { authTagLength: 16 });
+      decipher.setAuthTag(body.subarray(-16));
+      return concat(decipher.update(body.subarray(12, -16)), decipher.final());
+    } catch {
+      throw new KmsError("integrity", `Cannot unwrap with provider "${this.name}": bad ciphertext.`);
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #key(version: string): Uint8Array {
+    const key = this.#keys[Number(version.slice(1)) - 1];
+    if (!key) throw new KmsError("key_unknown", `Provider "${this.name}" has no version ${version}.`);
+    return key;
+  }
+
+  /** @returns whether the answer shall be wrong. */
+  async #act(verb: "probe" | "wrap" | "unwrap", { signal }: CallOptions): Promise<boolean> {
+    this.calls[verb]++;
+    const fault = this.faults.get(verb) ?? this.faults.get("all");
+    const action = `${verb} with provider "${this.name}"`;
+    if (fault === undefined) return false;
+    if (fault === "wrong") return true;
+    if (fault === "hang") return await orAborted(new Promise<never>(() => {}), signal, action);
+    throw new KmsError(fault, `Cannot ${action}: ${fault}.`);
+  }
+}
+
+/** A provider whose every call succeeds at once. */
+export function memoryProviders(...names: readonly string[]): MemoryProvider[] {
+  return names.map((name) => new MemoryProvider(name));
+}

@@ -1,0 +1,50 @@
+/**
+ * The service over providers in memory, on a clock that the test moves.
+ *
+ * @module
+ */
+import type { Event } from "../../lib/events.ts";
+import { openService, type Service, type ServiceOptions } from "../../lib/service.ts";
+import { FakeClock } from "./fake_clock.ts";
+import type { MemoryProvider } from "./memory_provider.ts";
+import { MemoryStore } from "./memory_store.ts";
+
+/** A service and everything around it. */
+export interface TestNode extends AsyncDisposable {
+  readonly service: Service;
+  readonly clock: FakeClock;
+  readonly store: MemoryStore;
+  readonly events: Event[];
+}
+
+/** What a test may say; the rest is as in the default configuration. */
+export type TestNodeOptions = Partial<Omit<ServiceOptions, "providers" | "clock" | "store" | "notify">> & {
+  readonly clock?: FakeClock;
+  readonly store?: MemoryStore;
+  readonly formerly?: Readonly<Record<string, readonly string[]>>;
+};
+
+const hour = 3_600_000;
+
+/** Starts a node; time has not moved yet when it returns. */
+export async function startNode(
+  providers: readonly MemoryProvider[],
+  options: TestNodeOptions = {},
+): Promise<TestNode> {
+  const { clock = new FakeClock(), store = new MemoryStore(), formerly = {}, ...rest } = options;
+  const events: Event[] = [];
+  const service = await openService({
+    wrap: providers.length > 1 ? 2 : 1,
+    unwrap: "fastest",
+    keyEpoch: 0,
+    cache: { entries: 4096, maxAgeMs: 600_000, graceOnOutageMs: 24 * hour, lifetimeMs: 7 * 24 * hour },
+    dekMaxAgeMs: hour,
+    probeIntervalMs: 75_000,
+    ...rest,
+    providers: providers.map((provider) => ({ provider, formerly: formerly[provider.name] ?? [] })),
+    store,
+    clock,
+    notify: (event) => void events.push(event),
+  });
+  return { service, clock, store, events, [Symbol.asyncDispose]: () => service[Symbol.asyncDispose]() };
+}
