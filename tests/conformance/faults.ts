@@ -1,0 +1,124 @@
+/**
+ * Cases on a KMS that fails: with which code, within which time, and that all is well when it is back.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { deadline } from "../../lib/deadline.ts";
+import type { ErrorCode } from "../../lib/errors.ts";
+import type { CallOptions, KeyState, Provider, WrappedDek } from "../../lib/provider/provider.ts";
+import { type ConformanceBench, type FaultName, type FaultVariant, isCannot } from "./bench.ts";
+import { eventually, newDek, probe, refuses, type Register, unwrap, wrap } from "./stage.ts";
+
+/** What a fault may be called, and no other. */
+const codesOf = {
+  "refused login": ["unauthenticated", "permission_denied"],
+  "withdrawn right": ["permission_denied"],
+  "throttling": ["throttled"],
+  "5xx": ["unreachable"],
+  "hang": ["deadline_exceeded"],
+  "half an answer": ["unreachable", "provider_protocol"],
+  "garbage answer": ["provider_protocol", "unreachable"],
+} as const satisfies Record<FaultName, readonly ErrorCode[]>;
+
+/** How long a call may hang, and how long it is watched before it is said to have outlived that; milliseconds. */
+const time = { hang: 250, watch: 5000 } as const;
+
+/** Registers them for one vendor. */
+export function faultCases<World extends AsyncDisposable>(
+  bench: ConformanceBench<World>,
+  register: Register<World>,
+): void {
+  for (const name of Object.keys(codesOf) as FaultName[]) {
+    const variants = bench.faults[name];
+    const criterion = (what: string) => `${name}${what} is ${codesOf[name].join(" or ")}${except(bench)}`;
+    if (isCannot(variants)) register(criterion(""), [variants], () => Promise.resolve());
+    else {for (const variant of variants) {
+        oneFault(bench, register, criterion(` (${variant.what})`), variant, codesOf[name]);
+      }}
+  }
+  cancelledCall(bench, register);
+}
+
+function except({ unwrapsFromMemory }: { readonly unwrapsFromMemory?: string }): string {
+  return unwrapsFromMemory === undefined ? "" : `, for probe and wrap (${unwrapsFromMemory})`;
+}
+
+function oneFault<World extends AsyncDisposable>(
+  bench: ConformanceBench<World>,
+  register: Register<World>,
+  criterion: string,
+  variant: FaultVariant<World>,
+  codes: readonly ErrorCode[],
+): void {
+  register(criterion, [], async ({ world, provider, another }) => {
+    const dek = newDek();
+    const state = await probe(provider);
+    const wrapped = await wrap(provider, dek, state);
+    {
+      await using _fault = await variant.on(world);
+      for (const [verb, call] of calls(bench, provider, state, dek, wrapped)) {
+        await refuses(provider, inTime(call), codes, verb, [dek]);
+      }
+      // One that has never seen its KMS well: opening it needs no network, so it tells the same.
+      const late = await another().catch(() => undefined);
+      if (late !== undefined) await refuses(late, inTime((call) => late.probe(call)), codes, "first probe");
+    }
+    assert.deepEqual(await eventually(() => probe(provider)), state);
+    assert.deepEqual(await unwrap(provider, await wrap(provider, dek, state)), dek);
+    assert.deepEqual(await unwrap(provider, wrapped), dek);
+  });
+}
+
+function cancelledCall<World extends AsyncDisposable>(bench: ConformanceBench<World>, register: Register<World>): void {
+  const hang = bench.faults.hang;
+  register(`a call cancelled under way is cancelled${except(bench)}`, [hang], async ({ world, provider }) => {
+    assert.ok(!isCannot(hang) && hang[0] !== undefined);
+    const dek = newDek();
+    const state = await probe(provider);
+    const wrapped = await wrap(provider, dek, state);
+    {
+      await using _fault = await hang[0].on(world);
+      for (const [verb, call] of calls(bench, provider, state, dek, wrapped)) {
+        const caller = new AbortController();
+        const work = watched(call({ signal: caller.signal }));
+        setTimeout(() => caller.abort(), 50);
+        await refuses(provider, work, ["cancelled"], verb, [dek]);
+      }
+    }
+    assert.deepEqual(await eventually(() => unwrap(provider, wrapped)), dek);
+  });
+}
+
+type Call = (options: CallOptions) => Promise<unknown>;
+
+function calls<World extends AsyncDisposable>(
+  bench: ConformanceBench<World>,
+  provider: Provider,
+  state: KeyState,
+  dek: Uint8Array,
+  wrapped: WrappedDek,
+): readonly (readonly [string, Call])[] {
+  const open: readonly [string, Call] = ["unwrap", (call) => provider.unwrap(wrapped, call)];
+  return [
+    ["probe", (call) => provider.probe(call)],
+    ["wrap", (call) => provider.wrap(dek, state, call)],
+    ...(bench.unwrapsFromMemory === undefined ? [open] : []),
+  ];
+}
+
+/** Makes a call with a short deadline and watches that it ends by it. */
+async function inTime(call: Call): Promise<unknown> {
+  using short = deadline(time.hang);
+  return await watched(call(short));
+}
+
+async function watched(work: Promise<unknown>): Promise<unknown> {
+  const { promise: outlived, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error("the call outlived its signal")), time.watch);
+  try {
+    return await Promise.race([work, outlived]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * What the cases of the conformance suite have in common: how they are registered, and what they hold an error to.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { deadline } from "../../lib/deadline.ts";
+import { type ErrorCode, KmsError } from "../../lib/errors.ts";
+import type { KeyState, Provider, WrappedDek } from "../../lib/provider/provider.ts";
+import { type Cannot, type ConformanceBench, isCannot } from "./bench.ts";
+
+/** Longer than any call of a test may take; a call that is still going then is one that hangs, in milliseconds. */
+const patienceMs = 5000;
+
+/** One test's world with a provider opened on it. */
+export interface Stage<World> {
+  readonly world: World;
+  readonly provider: Provider;
+  /** Opens another provider on the same key, disposed with the test. */
+  readonly another: () => Promise<Provider>;
+}
+
+/** Registers one case. What it opens it must close: Deno's sanitizers look for what a provider leaves behind. */
+export type Register<World extends AsyncDisposable> = (
+  criterion: string,
+  needs: readonly (object | Cannot)[],
+  run: (stage: Stage<World>) => Promise<void>,
+) => void;
+
+/** A register for one vendor. A case that needs what the vendor cannot do is shown as ignored, with the reason. */
+export function registerFor<World extends AsyncDisposable>(
+  name: string,
+  bench: ConformanceBench<World>,
+): Register<World> {
+  return (criterion, needs, run) => {
+    const missing = needs.find(isCannot);
+    const reason = missing === undefined ? "" : ` (cannot: ${missing.cannot})`;
+    Deno.test({
+      name: `${name} conformance: ${criterion}${reason}`,
+      ignore: missing !== undefined,
+      sanitizeOps: true,
+      sanitizeResources: true,
+      fn: () => onStage(bench, run),
+    });
+  };
+}
+
+async function onStage<World extends AsyncDisposable>(
+  bench: ConformanceBench<World>,
+  run: (stage: Stage<World>) => Promise<void>,
+): Promise<void> {
+  await using opened = new AsyncDisposableStack();
+  const world = opened.use(await bench.start());
+  const another = async () => opened.use(await bench.open(world));
+  await run({ world, provider: await another(), another });
+}
+
+/** A data key of the size that the envelope wraps. */
+export function newDek(length = 47): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(length));
+}
+
+/** Makes one call with a deadline that no answer should need. */
+export async function within<T>(call: (options: { signal: AbortSignal }) => Promise<T>): Promise<T> {
+  using time = deadline(patienceMs);
+  return await call(time);
+}
+
+export const probe = (provider: Provider): Promise<KeyState> => within((call) => provider.probe(call));
+
+export const wrap = (provider: Provider, dek: Uint8Array, at: KeyState): Promise<WrappedDek> =>
+  within((call) => provider.wrap(dek, at, call));
+
+export const unwrap = (provider: Provider, wrapped: WrappedDek): Promise<Uint8Array> =>
+  within((call) => provider.unwrap(wrapped, call));
+
+/** Wraps at the state that a probe gives now. */
+export async function wrapNow(provider: Provider, dek: Uint8Array): Promise<WrappedDek> {
+  return await wrap(provider, dek, await probe(provider));
+}
+
+/**
+ * Expects a failure with one of these codes, told as an operator is to read it: one line that begins with what could not
+ * be done, names the provider, and repeats none of `secret`.
+ */
+export async function refuses(
+  provider: Provider,
+  work: Promise<unknown>,
+  codes: readonly ErrorCode[],
+  what: string,
+  secrets: readonly Uint8Array[] = [],
+): Promise<KmsError> {
+  const error = await work.then(() => undefined, (thrown: unknown) => thrown);
+  assert.ok(error !== undefined, `${what}: it must not succeed`);
+  assert.ok(error instanceof KmsError, `${what}: ${String(error)} is no KmsError`);
+  assert.ok(codes.includes(error.code), `${what}: ${error.code} is none of ${codes.join(", ")} (${error.message})`);
+  assert.match(error.message, /^Cannot [ -~]{1,300}\.$/, what);
+  assert.ok(error.message.includes(`"${provider.name}"`), `${what}: "${error.message}" must name the provider`);
+  for (const secret of secrets) {
+    assert.ok(!error.message.includes(secret.toBase64()) && !error.message.includes(secret.toHex()), what);
+  }
+  return error;
+}
+
+/** Tries again until it succeeds, for as long as a provider may need to find its way back. */
+export async function eventually<T>(work: () => Promise<T>): Promise<T> {
+  for (const began = performance.now();;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (performance.now() - began > patienceMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}

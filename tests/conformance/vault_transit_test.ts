@@ -1,0 +1,96 @@
+import { openVaultTransit } from "../../lib/provider/vault_transit/provider.ts";
+import { Secret, type SecretSource } from "../../lib/secret.ts";
+import { startVaultDouble, type VaultDouble, type VaultFault } from "../support/vault_double.ts";
+import type { ConformanceBench, FaultVariant } from "./bench.ts";
+import { conformance } from "./conformance.ts";
+
+const key = "kubernetes";
+
+function known(value: string): SecretSource {
+  return { description: "a value of this test", read: () => Promise.resolve(new Secret(value)) };
+}
+
+function fault(what: string, of: VaultFault): FaultVariant<VaultDouble> {
+  return {
+    what,
+    on: (vault) => {
+      vault.fault = of;
+      return Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve(void (vault.fault = undefined)) });
+    },
+  };
+}
+
+const answers = (status: number, why: string, retryAfter?: string) =>
+  fault(`${status} ${why}`, { kind: "status", status, why, ...(retryAfter === undefined ? {} : { retryAfter }) });
+
+const garbage = (text: string) => fault(text === "" ? "nothing" : text, { kind: "garbage", text });
+
+const bench: ConformanceBench<VaultDouble> = {
+  async start() {
+    const vault = await startVaultDouble();
+    vault.transit.create(key);
+    return vault;
+  },
+  open: (vault) =>
+    openVaultTransit({
+      kind: "vault-transit",
+      name: "vault-eu",
+      addresses: [vault.address],
+      mount: "transit",
+      key,
+      auth: {
+        method: "approle",
+        mount: "approle",
+        roleId: known(vault.roleId),
+        secretId: known(vault.secretId),
+        wrapped: false,
+      },
+      tls: {},
+    }, { notify: () => {} }),
+  rotate: (vault) => {
+    vault.advance(1);
+    return Promise.resolve(vault.transit.rotate(key));
+  },
+  disable: (vault) => {
+    vault.transit.rotate(key);
+    return Promise.resolve(vault.transit.configure(key, { minDecryption: vault.transit.latest(key) }));
+  },
+  remove: (vault) => Promise.resolve(vault.transit.delete(key)),
+  recreate: (vault) => {
+    // Vault tells when a version was made to the second.
+    vault.advance(1);
+    return Promise.resolve(vault.transit.create(key));
+  },
+  faults: {
+    "refused login": [fault("tokens revoked, AppRole refused", { kind: "refused_login" })],
+    "withdrawn right": [fault("403", { kind: "denied" })],
+    "throttling": [
+      answers(429, "rate limit quota exceeded"),
+      answers(429, "rate limit quota exceeded, try later", "1"),
+    ],
+    "5xx": [
+      answers(503, "Vault is sealed"),
+      answers(500, "internal error"),
+      answers(502, "bad gateway"),
+      answers(473, "performance standby"),
+    ],
+    "hang": [fault("no answer", { kind: "hang" })],
+    "half an answer": [fault("the connection is cut", { kind: "half" })],
+    "garbage answer": [
+      "",
+      "<html>welcome</html>",
+      "null",
+      "[]",
+      "{}",
+      '{"data":null}',
+      '{"data":{}}',
+      '{"data":{"batch_results":[]}}',
+      '{"data":{"batch_results":[{}]}}',
+      '{"data":{"batch_results":[{"ciphertext":7,"plaintext":7,"key_version":"x"}]}}',
+      '{"data":{"batch_results":[{"ciphertext":"vault:v1:","plaintext":"!","key_version":1}]}}',
+      '{"data":{"batch_results":[{"ciphertext":"vault:v9:AAAA","plaintext":"AAA","key_version":1}]}}',
+    ].map(garbage),
+  },
+};
+
+conformance("vault-transit (double)", bench);
