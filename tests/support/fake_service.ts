@@ -1,0 +1,80 @@
+/**
+ * A Service in memory: it seals by remembering and opens what it sealed, as it stands.
+ *
+ * @module
+ */
+import { equalBytes, hex, sha256, utf8 } from "../../lib/bytes.ts";
+import { KmsError } from "../../lib/errors.ts";
+import type { Api } from "../../lib/events.ts";
+import type { Decrypted, Encrypted, Sealed, Service, ServiceStatus } from "../../lib/service.ts";
+
+/** A well status with one provider. */
+export const wellStatus: ServiceStatus = {
+  keyId: "t1-00112233445566778899aabbccddeeff",
+  provisional: false,
+  message: "",
+  quorum: { state: "held" },
+  needed: 1,
+  providers: [],
+  canEncrypt: true,
+};
+
+const providers = [{ name: "fake", version: "1" }];
+
+/** What a test may turn while it runs. */
+export class FakeService implements Service {
+  current: ServiceStatus = wellStatus;
+  /** How often Status was asked for, and how often somebody only looked. */
+  noted = 0;
+  peeked = 0;
+  /** Thrown by the next encrypt or decrypt, once. */
+  failNext: unknown;
+  /** Put into the next answer to encrypt, once. */
+  answerNext: Partial<Encrypted> = {};
+  /** Waited for by each decrypt, with the call's own signal. */
+  hold: ((signal: AbortSignal) => Promise<void>) | undefined;
+  readonly #sealed = new Map<string, { readonly sealed: Sealed; readonly api: Api; readonly plaintext: Uint8Array }>();
+
+  status(): ServiceStatus {
+    this.noted++;
+    return this.current;
+  }
+
+  peek(): ServiceStatus {
+    this.peeked++;
+    return this.current;
+  }
+
+  encrypt(plaintext: Uint8Array, api: Api): Encrypted {
+    this.#mayFail();
+    const ciphertext = sha256(utf8(`${this.#sealed.size}`), plaintext);
+    const keyId = this.current.keyId ?? "";
+    const annotations = api === "v2" ? { "fake.wrap.trousseau.dev": utf8("wrapped") } : {};
+    const sealed = { keyId, ciphertext, annotations, ...this.answerNext };
+    this.answerNext = {};
+    this.#sealed.set(hex(ciphertext), { sealed, api, plaintext: plaintext.slice() });
+    return { ...sealed, providers };
+  }
+
+  async decrypt(sealed: Sealed, api: Api, call: { readonly signal: AbortSignal }): Promise<Decrypted> {
+    await this.hold?.(call.signal);
+    this.#mayFail();
+    const known = this.#sealed.get(hex(sealed.ciphertext));
+    if (known?.api !== api || (api === "v2" && !sameEnvelope(known.sealed, sealed))) {
+      throw new KmsError("integrity", "Cannot decrypt: this is not what was sealed.");
+    }
+    return { plaintext: known.plaintext, keyId: known.sealed.keyId, providers, cache: "hit" };
+  }
+
+  #mayFail(): void {
+    const failure = this.failNext;
+    this.failNext = undefined;
+    if (failure !== undefined) throw failure;
+  }
+}
+
+function sameEnvelope(a: Sealed, b: Sealed): boolean {
+  const [ours, theirs] = [Object.entries(a.annotations), Object.entries(b.annotations)];
+  return a.keyId === b.keyId && ours.length === theirs.length &&
+    ours.every(([key, value]) => equalBytes(value, b.annotations[key] ?? new Uint8Array()));
+}

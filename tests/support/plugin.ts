@@ -1,0 +1,56 @@
+/**
+ * A plugin on a socket of its own over a service in memory, and what a test wants beside it.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { dialKms, type KmsClient } from "../../lib/grpc/client.ts";
+import type { Event } from "../../lib/events.ts";
+import { type KmsServer, serveKms } from "../../lib/grpc/serve.ts";
+import { type HandlerOptions, kmsHandlers } from "../../lib/kms/handlers.ts";
+import { FakeService } from "./fake_service.ts";
+
+/** A signal that never fires. */
+export const never: AbortSignal = new AbortController().signal;
+
+/** Everything that a test of the wire needs. */
+export interface Plugin extends AsyncDisposable {
+  readonly path: string;
+  readonly service: FakeService;
+  readonly events: Event[];
+  readonly server: KmsServer;
+  readonly client: KmsClient;
+}
+
+/** Starts one; disposing of it stops it and removes its folder. */
+export async function startPlugin(options: Partial<HandlerOptions> = {}): Promise<Plugin> {
+  const folder = await Deno.makeTempDir();
+  const path = join(folder, "kms.sock");
+  const service = new FakeService();
+  const events: Event[] = [];
+  const notify = (event: Event) => void events.push(event);
+  const handlers = kmsHandlers({
+    service,
+    notify,
+    kms: { v1beta1: true, reportVersion: "v2" },
+    outage: { policy: "keepWriting", afterMs: 600_000 },
+    now: () => 1_000_000,
+    version: "1.2.3",
+    ...options,
+  });
+  const place = { path, mode: 0o600, owner: undefined, group: undefined };
+  const server = await serveKms(handlers, { ...place, notify, watchMs: 20 });
+  const client = dialKms(path);
+  return {
+    path,
+    service,
+    events,
+    server,
+    client,
+    async [Symbol.asyncDispose]() {
+      await client[Symbol.asyncDispose]();
+      await server.shutdown(0);
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,58 @@
+/**
+ * gRPC by hand, over HTTP/2: for bytes and headers that no client would send.
+ *
+ * @module
+ */
+import { connect } from "node:http2";
+import { createConnection } from "node:net";
+import { concat, uint32 } from "../../lib/bytes.ts";
+
+/** What came back: the status from headers or trailers, and all bytes of the body. */
+export interface RawAnswer {
+  readonly status: string;
+  readonly message: string;
+  readonly body: Uint8Array;
+}
+
+/** What to send. `frame` is sent as it is; make one with {@linkcode grpcFrame}. */
+export interface RawRequest {
+  readonly path: string;
+  readonly authority: string;
+  readonly frame: Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A message in gRPC's framing: a flag, four bytes of length, the bytes. */
+export function grpcFrame(message: Uint8Array): Uint8Array {
+  return concat(Uint8Array.of(0), uint32(message.length), message);
+}
+
+/** Sends one request over a connection of its own. */
+export function rawCall(socket: string, request: RawRequest): Promise<RawAnswer> {
+  const session = connect(`http://localhost`, { createConnection: () => createConnection(socket) });
+  const answer = new Promise<RawAnswer>((resolve, reject) => {
+    session.on("error", reject);
+    const stream = session.request({
+      ":method": "POST",
+      ":path": request.path,
+      ":authority": request.authority,
+      "content-type": "application/grpc",
+      te: "trailers",
+      ...request.headers,
+    });
+    const seen: Record<string, unknown> = {};
+    const chunks: Uint8Array[] = [];
+    stream.on("response", (headers) => Object.assign(seen, headers));
+    stream.on("trailers", (headers) => Object.assign(seen, headers));
+    stream.on("data", (chunk: Uint8Array) => chunks.push(chunk));
+    stream.on("error", reject);
+    stream.on("close", () =>
+      resolve({
+        status: String(seen["grpc-status"]),
+        message: decodeURIComponent(String(seen["grpc-message"] ?? "")),
+        body: concat(...chunks),
+      }));
+    stream.end(request.frame);
+  });
+  return answer.finally(() => session.destroy());
+}
