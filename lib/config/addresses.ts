@@ -12,7 +12,7 @@ export interface ListenAddress {
 }
 
 /** A scheme, a host and perhaps a port, and nothing behind them but one slash. */
-export const originPattern = /^https?:\/\/[^/?#@\\\s]+\/?$/i;
+export const originPattern = /^https?:\/\/[^/?#@\\\s]+\/?$/;
 
 /** A host, or an IPv6 address in brackets, and a port. */
 export const listenPattern = /^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.-]+):[0-9]{1,5}$/;

@@ -58,9 +58,3 @@ export interface Config {
   };
   readonly providers: readonly ProviderConfig[];
 }
-
-/**
- * How long a socket's path may be, in bytes. `sun_path` of unix(7) takes 107 and an end; 20 are kept for the temporary
- * name beside it, under which it is bound before it is renamed into place.
- */
-export const largestSocketPath = 87;

@@ -5,13 +5,13 @@
  * @module
  */
 import { isAbsolute, resolve } from "node:path";
-import { utf8 } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
 import { parseListen } from "./addresses.ts";
-import { type Config, largestSocketPath } from "./config.ts";
+import type { Config } from "./config.ts";
 import { parseDuration } from "./duration.ts";
 import type { Environment } from "./environment.ts";
 import type { Files } from "./files.ts";
+import { socketPathComplaint } from "./socket_path.ts";
 
 /** The defaults as an operator would write them; the schema shows them to editors. */
 export const defaults = {
@@ -51,10 +51,11 @@ export function stateFolderOf(environment: Environment): string | undefined {
 export async function embeddedConfig(environment: Environment, files: Files): Promise<Config> {
   const state = await embeddedState(environment, files);
   const path = await embeddedSocket(environment, files);
-  if (utf8(path).length > largestSocketPath) {
+  const complaint = socketPathComplaint(path);
+  if (complaint !== undefined) {
     throw new KmsError(
       "config",
-      `Cannot listen on ${path}: a socket's path has at most ${largestSocketPath} bytes here; start in a folder with a shorter name.`,
+      `Cannot listen: ${complaint}. Start in a folder with a shorter name, or write a config.`,
     );
   }
   return {

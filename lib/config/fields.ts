@@ -5,7 +5,7 @@
  * @module
  */
 import * as z from "zod/mini";
-import { parseListen, parseOrigin } from "./addresses.ts";
+import { listenPattern, originPattern, parseListen, parseOrigin } from "./addresses.ts";
 import { durationPattern, formatDuration, parseDuration } from "./duration.ts";
 import { secretVariablePattern } from "./environment.ts";
 import { nearest } from "./nearest.ts";
@@ -64,6 +64,11 @@ export function variants<
   });
 }
 
+/** The one word that tells an arm of {@linkcode variants} from the others. */
+export function tag<const Word extends string>(description: string, word: Word) {
+  return z.literal(word).check(z.describe(description));
+}
+
 /** One of a few words. */
 export function oneOf<const Words extends readonly string[]>(description: string, words: Words) {
   return z.enum(words, { error: ({ input }) => notOneOf(input, words) }).check(z.describe(description));
@@ -109,23 +114,28 @@ export function path(description: string) {
   return text(description, /^[^\u0000-\u001f\u007f]{1,4095}$/, "must be a path");
 }
 
+/** The owner can connect, others cannot. */
+const safeMode = /^0?[67][0-7]0$/;
+
 /** A file mode in octal digits; what comes out is a number. No rights for others: whoever may connect may decrypt. */
 export function fileMode(description: string) {
   const complaint = 'must be a file mode in quotes and octal digits, such as "0600"';
   const written = z.string(say(complaint)).check(
     z.regex(/^0?[0-7]{3}$/, { error: complaint, abort: true }),
-    z.refine((value) => /^0?[67][0-7]0$/.test(value), "must let the owner read and write, and give others no access"),
-    z.describe(description),
+    z.refine((value) => safeMode.test(value), "must let the owner read and write, and give others no access"),
+    z.meta({ description, pattern: safeMode.source }),
   );
   return z.pipe(written, z.transform((value) => Number.parseInt(value, 8)));
 }
 
 /** A user or a group, by number or by name. */
 export function account(description: string) {
+  const complaint = "must be a name, or a number without quotes";
   return z.union([
-    z.int().check(z.gte(0), z.lte(4_294_967_294)),
-    z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_.-]*\$?$/)),
-  ], say("must be a name, or a number without quotes")).check(z.describe(description));
+    // 2^32 - 1 means "leave it as it is" to chown(2).
+    z.int().check(z.gte(0, complaint), z.lte(4_294_967_294, complaint)),
+    z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_.-]*\$?$/, complaint)),
+  ], say(complaint)).check(z.describe(description));
 }
 
 /** Where a KMS is; what comes out is the origin in its canonical form. */
@@ -137,7 +147,7 @@ export function origin(description: string) {
         payload.issues.push({ code: "custom", message: parsed.complaint, input: payload.value, continue: false });
       }
     },
-    z.describe(description),
+    z.meta({ description, pattern: originPattern.source }),
   );
   return z.pipe(written, z.transform((value) => new URL(value).origin));
 }
@@ -147,7 +157,7 @@ export function listen(description: string) {
   const complaint = "must be an address and a port such as 127.0.0.1:8090, or off";
   const written = z.string(say(complaint)).check(
     z.refine((value) => value === "off" || parseListen(value) !== undefined, complaint),
-    z.describe(description),
+    z.meta({ description, pattern: `${listenPattern.source}|^off$` }),
   );
   return z.pipe(written, z.transform((value) => value === "off" ? undefined : parseListen(value)));
 }
@@ -176,10 +186,9 @@ export function secret(description: string) {
 
 /** What is not secret and may be written out, but may be referred to as well. */
 export function openOrSecret(description: string) {
-  return z.union(
-    [z.string().check(z.regex(/^[\x21-\x7e]+$/)), inAFile, inAVariable],
-    say("must be a text, { file: PATH } or { variable: NAME }"),
-  ).check(z.describe(description));
+  const complaint = "must be a text without spaces, { file: PATH } or { variable: NAME }";
+  return z.union([z.string().check(z.regex(/^[\x21-\x7e]+$/, complaint)), inAFile, inAVariable], say(complaint))
+    .check(z.describe(description));
 }
 
 /** A reference as it comes out of {@linkcode secret}. */

@@ -77,7 +77,6 @@ export function readYaml(text: string): YamlFile {
       schema: "core",
       stringKeys: true,
       prettyErrors: false,
-      logLevel: "silent",
     });
     const found = [...document.errors, ...document.warnings];
     const problems = found.map(({ code, pos }) => ({ position: positionAt(pos[0]), text: complaints[code] }));

@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { utf8 } from "../bytes.ts";
 import { accountFiles, accountNumber } from "./accounts.ts";
-import { type Config, largestSocketPath, type ProviderConfig } from "./config.ts";
+import type { Config, ProviderConfig } from "./config.ts";
 import { defaults, defaultWrap, stateFolderOf } from "./defaults.ts";
 import type { Environment } from "./environment.ts";
 import type { Files } from "./files.ts";
@@ -14,6 +13,7 @@ import type { Checker } from "./providers/arm.ts";
 import { pathText } from "./problems.ts";
 import { providerSettings } from "./schema.ts";
 import type { Shaped } from "./shape.ts";
+import { socketPathComplaint } from "./socket_path.ts";
 
 /** Complains to `checker`; what is returned is to be used only if nothing was complained of. */
 export async function resolveConfig(
@@ -53,9 +53,8 @@ type Written = Shaped["config"];
 
 async function socket(written: Written["socket"], files: Files, checker: Checker): Promise<Config["socket"]> {
   const path = await checker.writable(["path"], written.path);
-  if (utf8(path).length > largestSocketPath) {
-    checker.complain(["path"], `${path} is longer than ${largestSocketPath} bytes, all that a socket can have`);
-  }
+  const complaint = socketPathComplaint(path);
+  if (complaint !== undefined) checker.complain(["path"], complaint);
   return {
     path,
     mode: written.mode,

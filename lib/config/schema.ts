@@ -43,7 +43,10 @@ const telemetry = section("What the plugin tells about itself.", {
         oneOf("The least important thing that is logged.", ["debug", "info", "warn", "error"]),
         defaults.telemetry.log.level,
       ),
-      format: z._default(oneOf("json for machines, text for eyes.", ["json", "text"]), defaults.telemetry.log.format),
+      format: z._default(
+        oneOf("As what: json for machines, text for eyes.", ["json", "text"]),
+        defaults.telemetry.log.format,
+      ),
     }),
     {},
   ),
@@ -82,7 +85,10 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
     defaults.keyEpoch,
   ),
   wrap: z.exactOptional(
-    z.union([z.enum(["all", "any"]), z.int().check(z.gte(1), z.lte(mostProviders))], { error: () => wrapComplaint })
+    z.union([
+      z.enum(["all", "any"]),
+      z.int().check(z.gte(1, wrapComplaint), z.lte(mostProviders, wrapComplaint)),
+    ], { error: () => wrapComplaint })
       .check(
         z.describe("How many providers must wrap a data key: all, any (one), or a number. Default: 2, or 1 if alone."),
       ),

@@ -5,14 +5,14 @@
  */
 import * as z from "zod/mini";
 import type { LocalSettings } from "../../provider/local/settings.ts";
-import { flag, path, section } from "../fields.ts";
+import { flag, path, section, tag } from "../fields.ts";
 import { type Checker, commonFields } from "./arm.ts";
 
 /** What an operator writes. */
 export const localSchema = section(
   "A key in a file on this machine. It protects etcd's disk and backups, not against whoever reads this machine.",
   {
-    kind: z.literal("local"),
+    kind: tag("A key file on this machine.", "local"),
     ...commonFields,
     keyFile: path("The file that holds the keys, all versions of them."),
     create: z._default(

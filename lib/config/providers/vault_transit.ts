@@ -5,7 +5,8 @@
  */
 import * as z from "zod/mini";
 import type { VaultAuth, VaultTls, VaultTransitSettings } from "../../provider/vault_transit/settings.ts";
-import { flag, openOrSecret, origin, path, secret, section, text, variants } from "../fields.ts";
+import { flag, openOrSecret, origin, path, secret, section, tag, text, variants } from "../fields.ts";
+import { fileSource } from "../secrets.ts";
 import { type Checker, commonFields } from "./arm.ts";
 
 /** Where Kubernetes puts the token of a pod's ServiceAccount. */
@@ -34,12 +35,12 @@ const auths = {
   token: section(
     "A token from elsewhere. It is renewed while it can be; past its maximum TTL a new one must be put there.",
     {
-      method: z.literal("token"),
+      method: tag("With a token.", "token"),
       token: secret("The token."),
     },
   ),
   approle: section("AppRole: a role ID and a secret ID.", {
-    method: z.literal("approle"),
+    method: tag("With AppRole.", "approle"),
     mount: authMount("approle"),
     roleId: openOrSecret("The role ID. It is no secret and may be written out."),
     secretId: secret("The secret ID."),
@@ -49,33 +50,37 @@ const auths = {
     ),
   }),
   kubernetes: section("A ServiceAccount's token, which Vault has Kubernetes review.", {
-    method: z.literal("kubernetes"),
+    method: tag("With a ServiceAccount's token.", "kubernetes"),
     mount: authMount("kubernetes"),
     role,
-    jwt: z._default(secret("The ServiceAccount's token."), { file: serviceAccountToken }),
+    jwt: z.exactOptional(secret(`The ServiceAccount's token. Default: ${serviceAccountToken}.`)),
   }),
   jwt: section("A JWT that Vault checks by itself.", {
-    method: z.literal("jwt"),
+    method: tag("With a JWT.", "jwt"),
     mount: authMount("jwt"),
     role,
     jwt: secret("The JWT."),
   }),
   cert: section("The client certificate named under tls.", {
-    method: z.literal("cert"),
+    method: tag("With the client certificate.", "cert"),
     mount: authMount("cert"),
     role: z.exactOptional(words("The certificate role; without it Vault tries all of them.")),
   }),
   userpass: section("A user name and a password.", {
-    method: z.literal("userpass"),
+    method: tag("With a password.", "userpass"),
     mount: authMount("userpass"),
-    username: text("The user's name.", mountPattern, "must be a user name of letters, digits, _, - and ."),
+    username: text(
+      "The user's name.",
+      /^[A-Za-z0-9_][A-Za-z0-9_.@+-]*$/,
+      "must be a user name of letters, digits and _ . @ + -",
+    ),
     password: secret("The password."),
   }),
 } as const satisfies { readonly [Method in VaultAuth["method"]]: z.core.$ZodTypeDiscriminable };
 
 /** What an operator writes. */
 export const vaultTransitSchema = section("A transit key in HashiCorp Vault or OpenBao.", {
-  kind: z.literal("vault-transit"),
+  kind: tag("HashiCorp Vault or OpenBao.", "vault-transit"),
   ...commonFields,
   address: z.exactOptional(origin("Where Vault is, such as https://vault.example:8200. Either this or addresses.")),
   addresses: z.exactOptional(
@@ -167,6 +172,12 @@ async function vaultAuth(raw: Raw["auth"], checker: Checker): Promise<VaultAuth>
         secretId: await checker.secret(["secretId"], raw.secretId),
       };
     case "kubernetes":
+      return {
+        ...raw,
+        jwt: raw.jwt === undefined
+          ? fileSource(await checker.file(["jwt"], serviceAccountToken))
+          : await checker.secret(["jwt"], raw.jwt),
+      };
     case "jwt":
       return { ...raw, jwt: await checker.secret(["jwt"], raw.jwt) };
     case "userpass":

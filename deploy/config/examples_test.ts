@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { environmentFrom } from "../../lib/config/environment.ts";
+import { type FakeFiles, fakeFiles } from "../../lib/config/fake_files.ts";
+import { loadConfig } from "../../lib/config/load.ts";
+
+/** What each example needs to find on the machine that it is for. */
+const needs: Readonly<Record<string, readonly string[]>> = {
+  "openbao.yaml": ["/etc/trousseau/openbao-ca.pem", "/etc/trousseau/node.pem", "/etc/trousseau/node.key"],
+  "production.yaml": ["/etc/trousseau/role-id", "/etc/trousseau/secret-id", "/etc/trousseau/vault-ca.pem"],
+  "test.yaml": [],
+};
+
+async function load(name: string, there: readonly string[]) {
+  const text = await Deno.readTextFile(new URL(name, import.meta.url));
+  const contents: FakeFiles["contents"] = { [name]: text, ...Object.fromEntries(there.map((path) => [path, "x"])) };
+  return await loadConfig(name, environmentFrom(() => undefined), fakeFiles({ contents }));
+}
+
+Deno.test("deploy/config has these examples and no others", () => {
+  const found = [...Deno.readDirSync(new URL(".", import.meta.url))].map(({ name }) => name);
+  assert.deepEqual(found.filter((name) => !name.endsWith(".ts")).sort(), Object.keys(needs));
+});
+
+for (const [name, there] of Object.entries(needs)) {
+  Deno.test(`${name} loads, and writes only where the compiled program may`, async () => {
+    const { providers } = await load(name, there);
+    assert.equal(providers.length, 1);
+  });
+
+  Deno.test(`${name} needs each of its files`, async () => {
+    for (const path of there) {
+      await assert.rejects(load(name, there.filter((one) => one !== path)), { code: "config" }, path);
+    }
+  });
+}
+
+Deno.test("production.yaml says the defaults where it does not decide", async () => {
+  const [production, plain] = await Promise.all(
+    ["production.yaml", "openbao.yaml"].map((name) => load(name, needs[name] ?? [])),
+  );
+  assert.ok(production !== undefined && plain !== undefined);
+  assert.deepEqual({ ...production, ...differences(plain) }, { ...plain, ...differences(plain) });
+});
+
+/** What a production profile decides for itself. */
+function differences({ file, kms, telemetry, providers }: Awaited<ReturnType<typeof load>>) {
+  return { file, kms, telemetry, providers };
+}

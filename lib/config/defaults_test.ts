@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { resolve } from "node:path";
+import { embeddedConfig } from "./defaults.ts";
+import { environmentFrom } from "./environment.ts";
+import { fakeFiles, fakePath, loadFake, localProvider } from "./fake_files.ts";
+import type { FileKind } from "./files.ts";
+
+function embedded(
+  variables: Record<string, string>,
+  mayWrite: (path: string) => boolean,
+  kinds: Record<string, FileKind> = {},
+) {
+  return embeddedConfig(environmentFrom((name) => variables[name]), fakeFiles({ mayWrite, kinds }));
+}
+
+Deno.test("embeddedConfig() is a local key under ./run where writing there is permitted", async () => {
+  const config = await embedded({}, (path) => path.startsWith("./run/"));
+  assert.equal(config.file, undefined);
+  assert.equal(config.socket.path, resolve("run/kms.sock"));
+  assert.equal(config.state, resolve("run/state"));
+  assert.deepEqual(config.providers, [{
+    name: "local",
+    formerly: [],
+    settings: { kind: "local", name: "local", keyFile: resolve("run/state/local.keys"), create: true },
+  }]);
+});
+
+Deno.test("embeddedConfig() goes to the system's folders where it may not write to ./run", async () => {
+  const config = await embedded({}, () => false);
+  assert.equal(config.socket.path, "/run/trousseau/kms.sock");
+  assert.equal(config.state, "/var/lib/trousseau");
+});
+
+Deno.test("embeddedConfig() takes the socket to the user's runtime folder if that can be used", async () => {
+  const runtime = { XDG_RUNTIME_DIR: "/run/user/7" };
+  const there: Record<string, FileKind> = { "/run/user/7": "folder" };
+  const socket = async (...given: Parameters<typeof embedded>) => (await embedded(...given)).socket.path;
+  assert.equal(await socket(runtime, () => true, there), "/run/user/7/trousseau/kms.sock");
+  assert.equal(await socket(runtime, () => true, {}), resolve("run/kms.sock"));
+  assert.equal(await socket(runtime, (path) => path.startsWith("./run/"), there), resolve("run/kms.sock"));
+  assert.equal(await socket({ XDG_RUNTIME_DIR: "run/user/7" }, () => true, there), resolve("run/kms.sock"));
+});
+
+Deno.test("embeddedConfig() takes the state folder of systemd", async () => {
+  const state = async (folder: string) => (await embedded({ STATE_DIRECTORY: folder }, () => true)).state;
+  assert.equal(await state("/var/lib/trousseau/a:/b"), "/var/lib/trousseau/a");
+  assert.equal(await state("not/absolute"), resolve("run/state"));
+});
+
+Deno.test("embeddedConfig() refuses a socket in a folder with too long a name", async () => {
+  const runtime = `/run/${"x".repeat(100)}`;
+  await assert.rejects(embedded({ XDG_RUNTIME_DIR: runtime }, () => true, { [runtime]: "folder" }), {
+    code: "config",
+    message: `Cannot listen: ${runtime}/trousseau/kms.sock lies in a folder whose path has more than 95 bytes. ` +
+      "Start in a folder with a shorter name, or write a config.",
+  });
+});
+
+Deno.test("embeddedConfig() is what a config of one local provider would be", async () => {
+  const config = await embedded({}, () => false);
+  const written = await loadFake(localProvider);
+  assert.deepEqual({ ...config, file: fakePath, providers: written.providers }, written);
+});
+
+/** Every module that is loaded with a file, by its static imports, and the packages among them. */
+async function loadedWith(file: URL, seen = new Set<string>()): Promise<Set<string>> {
+  if (seen.has(file.href)) return seen;
+  seen.add(file.href);
+  const source = await Deno.readTextFile(file);
+  for (const [, type, specifier] of source.matchAll(/^(?:import|export) (type )?[^;]*?from "([^"]+)";/gm)) {
+    if (type !== undefined || specifier === undefined) continue;
+    if (specifier.startsWith(".")) await loadedWith(new URL(specifier, file), seen);
+    else seen.add(specifier);
+  }
+  return seen;
+}
+
+Deno.test("embeddedConfig() and loadConfig() load neither YAML nor the schema before there is a config", async () => {
+  for (const file of ["defaults.ts", "environment.ts", "files.ts", "load.ts"]) {
+    const packages = [...await loadedWith(new URL(file, import.meta.url))].filter((name) => !name.startsWith("file:"));
+    assert.deepEqual(packages.filter((name) => !name.startsWith("node:")), [], file);
+  }
+  // The walk itself can tell.
+  const schema = await loadedWith(new URL("schema.ts", import.meta.url));
+  assert.ok(schema.has("zod/mini"));
+});

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { environmentFrom, environmentVariables, readEnvironment, secretVariablePattern } from "./environment.ts";
+
+Deno.test("environmentVariables is this list and no other", () => {
+  // What the program may read is a decision; whoever changes it changes it here too.
+  assert.deepEqual(Object.keys(environmentVariables), [
+    "TROUSSEAU_CONFIG",
+    "XDG_RUNTIME_DIR",
+    "STATE_DIRECTORY",
+    "NO_COLOR",
+    "TERM",
+    "VAULT_TOKEN",
+    "BAO_TOKEN",
+    "TROUSSEAU_SECRET_*",
+  ]);
+});
+
+Deno.test("secretVariablePattern fits what the list of variables lets the program read", () => {
+  for (const name of ["TROUSSEAU_SECRET_A", "TROUSSEAU_SECRET_VAULT_EU_2", "VAULT_TOKEN", "BAO_TOKEN"]) {
+    assert.match(name, secretVariablePattern);
+  }
+  for (
+    const name of [
+      "TROUSSEAU_SECRET_",
+      "TROUSSEAU_CONFIG",
+      "HOME",
+      "VAULT_TOKEN2",
+      "trousseau_secret_a",
+      "VAULT_TOKEN\n",
+    ]
+  ) {
+    assert.doesNotMatch(name, secretVariablePattern);
+  }
+});
+
+Deno.test("environmentFrom() takes an empty variable for one that is not set", () => {
+  const environment = environmentFrom(() => "");
+  assert.equal(environment.get("XDG_RUNTIME_DIR"), undefined);
+  assert.equal(environment.secret("VAULT_TOKEN"), undefined);
+});
+
+Deno.test("environmentFrom() gives a secret for secret names only, and hides it", () => {
+  const environment = environmentFrom(() => "canary");
+  assert.equal(environment.secret("VAULT_TOKEN")?.reveal(), "canary");
+  assert.equal(environment.secret("HOME"), undefined);
+  assert.ok(!Deno.inspect({ environment, secret: environment.secret("VAULT_TOKEN") }, { depth: 9 }).includes("canary"));
+});
+
+Deno.test({
+  name: "readEnvironment() takes a variable that may not be read for one that is not set",
+  permissions: { env: false },
+  fn() {
+    assert.equal(readEnvironment().get("TERM"), undefined);
+    assert.equal(readEnvironment().secret("VAULT_TOKEN"), undefined);
+  },
+});

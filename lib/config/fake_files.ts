@@ -1,0 +1,77 @@
+/**
+ * For tests: a file system of a few files, and a config that is loaded from it.
+ *
+ * @module
+ */
+import { KmsError } from "../errors.ts";
+import { utf8 } from "../bytes.ts";
+import { environmentFrom } from "./environment.ts";
+import type { FileKind, Files } from "./files.ts";
+import { loadConfig } from "./load.ts";
+
+/** What there is: texts or bytes by path, other kinds by path, and where writing is permitted. */
+export interface FakeFiles {
+  readonly contents?: Readonly<Record<string, string | Uint8Array>>;
+  readonly kinds?: Readonly<Record<string, FileKind>>;
+  readonly mayWrite?: (path: string) => boolean;
+}
+
+/** By default one may write where the compiled program may. */
+export function fakeFiles({ contents = {}, kinds = {}, mayWrite = underOurFolders }: FakeFiles): Files {
+  return {
+    read(path) {
+      const found = contents[path];
+      if (found === undefined) return Promise.reject(new Deno.errors.NotFound(path));
+      return Promise.resolve(typeof found === "string" ? utf8(found) : found);
+    },
+    kind: (path) => Promise.resolve(kinds[path] ?? (contents[path] === undefined ? "absent" : "file")),
+    mayWrite: (path) => Promise.resolve(mayWrite(path)),
+  };
+}
+
+function underOurFolders(path: string): boolean {
+  return ["/run/", "/var/run/", "/var/lib/trousseau"].some((folder) => path.startsWith(folder));
+}
+
+/** Where {@linkcode loadFake} finds the config. */
+export const fakePath = "/etc/trousseau/trousseau.yaml";
+
+/** The files that the configs of the tests refer to. */
+const usualFiles = {
+  "/etc/passwd": "root:x:0:0:root:/root:/bin/sh\nkms:x:998:997::/:/bin/false\nbroken\n",
+  "/etc/group": "root:x:0:\nkms:x:997:\n",
+  "/etc/trousseau/local.keys": "",
+  "/etc/trousseau/token": "token",
+  "/etc/trousseau/ca.pem": "",
+  "/etc/trousseau/tls.pem": "",
+  "/etc/trousseau/tls.key": "",
+};
+
+/** Loads a config from a text or from bytes. */
+export function loadFake(
+  config: string | Uint8Array,
+  variables: Readonly<Record<string, string>> = {},
+  fake: FakeFiles = {},
+) {
+  const contents = { ...usualFiles, ...fake.contents, [fakePath]: config };
+  return loadConfig(fakePath, environmentFrom((name) => variables[name]), fakeFiles({ ...fake, contents }));
+}
+
+/** The lines of complaint about a config, without the path that each begins with; none if it loads. */
+export async function complaints(...given: Parameters<typeof loadFake>): Promise<readonly string[]> {
+  try {
+    await loadFake(...given);
+    return [];
+  } catch (thrown) {
+    if (!(thrown instanceof KmsError) || thrown.code !== "config") throw thrown;
+    return thrown.message.split("\n").map((line) => line.replace(`${fakePath}:`, ""));
+  }
+}
+
+/** A config of one local key, as lines before or behind the ones under test. */
+export const localProvider = "providers: [{ kind: local, name: local, keyFile: local.keys }]\n";
+
+/** A config of one Vault key; `lines` stand inside the provider, whose own begin at line 2 and column 5. */
+export function vaultProvider(lines: string, auth = "{ method: token, token: { file: token } }"): string {
+  return `providers:\n  - kind: vault-transit\n    name: vault\n    key: k\n    auth: ${auth}\n${lines}\n`;
+}

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { environmentFrom } from "./environment.ts";
+import { fileSource, literalSource, variableSource } from "./secrets.ts";
+
+async function inFile(content: string | Uint8Array, test: (path: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "secret");
+    await Deno.writeFile(path, typeof content === "string" ? new TextEncoder().encode(content) : content);
+    await test(path);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("fileSource() leaves out the white space around the secret", async () => {
+  await inFile("  s.token \r\n\n", async (path) => {
+    const source = fileSource(path);
+    assert.equal((await source.read()).reveal(), "s.token");
+    assert.equal(source.description, `file ${path}`);
+  });
+});
+
+Deno.test("fileSource() reads the file again each time", async () => {
+  await inFile("one\n", async (path) => {
+    const source = fileSource(path);
+    assert.equal((await source.read()).reveal(), "one");
+    await Deno.writeTextFile(path, "two");
+    assert.equal((await source.read()).reveal(), "two");
+    await Deno.remove(path);
+    await assert.rejects(source.read(), {
+      code: "config",
+      message: `Cannot read the secret in file ${path}: there is no such file.`,
+    });
+  });
+});
+
+Deno.test("fileSource() refuses what can be no secret, without showing it", async () => {
+  for (
+    const [content, why] of [
+      ["", "it is empty"],
+      [" \n", "it is empty"],
+      ["canary\ncanary", "it holds more than one line, or control characters"],
+      ["canary\u0000", "it holds more than one line, or control characters"],
+      [Uint8Array.of(0x63, 0xff), "it is not UTF-8 text"],
+      ["canary".repeat(11_000), "it is larger than 64 KiB"],
+    ] as const
+  ) {
+    await inFile(content, async (path) => {
+      await assert.rejects(fileSource(path).read(), {
+        code: "config",
+        message: `Cannot read the secret in file ${path}: ${why}.`,
+      });
+    });
+  }
+});
+
+Deno.test("fileSource() does not read a device to its end", async () => {
+  await assert.rejects(fileSource("/dev/zero").read(), /it is larger than 64 KiB/);
+});
+
+Deno.test("fileSource() takes a secret of exactly 64 KiB", async () => {
+  await inFile("x".repeat(65_536), async (path) => {
+    assert.equal((await fileSource(path).read()).reveal().length, 65_536);
+  });
+});
+
+Deno.test("variableSource() reads the variable, or says that it is not set", async () => {
+  const environment = environmentFrom((name) => ({ VAULT_TOKEN: " s.token\n", BAO_TOKEN: " " })[name]);
+  assert.equal((await variableSource("VAULT_TOKEN", environment).read()).reveal(), "s.token");
+  assert.equal(variableSource("VAULT_TOKEN", environment).description, "variable VAULT_TOKEN");
+  for (const name of ["BAO_TOKEN", "TROUSSEAU_SECRET_X"]) {
+    await assert.rejects(variableSource(name, environment).read(), {
+      code: "config",
+      message: `Cannot read the secret in variable ${name}: it is not set.`,
+    });
+  }
+});
+
+Deno.test("literalSource() hides its value where it is printed", async () => {
+  const source = literalSource("role-canary");
+  assert.equal((await source.read()).reveal(), "role-canary");
+  assert.ok(!Deno.inspect({ source, secret: await source.read() }, { depth: 9 }).includes("canary"));
+});
