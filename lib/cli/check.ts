@@ -1,7 +1,96 @@
+/**
+ * `trousseau check`
+ *
+ * @module
+ */
+import type { Config } from "../config/config.ts";
+import { abortError } from "../deadline.ts";
+import { quorumSize } from "../envelope/quorum.ts";
 import { KmsError } from "../errors.ts";
+import { readRingState } from "../key_ring/state.ts";
+import type { KeyState } from "../provider/provider.ts";
+import { adviseOn } from "../provider/registry.ts";
+import { checkJson, checkText } from "./check_report.ts";
 import type { Call } from "./command.ts";
-import type { ExitStatus } from "./exit_codes.ts";
+import { configured } from "./configured.ts";
+import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "./exit_codes.ts";
+import { type KeyPlan, planKeyId } from "./key_plan.ts";
+import { json } from "./output.ts";
+import { startProgress } from "./progress.ts";
+import { type RoundTrip, roundTrip } from "./round_trip.ts";
+import { wantsColour } from "./table.ts";
 
-export function check(_call: Call): Promise<ExitStatus> {
-  return Promise.reject(new KmsError("internal", "This checkout cannot do that yet."));
+/** All that was found. */
+export interface CheckFindings {
+  readonly config: Config;
+  readonly trips: readonly RoundTrip[];
+  /** How many wraps a data key needs, and how many providers just made one. */
+  readonly quorum: { readonly needed: number; readonly reached: number };
+  /** What becomes of the key ID, or why this node's state cannot tell. */
+  readonly plan: KeyPlan | KmsError;
+  readonly warnings: readonly { readonly provider: string; readonly message: string }[];
+}
+
+/** Checks the configuration and every provider in it. */
+export async function check(call: Call): Promise<ExitStatus> {
+  const { options, terminal } = call;
+  const config = await readConfig(call);
+  if (config instanceof KmsError) {
+    if (!options.json) throw config;
+    json(terminal.stdout, { ok: false, file: options.config ?? null, problems: config.message.split("\n") });
+    return exitStatus(config);
+  }
+  const findings = await find(config, call);
+  const status = statusOf(findings);
+  if (options.json) json(terminal.stdout, checkJson(findings, status));
+  else terminal.stdout.write(checkText(findings, wantsColour(terminal.stdout, terminal.environment)));
+  return status;
+}
+
+async function readConfig(call: Call): Promise<Config | KmsError> {
+  try {
+    return await configured(call);
+  } catch (thrown) {
+    if (thrown instanceof KmsError) return thrown;
+    throw thrown;
+  }
+}
+
+async function find(config: Config, { terminal }: Call): Promise<CheckFindings> {
+  const { signal } = terminal;
+  using _progress = startProgress(terminal, `Asking ${config.providers.map(({ name }) => name).join(", ")}`);
+  const [trips, advice] = await Promise.all([
+    Promise.all(config.providers.map((provider) => roundTrip(provider, signal))),
+    Promise.all(config.providers.map(({ settings }) => adviseOn(settings))),
+  ]);
+  if (signal.aborted) throw abortError(signal, "check the providers");
+  const reached = trips.filter(({ steps }) => steps.some(({ step, result }) => step === "wrap" && result === "ok"));
+  return {
+    config,
+    trips,
+    quorum: { needed: quorumSize(config.wrap, trips.length), reached: reached.length },
+    plan: await plan(config, trips),
+    warnings: advice.flatMap(({ warnings }, index) =>
+      warnings.map((message) => ({ provider: config.providers[index]?.name ?? "", message }))
+    ),
+  };
+}
+
+async function plan(config: Config, trips: readonly RoundTrip[]): Promise<KeyPlan | KmsError> {
+  const live = trips.flatMap(({ name, key }): [string, KeyState][] => key === undefined ? [] : [[name, key]]);
+  try {
+    return planKeyId(config, await readRingState(config.state), new Map(live));
+  } catch (thrown) {
+    if (thrown instanceof KmsError) return thrown;
+    throw thrown;
+  }
+}
+
+function statusOf({ trips, plan }: CheckFindings): ExitStatus {
+  const steps = trips.flatMap(({ steps }) => steps);
+  return worst([
+    ...steps.map(({ result }) => result === "ok" ? exitCodes.ok.status : exitStatusOfCode(result)),
+    plan instanceof KmsError ? exitStatus(plan) : exitCodes.ok.status,
+    !(plan instanceof KmsError) && plan.verdict === "returns" ? exitCodes.config.status : exitCodes.ok.status,
+  ]);
 }

@@ -1,7 +1,15 @@
-import { KmsError } from "../errors.ts";
+/**
+ * `trousseau config schema`
+ *
+ * @module
+ */
+import { configJsonSchema } from "../config/json_schema.ts";
 import type { Call } from "./command.ts";
-import type { ExitStatus } from "./exit_codes.ts";
+import { exitCodes, type ExitStatus } from "./exit_codes.ts";
+import { line } from "./output.ts";
 
-export function configSchema(_call: Call): Promise<ExitStatus> {
-  return Promise.reject(new KmsError("internal", "This checkout cannot do that yet."));
+/** Prints the JSON Schema, laid out as a file that is kept. */
+export function configSchema({ terminal }: Call): Promise<ExitStatus> {
+  line(terminal.stdout, JSON.stringify(configJsonSchema(), null, 2));
+  return Promise.resolve(exitCodes.ok.status);
 }

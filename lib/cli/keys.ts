@@ -1,7 +1,73 @@
-import { KmsError } from "../errors.ts";
+/**
+ * `trousseau keys`
+ *
+ * @module
+ */
+import { readRingState, type RingState } from "../key_ring/state.ts";
 import type { Call } from "./command.ts";
-import type { ExitStatus } from "./exit_codes.ts";
+import { configured } from "./configured.ts";
+import { exitCodes, type ExitStatus } from "./exit_codes.ts";
+import { type KeyPlan, planKeyId, planSentence } from "./key_plan.ts";
+import { json, line } from "./output.ts";
+import { type Cell, table, wantsColour } from "./table.ts";
 
-export function keys(_call: Call): Promise<ExitStatus> {
-  return Promise.reject(new KmsError("internal", "This checkout cannot do that yet."));
+/** How much of the history eyes are given; `--json` has all of it. */
+const shownIds = 20;
+
+/** Shows what this node remembers of its keys, and what the configuration would do to its key ID. */
+export async function keys(call: Call): Promise<ExitStatus> {
+  const { options, terminal: { stdout, environment } } = call;
+  const config = await configured(call);
+  const state = await readRingState(config.state);
+  const plan = planKeyId(config, state);
+  if (options.json) json(stdout, asJson(state, plan));
+  else {
+    const colour = wantsColour(stdout, environment);
+    stdout.write(versionTable(plan, state, colour));
+    if (state !== undefined && state.history.length > 0) stdout.write(`\n${historyTable(state, colour)}`);
+    line(stdout, `\n${planSentence(plan)}`);
+  }
+  return plan.verdict === "returns" ? exitCodes.config.status : exitCodes.ok.status;
+}
+
+function asJson(state: RingState | undefined, plan: KeyPlan): unknown {
+  return {
+    keyId: plan.announced?.id ?? null,
+    provisional: plan.announced?.provisional ?? false,
+    providers: plan.members,
+    history: state?.history ?? [],
+    plan: {
+      verdict: plan.verdict,
+      next: plan.next ?? null,
+      freshEpoch: plan.freshEpoch,
+      message: planSentence(plan),
+    },
+  };
+}
+
+/** Providers of the configuration, then those that only the node remembers. */
+function versionTable({ members, announced }: KeyPlan, state: RingState | undefined, colour: boolean): string {
+  const gone = (state?.providers ?? []).filter(({ name }) => !members.some((member) => member.name === name));
+  const rows: (readonly Cell[])[] = [
+    ...members.map(({ name, kind, version }) => {
+      const isAnnounced = announced?.members.some((m) => m.name === name && m.kind === kind && m.version === version);
+      return [name, kind, version, isAnnounced ? "in the announced key ID" : "not in the announced key ID"];
+    }),
+    ...gone.map(({ name, kind, state: { version } }) => [name, kind, version, "not in the configuration"]),
+  ];
+  return table(["Provider", "Kind", "Version", ""], rows, colour);
+}
+
+function historyTable({ history }: RingState, colour: boolean): string {
+  const newestFirst = history.toReversed().slice(0, shownIds);
+  const rows = newestFirst.map(({ id, at, keyEpoch, provisional, members }, index): readonly Cell[] => [
+    id,
+    new Date(at).toISOString(),
+    String(keyEpoch),
+    index === 0 ? { text: provisional ? "announced, provisional" : "announced", tone: "good" } : "",
+    members.map(({ name, version }) => `${name}=${version}`).join(" "),
+  ]);
+  const more = history.length - newestFirst.length;
+  const rest = more > 0 ? `and ${more} older ones, which --json has\n` : "";
+  return table(["Key ID", "Since", "Epoch", "", "Versions"], rows, colour) + rest;
 }

@@ -3,22 +3,37 @@
  *
  * @module
  */
+import type { ProviderAdvice } from "./advice.ts";
 import type { Provider, ProviderContext } from "./provider.ts";
 import type { ProviderKind, ProviderSettings } from "./settings.ts";
 
-/** Opens a provider without touching the network. */
-type Open<Kind extends ProviderKind> = (
-  settings: Extract<ProviderSettings, { kind: Kind }>,
-  context: ProviderContext,
-) => Promise<Provider>;
+/** What a vendor's folder offers. Each part is loaded when it is asked for. */
+interface Row<Settings> {
+  /** Opens a provider without touching the network. */
+  readonly open: () => Promise<(settings: Settings, context: ProviderContext) => Promise<Provider>>;
+  readonly advice: () => Promise<(settings: Settings) => ProviderAdvice>;
+}
+
+type SettingsOf<Kind extends ProviderKind> = Extract<ProviderSettings, { kind: Kind }>;
 
 const registry = {
-  "local": async () => (await import("./local/provider.ts")).openLocal,
-  "vault-transit": async () => (await import("./vault_transit/provider.ts")).openVaultTransit,
-} as const satisfies { readonly [Kind in ProviderKind]: () => Promise<Open<Kind>> };
+  "local": {
+    open: async () => (await import("./local/provider.ts")).openLocal,
+    advice: async () => (await import("./local/advice.ts")).localAdvice,
+  },
+  "vault-transit": {
+    open: async () => (await import("./vault_transit/provider.ts")).openVaultTransit,
+    advice: async () => (await import("./vault_transit/advice.ts")).vaultTransitAdvice,
+  },
+} as const satisfies { readonly [Kind in ProviderKind]: Row<SettingsOf<Kind>> };
 
 /** Every kind that can be configured. */
 export const providerKinds = Object.keys(registry) as readonly ProviderKind[];
+
+/** The row for settings: the one place where TypeScript cannot see that both are of the same kind. */
+function rowOf(settings: ProviderSettings): Row<ProviderSettings> {
+  return registry[settings.kind] as Row<never> as Row<ProviderSettings>;
+}
 
 /**
  * Opens one configured provider, bare: what decorates it stands in `lib/provider/decorated.ts`.
@@ -26,6 +41,12 @@ export const providerKinds = Object.keys(registry) as readonly ProviderKind[];
  * @throws {KmsError} `config` if what the settings refer to is not there or not usable.
  */
 export async function openProvider(settings: ProviderSettings, context: ProviderContext): Promise<Provider> {
-  const open = await registry[settings.kind]() as Open<ProviderKind>;
-  return await open(settings as never, context);
+  const open = await rowOf(settings).open();
+  return await open(settings, context);
+}
+
+/** What an operator should hear about one provider's settings. */
+export async function adviseOn(settings: ProviderSettings): Promise<ProviderAdvice> {
+  const advise = await rowOf(settings).advice();
+  return advise(settings);
 }

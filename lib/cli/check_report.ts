@@ -1,0 +1,74 @@
+/**
+ * What `trousseau check` prints.
+ *
+ * @module
+ */
+import { KmsError } from "../errors.ts";
+import type { CheckFindings } from "./check.ts";
+import { exitCodes, type ExitStatus } from "./exit_codes.ts";
+import { planSentence } from "./key_plan.ts";
+import { type RoundTrip, type RoundTripStepName } from "./round_trip.ts";
+import { type Cell, duration, painted, table } from "./table.ts";
+
+/** For scripts. Absent values are `null`. */
+export function checkJson({ config, trips, quorum, plan, warnings }: CheckFindings, status: ExitStatus): unknown {
+  return {
+    ok: status === exitCodes.ok.status,
+    file: config.file ?? null,
+    providers: trips.map(({ name, kind, key, toBeMade, steps }) => ({
+      name,
+      kind,
+      version: key?.version ?? null,
+      toBeMade: toBeMade ?? null,
+      steps: steps.map((step) => ({ ...step, ms: Number(step.ms.toFixed(3)) })),
+    })),
+    quorum,
+    keyId: plan instanceof KmsError ? { verdict: plan.code, message: plan.message } : {
+      verdict: plan.verdict,
+      announced: plan.announced?.id ?? null,
+      next: plan.next ?? null,
+      message: planSentence(plan),
+    },
+    warnings,
+  };
+}
+
+/** For eyes: a table, then what went wrong, what follows for the key ID, and what to beware of. */
+export function checkText({ config, trips, quorum, plan, warnings }: CheckFindings, colour: boolean): string {
+  const bad = (text: string) => painted({ text, tone: "bad" }, colour);
+  const failures = trips.flatMap(({ steps }) => steps.flatMap(({ message }) => message === "" ? [] : [message]));
+  const toBeMade = trips.flatMap(({ toBeMade }) => toBeMade === undefined ? [] : [toBeMade]);
+  const keyId = plan instanceof KmsError ? bad(plan.message) : planSentence(plan);
+  const quorumLine = `The wrap quorum of ${quorum.needed} is ${quorum.reached < quorum.needed ? "missed" : "held"}: ` +
+    `${quorum.reached} of ${trips.length} providers can wrap.`;
+  const isBack = !(plan instanceof KmsError) && plan.verdict === "returns";
+  return [
+    `The configuration is well formed: ${config.file ?? "the embedded default, with a local key"}.\n`,
+    table(["Provider", "Kind", "Probe", "Wrap", "Unwrap", "Version"], trips.map(row), colour),
+    [
+      ...failures.map(bad),
+      ...toBeMade,
+      ...(toBeMade.length > 0 ? [] : [quorum.reached < quorum.needed ? bad(quorumLine) : quorumLine]),
+      isBack ? bad(keyId) : keyId,
+      ...warnings.map(({ provider, message }) =>
+        `${painted({ text: "warning:", tone: "warn" }, colour)} ${provider}: ${message}`
+      ),
+    ].join("\n"),
+  ].join("\n") + "\n";
+}
+
+function row(trip: RoundTrip): readonly Cell[] {
+  if (trip.toBeMade !== undefined) return [trip.name, trip.kind, { text: "to be made", tone: "warn" }, "", ""];
+  const opened = trip.steps.find(({ step }) => step === "open");
+  // What cannot be opened cannot be probed: its failure stands in the first column that there is.
+  const first = opened?.result === "ok" ? cell(trip, "probe") : cell(trip, "open");
+  return [trip.name, trip.kind, first, cell(trip, "wrap"), cell(trip, "unwrap"), trip.key?.version ?? ""];
+}
+
+function cell({ steps }: RoundTrip, name: RoundTripStepName): Cell {
+  const found = steps.find(({ step }) => step === name);
+  if (found === undefined) return { text: "-", tone: "dim" };
+  return found.result === "ok"
+    ? { text: `ok ${duration(found.ms)}`, tone: "good" }
+    : { text: found.result, tone: "bad" };
+}

@@ -1,0 +1,123 @@
+import { deepEqual, equal, match } from "node:assert/strict";
+import { keyIdOf } from "../key_ring/key_id.ts";
+import { rotateLocalKey } from "../provider/local/rotate.ts";
+import { TemporaryConfig } from "./temporary_config.ts";
+
+/** A local key, and a Vault that nobody listens for: its port is given back before it is used. */
+async function withVault(auth: (folder: string) => Record<string, unknown>): Promise<TemporaryConfig> {
+  const config = await TemporaryConfig.make();
+  const { folder } = config;
+  await Deno.writeTextFile(`${folder}/jwt`, "e30.e30.e30");
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const address = `http://127.0.0.1:${listener.addr.port}`;
+  await config.write({
+    providers: [
+      { name: "local", kind: "local", keyFile: `${folder}/local.keys` },
+      { name: "vault", kind: "vault-transit", address, key: "kubernetes", auth: auth(folder) },
+    ],
+  });
+  return config;
+}
+
+Deno.test("check() sends a data key through every provider and back", async () => {
+  await using config = await TemporaryConfig.make();
+  const { status, out } = await config.run("check", "--json");
+  equal(status, 0);
+  const { ok, file, providers, quorum, keyId } = JSON.parse(out);
+  deepEqual([ok, file, quorum, keyId.verdict], [true, config.file, { needed: 1, reached: 1 }, "first"]);
+  deepEqual(providers[0].steps.map(({ step, result }: Record<string, string>) => [step, result]), [
+    ["open", "ok"],
+    ["probe", "ok"],
+    ["wrap", "ok"],
+    ["unwrap", "ok"],
+  ]);
+});
+
+Deno.test("check() prints a table, the quorum, the key ID and what to beware of", async () => {
+  await using config = await TemporaryConfig.make();
+  const { status, out } = await config.run("check");
+  equal(status, 0);
+  match(out, /^local +local +ok [\d.]+ m?s +ok [\d.]+ m?s +ok [\d.]+ m?s +[0-9a-f]{16}$/m);
+  match(out, /^The wrap quorum of 1 is held: 1 of 1 providers can wrap\.$/m);
+  match(out, /^This node has announced no key ID yet; the first one will be t1-[0-9a-f]{32}\.$/m);
+  match(out, /^warning: local: Its key lies in /m);
+});
+
+Deno.test("check() exits 78 for a configuration that is wrong, and hands scripts its lines", async () => {
+  await using config = await TemporaryConfig.make();
+  await config.write({ wrapp: 2 });
+  const { status, err } = await config.run("check");
+  equal(status, 78);
+  match(err, /^\S*trousseau\.yaml:\d+:1: wrapp: /);
+  const scripted = await config.run("check", "--json");
+  equal(scripted.status, 78);
+  const { ok, problems } = JSON.parse(scripted.out);
+  equal(ok, false);
+  match(problems[0], /wrapp/);
+});
+
+Deno.test("check() exits 69 where a KMS is away, and says what that means for the quorum", async () => {
+  await using config = await withVault((folder) => ({ method: "token", token: { file: `${folder}/jwt` } }));
+  const { status, out } = await config.run("check");
+  equal(status, 69);
+  match(out, /^vault +vault-transit +unreachable +- +-$/m);
+  match(out, /^Cannot .*"vault"/m);
+  match(out, /^The wrap quorum of 2 is missed: 1 of 2 providers can wrap\.$/m);
+});
+
+Deno.test("check() warns of Kubernetes auth, which may ask the very API server that waits for this plugin", async () => {
+  await using config = await withVault((folder) => ({
+    method: "kubernetes",
+    role: "trousseau",
+    jwt: { file: `${folder}/jwt` },
+  }));
+  const { warnings } = JSON.parse((await config.run("check", "--json")).out);
+  const ours = warnings.filter(({ provider }: { provider: string }) => provider === "vault");
+  equal(ours.length, 1);
+  match(ours[0].message, /asks an API server to check each login by Kubernetes auth/);
+});
+
+Deno.test("check() makes no key file, and takes one that is to be made for no failure", async () => {
+  await using config = await TemporaryConfig.make();
+  const keyFile = `${config.folder}/new.keys`;
+  await config.write({ providers: [{ name: "new", kind: "local", keyFile, create: true }] });
+  const { status, out } = await config.run("check");
+  equal(status, 0);
+  match(out, /new\.keys is not there yet; the first start makes it\./);
+  const names = [...Deno.readDirSync(config.folder)].map(({ name }) => name).sort();
+  deepEqual(names, ["local.keys", "trousseau.yaml"]);
+});
+
+Deno.test("check() exits 78 where a key ID of this node would come back, and names the epoch that helps", async () => {
+  await using config = await TemporaryConfig.make();
+  const { providers } = JSON.parse((await config.run("check", "--json")).out);
+  const members = [{ name: "local", kind: "local", version: providers[0].version }];
+  const past = (keyEpoch: number) =>
+    ({ id: keyIdOf(keyEpoch, members), at: 1, keyEpoch, provisional: false, members }) as const;
+  await config.remember({ providers: [], history: [past(0), past(1)] });
+  const { status, out } = await config.run("check");
+  equal(status, 78);
+  match(out, /would go back .*set keyEpoch: 2 on every node/);
+  await config.write({ keyEpoch: 2 });
+  equal((await config.run("check")).status, 0);
+});
+
+Deno.test("check() exits 78 where the node's own memory is damaged", async () => {
+  await using config = await TemporaryConfig.make();
+  await config.remember({ providers: [], history: [] });
+  await Deno.writeTextFile(`${config.folder}/state/key-ring.json`, "{");
+  const { status, out } = await config.run("check");
+  equal(status, 78);
+  match(out, /the file is damaged/);
+});
+
+Deno.test("check() foresees the key ID that follows a rotation", async () => {
+  await using config = await TemporaryConfig.make();
+  const { providers, keyId } = JSON.parse((await config.run("check", "--json")).out);
+  const members = [{ name: "local", kind: "local", version: providers[0].version }];
+  const history = [{ id: keyId.next, at: 1, keyEpoch: 0, provisional: false, members }];
+  await config.remember({ providers: [], history });
+  match((await config.run("check")).out, /^The key ID stays t1-/m);
+  await rotateLocalKey(`${config.folder}/local.keys`);
+  match((await config.run("check")).out, /^The key ID will change from t1-/m);
+});

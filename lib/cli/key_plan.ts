@@ -1,0 +1,87 @@
+/**
+ * What a configuration would do to this node's key ID.
+ *
+ * @module
+ */
+import type { Config } from "../config/config.ts";
+import { type KeyIdMember, keyIdOf, unseenVersion } from "../key_ring/key_id.ts";
+import type { AnnouncedId, RingState } from "../key_ring/state.ts";
+import type { KeyState } from "../provider/provider.ts";
+
+/**
+ * `first`: this node has announced none. `same`: nothing changes. `new`: kube-apiserver will make a new seed. `unseen`: a
+ * provider's version is not known yet, so neither is the ID. `returns`: the ID was announced before and then replaced.
+ */
+export type KeyVerdict = "first" | "same" | "new" | "unseen" | "returns";
+
+/** What would come. */
+export interface KeyPlan {
+  readonly verdict: KeyVerdict;
+  readonly announced: AnnouncedId | undefined;
+  /** The ID that follows, `undefined` while a version is not known. */
+  readonly next: string | undefined;
+  readonly members: readonly KeyIdMember[];
+  /** A `keyEpoch` under which no ID of the history can come back; the same one belongs on every node. */
+  readonly freshEpoch: number;
+}
+
+/**
+ * Compares the ID that a configuration leads to with those of the node's history. A key ID must never come back: old
+ * objects would look fresh, and KEP-3299 forbids it.
+ *
+ * @param live versions that providers have just told of; those that the node remembers stand in for the others.
+ */
+export function planKeyId(
+  config: Pick<Config, "keyEpoch" | "providers">,
+  state: RingState | undefined,
+  live: ReadonlyMap<string, KeyState> = new Map(),
+): KeyPlan {
+  const history = state?.history ?? [];
+  const announced = history.at(-1);
+  const members = config.providers.map(({ name, formerly, settings: { kind } }) => {
+    const known = state?.providers.find((former) => former.kind === kind && [name, ...formerly].includes(former.name));
+    return { name, kind, version: counted(known?.state, live.get(name)) };
+  });
+  const freshEpoch = Math.max(config.keyEpoch, ...history.map(({ keyEpoch }) => keyEpoch)) + 1;
+  if (members.some(({ version }) => version === unseenVersion)) {
+    return { verdict: announced ? "unseen" : "first", announced, next: undefined, members, freshEpoch };
+  }
+  const next = keyIdOf(config.keyEpoch, members);
+  return { verdict: verdictOn(next, history), announced, next, members, freshEpoch };
+}
+
+/** The key ring never goes back to an older version where versions are ordered. */
+function counted(known: KeyState | undefined, live: KeyState | undefined): string {
+  if (live === undefined) return known?.version ?? unseenVersion;
+  const isOlder = known?.order !== undefined && live.order !== undefined && live.order < known.order;
+  return isOlder ? known.version : live.version;
+}
+
+function verdictOn(next: string, history: readonly AnnouncedId[]): KeyVerdict {
+  const announced = history.at(-1);
+  if (announced === undefined) return "first";
+  if (announced.id === next) return "same";
+  return history.some(({ id }) => id === next) ? "returns" : "new";
+}
+
+/** One sentence for eyes. */
+export function planSentence({ verdict, announced, next, members, freshEpoch }: KeyPlan): string {
+  const from = announced?.id ?? "";
+  const unseen = members.filter(({ version }) => version === unseenVersion).map(({ name }) => `"${name}"`).join(", ");
+  switch (verdict) {
+    case "first":
+      return next === undefined
+        ? `This node has announced no key ID yet; the first one needs the version of ${unseen}.`
+        : `This node has announced no key ID yet; the first one will be ${next}.`;
+    case "same":
+      return `The key ID stays ${from}.`;
+    case "new":
+      return `The key ID will change from ${from} to ${next}: kube-apiserver makes a new seed, and objects are ` +
+        "rewritten at their next update.";
+    case "unseen":
+      return `The key ID will change from ${from} once the version of ${unseen} is known.`;
+    case "returns":
+      return `The key ID would go back from ${from} to ${next}, which this node has announced before; set ` +
+        `keyEpoch: ${freshEpoch} on every node.`;
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * What an operator should know about a local key.
+ *
+ * @module
+ */
+import type { ProviderAdvice } from "../advice.ts";
+import type { LocalSettings } from "./settings.ts";
+
+/** See {@linkcode ProviderAdvice}. */
+export function localAdvice(settings: LocalSettings): ProviderAdvice {
+  return {
+    warnings: [
+      `Its key lies in ${settings.keyFile}: whoever copies this node's disk has it, and who loses it loses the data.`,
+    ],
+    rotation: {
+      by: "trousseau",
+      async rotate() {
+        const { rotateLocalKey } = await import("./rotate.ts");
+        return { version: (await rotateLocalKey(settings.keyFile)).id };
+      },
+    },
+    async toBeMade() {
+      if (!settings.create) return undefined;
+      return await isMissing(settings.keyFile)
+        ? `The key file ${settings.keyFile} is not there yet; the first start makes it.`
+        : undefined;
+    },
+  };
+}
+
+async function isMissing(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return false;
+  } catch (thrown) {
+    return thrown instanceof Deno.errors.NotFound;
+  }
+}

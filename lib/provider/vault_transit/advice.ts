@@ -1,0 +1,55 @@
+/**
+ * What an operator should know about the settings of a Vault transit key.
+ *
+ * @module
+ */
+import type { ProviderAdvice } from "../advice.ts";
+import type { VaultTransitSettings } from "./settings.ts";
+
+/** Where the kubelet mounts tokens that it has from its API server. */
+const serviceAccountFolder = "/var/run/secrets/kubernetes.io/";
+
+/** See {@linkcode ProviderAdvice}. */
+export function vaultTransitAdvice(settings: VaultTransitSettings): ProviderAdvice {
+  return {
+    warnings: warnings(settings),
+    rotation: { by: "command", command: rotateCommand(settings) },
+    toBeMade: () => Promise.resolve(undefined),
+  };
+}
+
+/**
+ * Vault's Kubernetes auth asks an API server (TokenReview) at every login. If that one is served by this plugin, the API
+ * server waits for the plugin, the plugin for Vault, and Vault for the API server. Which one Vault asks can only be read
+ * with rights that the plugin has no use for, so it is said whenever it may be so.
+ */
+function warnings({ auth }: VaultTransitSettings): readonly string[] {
+  if (auth.method === "kubernetes") {
+    return [
+      "Vault asks an API server to check each login by Kubernetes auth. If it is the one that this plugin serves, neither " +
+      "starts without the other: use approle, cert or jwt for that cluster.",
+    ];
+  }
+  const mounted = auth.method === "jwt" && auth.jwt.description.includes(serviceAccountFolder);
+  return mounted
+    ? [
+      "Its JWT comes from an API server. If it is the one that this plugin serves, there is no new token while that is " +
+      "down: use one that something else issues and renews.",
+    ]
+    : [];
+}
+
+/** For `vault`, and in the same words for OpenBao's `bao`. */
+function rotateCommand({ addresses: [address], namespace, mount, key }: VaultTransitSettings): string {
+  return [
+    "vault write -f",
+    ...(address === undefined ? [] : [quoted(`-address=${address}`)]),
+    ...(namespace === undefined ? [] : [quoted(`-namespace=${namespace}`)]),
+    quoted(`${mount}/keys/${key}/rotate`),
+  ].join(" ");
+}
+
+/** One word for a POSIX shell. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,37 @@
+import { deepEqual, equal, match } from "node:assert/strict";
+import { Secret, type SecretSource } from "../../secret.ts";
+import { vaultTransitAdvice } from "./advice.ts";
+import type { VaultAuth, VaultTransitSettings } from "./settings.ts";
+
+function source(description: string): SecretSource {
+  return { description, read: () => Promise.resolve(new Secret("x")) };
+}
+
+function settings(auth: VaultAuth, more: Partial<VaultTransitSettings> = {}): VaultTransitSettings {
+  const addresses = ["https://vault-1.example:8200", "https://vault-2.example:8200"];
+  return { kind: "vault-transit", name: "v", addresses, mount: "transit", key: "k", auth, tls: {}, ...more };
+}
+
+const token: VaultAuth = { method: "token", token: source("file /t") };
+const mounted = source("file /var/run/secrets/kubernetes.io/serviceaccount/token");
+
+Deno.test("vaultTransitAdvice() warns of logins that need an API server", () => {
+  const kubernetes = settings({ method: "kubernetes", mount: "kubernetes", role: "r", jwt: source("file /jwt") });
+  match(vaultTransitAdvice(kubernetes).warnings.join(), /neither starts without the other/);
+  const jwt = (from: SecretSource) => settings({ method: "jwt", mount: "jwt", role: "r", jwt: from });
+  match(vaultTransitAdvice(jwt(mounted)).warnings.join(), /Its JWT comes from an API server/);
+  deepEqual(vaultTransitAdvice(jwt(source("file /jwt"))).warnings, []);
+  deepEqual(vaultTransitAdvice(settings(token)).warnings, []);
+});
+
+Deno.test("vaultTransitAdvice() writes the rotation as one shell command", () => {
+  const command = (more: Partial<VaultTransitSettings>) => {
+    const { rotation } = vaultTransitAdvice(settings(token, more));
+    return rotation.by === "command" ? rotation.command : "";
+  };
+  equal(command({}), "vault write -f -address=https://vault-1.example:8200 transit/keys/k/rotate");
+  equal(
+    command({ namespace: "a b'c", mount: "m/n" }),
+    `vault write -f -address=https://vault-1.example:8200 '-namespace=a b'\\''c' m/n/keys/k/rotate`,
+  );
+});
