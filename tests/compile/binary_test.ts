@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { permissions } from "../../deploy/compile/permissions.ts";
+import { formatSums, parseSums, sha256 } from "../../deploy/compile/compile.ts";
+import { compareVersions, readElf } from "../../deploy/compile/elf.ts";
+import { deno, repository, stage } from "../../deploy/compile/stage.ts";
+import { copyCheckout, copyPackages, findRuntime, runTool } from "./support.ts";
+
+const runtime = await findRuntime();
+
+Deno.test("compile gives the same file from two checkouts with two caches, and verify tells a forged one", async (t) => {
+  const folder = await Deno.makeTempDir();
+  const [near, far] = [join(folder, "a"), join(folder, "another", "place", "altogether")];
+  try {
+    const elsewhere = { ...runtime.env, DENO_DIR: await copyPackages(join(folder, "cache")) };
+    await copyCheckout(near);
+    await copyCheckout(far);
+    await runTool(near, "deploy/compile/compile.ts", [], runtime.env);
+    await runTool(far, "deploy/compile/compile.ts", [], elsewhere);
+    const sums = await Deno.readTextFile(join(near, "dist/SHA256SUMS"));
+
+    await t.step("two checkouts", async () => {
+      assert.equal(await Deno.readTextFile(join(far, "dist/SHA256SUMS")), sums);
+      assert.equal(await sha256(join(far, "dist/trousseau")), await sha256(join(near, "dist/trousseau")));
+    });
+
+    await t.step("the sums are those of the file", async () => {
+      assert.deepEqual(parseSums(sums), [{ file: "trousseau", sha256: await sha256(join(near, "dist/trousseau")) }]);
+    });
+
+    await t.step("verify from a third checkout", async () => {
+      const said = await runTool(repository, "deploy/compile/verify.ts", [join(near, "dist/SHA256SUMS")], runtime.env);
+      assert.match(said, /^Equal: [0-9a-f]{64} /);
+    });
+
+    await t.step("verify refuses a sum that was forged", async () => {
+      const forged = join(folder, "SHA256SUMS");
+      await Deno.writeTextFile(forged, formatSums([{ file: "trousseau", sha256: "0".repeat(64) }]));
+      await assert.rejects(runTool(repository, "deploy/compile/verify.ts", [forged], runtime.env));
+    });
+
+    await t.step("another source gives another file", async () => {
+      await Deno.writeTextFile(join(far, "main.ts"), "\nglobalThis.changed = true;\n", { append: true });
+      await runTool(far, "deploy/compile/compile.ts", [], runtime.env);
+      assert.notEqual(await Deno.readTextFile(join(far, "dist/SHA256SUMS")), sums);
+    });
+
+    await t.step("the file carries the permissions", async () => {
+      assert.deepEqual(await bakedPermissions(join(near, "dist/trousseau")), {
+        allow_net: [],
+        deny_net: null,
+        allow_read: [],
+        deny_read: null,
+        ignore_read: null,
+        allow_write: ["/run", "/var/run", "/var/lib/trousseau"],
+        deny_write: null,
+        allow_env: permissions.env,
+        deny_env: null,
+        ignore_env: [],
+        allow_sys: null,
+        deny_sys: [],
+        allow_run: null,
+        deny_run: [],
+        allow_ffi: null,
+        deny_ffi: [],
+        deny_import: [],
+        prompt: false,
+      });
+    });
+
+    await t.step({
+      name: "the binary runs (only where a compiled runtime is at hand)",
+      ignore: !runtime.real,
+      fn: async () => {
+        const { code, stdout } = await new Deno.Command(join(near, "dist/trousseau"), { args: ["version"] }).output();
+        assert.equal(code, 0);
+        assert.match(new TextDecoder().decode(stdout), /0\.\d+\.\d+/);
+      },
+    });
+
+    await t.step("the image's base has all that the file asks for", async () => {
+      const needs = readElf(await Deno.readFile(join(near, "dist/trousseau")));
+      assertServedByImage(needs);
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/**
+ * Reads the permissions out of the compiled file. In Deno's own form `[]` is everything of a kind, `null` is nothing, and
+ * a kind that is denied stays denied whatever else is allowed.
+ */
+async function bakedPermissions(binary: string): Promise<Record<string, unknown>> {
+  const bytes = await Deno.readFile(binary);
+  const tail = new TextDecoder("latin1").decode(bytes.subarray(-8 * 1024 * 1024));
+  const found = /"permissions":(\{"allow_env":[^{}]*\})/.exec(tail)?.[1];
+  assert.ok(found !== undefined, "no permissions in the compiled file");
+  const { allow_import: hosts, ...rest }: Record<string, unknown> = JSON.parse(found);
+  assert.ok(Array.isArray(hosts), "Deno's own list of hosts, all of which are denied");
+  return rest;
+}
+
+// What Debian 12's libc6 2.36 and libgcc-s1 put into the image, from the packages' own lists of files. distroless takes
+// both as they are (its cc/README.md and base/README.md); libstdc++, libgomp and OpenSSL are there as well, unasked for.
+const base = {
+  image: "gcr.io/distroless/cc-debian12:nonroot",
+  glibc: "2.36",
+  loader: { amd64: "/lib64/ld-linux-x86-64.so.2", arm64: "/lib/ld-linux-aarch64.so.1" },
+  libraries: [
+    "ld-linux-aarch64.so.1",
+    "ld-linux-x86-64.so.2",
+    "libc.so.6",
+    "libdl.so.2",
+    "libgcc_s.so.1",
+    "libm.so.6",
+    "libpthread.so.0",
+    "libresolv.so.2",
+    "librt.so.1",
+    "libutil.so.1",
+  ],
+} as const;
+
+function assertServedByImage(needs: ReturnType<typeof readElf>): void {
+  assert.equal(needs.interpreter, base.loader[needs.machine]);
+  const lacking = needs.libraries.filter((library) => !base.libraries.some((known) => known === library));
+  assert.deepEqual(lacking, [], `${base.image} lacks these libraries`);
+  assert.ok(compareVersions(needs.glibc, base.glibc) <= 0, `the file asks for glibc ${needs.glibc}`);
+}
+
+Deno.test("assertServedByImage() tells a library, a loader and a glibc that the image lacks", () => {
+  const needs = { machine: "arm64", interpreter: base.loader.arm64, libraries: ["libc.so.6"], glibc: "2.36" } as const;
+  assertServedByImage(needs);
+  assert.throws(() => assertServedByImage({ ...needs, libraries: ["libz.so.1"] }), /lacks these libraries/);
+  assert.throws(() => assertServedByImage({ ...needs, glibc: "2.38" }), /asks for glibc 2\.38/);
+  assert.throws(() => assertServedByImage({ ...needs, interpreter: "/lib/ld-musl-aarch64.so.1" }));
+});
+
+Deno.test("the image is the one that the libraries were listed for", async () => {
+  assert.match(await Deno.readTextFile(join(repository, "Dockerfile")), new RegExp(`^ARG BASE=${base.image}$`, "m"));
+});
+
+Deno.test("stage makes one file that needs nothing beside it and evaluates dynamic imports late", async () => {
+  const folder = await Deno.makeTempDir();
+  const source = join(folder, "checkout");
+  try {
+    await copyCheckout(source);
+    await Deno.writeTextFile(join(source, "late.ts"), `globalThis.dispatchEvent(new Event("late"));\nexport {};\n`);
+    await Deno.writeTextFile(
+      join(source, "entry.ts"),
+      `let late = 0;
+       addEventListener("late", () => late++);
+       await Deno.stdout.write(new TextEncoder().encode(String(late)));
+       if (Deno.args[0] === "load") await import("./late.ts");
+       await Deno.stdout.write(new TextEncoder().encode(String(late)));`,
+    );
+    const { bundle, launcher } = await stage(join(folder, "stage"), { root: source, entry: "entry.ts", name: "late" });
+    await Deno.remove(source, { recursive: true });
+    const run = async (...args: string[]) => {
+      const { stdout } = await new Deno.Command(launcher, { args, env: { DENO: Deno.execPath() } }).output();
+      return new TextDecoder().decode(stdout);
+    };
+    assert.deepEqual([await run(), await run("load")], ["00", "01"]);
+    assert.equal((await Deno.stat(bundle)).mtime?.toISOString(), "2000-01-01T00:00:00.000Z");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("the staged program imports nothing but what is inside the runtime", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const { bundle } = await stage(folder);
+    const graph: { modules: { specifier: string }[] } = JSON.parse(
+      await deno(["info", "--json", "--no-config", "--no-remote", "--no-npm", bundle], dirname(bundle)),
+    );
+    const beside = graph.modules.map(({ specifier }) => specifier).filter((name) => !name.startsWith("node:"));
+    assert.deepEqual(beside, [`file://${await Deno.realPath(bundle)}`]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { bakedFlags, permissionFlags, permissions, runFlags, v8Flags } from "../../deploy/compile/permissions.ts";
+
+// Written out once more on purpose: a change of the table has to be made in two places, and seen.
+const expected = {
+  net: "all",
+  read: "all",
+  write: ["/run", "/var/run", "/var/lib/trousseau"],
+  env: [
+    "TROUSSEAU_CONFIG",
+    "XDG_RUNTIME_DIR",
+    "STATE_DIRECTORY",
+    "NO_COLOR",
+    "TERM",
+    "VAULT_TOKEN",
+    "BAO_TOKEN",
+    "TROUSSEAU_SECRET_*",
+  ],
+  sys: [],
+  run: [],
+  ffi: [],
+  import: [],
+};
+
+Deno.test("permissions are these and no others", () => {
+  assert.deepEqual(permissions, expected);
+  assert.deepEqual(permissionFlags(), [
+    "--no-prompt",
+    "--allow-net",
+    "--allow-read",
+    "--allow-write=/run,/var/run,/var/lib/trousseau",
+    `--allow-env=${expected.env.join(",")}`,
+    "--deny-sys",
+    "--deny-run",
+    "--deny-ffi",
+    "--deny-import",
+    "--ignore-env",
+  ]);
+});
+
+Deno.test("bakedFlags() and runFlags() differ by what a single file needs, and grant the same", () => {
+  const grants = (flags: readonly string[]) => flags.filter((flag) => /^--(allow|deny|ignore|no-prompt)/.test(flag));
+  assert.deepEqual(grants(bakedFlags()), permissionFlags());
+  assert.deepEqual(grants(runFlags()), permissionFlags());
+  for (const flags of [bakedFlags(), runFlags()]) {
+    assert.ok(flags.includes(`--v8-flags=${v8Flags.join(",")}`));
+    assert.ok(flags.includes("--no-code-cache"));
+  }
+});
+
+/** Tries each name's code under the baked flags, in an empty folder, and tells how it ended. */
+async function attempt(attempts: Readonly<Record<string, string>>): Promise<Record<string, string>> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(join(folder, "module.js"), "export const loaded = true;");
+    const tries = Object.entries(attempts).map(([name, code]) =>
+      `try { outcome[${JSON.stringify(name)}] = String(await (async () => { ${code} })()); }
+       catch (thrown) { outcome[${JSON.stringify(name)}] = thrown.name + ": " + thrown.message.split(",")[0]; }`
+    );
+    const probe = join(folder, "probe.js");
+    await Deno.writeTextFile(
+      probe,
+      `const outcome = {}; const folder = import.meta.dirname;
+       ${tries.join("\n")}
+       await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(outcome)));`,
+    );
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [...runFlags(), probe],
+      cwd: folder,
+      signal: AbortSignal.timeout(20_000),
+      env: { HOME: "/somewhere", AWS_SECRET_ACCESS_KEY: "not to be seen", TROUSSEAU_SECRET_X: "seen" },
+    }).output();
+    assert.notEqual(stdout.length, 0, new TextDecoder().decode(stderr));
+    return JSON.parse(new TextDecoder().decode(stdout));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("permissions refuse processes, libraries, remote code and the machine's name", async () => {
+  const outcome = await attempt({
+    process: `return (await new Deno.Command("true").output()).success`,
+    "node process": `(await import("node:child_process")).spawnSync("touch", [folder + "/touched"]);
+      return await Deno.stat(folder + "/touched").then(() => "touched", (thrown) => thrown.name)`,
+    library: `return Deno.dlopen("/lib/x86_64-linux-gnu/libc.so.6", {})`,
+    addon: `return process.dlopen({ exports: {} }, "/tmp/addon.node")`,
+    https: `return typeof await import("https://example.com/module.js")`,
+    "default host": `return typeof await import("https://deno.land/module.js")`,
+    loopback: `return typeof await import("http://127.0.0.1:9/module.js")`,
+    npm: `return typeof await import("npm:yaml")`,
+    hostname: `return Deno.hostname()`,
+    user: `return Deno.uid()`,
+    ask: `return (await Deno.permissions.request({ name: "run" })).state`,
+  });
+  assert.deepEqual(outcome, {
+    process: 'NotCapable: Requires run access to "true"',
+    "node process": "NotFound",
+    library: 'NotCapable: Requires ffi access to "/lib/x86_64-linux-gnu/libc.so.6"',
+    addon: 'NotCapable: Requires ffi access to "/tmp/addon.node"',
+    https: 'TypeError: Requires import access to "example.com:443"',
+    "default host": 'TypeError: Requires import access to "deno.land:443"',
+    loopback: 'TypeError: Requires import access to "127.0.0.1:9"',
+    npm: "TypeError: npm specifiers were requested; but --no-npm is specified",
+    hostname: 'NotCapable: Requires sys access to "hostname"',
+    user: 'NotCapable: Requires sys access to "uid"',
+    ask: "denied",
+  });
+});
+
+Deno.test("permissions refuse writes outside the three folders", async () => {
+  const name = `trousseau-permissions-${crypto.randomUUID()}`;
+  const outcome = await attempt({
+    tmp: `await Deno.writeTextFile("/tmp/${name}", ""); return "written"`,
+    folder: `await Deno.writeTextFile(folder + "/file", ""); return "written"`,
+    etc: `await Deno.writeTextFile("/etc/${name}", ""); return "written"`,
+    sibling: `await Deno.writeTextFile("/var/lib/trousseau-${name}", ""); return "written"`,
+    around: `await Deno.writeTextFile("/run/../tmp/${name}", ""); return "written"`,
+    socket: `Deno.listen({ transport: "unix", path: "/tmp/${name}" }); return "written"`,
+  });
+  for (const [where, how] of Object.entries(outcome)) assert.match(how, /^NotCapable: Requires write access/, where);
+  assert.equal(Object.keys(outcome).length, 6);
+});
+
+Deno.test("permissions hide every variable that is not on the list", async () => {
+  const outcome = await attempt({
+    home: `return Deno.env.get("HOME")`,
+    foreign: `return process.env.AWS_SECRET_ACCESS_KEY`,
+    all: `return Object.keys(Deno.env.toObject()).filter((name) => !/^(NO_COLOR|TERM|XDG_RUNTIME_DIR)$/.test(name))`,
+    listed: `return Deno.env.get("TROUSSEAU_SECRET_X")`,
+  });
+  assert.deepEqual(outcome, { home: "undefined", foreign: "undefined", all: "TROUSSEAU_SECRET_X", listed: "seen" });
+});
+
+// Where reading is open, so is the import of a file that is on the disk already. What such a file may do is what this
+// test pins down: no more than the program itself.
+Deno.test("permissions of code that is loaded from the disk are those of the program", async () => {
+  const outcome = await attempt({
+    file: `await Deno.permissions.query({ name: "run" }); return (await import(folder + "/module.js")).loaded`,
+    worker: `return await new Promise((resolve) => {
+      const code = 'postMessage((await Deno.permissions.query({ name: "run" })).state)';
+      const worker = new Worker("data:text/javascript," + encodeURIComponent(code), { type: "module" });
+      worker.onmessage = (event) => {
+        worker.terminate();
+        resolve(event.data);
+      };
+    })`,
+  });
+  assert.deepEqual(outcome, { file: "true", worker: "denied" });
+});

@@ -1,0 +1,77 @@
+/**
+ * What the tests of the binary share: a runtime to compile with, and copies of the checkout.
+ *
+ * @module
+ */
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+import { deno, repository } from "../../deploy/compile/stage.ts";
+
+/** What `deno compile` copies into every binary. */
+export interface Runtime {
+  /** Whether the compiled file is the program. Otherwise it is only as large and as reproducible as the program. */
+  readonly real: boolean;
+  /** To be set when compiling. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * Finds out whether a compiled runtime is at hand or can be fetched.
+ *
+ * Where it cannot, Deno's own executable stands in, and a note says so loudly: the file that comes out is then compared,
+ * hashed and read as ELF, but not run.
+ */
+export async function findRuntime(): Promise<Runtime> {
+  const given = Deno.env.get("DENORT_BIN");
+  if (given !== undefined) return { real: await isCompiledRuntime(given), env: { DENORT_BIN: given } };
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(join(folder, "nothing.js"), "");
+    await deno(["compile", "--quiet", "--no-config", "--no-lock", "--output", "nothing", "nothing.js"], folder);
+    return { real: true, env: {} };
+  } catch (thrown) {
+    if (!String(thrown).includes("Setting up base binary")) throw thrown;
+    await note("no compiled runtime can be fetched here, so Deno's own executable stands in: the binary is not run");
+    return { real: false, env: { DENORT_BIN: Deno.execPath() } };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function isCompiledRuntime(path: string): Promise<boolean> {
+  if (await Deno.realPath(path) !== await Deno.realPath(Deno.execPath())) return true;
+  await note("DENORT_BIN names Deno's own executable: the binary is not run");
+  return false;
+}
+
+async function note(text: string): Promise<void> {
+  await Deno.stderr.write(new TextEncoder().encode(`\n*** NOTE: ${text}. ***\n`));
+}
+
+/** Copies what a build reads of the checkout to `to`. */
+export async function copyCheckout(to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for (const part of ["deno.json", "deno.lock", "main.ts", "lib", "proto", "deploy/compile"]) {
+    await cp(join(repository, part), join(to, part), { recursive: true, dereference: true });
+  }
+}
+
+/**
+ * Makes a cache of Deno's in another place, with the packages that this machine has.
+ *
+ * @returns the folder, for `DENO_DIR`.
+ */
+export async function copyPackages(to: string): Promise<string> {
+  const info: { npmCache: string } = JSON.parse(await deno(["info", "--json"], repository));
+  await cp(info.npmCache, join(to, "npm"), { recursive: true });
+  return to;
+}
+
+/** Runs `deploy/compile/<script>` of the checkout at `root`, as its task does. */
+export async function runTool(root: string, script: string, args: string[], env: Record<string, string>) {
+  return await deno(
+    ["run", "--quiet", "--allow-read", "--allow-write", "--allow-run", "--allow-env=DENORT_BIN", script, ...args],
+    root,
+    env,
+  );
+}

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { repository } from "../../deploy/compile/stage.ts";
+
+const units = join(repository, "deploy/systemd");
+
+async function run(name: string, args: string[]): Promise<{ code: number; text: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(name, { args }).output();
+  return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+}
+
+async function installed(name: string): Promise<boolean> {
+  try {
+    return (await run(name, ["--version"])).code === 0;
+  } catch (thrown) {
+    if (thrown instanceof Deno.errors.NotFound) return false;
+    throw thrown;
+  }
+}
+
+const ignore = !await installed("systemd-analyze");
+
+/** The unit as it would be on a machine where the binary and the user are there. */
+async function asInstalled(folder: string, change = (text: string) => text): Promise<string> {
+  const path = join(folder, "trousseau.service");
+  const text = await Deno.readTextFile(join(units, "trousseau.service"));
+  const here = text.replaceAll("/usr/local/bin/trousseau", "/usr/bin/true").replace(/^(User|Group)=.*$/gm, "$1=root");
+  await Deno.writeTextFile(path, change(here));
+  return path;
+}
+
+Deno.test({
+  name: "systemd takes trousseau.service without a complaint, and would complain of a word that it does not know",
+  ignore,
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const good = await run("systemd-analyze", ["verify", "--man=no", await asInstalled(folder)]);
+      assert.deepEqual(good, { code: 0, text: "" });
+      const misspelt = await asInstalled(folder, (text) => text.replace("NoNewPrivileges=", "NoNewPrivilege="));
+      assert.match((await run("systemd-analyze", ["verify", "--man=no", misspelt])).text, /Unknown key/);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "systemd calls trousseau.service well hardened",
+  ignore,
+  fn: async () => {
+    // In tenths; what is left is the network, the sockets and V8's compiler.
+    const args = ["security", "--offline=true", "--no-pager", "--threshold=20", join(units, "trousseau.service")];
+    const { code, text } = await run("systemd-analyze", args);
+    assert.equal(code, 0, text);
+  },
+});
+
+Deno.test({
+  name: "systemd-sysusers reads trousseau.sysusers.conf",
+  ignore: !await installed("systemd-sysusers"),
+  fn: async () => {
+    const { code, text } = await run("systemd-sysusers", ["--dry-run", join(units, "trousseau.sysusers.conf")]);
+    assert.equal(code, 0, text);
+  },
+});
