@@ -284,19 +284,19 @@ Deno.test("decrypt() serves a cached data key on through an outage, up to the gr
     const sealed = node.service.encrypt(seed, "v2");
     await node.clock.advance(72 * hour);
     a.faults.set("all", fault);
-    const later = async () => {
+    const within = async (ms: number) => {
       const answer = codeOf(() => node.service.decrypt(sealed, "v2", { signal: new AbortController().signal }));
-      await node.clock.advance(20_000);
-      return await answer;
+      await node.clock.advance(ms);
+      return await Promise.race([answer, Promise.resolve("late")]);
     };
-    assert.equal(await later(), "ok", fault);
+    assert.equal(await within(2_900), "ok", fault);
     await node.clock.advance(23 * hour);
-    assert.equal(await later(), "ok", fault);
+    assert.equal(await within(2_900), "ok", fault);
     await node.clock.advance(hour);
-    assert.notEqual(await later(), "ok", fault);
+    assert.notEqual(await within(15_000), "ok", fault);
     a.faults.clear();
     await node.clock.advance(minute);
-    assert.equal(await later(), "ok", "and opens again when the KMS is back");
+    assert.equal(await within(2_900), "ok", "and opens again when the KMS is back");
   }
 });
 

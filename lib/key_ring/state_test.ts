@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import * as fc from "fast-check";
+import { KmsError } from "../errors.ts";
+import { folderStore, parseRingState, readRingState, type RingState, ringStateFile } from "./state.ts";
+
+const state: RingState = {
+  format: 1,
+  providers: [{ name: "a", kind: "local", state: { version: "v1", order: 1 } }],
+  history: [{
+    id: "t1-0",
+    at: 1,
+    keyEpoch: 0,
+    provisional: false,
+    members: [{ name: "a", kind: "local", version: "v1" }],
+  }],
+};
+
+async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await work(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("folderStore() reads back what it saved, in a folder that it makes, readable by nobody else", async () => {
+  await inFolder(async (folder) => {
+    const store = folderStore(`${folder}/state`);
+    assert.equal(await store.load(), undefined);
+    await store.save(state);
+    await store.save(state);
+    assert.deepEqual(await store.load(), state);
+    const { mode } = await Deno.stat(ringStateFile(`${folder}/state`));
+    assert.equal((mode ?? 0) & 0o777, 0o600);
+    assert.deepEqual([...Deno.readDirSync(`${folder}/state`)].map(({ name }) => name), ["key-ring.json"]);
+  });
+});
+
+Deno.test("readRingState() refuses a damaged file and says which", async () => {
+  await inFolder(async (folder) => {
+    await folderStore(folder).save(state);
+    const path = ringStateFile(folder);
+    const text = await Deno.readTextFile(path);
+    await Deno.writeTextFile(path, text.slice(0, -5));
+    await assert.rejects(
+      readRingState(folder),
+      (thrown: unknown) => thrown instanceof KmsError && thrown.code === "config" && thrown.message.includes(path),
+    );
+  });
+});
+
+Deno.test("save() in a folder that cannot be written to says so", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/file`, "");
+    await assert.rejects(folderStore(`${folder}/file`).save(state), KmsError);
+  });
+});
+
+Deno.test("parseRingState() is total", () => {
+  fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => assert.equal(parseRingState(text), undefined)));
+  for (
+    const broken of [{ ...state, format: 2 }, { ...state, history: [{}] }, { ...state, providers: {} }, {
+      ...state,
+      providers: [{ name: "a", kind: "k", state: {} }],
+    }]
+  ) {
+    assert.equal(parseRingState(JSON.stringify(broken)), undefined);
+  }
+});
