@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { KmsError } from "../errors.ts";
+import { type Audit, auditLine, openAudit, type RpcEvent } from "./audit.ts";
+import { eventArbitraries } from "./event_arbitraries.ts";
+import type { LineTarget } from "./line_target.ts";
+import { auditTo } from "./audit.ts";
+
+const at = Date.UTC(2030, 0, 2, 3, 4, 5, 678);
+const decrypt: RpcEvent = {
+  type: "rpc",
+  api: "v2",
+  operation: "decrypt",
+  result: "ok",
+  seconds: 0.0004125,
+  uid: "u-1",
+  keyId: "t1-0",
+  providers: [{ name: "vault-eu", version: "3" }],
+  cache: "hit",
+};
+
+const now = () => at;
+const onReport = () => {};
+
+function lines(path: string): readonly Record<string, unknown>[] {
+  return Deno.readTextFileSync(path).split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+}
+
+async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const written = async (done: () => boolean) => {
+  while (!done()) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+
+Deno.test("auditLine() says who asked for what, with which keys, and what came of it", () => {
+  assert.deepEqual(JSON.parse(auditLine(decrypt, 7, at)), {
+    type: "audit",
+    time: "2030-01-02T03:04:05.678Z",
+    seq: 7,
+    operation: "decrypt",
+    api: "v2",
+    uid: "u-1",
+    keyId: "t1-0",
+    providers: [{ name: "vault-eu", version: "3" }],
+    result: "ok",
+    cache: "hit",
+    durationMs: 0.413,
+  });
+  const refused: RpcEvent = { ...decrypt, result: "integrity", message: "Cannot open it.", cause: "canary" };
+  const line = JSON.parse(auditLine(refused, 8, at));
+  assert.deepEqual([line.result, line.message, line.cause], ["integrity", "Cannot open it.", undefined]);
+});
+
+Deno.test("auditLine() is one line of JSON for any call", () => {
+  fc.assert(fc.property(eventArbitraries.rpc, (event) => {
+    const line = auditLine(event, 1, at);
+    assert.match(line, /^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*\n$/u);
+    const read = JSON.parse(line);
+    assert.deepEqual([read.uid, read.keyId, read.result], [event.uid, event.keyId, event.result]);
+    assert.deepEqual(read.providers, event.providers.map(({ name, version }) => ({ name, version })));
+  }));
+});
+
+Deno.test("openAudit() writes every Encrypt and Decrypt, and no Status", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/audit.log`;
+    await using audit = await openAudit({ to: path, now, onReport });
+    assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+    for (const operation of ["status", "encrypt", "decrypt"] as const) audit.record({ ...decrypt, operation });
+    audit.record({ ...decrypt, operation: "encrypt", result: "request_invalid" });
+    await written(() => lines(path).length === 3);
+    assert.deepEqual(lines(path).map(({ operation, result, seq }) => [operation, result, seq]), [
+      ["encrypt", "ok", 1],
+      ["decrypt", "ok", 2],
+      ["encrypt", "request_invalid", 3],
+    ]);
+  }));
+
+Deno.test("openAudit() loses nothing in a burst, closed at once", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/audit.log`;
+    const audit = await openAudit({ to: path, now, onReport });
+    for (let n = 0; n < 20_000; n++) audit.record({ ...decrypt, uid: `u-${n}` });
+    await audit[Symbol.asyncDispose]();
+    assert.equal(audit.lost, 0);
+    const read = lines(path);
+    assert.equal(read.length, 20_000);
+    for (const [n, line] of read.entries()) assert.deepEqual([line.uid, line.seq], [`u-${n}`, n + 1]);
+  }));
+
+Deno.test("openAudit() appends to a file that is there", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/audit.log`;
+    for (let start = 0; start < 2; start++) {
+      await using audit = await openAudit({ to: path, now, onReport });
+      audit.record(decrypt);
+    }
+    assert.deepEqual(lines(path).map(({ seq }) => seq), [1, 1]);
+  }));
+
+Deno.test("openAudit() goes on in a new file when the old one was renamed or removed", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/audit.log`;
+    await using audit = await openAudit({ to: path, now, onReport });
+    audit.record({ ...decrypt, uid: "first" });
+    await written(() => lines(path).length === 1);
+    await Deno.rename(path, `${path}.1`);
+    audit.record({ ...decrypt, uid: "second" });
+    await written(() => exists(path) && lines(path).length === 1);
+    assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+    await Deno.remove(path);
+    audit.record({ ...decrypt, uid: "third" });
+    await written(() => exists(path) && lines(path).length === 1);
+    assert.deepEqual(lines(`${path}.1`).map(({ uid }) => uid), ["first"]);
+    assert.deepEqual(lines(path).map(({ uid }) => uid), ["third"]);
+    assert.equal(audit.lost, 0);
+  }));
+
+Deno.test("openAudit() splits a stream over rotations without losing or doubling a line", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/audit.log`;
+    const audit = await openAudit({ to: path, now, onReport });
+    for (let n = 0; n < 400; n++) {
+      audit.record({ ...decrypt, uid: `u-${n}` });
+      if (n % 100 === 99) {
+        await written(() => exists(path) && lines(path).some(({ uid }) => uid === `u-${n}`));
+        await Deno.rename(path, `${path}.${n}`);
+      }
+    }
+    await audit[Symbol.asyncDispose]();
+    const all = [99, 199, 299, 399].flatMap((n) => lines(`${path}.${n}`).map(({ seq }) => seq));
+    assert.deepEqual(all, Array.from({ length: 400 }, (_, n) => n + 1));
+  }));
+
+Deno.test("openAudit() says in one sentence why a path will not do", () =>
+  inFolder(async (folder) => {
+    const cases = [[`${folder}/none/audit.log`, /its folder does not exist/], [folder, /it is a folder/]] as const;
+    for (const [to, reason] of cases) {
+      await assert.rejects(openAudit({ to, now, onReport }), (thrown) => {
+        assert.ok(thrown instanceof KmsError);
+        assert.equal(thrown.code, "config");
+        assert.match(thrown.message, reason);
+        assert.ok(thrown.message.startsWith(`Cannot write the audit stream to "${to}"`));
+        return true;
+      });
+    }
+  }));
+
+Deno.test("Audit.problem() tells of a stream that fails, and of what was lost for ever after", async () => {
+  let failing = true;
+  let text = "";
+  const target: LineTarget = {
+    prepare: () => failing ? Promise.reject(new Deno.errors.NotFound()) : Promise.resolve(false),
+    write: (bytes) => {
+      text += new TextDecoder().decode(bytes);
+      return Promise.resolve(bytes.length);
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  const audit: Audit = auditTo(target, { now, onReport, flushMs: 1, retryMs: 1, maxBuffered: 300 });
+  assert.equal(audit.problem(), "");
+  audit.record(decrypt);
+  await written(() => audit.problem() !== "");
+  assert.equal(audit.problem(), "The audit stream cannot be written; its lines are kept while there is room.");
+  audit.record(decrypt);
+  assert.equal(audit.lost, 1);
+  failing = false;
+  await written(() => audit.problem() === "1 audit lines were lost since the start.");
+  await audit[Symbol.asyncDispose]();
+  const [first, second] = text.trimEnd().split("\n").map((line) => JSON.parse(line));
+  assert.equal(first.seq, 1);
+  assert.deepEqual(second, { type: "audit_gap", time: "2030-01-02T03:04:05.678Z", lost: 1 });
+});
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

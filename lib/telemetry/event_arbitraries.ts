@@ -1,0 +1,116 @@
+/**
+ * Arbitrary events for tests: one generator per type, free text wherever an event has text.
+ *
+ * @module
+ */
+import fc from "fast-check";
+import { type ErrorCode, errorCodes } from "../errors.ts";
+import type { Event, Result } from "../events.ts";
+
+/** An event of one type. */
+export type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
+
+const providers = ["vault-eu", "vault-us", "local"] as const;
+const text = fc.string({ unit: "binary", maxLength: 60 });
+const seconds = fc.double({ min: 0, max: 20, noNaN: true });
+const instant = fc.integer({ min: 0, max: 4_000_000_000_000 });
+const provider = fc.constantFrom(...providers);
+const kind = fc.constantFrom("vault-transit", "local");
+const verb = fc.constantFrom("probe", "wrap", "unwrap");
+const result: fc.Arbitrary<Result> = fc.constantFrom("ok", ...Object.keys(errorCodes) as ErrorCode[]);
+const health = fc.constantFrom("unknown", "well", "sick", "refusing");
+const message = { message: text };
+
+/** A generator for each type of event. */
+export const eventArbitraries: { readonly [Type in Event["type"]]: fc.Arbitrary<EventOf<Type>> } = {
+  rpc: fc.record({
+    type: fc.constant("rpc"),
+    api: fc.constantFrom("v2", "v1beta1"),
+    operation: fc.constantFrom("status", "encrypt", "decrypt"),
+    result,
+    seconds,
+    uid: text,
+    keyId: text,
+    providers: fc.array(fc.record({ name: provider, version: text }), { maxLength: 3 }),
+    cache: fc.constantFrom("hit", "miss", "shared", "stale"),
+    message: text,
+    cause: text,
+  }, { requiredKeys: ["type", "api", "operation", "result", "seconds", "uid", "keyId", "providers"] }),
+  provider_call: fc.record({ type: fc.constant("provider_call"), provider, kind, verb, result, seconds, ...message }),
+  provider_health: fc.record({
+    type: fc.constant("provider_health"),
+    provider,
+    kind,
+    from: health,
+    to: health,
+    result,
+    ...message,
+  }),
+  login: fc.record({
+    type: fc.constant("login"),
+    provider,
+    method: fc.constantFrom("token", "approle"),
+    result,
+    seconds,
+    ...message,
+  }),
+  token_renewed: fc.record({ type: fc.constant("token_renewed"), provider, result, seconds, ...message }),
+  token_lifetime: fc.record({
+    type: fc.constant("token_lifetime"),
+    provider,
+    expiresAt: fc.option(instant, { nil: undefined }),
+  }),
+  certificate_lifetime: fc.record({ type: fc.constant("certificate_lifetime"), provider, expiresAt: instant }),
+  batch: fc.record({ type: fc.constant("batch"), provider, verb, size: fc.nat(300) }),
+  queue: fc.record({ type: fc.constant("queue"), provider, waiting: fc.nat(300) }),
+  key_id: fc.record({
+    type: fc.constant("key_id"),
+    from: fc.option(text, { nil: undefined }),
+    to: text,
+    provisional: fc.boolean(),
+    reason: text,
+  }),
+  ready_dek: fc.record({
+    type: fc.constant("ready_dek"),
+    result,
+    wrapped: fc.subarray([...providers]),
+    missing: fc.subarray([...providers]),
+    seconds,
+    ...message,
+  }),
+  outage: fc.record({
+    type: fc.constant("outage"),
+    state: fc.constantFrom("none", "outage", "outage_past_after", "refused"),
+    policy: fc.constantFrom("keepWriting", "failReady", "failClosed"),
+    ...message,
+  }),
+  cache_size: fc.record({ type: fc.constant("cache_size"), entries: fc.nat(4096) }),
+  cache_evicted: fc.record({
+    type: fc.constant("cache_evicted"),
+    reason: fc.constantFrom("lru", "age", "refused", "grace"),
+    reference: text,
+  }),
+  socket: fc.record({
+    type: fc.constant("socket"),
+    action: fc.constantFrom(
+      "bound",
+      "rebound",
+      "taken_over",
+      "stale_removed",
+      "lost",
+      "unlinked",
+      "lock_acquired",
+      "failed",
+    ),
+    path: text,
+    ...message,
+  }),
+  lifecycle: fc.record({
+    type: fc.constant("lifecycle"),
+    action: fc.constantFrom("starting", "serving", "stopping", "stopped", "warning"),
+    ...message,
+  }),
+};
+
+/** Any event. */
+export const anyEvent: fc.Arbitrary<Event> = fc.oneof(...Object.values(eventArbitraries));

@@ -1,0 +1,63 @@
+/**
+ * Events into the log, without repeating itself: a state is written when it changes, and a warning that comes with
+ * every call once a minute. What is kept quiet is written at debug, so that nothing is out of reach.
+ *
+ * @module
+ */
+import type { Event, Notify } from "../events.ts";
+import { eventRows, type Row } from "./event_rows.ts";
+import type { Logger } from "./log.ts";
+import { limited } from "./text.ts";
+
+const quietMs = 60_000;
+const mostRemembered = 512;
+
+/** Logs each event by its row. */
+export function eventLog(logger: Logger, now: () => number): Notify {
+  const states = new Map<string, string>();
+  const repeats = new Map<string, { since: number; more: number }>();
+
+  const changed = (key: string, state: string): boolean => {
+    const same = states.get(key) === state;
+    remember(states, key, state);
+    return !same;
+  };
+
+  /** How many equal ones were kept quiet since the last; `undefined` if this one is to be kept quiet too. */
+  const toldAgain = (key: string, at: number): number | undefined => {
+    const last = repeats.get(key);
+    // A clock that was set back must not silence anything.
+    if (last !== undefined && at >= last.since && at - last.since < quietMs) {
+      last.more++;
+      return undefined;
+    }
+    remember(repeats, key, { since: at, more: 0 });
+    return last?.more ?? 0;
+  };
+
+  return (event) => {
+    // The row of an event's own type takes that event: the compiler cannot follow the pair through the union.
+    const row = eventRows[event.type] as Row<Event>;
+    const at = now();
+    let level = row.level(event, at);
+    let repeated: number | undefined;
+    const state = row.state?.(event, at);
+    if (state !== undefined) {
+      if (!changed(`${event.type} ${state[0]}`, state[1])) level = "debug";
+    } else if (row.repeats !== undefined && (level === "warn" || level === "error")) {
+      repeated = toldAgain(limited(`${event.type} ${row.repeats(event)}`), at);
+      if (repeated === undefined) level = "debug";
+    }
+    if (!logger.enabled(level)) return;
+    const fields = { event: event.type, ...row.fields(event) };
+    logger.log(level, row.sentence(event), repeated ? { ...fields, repeated } : fields);
+  };
+}
+
+/** Sets, and forgets the oldest when there are too many: keys may hold text of a caller's. */
+function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  map.delete(key);
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > mostRemembered && oldest !== undefined) map.delete(oldest);
+}

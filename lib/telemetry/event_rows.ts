@@ -1,0 +1,195 @@
+/**
+ * What each event looks like in the log: one row per type.
+ *
+ * @module
+ */
+import type { Event } from "../events.ts";
+import type { Fields, LogLevel } from "./log.ts";
+import { className } from "./text.ts";
+
+/** An event of one type. */
+type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
+
+/** How the events of one type are logged. */
+export interface Row<E> {
+  /** @param now milliseconds since the epoch. */
+  level(event: E, now: number): LogLevel;
+  /** One sentence for eyes, with its full stop. */
+  sentence(event: E): string;
+  /** Picked by name, so that nothing that an event may carry besides is written. */
+  fields(event: E): Fields;
+  /** For what has a state: whose, and which. It is written at its level when it changes, and else at debug. */
+  state?(event: E, now: number): readonly [subject: string, state: string];
+  /** For what may come with every call: equal warnings within a minute are written once, and else at debug. */
+  repeats?(event: E): string;
+}
+
+const day = 86_400_000;
+
+/** A row for each event: one that is missing is a compile error. */
+export const eventRows = {
+  rpc: {
+    level: ({ result }) =>
+      result === "ok" || result === "cancelled" ? "debug" : result === "internal" ? "error" : "warn",
+    sentence: (e) => e.message ?? (e.result === "ok" ? `Answered ${e.operation}.` : `Refused ${e.operation}.`),
+    fields: (e) => ({
+      api: e.api,
+      operation: e.operation,
+      result: e.result,
+      uid: e.uid,
+      keyId: e.keyId,
+      providers: e.providers.map(({ name, version }) => `${name}@${version}`),
+      cache: e.cache,
+      durationMs: milliseconds(e.seconds),
+      cause: e.cause === undefined ? undefined : className(e.cause),
+    }),
+    repeats: (e) => `${e.api} ${e.operation} ${e.result} ${e.message ?? ""}`,
+  },
+  provider_call: {
+    level: () => "debug",
+    sentence: (e) => e.message ?? `Provider "${e.provider}" answered ${e.verb}.`,
+    fields: (e) => ({
+      provider: e.provider,
+      kind: e.kind,
+      verb: e.verb,
+      result: e.result,
+      durationMs: milliseconds(e.seconds),
+    }),
+  },
+  provider_health: {
+    level: ({ to }) => to === "well" || to === "unknown" ? "info" : "warn",
+    sentence: (e) => withReason(`Provider "${e.provider}" is ${e.to}`, e.message),
+    fields: (e) => ({ provider: e.provider, kind: e.kind, from: e.from, to: e.to, result: e.result }),
+    state: (e) => [e.provider, `${e.to} ${e.result}`],
+  },
+  login: {
+    level: ({ result }) => result === "ok" ? "info" : "warn",
+    sentence: (e) =>
+      e.result === "ok"
+        ? `Logged in to provider "${e.provider}".`
+        : e.message ?? `Cannot log in to provider "${e.provider}".`,
+    fields: (e) => ({
+      provider: e.provider,
+      method: e.method,
+      result: e.result,
+      durationMs: milliseconds(e.seconds),
+    }),
+    repeats: (e) => `${e.provider} ${e.method} ${e.result} ${e.message ?? ""}`,
+  },
+  token_renewed: {
+    level: ({ result }) => result === "ok" ? "debug" : "warn",
+    sentence: (e) =>
+      e.result === "ok"
+        ? `Renewed the token of provider "${e.provider}".`
+        : e.message ?? `Cannot renew the token of provider "${e.provider}".`,
+    fields: (e) => ({ provider: e.provider, result: e.result, durationMs: milliseconds(e.seconds) }),
+    repeats: (e) => `${e.provider} ${e.result} ${e.message ?? ""}`,
+  },
+  token_lifetime: {
+    level: () => "debug",
+    sentence: (e) =>
+      `The token of provider "${e.provider}" ${e.expiresAt === undefined ? "does not expire" : "has a new expiry"}.`,
+    fields: (e) => ({ provider: e.provider, expiresAt: instant(e.expiresAt) }),
+  },
+  certificate_lifetime: {
+    level: (e, now) => ({ expired: "error", soon: "warn", fine: "debug" } as const)[expiry(e.expiresAt, now)],
+    sentence: (e) => `The certificate of provider "${e.provider}" is valid until ${instant(e.expiresAt)}.`,
+    fields: (e) => ({ provider: e.provider, expiresAt: instant(e.expiresAt) }),
+    state: (e, now) => [e.provider, expiry(e.expiresAt, now)],
+  },
+  batch: {
+    level: () => "debug",
+    sentence: (e) => `Sent ${e.size} ${e.verb} items to provider "${e.provider}" as one request.`,
+    fields: (e) => ({ provider: e.provider, verb: e.verb, size: e.size }),
+  },
+  queue: {
+    level: () => "debug",
+    sentence: (e) => `${e.waiting} items wait for provider "${e.provider}".`,
+    fields: (e) => ({ provider: e.provider, waiting: e.waiting }),
+  },
+  key_id: {
+    level: () => "info",
+    sentence: (e) => withReason(`The key ID is now ${e.to}`, e.reason),
+    fields: (e) => ({ from: e.from, to: e.to, provisional: e.provisional }),
+  },
+  ready_dek: {
+    level: (e) => e.result === "ok" && e.missing.length === 0 ? "info" : "warn",
+    sentence: (e) => readyDekSentence(e),
+    fields: (e) => ({
+      result: e.result,
+      wrapped: e.wrapped,
+      missing: e.missing,
+      durationMs: milliseconds(e.seconds),
+    }),
+    state: (e) => ["", `${e.result} ${[...e.missing].sort().join(" ")}`],
+  },
+  outage: {
+    level: ({ state }) =>
+      ({ none: "info", outage: "warn", outage_past_after: "error", refused: "error" } as const)[state],
+    sentence: (e) => e.message === "" ? `The outage state is ${e.state}.` : e.message,
+    fields: (e) => ({ state: e.state, policy: e.policy }),
+    state: (e) => ["", e.state],
+  },
+  cache_size: {
+    level: () => "debug",
+    sentence: (e) => `The unwrap cache holds ${e.entries} data keys.`,
+    fields: (e) => ({ entries: e.entries }),
+  },
+  cache_evicted: {
+    level: ({ reason }) => reason === "refused" || reason === "grace" ? "warn" : "debug",
+    sentence: (e) => evictedSentences[e.reason],
+    fields: (e) => ({ reason: e.reason, reference: e.reference }),
+    repeats: (e) => e.reason,
+  },
+  socket: {
+    level: ({ action }) => socketLevels[action],
+    sentence: (e) => e.message,
+    fields: (e) => ({ action: e.action, path: e.path }),
+  },
+  lifecycle: {
+    level: ({ action }) => action === "warning" ? "warn" : "info",
+    sentence: (e) => e.message,
+    fields: (e) => ({ action: e.action }),
+  },
+} as const satisfies { readonly [Type in Event["type"]]: Row<EventOf<Type>> };
+
+const socketLevels = {
+  bound: "info",
+  rebound: "warn",
+  taken_over: "info",
+  stale_removed: "warn",
+  lost: "warn",
+  unlinked: "info",
+  lock_acquired: "debug",
+  failed: "error",
+} as const satisfies Record<EventOf<"socket">["action"], LogLevel>;
+
+const evictedSentences = {
+  lru: "A data key left the unwrap cache to make room.",
+  age: "A data key left the unwrap cache at the end of its lifetime.",
+  refused: "A data key was dropped from the unwrap cache: its KMS refuses to open it.",
+  grace: "A data key was dropped from the unwrap cache: its KMS has been away for longer than the grace time.",
+} as const satisfies Record<EventOf<"cache_evicted">["reason"], string>;
+
+function withReason(statement: string, reason: string): string {
+  return reason === "" ? `${statement}.` : `${statement}: ${reason}`;
+}
+
+function readyDekSentence(event: EventOf<"ready_dek">): string {
+  if (event.result !== "ok") return event.message ?? "Cannot prepare a data key.";
+  if (event.missing.length === 0) return "A data key is ready, wrapped by every provider.";
+  return `A data key is ready, but not wrapped by ${event.missing.map((name) => `"${name}"`).join(", ")}.`;
+}
+
+function expiry(expiresAt: number, now: number): "expired" | "soon" | "fine" {
+  return expiresAt <= now ? "expired" : expiresAt - now < 7 * day ? "soon" : "fine";
+}
+
+function milliseconds(seconds: number): number {
+  return Math.round(seconds * 1e6) / 1e3;
+}
+
+/** ISO 8601 in UTC; a number that is no instant is left out rather than thrown at. */
+function instant(at: number | undefined): string | undefined {
+  return at === undefined || !(Math.abs(at) <= 8.64e15) ? undefined : new Date(at).toISOString();
+}

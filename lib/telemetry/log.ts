@@ -1,0 +1,101 @@
+/**
+ * A small structured logger: one line per entry, typed fields, JSON for machines or text for eyes.
+ *
+ * @module
+ */
+import { jsonText, printable } from "./text.ts";
+
+const levels = {
+  debug: { rank: 0, label: "DEBUG", colour: "\x1b[2m" },
+  info: { rank: 1, label: "INFO ", colour: "\x1b[32m" },
+  warn: { rank: 2, label: "WARN ", colour: "\x1b[33m" },
+  error: { rank: 3, label: "ERROR", colour: "\x1b[31m" },
+} as const satisfies Record<string, { rank: number; label: string; colour: string }>;
+
+const plain = "\x1b[0m";
+
+/** How grave an entry is. */
+export type LogLevel = keyof typeof levels;
+
+/** What a field may hold. There is no arm for bytes, errors or objects: what cannot be said here cannot be leaked. */
+export type FieldValue = string | number | boolean | readonly string[] | undefined;
+
+/** Named values of one entry; those that are `undefined` are left out. The names are identifiers of this source. */
+export type Fields = Readonly<Record<string, FieldValue>>;
+
+/** Writes entries. It never throws and never waits. */
+export interface Logger {
+  /** Whether an entry of this level would be written: ask before computing one in the path of every call. */
+  enabled(level: LogLevel): boolean;
+  /** One entry; `sentence` is for eyes and ends with a full stop. */
+  log(level: LogLevel, sentence: string, fields?: Fields): void;
+}
+
+/** How entries are written, and to where. */
+export interface LoggerOptions {
+  /** The least grave level that is written. */
+  readonly level: LogLevel;
+  readonly format: "json" | "text";
+  /** Whether text is coloured: only where a terminal reads it. */
+  readonly colours: boolean;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Takes one line with its line feed. */
+  readonly write: (line: string) => void;
+}
+
+/** Opens a logger over `options.write`. */
+export function createLogger(options: LoggerOptions): Logger {
+  const threshold = levels[options.level].rank;
+  const format = options.format === "json" ? jsonLine : options.colours ? colouredLine : textLine;
+  const enabled = (level: LogLevel) => levels[level].rank >= threshold;
+  return {
+    enabled,
+    log(level, sentence, fields = {}) {
+      if (enabled(level)) options.write(format(new Date(options.now()).toISOString(), level, sentence, fields));
+    },
+  };
+}
+
+/** Writes one entry at one level; the time is ISO 8601 in UTC. */
+type Format = (time: string, level: LogLevel, sentence: string, fields: Fields) => string;
+
+const jsonLine: Format = (time, level, sentence, fields) => {
+  let line = `{"time":"${time}","level":"${level}","message":${jsonText(sentence)}`;
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined) line += `,${jsonText(name)}:${jsonValue(value)}`;
+  }
+  return `${line}}\n`;
+};
+
+const textLine: Format = (time, level, sentence, fields) =>
+  `${time} ${levels[level].label} ${printable(sentence)}${textFields(fields)}\n`;
+
+const colouredLine: Format = (time, level, sentence, fields) => {
+  const { label, colour } = levels[level];
+  return `${levels.debug.colour}${time}${plain} ${colour}${label}${plain} ${printable(sentence)}` +
+    `${levels.debug.colour}${textFields(fields)}${plain}\n`;
+};
+
+function jsonValue(value: Exclude<FieldValue, undefined>): string {
+  if (typeof value === "object") return `[${items(value).map(jsonText).join(",")}]`;
+  return typeof value === "string" ? jsonText(value) : JSON.stringify(value);
+}
+
+function textFields(fields: Fields): string {
+  let out = "";
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined) out += ` ${printable(name)}=${textValue(value)}`;
+  }
+  return out;
+}
+
+function textValue(value: Exclude<FieldValue, undefined>): string {
+  const text = typeof value === "object" ? items(value).join(",") : String(value);
+  return /^[\w.:@/+,-]+$/.test(text) ? printable(text) : jsonText(text);
+}
+
+/** What the types already say, held at run time too: whatever was cast into a list of texts is not printed. */
+function items(value: readonly string[]): readonly string[] {
+  return Array.isArray(value) ? value.map((item) => typeof item === "string" ? item : "[object]") : ["[object]"];
+}

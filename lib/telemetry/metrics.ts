@@ -1,0 +1,243 @@
+/**
+ * Events as Prometheus metrics. Every label has a bounded set of values: closed unions and the operator's own names for
+ * providers; never text of an error, of a client or of a KMS.
+ *
+ * @module
+ */
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { errorCodes } from "../errors.ts";
+import type { Event, Notify, Result } from "../events.ts";
+import type { ServiceStatus } from "../service.ts";
+import { observeProcess } from "./process_metrics.ts";
+import { observeStatus } from "./status_metrics.ts";
+
+// 100 µs to 10 s: what is answered from memory takes fractions of a millisecond, and kube-apiserver gives up after 3 s.
+const seconds = [
+  0.0001,
+  0.00025,
+  0.0005,
+  0.001,
+  0.0025,
+  0.005,
+  0.01,
+  0.025,
+  0.05,
+  0.1,
+  0.25,
+  0.5,
+  1,
+  2.5,
+  5,
+  10,
+];
+
+/** The content type of what {@linkcode Metrics.render} gives. */
+export const metricsContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+/** Counts, and says what it has counted. */
+export interface Metrics {
+  /** Counts an event. */
+  readonly observe: Notify;
+  /** All metrics in Prometheus' text format; what is a state rather than a count is read from `status`. */
+  render(status: ServiceStatus): Promise<string>;
+}
+
+/** What metrics are about besides events. */
+export interface MetricsOptions {
+  readonly version: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Audit and log lines lost since the start. */
+  readonly linesLost: () => { readonly audit: number; readonly log: number };
+}
+
+type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
+type Counters = { readonly [Type in Event["type"]]: (event: EventOf<Type>) => void };
+
+/** Makes a registry of its own: nothing is shared with another one in the same process. */
+export function createMetrics(options: MetricsOptions): Metrics {
+  const registry = new Registry();
+  const expiries = lifetimes(registry, options.now);
+  const counters = {
+    ...rpcCounters(registry),
+    ...providerCounters(registry),
+    ...ringCounters(registry),
+    ...expiries,
+  } satisfies Counters;
+  const update = [
+    observeStatus(registry, options.now),
+    observeProcess(registry, options),
+  ];
+  return {
+    // The counter of an event's own type takes that event: the compiler cannot follow the pair through the union.
+    observe: (event) => (counters[event.type] as (event: Event) => void)(event),
+    render(status) {
+      for (const set of update) set(status);
+      return registry.metrics();
+    },
+  };
+}
+
+/** A result that cannot be anything but a row of the error table, whatever was cast into the event. */
+function bounded(result: Result): Result {
+  return result === "ok" || Object.hasOwn(errorCodes, result) ? result : "internal";
+}
+
+function rpcCounters(registry: Registry) {
+  const registers = [registry];
+  const rpc = new Histogram({
+    name: "trousseau_rpc_duration_seconds",
+    help: "Calls of kube-apiserver by API, operation and result, with the time until their answer.",
+    labelNames: ["api", "operation", "result"],
+    buckets: seconds,
+    registers,
+  });
+  const cache = new Counter({
+    name: "trousseau_cache_requests_total",
+    help: "Decrypts by how they came by their data key; stale is a cached one served on while its KMS is away.",
+    labelNames: ["result"],
+    registers,
+  });
+  return {
+    rpc({ api, operation, result, seconds, cache: how }) {
+      rpc.observe({ api, operation, result: bounded(result) }, seconds);
+      if (how !== undefined) cache.inc({ result: how });
+    },
+  } satisfies Partial<Counters>;
+}
+
+function providerCounters(registry: Registry) {
+  const registers = [registry];
+  const calls = new Histogram({
+    name: "trousseau_provider_call_duration_seconds",
+    help: "Calls to a KMS by verb and result, with the time until their answer.",
+    labelNames: ["provider", "kind", "verb", "result"],
+    buckets: seconds,
+    registers,
+  });
+  const changes = new Counter({
+    name: "trousseau_provider_health_changes_total",
+    help: "Changes of a provider's health, by the state it came to.",
+    labelNames: ["provider", "kind", "to"],
+    registers,
+  });
+  const logins = new Counter({
+    name: "trousseau_logins_total",
+    help: "Logins to a KMS by method and result.",
+    labelNames: ["provider", "method", "result"],
+    registers,
+  });
+  const renewals = new Counter({
+    name: "trousseau_token_renewals_total",
+    help: "Renewals of a token by result.",
+    labelNames: ["provider", "result"],
+    registers,
+  });
+  const batches = new Histogram({
+    name: "trousseau_batch_items",
+    help: "Items that travelled in one request to a KMS.",
+    labelNames: ["provider", "verb"],
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+    registers,
+  });
+  const queue = new Gauge({
+    name: "trousseau_queue_items",
+    help: "Items that wait for their turn to be sent to a KMS.",
+    labelNames: ["provider"],
+    registers,
+  });
+  return {
+    provider_call: ({ provider, kind, verb, result, seconds }) =>
+      calls.observe({ provider, kind, verb, result: bounded(result) }, seconds),
+    provider_health: ({ provider, kind, to }) => changes.inc({ provider, kind, to }),
+    login: ({ provider, method, result }) => logins.inc({ provider, method, result: bounded(result) }),
+    token_renewed: ({ provider, result }) => renewals.inc({ provider, result: bounded(result) }),
+    batch: ({ provider, verb, size }) => batches.observe({ provider, verb }, size),
+    queue: ({ provider, waiting }) => queue.set({ provider }, waiting),
+  } satisfies Partial<Counters>;
+}
+
+function ringCounters(registry: Registry) {
+  const registers = [registry];
+  const ready = new Histogram({
+    name: "trousseau_ready_dek_duration_seconds",
+    help: "Preparations of a data key by result, with the time that the wrap quorum took.",
+    labelNames: ["result"],
+    buckets: seconds,
+    registers,
+  });
+  const keyIds = new Counter({
+    name: "trousseau_key_id_changes_total",
+    help: "Key IDs announced since the start.",
+    registers,
+  });
+  const outage = new Gauge({
+    name: "trousseau_outage",
+    help: "1 for the state that the wrap quorum is in.",
+    labelNames: ["state"],
+    registers,
+  });
+  const outages = (now: EventOf<"outage">["state"]) => {
+    for (const state of ["none", "outage", "outage_past_after", "refused"] as const) {
+      outage.set({ state }, state === now ? 1 : 0);
+    }
+  };
+  outages("none");
+  const entries = new Gauge({
+    name: "trousseau_cache_entries",
+    help: "Data keys in the unwrap cache.",
+    registers,
+  });
+  const evictions = new Counter({
+    name: "trousseau_cache_evictions_total",
+    help: "Data keys that left the unwrap cache, by the reason.",
+    labelNames: ["reason"],
+    registers,
+  });
+  const sockets = new Counter({
+    name: "trousseau_socket_events_total",
+    help: "What happened to the socket that kube-apiserver calls.",
+    labelNames: ["action"],
+    registers,
+  });
+  return {
+    ready_dek: ({ result, seconds }) => ready.observe({ result: bounded(result) }, seconds),
+    key_id: () => keyIds.inc(),
+    outage: ({ state }) => outages(state),
+    cache_size: ({ entries: count }) => entries.set(count),
+    cache_evicted: ({ reason }) => evictions.inc({ reason }),
+    socket: ({ action }) => sockets.inc({ action }),
+    lifecycle: () => undefined,
+  } satisfies Partial<Counters>;
+}
+
+/** Gauges of what is left of a lifetime, computed when they are read: below zero what has expired. */
+function lifetimes(registry: Registry, now: () => number) {
+  const expiring = (name: string, help: string) => {
+    const expiries = new Map<string, number>();
+    new Gauge({
+      name,
+      help,
+      labelNames: ["provider"],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [provider, at] of expiries) this.set({ provider }, (at - now()) / 1000);
+      },
+    });
+    return ({ provider, expiresAt }: { provider: string; expiresAt: number | undefined }) => {
+      if (expiresAt === undefined) expiries.delete(provider);
+      else expiries.set(provider, expiresAt);
+    };
+  };
+  return {
+    token_lifetime: expiring(
+      "trousseau_token_lifetime_seconds",
+      "Time until the token of a provider expires; a token that does not has no value.",
+    ),
+    certificate_lifetime: expiring(
+      "trousseau_certificate_lifetime_seconds",
+      "Time until the client certificate of a provider expires.",
+    ),
+  } satisfies Partial<Counters>;
+}

@@ -1,0 +1,105 @@
+/**
+ * What the service knows from memory, as gauges that are set when they are read.
+ *
+ * @module
+ */
+import { Gauge, type Registry } from "prom-client";
+import { hex, sha256, utf8 } from "../bytes.ts";
+import type { HealthState } from "../events.ts";
+import type { ServiceStatus } from "../service.ts";
+
+/**
+ * A key ID as kube-apiserver's own metric `apiserver_envelope_encryption_key_id_hash_total` names it, so that both can
+ * be joined: `sha256:` and the hash of its UTF-8 in lowercase hexadecimal; `""` for an empty one.
+ */
+export function keyIdHash(keyId: string): string {
+  return keyId === "" ? "" : `sha256:${hex(sha256(utf8(keyId)))}`;
+}
+
+const healthStates = ["unknown", "well", "sick", "refusing"] as const satisfies readonly HealthState[];
+
+/**
+ * Registers the gauges.
+ *
+ * @returns sets them; what `status` no longer mentions is gone.
+ */
+export function observeStatus(registry: Registry, now: () => number): (status: ServiceStatus) => void {
+  const ring = ringGauges(registry);
+  const provider = providerGauges(registry, now);
+  return (status) => {
+    ring(status);
+    provider(status);
+  };
+}
+
+function ringGauges(registry: Registry): (status: ServiceStatus) => void {
+  const registers = [registry];
+  const keyId = new Gauge({
+    name: "trousseau_key_id_info",
+    help: "The announced key ID, hashed as in kube-apiserver's key_id_hash.",
+    labelNames: ["key_id_hash", "provisional"],
+    registers,
+  });
+  const canEncrypt = new Gauge({
+    name: "trousseau_can_encrypt",
+    help: "1 if an Encrypt would be answered now.",
+    registers,
+  });
+  const held = new Gauge({
+    name: "trousseau_quorum_held",
+    help: "1 if as many providers as the wrap quorum needs can wrap now.",
+    registers,
+  });
+  const needed = new Gauge({
+    name: "trousseau_quorum_needed",
+    help: "Providers that have to wrap a data key.",
+    registers,
+  });
+  return (status) => {
+    keyId.reset();
+    if (status.keyId !== undefined) {
+      keyId.set({ key_id_hash: keyIdHash(status.keyId), provisional: String(status.provisional) }, 1);
+    }
+    canEncrypt.set(status.canEncrypt ? 1 : 0);
+    held.set(status.quorum.state === "held" ? 1 : 0);
+    needed.set(status.needed);
+  };
+}
+
+function providerGauges(registry: Registry, now: () => number): (status: ServiceStatus) => void {
+  const registers = [registry];
+  const health = new Gauge({
+    name: "trousseau_provider_health",
+    help: "1 for the state that a provider is in.",
+    labelNames: ["provider", "kind", "state"],
+    registers,
+  });
+  const lastGood = new Gauge({
+    name: "trousseau_provider_last_success_timestamp_seconds",
+    help: "When a provider last answered well.",
+    labelNames: ["provider", "kind"],
+    registers,
+  });
+  const wrapped = new Gauge({
+    name: "trousseau_ready_dek_wrapped",
+    help: "1 if a provider has wrapped the data key that is ready for the next Encrypt.",
+    labelNames: ["provider", "kind"],
+    registers,
+  });
+  const lacking = new Gauge({
+    name: "trousseau_ready_dek_lacking_seconds",
+    help: "For how long a provider has lacked a wrap of the ready data key; 0 if it has one.",
+    labelNames: ["provider", "kind"],
+    registers,
+  });
+  return (status) => {
+    for (const gauge of [health, lastGood, wrapped, lacking]) gauge.reset();
+    for (const { name, kind, ...is } of status.providers) {
+      const labels = { provider: name, kind };
+      for (const state of healthStates) health.set({ ...labels, state }, is.health === state ? 1 : 0);
+      if (is.lastGoodAt !== undefined) lastGood.set(labels, is.lastGoodAt / 1000);
+      wrapped.set(labels, is.lacksWrapSince === undefined ? 1 : 0);
+      lacking.set(labels, is.lacksWrapSince === undefined ? 0 : Math.max(0, now() - is.lacksWrapSince) / 1000);
+    }
+  };
+}

@@ -1,0 +1,125 @@
+/**
+ * Logs, audit and metrics as one: the composition root hands `notify` down, and every room below speaks through it.
+ *
+ * @module
+ */
+import type { Event, Notify } from "../events.ts";
+import { type Audit, auditTo, openAudit } from "./audit.ts";
+import { eventLog } from "./event_log.ts";
+import { type LineTarget, streamTarget } from "./line_target.ts";
+import { LineWriter, type WriterReport } from "./line_writer.ts";
+import { createLogger, type Logger, type LoggerOptions } from "./log.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
+import { causeName } from "./text.ts";
+
+/** What is written, and to where. */
+export interface TelemetryOptions {
+  readonly log: Pick<LoggerOptions, "level" | "format" | "colours">;
+  /** `stdout`, a path, or `undefined` where it is switched off. */
+  readonly audit: string | undefined;
+  /** Trousseau's version. */
+  readonly version: string;
+  /** Milliseconds since the epoch; the system's clock where it is left out. */
+  readonly now?: () => number;
+  /** Where lines go instead of stderr and what `audit` says. */
+  readonly targets?: { readonly log?: LineTarget; readonly audit?: LineTarget };
+}
+
+/** Open telemetry. Closing it writes what is buffered, for 2 s at most each. */
+export interface Telemetry extends AsyncDisposable {
+  /** Logs, audits and counts an event. It never throws and never waits. */
+  readonly notify: Notify;
+  /** For sentences that are no event: use it sparingly. */
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** What is wrong with the telemetry itself, in one sentence for `/readyz`; `""` if nothing is. */
+  problem(): string;
+}
+
+/** Waiting log lines: handed over at once, since what is read in an emergency must not lag. */
+const logBuffer = { flushMs: 0, maxBuffered: 1024 * 1024, retryMs: 1000, closeMs: 2000 } as const;
+
+/**
+ * Opens logs on stderr, the audit stream and the metrics.
+ *
+ * @throws {KmsError} `config` if the audit file cannot be opened.
+ */
+export async function openTelemetry(options: TelemetryOptions): Promise<Telemetry> {
+  const now = options.now ?? Date.now;
+  const audit = await openedAudit(options, now, (report) => log.log(...auditReport(report)));
+  const lines = new LineWriter({
+    ...logBuffer,
+    target: options.targets?.log ?? streamTarget(Deno.stderr),
+    onReport: (report) => {
+      if (report.state === "well" && report.lost > 0) log.log("error", "Log lines were lost.", { lost: report.lost });
+    },
+  });
+  const log = createLogger({ ...options.log, now, write: (line) => lines.write(line) });
+  const metrics = createMetrics({
+    version: options.version,
+    now,
+    linesLost: () => ({ audit: audit?.lost ?? 0, log: lines.lost }),
+  });
+  return {
+    notify: fanOut({ audit: auditing(audit), metrics: metrics.observe, log: eventLog(log, now) }, log),
+    log,
+    metrics,
+    problem: () => audit?.problem() ?? "",
+    async [Symbol.asyncDispose]() {
+      await audit?.[Symbol.asyncDispose]();
+      await lines[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function openedAudit(
+  { audit, targets }: TelemetryOptions,
+  now: () => number,
+  onReport: (report: WriterReport) => void,
+): Promise<Audit | undefined> {
+  if (targets?.audit !== undefined) return auditTo(targets.audit, { now, onReport });
+  return audit === undefined ? undefined : await openAudit({ to: audit, now, onReport });
+}
+
+function auditing(audit: Audit | undefined): Notify {
+  return (event) => {
+    if (event.type === "rpc") audit?.record(event);
+  };
+}
+
+/** One after the other; a part that throws neither stops the others nor the caller. */
+function fanOut(parts: Readonly<Record<string, Notify>>, log: Logger): Notify {
+  const each = Object.entries(parts);
+  const failed = new Set<string>();
+  return (event: Event) => {
+    for (const [part, notify] of each) {
+      try {
+        notify(event);
+      } catch (thrown) {
+        // Once for each kind: what fails for one event fails for the next as well.
+        const kind = `${part} ${event.type}`;
+        if (failed.has(kind)) continue;
+        failed.add(kind);
+        log.log("error", "Trousseau cannot take note of an event.", {
+          part,
+          event: event.type,
+          cause: causeName(thrown),
+        });
+      }
+    }
+  };
+}
+
+function auditReport({ state, lost, cause }: WriterReport): Parameters<Logger["log"]> {
+  const fields = { lost, cause: cause === "" ? undefined : cause };
+  switch (state) {
+    case "well":
+      return lost === 0
+        ? ["info", "The audit stream is written again; no line was lost.", fields]
+        : ["error", "The audit stream is written again; lines were lost, and it says where.", fields];
+    case "failing":
+      return ["error", "The audit stream cannot be written; its lines are kept while there is room.", fields];
+    case "losing":
+      return ["error", "Lines of the audit stream are being lost.", fields];
+  }
+}

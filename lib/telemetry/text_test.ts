@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { causeName, className, jsonText, maxText, printable } from "./text.ts";
+
+const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+
+Deno.test("printable() and jsonText() let nothing through that could end a line or colour it", () => {
+  const arbitrary = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 50 }),
+    fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units)),
+  );
+  fc.assert(fc.property(arbitrary, (text) => {
+    assert.doesNotMatch(printable(text), unprintable);
+    assert.doesNotMatch(jsonText(text), unprintable);
+  }));
+});
+
+Deno.test("jsonText() is read back as what was written", () => {
+  fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 50 }), (text) => {
+    assert.equal(JSON.parse(jsonText(text)), text);
+  }));
+});
+
+Deno.test("printable() names what it escapes", () => {
+  assert.equal(printable("a\nb\x1b[31m\u202ec\ud800"), "a\\u000ab\\u001b[31m\\u202ec\\ud800");
+  assert.equal(printable("\u{e0041}"), "\\udb40\\udc41");
+});
+
+Deno.test("printable() cuts long text", () => {
+  assert.equal(printable("x".repeat(5000)), `${"x".repeat(maxText)}…`);
+});
+
+Deno.test("causeName() gives a class and never a message", () => {
+  assert.equal(causeName(new TypeError("canary")), "TypeError");
+  assert.equal(causeName(new Deno.errors.NotFound("canary")), "NotFound");
+  assert.equal(causeName("canary"), "string");
+  const posing = new Error("canary");
+  posing.name = "Error: canary was here";
+  assert.equal(causeName(posing), "Error");
+});
+
+Deno.test("className() keeps identifiers only", () => {
+  assert.equal(className("ConnectError"), "ConnectError");
+  assert.equal(className("ConnectError: hvs.token"), "Error");
+  assert.equal(className("x".repeat(65)), "Error");
+});
