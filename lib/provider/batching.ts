@@ -41,6 +41,7 @@ export class Batcher<In, Out> {
   readonly #action: string;
   #queue: Waiting<In, Out>[] = [];
   #inFlight = 0;
+  #told = 0;
 
   constructor(settings: BatcherSettings<In, Out>) {
     this.#settings = settings;
@@ -120,6 +121,9 @@ export class Batcher<In, Out> {
 
   #tellQueue(): void {
     const { provider, notify } = this.#settings;
-    notify({ type: "queue", provider, waiting: this.#queue.length });
+    const waiting = this.#queue.length;
+    if (waiting === this.#told) return;
+    this.#told = waiting;
+    notify({ type: "queue", provider, waiting });
   }
 }

@@ -1,208 +1,212 @@
 /**
- * A Vault on a loopback port inside this process: token and AppRole logins, one transit mount, and faults on demand.
- *
- * It is written from Vault's HTTP API documentation and stands where a test must make Vault throttle, hang or answer
- * nonsense. What the real one does is proven in `tests/e2e`.
+ * A double of Vault's HTTP API, for what a real one cannot be brought to at will: silence, half answers, statuses of a
+ * cluster. Its statuses and texts are those of Vault 1.21; its encryption is none.
  *
  * @module
  */
-import { randomBytes } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { answered, type DoubleAnswer, refused, TransitDouble } from "./transit_double.ts";
+import { Buffer } from "node:buffer";
+import type { Pair } from "./certificates.ts";
 
-/** What the double does instead of answering as it should. */
-export type VaultFault =
-  /** All tokens are revoked and every login is refused. */
-  | { readonly kind: "refused_login" }
-  /** The token's policy allows nothing in the transit mount. */
-  | { readonly kind: "denied" }
-  | { readonly kind: "status"; readonly status: number; readonly why: string; readonly retryAfter?: string }
-  /** The request is read and never answered. */
-  | { readonly kind: "hang" }
-  /** Half of the true answer, then the connection is cut. */
-  | { readonly kind: "half" }
-  /** Status 200 with this text as its body. */
-  | { readonly kind: "garbage"; readonly text: string };
-
-/** What one request was, in the order of arrival. Bodies are kept out: they hold secrets. */
-export interface SeenRequest {
+/** A request as it came in. */
+export interface DoubleRequest {
   readonly method: string;
+  /** Below `/v1/`. */
   readonly path: string;
+  readonly token: string | undefined;
   readonly namespace: string | undefined;
-  /** Items of its `batch_input`, 0 without one. */
-  readonly items: number;
+  // deno-lint-ignore no-explicit-any
+  readonly body: any;
 }
 
-/** How the double is set up. */
-export interface VaultDoubleOptions {
-  /** Default `transit`. */
-  readonly mount?: string;
-  /** Seconds that a token of a login lives, default 3600. */
-  readonly tokenTtl?: number;
+/** Answers a request in place of the engine, or leaves it to the engine by giving `undefined`. */
+export type Intercept = (request: DoubleRequest) => Response | Promise<Response> | undefined;
+
+/** How long the tokens live that it gives, in seconds. */
+export interface DoubleTokens {
+  readonly ttl: number;
+  readonly renewable: boolean;
 }
 
-/** A running double. Disposing it closes its port and every connection. */
-export interface VaultDouble extends AsyncDisposable {
+/** One transit key named `kubernetes` and every auth method; any login with the password `right` is good. */
+export class VaultDouble implements AsyncDisposable {
   readonly address: string;
-  readonly transit: TransitDouble;
-  /** What AppRole takes for granted. */
-  readonly roleId: string;
-  readonly secretId: string;
-  /** A token that never expires, with the rights of `deploy/policies/vault.hcl`. */
-  readonly token: string;
-  readonly requests: readonly SeenRequest[];
-  fault: VaultFault | undefined;
-  /** Revokes every token, the lasting one included. */
-  revokeTokens(): void;
-  /** The clock of the double runs ahead by so much from now on. */
-  advance(seconds: number): void;
+  readonly requests: DoubleRequest[] = [];
+  intercept: Intercept | undefined;
+  tokens: DoubleTokens = { ttl: 3600, renewable: true };
+  /** The tokens that are good. */
+  readonly valid = new Set<string>(["root"]);
+  /** Creation times by version; empty: there is no key. */
+  versions: number[] = [1_700_000_000];
+  minDecryption = 1;
+  minEncryption = 0;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #closing = new AbortController();
+  #logins = 0;
+
+  constructor(tls?: Pair) {
+    const options = { hostname: "127.0.0.1", port: 0, onListen() {}, signal: this.#closing.signal };
+    const secured = tls === undefined ? options : { ...options, cert: tls.certificate, key: tls.key };
+    this.#server = Deno.serve(secured, (request) => this.#serve(request));
+    this.address = `${tls === undefined ? "http" : "https"}://127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  /** An answer that never comes while the double lives. */
+  hang(): Promise<Response> {
+    return new Promise((resolve) => {
+      this.#closing.signal.addEventListener("abort", () => resolve(new Response(null, { status: 599 })));
+    });
+  }
+
+  /** Requests whose path begins so. */
+  asked(path: string): readonly DoubleRequest[] {
+    return this.requests.filter((request) => request.path.startsWith(path));
+  }
+
+  /** Deletes the key and makes another one under its name. */
+  remake(createdAt: number): void {
+    this.versions = [createdAt];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await this.#server.finished;
+  }
+
+  async #serve(incoming: Request): Promise<Response> {
+    const text = await incoming.text();
+    const request = {
+      method: incoming.method,
+      path: new URL(incoming.url).pathname.slice("/v1/".length),
+      token: incoming.headers.get("x-vault-token") ?? undefined,
+      namespace: incoming.headers.get("x-vault-namespace") ?? undefined,
+      body: text === "" ? undefined : JSON.parse(text),
+    };
+    this.requests.push(request);
+    return await this.intercept?.(request) ?? this.#answer(request);
+  }
+
+  #answer(request: DoubleRequest): Response {
+    const login = /^auth\/.+\/login/.test(request.path);
+    if (!login && !this.valid.has(request.token ?? "")) {
+      return refuse(403, "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n");
+    }
+    if (login) return this.#login(request);
+    const { ttl, renewable } = this.tokens;
+    switch (request.path) {
+      case "auth/token/lookup-self":
+        return Response.json({ data: { ttl, renewable, expire_time: ttl === 0 ? null : "2030-01-01T00:00:00Z" } });
+      case "auth/token/renew-self":
+        return Response.json({ auth: { client_token: request.token, lease_duration: ttl, renewable } });
+    }
+    return this.#transit(request);
+  }
+
+  #login({ body }: DoubleRequest): Response {
+    const wrong = Object.values(body).includes("wrong");
+    if (wrong) return refuse(400, "invalid role or secret ID");
+    const token = `hvs.token-${++this.#logins}`;
+    this.valid.add(token);
+    return Response.json({
+      auth: { client_token: token, lease_duration: this.tokens.ttl, renewable: this.tokens.renewable },
+    });
+  }
+
+  #transit({ method, path, body }: DoubleRequest): Response {
+    const operation = /^transit\/(keys|encrypt|decrypt|rewrap)\/kubernetes$/.exec(path)?.[1];
+    if (operation === undefined) return refuse(404, `no handler for route "${path}". route entry not found.`);
+    if (operation === "keys" && method === "GET") return this.#readKey();
+    if (this.versions.length === 0) {
+      return operation === "encrypt" ? refuse(403, "permission denied") : refuse(400, "encryption key not found");
+    }
+    const items = body.batch_input ?? [body];
+    const results = items.map((item: Record<string, unknown>) => this.#item(operation, item));
+    const failed = results.some((result: { error?: string }) => result.error !== undefined);
+    if (body.batch_input !== undefined) {
+      return Response.json({ data: { batch_results: results } }, { status: failed ? 400 : 200 });
+    }
+    return failed ? refuse(400, results[0].error) : Response.json({ data: results[0] });
+  }
+
+  #item(operation: string, item: Record<string, unknown>): { readonly error?: string } {
+    if (operation === "encrypt") return this.#encrypt(String(item.plaintext), Number(item.key_version ?? 0));
+    const opened = this.#decrypt(String(item.ciphertext));
+    return opened.error !== undefined || operation === "decrypt" ? opened : this.#encrypt(opened.plaintext ?? "", 0);
+  }
+
+  #encrypt(plaintext: string, asked: number): { readonly error?: string; readonly ciphertext?: string } {
+    const number = asked === 0 ? this.versions.length : asked;
+    if (number > this.versions.length) {
+      return { error: "requested version for encryption is higher than the latest key version" };
+    }
+    if (number < this.minEncryption) {
+      return { error: "requested version for encryption is less than the minimum encryption key version" };
+    }
+    const sealed = JSON.stringify([this.versions[number - 1], plaintext]);
+    return { ciphertext: `vault:v${number}:${Buffer.from(sealed).toString("base64")}` };
+  }
+
+  #decrypt(ciphertext: string): { readonly error?: string; readonly plaintext?: string } {
+    const [, digits, sealed] = /^vault:v(\d+):(.*)$/.exec(ciphertext) ?? [];
+    const number = Number(digits);
+    if (number > this.versions.length) return { error: "invalid ciphertext: version is too new" };
+    if (number < this.minDecryption) {
+      return { error: "ciphertext or signature version is disallowed by policy (too old)" };
+    }
+    try {
+      const [createdAt, plaintext] = JSON.parse(Buffer.from(sealed ?? "", "base64").toString());
+      if (createdAt === this.versions[number - 1]) return { plaintext };
+    } catch {
+      // Falls through: bytes that this key did not make.
+    }
+    return { error: "cipher: message authentication failed" };
+  }
+
+  #readKey(): Response {
+    if (this.versions.length === 0) return Response.json({ errors: [] }, { status: 404 });
+    const keys = this.versions.map((createdAt, at) => [at + 1, createdAt] as const)
+      .filter(([number]) => number >= this.minDecryption);
+    return Response.json({
+      data: {
+        type: "aes256-gcm96",
+        latest_version: this.versions.length,
+        keys: Object.fromEntries(keys),
+        min_decryption_version: this.minDecryption,
+        min_encryption_version: this.minEncryption,
+        supports_encryption: true,
+        supports_decryption: true,
+        derived: false,
+      },
+    });
+  }
 }
 
-/** Starts a double on a free loopback port. */
-export async function startVaultDouble(options: VaultDoubleOptions = {}): Promise<VaultDouble> {
-  const state = new VaultState(options);
-  const server = createServer((request, response) => {
-    respond(state, request, response).catch(() => response.destroy());
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  return Object.assign(state, {
-    address: `http://127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
-    },
-  });
+/** An answer with one error, as Vault writes it. */
+export function refuse(status: number, error: string, headers: Record<string, string> = {}): Response {
+  return Response.json({ errors: [error] }, { status, headers });
 }
 
-class VaultState {
-  readonly roleId = crypto.randomUUID();
-  readonly secretId = crypto.randomUUID();
-  readonly token = newToken();
-  readonly requests: SeenRequest[] = [];
-  readonly transit: TransitDouble;
-  fault: VaultFault | undefined;
-  readonly #mount: string;
-  readonly #tokenTtl: number;
-  /** Token to the second at which it expires. */
-  readonly #tokens = new Map<string, number>([[this.token, Infinity]]);
-  #ahead = 0;
+/** Listens and answers every connection with the same bytes, then closes it: half an answer, or none. */
+export class RawDouble implements AsyncDisposable {
+  readonly address: string;
+  readonly #listener: Deno.TcpListener;
+  readonly #done: Promise<void>;
 
-  constructor(options: VaultDoubleOptions) {
-    this.#mount = options.mount ?? "transit";
-    this.#tokenTtl = options.tokenTtl ?? 3600;
-    this.transit = new TransitDouble(() => Math.floor(this.#now()));
+  constructor(answer: string) {
+    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    this.address = `http://127.0.0.1:${this.#listener.addr.port}`;
+    this.#done = this.#accept(new TextEncoder().encode(answer));
   }
 
-  revokeTokens(): void {
-    this.#tokens.clear();
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    await this.#done;
   }
 
-  advance(seconds: number): void {
-    this.#ahead += seconds;
+  async #accept(answer: Uint8Array): Promise<void> {
+    for await (const connection of this.#listener) {
+      await connection.read(new Uint8Array(65_536));
+      await connection.write(answer);
+      connection.close();
+    }
   }
-
-  answer(method: string, path: string, token: string, body: Readonly<Record<string, unknown>>): DoubleAnswer {
-    if (path === "auth/approle/login") return this.#login(body);
-    if (!this.#valid(token)) return denied("permission denied", "invalid token");
-    if (path === "auth/token/lookup-self") return this.#lookUp(token);
-    if (path === "auth/token/renew-self") return this.#granted(token);
-    if (path.startsWith(`${this.#mount}/`)) return this.#use(method, path.slice(this.#mount.length + 1), body);
-    return refused(`no handler for route "${path}". route entry not found.`, 404);
-  }
-
-  #login({ role_id, secret_id }: Readonly<Record<string, unknown>>): DoubleAnswer {
-    const known = role_id === this.roleId && secret_id === this.secretId && this.fault?.kind !== "refused_login";
-    return known ? this.#granted(newToken()) : refused("invalid role or secret ID");
-  }
-
-  #granted(token: string): DoubleAnswer {
-    this.#tokens.set(token, this.#now() + this.#tokenTtl);
-    const auth = { client_token: token, lease_duration: this.#tokenTtl, renewable: true, policies: ["trousseau"] };
-    return { status: 200, body: { request_id: crypto.randomUUID(), data: null, auth } };
-  }
-
-  #lookUp(token: string): DoubleAnswer {
-    const expires = this.#tokens.get(token) ?? 0;
-    const lasting = expires === Infinity;
-    const ttl = lasting ? 0 : Math.floor(expires - this.#now());
-    return answered({ ttl, renewable: !lasting, creation_ttl: lasting ? 0 : this.#tokenTtl, type: "service" });
-  }
-
-  #use(method: string, path: string, body: Readonly<Record<string, unknown>>): DoubleAnswer {
-    const [verb, name, ...more] = path.split("/").map(decodeURIComponent);
-    if (this.fault?.kind === "denied" || name === undefined || more.length > 0) return denied("permission denied");
-    if (verb === "keys" && method === "GET") return this.transit.read(name);
-    if (method !== "POST" && method !== "PUT") return denied("permission denied");
-    // Encrypting under a key that is not there would create it, which takes a right that the policy does not give.
-    if (verb === "encrypt" && !this.transit.has(name)) return denied("permission denied");
-    if (verb === "encrypt" || verb === "decrypt" || verb === "rewrap") return this.transit.use(verb, name, body);
-    return denied("permission denied");
-  }
-
-  #valid(token: string): boolean {
-    return this.fault?.kind !== "refused_login" && (this.#tokens.get(token) ?? 0) > this.#now();
-  }
-
-  #now(): number {
-    return Date.now() / 1000 + this.#ahead;
-  }
-}
-
-function newToken(): string {
-  return `hvs.${randomBytes(24).toString("base64url")}`;
-}
-
-/** A 403 as Vault folds its reasons into one text. */
-function denied(...reasons: readonly string[]): DoubleAnswer {
-  const head = reasons.length === 1 ? "1 error occurred:" : `${reasons.length} errors occurred:`;
-  return refused(`${head}\n${reasons.map((reason) => `\t* ${reason}\n`).join("")}\n`, 403);
-}
-
-async function respond(state: VaultState, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  response.on("error", () => {});
-  const body = await readJson(request);
-  const { pathname } = new URL(request.url ?? "/", "http://double");
-  const path = pathname.replace(/^\/v1\//, "");
-  const batch = body.batch_input;
-  state.requests.push({
-    method: request.method ?? "",
-    path,
-    namespace: header(request, "x-vault-namespace"),
-    items: Array.isArray(batch) ? batch.length : 0,
-  });
-  const fault = state.fault;
-  if (fault?.kind === "hang") return;
-  if (fault?.kind === "garbage") return send(response, 200, fault.text);
-  if (fault?.kind === "status") {
-    if (fault.retryAfter !== undefined) response.setHeader("retry-after", fault.retryAfter);
-    return send(response, fault.status, JSON.stringify({ errors: [fault.why] }));
-  }
-  const answer = state.answer(request.method ?? "", path, header(request, "x-vault-token") ?? "", body);
-  const text = answer.body === undefined ? "" : JSON.stringify(answer.body);
-  if (fault?.kind === "half") return sendHalf(response, answer.status, text);
-  send(response, answer.status, text);
-}
-
-function send(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { "content-type": "application/json", "content-length": new Blob([text]).size });
-  response.end(text);
-}
-
-function sendHalf(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { "content-type": "application/json", "content-length": new Blob([text]).size });
-  response.write(text.slice(0, Math.ceil(text.length / 2)), () => response.socket?.destroy());
-}
-
-function header(request: IncomingMessage, name: string): string | undefined {
-  const value = request.headers[name];
-  return Array.isArray(value) ? value[0] : value;
-}
-
-async function readJson(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
-  let text = "";
-  for await (const chunk of request) text += String(chunk);
-  return text === "" ? {} : JSON.parse(text);
 }

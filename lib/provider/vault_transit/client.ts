@@ -13,7 +13,7 @@ import { certificateExpiry, readTlsFiles, sameMaterial } from "./tls_files.ts";
 
 /** How long one address may stay silent while another has not been tried; an RPC of kube-apiserver's has 3 s. */
 const patienceMs = 1_000;
-/** How often the TLS files are looked at, at most; they are also looked at when no address can be spoken to. */
+/** How often the TLS files are looked at, at most, while some address can be spoken to. */
 const lookMs = 10_000;
 
 /** Asks the address that served last, then the others in their order. */
@@ -41,7 +41,14 @@ export class VaultClient implements Disposable {
    * @throws {KmsError} `config` if they cannot be used.
    */
   static async open(settings: VaultTransitSettings, notify: Notify): Promise<VaultClient> {
-    return new VaultClient(settings, notify, await readTlsFiles(settings.tls, settings.name));
+    const material = await readTlsFiles(settings.tls, settings.name);
+    if (material.ca === undefined && settings.addresses.some((address) => new URL(address).protocol === "https:")) {
+      throw new KmsError(
+        "config",
+        `Cannot open provider "${settings.name}": this machine trusts no authority; set tls.caFile.`,
+      );
+    }
+    return new VaultClient(settings, notify, material);
   }
 
   /**
@@ -52,6 +59,23 @@ export class VaultClient implements Disposable {
   async request(request: VaultRequest, call: VaultCall): Promise<VaultAnswer> {
     await this.#look();
     const endpoints = this.#endpoints;
+    try {
+      return await this.#askInTurn(endpoints, request, call);
+    } catch (thrown) {
+      if (!(thrown instanceof KmsError) || thrown.code !== "unreachable") throw thrown;
+      // An authority that was replaced shows as a connection that fails.
+      this.#lookedAt = 0;
+      await this.#look();
+      if (this.#endpoints === endpoints) throw thrown;
+      return await this.#askInTurn(this.#endpoints, request, call);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const endpoint of this.#endpoints) endpoint[Symbol.dispose]();
+  }
+
+  async #askInTurn(endpoints: readonly Endpoint[], request: VaultRequest, call: VaultCall): Promise<VaultAnswer> {
     const untried = [...endpoints.slice(this.#preferred), ...endpoints.slice(0, this.#preferred)];
     let answer: VaultAnswer | undefined;
     let failure: KmsError | undefined;
@@ -66,15 +90,10 @@ export class VaultClient implements Disposable {
       } catch (thrown) {
         if (!(thrown instanceof KmsError) || thrown.code !== "unreachable") throw thrown;
         failure = thrown;
-        this.#lookedAt = 0;
       }
     }
     if (answer !== undefined) return answer;
     throw failure ?? new KmsError("config", `Cannot ${call.action}: no address is configured.`);
-  }
-
-  [Symbol.dispose](): void {
-    for (const endpoint of this.#endpoints) endpoint[Symbol.dispose]();
   }
 
   async #attempt(endpoint: Endpoint, request: VaultRequest, call: VaultCall, impatient: boolean): Promise<VaultAnswer> {

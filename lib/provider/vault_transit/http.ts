@@ -53,6 +53,8 @@ export interface TlsMaterial {
 /** No answer of Vault's that is asked for here comes near it; bytes. */
 const maxBody = 1 << 20;
 
+const unverified = "has a certificate that has expired or that the authorities trusted here did not issue";
+
 /** What Node calls the ways a connection fails, in words for an operator. */
 const networkFailures = {
   ECONNREFUSED: "refused the connection",
@@ -65,11 +67,12 @@ const networkFailures = {
   EAI_AGAIN: "has a name that does not resolve",
   ERR_TLS_CERT_ALTNAME_INVALID: "has a certificate for another name",
   CERT_HAS_EXPIRED: "has a certificate that has expired",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "has a certificate that the configured authorities did not issue",
-  UNABLE_TO_GET_ISSUER_CERT: "has a certificate that the configured authorities did not issue",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "has a certificate that the configured authorities did not issue",
-  SELF_SIGNED_CERT_IN_CHAIN: "has a certificate that the configured authorities did not issue",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "has a certificate that the configured authorities did not issue",
+  // Deno says the same of an authority it does not know and of a certificate that has expired.
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: unverified,
+  UNABLE_TO_GET_ISSUER_CERT: unverified,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: unverified,
+  SELF_SIGNED_CERT_IN_CHAIN: unverified,
+  DEPTH_ZERO_SELF_SIGNED_CERT: unverified,
 } as const satisfies Record<string, string>;
 
 /** One address with its pool of connections. */

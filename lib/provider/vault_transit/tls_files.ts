@@ -3,20 +3,31 @@
  *
  * @module
  */
-import { X509Certificate } from "node:crypto";
-import { createSecureContext } from "node:tls";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { KmsError } from "../../errors.ts";
 import type { TlsMaterial } from "./http.ts";
 import type { VaultTls } from "./settings.ts";
 
 /**
- * Reads the files of now and checks that they can be used.
+ * Where Linux distributions keep the authorities that the machine trusts, all in one file: Debian and distroless, Fedora,
+ * Red Hat, SUSE, Alpine. Deno's own list would want a permission that nothing else here needs.
+ */
+const systemAuthorities = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+  "/etc/ssl/ca-bundle.pem",
+  "/etc/ssl/cert.pem",
+] as const;
+
+/**
+ * Reads the files of now and checks that they can be used. Without a CA file, the machine's authorities are read.
  *
  * @throws {KmsError} `config` if one cannot be read, holds no PEM, or certificate and key do not belong together.
  */
 export async function readTlsFiles(tls: VaultTls, provider: string): Promise<TlsMaterial> {
   const material = {
-    ca: await readPem(tls.caFile, provider),
+    ca: await readPem(tls.caFile, provider) ?? await machineAuthorities(),
     certificate: await readPem(tls.certificateFile, provider),
     key: await readPem(tls.keyFile, provider),
     serverName: tls.serverName,
@@ -30,11 +41,24 @@ export async function readTlsFiles(tls: VaultTls, provider: string): Promise<Tls
     throw unusable(provider, `${tls.caFile} holds no certificate`, cause);
   }
   try {
-    if (material.certificate !== undefined) createSecureContext({ cert: material.certificate, key: material.key });
+    if (belongTogether(material.certificate, material.key)) return material;
   } catch (cause) {
-    throw unusable(provider, `${tls.certificateFile} and ${tls.keyFile} are no certificate and its key`, cause);
+    throw unusable(provider, `${tls.certificateFile} and ${tls.keyFile} are no certificate and key`, cause);
   }
-  return material;
+  throw unusable(provider, `the key in ${tls.keyFile} is not the one of ${tls.certificateFile}`);
+}
+
+function belongTogether(certificate: string | undefined, key: string | undefined): boolean {
+  if (certificate === undefined || key === undefined) return true;
+  return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
+}
+
+async function machineAuthorities(): Promise<string | undefined> {
+  for (const path of systemAuthorities) {
+    const pem = await Deno.readTextFile(path).catch(() => undefined);
+    if (pem !== undefined) return pem;
+  }
+  return undefined;
 }
 
 /** Whether two readings would make the same connection. */

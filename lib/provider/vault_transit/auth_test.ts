@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { inspect } from "node:util";
+import { KmsError } from "../../errors.ts";
+import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
+import { MemorySecret, openVault, patient, refusedWith } from "../../../tests/support/vault_settings.ts";
+import { authenticator, type LoginCall } from "./auth.ts";
+import type { VaultAnswer, VaultRequest } from "./http.ts";
+import type { VaultAuth } from "./settings.ts";
+
+const secret = (value = "right") => new MemorySecret(value);
+
+const cases: readonly (readonly [VaultAuth, string, unknown])[] = [
+  [
+    { method: "approle", mount: "approle", roleId: secret("role"), secretId: secret(), wrapped: false },
+    "auth/approle/login",
+    { role_id: "role", secret_id: "right" },
+  ],
+  [
+    { method: "kubernetes", mount: "clusters/eu", role: "kms", jwt: secret("jwt") },
+    "auth/clusters/eu/login",
+    { role: "kms", jwt: "jwt" },
+  ],
+  [{ method: "jwt", mount: "jwt", role: "kms", jwt: secret("jwt") }, "auth/jwt/login", { role: "kms", jwt: "jwt" }],
+  [{ method: "cert", mount: "cert", role: "kms" }, "auth/cert/login", { name: "kms" }],
+  [{ method: "cert", mount: "cert" }, "auth/cert/login", {}],
+  [
+    { method: "userpass", mount: "userpass", username: "a/b c", password: secret() },
+    "auth/userpass/login/a%2Fb%20c",
+    { password: "right" },
+  ],
+];
+
+for (const [auth, path, body] of cases) {
+  Deno.test(`login() by ${auth.method} asks ${path}`, async () => {
+    const asked: VaultRequest[] = [];
+    const answer = { status: 200, body: { auth: { client_token: "hvs.x", lease_duration: 60, renewable: true } } };
+    const grant = await authenticator(auth).login(doubleCall(asked, () => answer));
+    assert.deepEqual(asked, [{ method: "POST", path, body, once: true }]);
+    assert.deepEqual([grant.token.reveal(), grant.ttlMs, grant.renewable], ["hvs.x", 60_000, true]);
+  });
+
+  Deno.test(`login() by ${auth.method} to ${path} fails as unauthenticated where Vault refuses`, async () => {
+    for (const status of [400, 401, 403, 404]) {
+      const refused = authenticator(auth).login(doubleCall([], () => ({ status, body: { errors: ["hvs.canary"] } })));
+      await assert.rejects(refused, refusedWith("unauthenticated", new RegExp(`Vault answered ${status}`)));
+      await assert.rejects(refused, (error: Error) => !inspect(error).includes("canary"));
+    }
+    const sealed = authenticator(auth).login(doubleCall([], () => ({ status: 503, body: undefined })));
+    await assert.rejects(sealed, refusedWith("unreachable"));
+  });
+}
+
+function doubleCall(asked: VaultRequest[], answer: () => Pick<VaultAnswer, "status" | "body">): LoginCall {
+  return {
+    action: 'log in with provider "vault-eu"',
+    ask: (request) => {
+      asked.push(request);
+      return Promise.resolve({ retryAfterMs: undefined, location: undefined, ...answer() });
+    },
+  };
+}
+
+Deno.test("login() refuses an answer without a usable token", async () => {
+  const [[auth]] = [cases[3] ?? assert.fail()];
+  const good = { client_token: "hvs.x", lease_duration: 60, renewable: true };
+  const bad = [
+    undefined,
+    {},
+    { ...good, client_token: "" },
+    { ...good, client_token: "a\r\nx-injected: b" },
+    { ...good, client_token: 7 },
+    { ...good, lease_duration: -1 },
+    { ...good, lease_duration: "60" },
+    { ...good, lease_duration: 1.5 },
+  ];
+  for (const body of bad) {
+    const login = authenticator(auth).login(doubleCall([], () => ({ status: 200, body: { auth: body } })));
+    await assert.rejects(login, refusedWith("provider_protocol"));
+  }
+});
+
+Deno.test("login() names the secret that cannot be read", async () => {
+  await using vault = new VaultDouble();
+  const auth: VaultAuth = { method: "jwt", mount: "jwt", role: "kms", jwt: new MemorySecret(undefined) };
+  await using provider = (await openVault(vault.address, { auth })).provider;
+  await assert.rejects(
+    provider.probe(patient),
+    refusedWith("unauthenticated", /^Cannot log in .*: file \/etc\/trousseau\/secret cannot be read\.$/),
+  );
+  assert.equal(vault.requests.length, 0);
+});
+
+/** Answers sys/wrapping/unwrap as Vault does: each token opens once. */
+function unwrapping(vault: VaultDouble, contents: Map<string, string>): void {
+  vault.intercept = ({ path, token }) => {
+    if (path !== "sys/wrapping/unwrap") return undefined;
+    const secretId = contents.get(token ?? "");
+    contents.delete(token ?? "");
+    return secretId === undefined
+      ? refuse(400, "wrapping token is not valid or does not exist")
+      : Response.json({ data: { secret_id: secretId } });
+  };
+}
+
+Deno.test("login() by a wrapped secret ID opens it once and logs in again with what it held", async () => {
+  await using vault = new VaultDouble();
+  unwrapping(vault, new Map([["first", "secret-1"], ["second", "secret-2"]]));
+  const secretId = new MemorySecret("first");
+  const auth: VaultAuth = { method: "approle", mount: "approle", roleId: secret("role"), secretId, wrapped: true };
+  await using provider = (await openVault(vault.address, { auth })).provider;
+  const used = () => vault.asked("auth/approle/login").map(({ body }) => body.secret_id);
+  await provider.probe(patient);
+  vault.valid.clear();
+  await provider.probe(patient);
+  assert.deepEqual(used(), ["secret-1", "secret-1"]);
+  assert.equal(vault.asked("sys/wrapping/unwrap").length, 1);
+});
+
+Deno.test("login() by a wrapped secret ID opens another one that took its place", async () => {
+  await using vault = new VaultDouble();
+  unwrapping(vault, new Map([["first", "secret-1"], ["second", "secret-2"]]));
+  const secretId = new MemorySecret("first");
+  const auth: VaultAuth = { method: "approle", mount: "approle", roleId: secret("role"), secretId, wrapped: true };
+  const way = authenticator(auth);
+  await using provider = (await openVault(vault.address, { auth })).provider;
+  await provider.probe(patient);
+  secretId.value = "second";
+  vault.valid.clear();
+  await provider.probe(patient);
+  assert.deepEqual(vault.asked("auth/approle/login").map(({ body }) => body.secret_id), ["secret-1", "secret-2"]);
+  assert.equal(way.tokenSource, undefined);
+});
+
+Deno.test("login() by a wrapped secret ID goes on when its file was removed after use", async () => {
+  await using vault = new VaultDouble();
+  unwrapping(vault, new Map([["first", "secret-1"]]));
+  const secretId = new MemorySecret("first");
+  const auth: VaultAuth = { method: "approle", mount: "approle", roleId: secret("role"), secretId, wrapped: true };
+  await using provider = (await openVault(vault.address, { auth })).provider;
+  await provider.probe(patient);
+  secretId.value = undefined;
+  vault.valid.clear();
+  await provider.probe(patient);
+});
+
+Deno.test("login() says that a wrapping token was used already", async () => {
+  await using vault = new VaultDouble();
+  unwrapping(vault, new Map());
+  const auth: VaultAuth = {
+    method: "approle",
+    mount: "approle",
+    roleId: secret("role"),
+    secretId: secret("stolen"),
+    wrapped: true,
+  };
+  await using provider = (await openVault(vault.address, { auth })).provider;
+  await assert.rejects(
+    provider.probe(patient),
+    refusedWith("unauthenticated", /the wrapping token in file \S+ was used already, or has expired/),
+  );
+});
+
+Deno.test("login() and the calls after it show no secret in any error or event", async () => {
+  await using vault = new VaultDouble();
+  const auth: VaultAuth = { method: "userpass", mount: "userpass", username: "x", password: secret("canary-password") };
+  const { provider, events } = await openVault(vault.address, { auth });
+  await using _provider = provider;
+  const seen: unknown[] = [events];
+  const keep = (error: unknown) => {
+    assert(error instanceof KmsError);
+    seen.push(error, error.message, error.stack, error.cause, JSON.stringify(error));
+  };
+  // A double that repeats all it was sent, as a careless proxy might: first to every call but the login, then to all.
+  for (const spared of ["login", "nothing"]) {
+    vault.intercept = ({ path, token, body }) =>
+      path.includes(spared) ? undefined : refuse(400, `you sent ${token} ${JSON.stringify(body)}`);
+    for (let tries = 0; tries < 3; tries++) await provider.probe(patient).catch(keep);
+    vault.valid.clear();
+    vault.intercept = ({ token }) => refuse(403, `you sent ${token} canary-password hvs.token-1`);
+    for (let tries = 0; tries < 3; tries++) await provider.probe(patient).catch(keep);
+  }
+  assert(seen.length > 40 && vault.requests.some(({ token }) => token?.startsWith("hvs.")));
+  assert(!/canary|hvs\./.test(inspect(seen, { depth: 10, showHidden: true })));
+});

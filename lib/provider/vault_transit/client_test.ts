@@ -1,0 +1,236 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Event } from "../../events.ts";
+import { Authority } from "../../../tests/support/certificates.ts";
+import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
+import { openVault, patient, refusedWith, tokenAuth, within } from "../../../tests/support/vault_settings.ts";
+import { VaultClient } from "./client.ts";
+import { retryAfter } from "./http.ts";
+import type { VaultTls, VaultTransitSettings } from "./settings.ts";
+
+const health = { method: "GET", path: "auth/token/lookup-self" } as const;
+const call = { ...patient, action: 'probe with provider "vault-eu"' };
+
+function settingsOf(addresses: readonly string[], tls: VaultTls = {}): VaultTransitSettings {
+  return {
+    kind: "vault-transit",
+    name: "vault-eu",
+    addresses,
+    mount: "transit",
+    key: "kubernetes",
+    auth: tokenAuth("root"),
+    tls,
+  };
+}
+
+async function openClient(addresses: readonly string[], tls?: VaultTls) {
+  const events: Event[] = [];
+  return { client: await VaultClient.open(settingsOf(addresses, tls), (event) => events.push(event)), events };
+}
+
+async function closedAddress(): Promise<string> {
+  const double = new VaultDouble();
+  await double[Symbol.asyncDispose]();
+  return double.address;
+}
+
+Deno.test("request() tries the addresses in turn and stays with the one that serves", async () => {
+  await using first = new VaultDouble();
+  await using second = new VaultDouble();
+  const cases = [
+    () => refuse(503, "Vault is sealed"),
+    () => refuse(500, "internal error"),
+    () => new Response(null, { status: 473 }),
+    () => new Response(null, { status: 307, headers: { location: "https://elsewhere.invalid/v1/x" } }),
+    () => first.hang(),
+  ];
+  for (const answer of cases) {
+    first.intercept = answer;
+    using client = (await openClient([await closedAddress(), first.address, second.address])).client;
+    first.requests.length = second.requests.length = 0;
+    assert.equal((await client.request(health, call)).status, 403);
+    assert.equal((await client.request(health, call)).status, 403);
+    assert.deepEqual([first.requests.length, second.requests.length], [1, 2]);
+  }
+});
+
+Deno.test("request() follows a standby to the active node among the configured addresses first", async () => {
+  await using standby = new VaultDouble();
+  await using other = new VaultDouble();
+  await using active = new VaultDouble();
+  standby.intercept = ({ path }) =>
+    new Response(null, { status: 307, headers: { location: `${active.address}/v1/${path}` } });
+  using client = (await openClient([standby.address, other.address, active.address])).client;
+  assert.equal((await client.request(health, call)).status, 403);
+  assert.deepEqual([standby, other, active].map(({ requests }) => requests.length), [1, 0, 1]);
+});
+
+Deno.test("request() never follows a redirect to an address that is not configured", async () => {
+  await using stranger = new VaultDouble();
+  await using standby = new VaultDouble();
+  standby.intercept = () => new Response(null, { status: 307, headers: { location: `${stranger.address}/v1/x` } });
+  await using provider = (await openVault(standby.address)).provider;
+  await assert.rejects(provider.probe(patient), refusedWith("unreachable", /307 \(standby\)/));
+  assert.equal(stranger.requests.length, 0);
+});
+
+Deno.test("request() returns the answer that says why when no address serves", async () => {
+  await using vault = new VaultDouble();
+  vault.intercept = () => refuse(503, "Vault is sealed");
+  using client = (await openClient([vault.address, await closedAddress()])).client;
+  assert.equal((await client.request(health, call)).status, 503);
+});
+
+Deno.test("request() ends with its signal while addresses are left", async () => {
+  await using first = new VaultDouble();
+  await using second = new VaultDouble();
+  first.intercept = () => first.hang();
+  using client = (await openClient([first.address, second.address])).client;
+  await assert.rejects(client.request(health, { ...call, ...within(30) }), refusedWith("deadline_exceeded"));
+  assert.equal(second.requests.length, 0);
+});
+
+Deno.test("request() sends the namespace with every request", async () => {
+  await using vault = new VaultDouble();
+  await using provider = (await openVault(vault.address, { namespace: "team-a" })).provider;
+  const at = await provider.probe(patient);
+  await provider.wrap(new Uint8Array(32), at, patient);
+  assert(vault.requests.length >= 4);
+  assert.deepEqual(new Set(vault.requests.map(({ namespace }) => namespace)), new Set(["team-a"]));
+});
+
+Deno.test("request() survives connections that the server has closed meanwhile", async () => {
+  const first = new VaultDouble();
+  const { port } = new URL(first.address);
+  await using provider = (await openVault(first.address)).provider;
+  await provider.probe(patient);
+  await first[Symbol.asyncDispose]();
+  await assert.rejects(provider.probe(patient), refusedWith("unreachable"));
+  const again = Deno.serve({ hostname: "127.0.0.1", port: Number(port), onListen() {} }, () => refuse(503, "x"));
+  await assert.rejects(provider.probe(patient), refusedWith("unreachable", /503/));
+  await again.shutdown();
+});
+
+interface Files {
+  readonly folder: string;
+  readonly caFile: string;
+  write(name: string, text: string): Promise<string>;
+}
+
+async function withFiles(authority: Authority, use: (files: Files) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const write = async (name: string, text: string) => {
+    await Deno.writeTextFile(join(folder, name), text);
+    return join(folder, name);
+  };
+  try {
+    await use({ folder, caFile: await write("ca.pem", authority.certificate), write });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("request() trusts the authorities of the CA file and no others", async () => {
+  const authority = new Authority();
+  await using vault = new VaultDouble(authority.issue({ commonName: "vault", names: ["127.0.0.1"] }));
+  await withFiles(authority, async ({ caFile, write }) => {
+    await using good = (await openVault(vault.address, { tls: { caFile } })).provider;
+    await good.probe(patient);
+    const other = await write("other.pem", new Authority().certificate);
+    await using bad = (await openVault(vault.address, { tls: { caFile: other } })).provider;
+    await assert.rejects(bad.probe(patient), refusedWith("unreachable", /authorities trusted here did not issue/));
+    await using none = (await openVault(vault.address)).provider;
+    await assert.rejects(none.probe(patient), refusedWith("unreachable", /authorities trusted here did not issue/));
+  });
+});
+
+Deno.test("request() holds the server to the name that is configured", async () => {
+  const authority = new Authority();
+  await using vault = new VaultDouble(authority.issue({ commonName: "vault", names: ["vault.test"] }));
+  await withFiles(authority, async ({ caFile }) => {
+    await using good = (await openVault(vault.address, { tls: { caFile, serverName: "vault.test" } })).provider;
+    await good.probe(patient);
+    for (const tls of [{ caFile }, { caFile, serverName: "other.test" }]) {
+      await using bad = (await openVault(vault.address, { tls })).provider;
+      await assert.rejects(bad.probe(patient), refusedWith("unreachable", /certificate for another name/));
+    }
+  });
+  assert(vault.requests.every(({ token }) => token === "root"));
+});
+
+Deno.test("request() takes no certificate that has expired", async () => {
+  const authority = new Authority();
+  await using vault = new VaultDouble(authority.issue({ commonName: "vault", names: ["127.0.0.1"], days: -1 }));
+  await withFiles(authority, async ({ caFile }) => {
+    await using provider = (await openVault(vault.address, { tls: { caFile } })).provider;
+    await assert.rejects(provider.probe(patient), refusedWith("unreachable", /has expired/));
+    assert.equal(vault.requests.length, 0);
+  });
+});
+
+Deno.test("request() reads a CA file again that was replaced", async () => {
+  const [old, next] = [new Authority(), new Authority()];
+  const before = new VaultDouble(old.issue({ commonName: "vault", names: ["127.0.0.1"] }));
+  await withFiles(old, async ({ caFile, write }) => {
+    await using provider = (await openVault(before.address, { tls: { caFile } })).provider;
+    await provider.probe(patient);
+    const port = Number(new URL(before.address).port);
+    await before[Symbol.asyncDispose]();
+    const pair = next.issue({ commonName: "vault", names: ["127.0.0.1"] });
+    const options = { hostname: "127.0.0.1", port, cert: pair.certificate, key: pair.key, onListen() {} };
+    const after = Deno.serve(options, () => refuse(503, "Vault is sealed"));
+    await assert.rejects(provider.probe(patient), refusedWith("unreachable", /authorities trusted here did not issue/));
+    await write("ca.pem", next.certificate);
+    await assert.rejects(provider.probe(patient), refusedWith("unreachable", /503 \(sealed\)/));
+    await write("ca.pem", "half of a certifica");
+    await assert.rejects(provider.probe(patient), refusedWith("unreachable", /503 \(sealed\)/));
+    await after.shutdown();
+  });
+});
+
+Deno.test("open() tells when the client certificate expires", async () => {
+  const authority = new Authority();
+  await withFiles(authority, async ({ write }) => {
+    const pair = authority.issue({ commonName: "trousseau", days: 3 });
+    const certificateFile = await write("client.pem", pair.certificate);
+    const keyFile = await write("client.key", pair.key);
+    const { client, events } = await openClient(["https://127.0.0.1:1"], { certificateFile, keyFile });
+    using _client = client;
+    const [event] = events;
+    assert(event?.type === "certificate_lifetime");
+    assert(Math.abs(event.expiresAt - (Date.now() + 3 * 86_400_000)) < 60_000);
+  });
+});
+
+Deno.test("open() refuses TLS files that cannot be used", async () => {
+  const authority = new Authority();
+  await withFiles(authority, async ({ folder, caFile, write }) => {
+    const pair = authority.issue({ commonName: "trousseau" });
+    const certificateFile = await write("client.pem", pair.certificate);
+    const keyFile = await write("client.key", pair.key);
+    const otherKey = await write("other.key", authority.issue({ commonName: "other" }).key);
+    const cases: readonly (readonly [VaultTls, RegExp])[] = [
+      [{ caFile: join(folder, "missing.pem") }, /missing\.pem cannot be read/],
+      [{ caFile: keyFile }, /holds no certificate/],
+      [{ certificateFile }, /go together/],
+      [{ keyFile }, /go together/],
+      [{ certificateFile, keyFile: otherKey }, /is not the one of/],
+      [{ certificateFile: caFile, keyFile: caFile }, /no certificate and key/],
+    ];
+    for (const [tls, sentence] of cases) {
+      await assert.rejects(openClient(["https://127.0.0.1:1"], tls), refusedWith("config", sentence));
+    }
+    const auth = { method: "cert", mount: "cert" } as const;
+    await assert.rejects(openVault("https://127.0.0.1:1", { auth }), refusedWith("config", /certificateFile/));
+  });
+});
+
+Deno.test("retryAfter() reads seconds and dates", () => {
+  const now = Date.parse("2026-01-01T00:00:00Z");
+  assert.equal(retryAfter("3", now), 3000);
+  assert.equal(retryAfter("Thu, 01 Jan 2026 00:00:07 GMT", now), 7000);
+  assert.equal(retryAfter("Wed, 31 Dec 2025 00:00:00 GMT", now), 0);
+  assert.equal(retryAfter("999999999", now), 3_600_000);
+  assert.equal(retryAfter("soon", now), undefined);
+  assert.equal(retryAfter(undefined, now), undefined);
+});

@@ -1,0 +1,141 @@
+/**
+ * A real Vault or OpenBao for one test: in memory, initialised, unsealed, on loopback.
+ *
+ * The program is the one that `TROUSSEAU_VAULT_BIN` names, else Vault's core as `tests/e2e/servers.ts` provides it. A
+ * `vault` or `bao` of one's own is run in its development mode.
+ *
+ * @module
+ */
+import { basename, join } from "node:path";
+import { serverProgram } from "../e2e/servers.ts";
+import { Authority } from "./certificates.ts";
+import { freePort, Process, waitFor } from "./processes.ts";
+
+/** How to start it. */
+export interface VaultOptions {
+  /** Serve HTTPS with a certificate for `127.0.0.1` and `vault.test`. */
+  readonly tls?: boolean;
+  /** Delay every answer by so many milliseconds; only Vault's core from this repository can. */
+  readonly latencyMs?: number;
+}
+
+/** What the API answered. */
+export interface ApiAnswer {
+  readonly status: number;
+  // deno-lint-ignore no-explicit-any
+  readonly body: any;
+}
+
+/** A Vault that runs. Disposing of it ends it and removes its files. */
+export interface Vault extends AsyncDisposable {
+  readonly address: string;
+  readonly token: string;
+  /** Who issued its certificate; certificates of clients may come from here too. */
+  readonly authority: Authority;
+  /** PEM of the authority, in a file. */
+  readonly caFile: string;
+  /** A folder of the test's own. */
+  readonly folder: string;
+  readonly process: Process;
+  /** Asks the API with the root token; throws where it refuses. */
+  api(method: string, path: string, body?: unknown): Promise<ApiAnswer>;
+  /** Asks the API with any token, or none, and returns refusals as well. */
+  ask(method: string, path: string, body?: unknown, token?: string): Promise<ApiAnswer>;
+  seal(): Promise<void>;
+  unseal(): Promise<void>;
+}
+
+const token = "root";
+
+/** Starts one and waits until it answers. */
+export async function startVault(options: VaultOptions = {}): Promise<Vault> {
+  const folder = await Deno.makeTempDir({ prefix: "vault-" });
+  const authority = new Authority();
+  const caFile = join(folder, "ca.pem");
+  await Deno.writeTextFile(caFile, authority.certificate);
+  const listen = `127.0.0.1:${freePort()}`;
+  const process = await startProcess(listen, folder, authority, options);
+  const announced = /unseal_key=([0-9a-f]+)|Unseal Key: (\S+)/;
+  const wait = { timeoutMs: 30_000, everyMs: 50, alive: [process] };
+  const { value: [, hex, other] } = await waitFor("Vault", () => announced.exec(process.output) ?? undefined, wait);
+  const client = Deno.createHttpClient({ caCerts: [authority.certificate] });
+  const address = `${options.tls === true ? "https" : "http"}://${listen}`;
+
+  const ask = async (method: string, path: string, body?: unknown, by?: string): Promise<ApiAnswer> => {
+    const response = await fetch(`${address}/v1/${path}`, {
+      method,
+      client,
+      headers: by === undefined ? {} : { "x-vault-token": by },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+  };
+  const api = async (method: string, path: string, body?: unknown): Promise<ApiAnswer> => {
+    const answer = await ask(method, path, body, token);
+    if (answer.status < 400) return answer;
+    throw new Error(`${method} ${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+  };
+  return {
+    address,
+    token,
+    authority,
+    caFile,
+    folder,
+    process,
+    api,
+    ask,
+    seal: async () => void await api("POST", "sys/seal"),
+    unseal: async () => {
+      await ask("POST", "sys/unseal", { key: hex ?? other });
+      await waitFor("Vault to serve", async () => (await ask("GET", "sys/health")).status === 200, wait);
+    },
+    async [Symbol.asyncDispose]() {
+      client.close();
+      await process[Symbol.asyncDispose]();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+async function startProcess(
+  listen: string,
+  folder: string,
+  authority: Authority,
+  options: VaultOptions,
+): Promise<Process> {
+  const command = Deno.env.get("TROUSSEAU_VAULT_BIN") ?? await serverProgram("vault-test-server");
+  const [certificate, key] = [join(folder, "server.pem"), join(folder, "server.key")];
+  const pair = authority.issue({ commonName: "vault", names: ["127.0.0.1", "vault.test"] });
+  await Deno.writeTextFile(certificate, pair.certificate);
+  await Deno.writeTextFile(key, pair.key);
+  if (basename(command) !== "vault-test-server") {
+    return await startDevelopmentServer(
+      command,
+      listen,
+      folder,
+      options.tls === true ? { certificate, key } : undefined,
+    );
+  }
+  const tls = options.tls === true ? ["-tls-cert", certificate, "-tls-key", key] : [];
+  const latency = options.latencyMs === undefined ? [] : ["-latency-ms", `${options.latencyMs}`];
+  return new Process({ name: "Vault", command, args: ["-listen", listen, "-token", token, ...tls, ...latency] });
+}
+
+/** `vault server -dev` and `bao server -dev` bring one listener without TLS; the one that is asked for comes beside it. */
+async function startDevelopmentServer(
+  command: string,
+  listen: string,
+  folder: string,
+  tls: { readonly certificate: string; readonly key: string } | undefined,
+): Promise<Process> {
+  const args = ["server", "-dev", `-dev-root-token-id=${token}`, "-dev-no-store-token"];
+  if (tls === undefined) {
+    return new Process({ name: command, command, args: [...args, `-dev-listen-address=${listen}`] });
+  }
+  const config = join(folder, "server.hcl");
+  const files = `tls_cert_file = "${tls.certificate}"\n  tls_key_file = "${tls.key}"`;
+  await Deno.writeTextFile(config, `listener "tcp" {\n  address = "${listen}"\n  ${files}\n}\n`);
+  const beside = `-dev-listen-address=127.0.0.1:${freePort()}`;
+  return new Process({ name: command, command, args: [...args, beside, `-config=${config}`] });
+}

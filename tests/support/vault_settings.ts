@@ -1,0 +1,76 @@
+/**
+ * Settings of a `vault-transit` provider as tests want them.
+ *
+ * @module
+ */
+import { KmsError } from "../../lib/errors.ts";
+import type { Event } from "../../lib/events.ts";
+import type { Provider } from "../../lib/provider/provider.ts";
+import { openVaultTransit } from "../../lib/provider/vault_transit/provider.ts";
+import type { VaultAuth, VaultTransitSettings } from "../../lib/provider/vault_transit/settings.ts";
+import { Secret, type SecretSource } from "../../lib/secret.ts";
+
+/** A signal that never fires. */
+export const patient = { signal: new AbortController().signal };
+
+/** A call that may take so long. */
+export function within(ms: number): { readonly signal: AbortSignal } {
+  return { signal: AbortSignal.timeout(ms) };
+}
+
+/** A secret in memory; its value may be changed, and `undefined` is one that cannot be read. */
+export class MemorySecret implements SecretSource {
+  readonly description = "file /etc/trousseau/secret";
+  value: string | undefined;
+
+  constructor(value: string | undefined) {
+    this.value = value;
+  }
+
+  read(): Promise<Secret> {
+    return this.value === undefined
+      ? Promise.reject(new KmsError("config", "Cannot read /etc/trousseau/secret."))
+      : Promise.resolve(new Secret(this.value));
+  }
+}
+
+/** A secret in a file, read at every call. */
+export function fileSecret(path: string): SecretSource {
+  return {
+    description: `file ${path}`,
+    read: async () => new Secret((await Deno.readTextFile(path)).trim()),
+  };
+}
+
+/** Auth by a token that is known. */
+export function tokenAuth(token: string): VaultAuth {
+  return { method: "token", token: new MemorySecret(token) };
+}
+
+/** Opens a provider named `vault-eu` on `transit/kubernetes` and keeps its events. */
+export async function openVault(
+  addresses: string | readonly string[],
+  settings: Partial<VaultTransitSettings> = {},
+): Promise<{ readonly provider: Provider; readonly events: readonly Event[] }> {
+  const events: Event[] = [];
+  const provider = await openVaultTransit({
+    kind: "vault-transit",
+    name: "vault-eu",
+    addresses: typeof addresses === "string" ? [addresses] : addresses,
+    mount: "transit",
+    key: "kubernetes",
+    auth: tokenAuth("root"),
+    tls: {},
+    ...settings,
+  }, { notify: (event) => events.push(event) });
+  return { provider, events };
+}
+
+/** For `assert.rejects`: a KmsError with this code whose sentence fits. */
+export function refusedWith(code: string, sentence: RegExp = /./): (error: unknown) => boolean {
+  return (error) => {
+    if (!(error instanceof KmsError)) throw new Error(`not a KmsError: ${error}`);
+    if (error.code === code && sentence.test(error.message)) return true;
+    throw new Error(`expected ${code} with ${sentence}, got ${error.code}: ${error.message}`);
+  };
+}
