@@ -30,6 +30,8 @@ export type Handlers<Rpcs> = { readonly [Name in keyof Rpcs]: Handler<Rpcs[Name]
 export interface KmsHandlers {
   readonly v2: Handlers<V2Rpcs>;
   readonly v1beta1?: Handlers<V1beta1Rpcs> | undefined;
+  /** Told of a request that is not the message it should be; it is refused with `error` without reaching a handler. */
+  readonly unreadable?: ((path: string, error: KmsError, call: RpcCall) => void) | undefined;
 }
 
 /** A place where the server listens. */
@@ -71,8 +73,9 @@ export function rpcServer(handlers: KmsHandlers): RpcServer {
   setLogVerbosity(logVerbosity.NONE);
   const services = kmsServices();
   const server = new Server(options);
-  server.addService(services.v2, implementation(services.v2, handlers.v2));
-  if (handlers.v1beta1) server.addService(services.v1beta1, implementation(services.v1beta1, handlers.v1beta1));
+  const { v2, v1beta1, unreadable = () => {} } = handlers;
+  server.addService(services.v2, implementation(services.v2, v2, unreadable));
+  if (v1beta1) server.addService(services.v1beta1, implementation(services.v1beta1, v1beta1, unreadable));
   const targets = new Set<string>();
   return {
     async listen(path) {
@@ -91,17 +94,20 @@ export function rpcServer(handlers: KmsHandlers): RpcServer {
   };
 }
 
-function implementation<Rpcs>(service: ServiceDefinition, handlers: Handlers<Rpcs>) {
+function implementation<Rpcs>(service: ServiceDefinition, handlers: Handlers<Rpcs>, unreadable: Unreadable) {
   const table = handlers as Readonly<Record<string, PlainHandler>>;
   return Object.fromEntries(
-    Object.entries(table).filter(([name]) => name in service).map(([name, handler]) => [name, unary(handler)]),
+    Object.entries(table).filter(([name]) => name in service).map((
+      [name, handler],
+    ) => [name, unary(handler, unreadable)]),
   );
 }
 
 type PlainHandler = (request: unknown, call: RpcCall) => unknown;
+type Unreadable = NonNullable<KmsHandlers["unreadable"]>;
 
 // No promise is made for an answer that is there at once: Status and Encrypt stay on the fast path.
-function unary(handler: PlainHandler): handleUnaryCall<Record<string, unknown>, unknown> {
+function unary(handler: PlainHandler, unreadable: Unreadable): handleUnaryCall<Record<string, unknown>, unknown> {
   return (unaryCall, callback) => {
     const call = new UnaryRpcCall(unaryCall);
     const answer = (value: unknown) => {
@@ -113,7 +119,11 @@ function unary(handler: PlainHandler): handleUnaryCall<Record<string, unknown>, 
       callback(rpcStatus(thrown, call.uid));
     };
     try {
-      if (unaryCall.request instanceof Malformed) throw malformed(unaryCall.getPath());
+      if (unaryCall.request instanceof Malformed) {
+        const error = malformed(unaryCall.getPath());
+        unreadable(unaryCall.getPath(), error, call);
+        return refuse(error);
+      }
       const value = handler(unaryCall.request, call);
       if (value instanceof Promise) value.then(answer, refuse);
       else answer(value);

@@ -130,6 +130,10 @@ Deno.test("rpcServer() answers INVALID_ARGUMENT for garbage, and the next good r
     Uint8Array.of(0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), // a length that never ends
     new Uint8Array(64).fill(0xff),
     Uint8Array.of(0x22, 0x05, 0x0a, 0x7f, 0x61), // an annotation cut short
+    Uint8Array.of(0x12, 0x05, 0x61), // a uid cut short
+    Uint8Array.of(0x08, 0x01, 0x61), // field 1 as a number
+    Uint8Array.of(0x02, 0x00), // field 0
+    Uint8Array.of(0x7b, 0x7c), // a group
   ];
   for (const method of ["Encrypt", "Decrypt"]) {
     for (const message of garbage) {
@@ -144,6 +148,13 @@ Deno.test("rpcServer() answers INVALID_ARGUMENT for garbage, and the next good r
     }
   }
   deepEqual(await served.client.v2.Status({}, { signal: never }), well);
+});
+
+Deno.test("rpcServer() passes over fields that a newer API server may send", async () => {
+  await using served = await serve({ v2: plain });
+  const path = "/v2.KeyManagementService/Encrypt";
+  const message = Uint8Array.of(0x78, 0x05, 0x0a, 0x01, 0x07, 0x82, 0x01, 0x01, 0x00); // 15: a number, 1, 16: bytes
+  equal((await rawCall(served.path, { path, authority: "localhost", frame: grpcFrame(message) })).status, "0");
 });
 
 Deno.test("rpcServer() refuses a request of more than a mebibyte, and the next good request works", async () => {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Config } from "../config/config.ts";
-import type { Notify } from "../events.ts";
+import type { Notify, Operation } from "../events.ts";
 import type { KmsHandlers } from "../grpc/server.ts";
 import type { Service, ServiceStatus } from "../service.ts";
 import { type OutageState, outageState, type Stance, stance } from "./outage.ts";
@@ -35,6 +35,18 @@ export function kmsHandlers(options: HandlerOptions): KmsHandlers {
   return {
     v2: v2Handlers(context, kms.reportVersion),
     v1beta1: kms.v1beta1 ? v1beta1Handlers(context, options.version) : undefined,
+    unreadable: unreadable(notify),
+  };
+}
+
+/** Garbage is counted and logged like every other request, under the RPC that it was sent to. */
+function unreadable(notify: Notify): NonNullable<KmsHandlers["unreadable"]> {
+  const operations: Readonly<Record<string, Operation>> = { Encrypt: "encrypt", Decrypt: "decrypt" };
+  return (path, error, { uid }) => {
+    const api = path.startsWith("/v2.") ? "v2" : "v1beta1";
+    const operation = operations[path.slice(path.lastIndexOf("/") + 1)] ?? "status";
+    const { code: result, message } = error;
+    notify({ type: "rpc", api, operation, result, seconds: 0, uid, keyId: "", providers: [], message });
   };
 }
 
