@@ -45,7 +45,8 @@ export function registerFor<World extends AsyncDisposable>(
   };
 }
 
-async function onStage<World extends AsyncDisposable>(
+/** Runs one case in a world of its own, which is gone afterwards. */
+export async function onStage<World extends AsyncDisposable>(
   bench: ConformanceBench<World>,
   run: (stage: Stage<World>) => Promise<void>,
 ): Promise<void> {

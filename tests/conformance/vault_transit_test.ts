@@ -1,6 +1,6 @@
 import { openVaultTransit } from "../../lib/provider/vault_transit/provider.ts";
 import { Secret, type SecretSource } from "../../lib/secret.ts";
-import { startVaultDouble, type VaultDouble, type VaultFault } from "../support/vault_double.ts";
+import { startTransitServer, type TransitFault, type TransitServer } from "../support/transit_server.ts";
 import type { ConformanceBench, FaultVariant } from "./bench.ts";
 import { conformance } from "./conformance.ts";
 
@@ -10,7 +10,7 @@ function known(value: string): SecretSource {
   return { description: "a value of this test", read: () => Promise.resolve(new Secret(value)) };
 }
 
-function fault(what: string, of: VaultFault): FaultVariant<VaultDouble> {
+function fault(what: string, of: TransitFault): FaultVariant<TransitServer> {
   return {
     what,
     on: (vault) => {
@@ -25,9 +25,9 @@ const answers = (status: number, why: string, retryAfter?: string) =>
 
 const garbage = (text: string) => fault(text === "" ? "nothing" : text, { kind: "garbage", text });
 
-const bench: ConformanceBench<VaultDouble> = {
+const bench: ConformanceBench<TransitServer> = {
   async start() {
-    const vault = await startVaultDouble();
+    const vault = await startTransitServer();
     vault.transit.create(key);
     return vault;
   },
