@@ -1,6 +1,9 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { keyIdOf } from "../key_ring/key_id.ts";
 import { rotateLocalKey } from "../provider/local/rotate.ts";
+import { commands } from "./commands.ts";
+import { fakeTerminal } from "./fake_terminal.ts";
+import { run } from "./run.ts";
 import { TemporaryConfig } from "./temporary_config.ts";
 
 /** A local key, and a Vault that nobody listens for: its port is given back before it is used. */
@@ -120,4 +123,14 @@ Deno.test("check() foresees the key ID that follows a rotation", async () => {
   match((await config.run("check")).out, /^The key ID stays t1-/m);
   await rotateLocalKey(`${config.folder}/local.keys`);
   match((await config.run("check")).out, /^The key ID will change from t1-/m);
+});
+
+Deno.test("check() paints on a terminal, and not with NO_COLOR", async () => {
+  await using config = await TemporaryConfig.make();
+  const painted = async (variables: Record<string, string>) => {
+    const terminal = fakeTerminal({ isTerminal: true, variables });
+    await run(["check", "--config", config.file], commands, terminal);
+    return terminal.out().includes("\x1b[32mok");
+  };
+  deepEqual([await painted({}), await painted({ NO_COLOR: "1" })], [true, false]);
 });

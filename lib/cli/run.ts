@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { KmsError, toKmsError } from "../errors.ts";
+import { KmsError } from "../errors.ts";
 import { parse } from "./arguments.ts";
 import { type Command, UsageError } from "./command.ts";
 import { exitCodes, type ExitStatus, exitStatus } from "./exit_codes.ts";
@@ -47,12 +47,15 @@ export function report(thrown: unknown, stderr: Output): ExitStatus {
     );
     return exitCodes.usage.status;
   }
-  const error = toKmsError(thrown);
+  if (!(thrown instanceof KmsError)) {
+    line(stderr, "trousseau: This should not have happened. A report of it needs these lines and what was called:");
+    line(stderr, whereabouts(thrown));
+    return exitCodes.internal.status;
+  }
   // Complaints about a configuration begin with file and line, which editors and eyes look for at the line's start.
-  line(stderr, error.code === "config" ? error.message : `trousseau: ${error.message}`);
-  for (const member of error.members) line(stderr, `  ${member.message}`);
-  if (!(thrown instanceof KmsError)) line(stderr, whereabouts(thrown));
-  return exitStatus(error);
+  line(stderr, thrown.code === "config" ? thrown.message : `trousseau: ${thrown.message}`);
+  for (const member of thrown.members) line(stderr, `  ${member.message}`);
+  return exitStatus(thrown);
 }
 
 /** The kind of a stranger's failure and where it arose, without its message, which may hold anything. */

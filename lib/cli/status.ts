@@ -1,7 +1,98 @@
-import { KmsError } from "../errors.ts";
+/**
+ * `trousseau status`
+ *
+ * @module
+ */
+import type { Config } from "../config/config.ts";
+import { abortError } from "../deadline.ts";
+import { dialKms } from "../grpc/client.ts";
 import type { Call } from "./command.ts";
-import type { ExitStatus } from "./exit_codes.ts";
+import { configured } from "./configured.ts";
+import { exitCodes, type ExitStatus } from "./exit_codes.ts";
+import { json, line } from "./output.ts";
+import { fetchStatus, type StatusDocument } from "./status_document.ts";
+import { type Cell, elapsed, painted, table, type Tone, wantsColour } from "./table.ts";
 
-export function status(_call: Call): Promise<ExitStatus> {
-  return Promise.reject(new KmsError("internal", "This checkout cannot do that yet."));
+/** Shows how the running plugin is. */
+export async function status(call: Call): Promise<ExitStatus> {
+  const { options, terminal: { stdout, stderr, environment, signal } } = call;
+  const config = await configured(call);
+  const origin = originOf(config);
+  const found = origin === undefined ? undefined : await fetchStatus(origin, signal);
+  if (signal.aborted) throw abortError(signal, "ask for the status");
+  if (found === undefined) {
+    line(
+      stderr,
+      `${origin === undefined ? "telemetry.listen is off" : `No Trousseau answers at ${origin}`}: asking the socket.`,
+    );
+    return await statusOverSocket(config.socket.path, call);
+  }
+  if (options.json) json(stdout, { source: "http", ...found });
+  else stdout.write(asText(found, Date.now(), wantsColour(stdout, environment)));
+  if (found.canEncrypt && found.quorum.state === "held") return exitCodes.ok.status;
+  return found.quorum.state === "lost" && found.quorum.refused
+    ? exitCodes.refused.status
+    : exitCodes.unavailable.status;
+}
+
+function originOf({ telemetry: { listen } }: Config): string | undefined {
+  if (listen === undefined) return undefined;
+  const { hostname, port } = listen;
+  // A wildcard is where to listen, and no place to ask.
+  const host = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+async function statusOverSocket(path: string, { options, terminal: { stdout, signal } }: Call): Promise<ExitStatus> {
+  await using client = dialKms(path);
+  const { version, healthz, key_id } = await client.v2.Status({}, { signal });
+  if (options.json) json(stdout, { source: "socket", socket: path, version, healthz, keyId: key_id });
+  else stdout.write(table(["Socket", "Version", "Health", "Key ID"], [[path, version, healthz, key_id]], false));
+  return healthz === "ok" ? exitCodes.ok.status : exitCodes.unavailable.status;
+}
+
+/** For eyes. Times are told as how long ago they were. */
+export function asText(found: StatusDocument, now: number, colour: boolean): string {
+  const { keyId, provisional, message, quorum, needed, providers } = found;
+  const troubles = providers.filter(({ health, message }) => health !== "well" && message !== "");
+  const quorumCell: Cell = quorum.state === "held"
+    ? { text: `held, ${needed} of ${providers.length} are needed`, tone: "good" }
+    : { text: `lost for ${elapsed(now - quorum.since)}: ${quorum.message}`, tone: "bad" };
+  return [
+    `Key ID:  ${painted(keyId ?? { text: `none. ${message}`, tone: "bad" }, colour)}${
+      provisional ? " (provisional)" : ""
+    }`,
+    `Quorum:  ${painted(quorumCell, colour)}`,
+    `Encrypt: ${
+      painted(found.canEncrypt ? { text: "ready", tone: "good" } : { text: "not ready", tone: "bad" }, colour)
+    }`,
+    "",
+    table(
+      ["Provider", "Kind", "Health", "Since", "Last good", "Version", "Lacks a wrap"],
+      providers.map((provider) => providerRow(provider, now)),
+      colour,
+    ).trimEnd(),
+    ...(troubles.length > 0
+      ? ["", ...troubles.map(({ message }) => painted({ text: message, tone: "bad" }, colour))]
+      : []),
+    "",
+  ].join("\n");
+}
+
+const toneOfHealth = { unknown: "warn", well: "good", sick: "bad", refusing: "bad" } as const satisfies Record<
+  StatusDocument["providers"][number]["health"],
+  Tone
+>;
+
+function providerRow(provider: StatusDocument["providers"][number], now: number): readonly Cell[] {
+  const { name, kind, health, since, lastGoodAt, version, lacksWrapSince } = provider;
+  return [
+    name,
+    kind,
+    { text: health, tone: toneOfHealth[health] },
+    `${elapsed(now - since)} ago`,
+    typeof lastGoodAt === "number" ? `${elapsed(now - lastGoodAt)} ago` : "never",
+    version,
+    typeof lacksWrapSince === "number" ? { text: `for ${elapsed(now - lacksWrapSince)}`, tone: "warn" } : "no",
+  ];
 }

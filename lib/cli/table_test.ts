@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { environmentFrom } from "../config/environment.ts";
-import { columns, duration, table, wantsColour, wrapped } from "./table.ts";
+import { columns, duration, elapsed, table, wantsColour, wrapped } from "./table.ts";
 
 Deno.test("table() aligns columns and leaves no space at the ends of lines", () => {
   equal(table(["a", "b"], [["long", "x"], ["s", ""]], false), "A     B\nlong  x\ns\n");
@@ -37,4 +37,11 @@ Deno.test("columns() aligns the second one", () => {
 
 Deno.test("duration() keeps two or three digits", () => {
   deepEqual([0.4211, 9.876, 17.2, 1234].map(duration), ["0.42 ms", "9.88 ms", "17 ms", "1.2 s"]);
+});
+
+Deno.test("elapsed() tells the largest unit of which there are two", () => {
+  deepEqual([-5, 0, 90_000, 119_999, 120_000, 7_200_000, 172_800_000].map(elapsed), [
+    ...["0 s", "0 s", "90 s", "120 s"],
+    ...["2 min", "2 h", "2 d"],
+  ]);
 });

@@ -1,0 +1,77 @@
+/**
+ * What the running plugin tells about itself over HTTP, read without trusting it: the port may be another program's.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { deadline } from "../deadline.ts";
+import { errorCodes } from "../errors.ts";
+
+/** Milliseconds. The answer comes from memory. */
+const patience = 3000;
+
+/** In bytes; the document of eight providers has about 4 KiB. */
+const largest = 256 * 1024;
+
+const text = z.string();
+const time = z.number();
+
+const document = z.looseObject({
+  keyId: z.optional(z.nullable(text)),
+  provisional: z.boolean(),
+  message: text,
+  needed: z.number(),
+  canEncrypt: z.boolean(),
+  quorum: z.discriminatedUnion("state", [
+    z.looseObject({ state: z.literal("held") }),
+    z.looseObject({ state: z.literal("lost"), since: time, refused: z.boolean(), message: text }),
+  ]),
+  providers: z.array(z.looseObject({
+    name: text,
+    kind: text,
+    health: z.enum(["unknown", "well", "sick", "refusing"]),
+    message: text,
+    code: z.enum(["ok", ...Object.keys(errorCodes)]),
+    since: time,
+    lastGoodAt: z.optional(z.nullable(time)),
+    version: text,
+    lacksWrapSince: z.optional(z.nullable(time)),
+  })),
+});
+
+/** `ServiceStatus` as it travels: what is absent may be `null` or left out, and what is new is kept. */
+export type StatusDocument = z.infer<typeof document>;
+
+/** Asks the plugin; `undefined` if nobody answers there, or somebody else does. */
+export async function fetchStatus(origin: string, signal: AbortSignal): Promise<StatusDocument | undefined> {
+  using limit = deadline(patience, signal);
+  try {
+    const response = await fetch(`${origin}/status`, { signal: limit.signal, redirect: "error" });
+    return parseStatus(await bounded(response));
+  } catch (thrown) {
+    // A refused connection, a deadline, a body that ends early: for the caller it is all the same.
+    if (thrown instanceof TypeError || limit.signal.aborted || thrown instanceof Deno.errors.Http) return undefined;
+    throw thrown;
+  }
+}
+
+/** The document in a JSON text, or `undefined` if it is anything else. */
+export function parseStatus(body: string): StatusDocument | undefined {
+  try {
+    const parsed = z.safeParse(document, JSON.parse(body));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The body, if it is not too long to be ours. */
+async function bounded(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let body = "";
+  for await (const chunk of response.body ?? []) {
+    body += decoder.decode(chunk, { stream: true });
+    if (body.length > largest) return "";
+  }
+  return body;
+}

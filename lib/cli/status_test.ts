@@ -1,0 +1,117 @@
+import { deepEqual, equal, match } from "node:assert/strict";
+import { rpcServer } from "../grpc/server.ts";
+import type { ProviderStatus, ServiceStatus } from "../service.ts";
+import { asText } from "./status.ts";
+import { parseStatus } from "./status_document.ts";
+import { TemporaryConfig } from "./temporary_config.ts";
+
+const well: ProviderStatus = {
+  name: "vault-eu",
+  kind: "vault-transit",
+  health: "well",
+  message: "",
+  code: "ok",
+  since: 0,
+  lastGoodAt: 0,
+  version: "3@1700000000",
+  lacksWrapSince: undefined,
+};
+
+const sick: ProviderStatus = {
+  ...well,
+  name: "vault-us",
+  health: "sick",
+  code: "unreachable",
+  message: 'Cannot probe provider "vault-us": Vault answered 503 (sealed).',
+  lastGoodAt: undefined,
+  lacksWrapSince: 0,
+};
+
+const good: ServiceStatus = {
+  keyId: "t1-1",
+  provisional: false,
+  message: "",
+  quorum: { state: "held" },
+  needed: 1,
+  providers: [well, sick],
+  canEncrypt: true,
+};
+
+/** Runs `status` against an HTTP server that answers so, and nothing on the socket. */
+async function asked(answer: () => Response, ...words: string[]) {
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, answer);
+  await using config = await TemporaryConfig.make({
+    telemetry: { listen: `127.0.0.1:${server.addr.port}`, audit: "off" },
+  });
+  return await config.run("status", ...words);
+}
+
+Deno.test("status() shows what the plugin tells over HTTP", async () => {
+  const { status, out, err } = await asked(() => Response.json(good));
+  equal(status, 0);
+  equal(err, "");
+  match(out, /^Key ID: {2}t1-1$/m);
+  match(out, /^Quorum: {2}held, 1 of 2 are needed$/m);
+  match(out, /^vault-us +vault-transit +sick .* never +3@1700000000 +for \d+ d$/m);
+  match(out, /Vault answered 503/);
+});
+
+Deno.test("status(--json) hands scripts all of it", async () => {
+  const { out } = await asked(() => Response.json(good), "--json");
+  deepEqual(JSON.parse(out), { source: "http", ...JSON.parse(JSON.stringify(good)) });
+});
+
+const lost = { state: "lost", since: 0, message: "Away.", refused: false } as const;
+const ends = [
+  [69, { ...good, quorum: lost }],
+  [77, { ...good, quorum: { ...lost, refused: true } }],
+  [69, { ...good, canEncrypt: false, keyId: undefined, message: "No KMS has answered yet." }],
+] as const;
+
+for (const [expected, answer] of ends) {
+  Deno.test(`status() exits ${expected} for ${JSON.stringify(answer).slice(0, 60)}`, async () => {
+    equal((await asked(() => Response.json(answer))).status, expected);
+  });
+}
+
+const strangers: readonly (readonly [string, () => Response])[] = [
+  ["a page", () => new Response("<html>")],
+  ["other JSON", () => Response.json({ status: "UP" })],
+  ["a redirect", () => Response.redirect("http://127.0.0.1:1/")],
+  ["a body without end", () => new Response("x".repeat(1 << 20))],
+];
+
+for (const [what, answer] of strangers) {
+  Deno.test(`status() does not take ${what} for Trousseau, and asks the socket`, async () => {
+    const { status, out, err } = await asked(answer);
+    equal(status, 69);
+    equal(out, "");
+    match(
+      err,
+      /^No Trousseau answers at http:\/\/127\.0\.0\.1:\d+: asking the socket\.\ntrousseau: Cannot call v2 Status/,
+    );
+  });
+}
+
+Deno.test("status() asks the socket where HTTP is switched off", async () => {
+  await using config = await TemporaryConfig.make();
+  const never = () => {
+    throw new TypeError("Nobody asks for this.");
+  };
+  const Status = () => ({ version: "v2", healthz: "ok", key_id: "t1-2" });
+  const server = rpcServer({ v2: { Status, Encrypt: never, Decrypt: never } });
+  await server.listen(`${config.folder}/kms.sock`);
+  try {
+    const { status, out } = await config.run("status", "--json");
+    equal(status, 0);
+    const { source, keyId, healthz } = JSON.parse(out);
+    deepEqual([source, keyId, healthz], ["socket", "t1-2", "ok"]);
+  } finally {
+    await server.shutdown(0);
+  }
+});
+
+Deno.test("asText() tells since when the quorum is lost", () => {
+  const document = parseStatus(JSON.stringify({ ...good, quorum: lost }));
+  match(document === undefined ? "" : asText(document, 600_000, false), /^Quorum: {2}lost for 10 min: Away\.$/m);
+});

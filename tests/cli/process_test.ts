@@ -1,0 +1,79 @@
+/**
+ * The program as a process, with the permissions that are baked into the binary: what no command can show from inside.
+ *
+ * @module
+ */
+import { deepEqual, equal, match } from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { permissionFlags } from "../../deploy/compile/permissions.ts";
+
+const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
+const decoder = new TextDecoder();
+
+function command(words: readonly string[], env: Record<string, string> = {}): Deno.Command {
+  const args = ["run", "--quiet", ...permissionFlags(), main, ...words];
+  return new Deno.Command(Deno.execPath(), { args, env, stdin: "null", stdout: "piped", stderr: "piped" });
+}
+
+async function ran(...words: string[]): Promise<{ code: number; out: string; err: string }> {
+  const { code, stdout, stderr } = await command(words).output();
+  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+}
+
+/** A folder that is removed in the end. */
+async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
+  const path = await Deno.makeTempDir();
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+Deno.test("main exits 0 and prints help without words", async () => {
+  const { code, out, err } = await ran();
+  deepEqual([code, err], [0, ""]);
+  match(out, /^Commands:$/m);
+});
+
+Deno.test("main exits 64 for an unknown command, and prints nothing to stdout", async () => {
+  const { code, out, err } = await ran("sreve");
+  deepEqual([code, out], [64, ""]);
+  match(err, /^trousseau: There is no command "sreve"\. Did you mean "serve"\?\n/);
+});
+
+Deno.test("main exits 69 where nobody listens on the socket", async () => {
+  const { code, out } = await ran("probe", "--socket", "/nonexistent/kms.sock", "--json");
+  equal(code, 69);
+  equal(JSON.parse(out).ok, false);
+});
+
+Deno.test("main exits 78 for a wrong configuration, with file, line and column", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/trousseau.yaml`;
+  await Deno.writeTextFile(file, "providers:\n  - name: a\n    kind: lokal\n");
+  for (const words of [["check", "--config", file], ["serve", "--config", file], ["keys", "--config", file]]) {
+    const { code, out, err } = await ran(...words);
+    deepEqual([code, out], [78, ""]);
+    match(err, /^\S+trousseau\.yaml:3:5: providers\[0\]\.kind: .*"local"/m);
+  }
+});
+
+Deno.test("main exits 78 for a configuration that is not there", async () => {
+  const { code, err } = await ran("check", "--config", "/nonexistent/trousseau.yaml");
+  equal(code, 78);
+  match(err, /nonexistent\/trousseau\.yaml: there is no such file/);
+});
+
+Deno.test("main ends at SIGTERM while it waits", async () => {
+  const child = command(["probe", "--wait", "--timeout", "1m", "--socket", "/nonexistent/kms.sock"]).spawn();
+  const err = child.stderr.getReader();
+  // Progress shows after two seconds that the command is at its work.
+  match(decoder.decode((await err.read()).value), /^Waiting for \/nonexistent\/kms\.sock, 1m at most … \d s\n/);
+  child.kill("SIGTERM");
+  equal((await child.status).code, 69);
+  await Promise.all([err.cancel(), child.stdout.cancel()]);
+});
+
+Deno.test("main goes on as if nothing were when the reader of its output leaves", async () => {
+  const child = command(["help"]).spawn();
+  await child.stdout.cancel();
+  equal((await child.status).code, 0);
+  equal(await new Response(child.stderr).text(), "");
+});
