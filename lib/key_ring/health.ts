@@ -93,7 +93,7 @@ export class HealthBoard {
     record.health = { ...before, state, since, code, message: error?.message ?? "" };
     if (state === before.state) return;
     const { kind } = record;
-    const message = error?.message ?? `Provider "${name}" is well.`;
+    const message = error?.message ?? "";
     this.#notify({
       type: "provider_health",
       provider: name,

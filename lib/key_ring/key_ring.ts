@@ -184,7 +184,7 @@ export class KeyRing implements AsyncDisposable {
     const { clock } = this.#options;
     for (let failures = 0; !signal.aborted;) {
       if (this.#wantsDek()) failures = await this.#prepare(signal) ? 0 : failures + 1;
-      else await this.#announceNext();
+      await this.#announceNext();
       if (failures === 0) {
         await clock.sleep(ringTimings.gap, signal);
         if (!this.#wantsDek()) await this.#bell.wait(clock, this.#untilDue(), signal);
