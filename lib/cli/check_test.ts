@@ -2,9 +2,9 @@ import { deepEqual, equal, match } from "node:assert/strict";
 import { keyIdOf } from "../key_ring/key_id.ts";
 import { rotateLocalKey } from "../provider/local/rotate.ts";
 import { commands } from "./commands.ts";
-import { fakeTerminal } from "./fake_terminal.ts";
+import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
 import { run } from "./run.ts";
-import { TemporaryConfig } from "./temporary_config.ts";
+import { TemporaryConfig } from "../../tests/support/temporary_config.ts";
 
 /** A local key, and a Vault that nobody listens for: its port is given back before it is used. */
 async function withVault(auth: (folder: string) => Record<string, unknown>): Promise<TemporaryConfig> {

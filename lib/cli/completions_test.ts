@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { commands } from "./commands.ts";
-import { fakeTerminal } from "./fake_terminal.ts";
+import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
 import { optionRow } from "./options.ts";
 import { run } from "./run.ts";
 

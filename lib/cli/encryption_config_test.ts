@@ -1,7 +1,7 @@
 import { equal, match } from "node:assert/strict";
 import { parse } from "yaml";
 import { commands } from "./commands.ts";
-import { fakeTerminal } from "./fake_terminal.ts";
+import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
 import { run } from "./run.ts";
 
 async function printed(...words: string[]): Promise<{ status: number; out: string; err: string }> {

@@ -1,6 +1,6 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { keyIdOf } from "../key_ring/key_id.ts";
-import { TemporaryConfig } from "./temporary_config.ts";
+import { TemporaryConfig } from "../../tests/support/temporary_config.ts";
 
 function announced(keyEpoch: number, version: string) {
   const members = [{ name: "local", kind: "local", version }];

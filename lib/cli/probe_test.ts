@@ -3,7 +3,7 @@ import { KmsError } from "../errors.ts";
 import type { V1beta1Rpcs, V2Rpcs } from "../grpc/messages.ts";
 import { type Handlers, type KmsHandlers, rpcServer } from "../grpc/server.ts";
 import { commands } from "./commands.ts";
-import { fakeTerminal } from "./fake_terminal.ts";
+import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
 import { run } from "./run.ts";
 
 const v2: Handlers<V2Rpcs> = {

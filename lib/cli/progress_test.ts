@@ -1,5 +1,5 @@
 import { equal, match } from "node:assert/strict";
-import { fakeTerminal } from "./fake_terminal.ts";
+import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
 import { startProgress } from "./progress.ts";
 
 const times = { after: 1, every: 1 };

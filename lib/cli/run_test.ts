@@ -3,7 +3,7 @@ import { KmsError } from "../errors.ts";
 import type { Command } from "./command.ts";
 import { commands } from "./commands.ts";
 import { exitCodes } from "./exit_codes.ts";
-import { fakeTerminal } from "./fake_terminal.ts";
+import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
 import { run } from "./run.ts";
 
 async function ran(words: readonly string[], table: readonly Command[] = commands) {

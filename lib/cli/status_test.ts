@@ -3,7 +3,7 @@ import { rpcServer } from "../grpc/server.ts";
 import type { ProviderStatus, ServiceStatus } from "../service.ts";
 import { asText } from "./status.ts";
 import { parseStatus } from "./status_document.ts";
-import { TemporaryConfig } from "./temporary_config.ts";
+import { TemporaryConfig } from "../../tests/support/temporary_config.ts";
 
 const well: ProviderStatus = {
   name: "vault-eu",

@@ -4,11 +4,11 @@
  * @module
  */
 import { stringify } from "yaml";
-import type { RingState } from "../key_ring/state.ts";
-import { createKeyFile } from "../provider/local/write_key_file.ts";
-import { commands } from "./commands.ts";
+import type { RingState } from "../../lib/key_ring/state.ts";
+import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
+import { commands } from "../../lib/cli/commands.ts";
 import { fakeTerminal } from "./fake_terminal.ts";
-import { run } from "./run.ts";
+import { run } from "../../lib/cli/run.ts";
 
 /** What a command said. */
 export interface Said {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { environmentFrom } from "../config/environment.ts";
-import type { Output, Terminal } from "./output.ts";
+import { environmentFrom } from "../../lib/config/environment.ts";
+import type { Output, Terminal } from "../../lib/cli/output.ts";
 
 /** What a test may say about the terminal. */
 export interface FakeTerminalOptions {
