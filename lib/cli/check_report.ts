@@ -7,7 +7,7 @@ import { KmsError } from "../errors.ts";
 import type { CheckFindings } from "./check.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { planSentence } from "./key_plan.ts";
-import { type RoundTrip, type RoundTripStepName } from "./round_trip.ts";
+import type { RoundTrip, RoundTripStepName } from "./round_trip.ts";
 import { type Cell, duration, painted, table } from "./table.ts";
 
 /** For scripts. Absent values are `null`. */
