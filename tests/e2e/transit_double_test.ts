@@ -152,6 +152,19 @@ function only(expected: unknown, found: unknown): unknown {
   );
 }
 
+/** Asks with a token of one's own, or with none if it is empty. */
+function asker(address: string, ownToken: string): Side["ask"] {
+  return async (method, path, body, token = ownToken) => {
+    const response = await fetch(`${address}/v1/${path}`, {
+      method,
+      headers: token === "" ? {} : { "x-vault-token": token },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+  };
+}
+
 async function realSide(vault: Awaited<ReturnType<typeof startVault>>): Promise<Side> {
   const policy = await Deno.readTextFile(new URL("../../deploy/policies/vault.hcl", import.meta.url));
   await vault.api("POST", "sys/mounts/transit", { type: "transit" });
@@ -162,7 +175,7 @@ async function realSide(vault: Awaited<ReturnType<typeof startVault>>): Promise<
   const path = "transit/keys/kubernetes";
   return {
     ciphertexts: new Map(),
-    ask: (method, path, body, token) => vault.ask(method, path, body, token ?? created.body.auth.client_token),
+    ask: asker(vault.address, created.body.auth.client_token),
     pull: async (lever) => {
       if (lever === "rotate") await vault.api("POST", `${path}/rotate`);
       if (lever === "retire") await vault.api("POST", `${path}/config`, { min_decryption_version: 2 });
@@ -177,15 +190,7 @@ function doubleSide(double: Awaited<ReturnType<typeof startTransitServer>>): Pro
   double.transit.create("kubernetes");
   return Promise.resolve({
     ciphertexts: new Map(),
-    ask: async (method: string, path: string, body?: unknown, token = double.token) => {
-      const response = await fetch(`${double.address}/v1/${path}`, {
-        method,
-        headers: token === "" ? {} : { "x-vault-token": token },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      const text = await response.text();
-      return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
-    },
+    ask: asker(double.address, double.token),
     pull: (lever: "rotate" | "retire" | "remove") => {
       if (lever === "rotate") double.transit.rotate("kubernetes");
       if (lever === "retire") double.transit.configure("kubernetes", { minDecryption: 2 });
