@@ -69,8 +69,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
     observeProcess(registry, options),
   ];
   return {
-    // The counter of an event's own type takes that event: the compiler cannot follow the pair through the union.
-    observe: (event) => (counters[event.type] as (event: Event) => void)(event),
+    observe(event) {
+      // The counter of an event's own type takes that event: the compiler cannot follow the pair through the union.
+      (counters[event.type] as (event: Event) => void)(event);
+    },
     render(status) {
       for (const set of update) set(status);
       return registry.metrics();

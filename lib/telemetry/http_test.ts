@@ -1,0 +1,285 @@
+import assert from "node:assert/strict";
+import { utf8 } from "../bytes.ts";
+import { KmsError } from "../errors.ts";
+import { Secret } from "../secret.ts";
+import type { ProviderStatus, ServiceStatus } from "../service.ts";
+import { type HttpEndpoint, type HttpOptions, serveHttp } from "./http.ts";
+import { createLogger } from "./log.ts";
+import { createMetrics } from "./metrics.ts";
+
+const well: ProviderStatus = {
+  name: "vault-eu",
+  kind: "vault-transit",
+  health: "well",
+  message: "",
+  code: "ok",
+  since: 1_000_000,
+  lastGoodAt: 2_000_000,
+  version: "3@2030",
+  lacksWrapSince: undefined,
+};
+const sick: ProviderStatus = {
+  ...well,
+  name: "local",
+  kind: "local",
+  health: "sick",
+  code: "unreachable",
+  message: "It is away.\x1b[31m",
+  lastGoodAt: undefined,
+  lacksWrapSince: 3_000_000,
+};
+const status: ServiceStatus = {
+  keyId: "t1-00112233445566778899aabbccddeeff",
+  provisional: false,
+  message: "",
+  quorum: { state: "held" },
+  needed: 1,
+  providers: [well, sick],
+  canEncrypt: true,
+};
+
+class Stage implements AsyncDisposable {
+  status: ServiceStatus | Error = status;
+  verdict = { ready: true, message: "" };
+  problem = "";
+  log = "";
+  now = 5_000_000;
+  readonly endpoint: HttpEndpoint;
+
+  constructor(listen: HttpOptions["listen"] = { hostname: "127.0.0.1", port: 0 }) {
+    const now = () => this.now;
+    this.endpoint = serveHttp({
+      listen,
+      peek: () => {
+        if (this.status instanceof Error) throw this.status;
+        return this.status;
+      },
+      verdict: () => this.verdict,
+      telemetry: {
+        metrics: createMetrics({ version: "1.2.3", now, linesLost: () => ({ audit: 0, log: 0 }) }),
+        problem: () => this.problem,
+        log: createLogger({
+          level: "debug",
+          format: "json",
+          colours: false,
+          now,
+          write: (line) => void (this.log += line),
+        }),
+      },
+      version: "1.2.3",
+      now,
+    });
+  }
+
+  async get(path: string, init: RequestInit = {}): Promise<{ code: number; body: string; headers: Headers }> {
+    const response = await fetch(`${this.endpoint.origin}${path}`, init);
+    return { code: response.status, body: await response.text(), headers: response.headers };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.endpoint[Symbol.asyncDispose]();
+  }
+}
+
+Deno.test("serveHttp() lives through whatever happens to the KMS", async () => {
+  await using stage = new Stage();
+  stage.status = new Error("canary");
+  stage.verdict = { ready: false, message: "Gone." };
+  const { code, body } = await stage.get("/livez");
+  assert.deepEqual([code, body], [200, "ok\n"]);
+});
+
+Deno.test("serveHttp() tells at /readyz each provider and why", async () => {
+  await using stage = new Stage();
+  const { code, body, headers } = await stage.get("/readyz");
+  assert.equal(code, 200);
+  assert.equal(headers.get("content-type"), "text/plain; charset=utf-8");
+  assert.equal(
+    body,
+    [
+      "ready",
+      "key ID: t1-00112233445566778899aabbccddeeff",
+      "quorum: 1 of 2 needed, held",
+      "",
+      "PROVIDER  KIND           HEALTH  SINCE                 WHY",
+      "vault-eu  vault-transit  well    1970-01-01T00:16:40Z",
+      "local     local          sick    1970-01-01T00:16:40Z  It is away.\\u001b[31m",
+      "",
+    ].join("\n"),
+  );
+});
+
+Deno.test("serveHttp() answers 503 at /readyz with the reason", async () => {
+  await using stage = new Stage();
+  const lost = { state: "lost", since: 4_000_000, refused: false, message: "Nobody answers." } as const;
+  const cases: readonly (readonly [Partial<ServiceStatus>, typeof stage.verdict, string])[] = [
+    [{ quorum: lost }, { ready: false, message: "Policy says no." }, "Policy says no."],
+    [{ keyId: undefined, message: "No key ID yet." }, { ready: true, message: "" }, "No key ID yet."],
+    [{ canEncrypt: false }, { ready: true, message: "" }, "No data key is ready: an Encrypt would be refused."],
+  ];
+  for (const [part, verdict, reason] of cases) {
+    stage.status = { ...status, ...part };
+    stage.verdict = verdict;
+    const text = await stage.get("/readyz");
+    assert.equal(text.code, 503);
+    assert.equal(text.body.split("\n")[0], `not ready: ${reason}`);
+    const document = await stage.get("/readyz?format=json");
+    assert.equal(document.code, 503);
+    assert.deepEqual([JSON.parse(document.body).ready, JSON.parse(document.body).reason], [false, reason]);
+  }
+  stage.status = { ...status, quorum: lost };
+  assert.match((await stage.get("/readyz")).body, /^quorum: .* lost since 1970-01-01T01:06:40Z: Nobody answers\.$/m);
+});
+
+Deno.test("serveHttp() stays ready when only the telemetry is in trouble, and says so", async () => {
+  await using stage = new Stage();
+  stage.problem = "3 audit lines were lost since the start.";
+  stage.verdict = { ready: true, message: "An outage lasts." };
+  const { code, body } = await stage.get("/readyz");
+  assert.equal(code, 200);
+  assert.match(body, /^ready: An outage lasts\.$/m);
+  assert.match(body, /^telemetry: 3 audit lines were lost since the start\.$/m);
+});
+
+Deno.test("serveHttp() speaks JSON at /readyz to who asks for it", async () => {
+  await using stage = new Stage();
+  const asked = [
+    await stage.get("/readyz", { headers: { accept: "application/json" } }),
+    await stage.get("/readyz?format=json"),
+  ];
+  for (const { body, headers } of asked) {
+    assert.equal(headers.get("content-type"), "application/json");
+    const document = JSON.parse(body);
+    assert.equal(document.ready, true);
+    assert.deepEqual(document.providers[1], {
+      name: "local",
+      kind: "local",
+      health: "sick",
+      code: "unreachable",
+      message: "It is away.\x1b[31m",
+      since: 1_000_000,
+      lastGoodAt: null,
+      version: "3@2030",
+      lacksWrapSince: 3_000_000,
+    });
+  }
+  const text = await stage.get("/readyz?format=text", { headers: { accept: "application/json" } });
+  assert.match(text.body, /^ready\n/);
+});
+
+Deno.test("serveHttp() gives at /status the whole of it", async () => {
+  await using stage = new Stage();
+  stage.now += 1500;
+  const { code, body } = await stage.get("/status");
+  assert.equal(code, 200);
+  const { providers, ...rest } = JSON.parse(body);
+  assert.equal(providers.length, 2);
+  assert.deepEqual(rest, {
+    version: "1.2.3",
+    startedAt: 5_000_000,
+    uptimeSeconds: 1.5,
+    ready: true,
+    reason: "",
+    telemetry: "",
+    keyId: "t1-00112233445566778899aabbccddeeff",
+    keyIdHash: rest.keyIdHash,
+    provisional: false,
+    message: "",
+    quorum: { state: "held" },
+    needed: 1,
+    canEncrypt: true,
+  });
+  assert.match(rest.keyIdHash, /^sha256:[0-9a-f]{64}$/);
+});
+
+Deno.test("serveHttp() gives metrics of the status of now", async () => {
+  await using stage = new Stage();
+  const { code, body, headers } = await stage.get("/metrics");
+  assert.equal(code, 200);
+  assert.match(headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
+  assert.match(body, /^trousseau_provider_health\{provider="local",kind="local",state="sick"\} 1$/m);
+});
+
+Deno.test("serveHttp() can only be read", async () => {
+  await using stage = new Stage();
+  for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]) {
+    const { code, headers } = await stage.get("/livez", { method });
+    assert.deepEqual([code, headers.get("allow")], [405, "GET, HEAD"]);
+  }
+  for (const [path, expected] of [["/livez", 200], ["/readyz", 200], ["/none", 404]] as const) {
+    const { code, body } = await stage.get(path, { method: "HEAD" });
+    assert.deepEqual([code, body], [expected, ""]);
+  }
+});
+
+Deno.test("serveHttp() has nothing at any other path", async () => {
+  await using stage = new Stage();
+  for (const path of ["/", "/livez/", "/metrics/../../etc/passwd", "/constructor", "/__proto__"]) {
+    assert.equal((await stage.get(path)).code, 404, path);
+  }
+});
+
+Deno.test("serveHttp() on loopback answers who asks by address, and no page under a name of its own", async () => {
+  await using stage = new Stage();
+  const { port } = new URL(stage.endpoint.origin);
+  const cases = [["evil.example", 421], ["localhost", 200], ["127.0.0.1", 200], ["[::1]", 200]] as const;
+  for (const [host, expected] of cases) {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
+    await connection.write(utf8(`GET /livez HTTP/1.1\r\nhost: ${host}:${port}\r\nconnection: close\r\n\r\n`));
+    const answered = await new Response(connection.readable).text();
+    assert.equal(answered.split(" ")[1], String(expected), host);
+  }
+});
+
+Deno.test("serveHttp() answers a failure without a word of it", async () => {
+  await using stage = new Stage();
+  stage.status = new TypeError("canary");
+  for (const path of ["/readyz", "/status", "/metrics"]) {
+    const { code, body, headers } = await stage.get(path);
+    assert.equal(code, 500);
+    assert.ok(!`${body}${JSON.stringify([...headers])}`.includes("canary"));
+  }
+  assert.ok(!stage.log.includes("canary"));
+  assert.match(stage.log, /"cause":"TypeError"/);
+});
+
+Deno.test("serveHttp() serves no field that a status holds besides its own", async () => {
+  await using stage = new Stage();
+  const dek = utf8("canary-dek");
+  const smuggled = { dek, token: "canary-token", secret: new Secret("canary-secret"), cause: new Error("canary") };
+  const providers = [{ ...well, ...smuggled }];
+  stage.status = {
+    ...status,
+    ...smuggled,
+    providers,
+    quorum: { state: "held", ...smuggled } as ServiceStatus["quorum"],
+  };
+  for (const path of ["/readyz", "/readyz?format=json", "/status", "/metrics"]) {
+    const { code, body } = await stage.get(path);
+    assert.equal(code, 200);
+    for (const trace of ["canary", dek.toHex(), dek.toBase64(), [...dek].join(",")]) assert.ok(!body.includes(trace));
+  }
+});
+
+Deno.test("serveHttp() says in one sentence why it cannot listen", async () => {
+  await using stage = new Stage();
+  const { port } = new URL(stage.endpoint.origin);
+  assert.throws(() => new Stage({ hostname: "127.0.0.1", port: Number(port) }), (thrown) => {
+    assert.ok(thrown instanceof KmsError);
+    assert.equal(thrown.code, "config");
+    assert.equal(
+      thrown.message,
+      `Cannot listen on 127.0.0.1:${port} (telemetry.listen): another program listens there.`,
+    );
+    return true;
+  });
+});
+
+Deno.test("HttpEndpoint frees its port when it is closed", async () => {
+  const first = new Stage();
+  const port = Number(new URL(first.endpoint.origin).port);
+  await first.get("/livez");
+  await first[Symbol.asyncDispose]();
+  await using second = new Stage({ hostname: "127.0.0.1", port });
+  assert.equal((await second.get("/livez")).code, 200);
+});

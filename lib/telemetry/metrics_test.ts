@@ -1,0 +1,259 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import { errorCodes } from "../errors.ts";
+import type { Event } from "../events.ts";
+import type { ProviderStatus, ServiceStatus } from "../service.ts";
+import { anyEvent, eventArbitraries } from "./event_arbitraries.ts";
+import { createMetrics } from "./metrics.ts";
+import { keyIdHash } from "./status_metrics.ts";
+
+const well: ProviderStatus = {
+  name: "vault-eu",
+  kind: "vault-transit",
+  health: "well",
+  message: "",
+  code: "ok",
+  since: 0,
+  lastGoodAt: 2_500,
+  version: "3",
+  lacksWrapSince: undefined,
+};
+const status: ServiceStatus = {
+  keyId: "t1-00112233445566778899aabbccddeeff",
+  provisional: true,
+  message: "",
+  quorum: { state: "held" },
+  needed: 2,
+  providers: [well, { ...well, name: "local", kind: "local", health: "sick", lacksWrapSince: 4_000 }],
+  canEncrypt: true,
+};
+
+function opened() {
+  const clock = { now: 10_000 };
+  const lost = { audit: 0, log: 0 };
+  const metrics = createMetrics({ version: "1.2.3", now: () => clock.now, linesLost: () => lost });
+  return { clock, lost, metrics };
+}
+
+/** Every sample as `name{labels}` to its value. */
+async function samples(metrics: ReturnType<typeof createMetrics>, now = status) {
+  const lines = (await metrics.render(now)).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return new Map(lines.map((line) => {
+    const cut = line.lastIndexOf(" ");
+    return [line.slice(0, cut), Number(line.slice(cut + 1))] as const;
+  }));
+}
+
+const call = { provider: "a", kind: "local", result: "ok", seconds: 0.0002 } as const;
+const rpc = {
+  type: "rpc",
+  api: "v2",
+  operation: "decrypt",
+  result: "ok",
+  seconds: 0.0002,
+  uid: "u",
+  keyId: "k",
+  providers: [],
+  cache: "hit",
+} as const satisfies Event;
+
+/** What each event moves, and to what. */
+const expectations: readonly (readonly [Event, Readonly<Record<string, number | undefined>>])[] = [
+  [rpc, {
+    'trousseau_rpc_duration_seconds_count{api="v2",operation="decrypt",result="ok"}': 1,
+    'trousseau_rpc_duration_seconds_bucket{le="0.0001",api="v2",operation="decrypt",result="ok"}': 0,
+    'trousseau_rpc_duration_seconds_bucket{le="0.00025",api="v2",operation="decrypt",result="ok"}': 1,
+    'trousseau_rpc_duration_seconds_bucket{le="10",api="v2",operation="decrypt",result="ok"}': 1,
+    'trousseau_cache_requests_total{result="hit"}': 1,
+  }],
+  [{ type: "provider_call", ...call, verb: "unwrap" }, {
+    'trousseau_provider_call_duration_seconds_count{provider="a",kind="local",verb="unwrap",result="ok"}': 1,
+  }],
+  [
+    {
+      type: "provider_health",
+      provider: "a",
+      kind: "local",
+      from: "well",
+      to: "sick",
+      result: "unreachable",
+      message: "",
+    },
+    { 'trousseau_provider_health_changes_total{provider="a",kind="local",to="sick"}': 1 },
+  ],
+  [{ type: "login", provider: "a", method: "jwt", result: "permission_denied", seconds: 1 }, {
+    'trousseau_logins_total{provider="a",method="jwt",result="permission_denied"}': 1,
+  }],
+  [{ type: "token_renewed", provider: "a", result: "ok", seconds: 1 }, {
+    'trousseau_token_renewals_total{provider="a",result="ok"}': 1,
+  }],
+  [{ type: "token_lifetime", provider: "a", expiresAt: 70_000 }, {
+    'trousseau_token_lifetime_seconds{provider="a"}': 60,
+  }],
+  [{ type: "certificate_lifetime", provider: "a", expiresAt: 5_000 }, {
+    'trousseau_certificate_lifetime_seconds{provider="a"}': -5,
+  }],
+  [{ type: "batch", provider: "a", verb: "wrap", size: 3 }, {
+    'trousseau_batch_items_bucket{le="2",provider="a",verb="wrap"}': 0,
+    'trousseau_batch_items_bucket{le="4",provider="a",verb="wrap"}': 1,
+    'trousseau_batch_items_sum{provider="a",verb="wrap"}': 3,
+  }],
+  [{ type: "queue", provider: "a", waiting: 9 }, { 'trousseau_queue_items{provider="a"}': 9 }],
+  [{ type: "key_id", from: undefined, to: "t1", provisional: false, reason: "" }, {
+    "trousseau_key_id_changes_total": 1,
+  }],
+  [{ type: "ready_dek", result: "quorum_not_reached", wrapped: [], missing: ["a"], seconds: 1 }, {
+    'trousseau_ready_dek_duration_seconds_count{result="quorum_not_reached"}': 1,
+  }],
+  [{ type: "outage", state: "outage_past_after", policy: "failReady", message: "" }, {
+    'trousseau_outage{state="none"}': 0,
+    'trousseau_outage{state="outage"}': 0,
+    'trousseau_outage{state="outage_past_after"}': 1,
+    'trousseau_outage{state="refused"}': 0,
+  }],
+  [{ type: "cache_size", entries: 12 }, { "trousseau_cache_entries": 12 }],
+  [{ type: "cache_evicted", reason: "grace", reference: "ab" }, {
+    'trousseau_cache_evictions_total{reason="grace"}': 1,
+  }],
+  [{ type: "socket", action: "rebound", path: "/run/s", message: "" }, {
+    'trousseau_socket_events_total{action="rebound"}': 1,
+  }],
+  [{ type: "lifecycle", action: "serving", message: "" }, {}],
+];
+
+Deno.test("createMetrics() counts each event", async () => {
+  for (const [event, expected] of expectations) {
+    const { metrics } = opened();
+    metrics.observe(event);
+    const found = await samples(metrics);
+    for (const [sample, value] of Object.entries(expected)) assert.equal(found.get(sample), value, sample);
+  }
+  const covered = new Set(expectations.map(([event]) => event.type));
+  assert.deepEqual([...covered].sort(), Object.keys(eventArbitraries).sort());
+});
+
+Deno.test("Metrics.render() tells the status of now, and forgets what is no longer so", async () => {
+  const { metrics } = opened();
+  const hash = keyIdHash(status.keyId ?? "");
+  const found = await samples(metrics);
+  const expected = {
+    [`trousseau_key_id_info{key_id_hash="${hash}",provisional="true"}`]: 1,
+    "trousseau_can_encrypt": 1,
+    "trousseau_quorum_held": 1,
+    "trousseau_quorum_needed": 2,
+    'trousseau_provider_health{provider="vault-eu",kind="vault-transit",state="well"}': 1,
+    'trousseau_provider_health{provider="vault-eu",kind="vault-transit",state="sick"}': 0,
+    'trousseau_provider_health{provider="local",kind="local",state="sick"}': 1,
+    'trousseau_provider_last_success_timestamp_seconds{provider="local",kind="local"}': 2.5,
+    'trousseau_ready_dek_wrapped{provider="vault-eu",kind="vault-transit"}': 1,
+    'trousseau_ready_dek_wrapped{provider="local",kind="local"}': 0,
+    'trousseau_ready_dek_lacking_seconds{provider="vault-eu",kind="vault-transit"}': 0,
+    'trousseau_ready_dek_lacking_seconds{provider="local",kind="local"}': 6,
+  };
+  for (const [sample, value] of Object.entries(expected)) assert.equal(found.get(sample), value, sample);
+
+  const lost = { state: "lost", since: 0, refused: false, message: "canary" } as const;
+  const later = await samples(metrics, { ...status, keyId: undefined, quorum: lost, providers: [], canEncrypt: false });
+  assert.deepEqual([later.get("trousseau_can_encrypt"), later.get("trousseau_quorum_held")], [0, 0]);
+  const gone = [...later.keys()].filter((sample) =>
+    /^trousseau_(key_id_info|provider_health\{|ready_dek_w)/.test(sample)
+  );
+  assert.deepEqual(gone, []);
+});
+
+Deno.test("Metrics.render() tells of the process", async () => {
+  const { clock, lost, metrics } = opened();
+  clock.now += 2_000;
+  Object.assign(lost, { audit: 3, log: 1 });
+  await metrics.render(status);
+  lost.audit = 5;
+  const found = await samples(metrics);
+  assert.equal(found.get("trousseau_uptime_seconds"), 2);
+  assert.equal(found.get("trousseau_start_time_seconds"), 10);
+  assert.equal(found.get("trousseau_audit_lines_lost_total"), 5);
+  assert.equal(found.get("trousseau_log_lines_lost_total"), 1);
+  assert.ok((found.get("trousseau_resident_memory_bytes") ?? 0) > 1_000_000);
+  assert.equal(found.get(`trousseau_build_info{version="1.2.3",runtime="deno ${Deno.version.deno}"}`), 1);
+});
+
+Deno.test("Metrics.render() counts a lifetime down, and leaves out what does not expire", async () => {
+  const { clock, metrics } = opened();
+  metrics.observe({ type: "token_lifetime", provider: "a", expiresAt: 70_000 });
+  clock.now += 30_000;
+  assert.equal((await samples(metrics)).get('trousseau_token_lifetime_seconds{provider="a"}'), 30);
+  metrics.observe({ type: "token_lifetime", provider: "a", expiresAt: undefined });
+  assert.equal((await samples(metrics)).has('trousseau_token_lifetime_seconds{provider="a"}'), false);
+});
+
+Deno.test("createMetrics() shares nothing with another one", async () => {
+  const first = opened();
+  const second = opened();
+  first.metrics.observe({ type: "cache_size", entries: 7 });
+  assert.equal((await samples(second.metrics)).get("trousseau_cache_entries"), 0);
+});
+
+const labelValues: Readonly<Record<string, RegExp>> = {
+  api: /^(v2|v1beta1)$/,
+  operation: /^(status|encrypt|decrypt)$/,
+  result: new RegExp(`^(ok|hit|miss|shared|stale|${Object.keys(errorCodes).join("|")})$`),
+  provider: /^(vault-eu|vault-us|local)$/,
+  kind: /^(vault-transit|local)$/,
+  verb: /^(probe|wrap|unwrap)$/,
+  method: /^(token|approle)$/,
+  reason: /^(lru|age|refused|grace)$/,
+  action: /^[a-z_]{4,13}$/,
+  to: /^(unknown|well|sick|refusing)$/,
+  state: /^(unknown|well|sick|refusing|none|outage|outage_past_after|refused)$/,
+  stream: /^(audit|log)$/,
+  le: /^(\+Inf|[\d.]+)$/,
+  key_id_hash: /^sha256:[0-9a-f]{64}$/,
+  provisional: /^(true|false)$/,
+  version: /^1\.2\.3$/,
+  runtime: /^deno [\d.]+$/,
+};
+
+Deno.test("createMetrics() has bounded labels whatever is in the texts of events", async () => {
+  const { metrics } = opened();
+  const poisoned = fc.tuple(anyEvent, fc.string({ unit: "binary", maxLength: 40 }), fc.boolean()).map((
+    [event, text, cast],
+  ) => cast && "result" in event ? { ...event, result: text } as Event : event);
+  fc.assert(fc.property(poisoned, (event) => metrics.observe(event)), { numRuns: 3000 });
+  const found = await samples(metrics);
+  for (const sample of found.keys()) {
+    for (const [, name = "", value = ""] of sample.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) {
+      assert.match(value, labelValues[name] ?? /^$/, sample);
+    }
+  }
+  const series = new Set([...found.keys()].filter((sample) => !sample.includes("_bucket{")));
+  assert.ok(series.size < 1000, `${series.size} series`);
+});
+
+Deno.test("createMetrics() names metrics as Prometheus wants them", async () => {
+  const { metrics } = opened();
+  for (const [event] of expectations) metrics.observe(event);
+  const page = await metrics.render(status);
+  for (const [, name = "", type = ""] of page.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
+    assert.match(name, /^trousseau_[a-z][a-z_]*[a-z]$/);
+    assert.equal(name.endsWith("_total"), type === "counter", name);
+    if (type === "histogram") assert.match(name, /_(seconds|items)$/);
+    assert.match(page, new RegExp(`^# HELP ${name} [A-Z0-9].*\\.$`, "m"));
+  }
+});
+
+Deno.test("keyIdHash() equals what kube-apiserver computes", () => {
+  // Computed in Go as getHash of k8s.io/apiserver 0.36.3 does, pkg/storage/value/encrypt/envelope/metrics.
+  assert.deepEqual(vectors.map(([keyId]) => keyIdHash(keyId)), vectors.map(([, hash]) => hash));
+  fc.assert(fc.property(fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 }), (keyId) => {
+    assert.equal(keyIdHash(keyId), `sha256:${createHash("sha256").update(keyId).digest("hex")}`);
+  }));
+});
+
+const vectors = [
+  ["", ""],
+  ["t1-00112233445566778899aabbccddeeff", "sha256:82d11d3127a64c8404c309cf86ae548f570d8285a50a4e8bee2fce7f809590f3"],
+  [
+    "arn:aws:kms:eu-west-1:111122223333:key/ü",
+    "sha256:875bcf8db77040aed566bb407811e9df749036c7dd438f421732ceeeb6dcd23b",
+  ],
+] as const;

@@ -1,0 +1,92 @@
+/**
+ * What the node says of itself to whoever asks over HTTP, as JSON or as a page of text.
+ *
+ * @module
+ */
+import type { ProviderStatus, QuorumState, ServiceStatus } from "../service.ts";
+import { keyIdHash } from "./status_metrics.ts";
+import { printable } from "./text.ts";
+
+/** What the outage policy makes of a status. */
+export interface Verdict {
+  readonly ready: boolean;
+  /** Why, in one sentence; `""` if there is nothing to say. A node that is ready may have something to say too. */
+  readonly message: string;
+}
+
+/** A status and everything said about it. */
+export interface Readiness extends Verdict {
+  readonly status: ServiceStatus;
+  /** What is wrong with the telemetry itself; `""` if nothing is. It does not make the node unready. */
+  readonly telemetry: string;
+}
+
+/** Ready is who knows a key ID, could answer an Encrypt, and is ready by the outage policy. */
+export function readiness(status: ServiceStatus, verdict: Verdict, telemetry: string): Readiness {
+  if (status.keyId === undefined) return { ready: false, message: status.message, status, telemetry };
+  if (verdict.ready && !status.canEncrypt) {
+    return { ready: false, message: "No data key is ready: an Encrypt would be refused.", status, telemetry };
+  }
+  return { ready: verdict.ready, message: verdict.message, status, telemetry };
+}
+
+/** As JSON. Fields are picked by name: what a status may hold besides is not served. Times are milliseconds. */
+export function readinessDocument({ ready, message, status, telemetry }: Readiness) {
+  return {
+    ready,
+    reason: message,
+    telemetry,
+    keyId: status.keyId ?? null,
+    keyIdHash: keyIdHash(status.keyId ?? ""),
+    provisional: status.provisional,
+    message: status.message,
+    quorum: quorumDocument(status.quorum),
+    needed: status.needed,
+    canEncrypt: status.canEncrypt,
+    providers: status.providers.map(providerDocument),
+  };
+}
+
+function quorumDocument(quorum: QuorumState): QuorumState {
+  if (quorum.state === "held") return { state: "held" };
+  const { state, since, refused, message } = quorum;
+  return { state, since, refused, message };
+}
+
+function providerDocument(provider: ProviderStatus) {
+  const { name, kind, health, code, message, since, version } = provider;
+  const { lastGoodAt = null, lacksWrapSince = null } = provider;
+  return { name, kind, health, code, message, since, lastGoodAt, version, lacksWrapSince };
+}
+
+/** As text for eyes. */
+export function readinessText({ ready, message, status, telemetry }: Readiness): string {
+  const { keyId, provisional, quorum, needed, providers } = status;
+  const lines = [
+    `${ready ? "ready" : "not ready"}${message === "" ? "" : `: ${message}`}`,
+    `key ID: ${keyId ?? "none"}${provisional ? " (provisional)" : ""}`,
+    `quorum: ${needed} of ${providers.length} needed, ${quorumText(quorum)}`,
+    ...(telemetry === "" ? [] : [`telemetry: ${telemetry}`]),
+    "",
+    ...aligned([
+      ["PROVIDER", "KIND", "HEALTH", "SINCE", "WHY"],
+      ...providers.map(({ name, kind, health, since, message }) => [name, kind, health, instant(since), message]),
+    ]),
+  ];
+  return `${lines.map(printable).join("\n")}\n`;
+}
+
+function quorumText(quorum: QuorumState): string {
+  return quorum.state === "held" ? "held" : `lost since ${instant(quorum.since)}: ${quorum.message}`;
+}
+
+/** ISO 8601 in UTC to the second; `?` for what is no instant. */
+function instant(at: number): string {
+  return Math.abs(at) <= 8.64e15 ? `${new Date(at).toISOString().slice(0, 19)}Z` : "?";
+}
+
+function aligned(rows: readonly (readonly string[])[]): readonly string[] {
+  const width = (column: number) => Math.max(...rows.map((row) => row[column]?.length ?? 0));
+  const widths = rows[0]?.map((_, column) => width(column)) ?? [];
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd());
+}
