@@ -5,6 +5,7 @@
  */
 import { Client, credentials, type MethodDefinition, type ServiceDefinition, type ServiceError } from "@grpc/grpc-js";
 import { abortError } from "../deadline.ts";
+import { KmsError } from "../errors.ts";
 import type { Rpc, V1beta1Rpcs, V2Rpcs } from "./messages.ts";
 import { defaultDeadlineMs } from "./rpc_call.ts";
 import { kmsServices } from "./services.ts";
@@ -42,12 +43,25 @@ const options = {
   "grpc.use_local_subchannel_pool": 1,
 } as const;
 
+/** What grpc-js has to tell of a connection that could not be made, in words. */
+const connectFailures: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such socket",
+  ECONNREFUSED: "nobody listens on the socket",
+  EACCES: "permission denied",
+  ENOTSOCK: "it is no socket",
+};
+
 /**
  * Opens a client for the plugin on a socket. Nothing is sent until the first call.
  *
  * @param path the socket's path, without `unix:`.
+ * @throws {KmsError} `config` if Deno's permissions keep the program from it.
  */
 export function dialKms(path: string): KmsClient {
+  // Deno asks for the right to write to a socket, whatever may be said on the network.
+  if (Deno.permissions.querySync({ name: "write", path }).state !== "granted") {
+    throw new KmsError("config", `Cannot dial "${path}": it lies outside the folders where this program may write.`);
+  }
   const client = new Client(`unix:${path}`, credentials.createInsecure(), options);
   const services = kmsServices();
   return {
@@ -83,7 +97,7 @@ function call(
     const onAnswer = (error: ServiceError | null, answer?: unknown) => {
       signal.removeEventListener("abort", onAbort);
       if (error === null) return resolve(answer);
-      reject(signal.aborted ? abortError(signal, action) : errorOfRpc(error.code, error.details, action));
+      reject(signal.aborted ? abortError(signal, action) : errorOfRpc(error.code, plainly(error.details), action));
     };
     const running = client.makeUnaryRequest(
       method.path,
@@ -95,4 +109,10 @@ function call(
     );
     signal.addEventListener("abort", onAbort, { once: true });
   });
+}
+
+function plainly(details: string): string {
+  const [, name = ""] = /^No connection established\..*\b(E[A-Z]+)\b/.exec(details) ?? [];
+  const failure = connectFailures[name];
+  return failure === undefined ? details : `${failure}.`;
 }

@@ -3,19 +3,18 @@
  *
  * @module
  */
-import type { Config } from "../config/config.ts";
 import type { Notify, Operation } from "../events.ts";
 import type { KmsHandlers } from "../grpc/server.ts";
 import type { Service, ServiceStatus } from "../service.ts";
-import { type OutageState, outageState, type Stance, stance } from "./outage.ts";
+import { type OutageSettings, type OutageState, outageState, type Stance, stance } from "./outage.ts";
 import { v1beta1Handlers } from "./v1beta1.ts";
 import { v2Handlers } from "./v2.ts";
 
 /** What the handlers are made of. */
 export interface HandlerOptions {
   readonly service: Service;
-  readonly kms: Config["kms"];
-  readonly outage: Config["outage"];
+  readonly kms: { readonly v1beta1: boolean; readonly reportVersion: "v2" | "v2beta1" };
+  readonly outage: OutageSettings;
   readonly notify: Notify;
   /** Milliseconds since the epoch, by the service's own clock. */
   readonly now: () => number;

@@ -1,11 +1,11 @@
 import { deepEqual, equal, match, ok, rejects, throws } from "node:assert/strict";
 import { utf8 } from "../bytes.ts";
-import type { OutagePolicy } from "../config/config.ts";
 import { KmsError } from "../errors.ts";
 import type { Event } from "../events.ts";
 import { FakeService, wellStatus } from "../../tests/support/fake_service.ts";
 import type { ServiceStatus } from "../service.ts";
 import { type HandlerOptions, kmsHandlers } from "./handlers.ts";
+import type { OutagePolicy } from "./outage.ts";
 
 const call = { signal: new AbortController().signal, deadlineMs: 1000, uid: "uid-1" };
 const seed = new Uint8Array(32).fill(3);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { KmsError, toKmsError } from "../errors.ts";
+import { type KmsError, toKmsError } from "../errors.ts";
 import type { Api, CacheResult, Event, Notify, Operation } from "../events.ts";
 import type { RpcCall } from "../grpc/rpc_call.ts";
 import type { ProviderVersion } from "../service.ts";

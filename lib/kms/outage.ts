@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { OutagePolicy } from "../config/config.ts";
 import { KmsError } from "../errors.ts";
 import type { QuorumState, ServiceStatus } from "../service.ts";
 
@@ -55,7 +54,10 @@ const past = {
   keepWriting: (keyId) => ({ say: "ok", keyId }),
   failReady: (keyId, message) => ({ say: "unwell", keyId, message: sentence(message) }),
   failClosed: (_keyId, message) => refuse("unreachable", message),
-} as const satisfies Record<OutagePolicy, (keyId: string, message: string) => Stance>;
+} as const satisfies Record<string, (keyId: string, message: string) => Stance>;
+
+/** What the operator may choose from. */
+export type OutagePolicy = keyof typeof past;
 
 function refuse(code: "unreachable" | "key_unusable", message: string): Stance {
   return { say: "refuse", error: new KmsError(code, sentence(message)) };

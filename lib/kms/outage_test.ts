@@ -1,8 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "fast-check";
-import type { OutagePolicy } from "../config/config.ts";
 import type { QuorumState, ServiceStatus } from "../service.ts";
-import { outageState, stance } from "./outage.ts";
+import { type OutagePolicy, outageState, stance } from "./outage.ts";
 
 const policies: readonly OutagePolicy[] = ["keepWriting", "failReady", "failClosed"];
 const afterMs = 600_000;
