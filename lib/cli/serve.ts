@@ -15,10 +15,12 @@ import { version } from "../version.ts";
 import type { Call } from "./command.ts";
 import { configured } from "./configured.ts";
 import { encryptionConfiguration, encryptionDefaults } from "./encryption_configuration.ts";
+import { openEndpoint } from "./endpoint.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { probeKms } from "./kms_probe.ts";
 import { line, type Terminal } from "./output.ts";
 import { openPlugin } from "./plugin.ts";
+import { wantsColour } from "./table.ts";
 
 /** Milliseconds. A successor may not know its key ID before its KMS has answered. */
 const timings = { takeover: 60_000, selfTest: 10_000, look: 20 } as const;
@@ -28,18 +30,20 @@ export async function serve(call: Call): Promise<ExitStatus> {
   const config = await configured(call);
   const { terminal } = call;
   const { log, audit } = config.telemetry;
-  const colours = terminal.stderr.isTerminal && terminal.environment.get("NO_COLOR") === undefined;
+  const colours = wantsColour(terminal.stderr, terminal.environment);
   await using telemetry = await openTelemetry({ log: { ...log, colours }, audit, version });
   const { notify } = telemetry;
   notify({ type: "lifecycle", action: "starting", message: `Trousseau ${version} starts.` });
   await using plugin = await openPlugin(config, notify);
+  const takeover = call.options.takeover ?? false;
   // Before the socket changes hands there must be something to answer with, or the takeover itself would lose calls.
-  if (call.options.takeover) await untilReady(plugin.service, "take over", timings.takeover, terminal.signal);
+  if (takeover) await untilReady(plugin.service, "take over", timings.takeover, terminal.signal);
   await using server = await serveKms(plugin.handlers, {
     ...config.socket,
-    takeover: call.options.takeover ? () => plugin.service.peek().keyId : undefined,
+    takeover: takeover ? () => plugin.service.peek().keyId : undefined,
     notify,
   });
+  await using _endpoint = openEndpoint({ config, service: plugin.service, telemetry, takeover });
   await giveUpPermissions();
   notify({ type: "lifecycle", action: "serving", message: `Serving on ${config.socket.path}.` });
   if (config.file === undefined) await introduce(config, plugin.service, terminal);
