@@ -98,11 +98,11 @@ export function itemRefusal(status: number, text: string, action: string): KmsEr
 
 /**
  * The error for a login that failed. Whatever Vault refuses here, a name, a password or a mount, means that we are not
- * who we say.
+ * who we say. What has no list of errors does not come from Vault, but from something before it.
  */
 export function loginRefusal(answer: VaultAnswer, action: string, hint: string): KmsError {
   const refused = answer.status >= 400 && answer.status < 500 && ![412, 429, 472, 473].includes(answer.status);
-  if (!refused) return refusal(answer, action);
+  if (!refused || !Array.isArray(field(answer.body, "errors"))) return refusal(answer, action);
   const why = answer.status === 404 ? "there is no such auth method" : hint;
   return new KmsError("unauthenticated", `Cannot ${action}: Vault answered ${answer.status} (${why}).`);
 }

@@ -27,7 +27,7 @@ const loginMs = 10_000;
 /** Between two logins that a refused call brought about: a fresh token that is refused too is no reason to log in again. */
 const cooldownMs = 10_000;
 /** How often a token's source is looked at, at most. */
-const lookMs = 5_000;
+const lookMs = 1_000;
 /** A renewal that grants less than this share of the first grant runs into the token's maximum. */
 const fullShare = 0.75;
 /** The shares of its lifetime after which a token is renewed, or replaced if it cannot be renewed. */
@@ -106,7 +106,7 @@ export class Session implements AsyncDisposable {
     return await orAborted(this.#login(), call.signal, call.action);
   }
 
-  /** Where the operator gives the token itself: takes up another one as soon as it is there. */
+  /** Where the operator gives the token itself: takes up another one soon, and uses the old one until it is known. */
   async #look(): Promise<void> {
     const source = this.#settings.authenticator.tokenSource;
     const lease = this.#lease;
@@ -114,7 +114,7 @@ export class Session implements AsyncDisposable {
     this.#lookedAt = Date.now();
     // A source that cannot be read just now is no reason to stop using the token that is held.
     const token = await source.read().catch(() => lease.token);
-    if (!token.equals(lease.token) && this.#lease === lease) this.#lease = undefined;
+    if (!token.equals(lease.token) && this.#lease === lease) this.#login().catch(() => {});
   }
 
   /** Joins the login under way or begins one; after a failure, not before its back-off is over. */

@@ -1,0 +1,364 @@
+/**
+ * Each way to log in, against a real Vault with tokens that live for seconds: no call may fail, and Vault's own audit file
+ * must show that the logins never overlap.
+ */
+import assert from "node:assert/strict";
+import { createSign, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { join } from "node:path";
+import { equalBytes } from "../../lib/bytes.ts";
+import type { Provider } from "../../lib/provider/provider.ts";
+import type { VaultAuth, VaultTls } from "../../lib/provider/vault_transit/settings.ts";
+import { pause } from "../support/processes.ts";
+import { startVault, type Vault } from "../support/vault.ts";
+import { fileSecret, MemorySecret, openVault, patient, within } from "../support/vault_settings.ts";
+
+const policyFile = new URL("../../deploy/policies/vault.hcl", import.meta.url);
+const dek = Uint8Array.from({ length: 47 }, (_, at) => at);
+
+/** Lifetimes that Vault is told to give its tokens, in seconds. */
+interface Lifetimes {
+  readonly ttl: number;
+  readonly max: number;
+}
+
+/** A method as an operator would set it up. */
+interface Way {
+  /** The mount, which is the audit file's word for it. */
+  readonly mount: string;
+  readonly auth: VaultAuth;
+  readonly tls?: VaultTls;
+  /** What a login looks like in the audit file. */
+  readonly loginPath: string;
+  /** What somebody outside does all the time, as Vault's agent does with a token file. */
+  readonly tend?: (signal: AbortSignal) => Promise<void>;
+}
+
+/** Where Vault's Kubernetes auth asks: a TokenReview that finds one service account good. */
+class TokenReviewDouble implements AsyncDisposable {
+  readonly #server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => this.#review(request));
+  readonly address = `http://127.0.0.1:${this.#server.addr.port}`;
+  readonly #jwt: string;
+  reviews = 0;
+
+  constructor(jwt: string) {
+    this.#jwt = jwt;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+  }
+
+  async #review(request: Request): Promise<Response> {
+    this.reviews++;
+    const { spec } = await request.json();
+    const user = {
+      username: "system:serviceaccount:kube-system:trousseau",
+      uid: "0f5e3bb8-3c8a-4f2f-9d55-000000000001",
+      groups: ["system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"],
+    };
+    const status = spec.token === this.#jwt
+      ? { authenticated: true, user, audiences: ["vault"] }
+      : { authenticated: false };
+    return Response.json({ apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", status }, { status: 201 });
+  }
+}
+
+/** A JWT signed with ES256. */
+function signed(key: KeyObject, claims: Record<string, unknown>): string {
+  const part = (value: unknown) =>
+    new TextEncoder().encode(JSON.stringify(value)).toBase64({ alphabet: "base64url", omitPadding: true });
+  const head = `${part({ alg: "ES256", typ: "JWT" })}.${part(claims)}`;
+  const signature = createSign("sha256").update(head).sign({ key, dsaEncoding: "ieee-p1363" });
+  return `${head}.${new Uint8Array(signature).toBase64({ alphabet: "base64url", omitPadding: true })}`;
+}
+
+const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
+const publicKey = keys.publicKey.export({ type: "spki", format: "pem" }).toString();
+
+function serviceAccountJwt(): string {
+  const now = Math.floor(Date.now() / 1000);
+  return signed(keys.privateKey, {
+    iss: "https://kubernetes.default.svc.cluster.local",
+    sub: "system:serviceaccount:kube-system:trousseau",
+    aud: ["vault"],
+    iat: now,
+    exp: now + 3600,
+    "kubernetes.io": {
+      namespace: "kube-system",
+      serviceaccount: { name: "trousseau", uid: "0f5e3bb8-3c8a-4f2f-9d55-000000000001" },
+    },
+  });
+}
+
+async function write(vault: Vault, name: string, text: string): Promise<string> {
+  const path = join(vault.folder, name);
+  await Deno.writeTextFile(`${path}.new`, text);
+  await Deno.rename(`${path}.new`, path);
+  return path;
+}
+
+const policies = { token_policies: "trousseau", token_no_default_policy: true };
+const given = ({ ttl, max }: Lifetimes) => ({ ...policies, token_ttl: `${ttl}s`, token_max_ttl: `${max}s` });
+
+type SetUp = (vault: Vault, lifetimes: Lifetimes, review: TokenReviewDouble) => Promise<Way>;
+
+async function approle(vault: Vault, lifetimes: Lifetimes, mount: string, wrapped: boolean): Promise<Way> {
+  await vault.api("POST", `sys/auth/${mount}`, { type: "approle" });
+  await vault.api("POST", `auth/${mount}/role/trousseau`, given(lifetimes));
+  const roleId = (await vault.api("GET", `auth/${mount}/role/trousseau/role-id`)).body.data.role_id;
+  const headers = { "x-vault-token": vault.token, ...(wrapped ? { "x-vault-wrap-ttl": "60s" } : {}) };
+  const { body } = await vault.ask("POST", `auth/${mount}/role/trousseau/secret-id`, {}, headers);
+  const file = await write(vault, `secret-id-${wrapped}`, wrapped ? body.wrap_info.token : body.data.secret_id);
+  const auth: VaultAuth = {
+    method: "approle",
+    mount,
+    roleId: new MemorySecret(roleId),
+    secretId: fileSecret(file),
+    wrapped,
+  };
+  return { mount, auth, loginPath: `auth/${mount}/login` };
+}
+
+const ways: Readonly<Record<string, SetUp>> = {
+  token: async (vault, { ttl, max }) => {
+    const make = async () =>
+      (await vault.api("POST", "auth/token/create", {
+        policies: ["trousseau"],
+        no_default_policy: true,
+        ttl: `${ttl}s`,
+        explicit_max_ttl: `${max}s`,
+      })).body.auth.client_token;
+    const file = await write(vault, "token", await make());
+    return {
+      mount: "token",
+      auth: { method: "token", token: fileSecret(file) },
+      loginPath: "auth/token/lookup-self",
+      tend: async (signal) => {
+        while (!signal.aborted) {
+          await pause(Math.min(max / 2, 3600) * 1000);
+          await write(vault, "token", await make());
+        }
+      },
+    };
+  },
+  approle: (vault, lifetimes) => approle(vault, lifetimes, "approle", false),
+  "approle, wrapped": (vault, lifetimes) => approle(vault, lifetimes, "teams/approle", true),
+  kubernetes: async (vault, lifetimes, review) => {
+    await vault.api("POST", "sys/auth/kubernetes", { type: "kubernetes" });
+    await vault.api("POST", "auth/kubernetes/config", {
+      kubernetes_host: review.address,
+      disable_local_ca_jwt: true,
+      token_reviewer_jwt: serviceAccountJwt(),
+    });
+    await vault.api("POST", "auth/kubernetes/role/trousseau", {
+      ...given(lifetimes),
+      bound_service_account_names: ["trousseau"],
+      bound_service_account_namespaces: ["kube-system"],
+      audience: "vault",
+    });
+    const jwt = fileSecret(join(vault.folder, "service-account"));
+    return {
+      mount: "kubernetes",
+      auth: { method: "kubernetes", mount: "kubernetes", role: "trousseau", jwt },
+      loginPath: "auth/kubernetes/login",
+    };
+  },
+  jwt: async (vault, lifetimes) => {
+    await vault.api("POST", "sys/auth/jwt", { type: "jwt" });
+    await vault.api("POST", "auth/jwt/config", { jwt_validation_pubkeys: [publicKey] });
+    await vault.api("POST", "auth/jwt/role/trousseau", {
+      ...given(lifetimes),
+      role_type: "jwt",
+      user_claim: "sub",
+      bound_audiences: ["vault"],
+    });
+    const file = await write(vault, "jwt", serviceAccountJwt());
+    return {
+      mount: "jwt",
+      auth: { method: "jwt", mount: "jwt", role: "trousseau", jwt: fileSecret(file) },
+      loginPath: "auth/jwt/login",
+    };
+  },
+  cert: async (vault, lifetimes) => {
+    await vault.api("POST", "sys/auth/cert", { type: "cert" });
+    await vault.api("POST", "auth/cert/certs/trousseau", {
+      ...given(lifetimes),
+      certificate: vault.authority.certificate,
+    });
+    const pair = vault.authority.issue({ commonName: "trousseau" });
+    const certificateFile = await write(vault, "client.pem", pair.certificate);
+    const keyFile = await write(vault, "client.key", pair.key);
+    return {
+      mount: "cert",
+      auth: { method: "cert", mount: "cert", role: "trousseau" },
+      tls: { certificateFile, keyFile },
+      loginPath: "auth/cert/login",
+    };
+  },
+  userpass: async (vault, lifetimes) => {
+    await vault.api("POST", "sys/auth/userpass", { type: "userpass" });
+    await vault.api("POST", "auth/userpass/users/trousseau", { ...given(lifetimes), password: "a password" });
+    const file = await write(vault, "password", "a password\n");
+    return {
+      mount: "userpass",
+      auth: { method: "userpass", mount: "userpass", username: "trousseau", password: fileSecret(file) },
+      loginPath: "auth/userpass/login/trousseau",
+    };
+  },
+};
+
+/** A Vault with the key and the policy that writes down every request. */
+async function audited(): Promise<Vault & { readonly audit: string }> {
+  const vault = await startVault({ tls: true, latencyMs: 50 });
+  await vault.api("POST", "sys/mounts/transit", { type: "transit" });
+  await vault.api("POST", "transit/keys/kubernetes", {});
+  await vault.api("POST", "sys/policies/acl/trousseau", { policy: await Deno.readTextFile(policyFile) });
+  const audit = join(vault.folder, "audit.log");
+  await vault.api("POST", "sys/audit/file", { type: "file", options: { file_path: audit } });
+  return { ...vault, audit };
+}
+
+/** When one request came in and when its answer went out, in milliseconds since the epoch. */
+interface Span {
+  readonly from: number;
+  until: number;
+}
+
+/** The requests to one path that Vault has written down. */
+async function spans(audit: string, path: string): Promise<Span[]> {
+  const found = new Map<string, Span>();
+  for (const line of (await Deno.readTextFile(audit)).split("\n")) {
+    if (!line.includes(`"${path}"`)) continue;
+    const entry = JSON.parse(line);
+    if (entry.request.path !== path) continue;
+    const at = Date.parse(entry.time);
+    const span = found.get(entry.request.id);
+    if (span === undefined) found.set(entry.request.id, { from: at, until: at });
+    else span.until = Math.max(span.until, at);
+  }
+  return [...found.values()].sort((a, b) => a.from - b.from);
+}
+
+function assertNoOverlap(of: string, found: readonly Span[]): void {
+  found.forEach((span, at) => {
+    const next = found[at + 1];
+    assert(next === undefined || next.from >= span.until, `two logins at once by ${of}`);
+  });
+}
+
+/** Keeps 16 unwraps in flight until `ms` have passed; each has the 3 s that kube-apiserver gives. */
+async function load(provider: Provider, ms: number): Promise<{ readonly calls: number; readonly failures: string[] }> {
+  const at = await provider.probe(patient);
+  const wrapped = await provider.wrap(dek, at, patient);
+  const end = Date.now() + ms;
+  const failures: string[] = [];
+  let calls = 0;
+  await Promise.all(Array.from({ length: 16 }, async () => {
+    while (Date.now() < end) {
+      calls++;
+      try {
+        if (!equalBytes(await provider.unwrap(wrapped, within(3000)), dek)) failures.push("wrong bytes");
+      } catch (error) {
+        failures.push(String(error));
+        await pause(100);
+      }
+    }
+  }));
+  return { calls, failures };
+}
+
+async function withWays(
+  lifetimes: Lifetimes,
+  use: (vault: Vault & { readonly audit: string }, name: string, way: Way, provider: Provider) => Promise<void>,
+): Promise<void> {
+  await using vault = await audited();
+  const jwt = serviceAccountJwt();
+  await write(vault, "service-account", jwt);
+  await using review = new TokenReviewDouble(jwt);
+  const opened = [];
+  for (const [name, setUp] of Object.entries(ways)) {
+    const way = await setUp(vault, lifetimes, review);
+    const { provider } = await openVault(vault.address, {
+      auth: way.auth,
+      tls: { caFile: vault.caFile, serverName: "vault.test", ...way.tls },
+    });
+    opened.push({ name, way, provider });
+  }
+  try {
+    await Promise.all(opened.map(({ name, way, provider }) => use(vault, name, way, provider)));
+  } finally {
+    await Promise.all(opened.map(({ provider }) => provider[Symbol.asyncDispose]()));
+  }
+  assert(review.reviews > 0);
+}
+
+Deno.test("tokens of 5 s, at most 15 s, for a minute by every method: no failure and never two logins at once", async () => {
+  await withWays({ ttl: 5, max: 15 }, async (vault, name, way, provider) => {
+    const done = new AbortController();
+    const tending = way.tend?.(done.signal);
+    const { calls, failures } = await load(provider, 60_000);
+    done.abort();
+    const logins = await spans(vault.audit, way.loginPath);
+    await tending;
+    assert.deepEqual(failures.slice(0, 3), [], `${name}: ${failures.length} of ${calls} calls failed`);
+    assert(calls > 1000, `${name}: only ${calls} calls`);
+    assertNoOverlap(name, logins);
+    // 60 s of tokens that live for 15 s at most; a token that is given by file is looked up when it is replaced.
+    assert(logins.length >= 4 && logins.length <= 20, `${name}: ${logins.length} logins`);
+    // deno-lint-ignore no-console
+    console.log(`${name}: ${calls} unwraps, ${logins.length} logins, no failure`);
+  });
+});
+
+Deno.test("a token revoked under load costs exactly one login by every method, and no failure", async () => {
+  await withWays({ ttl: 3600, max: 7200 }, async (vault, name, way, provider) => {
+    const revoking = pause(2000).then(() => revoke(vault, way));
+    const { failures } = await load(provider, 5000);
+    const before = await revoking;
+    const logins = await spans(vault.audit, way.loginPath);
+    assert.deepEqual(failures.slice(0, 3), [], `${name}: ${failures.length} calls failed`);
+    assert.deepEqual([before, logins.length], [1, 2], name);
+  });
+});
+
+/** Revokes whatever token the provider uses, as an administrator would; returns how many logins there were before. */
+async function revoke(vault: Vault & { readonly audit: string }, way: Way): Promise<number> {
+  const before = (await spans(vault.audit, way.loginPath)).length;
+  if (way.auth.method === "token") {
+    const old = (await way.auth.token.read()).reveal();
+    const { body } = await vault.api("POST", "auth/token/create", {
+      policies: ["trousseau"],
+      no_default_policy: true,
+    });
+    await write(vault, "token", body.auth.client_token);
+    await vault.api("POST", "auth/token/revoke", { token: old });
+  } else {
+    await vault.api("POST", `sys/leases/revoke-prefix/auth/${way.mount}`);
+  }
+  return before;
+}
+
+Deno.test("a client certificate that is replaced is used for the next login", async () => {
+  await using vault = await audited();
+  await using review = new TokenReviewDouble("");
+  const setUp = ways.cert ?? assert.fail();
+  const way = await setUp(vault, { ttl: 3600, max: 7200 }, review);
+  const tls = { caFile: vault.caFile, ...way.tls };
+  const foreign = await openVault(vault.address, { auth: way.auth, tls: { caFile: vault.caFile } }).catch(() =>
+    undefined
+  );
+  assert.equal(foreign, undefined, "auth by certificate opened without one");
+  const { provider, events } = await openVault(vault.address, { auth: way.auth, tls });
+  await using _provider = provider;
+  await provider.probe(patient);
+  const pair = vault.authority.issue({ commonName: "trousseau", days: 3 });
+  await write(vault, "client.pem", pair.certificate);
+  await write(vault, "client.key", pair.key);
+  // The files are looked at every ten seconds while Vault can be reached.
+  await pause(10_500);
+  await vault.api("POST", "sys/leases/revoke-prefix/auth/cert");
+  await provider.probe(patient);
+  const expiries = events.flatMap((event) => event.type === "certificate_lifetime" ? [event.expiresAt] : []);
+  assert.equal(expiries.length, 2);
+  assert((expiries[1] ?? 0) < (expiries[0] ?? 0));
+});
