@@ -1,0 +1,194 @@
+/**
+ * Canaries in every secret, and a look for them in every output at every level: logs, audit, metrics, HTTP, errors and the
+ * commands that an operator runs.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { permissionFlags } from "../../deploy/compile/permissions.ts";
+import { fromBase64, utf8 } from "../../lib/bytes.ts";
+import { untaggedDek } from "../../lib/envelope/seal.ts";
+import { KmsError } from "../../lib/errors.ts";
+import { dialKms, type KmsClient } from "../../lib/grpc/client.ts";
+import { freePort, pause, Process, run, waitFor } from "../support/processes.ts";
+import { startTransitServer, type TransitFault, type TransitServer } from "../support/transit_server.ts";
+
+const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
+const call = { signal: new AbortController().signal };
+
+/** What must be seen nowhere: bytes by name, in every spelling that a careless line would use. */
+class Canaries {
+  readonly #spellings = new Map<string, string>();
+
+  add(name: string, bytes: Uint8Array): void {
+    const buffer = Buffer.from(bytes);
+    const spellings = [
+      buffer.toString("base64"),
+      buffer.toString("base64url"),
+      bytes.toHex(),
+      buffer.join(","),
+      buffer.toString("latin1"),
+    ];
+    // Base64 of text in which the bytes stand further on is another one: three phases cover all of them.
+    for (const shift of [1, 2]) {
+      spellings.push(Buffer.concat([new Uint8Array(shift), buffer]).toString("base64").slice(4, -4));
+    }
+    for (const spelling of spellings) this.#spellings.set(spelling, name);
+  }
+
+  check(where: string, output: string): void {
+    for (const [spelling, name] of this.#spellings) {
+      assert.ok(!output.includes(spelling), `${name} stands in ${where}`);
+      assert.ok(!output.toLowerCase().includes(spelling.toLowerCase()) || spelling.length < 12, `${name} in ${where}`);
+    }
+  }
+
+  get count(): number {
+    return new Set(this.#spellings.values()).size;
+  }
+}
+
+/** Notes every token and data key that passes through the double. */
+function overhear(server: TransitServer, canaries: Canaries): void {
+  const double = server as unknown as { answer(...words: unknown[]): { body?: { auth?: { client_token?: string } } } };
+  const answer = double.answer.bind(double);
+  double.answer = (...words) => {
+    const answered = answer(...words);
+    const token = answered.body?.auth?.client_token;
+    if (token !== undefined) canaries.add(`token ${token.slice(0, 6)}`, utf8(token));
+    for (const text of JSON.stringify([words, answered]).matchAll(/"plaintext":"([^"]+)"/g)) {
+      const dek = untaggedDek(fromBase64(text[1] ?? "") ?? new Uint8Array(0));
+      if (dek) canaries.add("data key", dek);
+    }
+    return answered;
+  };
+}
+
+async function configIn(folder: string, server: TransitServer, port: number): Promise<string> {
+  const file = `${folder}/trousseau.yaml`;
+  await Deno.writeTextFile(`${folder}/secret-id`, server.secretId, { mode: 0o600 });
+  await Deno.writeTextFile(
+    file,
+    `socket: { path: ${folder}/kms.sock }
+state: ${folder}/state
+wrap: any
+cache: { maxAge: 1ms, graceOnOutage: 0s }
+probe: { interval: 1s }
+telemetry: { listen: "127.0.0.1:${port}", log: { level: debug, format: json }, audit: stdout }
+providers:
+  - name: vault
+    kind: vault-transit
+    address: ${server.address}
+    key: kubernetes
+    auth: { method: approle, roleId: { file: ${folder}/role-id }, secretId: { file: ${folder}/secret-id } }
+  - { name: local, kind: local, keyFile: ${folder}/local.keys, create: true }
+`,
+  );
+  await Deno.writeTextFile(`${folder}/role-id`, server.roleId);
+  return file;
+}
+
+const faults: readonly (TransitFault | undefined)[] = [
+  undefined,
+  { kind: "denied" },
+  { kind: "refused_login" },
+  { kind: "half" },
+  { kind: "garbage", text: "not JSON" },
+  { kind: "status", status: 503, why: "Vault is sealed" },
+  undefined,
+];
+
+/** Good and bad requests; everything that comes back but the plaintext is an output. */
+async function exercise(client: KmsClient, seed: Uint8Array): Promise<string> {
+  const said: unknown[] = [];
+  const attempt = async (work: Promise<unknown>) => said.push(await work.catch((thrown: unknown) => describe(thrown)));
+  await attempt(client.v2.Status({}, call));
+  const sealed = await client.v2.Encrypt({ plaintext: seed, uid: "canary" }, call);
+  const old = await client.v1beta1.Encrypt({ version: "v1beta1", plain: seed }, call);
+  said.push(JSON.stringify(sealed), JSON.stringify(old));
+  const opened = await client.v2.Decrypt({ ...sealed, uid: "canary" }, call).catch(describe);
+  if (typeof opened !== "string") assert.deepEqual(new Uint8Array(opened.plaintext), seed);
+  await attempt(client.v2.Encrypt({ plaintext: new Uint8Array(2_000).fill(7), uid: "canary" }, call));
+  await attempt(client.v2.Decrypt({ ...sealed, ciphertext: seed, uid: "canary" }, call));
+  await attempt(
+    client.v2.Decrypt({ ...sealed, annotations: { "vault.wrap.trousseau.io": seed }, uid: "canary" }, call),
+  );
+  await attempt(client.v1beta1.Decrypt({ version: "v1beta1", cipher: seed }, call));
+  return said.map((one) => typeof one === "string" ? one : JSON.stringify(one)).join("\n");
+}
+
+function describe(thrown: unknown): string {
+  assert.ok(thrown instanceof KmsError);
+  return `${thrown.code} ${thrown.message} ${String(thrown.cause)}`;
+}
+
+Deno.test("no plaintext, token or key byte reaches any output at any level", async () => {
+  const folder = await Deno.makeTempDir();
+  const canaries = new Canaries();
+  const seed = new Uint8Array(randomBytes(32));
+  canaries.add("plaintext", seed);
+  await using server = await startTransitServer();
+  server.transit.create("kubernetes");
+  overhear(server, canaries);
+  canaries.add("secret ID", utf8(server.secretId));
+  const port = freePort();
+  const file = await configIn(folder, server, port);
+  const flags = ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, main];
+  const outputs = new Map<string, string>();
+  {
+    await using plugin = new Process({
+      name: "trousseau",
+      command: Deno.execPath(),
+      args: [...flags, "serve", "--config", file],
+    });
+    const alive = { timeoutMs: 40_000, alive: [plugin] };
+    await waitFor("the socket", async () => (await Deno.stat(`${folder}/kms.sock`)).isSocket, alive);
+    await using client = dialKms(`${folder}/kms.sock`);
+    await waitFor("a key ID", () => client.v2.Status({}, call).then(({ key_id }) => key_id !== "", () => false), alive);
+    const keys = JSON.parse(await Deno.readTextFile(`${folder}/local.keys`));
+    for (const key of keys.keys) canaries.add("local key", fromBase64(key.material) ?? utf8(String(key.material)));
+    for (const [i, fault] of faults.entries()) {
+      server.fault = fault;
+      outputs.set(`answers under fault ${i}`, await exercise(client, seed));
+      await pause(1_200);
+    }
+    for (const path of ["livez", "readyz", "readyz?format=json", "status", "metrics"]) {
+      outputs.set(path, await (await fetch(`http://127.0.0.1:${port}/${path}`)).text());
+    }
+    for (const words of [["check"], ["check", "--json"], ["status"], ["status", "--json"], ["keys", "--json"]]) {
+      const { stdout, stderr } = await run(Deno.execPath(), [...flags, ...words, "--config", file]);
+      outputs.set(words.join(" "), stdout + stderr);
+    }
+    await plugin.stop();
+    outputs.set("logs and audit", plugin.output);
+  }
+  outputs.set("the state folder", await Deno.readTextFile(`${folder}/state/key-ring.json`));
+  assert.ok(canaries.count >= 4, `only ${canaries.count} kinds of canaries were seen`);
+  for (const what of [/"level":"debug"/, /"operation":"decrypt"/, /"result":"integrity"/]) {
+    assert.match(outputs.get("logs and audit") ?? "", what);
+  }
+  for (const [where, output] of outputs) {
+    assert.notEqual(output, "", where);
+    canaries.check(where, output);
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("Canaries.check() finds a canary in every spelling", () => {
+  const canaries = new Canaries();
+  const bytes = new Uint8Array(randomBytes(32));
+  canaries.add("x", bytes);
+  const buffer = Buffer.from(bytes);
+  for (
+    const text of [
+      buffer.toString("base64"),
+      bytes.toHex().toUpperCase(),
+      Buffer.concat([utf8("ab"), buffer, utf8("c")]).toString("base64"),
+      JSON.stringify({ data: [...bytes] }),
+    ]
+  ) {
+    assert.throws(() => canaries.check("here", `before ${text} after`), text);
+  }
+});
