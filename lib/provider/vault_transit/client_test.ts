@@ -111,6 +111,45 @@ Deno.test("request() survives connections that the server has closed meanwhile",
   await again.shutdown();
 });
 
+/** Answers the first request of each connection and cuts the connection at its second one. */
+async function serveOncePerConnection(listener: Deno.TcpListener, seen: string[]): Promise<void> {
+  const body = JSON.stringify({ errors: ["permission denied"] });
+  const answer = new TextEncoder().encode(`HTTP/1.1 403 no\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+  const connections: Promise<void>[] = [];
+  for await (const connection of listener) {
+    connections.push((async () => {
+      const buffer = new Uint8Array(65_536);
+      for (let requests = 0; requests < 2; requests++) {
+        const read = await connection.read(buffer) ?? 0;
+        if (read === 0) break;
+        seen.push(new TextDecoder().decode(buffer.subarray(0, read)).split("\r\n")[0] ?? "");
+        if (requests === 0) await connection.write(answer);
+      }
+      connection.close();
+    })());
+  }
+  await Promise.all(connections);
+}
+
+Deno.test("request() asks again when a kept connection was closed under it, but not for what works only once", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const seen: string[] = [];
+  const serving = serveOncePerConnection(listener, seen);
+  const { client } = await openClient([`http://127.0.0.1:${listener.addr.port}`]);
+  const twice = { method: "POST", path: "transit/decrypt/kubernetes", body: {} } as const;
+  assert.equal((await client.request(twice, call)).status, 403);
+  assert.equal((await client.request(twice, call)).status, 403);
+  assert.equal(seen.length, 3);
+  await assert.rejects(
+    client.request({ ...twice, once: true }, call),
+    refusedWith("unreachable", /closed the connection/),
+  );
+  assert.equal(seen.length, 4);
+  client[Symbol.dispose]();
+  listener.close();
+  await serving;
+});
+
 interface Files {
   readonly folder: string;
   readonly caFile: string;

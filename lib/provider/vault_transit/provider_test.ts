@@ -129,17 +129,12 @@ Deno.test("unwrap() keeps the good ones of a batch in which one is bad", async (
   const at = await provider.probe(patient);
   const good = await provider.wrap(dek, at, patient);
   const bad = { version: at.version, ciphertext: utf8("vault:v1:AAAAAAAA") };
-  const outcomes = await Promise.allSettled([good, good, good, bad, good].map((one) => provider.unwrap(one, patient)));
-  assert.deepEqual(outcomes.map(({ status }) => status), [
-    "fulfilled",
-    "fulfilled",
-    "fulfilled",
-    "rejected",
-    "fulfilled",
-  ]);
-  assert(outcomes[3]?.status === "rejected" && refusedWith("integrity")(outcomes[3].reason));
+  const all = [good, good, good, good, good, bad, good];
+  const outcomes = await Promise.allSettled(all.map((one) => provider.unwrap(one, patient)));
+  assert.deepEqual(outcomes.map(({ status }) => status === "fulfilled"), all.map((one) => one === good));
+  assert(outcomes[5]?.status === "rejected" && refusedWith("integrity")(outcomes[5].reason));
   const sizes = events.flatMap((event) => event.type === "batch" && event.verb === "unwrap" ? [event.size] : []);
-  assert.deepEqual(sizes, [1, 1, 3]);
+  assert.deepEqual(sizes, [1, 1, 1, 1, 3]);
 });
 
 Deno.test("unwrap() takes nothing for a data key that cannot be one", async () => {

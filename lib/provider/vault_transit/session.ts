@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { systemClock } from "../../clock.ts";
 import { abortError, deadline, jittered, orAborted } from "../../deadline.ts";
-import { errorCodes, KmsError, toKmsError } from "../../errors.ts";
+import { errorCodes, type KmsError, toKmsError } from "../../errors.ts";
 import type { Notify, Result } from "../../events.ts";
 import type { Secret } from "../../secret.ts";
 import { field, refusal } from "./answers.ts";
@@ -91,7 +92,7 @@ export class Session implements AsyncDisposable {
   async #current(call: VaultCall): Promise<Lease> {
     await this.#look();
     const lease = this.#lease;
-    if (lease !== undefined && (lease.expiresAt === undefined || lease.expiresAt > Date.now())) return lease;
+    if (lease !== undefined && (lease.expiresAt === undefined || lease.expiresAt > systemClock.now())) return lease;
     return await orAborted(this.#login(), call.signal, call.action);
   }
 
@@ -99,8 +100,8 @@ export class Session implements AsyncDisposable {
   async #afterRefusal(refused: Lease, call: VaultCall): Promise<Lease | undefined> {
     if (this.#loggingIn === undefined) {
       if (this.#lease !== undefined && !this.#lease.token.equals(refused.token)) return this.#lease;
-      if (Date.now() < this.#cooledAt) return undefined;
-      this.#cooledAt = Date.now() + cooldownMs;
+      if (systemClock.now() < this.#cooledAt) return undefined;
+      this.#cooledAt = systemClock.now() + cooldownMs;
       this.#lease = undefined;
     }
     return await orAborted(this.#login(), call.signal, call.action);
@@ -110,8 +111,8 @@ export class Session implements AsyncDisposable {
   async #look(): Promise<void> {
     const source = this.#settings.authenticator.tokenSource;
     const lease = this.#lease;
-    if (source === undefined || lease === undefined || Date.now() - this.#lookedAt < lookMs) return;
-    this.#lookedAt = Date.now();
+    if (source === undefined || lease === undefined || systemClock.now() - this.#lookedAt < lookMs) return;
+    this.#lookedAt = systemClock.now();
     // A source that cannot be read just now is no reason to stop using the token that is held.
     const token = await source.read().catch(() => lease.token);
     if (!token.equals(lease.token) && this.#lease === lease) this.#login().catch(() => {});
@@ -121,7 +122,7 @@ export class Session implements AsyncDisposable {
   #login(): Promise<Lease> {
     if (this.#loggingIn !== undefined) return this.#loggingIn;
     if (this.#closing.signal.aborted) return Promise.reject(abortError(this.#closing.signal, this.#action));
-    if (this.#failed !== undefined && Date.now() < this.#failed.until) return Promise.reject(this.#failed.error);
+    if (this.#failed !== undefined && systemClock.now() < this.#failed.until) return Promise.reject(this.#failed.error);
     this.#loggingIn = this.#loginOnce().finally(() => this.#loggingIn = undefined);
     return this.#loggingIn;
   }
@@ -132,7 +133,7 @@ export class Session implements AsyncDisposable {
     const call = { signal: bounded.signal, action: this.#action };
     const started = performance.now();
     try {
-      const askedAt = Date.now();
+      const askedAt = systemClock.now();
       const grant = await authenticator.login({ ask: (request) => client.request(request, call), action: call.action });
       this.#failures = 0;
       this.#failed = undefined;
@@ -143,7 +144,7 @@ export class Session implements AsyncDisposable {
       const error = toKmsError(thrown);
       const wait = errorCodes[error.code].refusal ? backoff.refused : backoff.failed;
       const ms = jittered(Math.min(wait.most, wait.first * 2 ** this.#failures++), 0.2);
-      this.#failed = { error, until: Date.now() + ms };
+      this.#failed = { error, until: systemClock.now() + ms };
       this.#tellLogin(error.code, started, error.message);
       throw error;
     }
@@ -169,7 +170,7 @@ export class Session implements AsyncDisposable {
 
   /** After a failed renewal or login: again within the time that the token still has; after that, calls log in. */
   #scheduleAgain(): void {
-    const left = (this.#lease?.expiresAt ?? 0) - Date.now();
+    const left = (this.#lease?.expiresAt ?? 0) - systemClock.now();
     if (left > 0) this.#schedule(Math.min(jittered(left / 4, 0.2) + 50, backoff.refused.most));
   }
 
@@ -185,7 +186,7 @@ export class Session implements AsyncDisposable {
     const call = { signal: bounded.signal, action: `renew the token of provider "${this.#settings.provider}"` };
     const started = performance.now();
     try {
-      const askedAt = Date.now();
+      const askedAt = systemClock.now();
       const request = { method: "POST", path: "auth/token/renew-self", body: {}, token: lease.token } as const;
       const answer = await this.#settings.client.request(request, call);
       if (answer.status >= 400 && answer.status < 404) return this.#tellRenewed(refusal(answer, call.action), started);
