@@ -248,16 +248,18 @@ Deno.test("serveHttp() serves no field that a status holds besides its own", asy
   const dek = utf8("canary-dek");
   const smuggled = { dek, token: "canary-token", secret: new Secret("canary-secret"), cause: new Error("canary") };
   const providers = [{ ...well, ...smuggled }];
-  stage.status = {
-    ...status,
-    ...smuggled,
-    providers,
-    quorum: { state: "held", ...smuggled } as ServiceStatus["quorum"],
-  };
-  for (const path of ["/readyz", "/readyz?format=json", "/status", "/metrics"]) {
-    const { code, body } = await stage.get(path);
-    assert.equal(code, 200);
-    for (const trace of ["canary", dek.toHex(), dek.toBase64(), [...dek].join(",")]) assert.ok(!body.includes(trace));
+  const quorums: readonly ServiceStatus["quorum"][] = [
+    { state: "held" },
+    { state: "lost", since: 0, refused: false, message: "Away." },
+  ];
+  for (const quorum of quorums) {
+    const held: ServiceStatus["quorum"] = { ...quorum, ...smuggled };
+    stage.status = { ...status, ...smuggled, providers, quorum: held } as ServiceStatus;
+    for (const path of ["/readyz", "/readyz?format=json", "/status", "/metrics"]) {
+      const { code, body } = await stage.get(path);
+      assert.equal(code, 200);
+      for (const trace of ["canary", dek.toHex(), dek.toBase64(), [...dek].join(",")]) assert.ok(!body.includes(trace));
+    }
   }
 });
 

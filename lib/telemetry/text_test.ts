@@ -1,22 +1,19 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { anyText } from "./event_arbitraries.ts";
 import { causeName, className, jsonText, maxText, printable } from "./text.ts";
 
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 Deno.test("printable() and jsonText() let nothing through that could end a line or colour it", () => {
-  const arbitrary = fc.oneof(
-    fc.string({ unit: "binary", maxLength: 50 }),
-    fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units)),
-  );
-  fc.assert(fc.property(arbitrary, (text) => {
+  fc.assert(fc.property(anyText, (text) => {
     assert.doesNotMatch(printable(text), unprintable);
     assert.doesNotMatch(jsonText(text), unprintable);
   }));
 });
 
 Deno.test("jsonText() is read back as what was written", () => {
-  fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 50 }), (text) => {
+  fc.assert(fc.property(anyText, (text) => {
     assert.equal(JSON.parse(jsonText(text)), text);
   }));
 });
