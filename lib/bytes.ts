@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 
 const encoder = new TextEncoder();
@@ -62,22 +63,23 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 /** Lowercase hexadecimal. */
 export function hex(bytes: Uint8Array): string {
-  return bytes.toHex();
+  return view(bytes).toString("hex");
 }
 
 /** Standard base64 with padding. */
 export function base64(bytes: Uint8Array): string {
-  return bytes.toBase64();
+  return view(bytes).toString("base64");
 }
 
 /** The bytes of standard base64 in its one canonical spelling, or `undefined`. */
 export function fromBase64(text: string): Uint8Array | undefined {
-  try {
-    const bytes = Uint8Array.fromBase64(text, { lastChunkHandling: "strict" });
-    return bytes.toBase64() === text ? bytes : undefined;
-  } catch {
-    return undefined;
-  }
+  const bytes = new Uint8Array(Buffer.from(text, "base64"));
+  return base64(bytes) === text ? bytes : undefined;
+}
+
+// The engine's own methods for this are younger than some engines that the program may be compiled for.
+function view(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import { systemClock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
+import { Opened } from "../disposal.ts";
 import { toKmsError } from "../errors.ts";
 import { outageState } from "../kms/outage.ts";
 import type { Service, ServiceStatus } from "../service.ts";
@@ -32,10 +33,9 @@ export interface EndpointOptions {
  */
 export function openEndpoint(options: EndpointOptions): AsyncDisposable {
   const { listen } = options.config.telemetry;
-  const opened = new AsyncDisposableStack();
-  if (listen === undefined) return opened;
+  if (listen === undefined) return new Opened();
   const http = httpOptions(options, listen);
-  if (!options.takeover) return opened.use(serveHttp(http));
+  if (!options.takeover) return serveHttp(http);
   const closing = new AbortController();
   const endpoint = listenWhenFree(http, options.telemetry, closing.signal);
   return {

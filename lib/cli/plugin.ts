@@ -5,6 +5,7 @@
  */
 import { systemClock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
+import { Opened } from "../disposal.ts";
 import type { Notify } from "../events.ts";
 import { kmsHandlers } from "../kms/handlers.ts";
 import type { KmsHandlers } from "../grpc/server.ts";
@@ -26,18 +27,18 @@ export interface Plugin extends AsyncDisposable {
  * @throws {KmsError} `config` if something that the configuration names is not there.
  */
 export async function openPlugin(config: Config, notify: Notify): Promise<Plugin> {
-  await using opened = new AsyncDisposableStack();
+  await using opened = new Opened();
   const providers: ServiceProvider[] = [];
   for (const { settings, formerly } of config.providers) {
     const provider = decorate(await openProvider(settings, { notify }), { notify });
-    opened.use(provider);
+    opened.keep(provider);
     providers.push({ provider, formerly });
   }
-  const service = opened.use(await openService({ ...ringOptions(config), providers, notify }));
+  const service = opened.keep(await openService({ ...ringOptions(config), providers, notify }));
   const { kms, outage } = config;
   const handlers = kmsHandlers({ service, kms, outage, notify, now: () => systemClock.now(), version });
-  const kept = opened.move();
-  return { service, handlers, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  const kept = opened.handOver();
+  return { service, handlers, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
 }
 
 function ringOptions(config: Config) {

@@ -4,6 +4,7 @@
  * @module
  */
 import { utf8Text } from "../bytes.ts";
+import { withFile } from "../durable_file.ts";
 import { KmsError } from "../errors.ts";
 import { Secret, type SecretSource } from "../secret.ts";
 import type { Environment } from "./environment.ts";
@@ -58,12 +59,15 @@ async function readBounded(path: string): Promise<Uint8Array> {
   const bytes = new Uint8Array(largestSecret + 1);
   let length = 0;
   try {
-    using file = await Deno.open(path);
-    while (length < bytes.length) {
-      const read = await file.read(bytes.subarray(length));
-      if (read === null) return bytes.subarray(0, length);
-      length += read;
-    }
+    const ended = await withFile(path, { read: true }, async (file) => {
+      for (;;) {
+        const read = length < bytes.length ? await file.read(bytes.subarray(length)) : 0;
+        if (read === null) return true;
+        if (read === 0) return false;
+        length += read;
+      }
+    });
+    if (ended) return bytes.subarray(0, length);
   } catch (thrown) {
     throw unreadable(
       path,

@@ -5,7 +5,7 @@
  */
 import { type Clock, deadlineBy } from "../clock.ts";
 import { orAborted } from "../deadline.ts";
-import { effectiveCode, KmsError, toKmsError } from "../errors.ts";
+import { effectiveCode, type KmsError, toKmsError } from "../errors.ts";
 import type { CacheResult } from "../events.ts";
 import type { CallOptions } from "../provider/provider.ts";
 import type { Latencies } from "./latency.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { abortError } from "../deadline.ts";
 import { KmsError, toKmsError } from "../errors.ts";
 import type { Provider } from "../provider/provider.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import * as fc from "fast-check";
-import { type Fault, MemoryProvider, memoryProviders } from "../../tests/support/memory_provider.ts";
+import { type Fault, type MemoryProvider, memoryProviders } from "../../tests/support/memory_provider.ts";
 import { MemoryStore } from "../../tests/support/memory_store.ts";
 import { startNode, type TestNode } from "../../tests/support/test_service.ts";
 import type { Event } from "../events.ts";

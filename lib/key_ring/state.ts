@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { utf8 } from "../bytes.ts";
+import { replaceFile } from "../durable_file.ts";
 import { KmsError, toKmsError } from "../errors.ts";
 import type { KeyState } from "../provider/provider.ts";
 import type { KeyIdMember } from "./key_id.ts";
@@ -83,29 +85,13 @@ export function parseRingState(text: string): RingState | undefined {
 async function writeRingState(folder: string, state: RingState): Promise<void> {
   const kept: RingState = { ...state, history: state.history.slice(-maxHistory) };
   const path = ringStateFile(folder);
-  const temporary = `${path}.new`;
   try {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-    using file = await Deno.open(temporary, { write: true, create: true, truncate: true, mode: 0o600 });
-    await writeAll(file, new TextEncoder().encode(`${JSON.stringify(kept)}\n`));
-    await file.sync();
-    await Deno.rename(temporary, path);
-    await syncFolder(folder);
+    await replaceFile(path, utf8(`${JSON.stringify(kept)}\n`), 0o600);
   } catch (thrown) {
-    throw new KmsError("config", `Cannot write the key IDs of this node to ${path}: ${nameOf(thrown)}.`, {
-      cause: thrown,
-    });
+    const message = `Cannot write the key IDs of this node to ${path}: ${nameOf(thrown)}.`;
+    throw new KmsError("config", message, { cause: thrown });
   }
-}
-
-/** A rename survives a power cut once the folder itself has been synced. */
-async function syncFolder(folder: string): Promise<void> {
-  using handle = await Deno.open(folder, { read: true });
-  await handle.sync();
-}
-
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
 }
 
 function nameOf(thrown: unknown): string {

@@ -97,7 +97,7 @@ Deno.test("breaking() closes when a probe is answered, be it by a refusal", asyn
     await fail("probe", "unreachable");
     world.code = code;
     await probe().catch(() => undefined);
-    assert.equal(provider.open, false, code);
+    assert.equal(provider.open, false, String(code));
     world.code = undefined;
     assert.equal(await unwrap(), dek);
   }

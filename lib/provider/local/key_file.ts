@@ -10,7 +10,8 @@
  *
  * @module
  */
-import { fromBase64, hex, utf8, utf8Text } from "../../bytes.ts";
+import { base64, fromBase64, hex, utf8, utf8Text } from "../../bytes.ts";
+import { withFile } from "../../durable_file.ts";
 import type { ErrorCode } from "../../errors.ts";
 
 /** One key of the file. */
@@ -63,7 +64,7 @@ export function encodeKeyFile(keys: readonly LocalKey[]): Uint8Array {
   const rows = keys.map(({ id, createdAt, material }) => ({
     id,
     createdAt: new Date(createdAt).toISOString(),
-    key: material.toBase64(),
+    key: base64(material),
   }));
   return utf8(`${JSON.stringify({ format, keys: rows }, undefined, 2)}\n`);
 }
@@ -162,7 +163,14 @@ async function readUnchanged(path: string): Promise<KeyFile | KeyFileProblem | u
   const seen = await Deno.lstat(path);
   const refusal = unsafe(path, seen);
   if (refusal !== undefined) return refusal;
-  using file = await Deno.open(path, { read: true });
+  return await withFile(path, { read: true }, (file) => readOpened(path, file, seen));
+}
+
+async function readOpened(
+  path: string,
+  file: Deno.FsFile,
+  seen: Deno.FileInfo,
+): Promise<KeyFile | KeyFileProblem | undefined> {
   const info = await file.stat();
   if (stampOf(info) !== stampOf(seen)) return undefined;
   if (info.size > keyFileLimits.maxBytes) return problem("provider_protocol", path, "is too large for a key file");

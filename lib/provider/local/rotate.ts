@@ -4,6 +4,7 @@
  * @module
  */
 import { dirname } from "node:path";
+import { withFile } from "../../durable_file.ts";
 import { KmsError } from "../../errors.ts";
 import { keyFileLimits, newLocalKey, readKeyFile } from "./key_file.ts";
 import { replaceKeyFile } from "./write_key_file.ts";
@@ -28,9 +29,10 @@ export interface LocalRotation {
  */
 export async function rotateLocalKey(keyFile: string): Promise<LocalRotation> {
   try {
-    using folder = await Deno.open(dirname(keyFile), { read: true });
-    await folder.lock(true);
-    return await rotateLocked(keyFile);
+    return await withFile(dirname(keyFile), { read: true }, async (folder) => {
+      await folder.lock(true);
+      return await rotateLocked(keyFile);
+    });
   } catch (error) {
     if (error instanceof KmsError) throw error;
     const name = error instanceof Error ? error.name : "unknown";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { basename, dirname, join } from "node:path";
-import { hex } from "../../bytes.ts";
+import { dirname } from "node:path";
+import { syncFolderOf, writeBeside } from "../../durable_file.ts";
 import { encodeKeyFile, type KeyFile, type LocalKey, newLocalKey } from "./key_file.ts";
 
 /**
@@ -16,7 +16,7 @@ import { encodeKeyFile, type KeyFile, type LocalKey, newLocalKey } from "./key_f
 export async function createKeyFile(path: string): Promise<void> {
   await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const key = newLocalKey();
-  const temporary = await writeBeside(path, [key], 0o600);
+  const temporary = await writeKeysBeside(path, [key], 0o600);
   key.material.fill(0);
   try {
     // Unlike a rename, a link never replaces what is there.
@@ -26,7 +26,7 @@ export async function createKeyFile(path: string): Promise<void> {
   } finally {
     await Deno.remove(temporary);
   }
-  await syncFolder(path);
+  await syncFolderOf(path);
 }
 
 /**
@@ -35,7 +35,7 @@ export async function createKeyFile(path: string): Promise<void> {
  * @throws whatever the file system throws; the old file is then still there.
  */
 export async function replaceKeyFile(path: string, old: KeyFile, keys: readonly LocalKey[]): Promise<void> {
-  const temporary = await writeBeside(path, keys, (old.info.mode ?? 0o600) & 0o700);
+  const temporary = await writeKeysBeside(path, keys, (old.info.mode ?? 0o600) & 0o700);
   try {
     const { uid, gid } = await Deno.lstat(temporary);
     if (uid !== old.info.uid || gid !== old.info.gid) await Deno.chown(temporary, old.info.uid, old.info.gid);
@@ -44,28 +44,14 @@ export async function replaceKeyFile(path: string, old: KeyFile, keys: readonly 
     await Deno.remove(temporary);
     throw error;
   }
-  await syncFolder(path);
+  await syncFolderOf(path);
 }
 
-/** Writes and syncs a new file in the same folder; only there can it be moved into place in one step. */
-async function writeBeside(path: string, keys: readonly LocalKey[], mode: number): Promise<string> {
-  const temporary = join(dirname(path), `.${basename(path)}.${hex(crypto.getRandomValues(new Uint8Array(8)))}.tmp`);
+async function writeKeysBeside(path: string, keys: readonly LocalKey[], mode: number): Promise<string> {
   const bytes = encodeKeyFile(keys);
   try {
-    using file = await Deno.open(temporary, { write: true, createNew: true, mode });
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-    await file.sync();
-    return temporary;
-  } catch (error) {
-    await Deno.remove(temporary).catch(() => undefined);
-    throw error;
+    return await writeBeside(path, bytes, mode);
   } finally {
     bytes.fill(0);
   }
-}
-
-/** A new name is on the disk only when its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  using folder = await Deno.open(dirname(path), { read: true });
-  await folder.sync();
 }
