@@ -37,11 +37,19 @@ export interface LineWriterOptions {
   readonly gapLine?: (lost: number) => string;
 }
 
+/** Most characters of one write, each of at most three bytes. */
+const batchLength = 20 * 1024;
+
+const encoder = new TextEncoder();
+
 /** Writes lines in order. Closing it writes what is buffered, for as long as `closeMs`, and counts the rest as lost. */
 export class LineWriter implements AsyncDisposable {
   readonly #options: LineWriterOptions;
+  /** From `#first` on they wait; those before it have been moved into a batch. */
   #lines: string[] = [];
+  #first = 0;
   #buffered = 0;
+  readonly #bytes = new Uint8Array(3 * batchLength);
   #batch: Uint8Array = new Uint8Array(0);
   #written = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -92,7 +100,7 @@ export class LineWriter implements AsyncDisposable {
   }
 
   get #pending(): boolean {
-    return this.#lines.length > 0 || this.#gap > 0 || this.#written < this.#batch.length;
+    return this.#first < this.#lines.length || this.#gap > 0 || this.#written < this.#batch.length;
   }
 
   #schedule(ms: number): void {
@@ -139,19 +147,33 @@ export class LineWriter implements AsyncDisposable {
     }
   }
 
-  /** Moves what waits into one batch. A gap comes last: what was lost came after what is kept. */
+  /**
+   * Moves what fits of what waits into the batch. Its bytes are those of one buffer that is used again and again: a
+   * new one each time is memory that the collector sees late. A gap comes last: what was lost came after what is kept.
+   */
   #fill(): void {
     if (this.#gap > 0 && this.#options.gapLine !== undefined) this.#lines.push(this.#options.gapLine(this.#gap));
     this.#gap = 0;
-    this.#batch = utf8(this.#lines.join(""));
+    let text = "";
+    let line = this.#lines[this.#first];
+    while (line !== undefined && (text === "" || text.length + line.length <= batchLength)) {
+      text += line;
+      this.#buffered -= line.length;
+      line = this.#lines[++this.#first];
+    }
+    if (line === undefined) {
+      this.#lines = [];
+      this.#first = 0;
+      this.#buffered = 0;
+    }
+    const { read, written } = encoder.encodeInto(text, this.#bytes);
+    this.#batch = read === text.length ? this.#bytes.subarray(0, written) : utf8(text);
     this.#written = 0;
-    this.#lines = [];
-    this.#buffered = 0;
   }
 
   #unwritten(): number {
     const rest = this.#batch.subarray(this.#written);
-    return this.#lines.length + rest.reduce((lines, byte) => byte === 10 ? lines + 1 : lines, 0);
+    return this.#lines.length - this.#first + rest.reduce((lines, byte) => byte === 10 ? lines + 1 : lines, 0);
   }
 
   #become(state: WriterState): void {

@@ -101,6 +101,16 @@ Deno.test("LineWriter writes at closing what came a moment before", async () => 
   assert.equal(target.files[0], numbered(20_000).join(""));
 });
 
+Deno.test("LineWriter writes lines of any length and script, in order", async () => {
+  const target = new MemoryTarget();
+  const { writer } = opened(target);
+  const lines = [..."aü€😀"].flatMap((letter) => [1, 20_000, 70_000].map((length) => `${letter.repeat(length)}\n`));
+  for (const line of lines) writer.write(line);
+  await writer[Symbol.asyncDispose]();
+  assert.ok(target.files[0] === lines.join(""));
+  assert.equal(writer.lost, 0);
+});
+
 Deno.test("LineWriter keeps lines while its target fails, and tells of it once", async () => {
   const target = new MemoryTarget();
   target.failing = true;
