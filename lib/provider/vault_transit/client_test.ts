@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Event } from "../../events.ts";
 import { Authority } from "../../../tests/support/certificates.ts";
+import { pause } from "../../../tests/support/processes.ts";
 import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
 import { openVault, patient, refusedWith, tokenAuth, within } from "../../../tests/support/vault_settings.ts";
 import { VaultClient } from "./client.ts";
@@ -138,7 +139,10 @@ Deno.test("request() asks again when a kept connection was closed under it, but 
   const { client } = await openClient([`http://127.0.0.1:${listener.addr.port}`]);
   const twice = { method: "POST", path: "transit/decrypt/kubernetes", body: {} } as const;
   assert.equal((await client.request(twice, call)).status, 403);
+  // A connection goes back to its pool a moment after the answer.
+  await pause(10);
   assert.equal((await client.request(twice, call)).status, 403);
+  await pause(10);
   assert.equal(seen.length, 3);
   await assert.rejects(
     client.request({ ...twice, once: true }, call),
