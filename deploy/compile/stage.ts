@@ -58,7 +58,8 @@ export async function stage(folder: string, options: StageOptions = {}): Promise
   const staged = { folder, bundle: join(folder, `${name}.js`), launcher: join(folder, name) };
   const raw = join(folder, `.${name}.raw.js`);
   await deno(["bundle", "--quiet", "--frozen", "--platform", "deno", "--output", raw, entry], root);
-  await Deno.writeTextFile(staged.bundle, withoutCachePaths(await Deno.readTextFile(raw), root, await npmCache(root)));
+  const bundle = withoutCachePaths(await Deno.readTextFile(raw), root, await npmCache(root));
+  await Deno.writeTextFile(staged.bundle, await lowered(bundle));
   await Deno.remove(raw);
   await Deno.utime(staged.bundle, fileTime, fileTime);
   await Deno.writeTextFile(staged.launcher, launcher(name), { mode: 0o755 });
@@ -78,6 +79,26 @@ export function withoutCachePaths(bundle: string, root: string, cache: string): 
   const left = [root, cache].find((place) => clean.includes(place));
   if (left !== undefined) throw new Error(`Cannot stage the bundle: it names the folder ${left} of this machine.`);
   return clean;
+}
+
+/** The symbols of Explicit Resource Management, for an engine that has none; those of an engine that has them stay. */
+const prelude = `for (const name of ["dispose", "asyncDispose"]) {
+  if (!(name in Symbol)) Object.defineProperty(Symbol, name, { value: Symbol.for("Symbol." + name) });
+}`;
+
+/**
+ * Rewrites what is younger than ES2022, `using` above all: a `denort` may carry another engine than V8, and a file that
+ * it cannot even parse would be found out on a control plane node.
+ */
+async function lowered(bundle: string): Promise<string> {
+  // Loaded here, since whoever only asks where the repository is needs no compiler.
+  const { stop, transform } = await import("esbuild");
+  try {
+    const options = { target: "es2022", format: "esm", charset: "utf8", banner: prelude } as const;
+    return (await transform(bundle, options)).code;
+  } finally {
+    await stop();
+  }
 }
 
 async function npmCache(root: string): Promise<string> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { accountNumber } from "./accounts.ts";
-import { fakeFiles } from "./fake_files.ts";
+import { fakeFiles } from "../../tests/support/fake_files.ts";
 
 const files = fakeFiles({
   contents: { "/etc/passwd": "root:x:0:0:root:/root:/bin/sh\nkms:x:998:997::/:\nbroken\nodd:x:no\nlast:x:12:1" },

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { resolve } from "node:path";
 import { embeddedConfig } from "./defaults.ts";
 import { environmentFrom } from "./environment.ts";
-import { fakeFiles, fakePath, loadFake, localProvider } from "./fake_files.ts";
+import { fakeFiles, fakePath, loadFake, localProvider } from "../../tests/support/fake_files.ts";
 import type { FileKind } from "./files.ts";
 
 function embedded(

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { KmsError } from "../errors.ts";
 import { environmentFrom } from "./environment.ts";
-import { complaints, fakeFiles, fakePath, loadFake, localProvider, vaultProvider } from "./fake_files.ts";
+import {
+  complaints,
+  fakeFiles,
+  fakePath,
+  loadFake,
+  localProvider,
+  vaultProvider,
+} from "../../tests/support/fake_files.ts";
 import { loadConfig } from "./load.ts";
 
 const nothing = environmentFrom(() => undefined);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { KmsError } from "../errors.ts";
 import { type Audit, auditLine, openAudit, type RpcEvent } from "./audit.ts";
-import { eventArbitraries } from "./event_arbitraries.ts";
+import { eventArbitraries } from "../../tests/support/event_arbitraries.ts";
 import type { LineTarget } from "./line_target.ts";
 import { auditTo } from "./audit.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Event } from "../events.ts";
-import { anyEvent, eventArbitraries } from "./event_arbitraries.ts";
+import { anyEvent, eventArbitraries } from "../../tests/support/event_arbitraries.ts";
 import { eventLog } from "./event_log.ts";
 import { createLogger, type LogLevel } from "./log.ts";
 

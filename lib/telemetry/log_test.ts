@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { anyText } from "./event_arbitraries.ts";
+import { anyText } from "../../tests/support/event_arbitraries.ts";
 import { createLogger, type FieldValue, type LoggerOptions, type LogLevel } from "./log.ts";
 
 const at = Date.UTC(2030, 0, 2, 3, 4, 5, 678);

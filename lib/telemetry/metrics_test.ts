@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { errorCodes } from "../errors.ts";
 import type { Event } from "../events.ts";
 import type { ProviderStatus, ServiceStatus } from "../service.ts";
-import { anyEvent, anyText, eventArbitraries } from "./event_arbitraries.ts";
+import { anyEvent, anyText, eventArbitraries } from "../../tests/support/event_arbitraries.ts";
 import { createMetrics } from "./metrics.ts";
 import { keyIdHash } from "./status_metrics.ts";
 

@@ -4,7 +4,7 @@ import { utf8, utf8Text } from "../bytes.ts";
 import type { Event } from "../events.ts";
 import { Secret } from "../secret.ts";
 import type { ServiceStatus } from "../service.ts";
-import { anyEvent } from "./event_arbitraries.ts";
+import { anyEvent } from "../../tests/support/event_arbitraries.ts";
 import type { LineTarget } from "./line_target.ts";
 import type { LogLevel } from "./log.ts";
 import { openTelemetry } from "./telemetry.ts";

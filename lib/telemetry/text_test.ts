@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { anyText } from "./event_arbitraries.ts";
+import { anyText } from "../../tests/support/event_arbitraries.ts";
 import { causeName, className, jsonText, maxText, printable } from "./text.ts";
 
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { VaultTransitSettings } from "../../provider/vault_transit/settings.ts";
-import { complaints, type FakeFiles, loadFake, vaultProvider } from "../fake_files.ts";
+import { complaints, type FakeFiles, loadFake, vaultProvider } from "../../../tests/support/fake_files.ts";
 
 async function settings(
   lines: string,

@@ -4,8 +4,8 @@
  * @module
  */
 import fc from "fast-check";
-import { type ErrorCode, errorCodes } from "../errors.ts";
-import type { Event, Result } from "../events.ts";
+import { type ErrorCode, errorCodes } from "../../lib/errors.ts";
+import type { Event, Result } from "../../lib/events.ts";
 
 /** An event of one type. */
 export type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { KmsError } from "../errors.ts";
-import { utf8 } from "../bytes.ts";
-import { environmentFrom } from "./environment.ts";
-import type { FileKind, Files } from "./files.ts";
-import { loadConfig } from "./load.ts";
+import { KmsError } from "../../lib/errors.ts";
+import { utf8 } from "../../lib/bytes.ts";
+import { environmentFrom } from "../../lib/config/environment.ts";
+import type { FileKind, Files } from "../../lib/config/files.ts";
+import { loadConfig } from "../../lib/config/load.ts";
 
 /** What there is: texts or bytes by path, other kinds by path, and where writing is permitted. */
 export interface FakeFiles {

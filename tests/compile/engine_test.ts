@@ -1,0 +1,40 @@
+/**
+ * The staged bundle on another engine than V8: QuickJS reads it as it is. It cannot run it, since it has no Deno around
+ * it; but a file that an engine cannot parse never gets as far as that.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { newQuickJSWASMModuleFromVariant } from "quickjs-emscripten-core";
+import { stage } from "../../deploy/compile/stage.ts";
+
+/** What QuickJS says when it compiles a module; it stops at the first import, which it has nobody to ask for. */
+async function verdict(source: string): Promise<string> {
+  const engine = await newQuickJSWASMModuleFromVariant(import("@jitl/quickjs-ng"));
+  using context = engine.newContext();
+  // The limit is one of stack, and a bundle is one long list of nested functions.
+  context.runtime.setMaxStackSize(0);
+  const result = context.evalCode(source, "trousseau.js", { type: "module", compileOnly: true });
+  if (!result.error) return "parsed";
+  const { name, message }: { name: string; message: string } = context.dump(result.error);
+  result.error.dispose();
+  return `${name}: ${message}`;
+}
+
+Deno.test("stage() makes a bundle that QuickJS can parse", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const { bundle } = await stage(folder);
+    assert.match(
+      await verdict(await Deno.readTextFile(bundle)),
+      /^parsed$|^ReferenceError: could not load module 'node:/,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("verdict() tells what QuickJS cannot parse", async () => {
+  assert.match(await verdict("{ using file = open(); }"), /^SyntaxError/);
+  assert.equal(await verdict("export const fine = 1;"), "parsed");
+});
