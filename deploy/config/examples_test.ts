@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { environmentFrom } from "../../lib/config/environment.ts";
-import { type FakeFiles, fakeFiles } from "../../lib/config/fake_files.ts";
+import { type FakeFiles, fakeFiles } from "../../tests/support/fake_files.ts";
 import { loadConfig } from "../../lib/config/load.ts";
 
 /** What each example needs to find on the machine that it is for. */

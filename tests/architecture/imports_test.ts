@@ -82,7 +82,7 @@ async function* sources(folder = "lib"): AsyncGenerator<string> {
 
 /** Everything that a file loads, statically or not. */
 function importsOf(text: string): string[] {
-  const found = text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g);
+  const found = text.matchAll(/(?:\bfrom\s+|\bimport\s+|\bimport\s*\(\s*)"([^"]+)"/g);
   return [...found].flatMap(([, specifier]) => specifier === undefined ? [] : [specifier]);
 }
 
