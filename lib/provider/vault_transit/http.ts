@@ -22,7 +22,10 @@ export interface VaultRequest {
   readonly body?: unknown;
   /** Travels in a header and nowhere else. */
   readonly token?: Secret | undefined;
-  /** Whether a connection that closed under the request may be tried again: not for what works only once. */
+  /**
+   * Whether it works only once, as opening a wrapping token does. Such a request gets a connection of its own: on a kept
+   * one that the server has closed meanwhile, Node's client sends it a second time.
+   */
   readonly once?: boolean;
 }
 
@@ -80,7 +83,8 @@ export class Endpoint implements Disposable {
   /** Scheme, host and port. */
   readonly origin: string;
   readonly #url: URL;
-  readonly #agent: HttpAgent | HttpsAgent;
+  readonly #kept: HttpAgent | HttpsAgent;
+  readonly #fresh: HttpAgent | HttpsAgent;
   readonly #namespace: string | undefined;
   readonly #serverName: string | undefined;
 
@@ -90,42 +94,34 @@ export class Endpoint implements Disposable {
     this.origin = this.#url.origin;
     this.#namespace = namespace;
     this.#serverName = tls.serverName;
-    this.#agent = this.#url.protocol === "https:"
-      ? new HttpsAgent({
-        keepAlive: true,
-        ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-        ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
-        ...(tls.key === undefined ? {} : { key: tls.key }),
-      })
-      : new HttpAgent({ keepAlive: true });
-  }
-
-  /**
-   * Asks once; a second time where a connection from the pool turns out to have been closed meanwhile.
-   *
-   * @throws {KmsError} `unreachable`, `deadline_exceeded`, `cancelled`, or `provider_protocol` for an answer too large.
-   */
-  async ask(request: VaultRequest, call: VaultCall): Promise<VaultAnswer> {
-    try {
-      return await this.#exchange(request, call);
-    } catch (thrown) {
-      if (thrown instanceof StaleConnection && request.once !== true) return await this.#exchange(request, call);
-      if (thrown instanceof StaleConnection) throw thrown.asKmsError;
-      throw thrown;
-    }
+    const secured = {
+      ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+      ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
+      ...(tls.key === undefined ? {} : { key: tls.key }),
+    };
+    const agent = (keepAlive: boolean) =>
+      this.#url.protocol === "https:" ? new HttpsAgent({ keepAlive, ...secured }) : new HttpAgent({ keepAlive });
+    this.#kept = agent(true);
+    this.#fresh = agent(false);
   }
 
   [Symbol.dispose](): void {
-    this.#agent.destroy();
+    this.#kept.destroy();
+    this.#fresh.destroy();
   }
 
   /** Lets what is under way finish and keeps no connection after it. */
   retire(): void {
-    this.#agent.maxFreeSockets = 0;
+    this.#kept.maxFreeSockets = 0;
     this.#dropIdle();
   }
 
-  #exchange(request: VaultRequest, call: VaultCall): Promise<VaultAnswer> {
+  /**
+   * Asks once.
+   *
+   * @throws {KmsError} `unreachable`, `deadline_exceeded`, `cancelled`, or `provider_protocol` for an answer too large.
+   */
+  ask(request: VaultRequest, call: VaultCall): Promise<VaultAnswer> {
     if (call.signal.aborted) return Promise.reject(abortError(call.signal, call.action));
     return new Promise((resolve, reject) => {
       const sent = this.#start(request);
@@ -141,10 +137,7 @@ export class Endpoint implements Disposable {
       };
       const fail = (error: unknown) => finish(() => reject(error));
       call.signal.addEventListener("abort", onAbort, { once: true });
-      sent.on("error", (cause: Error) => {
-        const error = this.#networkError(call.action, cause);
-        fail(sent.reusedSocket ? new StaleConnection(error) : error);
-      });
+      sent.on("error", (cause: Error) => fail(this.#networkError(call.action, cause)));
       sent.on("response", (response: IncomingMessage) => {
         this.#collect(response, call.action).then((answer) => finish(() => resolve(answer)), (error) => {
           sent.destroy();
@@ -165,7 +158,7 @@ export class Endpoint implements Disposable {
     }
     const secure = this.#url.protocol === "https:";
     const sent = (secure ? httpsRequest : httpRequest)({
-      agent: this.#agent,
+      agent: request.once === true ? this.#fresh : this.#kept,
       method: request.method,
       host: this.#url.hostname.replace(/^\[|\]$/g, ""),
       port: this.#url.port === "" ? (secure ? 443 : 80) : Number(this.#url.port),
@@ -214,18 +207,9 @@ export class Endpoint implements Disposable {
   }
 
   #dropIdle(): void {
-    for (const sockets of Object.values(this.#agent.freeSockets)) {
+    for (const sockets of Object.values(this.#kept.freeSockets)) {
       for (const socket of sockets ?? []) socket.destroy();
     }
-  }
-}
-
-/** A pooled connection that failed: the server may have closed it before it saw the request. */
-class StaleConnection extends Error {
-  readonly asKmsError: KmsError;
-  constructor(asKmsError: KmsError) {
-    super(asKmsError.message);
-    this.asKmsError = asKmsError;
   }
 }
 
