@@ -94,7 +94,8 @@ async function lowered(bundle: string): Promise<string> {
   // Loaded here, since whoever only asks where the repository is needs no compiler.
   const { stop, transform } = await import("esbuild");
   try {
-    const options = { target: "es2022", format: "esm", charset: "utf8", banner: prelude } as const;
+    // In ASCII V8 keeps the source in one byte a character instead of two.
+    const options = { target: "es2022", format: "esm", charset: "ascii", banner: prelude } as const;
     return (await transform(bundle, options)).code;
   } finally {
     await stop();
