@@ -1,0 +1,59 @@
+/**
+ * The least that a KMS plugin on this platform can be: grpc-js with nothing behind it. What it costs is the wire's price,
+ * which the benchmark holds beside every figure of the plugin.
+ *
+ * It answers with messages of the size that the plugin's have and hands back what it was given. It encrypts nothing.
+ *
+ * @module
+ */
+import {
+  type handleUnaryCall,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { fromJSON } from "@grpc/proto-loader";
+import protobuf from "protobufjs";
+import v1beta1Proto from "../../proto/kms_v1beta1.proto" with { type: "text" };
+import v2Proto from "../../proto/kms_v2.proto" with { type: "text" };
+
+const keyId = `bare-${"0".repeat(30)}`;
+// A seed sealed by Trousseau under one KEK: 94 bytes of ciphertext and one annotation of about 90.
+const padding = Buffer.alloc(62);
+const annotations = { "bare.example": Buffer.alloc(90) };
+
+function service(proto: string, name: string): ServiceDefinition {
+  const json = protobuf.parse(proto, { keepCase: true }).root.toJSON();
+  return fromJSON(json, { keepCase: true, defaults: true })[name] as ServiceDefinition;
+}
+
+function answer<Request, Response>(make: (request: Request) => Response): handleUnaryCall<Request, Response> {
+  return (call, callback) => callback(null, make(call.request));
+}
+
+const v2 = {
+  Status: answer(() => ({ version: "v2", healthz: "ok", key_id: keyId })),
+  Encrypt: answer(({ plaintext }: { plaintext: Buffer }) => ({
+    ciphertext: Buffer.concat([padding, plaintext]),
+    key_id: keyId,
+    annotations,
+  })),
+  Decrypt: answer(({ ciphertext }: { ciphertext: Buffer }) => ({ plaintext: ciphertext.subarray(padding.length) })),
+} satisfies UntypedServiceImplementation;
+
+const v1beta1 = {
+  Version: answer(() => ({ version: "v1beta1", runtime_name: "bare", runtime_version: "0.0.0" })),
+  Encrypt: answer(({ plain }: { plain: Buffer }) => ({ cipher: Buffer.concat([padding, plain]) })),
+  Decrypt: answer(({ cipher }: { cipher: Buffer }) => ({ plain: cipher.subarray(padding.length) })),
+} satisfies UntypedServiceImplementation;
+
+const server = new Server();
+server.addService(service(v2Proto, "v2.KeyManagementService"), v2);
+server.addService(service(v1beta1Proto, "v1beta1.KeyManagementService"), v1beta1);
+const path = Deno.args[0];
+if (path === undefined) throw new Error("usage: bare_server.ts SOCKET");
+await Deno.remove(path).catch(() => {});
+server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) => {
+  if (error !== null) throw error;
+});

@@ -1,0 +1,182 @@
+/**
+ * Calls per second and latencies of each operation, every server's in turn.
+ *
+ * Rounds go over all servers before the next one begins, and the median round counts: on a machine that is shared, the
+ * ratio of two figures is worth something only if they were taken side by side.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import type { Bench } from "./bench.ts";
+import { bareServer, type Contestant, plugin, type Running, start } from "./contestants.ts";
+import type { Driver, DriverCommand, DriverOptions, Figures } from "./driver.ts";
+import { peer } from "./peer.ts";
+import { median, processorSeconds } from "./process_figures.ts";
+import { number, printTable, ratio, type Target } from "./report.ts";
+
+const inFlight = [1, 16, 128] as const;
+const rounds = 5;
+const timing = { seconds: 1, warmup: 0.3 } as const;
+/** Values that no two share a data key, opened in turn; more than there are calls in flight, so that none are merged. */
+const distinctValues = 400;
+
+/** One cell: what a server did at one operation and so many calls in flight. */
+interface Cell {
+  readonly server: string;
+  readonly rate: number;
+  readonly p50: number;
+  readonly p99: number;
+  /** Microseconds of processor time for each call. */
+  readonly processor: number;
+}
+
+interface Measured {
+  readonly operation: string;
+  readonly inFlight: number;
+  readonly cells: readonly Cell[];
+}
+
+interface Started {
+  readonly contestant: Contestant;
+  readonly running: Running;
+}
+
+/** Measures, prints the tables, and returns what is to be judged. */
+export async function measureCalls(bench: Bench): Promise<Target[]> {
+  const cached = await cachedCalls(bench);
+  const uncached = await uncachedCalls(bench);
+  for (const measured of [...cached, ...uncached]) await printMeasured(measured);
+  return [...cached.flatMap(latencyTargets), ...uncached.flatMap((measured) => uncachedTargets(measured))];
+}
+
+async function cachedCalls(bench: Bench): Promise<Measured[]> {
+  await using stack = new AsyncDisposableStack();
+  const { launchers, folder } = bench;
+  const contestants = [bareServer(launchers, folder), await plugin(launchers, folder, "local")];
+  for (const { latencyMs, vault } of bench.vaults) {
+    contestants.push(await plugin(launchers, folder, `vault ${latencyMs} ms`, { vault }));
+  }
+  if (bench.peer !== undefined) contestants.push(await peer(bench.peer, bench, 5));
+  const started = await startAll(bench.driver, contestants, stack);
+  const measured: Measured[] = [];
+  for (const op of ["status", "encrypt", "decrypt"] as const) {
+    const operation = op === "decrypt" ? "decrypt, cached" : op;
+    measured.push(...await overInFlight(bench, operation, started, "load", () => ({ op })));
+  }
+  return measured;
+}
+
+async function uncachedCalls(bench: Bench): Promise<Measured[]> {
+  await using stack = new AsyncDisposableStack();
+  const { launchers, folder } = bench;
+  const contestants = [
+    bareServer(launchers, folder),
+    await plugin(launchers, folder, "uncached local", { uncached: true }),
+  ];
+  for (const { latencyMs, vault } of bench.vaults) {
+    contestants.push(await plugin(launchers, folder, `uncached vault ${latencyMs} ms`, { vault, uncached: true }));
+  }
+  if (bench.peer !== undefined) contestants.push(await peer(bench.peer, bench, 5));
+  const started = await startAll(bench.driver, contestants, stack);
+  const file = ({ name }: Contestant) => join(folder, `${name.replaceAll(" ", "-")}.sealed`);
+  for (const { contestant } of started) {
+    await bench.driver.call("seal", contestant.socket, { calls: distinctValues, file: file(contestant) });
+  }
+  return await overInFlight(bench, "decrypt, uncached", started, "open", (contestant) => ({ file: file(contestant) }));
+}
+
+async function startAll(
+  driver: Driver,
+  contestants: readonly Contestant[],
+  stack: AsyncDisposableStack,
+): Promise<Started[]> {
+  const started: Started[] = [];
+  for (const contestant of contestants) {
+    started.push({ contestant, running: stack.use(await start(driver, contestant)) });
+  }
+  return started;
+}
+
+async function overInFlight(
+  bench: Bench,
+  operation: string,
+  started: readonly Started[],
+  command: DriverCommand,
+  options: (contestant: Contestant) => DriverOptions,
+): Promise<Measured[]> {
+  const measured: Measured[] = [];
+  for (const count of inFlight) {
+    const cells = new Map<string, Cell[]>(started.map(({ contestant }) => [contestant.name, []]));
+    for (let round = 0; round < rounds; round++) {
+      for (const { contestant, running } of started) {
+        const before = await processorSeconds(running.pid);
+        const asked = { ...options(contestant), ...timing, "in-flight": count };
+        const figures = await bench.driver.call(command, contestant.socket, asked);
+        const used = await processorSeconds(running.pid) - before;
+        cells.get(contestant.name)?.push(cell(contestant.name, figures, used));
+      }
+    }
+    measured.push({ operation, inFlight: count, cells: [...cells.values()].map(middle) });
+  }
+  return measured;
+}
+
+function cell(server: string, { calls, seconds, rate, p50, p99 }: Figures, processorUsed: number): Cell {
+  // The processor's clock ran during the warm-up as well, which made calls at about the same rate.
+  const allCalls = calls * (1 + timing.warmup / seconds);
+  return { server, rate, p50, p99, processor: processorUsed * 1e6 / allCalls };
+}
+
+/** The median of each figure over the rounds. */
+function middle(cells: readonly Cell[]): Cell {
+  const of = (figure: (cell: Cell) => number) => median(cells.map(figure));
+  return {
+    server: cells[0]?.server ?? "",
+    rate: of((one) => one.rate),
+    p50: of((one) => one.p50),
+    p99: of((one) => one.p99),
+    processor: of((one) => one.processor),
+  };
+}
+
+async function printMeasured({ operation, inFlight, cells }: Measured): Promise<void> {
+  const bare = bareCell(cells);
+  const rows = cells.map(({ server, rate, p50, p99, processor }) => [
+    server,
+    rate.toFixed(0),
+    ratio(rate / bare.rate),
+    number(p50),
+    ratio(p50 / bare.p50),
+    number(p99),
+    processor.toFixed(0),
+  ]);
+  const head = ["server", "calls/s", "to bare", "p50 ms", "to bare", "p99 ms", "cpu us/call"];
+  await printTable(`${operation}, ${inFlight} in flight`, head, rows);
+}
+
+function bareCell(cells: readonly Cell[]): Cell {
+  const [bare] = cells;
+  if (bare === undefined) throw new Error("Cannot compare: nothing was measured.");
+  return bare;
+}
+
+function latencyTargets({ operation, inFlight, cells }: Measured): Target[] {
+  const local = cells.find(({ server }) => server === "local");
+  if (local === undefined) return [];
+  const what = `${operation}, ${inFlight} in flight: p50 of the local key to bare`;
+  return [{ what, figure: local.p50 / bareCell(cells).p50, unit: "x", bound: { atMost: 1.3 } }];
+}
+
+function uncachedTargets({ inFlight, cells }: Measured): Target[] {
+  const ours = cells.find(({ server }) => server === "uncached vault 5 ms");
+  const other = cells.find(({ server }) => server.startsWith("peer"));
+  if (inFlight !== 128 || ours === undefined) return [];
+  const what = "uncached decrypts at 5 ms, 128 in flight: calls/s";
+  const targets: Target[] = [
+    { what: `${what} to bare`, figure: ours.rate / bareCell(cells).rate, unit: "x", bound: { atLeast: 0.6 } },
+  ];
+  if (other !== undefined) {
+    targets.push({ what: `${what} to the peer`, figure: ours.rate / other.rate, unit: "x", bound: { atLeast: 1.3 } });
+  }
+  return targets;
+}

@@ -1,0 +1,74 @@
+/**
+ * The load: a Go program that calls a socket with kube-apiserver's own client library.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { run } from "../support/processes.ts";
+
+/** What a measurement came to. Latencies are in milliseconds. */
+export interface Figures {
+  readonly calls: number;
+  readonly seconds: number;
+  readonly rate: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly failed: number;
+  readonly failure?: string;
+}
+
+/** The commands of `driver/main.go`. */
+export type DriverCommand = "load" | "seal" | "open" | "write" | "read" | "first";
+
+/** Options of the driver; `first` takes the words of a command too. */
+export interface DriverOptions {
+  readonly op?: "status" | "encrypt" | "decrypt" | "mixed";
+  readonly "in-flight"?: number;
+  readonly calls?: number;
+  readonly seconds?: number;
+  readonly warmup?: number;
+  readonly file?: string;
+}
+
+/** The built driver. */
+export class Driver {
+  readonly #program: string;
+
+  constructor(program: string) {
+    this.#program = program;
+  }
+
+  /** Builds it; from Go's cache that takes a second. */
+  static async build(folder: string): Promise<Driver> {
+    const program = join(folder, "driver");
+    await goBuild(join(import.meta.dirname ?? ".", "driver"), ".", program);
+    return new Driver(program);
+  }
+
+  /**
+   * Runs one command to its end.
+   *
+   * @throws {Error} if it could not be run or any call failed: a figure with failures in it would be none.
+   */
+  async call(
+    command: DriverCommand,
+    socket: string,
+    options: DriverOptions,
+    words: readonly string[] = [],
+  ): Promise<Figures> {
+    const flags = Object.entries({ socket, ...options }).flatMap(([name, value]) => [`-${name}`, String(value)]);
+    const { code, stdout, stderr } = await run(this.#program, [command, ...flags, "--", ...words]);
+    if (code !== 0) throw new Error(`Cannot measure ${command}: ${stderr.trim()}`);
+    const figures: Figures = JSON.parse(stdout);
+    if (figures.failed > 0) {
+      throw new Error(`${figures.failed} of ${figures.calls} calls of ${command} failed: ${figures.failure}`);
+    }
+    return figures;
+  }
+}
+
+/** Builds a Go program. @throws {Error} with what the compiler said. */
+export async function goBuild(module: string, target: string, output: string): Promise<void> {
+  const { code, stderr } = await run("nice", ["go", "build", "-trimpath", "-o", output, target], { cwd: module });
+  if (code !== 0) throw new Error(`Cannot build ${output}: ${stderr.trim()}`);
+}

@@ -1,0 +1,64 @@
+/**
+ * `deno task bench [PART…]`: the plugin's speed and size beside a bare server's, under the same V8 flags, in one run.
+ *
+ * Parts: `calls`, `objects`, `startup`, `memory`; all by default. `--peers` adds vault-kubernetes-kms; `--strict` ends with
+ * status 1 if anything falls short of its target.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { v8Flags } from "../../deploy/compile/permissions.ts";
+import { repository } from "../../deploy/compile/stage.ts";
+import { startVault } from "../support/vault.ts";
+import type { Bench, DistantVault } from "./bench.ts";
+import { measureCalls } from "./calls.ts";
+import { prepareVault, stageBoth } from "./contestants.ts";
+import { Driver } from "./driver.ts";
+import { measureMemory } from "./memory.ts";
+import { measureObjects } from "./objects.ts";
+import { peerProgram } from "./peer.ts";
+import { print, printTargets, type Target } from "./report.ts";
+import { measureStartup } from "./startup.ts";
+
+const parts = {
+  startup: measureStartup,
+  calls: measureCalls,
+  objects: measureObjects,
+  memory: measureMemory,
+} as const satisfies Record<string, (bench: Bench) => Promise<Target[]>>;
+
+const latencies = [0, 5, 20] as const;
+
+async function prepare(stack: AsyncDisposableStack, peers: boolean): Promise<Bench> {
+  const built = join(repository, ".bench");
+  await Deno.mkdir(built, { recursive: true });
+  const folder = await Deno.makeTempDir({ dir: "/run", prefix: "trousseau-bench-" });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const peer = peers ? { peer: await peerProgram(built) } : {};
+  const [driver, launchers] = [await Driver.build(built), await stageBoth(built)];
+  const vaults: DistantVault[] = [];
+  for (const latencyMs of latencies) {
+    const vault = stack.use(await startVault({ latencyMs }));
+    await prepareVault(vault);
+    vaults.push({ latencyMs, vault });
+  }
+  return { driver, launchers, folder, vaults, ...peer };
+}
+
+async function main(): Promise<number> {
+  const options = { peers: { type: "boolean" }, strict: { type: "boolean" } } as const;
+  const { values, positionals } = parseArgs({ args: Deno.args, options, allowPositionals: true });
+  await using stack = new AsyncDisposableStack();
+  const bench = await prepare(stack, values.peers ?? false);
+  const machine = `${navigator.hardwareConcurrency} cores`;
+  await print(`Deno ${Deno.version.deno} on ${machine}, V8 flags of plugin and bare server: ${v8Flags.join(" ")}`);
+  const targets: Target[] = [];
+  for (const [name, measure] of Object.entries(parts)) {
+    if (positionals.length === 0 || positionals.includes(name)) targets.push(...await measure(bench));
+  }
+  const missed = await printTargets(targets);
+  return values.strict === true && missed > 0 ? 1 : 0;
+}
+
+Deno.exitCode = await main();

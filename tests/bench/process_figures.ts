@@ -1,0 +1,42 @@
+/**
+ * What the kernel knows of a process.
+ *
+ * @module
+ */
+import { run } from "../support/processes.ts";
+
+/** Memory and descriptors at one moment. */
+export interface Footprint {
+  /** Resident set in MB (10^6 bytes). */
+  readonly residentMb: number;
+  readonly descriptors: number;
+}
+
+/** Reads `/proc`, by a program of its own: Deno lets nobody read there who may not do everything. */
+export async function footprint(pid: number): Promise<Footprint> {
+  const status = await output("cat", [`/proc/${pid}/status`]);
+  const kibibytes = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+  const descriptors = (await output("ls", [`/proc/${pid}/fd`])).trim().split("\n").length;
+  return { residentMb: kibibytes * 1024 / 1e6, descriptors };
+}
+
+/** Processor time that a process has used, in seconds; the kernel counts in hundredths. */
+export async function processorSeconds(pid: number): Promise<number> {
+  const stat = await output("cat", [`/proc/${pid}/stat`]);
+  // The name in parentheses may hold spaces; the fields are counted from behind it.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+async function output(command: string, args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(command, args);
+  if (code !== 0) throw new Error(`Cannot look at the process: ${stderr.trim()}`);
+  return stdout;
+}
+
+/** The middle one, or the upper of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const middle = values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+  if (middle === undefined) throw new Error("Cannot take the median of nothing.");
+  return middle;
+}
