@@ -13,6 +13,7 @@ import {
 } from "@grpc/grpc-js";
 import { deadline, orAborted } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
+import { lateCloser } from "./late_close.ts";
 import type { Rpc, V1beta1Rpcs, V2Rpcs } from "./messages.ts";
 import { type RpcCall, UnaryRpcCall } from "./rpc_call.ts";
 import { kmsServices, Malformed } from "./services.ts";
@@ -76,11 +77,13 @@ export function rpcServer(handlers: KmsHandlers): RpcServer {
   const { v2, v1beta1, unreadable = () => {} } = handlers;
   server.addService(services.v2, implementation(services.v2, v2, unreadable));
   if (v1beta1) server.addService(services.v1beta1, implementation(services.v1beta1, v1beta1, unreadable));
+  const closeLate = lateCloser(server);
   const targets = new Set<string>();
   return {
     async listen(path) {
       const target = `unix:${path}`;
       await bind(server, target, path);
+      closeLate();
       targets.add(target);
       return {
         close() {
