@@ -1,5 +1,5 @@
 /**
- * EncryptionConfigurations, and what they leave in etcd.
+ * The two KMS APIs, and what the API server leaves in etcd under each.
  *
  * @module
  */
@@ -10,30 +10,8 @@ import type { Entry } from "./etcd.ts";
 /** The API by which the API server speaks to the plugin. */
 export type KmsApi = "v2" | "v1beta1";
 
-/** What may be chosen. */
-export interface EncryptionOptions {
-  readonly api: KmsApi;
-  readonly socket: string;
-  readonly resources?: readonly string[];
-}
-
 /** The plugin's name in etcd. */
-export const providerName = "trousseau";
-
-/** Secrets and ConfigMaps through the plugin; what is not encrypted yet can be read too. JSON is YAML. */
-export function encryptionConfiguration(
-  { api, socket, resources = ["secrets", "configmaps"] }: EncryptionOptions,
-): string {
-  const endpoint = `unix://${socket}`;
-  const kms = api === "v2"
-    ? { apiVersion: "v2", name: providerName, endpoint, timeout: "3s" }
-    : { apiVersion: "v1", name: providerName, endpoint, timeout: "3s", cachesize: 1000 };
-  return JSON.stringify({
-    apiVersion: "apiserver.config.k8s.io/v1",
-    kind: "EncryptionConfiguration",
-    resources: [{ resources, providers: [{ kms }, { identity: {} }] }],
-  });
-}
+const providerName = "trousseau";
 
 /** The flags that an API server needs to speak `api`. */
 export function flagsFor(api: KmsApi): string[] {

@@ -1,0 +1,238 @@
+/**
+ * The Vault or OpenBao that the scenarios run against, and a key in it for each plugin.
+ *
+ * By default a Vault of their own. With `TROUSSEAU_E2E_VAULT_ADDR` one that runs: `…_TOKEN` may write policies and mount
+ * engines there, `…_NAMESPACE` is where they do it, `…_CACERT` is a file with who signed its certificate, and with
+ * `…_UNSEAL_KEY` it is sealed and unsealed, where without one it is cut off. With `TROUSSEAU_E2E_VAULT_BIN` a program
+ * that is started as `server -dev`.
+ *
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { startVault, type Vault } from "../../support/vault.ts";
+import { waitFor } from "../../support/processes.ts";
+import { Gate } from "./gate.ts";
+import type { Node } from "./plugin.ts";
+
+/** How a plugin logs in: by AppRole, which logs in again by itself, or with a token that may be revoked for good. */
+export type Login = "approle" | "token";
+
+/** A transit key, and all that one plugin needs to use it. */
+export interface VaultKey {
+  /** The entry of `providers`. */
+  readonly provider: { readonly name: string; readonly kind: string };
+  readonly gate: Gate;
+  rotate(): Promise<void>;
+  /** Makes every version that there is unusable. */
+  disable(): Promise<void>;
+  /** Revokes the plugin's token. */
+  revoke(): Promise<void>;
+  /** How many requests Vault's audit log has from this plugin; `undefined` where there is none to read. */
+  audited(): Promise<number | undefined>;
+}
+
+/** A server. Disposing of it removes what was made there. */
+export interface VaultUnderTest extends AsyncDisposable {
+  /** What figures call it. */
+  readonly name: string;
+  /** Makes a key, a policy of least right and a login, and writes what the config refers to into the node's folder. */
+  key(node: Node, login?: Login): Promise<VaultKey>;
+  /** Takes the server away from every plugin. @returns how. */
+  leave(): Promise<"sealed" | "cut off">;
+  /** Brings it back. */
+  comeBack(): Promise<void>;
+}
+
+/** The server that the environment names, or a new one. */
+export async function vaultUnderTest(): Promise<VaultUnderTest> {
+  const address = Deno.env.get("TROUSSEAU_E2E_VAULT_ADDR");
+  const server = address === undefined ? await ownServer() : await givenServer(address);
+  try {
+    await server.prepare();
+    return server;
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+interface Access {
+  readonly name: string;
+  readonly address: string;
+  readonly token: string;
+  readonly namespace: string | undefined;
+  readonly authority: string | undefined;
+  readonly unsealKey: string | undefined;
+  readonly own: Vault | undefined;
+}
+
+async function ownServer(): Promise<Server> {
+  const own = await startVault();
+  const namespace = Deno.env.get("TROUSSEAU_E2E_VAULT_NAMESPACE");
+  const name = namespace === undefined ? "a Vault of its own" : `a Vault of its own, namespace ${namespace}`;
+  const { address, token } = own;
+  return new Server({ name, address, token, namespace, own, authority: undefined, unsealKey: undefined });
+}
+
+async function givenServer(address: string): Promise<Server> {
+  const variable = (name: string) => Deno.env.get(`TROUSSEAU_E2E_VAULT_${name}`);
+  const authorityFile = variable("CACERT");
+  return new Server({
+    name: `the Vault at ${address}`,
+    address,
+    token: variable("TOKEN") ?? "",
+    namespace: variable("NAMESPACE"),
+    authority: authorityFile === undefined ? undefined : await Deno.readTextFile(authorityFile),
+    unsealKey: variable("UNSEAL_KEY"),
+    own: undefined,
+  });
+}
+
+class Server implements VaultUnderTest {
+  readonly name: string;
+  readonly #access: Access;
+  readonly #client: Deno.HttpClient;
+  readonly #gates: Gate[] = [];
+  readonly #made: string[] = [];
+  #auditFile: string | undefined;
+
+  constructor(access: Access) {
+    this.name = access.name;
+    this.#access = access;
+    this.#client = Deno.createHttpClient(access.authority === undefined ? {} : { caCerts: [access.authority] });
+  }
+
+  /** The namespace, and an audit log where this machine is the server's. */
+  async prepare(): Promise<void> {
+    const { namespace, own } = this.#access;
+    if (namespace !== undefined) {
+      const known = await this.#send("GET", `sys/namespaces/${namespace}`, undefined, "");
+      if (known.status === 404) await this.#do("POST", `sys/namespaces/${namespace}`, {}, "");
+    }
+    if (own === undefined) return;
+    const file = join(own.folder, "audit.log");
+    const audit = { type: "file", options: { file_path: file } };
+    // OpenBao takes audit devices from its config only.
+    if ((await this.#send("POST", "sys/audit/file", audit, "")).status < 300) this.#auditFile = file;
+  }
+
+  async key(node: Node, login: Login = "approle"): Promise<VaultKey> {
+    const { address, authority, namespace } = this.#access;
+    const id = `trousseau-e2e-${randomBytes(5).toString("hex")}`;
+    await this.#make(`sys/mounts/${id}`, { type: "transit" });
+    await this.#do("POST", `${id}/keys/seeds`, {});
+    await this.#make(`sys/policies/acl/${id}`, { policy: await leastRight(id, "seeds") });
+    const gate = await Gate.open(address, authority);
+    this.#gates.push(gate);
+    const { auth, revoke } = login === "approle" ? await this.#approle(node, id) : await this.#token(node, id);
+    const where = namespace === undefined ? { address: gate.address } : { address: gate.address, namespace };
+    return {
+      provider: { name: "vault", kind: "vault-transit", ...where, ...{ mount: id, key: "seeds", auth } },
+      gate,
+      rotate: async () => await this.#do("POST", `${id}/keys/seeds/rotate`, {}),
+      disable: async () => {
+        await this.#do("POST", `${id}/keys/seeds/config`, { deletion_allowed: true });
+        await this.#do("DELETE", `${id}/keys/seeds`);
+      },
+      revoke,
+      audited: async () => await this.#audited(id),
+    };
+  }
+
+  async leave(): Promise<"sealed" | "cut off"> {
+    const { own, unsealKey } = this.#access;
+    if (own === undefined && unsealKey === undefined) {
+      for (const gate of this.#gates) await gate.shut();
+      return "cut off";
+    }
+    await this.#do("POST", "sys/seal", {}, "");
+    return "sealed";
+  }
+
+  async comeBack(): Promise<void> {
+    const { own, unsealKey } = this.#access;
+    for (const gate of this.#gates) await gate.open();
+    if (own !== undefined) return await own.unseal();
+    if (unsealKey === undefined) return;
+    await this.#send("POST", "sys/unseal", { key: unsealKey }, "");
+    const active = async () => (await this.#send("GET", "sys/health", undefined, "")).status === 200;
+    await waitFor("the unsealed Vault", active, { timeoutMs: 60_000 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const gate of this.#gates) await gate[Symbol.asyncDispose]();
+    const { own } = this.#access;
+    if (own === undefined) { for (const path of this.#made.reverse()) await this.#send("DELETE", path); }
+    await own?.[Symbol.asyncDispose]();
+    this.#client.close();
+  }
+
+  async #approle(node: Node, id: string): Promise<{ auth: unknown; revoke: () => Promise<void> }> {
+    await this.#make(`sys/auth/${id}`, { type: "approle" });
+    const role = `auth/${id}/role/plugin`;
+    await this.#do("POST", role, { token_policies: [id], token_ttl: "20m", token_max_ttl: "1h" });
+    const { role_id } = (await this.#send("GET", `${role}/role-id`)).body.data;
+    const { secret_id } = (await this.#send("POST", `${role}/secret-id`, {})).body.data;
+    const file = await node.write("secret-id", secret_id);
+    return {
+      auth: { method: "approle", mount: id, roleId: role_id, secretId: { file } },
+      revoke: async () => await this.#do("POST", `sys/leases/revoke-force/auth/${id}`, {}),
+    };
+  }
+
+  async #token(node: Node, id: string): Promise<{ auth: unknown; revoke: () => Promise<void> }> {
+    const created = await this.#send("POST", "auth/token/create", { policies: [id], period: "24h", no_parent: true });
+    const { client_token: token } = created.body.auth;
+    const file = await node.write("token", token);
+    return {
+      auth: { method: "token", token: { file } },
+      revoke: async () => await this.#do("POST", "auth/token/revoke", { token }),
+    };
+  }
+
+  async #audited(id: string): Promise<number | undefined> {
+    if (this.#auditFile === undefined) return undefined;
+    const lines = (await Deno.readTextFile(this.#auditFile)).trimEnd().split("\n").map((line) => JSON.parse(line));
+    const mine = lines.filter(({ type, auth, request }) =>
+      type === "request" && (auth?.policies?.includes(id) || request.path.startsWith(`auth/${id}/login`))
+    );
+    return mine.length;
+  }
+
+  async #make(path: string, body: unknown): Promise<void> {
+    await this.#do("POST", path, body);
+    this.#made.push(path);
+  }
+
+  async #do(method: string, path: string, body?: unknown, namespace?: string): Promise<void> {
+    const { status } = await this.#send(method, path, body, namespace);
+    if (status >= 300) throw new Error(`Cannot prepare ${this.name}: ${method} ${path} answered ${status}.`);
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    body?: unknown,
+    namespace = this.#access.namespace ?? "",
+    // deno-lint-ignore no-explicit-any
+  ): Promise<{ status: number; body: any }> {
+    const headers: Record<string, string> = { "x-vault-token": this.#access.token };
+    if (namespace !== "") headers["x-vault-namespace"] = namespace;
+    const response = await fetch(`${this.#access.address}/v1/${path}`, {
+      method,
+      headers,
+      client: this.#client,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+  }
+}
+
+/** The policy that operators are given, for this mount and key. */
+async function leastRight(mount: string, key: string): Promise<string> {
+  const file = join(import.meta.dirname ?? ".", "../../../deploy/policies/vault.hcl");
+  const policy = await Deno.readTextFile(file);
+  return policy.replaceAll(/"transit\/(\w+)\/kubernetes"/g, `"${mount}/$1/${key}"`);
+}

@@ -1,0 +1,70 @@
+/**
+ * Runs the end-to-end tests: builds the servers that are lacking, stages the plugin, runs the tests, and names what was
+ * skipped at the end. With `CI=true` a skipped test is a failure.
+ *
+ * `deno task test:e2e [FILE…]` for those that take minutes, `deno task test:e2e:long` for the outages.
+ *
+ * `TROUSSEAU_BIN` names a binary to test instead of the staged bundle; `tests/e2e/harness/vault.ts` says how to name a
+ * Vault or an OpenBao.
+ *
+ * @module
+ */
+import { join, resolve } from "node:path";
+import { stage } from "../../deploy/compile/stage.ts";
+import { fromPath, serverNames, serverProgram } from "./servers.ts";
+
+const folder = import.meta.dirname ?? ".";
+
+/** What the tests may do: they start servers, write under `/run` and in folders for temporary files. */
+const permissions = ["read", "write", "run", "env", "net", "sys"].map((kind) => `--allow-${kind}`);
+
+function print(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(text));
+}
+
+async function requirePrograms(): Promise<void> {
+  for (const [name, debian] of [["etcd", "etcd-server"], ["kubectl", "kubernetes-client"]] as const) {
+    if (await fromPath(name) !== undefined) continue;
+    throw new Error(`Cannot find ${name} on PATH; Debian has it in the package ${debian}.`);
+  }
+  for (const name of serverNames) await serverProgram(name, (line) => print(`${line}\n`));
+}
+
+async function environment(): Promise<Record<string, string>> {
+  const program = Deno.env.get("TROUSSEAU_BIN") ?? (await stage(resolve(folder, "../../dist/stage"))).launcher;
+  const vault = Deno.env.get("TROUSSEAU_E2E_VAULT_BIN");
+  return {
+    TROUSSEAU_BIN: resolve(program),
+    DENO_NO_UPDATE_CHECK: "1",
+    NO_COLOR: "1",
+    ...(vault === undefined ? {} : { TROUSSEAU_VAULT_BIN: resolve(vault) }),
+  };
+}
+
+async function testFiles(selection: string): Promise<string[]> {
+  const place = selection === "long" ? join(folder, "long") : folder;
+  const names = (await Array.fromAsync(Deno.readDir(place))).map(({ name }) => name);
+  return names.filter((name) => name.endsWith("_test.ts")).sort().map((name) => join(place, name));
+}
+
+/** Runs them, passes their output on as it comes, and returns it. */
+async function test(files: readonly string[], env: Record<string, string>): Promise<{ code: number; output: string }> {
+  const args = ["test", ...permissions, ...files];
+  const child = new Deno.Command(Deno.execPath(), { args, env, stdin: "null", stdout: "piped" }).spawn();
+  let output = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    print(text);
+    output += text;
+  }
+  return { code: (await child.status).code, output };
+}
+
+await requirePrograms();
+const [selection = "quick", ...rest] = Deno.args;
+const files = selection === "quick" || selection === "long" ? rest : Deno.args;
+const { code, output } = await test(files.length > 0 ? files : await testFiles(selection), await environment());
+const figures = output.split("\n").filter((line) => line.startsWith("figure: "));
+const skipped = output.split("\n").filter((line) => / \.\.\. ignored /.test(line));
+if (figures.length > 0) print(`\nMeasured:\n${figures.map((line) => line.replace("figure: ", "  ")).join("\n")}\n`);
+if (skipped.length > 0) print(`\nSkipped:\n${skipped.map((line) => `  ${line}`).join("\n")}\n`);
+Deno.exitCode = code !== 0 ? code : skipped.length > 0 && Deno.env.get("CI") === "true" ? 1 : 0;
