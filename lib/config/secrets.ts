@@ -35,12 +35,15 @@ export function fileSource(path: string): SecretSource {
   };
 }
 
-/** A secret in a variable that fits `secretVariablePattern`. */
+/**
+ * A secret in a variable that fits `secretVariablePattern`. It is read now and kept: a variable of this process cannot
+ * change, and once the plugin serves it gives up the environment.
+ */
 export function variableSource(name: string, environment: Environment): SecretSource {
+  const secret = environment.secret(name);
   return {
     description: `variable ${name}`,
     read() {
-      const secret = environment.secret(name);
       return secret === undefined
         ? Promise.reject(new KmsError("config", `Cannot read the secret in variable ${name}: it is not set.`))
         : Promise.resolve(secret);

@@ -83,3 +83,10 @@ Deno.test("literalSource() hides its value where it is printed", async () => {
   assert.equal((await source.read()).reveal(), "role-canary");
   assert.ok(!Deno.inspect({ source, secret: await source.read() }, { depth: 9 }).includes("canary"));
 });
+
+Deno.test("variableSource() still has its secret when the environment is given up", async () => {
+  let given: string | undefined = "s.token";
+  const source = variableSource("VAULT_TOKEN", environmentFrom((name) => name === "VAULT_TOKEN" ? given : undefined));
+  given = undefined;
+  assert.equal((await source.read()).reveal(), "s.token");
+});
