@@ -39,7 +39,7 @@ Deno.test("main exits 64 for an unknown command, and prints nothing to stdout", 
 });
 
 Deno.test("main exits 69 where nobody listens on the socket", async () => {
-  const { code, out } = await ran("probe", "--socket", "/nonexistent/kms.sock", "--json");
+  const { code, out } = await ran("probe", "--socket", "/run/nonexistent/kms.sock", "--json");
   equal(code, 69);
   equal(JSON.parse(out).ok, false);
 });
@@ -62,10 +62,10 @@ Deno.test("main exits 78 for a configuration that is not there", async () => {
 });
 
 Deno.test("main ends at SIGTERM while it waits", async () => {
-  const child = command(["probe", "--wait", "--timeout", "1m", "--socket", "/nonexistent/kms.sock"]).spawn();
+  const child = command(["probe", "--wait", "--timeout", "1m", "--socket", "/run/nonexistent/kms.sock"]).spawn();
   const err = child.stderr.getReader();
   // Progress shows after two seconds that the command is at its work.
-  match(decoder.decode((await err.read()).value), /^Waiting for \/nonexistent\/kms\.sock, 1m at most … \d s\n/);
+  match(decoder.decode((await err.read()).value), /^Waiting for \/run\/nonexistent\/kms\.sock, 1m at most … \d s\n/);
   child.kill("SIGTERM");
   equal((await child.status).code, 69);
   await Promise.all([err.cancel(), child.stdout.cancel()]);
