@@ -65,6 +65,7 @@ async function untilRefused({ plugin }: Site, what: string, happen: () => Promis
   const failure = () => plugin.status().then(() => undefined, (error: Error) => error.message);
   const { value, ms } = await waitFor(what, failure, { timeoutMs: 2 * shownWithinMs, everyMs: lookMs });
   printFigure(`${what} shows in Status after`, `${seconds(ms)}: ${value}`);
+  assert.match(value, /FAILED_PRECONDITION/);
   assert.ok(ms <= shownWithinMs, `Status failed after ${seconds(ms)}`);
 }
 
