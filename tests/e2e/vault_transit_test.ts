@@ -5,8 +5,8 @@ import assert from "node:assert/strict";
 import { utf8, utf8Text } from "../../lib/bytes.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
 import { pause } from "../support/processes.ts";
-import { startVault, type Vault, type VaultOptions } from "../support/vault.ts";
-import { openVault, patient, refusedWith, tokenAuth, within } from "../support/vault_settings.ts";
+import { hasNamespaces, startVault, type Vault, type VaultOptions } from "../support/vault.ts";
+import { MemorySecret, openVault, patient, refusedWith, tokenAuth, within } from "../support/vault_settings.ts";
 
 const policyFile = new URL("../../deploy/policies/vault.hcl", import.meta.url);
 const dek = Uint8Array.from({ length: 47 }, (_, at) => at);
@@ -241,4 +241,34 @@ Deno.test("wrap() and unwrap() of 200 at once travel in a few requests, within t
   assert.deepEqual(await Promise.all(wrapped.map((one) => provider.unwrap(one, within(3000)))), deks);
   const batches = events.filter(({ type }) => type === "batch");
   assert.equal(batches.length, 2 * (4 + 2));
+});
+
+Deno.test({
+  name: "login, probe(), wrap() and unwrap() inside a namespace of OpenBao",
+  ignore: !hasNamespaces(),
+  fn: async () => {
+    await using vault = await startVault();
+    const inside = async (method: string, path: string, body: unknown, namespace?: string) => {
+      const headers = {
+        "x-vault-token": vault.token,
+        ...(namespace === undefined ? {} : { "x-vault-namespace": namespace }),
+      };
+      const answer = await vault.ask(method, path, body, headers);
+      assert(answer.status < 400, `${method} ${path} answered ${answer.status}`);
+    };
+    await inside("POST", "sys/namespaces/team-a", {});
+    await inside("POST", "sys/mounts/transit", { type: "transit" }, "team-a");
+    await inside("POST", "transit/keys/kubernetes", {}, "team-a");
+    await inside("POST", "sys/policies/acl/trousseau", { policy: await Deno.readTextFile(policyFile) }, "team-a");
+    await inside("POST", "sys/auth/userpass", { type: "userpass" }, "team-a");
+    const user = { password: "a password", token_policies: "trousseau", token_ttl: "60s" };
+    await inside("POST", "auth/userpass/users/trousseau", user, "team-a");
+    const password = new MemorySecret("a password");
+    const auth = { method: "userpass", mount: "userpass", username: "trousseau", password } as const;
+    await using provider = (await openVault(vault.address, { namespace: "team-a", auth })).provider;
+    const at = await provider.probe(patient);
+    assert.deepEqual(await provider.unwrap(await provider.wrap(dek, at, patient), patient), dek);
+    await using outside = (await openVault(vault.address, { auth })).provider;
+    await assert.rejects(outside.probe(patient), refusedWith("unauthenticated"));
+  },
 });

@@ -47,6 +47,11 @@ export interface Vault extends AsyncDisposable {
 
 const token = "root";
 
+/** Whether the program that {@linkcode startVault} starts has namespaces: OpenBao's has, Vault's core has not. */
+export function hasNamespaces(): boolean {
+  return basename(Deno.env.get("TROUSSEAU_VAULT_BIN") ?? "").includes("bao");
+}
+
 /** Starts one and waits until it answers. */
 export async function startVault(options: VaultOptions = {}): Promise<Vault> {
   const folder = await Deno.makeTempDir({ prefix: "vault-" });

@@ -183,7 +183,6 @@ export class Endpoint implements Disposable {
         );
       });
       response.on("end", () => {
-        if (!response.complete) return cut();
         resolve({
           status: response.statusCode ?? 0,
           body: parsed(Buffer.concat(chunks)),
@@ -192,7 +191,6 @@ export class Endpoint implements Disposable {
         });
       });
       response.on("error", cut);
-      response.on("aborted", cut);
     });
   }
 

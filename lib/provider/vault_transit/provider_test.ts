@@ -28,6 +28,18 @@ Deno.test("probe() sees a rotation at once, and orders it above", async () => {
   assert(before.order !== undefined && after.order !== undefined && after.order > before.order);
 });
 
+Deno.test("probe() counts the version that wraps, where nodes of a cluster are a moment apart", async () => {
+  await using vault = new VaultDouble();
+  await using provider = (await openVault(vault.address)).provider;
+  vault.versions.push(1_700_000_500);
+  const rewrapBy = (number: number) => ({ path }: { readonly path: string }) =>
+    path.includes("/rewrap/") ? Response.json({ data: { ciphertext: `vault:v${number}:AAAA` } }) : undefined;
+  vault.intercept = rewrapBy(1);
+  assert.equal((await provider.probe(patient)).version, "1@1700000000");
+  vault.intercept = rewrapBy(3);
+  assert.equal((await provider.probe(patient)).version, "2@1700000500");
+});
+
 Deno.test("probe() makes its sentinel anew when its version was retired", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;

@@ -193,6 +193,18 @@ Deno.test("request() stops for a given token that is refused and was not replace
   assert.equal(vault.asked("auth/token/lookup-self").length, 2);
 });
 
+Deno.test({
+  name: "asyncDispose leaves no timer and no connection behind",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  fn: async () => {
+    await using vault = new VaultDouble();
+    const { provider } = await openVault(vault.address, { auth: userpass() });
+    await Promise.all([provider.probe(patient), provider.probe(patient)]);
+    await provider[Symbol.asyncDispose]();
+  },
+});
+
 Deno.test("asyncDispose stops renewals, and calls after it end at once", async () => {
   await using vault = new VaultDouble();
   vault.tokens = { ttl: 1, renewable: true };
