@@ -268,6 +268,16 @@ Deno.test("decrypt() asks its KMS once for many at once, and not again within ma
   assert.equal(a.calls.unwrap - before, 2);
 });
 
+Deno.test("decrypt() of a good envelope is not spoilt by a bad one with the same wraps, under way at the same time", async () => {
+  const [a] = memoryProviders("a") as [MemoryProvider];
+  await using node = await started([a]);
+  const sealed = node.service.encrypt(seed, "v2");
+  const bad = { ...sealed, ciphertext: flipped(sealed.ciphertext, 60) };
+  await using fresh = await started([a]);
+  const codes = [bad, sealed, sealed, bad, sealed].map((one) => codeOf(() => opened(fresh, one)));
+  assert.deepEqual(await Promise.all(codes), ["integrity", "ok", "ok", "integrity", "ok"]);
+});
+
 Deno.test("decrypt() of what this node sealed needs no KMS", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   await using node = await started([a]);

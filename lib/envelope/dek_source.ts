@@ -87,7 +87,7 @@ export class DekSource implements Disposable {
       return openWith(await this.#board(joined, request.call.signal), request, "shared");
     } catch (thrown) {
       // The envelope that the call was made for may have been tampered with: that is no verdict on this one.
-      if (effectiveCode(toKmsError(thrown)) !== "integrity" || this.#flights.has(request.reference)) throw thrown;
+      if (effectiveCode(toKmsError(thrown)) !== "integrity") throw thrown;
       return await this.#fly(request, this.#takeOff(request));
     }
   }
