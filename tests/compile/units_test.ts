@@ -19,6 +19,7 @@ async function installed(name: string): Promise<boolean> {
 }
 
 const ignore = !await installed("systemd-analyze");
+const unlessHere = ignore ? " (cannot: there is no systemd)" : "";
 
 /** The unit as it would be on a machine where the binary and the user are there. */
 async function asInstalled(folder: string, change = (text: string) => text): Promise<string> {
@@ -30,7 +31,8 @@ async function asInstalled(folder: string, change = (text: string) => text): Pro
 }
 
 Deno.test({
-  name: "systemd takes trousseau.service without a complaint, and would complain of a word that it does not know",
+  name:
+    `systemd takes trousseau.service without a complaint, and complains of a word that it does not know${unlessHere}`,
   ignore,
   fn: async () => {
     const folder = await Deno.makeTempDir();
@@ -46,7 +48,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "systemd calls trousseau.service well hardened",
+  name: `systemd calls trousseau.service well hardened${unlessHere}`,
   ignore,
   fn: async () => {
     // In tenths; what is left is the network, the sockets and V8's compiler.
@@ -56,9 +58,11 @@ Deno.test({
   },
 });
 
+const hasSysusers = await installed("systemd-sysusers");
+
 Deno.test({
-  name: "systemd-sysusers reads trousseau.sysusers.conf",
-  ignore: !await installed("systemd-sysusers"),
+  name: `systemd-sysusers reads trousseau.sysusers.conf${hasSysusers ? "" : " (cannot: there is no systemd)"}`,
+  ignore: !hasSysusers,
   fn: async () => {
     const { code, text } = await run("systemd-sysusers", ["--dry-run", join(units, "trousseau.sysusers.conf")]);
     assert.equal(code, 0, text);

@@ -244,7 +244,9 @@ Deno.test("wrap() and unwrap() of 200 at once travel in a few requests, within t
 });
 
 Deno.test({
-  name: "login, probe(), wrap() and unwrap() inside a namespace of OpenBao",
+  name: `login, probe(), wrap() and unwrap() inside a namespace${
+    hasNamespaces() ? "" : " (cannot: this Vault has none)"
+  }`,
   ignore: !hasNamespaces(),
   fn: async () => {
     await using vault = await startVault();
