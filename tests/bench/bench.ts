@@ -21,6 +21,8 @@ export interface Bench {
   readonly folder: string;
   /** At 0, 5 and 20 ms. */
   readonly vaults: readonly DistantVault[];
+  /** How often each figure is taken; the median counts. */
+  readonly rounds: number;
   /** Another plugin to hold beside ours, if it was asked for. */
   readonly peer?: string;
 }

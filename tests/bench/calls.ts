@@ -15,7 +15,6 @@ import { median, processorSeconds } from "./process_figures.ts";
 import { number, printTable, ratio, type Target } from "./report.ts";
 
 const inFlight = [1, 16, 128] as const;
-const rounds = 5;
 const timing = { seconds: 1, warmup: 0.3 } as const;
 /** Values that no two share a data key, opened in turn; more than there are calls in flight, so that none are merged. */
 const distinctValues = 400;
@@ -107,7 +106,7 @@ async function overInFlight(
   const measured: Measured[] = [];
   for (const count of inFlight) {
     const cells = new Map<string, Cell[]>(started.map(({ contestant }) => [contestant.name, []]));
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round < bench.rounds; round++) {
       for (const { contestant, running } of started) {
         const before = await processorSeconds(running.pid);
         const asked = { ...options(contestant), ...timing, "in-flight": count };

@@ -12,7 +12,6 @@ import { median } from "./process_figures.ts";
 import { number, printTable, ratio, type Target } from "./report.ts";
 
 const objects = 3000;
-const rounds = 3;
 
 interface Round {
   readonly write: number;
@@ -31,7 +30,7 @@ export async function measureObjects(bench: Bench): Promise<Target[]> {
   ];
   if (bench.peer !== undefined) contestants.push(await peer(bench.peer, bench, 5));
   const results = new Map<Contestant, Round[]>(contestants.map((contestant) => [contestant, []]));
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < bench.rounds; round++) {
     for (const [contestant, list] of results) {
       // The peer takes minutes, and its figures are far from any bound.
       if (round === 0 || !contestant.name.startsWith("peer")) list.push(await writeAndRead(bench, contestant));
