@@ -6,6 +6,7 @@
 import { Client, credentials, type MethodDefinition, type ServiceDefinition, type ServiceError } from "@grpc/grpc-js";
 import { abortError } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
+import { closeClientsLate } from "./late_close.ts";
 import type { Rpc, V1beta1Rpcs, V2Rpcs } from "./messages.ts";
 import { defaultDeadlineMs } from "./rpc_call.ts";
 import { kmsServices } from "./services.ts";
@@ -62,6 +63,7 @@ export function dialKms(path: string): KmsClient {
   if (Deno.permissions.querySync({ name: "write", path }).state !== "granted") {
     throw new KmsError("config", `Cannot dial "${path}": it lies outside the folders where this program may write.`);
   }
+  closeClientsLate();
   const client = new Client(`unix:${path}`, credentials.createInsecure(), options);
   const services = kmsServices();
   return {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Http2Server, ServerHttp2Session } from "node:http2";
+import http2, { type Http2Server, type Http2Session } from "node:http2";
 import type { Server } from "@grpc/grpc-js";
 import { KmsError } from "../errors.ts";
 
@@ -29,8 +29,26 @@ export function lateCloser(server: Server): () => void {
   };
 }
 
+/**
+ * As {@linkcode lateCloser}, for every client session of this process: a plugin that stops says goodbye to its clients.
+ * It may be called again and again.
+ */
+export function closeClientsLate(): void {
+  const { connect } = http2;
+  if (late in connect) return;
+  // grpc-js calls `connect` by way of the module, and hands out no session.
+  const connectLate = (...args: Parameters<typeof connect>) => {
+    const session = connect(...args);
+    endLate(session);
+    return session;
+  };
+  Reflect.set(http2, "connect", Object.assign(connectLate, { [late]: true }));
+}
+
+const late = Symbol("ends its sessions late");
+
 /** Lets `close` and `destroy` of one session return before they do anything. */
-export function endLate(session: Pick<ServerHttp2Session, "close" | "closed" | "destroy">): void {
+export function endLate(session: Pick<Http2Session, "close" | "closed" | "destroy">): void {
   const { close, destroy } = session;
   session.close = (callback) =>
     queueMicrotask(() => {

@@ -1,11 +1,11 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
 import { once } from "node:events";
-import { connect, createServer, type ServerHttp2Session } from "node:http2";
+import http2, { createServer, type ServerHttp2Session } from "node:http2";
 import { Server } from "@grpc/grpc-js";
 import { join } from "node:path";
 import { connect as dial } from "node:net";
 import { dialKms } from "./client.ts";
-import { endLate, lateCloser } from "./late_close.ts";
+import { closeClientsLate, endLate, lateCloser } from "./late_close.ts";
 import { rpcServer } from "./server.ts";
 
 const never = new AbortController().signal;
@@ -40,7 +40,7 @@ Deno.test("endLate() keeps a session while the GOAWAY of its client is read", as
   const server = createServer();
   const session = new Promise<ServerHttp2Session>((resolve) => server.on("session", resolve));
   server.on("session", endLate).listen(path);
-  const client = connect("http://localhost", { createConnection: () => dial(path) });
+  const client = http2.connect("http://localhost", { createConnection: () => dial(path) });
   await once(client, "connect");
   const one = await session;
   const closedWhileRead = new Promise((resolve) => one.on("goaway", () => resolve(one.closed)));
@@ -48,6 +48,27 @@ Deno.test("endLate() keeps a session while the GOAWAY of its client is read", as
   equal(await closedWhileRead, false);
   if (!one.destroyed) await once(one, "close");
   client.destroy();
+  await new Promise((resolve) => server.close(resolve));
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("closeClientsLate() keeps a client's session while the GOAWAY of its server is read, and is done once", async () => {
+  closeClientsLate();
+  const { connect } = http2;
+  closeClientsLate();
+  equal(http2.connect, connect);
+  const folder = await Deno.makeTempDir();
+  const path = join(folder, "s");
+  const server = createServer();
+  const session = new Promise<ServerHttp2Session>((resolve) => server.on("session", resolve));
+  server.listen(path);
+  const client = http2.connect("http://localhost", { createConnection: () => dial(path) });
+  await once(client, "connect");
+  const closedWhileRead = new Promise((resolve) => client.on("goaway", () => resolve(client.closed)));
+  (await session).goaway();
+  equal(await closedWhileRead, false);
+  if (!client.destroyed) await once(client, "close");
+  (await session).destroy();
   await new Promise((resolve) => server.close(resolve));
   await Deno.remove(folder, { recursive: true });
 });
