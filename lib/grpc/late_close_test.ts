@@ -43,7 +43,7 @@ Deno.test("endLate() keeps a session while the GOAWAY of its client is read", as
   const client = http2.connect("http://localhost", { createConnection: () => dial(path) });
   await once(client, "connect");
   const one = await session;
-  const closedWhileRead = new Promise((resolve) => one.on("goaway", () => resolve(one.closed)));
+  const closedWhileRead = new Promise((resolve) => one.on("goaway", () => queueMicrotask(() => resolve(one.closed))));
   client.goaway();
   equal(await closedWhileRead, false);
   if (!one.destroyed) await once(one, "close");
@@ -64,7 +64,9 @@ Deno.test("closeClientsLate() keeps a client's session while the GOAWAY of its s
   server.listen(path);
   const client = http2.connect("http://localhost", { createConnection: () => dial(path) });
   await once(client, "connect");
-  const closedWhileRead = new Promise((resolve) => client.on("goaway", () => resolve(client.closed)));
+  const closedWhileRead = new Promise((resolve) =>
+    client.on("goaway", () => queueMicrotask(() => resolve(client.closed)))
+  );
   (await session).goaway();
   equal(await closedWhileRead, false);
   if (!client.destroyed) await once(client, "close");
