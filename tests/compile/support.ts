@@ -70,7 +70,7 @@ export async function copyPackages(to: string): Promise<string> {
 /** Runs `deploy/compile/<script>` of the checkout at `root`, as its task does. */
 export async function runTool(root: string, script: string, args: string[], env: Record<string, string>) {
   return await deno(
-    ["run", "--quiet", "--allow-read", "--allow-write", "--allow-run", "--allow-env=DENORT_BIN", script, ...args],
+    ["run", "--quiet", "--allow-read", "--allow-write", "--allow-run", "--allow-env", script, ...args],
     root,
     env,
   );
