@@ -38,6 +38,9 @@ export function timeoutReason(): DOMException {
   return new DOMException("The deadline passed.", "TimeoutError");
 }
 
+/** The reason to abort what nobody waits for any more: without one, an error with a stack trace is made for nobody. */
+export const noLongerWanted = "no longer wanted";
+
 /**
  * The error for a signal that fired.
  *

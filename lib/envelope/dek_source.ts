@@ -4,7 +4,7 @@
  * @module
  */
 import { type Clock, deadlineBy } from "../clock.ts";
-import { orAborted } from "../deadline.ts";
+import { noLongerWanted, orAborted, timeoutReason } from "../deadline.ts";
 import { effectiveCode, type KmsError, toKmsError } from "../errors.ts";
 import type { CacheResult } from "../events.ts";
 import type { CallOptions } from "../provider/provider.ts";
@@ -103,15 +103,17 @@ export class DekSource implements Disposable {
       return await orAborted(flight.entry, signal, "unwrap a data key");
     } finally {
       flight.waiting--;
-      if (flight.waiting === 0) flight.abort.abort(signal.reason);
+      if (flight.waiting === 0) flight.abort.abort(signal.aborted ? signal.reason : noLongerWanted);
     }
   }
 
   #takeOff(request: DekRequest): Flight {
     const abort = new AbortController();
+    const callOff = this.#options.clock.after(timings.flight, () => abort.abort(timeoutReason()));
     const flight: Flight = { entry: this.#unwrap(request, abort.signal), abort, waiting: 0 };
     this.#flights.set(request.reference, flight);
     const land = () => {
+      callOff();
       if (this.#flights.get(request.reference) === flight) this.#flights.delete(request.reference);
     };
     flight.entry.then(land, land);
@@ -120,10 +122,9 @@ export class DekSource implements Disposable {
 
   async #unwrap({ reference, holders, open }: DekRequest, signal: AbortSignal): Promise<CachedDek> {
     const { cache, clock, strategy, latencies, onLiar } = this.#options;
-    using bound = deadlineBy(clock, timings.flight, signal);
     const ordered = inOrder(holders, strategy, this.#turn++, latencies);
     const fits = (dek: Uint8Array) => open(dek) !== undefined;
-    const { dek, liars } = await unwrapFirst(ordered, { signal: bound.signal, clock, strategy, latencies, fits });
+    const { dek, liars } = await unwrapFirst(ordered, { signal, clock, strategy, latencies, fits });
     liars.forEach(onLiar);
     return cache.put(reference, dek, holders.map(({ provider: { name }, wrap: { version } }) => ({ name, version })));
   }
@@ -168,7 +169,7 @@ export class DekSource implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { abort } of this.#flights.values()) abort.abort();
+    for (const { abort } of this.#flights.values()) abort.abort(noLongerWanted);
     this.#options.cache[Symbol.dispose]();
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import { abortError } from "../deadline.ts";
+import { abortError, noLongerWanted, orAborted } from "../deadline.ts";
 import { KmsError, toKmsError } from "../errors.ts";
 import type { Provider } from "../provider/provider.ts";
 import { hedgeTimings, type Latencies } from "./latency.ts";
@@ -73,7 +73,32 @@ export interface UnwrapCall {
  *   with what each holder said.
  */
 export function unwrapFirst(holders: readonly Holder[], call: UnwrapCall): Promise<Unwrapped> {
-  return new UnwrapRace(holders, call).run();
+  const [only] = holders;
+  return only && holders.length === 1 ? unwrapOnly(only, call) : new UnwrapRace(holders, call).run();
+}
+
+/** With one holder there is nobody to race against. */
+async function unwrapOnly(holder: Holder, call: UnwrapCall): Promise<Unwrapped> {
+  const { provider: { name } } = holder;
+  const dek = await orAborted(ask(holder, call, call.signal), call.signal, "unwrap a data key");
+  if (dek && call.fits(dek)) return { dek, holder, liars: [] };
+  throw doesNotFit(name);
+}
+
+async function ask(
+  { provider, wrap }: Holder,
+  { clock, latencies }: UnwrapCall,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  const startedAt = clock.now();
+  const { version, ciphertext } = wrap;
+  const bytes = await provider.unwrap({ version, ciphertext }, { signal });
+  latencies.note(provider.name, clock.now() - startedAt);
+  return untaggedDek(bytes);
+}
+
+function doesNotFit(name: string): KmsError {
+  return new KmsError("integrity", `Cannot decrypt: the data key of provider "${name}" does not fit.`);
 }
 
 class UnwrapRace {
@@ -100,7 +125,7 @@ class UnwrapRace {
       return await this.#outcome.promise;
     } finally {
       signal.removeEventListener("abort", onAbort);
-      this.#over.abort(signal.reason);
+      this.#over.abort(signal.aborted ? signal.reason : noLongerWanted);
     }
   }
 
@@ -108,17 +133,11 @@ class UnwrapRace {
     const holder = this.#holders[this.#asked];
     if (!holder || this.#over.signal.aborted) return;
     const place = ++this.#asked;
-    this.#ask(holder).then((dek) => this.#succeeded(holder, dek), (thrown) => this.#failed(holder, toKmsError(thrown)));
+    ask(holder, this.#call, this.#over.signal).then(
+      (dek) => this.#succeeded(holder, dek),
+      (thrown) => this.#failed(holder, toKmsError(thrown)),
+    );
     if (this.#holders.length > place) this.#hedge(holder, place);
-  }
-
-  async #ask({ provider, wrap }: Holder): Promise<Uint8Array | undefined> {
-    const { clock, latencies } = this.#call;
-    const startedAt = clock.now();
-    const { version, ciphertext } = wrap;
-    const bytes = await provider.unwrap({ version, ciphertext }, { signal: this.#over.signal });
-    latencies.note(provider.name, clock.now() - startedAt);
-    return untaggedDek(bytes);
   }
 
   async #hedge({ provider: { name } }: Holder, place: number): Promise<void> {
@@ -133,11 +152,11 @@ class UnwrapRace {
     const { name } = holder.provider;
     if (dek && this.#call.fits(dek)) {
       this.#outcome.resolve({ dek, holder, liars: [...this.#wrong] });
-      this.#over.abort();
+      this.#over.abort(noLongerWanted);
       return;
     }
     this.#wrong.push(name);
-    this.#failed(holder, new KmsError("integrity", `Cannot decrypt: the data key of provider "${name}" does not fit.`));
+    this.#failed(holder, doesNotFit(name));
   }
 
   #failed({ provider: { name } }: Holder, error: KmsError): void {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
+import { noLongerWanted } from "../deadline.ts";
 
 /** One loop waits, anybody rings. */
 export class Bell {
@@ -20,7 +21,7 @@ export class Bell {
   async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
     if (!this.#rung && !signal.aborted) {
       const woken = new AbortController();
-      const wake = () => woken.abort();
+      const wake = () => woken.abort(noLongerWanted);
       this.#wake = wake;
       signal.addEventListener("abort", wake, { once: true });
       await clock.sleep(ms, woken.signal);

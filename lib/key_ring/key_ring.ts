@@ -27,7 +27,7 @@ import type { RingState, RingStore } from "./state.ts";
 export const ringTimings = {
   firstSight: 30_000,
   wrapWait: 10_000,
-  gap: 20,
+  gap: 50,
   firstRetry: 1_000,
   lastRetry: 10_000,
   idle: 3_600_000,

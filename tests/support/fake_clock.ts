@@ -20,17 +20,29 @@ export class FakeClock implements Clock {
     return this.#now;
   }
 
+  after(ms: number, fire: () => void): () => void {
+    const callOff = () => void (this.#timers = this.#timers.filter((other) => other !== timer));
+    const timer: Timer = {
+      at: this.#now + Math.max(0, ms),
+      fire() {
+        callOff();
+        fire();
+      },
+    };
+    this.#timers.push(timer);
+    return callOff;
+  }
+
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (signal.aborted) return resolve();
-      const timer: Timer = { at: this.#now + Math.max(0, ms), fire: () => done() };
       const done = () => {
-        this.#timers = this.#timers.filter((other) => other !== timer);
+        callOff();
         signal.removeEventListener("abort", done);
         resolve();
       };
+      const callOff = this.after(ms, done);
       signal.addEventListener("abort", done, { once: true });
-      this.#timers.push(timer);
     });
   }
 
