@@ -34,9 +34,23 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return out;
 }
 
-/** A length in four bytes, big-endian, then the bytes: two fields so written can never be read as two others. */
-export function lengthPrefixed(bytes: Uint8Array): Uint8Array {
-  return concat(uint32(bytes.length), bytes);
+/**
+ * Each field behind its length in four bytes, big-endian, all in one piece: two fields so written can never be read as
+ * two others.
+ */
+export function lengthPrefixed(...fields: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(fields.reduce((sum, field) => sum + 4 + field.length, 0));
+  let at = 0;
+  for (const field of fields) {
+    const { length } = field;
+    out[at] = length >>> 24;
+    out[at + 1] = length >>> 16;
+    out[at + 2] = length >>> 8;
+    out[at + 3] = length;
+    out.set(field, at + 4);
+    at += 4 + length;
+  }
+  return out;
 }
 
 /** Four bytes, big-endian. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { concat, equalBytes, lengthPrefixed, uint32, utf8 } from "../bytes.ts";
+import { concat, equalBytes, lengthPrefixed, utf8 } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
 import type { Api } from "../events.ts";
 import { type Envelope, formatSizes, type Threshold } from "./format.ts";
@@ -72,12 +72,12 @@ export function openSeed(dek: Uint8Array, envelope: Envelope, context: SealConte
   }
 }
 
+/** All that does not change between two seals, by API: the format's name and the API. */
 const boundTo = {
   v2: concat(utf8("trousseau/1"), lengthPrefixed(utf8("v2"))),
   v1beta1: concat(utf8("trousseau/1"), lengthPrefixed(utf8("v1beta1"))),
 } as const satisfies Record<Api, Uint8Array>;
 
 function additionalData({ api, threshold, keyId, reference }: SealContext): Uint8Array {
-  const id = utf8(keyId);
-  return concat(boundTo[api], Uint8Array.of(threshold), uint32(id.length), id, reference);
+  return concat(boundTo[api], Uint8Array.of(threshold), lengthPrefixed(utf8(keyId)), reference);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ByteReader, concat, sha256, uint16, uint32, utf8, utf8Text } from "../bytes.ts";
+import { ByteReader, concat, lengthPrefixed, sha256, uint16, uint32, utf8, utf8Text } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
 import { providerLimits, type WrappedDek } from "../provider/provider.ts";
 
@@ -37,7 +37,7 @@ export function referenceTo(wraps: readonly Wrap[]): Uint8Array {
   const sorted = [...wraps].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const fields = sorted.flatMap(({ name, version, ciphertext }) => [utf8(name), utf8(version), ciphertext]);
   // One piece for the hash: each call of it costs more than the copy does.
-  return sha256(concat(domain, uint32(sorted.length), ...fields.flatMap((field) => [uint32(field.length), field])));
+  return sha256(concat(domain, uint32(sorted.length), lengthPrefixed(...fields)));
 }
 
 /** Wraps as KMS v2 annotations: format 1 · version behind two bytes of length · the wrapped DEK. */

@@ -24,9 +24,7 @@ export const unseenVersion = "?";
  */
 export function keyIdOf(keyEpoch: number, members: readonly KeyIdMember[]): string {
   const sorted = [...members].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  const digest = sha256(
-    lengthPrefixed(utf8(String(keyEpoch))),
-    ...sorted.flatMap(({ name, kind, version }) => [name, kind, version].map((text) => lengthPrefixed(utf8(text)))),
-  );
+  const texts = [String(keyEpoch), ...sorted.flatMap(({ name, kind, version }) => [name, kind, version])];
+  const digest = sha256(lengthPrefixed(...texts.map(utf8)));
   return `t1-${hex(digest).slice(0, 32)}`;
 }
