@@ -6,7 +6,7 @@
 import { equalBytes, hex } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
 import { KmsError, toKmsError } from "./errors.ts";
-import { DekSource, type Found } from "./envelope/dek_source.ts";
+import { DekSource } from "./envelope/dek_source.ts";
 import { decodeEnvelope, decodeFrame, type Frame } from "./envelope/format.ts";
 import { Latencies } from "./envelope/latency.ts";
 import { quorumSize, type WrapQuorum } from "./envelope/quorum.ts";
@@ -45,11 +45,11 @@ export interface Service {
    */
   encrypt(plaintext: Uint8Array, api: Api): Encrypted;
   /**
-   * Opens what some node sealed: at once where the data key is cached, else when a KMS has answered.
+   * Opens what some node sealed.
    *
    * @throws {KmsError} `integrity` for anything that this key ring did not seal as it stands; see `lib/errors.ts`.
    */
-  decrypt(sealed: Sealed, api: Api, call: CallOptions): Decrypted | Promise<Decrypted>;
+  decrypt(sealed: Sealed, api: Api, call: CallOptions): Promise<Decrypted>;
 }
 
 /** A provider and the names under which it may have wrapped. */
@@ -144,15 +144,15 @@ class KeyService implements Service, AsyncDisposable {
     return this.#ring.seal(plaintext, api);
   }
 
-  decrypt(sealed: Sealed, api: Api, call: CallOptions): Decrypted | Promise<Decrypted> {
+  async decrypt(sealed: Sealed, api: Api, call: CallOptions): Promise<Decrypted> {
     const { keyId, wraps, envelope } = parse(sealed, api);
     const reference = referenceTo(wraps);
     if (!equalBytes(reference, envelope.reference)) throw foreignBytes("the wraps are not those of the envelope");
     const holders = this.#holders(wraps);
     const context = { api, threshold: envelope.threshold, keyId, reference };
     const open = (dek: Uint8Array) => openSeed(dek, envelope, context);
-    const found = this.#source.open({ reference: hex(reference), holders, open, call });
-    return found instanceof Promise ? found.then((one) => decrypted(one, keyId)) : decrypted(found, keyId);
+    const found = await this.#source.open({ reference: hex(reference), holders, open, call });
+    return { plaintext: found.seed, keyId, providers: found.holders, cache: found.cache };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -172,10 +172,6 @@ class KeyService implements Service, AsyncDisposable {
       `Cannot decrypt: no provider is configured that wrapped this data key (${names}).`,
     );
   }
-}
-
-function decrypted({ seed, holders, cache }: Found, keyId: string): Decrypted {
-  return { plaintext: seed, keyId, providers: holders, cache };
 }
 
 /** What an unwrap shows of a provider's health is noted, and a failure has it probed soon. */

@@ -69,15 +69,15 @@ export class DekSource implements Disposable {
   }
 
   /**
-   * Opens a sealed seed: at once where the data key is cached, so that the answer leaves with its neighbours.
+   * Opens a sealed seed.
    *
    * @throws {KmsError} `integrity` if the right data key does not open it; a provider's error; `deadline_exceeded`.
    */
-  open(request: DekRequest): Found | Promise<Found> {
+  async open(request: DekRequest): Promise<Found> {
     const entry = this.#options.cache.get(request.reference);
-    if (!entry) return this.#ask(request);
+    if (!entry) return await this.#ask(request);
     if (this.#options.cache.isFresh(entry)) return openWith(entry, request, "hit");
-    return this.#askAgain(entry, request);
+    return await this.#askAgain(entry, request);
   }
 
   async #ask(request: DekRequest): Promise<Found> {

@@ -6,7 +6,7 @@
 import { type KmsError, toKmsError } from "../errors.ts";
 import type { Api, CacheResult, Event, Notify, Operation } from "../events.ts";
 import type { RpcCall } from "../grpc/rpc_call.ts";
-import type { Decrypted, ProviderVersion } from "../service.ts";
+import type { ProviderVersion } from "../service.ts";
 
 /** What a handler learns on its way that belongs into the event. */
 export interface Findings {
@@ -51,14 +51,6 @@ export function observed<Request, Answered>(
       return fail(thrown);
     }
   };
-}
-
-/** Makes the answer of what was opened: at once if it is there, so that it leaves with the answers beside it. */
-export function whenOpened<Answered>(
-  opened: Decrypted | Promise<Decrypted>,
-  answer: (opened: Decrypted) => Answered,
-): Answered | Promise<Answered> {
-  return opened instanceof Promise ? opened.then(answer) : answer(opened);
 }
 
 function event(

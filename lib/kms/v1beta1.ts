@@ -8,7 +8,7 @@ import { KmsError } from "../errors.ts";
 import type { V1beta1Rpcs } from "../grpc/messages.ts";
 import type { Handlers } from "../grpc/server.ts";
 import { checkFrame, checkFrameAnswer, checkPlaintext } from "./limits.ts";
-import { observed, whenOpened } from "./observed.ts";
+import { observed } from "./observed.ts";
 import type { HandlerContext } from "./v2.ts";
 
 const apiVersion = "v1beta1";
@@ -40,14 +40,13 @@ export function v1beta1Handlers(context: HandlerContext, runtimeVersion: string)
       return { cipher: checkFrameAnswer(ciphertext) };
     }),
 
-    Decrypt: observed("v1beta1", "decrypt", notify, ({ version, cipher }, call, findings) => {
+    Decrypt: observed("v1beta1", "decrypt", notify, async ({ version, cipher }, call, findings) => {
       checkVersion(version);
       checkFrame(cipher);
       const sealed = { keyId: "", ciphertext: cipher, annotations: {} };
-      return whenOpened(service.decrypt(sealed, "v1beta1", call), ({ plaintext, keyId, providers, cache }) => {
-        Object.assign(findings, { keyId, providers, cache });
-        return { plain: plaintext };
-      });
+      const { plaintext, keyId, providers, cache } = await service.decrypt(sealed, "v1beta1", call);
+      Object.assign(findings, { keyId, providers, cache });
+      return { plain: plaintext };
     }),
   };
 }

@@ -8,7 +8,7 @@ import type { V2Rpcs } from "../grpc/messages.ts";
 import type { Handlers } from "../grpc/server.ts";
 import type { Service } from "../service.ts";
 import { checkAnswer, checkKeyId, checkPlaintext, checkSealed } from "./limits.ts";
-import { observed, whenOpened } from "./observed.ts";
+import { observed } from "./observed.ts";
 import type { Stance } from "./outage.ts";
 
 /** What both APIs' handlers stand on. */
@@ -45,15 +45,13 @@ export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2bet
     }),
 
     // The call itself is handed down: its signal is made only if somebody has to wait.
-    Decrypt: observed("v2", "decrypt", notify, (request, call, findings) => {
+    Decrypt: observed("v2", "decrypt", notify, async (request, call, findings) => {
       checkSealed(request);
       findings.keyId = request.key_id;
       const { ciphertext, key_id: keyId, annotations } = request;
-      const sealed = { keyId, ciphertext, annotations };
-      return whenOpened(service.decrypt(sealed, "v2", call), ({ plaintext, providers, cache }) => {
-        Object.assign(findings, { providers, cache });
-        return { plaintext };
-      });
+      const { plaintext, providers, cache } = await service.decrypt({ keyId, ciphertext, annotations }, "v2", call);
+      Object.assign(findings, { providers, cache });
+      return { plaintext };
     }),
   };
 }
