@@ -23,7 +23,7 @@ import { openPlugin } from "./plugin.ts";
 import { wantsColour } from "./table.ts";
 
 /** Milliseconds. A successor may not know its key ID before its KMS has answered. */
-const timings = { takeover: 60_000, selfTest: 10_000, look: 20 } as const;
+const timings = { takeover: 60_000, selfTest: 10_000, settle: 400, look: 20 } as const;
 
 /** Serves until the terminal's signal fires or a successor takes over. */
 export async function serve(call: Call): Promise<ExitStatus> {
@@ -38,6 +38,7 @@ export async function serve(call: Call): Promise<ExitStatus> {
   const takeover = call.options.takeover ?? false;
   // Before the socket changes hands there must be something to answer with, or the takeover itself would lose calls.
   if (takeover) await untilReady(plugin.service, "take over", timings.takeover, terminal.signal);
+  else await letSettle(plugin.service, terminal.signal);
   await using server = await serveKms(plugin.handlers, {
     ...config.socket,
     takeover: takeover ? () => plugin.service.peek().keyId : undefined,
@@ -70,6 +71,16 @@ async function untilReady(service: Service, action: string, ms: number, signal: 
   const { message, quorum } = service.peek();
   const reason = message || (quorum.state === "lost" ? quorum.message : "");
   throw new KmsError("unreachable", `Cannot ${action}: no data key could be wrapped. ${reason}`.trim());
+}
+
+/**
+ * A node that was restarted knows its key ID before a data key is wrapped: Status would be well and Encrypt fail. With its
+ * KMS in reach that takes a moment, which is better spent before the socket is there; without, it serves all the same.
+ */
+async function letSettle(service: Service, signal: AbortSignal): Promise<void> {
+  using bound = deadline(timings.settle, signal);
+  const waits = () => service.peek().keyId !== undefined && !service.peek().canEncrypt && !bound.signal.aborted;
+  while (waits()) await systemClock.sleep(timings.look, bound.signal);
 }
 
 /** Whole kinds that nothing needs once all is open: what breaks in later finds them gone. */

@@ -1,0 +1,148 @@
+/**
+ * `trousseau serve` as a process: the embedded default, a socket in use, taking over, restarting, a KMS that comes late.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { permissionFlags } from "../../deploy/compile/permissions.ts";
+import { KmsError } from "../../lib/errors.ts";
+import { dialKms } from "../../lib/grpc/client.ts";
+import { freePort, Process, waitFor } from "../support/processes.ts";
+import { startTransitServer } from "../support/transit_server.ts";
+
+const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
+const call = { signal: new AbortController().signal };
+const soon = { timeoutMs: 30_000, everyMs: 10 };
+
+async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await work(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function serve(folder: string, ...words: string[]): Process {
+  const args = ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, main, "serve", ...words];
+  const env = { XDG_RUNTIME_DIR: folder, STATE_DIRECTORY: `${folder}/state` };
+  return new Process({ name: "trousseau", command: Deno.execPath(), args, cwd: folder, env });
+}
+
+async function localConfig(folder: string): Promise<string> {
+  const file = `${folder}/trousseau.yaml`;
+  const content = {
+    socket: { path: `${folder}/kms.sock` },
+    state: `${folder}/state`,
+    telemetry: { listen: `127.0.0.1:${freePort()}` },
+    providers: [{ name: "local", kind: "local", keyFile: `${folder}/local.keys`, create: true }],
+  };
+  await Deno.writeTextFile(file, JSON.stringify(content));
+  return file;
+}
+
+async function roundTrip(path: string): Promise<string> {
+  await using client = dialKms(path);
+  const plaintext = new Uint8Array(randomBytes(32));
+  const sealed = await client.v2.Encrypt({ plaintext, uid: "test" }, call);
+  const opened = await client.v2.Decrypt({ ...sealed, uid: "test" }, call);
+  assert.deepEqual(new Uint8Array(opened.plaintext), plaintext);
+  return sealed.key_id;
+}
+
+/** The first round trip of a new node, which has no key ID in its first moments. */
+async function firstKeyId(path: string, process: Process): Promise<string> {
+  await socketAt(path, process);
+  return (await waitFor("a first round trip", () => roundTrip(path), { ...soon, alive: [process] })).value;
+}
+
+async function socketAt(path: string, process: Process): Promise<void> {
+  await waitFor(`the socket ${path}`, async () => (await Deno.stat(path)).isSocket, { ...soon, alive: [process] });
+}
+
+Deno.test("serve without a configuration proves itself, says what to hand to kube-apiserver, and ends with 0 at SIGTERM", async () => {
+  await inFolder(async (folder) => {
+    await using plugin = serve(folder);
+    const path = `${folder}/trousseau/kms.sock`;
+    await waitFor("its introduction", () => plugin.output.includes("identity: {}"), { ...soon, alive: [plugin] });
+    assert.match(plugin.output, /worked, over KMS v2 and v1beta1/);
+    assert.match(plugin.output, /That is no remote KMS/);
+    assert.ok(plugin.output.includes(`endpoint: unix://${path}`));
+    assert.equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
+    assert.equal(((await Deno.stat(`${folder}/state/local.keys`)).mode ?? 0) & 0o777, 0o600);
+    await roundTrip(path);
+    assert.equal((await plugin.stop()).code, 0);
+    await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
+  });
+});
+
+Deno.test("serve ends with 78 where another one serves, and takes over with --takeover", async () => {
+  await inFolder(async (folder) => {
+    const [config, path] = [await localConfig(folder), `${folder}/kms.sock`];
+    await using first = serve(folder, "--config", config);
+    const keyId = await firstKeyId(path, first);
+    await using second = serve(folder, "--config", config);
+    assert.equal((await second.exited).code, 78);
+    assert.match(second.output, /another process serves there; stop it, or start with --takeover\./);
+    await using third = serve(folder, "--takeover", "--config", config);
+    assert.equal((await first.exited).code, 0);
+    assert.equal(await roundTrip(path), keyId);
+    assert.equal((await third.stop()).code, 0);
+  });
+});
+
+Deno.test("serve that was killed starts again over its stale socket, and its first Encrypt is answered", async () => {
+  await inFolder(async (folder) => {
+    const [config, path] = [await localConfig(folder), `${folder}/kms.sock`];
+    await using killed = serve(folder, "--config", config);
+    const keyId = await firstKeyId(path, killed);
+    await killed.kill();
+    await using again = serve(folder, "--config", config);
+    await waitFor(
+      "somebody who listens",
+      () => Deno.connect({ transport: "unix", path }).then((c) => (c.close(), true)),
+      {
+        ...soon,
+        alive: [again],
+      },
+    );
+    assert.equal(await roundTrip(path), keyId, "without a second try");
+  });
+});
+
+Deno.test("serve starts with its KMS down, says why, and recovers by itself", async () => {
+  await inFolder(async (folder) => {
+    await using server = await startTransitServer();
+    server.transit.create("kubernetes");
+    server.fault = { kind: "status", status: 503, why: "Vault is sealed" };
+    const path = `${folder}/kms.sock`;
+    await Deno.writeTextFile(`${folder}/token`, server.token, { mode: 0o600 });
+    await Deno.writeTextFile(
+      `${folder}/trousseau.yaml`,
+      JSON.stringify({
+        socket: { path },
+        state: `${folder}/state`,
+        telemetry: { listen: "off" },
+        providers: [{
+          name: "vault",
+          kind: "vault-transit",
+          address: server.address,
+          key: "kubernetes",
+          auth: { method: "token", token: { file: `${folder}/token` } },
+        }],
+      }),
+    );
+    await using plugin = serve(folder, "--config", `${folder}/trousseau.yaml`);
+    await socketAt(path, plugin);
+    await using client = dialKms(path);
+    await waitFor("a Status that says why", async () => {
+      const refused = await client.v2.Status({}, call).catch((thrown: unknown) => thrown);
+      return refused instanceof KmsError && refused.code === "unreachable" && /sealed/.test(refused.message);
+    }, soon);
+    server.fault = undefined;
+    await waitFor("a round trip", () => roundTrip(path), soon);
+    assert.equal((await plugin.stop()).code, 0);
+  });
+});
