@@ -6,27 +6,25 @@
  *
  * @module
  */
-import { type Clock, deadlineBy } from "../clock.ts";
 import { KmsError, toKmsError } from "../errors.ts";
-import type { Api, Notify } from "../events.ts";
-import { type QuorumMember, requireQuorum, wrapByAll, type WrapReport } from "../envelope/quorum.ts";
-import { newDek, taggedDek } from "../envelope/seal.ts";
+import type { Api } from "../events.ts";
+import type { QuorumMember } from "../envelope/quorum.ts";
 import type { KeyState, Provider } from "../provider/provider.ts";
 import { Announcer, type Candidate } from "./announcer.ts";
 import type { Encrypted, ProviderStatus, QuorumState, ServiceStatus } from "./answers.ts";
 import { Bell } from "./bell.ts";
+import { DekMaker, type DekMakerOptions } from "./dek_maker.ts";
 import type { HealthBoard } from "./health.ts";
 import { keyIdOf, unseenVersion } from "./key_id.ts";
 import { Prober } from "./prober.ts";
 import { QuorumWatch } from "./quorum_watch.ts";
-import { ReadyDek } from "./ready_dek.ts";
+import type { ReadyDek } from "./ready_dek.ts";
 import { type Observed, Snapshot } from "./snapshot.ts";
 import type { RingState, RingStore } from "./state.ts";
 
 /** Milliseconds. `gap` lies between two data keys, so that a storm of Encrypts is not a storm of wraps. */
 export const ringTimings = {
   firstSight: 30_000,
-  wrapWait: 10_000,
   gap: 50,
   firstRetry: 1_000,
   lastRetry: 10_000,
@@ -34,19 +32,11 @@ export const ringTimings = {
 } as const;
 
 /** What a key ring is made of. */
-export interface KeyRingOptions {
-  readonly providers: readonly Provider[];
-  readonly board: HealthBoard;
-  /** How many wraps a data key needs. */
-  readonly needed: number;
+export interface KeyRingOptions extends DekMakerOptions {
   readonly keyEpoch: number;
   readonly store: RingStore;
-  readonly clock: Clock;
-  readonly notify: Notify;
   /** How long a data key serves v1beta1, in milliseconds. */
   readonly dekMaxAgeMs: number;
-  /** How many seeds a data key may seal. */
-  readonly dekMaxUses: number;
   readonly probeIntervalMs: number;
   /** Told at the first use of a data key, so that what this node sealed it can open in an outage. */
   readonly onFirstUse: (dek: ReadyDek) => void;
@@ -59,6 +49,7 @@ export class KeyRing implements AsyncDisposable {
   readonly #snapshot: Snapshot;
   readonly #announcer: Announcer;
   readonly #prober: Prober;
+  readonly #maker: DekMaker;
   readonly #quorum: QuorumWatch;
   readonly #startedAt: number;
   readonly #closing = new AbortController();
@@ -96,6 +87,7 @@ export class KeyRing implements AsyncDisposable {
     const known = (state?.providers ?? []).map(({ name, kind, state }) => [name, { kind, state }] as const);
     this.#snapshot = new Snapshot(providers, new Map(known));
     this.#announcer = new Announcer(clock, store, notify, state);
+    this.#maker = new DekMaker(options);
     this.#prober = new Prober(clock, probeIntervalMs, {
       answered: (name, found) => this.#answered(name, found),
       failed: (name, error) => this.board.failed(name, "probe", error),
@@ -240,57 +232,18 @@ export class KeyRing implements AsyncDisposable {
 
   /** @returns whether a data key was wrapped. */
   async #prepare(signal: AbortSignal): Promise<boolean> {
-    const { clock, needed, dekMaxUses: maxUses } = this.#options;
-    const [keyId, members, startedAt, dek] = [this.#targetId() ?? "", this.#members(), clock.now(), newDek()];
+    const order = { keyId: this.#targetId() ?? "", members: this.#members(), before: this.#ready };
     this.#back.clear();
-    const report = await this.#wrap(dek, members, signal);
-    if (signal.aborted) return false;
-    this.#judge(members, report);
-    const wrapped = report.wraps.map(({ name }) => name);
-    const lacking = this.#lacking(wrapped);
-    const told = {
-      type: "ready_dek",
-      wrapped,
-      missing: [...lacking.keys()],
-      seconds: (clock.now() - startedAt) / 1000,
-    } as const;
     try {
-      requireQuorum(report, needed);
-      this.#install(new ReadyDek({ dek, keyId, wraps: report.wraps, lacking, madeAt: clock.now(), maxUses }));
+      const dek = await this.#maker.make(order, signal);
+      if (!dek) return false;
       this.#lastError = undefined;
-      this.#options.notify({ ...told, result: "ok" });
+      this.#install(dek);
       return true;
     } catch (thrown) {
       this.#lastError = toKmsError(thrown);
-      dek.fill(0);
-      this.#options.notify({ ...told, result: this.#lastError.code, message: this.#lastError.message });
       return false;
     }
-  }
-
-  async #wrap(dek: Uint8Array, members: readonly QuorumMember[], signal: AbortSignal): Promise<WrapReport> {
-    using bound = deadlineBy(this.#options.clock, ringTimings.wrapWait, signal);
-    const tagged = taggedDek(dek);
-    try {
-      return await wrapByAll(tagged, members, { signal: bound.signal });
-    } finally {
-      tagged.fill(0);
-    }
-  }
-
-  #judge(members: readonly QuorumMember[], { failures }: WrapReport): void {
-    for (const { provider: { name } } of members) {
-      const error = failures.get(name);
-      if (error) this.board.failed(name, "wrap", error);
-      else this.board.succeeded(name, "wrap");
-    }
-  }
-
-  /** Since when each provider without a wrap has been without one. */
-  #lacking(wrapped: readonly string[]): Map<string, number> {
-    const now = this.#options.clock.now();
-    const without = this.#options.providers.filter(({ name }) => !wrapped.includes(name));
-    return new Map(without.map(({ name }) => [name, this.#ready?.lacking.get(name) ?? now]));
   }
 
   #install(dek: ReadyDek): void {
