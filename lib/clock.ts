@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { type Deadline, sleep, timeoutReason } from "./deadline.ts";
+import { type After, afterTimeout, type Deadline, deadline, sleep } from "./deadline.ts";
 
 /** Where time comes from. */
 export interface Clock {
   /** Milliseconds since the epoch, never going backwards while the process lives. */
   now(): number;
   /** Calls back once after `ms`; what it returns calls that off. */
-  after(ms: number, fire: () => void): () => void;
+  after(...timer: Parameters<After>): ReturnType<After>;
   /** Resolves after `ms` or as soon as `signal` fires; never throws. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
@@ -18,25 +18,11 @@ export interface Clock {
 /** The machine's clock; a step of the wall clock during the process's life does not move it. */
 export const systemClock: Clock = {
   now: () => performance.timeOrigin + performance.now(),
-  after(ms, fire) {
-    const timer = setTimeout(fire, ms);
-    return () => clearTimeout(timer);
-  },
+  after: afterTimeout,
   sleep,
 };
 
 /** As `deadline` of `lib/deadline.ts`, on a clock that a test may own. */
 export function deadlineBy(clock: Clock, ms: number, parent: AbortSignal): Deadline {
-  const controller = new AbortController();
-  const onParent = () => controller.abort(parent.reason);
-  if (parent.aborted) onParent();
-  else parent.addEventListener("abort", onParent, { once: true });
-  const callOff = clock.after(ms, () => controller.abort(timeoutReason()));
-  return {
-    signal: controller.signal,
-    [Symbol.dispose]() {
-      callOff();
-      parent.removeEventListener("abort", onParent);
-    },
-  };
+  return deadline(ms, parent, (ms, fire) => clock.after(ms, fire));
 }

@@ -10,6 +10,15 @@ export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
 }
 
+/** Calls back once after `ms`; what it returns calls that off. */
+export type After = (ms: number, fire: () => void) => () => void;
+
+/** {@linkcode After} on the machine's own timers. */
+export const afterTimeout: After = (ms, fire) => {
+  const timer = setTimeout(fire, ms);
+  return () => clearTimeout(timer);
+};
+
 /**
  * Bounds a piece of work.
  *
@@ -18,16 +27,16 @@ export interface Deadline extends Disposable {
  *
  * @param ms milliseconds; at most 2^31-1.
  */
-export function deadline(ms: number, parent?: AbortSignal): Deadline {
+export function deadline(ms: number, parent?: AbortSignal, after: After = afterTimeout): Deadline {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(timeoutReason()), Math.max(0, ms));
+  const callOff = after(Math.max(0, ms), () => controller.abort(timeoutReason()));
   const onParent = () => controller.abort(parent?.reason);
   if (parent?.aborted) onParent();
   else parent?.addEventListener("abort", onParent, { once: true });
   return {
     signal: controller.signal,
     [Symbol.dispose]() {
-      clearTimeout(timer);
+      callOff();
       parent?.removeEventListener("abort", onParent);
     },
   };
@@ -85,4 +94,9 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
 /** Spreads `ms` evenly over ±`share`, so that nodes that started together do not call together. */
 export function jittered(ms: number, share: number, random: () => number = Math.random): number {
   return ms * (1 - share + 2 * share * random());
+}
+
+/** The pause after so many failures in a row: `first`, then twice as long each time, `most` at the longest. */
+export function backoff(failures: number, first: number, most: number): number {
+  return Math.min(most, first * 2 ** failures);
 }

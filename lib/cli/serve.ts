@@ -65,8 +65,7 @@ function untilEnd(server: KmsServer, signal: AbortSignal): Promise<void> {
 
 /** Waits until an Encrypt would be answered; throws with `action` and the reason if that does not come to pass. */
 async function untilReady(service: Service, action: string, ms: number, signal: AbortSignal): Promise<void> {
-  using bound = deadline(ms, signal);
-  while (!service.peek().canEncrypt && !bound.signal.aborted) await systemClock.sleep(timings.look, bound.signal);
+  await lookUntil(() => service.peek().canEncrypt, ms, signal);
   if (service.peek().canEncrypt || signal.aborted) return;
   const { message, quorum } = service.peek();
   const reason = message || (quorum.state === "lost" ? quorum.message : "");
@@ -78,9 +77,13 @@ async function untilReady(service: Service, action: string, ms: number, signal: 
  * KMS in reach that takes a moment, which is better spent before the socket is there; without, it serves all the same.
  */
 async function letSettle(service: Service, signal: AbortSignal): Promise<void> {
-  using bound = deadline(timings.settle, signal);
-  const waits = () => service.peek().keyId !== undefined && !service.peek().canEncrypt && !bound.signal.aborted;
-  while (waits()) await systemClock.sleep(timings.look, bound.signal);
+  await lookUntil(() => service.peek().keyId === undefined || service.peek().canEncrypt, timings.settle, signal);
+}
+
+/** Returns when it is so, when time is up, or when the signal fires. */
+async function lookUntil(isSo: () => boolean, ms: number, signal: AbortSignal): Promise<void> {
+  using bound = deadline(ms, signal);
+  while (!isSo() && !bound.signal.aborted) await systemClock.sleep(timings.look, bound.signal);
 }
 
 /** Whole kinds that nothing needs once all is open: what breaks in later finds them gone. */

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { backoff } from "../deadline.ts";
 import { KmsError, toKmsError } from "../errors.ts";
 import type { Api } from "../events.ts";
 import type { QuorumMember } from "../envelope/quorum.ts";
@@ -185,7 +186,7 @@ export class KeyRing implements AsyncDisposable {
         const { firstRetry, lastRetry } = ringTimings;
         await this.#bell.wait(
           clock,
-          Math.min(lastRetry, firstRetry * 2 ** Math.min(failures, 10)) - firstRetry,
+          backoff(failures, firstRetry, lastRetry) - firstRetry,
           signal,
         );
       }

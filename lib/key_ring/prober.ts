@@ -4,7 +4,7 @@
  * @module
  */
 import { type Clock, deadlineBy } from "../clock.ts";
-import { jittered, orAborted } from "../deadline.ts";
+import { backoff, jittered, orAborted } from "../deadline.ts";
 import { effectiveCode, errorCodes, type KmsError, toKmsError } from "../errors.ts";
 import type { KeyState, Provider } from "../provider/provider.ts";
 import { Bell } from "./bell.ts";
@@ -82,7 +82,7 @@ export class Prober {
 
 function retryAfter(error: KmsError, failures: number): number {
   const { firstRetry, lastRetry, refusedRetry, jitter } = probeTimings;
-  const backoff = Math.min(lastRetry, firstRetry * 2 ** Math.min(failures, 10));
-  const least = errorCodes[effectiveCode(error)].refusal && failures > 2 ? refusedRetry : backoff;
+  const isRefusal = errorCodes[effectiveCode(error)].refusal;
+  const least = isRefusal && failures > 2 ? refusedRetry : backoff(failures, firstRetry, lastRetry);
   return jittered(Math.max(least, error.retryAfterMs ?? 0), jitter);
 }
