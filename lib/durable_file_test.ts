@@ -1,15 +1,7 @@
 import assert from "node:assert/strict";
 import { utf8 } from "./bytes.ts";
 import { replaceFile, writeBeside } from "./durable_file.ts";
-
-async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await work(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { inFolder } from "../tests/support/temporary_folder.ts";
 
 Deno.test("replaceFile() makes a file and replaces it, with the mode asked for and nothing left beside it", async () => {
   await inFolder(async (folder) => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { KmsError } from "../errors.ts";
 import { folderStore, parseRingState, readRingState, type RingState, ringStateFile } from "./state.ts";
+import { inFolder } from "../../tests/support/temporary_folder.ts";
 
 const state: RingState = {
   format: 1,
@@ -14,15 +15,6 @@ const state: RingState = {
     members: [{ name: "a", kind: "local", version: "v1" }],
   }],
 };
-
-async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await work(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 Deno.test("folderStore() reads back what it saved, in a folder that it makes, readable by nobody else", async () => {
   await inFolder(async (folder) => {

@@ -5,6 +5,7 @@ import { type Audit, auditLine, openAudit, type RpcEvent } from "./audit.ts";
 import { eventArbitraries } from "../../tests/support/event_arbitraries.ts";
 import type { LineTarget } from "./line_target.ts";
 import { auditTo } from "./audit.ts";
+import { inFolder } from "../../tests/support/temporary_folder.ts";
 
 const at = Date.UTC(2030, 0, 2, 3, 4, 5, 678);
 const decrypt: RpcEvent = {
@@ -24,15 +25,6 @@ const onReport = () => {};
 
 function lines(path: string): readonly Record<string, unknown>[] {
   return Deno.readTextFileSync(path).split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
-}
-
-async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 const written = async (done: () => boolean) => {

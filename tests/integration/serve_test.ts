@@ -11,19 +11,11 @@ import { KmsError } from "../../lib/errors.ts";
 import { dialKms } from "../../lib/grpc/client.ts";
 import { freePort, Process, waitFor } from "../support/processes.ts";
 import { startTransitServer } from "../support/transit_server.ts";
+import { inFolder } from "../support/temporary_folder.ts";
 
 const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const call = { signal: new AbortController().signal };
 const soon = { timeoutMs: 30_000, everyMs: 10 };
-
-async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await work(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 function serve(folder: string, ...words: string[]): Process {
   const args = ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, main, "serve", ...words];
