@@ -7,6 +7,7 @@
  * @module
  */
 import { type ErrorCode, KmsError } from "../../errors.ts";
+import { field } from "../https/fields.ts";
 import type { VaultAnswer } from "./http.ts";
 
 interface Meaning {
@@ -117,12 +118,6 @@ export function passesOn(answer: VaultAnswer): boolean {
   if ([307, 412, 472, 473].includes(answer.status)) return true;
   // A failing item of a batch can make its status 500; such an answer is the engine's own and the same everywhere.
   return answer.status >= 500 && field(answer.body, "data") === undefined;
-}
-
-/** A field of a JSON object; `undefined` where it is missing or null, or where there is no object. */
-export function field(value: unknown, name: string): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  return Object.getOwnPropertyDescriptor(value, name)?.value ?? undefined;
 }
 
 function meaning(status: number, found: readonly string[]): Meaning {

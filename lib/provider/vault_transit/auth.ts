@@ -5,7 +5,8 @@
  */
 import { KmsError } from "../../errors.ts";
 import { Secret, type SecretSource } from "../../secret.ts";
-import { field, loginRefusal, unacceptable } from "./answers.ts";
+import { field } from "../https/fields.ts";
+import { loginRefusal, unacceptable } from "./answers.ts";
 import type { VaultAnswer, VaultRequest } from "./http.ts";
 import type { VaultAuth } from "./settings.ts";
 

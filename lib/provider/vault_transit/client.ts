@@ -6,33 +6,30 @@
 import { abortError, deadline } from "../../deadline.ts";
 import { KmsError } from "../../errors.ts";
 import type { Notify } from "../../events.ts";
+import { Endpoint, type HttpAnswer, type HttpRequest, type TlsMaterial } from "../https/endpoint.ts";
+import { TlsWatch } from "../https/tls_watch.ts";
 import { passesOn } from "./answers.ts";
-import { Endpoint, type TlsMaterial, type VaultAnswer, type VaultCall, type VaultRequest } from "./http.ts";
+import { type VaultAnswer, type VaultCall, vaultHttp, type VaultRequest } from "./http.ts";
 import type { VaultTransitSettings } from "./settings.ts";
-import { certificateExpiry, readTlsFiles, sameMaterial } from "./tls_files.ts";
 
 /** How long one address may stay silent while another has not been tried; an RPC of kube-apiserver's has 3 s. */
 const patienceMs = 1_000;
-/** How often the TLS files are looked at, at most, while some address can be spoken to. */
-const lookMs = 10_000;
 
 /** Asks the address that served last, then the others in their order. */
 export class VaultClient implements Disposable {
-  readonly #settings: VaultTransitSettings;
-  readonly #notify: Notify;
+  readonly #addresses: readonly string[];
+  readonly #namespace: string | undefined;
+  readonly #tls: TlsWatch;
   #material: TlsMaterial;
   #endpoints: readonly Endpoint[];
   #preferred = 0;
-  #lookedAt: number;
-  #looking: Promise<void> | undefined;
-  #complaint = "";
 
-  private constructor(settings: VaultTransitSettings, notify: Notify, material: TlsMaterial) {
-    this.#settings = settings;
-    this.#notify = notify;
-    this.#material = material;
-    this.#endpoints = this.#connect(material);
-    this.#lookedAt = Date.now();
+  private constructor({ addresses, namespace }: VaultTransitSettings, tls: TlsWatch) {
+    this.#addresses = addresses;
+    this.#namespace = namespace;
+    this.#tls = tls;
+    this.#material = tls.material;
+    this.#endpoints = this.#connect();
   }
 
   /**
@@ -41,14 +38,7 @@ export class VaultClient implements Disposable {
    * @throws {KmsError} `config` if they cannot be used.
    */
   static async open(settings: VaultTransitSettings, notify: Notify): Promise<VaultClient> {
-    const material = await readTlsFiles(settings.tls, settings.name);
-    if (material.ca === undefined && settings.addresses.some((address) => new URL(address).protocol === "https:")) {
-      throw new KmsError(
-        "config",
-        `Cannot open provider "${settings.name}": this machine trusts no authority; set tls.caFile.`,
-      );
-    }
-    return new VaultClient(settings, notify, material);
+    return new VaultClient(settings, await TlsWatch.open(settings.tls, settings.name, settings.addresses, notify));
   }
 
   /**
@@ -57,17 +47,17 @@ export class VaultClient implements Disposable {
    * @throws {KmsError} `unreachable` if no address answered at all; `deadline_exceeded` or `cancelled` with the signal.
    */
   async request(request: VaultRequest, call: VaultCall): Promise<VaultAnswer> {
-    await this.#look();
-    const endpoints = this.#endpoints;
+    await this.#tls.look();
+    const endpoints = this.#current();
+    const http = vaultHttp(request, this.#namespace);
     try {
-      return await this.#askInTurn(endpoints, request, call);
+      return await this.#askInTurn(endpoints, http, call);
     } catch (thrown) {
       if (!(thrown instanceof KmsError) || thrown.code !== "unreachable") throw thrown;
-      // An authority that was replaced shows as a connection that fails.
-      this.#lookedAt = 0;
-      await this.#look();
-      if (this.#endpoints === endpoints) throw thrown;
-      return await this.#askInTurn(this.#endpoints, request, call);
+      await this.#tls.lookNow();
+      const others = this.#current();
+      if (others === endpoints) throw thrown;
+      return await this.#askInTurn(others, http, call);
     }
   }
 
@@ -75,9 +65,9 @@ export class VaultClient implements Disposable {
     for (const endpoint of this.#endpoints) endpoint[Symbol.dispose]();
   }
 
-  async #askInTurn(endpoints: readonly Endpoint[], request: VaultRequest, call: VaultCall): Promise<VaultAnswer> {
+  async #askInTurn(endpoints: readonly Endpoint[], request: HttpRequest, call: VaultCall): Promise<HttpAnswer> {
     const untried = [...endpoints.slice(this.#preferred), ...endpoints.slice(0, this.#preferred)];
-    let answer: VaultAnswer | undefined;
+    let answer: HttpAnswer | undefined;
     let failure: KmsError | undefined;
     for (let endpoint = untried.shift(); endpoint !== undefined; endpoint = untried.shift()) {
       try {
@@ -86,7 +76,7 @@ export class VaultClient implements Disposable {
           this.#preferred = endpoints.indexOf(endpoint);
           return answer;
         }
-        moveToFront(untried, answer.location);
+        moveToFront(untried, answer.headers.location);
       } catch (thrown) {
         if (!(thrown instanceof KmsError) || thrown.code !== "unreachable") throw thrown;
         failure = thrown;
@@ -96,7 +86,7 @@ export class VaultClient implements Disposable {
     throw failure ?? new KmsError("config", `Cannot ${call.action}: no address is configured.`);
   }
 
-  async #attempt(endpoint: Endpoint, request: VaultRequest, call: VaultCall, impatient: boolean): Promise<VaultAnswer> {
+  async #attempt(endpoint: Endpoint, request: HttpRequest, call: VaultCall, impatient: boolean): Promise<HttpAnswer> {
     if (!impatient) return await endpoint.ask(request, call);
     using patience = deadline(patienceMs, call.signal);
     try {
@@ -109,40 +99,18 @@ export class VaultClient implements Disposable {
     }
   }
 
-  #connect(material: TlsMaterial): readonly Endpoint[] {
-    const expiresAt = certificateExpiry(material);
-    if (expiresAt !== undefined) {
-      this.#notify({ type: "certificate_lifetime", provider: this.#settings.name, expiresAt });
-    }
-    return this.#settings.addresses.map((address) => new Endpoint(address, material, this.#settings.namespace));
+  /** The connections of now: other ones as soon as the TLS files have changed. */
+  #current(): readonly Endpoint[] {
+    if (this.#tls.material === this.#material) return this.#endpoints;
+    const retired = this.#endpoints;
+    this.#material = this.#tls.material;
+    this.#endpoints = this.#connect();
+    for (const endpoint of retired) endpoint.retire();
+    return this.#endpoints;
   }
 
-  /** Looks whether the TLS files have changed. All calls of one moment wait for the same look. */
-  async #look(): Promise<void> {
-    const { caFile, certificateFile, keyFile } = this.#settings.tls;
-    if (caFile === undefined && certificateFile === undefined && keyFile === undefined) return;
-    if (Date.now() - this.#lookedAt < lookMs) return;
-    this.#looking ??= this.#reload().finally(() => this.#looking = undefined);
-    await this.#looking;
-  }
-
-  async #reload(): Promise<void> {
-    try {
-      const material = await readTlsFiles(this.#settings.tls, this.#settings.name);
-      this.#complaint = "";
-      if (!sameMaterial(material, this.#material)) {
-        const retired = this.#endpoints;
-        this.#endpoints = this.#connect(material);
-        this.#material = material;
-        for (const endpoint of retired) endpoint.retire();
-      }
-    } catch (thrown) {
-      // Files in the middle of being replaced are no reason to stop: what was read last serves on.
-      const message = thrown instanceof KmsError ? thrown.message : "";
-      if (message !== this.#complaint) this.#notify({ type: "lifecycle", action: "warning", message });
-      this.#complaint = message;
-    }
-    this.#lookedAt = Date.now();
+  #connect(): readonly Endpoint[] {
+    return this.#addresses.map((address) => new Endpoint("Vault", address, this.#material));
   }
 }
 

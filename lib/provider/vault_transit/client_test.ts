@@ -6,7 +6,7 @@ import { pause } from "../../../tests/support/processes.ts";
 import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
 import { openVault, patient, refusedWith, tokenAuth, within } from "../../../tests/support/vault_settings.ts";
 import { VaultClient } from "./client.ts";
-import { retryAfter } from "./http.ts";
+import { retryAfter } from "../https/endpoint.ts";
 import type { VaultTls, VaultTransitSettings } from "./settings.ts";
 
 const health = { method: "GET", path: "auth/token/lookup-self" } as const;

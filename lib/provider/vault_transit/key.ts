@@ -6,7 +6,8 @@
 import { jittered } from "../../deadline.ts";
 import { KmsError } from "../../errors.ts";
 import type { KeyState } from "../provider.ts";
-import { field, refusal, unacceptable } from "./answers.ts";
+import { field } from "../https/fields.ts";
+import { refusal, unacceptable } from "./answers.ts";
 import { encodedPath } from "./auth.ts";
 import { type KeyVersion, parseVersion, prefixVersion, versionName } from "./ciphertext.ts";
 import type { VaultAnswer, VaultCall } from "./http.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import type { SecretSource } from "../../secret.ts";
+import type { TlsFiles } from "../https/tls_files.ts";
 
 /** How to log in. `mount` is the path of the auth method without slashes at its ends. */
 export type VaultAuth =
@@ -26,13 +27,8 @@ export type VaultAuth =
     readonly password: SecretSource;
   };
 
-/** Paths of PEM files and the name to expect in the server's certificate where it is not the address's host. */
-export interface VaultTls {
-  readonly caFile?: string;
-  readonly serverName?: string;
-  readonly certificateFile?: string;
-  readonly keyFile?: string;
-}
+/** See {@linkcode TlsFiles}. */
+export type VaultTls = TlsFiles;
 
 /** One `vault-transit` entry of `providers`. */
 export interface VaultTransitSettings {

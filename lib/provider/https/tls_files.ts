@@ -1,12 +1,19 @@
 /**
- * The PEM files that a connection to Vault stands on, read again while the plugin runs.
+ * The PEM files that a connection to a KMS stands on.
  *
  * @module
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { KmsError } from "../../errors.ts";
-import type { TlsMaterial } from "./http.ts";
-import type { VaultTls } from "./settings.ts";
+import type { TlsMaterial } from "./endpoint.ts";
+
+/** Paths of PEM files and the name to expect in the server's certificate where it is not the address's host. */
+export interface TlsFiles {
+  readonly caFile?: string;
+  readonly serverName?: string;
+  readonly certificateFile?: string;
+  readonly keyFile?: string;
+}
 
 /**
  * Where Linux distributions keep the authorities that the machine trusts, all in one file: Debian and distroless, Fedora,
@@ -25,7 +32,7 @@ const systemAuthorities = [
  *
  * @throws {KmsError} `config` if one cannot be read, holds no PEM, or certificate and key do not belong together.
  */
-export async function readTlsFiles(tls: VaultTls, provider: string): Promise<TlsMaterial> {
+export async function readTlsFiles(tls: TlsFiles, provider: string): Promise<TlsMaterial> {
   const material = {
     ca: await readPem(tls.caFile, provider) ?? await machineAuthorities(),
     certificate: await readPem(tls.certificateFile, provider),
