@@ -6,17 +6,10 @@
 import { KmsError } from "../../errors.ts";
 import { Secret, type SecretSource } from "../../secret.ts";
 import { field } from "../https/fields.ts";
+import type { Grant } from "../https/session.ts";
 import { loginRefusal, unacceptable } from "./answers.ts";
 import type { VaultAnswer, VaultRequest } from "./http.ts";
 import type { VaultAuth } from "./settings.ts";
-
-/** What a login gives. */
-export interface Grant {
-  readonly token: Secret;
-  /** How long the token lives from now, in milliseconds; `undefined` where it never expires. */
-  readonly ttlMs: number | undefined;
-  readonly renewable: boolean;
-}
 
 /** Sends one request of a login; the action is for messages. */
 export interface LoginCall {
