@@ -1,0 +1,125 @@
+/**
+ * The messages of both KMS APIs, to bytes and back: every field is a string, bytes, or a map from strings to bytes.
+ *
+ * protobufjs alone takes a string that is cut short for a shorter string, and reads a known field by its number whatever
+ * its wire type. Here one strict pass reads a message, on the library's own reader.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import protobuf from "protobufjs";
+
+/** One message type's way out and in. */
+export interface Codec {
+  readonly encode: (message: object) => Buffer;
+  /**
+   * Every field of the message, those that are not there as their empty values. Bytes are views of what was read.
+   *
+   * @throws {Error} if the fields do not fill `bytes` exactly, or one has another wire type than the message has it.
+   */
+  readonly decode: (bytes: Uint8Array) => Record<string, unknown>;
+}
+
+type Kind = "string" | "bytes" | "map";
+type Annotations = Record<string, Uint8Array>;
+
+interface Field {
+  readonly name: string;
+  readonly kind: Kind;
+}
+
+const lengthDelimited = 2;
+const startGroup = 3;
+const keyTag = 1 << 3 | lengthDelimited;
+const valueTag = 2 << 3 | lengthDelimited;
+const nothing: Uint8Array = new Uint8Array(0);
+
+/** The codec of a message type, whose references are resolved. */
+export function codecOf(type: protobuf.Type): Codec {
+  const fields = type.fieldsArray.map((field): Field & { id: number } => ({
+    id: field.id,
+    name: field.name,
+    kind: kindOf(field),
+  }));
+  const byId: readonly (Field | undefined)[] = fields.reduce<(Field | undefined)[]>((all, field) => {
+    all[field.id] = field;
+    return all;
+  }, []);
+  const blank = Object.fromEntries(fields.map(({ name, kind }) => [name, kind === "string" ? "" : nothing]));
+  const maps = fields.filter(({ kind }) => kind === "map").map(({ name }) => name);
+  return {
+    encode: (message) => viewOf(type.encode(message).finish()),
+    decode(bytes) {
+      const message: Record<string, unknown> = { ...blank };
+      for (const name of maps) message[name] = {};
+      const reader = protobuf.Reader.create(bytes);
+      while (reader.pos < reader.len) readField(reader, byId, message);
+      return message;
+    },
+  };
+}
+
+function kindOf(field: protobuf.Field): Kind {
+  const map = field instanceof protobuf.MapField && field.keyType === "string" && field.type === "bytes";
+  if (map) return "map";
+  if (!field.repeated && (field.type === "string" || field.type === "bytes")) return field.type;
+  throw new TypeError(`The field ${field.fullName} is neither a string, bytes nor a map from strings to bytes.`);
+}
+
+function readField(
+  reader: protobuf.Reader,
+  fields: readonly (Field | undefined)[],
+  message: Record<string, unknown>,
+): void {
+  const tag = reader.uint32();
+  const [id, wireType] = [tag >>> 3, tag & 7];
+  if (id === 0 || wireType === startGroup) throw malformed();
+  const field = fields[id];
+  if (field === undefined) {
+    reader.skipType(wireType);
+  } else {
+    if (wireType !== lengthDelimited) throw malformed();
+    if (field.kind === "map") readEntry(reader, message[field.name] as Annotations);
+    else message[field.name] = field.kind === "string" ? readString(reader) : readBytes(reader);
+  }
+  if (reader.pos > reader.len) throw malformed();
+}
+
+/** One entry of a map is a message of its own: the key, then the value; either may be left out (protobuf's encoding). */
+function readEntry(reader: protobuf.Reader, map: Annotations): void {
+  const length = reader.uint32();
+  const end = reader.pos + length;
+  if (end > reader.len) throw malformed();
+  let key = "";
+  let value: Uint8Array = nothing;
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    if (tag === keyTag) key = readString(reader);
+    else if (tag === valueTag) value = readBytes(reader);
+    else throw malformed();
+  }
+  if (reader.pos !== end) throw malformed();
+  // A plain assignment to this name would set the prototype and lose the entry.
+  if (key === "__proto__") throw malformed();
+  map[key] = value;
+}
+
+function readString(reader: protobuf.Reader): string {
+  return viewOf(readBytes(reader)).toString("utf8");
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+function readBytes(reader: protobuf.Reader): Uint8Array {
+  const length = reader.uint32();
+  const from = reader.pos;
+  if (length > reader.len - from) throw malformed();
+  reader.pos = from + length;
+  return reader.buf.subarray(from, reader.pos);
+}
+
+function malformed(): Error {
+  return new RangeError("The bytes are not the message that they should be.");
+}
