@@ -18,8 +18,12 @@ export type RpcEvent = Extract<Event, { type: "rpc" }>;
 
 /** Takes calls, and writes those that touched a seed. */
 export interface Audit extends AsyncDisposable {
-  /** Never throws and never waits; Status is left out, for it touches nothing. */
-  record(event: RpcEvent): void;
+  /**
+   * Never throws and never waits; Status is left out, for it touches nothing.
+   *
+   * @param at when the call was answered, in milliseconds since the epoch.
+   */
+  record(event: RpcEvent, at: number): void;
   /** Lines lost since the start. */
   readonly lost: number;
   /** What is wrong with the stream, in one sentence; `""` if all lines were written so far. */
@@ -63,10 +67,10 @@ export function auditTo(
   });
   let seq = 0;
   return {
-    record(event) {
+    record(event, at) {
       if (event.operation === "status") return;
       try {
-        writer.write(auditLine(event, ++seq, now()));
+        writer.write(auditLine(event, ++seq, at));
       } catch {
         writer.lose();
       }

@@ -65,8 +65,8 @@ Deno.test("openAudit() writes every Encrypt and Decrypt, and no Status", () =>
     const path = `${folder}/audit.log`;
     await using audit = await openAudit({ to: path, now, onReport });
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
-    for (const operation of ["status", "encrypt", "decrypt"] as const) audit.record({ ...decrypt, operation });
-    audit.record({ ...decrypt, operation: "encrypt", result: "request_invalid" });
+    for (const operation of ["status", "encrypt", "decrypt"] as const) audit.record({ ...decrypt, operation }, 0);
+    audit.record({ ...decrypt, operation: "encrypt", result: "request_invalid" }, 0);
     await written(() => lines(path).length === 3);
     assert.deepEqual(lines(path).map(({ operation, result, seq }) => [operation, result, seq]), [
       ["encrypt", "ok", 1],
@@ -79,7 +79,7 @@ Deno.test("openAudit() loses nothing in a burst, closed at once", () =>
   inFolder(async (folder) => {
     const path = `${folder}/audit.log`;
     const audit = await openAudit({ to: path, now, onReport });
-    for (let n = 0; n < 20_000; n++) audit.record({ ...decrypt, uid: `u-${n}` });
+    for (let n = 0; n < 20_000; n++) audit.record({ ...decrypt, uid: `u-${n}` }, 0);
     await audit[Symbol.asyncDispose]();
     assert.equal(audit.lost, 0);
     const read = lines(path);
@@ -92,7 +92,7 @@ Deno.test("openAudit() appends to a file that is there", () =>
     const path = `${folder}/audit.log`;
     for (let start = 0; start < 2; start++) {
       await using audit = await openAudit({ to: path, now, onReport });
-      audit.record(decrypt);
+      audit.record(decrypt, 0);
     }
     assert.deepEqual(lines(path).map(({ seq }) => seq), [1, 1]);
   }));
@@ -101,14 +101,14 @@ Deno.test("openAudit() goes on in a new file when the old one was renamed or rem
   inFolder(async (folder) => {
     const path = `${folder}/audit.log`;
     await using audit = await openAudit({ to: path, now, onReport });
-    audit.record({ ...decrypt, uid: "first" });
+    audit.record({ ...decrypt, uid: "first" }, 0);
     await written(() => lines(path).length === 1);
     await Deno.rename(path, `${path}.1`);
-    audit.record({ ...decrypt, uid: "second" });
+    audit.record({ ...decrypt, uid: "second" }, 0);
     await written(() => exists(path) && lines(path).length === 1);
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
     await Deno.remove(path);
-    audit.record({ ...decrypt, uid: "third" });
+    audit.record({ ...decrypt, uid: "third" }, 0);
     await written(() => exists(path) && lines(path).length === 1);
     assert.deepEqual(lines(`${path}.1`).map(({ uid }) => uid), ["first"]);
     assert.deepEqual(lines(path).map(({ uid }) => uid), ["third"]);
@@ -120,7 +120,7 @@ Deno.test("openAudit() splits a stream over rotations without losing or doubling
     const path = `${folder}/audit.log`;
     const audit = await openAudit({ to: path, now, onReport });
     for (let n = 0; n < 400; n++) {
-      audit.record({ ...decrypt, uid: `u-${n}` });
+      audit.record({ ...decrypt, uid: `u-${n}` }, 0);
       if (n % 100 === 99) {
         await written(() => exists(path) && lines(path).some(({ uid }) => uid === `u-${n}`));
         await Deno.rename(path, `${path}.${n}`);
@@ -158,10 +158,10 @@ Deno.test("Audit.problem() tells of a stream that fails, and of what was lost fo
   };
   const audit: Audit = auditTo(target, { now, onReport, flushMs: 1, retryMs: 1, maxBuffered: 300 });
   assert.equal(audit.problem(), "");
-  audit.record(decrypt);
+  audit.record(decrypt, 0);
   await written(() => audit.problem() !== "");
   assert.equal(audit.problem(), "The audit stream cannot be written; its lines are kept while there is room.");
-  audit.record(decrypt);
+  audit.record(decrypt, 0);
   assert.equal(audit.lost, 1);
   failing = false;
   await written(() => audit.problem() === "1 audit lines were lost since the start.");

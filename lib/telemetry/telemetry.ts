@@ -6,6 +6,7 @@
 import type { Event, Notify } from "../events.ts";
 import { type Audit, auditTo, openAudit } from "./audit.ts";
 import { eventLog } from "./event_log.ts";
+import { EventQueue, type Take } from "./event_queue.ts";
 import { type LineTarget, streamTarget } from "./line_target.ts";
 import { LineWriter, type WriterReport } from "./line_writer.ts";
 import { createLogger, type Logger, type LoggerOptions } from "./log.ts";
@@ -60,12 +61,28 @@ export async function openTelemetry(options: TelemetryOptions): Promise<Telemetr
     now,
     linesLost: () => ({ audit: audit?.lost ?? 0, log: lines.lost }),
   });
+  const taken = fanOut({ audit: auditing(audit), metrics: metrics.observe }, log);
+  const waiting = new EventQueue(taken, now);
+  const logged = fanOut({ log: eventLog(log, now) }, log);
   return {
-    notify: fanOut({ audit: auditing(audit), metrics: metrics.observe, log: eventLog(log, now) }, log),
+    notify(event) {
+      logged(event, 0);
+      waiting.push(event);
+    },
     log,
-    metrics,
-    problem: () => audit?.problem() ?? "",
+    metrics: {
+      observe: metrics.observe,
+      render(status) {
+        waiting.drain();
+        return metrics.render(status);
+      },
+    },
+    problem() {
+      waiting.drain();
+      return audit?.problem() ?? "";
+    },
     async [Symbol.asyncDispose]() {
+      waiting[Symbol.dispose]();
       await audit?.[Symbol.asyncDispose]();
       await lines[Symbol.asyncDispose]();
     },
@@ -81,20 +98,20 @@ async function openedAudit(
   return audit === undefined ? undefined : await openAudit({ to: audit, now, onReport });
 }
 
-function auditing(audit: Audit | undefined): Notify {
-  return (event) => {
-    if (event.type === "rpc") audit?.record(event);
+function auditing(audit: Audit | undefined): Take {
+  return (event, at) => {
+    if (event.type === "rpc") audit?.record(event, at);
   };
 }
 
 /** One after the other; a part that throws neither stops the others nor the caller. */
-function fanOut(parts: Readonly<Record<string, Notify>>, log: Logger): Notify {
+function fanOut(parts: Readonly<Record<string, Take>>, log: Logger): Take {
   const each = Object.entries(parts);
   const failed = new Set<string>();
-  return (event: Event) => {
+  return (event: Event, at: number) => {
     for (const [part, notify] of each) {
       try {
-        notify(event);
+        notify(event, at);
       } catch (thrown) {
         // Once for each kind: what fails for one event fails for the next as well.
         const kind = `${part} ${event.type}`;
