@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -64,10 +64,8 @@ export function uint16(value: number): Uint8Array {
 }
 
 /** SHA-256, 32 bytes. */
-export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return new Uint8Array(hash.digest());
+export function sha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(hash("sha256", bytes, "buffer"));
 }
 
 /** Compares without telling by its duration where the first difference is. */
@@ -109,25 +107,35 @@ export class ByteReader {
     this.#bytes = bytes;
   }
 
-  /** The next `length` bytes, copied. */
+  /** The next `length` bytes: a view of what is read. */
   take(length: number): Uint8Array | undefined {
+    const from = this.#advance(length);
+    if (from === undefined) return undefined;
+    const { buffer, byteOffset } = this.#bytes;
+    return new Uint8Array(buffer, byteOffset + from, length);
+  }
+
+  /** One byte. */
+  uint8(): number | undefined {
+    const from = this.#advance(1);
+    return from === undefined ? undefined : this.#bytes[from];
+  }
+
+  /** Two bytes, big-endian. */
+  uint16(): number | undefined {
+    const from = this.#advance(2);
+    const [high, low] = from === undefined ? [] : [this.#bytes[from], this.#bytes[from + 1]];
+    return high === undefined || low === undefined ? undefined : high * 256 + low;
+  }
+
+  /** Where the next `length` bytes begin, and past them. */
+  #advance(length: number): number | undefined {
     if (this.#failed || length > this.#bytes.length - this.#at) {
       this.#failed = true;
       return undefined;
     }
     this.#at += length;
-    return this.#bytes.slice(this.#at - length, this.#at);
-  }
-
-  /** One byte. */
-  uint8(): number | undefined {
-    return this.take(1)?.[0];
-  }
-
-  /** Two bytes, big-endian. */
-  uint16(): number | undefined {
-    const [high, low] = this.take(2) ?? [];
-    return high === undefined || low === undefined ? undefined : high * 256 + low;
+    return this.#at - length;
   }
 
   /** A field behind a two-byte length. */

@@ -19,6 +19,13 @@ export interface SealContext {
   readonly threshold: Threshold;
   readonly keyId: string;
   readonly reference: Uint8Array;
+  /** Made by {@linkcode bound}. */
+  readonly additionalData?: Uint8Array;
+}
+
+/** The context with its additional data made once, for one that seals many seeds. */
+export function bound(context: SealContext): SealContext {
+  return { ...context, additionalData: additionalDataOf(context) };
 }
 
 /** How many seeds one data key may seal: far below the 2^32 that random nonces allow (NIST SP 800-38D, 8.3). */
@@ -48,7 +55,7 @@ export function untaggedDek(bytes: Uint8Array): Uint8Array | undefined {
 /** Seals a seed. */
 export function sealSeed(dek: Uint8Array, seed: Uint8Array, context: SealContext): Envelope {
   const nonce = randomBytes(formatSizes.nonce);
-  const cipher = createCipheriv(algorithm, dek, nonce).setAAD(additionalData(context));
+  const cipher = createCipheriv(algorithm, dek, nonce).setAAD(context.additionalData ?? additionalDataOf(context));
   const sealed = concat(cipher.update(seed), cipher.final(), cipher.getAuthTag());
   return { threshold: context.threshold, reference: context.reference, nonce, sealed };
 }
@@ -62,7 +69,7 @@ export function openSeed(dek: Uint8Array, envelope: Envelope, context: SealConte
   if (dek.length !== dekBytes) throw new KmsError("internal", "A data key has the wrong length.");
   const end = envelope.sealed.length - formatSizes.tag;
   const decipher = createDecipheriv(algorithm, dek, envelope.nonce, { authTagLength: formatSizes.tag })
-    .setAAD(additionalData(context));
+    .setAAD(context.additionalData ?? additionalDataOf(context));
   decipher.setAuthTag(envelope.sealed.subarray(end));
   const seed = decipher.update(envelope.sealed.subarray(0, end));
   try {
@@ -78,6 +85,6 @@ const boundTo = {
   v1beta1: concat(utf8("trousseau/1"), lengthPrefixed(utf8("v1beta1"))),
 } as const satisfies Record<Api, Uint8Array>;
 
-function additionalData({ api, threshold, keyId, reference }: SealContext): Uint8Array {
+function additionalDataOf({ api, threshold, keyId, reference }: SealContext): Uint8Array {
   return concat(boundTo[api], Uint8Array.of(threshold), lengthPrefixed(utf8(keyId)), reference);
 }

@@ -7,7 +7,7 @@ import { concat } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
 import type { Api } from "../events.ts";
 import { encodeEnvelope, encodeFrameHead, formatSizes } from "../envelope/format.ts";
-import { sealSeed } from "../envelope/seal.ts";
+import { bound, type SealContext, sealSeed } from "../envelope/seal.ts";
 import { encodeAnnotations, referenceTo, type Wrap } from "../envelope/wrap.ts";
 import type { Encrypted } from "./answers.ts";
 
@@ -36,6 +36,7 @@ export class ReadyDek {
   readonly #annotations: Readonly<Record<string, Uint8Array>>;
   readonly #providers: readonly { name: string; version: string }[];
   readonly #frameHead: Uint8Array;
+  readonly #contexts: Readonly<Record<Api, SealContext>>;
   readonly #maxUses: number;
   #uses = 0;
 
@@ -50,6 +51,9 @@ export class ReadyDek {
     this.#annotations = Object.freeze(encodeAnnotations(wraps));
     this.#providers = wraps.map(({ name, version }) => ({ name, version }));
     this.#frameHead = encodeFrameHead(keyId, wraps);
+    const { reference } = this;
+    const context = (api: Api) => bound({ api, threshold: 1, keyId, reference });
+    this.#contexts = { v2: context("v2"), v1beta1: context("v1beta1") };
     const frame = this.#frameHead.length + formatSizes.envelope;
     if (frame > formatSizes.frame) throw new KmsError("internal", "The wraps of a data key do not fit into a frame.");
   }
@@ -82,8 +86,8 @@ export class ReadyDek {
       );
     }
     this.#uses++;
-    const { keyId, reference } = this;
-    const envelope = encodeEnvelope(sealSeed(this.#dek, seed, { api, threshold: 1, keyId, reference }));
+    const { keyId } = this;
+    const envelope = encodeEnvelope(sealSeed(this.#dek, seed, this.#contexts[api]));
     return api === "v2"
       ? { keyId, ciphertext: envelope, annotations: this.#annotations, providers: this.#providers }
       : { keyId, ciphertext: concat(this.#frameHead, envelope), annotations: {}, providers: this.#providers };

@@ -1,6 +1,6 @@
 import { doesNotThrow, equal, throws } from "node:assert/strict";
 import fc from "fast-check";
-import { checkAnswer, checkFrame, checkFrameAnswer, checkKeyId, checkPlaintext, checkSealed } from "./limits.ts";
+import { answerChecker, checkFrame, checkFrameAnswer, checkKeyId, checkPlaintext, checkSealed } from "./limits.ts";
 
 const good = { ciphertext: new Uint8Array(100), key_id: "t1-a", annotations: { "vault.wrap.test": new Uint8Array(9) } };
 const invalid = { code: "request_invalid" };
@@ -33,7 +33,7 @@ Deno.test("checkKeyId() counts bytes, not characters", () => {
   throws(() => checkKeyId("é".repeat(513)), broken);
 });
 
-Deno.test("checkSealed() and checkAnswer() agree on every limit, one as the caller's fault and one as ours", () => {
+Deno.test("checkSealed() and answerChecker() agree on every limit, one as the caller's fault and one as ours", () => {
   const bad = [
     { ciphertext: new Uint8Array(0) },
     { ciphertext: new Uint8Array(1025) },
@@ -47,14 +47,14 @@ Deno.test("checkSealed() and checkAnswer() agree on every limit, one as the call
   ];
   for (const part of bad) {
     throws(() => checkSealed({ ...good, ...part, uid: "" }), invalid, JSON.stringify(Object.keys(part)));
-    throws(() => checkAnswer({ ...good, ...part }), broken);
+    throws(() => answerChecker()({ ...good, ...part }), broken);
   }
 });
 
-Deno.test("checkAnswer() takes what is at the limits, and gives it back as it is", () => {
+Deno.test("answerChecker() takes what is at the limits, and gives it back as it is", () => {
   const annotations = { "a.b": new Uint8Array(32 * 1024 - 3) };
   const full = { ciphertext: new Uint8Array(1024), key_id: "x".repeat(1024), annotations };
-  equal(checkAnswer(full), full);
+  equal(answerChecker()(full), full);
   doesNotThrow(() => checkSealed({ ...full, uid: "" }));
   doesNotThrow(() => checkSealed({ ...good, annotations: {}, uid: "" }));
 });
@@ -69,4 +69,22 @@ Deno.test("checkSealed() refuses any flood of annotations above 32 KiB in all", 
     }),
     { numRuns: 20 },
   );
+});
+
+Deno.test("answerChecker() looks at annotations again unless they are frozen", () => {
+  const check = answerChecker();
+  const answer = (annotations: Record<string, Uint8Array>) => ({
+    ciphertext: new Uint8Array(1),
+    key_id: "t1-0",
+    annotations,
+  });
+  const annotations: Record<string, Uint8Array> = { "a.example": new Uint8Array(1) };
+  check(answer(annotations));
+  annotations["no domain"] = new Uint8Array(1);
+  throws(() => check(answer(annotations)), /not a lowercase domain name/);
+  const frozen = Object.freeze({ "a.example": new Uint8Array(1) });
+  check(answer(frozen));
+  equal(check(answer(frozen)).annotations, frozen);
+  throws(() => check({ ...answer(frozen), ciphertext: new Uint8Array(0) }), /the ciphertext is empty/);
+  throws(() => check({ ...answer(frozen), key_id: "" }), /the key_id is empty/);
 });

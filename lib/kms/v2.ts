@@ -7,7 +7,7 @@ import type { Notify } from "../events.ts";
 import type { V2Rpcs } from "../grpc/messages.ts";
 import type { Handlers } from "../grpc/server.ts";
 import type { Service } from "../service.ts";
-import { checkAnswer, checkKeyId, checkPlaintext, checkSealed } from "./limits.ts";
+import { answerChecker, checkKeyId, checkPlaintext, checkSealed } from "./limits.ts";
 import { observed } from "./observed.ts";
 import type { Stance } from "./outage.ts";
 
@@ -26,6 +26,7 @@ export interface HandlerContext {
  */
 export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2beta1"): Handlers<V2Rpcs> {
   const { service, notify } = context;
+  const checkAnswer = answerChecker();
   return {
     Status: observed("v2", "status", notify, (_request, _call, findings) => {
       const now = context.stance("status");

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { equalBytes, hex, sha256, utf8 } from "../../lib/bytes.ts";
+import { concat, equalBytes, hex, sha256, utf8 } from "../../lib/bytes.ts";
 import { KmsError } from "../../lib/errors.ts";
 import type { Api } from "../../lib/events.ts";
 import type { Decrypted, Encrypted, Sealed, Service, ServiceStatus } from "../../lib/service.ts";
@@ -47,7 +47,7 @@ export class FakeService implements Service {
 
   encrypt(plaintext: Uint8Array, api: Api): Encrypted {
     this.#mayFail();
-    const ciphertext = sha256(utf8(`${this.#sealed.size}`), plaintext);
+    const ciphertext = sha256(concat(utf8(`${this.#sealed.size}`), plaintext));
     const keyId = this.current.keyId ?? "";
     const annotations = api === "v2" ? { "fake.wrap.trousseau.dev": utf8("wrapped") } : {};
     const sealed = { keyId, ciphertext, annotations, ...this.answerNext };
