@@ -89,6 +89,17 @@ export function fromBase64(text: string): Uint8Array | undefined {
   return base64(bytes) === text ? bytes : undefined;
 }
 
+/** Base64url without padding (RFC 4648, section 5), as JSON Web Tokens and Keys are written. */
+export function base64url(bytes: Uint8Array): string {
+  return view(bytes).toString("base64url");
+}
+
+/** The bytes of base64url in its one canonical spelling, or `undefined`. */
+export function fromBase64url(text: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(Buffer.from(text, "base64url"));
+  return base64url(bytes) === text ? bytes : undefined;
+}
+
 // The engine's own methods for this are younger than some engines that the program may be compiled for.
 function view(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -17,6 +17,10 @@ export const environmentVariables = {
   TERM: "no colours on a terminal, if it is `dumb`",
   VAULT_TOKEN: "a secret that a config may refer to",
   BAO_TOKEN: "a secret that a config may refer to",
+  AZURE_TENANT_ID: "the tenant of a workload identity where the config names none; AKS sets it",
+  AZURE_CLIENT_ID: "the application of a workload identity where the config names none",
+  AZURE_FEDERATED_TOKEN_FILE: "the path of a workload identity's token where the config names none",
+  AZURE_AUTHORITY_HOST: "where a workload identity logs in; taken only if it is the vault's own cloud",
   "TROUSSEAU_SECRET_*": "secrets that a config may refer to",
 } as const satisfies Record<string, string>;
 

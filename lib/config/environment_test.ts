@@ -11,6 +11,10 @@ Deno.test("environmentVariables is this list and no other", () => {
     "TERM",
     "VAULT_TOKEN",
     "BAO_TOKEN",
+    "AZURE_TENANT_ID",
+    "AZURE_CLIENT_ID",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_AUTHORITY_HOST",
     "TROUSSEAU_SECRET_*",
   ]);
 });

@@ -114,6 +114,7 @@ Deno.test("loadConfig() refuses a file that cannot be read as a config at all", 
   await assert.rejects(load({ "c.yaml": "#".repeat(262_145) }), message("it is larger than 256 KiB"));
 });
 
+const kinds = "azure-key-vault, local or vault-transit";
 const noProviders = "is missing; a config has 1 to 8 providers";
 const nine = Array.from({ length: 9 }, (_, index) => `{ kind: local, name: n${index}, keyFile: local.keys }`);
 
@@ -146,16 +147,16 @@ const mistakes: readonly (readonly [criterion: string, config: string, lines: re
     "telemetry, providers",
   ]],
   ["an unknown kind", "providers:\n  - { name: a, kind: vault }\n", [
-    '2:16: providers[0].kind: must be local or vault-transit; did you mean "vault-transit"?',
+    `2:16: providers[0].kind: must be ${kinds}; did you mean "vault-transit"?`,
   ]],
   ["a kind that is missing", "providers:\n  - { name: a }\n", [
-    "2:5: providers[0].kind: is missing; it is local or vault-transit",
+    `2:5: providers[0].kind: is missing; it is ${kinds}`,
   ]],
   ["a kind without a value", "providers:\n  - { name: a, kind: }\n", [
-    "2:16: providers[0].kind: has no value; it is local or vault-transit",
+    `2:16: providers[0].kind: has no value; it is ${kinds}`,
   ]],
   ["a kind near none", "providers:\n  - { name: a, kind: 3 }\n", [
-    "2:16: providers[0].kind: must be local or vault-transit",
+    `2:16: providers[0].kind: must be ${kinds}`,
   ]],
   ["an unknown word", `unwrap: round_robin\n${localProvider}`, [
     '1:1: unwrap: must be fastest, roundrobin or ordered; did you mean "roundrobin"?',
@@ -302,7 +303,7 @@ wrap: 5
     '1:10: probe.intervall: unknown key; did you mean "interval"?',
     "2:1: drain: must be a duration such as 500ms, 75s, 10m, 24h or 7d",
     "4:29: providers[0].keyFile: /etc/trousseau/absent is not there",
-    '5:7: providers[1].kind: must be local or vault-transit; did you mean "local"?',
+    `5:7: providers[1].kind: must be ${kinds}; did you mean "local"?`,
     "5:19: providers[1].name: duplicate name; providers[0].name is the same",
     "8:5: providers[2].address: must begin with https://; plain http is taken for loopback addresses only",
     "16:37: providers[3].auth.token.variable: the variable is not set, or empty",

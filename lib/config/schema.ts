@@ -8,6 +8,7 @@ import type { ProviderKind, ProviderSettings } from "../provider/settings.ts";
 import { defaults } from "./defaults.ts";
 import { account, duration, fileMode, flag, integer, listen, oneOf, path, section, variants } from "./fields.ts";
 import type { Checker } from "./providers/arm.ts";
+import { azureKeyVaultSchema, azureKeyVaultSettings } from "./providers/azure_key_vault.ts";
 import { localSchema, localSettings } from "./providers/local.ts";
 import { vaultTransitSchema, vaultTransitSettings } from "./providers/vault_transit.ts";
 
@@ -19,6 +20,7 @@ const longestTimer = "24d";
 
 /** One arm for each kind. */
 const arms = {
+  "azure-key-vault": azureKeyVaultSchema,
   "local": localSchema,
   "vault-transit": vaultTransitSchema,
 } as const satisfies { readonly [Kind in ProviderKind]: z.core.$ZodTypeDiscriminable };
@@ -26,7 +28,11 @@ const arms = {
 /** One provider as it comes out of the schema. */
 export type RawProvider = z.infer<(typeof arms)[ProviderKind]>;
 
-const provider = variants("kind", Object.keys(arms), [arms.local, arms["vault-transit"]]);
+const provider = variants("kind", Object.keys(arms), [
+  arms["azure-key-vault"],
+  arms.local,
+  arms["vault-transit"],
+]);
 
 const wrapComplaint = `must be all, any, or a number from 1 to ${mostProviders}`;
 
@@ -165,6 +171,8 @@ export type RawConfig = z.infer<typeof configSchema>;
 /** What the provider of an arm gets; whatever it refers to is looked for. */
 export async function providerSettings(raw: RawProvider, checker: Checker): Promise<ProviderSettings> {
   switch (raw.kind) {
+    case "azure-key-vault":
+      return await azureKeyVaultSettings(raw, checker);
     case "local":
       return await localSettings(raw, checker);
     case "vault-transit":

@@ -17,6 +17,10 @@ interface Row<Settings> {
 type SettingsOf<Kind extends ProviderKind> = Extract<ProviderSettings, { kind: Kind }>;
 
 const registry = {
+  "azure-key-vault": {
+    open: async () => (await import("./azure_key_vault/provider.ts")).openAzureKeyVault,
+    advice: async () => (await import("./azure_key_vault/advice.ts")).azureKeyVaultAdvice,
+  },
   "local": {
     open: async () => (await import("./local/provider.ts")).openLocal,
     advice: async () => (await import("./local/advice.ts")).localAdvice,

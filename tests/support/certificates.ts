@@ -19,6 +19,8 @@ export interface Subject {
   readonly names?: readonly string[];
   /** Days from now; negative for one that has expired. */
   readonly days?: number;
+  /** Whether its key is an RSA key of 2,048 bits, and not one on P-256. */
+  readonly rsa?: boolean;
 }
 
 /** A certificate authority of one test. */
@@ -38,7 +40,9 @@ export class Authority {
 
   /** A certificate for a server or a client. */
   issue(subject: Subject): Pair {
-    const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const { privateKey, publicKey } = subject.rsa === true
+      ? generateKeyPairSync("rsa", { modulusLength: 2048 })
+      : generateKeyPairSync("ec", { namedCurve: "P-256" });
     const usage = extension(
       [2, 5, 29, 37],
       false,
@@ -72,6 +76,11 @@ export class Authority {
     const lines = der.toString("base64").match(/.{1,64}/g) ?? [];
     return ["-----BEGIN CERTIFICATE-----", ...lines, "-----END CERTIFICATE-----", ""].join("\n");
   }
+}
+
+/** A certificate on an RSA key of 2,048 bits, signed by an authority of its own. */
+export function rsaPair(commonName: string): Pair {
+  return new Authority().issue({ commonName, rsa: true });
 }
 
 function tagged(tag: number, content: Buffer): Buffer {

@@ -75,3 +75,8 @@ export const localProvider = "providers: [{ kind: local, name: local, keyFile: l
 export function vaultProvider(lines: string, auth = "{ method: token, token: { file: token } }"): string {
   return `providers:\n  - kind: vault-transit\n    name: vault\n    key: k\n    auth: ${auth}\n${lines}\n`;
 }
+
+/** The same of one key in Azure Key Vault, whose `auth` stands at line 4. */
+export function azureProvider(lines: string, auth = "{ method: managed-identity }"): string {
+  return `providers:\n  - kind: azure-key-vault\n    name: azure\n    auth: ${auth}\n${lines}\n`;
+}

@@ -6,7 +6,7 @@
 import { resolve } from "node:path";
 import * as z from "zod/mini";
 import type { SecretSource } from "../../secret.ts";
-import type { Environment } from "../environment.ts";
+import type { Environment, PlainVariable } from "../environment.ts";
 import { type SecretReference, text } from "../fields.ts";
 import type { Files } from "../files.ts";
 import type { FieldPath } from "../positions.ts";
@@ -58,6 +58,11 @@ export class Checker {
   /** Takes note of something wrong with a field. */
   complain(path: FieldPath, complaint: string): void {
     this.#problems.at([...this.#base, ...path], complaint);
+  }
+
+  /** What a variable says that a field may be left out for; `undefined` where it is not set. */
+  variable(name: PlainVariable): string | undefined {
+    return this.#environment.get(name);
   }
 
   /** The path from the root of the file system. */

@@ -1,0 +1,210 @@
+/**
+ * `kind: azure-key-vault`: a key in Azure Key Vault or Managed HSM.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { utf8 } from "../../bytes.ts";
+import { isBelow, type Place, placeOf } from "../../provider/azure_key_vault/clouds.ts";
+import type { AzureAuth, AzureKeyVaultSettings } from "../../provider/azure_key_vault/settings.ts";
+import { providerLimits } from "../../provider/provider.ts";
+import { flag, oneOf, origin, path, secret, section, tag, text, variants } from "../fields.ts";
+import { fileSource } from "../secrets.ts";
+import { type Checker, commonFields } from "./arm.ts";
+
+/** Where every virtual machine of Azure's finds its metadata service; it answers the machine itself alone. */
+const metadataService = "http://169.254.169.254";
+
+const guid = /^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;
+const guidComplaint = "must be a GUID such as 2ad86d5c-0ecc-4ae4-b2b5-0f3e0c9c1a11";
+const tenant = /^[0-9A-Za-z]([0-9A-Za-z.-]{0,251}[0-9A-Za-z])?$/;
+const tenantComplaint = "must be a tenant's GUID or domain";
+
+const tenantId = text("The tenant: its GUID, or one of its domains.", tenant, tenantComplaint);
+
+function clientId(description: string) {
+  return text(description, guid, guidComplaint);
+}
+
+const application = clientId("The application's (client) ID.");
+
+const auths = {
+  "client-secret": section("An application's client secret.", {
+    method: tag("With a client secret.", "client-secret"),
+    tenantId,
+    clientId: application,
+    clientSecret: secret("The client secret."),
+  }),
+  "client-certificate": section("An application's certificate.", {
+    method: tag("With a certificate.", "client-certificate"),
+    tenantId,
+    clientId: application,
+    certificateFile: path("The certificate (PEM) with its chain, and with its RSA key where there is no keyFile."),
+    keyFile: z.exactOptional(path("The certificate's RSA key (PEM).")),
+    sendChain: z._default(
+      flag("Whether the chain is sent: for applications that trust a subject name and an issuer, not a thumbprint."),
+      false,
+    ),
+  }),
+  "managed-identity": section("The identity of the virtual machine that this runs on.", {
+    method: tag("With a managed identity.", "managed-identity"),
+    clientId: z.exactOptional(
+      clientId("The client ID of a user-assigned identity. Default: the machine's own identity."),
+    ),
+  }),
+  "workload-identity": section("A token of another issuer, such as a cluster's, that the application trusts.", {
+    method: tag("With workload identity federation.", "workload-identity"),
+    tenantId: z.exactOptional(tenantId.check(z.describe("The tenant. Default: $AZURE_TENANT_ID."))),
+    clientId: z.exactOptional(clientId("The application's or identity's client ID. Default: $AZURE_CLIENT_ID.")),
+    tokenFile: z.exactOptional(path("The file of the token. Default: $AZURE_FEDERATED_TOKEN_FILE.")),
+  }),
+} as const satisfies { readonly [Method in AzureAuth["method"]]: z.core.$ZodTypeDiscriminable };
+
+/** What an operator writes. */
+export const azureKeyVaultSchema = section("A key in Azure Key Vault or Managed HSM.", {
+  kind: tag("Azure Key Vault or Managed HSM.", "azure-key-vault"),
+  ...commonFields,
+  vault: origin("Where the vault or HSM pool is, such as https://team-a.vault.azure.net."),
+  key: text(
+    "The key's name.",
+    /^[0-9A-Za-z-]{1,127}$/,
+    "must be a key's name of 1 to 127 letters, digits and -, without a version",
+  ),
+  version: z.exactOptional(
+    text(
+      "Pins this version for ever: rotations in the vault are not followed. Leave it out to follow them.",
+      /^[0-9a-f]{32}$/,
+      "must be a version of 32 lowercase hexadecimal digits",
+    ),
+  ),
+  cloud: z.exactOptional(
+    section("For a vault that is in none of Azure's public, Chinese and US government clouds.", {
+      resource: origin(
+        "What tokens are for, such as https://vault.local.azurestack.example; the vault is in its domain.",
+      ),
+      authority: origin("Where tokens come from."),
+    }),
+  ),
+  unwrapAlgorithms: z._default(
+    z.array(
+      oneOf("An algorithm that has wrapped old data.", ["RSA-OAEP", "RSA1_5"]),
+      "must be a list of algorithms",
+    ).check(
+      z.maxLength(2, "must be at most 2 algorithms"),
+      z.describe("What is taken for unwrapping beside RSA-OAEP-256, for old data. Nothing is wrapped with it."),
+    ),
+    [],
+  ),
+  auth: variants("method", Object.keys(auths), [
+    auths["client-secret"],
+    auths["client-certificate"],
+    auths["managed-identity"],
+    auths["workload-identity"],
+  ]).check(z.describe("How to log in to Microsoft Entra ID.")),
+  tls: z.prefault(
+    section("How to trust the servers.", {
+      caFile: z.exactOptional(path("The certificates (PEM) to trust, instead of the system's.")),
+    }),
+    {},
+  ),
+});
+
+type Raw = z.infer<typeof azureKeyVaultSchema>;
+
+/** What the provider gets. */
+export async function azureKeyVaultSettings(raw: Raw, checker: Checker): Promise<AzureKeyVaultSettings> {
+  const key = raw.key.toLowerCase();
+  const place = placeIn(raw, checker);
+  if (utf8(`${raw.vault}/keys/${key}/${"0".repeat(32)}`).length > providerLimits.version) {
+    checker.complain(
+      ["vault"],
+      `with the key's name is too long: ${providerLimits.version} bytes are left for a version`,
+    );
+  }
+  if (new Set(raw.unwrapAlgorithms).size < raw.unwrapAlgorithms.length) {
+    checker.complain(["unwrapAlgorithms"], "names an algorithm twice");
+  }
+  return {
+    kind: raw.kind,
+    name: raw.name,
+    vault: raw.vault,
+    key,
+    ...(raw.version === undefined ? {} : { version: raw.version }),
+    cloud: { resource: place.resource, authority: authority(raw, place, checker) },
+    unwrapAlgorithms: raw.unwrapAlgorithms,
+    auth: await azureAuth(raw.auth, checker.within("auth")),
+    tls: raw.tls.caFile === undefined ? {} : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile) },
+  };
+}
+
+/** Which cloud the vault is in. Nothing but `cloud` opens another domain to its tokens. */
+function placeIn({ vault, cloud }: Raw, checker: Checker): Place {
+  const known = placeOf(vault);
+  const place = cloud === undefined ? known : { resource: cloud.resource, authorities: [cloud.authority] as const };
+  if (!vault.startsWith("https:")) checker.complain(["vault"], "must begin with https://");
+  if (place === undefined) {
+    checker.complain(["vault"], "is in no domain of Azure's clouds; for another one, such as Azure Stack, write cloud");
+    return { resource: vault, authorities: [vault] };
+  }
+  if (cloud !== undefined && known !== undefined) {
+    checker.complain(["cloud"], "is not for a vault of one of Azure's clouds; leave it out");
+  }
+  if (!isBelow(vault, place.resource)) {
+    checker.complain(["cloud", "resource"], "must be the domain that the vault is in");
+  }
+  return place;
+}
+
+/** AKS tells where a workload identity logs in; it is held to the authorities of the vault's own cloud. */
+function authority({ auth }: Raw, { authorities }: Place, checker: Checker): string {
+  const told = auth.method === "workload-identity" ? checker.variable("AZURE_AUTHORITY_HOST") : undefined;
+  if (told === undefined) return authorities[0];
+  const named = URL.canParse(told) ? new URL(told).origin : told;
+  const found = authorities.find((one) => one === named);
+  if (found === undefined) {
+    checker.complain(
+      ["auth", "method"],
+      `AZURE_AUTHORITY_HOST is not ${authorities.join(" or ")}, which the vault's cloud has`,
+    );
+  }
+  return found ?? authorities[0];
+}
+
+async function azureAuth(raw: Raw["auth"], checker: Checker): Promise<AzureAuth> {
+  switch (raw.method) {
+    case "client-secret":
+      return { ...raw, clientSecret: await checker.secret(["clientSecret"], raw.clientSecret) };
+    case "client-certificate": {
+      const { certificateFile, keyFile, ...rest } = raw;
+      return {
+        ...rest,
+        certificateFile: await checker.file(["certificateFile"], certificateFile),
+        ...(keyFile === undefined ? {} : { keyFile: await checker.file(["keyFile"], keyFile) }),
+      };
+    }
+    case "managed-identity":
+      return { ...raw, metadata: metadataService };
+    case "workload-identity":
+      return await workloadIdentity(raw, checker);
+  }
+}
+
+async function workloadIdentity(
+  raw: Extract<Raw["auth"], { readonly method: "workload-identity" }>,
+  checker: Checker,
+): Promise<AzureAuth> {
+  const take = (field: "tenantId" | "clientId", variable: "AZURE_TENANT_ID" | "AZURE_CLIENT_ID", form: RegExp) => {
+    const value = raw[field] ?? checker.variable(variable) ?? "";
+    if (value === "") checker.complain([field], `is missing, and ${variable} is not set`);
+    else if (!form.test(value)) checker.complain([field], `${variable} does not hold one`);
+    return value;
+  };
+  const tokenFile = raw.tokenFile ?? checker.variable("AZURE_FEDERATED_TOKEN_FILE");
+  if (tokenFile === undefined) checker.complain(["tokenFile"], "is missing, and AZURE_FEDERATED_TOKEN_FILE is not set");
+  return {
+    method: raw.method,
+    tenantId: take("tenantId", "AZURE_TENANT_ID", tenant),
+    clientId: take("clientId", "AZURE_CLIENT_ID", guid),
+    token: fileSource(tokenFile === undefined ? "" : await checker.file(["tokenFile"], tokenFile)),
+  };
+}

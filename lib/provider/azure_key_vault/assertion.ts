@@ -1,0 +1,86 @@
+/**
+ * A JWT by which an application proves that it has the key of its certificate.
+ *
+ * @module
+ */
+import { constants, createPrivateKey, sign, X509Certificate } from "node:crypto";
+import { base64url, sha256, utf8 } from "../../bytes.ts";
+import { KmsError } from "../../errors.ts";
+
+/** Who asserts, to whom, and with which files. */
+export interface AssertionSettings {
+  readonly clientId: string;
+  /** The token endpoint. */
+  readonly audience: string;
+  readonly certificateFile: string;
+  readonly keyFile?: string;
+  readonly sendChain: boolean;
+}
+
+/** An assertion is used once, at once; seconds. */
+const lifetime = 300;
+
+/** The JWT, and when its certificate expires in milliseconds since the epoch. */
+export interface Assertion {
+  readonly jwt: string;
+  readonly expiresAt: number;
+}
+
+/**
+ * Reads the files of now and signs. PS256 with the certificate's SHA-256 thumbprint in the header, as "Application
+ * authentication certificate credentials" of the Microsoft identity platform wants it.
+ *
+ * @throws {KmsError} `unauthenticated` if the files cannot be read or are no certificate with its RSA key.
+ */
+export async function assertion(settings: AssertionSettings, action: string): Promise<Assertion> {
+  const unusable = (why: string, cause?: unknown) =>
+    new KmsError("unauthenticated", `Cannot ${action}: ${why}.`, { cause });
+  const read = (path: string) =>
+    Deno.readTextFile(path).catch((cause) => {
+      throw unusable(`${path} cannot be read`, cause);
+    });
+  const pem = await read(settings.certificateFile);
+  const keyPem = settings.keyFile === undefined ? pem : await read(settings.keyFile);
+  try {
+    const chain = certificates(pem).map((one) => new X509Certificate(one));
+    const [certificate] = chain;
+    const key = createPrivateKey(privateKey(keyPem));
+    if (certificate === undefined || key.asymmetricKeyType !== "rsa" || !certificate.checkPrivateKey(key)) {
+      throw unusable(`${settings.certificateFile} holds no certificate that an RSA key belongs to`);
+    }
+    const signed = `${part(header(certificate, settings.sendChain ? chain : []))}.${part(claims(settings))}`;
+    const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
+    const signature = sign("sha256", utf8(signed), { key, ...padding });
+    return { jwt: `${signed}.${base64url(signature)}`, expiresAt: Date.parse(certificate.validTo) };
+  } catch (thrown) {
+    if (thrown instanceof KmsError) throw thrown;
+    throw unusable(`${settings.certificateFile} holds no certificate and key that can be used`, thrown);
+  }
+}
+
+function header(certificate: X509Certificate, chain: readonly X509Certificate[]): unknown {
+  return {
+    alg: "PS256",
+    typ: "JWT",
+    "x5t#S256": base64url(sha256(certificate.raw)),
+    ...(chain.length === 0 ? {} : { x5c: chain.map(({ raw }) => raw.toString("base64")) }),
+  };
+}
+
+function claims({ clientId, audience }: AssertionSettings): unknown {
+  const now = Math.floor(Date.now() / 1000);
+  const jti = crypto.randomUUID();
+  return { aud: audience, iss: clientId, sub: clientId, jti, iat: now, nbf: now, exp: now + lifetime };
+}
+
+function part(value: unknown): string {
+  return base64url(utf8(JSON.stringify(value)));
+}
+
+function certificates(pem: string): readonly string[] {
+  return pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+}
+
+function privateKey(pem: string): string {
+  return /-----BEGIN (RSA )?PRIVATE KEY-----[\s\S]*?-----END (RSA )?PRIVATE KEY-----/.exec(pem)?.[0] ?? "";
+}

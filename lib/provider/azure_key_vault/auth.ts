@@ -1,0 +1,177 @@
+/**
+ * The ways to get a token from Microsoft Entra ID, one row each.
+ *
+ * @module
+ */
+import { type ErrorCode, KmsError } from "../../errors.ts";
+import type { Notify } from "../../events.ts";
+import { Secret, type SecretSource } from "../../secret.ts";
+import type { HttpClient, Server } from "../https/client.ts";
+import { form, type HttpAnswer, type HttpCall } from "../https/endpoint.ts";
+import { field } from "../https/fields.ts";
+import type { Grant } from "../https/session.ts";
+import { unacceptable } from "./answers.ts";
+import { assertion } from "./assertion.ts";
+import type { AzureAuth } from "./settings.ts";
+
+/** What a login is made with. */
+export interface LoginContext {
+  readonly provider: string;
+  readonly client: HttpClient;
+  readonly resource: string;
+  readonly authority: string;
+  readonly notify: Notify;
+}
+
+/**
+ * Logs in, reading all secrets anew.
+ *
+ * @throws {KmsError} `unauthenticated` if the login is refused or a secret cannot be read, else why it cannot be tried.
+ */
+export type Login = (call: HttpCall) => Promise<Grant>;
+
+type Settings<Method extends AzureAuth["method"]> = Extract<AzureAuth, { readonly method: Method }>;
+
+/** RFC 7523, section 2.2. */
+const jwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+const methods = {
+  "client-secret": (auth, context) => async (call) =>
+    await entra(context, auth, { client_secret: (await read(auth.clientSecret, call)).reveal() }, call),
+  "client-certificate": (auth, context) => async (call) => {
+    const audience = `${context.authority}${tokenPath(auth.tenantId)}`;
+    const { jwt, expiresAt } = await assertion({ ...auth, audience }, call.action);
+    context.notify({ type: "certificate_lifetime", provider: context.provider, expiresAt });
+    return await entra(context, auth, { client_assertion_type: jwtBearer, client_assertion: jwt }, call);
+  },
+  "managed-identity": (auth, context) => async (call) => {
+    const query = new URLSearchParams({ "api-version": "2018-02-01", resource: context.resource });
+    if (auth.clientId !== undefined) query.set("client_id", auth.clientId);
+    const path = `/metadata/identity/oauth2/token?${query}`;
+    const server = metadataServer(auth);
+    const answer = await context.client.ask(server, { method: "GET", path, headers: { metadata: "true" } }, call);
+    if (answer.status !== 200) throw metadataRefusal(answer, call.action);
+    return granted(answer, server, call);
+  },
+  "workload-identity": (auth, context) => async (call) => {
+    const jwt = await read(auth.token, call);
+    return await entra(context, auth, { client_assertion_type: jwtBearer, client_assertion: jwt.reveal() }, call);
+  },
+} as const satisfies {
+  readonly [Method in AzureAuth["method"]]: (auth: Settings<Method>, context: LoginContext) => Login;
+};
+
+/** The login of a configured method. */
+export function loginWith(auth: AzureAuth, context: LoginContext): Login {
+  const make = methods[auth.method] as (auth: AzureAuth, context: LoginContext) => Login;
+  return make(auth, context);
+}
+
+/** Whom a login asks. */
+export function loginServer(auth: AzureAuth, authority: string): Server {
+  return auth.method === "managed-identity" ? metadataServer(auth) : entraServer(authority);
+}
+
+function entraServer(origin: string): Server {
+  return { name: "Entra ID", origin };
+}
+
+function metadataServer({ metadata }: Settings<"managed-identity">): Server {
+  return { name: "the metadata service", origin: metadata };
+}
+
+function tokenPath(tenantId: string): string {
+  return `/${encodeURIComponent(tenantId)}/oauth2/v2.0/token`;
+}
+
+/** The client credentials grant (RFC 6749, section 4.4). */
+async function entra(
+  { client, authority, resource }: LoginContext,
+  { tenantId, clientId }: { readonly tenantId: string; readonly clientId: string },
+  proof: Readonly<Record<string, string>>,
+  call: HttpCall,
+): Promise<Grant> {
+  const body = form({ grant_type: "client_credentials", client_id: clientId, scope: `${resource}/.default`, ...proof });
+  const headers = { accept: "application/json" };
+  const request = { method: "POST", path: tokenPath(tenantId), headers, body, once: true } as const;
+  const answer = await client.ask(entraServer(authority), request, call);
+  if (answer.status !== 200) throw entraRefusal(answer, call.action);
+  return granted(answer, entraServer(authority), call);
+}
+
+function granted(answer: HttpAnswer, server: Server, { action }: HttpCall): Grant {
+  const token = field(answer.body, "access_token");
+  // Entra ID gives a number, the metadata service a text of digits; seconds.
+  const seconds = Number(field(answer.body, "expires_in"));
+  if (typeof token !== "string" || !/^[\x21-\x7e]{1,65536}$/.test(token)) {
+    throw unacceptable(action, `the answer of ${server.name} holds no token`);
+  }
+  if (!Number.isSafeInteger(seconds) || seconds <= 0) {
+    throw unacceptable(action, `the answer of ${server.name} holds no lifetime of the token`);
+  }
+  return { token: new Secret(token), ttlMs: seconds * 1000, renewable: false };
+}
+
+const federation = "no federated credential of the application fits the token's issuer, subject and audience";
+
+/** Numbers in `error_codes`, as "Microsoft Entra authentication and authorization error codes" lists them. */
+const entraCodes: Readonly<Record<number, string | undefined>> = {
+  50034: "the tenant has no such account",
+  53003: "a conditional access policy forbids it",
+  70021: federation,
+  90002: "there is no such tenant",
+  500011: "the tenant has no Key Vault service",
+  700016: "the tenant has no such application",
+  700024: "the assertion is not valid now; compare the clocks",
+  700027: "the application does not have this certificate",
+  700211: federation,
+  700212: federation,
+  700213: federation,
+  900023: "the tenant's name is none",
+  7000112: "the application is disabled",
+  7000215: "it refuses the client secret",
+  7000222: "the client secret has expired",
+  7000229: "the application has no service principal in the tenant",
+};
+
+/** Whoever Entra ID refuses is not who he says; a refusal without its `error` does not come from Entra ID. */
+function entraRefusal(answer: HttpAnswer, action: string): KmsError {
+  const numbers = field(answer.body, "error_codes");
+  const [known] = (Array.isArray(numbers) ? numbers : [])
+    .flatMap((number: unknown) => typeof number === "number" ? [entraCodes[number]] : [])
+    .filter((why) => why !== undefined);
+  const refused = typeof field(answer.body, "error") === "string";
+  return loginRefusal("Entra ID", answer, action, refused ? known ?? "it refuses the login" : undefined);
+}
+
+/** As in "Use managed identities on a virtual machine to acquire access token", its part on errors. */
+function metadataRefusal(answer: HttpAnswer, action: string): KmsError {
+  const refused = answer.status === 400 || answer.status === 401 || answer.status === 403;
+  const why = "this machine has no such managed identity";
+  return loginRefusal("the metadata service", answer, action, refused ? why : undefined);
+}
+
+function loginRefusal(server: string, answer: HttpAnswer, action: string, refused: string | undefined): KmsError {
+  const { status, retryAfterMs } = answer;
+  const [code, why] = loginMeaning(status, refused);
+  const message = `Cannot ${action}: ${server} answered ${status} (${why}).`;
+  return new KmsError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
+}
+
+function loginMeaning(status: number, refused: string | undefined): readonly [code: ErrorCode, why: string] {
+  if (status === 429) return ["throttled", "too many requests"];
+  // 404 and 410 are what the metadata service answers while it is being updated.
+  if (status >= 500 || ((status === 404 || status === 410) && refused === undefined)) {
+    return ["unreachable", "out of service"];
+  }
+  if (status >= 400 && refused !== undefined) return ["unauthenticated", refused];
+  return ["provider_protocol", "for a reason that Trousseau does not know"];
+}
+
+async function read(source: SecretSource, call: HttpCall): Promise<Secret> {
+  try {
+    return await source.read();
+  } catch (cause) {
+    throw new KmsError("unauthenticated", `Cannot ${call.action}: ${source.description} cannot be read.`, { cause });
+  }
+}

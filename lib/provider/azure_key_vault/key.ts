@@ -1,0 +1,215 @@
+/**
+ * The key as we know it: which of its versions is the newest, what each can do, and a sentinel that proves it.
+ *
+ * @module
+ */
+import { base64url, fromBase64url, utf8 } from "../../bytes.ts";
+import { KmsError } from "../../errors.ts";
+import type { HttpAnswer, HttpCall } from "../https/endpoint.ts";
+import { field } from "../https/fields.ts";
+import type { KeyState } from "../provider.ts";
+import { refusal, unacceptable, unexplained, unwrapRefusal } from "./answers.ts";
+import { type Algorithm, isKeyType, type KeyType, toWrap, unwrapped, wrapAlgorithm } from "./algorithms.ts";
+import type { AzureKeyVaultSettings } from "./settings.ts";
+import type { KeyVault } from "./vault.ts";
+
+/** What reading one version of the key says. It never changes but for being enabled, which each call tells by itself. */
+interface VersionInfo {
+  readonly version: string;
+  readonly type: KeyType;
+  /** Seconds since the epoch. */
+  readonly created: number;
+}
+
+/** What wrapKey gave. */
+interface Wrapped {
+  readonly version: string;
+  readonly ciphertext: Uint8Array;
+}
+
+/** What the sentinel holds: nothing that anybody would want to know. */
+const sentinel = utf8("trousseau-probe");
+/** Every so many probes the sentinel is unwrapped as well: a second call, which the daily budget of calls allows for. */
+const unwrapEvery = 10;
+
+const versionPattern = /^[0-9a-f]{32}$/;
+
+/**
+ * One key, at its newest version or at the one that the settings pin.
+ *
+ * A probe is a wrapKey on the key without a version. That one call proves that the key is there, enabled and within its
+ * dates, that this login may wrap with it, and that the HSM works; and its `kid` names the newest version. Reading the key
+ * would name it too, and prove none of the rest. What it cannot prove is unwrapping, so each tenth probe unwraps what it
+ * has wrapped: 1.1 calls a probe, 1,267 a day at one probe in 75 seconds, and about 70 for logins that come hourly. A
+ * version is read once, when it is first seen, for its type and its time of creation.
+ *
+ * Key Vault takes the newest version for a key without one, enabled or not. So disabling it stops wrapping, although an
+ * older one may be enabled: announcing an older version again would be going back, and whoever wants it makes a new one.
+ */
+export class VaultKey {
+  readonly #vault: KeyVault;
+  readonly #name: string;
+  readonly #pinned: string | undefined;
+  readonly #prefix: string;
+  readonly #versions = new Map<string, VersionInfo>();
+  #newest: VersionInfo | undefined;
+  #probes = 0;
+
+  constructor(vault: KeyVault, settings: AzureKeyVaultSettings) {
+    this.#vault = vault;
+    this.#name = settings.key;
+    this.#pinned = settings.version;
+    this.#prefix = `${settings.vault}/keys/${settings.key}/`;
+  }
+
+  /**
+   * Proves that the key can be used and says which version wraps now.
+   *
+   * @throws {KmsError} what Key Vault said.
+   */
+  async probe(call: HttpCall): Promise<KeyState> {
+    const known = this.#newest ?? await this.#read(this.#pinned, call);
+    const wrapped = await this.#wrap(this.#pinned, known, sentinel, call);
+    const info = await this.#info(wrapped.version, call);
+    if (wrapAlgorithm(info.type) !== wrapAlgorithm(known.type)) {
+      throw unacceptable(call.action, "Key Vault's answer is not of the key version that it names");
+    }
+    const unwrapToo = this.#probes % unwrapEvery === 0 || this.#newest?.version !== info.version;
+    if (unwrapToo) await this.unwrap(info.version, wrapped.ciphertext, wrapAlgorithm(info.type), call);
+    this.#probes++;
+    this.#newest = info;
+    return { version: this.#prefix + info.version, order: info.created };
+  }
+
+  /** Wraps with one version and no other. */
+  async wrap(version: string, dek: Uint8Array, call: HttpCall): Promise<Uint8Array> {
+    return (await this.#wrap(version, await this.#info(version, call), dek, call)).ciphertext;
+  }
+
+  /**
+   * Unwraps with one version and one algorithm.
+   *
+   * @throws {KmsError} `integrity` where Key Vault refuses the bytes or they hold no data key.
+   */
+  async unwrap(version: string, ciphertext: Uint8Array, algorithm: Algorithm, call: HttpCall): Promise<Uint8Array> {
+    const answer = await this.#operate(version, "unwrapkey", algorithm, ciphertext, call);
+    if (answer.status !== 200) throw unwrapRefusal(answer, call.action);
+    const { version: used, value } = result(answer, call.action);
+    if (used !== version) {
+      throw unacceptable(call.action, "Key Vault unwrapped with another version than it was asked for");
+    }
+    const dek = unwrapped(algorithm, value);
+    if (dek !== undefined) return dek;
+    throw new KmsError("integrity", `Cannot ${call.action}: what the key opened is no data key.`);
+  }
+
+  /** The version that a recorded name is about; `undefined` where it is no version of this key. */
+  versionOf(name: string): string | undefined {
+    const version = name.startsWith(this.#prefix) ? name.slice(this.#prefix.length) : "";
+    return versionPattern.test(version) ? version : undefined;
+  }
+
+  async #wrap(version: string | undefined, info: VersionInfo, dek: Uint8Array, call: HttpCall): Promise<Wrapped> {
+    const algorithm = wrapAlgorithm(info.type);
+    const answer = await this.#operate(version, "wrapkey", algorithm, toWrap(algorithm, dek), call);
+    if (answer.status !== 200) {
+      // A key of another type may have followed under this name.
+      if (answer.status === 400 || answer.status === 404) this.#newest = undefined;
+      throw unexplained(answer) ? await this.#explained(answer, version, call) : refusal(answer, call.action);
+    }
+    const { version: used, value } = result(answer, call.action);
+    if (version !== undefined && used !== version) {
+      throw unacceptable(call.action, "Key Vault wrapped with another version than it was asked for");
+    }
+    if (value.length === 0) throw unacceptable(call.action, "Key Vault's answer holds no wrapped key");
+    return { version: used, ciphertext: value };
+  }
+
+  #operate(
+    version: string | undefined,
+    operation: "wrapkey" | "unwrapkey",
+    alg: Algorithm,
+    value: Uint8Array,
+    call: HttpCall,
+  ): Promise<HttpAnswer> {
+    // Without a version its segment is empty, as in what Microsoft's own library sends.
+    const path = `${this.#name}/${version ?? ""}/${operation}`;
+    return this.#vault.ask({ method: "POST", path, body: { alg, value: base64url(value) } }, call);
+  }
+
+  async #info(version: string, call: HttpCall): Promise<VersionInfo> {
+    return this.#versions.get(version) ?? await this.#read(version, call);
+  }
+
+  async #read(version: string | undefined, call: HttpCall): Promise<VersionInfo> {
+    const answer = await this.#get(version, call);
+    if (answer.status !== 200) throw refusal(answer, call.action);
+    const info = versionInfo(answer.body, call.action);
+    if (version !== undefined && info.version !== version) {
+      throw unacceptable(call.action, "Key Vault's answer is about another version of the key");
+    }
+    this.#versions.set(info.version, info);
+    return info;
+  }
+
+  #get(version: string | undefined, call: HttpCall): Promise<HttpAnswer> {
+    return this.#vault.ask(
+      { method: "GET", path: version === undefined ? this.#name : `${this.#name}/${version}` },
+      call,
+    );
+  }
+
+  /** For a 403 without a reason: the key may say of itself why it cannot be used. */
+  async #explained(denied: HttpAnswer, version: string | undefined, call: HttpCall): Promise<KmsError> {
+    const answer = await this.#get(version, call);
+    const why = answer.status === 200 ? unusable(field(answer.body, "attributes"), Date.now() / 1000) : undefined;
+    return why === undefined
+      ? refusal(denied, call.action)
+      : new KmsError("key_unusable", `Cannot ${call.action}: Key Vault answered 403 (the key version ${why}).`);
+  }
+}
+
+/** Key Vault's KeyOperationResult. */
+function result(answer: HttpAnswer, action: string): { readonly version: string; readonly value: Uint8Array } {
+  const version = lastSegment(field(answer.body, "kid"));
+  const text = field(answer.body, "value");
+  const value = typeof text === "string" ? fromBase64url(text) : undefined;
+  if (version === undefined || value === undefined) {
+    throw unacceptable(action, "Key Vault's answer holds no result of a key operation");
+  }
+  return { version, value };
+}
+
+/** Key Vault's KeyBundle. */
+function versionInfo(body: unknown, action: string): VersionInfo {
+  const key = field(body, "key");
+  const version = lastSegment(field(key, "kid"));
+  const created = field(field(body, "attributes"), "created");
+  const type = field(key, "kty");
+  if (version === undefined || typeof type !== "string" || typeof created !== "number" || !(created >= 0)) {
+    throw unacceptable(action, "Key Vault's answer is not about a key");
+  }
+  if (!isKeyType(type)) {
+    throw new KmsError("key_unusable", `Cannot ${action}: the key's type cannot wrap; an RSA or AES key can.`);
+  }
+  const operations = field(key, "key_ops");
+  const lacking = ["wrapKey", "unwrapKey"].find((one) => Array.isArray(operations) && !operations.includes(one));
+  if (lacking !== undefined) {
+    throw new KmsError("key_unusable", `Cannot ${action}: the key's permitted operations lack ${lacking}.`);
+  }
+  return { version, type, created: Math.floor(created) };
+}
+
+/** Only the version counts: the name's case may differ, and the host is the one that was asked. */
+function lastSegment(kid: unknown): string | undefined {
+  if (typeof kid !== "string") return undefined;
+  const [, version] = /\/keys\/[0-9A-Za-z-]{1,127}\/([0-9a-f]{32})$/.exec(kid) ?? [];
+  return version;
+}
+
+function unusable(attributes: unknown, now: number): string | undefined {
+  const [expires, from] = [field(attributes, "exp"), field(attributes, "nbf")];
+  if (field(attributes, "enabled") === false) return "is disabled";
+  if (typeof expires === "number" && expires <= now) return "has expired";
+  return typeof from === "number" && from > now ? "is not valid yet" : undefined;
+}

@@ -1,0 +1,258 @@
+import assert from "node:assert/strict";
+import { openAzure, secretAuth } from "../../../tests/support/azure_settings.ts";
+import { KeyVaultDouble, type SeenRequest, type VaultFault } from "../../../tests/support/key_vault_double.ts";
+import { pause, waitFor } from "../../../tests/support/processes.ts";
+import { startNode } from "../../../tests/support/test_service.ts";
+import { patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
+import type { Provider } from "../provider.ts";
+
+const dek = new Uint8Array(47).fill(7);
+const key = "kubernetes";
+
+async function withVault(work: (double: KeyVaultDouble, provider: Provider) => Promise<void>): Promise<void> {
+  await using double = await KeyVaultDouble.start();
+  await using provider = (await openAzure(double)).provider;
+  await work(double, provider);
+}
+
+/** What was asked with a token: `GET`, or the operation and the version it named. */
+function asked({ requests }: KeyVaultDouble): readonly string[] {
+  return requests.filter(({ token }) => token !== undefined).map(({ method, path }: SeenRequest) => {
+    const [, , , version = "", operation = ""] = path.split("/");
+    return method === "GET" ? "GET" : `${operation}${version === "" ? "" : " pinned"}`;
+  });
+}
+
+Deno.test("probe() is one call, and two at each tenth time", () =>
+  withVault(async (double, provider) => {
+    await provider.probe(patient);
+    assert.deepEqual(asked(double), ["GET", "wrapkey", "unwrapkey pinned"]);
+    double.requests.length = 0;
+    for (let probes = 1; probes <= 30; probes++) await provider.probe(patient);
+    const calls = asked(double);
+    assert.deepEqual([calls.length, calls.filter((call) => call === "wrapkey").length], [33, 30]);
+    // With an hourly login and its request without a token, a day at one probe each 75 s stays below 1,440 calls.
+    assert.ok(1152 * calls.length / 30 + 24 / 0.63 * 2 + 24 < 1440);
+  }));
+
+Deno.test("probe() reads a version once, when it is first seen", () =>
+  withVault(async (double, provider) => {
+    const before = await provider.probe(patient);
+    double.advance(60);
+    await double.keys.create(key);
+    double.requests.length = 0;
+    const after = await provider.probe(patient);
+    assert.deepEqual(asked(double), ["wrapkey", "GET", "unwrapkey pinned"]);
+    assert.equal(after.version, double.keys.kid(key));
+    assert.ok((after.order ?? 0) >= (before.order ?? 0) + 60);
+    double.requests.length = 0;
+    assert.deepEqual(await provider.probe(patient), after);
+    assert.deepEqual(asked(double), ["wrapkey"]);
+  }));
+
+Deno.test("wrap() goes to the version it is told, unwrap() to the one recorded", () =>
+  withVault(async (double, provider) => {
+    const before = await provider.probe(patient);
+    await double.keys.create(key);
+    double.requests.length = 0;
+    const wrapped = await provider.wrap(dek, before, patient);
+    assert.equal(wrapped.version, before.version);
+    assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
+    const path = `/keys/kubernetes/${before.version.split("/").at(-1)}`;
+    assert.deepEqual(double.requests.map((request) => request.path), [`${path}/wrapkey`, `${path}/unwrapkey`]);
+  }));
+
+Deno.test("wrap() needs no probe before it: a restarted plugin knows its version from its state", () =>
+  withVault(async (double, provider) => {
+    const version = double.keys.kid(key);
+    assert.deepEqual(await provider.unwrap(await provider.wrap(dek, { version }, patient), patient), dek);
+    const other = provider.wrap(dek, { version: "https://a.vault.azure.net/keys/b/0" }, patient);
+    await assert.rejects(other, refusedWith("internal"));
+  }));
+
+Deno.test("unwrap() asks nothing of the vault for a version of another key or bytes of another size", () =>
+  withVault(async (double, provider) => {
+    const { version } = await provider.probe(patient);
+    double.requests.length = 0;
+    const ciphertext = new Uint8Array(256);
+    for (const foreign of [version.replace("kubernetes", "other"), version.replace("https", "http"), version + "/x"]) {
+      await assert.rejects(provider.unwrap({ version: foreign, ciphertext }, patient), refusedWith("key_unknown"));
+    }
+    for (const length of [0, 1, 31, 33, 112, 255, 257, 4096]) {
+      const bytes = new Uint8Array(length);
+      await assert.rejects(provider.unwrap({ version, ciphertext: bytes }, patient), refusedWith("integrity", /size/));
+    }
+    assert.equal(double.requests.length, 0);
+  }));
+
+Deno.test("a pinned version wraps for ever, and a rotation is not followed", async () => {
+  await using double = await KeyVaultDouble.start();
+  const pinned = double.keys.kid(key);
+  const version = pinned.split("/").at(-1) ?? "";
+  await using provider = (await openAzure(double, { version })).provider;
+  double.advance(1);
+  await double.keys.create(key);
+  assert.equal((await provider.probe(patient)).version, pinned);
+  assert.deepEqual(asked(double), ["GET", "wrapkey pinned", "unwrapkey pinned"]);
+  await using gone = (await openAzure(double, { version: "0".repeat(32) })).provider;
+  await assert.rejects(gone.probe(patient), refusedWith("key_unknown", /no such key or version/));
+});
+
+Deno.test("a version that is disabled, has expired or is not valid yet does not wrap, and says why", async () => {
+  const day = 86_400;
+  const now = Math.floor(Date.now() / 1000);
+  const cases = [
+    [{ enabled: false }, /the key version is disabled/, false],
+    [{ exp: now - day }, /403 \(the key version has expired\)/, true],
+    [{ nbf: now + day }, /403 \(the key version is not valid yet\)/, true],
+  ] as const;
+  for (const [attributes, sentence, opens] of cases) {
+    await withVault(async (double, provider) => {
+      const state = await provider.probe(patient);
+      const wrapped = await provider.wrap(dek, state, patient);
+      double.keys.change(key, attributes);
+      await assert.rejects(provider.probe(patient), refusedWith("key_unusable", sentence));
+      await assert.rejects(provider.wrap(dek, state, patient), refusedWith("key_unusable", sentence));
+      if (opens) assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
+      else await assert.rejects(provider.unwrap(wrapped, patient), refusedWith("key_unusable", sentence));
+    });
+  }
+});
+
+Deno.test("a key that cannot wrap at all is key_unusable", async () => {
+  await using double = await KeyVaultDouble.start();
+  await double.keys.create("elliptic", "EC");
+  await double.keys.create("signing", "RSA", ["sign", "verify"]);
+  await using elliptic = (await openAzure(double, { key: "elliptic" })).provider;
+  await assert.rejects(elliptic.probe(patient), refusedWith("key_unusable", /type cannot wrap/));
+  await using signing = (await openAzure(double, { key: "signing" })).provider;
+  await assert.rejects(signing.probe(patient), refusedWith("key_unusable", /permitted operations lack wrapKey/));
+});
+
+Deno.test("a key of another type under the same name is found, and wraps with its own algorithm", () =>
+  withVault(async (double, provider) => {
+    const rsa = await provider.wrap(dek, await provider.probe(patient), patient);
+    double.advance(1);
+    await double.keys.create(key, "oct-HSM");
+    await assert.rejects(provider.probe(patient), refusedWith("key_unusable", /cannot wrap with that algorithm/));
+    const state = await provider.probe(patient);
+    const aes = await provider.wrap(dek, state, patient);
+    assert.deepEqual([rsa.ciphertext.length, aes.ciphertext.length], [256, 72]);
+    for (const wrapped of [rsa, aes]) assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
+  }));
+
+Deno.test("a soft-deleted key is key_unknown, and works again when it is recovered", () =>
+  withVault(async (double, provider) => {
+    const state = await provider.probe(patient);
+    double.keys.delete(key);
+    await assert.rejects(provider.probe(patient), refusedWith("key_unknown"));
+    await double.keys.create(key);
+    assert.notEqual((await provider.probe(patient)).version, state.version);
+  }));
+
+const refusals: readonly (readonly [fault: Extract<VaultFault, { kind: "status" }>, code: string, sentence: RegExp])[] =
+  [
+    [{ kind: "status", status: 429, code: "Throttled", retryAfter: "7" }, "throttled", /429 \(too many requests\)/],
+    [{ kind: "status", status: 409, code: "ObjectIsDeletedButRecoverable" }, "key_unknown", /can be recovered/],
+    [{ kind: "status", status: 400, code: "BadParameter" }, "key_unusable", /400 \(this kind of key/],
+    [
+      { kind: "status", status: 418, code: "Teapot" },
+      "provider_protocol",
+      /418 \(for a reason that Trousseau does not know/,
+    ],
+    [{ kind: "status", status: 599, code: "constructor" }, "unreachable", /599 \(an error of its own/],
+  ];
+
+for (const [fault, code, sentence] of refusals) {
+  Deno.test(`probe() takes ${fault.status} ${fault.code} for ${code}`, () =>
+    withVault(async (double, provider) => {
+      await provider.probe(patient);
+      double.fault = fault;
+      const error = await provider.probe(patient).catch((thrown) => thrown);
+      assert.ok(refusedWith(code, sentence)(error));
+      assert.ok(!error.message.includes("a text that nobody repeats"));
+      if (fault.retryAfter !== undefined) assert.equal(error.retryAfterMs, 7000);
+    }));
+}
+
+Deno.test("calls that come together log in once, and once more when their token is refused", () =>
+  withVault(async (double, provider) => {
+    const state = await provider.probe(patient);
+    assert.equal(double.entra.logins, 1);
+    const wrapped = await provider.wrap(dek, state, patient);
+    double.entra.revoke();
+    await Promise.all(Array.from({ length: 40 }, () => provider.unwrap(wrapped, patient)));
+    assert.equal(double.entra.logins, 2);
+    double.entra.revoke();
+    // A fresh token that is refused as well is no reason to log in again.
+    await assert.rejects(provider.unwrap(wrapped, patient), refusedWith("unauthenticated", /401/));
+    assert.equal(double.entra.logins, 2);
+  }));
+
+Deno.test("a call is replayed within its own deadline", () =>
+  withVault(async (double, provider) => {
+    await provider.probe(patient);
+    double.entra.revoke();
+    double.fault = { kind: "hang" };
+    await assert.rejects(provider.probe(within(50)), refusedWith("deadline_exceeded"));
+  }));
+
+Deno.test("a token is replaced before it expires, without a call", async () => {
+  await using double = await KeyVaultDouble.start();
+  double.entra.lifetime = 1;
+  const { provider, events } = await openAzure(double, { auth: secretAuth(double) });
+  await using _provider = provider;
+  await provider.probe(patient);
+  await waitFor("another login", () => double.entra.logins >= 2, { timeoutMs: 5000, everyMs: 20 });
+  assert.ok(events.filter(({ type }) => type === "token_lifetime").length >= 1);
+  await provider[Symbol.asyncDispose]();
+  const { logins } = double.entra;
+  await pause(900);
+  assert.equal(double.entra.logins, logins);
+});
+
+Deno.test("calls beyond 16 at once wait in line, and all are answered", () =>
+  withVault(async (_double, provider) => {
+    const state = await provider.probe(patient);
+    const deks = Array.from({ length: 64 }, (_, at) => new Uint8Array(32).fill(at));
+    const wraps = await Promise.all(deks.map((one) => provider.wrap(one, state, patient)));
+    assert.deepEqual(await Promise.all(wraps.map((one) => provider.unwrap(one, patient))), deks);
+  }));
+
+Deno.test("a rotation in the vault gives one new key ID, once, and what was sealed before still opens", () =>
+  withVault(async (double, provider) => {
+    await using node = await startNode([provider]);
+    const seed = new Uint8Array(32).fill(1);
+    /** Lets time pass in steps in which the double can answer. */
+    const live = async (seconds: number) => {
+      for (let second = 0; second < seconds; second++) {
+        await node.clock.advance(1000);
+        await pause(4);
+      }
+    };
+    const { value: before } = await waitFor("a key ID", async () => {
+      await live(1);
+      return node.service.status().keyId;
+    }, { timeoutMs: 10_000, everyMs: 1 });
+    const old = node.service.encrypt(seed, "v2");
+    assert.equal(old.keyId, before);
+    assert.equal(node.service.status().keyId, before);
+
+    double.advance(60);
+    await double.keys.create(key);
+    await live(180);
+    const after = node.service.status().keyId;
+    assert.notEqual(after, before);
+    const fresh = node.service.encrypt(seed, "v2");
+    assert.equal(fresh.keyId, after);
+    await live(300);
+    assert.equal(node.service.status().keyId, after);
+    assert.equal(node.events.filter(({ type }) => type === "key_id").length, 2);
+    for (const sealed of [old, fresh]) {
+      assert.deepEqual((await node.service.decrypt(sealed, "v2", patient)).plaintext, seed);
+    }
+    const read = double.requests.filter(({ path }) => path.endsWith("/unwrapkey")).map(({ path }) =>
+      path.split("/").at(-2)
+    );
+    assert.ok(read.includes(double.keys.kid(key, 1).split("/").at(-1)));
+  }));

@@ -1,0 +1,100 @@
+/**
+ * One vault or HSM pool, asked with a token that all calls share.
+ *
+ * @module
+ */
+import type { Secret } from "../../secret.ts";
+import { HttpClient, type Server } from "../https/client.ts";
+import { type HttpAnswer, type HttpCall, json } from "../https/endpoint.ts";
+import { TokenSession } from "../https/session.ts";
+import type { ProviderContext } from "../provider.ts";
+import { loginServer, loginWith } from "./auth.ts";
+import { checkChallenge } from "./challenge.ts";
+import type { AzureKeyVaultSettings } from "./settings.ts";
+
+/** Generally available in every cloud since 2023; what is used of it is in later versions unchanged. */
+const apiVersion = "7.4";
+
+/** What is asked of a vault: below `/keys/`, its segments encoded. */
+export interface VaultRequest {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly body?: unknown;
+}
+
+/**
+ * Logs in at the first request. Before each login the vault is asked, without a token, what it wants one for: no token is
+ * got for, or sent to, a server that does not ask for its own domain.
+ */
+export class KeyVault implements AsyncDisposable {
+  readonly #settings: AzureKeyVaultSettings;
+  readonly #server: Server;
+  readonly #client: HttpClient;
+  readonly #tokens: TokenSession;
+
+  private constructor(settings: AzureKeyVaultSettings, server: Server, client: HttpClient, context: ProviderContext) {
+    const { name: provider, auth, cloud } = settings;
+    this.#settings = settings;
+    this.#server = server;
+    this.#client = client;
+    const login = loginWith(auth, { provider, client, notify: context.notify, ...cloud });
+    this.#tokens = new TokenSession({
+      provider,
+      method: auth.method,
+      notify: context.notify,
+      login: async (call) => {
+        await this.#askWhatForWhom(call);
+        return await login(call);
+      },
+    });
+  }
+
+  /**
+   * Reads the CA file; nothing goes over the network.
+   *
+   * @throws {KmsError} `config` if it cannot be used.
+   */
+  static async open(settings: AzureKeyVaultSettings, context: ProviderContext): Promise<KeyVault> {
+    const server = { name: "Key Vault", origin: settings.vault };
+    const servers = [server, loginServer(settings.auth, settings.cloud.authority)];
+    const client = await HttpClient.open(settings.name, servers, settings.tls, context.notify);
+    return new KeyVault(settings, server, client, context);
+  }
+
+  /**
+   * Asks with the token, and where that is refused, once more with a new one.
+   *
+   * @returns the answer, whatever its status.
+   * @throws {KmsError} as `Endpoint.ask`, or what the login said.
+   */
+  ask(request: VaultRequest, call: HttpCall): Promise<HttpAnswer> {
+    return this.#tokens.request((token) => this.#send(request, token, call), isRefused, call);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#tokens[Symbol.asyncDispose]();
+    this.#client[Symbol.dispose]();
+  }
+
+  #send({ method, path, body }: VaultRequest, token: Secret | undefined, call: HttpCall): Promise<HttpAnswer> {
+    const headers: Record<string, string> = { accept: "application/json" };
+    if (token !== undefined) headers["authorization"] = `Bearer ${token.reveal()}`;
+    return this.#client.ask(this.#server, {
+      method,
+      path: `/keys/${path}?api-version=${apiVersion}`,
+      headers,
+      body: body === undefined ? undefined : json(body),
+    }, call);
+  }
+
+  async #askWhatForWhom(call: HttpCall): Promise<void> {
+    const { vault, key, cloud: { resource }, auth } = this.#settings;
+    const answer = await this.#send({ method: "GET", path: key }, undefined, call);
+    const tenantId = auth.method === "managed-identity" ? undefined : auth.tenantId;
+    checkChallenge(answer, { vault, resource, tenantId }, call.action);
+  }
+}
+
+function isRefused(answer: HttpAnswer): boolean {
+  return answer.status === 401;
+}

@@ -1,0 +1,45 @@
+/**
+ * Settings of an `azure-key-vault` provider as tests want them.
+ *
+ * @module
+ */
+import type { Event } from "../../lib/events.ts";
+import { openAzureKeyVault } from "../../lib/provider/azure_key_vault/provider.ts";
+import type { AzureAuth, AzureKeyVaultSettings } from "../../lib/provider/azure_key_vault/settings.ts";
+import type { Provider } from "../../lib/provider/provider.ts";
+import type { KeyVaultDouble } from "./key_vault_double.ts";
+import { MemorySecret } from "./vault_settings.ts";
+
+/** The settings for the key `kubernetes` of a double, with a client secret. */
+export function azureSettings(
+  double: KeyVaultDouble,
+  changes: Partial<AzureKeyVaultSettings> = {},
+): AzureKeyVaultSettings {
+  return {
+    kind: "azure-key-vault",
+    name: "azure",
+    vault: double.vault,
+    key: "kubernetes",
+    cloud: { resource: double.vault, authority: double.login },
+    unwrapAlgorithms: [],
+    auth: secretAuth(double),
+    tls: { caFile: double.caFile },
+    ...changes,
+  };
+}
+
+/** Auth by the double's client secret, or another one. */
+export function secretAuth({ entra }: KeyVaultDouble, secret = entra.clientSecret): AzureAuth {
+  const { tenantId, clientId } = entra;
+  return { method: "client-secret", tenantId, clientId, clientSecret: new MemorySecret(secret) };
+}
+
+/** Opens a provider and keeps its events. */
+export async function openAzure(
+  double: KeyVaultDouble,
+  changes: Partial<AzureKeyVaultSettings> = {},
+): Promise<{ readonly provider: Provider; readonly events: readonly Event[] }> {
+  const events: Event[] = [];
+  const provider = await openAzureKeyVault(azureSettings(double, changes), { notify: (event) => events.push(event) });
+  return { provider, events };
+}
