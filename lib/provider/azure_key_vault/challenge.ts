@@ -44,12 +44,16 @@ export function checkChallenge(answer: HttpAnswer, expected: Expected, action: s
   }
 }
 
-/** The origin that a token has to be for and the tenant that has to issue it; `undefined` what is not told. */
+/**
+ * The origin that a token has to be for and the tenant that has to issue it; `undefined` what is not told.
+ *
+ * @param header one challenge or several, joined by commas; what the first one by bearer token says counts.
+ */
 export function parseChallenge(header: string): { readonly resource?: string; readonly tenant?: string } {
-  if (!/^bearer\s/i.test(header)) return {};
+  const [, parameters = ""] = /(?:^|,)\s*bearer\s+([\s\S]*)$/i.exec(header) ?? [];
   const fields = new Map<string, string>();
-  for (const [, name = "", value = ""] of header.matchAll(/([a-z_]+)\s*=\s*"([^"]*)"/gi)) {
-    fields.set(name.toLowerCase(), value);
+  for (const [, name = "", value = ""] of parameters.matchAll(/([a-z_]+)\s*=\s*"([^"]*)"/gi)) {
+    if (!fields.has(name.toLowerCase())) fields.set(name.toLowerCase(), value);
   }
   const resource = originOf(fields.get("resource") ?? fields.get("scope")?.replace(/\/\.default$/, ""));
   const authorization = fields.get("authorization") ?? fields.get("authorization_uri") ?? "";

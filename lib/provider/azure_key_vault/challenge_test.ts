@@ -25,6 +25,8 @@ Deno.test("parseChallenge() reads both spellings that Azure has", () => {
       `Bearer authorization="${login}", resource="https://vault.azure.net"`,
       `bearer   resource="https://vault.azure.net",authorization_uri="${login}/oauth2/authorize"`,
       `Bearer authorization="${login}", scope="https://vault.azure.net/.default"`,
+      `PoP nonce="x", Bearer authorization="${login}", resource="https://vault.azure.net"`,
+      `Bearer authorization="${login}", resource="https://vault.azure.net", PoP resource="https://elsewhere.example"`,
     ]
   ) assert.deepEqual(parseChallenge(header), known);
 });

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import type { HttpAnswer } from "../https/endpoint.ts";
+import { refusal, unexplained, unwrapRefusal } from "./answers.ts";
+
+function answer(status: number, error?: unknown): HttpAnswer {
+  return { status, body: error === undefined ? undefined : { error }, retryAfterMs: undefined, headers: {} };
+}
+
+const inner = (code: string) => ({ code: "Forbidden", message: "a text", innererror: { code } });
+
+const meanings: readonly (readonly [status: number, error: unknown, code: string])[] = [
+  [401, { code: "Unauthorized" }, "unauthenticated"],
+  [403, inner("KeyDisabled"), "key_unusable"],
+  [403, inner("KeyExpired"), "key_unusable"],
+  [403, inner("KeyNotYetValid"), "key_unusable"],
+  [403, inner("KeyOperationForbidden"), "key_unusable"],
+  [403, inner("AccessDenied"), "permission_denied"],
+  [403, inner("ForbiddenByPolicy"), "permission_denied"],
+  [403, inner("ForbiddenByRbac"), "permission_denied"],
+  [403, inner("ForbiddenByConnection"), "permission_denied"],
+  [403, inner("ForbiddenByFirewall"), "permission_denied"],
+  [403, inner("SomethingNew"), "permission_denied"],
+  [403, { code: "Forbidden" }, "permission_denied"],
+  [403, { code: "Forbidden", innerError: { code: "KeyDisabled" } }, "key_unusable"],
+  [403, { code: "Forbidden", innererror: { code: "New", innererror: { code: "KeyDisabled" } } }, "key_unusable"],
+  [404, { code: "KeyNotFound" }, "key_unknown"],
+  [404, undefined, "provider_protocol"],
+  [409, { code: "ObjectIsBeingDeleted" }, "key_unknown"],
+  [409, { code: "ObjectIsDeletedButRecoverable" }, "key_unknown"],
+  [400, { code: "BadParameter" }, "key_unusable"],
+  [400, undefined, "provider_protocol"],
+  [408, undefined, "unreachable"],
+  [429, { code: "Throttled" }, "throttled"],
+  [429, undefined, "throttled"],
+  [500, undefined, "unreachable"],
+  [503, { code: "hasOwnProperty" }, "unreachable"],
+  [599, { code: 7 }, "unreachable"],
+  [302, undefined, "provider_protocol"],
+  [200, { code: "KeyNotFound" }, "provider_protocol"],
+];
+
+for (const [status, error, code] of meanings) {
+  Deno.test(`refusal() takes ${status} ${JSON.stringify(error) ?? "without a body"} for ${code}`, () => {
+    const { code: found, message } = refusal(answer(status, error), 'wrap with provider "azure"');
+    assert.equal(found, code);
+    assert.match(
+      message,
+      new RegExp(`^Cannot wrap with provider "azure": Key Vault answered ${status} \\([a-zA-Z' ,-]+\\)\\.$`),
+    );
+    assert.ok(!message.includes("a text"));
+  });
+}
+
+Deno.test("unwrapRefusal() takes a bad parameter for bytes that the key did not wrap, and all else as refusal() does", () => {
+  assert.equal(unwrapRefusal(answer(400, { code: "BadParameter" }), "unwrap").code, "integrity");
+  for (const [status, error, code] of meanings.filter(([status]) => status !== 400)) {
+    assert.equal(unwrapRefusal(answer(status, error), "unwrap").code, code);
+  }
+});
+
+Deno.test("unexplained() is a 403 without an inner code that is known", () => {
+  assert.ok(unexplained(answer(403)) && unexplained(answer(403, inner("SomethingNew"))));
+  assert.ok(!unexplained(answer(403, inner("KeyDisabled"))) && !unexplained(answer(404)));
+});
