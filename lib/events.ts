@@ -11,6 +11,9 @@ export type Api = "v2" | "v1beta1";
 /** What kube-apiserver asked for. */
 export type Operation = "status" | "encrypt" | "decrypt";
 
+/** Another plugin, by what it left in etcd: see `lib/envelope/foreign_formats.ts`. */
+export type ForeignFormat = "trousseau-v1" | "trousseau-v2" | "vault-kubernetes-kms" | "aws-encryption-provider";
+
 /** What a provider was asked for. */
 export type ProviderVerb = "probe" | "wrap" | "unwrap";
 
@@ -35,6 +38,8 @@ export type Event =
     keyId: string;
     providers: readonly { name: string; version: string }[];
     cache?: CacheResult;
+    /** For a decrypt of what another plugin wrote. */
+    foreign?: ForeignFormat;
     message?: string;
     cause?: string;
   }
@@ -80,6 +85,7 @@ export type Event =
     path: string;
     message: string;
   }
+  | { type: "foreign"; format: ForeignFormat; providers: readonly string[] }
   | { type: "lifecycle"; action: "starting" | "serving" | "stopping" | "stopped" | "warning"; message: string };
 
 /** Takes an event. It never throws and never waits. */

@@ -8,18 +8,19 @@ import type { Clock } from "./clock.ts";
 import { KmsError, toKmsError } from "./errors.ts";
 import { DekSource } from "./envelope/dek_source.ts";
 import { decodeEnvelope, decodeFrame, type Frame } from "./envelope/format.ts";
+import { ForeignReader, type ForeignSource } from "./envelope/foreign.ts";
 import { Latencies } from "./envelope/latency.ts";
 import { quorumSize, type WrapQuorum } from "./envelope/quorum.ts";
 import { maxUsesOfDek, openSeed } from "./envelope/seal.ts";
-import type { Holder, Unwrapper, UnwrapStrategy } from "./envelope/unwrap.ts";
+import { dekUnwrapper, type Holder, type Unwrapper, type UnwrapStrategy } from "./envelope/unwrap.ts";
 import { UnwrapCache, type UnwrapCacheOptions } from "./envelope/unwrap_cache.ts";
 import { decodeAnnotations, foreignBytes, referenceTo, type Wrap } from "./envelope/wrap.ts";
-import type { Api, Notify } from "./events.ts";
+import type { Api, ForeignFormat, Notify } from "./events.ts";
 import type { Decrypted, Encrypted, Sealed, ServiceStatus } from "./key_ring/answers.ts";
 import { HealthBoard } from "./key_ring/health.ts";
 import { KeyRing } from "./key_ring/key_ring.ts";
 import type { RingStore } from "./key_ring/state.ts";
-import type { CallOptions, Provider } from "./provider/provider.ts";
+import { type CallOptions, foreignPart, type Provider } from "./provider/provider.ts";
 
 export type {
   Decrypted,
@@ -50,6 +51,8 @@ export interface Service {
    * @throws {KmsError} `integrity` for anything that this key ring did not seal as it stands; see `lib/errors.ts`.
    */
   decrypt(sealed: Sealed, api: Api, call: CallOptions): Promise<Decrypted>;
+  /** Which other plugin wrote it, by its form alone; `undefined` for what is ours or is not to be read. */
+  foreignFormat(sealed: Sealed, api: Api): ForeignFormat | undefined;
 }
 
 /** A provider and the names under which it may have wrapped. */
@@ -62,6 +65,8 @@ export interface ServiceProvider {
 /** What a service is made of. Durations are in milliseconds. */
 export interface ServiceOptions {
   readonly providers: readonly ServiceProvider[];
+  /** Whose data is read beside ours; none if left out. */
+  readonly readForeign?: readonly ForeignSource[];
   readonly wrap: WrapQuorum;
   readonly unwrap: UnwrapStrategy;
   readonly keyEpoch: number;
@@ -85,12 +90,15 @@ export async function openService(options: ServiceOptions): Promise<Service & As
   const named = new Map<string, Unwrapper>();
   const providers = options.providers.map(({ provider }) => provider);
   const board = new HealthBoard(providers, () => clock.now(), notify);
-  const source = new DekSource({
-    cache: new UnwrapCache(options.cache, clock, notify),
+  const common = {
     clock,
     strategy: options.unwrap,
     latencies: new Latencies(),
-    lastGoodAt: (name) => board.of(name).lastGoodAt,
+    lastGoodAt: (name: string) => board.of(name).lastGoodAt,
+  };
+  const source = new DekSource({
+    ...common,
+    cache: new UnwrapCache(options.cache, clock, notify),
     onLiar: (name) => {
       const message =
         `Provider "${name}" unwrapped a data key to the wrong bytes while another provider had the right ones.`;
@@ -112,20 +120,30 @@ export async function openService(options: ServiceOptions): Promise<Service & As
       source.remember(hex(dek.reference), dek.copyOfDek(), dek.wraps.map(({ name, version }) => ({ name, version }))),
   });
   for (const { provider, formerly } of options.providers) {
-    for (const name of [provider.name, ...formerly]) named.set(name, reporting(provider, ring));
+    for (const name of [provider.name, ...formerly]) named.set(name, dekUnwrapper(reporting(provider, ring)));
   }
-  return new KeyService(ring, source, named);
+  const foreign = new ForeignReader({
+    ...common,
+    sources: options.readForeign ?? [],
+    providers: providers.map((provider) => reporting(provider, ring)),
+    isSick: (name) => board.of(name).state === "sick",
+    cache: options.cache,
+    notify,
+  });
+  return new KeyService(ring, source, named, foreign);
 }
 
 class KeyService implements Service, AsyncDisposable {
   readonly #ring: KeyRing;
   readonly #source: DekSource;
   readonly #named: ReadonlyMap<string, Unwrapper>;
+  readonly #foreign: ForeignReader;
 
-  constructor(ring: KeyRing, source: DekSource, named: ReadonlyMap<string, Unwrapper>) {
+  constructor(ring: KeyRing, source: DekSource, named: ReadonlyMap<string, Unwrapper>, foreign: ForeignReader) {
     this.#ring = ring;
     this.#source = source;
     this.#named = named;
+    this.#foreign = foreign;
   }
 
   status(): ServiceStatus {
@@ -144,7 +162,16 @@ class KeyService implements Service, AsyncDisposable {
     return this.#ring.seal(plaintext, api);
   }
 
+  foreignFormat(sealed: Sealed, api: Api): ForeignFormat | undefined {
+    return this.#foreign.formatOf(sealed, api);
+  }
+
   async decrypt(sealed: Sealed, api: Api, call: CallOptions): Promise<Decrypted> {
+    const format = this.#foreign.formatOf(sealed, api);
+    if (format !== undefined) {
+      const { seed, holders, cache } = await this.#foreign.read(format, sealed, api, call);
+      return { plaintext: seed, keyId: sealed.keyId, providers: holders, cache };
+    }
     const { keyId, wraps, envelope } = parse(sealed, api);
     const reference = referenceTo(wraps);
     if (!equalBytes(reference, envelope.reference)) throw foreignBytes("the wraps are not those of the envelope");
@@ -157,6 +184,7 @@ class KeyService implements Service, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#source[Symbol.dispose]();
+    this.#foreign[Symbol.dispose]();
     await this.#ring[Symbol.asyncDispose]();
   }
 
@@ -175,21 +203,23 @@ class KeyService implements Service, AsyncDisposable {
 }
 
 /** What an unwrap shows of a provider's health is noted, and a failure has it probed soon. */
-function reporting(provider: Provider, ring: KeyRing): Unwrapper {
+function reporting(provider: Provider, ring: KeyRing): Pick<Provider, "name" | "unwrap" | "unwrapForeign"> {
   const { name } = provider;
+  const reported = async (work: () => Promise<Uint8Array>) => {
+    try {
+      const opened = await work();
+      ring.board.succeeded(name, "unwrap");
+      return opened;
+    } catch (thrown) {
+      ring.board.failed(name, "unwrap", toKmsError(thrown));
+      if (ring.board.of(name).state !== "well") ring.poke(name);
+      throw thrown;
+    }
+  };
   return {
     name,
-    async unwrap(wrapped, call) {
-      try {
-        const dek = await provider.unwrap(wrapped, call);
-        ring.board.succeeded(name, "unwrap");
-        return dek;
-      } catch (thrown) {
-        ring.board.failed(name, "unwrap", toKmsError(thrown));
-        if (ring.board.of(name).state !== "well") ring.poke(name);
-        throw thrown;
-      }
-    },
+    unwrap: (wrapped, call) => reported(() => provider.unwrap(wrapped, call)),
+    ...foreignPart(provider, (unwrapForeign) => (foreign, call) => reported(() => unwrapForeign(foreign, call))),
   };
 }
 

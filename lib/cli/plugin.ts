@@ -51,5 +51,6 @@ function ringOptions(config: Config) {
     probeIntervalMs: config.probe.intervalMs,
     store: folderStore(config.state),
     clock: systemClock,
+    readForeign: config.readForeign,
   };
 }

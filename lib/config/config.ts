@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ForeignSource } from "../envelope/foreign.ts";
 import type { ProviderSettings } from "../provider/settings.ts";
 
 /** How the wrap quorum is asked for. */
@@ -57,4 +58,6 @@ export interface Config {
     readonly audit: string | undefined;
   };
   readonly providers: readonly ProviderConfig[];
+  /** What other plugins wrote and is read, at most once for each format; nothing by default. */
+  readonly readForeign: readonly ForeignSource[];
 }

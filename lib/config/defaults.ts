@@ -86,6 +86,7 @@ export async function embeddedConfig(environment: Environment, files: Files): Pr
       formerly: [],
       settings: { kind: "local", name: "local", keyFile: resolve(state, "local.keys"), create: true },
     }],
+    readForeign: [],
   };
 }
 

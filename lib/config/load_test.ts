@@ -39,6 +39,7 @@ Deno.test("loadConfig() fills in every default", async () => {
       formerly: [],
       settings: { kind: "local", name: "local", keyFile: "/etc/trousseau/local.keys", create: false },
     }],
+    readForeign: [],
   });
 });
 
@@ -90,6 +91,7 @@ providers:
         settings: { kind: "local", name: "d", keyFile: "/var/lib/trousseau/d.keys", create: true },
       },
     ],
+    readForeign: [],
   });
 });
 
@@ -140,11 +142,11 @@ const mistakes: readonly (readonly [criterion: string, config: string, lines: re
   ]],
   ["__proto__ as a key", `__proto__: { wrap: 1 }\n${localProvider}`, [
     "1:1: unknown key; known here: socket, state, kms, keyEpoch, wrap, unwrap, cache, readyDek, outage, probe, drain, " +
-    "telemetry, providers",
+    "telemetry, providers, readForeign",
   ]],
   ["a merge key", `<<: { wrap: 1 }\n${localProvider}`, [
     "1:1: unknown key; known here: socket, state, kms, keyEpoch, wrap, unwrap, cache, readyDek, outage, probe, drain, " +
-    "telemetry, providers",
+    "telemetry, providers, readForeign",
   ]],
   ["an unknown kind", "providers:\n  - { name: a, kind: vault }\n", [
     `2:16: providers[0].kind: must be ${kinds}; did you mean "vault-transit"?`,

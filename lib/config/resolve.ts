@@ -11,6 +11,7 @@ import type { Environment } from "./environment.ts";
 import type { Files } from "./files.ts";
 import type { Checker } from "./providers/arm.ts";
 import { pathText } from "./problems.ts";
+import { foreignSources } from "./read_foreign.ts";
 import { providerSettings } from "./schema.ts";
 import type { Shaped } from "./shape.ts";
 import { socketPathComplaint } from "./socket_path.ts";
@@ -46,6 +47,7 @@ export async function resolveConfig(
     drainMs: config.drain,
     telemetry: { ...config.telemetry, audit: await audit(config.telemetry.audit, checker.within("telemetry")) },
     providers: await providers(shaped, checker),
+    readForeign: foreignSources(config.readForeign, shaped, checker.within("readForeign")),
   };
 }
 

@@ -10,6 +10,7 @@ import { account, duration, fileMode, flag, integer, listen, oneOf, path, sectio
 import type { Checker } from "./providers/arm.ts";
 import { azureKeyVaultSchema, azureKeyVaultSettings } from "./providers/azure_key_vault.ts";
 import { localSchema, localSettings } from "./providers/local.ts";
+import { readForeignSchema } from "./read_foreign.ts";
 import { vaultTransitSchema, vaultTransitSettings } from "./providers/vault_transit.ts";
 
 /** How many providers there may be: each adds an annotation, which kube-apiserver limits to 32 KiB in all. */
@@ -163,6 +164,7 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
     z.maxLength(mostProviders, `has too many; a config has 1 to ${mostProviders} providers`),
     z.describe(`The keys that guard the data, 1 to ${mostProviders}.`),
   ),
+  readForeign: z._default(readForeignSchema, []),
 });
 
 /** The config as it comes out of the schema: right in its shape, durations in milliseconds. */

@@ -12,6 +12,7 @@
  * @module
  */
 import { ByteReader, concat, uint16, utf8, utf8Text } from "../bytes.ts";
+import type { Api } from "../events.ts";
 import { providerLimits } from "../provider/provider.ts";
 import { foreignBytes, maxWraps, type Wrap } from "./wrap.ts";
 
@@ -40,6 +41,11 @@ export interface Frame {
   readonly keyId: string;
   readonly wraps: readonly Wrap[];
   readonly envelope: Envelope;
+}
+
+/** Whether bytes begin as an envelope (v2) or a frame (v1beta1) does: then they are ours, or nobody's. */
+export function beginsAsOurs(bytes: Uint8Array, api: Api): boolean {
+  return bytes[0] === (api === "v2" ? envelopeFormat : frameFormat);
 }
 
 /** An envelope as bytes. */

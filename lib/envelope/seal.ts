@@ -41,6 +41,11 @@ export function taggedDek(dek: Uint8Array): Uint8Array {
   return concat(domainTag, dek);
 }
 
+/** Whether bytes begin with the domain tag, whatever comes after it. */
+export function isTagged(bytes: Uint8Array): boolean {
+  return bytes.length >= domainTag.length && equalBytes(bytes.subarray(0, domainTag.length), domainTag);
+}
+
 /**
  * The data key behind the domain tag.
  *

@@ -6,7 +6,7 @@
 import type { Clock } from "../clock.ts";
 import { abortError, noLongerWanted, orAborted } from "../deadline.ts";
 import { KmsError, toKmsError } from "../errors.ts";
-import type { Provider } from "../provider/provider.ts";
+import type { CallOptions, Provider, WrappedDek } from "../provider/provider.ts";
 import { hedgeTimings, type Latencies } from "./latency.ts";
 import { untaggedDek } from "./seal.ts";
 import type { Wrap } from "./wrap.ts";
@@ -14,8 +14,20 @@ import type { Wrap } from "./wrap.ts";
 /** `fastest`: the quickest first. `roundrobin`: each in turn. `ordered`: as configured. */
 export type UnwrapStrategy = "fastest" | "roundrobin" | "ordered";
 
-/** The half of a provider that a decrypt needs. */
-export type Unwrapper = Pick<Provider, "name" | "unwrap">;
+/** The part of a provider that a decrypt needs. */
+export interface Unwrapper {
+  readonly name: string;
+  /** The data key, `undefined` where the KMS gave back something that is none. */
+  unwrap(wrapped: WrappedDek, call: CallOptions): Promise<Uint8Array | undefined>;
+}
+
+/** A provider whose answers count only behind our domain tag. */
+export function dekUnwrapper(provider: Pick<Provider, "name" | "unwrap">): Unwrapper {
+  return {
+    name: provider.name,
+    unwrap: async (wrapped, call) => untaggedDek(await provider.unwrap(wrapped, call)),
+  };
+}
 
 /** A wrap and the provider that can open it, which may have had another name when it was made. */
 export interface Holder {
@@ -92,9 +104,9 @@ async function ask(
 ): Promise<Uint8Array | undefined> {
   const startedAt = clock.now();
   const { version, ciphertext } = wrap;
-  const bytes = await provider.unwrap({ version, ciphertext }, { signal });
+  const dek = await provider.unwrap({ version, ciphertext }, { signal });
   latencies.note(provider.name, clock.now() - startedAt);
-  return untaggedDek(bytes);
+  return dek;
 }
 
 function doesNotFit(name: string): KmsError {

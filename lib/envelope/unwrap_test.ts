@@ -5,7 +5,7 @@ import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { type MemoryProvider, memoryProviders } from "../../tests/support/memory_provider.ts";
 import { hedgeTimings, Latencies } from "./latency.ts";
 import { newDek, taggedDek } from "./seal.ts";
-import { type Holder, inOrder, unwrapFirst, type UnwrapStrategy } from "./unwrap.ts";
+import { dekUnwrapper, type Holder, inOrder, unwrapFirst, type UnwrapStrategy } from "./unwrap.ts";
 
 const never = new AbortController().signal;
 
@@ -13,7 +13,7 @@ async function holdersOf(providers: readonly MemoryProvider[], dek: Uint8Array):
   return await Promise.all(providers.map(async (provider) => {
     const at = await provider.probe({ signal: never });
     const wrapped = await provider.wrap(taggedDek(dek), at, { signal: never });
-    return { provider, wrap: { name: provider.name, ...wrapped }, sick: false };
+    return { provider: dekUnwrapper(provider), wrap: { name: provider.name, ...wrapped }, sick: false };
   }));
 }
 

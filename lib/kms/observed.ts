@@ -4,7 +4,7 @@
  * @module
  */
 import { type KmsError, toKmsError } from "../errors.ts";
-import type { Api, CacheResult, Event, Notify, Operation } from "../events.ts";
+import type { Api, CacheResult, Event, ForeignFormat, Notify, Operation } from "../events.ts";
 import type { RpcCall } from "../grpc/rpc_call.ts";
 import type { ProviderVersion } from "../service.ts";
 
@@ -13,6 +13,7 @@ export interface Findings {
   keyId: string;
   providers: readonly ProviderVersion[];
   cache?: CacheResult;
+  foreign?: ForeignFormat;
 }
 
 /**
@@ -51,6 +52,11 @@ export function observed<Request, Answered>(
       return fail(thrown);
     }
   };
+}
+
+/** Before the call is made, so that one that fails is noted as what it was too. */
+export function noteForeign(findings: Findings, format: ForeignFormat | undefined): void {
+  if (format !== undefined) findings.foreign = format;
 }
 
 function event(

@@ -8,7 +8,7 @@ import { KmsError } from "../errors.ts";
 import type { V1beta1Rpcs } from "../grpc/messages.ts";
 import type { Handlers } from "../grpc/server.ts";
 import { checkFrame, checkFrameAnswer, checkPlaintext } from "./limits.ts";
-import { observed } from "./observed.ts";
+import { noteForeign, observed } from "./observed.ts";
 import type { HandlerContext } from "./v2.ts";
 
 const apiVersion = "v1beta1";
@@ -44,6 +44,7 @@ export function v1beta1Handlers(context: HandlerContext, runtimeVersion: string)
       checkVersion(version);
       checkFrame(cipher);
       const sealed = { keyId: "", ciphertext: cipher, annotations: {} };
+      noteForeign(findings, service.foreignFormat(sealed, "v1beta1"));
       const { plaintext, keyId, providers, cache } = await service.decrypt(sealed, "v1beta1", call);
       Object.assign(findings, { keyId, providers, cache });
       return { plain: plaintext };

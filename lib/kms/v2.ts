@@ -8,7 +8,7 @@ import type { V2Rpcs } from "../grpc/messages.ts";
 import type { Handlers } from "../grpc/server.ts";
 import type { Service } from "../service.ts";
 import { answerChecker, checkKeyId, checkPlaintext, checkSealed } from "./limits.ts";
-import { observed } from "./observed.ts";
+import { noteForeign, observed } from "./observed.ts";
 import type { Stance } from "./outage.ts";
 
 /** What both APIs' handlers stand on. */
@@ -50,7 +50,9 @@ export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2bet
       checkSealed(request);
       findings.keyId = request.key_id;
       const { ciphertext, key_id: keyId, annotations } = request;
-      const { plaintext, providers, cache } = await service.decrypt({ keyId, ciphertext, annotations }, "v2", call);
+      const sealed = { keyId, ciphertext, annotations };
+      noteForeign(findings, service.foreignFormat(sealed, "v2"));
+      const { plaintext, providers, cache } = await service.decrypt(sealed, "v2", call);
       Object.assign(findings, { providers, cache });
       return { plaintext };
     }),

@@ -6,7 +6,14 @@
 import { type ErrorCode, errorCodes, KmsError, toKmsError } from "../errors.ts";
 import type { ProviderVerb } from "../events.ts";
 import { actionOf } from "./observed.ts";
-import type { CallOptions, KeyState, Provider, WrappedDek } from "./provider.ts";
+import {
+  type CallOptions,
+  foreignPart,
+  type KeyState,
+  type Provider,
+  type UnwrapForeign,
+  type WrappedDek,
+} from "./provider.ts";
 
 /** A provider with a circuit breaker. */
 export interface BreakingProvider extends Provider {
@@ -55,6 +62,7 @@ export function breaking(provider: Provider, options: Partial<BreakerOptions> = 
 class Breaking implements BreakingProvider {
   readonly name: string;
   readonly kind: string;
+  readonly unwrapForeign?: UnwrapForeign;
   readonly #inner: Provider;
   readonly #options: BreakerOptions;
   #failures = 0;
@@ -68,6 +76,12 @@ class Breaking implements BreakingProvider {
     this.name = provider.name;
     this.kind = provider.kind;
     this.#inner = provider;
+    // Foreign bytes are stored bytes too: they count for no more than an unwrap does.
+    const { unwrapForeign } = foreignPart(
+      provider,
+      (inner) => (foreign, call) => this.#guarded("unwrap", () => inner(foreign, call)),
+    );
+    if (unwrapForeign !== undefined) this.unwrapForeign = unwrapForeign;
     this.#options = options;
   }
 

@@ -9,6 +9,7 @@ import { type ErrorCode, KmsError, toKmsError } from "../errors.ts";
 import type { ProviderVerb } from "../events.ts";
 import {
   type CallOptions,
+  foreignPart,
   type KeyState,
   type Provider,
   type ProviderContext,
@@ -63,6 +64,11 @@ export function observed(provider: Provider, context: ProviderContext): Provider
       call("wrap", options.signal, async () => await provider.wrap(dek, at, options), wrappedFault),
     unwrap: (wrapped: WrappedDek, options: CallOptions) =>
       call("unwrap", options.signal, async () => await provider.unwrap(wrapped, options), dekFault),
+    ...foreignPart(
+      provider,
+      (unwrapForeign) => (foreign, options) =>
+        call("unwrap", options.signal, async () => await unwrapForeign(foreign, options), dekFault),
+    ),
     [Symbol.asyncDispose]: () => provider[Symbol.asyncDispose](),
   };
 }

@@ -29,6 +29,17 @@ export interface WrappedDek {
   readonly ciphertext: Uint8Array;
 }
 
+/** What another program encrypted with the same KEK. */
+export interface ForeignCiphertext {
+  /** As the vendor's own API gave it back, without what the other program put around it; at most 4 KiB. */
+  readonly ciphertext: Uint8Array;
+  /** What it was bound to, where the vendor has such a thing and the other program was told to use it. */
+  readonly context?: Readonly<Record<string, string>>;
+}
+
+/** See {@linkcode Provider.unwrapForeign}. */
+export type UnwrapForeign = (foreign: ForeignCiphertext, call: CallOptions) => Promise<Uint8Array>;
+
 /** A remote key, opened under the operator's name for it. Opening never needs the network; what you hold is ready. */
 export interface Provider extends AsyncDisposable {
   /** The operator's name for this key: a DNS label, 1 to 63 bytes. */
@@ -58,6 +69,24 @@ export interface Provider extends AsyncDisposable {
    * @throws {KmsError} `integrity` if the KMS refuses the bytes themselves, else as {@linkcode Provider.wrap}.
    */
   unwrap(wrapped: WrappedDek, call: CallOptions): Promise<Uint8Array>;
+
+  /**
+   * Opens what another program encrypted with this very key, for `readForeign`; only vendors whose programs that knows
+   * have it. The key is the configured one and never one that the ciphertext names. What comes back is anything that the
+   * key ever encrypted: the caller has to refuse what is no seed.
+   *
+   * @throws {KmsError} as {@linkcode Provider.unwrap}.
+   */
+  unwrapForeign?: UnwrapForeign;
+}
+
+/** The optional method of a decorated provider: there only where the provider itself has it. */
+export function foreignPart(
+  provider: Provider,
+  around: (unwrapForeign: UnwrapForeign) => UnwrapForeign,
+): Pick<Provider, "unwrapForeign"> {
+  const own = provider.unwrapForeign?.bind(provider);
+  return own === undefined ? {} : { unwrapForeign: around(own) };
 }
 
 /** What a provider gets from the room above when it is opened. */

@@ -5,7 +5,7 @@
  */
 import { sleep as sleepUntil } from "../deadline.ts";
 import { errorCodes, type KmsError, toKmsError } from "../errors.ts";
-import type { Provider } from "./provider.ts";
+import { foreignPart, type Provider } from "./provider.ts";
 
 /** How often and after which pauses. Times are milliseconds. */
 export interface RetryOptions {
@@ -42,6 +42,10 @@ export function retrying(provider: Provider, options: Partial<RetryOptions> = {}
     probe: (call) => provider.probe(call),
     wrap: (dek, at, call) => persist(() => provider.wrap(dek, at, call), call.signal, settings),
     unwrap: (wrapped, call) => persist(() => provider.unwrap(wrapped, call), call.signal, settings),
+    ...foreignPart(
+      provider,
+      (unwrapForeign) => (foreign, call) => persist(() => unwrapForeign(foreign, call), call.signal, settings),
+    ),
     [Symbol.asyncDispose]: () => provider[Symbol.asyncDispose](),
   };
 }

@@ -95,6 +95,7 @@ export function auditLine(event: RpcEvent, seq: number, at: number): string {
     `,"operation":"${event.operation}","api":"${event.api}","uid":${jsonText(event.uid)}` +
     `,"keyId":${jsonText(event.keyId)},"providers":[${event.providers.map(providerJson).join(",")}]` +
     `,"result":"${event.result}"`;
+  if (event.foreign !== undefined) line += `,"format":"${event.foreign}"`;
   if (event.cache !== undefined) line += `,"cache":"${event.cache}"`;
   line += `,"durationMs":${Math.round(event.seconds * 1e6) / 1e3}`;
   if (event.result !== "ok" && event.message !== undefined) line += `,"message":${jsonText(event.message)}`;

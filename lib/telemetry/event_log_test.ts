@@ -174,6 +174,12 @@ const expectations: readonly (readonly [Event, LogLevel, string, Readonly<Record
   ],
   [{ type: "socket", action: "failed", path: "/run/s", message: "Gone." }, "error", "Gone.", { path: "/run/s" }],
   [{ type: "socket", action: "bound", path: "/run/s", message: "Bound." }, "info", "Bound.", { action: "bound" }],
+  [
+    { type: "foreign", format: "trousseau-v1", providers: ["a", "b"] },
+    "warn",
+    'What trousseau-v1 wrote is read with "a", "b"; take it out of readForeign when nothing of it is left.',
+    { format: "trousseau-v1", providers: ["a", "b"] },
+  ],
   [{ type: "lifecycle", action: "warning", message: "Careful." }, "warn", "Careful.", { action: "warning" }],
   [{ type: "lifecycle", action: "serving", message: "Serving." }, "info", "Serving.", {}],
 ];

@@ -40,6 +40,7 @@ export const eventRows = {
       keyId: e.keyId,
       providers: e.providers.map(({ name, version }) => `${name}@${version}`),
       cache: e.cache,
+      format: e.foreign,
       durationMs: milliseconds(e.seconds),
       cause: e.cause === undefined ? undefined : className(e.cause),
     }),
@@ -145,6 +146,13 @@ export const eventRows = {
     level: ({ action }) => socketLevels[action],
     sentence: (e) => e.message,
     fields: (e) => ({ action: e.action, path: e.path }),
+  },
+  foreign: {
+    level: () => "warn",
+    sentence: (e) =>
+      `What ${e.format} wrote is read with ${e.providers.map((name) => `"${name}"`).join(", ")}; ` +
+      "take it out of readForeign when nothing of it is left.",
+    fields: (e) => ({ format: e.format, providers: e.providers }),
   },
   lifecycle: {
     level: ({ action }) => action === "warning" ? "warn" : "info",

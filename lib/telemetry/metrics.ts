@@ -100,11 +100,20 @@ function rpcCounters(registry: Registry) {
     labelNames: ["result"],
     registers,
   });
+  const foreign = new Counter({
+    name: "trousseau_foreign_reads_total",
+    help: "Decrypts of what another plugin wrote, refused ones included, by its format.",
+    labelNames: ["format"],
+    registers,
+  });
   return {
-    rpc({ api, operation, result, seconds, cache: how }) {
+    rpc({ api, operation, result, seconds, cache: how, foreign: format }) {
       rpc.observe({ api, operation, result: bounded(result) }, seconds);
       if (how !== undefined) cache.inc({ result: how });
+      if (format !== undefined) foreign.inc({ format });
     },
+    // A format that is switched on and never read shows as 0 and not as nothing.
+    foreign: ({ format }) => foreign.inc({ format }, 0),
   } satisfies Partial<Counters>;
 }
 

@@ -119,6 +119,10 @@ const expectations: readonly (readonly [Event, Readonly<Record<string, number | 
   [{ type: "socket", action: "rebound", path: "/run/s", message: "" }, {
     'trousseau_socket_events_total{action="rebound"}': 1,
   }],
+  [{ ...rpc, foreign: "trousseau-v1" }, { 'trousseau_foreign_reads_total{format="trousseau-v1"}': 1 }],
+  [{ type: "foreign", format: "vault-kubernetes-kms", providers: ["a"] }, {
+    'trousseau_foreign_reads_total{format="vault-kubernetes-kms"}': 0,
+  }],
   [{ type: "lifecycle", action: "serving", message: "" }, {}],
 ];
 
@@ -206,6 +210,7 @@ const labelValues: Readonly<Record<string, RegExp>> = {
   to: /^(unknown|well|sick|refusing)$/,
   state: /^(unknown|well|sick|refusing|none|outage|outage_past_after|refused)$/,
   stream: /^(audit|log)$/,
+  format: /^(trousseau-v1|trousseau-v2|vault-kubernetes-kms|aws-encryption-provider)$/,
   le: /^(\+Inf|[\d.]+)$/,
   key_id_hash: /^sha256:[0-9a-f]{64}$/,
   provisional: /^(true|false)$/,

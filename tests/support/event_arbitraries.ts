@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { foreignFormats } from "../../lib/envelope/foreign_formats.ts";
 import fc from "fast-check";
 import { type ErrorCode, errorCodes } from "../../lib/errors.ts";
 import type { Event, Result } from "../../lib/events.ts";
@@ -34,6 +35,7 @@ const verb = fc.constantFrom("probe", "wrap", "unwrap");
 const result: fc.Arbitrary<Result> = fc.constantFrom("ok", ...Object.keys(errorCodes) as ErrorCode[]);
 const health = fc.constantFrom("unknown", "well", "sick", "refusing");
 const message = { message: text };
+const foreignFormat = fc.constantFrom(...foreignFormats);
 
 /** A generator for each type of event. */
 export const eventArbitraries: { readonly [Type in Event["type"]]: fc.Arbitrary<EventOf<Type>> } = {
@@ -47,6 +49,7 @@ export const eventArbitraries: { readonly [Type in Event["type"]]: fc.Arbitrary<
     keyId: text,
     providers: fc.array(fc.record({ name: provider, version: text }), { maxLength: 3 }),
     cache: fc.constantFrom("hit", "miss", "shared", "stale"),
+    foreign: foreignFormat,
     message: text,
     cause: text,
   }, { requiredKeys: ["type", "api", "operation", "result", "seconds", "uid", "keyId", "providers"] }),
@@ -118,6 +121,11 @@ export const eventArbitraries: { readonly [Type in Event["type"]]: fc.Arbitrary<
     ),
     path: text,
     ...message,
+  }),
+  foreign: fc.record({
+    type: fc.constant("foreign"),
+    format: foreignFormat,
+    providers: fc.subarray([...providers]),
   }),
   lifecycle: fc.record({
     type: fc.constant("lifecycle"),

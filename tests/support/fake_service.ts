@@ -5,7 +5,7 @@
  */
 import { concat, equalBytes, hex, sha256, utf8 } from "../../lib/bytes.ts";
 import { KmsError } from "../../lib/errors.ts";
-import type { Api } from "../../lib/events.ts";
+import type { Api, ForeignFormat } from "../../lib/events.ts";
 import type { Decrypted, Encrypted, Sealed, Service, ServiceStatus } from "../../lib/service.ts";
 
 /** A well status with one provider. */
@@ -54,6 +54,13 @@ export class FakeService implements Service {
     this.answerNext = {};
     this.#sealed.set(hex(ciphertext), { sealed, api, plaintext: plaintext.slice() });
     return { ...sealed, providers };
+  }
+
+  /** What every decrypt is said to be of. */
+  foreign: ForeignFormat | undefined;
+
+  foreignFormat(): ForeignFormat | undefined {
+    return this.foreign;
   }
 
   async decrypt(sealed: Sealed, api: Api, call: { readonly signal: AbortSignal }): Promise<Decrypted> {

@@ -4,10 +4,10 @@
  * @module
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { concat, utf8 } from "../../lib/bytes.ts";
+import { base64, concat, fromBase64, utf8, utf8Text } from "../../lib/bytes.ts";
 import { orAborted } from "../../lib/deadline.ts";
 import { type ErrorCode, KmsError } from "../../lib/errors.ts";
-import type { CallOptions, KeyState, Provider, WrappedDek } from "../../lib/provider/provider.ts";
+import type { CallOptions, ForeignCiphertext, KeyState, Provider, WrappedDek } from "../../lib/provider/provider.ts";
 
 /** `hang` never answers; `wrong` answers with other bytes; a code is thrown. */
 export type Fault = "hang" | "wrong" | ErrorCode;
@@ -71,6 +71,18 @@ export class MemoryProvider implements Provider {
     } catch {
       throw new KmsError("integrity", `Cannot unwrap with provider "${this.name}": bad ciphertext.`);
     }
+  }
+
+  /** What another program would get from this KMS for a plaintext of its own, written as Vault's transit writes it. */
+  async encryptForeign(plaintext: Uint8Array): Promise<Uint8Array> {
+    const at = { version: `v${this.#keys.length}` };
+    const { ciphertext } = await this.wrap(plaintext, at, { signal: new AbortController().signal });
+    return utf8(`vault:${at.version}:${base64(ciphertext)}`);
+  }
+
+  async unwrapForeign({ ciphertext }: ForeignCiphertext, call: CallOptions): Promise<Uint8Array> {
+    const [, version = "", body = ""] = (utf8Text(ciphertext) ?? "").split(":");
+    return await this.unwrap({ version, ciphertext: fromBase64(body) ?? new Uint8Array() }, call);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -6,7 +6,7 @@
 import { base64, fromBase64, utf8 } from "../../bytes.ts";
 import { KmsError } from "../../errors.ts";
 import { Batcher } from "../batching.ts";
-import type { CallOptions, KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";
+import type { CallOptions, ForeignCiphertext, KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";
 import { providerLimits } from "../provider.ts";
 import { field } from "../https/fields.ts";
 import { itemRefusal, refusal, unacceptable } from "./answers.ts";
@@ -91,6 +91,15 @@ class VaultTransit implements Provider {
       if (!(thrown instanceof KmsError) || thrown.code !== "integrity" || !this.#key.remade(version)) throw thrown;
       throw new KmsError("key_unknown", `Cannot ${action}: the key was deleted, and another one has its name now.`);
     }
+  }
+
+  async unwrapForeign({ ciphertext, context }: ForeignCiphertext, call: CallOptions): Promise<Uint8Array> {
+    const { action } = this.#call("unwrap", call.signal);
+    const parsed = parseCiphertext(ciphertext);
+    if (parsed === undefined || context !== undefined) {
+      throw new KmsError("integrity", `Cannot ${action}: these bytes are no transit ciphertext.`);
+    }
+    return await this.#unwraps.call({ ciphertext: parsed.text }, call.signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

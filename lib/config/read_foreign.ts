@@ -1,0 +1,149 @@
+/**
+ * `readForeign`: which other plugins' data is read, and with which of our keys.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import type { ForeignKey, ForeignSource } from "../envelope/foreign.ts";
+import type { ForeignFormat } from "../events.ts";
+import { flag, section, tag, text, variants } from "./fields.ts";
+import type { FieldPath } from "./positions.ts";
+import type { Checker } from "./providers/arm.ts";
+import type { Shaped } from "./shape.ts";
+
+/** The kinds of provider whose vendor made what a format holds. */
+const kinds = {
+  "trousseau-v1": ["vault-transit"],
+  "trousseau-v2": ["vault-transit", "aws-kms"],
+  "vault-kubernetes-kms": ["vault-transit"],
+  "aws-encryption-provider": ["aws-kms"],
+} as const satisfies Record<ForeignFormat, readonly string[]>;
+
+/** The kind that takes an encryption context. */
+const withContext = "aws-kms";
+
+const providerName = text(
+  "The name of one of our providers.",
+  /^[a-z0-9][a-z0-9-]{0,62}$/,
+  "must be a provider's name",
+);
+
+const names = z.array(providerName, "must be a list of providers' names").check(
+  z.minLength(1, "must name a provider"),
+  z.maxLength(8, "must be at most 8 names"),
+  z.describe("Which of our providers may open it, by name: no other key is ever tried, whatever the data says."),
+);
+
+const encryptionContext = z.exactOptional(
+  z.record(
+    z.string().check(z.regex(/^(?!__proto__$)[\x20-\x7e]{1,512}$/, "must be a text")),
+    z.string().check(z.maxLength(4096, "is too long")),
+    "must be a mapping of texts to texts",
+  ).check(z.describe("The encryption context that the other plugin was told to use with AWS KMS.")),
+);
+
+const entries = {
+  "trousseau-v1": section("The original Trousseau, version 1, with Vault.", {
+    format: tag("What the original Trousseau wrote in version 1.", "trousseau-v1"),
+    providers: names,
+  }),
+  "trousseau-v2": section("The original Trousseau, the alpha of version 2, with Vault or AWS KMS.", {
+    format: tag("What the original Trousseau wrote in version 2.", "trousseau-v2"),
+    providers: z.array(
+      section("One of our providers, and what the original called it.", {
+        name: providerName,
+        as: text(
+          "The name in the data: the original's --enabled-providers, such as vault or awskms.",
+          /^[\w.-]{1,63}$/,
+          "must be a name of the original's, such as vault or awskms",
+        ),
+      }),
+      "must be a list such as [{ name: vault-eu, as: vault }]",
+    ).check(
+      z.minLength(1, "must name a provider"),
+      z.maxLength(8, "must be at most 8 names"),
+      z.describe("Which of our providers opens what was written under which name of the original's."),
+    ),
+    encryptionContext,
+  }),
+  "vault-kubernetes-kms": section("vault-kubernetes-kms.", {
+    format: tag("What vault-kubernetes-kms wrote.", "vault-kubernetes-kms"),
+    providers: names,
+  }),
+  "aws-encryption-provider": section("aws-encryption-provider.", {
+    format: tag("What aws-encryption-provider wrote.", "aws-encryption-provider"),
+    providers: names,
+    encryptionContext,
+    unprefixed: z._default(
+      flag("Whether v1beta1 data of its first releases, which lack the leading byte, is read too."),
+      false,
+    ),
+  }),
+} as const satisfies { readonly [Format in ForeignFormat]: z.core.$ZodTypeDiscriminable };
+
+/** What an operator writes. */
+export const readForeignSchema = z.array(
+  variants("format", Object.keys(entries), [
+    entries["trousseau-v1"],
+    entries["trousseau-v2"],
+    entries["vault-kubernetes-kms"],
+    entries["aws-encryption-provider"],
+  ]),
+  "must be a list of formats",
+).check(
+  z.maxLength(4, "must be at most 4 formats"),
+  z.describe("Other plugins' data that is read and never written, while a cluster moves over. Nothing by default."),
+);
+
+type Written = z.infer<typeof readForeignSchema>[number];
+
+/** Complains of formats that stand there twice, and of providers that are not there or cannot read the format. */
+export function foreignSources(written: readonly Written[], shaped: Shaped, checker: Checker): ForeignSource[] {
+  const formats = written.map(({ format }) => format);
+  formats.forEach((format, index) => {
+    if (formats.indexOf(format) < index) checker.complain([index, "format"], "stands in the list twice");
+    if (format === "trousseau-v1" && formats.includes("vault-kubernetes-kms")) {
+      checker.complain(
+        [index, "format"],
+        "vault-kubernetes-kms, which has the same form, reads this too; leave it out",
+      );
+    }
+  });
+  return written.map((one, index) => source(one, shaped, checker.within(index)));
+}
+
+function source(written: Written, shaped: Shaped, checker: Checker): ForeignSource {
+  const { format } = written;
+  const context = "encryptionContext" in written ? written.encryptionContext : undefined;
+  const providers = pairs(written).map(({ at, ...pair }): ForeignKey => {
+    const kind = kindOf(pair.name, shaped);
+    const able: readonly string[] = kinds[format];
+    if (kind === undefined) checker.complain(at, "no provider has this name");
+    else if (kind !== "" && !able.includes(kind)) {
+      checker.complain(at, `must be of kind ${able.join(" or ")}`);
+    }
+    return context !== undefined && kind === withContext ? { ...pair, context } : pair;
+  });
+  if (context !== undefined && providers.every((key) => key.context === undefined)) {
+    checker.complain(["encryptionContext"], `is for providers of kind ${withContext}, and none is named here`);
+  }
+  return { format, providers, ...("unprefixed" in written ? { unprefixed: written.unprefixed } : {}) };
+}
+
+interface Pair extends Pick<ForeignKey, "written" | "name"> {
+  /** Where it stands, below the entry. */
+  readonly at: FieldPath;
+}
+
+function pairs(entry: Written): Pair[] {
+  if (entry.format !== "trousseau-v2") {
+    return entry.providers.map((name, index) => ({ written: "", name, at: ["providers", index] }));
+  }
+  return entry.providers.map(({ name, as }, index) => ({ written: as, name, at: ["providers", index, "name"] }));
+}
+
+/** `undefined` for a provider that is not there; one that is not sound has complaints of its own and no kind. */
+function kindOf(name: string, { names, providers }: Shaped): string | undefined {
+  const index = names.findIndex((one) => one.name === name);
+  return index < 0 ? undefined : providers.find((one) => one.index === index)?.raw.kind ?? "";
+}

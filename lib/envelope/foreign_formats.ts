@@ -1,0 +1,154 @@
+/**
+ * What other plugins have left in etcd, told apart and taken apart by its form alone.
+ *
+ * | format                 | API         | ciphertext                                                    | key ID and annotations |
+ * | ---------------------- | ----------- | ------------------------------------------------------------- | ---------------------- |
+ * | trousseau-v1           | v1beta1     | `vault:vN:…`                                                  | –                      |
+ * | trousseau-v2           | v1beta1     | lines of `<provider>:-:<base64 of the provider's ciphertext>` | –                      |
+ * | vault-kubernetes-kms   | v2, v1beta1 | `vault:vN:…`                                                  | `N`, none              |
+ * | aws-encryption-provider | v2, v1beta1 | byte 0x31, then what AWS KMS gave back                        | ARN, ID or alias, none |
+ *
+ * None of them binds a ciphertext to anything: neither key ID nor API nor annotations are authenticated.
+ *
+ * @module
+ */
+import { fromBase64, utf8 } from "../bytes.ts";
+import { KmsError } from "../errors.ts";
+import type { Api, ForeignFormat } from "../events.ts";
+import { providerLimits } from "../provider/provider.ts";
+
+/** What kube-apiserver hands back to be opened. */
+export interface ForeignSealed {
+  readonly keyId: string;
+  readonly ciphertext: Uint8Array;
+  readonly annotations: Readonly<Record<string, Uint8Array>>;
+}
+
+/** One vendor's ciphertext. */
+export interface ForeignWrap {
+  /** What the other plugin called the provider that made it; `""` where its format has no such name. */
+  readonly written: string;
+  /** The version of the KEK as far as the form tells it, else `-`. */
+  readonly version: string;
+  readonly ciphertext: Uint8Array;
+}
+
+/** What may be chosen about a format. */
+export interface FormatOptions {
+  /** aws-encryption-provider: whether blobs without the leading byte are taken under v1beta1. */
+  readonly unprefixed?: boolean;
+}
+
+interface FormatRow {
+  /** Whether bytes begin as this format does. It is the whole decision: what is amiss after that is `integrity`. */
+  readonly recognises: (ciphertext: Uint8Array, api: Api, options: FormatOptions) => boolean;
+  /** The vendors' ciphertexts, or `undefined` where anything is left over, missing or out of place. */
+  readonly read: (sealed: ForeignSealed, api: Api) => readonly ForeignWrap[] | undefined;
+}
+
+/** In the order in which they are tried: the last one takes the most. */
+const formats = {
+  "trousseau-v2": {
+    recognises: (ciphertext, api) => api === "v1beta1" && /^[\w.-]{1,63}:-:/.test(ascii(ciphertext.subarray(0, 66))),
+    read: ({ ciphertext }) => lines(ciphertext),
+  },
+  "trousseau-v1": {
+    recognises: (ciphertext, api) => api === "v1beta1" && beginsAsTransit(ciphertext),
+    read: ({ ciphertext }) => transit(ciphertext, ""),
+  },
+  "vault-kubernetes-kms": {
+    recognises: beginsAsTransit,
+    read: ({ keyId, ciphertext, annotations }, api) => {
+      const wraps = transit(ciphertext, "");
+      const fits = api === "v1beta1" || (isEmpty(annotations) && wraps?.[0]?.version === keyId);
+      return fits ? wraps : undefined;
+    },
+  },
+  "aws-encryption-provider": {
+    recognises: (ciphertext, api, { unprefixed }) =>
+      ciphertext[0] === storageVersion || (unprefixed === true && api === "v1beta1"),
+    read: ({ keyId, ciphertext, annotations }, api) => {
+      const blob = ciphertext[0] === storageVersion ? ciphertext.slice(1) : ciphertext;
+      const fits = api === "v1beta1" || (isEmpty(annotations) && awsKeyId.test(keyId));
+      return fits && blob.length >= smallestBlob ? [{ written: "", version: "-", ciphertext: blob }] : undefined;
+    },
+  },
+} as const satisfies Record<ForeignFormat, FormatRow>;
+
+/** Every format, in the order in which they are tried. */
+export const foreignFormats = Object.keys(formats) as readonly ForeignFormat[];
+
+/** Whether bytes begin as a format does. */
+export function isOfFormat(format: ForeignFormat, ciphertext: Uint8Array, api: Api, options: FormatOptions): boolean {
+  return formats[format].recognises(ciphertext, api, options);
+}
+
+/**
+ * The vendors' ciphertexts in what {@linkcode isOfFormat} has recognised.
+ *
+ * @returns at least one, each of 1 byte to 4 KiB.
+ * @throws {KmsError} `integrity` for anything that the other plugin cannot have written as it stands.
+ */
+export function readForeign(format: ForeignFormat, sealed: ForeignSealed, api: Api): readonly ForeignWrap[] {
+  const row: FormatRow = formats[format];
+  const wraps = row.read(sealed, api);
+  const sound = wraps?.length && wraps.every(({ ciphertext: { length } }) => length <= providerLimits.ciphertext);
+  if (wraps && sound) return wraps;
+  throw new KmsError(
+    "integrity",
+    `Cannot decrypt: this begins as data of ${format} does, and is none; the stored value was changed.`,
+  );
+}
+
+/** ASCII "1": how aws-encryption-provider marks what it has written since its storage has versions. */
+const storageVersion = 0x31;
+
+/** In bytes: no authenticated encryption of 32 bytes with a nonce is shorter. */
+const smallestBlob = 60;
+
+/** What AWS KMS takes as `KeyId`: an ARN of a key or an alias, or their last part alone. */
+const awsKeyId =
+  /^(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key|alias)\/[\w/-]{1,256}|alias\/[\w/-]{1,256}|(mrk-)?[0-9a-f-]{32,36})$/;
+
+/** At most two providers could be configured; a few more do no harm. */
+const mostLines = 8;
+
+function beginsAsTransit(ciphertext: Uint8Array): boolean {
+  return ascii(ciphertext.subarray(0, 7)) === "vault:v";
+}
+
+function transit(ciphertext: Uint8Array, written: string): readonly ForeignWrap[] | undefined {
+  const version = /^vault:v([1-9]\d{0,8}):[A-Za-z0-9+/]+={0,2}$/.exec(ascii(ciphertext))?.[1];
+  return version === undefined ? undefined : [{ written, version, ciphertext }];
+}
+
+/** Lines in any order, each name once, each ended. */
+function lines(bytes: Uint8Array): readonly ForeignWrap[] | undefined {
+  const text = ascii(bytes);
+  const found = text.split("\n");
+  if (found.pop() !== "" || found.length > mostLines) return undefined;
+  const wraps = found.map(line);
+  const names = new Set(wraps.map((wrap) => wrap?.written));
+  return wraps.every((wrap) => wrap !== undefined) && names.size === wraps.length ? wraps : undefined;
+}
+
+function line(text: string): ForeignWrap | undefined {
+  const [, written, payload] = /^([\w.-]{1,63}):-:([A-Za-z0-9+/=_:-]+)$/.exec(text) ?? [];
+  if (written === undefined || payload === undefined || payload.includes(":-:")) return undefined;
+  // The first alpha versions wrote Vault's text as it is.
+  if (payload.startsWith("vault:v")) return transit(utf8(payload), written)?.[0];
+  const ciphertext = fromBase64(payload);
+  if (ciphertext === undefined) return { written, version: "-", ciphertext: utf8(payload) };
+  return transit(ciphertext, written)?.[0] ?? { written, version: "-", ciphertext };
+}
+
+function isEmpty(annotations: Readonly<Record<string, Uint8Array>>): boolean {
+  return Object.keys(annotations).length === 0;
+}
+
+/** A text of the same length in which everything but printable ASCII and line ends matches no pattern here. */
+function ascii(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += byte === 10 || (byte >= 32 && byte < 127) ? String.fromCharCode(byte) : "\u0000";
+  return text;
+}

@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { base64, concat, utf8 } from "../bytes.ts";
+import { KmsError } from "../errors.ts";
+import type { Api } from "../events.ts";
+import { FakeClock } from "../../tests/support/fake_clock.ts";
+import { MemoryProvider, memoryProviders } from "../../tests/support/memory_provider.ts";
+import { startNode, type TestNode } from "../../tests/support/test_service.ts";
+import type { Sealed } from "../service.ts";
+import type { ForeignSource } from "./foreign.ts";
+
+const seed = new Uint8Array(randomBytes(32));
+const never = new AbortController().signal;
+
+function by(format: ForeignSource["format"], ...names: string[]): ForeignSource {
+  return { format, providers: names.map((name) => ({ written: "", name })) };
+}
+
+function foreign(ciphertext: Uint8Array, keyId = "1"): Sealed {
+  return { keyId, ciphertext, annotations: {} };
+}
+
+async function open(node: TestNode, sealed: Sealed, api: Api = "v2"): Promise<Uint8Array> {
+  return (await node.service.decrypt(sealed, api, { signal: never })).plaintext;
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  return await work.then(() => "ok", (thrown) => thrown instanceof KmsError ? thrown.code : String(thrown));
+}
+
+async function started(providers: readonly MemoryProvider[], ...readForeign: ForeignSource[]): Promise<TestNode> {
+  const node = await startNode(providers, { readForeign, wrap: 1 });
+  await node.clock.advance(100);
+  return node;
+}
+
+Deno.test("decrypt() reads what another plugin wrote, over both APIs, and says whose it was", async () => {
+  const [a] = memoryProviders("a") as [MemoryProvider];
+  await using node = await started([a], by("vault-kubernetes-kms", "a"));
+  const ciphertext = await a.encryptForeign(seed);
+  for (const api of ["v2", "v1beta1"] as const) {
+    const sealed = foreign(ciphertext, api === "v2" ? "1" : "");
+    assert.deepEqual(await open(node, sealed, api), seed);
+    assert.equal(node.service.foreignFormat(sealed, api), "vault-kubernetes-kms");
+  }
+  const answer = await node.service.decrypt(foreign(ciphertext), "v2", { signal: never });
+  assert.deepEqual(answer.providers, [{ name: "a", version: "1" }]);
+  assert.equal(answer.keyId, "1");
+});
+
+Deno.test("decrypt() reads nothing foreign unless told to, and asks no KMS then", async () => {
+  const [a] = memoryProviders("a") as [MemoryProvider];
+  const ciphertext = await a.encryptForeign(seed);
+  for (const readForeign of [[], [by("aws-encryption-provider", "a")]]) {
+    await using node = await started([a], ...readForeign);
+    const before = a.calls.unwrap;
+    for (const api of ["v2", "v1beta1"] as const) {
+      assert.equal(await codeOf(open(node, foreign(ciphertext), api)), "integrity");
+      assert.equal(node.service.foreignFormat(foreign(ciphertext), api), undefined);
+    }
+    assert.equal(a.calls.unwrap, before);
+  }
+});
+
+Deno.test("decrypt() refuses our own wraps and whatever else is no seed, when handed in as foreign", async () => {
+  const [a] = memoryProviders("a") as [MemoryProvider];
+  await using node = await started([a], by("vault-kubernetes-kms", "a"));
+  const dek = new Uint8Array(randomBytes(32));
+  const tag = utf8("trousseau-dek-1");
+  for (
+    const plaintext of [concat(tag, dek), concat(tag, dek.slice(0, 17)), tag, dek.slice(1), concat(dek, tag), utf8("p")]
+  ) {
+    const ciphertext = await a.encryptForeign(plaintext);
+    for (const api of ["v2", "v1beta1"] as const) {
+      await assert.rejects(open(node, foreign(ciphertext), api), { code: "integrity" });
+    }
+  }
+  const asForeign = await a.encryptForeign(concat(tag, dek));
+  await assert.rejects(open(node, foreign(asForeign)), { message: /wrapped data key of Trousseau's/ });
+  assert.notEqual(node.service.status().providers[0]?.health, "sick");
+});
+
+Deno.test("decrypt() never opens with a provider that the format's entry does not name", async () => {
+  const [a, b] = memoryProviders("a", "b") as [MemoryProvider, MemoryProvider];
+  await using node = await started([a, b], by("vault-kubernetes-kms", "a"));
+  const ciphertext = await b.encryptForeign(seed);
+  const before = b.calls.unwrap;
+  assert.equal(await codeOf(open(node, foreign(ciphertext))), "integrity");
+  assert.equal(b.calls.unwrap, before);
+});
+
+Deno.test("decrypt() opens a line of trousseau-v2 with the provider that stands for its name, and either will do", async () => {
+  const [a, b] = memoryProviders("a", "b") as [MemoryProvider, MemoryProvider];
+  const source: ForeignSource = {
+    format: "trousseau-v2",
+    providers: [{ written: "vault", name: "a" }, { written: "awskms", name: "b" }],
+  };
+  await using node = await started([a, b], source);
+  const line = async (name: string, provider: MemoryProvider) =>
+    `${name}:-:${base64(await provider.encryptForeign(seed))}\n`;
+  const stored = async (...lines: Promise<string>[]) => foreign(utf8((await Promise.all(lines)).join("")), "");
+  assert.deepEqual(await open(node, await stored(line("vault", a), line("awskms", b)), "v1beta1"), seed);
+  a.faults.set("unwrap", "unreachable");
+  assert.deepEqual(await open(node, await stored(line("vault", a), line("awskms", b)), "v1beta1"), seed);
+  a.faults.clear();
+  assert.deepEqual(await open(node, await stored(line("azurekms", b), line("vault", a)), "v1beta1"), seed);
+  assert.equal(await codeOf(open(node, await stored(line("azurekms", b)), "v1beta1")), "key_unknown");
+  assert.equal(await codeOf(open(node, await stored(line("vault", b)), "v1beta1")), "integrity");
+});
+
+Deno.test("decrypt() does not take a wrong line of trousseau-v2 for its provider's fault", async () => {
+  const [a, b] = memoryProviders("a", "b") as [MemoryProvider, MemoryProvider];
+  const providers = [{ written: "x", name: "a" }, { written: "y", name: "b" }];
+  await using node = await started([a, b], { format: "trousseau-v2", providers });
+  const ours = base64(await a.encryptForeign(concat(utf8("trousseau-dek-1"), seed)));
+  const text = `x:-:${ours}\ny:-:${base64(await b.encryptForeign(seed))}\n`;
+  assert.deepEqual(await open(node, foreign(utf8(text), ""), "v1beta1"), seed);
+  assert.deepEqual(node.service.status().providers.map(({ health }) => health), ["well", "well"]);
+});
+
+Deno.test("decrypt() keeps foreign seeds in a cache of their own, and joins equal calls", async () => {
+  const [a] = memoryProviders("a") as [MemoryProvider];
+  await using node = await started([a], by("trousseau-v1", "a"));
+  const sealed = node.service.encrypt(seed, "v2");
+  const first = a.calls.unwrap;
+  const one = await a.encryptForeign(seed);
+  await Promise.all([1, 2, 3].map(() => open(node, foreign(one), "v1beta1")));
+  await open(node, foreign(one), "v1beta1");
+  assert.equal(a.calls.unwrap, first + 1);
+  for (let i = 0; i < 5000; i++) await open(node, foreign(await a.encryptForeign(seed)), "v1beta1");
+  const before = a.calls.unwrap;
+  assert.deepEqual(await open(node, sealed), seed);
+  assert.equal(a.calls.unwrap, before);
+});
+
+Deno.test("decrypt() answers foreign reads with the codes of every other unwrap, and heeds the deadline", async () => {
+  const [a] = memoryProviders("a") as [MemoryProvider];
+  await using node = await started([a], by("trousseau-v1", "a"));
+  for (const fault of ["unreachable", "permission_denied", "key_unusable", "throttled", "provider_protocol"] as const) {
+    const ciphertext = await a.encryptForeign(seed);
+    a.faults.set("unwrap", fault);
+    assert.equal(await codeOf(open(node, foreign(ciphertext), "v1beta1")), fault);
+    a.faults.clear();
+  }
+  const ciphertext = await a.encryptForeign(seed);
+  a.faults.set("unwrap", "hang");
+  const call = new AbortController();
+  const answer = codeOf(node.service.decrypt(foreign(ciphertext), "v1beta1", { signal: call.signal }));
+  call.abort(new DOMException("late", "TimeoutError"));
+  assert.equal(await answer, "deadline_exceeded");
+});
+
+Deno.test("decrypt() serves a cached foreign seed on while its KMS is away, and asks again after maxAge", async () => {
+  const [a] = memoryProviders("a") as [MemoryProvider];
+  const clock = new FakeClock();
+  await using node = await startNode([a], { readForeign: [by("trousseau-v1", "a")], clock });
+  await clock.advance(100);
+  const sealed = foreign(await a.encryptForeign(seed));
+  await open(node, sealed, "v1beta1");
+  a.faults.set("all", "unreachable");
+  await clock.advance(11 * 60_000);
+  const before = a.calls.unwrap;
+  assert.deepEqual(await open(node, sealed, "v1beta1"), seed);
+  assert.ok(a.calls.unwrap > before);
+});
+
+Deno.test("encrypt() never writes foreign, and what is ours is never read as foreign", async () => {
+  const [a] = memoryProviders("a") as [MemoryProvider];
+  await using node = await started(
+    [a],
+    { ...by("aws-encryption-provider", "a"), unprefixed: true },
+    by("vault-kubernetes-kms", "a"),
+  );
+  for (const api of ["v2", "v1beta1"] as const) {
+    const sealed = node.service.encrypt(seed, api);
+    assert.equal(node.service.foreignFormat(sealed, api), undefined);
+    assert.deepEqual(await open(node, sealed, api), seed);
+  }
+});
+
+Deno.test("openService() tells of each format that is on", async () => {
+  await using node = await started(memoryProviders("a", "b"), by("trousseau-v1", "a", "b"));
+  assert.deepEqual(node.events.filter(({ type }) => type === "foreign"), [
+    { type: "foreign", format: "trousseau-v1", providers: ["a", "b"] },
+  ]);
+});
