@@ -91,7 +91,6 @@ export const readForeignSchema = z.array(
   ]),
   "must be a list of formats",
 ).check(
-  z.maxLength(4, "must be at most 4 formats"),
   z.describe("Other plugins' data that is read and never written, while a cluster moves over. Nothing by default."),
 );
 

@@ -156,3 +156,17 @@ Deno.test("v2 Encrypt stops an answer that kube-apiserver would throw away", () 
   ok(event?.type === "rpc" && event.result === "internal");
   match(event.message ?? "", /1025 bytes/);
 });
+
+Deno.test("Decrypt notes the format of what another plugin wrote, answered or refused", async () => {
+  const { v2, v1beta1, service, events } = setUp();
+  service.foreign = "vault-kubernetes-kms";
+  const sealed = await v2.Encrypt({ plaintext: seed, uid: "" }, call);
+  await v2.Decrypt({ ...sealed, uid: "" }, call);
+  await rejects(async () => await v1beta1.Decrypt({ version: "v1beta1", cipher: seed }, call), { code: "integrity" });
+  const formats = events.map((event) => event.type === "rpc" ? [event.operation, event.result, event.foreign] : []);
+  deepEqual(formats, [
+    ["encrypt", "ok", undefined],
+    ["decrypt", "ok", "vault-kubernetes-kms"],
+    ["decrypt", "integrity", "vault-kubernetes-kms"],
+  ]);
+});

@@ -45,6 +45,8 @@ Deno.test("auditLine() says who asked for what, with which keys, and what came o
     cache: "hit",
     durationMs: 0.413,
   });
+  const foreign = JSON.parse(auditLine({ ...decrypt, foreign: "vault-kubernetes-kms" }, 7, at));
+  assert.equal(foreign.format, "vault-kubernetes-kms");
   const refused: RpcEvent = { ...decrypt, result: "integrity", message: "Cannot open it.", cause: "canary" };
   const line = JSON.parse(auditLine(refused, 8, at));
   assert.deepEqual([line.result, line.message, line.cause], ["integrity", "Cannot open it.", undefined]);

@@ -301,3 +301,44 @@ Deno.test("parseVersion() takes only what versionName() makes", () => {
     assert.equal(parseVersion(bad), undefined);
   }
 });
+
+Deno.test("unwrapForeign() opens what was encrypted with the key, of any version, and in batches with unwraps", async () => {
+  await using vault = new VaultDouble();
+  await using provider = (await openVault(vault.address)).provider;
+  const wrapped = await provider.wrap(dek, await provider.probe(patient), patient);
+  vault.versions.push(1_700_000_500);
+  const later = await provider.wrap(dek, await provider.probe(patient), patient);
+  const before = vault.requests.length;
+  const open = (ciphertext: Uint8Array) => provider.unwrapForeign?.({ ciphertext }, patient);
+  const calls = Array.from({ length: 300 }, (_, at) => open((at % 2 === 0 ? wrapped : later).ciphertext));
+  for (const opened of await Promise.all(calls)) assert.deepEqual(opened, dek);
+  assert(vault.requests.length - before <= 7, `${vault.requests.length - before} requests`);
+});
+
+Deno.test("unwrapForeign() refuses, without any call, what is no transit ciphertext or is bound to a context", async () => {
+  await using vault = new VaultDouble();
+  await using provider = (await openVault(vault.address)).provider;
+  const { ciphertext } = await provider.wrap(dek, await provider.probe(patient), patient);
+  const before = vault.requests.length;
+  const integrity = refusedWith("integrity", /no transit ciphertext/);
+  for (const text of ["", "vault:v1:", "vault:v0:AAAA", "vault:v1:AAAA\n", "AAAA", `vault:v1:${"A".repeat(4096)}`]) {
+    await assert.rejects(async () => await provider.unwrapForeign?.({ ciphertext: utf8(text) }, patient), integrity);
+  }
+  await assert.rejects(async () => await provider.unwrapForeign?.({ ciphertext, context: {} }, patient), integrity);
+  assert.equal(vault.requests.length, before);
+});
+
+Deno.test("unwrapForeign() fails as unwrap() does: forged, gone, refused, slow", async () => {
+  await using vault = new VaultDouble();
+  await using provider = (await openVault(vault.address)).provider;
+  const { ciphertext } = await provider.wrap(dek, await provider.probe(patient), patient);
+  const open = async (bytes: Uint8Array, call = patient) => await provider.unwrapForeign?.({ ciphertext: bytes }, call);
+  await assert.rejects(
+    open(utf8("vault:v1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")),
+    refusedWith("integrity"),
+  );
+  vault.intercept = ({ path }) => path.includes("/decrypt/") ? refuse(503, "Vault is sealed") : undefined;
+  await assert.rejects(open(ciphertext), refusedWith("unreachable"));
+  vault.intercept = ({ path }) => path.includes("/decrypt/") ? new Promise<Response>(() => {}) : undefined;
+  await assert.rejects(open(ciphertext, within(50)), refusedWith("deadline_exceeded"));
+});

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { complaints, loadFake, localProvider, vaultProvider } from "../../tests/support/fake_files.ts";
+
+const vault = vaultProvider("    address: https://vault:8200");
+
+Deno.test("foreignSources() reads nothing foreign unless told to", async () => {
+  assert.deepEqual((await loadFake(vault)).readForeign, []);
+  assert.deepEqual((await loadFake(`${vault}readForeign: []\n`)).readForeign, []);
+});
+
+Deno.test("foreignSources() takes formats with the providers that may open them", async () => {
+  const { readForeign } = await loadFake(`${vault}readForeign:
+  - { format: vault-kubernetes-kms, providers: [vault] }
+  - { format: trousseau-v2, providers: [{ name: vault, as: vault }, { name: vault, as: vault-old }] }
+`);
+  assert.deepEqual(readForeign, [
+    { format: "vault-kubernetes-kms", providers: [{ written: "", name: "vault" }] },
+    {
+      format: "trousseau-v2",
+      providers: [{ written: "vault", name: "vault" }, { written: "vault-old", name: "vault" }],
+    },
+  ]);
+});
+
+const mistakes: readonly (readonly [criterion: string, lines: string, expected: readonly string[]])[] = [
+  ["what is no list", "readForeign: trousseau-v1", ["7:1: readForeign: must be a list of formats"]],
+  ["an unknown format", "readForeign: [{ format: trousseau-v3, providers: [vault] }]", [
+    "7:17: readForeign[0].format: must be trousseau-v1, trousseau-v2, vault-kubernetes-kms or aws-encryption-provider; " +
+    'did you mean "trousseau-v1"?',
+  ]],
+  ["no provider", "readForeign: [{ format: trousseau-v1, providers: [] }]", [
+    "7:39: readForeign[0].providers: must name a provider",
+  ]],
+  ["a missing list of providers", "readForeign: [{ format: trousseau-v1 }]", [
+    "7:15: readForeign[0].providers: must be a list of providers' names",
+  ]],
+  ["a provider that is not there", "readForeign: [{ format: trousseau-v1, providers: [vault, other] }]", [
+    "7:58: readForeign[0].providers[1]: no provider has this name",
+  ]],
+  ["a provider of the wrong kind", "readForeign: [{ format: aws-encryption-provider, providers: [vault] }]", [
+    "7:62: readForeign[0].providers[0]: must be of kind aws-kms",
+  ]],
+  [
+    "a format that stands there twice",
+    "readForeign: [{ format: trousseau-v1, providers: [vault] }, { format: trousseau-v1, providers: [vault] }]",
+    ["7:63: readForeign[1].format: stands in the list twice"],
+  ],
+  [
+    "two formats of one form",
+    "readForeign: [{ format: vault-kubernetes-kms, providers: [vault] }, { format: trousseau-v1, providers: [vault] }]",
+    ["7:71: readForeign[1].format: vault-kubernetes-kms, which has the same form, reads this too; leave it out"],
+  ],
+  [
+    "an encryption context for Vault",
+    "readForeign: [{ format: trousseau-v2, providers: [{ name: vault, as: vault }], encryptionContext: { a: b } }]",
+    ["7:80: readForeign[0].encryptionContext: is for providers of kind aws-kms, and none is named here"],
+  ],
+  ["an unknown key", "readForeign: [{ format: trousseau-v1, providers: [vault], key: other }]", [
+    "7:59: readForeign[0].key: unknown key; known here: format, providers",
+  ]],
+];
+
+for (const [criterion, lines, expected] of mistakes) {
+  Deno.test(`foreignSources() complains of ${criterion}`, async () => {
+    assert.deepEqual(await complaints(`${vault}${lines}\n`), expected);
+  });
+}
+
+Deno.test("foreignSources() lets a provider that is not sound have its own complaints only", async () => {
+  const broken = vaultProvider("    address: vault");
+  const found = await complaints(`${broken}readForeign: [{ format: trousseau-v1, providers: [vault] }]\n`);
+  assert.equal(found.length, 1);
+  assert.match(found[0] ?? "", /providers\[0\]\.address/);
+});
+
+Deno.test("foreignSources() refuses local keys: no other plugin has written with them", async () => {
+  const lines = "readForeign: [{ format: vault-kubernetes-kms, providers: [local] }]\n";
+  assert.deepEqual(await complaints(localProvider + lines), [
+    "2:59: readForeign[0].providers[0]: must be of kind vault-transit",
+  ]);
+});
