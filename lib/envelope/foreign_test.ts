@@ -4,7 +4,7 @@ import { base64, concat, utf8 } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
 import type { Api } from "../events.ts";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
-import { MemoryProvider, memoryProviders } from "../../tests/support/memory_provider.ts";
+import { type MemoryProvider, memoryProviders } from "../../tests/support/memory_provider.ts";
 import { startNode, type TestNode } from "../../tests/support/test_service.ts";
 import type { Sealed } from "../service.ts";
 import type { ForeignSource } from "./foreign.ts";
