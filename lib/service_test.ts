@@ -6,6 +6,7 @@ import { MemoryProvider, memoryProviders } from "../tests/support/memory_provide
 import { startNode, type TestNode } from "../tests/support/test_service.ts";
 import { effectiveCode, KmsError } from "./errors.ts";
 import type { Api } from "./events.ts";
+import { answerChecker, checkFrame, checkFrameAnswer, checkSealed } from "./kms/limits.ts";
 import type { Encrypted, Sealed } from "./service.ts";
 
 const seed = new Uint8Array(randomBytes(32));
@@ -201,6 +202,21 @@ for (const [wrap, needed] of [["all", 5], ["any", 1], [2, 2]] as const) {
     });
   }
 }
+
+Deno.test("encrypt() by five providers with two of RSA-4096, and by seven with the largest wraps, is what the API takes", async () => {
+  const largest = [..."abcdefg"].map((letter) => new MemoryProvider(letter.repeat(63), 4096));
+  for (const providers of [five(), largest]) {
+    await using node = await started(providers, { wrap: "all" });
+    const { keyId, ciphertext, annotations } = node.service.encrypt(seed, "v2");
+    assert.equal(Object.keys(annotations).length, providers.length);
+    answerChecker()({ key_id: keyId, ciphertext, annotations });
+    checkSealed({ key_id: keyId, ciphertext, annotations, uid: "" });
+    const frame = node.service.encrypt(seed, "v1beta1");
+    checkFrame(checkFrameAnswer(frame.ciphertext));
+    await using fresh = await startNode(providers, { wrap: "all" });
+    assert.deepEqual(await opened(fresh, frame, "v1beta1"), seed);
+  }
+});
 
 Deno.test("decrypt() needs one provider that wrapped, whatever the others do", async () => {
   for (const fault of ["hang", "unreachable", "wrong", "key_unknown", "permission_denied", "throttled"] as const) {

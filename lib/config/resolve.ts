@@ -4,6 +4,9 @@
  *
  * @module
  */
+import { formatSizes } from "../envelope/format.ts";
+import { largestAnnotation } from "../envelope/wrap.ts";
+import { maxWrapOf } from "../provider/registry.ts";
 import { accountFiles, accountNumber } from "./accounts.ts";
 import type { Config, ProviderConfig } from "./config.ts";
 import { defaults, defaultWrap, stateFolderOf } from "./defaults.ts";
@@ -26,6 +29,10 @@ export async function resolveConfig(
 ): Promise<Config> {
   const { config } = shaped;
   checkNames(shaped, checker);
+  checkRoom(
+    shaped.providers.map(({ index, raw: { name, kind } }) => ({ index, name, maxWrap: maxWrapOf(kind) })),
+    checker,
+  );
   checkCache(config.cache, checker.within("cache"));
   return {
     file,
@@ -111,6 +118,30 @@ function checkNames({ names }: Shaped, checker: Checker): void {
   };
   names.forEach(({ name }, index) => take(name, index, "name"));
   names.forEach(({ formerly }, index) => formerly.forEach((name, at) => take(name, index, "formerly", at)));
+}
+
+/** One provider, and how long a wrap of it can be, in bytes. */
+export interface WrapRoom {
+  readonly index: number;
+  readonly name: string;
+  readonly maxWrap: number;
+}
+
+/**
+ * All wraps of a data key have to fit into the annotations that kube-apiserver takes, at the worst. Found here it is a
+ * config to be mended; found later it would be an Encrypt that fails on the day that a key is rotated to a longer one.
+ * A v1beta1 frame has more room and holds less for each wrap, so that it need not be looked at.
+ */
+export function checkRoom(rooms: readonly WrapRoom[], checker: Pick<Checker, "complain">): void {
+  const all = rooms.reduce((sum, { name, maxWrap }) => sum + largestAnnotation(name, maxWrap), 0);
+  if (all <= formatSizes.annotations) return;
+  const largest = Math.max(...rooms.map(({ maxWrap }) => maxWrap));
+  const large = rooms.filter(({ maxWrap }) => maxWrap === largest).map(({ index }) => `providers[${index}]`);
+  checker.complain(
+    ["providers"],
+    `could need ${all} bytes for the wraps of one data key, and kube-apiserver takes ${formatSizes.annotations}; ` +
+      `take one of the largest out (${large.join(", ")}: up to ${largest} bytes each)`,
+  );
 }
 
 async function providers(shaped: Shaped, checker: Checker): Promise<readonly ProviderConfig[]> {

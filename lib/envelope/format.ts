@@ -19,8 +19,19 @@ import { foreignBytes, maxWraps, type Wrap } from "./wrap.ts";
 const envelopeFormat = 0xe1;
 const frameFormat = 0xf1;
 
-/** Bytes of each fixed field, and how large a whole frame may be. etcd prefixes of v1beta1 hold at most 65,535 bytes. */
-export const formatSizes = { reference: 32, nonce: 12, tag: 16, keyId: 1024, envelope: 1024, frame: 61440 } as const;
+/**
+ * Bytes of each fixed field, and how large the whole may be: kube-apiserver takes 32 KiB of annotations, keys and values
+ * together; etcd prefixes of v1beta1 hold at most 65,535 bytes.
+ */
+export const formatSizes = {
+  reference: 32,
+  nonce: 12,
+  tag: 16,
+  keyId: 1024,
+  envelope: 1024,
+  annotations: 32_768,
+  frame: 61_440,
+} as const;
 
 /** How many unwraps open it. One today; the byte is kept so that a later format need not change. */
 export type Threshold = 1;

@@ -64,6 +64,11 @@ export function decodeAnnotations(annotations: Readonly<Record<string, Uint8Arra
   return entries.map(([key, value]) => decodeAnnotation(key, value));
 }
 
+/** The largest annotation that a provider of this name can make, key and value, for a wrap of so many bytes. */
+export function largestAnnotation(name: string, maxWrap: number): number {
+  return name.length + annotationSuffix.length + 1 + 2 + providerLimits.version + maxWrap;
+}
+
 function decodeAnnotation(key: string, value: Uint8Array): Wrap {
   const name = key.endsWith(annotationSuffix) ? key.slice(0, -annotationSuffix.length) : "";
   if (!dnsLabel.test(name)) throw foreignBytes("an annotation is not one of ours");

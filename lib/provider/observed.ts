@@ -16,14 +16,16 @@ import {
   providerLimits,
   type WrappedDek,
 } from "./provider.ts";
+import { maxWrapOf } from "./registry.ts";
 
 /**
  * Emits one `provider_call` for each call that was begun, and lets nothing pass that the contract does not allow.
  *
  * - A call ends with its signal, even if the provider does not heed it: `deadline_exceeded` or `cancelled`.
  * - Whatever is thrown arrives as a KmsError.
- * - A version of more than 256 bytes or a ciphertext of none or more than 4,096 is `provider_protocol`. A data key of
- *   none or more than 64 bytes is `integrity`: the KMS did open it, so the bytes were not wrapped by us.
+ * - A version of more than 256 bytes, or a ciphertext of none or more bytes than its kind ever gives, is
+ *   `provider_protocol`: the annotations of several providers have to fit together. A data key of none or more than 64
+ *   bytes is `integrity`: the KMS did open it, so the bytes were not wrapped by us.
  */
 export function observed(provider: Provider, context: ProviderContext): Provider {
   async function call<T>(
@@ -48,6 +50,8 @@ export function observed(provider: Provider, context: ProviderContext): Provider
     }
   }
 
+  const maxWrap = maxWrapOf(provider.kind);
+
   function report(verb: ProviderVerb, began: number, error?: KmsError): void {
     const seconds = (performance.now() - began) / 1000;
     const about = { type: "provider_call", provider: provider.name, kind: provider.kind, verb, seconds } as const;
@@ -61,7 +65,12 @@ export function observed(provider: Provider, context: ProviderContext): Provider
     probe: (options: CallOptions) =>
       call("probe", options.signal, async () => await provider.probe(options), stateFault),
     wrap: (dek: Uint8Array, at: KeyState, options: CallOptions) =>
-      call("wrap", options.signal, async () => await provider.wrap(dek, at, options), wrappedFault),
+      call(
+        "wrap",
+        options.signal,
+        async () => await provider.wrap(dek, at, options),
+        (answer) => wrappedFault(answer, maxWrap),
+      ),
     unwrap: (wrapped: WrappedDek, options: CallOptions) =>
       call("unwrap", options.signal, async () => await provider.unwrap(wrapped, options), dekFault),
     ...foreignPart(
@@ -88,9 +97,9 @@ function stateFault({ version, order }: KeyState): Fault | undefined {
   return versionFault(version);
 }
 
-function wrappedFault({ version, ciphertext }: WrappedDek): Fault | undefined {
+function wrappedFault({ version, ciphertext }: WrappedDek, maxWrap: number): Fault | undefined {
   const { length } = ciphertext;
-  if (length === 0 || length > providerLimits.ciphertext) return unacceptable(`a ciphertext of ${length} bytes`);
+  if (length === 0 || length > maxWrap) return unacceptable(`a ciphertext of ${length} bytes`);
   return versionFault(version);
 }
 

@@ -116,3 +116,14 @@ Deno.test("observed() passes answers at the limits and refuses those beyond", as
   const { provider } = bench({ probe: () => Promise.resolve({ version: "v1", order: NaN }) });
   assert.equal(await codeOf(provider.probe({ signal })), "provider_protocol");
 });
+
+Deno.test("observed() refuses a wrap that is longer than its kind ever gives", async () => {
+  const lengths = { "test": [4096, 4097], "local": [92, 93] } as const;
+  for (const [kind, [fits, tooLong]] of Object.entries(lengths)) {
+    const codes = [fits, tooLong].map((length) => {
+      const wrap = () => Promise.resolve({ version: "v1", ciphertext: new Uint8Array(length) });
+      return codeOf(bench({ kind, wrap }).provider.wrap(dek, state, { signal }));
+    });
+    assert.deepEqual(await Promise.all(codes), ["ok", "provider_protocol"], kind);
+  }
+});

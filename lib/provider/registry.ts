@@ -4,7 +4,7 @@
  * @module
  */
 import type { ProviderAdvice } from "./advice.ts";
-import type { Provider, ProviderContext } from "./provider.ts";
+import { type Provider, type ProviderContext, providerLimits } from "./provider.ts";
 import type { ProviderKind, ProviderSettings } from "./settings.ts";
 
 /** What a vendor's folder offers. Each part is loaded when it is asked for. */
@@ -12,6 +12,8 @@ interface Row<Settings> {
   /** Opens a provider without touching the network. */
   readonly open: () => Promise<(settings: Settings, context: ProviderContext) => Promise<Provider>>;
   readonly advice: () => Promise<(settings: Settings) => ProviderAdvice>;
+  /** The longest wrap of a data key that it ever gives, in bytes; left out where nobody can know. */
+  readonly maxWrap?: number;
 }
 
 type SettingsOf<Kind extends ProviderKind> = Extract<ProviderSettings, { kind: Kind }>;
@@ -20,19 +22,31 @@ const registry = {
   "azure-key-vault": {
     open: async () => (await import("./azure_key_vault/provider.ts")).openAzureKeyVault,
     advice: async () => (await import("./azure_key_vault/advice.ts")).azureKeyVaultAdvice,
+    // RSA-4096.
+    maxWrap: 512,
   },
   "local": {
     open: async () => (await import("./local/provider.ts")).openLocal,
     advice: async () => (await import("./local/advice.ts")).localAdvice,
+    // A data key of 64 bytes, a nonce and a tag.
+    maxWrap: 92,
   },
   "vault-transit": {
     open: async () => (await import("./vault_transit/provider.ts")).openVaultTransit,
     advice: async () => (await import("./vault_transit/advice.ts")).vaultTransitAdvice,
+    // RSA-4096 is 702 in base64 behind the longest prefix; the rest is for what a managed key adds.
+    maxWrap: 1024,
   },
 } as const satisfies { readonly [Kind in ProviderKind]: Row<SettingsOf<Kind>> };
 
 /** Every kind that can be configured. */
 export const providerKinds = Object.keys(registry) as readonly ProviderKind[];
+
+/** The longest wrap that a kind of provider gives, in bytes: what the annotations of an envelope are planned by. */
+export function maxWrapOf(kind: string): number {
+  const rows: Readonly<Record<string, Row<never>>> = registry;
+  return (Object.hasOwn(rows, kind) ? rows[kind]?.maxWrap : undefined) ?? providerLimits.ciphertext;
+}
 
 /** The row for settings: the one place where TypeScript cannot see that both are of the same kind. */
 function rowOf(settings: ProviderSettings): Row<ProviderSettings> {

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { encodeFrameHead, formatSizes } from "../envelope/format.ts";
+import { encodeAnnotations, largestAnnotation } from "../envelope/wrap.ts";
+import { limits } from "../kms/limits.ts";
+import { providerLimits } from "../provider/provider.ts";
+import { maxWrapOf, providerKinds } from "../provider/registry.ts";
+import { checkRoom, type WrapRoom } from "./resolve.ts";
+
+function complaintsOf(...maxWraps: readonly number[]): readonly string[] {
+  const found: string[] = [];
+  const rooms = maxWraps.map((maxWrap, index): WrapRoom => ({ index, name: `${index}`.repeat(63), maxWrap }));
+  checkRoom(rooms, { complain: (path, complaint) => void found.push(`${path.join(".")}: ${complaint}`) });
+  return found;
+}
+
+Deno.test("checkRoom() takes five providers of any kind, two of them with RSA-4096, and seven of the largest", () => {
+  for (const kind of providerKinds) {
+    assert.deepEqual(complaintsOf(512, 512, ...Array<number>(3).fill(maxWrapOf(kind))), [], kind);
+    assert.deepEqual(complaintsOf(...Array<number>(5).fill(maxWrapOf(kind))), [], kind);
+  }
+  assert.deepEqual(complaintsOf(...Array<number>(7).fill(providerLimits.ciphertext)), []);
+});
+
+Deno.test("checkRoom() refuses what would not fit at the worst, and says which to take out", () => {
+  assert.deepEqual(complaintsOf(512, ...Array<number>(7).fill(4096)), []);
+  assert.deepEqual(complaintsOf(4096, 4096, ...Array<number>(6).fill(4096)), [
+    "providers: could need 35488 bytes for the wraps of one data key, and kube-apiserver takes 32768; take one of the " +
+    "largest out (providers[0], providers[1], providers[2], providers[3], providers[4], providers[5], providers[6], " +
+    "providers[7]: up to 4096 bytes each)",
+  ]);
+});
+
+Deno.test("largestAnnotation() is what the largest wrap takes, and wherever annotations fit a frame does", () => {
+  const wraps = ["a", "b".repeat(63)].map((name) => ({
+    name,
+    version: "v".repeat(providerLimits.version),
+    ciphertext: new Uint8Array(4096),
+  }));
+  const annotations = Object.entries(encodeAnnotations(wraps));
+  assert.deepEqual(
+    annotations.map(([key, value]) => key.length + value.length),
+    wraps.map(({ name }) => largestAnnotation(name, 4096)),
+  );
+  const head = encodeFrameHead("", wraps).length - encodeFrameHead("", []).length;
+  assert.ok(head < annotations.reduce((sum, [key, value]) => sum + key.length + value.length, 0));
+  assert.ok(formatSizes.annotations + formatSizes.keyId + formatSizes.envelope + 4 < formatSizes.frame);
+});
+
+Deno.test("the envelope and the API's handlers mean the same limits", () => {
+  const { annotations, frame, keyId } = formatSizes;
+  assert.deepEqual({ annotations, frame, keyId, ciphertext: formatSizes.envelope }, {
+    annotations: limits.annotations,
+    frame: limits.frame,
+    keyId: limits.keyId,
+    ciphertext: limits.ciphertext,
+  });
+});
+
+Deno.test("maxWrapOf() takes the most that any provider may give for a kind that does not say", () => {
+  assert.equal(maxWrapOf("unheard-of"), providerLimits.ciphertext);
+  assert.equal(maxWrapOf("constructor"), providerLimits.ciphertext);
+  for (const kind of providerKinds) assert.ok(maxWrapOf(kind) <= providerLimits.ciphertext, kind);
+});
