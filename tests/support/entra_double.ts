@@ -15,7 +15,7 @@ import { thumbprint } from "./key_vault_keys.ts";
 /** A token that was given out. */
 export interface Issued {
   readonly resource: string;
-  readonly by: "client-secret" | "client-certificate" | "workload-identity" | "managed-identity";
+  readonly by: "client-secret" | "client-certificate" | "workload-identity" | "managed-identity" | "azure-arc";
   /** Seconds since the epoch. */
   readonly expires: number;
 }
@@ -37,11 +37,16 @@ export class EntraDouble {
   lifetime = 3599;
   refuses = false;
   readonly tokens = new Map<string, Issued>();
+  /** Where the Arc agent of this machine puts its key files. */
+  arcFolder = "";
+  /** What the agent says that its next key file is, instead of a true one. */
+  arcRealm: string | undefined;
   /** How often it was asked, whatever came of it. */
   logins = 0;
   /** What the last client assertion held. */
   lastAssertion: { readonly header: Record<string, unknown>; readonly claims: Record<string, unknown> } | undefined;
   readonly #now: () => number;
+  #arcKey: string | undefined;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -105,6 +110,24 @@ export class EntraDouble {
       status: 200,
       body: { access_token, expires_in: `${this.lifetime}`, expires_on, resource, token_type: "Bearer" },
     };
+  }
+
+  /** The same of an Azure Arc agent: 401 with the name of a file to be read, and a token for who has read it. */
+  async arc(
+    query: URLSearchParams,
+    authorization: string | undefined,
+  ): Promise<VaultReply & { readonly realm?: string }> {
+    const proven = this.#arcKey !== undefined && authorization === `Basic ${this.#arcKey}`;
+    if (!proven) {
+      this.#arcKey = randomBytes(32).toString("base64");
+      const realm = `${this.arcFolder}/${crypto.randomUUID()}.key`;
+      await Deno.writeTextFile(realm, this.#arcKey, { mode: 0o640 });
+      return { status: 401, body: {}, realm: this.arcRealm ?? realm };
+    }
+    this.logins++;
+    this.#arcKey = undefined;
+    const access_token = this.#issue(query.get("resource") ?? "", "azure-arc");
+    return { status: 200, body: { access_token, expires_in: `${this.lifetime}`, token_type: "Bearer" } };
   }
 
   /** A token without a login. */

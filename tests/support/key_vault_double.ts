@@ -126,6 +126,11 @@ export class KeyVaultDouble implements AsyncDisposable {
     const { pathname, searchParams } = new URL(request.url ?? "/", this.metadata);
     const header = request.headers["metadata"];
     const known = pathname === "/metadata/identity/oauth2/token";
+    if (known && searchParams.get("api-version") === "2020-06-01" && header === "true") {
+      const { realm, ...reply } = await this.entra.arc(searchParams, request.headers.authorization);
+      if (realm !== undefined) response.setHeader("www-authenticate", `Basic realm=${realm}`);
+      return send(response, reply);
+    }
     send(response, known ? this.entra.metadata(searchParams, String(header)) : { status: 404, body: {} });
   }
 

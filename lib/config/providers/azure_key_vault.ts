@@ -15,6 +15,9 @@ import { type Checker, commonFields } from "./arm.ts";
 /** Where every virtual machine of Azure's finds its metadata service; it answers the machine itself alone. */
 const metadataService = "http://169.254.169.254";
 
+/** Where the agent of Azure Arc is on a Linux machine, and where it puts the files that only some may read. */
+const arcAgent = { metadata: "http://127.0.0.1:40342", keyFolder: "/var/opt/azcmagent/tokens" } as const;
+
 const guid = /^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;
 const guidComplaint = "must be a GUID such as 2ad86d5c-0ecc-4ae4-b2b5-0f3e0c9c1a11";
 const tenant = /^[0-9A-Za-z]([0-9A-Za-z.-]{0,251}[0-9A-Za-z])?$/;
@@ -51,6 +54,9 @@ const auths = {
     clientId: z.exactOptional(
       clientId("The client ID of a user-assigned identity. Default: the machine's own identity."),
     ),
+  }),
+  "azure-arc": section("The identity that Azure Arc gives a machine outside of Azure.", {
+    method: tag("With the agent of Azure Arc.", "azure-arc"),
   }),
   "workload-identity": section("A token of another issuer, such as a cluster's, that the application trusts.", {
     method: tag("With workload identity federation.", "workload-identity"),
@@ -99,6 +105,7 @@ export const azureKeyVaultSchema = section("A key in Azure Key Vault or Managed 
     auths["client-secret"],
     auths["client-certificate"],
     auths["managed-identity"],
+    auths["azure-arc"],
     auths["workload-identity"],
   ]).check(z.describe("How to log in to Microsoft Entra ID.")),
   tls: z.prefault(
@@ -184,6 +191,8 @@ async function azureAuth(raw: Raw["auth"], checker: Checker): Promise<AzureAuth>
     }
     case "managed-identity":
       return { ...raw, metadata: metadataService };
+    case "azure-arc":
+      return { ...raw, ...arcAgent };
     case "workload-identity":
       return await workloadIdentity(raw, checker);
   }

@@ -95,6 +95,11 @@ const methods: readonly (readonly [written: string, expected: Record<string, unk
     clientId: id,
     metadata: "http://169.254.169.254",
   }],
+  ["{ method: azure-arc }", {
+    method: "azure-arc",
+    metadata: "http://127.0.0.1:40342",
+    keyFolder: "/var/opt/azcmagent/tokens",
+  }],
   [`{ method: workload-identity, tenantId: ${id}, clientId: ${id}, tokenFile: token }`, {
     method: "workload-identity",
     tenantId: id,
@@ -205,7 +210,7 @@ const mistakes: readonly (readonly [criterion: string, lines: string, auth: stri
     "7:5: providers[0].unwrapAlgorithms: names an algorithm twice",
   ]],
   ["an unknown method", vault, "{ method: managed-identiti }", [
-    "4:13: providers[0].auth.method: must be client-secret, client-certificate, managed-identity or workload-identity; " +
+    "4:13: providers[0].auth.method: must be client-secret, client-certificate, managed-identity, azure-arc or workload-identity; " +
     'did you mean "managed-identity"?',
   ]],
   ["a client ID that is no GUID", vault, "{ method: managed-identity, clientId: me }", [

@@ -11,6 +11,7 @@ import { form, type HttpAnswer, type HttpCall } from "../https/endpoint.ts";
 import { field } from "../https/fields.ts";
 import type { Grant } from "../https/session.ts";
 import { unacceptable } from "./answers.ts";
+import { askArc } from "./arc.ts";
 import { assertion } from "./assertion.ts";
 import type { AzureAuth } from "./settings.ts";
 
@@ -32,6 +33,8 @@ export type Login = (call: HttpCall) => Promise<Grant>;
 
 type Settings<Method extends AzureAuth["method"]> = Extract<AzureAuth, { readonly method: Method }>;
 
+const metadataPath = "/metadata/identity/oauth2/token";
+
 /** RFC 7523, section 2.2. */
 const jwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -47,11 +50,18 @@ const methods = {
   "managed-identity": (auth, context) => async (call) => {
     const query = new URLSearchParams({ "api-version": "2018-02-01", resource: context.resource });
     if (auth.clientId !== undefined) query.set("client_id", auth.clientId);
-    const path = `/metadata/identity/oauth2/token?${query}`;
+    const path = `${metadataPath}?${query}`;
     const server = metadataServer(auth);
     const answer = await context.client.ask(server, { method: "GET", path, headers: { metadata: "true" } }, call);
-    if (answer.status !== 200) throw metadataRefusal(answer, call.action);
+    if (answer.status !== 200) throw metadataRefusal(server, answer, call.action);
     return granted(answer, server, call);
+  },
+  "azure-arc": (auth, context) => async (call) => {
+    const query = new URLSearchParams({ "api-version": "2020-06-01", resource: context.resource });
+    const agent = { server: metadataServer(auth), keyFolder: auth.keyFolder };
+    const answer = await askArc(context.client, agent, `${metadataPath}?${query}`, call);
+    if (answer.status !== 200) throw metadataRefusal(agent.server, answer, call.action);
+    return granted(answer, agent.server, call);
   },
   "workload-identity": (auth, context) => async (call) => {
     const jwt = await read(auth.token, call);
@@ -69,15 +79,16 @@ export function loginWith(auth: AzureAuth, context: LoginContext): Login {
 
 /** Whom a login asks. */
 export function loginServer(auth: AzureAuth, authority: string): Server {
-  return auth.method === "managed-identity" ? metadataServer(auth) : entraServer(authority);
+  const onThisMachine = auth.method === "managed-identity" || auth.method === "azure-arc";
+  return onThisMachine ? metadataServer(auth) : entraServer(authority);
 }
 
 function entraServer(origin: string): Server {
   return { name: "Entra ID", origin };
 }
 
-function metadataServer({ metadata }: Settings<"managed-identity">): Server {
-  return { name: "the metadata service", origin: metadata };
+function metadataServer({ method, metadata }: Settings<"managed-identity" | "azure-arc">): Server {
+  return { name: method === "azure-arc" ? "the Azure Arc agent" : "the metadata service", origin: metadata };
 }
 
 function tokenPath(tenantId: string): string {
@@ -145,10 +156,10 @@ function entraRefusal(answer: HttpAnswer, action: string): KmsError {
 }
 
 /** As in "Use managed identities on a virtual machine to acquire access token", its part on errors. */
-function metadataRefusal(answer: HttpAnswer, action: string): KmsError {
+function metadataRefusal({ name }: Server, answer: HttpAnswer, action: string): KmsError {
   const refused = answer.status === 400 || answer.status === 401 || answer.status === 403;
   const why = "this machine has no such managed identity";
-  return loginRefusal("the metadata service", answer, action, refused ? why : undefined);
+  return loginRefusal(name, answer, action, refused ? why : undefined);
 }
 
 function loginRefusal(server: string, answer: HttpAnswer, action: string, refused: string | undefined): KmsError {

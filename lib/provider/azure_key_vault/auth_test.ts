@@ -135,6 +135,40 @@ Deno.test("managed-identity tells a metadata service that is away or busy from o
   await assert.rejects(closed, refusedWith("unreachable", /the metadata service at http:\/\/127\.0\.0\.1:1 refused/));
 });
 
+Deno.test("azure-arc proves itself by the file that the agent names, and reads no other", async () => {
+  await using double = await KeyVaultDouble.start();
+  await inFolder(async (folder) => {
+    const { entra, metadata } = double;
+    const keyFolder = `${folder}/tokens`;
+    await Deno.mkdir(keyFolder);
+    entra.arcFolder = keyFolder;
+    const auth = { method: "azure-arc", metadata, keyFolder } as const;
+    await probeWith(double, auth);
+    assert.equal(proven(double), "azure-arc");
+
+    await Deno.writeTextFile(`${folder}/secret.key`, "c2VjcmV0");
+    await Deno.writeTextFile(`${keyFolder}/long.key`, "x".repeat(4097));
+    await Deno.writeTextFile(`${keyFolder}/lines.key`, "two\nlines");
+    const cases: readonly (readonly [realm: string, code: string, sentence: RegExp])[] = [
+      [`${folder}/secret.key`, "provider_protocol", /names no key file in/],
+      [`${keyFolder}/../secret.key`, "provider_protocol", /names no key file in/],
+      [`${keyFolder}/token`, "provider_protocol", /names no key file in/],
+      ["", "provider_protocol", /names no key file in/],
+      [`${keyFolder}/long.key`, "provider_protocol", /holds no key/],
+      [`${keyFolder}/lines.key`, "provider_protocol", /holds no key/],
+      [`${keyFolder}/missing.key`, "unauthenticated", /cannot be read; its user must be in the group himds/],
+    ];
+    for (const [realm, code, sentence] of cases) {
+      entra.arcRealm = realm;
+      await assert.rejects(probeWith(double, auth), refusedWith(code, sentence));
+    }
+    const wrong = `${keyFolder}/wrong.key`;
+    await Deno.writeTextFile(wrong, "d3Jvbmc=");
+    entra.arcRealm = wrong;
+    await assert.rejects(probeWith(double, auth), refusedWith("unauthenticated", /the Azure Arc agent answered 401/));
+  });
+});
+
 Deno.test("workload-identity hands over the token that its file holds now", async () => {
   await using double = await KeyVaultDouble.start();
   await inFolder(async (folder) => {

@@ -31,6 +31,12 @@ export type AzureAuth =
     readonly metadata: string;
   }
   | {
+    readonly method: "azure-arc";
+    /** Where the machine's Arc agent is, and the folder of the files by which it knows who asks. */
+    readonly metadata: string;
+    readonly keyFolder: string;
+  }
+  | {
     readonly method: "workload-identity";
     readonly tenantId: string;
     readonly clientId: string;

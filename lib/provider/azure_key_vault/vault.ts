@@ -90,7 +90,7 @@ export class KeyVault implements AsyncDisposable {
   async #askWhatForWhom(call: HttpCall): Promise<void> {
     const { vault, key, cloud: { resource }, auth } = this.#settings;
     const answer = await this.#send({ method: "GET", path: key }, undefined, call);
-    const tenantId = auth.method === "managed-identity" ? undefined : auth.tenantId;
+    const tenantId = "tenantId" in auth ? auth.tenantId : undefined;
     checkChallenge(answer, { vault, resource, tenantId }, call.action);
   }
 }

@@ -1,0 +1,59 @@
+/**
+ * The agent of Azure Arc, which gives a machine outside of Azure the identity that it has there.
+ *
+ * It answers a first request with the name of a file that only root and the group `himds` may read, and a second one that
+ * carries what is in it with a token ("Access Azure resources by using managed identity on Azure Arc-enabled servers").
+ *
+ * @module
+ */
+import { utf8Text } from "../../bytes.ts";
+import { withFile } from "../../durable_file.ts";
+import { KmsError } from "../../errors.ts";
+import type { HttpClient, Server } from "../https/client.ts";
+import type { HttpAnswer, HttpCall } from "../https/endpoint.ts";
+import { unacceptable } from "./answers.ts";
+
+/** In bytes; what the agent writes is shorter. */
+const largestKey = 4096;
+
+/** Where the agent is, and where its files are. */
+export interface ArcAgent {
+  readonly server: Server;
+  readonly keyFolder: string;
+}
+
+/**
+ * Asks the agent and proves that this process may read its files.
+ *
+ * @returns the second answer, or the first one where it does not ask for the proof.
+ * @throws {KmsError} `unauthenticated` if the file cannot be read; `provider_protocol` if it is none of the agent's.
+ */
+export async function askArc(client: HttpClient, agent: ArcAgent, path: string, call: HttpCall): Promise<HttpAnswer> {
+  const request = { method: "GET", path, headers: { metadata: "true" } } as const;
+  const first = await client.ask(agent.server, request, call);
+  if (first.status !== 401) return first;
+  const proof = await readKey(keyPath(first, agent, call), call);
+  return await client.ask(agent.server, {
+    ...request,
+    headers: { ...request.headers, authorization: `Basic ${proof}` },
+  }, call);
+}
+
+/** Whoever answers on the port in place of the agent shall not choose what is read and sent to him. */
+function keyPath({ headers }: HttpAnswer, { keyFolder }: ArcAgent, { action }: HttpCall): string {
+  const [, path = ""] = /^basic\s+realm="?([^"]+)"?$/i.exec(headers["www-authenticate"] ?? "") ?? [];
+  const name = path.startsWith(`${keyFolder}/`) ? path.slice(keyFolder.length + 1) : "";
+  if (/^[0-9A-Za-z-]{1,128}\.key$/.test(name)) return path;
+  throw unacceptable(action, `the Azure Arc agent names no key file in ${keyFolder}`);
+}
+
+async function readKey(path: string, { action }: HttpCall): Promise<string> {
+  const bytes = new Uint8Array(largestKey + 1);
+  const read = await withFile(path, { read: true }, (file) => file.read(bytes)).catch((cause) => {
+    const why = "the Azure Arc agent's key file cannot be read; its user must be in the group himds";
+    throw new KmsError("unauthenticated", `Cannot ${action}: ${why}.`, { cause });
+  });
+  const key = utf8Text(bytes.subarray(0, read ?? 0));
+  if (key !== undefined && read !== bytes.length && /^[\x21-\x7e]+$/.test(key)) return key;
+  throw unacceptable(action, "the Azure Arc agent's key file holds no key");
+}
