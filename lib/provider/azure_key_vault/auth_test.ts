@@ -3,8 +3,10 @@ import { azureSettings, openAzure, secretAuth } from "../../../tests/support/azu
 import { rsaPair } from "../../../tests/support/certificates.ts";
 import type { Issued } from "../../../tests/support/entra_double.ts";
 import { KeyVaultDouble } from "../../../tests/support/key_vault_double.ts";
+import { pause } from "../../../tests/support/processes.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
-import { fileSecret, MemorySecret, patient, refusedWith } from "../../../tests/support/vault_settings.ts";
+import { RawDouble } from "../../../tests/support/vault_double.ts";
+import { fileSecret, MemorySecret, patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
 import { fileSource } from "../../config/secrets.ts";
 import type { Event } from "../../events.ts";
 import { openAzureKeyVault } from "./provider.ts";
@@ -197,6 +199,38 @@ Deno.test("workload-identity hands over the token that its file holds now", asyn
       refusedWith("unauthenticated", /no federated credential/),
     );
   });
+});
+
+Deno.test("a login that hangs or breaks off ends with the caller's deadline or says so", async () => {
+  await using double = await KeyVaultDouble.start();
+  const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const hanging = { method: "managed-identity", metadata: `http://127.0.0.1:${silent.addr.port}` } as const;
+  {
+    await using provider = (await openAzure(double, { auth: hanging })).provider;
+    await assert.rejects(provider.probe(within(60)), refusedWith("deadline_exceeded"));
+  }
+  silent.close();
+  const halves = ["", 'HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"access_token":'];
+  for (const half of halves) {
+    await using raw = new RawDouble(half);
+    const probing = probeWith(double, { method: "managed-identity", metadata: raw.address });
+    await assert.rejects(probing, refusedWith("unreachable", /the metadata service at .* closed the connection/));
+  }
+});
+
+Deno.test("a login outlives the caller that began it, and serves the next one", async () => {
+  await using double = await KeyVaultDouble.start();
+  let asked = 0;
+  await using slow = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async () => {
+    asked++;
+    await pause(150);
+    return Response.json({ access_token: double.entra.give(double.vault), expires_in: "3600" });
+  });
+  const auth = { method: "managed-identity", metadata: `http://127.0.0.1:${slow.addr.port}` } as const;
+  await using provider = (await openAzure(double, { auth })).provider;
+  await assert.rejects(provider.probe(within(60)), refusedWith("deadline_exceeded"));
+  await provider.probe(patient);
+  assert.equal(asked, 1);
 });
 
 Deno.test("a login takes no answer that is none", async () => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { base64url, fromBase64url, utf8 } from "../../bytes.ts";
+import { base64url, equalBytes, fromBase64url, utf8 } from "../../bytes.ts";
 import { KmsError } from "../../errors.ts";
 import type { HttpAnswer, HttpCall } from "../https/endpoint.ts";
 import { field } from "../https/fields.ts";
@@ -74,8 +74,12 @@ export class VaultKey {
     if (wrapAlgorithm(info.type) !== wrapAlgorithm(known.type)) {
       throw unacceptable(call.action, "Key Vault's answer is not of the key version that it names");
     }
-    const unwrapToo = this.#probes % unwrapEvery === 0 || this.#newest?.version !== info.version;
-    if (unwrapToo) await this.unwrap(info.version, wrapped.ciphertext, wrapAlgorithm(info.type), call);
+    if (this.#probes % unwrapEvery === 0 || this.#newest?.version !== info.version) {
+      const opened = await this.unwrap(info.version, wrapped.ciphertext, wrapAlgorithm(info.type), call);
+      if (!equalBytes(opened, sentinel)) {
+        throw unacceptable(call.action, "Key Vault unwrapped something else than it had wrapped");
+      }
+    }
     this.#probes++;
     this.#newest = info;
     return { version: this.#prefix + info.version, order: info.created };

@@ -50,6 +50,17 @@ Deno.test("probe() reads a version once, when it is first seen", () =>
     assert.deepEqual(asked(double), ["wrapkey"]);
   }));
 
+Deno.test("probe() notices a vault that unwraps something else than it wrapped", () =>
+  withVault(async (double, provider) => {
+    const operate = double.keys.operate.bind(double.keys);
+    double.keys.operate = async (name, id, operation, body) => {
+      const reply = await operate(name, id, operation, body);
+      if (operation !== "unwrapkey") return reply;
+      return { status: 200, body: { kid: double.keys.kid(name), value: "b3RoZXI" } };
+    };
+    await assert.rejects(provider.probe(patient), refusedWith("provider_protocol", /something else/));
+  }));
+
 Deno.test("wrap() goes to the version it is told, unwrap() to the one recorded", () =>
   withVault(async (double, provider) => {
     const before = await provider.probe(patient);
