@@ -69,7 +69,7 @@ export function asText(found: StatusDocument, now: number, colour: boolean): str
     "",
     table(
       ["Provider", "Kind", "Health", "Since", "Last good", "Version", "Lacks a wrap"],
-      providers.map((provider) => providerRow(provider, now)),
+      providers.map((provider) => providerRow(provider, found.canEncrypt, now)),
       colour,
     ).trimEnd(),
     ...(troubles.length > 0
@@ -84,8 +84,12 @@ const toneOfHealth = { unknown: "warn", well: "good", sick: "bad", refusing: "ba
   Tone
 >;
 
-function providerRow(provider: StatusDocument["providers"][number], now: number): readonly Cell[] {
-  const { name, kind, health, since, lastGoodAt, version, lacksWrapSince } = provider;
+function providerRow(
+  provider: StatusDocument["providers"][number],
+  hasDataKey: boolean,
+  now: number,
+): readonly Cell[] {
+  const { name, kind, health, since, lastGoodAt, version } = provider;
   return [
     name,
     kind,
@@ -93,6 +97,10 @@ function providerRow(provider: StatusDocument["providers"][number], now: number)
     `${elapsed(now - since)} ago`,
     typeof lastGoodAt === "number" ? `${elapsed(now - lastGoodAt)} ago` : "never",
     version,
-    typeof lacksWrapSince === "number" ? { text: `for ${elapsed(now - lacksWrapSince)}`, tone: "warn" } : "no",
+    hasDataKey ? lacksWrap(provider, now) : { text: "no data key yet", tone: "bad" },
   ];
+}
+
+function lacksWrap({ lacksWrapSince }: StatusDocument["providers"][number], now: number): Cell {
+  return typeof lacksWrapSince === "number" ? { text: `for ${elapsed(now - lacksWrapSince)}`, tone: "warn" } : "no";
 }

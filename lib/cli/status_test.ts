@@ -115,3 +115,14 @@ Deno.test("asText() tells since when the quorum is lost", () => {
   const document = parseStatus(JSON.stringify({ ...good, quorum: lost }));
   match(document === undefined ? "" : asText(document, 600_000, false), /^Quorum: {2}lost for 10 min: Away\.$/m);
 });
+
+Deno.test("asText() says of no provider that it has a wrap where there is no data key at all", () => {
+  const text = (found: ServiceStatus) => {
+    const document = parseStatus(JSON.stringify(found));
+    return document === undefined ? "" : asText(document, 600_000, false);
+  };
+  match(text(good), /^vault-eu .* no$/m);
+  const none = text({ ...good, canEncrypt: false, quorum: lost });
+  match(none, /^vault-eu .* no data key yet$/m);
+  match(none, /^vault-us .* no data key yet$/m);
+});

@@ -166,6 +166,16 @@ Deno.test("Metrics.render() tells the status of now, and forgets what is no long
   assert.deepEqual(gone, []);
 });
 
+Deno.test("Metrics.render() counts no provider as having wrapped a data key where there is none", async () => {
+  const { metrics } = opened();
+  const found = await samples(metrics, { ...status, canEncrypt: false });
+  const ready = [...found].filter(([sample]) => sample.startsWith("trousseau_ready_dek_"));
+  assert.deepEqual(ready.filter(([sample]) => !sample.includes("duration")), [
+    ['trousseau_ready_dek_wrapped{provider="vault-eu",kind="vault-transit"}', 0],
+    ['trousseau_ready_dek_wrapped{provider="local",kind="local"}', 0],
+  ]);
+});
+
 Deno.test("Metrics.render() tells of the process", async () => {
   const { clock, lost, metrics } = opened();
   clock.now += 2_000;

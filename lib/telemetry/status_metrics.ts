@@ -82,13 +82,13 @@ function providerGauges(registry: Registry, now: () => number): (status: Service
   });
   const wrapped = new Gauge({
     name: "trousseau_ready_dek_wrapped",
-    help: "1 if a provider has wrapped the data key that is ready for the next Encrypt.",
+    help: "1 if a provider has wrapped the data key that is ready for the next Encrypt; 0 if not, or if none is ready.",
     labelNames: ["provider", "kind"],
     registers,
   });
   const lacking = new Gauge({
     name: "trousseau_ready_dek_lacking_seconds",
-    help: "For how long a provider has lacked a wrap of the ready data key; 0 if it has one.",
+    help: "For how long a provider has lacked a wrap of the ready data key; 0 if it has one, absent if none is ready.",
     labelNames: ["provider", "kind"],
     registers,
   });
@@ -98,7 +98,8 @@ function providerGauges(registry: Registry, now: () => number): (status: Service
       const labels = { provider: name, kind };
       for (const state of healthStates) health.set({ ...labels, state }, is.health === state ? 1 : 0);
       if (is.lastGoodAt !== undefined) lastGood.set(labels, is.lastGoodAt / 1000);
-      wrapped.set(labels, is.lacksWrapSince === undefined ? 1 : 0);
+      wrapped.set(labels, status.canEncrypt && is.lacksWrapSince === undefined ? 1 : 0);
+      if (!status.canEncrypt) continue;
       lacking.set(labels, is.lacksWrapSince === undefined ? 0 : Math.max(0, now() - is.lacksWrapSince) / 1000);
     }
   };
