@@ -19,6 +19,7 @@ import type { Api, ForeignFormat, Notify } from "./events.ts";
 import type { Decrypted, Encrypted, Sealed, ServiceStatus } from "./key_ring/answers.ts";
 import { HealthBoard } from "./key_ring/health.ts";
 import { KeyRing } from "./key_ring/key_ring.ts";
+import type { Openers } from "./key_ring/openers.ts";
 import type { RingStore } from "./key_ring/state.ts";
 import { type CallOptions, foreignPart, type Provider } from "./provider/provider.ts";
 
@@ -28,6 +29,7 @@ export type {
   ProviderStatus,
   ProviderVersion,
   QuorumState,
+  RetiredStatus,
   Sealed,
   ServiceStatus,
 } from "./key_ring/answers.ts";
@@ -65,6 +67,10 @@ export interface ServiceProvider {
 /** What a service is made of. Durations are in milliseconds. */
 export interface ServiceOptions {
   readonly providers: readonly ServiceProvider[];
+  /** Providers that only unwrap what they wrapped when they were among `providers`; none if left out. */
+  readonly retired?: readonly ServiceProvider[];
+  /** Names of providers of which nothing is left that they wrapped; none if left out. */
+  readonly forgotten?: readonly string[];
   /** Whose data is read beside ours; none if left out. */
   readonly readForeign?: readonly ForeignSource[];
   readonly wrap: WrapQuorum;
@@ -83,13 +89,16 @@ export interface ServiceOptions {
 /**
  * Opens the service. It does not wait for a KMS: until one answers, status says why there is no key ID.
  *
- * @throws {KmsError} `config` if the state folder cannot be used.
+ * @throws {KmsError} `config` if the state folder cannot be used, or if nobody is configured any more who could open
+ *   something that this node has sealed.
  */
 export async function openService(options: ServiceOptions): Promise<Service & AsyncDisposable> {
   const { clock, notify } = options;
   const named = new Map<string, Unwrapper>();
   const providers = options.providers.map(({ provider }) => provider);
-  const board = new HealthBoard(providers, () => clock.now(), notify);
+  const retired = (options.retired ?? []).map(({ provider }) => provider);
+  const readers = [...options.providers, ...options.retired ?? []];
+  const board = new HealthBoard(providers, () => clock.now(), notify, retired);
   const common = {
     clock,
     strategy: options.unwrap,
@@ -107,6 +116,8 @@ export async function openService(options: ServiceOptions): Promise<Service & As
   });
   const ring = await KeyRing.open({
     providers,
+    retired,
+    readers: { openers: readers.flatMap(openersOf), forgotten: options.forgotten ?? [] },
     board,
     needed: quorumSize(options.wrap, providers.length),
     keyEpoch: options.keyEpoch,
@@ -119,18 +130,23 @@ export async function openService(options: ServiceOptions): Promise<Service & As
     onFirstUse: (dek) =>
       source.remember(hex(dek.reference), dek.copyOfDek(), dek.wraps.map(({ name, version }) => ({ name, version }))),
   });
-  for (const { provider, formerly } of options.providers) {
+  for (const { provider, formerly } of readers) {
     for (const name of [provider.name, ...formerly]) named.set(name, dekUnwrapper(reporting(provider, ring)));
   }
   const foreign = new ForeignReader({
     ...common,
     sources: options.readForeign ?? [],
-    providers: providers.map((provider) => reporting(provider, ring)),
+    providers: readers.map(({ provider }) => reporting(provider, ring)),
     isSick: (name) => board.of(name).state === "sick",
     cache: options.cache,
     notify,
   });
   return new KeyService(ring, source, named, foreign);
+}
+
+/** A provider under each of its names. */
+function openersOf({ provider: { name, kind }, formerly }: ServiceProvider): Openers {
+  return [name, ...formerly].map((one) => ({ name: one, kind }));
 }
 
 class KeyService implements Service, AsyncDisposable {

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import * as fc from "fast-check";
 import { FakeClock } from "../tests/support/fake_clock.ts";
 import { MemoryProvider, memoryProviders } from "../tests/support/memory_provider.ts";
+import { MemoryStore } from "../tests/support/memory_store.ts";
 import { startNode, type TestNode } from "../tests/support/test_service.ts";
 import { effectiveCode, KmsError } from "./errors.ts";
 import type { Api } from "./events.ts";
@@ -385,4 +386,88 @@ Deno.test("openService() refuses a state folder that cannot be written to", asyn
   const store = new MemoryStore();
   store.broken = true;
   assert.equal(await codeOf(() => startNode(memoryProviders("a"), { clock, store })), "config");
+});
+
+Deno.test("decrypt() opens with a retired provider what it wrapped, and asks it for nothing else", async () => {
+  const [a, b, old] = memoryProviders("a", "b", "old") as [MemoryProvider, MemoryProvider, MemoryProvider];
+  await using before = await started([old]);
+  const sealed = before.service.encrypt(seed, "v2");
+  await using alone = await started([a, b]);
+  const calls = { ...old.calls };
+  await using node = await started([a, b], { retired: [{ provider: old, formerly: [] }] });
+  await node.clock.advance(hour);
+  assert.equal(node.service.status().keyId, alone.service.status().keyId, "no part of the key ID");
+  assert.deepEqual(node.service.encrypt(seed, "v2").providers.map(({ name }) => name), ["a", "b"]);
+  assert.deepEqual(old.calls, calls, "neither probed nor asked to wrap");
+  const retired = () =>
+    node.service.peek().retired.map(({ name, health, lastGoodAt }) => ({ name, health, lastGoodAt }));
+  assert.deepEqual(retired(), [{ name: "old", health: "unknown", lastGoodAt: undefined }]);
+  assert.deepEqual(await opened(node, sealed), seed);
+  assert.deepEqual(retired(), [{ name: "old", health: "well", lastGoodAt: node.clock.now() }]);
+  assert.equal(node.service.peek().providers.length, 2);
+});
+
+Deno.test("status() tells of a retired provider that is away, and of its return when it next unwraps", async () => {
+  const [a, old] = memoryProviders("a", "old") as [MemoryProvider, MemoryProvider];
+  await using before = await started([old]);
+  const [first, second] = [before.service.encrypt(seed, "v2"), before.service.encrypt(seed, "v1beta1")];
+  await using node = await started([a], { retired: [{ provider: old, formerly: [] }] });
+  old.faults.set("all", "unreachable");
+  assert.equal(await codeOf(() => opened(node, first)), "unreachable");
+  assert.deepEqual(node.service.peek().retired.map(({ health, code }) => [health, code]), [["sick", "unreachable"]]);
+  assert.equal(node.service.peek().quorum.state, "held");
+  old.faults.clear();
+  assert.deepEqual(await opened(node, second, "v1beta1"), seed);
+  assert.deepEqual(node.service.peek().retired.map(({ health, code }) => [health, code]), [["well", "ok"]]);
+});
+
+Deno.test("openService() refuses to lose the last provider that can open what the node has sealed", async () => {
+  const [a, b, c] = memoryProviders("a", "b", "c") as [MemoryProvider, MemoryProvider, MemoryProvider];
+  const store = new MemoryStore();
+  {
+    await using node = await started([a, b], { store, wrap: 1 });
+    node.service.encrypt(seed, "v2");
+  }
+  const refusal = async (providers: readonly MemoryProvider[], options: Parameters<typeof startNode>[1] = {}) => {
+    try {
+      await using _node = await started(providers, { store: store.copy(), ...options });
+      return "";
+    } catch (thrown) {
+      assert.ok(thrown instanceof KmsError && thrown.code === "config", `${thrown}`);
+      return thrown.message;
+    }
+  };
+  const as = (provider: MemoryProvider, ...formerly: string[]) => [{ provider, formerly }];
+  assert.equal(await refusal([a, c]), "", "a wrapped all of it");
+  assert.equal(await refusal([b, c]), "");
+  assert.match(await refusal([c]), /one of the providers "a" \(memory\), "b" \(memory\) .* under retired:/);
+  assert.equal(await refusal([c], { retired: as(a) }), "");
+  assert.match(await refusal([c], { forgotten: ["a"] }), /provider "b" \(memory\) .* forgotten: \[b\]/);
+  assert.equal(await refusal([c], { forgotten: ["a", "b"] }), "");
+  assert.equal(await refusal([c], { formerly: { c: ["a"] } }), "");
+  {
+    a.faults.set("all", "unreachable");
+    await using node = await started([a, b], { store, wrap: 1 });
+    await node.clock.advance(minute);
+    node.service.encrypt(seed, "v2");
+    a.faults.clear();
+  }
+  assert.match(await refusal([a, c]), /only provider "b" \(memory\) can open/, "what was sealed while a was away");
+  assert.equal(await refusal([b, c]), "");
+});
+
+Deno.test("encrypt() uses no data key before it is written down who can open it", async () => {
+  const [a, b] = memoryProviders("a", "b") as [MemoryProvider, MemoryProvider];
+  const store = new MemoryStore();
+  await using node = await started([a, b], { store, wrap: 1 });
+  const both = node.service.encrypt(seed, "v2");
+  store.broken = true;
+  a.faults.set("all", "unreachable");
+  await node.clock.advance(10 * minute);
+  assert.deepEqual(node.service.encrypt(seed, "v2").providers, both.providers);
+  assert.match(JSON.stringify(node.events), /the disk is full\. The data key in use stays until that is mended\./);
+  store.broken = false;
+  await node.clock.advance(minute);
+  assert.deepEqual(node.service.encrypt(seed, "v2").providers.map(({ name }) => name), ["b"]);
+  assert.deepEqual(store.saved?.sealedBy, [[{ name: "b", kind: "memory" }]]);
 });

@@ -7,7 +7,9 @@ import type { Config } from "../config/config.ts";
 import { abortError } from "../deadline.ts";
 import { quorumSize } from "../envelope/quorum.ts";
 import { KmsError } from "../errors.ts";
-import { readRingState } from "../key_ring/state.ts";
+import { sealedByOf } from "../key_ring/memory.ts";
+import { lostOpeners, lostSentence } from "../key_ring/openers.ts";
+import { readRingState, type RingState } from "../key_ring/state.ts";
 import type { KeyState } from "../provider/provider.ts";
 import { adviseOn } from "../provider/registry.ts";
 import { checkJson, checkText } from "./check_report.ts";
@@ -18,16 +20,21 @@ import { type KeyPlan, planKeyId } from "./key_plan.ts";
 import { json } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { type RoundTrip, roundTrip } from "./round_trip.ts";
+import { readersOf } from "./readers.ts";
 import { wantsColour } from "./table.ts";
 
 /** All that was found. */
 export interface CheckFindings {
   readonly config: Config;
   readonly trips: readonly RoundTrip[];
+  /** The providers that only unwrap: opened and probed. */
+  readonly retired: readonly RoundTrip[];
   /** How many wraps a data key needs, and how many providers just made one. */
   readonly quorum: { readonly needed: number; readonly reached: number };
   /** What becomes of the key ID, or why this node's state cannot tell. */
   readonly plan: KeyPlan | KmsError;
+  /** Why what this node has sealed could not be opened any more; `""` if it can. */
+  readonly lost: string;
   readonly warnings: readonly { readonly provider: string; readonly message: string }[];
 }
 
@@ -58,37 +65,54 @@ async function readConfig(call: Call): Promise<Config | KmsError> {
 
 async function find(config: Config, { terminal }: Call): Promise<CheckFindings> {
   const { signal } = terminal;
-  using _progress = startProgress(terminal, `Asking ${config.providers.map(({ name }) => name).join(", ")}`);
-  const [trips, advice] = await Promise.all([
+  const all = [...config.providers, ...config.retired];
+  using _progress = startProgress(terminal, `Asking ${all.map(({ name }) => name).join(", ")}`);
+  const [trips, retired, advice] = await Promise.all([
     Promise.all(config.providers.map((provider) => roundTrip(provider, signal))),
-    Promise.all(config.providers.map(({ settings }) => adviseOn(settings))),
+    Promise.all(config.retired.map((provider) => roundTrip(provider, signal, "probe"))),
+    Promise.all(all.map(({ settings }) => adviseOn(settings))),
   ]);
   if (signal.aborted) throw abortError(signal, "check the providers");
   const reached = trips.filter(({ steps }) => steps.some(({ step, result }) => step === "wrap" && result === "ok"));
+  const state = await remembered(config);
+  const live = trips.flatMap(({ name, key }): [string, KeyState][] => key === undefined ? [] : [[name, key]]);
   return {
     config,
     trips,
+    retired,
     quorum: { needed: quorumSize(config.wrap, trips.length), reached: reached.length },
-    plan: await plan(config, trips),
-    warnings: advice.flatMap(({ warnings }, index) =>
-      warnings.map((message) => ({ provider: config.providers[index]?.name ?? "", message }))
-    ),
+    plan: state instanceof KmsError ? state : planKeyId(config, state, new Map(live)),
+    lost: state instanceof KmsError ? "" : lostSentence(lostOpeners(sealedByOf(state), readersOf(config))),
+    warnings: [
+      ...advice.flatMap(({ warnings }, index) =>
+        warnings.map((message) => ({ provider: all[index]?.name ?? "", message }))
+      ),
+      ...retired.filter(mayNotWrap).map(({ name }) => ({
+        provider: name,
+        message: "It refuses to be probed, which is as it should be if it was left the right to unwrap and no more.",
+      })),
+    ],
   };
 }
 
-async function plan(config: Config, trips: readonly RoundTrip[]): Promise<KeyPlan | KmsError> {
-  const live = trips.flatMap(({ name, key }): [string, KeyState][] => key === undefined ? [] : [[name, key]]);
+/** A probe takes the right to wrap with most KMS, and a retired provider needs it no more. */
+function mayNotWrap({ steps }: RoundTrip): boolean {
+  return steps.some(({ step, result }) => step === "probe" && result === "permission_denied");
+}
+
+async function remembered(config: Config): Promise<RingState | undefined | KmsError> {
   try {
-    return planKeyId(config, await readRingState(config.state), new Map(live));
+    return await readRingState(config.state);
   } catch (thrown) {
     if (thrown instanceof KmsError) return thrown;
     throw thrown;
   }
 }
 
-function statusOf({ trips, plan }: CheckFindings): ExitStatus {
-  const steps = trips.flatMap(({ steps }) => steps);
+function statusOf({ trips, retired, plan, lost }: CheckFindings): ExitStatus {
+  const steps = [...trips, ...retired.filter((trip) => !mayNotWrap(trip))].flatMap(({ steps }) => steps);
   return worst([
+    lost === "" ? exitCodes.ok.status : exitCodes.config.status,
     ...steps.map(({ result }) => result === "ok" ? exitCodes.ok.status : exitStatusOfCode(result)),
     plan instanceof KmsError ? exitStatus(plan) : exitCodes.ok.status,
     !(plan instanceof KmsError) && plan.verdict === "returns" ? exitCodes.config.status : exitCodes.ok.status,

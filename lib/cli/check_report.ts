@@ -11,18 +11,17 @@ import type { RoundTrip, RoundTripStepName } from "./round_trip.ts";
 import { type Cell, duration, painted, table } from "./table.ts";
 
 /** For scripts. Absent values are `null`. */
-export function checkJson({ config, trips, quorum, plan, warnings }: CheckFindings, status: ExitStatus): unknown {
+export function checkJson(
+  { config, trips, retired, quorum, plan, lost, warnings }: CheckFindings,
+  status: ExitStatus,
+): unknown {
   return {
     ok: status === exitCodes.ok.status,
     file: config.file ?? null,
-    providers: trips.map(({ name, kind, key, toBeMade, steps }) => ({
-      name,
-      kind,
-      version: key?.version ?? null,
-      toBeMade: toBeMade ?? null,
-      steps: steps.map((step) => ({ ...step, ms: Number(step.ms.toFixed(3)) })),
-    })),
+    providers: trips.map(tripJson),
+    retired: retired.map(tripJson),
     quorum,
+    lost,
     keyId: plan instanceof KmsError ? { verdict: plan.code, message: plan.message } : {
       verdict: plan.verdict,
       announced: plan.announced?.id ?? null,
@@ -33,10 +32,23 @@ export function checkJson({ config, trips, quorum, plan, warnings }: CheckFindin
   };
 }
 
+function tripJson({ name, kind, key, toBeMade, steps }: RoundTrip): unknown {
+  return {
+    name,
+    kind,
+    version: key?.version ?? null,
+    toBeMade: toBeMade ?? null,
+    steps: steps.map((step) => ({ ...step, ms: Number(step.ms.toFixed(3)) })),
+  };
+}
+
 /** For eyes: a table, then what went wrong, what follows for the key ID, and what to beware of. */
-export function checkText({ config, trips, quorum, plan, warnings }: CheckFindings, colour: boolean): string {
+export function checkText(findings: CheckFindings, colour: boolean): string {
+  const { config, trips, retired, quorum, plan, lost, warnings } = findings;
   const bad = (text: string) => painted({ text, tone: "bad" }, colour);
-  const failures = trips.flatMap(({ steps }) => steps.flatMap(({ message }) => message === "" ? [] : [message]));
+  const failures = [...trips, ...retired].flatMap(({ steps }) =>
+    steps.flatMap(({ message }) => message === "" ? [] : [message])
+  );
   const toBeMade = trips.flatMap(({ toBeMade }) => toBeMade === undefined ? [] : [toBeMade]);
   const keyId = plan instanceof KmsError ? bad(plan.message) : planSentence(plan);
   const quorumLine = `The wrap quorum of ${quorum.needed} is ${quorum.reached < quorum.needed ? "missed" : "held"}: ` +
@@ -44,12 +56,17 @@ export function checkText({ config, trips, quorum, plan, warnings }: CheckFindin
   const isBack = !(plan instanceof KmsError) && plan.verdict === "returns";
   return [
     `The configuration is well formed: ${config.file ?? "the embedded default, with a local key"}.\n`,
-    table(["Provider", "Kind", "Probe", "Wrap", "Unwrap", "Version"], trips.map(row), colour),
+    table(
+      ["Provider", "Kind", "Probe", "Wrap", "Unwrap", "Version"],
+      [...trips.map(row), ...retired.map(retiredRow)],
+      colour,
+    ),
     [
       ...failures.map(bad),
       ...toBeMade,
       ...(toBeMade.length > 0 ? [] : [quorum.reached < quorum.needed ? bad(quorumLine) : quorumLine]),
       isBack ? bad(keyId) : keyId,
+      ...(lost === "" ? [] : [bad(lost)]),
       ...warnings.map(({ provider, message }) =>
         `${painted({ text: "warning:", tone: "warn" }, colour)} ${provider}: ${message}`
       ),
@@ -63,6 +80,11 @@ function row(trip: RoundTrip): readonly Cell[] {
   // What cannot be opened cannot be probed: its failure stands in the first column that there is.
   const first = opened?.result === "ok" ? cell(trip, "probe") : cell(trip, "open");
   return [trip.name, trip.kind, first, cell(trip, "wrap"), cell(trip, "unwrap"), trip.key?.version ?? ""];
+}
+
+function retiredRow(trip: RoundTrip): readonly Cell[] {
+  const [name, kind, probe] = row(trip);
+  return [name ?? "", kind ?? "", probe ?? "", { text: "retired", tone: "dim" }, "", trip.key?.version ?? ""];
 }
 
 function cell({ steps }: RoundTrip, name: RoundTripStepName): Cell {

@@ -1,6 +1,7 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { keyIdOf } from "../key_ring/key_id.ts";
 import { rotateLocalKey } from "../provider/local/rotate.ts";
+import { createKeyFile } from "../provider/local/write_key_file.ts";
 import { commands } from "./commands.ts";
 import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
 import { run } from "./run.ts";
@@ -133,4 +134,50 @@ Deno.test("check() paints on a terminal, and not with NO_COLOR", async () => {
     return terminal.out().includes("\x1b[32mok");
   };
   deepEqual([await painted({}), await painted({ NO_COLOR: "1" })], [true, false]);
+});
+
+/** What a node remembers that sealed with a provider "old" alone. */
+const sealedByOld = { providers: [], history: [], sealedBy: [[{ name: "old", kind: "local" }]] };
+
+Deno.test("check(), keys() and serve() exit 78 where nobody is left who opens what the node sealed, and say the ways out", async () => {
+  await using config = await TemporaryConfig.make();
+  await config.remember(sealedByOld);
+  for (const command of ["check", "keys", "serve"]) {
+    const { status, out, err } = await config.run(command);
+    equal(status, 78, command);
+    match(out + err, /only provider "old" \(local\) can open, .* list it under retired:, or, .* forgotten: \[old\]\./);
+  }
+  match(JSON.parse((await config.run("check", "--json")).out).lost, /under retired:/);
+  await createKeyFile(`${config.folder}/old.keys`);
+  const old = { name: "old", kind: "local", keyFile: `${config.folder}/old.keys` };
+  for (
+    const wayOut of [{ retired: [old] }, { retired: [{ ...old, name: "new", formerly: ["old"] }] }, {
+      forgotten: ["old"],
+    }]
+  ) {
+    await config.write(wayOut);
+    for (const command of ["check", "keys"]) {
+      const { status, out } = await config.run(command);
+      equal(status, 0, out);
+    }
+  }
+});
+
+Deno.test("check() opens and probes a retired provider, has it wrap nothing, and counts it in no quorum", async () => {
+  await using config = await TemporaryConfig.make();
+  await createKeyFile(`${config.folder}/old.keys`);
+  const old = { name: "old", kind: "local", keyFile: `${config.folder}/old.keys` };
+  await config.write({ retired: [old] });
+  const { status, out } = await config.run("check");
+  equal(status, 0);
+  match(out, /^old +local +ok [\d.]+ m?s +retired +[0-9a-f]{16}$/m);
+  match(out, /1 of 1 providers can wrap\.$/m);
+  const { retired, keyId } = JSON.parse((await config.run("check", "--json")).out);
+  deepEqual(retired[0].steps.map(({ step }: { step: string }) => step), ["open", "probe"]);
+  await config.write({});
+  equal(JSON.parse((await config.run("check", "--json")).out).keyId.next, keyId.next);
+  await config.write({ retired: [old] });
+  match((await config.run("keys")).out, /^old +local +retired$/m);
+  await Deno.writeTextFile(`${config.folder}/old.keys`, "no key file");
+  equal((await config.run("check")).status, 78);
 });

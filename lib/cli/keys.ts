@@ -3,12 +3,16 @@
  *
  * @module
  */
+import { sealedByOf } from "../key_ring/memory.ts";
+import { lostOpeners, lostSentence } from "../key_ring/openers.ts";
 import { readRingState, type RingState } from "../key_ring/state.ts";
+import type { Config } from "../config/config.ts";
 import type { Call } from "./command.ts";
 import { configured } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { type KeyPlan, planKeyId, planSentence } from "./key_plan.ts";
 import { json, line } from "./output.ts";
+import { readersOf } from "./readers.ts";
 import { type Cell, table, wantsColour } from "./table.ts";
 
 /** How much of the history eyes are given; `--json` has all of it. */
@@ -20,17 +24,23 @@ export async function keys(call: Call): Promise<ExitStatus> {
   const config = await configured(call);
   const state = await readRingState(config.state);
   const plan = planKeyId(config, state);
-  if (options.json) json(stdout, asJson(state, plan));
+  const lost = lostSentence(lostOpeners(sealedByOf(state), readersOf(config)));
+  if (options.json) json(stdout, { ...asJson(state, plan), retired: config.retired.map(named), lost });
   else {
     const colour = wantsColour(stdout, environment);
-    stdout.write(versionTable(plan, state, colour));
+    stdout.write(versionTable(plan, state, config, colour));
     if (state !== undefined && state.history.length > 0) stdout.write(`\n${historyTable(state, colour)}`);
     line(stdout, `\n${planSentence(plan)}`);
+    if (lost !== "") line(stdout, lost);
   }
-  return plan.verdict === "returns" ? exitCodes.config.status : exitCodes.ok.status;
+  return plan.verdict === "returns" || lost !== "" ? exitCodes.config.status : exitCodes.ok.status;
 }
 
-function asJson(state: RingState | undefined, plan: KeyPlan): unknown {
+function named({ name, settings: { kind } }: Config["retired"][number]) {
+  return { name, kind };
+}
+
+function asJson(state: RingState | undefined, plan: KeyPlan) {
   return {
     keyId: plan.announced?.id ?? null,
     provisional: plan.announced?.provisional ?? false,
@@ -45,14 +55,21 @@ function asJson(state: RingState | undefined, plan: KeyPlan): unknown {
   };
 }
 
-/** Providers of the configuration, then those that only the node remembers. */
-function versionTable({ members, announced }: KeyPlan, state: RingState | undefined, colour: boolean): string {
-  const gone = (state?.providers ?? []).filter(({ name }) => !members.some((member) => member.name === name));
+/** Providers of the configuration, retired ones, then those that only the node remembers. */
+function versionTable(
+  { members, announced }: KeyPlan,
+  state: RingState | undefined,
+  { retired }: Config,
+  colour: boolean,
+): string {
+  const configured = [...members, ...retired].map(({ name }) => name);
+  const gone = (state?.providers ?? []).filter(({ name }) => !configured.includes(name));
   const rows: (readonly Cell[])[] = [
     ...members.map(({ name, kind, version }) => {
       const isAnnounced = announced?.members.some((m) => m.name === name && m.kind === kind && m.version === version);
       return [name, kind, version, isAnnounced ? "in the announced key ID" : "not in the announced key ID"];
     }),
+    ...retired.map(({ name, settings: { kind } }) => [name, kind, "", "retired"]),
     ...gone.map(({ name, kind, state: { version } }) => [name, kind, version, "not in the configuration"]),
   ];
   return table(["Provider", "Kind", "Version", ""], rows, colour);

@@ -4,7 +4,7 @@
  * @module
  */
 import { systemClock } from "../clock.ts";
-import type { Config } from "../config/config.ts";
+import type { Config, ProviderConfig } from "../config/config.ts";
 import { Opened } from "../disposal.ts";
 import type { Notify } from "../events.ts";
 import { kmsHandlers } from "../kms/handlers.ts";
@@ -28,13 +28,17 @@ export interface Plugin extends AsyncDisposable {
  */
 export async function openPlugin(config: Config, notify: Notify): Promise<Plugin> {
   await using opened = new Opened();
-  const providers: ServiceProvider[] = [];
-  for (const { settings, formerly } of config.providers) {
-    const provider = decorate(await openProvider(settings, { notify }), { notify });
-    opened.keep(provider);
-    providers.push({ provider, formerly });
-  }
-  const service = opened.keep(await openService({ ...ringOptions(config), providers, notify }));
+  const open = async (list: readonly ProviderConfig[]) => {
+    const found: ServiceProvider[] = [];
+    for (const { settings, formerly } of list) {
+      const provider = decorate(await openProvider(settings, { notify }), { notify });
+      opened.keep(provider);
+      found.push({ provider, formerly });
+    }
+    return found;
+  };
+  const [providers, retired] = [await open(config.providers), await open(config.retired)];
+  const service = opened.keep(await openService({ ...ringOptions(config), providers, retired, notify }));
   const { kms, outage } = config;
   const handlers = kmsHandlers({ service, kms, outage, notify, now: () => systemClock.now(), version });
   const kept = opened.handOver();
@@ -43,6 +47,7 @@ export async function openPlugin(config: Config, notify: Notify): Promise<Plugin
 
 function ringOptions(config: Config) {
   return {
+    forgotten: config.forgotten,
     wrap: config.wrap,
     unwrap: config.unwrap,
     keyEpoch: config.keyEpoch,

@@ -44,8 +44,13 @@ const callMs = 10_000;
  * Wraps a throwaway data key, and unwraps it again. Nothing is retried and nothing made: a check shows what is there.
  *
  * @param signal ends all of it.
+ * @param last the last step: a provider that only unwraps is not asked to wrap.
  */
-export async function roundTrip({ name, settings }: ProviderConfig, signal: AbortSignal): Promise<RoundTrip> {
+export async function roundTrip(
+  { name, settings }: ProviderConfig,
+  signal: AbortSignal,
+  last: "probe" | "unwrap" = "unwrap",
+): Promise<RoundTrip> {
   const toBeMade = await (await adviseOn(settings)).toBeMade();
   if (toBeMade !== undefined) return { name, kind: settings.kind, key: undefined, toBeMade, steps: [] };
   const trip = new Trip(signal);
@@ -54,6 +59,7 @@ export async function roundTrip({ name, settings }: ProviderConfig, signal: Abor
     await using provider = await trip.take("open", () => openObserved(settings));
     const at = await trip.take("probe", (signal) => provider.probe({ signal }));
     key = at;
+    if (last === "probe") return { name, kind: settings.kind, key, toBeMade, steps: trip.steps };
     const dek = crypto.getRandomValues(new Uint8Array(32));
     const wrapped = await trip.take("wrap", (signal) => provider.wrap(dek, at, { signal }));
     await trip.take("unwrap", async (signal) => checkSame(await provider.unwrap(wrapped, { signal }), dek, name));

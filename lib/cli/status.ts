@@ -53,8 +53,10 @@ async function statusOverSocket(path: string, { options, terminal: { stdout, sig
 
 /** For eyes. Times are told as how long ago they were. */
 export function asText(found: StatusDocument, now: number, colour: boolean): string {
-  const { keyId, provisional, message, quorum, needed, providers } = found;
-  const troubles = providers.filter(({ health, message }) => health !== "well" && message !== "");
+  const { keyId, provisional, message, quorum, needed, providers, retired = [] } = found;
+  const troubles = [...providers, ...retired.filter(({ health }) => health !== "unknown")].filter((
+    { health, message },
+  ) => health !== "well" && message !== "");
   const quorumCell: Cell = quorum.state === "held"
     ? { text: `held, ${needed} of ${providers.length} are needed`, tone: "good" }
     : { text: `lost for ${elapsed(now - quorum.since)}: ${quorum.message}`, tone: "bad" };
@@ -69,7 +71,10 @@ export function asText(found: StatusDocument, now: number, colour: boolean): str
     "",
     table(
       ["Provider", "Kind", "Health", "Since", "Last good", "Version", "Lacks a wrap"],
-      providers.map((provider) => providerRow(provider, found.canEncrypt, now)),
+      [
+        ...providers.map((provider) => providerRow(provider, found.canEncrypt, now)),
+        ...retired.map((provider) => [...healthCells(provider, now), "", { text: "retired", tone: "dim" } as const]),
+      ],
       colour,
     ).trimEnd(),
     ...(troubles.length > 0
@@ -89,15 +94,21 @@ function providerRow(
   hasDataKey: boolean,
   now: number,
 ): readonly Cell[] {
-  const { name, kind, health, since, lastGoodAt, version } = provider;
+  const wrapCell: Cell = hasDataKey ? lacksWrap(provider, now) : { text: "no data key yet", tone: "bad" };
+  return [...healthCells(provider, now), provider.version, wrapCell];
+}
+
+function healthCells(
+  provider: NonNullable<StatusDocument["retired"]>[number],
+  now: number,
+): readonly Cell[] {
+  const { name, kind, health, since, lastGoodAt } = provider;
   return [
     name,
     kind,
     { text: health, tone: toneOfHealth[health] },
     `${elapsed(now - since)} ago`,
     typeof lastGoodAt === "number" ? `${elapsed(now - lastGoodAt)} ago` : "never",
-    version,
-    hasDataKey ? lacksWrap(provider, now) : { text: "no data key yet", tone: "bad" },
   ];
 }
 

@@ -16,6 +16,16 @@ const largest = 256 * 1024;
 const text = z.string();
 const time = z.number();
 
+const retired = {
+  name: text,
+  kind: text,
+  health: z.enum(["unknown", "well", "sick", "refusing"]),
+  message: text,
+  code: z.enum(["ok", ...Object.keys(errorCodes)]),
+  since: time,
+  lastGoodAt: z.optional(z.nullable(time)),
+};
+
 const document = z.looseObject({
   keyId: z.optional(z.nullable(text)),
   provisional: z.boolean(),
@@ -27,16 +37,11 @@ const document = z.looseObject({
     z.looseObject({ state: z.literal("lost"), since: time, refused: z.boolean(), message: text }),
   ]),
   providers: z.array(z.looseObject({
-    name: text,
-    kind: text,
-    health: z.enum(["unknown", "well", "sick", "refusing"]),
-    message: text,
-    code: z.enum(["ok", ...Object.keys(errorCodes)]),
-    since: time,
-    lastGoodAt: z.optional(z.nullable(time)),
+    ...retired,
     version: text,
     lacksWrapSince: z.optional(z.nullable(time)),
   })),
+  retired: z.optional(z.array(z.looseObject(retired))),
 });
 
 /** `ServiceStatus` as it travels: what is absent may be `null` or left out, and what is new is kept. */

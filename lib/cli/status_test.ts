@@ -34,6 +34,7 @@ const good: ServiceStatus = {
   quorum: { state: "held" },
   needed: 1,
   providers: [well, sick],
+  retired: [],
   canEncrypt: true,
 };
 
@@ -114,6 +115,23 @@ Deno.test("status() asks the socket where HTTP is switched off", async () => {
 Deno.test("asText() tells since when the quorum is lost", () => {
   const document = parseStatus(JSON.stringify({ ...good, quorum: lost }));
   match(document === undefined ? "" : asText(document, 600_000, false), /^Quorum: {2}lost for 10 min: Away\.$/m);
+});
+
+Deno.test("status() shows a retired provider as such, and counts it in no quorum", async () => {
+  const { version: _version, lacksWrapSince: _lacks, ...old } = {
+    ...well,
+    name: "vault-old",
+    health: "unknown" as const,
+  };
+  const { status, out } = await asked(() =>
+    Response.json({ ...good, retired: [{ ...old, message: "not asked yet" }] })
+  );
+  equal(status, 0);
+  match(out, /^Quorum: {2}held, 1 of 2 are needed$/m);
+  match(out, /^vault-old +vault-transit +unknown .* retired$/m);
+  equal(out.includes("not asked yet"), false);
+  const sickOld = { ...old, health: "sick", message: "Cannot unwrap: away." };
+  match((await asked(() => Response.json({ ...good, retired: [sickOld] }))).out, /^Cannot unwrap: away\.$/m);
 });
 
 Deno.test("asText() says of no provider that it has a wrap where there is no data key at all", () => {

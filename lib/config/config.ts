@@ -58,6 +58,10 @@ export interface Config {
     readonly audit: string | undefined;
   };
   readonly providers: readonly ProviderConfig[];
+  /** Providers that only unwrap. */
+  readonly retired: readonly ProviderConfig[];
+  /** Names of providers of which nothing is left that they wrapped. */
+  readonly forgotten: readonly string[];
   /** What other plugins wrote and is read, at most once for each format; nothing by default. */
   readonly readForeign: readonly ForeignSource[];
 }

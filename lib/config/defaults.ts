@@ -86,6 +86,8 @@ export async function embeddedConfig(environment: Environment, files: Files): Pr
       formerly: [],
       settings: { kind: "local", name: "local", keyFile: resolve(state, "local.keys"), create: true },
     }],
+    retired: [],
+    forgotten: [],
     readForeign: [],
   };
 }

@@ -39,6 +39,8 @@ Deno.test("loadConfig() fills in every default", async () => {
       formerly: [],
       settings: { kind: "local", name: "local", keyFile: "/etc/trousseau/local.keys", create: false },
     }],
+    retired: [],
+    forgotten: [],
     readForeign: [],
   });
 });
@@ -60,6 +62,9 @@ telemetry: { listen: "[::1]:0", log: { level: debug, format: json }, audit: /var
 providers:
   - { kind: local, name: a, formerly: [b, c], keyFile: ../trousseau/local.keys }
   - { kind: local, name: d, keyFile: /var/lib/trousseau/d.keys, create: true }
+retired:
+  - { kind: local, name: e, formerly: [f], keyFile: token }
+forgotten: [g, h]
 `);
   assert.deepEqual(config, {
     file: fakePath,
@@ -91,6 +96,12 @@ providers:
         settings: { kind: "local", name: "d", keyFile: "/var/lib/trousseau/d.keys", create: true },
       },
     ],
+    retired: [{
+      name: "e",
+      formerly: ["f"],
+      settings: { kind: "local", name: "e", keyFile: "/etc/trousseau/token", create: false },
+    }],
+    forgotten: ["g", "h"],
     readForeign: [],
   });
 });
@@ -142,11 +153,11 @@ const mistakes: readonly (readonly [criterion: string, config: string, lines: re
   ]],
   ["__proto__ as a key", `__proto__: { wrap: 1 }\n${localProvider}`, [
     "1:1: unknown key; known here: socket, state, kms, keyEpoch, wrap, unwrap, cache, readyDek, outage, probe, drain, " +
-    "telemetry, providers, readForeign",
+    "telemetry, providers, retired, forgotten, readForeign",
   ]],
   ["a merge key", `<<: { wrap: 1 }\n${localProvider}`, [
     "1:1: unknown key; known here: socket, state, kms, keyEpoch, wrap, unwrap, cache, readyDek, outage, probe, drain, " +
-    "telemetry, providers, readForeign",
+    "telemetry, providers, retired, forgotten, readForeign",
   ]],
   ["an unknown kind", "providers:\n  - { name: a, kind: vault }\n", [
     `2:16: providers[0].kind: must be ${kinds}; did you mean "vault-transit"?`,
@@ -266,6 +277,40 @@ const mistakes: readonly (readonly [criterion: string, config: string, lines: re
     "providers:\n  - { kind: local, name: a, formerly: [x, b], keyFile: local.keys }\n  - { kind: local, name: b, keyFile: token }\n",
     ["2:43: providers[0].formerly[1]: duplicate name; providers[1].name is the same"],
   ],
+  [
+    "a retired provider's name that is in use",
+    `${localProvider}retired:\n  - { kind: local, name: x, formerly: [local], keyFile: token }\n`,
+    ["3:40: retired[0].formerly[0]: duplicate name; providers[0].name is the same"],
+  ],
+  [
+    "a forgotten provider that is there",
+    `${localProvider}forgotten: [x, local]\n`,
+    ["2:16: forgotten[1]: duplicate name; providers[0].name is the same"],
+  ],
+  [
+    "a retired key that is to be made",
+    `${localProvider}retired:\n  - { kind: local, name: x, create: true, keyFile: /run/x.keys }\n`,
+    ["3:29: retired[0].create: must be false here: a retired key is never made"],
+  ],
+  [
+    "retired providers that are none, and goes on to the next problem",
+    `${localProvider}retired: [{ kind: 1, name: x }, { kind: local, name: x, keyFile: absent }]\n`,
+    [
+      `2:13: retired[0].kind: must be ${kinds}`,
+      "2:48: retired[1].name: duplicate name; retired[0].name is the same",
+      "2:57: retired[1].keyFile: /etc/trousseau/absent is not there",
+    ],
+  ],
+  [
+    "nine retired providers",
+    `${localProvider}retired: [${
+      [..."abcdefghi"].map((name) => `{ kind: local, name: ${name}, keyFile: token }`).join(", ")
+    }]\n`,
+    ["2:1: retired: must be at most 8 providers"],
+  ],
+  ["a list of retired providers that is none", `${localProvider}retired: old\n`, [
+    "2:1: retired: must be a list of providers",
+  ]],
   [
     "a former name of two",
     "providers:\n  - { kind: local, name: a, formerly: [x], keyFile: local.keys }\n  - { kind: local, name: b, formerly: [x], keyFile: token }\n",

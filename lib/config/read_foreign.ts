@@ -9,6 +9,7 @@ import type { ForeignFormat } from "../events.ts";
 import { flag, section, tag, text, variants } from "./fields.ts";
 import type { FieldPath } from "./positions.ts";
 import type { Checker } from "./providers/arm.ts";
+import { providerLists } from "./provider_lists.ts";
 import type { Shaped } from "./shape.ts";
 
 /** The kinds of provider whose vendor made what a format holds. */
@@ -142,7 +143,10 @@ function pairs(entry: Written): Pair[] {
 }
 
 /** `undefined` for a provider that is not there; one that is not sound has complaints of its own and no kind. */
-function kindOf(name: string, { names, providers }: Shaped): string | undefined {
-  const index = names.findIndex((one) => one.name === name);
-  return index < 0 ? undefined : providers.find((one) => one.index === index)?.raw.kind ?? "";
+function kindOf(name: string, shaped: Shaped): string | undefined {
+  for (const { names, sound } of providerLists.map((list) => shaped[list])) {
+    const index = names.findIndex((one) => one.name === name);
+    if (index >= 0) return sound.find((one) => one.index === index)?.raw.kind ?? "";
+  }
+  return undefined;
 }

@@ -13,10 +13,12 @@ import { defaults, defaultWrap, stateFolderOf } from "./defaults.ts";
 import type { Environment } from "./environment.ts";
 import type { Files } from "./files.ts";
 import type { Checker } from "./providers/arm.ts";
+import type { FieldPath } from "./positions.ts";
 import { pathText } from "./problems.ts";
 import { foreignSources } from "./read_foreign.ts";
 import { providerSettings } from "./schema.ts";
-import type { Shaped } from "./shape.ts";
+import { providerLists } from "./provider_lists.ts";
+import type { ProviderList, Shaped } from "./shape.ts";
 import { socketPathComplaint } from "./socket_path.ts";
 
 /** Complains to `checker`; what is returned is to be used only if nothing was complained of. */
@@ -30,7 +32,7 @@ export async function resolveConfig(
   const { config } = shaped;
   checkNames(shaped, checker);
   checkRoom(
-    shaped.providers.map(({ index, raw: { name, kind } }) => ({ index, name, maxWrap: maxWrapOf(kind) })),
+    shaped.providers.sound.map(({ index, raw: { name, kind } }) => ({ index, name, maxWrap: maxWrapOf(kind) })),
     checker,
   );
   checkCache(config.cache, checker.within("cache"));
@@ -53,7 +55,9 @@ export async function resolveConfig(
     probe: { intervalMs: config.probe.interval },
     drainMs: config.drain,
     telemetry: { ...config.telemetry, audit: await audit(config.telemetry.audit, checker.within("telemetry")) },
-    providers: await providers(shaped, checker),
+    providers: await providers(shaped.providers, checker.within("providers")),
+    retired: await retired(shaped.retired, checker.within("retired")),
+    forgotten: config.forgotten,
     readForeign: foreignSources(config.readForeign, shaped, checker.within("readForeign")),
   };
 }
@@ -91,7 +95,7 @@ async function audit(written: string, checker: Checker): Promise<string | undefi
   return written === "stdout" ? written : await checker.writable(["audit"], written);
 }
 
-function wrap({ config, names }: Shaped, checker: Checker): Config["wrap"] {
+function wrap({ config, providers: { names } }: Shaped, checker: Checker): Config["wrap"] {
   const providerCount = names.length;
   const wanted = config.wrap ?? defaultWrap(providerCount);
   if (typeof wanted === "number" && wanted > providerCount && providerCount > 0) {
@@ -108,16 +112,20 @@ function checkCache(cache: Written["cache"], checker: Checker): void {
 }
 
 /** A name means one key for ever: wraps in etcd are found by it. */
-function checkNames({ names }: Shaped, checker: Checker): void {
+function checkNames(shaped: Shaped, checker: Checker): void {
   const seen = new Map<string, string>();
-  const take = (name: string | undefined, index: number, ...field: readonly (string | number)[]) => {
+  const take = (name: string | undefined, ...path: FieldPath) => {
     if (name === undefined) return;
     const first = seen.get(name);
-    if (first !== undefined) checker.complain(["providers", index, ...field], `duplicate name; ${first} is the same`);
-    else seen.set(name, pathText(["providers", index, ...field]));
+    if (first !== undefined) checker.complain(path, `duplicate name; ${first} is the same`);
+    else seen.set(name, pathText(path));
   };
-  names.forEach(({ name }, index) => take(name, index, "name"));
-  names.forEach(({ formerly }, index) => formerly.forEach((name, at) => take(name, index, "formerly", at)));
+  const each = providerLists.flatMap((list) => shaped[list].names.map((names, index) => ({ list, index, ...names })));
+  for (const { list, index, name } of each) take(name, list, index, "name");
+  for (const { list, index, formerly } of each) {
+    formerly.forEach((name, at) => take(name, list, index, "formerly", at));
+  }
+  shaped.config.forgotten.forEach((name, index) => take(name, "forgotten", index));
 }
 
 /** One provider, and how long a wrap of it can be, in bytes. */
@@ -140,15 +148,16 @@ export function checkRoom(rooms: readonly WrapRoom[], checker: Pick<Checker, "co
   checker.complain(
     ["providers"],
     `could need ${all} bytes for the wraps of one data key, and kube-apiserver takes ${formatSizes.annotations}; ` +
-      `take one of the largest out (${large.join(", ")}: up to ${largest} bytes each)`,
+      `take one of the largest out (${large.join(", ")}: up to ${largest} bytes each), or put one that need only be ` +
+      "read under retired",
   );
 }
 
-async function providers(shaped: Shaped, checker: Checker): Promise<readonly ProviderConfig[]> {
+async function providers({ sound }: ProviderList, checker: Checker): Promise<readonly ProviderConfig[]> {
   const found: ProviderConfig[] = [];
   const keyFiles = new Map<string, number>();
-  for (const { index, raw } of shaped.providers) {
-    const inner = checker.within("providers", index);
+  for (const { index, raw } of sound) {
+    const inner = checker.within(index);
     const settings = await providerSettings(raw, inner);
     if (settings.kind === "local") {
       const first = keyFiles.get(settings.keyFile);
@@ -160,4 +169,15 @@ async function providers(shaped: Shaped, checker: Checker): Promise<readonly Pro
     found.push({ name: raw.name, formerly: raw.formerly, settings });
   }
   return found;
+}
+
+/** A key that is made anew opens nothing of what the old one wrapped. */
+async function retired({ sound }: ProviderList, checker: Checker): Promise<readonly ProviderConfig[]> {
+  return await Promise.all(sound.map(async ({ index, raw }) => {
+    const inner = checker.within(index);
+    if (raw.kind === "local" && raw.create) {
+      inner.complain(["create"], "must be false here: a retired key is never made");
+    }
+    return { name: raw.name, formerly: raw.formerly, settings: await providerSettings(raw, inner) };
+  }));
 }

@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import type { ProviderKind, ProviderSettings } from "../provider/settings.ts";
 import { defaults } from "./defaults.ts";
 import { account, duration, fileMode, flag, integer, listen, oneOf, path, section, variants } from "./fields.ts";
-import type { Checker } from "./providers/arm.ts";
+import { type Checker, providerName } from "./providers/arm.ts";
 import { azureKeyVaultSchema, azureKeyVaultSettings } from "./providers/azure_key_vault.ts";
 import { localSchema, localSettings } from "./providers/local.ts";
 import { readForeignSchema } from "./read_foreign.ts";
@@ -163,6 +163,20 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
     z.minLength(1, `is empty; a config has 1 to ${mostProviders} providers`),
     z.maxLength(mostProviders, `has too many; a config has 1 to ${mostProviders} providers`),
     z.describe(`The keys that guard the data, 1 to ${mostProviders}.`),
+  ),
+  retired: z._default(
+    z.array(provider, "must be a list of providers").check(
+      z.maxLength(mostProviders, `must be at most ${mostProviders} providers`),
+      z.describe("Keys that only open what they wrapped before: no quorum or key ID counts them."),
+    ),
+    [],
+  ),
+  forgotten: z._default(
+    z.array(providerName("The name of a provider that was taken out."), "must be a list of names").check(
+      z.maxLength(64, "must be at most 64 names"),
+      z.describe("Providers taken out of which you know that nothing is left in etcd that they wrapped."),
+    ),
+    [],
   ),
   readForeign: z._default(readForeignSchema, []),
 });

@@ -6,15 +6,20 @@
  */
 import type * as z from "zod/mini";
 import type { Problems } from "./problems.ts";
+import { type ProviderListName, providerLists } from "./provider_lists.ts";
 import { configSchema, mostProviders, type RawConfig, type RawProvider } from "./schema.ts";
 
-/** A config of the right shape, or what is left of one. */
-export interface Shaped {
-  readonly config: Omit<RawConfig, "providers">;
-  /** The sound providers, each with its index in the file. */
-  readonly providers: readonly { readonly index: number; readonly raw: RawProvider }[];
-  /** The names of all providers in the file, sound or not, as far as they are texts. */
+/** What one of {@linkcode providerLists} holds. */
+export interface ProviderList {
+  /** The sound ones, each with its index in the file. */
+  readonly sound: readonly { readonly index: number; readonly raw: RawProvider }[];
+  /** The names of all in the file, sound or not, as far as they are texts. */
   readonly names: readonly ProviderNames[];
+}
+
+/** A config of the right shape, or what is left of one. */
+export interface Shaped extends Readonly<Record<ProviderListName, ProviderList>> {
+  readonly config: Omit<RawConfig, ProviderListName>;
 }
 
 /** What one provider is called. */
@@ -65,11 +70,12 @@ function report(issue: z.core.$ZodIssue, problems: Problems): void {
 /** What cannot be used: a top-level field, or one provider. Unknown keys break nothing. */
 function brokenPart({ code, path: [first, second] }: z.core.$ZodIssue): readonly string[] {
   if (first === undefined || code === "unrecognized_keys") return [];
-  return [first === "providers" && second !== undefined ? providerPart(Number(second)) : String(first)];
+  const list = providerLists.find((name) => name === first);
+  return [list !== undefined && second !== undefined ? providerPart(list, Number(second)) : String(first)];
 }
 
-function providerPart(index: number): string {
-  return `providers ${index}`;
+function providerPart(list: ProviderListName, index: number): string {
+  return `${list} ${index}`;
 }
 
 /** Stands in for a provider that cannot be used, so that the others keep their places. */
@@ -83,11 +89,14 @@ function withoutParts(root: unknown, broken: ReadonlySet<string>, issues: readon
   }
   if (!isRecord(copy)) return copy;
   for (const part of broken) delete copy[part];
-  const written = copy["providers"];
-  const kept = Array.isArray(written)
-    ? written.slice(0, mostProviders).map((one: unknown, index) => broken.has(providerPart(index)) ? standIn : one)
-    : [];
-  return { ...copy, providers: kept.length === 0 ? [standIn] : kept };
+  const kept = (list: ProviderListName): unknown[] => {
+    const written = copy[list];
+    if (!Array.isArray(written)) return [];
+    return written.slice(0, mostProviders)
+      .map((one: unknown, index) => broken.has(providerPart(list, index)) ? standIn : one);
+  };
+  const providers = kept("providers");
+  return { ...copy, providers: providers.length === 0 ? [standIn] : providers, retired: kept("retired") };
 }
 
 function removeKeys(from: unknown, path: readonly PropertyKey[], keys: readonly string[]): void {
@@ -97,16 +106,15 @@ function removeKeys(from: unknown, path: readonly PropertyKey[], keys: readonly 
 }
 
 function shaped(data: RawConfig, root: unknown, broken: ReadonlySet<string> = new Set()): Shaped {
-  const { providers, ...config } = data;
-  const written: unknown = isRecord(root) ? root["providers"] : undefined;
-  const names = Array.isArray(written) ? written.map(namesOf) : [];
-  return {
-    config,
-    names,
-    providers: providers
-      .map((raw, index) => ({ index, raw }))
-      .filter(({ index }) => index < names.length && !broken.has("providers") && !broken.has(providerPart(index))),
+  const { providers, retired, ...config } = data;
+  const list = (name: ProviderListName, raws: readonly RawProvider[]): ProviderList => {
+    const written: unknown = isRecord(root) ? root[name] : undefined;
+    const names = Array.isArray(written) ? written.map(namesOf) : [];
+    const isSound = (index: number) =>
+      index < names.length && !broken.has(name) && !broken.has(providerPart(name, index));
+    return { names, sound: raws.map((raw, index) => ({ index, raw })).filter(({ index }) => isSound(index)) };
   };
+  return { config, providers: list("providers", providers), retired: list("retired", retired) };
 }
 
 function namesOf(provider: unknown): ProviderNames {

@@ -12,7 +12,9 @@ import { toKmsError } from "../errors.ts";
 import type { Notify } from "../events.ts";
 import type { KeyState } from "../provider/provider.ts";
 import { type KeyIdMember, unseenVersion } from "./key_id.ts";
-import type { AnnouncedId, RingState, RingStore } from "./state.ts";
+import type { RingMemory } from "./memory.ts";
+import type { Openers } from "./openers.ts";
+import type { AnnouncedId } from "./state.ts";
 
 /** Milliseconds. The API server's deadline for an RPC is 3 s: 4 s after a Status no Encrypt of it can be under way. */
 export const announceTimings = { quiet: 4_000, latest: 30_000, retry: 10_000 } as const;
@@ -26,23 +28,26 @@ export interface Candidate {
   readonly members: readonly KeyIdMember[];
   /** The versions behind the members, for the next run of this node. */
   readonly states: readonly { readonly name: string; readonly kind: string; readonly state: KeyState }[];
+  /** Who has wrapped the data key. */
+  readonly openers: Openers;
 }
 
 /** Holds the announced ID and its history. */
 export class Announcer {
   readonly #clock: Clock;
-  readonly #store: RingStore;
+  readonly #memory: RingMemory;
   readonly #notify: Notify;
+  /** What was announced; the file may hold one more, whose time had passed when it was written. */
   #history: readonly AnnouncedId[];
   #current: AnnouncedId | undefined;
   #lastStatusAt = -Infinity;
   #refusedUntil = -Infinity;
 
-  constructor(clock: Clock, store: RingStore, notify: Notify, state: RingState | undefined) {
+  constructor(clock: Clock, memory: RingMemory, notify: Notify) {
     this.#clock = clock;
-    this.#store = store;
+    this.#memory = memory;
     this.#notify = notify;
-    this.#history = state?.history ?? [];
+    this.#history = memory.history;
     this.#current = this.#history.at(-1);
   }
 
@@ -72,7 +77,7 @@ export class Announcer {
     const announced = this.#announcedFrom(candidate);
     const history = [...this.#history, announced];
     try {
-      await this.#store.save({ format: 1, providers: candidate.states, history });
+      await this.#memory.announcing(history, candidate.states, candidate.openers);
     } catch (thrown) {
       this.#refusedUntil = this.#clock.now() + announceTimings.retry;
       const message = `${toKmsError(thrown).message} The key ID stays as it is until that is mended.`;

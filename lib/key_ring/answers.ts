@@ -6,8 +6,8 @@
 import type { ErrorCode } from "../errors.ts";
 import type { CacheResult, HealthState } from "../events.ts";
 
-/** How one provider is now. Times are milliseconds since the epoch. */
-export interface ProviderStatus {
+/** How a provider is now that only unwraps, judged by its unwraps. Times are milliseconds since the epoch. */
+export interface RetiredStatus {
   readonly name: string;
   readonly kind: string;
   readonly health: HealthState;
@@ -17,9 +17,13 @@ export interface ProviderStatus {
   /** Since when it has been in this state. */
   readonly since: number;
   readonly lastGoodAt: number | undefined;
+}
+
+/** How one provider is now. */
+export interface ProviderStatus extends RetiredStatus {
   /** The version that counts in the key ID, `?` if this node has never seen one. */
   readonly version: string;
-  /** Since when it lacks a wrap of the ready DEK; `undefined` when it has one. */
+  /** Since when it lacks a wrap of the ready DEK; `undefined` when it has one, and when there is no ready DEK at all. */
   readonly lacksWrapSince: number | undefined;
 }
 
@@ -39,6 +43,8 @@ export interface ServiceStatus {
   readonly quorum: QuorumState;
   readonly needed: number;
   readonly providers: readonly ProviderStatus[];
+  /** Those that only unwrap: not among `providers`. */
+  readonly retired: readonly RetiredStatus[];
   /** Whether an Encrypt would be answered now. */
   readonly canEncrypt: boolean;
 }

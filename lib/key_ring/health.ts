@@ -17,6 +17,8 @@ export interface Health {
 
 interface Record {
   readonly kind: string;
+  /** Whether it is only ever asked to unwrap, so that a good unwrap is all there will be to show that it is well. */
+  readonly retired: boolean;
   health: Health;
   /** Kept apart: a good probe says nothing about a wrap that was refused, so only a good wrap takes this away. */
   wrapError: KmsError | undefined;
@@ -30,10 +32,15 @@ export class HealthBoard {
   readonly #now: () => number;
   #onChange: (name: string) => void = () => {};
 
-  constructor(providers: readonly { name: string; kind: string }[], now: () => number, notify: Notify) {
+  constructor(
+    providers: readonly { name: string; kind: string }[],
+    now: () => number,
+    notify: Notify,
+    retired: readonly { name: string; kind: string }[] = [],
+  ) {
     this.#now = now;
     this.#notify = notify;
-    for (const { name, kind } of providers) {
+    for (const { name, kind } of [...providers, ...retired]) {
       const health: Health = {
         state: "unknown",
         since: now(),
@@ -41,7 +48,8 @@ export class HealthBoard {
         message: "not asked yet",
         lastGoodAt: undefined,
       };
-      this.#records.set(name, { kind, health, wrapError: undefined, callError: undefined });
+      const isRetired = retired.some((one) => one.name === name);
+      this.#records.set(name, { kind, retired: isRetired, health, wrapError: undefined, callError: undefined });
     }
   }
 
@@ -62,7 +70,7 @@ export class HealthBoard {
     const record = this.#records.get(name);
     if (!record) return;
     record.health = { ...record.health, lastGoodAt: this.#now() };
-    if (verb === "unwrap") return;
+    if (verb === "unwrap" && !record.retired) return;
     record.callError = undefined;
     if (verb === "wrap") record.wrapError = undefined;
     this.#settle(name, record);

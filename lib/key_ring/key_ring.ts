@@ -12,11 +12,13 @@ import type { Api } from "../events.ts";
 import type { QuorumMember } from "../envelope/quorum.ts";
 import type { KeyState, Provider } from "../provider/provider.ts";
 import { Announcer, type Candidate } from "./announcer.ts";
-import type { Encrypted, ProviderStatus, QuorumState, ServiceStatus } from "./answers.ts";
+import type { Encrypted, ProviderStatus, QuorumState, RetiredStatus, ServiceStatus } from "./answers.ts";
 import { Bell } from "./bell.ts";
 import { DekMaker, type DekMakerOptions } from "./dek_maker.ts";
 import type { HealthBoard } from "./health.ts";
 import { keyIdOf, unseenVersion } from "./key_id.ts";
+import { RingMemory, sealedByOf } from "./memory.ts";
+import { type Openers, type Readers, requireOpeners } from "./openers.ts";
 import { Prober } from "./prober.ts";
 import { QuorumWatch } from "./quorum_watch.ts";
 import type { ReadyDek } from "./ready_dek.ts";
@@ -34,6 +36,10 @@ export const ringTimings = {
 
 /** What a key ring is made of. */
 export interface KeyRingOptions extends DekMakerOptions {
+  /** Providers that only unwrap: they count neither in the quorum nor in the key ID, and are not probed. */
+  readonly retired: readonly Provider[];
+  /** Who may open what this node has sealed. */
+  readonly readers: Readers;
   readonly keyEpoch: number;
   readonly store: RingStore;
   /** How long a data key serves v1beta1, in milliseconds. */
@@ -48,6 +54,7 @@ export class KeyRing implements AsyncDisposable {
   readonly board: HealthBoard;
   readonly #options: KeyRingOptions;
   readonly #snapshot: Snapshot;
+  readonly #memory: RingMemory;
   readonly #announcer: Announcer;
   readonly #prober: Prober;
   readonly #maker: DekMaker;
@@ -68,10 +75,12 @@ export class KeyRing implements AsyncDisposable {
   /**
    * Reads the node's state and starts to probe and to prepare. It does not wait for a KMS.
    *
-   * @throws {KmsError} `config` if the state folder cannot be used.
+   * @throws {KmsError} `config` if the state folder cannot be used, or if nobody is configured any more who could open
+   *   something that this node has sealed.
    */
   static async open(options: KeyRingOptions): Promise<KeyRing> {
     const state = await options.store.load();
+    requireOpeners(sealedByOf(state), options.readers);
     // A folder that cannot be written to is better found by the start than by the first rotation.
     if (!state) await options.store.save({ format: 1, providers: [], history: [] });
     const ring = new KeyRing(options, state);
@@ -87,7 +96,8 @@ export class KeyRing implements AsyncDisposable {
     this.board = options.board;
     const known = (state?.providers ?? []).map(({ name, kind, state }) => [name, { kind, state }] as const);
     this.#snapshot = new Snapshot(providers, new Map(known));
-    this.#announcer = new Announcer(clock, store, notify, state);
+    this.#memory = new RingMemory(store, state);
+    this.#announcer = new Announcer(clock, this.#memory, notify);
     this.#maker = new DekMaker(options);
     this.#prober = new Prober(clock, probeIntervalMs, {
       answered: (name, found) => this.#answered(name, found),
@@ -113,6 +123,7 @@ export class KeyRing implements AsyncDisposable {
       quorum,
       needed: this.#options.needed,
       providers: this.#options.providers.map((provider) => this.#providerStatus(provider)),
+      retired: this.#options.retired.map((provider) => this.#retiredStatus(provider)),
       canEncrypt: this.#ready !== undefined,
     };
   }
@@ -155,11 +166,16 @@ export class KeyRing implements AsyncDisposable {
     return observed;
   }
 
-  #providerStatus({ name, kind }: Provider): ProviderStatus {
+  #retiredStatus({ name, kind }: Provider): RetiredStatus {
     const { state, since, code, message, lastGoodAt } = this.board.of(name);
+    return { name, kind, health: state, since, code, message, lastGoodAt };
+  }
+
+  #providerStatus(provider: Provider): ProviderStatus {
+    const { name } = provider;
     const version = this.#snapshot.counted(name)?.version ?? unseenVersion;
     const lacksWrapSince = this.#ready?.lacking.get(name);
-    return { name, kind, health: state, since, code, message, lastGoodAt, version, lacksWrapSince };
+    return { ...this.#retiredStatus(provider), version, lacksWrapSince };
   }
 
   #whyNoKeyId(quorum: QuorumState): string {
@@ -238,8 +254,8 @@ export class KeyRing implements AsyncDisposable {
     try {
       const dek = await this.#maker.make(order, signal);
       if (!dek) return false;
+      await this.#install(dek);
       this.#lastError = undefined;
-      this.#install(dek);
       return true;
     } catch (thrown) {
       this.#lastError = toKmsError(thrown);
@@ -247,12 +263,33 @@ export class KeyRing implements AsyncDisposable {
     }
   }
 
-  #install(dek: ReadyDek): void {
-    // A version may have come to count while the providers were wrapping: then this key is for an ID that will not be.
+  async #install(dek: ReadyDek): Promise<void> {
+    if (dek.keyId === this.#announcer.current?.id) await this.#noteOpeners(dek);
+    // A version may have come to count meanwhile: then this key is for an ID that will not be.
     if (dek.keyId !== this.#targetId()) return dek.wipe();
     this.#dropNext();
     if (dek.keyId === this.#announcer.current?.id) this.#makeReady(dek);
     else this.#next = dek;
+  }
+
+  /** Before it seals anything, so that no provider is taken out by mistake that alone could open it. */
+  async #noteOpeners(dek: ReadyDek): Promise<void> {
+    try {
+      await this.#memory.sealing(this.#openersOf(dek));
+    } catch (thrown) {
+      dek.wipe();
+      const message = `${toKmsError(thrown).message} The data key in use stays until that is mended.`;
+      this.#options.notify({ type: "lifecycle", action: "warning", message });
+      throw thrown;
+    }
+  }
+
+  #openersOf({ wraps }: ReadyDek): Openers {
+    const wrapped = wraps.map(({ name }) => name);
+    return this.#options.providers.filter(({ name }) => wrapped.includes(name)).map(({ name, kind }) => ({
+      name,
+      kind,
+    }));
   }
 
   #dropNext(): void {
@@ -271,7 +308,8 @@ export class KeyRing implements AsyncDisposable {
     if (!next) return undefined;
     const states = this.#members().map(({ provider: { name, kind }, at }) => ({ name, kind, state: at }));
     const { keyEpoch } = this.#options;
-    return { id: next.keyId, since: next.madeAt, keyEpoch, members: this.#snapshot.members(), states };
+    const members = this.#snapshot.members();
+    return { id: next.keyId, since: next.madeAt, keyEpoch, members, states, openers: this.#openersOf(next) };
   }
 
   async #announceNext(): Promise<void> {

@@ -8,6 +8,7 @@ import { replaceFile } from "../durable_file.ts";
 import { KmsError, toKmsError } from "../errors.ts";
 import type { KeyState } from "../provider/provider.ts";
 import type { KeyIdMember } from "./key_id.ts";
+import type { Openers } from "./openers.ts";
 
 /** A key ID that this node announced. Times are milliseconds since the epoch. */
 export interface AnnouncedId {
@@ -24,6 +25,8 @@ export interface RingState {
   readonly providers: readonly { readonly name: string; readonly kind: string; readonly state: KeyState }[];
   /** Oldest first; the last one is announced. */
   readonly history: readonly AnnouncedId[];
+  /** The smallest sets of providers that have wrapped a data key in use; absent where an older version wrote. */
+  readonly sealedBy?: readonly Openers[];
 }
 
 /** Where the state is kept. */
@@ -102,7 +105,12 @@ type Fields = { readonly [key: string]: unknown };
 
 function isRingState(value: unknown): value is RingState {
   return isFields(value) && value.format === 1 && isArrayOf(value.providers, isKnown) &&
-    isArrayOf(value.history, isAnnounced);
+    isArrayOf(value.history, isAnnounced) &&
+    (value.sealedBy === undefined || isArrayOf(value.sealedBy, (set) => isArrayOf(set, isOpener)));
+}
+
+function isOpener(value: unknown): boolean {
+  return isFields(value) && isText(value.name) && isText(value.kind);
 }
 
 function isKnown(value: unknown): boolean {

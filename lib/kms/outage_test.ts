@@ -12,6 +12,7 @@ const base: ServiceStatus = {
   quorum: { state: "held" },
   needed: 1,
   providers: [],
+  retired: [],
   canEncrypt: true,
 };
 const away: QuorumState = { state: "lost", since: 0, refused: false, message: "Vault is away." };
@@ -58,6 +59,7 @@ const anyStatus: fc.Arbitrary<ServiceStatus> = fc.record({
   quorum: anyQuorum,
   needed: fc.nat(8),
   providers: fc.constant([]),
+  retired: fc.constant([]),
   canEncrypt: fc.boolean(),
 });
 

@@ -35,6 +35,7 @@ const status: ServiceStatus = {
   quorum: { state: "held" },
   needed: 1,
   providers: [well, sick],
+  retired: [],
   canEncrypt: true,
 };
 
@@ -188,6 +189,7 @@ Deno.test("serveHttp() gives at /status the whole of it", async () => {
     quorum: { state: "held" },
     needed: 1,
     canEncrypt: true,
+    retired: [],
   });
   assert.match(rest.keyIdHash, /^sha256:[0-9a-f]{64}$/);
 });

@@ -26,6 +26,7 @@ const status: ServiceStatus = {
   quorum: { state: "held" },
   needed: 2,
   providers: [well, { ...well, name: "local", kind: "local", health: "sick", lacksWrapSince: 4_000 }],
+  retired: [],
   canEncrypt: true,
 };
 
@@ -164,6 +165,17 @@ Deno.test("Metrics.render() tells the status of now, and forgets what is no long
     /^trousseau_(key_id_info|provider_health\{|ready_dek_w)/.test(sample)
   );
   assert.deepEqual(gone, []);
+});
+
+Deno.test("Metrics.render() tells of a retired provider under a name of its own", async () => {
+  const { metrics } = opened();
+  const { version: _version, lacksWrapSince: _lacks, ...old } = { ...well, name: "old", health: "unknown" as const };
+  const found = await samples(metrics, { ...status, retired: [old] });
+  const about = [...found].filter(([sample, value]) => sample.includes('"old"') && value !== 0);
+  assert.deepEqual(about, [
+    ['trousseau_provider_last_success_timestamp_seconds{provider="old",kind="vault-transit"}', 2.5],
+    ['trousseau_retired_provider_health{provider="old",kind="vault-transit",state="unknown"}', 1],
+  ]);
 });
 
 Deno.test("Metrics.render() counts no provider as having wrapped a data key where there is none", async () => {

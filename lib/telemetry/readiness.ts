@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ProviderStatus, QuorumState, ServiceStatus } from "../service.ts";
+import type { ProviderStatus, QuorumState, RetiredStatus, ServiceStatus } from "../service.ts";
 import { keyIdHash } from "./status_metrics.ts";
 import { printable } from "./text.ts";
 
@@ -44,6 +44,7 @@ export function readinessDocument({ ready, message, status, telemetry }: Readine
     needed: status.needed,
     canEncrypt: status.canEncrypt,
     providers: status.providers.map(providerDocument),
+    retired: status.retired.map(retiredDocument),
   };
 }
 
@@ -54,14 +55,18 @@ function quorumDocument(quorum: QuorumState): QuorumState {
 }
 
 function providerDocument(provider: ProviderStatus) {
-  const { name, kind, health, code, message, since, version } = provider;
-  const { lastGoodAt = null, lacksWrapSince = null } = provider;
-  return { name, kind, health, code, message, since, lastGoodAt, version, lacksWrapSince };
+  const { version, lacksWrapSince = null } = provider;
+  return { ...retiredDocument(provider), version, lacksWrapSince };
+}
+
+function retiredDocument({ name, kind, health, code, message, since, ...rest }: RetiredStatus) {
+  const { lastGoodAt = null } = rest;
+  return { name, kind, health, code, message, since, lastGoodAt };
 }
 
 /** As text for eyes. */
 export function readinessText({ ready, message, status, telemetry }: Readiness): string {
-  const { keyId, provisional, quorum, needed, providers } = status;
+  const { keyId, provisional, quorum, needed, providers, retired } = status;
   const lines = [
     `${ready ? "ready" : "not ready"}${message === "" ? "" : `: ${message}`}`,
     `key ID: ${keyId ?? "none"}${provisional ? " (provisional)" : ""}`,
@@ -70,10 +75,16 @@ export function readinessText({ ready, message, status, telemetry }: Readiness):
     "",
     ...aligned([
       ["PROVIDER", "KIND", "HEALTH", "SINCE", "WHY"],
-      ...providers.map(({ name, kind, health, since, message }) => [name, kind, health, instant(since), message]),
+      ...providers.map((provider) => textRow(provider)),
+      ...retired.map((provider) => textRow({ ...provider, health: `retired, ${provider.health}` })),
     ]),
   ];
   return `${lines.map(printable).join("\n")}\n`;
+}
+
+function textRow(provider: Omit<RetiredStatus, "health"> & { readonly health: string }): readonly string[] {
+  const { name, kind, health, since, message } = provider;
+  return [name, kind, health, instant(since), message];
 }
 
 function quorumText(quorum: QuorumState): string {

@@ -92,8 +92,19 @@ function providerGauges(registry: Registry, now: () => number): (status: Service
     labelNames: ["provider", "kind"],
     registers,
   });
+  const retired = new Gauge({
+    name: "trousseau_retired_provider_health",
+    help: "1 for the state that a provider is in that only unwraps, as its last unwraps showed it.",
+    labelNames: ["provider", "kind", "state"],
+    registers,
+  });
   return (status) => {
-    for (const gauge of [health, lastGood, wrapped, lacking]) gauge.reset();
+    for (const gauge of [health, lastGood, wrapped, lacking, retired]) gauge.reset();
+    for (const { name, kind, ...is } of status.retired) {
+      const labels = { provider: name, kind };
+      for (const state of healthStates) retired.set({ ...labels, state }, is.health === state ? 1 : 0);
+      if (is.lastGoodAt !== undefined) lastGood.set(labels, is.lastGoodAt / 1000);
+    }
     for (const { name, kind, ...is } of status.providers) {
       const labels = { provider: name, kind };
       for (const state of healthStates) health.set({ ...labels, state }, is.health === state ? 1 : 0);

@@ -16,6 +16,7 @@ const status: ServiceStatus = {
   quorum: { state: "held" },
   needed: 1,
   providers: [],
+  retired: [],
   canEncrypt: true,
 };
 

@@ -16,6 +16,7 @@ export const wellStatus: ServiceStatus = {
   quorum: { state: "held" },
   needed: 1,
   providers: [],
+  retired: [],
   canEncrypt: true,
 };
 

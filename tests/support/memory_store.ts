@@ -24,4 +24,11 @@ export class MemoryStore implements RingStore {
     this.saved = structuredClone(state);
     return Promise.resolve();
   }
+
+  /** Another folder with the same in it. */
+  copy(): MemoryStore {
+    const store = new MemoryStore();
+    store.saved = structuredClone(this.saved);
+    return store;
+  }
 }

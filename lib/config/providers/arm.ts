@@ -16,15 +16,18 @@ import { fileSource, literalSource, variableSource } from "../secrets.ts";
 const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const labelComplaint = "must be 1 to 63 lowercase letters, digits and -, with - neither first nor last";
 
+/** A field that holds a provider's name. */
+export function providerName(description: string) {
+  return text(description, label, labelComplaint);
+}
+
 /** What every provider has beside its `kind`. */
 export const commonFields = {
-  name: text(
+  name: providerName(
     "Your name for this key: a DNS label. It is part of the key ID; to change it, put the old one under formerly.",
-    label,
-    labelComplaint,
   ),
   formerly: z._default(
-    z.array(text("A name that this provider had.", label, labelComplaint), "must be a list of names")
+    z.array(providerName("A name that this provider had."), "must be a list of names")
       .check(
         z.maxLength(16, "must be at most 16 names"),
         z.describe("Names it had before: what they wrapped still opens."),
