@@ -83,6 +83,8 @@ export interface ServiceOptions {
   readonly probeIntervalMs: number;
   readonly store: RingStore;
   readonly clock: Clock;
+  /** Spreads the probes of several nodes: numbers from 0 to 1, `Math.random` if left out. */
+  readonly random?: () => number;
   readonly notify: Notify;
 }
 
@@ -127,6 +129,7 @@ export async function openService(options: ServiceOptions): Promise<Service & As
     dekMaxAgeMs: options.dekMaxAgeMs,
     dekMaxUses: options.dekMaxUses ?? maxUsesOfDek,
     probeIntervalMs: options.probeIntervalMs,
+    random: options.random ?? Math.random,
     onFirstUse: (dek) =>
       source.remember(hex(dek.reference), dek.copyOfDek(), dek.wraps.map(({ name, version }) => ({ name, version }))),
   });

@@ -45,6 +45,8 @@ export interface KeyRingOptions extends DekMakerOptions {
   /** How long a data key serves v1beta1, in milliseconds. */
   readonly dekMaxAgeMs: number;
   readonly probeIntervalMs: number;
+  /** Spreads the probes of several nodes: numbers from 0 to 1. */
+  readonly random: () => number;
   /** Told at the first use of a data key, so that what this node sealed it can open in an outage. */
   readonly onFirstUse: (dek: ReadyDek) => void;
 }
@@ -90,16 +92,17 @@ export class KeyRing implements AsyncDisposable {
   }
 
   private constructor(options: KeyRingOptions, state: RingState | undefined) {
-    const { providers, clock, notify, probeIntervalMs, store } = options;
+    const { providers, clock, notify, probeIntervalMs, random, store } = options;
     this.#options = options;
     this.#startedAt = clock.now();
     this.board = options.board;
     const known = (state?.providers ?? []).map(({ name, kind, state }) => [name, { kind, state }] as const);
-    this.#snapshot = new Snapshot(providers, new Map(known));
+    const past = (state?.history ?? []).filter(({ keyEpoch }) => keyEpoch === options.keyEpoch);
+    this.#snapshot = new Snapshot(providers, new Map(known), past.flatMap(({ members }) => members));
     this.#memory = new RingMemory(store, state);
     this.#announcer = new Announcer(clock, this.#memory, notify);
     this.#maker = new DekMaker(options);
-    this.#prober = new Prober(clock, probeIntervalMs, {
+    this.#prober = new Prober(clock, { intervalMs: probeIntervalMs, random }, {
       answered: (name, found) => this.#answered(name, found),
       failed: (name, error) => this.board.failed(name, "probe", error),
     });

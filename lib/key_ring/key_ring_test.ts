@@ -103,6 +103,53 @@ Deno.test("status() believes a version only when two probes in a row say it, and
   assert.equal(changes(node).length, 1);
 });
 
+Deno.test("status() never goes back to a version that was replaced, though the KMS does not say how versions are ordered", async () => {
+  const [a] = memoryProviders("a") as [MemoryProvider];
+  a.ordered = false;
+  const store = new MemoryStore();
+  const ids: string[] = [];
+  {
+    await using node = await started([a], { store });
+    ids.push(statusAndEncrypt(node));
+    a.rotate();
+    await node.clock.advance(5 * minute);
+    ids.push(statusAndEncrypt(node));
+    a.lag = 1;
+    await node.clock.advance(10 * minute);
+    assert.equal(statusAndEncrypt(node), ids[1]);
+  }
+  await using again = await started([a], { store });
+  await again.clock.advance(10 * minute);
+  assert.equal(statusAndEncrypt(again), ids[1], "after a restart");
+  assert.equal(changes(again).length, 0);
+  // An operator who means it says so by a new epoch.
+  await using meant = await started([a], { store, keyEpoch: 1 });
+  await meant.clock.advance(10 * minute);
+  assert.ok(!ids.includes(statusAndEncrypt(meant)));
+  assert.equal(meant.service.peek().providers[0]?.version, "v1");
+});
+
+Deno.test("status() finds the newest version of a provider that was taken out and is back, though its first answer lags", async () => {
+  const [a, b] = memoryProviders("a", "b") as [MemoryProvider, MemoryProvider];
+  a.ordered = false;
+  const store = new MemoryStore();
+  for (const providers of [[a, b], [b]]) {
+    await using node = await started(providers, { store, wrap: 1 });
+    a.rotate();
+    await node.clock.advance(5 * minute);
+    node.service.status();
+  }
+  a.lag = 2;
+  await using node = await started([a, b], { store, wrap: 1 });
+  a.lag = 1;
+  await node.clock.advance(5 * minute);
+  const version = () => node.service.peek().providers[0]?.version;
+  assert.equal(version(), "v2");
+  a.lag = 0;
+  await node.clock.advance(5 * minute);
+  assert.equal(version(), "v3");
+});
+
 Deno.test("status() keeps the ID of a complete node through any outage", async () => {
   const faults: Fault[] = ["hang", "unreachable", "permission_denied", "key_unusable", "throttled", "wrong"];
   for (const fault of faults) {

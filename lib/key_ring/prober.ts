@@ -28,16 +28,23 @@ export interface ProbeListener {
   failed(name: string, error: KmsError): void;
 }
 
+/** How often each provider is probed while it is well, and what spreads that over several nodes. */
+export interface ProbePace {
+  readonly intervalMs: number;
+  /** Numbers from 0 to 1. */
+  readonly random: () => number;
+}
+
 /** The loops that probe, one a provider. */
 export class Prober {
   readonly #clock: Clock;
   readonly #listener: ProbeListener;
-  readonly #intervalMs: number;
+  readonly #pace: ProbePace;
   readonly #bells = new Map<string, Bell>();
 
-  constructor(clock: Clock, intervalMs: number, listener: ProbeListener) {
+  constructor(clock: Clock, pace: ProbePace, listener: ProbeListener) {
     this.#clock = clock;
-    this.#intervalMs = intervalMs;
+    this.#pace = pace;
     this.#listener = listener;
   }
 
@@ -70,19 +77,20 @@ export class Prober {
       const call = { signal: bound.signal };
       const state = await orAborted(provider.probe(call), bound.signal, `probe provider "${provider.name}"`);
       const observed = this.#listener.answered(provider.name, state);
-      const ms = observed === "confirm" ? probeTimings.confirm : jittered(this.#intervalMs, probeTimings.jitter);
+      const { intervalMs, random } = this.#pace;
+      const ms = observed === "confirm" ? probeTimings.confirm : jittered(intervalMs, probeTimings.jitter, random);
       return { ms, failed: false };
     } catch (thrown) {
       const error = toKmsError(thrown);
       if (!signal.aborted) this.#listener.failed(provider.name, error);
-      return { ms: retryAfter(error, failures), failed: true };
+      return { ms: retryAfter(error, failures, this.#pace.random), failed: true };
     }
   }
 }
 
-function retryAfter(error: KmsError, failures: number): number {
+function retryAfter(error: KmsError, failures: number, random: () => number): number {
   const { firstRetry, lastRetry, refusedRetry, jitter } = probeTimings;
   const isRefusal = errorCodes[effectiveCode(error)].refusal;
   const least = isRefusal && failures > 2 ? refusedRetry : backoff(failures, firstRetry, lastRetry);
-  return jittered(Math.max(least, error.retryAfterMs ?? 0), jitter);
+  return jittered(Math.max(least, error.retryAfterMs ?? 0), jitter, random);
 }

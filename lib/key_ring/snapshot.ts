@@ -1,16 +1,19 @@
 /**
- * Which version of each provider counts: what was seen, how often in a row, never downwards.
+ * Which version of each provider counts: what was seen, how often in a row, never downwards, and never again what was
+ * replaced.
  *
  * @module
  */
 import type { KeyState } from "../provider/provider.ts";
-import { unseenVersion } from "./key_id.ts";
+import { type KeyIdMember, unseenVersion } from "./key_id.ts";
 
 interface Seen {
   readonly kind: string;
   counted: KeyState | undefined;
   /** A version seen once: it counts when the next probe says the same. */
   candidate: KeyState | undefined;
+  /** Versions that counted before. Where versions have no order, this is what tells a lagging replica from a rotation. */
+  readonly replaced: Set<string>;
 }
 
 /** What an observation changed: nothing, a version to confirm by another probe soon, or what counts. */
@@ -20,15 +23,22 @@ export type Observed = "same" | "confirm" | "changed";
 export class Snapshot {
   readonly #seen = new Map<string, Seen>();
 
-  /** @param known what a former run of this node counted; it stands in for a provider that cannot be reached. */
+  /**
+   * @param known what a former run of this node counted; it stands in for a provider that cannot be reached.
+   * @param past the members of the IDs that were announced under the present epoch: an ID must not come back.
+   */
   constructor(
     providers: readonly { name: string; kind: string }[],
     known: ReadonlyMap<string, { kind: string; state: KeyState }>,
+    past: readonly KeyIdMember[] = [],
   ) {
     for (const { name, kind } of providers) {
       const former = known.get(name);
       const counted = former?.kind === kind ? former.state : undefined;
-      this.#seen.set(name, { kind, counted, candidate: undefined });
+      const versions = past.filter((one) => one.name === name && one.kind === kind).map(({ version }) => version);
+      const newest = counted?.version ?? versions.at(-1);
+      const replaced = new Set(versions.filter((version) => version !== newest));
+      this.#seen.set(name, { kind, counted, candidate: undefined, replaced });
     }
   }
 
@@ -39,7 +49,7 @@ export class Snapshot {
     const { counted, candidate } = seen;
     if (!counted) return this.#count(seen, state);
     if (counted.version === state.version) return this.#keep(seen);
-    if (isOlder(state, counted)) return this.#keep(seen);
+    if (isOlder(state, counted) || seen.replaced.has(state.version)) return this.#keep(seen);
     if (candidate?.version === state.version) return this.#count(seen, state);
     seen.candidate = state;
     return "confirm";
@@ -65,6 +75,7 @@ export class Snapshot {
   }
 
   #count(seen: Seen, state: KeyState): Observed {
+    if (seen.counted) seen.replaced.add(seen.counted.version);
     seen.counted = state;
     seen.candidate = undefined;
     return "changed";

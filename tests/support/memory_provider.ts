@@ -24,6 +24,8 @@ export class MemoryProvider implements Provider {
   readonly #keys: Uint8Array[] = [new Uint8Array(randomBytes(32))];
   /** What a lagging replica answers to a probe. */
   lag = 0;
+  /** Whether a probe tells how its versions are ordered. */
+  ordered = true;
 
   constructor(readonly name: string, readonly pad: number = 0) {}
 
@@ -43,7 +45,7 @@ export class MemoryProvider implements Provider {
   async probe(call: CallOptions): Promise<KeyState> {
     await this.#act("probe", call);
     const order = this.#keys.length - this.lag;
-    return { version: `v${order}`, order };
+    return this.ordered ? { version: `v${order}`, order } : { version: `v${order}` };
   }
 
   async wrap(dek: Uint8Array, at: KeyState, call: CallOptions): Promise<WrappedDek> {

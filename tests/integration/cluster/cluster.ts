@@ -1,0 +1,444 @@
+/**
+ * A cluster in a model: three nodes over five KMS, on one clock that the model moves, and what must hold whatever
+ * happens to them. A run does what a list of steps says and throws at the first property that does not hold.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { sha256, utf8 } from "../../../lib/bytes.ts";
+import { KmsError } from "../../../lib/errors.ts";
+import type { AnnouncedId, RingState, RingStore } from "../../../lib/key_ring/state.ts";
+import type { Provider } from "../../../lib/provider/provider.ts";
+import { type Encrypted, openService, type Service, type ServiceOptions } from "../../../lib/service.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
+import { MemoryStore } from "../../support/memory_store.ts";
+import { type ModelFault, ModelKms, NodeView } from "./model_kms.ts";
+
+const kmsNames = ["a", "b", "c", "d", "e"] as const;
+const nodeCount = 3;
+const second = 1_000;
+
+/** One thing that happens. Numbers are indices; waits are in seconds. */
+export type Step =
+  | { readonly what: "fault"; readonly kms: number; readonly fault: ModelFault | "none" }
+  | { readonly what: "rotate"; readonly kms: number }
+  | { readonly what: "lag"; readonly node: number; readonly kms: number; readonly lag: number }
+  | { readonly what: "wait"; readonly seconds: number }
+  | { readonly what: "restart"; readonly node: number }
+  /** A new configuration, which a node takes up when it is restarted. */
+  | {
+    readonly what: "config";
+    readonly members: readonly number[];
+    readonly wrap: "all" | "any" | 2;
+    readonly retire: boolean;
+  }
+  | { readonly what: "settle" };
+
+/** A run: what happens, and the seed of the jitter. */
+export interface Run {
+  readonly seed: number;
+  readonly first: readonly number[];
+  readonly steps: readonly Step[];
+}
+
+/** What a mutant may put in the place of sound parts. */
+export interface Parts {
+  readonly service: (sound: Service & AsyncDisposable) => Service & AsyncDisposable;
+  readonly provider: (sound: Provider, node: number) => Provider;
+  readonly store: (sound: RingStore) => RingStore;
+  readonly options: (sound: ServiceOptions) => ServiceOptions;
+}
+
+/** Nothing mutated. */
+export const soundParts: Parts = {
+  service: (sound) => sound,
+  provider: (sound) => sound,
+  store: (sound) => sound,
+  options: (sound) => sound,
+};
+
+const kms = fc.nat(kmsNames.length - 1);
+const node = fc.nat(nodeCount - 1);
+const members = fc.uniqueArray(kms, { minLength: 1, maxLength: kmsNames.length });
+const faults = [
+  "hang",
+  "wrong",
+  "unreachable",
+  "throttled",
+  "permission_denied",
+  "key_unusable",
+  "unauthenticated",
+] as const;
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      what: fc.constant("fault" as const),
+      kms,
+      fault: fc.constantFrom("none" as const, ...faults),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ what: fc.constant("rotate" as const), kms }) },
+  { weight: 2, arbitrary: fc.record({ what: fc.constant("lag" as const), node, kms, lag: fc.nat(2) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ what: fc.constant("wait" as const), seconds: fc.integer({ min: 5, max: 200 }) }),
+  },
+  { weight: 3, arbitrary: fc.record({ what: fc.constant("restart" as const), node }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      what: fc.constant("config" as const),
+      members,
+      wrap: fc.constantFrom("all" as const, "any" as const, 2 as const),
+      retire: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ what: "settle" as const }) },
+);
+
+/** Any run. */
+export const anyRun: fc.Arbitrary<Run> = fc.record({
+  seed: fc.nat(),
+  first: fc.uniqueArray(kms, { minLength: 2, maxLength: kmsNames.length }),
+  steps: fc.array(step, { minLength: 1, maxLength: 10, size: "max" }),
+});
+
+/** Lets a run happen. */
+export async function runCluster(run: Run, parts: Parts = soundParts): Promise<void> {
+  await using cluster = new Cluster(run, parts);
+  await cluster.start();
+  for (const step of run.steps) await cluster.take(step);
+  await cluster.settle();
+}
+
+interface ClusterConfig {
+  readonly epoch: number;
+  readonly members: readonly string[];
+  readonly retired: readonly string[];
+  readonly wrap: "all" | "any" | 2;
+}
+
+interface ModelNode {
+  readonly index: number;
+  readonly views: ReadonlyMap<string, NodeView>;
+  readonly store: MemoryStore;
+  config: ClusterConfig;
+  service: (Service & AsyncDisposable) | undefined;
+  /** Each ID that Status has shown, in order. */
+  readonly ids: string[];
+  /** Whether every member has been counted under the present configuration. */
+  settledId: string | undefined;
+  idsAtSettle: number;
+}
+
+interface SealedByModel {
+  readonly by: number;
+  readonly seed: Uint8Array;
+  readonly sealed: Encrypted;
+}
+
+/** How many sealed seeds a run remembers: enough for every set of providers that it meets. */
+const mostSealed = 40;
+
+class Cluster implements AsyncDisposable {
+  readonly #clock = new FakeClock();
+  readonly #parts: Parts;
+  readonly #random: () => number;
+  readonly #kms: readonly ModelKms[];
+  readonly #nodes: readonly ModelNode[];
+  #config: ClusterConfig;
+  readonly #used = new Set<string>();
+  readonly #sealed: SealedByModel[] = [];
+  /** What the key ID was for each set of versions that all nodes agreed on. */
+  readonly #agreed = new Map<string, string>();
+  #rotations = 0;
+  #configs = 0;
+
+  constructor({ seed, first }: Run, parts: Parts) {
+    this.#parts = parts;
+    this.#random = randomFrom(seed);
+    this.#kms = kmsNames.map((name, index) => new ModelKms(name, index < 3));
+    this.#config = { epoch: 0, members: names(first), retired: [], wrap: 2 };
+    this.#used.add(memberKey(this.#config.members));
+    this.#nodes = Array.from({ length: nodeCount }, (_, index) => ({
+      index,
+      views: new Map(this.#kms.map((kms) => [kms.name, new NodeView(kms)])),
+      store: new MemoryStore(),
+      config: this.#config,
+      service: undefined,
+      ids: [],
+      settledId: undefined,
+      idsAtSettle: 0,
+    }));
+  }
+
+  async start(): Promise<void> {
+    for (const node of this.#nodes) await this.#startNode(node);
+    await this.settle();
+  }
+
+  async take(step: Step): Promise<void> {
+    switch (step.what) {
+      case "fault":
+        this.#at(this.#kms, step.kms).fault = step.fault === "none" ? undefined : step.fault;
+        return;
+      case "rotate":
+        if (this.#config.members.includes(this.#at(this.#kms, step.kms).name)) this.#rotations++;
+        return this.#at(this.#kms, step.kms).rotate();
+      case "lag":
+        this.#viewOf(step.node, step.kms).lag = step.lag;
+        return;
+      case "wait":
+        return await this.#wait(step.seconds);
+      case "restart":
+        return await this.#restart(this.#at(this.#nodes, step.node));
+      case "config":
+        return this.#configure(step);
+      case "settle":
+        return await this.settle();
+    }
+  }
+
+  /** Everything answers for five minutes, and every node has the newest configuration: now all is known. */
+  async settle(): Promise<void> {
+    for (const kms of this.#kms) kms.fault = undefined;
+    for (const { views } of this.#nodes) for (const view of views.values()) view.lag = 0;
+    for (const node of this.#nodes) if (node.config !== this.#config) await this.#restart(node);
+    await this.#wait(300);
+    const [id, ...others] = this.#nodes.map((node) => this.#serviceOf(node).status().keyId);
+    assert.ok(id !== undefined, "a node knows a key ID five minutes after all providers are reachable");
+    for (const other of others) {
+      assert.equal(other, id, "all nodes agree five minutes after all providers are reachable");
+    }
+    const versions = this.#config.members.map((name) => `${name}=${this.#named(name).version}`).sort().join();
+    const vector = `${this.#config.epoch} ${versions}`;
+    for (const [before, known] of this.#agreed) {
+      assert.equal(known === id, before === vector, `the key ID tells "${vector}" from "${before}"`);
+    }
+    this.#agreed.set(vector, id);
+    for (const node of this.#nodes) this.#checkChanges(node);
+    for (const sealed of this.#sealed) for (const node of this.#nodes) await this.#open(sealed, node);
+    this.#rotations = 0;
+    this.#configs = 0;
+  }
+
+  /** What happened since the last time that all was known: an outage alone changes nothing, one rotation once. */
+  #checkChanges(node: ModelNode): void {
+    const changes = node.ids.length - node.idsAtSettle;
+    if (node.idsAtSettle > 0 && this.#configs === 0) {
+      if (this.#rotations === 0) {
+        assert.equal(changes, 0, "an outage never changes the key ID of a node that has seen all");
+      }
+      if (this.#rotations === 1) assert.equal(changes, 1, "a rotation changes the key ID exactly once");
+      assert.ok(changes <= this.#rotations, "a rotation changes the key ID exactly once");
+    }
+    node.idsAtSettle = node.ids.length;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { service } of this.#nodes) await service?.[Symbol.asyncDispose]();
+  }
+
+  #configure({ members, wrap, retire }: Extract<Step, { what: "config" }>): void {
+    const next = names(members);
+    const isOld = this.#used.has(memberKey(next)) && memberKey(next) !== memberKey(this.#config.members);
+    const gone = kmsNames.filter((name) => !next.includes(name));
+    this.#used.add(memberKey(next));
+    this.#configs++;
+    this.#config = {
+      // As `check` demands it where an ID would come back.
+      epoch: this.#config.epoch + (isOld ? 1 : 0),
+      members: next,
+      retired: retire ? gone : [],
+      wrap: wrap === 2 && next.length === 1 ? "any" : wrap,
+    };
+  }
+
+  async #restart(node: ModelNode): Promise<void> {
+    await node.service?.[Symbol.asyncDispose]();
+    node.service = undefined;
+    node.config = this.#config;
+    await this.#startNode(node);
+    this.#look(node);
+  }
+
+  async #startNode(node: ModelNode): Promise<void> {
+    try {
+      node.service = await this.#openNode(node);
+    } catch (thrown) {
+      // The node refuses to lose what it has sealed; the operator reads its sentence and retires the provider.
+      assert.ok(thrown instanceof KmsError && thrown.code === "config", `${thrown}`);
+      assert.match(thrown.message, /under retired:/);
+      const { members } = this.#config;
+      this.#config = { ...this.#config, retired: kmsNames.filter((name) => !members.includes(name)) };
+      node.config = this.#config;
+      node.service = await this.#openNode(node);
+    }
+    const readers = readersOf(node.config);
+    const lost = this.#sealed.find(({ by, sealed }) =>
+      by === node.index && !sealed.providers.some(({ name }) => readers.includes(name))
+    );
+    assert.equal(lost, undefined, "a node does not start without any provider that can open what it sealed");
+    await this.#clock.advance(100);
+  }
+
+  async #openNode({ config, views, store, index }: ModelNode): Promise<Service & AsyncDisposable> {
+    const hour = 3_600_000;
+    const provided = (list: readonly string[]) =>
+      list.map((name) => {
+        const view = views.get(name);
+        assert.ok(view);
+        return { provider: this.#parts.provider(view, index), formerly: [] };
+      });
+    const options: ServiceOptions = {
+      providers: provided(config.members),
+      retired: provided(config.retired),
+      wrap: config.wrap,
+      unwrap: "fastest",
+      keyEpoch: config.epoch,
+      cache: { entries: 64, maxAgeMs: 600_000, graceOnOutageMs: 24 * hour, lifetimeMs: 7 * 24 * hour },
+      dekMaxAgeMs: hour,
+      probeIntervalMs: 75_000,
+      store: this.#parts.store(store),
+      clock: this.#clock,
+      random: this.#random,
+      notify: () => {},
+    };
+    return this.#parts.service(await openService(this.#parts.options(options)));
+  }
+
+  /** Time passes; kube-apiserver asks as it does, and something that was sealed is read again. */
+  async #wait(seconds: number): Promise<void> {
+    for (let left = seconds; left > 0;) {
+      const pause = Math.min(left, 5 + Math.floor(this.#random() * 90));
+      await this.#clock.advance(Math.max(5, pause) * second);
+      left -= pause;
+      await this.#statusAndEncrypt();
+      await this.#readOne();
+    }
+  }
+
+  /** Encrypt follows Status within its 3 s, under the ID of that Status. */
+  async #statusAndEncrypt(): Promise<void> {
+    const asked = this.#nodes.map((node) => ({ node, status: this.#look(node) }));
+    await this.#clock.advance(Math.floor(this.#random() * 2_900));
+    for (const { node, status } of asked) {
+      if (!status.canEncrypt) continue;
+      const seed = sha256(utf8(`${this.#random()}`));
+      const sealed = this.#serviceOf(node).encrypt(seed, "v2");
+      assert.equal(sealed.keyId, status.keyId, "Encrypt answers with the key ID of Status");
+      assert.ok(sealed.providers.length > 0);
+      if (this.#sealed.length === mostSealed) this.#sealed.splice(Math.floor(this.#random() * mostSealed), 1);
+      this.#sealed.push({ by: node.index, seed, sealed });
+    }
+  }
+
+  /** Takes note of a node's ID and of what changed it. */
+  #look(node: ModelNode) {
+    const status = this.#serviceOf(node).status();
+    const before = node.ids.at(-1);
+    if (before !== undefined) assert.ok(status.keyId !== undefined, "a node that has announced an ID always has one");
+    if (status.keyId !== undefined && status.keyId !== before) {
+      assert.ok(!node.ids.includes(status.keyId), "no key ID returns");
+      node.ids.push(status.keyId);
+    }
+    checkHistory(node.store.saved, this.#kms);
+    return status;
+  }
+
+  async #readOne(): Promise<void> {
+    const sealed = this.#sealed[Math.floor(this.#random() * this.#sealed.length)];
+    const node = this.#at(this.#nodes, Math.floor(this.#random() * nodeCount));
+    if (sealed) await this.#open(sealed, node);
+  }
+
+  async #open({ sealed, seed }: SealedByModel, node: ModelNode): Promise<void> {
+    const readers = readersOf(node.config);
+    const answering = sealed.providers.filter(({ name }) => readers.includes(name) && this.#named(name).answers);
+    if (answering.length === 0) return;
+    const outcome: { plaintext?: Uint8Array; error?: unknown } = {};
+    const { signal } = new AbortController();
+    this.#serviceOf(node).decrypt(sealed, "v2", { signal }).then(
+      ({ plaintext }) => void (outcome.plaintext = plaintext),
+      (thrown) => void (outcome.error = thrown ?? "nothing"),
+    );
+    await this.#clock.settle();
+    for (let waited = 0; waited < 12 && !outcome.plaintext && !outcome.error; waited++) await this.#clock.advance(250);
+    assert.deepEqual(
+      outcome.plaintext,
+      seed,
+      `what was sealed opens while one provider that wrapped it answers: ${outcome.error ?? "no answer"}`,
+    );
+  }
+
+  #serviceOf({ service }: ModelNode): Service {
+    assert.ok(service);
+    return service;
+  }
+
+  #viewOf(node: number, kms: number): NodeView {
+    const view = this.#at(this.#nodes, node).views.get(this.#at(this.#kms, kms).name);
+    assert.ok(view);
+    return view;
+  }
+
+  #named(name: string): ModelKms {
+    const found = this.#kms.find((kms) => kms.name === name);
+    assert.ok(found);
+    return found;
+  }
+
+  #at<T>(list: readonly T[], index: number): T {
+    const found = list[index];
+    assert.ok(found !== undefined);
+    return found;
+  }
+}
+
+/** Each ID of a node differs from the one before by a rotation, a sight of what was unseen, or the configuration. */
+function checkHistory(state: RingState | undefined, kms: readonly ModelKms[]): void {
+  const [before, after] = state?.history.slice(-2) ?? [];
+  if (before === undefined || after === undefined) return;
+  const sameNames =
+    memberKey(before.members.map(({ name }) => name)) === memberKey(after.members.map(({ name }) => name));
+  let grown = 0;
+  for (const { name } of after.members) {
+    const [from, to] = [numberOf(before, name), numberOf(after, name)];
+    const newest = kms.find((one) => one.name === name)?.version ?? 0;
+    if (from === undefined || to === undefined) continue;
+    assert.ok(to >= from, `the version of "${name}" that counts never goes back, nor is forgotten: ${from} to ${to}`);
+    assert.ok(to <= newest, "a version that counts is one of the KMS");
+    if (to > from) grown++;
+  }
+  if (sameNames && before.keyEpoch === after.keyEpoch) assert.ok(grown > 0, "a key ID changes for a reason");
+}
+
+/** 0 for a provider that was not seen yet, `undefined` for one that is not a member. */
+function numberOf({ members }: AnnouncedId, name: string): number | undefined {
+  const version = members.find((member) => member.name === name)?.version;
+  return version === undefined ? undefined : version === "?" ? 0 : Number(version.slice(1));
+}
+
+function readersOf({ members, retired }: ClusterConfig): readonly string[] {
+  return [...members, ...retired];
+}
+
+function names(indices: readonly number[]): readonly string[] {
+  return indices.flatMap((index) => kmsNames[index] ?? []);
+}
+
+function memberKey(members: readonly string[]): string {
+  return members.toSorted().join();
+}
+
+/** Numbers from 0 to 1 that are the same for the same seed. */
+function randomFrom(seed: number): () => number {
+  let count = 0;
+  return () => {
+    const digest = sha256(utf8(`${seed} ${count++}`));
+    return new DataView(digest.buffer, digest.byteOffset).getUint32(0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,95 @@
+/**
+ * A KMS for the model of a cluster: it opens what it wrapped, under the version that wrapped it, and nothing else. It
+ * remembers instead of encrypting, so that a run of the model is quick.
+ *
+ * @module
+ */
+import { concat, hex, uint32, utf8 } from "../../../lib/bytes.ts";
+import { orAborted } from "../../../lib/deadline.ts";
+import { type ErrorCode, KmsError } from "../../../lib/errors.ts";
+import type { CallOptions, KeyState, Provider, WrappedDek } from "../../../lib/provider/provider.ts";
+
+/** `hang` never answers; `wrong` answers with other bytes; a code is thrown. */
+export type ModelFault = "hang" | "wrong" | ErrorCode;
+
+/** One KMS, which all nodes share. */
+export class ModelKms {
+  readonly name: string;
+  /** Whether a probe tells how its versions are ordered. */
+  readonly ordered: boolean;
+  fault: ModelFault | undefined;
+  version = 1;
+  readonly #wrapped = new Map<string, { readonly version: string; readonly dek: Uint8Array }>();
+
+  constructor(name: string, ordered: boolean) {
+    this.name = name;
+    this.ordered = ordered;
+  }
+
+  rotate(): void {
+    this.version++;
+  }
+
+  /** Whether a call made now is answered as it should be. */
+  get answers(): boolean {
+    return this.fault === undefined;
+  }
+
+  wrap(dek: Uint8Array, { version }: KeyState): WrappedDek {
+    const number = Number(version.slice(1));
+    if (!(number >= 1 && number <= this.version)) throw new KmsError("key_unknown", `There is no version ${version}.`);
+    const ciphertext = uint32(this.#wrapped.size);
+    this.#wrapped.set(hex(ciphertext), { version, dek: dek.slice() });
+    return { version, ciphertext };
+  }
+
+  unwrap({ version, ciphertext }: WrappedDek): Uint8Array {
+    const found = this.#wrapped.get(hex(ciphertext));
+    if (found?.version !== version) throw new KmsError("integrity", `Provider "${this.name}" did not wrap this.`);
+    return found.dek.slice();
+  }
+}
+
+/** A KMS as one node sees it. */
+export class NodeView implements Provider {
+  readonly name: string;
+  readonly kind = "model";
+  /** How many versions behind its probes are. */
+  lag = 0;
+  readonly #kms: ModelKms;
+
+  constructor(kms: ModelKms) {
+    this.name = kms.name;
+    this.#kms = kms;
+  }
+
+  async probe(call: CallOptions): Promise<KeyState> {
+    await this.#act("probe", call);
+    const order = Math.max(1, this.#kms.version - this.lag);
+    return this.#kms.ordered ? { version: `v${order}`, order } : { version: `v${order}` };
+  }
+
+  async wrap(dek: Uint8Array, at: KeyState, call: CallOptions): Promise<WrappedDek> {
+    const isWrong = await this.#act("wrap", call);
+    return this.#kms.wrap(isWrong ? new Uint8Array(dek.length) : dek, at);
+  }
+
+  async unwrap(wrapped: WrappedDek, call: CallOptions): Promise<Uint8Array> {
+    const isWrong = await this.#act("unwrap", call);
+    return isWrong ? concat(utf8("trousseau-dek-1"), new Uint8Array(32)) : this.#kms.unwrap(wrapped);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** @returns whether the answer shall be wrong. */
+  async #act(verb: string, { signal }: CallOptions): Promise<boolean> {
+    const { fault } = this.#kms;
+    const action = `${verb} with provider "${this.name}"`;
+    if (fault === undefined) return false;
+    if (fault === "wrong") return true;
+    if (fault === "hang") return await orAborted(new Promise<never>(() => {}), signal, action);
+    throw new KmsError(fault, `Cannot ${action}: ${fault}.`);
+  }
+}
