@@ -40,7 +40,8 @@ export function planKeyId(
   const announced = history.at(-1);
   const members = config.providers.map(({ name, formerly, settings: { kind } }) => {
     const known = state?.providers.find((former) => former.kind === kind && [name, ...formerly].includes(former.name));
-    return { name, kind, version: counted(known?.state, live.get(name)) };
+    const past = history.flatMap(({ members }) => members).filter((one) => one.name === name && one.kind === kind);
+    return { name, kind, version: counted(known?.state, live.get(name), past) };
   });
   const freshEpoch = Math.max(config.keyEpoch, ...history.map(({ keyEpoch }) => keyEpoch)) + 1;
   if (members.some(({ version }) => version === unseenVersion)) {
@@ -50,11 +51,12 @@ export function planKeyId(
   return { verdict: verdictOn(next, history), announced, next, members, freshEpoch };
 }
 
-/** The key ring never goes back to an older version where versions are ordered. */
-function counted(known: KeyState | undefined, live: KeyState | undefined): string {
+/** The key ring never goes back to an older version, nor to one that was replaced. */
+function counted(known: KeyState | undefined, live: KeyState | undefined, past: readonly KeyIdMember[]): string {
   if (live === undefined) return known?.version ?? unseenVersion;
   const isOlder = known?.order !== undefined && live.order !== undefined && live.order < known.order;
-  return isOlder ? known.version : live.version;
+  const isReplaced = known !== undefined && past.some(({ version }) => version === live.version);
+  return isOlder || isReplaced ? known.version : live.version;
 }
 
 function verdictOn(next: string, history: readonly AnnouncedId[]): KeyVerdict {

@@ -58,6 +58,12 @@ Deno.test("planKeyId() does not go back to a version that is older by its order"
   equal(planKeyId(one, node, new Map([["a", { version: "1", order: 1 }]])).verdict, "same");
 });
 
+Deno.test("planKeyId() does not go back to a version that was replaced, where versions have no order", () => {
+  const node = state({ a: "2" }, announced(0, { a: "1" }), announced(0, { a: "2" }));
+  equal(planKeyId(one, node, new Map([["a", { version: "1" }]])).verdict, "same");
+  equal(planKeyId(one, node, new Map([["a", { version: "3" }]])).verdict, "new");
+});
+
 Deno.test("planKeyId() refuses an ID that was announced before, and knows an epoch under which none comes back", () => {
   const history = [announced(0, { a: "1" }), announced(3, { a: "1" })];
   const plan = planKeyId(one, state({ a: "1" }, ...history));

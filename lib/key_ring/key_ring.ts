@@ -97,8 +97,8 @@ export class KeyRing implements AsyncDisposable {
     this.#startedAt = clock.now();
     this.board = options.board;
     const known = (state?.providers ?? []).map(({ name, kind, state }) => [name, { kind, state }] as const);
-    const past = (state?.history ?? []).filter(({ keyEpoch }) => keyEpoch === options.keyEpoch);
-    this.#snapshot = new Snapshot(providers, new Map(known), past.flatMap(({ members }) => members));
+    const past = (state?.history ?? []).flatMap(({ members }) => members);
+    this.#snapshot = new Snapshot(providers, new Map(known), past);
     this.#memory = new RingMemory(store, state);
     this.#announcer = new Announcer(clock, this.#memory, notify);
     this.#maker = new DekMaker(options);

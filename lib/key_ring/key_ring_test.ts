@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import * as fc from "fast-check";
 import { type Fault, type MemoryProvider, memoryProviders } from "../../tests/support/memory_provider.ts";
 import { MemoryStore } from "../../tests/support/memory_store.ts";
 import { startNode, type TestNode } from "../../tests/support/test_service.ts";
@@ -122,11 +121,9 @@ Deno.test("status() never goes back to a version that was replaced, though the K
   await again.clock.advance(10 * minute);
   assert.equal(statusAndEncrypt(again), ids[1], "after a restart");
   assert.equal(changes(again).length, 0);
-  // An operator who means it says so by a new epoch.
-  await using meant = await started([a], { store, keyEpoch: 1 });
-  await meant.clock.advance(10 * minute);
-  assert.ok(!ids.includes(statusAndEncrypt(meant)));
-  assert.equal(meant.service.peek().providers[0]?.version, "v1");
+  await using raised = await started([a], { store, keyEpoch: 1 });
+  await raised.clock.advance(10 * minute);
+  assert.equal(raised.service.peek().providers[0]?.version, "v2", "under a new epoch");
 });
 
 Deno.test("status() finds the newest version of a provider that was taken out and is back, though its first answer lags", async () => {
@@ -293,72 +290,3 @@ Deno.test("the ID is the same for any order of providers, and another one for ea
   assert.equal(new Set(ids).size, 4);
   assert.equal(await idOf([b, a]), ids[0]);
 });
-
-type Step = { what: "fault"; who: number; fault: Fault | "none" } | { what: "rotate"; who: number } | {
-  what: "wait";
-  seconds: number;
-} | { what: "restart"; who: number };
-
-Deno.test("three nodes over random outages, rotations and restarts: one ID a rotation, Status equals Encrypt, all agree in the end", async () => {
-  const who = fc.nat(2);
-  const step: fc.Arbitrary<Step> = fc.oneof(
-    fc.record({
-      what: fc.constant("fault" as const),
-      who,
-      fault: fc.constantFrom("none", "hang", "unreachable", "permission_denied", "wrong"),
-    }),
-    fc.record({ what: fc.constant("rotate" as const), who }),
-    fc.record({ what: fc.constant("wait" as const), seconds: fc.integer({ min: 1, max: 600 }) }),
-    fc.record({ what: fc.constant("restart" as const), who }),
-  );
-  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 12 }), runModel), { numRuns: 60 });
-});
-
-/** One cluster: three nodes that share three providers, each with its own clock and state folder. */
-async function runModel(steps: readonly Step[]): Promise<void> {
-  const providers = memoryProviders("a", "b", "c");
-  const stores = [new MemoryStore(), new MemoryStore(), new MemoryStore()];
-  const nodes = await Promise.all(stores.map((store) => started(providers, { store })));
-  const sealed: { by: ReturnType<TestNode["service"]["encrypt"]>; seed: Uint8Array }[] = [];
-  const announced = nodes.map((): string[] => []);
-  const look = () =>
-    nodes.forEach((node, i) => {
-      const { keyId, canEncrypt } = node.service.status();
-      if (keyId !== undefined && announced[i]?.at(-1) !== keyId) announced[i]?.push(keyId);
-      if (!canEncrypt) return;
-      const by = node.service.encrypt(seed, "v2");
-      assert.equal(by.keyId, keyId);
-      if (sealed.length < 20) sealed.push({ by, seed });
-    });
-  const wait = async (seconds: number) => {
-    for (let left = seconds; left > 0; left -= 60) {
-      for (const node of nodes) await node.clock.advance(Math.min(60, left) * second);
-      look();
-    }
-  };
-  try {
-    look();
-    for (const step of steps) {
-      if (step.what === "wait") await wait(step.seconds);
-      else if (step.what === "rotate") providers[step.who]?.rotate();
-      else if (step.what === "restart") {
-        await nodes[step.who]?.[Symbol.asyncDispose]();
-        const store = stores[step.who];
-        if (store) nodes[step.who] = await started(providers, { store });
-      } else if (step.fault === "none") providers[step.who]?.faults.clear();
-      else providers[step.who]?.faults.set("all", step.fault);
-    }
-    providers.forEach((provider) => provider.faults.clear());
-    await wait(300);
-    assert.equal(new Set(nodes.map((node) => node.service.status().keyId)).size, 1, "all nodes agree");
-    for (const ids of announced) assert.equal(new Set(ids).size, ids.length, "no ID returns");
-    for (const { by, seed } of sealed) {
-      for (const node of nodes) {
-        const { plaintext } = await node.service.decrypt(by, "v2", { signal: new AbortController().signal });
-        assert.deepEqual(plaintext, seed);
-      }
-    }
-  } finally {
-    for (const node of nodes) await node[Symbol.asyncDispose]();
-  }
-}

@@ -25,7 +25,8 @@ export class Snapshot {
 
   /**
    * @param known what a former run of this node counted; it stands in for a provider that cannot be reached.
-   * @param past the members of the IDs that were announced under the present epoch: an ID must not come back.
+   * @param past the members of all IDs announced so far, oldest first: none of their versions comes back. A key that its
+   *   KMS has really taken back to an old version needs a new name, with the old one under `formerly`.
    */
   constructor(
     providers: readonly { name: string; kind: string }[],

@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { sha256, utf8 } from "../../../lib/bytes.ts";
+import { equalBytes, sha256, utf8 } from "../../../lib/bytes.ts";
 import { KmsError } from "../../../lib/errors.ts";
 import type { AnnouncedId, RingState, RingStore } from "../../../lib/key_ring/state.ts";
 import type { Provider } from "../../../lib/provider/provider.ts";
@@ -19,7 +19,7 @@ const kmsNames = ["a", "b", "c", "d", "e"] as const;
 const nodeCount = 3;
 const second = 1_000;
 
-/** One thing that happens. Numbers are indices; waits are in seconds. */
+/** One thing that happens. Numbers are indices, those of a KMS among the configured ones; waits are in seconds. */
 export type Step =
   | { readonly what: "fault"; readonly kms: number; readonly fault: ModelFault | "none" }
   | { readonly what: "rotate"; readonly kms: number }
@@ -84,11 +84,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ what: fc.constant("lag" as const), node, kms, lag: fc.nat(2) }) },
   {
     weight: 6,
-    arbitrary: fc.record({ what: fc.constant("wait" as const), seconds: fc.integer({ min: 5, max: 200 }) }),
+    arbitrary: fc.record({ what: fc.constant("wait" as const), seconds: fc.integer({ min: 5, max: 120 }) }),
   },
   { weight: 3, arbitrary: fc.record({ what: fc.constant("restart" as const), node }) },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record({
       what: fc.constant("config" as const),
       members,
@@ -99,11 +99,26 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ what: "settle" as const }) },
 );
 
+/** A replica that falls back behind a rotation that was noticed: seldom met by single steps. */
+const fallBack: fc.Arbitrary<readonly Step[]> = fc.tuple(kms, node, fc.integer({ min: 90, max: 180 })).map((
+  [kms, node, seconds],
+) => [
+  { what: "rotate", kms },
+  { what: "wait", seconds },
+  { what: "lag", node, kms, lag: 1 },
+  { what: "wait", seconds },
+]);
+
+const part: fc.Arbitrary<readonly Step[]> = fc.oneof(
+  { weight: 12, arbitrary: step.map((one) => [one]) },
+  { weight: 1, arbitrary: fallBack },
+);
+
 /** Any run. */
 export const anyRun: fc.Arbitrary<Run> = fc.record({
   seed: fc.nat(),
   first: fc.uniqueArray(kms, { minLength: 2, maxLength: kmsNames.length }),
-  steps: fc.array(step, { minLength: 1, maxLength: 10, size: "max" }),
+  steps: fc.array(part, { minLength: 1, maxLength: 7, size: "max" }).map((parts) => parts.flat()),
 });
 
 /** Lets a run happen. */
@@ -141,7 +156,7 @@ interface SealedByModel {
 }
 
 /** How many sealed seeds a run remembers: enough for every set of providers that it meets. */
-const mostSealed = 40;
+const mostSealed = 16;
 
 class Cluster implements AsyncDisposable {
   readonly #clock = new FakeClock();
@@ -163,33 +178,40 @@ class Cluster implements AsyncDisposable {
     this.#kms = kmsNames.map((name, index) => new ModelKms(name, index < 3));
     this.#config = { epoch: 0, members: names(first), retired: [], wrap: 2 };
     this.#used.add(memberKey(this.#config.members));
-    this.#nodes = Array.from({ length: nodeCount }, (_, index) => ({
+    this.#nodes = Array.from({ length: nodeCount }, (_, index) => this.#newNode(index));
+  }
+
+  #newNode(index: number): ModelNode {
+    const store = new MemoryStore();
+    const announced = (name: string) => (store.saved?.history ?? []).flatMap((id) => numberOf(id, name) || []);
+    return {
       index,
-      views: new Map(this.#kms.map((kms) => [kms.name, new NodeView(kms)])),
-      store: new MemoryStore(),
+      views: new Map(this.#kms.map((kms) => [kms.name, new NodeView(kms, () => announced(kms.name))])),
+      store,
       config: this.#config,
       service: undefined,
       ids: [],
       settledId: undefined,
       idsAtSettle: 0,
-    }));
+    };
   }
 
   async start(): Promise<void> {
     for (const node of this.#nodes) await this.#startNode(node);
-    await this.settle();
+    await this.#wait(5);
+    this.#checkAgreement();
   }
 
   async take(step: Step): Promise<void> {
     switch (step.what) {
       case "fault":
-        this.#at(this.#kms, step.kms).fault = step.fault === "none" ? undefined : step.fault;
+        this.#member(step.kms).fault = step.fault === "none" ? undefined : step.fault;
         return;
       case "rotate":
-        if (this.#config.members.includes(this.#at(this.#kms, step.kms).name)) this.#rotations++;
-        return this.#at(this.#kms, step.kms).rotate();
+        this.#rotations++;
+        return this.#member(step.kms).rotate();
       case "lag":
-        this.#viewOf(step.node, step.kms).lag = step.lag;
+        this.#viewOf(step.node, this.#member(step.kms)).lag = step.lag;
         return;
       case "wait":
         return await this.#wait(step.seconds);
@@ -207,7 +229,14 @@ class Cluster implements AsyncDisposable {
     for (const kms of this.#kms) kms.fault = undefined;
     for (const { views } of this.#nodes) for (const view of views.values()) view.lag = 0;
     for (const node of this.#nodes) if (node.config !== this.#config) await this.#restart(node);
-    await this.#wait(300);
+    await this.#wait(300, 100);
+    this.#checkAgreement();
+    for (const [index, sealed] of this.#sealed.entries()) {
+      await this.#open(sealed, this.#at(this.#nodes, index % nodeCount));
+    }
+  }
+
+  #checkAgreement(): void {
     const [id, ...others] = this.#nodes.map((node) => this.#serviceOf(node).status().keyId);
     assert.ok(id !== undefined, "a node knows a key ID five minutes after all providers are reachable");
     for (const other of others) {
@@ -220,7 +249,6 @@ class Cluster implements AsyncDisposable {
     }
     this.#agreed.set(vector, id);
     for (const node of this.#nodes) this.#checkChanges(node);
-    for (const sealed of this.#sealed) for (const node of this.#nodes) await this.#open(sealed, node);
     this.#rotations = 0;
     this.#configs = 0;
   }
@@ -281,7 +309,7 @@ class Cluster implements AsyncDisposable {
     const lost = this.#sealed.find(({ by, sealed }) =>
       by === node.index && !sealed.providers.some(({ name }) => readers.includes(name))
     );
-    assert.equal(lost, undefined, "a node does not start without any provider that can open what it sealed");
+    assert.ok(lost === undefined, "a node does not start without any provider that can open what it sealed");
     await this.#clock.advance(100);
   }
 
@@ -311,9 +339,9 @@ class Cluster implements AsyncDisposable {
   }
 
   /** Time passes; kube-apiserver asks as it does, and something that was sealed is read again. */
-  async #wait(seconds: number): Promise<void> {
+  async #wait(seconds: number, least = 5): Promise<void> {
     for (let left = seconds; left > 0;) {
-      const pause = Math.min(left, 5 + Math.floor(this.#random() * 90));
+      const pause = Math.min(left, least + Math.floor(this.#random() * 90));
       await this.#clock.advance(Math.max(5, pause) * second);
       left -= pause;
       await this.#statusAndEncrypt();
@@ -367,9 +395,8 @@ class Cluster implements AsyncDisposable {
     );
     await this.#clock.settle();
     for (let waited = 0; waited < 12 && !outcome.plaintext && !outcome.error; waited++) await this.#clock.advance(250);
-    assert.deepEqual(
-      outcome.plaintext,
-      seed,
+    assert.ok(
+      outcome.plaintext !== undefined && equalBytes(outcome.plaintext, seed),
       `what was sealed opens while one provider that wrapped it answers: ${outcome.error ?? "no answer"}`,
     );
   }
@@ -379,8 +406,14 @@ class Cluster implements AsyncDisposable {
     return service;
   }
 
-  #viewOf(node: number, kms: number): NodeView {
-    const view = this.#at(this.#nodes, node).views.get(this.#at(this.#kms, kms).name);
+  /** A KMS that the newest configuration has: what becomes of the others changes nothing. */
+  #member(index: number): ModelKms {
+    const { members } = this.#config;
+    return this.#named(this.#at(members, index % members.length));
+  }
+
+  #viewOf(node: number, kms: ModelKms): NodeView {
+    const view = this.#at(this.#nodes, node).views.get(kms.name);
     assert.ok(view);
     return view;
   }
@@ -434,11 +467,11 @@ function memberKey(members: readonly string[]): string {
   return members.toSorted().join();
 }
 
-/** Numbers from 0 to 1 that are the same for the same seed. */
+/** Numbers from 0 to 1 that are the same for the same seed: a linear congruential generator. */
 function randomFrom(seed: number): () => number {
-  let count = 0;
+  let state = seed;
   return () => {
-    const digest = sha256(utf8(`${seed} ${count++}`));
-    return new DataView(digest.buffer, digest.byteOffset).getUint32(0) / 2 ** 32;
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
   };
 }

@@ -57,16 +57,29 @@ export class NodeView implements Provider {
   /** How many versions behind its probes are. */
   lag = 0;
   readonly #kms: ModelKms;
+  readonly #announced: () => readonly number[];
 
-  constructor(kms: ModelKms) {
+  /**
+   * @param announced the versions of it that the node has announced. A lagging replica of a KMS that does not order its
+   *   versions shows one of these: one that the node has missed between two probes it must take for a new one.
+   */
+  constructor(kms: ModelKms, announced: () => readonly number[]) {
     this.name = kms.name;
     this.#kms = kms;
+    this.#announced = announced;
   }
 
   async probe(call: CallOptions): Promise<KeyState> {
     await this.#act("probe", call);
+    if (!this.#kms.ordered) return { version: `v${this.#shown()}` };
     const order = Math.max(1, this.#kms.version - this.lag);
-    return this.#kms.ordered ? { version: `v${order}`, order } : { version: `v${order}` };
+    return { version: `v${order}`, order };
+  }
+
+  #shown(): number {
+    if (this.lag === 0) return this.#kms.version;
+    const distinct = [...new Set(this.#announced())];
+    return distinct.at(-1 - this.lag) ?? distinct.at(0) ?? this.#kms.version;
   }
 
   async wrap(dek: Uint8Array, at: KeyState, call: CallOptions): Promise<WrappedDek> {
