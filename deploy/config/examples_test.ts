@@ -8,6 +8,15 @@ const needs: Readonly<Record<string, readonly string[]>> = {
   "azure.yaml": [],
   "openbao.yaml": ["/etc/trousseau/openbao-ca.pem", "/etc/trousseau/node.pem", "/etc/trousseau/node.key"],
   "production.yaml": ["/etc/trousseau/role-id", "/etc/trousseau/secret-id", "/etc/trousseau/vault-ca.pem"],
+  "quorum.yaml": [
+    "/etc/trousseau/role-id",
+    "/etc/trousseau/secret-id",
+    "/etc/trousseau/vault-ca.pem",
+    "/etc/trousseau/openbao-ca.pem",
+    "/etc/trousseau/node.pem",
+    "/etc/trousseau/node.key",
+    "/etc/trousseau/azure.pem",
+  ],
   "test.yaml": [],
 };
 
@@ -25,7 +34,7 @@ Deno.test("deploy/config has these examples and no others", () => {
 for (const [name, there] of Object.entries(needs)) {
   Deno.test(`${name} loads, and writes only where the compiled program may`, async () => {
     const { providers } = await load(name, there);
-    assert.equal(providers.length, 1);
+    assert.equal(providers.length, name === "quorum.yaml" ? 3 : 1);
   });
 
   Deno.test(`${name} needs each of its files`, async () => {
@@ -41,6 +50,11 @@ Deno.test("production.yaml says the defaults where it does not decide", async ()
   );
   assert.ok(production !== undefined && plain !== undefined);
   assert.deepEqual({ ...production, ...differences(plain) }, { ...plain, ...differences(plain) });
+});
+
+Deno.test("quorum.yaml wants two of three", async () => {
+  const { wrap, providers } = await load("quorum.yaml", needs["quorum.yaml"] ?? []);
+  assert.deepEqual([wrap, providers.map(({ name }) => name)], [2, ["vault", "openbao", "azure"]]);
 });
 
 /** What a production profile decides for itself. */

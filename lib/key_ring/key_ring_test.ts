@@ -280,6 +280,34 @@ Deno.test("an idle node probes each provider at most 1,253 times a day and wraps
   assert.equal(a.calls.unwrap, before.unwrap);
 });
 
+Deno.test("adding and removing a provider changes the ID of a node once each, reordering and retiring another never", async () => {
+  const [a, b, c, d] = memoryProviders("a", "b", "c", "d") as [
+    MemoryProvider,
+    MemoryProvider,
+    MemoryProvider,
+    MemoryProvider,
+  ];
+  const store = new MemoryStore();
+  const changed = async (providers: readonly MemoryProvider[], retired: readonly MemoryProvider[] = []) => {
+    await using node = await started(providers, {
+      store,
+      retired: retired.map((provider) => ({ provider, formerly: [] })),
+    });
+    for (let waited = 0; waited < 10; waited++) {
+      await node.clock.advance(minute);
+      statusAndEncrypt(node);
+    }
+    return changes(node).length;
+  };
+  assert.equal(await changed([a, b]), 1);
+  assert.equal(await changed([b, a]), 0, "reordered");
+  assert.equal(await changed([c, a, b]), 1, "added");
+  assert.equal(await changed([b, c, a], [d]), 0, "another one retired");
+  assert.equal(await changed([b, c], [a]), 1, "retired");
+  assert.equal(await changed([c, b], [a]), 0);
+  assert.equal(await changed([c, b]), 0, "taken out");
+});
+
 Deno.test("the ID is the same for any order of providers, and another one for each change of config", async () => {
   const [a, b] = memoryProviders("a", "b") as [MemoryProvider, MemoryProvider];
   const idOf = async (providers: MemoryProvider[], keyEpoch = 0) => {
