@@ -31,8 +31,8 @@ export const commands = [
     summary: "check the configuration, and every provider by a round trip",
     description:
       "Reads the configuration, then probes every provider, has it wrap a throwaway data key and unwrap it again. " +
-      "Refuses a configuration that would bring back a key ID of this node's history. The exit status is that of the " +
-      "worst finding.",
+      "Refuses a configuration that would bring back a key ID of this node's history, or that leaves nobody to open " +
+      "what this node has sealed. The exit status is that of the worst finding.",
     positionals: [],
     options: ["config", "json"],
     examples: [

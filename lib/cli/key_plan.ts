@@ -41,7 +41,9 @@ export function planKeyId(
   const members = config.providers.map(({ name, formerly, settings: { kind } }) => {
     const known = state?.providers.find((former) => former.kind === kind && [name, ...formerly].includes(former.name));
     const past = history.flatMap(({ members }) => members).filter((one) => one.name === name && one.kind === kind);
-    return { name, kind, version: counted(known?.state, live.get(name), past) };
+    // Under a new name the key ring takes the first version that it sees.
+    const before = known?.name === name || !live.has(name) ? known?.state : undefined;
+    return { name, kind, version: counted(before, live.get(name), past) };
   });
   const freshEpoch = Math.max(config.keyEpoch, ...history.map(({ keyEpoch }) => keyEpoch)) + 1;
   if (members.some(({ version }) => version === unseenVersion)) {

@@ -64,6 +64,17 @@ Deno.test("planKeyId() does not go back to a version that was replaced, where ve
   equal(planKeyId(one, node, new Map([["a", { version: "3" }]])).verdict, "new");
 });
 
+Deno.test("planKeyId() goes back to an old version under a new name, as the key ring does", () => {
+  const node: RingState = {
+    format: 1,
+    providers: [{ name: "old", kind: "local", state: { version: "2", order: 2 } }],
+    history: [announced(0, { old: "1" }), announced(0, { old: "2" })],
+  };
+  const renamed = { keyEpoch: 0, providers: [provider("a", ["old"])] };
+  const plan = planKeyId(renamed, node, new Map([["a", { version: "1", order: 1 }]]));
+  deepEqual([plan.verdict, plan.members[0]?.version], ["new", "1"]);
+});
+
 Deno.test("planKeyId() refuses an ID that was announced before, and knows an epoch under which none comes back", () => {
   const history = [announced(0, { a: "1" }), announced(3, { a: "1" })];
   const plan = planKeyId(one, state({ a: "1" }, ...history));

@@ -22,6 +22,15 @@ Deno.test("foreignSources() takes formats with the providers that may open them"
   ]);
 });
 
+Deno.test("foreignSources() takes a retired provider: what another plugin wrote may be all that it is needed for", async () => {
+  const { readForeign } = await loadFake(
+    `${localProvider}${
+      vault.replace("providers:", "retired:")
+    }readForeign: [{ format: trousseau-v1, providers: [vault] }]\n`,
+  );
+  assert.deepEqual(readForeign, [{ format: "trousseau-v1", providers: [{ written: "", name: "vault" }] }]);
+});
+
 const mistakes: readonly (readonly [criterion: string, lines: string, expected: readonly string[]])[] = [
   ["what is no list", "readForeign: trousseau-v1", ["7:1: readForeign: must be a list of formats"]],
   ["an unknown format", "readForeign: [{ format: trousseau-v3, providers: [vault] }]", [

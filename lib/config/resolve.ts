@@ -21,18 +21,23 @@ import { providerLists } from "./provider_lists.ts";
 import type { ProviderList, Shaped } from "./shape.ts";
 import { socketPathComplaint } from "./socket_path.ts";
 
-/** Complains to `checker`; what is returned is to be used only if nothing was complained of. */
+/**
+ * Complains to `checker`; what is returned is to be used only if nothing was complained of.
+ *
+ * @param maxWrap the longest wrap of a kind, in bytes.
+ */
 export async function resolveConfig(
   file: string,
   shaped: Shaped,
   environment: Environment,
   files: Files,
   checker: Checker,
+  maxWrap: (kind: string) => number = maxWrapOf,
 ): Promise<Config> {
   const { config } = shaped;
   checkNames(shaped, checker);
   checkRoom(
-    shaped.providers.sound.map(({ index, raw: { name, kind } }) => ({ index, name, maxWrap: maxWrapOf(kind) })),
+    shaped.providers.sound.map(({ index, raw: { name, kind } }) => ({ index, name, maxWrap: maxWrap(kind) })),
     checker,
   );
   checkCache(config.cache, checker.within("cache"));

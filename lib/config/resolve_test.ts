@@ -4,7 +4,13 @@ import { encodeAnnotations, largestAnnotation } from "../envelope/wrap.ts";
 import { limits } from "../kms/limits.ts";
 import { providerLimits } from "../provider/provider.ts";
 import { maxWrapOf, providerKinds } from "../provider/registry.ts";
-import { checkRoom, type WrapRoom } from "./resolve.ts";
+import { fakeFiles } from "../../tests/support/fake_files.ts";
+import { KmsError } from "../errors.ts";
+import { environmentFrom } from "./environment.ts";
+import { Problems } from "./problems.ts";
+import { Checker } from "./providers/arm.ts";
+import { checkRoom, resolveConfig, type WrapRoom } from "./resolve.ts";
+import { checkShape } from "./shape.ts";
 
 function complaintsOf(...maxWraps: readonly number[]): readonly string[] {
   const found: string[] = [];
@@ -28,6 +34,28 @@ Deno.test("checkRoom() refuses what would not fit at the worst, and says which t
     "largest out (providers[0], providers[1], providers[2], providers[3], providers[4], providers[5], providers[6], " +
     "providers[7]: up to 4096 bytes each), or put one that need only be read under retired",
   ]);
+});
+
+Deno.test("resolveConfig() sums the wraps of providers, and not those of retired ones", async () => {
+  const list = (names: string) => [...names].map((name) => ({ kind: "local", name, keyFile: "/k", create: false }));
+  const complaints = async (config: unknown) => {
+    const problems = new Problems("c.yaml", () => ({ line: 1, column: 1 }));
+    const shaped = checkShape(config, problems);
+    const nothing = environmentFrom(() => undefined);
+    const files = fakeFiles({ contents: { "/k": "" } });
+    const checker = new Checker(problems, files, nothing, "/");
+    assert.ok(shaped);
+    await resolveConfig("c.yaml", shaped, nothing, files, checker, () => 4096);
+    try {
+      problems.throwIfAny();
+    } catch (thrown) {
+      assert.ok(thrown instanceof KmsError && thrown.code === "config");
+      return thrown.message.split("\n").filter((line) => line.includes("kube-apiserver takes"));
+    }
+    return [];
+  };
+  assert.equal((await complaints({ providers: list("abcdefgh") })).length, 1);
+  assert.deepEqual(await complaints({ providers: list("abcdefg"), retired: list("hijklmno") }), []);
 });
 
 Deno.test("largestAnnotation() is what the largest wrap takes, and wherever annotations fit a frame does", () => {

@@ -164,9 +164,17 @@ export class KeyRing implements AsyncDisposable {
   #answered(name: string, found: KeyState): Observed {
     this.board.succeeded(name, "probe");
     const observed = this.#snapshot.observe(name, found);
+    if (observed === "behind") this.#warnOfOldVersion(name, found);
     if (this.#ready?.lacking.has(name) || this.board.of(name).state !== "well") this.#back.add(name);
     if (observed === "changed" || this.#back.has(name)) this.#bell.ring();
     return observed;
+  }
+
+  #warnOfOldVersion(name: string, { version }: KeyState): void {
+    const message =
+      `Provider "${name}" still answers with version ${version}, which was replaced; the key ID stays as ` +
+      "it is. If its KMS was taken back on purpose, give the provider a new name, with this one under formerly.";
+    this.#options.notify({ type: "lifecycle", action: "warning", message });
   }
 
   #retiredStatus({ name, kind }: Provider): RetiredStatus {

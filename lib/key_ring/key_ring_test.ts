@@ -126,6 +126,30 @@ Deno.test("status() never goes back to a version that was replaced, though the K
   assert.equal(raised.service.peek().providers[0]?.version, "v2", "under a new epoch");
 });
 
+Deno.test("a KMS that stays behind for longer than a replica lags is warned of, once", async () => {
+  for (const ordered of [true, false]) {
+    const [a] = memoryProviders("a") as [MemoryProvider];
+    a.ordered = ordered;
+    await using node = await started([a]);
+    a.rotate();
+    await node.clock.advance(5 * minute);
+    const warnings = () =>
+      node.events.filter((event) => event.type === "lifecycle" && event.action === "warning")
+        .map((event) => event.type === "lifecycle" ? event.message : "");
+    a.lag = 1;
+    await node.clock.advance(10 * minute);
+    assert.deepEqual(warnings(), []);
+    await node.clock.advance(60 * minute);
+    assert.equal(warnings().length, 1);
+    assert.match(warnings()[0] ?? "", /^Provider "a" still answers with version v1, .* under formerly\.$/);
+    a.lag = 0;
+    await node.clock.advance(5 * minute);
+    a.lag = 1;
+    await node.clock.advance(20 * minute);
+    assert.equal(warnings().length, 2);
+  }
+});
+
 Deno.test("status() finds the newest version of a provider that was taken out and is back, though its first answer lags", async () => {
   const [a, b] = memoryProviders("a", "b") as [MemoryProvider, MemoryProvider];
   a.ordered = false;

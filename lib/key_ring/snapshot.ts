@@ -14,10 +14,18 @@ interface Seen {
   candidate: KeyState | undefined;
   /** Versions that counted before. Where versions have no order, this is what tells a lagging replica from a rotation. */
   readonly replaced: Set<string>;
+  /** How many probes in a row told of an older or a replaced version. */
+  behind: number;
 }
 
-/** What an observation changed: nothing, a version to confirm by another probe soon, or what counts. */
-export type Observed = "same" | "confirm" | "changed";
+/**
+ * What an observation changed: nothing, a version to confirm by another probe soon, or what counts; `behind` once a
+ * provider has told of a version that does not count any more for longer than a replica lags.
+ */
+export type Observed = "same" | "confirm" | "changed" | "behind";
+
+/** So many probes in a row, some twelve minutes, are no lagging replica any more. */
+const mostBehind = 10;
 
 /** The versions that count, by provider. */
 export class Snapshot {
@@ -39,7 +47,7 @@ export class Snapshot {
       const versions = past.filter((one) => one.name === name && one.kind === kind).map(({ version }) => version);
       const newest = counted?.version ?? versions.at(-1);
       const replaced = new Set(versions.filter((version) => version !== newest));
-      this.#seen.set(name, { kind, counted, candidate: undefined, replaced });
+      this.#seen.set(name, { kind, counted, candidate: undefined, replaced, behind: 0 });
     }
   }
 
@@ -50,7 +58,7 @@ export class Snapshot {
     const { counted, candidate } = seen;
     if (!counted) return this.#count(seen, state);
     if (counted.version === state.version) return this.#keep(seen);
-    if (isOlder(state, counted) || seen.replaced.has(state.version)) return this.#keep(seen);
+    if (isOlder(state, counted) || seen.replaced.has(state.version)) return this.#fallBehind(seen);
     if (candidate?.version === state.version) return this.#count(seen, state);
     seen.candidate = state;
     return "confirm";
@@ -78,12 +86,18 @@ export class Snapshot {
   #count(seen: Seen, state: KeyState): Observed {
     if (seen.counted) seen.replaced.add(seen.counted.version);
     seen.counted = state;
-    seen.candidate = undefined;
+    this.#keep(seen);
     return "changed";
+  }
+
+  #fallBehind(seen: Seen): Observed {
+    seen.candidate = undefined;
+    return ++seen.behind === mostBehind ? "behind" : "same";
   }
 
   #keep(seen: Seen): Observed {
     seen.candidate = undefined;
+    seen.behind = 0;
     return "same";
   }
 }
