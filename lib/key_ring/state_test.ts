@@ -51,11 +51,20 @@ Deno.test("save() in a folder that cannot be written to says so", async () => {
 
 Deno.test("parseRingState() is total", () => {
   fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => assert.equal(parseRingState(text), undefined)));
+  const sealedBy = [[{ name: "a", kind: "local" }]];
+  assert.deepEqual(parseRingState(JSON.stringify({ ...state, sealedBy })), { ...state, sealedBy });
   for (
-    const broken of [{ ...state, format: 2 }, { ...state, history: [{}] }, { ...state, providers: {} }, {
-      ...state,
-      providers: [{ name: "a", kind: "k", state: {} }],
-    }]
+    const broken of [
+      { ...state, format: 2 },
+      { ...state, sealedBy: [{}] },
+      { ...state, sealedBy: [[{ name: "a" }]] },
+      { ...state, history: [{}] },
+      { ...state, providers: {} },
+      {
+        ...state,
+        providers: [{ name: "a", kind: "k", state: {} }],
+      },
+    ]
   ) {
     assert.equal(parseRingState(JSON.stringify(broken)), undefined);
   }

@@ -10,7 +10,8 @@ import { Announcer } from "../../lib/key_ring/announcer.ts";
 import { Snapshot } from "../../lib/key_ring/snapshot.ts";
 import type { KeyState } from "../../lib/provider/provider.ts";
 import type { Encrypted, ServiceProvider } from "../../lib/service.ts";
-import { anyRun, type Parts, runCluster, soundParts } from "./cluster/cluster.ts";
+import { type Parts, runCluster, soundParts } from "./cluster/cluster.ts";
+import { anyRun } from "./cluster/steps.ts";
 
 /** As many as a quick test has time for; TROUSSEAU_MODEL_RUNS asks for more. A failure prints its seed and its path. */
 const runs = Number(Deno.env.get("TROUSSEAU_MODEL_RUNS") ?? 2000);

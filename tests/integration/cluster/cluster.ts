@@ -5,42 +5,18 @@
  * @module
  */
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { equalBytes, sha256, utf8 } from "../../../lib/bytes.ts";
 import { KmsError } from "../../../lib/errors.ts";
-import type { AnnouncedId, RingState, RingStore } from "../../../lib/key_ring/state.ts";
+import type { RingStore } from "../../../lib/key_ring/state.ts";
 import type { Provider } from "../../../lib/provider/provider.ts";
 import { type Encrypted, openService, type Service, type ServiceOptions } from "../../../lib/service.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
-import { type ModelFault, ModelKms, NodeView } from "./model_kms.ts";
+import { checkHistory, memberKey, numberOf } from "./history.ts";
+import { ModelKms, NodeView } from "./model_kms.ts";
+import { kmsNames, nodeCount, randomFrom, type Run, type Step } from "./steps.ts";
 
-const kmsNames = ["a", "b", "c", "d", "e"] as const;
-const nodeCount = 3;
 const second = 1_000;
-
-/** One thing that happens. Numbers are indices, those of a KMS among the configured ones; waits are in seconds. */
-export type Step =
-  | { readonly what: "fault"; readonly kms: number; readonly fault: ModelFault | "none" }
-  | { readonly what: "rotate"; readonly kms: number }
-  | { readonly what: "lag"; readonly node: number; readonly kms: number; readonly lag: number }
-  | { readonly what: "wait"; readonly seconds: number }
-  | { readonly what: "restart"; readonly node: number }
-  /** A new configuration, which a node takes up when it is restarted. */
-  | {
-    readonly what: "config";
-    readonly members: readonly number[];
-    readonly wrap: "all" | "any" | 2;
-    readonly retire: boolean;
-  }
-  | { readonly what: "settle" };
-
-/** A run: what happens, and the seed of the jitter. */
-export interface Run {
-  readonly seed: number;
-  readonly first: readonly number[];
-  readonly steps: readonly Step[];
-}
 
 /** What a mutant may put in the place of sound parts. */
 export interface Parts {
@@ -57,69 +33,6 @@ export const soundParts: Parts = {
   store: (sound) => sound,
   options: (sound) => sound,
 };
-
-const kms = fc.nat(kmsNames.length - 1);
-const node = fc.nat(nodeCount - 1);
-const members = fc.uniqueArray(kms, { minLength: 1, maxLength: kmsNames.length });
-const faults = [
-  "hang",
-  "wrong",
-  "unreachable",
-  "throttled",
-  "permission_denied",
-  "key_unusable",
-  "unauthenticated",
-] as const;
-
-const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      what: fc.constant("fault" as const),
-      kms,
-      fault: fc.constantFrom("none" as const, ...faults),
-    }),
-  },
-  { weight: 3, arbitrary: fc.record({ what: fc.constant("rotate" as const), kms }) },
-  { weight: 2, arbitrary: fc.record({ what: fc.constant("lag" as const), node, kms, lag: fc.nat(2) }) },
-  {
-    weight: 6,
-    arbitrary: fc.record({ what: fc.constant("wait" as const), seconds: fc.integer({ min: 5, max: 120 }) }),
-  },
-  { weight: 3, arbitrary: fc.record({ what: fc.constant("restart" as const), node }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      what: fc.constant("config" as const),
-      members,
-      wrap: fc.constantFrom("all" as const, "any" as const, 2 as const),
-      retire: fc.boolean(),
-    }),
-  },
-  { weight: 1, arbitrary: fc.constant({ what: "settle" as const }) },
-);
-
-/** A replica that falls back behind a rotation that was noticed: seldom met by single steps. */
-const fallBack: fc.Arbitrary<readonly Step[]> = fc.tuple(kms, node, fc.integer({ min: 90, max: 180 })).map((
-  [kms, node, seconds],
-) => [
-  { what: "rotate", kms },
-  { what: "wait", seconds },
-  { what: "lag", node, kms, lag: 1 },
-  { what: "wait", seconds },
-]);
-
-const part: fc.Arbitrary<readonly Step[]> = fc.oneof(
-  { weight: 12, arbitrary: step.map((one) => [one]) },
-  { weight: 1, arbitrary: fallBack },
-);
-
-/** Any run. */
-export const anyRun: fc.Arbitrary<Run> = fc.record({
-  seed: fc.nat(),
-  first: fc.uniqueArray(kms, { minLength: 2, maxLength: kmsNames.length }),
-  steps: fc.array(part, { minLength: 1, maxLength: 7, size: "max" }).map((parts) => parts.flat()),
-});
 
 /** Lets a run happen. */
 export async function runCluster(run: Run, parts: Parts = soundParts): Promise<void> {
@@ -144,8 +57,7 @@ interface ModelNode {
   service: (Service & AsyncDisposable) | undefined;
   /** Each ID that Status has shown, in order. */
   readonly ids: string[];
-  /** Whether every member has been counted under the present configuration. */
-  settledId: string | undefined;
+  /** How many of them there were when all was known last. */
   idsAtSettle: number;
 }
 
@@ -191,7 +103,6 @@ class Cluster implements AsyncDisposable {
       config: this.#config,
       service: undefined,
       ids: [],
-      settledId: undefined,
       idsAtSettle: 0,
     };
   }
@@ -431,47 +342,10 @@ class Cluster implements AsyncDisposable {
   }
 }
 
-/** Each ID of a node differs from the one before by a rotation, a sight of what was unseen, or the configuration. */
-function checkHistory(state: RingState | undefined, kms: readonly ModelKms[]): void {
-  const [before, after] = state?.history.slice(-2) ?? [];
-  if (before === undefined || after === undefined) return;
-  const sameNames =
-    memberKey(before.members.map(({ name }) => name)) === memberKey(after.members.map(({ name }) => name));
-  let grown = 0;
-  for (const { name } of after.members) {
-    const [from, to] = [numberOf(before, name), numberOf(after, name)];
-    const newest = kms.find((one) => one.name === name)?.version ?? 0;
-    if (from === undefined || to === undefined) continue;
-    assert.ok(to >= from, `the version of "${name}" that counts never goes back, nor is forgotten: ${from} to ${to}`);
-    assert.ok(to <= newest, "a version that counts is one of the KMS");
-    if (to > from) grown++;
-  }
-  if (sameNames && before.keyEpoch === after.keyEpoch) assert.ok(grown > 0, "a key ID changes for a reason");
-}
-
-/** 0 for a provider that was not seen yet, `undefined` for one that is not a member. */
-function numberOf({ members }: AnnouncedId, name: string): number | undefined {
-  const version = members.find((member) => member.name === name)?.version;
-  return version === undefined ? undefined : version === "?" ? 0 : Number(version.slice(1));
-}
-
 function readersOf({ members, retired }: ClusterConfig): readonly string[] {
   return [...members, ...retired];
 }
 
 function names(indices: readonly number[]): readonly string[] {
   return indices.flatMap((index) => kmsNames[index] ?? []);
-}
-
-function memberKey(members: readonly string[]): string {
-  return members.toSorted().join();
-}
-
-/** Numbers from 0 to 1 that are the same for the same seed: a linear congruential generator. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
 }
