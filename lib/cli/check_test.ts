@@ -181,3 +181,29 @@ Deno.test("check() opens and probes a retired provider, has it wrap nothing, and
   await Deno.writeTextFile(`${config.folder}/old.keys`, "no key file");
   equal((await config.run("check")).status, 78);
 });
+
+Deno.test("check() takes a retired provider that may not be probed for well, and says so; a provider in use it does not", async () => {
+  await using config = await TemporaryConfig.make();
+  await Deno.writeTextFile(`${config.folder}/token`, "hvs.retired");
+  const denied = { errors: ["1 error occurred:\n\t* permission denied\n\n"] };
+  await using vault = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    ({ url }) =>
+      new URL(url).pathname.endsWith("/auth/token/lookup-self")
+        ? Response.json({ data: { ttl: 0, renewable: false, period: 0 } })
+        : Response.json(denied, { status: 403 }),
+  );
+  const old = {
+    name: "old",
+    kind: "vault-transit",
+    address: `http://127.0.0.1:${vault.addr.port}`,
+    key: "kubernetes",
+    auth: { method: "token", token: { file: `${config.folder}/token` } },
+  };
+  await config.write({ retired: [old] });
+  const { status, out } = await config.run("check");
+  equal(status, 0, out);
+  match(out, /^warning: old: It refuses to be probed, which is as it should be if it was left the right to unwrap/m);
+  await config.write({ providers: [old] });
+  equal((await config.run("check")).status, 77);
+});
