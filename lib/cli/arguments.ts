@@ -94,7 +94,8 @@ function optionValue(name: OptionName, value: string | undefined, inline: boolea
 function checkPositionals(given: readonly string[], command: Command): void {
   const wanted = command.positionals;
   given.forEach((value, index) => {
-    const row = wanted[index];
+    const last = wanted.at(-1);
+    const row = wanted[index] ?? (last?.many ? last : undefined);
     if (row === undefined) {
       if (wanted.some((positional) => positional.command)) return;
       throw new UsageError(`"${command.name}" does not take "${printable(value)}".`, command.name);
@@ -118,6 +119,6 @@ function checkChoice(what: string, value: string, choices: readonly string[], co
 
 /** A positional as it stands in a usage line. */
 export function positionalUsage(positional: Positional): string {
-  const stands = positional.choices?.join("|") ?? positional.name;
+  const stands = (positional.choices?.join("|") ?? positional.name) + (positional.many ? "…" : "");
   return positional.optional ? `[${stands}]` : stands;
 }

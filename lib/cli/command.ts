@@ -21,6 +21,8 @@ export interface Positional {
   readonly name: string;
   readonly choices?: readonly string[];
   readonly optional?: boolean;
+  /** Whether more words of the kind may follow; only the last one may be so. */
+  readonly many?: boolean;
   /** Whether it stands for one or two words that name a command. */
   readonly command?: boolean;
 }

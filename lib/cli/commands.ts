@@ -127,6 +127,24 @@ export const commands = [
     run: async (call) => (await import("./config_schema.ts")).configSchema(call),
   },
   {
+    name: "config convert",
+    summary: "turn the files of the original Trousseau into a configuration",
+    description:
+      "Reads config.yaml of its version 1, or vault.yaml, awskms.yaml and azurekms.yaml of its version 2, with " +
+      "the azure.json that the last one names, and prints one configuration. What cannot be carried over is said on " +
+      "stderr with its place. A secret is never printed or written: a file is named that you make.",
+    positionals: [{ name: "FILE", many: true }],
+    options: ["output", "read-foreign"],
+    examples: [
+      { line: "trousseau config convert config.yaml > trousseau.yaml", does: "from version 1" },
+      {
+        line: "trousseau config convert --read-foreign vault.yaml azurekms.yaml azure.json > trousseau.yaml",
+        does: "from version 2, and read what it wrote",
+      },
+    ],
+    run: async (call) => (await import("./config_convert.ts")).configConvert(call),
+  },
+  {
     name: "completions",
     summary: "print completions for a shell",
     description: "The completions are made from the table of commands, so they know all of them.",

@@ -42,7 +42,7 @@ Deno.test("bashCompletions() offers commands, options, values and second words",
   deepEqual(await offered("serve", "--"), ["--config", "--takeover", "--help"]);
   deepEqual(await offered("keys", "r"), ["rotate"]);
   deepEqual(await offered("keys", "rotate", "--p"), ["--provider"]);
-  deepEqual(await offered("config", ""), ["schema"]);
+  deepEqual(await offered("config", ""), ["schema", "convert"]);
   deepEqual(await offered("completions", ""), ["bash", "zsh", "fish", "--help"]);
   deepEqual(await offered("help", "enc"), ["encryption-config"]);
   deepEqual(await offered("encryption-config", "--kms-version", ""), ["v2", "v1beta1"]);

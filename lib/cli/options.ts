@@ -62,6 +62,11 @@ export const optionTable = {
     summary:
       "where plain text stands: last still reads it, first still writes it, none does neither; last if not given",
   },
+  "output": { type: "string", value: "FILE", files: true, summary: "a new file for it, instead of stdout" },
+  "read-foreign": {
+    type: "boolean",
+    summary: "read what the original wrote; without it, that stands there as a comment",
+  },
   "help": { type: "boolean", short: "h", summary: "explain the command" },
 } as const satisfies Record<string, OptionRow>;
 

@@ -26,6 +26,7 @@ const recipes = {
     ldflags: `-s -w -X ${kubernetes}.gitVersion=v1.36.3 -X ${kubernetes}.gitMajor=1 -X ${kubernetes}.gitMinor=36`,
   },
   "vault-test-server": { module: "vault", ldflags: "-s -w" },
+  "foreign-plugin": { module: "foreign-plugin", ldflags: "-s -w" },
 } as const satisfies Record<string, Recipe>;
 
 /** A server with a recipe. */

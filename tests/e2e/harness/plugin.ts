@@ -101,6 +101,7 @@ export interface PluginConfig {
   readonly probe?: unknown;
   readonly cache?: unknown;
   readonly kms?: unknown;
+  readonly readForeign?: unknown;
   readonly drain?: string;
 }
 

@@ -1,0 +1,58 @@
+/**
+ * `trousseau config convert`
+ *
+ * @module
+ */
+import { utf8, utf8Text } from "../bytes.ts";
+import { convert } from "../config/convert/convert.ts";
+import { withFile } from "../durable_file.ts";
+import { KmsError } from "../errors.ts";
+import type { Call } from "./command.ts";
+import { exitCodes, type ExitStatus } from "./exit_codes.ts";
+import { line, printable } from "./output.ts";
+
+/** In bytes; the original's files have some hundred. */
+const largest = 256 * 1024;
+
+/** Prints the new config, and on stderr what the user has to know of it. */
+export async function configConvert({ options, positionals, terminal }: Call): Promise<ExitStatus> {
+  const files = await Promise.all(positionals.map(async (path) => ({ path, text: await readText(path) })));
+  const { config, notes } = convert(files, options["read-foreign"] ?? false);
+  if (options.output === undefined) terminal.stdout.write(config);
+  else await writeNew(options.output, config);
+  for (const note of notes) line(terminal.stderr, printable(note));
+  return exitCodes.ok.status;
+}
+
+async function readText(path: string): Promise<string> {
+  const bytes = await Deno.readFile(path).catch((thrown) => {
+    throw unreadable(path, thrown instanceof Deno.errors.NotFound ? "there is no such file" : "it cannot be opened");
+  });
+  if (bytes.length > largest) throw unreadable(path, `it is larger than ${largest / 1024} KiB`);
+  const text = utf8Text(bytes);
+  if (text === undefined) throw unreadable(path, "it is not UTF-8 text");
+  return text;
+}
+
+/** Never over another file: it may be the config in use. */
+async function writeNew(path: string, text: string): Promise<void> {
+  try {
+    await withFile(path, { write: true, createNew: true, mode: 0o600 }, async (file) => {
+      const bytes = utf8(text);
+      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    });
+  } catch (thrown) {
+    if (thrown instanceof Deno.errors.AlreadyExists) throw unwritable(path, "it is there already");
+    const elsewhere =
+      "Trousseau may write below /run, /var/run and /var/lib/trousseau only; leave --output out and use >";
+    throw unwritable(path, thrown instanceof Deno.errors.NotCapable ? elsewhere : "it cannot be made");
+  }
+}
+
+function unreadable(path: string, why: string): KmsError {
+  return new KmsError("config", `Cannot read ${path}: ${why}.`);
+}
+
+function unwritable(path: string, why: string): KmsError {
+  return new KmsError("config", `Cannot write ${path}: ${why}.`);
+}

@@ -1,0 +1,158 @@
+/**
+ * From the files of the original Trousseau, written in Go, to a config of ours.
+ *
+ * | file            | known by                                | from               |
+ * | --------------- | --------------------------------------- | ------------------ |
+ * | `config.yaml`   | `provider`, and `vault` with its fields | version 1          |
+ * | `vault.yaml`    | `keyNames`                              | version 2, alpha   |
+ * | `awskms.yaml`   | `keyArn`                                | version 2, alpha   |
+ * | `azurekms.yaml` | `keyVaultName`                          | version 2, alpha   |
+ * | `azure.json`    | `aadClientId` and its like              | what the last names |
+ *
+ * @module
+ */
+import { stringify } from "yaml";
+import { KmsError } from "../../errors.ts";
+import { readYaml } from "../positions.ts";
+import { Problems } from "../problems.ts";
+import { checkShape } from "../shape.ts";
+import { type AzureLogin, azureLogin, convertAzure, isAzureLogin } from "./azure.ts";
+import { type Note, OldFields, type OldFile } from "./notes.ts";
+import type { Provider } from "./provider.ts";
+import { convertVault } from "./vault.ts";
+
+/** What came out. */
+export interface Converted {
+  /** A config of ours as YAML. */
+  readonly config: string;
+  /** One line `file:line:column: field: …` for each thing that the user has to know or do, in the order of the files. */
+  readonly notes: readonly string[];
+}
+
+type Kind = "config" | "vault" | "aws" | "azure" | "azureLogin";
+
+/** How many files a call takes: two providers at most could be used, and a login beside them. */
+const mostFiles = 8;
+
+/**
+ * Converts files that belong to one plugin.
+ *
+ * @param readForeign whether what the original wrote is read; else it stands there as a comment.
+ * @throws {KmsError} `config`, one line for each problem, if nothing can be made of a file.
+ */
+export function convert(files: readonly OldFile[], readForeign: boolean): Converted {
+  const notes: Note[] = [];
+  if (files.length > mostFiles) throw new KmsError("config", `Cannot convert more than ${mostFiles} files at once.`);
+  const opened = files.map((file) => ({ file, old: OldFields.open(file, notes) }));
+  const known = opened.flatMap(({ file, old }) => {
+    const kind = old && kindOf(old);
+    if (old === undefined) return [];
+    if (kind === undefined) notes.push({ file: file.path, line: 1, column: 1, text: unknownFile });
+    return kind === undefined ? [] : [{ kind, old }];
+  });
+  if (known.length < files.length) throw new KmsError("config", lines(notes, files).join("\n"));
+  const { providers, foreign } = convertAll(known);
+  const text = lines(notes, files);
+  if (providers.length === 0) throw new KmsError("config", [...text, "There is no provider to convert."].join("\n"));
+  const config = render(providers, foreign, readForeign);
+  return { config, notes: [...text, ...complaints(config)] };
+}
+
+/** What our own schema says of the output: a value that was wrong before is wrong still. */
+function complaints(config: string): readonly string[] {
+  const { value, position } = readYaml(config);
+  const problems = new Problems("output", position);
+  checkShape(value, problems);
+  try {
+    problems.throwIfAny();
+    return [];
+  } catch (thrown) {
+    if (thrown instanceof KmsError) return thrown.message.split("\n");
+    throw thrown;
+  }
+}
+
+const unknownFile =
+  "is none of the original's files: config.yaml, vault.yaml, awskms.yaml, azurekms.yaml or azure.json";
+
+function kindOf(old: OldFields): Kind | undefined {
+  if (old.has("keyNames")) return "vault";
+  if (old.has("keyArn")) return "aws";
+  if (old.has("keyVaultName")) return "azure";
+  if (old.has("provider") || old.has("vault")) return "config";
+  return isAzureLogin(old) ? "azureLogin" : undefined;
+}
+
+/** What the original wrote with one provider, as `readForeign` takes it. */
+interface Foreign {
+  readonly format: "trousseau-v1" | "trousseau-v2";
+  readonly name: string;
+}
+
+interface All {
+  readonly providers: Provider[];
+  readonly foreign: Foreign[];
+}
+
+function convertAll(known: readonly { readonly kind: Kind; readonly old: OldFields }[]): All {
+  const all: All = { providers: [], foreign: [] };
+  const login = known.find(({ kind }) => kind === "azureLogin");
+  const azure = login === undefined ? undefined : azureLogin(login.old, "azure");
+  for (const { kind, old } of known) convertOne(kind, old, azure, all);
+  return all;
+}
+
+function convertOne(kind: Kind, old: OldFields, azure: AzureLogin | undefined, { providers, foreign }: All): void {
+  const nameFor = (base: string) => {
+    const count = providers.filter(({ name }) => name === base || name.startsWith(`${base}-`)).length;
+    return count === 0 ? base : `${base}-${count + 1}`;
+  };
+  const addVault = (fields: OldFields, format: Foreign["format"]) => {
+    const name = nameFor("vault");
+    providers.push(convertVault(fields, name));
+    foreign.push({ format, name });
+  };
+  if (kind === "vault") addVault(old, "trousseau-v2");
+  if (kind === "azure") providers.push(convertAzure(old, nameFor("azure"), azure));
+  if (kind === "aws") old.note("keyArn", "is not carried over: this version has no provider for AWS KMS");
+  if (kind !== "config") return;
+  old.text("provider");
+  const vault = old.below("vault");
+  if (vault === undefined) old.note("vault", "is missing: version 1 knew no other provider");
+  else addVault(vault, "trousseau-v1");
+  old.noteRest();
+}
+
+function lines(notes: readonly Note[], files: readonly OldFile[]): string[] {
+  const order = new Map(files.map(({ path }, index) => [path, index]));
+  const at = (note: Note) => order.get(note.file) ?? 0;
+  const sorted = notes.toSorted((a, b) => at(a) - at(b) || a.line - b.line || a.column - b.column);
+  return sorted.map(({ file, line, column, text }) => `${file}:${line}:${column}: ${text}`);
+}
+
+const introduction = `# Converted from the files of the original Trousseau; "trousseau check --config FILE" tries it.
+# The name of the provider in kube-apiserver's EncryptionConfiguration must stay what it is: it is part of every value in
+# etcd. Its endpoint becomes the socket of this plugin, unix:///run/trousseau/kms.sock unless you say socket.path here.
+`;
+
+const foreignIntroduction = `
+# What the original wrote is read, and never written. It is not bound to anything as ours is: rewrite all of it, and take
+# this out when trousseau_foreign_reads_total stays at 0 after a restart of every API server.
+`;
+
+function render(providers: readonly Provider[], foreign: readonly Foreign[], readForeign: boolean): string {
+  const config = `${introduction}${stringify({ providers }, { lineWidth: 0 })}`;
+  if (foreign.length === 0) return config;
+  const block = stringify({ readForeign: readForeignOf(foreign) }, { lineWidth: 0 });
+  return config + foreignIntroduction + (readForeign ? block : block.replace(/^(?=.)/gm, "# "));
+}
+
+function readForeignOf(foreign: readonly Foreign[]): unknown[] {
+  const [first, second] = (["trousseau-v1", "trousseau-v2"] as const).map((format) =>
+    foreign.filter((one) => one.format === format).map(({ name }) => name)
+  );
+  return [
+    ...(first?.length ? [{ format: "trousseau-v1", providers: first }] : []),
+    ...(second?.length ? [{ format: "trousseau-v2", providers: second.map((name) => ({ name, as: "vault" })) }] : []),
+  ];
+}

@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { KmsError } from "../../errors.ts";
+import type { FileKind } from "../files.ts";
+import { loadFake } from "../../../tests/support/fake_files.ts";
+import { convert } from "./convert.ts";
+
+/** Files that the converted configs name and that the user has to make. */
+const made: Record<string, FileKind> = Object.fromEntries(
+  ["vault-token", "vault-2-token", "vault-secret-id", "azure-secret", "client.pem", "client.key", "ca.pem", "azure.pem"]
+    .map((name) => [`/etc/trousseau/${name}`, "file"]),
+);
+
+async function loaded(texts: Readonly<Record<string, string>>, readForeign = true) {
+  const files = Object.entries(texts).map(([path, text]) => ({ path, text }));
+  const { config, notes } = convert(files, readForeign);
+  return { config, notes, ours: await loadFake(config, {}, { kinds: made }) };
+}
+
+function settingsOf({ ours }: Awaited<ReturnType<typeof loaded>>, index = 0) {
+  const settings = ours.providers[index]?.settings;
+  assert.ok(settings);
+  return settings;
+}
+
+const secret = "s.3cr3tV4lu3";
+
+Deno.test("convert() turns config.yaml of version 1 into a config that loads, without its token", async () => {
+  const found = await loaded({
+    "config.yaml":
+      `provider: vault\nvault:\n  keynames:\n  - old-key\n  address: https://vault.example:8200\n  token: ${secret}\n`,
+  });
+  const settings = settingsOf(found);
+  assert.ok(settings.kind === "vault-transit" && settings.auth.method === "token");
+  assert.deepEqual([settings.addresses, settings.mount, settings.key, settings.auth.token.description], [
+    ["https://vault.example:8200"],
+    "transit",
+    "old-key",
+    "file /etc/trousseau/vault-token",
+  ]);
+  assert.deepEqual(found.ours.readForeign, [{ format: "trousseau-v1", providers: [{ written: "", name: "vault" }] }]);
+  assert.deepEqual(found.notes, [
+    "config.yaml:6:3: vault.token: is a secret and is not written: put it into /etc/trousseau/vault-token (mode 0600), " +
+    "and a new one there soon, for it stood in a config",
+  ]);
+  assert.ok(!found.config.includes(secret) && !found.notes.join().includes(secret));
+});
+
+Deno.test("convert() takes every field of vault.yaml", async () => {
+  const found = await loaded({
+    "vault.yaml": `keyNames: [k8s, other]
+address: https://vault.example:8200/ui
+roleID: 1b2c-3d
+secretID: ${secret}
+vaultCACert: /etc/trousseau/ca.pem
+tlsServerName: vault.internal
+transitPath: /kms/transit/
+authPath: auth/team
+`,
+  });
+  const settings = settingsOf(found);
+  assert.ok(settings.kind === "vault-transit" && settings.auth.method === "approle");
+  assert.deepEqual(
+    { mount: settings.mount, key: settings.key, tls: settings.tls, at: settings.auth.mount },
+    {
+      mount: "kms/transit",
+      key: "k8s",
+      tls: { caFile: "/etc/trousseau/ca.pem", serverName: "vault.internal" },
+      at: "team/approle",
+    },
+  );
+  assert.deepEqual(found.ours.readForeign, [
+    { format: "trousseau-v2", providers: [{ written: "vault", name: "vault" }] },
+  ]);
+  assert.deepEqual(found.notes.map((note) => note.slice(0, 30)), [
+    "vault.yaml:1:1: keyNames: all ",
+    "vault.yaml:2:1: address: is ca",
+    "vault.yaml:4:1: secretID: is a",
+  ]);
+  assert.ok(!found.config.includes(secret) && !found.notes.join().includes(secret));
+});
+
+Deno.test("convert() logs in by certificate where the original did, and writes plain http as https", async () => {
+  const found = await loaded({
+    "vault.yaml": "keyNames: [k]\naddress: http://vault:8200\nclientCert: client.pem\nclientKey: client.key\n",
+  });
+  const settings = settingsOf(found);
+  assert.ok(settings.kind === "vault-transit" && settings.auth.method === "cert");
+  assert.deepEqual(settings.addresses, ["https://vault:8200"]);
+  assert.equal(settings.tls.certificateFile, "/etc/trousseau/client.pem");
+  assert.deepEqual(found.notes, [
+    "vault.yaml:2:1: address: is written with https://: plain http is taken for this machine only",
+  ]);
+});
+
+const azure =
+  "keyVaultName: team-a\nkeyName: kms\nkeyVersion: 0123456789abcdef0123456789abcdef\nconfigFilePath: azure.json\n";
+
+Deno.test("convert() turns azurekms.yaml into a provider, with the login of azure.json if that is there", async () => {
+  const alone = await loaded({ "azurekms.yaml": azure });
+  const settings = settingsOf(alone);
+  assert.ok(settings.kind === "azure-key-vault" && settings.auth.method === "managed-identity");
+  assert.deepEqual([settings.vault, settings.key, settings.version], [
+    "https://team-a.vault.azure.net",
+    "kms",
+    "0123456789abcdef0123456789abcdef",
+  ]);
+  assert.deepEqual(alone.ours.readForeign, []);
+  assert.deepEqual(alone.notes.map((note) => note.split(": ").slice(0, 2).join(": ")), [
+    "azurekms.yaml:1:1: what the original wrote with Azure is not read",
+    "azurekms.yaml:3:1: keyVersion",
+    "azurekms.yaml:4:1: configFilePath",
+  ]);
+
+  const guid = "2ad86d5c-0ecc-4ae4-b2b5-0f3e0c9c1a11";
+  const login = { cloud: "AzureUSGovernmentCloud", tenantId: guid, aadClientId: guid, aadClientSecret: secret, x: 1 };
+  const both = await loaded({ "azurekms.yaml": `${azure}managedHSM: true\n`, "azure.json": JSON.stringify(login) });
+  const full = settingsOf(both);
+  assert.ok(full.kind === "azure-key-vault" && full.auth.method === "client-secret");
+  assert.equal(full.vault, "https://team-a.managedhsm.usgovcloudapi.net");
+  assert.equal(full.auth.clientSecret.description, "file /etc/trousseau/azure-secret");
+  assert.ok(!both.config.includes(secret) && !both.notes.join().includes(secret));
+});
+
+Deno.test("convert() puts two providers into one config, and one of each name", async () => {
+  const vault = "keyNames: [k]\naddress: https://vault:8200\ntoken: x\n";
+  const { ours } = await loaded({ "a.yaml": vault, "b.yaml": vault, "c.yaml": azure });
+  assert.deepEqual(ours.providers.map(({ name }) => name), ["vault", "vault-2", "azure"]);
+});
+
+Deno.test("convert() says of AWS KMS that there is no provider for it, and fails where nothing else is left", () => {
+  const aws = { path: "awskms.yaml", text: "profile: p\nkeyArn: arn:aws:kms:eu-west-1:1:key/a\nroleArn: r\n" };
+  assert.throws(() => convert([aws], false), {
+    code: "config",
+    message: "awskms.yaml:2:1: keyArn: is not carried over: this version has no provider for AWS KMS\n" +
+      "There is no provider to convert.",
+  });
+  const vault = { path: "vault.yaml", text: "keyNames: [k]\naddress: https://v\ntoken: x\n" };
+  assert.match(convert([aws, vault], false).notes[0] ?? "", /^awskms\.yaml:2:1: keyArn/);
+});
+
+Deno.test("convert() leaves readForeign as a comment that becomes right when the marks are taken away", async () => {
+  const vault = "keyNames: [k]\naddress: https://vault:8200\ntoken: x\n";
+  const { config, ours } = await loaded({ "vault.yaml": vault }, false);
+  assert.deepEqual(ours.readForeign, []);
+  const from = config.indexOf("# readForeign:");
+  assert.ok(from > 0);
+  const uncommented = config.slice(0, from) + config.slice(from).replace(/^# /gm, "");
+  assert.equal((await loadFake(uncommented, {}, { kinds: made })).readForeign.length, 1);
+});
+
+Deno.test("convert() notes each field that it does not know, and values of our schema's that are wrong", () => {
+  const text = "keyNames: [a/b]\naddress: https://vault\ntoken: x\nmfaToken: y\n'very secret key': z\n";
+  const { notes } = convert([{ path: "vault.yaml", text }], false);
+  assert.deepEqual(notes.filter((note) => !note.includes("token:")), [
+    "vault.yaml:4:1: mfaToken: is not carried over: nothing here corresponds to it",
+    "vault.yaml:5:1: is not carried over: nothing here corresponds to it",
+    "output:8:5: providers[0].key: must be a key's name of letters, digits, _, - and .",
+  ]);
+});
+
+Deno.test("convert() refuses what is none of the original's files, and says all that is wrong with them", () => {
+  const bad = [
+    { path: "a.yaml", text: "providers: []\n" },
+    { path: "b.yaml", text: "- x\n" },
+    { path: "c.yaml", text: "a: 'b\n" },
+  ];
+  assert.throws(() => convert(bad, false), (error) => {
+    assert.ok(error instanceof KmsError && error.code === "config");
+    assert.deepEqual(error.message.split("\n").map((line) => line.split(":").slice(0, 2).join(":")), [
+      "a.yaml:1",
+      "b.yaml:1",
+      "c.yaml:2",
+    ]);
+    return true;
+  });
+});
+
+Deno.test("convert() gives a config or complaints, and never repeats a value of a field that may be secret", () => {
+  const canary = "kanarienvogel";
+  const value = fc.oneof(fc.constant(canary), fc.string().map((text) => `${canary}${text}`), fc.constant([canary]));
+  const fields = fc.constantFrom("token", "secretID", "TOKEN", "aadClientSecret", "assumeRoleMFAToken", "authPath");
+  const file = fc.dictionary(fields, value).chain((some) =>
+    fc.constantFrom({ keyNames: ["k"] }, { keyVaultName: "v" }, { aadClientId: "x" }, { keyArn: "a" }).map((base) =>
+      JSON.stringify({ ...base, ...some })
+    )
+  );
+  fc.assert(fc.property(fc.array(file, { minLength: 1, maxLength: 3 }), fc.boolean(), (texts, readForeign) => {
+    const files = texts.map((text, index) => ({ path: `${index}.yaml`, text }));
+    let all: string;
+    try {
+      const { config, notes } = convert(files, readForeign);
+      all = config + notes.join("\n");
+    } catch (thrown) {
+      assert.ok(thrown instanceof KmsError && thrown.code === "config", String(thrown));
+      all = thrown.message;
+    }
+    assert.ok(!all.includes(canary), all);
+  }));
+});

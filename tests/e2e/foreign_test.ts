@@ -1,0 +1,223 @@
+/**
+ * A cluster that another plugin has encrypted moves over: the real API server, a real Vault, the same socket and the
+ * same name, and 1,000 Secrets that have to be readable all the way.
+ *
+ * The other plugin is a stand-in that keeps to its documented format (`servers/foreign-plugin`), and for
+ * vault-kubernetes-kms the real program where `TROUSSEAU_PEER_BIN` names it.
+ */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import protobuf from "protobufjs";
+import type { DecryptRequest } from "../../lib/grpc/messages.ts";
+import { freePort, Process, waitFor } from "../support/processes.ts";
+import { startVault, type Vault } from "../support/vault.ts";
+import type { ApiServer } from "./harness/api_server.ts";
+import { Cluster } from "./harness/cluster.ts";
+import { flagsFor, type KmsApi } from "./harness/encryption.ts";
+import type { Entry } from "./harness/etcd.ts";
+import { printFigure, seconds } from "./harness/figures.ts";
+import { countReadable, secret, secrets, writeSecret } from "./harness/load.ts";
+import { Node, type Plugin } from "./harness/plugin.ts";
+import { serverProgram } from "./servers.ts";
+
+type Format = "trousseau-v1" | "trousseau-v2" | "vault-kubernetes-kms";
+
+/** What the cluster calls the plugin, which has to stay as long as anything is under it; and a name beside it. */
+const theirName = "vaultkms";
+const ourName = "trousseau";
+const inFlight = 16;
+const key = "kubernetes";
+
+for (
+  const [format, from, to, count] of [
+    ["vault-kubernetes-kms", "v2", "v2", 1000],
+    ["trousseau-v1", "v1beta1", "v1beta1", 1000],
+    ["trousseau-v2", "v1beta1", "v2", 200],
+  ] as const
+) {
+  const title = `${count} Secrets of ${format} over ${from}: read, rewritten over ${to}, and read without readForeign`;
+  Deno.test(title, async () => {
+    await using vault = await prepared();
+    await using node = await Node.make();
+    const options = { encryption: encryptionConfiguration(node.socket, from), flags: flagsFor(from) };
+    const moved = { ...options, encryption: encryptionConfiguration(node.socket, to, from) };
+    const written = new Map<string, string>();
+    await using other = await startOther(format, node.socket, vault);
+    await using cluster = await Cluster.start(options);
+    await writeSecrets(cluster.server, written, count / 2);
+    // A second version of the key, and under v2 a second seed.
+    await vault.api("POST", `transit/keys/${key}/rotate`);
+    await cluster.stopServer();
+    await cluster.startServer(options);
+    await writeSecrets(cluster.server, written, count / 2);
+    await cluster.stopServer();
+    await other.stop();
+    const provider = await vaultProvider(vault, node);
+    const readForeign = [{
+      format,
+      providers: format === "trousseau-v2" ? [{ name: "vault", as: "vault" }] : ["vault"],
+    }];
+    const on = { providers: [provider], readForeign, probe: { interval: "5s" } };
+    const before = await secretsIn(cluster);
+    assert.equal(sealedByUs(before, from), 0);
+    const kept = before.map((entry) => requestFor(entry, from)).at(-1);
+    assert.ok(kept);
+    {
+      await using plugin = await node.start(on);
+      assert.match(plugin.process.output, new RegExp(`What ${format} wrote is read with "vault"`));
+      await cluster.startServer(moved);
+      const began = performance.now();
+      assert.equal(await countReadable(cluster.server, written), count);
+      printFigure(`${count} Secrets of ${format} read cold over ${from}`, seconds(performance.now() - began));
+      assert.ok(await foreignReads(plugin, format) >= (from === "v2" ? 2 : count));
+      await rewrite(cluster.server, written, to);
+      assert.equal(sealedByUs(await secretsIn(cluster), to), count);
+      assert.equal(await countReadable(cluster.server, written), count);
+      assert.equal((await open(plugin, kept)).length, 32);
+      await cluster.stopServer();
+    }
+    await using plugin = await node.start({ providers: [provider], probe: { interval: "5s" } });
+    assert.doesNotMatch(plugin.process.output, /is read with/);
+    await cluster.startServer(moved);
+    assert.equal(await countReadable(cluster.server, written), count);
+    // What was there before shows that readForeign was what had read it.
+    await assert.rejects(open(plugin, kept), /integrity|not Trousseau's/);
+    assert.equal((await plugin.http("/metrics"))?.body.includes("trousseau_foreign_reads_total{"), false);
+  });
+}
+
+/** Under one API the old name stays; a second API comes under a name of its own. */
+function nameOf(api: KmsApi, apis: readonly KmsApi[]): string {
+  return api === apis.at(-1) ? theirName : ourName;
+}
+
+async function prepared(): Promise<Vault> {
+  const vault = await startVault();
+  await vault.api("POST", "sys/mounts/transit", { type: "transit" });
+  await vault.api("POST", `transit/keys/${key}`, {});
+  const policyFile = new URL("../../deploy/policies/vault.hcl", import.meta.url);
+  await vault.api("POST", "sys/policies/acl/trousseau", { policy: await Deno.readTextFile(policyFile) });
+  return vault;
+}
+
+/** Ours, with the rights that operators are told to give it and no others. */
+async function vaultProvider(vault: Vault, node: Node): Promise<unknown> {
+  const { body } = await vault.api("POST", "auth/token/create", { policies: ["trousseau"], no_default_policy: true });
+  const token = { file: await node.write("token", body.auth.client_token) };
+  return { name: "vault", kind: "vault-transit", address: vault.address, key, auth: { method: "token", token } };
+}
+
+/** In front the API that is written by, and behind it the one that is read as well, on one socket. */
+function encryptionConfiguration(socket: string, ...apis: KmsApi[]): string {
+  const kms = (api: KmsApi) => ({
+    kms: { apiVersion: api === "v2" ? "v2" : "v1", name: nameOf(api, apis), endpoint: `unix://${socket}` },
+  });
+  const providers = [...new Set(apis)].map(kms);
+  const resources = [{ resources: ["secrets"], providers: [...providers, { identity: {} }] }];
+  return JSON.stringify({ apiVersion: "apiserver.config.k8s.io/v1", kind: "EncryptionConfiguration", resources });
+}
+
+/** The plugin that was there before, on the socket that ours gets after it. */
+async function startOther(format: Format, socket: string, vault: Vault): Promise<Process> {
+  const given = format === "vault-kubernetes-kms" ? Deno.env.get("TROUSSEAU_PEER_BIN") : undefined;
+  const common = ["-vault-address", vault.address, "-token", vault.token, "-transit-key", key];
+  const process = given === undefined
+    ? new Process({
+      name: `stand-in for ${format}`,
+      command: await serverProgram("foreign-plugin"),
+      args: ["-socket", socket, "-dialect", format, ...common],
+    })
+    : new Process({
+      name: format,
+      command: given,
+      args: ["-socket", `unix://${socket}`, "-auth-method", "token", "-health-port", `${freePort()}`, ...common],
+    });
+  const there = () => Deno.stat(socket).then(({ isSocket }) => isSocket === true, () => false);
+  await waitFor("the other plugin's socket", there, { timeoutMs: 60_000, alive: [process] });
+  return process;
+}
+
+async function writeSecrets(server: ApiServer, written: Map<string, string>, count: number): Promise<void> {
+  const first = written.size;
+  const names = Array.from({ length: count }, (_, index) => `moved-${first + index}`);
+  await each(names, async (name) => {
+    const value = randomBytes(16).toString("hex");
+    assert.equal(await writeSecret(server, name, value), 201);
+    written.set(name, value);
+  });
+}
+
+/**
+ * All but one. Under v2 the new key ID makes what is there stale, and `kubectl replace` of the same writes it anew; under
+ * v1beta1 the API server does not write what has not changed.
+ */
+async function rewrite(server: ApiServer, written: ReadonlyMap<string, string>, to: KmsApi): Promise<void> {
+  await each([...written], async ([name, value]) => {
+    const path = `${secrets}/${name}`;
+    const { status } = to === "v2"
+      ? await server.request("PUT", path, secret(name, value))
+      : await server.request("PATCH", path, { metadata: { annotations: { moved: "1" } } });
+    assert.equal(status, 200);
+  });
+}
+
+async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const rest = [...items];
+  const worker = async () => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: inFlight }, worker));
+}
+
+async function secretsIn(cluster: Cluster): Promise<Entry[]> {
+  const found = (await cluster.etcd.entries()).filter(({ key }) => key.startsWith("/registry/secrets/default/"));
+  assert.ok(found.length > 0);
+  return found;
+}
+
+/** How many of them hold what only we write. */
+function sealedByUs(entries: readonly Entry[], api: KmsApi): number {
+  return entries.filter(({ value }) => {
+    const bytes = Buffer.from(value);
+    const [, , , version, name, ...rest] = bytes.toString("latin1").split(":");
+    assert.ok(name === theirName || name === ourName, `an entry is not sealed: ${version}`);
+    const sealed = Buffer.from(rest.join(":"), "latin1");
+    // Under v1beta1 two bytes of length, then the frame; under v2 our annotation's name stands in the protobuf.
+    if (version !== (api === "v2" ? "v2" : "v1")) return false;
+    return api === "v2" ? sealed.includes("vault.wrap.trousseau.io") : sealed[2] === 0xf1;
+  }).length;
+}
+
+/** What kube-apiserver would send to have this value opened. */
+type OpenRequest = { readonly v2: DecryptRequest } | { readonly cipher: Uint8Array };
+
+function requestFor({ value }: Entry, api: KmsApi): OpenRequest {
+  const prefix = `k8s:enc:kms:${api === "v2" ? "v2" : "v1"}:${theirName}:`.length;
+  const bytes = value.subarray(prefix);
+  if (api === "v1beta1") {
+    return { cipher: bytes.slice(2, 2 + new DataView(bytes.buffer, bytes.byteOffset).getUint16(0)) };
+  }
+  let [ciphertext, keyId] = [new Uint8Array(), ""];
+  const reader = protobuf.Reader.create(bytes);
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    if (tag === (2 << 3 | 2)) keyId = reader.string();
+    else if (tag === (3 << 3 | 2)) ciphertext = reader.bytes().slice();
+    else reader.skipType(tag & 7);
+  }
+  return { v2: { ciphertext, key_id: keyId, uid: "kept", annotations: {} } };
+}
+
+async function open({ client }: Plugin, request: OpenRequest): Promise<Uint8Array> {
+  const { signal } = new AbortController();
+  if ("v2" in request) return (await client.v2.Decrypt(request.v2, { signal })).plaintext;
+  return (await client.v1beta1.Decrypt({ version: "v1beta1", cipher: request.cipher }, { signal })).plain;
+}
+
+async function foreignReads(plugin: Plugin, format: Format): Promise<number> {
+  const page = (await plugin.http("/metrics"))?.body ?? "";
+  return Number(
+    new RegExp(`^trousseau_foreign_reads_total\\{format="${format}"\\} (\\d+)$`, "m").exec(page)?.[1] ?? -1,
+  );
+}
