@@ -67,9 +67,11 @@ for (
       await using plugin = await node.start(on);
       assert.match(plugin.process.output, new RegExp(`What ${format} wrote is read with "vault"`));
       await cluster.startServer(moved);
-      const began = performance.now();
       assert.equal(await countReadable(cluster.server, written), count);
-      printFigure(`${count} Secrets of ${format} read cold over ${from}`, seconds(performance.now() - began));
+      printFigure(
+        `what ${format} wrote, read through a restarted API server over ${from}`,
+        await decrypts(plugin, from),
+      );
       assert.ok(await foreignReads(plugin, format) >= (from === "v2" ? 2 : count));
       await rewrite(cluster.server, written, to);
       assert.equal(sealedByUs(await secretsIn(cluster), to), count);
@@ -213,6 +215,17 @@ async function open({ client }: Plugin, request: OpenRequest): Promise<Uint8Arra
   const { signal } = new AbortController();
   if ("v2" in request) return (await client.v2.Decrypt(request.v2, { signal })).plaintext;
   return (await client.v1beta1.Decrypt({ version: "v1beta1", cipher: request.cipher }, { signal })).plain;
+}
+
+/** How many there were, and how long kube-apiserver waited for each. */
+async function decrypts(plugin: Plugin, api: KmsApi): Promise<string> {
+  const page = (await plugin.http("/metrics"))?.body ?? "";
+  const labels = `{api="${api}",operation="decrypt",result="ok"}`;
+  const [sum, count] = ["sum", "count"].map((what) => {
+    const start = `trousseau_rpc_duration_seconds_${what}${labels} `;
+    return Number(page.split("\n").find((line) => line.startsWith(start))?.slice(start.length));
+  });
+  return `${count} decrypts, ${seconds((sum ?? NaN) * 1000)} in all`;
 }
 
 async function foreignReads(plugin: Plugin, format: Format): Promise<number> {
