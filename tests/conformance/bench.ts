@@ -4,6 +4,24 @@
  * @module
  */
 import type { Provider } from "../../lib/provider/provider.ts";
+import type { ProviderKind } from "../../lib/provider/settings.ts";
+
+/**
+ * What a bench that passes has shown: one row of the support matrix in the README.
+ *
+ * A new vendor puts this on its bench, and `deno task matrix` (`deno task matrix engines` where a server in
+ * `tests/e2e` is behind it) adds the row. Every method of its `auth` needs one: the whole suite with one of them, and
+ * `loginConformance` with the others.
+ */
+export interface Proves {
+  readonly kind: ProviderKind;
+  /** What answered: the product and its version, such as `Vault 1.21`, or `double` where it is one of ours. */
+  readonly engine: string;
+  /** `auth.method` of the config; left out where there is no login. */
+  readonly auth?: string;
+  /** The kind of the KEK, in the vendor's words. */
+  readonly key: string;
+}
 
 /** Why a vendor cannot be brought into a state. It is printed in the name of the test that is left out for it. */
 export interface Cannot {
@@ -35,6 +53,9 @@ export type FaultName =
 
 /** A vendor's KMS, real or double, and the levers on it. Every test gets a world of its own. */
 export interface ConformanceBench<World extends AsyncDisposable> {
+  readonly proves: Proves;
+  /** Set where the row is not kept: why. */
+  readonly recorded?: Cannot;
   /** A KMS with one usable key. What every test shares, such as a server, is started around the suite. */
   readonly start: () => Promise<World>;
   /** Opens a bare provider, without decorators, on that key. */

@@ -5,17 +5,34 @@
  */
 import type { ConformanceBench } from "./bench.ts";
 import { callCases } from "./calls.ts";
+import { criteriaOf, type Part } from "./criteria.ts";
 import { faultCases } from "./faults.ts";
 import { lifecycleCases } from "./lifecycle.ts";
+import { registerOutcome, Tally } from "./results.ts";
 import { type Register, registerFor } from "./stage.ts";
 
 /**
- * Registers the suite for one vendor.
+ * Registers the suite for one vendor, and the test that what came of it is what the README says.
  *
- * @param name how the vendor is called in the names of the tests.
+ * @param name how the vendor is called in the names of the tests, and its row in `results.json`: no other bench has it.
  */
 export function conformance<World extends AsyncDisposable>(name: string, bench: ConformanceBench<World>): void {
-  registerCases(bench, registerFor(name, bench));
+  registerPart(name, bench, "whole");
+}
+
+/** The same for one more way to log in: what does not hang on the login is proven by the bench with another one. */
+export function loginConformance<World extends AsyncDisposable>(name: string, bench: ConformanceBench<World>): void {
+  registerPart(name, bench, "login");
+}
+
+function registerPart<World extends AsyncDisposable>(name: string, bench: ConformanceBench<World>, part: Part): void {
+  const tally = new Tally(name, bench.proves, part);
+  const register = registerFor(name, bench, tally);
+  const asked = criteriaOf(part);
+  registerCases<World>(bench, (criterion, ...rest) => {
+    if (asked.includes(criterion)) register(criterion, ...rest);
+  });
+  registerOutcome(name, tally, bench.recorded ?? bench.proves);
 }
 
 /** Hands every case to `register`. */

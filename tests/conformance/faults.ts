@@ -31,27 +31,26 @@ export function faultCases<World extends AsyncDisposable>(
 ): void {
   for (const name of Object.keys(codesOf) as FaultName[]) {
     const variants = bench.faults[name];
-    const criterion = (what: string) => `${name}${what} is ${codesOf[name].join(" or ")}${except(bench)}`;
-    if (isCannot(variants)) register(criterion(""), [variants], () => Promise.resolve());
-    else {for (const variant of variants) {
-        oneFault(bench, register, criterion(` (${variant.what})`), variant, codesOf[name]);
-      }}
+    const title = (what: string) => `${name}${what} is ${codesOf[name].join(" or ")}`;
+    if (isCannot(variants)) register(name, [variants], () => Promise.resolve(), { title: title("") });
+    else for (const variant of variants) oneFault(bench, register, name, title(` (${variant.what})`), variant);
   }
   cancelledCall(bench, register);
 }
 
-function except({ unwrapsFromMemory }: { readonly unwrapsFromMemory?: string }): string {
-  return unwrapsFromMemory === undefined ? "" : `, for probe and wrap (${unwrapsFromMemory})`;
+function restriction({ unwrapsFromMemory }: { readonly unwrapsFromMemory?: string }): string | undefined {
+  return unwrapsFromMemory === undefined ? undefined : `for probe and wrap (${unwrapsFromMemory})`;
 }
 
 function oneFault<World extends AsyncDisposable>(
   bench: ConformanceBench<World>,
   register: Register<World>,
-  criterion: string,
+  name: FaultName,
+  title: string,
   variant: FaultVariant<World>,
-  codes: readonly ErrorCode[],
 ): void {
-  register(criterion, [], async ({ world, provider, another }) => {
+  const codes = codesOf[name];
+  register(name, [], async ({ world, provider, another }) => {
     const dek = newDek();
     const state = await probe(provider);
     const wrapped = await wrap(provider, dek, state);
@@ -67,12 +66,12 @@ function oneFault<World extends AsyncDisposable>(
     assert.deepEqual(await eventually(() => probe(provider)), state);
     assert.deepEqual(await unwrap(provider, await wrap(provider, dek, state)), dek);
     assert.deepEqual(await unwrap(provider, wrapped), dek);
-  });
+  }, { title, restriction: restriction(bench) });
 }
 
 function cancelledCall<World extends AsyncDisposable>(bench: ConformanceBench<World>, register: Register<World>): void {
   const hang = bench.faults.hang;
-  register(`a call cancelled under way is cancelled${except(bench)}`, [hang], async ({ world, provider }) => {
+  register("a call cancelled under way is cancelled", [hang], async ({ world, provider }) => {
     assert.ok(!isCannot(hang) && hang[0] !== undefined);
     const dek = newDek();
     const state = await probe(provider);
@@ -87,7 +86,7 @@ function cancelledCall<World extends AsyncDisposable>(bench: ConformanceBench<Wo
       }
     }
     assert.deepEqual(await eventually(() => unwrap(provider, wrapped)), dek);
-  });
+  }, { restriction: restriction(bench) });
 }
 
 type Call = (options: CallOptions) => Promise<unknown>;

@@ -27,6 +27,7 @@ const noServer = { cannot: "there is no server, only a file" };
 
 /** See the module. */
 export const localBench: ConformanceBench<KeyFolder> = {
+  proves: { kind: "local", engine: "a file", key: "AES-256" },
   async start() {
     const folder = await Deno.makeTempDir();
     const world = {

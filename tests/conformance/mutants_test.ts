@@ -186,6 +186,8 @@ function mutated(sound: Provider, change: Partial<Provider>): Provider {
 
 function casesThat(match: RegExp) {
   const cases: { readonly criterion: string; readonly run: Parameters<Register<KeyFolder>>[2] }[] = [];
-  registerCases(localBench, (criterion, _, run) => void (match.test(criterion) && cases.push({ criterion, run })));
+  registerCases(localBench, (criterion, _, run, { title = criterion } = {}) => {
+    if (match.test(title)) cases.push({ criterion: title, run });
+  });
   return cases;
 }

@@ -8,6 +8,8 @@ import { deadline } from "../../lib/deadline.ts";
 import { type ErrorCode, KmsError } from "../../lib/errors.ts";
 import type { KeyState, Provider, WrappedDek } from "../../lib/provider/provider.ts";
 import { type Cannot, type ConformanceBench, isCannot } from "./bench.ts";
+import type { Criterion } from "./criteria.ts";
+import type { Tally } from "./results.ts";
 
 /** Longer than any call of a test may take; a call that is still going then is one that hangs, in milliseconds. */
 const patienceMs = 5000;
@@ -20,27 +22,46 @@ export interface Stage<World> {
   readonly another: () => Promise<Provider>;
 }
 
-/** Registers one case. What it opens it must close: Deno's sanitizers look for what a provider leaves behind. */
+/**
+ * Registers one case. What it opens it must close: Deno's sanitizers look for what a provider leaves behind.
+ *
+ * @param details what the test's name says beside its criterion, and what the criterion does not reach.
+ */
 export type Register<World extends AsyncDisposable> = (
-  criterion: string,
+  criterion: Criterion,
   needs: readonly (object | Cannot)[],
   run: (stage: Stage<World>) => Promise<void>,
+  details?: CaseDetails,
 ) => void;
+
+/** See {@linkcode Register}. */
+export interface CaseDetails {
+  /** Stands in the test's name in place of the criterion: one of several cases that it has. */
+  readonly title?: string;
+  readonly restriction?: string | undefined;
+}
 
 /** A register for one vendor. A case that needs what the vendor cannot do is shown as ignored, with the reason. */
 export function registerFor<World extends AsyncDisposable>(
   name: string,
   bench: ConformanceBench<World>,
+  tally: Tally,
 ): Register<World> {
-  return (criterion, needs, run) => {
+  return (criterion, needs, run, { title = criterion, restriction } = {}) => {
     const missing = needs.find(isCannot);
     const reason = missing === undefined ? "" : ` (cannot: ${missing.cannot})`;
+    const told = restriction === undefined ? title : `${title}, ${restriction}`;
+    if (missing === undefined) tally.expect(told);
+    else tally.cannot(criterion, missing);
     Deno.test({
-      name: `${name} conformance: ${criterion}${reason}`,
+      name: `${name} conformance: ${told}${reason}`,
       ignore: missing !== undefined,
       sanitizeOps: true,
       sanitizeResources: true,
-      fn: () => onStage(bench, run),
+      fn: async () => {
+        await onStage(bench, run);
+        tally.held(criterion, told, restriction);
+      },
     });
   };
 }

@@ -26,6 +26,7 @@ const answers = (status: number, why: string, retryAfter?: string) =>
 const garbage = (text: string) => fault(text === "" ? "nothing" : text, { kind: "garbage", text });
 
 const bench: ConformanceBench<TransitServer> = {
+  proves: { kind: "vault-transit", engine: "double", auth: "approle", key: "aes256-gcm96" },
   async start() {
     const vault = await startTransitServer();
     vault.transit.create(key);

@@ -3,11 +3,14 @@
  *
  * @module
  */
+import assert from "node:assert/strict";
 import { openVaultTransit } from "../../lib/provider/vault_transit/provider.ts";
 import { Secret, type SecretSource } from "../../lib/secret.ts";
 import type { ConformanceBench } from "../conformance/bench.ts";
-import { conformance } from "../conformance/conformance.ts";
-import { startVault, type Vault } from "../support/vault.ts";
+import { conformance, loginConformance } from "../conformance/conformance.ts";
+import { startVault, type Vault, vaultEngine } from "../support/vault.ts";
+import { openVault } from "../support/vault_settings.ts";
+import { serviceAccountJwt, TokenReviewDouble, type Way, ways, write } from "../support/vault_ways.ts";
 
 /** One test's own mounts, key, policy and role in the Vault that all of them share. */
 interface Tenant extends AsyncDisposable {
@@ -30,7 +33,7 @@ Deno.test.afterAll(async () => {
   await shared.vault?.[Symbol.asyncDispose]();
 });
 
-async function newTenant(): Promise<Tenant> {
+async function newTenant(type: string): Promise<Tenant> {
   const { vault } = shared;
   if (vault === undefined) throw new Error("Vault was not started");
   const id = `tenant-${crypto.randomUUID().slice(0, 8)}`;
@@ -45,7 +48,7 @@ async function newTenant(): Promise<Tenant> {
     },
   };
   await vault.api("POST", `sys/mounts/${id}`, { type: "transit" });
-  await vault.api("POST", `${id}/keys/${key}`, {});
+  await vault.api("POST", `${id}/keys/${key}`, { type });
   await vault.api("POST", `sys/auth/${id}`, { type: "approle" });
   await grantRights(tenant);
   await makeRole(tenant);
@@ -98,8 +101,14 @@ async function stop({ address, process }: Vault): Promise<void> {
 
 const onlyTheDouble = { cannot: "a sound Vault does not; its double does" };
 
-const bench: ConformanceBench<Tenant> = {
-  start: newTenant,
+/** A row is kept of the Vault that this repository builds. */
+const kept = vaultEngine === undefined ? { recorded: { cannot: "rows are kept of the engine built here alone" } } : {};
+const engine = vaultEngine ?? "another engine";
+
+const bench = (type: string): ConformanceBench<Tenant> => ({
+  proves: { kind: "vault-transit", engine, auth: "approle", key: type },
+  ...kept,
+  start: () => newTenant(type),
   open: ({ vault, id, roleId, secretId }) =>
     openVaultTransit({
       kind: "vault-transit",
@@ -122,7 +131,7 @@ const bench: ConformanceBench<Tenant> = {
   recreate: async ({ vault, id }) => {
     // Vault tells when a version was made to the second.
     await new Promise((resolve) => setTimeout(resolve, 1100));
-    await vault.api("POST", `${id}/keys/${key}`, {});
+    await vault.api("POST", `${id}/keys/${key}`, { type });
   },
   faults: {
     "refused login": [{ what: "role deleted, tokens revoked", on: refuseLogin }],
@@ -139,6 +148,69 @@ const bench: ConformanceBench<Tenant> = {
     "half an answer": onlyTheDouble,
     "garbage answer": onlyTheDouble,
   },
-};
+});
 
-conformance("vault-transit", bench);
+/** A Vault of one's own, with one method set up in it. */
+interface House extends AsyncDisposable {
+  readonly vault: Vault;
+  readonly way: Way;
+}
+
+async function newHouse(method: string): Promise<House> {
+  const stack = new AsyncDisposableStack();
+  const vault = stack.use(await startVault({ tls: true }));
+  await vault.api("POST", "sys/mounts/transit", { type: "transit" });
+  await vault.api("POST", `transit/keys/${key}`, {});
+  await vault.api("POST", "sys/policies/acl/trousseau", { policy: await Deno.readTextFile(policyFile) });
+  const jwt = serviceAccountJwt();
+  await write(vault, "service-account", jwt);
+  const review = stack.use(new TokenReviewDouble(jwt));
+  const way = await ways[method]?.(vault, { ttl: 3600, max: 7200 }, review);
+  if (way === undefined) throw new Error(`nobody sets up ${method}`);
+  return { vault, way, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+const elsewhere = { cannot: "not asked of a login" };
+
+const loginBench = (method: string): ConformanceBench<House> => ({
+  proves: { kind: "vault-transit", engine, auth: method, key: "aes256-gcm96" },
+  ...kept,
+  start: () => newHouse(method),
+  open: async ({ vault, way: { auth, tls } }) =>
+    (await openVault(vault.address, { auth, tls: { caFile: vault.caFile, ...tls } })).provider,
+  rotate: elsewhere,
+  disable: elsewhere,
+  remove: elsewhere,
+  recreate: elsewhere,
+  faults: {
+    "refused login": [{
+      what: method === "token" ? "token revoked" : "role bound to another address, tokens revoked",
+      on: async ({ way }) => {
+        const letIn = await way.refuse();
+        return { [Symbol.asyncDispose]: letIn };
+      },
+    }],
+    "withdrawn right": elsewhere,
+    "throttling": elsewhere,
+    "5xx": elsewhere,
+    "hang": elsewhere,
+    "half an answer": elsewhere,
+    "garbage answer": elsewhere,
+  },
+});
+
+for (const type of ["aes128-gcm96", "aes256-gcm96", "chacha20-poly1305", "rsa-2048", "rsa-3072", "rsa-4096"]) {
+  conformance(`vault-transit (${engine}, ${type})`, bench(type));
+}
+for (const method of ["token", "kubernetes", "jwt", "cert", "userpass"]) {
+  loginConformance(`vault-transit by ${method} (${engine})`, loginBench(method));
+}
+
+Deno.test({
+  name: `the engine is ${engine}`,
+  ignore: vaultEngine === undefined,
+  fn: async () => {
+    const { version } = (await shared.vault?.ask("GET", "sys/health"))?.body ?? {};
+    assert.ok(engine === `Vault ${version.split(".").slice(0, 2).join(".")}`, `it is Vault ${version}`);
+  },
+});

@@ -117,7 +117,7 @@ export class EntraDouble {
     query: URLSearchParams,
     authorization: string | undefined,
   ): Promise<VaultReply & { readonly realm?: string }> {
-    const proven = this.#arcKey !== undefined && authorization === `Basic ${this.#arcKey}`;
+    const proven = !this.refuses && this.#arcKey !== undefined && authorization === `Basic ${this.#arcKey}`;
     if (!proven) {
       this.#arcKey = randomBytes(32).toString("base64");
       const realm = `${this.arcFolder}/${crypto.randomUUID()}.key`;

@@ -47,6 +47,9 @@ export interface Vault extends AsyncDisposable {
 
 const token = "root";
 
+/** What {@linkcode startVault} starts, as far as it is built here; `undefined` where a program was named. */
+export const vaultEngine = Deno.env.has("TROUSSEAU_VAULT_BIN") ? undefined : "Vault 1.21";
+
 /** Whether the program that {@linkcode startVault} starts has namespaces: OpenBao's has, Vault's core has not. */
 export function hasNamespaces(): boolean {
   return basename(Deno.env.get("TROUSSEAU_VAULT_BIN") ?? "").includes("bao");

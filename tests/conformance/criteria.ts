@@ -1,0 +1,50 @@
+/**
+ * All that the suite asks of a provider, by name: the support matrix is counted in these.
+ *
+ * @module
+ */
+import type { FaultName } from "./bench.ts";
+
+interface Asked {
+  /** Whether each way to log in has to meet it by itself, beside the one that the whole suite is run with. */
+  readonly login: boolean;
+}
+
+/** What is asked on single calls, over the life of a key, and of a KMS that fails. */
+export const criteria = {
+  "round trip of data keys of 1 to 64 bytes, within the limits": { login: true },
+  "the version promised is the version used": { login: true },
+  "two wraps of one data key differ": { login: false },
+  "calls at once each get their own answer, a bad one among them too": { login: true },
+  "every flipped byte is integrity": { login: false },
+  "every truncation and every appended byte is integrity": { login: false },
+  "a foreign version is integrity or key_unknown, and is not repeated": { login: false },
+  "a call that was cancelled or is late already is not made": { login: true },
+  "dispose leaves nothing, and what is disposed makes no call": { login: true },
+  "rotation gives another version of a higher order, which wraps from then on": { login: false },
+  "a wrap at the state before a rotation tells its true version": { login: false },
+  "a wrap does not open under the version of another": { login: false },
+  "a disabled key is key_unusable": { login: false },
+  "a deleted key is key_unknown, and nobody makes it again by wrapping": { login: false },
+  "a key deleted and made again is another version, and old wraps stay shut": { login: false },
+  "refused login": { login: true },
+  "withdrawn right": { login: false },
+  "throttling": { login: false },
+  "5xx": { login: false },
+  "hang": { login: false },
+  "half an answer": { login: false },
+  "garbage answer": { login: false },
+  "a call cancelled under way is cancelled": { login: false },
+} as const satisfies Record<string, Asked> & Record<FaultName, Asked>;
+
+/** One of them. */
+export type Criterion = keyof typeof criteria;
+
+/** How much of the suite a bench is put to: all of it, or what tells one way to log in from another. */
+export type Part = "whole" | "login";
+
+/** What a part asks, in the order of the table. */
+export function criteriaOf(part: Part): readonly Criterion[] {
+  const all = Object.keys(criteria) as Criterion[];
+  return part === "whole" ? all : all.filter((criterion) => criteria[criterion].login);
+}

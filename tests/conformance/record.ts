@@ -1,0 +1,57 @@
+/**
+ * `deno task matrix`: runs the suite, keeps what came of it in `results.json`, and writes the support matrix of the README
+ * from that.
+ *
+ * By itself it runs the benches that need nothing but this repository. `deno task matrix engines` runs those of
+ * `tests/e2e` too, whose servers it builds where they are lacking. What is not run keeps its rows. If a test fails,
+ * nothing is written.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { suiteFiles } from "./files.ts";
+import { withSection } from "./matrix.ts";
+import { handedOver, readResults, recordVariable, type Results, resultsFile } from "./results.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const readmeFile = `${root}/README.md`;
+
+/** How each kind of bench is run: all of them write the folder for the rows, and start servers on loopback. */
+const commands = {
+  quick: ["test", "--no-check", "--allow-read", "--allow-write", "--allow-net", "--allow-env", "--allow-run"],
+  engines: [
+    ...["run", "--allow-read", "--allow-write", "--allow-run", "--allow-env", "--allow-net"],
+    "tests/e2e/run.ts",
+  ],
+} as const;
+
+async function record(kind: keyof typeof commands, files: readonly string[], folder: string): Promise<void> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...commands[kind], ...files],
+    cwd: root,
+    env: { [recordVariable]: folder },
+    stdin: "null",
+  });
+  const { success } = await child.spawn().status;
+  if (!success) throw new Error("Cannot record results: a test failed.");
+}
+
+/** What is kept of `before` beside the new rows: what comes from files that were not run and are still there. */
+function merged(before: Results, fresh: Results, ran: readonly string[], there: readonly string[]): Results {
+  const kept = Object.entries(before).filter(([, { by }]) => there.includes(by) && !ran.includes(by));
+  return Object.fromEntries([...kept, ...Object.entries(fresh)].toSorted(([a], [b]) => a < b ? -1 : 1));
+}
+
+const files = await suiteFiles();
+const kinds = Deno.args.includes("engines") ? ["quick", "engines"] as const : ["quick"] as const;
+const folder = await Deno.makeTempDir();
+try {
+  for (const kind of kinds) await record(kind, files[kind], folder);
+  const before = await readResults().catch((): Results => ({}));
+  const ran = kinds.flatMap((kind) => files[kind]);
+  const results = merged(before, await handedOver(folder), ran, [...files.quick, ...files.engines]);
+  await Deno.writeTextFile(resultsFile, `${JSON.stringify(results, null, 2)}\n`);
+  await Deno.writeTextFile(readmeFile, withSection(await Deno.readTextFile(readmeFile), results));
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
