@@ -20,6 +20,37 @@ export const afterTimeout: After = (ms, fire) => {
 };
 
 /**
+ * Many deadlines on one timer, each of them kept at most `everyMs` late: a timer of its own for each of the calls under
+ * way costs more than what many of them do. A deadline so short that this would matter has a timer of its own.
+ *
+ * @param now milliseconds, on the clock that `after` goes by.
+ */
+export function coarse(after: After, everyMs: number, now: () => number): After {
+  const waiting = new Set<{ readonly at: number; readonly fire: () => void }>();
+  let callOff: (() => void) | undefined;
+  const start = () => callOff ??= after(everyMs, tick);
+  const tick = () => {
+    callOff = undefined;
+    const at = now();
+    for (const one of [...waiting].filter((one) => one.at <= at)) {
+      if (waiting.delete(one)) one.fire();
+    }
+    if (waiting.size > 0) start();
+  };
+  return (ms, fire) => {
+    if (ms < 10 * everyMs) return after(ms, fire);
+    const one = { at: now() + ms, fire };
+    waiting.add(one);
+    start();
+    return () => {
+      if (!waiting.delete(one) || waiting.size > 0) return;
+      callOff?.();
+      callOff = undefined;
+    };
+  };
+}
+
+/**
  * Bounds a piece of work.
  *
  * A plain timer and one listener: `AbortSignal.any` and `AbortSignal.timeout` keep their sources alive until they are
@@ -73,7 +104,13 @@ export function orAborted<T>(work: Promise<T>, signal: AbortSignal, action: stri
     const onAbort = () => reject(abortError(signal, action));
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    work.then((value) => {
+      signal.removeEventListener("abort", onAbort);
+      resolve(value);
+    }, (thrown) => {
+      signal.removeEventListener("abort", onAbort);
+      reject(thrown);
+    });
   });
 }
 

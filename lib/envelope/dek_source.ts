@@ -4,7 +4,7 @@
  * @module
  */
 import { type Clock, deadlineBy } from "../clock.ts";
-import { noLongerWanted, orAborted, timeoutReason } from "../deadline.ts";
+import { type After, coarse, noLongerWanted, orAborted, timeoutReason } from "../deadline.ts";
 import { effectiveCode, type KmsError, toKmsError } from "../errors.ts";
 import type { CacheResult } from "../events.ts";
 import type { CallOptions } from "../provider/provider.ts";
@@ -14,7 +14,7 @@ import type { CachedDek, UnwrapCache } from "./unwrap_cache.ts";
 import { foreignBytes } from "./wrap.ts";
 
 /** Milliseconds. `revalidate` bounds the wait of a decrypt that has a cached key to fall back on. */
-const timings = { revalidate: 1_000, askAgain: 10_000, confirmDenial: 10_000, flight: 10_000 } as const;
+const timings = { revalidate: 1_000, askAgain: 10_000, confirmDenial: 10_000, flight: 10_000, tick: 250 } as const;
 
 /** What a source is made of. */
 export interface DekSourceOptions {
@@ -57,10 +57,13 @@ interface Flight {
 export class DekSource implements Disposable {
   readonly #options: DekSourceOptions;
   readonly #flights = new Map<string, Flight>();
+  readonly #after: After;
   #turn = 0;
 
   constructor(options: DekSourceOptions) {
     this.#options = options;
+    const { clock } = options;
+    this.#after = coarse((ms, fire) => clock.after(ms, fire), timings.tick, () => clock.now());
   }
 
   /** Keeps the data key of something that this node has sealed itself; the cache owns `dek` from now on. */
@@ -75,7 +78,7 @@ export class DekSource implements Disposable {
    */
   async open(request: DekRequest): Promise<Found> {
     const entry = this.#options.cache.get(request.reference);
-    if (!entry) return await this.#ask(request);
+    if (!entry) return await this.#ask({ ...request, open: openingOnce(request.open) });
     if (this.#options.cache.isFresh(entry)) return openWith(entry, request, "hit");
     return await this.#askAgain(entry, request);
   }
@@ -109,7 +112,7 @@ export class DekSource implements Disposable {
 
   #takeOff(request: DekRequest): Flight {
     const abort = new AbortController();
-    const callOff = this.#options.clock.after(timings.flight, () => abort.abort(timeoutReason()));
+    const callOff = this.#after(timings.flight, () => abort.abort(timeoutReason()));
     const flight: Flight = { entry: this.#unwrap(request, abort.signal), abort, waiting: 0 };
     this.#flights.set(request.reference, flight);
     const land = () => {
@@ -172,6 +175,15 @@ export class DekSource implements Disposable {
     for (const { abort } of this.#flights.values()) abort.abort(noLongerWanted);
     this.#options.cache[Symbol.dispose]();
   }
+}
+
+/** A data key is tried when it comes and used when it is kept: the second time the answer is there already. */
+function openingOnce(open: DekRequest["open"]): DekRequest["open"] {
+  let last: { readonly dek: Uint8Array; readonly seed: Uint8Array | undefined } | undefined;
+  return (dek) => {
+    if (last?.dek !== dek) last = { dek, seed: open(dek) };
+    return last.seed;
+  };
 }
 
 function openWith({ dek, holders }: CachedDek, { open }: DekRequest, cache: CacheResult): Found {

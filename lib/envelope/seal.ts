@@ -4,7 +4,7 @@
  * @module
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { concat, equalBytes, lengthPrefixed, utf8 } from "../bytes.ts";
+import { concat, equalBytes, lengthPrefixed, uint32, utf8 } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
 import type { Api } from "../events.ts";
 import { type Envelope, formatSizes, type Threshold } from "./format.ts";
@@ -91,5 +91,6 @@ const boundTo = {
 } as const satisfies Record<Api, Uint8Array>;
 
 function additionalDataOf({ api, threshold, keyId, reference }: SealContext): Uint8Array {
-  return concat(boundTo[api], Uint8Array.of(threshold), lengthPrefixed(utf8(keyId)), reference);
+  const id = utf8(keyId);
+  return concat(boundTo[api], Uint8Array.of(threshold), uint32(id.length), id, reference);
 }

@@ -5,7 +5,7 @@
  */
 import type { ServerUnaryCall } from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
-import { timeoutReason } from "../deadline.ts";
+import { type After, afterTimeout, timeoutReason } from "../deadline.ts";
 
 /** How long a call may take when its client has set no deadline: kube-apiserver's own default. */
 export const defaultDeadlineMs = 3000;
@@ -29,13 +29,16 @@ export interface RpcCall {
 /** An {@linkcode RpcCall} over one of grpc-js. Dispose of it when the answer is sent. */
 export class UnaryRpcCall implements RpcCall, Disposable {
   readonly #call: ServerUnaryCall<{ readonly uid?: unknown }, unknown>;
+  readonly #after: After;
   #controller: AbortController | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #callOff: (() => void) | undefined;
   #over = false;
   #uid: string | undefined;
 
-  constructor(call: ServerUnaryCall<{ readonly uid?: unknown }, unknown>) {
+  /** @param after the timer of all calls. */
+  constructor(call: ServerUnaryCall<{ readonly uid?: unknown }, unknown>, after: After = afterTimeout) {
     this.#call = call;
+    this.#after = after;
   }
 
   get signal(): AbortSignal {
@@ -54,12 +57,12 @@ export class UnaryRpcCall implements RpcCall, Disposable {
 
   [Symbol.dispose](): void {
     this.#over = true;
-    clearTimeout(this.#timer);
+    this.#callOff?.();
   }
 
   #watch(): AbortController {
     const controller = new AbortController();
-    this.#timer = setTimeout(() => controller.abort(timeoutReason()), this.deadlineMs);
+    this.#callOff = this.#after(this.deadlineMs, () => controller.abort(timeoutReason()));
     // grpc-js says "cancelled" after each good end too, and making an AbortError takes a stack trace.
     const onGone = () => this.#over || controller.abort();
     if (this.#call.cancelled) onGone();

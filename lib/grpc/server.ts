@@ -11,7 +11,7 @@ import {
   type ServiceDefinition,
   setLogVerbosity,
 } from "@grpc/grpc-js";
-import { deadline, orAborted } from "../deadline.ts";
+import { type After, afterTimeout, coarse, deadline, orAborted } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import { lateCloser } from "./late_close.ts";
 import type { Rpc, V1beta1Rpcs, V2Rpcs } from "./messages.ts";
@@ -65,6 +65,9 @@ const options = {
 // How long a connection may linger on a listener that nobody can reach any more: longer than any call.
 const leaveMs = 10_000;
 
+// A deadline may be kept so much late: less than a call's margin before its client's own.
+const deadlineTickMs = 25;
+
 // How long the system may take to close what was cut off.
 const cutOffMs = 500;
 
@@ -75,8 +78,9 @@ export function rpcServer(handlers: KmsHandlers): RpcServer {
   const services = kmsServices();
   const server = new Server(options);
   const { v2, v1beta1, unreadable = () => {} } = handlers;
-  server.addService(services.v2, implementation(services.v2, v2, unreadable));
-  if (v1beta1) server.addService(services.v1beta1, implementation(services.v1beta1, v1beta1, unreadable));
+  const context = { unreadable, after: coarse(afterTimeout, deadlineTickMs, () => performance.now()) };
+  server.addService(services.v2, implementation(services.v2, v2, context));
+  if (v1beta1) server.addService(services.v1beta1, implementation(services.v1beta1, v1beta1, context));
   const closeLate = lateCloser(server);
   const targets = new Set<string>();
   return {
@@ -97,22 +101,30 @@ export function rpcServer(handlers: KmsHandlers): RpcServer {
   };
 }
 
-function implementation<Rpcs>(service: ServiceDefinition, handlers: Handlers<Rpcs>, unreadable: Unreadable) {
+function implementation<Rpcs>(service: ServiceDefinition, handlers: Handlers<Rpcs>, context: CallContext) {
   const table = handlers as Readonly<Record<string, PlainHandler>>;
   return Object.fromEntries(
     Object.entries(table).filter(([name]) => name in service).map((
       [name, handler],
-    ) => [name, unary(handler, unreadable)]),
+    ) => [name, unary(handler, context)]),
   );
 }
 
 type PlainHandler = (request: unknown, call: RpcCall) => unknown;
-type Unreadable = NonNullable<KmsHandlers["unreadable"]>;
+
+/** What all calls share. */
+interface CallContext {
+  readonly unreadable: NonNullable<KmsHandlers["unreadable"]>;
+  readonly after: After;
+}
 
 // No promise is made for an answer that is there at once: Status and Encrypt stay on the fast path.
-function unary(handler: PlainHandler, unreadable: Unreadable): handleUnaryCall<Record<string, unknown>, unknown> {
+function unary(
+  handler: PlainHandler,
+  { unreadable, after }: CallContext,
+): handleUnaryCall<Record<string, unknown>, unknown> {
   return (unaryCall, callback) => {
-    const call = new UnaryRpcCall(unaryCall);
+    const call = new UnaryRpcCall(unaryCall, after);
     const answer = (value: unknown) => {
       call[Symbol.dispose]();
       callback(null, value);

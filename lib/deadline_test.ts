@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { coarse, orAborted } from "./deadline.ts";
+
+/** Timers that a test fires by moving the time, and how many of them are set. */
+function timers() {
+  let now = 0;
+  const set = new Set<{ at: number; fire: () => void }>();
+  return {
+    set,
+    now: () => now,
+    after(ms: number, fire: () => void) {
+      const timer = { at: now + ms, fire };
+      set.add(timer);
+      return () => void set.delete(timer);
+    },
+    pass(ms: number) {
+      const end = now + ms;
+      for (;;) {
+        const [next] = [...set].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
+        if (next === undefined) break;
+        now = next.at;
+        set.delete(next);
+        next.fire();
+      }
+      now = end;
+    },
+  };
+}
+
+Deno.test("coarse() keeps each of many deadlines, at most a tick late, on one timer", () => {
+  const { after, now, pass, set } = timers();
+  const deadlines = coarse(after, 10, now);
+  const fired: [number, number][] = [];
+  for (const ms of [100, 105, 250, 1000]) deadlines(ms, () => fired.push([ms, now()]));
+  assert.equal(set.size, 1);
+  pass(2000);
+  assert.deepEqual(fired.map(([ms]) => ms), [100, 105, 250, 1000]);
+  for (const [ms, at] of fired) assert.ok(at >= ms && at <= ms + 10, `${ms} fired at ${at}`);
+  assert.equal(set.size, 0);
+});
+
+Deno.test("coarse() fires nothing that was called off, and holds no timer for nobody", () => {
+  const { after, now, pass, set } = timers();
+  const deadlines = coarse(after, 10, now);
+  const fired: string[] = [];
+  const first = deadlines(100, () => {
+    fired.push("first");
+    second();
+  });
+  const second = deadlines(100, () => fired.push("second"));
+  pass(200);
+  assert.deepEqual(fired, ["first"]);
+  const third = deadlines(100, () => fired.push("third"));
+  third();
+  third();
+  first();
+  assert.equal(set.size, 0);
+  pass(200);
+  assert.deepEqual(fired, ["first"]);
+});
+
+Deno.test("coarse() is exact where a tick would matter", () => {
+  const { after, now, pass } = timers();
+  let at = 0;
+  coarse(after, 10, now)(33, () => at = now());
+  pass(100);
+  assert.equal(at, 33);
+});
+
+Deno.test("orAborted() leaves no listener behind, whatever becomes of the work", async () => {
+  const heard: string[] = [];
+  const { signal } = new AbortController();
+  const { addEventListener, removeEventListener } = signal;
+  Object.assign(signal, {
+    addEventListener(...args: Parameters<typeof addEventListener>) {
+      heard.push("added");
+      addEventListener.apply(signal, args);
+    },
+    removeEventListener(...args: Parameters<typeof removeEventListener>) {
+      heard.push("removed");
+      removeEventListener.apply(signal, args);
+    },
+  });
+  assert.equal(await orAborted(Promise.resolve(7), signal, "work"), 7);
+  await assert.rejects(orAborted(Promise.reject(new TypeError("no")), signal, "work"), TypeError);
+  assert.deepEqual(heard, ["added", "removed", "added", "removed"]);
+});
