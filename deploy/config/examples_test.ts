@@ -5,6 +5,7 @@ import { loadConfig } from "../../lib/config/load.ts";
 
 /** What each example needs to find on the machine that it is for. */
 const needs: Readonly<Record<string, readonly string[]>> = {
+  "aws.yaml": [],
   "azure.yaml": [],
   "openbao.yaml": ["/etc/trousseau/openbao-ca.pem", "/etc/trousseau/node.pem", "/etc/trousseau/node.key"],
   "production.yaml": ["/etc/trousseau/role-id", "/etc/trousseau/secret-id", "/etc/trousseau/vault-ca.pem"],

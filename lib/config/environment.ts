@@ -17,6 +17,15 @@ export const environmentVariables = {
   TERM: "no colours on a terminal, if it is `dumb`",
   VAULT_TOKEN: "a secret that a config may refer to",
   BAO_TOKEN: "a secret that a config may refer to",
+  AWS_ACCESS_KEY_ID: "an access key for AWS, where the config says so",
+  AWS_SECRET_ACCESS_KEY: "its secret",
+  AWS_SESSION_TOKEN: "its session token, if it is a temporary one",
+  AWS_ROLE_ARN: "the role of a web identity where the config names none; EKS sets it",
+  AWS_ROLE_SESSION_NAME: "what its session is called where the config does not say",
+  AWS_WEB_IDENTITY_TOKEN_FILE: "the path of a web identity's token where the config names none",
+  AWS_CONTAINER_CREDENTIALS_FULL_URI: "where a container's agent is if the config does not say; EKS sets it",
+  AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "the same as ECS sets it",
+  AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: "the path of what that agent wants to see",
   AZURE_TENANT_ID: "the tenant of a workload identity where the config names none; AKS sets it",
   AZURE_CLIENT_ID: "the application of a workload identity where the config names none",
   AZURE_FEDERATED_TOKEN_FILE: "the path of a workload identity's token where the config names none",
@@ -24,8 +33,14 @@ export const environmentVariables = {
   "TROUSSEAU_SECRET_*": "secrets that a config may refer to",
 } as const satisfies Record<string, string>;
 
+/** The variables of an access key for AWS, which a config means all together and does not refer to one by one. */
+const awsKeyVariables = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] as const;
+
+/** One of {@linkcode awsKeyVariables}. */
+export type AwsKeyVariable = (typeof awsKeyVariables)[number];
+
 /** The variables that hold a secret. */
-type SecretVariable = "VAULT_TOKEN" | "BAO_TOKEN" | "TROUSSEAU_SECRET_*";
+type SecretVariable = "VAULT_TOKEN" | "BAO_TOKEN" | AwsKeyVariable | "TROUSSEAU_SECRET_*";
 
 /** A variable that holds nothing secret. */
 export type PlainVariable = Exclude<keyof typeof environmentVariables, SecretVariable>;
@@ -39,7 +54,7 @@ export const secretVariablePattern = /^(TROUSSEAU_SECRET_[A-Z0-9_]+|VAULT_TOKEN|
 /** What the rest of the program sees of the environment. An empty variable counts as one that is not set. */
 export interface Environment {
   get(name: PlainVariable): string | undefined;
-  /** The secret in a variable that fits {@linkcode secretVariablePattern}, else `undefined`. */
+  /** The secret in a variable that fits {@linkcode secretVariablePattern} or is of AWS's, else `undefined`. */
   secret(name: string): Secret | undefined;
 }
 
@@ -49,7 +64,8 @@ export function environmentFrom(lookup: (name: string) => string | undefined): E
   return {
     get: value,
     secret(name) {
-      const found = secretVariablePattern.test(name) ? value(name)?.trim() : undefined;
+      const known = secretVariablePattern.test(name) || awsKeyVariables.some((one) => one === name);
+      const found = known ? value(name)?.trim() : undefined;
       return found === undefined || found === "" ? undefined : new Secret(found);
     },
   };

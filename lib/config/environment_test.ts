@@ -11,6 +11,15 @@ Deno.test("environmentVariables is this list and no other", () => {
     "TERM",
     "VAULT_TOKEN",
     "BAO_TOKEN",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AZURE_TENANT_ID",
     "AZURE_CLIENT_ID",
     "AZURE_FEDERATED_TOKEN_FILE",
@@ -31,6 +40,7 @@ Deno.test("secretVariablePattern fits what the list of variables lets the progra
       "VAULT_TOKEN2",
       "trousseau_secret_a",
       "VAULT_TOKEN\n",
+      "AWS_SECRET_ACCESS_KEY",
     ]
   ) {
     assert.doesNotMatch(name, secretVariablePattern);
@@ -46,7 +56,10 @@ Deno.test("environmentFrom() takes an empty variable for one that is not set", (
 Deno.test("environmentFrom() gives a secret for secret names only, and hides it", () => {
   const environment = environmentFrom(() => "canary");
   assert.equal(environment.secret("VAULT_TOKEN")?.reveal(), "canary");
-  assert.equal(environment.secret("HOME"), undefined);
+  for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]) {
+    assert.equal(environment.secret(name)?.reveal(), "canary");
+  }
+  for (const name of ["HOME", "AWS_PROFILE", "AWS_ROLE_ARN"]) assert.equal(environment.secret(name), undefined);
   assert.ok(!Deno.inspect({ environment, secret: environment.secret("VAULT_TOKEN") }, { depth: 9 }).includes("canary"));
 });
 

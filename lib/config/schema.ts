@@ -8,6 +8,7 @@ import type { ProviderKind, ProviderSettings } from "../provider/settings.ts";
 import { defaults } from "./defaults.ts";
 import { account, duration, fileMode, flag, integer, listen, oneOf, path, section, variants } from "./fields.ts";
 import { type Checker, providerName } from "./providers/arm.ts";
+import { awsKmsSchema, awsKmsSettings } from "./providers/aws_kms.ts";
 import { azureKeyVaultSchema, azureKeyVaultSettings } from "./providers/azure_key_vault.ts";
 import { localSchema, localSettings } from "./providers/local.ts";
 import { readForeignSchema } from "./read_foreign.ts";
@@ -21,6 +22,7 @@ const longestTimer = "24d";
 
 /** One arm for each kind. */
 const arms = {
+  "aws-kms": awsKmsSchema,
   "azure-key-vault": azureKeyVaultSchema,
   "local": localSchema,
   "vault-transit": vaultTransitSchema,
@@ -30,6 +32,7 @@ const arms = {
 export type RawProvider = z.infer<(typeof arms)[ProviderKind]>;
 
 const provider = variants("kind", Object.keys(arms), [
+  arms["aws-kms"],
   arms["azure-key-vault"],
   arms.local,
   arms["vault-transit"],
@@ -187,6 +190,8 @@ export type RawConfig = z.infer<typeof configSchema>;
 /** What the provider of an arm gets; whatever it refers to is looked for. */
 export async function providerSettings(raw: RawProvider, checker: Checker): Promise<ProviderSettings> {
   switch (raw.kind) {
+    case "aws-kms":
+      return await awsKmsSettings(raw, checker);
     case "azure-key-vault":
       return await azureKeyVaultSettings(raw, checker);
     case "local":

@@ -19,6 +19,12 @@ interface Row<Settings> {
 type SettingsOf<Kind extends ProviderKind> = Extract<ProviderSettings, { kind: Kind }>;
 
 const registry = {
+  "aws-kms": {
+    open: async () => (await import("./aws_kms/provider.ts")).openAwsKms,
+    advice: async () => (await import("./aws_kms/advice.ts")).awsKmsAdvice,
+    // About 220 for a data key of 64 bytes; how long the header is that KMS writes into a ciphertext is nowhere said.
+    maxWrap: 1024,
+  },
   "azure-key-vault": {
     open: async () => (await import("./azure_key_vault/provider.ts")).openAzureKeyVault,
     advice: async () => (await import("./azure_key_vault/advice.ts")).azureKeyVaultAdvice,

@@ -38,6 +38,8 @@ const leaves = ["bytes", "clock", "deadline", "disposal", "durable_file", "error
 
 /** Packages and who alone may load them. */
 const packages: Readonly<Record<string, readonly Room[]>> = {
+  "@aws-sdk/client-kms": ["lib/provider"],
+  "@aws-sdk/client-sts": ["lib/provider"],
   "@grpc/grpc-js": ["lib/grpc"],
   "@grpc/proto-loader": ["lib/grpc"],
   "protobufjs": ["lib/grpc"],

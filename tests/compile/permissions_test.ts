@@ -15,6 +15,15 @@ const expected = {
     "TERM",
     "VAULT_TOKEN",
     "BAO_TOKEN",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AZURE_TENANT_ID",
     "AZURE_CLIENT_ID",
     "AZURE_FEDERATED_TOKEN_FILE",
@@ -73,7 +82,7 @@ async function attempt(attempts: Readonly<Record<string, string>>): Promise<Reco
       args: [...runFlags(), probe],
       cwd: folder,
       signal: AbortSignal.timeout(20_000),
-      env: { HOME: "/somewhere", AWS_SECRET_ACCESS_KEY: "not to be seen", TROUSSEAU_SECRET_X: "seen" },
+      env: { HOME: "/somewhere", AWS_PROFILE: "not to be seen", TROUSSEAU_SECRET_X: "seen" },
     }).output();
     assert.notEqual(stdout.length, 0, new TextDecoder().decode(stderr));
     return JSON.parse(new TextDecoder().decode(stdout));
@@ -129,7 +138,7 @@ Deno.test("permissions refuse writes outside the three folders", async () => {
 Deno.test("permissions hide every variable that is not on the list", async () => {
   const outcome = await attempt({
     home: `return Deno.env.get("HOME")`,
-    foreign: `return process.env.AWS_SECRET_ACCESS_KEY`,
+    foreign: `return process.env.AWS_PROFILE`,
     all: `return Object.keys(Deno.env.toObject()).filter((name) => !/^(NO_COLOR|TERM|XDG_RUNTIME_DIR)$/.test(name))`,
     listed: `return Deno.env.get("TROUSSEAU_SECRET_X")`,
   });

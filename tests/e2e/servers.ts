@@ -1,8 +1,8 @@
 /**
  * The real servers that the end-to-end tests run against: taken from PATH if they are there, else built from their Go
- * modules once and kept in a cache.
+ * modules or installed from their Python packages once, and kept in a cache.
  *
- * `deno task servers` builds what is lacking and prints where each one is.
+ * `deno task servers` makes what is lacking and prints where each one is.
  *
  * @module
  */
@@ -11,11 +11,21 @@ import { createHash } from "node:crypto";
 import { run } from "../support/processes.ts";
 
 /** A server that is built here. */
-interface Recipe {
+interface GoRecipe {
   /** A folder under `servers/` with a Go module. */
   readonly module: string;
   readonly ldflags: string;
 }
+
+/** A server that is installed here. */
+interface PythonRecipe {
+  /** A folder under `servers/` with a `requirements.txt`, in which every file has its hash. */
+  readonly packages: string;
+  /** What one of them calls its program. */
+  readonly program: string;
+}
+
+type Recipe = GoRecipe | PythonRecipe;
 
 const kubernetes = "k8s.io/component-base/version";
 
@@ -27,6 +37,7 @@ const recipes = {
   },
   "vault-test-server": { module: "vault", ldflags: "-s -w" },
   "foreign-plugin": { module: "foreign-plugin", ldflags: "-s -w" },
+  "moto_server": { packages: "moto", program: "moto_server" },
 } as const satisfies Record<string, Recipe>;
 
 /** A server with a recipe. */
@@ -36,25 +47,56 @@ export type ServerName = keyof typeof recipes;
 export const serverNames = Object.keys(recipes) as readonly ServerName[];
 
 /**
- * Where a server's program is; builds it if need be, which takes up to ten minutes the first time.
+ * Where a server's program is; makes it if need be, which takes up to ten minutes the first time.
  *
- * @param progress is told before a build starts.
+ * @param progress is told before it begins.
  */
 export async function serverProgram(name: ServerName, progress: (line: string) => void = () => {}): Promise<string> {
-  const installed = await fromPath(name);
-  if (installed !== undefined) return installed;
+  // What a version manager puts on PATH for a Python program may be of any version, or of none.
+  const found = "module" in recipes[name] ? await fromPath(name) : undefined;
+  if (found !== undefined) return found;
   const cache = cacheFolder();
   await Deno.mkdir(cache, { recursive: true });
   using lock = await Deno.open(join(cache, `${name}.lock`), { create: true, write: true });
   // Two test runs at once build it once.
   await lock.lock(true);
-  const program = join(cache, name);
-  const recipe = await recipeHash(recipes[name]);
-  if (await isFile(program) && await builtFrom(program) === recipe) return program;
+  const recipe = recipes[name];
+  const hash = await recipeHash(recipe);
+  return "module" in recipe
+    ? await built(name, recipe, join(cache, name), hash, progress)
+    : await installed(name, recipe, cache, hash, progress);
+}
+
+type Progress = (line: string) => void;
+
+async function built(name: string, recipe: GoRecipe, program: string, hash: string, progress: Progress) {
+  if (await isFile(program) && await builtFrom(program) === hash) return program;
   progress(`Building ${name}; this happens once and takes up to ten minutes on two cores.`);
-  await build(recipes[name], program);
-  await Deno.writeTextFile(`${program}.recipe`, recipe);
+  await build(recipe, program);
+  await Deno.writeTextFile(`${program}.recipe`, hash);
   return program;
+}
+
+/** A virtual environment holds its own path: each recipe has one of its own, made in its place. */
+async function installed(name: string, recipe: PythonRecipe, cache: string, hash: string, progress: Progress) {
+  const folder = join(cache, `${recipe.packages}-${hash.slice(0, 16)}`);
+  const program = join(folder, "bin", recipe.program);
+  if (await isFile(program) && await builtFrom(program) === hash) return program;
+  progress(`Installing ${name}; this happens once and takes a minute.`);
+  await Deno.remove(folder, { recursive: true }).catch(() => {});
+  const requirements = join(folderOf(recipe), "requirements.txt");
+  await must("python3", ["-m", "venv", folder], name);
+  const pip = ["-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", requirements];
+  await must(join(folder, "bin", "python3"), pip, name);
+  await Deno.writeTextFile(`${program}.recipe`, hash);
+  return program;
+}
+
+async function must(command: string, args: readonly string[], name: string): Promise<void> {
+  const { code, stdout, stderr } = await run(command, args);
+  if (code !== 0) {
+    throw new Error(`Cannot install ${name}: ${command} ended with ${code}.\n${(stdout + stderr).slice(-4000)}`);
+  }
 }
 
 /** The program of that name on PATH. */
@@ -70,10 +112,10 @@ function cacheFolder(): string {
 }
 
 function folderOf(recipe: Recipe): string {
-  return join(import.meta.dirname ?? ".", "servers", recipe.module);
+  return join(import.meta.dirname ?? ".", "servers", "module" in recipe ? recipe.module : recipe.packages);
 }
 
-/** A changed recipe is another server: what was built from the old one is built again. */
+/** A changed recipe is another server: what was made from the old one is made again. */
 async function recipeHash(recipe: Recipe): Promise<string> {
   const folder = folderOf(recipe);
   const files = (await Array.fromAsync(Deno.readDir(folder))).map((entry) => entry.name).sort();
@@ -86,7 +128,7 @@ async function builtFrom(program: string): Promise<string | undefined> {
   return await Deno.readTextFile(`${program}.recipe`).catch(() => undefined);
 }
 
-async function build(recipe: Recipe, program: string): Promise<void> {
+async function build(recipe: GoRecipe, program: string): Promise<void> {
   const fresh = join(dirname(program), `.${recipe.module}.new`);
   const args = ["build", "-buildvcs=false", "-trimpath", "-ldflags", recipe.ldflags, "-o", fresh, "."];
   const { code, stderr } = await run("go", args, { cwd: folderOf(recipe) });

@@ -6,7 +6,7 @@
 import { resolve } from "node:path";
 import * as z from "zod/mini";
 import type { SecretSource } from "../../secret.ts";
-import type { Environment, PlainVariable } from "../environment.ts";
+import type { AwsKeyVariable, Environment, PlainVariable } from "../environment.ts";
 import { type SecretReference, text } from "../fields.ts";
 import type { Files } from "../files.ts";
 import type { FieldPath } from "../positions.ts";
@@ -66,6 +66,11 @@ export class Checker {
   /** What a variable says that a field may be left out for; `undefined` where it is not set. */
   variable(name: PlainVariable): string | undefined {
     return this.#environment.get(name);
+  }
+
+  /** A part of AWS's access key in its variable; `undefined` where it is not set. */
+  secretVariable(name: AwsKeyVariable): SecretSource | undefined {
+    return this.#environment.secret(name) === undefined ? undefined : variableSource(name, this.#environment);
   }
 
   /** The path from the root of the file system. */

@@ -3,7 +3,13 @@ import type { HttpAnswer } from "../https/endpoint.ts";
 import { refusal, unexplained, unwrapRefusal } from "./answers.ts";
 
 function answer(status: number, error?: unknown): HttpAnswer {
-  return { status, body: error === undefined ? undefined : { error }, retryAfterMs: undefined, headers: {} };
+  return {
+    status,
+    body: error === undefined ? undefined : { error },
+    bytes: new Uint8Array(),
+    retryAfterMs: undefined,
+    headers: {},
+  };
 }
 
 const inner = (code: string) => ({ code: "Forbidden", message: "a text", innererror: { code } });

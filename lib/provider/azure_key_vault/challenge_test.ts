@@ -10,7 +10,8 @@ const tenantId = "2ad86d5c-0ecc-4ae4-b2b5-0f3e0c9c1a11";
 const expected = { vault: "https://a.vault.azure.net", resource: "https://vault.azure.net", tenantId };
 
 function challenge(header: string, status = 401): HttpAnswer {
-  return { status, body: undefined, retryAfterMs: undefined, headers: { "www-authenticate": header } };
+  const headers = { "www-authenticate": header };
+  return { status, body: undefined, bytes: new Uint8Array(), retryAfterMs: undefined, headers };
 }
 
 function refuses(header: string, code: string, sentence: RegExp, status = 401): void {

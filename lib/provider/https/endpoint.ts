@@ -15,7 +15,7 @@ import { KmsError } from "../../errors.ts";
 
 /** What is asked. */
 export interface HttpRequest {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT";
   /** From the first slash on, its segments encoded. */
   readonly path: string;
   /** Lowercase names. A token travels here and nowhere else. */
@@ -40,6 +40,8 @@ export interface HttpAnswer {
   readonly status: number;
   /** The parsed JSON; `undefined` where the body was empty or no JSON. */
   readonly body: unknown;
+  /** The body as it came, for what is no JSON. */
+  readonly bytes: Uint8Array;
   readonly retryAfterMs: number | undefined;
   readonly headers: IncomingHttpHeaders;
 }
@@ -188,9 +190,11 @@ export class Endpoint implements Disposable {
         reject(new KmsError("provider_protocol", `Cannot ${action}: ${why}.`));
       });
       response.on("end", () => {
+        const bytes = Buffer.concat(chunks);
         resolve({
           status: response.statusCode ?? 0,
-          body: parsed(Buffer.concat(chunks)),
+          body: parsed(bytes),
+          bytes,
           retryAfterMs: retryAfter(response.headers["retry-after"], Date.now()),
           headers: response.headers,
         });

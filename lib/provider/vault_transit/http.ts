@@ -19,8 +19,8 @@ export interface VaultRequest {
   readonly once?: boolean;
 }
 
-/** What Vault said; where a standby points to, only the client asks. */
-export type VaultAnswer = Omit<HttpAnswer, "headers">;
+/** What Vault said; where a standby points to, only the client asks, and all that is no JSON says nothing. */
+export type VaultAnswer = Omit<HttpAnswer, "headers" | "bytes">;
 
 /** How a call is bounded and what it is for, as in `wrap with provider "vault-eu"`. */
 export type VaultCall = HttpCall;

@@ -1,0 +1,124 @@
+/**
+ * The ways to come by AWS credentials, one row each. None of them starts a process.
+ *
+ * @module
+ */
+import { KmsError } from "../../errors.ts";
+import type { Secret, SecretSource } from "../../secret.ts";
+import type { HttpClient } from "../https/client.ts";
+import type { HttpCall } from "../https/endpoint.ts";
+import type { Grant } from "../https/session.ts";
+import { checkedKeys, granted, packed, unpacked } from "./credentials.ts";
+import { askContainer, askInstance } from "./metadata.ts";
+import { readProfile } from "./profile.ts";
+import type { AccessKeySources, AwsAuth, AwsKmsSettings } from "./settings.ts";
+import { Sts } from "./sts.ts";
+
+/**
+ * Gets credentials, reading all secrets anew.
+ *
+ * @throws {KmsError} `unauthenticated` if they are refused or cannot be read, else why they could not be asked for.
+ */
+export type Login = (call: HttpCall) => Promise<Grant>;
+
+/** One method with its settings. */
+export interface LoginMethod {
+  readonly login: Login;
+  /** Where the credentials are what the operator gives: their source, watched between logins. */
+  readonly source?: SecretSource | undefined;
+}
+
+interface Context {
+  readonly provider: string;
+  readonly http: HttpClient;
+  readonly sts: Sts;
+}
+
+type Settings<Method extends AwsAuth["method"]> = Extract<AwsAuth, { readonly method: Method }>;
+
+const methods = {
+  "access-key": (auth) => accessKey(auth),
+  "environment": (auth) => accessKey(auth),
+  "profile": (auth, context) => profile(auth, context),
+  "web-identity": ({ roleArn, sessionName, token }, { sts }) => ({
+    login: async (call) =>
+      await sts.assumeWithToken(roleArn, sessionName, (await read(token, call.action)).reveal(), call),
+  }),
+  "instance-metadata": ({ metadata }, { http }) => ({ login: (call) => askInstance(http, metadata, call) }),
+  "container": ({ url, token }, { http }) => ({
+    login: async (call) =>
+      await askContainer(http, url, token === undefined ? undefined : await read(token, call.action), call),
+  }),
+} as const satisfies {
+  readonly [Method in AwsAuth["method"]]: (
+    auth: Settings<Method>,
+    context: Context,
+  ) => LoginMethod | Promise<LoginMethod>;
+};
+
+/**
+ * The login that is configured.
+ *
+ * @throws {KmsError} `config` if a profile's files are there and say what cannot be done.
+ */
+export async function loginOf(settings: AwsKmsSettings, http: HttpClient): Promise<LoginMethod> {
+  const { name: provider, auth, assumeRole } = settings;
+  const sts = new Sts(settings, http);
+  const make = methods[auth.method] as (auth: AwsAuth, context: Context) => LoginMethod | Promise<LoginMethod>;
+  const method = await make(auth, { provider, http, sts });
+  if (assumeRole === undefined) return method;
+  return { login: async (call) => await sts.assume(assumeRole, unpacked((await method.login(call)).token), call) };
+}
+
+function accessKey(sources: AccessKeySources): LoginMethod {
+  const source: SecretSource = {
+    description: sources.secretAccessKey.description,
+    read: () => readKeys(sources, "read the AWS credentials"),
+  };
+  return { login: async (call) => granted(unpacked(await readKeys(sources, call.action))), source };
+}
+
+async function readKeys(sources: AccessKeySources, action: string): Promise<Secret> {
+  const { accessKeyId, secretAccessKey, sessionToken } = sources;
+  const id = (await read(accessKeyId, action)).reveal();
+  const secret = (await read(secretAccessKey, action)).reveal();
+  const token = sessionToken === undefined ? undefined : (await read(sessionToken, action)).reveal();
+  return packed(checkedKeys(id, secret, token, secretAccessKey.description, action));
+}
+
+/** A profile's files are read once before anything else, so that what cannot be done in them is said at the start. */
+async function profile(auth: Settings<"profile">, { provider, http, sts }: Context): Promise<LoginMethod> {
+  await readProfile(auth, "config", `open provider "${provider}"`);
+  const login: Login = async (call) => {
+    const { base, roles } = await readProfile(auth, "unauthenticated", call.action);
+    let grant = await baseGrant(base, call);
+    for (const role of roles) grant = await sts.assume(role, unpacked(grant.token), call);
+    return grant;
+  };
+  const baseGrant = async (
+    base: Awaited<ReturnType<typeof readProfile>>["base"],
+    call: HttpCall,
+  ): Promise<Grant> => {
+    if ("keys" in base) return granted(base.keys);
+    if ("metadata" in base) return await askInstance(http, base.metadata, call);
+    const token = await read(base.token, call.action);
+    return await sts.assumeWithToken(base.roleArn, base.sessionName, token.reveal(), call);
+  };
+  const source: SecretSource = {
+    description: `profile ${auth.profile}`,
+    async read() {
+      const { base, roles } = await readProfile(auth, "unauthenticated", "read the AWS credentials");
+      if ("keys" in base && roles.length === 0) return packed(base.keys);
+      throw new KmsError("unauthenticated", "Cannot read the AWS credentials: the profile holds none itself.");
+    },
+  };
+  return { login, source };
+}
+
+async function read(source: SecretSource, action: string): Promise<Secret> {
+  try {
+    return await source.read();
+  } catch (cause) {
+    throw new KmsError("unauthenticated", `Cannot ${action}: ${source.description} cannot be read.`, { cause });
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * The key as we know it: its ARN, which of its key material wraps now, and a sentinel that proves it.
+ *
+ * @module
+ */
+import { equalBytes, utf8 } from "../../bytes.ts";
+import { KmsError } from "../../errors.ts";
+import type { HttpCall } from "../https/endpoint.ts";
+import { type ForeignCiphertext, type KeyState, providerLimits, type WrappedDek } from "../provider.ts";
+import { unacceptable } from "./answers.ts";
+import { isMultiRegion, lineageOf, parseKmsArn } from "./arn.ts";
+import { decrypt, describe, encrypt, type EncryptionContext, reEncrypt } from "./operations.ts";
+import type { KmsSession } from "./session.ts";
+import type { AwsKmsSettings } from "./settings.ts";
+import { type KmsVersion, parseVersion, versionName } from "./version.ts";
+
+/** What DescribeKey has said once, and for good. */
+interface Known {
+  readonly arn: string;
+  readonly lineage: string;
+  /** For keys whose material has no name and that have no replicas. */
+  readonly createdAt: number | undefined;
+  readonly multiRegion: boolean;
+}
+
+/** What the sentinel holds: nothing that anybody would want to know. */
+const sentinelPlaintext = utf8("trousseau-probe");
+/** Every so many probes the sentinel is decrypted as well: a second call, which the daily budget of calls allows for. */
+const decryptEvery = 10;
+/** In bytes: what Decrypt takes. */
+const largestCiphertext = 6144;
+
+/**
+ * One key, by its ARN.
+ *
+ * Whatever the operator names it by, DescribeKey resolves it once, and from then on the ARN is what is sent: an alias that
+ * is moved to another key is another key, and a name means one key for its life.
+ *
+ * A probe is a ReEncrypt of a sentinel. That one call proves that the key is there, enabled, and that this login may use
+ * it both ways; and its answer names the key material that encrypts now, which Encrypt's does not. Encrypt and Decrypt are
+ * rights of their own, so the first probe and each tenth one decrypt the sentinel too: 1.1 calls a probe, 1,267 a day at
+ * one probe in 75 seconds.
+ */
+export class KmsKey {
+  readonly #session: KmsSession;
+  readonly #settings: AwsKmsSettings;
+  readonly #context: EncryptionContext;
+  #known: Known | undefined;
+  #sentinel: Uint8Array | undefined;
+  #current: string | undefined;
+  /** Key material that wrapped once and was replaced. KMS's names for it have no order; what was seen gives them one. */
+  readonly #replaced = new Set<string>();
+  #probes = 0;
+
+  constructor(session: KmsSession, settings: AwsKmsSettings) {
+    this.#session = session;
+    this.#settings = settings;
+    this.#context = settings.encryptionContext;
+  }
+
+  /** Proves that the key can be used and says which version wraps now. */
+  async probe(call: HttpCall): Promise<KeyState> {
+    const known = this.#known ?? await this.#describe(call);
+    const material = await this.#reEncrypt(known, call);
+    if (this.#probes % decryptEvery === 0) await this.#proveDecrypt(known, call);
+    this.#probes++;
+    if (material !== undefined) this.#see(material);
+    return { version: this.#versionName(known, material) };
+  }
+
+  /**
+   * Encrypts, and decrypts what came of it: only that tells which key material it was, and that it can be opened.
+   *
+   * Where the KMS does not name its material, the version is all that can be known, and the second call is spared.
+   */
+  async wrap(dek: Uint8Array, at: KeyState, call: HttpCall): Promise<WrappedDek> {
+    const known = this.#known ?? await this.#describe(call);
+    const version = parseVersion(at.version);
+    if (version?.lineage !== known.lineage || this.#isRemade(known, version)) {
+      throw new KmsError("key_unusable", `Cannot ${call.action}: the version is not one of the key that is used now.`);
+    }
+    const ciphertext = await encrypt(this.#session, known.arn, dek, this.#context, call);
+    if (version.material === undefined) return { version: at.version, ciphertext };
+    const opened = await decrypt(this.#session, known.arn, ciphertext, this.#context, call);
+    const same = equalBytes(opened.plaintext, dek);
+    opened.plaintext.fill(0);
+    if (!same) throw unacceptable(call.action, "AWS KMS decrypts something else than it has encrypted");
+    if (opened.material === undefined) {
+      throw unacceptable(call.action, "AWS KMS does not name its key material any more");
+    }
+    if (opened.material !== version.material) await this.#refuseOlder(opened.material, version.material, known, call);
+    return { version: this.#versionName(known, opened.material), ciphertext };
+  }
+
+  /** Opens what was wrapped under any version of this key, in this Region or, for a multi-Region key, in another. */
+  async unwrap({ version: name, ciphertext }: WrappedDek, call: HttpCall): Promise<Uint8Array> {
+    const version = parseVersion(name);
+    const arn = await this.#arnFor(version, call);
+    this.#checkSize(ciphertext, call);
+    const { plaintext, material } = await this.#decryptOurs(arn, ciphertext, call);
+    // Replicas have their material in common; that they have one name for it is nowhere promised.
+    const named = version?.material !== undefined && material !== undefined && !version.lineage.includes(":*:");
+    if (named && material !== version.material) {
+      plaintext.fill(0);
+      const why = "the version and the wrapped bytes do not belong together";
+      throw new KmsError("integrity", `Cannot ${call.action}: ${why}.`);
+    }
+    return this.#checkDek(plaintext, call);
+  }
+
+  /** Opens what another program encrypted with this key. */
+  async unwrapForeign({ ciphertext, context = {} }: ForeignCiphertext, call: HttpCall): Promise<Uint8Array> {
+    const arn = configuredArn(this.#settings) ?? (this.#known ?? await this.#describe(call)).arn;
+    this.#checkSize(ciphertext, call);
+    return (await decrypt(this.#session, arn, ciphertext, context, call)).plaintext;
+  }
+
+  async #describe(call: HttpCall): Promise<Known> {
+    const { key, region } = this.#settings;
+    const { arn, createdAt } = await describe(this.#session, key, call);
+    const parsed = parseKmsArn(arn);
+    const asked = parseKmsArn(key);
+    const wrong = parsed?.type !== "key" || parsed.region !== region ||
+      (asked?.type === "key" ? asked.id !== parsed.id || asked.account !== parsed.account : isOtherId(key, parsed.id));
+    if (wrong) throw unacceptable(call.action, "AWS KMS answers about another key than it was asked for");
+    const multiRegion = isMultiRegion(parsed.id);
+    this.#known = { arn, lineage: lineageOf(parsed), createdAt: multiRegion ? undefined : createdAt, multiRegion };
+    return this.#known;
+  }
+
+  /** The ARN to decrypt a version with; what names another key is never tried. */
+  async #arnFor(version: KmsVersion | undefined, call: HttpCall): Promise<string> {
+    const given = configuredArn(this.#settings);
+    const parsed = given === undefined ? undefined : parseKmsArn(given);
+    // With an ARN at hand nothing has to be asked first, so that a cold start opens data with one call.
+    const known = this.#known;
+    const [arn, lineage] = given !== undefined && parsed !== undefined
+      ? [given, lineageOf(parsed)]
+      : await this.#resolved(call);
+    if (version?.lineage !== lineage || (known !== undefined && this.#isRemade(known, version))) {
+      const why = "the version that wrapped these bytes is not this key's; an alias must not be moved to another key";
+      throw new KmsError("key_unknown", `Cannot ${call.action}: ${why}.`);
+    }
+    return arn;
+  }
+
+  async #resolved(call: HttpCall): Promise<readonly [arn: string, lineage: string]> {
+    const { arn, lineage } = this.#known ?? await this.#describe(call);
+    return [arn, lineage];
+  }
+
+  #isRemade({ createdAt }: Known, version: KmsVersion): boolean {
+    return createdAt !== undefined && version.createdAt !== undefined && version.createdAt !== createdAt;
+  }
+
+  /**
+   * Decrypts what is bound to this provider's context. KMS may answer "denied" for bytes that name a key which is not
+   * there; whether the right is missing or the bytes are bad shows by a ciphertext of our own.
+   */
+  async #decryptOurs(arn: string, ciphertext: Uint8Array, call: HttpCall) {
+    try {
+      return await decrypt(this.#session, arn, ciphertext, this.#context, call);
+    } catch (thrown) {
+      if (!isDenied(thrown) || !await this.#opensItsOwn(arn, call)) throw thrown;
+      const why = "these bytes were not wrapped by this key";
+      throw new KmsError("integrity", `Cannot ${call.action}: ${why}.`);
+    }
+  }
+
+  async #opensItsOwn(arn: string, call: HttpCall): Promise<boolean> {
+    try {
+      const own = this.#sentinel ?? await encrypt(this.#session, arn, sentinelPlaintext, this.#context, call);
+      await decrypt(this.#session, arn, own, this.#context, call);
+      this.#sentinel ??= own;
+      return true;
+    } catch (thrown) {
+      if (isDenied(thrown)) return false;
+      throw thrown;
+    }
+  }
+
+  /** @returns the material that encrypts now. */
+  async #reEncrypt({ arn }: Known, call: HttpCall): Promise<string | undefined> {
+    const kept = this.#sentinel;
+    const made = kept ?? await encrypt(this.#session, arn, sentinelPlaintext, this.#context, call);
+    try {
+      const { ciphertext, material } = await reEncrypt(this.#session, arn, made, this.#context, call);
+      this.#sentinel = ciphertext;
+      return material;
+    } catch (thrown) {
+      // A sentinel that the key does not open any more is made again, once.
+      if (kept === undefined || !(thrown instanceof KmsError) || thrown.code !== "integrity") throw thrown;
+      this.#sentinel = undefined;
+      return await this.#reEncrypt({ arn } as Known, call);
+    }
+  }
+
+  async #proveDecrypt({ arn }: Known, call: HttpCall): Promise<void> {
+    if (this.#sentinel === undefined) return;
+    const { plaintext } = await decrypt(this.#session, arn, this.#sentinel, this.#context, call);
+    if (equalBytes(plaintext, sentinelPlaintext)) return;
+    throw unacceptable(call.action, "AWS KMS decrypts something else than it has encrypted");
+  }
+
+  #see(material: string): void {
+    if (this.#current === material || this.#replaced.has(material)) return;
+    if (this.#current !== undefined) this.#replaced.add(this.#current);
+    this.#current = material;
+  }
+
+  /**
+   * Where the material is not the one that was announced, a rotation has come in between, or a part of KMS has not heard
+   * of the last one yet. What was seen before tells, and else KMS itself.
+   */
+  async #refuseOlder(used: string, announced: string, { arn }: Known, call: HttpCall): Promise<void> {
+    const older = this.#replaced.has(used) || (await describe(this.#session, arn, call)).material === announced;
+    if (!older) return;
+    const why = "AWS KMS wrapped with key material that was replaced; a part of it has not heard of the rotation yet";
+    throw new KmsError("unreachable", `Cannot ${call.action}: ${why}.`);
+  }
+
+  #versionName({ lineage, createdAt }: Known, material: string | undefined): string {
+    return versionName({ lineage, material, createdAt });
+  }
+
+  #checkSize({ length }: Uint8Array, { action }: HttpCall): void {
+    if (length > 0 && length <= largestCiphertext) return;
+    throw new KmsError("integrity", `Cannot ${action}: no key in AWS KMS gives wrapped bytes of this size.`);
+  }
+
+  #checkDek(dek: Uint8Array, { action }: HttpCall): Uint8Array {
+    if (dek.length > 0 && dek.length <= providerLimits.dek) return dek;
+    throw new KmsError("integrity", `Cannot ${action}: what the key opened is no data key.`);
+  }
+}
+
+/** The key's ARN where the operator has written that. */
+function configuredArn({ key }: AwsKmsSettings): string | undefined {
+  return parseKmsArn(key)?.type === "key" ? key : undefined;
+}
+
+/** Whether a key ID was asked for and another one has answered; an alias may stand for any. */
+function isOtherId(key: string, answered: string): boolean {
+  return !key.startsWith("alias/") && !key.startsWith("arn:") && key !== answered;
+}
+
+function isDenied(thrown: unknown): boolean {
+  return thrown instanceof KmsError && thrown.code === "permission_denied";
+}

@@ -1,0 +1,111 @@
+/**
+ * The AWS SDK, kept to signing, naming endpoints and reading answers: it sends over the HTTP of this room, makes each
+ * call once, and is told everything that it would look for in the environment, in the home folder or on the network.
+ *
+ * @module
+ */
+import { version } from "../../version.ts";
+import type { HttpClient } from "../https/client.ts";
+import type { HttpBody, HttpCall } from "../https/endpoint.ts";
+import type { AwsKeys } from "./credentials.ts";
+import type { AwsKmsSettings } from "./settings.ts";
+
+/** What a command is sent with: the SDK hands it to the transport as it is. */
+export interface SdkCall {
+  readonly abortSignal: AbortSignal;
+  readonly call: HttpCall;
+}
+
+/** A request as the SDK has built and signed it. */
+interface SdkRequest {
+  readonly method: string;
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: number | undefined;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** What the SDK reads an answer from. */
+interface SdkResponse {
+  readonly statusCode: number;
+  readonly headers: Record<string, string>;
+  readonly body: Uint8Array;
+}
+
+/** What {@linkcode SdkCall} wraps a call in. */
+export function sdkCall(call: HttpCall): SdkCall {
+  return { abortSignal: call.signal, call };
+}
+
+/** Sends for the SDK. What fails on the way is thrown as a KmsError, which the SDK hands on untouched. */
+export class SdkTransport {
+  readonly #http: HttpClient;
+  readonly #server: string;
+
+  /** @param server what it is called in messages, such as `AWS KMS`. */
+  constructor(http: HttpClient, server: string) {
+    this.#http = http;
+    this.#server = server;
+  }
+
+  async handle(request: SdkRequest, options: object = {}): Promise<{ response: SdkResponse }> {
+    if (!isSdkCall(options)) throw new TypeError("A command was sent without its call.");
+    const { protocol, hostname, port, path, headers } = request;
+    const origin = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
+    const sent = { method: "POST", path, headers, body: bodyOf(request) } as const;
+    const answer = await this.#http.ask({ name: this.#server, origin }, sent, options.call);
+    return { response: { statusCode: answer.status, headers: texts(answer.headers), body: answer.bytes } };
+  }
+
+  /** Part of what the SDK wants of a transport; nothing of it is configured through the SDK. */
+  updateHttpClientConfig(): void {}
+
+  httpHandlerConfigs(): Record<string, never> {
+    return {};
+  }
+}
+
+/** The configuration of a client. What is left out here the SDK would go and look for. */
+export function sdkConfig(
+  { region, fips, dualStack }: AwsKmsSettings,
+  endpoint: string | undefined,
+  transport: SdkTransport,
+  keys: AwsKeys,
+) {
+  return {
+    region,
+    useFipsEndpoint: fips,
+    useDualstackEndpoint: dualStack,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ignoreConfiguredEndpointUrls: true,
+    credentials: keys,
+    requestHandler: transport,
+    // A repeat is decided upon in lib/provider/retrying.ts, for all vendors alike.
+    maxAttempts: 1,
+    retryMode: "standard" as const,
+    defaultsMode: "standard" as const,
+    disableClockSkewCorrection: false,
+    authSchemePreference: [],
+    userAgentAppId: "trousseau",
+    // The SDK's own would tell AWS about this machine, and may not ask the machine.
+    defaultUserAgentProvider: () => Promise.resolve([["trousseau", version] as [string, string]]),
+  };
+}
+
+function isSdkCall(options: object): options is SdkCall {
+  return "call" in options && "abortSignal" in options;
+}
+
+function bodyOf({ headers, body }: SdkRequest): HttpBody {
+  const bytes: unknown = typeof body === "string" ? new TextEncoder().encode(body) : body;
+  if (!(bytes instanceof Uint8Array)) throw new TypeError("A command has a body that is neither text nor bytes.");
+  return { type: headers["content-type"] ?? "application/octet-stream", bytes };
+}
+
+function texts(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : value ?? ""]),
+  );
+}

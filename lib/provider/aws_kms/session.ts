@@ -1,0 +1,93 @@
+/**
+ * AWS KMS, asked with credentials that all calls share.
+ *
+ * @module
+ */
+import { KMSClient } from "@aws-sdk/client-kms";
+import type { Secret } from "../../secret.ts";
+import { HttpClient } from "../https/client.ts";
+import type { HttpCall } from "../https/endpoint.ts";
+import { TokenSession } from "../https/session.ts";
+import type { ProviderContext } from "../provider.ts";
+import { type AwsFailure, failureOf, meaningOf, refusal } from "./answers.ts";
+import { loginOf } from "./auth.ts";
+import { unpacked } from "./credentials.ts";
+import { type SdkCall, sdkCall, sdkConfig, SdkTransport } from "./sdk.ts";
+import type { AwsKmsSettings } from "./settings.ts";
+
+/** Sends one command. */
+export type Send<Out> = (client: KMSClient, options: SdkCall) => Promise<Out>;
+
+type Outcome<Out> = { readonly out: Out } | { readonly failure: AwsFailure };
+
+/** Gets credentials at the first request. */
+export class KmsSession implements AsyncDisposable {
+  readonly #settings: AwsKmsSettings;
+  readonly #http: HttpClient;
+  readonly #transport: SdkTransport;
+  readonly #tokens: TokenSession;
+  #signing: { readonly token: Secret; readonly client: KMSClient } | undefined;
+
+  private constructor(settings: AwsKmsSettings, http: HttpClient, tokens: TokenSession) {
+    this.#settings = settings;
+    this.#http = http;
+    this.#transport = new SdkTransport(http, "AWS KMS");
+    this.#tokens = tokens;
+  }
+
+  /**
+   * Reads the CA file and a profile's files; nothing goes over the network.
+   *
+   * @throws {KmsError} `config` if they cannot be used.
+   */
+  static async open(settings: AwsKmsSettings, { notify }: ProviderContext): Promise<KmsSession> {
+    const { name: provider, auth, endpoint = "https://kms.amazonaws.com" } = settings;
+    const http = await HttpClient.open(provider, [{ name: "AWS KMS", origin: endpoint }], settings.tls, notify);
+    const { login, source } = await loginOf(settings, http);
+    return new KmsSession(
+      settings,
+      http,
+      new TokenSession({ provider, method: auth.method, notify, login, tokenSource: source }),
+    );
+  }
+
+  /**
+   * Sends a command with the credentials that there are, and where those are refused, once more with new ones. A missing
+   * right counts as well: it may have been given to the role since, or the credentials are those of another one.
+   *
+   * @throws {KmsError} what AWS answered, as `answers.ts` reads it; why it could not be asked; or what the login said.
+   */
+  async ask<Out>(send: Send<Out>, call: HttpCall): Promise<Out> {
+    const outcome = await this.#tokens.request((token) => this.#send(send, token, call), isRefused, call);
+    if ("out" in outcome) return outcome.out;
+    throw refusal(outcome.failure, call.action);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#tokens[Symbol.asyncDispose]();
+    this.#signing?.client.destroy();
+    this.#http[Symbol.dispose]();
+  }
+
+  async #send<Out>(send: Send<Out>, token: Secret, call: HttpCall): Promise<Outcome<Out>> {
+    try {
+      return { out: await send(this.#client(token), sdkCall(call)) };
+    } catch (thrown) {
+      return { failure: failureOf(thrown, call) };
+    }
+  }
+
+  #client(token: Secret): KMSClient {
+    if (this.#signing?.token.equals(token)) return this.#signing.client;
+    const config = sdkConfig(this.#settings, this.#settings.endpoint, this.#transport, unpacked(token));
+    const client = new KMSClient(config);
+    this.#signing = { token, client };
+    return client;
+  }
+}
+
+function isRefused(outcome: Outcome<unknown>): boolean {
+  if ("out" in outcome) return false;
+  const code = meaningOf(outcome.failure);
+  return code === "unauthenticated" || code === "permission_denied";
+}

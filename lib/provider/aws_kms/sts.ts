@@ -1,0 +1,79 @@
+/**
+ * Roles: credentials from AWS STS, for other credentials or for a token of another issuer.
+ *
+ * @module
+ */
+import { AssumeRoleCommand, AssumeRoleWithWebIdentityCommand, type Credentials, STSClient } from "@aws-sdk/client-sts";
+import type { HttpClient } from "../https/client.ts";
+import type { HttpCall } from "../https/endpoint.ts";
+import type { Grant } from "../https/session.ts";
+import { failureOf, stsRefusal, unacceptable } from "./answers.ts";
+import { type AwsKeys, checkedKeys, granted } from "./credentials.ts";
+import { sdkCall, sdkConfig, SdkTransport } from "./sdk.ts";
+import type { AssumedRole, AwsKmsSettings } from "./settings.ts";
+
+/** Seconds; what every role allows. */
+const lifetime = 3600;
+
+/** Nobody's: a token of another issuer stands in for a signature. */
+const noKeys: AwsKeys = { accessKeyId: "unsigned", secretAccessKey: "unsigned" };
+
+/** The STS of one Region. */
+export class Sts {
+  readonly #settings: AwsKmsSettings;
+  readonly #transport: SdkTransport;
+
+  constructor(settings: AwsKmsSettings, http: HttpClient) {
+    this.#settings = settings;
+    this.#transport = new SdkTransport(http, "AWS STS");
+  }
+
+  /**
+   * Takes on a role.
+   *
+   * @throws {KmsError} `unauthenticated` if STS refuses, else why it could not be asked.
+   */
+  assume({ roleArn, externalId, sessionName }: AssumedRole, keys: AwsKeys, call: HttpCall): Promise<Grant> {
+    const command = new AssumeRoleCommand({
+      RoleArn: roleArn,
+      RoleSessionName: sessionName,
+      DurationSeconds: lifetime,
+      ...(externalId === undefined ? {} : { ExternalId: externalId }),
+    });
+    return this.#ask((client) => client.send(command, sdkCall(call)), keys, call);
+  }
+
+  /** The same for a token. */
+  assumeWithToken(roleArn: string, sessionName: string, token: string, call: HttpCall): Promise<Grant> {
+    const command = new AssumeRoleWithWebIdentityCommand({
+      RoleArn: roleArn,
+      RoleSessionName: sessionName,
+      DurationSeconds: lifetime,
+      WebIdentityToken: token,
+    });
+    return this.#ask((client) => client.send(command, sdkCall(call)), noKeys, call);
+  }
+
+  async #ask(
+    send: (client: STSClient) => Promise<{ readonly Credentials?: Credentials | undefined }>,
+    keys: AwsKeys,
+    call: HttpCall,
+  ): Promise<Grant> {
+    const client = new STSClient(sdkConfig(this.#settings, this.#settings.stsEndpoint, this.#transport, keys));
+    try {
+      return grantOf((await send(client)).Credentials, call.action);
+    } catch (thrown) {
+      throw stsRefusal(failureOf(thrown, call), call.action);
+    } finally {
+      client.destroy();
+    }
+  }
+}
+
+function grantOf(credentials: Credentials | undefined, action: string): Grant {
+  const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = credentials ?? {};
+  const keys = checkedKeys(AccessKeyId, SecretAccessKey, SessionToken, "the answer of AWS STS", action);
+  const expiresAt = Expiration?.getTime() ?? NaN;
+  if (Number.isFinite(expiresAt)) return granted(keys, expiresAt);
+  throw unacceptable(action, "the answer of AWS STS says nothing of how long the credentials live");
+}

@@ -1,0 +1,48 @@
+/**
+ * Settings of an `aws-kms` provider as tests want them.
+ *
+ * @module
+ */
+import type { Event } from "../../lib/events.ts";
+import { openAwsKms } from "../../lib/provider/aws_kms/provider.ts";
+import type { AwsAuth, AwsKmsSettings } from "../../lib/provider/aws_kms/settings.ts";
+import type { Provider } from "../../lib/provider/provider.ts";
+import { type AwsDouble, homeRegion } from "./aws_double.ts";
+import { MemorySecret } from "./vault_settings.ts";
+
+/** The settings for the key of a double, with a user's access key. */
+export function awsSettings(double: AwsDouble, changes: Partial<AwsKmsSettings> = {}): AwsKmsSettings {
+  return {
+    kind: "aws-kms",
+    name: "aws",
+    key: double.arn,
+    region: homeRegion,
+    encryptionContext: { cluster: "prod" },
+    endpoint: double.endpoint,
+    stsEndpoint: double.endpoint,
+    fips: false,
+    dualStack: false,
+    auth: keyAuth(double),
+    tls: double.caFile === undefined ? {} : { caFile: double.caFile },
+    ...changes,
+  };
+}
+
+/** Auth by the double's access key, or with another secret. */
+export function keyAuth({ logins }: AwsDouble, secret = logins.secretAccessKey): AwsAuth {
+  return {
+    method: "access-key",
+    accessKeyId: new MemorySecret(logins.accessKeyId),
+    secretAccessKey: new MemorySecret(secret),
+  };
+}
+
+/** Opens a provider and keeps its events. */
+export async function openAws(
+  double: AwsDouble,
+  changes: Partial<AwsKmsSettings> = {},
+): Promise<{ readonly provider: Provider; readonly events: readonly Event[] }> {
+  const events: Event[] = [];
+  const provider = await openAwsKms(awsSettings(double, changes), { notify: (event) => events.push(event) });
+  return { provider, events };
+}
