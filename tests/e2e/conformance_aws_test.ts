@@ -78,6 +78,7 @@ const otherRight = {
 const onlyTheDouble = { cannot: "a sound moto does not; the double of AWS does" };
 
 const bench: ConformanceBench<Tenant> = {
+  proves: { kind: "aws-kms", engine: "moto 5.2", auth: "access-key", key: "SYMMETRIC_DEFAULT" },
   start: newTenant,
   open: ({ moto, arn, accessKeyId, secretAccessKey }) =>
     openAwsKms({

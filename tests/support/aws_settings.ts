@@ -28,12 +28,15 @@ export function awsSettings(double: AwsDouble, changes: Partial<AwsKmsSettings> 
   };
 }
 
-/** Auth by the double's access key, or with another secret. */
-export function keyAuth({ logins }: AwsDouble, secret = logins.secretAccessKey): AwsAuth {
+type KeyAuth = Extract<AwsAuth, { readonly method: "access-key" | "environment" }>;
+
+/** Auth by the double's access key, with changes. */
+export function keyAuth({ logins }: AwsDouble, changes: Partial<KeyAuth> = {}): AwsAuth {
   return {
     method: "access-key",
     accessKeyId: new MemorySecret(logins.accessKeyId),
-    secretAccessKey: new MemorySecret(secret),
+    secretAccessKey: new MemorySecret(logins.secretAccessKey),
+    ...changes,
   };
 }
 
