@@ -3,8 +3,8 @@
  * from that.
  *
  * By itself it runs the benches that need nothing but this repository. `deno task matrix engines` runs those of
- * `tests/e2e` too, whose servers it builds where they are lacking. What is not run keeps its rows. If a test fails,
- * nothing is written.
+ * `tests/e2e` too, whose servers it builds where they are lacking, and `deno task matrix FILE…` those files alone. What is
+ * not run keeps its rows. If a test fails, nothing is written.
  *
  * @module
  */
@@ -42,13 +42,27 @@ function merged(before: Results, fresh: Results, ran: readonly string[], there: 
   return Object.fromEntries([...kept, ...Object.entries(fresh)].toSorted(([a], [b]) => a < b ? -1 : 1));
 }
 
+type Files = Awaited<ReturnType<typeof suiteFiles>>;
+
+/** Which of them the arguments ask for. */
+function wanted({ quick, engines }: Files, args: readonly string[]): Files {
+  if (args.length === 0) return { quick, engines: [] };
+  if (args.join() === "engines") return { quick, engines };
+  const unknown = args.filter((file) => ![...quick, ...engines].includes(file));
+  if (unknown.length > 0) throw new Error(`Cannot record results: ${unknown.join(", ")} does not call the suite.`);
+  const asked = (file: string) => args.includes(file);
+  return { quick: quick.filter(asked), engines: engines.filter(asked) };
+}
+
 const files = await suiteFiles();
-const kinds = Deno.args.includes("engines") ? ["quick", "engines"] as const : ["quick"] as const;
+const toRun = wanted(files, Deno.args);
 const folder = await Deno.makeTempDir();
 try {
-  for (const kind of kinds) await record(kind, files[kind], folder);
+  for (const kind of ["quick", "engines"] as const) {
+    if (toRun[kind].length > 0) await record(kind, toRun[kind], folder);
+  }
   const before = await readResults().catch((): Results => ({}));
-  const ran = kinds.flatMap((kind) => files[kind]);
+  const ran = [...toRun.quick, ...toRun.engines];
   const results = merged(before, await handedOver(folder), ran, [...files.quick, ...files.engines]);
   await Deno.writeTextFile(resultsFile, `${JSON.stringify(results, null, 2)}\n`);
   await Deno.writeTextFile(readmeFile, withSection(await Deno.readTextFile(readmeFile), results));

@@ -180,18 +180,18 @@ export class KmsKey {
   }
 
   /** @returns the material that encrypts now. */
-  async #reEncrypt({ arn }: Known, call: HttpCall): Promise<string | undefined> {
+  async #reEncrypt(known: Known, call: HttpCall): Promise<string | undefined> {
     const kept = this.#sentinel;
-    const made = kept ?? await encrypt(this.#session, arn, sentinelPlaintext, this.#context, call);
+    const made = kept ?? await encrypt(this.#session, known.arn, sentinelPlaintext, this.#context, call);
     try {
-      const { ciphertext, material } = await reEncrypt(this.#session, arn, made, this.#context, call);
+      const { ciphertext, material } = await reEncrypt(this.#session, known.arn, made, this.#context, call);
       this.#sentinel = ciphertext;
       return material;
     } catch (thrown) {
       // A sentinel that the key does not open any more is made again, once.
       if (kept === undefined || !(thrown instanceof KmsError) || thrown.code !== "integrity") throw thrown;
       this.#sentinel = undefined;
-      return await this.#reEncrypt({ arn } as Known, call);
+      return await this.#reEncrypt(known, call);
     }
   }
 

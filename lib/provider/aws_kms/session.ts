@@ -5,7 +5,7 @@
  */
 import { KMSClient } from "@aws-sdk/client-kms";
 import type { Secret } from "../../secret.ts";
-import { HttpClient } from "../https/client.ts";
+import { HttpClient, type Server } from "../https/client.ts";
 import type { HttpCall } from "../https/endpoint.ts";
 import { TokenSession } from "../https/session.ts";
 import type { ProviderContext } from "../provider.ts";
@@ -41,8 +41,8 @@ export class KmsSession implements AsyncDisposable {
    * @throws {KmsError} `config` if they cannot be used.
    */
   static async open(settings: AwsKmsSettings, { notify }: ProviderContext): Promise<KmsSession> {
-    const { name: provider, auth, endpoint = "https://kms.amazonaws.com" } = settings;
-    const http = await HttpClient.open(provider, [{ name: "AWS KMS", origin: endpoint }], settings.tls, notify);
+    const { name: provider, auth } = settings;
+    const http = await HttpClient.open(provider, serversOf(settings), settings.tls, notify);
     const { login, source } = await loginOf(settings, http);
     return new KmsSession(
       settings,
@@ -90,4 +90,15 @@ function isRefused(outcome: Outcome<unknown>): boolean {
   if ("out" in outcome) return false;
   const code = meaningOf(outcome.failure);
   return code === "unauthenticated" || code === "permission_denied";
+}
+
+/** Who will be spoken to. The SDK alone knows where a Region's own endpoints are; that they have TLS is enough here. */
+function serversOf({ endpoint, stsEndpoint, auth, assumeRole }: AwsKmsSettings): readonly Server[] {
+  const regional = "https://amazonaws.com";
+  const roles = assumeRole !== undefined || auth.method === "web-identity" || auth.method === "profile";
+  return [
+    { name: "AWS KMS", origin: endpoint ?? regional },
+    ...(roles ? [{ name: "AWS STS", origin: stsEndpoint ?? regional }] : []),
+    ...(auth.method === "container" ? [{ name: "the container's agent", origin: new URL(auth.url).origin }] : []),
+  ];
 }
