@@ -41,11 +41,11 @@ export function sdkCall(call: HttpCall): SdkCall {
 
 /** Sends for the SDK. What fails on the way is thrown as a KmsError, which the SDK hands on untouched. */
 export class SdkTransport {
-  readonly #http: HttpClient;
+  readonly #http: Pick<HttpClient, "ask">;
   readonly #server: string;
 
   /** @param server what it is called in messages, such as `AWS KMS`. */
-  constructor(http: HttpClient, server: string) {
+  constructor(http: Pick<HttpClient, "ask">, server: string) {
     this.#http = http;
     this.#server = server;
   }
