@@ -13,6 +13,7 @@ import type { AddressInfo } from "node:net";
 import { AwsLogins, type LoginReply } from "./aws_logins.ts";
 import { Authority } from "./certificates.ts";
 import { type AwsReply, kmsError, KmsKeys } from "./kms_keys.ts";
+import { pause } from "./processes.ts";
 import { isSignedBy, scopeOf, type SignedRequest } from "./sigv4.ts";
 
 /** What AWS does instead of answering as it should. */
@@ -22,6 +23,7 @@ export type AwsFault =
   /** Only these actions are allowed, and only on these resources. */
   | { readonly kind: "rights"; readonly actions: readonly string[]; readonly resources?: readonly string[] }
   | { readonly kind: "status"; readonly status: number; readonly code: string; readonly retryAfter?: string }
+  | { readonly kind: "slow"; readonly ms: number }
   | { readonly kind: "hang" }
   | { readonly kind: "half" }
   | { readonly kind: "garbage"; readonly text: string };
@@ -135,11 +137,12 @@ export class AwsDouble implements AsyncDisposable {
     );
   }
 
-  #api(request: SignedRequest, response: ServerResponse): void {
+  async #api(request: SignedRequest, response: ServerResponse): Promise<void> {
     this.logins.refuses = this.fault?.kind === "refused_login";
     if (request.headers["content-type"]?.startsWith("application/x-www-form-urlencoded")) {
       return this.#sts(request, response);
     }
+    if (this.fault?.kind === "slow") await pause(this.fault.ms);
     this.#kms(request, response);
   }
 

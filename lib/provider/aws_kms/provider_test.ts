@@ -1,0 +1,411 @@
+import assert from "node:assert/strict";
+import { AwsDouble, homeRegion } from "../../../tests/support/aws_double.ts";
+import { openAws } from "../../../tests/support/aws_settings.ts";
+import { account } from "../../../tests/support/kms_keys.ts";
+import { freePort, pause, waitFor } from "../../../tests/support/processes.ts";
+import { startNode } from "../../../tests/support/test_service.ts";
+import { patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
+import { base64, fromBase64 } from "../../bytes.ts";
+import type { Provider } from "../provider.ts";
+import type { AwsKmsSettings } from "./settings.ts";
+
+const dek = new Uint8Array(47).fill(7);
+
+async function withAws(
+  work: (double: AwsDouble, provider: Provider) => Promise<void>,
+  changes: (double: AwsDouble) => Partial<AwsKmsSettings> = () => ({}),
+): Promise<void> {
+  await using double = await AwsDouble.start();
+  await using provider = (await openAws(double, changes(double))).provider;
+  await work(double, provider);
+}
+
+/** The version that a key's newest material has, or an older one's. */
+function version(double: AwsDouble, arn = double.arn, at = -1): string {
+  return `${arn}#${double.keys.materials(arn).at(at)}`;
+}
+
+Deno.test("probe() is one call, and two at each tenth time", () =>
+  withAws(async (double, provider) => {
+    assert.deepEqual(await provider.probe(patient), { version: version(double) });
+    assert.deepEqual(double.operations, ["DescribeKey", "Encrypt", "ReEncrypt", "Decrypt"]);
+    double.calls.length = 0;
+    for (let probes = 1; probes <= 30; probes++) await provider.probe(patient);
+    const calls = double.operations;
+    assert.deepEqual([calls.length, calls.filter((call) => call === "ReEncrypt").length], [33, 30]);
+    // With an hourly login, a day at one probe each 75 s stays below 1,440 calls.
+    assert.ok(1152 * calls.length / 30 + 24 / 0.63 * 3 < 1440);
+  }));
+
+Deno.test("probe() notices a KMS that decrypts something else than it encrypted", () =>
+  withAws(async (double, provider) => {
+    const operate = double.keys.operate.bind(double.keys);
+    double.keys.operate = (operation, region, input) => {
+      const reply = operate(operation, region, input);
+      if (operation !== "Decrypt") return reply;
+      return { status: 200, body: { ...reply.body as object, Plaintext: "b3RoZXI=" } };
+    };
+    await assert.rejects(provider.probe(patient), refusedWith("provider_protocol", /something else/));
+  }));
+
+Deno.test("probe() makes its sentinel again where the key does not open it any more, once", () =>
+  withAws(async (double, provider) => {
+    await provider.probe(patient);
+    const operate = double.keys.operate.bind(double.keys);
+    let forgets = 1;
+    double.keys.operate = (operation, region, input) =>
+      operation === "ReEncrypt" && forgets-- > 0
+        ? { status: 400, body: { __type: "InvalidCiphertextException" } }
+        : operate(operation, region, input);
+    double.calls.length = 0;
+    await provider.probe(patient);
+    assert.deepEqual(double.operations, ["ReEncrypt", "Encrypt", "ReEncrypt"]);
+    forgets = 9;
+    await assert.rejects(provider.probe(patient), refusedWith("integrity"));
+  }));
+
+Deno.test("every call names the key by its ARN, and goes with the encryption context", async () => {
+  await withAws(async (double, provider) => {
+    await provider.unwrap(await provider.wrap(dek, await provider.probe(patient), patient), patient);
+    const context = { cluster: "prod" };
+    for (const { operation, input } of double.calls) {
+      if (operation === "DescribeKey") continue;
+      const named = [input.KeyId ?? double.arn, input.SourceKeyId ?? double.arn, input.DestinationKeyId ?? double.arn];
+      assert.deepEqual(new Set(named), new Set([double.arn]), operation);
+      const bound = operation === "ReEncrypt"
+        ? [input.SourceEncryptionContext, input.DestinationEncryptionContext]
+        : [input.EncryptionContext, input.EncryptionContext];
+      assert.deepEqual(bound, [context, context], operation);
+      assert.ok(operation !== "Decrypt" || input.KeyId === double.arn);
+    }
+  });
+});
+
+Deno.test("another encryption context opens nothing, and none is sent where none is configured", async () => {
+  await using double = await AwsDouble.start();
+  const { provider: prod } = await openAws(double);
+  const wrapped = await prod.wrap(dek, await prod.probe(patient), patient);
+  await prod[Symbol.asyncDispose]();
+  double.calls.length = 0;
+  for (const encryptionContext of [{}, { cluster: "test" }, { Cluster: "prod" }, { cluster: "prod", more: "x" }]) {
+    await using other = (await openAws(double, { encryptionContext })).provider;
+    const sentence = /these bytes were not wrapped by this key with this context/;
+    await assert.rejects(other.unwrap(wrapped, patient), refusedWith("integrity", sentence));
+  }
+  assert.equal("EncryptionContext" in (double.calls[0]?.input ?? {}), false);
+});
+
+Deno.test("an alias or a key ID is resolved once, and then its ARN is what is asked", async () => {
+  await using double = await AwsDouble.start();
+  const { arn, keys } = double;
+  const names = [arn, arn.split("/")[1] ?? "", "alias/kubernetes", arn.replace(/key.*/, "alias/kubernetes")];
+  for (const key of names) {
+    keys.alias("alias/kubernetes", arn);
+    await using provider = (await openAws(double, { key })).provider;
+    double.calls.length = 0;
+    const state = await provider.probe(patient);
+    assert.equal(state.version, version(double), key);
+    // Whoever moves the alias now is not followed.
+    keys.alias("alias/kubernetes", keys.create(homeRegion));
+    const wrapped = await provider.wrap(dek, await provider.probe(patient), patient);
+    assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
+    assert.deepEqual(double.operations.filter((operation) => operation === "DescribeKey").length, 1, key);
+    const asked = double.calls.map(({ input }) => input.KeyId ?? input.SourceKeyId);
+    assert.deepEqual(asked.slice(1), asked.slice(1).map(() => arn), key);
+  }
+});
+
+Deno.test("an alias that was moved while the plugin was away opens nothing old, and says why", async () => {
+  await using double = await AwsDouble.start();
+  const { provider: before } = await openAws(double, { key: "alias/kubernetes" });
+  const wrapped = await before.wrap(dek, await before.probe(patient), patient);
+  await before[Symbol.asyncDispose]();
+  double.keys.alias("alias/kubernetes", double.keys.create(homeRegion));
+  await using after = (await openAws(double, { key: "alias/kubernetes" })).provider;
+  const sentence = /an alias must not be moved to another key/;
+  await assert.rejects(after.unwrap(wrapped, patient), refusedWith("key_unknown", sentence));
+});
+
+Deno.test("DescribeKey that answers about another key is not believed", async () => {
+  const other = `arn:aws:kms:${homeRegion}:${account}:key/00000000-0000-4000-8000-000000000000`;
+  const elsewhere = (arn: string) => arn.replace(homeRegion, "eu-west-1");
+  for (const named of ["arn", "id", "alias"] as const) {
+    for (const lie of [() => other, elsewhere, () => "arn:aws:s3:::bucket"]) {
+      // What an alias stands for only KMS knows.
+      if (named === "alias" && lie("x") === other) continue;
+      await using double = await AwsDouble.start();
+      const { arn, keys } = double;
+      const operate = keys.operate.bind(keys);
+      keys.operate = (operation, region, input) => {
+        const reply = operate(operation, region, input);
+        if (operation !== "DescribeKey") return reply;
+        const { KeyMetadata } = reply.body as { KeyMetadata: object };
+        return { status: 200, body: { KeyMetadata: { ...KeyMetadata, Arn: lie(arn) } } };
+      };
+      const key = { arn, id: arn.split("/")[1] ?? "", alias: "alias/kubernetes" }[named];
+      await using provider = (await openAws(double, { key })).provider;
+      const sentence = /answers about another key than it was asked for/;
+      await assert.rejects(provider.probe(patient), refusedWith("provider_protocol", sentence));
+    }
+  }
+});
+
+Deno.test("an answer of another key is not believed, whichever operation gives it", async () => {
+  for (const lying of ["Encrypt", "Decrypt", "ReEncrypt"]) {
+    await withAws(async (double, provider) => {
+      const operate = double.keys.operate.bind(double.keys);
+      double.keys.operate = (operation, region, input) => {
+        const reply = operate(operation, region, input);
+        return operation === lying
+          ? { status: 200, body: { ...reply.body as object, KeyId: `${double.arn}0` } }
+          : reply;
+      };
+      const sentence = /used another key than it was asked for/;
+      await assert.rejects(provider.probe(patient), refusedWith("provider_protocol", sentence), lying);
+    });
+  }
+});
+
+Deno.test("wrap() encrypts and decrypts, and needs no probe before it", () =>
+  withAws(async (double, provider) => {
+    const wrapped = await provider.wrap(dek, { version: version(double) }, patient);
+    assert.deepEqual(double.operations, ["DescribeKey", "Encrypt", "Decrypt"]);
+    assert.equal(wrapped.version, version(double));
+    assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
+    const other = provider.wrap(dek, { version: version(double, double.keys.create(homeRegion)) }, patient);
+    await assert.rejects(other, refusedWith("key_unusable", /not one of the key that is used now/));
+  }));
+
+Deno.test("wrap() gives nothing out that the KMS decrypts to something else", () =>
+  withAws(async (double, provider) => {
+    const state = await provider.probe(patient);
+    const operate = double.keys.operate.bind(double.keys);
+    double.keys.operate = (operation, region, input) => {
+      const reply = operate(operation, region, input);
+      if (operation !== "Decrypt") return reply;
+      return { status: 200, body: { ...reply.body as object, Plaintext: base64(new Uint8Array(47)) } };
+    };
+    await assert.rejects(provider.wrap(dek, state, patient), refusedWith("provider_protocol", /something else/));
+  }));
+
+Deno.test("wrap() keeps the true version after a rotation, and refuses a part of KMS that lags behind", () =>
+  withAws(async (double, provider) => {
+    const before = await provider.probe(patient);
+    double.keys.rotate(double.arn);
+    const wrapped = await provider.wrap(dek, before, patient);
+    assert.equal(wrapped.version, version(double));
+    const after = await provider.probe(patient);
+    double.keys.lagging = 0;
+    const sentence = /wrapped with key material that was replaced/;
+    await assert.rejects(provider.wrap(dek, after, patient), refusedWith("unreachable", sentence));
+    // Another node that has not seen the older material asks KMS which of the two is in use.
+    await using fresh = (await openAws(double)).provider;
+    await assert.rejects(fresh.wrap(dek, after, patient), refusedWith("unreachable", sentence));
+  }));
+
+Deno.test("unwrap() asks nothing of the KMS for a version of another key or bytes of an impossible size", () =>
+  withAws(async (double, provider) => {
+    const ciphertext = new Uint8Array(200);
+    const good = version(double);
+    for (const foreign of ["", "1", good.replace(account, "444455556666"), good.replace(homeRegion, "eu-west-1")]) {
+      await assert.rejects(provider.unwrap({ version: foreign, ciphertext }, patient), refusedWith("key_unknown"));
+    }
+    for (const length of [0, 6145]) {
+      const bytes = new Uint8Array(length);
+      await assert.rejects(
+        provider.unwrap({ version: good, ciphertext: bytes }, patient),
+        refusedWith("integrity", /size/),
+      );
+    }
+    assert.equal(double.calls.length, 0);
+  }));
+
+Deno.test("unwrap() of a key named by its ARN is one call, even the very first", async () => {
+  await using double = await AwsDouble.start();
+  const { provider: one } = await openAws(double);
+  const wrapped = await one.wrap(dek, await one.probe(patient), patient);
+  await one[Symbol.asyncDispose]();
+  double.calls.length = 0;
+  await using cold = (await openAws(double)).provider;
+  assert.deepEqual(await cold.unwrap(wrapped, patient), dek);
+  assert.deepEqual(double.operations, ["Decrypt"]);
+});
+
+Deno.test("unwrap() tells a right that is missing from bytes that name another key", () =>
+  withAws(async (double, provider) => {
+    const wrapped = await provider.wrap(dek, await provider.probe(patient), patient);
+    const operate = double.keys.operate.bind(double.keys);
+    // KMS says so where the bytes name a key that is not there.
+    double.keys.operate = (operation, region, input) =>
+      operation === "Decrypt" && input.CiphertextBlob === "AAAA"
+        ? { status: 400, body: { __type: "AccessDeniedException" } }
+        : operate(operation, region, input);
+    const bad = { version: wrapped.version, ciphertext: new Uint8Array(3) };
+    await assert.rejects(provider.unwrap(bad, patient), refusedWith("integrity", /not wrapped by this key/));
+    double.fault = { kind: "rights", actions: [] };
+    await assert.rejects(provider.unwrap(wrapped, patient), refusedWith("permission_denied"));
+  }));
+
+const states: readonly (readonly [changes: { state?: string; spec?: string }, sentence: RegExp])[] = [
+  [{ state: "Disabled" }, /the key is disabled, pending deletion/],
+  [{ state: "PendingDeletion" }, /the key is disabled, pending deletion/],
+  [{ state: "PendingImport" }, /in another state of no use/],
+  [{ state: "Unavailable" }, /in another state of no use/],
+  [{ spec: "RSA_2048" }, /is not a symmetric one for encrypting and decrypting/],
+  [{ spec: "HMAC_256" }, /is not a symmetric one/],
+];
+
+for (const [changes, sentence] of states) {
+  Deno.test(`a key that is ${changes.state ?? changes.spec} is key_unusable from the first probe on`, () =>
+    withAws(async (double, provider) => {
+      double.keys.change(double.arn, changes);
+      await assert.rejects(provider.probe(patient), refusedWith("key_unusable", sentence));
+    }));
+}
+
+Deno.test("a key that is disabled and enabled again works again, with the version that it had", () =>
+  withAws(async (double, provider) => {
+    const state = await provider.probe(patient);
+    double.keys.change(double.arn, { state: "Disabled" });
+    await assert.rejects(
+      provider.probe(patient),
+      refusedWith("key_unusable", /DisabledException \(the key is disabled\)/),
+    );
+    double.keys.change(double.arn, { state: "PendingDeletion" });
+    await assert.rejects(provider.probe(patient), refusedWith("key_unusable", /KMSInvalidStateException/));
+    double.keys.change(double.arn, { state: "Enabled" });
+    assert.deepEqual(await provider.probe(patient), state);
+  }));
+
+Deno.test("a multi-Region key has one version in all Regions, and each replica opens what another has wrapped", async () => {
+  await using double = await AwsDouble.start();
+  const primary = double.keys.create(homeRegion, { multiRegion: true });
+  const replica = double.keys.replicate(primary, "eu-west-1");
+  await using here = (await openAws(double, { key: primary })).provider;
+  await using there = (await openAws(double, { key: replica, region: "eu-west-1" })).provider;
+  const [one, other] = [await here.probe(patient), await there.probe(patient)];
+  assert.deepEqual(one, other);
+  assert.match(one.version, /^arn:aws:kms:\*:111122223333:key\/mrk-/);
+  const wrapped = await here.wrap(dek, one, patient);
+  double.calls.length = 0;
+  assert.deepEqual(await there.unwrap(wrapped, patient), dek);
+  assert.deepEqual(double.calls.map(({ region, input }) => [region, input.KeyId]), [["eu-west-1", replica]]);
+  await using single = (await openAws(double)).provider;
+  await assert.rejects(single.unwrap(wrapped, patient), refusedWith("key_unknown"));
+});
+
+Deno.test("a KMS that does not name its key material gives versions by the key's time of creation", async () => {
+  await withAws(async (double, provider) => {
+    double.keys.namesMaterial = false;
+    const state = await provider.probe(patient);
+    assert.match(state.version, new RegExp(`^${double.arn}@[0-9]{10}$`));
+    double.calls.length = 0;
+    const wrapped = await provider.wrap(dek, state, patient);
+    assert.deepEqual(double.operations, ["Encrypt"]);
+    assert.equal(wrapped.version, state.version);
+    assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
+    const [lineage, seconds] = state.version.split("@");
+    const remade = { version: `${lineage}@${Number(seconds) - 60}`, ciphertext: wrapped.ciphertext };
+    await assert.rejects(provider.unwrap(remade, patient), refusedWith("key_unknown"));
+  });
+});
+
+Deno.test("unwrapForeign() opens what another program encrypted with this key, in its own context and no other", () =>
+  withAws(async (double, provider) => {
+    const seed = new Uint8Array(32).fill(3);
+    const encrypt = (EncryptionContext?: Record<string, string>) => {
+      const { body } = double.keys.operate("Encrypt", homeRegion, {
+        KeyId: double.arn,
+        Plaintext: base64(seed),
+        ...(EncryptionContext === undefined ? {} : { EncryptionContext }),
+      });
+      const { CiphertextBlob } = body as { CiphertextBlob: string };
+      return fromBase64(CiphertextBlob) ?? assert.fail();
+    };
+    const open = provider.unwrapForeign?.bind(provider) ?? assert.fail();
+    assert.deepEqual(await open({ ciphertext: encrypt() }, patient), seed);
+    assert.deepEqual(double.operations, ["Decrypt"], "a cold start opens with one call");
+    assert.deepEqual(double.calls[0]?.input.KeyId, double.arn);
+    const context = { cluster: "old", env: "prod" };
+    assert.deepEqual(await open({ ciphertext: encrypt(context), context }, patient), seed);
+    for (const other of [undefined, { cluster: "old" }, { ...context, cluster: "prod" }]) {
+      const opening = open({ ciphertext: encrypt(context), ...(other && { context: other }) }, patient);
+      await assert.rejects(opening, refusedWith("integrity"));
+    }
+    for (const length of [0, 6145]) {
+      await assert.rejects(open({ ciphertext: new Uint8Array(length) }, patient), refusedWith("integrity", /size/));
+    }
+    const elsewhere = double.keys.operate("Encrypt", homeRegion, {
+      KeyId: double.keys.create(homeRegion),
+      Plaintext: base64(seed),
+    }).body as { CiphertextBlob: string };
+    const ciphertext = fromBase64(elsewhere.CiphertextBlob) ?? assert.fail();
+    await assert.rejects(open({ ciphertext }, patient), refusedWith("integrity", /wrapped by another key/));
+  }));
+
+Deno.test("a KMS that refuses connections, is slow or hangs costs its caller no more than his time", () =>
+  withAws(async (double, provider) => {
+    const state = await provider.probe(patient);
+    const nowhere = `http://127.0.0.1:${freePort()}`;
+    await using closed = (await openAws(double, { endpoint: nowhere })).provider;
+    const refused = refusedWith("unreachable", new RegExp(`AWS KMS at ${nowhere} refused the connection`));
+    await assert.rejects(closed.probe(patient), refused);
+    double.fault = { kind: "slow", ms: 100 };
+    await provider.probe(within(5000));
+    await assert.rejects(provider.wrap(dek, state, within(30)), refusedWith("deadline_exceeded"));
+    double.fault = { kind: "hang" };
+    const leaving = new AbortController();
+    const call = provider.probe({ signal: leaving.signal });
+    setTimeout(() => leaving.abort(), 30);
+    await assert.rejects(call, refusedWith("cancelled"));
+    double.fault = undefined;
+    await provider.probe(patient);
+  }));
+
+Deno.test("a KMS behind TLS is trusted by the CA file, and not without it", async () => {
+  await using double = await AwsDouble.start(true);
+  await using trusting = (await openAws(double)).provider;
+  await trusting.probe(patient);
+  await using doubting = (await openAws(double, { tls: {} })).provider;
+  await assert.rejects(doubting.probe(patient), refusedWith("unreachable", /certificate/));
+});
+
+Deno.test("calls beyond 16 at once wait in line, and all are answered", () =>
+  withAws(async (_double, provider) => {
+    const state = await provider.probe(patient);
+    const deks = Array.from({ length: 64 }, (_, at) => new Uint8Array(32).fill(at));
+    const wraps = await Promise.all(deks.map((one) => provider.wrap(one, state, patient)));
+    assert.deepEqual(await Promise.all(wraps.map((one) => provider.unwrap(one, patient))), deks);
+  }));
+
+Deno.test("a rotation in AWS gives one new key ID, once, and what was sealed before still opens", () =>
+  withAws(async (double, provider) => {
+    await using node = await startNode([provider]);
+    const seed = new Uint8Array(32).fill(1);
+    /** Lets time pass in steps in which the double can answer. */
+    const live = async (seconds: number) => {
+      for (let second = 0; second < seconds; second++) {
+        await node.clock.advance(1000);
+        await pause(4);
+      }
+    };
+    const { value: before } = await waitFor("a key ID", async () => {
+      await live(1);
+      return node.service.status().keyId;
+    }, { timeoutMs: 10_000, everyMs: 1 });
+    const old = node.service.encrypt(seed, "v2");
+    assert.equal(old.keyId, before);
+
+    double.keys.rotate(double.arn);
+    await live(180);
+    const after = node.service.status().keyId;
+    assert.notEqual(after, before);
+    const fresh = node.service.encrypt(seed, "v2");
+    assert.equal(fresh.keyId, after);
+    await live(300);
+    assert.equal(node.service.status().keyId, after);
+    assert.equal(node.events.filter(({ type }) => type === "key_id").length, 2);
+    for (const sealed of [old, fresh]) {
+      assert.deepEqual((await node.service.decrypt(sealed, "v2", patient)).plaintext, seed);
+    }
+  }));
