@@ -152,3 +152,27 @@ Deno.test("no file is longer than 400 lines", async () => {
     assert.ok(lines <= 400, `${path} has ${lines} lines`);
   }
 });
+
+/** What a file may evaluate: what it imports, but for types; of the registry, what it does not leave for later. */
+function evaluated(path: string, text: string): string[] {
+  const statements = [...text.matchAll(/^(?:import|export)\s(?!type\s)[^;"]*?"([^"]+)";/gm)];
+  const later = path === "lib/provider/registry.ts" ? [] : [...text.matchAll(/\bimport\(\s*"([^"]+)"/g)];
+  return [...statements, ...later].flatMap(([, specifier]) => specifier === undefined ? [] : [specifier]);
+}
+
+Deno.test("a vendor's provider and its packages are loaded where the registry is asked for them, and not before", async () => {
+  const files = new Map((await everyFile()).map(({ path, text }) => [path, text]));
+  const reached = new Set(["main.ts"]);
+  for (const path of reached) {
+    for (const specifier of evaluated(path, files.get(path) ?? "")) {
+      reached.add(specifier.startsWith(".") ? relative(root, join(root, dirname(path), specifier)) : specifier);
+    }
+  }
+  assert.ok(reached.has("lib/config/schema.ts"), "what main.ts loads is followed to its end");
+  const registry = files.get("lib/provider/registry.ts") ?? "";
+  const lazy = [...registry.matchAll(/await import\("\.\/([^"]+)"\)/g)].map(([, path]) => `lib/provider/${path}`);
+  assert.ok(lazy.length >= 6, "the registry loads its parts when they are asked for");
+  for (const path of lazy) assert.ok(!reached.has(path), `${path} is loaded without being configured`);
+  const vendors = Object.keys(packages).filter((name) => packages[name]?.includes("lib/provider"));
+  for (const name of vendors) assert.ok(!reached.has(name), `${name} is loaded without being configured`);
+});

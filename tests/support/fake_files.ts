@@ -80,3 +80,8 @@ export function vaultProvider(lines: string, auth = "{ method: token, token: { f
 export function azureProvider(lines: string, auth = "{ method: managed-identity }"): string {
   return `providers:\n  - kind: azure-key-vault\n    name: azure\n    auth: ${auth}\n${lines}\n`;
 }
+
+/** The same of one key in AWS KMS, whose `auth` stands at line 4. */
+export function awsProvider(lines: string, auth = "{ method: instance-metadata }"): string {
+  return `providers:\n  - kind: aws-kms\n    name: aws\n    auth: ${auth}\n${lines}\n`;
+}
