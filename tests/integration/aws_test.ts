@@ -6,9 +6,11 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { permissionFlags } from "../../deploy/compile/permissions.ts";
+import { dialKms } from "../../lib/grpc/client.ts";
 import { AwsDouble } from "../support/aws_double.ts";
 import { role } from "../support/aws_logins.ts";
-import { run } from "../support/processes.ts";
+import { Process, run, waitFor } from "../support/processes.ts";
+import { never } from "../support/plugin.ts";
 
 const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
@@ -16,22 +18,22 @@ interface Stage extends AsyncDisposable {
   readonly double: AwsDouble;
   readonly folder: string;
   /** Runs `check --json` with these lines inside the provider. */
-  check(
-    lines: string,
-    env?: Readonly<Record<string, string>>,
-  ): Promise<{ readonly code: number; readonly output: string }>;
+  check(lines: string, env?: Env): Promise<{ readonly code: number; readonly output: string }>;
+  /** Starts `serve` with them. */
+  serve(lines: string, env?: Env): Promise<Process>;
 }
+
+type Env = Readonly<Record<string, string>>;
+
+// What AWS's library would look for by itself leads nowhere, so that a test fails where it does.
+const traps = { AWS_PROFILE: "none", AWS_CONFIG_FILE: "/dev/null/x", AWS_ENDPOINT_URL: "http://127.0.0.1:9" };
 
 async function stage(): Promise<Stage> {
   const double = await AwsDouble.start();
   const folder = await Deno.makeTempDir();
-  return {
-    double,
-    folder,
-    async check(lines, env = {}) {
-      await Deno.writeTextFile(
-        `${folder}/trousseau.yaml`,
-        `socket: { path: ${folder}/kms.sock }
+  const config = `${folder}/trousseau.yaml`;
+  const args = async (command: readonly string[], lines: string) => {
+    const text = `socket: { path: ${folder}/kms.sock }
 state: ${folder}/state
 telemetry: { listen: off, audit: off }
 providers:
@@ -41,14 +43,22 @@ providers:
     endpoint: ${double.endpoint}
     stsEndpoint: ${double.endpoint}
     ${lines}
-`,
-      );
-      const flags = [...permissionFlags(), `--allow-write=${folder}`];
-      const args = ["run", "--quiet", ...flags, main, "check", "--json", "--config", `${folder}/trousseau.yaml`];
-      // What AWS's library would look for by itself leads nowhere, so that a test fails where it does.
-      const traps = { AWS_PROFILE: "none", AWS_CONFIG_FILE: "/dev/null/x", AWS_ENDPOINT_URL: "http://127.0.0.1:9" };
-      const { code, stdout, stderr } = await run(Deno.execPath(), args, { env: { ...traps, ...env } });
+`;
+    await Deno.writeTextFile(config, text);
+    const flags = [...permissionFlags(), `--allow-write=${folder}`];
+    return ["run", "--quiet", ...flags, main, ...command, "--config", config];
+  };
+  return {
+    double,
+    folder,
+    async check(lines, env = {}) {
+      const options = { env: { ...traps, ...env } };
+      const { code, stdout, stderr } = await run(Deno.execPath(), await args(["check", "--json"], lines), options);
       return { code, output: stdout + stderr };
+    },
+    async serve(lines, env = {}) {
+      const command = Deno.execPath();
+      return new Process({ name: "trousseau", command, args: await args(["serve"], lines), env: { ...traps, ...env } });
     },
     async [Symbol.asyncDispose]() {
       await double[Symbol.asyncDispose]();
@@ -135,4 +145,37 @@ Deno.test("a profile that wants a process is refused at the start, with exit sta
   assert.match(output, /profile \\"default\\" in the AWS files wants a process started, which Trousseau never does/);
   await assert.rejects(Deno.stat(`${aws.folder}/touched`));
   assert.deepEqual(aws.double.calls, []);
+});
+
+Deno.test("serve gets credentials again for as long as it runs, without the rights that it gave up at its start", async () => {
+  await using aws = await stage();
+  const { logins, metadata } = aws.double;
+  logins.lifetime = 2;
+  await Deno.writeTextFile(`${aws.folder}/agent`, logins.containerToken);
+  const auth = `auth: { method: container, url: "${metadata}/container", tokenFile: agent }`;
+  const assume = `assumeRole: { roleArn: "${role.arn}", externalId: "${role.externalId}" }`;
+  await using plugin = await aws.serve(`${auth}\n    ${assume}\n    encryptionContext: { cluster: prod }`);
+  const path = `${aws.folder}/kms.sock`;
+  const soon = { timeoutMs: 30_000, everyMs: 20, alive: [plugin] };
+  await waitFor("the socket", async () => (await Deno.stat(path)).isSocket, soon);
+  await using client = dialKms(path);
+  const call = { signal: never };
+  const encrypt = () => client.v2.Encrypt({ plaintext: new Uint8Array(32).fill(1), uid: "a" }, call);
+  const { value: sealed } = await waitFor("an Encrypt", encrypt, soon);
+  const before = logins.logins;
+  // A login is two requests: the agent's and the role's.
+  await waitFor("three more logins", () => logins.logins >= before + 6, soon);
+  logins.revoke();
+  aws.double.calls.length = 0;
+  // Each one has the next data key wrapped, with credentials of now.
+  await encrypt();
+  const wrapped = () =>
+    aws.double.calls.some(({ operation, accessKeyId }) =>
+      operation === "Decrypt" && logins.issued.get(accessKeyId)?.by === "assume-role"
+    );
+  await waitFor("a wrap", wrapped, soon);
+  const opened = await client.v2.Decrypt({ ...sealed, uid: "b" }, call);
+  assert.deepEqual(new Uint8Array(opened.plaintext), new Uint8Array(32).fill(1));
+  assert.equal((await plugin.stop()).code, 0);
+  assert.ok(!plugin.output.includes(logins.containerToken));
 });
