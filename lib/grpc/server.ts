@@ -13,11 +13,13 @@ import {
 } from "@grpc/grpc-js";
 import { type After, afterTimeout, coarse, deadline, orAborted } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
-import { lateCloser } from "./late_close.ts";
+import { connectionMeeter } from "./http2_servers.ts";
+import { endLate } from "./late_close.ts";
 import type { Rpc, V1beta1Rpcs, V2Rpcs } from "./messages.ts";
 import { type RpcCall, UnaryRpcCall } from "./rpc_call.ts";
 import { kmsServices, Malformed } from "./services.ts";
 import { rpcStatus } from "./status.ts";
+import { writeTogether } from "./write_together.ts";
 
 /** Answers at once or later, or throws a KmsError. Anything else that it throws is answered as INTERNAL. */
 export type Handler<Method> = Method extends Rpc<infer Request, infer Answer>
@@ -81,13 +83,13 @@ export function rpcServer(handlers: KmsHandlers): RpcServer {
   const context = { unreadable, after: coarse(afterTimeout, deadlineTickMs, () => performance.now()) };
   server.addService(services.v2, implementation(services.v2, v2, context));
   if (v1beta1) server.addService(services.v1beta1, implementation(services.v1beta1, v1beta1, context));
-  const closeLate = lateCloser(server);
+  const meet = connectionMeeter(server, { connection: writeTogether, session: endLate });
   const targets = new Set<string>();
   return {
     async listen(path) {
       const target = `unix:${path}`;
       await bind(server, target, path);
-      closeLate();
+      meet();
       targets.add(target);
       return {
         close() {
