@@ -22,6 +22,13 @@ export interface BatcherSettings<In, Out> {
    */
   readonly send: (items: readonly In[], signal: AbortSignal) => Promise<readonly (Out | KmsError)[]>;
   readonly notify: Notify;
+  /** Does something when the calls that have arrived by now are queued: {@linkcode afterThisTurn} if left out. */
+  readonly soon?: (send: () => void) => void;
+}
+
+/** As soon as what the event loop has read by now is dealt with: no timer is waited for. */
+export function afterThisTurn(work: () => void): void {
+  setImmediate(work);
 }
 
 interface Waiting<In, Out> {
@@ -33,18 +40,23 @@ interface Waiting<In, Out> {
 }
 
 /**
- * Merges concurrent calls into batches without ever waiting for company: a lone call goes out at once, and what arrives
- * while all requests are in flight travels with the next one.
+ * Merges concurrent calls into batches without ever waiting for company: a lone call goes out in the turn of the event
+ * loop in which it came. What comes in that same turn goes with it: a client's calls arrive many in one read, and the
+ * first of them alone would take up a request. What arrives while all requests are in flight travels with the next one.
  */
 export class Batcher<In, Out> {
   readonly #settings: BatcherSettings<In, Out>;
   readonly #action: string;
+  readonly #soon: (send: () => void) => void;
   #queue: Waiting<In, Out>[] = [];
   #inFlight = 0;
+  #gathering = false;
   #told = 0;
 
   constructor(settings: BatcherSettings<In, Out>) {
     this.#settings = settings;
+    // Where each item is a request of its own there is nobody to gather.
+    this.#soon = settings.size === 1 ? (send) => send() : settings.soon ?? afterThisTurn;
     this.#action = `${settings.verb} with provider "${settings.provider}"`;
   }
 
@@ -69,7 +81,7 @@ export class Batcher<In, Out> {
       const waiting: Waiting<In, Out> = { item, settle };
       signal.addEventListener("abort", onAbort, { once: true });
       this.#queue.push(waiting);
-      this.#pump();
+      this.#gather();
     });
   }
 
@@ -80,13 +92,23 @@ export class Batcher<In, Out> {
     this.#tellQueue();
   }
 
+  #gather(): void {
+    if (this.#gathering) return;
+    if (this.#inFlight >= this.#settings.inFlight) return this.#tellQueue();
+    this.#gathering = true;
+    this.#soon(() => {
+      this.#gathering = false;
+      this.#pump();
+    });
+  }
+
   #pump(): void {
     while (this.#inFlight < this.#settings.inFlight && this.#queue.length > 0) {
       const batch = this.#queue.splice(0, this.#settings.size);
       this.#inFlight++;
       void this.#carry(batch).finally(() => {
         this.#inFlight--;
-        this.#pump();
+        if (this.#queue.length > 0) this.#gather();
       });
     }
     this.#tellQueue();

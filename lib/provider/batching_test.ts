@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { KmsError } from "../errors.ts";
 import type { Event } from "../events.ts";
 import { timeoutReason } from "../deadline.ts";
-import { Batcher } from "./batching.ts";
+import { afterThisTurn, Batcher } from "./batching.ts";
 
 interface Sent {
   readonly items: readonly number[];
@@ -12,7 +12,9 @@ interface Sent {
   readonly fail: (error: unknown) => void;
 }
 
-function setUp(size = 4, inFlight = 2) {
+const atOnce = (send: () => void) => send();
+
+function setUp(size = 4, inFlight = 2, soon = atOnce) {
   const sent: Sent[] = [];
   const events: Event[] = [];
   const batcher = new Batcher<number, string>({
@@ -25,6 +27,7 @@ function setUp(size = 4, inFlight = 2) {
         sent.push({ items, signal, answer, fail });
       }),
     notify: (event) => events.push(event),
+    soon,
   });
   return { batcher, sent, events };
 }
@@ -47,6 +50,45 @@ Deno.test("call() sends a lone item at once", async () => {
   assert.deepEqual(at(sent, 0).items, [7]);
   at(sent, 0).answer(["seven"]);
   assert.equal(await outcome, "seven");
+});
+
+Deno.test("call() sends what comes in one turn of the event loop as one request, at the end of that turn", async () => {
+  const { batcher, sent } = setUp(4, 2, afterThisTurn);
+  const outcomes = [1, 2].map((item) => batcher.call(item, never));
+  const later = new Promise<void>((resolve) => setImmediate(resolve));
+  await Promise.resolve();
+  outcomes.push(batcher.call(3, never));
+  assert.equal(sent.length, 0);
+  await later;
+  assert.deepEqual(sent.map(({ items }) => items), [[1, 2, 3]]);
+  const lone = batcher.call(4, never);
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  assert.deepEqual(at(sent, 1).items, [4]);
+  at(sent, 0).answer(["one", "two", "three"]);
+  at(sent, 1).answer(["four"]);
+  assert.deepEqual(await Promise.all([...outcomes, lone]), ["one", "two", "three", "four"]);
+});
+
+Deno.test("call() sends nothing where all who came in one turn have gone by its end", async () => {
+  const { batcher, sent, events } = setUp(4, 2, afterThisTurn);
+  const leaving = new AbortController();
+  const outcome = batcher.call(1, leaving.signal);
+  leaving.abort();
+  await assert.rejects(outcome, code("cancelled"));
+  await settled();
+  assert.equal(sent.length, 0);
+  assert.deepEqual(events, []);
+  const next = batcher.call(2, never);
+  await settled();
+  at(sent, 0).answer(["two"]);
+  assert.equal(await next, "two");
+});
+
+Deno.test("call() does not gather where each item is a request of its own", async () => {
+  const { batcher, sent } = setUp(1, 2, () => assert.fail("gathered"));
+  const outcome = batcher.call(1, never);
+  at(sent, 0).answer(["one"]);
+  assert.equal(await outcome, "one");
 });
 
 Deno.test("call() lets what arrives behind full lines travel together", async () => {
@@ -150,7 +192,8 @@ Deno.test("call() gives every item exactly its own outcome, in any interleaving"
     fc.integer({ min: 1, max: 3 }),
     fc.array(fc.boolean(), { maxLength: 40 }),
     fc.infiniteStream(fc.nat(5)),
-    async (size, inFlight, leaves, choices) => {
+    fc.constantFrom(atOnce, afterThisTurn),
+    async (size, inFlight, leaves, choices, soon) => {
       let flying = 0;
       const batcher = new Batcher<number, string>({
         provider: "vault-eu",
@@ -165,6 +208,7 @@ Deno.test("call() gives every item exactly its own outcome, in any interleaving"
           return items.map((item) => item % 3 === 0 ? new KmsError("integrity", `${item}`) : `${item}`);
         },
         notify: () => {},
+        soon,
       });
       const outcomes = await Promise.allSettled(leaves.map((leave, item) => {
         const controller = new AbortController();
