@@ -4,7 +4,7 @@ import { hex, sha256 } from "../../lib/bytes.ts";
 const folder = new URL("../../proto/", import.meta.url);
 const readme = await Deno.readTextFile(new URL("README.md", folder));
 
-for (const file of ["kms_v2.proto", "kms_v1beta1.proto"]) {
+for (const file of ["kms_v2.proto", "kms_v1beta1.proto", "sops_keyservice.proto", "LICENSE.MPL-2.0"]) {
   Deno.test(`proto/${file} is the very file that proto/README.md names by its hash`, async () => {
     const row = readme.split("\n").find((line) => line.startsWith(`| \`${file}\``));
     ok(row, "no row for this file");
@@ -12,10 +12,17 @@ for (const file of ["kms_v2.proto", "kms_v1beta1.proto"]) {
   });
 }
 
-Deno.test("proto/README.md has a row for every proto, the tag, the checksum and the licence", async () => {
+Deno.test("proto/README.md has a row for every proto, and each tag, checksum and licence", async () => {
   const protos = (await Array.fromAsync(Deno.readDir(folder))).filter(({ name }) => name.endsWith(".proto"));
   equal(readme.split("\n").filter((line) => /^\| `.*\.proto`/.test(line)).length, protos.length);
-  for (const word of ["k8s.io/kms", "v0.36.3", "h1:uHY7Vfec0IhuTWjO6u/u/6hE1DcZmCB7Xm/6+GQxkNs=", "Apache-2.0"]) {
-    ok(readme.includes(word), word);
-  }
+  const kms = ["k8s.io/kms", "v0.36.3", "h1:uHY7Vfec0IhuTWjO6u/u/6hE1DcZmCB7Xm/6+GQxkNs=", "Apache-2.0"];
+  for (const word of kms) ok(readme.includes(word), word);
+  for (const word of ["Mozilla Public License", "LICENSE.MPL-2.0"]) ok(readme.includes(word), word);
+});
+
+Deno.test("proto/README.md names the sops that the end-to-end tests build", async () => {
+  const sums = await Deno.readTextFile(new URL("../e2e/servers/sops/go.sum", import.meta.url));
+  const [, version, checksum] = /^github\.com\/getsops\/sops\/v3 (v\S+) (h1:\S+)$/m.exec(sums) ?? [];
+  ok(version !== undefined && checksum !== undefined, "go.sum has no line for sops");
+  ok(readme.includes(`\`${version}\``) && readme.includes(`\`${checksum}\``), `${version} ${checksum}`);
 });

@@ -1,5 +1,5 @@
 /**
- * The real servers that the end-to-end tests run against: taken from PATH if they are there, else built from their Go
+ * The real programs that the end-to-end tests run against: taken from PATH if they are there, else built from their Go
  * modules or installed from their Python packages once, and kept in a cache.
  *
  * `deno task servers` makes what is lacking and prints where each one is.
@@ -14,6 +14,8 @@ import { run } from "../support/processes.ts";
 interface GoRecipe {
   /** A folder under `servers/` with a Go module. */
   readonly module: string;
+  /** The package in it or in a module that it requires; the module's own root if left out. */
+  readonly package?: string;
   readonly ldflags: string;
 }
 
@@ -37,6 +39,7 @@ const recipes = {
   },
   "vault-test-server": { module: "vault", ldflags: "-s -w" },
   "foreign-plugin": { module: "foreign-plugin", ldflags: "-s -w" },
+  "sops": { module: "sops", package: "github.com/getsops/sops/v3/cmd/sops", ldflags: "-s -w" },
   "moto_server": { packages: "moto", program: "moto_server" },
 } as const satisfies Record<string, Recipe>;
 
@@ -130,7 +133,7 @@ async function builtFrom(program: string): Promise<string | undefined> {
 
 async function build(recipe: GoRecipe, program: string): Promise<void> {
   const fresh = join(dirname(program), `.${recipe.module}.new`);
-  const args = ["build", "-buildvcs=false", "-trimpath", "-ldflags", recipe.ldflags, "-o", fresh, "."];
+  const args = ["build", "-buildvcs=false", "-trimpath", "-ldflags", recipe.ldflags, "-o", fresh, recipe.package ?? "."];
   const { code, stderr } = await run("go", args, { cwd: folderOf(recipe) });
   if (code !== 0) throw new Error(`Cannot build ${recipe.module}: go ended with ${code}.\n${stderr.slice(-4000)}`);
   // A server that runs from the old file goes on with it.
