@@ -5,10 +5,13 @@
  */
 import type { ErrorCode } from "./errors.ts";
 
-/** The API that a request came by. */
-export type Api = "v2" | "v1beta1";
+/** The API that a request of kube-apiserver's came by. */
+export type KmsApi = "v2" | "v1beta1";
 
-/** What kube-apiserver asked for. */
+/** The API that a request came by: KMS, or the key service of SOPS. What is sealed for one is never opened by another. */
+export type Api = KmsApi | "sops";
+
+/** What was asked for. */
 export type Operation = "status" | "encrypt" | "decrypt";
 
 /** Another plugin, by what it left in etcd: see `lib/envelope/foreign_formats.ts`. */

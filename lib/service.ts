@@ -5,23 +5,24 @@
  */
 import { equalBytes, hex } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
-import { KmsError, toKmsError } from "./errors.ts";
+import { KmsError } from "./errors.ts";
 import { DekSource } from "./envelope/dek_source.ts";
 import { decodeEnvelope, decodeFrame, type Frame } from "./envelope/format.ts";
 import { ForeignReader, type ForeignSource } from "./envelope/foreign.ts";
 import { Latencies } from "./envelope/latency.ts";
 import { quorumSize, type WrapQuorum } from "./envelope/quorum.ts";
 import { maxUsesOfDek, openSeed } from "./envelope/seal.ts";
-import { dekUnwrapper, type Holder, type Unwrapper, type UnwrapStrategy } from "./envelope/unwrap.ts";
+import { dekUnwrapper, holdersOf, type Unwrapper, type UnwrapStrategy } from "./envelope/unwrap.ts";
 import { UnwrapCache, type UnwrapCacheOptions } from "./envelope/unwrap_cache.ts";
-import { decodeAnnotations, foreignBytes, referenceTo, type Wrap } from "./envelope/wrap.ts";
-import type { Api, ForeignFormat, Notify } from "./events.ts";
+import { decodeAnnotations, foreignBytes, referenceTo } from "./envelope/wrap.ts";
+import type { ForeignFormat, KmsApi, Notify } from "./events.ts";
 import type { Decrypted, Encrypted, Sealed, ServiceStatus } from "./key_ring/answers.ts";
 import { HealthBoard } from "./key_ring/health.ts";
 import { KeyRing } from "./key_ring/key_ring.ts";
 import type { Openers } from "./key_ring/openers.ts";
+import { reporting } from "./key_ring/reporting.ts";
 import type { RingStore } from "./key_ring/state.ts";
-import { type CallOptions, foreignPart, type Provider } from "./provider/provider.ts";
+import type { CallOptions, Provider } from "./provider/provider.ts";
 
 export type {
   Decrypted,
@@ -46,15 +47,15 @@ export interface Service {
    * @param plaintext 1 to 900 bytes.
    * @throws {KmsError} `request_invalid`, or `unreachable` and its kin while no ready DEK is held.
    */
-  encrypt(plaintext: Uint8Array, api: Api): Encrypted;
+  encrypt(plaintext: Uint8Array, api: KmsApi): Encrypted;
   /**
    * Opens what some node sealed.
    *
    * @throws {KmsError} `integrity` for anything that this key ring did not seal as it stands; see `lib/errors.ts`.
    */
-  decrypt(sealed: Sealed, api: Api, call: CallOptions): Promise<Decrypted>;
+  decrypt(sealed: Sealed, api: KmsApi, call: CallOptions): Promise<Decrypted>;
   /** Which other plugin wrote it, by its form alone; `undefined` for what is ours or is not to be read. */
-  foreignFormat(sealed: Sealed, api: Api): ForeignFormat | undefined;
+  foreignFormat(sealed: Sealed, api: KmsApi): ForeignFormat | undefined;
 }
 
 /** A provider and the names under which it may have wrapped. */
@@ -133,13 +134,14 @@ export async function openService(options: ServiceOptions): Promise<Service & As
     onFirstUse: (dek) =>
       source.remember(hex(dek.reference), dek.copyOfDek(), dek.wraps.map(({ name, version }) => ({ name, version }))),
   });
+  const poke = (name: string) => ring.poke(name);
   for (const { provider, formerly } of readers) {
-    for (const name of [provider.name, ...formerly]) named.set(name, dekUnwrapper(reporting(provider, ring)));
+    for (const name of [provider.name, ...formerly]) named.set(name, dekUnwrapper(reporting(provider, board, poke)));
   }
   const foreign = new ForeignReader({
     ...common,
     sources: options.readForeign ?? [],
-    providers: readers.map(({ provider }) => reporting(provider, ring)),
+    providers: readers.map(({ provider }) => reporting(provider, board, poke)),
     isSick: (name) => board.of(name).state === "sick",
     cache: options.cache,
     notify,
@@ -173,7 +175,7 @@ class KeyService implements Service, AsyncDisposable {
     return this.#ring.peek();
   }
 
-  encrypt(plaintext: Uint8Array, api: Api): Encrypted {
+  encrypt(plaintext: Uint8Array, api: KmsApi): Encrypted {
     if (plaintext.length === 0) throw new KmsError("request_invalid", "Cannot encrypt: the plaintext is empty.");
     if (plaintext.length > maxPlaintext) {
       throw new KmsError("request_invalid", `Cannot encrypt: the plaintext is longer than ${maxPlaintext} bytes.`);
@@ -181,11 +183,11 @@ class KeyService implements Service, AsyncDisposable {
     return this.#ring.seal(plaintext, api);
   }
 
-  foreignFormat(sealed: Sealed, api: Api): ForeignFormat | undefined {
+  foreignFormat(sealed: Sealed, api: KmsApi): ForeignFormat | undefined {
     return this.#foreign.formatOf(sealed, api);
   }
 
-  async decrypt(sealed: Sealed, api: Api, call: CallOptions): Promise<Decrypted> {
+  async decrypt(sealed: Sealed, api: KmsApi, call: CallOptions): Promise<Decrypted> {
     const format = this.#foreign.formatOf(sealed, api);
     if (format !== undefined) {
       const { seed, holders, cache } = await this.#foreign.read(format, sealed, api, call);
@@ -194,7 +196,7 @@ class KeyService implements Service, AsyncDisposable {
     const { keyId, wraps, envelope } = parse(sealed, api);
     const reference = referenceTo(wraps);
     if (!equalBytes(reference, envelope.reference)) throw foreignBytes("the wraps are not those of the envelope");
-    const holders = this.#holders(wraps);
+    const holders = holdersOf(wraps, this.#named, (name) => this.#ring.board.of(name).state === "sick");
     const context = { api, threshold: envelope.threshold, keyId, reference };
     const open = (dek: Uint8Array) => openSeed(dek, envelope, context);
     const found = await this.#source.open({ reference: hex(reference), holders, open, call });
@@ -206,46 +208,12 @@ class KeyService implements Service, AsyncDisposable {
     this.#foreign[Symbol.dispose]();
     await this.#ring[Symbol.asyncDispose]();
   }
-
-  #holders(wraps: readonly Wrap[]): Holder[] {
-    const holders = wraps.flatMap((wrap): Holder[] => {
-      const provider = this.#named.get(wrap.name);
-      return provider ? [{ provider, wrap, sick: this.#ring.board.of(provider.name).state === "sick" }] : [];
-    });
-    if (holders.length > 0) return holders;
-    const names = wraps.map(({ name }) => `"${name}"`).join(", ");
-    throw new KmsError(
-      "key_unknown",
-      `Cannot decrypt: no provider is configured that wrapped this data key (${names}).`,
-    );
-  }
-}
-
-/** What an unwrap shows of a provider's health is noted, and a failure has it probed soon. */
-function reporting(provider: Provider, ring: KeyRing): Pick<Provider, "name" | "unwrap" | "unwrapForeign"> {
-  const { name } = provider;
-  const reported = async (work: () => Promise<Uint8Array>) => {
-    try {
-      const opened = await work();
-      ring.board.succeeded(name, "unwrap");
-      return opened;
-    } catch (thrown) {
-      ring.board.failed(name, "unwrap", toKmsError(thrown));
-      if (ring.board.of(name).state !== "well") ring.poke(name);
-      throw thrown;
-    }
-  };
-  return {
-    name,
-    unwrap: (wrapped, call) => reported(() => provider.unwrap(wrapped, call)),
-    ...foreignPart(provider, (unwrapForeign) => (foreign, call) => reported(() => unwrapForeign(foreign, call))),
-  };
 }
 
 /** Bytes: a seed has 32, and what the envelope adds leaves room for this much in the API server's 1,024. */
 export const maxPlaintext = 900;
 
-function parse({ keyId, ciphertext, annotations }: Sealed, api: Api): Frame {
+function parse({ keyId, ciphertext, annotations }: Sealed, api: KmsApi): Frame {
   if (api === "v1beta1") return decodeFrame(ciphertext);
   if (keyId === "") throw new KmsError("request_invalid", "Cannot decrypt: the request has no key ID.");
   return { keyId, wraps: decodeAnnotations(annotations), envelope: decodeEnvelope(ciphertext) };

@@ -6,7 +6,7 @@ import { MemoryProvider, memoryProviders } from "../tests/support/memory_provide
 import { MemoryStore } from "../tests/support/memory_store.ts";
 import { startNode, type TestNode } from "../tests/support/test_service.ts";
 import { effectiveCode, KmsError } from "./errors.ts";
-import type { Api } from "./events.ts";
+import type { KmsApi } from "./events.ts";
 import { answerChecker, checkFrame, checkFrameAnswer, checkSealed } from "./kms/limits.ts";
 import type { Encrypted, Sealed } from "./service.ts";
 
@@ -23,7 +23,7 @@ async function codeOf(work: () => unknown): Promise<string> {
   }
 }
 
-async function opened(node: TestNode, sealed: Sealed, api: Api = "v2"): Promise<Uint8Array> {
+async function opened(node: TestNode, sealed: Sealed, api: KmsApi = "v2"): Promise<Uint8Array> {
   return (await node.service.decrypt(sealed, api, { signal: new AbortController().signal })).plaintext;
 }
 
@@ -111,7 +111,7 @@ Deno.test("decrypt() is total: random bytes get a code and never an answer", asy
     annotations: fc.dictionary(fc.constantFrom("a.wrap.trousseau.io", "b.wrap.trousseau.io", "x"), bytes),
   });
   await fc.assert(
-    fc.asyncProperty(sealed, fc.constantFrom<Api>("v2", "v1beta1"), async (value, api) => {
+    fc.asyncProperty(sealed, fc.constantFrom<KmsApi>("v2", "v1beta1"), async (value, api) => {
       const code = await codeOf(() => opened(node, value, api));
       assert.ok(["integrity", "key_unknown"].includes(code), code);
     }),

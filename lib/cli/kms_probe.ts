@@ -5,14 +5,14 @@
  */
 import { equalBytes, utf8 } from "../bytes.ts";
 import { type ErrorCode, KmsError, toKmsError } from "../errors.ts";
-import type { Api } from "../events.ts";
+import type { KmsApi } from "../events.ts";
 import type { KmsClient } from "../grpc/client.ts";
 import type { EncryptResponse, StatusResponse } from "../grpc/messages.ts";
 import { RpcFailure } from "../grpc/status.ts";
 
 /** One call and what came of it. */
 export interface ProbeStep {
-  readonly api: Api;
+  readonly api: KmsApi;
   readonly rpc: string;
   /** `off`: the plugin does not serve this API. `unwell`: it answers, and says that it is not well. */
   readonly result: "ok" | "off" | "unwell" | ErrorCode;
@@ -99,7 +99,7 @@ async function probeV1beta1(v1: KmsClient["v1beta1"], signal: AbortSignal, steps
 /** Times a call and notes it; `undefined` if what follows would make no sense. */
 async function step<T>(
   steps: ProbeStep[],
-  api: Api,
+  api: KmsApi,
   rpc: string,
   call: () => Promise<Answer<T>>,
 ): Promise<T | undefined> {

@@ -8,7 +8,8 @@ import type { Config } from "../config/config.ts";
 import { deadline } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import { dialKms } from "../grpc/client.ts";
-import { type KmsServer, serveKms } from "../grpc/serve.ts";
+import { serveKms, type SocketServer } from "../grpc/serve.ts";
+import { fromSameKeyId } from "../grpc/takeover.ts";
 import type { Service } from "../service.ts";
 import { openTelemetry } from "../telemetry/telemetry.ts";
 import { version } from "../version.ts";
@@ -41,7 +42,7 @@ export async function serve(call: Call): Promise<ExitStatus> {
   else await letSettle(plugin.service, terminal.signal);
   await using server = await serveKms(plugin.handlers, {
     ...config.socket,
-    takeover: takeover ? () => plugin.service.peek().keyId : undefined,
+    takeover: takeover ? fromSameKeyId(() => plugin.service.peek().keyId) : undefined,
     notify,
   });
   await using _endpoint = openEndpoint({ config, service: plugin.service, telemetry, takeover });
@@ -55,7 +56,7 @@ export async function serve(call: Call): Promise<ExitStatus> {
   return exitCodes.ok.status;
 }
 
-function untilEnd(server: KmsServer, signal: AbortSignal): Promise<void> {
+function untilEnd(server: SocketServer, signal: AbortSignal): Promise<void> {
   const signalled = new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });

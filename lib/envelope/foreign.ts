@@ -9,7 +9,7 @@
 import { hex, lengthPrefixed, sha256, utf8 } from "../bytes.ts";
 import type { Clock } from "../clock.ts";
 import { KmsError } from "../errors.ts";
-import type { Api, ForeignFormat, Notify } from "../events.ts";
+import type { ForeignFormat, KmsApi, Notify } from "../events.ts";
 import type { CallOptions, Provider } from "../provider/provider.ts";
 import { DekSource, type Found } from "./dek_source.ts";
 import { foreignFormats, type ForeignSealed, type ForeignWrap, isOfFormat, readForeign } from "./foreign_formats.ts";
@@ -80,7 +80,7 @@ export class ForeignReader implements Disposable {
   }
 
   /** Whose it is by how it begins; `undefined` for what is ours or is not to be read. */
-  formatOf({ ciphertext }: ForeignSealed, api: Api): ForeignFormat | undefined {
+  formatOf({ ciphertext }: ForeignSealed, api: KmsApi): ForeignFormat | undefined {
     if (this.#sources.size === 0 || beginsAsOurs(ciphertext, api)) return undefined;
     return foreignFormats.find((format) => {
       const source = this.#sources.get(format);
@@ -94,7 +94,7 @@ export class ForeignReader implements Disposable {
    * @throws {KmsError} `integrity` for what the other plugin cannot have written as it stands, and for what is no seed;
    *   `key_unknown` if no configured provider may open it; a provider's error.
    */
-  async read(format: ForeignFormat, sealed: ForeignSealed, api: Api, call: CallOptions): Promise<Found> {
+  async read(format: ForeignFormat, sealed: ForeignSealed, api: KmsApi, call: CallOptions): Promise<Found> {
     const holders = this.#holders(format, readForeign(format, sealed, api));
     const reference = hex(sha256(lengthPrefixed(domain, utf8(format), sealed.ciphertext)));
     return await this.#source.open({ reference, holders, open: (seed) => seed.slice(), call });

@@ -14,7 +14,7 @@
  */
 import { fromBase64, utf8 } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
-import type { Api, ForeignFormat } from "../events.ts";
+import type { ForeignFormat, KmsApi } from "../events.ts";
 import { providerLimits } from "../provider/provider.ts";
 
 /** What kube-apiserver hands back to be opened. */
@@ -41,9 +41,9 @@ export interface FormatOptions {
 
 interface FormatRow {
   /** Whether bytes begin as this format does. It is the whole decision: what is amiss after that is `integrity`. */
-  readonly recognises: (ciphertext: Uint8Array, api: Api, options: FormatOptions) => boolean;
+  readonly recognises: (ciphertext: Uint8Array, api: KmsApi, options: FormatOptions) => boolean;
   /** The vendors' ciphertexts, or `undefined` where anything is left over, missing or out of place. */
-  readonly read: (sealed: ForeignSealed, api: Api) => readonly ForeignWrap[] | undefined;
+  readonly read: (sealed: ForeignSealed, api: KmsApi) => readonly ForeignWrap[] | undefined;
 }
 
 /** In the order in which they are tried: the last one takes the most. */
@@ -79,7 +79,12 @@ const formats = {
 export const foreignFormats = Object.keys(formats) as readonly ForeignFormat[];
 
 /** Whether bytes begin as a format does. */
-export function isOfFormat(format: ForeignFormat, ciphertext: Uint8Array, api: Api, options: FormatOptions): boolean {
+export function isOfFormat(
+  format: ForeignFormat,
+  ciphertext: Uint8Array,
+  api: KmsApi,
+  options: FormatOptions,
+): boolean {
   return formats[format].recognises(ciphertext, api, options);
 }
 
@@ -89,7 +94,7 @@ export function isOfFormat(format: ForeignFormat, ciphertext: Uint8Array, api: A
  * @returns at least one, each of 1 byte to 4 KiB.
  * @throws {KmsError} `integrity` for anything that the other plugin cannot have written as it stands.
  */
-export function readForeign(format: ForeignFormat, sealed: ForeignSealed, api: Api): readonly ForeignWrap[] {
+export function readForeign(format: ForeignFormat, sealed: ForeignSealed, api: KmsApi): readonly ForeignWrap[] {
   const row: FormatRow = formats[format];
   const wraps = row.read(sealed, api);
   const sound = wraps?.length && wraps.every(({ ciphertext: { length } }) => length <= providerLimits.ciphertext);

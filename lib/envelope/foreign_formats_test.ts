@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { base64, concat, fromBase64, utf8 } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
-import type { Api, ForeignFormat } from "../events.ts";
+import type { ForeignFormat, KmsApi } from "../events.ts";
 import vectors from "../../tests/vectors/foreign.json" with { type: "json" };
 import { foreignFormats, type ForeignSealed, type FormatOptions, isOfFormat, readForeign } from "./foreign_formats.ts";
 
@@ -16,7 +16,7 @@ function sealed(ciphertext: Uint8Array, keyId = "", annotations: ForeignSealed["
 }
 
 /** The formats that bytes are taken for, and what becomes of them. */
-function taken(format: ForeignFormat, given: ForeignSealed, api: Api, options: FormatOptions = {}): string {
+function taken(format: ForeignFormat, given: ForeignSealed, api: KmsApi, options: FormatOptions = {}): string {
   if (!isOfFormat(format, given.ciphertext, api, options)) return "not taken";
   try {
     return readForeign(format, given, api).map(({ written, version }) => `${written}@${version}`).join(" ");
@@ -40,7 +40,7 @@ function isFormat(text: string): text is ForeignFormat {
   return foreignFormats.some((format) => format === text);
 }
 
-function isApi(text: string): text is Api {
+function isApi(text: string): text is KmsApi {
   return text === "v2" || text === "v1beta1";
 }
 
@@ -132,7 +132,7 @@ Deno.test("readForeign() gives ciphertexts of its bounds or integrity, whatever 
   const bytes = fc.tuple(start, fc.uint8Array({ maxLength: 200 }), fc.string({ maxLength: 40 }))
     .map(([text, raw, end]) => concat(new Uint8Array([...text].map((c) => c.charCodeAt(0))), raw, utf8(end)));
   const formats = fc.constantFrom(...foreignFormats);
-  const apis = fc.constantFrom<Api>("v2", "v1beta1");
+  const apis = fc.constantFrom<KmsApi>("v2", "v1beta1");
   fc.assert(
     fc.property(bytes, formats, apis, fc.constantFrom("", "1", arn), (ciphertext, format, api, keyId) => {
       try {

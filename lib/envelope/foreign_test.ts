@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { base64, concat, utf8 } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
-import type { Api } from "../events.ts";
+import type { KmsApi } from "../events.ts";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { type MemoryProvider, memoryProviders } from "../../tests/support/memory_provider.ts";
 import { startNode, type TestNode } from "../../tests/support/test_service.ts";
@@ -20,7 +20,7 @@ function foreign(ciphertext: Uint8Array, keyId = "1"): Sealed {
   return { keyId, ciphertext, annotations: {} };
 }
 
-async function open(node: TestNode, sealed: Sealed, api: Api = "v2"): Promise<Uint8Array> {
+async function open(node: TestNode, sealed: Sealed, api: KmsApi = "v2"): Promise<Uint8Array> {
   return (await node.service.decrypt(sealed, api, { signal: never })).plaintext;
 }
 

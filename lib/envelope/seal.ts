@@ -11,12 +11,18 @@ import { type Envelope, formatSizes, type Threshold } from "./format.ts";
 
 const algorithm = "aes-256-gcm";
 const dekBytes = 32;
-const domainTag = utf8("trousseau-dek-1");
+
+/** What stands before a data key when it is wrapped, by what it is for. All have 15 bytes. */
+const domainTags = { kms: utf8("trousseau-dek-1"), sops: utf8("trousseau-sop-1") } as const;
+
+/** What a data key is for: kube-apiserver's seeds, or files of SOPS. One for the first never opens the second. */
+export type DekDomain = keyof typeof domainTags;
 
 /** What a sealed seed is bound to, beside the data key. */
 export interface SealContext {
   readonly api: Api;
   readonly threshold: Threshold;
+  /** Under `sops`, the name of the key in the file. */
   readonly keyId: string;
   readonly reference: Uint8Array;
   /** Made by {@linkcode bound}. */
@@ -37,21 +43,24 @@ export function newDek(): Uint8Array {
 }
 
 /** What providers wrap: the domain tag, then the data key; 47 bytes. */
-export function taggedDek(dek: Uint8Array): Uint8Array {
-  return concat(domainTag, dek);
+export function taggedDek(dek: Uint8Array, domain: DekDomain = "kms"): Uint8Array {
+  return concat(domainTags[domain], dek);
 }
 
-/** Whether bytes begin with the domain tag, whatever comes after it. */
+/** Whether bytes begin with a domain tag of ours, whatever comes after it. */
 export function isTagged(bytes: Uint8Array): boolean {
-  return bytes.length >= domainTag.length && equalBytes(bytes.subarray(0, domainTag.length), domainTag);
+  return Object.values(domainTags).some((tag) =>
+    bytes.length >= tag.length && equalBytes(bytes.subarray(0, tag.length), tag)
+  );
 }
 
 /**
  * The data key behind the domain tag.
  *
- * @returns 32 bytes, or `undefined` where a KMS gave back something that we never wrapped as a data key.
+ * @returns 32 bytes, or `undefined` where a KMS gave back something that we never wrapped as a data key of the domain.
  */
-export function untaggedDek(bytes: Uint8Array): Uint8Array | undefined {
+export function untaggedDek(bytes: Uint8Array, domain: DekDomain = "kms"): Uint8Array | undefined {
+  const domainTag = domainTags[domain];
   const tag = bytes.subarray(0, domainTag.length);
   if (bytes.length !== domainTag.length + dekBytes || !equalBytes(tag, domainTag)) return undefined;
   return bytes.slice(domainTag.length);
@@ -88,6 +97,7 @@ export function openSeed(dek: Uint8Array, envelope: Envelope, context: SealConte
 const boundTo = {
   v2: concat(utf8("trousseau/1"), lengthPrefixed(utf8("v2"))),
   v1beta1: concat(utf8("trousseau/1"), lengthPrefixed(utf8("v1beta1"))),
+  sops: concat(utf8("trousseau/1"), lengthPrefixed(utf8("sops"))),
 } as const satisfies Record<Api, Uint8Array>;
 
 function additionalDataOf({ api, threshold, keyId, reference }: SealContext): Uint8Array {

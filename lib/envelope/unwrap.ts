@@ -8,7 +8,7 @@ import { abortError, noLongerWanted, orAborted } from "../deadline.ts";
 import { KmsError, toKmsError } from "../errors.ts";
 import type { CallOptions, Provider, WrappedDek } from "../provider/provider.ts";
 import { hedgeTimings, type Latencies } from "./latency.ts";
-import { untaggedDek } from "./seal.ts";
+import { type DekDomain, untaggedDek } from "./seal.ts";
 import type { Wrap } from "./wrap.ts";
 
 /** `fastest`: the quickest first. `roundrobin`: each in turn. `ordered`: as configured. */
@@ -21,11 +21,11 @@ export interface Unwrapper {
   unwrap(wrapped: WrappedDek, call: CallOptions): Promise<Uint8Array | undefined>;
 }
 
-/** A provider whose answers count only behind our domain tag. */
-export function dekUnwrapper(provider: Pick<Provider, "name" | "unwrap">): Unwrapper {
+/** A provider whose answers count only behind our domain tag for what the data key is for. */
+export function dekUnwrapper(provider: Pick<Provider, "name" | "unwrap">, domain: DekDomain = "kms"): Unwrapper {
   return {
     name: provider.name,
-    unwrap: async (wrapped, call) => untaggedDek(await provider.unwrap(wrapped, call)),
+    unwrap: async (wrapped, call) => untaggedDek(await provider.unwrap(wrapped, call), domain),
   };
 }
 
@@ -35,6 +35,26 @@ export interface Holder {
   readonly wrap: Wrap;
   /** Whether its last calls failed: it is asked last. */
   readonly sick: boolean;
+}
+
+/**
+ * Who can open a data key, by the names of its wraps.
+ *
+ * @param named providers under each of their names.
+ * @throws {KmsError} `key_unknown` if nobody of them is configured.
+ */
+export function holdersOf(
+  wraps: readonly Wrap[],
+  named: ReadonlyMap<string, Unwrapper>,
+  isSick: (name: string) => boolean,
+): Holder[] {
+  const holders = wraps.flatMap((wrap): Holder[] => {
+    const provider = named.get(wrap.name);
+    return provider ? [{ provider, wrap, sick: isSick(provider.name) }] : [];
+  });
+  if (holders.length > 0) return holders;
+  const names = wraps.map(({ name }) => `"${name}"`).join(", ");
+  throw new KmsError("key_unknown", `Cannot decrypt: no provider is configured that wrapped this data key (${names}).`);
 }
 
 /** A data key that fits, and whose it was. */

@@ -1,5 +1,5 @@
 /**
- * Speaks to a KMS plugin on its socket as kube-apiserver does.
+ * Speaks to a KMS plugin on its socket as kube-apiserver does, and to a key service as sops does.
  *
  * @module
  */
@@ -9,7 +9,8 @@ import { KmsError } from "../errors.ts";
 import { closeClientsLate } from "./late_close.ts";
 import type { Rpc, V1beta1Rpcs, V2Rpcs } from "./messages.ts";
 import { defaultDeadlineMs } from "./rpc_call.ts";
-import { kmsServices } from "./services.ts";
+import { kmsServices, sopsService } from "./services.ts";
+import type { SopsRpcs } from "./sops_messages.ts";
 import { errorOfRpc } from "./status.ts";
 
 /** How a call is bounded. */
@@ -33,6 +34,11 @@ export type Call<Method> = Method extends Rpc<infer Request, infer Answer>
 export interface KmsClient extends AsyncDisposable {
   readonly v2: { readonly [Name in keyof V2Rpcs]: Call<V2Rpcs[Name]> };
   readonly v1beta1: { readonly [Name in keyof V1beta1Rpcs]: Call<V1beta1Rpcs[Name]> };
+}
+
+/** The same for the key service of SOPS. */
+export interface SopsClient extends AsyncDisposable {
+  readonly sops: { readonly [Name in keyof SopsRpcs]: Call<SopsRpcs[Name]> };
 }
 
 /** What has to be told a client that kube-apiserver's would not be: that the path is not a name, and nobody's proxy. */
@@ -59,21 +65,40 @@ const connectFailures: Readonly<Record<string, string>> = {
  * @throws {KmsError} `config` if Deno's permissions keep the program from it.
  */
 export function dialKms(path: string): KmsClient {
+  const client = clientOf(path);
+  const services = kmsServices();
+  return {
+    v2: calls<KmsClient["v2"]>(client, services.v2, `v2`, path),
+    v1beta1: calls<KmsClient["v1beta1"]>(client, services.v1beta1, `v1beta1`, path),
+    [Symbol.asyncDispose]: () => closed(client),
+  };
+}
+
+/**
+ * Opens a client for the key service of SOPS on a socket. Nothing is sent until the first call.
+ *
+ * @throws {KmsError} `config` as {@linkcode dialKms}.
+ */
+export function dialSops(path: string): SopsClient {
+  const client = clientOf(path);
+  return {
+    sops: calls<SopsClient["sops"]>(client, sopsService(), "sops", path),
+    [Symbol.asyncDispose]: () => closed(client),
+  };
+}
+
+function clientOf(path: string): Client {
   // Deno asks for the right to write to a socket, whatever may be said on the network.
   if (Deno.permissions.querySync({ name: "write", path }).state !== "granted") {
     throw new KmsError("config", `Cannot dial "${path}": it lies outside the folders where this program may write.`);
   }
   closeClientsLate();
-  const client = new Client(`unix:${path}`, credentials.createInsecure(), options);
-  const services = kmsServices();
-  return {
-    v2: calls<KmsClient["v2"]>(client, services.v2, `v2`, path),
-    v1beta1: calls<KmsClient["v1beta1"]>(client, services.v1beta1, `v1beta1`, path),
-    [Symbol.asyncDispose]() {
-      client.close();
-      return Promise.resolve();
-    },
-  };
+  return new Client(`unix:${path}`, credentials.createInsecure(), options);
+}
+
+function closed(client: Client): Promise<void> {
+  client.close();
+  return Promise.resolve();
 }
 
 function calls<Calls>(client: Client, service: ServiceDefinition, api: string, path: string): Calls {

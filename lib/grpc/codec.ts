@@ -1,5 +1,6 @@
 /**
- * The messages of both KMS APIs, to bytes and back: every field is a string, bytes, or a map from strings to bytes.
+ * The messages of the APIs that are served here, to bytes and back: every field is a string, bytes, a map from strings to
+ * either, or a message of such fields.
  *
  * protobufjs alone takes a string that is cut short for a shorter string, and reads a known field by its number whatever
  * its wire type. Here one strict pass reads a message, on the library's own reader.
@@ -13,19 +14,22 @@ import protobuf from "protobufjs";
 export interface Codec {
   readonly encode: (message: object) => Buffer;
   /**
-   * Every field of the message, those that are not there as their empty values. Bytes are views of what was read.
+   * Every field of the message, those that are not there as their empty values; a message that is not there is left out.
+   * Bytes are views of what was read.
    *
-   * @throws {Error} if the fields do not fill `bytes` exactly, or one has another wire type than the message has it.
+   * @throws {Error} if the fields do not fill `bytes` exactly, one has another wire type than the message has it, or a
+   *   message within it stands there twice: protobuf would merge the two, and nobody means that.
    */
   readonly decode: (bytes: Uint8Array) => Record<string, unknown>;
 }
 
-type Kind = "string" | "bytes" | "map";
-type Annotations = Record<string, Uint8Array>;
+type Kind = "string" | "bytes" | "bytesMap" | "stringMap" | "message";
 
 interface Field {
   readonly name: string;
   readonly kind: Kind;
+  /** Of a message. */
+  readonly codec?: Codec;
 }
 
 const lengthDelimited = 2;
@@ -39,14 +43,15 @@ export function codecOf(type: protobuf.Type): Codec {
   const fields = type.fieldsArray.map((field): Field & { id: number } => ({
     id: field.id,
     name: field.name,
-    kind: kindOf(field),
+    ...kindOf(field),
   }));
   const byId: readonly (Field | undefined)[] = fields.reduce<(Field | undefined)[]>((all, field) => {
     all[field.id] = field;
     return all;
   }, []);
-  const blank = Object.fromEntries(fields.map(({ name, kind }) => [name, kind === "string" ? "" : nothing]));
-  const maps = fields.filter(({ kind }) => kind === "map").map(({ name }) => name);
+  const flat = fields.filter(({ kind }) => kind === "string" || kind === "bytes");
+  const blank = Object.fromEntries(flat.map(({ name, kind }) => [name, kind === "string" ? "" : nothing]));
+  const maps = fields.filter(({ kind }) => kind === "bytesMap" || kind === "stringMap").map(({ name }) => name);
   return {
     encode: (message) => viewOf(type.encode(message).finish()),
     decode(bytes) {
@@ -59,11 +64,17 @@ export function codecOf(type: protobuf.Type): Codec {
   };
 }
 
-function kindOf(field: protobuf.Field): Kind {
-  const map = field instanceof protobuf.MapField && field.keyType === "string" && field.type === "bytes";
-  if (map) return "map";
-  if (!field.repeated && (field.type === "string" || field.type === "bytes")) return field.type;
-  throw new TypeError(`The field ${field.fullName} is neither a string, bytes nor a map from strings to bytes.`);
+function kindOf(field: protobuf.Field): Pick<Field, "kind" | "codec"> {
+  const isText = field.type === "string";
+  if (field instanceof protobuf.MapField) {
+    if (field.keyType === "string" && (isText || field.type === "bytes")) {
+      return { kind: isText ? "stringMap" : "bytesMap" };
+    }
+  } else if (!field.repeated) {
+    if (isText || field.type === "bytes") return { kind: isText ? "string" : "bytes" };
+    if (field.resolvedType instanceof protobuf.Type) return { kind: "message", codec: codecOf(field.resolvedType) };
+  }
+  throw new TypeError(`The field ${field.fullName} is neither a string, bytes, a map of them nor a message.`);
 }
 
 function readField(
@@ -79,23 +90,36 @@ function readField(
     reader.skipType(wireType);
   } else {
     if (wireType !== lengthDelimited) throw malformed();
-    if (field.kind === "map") readEntry(reader, message[field.name] as Annotations);
-    else message[field.name] = field.kind === "string" ? readString(reader) : readBytes(reader);
+    readValue(reader, field, message);
   }
   if (reader.pos > reader.len) throw malformed();
 }
 
+function readValue(reader: protobuf.Reader, { name, kind, codec }: Field, message: Record<string, unknown>): void {
+  if (kind === "string") message[name] = readString(reader);
+  else if (kind === "bytes") message[name] = readBytes(reader);
+  else if (kind === "bytesMap") readEntry(reader, message[name] as Record<string, Uint8Array>, nothing, readBytes);
+  else if (kind === "stringMap") readEntry(reader, message[name] as Record<string, string>, "", readString);
+  else if (codec === undefined || name in message) throw malformed();
+  else message[name] = codec.decode(readBytes(reader));
+}
+
 /** One entry of a map is a message of its own: the key, then the value; either may be left out (protobuf's encoding). */
-function readEntry(reader: protobuf.Reader, map: Annotations): void {
+function readEntry<Value>(
+  reader: protobuf.Reader,
+  map: Record<string, Value>,
+  empty: Value,
+  readOne: (reader: protobuf.Reader) => Value,
+): void {
   const length = reader.uint32();
   const end = reader.pos + length;
   if (end > reader.len) throw malformed();
   let key = "";
-  let value: Uint8Array = nothing;
+  let value = empty;
   while (reader.pos < end) {
     const tag = reader.uint32();
     if (tag === keyTag) key = readString(reader);
-    else if (tag === valueTag) value = readBytes(reader);
+    else if (tag === valueTag) value = readOne(reader);
     else throw malformed();
   }
   if (reader.pos !== end) throw malformed();

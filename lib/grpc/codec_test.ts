@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import protobuf from "protobufjs";
 import v2Proto from "../../proto/kms_v2.proto" with { type: "text" };
+import sopsProto from "../../proto/sops_keyservice.proto" with { type: "text" };
 import { codecOf } from "./codec.ts";
 
 const { root } = protobuf.parse(v2Proto, { keepCase: true });
@@ -85,7 +86,56 @@ Deno.test("codecOf() refuses an annotation that would become the prototype", () 
   assert.throws(() => codec.decode(Uint8Array.of(id << 3 | 2, entry.length, ...entry)), RangeError);
 });
 
-Deno.test("codecOf() takes no type with other fields than both APIs have", () => {
-  const other = protobuf.parse('syntax = "proto3"; message M { int32 n = 1; }').root.resolveAll().lookupType("M");
-  assert.throws(() => codecOf(other), /neither a string, bytes nor a map/);
+for (
+  const field of ["int32 n = 1;", "repeated string n = 1;", "map<string, int32> n = 1;", "map<int32, string> n = 1;"]
+) {
+  Deno.test(`codecOf() takes no type with a field such as ${field}`, () => {
+    const text = `syntax = "proto3"; message M { ${field} }`;
+    const other = protobuf.parse(text).root.resolveAll().lookupType("M");
+    assert.throws(() => codecOf(other), /neither a string, bytes, a map of them nor a message/);
+  });
+}
+
+const sopsType = protobuf.parse(sopsProto, { keepCase: true }).root.resolveAll().lookupType("EncryptRequest");
+const sopsCodec = codecOf(sopsType);
+const words = fc.dictionary(fc.string(), fc.string(), { maxKeys: 3, noNullPrototype: true })
+  .filter((context) => !Object.hasOwn(context, "__proto__"));
+const sopsKey = fc.oneof(
+  fc.record({ kms_key: fc.record({ arn: fc.string(), role: fc.string(), context: words, aws_profile: fc.string() }) }),
+  fc.record({ vault_key: fc.record({ vault_address: fc.string(), engine_path: fc.string(), key_name: fc.string() }) }),
+  fc.record({ age_key: fc.record({ recipient: fc.string() }) }),
+  fc.constant({}),
+);
+
+Deno.test("codecOf() reads messages within messages as the library has written them", () => {
+  const sent = fc.record({ key: sopsKey, plaintext: fc.uint8Array({ maxLength: 40 }) });
+  fc.assert(fc.property(sent, (value) => {
+    const written = sopsCodec.encode(value);
+    assert.deepEqual(bare(written), bare(sopsType.encode(sopsType.fromObject(value)).finish()));
+    assert.deepEqual(plain(sopsCodec.decode(bare(written))), plain(value));
+  }));
+});
+
+Deno.test("codecOf() leaves out a message that is not there, and refuses one that is there twice or cut off", () => {
+  assert.deepEqual(plain(sopsCodec.decode(new Uint8Array(0))), { plaintext: [] });
+  const key = bare(sopsCodec.encode({ key: { age_key: { recipient: "age1" } } }));
+  assert.deepEqual(plain(sopsCodec.decode(key)), { plaintext: [], key: { age_key: { recipient: "age1" } } });
+  assert.throws(() => sopsCodec.decode(Uint8Array.of(...key, ...key)), RangeError);
+  assert.throws(() => sopsCodec.decode(key.subarray(0, -1)), RangeError);
+  const inner = key.slice();
+  inner[5] = 9;
+  assert.throws(() => sopsCodec.decode(inner), RangeError);
+});
+
+Deno.test("codecOf() reads any bytes as a message of messages, or throws", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+      try {
+        assert.ok(sopsCodec.decode(bytes).plaintext instanceof Uint8Array);
+      } catch (thrown) {
+        assert.ok(thrown instanceof Error);
+      }
+    }),
+    { numRuns: 3000 },
+  );
 });

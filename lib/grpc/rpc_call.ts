@@ -32,13 +32,22 @@ export class UnaryRpcCall implements RpcCall, Disposable {
   readonly #after: After;
   #controller: AbortController | undefined;
   #callOff: (() => void) | undefined;
+  readonly #withoutDeadlineMs: number;
   #over = false;
   #uid: string | undefined;
 
-  /** @param after the timer of all calls. */
-  constructor(call: ServerUnaryCall<{ readonly uid?: unknown }, unknown>, after: After = afterTimeout) {
+  /**
+   * @param after the timer of all calls.
+   * @param withoutDeadlineMs how long the call may take where its client sets no deadline.
+   */
+  constructor(
+    call: ServerUnaryCall<{ readonly uid?: unknown }, unknown>,
+    after: After = afterTimeout,
+    withoutDeadlineMs = defaultDeadlineMs,
+  ) {
     this.#call = call;
     this.#after = after;
+    this.#withoutDeadlineMs = withoutDeadlineMs;
   }
 
   get signal(): AbortSignal {
@@ -47,7 +56,7 @@ export class UnaryRpcCall implements RpcCall, Disposable {
 
   get deadlineMs(): number {
     const at = this.#call.getDeadline();
-    const left = at === Infinity ? defaultDeadlineMs : Number(at) - Date.now();
+    const left = at === Infinity ? this.#withoutDeadlineMs : Number(at) - Date.now();
     return Math.max(0, left - Math.min(marginMs, left / 2));
   }
 

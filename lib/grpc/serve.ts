@@ -1,13 +1,13 @@
 /**
- * The plugin's gRPC server on its socket.
+ * A gRPC server on its socket.
  *
  * @module
  */
-import { type KmsHandlers, rpcServer } from "./server.ts";
+import { type KmsHandlers, type RpcServer, rpcServer, type SopsHandlers, sopsServer } from "./server.ts";
 import { holdSocket, type SocketOptions } from "./socket.ts";
 
-/** A server that serves. Disposing of it cuts off the calls in flight; {@linkcode KmsServer.shutdown} lets them end. */
-export interface KmsServer extends AsyncDisposable {
+/** A server that serves. Disposing of it cuts off the calls in flight; {@linkcode SocketServer.shutdown} lets them end. */
+export interface SocketServer extends AsyncDisposable {
   readonly path: string;
   /** Resolves when a successor has taken the path over: call `shutdown` and leave with status 0. */
   readonly takenOver: Promise<void>;
@@ -25,8 +25,20 @@ export interface KmsServer extends AsyncDisposable {
  *
  * @throws {KmsError} `config` if the path cannot be had: the sentence says what stands in the way.
  */
-export async function serveKms(handlers: KmsHandlers, options: SocketOptions): Promise<KmsServer> {
-  const server = rpcServer(handlers);
+export function serveKms(handlers: KmsHandlers, options: SocketOptions): Promise<SocketServer> {
+  return serveOn(rpcServer(handlers), options);
+}
+
+/**
+ * Serves the key service of SOPS on a Unix socket.
+ *
+ * @throws {KmsError} `config` as {@linkcode serveKms}.
+ */
+export function serveSops(handlers: SopsHandlers, options: SocketOptions): Promise<SocketServer> {
+  return serveOn(sopsServer(handlers), options);
+}
+
+async function serveOn(server: RpcServer, options: SocketOptions): Promise<SocketServer> {
   const socket = await holdSocket((path) => server.listen(path), options);
   let down: Promise<void> | undefined;
   const shutdown = (deadlineMs: number) => down ??= socket.release().then(() => server.shutdown(deadlineMs));

@@ -1,5 +1,5 @@
 /**
- * A gRPC server for the two KMS services: handlers are plain functions that answer or throw.
+ * A gRPC server for the KMS services, or for the key service of SOPS: handlers are plain functions that answer or throw.
  *
  * @module
  */
@@ -16,8 +16,9 @@ import { KmsError } from "../errors.ts";
 import { connectionMeeter } from "./http2_servers.ts";
 import { endLate } from "./late_close.ts";
 import type { Rpc, V1beta1Rpcs, V2Rpcs } from "./messages.ts";
-import { type RpcCall, UnaryRpcCall } from "./rpc_call.ts";
-import { kmsServices, Malformed } from "./services.ts";
+import { defaultDeadlineMs, type RpcCall, UnaryRpcCall } from "./rpc_call.ts";
+import { kmsServices, Malformed, sopsService } from "./services.ts";
+import type { SopsRpcs } from "./sops_messages.ts";
 import { rpcStatus } from "./status.ts";
 import { writeTogether } from "./write_together.ts";
 
@@ -33,9 +34,19 @@ export type Handlers<Rpcs> = { readonly [Name in keyof Rpcs]: Handler<Rpcs[Name]
 export interface KmsHandlers {
   readonly v2: Handlers<V2Rpcs>;
   readonly v1beta1?: Handlers<V1beta1Rpcs> | undefined;
-  /** Told of a request that is not the message it should be; it is refused with `error` without reaching a handler. */
-  readonly unreadable?: ((path: string, error: KmsError, call: RpcCall) => void) | undefined;
+  readonly unreadable?: Unreadable | undefined;
 }
+
+/** The same for SOPS. */
+export interface SopsHandlers {
+  readonly sops: Handlers<SopsRpcs>;
+  readonly unreadable?: Unreadable | undefined;
+  /** How long a call may take when its client sets no deadline, in milliseconds: sops sets none. */
+  readonly deadlineMs: number;
+}
+
+/** Told of a request that is not the message it should be; it is refused with `error` without reaching a handler. */
+export type Unreadable = (path: string, error: KmsError, call: RpcCall) => void;
 
 /** A place where the server listens. */
 export interface Listener {
@@ -74,15 +85,32 @@ const deadlineTickMs = 25;
 const cutOffMs = 500;
 
 /** Makes a server for `handlers` that does not listen yet. */
-export function rpcServer(handlers: KmsHandlers): RpcServer {
+export function rpcServer({ v2, v1beta1, unreadable }: KmsHandlers): RpcServer {
+  const services = kmsServices();
+  const served: Served[] = [[services.v2, v2 as HandlerTable]];
+  if (v1beta1) served.push([services.v1beta1, v1beta1 as HandlerTable]);
+  return serverOf(served, { unreadable, deadlineMs: defaultDeadlineMs });
+}
+
+/** The same for SOPS. */
+export function sopsServer({ sops, unreadable, deadlineMs }: SopsHandlers): RpcServer {
+  return serverOf([[sopsService(), sops as HandlerTable]], { unreadable, deadlineMs });
+}
+
+type HandlerTable = Readonly<Record<string, PlainHandler>>;
+type Served = readonly [service: ServiceDefinition, handlers: HandlerTable];
+
+function serverOf(
+  services: readonly Served[],
+  { unreadable = () => {}, deadlineMs }: { readonly unreadable: Unreadable | undefined; readonly deadlineMs: number },
+): RpcServer {
   // What grpc-js would print on its own is either told to the caller as an error or nobody's business.
   setLogVerbosity(logVerbosity.NONE);
-  const services = kmsServices();
   const server = new Server(options);
-  const { v2, v1beta1, unreadable = () => {} } = handlers;
-  const context = { unreadable, after: coarse(afterTimeout, deadlineTickMs, () => performance.now()) };
-  server.addService(services.v2, implementation(services.v2, v2, context));
-  if (v1beta1) server.addService(services.v1beta1, implementation(services.v1beta1, v1beta1, context));
+  const context = { unreadable, deadlineMs, after: coarse(afterTimeout, deadlineTickMs, () => performance.now()) };
+  for (const [service, handlers] of services) {
+    server.addService(service, implementation(service, handlers, context));
+  }
   const meet = connectionMeeter(server, { connection: writeTogether, session: endLate });
   const targets = new Set<string>();
   return {
@@ -103,8 +131,7 @@ export function rpcServer(handlers: KmsHandlers): RpcServer {
   };
 }
 
-function implementation<Rpcs>(service: ServiceDefinition, handlers: Handlers<Rpcs>, context: CallContext) {
-  const table = handlers as Readonly<Record<string, PlainHandler>>;
+function implementation(service: ServiceDefinition, table: HandlerTable, context: CallContext) {
   return Object.fromEntries(
     Object.entries(table).filter(([name]) => name in service).map((
       [name, handler],
@@ -116,17 +143,18 @@ type PlainHandler = (request: unknown, call: RpcCall) => unknown;
 
 /** What all calls share. */
 interface CallContext {
-  readonly unreadable: NonNullable<KmsHandlers["unreadable"]>;
+  readonly unreadable: Unreadable;
+  readonly deadlineMs: number;
   readonly after: After;
 }
 
 // No promise is made for an answer that is there at once: Status and Encrypt stay on the fast path.
 function unary(
   handler: PlainHandler,
-  { unreadable, after }: CallContext,
+  { unreadable, deadlineMs, after }: CallContext,
 ): handleUnaryCall<Record<string, unknown>, unknown> {
   return (unaryCall, callback) => {
-    const call = new UnaryRpcCall(unaryCall, after);
+    const call = new UnaryRpcCall(unaryCall, after, deadlineMs);
     const answer = (value: unknown) => {
       call[Symbol.dispose]();
       callback(null, value);

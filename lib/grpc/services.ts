@@ -1,5 +1,5 @@
 /**
- * Both KMS services, built from the protos that are embedded as text: no file is read when the program runs.
+ * The services that are served here, built from the protos that are embedded as text: no file is read when the program runs.
  *
  * @module
  */
@@ -9,13 +9,14 @@ import protobuf from "protobufjs";
 import { codecOf } from "./codec.ts";
 import v1beta1Proto from "../../proto/kms_v1beta1.proto" with { type: "text" };
 import v2Proto from "../../proto/kms_v2.proto" with { type: "text" };
+import sopsProto from "../../proto/sops_keyservice.proto" with { type: "text" };
 
 /** Stands in for a request that is not the protobuf message that it should be. */
 export class Malformed {
   readonly uid = "";
 }
 
-/** The two services, ready for a server or a client of grpc-js. */
+/** The two services of KMS, ready for a server or a client of grpc-js. */
 export interface KmsServices {
   readonly v2: ServiceDefinition;
   readonly v1beta1: ServiceDefinition;
@@ -27,6 +28,11 @@ export function kmsServices(): KmsServices {
     v2: load(v2Proto, "v2.KeyManagementService"),
     v1beta1: load(v1beta1Proto, "v1beta1.KeyManagementService"),
   };
+}
+
+/** The key service of SOPS. */
+export function sopsService(): ServiceDefinition {
+  return load(sopsProto, "KeyService");
 }
 
 function load(proto: string, service: string): ServiceDefinition {

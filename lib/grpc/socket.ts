@@ -6,7 +6,6 @@
 import { sleep } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import type { Event, Notify } from "../events.ts";
-import { dialKms } from "./client.ts";
 import type { Listener } from "./server.ts";
 import {
   checkPath,
@@ -21,15 +20,19 @@ import { type SocketLock, tryLockSocket } from "./socket_lock.ts";
 
 /** How to hold a socket. */
 export interface SocketOptions extends SocketPlace {
-  /**
-   * Gives the key ID that this process will announce, if it may take a live socket over from a predecessor that
-   * announces the same one. Left out, a live socket stops the start.
-   */
-  readonly takeover?: (() => string | undefined) | undefined;
+  /** Whether a live socket may be taken over, asked of it at this path. Left out, a live socket stops the start. */
+  readonly takeover?: Takeover | undefined;
   readonly notify: Notify;
   /** Milliseconds between two looks at the path; 1,000 if left out. */
   readonly watchMs?: number;
 }
+
+/**
+ * Asks a predecessor whether this process may take its place.
+ *
+ * @returns why not, as the end of a sentence without its full stop; `undefined` if it may.
+ */
+export type Takeover = (path: string) => Promise<string | undefined>;
 
 /** A path that is ours. */
 export interface HeldSocket {
@@ -40,9 +43,6 @@ export interface HeldSocket {
 }
 
 type Listen = (path: string) => Promise<Listener>;
-
-// kube-apiserver's own patience with one call.
-const takeoverTimeoutMs = 3000;
 
 // As long as a start may wait for a process that is on its way out.
 const settleMs = 2000;
@@ -90,9 +90,7 @@ async function settled(path: string): Promise<{ lock: SocketLock | undefined; fo
 }
 
 function started(found: Found): readonly [SocketEvent["action"], string] {
-  if (found === "live") {
-    return ["taken_over", "Took the socket over from the Trousseau that announces the same key ID."];
-  }
+  if (found === "live") return ["taken_over", "Took the socket over from the Trousseau that served there."];
   if (found === "stale") return ["stale_removed", "Replaced a socket file that nobody listened on."];
   return ["bound", "Bound the socket."];
 }
@@ -202,31 +200,8 @@ async function agreeWithPredecessor(found: Found, options: SocketOptions): Promi
         : `Cannot serve on "${path}": another process holds "${path}.lock" and is starting or stopping.`,
     );
   }
-  const ours = takeover();
-  const theirs = await announcedKeyId(path);
-  if (ours !== undefined && ours === theirs) return;
-  throw new KmsError(
-    "config",
-    `Cannot take over "${path}": the process there announces ${named(theirs)}, this one ${named(ours)}.`,
-  );
-}
-
-async function announcedKeyId(path: string): Promise<string | undefined> {
-  await using client = dialKms(path);
-  try {
-    const { key_id: keyId } = await client.v2.Status({}, {
-      signal: never,
-      timeoutMs: takeoverTimeoutMs,
-    });
-    return keyId;
-  } catch {
-    return undefined;
-  }
-}
-
-// What stands behind a socket may be anybody's: its key ID is cut before it is printed.
-function named(keyId: string | undefined): string {
-  return keyId === undefined || keyId === "" ? "no key ID" : `the key ID ${JSON.stringify(keyId.slice(0, 80))}`;
+  const complaint = await takeover(path);
+  if (complaint !== undefined) throw new KmsError("config", `Cannot take over "${path}": ${complaint}.`);
 }
 
 function notASocket(path: string, found: "symlink" | "other"): KmsError {

@@ -2,8 +2,9 @@ import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { dirname, join } from "node:path";
 import type { Event } from "../events.ts";
 import { dialKms } from "./client.ts";
-import { type KmsServer, serveKms } from "./serve.ts";
+import { serveKms, type SocketServer } from "./serve.ts";
 import type { SocketOptions } from "./socket.ts";
+import { fromSameKeyId } from "./takeover.ts";
 
 const never = new AbortController().signal;
 
@@ -12,9 +13,9 @@ class Place implements AsyncDisposable {
   readonly folder = Deno.makeTempDirSync();
   readonly path = join(this.folder, "run", "kms.sock");
   readonly events: Event[] = [];
-  readonly #servers: KmsServer[] = [];
+  readonly #servers: SocketServer[] = [];
 
-  async serve(keyId: string, options: Partial<SocketOptions> = {}): Promise<KmsServer> {
+  async serve(keyId: string, options: Partial<SocketOptions> = {}): Promise<SocketServer> {
     const handlers = {
       v2: {
         Status: () => ({ version: "v2", healthz: "ok", key_id: keyId }),
@@ -93,7 +94,7 @@ Deno.test("serveKms() leaves the folder's mode alone where it exists", async () 
   equal((Deno.lstatSync(dirname(place.path)).mode ?? 0) & 0o777, 0o750);
 });
 
-Deno.test("KmsServer.shutdown() removes the socket, keeps the lock file, and lets the next one start", async () => {
+Deno.test("SocketServer.shutdown() removes the socket, keeps the lock file, and lets the next one start", async () => {
   await using place = new Place();
   const first = await place.serve("a");
   await first.shutdown(1000);
@@ -189,7 +190,7 @@ Deno.test("serveKms() takes over from the one that announces the same key ID; th
   await using client = dialKms(place.path);
   equal((await client.v2.Status({}, { signal: never })).key_id, "same");
   const inode = Deno.lstatSync(place.path).ino;
-  await place.serve("same", { takeover: () => "same" });
+  await place.serve("same", { takeover: fromSameKeyId(() => "same") });
   ok(Deno.lstatSync(place.path).ino !== inode);
   await old.takenOver;
   await old.shutdown(1000);
@@ -202,21 +203,23 @@ Deno.test("serveKms() takes over from the one that announces the same key ID; th
 Deno.test("serveKms() takes over from nobody else", async () => {
   await using place = new Place();
   await place.serve("theirs");
-  await rejects(place.serve("ours", { takeover: () => "ours" }), {
+  await rejects(place.serve("ours", { takeover: fromSameKeyId(() => "ours") }), {
     code: "config",
     message: /the process there announces the key ID "theirs", this one the key ID "ours"\.$/,
   });
-  await rejects(place.serve("ours", { takeover: () => undefined }), { message: /this one no key ID\.$/ });
+  await rejects(place.serve("ours", { takeover: fromSameKeyId(() => undefined) }), {
+    message: /this one no key ID\.$/,
+  });
   equal(await place.keyId(), "theirs");
 });
 
 Deno.test("serveKms() with a takeover starts as usual where nobody serves", async () => {
   await using place = new Place();
-  await place.serve("a", { takeover: () => "a" });
+  await place.serve("a", { takeover: fromSameKeyId(() => "a") });
   deepEqual(place.actions(), ["bound"]);
 });
 
-Deno.test("KmsServer binds again when its socket is deleted, and keeps serving", async () => {
+Deno.test("SocketServer binds again when its socket is deleted, and keeps serving", async () => {
   await using place = new Place();
   await place.serve("a");
   Deno.removeSync(place.path);
@@ -225,7 +228,7 @@ Deno.test("KmsServer binds again when its socket is deleted, and keeps serving",
   deepEqual(place.actions(), ["bound", "lost", "rebound"]);
 });
 
-Deno.test("KmsServer binds and locks again when its whole folder is deleted", async () => {
+Deno.test("SocketServer binds and locks again when its whole folder is deleted", async () => {
   await using place = new Place();
   await place.serve("a");
   Deno.removeSync(dirname(place.path), { recursive: true });
@@ -234,7 +237,7 @@ Deno.test("KmsServer binds and locks again when its whole folder is deleted", as
   await rejects(place.serve("b"), { code: "config" });
 });
 
-Deno.test("KmsServer takes its place back from a successor that died", async () => {
+Deno.test("SocketServer takes its place back from a successor that died", async () => {
   await using place = new Place();
   await place.serve("a");
   leaveStale(`${place.path}.dead`);
@@ -243,7 +246,7 @@ Deno.test("KmsServer takes its place back from a successor that died", async () 
   equal(await place.keyId(), "a");
 });
 
-Deno.test("KmsServer leaves alone what is no socket, says so once, and does not remove it when it goes", async () => {
+Deno.test("SocketServer leaves alone what is no socket, says so once, and does not remove it when it goes", async () => {
   await using place = new Place();
   const server = await place.serve("a");
   Deno.removeSync(place.path);
@@ -256,10 +259,10 @@ Deno.test("KmsServer leaves alone what is no socket, says so once, and does not 
   equal(place.actions().filter((action) => action === "failed").length, 1);
 });
 
-Deno.test("KmsServer.shutdown() does not remove a successor's socket", async () => {
+Deno.test("SocketServer.shutdown() does not remove a successor's socket", async () => {
   await using place = new Place();
   const old = await place.serve("same", { watchMs: 60_000 });
-  await place.serve("same", { takeover: () => "same" });
+  await place.serve("same", { takeover: fromSameKeyId(() => "same") });
   await old.shutdown(1000);
   equal(await place.keyId(), "same");
 });

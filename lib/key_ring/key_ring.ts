@@ -8,7 +8,7 @@
  */
 import { backoff } from "../deadline.ts";
 import { KmsError, toKmsError } from "../errors.ts";
-import type { Api } from "../events.ts";
+import type { KmsApi } from "../events.ts";
 import type { QuorumMember } from "../envelope/quorum.ts";
 import type { KeyState, Provider } from "../provider/provider.ts";
 import { Announcer, type Candidate } from "./announcer.ts";
@@ -136,7 +136,7 @@ export class KeyRing implements AsyncDisposable {
    *
    * @throws {KmsError} why no data key is ready.
    */
-  seal(seed: Uint8Array, api: Api): Encrypted {
+  seal(seed: Uint8Array, api: KmsApi): Encrypted {
     const ready = this.#ready;
     if (!ready) throw this.#notReady();
     const sealed = ready.seal(seed, api);

@@ -5,7 +5,7 @@
  */
 import { concat } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
-import type { Api } from "../events.ts";
+import type { KmsApi } from "../events.ts";
 import { encodeEnvelope, encodeFrameHead, formatSizes } from "../envelope/format.ts";
 import { bound, type SealContext, sealSeed } from "../envelope/seal.ts";
 import { encodeAnnotations, referenceTo, type Wrap } from "../envelope/wrap.ts";
@@ -36,7 +36,7 @@ export class ReadyDek {
   readonly #annotations: Readonly<Record<string, Uint8Array>>;
   readonly #providers: readonly { name: string; version: string }[];
   readonly #frameHead: Uint8Array;
-  readonly #contexts: Readonly<Record<Api, SealContext>>;
+  readonly #contexts: Readonly<Record<KmsApi, SealContext>>;
   readonly #maxUses: number;
   #uses = 0;
 
@@ -52,7 +52,7 @@ export class ReadyDek {
     this.#providers = wraps.map(({ name, version }) => ({ name, version }));
     this.#frameHead = encodeFrameHead(keyId, wraps);
     const { reference } = this;
-    const context = (api: Api) => bound({ api, threshold: 1, keyId, reference });
+    const context = (api: KmsApi) => bound({ api, threshold: 1, keyId, reference });
     this.#contexts = { v2: context("v2"), v1beta1: context("v1beta1") };
     const frame = this.#frameHead.length + formatSizes.envelope;
     if (frame > formatSizes.frame) throw new KmsError("internal", "The wraps of a data key do not fit into a frame.");
@@ -78,7 +78,7 @@ export class ReadyDek {
    *
    * @throws {KmsError} `unreachable` once it has sealed as many seeds as it may: no KMS has wrapped another one since.
    */
-  seal(seed: Uint8Array, api: Api): Encrypted {
+  seal(seed: Uint8Array, api: KmsApi): Encrypted {
     if (this.#uses >= this.#maxUses) {
       throw new KmsError(
         "unreachable",

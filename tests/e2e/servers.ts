@@ -133,8 +133,8 @@ async function builtFrom(program: string): Promise<string | undefined> {
 
 async function build(recipe: GoRecipe, program: string): Promise<void> {
   const fresh = join(dirname(program), `.${recipe.module}.new`);
-  const args = ["build", "-buildvcs=false", "-trimpath", "-ldflags", recipe.ldflags, "-o", fresh, recipe.package ?? "."];
-  const { code, stderr } = await run("go", args, { cwd: folderOf(recipe) });
+  const args = ["build", "-buildvcs=false", "-trimpath", "-ldflags", recipe.ldflags, "-o", fresh];
+  const { code, stderr } = await run("go", [...args, recipe.package ?? "."], { cwd: folderOf(recipe) });
   if (code !== 0) throw new Error(`Cannot build ${recipe.module}: go ended with ${code}.\n${stderr.slice(-4000)}`);
   // A server that runs from the old file goes on with it.
   await Deno.rename(fresh, program);

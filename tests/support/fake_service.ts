@@ -5,7 +5,7 @@
  */
 import { concat, equalBytes, hex, sha256, utf8 } from "../../lib/bytes.ts";
 import { KmsError } from "../../lib/errors.ts";
-import type { Api, ForeignFormat } from "../../lib/events.ts";
+import type { ForeignFormat, KmsApi } from "../../lib/events.ts";
 import type { Decrypted, Encrypted, Sealed, Service, ServiceStatus } from "../../lib/service.ts";
 
 /** A well status with one provider. */
@@ -34,7 +34,10 @@ export class FakeService implements Service {
   answerNext: Partial<Encrypted> = {};
   /** Waited for by each decrypt, with the call's own signal. */
   hold: ((signal: AbortSignal) => Promise<void>) | undefined;
-  readonly #sealed = new Map<string, { readonly sealed: Sealed; readonly api: Api; readonly plaintext: Uint8Array }>();
+  readonly #sealed = new Map<
+    string,
+    { readonly sealed: Sealed; readonly api: KmsApi; readonly plaintext: Uint8Array }
+  >();
 
   status(): ServiceStatus {
     this.noted++;
@@ -46,7 +49,7 @@ export class FakeService implements Service {
     return this.current;
   }
 
-  encrypt(plaintext: Uint8Array, api: Api): Encrypted {
+  encrypt(plaintext: Uint8Array, api: KmsApi): Encrypted {
     this.#mayFail();
     const ciphertext = sha256(concat(utf8(`${this.#sealed.size}`), plaintext));
     const keyId = this.current.keyId ?? "";
@@ -64,7 +67,7 @@ export class FakeService implements Service {
     return this.foreign;
   }
 
-  async decrypt(sealed: Sealed, api: Api, call: { readonly signal: AbortSignal }): Promise<Decrypted> {
+  async decrypt(sealed: Sealed, api: KmsApi, call: { readonly signal: AbortSignal }): Promise<Decrypted> {
     await this.hold?.(call.signal);
     this.#mayFail();
     const known = this.#sealed.get(hex(sealed.ciphertext));

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { dialKms, type KmsClient } from "../../lib/grpc/client.ts";
 import type { Event } from "../../lib/events.ts";
-import { type KmsServer, serveKms } from "../../lib/grpc/serve.ts";
+import { serveKms, type SocketServer } from "../../lib/grpc/serve.ts";
 import { type HandlerOptions, kmsHandlers } from "../../lib/kms/handlers.ts";
 import { FakeService } from "./fake_service.ts";
 
@@ -18,7 +18,7 @@ export interface Plugin extends AsyncDisposable {
   readonly path: string;
   readonly service: FakeService;
   readonly events: Event[];
-  readonly server: KmsServer;
+  readonly server: SocketServer;
   readonly client: KmsClient;
 }
 
