@@ -27,6 +27,25 @@ export const commands = [
     run: async (call) => (await import("./serve.ts")).serve(call),
   },
   {
+    name: "sops",
+    summary: "serve the key service of SOPS on a socket of its own",
+    description:
+      "Serves sops until SIGTERM: files are encrypted and decrypted with the same providers as kube-apiserver's " +
+      "data, and for an API of their own, so that nobody opens the cluster's data over this socket. It keeps no state and runs beside " +
+      "serve or without it. On a terminal it prints .sops.yaml and the commands to use.",
+    positionals: [],
+    options: ["config", "takeover"],
+    examples: [
+      { line: "trousseau sops", does: "try it with a local key" },
+      { line: "trousseau sops --config /etc/trousseau/trousseau.yaml", does: "serve with a configuration" },
+      {
+        line: "sops decrypt --enable-local-keyservice=false --keyservice unix:///run/trousseau/sops.sock FILE",
+        does: "read a file, from another shell",
+      },
+    ],
+    run: async (call) => (await import("./sops.ts")).sops(call),
+  },
+  {
     name: "check",
     summary: "check the configuration, and every provider by a round trip",
     description:

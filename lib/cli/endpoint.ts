@@ -4,13 +4,13 @@
  * @module
  */
 import { systemClock } from "../clock.ts";
-import type { Config } from "../config/config.ts";
+import type { ListenConfig } from "../config/config.ts";
 import { Opened } from "../disposal.ts";
 import { toKmsError } from "../errors.ts";
 import { outageState } from "../kms/outage.ts";
-import type { Service, ServiceStatus } from "../service.ts";
+import type { ServiceStatus } from "../service.ts";
 import { type HttpEndpoint, type HttpOptions, serveHttp } from "../telemetry/http.ts";
-import type { Verdict } from "../telemetry/readiness.ts";
+import { type Readiness, readiness } from "../telemetry/readiness.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { version } from "../version.ts";
 
@@ -19,8 +19,12 @@ const retryMs = 250;
 
 /** What an endpoint tells of. */
 export interface EndpointOptions {
-  readonly config: Config;
-  readonly service: Service;
+  readonly listen: ListenConfig | undefined;
+  /** The field of the config that says so. */
+  readonly field: "telemetry.listen" | "sops.listen";
+  readonly service: { peek(): ServiceStatus };
+  /** Whether it is ready, and why not. */
+  readonly readiness: (status: ServiceStatus, telemetry: string) => Readiness;
   readonly telemetry: Telemetry;
   /** Whether the address may still be a predecessor's: then it is waited for, and serving does not wait. */
   readonly takeover: boolean;
@@ -32,7 +36,7 @@ export interface EndpointOptions {
  * @throws {KmsError} `config` if the address cannot be had and no predecessor is to give it up.
  */
 export function openEndpoint(options: EndpointOptions): AsyncDisposable {
-  const { listen } = options.config.telemetry;
+  const { listen } = options;
   if (listen === undefined) return new Opened();
   const http = httpOptions(options, listen);
   if (!options.takeover) return serveHttp(http);
@@ -63,14 +67,31 @@ async function listenWhenFree(
   return undefined;
 }
 
-function httpOptions({ config, service, telemetry }: EndpointOptions, listen: HttpOptions["listen"]): HttpOptions {
-  const verdict = (status: ServiceStatus) => judge(status, config.outage.afterMs);
-  return { listen, peek: () => service.peek(), verdict, telemetry, version, now: () => Math.round(systemClock.now()) };
+function httpOptions(
+  { field, service, readiness, telemetry }: EndpointOptions,
+  listen: HttpOptions["listen"],
+): HttpOptions {
+  const now = () => Math.round(systemClock.now());
+  return { listen, field, peek: () => service.peek(), readiness, telemetry, version, now };
 }
 
-/** Whatever kube-apiserver is told: an outage that lasts, and a refusal, are told here under every policy. */
-function judge({ quorum }: ServiceStatus, afterMs: number): Verdict {
-  const state = outageState(quorum, afterMs, systemClock.now());
-  const message = quorum.state === "lost" ? quorum.message : "";
-  return { ready: state === "none" || state === "outage", message };
+/**
+ * The plugin's readiness, whatever kube-apiserver is told: an outage that lasts, and a refusal, are told here under every
+ * policy.
+ *
+ * @param afterMs how long an outage may last.
+ */
+export function pluginReadiness(afterMs: number): EndpointOptions["readiness"] {
+  return (status, telemetry) => {
+    const { quorum } = status;
+    const state = outageState(quorum, afterMs, systemClock.now());
+    const message = quorum.state === "lost" ? quorum.message : "";
+    return readiness(status, { ready: state === "none" || state === "outage", message }, telemetry);
+  };
+}
+
+/** A key service's: it has no key ID, and people wait for it, so that it is ready while its providers are. */
+export function keyServiceReadiness(status: ServiceStatus, telemetry: string): Readiness {
+  const { quorum } = status;
+  return { ready: quorum.state === "held", message: quorum.state === "held" ? "" : quorum.message, status, telemetry };
 }

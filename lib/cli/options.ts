@@ -27,7 +27,7 @@ export const optionTable = {
   },
   "takeover": {
     type: "boolean",
-    summary: "replace the Trousseau that serves the socket now, if it announces the same key ID",
+    summary: "replace the Trousseau that serves the socket now, if it has the same keys",
   },
   "json": { type: "boolean", summary: "print JSON for scripts" },
   "socket": {

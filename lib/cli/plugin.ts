@@ -4,16 +4,15 @@
  * @module
  */
 import { systemClock } from "../clock.ts";
-import type { Config, ProviderConfig } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import { Opened } from "../disposal.ts";
 import type { Notify } from "../events.ts";
 import { kmsHandlers } from "../kms/handlers.ts";
 import type { KmsHandlers } from "../grpc/server.ts";
 import { folderStore } from "../key_ring/state.ts";
-import { decorate } from "../provider/decorated.ts";
-import { openProvider } from "../provider/registry.ts";
-import { openService, type Service, type ServiceProvider } from "../service.ts";
+import { openService, type Service } from "../service.ts";
 import { version } from "../version.ts";
+import { openProviders } from "./providers.ts";
 
 /** A plugin without its socket. */
 export interface Plugin extends AsyncDisposable {
@@ -28,16 +27,7 @@ export interface Plugin extends AsyncDisposable {
  */
 export async function openPlugin(config: Config, notify: Notify): Promise<Plugin> {
   await using opened = new Opened();
-  const open = async (list: readonly ProviderConfig[]) => {
-    const found: ServiceProvider[] = [];
-    for (const { settings, formerly } of list) {
-      const provider = decorate(await openProvider(settings, { notify }), { notify });
-      opened.keep(provider);
-      found.push({ provider, formerly });
-    }
-    return found;
-  };
-  const [providers, retired] = [await open(config.providers), await open(config.retired)];
+  const { providers, retired } = await openProviders(config, opened, notify);
   const service = opened.keep(await openService({ ...ringOptions(config), providers, retired, notify }));
   const { kms, outage } = config;
   const handlers = kmsHandlers({ service, kms, outage, notify, now: () => systemClock.now(), version });

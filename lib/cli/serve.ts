@@ -8,7 +8,7 @@ import type { Config } from "../config/config.ts";
 import { deadline } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import { dialKms } from "../grpc/client.ts";
-import { serveKms, type SocketServer } from "../grpc/serve.ts";
+import { serveKms } from "../grpc/serve.ts";
 import { fromSameKeyId } from "../grpc/takeover.ts";
 import type { Service } from "../service.ts";
 import { openTelemetry } from "../telemetry/telemetry.ts";
@@ -16,11 +16,12 @@ import { version } from "../version.ts";
 import type { Call } from "./command.ts";
 import { configured } from "./configured.ts";
 import { encryptionConfiguration, encryptionDefaults } from "./encryption_configuration.ts";
-import { openEndpoint } from "./endpoint.ts";
-import { exitCodes, type ExitStatus } from "./exit_codes.ts";
+import { openEndpoint, pluginReadiness } from "./endpoint.ts";
+import type { ExitStatus } from "./exit_codes.ts";
 import { probeKms } from "./kms_probe.ts";
 import { line, type Terminal } from "./output.ts";
 import { openPlugin } from "./plugin.ts";
+import { giveUpPermissions, untilStopped } from "./serving.ts";
 import { wantsColour } from "./table.ts";
 
 /** Milliseconds. A successor may not know its key ID before its KMS has answered. */
@@ -45,23 +46,18 @@ export async function serve(call: Call): Promise<ExitStatus> {
     takeover: takeover ? fromSameKeyId(() => plugin.service.peek().keyId) : undefined,
     notify,
   });
-  await using _endpoint = openEndpoint({ config, service: plugin.service, telemetry, takeover });
+  await using _endpoint = openEndpoint({
+    listen: config.telemetry.listen,
+    field: "telemetry.listen",
+    service: plugin.service,
+    readiness: pluginReadiness(config.outage.afterMs),
+    telemetry,
+    takeover,
+  });
   await giveUpPermissions();
   notify({ type: "lifecycle", action: "serving", message: `Serving on ${config.socket.path}.` });
   if (config.file === undefined) await introduce(config, plugin.service, terminal);
-  await untilEnd(server, terminal.signal);
-  notify({ type: "lifecycle", action: "stopping", message: "Letting the calls in flight end." });
-  await server.shutdown(config.drainMs);
-  notify({ type: "lifecycle", action: "stopped", message: "Stopped." });
-  return exitCodes.ok.status;
-}
-
-function untilEnd(server: SocketServer, signal: AbortSignal): Promise<void> {
-  const signalled = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-  return Promise.race([signalled, server.takenOver]);
+  return await untilStopped(server, { signal: terminal.signal, drainMs: config.drainMs, notify });
 }
 
 /** Waits until an Encrypt would be answered; throws with `action` and the reason if that does not come to pass. */
@@ -85,11 +81,6 @@ async function letSettle(service: Service, signal: AbortSignal): Promise<void> {
 async function lookUntil(isSo: () => boolean, ms: number, signal: AbortSignal): Promise<void> {
   using bound = deadline(ms, signal);
   while (!isSo() && !bound.signal.aborted) await systemClock.sleep(timings.look, bound.signal);
-}
-
-/** Whole kinds that nothing needs once all is open: what breaks in later finds them gone. */
-async function giveUpPermissions(): Promise<void> {
-  for (const name of ["run", "ffi", "import", "env", "sys"] as const) await Deno.permissions.revoke({ name });
 }
 
 /** For somebody who has just started it without a configuration: does it work, and what now? */

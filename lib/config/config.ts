@@ -23,17 +23,35 @@ export interface ProviderConfig {
   readonly settings: ProviderSettings;
 }
 
+/** A Unix socket. */
+export interface SocketConfig {
+  readonly path: string;
+  /** For instance 0o600. */
+  readonly mode: number;
+  readonly owner: number | undefined;
+  readonly group: number | undefined;
+}
+
+/** An address for HTTP. */
+export interface ListenConfig {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** A key that files of SOPS may name. */
+export interface SopsKeyConfig {
+  /** A DNS label. */
+  readonly name: string;
+  /** The names of those that wrap, at least one. */
+  readonly providers: readonly string[];
+  readonly wrap: WrapQuorum;
+}
+
 /** The whole of it. */
 export interface Config {
   /** The file it came from, `undefined` for the embedded default. */
   readonly file: string | undefined;
-  readonly socket: {
-    readonly path: string;
-    /** For instance 0o600. */
-    readonly mode: number;
-    readonly owner: number | undefined;
-    readonly group: number | undefined;
-  };
+  readonly socket: SocketConfig;
   /** The folder where the key IDs and versions are kept: nothing secret. */
   readonly state: string;
   readonly kms: { readonly v1beta1: boolean; readonly reportVersion: "v2" | "v2beta1" };
@@ -52,7 +70,7 @@ export interface Config {
   readonly drainMs: number;
   readonly telemetry: {
     /** `undefined` where it is switched off. */
-    readonly listen: { readonly hostname: string; readonly port: number } | undefined;
+    readonly listen: ListenConfig | undefined;
     readonly log: { readonly level: "debug" | "info" | "warn" | "error"; readonly format: "json" | "text" };
     /** A path, or `stdout`. */
     readonly audit: string | undefined;
@@ -64,4 +82,15 @@ export interface Config {
   readonly forgotten: readonly string[];
   /** What other plugins wrote and is read, at most once for each format; nothing by default. */
   readonly readForeign: readonly ForeignSource[];
+  /** The key service for SOPS, which is a process of its own. */
+  readonly sops: {
+    readonly socket: SocketConfig;
+    /** `undefined` where it is switched off. */
+    readonly listen: ListenConfig | undefined;
+    /** A path, or `stdout`. */
+    readonly audit: string | undefined;
+    /** Whether nothing is encrypted, and no provider asked for more than to unwrap. */
+    readonly decryptOnly: boolean;
+    readonly keys: readonly SopsKeyConfig[];
+  };
 }

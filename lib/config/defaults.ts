@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isAbsolute, resolve } from "node:path";
+import { dirname, isAbsolute, resolve } from "node:path";
 import { KmsError } from "../errors.ts";
 import { parseListen } from "./addresses.ts";
 import type { Config } from "./config.ts";
@@ -26,6 +26,8 @@ export const defaults = {
   probe: { interval: "75s" },
   drain: "10s",
   telemetry: { listen: "127.0.0.1:8090", log: { level: "info", format: "text" }, audit: "stdout" },
+  // Several people may run it on one machine, each with a socket of their own: it takes no port that nobody asked for.
+  sops: { mode: "0600", listen: "off", audit: "stdout", decryptOnly: false, key: "default" },
 } as const;
 
 /** The wrap quorum where none is named: two where there are two to be had. */
@@ -50,7 +52,7 @@ export function stateFolderOf(environment: Environment): string | undefined {
  */
 export async function embeddedConfig(environment: Environment, files: Files): Promise<Config> {
   const state = await embeddedState(environment, files);
-  const path = await embeddedSocket(environment, files);
+  const path = await embeddedSocket(environment, files, "kms.sock");
   const complaint = socketPathComplaint(path);
   if (complaint !== undefined) {
     throw new KmsError(
@@ -89,7 +91,33 @@ export async function embeddedConfig(environment: Environment, files: Files): Pr
     retired: [],
     forgotten: [],
     readForeign: [],
+    sops: {
+      socket: {
+        path: await embeddedSocket(environment, files, sopsSocketName),
+        mode: Number.parseInt(defaults.sops.mode, 8),
+        owner: undefined,
+        group: undefined,
+      },
+      listen: undefined,
+      audit: defaults.sops.audit,
+      decryptOnly: defaults.sops.decryptOnly,
+      keys: [{ name: defaults.sops.key, providers: ["local"], wrap: defaultWrap(1) }],
+    },
   };
+}
+
+const sopsSocketName = "sops.sock";
+
+/**
+ * The socket of the key service where the config names none: beside the plugin's, if that has a place of its own, else
+ * `$XDG_RUNTIME_DIR/trousseau/sops.sock` where that folder is there and writing to it is permitted, else
+ * `/run/trousseau/sops.sock`.
+ *
+ * @param plugins the path of the plugin's own socket.
+ */
+export async function sopsSocketPath(plugins: string, environment: Environment, files: Files): Promise<string> {
+  const runtime = plugins === defaults.socket.path ? await underRuntime(environment, files, sopsSocketName) : undefined;
+  return runtime ?? `${dirname(plugins)}/${sopsSocketName}`;
 }
 
 async function embeddedState(environment: Environment, files: Files): Promise<string> {
@@ -98,13 +126,19 @@ async function embeddedState(environment: Environment, files: Files): Promise<st
   return await files.mayWrite("./run/state") ? resolve("run/state") : defaults.state;
 }
 
-async function embeddedSocket(environment: Environment, files: Files): Promise<string> {
+async function embeddedSocket(environment: Environment, files: Files, name: string): Promise<string> {
+  const runtime = await underRuntime(environment, files, name);
+  if (runtime !== undefined) return runtime;
+  if (await files.mayWrite(`./run/${name}`)) return resolve(`run/${name}`);
+  return `${dirname(defaults.socket.path)}/${name}`;
+}
+
+/** `$XDG_RUNTIME_DIR/trousseau/NAME` where that folder is there and writing to it is permitted. */
+async function underRuntime(environment: Environment, files: Files, name: string): Promise<string | undefined> {
   const runtime = absolute(environment.get("XDG_RUNTIME_DIR"));
-  const underRuntime = runtime === undefined ? undefined : resolve(runtime, "trousseau/kms.sock");
-  if (runtime !== undefined && underRuntime !== undefined) {
-    if (await files.mayWrite(underRuntime) && await files.kind(runtime) === "folder") return underRuntime;
-  }
-  return await files.mayWrite("./run/kms.sock") ? resolve("run/kms.sock") : defaults.socket.path;
+  if (runtime === undefined) return undefined;
+  const path = resolve(runtime, "trousseau", name);
+  return await files.mayWrite(path) && await files.kind(runtime) === "folder" ? path : undefined;
 }
 
 /** The XDG base directory specification: a path that is not absolute is to be ignored. */

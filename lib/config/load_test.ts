@@ -42,6 +42,13 @@ Deno.test("loadConfig() fills in every default", async () => {
     retired: [],
     forgotten: [],
     readForeign: [],
+    sops: {
+      socket: { path: "/run/trousseau/sops.sock", mode: 0o600, owner: undefined, group: undefined },
+      listen: undefined,
+      audit: "stdout",
+      decryptOnly: false,
+      keys: [{ name: "default", providers: ["local"], wrap: 1 }],
+    },
   });
 });
 
@@ -65,6 +72,12 @@ providers:
 retired:
   - { kind: local, name: e, formerly: [f], keyFile: token }
 forgotten: [g, h]
+sops:
+  socket: { path: /run/sops/s.sock, mode: "0660", owner: 7, group: 997 }
+  listen: 127.0.0.1:8091
+  audit: /var/lib/trousseau/sops.log
+  decryptOnly: true
+  keys: [{ name: apps, providers: [d], wrap: any }, { name: default }]
 `);
   assert.deepEqual(config, {
     file: fakePath,
@@ -103,6 +116,16 @@ forgotten: [g, h]
     }],
     forgotten: ["g", "h"],
     readForeign: [],
+    sops: {
+      socket: { path: "/run/sops/s.sock", mode: 0o660, owner: 7, group: 997 },
+      listen: { hostname: "127.0.0.1", port: 8091 },
+      audit: "/var/lib/trousseau/sops.log",
+      decryptOnly: true,
+      keys: [
+        { name: "apps", providers: ["d"], wrap: "any" },
+        { name: "default", providers: ["a", "d"], wrap: "all" },
+      ],
+    },
   });
 });
 
@@ -153,11 +176,11 @@ const mistakes: readonly (readonly [criterion: string, config: string, lines: re
   ]],
   ["__proto__ as a key", `__proto__: { wrap: 1 }\n${localProvider}`, [
     "1:1: unknown key; known here: socket, state, kms, keyEpoch, wrap, unwrap, cache, readyDek, outage, probe, drain, " +
-    "telemetry, providers, retired, forgotten, readForeign",
+    "telemetry, providers, retired, forgotten, readForeign, sops",
   ]],
   ["a merge key", `<<: { wrap: 1 }\n${localProvider}`, [
     "1:1: unknown key; known here: socket, state, kms, keyEpoch, wrap, unwrap, cache, readyDek, outage, probe, drain, " +
-    "telemetry, providers, retired, forgotten, readForeign",
+    "telemetry, providers, retired, forgotten, readForeign, sops",
   ]],
   ["an unknown kind", "providers:\n  - { name: a, kind: vault }\n", [
     `2:16: providers[0].kind: must be ${kinds}; did you mean "vault-transit"?`,

@@ -7,7 +7,6 @@
 import { formatSizes } from "../envelope/format.ts";
 import { largestAnnotation } from "../envelope/wrap.ts";
 import { maxWrapOf } from "../provider/registry.ts";
-import { accountFiles, accountNumber } from "./accounts.ts";
 import type { Config, ProviderConfig } from "./config.ts";
 import { defaults, defaultWrap, stateFolderOf } from "./defaults.ts";
 import type { Environment } from "./environment.ts";
@@ -19,7 +18,8 @@ import { foreignSources } from "./read_foreign.ts";
 import { providerSettings } from "./schema.ts";
 import { providerLists } from "./provider_lists.ts";
 import type { ProviderList, Shaped } from "./shape.ts";
-import { socketPathComplaint } from "./socket_path.ts";
+import { socketOf, wrapComplaintOf } from "./socket_fields.ts";
+import { sopsConfig } from "./sops.ts";
 
 /**
  * Complains to `checker`; what is returned is to be used only if nothing was complained of.
@@ -43,7 +43,7 @@ export async function resolveConfig(
   checkCache(config.cache, checker.within("cache"));
   return {
     file,
-    socket: await socket(config.socket, files, checker.within("socket")),
+    socket: await socketOf(config.socket, files, checker.within("socket")),
     state: await checker.writable(["state"], config.state ?? stateFolderOf(environment) ?? defaults.state),
     kms: config.kms,
     keyEpoch: config.keyEpoch,
@@ -63,37 +63,12 @@ export async function resolveConfig(
     providers: await providers(shaped.providers, checker.within("providers")),
     retired: await retired(shaped.retired, checker.within("retired")),
     forgotten: config.forgotten,
+    sops: await sopsConfig(shaped, environment, files, checker.within("sops")),
     readForeign: foreignSources(config.readForeign, shaped, checker.within("readForeign")),
   };
 }
 
 type Written = Shaped["config"];
-
-async function socket(written: Written["socket"], files: Files, checker: Checker): Promise<Config["socket"]> {
-  const path = await checker.writable(["path"], written.path);
-  const complaint = socketPathComplaint(path);
-  if (complaint !== undefined) checker.complain(["path"], complaint);
-  return {
-    path,
-    mode: written.mode,
-    owner: await accountOf("owner", written.owner, files, checker),
-    group: await accountOf("group", written.group, files, checker),
-  };
-}
-
-async function accountOf(
-  field: "owner" | "group",
-  account: string | number | undefined,
-  files: Files,
-  checker: Checker,
-): Promise<number | undefined> {
-  if (typeof account !== "string") return account;
-  const number = await accountNumber(accountFiles[field], account, files);
-  if (number === undefined) {
-    checker.complain([field], `no such name in ${accountFiles[field]}; give the number`);
-  }
-  return number;
-}
 
 async function audit(written: string, checker: Checker): Promise<string | undefined> {
   if (written === "off") return undefined;
@@ -103,12 +78,8 @@ async function audit(written: string, checker: Checker): Promise<string | undefi
 function wrap({ config, providers: { names } }: Shaped, checker: Checker): Config["wrap"] {
   const providerCount = names.length;
   const wanted = config.wrap ?? defaultWrap(providerCount);
-  if (typeof wanted === "number" && wanted > providerCount && providerCount > 0) {
-    checker.complain(
-      ["wrap"],
-      `is ${wanted}, and there ${providerCount === 1 ? "is 1 provider" : `are ${providerCount} providers`}`,
-    );
-  }
+  const complaint = wrapComplaintOf(wanted, providerCount);
+  if (complaint !== undefined) checker.complain(["wrap"], complaint);
   return wanted;
 }
 

@@ -6,16 +6,15 @@
 import * as z from "zod/mini";
 import type { ProviderKind, ProviderSettings } from "../provider/settings.ts";
 import { defaults } from "./defaults.ts";
-import { account, duration, fileMode, flag, integer, listen, oneOf, path, section, variants } from "./fields.ts";
+import { duration, flag, integer, listen, oneOf, path, section, variants } from "./fields.ts";
 import { type Checker, providerName } from "./providers/arm.ts";
 import { awsKmsSchema, awsKmsSettings } from "./providers/aws_kms.ts";
 import { azureKeyVaultSchema, azureKeyVaultSettings } from "./providers/azure_key_vault.ts";
 import { localSchema, localSettings } from "./providers/local.ts";
 import { readForeignSchema } from "./read_foreign.ts";
+import { mostProviders, socketFields, wrapField } from "./socket_fields.ts";
+import { sopsSchema } from "./sops.ts";
 import { vaultTransitSchema, vaultTransitSettings } from "./providers/vault_transit.ts";
-
-/** How many providers there may be: each adds an annotation, which kube-apiserver limits to 32 KiB in all. */
-export const mostProviders = 8;
 
 /** The longest wait that a timer can hold, 2^31 - 1 ms, rounded down to days. */
 const longestTimer = "24d";
@@ -37,8 +36,6 @@ const provider = variants("kind", Object.keys(arms), [
   arms.local,
   arms["vault-transit"],
 ]);
-
-const wrapComplaint = `must be all, any, or a number from 1 to ${mostProviders}`;
 
 const telemetry = section("What the plugin tells about itself.", {
   listen: z.prefault(
@@ -71,9 +68,7 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
   socket: z.prefault(
     section("The Unix socket that kube-apiserver connects to. Whoever may connect to it may decrypt.", {
       path: z._default(path("Its path; the folder is made if it is absent."), defaults.socket.path),
-      mode: z.prefault(fileMode('Its mode, in quotes: "0600" or "0660".'), defaults.socket.mode),
-      owner: z.exactOptional(account("The user that owns it, a name or a number. Default: who runs the plugin.")),
-      group: z.exactOptional(account("The group that owns it, a name or a number. Default: who runs the plugin.")),
+      ...socketFields("plugin"),
     }),
     {},
   ),
@@ -95,13 +90,7 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
     defaults.keyEpoch,
   ),
   wrap: z.exactOptional(
-    z.union([
-      z.enum(["all", "any"]),
-      z.int().check(z.gte(1, wrapComplaint), z.lte(mostProviders, wrapComplaint)),
-    ], { error: () => wrapComplaint })
-      .check(
-        z.describe("How many providers must wrap a data key: all, any (one), or a number. Default: 2, or 1 if alone."),
-      ),
+    wrapField("How many providers must wrap a data key: all, any (one), or a number. Default: 2, or 1 if alone."),
   ),
   unwrap: z._default(
     oneOf("Which provider is asked first: the quickest, each in turn, or in the order of this file.", [
@@ -182,6 +171,7 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
     [],
   ),
   readForeign: z._default(readForeignSchema, []),
+  sops: z.prefault(sopsSchema, {}),
 });
 
 /** The config as it comes out of the schema: right in its shape, durations in milliseconds. */

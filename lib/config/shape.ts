@@ -7,7 +7,8 @@
 import type * as z from "zod/mini";
 import type { Problems } from "./problems.ts";
 import { type ProviderListName, providerLists } from "./provider_lists.ts";
-import { configSchema, mostProviders, type RawConfig, type RawProvider } from "./schema.ts";
+import { configSchema, type RawConfig, type RawProvider } from "./schema.ts";
+import { mostProviders } from "./socket_fields.ts";
 
 /** What one of {@linkcode providerLists} holds. */
 export interface ProviderList {

@@ -15,7 +15,8 @@ export type WrapQuorum = "all" | "any" | number;
 /** A provider and the version that it shall wrap under. */
 export interface QuorumMember {
   readonly provider: Provider;
-  readonly at: KeyState;
+  /** Left out, the one that it says when it is asked to wrap. */
+  readonly at?: KeyState;
 }
 
 /** Who wrapped and who did not. */
@@ -62,7 +63,8 @@ export async function wrapByAll(
 async function provenWrap(bytes: Uint8Array, { provider, at }: QuorumMember, signal: AbortSignal): Promise<Wrap> {
   const action = `wrap with provider "${provider.name}"`;
   // Each call gets its own copy: a provider that wiped or kept what it was lent would spoil it for the others.
-  const wrapped = await orAborted(provider.wrap(bytes.slice(), at, { signal }), signal, action);
+  const now = at ?? await orAborted(provider.probe({ signal }), signal, action);
+  const wrapped = await orAborted(provider.wrap(bytes.slice(), now, { signal }), signal, action);
   const opened = await orAborted(provider.unwrap(wrapped, { signal }), signal, action);
   if (!equalBytes(opened, bytes)) {
     throw new KmsError("provider_protocol", `Cannot ${action}: what it wrapped does not open to the same bytes.`);

@@ -251,7 +251,7 @@ export class KeyRing implements AsyncDisposable {
     return held?.keyId !== target || this.#back.size > 0 || (this.#replace && this.#next === undefined);
   }
 
-  #members(): QuorumMember[] {
+  #members(): Required<QuorumMember>[] {
     return this.#options.providers.flatMap((provider) => {
       const at = this.#snapshot.counted(provider.name);
       return at ? [{ provider, at }] : [];

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { Notify, Operation } from "../events.ts";
+import type { Notify } from "../events.ts";
 import type { KmsHandlers } from "../grpc/server.ts";
 import type { Service, ServiceStatus } from "../service.ts";
+import { notedUnreadable } from "./observed.ts";
 import { type OutageSettings, type OutageState, outageState, type Stance, stance } from "./outage.ts";
 import { v1beta1Handlers } from "./v1beta1.ts";
 import { v2Handlers } from "./v2.ts";
@@ -34,18 +35,7 @@ export function kmsHandlers(options: HandlerOptions): KmsHandlers {
   return {
     v2: v2Handlers(context, kms.reportVersion),
     v1beta1: kms.v1beta1 ? v1beta1Handlers(context, options.version) : undefined,
-    unreadable: unreadable(notify),
-  };
-}
-
-/** Garbage is counted and logged like every other request, under the RPC that it was sent to. */
-function unreadable(notify: Notify): NonNullable<KmsHandlers["unreadable"]> {
-  const operations: Readonly<Record<string, Operation>> = { Encrypt: "encrypt", Decrypt: "decrypt" };
-  return (path, error, { uid }) => {
-    const api = path.startsWith("/v2.") ? "v2" : "v1beta1";
-    const operation = operations[path.slice(path.lastIndexOf("/") + 1)] ?? "status";
-    const { code: result, message } = error;
-    notify({ type: "rpc", api, operation, result, seconds: 0, uid, keyId: "", providers: [], message });
+    unreadable: notedUnreadable(notify, (path) => path.startsWith("/v2.") ? "v2" : "v1beta1"),
   };
 }
 

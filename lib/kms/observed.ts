@@ -6,6 +6,7 @@
 import { type KmsError, toKmsError } from "../errors.ts";
 import type { Api, CacheResult, Event, ForeignFormat, Notify, Operation } from "../events.ts";
 import type { RpcCall } from "../grpc/rpc_call.ts";
+import type { Unreadable } from "../grpc/server.ts";
 import type { ProviderVersion } from "../service.ts";
 
 /** What a handler learns on its way that belongs into the event. */
@@ -51,6 +52,16 @@ export function observed<Request, Answered>(
     } catch (thrown) {
       return fail(thrown);
     }
+  };
+}
+
+/** Garbage is counted and logged like every other request, under the RPC that it was sent to. */
+export function notedUnreadable(notify: Notify, apiOf: (path: string) => Api): Unreadable {
+  const operations: Readonly<Record<string, Operation>> = { Encrypt: "encrypt", Decrypt: "decrypt" };
+  return (path, error, { uid }) => {
+    const operation = operations[path.slice(path.lastIndexOf("/") + 1)] ?? "status";
+    const { code: result, message } = error;
+    notify({ type: "rpc", api: apiOf(path), operation, result, seconds: 0, uid, keyId: "", providers: [], message });
   };
 }
 

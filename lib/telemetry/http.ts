@@ -6,7 +6,7 @@
 import { KmsError } from "../errors.ts";
 import type { ServiceStatus } from "../service.ts";
 import { metricsContentType } from "./metrics.ts";
-import { type Readiness, readiness, readinessDocument, readinessText, type Verdict } from "./readiness.ts";
+import { type Readiness, readinessDocument, readinessText } from "./readiness.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { causeName } from "./text.ts";
 
@@ -14,10 +14,12 @@ import { causeName } from "./text.ts";
 export interface HttpOptions {
   /** Port 0 takes any that is free. */
   readonly listen: { readonly hostname: string; readonly port: number };
+  /** The field of the config that says so; `telemetry.listen` if left out. */
+  readonly field?: string;
   /** From memory, without being noted as a Status answer. */
   readonly peek: () => ServiceStatus;
-  /** What the outage policy makes of it. */
-  readonly verdict: (status: ServiceStatus) => Verdict;
+  /** What is made of it, and of what is wrong with the telemetry itself. */
+  readonly readiness: (status: ServiceStatus, telemetry: string) => Readiness;
   readonly telemetry: Pick<Telemetry, "metrics" | "problem" | "log">;
   /** Trousseau's version. */
   readonly version: string;
@@ -38,7 +40,7 @@ const closeMs = 1000;
  * Opens the endpoint:
  *
  * - `/livez` says that the event loop turns, and nothing else: an outage of a KMS must never restart the plugin;
- * - `/readyz` says whether kube-apiserver is served (200 or 503), with each provider and why; JSON with
+ * - `/readyz` says whether whoever calls is served (200 or 503), with each provider and why; JSON with
  *   `Accept: application/json` or `?format=json`, else text;
  * - `/status` is all of it as JSON, with version and uptime;
  * - `/metrics` is Prometheus' text format.
@@ -49,7 +51,7 @@ export function serveHttp(options: HttpOptions): HttpEndpoint {
   const { hostname, port } = options.listen;
   const closing = new AbortController();
   const answer = answerer(options);
-  const server = listening(options.listen, () =>
+  const server = listening(options, () =>
     Deno.serve({
       hostname,
       port,
@@ -90,12 +92,9 @@ function answerer(options: HttpOptions): (request: Request) => Response | Promis
   };
 }
 
-function routesOf({ peek, verdict, telemetry, version, now = Date.now }: HttpOptions): ReadonlyMap<string, Route> {
+function routesOf({ peek, readiness, telemetry, version, now = Date.now }: HttpOptions): ReadonlyMap<string, Route> {
   const startedAt = now();
-  const look = (): Readiness => {
-    const status = peek();
-    return readiness(status, verdict(status), telemetry.problem());
-  };
+  const look = () => readiness(peek(), telemetry.problem());
   return new Map<string, Route>([
     ["/livez", () => text(200, "ok\n")],
     ["/readyz", (request, url) => {
@@ -145,11 +144,12 @@ function isAddress(hostname: string): boolean {
   return hostname === "localhost" || hostname.startsWith("[") || /^\d+\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
-function listening<Server>({ hostname, port }: HttpOptions["listen"], open: () => Server): Server {
+function listening<Server>({ listen, field = "telemetry.listen" }: HttpOptions, open: () => Server): Server {
+  const { hostname, port } = listen;
   try {
     return open();
   } catch (cause) {
-    throw new KmsError("config", `Cannot listen on ${hostname}:${port} (telemetry.listen): ${whyNot(cause)}.`, {
+    throw new KmsError("config", `Cannot listen on ${hostname}:${port} (${field}): ${whyNot(cause)}.`, {
       cause,
     });
   }

@@ -6,6 +6,7 @@ import type { ProviderStatus, ServiceStatus } from "../service.ts";
 import { type HttpEndpoint, type HttpOptions, serveHttp } from "./http.ts";
 import { createLogger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
+import { readiness } from "./readiness.ts";
 
 const well: ProviderStatus = {
   name: "vault-eu",
@@ -55,7 +56,7 @@ class Stage implements AsyncDisposable {
         if (this.status instanceof Error) throw this.status;
         return this.status;
       },
-      verdict: () => this.verdict,
+      readiness: (status, telemetry) => readiness(status, this.verdict, telemetry),
       telemetry: {
         metrics: createMetrics({ version: "1.2.3", now, linesLost: () => ({ audit: 0, log: 0 }) }),
         problem: () => this.problem,

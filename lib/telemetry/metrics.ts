@@ -89,7 +89,7 @@ function rpcCounters(registry: Registry) {
   const registers = [registry];
   const rpc = new Histogram({
     name: "trousseau_rpc_duration_seconds",
-    help: "Calls of kube-apiserver by API, operation and result, with the time until their answer.",
+    help: "Calls of kube-apiserver or sops by API, operation and result, with the time until their answer.",
     labelNames: ["api", "operation", "result"],
     buckets: seconds,
     registers,
@@ -207,7 +207,7 @@ function ringCounters(registry: Registry) {
   });
   const sockets = new Counter({
     name: "trousseau_socket_events_total",
-    help: "What happened to the socket that kube-apiserver calls.",
+    help: "What happened to the socket that kube-apiserver or sops calls.",
     labelNames: ["action"],
     registers,
   });

@@ -109,6 +109,8 @@ function providerGauges(registry: Registry, now: () => number): (status: Service
       const labels = { provider: name, kind };
       for (const state of healthStates) health.set({ ...labels, state }, is.health === state ? 1 : 0);
       if (is.lastGoodAt !== undefined) lastGood.set(labels, is.lastGoodAt / 1000);
+      // A key service has no ready data key: it wraps one while it is waited for.
+      if (status.keyId === undefined && status.canEncrypt) continue;
       wrapped.set(labels, status.canEncrypt && is.lacksWrapSince === undefined ? 1 : 0);
       if (!status.canEncrypt) continue;
       lacking.set(labels, is.lacksWrapSince === undefined ? 0 : Math.max(0, now() - is.lacksWrapSince) / 1000);

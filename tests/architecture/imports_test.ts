@@ -12,6 +12,7 @@ const root = new URL("../..", import.meta.url).pathname;
 const doors = {
   "main.ts": ["lib/cli", "lib/config"],
   "lib/cli": [
+    "lib/sops",
     "lib/kms",
     "lib/telemetry",
     "lib/config",
@@ -22,6 +23,7 @@ const doors = {
     "lib/grpc",
   ],
   "lib/telemetry": ["lib/service", "lib/kms"],
+  "lib/sops": ["lib/kms", "lib/service", "lib/key_ring", "lib/envelope", "lib/provider", "lib/grpc"],
   "lib/kms": ["lib/config", "lib/service", "lib/grpc"],
   "lib/config": ["lib/provider", "lib/envelope"],
   "lib/service": ["lib/key_ring", "lib/envelope", "lib/provider"],

@@ -1,0 +1,34 @@
+/**
+ * The providers of a configuration, opened.
+ *
+ * @module
+ */
+import type { Config, ProviderConfig } from "../config/config.ts";
+import type { Opened } from "../disposal.ts";
+import type { Notify } from "../events.ts";
+import { decorate } from "../provider/decorated.ts";
+import { openProvider } from "../provider/registry.ts";
+import type { ServiceProvider } from "../service.ts";
+
+/**
+ * Opens all of them, decorated. No KMS is waited for.
+ *
+ * @param opened closes them.
+ * @throws {KmsError} `config` if something that the configuration names is not there.
+ */
+export async function openProviders(
+  config: Pick<Config, "providers" | "retired">,
+  opened: Opened,
+  notify: Notify,
+): Promise<{ readonly providers: readonly ServiceProvider[]; readonly retired: readonly ServiceProvider[] }> {
+  const open = async (list: readonly ProviderConfig[]) => {
+    const found: ServiceProvider[] = [];
+    for (const { settings, formerly } of list) {
+      const provider = decorate(await openProvider(settings, { notify }), { notify });
+      opened.keep(provider);
+      found.push({ provider, formerly });
+    }
+    return found;
+  };
+  return { providers: await open(config.providers), retired: await open(config.retired) };
+}

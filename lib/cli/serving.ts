@@ -1,0 +1,40 @@
+/**
+ * What every command that serves does once it serves, and when it stops.
+ *
+ * @module
+ */
+import type { Notify } from "../events.ts";
+import type { SocketServer } from "../grpc/serve.ts";
+import { exitCodes, type ExitStatus } from "./exit_codes.ts";
+
+/** Whole kinds that nothing needs once all is open: what breaks in later finds them gone. */
+export async function giveUpPermissions(): Promise<void> {
+  for (const name of ["run", "ffi", "import", "env", "sys"] as const) await Deno.permissions.revoke({ name });
+}
+
+/** How a server stops. */
+export interface StopOptions {
+  /** Stops it. */
+  readonly signal: AbortSignal;
+  /** Milliseconds until what is still in flight is cut off. */
+  readonly drainMs: number;
+  readonly notify: Notify;
+}
+
+/** Serves until the signal fires or a successor takes over, and lets the calls in flight end. */
+export async function untilStopped(server: SocketServer, options: StopOptions): Promise<ExitStatus> {
+  const { signal, drainMs, notify } = options;
+  await untilEnd(server, signal);
+  notify({ type: "lifecycle", action: "stopping", message: "Letting the calls in flight end." });
+  await server.shutdown(drainMs);
+  notify({ type: "lifecycle", action: "stopped", message: "Stopped." });
+  return exitCodes.ok.status;
+}
+
+function untilEnd(server: SocketServer, signal: AbortSignal): Promise<void> {
+  const signalled = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  return Promise.race([signalled, server.takenOver]);
+}

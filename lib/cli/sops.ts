@@ -1,0 +1,70 @@
+/**
+ * `trousseau sops`: the composition root of the key service for SOPS.
+ *
+ * @module
+ */
+import { systemClock } from "../clock.ts";
+import type { Config } from "../config/config.ts";
+import { Opened } from "../disposal.ts";
+import type { Notify } from "../events.ts";
+import { serveSops } from "../grpc/serve.ts";
+import { sopsHandlers } from "../sops/handlers.ts";
+import { keyUri } from "../sops/key_uri.ts";
+import { openSopsService, type SopsService } from "../sops/service.ts";
+import { fromWhoOpens } from "../sops/takeover.ts";
+import { openTelemetry } from "../telemetry/telemetry.ts";
+import { version } from "../version.ts";
+import type { Call } from "./command.ts";
+import { configured } from "./configured.ts";
+import { keyServiceReadiness, openEndpoint } from "./endpoint.ts";
+import type { ExitStatus } from "./exit_codes.ts";
+import { openProviders } from "./providers.ts";
+import { giveUpPermissions, untilStopped } from "./serving.ts";
+import { socketEndpoint } from "./socket_path.ts";
+import { sopsRules } from "./sops_rules.ts";
+import { wantsColour } from "./table.ts";
+
+/** Serves until the terminal's signal fires or a successor takes over. */
+export async function sops(call: Call): Promise<ExitStatus> {
+  const config = await configured(call);
+  const { terminal } = call;
+  const { socket, audit, listen } = config.sops;
+  const colours = wantsColour(terminal.stderr, terminal.environment);
+  await using telemetry = await openTelemetry({ log: { ...config.telemetry.log, colours }, audit, version });
+  const { notify } = telemetry;
+  notify({ type: "lifecycle", action: "starting", message: `Trousseau ${version} starts as a key service for SOPS.` });
+  await using opened = new Opened();
+  const service = await openKeyService(config, opened, notify);
+  const keys = config.sops.keys.map(({ name }) => name);
+  const takeover = call.options.takeover ?? false;
+  await using server = await serveSops(sopsHandlers({ service, keys, notify }), {
+    ...socket,
+    takeover: takeover ? fromWhoOpens(service, keys) : undefined,
+    notify,
+  });
+  const answers = { field: "sops.listen", service, readiness: keyServiceReadiness } as const;
+  await using _endpoint = openEndpoint({ ...answers, listen, telemetry, takeover });
+  await giveUpPermissions();
+  const uris = keys.map(keyUri).join(", ");
+  notify({ type: "lifecycle", action: "serving", message: `Serving ${uris} on ${socketEndpoint(socket.path)}.` });
+  // A service manager gets audit lines on stdout and nothing else.
+  if (terminal.stdout.isTerminal || config.file === undefined) {
+    terminal.stdout.write(sopsRules({ socketPath: socket.path, keys, onThisMachine: config.file === undefined }));
+  }
+  return await untilStopped(server, { signal: terminal.signal, drainMs: config.drainMs, notify });
+}
+
+async function openKeyService(config: Config, opened: Opened, notify: Notify): Promise<SopsService> {
+  const providers = await openProviders(config, opened, notify);
+  return opened.keep(openSopsService({
+    ...providers,
+    wrap: config.wrap,
+    keys: config.sops.keys,
+    decryptOnly: config.sops.decryptOnly,
+    unwrap: config.unwrap,
+    cache: config.cache,
+    probeIntervalMs: config.probe.intervalMs,
+    clock: systemClock,
+    notify,
+  }));
+}

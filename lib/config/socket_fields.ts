@@ -1,0 +1,90 @@
+/**
+ * What both sockets and both quorums of a config have in common.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { accountFiles, accountNumber } from "./accounts.ts";
+import type { SocketConfig, WrapQuorum } from "./config.ts";
+import { defaults } from "./defaults.ts";
+import { account, fileMode } from "./fields.ts";
+import type { Files } from "./files.ts";
+import type { Checker } from "./providers/arm.ts";
+import { socketPathComplaint } from "./socket_path.ts";
+
+/** How many providers there may be: each adds an annotation, which kube-apiserver limits to 32 KiB in all. */
+export const mostProviders = 8;
+
+const wrapComplaint = `must be all, any, or a number from 1 to ${mostProviders}`;
+
+/** `all`, `any` or a number of providers. */
+export function wrapField(description: string) {
+  return z.union([
+    z.enum(["all", "any"]),
+    z.int().check(z.gte(1, wrapComplaint), z.lte(mostProviders, wrapComplaint)),
+  ], { error: () => wrapComplaint }).check(z.describe(description));
+}
+
+/** Why so many of so few providers cannot wrap, if they cannot. */
+export function wrapComplaintOf(wrap: WrapQuorum, providerCount: number): string | undefined {
+  if (typeof wrap !== "number" || wrap <= providerCount || providerCount === 0) return undefined;
+  return `is ${wrap}, and there ${providerCount === 1 ? "is 1 provider" : `are ${providerCount} providers`}`;
+}
+
+/** Who may connect. */
+export function socketFields(who: "plugin" | "sops") {
+  const runs = who === "plugin" ? "the plugin" : "trousseau sops";
+  return {
+    mode: z.prefault(
+      fileMode('Its mode, in quotes: "0600" or "0660".'),
+      defaults[who === "plugin" ? "socket" : "sops"].mode,
+    ),
+    owner: z.exactOptional(account(`The user that owns it, a name or a number. Default: who runs ${runs}.`)),
+    group: z.exactOptional(account(`The group that owns it, a name or a number. Default: who runs ${runs}.`)),
+  };
+}
+
+interface WrittenAccess {
+  readonly mode: number;
+  readonly owner?: string | number;
+  readonly group?: string | number;
+}
+
+/** A socket that can be had, as far as can be told before it is bound. */
+export async function socketOf(
+  written: WrittenAccess & { readonly path: string },
+  files: Files,
+  checker: Checker,
+): Promise<SocketConfig> {
+  const path = await checker.writable(["path"], written.path);
+  const complaint = socketPathComplaint(path);
+  if (complaint !== undefined) checker.complain(["path"], complaint);
+  return { path, ...await accessOf(written, files, checker) };
+}
+
+/** Who may connect to a socket. */
+export async function accessOf(
+  written: WrittenAccess,
+  files: Files,
+  checker: Checker,
+): Promise<Omit<SocketConfig, "path">> {
+  return {
+    mode: written.mode,
+    owner: await accountOf("owner", written.owner, files, checker),
+    group: await accountOf("group", written.group, files, checker),
+  };
+}
+
+async function accountOf(
+  field: "owner" | "group",
+  account: string | number | undefined,
+  files: Files,
+  checker: Checker,
+): Promise<number | undefined> {
+  if (typeof account !== "string") return account;
+  const number = await accountNumber(accountFiles[field], account, files);
+  if (number === undefined) {
+    checker.complain([field], `no such name in ${accountFiles[field]}; give the number`);
+  }
+  return number;
+}

@@ -1,0 +1,127 @@
+/**
+ * `sops`: where `trousseau sops` serves, and what the keys of files stand for.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import type { Config, SopsKeyConfig } from "./config.ts";
+import { defaults, defaultWrap, sopsSocketPath } from "./defaults.ts";
+import type { Environment } from "./environment.ts";
+import { flag, listen, path, section, text } from "./fields.ts";
+import type { Files } from "./files.ts";
+import { type Checker, providerName } from "./providers/arm.ts";
+import type { Shaped } from "./shape.ts";
+import { accessOf, socketFields, socketOf, wrapComplaintOf, wrapField } from "./socket_fields.ts";
+
+const keyName = text(
+  "The last word of hc_vault_transit_uri: it is bound to every file, so it never changes.",
+  /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+  "must be 1 to 63 lowercase letters, digits and -, with - neither first nor last",
+);
+
+const key = section("A key that files may name.", {
+  name: keyName,
+  providers: z.exactOptional(
+    z.array(providerName("The name of one of the providers."), "must be a list of providers' names").check(
+      z.minLength(1, "must name a provider"),
+      z.maxLength(8, "must be at most 8 names"),
+      z.describe("Which providers wrap a file's data key, by name. Default: all of them."),
+    ),
+  ),
+  wrap: z.exactOptional(
+    wrapField("How many of them must wrap it: all, any (one), or a number. Default: as wrap above says, if it can."),
+  ),
+});
+
+/** What an operator writes. */
+export const sopsSchema = section("The key service for SOPS, served by trousseau sops and by nobody else.", {
+  socket: z.prefault(
+    section("The Unix socket that sops connects to. Whoever may connect to it may decrypt every file.", {
+      path: z.exactOptional(
+        path("Its path. Default: $XDG_RUNTIME_DIR/trousseau/sops.sock, else sops.sock beside the plugin's socket."),
+      ),
+      ...socketFields("sops"),
+    }),
+    {},
+  ),
+  listen: z.prefault(
+    listen("Address and port of its own /livez, /readyz and /metrics over HTTP, or off."),
+    defaults.sops.listen,
+  ),
+  audit: z._default(
+    path(
+      "Where each encrypt and decrypt of a file's data key is noted: stdout, off, or the path of a file of its own.",
+    ),
+    defaults.sops.audit,
+  ),
+  decryptOnly: z._default(
+    flag("Whether nothing is encrypted here, as for a controller whose logins may only unwrap."),
+    defaults.sops.decryptOnly,
+  ),
+  keys: z._default(
+    z.array(key, "must be a list of keys").check(
+      z.minLength(1, "is empty; files have to name a key"),
+      z.maxLength(64, "must be at most 64 keys"),
+      z.describe("The keys that files may name; a file that names another one is refused."),
+    ),
+    [{ name: defaults.sops.key }],
+  ),
+});
+
+type Written = z.infer<typeof sopsSchema>;
+
+/** Complains of keys that stand there twice, and of providers that are not there. */
+export async function sopsConfig(
+  shaped: Shaped,
+  environment: Environment,
+  files: Files,
+  checker: Checker,
+): Promise<Config["sops"]> {
+  const { config } = shaped;
+  const written = config.sops;
+  const inSocket = checker.within("socket");
+  const { path } = written.socket;
+  return {
+    // A path that nobody wrote is looked at by the command that serves there, and keeps no other from its start.
+    socket: path === undefined
+      ? {
+        path: await sopsSocketPath(checker.absolute(config.socket.path), environment, files),
+        ...await accessOf(written.socket, files, inSocket),
+      }
+      : await socketOf({ ...written.socket, path }, files, inSocket),
+    listen: written.listen,
+    audit: await auditOf(written.audit, config.telemetry.audit, checker),
+    decryptOnly: written.decryptOnly,
+    keys: written.keys.map((one, index) => keyOf(one, index, shaped, checker.within("keys"))),
+  };
+}
+
+async function auditOf(written: string, plugins: string, checker: Checker): Promise<string | undefined> {
+  if (written === "off") return undefined;
+  if (written === "stdout") return written;
+  if (checker.absolute(written) === checker.absolute(plugins)) {
+    checker.complain(["audit"], "is the plugin's own audit file; the two would be mixed");
+  }
+  return await checker.writable(["audit"], written);
+}
+
+function keyOf(written: Written["keys"][number], index: number, shaped: Shaped, checker: Checker): SopsKeyConfig {
+  const { config: { sops, wrap }, providers: { names } } = shaped;
+  const { name } = written;
+  if (sops.keys.findIndex((one) => one.name === name) < index) checker.complain([index, "name"], "duplicate name");
+  const known = names.flatMap(({ name }) => name ?? []);
+  const chosen = written.providers ?? known;
+  written.providers?.forEach((one, at) => {
+    if (!known.includes(one)) checker.complain([index, "providers", at], "no provider has this name");
+    else if (chosen.indexOf(one) < at) checker.complain([index, "providers", at], "stands in the list twice");
+  });
+  const complaint = written.wrap === undefined ? undefined : wrapComplaintOf(written.wrap, chosen.length);
+  if (complaint !== undefined) checker.complain([index, "wrap"], complaint);
+  return { name, providers: chosen, wrap: written.wrap ?? inherited(wrap, chosen.length) };
+}
+
+/** The quorum of all providers, as far as so many are left. */
+function inherited(wrap: Shaped["config"]["wrap"], count: number): SopsKeyConfig["wrap"] {
+  const wanted = wrap ?? defaultWrap(count);
+  return typeof wanted === "number" ? Math.min(wanted, Math.max(1, count)) : wanted;
+}
