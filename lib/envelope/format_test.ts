@@ -113,3 +113,16 @@ Deno.test("referenceTo() is the same for any order, and another one for any othe
     if (rest.length > 0) assert.notDeepEqual(referenceTo(rest), referenceTo(value));
   }));
 });
+
+Deno.test("decodeFrame() reads the frames of its own API and no others", () => {
+  fc.assert(fc.property(wraps, envelope, (wraps, envelope) => {
+    const rest = encodeEnvelope(envelope);
+    const [v1beta1, sops] = [
+      concat(encodeFrameHead("k", wraps), rest),
+      concat(encodeFrameHead("k", wraps, "sops"), rest),
+    ];
+    assert.deepEqual(decodeFrame(sops, "sops"), decodeFrame(v1beta1, "v1beta1"));
+    assert.throws(() => decodeFrame(sops, "v1beta1"), isIntegrity);
+    assert.throws(() => decodeFrame(v1beta1, "sops"), isIntegrity);
+  }));
+});

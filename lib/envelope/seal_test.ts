@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createDecipheriv, randomBytes } from "node:crypto";
 import { concat, utf8 } from "../bytes.ts";
-import { newDek, openSeed, type SealContext, sealSeed, taggedDek, untaggedDek } from "./seal.ts";
+import { isTagged, newDek, openSeed, type SealContext, sealSeed, taggedDek, untaggedDek } from "./seal.ts";
 
 const seed = new Uint8Array(randomBytes(32));
 const context: SealContext = { api: "v2", threshold: 1, keyId: "t1-0", reference: new Uint8Array(32).fill(7) };
@@ -13,6 +13,7 @@ Deno.test("openSeed() opens under the same data key and context only", () => {
   assert.equal(openSeed(newDek(), envelope, context), undefined);
   const others: SealContext[] = [
     { ...context, api: "v1beta1" },
+    { ...context, api: "sops" },
     { ...context, keyId: "t1-1" },
     { ...context, reference: new Uint8Array(32) },
   ];
@@ -47,4 +48,13 @@ Deno.test("untaggedDek() takes back what taggedDek() made and nothing else", () 
   ) {
     assert.equal(untaggedDek(other), undefined);
   }
+});
+
+Deno.test("untaggedDek() tells the data keys of files from those of seeds, and both are ours", () => {
+  const dek = newDek();
+  const [seeds, files] = [taggedDek(dek, "kms"), taggedDek(dek, "sops")];
+  assert.deepEqual(files, concat(utf8("trousseau-sop-1"), dek));
+  assert.deepEqual([untaggedDek(files, "sops"), untaggedDek(seeds, "kms")], [dek, dek]);
+  assert.deepEqual([untaggedDek(files, "kms"), untaggedDek(seeds, "sops")], [undefined, undefined]);
+  assert.deepEqual([seeds, files, dek].map(isTagged), [true, true, false]);
 });
