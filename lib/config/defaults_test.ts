@@ -41,6 +41,14 @@ Deno.test("embeddedConfig() takes the socket to the user's runtime folder if tha
   assert.equal(await socket({ XDG_RUNTIME_DIR: "run/user/7" }, () => true, there), resolve("run/kms.sock"));
 });
 
+Deno.test("embeddedConfig() puts the socket for sops beside the plugin's", async () => {
+  const runtime = { XDG_RUNTIME_DIR: "/run/user/7" };
+  const socket = async (...given: Parameters<typeof embedded>) => (await embedded(...given)).sops.socket.path;
+  assert.equal(await socket(runtime, () => true, { "/run/user/7": "folder" }), "/run/user/7/trousseau/sops.sock");
+  assert.equal(await socket({}, (path) => path.startsWith("./run/")), resolve("run/sops.sock"));
+  assert.equal(await socket({}, () => false), "/run/trousseau/sops.sock");
+});
+
 Deno.test("embeddedConfig() takes the state folder of systemd", async () => {
   const state = async (folder: string) => (await embedded({ STATE_DIRECTORY: folder }, () => true)).state;
   assert.equal(await state("/var/lib/trousseau/a:/b"), "/var/lib/trousseau/a");

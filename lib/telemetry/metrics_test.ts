@@ -220,7 +220,7 @@ Deno.test("createMetrics() shares nothing with another one", async () => {
 });
 
 const labelValues: Readonly<Record<string, RegExp>> = {
-  api: /^(v2|v1beta1)$/,
+  api: /^(v2|v1beta1|sops)$/,
   operation: /^(status|encrypt|decrypt)$/,
   result: new RegExp(`^(ok|hit|miss|shared|stale|${Object.keys(errorCodes).join("|")})$`),
   provider: /^(vault-eu|vault-us|local)$/,

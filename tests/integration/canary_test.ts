@@ -11,7 +11,8 @@ import { permissionFlags } from "../../deploy/compile/permissions.ts";
 import { fromBase64, utf8 } from "../../lib/bytes.ts";
 import { untaggedDek } from "../../lib/envelope/seal.ts";
 import { KmsError } from "../../lib/errors.ts";
-import { dialKms, type KmsClient } from "../../lib/grpc/client.ts";
+import { dialKms, dialSops, type KmsClient, type SopsClient } from "../../lib/grpc/client.ts";
+import { vaultKeyOf } from "../../lib/sops/key_uri.ts";
 import { freePort, pause, Process, run, waitFor } from "../support/processes.ts";
 import { startTransitServer, type TransitFault, type TransitServer } from "../support/transit_server.ts";
 
@@ -59,14 +60,15 @@ function overhear(server: TransitServer, canaries: Canaries): void {
     const token = answered.body?.auth?.client_token;
     if (token !== undefined) canaries.add(`token ${token.slice(0, 6)}`, utf8(token));
     for (const text of JSON.stringify([words, answered]).matchAll(/"plaintext":"([^"]+)"/g)) {
-      const dek = untaggedDek(fromBase64(text[1] ?? "") ?? new Uint8Array(0));
-      if (dek) canaries.add("data key", dek);
+      const wrapped = fromBase64(text[1] ?? "") ?? new Uint8Array(0);
+      const dek = untaggedDek(wrapped, "kms") ?? untaggedDek(wrapped, "sops");
+      if (dek) canaries.add(untaggedDek(wrapped, "sops") ? "file's data key" : "data key", dek);
     }
     return answered;
   };
 }
 
-async function configIn(folder: string, server: TransitServer, port: number): Promise<string> {
+async function configIn(folder: string, server: TransitServer, port: number, sopsPort: number): Promise<string> {
   const file = `${folder}/trousseau.yaml`;
   await Deno.writeTextFile(`${folder}/secret-id`, server.secretId, { mode: 0o600 });
   await Deno.writeTextFile(
@@ -77,6 +79,7 @@ wrap: any
 cache: { maxAge: 1ms, graceOnOutage: 0s }
 probe: { interval: 1s }
 telemetry: { listen: "127.0.0.1:${port}", log: { level: debug, format: json }, audit: stdout }
+sops: { listen: "127.0.0.1:${sopsPort}", keys: [{ name: default }] }
 providers:
   - name: vault
     kind: vault-transit
@@ -119,6 +122,24 @@ async function exercise(client: KmsClient, seed: Uint8Array): Promise<string> {
   return said.map((one) => typeof one === "string" ? one : JSON.stringify(one)).join("\n");
 }
 
+/** The same of the key service; what it is asked to encrypt is a secret like the seed. */
+async function exerciseSops({ sops }: SopsClient, dataKey: Uint8Array): Promise<string> {
+  const key = { vault_key: vaultKeyOf("default") };
+  const said: string[] = [];
+  const attempt = async (work: Promise<unknown>) =>
+    said.push(await work.then((value) => JSON.stringify(value), (thrown: unknown) => describe(thrown)));
+  const { ciphertext } = await sops.Encrypt({ key, plaintext: dataKey }, call);
+  said.push(Buffer.from(ciphertext).toString());
+  const opened = await sops.Decrypt({ key, ciphertext }, call).catch(describe);
+  if (typeof opened !== "string") assert.deepEqual(new Uint8Array(opened.plaintext), dataKey);
+  await attempt(sops.Encrypt({ key, plaintext: new Uint8Array([...dataKey, ...dataKey, ...dataKey]) }, call));
+  await attempt(sops.Encrypt({ key: { age_key: { recipient: "age1" } }, plaintext: dataKey }, call));
+  await attempt(sops.Encrypt({ key: { vault_key: vaultKeyOf("another") }, plaintext: dataKey }, call));
+  await attempt(sops.Decrypt({ key, ciphertext: dataKey }, call));
+  await attempt(sops.Decrypt({ key, ciphertext: ciphertext.slice(0, -8) }, call));
+  return said.join("\n");
+}
+
 function describe(thrown: unknown): string {
   assert.ok(thrown instanceof KmsError);
   return `${thrown.code} ${thrown.message} ${String(thrown.cause)}`;
@@ -133,8 +154,10 @@ Deno.test("no plaintext, token or key byte reaches any output at any level", asy
   server.transit.create("kubernetes");
   overhear(server, canaries);
   canaries.add("secret ID", utf8(server.secretId));
-  const port = freePort();
-  const file = await configIn(folder, server, port);
+  const dataKey = new Uint8Array(randomBytes(32));
+  canaries.add("a file's data key from sops", dataKey);
+  const [port, sopsPort] = [freePort(), freePort()];
+  const file = await configIn(folder, server, port, sopsPort);
   const flags = ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, main];
   const outputs = new Map<string, string>();
   {
@@ -143,9 +166,17 @@ Deno.test("no plaintext, token or key byte reaches any output at any level", asy
       command: Deno.execPath(),
       args: [...flags, "serve", "--config", file],
     });
-    const alive = { timeoutMs: 40_000, alive: [plugin] };
-    await waitFor("the socket", async () => (await Deno.stat(`${folder}/kms.sock`)).isSocket, alive);
+    await using sops = new Process({
+      name: "trousseau sops",
+      command: Deno.execPath(),
+      args: [...flags, "sops", "--config", file],
+    });
+    const alive = { timeoutMs: 40_000, alive: [plugin, sops] };
+    for (const name of ["kms", "sops"]) {
+      await waitFor(`the socket ${name}`, async () => (await Deno.stat(`${folder}/${name}.sock`)).isSocket, alive);
+    }
     await using client = dialKms(`${folder}/kms.sock`);
+    await using sopsClient = dialSops(`${folder}/sops.sock`);
     await waitFor("a key ID", () => client.v2.Status({}, call).then(({ key_id }) => key_id !== "", () => false), alive);
     const keys = JSON.parse(await Deno.readTextFile(`${folder}/local.keys`));
     for (const { key } of keys.keys) {
@@ -156,10 +187,12 @@ Deno.test("no plaintext, token or key byte reaches any output at any level", asy
     for (const [i, fault] of faults.entries()) {
       server.fault = fault;
       outputs.set(`answers under fault ${i}`, await exercise(client, seed));
+      outputs.set(`answers to sops under fault ${i}`, await exerciseSops(sopsClient, dataKey));
       await pause(1_200);
     }
     for (const path of ["livez", "readyz", "readyz?format=json", "status", "metrics"]) {
       outputs.set(path, await (await fetch(`http://127.0.0.1:${port}/${path}`)).text());
+      outputs.set(`${path} of sops`, await (await fetch(`http://127.0.0.1:${sopsPort}/${path}`)).text());
     }
     for (const words of [["check"], ["check", "--json"], ["status"], ["status", "--json"], ["keys", "--json"]]) {
       const { stdout, stderr } = await run(Deno.execPath(), [...flags, ...words, "--config", file]);
@@ -167,11 +200,14 @@ Deno.test("no plaintext, token or key byte reaches any output at any level", asy
     }
     await plugin.stop();
     outputs.set("logs and audit", plugin.output);
+    await sops.stop();
+    outputs.set("logs and audit of sops", sops.output);
   }
   outputs.set("the state folder", await Deno.readTextFile(`${folder}/state/key-ring.json`));
-  assert.ok(canaries.count >= 4, `only ${canaries.count} kinds of canaries were seen`);
+  assert.ok(canaries.count >= 6, `only ${canaries.count} kinds of canaries were seen`);
   for (const what of [/"level":"debug"/, /"operation":"decrypt"/, /"result":"integrity"/]) {
     assert.match(outputs.get("logs and audit") ?? "", what);
+    assert.match(outputs.get("logs and audit of sops") ?? "", what);
   }
   for (const [where, output] of outputs) {
     assert.notEqual(output, "", where);

@@ -41,7 +41,7 @@ const foreignFormat = fc.constantFrom(...foreignFormats);
 export const eventArbitraries: { readonly [Type in Event["type"]]: fc.Arbitrary<EventOf<Type>> } = {
   rpc: fc.record({
     type: fc.constant("rpc"),
-    api: fc.constantFrom("v2", "v1beta1"),
+    api: fc.constantFrom("v2", "v1beta1", "sops"),
     operation: fc.constantFrom("status", "encrypt", "decrypt"),
     result,
     seconds,

@@ -1,0 +1,62 @@
+/**
+ * A key service on a socket of its own over providers in memory, and what a test wants beside it.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { systemClock } from "../../lib/clock.ts";
+import { dialSops, type SopsClient } from "../../lib/grpc/client.ts";
+import type { Event } from "../../lib/events.ts";
+import { serveSops, type SocketServer } from "../../lib/grpc/serve.ts";
+import type { Provider } from "../../lib/provider/provider.ts";
+import { sopsHandlers } from "../../lib/sops/handlers.ts";
+import { openSopsService, type SopsService } from "../../lib/sops/service.ts";
+
+/** Everything that a test of the wire needs. */
+export interface SopsServer extends AsyncDisposable {
+  readonly path: string;
+  readonly service: SopsService;
+  readonly events: Event[];
+  readonly server: SocketServer;
+  readonly client: SopsClient;
+}
+
+const hour = 3_600_000;
+
+/** Starts one with the keys `default` and `other`; disposing of it stops it and removes its folder. */
+export async function startSopsServer(providers: readonly Provider[]): Promise<SopsServer> {
+  const folder = await Deno.makeTempDir();
+  const path = join(folder, "sops.sock");
+  const events: Event[] = [];
+  const notify = (event: Event) => void events.push(event);
+  const keys = ["default", "other"];
+  const names = providers.map(({ name }) => name);
+  const service = openSopsService({
+    providers: providers.map((provider) => ({ provider, formerly: [] })),
+    retired: [],
+    wrap: "all",
+    keys: keys.map((name) => ({ name, providers: names, wrap: "all" })),
+    decryptOnly: false,
+    unwrap: "fastest",
+    cache: { entries: 64, maxAgeMs: hour, graceOnOutageMs: hour, lifetimeMs: hour },
+    probeIntervalMs: hour,
+    clock: systemClock,
+    notify,
+  });
+  const place = { path, mode: 0o600, owner: undefined, group: undefined };
+  const server = await serveSops(sopsHandlers({ service, keys, notify }), { ...place, notify, watchMs: 20 });
+  const client = dialSops(path);
+  return {
+    path,
+    service,
+    events,
+    server,
+    client,
+    async [Symbol.asyncDispose]() {
+      await client[Symbol.asyncDispose]();
+      await server.shutdown(0);
+      await service[Symbol.asyncDispose]();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
