@@ -17,7 +17,8 @@ function readUnit(text: string): ReadonlyMap<string, readonly string[]> {
   return values;
 }
 
-const unit = readUnit(await Deno.readTextFile(new URL("trousseau.service", import.meta.url)));
+const unitOf = async (name: string) => readUnit(await Deno.readTextFile(new URL(name, import.meta.url)));
+const unit = await unitOf("trousseau.service");
 
 Deno.test("trousseau.service is up before kubelet and waits for its own socket", () => {
   assert.deepEqual(unit.get("Unit.Before"), ["kubelet.service"]);
@@ -49,4 +50,31 @@ Deno.test("trousseau.service has no capability, no core dump and no swap", () =>
 
 Deno.test("trousseau.service does not forbid what V8 needs to compile", () => {
   assert.equal(unit.get("Service.MemoryDenyWriteExecute"), undefined);
+});
+
+Deno.test("trousseau-sops.service runs beside the plugin, and as well shut in", async () => {
+  const sops = await unitOf("trousseau-sops.service");
+  assert.deepEqual(sops.get("Service.ExecStart"), [
+    "/usr/local/bin/trousseau sops --config /etc/trousseau/trousseau.yaml",
+  ]);
+  // A socket that the plugin has in the same folder must not go when this unit stops.
+  assert.deepEqual(sops.get("Service.RuntimeDirectoryPreserve"), ["yes"]);
+  const its = new Set(
+    ["Unit", "Service"].flatMap((section) =>
+      [
+        "Description",
+        "Before",
+        "After",
+        "StartLimitIntervalSec",
+        "ExecStart",
+        "ExecStartPost",
+        "TimeoutStartSec",
+        "RestartSec",
+        "OOMScoreAdjust",
+      ]
+        .map((key) => `${section}.${key}`)
+    ),
+  );
+  const rest = (one: typeof unit) => Object.fromEntries([...one].filter(([key]) => !its.has(key)));
+  assert.deepEqual(rest(sops), rest(unit), "nothing else differs from the plugin's unit");
 });

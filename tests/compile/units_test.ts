@@ -22,41 +22,42 @@ const ignore = !await installed("systemd-analyze");
 const unlessHere = ignore ? " (cannot: there is no systemd)" : "";
 
 /** The unit as it would be on a machine where the binary and the user are there. */
-async function asInstalled(folder: string, change = (text: string) => text): Promise<string> {
-  const path = join(folder, "trousseau.service");
-  const text = await Deno.readTextFile(join(units, "trousseau.service"));
+async function asInstalled(folder: string, name: string, change = (text: string) => text): Promise<string> {
+  const path = join(folder, name);
+  const text = await Deno.readTextFile(join(units, name));
   const here = text.replaceAll("/usr/local/bin/trousseau", "/usr/bin/true").replace(/^(User|Group)=.*$/gm, "$1=root");
   await Deno.writeTextFile(path, change(here));
   return path;
 }
 
-Deno.test({
-  name:
-    `systemd takes trousseau.service without a complaint, and complains of a word that it does not know${unlessHere}`,
-  ignore,
-  fn: async () => {
-    const folder = await Deno.makeTempDir();
-    try {
-      const good = await run("systemd-analyze", ["verify", "--man=no", await asInstalled(folder)]);
-      assert.deepEqual(good, { code: 0, text: "" });
-      const misspelt = await asInstalled(folder, (text) => text.replace("NoNewPrivileges=", "NoNewPrivilege="));
-      assert.match((await run("systemd-analyze", ["verify", "--man=no", misspelt])).text, /Unknown key/);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
-});
+for (const unit of ["trousseau.service", "trousseau-sops.service"]) {
+  Deno.test({
+    name: `systemd takes ${unit} without a complaint, and complains of a word that it does not know${unlessHere}`,
+    ignore,
+    fn: async () => {
+      const folder = await Deno.makeTempDir();
+      try {
+        const good = await run("systemd-analyze", ["verify", "--man=no", await asInstalled(folder, unit)]);
+        assert.deepEqual(good, { code: 0, text: "" });
+        const misspelt = await asInstalled(folder, unit, (text) => text.replace("NoNewPrivileges=", "NoNewPrivilege="));
+        assert.match((await run("systemd-analyze", ["verify", "--man=no", misspelt])).text, /Unknown key/);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
 
-Deno.test({
-  name: `systemd calls trousseau.service well hardened${unlessHere}`,
-  ignore,
-  fn: async () => {
-    // In tenths; what is left is the network, the sockets and V8's compiler.
-    const args = ["security", "--offline=true", "--no-pager", "--threshold=20", join(units, "trousseau.service")];
-    const { code, text } = await run("systemd-analyze", args);
-    assert.equal(code, 0, text);
-  },
-});
+  Deno.test({
+    name: `systemd calls ${unit} well hardened${unlessHere}`,
+    ignore,
+    fn: async () => {
+      // In tenths; what is left is the network, the sockets and V8's compiler.
+      const args = ["security", "--offline=true", "--no-pager", "--threshold=20", join(units, unit)];
+      const { code, text } = await run("systemd-analyze", args);
+      assert.equal(code, 0, text);
+    },
+  });
+}
 
 const hasSysusers = await installed("systemd-sysusers");
 

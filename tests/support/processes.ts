@@ -156,7 +156,12 @@ export function freePort(): number {
 export async function run(
   command: string,
   args: readonly string[],
-  options: { readonly stdin?: string; readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
+  options: {
+    readonly stdin?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly cwd?: string;
+    readonly clearEnv?: boolean;
+  } = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const { stdin, ...rest } = options;
   const child = new Deno.Command(command, {
