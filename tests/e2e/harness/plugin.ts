@@ -58,6 +58,11 @@ export class Node implements AsyncDisposable {
     }
   }
 
+  /** Starts another command of the program that goes on until it is stopped. */
+  process(...args: string[]): Process {
+    return new Process({ ...this.#exec(args), name: `trousseau ${args[0]}` });
+  }
+
   /** What the program itself tells to hand to the API server. */
   async encryptionConfiguration(api: KmsApi): Promise<string> {
     const args = ["encryption-config", "--socket", this.socket, "--kms-version", api];
@@ -98,6 +103,8 @@ export class Node implements AsyncDisposable {
 export interface PluginConfig {
   readonly providers: readonly unknown[];
   readonly outage?: unknown;
+  readonly wrap?: unknown;
+  readonly retired?: unknown;
   readonly probe?: unknown;
   readonly cache?: unknown;
   readonly kms?: unknown;
