@@ -21,6 +21,24 @@ export async function withFile<T>(
 }
 
 /**
+ * What is in a file, never more than that many bytes: a device or a log file must not fill the memory.
+ *
+ * @returns `undefined` where it is larger.
+ */
+export async function readAtMost(path: string, most: number): Promise<Uint8Array | undefined> {
+  const bytes = new Uint8Array(most + 1);
+  let length = 0;
+  await withFile(path, { read: true }, async (file) => {
+    while (length < bytes.length) {
+      const read = await file.read(bytes.subarray(length));
+      if (read === null) return;
+      length += read;
+    }
+  });
+  return length > most ? undefined : bytes.subarray(0, length);
+}
+
+/**
  * Writes and syncs a new file in the folder of `path`; only from there can it be moved into place in one step.
  *
  * @returns the path of the temporary file, which the caller moves or removes.

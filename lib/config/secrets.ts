@@ -4,7 +4,7 @@
  * @module
  */
 import { utf8Text } from "../bytes.ts";
-import { withFile } from "../durable_file.ts";
+import { readAtMost } from "../durable_file.ts";
 import { KmsError } from "../errors.ts";
 import { Secret, type SecretSource } from "../secret.ts";
 import type { Environment } from "./environment.ts";
@@ -57,27 +57,12 @@ export function literalSource(value: string): SecretSource {
   return { description: "the config", read: () => Promise.resolve(secret) };
 }
 
-/** Never more than the limit, so that a device or a log file does not fill the memory. */
 async function readBounded(path: string): Promise<Uint8Array> {
-  const bytes = new Uint8Array(largestSecret + 1);
-  let length = 0;
-  try {
-    const ended = await withFile(path, { read: true }, async (file) => {
-      for (;;) {
-        const read = length < bytes.length ? await file.read(bytes.subarray(length)) : 0;
-        if (read === null) return true;
-        if (read === 0) return false;
-        length += read;
-      }
-    });
-    if (ended) return bytes.subarray(0, length);
-  } catch (thrown) {
-    throw unreadable(
-      path,
-      thrown instanceof Deno.errors.NotFound ? "there is no such file" : "it cannot be opened",
-      thrown,
-    );
-  }
+  const bytes = await readAtMost(path, largestSecret).catch((thrown) => {
+    const why = thrown instanceof Deno.errors.NotFound ? "there is no such file" : "it cannot be opened";
+    throw unreadable(path, why, thrown);
+  });
+  if (bytes !== undefined) return bytes;
   throw unreadable(path, `it is larger than ${largestSecret / 1024} KiB`);
 }
 

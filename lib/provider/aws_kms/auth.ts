@@ -7,6 +7,7 @@ import { KmsError } from "../../errors.ts";
 import type { Secret, SecretSource } from "../../secret.ts";
 import type { HttpClient } from "../https/client.ts";
 import type { HttpCall } from "../https/endpoint.ts";
+import { readForLogin } from "../https/logins.ts";
 import type { Grant } from "../https/session.ts";
 import { checkedKeys, granted, packed, unpacked } from "./credentials.ts";
 import { askContainer, askInstance } from "./metadata.ts";
@@ -42,12 +43,12 @@ const methods = {
   "profile": (auth, context) => profile(auth, context),
   "web-identity": ({ roleArn, sessionName, token }, { sts }) => ({
     login: async (call) =>
-      await sts.assumeWithToken(roleArn, sessionName, (await read(token, call.action)).reveal(), call),
+      await sts.assumeWithToken(roleArn, sessionName, (await readForLogin(token, call.action)).reveal(), call),
   }),
   "instance-metadata": ({ metadata }, { http }) => ({ login: (call) => askInstance(http, metadata, call) }),
   "container": ({ url, token }, { http }) => ({
     login: async (call) =>
-      await askContainer(http, url, token === undefined ? undefined : await read(token, call.action), call),
+      await askContainer(http, url, token === undefined ? undefined : await readForLogin(token, call.action), call),
   }),
 } as const satisfies {
   readonly [Method in AwsAuth["method"]]: (
@@ -80,9 +81,9 @@ function accessKey(sources: AccessKeySources): LoginMethod {
 
 async function readKeys(sources: AccessKeySources, action: string): Promise<Secret> {
   const { accessKeyId, secretAccessKey, sessionToken } = sources;
-  const id = (await read(accessKeyId, action)).reveal();
-  const secret = (await read(secretAccessKey, action)).reveal();
-  const token = sessionToken === undefined ? undefined : (await read(sessionToken, action)).reveal();
+  const id = (await readForLogin(accessKeyId, action)).reveal();
+  const secret = (await readForLogin(secretAccessKey, action)).reveal();
+  const token = sessionToken === undefined ? undefined : (await readForLogin(sessionToken, action)).reveal();
   return packed(checkedKeys(id, secret, token, secretAccessKey.description, action));
 }
 
@@ -101,7 +102,7 @@ async function profile(auth: Settings<"profile">, { provider, http, sts }: Conte
   ): Promise<Grant> => {
     if ("keys" in base) return granted(base.keys);
     if ("metadata" in base) return await askInstance(http, base.metadata, call);
-    const token = await read(base.token, call.action);
+    const token = await readForLogin(base.token, call.action);
     return await sts.assumeWithToken(base.roleArn, base.sessionName, token.reveal(), call);
   };
   const source: SecretSource = {
@@ -113,12 +114,4 @@ async function profile(auth: Settings<"profile">, { provider, http, sts }: Conte
     },
   };
   return { login, source };
-}
-
-async function read(source: SecretSource, action: string): Promise<Secret> {
-  try {
-    return await source.read();
-  } catch (cause) {
-    throw new KmsError("unauthenticated", `Cannot ${action}: ${source.description} cannot be read.`, { cause });
-  }
 }

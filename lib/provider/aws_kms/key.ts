@@ -6,6 +6,7 @@
 import { equalBytes, utf8 } from "../../bytes.ts";
 import { KmsError } from "../../errors.ts";
 import type { HttpCall } from "../https/endpoint.ts";
+import type { RemoteKey } from "../one_by_one.ts";
 import { type ForeignCiphertext, type KeyState, providerLimits, type WrappedDek } from "../provider.ts";
 import { unacceptable } from "./answers.ts";
 import { isMultiRegion, lineageOf, parseKmsArn } from "./arn.ts";
@@ -41,7 +42,7 @@ const largestCiphertext = 6144;
  * rights of their own, so the first probe and each tenth one decrypt the sentinel too: 1.1 calls a probe, 1,267 a day at
  * one probe in 75 seconds.
  */
-export class KmsKey {
+export class KmsKey implements RemoteKey {
   readonly #session: KmsSession;
   readonly #settings: AwsKmsSettings;
   readonly #context: EncryptionContext;
@@ -113,6 +114,10 @@ export class KmsKey {
     const arn = configuredArn(this.#settings) ?? (this.#known ?? await this.#describe(call)).arn;
     this.#checkSize(ciphertext, call);
     return (await decrypt(this.#session, arn, ciphertext, context, call)).plaintext;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session[Symbol.asyncDispose]();
   }
 
   async #describe(call: HttpCall): Promise<Known> {

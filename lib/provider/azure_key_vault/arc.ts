@@ -7,7 +7,7 @@
  * @module
  */
 import { utf8Text } from "../../bytes.ts";
-import { withFile } from "../../durable_file.ts";
+import { readAtMost } from "../../durable_file.ts";
 import { KmsError } from "../../errors.ts";
 import type { HttpClient, Server } from "../https/client.ts";
 import type { HttpAnswer, HttpCall } from "../https/endpoint.ts";
@@ -48,12 +48,11 @@ function keyPath({ headers }: HttpAnswer, { keyFolder }: ArcAgent, { action }: H
 }
 
 async function readKey(path: string, { action }: HttpCall): Promise<string> {
-  const bytes = new Uint8Array(largestKey + 1);
-  const read = await withFile(path, { read: true }, (file) => file.read(bytes)).catch((cause) => {
+  const bytes = await readAtMost(path, largestKey).catch((cause) => {
     const why = "the Azure Arc agent's key file cannot be read; its user must be in the group himds";
     throw new KmsError("unauthenticated", `Cannot ${action}: ${why}.`, { cause });
   });
-  const key = utf8Text(bytes.subarray(0, read ?? 0));
-  if (key !== undefined && read !== bytes.length && /^[\x21-\x7e]+$/.test(key)) return key;
+  const key = bytes === undefined ? undefined : utf8Text(bytes);
+  if (key !== undefined && /^[\x21-\x7e]+$/.test(key)) return key;
   throw unacceptable(action, "the Azure Arc agent's key file holds no key");
 }

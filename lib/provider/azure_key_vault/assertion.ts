@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { constants, createPrivateKey, sign, X509Certificate } from "node:crypto";
-import { base64url, sha256, utf8 } from "../../bytes.ts";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { base64url, sha256 } from "../../bytes.ts";
 import { KmsError } from "../../errors.ts";
+import { privateKeyPem, signedJwt } from "../https/jwt.ts";
 
 /** Who asserts, to whom, and with which files. */
 export interface AssertionSettings {
@@ -44,43 +45,31 @@ export async function assertion(settings: AssertionSettings, action: string): Pr
   try {
     const chain = certificates(pem).map((one) => new X509Certificate(one));
     const [certificate] = chain;
-    const key = createPrivateKey(privateKey(keyPem));
+    const key = createPrivateKey(privateKeyPem(keyPem));
     if (certificate === undefined || key.asymmetricKeyType !== "rsa" || !certificate.checkPrivateKey(key)) {
       throw unusable(`${settings.certificateFile} holds no certificate that an RSA key belongs to`);
     }
-    const signed = `${part(header(certificate, settings.sendChain ? chain : []))}.${part(claims(settings))}`;
-    const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
-    const signature = sign("sha256", utf8(signed), { key, ...padding });
-    return { jwt: `${signed}.${base64url(signature)}`, expiresAt: Date.parse(certificate.validTo) };
+    const jwt = signedJwt("PS256", header(certificate, settings.sendChain ? chain : []), claims(settings), key);
+    return { jwt, expiresAt: Date.parse(certificate.validTo) };
   } catch (thrown) {
     if (thrown instanceof KmsError) throw thrown;
     throw unusable(`${settings.certificateFile} holds no certificate and key that can be used`, thrown);
   }
 }
 
-function header(certificate: X509Certificate, chain: readonly X509Certificate[]): unknown {
+function header(certificate: X509Certificate, chain: readonly X509Certificate[]): Record<string, unknown> {
   return {
-    alg: "PS256",
-    typ: "JWT",
     "x5t#S256": base64url(sha256(certificate.raw)),
     ...(chain.length === 0 ? {} : { x5c: chain.map(({ raw }) => raw.toString("base64")) }),
   };
 }
 
-function claims({ clientId, audience }: AssertionSettings): unknown {
+function claims({ clientId, audience }: AssertionSettings): Record<string, unknown> {
   const now = Math.floor(Date.now() / 1000);
   const jti = crypto.randomUUID();
   return { aud: audience, iss: clientId, sub: clientId, jti, iat: now, nbf: now, exp: now + lifetime };
 }
 
-function part(value: unknown): string {
-  return base64url(utf8(JSON.stringify(value)));
-}
-
 function certificates(pem: string): readonly string[] {
   return pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
-}
-
-function privateKey(pem: string): string {
-  return /-----BEGIN (RSA )?PRIVATE KEY-----[\s\S]*?-----END (RSA )?PRIVATE KEY-----/.exec(pem)?.[0] ?? "";
 }

@@ -3,14 +3,13 @@
  *
  * @module
  */
-import { type ErrorCode, KmsError } from "../../errors.ts";
+import type { KmsError } from "../../errors.ts";
 import type { Notify } from "../../events.ts";
-import { Secret, type SecretSource } from "../../secret.ts";
 import type { HttpClient, Server } from "../https/client.ts";
 import { form, type HttpAnswer, type HttpCall } from "../https/endpoint.ts";
 import { field } from "../https/fields.ts";
+import { bearerGrant, loginRefusal, readForLogin } from "../https/logins.ts";
 import type { Grant } from "../https/session.ts";
-import { unacceptable } from "./answers.ts";
 import { askArc } from "./arc.ts";
 import { assertion } from "./assertion.ts";
 import type { AzureAuth } from "./settings.ts";
@@ -40,7 +39,7 @@ const jwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 const methods = {
   "client-secret": (auth, context) => async (call) =>
-    await entra(context, auth, { client_secret: (await read(auth.clientSecret, call)).reveal() }, call),
+    await entra(context, auth, { client_secret: (await readForLogin(auth.clientSecret, call.action)).reveal() }, call),
   "client-certificate": (auth, context) => async (call) => {
     const audience = `${context.authority}${tokenPath(auth.tenantId)}`;
     const { jwt, expiresAt } = await assertion({ ...auth, audience }, call.action);
@@ -53,18 +52,18 @@ const methods = {
     const path = `${metadataPath}?${query}`;
     const server = metadataServer(auth);
     const answer = await context.client.ask(server, { method: "GET", path, headers: { metadata: "true" } }, call);
-    if (answer.status !== 200) throw metadataRefusal(server, answer, call.action);
-    return granted(answer, server, call);
+    if (answer.status !== 200) throw metadataRefusal(server, answer, call);
+    return bearerGrant(answer, server, call);
   },
   "azure-arc": (auth, context) => async (call) => {
     const query = new URLSearchParams({ "api-version": "2020-06-01", resource: context.resource });
     const agent = { server: metadataServer(auth), keyFolder: auth.keyFolder };
     const answer = await askArc(context.client, agent, `${metadataPath}?${query}`, call);
-    if (answer.status !== 200) throw metadataRefusal(agent.server, answer, call.action);
-    return granted(answer, agent.server, call);
+    if (answer.status !== 200) throw metadataRefusal(agent.server, answer, call);
+    return bearerGrant(answer, agent.server, call);
   },
   "workload-identity": (auth, context) => async (call) => {
-    const jwt = await read(auth.token, call);
+    const jwt = await readForLogin(auth.token, call.action);
     return await entra(context, auth, { client_assertion_type: jwtBearer, client_assertion: jwt.reveal() }, call);
   },
 } as const satisfies {
@@ -106,21 +105,8 @@ async function entra(
   const headers = { accept: "application/json" };
   const request = { method: "POST", path: tokenPath(tenantId), headers, body, once: true } as const;
   const answer = await client.ask(entraServer(authority), request, call);
-  if (answer.status !== 200) throw entraRefusal(answer, call.action);
-  return granted(answer, entraServer(authority), call);
-}
-
-function granted(answer: HttpAnswer, server: Server, { action }: HttpCall): Grant {
-  const token = field(answer.body, "access_token");
-  // Entra ID gives a number, the metadata service a text of digits; seconds.
-  const seconds = Number(field(answer.body, "expires_in"));
-  if (typeof token !== "string" || !/^[\x21-\x7e]{1,65536}$/.test(token)) {
-    throw unacceptable(action, `the answer of ${server.name} holds no token`);
-  }
-  if (!Number.isSafeInteger(seconds) || seconds <= 0) {
-    throw unacceptable(action, `the answer of ${server.name} holds no lifetime of the token`);
-  }
-  return { token: new Secret(token), ttlMs: seconds * 1000, renewable: false };
+  if (answer.status !== 200) throw entraRefusal(entraServer(authority), answer, call);
+  return bearerGrant(answer, entraServer(authority), call);
 }
 
 const federation = "no federated credential of the application fits the token's issuer, subject and audience";
@@ -146,43 +132,18 @@ const entraCodes: Readonly<Record<number, string | undefined>> = {
 };
 
 /** Whoever Entra ID refuses is not who he says; a refusal without its `error` does not come from Entra ID. */
-function entraRefusal(answer: HttpAnswer, action: string): KmsError {
+function entraRefusal(server: Server, answer: HttpAnswer, call: HttpCall): KmsError {
   const numbers = field(answer.body, "error_codes");
   const [known] = (Array.isArray(numbers) ? numbers : [])
     .flatMap((number: unknown) => typeof number === "number" ? [entraCodes[number]] : [])
     .filter((why) => why !== undefined);
   const refused = typeof field(answer.body, "error") === "string";
-  return loginRefusal("Entra ID", answer, action, refused ? known ?? "it refuses the login" : undefined);
+  return loginRefusal(server, answer, refused ? known ?? "it refuses the login" : undefined, call);
 }
 
 /** As in "Use managed identities on a virtual machine to acquire access token", its part on errors. */
-function metadataRefusal({ name }: Server, answer: HttpAnswer, action: string): KmsError {
+function metadataRefusal(server: Server, answer: HttpAnswer, call: HttpCall): KmsError {
   const refused = answer.status === 400 || answer.status === 401 || answer.status === 403;
   const why = "this machine has no such managed identity";
-  return loginRefusal(name, answer, action, refused ? why : undefined);
-}
-
-function loginRefusal(server: string, answer: HttpAnswer, action: string, refused: string | undefined): KmsError {
-  const { status, retryAfterMs } = answer;
-  const [code, why] = loginMeaning(status, refused);
-  const message = `Cannot ${action}: ${server} answered ${status} (${why}).`;
-  return new KmsError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
-}
-
-function loginMeaning(status: number, refused: string | undefined): readonly [code: ErrorCode, why: string] {
-  if (status === 429) return ["throttled", "too many requests"];
-  // 404 and 410 are what the metadata service answers while it is being updated.
-  if (status >= 500 || ((status === 404 || status === 410) && refused === undefined)) {
-    return ["unreachable", "out of service"];
-  }
-  if (status >= 400 && refused !== undefined) return ["unauthenticated", refused];
-  return ["provider_protocol", "for a reason that Trousseau does not know"];
-}
-
-async function read(source: SecretSource, call: HttpCall): Promise<Secret> {
-  try {
-    return await source.read();
-  } catch (cause) {
-    throw new KmsError("unauthenticated", `Cannot ${call.action}: ${source.description} cannot be read.`, { cause });
-  }
+  return loginRefusal(server, answer, refused ? why : undefined, call);
 }

@@ -12,6 +12,7 @@ import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { abortError } from "../../deadline.ts";
 import { KmsError } from "../../errors.ts";
+import { parsedJson } from "./fields.ts";
 
 /** What is asked. */
 export interface HttpRequest {
@@ -193,7 +194,7 @@ export class Endpoint implements Disposable {
         const bytes = Buffer.concat(chunks);
         resolve({
           status: response.statusCode ?? 0,
-          body: parsed(bytes),
+          body: parsedJson(bytes),
           bytes,
           retryAfterMs: retryAfter(response.headers["retry-after"], Date.now()),
           headers: response.headers,
@@ -228,14 +229,6 @@ export function json(value: unknown): HttpBody {
 /** A body as an HTML form would send it, which is what OAuth's token endpoints take (RFC 6749, section 4.4.2). */
 export function form(fields: Readonly<Record<string, string>>): HttpBody {
   return { type: "application/x-www-form-urlencoded", bytes: Buffer.from(new URLSearchParams(fields).toString()) };
-}
-
-function parsed(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    return undefined;
-  }
 }
 
 /**

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { KmsError } from "../../errors.ts";
 import { Secret, type SecretSource } from "../../secret.ts";
 import { field } from "../https/fields.ts";
+import { readForLogin } from "../https/logins.ts";
 import type { Grant } from "../https/session.ts";
 import { loginRefusal, unacceptable } from "./answers.ts";
 import type { VaultAnswer, VaultRequest } from "./http.ts";
@@ -35,7 +35,7 @@ const methods = {
   token: (auth) => ({
     tokenSource: auth.token,
     login: async (call) => {
-      const token = await read(auth.token, call);
+      const token = await readForLogin(auth.token, call.action);
       const answer = await call.ask({ method: "GET", path: "auth/token/lookup-self", token });
       if (answer.status !== 200) {
         throw loginRefusal(answer, call.action, `it refuses the token in ${auth.token.description}`);
@@ -48,11 +48,13 @@ const methods = {
     },
   }),
   approle: (auth) => {
-    const secretId = auth.wrapped ? unwrapping(auth.secretId) : (call: LoginCall) => read(auth.secretId, call);
+    const secretId = auth.wrapped
+      ? unwrapping(auth.secretId)
+      : (call: LoginCall) => readForLogin(auth.secretId, call.action);
     return {
       login: async (call) =>
         await post(call, auth.mount, "", {
-          role_id: (await read(auth.roleId, call)).reveal(),
+          role_id: (await readForLogin(auth.roleId, call.action)).reveal(),
           secret_id: (await secretId(call)).reveal(),
         }, "it refuses the role ID or the secret ID"),
     };
@@ -72,7 +74,7 @@ const methods = {
   userpass: (auth) => ({
     login: async (call) =>
       await post(call, auth.mount, `/${encodeURIComponent(auth.username)}`, {
-        password: (await read(auth.password, call)).reveal(),
+        password: (await readForLogin(auth.password, call.action)).reveal(),
       }, "it refuses the user name or the password"),
   }),
 } as const satisfies { readonly [Method in VaultAuth["method"]]: (auth: Settings<Method>) => Authenticator };
@@ -89,7 +91,7 @@ export function encodedPath(path: string): string {
 }
 
 async function postJwt(call: LoginCall, auth: Settings<"jwt"> | Settings<"kubernetes">): Promise<Grant> {
-  const jwt = (await read(auth.jwt, call)).reveal();
+  const jwt = (await readForLogin(auth.jwt, call.action)).reveal();
   return await post(call, auth.mount, "", { role: auth.role, jwt }, "it refuses the role or the JWT");
 }
 
@@ -125,7 +127,7 @@ export function lifetime(ttl: unknown, action: string): number | undefined {
 function unwrapping(source: SecretSource): (call: LoginCall) => Promise<Secret> {
   let opened: { readonly by: Secret; readonly secretId: Secret } | undefined;
   return async (call) => {
-    const by = await read(source, call).catch((error) => {
+    const by = await readForLogin(source, call.action).catch((error) => {
       if (opened === undefined) throw error;
       return opened.by;
     });
@@ -140,12 +142,4 @@ function unwrapping(source: SecretSource): (call: LoginCall) => Promise<Secret> 
     opened = { by, secretId: new Secret(secretId) };
     return opened.secretId;
   };
-}
-
-async function read(source: SecretSource, call: LoginCall): Promise<Secret> {
-  try {
-    return await source.read();
-  } catch (cause) {
-    throw new KmsError("unauthenticated", `Cannot ${call.action}: ${source.description} cannot be read.`, { cause });
-  }
 }
