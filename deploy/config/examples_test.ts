@@ -7,6 +7,7 @@ import { loadConfig } from "../../lib/config/load.ts";
 const needs: Readonly<Record<string, readonly string[]>> = {
   "aws.yaml": [],
   "azure.yaml": [],
+  "gcp.yaml": [],
   "openbao.yaml": ["/etc/trousseau/openbao-ca.pem", "/etc/trousseau/node.pem", "/etc/trousseau/node.key"],
   "production.yaml": ["/etc/trousseau/role-id", "/etc/trousseau/secret-id", "/etc/trousseau/vault-ca.pem"],
   "quorum.yaml": [

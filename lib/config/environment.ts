@@ -30,6 +30,7 @@ export const environmentVariables = {
   AZURE_CLIENT_ID: "the application of a workload identity where the config names none",
   AZURE_FEDERATED_TOKEN_FILE: "the path of a workload identity's token where the config names none",
   AZURE_AUTHORITY_HOST: "where a workload identity logs in; taken only if it is the vault's own cloud",
+  GOOGLE_APPLICATION_CREDENTIALS: "the path of a file with a login to Google Cloud, where the config says so",
   "TROUSSEAU_SECRET_*": "secrets that a config may refer to",
 } as const satisfies Record<string, string>;
 

@@ -24,6 +24,7 @@ Deno.test("environmentVariables is this list and no other", () => {
     "AZURE_CLIENT_ID",
     "AZURE_FEDERATED_TOKEN_FILE",
     "AZURE_AUTHORITY_HOST",
+    "GOOGLE_APPLICATION_CREDENTIALS",
     "TROUSSEAU_SECRET_*",
   ]);
 });

@@ -10,6 +10,7 @@ import { duration, flag, integer, listen, oneOf, path, section, variants } from 
 import { type Checker, providerName } from "./providers/arm.ts";
 import { awsKmsSchema, awsKmsSettings } from "./providers/aws_kms.ts";
 import { azureKeyVaultSchema, azureKeyVaultSettings } from "./providers/azure_key_vault.ts";
+import { gcpKmsSchema, gcpKmsSettings } from "./providers/gcp_kms.ts";
 import { localSchema, localSettings } from "./providers/local.ts";
 import { readForeignSchema } from "./read_foreign.ts";
 import { mostProviders, socketFields, wrapField } from "./socket_fields.ts";
@@ -23,6 +24,7 @@ const longestTimer = "24d";
 const arms = {
   "aws-kms": awsKmsSchema,
   "azure-key-vault": azureKeyVaultSchema,
+  "gcp-kms": gcpKmsSchema,
   "local": localSchema,
   "vault-transit": vaultTransitSchema,
 } as const satisfies { readonly [Kind in ProviderKind]: z.core.$ZodTypeDiscriminable };
@@ -33,6 +35,7 @@ export type RawProvider = z.infer<(typeof arms)[ProviderKind]>;
 const provider = variants("kind", Object.keys(arms), [
   arms["aws-kms"],
   arms["azure-key-vault"],
+  arms["gcp-kms"],
   arms.local,
   arms["vault-transit"],
 ]);
@@ -184,6 +187,8 @@ export async function providerSettings(raw: RawProvider, checker: Checker): Prom
       return await awsKmsSettings(raw, checker);
     case "azure-key-vault":
       return await azureKeyVaultSettings(raw, checker);
+    case "gcp-kms":
+      return await gcpKmsSettings(raw, checker);
     case "local":
       return await localSettings(raw, checker);
     case "vault-transit":

@@ -31,6 +31,13 @@ const registry = {
     // RSA-4096.
     maxWrap: 512,
   },
+  "gcp-kms": {
+    open: async () => (await import("./gcp_kms/provider.ts")).openGcpKms,
+    advice: async () => (await import("./gcp_kms/advice.ts")).gcpKmsAdvice,
+    // About 150 for a data key of 64 bytes; how long the header of a ciphertext is, or what an external key manager gives,
+    // is nowhere said.
+    maxWrap: 1024,
+  },
   "local": {
     open: async () => (await import("./local/provider.ts")).openLocal,
     advice: async () => (await import("./local/advice.ts")).localAdvice,

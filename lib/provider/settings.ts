@@ -5,11 +5,17 @@
  */
 import type { AwsKmsSettings } from "./aws_kms/settings.ts";
 import type { AzureKeyVaultSettings } from "./azure_key_vault/settings.ts";
+import type { GcpKmsSettings } from "./gcp_kms/settings.ts";
 import type { LocalSettings } from "./local/settings.ts";
 import type { VaultTransitSettings } from "./vault_transit/settings.ts";
 
 /** One entry of `providers`, whatever its kind. */
-export type ProviderSettings = AwsKmsSettings | AzureKeyVaultSettings | LocalSettings | VaultTransitSettings;
+export type ProviderSettings =
+  | AwsKmsSettings
+  | AzureKeyVaultSettings
+  | GcpKmsSettings
+  | LocalSettings
+  | VaultTransitSettings;
 
 /** A row of the registry. */
 export type ProviderKind = ProviderSettings["kind"];

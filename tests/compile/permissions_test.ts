@@ -28,6 +28,7 @@ const expected = {
     "AZURE_CLIENT_ID",
     "AZURE_FEDERATED_TOKEN_FILE",
     "AZURE_AUTHORITY_HOST",
+    "GOOGLE_APPLICATION_CREDENTIALS",
     "TROUSSEAU_SECRET_*",
   ],
   sys: [],

@@ -85,3 +85,8 @@ export function azureProvider(lines: string, auth = "{ method: managed-identity 
 export function awsProvider(lines: string, auth = "{ method: instance-metadata }"): string {
   return `providers:\n  - kind: aws-kms\n    name: aws\n    auth: ${auth}\n${lines}\n`;
 }
+
+/** The same of one key in Google Cloud KMS, whose `auth` stands at line 4. */
+export function gcpProvider(lines: string, auth = "{ method: metadata-server }"): string {
+  return `providers:\n  - kind: gcp-kms\n    name: gcp\n    auth: ${auth}\n${lines}\n`;
+}

@@ -1,0 +1,177 @@
+/**
+ * `kind: gcp-kms`: a key in Google Cloud KMS.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { utf8 } from "../../bytes.ts";
+import { isKeyName, isNumberedKeyName, versionDigits, versionName } from "../../provider/gcp_kms/names.ts";
+import type { GcpAuth, GcpKmsSettings } from "../../provider/gcp_kms/settings.ts";
+import { providerLimits } from "../../provider/provider.ts";
+import { origin, path, section, tag, text, variants } from "../fields.ts";
+import { type Checker, commonFields } from "./arm.ts";
+
+/** Where every machine of Google's finds its metadata server; it answers the machine itself alone. */
+const metadataServer = "http://169.254.169.254";
+
+const serviceAccount = /^[0-9A-Za-z._-]{1,128}@[0-9A-Za-z.:-]{1,253}$/;
+const serviceAccountComplaint = "must be a service account such as trousseau@my-project.iam.gserviceaccount.com";
+
+function account(description: string) {
+  return text(description, serviceAccount, serviceAccountComplaint);
+}
+
+const auths = {
+  "application-default": section("What Google's tools would find, of what is good for a machine.", {
+    method: tag("With the file in $GOOGLE_APPLICATION_CREDENTIALS, else the metadata server.", "application-default"),
+  }),
+  "service-account-key": section("A service account's key.", {
+    method: tag("With a key of a service account.", "service-account-key"),
+    keyFile: path("The key, a JSON file of type service_account."),
+  }),
+  "workload-identity": section(
+    "A token of another issuer, such as a cluster's, that a workload identity pool trusts.",
+    {
+      method: tag("With workload identity federation.", "workload-identity"),
+      credentialsFile: path(
+        "The JSON file of type external_account; its token comes from a file or a URL, never from a program.",
+      ),
+    },
+  ),
+  "metadata-server": section("The service account of the machine that this runs on.", {
+    method: tag("With the machine's metadata server.", "metadata-server"),
+    serviceAccount: z._default(
+      text(
+        "One of the machine's service accounts. Default: its default one.",
+        new RegExp(`^default$|${serviceAccount.source}`),
+        serviceAccountComplaint,
+      ),
+      "default",
+    ),
+  }),
+} as const satisfies { readonly [Method in GcpAuth["method"]]: z.core.$ZodTypeDiscriminable };
+
+const keyComplaint = "must be projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY, without a version";
+
+/** What an operator writes. */
+export const gcpKmsSchema = section("A key in Google Cloud KMS.", {
+  kind: tag("Google Cloud KMS.", "gcp-kms"),
+  ...commonFields,
+  key: text(
+    "The key's resource name, projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY.",
+    /^projects\/[^\s]{1,512}$/,
+    keyComplaint,
+  ),
+  universeDomain: z._default(
+    text(
+      "The domain of Google's APIs: another one in clouds that others run with Google's software.",
+      /^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){1,8}$/,
+      "must be a domain such as googleapis.com",
+    ),
+    "googleapis.com",
+  ),
+  endpoint: z.exactOptional(
+    origin("Where Cloud KMS is, instead of cloudkms.googleapis.com: a Private Service Connect endpoint, for instance."),
+  ),
+  oauthEndpoint: z.exactOptional(origin("The same of oauth2.googleapis.com, for a service account's key.")),
+  stsEndpoint: z.exactOptional(origin("The same of sts.googleapis.com, for workload identity federation.")),
+  iamEndpoint: z.exactOptional(origin("The same of iamcredentials.googleapis.com, for acting as a service account.")),
+  additionalAuthenticatedData: z._default(
+    text(
+      "What every wrap is bound to beside its version. Never change it: what was wrapped with another one does not open.",
+      /^[\x20-\x7e]{0,4096}$/,
+      "must be a text of at most 4096 characters, in quotes",
+    ),
+    "",
+  ),
+  quotaProject: z.exactOptional(
+    text(
+      "The project whose quota and bill the calls go to. Default: the login's own.",
+      /^[a-z0-9][a-z0-9.:-]{4,93}$/,
+      "must be a project's ID",
+    ),
+  ),
+  auth: variants("method", Object.keys(auths), [
+    auths["application-default"],
+    auths["service-account-key"],
+    auths["workload-identity"],
+    auths["metadata-server"],
+  ]).check(z.describe("How to log in to Google Cloud.")),
+  impersonate: z.exactOptional(
+    section("A service account that is acted as with that login.", {
+      serviceAccount: account("Its address."),
+      delegates: z._default(
+        z.array(account("A service account in between."), "must be a list of service accounts").check(
+          z.maxLength(4, "must be at most 4 service accounts"),
+          z.describe("Those in between, each of which may act as the next one."),
+        ),
+        [],
+      ),
+    }),
+  ),
+  tls: z.prefault(
+    section("How to trust the servers.", {
+      caFile: z.exactOptional(path("The certificates (PEM) to trust, instead of the system's.")),
+    }),
+    {},
+  ),
+});
+
+type Raw = z.infer<typeof gcpKmsSchema>;
+
+/** What the provider gets. */
+export async function gcpKmsSettings(raw: Raw, checker: Checker): Promise<GcpKmsSettings> {
+  checkKey(raw.key, checker);
+  const { universeDomain, endpoint, oauthEndpoint, stsEndpoint, iamEndpoint } = raw;
+  return {
+    kind: raw.kind,
+    name: raw.name,
+    key: raw.key,
+    universeDomain,
+    endpoints: {
+      kms: endpoint ?? `https://cloudkms.${universeDomain}`,
+      ...(oauthEndpoint === undefined ? {} : { oauth: oauthEndpoint }),
+      ...(stsEndpoint === undefined ? {} : { sts: stsEndpoint }),
+      ...(iamEndpoint === undefined ? {} : { iam: iamEndpoint }),
+    },
+    context: raw.additionalAuthenticatedData,
+    ...(raw.quotaProject === undefined ? {} : { quotaProject: raw.quotaProject }),
+    auth: await gcpAuth(raw.auth, checker.within("auth")),
+    ...(raw.impersonate === undefined ? {} : { impersonate: raw.impersonate }),
+    tls: raw.tls.caFile === undefined ? {} : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile) },
+  };
+}
+
+function checkKey(key: string, checker: Checker): void {
+  if (isNumberedKeyName(key)) {
+    // Its versions would have other names than by the ID, and so would be another key's.
+    return checker.complain(["key"], "must name the project by its ID, not by its number");
+  }
+  if (!isKeyName(key)) return checker.complain(["key"], keyComplaint);
+  if (utf8(versionName(key, 10 ** (versionDigits - 1))).length > providerLimits.version) {
+    checker.complain(["key"], `is too long: with a version it must have at most ${providerLimits.version} bytes`);
+  }
+}
+
+async function gcpAuth(raw: Raw["auth"], checker: Checker): Promise<GcpAuth> {
+  switch (raw.method) {
+    case "application-default":
+      return await applicationDefault(checker);
+    case "service-account-key":
+      return { method: raw.method, keyFile: await checker.file(["keyFile"], raw.keyFile) };
+    case "workload-identity":
+      return { method: raw.method, credentialsFile: await checker.file(["credentialsFile"], raw.credentialsFile) };
+    case "metadata-server":
+      return { ...raw, metadata: metadataServer };
+  }
+}
+
+/** The home folder is not looked into: what is there is a person's, and the plugin has no right to see it. */
+async function applicationDefault(checker: Checker): Promise<GcpAuth> {
+  const found = checker.variable("GOOGLE_APPLICATION_CREDENTIALS");
+  return {
+    method: "application-default",
+    ...(found === undefined ? {} : { credentialsFile: await checker.file(["method"], found) }),
+    metadata: metadataServer,
+  };
+}

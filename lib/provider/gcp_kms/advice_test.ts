@@ -1,0 +1,32 @@
+import { deepEqual, match } from "node:assert/strict";
+import { gcpKey } from "../../../tests/support/gcp_double.ts";
+import { gcpKmsAdvice } from "./advice.ts";
+import type { GcpAuth } from "./settings.ts";
+
+const metadata = "http://169.254.169.254";
+
+function advice(auth: GcpAuth) {
+  return gcpKmsAdvice({
+    kind: "gcp-kms",
+    name: "gcp",
+    key: gcpKey,
+    universeDomain: "googleapis.com",
+    endpoints: { kms: "https://cloudkms.googleapis.com" },
+    context: "",
+    auth,
+    tls: {},
+  });
+}
+
+Deno.test("gcpKmsAdvice() says how the key is rotated, and has nothing against the machine's service account", async () => {
+  const { warnings, rotation, toBeMade } = advice({ method: "metadata-server", metadata, serviceAccount: "default" });
+  const command = "gcloud kms keys versions create --project my-project --location europe-west3 --keyring kubernetes " +
+    "--key prod --primary";
+  deepEqual([warnings, rotation, await toBeMade()], [[], { by: "command", command }, undefined]);
+});
+
+Deno.test("gcpKmsAdvice() warns of a key that never expires, of another's token, and of what the environment decides", () => {
+  match(advice({ method: "service-account-key", keyFile: "/k.json" }).warnings.join(), /does not expire/);
+  match(advice({ method: "workload-identity", credentialsFile: "/w.json" }).warnings.join(), /API server/);
+  match(advice({ method: "application-default", metadata }).warnings.join(), /decided by the environment/);
+});

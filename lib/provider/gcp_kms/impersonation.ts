@@ -1,0 +1,48 @@
+/**
+ * Acting as a service account ("Create short-lived credentials for a service account").
+ *
+ * @module
+ */
+import type { HttpClient } from "../https/client.ts";
+import { type HttpAnswer, type HttpCall, json } from "../https/endpoint.ts";
+import { field } from "../https/fields.ts";
+import { loginRefusal, tokenGrant } from "../https/logins.ts";
+import type { Grant } from "../https/session.ts";
+import { reasonOf, statusOf } from "./answers.ts";
+import type { Impersonation } from "./settings.ts";
+
+/**
+ * A token of a service account, got with another token.
+ *
+ * @param own needs the scope `iam`.
+ * @param at the origin of the Service Account Credentials API.
+ * @throws {KmsError} `unauthenticated` where the login may not act as that service account.
+ */
+export async function actAs(
+  client: HttpClient,
+  { serviceAccount, delegates }: Impersonation,
+  own: Grant,
+  { scope, seconds, at }: { readonly scope: string; readonly seconds: number; readonly at: string },
+  call: HttpCall,
+): Promise<Grant> {
+  const server = { name: "IAM", origin: at };
+  const resource = (account: string) => `projects/-/serviceAccounts/${account}`;
+  const path = `/v1/projects/-/serviceAccounts/${encodeURIComponent(serviceAccount)}:generateAccessToken`;
+  const headers = { accept: "application/json", authorization: `Bearer ${own.token.reveal()}` };
+  const chain = delegates.length === 0 ? {} : { delegates: delegates.map(resource) };
+  const body = json({ scope: [scope], lifetime: `${seconds}s`, ...chain });
+  const answer = await client.ask(server, { method: "POST", path, headers, body }, call);
+  if (answer.status !== 200) throw loginRefusal(server, answer, impersonationRefusal(answer), call);
+  const ttlMs = Date.parse(String(field(answer.body, "expireTime"))) - Date.now();
+  const lifetime = Number.isFinite(ttlMs) ? Math.max(1000, ttlMs) : undefined;
+  return tokenGrant(field(answer.body, "accessToken"), lifetime, server, call);
+}
+
+function impersonationRefusal({ status, body }: HttpAnswer): string | undefined {
+  if (reasonOf(body) === "SERVICE_DISABLED") return "the IAM Service Account Credentials API is not enabled";
+  const said = statusOf(body);
+  if (said === undefined) return undefined;
+  return status === 403 || status === 404
+    ? "the login may not act as that service account, or there is none; it needs roles/iam.serviceAccountTokenCreator"
+    : "it refuses the login";
+}

@@ -1,0 +1,100 @@
+/**
+ * The key as we know it: which of its versions wraps, and a sentinel that proves it.
+ *
+ * @module
+ */
+import { equalBytes, utf8 } from "../../bytes.ts";
+import { KmsError } from "../../errors.ts";
+import type { HttpCall } from "../https/endpoint.ts";
+import type { RemoteKey } from "../one_by_one.ts";
+import { type KeyState, providerLimits, type WrappedDek } from "../provider.ts";
+import { unacceptable } from "./answers.ts";
+import { answeredVersion, versionName, versionOf } from "./names.ts";
+import { decrypt, encrypt } from "./operations.ts";
+import type { KmsSession } from "./session.ts";
+import type { GcpKmsSettings } from "./settings.ts";
+
+/** What the sentinel holds: nothing that anybody would want to know. */
+const sentinel = utf8("trousseau-probe");
+/** Every so many probes the sentinel is decrypted as well: a second call, which the daily budget of calls allows for. */
+const decryptEvery = 10;
+
+/**
+ * One key, at its primary version.
+ *
+ * A probe is an encrypt on the key, for which Cloud KMS takes the primary version and names it. That one call proves that
+ * the key is there, that this version is enabled and that this login may encrypt; the first probe, each tenth one and the
+ * first of a new version decrypt the sentinel too: 1.1 calls a probe, 1,267 a day at one probe in 75 seconds.
+ *
+ * A wrap is an encrypt on the version that was announced. Cloud KMS takes every enabled version for it, primary or not,
+ * and the right to do so is the same. Decrypt takes the key alone and says nothing of the version, so the version's name is
+ * part of what a wrap is bound to: what one version wrapped does not open under the name of another.
+ */
+export class GcpKey implements RemoteKey {
+  readonly #session: KmsSession;
+  readonly #key: string;
+  readonly #context: string;
+  #newest: number | undefined;
+  #probes = 0;
+
+  constructor(session: KmsSession, { key, context }: GcpKmsSettings) {
+    this.#session = session;
+    this.#key = key;
+    this.#context = context;
+  }
+
+  async probe(call: HttpCall): Promise<KeyState> {
+    const bound = this.#bound(this.#key);
+    const { name, ciphertext } = await encrypt(this.#session, this.#key, sentinel, bound, call);
+    const version = this.#answered(name, call);
+    if (this.#probes % decryptEvery === 0 || version !== this.#newest) {
+      const opened = await decrypt(this.#session, this.#key, ciphertext, bound, call);
+      if (!equalBytes(opened, sentinel)) {
+        throw unacceptable(call.action, "Cloud KMS decrypted something else than it had encrypted");
+      }
+    }
+    this.#probes++;
+    this.#newest = version;
+    return { version: versionName(this.#key, version), order: version };
+  }
+
+  async wrap(dek: Uint8Array, at: KeyState, call: HttpCall): Promise<WrappedDek> {
+    const version = versionOf(this.#key, at.version);
+    if (version === undefined) {
+      throw new KmsError("internal", `Cannot ${call.action}: the version is not one of this key's.`);
+    }
+    const { name, ciphertext } = await encrypt(this.#session, at.version, dek, this.#bound(at.version), call);
+    if (this.#answered(name, call) !== version) {
+      throw unacceptable(call.action, "Cloud KMS encrypted with another version than it was asked for");
+    }
+    if (ciphertext.length > providerLimits.ciphertext) {
+      throw unacceptable(call.action, `Cloud KMS gave more than ${providerLimits.ciphertext} wrapped bytes`);
+    }
+    return { version: at.version, ciphertext };
+  }
+
+  async unwrap({ version, ciphertext }: WrappedDek, call: HttpCall): Promise<Uint8Array> {
+    if (versionOf(this.#key, version) === undefined) {
+      const why = "the version that wrapped these bytes is not this key's";
+      throw new KmsError("key_unknown", `Cannot ${call.action}: ${why}.`);
+    }
+    const dek = await decrypt(this.#session, this.#key, ciphertext, this.#bound(version), call);
+    if (dek.length <= providerLimits.dek) return dek;
+    throw new KmsError("integrity", `Cannot ${call.action}: what the key opened is no data key.`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session[Symbol.asyncDispose]();
+  }
+
+  #answered(name: unknown, { action }: HttpCall): number {
+    const version = answeredVersion(this.#key, name);
+    if (version === undefined) throw unacceptable(action, "Cloud KMS's answer is not of a version of this key");
+    return version;
+  }
+
+  /** A name holds no line break, so that a name and a context can be read in one way only. */
+  #bound(name: string): Uint8Array {
+    return utf8(this.#context === "" ? name : `${name}\n${this.#context}`);
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * Cloud KMS, asked with a token that all calls share.
+ *
+ * @module
+ */
+import type { Secret } from "../../secret.ts";
+import { HttpClient, type Server } from "../https/client.ts";
+import { type HttpAnswer, type HttpCall, json } from "../https/endpoint.ts";
+import { TokenSession } from "../https/session.ts";
+import type { ProviderContext } from "../provider.ts";
+import { loginOf } from "./auth.ts";
+import type { GcpKmsSettings } from "./settings.ts";
+
+/** Logs in at the first request. */
+export class KmsSession implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #quotaProject: string | undefined;
+  readonly #client: HttpClient;
+  readonly #tokens: TokenSession;
+
+  private constructor({ endpoints, quotaProject }: GcpKmsSettings, client: HttpClient, tokens: TokenSession) {
+    this.#server = { name: "Cloud KMS", origin: endpoints.kms };
+    this.#quotaProject = quotaProject;
+    this.#client = client;
+    this.#tokens = tokens;
+  }
+
+  /**
+   * Reads the CA file and the file of the login; nothing goes over the network.
+   *
+   * @throws {KmsError} `config` if they cannot be used.
+   */
+  static async open(settings: GcpKmsSettings, { notify }: ProviderContext): Promise<KmsSession> {
+    const { name: provider, auth, endpoints, tls } = settings;
+    const servers = Object.values(endpoints).map((origin) => ({ name: "Google", origin }));
+    const client = await HttpClient.open(provider, servers, tls, notify);
+    const login = await loginOf(settings, client);
+    return new KmsSession(settings, client, new TokenSession({ provider, method: auth.method, notify, login }));
+  }
+
+  /**
+   * Posts with the token, and where that is refused, once more with a new one.
+   *
+   * @param path from the first slash on, its segments encoded.
+   * @returns the answer, whatever its status.
+   * @throws {KmsError} as `Endpoint.ask`, or what the login said.
+   */
+  ask(path: string, body: unknown, call: HttpCall): Promise<HttpAnswer> {
+    return this.#tokens.request((token) => this.#send(path, body, token, call), isRefused, call);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#tokens[Symbol.asyncDispose]();
+    this.#client[Symbol.dispose]();
+  }
+
+  #send(path: string, body: unknown, token: Secret, call: HttpCall): Promise<HttpAnswer> {
+    const headers: Record<string, string> = {
+      accept: "application/json",
+      authorization: `Bearer ${token.reveal()}`,
+      ...(this.#quotaProject === undefined ? {} : { "x-goog-user-project": this.#quotaProject }),
+    };
+    return this.#client.ask(this.#server, { method: "POST", path, headers, body: json(body) }, call);
+  }
+}
+
+function isRefused({ status }: HttpAnswer): boolean {
+  return status === 401;
+}
