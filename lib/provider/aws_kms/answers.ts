@@ -8,12 +8,7 @@ import { abortError } from "../../deadline.ts";
 import { type ErrorCode, KmsError } from "../../errors.ts";
 import { type HttpCall, retryAfter } from "../https/endpoint.ts";
 import { field } from "../https/fields.ts";
-
-interface Meaning {
-  readonly code: ErrorCode;
-  /** What stands in brackets behind the code. */
-  readonly why: string;
-}
+import type { Meaning } from "../https/refusals.ts";
 
 const busy = { code: "throttled", why: "too many requests" } as const;
 const broken = { code: "unreachable", why: "an error of its own" } as const;
@@ -151,11 +146,6 @@ export function refusal(failure: AwsFailure, action: string): KmsError {
 /** The error for an answer of STS's. */
 export function stsRefusal(failure: AwsFailure, action: string): KmsError {
   return toError("AWS STS", failure, meaning(failure, { ...errorCodes, ...stsCodes }), action);
-}
-
-/** The error for an answer whose shape we do not know. */
-export function unacceptable(action: string, why: string): KmsError {
-  return new KmsError("provider_protocol", `Cannot ${action}: ${why}.`);
 }
 
 /** The SDK names an error by its class or, where it has none for it, by the code in the answer. */

@@ -6,9 +6,9 @@
 import { equalBytes, utf8 } from "../../bytes.ts";
 import { KmsError } from "../../errors.ts";
 import type { HttpCall } from "../https/endpoint.ts";
+import { unacceptable } from "../https/refusals.ts";
 import type { RemoteKey } from "../one_by_one.ts";
 import { type ForeignCiphertext, type KeyState, providerLimits, type WrappedDek } from "../provider.ts";
-import { unacceptable } from "./answers.ts";
 import { isMultiRegion, lineageOf, parseKmsArn } from "./arn.ts";
 import { decrypt, describe, encrypt, type EncryptionContext, reEncrypt } from "./operations.ts";
 import type { KmsSession } from "./session.ts";

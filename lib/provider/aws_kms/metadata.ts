@@ -8,8 +8,8 @@ import { type ErrorCode, KmsError } from "../../errors.ts";
 import type { Secret } from "../../secret.ts";
 import type { HttpClient, Server } from "../https/client.ts";
 import type { HttpAnswer, HttpCall } from "../https/endpoint.ts";
+import { unacceptable } from "../https/refusals.ts";
 import type { Grant } from "../https/session.ts";
-import { unacceptable } from "./answers.ts";
 import { agentsGrant } from "./credentials.ts";
 
 const rolePath = "/latest/meta-data/iam/security-credentials/";

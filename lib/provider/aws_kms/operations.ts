@@ -6,7 +6,7 @@
 import { DecryptCommand, DescribeKeyCommand, EncryptCommand, ReEncryptCommand } from "@aws-sdk/client-kms";
 import { KmsError } from "../../errors.ts";
 import type { HttpCall } from "../https/endpoint.ts";
-import { unacceptable } from "./answers.ts";
+import { unacceptable } from "../https/refusals.ts";
 import type { KmsSession } from "./session.ts";
 import { materialPattern } from "./version.ts";
 

@@ -6,8 +6,9 @@
 import { AssumeRoleCommand, AssumeRoleWithWebIdentityCommand, type Credentials, STSClient } from "@aws-sdk/client-sts";
 import type { HttpClient } from "../https/client.ts";
 import type { HttpCall } from "../https/endpoint.ts";
+import { unacceptable } from "../https/refusals.ts";
 import type { Grant } from "../https/session.ts";
-import { failureOf, stsRefusal, unacceptable } from "./answers.ts";
+import { failureOf, stsRefusal } from "./answers.ts";
 import { type AwsKeys, checkedKeys, granted } from "./credentials.ts";
 import { sdkCall, sdkConfig, SdkTransport } from "./sdk.ts";
 import type { AssumedRole, AwsKmsSettings } from "./settings.ts";

@@ -4,15 +4,10 @@
  *
  * @module
  */
-import { type ErrorCode, KmsError } from "../../errors.ts";
+import type { KmsError } from "../../errors.ts";
 import type { HttpAnswer } from "../https/endpoint.ts";
 import { field } from "../https/fields.ts";
-
-interface Meaning {
-  readonly code: ErrorCode;
-  /** What stands in brackets behind the status. */
-  readonly why: string;
-}
+import { busyOrDown, type Meaning, meaningIn, refusedBy, unknownMeaning } from "../https/refusals.ts";
 
 const denied = { code: "permission_denied", why: "the login may not do this with this key" } as const;
 const shutOut = { code: "permission_denied", why: "the vault's network rules do not let this machine in" } as const;
@@ -36,24 +31,19 @@ const codes = {
   KeyNotFound: { code: "key_unknown", why: "there is no such key or version" },
   ObjectIsBeingDeleted: { code: "key_unknown", why: "the key is being deleted" },
   ObjectIsDeletedButRecoverable: { code: "key_unknown", why: "the key is deleted, and can be recovered" },
-  Throttled: { code: "throttled", why: "too many requests" },
+  Throttled: busyOrDown[429],
 } as const satisfies Record<string, Meaning>;
 
 /** Statuses, where no code told more. */
 const statuses: Readonly<Record<number, Meaning | undefined>> = {
+  ...busyOrDown,
   401: { code: "unauthenticated", why: "it does not take the token" },
   403: denied,
-  408: { code: "unreachable", why: "request timeout" },
-  429: { code: "throttled", why: "too many requests" },
-  500: { code: "unreachable", why: "an error of its own" },
-  502: { code: "unreachable", why: "bad gateway" },
-  503: { code: "unreachable", why: "out of service" },
-  504: { code: "unreachable", why: "gateway timeout" },
 };
 
 /** The error for an answer that is not the one asked for. */
 export function refusal(answer: HttpAnswer, action: string): KmsError {
-  return toError(answer, action, meaning(answer));
+  return refusedBy("Key Vault", answer, meaning(answer), action);
 }
 
 /**
@@ -62,7 +52,7 @@ export function refusal(answer: HttpAnswer, action: string): KmsError {
 export function unwrapRefusal(answer: HttpAnswer, action: string): KmsError {
   const bytes = answer.status === 400 && errorCode(answer.body) === "BadParameter";
   const why = "these bytes were not wrapped by this key version";
-  return toError(answer, action, bytes ? { code: "integrity", why } : meaning(answer));
+  return refusedBy("Key Vault", answer, bytes ? { code: "integrity", why } : meaning(answer), action);
 }
 
 /** Whether an answer leaves open what a 403 is for. */
@@ -70,25 +60,11 @@ export function unexplained(answer: HttpAnswer): boolean {
   return answer.status === 403 && innerCode(answer.body) === undefined;
 }
 
-/** The error for an answer whose shape we do not know. */
-export function unacceptable(action: string, why: string): KmsError {
-  return new KmsError("provider_protocol", `Cannot ${action}: ${why}.`);
-}
-
-function toError({ status, retryAfterMs }: HttpAnswer, action: string, { code, why }: Meaning): KmsError {
-  const message = `Cannot ${action}: Key Vault answered ${status} (${why}).`;
-  return new KmsError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
-}
-
 function meaning({ status, body }: HttpAnswer): Meaning {
-  const [inner, code] = [innerCode(body), errorCode(body)];
+  const inner = innerCode(body);
   if (status === 403 && inner !== undefined) return innerCodes[inner];
-  if (status >= 400 && code !== undefined && Object.hasOwn(codes, code)) return codes[code as keyof typeof codes];
-  const known = statuses[status];
-  if (known !== undefined) return known;
-  return status >= 500
-    ? { code: "unreachable", why: "an error of its own" }
-    : { code: "provider_protocol", why: "for a reason that Trousseau does not know" };
+  const named = status >= 400 ? meaningIn(codes, errorCode(body)) : undefined;
+  return named ?? statuses[status] ?? unknownMeaning(status);
 }
 
 function errorCode(body: unknown): string | undefined {

@@ -11,7 +11,7 @@ import { readAtMost } from "../../durable_file.ts";
 import { KmsError } from "../../errors.ts";
 import type { HttpClient, Server } from "../https/client.ts";
 import type { HttpAnswer, HttpCall } from "../https/endpoint.ts";
-import { unacceptable } from "./answers.ts";
+import { unacceptable } from "../https/refusals.ts";
 
 /** In bytes; what the agent writes is shorter. */
 const largestKey = 4096;

@@ -9,7 +9,8 @@
  */
 import { KmsError } from "../../errors.ts";
 import type { HttpAnswer } from "../https/endpoint.ts";
-import { refusal, unacceptable } from "./answers.ts";
+import { unacceptable } from "../https/refusals.ts";
+import { refusal } from "./answers.ts";
 import { isBelow } from "./clouds.ts";
 
 /** What the answer is held against. */

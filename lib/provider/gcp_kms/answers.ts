@@ -4,15 +4,10 @@
  *
  * @module
  */
-import { type ErrorCode, KmsError } from "../../errors.ts";
+import type { KmsError } from "../../errors.ts";
 import type { HttpAnswer } from "../https/endpoint.ts";
 import { field } from "../https/fields.ts";
-
-interface Meaning {
-  readonly code: ErrorCode;
-  /** What stands in brackets behind the status. */
-  readonly why: string;
-}
+import { busyOrDown, type Meaning, meaningIn, refusedBy, unknownMeaning } from "../https/refusals.ts";
 
 const denied = {
   code: "permission_denied",
@@ -23,8 +18,8 @@ const perimeter = {
   why: "the service perimeter or a policy of the organization does not let this in",
 } as const;
 const badToken = { code: "unauthenticated", why: "it does not take the token" } as const;
-const busy = { code: "throttled", why: "too many requests" } as const;
-const ailing = { code: "unreachable", why: "an error of its own" } as const;
+const busy = busyOrDown[429];
+const ailing = busyOrDown[500];
 
 /** `violations[].type` of a PreconditionFailure. */
 const violations = {
@@ -79,14 +74,9 @@ const statuses = {
 
 /** HTTP statuses, where no `google.rpc.Status` came with them: what stands before the API answers so. */
 const httpStatuses: Readonly<Record<number, Meaning | undefined>> = {
+  ...busyOrDown,
   401: badToken,
   403: denied,
-  408: { code: "unreachable", why: "request timeout" },
-  429: busy,
-  500: ailing,
-  502: { code: "unreachable", why: "bad gateway" },
-  503: { code: "unreachable", why: "out of service" },
-  504: { code: "unreachable", why: "gateway timeout" },
 };
 
 /** The error for an answer that is not the one asked for. */
@@ -104,28 +94,15 @@ export function unwrapRefusal(answer: HttpAnswer, action: string): KmsError {
   return toError(answer, action, bytes ? { code: "integrity", why } : meaning(answer));
 }
 
-/** The error for an answer whose shape we do not know. */
-export function unacceptable(action: string, why: string): KmsError {
-  return new KmsError("provider_protocol", `Cannot ${action}: ${why}.`);
-}
-
-function toError(answer: HttpAnswer, action: string, { code, why }: Meaning): KmsError {
+function toError(answer: HttpAnswer, action: string, meaning: Meaning): KmsError {
   const retryAfterMs = answer.retryAfterMs ?? retryDelay(answer.body);
-  const message = `Cannot ${action}: Cloud KMS answered ${answer.status} (${why}).`;
-  return new KmsError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
+  return refusedBy("Cloud KMS", { status: answer.status, retryAfterMs }, meaning, action);
 }
 
 function meaning({ status, body }: HttpAnswer): Meaning {
-  const said = status < 400
-    ? undefined
-    : known(violations, violationOf(body)) ?? known(reasons, reasonOf(body)) ?? known(statuses, statusOf(body)) ??
-      httpStatuses[status];
-  if (said !== undefined) return said;
-  return status >= 500 ? ailing : { code: "provider_protocol", why: "for a reason that Trousseau does not know" };
-}
-
-function known(table: Readonly<Record<string, Meaning>>, name: unknown): Meaning | undefined {
-  return typeof name === "string" && Object.hasOwn(table, name) ? table[name] : undefined;
+  if (status < 400) return unknownMeaning(status);
+  return meaningIn(violations, violationOf(body)) ?? meaningIn(reasons, reasonOf(body)) ??
+    meaningIn(statuses, statusOf(body)) ?? httpStatuses[status] ?? unknownMeaning(status);
 }
 
 /** A name of google.rpc.Code; `undefined` where the answer is none of Google's APIs. */

@@ -6,9 +6,9 @@
 import { equalBytes, utf8 } from "../../bytes.ts";
 import { KmsError } from "../../errors.ts";
 import type { HttpCall } from "../https/endpoint.ts";
+import { unacceptable } from "../https/refusals.ts";
 import type { RemoteKey } from "../one_by_one.ts";
 import { type KeyState, providerLimits, type WrappedDek } from "../provider.ts";
-import { unacceptable } from "./answers.ts";
 import { answeredVersion, versionName, versionOf } from "./names.ts";
 import { decrypt, encrypt } from "./operations.ts";
 import type { KmsSession } from "./session.ts";

@@ -7,7 +7,8 @@
 import { base64, fromBase64 } from "../../bytes.ts";
 import type { HttpAnswer, HttpCall } from "../https/endpoint.ts";
 import { field } from "../https/fields.ts";
-import { refusal, unacceptable, unwrapRefusal } from "./answers.ts";
+import { unacceptable } from "../https/refusals.ts";
+import { refusal, unwrapRefusal } from "./answers.ts";
 import { crc32c } from "./crc32c.ts";
 import { pathOf } from "./names.ts";
 import type { KmsSession } from "./session.ts";

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { type ErrorCode, KmsError } from "../../errors.ts";
+import { KmsError } from "../../errors.ts";
 import { Secret, type SecretSource } from "../../secret.ts";
 import type { Server } from "./client.ts";
 import type { HttpAnswer, HttpCall } from "./endpoint.ts";
 import { field } from "./fields.ts";
+import { busyOrDown, type Meaning, refusedBy, unacceptable, unknownMeaning } from "./refusals.ts";
 import type { Grant } from "./session.ts";
 
 /** A secret as it is now. @throws {KmsError} `unauthenticated` if it cannot be read. */
@@ -33,8 +34,7 @@ export function bearerGrant({ body }: HttpAnswer, server: Server, call: HttpCall
 
 /** The same of a token and a lifetime in milliseconds that stood elsewhere; `undefined` where there was none. */
 export function tokenGrant(token: unknown, ttlMs: number | undefined, { name }: Server, { action }: HttpCall): Grant {
-  const lacks = (what: string) =>
-    new KmsError("provider_protocol", `Cannot ${action}: the answer of ${name} holds no ${what}.`);
+  const lacks = (what: string) => unacceptable(action, `the answer of ${name} holds no ${what}`);
   if (typeof token !== "string" || !/^[\x21-\x7e]{1,65536}$/.test(token)) throw lacks("token");
   if (ttlMs === undefined) throw lacks("lifetime of the token");
   return { token: new Secret(token), ttlMs, renewable: false };
@@ -51,18 +51,12 @@ export function loginRefusal(
   refused: string | undefined,
   call: HttpCall,
 ): KmsError {
-  const { status, retryAfterMs } = answer;
-  const [code, why] = loginMeaning(status, refused);
-  const message = `Cannot ${call.action}: ${name} answered ${status} (${why}).`;
-  return new KmsError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
+  return refusedBy(name, answer, loginMeaning(answer.status, refused), call.action);
 }
 
-function loginMeaning(status: number, refused: string | undefined): readonly [code: ErrorCode, why: string] {
-  if (status === 429) return ["throttled", "too many requests"];
+function loginMeaning(status: number, refused: string | undefined): Meaning {
+  if (status === 429) return busyOrDown[429];
   // 404 and 410 are what Azure's metadata service answers while it is being updated.
-  if (status >= 500 || ((status === 404 || status === 410) && refused === undefined)) {
-    return ["unreachable", "out of service"];
-  }
-  if (status >= 400 && refused !== undefined) return ["unauthenticated", refused];
-  return ["provider_protocol", "for a reason that Trousseau does not know"];
+  if (status >= 500 || ((status === 404 || status === 410) && refused === undefined)) return busyOrDown[503];
+  return status >= 400 && refused !== undefined ? { code: "unauthenticated", why: refused } : unknownMeaning(status);
 }

@@ -6,15 +6,10 @@
  *
  * @module
  */
-import { type ErrorCode, KmsError } from "../../errors.ts";
+import { KmsError } from "../../errors.ts";
 import { field } from "../https/fields.ts";
+import type { Meaning } from "../https/refusals.ts";
 import type { VaultAnswer } from "./http.ts";
-
-interface Meaning {
-  readonly code: ErrorCode;
-  /** What stands in brackets after the status. */
-  readonly why: string;
-}
 
 const forged = { code: "integrity", why: "these bytes were not made by this key" } as const;
 const misshapen = { code: "integrity", why: "these bytes are no transit ciphertext" } as const;
@@ -106,11 +101,6 @@ export function loginRefusal(answer: VaultAnswer, action: string, hint: string):
   if (!refused || !Array.isArray(field(answer.body, "errors"))) return refusal(answer, action);
   const why = answer.status === 404 ? "there is no such auth method" : hint;
   return new KmsError("unauthenticated", `Cannot ${action}: Vault answered ${answer.status} (${why}).`);
-}
-
-/** The error for an answer whose shape we do not know. */
-export function unacceptable(action: string, why: string): KmsError {
-  return new KmsError("provider_protocol", `Cannot ${action}: ${why}.`);
 }
 
 /** Whether another address may do better: this one is down, sealed, a standby or behind. */

@@ -6,8 +6,9 @@
 import { Secret, type SecretSource } from "../../secret.ts";
 import { field } from "../https/fields.ts";
 import { readForLogin } from "../https/logins.ts";
+import { unacceptable } from "../https/refusals.ts";
 import type { Grant } from "../https/session.ts";
-import { loginRefusal, unacceptable } from "./answers.ts";
+import { loginRefusal } from "./answers.ts";
 import type { VaultAnswer, VaultRequest } from "./http.ts";
 import type { VaultAuth } from "./settings.ts";
 
