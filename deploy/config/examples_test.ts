@@ -8,6 +8,7 @@ const needs: Readonly<Record<string, readonly string[]>> = {
   "aws.yaml": [],
   "azure.yaml": [],
   "gcp.yaml": [],
+  "kms-plugin.yaml": [],
   "openbao.yaml": ["/etc/trousseau/openbao-ca.pem", "/etc/trousseau/node.pem", "/etc/trousseau/node.key"],
   "production.yaml": ["/etc/trousseau/role-id", "/etc/trousseau/secret-id", "/etc/trousseau/vault-ca.pem"],
   "quorum.yaml": [

@@ -7,6 +7,7 @@ import { equalBytes, utf8 } from "../bytes.ts";
 import { type ErrorCode, KmsError, toKmsError } from "../errors.ts";
 import type { KmsApi } from "../events.ts";
 import type { KmsClient } from "../grpc/client.ts";
+import { complaintAboutCipher, complaintAboutSealed, complaintAboutStatus } from "../grpc/limits.ts";
 import type { EncryptResponse, StatusResponse } from "../grpc/messages.ts";
 import { RpcFailure } from "../grpc/status.ts";
 
@@ -26,12 +27,6 @@ export interface ProbeReport {
   readonly status: StatusResponse | undefined;
   readonly steps: readonly ProbeStep[];
 }
-
-/** Limits of k8s.io/apiserver's envelope transformer for KMS v2, in bytes. */
-const limits = { keyId: 1024, ciphertext: 1024, annotations: 32 * 1024 } as const;
-
-/** v1beta1 writes the length of what it stores in two bytes. */
-const maxV1Cipher = 65_535;
 
 /** A DEK seed of kube-apiserver has 32 bytes. */
 const seedBytes = 32;
@@ -82,8 +77,7 @@ async function probeV1beta1(v1: KmsClient["v1beta1"], signal: AbortSignal, steps
   if (known === undefined) return;
   const encrypt = (plain: Uint8Array) => async () => {
     const { cipher } = await v1.Encrypt({ version, plain }, { signal });
-    if (cipher.length === 0) throw unacceptable("its ciphertext is empty");
-    if (cipher.length > maxV1Cipher) throw unacceptable(`its ciphertext has more than ${maxV1Cipher} bytes`);
+    refuseIf(complaintAboutCipher(cipher));
     return { value: cipher, detail: `${cipher.length} bytes` };
   };
   const plain = crypto.getRandomValues(new Uint8Array(seedBytes));
@@ -127,8 +121,7 @@ export function isUnimplemented(error: unknown): boolean {
 
 function judgeStatus(status: StatusResponse): Answer<StatusResponse> {
   const { version, healthz, key_id } = status;
-  if (version !== "v2" && version !== "v2beta1") throw unacceptable("its version must be v2 or v2beta1");
-  checkLength("its key ID", utf8(key_id).length, limits.keyId);
+  refuseIf(complaintAboutStatus(status));
   return healthz === "ok"
     ? { value: status, detail: `${version}, key ID ${key_id}` }
     : { value: status, detail: healthz, unwell: true };
@@ -137,25 +130,19 @@ function judgeStatus(status: StatusResponse): Answer<StatusResponse> {
 function judgeEncrypt(answer: EncryptResponse, announced: string): Answer<EncryptResponse> {
   const { ciphertext, key_id, annotations } = answer;
   if (key_id !== announced) throw unacceptable("its key ID is not the one that Status announced");
-  checkLength("its ciphertext", ciphertext.length, limits.ciphertext);
+  refuseIf(complaintAboutSealed(answer));
   const pairs = Object.entries(annotations);
   const sum = pairs.reduce((bytes, [key, value]) => bytes + utf8(key).length + value.length, 0);
-  if (sum > limits.annotations) throw unacceptable(`its annotations have more than ${limits.annotations} bytes`);
-  if (!pairs.every(([key]) => domainName.test(key))) throw unacceptable("an annotation's key is no domain name");
   return { value: answer, detail: `${ciphertext.length} bytes, and ${sum} in ${pairs.length} annotations` };
 }
-
-/** A lowercase domain name of two labels or more, as `IsFullyQualifiedDomainName` of k8s.io/apimachinery has it. */
-const domainName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\.?$/;
 
 function judgePlaintext(opened: Uint8Array, plaintext: Uint8Array): Answer<true> {
   if (!equalBytes(opened, plaintext)) throw unacceptable("it gave back other bytes than were encrypted");
   return { value: true, detail: `the same ${plaintext.length} bytes` };
 }
 
-function checkLength(what: string, bytes: number, most: number): void {
-  if (bytes === 0) throw unacceptable(`${what} is empty`);
-  if (bytes > most) throw unacceptable(`${what} has more than ${most} bytes`);
+function refuseIf(complaint: string | undefined): void {
+  if (complaint !== undefined) throw unacceptable(complaint);
 }
 
 function unacceptable(why: string): KmsError {

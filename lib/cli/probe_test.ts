@@ -92,7 +92,7 @@ const wrong: readonly (readonly [string, KmsHandlers, number, RegExp])[] = [
       v2: { ...v2, Encrypt: () => ({ ciphertext: new Uint8Array(1025), key_id: "k1", annotations: {} }) },
     },
     70,
-    /more than 1024 bytes/,
+    /1025 bytes, more than 1024/,
   ],
   [
     "an annotation that is no domain name",
@@ -103,7 +103,7 @@ const wrong: readonly (readonly [string, KmsHandlers, number, RegExp])[] = [
       },
     },
     70,
-    /no domain name/,
+    /not a lowercase domain name/,
   ],
   ["an empty key ID", { v2: { ...v2, Status: () => ({ version: "v2", healthz: "ok", key_id: "" }) } }, 70, /is empty/],
   ["version v1", { v2: { ...v2, Status: () => ({ version: "v1", healthz: "ok", key_id: "k" }) } }, 70, /v2 or v2beta1/],

@@ -3,12 +3,10 @@
  *
  * @module
  */
-import { isAbsolute, resolve } from "node:path";
+import { resolve } from "node:path";
 import { utf8 } from "../bytes.ts";
+import { longestSocketPath, pathOfEndpoint } from "../config/socket_path.ts";
 import { UsageError } from "./command.ts";
-
-/** The longest path that the kernel takes, in bytes: `sun_path` of unix(7) without its final zero. */
-const maxPath = 107;
 
 /**
  * The absolute path that was meant.
@@ -17,27 +15,13 @@ const maxPath = 107;
  */
 export function socketPath(text: string): string {
   const path = text.startsWith("unix:") ? pathOfEndpoint(text) : resolve(text);
-  if (utf8(path).length > maxPath) {
-    throw new UsageError(`A socket's path has at most ${maxPath} bytes, and ${path} has more.`);
-  }
-  return path;
-}
-
-function pathOfEndpoint(text: string): string {
-  const encoded = text.slice("unix:".length).replace(/^\/\/(?=\/)/, "");
-  const path = decoded(encoded);
-  if (path === undefined || !isAbsolute(path) || path.startsWith("//")) {
+  if (path === undefined) {
     throw new UsageError(`"${text}" names no socket; it should look like unix:///run/trousseau/kms.sock.`);
   }
-  return path;
-}
-
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
+  if (utf8(path).length > longestSocketPath) {
+    throw new UsageError(`A socket's path has at most ${longestSocketPath} bytes, and ${path} has more.`);
   }
+  return path;
 }
 
 /** The endpoint for kube-apiserver, which reads it as a URL: what a URL would take for something else is encoded. */

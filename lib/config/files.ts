@@ -12,6 +12,8 @@ export interface Files {
   /** @throws whatever the system says. */
   read(path: string): Promise<Uint8Array>;
   kind(path: string): Promise<FileKind>;
+  /** What tells a file or folder from all others, symbolic links followed; `undefined` where there is none to be seen. */
+  identity(path: string): Promise<string | undefined>;
   /** Whether the permissions that this process was started with let it write there; the system may still refuse. */
   mayWrite(path: string): Promise<boolean>;
 }
@@ -26,6 +28,14 @@ export const realFiles: Files = {
     } catch (thrown) {
       const absent = thrown instanceof Deno.errors.NotFound || thrown instanceof Deno.errors.NotADirectory;
       return absent ? "absent" : "forbidden";
+    }
+  },
+  async identity(path) {
+    try {
+      const { dev, ino } = await Deno.stat(path);
+      return ino === null ? undefined : `${dev}:${ino}`;
+    } catch {
+      return undefined;
     }
   },
   async mayWrite(path) {

@@ -150,7 +150,7 @@ Deno.test("loadConfig() refuses a file that cannot be read as a config at all", 
   await assert.rejects(load({ "c.yaml": "#".repeat(262_145) }), message("it is larger than 256 KiB"));
 });
 
-const kinds = "aws-kms, azure-key-vault, gcp-kms, local or vault-transit";
+const kinds = "aws-kms, azure-key-vault, gcp-kms, kms-plugin, local or vault-transit";
 const noProviders = "is missing; a config has 1 to 8 providers";
 const nine = Array.from({ length: 9 }, (_, index) => `{ kind: local, name: n${index}, keyFile: local.keys }`);
 

@@ -8,6 +8,7 @@ import { formatSizes } from "../envelope/format.ts";
 import { largestAnnotation } from "../envelope/wrap.ts";
 import { maxWrapOf } from "../provider/registry.ts";
 import type { Config, ProviderConfig } from "./config.ts";
+import { checkPluginSockets, type PlacedProvider } from "./plugin_sockets.ts";
 import { defaults, defaultWrap, stateFolderOf } from "./defaults.ts";
 import type { Environment } from "./environment.ts";
 import type { Files } from "./files.ts";
@@ -41,9 +42,15 @@ export async function resolveConfig(
     checker,
   );
   checkCache(config.cache, checker.within("cache"));
+  const ours = await socketOf(config.socket, files, checker.within("socket"));
+  const lists = {
+    providers: await providers(shaped.providers, checker.within("providers")),
+    retired: await retired(shaped.retired, checker.within("retired")),
+  };
+  await checkPluginSockets(ours.path, placed(shaped, lists), files, checker);
   return {
     file,
-    socket: await socketOf(config.socket, files, checker.within("socket")),
+    socket: ours,
     state: await checker.writable(["state"], config.state ?? stateFolderOf(environment) ?? defaults.state),
     kms: config.kms,
     keyEpoch: config.keyEpoch,
@@ -60,8 +67,7 @@ export async function resolveConfig(
     probe: { intervalMs: config.probe.interval },
     drainMs: config.drain,
     telemetry: { ...config.telemetry, audit: await audit(config.telemetry.audit, checker.within("telemetry")) },
-    providers: await providers(shaped.providers, checker.within("providers")),
-    retired: await retired(shaped.retired, checker.within("retired")),
+    ...lists,
     forgotten: config.forgotten,
     sops: await sopsConfig(shaped, environment, files, checker.within("sops")),
     readForeign: foreignSources(config.readForeign, shaped, checker.within("readForeign")),
@@ -69,6 +75,12 @@ export async function resolveConfig(
 }
 
 type Written = Shaped["config"];
+
+function placed(shaped: Shaped, lists: Pick<Config, "providers" | "retired">): readonly PlacedProvider[] {
+  return providerLists.flatMap((list) =>
+    lists[list].map((provider, at) => ({ list, index: shaped[list].sound[at]?.index ?? at, provider }))
+  );
+}
 
 async function audit(written: string, checker: Checker): Promise<string | undefined> {
   if (written === "off") return undefined;

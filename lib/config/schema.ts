@@ -11,6 +11,7 @@ import { type Checker, providerName } from "./providers/arm.ts";
 import { awsKmsSchema, awsKmsSettings } from "./providers/aws_kms.ts";
 import { azureKeyVaultSchema, azureKeyVaultSettings } from "./providers/azure_key_vault.ts";
 import { gcpKmsSchema, gcpKmsSettings } from "./providers/gcp_kms.ts";
+import { kmsPluginSchema, kmsPluginSettings } from "./providers/kms_plugin.ts";
 import { localSchema, localSettings } from "./providers/local.ts";
 import { readForeignSchema } from "./read_foreign.ts";
 import { mostProviders, socketFields, wrapField } from "./socket_fields.ts";
@@ -25,6 +26,7 @@ const arms = {
   "aws-kms": awsKmsSchema,
   "azure-key-vault": azureKeyVaultSchema,
   "gcp-kms": gcpKmsSchema,
+  "kms-plugin": kmsPluginSchema,
   "local": localSchema,
   "vault-transit": vaultTransitSchema,
 } as const satisfies { readonly [Kind in ProviderKind]: z.core.$ZodTypeDiscriminable };
@@ -36,6 +38,7 @@ const provider = variants("kind", Object.keys(arms), [
   arms["aws-kms"],
   arms["azure-key-vault"],
   arms["gcp-kms"],
+  arms["kms-plugin"],
   arms.local,
   arms["vault-transit"],
 ]);
@@ -189,6 +192,8 @@ export async function providerSettings(raw: RawProvider, checker: Checker): Prom
       return await azureKeyVaultSettings(raw, checker);
     case "gcp-kms":
       return await gcpKmsSettings(raw, checker);
+    case "kms-plugin":
+      return await kmsPluginSettings(raw, checker);
     case "local":
       return await localSettings(raw, checker);
     case "vault-transit":

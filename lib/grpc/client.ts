@@ -41,12 +41,24 @@ export interface SopsClient extends AsyncDisposable {
   readonly sops: { readonly [Name in keyof SopsRpcs]: Call<SopsRpcs[Name]> };
 }
 
-/** What has to be told a client that kube-apiserver's would not be: that the path is not a name, and nobody's proxy. */
+/** How a client presents itself. */
+export interface ClientOptions {
+  /** Its `:authority`: `localhost` if left out, as kube-apiserver has it since 1.32; before it sent the socket's path. */
+  readonly authority?: string;
+}
+
+/**
+ * What has to be told a client that kube-apiserver's would not be: that the path is not a name, and nobody's proxy. A
+ * plugin that was restarted is there again at once, and knocking at a socket costs nothing: without bounds of its own
+ * grpc-js would leave it alone for up to two minutes. The largest good answer is a v1beta1 ciphertext of 64 KiB.
+ */
 const options = {
-  "grpc.default_authority": "localhost",
   "grpc.enable_channelz": 0,
   "grpc.enable_http_proxy": 0,
   "grpc.enable_retries": 0,
+  "grpc.initial_reconnect_backoff_ms": 100,
+  "grpc.max_reconnect_backoff_ms": 500,
+  "grpc.max_receive_message_length": 1 << 20,
   "grpc.use_local_subchannel_pool": 1,
 } as const;
 
@@ -54,7 +66,7 @@ const options = {
 const connectFailures: Readonly<Record<string, string>> = {
   ENOENT: "there is no such socket",
   ECONNREFUSED: "nobody listens on the socket",
-  EACCES: "permission denied",
+  EACCES: "this user may not connect to the socket; its mode, owner and folder say who may",
   ENOTSOCK: "it is no socket",
 };
 
@@ -64,8 +76,8 @@ const connectFailures: Readonly<Record<string, string>> = {
  * @param path the socket's path, without `unix:`.
  * @throws {KmsError} `config` if Deno's permissions keep the program from it.
  */
-export function dialKms(path: string): KmsClient {
-  const client = clientOf(path);
+export function dialKms(path: string, { authority = "localhost" }: ClientOptions = {}): KmsClient {
+  const client = clientOf(path, authority);
   const services = kmsServices();
   return {
     v2: calls<KmsClient["v2"]>(client, services.v2, `v2`, path),
@@ -80,20 +92,20 @@ export function dialKms(path: string): KmsClient {
  * @throws {KmsError} `config` as {@linkcode dialKms}.
  */
 export function dialSops(path: string): SopsClient {
-  const client = clientOf(path);
+  const client = clientOf(path, "localhost");
   return {
     sops: calls<SopsClient["sops"]>(client, sopsService(), "sops", path),
     [Symbol.asyncDispose]: () => closed(client),
   };
 }
 
-function clientOf(path: string): Client {
+function clientOf(path: string, authority: string): Client {
   // Deno asks for the right to write to a socket, whatever may be said on the network.
   if (Deno.permissions.querySync({ name: "write", path }).state !== "granted") {
     throw new KmsError("config", `Cannot dial "${path}": it lies outside the folders where this program may write.`);
   }
   closeClientsLate();
-  return new Client(`unix:${path}`, credentials.createInsecure(), options);
+  return new Client(`unix:${path}`, credentials.createInsecure(), { ...options, "grpc.default_authority": authority });
 }
 
 function closed(client: Client): Promise<void> {
@@ -124,7 +136,7 @@ function call(
     const onAnswer = (error: ServiceError | null, answer?: unknown) => {
       signal.removeEventListener("abort", onAbort);
       if (error === null) return resolve(answer);
-      reject(signal.aborted ? abortError(signal, action) : errorOfRpc(error.code, plainly(error.details), action));
+      reject(signal.aborted ? abortError(signal, action) : errorOf(error, action));
     };
     const running = client.makeUnaryRequest(
       method.path,
@@ -138,8 +150,8 @@ function call(
   });
 }
 
-function plainly(details: string): string {
+function errorOf({ code, details }: ServiceError, action: string): KmsError {
   const [, name = ""] = /^No connection established\..*\b(E[A-Z]+)\b/.exec(details) ?? [];
   const failure = connectFailures[name];
-  return failure === undefined ? details : `${failure}.`;
+  return errorOfRpc(code, failure === undefined ? details : `${failure}.`, action, failure);
 }

@@ -67,15 +67,20 @@ export function rpcStatus(thrown: unknown, uid: string): RpcStatus {
   return { code: statusOfCode[effectiveCode(error)], details: details.slice(0, maxDetails).toWellFormed() };
 }
 
+/** The name of a gRPC status, such as `UNIMPLEMENTED`. */
+export type StatusName = keyof typeof status;
+
 /** A status that came from another process, as the `cause` of the error made from it. */
 export class RpcFailure extends Error {
   override readonly name = "RpcFailure";
-  /** For instance `UNIMPLEMENTED`. */
-  readonly status: string;
+  readonly status: StatusName;
+  /** Where no connection could be made: why, in our own words. What else is in the message comes from elsewhere. */
+  readonly unconnected: string | undefined;
 
-  constructor(code: status, details: string) {
+  constructor(code: status, details: string, unconnected?: string) {
     super(details);
-    this.status = status[code];
+    this.status = status[code] as StatusName;
+    this.unconnected = unconnected;
   }
 }
 
@@ -83,8 +88,11 @@ export class RpcFailure extends Error {
  * The error for a status that another process answered.
  *
  * @param action what could not be done, as in `call v2 Status on /run/kms.sock`.
+ * @param unconnected why no connection could be made, if that is what it stands for.
  */
-export function errorOfRpc(code: status, details: string, action: string): KmsError {
-  const failure = new RpcFailure(code, details);
+export function errorOfRpc(code: status, details: string, action: string, unconnected?: string): KmsError {
+  // A status is a number from elsewhere: one that gRPC does not have says nothing.
+  if (status[code] === undefined) return errorOfRpc(status.UNKNOWN, details, action, unconnected);
+  const failure = new RpcFailure(code, details, unconnected);
   return new KmsError(codeOfStatus[code], `Cannot ${action}: ${failure.status}: ${details}`, { cause: failure });
 }

@@ -54,3 +54,11 @@ Deno.test("errorOfRpc() brings back the code, with the status as its cause", () 
   equal(errorOfRpc(status.UNAVAILABLE, "", "x").code, "unreachable");
   equal(errorOfRpc(status.UNKNOWN, "", "x").code, "provider_protocol");
 });
+
+Deno.test("errorOfRpc() takes a number that gRPC does not have for UNKNOWN", () => {
+  for (const code of [17, 99, -1]) {
+    const { code: found, cause } = errorOfRpc(code, "", "call it");
+    equal(found, "provider_protocol");
+    ok(cause instanceof RpcFailure && cause.status === "UNKNOWN");
+  }
+});

@@ -38,6 +38,11 @@ const registry = {
     // is nowhere said.
     maxWrap: 1024,
   },
+  "kms-plugin": {
+    open: async () => (await import("./kms_plugin/provider.ts")).openKmsPlugin,
+    advice: async () => (await import("./kms_plugin/advice.ts")).kmsPluginAdvice,
+    // No maxWrap: what is behind the socket may be anything, and change.
+  },
   "local": {
     open: async () => (await import("./local/provider.ts")).openLocal,
     advice: async () => (await import("./local/advice.ts")).localAdvice,

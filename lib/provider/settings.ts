@@ -6,6 +6,7 @@
 import type { AwsKmsSettings } from "./aws_kms/settings.ts";
 import type { AzureKeyVaultSettings } from "./azure_key_vault/settings.ts";
 import type { GcpKmsSettings } from "./gcp_kms/settings.ts";
+import type { KmsPluginSettings } from "./kms_plugin/settings.ts";
 import type { LocalSettings } from "./local/settings.ts";
 import type { VaultTransitSettings } from "./vault_transit/settings.ts";
 
@@ -14,6 +15,7 @@ export type ProviderSettings =
   | AwsKmsSettings
   | AzureKeyVaultSettings
   | GcpKmsSettings
+  | KmsPluginSettings
   | LocalSettings
   | VaultTransitSettings;
 

@@ -29,7 +29,7 @@ const doors = {
   "lib/service": ["lib/key_ring", "lib/envelope", "lib/provider"],
   "lib/key_ring": ["lib/envelope", "lib/provider"],
   "lib/envelope": ["lib/provider"],
-  "lib/provider": [],
+  "lib/provider": ["lib/grpc"],
   "lib/grpc": ["proto"],
   "leaf": [],
 } as const satisfies Record<string, readonly string[]>;

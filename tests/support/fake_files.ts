@@ -13,11 +13,15 @@ import { loadConfig } from "../../lib/config/load.ts";
 export interface FakeFiles {
   readonly contents?: Readonly<Record<string, string | Uint8Array>>;
   readonly kinds?: Readonly<Record<string, FileKind>>;
+  /** Paths that lead to one file or folder have one value. */
+  readonly identities?: Readonly<Record<string, string>>;
   readonly mayWrite?: (path: string) => boolean;
 }
 
 /** By default one may write where the compiled program may. */
-export function fakeFiles({ contents = {}, kinds = {}, mayWrite = underOurFolders }: FakeFiles): Files {
+export function fakeFiles(
+  { contents = {}, kinds = {}, identities = {}, mayWrite = underOurFolders }: FakeFiles,
+): Files {
   return {
     read(path) {
       const found = contents[path];
@@ -25,6 +29,7 @@ export function fakeFiles({ contents = {}, kinds = {}, mayWrite = underOurFolder
       return Promise.resolve(typeof found === "string" ? utf8(found) : found);
     },
     kind: (path) => Promise.resolve(kinds[path] ?? (contents[path] === undefined ? "absent" : "file")),
+    identity: (path) => Promise.resolve(identities[path]),
     mayWrite: (path) => Promise.resolve(mayWrite(path)),
   };
 }
@@ -79,6 +84,11 @@ export function vaultProvider(lines: string, auth = "{ method: token, token: { f
 /** The same of one key in Azure Key Vault, whose `auth` stands at line 4. */
 export function azureProvider(lines: string, auth = "{ method: managed-identity }"): string {
   return `providers:\n  - kind: azure-key-vault\n    name: azure\n    auth: ${auth}\n${lines}\n`;
+}
+
+/** The same of another plugin; the socket stands at line 4. */
+export function pluginProvider(socket: string, name = "hsm"): string {
+  return `providers:\n  - kind: kms-plugin\n    name: ${name}\n    socket: ${socket}\n`;
 }
 
 /** The same of one key in AWS KMS, whose `auth` stands at line 4. */

@@ -98,6 +98,15 @@ export class Checker {
     return absolute;
   }
 
+  /** A socket of somebody else's, which need not be there yet. Deno asks for the right to write where one connects. */
+  async reachable(path: FieldPath, absolute: string): Promise<void> {
+    if (await this.#files.mayWrite(absolute)) return;
+    this.complain(
+      path,
+      `${absolute} is not where Trousseau is permitted to reach a socket (/run, /var/run, /var/lib/trousseau)`,
+    );
+  }
+
   /** A secret that has to be there now. What was written is not repeated: it may be the secret itself. */
   async secret(path: FieldPath, reference: SecretReference): Promise<SecretSource> {
     if ("variable" in reference) {

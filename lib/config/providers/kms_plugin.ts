@@ -1,0 +1,39 @@
+/**
+ * `kind: kms-plugin`: any process that speaks KMS v2 on a Unix socket.
+ *
+ * @module
+ */
+import type * as z from "zod/mini";
+import { utf8 } from "../../bytes.ts";
+import type { KmsPluginSettings } from "../../provider/kms_plugin/settings.ts";
+import { section, tag, text } from "../fields.ts";
+import { longestSocketPath, pathOfEndpoint } from "../socket_path.ts";
+import { type Checker, commonFields } from "./arm.ts";
+
+const complaint = "must be the absolute path of a socket, as in unix:///run/hsm/kms.sock";
+
+/** What an operator writes. */
+export const kmsPluginSchema = section("Another KMS plugin: a vendor's, your own, or a second Trousseau.", {
+  kind: tag("Another KMS plugin.", "kms-plugin"),
+  ...commonFields,
+  socket: text(
+    "The socket on which it speaks KMS v2, below /run, /var/run or /var/lib/trousseau: unix:///run/hsm/kms.sock.",
+    // deno-lint-ignore no-control-regex
+    /^unix:\/\/\/[^/\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$/,
+    complaint,
+  ),
+});
+
+/** What the provider gets. */
+export async function kmsPluginSettings(
+  raw: z.infer<typeof kmsPluginSchema>,
+  checker: Checker,
+): Promise<KmsPluginSettings> {
+  const written = pathOfEndpoint(raw.socket);
+  const socket = checker.absolute(written ?? "");
+  if (written === undefined) checker.complain(["socket"], complaint);
+  else if (utf8(socket).length > longestSocketPath) {
+    checker.complain(["socket"], `has more than ${longestSocketPath} bytes, all that a socket's path can have`);
+  } else await checker.reachable(["socket"], socket);
+  return { kind: raw.kind, name: raw.name, socket };
+}

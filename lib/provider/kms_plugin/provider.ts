@@ -1,0 +1,181 @@
+/**
+ * A KEK behind another KMS plugin: any process that speaks KMS v2 on a Unix socket.
+ *
+ * @module
+ */
+import { equalBytes } from "../../bytes.ts";
+import { abortError } from "../../deadline.ts";
+import { KmsError } from "../../errors.ts";
+import { dialKms, type KmsClient } from "../../grpc/client.ts";
+import { complaintAboutSealed, complaintAboutStatus } from "../../grpc/limits.ts";
+import type { EncryptResponse } from "../../grpc/messages.ts";
+import { type CallOptions, type KeyState, type Provider, providerLimits, type WrappedDek } from "../provider.ts";
+import { failureOf, isSilent, type PluginCall, unacceptable } from "./failures.ts";
+import type { KmsPluginSettings } from "./settings.ts";
+import { versionOf } from "./version.ts";
+import { decodeWrapped, encodeWrapped } from "./wrapped.ts";
+
+/** Milliseconds; longer than whoever calls a provider waits, whose signal therefore counts. */
+const longestCall = 30_000;
+
+/** How many versions are remembered in the order in which they were first seen. */
+const mostSeen = 256;
+
+/** What stands in for a data key where only the plugin itself is tried; 47 bytes, as of a real one. */
+const sampleBytes = 47;
+
+/**
+ * Opens a plugin. Nothing is sent before the first call.
+ *
+ * @throws {KmsError} `config` if Deno's permissions keep the program from its socket.
+ */
+export function openKmsPlugin(settings: KmsPluginSettings): Promise<Provider> {
+  return Promise.resolve(new KmsPlugin(settings, dialKms(settings.socket)));
+}
+
+class KmsPlugin implements Provider {
+  readonly name: string;
+  readonly kind = "kms-plugin";
+  readonly #socket: string;
+  readonly #client: KmsClient;
+  /** Versions in the order of their first appearance: key IDs have none of their own. */
+  readonly #seen = new Map<string, number>();
+  #sightings = 0;
+  readonly #closed = new AbortController();
+
+  constructor({ name, socket }: KmsPluginSettings, client: KmsClient) {
+    this.name = name;
+    this.#socket = socket;
+    this.#client = client;
+  }
+
+  async probe({ signal }: CallOptions): Promise<KeyState> {
+    return { version: await this.#announced({ verb: "probe", action: `probe provider "${this.name}"`, signal }) };
+  }
+
+  async wrap(dek: Uint8Array, at: KeyState, { signal }: CallOptions): Promise<WrappedDek> {
+    const call: PluginCall = { verb: "wrap", action: `wrap with provider "${this.name}"`, signal };
+    const answer = await this.#encrypt(dek, call);
+    const version = versionOf(answer.key_id);
+    if (version !== at.version) await this.#refuseOlder(version, at.version, call);
+    const ciphertext = encodeWrapped(answer);
+    if (ciphertext === undefined || ciphertext.length > providerLimits.ciphertext) {
+      const size = ciphertext === undefined ? "has too many annotations" : `takes ${ciphertext.length} bytes`;
+      const why = `with its key_id and annotations it ${size}, and ${providerLimits.ciphertext} bytes can be kept`;
+      throw unacceptable(call.action, why);
+    }
+    return { version, ciphertext };
+  }
+
+  async unwrap({ version, ciphertext }: WrappedDek, { signal }: CallOptions): Promise<Uint8Array> {
+    const call: PluginCall = { verb: "unwrap", action: `unwrap with provider "${this.name}"`, signal };
+    this.#checkOpen(call);
+    const wrapped = ciphertext.length > providerLimits.ciphertext ? undefined : decodeWrapped(ciphertext);
+    if (wrapped === undefined) throw this.#notOurs(call, "the bytes were changed, or are not what it wrapped");
+    if (versionOf(wrapped.key_id) !== version) throw this.#notOurs(call, "the bytes are those of another version");
+    try {
+      return this.#checkDek(await this.#decrypt(wrapped, call), call);
+    } catch (thrown) {
+      if (!isSilent(thrown) || !await this.#opensItsOwn(call)) throw thrown;
+      throw this.#notOurs(call, "the plugin does not open these bytes, and opens others");
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort();
+    await this.#client[Symbol.asyncDispose]();
+  }
+
+  /** What Status says that wraps now. */
+  async #announced(call: PluginCall): Promise<string> {
+    const status = await this.#send(call, (options) => this.#client.v2.Status({}, options));
+    // A plugin that is unwell may have no key_id to tell.
+    if (status.healthz !== "ok") {
+      const why = `it says that it is not well; "trousseau probe --socket" on its socket shows what it says`;
+      throw new KmsError("unreachable", `Cannot ${call.action}: ${why}.`);
+    }
+    const complaint = complaintAboutStatus(status) ?? complaintAboutText(status.key_id);
+    if (complaint !== undefined) throw unacceptable(call.action, complaint);
+    return this.#see(versionOf(status.key_id));
+  }
+
+  async #encrypt(plaintext: Uint8Array, call: PluginCall): Promise<EncryptResponse> {
+    const uid = crypto.randomUUID();
+    const answer = await this.#send(call, (options) => this.#client.v2.Encrypt({ plaintext, uid }, options));
+    const complaint = complaintAboutSealed(answer) ?? complaintAboutText(answer.key_id);
+    if (complaint !== undefined) throw unacceptable(call.action, complaint);
+    return answer;
+  }
+
+  async #decrypt(wrapped: EncryptResponse, call: PluginCall): Promise<Uint8Array> {
+    const request = { ...wrapped, uid: crypto.randomUUID() };
+    const { plaintext } = await this.#send(call, (options) => this.#client.v2.Decrypt(request, options));
+    // The answer is a view of all that was received, which must not be kept for as long as the data key is.
+    return new Uint8Array(plaintext);
+  }
+
+  #checkDek(dek: Uint8Array, call: PluginCall): Uint8Array {
+    if (dek.length === 0) throw unacceptable(call.action, "it is empty");
+    if (dek.length <= providerLimits.dek) return dek;
+    throw this.#notOurs(call, "what the plugin opened is no data key");
+  }
+
+  /**
+   * Where the plugin wrapped under another key_id than the one announced, it has rotated in between, or it has gone back.
+   * What was seen first tells; of a key_id that was never seen, Status.
+   */
+  async #refuseOlder(used: string, announced: string, call: PluginCall): Promise<void> {
+    const [usedSince, announcedSince] = [this.#seen.get(used), this.#seen.get(announced)];
+    const isOlder = usedSince !== undefined && announcedSince !== undefined && usedSince < announcedSince;
+    if (!isOlder && await this.#announced(call) === used) return;
+    const why = isOlder
+      ? "the plugin wrapped under a key_id that it has replaced before"
+      : "the plugin wrapped under another key_id than its Status announces";
+    throw new KmsError("unreachable", `Cannot ${call.action}: ${why}.`);
+  }
+
+  /**
+   * Many plugins answer UNKNOWN to whatever they do not like. Whether the bytes are bad or the plugin cannot reach its KMS
+   * shows by what it makes itself.
+   */
+  async #opensItsOwn(call: PluginCall): Promise<boolean> {
+    try {
+      const sample = crypto.getRandomValues(new Uint8Array(sampleBytes));
+      return equalBytes(await this.#decrypt(await this.#encrypt(sample, call), call), sample);
+    } catch (thrown) {
+      if (thrown instanceof KmsError && !call.signal.aborted) return false;
+      throw thrown;
+    }
+  }
+
+  async #send<T>(call: PluginCall, work: (options: { signal: AbortSignal; timeoutMs: number }) => Promise<T>) {
+    this.#checkOpen(call);
+    try {
+      return await work({ signal: call.signal, timeoutMs: longestCall });
+    } catch (thrown) {
+      throw failureOf(thrown, call, this.#socket);
+    }
+  }
+
+  #checkOpen({ signal, action }: PluginCall): void {
+    if (signal.aborted) throw abortError(signal, action);
+    if (this.#closed.signal.aborted) throw abortError(this.#closed.signal, action);
+  }
+
+  #see(version: string): string {
+    if (this.#seen.has(version)) return version;
+    const [oldest] = this.#seen.keys();
+    if (this.#seen.size >= mostSeen && oldest !== undefined) this.#seen.delete(oldest);
+    this.#seen.set(version, this.#sightings++);
+    return version;
+  }
+
+  #notOurs({ action }: PluginCall, why: string): KmsError {
+    return new KmsError("integrity", `Cannot ${action}: ${why}.`);
+  }
+}
+
+/** gRPC sends no text that is not UTF-8, and what is read in place of such bytes would open nothing. */
+function complaintAboutText(keyId: string): string | undefined {
+  return keyId.includes("\ufffd") ? "the key_id is not UTF-8" : undefined;
+}

@@ -1,0 +1,181 @@
+/**
+ * A KMS v2 plugin that can be made to misbehave, down to the frames of HTTP/2.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createServer, type Http2Server, type Http2Session, type ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders } from "node:http2";
+import { join } from "node:path";
+import { concat } from "../../lib/bytes.ts";
+import { KmsError, toKmsError } from "../../lib/errors.ts";
+import { endLate } from "../../lib/grpc/late_close.ts";
+import type { DecryptRequest, EncryptRequest } from "../../lib/grpc/messages.ts";
+import { kmsServices } from "../../lib/grpc/services.ts";
+import { rpcStatus } from "../../lib/grpc/status.ts";
+import { PluginKeys } from "./plugin_keys.ts";
+import { pause } from "./processes.ts";
+import { grpcFrame } from "./raw_grpc.ts";
+
+/** What it does in place of an answer. */
+export type PluginFault =
+  /** A status of gRPC by its number. */
+  | { readonly kind: "status"; readonly code: number; readonly details?: string }
+  /** Its Status says so, and the rest is UNAVAILABLE. */
+  | { readonly kind: "unwell"; readonly healthz: string }
+  | { readonly kind: "hang" }
+  /** Half a message, and the connection is cut. */
+  | { readonly kind: "half" }
+  /** A message of these bytes, and OK. */
+  | { readonly kind: "message"; readonly bytes: Uint8Array }
+  /** A body of these bytes, and OK. */
+  | { readonly kind: "frame"; readonly bytes: Uint8Array }
+  /** No gRPC at all. */
+  | { readonly kind: "http"; readonly status: number; readonly text: string }
+  /** An end without a status. */
+  | { readonly kind: "no status" };
+
+/** grpc-js leaves a timer behind a channel that could not connect, for as long as `lib/grpc/client.ts` lets it back off. */
+const backOffMs = 700;
+
+type RpcName = "Status" | "Encrypt" | "Decrypt";
+
+/** What it was asked. */
+export interface PluginCallSeen {
+  readonly rpc: RpcName;
+  readonly authority: string | undefined;
+  readonly timeout: string | undefined;
+}
+
+/** A plugin on a socket in a folder of its own. */
+export class PluginDouble implements AsyncDisposable {
+  readonly socket: string;
+  readonly keys = new PluginKeys();
+  readonly calls: PluginCallSeen[] = [];
+  /** For every RPC, or for those named. */
+  fault: PluginFault | undefined;
+  faultOf: Partial<Record<RpcName, PluginFault>> = {};
+  /** Most plugins know no codes: whatever is wrong, they answer UNKNOWN. */
+  knowsCodes = true;
+  /** Called between a request and its answer. */
+  before: (rpc: RpcName) => void = () => {};
+  readonly #folder: string;
+  readonly #services = kmsServices();
+  readonly #sessions = new Set<Http2Session>();
+  #server: Http2Server | undefined;
+  #wasGone = false;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.socket = join(folder, "kms.sock");
+  }
+
+  static async start(): Promise<PluginDouble> {
+    const double = new PluginDouble(await Deno.makeTempDir());
+    await double.listen();
+    return double;
+  }
+
+  /** Begins to listen, or begins again. */
+  async listen(): Promise<void> {
+    const server = this.#server = createServer();
+    server.on("session", (session) => {
+      endLate(session);
+      this.#sessions.add(session);
+      session.on("close", () => this.#sessions.delete(session));
+      session.on("error", () => {});
+    });
+    server.on("stream", (stream, headers) => {
+      stream.on("error", () => {});
+      void this.#serve(stream as ServerHttp2Stream, headers);
+    });
+    await new Promise<void>((resolve) => server.listen(this.socket, () => resolve()));
+  }
+
+  /** Goes away as a process does that dies: its socket's file may stay. */
+  async stop(): Promise<void> {
+    this.#wasGone = true;
+    const gone = new Promise<void>((resolve) => this.#server?.close(() => resolve()) ?? resolve());
+    for (const session of this.#sessions) session.destroy();
+    await gone;
+    this.#server = undefined;
+    await Deno.remove(this.socket).catch(() => {});
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#server !== undefined) await this.stop();
+    await Deno.remove(this.#folder, { recursive: true });
+    if (this.#wasGone) await pause(backOffMs);
+  }
+
+  async #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+    const path = String(headers[":path"]);
+    const rpc = path.slice(path.lastIndexOf("/") + 1) as RpcName;
+    const body = await bodyOf(stream);
+    this.calls.push({ rpc, authority: headers[":authority"], timeout: headers["grpc-timeout"]?.toString() });
+    this.before(rpc);
+    const fault = this.faultOf[rpc] ?? this.fault;
+    if (fault !== undefined && fault.kind !== "unwell") return this.#fail(stream, fault);
+    const method = path.startsWith("/v2.") ? this.#services.v2[rpc] : undefined;
+    if (method === undefined) return end(stream, 12, "");
+    try {
+      const answer = this.#answer(rpc, method.requestDeserialize(Buffer.from(body.subarray(5))), fault);
+      reply(stream, grpcFrame(method.responseSerialize(answer)));
+    } catch (thrown) {
+      const { code, details } = rpcStatus(toKmsError(thrown), "");
+      end(stream, this.knowsCodes ? code : 2, details);
+    }
+  }
+
+  #answer(rpc: RpcName, request: unknown, unwell: { readonly healthz: string } | undefined): unknown {
+    if (rpc === "Status") {
+      return unwell === undefined
+        ? { version: "v2", healthz: "ok", key_id: this.keys.status() }
+        : { version: "v2", healthz: unwell.healthz, key_id: this.keys.current };
+    }
+    if (unwell !== undefined) throw new KmsError("unreachable", unwell.healthz);
+    if (rpc === "Encrypt") return this.keys.encrypt((request as EncryptRequest).plaintext);
+    return { plaintext: this.keys.decrypt(request as DecryptRequest) };
+  }
+
+  #fail(stream: ServerHttp2Stream, fault: Exclude<PluginFault, { kind: "unwell" }>): void {
+    switch (fault.kind) {
+      case "hang":
+        return;
+      case "status":
+        return end(stream, fault.code, fault.details ?? "");
+      case "message":
+        return reply(stream, grpcFrame(fault.bytes));
+      case "frame":
+        return reply(stream, fault.bytes);
+      case "http":
+        stream.respond({ ":status": fault.status, "content-type": "text/html" });
+        return void stream.end(fault.text);
+      case "no status":
+        stream.respond({ ":status": 200, "content-type": "application/grpc" });
+        return void stream.end();
+      case "half":
+        stream.respond({ ":status": 200, "content-type": "application/grpc" });
+        stream.write(Uint8Array.of(0, 0, 0, 0, 9, 1), () => {
+          for (const session of this.#sessions) session.destroy();
+        });
+    }
+  }
+}
+
+function end(stream: ServerHttp2Stream, code: number, details: string): void {
+  const status = { "grpc-status": `${code}`, "grpc-message": encodeURIComponent(details) };
+  stream.respond({ ":status": 200, "content-type": "application/grpc", ...status }, { endStream: true });
+}
+
+function reply(stream: ServerHttp2Stream, frame: Uint8Array): void {
+  stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+  stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+  stream.end(frame);
+}
+
+async function bodyOf(stream: ServerHttp2Stream): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return concat(...chunks);
+}

@@ -1,0 +1,104 @@
+/**
+ * The keys behind a KMS v2 plugin of the tests: real AES-256-GCM, versions, and what an operator may do to them.
+ *
+ * @module
+ */
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { concat, lengthPrefixed, utf8 } from "../../lib/bytes.ts";
+import type { EncryptResponse } from "../../lib/grpc/messages.ts";
+import { KmsError } from "../../lib/errors.ts";
+
+interface Key {
+  readonly secret: Uint8Array;
+  disabled: boolean;
+}
+
+const nonceKey = "nonce.double.test";
+
+/** Each version is a key_id. The nonce travels as an annotation, so that nothing opens without it. */
+export class PluginKeys {
+  /** What makes a key_id of a lineage and a number. */
+  naming = (lineage: number, version: number): string => `key-${lineage}-${version}`;
+  readonly #keys = new Map<string, Key>();
+  #lineage = 0;
+  #version = 0;
+  #current = "";
+
+  constructor() {
+    this.create();
+  }
+
+  /** The key_id that encrypts now; empty if there is none. */
+  get current(): string {
+    return this.#current;
+  }
+
+  create(): void {
+    this.#lineage++;
+    this.rotate();
+  }
+
+  rotate(): void {
+    this.#current = this.naming(this.#lineage, ++this.#version);
+    this.#keys.set(this.#current, { secret: randomBytes(32), disabled: false });
+  }
+
+  /** As after a restore of its own state: an older version encrypts again. */
+  goBackTo(keyId: string): void {
+    this.#current = keyId;
+  }
+
+  disable(): void {
+    this.#key(this.#current).disabled = true;
+  }
+
+  remove(): void {
+    this.#keys.clear();
+    this.#current = "";
+  }
+
+  /** @throws {KmsError} `key_unknown` or `key_unusable`. */
+  status(): string {
+    this.#key(this.#current);
+    return this.#current;
+  }
+
+  encrypt(plaintext: Uint8Array): EncryptResponse {
+    if (plaintext.length === 0 || plaintext.length > 900) throw refused("the plaintext");
+    const { secret } = this.#key(this.#current);
+    const nonce = new Uint8Array(randomBytes(12));
+    const cipher = createCipheriv("aes-256-gcm", secret, nonce).setAAD(utf8(this.#current));
+    const ciphertext = concat(cipher.update(plaintext), cipher.final(), cipher.getAuthTag());
+    return { ciphertext, key_id: this.#current, annotations: { [nonceKey]: nonce } };
+  }
+
+  decrypt({ ciphertext, key_id: keyId, annotations }: EncryptResponse): Uint8Array {
+    const { secret } = this.#key(keyId);
+    const nonce = annotations[nonceKey];
+    if (nonce?.length !== 12 || Object.keys(annotations).length !== 1 || ciphertext.length < 17) throw refused("it");
+    const decipher = createDecipheriv("aes-256-gcm", secret, nonce).setAAD(utf8(keyId));
+    decipher.setAuthTag(ciphertext.subarray(-16));
+    try {
+      return concat(decipher.update(ciphertext.subarray(0, -16)), decipher.final());
+    } catch {
+      throw refused("it");
+    }
+  }
+
+  /** Everything in one piece, as v1beta1 has it. */
+  seal(plaintext: Uint8Array): Uint8Array {
+    const { ciphertext, key_id: keyId, annotations } = this.encrypt(plaintext);
+    return lengthPrefixed(utf8(keyId), annotations[nonceKey] ?? new Uint8Array(), ciphertext);
+  }
+
+  #key(keyId: string): Key {
+    const key = this.#keys.get(keyId);
+    if (key === undefined) throw new KmsError("key_unknown", "There is no such key.");
+    if (key.disabled) throw new KmsError("key_unusable", "The key is disabled.");
+    return key;
+  }
+}
+
+function refused(what: string): KmsError {
+  return new KmsError("request_invalid", `Cannot use ${what}.`);
+}
