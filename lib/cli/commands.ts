@@ -77,6 +77,26 @@ export const commands = [
     run: async (call) => (await import("./probe.ts")).probe(call),
   },
   {
+    name: "conformance",
+    summary: "try a KMS plugin, anybody's, and print what holds",
+    description:
+      "Speaks KMS v2 and v1beta1 to the socket of a plugin that runs, and tries what kube-apiserver relies " +
+      "on and what its operator will want: good requests, changed ones, many at once, ones that are given up. It seals " +
+      "random bytes alone and changes nothing, but asks the plugin's KMS up to a few thousand times and takes some " +
+      "seconds, three minutes at most. The exit status is 0 if all holds that could be tried, and 1 if something does " +
+      "not.",
+    positionals: [{ name: "SOCKET" }],
+    options: ["json"],
+    examples: [
+      {
+        line: "trousseau conformance unix:///run/hsm/kms.sock",
+        does: "before it becomes a provider of kind kms-plugin",
+      },
+      { line: "trousseau conformance --json /run/trousseau/kms.sock", does: "Trousseau itself, for a script" },
+    ],
+    run: async (call) => (await import("./conformance.ts")).conformance(call),
+  },
+  {
     name: "status",
     summary: "show how the running plugin and its providers are",
     description:

@@ -8,6 +8,7 @@ import { effectiveCode, type ErrorCode, type KmsError } from "../errors.ts";
 /** Every way to end, closed: help prints it, and nothing else is ever returned. */
 export const exitCodes = {
   ok: { status: 0, meaning: "all is well" },
+  unmet: { status: 1, meaning: "a plugin was tried, and something does not hold" },
   usage: { status: 64, meaning: "an unknown command, option or value" },
   unavailable: { status: 69, meaning: "the KMS or the plugin cannot be reached" },
   internal: { status: 70, meaning: "a failure inside, or an answer that makes no sense" },

@@ -9,7 +9,7 @@ import type { KmsApi } from "../events.ts";
 import type { KmsClient } from "../grpc/client.ts";
 import { complaintAboutCipher, complaintAboutSealed, complaintAboutStatus } from "../grpc/limits.ts";
 import type { EncryptResponse, StatusResponse } from "../grpc/messages.ts";
-import { RpcFailure } from "../grpc/status.ts";
+import { isUnimplemented } from "../grpc/status.ts";
 
 /** One call and what came of it. */
 export interface ProbeStep {
@@ -112,11 +112,6 @@ async function step<T>(
     else note(error.code, error.message);
     return undefined;
   }
-}
-
-/** Whether a plugin answered that it knows no such call. */
-export function isUnimplemented(error: unknown): boolean {
-  return error instanceof KmsError && error.cause instanceof RpcFailure && error.cause.status === "UNIMPLEMENTED";
 }
 
 function judgeStatus(status: StatusResponse): Answer<StatusResponse> {

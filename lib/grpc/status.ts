@@ -96,3 +96,8 @@ export function errorOfRpc(code: status, details: string, action: string, unconn
   const failure = new RpcFailure(code, details, unconnected);
   return new KmsError(codeOfStatus[code], `Cannot ${action}: ${failure.status}: ${details}`, { cause: failure });
 }
+
+/** Whether another process answered that it knows no such call. */
+export function isUnimplemented(error: unknown): boolean {
+  return error instanceof KmsError && error.cause instanceof RpcFailure && error.cause.status === "UNIMPLEMENTED";
+}

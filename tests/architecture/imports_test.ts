@@ -13,6 +13,7 @@ const doors = {
   "main.ts": ["lib/cli", "lib/config"],
   "lib/cli": [
     "lib/sops",
+    "lib/conformance",
     "lib/kms",
     "lib/telemetry",
     "lib/config",
@@ -30,6 +31,7 @@ const doors = {
   "lib/key_ring": ["lib/envelope", "lib/provider"],
   "lib/envelope": ["lib/provider"],
   "lib/provider": ["lib/grpc"],
+  "lib/conformance": ["lib/grpc"],
   "lib/grpc": ["proto"],
   "leaf": [],
 } as const satisfies Record<string, readonly string[]>;

@@ -5,8 +5,10 @@
  */
 import assert from "node:assert/strict";
 import { utf8 } from "../../lib/bytes.ts";
+import { everyAppended, everyCut, everyFlip, flipped } from "../../lib/conformance/changes.ts";
+import { isBad, openAll, openAtOnce, type Sealer } from "../../lib/conformance/sealer.ts";
 import { timeoutReason } from "../../lib/deadline.ts";
-import { providerLimits, type WrappedDek } from "../../lib/provider/provider.ts";
+import { type KeyState, type Provider, providerLimits, type WrappedDek } from "../../lib/provider/provider.ts";
 import { newDek, probe, refuses, type Register, unwrap, wrap, wrapNow } from "./stage.ts";
 
 /** Registers them for one vendor. */
@@ -43,38 +45,29 @@ export function callCases<World extends AsyncDisposable>(register: Register<Worl
 
   register("calls at once each get their own answer, a bad one among them too", [], async ({ provider }) => {
     const state = await probe(provider);
+    const bad = await wrap(provider, newDek(), state);
     const deks = Array.from({ length: 40 }, () => newDek());
-    const wraps = await Promise.all(deks.map((dek) => wrap(provider, dek, state)));
-    const bad = { version: state.version, ciphertext: flipped(wraps[0], 20) };
-    const answers = await Promise.all(wraps.map(async (wrapped, index) => {
-      if (index % 10 !== 5) return await unwrap(provider, wrapped);
-      await refuses(provider, unwrap(provider, bad), ["integrity"], "the bad one");
-      return deks[index];
-    }));
-    assert.deepEqual(answers, deks);
+    const openings = await openAtOnce(sealer(provider, state), deks, {
+      version: state.version,
+      ciphertext: flipped(bad.ciphertext, 20),
+    });
+    for (const [index, { result, what, error }] of openings.entries()) {
+      assert.equal(result, isBad(index) ? "refused" : "same", what);
+      if (error !== undefined) await refuses(provider, Promise.reject(error), ["integrity"], what);
+    }
   });
 
   register("every flipped byte is integrity", [], async ({ provider }) => {
     const dek = newDek();
-    const wrapped = await wrapNow(provider, dek);
-    const changed = [...wrapped.ciphertext.keys()].flatMap((at) =>
-      [0x01, 0x20, 0x80].map((mask) => ({ what: `byte ${at} ^ ${mask}`, ciphertext: flipped(wrapped, at, mask) }))
-    );
-    await allRefused(provider, changed, wrapped.version, dek);
+    const { version, ciphertext } = await wrapNow(provider, dek);
+    await allRefused(provider, everyFlip(ciphertext, [0x01, 0x20, 0x80]), version, dek);
   });
 
   register("every truncation and every appended byte is integrity", [], async ({ provider }) => {
     const dek = newDek();
     const { version, ciphertext } = await wrapNow(provider, dek);
-    const cut = Array.from(ciphertext, (_, length) => ({
-      what: `cut to ${length} bytes`,
-      ciphertext: ciphertext.subarray(0, length),
-    }));
-    const longer = [0, 0x0a, 0x3d, 0x41].map((byte) => ({
-      what: `with ${byte} behind it`,
-      ciphertext: new Uint8Array([...ciphertext, byte]),
-    }));
-    await allRefused(provider, [...cut, ...longer], version, dek);
+    const changed = [...everyCut(ciphertext), ...everyAppended(ciphertext, [0, 0x0a, 0x3d, 0x41])];
+    await allRefused(provider, changed, version, dek);
   });
 
   register("a foreign version is integrity or key_unknown, and is not repeated", [], async ({ provider }) => {
@@ -114,25 +107,20 @@ export function callCases<World extends AsyncDisposable>(register: Register<Worl
   });
 }
 
-function flipped(wrapped: WrappedDek | undefined, at: number, mask = 0x01): Uint8Array {
-  assert.ok(wrapped !== undefined);
-  const bytes = wrapped.ciphertext.slice();
-  bytes[at] = (bytes[at] ?? 0) ^ mask;
-  return bytes;
+/** A provider as what is tried on everything that seals. */
+function sealer(provider: Provider, at: KeyState): Sealer<WrappedDek> {
+  return { seal: (dek) => wrap(provider, dek, at), open: (wrapped) => unwrap(provider, wrapped) };
 }
 
 async function allRefused(
-  provider: Parameters<typeof unwrap>[0],
-  changed: readonly { readonly what: string; readonly ciphertext: Uint8Array }[],
+  provider: Provider,
+  changed: ReturnType<typeof everyFlip>,
   version: string,
   dek: Uint8Array,
 ): Promise<void> {
-  // In lots, as a KMS over the network is not to be stormed.
-  for (let at = 0; at < changed.length; at += 32) {
-    await Promise.all(
-      changed.slice(at, at + 32).map(({ what, ciphertext }) =>
-        refuses(provider, unwrap(provider, { version, ciphertext }), ["integrity"], what, [dek])
-      ),
-    );
+  const variants = changed.map(({ what, bytes }) => ({ what, sealed: { version, ciphertext: bytes } }));
+  for (const { what, result, error } of await openAll(sealer(provider, { version }), dek, variants)) {
+    assert.equal(result, "refused", what);
+    await refuses(provider, Promise.reject(error), ["integrity"], what, [dek]);
   }
 }

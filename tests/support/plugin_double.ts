@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { concat } from "../../lib/bytes.ts";
 import { KmsError, toKmsError } from "../../lib/errors.ts";
 import { endLate } from "../../lib/grpc/late_close.ts";
-import type { DecryptRequest, EncryptRequest } from "../../lib/grpc/messages.ts";
+import type { DecryptRequest, EncryptRequest, V1DecryptRequest, V1EncryptRequest } from "../../lib/grpc/messages.ts";
 import { kmsServices } from "../../lib/grpc/services.ts";
 import { rpcStatus } from "../../lib/grpc/status.ts";
 import { PluginKeys } from "./plugin_keys.ts";
@@ -38,7 +38,23 @@ export type PluginFault =
 /** grpc-js leaves a timer behind a channel that could not connect, for as long as `lib/grpc/client.ts` lets it back off. */
 const backOffMs = 700;
 
-type RpcName = "Status" | "Encrypt" | "Decrypt";
+type RpcName = "Status" | "Encrypt" | "Decrypt" | "Version";
+
+/** An RPC of one of both services, as in `v2 Status`. */
+export type RpcPath = `v2 ${"Status" | "Encrypt" | "Decrypt"}` | `v1beta1 ${"Version" | "Encrypt" | "Decrypt"}`;
+
+/** Answers in place of the sound plugin, which it may ask. It is called with what came over which connection. */
+// deno-lint-ignore no-explicit-any
+export type Override = (request: any, sound: () => any, about: CallAbout) => unknown;
+
+/** How a call came in. */
+export interface CallAbout {
+  /** Connections are numbered from 1. */
+  readonly session: number;
+  readonly authority: string | undefined;
+  /** Fires when the client has given the call up. */
+  readonly signal: AbortSignal;
+}
 
 /** What it was asked. */
 export interface PluginCallSeen {
@@ -55,13 +71,17 @@ export class PluginDouble implements AsyncDisposable {
   /** For every RPC, or for those named. */
   fault: PluginFault | undefined;
   faultOf: Partial<Record<RpcName, PluginFault>> = {};
+  servesV1beta1 = true;
   /** Most plugins know no codes: whatever is wrong, they answer UNKNOWN. */
   knowsCodes = true;
+  /** What some RPCs do otherwise. */
+  overrides: { [Path in RpcPath]?: Override } = {};
   /** Called between a request and its answer. */
   before: (rpc: RpcName) => void = () => {};
   readonly #folder: string;
   readonly #services = kmsServices();
-  readonly #sessions = new Set<Http2Session>();
+  readonly #sessions = new Map<Http2Session | undefined, number>();
+  #connections = 0;
   #server: Http2Server | undefined;
   #wasGone = false;
 
@@ -81,13 +101,16 @@ export class PluginDouble implements AsyncDisposable {
     const server = this.#server = createServer();
     server.on("session", (session) => {
       endLate(session);
-      this.#sessions.add(session);
+      this.#sessions.set(session, ++this.#connections);
       session.on("close", () => this.#sessions.delete(session));
       session.on("error", () => {});
     });
     server.on("stream", (stream, headers) => {
       stream.on("error", () => {});
-      void this.#serve(stream as ServerHttp2Stream, headers);
+      // A client may give a call up at any moment; what is answered then reaches nobody.
+      this.#serve(stream as ServerHttp2Stream, headers).catch((thrown) => {
+        if (!stream.destroyed) throw thrown;
+      });
     });
     await new Promise<void>((resolve) => server.listen(this.socket, () => resolve()));
   }
@@ -96,16 +119,17 @@ export class PluginDouble implements AsyncDisposable {
   async stop(): Promise<void> {
     this.#wasGone = true;
     const gone = new Promise<void>((resolve) => this.#server?.close(() => resolve()) ?? resolve());
-    for (const session of this.#sessions) session.destroy();
+    for (const session of this.#sessions.keys()) session?.destroy();
     await gone;
     this.#server = undefined;
     await Deno.remove(this.socket).catch(() => {});
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const wasGone = this.#wasGone;
     if (this.#server !== undefined) await this.stop();
     await Deno.remove(this.#folder, { recursive: true });
-    if (this.#wasGone) await pause(backOffMs);
+    if (wasGone) await pause(backOffMs);
   }
 
   async #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
@@ -116,26 +140,42 @@ export class PluginDouble implements AsyncDisposable {
     this.before(rpc);
     const fault = this.faultOf[rpc] ?? this.fault;
     if (fault !== undefined && fault.kind !== "unwell") return this.#fail(stream, fault);
-    const method = path.startsWith("/v2.") ? this.#services.v2[rpc] : undefined;
+    const api = path.startsWith("/v2.") ? "v2" : "v1beta1";
+    const method = api === "v2" || this.servesV1beta1 ? this.#services[api][rpc] : undefined;
     if (method === undefined) return end(stream, 12, "");
+    const gone = new AbortController();
+    stream.on("close", () => gone.abort());
+    const about: CallAbout = {
+      session: this.#sessions.get(stream.session) ?? 0,
+      authority: headers[":authority"],
+      signal: gone.signal,
+    };
     try {
-      const answer = this.#answer(rpc, method.requestDeserialize(Buffer.from(body.subarray(5))), fault);
-      reply(stream, grpcFrame(method.responseSerialize(answer)));
+      const request = method.requestDeserialize(Buffer.from(body.subarray(5)));
+      const sound = () => this.#answer(api, rpc, request, fault);
+      const answer = await (this.overrides[`${api} ${rpc}` as RpcPath]?.(request, sound, about) ?? sound());
+      if (!gone.signal.aborted) reply(stream, grpcFrame(method.responseSerialize(answer)));
     } catch (thrown) {
       const { code, details } = rpcStatus(toKmsError(thrown), "");
-      end(stream, this.knowsCodes ? code : 2, details);
+      if (!gone.signal.aborted) end(stream, this.knowsCodes ? code : 2, details);
     }
   }
 
-  #answer(rpc: RpcName, request: unknown, unwell: { readonly healthz: string } | undefined): unknown {
+  #answer(api: "v2" | "v1beta1", rpc: RpcName, request: object, unwell: { readonly healthz: string } | undefined) {
+    const { keys } = this;
     if (rpc === "Status") {
       return unwell === undefined
-        ? { version: "v2", healthz: "ok", key_id: this.keys.status() }
-        : { version: "v2", healthz: unwell.healthz, key_id: this.keys.current };
+        ? { version: "v2", healthz: "ok", key_id: keys.status() }
+        : { version: "v2", healthz: unwell.healthz, key_id: keys.current };
     }
+    if (rpc === "Version") return { version: "v1beta1", runtime_name: "double", runtime_version: "1.2.3" };
     if (unwell !== undefined) throw new KmsError("unreachable", unwell.healthz);
-    if (rpc === "Encrypt") return this.keys.encrypt((request as EncryptRequest).plaintext);
-    return { plaintext: this.keys.decrypt(request as DecryptRequest) };
+    if (api === "v1beta1") {
+      if (rpc === "Encrypt") return { cipher: keys.seal((request as V1EncryptRequest).plain) };
+      return { plain: keys.open((request as V1DecryptRequest).cipher) };
+    }
+    if (rpc === "Encrypt") return keys.encrypt((request as EncryptRequest).plaintext);
+    return { plaintext: keys.decrypt(request as DecryptRequest) };
   }
 
   #fail(stream: ServerHttp2Stream, fault: Exclude<PluginFault, { kind: "unwell" }>): void {
@@ -157,7 +197,7 @@ export class PluginDouble implements AsyncDisposable {
       case "half":
         stream.respond({ ":status": 200, "content-type": "application/grpc" });
         stream.write(Uint8Array.of(0, 0, 0, 0, 9, 1), () => {
-          for (const session of this.#sessions) session.destroy();
+          for (const session of this.#sessions.keys()) session?.destroy();
         });
     }
   }

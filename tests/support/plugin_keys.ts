@@ -91,6 +91,20 @@ export class PluginKeys {
     return lengthPrefixed(utf8(keyId), annotations[nonceKey] ?? new Uint8Array(), ciphertext);
   }
 
+  /** @throws {KmsError} as {@linkcode PluginKeys.decrypt}. */
+  open(cipher: Uint8Array): Uint8Array {
+    const view = new DataView(cipher.buffer, cipher.byteOffset, cipher.byteLength);
+    const fields: Uint8Array[] = [];
+    for (let at = 0; at < cipher.length;) {
+      if (at + 4 > cipher.length || at + 4 + view.getUint32(at) > cipher.length) throw refused("it");
+      fields.push(cipher.subarray(at + 4, at + 4 + view.getUint32(at)));
+      at += 4 + view.getUint32(at);
+    }
+    const [keyId, nonce, ciphertext] = fields;
+    if (fields.length !== 3 || !keyId || !nonce || !ciphertext) throw refused("it");
+    return this.decrypt({ key_id: new TextDecoder().decode(keyId), ciphertext, annotations: { [nonceKey]: nonce } });
+  }
+
   #key(keyId: string): Key {
     const key = this.#keys.get(keyId);
     if (key === undefined) throw new KmsError("key_unknown", "There is no such key.");

@@ -1,0 +1,94 @@
+/**
+ * What is asked of a plugin that is not alone with one patient client.
+ *
+ * @module
+ */
+import { deadline } from "../deadline.ts";
+import { flipped } from "./changes.ts";
+import { comesBack } from "./round_trips.ts";
+import { isBad, newPlaintext, openAtOnce, type Sealer } from "./sealer.ts";
+import type { Subject } from "./subject.ts";
+import { Unmet } from "./verdict.ts";
+
+/** Milliseconds that kube-apiserver gives a call if nobody says otherwise. */
+const patience = 3000;
+
+/** So many calls at once. */
+const crowd = 40;
+
+/** So many calls are given up. */
+const given = 20;
+
+export async function answersAtOnce(subject: Subject): Promise<string> {
+  const sealed = await subject.v2().seal(newPlaintext());
+  return await atOnce(subject.v2(), {
+    ...sealed,
+    ciphertext: flipped(sealed.ciphertext, sealed.ciphertext.length - 1),
+  });
+}
+
+export async function answersV1AtOnce(subject: Subject): Promise<string> {
+  const cipher = await subject.v1beta1().seal(newPlaintext());
+  return await atOnce(subject.v1beta1(), flipped(cipher, cipher.length - 1));
+}
+
+async function atOnce<S>(sealer: Sealer<S>, bad: S): Promise<string> {
+  const plaintexts = Array.from({ length: crowd }, () => newPlaintext());
+  const openings = await openAtOnce(sealer, plaintexts, bad);
+  const good = openings.filter((_, index) => !isBad(index));
+  const lost = good.filter(({ result }) => result !== "same");
+  if (lost.length > 0) {
+    throw new Unmet(`${lost.length} of ${good.length} good calls failed: ${lost[0]?.error?.message ?? "other bytes"}`);
+  }
+  return `${crowd} calls, bad ones among them`;
+}
+
+/** Several API servers may share a plugin, and one of them may leave in the middle. */
+export async function serves2(subject: Subject): Promise<string> {
+  const plaintext = newPlaintext();
+  const [one, other] = [subject.dial(), subject.dial()];
+  const sealed = await subject.v2(one).seal(plaintext);
+  const running = Array.from({ length: 10 }, () => comesBack(subject.v2(other), [32]));
+  await one[Symbol.asyncDispose]();
+  await Promise.all(running);
+  const opened = await subject.v2(other).open(sealed);
+  if (opened.some((byte, at) => byte !== plaintext[at])) throw new Unmet("it opened to other bytes");
+  return "what one sealed, the other opened";
+}
+
+/** A readiness probe that is impatient, and a call whose time is up, must not cost anybody else anything. */
+export async function outlivesImpatience(subject: Subject): Promise<string> {
+  const sealed = await subject.v2().seal(newPlaintext());
+  const calls = Array.from({ length: given }, async (_, index) => {
+    using time = deadline(index % 10, subject.signal);
+    const request = { ...sealed, uid: crypto.randomUUID() };
+    await subject.client.v2.Decrypt(request, { signal: time.signal }).catch(() => {});
+  });
+  await Promise.all(calls);
+  await subject.status();
+  await comesBack(subject.v2(), [32, 32, 32]);
+  return `${given} calls given up, and a good one after them`;
+}
+
+/** From 1.29 to 1.31 kube-apiserver sent the path of the socket as a percent-encoded `:authority`. */
+export async function takesOldAuthority(subject: Subject): Promise<string> {
+  const client = subject.dial({ authority: encodeURIComponent(subject.path) });
+  await subject.status(client);
+  await comesBack(subject.v2(client), [32]);
+  return "";
+}
+
+export async function isInTime(subject: Subject): Promise<string> {
+  await comesBack(subject.v2(), [32, 32, 32]);
+  const times = ["Encrypt", "Decrypt"].map((rpc) => [rpc, Math.ceil(subject.slowest.get(rpc) ?? 0)] as const);
+  const late = times.find(([, ms]) => ms > patience);
+  if (late !== undefined) throw new Unmet(`${late[0]} took ${late[1]} ms`);
+  return times.map(([rpc, ms]) => `${rpc} ${ms} ms`).join(", ");
+}
+
+/** Asked last. */
+export const isStillWell = async (subject: Subject): Promise<string> => {
+  const { healthz } = await subject.status();
+  if (healthz !== "ok") throw new Unmet(`it says: ${healthz}`);
+  return await comesBack(subject.v2(), [32]);
+};

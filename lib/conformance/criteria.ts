@@ -1,0 +1,98 @@
+/**
+ * All that is asked of a KMS plugin, in the order in which it is asked.
+ *
+ * @module
+ */
+import {
+  answersAtOnce,
+  answersV1AtOnce,
+  isInTime,
+  isStillWell,
+  outlivesImpatience,
+  serves2,
+  takesOldAuthority,
+} from "./company.ts";
+import {
+  announcesWhatItUses,
+  judgesSizes,
+  keepsToLimits,
+  keepsToV1Limits,
+  opensOthers,
+  opensSeed,
+  opensV1Seed,
+  sealsDiffer,
+  v1SealsDiffer,
+} from "./round_trips.ts";
+import { isQuick, isWell, saysTheSame, statusIsSound } from "./status.ts";
+import type { Api, Subject } from "./subject.ts";
+import { changed, changedV1, tellsByCode } from "./tampering.ts";
+import { Unmet, Untried } from "./verdict.ts";
+
+/** One criterion. */
+export interface CriterionRow {
+  readonly api: Api;
+  /** `must`: kube-apiserver or the data depends on it. `should`: whoever runs it will be glad of it. */
+  readonly weight: "must" | "should";
+  /** @returns what was seen, in a few words; throws `Unmet`, `Untried` or the failure of a call. */
+  readonly attempt: (subject: Subject) => Promise<string>;
+}
+
+function must(api: Api, attempt: CriterionRow["attempt"]): CriterionRow {
+  return { api, weight: "must", attempt };
+}
+
+function should(api: Api, attempt: CriterionRow["attempt"]): CriterionRow {
+  return { api, weight: "should", attempt };
+}
+
+/** What takes a hand on the plugin or on its KMS: said, so that nobody takes it for tried. */
+function byHand(why: string): CriterionRow {
+  return { api: "v2", weight: "must", attempt: () => Promise.reject(new Untried(why)) };
+}
+
+async function versionIsSound({ client, signal }: Subject): Promise<string> {
+  const answer = await client.v1beta1.Version({ version: "v1beta1" }, { signal });
+  if (answer.version !== "v1beta1") throw new Unmet(`it says: ${answer.version}`);
+  return `${answer.runtime_name} ${answer.runtime_version}`;
+}
+
+/** The table. */
+export const criteria = {
+  "Status says version v2 or v2beta1, and a key_id of 1 to 1,024 bytes": must("v2", statusIsSound),
+  "Status says that it is well": must("v2", isWell),
+  "Status says the same to everybody": must("v2", saysTheSame),
+  "Status answers within a second": must("v2", isQuick),
+  "Encrypt uses the key_id that Status announces": must("v2", announcesWhatItUses),
+  "what Encrypt gives is within kube-apiserver's limits": must("v2", keepsToLimits),
+  "a seed of 32 bytes comes back": must("v2", opensSeed),
+  "1 to 128 bytes come back": should("v2", opensOthers),
+  "nothing at all, and far too much, is refused or comes back": should("v2", judgesSizes),
+  "two ciphertexts of one plaintext differ": should("v2", sealsDiffer),
+  "a changed ciphertext never opens to other bytes": must("v2", changed("ciphertext", "never other")),
+  "a changed ciphertext is refused": should("v2", changed("ciphertext", "refused")),
+  "a foreign key_id never opens to other bytes": must("v2", changed("key_id", "never other")),
+  "a foreign key_id is refused": should("v2", changed("key_id", "refused")),
+  "changed annotations never open to other bytes": must("v2", changed("annotations", "never other")),
+  "changed annotations are refused": should("v2", changed("annotations", "refused")),
+  "what is refused is refused by a code, and not by UNKNOWN": should("v2", tellsByCode("v2")),
+  "calls at once each get their own answer": must("v2", answersAtOnce),
+  "two clients are served, and one that leaves disturbs nobody": must("v2", serves2),
+  "calls that are given up cost nobody anything": must("v2", outlivesImpatience),
+  ":authority may be the socket's path, as kube-apiserver 1.29 to 1.31 sends it": must("v2", takesOldAuthority),
+  "Encrypt and Decrypt answer within 3 seconds": must("v2", isInTime),
+  "all is well after all that": must("v2", isStillWell),
+  "a new key version is a new key_id": byHand("its key would have to be rotated"),
+  "Status answers while its KMS is away": byHand("its KMS would have to be taken away"),
+  "what was sealed before a restart opens after it": byHand("it would have to be restarted"),
+  "Version says v1beta1": must("v1beta1", versionIsSound),
+  "a v1beta1 ciphertext has 1 to 65,535 bytes": must("v1beta1", keepsToV1Limits),
+  "4 and 32 bytes come back over v1beta1": must("v1beta1", opensV1Seed),
+  "two v1beta1 ciphertexts of one plaintext differ": should("v1beta1", v1SealsDiffer),
+  "a changed v1beta1 ciphertext never opens to other bytes": must("v1beta1", changedV1("never other")),
+  "a changed v1beta1 ciphertext is refused": should("v1beta1", changedV1("refused")),
+  "what is refused over v1beta1 is refused by a code": should("v1beta1", tellsByCode("v1beta1")),
+  "v1beta1 calls at once each get their own answer": must("v1beta1", answersV1AtOnce),
+} as const satisfies Record<string, CriterionRow>;
+
+/** The name of one. */
+export type PluginCriterion = keyof typeof criteria;

@@ -1,0 +1,93 @@
+/**
+ * Tries all criteria on a plugin, one after the other.
+ *
+ * @module
+ */
+import { abortError, type Deadline, deadline } from "../deadline.ts";
+import { KmsError } from "../errors.ts";
+import { RpcFailure } from "../grpc/status.ts";
+import { criteria, type CriterionRow, type PluginCriterion } from "./criteria.ts";
+import { type Api, served, Subject } from "./subject.ts";
+import { told, Unmet, Untried } from "./verdict.ts";
+
+/** What came of one criterion. */
+export interface Finding {
+  readonly criterion: PluginCriterion;
+  readonly api: Api;
+  readonly weight: CriterionRow["weight"];
+  readonly result: "holds" | "fails" | "untried";
+  /** What was seen, or why not. It may hold words of the plugin's. */
+  readonly detail: string;
+}
+
+/** How long it may take. Milliseconds. */
+export interface TryTimes {
+  /** For one criterion. */
+  readonly each: number;
+  /** For all of them. */
+  readonly all: number;
+}
+
+/** A plugin that is slow and not dead is through with it in time. */
+export const tryTimes: TryTimes = { each: 30_000, all: 180_000 };
+
+/**
+ * Tries them.
+ *
+ * @param path of the plugin's socket.
+ * @param onStart is told what is tried next.
+ * @throws {KmsError} `unreachable` if nobody is there, `provider_protocol` if it serves neither API, `cancelled` if
+ *   `signal` fired, `config` as `dialKms`.
+ */
+export async function tryPlugin(
+  path: string,
+  signal: AbortSignal,
+  onStart: (criterion: PluginCriterion) => void = () => {},
+  times: TryTimes = tryTimes,
+): Promise<readonly Finding[]> {
+  using all = deadline(times.all, signal);
+  await using subject = new Subject(path, all.signal);
+  const serves = await whatIsServed(subject);
+  const findings: Finding[] = [];
+  for (const [name, row] of Object.entries(criteria) as [PluginCriterion, CriterionRow][]) {
+    if (signal.aborted) throw abortError(signal, `try ${path}`);
+    onStart(name);
+    const { api, weight } = row;
+    findings.push({ criterion: name, api, weight, ...await outcome(row, subject, serves, all, times.each) });
+  }
+  if (signal.aborted) throw abortError(signal, `try ${path}`);
+  return findings;
+}
+
+async function whatIsServed(subject: Subject): Promise<Readonly<Record<Api, boolean>>> {
+  const failure = await subject.status().then(() => undefined, (thrown: unknown) => thrown);
+  const unconnected = failure instanceof KmsError && failure.cause instanceof RpcFailure && failure.cause.unconnected;
+  if (typeof unconnected === "string") throw failure;
+  const serves = await served(subject);
+  if (serves.v2 || serves.v1beta1) return serves;
+  throw new KmsError("provider_protocol", `Cannot try ${subject.path}: it serves neither KMS v2 nor v1beta1.`);
+}
+
+/** Calls that were cut off look like refusals, so that nothing is said of them. */
+const notThrough = { result: "untried", detail: "it was not through in its time" } as const;
+
+async function outcome(
+  { api, attempt }: CriterionRow,
+  subject: Subject,
+  serves: Readonly<Record<Api, boolean>>,
+  all: Deadline,
+  each: number,
+): Promise<Pick<Finding, "result" | "detail">> {
+  if (!serves[api]) return { result: "untried", detail: `it does not serve KMS ${api}` };
+  if (all.signal.aborted) return { result: "untried", detail: "the time was up" };
+  using time = deadline(each, all.signal);
+  subject.signal = time.signal;
+  try {
+    const detail = await attempt(subject);
+    return time.signal.aborted ? notThrough : { result: "holds", detail };
+  } catch (thrown) {
+    if (thrown instanceof Untried) return { result: "untried", detail: thrown.message };
+    if (time.signal.aborted) return notThrough;
+    return { result: "fails", detail: thrown instanceof Unmet ? thrown.message : told(thrown) };
+  }
+}

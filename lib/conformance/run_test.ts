@@ -1,0 +1,345 @@
+import assert from "node:assert/strict";
+import { PluginDouble } from "../../tests/support/plugin_double.ts";
+import { pause } from "../../tests/support/processes.ts";
+import { hex } from "../bytes.ts";
+import { KmsError } from "../errors.ts";
+import { criteria, type PluginCriterion } from "./criteria.ts";
+import { tryPlugin } from "./run.ts";
+import { Subject } from "./subject.ts";
+import { Untried } from "./verdict.ts";
+
+const { signal } = new AbortController();
+const names = Object.keys(criteria) as PluginCriterion[];
+const byHand = names.slice(names.indexOf("a new key version is a new key_id"), names.indexOf("Version says v1beta1"));
+
+Deno.test("tryPlugin() finds nothing wrong with a sound plugin, and says what it could not try", async () => {
+  await using plugin = await PluginDouble.start();
+  const started: string[] = [];
+  const findings = await tryPlugin(plugin.socket, signal, (criterion) => started.push(criterion));
+  assert.deepEqual(started, names);
+  const others = findings.filter(({ result }) => result !== "holds");
+  assert.deepEqual(others.map(({ criterion, result }) => [criterion, result]), byHand.map((name) => [name, "untried"]));
+});
+
+Deno.test("tryPlugin() tries no API that is not served, and says so", async () => {
+  await using plugin = await PluginDouble.start();
+  plugin.servesV1beta1 = false;
+  const old = (await tryPlugin(plugin.socket, signal)).filter(({ api }) => api === "v1beta1");
+  assert.ok(old.length > 5);
+  for (const { result, detail } of old) {
+    assert.deepEqual([result, detail], ["untried", "it does not serve KMS v1beta1"]);
+  }
+});
+
+Deno.test("tryPlugin() says that nobody is there, and that what is there is no KMS plugin", async () => {
+  await using plugin = await PluginDouble.start();
+  await assert.rejects(tryPlugin(`${plugin.socket}.other`, signal), { code: "unreachable" });
+  plugin.fault = { kind: "status", code: 12 };
+  await assert.rejects(tryPlugin(plugin.socket, signal), { code: "provider_protocol", message: /neither KMS v2 nor/ });
+});
+
+Deno.test("tryPlugin() ends in time with a plugin that hangs, and at a signal", async () => {
+  await using plugin = await PluginDouble.start();
+  plugin.faultOf = { Encrypt: { kind: "hang" }, Decrypt: { kind: "hang" } };
+  const findings = await tryPlugin(plugin.socket, signal, () => {}, { each: 50, all: 500 });
+  assert.ok(findings.some(({ detail }) => detail === "it was not through in its time"));
+  assert.ok(findings.some(({ detail }) => detail === "the time was up"));
+  assert.ok(!findings.some(({ criterion, result }) => criterion.includes("comes back") && result === "holds"));
+  await assert.rejects(tryPlugin(plugin.socket, AbortSignal.abort()), { code: "cancelled" });
+});
+
+type Mutant = (plugin: PluginDouble) => void;
+
+const zeros = new Uint8Array(32);
+const refuse = () => {
+  throw new KmsError("unreachable", "Not now.");
+};
+
+/** Fails where more than a few calls are under way at once. */
+function crowded() {
+  let calls = 0;
+  return async (_: unknown, sound: () => unknown) => {
+    calls++;
+    await pause(5);
+    if (calls > 10) setTimeout(() => calls--, 1);
+    else calls--;
+    return calls > 10 ? refuse() : sound();
+  };
+}
+
+/** Gives one answer to equal requests. */
+function always(part: string) {
+  const known = new Map<string, unknown>();
+  return (request: Record<string, Uint8Array>, sound: () => unknown) => {
+    const key = hex(request[part] ?? zeros);
+    if (!known.has(key)) known.set(key, sound());
+    return known.get(key);
+  };
+}
+
+/** Gives something in place of each failure. */
+function instead(answer: () => unknown) {
+  return (_: unknown, sound: () => unknown) => {
+    try {
+      return sound();
+    } catch {
+      return answer();
+    }
+  };
+}
+
+/** Opens whatever it is handed to what was sealed last. */
+function careless(
+  seal: "v2 Encrypt" | "v1beta1 Encrypt",
+  open: "v2 Decrypt" | "v1beta1 Decrypt",
+  field: string,
+): Mutant {
+  return (plugin) => {
+    let last: unknown;
+    plugin.overrides[seal] = (request, sound) => {
+      last = request[field];
+      return sound();
+    };
+    plugin.overrides[open] = instead(() => ({ [field]: last }));
+  };
+}
+
+const changesStatus = (part: object): Mutant => ({ overrides }) => {
+  overrides["v2 Status"] = (_, sound) => ({ ...sound(), ...part });
+};
+
+/** At least one plugin for each criterion that can be tried. */
+const mutants: { readonly [Name in PluginCriterion]?: Readonly<Record<string, Mutant>> } = {
+  "Status says version v2 or v2beta1, and a key_id of 1 to 1,024 bytes": {
+    "of version v1": changesStatus({ version: "v1" }),
+    "without a key_id": changesStatus({ key_id: "" }),
+    "whose key_id is too long": changesStatus({ key_id: "x".repeat(1025) }),
+  },
+  "Status says that it is well": {
+    "that is unwell": changesStatus({ healthz: "no KMS" }),
+    "that says nothing": changesStatus({ healthz: "" }),
+  },
+  "Status says the same to everybody": {
+    "that counts": (plugin) => {
+      let calls = 0;
+      plugin.overrides["v2 Status"] = (_, sound) => ({ ...sound(), key_id: `${calls++}` });
+    },
+  },
+  "Status answers within a second": {
+    "that asks its KMS": (plugin) => {
+      let calls = 0;
+      plugin.overrides["v2 Status"] = async (_, sound) => (calls++ === 7 && await pause(1100), sound());
+    },
+  },
+  "Encrypt uses the key_id that Status announces": {
+    "that is ahead of itself": ({ overrides }) => {
+      overrides["v2 Encrypt"] = (_, sound) => ({ ...sound(), key_id: "next" });
+    },
+  },
+  "what Encrypt gives is within kube-apiserver's limits": {
+    "whose ciphertext is too long": ({ overrides }) => {
+      overrides["v2 Encrypt"] = (_, sound) => ({ ...sound(), ciphertext: new Uint8Array(1025) });
+    },
+    "whose annotation is no domain name": ({ overrides }) => {
+      overrides["v2 Encrypt"] = (_, sound) => ({ ...sound(), annotations: { Nonce: zeros } });
+    },
+    "with too many annotations": ({ overrides }) => {
+      overrides["v2 Encrypt"] = (_, sound) => ({ ...sound(), annotations: { "a.b": new Uint8Array(33_000) } });
+    },
+  },
+  "a seed of 32 bytes comes back": {
+    "that gives back zeros": ({ overrides }) => {
+      overrides["v2 Decrypt"] = () => ({ plaintext: zeros });
+    },
+    "that does not open": ({ overrides }) => {
+      overrides["v2 Decrypt"] = refuse;
+    },
+  },
+  "1 to 128 bytes come back": {
+    "that pads": ({ overrides }) => {
+      overrides["v2 Decrypt"] = (_, sound) => ({
+        plaintext: Uint8Array.of(...sound().plaintext, ...zeros).slice(0, 32),
+      });
+    },
+  },
+  "nothing at all, and far too much, is refused or comes back": {
+    "that seals what does not fit": ({ overrides }) => {
+      overrides["v2 Encrypt"] = (request, sound) =>
+        request.plaintext.length > 900 ? { ciphertext: request.plaintext, key_id: "k", annotations: {} } : sound();
+    },
+  },
+  "two ciphertexts of one plaintext differ": {
+    "that is deterministic": ({ overrides }) => {
+      overrides["v2 Encrypt"] = always("plaintext");
+    },
+  },
+  "a changed ciphertext never opens to other bytes": {
+    "that answers something": ({ overrides }) => {
+      overrides["v2 Decrypt"] = instead(() => ({ plaintext: zeros }));
+    },
+  },
+  "a changed ciphertext is refused": { "that overlooks it": careless("v2 Encrypt", "v2 Decrypt", "plaintext") },
+  "a foreign key_id never opens to other bytes": {
+    "that answers something": ({ overrides }) => {
+      overrides["v2 Decrypt"] = instead(() => ({ plaintext: zeros }));
+    },
+  },
+  "a foreign key_id is refused": {
+    "that ignores it": (plugin) => {
+      plugin.overrides["v2 Decrypt"] = (request) => {
+        return { plaintext: plugin.keys.decrypt({ ...request, key_id: plugin.keys.current }) };
+      };
+    },
+  },
+  "changed annotations never open to other bytes": {
+    "that answers something": ({ overrides }) => {
+      overrides["v2 Decrypt"] = instead(() => ({ plaintext: zeros }));
+    },
+  },
+  "changed annotations are refused": {
+    "that overlooks those that are not its own": (plugin) => {
+      plugin.overrides["v2 Decrypt"] = (request) => {
+        const annotations = Object.fromEntries(
+          Object.entries(request.annotations as Record<string, Uint8Array>).filter(([key]) => key.includes("double")),
+        );
+        return { plaintext: plugin.keys.decrypt({ ...request, annotations }) };
+      };
+    },
+  },
+  "what is refused is refused by a code, and not by UNKNOWN": {
+    "that knows none": (plugin) => void (plugin.knowsCodes = false),
+    "that calls everything an outage": ({ overrides }) => {
+      overrides["v2 Decrypt"] = instead(refuse);
+    },
+  },
+  "calls at once each get their own answer": {
+    "that loses some": (plugin) => void (plugin.overrides["v2 Decrypt"] = crowded()),
+    "that mixes them up": (plugin) => {
+      let last = zeros;
+      plugin.overrides["v2 Decrypt"] = async (_, sound) => {
+        last = sound().plaintext;
+        await pause(5);
+        return { plaintext: last };
+      };
+    },
+  },
+  "two clients are served, and one that leaves disturbs nobody": {
+    "for one client": ({ overrides }) => {
+      overrides["v2 Encrypt"] = (_, sound, { session }) => session > 2 ? refuse() : sound();
+    },
+    "that binds what it seals to the client": ({ overrides }) => {
+      let sealer = 0;
+      overrides["v2 Encrypt"] = (_, sound, { session }) => (sealer ||= session, sound());
+      overrides["v2 Decrypt"] = (_, sound, { session }) => session === sealer ? sound() : refuse();
+    },
+  },
+  "calls that are given up cost nobody anything": {
+    "that breaks": (plugin) => {
+      plugin.overrides["v2 Decrypt"] = async (_, sound, { signal: gone }) => {
+        let answered = false;
+        gone.addEventListener("abort", () => {
+          if (!answered) plugin.fault = { kind: "status", code: 13 };
+        });
+        await pause(30);
+        answered = true;
+        return sound();
+      };
+    },
+  },
+  ":authority may be the socket's path, as kube-apiserver 1.29 to 1.31 sends it": {
+    "that wants another": ({ overrides }) => {
+      overrides["v2 Status"] = (_, sound, { authority }) => authority === "localhost" ? sound() : refuse();
+    },
+  },
+  "Encrypt and Decrypt answer within 3 seconds": {
+    "that takes its time": ({ overrides }) => {
+      overrides["v2 Encrypt"] = async (_, sound) => (await pause(3100), sound());
+    },
+  },
+  "all is well after all that": {
+    "that is unwell": (plugin) => void (plugin.fault = { kind: "unwell", healthz: "tired" }),
+  },
+  "Version says v1beta1": {
+    "of another version": ({ overrides }) => {
+      overrides["v1beta1 Version"] = () => ({ version: "v1", runtime_name: "", runtime_version: "" });
+    },
+  },
+  "a v1beta1 ciphertext has 1 to 65,535 bytes": {
+    "that is empty": ({ overrides }) => {
+      overrides["v1beta1 Encrypt"] = () => ({ cipher: new Uint8Array() });
+    },
+    "that is too long": ({ overrides }) => {
+      overrides["v1beta1 Encrypt"] = () => ({ cipher: new Uint8Array(65_536) });
+    },
+  },
+  "4 and 32 bytes come back over v1beta1": {
+    "that takes no ping": ({ overrides }) => {
+      overrides["v1beta1 Encrypt"] = (request, sound) => request.plain.length < 16 ? refuse() : sound();
+    },
+  },
+  "two v1beta1 ciphertexts of one plaintext differ": {
+    "that is deterministic": ({ overrides }) => {
+      overrides["v1beta1 Encrypt"] = always("plain");
+    },
+  },
+  "a changed v1beta1 ciphertext never opens to other bytes": {
+    "that answers something": ({ overrides }) => {
+      overrides["v1beta1 Decrypt"] = instead(() => ({ plain: zeros }));
+    },
+  },
+  "a changed v1beta1 ciphertext is refused": {
+    "that overlooks it": careless("v1beta1 Encrypt", "v1beta1 Decrypt", "plain"),
+  },
+  "what is refused over v1beta1 is refused by a code": {
+    "that knows none": (plugin) => void (plugin.knowsCodes = false),
+  },
+  "v1beta1 calls at once each get their own answer": {
+    "that loses some": (plugin) => void (plugin.overrides["v1beta1 Decrypt"] = crowded()),
+  },
+};
+
+/** What has to have been refused before its codes can be judged. */
+const before: { readonly [Name in PluginCriterion]?: PluginCriterion } = {
+  "what is refused is refused by a code, and not by UNKNOWN": "a foreign key_id is refused",
+  "what is refused over v1beta1 is refused by a code": "a changed v1beta1 ciphertext is refused",
+};
+
+/** Tries one criterion on a plugin. */
+async function attempt(name: PluginCriterion, change: Mutant): Promise<unknown> {
+  await using plugin = await PluginDouble.start();
+  await using subject = new Subject(plugin.socket, signal);
+  await subject.status();
+  change(plugin);
+  const first = before[name];
+  if (first !== undefined) await criteria[first].attempt(subject);
+  return await criteria[name].attempt(subject).then(() => undefined, (thrown: unknown) => thrown);
+}
+
+Deno.test("every criterion that can be tried has a plugin that fails it", () => {
+  assert.deepEqual(Object.keys(mutants).toSorted(), names.filter((name) => !byHand.includes(name)).toSorted());
+});
+
+for (const [name, plugins] of Object.entries(mutants) as [PluginCriterion, Record<string, Mutant>][]) {
+  for (const [what, change] of Object.entries(plugins)) {
+    Deno.test(`"${name}" fails with a plugin ${what}`, async () => {
+      assert.equal(await attempt(name, () => {}), undefined, "it holds with a sound one");
+      const thrown = await attempt(name, change);
+      assert.ok(thrown instanceof Error && !(thrown instanceof Untried), String(thrown));
+    });
+  }
+}
+
+Deno.test("a plugin without annotations is not tried for them", async () => {
+  const plain: Mutant = (plugin) => {
+    plugin.overrides["v2 Encrypt"] = (request) => ({
+      ciphertext: plugin.keys.seal(request.plaintext),
+      key_id: plugin.keys.current,
+      annotations: {},
+    });
+    plugin.overrides["v2 Decrypt"] = (request) => ({ plaintext: plugin.keys.open(request.ciphertext) });
+  };
+  for (const name of ["changed annotations are refused", "changed annotations never open to other bytes"] as const) {
+    assert.ok(await attempt(name, plain) instanceof Untried);
+  }
+  assert.equal(await attempt("a seed of 32 bytes comes back", plain), undefined);
+});

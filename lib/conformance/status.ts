@@ -1,0 +1,44 @@
+/**
+ * What is asked of Status: kube-apiserver calls it once a minute and from each readiness probe, under the lock of Encrypt.
+ *
+ * @module
+ */
+import { complaintAboutStatus } from "../grpc/limits.ts";
+import type { Subject } from "./subject.ts";
+import { meets, Unmet } from "./verdict.ts";
+
+/** So often is Status asked, by two clients in turn. */
+const calls = 40;
+
+/** Milliseconds; what a plugin takes longer for it does not answer from memory. */
+const longest = 1000;
+
+export async function statusIsSound(subject: Subject): Promise<string> {
+  const status = await subject.status();
+  meets(complaintAboutStatus(status));
+  return `${status.version}, key_id ${status.key_id}`;
+}
+
+export async function isWell(subject: Subject): Promise<string> {
+  const { healthz } = await subject.status();
+  if (healthz !== "ok") throw new Unmet(`it says: ${healthz === "" ? "nothing" : healthz}`);
+  return "";
+}
+
+export async function saysTheSame(subject: Subject): Promise<string> {
+  const clients = [subject.client, subject.dial()];
+  const said = new Set<string>();
+  for (let call = 0; call < calls; call++) {
+    const { version, key_id: keyId } = await subject.status(clients[call % 2]);
+    said.add(JSON.stringify([version, keyId]));
+  }
+  if (said.size > 1) throw new Unmet(`${said.size} different answers in ${calls} calls`);
+  return `${calls} calls`;
+}
+
+export async function isQuick(subject: Subject): Promise<string> {
+  for (let call = 0; call < calls; call++) await subject.status();
+  const slowest = subject.slowest.get("Status") ?? 0;
+  if (slowest > longest) throw new Unmet(`one answer took ${Math.round(slowest)} ms`);
+  return `${Math.ceil(slowest)} ms at the longest`;
+}

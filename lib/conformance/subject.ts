@@ -1,0 +1,132 @@
+/**
+ * The plugin that is tried, and what was found out about it on the way.
+ *
+ * @module
+ */
+import { Opened } from "../disposal.ts";
+import type { KmsError } from "../errors.ts";
+import { type ClientOptions, dialKms, type DialOptions, type KmsClient } from "../grpc/client.ts";
+import { isUnimplemented } from "../grpc/status.ts";
+import type { EncryptResponse, StatusResponse } from "../grpc/messages.ts";
+import { newPlaintext, openAll, type Opening, type Sealer, type Variant } from "./sealer.ts";
+
+/** Which of the two APIs a criterion is about. */
+export type Api = "v2" | "v1beta1";
+
+/** Whatever v2 gave back. */
+export type Sealed = EncryptResponse;
+
+/** One plugin on one socket. Dispose of it when all is tried. */
+export class Subject implements AsyncDisposable {
+  readonly path: string;
+  readonly client: KmsClient;
+  /** The slowest good call of each RPC so far, in milliseconds. */
+  readonly slowest = new Map<string, number>();
+  /** Fires when the criterion that is being tried has had its time. */
+  signal: AbortSignal;
+  readonly #opened = new Opened();
+  readonly #openings = new Map<string, Promise<readonly Opening[]>>();
+  readonly #refusals: Opening[] = [];
+
+  constructor(path: string, signal: AbortSignal) {
+    this.path = path;
+    this.signal = signal;
+    this.client = this.dial();
+  }
+
+  /** One more client, as another API server would be; it is closed in the end if nobody does it before. */
+  dial(options: ClientOptions = {}): KmsClient {
+    return this.#opened.keep(dialKms(this.path, options));
+  }
+
+  async status(client = this.client): Promise<StatusResponse> {
+    return await this.#timed("Status", () => client.v2.Status({}, this.#call()));
+  }
+
+  /** Encrypt and Decrypt of v2. */
+  v2(client = this.client): Sealer<Sealed> {
+    const uid = () => crypto.randomUUID();
+    return {
+      seal: (plaintext) =>
+        this.#timed("Encrypt", async () => kept(await client.v2.Encrypt({ plaintext, uid: uid() }, this.#call()))),
+      open: (sealed) =>
+        this.#timed(
+          "Decrypt",
+          async () => new Uint8Array((await client.v2.Decrypt({ ...sealed, uid: uid() }, this.#call())).plaintext),
+        ),
+    };
+  }
+
+  /** The same of v1beta1. */
+  v1beta1(client = this.client): Sealer<Uint8Array> {
+    const version = "v1beta1";
+    return {
+      seal: async (plain) => new Uint8Array((await client.v1beta1.Encrypt({ version, plain }, this.#call())).cipher),
+      open: async (cipher) => new Uint8Array((await client.v1beta1.Decrypt({ version, cipher }, this.#call())).plain),
+    };
+  }
+
+  /** What becomes of changed variants of something sealed; several criteria ask about the same, which is tried once. */
+  openings<S>(name: string, sealer: Sealer<S>, variants: (sealed: S, sealer: Sealer<S>) => Promise<Variant<S>[]>) {
+    const known = this.#openings.get(name);
+    if (known !== undefined) return known;
+    const found = (async () => {
+      const plaintext = newPlaintext();
+      return await openAll(sealer, plaintext, await variants(await sealer.seal(plaintext), sealer));
+    })();
+    this.#openings.set(name, found);
+    return found;
+  }
+
+  /** Takes note of a request of v2 that was refused before anything was sealed. */
+  noteRefusal(what: string, error: KmsError): void {
+    this.#refusals.push({ what, result: "refused", error });
+  }
+
+  /** Everything under one API that was refused so far. */
+  async refusals(api: Api): Promise<readonly Opening[]> {
+    const found = [...this.#openings].filter(([name]) => name.startsWith(`${api} `));
+    const openings = (await Promise.all(found.map(([, openings]) => openings.catch(() => [])))).flat();
+    return [...openings.filter(({ result }) => result === "refused"), ...(api === "v2" ? this.#refusals : [])];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#opened[Symbol.asyncDispose]();
+  }
+
+  #call(): DialOptions {
+    return { signal: this.signal };
+  }
+
+  async #timed<T>(rpc: string, work: () => Promise<T>): Promise<T> {
+    const startedAt = performance.now();
+    const answer = await work();
+    this.slowest.set(rpc, Math.max(this.slowest.get(rpc) ?? 0, performance.now() - startedAt));
+    return answer;
+  }
+}
+
+/** An answer by itself: what is decoded are views of all that was received. */
+function kept({ ciphertext, key_id, annotations }: Sealed): Sealed {
+  const own = Object.entries(annotations).map(([key, value]) => [key, new Uint8Array(value)] as const);
+  return { ciphertext: new Uint8Array(ciphertext), key_id, annotations: Object.fromEntries(own) };
+}
+
+/** Which APIs a plugin serves. */
+export async function served(subject: Subject): Promise<Readonly<Record<Api, boolean>>> {
+  const { client, signal } = subject;
+  return {
+    v2: await answers(client.v2.Status({}, { signal })),
+    v1beta1: await answers(client.v1beta1.Version({ version: "v1beta1" }, { signal })),
+  };
+}
+
+/** Any answer but "I do not know this call" shows that it is served. */
+async function answers(call: Promise<unknown>): Promise<boolean> {
+  try {
+    await call;
+    return true;
+  } catch (thrown) {
+    return !isUnimplemented(thrown);
+  }
+}
