@@ -78,3 +78,12 @@ Deno.test("trousseau-sops.service runs beside the plugin, and as well shut in", 
   const rest = (one: typeof unit) => Object.fromEntries([...one].filter(([key]) => !its.has(key)));
   assert.deepEqual(rest(sops), rest(unit), "nothing else differs from the plugin's unit");
 });
+
+Deno.test("kms-plugin.conf lets the unit start without the other plugin, and into its group", async () => {
+  const dropIn = readUnit(await Deno.readTextFile(new URL("kms-plugin.conf", import.meta.url)));
+  assert.deepEqual(Object.fromEntries(dropIn), {
+    "Unit.Wants": ["hsm-plugin.service"],
+    "Unit.After": ["hsm-plugin.service"],
+    "Service.SupplementaryGroups": ["hsm"],
+  });
+});

@@ -7,6 +7,7 @@ import { Client, credentials, type MethodDefinition, type ServiceDefinition, typ
 import { abortError } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import { closeClientsLate } from "./late_close.ts";
+import { localFailure } from "./local_failures.ts";
 import type { Rpc, V1beta1Rpcs, V2Rpcs } from "./messages.ts";
 import { defaultDeadlineMs } from "./rpc_call.ts";
 import { kmsServices, sopsService } from "./services.ts";
@@ -61,14 +62,6 @@ const options = {
   "grpc.max_receive_message_length": 1 << 20,
   "grpc.use_local_subchannel_pool": 1,
 } as const;
-
-/** What grpc-js has to tell of a connection that could not be made, in words. */
-const connectFailures: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such socket",
-  ECONNREFUSED: "nobody listens on the socket",
-  EACCES: "this user may not connect to the socket; its mode, owner and folder say who may",
-  ENOTSOCK: "it is no socket",
-};
 
 /**
  * Opens a client for the plugin on a socket. Nothing is sent until the first call.
@@ -151,7 +144,7 @@ function call(
 }
 
 function errorOf({ code, details }: ServiceError, action: string): KmsError {
-  const [, name = ""] = /^No connection established\..*\b(E[A-Z]+)\b/.exec(details) ?? [];
-  const failure = connectFailures[name];
-  return errorOfRpc(code, failure === undefined ? details : `${failure}.`, action, failure);
+  const local = localFailure(details);
+  if (local === undefined) return errorOfRpc(code, details, action);
+  return errorOfRpc(local.code, `${local.why}.`, action, local.why);
 }

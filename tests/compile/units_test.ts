@@ -30,6 +30,23 @@ async function asInstalled(folder: string, name: string, change = (text: string)
   return path;
 }
 
+Deno.test({
+  name: `systemd takes kms-plugin.conf beside trousseau.service${unlessHere}`,
+  ignore,
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const unit = await asInstalled(folder, "trousseau.service");
+      await Deno.mkdir(join(folder, "trousseau.service.d"));
+      await Deno.copyFile(join(units, "kms-plugin.conf"), join(folder, "trousseau.service.d/kms-plugin.conf"));
+      const chained = await run("systemd-analyze", ["verify", "--man=no", unit]);
+      assert.doesNotMatch(chained.text, /Unknown|Failed to parse/);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
 for (const unit of ["trousseau.service", "trousseau-sops.service"]) {
   Deno.test({
     name: `systemd takes ${unit} without a complaint, and complains of a word that it does not know${unlessHere}`,

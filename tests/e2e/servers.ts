@@ -21,8 +21,10 @@ interface GoRecipe {
 
 /** A server that is installed here. */
 interface PythonRecipe {
-  /** A folder under `servers/` with a `requirements.txt`, in which every file has its hash. */
+  /** What its virtual environment is called. */
   readonly packages: string;
+  /** Where its `requirements.txt` is, in which every file has its hash; `packages` under `servers/` if left out. */
+  readonly at?: string;
   /** What one of them calls its program. */
   readonly program: string;
 }
@@ -40,6 +42,12 @@ const recipes = {
   "vault-test-server": { module: "vault", ldflags: "-s -w" },
   "foreign-plugin": { module: "foreign-plugin", ldflags: "-s -w" },
   "sops": { module: "sops", package: "github.com/getsops/sops/v3/cmd/sops", ldflags: "-s -w" },
+  "kms-service-plugin": { module: "kms-service-plugin", ldflags: "-s -w" },
+  "kms-plugin-python": {
+    packages: "kms-plugin-python",
+    at: "../../../deploy/samples/kms-plugin-python",
+    program: "python3",
+  },
   "moto_server": { packages: "moto", program: "moto_server" },
 } as const satisfies Record<string, Recipe>;
 
@@ -115,13 +123,17 @@ function cacheFolder(): string {
 }
 
 function folderOf(recipe: Recipe): string {
-  return join(import.meta.dirname ?? ".", "servers", "module" in recipe ? recipe.module : recipe.packages);
+  const folder = "module" in recipe ? recipe.module : recipe.at ?? recipe.packages;
+  return join(import.meta.dirname ?? ".", "servers", folder);
 }
 
 /** A changed recipe is another server: what was made from the old one is made again. */
 async function recipeHash(recipe: Recipe): Promise<string> {
   const folder = folderOf(recipe);
-  const files = (await Array.fromAsync(Deno.readDir(folder))).map((entry) => entry.name).sort();
+  // Of Python it is the packages that are installed; what runs with them is read where it stands.
+  const files = "module" in recipe
+    ? (await Array.fromAsync(Deno.readDir(folder))).map((entry) => entry.name).sort()
+    : ["requirements.txt"];
   const hash = createHash("sha256").update(JSON.stringify(recipe));
   for (const file of files) hash.update(JSON.stringify(file)).update(await Deno.readFile(join(folder, file)));
   return hash.digest("hex");

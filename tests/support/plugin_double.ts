@@ -14,8 +14,7 @@ import type { DecryptRequest, EncryptRequest, V1DecryptRequest, V1EncryptRequest
 import { kmsServices } from "../../lib/grpc/services.ts";
 import { rpcStatus } from "../../lib/grpc/status.ts";
 import { PluginKeys } from "./plugin_keys.ts";
-import { pause } from "./processes.ts";
-import { grpcFrame } from "./raw_grpc.ts";
+import { backedOff, grpcFrame } from "./raw_grpc.ts";
 
 /** What it does in place of an answer. */
 export type PluginFault =
@@ -34,9 +33,6 @@ export type PluginFault =
   | { readonly kind: "http"; readonly status: number; readonly text: string }
   /** An end without a status. */
   | { readonly kind: "no status" };
-
-/** grpc-js leaves a timer behind a channel that could not connect, for as long as `lib/grpc/client.ts` lets it back off. */
-const backOffMs = 700;
 
 type RpcName = "Status" | "Encrypt" | "Decrypt" | "Version";
 
@@ -129,7 +125,7 @@ export class PluginDouble implements AsyncDisposable {
     const wasGone = this.#wasGone;
     if (this.#server !== undefined) await this.stop();
     await Deno.remove(this.#folder, { recursive: true });
-    if (wasGone) await pause(backOffMs);
+    if (wasGone) await backedOff();
   }
 
   async #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {

@@ -6,6 +6,7 @@
 import { connect } from "node:http2";
 import { createConnection } from "node:net";
 import { concat, uint32 } from "../../lib/bytes.ts";
+import { pause } from "./processes.ts";
 
 /** What came back: the status from headers or trailers, and all bytes of the body. */
 export interface RawAnswer {
@@ -55,4 +56,12 @@ export function rawCall(socket: string, request: RawRequest): Promise<RawAnswer>
     stream.end(request.frame);
   });
   return answer.finally(() => session.destroy());
+}
+
+/**
+ * grpc-js leaves a timer behind a channel that could not connect, for as long as `lib/grpc/client.ts` lets it back off.
+ * Resolves when there can be none any more.
+ */
+export function backedOff(): Promise<void> {
+  return pause(700);
 }

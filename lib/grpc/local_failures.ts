@@ -1,0 +1,33 @@
+/**
+ * What grpc-js says by itself where no plugin has answered, told apart by its words: it has no other field for them.
+ *
+ * @module
+ */
+import { status } from "@grpc/grpc-js";
+
+/** A failure on this side of the socket. */
+export interface LocalFailure {
+  readonly code: status;
+  /** Half a sentence of our own: why the plugin could not be reached, or not any more. */
+  readonly why: string;
+}
+
+/** Why a connection could not be made, by the system's name for it. */
+const connectFailures: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such socket",
+  ECONNREFUSED: "nobody listens on the socket",
+  EACCES: "this user may not connect to the socket; its mode, owner and folder say who may",
+  ENOTSOCK: "it is no socket",
+};
+
+/** What such a failure is; `undefined` for everything that a plugin may have said itself. */
+export function localFailure(details: string): LocalFailure | undefined {
+  const [, name = ""] = /^No connection established\..*\b(E[A-Z]+)\b/.exec(details) ?? [];
+  const why = connectFailures[name];
+  if (why !== undefined) return { code: status.UNAVAILABLE, why };
+  // INTERNAL to grpc-js, where a process that dies takes its connections along.
+  if (/^Received RST_STREAM with code \d+ triggered by internal client error: /.test(details)) {
+    return { code: status.UNAVAILABLE, why: "the connection broke" };
+  }
+  return undefined;
+}
