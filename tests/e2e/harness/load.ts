@@ -21,9 +21,17 @@ export interface LoadReport {
   readonly failures: readonly string[];
 }
 
+/** How hard a load is. */
+export interface LoadOptions {
+  readonly writers?: number;
+  /** Milliseconds that each writer rests after a Secret. */
+  readonly pauseMs?: number;
+}
+
 /** Writes Secrets, and reads each one back, from several writers at once. */
 export class Load {
   readonly #server: ApiServer;
+  readonly #pauseMs: number;
   readonly #stop = new AbortController();
   readonly #work: Promise<void>[];
   readonly #written = new Map<string, string>();
@@ -35,8 +43,9 @@ export class Load {
   #slowestMs = 0;
 
   /** Starts it. */
-  constructor(server: ApiServer, prefix: string, writers = 4) {
+  constructor(server: ApiServer, prefix: string, { writers = 4, pauseMs = 20 }: LoadOptions = {}) {
     this.#server = server;
+    this.#pauseMs = pauseMs;
     this.#work = Array.from({ length: writers }, (_, index) => this.#write(`${prefix}-${index}`));
   }
 
@@ -66,7 +75,7 @@ export class Load {
         this.#written.set(name, value);
         await this.#call("GET", `${secrets}/${name}`);
       }
-      await pause(20);
+      await pause(this.#pauseMs);
     }
   }
 

@@ -102,6 +102,7 @@ export class Node implements AsyncDisposable {
 /** A config without what the node decides. */
 export interface PluginConfig {
   readonly providers: readonly unknown[];
+  readonly wrap?: number | "all" | "any";
   readonly outage?: unknown;
   readonly wrap?: unknown;
   readonly retired?: unknown;

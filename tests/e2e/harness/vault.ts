@@ -21,13 +21,17 @@ export type Login = "approle" | "token";
 /** A transit key, and all that one plugin needs to use it. */
 export interface VaultKey {
   /** The entry of `providers`. */
-  readonly provider: { readonly name: string; readonly kind: string };
+  readonly provider: { readonly name: string; readonly kind: string; readonly address: string };
   readonly gate: Gate;
   rotate(): Promise<void>;
   /** Makes every version that there is unusable. */
   disable(): Promise<void>;
   /** Revokes the plugin's token. */
   revoke(): Promise<void>;
+  /** Takes the rights away from the plugin's login. */
+  withdraw(): Promise<void>;
+  /** Gives them back. */
+  grant(): Promise<void>;
   /** How many requests Vault's audit log has from this plugin; `undefined` where there is none to read. */
   audited(): Promise<number | undefined>;
 }
@@ -122,13 +126,16 @@ class Server implements VaultUnderTest {
     const id = `trousseau-e2e-${randomBytes(5).toString("hex")}`;
     await this.#make(`sys/mounts/${id}`, { type: "transit" });
     await this.#do("POST", `${id}/keys/seeds`, {});
-    await this.#make(`sys/policies/acl/${id}`, { policy: await leastRight(id, "seeds") });
+    const policy = `sys/policies/acl/${id}`;
+    const rights = { policy: await leastRight(id, "seeds") };
+    await this.#make(policy, rights);
     const gate = await Gate.open(address, authority);
     this.#gates.push(gate);
     const { auth, revoke } = login === "approle" ? await this.#approle(node, id) : await this.#token(node, id);
-    const where = namespace === undefined ? { address: gate.address } : { address: gate.address, namespace };
+    const { address: at } = gate;
+    const where = namespace === undefined ? {} : { namespace };
     return {
-      provider: { name: "vault", kind: "vault-transit", ...where, ...{ mount: id, key: "seeds", auth } },
+      provider: { name: "vault", kind: "vault-transit", address: at, ...where, ...{ mount: id, key: "seeds", auth } },
       gate,
       rotate: async () => await this.#do("POST", `${id}/keys/seeds/rotate`, {}),
       disable: async () => {
@@ -136,6 +143,8 @@ class Server implements VaultUnderTest {
         await this.#do("DELETE", `${id}/keys/seeds`);
       },
       revoke,
+      withdraw: async () => await this.#do("DELETE", policy),
+      grant: async () => await this.#do("POST", policy, rights),
       audited: async () => await this.#audited(id),
     };
   }
