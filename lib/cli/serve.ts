@@ -25,7 +25,7 @@ import { giveUpPermissions, untilStopped } from "./serving.ts";
 import { wantsColour } from "./table.ts";
 
 /** Milliseconds. A successor may not know its key ID before its KMS has answered. */
-const timings = { takeover: 60_000, selfTest: 10_000, settle: 400, look: 20 } as const;
+const timings = { takeover: 60_000, selfTest: 10_000, settle: 700, look: 20 } as const;
 
 /** Serves until the terminal's signal fires or a successor takes over. */
 export async function serve(call: Call): Promise<ExitStatus> {

@@ -25,6 +25,12 @@ export interface WrapReport {
   readonly failures: ReadonlyMap<string, KmsError>;
 }
 
+/** How wraps are waited for. */
+export interface WrapCall extends CallOptions {
+  /** Told after each wrap how many there are. */
+  readonly onWrap?: (wraps: number) => void;
+}
+
 /** How many wraps a quorum needs, at least one and at most `count`. */
 export function quorumSize(quorum: WrapQuorum, count: number): number {
   if (quorum === "all") return count;
@@ -33,7 +39,7 @@ export function quorumSize(quorum: WrapQuorum, count: number): number {
 }
 
 /**
- * Wraps `bytes` with every member at once and waits for all of them until `call.signal` fires: one that is slow is worth
+ * Wraps `bytes` with every member at once and waits for all of them until the signal fires: one that is slow is worth
  * a wait, since what it did not wrap it cannot open in the others' outage.
  *
  * A wrap counts only when its own provider has opened it again to the same bytes. It costs one more call for each data
@@ -46,12 +52,15 @@ export function quorumSize(quorum: WrapQuorum, count: number): number {
 export async function wrapByAll(
   bytes: Uint8Array,
   members: readonly QuorumMember[],
-  call: CallOptions,
+  { signal, onWrap = () => {} }: WrapCall,
 ): Promise<WrapReport> {
   const failures = new Map<string, KmsError>();
+  let count = 0;
   const results = await Promise.all(members.map(async (member) => {
     try {
-      return await provenWrap(bytes, member, call.signal);
+      const wrap = await provenWrap(bytes, member, signal);
+      onWrap(++count);
+      return wrap;
     } catch (thrown) {
       failures.set(member.provider.name, toKmsError(thrown));
       return undefined;

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Clock, deadlineBy } from "../clock.ts";
+import { noLongerWanted } from "../deadline.ts";
 import { toKmsError } from "../errors.ts";
 import type { Notify } from "../events.ts";
 import { type QuorumMember, requireQuorum, wrapByAll, type WrapReport } from "../envelope/quorum.ts";
@@ -12,8 +13,11 @@ import type { Provider } from "../provider/provider.ts";
 import type { HealthBoard } from "./health.ts";
 import { ReadyDek } from "./ready_dek.ts";
 
-/** Milliseconds that all providers are waited for: one that is slow is worth a wait. */
-const wrapWaitMs = 10_000;
+/**
+ * Milliseconds. All providers are waited for: one that is slow is worth a wait. Where nothing can be encrypted meanwhile,
+ * the quorum is enough, and the others are given only a little longer.
+ */
+const waits = { patient: 10_000, hasty: 500 } as const;
 
 /** What a maker is made of. */
 export interface DekMakerOptions {
@@ -34,6 +38,8 @@ export interface DekOrder {
   readonly members: readonly QuorumMember[];
   /** The data key that it shall take the place of: it knows since when a provider lacks a wrap. */
   readonly before: ReadyDek | undefined;
+  /** Whether the quorum is enough, since nothing can be encrypted until then. */
+  readonly hasty: boolean;
 }
 
 /** One for a key ring. */
@@ -50,10 +56,10 @@ export class DekMaker {
    * @returns it, or `undefined` if `signal` fired.
    * @throws {KmsError} as {@linkcode requireQuorum}; then nothing may be sealed.
    */
-  async make({ keyId, members, before }: DekOrder, signal: AbortSignal): Promise<ReadyDek | undefined> {
+  async make({ keyId, members, before, hasty }: DekOrder, signal: AbortSignal): Promise<ReadyDek | undefined> {
     const { clock, needed, notify, dekMaxUses: maxUses } = this.#options;
     const [startedAt, dek] = [clock.now(), newDek()];
-    const report = await this.#wrap(dek, members, signal);
+    const report = await this.#wrap(dek, members, hasty, signal);
     if (signal.aborted) return void dek.fill(0);
     this.#judge(members, report);
     const wrapped = report.wraps.map(({ name }) => name);
@@ -73,13 +79,29 @@ export class DekMaker {
     }
   }
 
-  async #wrap(dek: Uint8Array, members: readonly QuorumMember[], signal: AbortSignal): Promise<WrapReport> {
-    using bound = deadlineBy(this.#options.clock, wrapWaitMs, signal);
+  async #wrap(
+    dek: Uint8Array,
+    members: readonly QuorumMember[],
+    hasty: boolean,
+    signal: AbortSignal,
+  ): Promise<WrapReport> {
+    const { clock, needed } = this.#options;
+    const enough = new AbortController();
+    const onParent = () => enough.abort(signal.reason);
+    signal.addEventListener("abort", onParent, { once: true });
+    if (signal.aborted) onParent();
+    using bound = deadlineBy(clock, waits.patient, enough.signal);
+    let callOff = () => {};
+    const onWrap = (wraps: number) => {
+      if (hasty && wraps === needed) callOff = clock.after(waits.hasty, () => enough.abort(noLongerWanted));
+    };
     const tagged = taggedDek(dek);
     try {
-      return await wrapByAll(tagged, members, { signal: bound.signal });
+      return await wrapByAll(tagged, members, { signal: bound.signal, onWrap });
     } finally {
       tagged.fill(0);
+      callOff();
+      signal.removeEventListener("abort", onParent);
     }
   }
 

@@ -260,12 +260,16 @@ export class KeyRing implements AsyncDisposable {
 
   /** @returns whether a data key was wrapped. */
   async #prepare(signal: AbortSignal): Promise<boolean> {
-    const order = { keyId: this.#targetId() ?? "", members: this.#members(), before: this.#ready };
+    // A node that has announced an ID is asked to encrypt under it from its start on.
+    const hasty = this.#ready === undefined && this.#announcer.current !== undefined;
+    const order = { keyId: this.#targetId() ?? "", members: this.#members(), before: this.#ready, hasty };
     this.#back.clear();
     try {
       const dek = await this.#maker.make(order, signal);
       if (!dek) return false;
       await this.#install(dek);
+      // Whoever was not waited for gets the time of others at the next one, which is made now.
+      if (hasty && dek.lacking.size > 0) this.#replace = true;
       this.#lastError = undefined;
       return true;
     } catch (thrown) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { type Fault, type MemoryProvider, memoryProviders } from "../../tests/support/memory_provider.ts";
+import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { MemoryStore } from "../../tests/support/memory_store.ts";
 import { startNode, type TestNode } from "../../tests/support/test_service.ts";
 import type { Event } from "../events.ts";
@@ -100,6 +101,52 @@ Deno.test("status() believes a version only when two probes in a row say it, and
   assert.equal(statusAndEncrypt(node), keyId, "a slip");
   assert.equal(node.service.peek().quorum.state, "held");
   assert.equal(changes(node).length, 1);
+});
+
+for (const fault of ["hang", "unreachable"] as const) {
+  Deno.test(`encrypt() works again at once on a node restarted while one of three providers is away (${fault})`, async () => {
+    const [a, b, c] = memoryProviders("a", "b", "c") as [MemoryProvider, MemoryProvider, MemoryProvider];
+    const store = new MemoryStore();
+    let keyId: string;
+    {
+      await using node = await started([a, b, c], { store });
+      keyId = statusAndEncrypt(node);
+    }
+    c.faults.set("all", fault);
+    await using again = await startNode([a, b, c], { store });
+    await again.clock.advance(600);
+    assert.equal(statusAndEncrypt(again), keyId);
+    const lacking = () => again.service.peek().providers.filter(({ lacksWrapSince }) => lacksWrapSince !== undefined);
+    assert.deepEqual(lacking().map(({ name }) => name), ["c"]);
+    c.faults.clear();
+    for (let waited = 0; waited < 60; waited++) await again.clock.advance(second);
+    assert.deepEqual(lacking(), []);
+    assert.equal(statusAndEncrypt(again), keyId);
+  });
+}
+
+Deno.test("encrypt() waits for a slow provider's wrap once there is something to encrypt with, and does not call it sick", async () => {
+  const [a, b, c] = memoryProviders("a", "b", "c") as [MemoryProvider, MemoryProvider, MemoryProvider];
+  const store = new MemoryStore();
+  {
+    await using node = await started([a, b, c], { store });
+    statusAndEncrypt(node);
+  }
+  const clock = new FakeClock();
+  const wrap = c.wrap.bind(c);
+  c.wrap = async (dek, at, call) => {
+    await clock.sleep(2 * second, call.signal);
+    call.signal.throwIfAborted();
+    return await wrap(dek, at, call);
+  };
+  await using node = await startNode([a, b, c], { clock, store });
+  const lacking = () => node.service.peek().providers.filter(({ lacksWrapSince }) => lacksWrapSince !== undefined);
+  await clock.advance(600);
+  statusAndEncrypt(node);
+  assert.equal(lacking().length, 1);
+  await clock.advance(5 * second);
+  assert.equal(lacking().length, 0);
+  assert.deepEqual(node.events.filter((event) => event.type === "provider_health" && event.to !== "well"), []);
 });
 
 Deno.test("status() never goes back to a version that was replaced, though the KMS does not say how versions are ordered", async () => {
