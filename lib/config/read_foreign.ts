@@ -15,13 +15,14 @@ import type { Shaped } from "./shape.ts";
 /** The kinds of provider whose vendor made what a format holds. */
 const kinds = {
   "trousseau-v1": ["vault-transit"],
-  "trousseau-v2": ["vault-transit", "aws-kms"],
+  "trousseau-v2": ["vault-transit", "aws-kms", "azure-key-vault"],
   "vault-kubernetes-kms": ["vault-transit"],
   "aws-encryption-provider": ["aws-kms"],
 } as const satisfies Record<ForeignFormat, readonly string[]>;
 
-/** The kind that takes an encryption context. */
+/** The kind that takes an encryption context, and the one that has to be told the version of the key. */
 const withContext = "aws-kms";
+const withVersion = "azure-key-vault";
 
 const providerName = text(
   "The name of one of our providers.",
@@ -48,7 +49,7 @@ const entries = {
     format: tag("What the original Trousseau wrote in version 1.", "trousseau-v1"),
     providers: names,
   }),
-  "trousseau-v2": section("The original Trousseau, the alpha of version 2, with Vault or AWS KMS.", {
+  "trousseau-v2": section("The original Trousseau, the alpha of version 2, with Vault, AWS KMS or Azure Key Vault.", {
     format: tag("What the original Trousseau wrote in version 2.", "trousseau-v2"),
     providers: z.array(
       section("One of our providers, and what the original called it.", {
@@ -57,6 +58,13 @@ const entries = {
           "The name in the data: the original's --enabled-providers, such as vault or awskms.",
           /^[\w.-]{1,63}$/,
           "must be a name of the original's, such as vault or awskms",
+        ),
+        keyVersion: z.exactOptional(
+          text(
+            "For Azure Key Vault: the version of the key that the original was told to use, keyVersion in its azurekms.yaml.",
+            /^[0-9a-f]{32}$/,
+            "must be a version of 32 lowercase hexadecimal digits",
+          ),
         ),
       }),
       "must be a list such as [{ name: vault-eu, as: vault }]",
@@ -122,6 +130,12 @@ function source(written: Written, shaped: Shaped, checker: Checker): ForeignSour
     else if (kind !== "" && !able.includes(kind)) {
       checker.complain(at, `must be of kind ${able.join(" or ")}`);
     }
+    if (kind === withVersion && pair.keyVersion === undefined) {
+      checker.complain(at, "needs keyVersion beside it: the version that the original was told to use");
+    }
+    if (kind !== withVersion && kind !== undefined && kind !== "" && pair.keyVersion !== undefined) {
+      checker.complain([...at.slice(0, -1), "keyVersion"], `is for providers of kind ${withVersion}`);
+    }
     return context !== undefined && kind === withContext ? { ...pair, context } : pair;
   });
   if (context !== undefined && providers.every((key) => key.context === undefined)) {
@@ -130,7 +144,7 @@ function source(written: Written, shaped: Shaped, checker: Checker): ForeignSour
   return { format, providers, ...("unprefixed" in written ? { unprefixed: written.unprefixed } : {}) };
 }
 
-interface Pair extends Pick<ForeignKey, "written" | "name"> {
+interface Pair extends Pick<ForeignKey, "written" | "name" | "keyVersion"> {
   /** Where it stands, below the entry. */
   readonly at: FieldPath;
 }
@@ -139,7 +153,11 @@ function pairs(entry: Written): Pair[] {
   if (entry.format !== "trousseau-v2") {
     return entry.providers.map((name, index) => ({ written: "", name, at: ["providers", index] }));
   }
-  return entry.providers.map(({ name, as }, index) => ({ written: as, name, at: ["providers", index, "name"] }));
+  return entry.providers.map(({ as, ...rest }, index) => ({
+    written: as,
+    ...rest,
+    at: ["providers", index, "name"],
+  }));
 }
 
 /** `undefined` for a provider that is not there; one that is not sound has complaints of its own and no kind. */

@@ -64,6 +64,11 @@ const mistakes: readonly (readonly [criterion: string, lines: string, expected: 
     "readForeign: [{ format: trousseau-v2, providers: [{ name: vault, as: vault }], encryptionContext: { a: b } }]",
     ["7:80: readForeign[0].encryptionContext: is for providers of kind aws-kms, and none is named here"],
   ],
+  [
+    "a version of the key for Vault",
+    `readForeign: [{ format: trousseau-v2, providers: [{ name: vault, as: vault, keyVersion: ${"a".repeat(32)} }] }]`,
+    ["7:77: readForeign[0].providers[0].keyVersion: is for providers of kind azure-key-vault"],
+  ],
   ["an unknown key", "readForeign: [{ format: trousseau-v1, providers: [vault], key: other }]", [
     "7:59: readForeign[0].key: unknown key; known here: format, providers",
   ]],

@@ -35,6 +35,8 @@ export interface ForeignKey {
   readonly name: string;
   /** What the other plugin had the ciphertext bound to, where the vendor has such a thing. */
   readonly context?: Readonly<Record<string, string>>;
+  /** The version of the key that the other plugin was told to use, where the vendor has to be told. */
+  readonly keyVersion?: string;
 }
 
 /** What a reader is made of. */
@@ -121,13 +123,14 @@ export class ForeignReader implements Disposable {
     );
   }
 
-  #unwrapper({ name, context }: ForeignKey): Unwrapper {
+  #unwrapper({ name, context, keyVersion }: ForeignKey): Unwrapper {
     const unwrapForeign = this.#providers.get(name)?.unwrapForeign;
     return {
       name,
       unwrap: async ({ ciphertext }, call) => {
         const bound = context === undefined ? {} : { context };
-        const opened = await unwrapForeign?.({ ciphertext, ...bound }, call);
+        const pinned = keyVersion === undefined ? {} : { keyVersion };
+        const opened = await unwrapForeign?.({ ciphertext, ...bound, ...pinned }, call);
         if (opened === undefined) throw refused(name, "it reads nothing that others wrote");
         if (isTagged(opened)) throw refused(name, "this is a wrapped data key of Trousseau's, and nobody else's data");
         if (opened.length !== seedBytes) throw refused(name, `what it opened is no seed of ${seedBytes} bytes`);

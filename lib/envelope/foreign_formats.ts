@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { fromBase64, utf8 } from "../bytes.ts";
+import { fromBase64, fromBase64url, utf8 } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
 import type { ForeignFormat, KmsApi } from "../events.ts";
 import { providerLimits } from "../provider/provider.ts";
@@ -142,8 +142,9 @@ function line(text: string): ForeignWrap | undefined {
   if (written === undefined || payload === undefined || payload.includes(":-:")) return undefined;
   // The first alpha versions wrote Vault's text as it is.
   if (payload.startsWith("vault:v")) return transit(utf8(payload), written)?.[0];
-  const ciphertext = fromBase64(payload);
-  if (ciphertext === undefined) return { written, version: "-", ciphertext: utf8(payload) };
+  // Vault's and AWS KMS's were encoded by the original; Key Vault gives base64url, which was taken as it came.
+  const ciphertext = fromBase64(payload) ?? fromBase64url(payload);
+  if (ciphertext === undefined) return undefined;
   return transit(ciphertext, written)?.[0] ?? { written, version: "-", ciphertext };
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
-import { base64, concat, fromBase64, utf8 } from "../bytes.ts";
+import { base64, base64url, concat, fromBase64, utf8 } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
 import type { ForeignFormat, KmsApi } from "../events.ts";
 import vectors from "../../tests/vectors/foreign.json" with { type: "json" };
@@ -90,7 +90,11 @@ Deno.test("readForeign() reads the lines of trousseau-v2 in any order, and Vault
   assert.equal(read(line("vault", transit) + line("awskms", blob)), "vault@12 awskms@-");
   assert.equal(read(line("awskms", blob) + line("vault", transit)), "awskms@- vault@12");
   assert.equal(read(`vault:-:vault:v3:${base64(blob)}\n`), "vault@3");
-  assert.equal(read(`azurekms:-:a-b_c\n`), "azurekms@-");
+  const rsa = Uint8Array.from({ length: 256 }, (_, index) => 255 - index);
+  const azure = utf8(`azurekms:-:${base64url(rsa)}\n`);
+  assert.deepEqual(readForeign("trousseau-v2", sealed(azure), "v1beta1"), [
+    { written: "azurekms", version: "-", ciphertext: rsa },
+  ]);
 });
 
 Deno.test("readForeign() refuses whatever is out of place in trousseau-v2", () => {
@@ -105,6 +109,8 @@ Deno.test("readForeign() refuses whatever is out of place in trousseau-v2", () =
     `vault:-:${good}\r\n`,
     `vault:-:\n`,
     `vault:-:ü\n`,
+    `azurekms:-:a-b_c\n`,
+    `azurekms:-:a+b_\n`,
     `vault:-:vault:v0:AAAA\n`,
     "a:-:AAAA\nb:-:AAAA\nc:-:AAAA\nd:-:AAAA\ne:-:AAAA\nf:-:AAAA\ng:-:AAAA\nh:-:AAAA\ni:-:AAAA\n",
     `vault:-:${base64(new Uint8Array(4097))}\n`,

@@ -35,6 +35,8 @@ export interface ForeignCiphertext {
   readonly ciphertext: Uint8Array;
   /** What it was bound to, where the vendor has such a thing and the other program was told to use it. */
   readonly context?: Readonly<Record<string, string>>;
+  /** Which version of the key encrypted it, where the vendor has to be told and the ciphertext does not say it. */
+  readonly keyVersion?: string;
 }
 
 /** See {@linkcode Provider.unwrapForeign}. */

@@ -22,13 +22,22 @@ export interface AzureLogin {
   readonly auth: unknown;
 }
 
+/** What became of one file. */
+export interface ConvertedAzure {
+  readonly provider: Provider;
+  /** What the original encrypted with; `undefined` where it does not say. */
+  readonly keyVersion: string | undefined;
+}
+
 /** One `azure-key-vault` provider. @param login from the cloud provider's config, if that is converted too. */
-export function convertAzure(old: OldFields, name: string, login: AzureLogin | undefined): Provider {
+export function convertAzure(old: OldFields, name: string, login: AzureLogin | undefined): ConvertedAzure {
   const [vault, hsm] = clouds[login?.cloud ?? "public"].domains;
   const vaultName = old.text("keyVaultName");
   if (vaultName === undefined) old.note("keyVaultName", "is missing; write the vault into the output");
   const version = old.text("keyVersion");
-  if (version !== undefined) {
+  if (version === undefined) {
+    old.note("keyVersion", "is missing: what the original wrote with Azure is not read without it");
+  } else {
     old.note("keyVersion", "pins this version, so that rotations are not followed; take version out to follow them");
   }
   old.text("configFilePath");
@@ -46,13 +55,8 @@ export function convertAzure(old: OldFields, name: string, login: AzureLogin | u
     ...(version === undefined ? {} : { version }),
     auth: login?.auth ?? { method: "managed-identity" },
   };
-  old.note(
-    "",
-    "what the original wrote with Azure is not read: in a cluster that used Vault too, its wrap opens; else go on with " +
-      "identity first",
-  );
   old.noteRest();
-  return provider;
+  return { provider, keyVersion: version };
 }
 
 function missingKey(old: OldFields): string {

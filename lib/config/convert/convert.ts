@@ -16,6 +16,7 @@ import { KmsError } from "../../errors.ts";
 import { readYaml } from "../positions.ts";
 import { Problems } from "../problems.ts";
 import { checkShape } from "../shape.ts";
+import { convertAws, type OldContext } from "./aws.ts";
 import { type AzureLogin, azureLogin, convertAzure, isAzureLogin } from "./azure.ts";
 import { type Note, OldFields, type OldFile } from "./notes.ts";
 import type { Provider } from "./provider.ts";
@@ -87,6 +88,10 @@ function kindOf(old: OldFields): Kind | undefined {
 interface Foreign {
   readonly format: "trousseau-v1" | "trousseau-v2";
   readonly name: string;
+  /** What the original called it in its data, as its own files and examples do. */
+  readonly as?: "vault" | "awskms" | "azurekms";
+  readonly keyVersion?: string;
+  readonly context?: OldContext;
 }
 
 interface All {
@@ -107,20 +112,34 @@ function convertOne(kind: Kind, old: OldFields, azure: AzureLogin | undefined, {
     const count = providers.filter(({ name }) => name === base || name.startsWith(`${base}-`)).length;
     return count === 0 ? base : `${base}-${count + 1}`;
   };
-  const addVault = (fields: OldFields, format: Foreign["format"]) => {
-    const name = nameFor("vault");
-    providers.push(convertVault(fields, name));
-    foreign.push({ format, name });
+  const add = (provider: Provider, read: Omit<Foreign, "name"> | undefined) => {
+    providers.push(provider);
+    if (read !== undefined) foreign.push({ ...read, name: provider.name });
   };
-  if (kind === "vault") addVault(old, "trousseau-v2");
-  if (kind === "azure") providers.push(convertAzure(old, nameFor("azure"), azure));
-  if (kind === "aws") old.note("keyArn", "is not carried over: this version has no provider for AWS KMS");
+  if (kind === "vault") add(convertVault(old, nameFor("vault")), { format: "trousseau-v2", as: "vault" });
+  if (kind === "azure") {
+    const { provider, keyVersion } = convertAzure(old, nameFor("azure"), azure);
+    add(provider, keyVersion === undefined ? undefined : { format: "trousseau-v2", as: "azurekms", keyVersion });
+  }
+  if (kind === "aws") {
+    const { provider, context } = convertAws(old, nameFor("aws"));
+    const other = foreign.find((one) => one.as === "awskms" && !sameContext(one.context, context));
+    if (other !== undefined) {
+      old.note("encryptionContext", "differs from another file's, and readForeign has one for all");
+    }
+    add(provider, { format: "trousseau-v2", as: "awskms", ...(context === undefined ? {} : { context }) });
+  }
   if (kind !== "config") return;
   old.text("provider");
   const vault = old.below("vault");
   if (vault === undefined) old.note("vault", "is missing: version 1 knew no other provider");
-  else addVault(vault, "trousseau-v1");
+  else add(convertVault(vault, nameFor("vault")), { format: "trousseau-v1" });
   old.noteRest();
+}
+
+function sameContext(a: OldContext = {}, b: OldContext = {}): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }
 
 function lines(notes: readonly Note[], files: readonly OldFile[]): string[] {
@@ -148,11 +167,14 @@ function render(providers: readonly Provider[], foreign: readonly Foreign[], rea
 }
 
 function readForeignOf(foreign: readonly Foreign[]): unknown[] {
-  const [first, second] = (["trousseau-v1", "trousseau-v2"] as const).map((format) =>
-    foreign.filter((one) => one.format === format).map(({ name }) => name)
-  );
+  const first = foreign.filter(({ format }) => format === "trousseau-v1").map(({ name }) => name);
+  const second = foreign.filter(({ format }) => format === "trousseau-v2");
+  const providers = second.map(({ name, as, keyVersion }) => ({ name, as, ...(keyVersion && { keyVersion }) }));
+  const encryptionContext = second.find(({ context }) => context !== undefined)?.context;
   return [
-    ...(first?.length ? [{ format: "trousseau-v1", providers: first }] : []),
-    ...(second?.length ? [{ format: "trousseau-v2", providers: second.map((name) => ({ name, as: "vault" })) }] : []),
+    ...(first.length > 0 ? [{ format: "trousseau-v1", providers: first }] : []),
+    ...(second.length > 0
+      ? [{ format: "trousseau-v2", providers, ...(encryptionContext && { encryptionContext }) }]
+      : []),
   ];
 }

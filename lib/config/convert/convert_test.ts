@@ -7,8 +7,18 @@ import { convert } from "./convert.ts";
 
 /** Files that the converted configs name and that the user has to make. */
 const made: Record<string, FileKind> = Object.fromEntries(
-  ["vault-token", "vault-2-token", "vault-secret-id", "azure-secret", "client.pem", "client.key", "ca.pem", "azure.pem"]
-    .map((name) => [`/etc/trousseau/${name}`, "file"]),
+  [
+    "vault-token",
+    "vault-2-token",
+    "vault-secret-id",
+    "azure-secret",
+    "client.pem",
+    "client.key",
+    "ca.pem",
+    "azure.pem",
+    "aws-credentials",
+    "aws-config",
+  ].map((name) => [`/etc/trousseau/${name}`, "file"]),
 );
 
 async function loaded(texts: Readonly<Record<string, string>>, readForeign = true) {
@@ -105,9 +115,11 @@ Deno.test("convert() turns azurekms.yaml into a provider, with the login of azur
     "kms",
     "0123456789abcdef0123456789abcdef",
   ]);
-  assert.deepEqual(alone.ours.readForeign, []);
+  assert.deepEqual(alone.ours.readForeign, [{
+    format: "trousseau-v2",
+    providers: [{ written: "azurekms", name: "azure", keyVersion: "0123456789abcdef0123456789abcdef" }],
+  }]);
   assert.deepEqual(alone.notes.map((note) => note.split(": ").slice(0, 2).join(": ")), [
-    "azurekms.yaml:1:1: what the original wrote with Azure is not read",
     "azurekms.yaml:3:1: keyVersion",
     "azurekms.yaml:4:1: configFilePath",
   ]);
@@ -122,21 +134,88 @@ Deno.test("convert() turns azurekms.yaml into a provider, with the login of azur
   assert.ok(!both.config.includes(secret) && !both.notes.join().includes(secret));
 });
 
+Deno.test("convert() reads nothing of what the original wrote with Azure where its key version is missing", async () => {
+  const { ours, notes } = await loaded({ "azurekms.yaml": "keyVaultName: team-a\nkeyName: kms\n" });
+  assert.deepEqual(ours.readForeign, []);
+  assert.match(notes.join("\n"), /keyVersion: is missing: what the original wrote with Azure is not read without it/);
+});
+
+const keyArn = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+const roleArn = "arn:aws:iam::111122223333:role/trousseau";
+
+Deno.test("convert() turns awskms.yaml into a provider, with what its data is bound to", async () => {
+  const found = await loaded({
+    "awskms.yaml": `endpoint: https://vpce-1.kms.eu-west-1.vpce.amazonaws.com
+profile: node
+keyArn: ${keyArn}
+roleArn: ${roleArn}
+encryptionContext: { cluster: prod, Env: "1" }
+`,
+  });
+  const settings = settingsOf(found);
+  assert.ok(settings.kind === "aws-kms" && settings.auth.method === "profile");
+  const { key, region, encryptionContext, endpoint, stsEndpoint, assumeRole, auth } = settings;
+  assert.deepEqual({ key, region, encryptionContext, endpoint, stsEndpoint, assumeRole, profile: auth.profile }, {
+    key: keyArn,
+    region: "eu-west-1",
+    encryptionContext: { cluster: "prod", Env: "1" },
+    endpoint: "https://vpce-1.kms.eu-west-1.vpce.amazonaws.com",
+    stsEndpoint: "https://vpce-1.kms.eu-west-1.vpce.amazonaws.com",
+    assumeRole: { roleArn, sessionName: "trousseau" },
+    profile: "node",
+  });
+  assert.deepEqual(found.ours.readForeign, [{
+    format: "trousseau-v2",
+    providers: [{ written: "awskms", name: "aws", context: { cluster: "prod", Env: "1" } }],
+  }]);
+  assert.deepEqual(found.notes, [
+    "awskms.yaml:2:1: profile: was looked for in ~/.aws: copy credentials and config to /etc/trousseau/aws-credentials " +
+    "and /etc/trousseau/aws-config (mode 0600)",
+  ]);
+});
+
+Deno.test("convert() says of awskms.yaml what the user has to decide, and leaves a code for MFA behind", async () => {
+  const found = await loaded({
+    "awskms.yaml": `keyArn: ${keyArn.replace("key/", "alias/")}\nassumeRoleMFAToken: "${secret}"\nother: 1\n`,
+  });
+  const settings = settingsOf({ ...found });
+  assert.ok(settings.kind === "aws-kms" && settings.auth.method === "instance-metadata");
+  assert.deepEqual(found.notes.map((note) => note.slice(0, 47)), [
+    "awskms.yaml:1:1: keyArn: is an alias, which is ",
+    "awskms.yaml:1:1: the original logged in with wh",
+    "awskms.yaml:2:1: assumeRoleMFAToken: is not car",
+    "awskms.yaml:3:1: other: is not carried over: no",
+  ]);
+  assert.ok(!found.config.includes(secret) && !found.notes.join().includes(secret));
+});
+
+Deno.test("convert() puts Vault, AWS KMS and Azure of one plugin into one entry of readForeign", async () => {
+  const vault = "keyNames: [k]\naddress: https://vault:8200\ntoken: x\n";
+  const aws = `keyArn: ${keyArn}\n`;
+  const { ours, notes } = await loaded({ "vault.yaml": vault, "awskms.yaml": aws, "azurekms.yaml": azure });
+  assert.deepEqual(ours.readForeign.flatMap(({ providers }) => providers.map(({ name, written }) => [name, written])), [
+    ["vault", "vault"],
+    ["aws", "awskms"],
+    ["azure", "azurekms"],
+  ]);
+  assert.ok(!notes.join().includes("differs"));
+  const other = `${aws}encryptionContext: { a: b }\n`;
+  assert.match(
+    (await loaded({ "1.yaml": aws, "2.yaml": other })).notes.join("\n"),
+    /2\.yaml:2:1: encryptionContext: differs/,
+  );
+});
+
 Deno.test("convert() puts two providers into one config, and one of each name", async () => {
   const vault = "keyNames: [k]\naddress: https://vault:8200\ntoken: x\n";
   const { ours } = await loaded({ "a.yaml": vault, "b.yaml": vault, "c.yaml": azure });
   assert.deepEqual(ours.providers.map(({ name }) => name), ["vault", "vault-2", "azure"]);
 });
 
-Deno.test("convert() says of AWS KMS that there is no provider for it, and fails where nothing else is left", () => {
-  const aws = { path: "awskms.yaml", text: "profile: p\nkeyArn: arn:aws:kms:eu-west-1:1:key/a\nroleArn: r\n" };
-  assert.throws(() => convert([aws], false), {
-    code: "config",
-    message: "awskms.yaml:2:1: keyArn: is not carried over: this version has no provider for AWS KMS\n" +
-      "There is no provider to convert.",
-  });
-  const vault = { path: "vault.yaml", text: "keyNames: [k]\naddress: https://v\ntoken: x\n" };
-  assert.match(convert([aws, vault], false).notes[0] ?? "", /^awskms\.yaml:2:1: keyArn/);
+Deno.test("convert() fails where there is nothing but a login", () => {
+  const guid = "2ad86d5c-0ecc-4ae4-b2b5-0f3e0c9c1a11";
+  const login = { path: "azure.json", text: JSON.stringify({ tenantId: guid, aadClientId: guid }) };
+  assert.throws(() => convert([login], false), { code: "config", message: /There is no provider to convert\.$/ });
 });
 
 Deno.test("convert() leaves readForeign as a comment that becomes right when the marks are taken away", async () => {

@@ -50,6 +50,11 @@ export class OldFields {
     return undefined;
   }
 
+  /** Every key of the mapping, as it stands there. */
+  names(): readonly string[] {
+    return [...this.#fields.values()].map(({ key }) => key);
+  }
+
   has(name: string): boolean {
     return this.#fields.has(name.toLowerCase());
   }
@@ -83,7 +88,8 @@ export class OldFields {
   note(name: string, text: string): void {
     const key = this.#fields.get(name.toLowerCase())?.key;
     const path = key === undefined ? this.#base : [...this.#base, key];
-    const where = path.filter((segment) => tameKey.test(segment)).join(".");
+    // A field that is not there is named as we know it, at the place where it should be.
+    const where = [...this.#base, key ?? name].filter((segment) => tameKey.test(segment)).join(".");
     this.notes.push({
       file: this.#file,
       ...this.#yaml.position(path),

@@ -47,13 +47,18 @@ const largestFrame = Math.ceil((frameHead + providerLimits.dek) / 8) * 8;
 /** What RSA keys of 2,048, 3,072 and 4,096 bits give; bytes. */
 const rsaSizes: readonly number[] = [256, 384, 512];
 
+/** Whether an RSA key of Key Vault can have given so many bytes. */
+export function isRsaSize({ length }: Uint8Array): boolean {
+  return rsaSizes.includes(length);
+}
+
 /**
  * What may have wrapped these bytes, judged by their number alone.
  *
  * @returns the algorithms to try, in this order; none where no key of Key Vault can have made them.
  */
 export function unwrapAlgorithms(ciphertext: Uint8Array, old: readonly OldAlgorithm[]): readonly Algorithm[] {
-  if (rsaSizes.includes(ciphertext.length)) return ["RSA-OAEP-256", ...old];
+  if (isRsaSize(ciphertext)) return ["RSA-OAEP-256", ...old];
   const framed = ciphertext.length - wrapOverhead;
   return framed % 8 === 0 && framed >= 24 && framed <= largestFrame ? ["A256KW"] : [];
 }

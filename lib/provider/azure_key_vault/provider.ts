@@ -9,11 +9,16 @@
 import { KmsError } from "../../errors.ts";
 import type { HttpCall } from "../https/endpoint.ts";
 import { oneByOne, type RemoteKey } from "../one_by_one.ts";
-import type { KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";
-import { unwrapAlgorithms } from "./algorithms.ts";
+import type { ForeignCiphertext, KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";
+import { type Algorithm, isRsaSize, unwrapAlgorithms } from "./algorithms.ts";
 import { VaultKey } from "./key.ts";
 import type { AzureKeyVaultSettings, OldAlgorithm } from "./settings.ts";
 import { KeyVault } from "./vault.ts";
+
+/** What Microsoft's own plugin encrypted with over v1beta1, and the original Trousseau with it. */
+const foreignAlgorithm = "RSA1_5";
+/** Bytes: a data key of kube-apiserver's. */
+const foreignSeed = 32;
 
 /**
  * Opens a key; the first call logs in.
@@ -57,9 +62,44 @@ class AzureKey implements RemoteKey {
         `Cannot ${call.action}: the version that wrapped these bytes is not this key's.`,
       );
     }
+    return await this.#unwrap(version, ciphertext, unwrapAlgorithms(ciphertext, this.#old), call);
+  }
+
+  /**
+   * For RSA keys Key Vault's decrypt and unwrapKey are the same, so that no other right is needed.
+   *
+   * Whatever is amiss with the bytes is one sentence: whoever could tell wrong padding from a wrong plaintext could have
+   * the key decrypt for him (Bleichenbacher 1998; RFC 8017, section 7.2.2).
+   */
+  async unwrapForeign({ ciphertext, context, keyVersion }: ForeignCiphertext, call: HttpCall): Promise<Uint8Array> {
+    const refused = new KmsError(
+      "integrity",
+      `Cannot ${call.action}: this key version has encrypted no seed to these bytes.`,
+    );
+    if (keyVersion === undefined || context !== undefined || !isRsaSize(ciphertext)) throw refused;
+    try {
+      const opened = await this.#unwrap(keyVersion, ciphertext, [foreignAlgorithm], call);
+      if (opened.length === foreignSeed) return opened;
+    } catch (thrown) {
+      if (!(thrown instanceof KmsError) || thrown.code !== "integrity") throw thrown;
+    }
+    throw refused;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#vault[Symbol.asyncDispose]();
+  }
+
+  /** @param algorithms what may have wrapped it, in the order to be tried. */
+  async #unwrap(
+    version: string,
+    ciphertext: Uint8Array,
+    algorithms: readonly Algorithm[],
+    call: HttpCall,
+  ): Promise<Uint8Array> {
     const why = "these bytes are of a size that no key in Key Vault gives";
     let refused = new KmsError("integrity", `Cannot ${call.action}: ${why}.`);
-    for (const algorithm of unwrapAlgorithms(ciphertext, this.#old)) {
+    for (const algorithm of algorithms) {
       try {
         return await this.#key.unwrap(version, ciphertext, algorithm, call);
       } catch (thrown) {
@@ -68,9 +108,5 @@ class AzureKey implements RemoteKey {
       }
     }
     throw refused;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#vault[Symbol.asyncDispose]();
   }
 }

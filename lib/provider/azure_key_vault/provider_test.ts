@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { base64url, fromBase64url } from "../../bytes.ts";
 import { openAzure, secretAuth } from "../../../tests/support/azure_settings.ts";
 import { KeyVaultDouble, type SeenRequest, type VaultFault } from "../../../tests/support/key_vault_double.ts";
 import { pause, waitFor } from "../../../tests/support/processes.ts";
@@ -198,6 +199,41 @@ Deno.test("calls that come together log in once, and once more when their token 
     // A fresh token that is refused as well is no reason to log in again.
     await assert.rejects(provider.unwrap(wrapped, patient), refusedWith("unauthenticated", /401/));
     assert.equal(double.entra.logins, 2);
+  }));
+
+Deno.test("unwrapForeign() opens what another plugin encrypted with RSA1_5, by the version that it is told", () =>
+  withVault(async (double, provider) => {
+    const newest = () => double.keys.kid(key).split("/").at(-1) ?? "";
+    const keyVersion = newest();
+    const encrypt = async (plaintext: Uint8Array, alg = "RSA1_5") => {
+      const { body } = await double.keys.operate(key, keyVersion, "encrypt", { alg, value: base64url(plaintext) });
+      return fromBase64url((body as { value: string }).value) ?? assert.fail();
+    };
+    const open = provider.unwrapForeign?.bind(provider) ?? assert.fail();
+    const seed = new Uint8Array(32).fill(3);
+    const ciphertext = await encrypt(seed);
+    await double.keys.create(key);
+    double.requests.length = 0;
+    assert.deepEqual(await open({ ciphertext, keyVersion }, patient), seed);
+    assert.deepEqual(asked(double), ["unwrapkey pinned"], "a cold start opens with one call");
+    const why = /^Cannot unwrap with provider "azure": this key version has encrypted no seed to these bytes\.$/;
+    const bad = [
+      { ciphertext },
+      { ciphertext, keyVersion, context: {} },
+      { ciphertext, keyVersion: newest() },
+      { ciphertext: await encrypt(seed.subarray(1)), keyVersion },
+      { ciphertext: await encrypt(new Uint8Array(47)), keyVersion },
+      { ciphertext: await encrypt(seed, "RSA-OAEP-256"), keyVersion },
+      { ciphertext: ciphertext.with(9, 0).with(10, 0), keyVersion },
+      { ciphertext: ciphertext.subarray(1), keyVersion },
+    ];
+    // One sentence for all of them, or the key would decrypt for whoever can write to etcd.
+    for (const one of bad) await assert.rejects(open(one, patient), refusedWith("integrity", why));
+    await assert.rejects(open({ ciphertext, keyVersion: "0".repeat(32) }, patient), refusedWith("key_unknown"));
+    await assert.rejects(
+      provider.unwrap({ version: double.keys.kid(key, 1), ciphertext }, patient),
+      refusedWith("integrity"),
+    );
   }));
 
 Deno.test("a call is replayed within its own deadline", () =>
