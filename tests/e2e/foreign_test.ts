@@ -1,6 +1,6 @@
 /**
- * A cluster that another plugin has encrypted moves over: the real API server, a real Vault, the same socket and the
- * same name, and 1,000 Secrets that have to be readable all the way.
+ * A cluster that another plugin has encrypted moves over: the real API server, a real Vault or moto, the same socket and
+ * the same name, and 1,000 Secrets that have to be readable all the way.
  *
  * The other plugin is a stand-in that keeps to its documented format (`servers/foreign-plugin`), and for
  * vault-kubernetes-kms the real program where `TROUSSEAU_PEER_BIN` names it.
@@ -11,61 +11,83 @@ import { randomBytes } from "node:crypto";
 import protobuf from "protobufjs";
 import type { DecryptRequest } from "../../lib/grpc/messages.ts";
 import { freePort, Process, waitFor } from "../support/processes.ts";
-import { startVault, type Vault } from "../support/vault.ts";
 import type { ApiServer } from "./harness/api_server.ts";
 import { Cluster } from "./harness/cluster.ts";
 import { flagsFor, type KmsApi } from "./harness/encryption.ts";
 import type { Entry } from "./harness/etcd.ts";
 import { printFigure, seconds } from "./harness/figures.ts";
+import { awsKms, type ForeignKms, vaultKms } from "./harness/foreign_kms.ts";
 import { countReadable, secret, secrets, writeSecret } from "./harness/load.ts";
 import { Node, type Plugin } from "./harness/plugin.ts";
 import { serverProgram } from "./servers.ts";
 
-type Format = "trousseau-v1" | "trousseau-v2" | "vault-kubernetes-kms";
+type Format = "trousseau-v1" | "trousseau-v2" | "vault-kubernetes-kms" | "aws-encryption-provider";
+
+/** A move of a cluster from another plugin to ours. */
+interface Move {
+  readonly format: Format;
+  /** The release, where not all of a plugin's wrote the same. */
+  readonly release?: "unprefixed";
+  readonly from: KmsApi;
+  readonly to: KmsApi;
+  readonly count: number;
+  readonly kms: () => Promise<ForeignKms>;
+}
+
+const moves: readonly Move[] = [
+  { format: "vault-kubernetes-kms", from: "v2", to: "v2", count: 1000, kms: vaultKms },
+  { format: "trousseau-v1", from: "v1beta1", to: "v1beta1", count: 1000, kms: vaultKms },
+  { format: "trousseau-v2", from: "v1beta1", to: "v2", count: 200, kms: vaultKms },
+  { format: "aws-encryption-provider", from: "v2", to: "v2", count: 200, kms: awsKms },
+  {
+    format: "aws-encryption-provider",
+    release: "unprefixed",
+    from: "v1beta1",
+    to: "v2",
+    count: 200,
+    kms: () => awsKms({ unprefixed: true }),
+  },
+];
 
 /** What the cluster calls the plugin, which has to stay as long as anything is under it; and a name beside it. */
 const theirName = "vaultkms";
 const ourName = "trousseau";
 const inFlight = 16;
-const key = "kubernetes";
 
-for (
-  const [format, from, to, count] of [
-    ["vault-kubernetes-kms", "v2", "v2", 1000],
-    ["trousseau-v1", "v1beta1", "v1beta1", 1000],
-    ["trousseau-v2", "v1beta1", "v2", 200],
-  ] as const
-) {
-  const title = `${count} Secrets of ${format} over ${from}: read, rewritten over ${to}, and read without readForeign`;
+for (const { format, release, from, to, count, kms: start } of moves) {
+  const plugin = release === undefined ? format : `${format}, ${release}`;
+  const title = `${count} Secrets of ${plugin} over ${from}: read, rewritten over ${to}, and read without readForeign`;
   Deno.test(title, async () => {
-    await using vault = await prepared();
+    await using kms = await start();
     await using node = await Node.make();
     const options = { encryption: encryptionConfiguration(node.socket, from), flags: flagsFor(from) };
     const moved = { ...options, encryption: encryptionConfiguration(node.socket, to, from) };
     const written = new Map<string, string>();
-    await using other = await startOther(format, node.socket, vault);
+    await using other = await startOther(format, release, node.socket, kms.args);
     await using cluster = await Cluster.start(options);
     await writeSecrets(cluster.server, written, count / 2);
     // A second version of the key, and under v2 a second seed.
-    await vault.api("POST", `transit/keys/${key}/rotate`);
+    await kms.rotate();
     await cluster.stopServer();
     await cluster.startServer(options);
     await writeSecrets(cluster.server, written, count / 2);
     await cluster.stopServer();
     await other.stop();
-    const provider = await vaultProvider(vault, node);
+    const provider = await kms.entry(node);
+    const { name } = kms;
     const readForeign = [{
       format,
-      providers: format === "trousseau-v2" ? [{ name: "vault", as: "vault" }] : ["vault"],
+      providers: format === "trousseau-v2" ? [{ name, as: "vault" }] : [name],
+      ...kms.options,
     }];
     const on = { providers: [provider], readForeign, probe: { interval: "5s" } };
     const before = await secretsIn(cluster);
-    assert.equal(sealedByUs(before, from), 0);
+    assert.equal(sealedByUs(before, from, name), 0);
     const kept = before.map((entry) => requestFor(entry, from)).at(-1);
     assert.ok(kept);
     {
       await using plugin = await node.start(on);
-      assert.match(plugin.process.output, new RegExp(`What ${format} wrote is read with "vault"`));
+      assert.match(plugin.process.output, new RegExp(`What ${format} wrote is read with "${name}"`));
       await cluster.startServer(moved);
       assert.equal(await countReadable(cluster.server, written), count);
       printFigure(
@@ -74,7 +96,7 @@ for (
       );
       assert.ok(await foreignReads(plugin, format) >= (from === "v2" ? 2 : count));
       await rewrite(cluster.server, written, to);
-      assert.equal(sealedByUs(await secretsIn(cluster), to), count);
+      assert.equal(sealedByUs(await secretsIn(cluster), to, name), count);
       assert.equal(await countReadable(cluster.server, written), count);
       assert.equal((await open(plugin, kept)).length, 32);
       await cluster.stopServer();
@@ -94,22 +116,6 @@ function nameOf(api: KmsApi, apis: readonly KmsApi[]): string {
   return api === apis.at(-1) ? theirName : ourName;
 }
 
-async function prepared(): Promise<Vault> {
-  const vault = await startVault();
-  await vault.api("POST", "sys/mounts/transit", { type: "transit" });
-  await vault.api("POST", `transit/keys/${key}`, {});
-  const policyFile = new URL("../../deploy/policies/vault.hcl", import.meta.url);
-  await vault.api("POST", "sys/policies/acl/trousseau", { policy: await Deno.readTextFile(policyFile) });
-  return vault;
-}
-
-/** Ours, with the rights that operators are told to give it and no others. */
-async function vaultProvider(vault: Vault, node: Node): Promise<unknown> {
-  const { body } = await vault.api("POST", "auth/token/create", { policies: ["trousseau"], no_default_policy: true });
-  const token = { file: await node.write("token", body.auth.client_token) };
-  return { name: "vault", kind: "vault-transit", address: vault.address, key, auth: { method: "token", token } };
-}
-
 /** In front the API that is written by, and behind it the one that is read as well, on one socket. */
 function encryptionConfiguration(socket: string, ...apis: KmsApi[]): string {
   const kms = (api: KmsApi) => ({
@@ -121,19 +127,24 @@ function encryptionConfiguration(socket: string, ...apis: KmsApi[]): string {
 }
 
 /** The plugin that was there before, on the socket that ours gets after it. */
-async function startOther(format: Format, socket: string, vault: Vault): Promise<Process> {
+async function startOther(
+  format: Format,
+  release: string | undefined,
+  socket: string,
+  kms: readonly string[],
+): Promise<Process> {
   const given = format === "vault-kubernetes-kms" ? Deno.env.get("TROUSSEAU_PEER_BIN") : undefined;
-  const common = ["-vault-address", vault.address, "-token", vault.token, "-transit-key", key];
+  const dialect = [format, release].filter((part) => part !== undefined).join("-");
   const process = given === undefined
     ? new Process({
-      name: `stand-in for ${format}`,
+      name: `stand-in for ${dialect}`,
       command: await serverProgram("foreign-plugin"),
-      args: ["-socket", socket, "-dialect", format, ...common],
+      args: ["-socket", socket, "-dialect", dialect, ...kms],
     })
     : new Process({
       name: format,
       command: given,
-      args: ["-socket", `unix://${socket}`, "-auth-method", "token", "-health-port", `${freePort()}`, ...common],
+      args: ["-socket", `unix://${socket}`, "-auth-method", "token", "-health-port", `${freePort()}`, ...kms],
     });
   const there = () => Deno.stat(socket).then(({ isSocket }) => isSocket === true, () => false);
   await waitFor("the other plugin's socket", there, { timeoutMs: 60_000, alive: [process] });
@@ -179,7 +190,7 @@ async function secretsIn(cluster: Cluster): Promise<Entry[]> {
 }
 
 /** How many of them hold what only we write. */
-function sealedByUs(entries: readonly Entry[], api: KmsApi): number {
+function sealedByUs(entries: readonly Entry[], api: KmsApi, provider: string): number {
   return entries.filter(({ value }) => {
     const bytes = Buffer.from(value);
     const [, , , version, name, ...rest] = bytes.toString("latin1").split(":");
@@ -187,7 +198,7 @@ function sealedByUs(entries: readonly Entry[], api: KmsApi): number {
     const sealed = Buffer.from(rest.join(":"), "latin1");
     // Under v1beta1 two bytes of length, then the frame; under v2 our annotation's name stands in the protobuf.
     if (version !== (api === "v2" ? "v2" : "v1")) return false;
-    return api === "v2" ? sealed.includes("vault.wrap.trousseau.io") : sealed[2] === 0xf1;
+    return api === "v2" ? sealed.includes(`${provider}.wrap.trousseau.io`) : sealed[2] === 0xf1;
   }).length;
 }
 

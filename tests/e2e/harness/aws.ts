@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { motoRegion, putPolicy, shippedPolicy, startMoto } from "../../support/moto.ts";
+import { type Moto, motoRegion, putPolicy, shippedPolicy, startMoto } from "../../support/moto.ts";
 import type { Node } from "./plugin.ts";
 
 /** A key, and all that one plugin needs to use it. Disposing of it ends the server. */
@@ -16,21 +16,23 @@ export interface AwsKey extends AsyncDisposable {
   grant(): Promise<void>;
 }
 
-/** Starts moto, makes a key, a user and a policy of least right, and writes the user's key into the node's folder. */
-export async function awsKey(node: Node): Promise<AwsKey> {
-  const moto = await startMoto();
-  const user = "plugin";
-  const key = await moto.newKey();
+const user = "plugin";
+
+/** Makes a user with a policy of least right, writes its key into the node's folder, and has moto hold it to that. */
+export async function awsEntry(moto: Moto, key: string, node: Node): Promise<AwsKey["provider"]> {
   const { accessKeyId, secretAccessKey } = await moto.newUser(user, await shippedPolicy());
   await moto.enforce(true);
   const { endpoint } = moto;
-  const auth = {
-    method: "access-key",
-    accessKeyId,
-    secretAccessKey: { file: await node.write("secret-access-key", secretAccessKey) },
-  };
+  const file = await node.write("secret-access-key", secretAccessKey);
+  const auth = { method: "access-key", accessKeyId, secretAccessKey: { file } };
+  return { name: "aws", kind: "aws-kms", endpoint, ...{ key, region: motoRegion, auth } };
+}
+
+/** Starts moto and makes a key and a user. */
+export async function awsKey(node: Node): Promise<AwsKey> {
+  const moto = await startMoto();
   return {
-    provider: { name: "aws", kind: "aws-kms", endpoint, ...{ key, region: motoRegion, auth } },
+    provider: await awsEntry(moto, await moto.newKey(), node),
     withdraw: () => putPolicy(moto, user, elsewhere),
     grant: async () => await putPolicy(moto, user, await shippedPolicy()),
     [Symbol.asyncDispose]: () => moto[Symbol.asyncDispose](),

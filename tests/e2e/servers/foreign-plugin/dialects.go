@@ -1,39 +1,53 @@
 package main
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
-	"strings"
 )
 
-// How a plugin lays out what Vault gave it.
+// How a plugin lays out what its KMS gave it.
 type dialect struct {
-	servesV2 bool
-	write    func(ciphertext string) string
-	read     func(stored string) (string, error)
+	// What it says in Status; empty for a plugin without v2.
+	version string
+	write   func(ciphertext []byte) []byte
+	read    func(stored []byte) ([]byte, error)
 }
 
 var dialects = map[string]dialect{
-	"trousseau-v1":         {servesV2: false, write: asItIs, read: readAsItIs},
-	"vault-kubernetes-kms": {servesV2: true, write: asItIs, read: readAsItIs},
-	"trousseau-v2":         {servesV2: false, write: asLine, read: readLine},
+	"trousseau-v1":         {version: "", write: asItIs, read: readAsItIs},
+	"vault-kubernetes-kms": {version: "v2", write: asItIs, read: readAsItIs},
+	"trousseau-v2":         {version: "", write: asLine, read: readLine},
+	// Its first releases wrote over v1beta1 what AWS KMS gave, and the later ones still read it.
+	"aws-encryption-provider":            {version: "v2beta1", write: marked, read: readMarked},
+	"aws-encryption-provider-unprefixed": {version: "", write: asItIs, read: readAsItIs},
 }
 
-func asItIs(ciphertext string) string { return ciphertext }
+func asItIs(ciphertext []byte) []byte { return ciphertext }
 
-func readAsItIs(stored string) (string, error) { return stored, nil }
+func readAsItIs(stored []byte) ([]byte, error) { return stored, nil }
 
-const lineStart = "vault:-:"
+var lineStart = []byte("vault:-:")
 
-func asLine(ciphertext string) string {
-	return lineStart + base64.StdEncoding.EncodeToString([]byte(ciphertext)) + "\n"
+func asLine(ciphertext []byte) []byte {
+	return append(base64.StdEncoding.AppendEncode(bytes.Clone(lineStart), ciphertext), '\n')
 }
 
-func readLine(stored string) (string, error) {
-	payload, found := strings.CutPrefix(strings.TrimSuffix(stored, "\n"), lineStart)
+func readLine(stored []byte) ([]byte, error) {
+	payload, found := bytes.CutPrefix(bytes.TrimSuffix(stored, []byte("\n")), lineStart)
 	if !found {
-		return "", errors.New("no line of this provider")
+		return nil, errors.New("no line of this provider")
 	}
-	text, err := base64.StdEncoding.DecodeString(payload)
-	return string(text), err
+	return base64.StdEncoding.AppendDecode(nil, payload)
+}
+
+const storageVersion = '1'
+
+func marked(ciphertext []byte) []byte { return append([]byte{storageVersion}, ciphertext...) }
+
+func readMarked(stored []byte) ([]byte, error) {
+	if len(stored) == 0 || stored[0] != storageVersion {
+		return nil, errors.New("of another storage version")
+	}
+	return stored[1:], nil
 }

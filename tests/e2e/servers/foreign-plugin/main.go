@@ -1,5 +1,5 @@
 // A stand-in for KMS plugins that others wrote, where their own programs cannot be had: it keeps to their documented
-// formats over a real Vault, and to nothing else of them. See the table in lib/envelope/foreign_formats.ts.
+// formats over a real Vault or moto, and to nothing else of them. See the table in lib/envelope/foreign_formats.ts.
 package main
 
 import (
@@ -19,23 +19,38 @@ import (
 )
 
 type options struct {
-	socket, dialect string
-	vault           vault
+	socket  string
+	dialect dialect
+	engine  engine
 }
 
 func parseOptions() (options, error) {
-	o := options{}
+	var name, context string
+	o, v, a := options{}, vault{}, aws{}
 	flag.StringVar(&o.socket, "socket", "", "path of the Unix socket to serve on")
-	flag.StringVar(&o.dialect, "dialect", "", "whose format: trousseau-v1, trousseau-v2 or vault-kubernetes-kms")
-	flag.StringVar(&o.vault.address, "vault-address", "", "origin of Vault")
-	flag.StringVar(&o.vault.token, "token", "", "a token that may use and read the key")
-	flag.StringVar(&o.vault.key, "transit-key", "kms", "the key's name in the engine mounted at transit")
+	flag.StringVar(&name, "dialect", "", "whose format: see dialects.go")
+	flag.StringVar(&v.address, "vault-address", "", "origin of Vault")
+	flag.StringVar(&v.token, "token", "", "a token that may use and read the key")
+	flag.StringVar(&v.key, "transit-key", "kms", "the key's name in the engine mounted at transit")
+	flag.StringVar(&a.endpoint, "aws-endpoint", "", "origin of AWS KMS, instead of Vault")
+	flag.StringVar(&a.key, "aws-key", "", "the key's ARN")
+	flag.StringVar(&context, "aws-context", "", "the encryption context, such as a=b")
 	flag.Parse()
-	if o.socket == "" || o.vault.address == "" || o.vault.token == "" {
-		return o, errors.New("-socket, -vault-address and -token are needed")
+	var known bool
+	if o.dialect, known = dialects[name]; !known {
+		return o, fmt.Errorf("-dialect %q is not known", name)
 	}
-	if _, known := dialects[o.dialect]; !known {
-		return o, fmt.Errorf("-dialect %q is not known", o.dialect)
+	if left, right, found := strings.Cut(context, "="); found {
+		a.context = map[string]string{left: right}
+	}
+	if parts := strings.Split(a.key, ":"); len(parts) > 3 {
+		a.region = parts[3]
+	}
+	if o.engine = v; a.endpoint != "" {
+		o.engine = a
+	}
+	if o.socket == "" || (a.region == "" && (v.address == "" || v.token == "")) {
+		return o, errors.New("-socket is needed, and -vault-address and -token, or -aws-endpoint and -aws-key")
 	}
 	return o, nil
 }
@@ -49,19 +64,18 @@ func serve(ctx context.Context, o options) error {
 		return err
 	}
 	server := grpc.NewServer()
-	d := dialects[o.dialect]
-	v1beta1.RegisterKeyManagementServiceServer(server, &oldAPI{vault: o.vault, dialect: d})
-	if d.servesV2 {
-		v2.RegisterKeyManagementServiceServer(server, &newAPI{vault: o.vault, dialect: d})
+	v1beta1.RegisterKeyManagementServiceServer(server, &oldAPI{engine: o.engine, dialect: o.dialect})
+	if o.dialect.version != "" {
+		v2.RegisterKeyManagementServiceServer(server, &newAPI{engine: o.engine, dialect: o.dialect})
 	}
 	context.AfterFunc(ctx, server.Stop)
-	fmt.Printf("stand-in for %s ready on %s\n", o.dialect, o.socket)
+	fmt.Printf("ready on %s\n", o.socket)
 	return server.Serve(listener)
 }
 
 type oldAPI struct {
 	v1beta1.UnimplementedKeyManagementServiceServer
-	vault   vault
+	engine  engine
 	dialect dialect
 }
 
@@ -70,49 +84,49 @@ func (p *oldAPI) Version(context.Context, *v1beta1.VersionRequest) (*v1beta1.Ver
 }
 
 func (p *oldAPI) Encrypt(ctx context.Context, r *v1beta1.EncryptRequest) (*v1beta1.EncryptResponse, error) {
-	text, err := p.vault.encrypt(ctx, r.Plain)
+	ciphertext, err := p.engine.encrypt(ctx, r.Plain)
 	if err != nil {
 		return nil, err
 	}
-	return &v1beta1.EncryptResponse{Cipher: []byte(p.dialect.write(text))}, nil
+	return &v1beta1.EncryptResponse{Cipher: p.dialect.write(ciphertext)}, nil
 }
 
 func (p *oldAPI) Decrypt(ctx context.Context, r *v1beta1.DecryptRequest) (*v1beta1.DecryptResponse, error) {
-	text, err := p.dialect.read(string(r.Cipher))
+	ciphertext, err := p.dialect.read(r.Cipher)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := p.vault.decrypt(ctx, text)
+	plain, err := p.engine.decrypt(ctx, ciphertext)
 	return &v1beta1.DecryptResponse{Plain: plain}, err
 }
 
 type newAPI struct {
 	v2.UnimplementedKeyManagementServiceServer
-	vault   vault
+	engine  engine
 	dialect dialect
 }
 
 func (p *newAPI) Status(ctx context.Context, _ *v2.StatusRequest) (*v2.StatusResponse, error) {
-	version, err := p.vault.latestVersion(ctx)
-	return &v2.StatusResponse{Version: "v2", Healthz: "ok", KeyId: version}, err
+	version, err := p.engine.keyID(ctx)
+	return &v2.StatusResponse{Version: p.dialect.version, Healthz: "ok", KeyId: version}, err
 }
 
-// The key ID comes from a second call, as the original has it.
+// The key ID comes from a second call, as vault-kubernetes-kms has it.
 func (p *newAPI) Encrypt(ctx context.Context, r *v2.EncryptRequest) (*v2.EncryptResponse, error) {
-	text, err := p.vault.encrypt(ctx, r.Plaintext)
+	ciphertext, err := p.engine.encrypt(ctx, r.Plaintext)
 	if err != nil {
 		return nil, err
 	}
-	version, err := p.vault.latestVersion(ctx)
-	return &v2.EncryptResponse{Ciphertext: []byte(p.dialect.write(text)), KeyId: version}, err
+	version, err := p.engine.keyID(ctx)
+	return &v2.EncryptResponse{Ciphertext: p.dialect.write(ciphertext), KeyId: version}, err
 }
 
 func (p *newAPI) Decrypt(ctx context.Context, r *v2.DecryptRequest) (*v2.DecryptResponse, error) {
-	text, err := p.dialect.read(string(r.Ciphertext))
+	ciphertext, err := p.dialect.read(r.Ciphertext)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := p.vault.decrypt(ctx, text)
+	plain, err := p.engine.decrypt(ctx, ciphertext)
 	return &v2.DecryptResponse{Plaintext: plain}, err
 }
 

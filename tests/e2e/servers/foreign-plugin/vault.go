@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -15,47 +12,29 @@ type vault struct {
 	address, token, key string
 }
 
-func (v vault) encrypt(ctx context.Context, plain []byte) (string, error) {
-	var answer struct{ Ciphertext string }
-	body := map[string]string{"plaintext": base64.StdEncoding.EncodeToString(plain)}
-	err := v.ask(ctx, http.MethodPost, "encrypt", body, &answer)
-	return answer.Ciphertext, err
+func (v vault) encrypt(ctx context.Context, plain []byte) ([]byte, error) {
+	var answer struct{ Data struct{ Ciphertext string } }
+	err := v.ask(ctx, http.MethodPost, "encrypt", map[string][]byte{"plaintext": plain}, &answer)
+	return []byte(answer.Data.Ciphertext), err
 }
 
-func (v vault) decrypt(ctx context.Context, ciphertext string) ([]byte, error) {
-	var answer struct{ Plaintext string }
-	if err := v.ask(ctx, http.MethodPost, "decrypt", map[string]string{"ciphertext": ciphertext}, &answer); err != nil {
-		return nil, err
-	}
-	return base64.StdEncoding.DecodeString(answer.Plaintext)
+func (v vault) decrypt(ctx context.Context, ciphertext []byte) ([]byte, error) {
+	var answer struct{ Data struct{ Plaintext []byte } }
+	err := v.ask(ctx, http.MethodPost, "decrypt", map[string]string{"ciphertext": string(ciphertext)}, &answer)
+	return answer.Data.Plaintext, err
 }
 
-func (v vault) latestVersion(ctx context.Context) (string, error) {
+func (v vault) keyID(ctx context.Context) (string, error) {
 	var answer struct {
-		LatestVersion int `json:"latest_version"`
+		Data struct {
+			LatestVersion int `json:"latest_version"`
+		}
 	}
 	err := v.ask(ctx, http.MethodGet, "keys", nil, &answer)
-	return strconv.Itoa(answer.LatestVersion), err
+	return strconv.Itoa(answer.Data.LatestVersion), err
 }
 
 func (v vault) ask(ctx context.Context, method, operation string, body any, answer any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
 	url := fmt.Sprintf("%s/v1/transit/%s/%s", v.address, operation, v.key)
-	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(text))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("X-Vault-Token", v.token)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("vault answered %d to %s", response.StatusCode, operation)
-	}
-	return json.NewDecoder(response.Body).Decode(&struct{ Data any }{Data: answer})
+	return ask(ctx, method, url, http.Header{"X-Vault-Token": {v.token}}, body, answer)
 }
