@@ -17,7 +17,7 @@ Deno.test("the API server first, then the plugin: ready without a restart", asyn
   await using node = await Node.make();
   await using providers = await setUp("local", node);
   const encryption = await node.encryptionConfiguration("v2");
-  await using cluster = await Cluster.start({ encryption, untilReady: false });
+  await using cluster = await Cluster.start({ encryption, until: "live" });
   assert.equal(await cluster.server.ready(), false);
   assert.notEqual(await writeSecret(cluster.server, "early", "early"), 201);
 
@@ -39,7 +39,7 @@ Deno.test("Vault last: plugin and API server wait for it, and are green without 
   await key.gate.shut();
   await using plugin = await node.start({ providers: [key.provider] });
   const encryption = await node.encryptionConfiguration("v2");
-  await using cluster = await Cluster.start({ encryption, untilReady: false });
+  await using cluster = await Cluster.start({ encryption, until: "live" });
   await assert.rejects(plugin.status(), "a key ID is announced that no provider stands for");
   assert.equal(await cluster.server.ready(), false);
 

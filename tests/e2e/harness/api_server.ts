@@ -17,8 +17,8 @@ export interface ApiServerOptions {
   /** An EncryptionConfiguration as text; without it nothing is encrypted. */
   readonly encryption?: string;
   readonly flags?: readonly string[];
-  /** Whether to wait until all of `/readyz` is green; by default yes, else only until it answers. */
-  readonly untilReady?: boolean;
+  /** What is waited for: all of `/readyz`, which is the default, all of `/livez`, or an answer of any kind. */
+  readonly until?: "ready" | "live" | "answering";
 }
 
 /** An answer of the API. */
@@ -31,7 +31,7 @@ export interface ApiAnswer {
 export interface ApiServer extends AsyncDisposable {
   readonly process: Process;
   readonly kubeconfig: string;
-  /** How long it took from exec to ready, in milliseconds. */
+  /** How long it took from exec to what was waited for, in milliseconds. */
   readonly startMs: number;
   /** One call as the administrator; an answer of any status is an answer. */
   request(method: string, path: string, body?: unknown): Promise<ApiAnswer>;
@@ -44,7 +44,7 @@ const callTimeoutMs = 35_000;
 
 /** Starts one and waits for it. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { etcd, folder, encryption, flags = [], untilReady = true } = options;
+  const { etcd, folder, encryption, flags = [], until = "ready" } = options;
   const program = await serverProgram("kube-apiserver");
   const { token, port } = await prepare(folder);
   const at = performance.now();
@@ -83,11 +83,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     },
   };
   await Deno.writeTextFile(server.kubeconfig, kubeconfig(url, token, join(folder, "certs/apiserver.crt")));
-  const path = untilReady ? "/readyz" : "/livez";
-  await waitFor(`${path} of the API server`, () => green(path), {
-    timeoutMs: startTimeoutMs,
-    alive: [process],
-  });
+  const signs = {
+    ready: () => green("/readyz"),
+    live: () => green("/livez"),
+    answering: async () => (await request("GET", "/version")).status > 0,
+  };
+  await waitFor(`an API server that is ${until}`, signs[until], { timeoutMs: startTimeoutMs, alive: [process] });
   const startMs = performance.now() - at;
   return server;
 }

@@ -9,7 +9,7 @@ import { type Etcd, startEtcd } from "./etcd.ts";
 import { run } from "../../support/processes.ts";
 
 /** What may be chosen about a cluster. */
-export type ClusterOptions = Pick<ApiServerOptions, "encryption" | "flags" | "untilReady">;
+export type ClusterOptions = Pick<ApiServerOptions, "encryption" | "flags" | "until">;
 
 /** What `kubectl` printed and how it ended. */
 export interface KubectlResult {

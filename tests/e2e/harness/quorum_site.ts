@@ -8,7 +8,7 @@ import { pause, waitFor } from "../../support/processes.ts";
 import { Cluster } from "./cluster.ts";
 import { ColdSecrets } from "./cold_read.ts";
 import { flagsFor, guarded, keyIdIn, type KmsApi } from "./encryption.ts";
-import { printFigure, seconds } from "./figures.ts";
+import { duration, printFigure } from "./figures.ts";
 import { countReadable, Load, type LoadReport, writeSecret } from "./load.ts";
 import { type Fault, type Member, threeMembers } from "./members.ts";
 import { Latencies, sumOf } from "./metrics.ts";
@@ -23,7 +23,7 @@ const apis = ["v1beta1", "v2"] as const satisfies readonly KmsApi[];
 interface Side {
   readonly api: KmsApi;
   readonly cluster: Cluster;
-  readonly options: { readonly encryption: string; readonly flags: readonly string[]; readonly untilReady: false };
+  readonly options: { readonly encryption: string; readonly flags: readonly string[]; readonly until: "answering" };
   readonly cold: ColdSecrets;
   readonly written: Map<string, string>;
 }
@@ -84,9 +84,9 @@ export class QuorumSite implements AsyncDisposable {
       const options = {
         encryption: await node.encryptionConfiguration(api),
         flags: flagsFor(api),
-        untilReady: false,
+        until: "answering",
       } as const;
-      const cluster = stack.use(await Cluster.start({ ...options, untilReady: true }));
+      const cluster = stack.use(await Cluster.start({ ...options, until: "ready" }));
       return { api, cluster, options, cold: new ColdSecrets(), written: new Map() };
     }));
     site.#sides.push(...sides);
@@ -113,7 +113,7 @@ export class QuorumSite implements AsyncDisposable {
         `${member.name} to be unwell`,
         ({ providers }) => providers.some(({ name, health }) => name === member.name && health !== "well"),
       );
-      printFigure(title, `${what}; noticed after ${seconds(ms)}`);
+      printFigure(title, `${what}; noticed after ${duration(ms)}`);
       await pause(2000);
     });
     const rotating = this.members.find((one) => one !== member && one.rotate !== undefined);
@@ -168,7 +168,7 @@ export class QuorumSite implements AsyncDisposable {
     await this.#underLoad(title, `${id}-rotates`, async () => {
       await rotate();
       const { ms } = await this.#until(`a new key ID after ${name} was rotated`, ({ keyId }) => keyId !== before);
-      printFigure(title, `${name} rotated meanwhile: new key ID after ${seconds(ms)}`);
+      printFigure(title, `${name} rotated meanwhile: new key ID after ${duration(ms)}`);
     });
     return (await this.#status()).keyId;
   }
@@ -191,7 +191,7 @@ export class QuorumSite implements AsyncDisposable {
     for (const api of apis) {
       const { lost, calls, failures, slowestMs } = reports[api];
       assert.equal(lost, 0, `${title}: ${lost} of ${calls} calls over ${api} failed:\n${failures.join("\n")}`);
-      printFigure(title, `${calls} writes and reads over ${api}, none lost, slowest ${seconds(slowestMs)}`);
+      printFigure(title, `${calls} writes and reads over ${api}, none lost, slowest ${duration(slowestMs)}`);
     }
     return reports;
   }
@@ -210,10 +210,8 @@ export class QuorumSite implements AsyncDisposable {
     await each(this.#sides, async ({ api, cluster, options, cold, written }) => {
       const server = await cluster.startServer(options);
       const ms = await cold.read(server, patienceMs);
-      printFigure(
-        title,
-        `${who}: over ${api} an application's Secret and a storage driver's key read ${seconds(ms)} after it answers`,
-      );
+      const when = `${duration(ms)} after its first answer, which came ${duration(server.startMs)} after its start`;
+      printFigure(title, `${who}: over ${api} an application's Secret and a storage driver's key read ${when}`);
       await waitFor("a ready API server", () => server.ready(), { timeoutMs: 60_000 });
       assert.equal(await countReadable(server, written), written.size, `${title}: not all reads over ${api}`);
     });
