@@ -31,6 +31,45 @@ Deno.test("foreignSources() takes a retired provider: what another plugin wrote 
   assert.deepEqual(readForeign, [{ format: "trousseau-v1", providers: [{ written: "", name: "vault" }] }]);
 });
 
+Deno.test("foreignSources() gives the encryption context to keys in AWS KMS, and bare blobs only where they are asked for", async () => {
+  const aws = `providers:
+  - name: aws
+    kind: aws-kms
+    key: arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
+    auth: { method: instance-metadata }
+readForeign:
+`;
+  const bare = await loadFake(`${aws}  - { format: aws-encryption-provider, providers: [aws] }\n`);
+  const key = { written: "", name: "aws" };
+  assert.deepEqual(bare.readForeign, [{ format: "aws-encryption-provider", providers: [key], unprefixed: false }]);
+  const full = await loadFake(
+    `${aws}  - { format: aws-encryption-provider, providers: [aws], encryptionContext: { a: b }, unprefixed: true }\n`,
+  );
+  assert.deepEqual(full.readForeign, [
+    { format: "aws-encryption-provider", providers: [{ ...key, context: { a: "b" } }], unprefixed: true },
+  ]);
+});
+
+const azure = `providers:
+  - name: azure
+    kind: azure-key-vault
+    vault: https://team-a.vault.azure.net
+    key: kms
+    auth: { method: managed-identity }
+`;
+
+Deno.test("foreignSources() takes Azure with the version of the key that the original was told to use, and asks for it", async () => {
+  const lines = (rest: string) =>
+    `readForeign: [{ format: trousseau-v2, providers: [{ name: azure, as: azurekms${rest} }] }]\n`;
+  const keyVersion = "0123456789abcdef0123456789abcdef";
+  assert.deepEqual((await loadFake(azure + lines(`, keyVersion: ${keyVersion}`))).readForeign, [
+    { format: "trousseau-v2", providers: [{ written: "azurekms", name: "azure", keyVersion }] },
+  ]);
+  assert.deepEqual(await complaints(azure + lines("")), [
+    "7:53: readForeign[0].providers[0].name: needs keyVersion beside it: the version that the original was told to use",
+  ]);
+});
+
 const mistakes: readonly (readonly [criterion: string, lines: string, expected: readonly string[]])[] = [
   ["what is no list", "readForeign: trousseau-v1", ["7:1: readForeign: must be a list of formats"]],
   ["an unknown format", "readForeign: [{ format: trousseau-v3, providers: [vault] }]", [

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { base64url, fromBase64url } from "../../bytes.ts";
+import { base64url, fromBase64url, utf8 } from "../../bytes.ts";
 import { openAzure, secretAuth } from "../../../tests/support/azure_settings.ts";
 import { KeyVaultDouble, type SeenRequest, type VaultFault } from "../../../tests/support/key_vault_double.ts";
 import { pause, waitFor } from "../../../tests/support/processes.ts";
@@ -234,6 +234,22 @@ Deno.test("unwrapForeign() opens what another plugin encrypted with RSA1_5, by t
       provider.unwrap({ version: double.keys.kid(key, 1), ciphertext }, patient),
       refusedWith("integrity"),
     );
+  }));
+
+Deno.test("decrypt() opens the lines that the original Trousseau wrote with Azure, and none of another name", () =>
+  withVault(async (double, provider) => {
+    const keyVersion = double.keys.kid(key).split("/").at(-1) ?? "";
+    const seed = new Uint8Array(32).fill(5);
+    const { body } = await double.keys.operate(key, keyVersion, "encrypt", { alg: "RSA1_5", value: base64url(seed) });
+    const { value } = body as { value: string };
+    const providers = [{ written: "azurekms", name: "azure", keyVersion }];
+    await using node = await startNode([provider], { readForeign: [{ format: "trousseau-v2", providers }] });
+    const open = (line: string) =>
+      node.service.decrypt({ keyId: "", ciphertext: utf8(line), annotations: {} }, "v1beta1", patient);
+    assert.deepEqual((await open(`azurekms:-:${value}\n`)).plaintext, seed);
+    await assert.rejects(open(`azure:-:${value}\n`), refusedWith("key_unknown", /readForeign names no provider/));
+    const changed = `${value[0] === "A" ? "B" : "A"}${value.slice(1)}`;
+    await assert.rejects(open(`azurekms:-:${changed}\n`), refusedWith("integrity"));
   }));
 
 Deno.test("a call is replayed within its own deadline", () =>
