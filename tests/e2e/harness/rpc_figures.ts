@@ -1,0 +1,44 @@
+/**
+ * How long the calls between kube-apiserver and the plugin took, as both of them count, over restarts of either.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { printFigure } from "./figures.ts";
+import { Latencies } from "./metrics.ts";
+
+/** One for a scenario. kube-apiserver counts what it asks over v2 only. */
+export class RpcFigures {
+  readonly #plugin = new Latencies("trousseau_rpc_duration_seconds", ["api", "operation", "result"]);
+  readonly #server = new Latencies("apiserver_envelope_encryption_kms_operations_latency_seconds", [
+    "method_name",
+    "grpc_status_code",
+  ]);
+
+  /** Adds the metrics of a plugin that is about to end. */
+  takePlugin(page: string): void {
+    this.#plugin.add(page);
+  }
+
+  /** Adds the metrics of an API server that is about to end. */
+  takeServer(page: string): void {
+    this.#server.add(page);
+  }
+
+  print(): void {
+    for (const line of this.#plugin.describe()) printFigure("calls as the plugin counts them", line);
+    for (const line of this.#server.describe()) printFigure("calls as the API servers count them", line);
+  }
+
+  /** Every call was answered, and none took as long as the 3 s that kube-apiserver waits. */
+  assertAllAnswered(): void {
+    assert.ok(this.#plugin.count > 0 && this.#server.count > 0, "no call was counted");
+    // The last bound of the plugin's histogram below 3 s.
+    assert.equal(this.#plugin.slowerThan(2.5), 0, "a call took longer than 2.5 s");
+    const failed = [
+      ...this.#plugin.kinds.filter((kind) => !kind.endsWith(" ok")),
+      ...this.#server.kinds.filter((kind) => !kind.endsWith(" OK")),
+    ];
+    assert.deepEqual(failed, [], "calls failed");
+  }
+}
