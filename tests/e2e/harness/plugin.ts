@@ -104,7 +104,6 @@ export interface PluginConfig {
   readonly providers: readonly unknown[];
   readonly wrap?: number | "all" | "any";
   readonly outage?: unknown;
-  readonly wrap?: unknown;
   readonly retired?: unknown;
   readonly probe?: unknown;
   readonly cache?: unknown;
