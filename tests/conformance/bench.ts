@@ -69,6 +69,8 @@ export interface ConformanceBench<World extends AsyncDisposable> {
   /** Makes a key of the same name after {@linkcode ConformanceBench.remove}. */
   readonly recreate: Change<World> | Cannot;
   readonly faults: { readonly [Name in FaultName]: FaultSwitch<World> };
+  /** Set where a library leaves timers behind that hold nothing back and end by themselves: which, and for how long. */
+  readonly leavesTimers?: string;
   /** Set where an unwrap makes no call that a fault could reach: why. Faults are then tried on probe and wrap. */
   readonly unwrapsFromMemory?: string;
 }

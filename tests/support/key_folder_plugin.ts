@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { serverProgram } from "../e2e/servers.ts";
 import { Process, waitFor } from "./processes.ts";
-import { backedOff } from "./raw_grpc.ts";
 
 const sample = fileURLToPath(new URL("../../deploy/samples/kms-plugin-python/plugin.py", import.meta.url));
 
@@ -28,7 +27,6 @@ export class KeyFolderPlugin implements AsyncDisposable {
   readonly #folder: string;
   readonly #command: readonly string[];
   #keys = 0;
-  #wasGone = false;
 
   private constructor(folder: string, command: readonly string[]) {
     this.#folder = folder;
@@ -46,7 +44,6 @@ export class KeyFolderPlugin implements AsyncDisposable {
 
   /** Starts it again after it was ended or killed. */
   async restart(): Promise<void> {
-    this.#wasGone = true;
     // A process that was killed leaves its socket behind, which not every plugin takes away.
     await Deno.remove(this.socket).catch(() => {});
     this.process = this.#spawn();
@@ -68,7 +65,6 @@ export class KeyFolderPlugin implements AsyncDisposable {
     this.process.signal("SIGCONT");
     await this.process.kill();
     await Deno.remove(this.#folder, { recursive: true });
-    if (this.#wasGone) await backedOff();
   }
 
   #spawn(): Process {

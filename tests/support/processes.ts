@@ -71,6 +71,17 @@ export class Process implements AsyncDisposable {
     }
   }
 
+  /** Stops it where it stands, until SIGCONT. Resolves when the signal has reached each of its threads. */
+  async freeze(): Promise<void> {
+    this.signal("SIGSTOP");
+    const states = ["-c", `cat /proc/${this.pid}/task/*/stat`];
+    await waitFor(`${this.name} to stop`, async () => {
+      const { stdout } = await run("/bin/sh", states);
+      // The name in parentheses may hold anything.
+      return stdout.trimEnd().split("\n").every((line) => line.slice(line.lastIndexOf(")")).startsWith(") T"));
+    }, { timeoutMs: 10_000, everyMs: 5, alive: [this] });
+  }
+
   /** Ends it at once, as a crash would. */
   async kill(): Promise<void> {
     this.signal("SIGKILL");
