@@ -35,8 +35,11 @@ export interface Launchers {
 export interface PluginOptions {
   /** Without one, a local key. */
   readonly vault?: Vault;
+  /** Instead of one provider: all of them, as a config has them. */
+  readonly providers?: (home: string) => Promise<readonly unknown[]>;
   /** Whether every Decrypt has to ask the KMS: the unwrap cache holds one entry. */
   readonly uncached?: boolean;
+  readonly unwrap?: "fastest" | "ordered";
 }
 
 /** Stages both with the flags of the binary. */
@@ -66,25 +69,34 @@ export async function plugin(
     socket: { path: socket },
     state: join(home, "state"),
     telemetry: { listen: `127.0.0.1:${port}` },
-    providers: [await provider(home, options.vault)],
+    providers: await providers(home, options),
     ...(options.uncached === true ? { cache: { entries: 1 } } : {}),
+    ...(options.unwrap === undefined ? {} : { unwrap: options.unwrap }),
   };
   await Deno.writeTextFile(config, JSON.stringify(content));
   const command = [launchers.plugin, "serve", "--config", config];
   return { name, socket, command, metrics: `http://127.0.0.1:${port}/metrics` };
 }
 
-async function provider(home: string, vault: Vault | undefined): Promise<unknown> {
-  if (vault === undefined) return { name: "local", kind: "local", keyFile: join(home, "local.keys"), create: true };
-  const tokenFile = join(home, "token");
-  await Deno.writeTextFile(tokenFile, vault.token, { mode: 0o600 });
-  return {
-    name: "vault",
-    kind: "vault-transit",
-    address: vault.address,
-    key: "bench",
-    auth: { method: "token", token: { file: tokenFile } },
-  };
+async function providers(home: string, { vault, providers }: PluginOptions): Promise<readonly unknown[]> {
+  if (providers !== undefined) return await providers(home);
+  return [vault === undefined ? localProvider(home) : await vaultProvider(home, "vault", vault)];
+}
+
+/** A key in a file, made at the first start. */
+export function localProvider(home: string): unknown {
+  return { name: "local", kind: "local", keyFile: join(home, "local.keys"), create: true };
+}
+
+/** The key of {@linkcode prepareVault}, by its address or by that of what stands before it. */
+export async function vaultProvider(
+  home: string,
+  name: string,
+  { address, token }: Pick<Vault, "address" | "token">,
+): Promise<unknown> {
+  const file = join(home, `${name}.token`);
+  await Deno.writeTextFile(file, token, { mode: 0o600 });
+  return { name, kind: "vault-transit", address, key: "bench", auth: { method: "token", token: { file } } };
 }
 
 /** Makes the transit key that {@linkcode plugin} uses. */

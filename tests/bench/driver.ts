@@ -13,6 +13,7 @@ export interface Figures {
   readonly rate: number;
   readonly p50: number;
   readonly p99: number;
+  readonly slowest: number;
   readonly failed: number;
   readonly failure?: string;
 }

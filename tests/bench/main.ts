@@ -1,7 +1,7 @@
 /**
  * `deno task bench [PART…]`: the plugin's speed and size beside a bare server's, under the same V8 flags, in one run.
  *
- * Parts: `calls`, `objects`, `startup`, `memory`; all by default. `--peers` adds vault-kubernetes-kms; `--rounds N` takes
+ * Parts: `startup`, `vendors`, `calls`, `several`, `objects`, `memory`; all by default. `--peers` adds vault-kubernetes-kms; `--rounds N` takes
  * each figure N times instead of 5; `--strict` ends with status 1 if anything falls short of its target.
  *
  * @module
@@ -19,11 +19,15 @@ import { measureMemory } from "./memory.ts";
 import { measureObjects } from "./objects.ts";
 import { peerProgram } from "./peer.ts";
 import { print, printTargets, type Target } from "./report.ts";
+import { measureSeveral } from "./several.ts";
 import { measureStartup } from "./startup.ts";
+import { measureVendors } from "./vendors.ts";
 
 const parts = {
   startup: measureStartup,
+  vendors: measureVendors,
   calls: measureCalls,
+  several: measureSeveral,
   objects: measureObjects,
   memory: measureMemory,
 } as const satisfies Record<string, (bench: Bench) => Promise<Target[]>>;

@@ -14,6 +14,7 @@ type Figures struct {
 	Rate    float64 `json:"rate"`
 	P50     float64 `json:"p50"`
 	P99     float64 `json:"p99"`
+	Slowest float64 `json:"slowest"`
 	Failed  int     `json:"failed"`
 	Failure string  `json:"failure,omitempty"`
 }
@@ -78,6 +79,7 @@ func summarize(workers []worker, elapsed time.Duration) Figures {
 	if len(all) > 0 {
 		figures.P50 = milliseconds(all[len(all)/2])
 		figures.P99 = milliseconds(all[min(len(all)-1, len(all)*99/100)])
+		figures.Slowest = milliseconds(all[len(all)-1])
 	}
 	return figures
 }

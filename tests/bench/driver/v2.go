@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -147,12 +149,18 @@ func seal(words []string) (any, error) {
 }
 
 func dataKey(sealed Sealed) string {
+	var wraps []string
 	for _, wrapped := range sealed.Notes {
 		if !bytes.Equal(wrapped, make([]byte, len(wrapped))) {
-			return string(wrapped)
+			wraps = append(wraps, string(wrapped))
 		}
 	}
-	return string(sealed.Ciphertext)
+	if len(wraps) == 0 {
+		return string(sealed.Ciphertext)
+	}
+	// A map has no order: of two looks at the same wraps each has to see the same.
+	slices.Sort(wraps)
+	return strings.Join(wraps, "")
 }
 
 // open decrypts the values of a file in turn and compares what comes back.
