@@ -59,7 +59,7 @@ export async function stage(folder: string, options: StageOptions = {}): Promise
   const raw = join(folder, `.${name}.raw.js`);
   await deno(["bundle", "--quiet", "--frozen", "--platform", "deno", "--output", raw, entry], root);
   const bundle = withoutCachePaths(await Deno.readTextFile(raw), root, await npmCache(root));
-  await Deno.writeTextFile(staged.bundle, await lowered(bundle));
+  await Deno.writeTextFile(staged.bundle, await rewritten(bundle));
   await Deno.remove(raw);
   await Deno.utime(staged.bundle, fileTime, fileTime);
   await Deno.writeTextFile(staged.launcher, launcher(name), { mode: 0o755 });
@@ -87,16 +87,32 @@ const prelude = `for (const name of ["dispose", "asyncDispose"]) {
 }`;
 
 /**
- * Rewrites what is younger than ES2022, `using` above all: a `denort` may carry another engine than V8, and a file that
- * it cannot even parse would be found out on a control plane node.
+ * How the bundle is written, in options of esbuild.
+ *
+ * What is younger than ES2022, `using` above all, is rewritten: a `denort` may carry another engine than V8, and a file
+ * that it cannot even parse would be found out on a control plane node.
  */
-async function lowered(bundle: string): Promise<string> {
+const written = {
+  target: "es2022",
+  format: "esm",
+  banner: prelude,
+  // In ASCII V8 keeps the source in one byte a character instead of two, and it keeps all of it for as long as it runs:
+  // white space and comments are memory and time to start. Names stay, so that a stack trace can be read.
+  charset: "ascii",
+  minifyWhitespace: true,
+  minifySyntax: true,
+  // So that a trace names a line that somebody can look at.
+  lineLimit: 400,
+  // Licences ask to be kept.
+  legalComments: "eof",
+} as const;
+
+/** Rewrites the bundle as {@linkcode written} says. */
+async function rewritten(bundle: string): Promise<string> {
   // Loaded here, since whoever only asks where the repository is needs no compiler.
   const { stop, transform } = await import("esbuild");
   try {
-    // In ASCII V8 keeps the source in one byte a character instead of two.
-    const options = { target: "es2022", format: "esm", charset: "ascii", banner: prelude } as const;
-    return (await transform(bundle, options)).code;
+    return (await transform(bundle, written)).code;
   } finally {
     await stop();
   }
