@@ -36,6 +36,7 @@ export class UnwrapCache implements Disposable {
   readonly #clock: Clock;
   readonly #notify: Notify;
   readonly #entries = new Map<string, CachedDek>();
+  #toldSize = 0;
 
   constructor(options: UnwrapCacheOptions, clock: Clock, notify: Notify) {
     this.#options = options;
@@ -71,16 +72,26 @@ export class UnwrapCache implements Disposable {
     this.#entries.delete(reference);
     this.#entries.set(reference, entry);
     const [oldest] = this.#entries.keys();
-    if (this.#entries.size > this.#options.entries && oldest !== undefined) this.drop(oldest, "lru");
-    this.#notify({ type: "cache_size", entries: this.#entries.size });
+    if (this.#entries.size > this.#options.entries && oldest !== undefined) this.#remove(oldest, "lru");
+    this.#tellSize();
     return entry;
   }
 
   /** Forgets a data key. It is not wiped: a decrypt under way may hold it. */
   drop(reference: string, reason: "lru" | "age" | "refused"): void {
-    if (!this.#entries.delete(reference)) return;
-    this.#notify({ type: "cache_evicted", reason, reference });
-    this.#notify({ type: "cache_size", entries: this.#entries.size });
+    this.#remove(reference, reason);
+    this.#tellSize();
+  }
+
+  #remove(reference: string, reason: "lru" | "age" | "refused"): void {
+    if (this.#entries.delete(reference)) this.#notify({ type: "cache_evicted", reason, reference });
+  }
+
+  // Where every key is its own, a full cache changes with each Decrypt and its size with none.
+  #tellSize(): void {
+    if (this.#entries.size === this.#toldSize) return;
+    this.#toldSize = this.#entries.size;
+    this.#notify({ type: "cache_size", entries: this.#toldSize });
   }
 
   [Symbol.dispose](): void {

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { FakeClock } from "../../tests/support/fake_clock.ts";
+import type { Event } from "../events.ts";
+import { UnwrapCache } from "./unwrap_cache.ts";
+
+const limits = { entries: 3, maxAgeMs: 1_000, graceOnOutageMs: 5_000, lifetimeMs: 10_000 };
+
+function setUp() {
+  const clock = new FakeClock();
+  const events: Event[] = [];
+  const cache = new UnwrapCache(limits, clock, (event) => events.push(event));
+  const put = (reference: string) => cache.put(reference, new Uint8Array(32), []);
+  const told = () => events.splice(0).map((event) => event.type === "cache_size" ? event.entries : event.type);
+  return { clock, cache, put, told };
+}
+
+Deno.test("UnwrapCache#put() drops the least recently used, and tells its size only when that has changed", () => {
+  const { cache, put, told } = setUp();
+  for (const reference of ["a", "b", "c"]) put(reference);
+  assert.deepEqual(told(), [1, 2, 3]);
+  cache.get("a");
+  put("d");
+  assert.deepEqual(told(), ["cache_evicted"]);
+  assert.deepEqual(["a", "b", "c", "d"].map((reference) => cache.get(reference) !== undefined), [
+    true,
+    false,
+    true,
+    true,
+  ]);
+  put("d");
+  assert.deepEqual(told(), []);
+});
+
+Deno.test("UnwrapCache#drop() tells the new size once, and nothing of what is not there", () => {
+  const { cache, put, told } = setUp();
+  put("a");
+  told();
+  cache.drop("b", "refused");
+  assert.deepEqual(told(), []);
+  cache.drop("a", "refused");
+  assert.deepEqual(told(), ["cache_evicted", 0]);
+});
+
+Deno.test("UnwrapCache#get() forgets what no KMS has confirmed for its lifetime", async () => {
+  const { clock, cache, put, told } = setUp();
+  put("a");
+  await clock.advance(limits.lifetimeMs);
+  assert.ok(cache.get("a"));
+  await clock.advance(1);
+  assert.equal(cache.get("a"), undefined);
+  assert.deepEqual(told(), [1, "cache_evicted", 0]);
+});
