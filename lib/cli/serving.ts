@@ -5,6 +5,7 @@
  */
 import type { Notify } from "../events.ts";
 import type { SocketServer } from "../grpc/serve.ts";
+import { collectOnceStarted } from "./collect.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 
 /** Whole kinds that nothing needs once all is open: what breaks in later finds them gone. */
@@ -24,6 +25,7 @@ export interface StopOptions {
 /** Serves until the signal fires or a successor takes over, and lets the calls in flight end. */
 export async function untilStopped(server: SocketServer, options: StopOptions): Promise<ExitStatus> {
   const { signal, drainMs, notify } = options;
+  using _collection = collectOnceStarted();
   await untilEnd(server, signal);
   notify({ type: "lifecycle", action: "stopping", message: "Letting the calls in flight end." });
   await server.shutdown(drainMs);

@@ -162,3 +162,15 @@ Deno.test("permissions of code that is loaded from the disk are those of the pro
   });
   assert.deepEqual(outcome, { file: "true", worker: "denied" });
 });
+
+Deno.test("v8Flags offer the collection that lib/cli/collect.ts asks for", async () => {
+  const outcome = await attempt({
+    // Code that nobody runs any more goes too, which a plain collection would keep.
+    collect: `const held = () => process.memoryUsage().heapUsed;
+      const used = new Function("return [" + "1,".repeat(200_000) + "].length")();
+      const before = held();
+      gc({ type: "major", flavor: "last-resort" });
+      return used === 200_000 && before - held() > 400_000`,
+  });
+  assert.deepEqual(outcome, { collect: "true" });
+});
