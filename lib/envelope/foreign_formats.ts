@@ -5,7 +5,7 @@
  * | ---------------------- | ----------- | ------------------------------------------------------------- | ---------------------- |
  * | trousseau-v1           | v1beta1     | `vault:vN:…`                                                  | –                      |
  * | trousseau-v2           | v1beta1     | lines of `<provider>:-:<base64 of the provider's ciphertext>` | –                      |
- * | vault-kubernetes-kms   | v2, v1beta1 | `vault:vN:…`                                                  | `N`, none              |
+ * | vault-kubernetes-kms   | v2, v1beta1 | `vault:vN:…`                                                  | `N` or more, none      |
  * | aws-encryption-provider | v2, v1beta1 | byte 0x31, then what AWS KMS gave back                        | ARN, ID or alias, none |
  *
  * None of them binds a ciphertext to anything: neither key ID nor API nor annotations are authenticated.
@@ -60,7 +60,7 @@ const formats = {
     recognises: beginsAsTransit,
     read: ({ keyId, ciphertext, annotations }, api) => {
       const wraps = transit(ciphertext, "");
-      const fits = api === "v1beta1" || (isEmpty(annotations) && wraps?.[0]?.version === keyId);
+      const fits = api === "v1beta1" || (isEmpty(annotations) && isVersionFrom(wraps?.[0]?.version, keyId));
       return fits ? wraps : undefined;
     },
   },
@@ -114,6 +114,15 @@ const smallestBlob = 60;
 /** What AWS KMS takes as `KeyId`: an ARN of a key or an alias, or their last part alone. */
 const awsKeyId =
   /^(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key|alias)\/[\w/-]{1,256}|alias\/[\w/-]{1,256}|(mrk-)?[0-9a-f-]{32,36})$/;
+
+/**
+ * Whether a key ID is a version of Vault's and not older than what the ciphertext names. vault-kubernetes-kms asks for it
+ * after it has encrypted, so that a rotation between the two calls leaves a newer one; in its first releases it was the
+ * time, in seconds, at which the key was made.
+ */
+function isVersionFrom(version: string | undefined, keyId: string): boolean {
+  return version !== undefined && /^[1-9]\d{0,9}$/.test(keyId) && Number(keyId) >= Number(version);
+}
 
 /** At most two providers could be configured; a few more do no harm. */
 const mostLines = 8;

@@ -2,15 +2,15 @@
  * A cluster that another plugin has encrypted moves over: the real API server, a real Vault or moto, the same socket and
  * the same name, and 1,000 Secrets that have to be readable all the way.
  *
- * The other plugin is a stand-in that keeps to its documented format (`servers/foreign-plugin`), and for
- * vault-kubernetes-kms the real program where `TROUSSEAU_PEER_BIN` names it.
+ * The other plugin is a stand-in that keeps to its documented format (`servers/foreign-plugin`), or the real program
+ * where `TROUSSEAU_PEER_BIN` (vault-kubernetes-kms) or `TROUSSEAU_AWS_PEER_BIN` (aws-encryption-provider) names it.
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import protobuf from "protobufjs";
 import type { DecryptRequest } from "../../lib/grpc/messages.ts";
-import { freePort, Process, waitFor } from "../support/processes.ts";
+import { Process, waitFor } from "../support/processes.ts";
 import type { ApiServer } from "./harness/api_server.ts";
 import { Cluster } from "./harness/cluster.ts";
 import { flagsFor, type KmsApi } from "./harness/encryption.ts";
@@ -39,6 +39,7 @@ const moves: readonly Move[] = [
   { format: "trousseau-v1", from: "v1beta1", to: "v1beta1", count: 1000, kms: vaultKms },
   { format: "trousseau-v2", from: "v1beta1", to: "v2", count: 200, kms: vaultKms },
   { format: "aws-encryption-provider", from: "v2", to: "v2", count: 200, kms: awsKms },
+  { format: "aws-encryption-provider", from: "v1beta1", to: "v2", count: 200, kms: awsKms },
   {
     format: "aws-encryption-provider",
     release: "unprefixed",
@@ -54,16 +55,17 @@ const theirName = "vaultkms";
 const ourName = "trousseau";
 const inFlight = 16;
 
-for (const { format, release, from, to, count, kms: start } of moves) {
+for (const move of moves) {
+  const { format, release, from, to, count } = move;
   const plugin = release === undefined ? format : `${format}, ${release}`;
   const title = `${count} Secrets of ${plugin} over ${from}: read, rewritten over ${to}, and read without readForeign`;
   Deno.test(title, async () => {
-    await using kms = await start();
+    await using kms = await move.kms();
     await using node = await Node.make();
     const options = { encryption: encryptionConfiguration(node.socket, from), flags: flagsFor(from) };
     const moved = { ...options, encryption: encryptionConfiguration(node.socket, to, from) };
     const written = new Map<string, string>();
-    await using other = await startOther(format, release, node.socket, kms.args);
+    await using other = await startOther(move, node.socket, kms);
     await using cluster = await Cluster.start(options);
     await writeSecrets(cluster.server, written, count / 2);
     // A second version of the key, and under v2 a second seed.
@@ -132,26 +134,25 @@ function encryptionConfiguration(socket: string, ...apis: KmsApi[]): string {
   return JSON.stringify({ apiVersion: "apiserver.config.k8s.io/v1", kind: "EncryptionConfiguration", resources });
 }
 
+/** The variables that name real programs. */
+const realPrograms: { readonly [F in Format]?: string } = {
+  "vault-kubernetes-kms": "TROUSSEAU_PEER_BIN",
+  "aws-encryption-provider": "TROUSSEAU_AWS_PEER_BIN",
+};
+
 /** The plugin that was there before, on the socket that ours gets after it. */
-async function startOther(
-  format: Format,
-  release: string | undefined,
-  socket: string,
-  kms: readonly string[],
-): Promise<Process> {
-  const given = format === "vault-kubernetes-kms" ? Deno.env.get("TROUSSEAU_PEER_BIN") : undefined;
+async function startOther({ format, release }: Move, socket: string, kms: ForeignKms): Promise<Process> {
+  const variable = realPrograms[format];
+  // Of its old releases there is only the stand-in.
+  const real = variable === undefined || release !== undefined ? undefined : Deno.env.get(variable);
   const dialect = [format, release].filter((part) => part !== undefined).join("-");
-  const process = given === undefined
+  const process = real === undefined
     ? new Process({
       name: `stand-in for ${dialect}`,
       command: await serverProgram("foreign-plugin"),
-      args: ["-socket", socket, "-dialect", dialect, ...kms],
+      args: ["-socket", socket, "-dialect", dialect, ...kms.args],
     })
-    : new Process({
-      name: format,
-      command: given,
-      args: ["-socket", `unix://${socket}`, "-auth-method", "token", "-health-port", `${freePort()}`, ...kms],
-    });
+    : new Process({ name: format, command: real, ...kms.real(socket) });
   const there = () => Deno.stat(socket).then(({ isSocket }) => isSocket === true, () => false);
   await waitFor("the other plugin's socket", there, { timeoutMs: 60_000, alive: [process] });
   return process;
