@@ -25,7 +25,7 @@ import {
 } from "./round_trips.ts";
 import { isQuick, isWell, saysTheSame, statusIsSound } from "./status.ts";
 import type { Api, Subject } from "./subject.ts";
-import { changed, changedV1, tellsByCode } from "./tampering.ts";
+import { changed, changedV1, outlivesChanged, tellsByCode } from "./tampering.ts";
 import { Unmet, Untried } from "./verdict.ts";
 
 /** One criterion. */
@@ -35,6 +35,8 @@ export interface CriterionRow {
   readonly weight: "must" | "should";
   /** @returns what was seen, in a few words; throws `Unmet`, `Untried` or the failure of a call. */
   readonly attempt: (subject: Subject) => Promise<string>;
+  /** Whether it judges what was seen before and asks nothing: a plugin that is gone by then has its verdict too. */
+  readonly looksBack?: boolean;
 }
 
 function must(api: Api, attempt: CriterionRow["attempt"]): CriterionRow {
@@ -45,9 +47,13 @@ function should(api: Api, attempt: CriterionRow["attempt"]): CriterionRow {
   return { api, weight: "should", attempt };
 }
 
+function lookingBack(row: CriterionRow): CriterionRow {
+  return { ...row, looksBack: true };
+}
+
 /** What takes a hand on the plugin or on its KMS: said, so that nobody takes it for tried. */
 function byHand(why: string): CriterionRow {
-  return { api: "v2", weight: "must", attempt: () => Promise.reject(new Untried(why)) };
+  return lookingBack(must("v2", () => Promise.reject(new Untried(why))));
 }
 
 async function versionIsSound({ client, signal }: Subject): Promise<string> {
@@ -74,7 +80,8 @@ export const criteria = {
   "a foreign key_id is refused": should("v2", changed("key_id", "refused")),
   "changed annotations never open to other bytes": must("v2", changed("annotations", "never other")),
   "changed annotations are refused": should("v2", changed("annotations", "refused")),
-  "what is refused is refused by a code, and not by UNKNOWN": should("v2", tellsByCode("v2")),
+  "no changed request ends the plugin": lookingBack(must("v2", outlivesChanged("v2"))),
+  "what is refused is refused by a code, and not by UNKNOWN": lookingBack(should("v2", tellsByCode("v2"))),
   "calls at once each get their own answer": must("v2", answersAtOnce),
   "two clients are served, and one that leaves disturbs nobody": must("v2", serves2),
   "calls that are given up cost nobody anything": must("v2", outlivesImpatience),
@@ -90,7 +97,8 @@ export const criteria = {
   "two v1beta1 ciphertexts of one plaintext differ": should("v1beta1", v1SealsDiffer),
   "a changed v1beta1 ciphertext never opens to other bytes": must("v1beta1", changedV1("never other")),
   "a changed v1beta1 ciphertext is refused": should("v1beta1", changedV1("refused")),
-  "what is refused over v1beta1 is refused by a code": should("v1beta1", tellsByCode("v1beta1")),
+  "no changed v1beta1 request ends the plugin": lookingBack(must("v1beta1", outlivesChanged("v1beta1"))),
+  "what is refused over v1beta1 is refused by a code": lookingBack(should("v1beta1", tellsByCode("v1beta1"))),
   "v1beta1 calls at once each get their own answer": must("v1beta1", answersV1AtOnce),
 } as const satisfies Record<string, CriterionRow>;
 

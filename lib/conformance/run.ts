@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { abortError, type Deadline, deadline } from "../deadline.ts";
+import { abortError, type Deadline, deadline, sleep } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
-import { RpcFailure } from "../grpc/status.ts";
+import { isUnconnected } from "../grpc/status.ts";
 import { criteria, type CriterionRow, type PluginCriterion } from "./criteria.ts";
 import { type Api, served, Subject } from "./subject.ts";
 import { told, Unmet, Untried } from "./verdict.ts";
@@ -19,6 +19,8 @@ export interface Finding {
   /** What was seen, or why not. It may hold words of the plugin's. */
   readonly detail: string;
 }
+
+type Outcome = Pick<Finding, "result" | "detail">;
 
 /** How long it may take. Milliseconds. */
 export interface TryTimes {
@@ -49,11 +51,17 @@ export async function tryPlugin(
   await using subject = new Subject(path, all.signal);
   const serves = await whatIsServed(subject);
   const findings: Finding[] = [];
+  let [doubtful, wasGone] = [false, false];
   for (const [name, row] of Object.entries(criteria) as [PluginCriterion, CriterionRow][]) {
     if (signal.aborted) throw abortError(signal, `try ${path}`);
     onStart(name);
     const { api, weight } = row;
-    findings.push({ criterion: name, api, weight, ...await outcome(row, subject, serves, all, times.each) });
+    const about = { criterion: name, api, weight };
+    if (doubtful && !row.looksBack) wasGone = await isGone(subject, wasGone, all);
+    const isThere = row.looksBack || !wasGone;
+    const found = isThere ? await outcome(row, subject, serves, all, times.each) : noLongerThere;
+    doubtful = wasGone || found.result === "fails" || subject.wasLost;
+    findings.push({ ...about, ...found });
   }
   if (signal.aborted) throw abortError(signal, `try ${path}`);
   return findings;
@@ -61,11 +69,26 @@ export async function tryPlugin(
 
 async function whatIsServed(subject: Subject): Promise<Readonly<Record<Api, boolean>>> {
   const failure = await subject.status().then(() => undefined, (thrown: unknown) => thrown);
-  const unconnected = failure instanceof KmsError && failure.cause instanceof RpcFailure && failure.cause.unconnected;
-  if (typeof unconnected === "string") throw failure;
+  if (isUnconnected(failure)) throw failure;
   const serves = await served(subject);
   if (serves.v2 || serves.v1beta1) return serves;
   throw new KmsError("provider_protocol", `Cannot try ${subject.path}: it serves neither KMS v2 nor v1beta1.`);
+}
+
+const noLongerThere = { result: "untried", detail: "nobody is there any more" } as const;
+
+/** Milliseconds that whoever watches over a plugin has to start it again, and between two looks. */
+const restart = { within: 2000, look: 100 } as const;
+
+/** Whether nobody listens. Where somebody did a moment ago, a supervisor gets time to start it again. */
+async function isGone(subject: Subject, wasGone: boolean, { signal }: Deadline): Promise<boolean> {
+  using patience = deadline(wasGone ? 0 : restart.within, signal);
+  subject.signal = signal;
+  for (;;) {
+    if (!await subject.status().then(() => false, isUnconnected)) return false;
+    if (patience.signal.aborted) return true;
+    await sleep(restart.look, patience.signal);
+  }
 }
 
 /** Calls that were cut off look like refusals, so that nothing is said of them. */
@@ -77,7 +100,7 @@ async function outcome(
   serves: Readonly<Record<Api, boolean>>,
   all: Deadline,
   each: number,
-): Promise<Pick<Finding, "result" | "detail">> {
+): Promise<Outcome> {
   if (!serves[api]) return { result: "untried", detail: `it does not serve KMS ${api}` };
   if (all.signal.aborted) return { result: "untried", detail: "the time was up" };
   using time = deadline(each, all.signal);

@@ -48,6 +48,26 @@ Deno.test("tryPlugin() ends in time with a plugin that hangs, and at a signal", 
   await assert.rejects(tryPlugin(plugin.socket, AbortSignal.abort()), { code: "cancelled" });
 });
 
+Deno.test("tryPlugin() names the request that ended a plugin, and tries on when it is there again", async () => {
+  for (const comesBack of [false, true]) {
+    await using plugin = await PluginDouble.start();
+    plugin.overrides["v2 Decrypt"] = endsAtNothing(plugin, "ciphertext");
+    const findings = await tryPlugin(plugin.socket, signal, (criterion) => {
+      if (comesBack && criterion === "a changed ciphertext is refused") void plugin.listen();
+    });
+    const found = new Map(findings.map(({ criterion, result, detail }) => [criterion, { result, detail }]));
+    assert.equal(found.get("a changed ciphertext never opens to other bytes")?.result, "holds");
+    assert.equal(found.get("a changed ciphertext is refused")?.result, comesBack ? "holds" : "untried");
+    const { result, detail } = found.get("no changed request ends the plugin") ?? {};
+    assert.equal(result, "fails");
+    assert.match(detail ?? "", /^nobody answered \d+ of \d+, first: ciphertext cut to 0 bytes$/);
+    assert.deepEqual(
+      found.get("all is well after all that"),
+      comesBack ? { result: "holds", detail: "32 bytes" } : { result: "untried", detail: "nobody is there any more" },
+    );
+  }
+});
+
 type Mutant = (plugin: PluginDouble) => void;
 
 const zeros = new Uint8Array(32);
@@ -64,6 +84,15 @@ function crowded() {
     if (calls > 10) setTimeout(() => calls--, 1);
     else calls--;
     return calls > 10 ? refuse() : sound();
+  };
+}
+
+/** Ends as a process does whose program takes the first byte of nothing. */
+function endsAtNothing(plugin: PluginDouble, part: string) {
+  return (request: Record<string, Uint8Array>, sound: () => unknown) => {
+    if ((request[part] ?? zeros).length > 0) return sound();
+    void plugin.die();
+    return new Promise(() => {});
   };
 }
 
@@ -206,6 +235,11 @@ const mutants: { readonly [Name in PluginCriterion]?: Readonly<Record<string, Mu
       };
     },
   },
+  "no changed request ends the plugin": {
+    "that looks at a first byte that is not there": (plugin) => {
+      plugin.overrides["v2 Decrypt"] = endsAtNothing(plugin, "ciphertext");
+    },
+  },
   "what is refused is refused by a code, and not by UNKNOWN": {
     "that knows none": (plugin) => void (plugin.knowsCodes = false),
     "that calls everything an outage": ({ overrides }) => {
@@ -290,6 +324,11 @@ const mutants: { readonly [Name in PluginCriterion]?: Readonly<Record<string, Mu
   "a changed v1beta1 ciphertext is refused": {
     "that overlooks it": careless("v1beta1 Encrypt", "v1beta1 Decrypt", "plain"),
   },
+  "no changed v1beta1 request ends the plugin": {
+    "that looks at a first byte that is not there": (plugin) => {
+      plugin.overrides["v1beta1 Decrypt"] = endsAtNothing(plugin, "cipher");
+    },
+  },
   "what is refused over v1beta1 is refused by a code": {
     "that knows none": (plugin) => void (plugin.knowsCodes = false),
   },
@@ -300,6 +339,8 @@ const mutants: { readonly [Name in PluginCriterion]?: Readonly<Record<string, Mu
 
 /** What has to have been refused before its codes can be judged. */
 const before: { readonly [Name in PluginCriterion]?: PluginCriterion } = {
+  "no changed request ends the plugin": "a changed ciphertext is refused",
+  "no changed v1beta1 request ends the plugin": "a changed v1beta1 ciphertext is refused",
   "what is refused is refused by a code, and not by UNKNOWN": "a foreign key_id is refused",
   "what is refused over v1beta1 is refused by a code": "a changed v1beta1 ciphertext is refused",
 };

@@ -5,6 +5,7 @@
  */
 import { equalBytes } from "../bytes.ts";
 import { type KmsError, toKmsError } from "../errors.ts";
+import { isUnconnected } from "../grpc/status.ts";
 
 /** Seals bytes and opens what it sealed. */
 export interface Sealer<Sealed> {
@@ -18,14 +19,19 @@ export interface Sealer<Sealed> {
 export interface Variant<Sealed> {
   readonly what: string;
   readonly sealed: Sealed;
+  /** Whether no other is under way beside it: what ends a process takes down all that it is at work on. */
+  readonly alone?: boolean;
 }
 
 /** What came of an attempt to open something. */
 export interface Opening {
   readonly what: string;
-  /** `same` as what was sealed; a wrong plaintext that is answered as good is `other`. */
-  readonly result: "same" | "other" | "refused";
-  /** Why it was refused. */
+  /**
+   * `same` as what was sealed; a wrong plaintext that is answered as good is `other`; `lost` where nobody answered, since
+   * the connection broke or none could be made.
+   */
+  readonly result: "same" | "other" | "refused" | "lost";
+  /** Why it was refused or lost. */
   readonly error?: KmsError;
 }
 
@@ -39,11 +45,23 @@ export async function openAll<Sealed>(
   variants: readonly Variant<Sealed>[],
 ): Promise<readonly Opening[]> {
   const openings: Opening[] = [];
-  for (let at = 0; at < variants.length; at += lot) {
-    const some = variants.slice(at, at + lot).map(({ what, sealed }) => opening(what, sealer.open(sealed), plaintext));
-    openings.push(...await Promise.all(some));
+  for (const some of lotsOf(variants)) {
+    openings.push(
+      ...await Promise.all(some.map(({ what, sealed }) => opening(what, sealer.open(sealed), plaintext))),
+    );
   }
   return openings;
+}
+
+function lotsOf<Sealed>(variants: readonly Variant<Sealed>[]): readonly (readonly Variant<Sealed>[])[] {
+  const lots: Variant<Sealed>[][] = [];
+  for (const variant of variants) {
+    const last = lots.at(-1);
+    const joins = last !== undefined && last.length < lot && !variant.alone && !last[0]?.alone;
+    if (joins) last.push(variant);
+    else lots.push([variant]);
+  }
+  return lots;
 }
 
 /**
@@ -72,7 +90,8 @@ async function opening(what: string, work: Promise<Uint8Array>, plaintext: Uint8
   try {
     return { what, result: equalBytes(await work, plaintext) ? "same" : "other" };
   } catch (thrown) {
-    return { what, result: "refused", error: toKmsError(thrown) };
+    const error = toKmsError(thrown);
+    return { what, result: isUnconnected(error) ? "lost" : "refused", error };
   }
 }
 

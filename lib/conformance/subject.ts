@@ -27,6 +27,7 @@ export class Subject implements AsyncDisposable {
   readonly #opened = new Opened();
   readonly #openings = new Map<string, Promise<readonly Opening[]>>();
   readonly #refusals: Opening[] = [];
+  #wasLost = false;
 
   constructor(path: string, signal: AbortSignal) {
     this.path = path;
@@ -72,10 +73,25 @@ export class Subject implements AsyncDisposable {
     if (known !== undefined) return known;
     const found = (async () => {
       const plaintext = newPlaintext();
-      return await openAll(sealer, plaintext, await variants(await sealer.seal(plaintext), sealer));
+      const openings = await openAll(sealer, plaintext, await variants(await sealer.seal(plaintext), sealer));
+      this.#wasLost ||= openings.some(({ result }) => result === "lost");
+      return openings;
     })();
     this.#openings.set(name, found);
     return found;
+  }
+
+  /** Whether the plugin was ever away while changed variants were handed in. */
+  get wasLost(): boolean {
+    return this.#wasLost;
+  }
+
+  /** All changed variants under one API so far, by what was changed. */
+  async changed(api: Api): Promise<readonly (readonly [part: string, openings: readonly Opening[]])[]> {
+    const found = [...this.#openings].filter(([name]) => name.startsWith(`${api} `));
+    return await Promise.all(
+      found.map(async ([name, openings]) => [name.slice(api.length + 1), await openings.catch(() => [])] as const),
+    );
   }
 
   /** Takes note of a request of v2 that was refused before anything was sealed. */
@@ -85,8 +101,7 @@ export class Subject implements AsyncDisposable {
 
   /** Everything under one API that was refused so far. */
   async refusals(api: Api): Promise<readonly Opening[]> {
-    const found = [...this.#openings].filter(([name]) => name.startsWith(`${api} `));
-    const openings = (await Promise.all(found.map(([, openings]) => openings.catch(() => [])))).flat();
+    const openings = (await this.changed(api)).flatMap(([, openings]) => openings);
     return [...openings.filter(({ result }) => result === "refused"), ...(api === "v2" ? this.#refusals : [])];
   }
 

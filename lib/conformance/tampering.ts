@@ -7,7 +7,7 @@
 import { equalBytes } from "../bytes.ts";
 import type { ErrorCode } from "../errors.ts";
 import { RpcFailure } from "../grpc/status.ts";
-import { everyAppended, everyCut, everyFlip, flipped, spread } from "./changes.ts";
+import { type Changed, everyAppended, everyCut, everyFlip, flipped, spread } from "./changes.ts";
 import { newPlaintext, type Opening, type Sealer, type Variant } from "./sealer.ts";
 import type { Api, Sealed, Subject } from "./subject.ts";
 import { Unmet, Untried } from "./verdict.ts";
@@ -44,8 +44,22 @@ export function changed(part: Part, wanted: "never other" | "refused"): (subject
 export function changedV1(wanted: "never other" | "refused"): (subject: Subject) => Promise<string> {
   return async (subject) => {
     const variants = (cipher: Uint8Array) =>
-      Promise.resolve(ofBytes(cipher).map(({ what, bytes }) => ({ what, sealed: bytes })));
+      Promise.resolve(ofBytes(cipher).map(({ bytes, ...about }) => ({ ...about, sealed: bytes })));
     return judge(await subject.openings("v1beta1 cipher", subject.v1beta1(), variants), wanted, "ciphertext");
+  };
+}
+
+/** Whether the plugin was still there after every changed request that was handed in so far. */
+export function outlivesChanged(api: Api): (subject: Subject) => Promise<string> {
+  return async (subject) => {
+    const all = (await subject.changed(api)).flatMap(([part, openings]) =>
+      openings.map(({ what, result }) => ({ what: `${part} ${what}`, isLost: result === "lost" }))
+    );
+    const lost = all.filter(({ isLost }) => isLost);
+    const [first] = lost;
+    if (first !== undefined) throw new Unmet(`nobody answered ${lost.length} of ${all.length}, first: ${first.what}`);
+    if (all.length === 0) throw new Untried("nothing was handed in");
+    return `${all.length} bad requests`;
   };
 }
 
@@ -62,13 +76,15 @@ export function tellsByCode(api: Api): (subject: Subject) => Promise<string> {
 }
 
 function judge(openings: readonly Opening[], wanted: "never other" | "refused", part: string): string {
-  const wrong = openings.filter(({ result }) => result === "other" || (wanted === "refused" && result === "same"));
+  const answered = openings.filter(({ result }) => result !== "lost");
+  if (answered.length === 0) throw new Untried("nobody answered");
+  const wrong = answered.filter(({ result }) => result === "other" || (wanted === "refused" && result === "same"));
   const [first] = wrong;
   if (first !== undefined) {
     const how = first.result === "other" ? "opened to other bytes" : "opened as if nothing had been done to it";
-    throw new Unmet(`${wrong.length} of ${openings.length} ${how}: ${part} ${first.what}`);
+    throw new Unmet(`${wrong.length} of ${answered.length} ${how}: ${part} ${first.what}`);
   }
-  return `${openings.length} variants`;
+  return `${answered.length} variants`;
 }
 
 function isTold({ code, cause }: NonNullable<Opening["error"]>): boolean {
@@ -79,17 +95,18 @@ function statusOf({ error }: Opening): string {
   return error?.cause instanceof RpcFailure ? error.cause.status : error?.code ?? "nothing";
 }
 
-function ofBytes(bytes: Uint8Array) {
+function ofBytes(bytes: Uint8Array): readonly (Changed & { readonly alone?: boolean })[] {
   return [
     ...spread(everyFlip(bytes, [0x01, 0x20]), most),
-    ...spread(everyCut(bytes), 16),
+    // What is too short is what ends a careless process.
+    ...spread(everyCut(bytes), 16).map((cut) => ({ ...cut, alone: true })),
     ...everyAppended(bytes, [0, 0x41]),
   ];
 }
 
 function ofCiphertext(sealed: Sealed): Variant<Sealed>[] {
-  const variants = ofBytes(sealed.ciphertext).map(({ what, bytes }) => ({
-    what,
+  const variants = ofBytes(sealed.ciphertext).map(({ bytes, ...about }) => ({
+    ...about,
     sealed: { ...sealed, ciphertext: bytes },
   }));
   return [...variants, { what: "of 64 KiB", sealed: { ...sealed, ciphertext: new Uint8Array(64 * 1024) } }];

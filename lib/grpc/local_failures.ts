@@ -25,9 +25,13 @@ export function localFailure(details: string): LocalFailure | undefined {
   const [, name = ""] = /^No connection established\..*\b(E[A-Z]+)\b/.exec(details) ?? [];
   const why = connectFailures[name];
   if (why !== undefined) return { code: status.UNAVAILABLE, why };
-  // INTERNAL to grpc-js, where a process that dies takes its connections along.
-  if (/^Received RST_STREAM with code \d+ triggered by internal client error: /.test(details)) {
-    return { code: status.UNAVAILABLE, why: "the connection broke" };
-  }
+  if (broken.some((words) => words.test(details))) return { code: status.UNAVAILABLE, why: "the connection broke" };
   return undefined;
 }
+
+/** Where a process that dies takes its connections along; the last one is INTERNAL to grpc-js. */
+const broken = [
+  /^Connection dropped$/,
+  /^[a-z]+ ECONNRESET$/,
+  /^Received RST_STREAM with code \d+ triggered by internal client error: /,
+];

@@ -97,6 +97,11 @@ export function errorOfRpc(code: status, details: string, action: string, unconn
   return new KmsError(codeOfStatus[code], `Cannot ${action}: ${failure.status}: ${details}`, { cause: failure });
 }
 
+/** Whether no process answered: the connection broke, or none could be made. */
+export function isUnconnected(error: unknown): boolean {
+  return error instanceof KmsError && error.cause instanceof RpcFailure && error.cause.unconnected !== undefined;
+}
+
 /** Whether another process answered that it knows no such call. */
 export function isUnimplemented(error: unknown): boolean {
   return error instanceof KmsError && error.cause instanceof RpcFailure && error.cause.status === "UNIMPLEMENTED";

@@ -6,6 +6,7 @@
 import { Buffer } from "node:buffer";
 import { createServer, type Http2Server, type Http2Session, type ServerHttp2Stream } from "node:http2";
 import type { IncomingHttpHeaders } from "node:http2";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { concat } from "../../lib/bytes.ts";
 import { KmsError, toKmsError } from "../../lib/errors.ts";
@@ -77,6 +78,7 @@ export class PluginDouble implements AsyncDisposable {
   readonly #folder: string;
   readonly #services = kmsServices();
   readonly #sessions = new Map<Http2Session | undefined, number>();
+  readonly #sockets = new Set<Socket>();
   #connections = 0;
   #server: Http2Server | undefined;
   #wasGone = false;
@@ -101,6 +103,10 @@ export class PluginDouble implements AsyncDisposable {
       session.on("close", () => this.#sessions.delete(session));
       session.on("error", () => {});
     });
+    server.on("connection", (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+    });
     server.on("stream", (stream, headers) => {
       stream.on("error", () => {});
       // A client may give a call up at any moment; what is answered then reaches nobody.
@@ -119,6 +125,12 @@ export class PluginDouble implements AsyncDisposable {
     await gone;
     this.#server = undefined;
     await Deno.remove(this.socket).catch(() => {});
+  }
+
+  /** Goes away in the middle of a call, with not a frame more. */
+  async die(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await this.stop();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
