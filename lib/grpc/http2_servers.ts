@@ -3,25 +3,27 @@
  *
  * @module
  */
-import type { Http2Server, Http2Session } from "node:http2";
+import type { Http2Server, Http2Session, IncomingHttpHeaders } from "node:http2";
 import type { Socket } from "node:net";
 import type { Server } from "@grpc/grpc-js";
 import { KmsError } from "../errors.ts";
 
-/** What is to be done with each connection. */
-export interface ConnectionHooks {
+/** What is to be done with each connection and each call. */
+export interface ServerHooks {
   /** Told of the socket before a session reads from it. */
   readonly connection: (socket: Socket) => void;
   readonly session: (session: Http2Session) => void;
+  /** Handed the headers of a call before grpc-js is. */
+  readonly headers: (headers: IncomingHttpHeaders) => void;
 }
 
 /**
- * Has every connection of a server met by `hooks`.
+ * Has every connection of a server and every call met by `hooks`.
  *
  * @returns takes in the listeners that the server has gained since the last call; call it after each `bindAsync`.
  * @throws {KmsError} `internal` if this version of grpc-js keeps its HTTP/2 servers elsewhere.
  */
-export function connectionMeeter(server: Server, { connection, session }: ConnectionHooks): () => void {
+export function serverMeeter(server: Server, { connection, session, headers }: ServerHooks): () => void {
   const known = new WeakSet<Http2Server>();
   return () => {
     for (const http2Server of http2Servers(server)) {
@@ -29,6 +31,7 @@ export function connectionMeeter(server: Server, { connection, session }: Connec
       known.add(http2Server);
       http2Server.prependListener("connection", connection);
       http2Server.on("session", session);
+      http2Server.prependListener("stream", (_stream, received) => headers(received));
     }
   };
 }

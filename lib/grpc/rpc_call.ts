@@ -6,12 +6,16 @@
 import type { ServerUnaryCall } from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
 import { type After, afterTimeout, timeoutReason } from "../deadline.ts";
+import { timeoutOf } from "./timeout_header.ts";
 
 /** How long a call may take when its client has set no deadline: kube-apiserver's own default. */
 export const defaultDeadlineMs = 3000;
 
 // Our own sentence has to reach the client before the client's clock runs out and hides it behind "deadline exceeded".
 const marginMs = 100;
+
+// What a timer takes: 25 days.
+const longestMs = 2 ** 31 - 1;
 
 /** One call. */
 export interface RpcCall {
@@ -33,6 +37,8 @@ export class UnaryRpcCall implements RpcCall, Disposable {
   #controller: AbortController | undefined;
   #callOff: (() => void) | undefined;
   readonly #withoutDeadlineMs: number;
+  // The request has come together with its headers, or a moment later: it is small.
+  readonly #began = performance.now();
   #over = false;
   #uid: string | undefined;
 
@@ -55,9 +61,8 @@ export class UnaryRpcCall implements RpcCall, Disposable {
   }
 
   get deadlineMs(): number {
-    const at = this.#call.getDeadline();
-    const left = at === Infinity ? this.#withoutDeadlineMs : Number(at) - Date.now();
-    return Math.max(0, left - Math.min(marginMs, left / 2));
+    const left = (timeoutOf(this.#call.metadata) ?? this.#withoutDeadlineMs) - (performance.now() - this.#began);
+    return Math.min(longestMs, Math.max(0, left - Math.min(marginMs, left / 2)));
   }
 
   get uid(): string {

@@ -1,16 +1,18 @@
 import { equal, match, ok } from "node:assert/strict";
 import { EventEmitter } from "node:events";
-import type { ServerUnaryCall } from "@grpc/grpc-js";
+import { Metadata, type ServerUnaryCall } from "@grpc/grpc-js";
 import fc from "fast-check";
 import { printableUid, UnaryRpcCall } from "./rpc_call.ts";
+import { keepTimeout } from "./timeout_header.ts";
 
 class FakeCall extends EventEmitter {
   cancelled = false;
-  constructor(readonly request: { readonly uid?: unknown }, readonly deadline: number) {
+  readonly metadata: Metadata;
+  constructor(readonly request: { readonly uid?: unknown }, timeout?: string) {
     super();
-  }
-  getDeadline(): number {
-    return this.deadline;
+    const headers = timeout === undefined ? {} : { "grpc-timeout": timeout };
+    keepTimeout(headers);
+    this.metadata = Metadata.fromHttp2Headers(headers);
   }
 }
 
@@ -28,13 +30,13 @@ Deno.test("printableUid() is short and visible ASCII, whatever a client sends", 
 });
 
 Deno.test("UnaryRpcCall.uid is made once where the client has none", () => {
-  const call = wrapped(new FakeCall({ uid: "" }, Infinity));
+  const call = wrapped(new FakeCall({ uid: "" }));
   match(call.uid, /^[0-9a-f-]{36}$/);
   equal(call.uid, call.uid);
 });
 
 Deno.test("UnaryRpcCall.signal is made when it is first asked for", () => {
-  const fake = new FakeCall({}, Infinity);
+  const fake = new FakeCall({});
   using call = wrapped(fake);
   ok(call.uid);
   equal(fake.listenerCount("cancelled"), 0);
@@ -43,15 +45,16 @@ Deno.test("UnaryRpcCall.signal is made when it is first asked for", () => {
 });
 
 Deno.test("UnaryRpcCall.deadlineMs stays below the client's deadline and never below zero", () => {
-  const left = (ms: number) => wrapped(new FakeCall({}, Date.now() + ms)).deadlineMs;
-  ok(left(3000) <= 2900 && left(3000) > 1000);
-  ok(left(100) <= 50);
-  equal(left(-1000), 0);
-  equal(wrapped(new FakeCall({}, Infinity)).deadlineMs, 2900);
+  const left = (timeout?: string) => wrapped(new FakeCall({}, timeout)).deadlineMs;
+  ok(left("3S") <= 2900 && left("3S") > 1000);
+  ok(left("100m") <= 50);
+  equal(left("0n"), 0);
+  ok(left() <= 2900 && left() > 1000);
+  equal(left("99999999H"), 2 ** 31 - 1);
 });
 
 Deno.test("UnaryRpcCall.signal fires when the client goes, with a reason that says so", () => {
-  const fake = new FakeCall({}, Infinity);
+  const fake = new FakeCall({});
   using call = wrapped(fake);
   const { signal } = call;
   fake.emit("cancelled");
@@ -59,14 +62,14 @@ Deno.test("UnaryRpcCall.signal fires when the client goes, with a reason that sa
 });
 
 Deno.test("UnaryRpcCall.signal has fired already for a client that went before it was asked for", () => {
-  const fake = new FakeCall({}, Infinity);
+  const fake = new FakeCall({});
   fake.cancelled = true;
   using call = wrapped(fake);
   ok(call.signal.aborted);
 });
 
 Deno.test("UnaryRpcCall.signal does not fire at the good end of a call, which grpc-js calls cancelled too", () => {
-  const fake = new FakeCall({}, Infinity);
+  const fake = new FakeCall({});
   const call = wrapped(fake);
   const { signal } = call;
   call[Symbol.dispose]();

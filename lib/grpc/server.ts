@@ -13,13 +13,14 @@ import {
 } from "@grpc/grpc-js";
 import { type After, afterTimeout, coarse, deadline, orAborted } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
-import { connectionMeeter } from "./http2_servers.ts";
+import { serverMeeter } from "./http2_servers.ts";
 import { endLate } from "./late_close.ts";
 import type { Rpc, V1beta1Rpcs, V2Rpcs } from "./messages.ts";
 import { defaultDeadlineMs, type RpcCall, UnaryRpcCall } from "./rpc_call.ts";
 import { kmsServices, Malformed, sopsService } from "./services.ts";
 import type { SopsRpcs } from "./sops_messages.ts";
 import { rpcStatus } from "./status.ts";
+import { keepTimeout } from "./timeout_header.ts";
 import { writeTogether } from "./write_together.ts";
 
 /** Answers at once or later, or throws a KmsError. Anything else that it throws is answered as INTERNAL. */
@@ -111,7 +112,7 @@ function serverOf(
   for (const [service, handlers] of services) {
     server.addService(service, implementation(service, handlers, context));
   }
-  const meet = connectionMeeter(server, { connection: writeTogether, session: endLate });
+  const meet = serverMeeter(server, { connection: writeTogether, session: endLate, headers: keepTimeout });
   const targets = new Set<string>();
   return {
     async listen(path) {
