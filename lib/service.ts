@@ -131,8 +131,7 @@ export async function openService(options: ServiceOptions): Promise<Service & As
     dekMaxUses: options.dekMaxUses ?? maxUsesOfDek,
     probeIntervalMs: options.probeIntervalMs,
     random: options.random ?? Math.random,
-    onFirstUse: (dek) =>
-      source.remember(hex(dek.reference), dek.copyOfDek(), dek.wraps.map(({ name, version }) => ({ name, version }))),
+    onFirstUse: (dek) => source.remember(hex(dek.reference), dek.copyOfDek(), dek.wraps),
   });
   const poke = (name: string) => ring.poke(name);
   for (const { provider, formerly } of readers) {
@@ -194,12 +193,14 @@ class KeyService implements Service, AsyncDisposable {
       return { plaintext: seed, keyId: sealed.keyId, providers: holders, cache };
     }
     const { keyId, wraps, envelope } = parse(sealed, api);
-    const reference = referenceTo(wraps);
-    if (!equalBytes(reference, envelope.reference)) throw foreignBytes("the wraps are not those of the envelope");
-    const holders = holdersOf(wraps, this.#named, (name) => this.#ring.board.of(name).state === "sick");
-    const context = { api, threshold: envelope.threshold, keyId, reference };
+    const reference = hex(envelope.reference);
+    if (!this.#source.knows(reference, wraps) && !equalBytes(referenceTo(wraps), envelope.reference)) {
+      throw foreignBytes("the wraps are not those of the envelope");
+    }
+    const holders = () => holdersOf(wraps, this.#named, (name) => this.#ring.board.of(name).state === "sick");
+    const context = { api, threshold: envelope.threshold, keyId, reference: envelope.reference };
     const open = (dek: Uint8Array) => openSeed(dek, envelope, context);
-    const found = await this.#source.open({ reference: hex(reference), holders, open, call });
+    const found = await this.#source.open({ reference, holders, wraps, open, call });
     return { plaintext: found.seed, keyId, providers: found.holders, cache: found.cache };
   }
 

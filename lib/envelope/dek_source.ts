@@ -11,7 +11,7 @@ import type { CallOptions } from "../provider/provider.ts";
 import type { Latencies } from "./latency.ts";
 import { type Holder, inOrder, unwrapFirst, type UnwrapStrategy } from "./unwrap.ts";
 import type { CachedDek, UnwrapCache } from "./unwrap_cache.ts";
-import { foreignBytes } from "./wrap.ts";
+import { areSameWraps, foreignBytes, ownWraps, type Wrap } from "./wrap.ts";
 
 /** Milliseconds. `revalidate` bounds the wait of a decrypt that has a cached key to fall back on. */
 const timings = { revalidate: 1_000, askAgain: 10_000, confirmDenial: 10_000, flight: 10_000, tick: 250 } as const;
@@ -32,8 +32,10 @@ export interface DekSourceOptions {
 export interface DekRequest {
   /** The reference in hexadecimal. */
   readonly reference: string;
-  /** Who can unwrap it, at least one. */
-  readonly holders: readonly Holder[];
+  /** Who can unwrap it, at least one; asked for only where somebody has to. */
+  readonly holders: () => readonly Holder[];
+  /** What the reference is the hash of, where it will be handed in often: see {@linkcode DekSource.knows}. */
+  readonly wraps?: readonly Wrap[];
   /** Opens the sealed seed; `undefined` where the data key does not fit. */
   readonly open: (dek: Uint8Array) => Uint8Array | undefined;
   /** Its signal is asked for only where a wait begins: a gRPC call makes one at a price. */
@@ -67,8 +69,15 @@ export class DekSource implements Disposable {
   }
 
   /** Keeps the data key of something that this node has sealed itself; the cache owns `dek` from now on. */
-  remember(reference: string, dek: Uint8Array, holders: CachedDek["holders"]): void {
-    this.#options.cache.put(reference, dek, holders);
+  remember(reference: string, dek: Uint8Array, wraps: readonly Wrap[]): void {
+    const holders = wraps.map(({ name, version }) => ({ name, version }));
+    this.#options.cache.put(reference, { dek, holders, wraps: ownWraps(wraps) });
+  }
+
+  /** Whether these are the wraps of a data key that is in memory under `reference`: then they need not be hashed again. */
+  knows(reference: string, wraps: readonly Wrap[]): boolean {
+    const known = this.#options.cache.peek(reference)?.wraps;
+    return known !== undefined && areSameWraps(known, wraps);
   }
 
   /**
@@ -123,13 +132,15 @@ export class DekSource implements Disposable {
     return flight;
   }
 
-  async #unwrap({ reference, holders, open }: DekRequest, signal: AbortSignal): Promise<CachedDek> {
+  async #unwrap({ reference, wraps, open, ...request }: DekRequest, signal: AbortSignal): Promise<CachedDek> {
     const { cache, clock, strategy, latencies, onLiar } = this.#options;
-    const ordered = inOrder(holders, strategy, this.#turn++, latencies);
+    const asked = request.holders();
+    const ordered = inOrder(asked, strategy, this.#turn++, latencies);
     const fits = (dek: Uint8Array) => open(dek) !== undefined;
     const { dek, liars } = await unwrapFirst(ordered, { signal, clock, strategy, latencies, fits });
     liars.forEach(onLiar);
-    return cache.put(reference, dek, holders.map(({ provider: { name }, wrap: { version } }) => ({ name, version })));
+    const holders = asked.map(({ provider: { name }, wrap: { version } }) => ({ name, version }));
+    return cache.put(reference, { dek, holders, ...(wraps && { wraps: ownWraps(wraps) }) });
   }
 
   async #askAgain(entry: CachedDek, request: DekRequest): Promise<Found> {

@@ -97,7 +97,8 @@ export class ForeignReader implements Disposable {
    *   `key_unknown` if no configured provider may open it; a provider's error.
    */
   async read(format: ForeignFormat, sealed: ForeignSealed, api: KmsApi, call: CallOptions): Promise<Found> {
-    const holders = this.#holders(format, readForeign(format, sealed, api));
+    const wraps = readForeign(format, sealed, api);
+    const holders = () => this.#holders(format, wraps);
     const reference = hex(sha256(lengthPrefixed(domain, utf8(format), sealed.ciphertext)));
     return await this.#source.open({ reference, holders, open: (seed) => seed.slice(), call });
   }

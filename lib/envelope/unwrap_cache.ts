@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../clock.ts";
 import type { Notify } from "../events.ts";
+import type { Wrap } from "./wrap.ts";
 
 /** How long a data key is kept. Durations in milliseconds. */
 export interface UnwrapCacheOptions {
@@ -23,6 +24,8 @@ export interface CachedDek {
   readonly dek: Uint8Array;
   /** The providers that hold a wrap of it, and the version of each. */
   readonly holders: readonly { readonly name: string; readonly version: string }[];
+  /** The wraps that its reference is the hash of, each with a name of its own, where they are worth their place. */
+  readonly wraps?: readonly Wrap[];
   confirmedAt: number;
   /** Not before then is its KMS asked again: set after a failed try, so that an outage costs one wait and not each time. */
   askAgainAt: number;
@@ -54,6 +57,11 @@ export class UnwrapCache implements Disposable {
     return entry;
   }
 
+  /** The entry, without being used. */
+  peek(reference: string): CachedDek | undefined {
+    return this.#entries.get(reference);
+  }
+
   /** Whether an entry may serve without its KMS being asked. */
   isFresh(entry: CachedDek): boolean {
     return this.#clock.now() - entry.confirmedAt <= this.#options.maxAgeMs;
@@ -65,10 +73,9 @@ export class UnwrapCache implements Disposable {
     return this.#clock.now() - since < this.#options.graceOnOutageMs;
   }
 
-  /** Keeps a data key that a KMS has just confirmed; the cache owns `dek` from now on. */
-  put(reference: string, dek: Uint8Array, holders: CachedDek["holders"]): CachedDek {
-    const now = this.#clock.now();
-    const entry: CachedDek = { dek, holders, confirmedAt: now, askAgainAt: 0, deniedAt: undefined };
+  /** Keeps a data key that a KMS has just confirmed; the cache owns all that it is given from now on. */
+  put(reference: string, kept: Pick<CachedDek, "dek" | "holders" | "wraps">): CachedDek {
+    const entry: CachedDek = { ...kept, confirmedAt: this.#clock.now(), askAgainAt: 0, deniedAt: undefined };
     this.#entries.delete(reference);
     this.#entries.set(reference, entry);
     const [oldest] = this.#entries.keys();

@@ -9,7 +9,7 @@ function setUp() {
   const clock = new FakeClock();
   const events: Event[] = [];
   const cache = new UnwrapCache(limits, clock, (event) => events.push(event));
-  const put = (reference: string) => cache.put(reference, new Uint8Array(32), []);
+  const put = (reference: string) => cache.put(reference, { dek: new Uint8Array(32), holders: [] });
   const told = () => events.splice(0).map((event) => event.type === "cache_size" ? event.entries : event.type);
   return { clock, cache, put, told };
 }

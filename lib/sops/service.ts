@@ -168,7 +168,7 @@ class KeyService implements SopsService, AsyncDisposable {
     if (keyId !== name) throw foreignBytes("it was encrypted for a key of another name");
     const reference = referenceTo(wraps);
     if (!equalBytes(reference, envelope.reference)) throw foreignBytes("the wraps are not those of the envelope");
-    const holders = holdersOf(wraps, this.#named, (name) => this.#board.of(name).state === "sick");
+    const holders = () => holdersOf(wraps, this.#named, (name) => this.#board.of(name).state === "sick");
     const context = contextOf(name, reference);
     const open = (dek: Uint8Array) => openSeed(dek, envelope, context);
     const found = await this.#source.open({ reference: hex(reference), holders, open, call });

@@ -1,0 +1,48 @@
+import { equal } from "node:assert/strict";
+import fc from "fast-check";
+import { equalBytes } from "../bytes.ts";
+import { areSameWraps, ownWraps, referenceTo, type Wrap } from "./wrap.ts";
+
+const wrap = fc.record({
+  name: fc.constantFrom("a", "b", "c", "d"),
+  version: fc.constantFrom("1", "2", "11"),
+  ciphertext: fc.uint8Array({ minLength: 1, maxLength: 3, max: 1 }),
+});
+const wrapsOf = (maxLength: number) => fc.uniqueArray(wrap, { minLength: 1, maxLength, selector: ({ name }) => name });
+
+Deno.test("areSameWraps() says of any two lists what their references say", () => {
+  fc.assert(
+    fc.property(wrapsOf(4), fc.array(wrap, { maxLength: 4 }), (known, wraps) => {
+      equal(areSameWraps(known, wraps), equalBytes(referenceTo(known), referenceTo(wraps)));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+Deno.test("areSameWraps() does not mind the order, and sees every change", () => {
+  fc.assert(fc.property(wrapsOf(4), (known) => {
+    equal(areSameWraps(known, known.toReversed()), true);
+    const all: readonly Wrap[] = known;
+    all.forEach((one, at) => {
+      const changedTo = (other: Wrap) => all.with(at, other);
+      const flipped = one.ciphertext.map((byte, index) => index === 0 ? byte ^ 1 : byte);
+      for (
+        const changed of [
+          changedTo({ ...one, ciphertext: flipped }),
+          changedTo({ ...one, version: `${one.version}0` }),
+          changedTo({ ...one, name: "e" }),
+          all.toSpliced(at, 1),
+          [...all, one],
+        ]
+      ) equal(areSameWraps(known, changed), false);
+    });
+  }));
+});
+
+Deno.test("ownWraps() are not touched by what becomes of the request", () => {
+  const request = Uint8Array.of(1, 2, 3);
+  const given = [{ name: "a", version: "1", ciphertext: request.subarray(1) }];
+  const own = ownWraps(given);
+  request.fill(9);
+  equal(areSameWraps(own, given), false);
+});
