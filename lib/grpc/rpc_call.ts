@@ -61,7 +61,8 @@ export class UnaryRpcCall implements RpcCall, Disposable {
   }
 
   get deadlineMs(): number {
-    const left = (timeoutOf(this.#call.metadata) ?? this.#withoutDeadlineMs) - (performance.now() - this.#began);
+    const timeout = timeoutOf(this.#call.metadata);
+    const left = timeout === undefined ? this.#withoutDeadlineMs : timeout - (performance.now() - this.#began);
     return Math.min(longestMs, Math.max(0, left - Math.min(marginMs, left / 2)));
   }
 
