@@ -116,9 +116,9 @@ const awsKeyId =
   /^(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key|alias)\/[\w/-]{1,256}|alias\/[\w/-]{1,256}|(mrk-)?[0-9a-f-]{32,36})$/;
 
 /**
- * Whether a key ID is a version of Vault's and not older than what the ciphertext names. vault-kubernetes-kms asks for it
- * after it has encrypted, so that a rotation between the two calls leaves a newer one; in its first releases it was the
- * time, in seconds, at which the key was made.
+ * Whether a key ID is a number of Vault's and not less than the version that the ciphertext names. vault-kubernetes-kms
+ * asks for it after it has encrypted (`pkg/vault/transit.go`), so that a rotation between the two calls leaves a newer
+ * one. Ten digits take a time in seconds too, should a release have used one.
  */
 function isVersionFrom(version: string | undefined, keyId: string): boolean {
   return version !== undefined && /^[1-9]\d{0,9}$/.test(keyId) && Number(keyId) >= Number(version);

@@ -47,7 +47,7 @@ function isApi(text: string): text is KmsApi {
 Deno.test("readForeign() takes vault-kubernetes-kms only with a key ID from its version on and no annotations", () => {
   const over = (keyId: string, annotations = {}) =>
     taken("vault-kubernetes-kms", sealed(transit, keyId, annotations), "v2");
-  // Of a rotation between the plugin's two calls, and of the time at which a key was made.
+  // Of a rotation between the plugin's two calls, and as many digits as a time in seconds has.
   for (const keyId of ["12", "13", "1442851412"]) assert.equal(over(keyId), "@12", keyId);
   for (const keyId of ["", "1", "11", "012", "0x0d", " 12", "12 ", "12.5", "v12", "12345678901", "١٣"]) {
     assert.equal(over(keyId), "integrity", keyId);
