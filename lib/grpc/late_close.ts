@@ -35,7 +35,7 @@ export function endLate(session: Pick<Http2Session, "close" | "closed" | "destro
   const { close, destroy } = session;
   session.close = (callback) =>
     queueMicrotask(() => {
-      // Whoever asks a second time would never be answered; without the delay grpc-js would see `closed` and not ask.
+      // Whoever asks a second time would never be answered; without the delay he would see `closed` and not ask.
       if (session.closed) callback?.();
       else close.call(session, callback);
     });

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { status } from "@grpc/grpc-js";
+import { type Status, statuses } from "./statuses.ts";
 
 /** A failure on this side of the socket. */
 export interface LocalFailure {
-  readonly code: status;
+  readonly code: Status;
   /** Half a sentence of our own: why the plugin could not be reached, or not any more. */
   readonly why: string;
 }
@@ -24,8 +24,8 @@ const connectFailures: Readonly<Record<string, string>> = {
 export function localFailure(details: string): LocalFailure | undefined {
   const [, name = ""] = /^No connection established\..*\b(E[A-Z]+)\b/.exec(details) ?? [];
   const why = connectFailures[name];
-  if (why !== undefined) return { code: status.UNAVAILABLE, why };
-  if (broken.some((words) => words.test(details))) return { code: status.UNAVAILABLE, why: "the connection broke" };
+  if (why !== undefined) return { code: statuses.UNAVAILABLE, why };
+  if (broken.some((words) => words.test(details))) return { code: statuses.UNAVAILABLE, why: "the connection broke" };
   return undefined;
 }
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ServerUnaryCall } from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
+import type { ServerHttp2Stream } from "node:http2";
 import { type After, afterTimeout, timeoutReason } from "../deadline.ts";
 import { timeoutOf } from "./timeout_header.ts";
 
@@ -30,30 +30,40 @@ export interface RpcCall {
   readonly uid: string;
 }
 
-/** An {@linkcode RpcCall} over one of grpc-js. Dispose of it when the answer is sent. */
-export class UnaryRpcCall implements RpcCall, Disposable {
-  readonly #call: ServerUnaryCall<{ readonly uid?: unknown }, unknown>;
-  readonly #after: After;
-  #controller: AbortController | undefined;
-  #callOff: (() => void) | undefined;
-  readonly #withoutDeadlineMs: number;
+/** The part of a stream that tells that its client has gone. */
+export type ClosingStream = Pick<ServerHttp2Stream, "closed" | "destroyed" | "once">;
+
+/** What a client sent with its call. */
+export interface Sent {
+  /** `grpc-timeout`. */
+  readonly timeout?: string | undefined;
+  readonly uid?: unknown;
+}
+
+/** What all calls share. */
+export interface CallTimes {
+  /** The timer of all calls. */
+  readonly after?: After;
+  /** How long a call may take where its client sets no deadline, in milliseconds. */
+  readonly deadlineMs?: number;
+}
+
+/** An {@linkcode RpcCall} over one stream, made once its request has come. Dispose of it when the answer is sent. */
+export class StreamCall implements RpcCall, Disposable {
+  readonly #stream: ClosingStream;
+  readonly #sent: Sent;
+  readonly #times: CallTimes;
   // The request has come together with its headers, or a moment later: it is small.
   readonly #began = performance.now();
+  #controller: AbortController | undefined;
+  #callOff: (() => void) | undefined;
   #over = false;
   #uid: string | undefined;
 
-  /**
-   * @param after the timer of all calls.
-   * @param withoutDeadlineMs how long the call may take where its client sets no deadline.
-   */
-  constructor(
-    call: ServerUnaryCall<{ readonly uid?: unknown }, unknown>,
-    after: After = afterTimeout,
-    withoutDeadlineMs = defaultDeadlineMs,
-  ) {
-    this.#call = call;
-    this.#after = after;
-    this.#withoutDeadlineMs = withoutDeadlineMs;
+  constructor(stream: ClosingStream, sent: Sent, times: CallTimes = {}) {
+    this.#stream = stream;
+    this.#sent = sent;
+    this.#times = times;
   }
 
   get signal(): AbortSignal {
@@ -61,13 +71,15 @@ export class UnaryRpcCall implements RpcCall, Disposable {
   }
 
   get deadlineMs(): number {
-    const timeout = timeoutOf(this.#call.metadata);
-    const left = timeout === undefined ? this.#withoutDeadlineMs : timeout - (performance.now() - this.#began);
+    const timeout = timeoutOf(this.#sent.timeout);
+    const left = timeout === undefined
+      ? this.#times.deadlineMs ?? defaultDeadlineMs
+      : timeout - (performance.now() - this.#began);
     return Math.min(longestMs, Math.max(0, left - Math.min(marginMs, left / 2)));
   }
 
   get uid(): string {
-    return this.#uid ??= printableUid(this.#call.request.uid) || randomUUID();
+    return this.#uid ??= printableUid(this.#sent.uid) || randomUUID();
   }
 
   [Symbol.dispose](): void {
@@ -77,11 +89,11 @@ export class UnaryRpcCall implements RpcCall, Disposable {
 
   #watch(): AbortController {
     const controller = new AbortController();
-    this.#callOff = this.#after(this.deadlineMs, () => controller.abort(timeoutReason()));
-    // grpc-js says "cancelled" after each good end too, and making an AbortError takes a stack trace.
+    this.#callOff = (this.#times.after ?? afterTimeout)(this.deadlineMs, () => controller.abort(timeoutReason()));
+    // A stream closes after each good end too, and making an AbortError takes a stack trace.
     const onGone = () => this.#over || controller.abort();
-    if (this.#call.cancelled) onGone();
-    else this.#call.once("cancelled", onGone);
+    if (this.#stream.closed || this.#stream.destroyed) onGone();
+    else this.#stream.once("close", onGone);
     return controller;
   }
 }

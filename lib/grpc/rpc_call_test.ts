@@ -1,23 +1,15 @@
 import { equal, match, ok } from "node:assert/strict";
 import { EventEmitter } from "node:events";
-import { Metadata, type ServerUnaryCall } from "@grpc/grpc-js";
 import fc from "fast-check";
-import { printableUid, UnaryRpcCall } from "./rpc_call.ts";
-import { keepTimeout } from "./timeout_header.ts";
+import { type ClosingStream, printableUid, type Sent, StreamCall } from "./rpc_call.ts";
 
-class FakeCall extends EventEmitter {
-  cancelled = false;
-  readonly metadata: Metadata;
-  constructor(readonly request: { readonly uid?: unknown }, timeout?: string) {
-    super();
-    const headers = timeout === undefined ? {} : { "grpc-timeout": timeout };
-    keepTimeout(headers);
-    this.metadata = Metadata.fromHttp2Headers(headers);
-  }
+class FakeStream extends EventEmitter {
+  closed = false;
+  destroyed = false;
 }
 
-function wrapped(fake: FakeCall): UnaryRpcCall {
-  return new UnaryRpcCall(fake as unknown as ServerUnaryCall<{ uid?: unknown }, unknown>);
+function callOn(stream: FakeStream, sent: Sent = {}): StreamCall {
+  return new StreamCall(stream as unknown as ClosingStream, sent);
 }
 
 Deno.test("printableUid() is short and visible ASCII, whatever a client sends", () => {
@@ -29,23 +21,23 @@ Deno.test("printableUid() is short and visible ASCII, whatever a client sends", 
   equal(printableUid(7), "");
 });
 
-Deno.test("UnaryRpcCall.uid is made once where the client has none", () => {
-  const call = wrapped(new FakeCall({ uid: "" }));
+Deno.test("StreamCall.uid is made once where the client has none", () => {
+  const call = callOn(new FakeStream(), { uid: "" });
   match(call.uid, /^[0-9a-f-]{36}$/);
   equal(call.uid, call.uid);
 });
 
-Deno.test("UnaryRpcCall.signal is made when it is first asked for", () => {
-  const fake = new FakeCall({});
-  using call = wrapped(fake);
+Deno.test("StreamCall.signal is made when it is first asked for", () => {
+  const stream = new FakeStream();
+  using call = callOn(stream);
   ok(call.uid);
-  equal(fake.listenerCount("cancelled"), 0);
+  equal(stream.listenerCount("close"), 0);
   equal(call.signal, call.signal);
-  equal(fake.listenerCount("cancelled"), 1);
+  equal(stream.listenerCount("close"), 1);
 });
 
-Deno.test("UnaryRpcCall.deadlineMs stays below the client's deadline and never below zero", () => {
-  const left = (timeout?: string) => wrapped(new FakeCall({}, timeout)).deadlineMs;
+Deno.test("StreamCall.deadlineMs stays below the client's deadline and never below zero", () => {
+  const left = (timeout?: string) => callOn(new FakeStream(), { timeout }).deadlineMs;
   ok(left("3S") <= 2900 && left("3S") > 1000);
   ok(left("100m") <= 50);
   equal(left("0n"), 0);
@@ -53,26 +45,28 @@ Deno.test("UnaryRpcCall.deadlineMs stays below the client's deadline and never b
   equal(left("99999999H"), 2 ** 31 - 1);
 });
 
-Deno.test("UnaryRpcCall.signal fires when the client goes, with a reason that says so", () => {
-  const fake = new FakeCall({});
-  using call = wrapped(fake);
+Deno.test("StreamCall.signal fires when the client goes, with a reason that says so", () => {
+  const stream = new FakeStream();
+  using call = callOn(stream);
   const { signal } = call;
-  fake.emit("cancelled");
+  stream.emit("close");
   equal(signal.aborted && signal.reason.name, "AbortError");
 });
 
-Deno.test("UnaryRpcCall.signal has fired already for a client that went before it was asked for", () => {
-  const fake = new FakeCall({});
-  fake.cancelled = true;
-  using call = wrapped(fake);
-  ok(call.signal.aborted);
+Deno.test("StreamCall.signal has fired already for a client that went before it was asked for", () => {
+  for (const how of ["closed", "destroyed"] as const) {
+    const stream = new FakeStream();
+    stream[how] = true;
+    using call = callOn(stream);
+    ok(call.signal.aborted, how);
+  }
 });
 
-Deno.test("UnaryRpcCall.signal does not fire at the good end of a call, which grpc-js calls cancelled too", () => {
-  const fake = new FakeCall({});
-  const call = wrapped(fake);
+Deno.test("StreamCall.signal does not fire at the good end of a call, which closes its stream too", () => {
+  const stream = new FakeStream();
+  const call = callOn(stream);
   const { signal } = call;
   call[Symbol.dispose]();
-  fake.emit("cancelled");
+  stream.emit("close");
   ok(!signal.aborted);
 });

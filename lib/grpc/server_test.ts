@@ -1,4 +1,7 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { once } from "node:events";
+import { type ClientHttp2Stream, connect } from "node:http2";
+import { connect as dial, createConnection } from "node:net";
 import { join } from "node:path";
 import { abortError } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
@@ -214,4 +217,153 @@ Deno.test("RpcServer.shutdown() cuts off what has not ended by the deadline", as
 Deno.test("RpcServer.listen() says what stands in the way", async () => {
   await using served = await serve({ v2: plain });
   await rejects(served.server.listen("/nowhere/at/all"), { code: "config", message: /Cannot listen on "\/nowhere/ });
+});
+
+const call = { path: "/v2.KeyManagementService/Encrypt", authority: "localhost" };
+const good = grpcFrame(Uint8Array.of(0x0a, 1, 7));
+
+Deno.test("rpcServer() answers what is framed badly with the status of its fault, and tells of it", async () => {
+  const told: string[] = [];
+  await using served = await serve({
+    v2: plain,
+    unreadable: (path, { code, message }) => told.push(code, path, message),
+  });
+  const packed = good.with(0, 1);
+  const cases = [
+    [new Uint8Array(0), "3", "there is none"],
+    [good.subarray(0, 3), "3", "it is cut short"],
+    [good.subarray(0, 6), "3", "it is cut short"],
+    [Uint8Array.of(...good, ...good), "3", "more follows after it"],
+    [packed, "3", "it is not compressed as its headers say"],
+    [packed, "12", "it is compressed in a way that is not known here", "snappy"],
+  ] as const;
+  for (const [frame, status, why, encoding] of cases) {
+    const headers = encoding === undefined ? {} : { "grpc-encoding": encoding };
+    const answer = await rawCall(served.path, { ...call, frame, headers });
+    const sentence = `Cannot read the request to ${call.path}: ${why}.`;
+    deepEqual([answer.status, answer.message], [status, sentence]);
+    deepEqual(told.splice(0), ["request_invalid", call.path, sentence]);
+  }
+  deepEqual(await served.client.v2.Status({}, { signal: never }), well);
+});
+
+/** A call by hand, to be ended by the test or not at all. */
+async function openCall(path: string, headers: Record<string, string> = {}): Promise<ClientHttp2Stream> {
+  const session = connect("http://localhost", { createConnection: () => dial(path) });
+  session.on("error", () => {});
+  await once(session, "connect");
+  const sent = { ":method": "POST", ":path": call.path, "content-type": "application/grpc", ...headers };
+  const stream = session.request(sent);
+  stream.on("error", () => {}).on("close", () => session.destroy());
+  return stream;
+}
+
+Deno.test("rpcServer() tells a client that never stops sending to stop, and says why", async () => {
+  await using served = await serve({ v2: plain });
+  for (const path of [call.path, "/v2.KeyManagementService/Export"]) {
+    const stream = await openCall(served.path, { ":path": path });
+    const answered = once(stream, "response");
+    const stopped = once(stream, "aborted");
+    const piece = new Uint8Array(64 * 1024);
+    const send = () => stream.destroyed || stream.write(piece, send);
+    send();
+    const [headers] = await answered;
+    equal(headers["grpc-status"], path === call.path ? "8" : "12");
+    await stopped;
+    equal(stream.rstCode, 0);
+    stream.session?.destroy();
+  }
+  deepEqual(await served.client.v2.Status({}, { signal: never }), well);
+});
+
+Deno.test("rpcServer() answers 415 to what is no gRPC", async () => {
+  await using served = await serve({ v2: plain });
+  for (
+    const headers of [{ "content-type": "application/json" }, { ":method": "GET" }, {
+      ":path": "/",
+      "content-type": "",
+    }]
+  ) {
+    const stream = await openCall(served.path, headers as Record<string, string>);
+    const answered = once(stream, "response");
+    stream.end();
+    const [received] = await answered;
+    equal(received[":status"], 415);
+  }
+});
+
+Deno.test("rpcServer() lives on after clients that go at any moment, and after bytes that are no HTTP/2", async () => {
+  const release = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const Decrypt: KmsHandlers["v2"]["Decrypt"] = async ({ ciphertext }) => {
+    asked.resolve();
+    await release.promise;
+    return { plaintext: ciphertext };
+  };
+  await using served = await serve({ v2: { ...plain, Decrypt } });
+  const gone = async (act: (stream: ClientHttp2Stream) => void, path = call.path) => {
+    const stream = await openCall(served.path, { ":path": path });
+    const closed = once(stream, "close");
+    act(stream);
+    await closed;
+  };
+  await gone((stream) => stream.close(8));
+  await gone((stream) => stream.write(good.subarray(0, 4), () => stream.close(8)));
+  await gone((stream) => stream.write(good.subarray(0, 4), () => stream.session?.destroy()));
+  await gone((stream) => {
+    stream.end(good);
+    asked.promise.then(() => stream.session?.destroy());
+  }, "/v2.KeyManagementService/Decrypt");
+  release.resolve();
+  for (const bytes of ["GET / HTTP/1.1\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff"]) {
+    const socket = createConnection(served.path);
+    socket.on("error", () => {});
+    socket.end(bytes);
+    socket.resume();
+    await once(socket, "close");
+  }
+  deepEqual(await served.client.v2.Status({}, { signal: never }), well);
+});
+
+Deno.test("rpcServer() answers INTERNAL where a handler's answer is none", async () => {
+  await using served = await serve({
+    v2: {
+      ...plain,
+      Encrypt: () => ({ ciphertext: seed, key_id: 7 as unknown as string, annotations: null as never }),
+      Decrypt: () => Promise.resolve(null as never),
+    },
+  });
+  const { v2 } = served.client;
+  await rejects(v2.Encrypt({ plaintext: seed, uid: "" }, { signal: never }), answered("INTERNAL"));
+  const request = { ciphertext: seed, key_id: "k", annotations: {}, uid: "" };
+  await rejects(v2.Decrypt(request, { signal: never }), answered("INTERNAL"));
+});
+
+Deno.test("Listener.close() lets its calls end, and RpcServer.shutdown() does not wait for it longer than it may", async () => {
+  const started = Promise.withResolvers<void>();
+  const folder = await Deno.makeTempDir();
+  const server = rpcServer({
+    v2: {
+      ...plain,
+      Decrypt: () => {
+        started.resolve();
+        return new Promise<never>(() => {});
+      },
+    },
+  });
+  const path = join(folder, "s");
+  const listener = await server.listen(path);
+  const client = dialKms(path);
+  const request = { ciphertext: seed, key_id: "k", annotations: {}, uid: "" };
+  const cut = rejects(
+    client.v2.Decrypt(request, { signal: never, timeoutMs: 20_000 }),
+    answered("UNAVAILABLE", "CANCELLED"),
+  );
+  await started.promise;
+  listener.close();
+  await rejects(client.v2.Status({}, { signal: never }), { code: "unreachable" });
+  await server.shutdown(50);
+  await cut;
+  await client[Symbol.asyncDispose]();
+  await Deno.remove(folder, { recursive: true });
 });

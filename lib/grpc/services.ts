@@ -7,16 +7,12 @@ import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
 import { fromJSON } from "@grpc/proto-loader";
 import protobuf from "protobufjs";
 import { codecOf } from "./codec.ts";
+import { Malformed } from "./malformed.ts";
 import v1beta1Proto from "../../proto/kms_v1beta1.proto" with { type: "text" };
 import v2Proto from "../../proto/kms_v2.proto" with { type: "text" };
 import sopsProto from "../../proto/sops_keyservice.proto" with { type: "text" };
 
-/** Stands in for a request that is not the protobuf message that it should be. */
-export class Malformed {
-  readonly uid = "";
-}
-
-/** The two services of KMS, ready for a server or a client of grpc-js. */
+/** The two services of KMS, ready for a server, or for a client of grpc-js. */
 export interface KmsServices {
   readonly v2: ServiceDefinition;
   readonly v1beta1: ServiceDefinition;
@@ -44,8 +40,8 @@ function load(proto: string, service: string): ServiceDefinition {
   );
 }
 
-// grpc-js answers INTERNAL when a request cannot be decoded. The fault is the caller's, so the request is handed on as
-// malformed and the server answers INVALID_ARGUMENT.
+// gRPC's libraries answer INTERNAL when a request cannot be decoded. The fault is the caller's, so the request is handed
+// on as malformed and the server answers INVALID_ARGUMENT.
 function strict(
   method: MethodDefinition<object, object>,
   types: protobuf.Method | undefined,

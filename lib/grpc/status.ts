@@ -3,51 +3,51 @@
  *
  * @module
  */
-import { status } from "@grpc/grpc-js";
 import { effectiveCode, type ErrorCode, KmsError, toKmsError } from "../errors.ts";
+import { type Status, statuses, type StatusName, statusName } from "./statuses.ts";
 
 /** The code that a client is told. `config` never reaches one; it has a row so that no code can be forgotten. */
 const statusOfCode = {
-  request_invalid: status.INVALID_ARGUMENT,
-  integrity: status.INVALID_ARGUMENT,
-  key_unknown: status.NOT_FOUND,
-  key_unusable: status.FAILED_PRECONDITION,
-  unauthenticated: status.UNAUTHENTICATED,
-  permission_denied: status.PERMISSION_DENIED,
-  throttled: status.RESOURCE_EXHAUSTED,
-  unreachable: status.UNAVAILABLE,
-  deadline_exceeded: status.DEADLINE_EXCEEDED,
-  cancelled: status.CANCELLED,
-  quorum_not_reached: status.UNAVAILABLE,
-  provider_protocol: status.INTERNAL,
-  internal: status.INTERNAL,
-  config: status.INTERNAL,
-} as const satisfies Record<ErrorCode, status>;
+  request_invalid: statuses.INVALID_ARGUMENT,
+  integrity: statuses.INVALID_ARGUMENT,
+  key_unknown: statuses.NOT_FOUND,
+  key_unusable: statuses.FAILED_PRECONDITION,
+  unauthenticated: statuses.UNAUTHENTICATED,
+  permission_denied: statuses.PERMISSION_DENIED,
+  throttled: statuses.RESOURCE_EXHAUSTED,
+  unreachable: statuses.UNAVAILABLE,
+  deadline_exceeded: statuses.DEADLINE_EXCEEDED,
+  cancelled: statuses.CANCELLED,
+  quorum_not_reached: statuses.UNAVAILABLE,
+  provider_protocol: statuses.INTERNAL,
+  internal: statuses.INTERNAL,
+  config: statuses.INTERNAL,
+} as const satisfies Record<ErrorCode, Status>;
 
 /** What a status means when it comes from another process. A plugin that knows no codes answers UNKNOWN to everything. */
 const codeOfStatus = {
-  [status.OK]: "internal",
-  [status.CANCELLED]: "cancelled",
-  [status.UNKNOWN]: "provider_protocol",
-  [status.INVALID_ARGUMENT]: "request_invalid",
-  [status.DEADLINE_EXCEEDED]: "deadline_exceeded",
-  [status.NOT_FOUND]: "key_unknown",
-  [status.ALREADY_EXISTS]: "provider_protocol",
-  [status.PERMISSION_DENIED]: "permission_denied",
-  [status.RESOURCE_EXHAUSTED]: "throttled",
-  [status.FAILED_PRECONDITION]: "key_unusable",
-  [status.ABORTED]: "provider_protocol",
-  [status.OUT_OF_RANGE]: "request_invalid",
-  [status.UNIMPLEMENTED]: "provider_protocol",
-  [status.INTERNAL]: "provider_protocol",
-  [status.UNAVAILABLE]: "unreachable",
-  [status.DATA_LOSS]: "integrity",
-  [status.UNAUTHENTICATED]: "unauthenticated",
-} as const satisfies Record<status, ErrorCode>;
+  OK: "internal",
+  CANCELLED: "cancelled",
+  UNKNOWN: "provider_protocol",
+  INVALID_ARGUMENT: "request_invalid",
+  DEADLINE_EXCEEDED: "deadline_exceeded",
+  NOT_FOUND: "key_unknown",
+  ALREADY_EXISTS: "provider_protocol",
+  PERMISSION_DENIED: "permission_denied",
+  RESOURCE_EXHAUSTED: "throttled",
+  FAILED_PRECONDITION: "key_unusable",
+  ABORTED: "provider_protocol",
+  OUT_OF_RANGE: "request_invalid",
+  UNIMPLEMENTED: "provider_protocol",
+  INTERNAL: "provider_protocol",
+  UNAVAILABLE: "unreachable",
+  DATA_LOSS: "integrity",
+  UNAUTHENTICATED: "unauthenticated",
+} as const satisfies Record<StatusName, ErrorCode>;
 
-/** A status and its sentence, as grpc-js sends them. */
+/** A status and its sentence. */
 export interface RpcStatus {
-  readonly code: status;
+  readonly code: Status;
   readonly details: string;
 }
 
@@ -67,9 +67,6 @@ export function rpcStatus(thrown: unknown, uid: string): RpcStatus {
   return { code: statusOfCode[effectiveCode(error)], details: details.slice(0, maxDetails).toWellFormed() };
 }
 
-/** The name of a gRPC status, such as `UNIMPLEMENTED`. */
-export type StatusName = keyof typeof status;
-
 /** A status that came from another process, as the `cause` of the error made from it. */
 export class RpcFailure extends Error {
   override readonly name = "RpcFailure";
@@ -77,9 +74,9 @@ export class RpcFailure extends Error {
   /** Where no connection could be made: why, in our own words. What else is in the message comes from elsewhere. */
   readonly unconnected: string | undefined;
 
-  constructor(code: status, details: string, unconnected?: string) {
+  constructor(status: StatusName, details: string, unconnected?: string) {
     super(details);
-    this.status = status[code] as StatusName;
+    this.status = status;
     this.unconnected = unconnected;
   }
 }
@@ -90,11 +87,11 @@ export class RpcFailure extends Error {
  * @param action what could not be done, as in `call v2 Status on /run/kms.sock`.
  * @param unconnected why no connection could be made, if that is what it stands for.
  */
-export function errorOfRpc(code: status, details: string, action: string, unconnected?: string): KmsError {
+export function errorOfRpc(code: number, details: string, action: string, unconnected?: string): KmsError {
   // A status is a number from elsewhere: one that gRPC does not have says nothing.
-  if (status[code] === undefined) return errorOfRpc(status.UNKNOWN, details, action, unconnected);
-  const failure = new RpcFailure(code, details, unconnected);
-  return new KmsError(codeOfStatus[code], `Cannot ${action}: ${failure.status}: ${details}`, { cause: failure });
+  const name = statusName(code) ?? "UNKNOWN";
+  const cause = new RpcFailure(name, details, unconnected);
+  return new KmsError(codeOfStatus[name], `Cannot ${action}: ${name}: ${details}`, { cause });
 }
 
 /** Whether no process answered: the connection broke, or none could be made. */

@@ -6,7 +6,7 @@
 import { type KmsError, toKmsError } from "../errors.ts";
 import type { Api, CacheResult, Event, ForeignFormat, Notify, Operation } from "../events.ts";
 import type { RpcCall } from "../grpc/rpc_call.ts";
-import type { Unreadable } from "../grpc/server.ts";
+import type { Unreadable } from "../grpc/unary.ts";
 import type { ProviderVersion } from "../service.ts";
 
 /** What a handler learns on its way that belongs into the event. */

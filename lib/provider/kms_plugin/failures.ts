@@ -8,7 +8,8 @@
  */
 import { type ErrorCode, KmsError } from "../../errors.ts";
 import type { ProviderVerb } from "../../events.ts";
-import { RpcFailure, type StatusName } from "../../grpc/status.ts";
+import { RpcFailure } from "../../grpc/status.ts";
+import type { StatusName } from "../../grpc/statuses.ts";
 
 /** What is called, and how a sentence says so. */
 export interface PluginCall {

@@ -1,0 +1,42 @@
+/**
+ * The statuses of gRPC by name, as they go over the wire.
+ *
+ * Source: "Status codes and their use in gRPC" of the gRPC project.
+ *
+ * @module
+ */
+import type { status } from "@grpc/grpc-js";
+
+/** Each name and its number; the same set as the client library has. */
+export const statuses = {
+  OK: 0,
+  CANCELLED: 1,
+  UNKNOWN: 2,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  OUT_OF_RANGE: 11,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
+} as const satisfies { readonly [Name in keyof typeof status]: (typeof status)[Name] };
+
+/** The name of a gRPC status, such as `UNIMPLEMENTED`. */
+export type StatusName = keyof typeof statuses;
+
+/** Its number. */
+export type Status = typeof statuses[StatusName];
+
+const names = new Map<number, StatusName>(Object.entries(statuses).map(([name, code]) => [code, name as StatusName]));
+
+/** The name of a number from elsewhere; `undefined` if gRPC has none for it. */
+export function statusName(code: number): StatusName | undefined {
+  return names.get(code);
+}
