@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { equalBytes, hex } from "./bytes.ts";
+import { hex } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
 import { KmsError } from "./errors.ts";
 import { DekSource } from "./envelope/dek_source.ts";
@@ -14,7 +14,7 @@ import { quorumSize, type WrapQuorum } from "./envelope/quorum.ts";
 import { maxUsesOfDek, openSeed } from "./envelope/seal.ts";
 import { dekUnwrapper, holdersOf, type Unwrapper, type UnwrapStrategy } from "./envelope/unwrap.ts";
 import { UnwrapCache, type UnwrapCacheOptions } from "./envelope/unwrap_cache.ts";
-import { decodeAnnotations, foreignBytes, referenceTo } from "./envelope/wrap.ts";
+import { decodeAnnotations, foreignBytes, isReferenceTo } from "./envelope/wrap.ts";
 import type { ForeignFormat, KmsApi, Notify } from "./events.ts";
 import type { Decrypted, Encrypted, Sealed, ServiceStatus } from "./key_ring/answers.ts";
 import { HealthBoard } from "./key_ring/health.ts";
@@ -194,7 +194,7 @@ class KeyService implements Service, AsyncDisposable {
     }
     const { keyId, wraps, envelope } = parse(sealed, api);
     const reference = hex(envelope.reference);
-    if (!this.#source.knows(reference, wraps) && !equalBytes(referenceTo(wraps), envelope.reference)) {
+    if (!this.#source.knows(reference, wraps) && !isReferenceTo(reference, wraps)) {
       throw foreignBytes("the wraps are not those of the envelope");
     }
     const holders = () => holdersOf(wraps, this.#named, (name) => this.#ring.board.of(name).state === "sick");

@@ -94,28 +94,29 @@ export class DekSource implements Disposable {
 
   async #ask(request: DekRequest): Promise<Found> {
     const joined = this.#flights.get(request.reference);
-    if (!joined) return await this.#fly(request, this.#takeOff(request));
+    if (!joined) return await this.#board(this.#takeOff(request), request, "miss");
     try {
-      return openWith(await this.#board(joined, request.call.signal), request, "shared");
+      return await this.#board(joined, request, "shared");
     } catch (thrown) {
       // The envelope that the call was made for may have been tampered with: that is no verdict on this one.
       if (effectiveCode(toKmsError(thrown)) !== "integrity") throw thrown;
-      return await this.#fly(request, this.#takeOff(request));
+      return await this.#board(this.#takeOff(request), request, "miss");
     }
   }
 
-  async #fly(request: DekRequest, flight: Flight): Promise<Found> {
-    return openWith(await this.#board(flight, request.call.signal), request, "miss");
-  }
-
   /** Waits for a flight; when the last one who waits gives up, the remote call is given up too. */
-  async #board(flight: Flight, signal: AbortSignal): Promise<CachedDek> {
+  async #board(flight: Flight, request: DekRequest, cache: CacheResult): Promise<Found> {
+    const { signal } = request.call;
     flight.waiting++;
     try {
-      return await orAborted(flight.entry, signal, "unwrap a data key");
+      return openWith(await orAborted(flight.entry, signal, "unwrap a data key"), request, cache);
     } finally {
       flight.waiting--;
-      if (flight.waiting === 0) flight.abort.abort(signal.aborted ? signal.reason : noLongerWanted);
+      if (flight.waiting === 0) {
+        // Nobody may come on board of what is being given up.
+        this.#forget(request.reference, flight);
+        flight.abort.abort(signal.aborted ? signal.reason : noLongerWanted);
+      }
     }
   }
 
@@ -126,10 +127,14 @@ export class DekSource implements Disposable {
     this.#flights.set(request.reference, flight);
     const land = () => {
       callOff();
-      if (this.#flights.get(request.reference) === flight) this.#flights.delete(request.reference);
+      this.#forget(request.reference, flight);
     };
     flight.entry.then(land, land);
     return flight;
+  }
+
+  #forget(reference: string, flight: Flight): void {
+    if (this.#flights.get(reference) === flight) this.#flights.delete(reference);
   }
 
   async #unwrap({ reference, wraps, open, ...request }: DekRequest, signal: AbortSignal): Promise<CachedDek> {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { concat } from "../bytes.ts";
+import { concat, hex } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
 import { decodeEnvelope, decodeFrame, encodeEnvelope, encodeFrameHead, type Envelope } from "./format.ts";
-import { decodeAnnotations, encodeAnnotations, referenceTo, type Wrap } from "./wrap.ts";
+import { decodeAnnotations, encodeAnnotations, isReferenceTo, referenceTo, type Wrap } from "./wrap.ts";
 
 const bytes = (minLength: number, maxLength = minLength) => fc.uint8Array({ minLength, maxLength });
 const envelope: fc.Arbitrary<Envelope> = fc.record({
@@ -95,6 +95,17 @@ Deno.test("decodeAnnotations() refuses keys that are not ours", () => {
   ) {
     assert.throws(() => decodeAnnotations({ [key]: value }), isIntegrity, key);
   }
+});
+
+Deno.test("isReferenceTo() is true for what referenceTo() gives, and for nothing else", () => {
+  fc.assert(fc.property(wraps, (value) => {
+    const reference = referenceTo(value);
+    assert.ok(isReferenceTo(hex(reference), value.toReversed()));
+    const at = (reference[0] ?? 0) % reference.length;
+    reference[at] = (reference[at] ?? 0) ^ 1;
+    assert.ok(!isReferenceTo(hex(reference), value));
+    assert.ok(!isReferenceTo("", value));
+  }));
 });
 
 Deno.test("referenceTo() is the same for any order, and another one for any other wrap", () => {

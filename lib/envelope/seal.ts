@@ -4,7 +4,7 @@
  * @module
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { concat, equalBytes, lengthPrefixed, uint32, utf8 } from "../bytes.ts";
+import { beginsWith, ByteWriter, concat, fieldSize, lengthPrefixed, utf8 } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
 import type { Api } from "../events.ts";
 import { type Envelope, formatSizes, type Threshold } from "./format.ts";
@@ -31,7 +31,7 @@ export interface SealContext {
 
 /** The context with its additional data made once, for one that seals many seeds. */
 export function bound(context: SealContext): SealContext {
-  return { ...context, additionalData: additionalDataOf(context) };
+  return { ...context, additionalData: additionalDataOf(context).slice() };
 }
 
 /** How many seeds one data key may seal: far below the 2^32 that random nonces allow (NIST SP 800-38D, 8.3). */
@@ -49,9 +49,7 @@ export function taggedDek(dek: Uint8Array, domain: DekDomain = "kms"): Uint8Arra
 
 /** Whether bytes begin with a domain tag of ours, whatever comes after it. */
 export function isTagged(bytes: Uint8Array): boolean {
-  return Object.values(domainTags).some((tag) =>
-    bytes.length >= tag.length && equalBytes(bytes.subarray(0, tag.length), tag)
-  );
+  return Object.values(domainTags).some((tag) => beginsWith(bytes, tag));
 }
 
 /**
@@ -61,8 +59,7 @@ export function isTagged(bytes: Uint8Array): boolean {
  */
 export function untaggedDek(bytes: Uint8Array, domain: DekDomain = "kms"): Uint8Array | undefined {
   const domainTag = domainTags[domain];
-  const tag = bytes.subarray(0, domainTag.length);
-  if (bytes.length !== domainTag.length + dekBytes || !equalBytes(tag, domainTag)) return undefined;
+  if (bytes.length !== domainTag.length + dekBytes || !beginsWith(bytes, domainTag)) return undefined;
   return bytes.slice(domainTag.length);
 }
 
@@ -85,10 +82,14 @@ export function openSeed(dek: Uint8Array, envelope: Envelope, context: SealConte
   const decipher = createDecipheriv(algorithm, dek, envelope.nonce, { authTagLength: formatSizes.tag })
     .setAAD(context.additionalData ?? additionalDataOf(context));
   decipher.setAuthTag(envelope.sealed.subarray(end));
-  const seed = decipher.update(envelope.sealed.subarray(0, end));
+  const { buffer, byteOffset, byteLength } = decipher.update(envelope.sealed.subarray(0, end));
+  const seed = new Uint8Array(buffer, byteOffset, byteLength);
   try {
-    return concat(seed, decipher.final());
+    // In this mode nothing is left to give out; what it does is to look at the tag.
+    decipher.final();
+    return seed;
   } catch {
+    seed.fill(0);
     return undefined;
   }
 }
@@ -101,6 +102,7 @@ const boundTo = {
 } as const satisfies Record<Api, Uint8Array>;
 
 function additionalDataOf({ api, threshold, keyId, reference }: SealContext): Uint8Array {
-  const id = utf8(keyId);
-  return concat(boundTo[api], Uint8Array.of(threshold), uint32(id.length), id, reference);
+  const first = boundTo[api];
+  return new ByteWriter(first.length + 1 + fieldSize(keyId) + reference.length)
+    .bytes(first).uint8(threshold).field(keyId).bytes(reference).written();
 }

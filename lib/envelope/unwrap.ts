@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import { abortError, noLongerWanted, orAborted } from "../deadline.ts";
+import { abortError, noLongerWanted } from "../deadline.ts";
 import { KmsError, toKmsError } from "../errors.ts";
 import type { CallOptions, Provider, WrappedDek } from "../provider/provider.ts";
 import { hedgeTimings, type Latencies } from "./latency.ts";
@@ -17,7 +17,7 @@ export type UnwrapStrategy = "fastest" | "roundrobin" | "ordered";
 /** The part of a provider that a decrypt needs. */
 export interface Unwrapper {
   readonly name: string;
-  /** The data key, `undefined` where the KMS gave back something that is none. */
+  /** The data key, `undefined` where the KMS gave back something that is none. It ends with its call's signal. */
   unwrap(wrapped: WrappedDek, call: CallOptions): Promise<Uint8Array | undefined>;
 }
 
@@ -82,6 +82,7 @@ export function inOrder(
   turn: number,
   latencies: Latencies,
 ): Holder[] {
+  if (holders.length === 1) return [...holders];
   const ordered = start[strategy](holders, turn, latencies);
   return [...ordered.filter(({ sick }) => !sick), ...ordered.filter(({ sick }) => sick)];
 }
@@ -109,12 +110,13 @@ export function unwrapFirst(holders: readonly Holder[], call: UnwrapCall): Promi
   return only && holders.length === 1 ? unwrapOnly(only, call) : new UnwrapRace(holders, call).run();
 }
 
+const noLiars: readonly string[] = [];
+
 /** With one holder there is nobody to race against. */
 async function unwrapOnly(holder: Holder, call: UnwrapCall): Promise<Unwrapped> {
-  const { provider: { name } } = holder;
-  const dek = await orAborted(ask(holder, call, call.signal), call.signal, "unwrap a data key");
-  if (dek && call.fits(dek)) return { dek, holder, liars: [] };
-  throw doesNotFit(name);
+  const dek = await ask(holder, call, call.signal);
+  if (dek && call.fits(dek)) return { dek, holder, liars: noLiars };
+  throw doesNotFit(holder.provider.name);
 }
 
 async function ask(

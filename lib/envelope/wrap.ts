@@ -3,7 +3,18 @@
  *
  * @module
  */
-import { ByteReader, concat, equalBytes, lengthPrefixed, sha256, uint16, uint32, utf8, utf8Text } from "../bytes.ts";
+import {
+  ByteReader,
+  ByteWriter,
+  concat,
+  equalBytes,
+  fieldSize,
+  sha256,
+  sha256Hex,
+  uint16,
+  utf8,
+  utf8Text,
+} from "../bytes.ts";
 import { KmsError } from "../errors.ts";
 import { providerLimits, type WrappedDek } from "../provider/provider.ts";
 
@@ -34,10 +45,26 @@ export function foreignBytes(what: string): KmsError {
  * @returns 32 bytes, the same for any order of the wraps.
  */
 export function referenceTo(wraps: readonly Wrap[]): Uint8Array {
-  const sorted = [...wraps].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  const fields = sorted.flatMap(({ name, version, ciphertext }) => [utf8(name), utf8(version), ciphertext]);
-  // One piece for the hash: each call of it costs more than the copy does.
-  return sha256(concat(domain, uint32(sorted.length), lengthPrefixed(...fields)));
+  return sha256(canonical(wraps));
+}
+
+/** Whether a reference, in hexadecimal, is that to these wraps. */
+export function isReferenceTo(reference: string, wraps: readonly Wrap[]): boolean {
+  return sha256Hex(canonical(wraps)) === reference;
+}
+
+/** Domain · number of wraps in four bytes · of each, by name: name, version, wrapped DEK, each behind its length. */
+function canonical(wraps: readonly Wrap[]): Uint8Array {
+  const sorted = wraps.length === 1
+    ? wraps
+    : [...wraps].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  let most = domain.length + 4;
+  for (const { name, version, ciphertext } of sorted) {
+    most += fieldSize(name) + fieldSize(version) + fieldSize(ciphertext);
+  }
+  const writer = new ByteWriter(most).bytes(domain).uint32(sorted.length);
+  for (const { name, version, ciphertext } of sorted) writer.field(name).field(version).field(ciphertext);
+  return writer.written();
 }
 
 /** Wraps that stay as they are, whatever becomes of the request that they came with. */

@@ -129,7 +129,10 @@ function readEntry<Value>(
 }
 
 function readString(reader: protobuf.Reader): string {
-  return viewOf(readBytes(reader)).toString("utf8");
+  const from = readLength(reader);
+  const { buf, pos } = reader;
+  // A view of its own costs more than the text.
+  return buf instanceof Buffer ? buf.toString("utf8", from, pos) : viewOf(buf.subarray(from, pos)).toString("utf8");
 }
 
 function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
@@ -137,11 +140,18 @@ function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 }
 
 function readBytes(reader: protobuf.Reader): Uint8Array {
+  const from = readLength(reader);
+  const { buffer, byteOffset } = reader.buf;
+  return new Uint8Array(buffer, byteOffset + from, reader.pos - from);
+}
+
+/** Where the field begins whose length stands next; the reader goes to its end. */
+function readLength(reader: protobuf.Reader): number {
   const length = reader.uint32();
   const from = reader.pos;
   if (length > reader.len - from) throw malformed();
   reader.pos = from + length;
-  return reader.buf.subarray(from, reader.pos);
+  return from;
 }
 
 function malformed(): Error {

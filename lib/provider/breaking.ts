@@ -89,25 +89,30 @@ class Breaking implements BreakingProvider {
     return this.#reason !== undefined && (this.#onTrial || this.#options.now() < this.#trialAt);
   }
 
-  async probe(call: CallOptions): Promise<KeyState> {
-    return await this.#judged("probe", () => this.#inner.probe(call), (reason) => this.#opens(reason));
+  probe(call: CallOptions): Promise<KeyState> {
+    return this.#judged("probe", () => this.#inner.probe(call), (reason) => this.#opens(reason));
   }
 
-  async wrap(dek: Uint8Array, at: KeyState, call: CallOptions): Promise<WrappedDek> {
-    return await this.#guarded("wrap", () => this.#inner.wrap(dek, at, call));
+  wrap(dek: Uint8Array, at: KeyState, call: CallOptions): Promise<WrappedDek> {
+    return this.#guarded("wrap", () => this.#inner.wrap(dek, at, call));
   }
 
-  async unwrap(wrapped: WrappedDek, call: CallOptions): Promise<Uint8Array> {
-    return await this.#guarded("unwrap", () => this.#inner.unwrap(wrapped, call));
+  unwrap(wrapped: WrappedDek, call: CallOptions): Promise<Uint8Array> {
+    return this.#guarded("unwrap", () => this.#inner.unwrap(wrapped, call));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#inner[Symbol.asyncDispose]();
   }
 
-  async #guarded<T>(verb: ProviderVerb, work: () => Promise<T>): Promise<T> {
-    if (this.#reason === undefined) return await this.#judged(verb, work, (reason) => this.#counts(reason));
-    if (this.open) throw this.#refusal(verb, this.#reason);
+  // A closed breaker, which is nearly all calls, adds no promise of its own.
+  #guarded<T>(verb: ProviderVerb, work: () => Promise<T>): Promise<T> {
+    if (this.#reason === undefined) return this.#judged(verb, work, (reason) => this.#counts(reason));
+    return this.#tried(verb, work, this.#reason);
+  }
+
+  async #tried<T>(verb: ProviderVerb, work: () => Promise<T>, reason: KmsError): Promise<T> {
+    if (this.open) throw this.#refusal(verb, reason);
     this.#onTrial = true;
     try {
       return await this.#judged(verb, work, (reason) => this.#failsTrial(reason));

@@ -38,6 +38,7 @@ export function observed(provider: Provider, context: ProviderContext): Provider
     if (signal.aborted) throw abortError(signal, action);
     const began = performance.now();
     try {
+      // What a vendor's method throws at once is caught here as well.
       const answer = await orAborted(work(), signal, action);
       const found = fault(answer);
       if (found !== undefined) throw new KmsError(found.code, `Cannot ${action}: ${found.why}.`);
@@ -61,22 +62,20 @@ export function observed(provider: Provider, context: ProviderContext): Provider
   return {
     name: provider.name,
     kind: provider.kind,
-    // Each vendor's method is called inside an async function, so that what it throws at once is caught as well.
-    probe: (options: CallOptions) =>
-      call("probe", options.signal, async () => await provider.probe(options), stateFault),
+    probe: (options: CallOptions) => call("probe", options.signal, () => provider.probe(options), stateFault),
     wrap: (dek: Uint8Array, at: KeyState, options: CallOptions) =>
       call(
         "wrap",
         options.signal,
-        async () => await provider.wrap(dek, at, options),
+        () => provider.wrap(dek, at, options),
         (answer) => wrappedFault(answer, maxWrap),
       ),
     unwrap: (wrapped: WrappedDek, options: CallOptions) =>
-      call("unwrap", options.signal, async () => await provider.unwrap(wrapped, options), dekFault),
+      call("unwrap", options.signal, () => provider.unwrap(wrapped, options), dekFault),
     ...foreignPart(
       provider,
       (unwrapForeign) => (foreign, options) =>
-        call("unwrap", options.signal, async () => await unwrapForeign(foreign, options), dekFault),
+        call("unwrap", options.signal, () => unwrapForeign(foreign, options), dekFault),
     ),
     [Symbol.asyncDispose]: () => provider[Symbol.asyncDispose](),
   };

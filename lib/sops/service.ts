@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { concat, equalBytes, hex } from "../bytes.ts";
+import { concat, hex } from "../bytes.ts";
 import { type Clock, deadlineBy } from "../clock.ts";
 import { abortError, jittered } from "../deadline.ts";
 import { DekSource } from "../envelope/dek_source.ts";
@@ -17,7 +17,7 @@ import { quorumSize, requireQuorum, wrapByAll, type WrapQuorum, type WrapReport 
 import { newDek, openSeed, type SealContext, sealSeed, taggedDek } from "../envelope/seal.ts";
 import { dekUnwrapper, holdersOf, type Unwrapper, type UnwrapStrategy } from "../envelope/unwrap.ts";
 import { UnwrapCache, type UnwrapCacheOptions } from "../envelope/unwrap_cache.ts";
-import { foreignBytes, referenceTo } from "../envelope/wrap.ts";
+import { foreignBytes, isReferenceTo, referenceTo } from "../envelope/wrap.ts";
 import { effectiveCode, errorCodes, KmsError, toKmsError } from "../errors.ts";
 import type { CacheResult, Notify } from "../events.ts";
 import { HealthBoard } from "../key_ring/health.ts";
@@ -166,12 +166,12 @@ class KeyService implements SopsService, AsyncDisposable {
   async decrypt(name: string, bytes: Uint8Array, call: CallOptions): Promise<SopsOpened> {
     const { keyId, wraps, envelope } = decodeFrame(bytes, "sops");
     if (keyId !== name) throw foreignBytes("it was encrypted for a key of another name");
-    const reference = referenceTo(wraps);
-    if (!equalBytes(reference, envelope.reference)) throw foreignBytes("the wraps are not those of the envelope");
+    const reference = hex(envelope.reference);
+    if (!isReferenceTo(reference, wraps)) throw foreignBytes("the wraps are not those of the envelope");
     const holders = () => holdersOf(wraps, this.#named, (name) => this.#board.of(name).state === "sick");
-    const context = contextOf(name, reference);
+    const context = contextOf(name, envelope.reference);
     const open = (dek: Uint8Array) => openSeed(dek, envelope, context);
-    const found = await this.#source.open({ reference: hex(reference), holders, open, call });
+    const found = await this.#source.open({ reference, holders, open, call });
     return { plaintext: found.seed, providers: found.holders, cache: found.cache };
   }
 

@@ -61,9 +61,13 @@ export async function openTelemetry(options: TelemetryOptions): Promise<Telemetr
     now,
     linesLost: () => ({ audit: audit?.lost ?? 0, log: lines.lost }),
   });
-  const taken = fanOut({ audit: auditing(audit), metrics: metrics.observe }, log);
-  const waiting = new EventQueue(taken, now);
-  const logged = fanOut({ log: eventLog(log, now) }, log);
+  const audited = harmless("audit", auditing(audit), log);
+  const counted = harmless("metrics", metrics.observe, log);
+  const waiting = new EventQueue((event, at) => {
+    audited(event, at);
+    counted(event, at);
+  }, now);
+  const logged = harmless("log", eventLog(log, now), log);
   return {
     notify(event) {
       logged(event, 0);
@@ -104,25 +108,18 @@ function auditing(audit: Audit | undefined): Take {
   };
 }
 
-/** One after the other; a part that throws neither stops the others nor the caller. */
-function fanOut(parts: Readonly<Record<string, Take>>, log: Logger): Take {
-  const each = Object.entries(parts);
-  const failed = new Set<string>();
-  return (event: Event, at: number) => {
-    for (const [part, notify] of each) {
-      try {
-        notify(event, at);
-      } catch (thrown) {
-        // Once for each kind: what fails for one event fails for the next as well.
-        const kind = `${part} ${event.type}`;
-        if (failed.has(kind)) continue;
-        failed.add(kind);
-        log.log("error", "Trousseau cannot take note of an event.", {
-          part,
-          event: event.type,
-          cause: causeName(thrown),
-        });
-      }
+/** A part that stops neither the others nor the caller when it throws. */
+function harmless(part: string, take: Take, log: Logger): Take {
+  const failed = new Set<Event["type"]>();
+  return (event, at) => {
+    try {
+      take(event, at);
+    } catch (thrown) {
+      // Once for each kind: what fails for one event fails for the next as well.
+      if (failed.has(event.type)) return;
+      failed.add(event.type);
+      const fields = { part, event: event.type, cause: causeName(thrown) };
+      log.log("error", "Trousseau cannot take note of an event.", fields);
     }
   };
 }
