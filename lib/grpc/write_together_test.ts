@@ -1,4 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
@@ -23,6 +24,19 @@ function recording(): { readonly socket: WritingSocket; readonly asked: string[]
   writeTogether(socket);
   return { socket, asked };
 }
+
+Deno.test("writeTogether() has what was held sent in one piece", () => {
+  const { socket } = recording();
+  const sent: string[] = [];
+  socket._write = (chunk, encoding, callback) => {
+    sent.push(`${encoding} ${chunk}`);
+    callback();
+  };
+  let told = 0;
+  const pieces = [Buffer.from("he"), Buffer.from("aders "), "trailers"];
+  socket._writev?.(pieces.map((chunk) => ({ chunk, encoding: "utf8" as const })), () => told++);
+  deepEqual([sent, told], [["buffer headers trailers"], 1]);
+});
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
