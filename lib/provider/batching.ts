@@ -31,6 +31,9 @@ export function afterThisTurn(work: () => void): void {
   setImmediate(work);
 }
 
+// A request costs as much as several items do: so few are not spread over two.
+const leastShare = 32;
+
 interface Waiting<In, Out> {
   readonly item: In;
   /** Gives the outcome to the caller, who may be gone already: then nothing happens. */
@@ -104,7 +107,7 @@ export class Batcher<In, Out> {
 
   #pump(): void {
     while (this.#inFlight < this.#settings.inFlight && this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, this.#settings.size);
+      const batch = this.#queue.splice(0, this.#share());
       this.#inFlight++;
       void this.#carry(batch).finally(() => {
         this.#inFlight--;
@@ -112,6 +115,12 @@ export class Batcher<In, Out> {
       });
     }
     this.#tellQueue();
+  }
+
+  /** An even share for each request that may go out now, so that not all answers come at once and then none. */
+  #share(): number {
+    const { inFlight, size } = this.#settings;
+    return Math.min(size, Math.max(leastShare, Math.ceil(this.#queue.length / (inFlight - this.#inFlight))));
   }
 
   /** Sends one batch and hands out its outcomes. It never throws. */

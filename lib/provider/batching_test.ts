@@ -69,6 +69,26 @@ Deno.test("call() sends what comes in one turn of the event loop as one request,
   assert.deepEqual(await Promise.all([...outcomes, lone]), ["one", "two", "three", "four"]);
 });
 
+Deno.test("call() shares out what waits among the requests that may go, in shares of 32 or more", async () => {
+  const sizes = async (waiting: number) => {
+    const { batcher, sent } = setUp(128, 4, afterThisTurn);
+    const outcomes = Array.from({ length: waiting }, (_, item) => batcher.call(item, never));
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    const sent1 = sent.map(({ items }) => items.length);
+    for (const { items, answer } of sent) answer(items.map(String));
+    for (let at = sent1.length; sent.length > 0 && at < waiting / 32 + 1; at++) {
+      await settled();
+      for (const { items, answer } of sent) answer(items.map(String));
+    }
+    assert.deepEqual(await Promise.all(outcomes), outcomes.map((_, item) => `${item}`));
+    return sent1;
+  };
+  assert.deepEqual(await sizes(20), [20]);
+  assert.deepEqual(await sizes(40), [32, 8]);
+  assert.deepEqual(await sizes(200), [50, 50, 50, 50]);
+  assert.deepEqual(await sizes(1000), [128, 128, 128, 128]);
+});
+
 Deno.test("call() sends nothing where all who came in one turn have gone by its end", async () => {
   const { batcher, sent, events } = setUp(4, 2, afterThisTurn);
   const leaving = new AbortController();

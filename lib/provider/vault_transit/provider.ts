@@ -20,7 +20,7 @@ import { Session } from "./session.ts";
 import type { VaultTransitSettings } from "./settings.ts";
 
 /** Requests in flight for each verb, and items in one of them. */
-const batching = { inFlight: 4, size: 128 } as const;
+const batching = { inFlight: 6, size: 128 } as const;
 
 /** An item of `transit/encrypt`, pinned to a version. */
 interface WrapItem {
