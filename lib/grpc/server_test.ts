@@ -300,7 +300,8 @@ Deno.test("rpcServer() lives on after clients that go at any moment, and after b
     await release.promise;
     return { plaintext: ciphertext };
   };
-  await using served = await serve({ v2: { ...plain, Decrypt } });
+  const told: string[] = [];
+  await using served = await serve({ v2: { ...plain, Decrypt }, unreadable: (path) => told.push(path) });
   const gone = async (act: (stream: ClientHttp2Stream) => void, path = call.path) => {
     const stream = await openCall(served.path, { ":path": path });
     const closed = once(stream, "close");
@@ -322,6 +323,7 @@ Deno.test("rpcServer() lives on after clients that go at any moment, and after b
     socket.resume();
     await once(socket, "close");
   }
+  deepEqual(told, []);
   deepEqual(await served.client.v2.Status({}, { signal: never }), well);
 });
 

@@ -1,6 +1,6 @@
 /**
- * The least that a KMS plugin on this platform can be: grpc-js with nothing behind it. What it costs is the wire's price,
- * which the benchmark holds beside every figure of the plugin.
+ * A KMS plugin on the usual library, grpc-js, with nothing behind it. What it costs is the price of the wire where nobody
+ * takes trouble over it, which the benchmark holds beside every figure of the plugin.
  *
  * It answers with messages of the size that the plugin's have and hands back what it was given. It encrypts nothing.
  *
