@@ -17,6 +17,7 @@ export const faults = {
   too_many: { status: statuses.INVALID_ARGUMENT, why: "more follows after it" },
   too_large: { status: statuses.RESOURCE_EXHAUSTED, why: "it is larger than 1 MiB" },
   garbled: { status: statuses.INVALID_ARGUMENT, why: "it is not compressed as its headers say" },
+  malformed: { status: statuses.INVALID_ARGUMENT, why: "it is not the message expected" },
   unknown_encoding: { status: statuses.UNIMPLEMENTED, why: "it is compressed in a way that is not known here" },
 } as const satisfies Record<string, { readonly status: number; readonly why: string }>;
 

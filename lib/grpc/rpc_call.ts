@@ -52,7 +52,8 @@ export interface CallTimes {
 export class StreamCall implements RpcCall, Disposable {
   readonly #stream: ClosingStream;
   readonly #sent: Sent;
-  readonly #times: CallTimes;
+  readonly #after: After;
+  readonly #withoutTimeoutMs: number;
   // The request has come together with its headers, or a moment later: it is small.
   readonly #began = performance.now();
   #controller: AbortController | undefined;
@@ -60,10 +61,15 @@ export class StreamCall implements RpcCall, Disposable {
   #over = false;
   #uid: string | undefined;
 
-  constructor(stream: ClosingStream, sent: Sent, times: CallTimes = {}) {
+  constructor(
+    stream: ClosingStream,
+    sent: Sent,
+    { after = afterTimeout, deadlineMs = defaultDeadlineMs }: CallTimes = {},
+  ) {
     this.#stream = stream;
     this.#sent = sent;
-    this.#times = times;
+    this.#after = after;
+    this.#withoutTimeoutMs = deadlineMs;
   }
 
   get signal(): AbortSignal {
@@ -72,9 +78,7 @@ export class StreamCall implements RpcCall, Disposable {
 
   get deadlineMs(): number {
     const timeout = timeoutOf(this.#sent.timeout);
-    const left = timeout === undefined
-      ? this.#times.deadlineMs ?? defaultDeadlineMs
-      : timeout - (performance.now() - this.#began);
+    const left = timeout === undefined ? this.#withoutTimeoutMs : timeout - (performance.now() - this.#began);
     return Math.min(longestMs, Math.max(0, left - Math.min(marginMs, left / 2)));
   }
 
@@ -89,7 +93,7 @@ export class StreamCall implements RpcCall, Disposable {
 
   #watch(): AbortController {
     const controller = new AbortController();
-    this.#callOff = (this.#times.after ?? afterTimeout)(this.deadlineMs, () => controller.abort(timeoutReason()));
+    this.#callOff = this.#after(this.deadlineMs, () => controller.abort(timeoutReason()));
     // A stream closes after each good end too, and making an AbortError takes a stack trace.
     const onGone = () => this.#over || controller.abort();
     if (this.#stream.closed || this.#stream.destroyed) onGone();

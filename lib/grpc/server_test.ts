@@ -1,17 +1,18 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { once } from "node:events";
 import { type ClientHttp2Stream, connect } from "node:http2";
-import { connect as dial, createConnection } from "node:net";
+import { connect as dial } from "node:net";
 import { join } from "node:path";
 import { abortError } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import { grpcFrame, rawCall } from "../../tests/support/raw_grpc.ts";
 import { dialKms, type KmsClient } from "./client.ts";
-import { type KmsHandlers, type RpcServer, rpcServer } from "./server.ts";
+import { type KmsHandlers, type Listener, type RpcServer, rpcServer } from "./server.ts";
 import type { RpcFailure } from "./status.ts";
 
 const never = new AbortController().signal;
 const seed = new Uint8Array(32).fill(7);
+const request = { ciphertext: seed, key_id: "k", annotations: {}, uid: "" };
 const well = { version: "v2", healthz: "ok", key_id: "k" };
 
 /** Answers everything; a test replaces what it is about. */
@@ -23,6 +24,7 @@ const plain: KmsHandlers["v2"] = {
 
 interface Served extends AsyncDisposable {
   readonly server: RpcServer;
+  readonly listener: Listener;
   readonly path: string;
   readonly client: KmsClient;
 }
@@ -31,10 +33,11 @@ async function serve(handlers: KmsHandlers): Promise<Served> {
   const folder = await Deno.makeTempDir();
   const path = join(folder, "s");
   const server = rpcServer(handlers);
-  await server.listen(path);
+  const listener = await server.listen(path);
   const client = dialKms(path);
   return {
     server,
+    listener,
     path,
     client,
     async [Symbol.asyncDispose]() {
@@ -43,6 +46,17 @@ async function serve(handlers: KmsHandlers): Promise<Served> {
       await Deno.remove(folder, { recursive: true });
     },
   };
+}
+
+/** A Decrypt that answers once it is released, and tells when it was asked. */
+function held() {
+  const [asked, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const Decrypt: KmsHandlers["v2"]["Decrypt"] = async ({ ciphertext }) => {
+    asked.resolve();
+    await released.promise;
+    return { plaintext: ciphertext };
+  };
+  return { Decrypt, asked: asked.promise, release: released.resolve };
 }
 
 function answered(...statuses: string[]) {
@@ -97,7 +111,6 @@ Deno.test("rpcServer() says itself that the deadline passed, before the client's
         ),
     },
   });
-  const request = { ciphertext: seed, key_id: "k", annotations: {}, uid: "" };
   await rejects(served.client.v2.Decrypt(request, { signal: never, timeoutMs: 400 }), {
     code: "deadline_exceeded",
     message: /Cannot ask the test: no answer within the deadline\.$/,
@@ -118,7 +131,6 @@ Deno.test("rpcServer() tells a handler that its client went away", async () => {
     },
   });
   const caller = new AbortController();
-  const request = { ciphertext: seed, key_id: "k", annotations: {}, uid: "" };
   const call = served.client.v2.Decrypt(request, { signal: caller.signal });
   await started.promise;
   caller.abort();
@@ -179,37 +191,26 @@ Deno.test("rpcServer() takes every form of :authority", async () => {
 });
 
 Deno.test("RpcServer.shutdown() lets calls in flight end and takes no new ones", async () => {
-  const release = Promise.withResolvers<void>();
-  const started = Promise.withResolvers<void>();
-  const Decrypt: KmsHandlers["v2"]["Decrypt"] = async ({ ciphertext }) => {
-    started.resolve();
-    await release.promise;
-    return { plaintext: ciphertext };
-  };
+  const { Decrypt, asked, release } = held();
   await using served = await serve({ v2: { ...plain, Decrypt } });
   const { v2 } = served.client;
-  const inFlight = v2.Decrypt({ ciphertext: seed, key_id: "k", annotations: {}, uid: "" }, { signal: never });
-  await started.promise;
+  const inFlight = v2.Decrypt(request, { signal: never });
+  await asked;
   const down = served.server.shutdown(10_000);
   await rejects(v2.Status({}, { signal: never }), { code: "unreachable" });
-  release.resolve();
+  release();
   deepEqual(new Uint8Array((await inFlight).plaintext), seed);
   await down;
 });
 
 Deno.test("RpcServer.shutdown() cuts off what has not ended by the deadline", async () => {
-  const started = Promise.withResolvers<void>();
-  const Decrypt = () => {
-    started.resolve();
-    return new Promise<never>(() => {});
-  };
+  const { Decrypt, asked } = held();
   await using served = await serve({ v2: { ...plain, Decrypt } });
-  const request = { ciphertext: seed, key_id: "k", annotations: {}, uid: "" };
   const cut = rejects(
     served.client.v2.Decrypt(request, { signal: never, timeoutMs: 20_000 }),
     answered("UNAVAILABLE", "CANCELLED"),
   );
-  await started.promise;
+  await asked;
   await served.server.shutdown(50);
   await cut;
 });
@@ -293,13 +294,7 @@ Deno.test("rpcServer() answers 415 to what is no gRPC", async () => {
 });
 
 Deno.test("rpcServer() lives on after clients that go at any moment, and after bytes that are no HTTP/2", async () => {
-  const release = Promise.withResolvers<void>();
-  const asked = Promise.withResolvers<void>();
-  const Decrypt: KmsHandlers["v2"]["Decrypt"] = async ({ ciphertext }) => {
-    asked.resolve();
-    await release.promise;
-    return { plaintext: ciphertext };
-  };
+  const { Decrypt, asked, release } = held();
   const told: string[] = [];
   await using served = await serve({ v2: { ...plain, Decrypt }, unreadable: (path) => told.push(path) });
   const gone = async (act: (stream: ClientHttp2Stream) => void, path = call.path) => {
@@ -313,11 +308,11 @@ Deno.test("rpcServer() lives on after clients that go at any moment, and after b
   await gone((stream) => stream.write(good.subarray(0, 4), () => stream.session?.destroy()));
   await gone((stream) => {
     stream.end(good);
-    asked.promise.then(() => stream.session?.destroy());
+    asked.then(() => stream.session?.destroy());
   }, "/v2.KeyManagementService/Decrypt");
-  release.resolve();
+  release();
   for (const bytes of ["GET / HTTP/1.1\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff"]) {
-    const socket = createConnection(served.path);
+    const socket = dial(served.path);
     socket.on("error", () => {});
     socket.end(bytes);
     socket.resume();
@@ -337,35 +332,20 @@ Deno.test("rpcServer() answers INTERNAL where a handler's answer is none", async
   });
   const { v2 } = served.client;
   await rejects(v2.Encrypt({ plaintext: seed, uid: "" }, { signal: never }), answered("INTERNAL"));
-  const request = { ciphertext: seed, key_id: "k", annotations: {}, uid: "" };
   await rejects(v2.Decrypt(request, { signal: never }), answered("INTERNAL"));
 });
 
 Deno.test("Listener.close() lets its calls end, and RpcServer.shutdown() does not wait for it longer than it may", async () => {
-  const started = Promise.withResolvers<void>();
-  const folder = await Deno.makeTempDir();
-  const server = rpcServer({
-    v2: {
-      ...plain,
-      Decrypt: () => {
-        started.resolve();
-        return new Promise<never>(() => {});
-      },
-    },
-  });
-  const path = join(folder, "s");
-  const listener = await server.listen(path);
-  const client = dialKms(path);
-  const request = { ciphertext: seed, key_id: "k", annotations: {}, uid: "" };
+  const { Decrypt, asked } = held();
+  await using served = await serve({ v2: { ...plain, Decrypt } });
+  const { v2 } = served.client;
   const cut = rejects(
-    client.v2.Decrypt(request, { signal: never, timeoutMs: 20_000 }),
+    v2.Decrypt(request, { signal: never, timeoutMs: 20_000 }),
     answered("UNAVAILABLE", "CANCELLED"),
   );
-  await started.promise;
-  listener.close();
-  await rejects(client.v2.Status({}, { signal: never }), { code: "unreachable" });
-  await server.shutdown(50);
+  await asked;
+  served.listener.close();
+  await rejects(v2.Status({}, { signal: never }), { code: "unreachable" });
+  await served.server.shutdown(50);
   await cut;
-  await client[Symbol.asyncDispose]();
-  await Deno.remove(folder, { recursive: true });
 });

@@ -7,7 +7,6 @@ import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
 import { fromJSON } from "@grpc/proto-loader";
 import protobuf from "protobufjs";
 import { codecOf } from "./codec.ts";
-import { Malformed } from "./malformed.ts";
 import v1beta1Proto from "../../proto/kms_v1beta1.proto" with { type: "text" };
 import v2Proto from "../../proto/kms_v2.proto" with { type: "text" };
 import sopsProto from "../../proto/sops_keyservice.proto" with { type: "text" };
@@ -40,8 +39,6 @@ function load(proto: string, service: string): ServiceDefinition {
   );
 }
 
-// gRPC's libraries answer INTERNAL when a request cannot be decoded. The fault is the caller's, so the request is handed
-// on as malformed and the server answers INVALID_ARGUMENT.
 function strict(
   method: MethodDefinition<object, object>,
   types: protobuf.Method | undefined,
@@ -51,13 +48,7 @@ function strict(
   return {
     ...method,
     requestSerialize: request.encode,
-    requestDeserialize(bytes) {
-      try {
-        return request.decode(bytes);
-      } catch {
-        return new Malformed();
-      }
-    },
+    requestDeserialize: request.decode,
     responseSerialize: answer.encode,
     responseDeserialize: answer.decode,
   };

@@ -9,16 +9,19 @@ import type { Buffer } from "node:buffer";
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { KmsError } from "../errors.ts";
 import { acceptedEncodings, type Fault, faults, framed, FrameReader } from "./frame.ts";
-import { Malformed } from "./malformed.ts";
 import { type CallTimes, type RpcCall, StreamCall } from "./rpc_call.ts";
 import { type RpcStatus, rpcStatus } from "./status.ts";
 import { statuses } from "./statuses.ts";
+
+/** A request: under KMS v2 it may have a name for the logs. */
+type Request = { readonly uid?: unknown };
 
 /** One method that is served. */
 export interface Route {
   /** `/` service `/` method. */
   readonly path: string;
-  readonly decode: (message: Buffer) => { readonly uid?: unknown } | Malformed;
+  /** @throws {Error} for bytes that are not the message: the caller's fault, who is told so. */
+  readonly decode: (message: Buffer) => Request;
   readonly encode: (answer: unknown) => Uint8Array;
   /** Answers at once or later, or throws. */
   readonly handler: (request: unknown, call: RpcCall) => unknown;
@@ -56,28 +59,32 @@ export function serveUnary(
 ): void {
   listenForErrors(stream);
   if (!isGrpc(headers)) return refuseHttp(stream);
+  const timeout = first(headers["grpc-timeout"]);
+  const begun = (uid?: unknown) => new StreamCall(stream, { timeout, uid }, context);
   const reader = new FrameReader();
   stream.on("data", (piece: Buffer) => {
     if (reader.add(piece)) return;
     stream.removeAllListeners("data").removeAllListeners("end");
-    refuseFault(stream, headers, "too_large", route, context);
+    refuseFault(stream, "too_large", route, context.unreadable, begun());
   });
   stream.on("end", () => {
-    const message = reader.message(first(headers["grpc-encoding"]));
-    if (typeof message === "string") refuseFault(stream, headers, message, route, context);
-    else handle(stream, headers, route.decode(message), route, context);
+    const request = decoded(reader.message(first(headers["grpc-encoding"])), route);
+    if (typeof request === "string") refuseFault(stream, request, route, context.unreadable, begun());
+    else handle(stream, request, route, begun(request.uid));
   });
 }
 
+function decoded(message: Buffer | Fault, { decode }: Route): Request | Fault {
+  if (typeof message === "string") return message;
+  try {
+    return decode(message);
+  } catch {
+    return "malformed";
+  }
+}
+
 /** No promise is made for an answer that is there at once: Status and Encrypt stay on the fast path. */
-function handle(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  request: { readonly uid?: unknown } | Malformed,
-  { path, encode, handler }: Route,
-  context: CallContext,
-): void {
-  const call = new StreamCall(stream, { timeout: first(headers["grpc-timeout"]), uid: request.uid }, context);
+function handle(stream: ServerHttp2Stream, request: Request, { encode, handler }: Route, call: StreamCall): void {
   const answer = (value: unknown) => {
     call[Symbol.dispose]();
     try {
@@ -91,11 +98,6 @@ function handle(
     refuse(stream, rpcStatus(thrown, call.uid));
   };
   try {
-    if (request instanceof Malformed) {
-      const error = unreadableAt(path, "it is not the message expected");
-      context.unreadable(path, error, call);
-      return fail(error);
-    }
     const value = handler(request, call);
     if (value instanceof Promise) value.then(answer, fail);
     else answer(value);
@@ -106,20 +108,16 @@ function handle(
 
 function refuseFault(
   stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
   fault: Fault,
   { path }: Route,
-  context: CallContext,
+  unreadable: Unreadable,
+  begun: StreamCall,
 ): void {
-  using call = new StreamCall(stream, { timeout: first(headers["grpc-timeout"]) }, context);
+  using call = begun;
   const { status, why } = faults[fault];
-  const error = unreadableAt(path, why);
-  context.unreadable(path, error, call);
+  const error = new KmsError("request_invalid", `Cannot read the request to ${path}: ${why}.`);
+  unreadable(path, error, call);
   refuse(stream, { code: status, details: error.message });
-}
-
-function unreadableAt(path: string, why: string): KmsError {
-  return new KmsError("request_invalid", `Cannot read the request to ${path}: ${why}.`);
 }
 
 function send(stream: ServerHttp2Stream, message: Uint8Array): void {
