@@ -39,23 +39,9 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
  * two others.
  */
 export function lengthPrefixed(...fields: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(fields.reduce((sum, field) => sum + 4 + field.length, 0));
-  let at = 0;
-  for (const field of fields) {
-    const { length } = field;
-    out[at] = length >>> 24;
-    out[at + 1] = length >>> 16;
-    out[at + 2] = length >>> 8;
-    out[at + 3] = length;
-    out.set(field, at + 4);
-    at += 4 + length;
-  }
-  return out;
-}
-
-/** Four bytes, big-endian. */
-export function uint32(value: number): Uint8Array {
-  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+  const writer = new ByteWriter(fields.reduce((sum, field) => sum + fieldSize(field), 0));
+  for (const field of fields) writer.field(field);
+  return writer.written().slice();
 }
 
 /** Two bytes, big-endian; the caller has checked that `value` fits. */

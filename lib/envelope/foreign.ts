@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { hex, lengthPrefixed, sha256, utf8 } from "../bytes.ts";
+import { lengthPrefixed, sha256Hex, utf8 } from "../bytes.ts";
 import type { Clock } from "../clock.ts";
 import { KmsError } from "../errors.ts";
 import type { ForeignFormat, KmsApi, Notify } from "../events.ts";
@@ -99,7 +99,7 @@ export class ForeignReader implements Disposable {
   async read(format: ForeignFormat, sealed: ForeignSealed, api: KmsApi, call: CallOptions): Promise<Found> {
     const wraps = readForeign(format, sealed, api);
     const holders = () => this.#holders(format, wraps);
-    const reference = hex(sha256(lengthPrefixed(domain, utf8(format), sealed.ciphertext)));
+    const reference = sha256Hex(lengthPrefixed(domain, utf8(format), sealed.ciphertext));
     return await this.#source.open({ reference, holders, open: (seed) => seed.slice(), call });
   }
 

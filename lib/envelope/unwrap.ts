@@ -110,12 +110,10 @@ export function unwrapFirst(holders: readonly Holder[], call: UnwrapCall): Promi
   return only && holders.length === 1 ? unwrapOnly(only, call) : new UnwrapRace(holders, call).run();
 }
 
-const noLiars: readonly string[] = [];
-
 /** With one holder there is nobody to race against. */
 async function unwrapOnly(holder: Holder, call: UnwrapCall): Promise<Unwrapped> {
   const dek = await ask(holder, call, call.signal);
-  if (dek && call.fits(dek)) return { dek, holder, liars: noLiars };
+  if (dek && call.fits(dek)) return { dek, holder, liars: [] };
   throw doesNotFit(holder.provider.name);
 }
 

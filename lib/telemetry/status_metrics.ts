@@ -4,7 +4,7 @@
  * @module
  */
 import { Gauge, type Registry } from "prom-client";
-import { hex, sha256, utf8 } from "../bytes.ts";
+import { sha256Hex, utf8 } from "../bytes.ts";
 import type { HealthState } from "../events.ts";
 import type { ServiceStatus } from "../service.ts";
 
@@ -13,7 +13,7 @@ import type { ServiceStatus } from "../service.ts";
  * be joined: `sha256:` and the hash of its UTF-8 in lowercase hexadecimal; `""` for an empty one.
  */
 export function keyIdHash(keyId: string): string {
-  return keyId === "" ? "" : `sha256:${hex(sha256(utf8(keyId)))}`;
+  return keyId === "" ? "" : `sha256:${sha256Hex(utf8(keyId))}`;
 }
 
 const healthStates = ["unknown", "well", "sick", "refusing"] as const satisfies readonly HealthState[];

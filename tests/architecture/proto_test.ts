@@ -1,5 +1,5 @@
 import { equal, ok } from "node:assert/strict";
-import { hex, sha256 } from "../../lib/bytes.ts";
+import { sha256Hex } from "../../lib/bytes.ts";
 
 const folder = new URL("../../proto/", import.meta.url);
 const readme = await Deno.readTextFile(new URL("README.md", folder));
@@ -8,7 +8,7 @@ for (const file of ["kms_v2.proto", "kms_v1beta1.proto", "sops_keyservice.proto"
   Deno.test(`proto/${file} is the very file that proto/README.md names by its hash`, async () => {
     const row = readme.split("\n").find((line) => line.startsWith(`| \`${file}\``));
     ok(row, "no row for this file");
-    equal(row.match(/[0-9a-f]{64}/)?.[0], hex(sha256(await Deno.readFile(new URL(file, folder)))));
+    equal(row.match(/[0-9a-f]{64}/)?.[0], sha256Hex(await Deno.readFile(new URL(file, folder))));
   });
 }
 

@@ -5,7 +5,7 @@
  */
 import { connect } from "node:http2";
 import { createConnection } from "node:net";
-import { concat, uint32 } from "../../lib/bytes.ts";
+import { ByteWriter, concat } from "../../lib/bytes.ts";
 import { pause } from "./processes.ts";
 
 /** What came back: the status from headers or trailers, and all bytes of the body. */
@@ -25,7 +25,7 @@ export interface RawRequest {
 
 /** A message in gRPC's framing: a flag, four bytes of length, the bytes. */
 export function grpcFrame(message: Uint8Array): Uint8Array {
-  return concat(Uint8Array.of(0), uint32(message.length), message);
+  return new ByteWriter(5 + message.length).uint8(0).field(message).written().slice();
 }
 
 /** Sends one request over a connection of its own. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { hex, sha256, utf8 } from "../../bytes.ts";
+import { sha256Hex, utf8 } from "../../bytes.ts";
 import { providerLimits } from "../provider.ts";
 
 const hashPrefix = "sha256:";
@@ -19,5 +19,5 @@ const plain = new RegExp(`^[\\x21-\\x7e]{1,${providerLimits.version}}$`);
  */
 export function versionOf(keyId: string): string {
   const isPlain = plain.test(keyId) && !keyId.startsWith(hashPrefix);
-  return isPlain ? keyId : hashPrefix + hex(sha256(utf8(keyId)));
+  return isPlain ? keyId : hashPrefix + sha256Hex(utf8(keyId));
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { concat, hex, uint32, utf8 } from "../../../lib/bytes.ts";
+import { ByteWriter, concat, hex, utf8 } from "../../../lib/bytes.ts";
 import { orAborted } from "../../../lib/deadline.ts";
 import { type ErrorCode, KmsError } from "../../../lib/errors.ts";
 import type { CallOptions, KeyState, Provider, WrappedDek } from "../../../lib/provider/provider.ts";
@@ -38,7 +38,7 @@ export class ModelKms {
   wrap(dek: Uint8Array, { version }: KeyState): WrappedDek {
     const number = Number(version.slice(1));
     if (!(number >= 1 && number <= this.version)) throw new KmsError("key_unknown", `There is no version ${version}.`);
-    const ciphertext = uint32(this.#wrapped.size);
+    const ciphertext = new ByteWriter(4).uint32(this.#wrapped.size).written().slice();
     this.#wrapped.set(hex(ciphertext), { version, dek: dek.slice() });
     return { version, ciphertext };
   }
