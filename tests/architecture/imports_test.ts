@@ -32,7 +32,8 @@ const doors = {
   "lib/envelope": ["lib/provider"],
   "lib/provider": ["lib/grpc"],
   "lib/conformance": ["lib/grpc"],
-  "lib/grpc": ["proto"],
+  "lib/grpc": ["proto", "lib/http2"],
+  "lib/http2": [],
   "leaf": [],
 } as const satisfies Record<string, readonly string[]>;
 

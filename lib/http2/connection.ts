@@ -1,0 +1,300 @@
+/**
+ * The server's side of one HTTP/2 connection (RFC 9113), without the socket that it runs over: bytes come and bytes go.
+ *
+ * It does what gRPC's calls need and no more: a request with a body, an answer with trailers. Nothing is pushed, no
+ * priority is heeded, what is sent is compressed without state.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { ConnectionFault, type ErrorName, StreamFault } from "./faults.ts";
+import { areTrailers, bodyLength, type RequestHeaders, requestHeaders } from "./fields.ts";
+import { type Frame, frameFlags, FrameSplitter, frameTypes, settingIds } from "./frames.ts";
+import { HeaderBlocks, type Headers } from "./header_blocks.ts";
+import { maxHeaderList } from "./hpack.ts";
+import * as payloads from "./payloads.ts";
+import { Sender, type SenderOptions } from "./sender.ts";
+import { type Answer, ServerStream, type StreamHost, type StreamReceiver } from "./stream.ts";
+import { lastPossible, maxStreams, StreamTable } from "./stream_table.ts";
+import { ReceiveWindow, windows } from "./windows.ts";
+
+/** Handed each stream with the headers that it began with; what it returns is told of the body. */
+export type OnStream = (stream: ServerStream, headers: RequestHeaders) => StreamReceiver | undefined;
+
+/** What a connection needs of the world. */
+export interface ConnectionOptions extends Pick<SenderOptions, "write" | "soon"> {
+  readonly onStream: OnStream;
+  /** Ends the connection once all that was written has been sent. */
+  readonly end: () => void;
+}
+
+/** Goes with the first goodbye: when it comes back, all has come that the client sent before it knew. */
+const goodbye = Buffer.from("goodbye!", "latin1");
+
+/** One connection. */
+export class Connection implements StreamHost {
+  readonly #options: ConnectionOptions;
+  readonly #splitter = new FrameSplitter((frame) => this.#take(frame));
+  readonly #blocks = new HeaderBlocks();
+  readonly #sender: Sender;
+  readonly #letIn = new ReceiveWindow();
+  readonly #streams = new StreamTable();
+  #state: "open" | "leaving" | "over" = "open";
+  #introduced = false;
+  #clientLeaves = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    const { write, soon } = options;
+    this.#sender = new Sender({ write, soon, onSent: (stream) => this.#complete(stream) });
+    this.#sender.frames.settings([
+      [settingIds.MAX_CONCURRENT_STREAMS, maxStreams],
+      [settingIds.INITIAL_WINDOW_SIZE, windows.stream],
+      [settingIds.MAX_HEADER_LIST_SIZE, maxHeaderList],
+    ]);
+    this.#sender.frames.windowUpdate(0, windows.connection - windows.initial);
+  }
+
+  /** Takes what was read. It never throws: a fault ends the stream or the connection that it is on. */
+  receive(read: Buffer): void {
+    if (this.#state === "over") return;
+    try {
+      this.#splitter.add(read);
+    } catch (thrown) {
+      const fault = thrown instanceof ConnectionFault ? thrown : new ConnectionFault("INTERNAL_ERROR", "");
+      this.#end(fault.code, fault.message);
+    }
+  }
+
+  /** The client has gone. */
+  lost(): void {
+    this.#state = "over";
+    this.#abandonAll();
+  }
+
+  /**
+   * Says goodbye: calls made before the client hears of it are answered, and then the connection ends. Two GOAWAYs with
+   * a PING between them, so that no call is lost that is under way (RFC 9113, section 6.8).
+   */
+  leave(): void {
+    if (this.#state !== "open") return;
+    this.#state = "leaving";
+    if (!this.#introduced) return this.#end("NO_ERROR");
+    this.#sender.frames.goAway(lastPossible, "NO_ERROR");
+    this.#sender.frames.frame("PING", 0, 0, goodbye);
+  }
+
+  /** Takes no stream more, on a connection that leaves: its client has heard of it, or takes too long to. */
+  takeNoMore(): void {
+    if (this.#state !== "leaving" || !this.#streams.takesMore) return;
+    this.#streams.takeNoMore();
+    this.#sender.frames.goAway(this.#streams.lastServed, "NO_ERROR");
+    this.#endIfDone();
+  }
+
+  /** Breaks off all that is under way, and ends. */
+  cutOff(): void {
+    if (this.#state === "over") return;
+    for (const { id } of this.#streams.all()) this.#sender.frames.resetStream(id, "CANCEL");
+    this.#end("NO_ERROR");
+  }
+
+  answer(stream: ServerStream, answer: Answer): void {
+    this.#sender.frames.headers(stream.id, answer.head, false);
+    stream.sending = { answer, at: 0 };
+    this.#sender.send(stream);
+  }
+
+  finish(stream: ServerStream, head: Uint8Array): void {
+    this.#sender.frames.headers(stream.id, head, true);
+    this.#complete(stream);
+  }
+
+  reset(stream: ServerStream, code: ErrorName): void {
+    this.#breakOff(stream.id, code);
+    this.#forget(stream);
+  }
+
+  #take(frame: Frame): void {
+    // A fault of an earlier frame of this read, or its goodbye, may have ended it all.
+    if (this.#state === "over") return;
+    if (!this.#introduced && frame.type !== frameTypes.SETTINGS) {
+      throw new ConnectionFault("PROTOCOL_ERROR", "The first frame is not SETTINGS.");
+    }
+    this.#introduced = true;
+    this.#blocks.check(frame);
+    try {
+      this.#read(frame);
+    } catch (thrown) {
+      if (!(thrown instanceof StreamFault)) throw thrown;
+      this.#streamFault(thrown);
+    }
+  }
+
+  #read(frame: Frame): void {
+    switch (frame.type) {
+      case frameTypes.DATA:
+        return this.#data(frame);
+      case frameTypes.HEADERS:
+      case frameTypes.CONTINUATION:
+        return this.#headers(this.#blocks.add(frame));
+      case frameTypes.PRIORITY:
+        return payloads.checkPriority(frame);
+      case frameTypes.RST_STREAM:
+        return this.#resetByClient(frame);
+      case frameTypes.SETTINGS:
+        return this.#settings(frame);
+      case frameTypes.PUSH_PROMISE:
+        throw new ConnectionFault("PROTOCOL_ERROR", "A client cannot push.");
+      case frameTypes.PING:
+        return this.#ping(frame);
+      case frameTypes.GOAWAY:
+        payloads.checkGoAway(frame);
+        this.#clientLeaves = true;
+        return this.#endIfDone();
+      case frameTypes.WINDOW_UPDATE:
+        return this.#windowUpdate(frame);
+    }
+  }
+
+  #data(frame: Frame): void {
+    const { from, to } = payloads.bodyPart(frame);
+    const length = frame.to - frame.from;
+    this.#letIn.take(length);
+    const stream = this.#streams.get(frame.stream);
+    if (stream === undefined || stream.ended) {
+      this.#giveBack(length);
+      return this.#streams.passOver(frame.stream);
+    }
+    stream.owed += length;
+    stream.received += to - from;
+    // Padding counts for the window, if not for the length.
+    if (stream.owed > windows.stream) throw new StreamFault("FLOW_CONTROL_ERROR", stream.id, "It sends too much.");
+    if (to > from) stream.receiver?.data(frame.bytes.subarray(from, to));
+    // Its receiver may have refused it by now.
+    if ((frame.flags & frameFlags.END_STREAM) !== 0 && !stream.gone) this.#ended(stream);
+  }
+
+  #ended(stream: ServerStream): void {
+    stream.ended = true;
+    this.#giveBack(stream.owed);
+    stream.owed = 0;
+    if (stream.expected !== undefined && stream.expected !== stream.received) throw malformed(stream.id);
+    stream.receiver?.end();
+  }
+
+  #headers(headers: Headers | undefined): void {
+    if (headers === undefined) return;
+    const { stream: id, fields, endStream, dependsOnItself } = headers;
+    const open = this.#streams.get(id);
+    if (open === undefined) return this.#begin(headers);
+    if (open.ended) throw new StreamFault("STREAM_CLOSED", id, "The stream is closed already.");
+    if (dependsOnItself || !endStream || !areTrailers(fields)) throw malformed(id);
+    this.#ended(open);
+  }
+
+  #begin({ stream: id, fields, endStream, dependsOnItself }: Headers): void {
+    if (!this.#streams.admit(id)) return;
+    const request = requestHeaders(fields);
+    const expected = request && bodyLength(request);
+    if (request === undefined || Number.isNaN(expected) || dependsOnItself) throw malformed(id);
+    const stream = new ServerStream(this, id, this.#sender.streamWindow);
+    stream.expected = expected;
+    stream.ended = endStream;
+    this.#streams.add(stream);
+    stream.receiver = this.#options.onStream(stream, request);
+    if (endStream && !stream.gone) this.#ended(stream);
+  }
+
+  #resetByClient(frame: Frame): void {
+    payloads.checkReset(frame);
+    this.#streams.requireBegun(frame.stream);
+    const stream = this.#streams.get(frame.stream);
+    if (stream !== undefined) this.#abandon(stream);
+  }
+
+  #settings(frame: Frame): void {
+    for (const [id, value] of payloads.settingsIn(frame)) {
+      if (id === settingIds.INITIAL_WINDOW_SIZE) this.#sender.resize(value, this.#streams.all());
+      if (id === settingIds.MAX_FRAME_SIZE) this.#sender.maxPayload = value;
+    }
+    if ((frame.flags & frameFlags.ACK) !== 0) return;
+    // They are acknowledged before anything is sent that they allow (RFC 9113, section 6.5.3).
+    this.#sender.frames.frame("SETTINGS", frameFlags.ACK, 0, new Uint8Array(0));
+    this.#sender.goOn();
+  }
+
+  #ping(frame: Frame): void {
+    payloads.checkPing(frame);
+    const payload = frame.bytes.subarray(frame.from, frame.to);
+    if ((frame.flags & frameFlags.ACK) === 0) this.#sender.frames.frame("PING", frameFlags.ACK, 0, payload);
+    else if (payload.equals(goodbye)) this.takeNoMore();
+  }
+
+  #windowUpdate(frame: Frame): void {
+    const increment = payloads.incrementIn(frame);
+    if (frame.stream === 0) return this.#sender.open(increment);
+    this.#streams.requireBegun(frame.stream);
+    const stream = this.#streams.get(frame.stream);
+    if (stream !== undefined) this.#sender.openStream(stream, increment);
+  }
+
+  #giveBack(bytes: number): void {
+    const told = this.#letIn.giveBack(bytes);
+    if (told > 0) this.#sender.frames.windowUpdate(0, told);
+  }
+
+  #streamFault({ code, stream: id }: StreamFault): void {
+    this.#breakOff(id, code);
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) this.#abandon(stream);
+  }
+
+  #breakOff(id: number, code: ErrorName): void {
+    this.#sender.frames.resetStream(id, code);
+    this.#streams.forgive(id);
+  }
+
+  /** The whole answer has been written. */
+  #complete(stream: ServerStream): void {
+    if (!stream.ended) this.#breakOff(stream.id, "NO_ERROR");
+    this.#forget(stream);
+  }
+
+  #abandon(stream: ServerStream): void {
+    const { onGone } = stream;
+    this.#forget(stream);
+    onGone?.();
+  }
+
+  #abandonAll(): void {
+    for (const stream of this.#streams.all()) this.#abandon(stream);
+  }
+
+  #forget(stream: ServerStream): void {
+    this.#streams.delete(stream);
+    this.#sender.forget(stream);
+    this.#giveBack(stream.owed);
+    stream.leave();
+    this.#endIfDone();
+  }
+
+  #endIfDone(): void {
+    const isLeft = this.#clientLeaves || !this.#streams.takesMore;
+    if (this.#state !== "over" && isLeft && this.#streams.size === 0) this.#end();
+  }
+
+  /** @param code is said with a GOAWAY, if there is one. */
+  #end(code?: ErrorName, why?: string): void {
+    this.#state = "over";
+    this.#abandonAll();
+    if (code !== undefined) this.#sender.frames.goAway(this.#streams.lastServed, code, why);
+    this.#sender.flush();
+    this.#options.end();
+  }
+}
+
+/** RFC 9113, section 8.1.1. */
+function malformed(stream: number): StreamFault {
+  return new StreamFault("PROTOCOL_ERROR", stream, "The request is malformed.");
+}

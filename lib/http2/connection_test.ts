@@ -1,0 +1,366 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import fc from "fast-check";
+import { Connection, type OnStream } from "./connection.ts";
+import { errorCodes } from "./faults.ts";
+import { type Frame, frameFlags, FrameSplitter, frameTypes, FrameWriter, preface, settingIds } from "./frames.ts";
+import { headerBlock } from "./hpack.ts";
+import type { ServerStream } from "./stream.ts";
+import { maxStreams } from "./stream_table.ts";
+import { windows } from "./windows.ts";
+
+const { END_STREAM, END_HEADERS, ACK } = frameFlags;
+const request = headerBlock([[":method", "POST"], [":scheme", "http"], [":path", "/a"], ["te", "trailers"]]);
+const reply = {
+  head: headerBlock([[":status", "200"]]),
+  body: Buffer.from("pong"),
+  trailers: headerBlock([["x", "y"]]),
+};
+const nothing = new Uint8Array(0);
+
+/** A frame as a word: its type, its stream, and what matters of it. */
+function inWords({ type, flags, stream, bytes, from, to }: Frame): string {
+  const [name = `type ${type}`] = Object.entries(frameTypes).find(([, one]) => one === type) ?? [];
+  const payload = bytes.subarray(from, to);
+  const code = (at: number) => Object.entries(errorCodes).find(([, one]) => one === payload.readUInt32BE(at))?.[0];
+  const end = (flags & END_STREAM) !== 0;
+  switch (name) {
+    case "DATA":
+      return `DATA ${stream} ${payload.toString("latin1").slice(0, 20)}${end ? " end" : ""}`;
+    case "HEADERS":
+      return `HEADERS ${stream}${end ? " end" : ""}`;
+    case "RST_STREAM":
+      return `RST_STREAM ${stream} ${code(0)}`;
+    case "GOAWAY":
+      return `GOAWAY ${payload.readUInt32BE(0)} ${code(4)}`;
+    case "WINDOW_UPDATE":
+      return `WINDOW_UPDATE ${stream} ${payload.readUInt32BE(0)}`;
+    default:
+      return name + ((flags & ACK) !== 0 && name !== "CONTINUATION" ? " ack" : "");
+  }
+}
+
+/** A connection, and a client that writes to it by hand. */
+class Wire {
+  readonly streams: ServerStream[] = [];
+  /** What receivers were told. */
+  readonly told: string[] = [];
+  readonly client: FrameWriter = new FrameWriter(() => {});
+  readonly connection: Connection;
+  ended = false;
+  #sent: string[] = [];
+  #work: (() => void)[] = [];
+  readonly #splitter = new FrameSplitter((frame) => this.#sent.push(inWords(frame)));
+
+  constructor(onStream?: OnStream) {
+    // A server sends no preface.
+    this.#splitter.add(Buffer.from(preface));
+    this.connection = new Connection({
+      onStream: (stream, headers) => {
+        this.streams.push(stream);
+        this.told.push(`${stream.id} ${headers.method} ${headers.path}`);
+        stream.onGone = () => this.told.push(`${stream.id} gone`);
+        return onStream?.(stream, headers) ?? {
+          data: (piece) => this.told.push(`${stream.id} ${piece.toString("latin1").slice(0, 20)}`),
+          end: () => this.told.push(`${stream.id} end`),
+        };
+      },
+      write: (bytes) => this.#splitter.add(bytes),
+      end: () => this.ended = true,
+      soon: (work) => this.#work.push(work),
+    });
+    this.connection.receive(Buffer.from(preface));
+    this.client.settings([]);
+    this.say();
+    this.heard();
+  }
+
+  /** Sends what the client has written. */
+  say(): void {
+    this.connection.receive(this.client.take() ?? Buffer.alloc(0));
+  }
+
+  /** Sends one frame. */
+  frame(type: keyof typeof frameTypes, flags: number, stream: number, payload: Uint8Array = nothing): void {
+    this.client.frame(type, flags, stream, payload);
+    this.say();
+  }
+
+  /** Makes a call without a body, or with one. */
+  call(stream: number, body?: string): void {
+    this.client.frame("HEADERS", END_HEADERS | (body === undefined ? END_STREAM : 0), stream, request);
+    if (body !== undefined) this.client.frame("DATA", END_STREAM, stream, Buffer.from(body));
+    this.say();
+  }
+
+  /** What the server has sent since the last time. */
+  heard(): string[] {
+    for (const work of this.#work.splice(0)) work();
+    return this.#sent.splice(0);
+  }
+}
+
+Deno.test("Connection begins with its settings, and opens its window for the largest requests", () => {
+  const sent: Frame[] = [];
+  const splitter = new FrameSplitter((frame) => sent.push(frame));
+  splitter.add(Buffer.from(preface));
+  const work: (() => void)[] = [];
+  const write = (bytes: Buffer) => splitter.add(bytes);
+  new Connection({ onStream: () => undefined, write, end() {}, soon: (one) => work.push(one) });
+  equal(sent.length, 0);
+  for (const one of work) one();
+  deepEqual(sent.map(inWords), ["SETTINGS", `WINDOW_UPDATE 0 ${windows.connection - windows.initial}`]);
+  const [{ bytes, from, to } = { bytes: Buffer.alloc(0), from: 0, to: 0 }] = sent;
+  const told = Array.from({ length: (to - from) / 6 }, (_, at) => bytes.readUInt16BE(from + 6 * at));
+  deepEqual(told, [settingIds.MAX_CONCURRENT_STREAMS, settingIds.INITIAL_WINDOW_SIZE, settingIds.MAX_HEADER_LIST_SIZE]);
+});
+
+Deno.test("Connection hands a request on and sends the answer in one piece", () => {
+  const wire = new Wire();
+  wire.call(1, "ping");
+  deepEqual(wire.told, ["1 POST /a", "1 ping", "1 end"]);
+  wire.streams[0]?.answer(reply);
+  deepEqual(wire.heard(), ["HEADERS 1", "DATA 1 pong", "HEADERS 1 end"]);
+  ok(wire.streams[0]?.gone);
+  wire.streams[0]?.answer(reply);
+  wire.streams[0]?.finish(reply.head);
+  wire.streams[0]?.reset("CANCEL");
+  deepEqual(wire.heard(), []);
+});
+
+Deno.test("Connection takes a request whose headers and body come in any number of frames, padded or not", () => {
+  const wire = new Wire();
+  wire.client.frame("HEADERS", 0, 1, request.subarray(0, 2));
+  wire.client.frame("CONTINUATION", 0, 1, nothing);
+  wire.client.frame("CONTINUATION", END_HEADERS, 1, request.subarray(2));
+  wire.client.frame("DATA", 0, 1, Buffer.from("pi"));
+  wire.client.frame("DATA", frameFlags.PADDED, 1, Buffer.from("\x03ng\0\0\0"));
+  wire.client.frame("DATA", END_STREAM, 1, nothing);
+  wire.say();
+  deepEqual(wire.told, ["1 POST /a", "1 pi", "1 ng", "1 end"]);
+  wire.client.frame("HEADERS", END_HEADERS, 3, request);
+  wire.client.frame("HEADERS", END_HEADERS | END_STREAM, 3, headerBlock([["after", "all"]]));
+  wire.say();
+  deepEqual(wire.told.slice(4), ["3 POST /a", "3 end"]);
+});
+
+Deno.test("Connection sends a body as the client opens its windows, and the trailers behind it", () => {
+  const wire = new Wire();
+  wire.client.settings([[settingIds.INITIAL_WINDOW_SIZE, 2]]);
+  wire.say();
+  wire.call(1);
+  wire.streams[0]?.answer(reply);
+  deepEqual(wire.heard(), ["SETTINGS ack", "HEADERS 1", "DATA 1 po"]);
+  wire.client.windowUpdate(1, 1);
+  wire.say();
+  deepEqual(wire.heard(), ["DATA 1 n"]);
+  wire.client.settings([[settingIds.INITIAL_WINDOW_SIZE, 3]]);
+  wire.say();
+  deepEqual(wire.heard(), ["SETTINGS ack", "DATA 1 g", "HEADERS 1 end"]);
+});
+
+Deno.test("Connection tells a stream that its client has gone, and sends no more of it", () => {
+  const wire = new Wire();
+  wire.client.settings([[settingIds.INITIAL_WINDOW_SIZE, 0]]);
+  wire.call(1);
+  wire.call(3);
+  wire.streams[0]?.answer(reply);
+  wire.heard();
+  wire.client.resetStream(1, "CANCEL");
+  wire.client.windowUpdate(1, 100);
+  wire.say();
+  deepEqual([wire.told.slice(-1), wire.heard()], [["1 gone"], []]);
+  wire.connection.lost();
+  deepEqual(wire.told.slice(-1), ["3 gone"]);
+  wire.streams[1]?.answer(reply);
+  deepEqual(wire.heard(), []);
+});
+
+Deno.test("Connection tells a client to stop whose request is answered before it has ended", () => {
+  const wire = new Wire();
+  wire.client.frame("HEADERS", END_HEADERS, 1, request);
+  wire.say();
+  wire.streams[0]?.finish(reply.head);
+  deepEqual(wire.heard(), ["HEADERS 1 end", "RST_STREAM 1 NO_ERROR"]);
+  // What it had sent by then is no fault, its trailers among it.
+  wire.client.frame("DATA", 0, 1, Buffer.from("late"));
+  wire.client.frame("HEADERS", END_HEADERS | END_STREAM, 1, request);
+  wire.say();
+  deepEqual([wire.heard(), wire.told], [[], ["1 POST /a"]]);
+  wire.call(3);
+  deepEqual(wire.told.slice(1), ["3 POST /a", "3 end"]);
+});
+
+Deno.test("Connection gives back what it let in, once a request is whole or gone", () => {
+  const wire = new Wire();
+  const piece = new Uint8Array(16_384);
+  const quarter = windows.connection / 4;
+  for (let stream = 1, sent = 0; sent < quarter; stream += 2) {
+    wire.client.frame("HEADERS", END_HEADERS, stream, request);
+    for (let at = 0; at < 64; at++, sent += piece.length) {
+      wire.client.frame("DATA", at === 63 ? END_STREAM : 0, stream, piece);
+    }
+    wire.say();
+  }
+  deepEqual(wire.heard(), [`WINDOW_UPDATE 0 ${quarter}`]);
+});
+
+Deno.test("Connection.leave() serves what its client called before it heard, and then ends", () => {
+  const wire = new Wire();
+  wire.call(1);
+  wire.connection.leave();
+  deepEqual(wire.heard(), ["GOAWAY 2147483647 NO_ERROR", "PING"]);
+  wire.call(3);
+  wire.frame("PING", ACK, 0, Buffer.from("goodbye!"));
+  deepEqual(wire.heard(), ["GOAWAY 3 NO_ERROR"]);
+  wire.call(5);
+  deepEqual(wire.heard(), ["RST_STREAM 5 REFUSED_STREAM"]);
+  for (const stream of wire.streams) stream.answer(reply);
+  equal(wire.heard().length, 6);
+  deepEqual([wire.told, wire.ended], [["1 POST /a", "1 end", "3 POST /a", "3 end"], true]);
+});
+
+Deno.test("Connection.leave() ends at once where nobody has said anything", () => {
+  let ended = false;
+  const connection = new Connection({ onStream: () => undefined, write() {}, end: () => ended = true, soon() {} });
+  connection.leave();
+  ok(ended);
+});
+
+Deno.test("Connection.takeNoMore() does not wait for a client that has not heard", () => {
+  const wire = new Wire();
+  wire.connection.takeNoMore();
+  deepEqual([wire.heard(), wire.ended], [[], false]);
+  wire.connection.leave();
+  wire.connection.takeNoMore();
+  deepEqual([wire.heard().at(-1), wire.ended], ["GOAWAY 0 NO_ERROR", true]);
+});
+
+Deno.test("Connection.cutOff() breaks off what is under way and tells its handlers", () => {
+  const wire = new Wire();
+  wire.call(1);
+  wire.connection.cutOff();
+  deepEqual(wire.heard(), ["RST_STREAM 1 CANCEL", "GOAWAY 1 NO_ERROR"]);
+  deepEqual([wire.told.at(-1), wire.ended], ["1 gone", true]);
+});
+
+Deno.test("Connection ends when its client has said goodbye and has all its answers", () => {
+  const wire = new Wire();
+  wire.call(1);
+  wire.client.goAway(0, "NO_ERROR");
+  wire.say();
+  ok(!wire.ended);
+  wire.streams[0]?.answer(reply);
+  ok(wire.ended);
+});
+
+Deno.test("Connection refuses one stream more than it announced, which may be tried elsewhere", () => {
+  const wire = new Wire();
+  for (let at = 0; at <= maxStreams; at++) wire.call(2 * at + 1);
+  deepEqual(wire.heard(), [`RST_STREAM ${2 * maxStreams + 1} REFUSED_STREAM`]);
+  wire.streams[7]?.answer(reply);
+  wire.call(2 * maxStreams + 3);
+  equal(wire.told.at(-1), `${2 * maxStreams + 3} end`);
+});
+
+Deno.test("Connection ends one stream for a fault that is on it, and the others go on", () => {
+  const bad = {
+    "a header in capitals": headerBlock([[":method", "POST"], [":scheme", "http"], [":path", "/"], ["Te", "trailers"]]),
+    "no path": headerBlock([[":method", "POST"], [":scheme", "http"]]),
+    "no length": headerBlock([[":method", "POST"], [":scheme", "http"], [":path", "/"], ["content-length", "many"]]),
+    "another length": headerBlock([[":method", "POST"], [":scheme", "http"], [":path", "/"], ["content-length", "7"]]),
+  };
+  for (const [what, block] of Object.entries(bad)) {
+    const wire = new Wire();
+    wire.call(1);
+    wire.frame("HEADERS", END_HEADERS | END_STREAM, 3, block);
+    deepEqual(wire.heard(), ["RST_STREAM 3 PROTOCOL_ERROR"], what);
+    wire.streams[0]?.answer(reply);
+    deepEqual(wire.heard(), ["HEADERS 1", "DATA 1 pong", "HEADERS 1 end"], what);
+  }
+});
+
+Deno.test("Connection ends with a GOAWAY that says why, for a fault after which nothing can be understood", () => {
+  const faults: Record<string, [(wire: Wire) => void, keyof typeof errorCodes]> = {
+    "headers on stream 0": [(wire) => wire.frame("HEADERS", END_HEADERS, 0, request), "PROTOCOL_ERROR"],
+    "headers on an even stream": [(wire) => wire.frame("HEADERS", END_HEADERS, 2, request), "PROTOCOL_ERROR"],
+    "a block that is none": [(wire) => wire.frame("HEADERS", END_HEADERS, 3, Uint8Array.of(0x80)), "COMPRESSION_ERROR"],
+    "a block broken off": [(wire) => {
+      wire.frame("HEADERS", 0, 3, request);
+      wire.frame("PING", 0, 0, new Uint8Array(8));
+    }, "PROTOCOL_ERROR"],
+    "a block that never ends": [(wire) => {
+      wire.frame("HEADERS", 0, 3, request);
+      for (let at = 0; at < 70_000 && !wire.ended; at++) wire.frame("CONTINUATION", 0, 3);
+    }, "ENHANCE_YOUR_CALM"],
+    "a body on a stream that has not begun": [(wire) => wire.frame("DATA", 0, 9), "PROTOCOL_ERROR"],
+    "a push": [(wire) => wire.frame("PUSH_PROMISE", END_HEADERS, 1, request), "PROTOCOL_ERROR"],
+    "a frame too large": [(wire) => wire.connection.receive(Buffer.of(1, 0, 0, 0, 0, 0, 0, 0, 1)), "FRAME_SIZE_ERROR"],
+  };
+  for (const [what, [act, code]] of Object.entries(faults)) {
+    const wire = new Wire();
+    wire.call(1);
+    act(wire);
+    deepEqual([wire.heard().at(-1), wire.ended, wire.told.at(-1)], [`GOAWAY 1 ${code}`, true, "1 gone"], what);
+    wire.call(11);
+    deepEqual(wire.heard(), [], what);
+  }
+});
+
+Deno.test("Connection ends a stream that sends more than was let in", () => {
+  const wire = new Wire();
+  const piece = new Uint8Array(16_384);
+  wire.client.frame("HEADERS", END_HEADERS, 1, request);
+  for (let sent = 0; sent <= windows.stream; sent += piece.length) wire.client.frame("DATA", 0, 1, piece);
+  wire.say();
+  deepEqual(wire.heard(), ["RST_STREAM 1 FLOW_CONTROL_ERROR"]);
+});
+
+/** Frames that make sense more often than not, and some that never do. */
+const anyFrame = fc.record({
+  type: fc.constantFrom(...Object.keys(frameTypes) as (keyof typeof frameTypes)[]),
+  flags: fc.constantFrom(0, 1, 4, 5, 8, 13, 32, 37, 0xff),
+  stream: fc.constantFrom(0, 1, 1, 2, 3, 5, 7, 2 ** 31 - 1),
+  payload: fc.oneof(
+    fc.constantFrom<Uint8Array>(
+      request,
+      nothing,
+      Uint8Array.of(0, 0, 0, 1),
+      new Uint8Array(8),
+      Buffer.from("goodbye!"),
+    ),
+    fc.uint8Array({ maxLength: 40 }),
+  ),
+});
+
+Deno.test("Connection is total: whatever comes, it answers in good frames, ends at the most, and tells each stream once", () => {
+  fc.assert(
+    fc.property(fc.array(anyFrame, { maxLength: 30 }), fc.infiniteStream(fc.nat({ max: 50 })), (frames, cuts) => {
+      const wire = new Wire((stream) => ({ data() {}, end: () => stream.answer(reply) }));
+      for (const { type, flags, stream, payload } of frames) wire.client.frame(type, flags, stream, payload);
+      const bytes = wire.client.take() ?? Buffer.alloc(0);
+      for (let at = 0; at < bytes.length;) {
+        const cut = 1 + (cuts.next().value ?? 0);
+        wire.connection.receive(bytes.subarray(at, at + cut));
+        at += cut;
+      }
+      const heard = wire.heard();
+      equal(heard.some((one) => one.startsWith("GOAWAY")) ? wire.ended : true, true);
+      wire.connection.lost();
+      for (const stream of wire.streams) ok(stream.gone);
+      const gone = wire.told.filter((one) => one.endsWith("gone"));
+      equal(new Set(gone).size, gone.length);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("Connection never throws at arbitrary bytes, behind the preface or instead of it", () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), fc.boolean(), (bytes, greeted) => {
+    const options = { onStream: () => undefined, write() {}, end() {}, soon() {} };
+    const connection = new Connection(options);
+    if (greeted) connection.receive(Buffer.from(preface));
+    connection.receive(Buffer.from(bytes));
+    connection.cutOff();
+  }));
+});

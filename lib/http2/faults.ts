@@ -1,0 +1,50 @@
+/**
+ * What a client can do wrong, by the name and number that HTTP/2 has for it.
+ *
+ * @module
+ */
+
+/** RFC 9113, section 7. */
+export const errorCodes = {
+  NO_ERROR: 0,
+  PROTOCOL_ERROR: 1,
+  INTERNAL_ERROR: 2,
+  FLOW_CONTROL_ERROR: 3,
+  SETTINGS_TIMEOUT: 4,
+  STREAM_CLOSED: 5,
+  FRAME_SIZE_ERROR: 6,
+  REFUSED_STREAM: 7,
+  CANCEL: 8,
+  COMPRESSION_ERROR: 9,
+  CONNECT_ERROR: 10,
+  ENHANCE_YOUR_CALM: 11,
+  INADEQUATE_SECURITY: 12,
+  HTTP_1_1_REQUIRED: 13,
+} as const satisfies Record<string, number>;
+
+/** The name of an error code. */
+export type ErrorName = keyof typeof errorCodes;
+
+/** Ends the whole connection (RFC 9113, section 5.4.1): after it nothing that the client sends can be understood. */
+export class ConnectionFault extends Error {
+  override readonly name = "ConnectionFault";
+  readonly code: ErrorName;
+
+  constructor(code: ErrorName, why: string) {
+    super(why);
+    this.code = code;
+  }
+}
+
+/** Ends one stream (RFC 9113, section 5.4.2): the others go on. */
+export class StreamFault extends Error {
+  override readonly name = "StreamFault";
+  readonly code: ErrorName;
+  readonly stream: number;
+
+  constructor(code: ErrorName, stream: number, why: string) {
+    super(why);
+    this.code = code;
+    this.stream = stream;
+  }
+}

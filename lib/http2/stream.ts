@@ -1,0 +1,90 @@
+/**
+ * One stream of a connection: a request that comes, and the one answer that it gets.
+ *
+ * @module
+ */
+import type { Buffer } from "node:buffer";
+import type { ErrorName } from "./faults.ts";
+
+/** Told what comes on a stream, once its headers have come. */
+export interface StreamReceiver {
+  /** A piece of the body, a view of what was read; it may be kept. */
+  data(piece: Buffer): void;
+  /** The body is there as a whole. */
+  end(): void;
+}
+
+/** An answer: blocks of headers as `headerBlock` makes them, and the body between them. */
+export interface Answer {
+  readonly head: Uint8Array;
+  readonly body: Uint8Array;
+  readonly trailers: Uint8Array;
+}
+
+/** What a stream asks of its connection. */
+export interface StreamHost {
+  answer(stream: ServerStream, answer: Answer): void;
+  finish(stream: ServerStream, head: Uint8Array): void;
+  reset(stream: ServerStream, code: ErrorName): void;
+}
+
+/** An answer that is on its way, and how much of its body has been sent. */
+interface Sending {
+  readonly answer: Answer;
+  at: number;
+}
+
+/** A stream that a client has opened. */
+export class ServerStream {
+  readonly id: number;
+  /** Called if the client goes, or takes its call back, before all of the answer was sent. */
+  onGone: (() => void) | undefined;
+  /** What the client lets us send, in bytes. */
+  window: number;
+  /** Whether the client has sent all that it will. */
+  ended = false;
+  /** Bytes of the body that have come. */
+  received = 0;
+  /** Bytes of it that the connection's window still waits to get back. */
+  owed = 0;
+  /** What the client says how long the body is. */
+  expected: number | undefined;
+  receiver: StreamReceiver | undefined;
+  sending: Sending | undefined;
+  readonly #host: StreamHost;
+  #gone = false;
+
+  constructor(host: StreamHost, id: number, window: number) {
+    this.#host = host;
+    this.id = id;
+    this.window = window;
+  }
+
+  /** Whether it is over: answered in full, reset, or left by its client. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  /** Answers; a stream that is gone takes no notice. The body goes out as fast as the client takes it. */
+  answer(answer: Answer): void {
+    if (!this.#gone && this.sending === undefined) this.#host.answer(this, answer);
+  }
+
+  /** Answers by headers alone. A client that is still sending is told to stop (RFC 9113, section 8.1). */
+  finish(head: Uint8Array): void {
+    if (!this.#gone && this.sending === undefined) this.#host.finish(this, head);
+  }
+
+  /** Breaks it off. */
+  reset(code: ErrorName): void {
+    if (!this.#gone) this.#host.reset(this, code);
+  }
+
+  /** For its connection: it is over now. What hangs on it is let go, for the runtime may keep the stream for a while. */
+  leave(): void {
+    this.#gone = true;
+    this.onGone = undefined;
+    this.receiver = undefined;
+    this.sending = undefined;
+  }
+}
