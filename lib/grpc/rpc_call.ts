@@ -4,8 +4,8 @@
  * @module
  */
 import { randomUUID } from "node:crypto";
-import type { ServerHttp2Stream } from "node:http2";
 import { type After, afterTimeout, timeoutReason } from "../deadline.ts";
+import type { ServerStream } from "../http2/stream.ts";
 import { timeoutOf } from "./timeout_header.ts";
 
 /** How long a call may take when its client has set no deadline: kube-apiserver's own default. */
@@ -31,7 +31,7 @@ export interface RpcCall {
 }
 
 /** The part of a stream that tells that its client has gone. */
-export type ClosingStream = Pick<ServerHttp2Stream, "closed" | "destroyed" | "once">;
+export type ClosingStream = Pick<ServerStream, "gone" | "onGone">;
 
 /** What a client sent with its call. */
 export interface Sent {
@@ -58,7 +58,6 @@ export class StreamCall implements RpcCall, Disposable {
   readonly #began = performance.now();
   #controller: AbortController | undefined;
   #callOff: (() => void) | undefined;
-  #over = false;
   #uid: string | undefined;
 
   constructor(
@@ -87,17 +86,15 @@ export class StreamCall implements RpcCall, Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#over = true;
     this.#callOff?.();
+    this.#stream.onGone = undefined;
   }
 
   #watch(): AbortController {
     const controller = new AbortController();
     this.#callOff = this.#after(this.deadlineMs, () => controller.abort(timeoutReason()));
-    // A stream closes after each good end too, and making an AbortError takes a stack trace.
-    const onGone = () => this.#over || controller.abort();
-    if (this.#stream.closed || this.#stream.destroyed) onGone();
-    else this.#stream.once("close", onGone);
+    if (this.#stream.gone) controller.abort();
+    else this.#stream.onGone = () => controller.abort();
     return controller;
   }
 }

@@ -1,14 +1,13 @@
 /**
  * A gRPC server for the KMS services, or for the key service of SOPS: handlers are plain functions that answer or throw.
  *
- * It stands on the runtime's HTTP/2 and serves what these services have, one message each way. grpc-js would do the same
- * for twice the processor time, and hands out neither its connections nor its streams, which have to be looked after.
+ * It serves what these services have, one message each way, over `lib/http2`.
  *
  * @module
  */
 import type { ServiceDefinition } from "@grpc/grpc-js";
 import { afterTimeout, coarse } from "../deadline.ts";
-import { Http2Listener } from "./http2_listener.ts";
+import { Http2Listener } from "../http2/listener.ts";
 import type { Rpc, V1beta1Rpcs, V2Rpcs } from "./messages.ts";
 import { defaultDeadlineMs, type RpcCall } from "./rpc_call.ts";
 import { kmsServices, sopsService } from "./services.ts";
@@ -94,9 +93,8 @@ function serverOf(
   return {
     async listen(path) {
       const listener = new Http2Listener((stream, headers) => {
-        const route = byPath.get(headers[":path"] ?? "");
-        if (route === undefined) refuseUnknown(stream, headers);
-        else serveUnary(stream, headers, route, context);
+        const route = byPath.get(headers.path);
+        return route === undefined ? refuseUnknown(stream, headers) : serveUnary(stream, headers, route, context);
       });
       await listener.listen(path);
       listeners.add(listener);

@@ -190,13 +190,14 @@ Deno.test("rpcServer() takes every form of :authority", async () => {
   }
 });
 
-Deno.test("RpcServer.shutdown() lets calls in flight end and takes no new ones", async () => {
+Deno.test("RpcServer.shutdown() answers what was called before its client heard of it, and takes no new calls", async () => {
   const { Decrypt, asked, release } = held();
   await using served = await serve({ v2: { ...plain, Decrypt } });
   const { v2 } = served.client;
   const inFlight = v2.Decrypt(request, { signal: never });
   await asked;
   const down = served.server.shutdown(10_000);
+  deepEqual(await v2.Status({}, { signal: never }), well);
   await rejects(v2.Status({}, { signal: never }), { code: "unreachable" });
   release();
   deepEqual(new Uint8Array((await inFlight).plaintext), seed);
@@ -345,6 +346,7 @@ Deno.test("Listener.close() lets its calls end, and RpcServer.shutdown() does no
   );
   await asked;
   served.listener.close();
+  deepEqual(await v2.Status({}, { signal: never }), well);
   await rejects(v2.Status({}, { signal: never }), { code: "unreachable" });
   await served.server.shutdown(50);
   await cut;

@@ -6,8 +6,10 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { KmsError } from "../errors.ts";
+import type { RequestHeaders } from "../http2/fields.ts";
+import { headerBlock } from "../http2/hpack.ts";
+import type { ServerStream, StreamReceiver } from "../http2/stream.ts";
 import { acceptedEncodings, type Fault, faults, framed, FrameReader } from "./frame.ts";
 import { type CallTimes, type RpcCall, StreamCall } from "./rpc_call.ts";
 import { type RpcStatus, rpcStatus } from "./status.ts";
@@ -36,140 +38,109 @@ export interface CallContext extends CallTimes {
 }
 
 const contentType = "application/grpc";
-const head = { ":status": 200, "content-type": "application/grpc+proto" } as const;
-const good = { "grpc-status": String(statuses.OK) } as const;
+const headFields = [[":status", "200"], ["content-type", "application/grpc+proto"]] as const;
+const head = headerBlock(headFields);
+const good = headerBlock([["grpc-status", String(statuses.OK)]]);
+/** What a client that does not speak gRPC is told, "Unsupported Media Type". */
+const unsupported = headerBlock([[":status", "415"]]);
 
 /** Answers a call for something that is not served. */
-export function refuseUnknown(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-  listenForErrors(stream);
-  if (!isGrpc(headers)) return refuseHttp(stream);
+export function refuseUnknown(stream: ServerStream, headers: RequestHeaders): undefined {
+  if (!isGrpc(headers)) return void stream.finish(unsupported);
   // Whoever asks knows what he has asked for: a path may hold anything, and be long.
-  refuse(stream, {
-    code: statuses.UNIMPLEMENTED,
-    details: "Cannot answer: this service or method is not served here.",
-  });
+  const details = "Cannot answer: this service or method is not served here.";
+  refuse(stream, { code: statuses.UNIMPLEMENTED, details });
 }
 
-/** Reads the request of a call, has it answered, and sends the answer. */
+/** Has a call answered, once its request has come. */
 export function serveUnary(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
+  stream: ServerStream,
+  headers: RequestHeaders,
   route: Route,
   context: CallContext,
-): void {
-  listenForErrors(stream);
-  if (!isGrpc(headers)) return refuseHttp(stream);
-  const timeout = first(headers["grpc-timeout"]);
-  const begun = (uid?: unknown) => new StreamCall(stream, { timeout, uid }, context);
-  const reader = new FrameReader();
-  stream.on("data", (piece: Buffer) => {
-    if (reader.add(piece)) return;
-    stream.removeAllListeners("data").removeAllListeners("end");
-    refuseFault(stream, "too_large", route, context.unreadable, begun());
-  });
-  stream.on("end", () => {
-    const request = decoded(reader.message(first(headers["grpc-encoding"])), route);
-    if (typeof request === "string") refuseFault(stream, request, route, context.unreadable, begun());
-    else handle(stream, request, route, begun(request.uid));
-  });
+): StreamReceiver | undefined {
+  if (isGrpc(headers)) return new UnaryCall(stream, headers, route, context);
+  stream.finish(unsupported);
 }
 
-function decoded(message: Buffer | Fault, { decode }: Route): Request | Fault {
-  if (typeof message === "string") return message;
-  try {
-    return decode(message);
-  } catch {
-    return "malformed";
+class UnaryCall implements StreamReceiver {
+  readonly #stream: ServerStream;
+  readonly #headers: RequestHeaders;
+  readonly #route: Route;
+  readonly #context: CallContext;
+  readonly #reader = new FrameReader();
+
+  constructor(stream: ServerStream, headers: RequestHeaders, route: Route, context: CallContext) {
+    this.#stream = stream;
+    this.#headers = headers;
+    this.#route = route;
+    this.#context = context;
   }
-}
 
-/** No promise is made for an answer that is there at once: Status and Encrypt stay on the fast path. */
-function handle(stream: ServerHttp2Stream, request: Request, { encode, handler }: Route, call: StreamCall): void {
-  const answer = (value: unknown) => {
-    call[Symbol.dispose]();
+  data(piece: Buffer): void {
+    if (!this.#reader.add(piece)) this.#refuseFault("too_large");
+  }
+
+  end(): void {
+    const request = this.#decoded(this.#reader.message(this.#headers.get("grpc-encoding")));
+    if (typeof request === "string") this.#refuseFault(request);
+    else this.#handle(request, this.#begun(request.uid));
+  }
+
+  #decoded(message: Buffer | Fault): Request | Fault {
+    if (typeof message === "string") return message;
     try {
-      send(stream, encode(value));
+      return this.#route.decode(message);
+    } catch {
+      return "malformed";
+    }
+  }
+
+  #begun(uid?: unknown): StreamCall {
+    return new StreamCall(this.#stream, { timeout: this.#headers.get("grpc-timeout"), uid }, this.#context);
+  }
+
+  /** No promise is made for an answer that is there at once: Status and Encrypt stay on the fast path. */
+  #handle(request: Request, call: StreamCall): void {
+    const fail = (thrown: unknown) => {
+      call[Symbol.dispose]();
+      refuse(this.#stream, rpcStatus(thrown, call.uid));
+    };
+    const answer = (value: unknown) => {
+      call[Symbol.dispose]();
+      try {
+        this.#stream.answer({ head, body: framed(this.#route.encode(value)), trailers: good });
+      } catch (thrown) {
+        fail(thrown);
+      }
+    };
+    try {
+      const value = this.#route.handler(request, call);
+      if (value instanceof Promise) value.then(answer, fail);
+      else answer(value);
     } catch (thrown) {
       fail(thrown);
     }
-  };
-  const fail = (thrown: unknown) => {
-    call[Symbol.dispose]();
-    refuse(stream, rpcStatus(thrown, call.uid));
-  };
-  try {
-    const value = handler(request, call);
-    if (value instanceof Promise) value.then(answer, fail);
-    else answer(value);
-  } catch (thrown) {
-    fail(thrown);
+  }
+
+  #refuseFault(fault: Fault): void {
+    using call = this.#begun();
+    const { status, why } = faults[fault];
+    const error = new KmsError("request_invalid", `Cannot read the request to ${this.#route.path}: ${why}.`);
+    this.#context.unreadable(this.#route.path, error, call);
+    refuse(this.#stream, { code: status, details: error.message });
   }
 }
 
-function refuseFault(
-  stream: ServerHttp2Stream,
-  fault: Fault,
-  { path }: Route,
-  unreadable: Unreadable,
-  begun: StreamCall,
-): void {
-  using call = begun;
-  const { status, why } = faults[fault];
-  const error = new KmsError("request_invalid", `Cannot read the request to ${path}: ${why}.`);
-  unreadable(path, error, call);
-  refuse(stream, { code: status, details: error.message });
+function refuse(stream: ServerStream, { code, details }: RpcStatus): void {
+  stream.finish(headerBlock([
+    ...headFields,
+    ["grpc-status", String(code)],
+    ["grpc-message", encodeURI(details)],
+    ["grpc-accept-encoding", acceptedEncodings],
+  ]));
 }
 
-function send(stream: ServerHttp2Stream, message: Uint8Array): void {
-  if (isGone(stream)) return;
-  stream.respond(head, { waitForTrailers: true });
-  stream.on("wantTrailers", sendGood);
-  stream.end(framed(message));
-}
-
-function sendGood(this: ServerHttp2Stream): void {
-  if (!isGone(this)) this.sendTrailers(good);
-}
-
-function refuse(stream: ServerHttp2Stream, { code, details }: RpcStatus): void {
-  if (isGone(stream)) return;
-  // An answer that was begun cannot be taken back, only broken off.
-  if (stream.headersSent) return stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-  stream.respond({
-    ...head,
-    "grpc-status": String(code),
-    "grpc-message": encodeURI(details),
-    "grpc-accept-encoding": acceptedEncodings,
-  }, { endStream: true });
-  leave(stream);
-}
-
-/** What a client that does not speak gRPC is told, "Unsupported Media Type". */
-function refuseHttp(stream: ServerHttp2Stream): void {
-  stream.respond({ ":status": 415 }, { endStream: true });
-  leave(stream);
-}
-
-/** Reads no more of a request that is answered: whoever goes on sending is told to stop (RFC 9113, section 8.1). */
-function leave(stream: ServerHttp2Stream): void {
-  if (stream.readableEnded) return;
-  stream.resume();
-  stream.close(constants.NGHTTP2_NO_ERROR);
-}
-
-function isGrpc({ ":method": method, "content-type": type = "" }: IncomingHttpHeaders): boolean {
-  return method === "POST" && type.startsWith(contentType);
-}
-
-function isGone({ closed, destroyed }: ServerHttp2Stream): boolean {
-  return closed || destroyed;
-}
-
-/** A stream that fails closes as well, and whoever waits is told then; without a listener it would end the process. */
-function listenForErrors(stream: ServerHttp2Stream): void {
-  stream.on("error", () => {});
-}
-
-function first(header: string | readonly string[] | undefined): string | undefined {
-  return typeof header === "string" ? header : header?.[0];
+function isGrpc(headers: RequestHeaders): boolean {
+  return headers.method === "POST" && (headers.get("content-type") ?? "").startsWith(contentType);
 }
