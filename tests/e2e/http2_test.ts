@@ -1,0 +1,59 @@
+/**
+ * The HTTP/2 of `lib/http2` before h2spec, which sends what the RFCs forbid, and what they allow and few clients send.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { headerBlock } from "../../lib/http2/hpack.ts";
+import { Http2Listener } from "../../lib/http2/listener.ts";
+import { freePort, pause, run } from "../support/processes.ts";
+import { inFolder } from "../support/temporary_folder.ts";
+import { serverProgram } from "./servers.ts";
+
+const answer = {
+  head: headerBlock([[":status", "200"]]),
+  body: Buffer.from("answered in full"),
+  trailers: headerBlock([["grpc-status", "0"]]),
+};
+
+/** h2spec dials addresses of TCP and no Unix sockets: whatever comes is handed on as it is. */
+async function bridge(path: string): Promise<{ readonly port: number } & AsyncDisposable> {
+  const port = freePort();
+  const server = createServer((outer) => {
+    const inner = connect(path);
+    for (const [one, other] of [[outer, inner], [inner, outer]] as const) {
+      one.on("error", () => {}).on("close", () => other.destroy());
+      one.pipe(other);
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  return { port, [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())) };
+}
+
+for (const afterMs of [0, 20]) {
+  const when = afterMs === 0 ? "at once" : "while more comes";
+  Deno.test(`Http2Listener passes h2spec in strict mode where requests are answered ${when}`, async () => {
+    await inFolder(async (folder) => {
+      const path = join(folder, "s");
+      const listener = new Http2Listener((stream) => ({
+        data() {},
+        async end() {
+          if (afterMs > 0) await pause(afterMs);
+          stream.answer(answer);
+        },
+      }));
+      await listener.listen(path);
+      {
+        await using bridged = await bridge(path);
+        const args = ["--strict", "--timeout", "5", "--host", "127.0.0.1", "--port", `${bridged.port}`];
+        const { stdout } = await run(await serverProgram("h2spec"), args);
+        const [, all, passed] = /(\d+) tests, (\d+) passed, 0 skipped, 0 failed/.exec(stdout) ?? [];
+        assert.ok(Number(all) >= 146 && all === passed, stdout.slice(-4000));
+      }
+      await listener.close(0);
+    });
+  });
+}
