@@ -1,5 +1,6 @@
 /**
- * The HTTP/2 of `lib/http2` before h2spec, which sends what the RFCs forbid, and what they allow and few clients send.
+ * The HTTP/2 of `lib/http2` before h2spec, which sends what the RFCs forbid, and what they allow and few clients send; and
+ * before the client that is nobody's but gRPC's own.
  *
  * @module
  */
@@ -7,6 +8,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
+import { rpcServer } from "../../lib/grpc/server.ts";
 import { headerBlock } from "../../lib/http2/hpack.ts";
 import { Http2Listener } from "../../lib/http2/listener.ts";
 import { freePort, pause, run } from "../support/processes.ts";
@@ -57,3 +59,25 @@ for (const afterMs of [0, 20]) {
     });
   });
 }
+
+Deno.test("rpcServer() serves gRPC's client for Python, with bodies larger than its windows and calls taken back", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "s");
+    const server = rpcServer({
+      v2: {
+        Status: () => ({ version: "v2", healthz: "ok", key_id: "k" }),
+        async Encrypt({ plaintext }) {
+          await pause(1);
+          return { ciphertext: plaintext, key_id: "k", annotations: {} };
+        },
+        Decrypt: ({ ciphertext }) => ({ plaintext: ciphertext }),
+      },
+    });
+    await server.listen(path);
+    const script = join(import.meta.dirname ?? ".", "harness", "grpc_client.py");
+    const { code, stdout, stderr } = await run(await serverProgram("kms-plugin-python"), ["-B", script, path]);
+    await server.shutdown(1_000);
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout.trim(), "answered 172");
+  });
+});
