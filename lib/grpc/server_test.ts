@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { once } from "node:events";
-import { type ClientHttp2Stream, connect } from "node:http2";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
 import { connect as dial } from "node:net";
 import { join } from "node:path";
 import { abortError } from "../deadline.ts";
@@ -321,6 +321,39 @@ Deno.test("rpcServer() lives on after clients that go at any moment, and after b
   }
   deepEqual(told, []);
   deepEqual(await served.client.v2.Status({}, { signal: never }), well);
+});
+
+Deno.test("rpcServer() goes on with a client that takes back any number of calls, as deadlines do in an outage", async () => {
+  let aborted = 0;
+  const { Decrypt } = held();
+  await using served = await serve({
+    v2: {
+      ...plain,
+      Decrypt: (request, call) => {
+        call.signal.addEventListener("abort", () => aborted++);
+        return Decrypt(request, call);
+      },
+    },
+  });
+  const first = await openCall(served.path);
+  const session = first.session as ClientHttp2Session;
+  const headers = {
+    ":method": "POST",
+    ":path": "/v2.KeyManagementService/Decrypt",
+    "content-type": "application/grpc",
+  };
+  for (let calls = 0; calls < 1500; calls += 50) {
+    const streams = Array.from({ length: 50 }, () => session.request(headers).on("error", () => {}));
+    for (const stream of streams) stream.end(good);
+    // An answered PING: the calls before it have come.
+    await new Promise((resolve) => session.ping(resolve));
+    for (const stream of streams) stream.close(8);
+    await new Promise((resolve) => session.ping(resolve));
+  }
+  equal(aborted, 1500);
+  const answered = once(first, "response");
+  first.end(good);
+  equal((await answered)[0][":status"], 200);
 });
 
 Deno.test("rpcServer() answers INTERNAL where a handler's answer is none", async () => {
