@@ -101,6 +101,18 @@ Deno.test("rpcServer() gives a handler's stranger as INTERNAL with the uid and n
   deepEqual(await v2.Status({}, { signal: never }), well);
 });
 
+Deno.test("rpcServer() keeps a sentence short enough for headers, whatever its characters", async () => {
+  const long = "\u9375\u{1f511}".repeat(300);
+  const throws = () => {
+    throw new KmsError("unreachable", long);
+  };
+  await using served = await serve({ v2: { ...plain, Status: throws } });
+  const path = "/v2.KeyManagementService/Status";
+  const answer = await rawCall(served.path, { path, authority: "localhost", frame: grpcFrame(new Uint8Array()) });
+  ok(answer.message.length > 400 && encodeURI(answer.message).length <= 4096);
+  ok(long.startsWith(answer.message.slice(0, -1)));
+});
+
 Deno.test("rpcServer() says itself that the deadline passed, before the client's own clock does", async () => {
   await using served = await serve({
     v2: {
@@ -281,10 +293,12 @@ Deno.test("rpcServer() tells a client that never stops sending to stop, and says
 Deno.test("rpcServer() answers 415 to what is no gRPC", async () => {
   await using served = await serve({ v2: plain });
   for (
-    const headers of [{ "content-type": "application/json" }, { ":method": "GET" }, {
-      ":path": "/",
-      "content-type": "",
-    }]
+    const headers of [
+      { "content-type": "application/json" },
+      { "content-type": "application/grpc-web" },
+      { ":method": "GET" },
+      { ":path": "/", "content-type": "" },
+    ]
   ) {
     const stream = await openCall(served.path, headers as Record<string, string>);
     const answered = once(stream, "response");

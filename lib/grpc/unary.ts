@@ -37,7 +37,10 @@ export interface CallContext extends CallTimes {
   readonly unreadable: Unreadable;
 }
 
-const contentType = "application/grpc";
+/** gRPC itself, and not gRPC-Web or whatever else begins like it. */
+const contentType = /^application\/grpc($|[+;])/;
+/** Bytes: half of what some clients take of headers in all. */
+const maxMessage = 4096;
 const headFields = [[":status", "200"], ["content-type", "application/grpc+proto"]] as const;
 const head = headerBlock(headFields);
 const good = headerBlock([["grpc-status", String(statuses.OK)]]);
@@ -136,11 +139,18 @@ function refuse(stream: ServerStream, { code, details }: RpcStatus): void {
   stream.finish(headerBlock([
     ...headFields,
     ["grpc-status", String(code)],
-    ["grpc-message", encodeURI(details)],
+    ["grpc-message", encoded(details)],
     ["grpc-accept-encoding", acceptedEncodings],
   ]));
 }
 
+/** As gRPC wants it, percent-encoded: a character takes nine bytes at the most. */
+function encoded(details: string): string {
+  const text = encodeURI(details);
+  if (text.length <= maxMessage) return text;
+  return encodeURI(details.slice(0, Math.floor(maxMessage / 9)).toWellFormed());
+}
+
 function isGrpc(headers: RequestHeaders): boolean {
-  return headers.method === "POST" && (headers.get("content-type") ?? "").startsWith(contentType);
+  return headers.method === "POST" && contentType.test(headers.get("content-type") ?? "");
 }

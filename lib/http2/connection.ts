@@ -232,9 +232,9 @@ export class Connection implements StreamHost {
   }
 
   #windowUpdate(frame: Frame): void {
+    if (frame.stream !== 0) this.#streams.requireBegun(frame.stream);
     const increment = payloads.incrementIn(frame);
     if (frame.stream === 0) return this.#sender.open(increment);
-    this.#streams.requireBegun(frame.stream);
     const stream = this.#streams.get(frame.stream);
     if (stream !== undefined) this.#sender.openStream(stream, increment);
   }
@@ -245,7 +245,9 @@ export class Connection implements StreamHost {
   }
 
   #streamFault({ code, stream: id }: StreamFault): void {
-    this.#breakOff(id, code);
+    this.#sender.frames.resetStream(id, code);
+    // What is closed already need not be remembered again, in the place of another one.
+    if (code !== "STREAM_CLOSED") this.#streams.forgive(id);
     const stream = this.#streams.get(id);
     if (stream !== undefined) this.#abandon(stream);
   }

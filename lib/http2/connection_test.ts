@@ -254,6 +254,15 @@ Deno.test("Connection ends when its client has said goodbye and has all its answ
   ok(wire.ended);
 });
 
+Deno.test("Connection ends where a window is opened on a stream that has not begun, by nothing too", () => {
+  for (const increment of [0, 1]) {
+    const wire = new Wire();
+    wire.client.windowUpdate(9, increment);
+    wire.say();
+    deepEqual(wire.heard(), ["GOAWAY 0 PROTOCOL_ERROR"]);
+  }
+});
+
 Deno.test("Connection refuses one stream more than it announced, which may be tried elsewhere", () => {
   const wire = new Wire();
   for (let at = 0; at <= maxStreams; at++) wire.call(2 * at + 1);

@@ -54,10 +54,12 @@ export const maxPayload = 16_384;
 /** What a client sends first (RFC 9113, section 3.4). */
 export const preface: Uint8Array = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
+const none: Buffer = Buffer.alloc(0);
+
 /** Cuts what a client sends into frames, wherever the reads have cut it. */
 export class FrameSplitter {
   readonly #take: (frame: Frame) => void;
-  #rest: Buffer = Buffer.alloc(0);
+  #rest = none;
   #greeted = false;
 
   /** @param take handed each frame; what it throws ends the reading. */
@@ -89,7 +91,8 @@ export class FrameSplitter {
       at = to;
       this.#take({ type, flags, stream, bytes, from, to });
     }
-    this.#rest = bytes.subarray(at);
+    // Not a view of nothing, which would keep the read in memory, and the plaintext in it.
+    this.#rest = at === bytes.length ? none : bytes.subarray(at);
   }
 
   #greeting(bytes: Buffer): number {
@@ -107,7 +110,7 @@ const leastAllotted = 2048;
 /** Frames on their way out, one behind the other in one piece. */
 export class FrameWriter {
   readonly #onFilled: () => void;
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes = none;
   #at = 0;
 
   /** @param onFilled called when the first frame since the last {@linkcode take} begins: soon there is something to take. */
@@ -119,7 +122,7 @@ export class FrameWriter {
   take(): Buffer | undefined {
     if (this.#at === 0) return undefined;
     const written = this.#bytes.subarray(0, this.#at);
-    this.#bytes = Buffer.alloc(0);
+    this.#bytes = none;
     this.#at = 0;
     return written;
   }

@@ -104,6 +104,9 @@ export class Sender {
 
   /** Sends what may be sent now. */
   goOn(): void {
-    for (const stream of [...this.#blocked]) this.send(stream);
+    for (const stream of [...this.#blocked]) {
+      if (this.#window <= 0) return;
+      this.send(stream);
+    }
   }
 }

@@ -12,8 +12,11 @@ export const windows = {
   largest: 2 ** 31 - 1,
   /** What a request may send before it is answered: a mebibyte, and enough above it to see that it is too large. */
   stream: (1 << 20) + 65_536,
-  /** What all requests of a connection together may: as many of 60 KiB, the largest good ones, as it may have streams. */
-  connection: 64 << 20,
+  /**
+   * What all requests of a connection together may: so much that as many streams as there may be cannot fill it with
+   * requests of which none is whole, and wait for each other, not even while a quarter of it is still to be given back.
+   */
+  connection: 2 ** 30 + 2 ** 29,
 } as const;
 
 /** A window after its owner has opened it further; `undefined` if that is further than a window goes. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ConnectionFault } from "./faults.ts";
+import { maxStreams } from "./stream_table.ts";
 import { opened, ReceiveWindow, windows } from "./windows.ts";
 
 function isFlowControlError(thrown: unknown): boolean {
@@ -68,4 +69,8 @@ Deno.test("ReceiveWindow never lets a client in that keeps to what it is told sh
     window.take(mayCome);
     assert.throws(() => window.take(1), isFlowControlError);
   }));
+});
+
+Deno.test("windows.connection has room for every stream that may be open, a quarter of it not given back yet", () => {
+  assert.ok(0.75 * windows.connection >= maxStreams * windows.stream && windows.connection <= windows.largest);
 });
