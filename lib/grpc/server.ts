@@ -22,17 +22,22 @@ export type Handler<Method> = Method extends Rpc<infer Request, infer Answer>
 /** One handler for each RPC of a service. */
 export type Handlers<Rpcs> = { readonly [Name in keyof Rpcs]: Handler<Rpcs[Name]> };
 
+/** Who is told of what reaches no handler. */
+export interface Listeners {
+  readonly unreadable?: Unreadable | undefined;
+  /** Told of a mistake of ours on the wire, for which a connection was ended. */
+  readonly broken?: ((thrown: unknown) => void) | undefined;
+}
+
 /** What to serve. A service that is left out is answered with UNIMPLEMENTED. */
-export interface KmsHandlers {
+export interface KmsHandlers extends Listeners {
   readonly v2: Handlers<V2Rpcs>;
   readonly v1beta1?: Handlers<V1beta1Rpcs> | undefined;
-  readonly unreadable?: Unreadable | undefined;
 }
 
 /** The same for SOPS. */
-export interface SopsHandlers {
+export interface SopsHandlers extends Listeners {
   readonly sops: Handlers<SopsRpcs>;
-  readonly unreadable?: Unreadable | undefined;
   /** How long a call may take when its client sets no deadline, in milliseconds: sops sets none. */
   readonly deadlineMs: number;
 }
@@ -62,16 +67,16 @@ const leaveMs = 10_000;
 const deadlineTickMs = 25;
 
 /** Makes a server for `handlers` that does not listen yet. */
-export function rpcServer({ v2, v1beta1, unreadable }: KmsHandlers): RpcServer {
+export function rpcServer({ v2, v1beta1, ...told }: KmsHandlers): RpcServer {
   const services = kmsServices();
   const routes = routesOf(services.v2, v2 as HandlerTable);
   if (v1beta1) routes.push(...routesOf(services.v1beta1, v1beta1 as HandlerTable));
-  return serverOf(routes, { unreadable, deadlineMs: defaultDeadlineMs });
+  return serverOf(routes, { ...told, deadlineMs: defaultDeadlineMs });
 }
 
 /** The same for SOPS. */
-export function sopsServer({ sops, unreadable, deadlineMs }: SopsHandlers): RpcServer {
-  return serverOf(routesOf(sopsService(), sops as HandlerTable), { unreadable, deadlineMs });
+export function sopsServer({ sops, ...options }: SopsHandlers): RpcServer {
+  return serverOf(routesOf(sopsService(), sops as HandlerTable), options);
 }
 
 type HandlerTable = Readonly<Record<string, Route["handler"]>>;
@@ -85,7 +90,7 @@ function routesOf(service: ServiceDefinition, handlers: HandlerTable): Route[] {
 
 function serverOf(
   routes: readonly Route[],
-  { unreadable = () => {}, deadlineMs }: { readonly unreadable: Unreadable | undefined; readonly deadlineMs: number },
+  { unreadable = () => {}, broken = () => {}, deadlineMs }: Listeners & { readonly deadlineMs: number },
 ): RpcServer {
   const byPath = new Map(routes.map((route) => [route.path, route]));
   const context = { unreadable, deadlineMs, after: coarse(afterTimeout, deadlineTickMs, () => performance.now()) };
@@ -95,7 +100,7 @@ function serverOf(
       const listener = new Http2Listener((stream, headers) => {
         const route = byPath.get(headers.path);
         return route === undefined ? refuseUnknown(stream, headers) : serveUnary(stream, headers, route, context);
-      });
+      }, broken);
       await listener.listen(path);
       listeners.add(listener);
       return { close: () => void listener.close(leaveMs).then(() => listeners.delete(listener)) };

@@ -370,6 +370,18 @@ Deno.test("rpcServer() goes on with a client that takes back any number of calls
   equal((await answered)[0][":status"], 200);
 });
 
+Deno.test("rpcServer() tells of a mistake of ours on the wire, and goes on with other connections", async () => {
+  const told: unknown[] = [];
+  const mistake = new TypeError("ours");
+  const unreadable = () => {
+    throw mistake;
+  };
+  await using served = await serve({ v2: plain, unreadable, broken: (thrown) => told.push(thrown) });
+  await rejects(rawCall(served.path, { ...call, frame: good.subarray(0, 3) }));
+  deepEqual(told, [mistake]);
+  deepEqual(await served.client.v2.Status({}, { signal: never }), well);
+});
+
 Deno.test("rpcServer() answers INTERNAL where a handler's answer is none", async () => {
   await using served = await serve({
     v2: {

@@ -26,6 +26,8 @@ export interface ConnectionOptions extends Pick<SenderOptions, "write" | "soon">
   readonly onStream: OnStream;
   /** Ends the connection once all that was written has been sent. */
   readonly end: () => void;
+  /** Told of what is no client's fault: a mistake of ours, for which the connection is ended too. */
+  readonly onBug: (thrown: unknown) => void;
 }
 
 /** Goes with the first goodbye: when it comes back, all has come that the client sent before it knew. */
@@ -61,8 +63,9 @@ export class Connection implements StreamHost {
     try {
       this.#splitter.add(read);
     } catch (thrown) {
-      const fault = thrown instanceof ConnectionFault ? thrown : new ConnectionFault("INTERNAL_ERROR", "");
-      this.#end(fault.code, fault.message);
+      if (thrown instanceof ConnectionFault) return this.#end(thrown.code, thrown.message);
+      this.#end("INTERNAL_ERROR");
+      this.#options.onBug(thrown);
     }
   }
 

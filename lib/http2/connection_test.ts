@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, fail, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { Connection, type OnStream } from "./connection.ts";
@@ -17,6 +17,7 @@ const reply = {
   trailers: headerBlock([["x", "y"]]),
 };
 const nothing = new Uint8Array(0);
+const onBug = (thrown: unknown) => fail(String(thrown));
 
 /** A frame as a word: its type, its stream, and what matters of it. */
 function inWords({ type, flags, stream, bytes, from, to }: Frame): string {
@@ -47,6 +48,7 @@ class Wire {
   readonly told: string[] = [];
   readonly client: FrameWriter = new FrameWriter(() => {});
   readonly connection: Connection;
+  readonly bugs: unknown[] = [];
   ended = false;
   #sent: string[] = [];
   #work: (() => void)[] = [];
@@ -68,6 +70,7 @@ class Wire {
       write: (bytes) => this.#splitter.add(bytes),
       end: () => this.ended = true,
       soon: (work) => this.#work.push(work),
+      onBug: (thrown) => this.bugs.push(thrown),
     });
     this.connection.receive(Buffer.from(preface));
     this.client.settings([]);
@@ -106,7 +109,7 @@ Deno.test("Connection begins with its settings, and opens its window for the lar
   splitter.add(Buffer.from(preface));
   const work: (() => void)[] = [];
   const write = (bytes: Buffer) => splitter.add(bytes);
-  new Connection({ onStream: () => undefined, write, end() {}, soon: (one) => work.push(one) });
+  new Connection({ onStream: () => undefined, write, end() {}, soon: (one) => work.push(one), onBug });
   equal(sent.length, 0);
   for (const one of work) one();
   deepEqual(sent.map(inWords), ["SETTINGS", `WINDOW_UPDATE 0 ${windows.connection - windows.initial}`]);
@@ -222,7 +225,13 @@ Deno.test("Connection.leave() serves what its client called before it heard, and
 
 Deno.test("Connection.leave() ends at once where nobody has said anything", () => {
   let ended = false;
-  const connection = new Connection({ onStream: () => undefined, write() {}, end: () => ended = true, soon() {} });
+  const connection = new Connection({
+    onStream: () => undefined,
+    write() {},
+    end: () => ended = true,
+    soon() {},
+    onBug,
+  });
   connection.leave();
   ok(ended);
 });
@@ -261,6 +270,18 @@ Deno.test("Connection ends where a window is opened on a stream that has not beg
     wire.say();
     deepEqual(wire.heard(), ["GOAWAY 0 PROTOCOL_ERROR"]);
   }
+});
+
+Deno.test("Connection ends for a mistake of ours, and tells of it", () => {
+  const mistake = new TypeError("ours");
+  const wire = new Wire((stream) => {
+    if (stream.id === 3) throw mistake;
+    return { data() {}, end() {} };
+  });
+  wire.call(1);
+  wire.call(3);
+  deepEqual([wire.heard(), wire.ended, wire.bugs], [["GOAWAY 3 INTERNAL_ERROR"], true, [mistake]]);
+  ok(wire.streams.every(({ gone }) => gone));
 });
 
 Deno.test("Connection refuses one stream more than it announced, which may be tried elsewhere", () => {
@@ -356,6 +377,7 @@ Deno.test("Connection is total: whatever comes, it answers in good frames, ends 
       const heard = wire.heard();
       equal(heard.some((one) => one.startsWith("GOAWAY")) ? wire.ended : true, true);
       wire.connection.lost();
+      deepEqual(wire.bugs, []);
       for (const stream of wire.streams) ok(stream.gone);
       const gone = wire.told.filter((one) => one.endsWith("gone"));
       equal(new Set(gone).size, gone.length);
@@ -366,7 +388,7 @@ Deno.test("Connection is total: whatever comes, it answers in good frames, ends 
 
 Deno.test("Connection never throws at arbitrary bytes, behind the preface or instead of it", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), fc.boolean(), (bytes, greeted) => {
-    const options = { onStream: () => undefined, write() {}, end() {}, soon() {} };
+    const options = { onStream: () => undefined, write() {}, end() {}, soon() {}, onBug };
     const connection = new Connection(options);
     if (greeted) connection.receive(Buffer.from(preface));
     connection.receive(Buffer.from(bytes));

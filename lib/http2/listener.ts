@@ -21,13 +21,16 @@ const mostUnsent = 1 << 20;
 /** An HTTP/2 server on one Unix socket. */
 export class Http2Listener {
   readonly #onStream: OnStream;
+  readonly #onBug: (thrown: unknown) => void;
   readonly #server: Server = createServer((socket) => this.#meet(socket));
   readonly #connections = new Set<Connection>();
   readonly #gone = Promise.withResolvers<void>();
   #leaving = false;
 
-  constructor(onStream: OnStream) {
+  /** @param onBug told of mistakes of ours, which end a connection. */
+  constructor(onStream: OnStream, onBug: (thrown: unknown) => void) {
     this.#onStream = onStream;
+    this.#onBug = onBug;
   }
 
   /**
@@ -79,6 +82,7 @@ export class Http2Listener {
       write: (bytes) => write(socket, bytes),
       end: () => end(socket),
       soon: setImmediate,
+      onBug: this.#onBug,
     });
     this.#connections.add(connection);
     socket.on("data", (read: Buffer) => connection.receive(read));

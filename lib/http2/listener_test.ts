@@ -1,4 +1,4 @@
-import { equal, ok } from "node:assert/strict";
+import { equal, fail, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
@@ -11,7 +11,7 @@ import { Http2Listener } from "./listener.ts";
 async function listening(act: (listener: Http2Listener, dial: () => Promise<Socket>) => Promise<void>): Promise<void> {
   await inFolder(async (folder) => {
     const path = join(folder, "s");
-    const listener = new Http2Listener(() => undefined);
+    const listener = new Http2Listener(() => undefined, (thrown) => fail(String(thrown)));
     await listener.listen(path);
     const sockets: Socket[] = [];
     try {

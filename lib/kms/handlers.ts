@@ -6,7 +6,7 @@
 import type { Notify } from "../events.ts";
 import type { KmsHandlers } from "../grpc/server.ts";
 import type { Service, ServiceStatus } from "../service.ts";
-import { notedUnreadable } from "./observed.ts";
+import { notedBug, notedUnreadable } from "./observed.ts";
 import { type OutageSettings, type OutageState, outageState, type Stance, stance } from "./outage.ts";
 import { v1beta1Handlers } from "./v1beta1.ts";
 import { v2Handlers } from "./v2.ts";
@@ -36,6 +36,7 @@ export function kmsHandlers(options: HandlerOptions): KmsHandlers {
     v2: v2Handlers(context, kms.reportVersion),
     v1beta1: kms.v1beta1 ? v1beta1Handlers(context, options.version) : undefined,
     unreadable: notedUnreadable(notify, (path) => path.startsWith("/v2.") ? "v2" : "v1beta1"),
+    broken: notedBug(notify),
   };
 }
 

@@ -65,6 +65,16 @@ export function notedUnreadable(notify: Notify, apiOf: (path: string) => Api): U
   };
 }
 
+/** A connection that was ended for a mistake of ours, which the one at its other end cannot tell from a fault of his. */
+export function notedBug(notify: Notify): (thrown: unknown) => void {
+  return (thrown) => {
+    const message = `Trousseau ended a connection because of a mistake of its own (${
+      nameOf(thrown)
+    }); please report it.`;
+    notify({ type: "lifecycle", action: "warning", message });
+  };
+}
+
 /** Before the call is made, so that one that fails is noted as what it was too. */
 export function noteForeign(findings: Findings, format: ForeignFormat | undefined): void {
   if (format !== undefined) findings.foreign = format;

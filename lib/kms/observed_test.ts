@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
 import { KmsError } from "../errors.ts";
 import type { Event } from "../events.ts";
-import { observed } from "./observed.ts";
+import { notedBug, observed } from "./observed.ts";
 
 const call = { signal: new AbortController().signal, deadlineMs: 1000, uid: "uid-1" };
 
@@ -62,4 +62,12 @@ Deno.test("observed() makes an internal error of a stranger and lets nothing of 
   throws(() => handler({}, call), { code: "internal" });
   ok(!JSON.stringify(events).includes("hunter2"));
   ok(JSON.stringify(events).includes("RangeError"));
+});
+
+Deno.test("notedBug() warns of a mistake of ours by its name, and says nothing else of it", () => {
+  const { events, notify } = noted();
+  notedBug(notify)(new TypeError("hunter2"));
+  const [event] = events;
+  ok(event?.type === "lifecycle" && event.action === "warning");
+  ok(event.message.includes("TypeError") && !event.message.includes("hunter2"));
 });

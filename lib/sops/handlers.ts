@@ -6,7 +6,7 @@
 import { KmsError } from "../errors.ts";
 import type { Notify } from "../events.ts";
 import type { SopsHandlers } from "../grpc/server.ts";
-import { notedUnreadable, observed } from "../kms/observed.ts";
+import { notedBug, notedUnreadable, observed } from "../kms/observed.ts";
 import { armoured, unarmoured } from "./armour.ts";
 import { keyNameOf } from "./key_uri.ts";
 import type { SopsService } from "./service.ts";
@@ -45,6 +45,7 @@ export function sopsHandlers({ service, keys, notify }: SopsHandlerOptions): Sop
       }),
     },
     unreadable: notedUnreadable(notify, () => "sops"),
+    broken: notedBug(notify),
     deadlineMs,
   };
 }

@@ -46,7 +46,7 @@ for (const afterMs of [0, 20]) {
           if (afterMs > 0) await pause(afterMs);
           stream.answer(answer);
         },
-      }));
+      }), (thrown) => assert.fail(String(thrown)));
       await listener.listen(path);
       {
         await using bridged = await bridge(path);
