@@ -113,11 +113,6 @@ export class Connection implements StreamHost {
     this.#complete(stream);
   }
 
-  reset(stream: ServerStream, code: ErrorName): void {
-    this.#breakOff(stream.id, code);
-    this.#forget(stream);
-  }
-
   #take(frame: Frame): void {
     // A fault of an earlier frame of this read, or its goodbye, may have ended it all.
     if (this.#state === "over") return;
@@ -255,14 +250,12 @@ export class Connection implements StreamHost {
     if (stream !== undefined) this.#abandon(stream);
   }
 
-  #breakOff(id: number, code: ErrorName): void {
-    this.#sender.frames.resetStream(id, code);
-    this.#streams.forgive(id);
-  }
-
   /** The whole answer has been written. */
   #complete(stream: ServerStream): void {
-    if (!stream.ended) this.#breakOff(stream.id, "NO_ERROR");
+    if (!stream.ended) {
+      this.#sender.frames.resetStream(stream.id, "NO_ERROR");
+      this.#streams.forgive(stream.id);
+    }
     this.#forget(stream);
   }
 

@@ -48,7 +48,7 @@ export interface Frame {
 /** Bytes before a payload. */
 export const frameHead = 9;
 
-/** The largest payload that is taken, the least that HTTP/2 allows: more would have to be announced. */
+/** The largest payload where nothing is announced: the least bound that HTTP/2 allows, and ours. */
 export const maxPayload = 16_384;
 
 /** What a client sends first (RFC 9113, section 3.4). */
@@ -65,11 +65,6 @@ export class FrameSplitter {
   /** @param take handed each frame; what it throws ends the reading. */
   constructor(take: (frame: Frame) => void) {
     this.#take = take;
-  }
-
-  /** Whether the preface has come. */
-  get greeted(): boolean {
-    return this.#greeted;
   }
 
   /**

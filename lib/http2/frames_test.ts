@@ -64,15 +64,6 @@ Deno.test("FrameSplitter.add() keeps what is no whole frame yet", () => {
   assert.deepEqual(split(bytes), [frame]);
 });
 
-Deno.test("FrameSplitter.greeted is true once the preface has come", () => {
-  const splitter = new FrameSplitter(() => {});
-  for (const one of preface) {
-    assert.ok(!splitter.greeted);
-    splitter.add(Buffer.of(one));
-  }
-  assert.ok(splitter.greeted);
-});
-
 Deno.test("FrameSplitter.add() refuses another preface at the first byte that differs", () => {
   preface.forEach((one, at) => {
     const other = Buffer.from(preface).fill(one ^ 1, at, at + 1);

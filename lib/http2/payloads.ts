@@ -4,7 +4,7 @@
  * @module
  */
 import { ConnectionFault, StreamFault } from "./faults.ts";
-import { type Frame, frameFlags, settingIds } from "./frames.ts";
+import { type Frame, frameFlags, maxPayload, settingIds } from "./frames.ts";
 import { windows } from "./windows.ts";
 
 /** A part of a frame's bytes. */
@@ -74,7 +74,7 @@ function checkSetting(id: number, value: number): void {
 
 const bounds: Readonly<Record<number, readonly [least: number, most: number]>> = {
   [settingIds.ENABLE_PUSH]: [0, 1],
-  [settingIds.MAX_FRAME_SIZE]: [16_384, 2 ** 24 - 1],
+  [settingIds.MAX_FRAME_SIZE]: [maxPayload, 2 ** 24 - 1],
 };
 
 /** Checks PING (section 6.7). */

@@ -5,7 +5,7 @@
  */
 import type { Buffer } from "node:buffer";
 import { ConnectionFault, StreamFault } from "./faults.ts";
-import { FrameWriter } from "./frames.ts";
+import { FrameWriter, maxPayload } from "./frames.ts";
 import type { ServerStream } from "./stream.ts";
 import { opened, windows } from "./windows.ts";
 
@@ -30,7 +30,7 @@ export class Sender {
   #window: number = windows.initial;
   #streamWindow: number = windows.initial;
   /** The largest payload that the client takes. */
-  maxPayload = 16_384;
+  maxPayload: number = maxPayload;
 
   constructor(options: SenderOptions) {
     this.#options = options;

@@ -8,7 +8,7 @@ import { ServerStream } from "./stream.ts";
 import { windows } from "./windows.ts";
 
 const trailers = Uint8Array.of(0x88);
-const host = { answer() {}, finish() {}, reset() {} };
+const host = { answer() {}, finish() {} };
 
 /** A sender, and the client at its other end, which adds up what has come. */
 class Line {

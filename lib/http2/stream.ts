@@ -4,7 +4,6 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
-import type { ErrorName } from "./faults.ts";
 
 /** Told what comes on a stream, once its headers have come. */
 export interface StreamReceiver {
@@ -25,7 +24,6 @@ export interface Answer {
 export interface StreamHost {
   answer(stream: ServerStream, answer: Answer): void;
   finish(stream: ServerStream, head: Uint8Array): void;
-  reset(stream: ServerStream, code: ErrorName): void;
 }
 
 /** An answer that is on its way, and how much of its body has been sent. */
@@ -73,11 +71,6 @@ export class ServerStream {
   /** Answers by headers alone. A client that is still sending is told to stop (RFC 9113, section 8.1). */
   finish(head: Uint8Array): void {
     if (!this.#gone && this.sending === undefined) this.#host.finish(this, head);
-  }
-
-  /** Breaks it off. */
-  reset(code: ErrorName): void {
-    if (!this.#gone) this.#host.reset(this, code);
   }
 
   /** For its connection: it is over now. What hangs on it is let go, for the runtime may keep the stream for a while. */

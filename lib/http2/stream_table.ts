@@ -18,8 +18,7 @@ export class StreamTable {
   /** Those that were broken off from here: what is still under way for them is no fault. */
   readonly #forgiven = new Set<number>();
   #last = 0;
-  #lastServed = lastPossible;
-  #takesMore = true;
+  #lastServed = Infinity;
 
   /** The highest number that may have been answered, or may be yet: what a GOAWAY says. It never grows again. */
   get lastServed(): number {
@@ -28,7 +27,7 @@ export class StreamTable {
 
   /** Whether streams are taken that have not begun yet. */
   get takesMore(): boolean {
-    return this.#takesMore;
+    return this.#lastServed === Infinity;
   }
 
   /** How many are open. */
@@ -83,7 +82,6 @@ export class StreamTable {
 
   /** Takes no stream any more that has not begun. */
   takeNoMore(): void {
-    this.#takesMore = false;
     this.#lastServed = this.#last;
   }
 

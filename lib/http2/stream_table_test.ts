@@ -3,7 +3,7 @@ import { ConnectionFault, type ErrorName, StreamFault } from "./faults.ts";
 import { ServerStream } from "./stream.ts";
 import { lastPossible, maxStreams, StreamTable } from "./stream_table.ts";
 
-const host = { answer() {}, finish() {}, reset() {} };
+const host = { answer() {}, finish() {} };
 
 /** Lets streams begin, and be open. */
 function begin(table: StreamTable, ...ids: number[]): ServerStream[] {
