@@ -38,6 +38,27 @@ export async function readAtMost(path: string, most: number): Promise<Uint8Array
   return length > most ? undefined : bytes.subarray(0, length);
 }
 
+/** A path that was to name a regular file of a bounded size, and does not. Its name is the reason. */
+export class FileRefusedError extends Error {
+  constructor(override readonly name: "NotARegularFile" | "TooLarge", path: string) {
+    super(`${path}: ${name}`);
+  }
+}
+
+/**
+ * Reads a regular file whole. A FIFO, whose opening waits for a writer, and a device are refused before they are opened.
+ *
+ * @param most bytes that it may have.
+ * @throws {FileRefusedError} if it is something else or longer.
+ * @throws as `Deno.stat` and `Deno.open` where it is not there or may not be read.
+ */
+export async function readRegularFile(path: string, most: number): Promise<Uint8Array> {
+  if (!(await Deno.stat(path)).isFile) throw new FileRefusedError("NotARegularFile", path);
+  const bytes = await readAtMost(path, most);
+  if (bytes === undefined) throw new FileRefusedError("TooLarge", path);
+  return bytes;
+}
+
 /**
  * Writes and syncs a new file in the folder of `path`; only from there can it be moved into place in one step.
  *

@@ -68,8 +68,8 @@ async function find(config: Config, { terminal }: Call): Promise<CheckFindings> 
   const all = [...config.providers, ...config.retired];
   using _progress = startProgress(terminal, `Asking ${all.map(({ name }) => name).join(", ")}`);
   const [trips, retired, advice] = await Promise.all([
-    Promise.all(config.providers.map((provider) => roundTrip(provider, signal))),
-    Promise.all(config.retired.map((provider) => roundTrip(provider, signal, "probe"))),
+    Promise.all(config.providers.map((provider) => roundTrip(provider, config.state, signal))),
+    Promise.all(config.retired.map((provider) => roundTrip(provider, config.state, signal, "probe"))),
     Promise.all(all.map(({ settings }) => adviseOn(settings))),
   ]);
   if (signal.aborted) throw abortError(signal, "check the providers");

@@ -17,14 +17,15 @@ import type { ServiceProvider } from "../service.ts";
  * @throws {KmsError} `config` if something that the configuration names is not there.
  */
 export async function openProviders(
-  config: Pick<Config, "providers" | "retired">,
+  config: Pick<Config, "providers" | "retired" | "state">,
   opened: Opened,
   notify: Notify,
 ): Promise<{ readonly providers: readonly ServiceProvider[]; readonly retired: readonly ServiceProvider[] }> {
+  const context = { notify, stateFolder: config.state };
   const open = async (list: readonly ProviderConfig[]) => {
     const found: ServiceProvider[] = [];
     for (const { settings, formerly } of list) {
-      const provider = decorate(await openProvider(settings, { notify }), { notify });
+      const provider = decorate(await openProvider(settings, context), context);
       opened.keep(provider);
       found.push({ provider, formerly });
     }

@@ -43,11 +43,13 @@ const callMs = 10_000;
 /**
  * Wraps a throwaway data key, and unwraps it again. Nothing is retried and nothing made: a check shows what is there.
  *
+ * @param stateFolder of this node: what its providers keep there is heeded.
  * @param signal ends all of it.
  * @param last the last step: a provider that only unwraps is not asked to wrap.
  */
 export async function roundTrip(
   { name, settings }: ProviderConfig,
+  stateFolder: string,
   signal: AbortSignal,
   last: "probe" | "unwrap" = "unwrap",
 ): Promise<RoundTrip> {
@@ -56,7 +58,7 @@ export async function roundTrip(
   const trip = new Trip(signal);
   let key: KeyState | undefined;
   try {
-    await using provider = await trip.take("open", () => openObserved(settings));
+    await using provider = await trip.take("open", () => openObserved(settings, stateFolder));
     const at = await trip.take("probe", (signal) => provider.probe({ signal }));
     key = at;
     if (last === "probe") return { name, kind: settings.kind, key, toBeMade, steps: trip.steps };
@@ -95,8 +97,8 @@ class Trip {
   }
 }
 
-async function openObserved(settings: ProviderSettings): Promise<Provider> {
-  const context = { notify: () => {} };
+async function openObserved(settings: ProviderSettings, stateFolder: string): Promise<Provider> {
+  const context = { notify: () => {}, stateFolder };
   return observed(await openProvider(settings, context), context);
 }
 

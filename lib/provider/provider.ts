@@ -95,6 +95,8 @@ export function foreignPart(
 export interface ProviderContext {
   /** Takes note of logins, renewals, expiries; a provider neither logs nor counts by itself. */
   readonly notify: Notify;
+  /** The state folder of the node, for what a provider must know after a restart; absent where nothing is kept. */
+  readonly stateFolder?: string;
 }
 
 /** Sizes that every provider keeps to, in bytes. */

@@ -39,7 +39,18 @@ const doors = {
 
 type Room = keyof typeof doors;
 
-const leaves = ["bytes", "clock", "deadline", "disposal", "durable_file", "errors", "events", "secret", "version"];
+const leaves = [
+  "bytes",
+  "clock",
+  "deadline",
+  "disposal",
+  "durable_file",
+  "errors",
+  "events",
+  "secret",
+  "state_file",
+  "version",
+];
 
 /** Packages and who alone may load them. */
 const packages: Readonly<Record<string, readonly Room[]>> = {
