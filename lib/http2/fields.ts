@@ -51,8 +51,14 @@ function isValue(value: string): boolean {
 export function requestHeaders(fields: readonly Field[]): RequestHeaders | undefined {
   const pseudo: Record<string, string> = { __proto__: null } as never;
   let regular = 0;
+  let length: string | undefined;
   for (const { name, value, wellFormed } of fields) {
     if (!wellFormed) return undefined;
+    if (name === "content-length") {
+      // Only equal values may be taken for one (RFC 9110, section 8.6).
+      if (length !== undefined && length !== value) return undefined;
+      length = value;
+    }
     if (!name.startsWith(":")) regular++;
     else if (regular > 0 || name in pseudo) return undefined;
     else pseudo[name] = value;

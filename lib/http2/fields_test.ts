@@ -147,3 +147,12 @@ Deno.test("bodyLength() is undefined where nothing is said", () => {
   assert.ok(headers !== undefined);
   assert.equal(bodyLength(headers), undefined);
 });
+
+Deno.test("requestHeaders() refuses two lengths that differ, and takes one that is said twice", () => {
+  const length = (value: string): Pair => ["content-length", value];
+  assert.equal(request(...needed, length("5"), length("6")), undefined);
+  assert.equal(request(...needed, length("5"), ["a", "b"], length("05")), undefined);
+  assert.equal(request(...needed, length("5"), length("5"), length("6")), undefined);
+  assert.equal(request(...needed, length(""), length("6")), undefined);
+  assert.ok(request(...needed, length("5"), length("5")));
+});
