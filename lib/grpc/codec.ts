@@ -9,6 +9,7 @@
  */
 import { Buffer } from "node:buffer";
 import protobuf from "protobufjs";
+import { utf8Text } from "../bytes.ts";
 
 /** One message type's way out and in. */
 export interface Codec {
@@ -17,8 +18,8 @@ export interface Codec {
    * Every field of the message, those that are not there as their empty values; a message that is not there is left out.
    * Bytes are views of what was read.
    *
-   * @throws {Error} if the fields do not fill `bytes` exactly, one has another wire type than the message has it, or a
-   *   message within it stands there twice: protobuf would merge the two, and nobody means that.
+   * @throws {Error} if the fields do not fill `bytes` exactly, one has another wire type than the message has it, a text is
+   *   no UTF-8, or a message within it stands there twice: protobuf would merge the two, and nobody means that.
    */
   readonly decode: (bytes: Uint8Array) => Record<string, unknown>;
 }
@@ -132,7 +133,12 @@ function readString(reader: protobuf.Reader): string {
   const from = readLength(reader);
   const { buf, pos } = reader;
   // A view of its own costs more than the text.
-  return buf instanceof Buffer ? buf.toString("utf8", from, pos) : viewOf(buf.subarray(from, pos)).toString("utf8");
+  const text = buf instanceof Buffer
+    ? buf.toString("utf8", from, pos)
+    : viewOf(buf.subarray(from, pos)).toString("utf8");
+  // Bytes that are no UTF-8 have become this character, which few texts hold by themselves.
+  if (text.includes("\ufffd") && utf8Text(buf.subarray(from, pos)) === undefined) throw malformed();
+  return text;
 }
 
 function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {

@@ -74,6 +74,24 @@ Deno.test("codecOf() reads any bytes or throws, and never takes a wrong wire typ
   assert.throws(() => codec.decode(Uint8Array.of(0, 0)), RangeError);
 });
 
+Deno.test("codecOf() refuses a text that is no UTF-8, wherever a text stands", () => {
+  const id = (name: string) => type.fields[name]?.id ?? 0;
+  const field = (number: number, ...bytes: number[]) => [number << 3 | 2, bytes.length, ...bytes];
+  const broken = [[0xff], [0xc3], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0x61, 0x80, 0x62], [0xf4, 0x90, 0x80, 0x80]];
+  for (const bytes of broken) {
+    const inKey = field(id("annotations"), ...field(1, ...bytes));
+    for (const message of [field(id("uid"), ...bytes), field(id("key_id"), ...bytes), inKey]) {
+      assert.throws(() => codec.decode(Uint8Array.from(message)), RangeError);
+      assert.throws(() => codec.decode(Buffer.from(message)), RangeError);
+    }
+  }
+  // The character that stands in for such bytes is a text like any other, and so is a byte order mark.
+  for (const text of ["\ufffd", "a\ufffdb", "\ufeffa"]) {
+    const message = Uint8Array.from(field(id("uid"), ...new TextEncoder().encode(text)));
+    assert.equal(codec.decode(message).uid, text);
+  }
+});
+
 Deno.test("codecOf() skips a field that it does not know", () => {
   const read = codec.decode(Uint8Array.of(15 << 3 | 0, 7, 15 << 3 | 2, 1, 9, 2 << 3 | 2, 1, 0x75));
   assert.equal(read.uid, "u");
