@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { hex } from "./bytes.ts";
 
@@ -20,43 +22,88 @@ export async function withFile<T>(
   }
 }
 
-/**
- * What is in a file, never more than that many bytes: a device or a log file must not fill the memory.
- *
- * @returns `undefined` where it is larger.
- */
-export async function readAtMost(path: string, most: number): Promise<Uint8Array | undefined> {
-  const bytes = new Uint8Array(most + 1);
-  let length = 0;
-  await withFile(path, { read: true }, async (file) => {
-    while (length < bytes.length) {
-      const read = await file.read(bytes.subarray(length));
-      if (read === null) return;
-      length += read;
-    }
-  });
-  return length > most ? undefined : bytes.subarray(0, length);
-}
-
 /** A path that was to name a regular file of a bounded size, and does not. Its name is the reason. */
 export class FileRefusedError extends Error {
-  constructor(override readonly name: "NotARegularFile" | "TooLarge", path: string) {
+  /** The same as the end of a sentence about the file, without its full stop. */
+  readonly why: string;
+
+  constructor(override readonly name: "NotARegularFile" | "TooLarge", path: string, why: string) {
     super(`${path}: ${name}`);
+    this.why = why;
   }
 }
 
 /**
- * Reads a regular file whole. A FIFO, whose opening waits for a writer, and a device are refused before they are opened.
+ * Reads a regular file whole, symbolic links followed. Everything else is refused before it is opened: the opening of a
+ * FIFO waits for a writer, and that of a device may do anything.
  *
- * @param most bytes that it may have.
+ * @param most bytes that it may have; no more are read.
  * @throws {FileRefusedError} if it is something else or longer.
- * @throws as `Deno.stat` and `Deno.open` where it is not there or may not be read.
+ * @throws {Deno.errors.NotFound | Deno.errors.PermissionDenied | Deno.errors.NotCapable} as `Deno.stat` and `Deno.open` do.
  */
 export async function readRegularFile(path: string, most: number): Promise<Uint8Array> {
-  if (!(await Deno.stat(path)).isFile) throw new FileRefusedError("NotARegularFile", path);
-  const bytes = await readAtMost(path, most);
-  if (bytes === undefined) throw new FileRefusedError("TooLarge", path);
-  return bytes;
+  const { isFile, isDirectory, isFifo } = await Deno.stat(path);
+  if (!isFile) throw notRegular(path, isDirectory ? "a folder" : isFifo ? "a pipe" : "no regular file");
+  const file = await openForReading(path);
+  try {
+    const info = await file.stat();
+    if (!info.isFile()) throw notRegular(path, "no regular file");
+    const bytes = await readBounded(file, info.size, most);
+    if (bytes === undefined) throw tooLarge(path, most);
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Why {@linkcode readRegularFile} failed, as the end of a sentence without its full stop. It holds nothing of the file. */
+export function whyUnreadable(thrown: unknown): string {
+  if (thrown instanceof FileRefusedError) return thrown.why;
+  if (thrown instanceof Deno.errors.NotFound || thrown instanceof Deno.errors.NotADirectory) {
+    return "there is no such file";
+  }
+  if (thrown instanceof Deno.errors.PermissionDenied) return "this user may not read it";
+  if (thrown instanceof Deno.errors.NotCapable) {
+    return "Trousseau may not read there (nothing below /proc, /sys and /dev)";
+  }
+  return "it cannot be opened";
+}
+
+/** Without waiting, if a FIFO has been put into the place of the file since it was looked at. */
+async function openForReading(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (thrown) {
+    const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+    if (code === "ENOENT") throw new Deno.errors.NotFound(path, { cause: thrown });
+    if (code === "EACCES" || code === "EPERM") throw new Deno.errors.PermissionDenied(path, { cause: thrown });
+    throw thrown;
+  }
+}
+
+/** The rest of an open file, or `undefined` if it is longer than `most`. A file may grow while it is read. */
+async function readBounded(file: FileHandle, size: number, most: number): Promise<Uint8Array | undefined> {
+  let bytes = new Uint8Array(Math.min(size, most) + 1);
+  for (let length = 0;;) {
+    const { bytesRead } = await file.read(bytes, length, bytes.length - length);
+    length += bytesRead;
+    if (length > most) return undefined;
+    if (bytesRead === 0) return bytes.subarray(0, length);
+    if (length < bytes.length) continue;
+    const larger = new Uint8Array(Math.min(2 * length, most + 1));
+    larger.set(bytes);
+    bytes.fill(0);
+    bytes = larger;
+  }
+}
+
+function notRegular(path: string, what: string): FileRefusedError {
+  return new FileRefusedError("NotARegularFile", path, `it is ${what}, and only a regular file is read`);
+}
+
+function tooLarge(path: string, most: number): FileRefusedError {
+  const size = most >= 1024 && most % 1024 === 0 ? `${most / 1024} KiB` : `${most} bytes`;
+  return new FileRefusedError("TooLarge", path, `it is larger than ${size}`);
 }
 
 /**

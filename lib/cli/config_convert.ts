@@ -5,7 +5,7 @@
  */
 import { utf8, utf8Text } from "../bytes.ts";
 import { convert } from "../config/convert/convert.ts";
-import { withFile } from "../durable_file.ts";
+import { readRegularFile, whyUnreadable, withFile } from "../durable_file.ts";
 import { KmsError } from "../errors.ts";
 import type { Call } from "./command.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
@@ -25,10 +25,9 @@ export async function configConvert({ options, positionals, terminal }: Call): P
 }
 
 async function readText(path: string): Promise<string> {
-  const bytes = await Deno.readFile(path).catch((thrown) => {
-    throw unreadable(path, thrown instanceof Deno.errors.NotFound ? "there is no such file" : "it cannot be opened");
+  const bytes = await readRegularFile(path, largest).catch((thrown) => {
+    throw unreadable(path, whyUnreadable(thrown));
   });
-  if (bytes.length > largest) throw unreadable(path, `it is larger than ${largest / 1024} KiB`);
   const text = utf8Text(bytes);
   if (text === undefined) throw unreadable(path, "it is not UTF-8 text");
   return text;

@@ -3,14 +3,15 @@
  *
  * @module
  */
+import { readRegularFile } from "../durable_file.ts";
 
 /** What stands at a path, symbolic links followed. `forbidden`: it may not be looked at. */
 export type FileKind = "file" | "folder" | "other" | "absent" | "forbidden";
 
 /** The file system and this process's rights in it. */
 export interface Files {
-  /** @throws whatever the system says. */
-  read(path: string): Promise<Uint8Array>;
+  /** @throws as {@linkcode readRegularFile}, for what is no regular file or longer than `most` bytes too. */
+  read(path: string, most: number): Promise<Uint8Array>;
   kind(path: string): Promise<FileKind>;
   /** What tells a file or folder from all others, symbolic links followed; `undefined` where there is none to be seen. */
   identity(path: string): Promise<string | undefined>;
@@ -20,7 +21,7 @@ export interface Files {
 
 /** The files of this machine. */
 export const realFiles: Files = {
-  read: (path) => Deno.readFile(path),
+  read: readRegularFile,
   async kind(path) {
     try {
       const { isFile, isDirectory } = await Deno.stat(path);

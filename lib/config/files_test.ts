@@ -19,7 +19,7 @@ Deno.test("realFiles.kind() tells what stands at a path, and follows links", asy
     };
     for (const [name, kind] of Object.entries(expected)) assert.equal(await realFiles.kind(path(name)), kind, name);
     assert.equal(await realFiles.kind("/dev/null"), "other");
-    assert.equal(new TextDecoder().decode(await realFiles.read(path("file"))), "x");
+    assert.equal(new TextDecoder().decode(await realFiles.read(path("file"), 1)), "x");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

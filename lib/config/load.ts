@@ -5,6 +5,7 @@
  */
 import { dirname, resolve } from "node:path";
 import { utf8Text } from "../bytes.ts";
+import { whyUnreadable } from "../durable_file.ts";
 import { KmsError } from "../errors.ts";
 import type { Config } from "./config.ts";
 import type { Environment } from "./environment.ts";
@@ -46,19 +47,9 @@ export async function loadConfig(path: string, environment: Environment, files: 
 }
 
 async function readText(path: string, files: Files): Promise<string> {
-  let bytes: Uint8Array;
-  try {
-    if (await files.kind(path) === "folder") throw unreadable(path, "it is a folder");
-    bytes = await files.read(path);
-  } catch (thrown) {
-    if (thrown instanceof KmsError) throw thrown;
-    throw unreadable(
-      path,
-      thrown instanceof Deno.errors.NotFound ? "there is no such file" : "it cannot be opened",
-      thrown,
-    );
-  }
-  if (bytes.length > largestConfig) throw unreadable(path, `it is larger than ${largestConfig / 1024} KiB`);
+  const bytes = await files.read(path, largestConfig).catch((thrown) => {
+    throw unreadable(path, whyUnreadable(thrown), thrown);
+  });
   const text = utf8Text(bytes);
   if (text === undefined) throw unreadable(path, "it is not UTF-8 text");
   return text;

@@ -90,20 +90,22 @@ export function readYaml(text: string): YamlFile {
       problems: [...problems, ...dangling],
       position: (path) => positionAt(offsetOf(document, path)),
     };
-  } catch {
-    return unreadable;
+  } catch (thrown) {
+    const position = { line: 1, column: 1 };
+    return { value: undefined, problems: [{ position, text: whyNoYaml(thrown) }], position: () => position };
   }
 }
 
-/** What the parser gives up on: aliases that multiply, and nesting deeper than the stack. */
-const unreadable: YamlFile = {
-  value: undefined,
-  problems: [{
-    position: { line: 1, column: 1 },
-    text: `this YAML is too deeply nested, or uses its anchors more than ${mostAliases} times`,
-  }],
-  position: () => ({ line: 1, column: 1 }),
-};
+/**
+ * Why the parser gave up: nesting deeper than the stack, or aliases that multiply. Anything else is a mistake in it or
+ * here, of which the name alone is told: its message may repeat the text.
+ */
+export function whyNoYaml(thrown: unknown): string {
+  if (thrown instanceof RangeError) return "this YAML is too deeply nested";
+  if (thrown instanceof ReferenceError) return `this YAML uses its anchors more than ${mostAliases} times`;
+  const name = thrown instanceof Error ? thrown.name : typeof thrown;
+  return `this YAML cannot be read (the parser failed with ${name}); please report it with a file that shows it`;
+}
 
 function danglingAliases(document: Document): number[] {
   const offsets: number[] = [];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type FieldPath, readYaml } from "./positions.ts";
+import { type FieldPath, readYaml, whyNoYaml } from "./positions.ts";
 
 function at(text: string, ...path: FieldPath): string {
   const { line, column } = readYaml(text).position(path);
@@ -78,7 +78,7 @@ Deno.test("readYaml() refuses aliases that multiply", () => {
   const { value, problems } = readYaml(levels.join(""));
   assert.equal(value, undefined);
   assert.deepEqual(problems.map(({ text }) => text), [
-    "this YAML is too deeply nested, or uses its anchors more than 64 times",
+    "this YAML uses its anchors more than 64 times",
   ]);
 });
 
@@ -89,4 +89,11 @@ Deno.test("readYaml() survives an anchor inside itself and any depth", () => {
     assert.equal(value, undefined);
     assert.notDeepEqual(problems, []);
   }
+});
+
+Deno.test("whyNoYaml() tells nesting, aliases and a parser's own mistakes apart, and repeats no message", () => {
+  assert.equal(whyNoYaml(new RangeError("Maximum call stack size exceeded")), "this YAML is too deeply nested");
+  assert.equal(whyNoYaml(new ReferenceError("x")), "this YAML uses its anchors more than 64 times");
+  assert.match(whyNoYaml(new TypeError("hunter2")), /^this YAML cannot be read \(the parser failed with TypeError\)/);
+  assert.doesNotMatch(whyNoYaml(new TypeError("hunter2")), /hunter2|nested/);
 });

@@ -4,7 +4,7 @@
  * @module
  */
 import { utf8Text } from "../bytes.ts";
-import { readAtMost } from "../durable_file.ts";
+import { readRegularFile, whyUnreadable } from "../durable_file.ts";
 import { KmsError } from "../errors.ts";
 import { Secret, type SecretSource } from "../secret.ts";
 import type { Environment } from "./environment.ts";
@@ -58,12 +58,9 @@ export function literalSource(value: string): SecretSource {
 }
 
 async function readBounded(path: string): Promise<Uint8Array> {
-  const bytes = await readAtMost(path, largestSecret).catch((thrown) => {
-    const why = thrown instanceof Deno.errors.NotFound ? "there is no such file" : "it cannot be opened";
-    throw unreadable(path, why, thrown);
+  return await readRegularFile(path, largestSecret).catch((thrown) => {
+    throw unreadable(path, whyUnreadable(thrown), thrown);
   });
-  if (bytes !== undefined) return bytes;
-  throw unreadable(path, `it is larger than ${largestSecret / 1024} KiB`);
 }
 
 function unreadable(path: string, why: string, cause?: unknown): KmsError {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { environmentFrom } from "./environment.ts";
 import { fileSource, literalSource, variableSource } from "./secrets.ts";
+import { makeFifo } from "../../tests/support/fifo.ts";
+import { inFolder } from "../../tests/support/temporary_folder.ts";
 
 async function inFile(content: string | Uint8Array, test: (path: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -56,8 +58,12 @@ Deno.test("fileSource() refuses what can be no secret, without showing it", asyn
   }
 });
 
-Deno.test("fileSource() does not read a device to its end", async () => {
-  await assert.rejects(fileSource("/dev/zero").read(), /it is larger than 64 KiB/);
+Deno.test("fileSource() reads from no device, and does not wait for a FIFO", async () => {
+  await assert.rejects(fileSource("/dev/zero").read(), /it is no regular file/);
+  await inFolder(async (folder) => {
+    await makeFifo(`${folder}/token`);
+    await assert.rejects(fileSource(`${folder}/token`).read(), { code: "config", message: /it is a pipe/ });
+  });
 });
 
 Deno.test("fileSource() takes a secret of exactly 64 KiB", async () => {

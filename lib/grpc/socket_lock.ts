@@ -34,19 +34,28 @@ export async function tryLockSocket(socket: string): Promise<SocketLock | undefi
 
 async function openLock(path: string): Promise<Deno.FsFile> {
   try {
-    if (await isLink(path)) throw new KmsError("config", `Cannot lock "${path}": it is a symlink.`);
-    return await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
+    const found = await infoOf(path);
+    if (found?.isSymlink) throw new KmsError("config", `Cannot lock "${path}": it is a symlink.`);
+    if (found !== undefined && !found.isFile) throw notRegular(path);
+    const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
+    if (file.statSync().isFile) return file;
+    file.close();
+    throw notRegular(path);
   } catch (error) {
     if (error instanceof KmsError) throw error;
     throw new KmsError("config", `Cannot lock "${path}": ${systemReason(error)}.`, { cause: error });
   }
 }
 
-async function isLink(path: string): Promise<boolean> {
+async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
   try {
-    return (await Deno.lstat(path)).isSymlink;
+    return await Deno.lstat(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
+}
+
+function notRegular(path: string): KmsError {
+  return new KmsError("config", `Cannot lock "${path}": it is no regular file; remove it.`);
 }

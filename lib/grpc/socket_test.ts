@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { dirname, join } from "node:path";
+import { makeFifo } from "../../tests/support/fifo.ts";
 import type { Event } from "../events.ts";
 import { dialKms } from "./client.ts";
 import { serveKms, type SocketServer } from "./serve.ts";
@@ -172,6 +173,17 @@ Deno.test("serveKms() refuses a lock file that is a symlink", async () => {
   Deno.mkdirSync(dirname(place.path));
   Deno.symlinkSync(join(place.folder, "victim"), `${place.path}.lock`);
   await rejects(place.serve("a"), { code: "config", message: /it is a symlink/ });
+  ok(!place.names().includes("kms.sock"));
+});
+
+Deno.test("serveKms() refuses a lock file that is a FIFO or a folder", async () => {
+  await using place = new Place();
+  Deno.mkdirSync(dirname(place.path));
+  await makeFifo(`${place.path}.lock`);
+  await rejects(place.serve("a"), { code: "config", message: /\.lock": it is no regular file; remove it\.$/ });
+  Deno.removeSync(`${place.path}.lock`);
+  Deno.mkdirSync(`${place.path}.lock`);
+  await rejects(place.serve("a"), { code: "config", message: /it is no regular file/ });
   ok(!place.names().includes("kms.sock"));
 });
 

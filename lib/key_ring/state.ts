@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { utf8 } from "../bytes.ts";
-import { replaceFile } from "../durable_file.ts";
+import { utf8, utf8Text } from "../bytes.ts";
+import { readRegularFile, replaceFile, whyUnreadable } from "../durable_file.ts";
 import { KmsError, toKmsError } from "../errors.ts";
 import type { KeyState } from "../provider/provider.ts";
 import type { KeyIdMember } from "./key_id.ts";
@@ -40,6 +40,10 @@ export interface RingStore {
 /** An ID is some 300 bytes with its members: this many are a rotation a day for 27 years. */
 const maxHistory = 10_000;
 const fileName = "key-ring.json";
+const format = 1;
+
+/** In bytes: a history of so many IDs, each with eight members whose names and versions are as long as they may be. */
+const largestState = maxHistory * 4096;
 
 /** A store in a folder, which is made if it is not there. */
 export function folderStore(folder: string): RingStore {
@@ -59,30 +63,48 @@ export function ringStateFile(folder: string): string {
  */
 export async function readRingState(folder: string): Promise<RingState | undefined> {
   const path = ringStateFile(folder);
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (thrown) {
+  const bytes = await readRegularFile(path, largestState).catch((thrown) => {
     if (thrown instanceof Deno.errors.NotFound) return undefined;
-    throw new KmsError("config", `Cannot read the key IDs of this node from ${path}: ${nameOf(thrown)}.`, {
+    throw new KmsError("config", `Cannot read the key IDs of this node from ${path}: ${whyUnreadable(thrown)}.`, {
       cause: thrown,
     });
-  }
+  });
+  if (bytes === undefined) return undefined;
+  const text = utf8Text(bytes) ?? "";
   const state = parseRingState(text);
   if (state) return state;
+  const newer = newerFormat(text);
+  if (newer !== undefined) {
+    throw new KmsError(
+      "config",
+      `Cannot use the key IDs of this node in ${path}: a newer version of Trousseau wrote them (format ${newer}, this ` +
+        `version reads ${format}); start that version, or restore the file as it was before the upgrade.`,
+    );
+  }
   const advice = "restore it, or move it away if no key ID of this node may come back";
   throw new KmsError("config", `Cannot use the key IDs of this node in ${path}: the file is damaged; ${advice}.`);
 }
 
+/** The format number of a text that only a newer version can have written. */
+function newerFormat(text: string): number | undefined {
+  const value = parsedJson(text);
+  return isFields(value) && Number.isSafeInteger(value.format) && Number(value.format) > format
+    ? Number(value.format)
+    : undefined;
+}
+
 /** The state of a JSON text, or `undefined` if it is anything else. */
 export function parseRingState(text: string): RingState | undefined {
-  let value: unknown;
+  const value = parsedJson(text);
+  return isRingState(value) ? value : undefined;
+}
+
+function parsedJson(text: string): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
-  return isRingState(value) ? value : undefined;
 }
 
 async function writeRingState(folder: string, state: RingState): Promise<void> {
@@ -104,7 +126,7 @@ function nameOf(thrown: unknown): string {
 type Fields = { readonly [key: string]: unknown };
 
 function isRingState(value: unknown): value is RingState {
-  return isFields(value) && value.format === 1 && isArrayOf(value.providers, isKnown) &&
+  return isFields(value) && value.format === format && isArrayOf(value.providers, isKnown) &&
     isArrayOf(value.history, isAnnounced) &&
     (value.sealedBy === undefined || isArrayOf(value.sealedBy, (set) => isArrayOf(set, isOpener)));
 }

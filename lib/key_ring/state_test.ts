@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { KmsError } from "../errors.ts";
 import { folderStore, parseRingState, readRingState, type RingState, ringStateFile } from "./state.ts";
+import { makeFifo } from "../../tests/support/fifo.ts";
 import { inFolder } from "../../tests/support/temporary_folder.ts";
 
 const state: RingState = {
@@ -68,4 +69,30 @@ Deno.test("parseRingState() is total", () => {
   ) {
     assert.equal(parseRingState(JSON.stringify(broken)), undefined);
   }
+});
+
+Deno.test("readRingState() refuses a FIFO without waiting, and a file that is too large", async () => {
+  await inFolder(async (folder) => {
+    await makeFifo(ringStateFile(folder));
+    await assert.rejects(readRingState(folder), { code: "config", message: /key-ring\.json: it is a pipe/ });
+    await Deno.remove(ringStateFile(folder));
+    await Deno.writeTextFile(ringStateFile(folder), "");
+    await Deno.truncate(ringStateFile(folder), 50_000_000);
+    await assert.rejects(readRingState(folder), { code: "config", message: /it is larger than 40000 KiB/ });
+  });
+});
+
+Deno.test("readRingState() says that a newer version wrote the file, and not that it is damaged", async () => {
+  await inFolder(async (folder) => {
+    const path = ringStateFile(folder);
+    await Deno.writeTextFile(path, JSON.stringify({ ...state, format: 2, more: true }));
+    await assert.rejects(readRingState(folder), {
+      code: "config",
+      message: /a newer version of Trousseau wrote them \(format 2, this version reads 1\); start that version/,
+    });
+    for (const format of [0, -1, 1.5, "2", null]) {
+      await Deno.writeTextFile(path, JSON.stringify({ ...state, format }));
+      await assert.rejects(readRingState(folder), /the file is damaged/);
+    }
+  });
 });

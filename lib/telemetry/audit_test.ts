@@ -5,6 +5,7 @@ import { type Audit, auditLine, openAudit, type RpcEvent } from "./audit.ts";
 import { eventArbitraries } from "../../tests/support/event_arbitraries.ts";
 import type { LineTarget } from "./line_target.ts";
 import { auditTo } from "./audit.ts";
+import { makeFifo } from "../../tests/support/fifo.ts";
 import { inFolder } from "../../tests/support/temporary_folder.ts";
 
 const at = Date.UTC(2030, 0, 2, 3, 4, 5, 678);
@@ -181,3 +182,11 @@ function exists(path: string): boolean {
     return false;
   }
 }
+
+Deno.test("openAudit() refuses a FIFO, whose opening would wait for a reader, and a device", () =>
+  inFolder(async (folder) => {
+    await makeFifo(`${folder}/audit.log`);
+    for (const to of [`${folder}/audit.log`, "/dev/null"]) {
+      await assert.rejects(openAudit({ to, now, onReport }), { code: "config", message: /: it is no regular file\.$/ });
+    }
+  }));

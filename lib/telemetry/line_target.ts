@@ -44,6 +44,11 @@ export async function openFileTarget(path: string): Promise<LineTarget> {
   }
 }
 
+/** A folder, a FIFO or a device stands at the path. */
+class NotRegularError extends Error {
+  override readonly name = "NotRegularError";
+}
+
 interface OpenFile {
   readonly file: Deno.FsFile;
   readonly inode: string;
@@ -77,6 +82,9 @@ class FileTarget implements LineTarget {
 }
 
 async function openFile(path: string): Promise<OpenFile> {
+  // The opening of a FIFO would wait until somebody reads from it.
+  const found = await infoAt(path);
+  if (found !== undefined && !found.isFile && !found.isDirectory) throw new NotRegularError();
   const file = await Deno.open(path, { append: true, create: true, mode: 0o600 });
   try {
     return { file, inode: inode(await file.stat()) };
@@ -87,8 +95,13 @@ async function openFile(path: string): Promise<OpenFile> {
 }
 
 async function inodeAt(path: string): Promise<string | undefined> {
+  const info = await infoAt(path);
+  return info && inode(info);
+}
+
+async function infoAt(path: string): Promise<Deno.FileInfo | undefined> {
   try {
-    return inode(await Deno.stat(path));
+    return await Deno.stat(path);
   } catch (thrown) {
     if (thrown instanceof Deno.errors.NotFound) return undefined;
     throw thrown;
@@ -100,6 +113,7 @@ function inode(info: Deno.FileInfo): string {
 }
 
 function whyNot(thrown: unknown): string {
+  if (thrown instanceof NotRegularError) return "it is no regular file";
   if (thrown instanceof Deno.errors.NotFound) return "its folder does not exist";
   if (thrown instanceof Deno.errors.NotCapable) return "Trousseau may not write there";
   if (thrown instanceof Deno.errors.PermissionDenied) return "permission denied";

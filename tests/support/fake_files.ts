@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { FileRefusedError } from "../../lib/durable_file.ts";
 import { KmsError } from "../../lib/errors.ts";
 import { utf8 } from "../../lib/bytes.ts";
 import { environmentFrom } from "../../lib/config/environment.ts";
@@ -23,10 +24,15 @@ export function fakeFiles(
   { contents = {}, kinds = {}, identities = {}, mayWrite = underOurFolders }: FakeFiles,
 ): Files {
   return {
-    read(path) {
+    read(path, most) {
+      const kind = kinds[path] ?? "file";
+      if (kind === "forbidden") return Promise.reject(new Deno.errors.PermissionDenied(path));
+      if (kind !== "file") return Promise.reject(new FileRefusedError("NotARegularFile", path, `it is a ${kind}`));
       const found = contents[path];
       if (found === undefined) return Promise.reject(new Deno.errors.NotFound(path));
-      return Promise.resolve(typeof found === "string" ? utf8(found) : found);
+      const bytes = typeof found === "string" ? utf8(found) : found;
+      if (bytes.length <= most) return Promise.resolve(bytes);
+      return Promise.reject(new FileRefusedError("TooLarge", path, `it is larger than ${most / 1024} KiB`));
     },
     kind: (path) => Promise.resolve(kinds[path] ?? (contents[path] === undefined ? "absent" : "file")),
     identity: (path) => Promise.resolve(identities[path]),

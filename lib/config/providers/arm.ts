@@ -130,6 +130,7 @@ export class Checker {
     const kind = await this.#files.kind(absolute);
     if (kind === "absent") return "is not there";
     if (kind === "forbidden") return "may not be read by this user";
-    return kind === "folder" ? "is a folder, not a file" : undefined;
+    if (kind === "folder") return "is a folder, not a file";
+    return kind === "other" ? "is no regular file; pipes and devices are not read" : undefined;
   }
 }

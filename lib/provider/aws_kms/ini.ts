@@ -4,7 +4,7 @@
  * @module
  */
 import { utf8Text } from "../../bytes.ts";
-import { withFile } from "../../durable_file.ts";
+import { readRegularFile } from "../../durable_file.ts";
 
 /** Fields by section; names of fields in lowercase. */
 export type Ini = ReadonlyMap<string, Readonly<Record<string, string>>>;
@@ -14,7 +14,9 @@ const largest = 256 * 1024;
 
 /** Reads a file of this form. */
 export async function readIni(path: string): Promise<Ini> {
-  return parseIni(await readBounded(path));
+  const text = utf8Text(await readRegularFile(path, largest));
+  if (text === undefined) throw new SyntaxError("It is no text.");
+  return parseIni(text);
 }
 
 /**
@@ -41,19 +43,4 @@ export function parseIni(text: string): Ini {
     if (value !== "") current[name.toLowerCase()] = value;
   });
   return found;
-}
-
-async function readBounded(path: string): Promise<string> {
-  const bytes = new Uint8Array(largest + 1);
-  let length = 0;
-  await withFile(path, { read: true }, async (file) => {
-    for (;;) {
-      const read = length < bytes.length ? await file.read(bytes.subarray(length)) : null;
-      if (read === null) return;
-      length += read;
-    }
-  });
-  const text = length > largest ? undefined : utf8Text(bytes.subarray(0, length));
-  if (text === undefined) throw new SyntaxError("It is too large, or no text.");
-  return text;
 }

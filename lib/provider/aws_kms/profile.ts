@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { utf8Text } from "../../bytes.ts";
+import { readRegularFile } from "../../durable_file.ts";
 import { type ErrorCode, KmsError } from "../../errors.ts";
 import { Secret, type SecretSource } from "../../secret.ts";
 import { type AwsKeys, checkedKeys } from "./credentials.ts";
@@ -95,10 +97,13 @@ function roleOf(name: string, fields: Fields, fail: Fail): AssumedRole {
   return { roleArn, sessionName, ...(externalId === undefined ? {} : { externalId }) };
 }
 
+/** In bytes; a token of a web identity has about 1 KiB. */
+const largestToken = 64 * 1024;
+
 function tokenIn(path: string): SecretSource {
   return {
     description: `file ${path}`,
-    read: async () => new Secret((await Deno.readTextFile(path)).trim()),
+    read: async () => new Secret((utf8Text(await readRegularFile(path, largestToken)) ?? "").trim()),
   };
 }
 

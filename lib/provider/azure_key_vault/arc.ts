@@ -7,7 +7,7 @@
  * @module
  */
 import { utf8Text } from "../../bytes.ts";
-import { readAtMost } from "../../durable_file.ts";
+import { FileRefusedError, readRegularFile } from "../../durable_file.ts";
 import { KmsError } from "../../errors.ts";
 import type { HttpClient, Server } from "../https/client.ts";
 import type { HttpAnswer, HttpCall } from "../https/endpoint.ts";
@@ -48,11 +48,13 @@ function keyPath({ headers }: HttpAnswer, { keyFolder }: ArcAgent, { action }: H
 }
 
 async function readKey(path: string, { action }: HttpCall): Promise<string> {
-  const bytes = await readAtMost(path, largestKey).catch((cause) => {
+  const noKey = () => unacceptable(action, "the Azure Arc agent's key file holds no key");
+  const bytes = await readRegularFile(path, largestKey).catch((cause) => {
+    if (cause instanceof FileRefusedError) throw noKey();
     const why = "the Azure Arc agent's key file cannot be read; its user must be in the group himds";
     throw new KmsError("unauthenticated", `Cannot ${action}: ${why}.`, { cause });
   });
-  const key = bytes === undefined ? undefined : utf8Text(bytes);
+  const key = utf8Text(bytes);
   if (key !== undefined && /^[\x21-\x7e]+$/.test(key)) return key;
-  throw unacceptable(action, "the Azure Arc agent's key file holds no key");
+  throw noKey();
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { base64url, sha256 } from "../../bytes.ts";
+import { base64url, sha256, utf8Text } from "../../bytes.ts";
+import { readRegularFile, whyUnreadable } from "../../durable_file.ts";
 import { KmsError } from "../../errors.ts";
 import { privateKeyPem, signedJwt } from "../https/jwt.ts";
 
@@ -17,6 +18,9 @@ export interface AssertionSettings {
   readonly keyFile?: string;
   readonly sendChain: boolean;
 }
+
+/** In bytes: a certificate with its chain and its key have some ten thousand. */
+const largestFile = 256 * 1024;
 
 /** An assertion is used once, at once; seconds. */
 const lifetime = 300;
@@ -36,10 +40,12 @@ export interface Assertion {
 export async function assertion(settings: AssertionSettings, action: string): Promise<Assertion> {
   const unusable = (why: string, cause?: unknown) =>
     new KmsError("unauthenticated", `Cannot ${action}: ${why}.`, { cause });
-  const read = (path: string) =>
-    Deno.readTextFile(path).catch((cause) => {
-      throw unusable(`${path} cannot be read`, cause);
+  const read = async (path: string) => {
+    const bytes = await readRegularFile(path, largestFile).catch((cause) => {
+      throw unusable(`${path} cannot be read: ${whyUnreadable(cause)}`, cause);
     });
+    return utf8Text(bytes) ?? "";
+  };
   const pem = await read(settings.certificateFile);
   const keyPem = settings.keyFile === undefined ? pem : await read(settings.keyFile);
   try {

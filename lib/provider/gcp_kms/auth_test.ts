@@ -111,11 +111,11 @@ Deno.test("workload-identity exchanges the token of a file, as a text or in JSON
       assert.deepEqual(used(double), { by: "federation", account: "principal://nodes", scopes: [scope.kms] });
     }
     const wrong: readonly (readonly [object, RegExp])[] = [
-      [{ file: `${folder}/absent` }, /absent cannot be read/],
+      [{ file: `${folder}/absent` }, /absent cannot be read: there is no such file/],
       [{ file: `${folder}/token.json`, ...json("token") }, /token\.json holds no token/],
       [{ file: `${folder}/token.json` }, /the Security Token Service answered 400 \(the pool does not take this token/],
       [{ file: `${folder}/token`, ...json("token") }, /token holds no token/],
-      [{ file: "/dev/zero" }, /\/dev\/zero holds no token/],
+      [{ file: "/dev/zero" }, /\/dev\/zero cannot be read: it is no regular file/],
       [{ ...url, headers: {} }, /the token's issuer answered 403 \(it gives no token\)/],
       [{ ...url, ...json("token") }, /the answer of the token's issuer holds no token/],
     ];

@@ -8,7 +8,7 @@
  * @module
  */
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { readAtMost } from "../../durable_file.ts";
+import { readRegularFile, whyUnreadable } from "../../durable_file.ts";
 import { type ErrorCode, KmsError } from "../../errors.ts";
 import { field, parsedJson } from "../https/fields.ts";
 import { privateKeyPem } from "../https/jwt.ts";
@@ -86,8 +86,8 @@ const headerValue = /^[\x20-\x7e]{0,8192}$/;
 export async function readCredentials(path: string, reading: Reading): Promise<Credentials> {
   const fail = (why: string, cause?: unknown) =>
     new KmsError(reading.code, `Cannot ${reading.action}: ${path} ${why}.`, { cause });
-  const bytes = await readAtMost(path, largestFile).catch((cause) => {
-    throw fail("cannot be read", cause);
+  const bytes = await readRegularFile(path, largestFile).catch((cause) => {
+    throw fail(`cannot be read: ${whyUnreadable(cause)}`, cause);
   });
   const json = parsedJson(bytes);
   const type = field(json, "type");

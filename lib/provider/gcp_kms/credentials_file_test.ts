@@ -81,7 +81,11 @@ const refused: readonly (readonly [what: string, text: () => Promise<string>, se
   ["a list", () => Promise.resolve("[]"), /holds no credentials of type/],
   ["no type", () => Promise.resolve("{}"), /holds no credentials of type/],
   ["a type of an object's own", () => Promise.resolve('{"type":"constructor"}'), /holds no credentials of type/],
-  ["a large file", () => Promise.resolve(JSON.stringify({ pad: "x".repeat(70_000) })), /holds no credentials of type/],
+  [
+    "a large file",
+    () => Promise.resolve(JSON.stringify({ pad: "x".repeat(70_000) })),
+    /cannot be read: it is larger than 64 KiB/,
+  ],
   ["a person's login", () => Promise.resolve(JSON.stringify(person)), /it is a person's login; make a service account/],
   [
     "one that stands on it",

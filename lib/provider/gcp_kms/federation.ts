@@ -4,7 +4,7 @@
  * @module
  */
 import { utf8Text } from "../../bytes.ts";
-import { readAtMost } from "../../durable_file.ts";
+import { readRegularFile, whyUnreadable } from "../../durable_file.ts";
 import { KmsError } from "../../errors.ts";
 import type { HttpClient } from "../https/client.ts";
 import { form, type HttpCall } from "../https/endpoint.ts";
@@ -60,16 +60,15 @@ async function subjectToken(client: HttpClient, source: SubjectSource, call: Htt
   const [from, bytes] = "file" in source.from
     ? [source.from.file, await fileBytes(source.from.file, call)] as const
     : ["the answer of the token's issuer", await urlBytes(client, source.from, call)] as const;
-  const token = source.field === undefined
-    ? utf8Text(bytes ?? new Uint8Array())?.trim()
-    : field(parsedJson(bytes), source.field);
+  const token = source.field === undefined ? utf8Text(bytes)?.trim() : field(parsedJson(bytes), source.field);
   if (typeof token === "string" && /^[\x21-\x7e]+$/.test(token)) return token;
   throw new KmsError("unauthenticated", `Cannot ${call.action}: ${from} holds no token.`);
 }
 
-async function fileBytes(path: string, { action }: HttpCall): Promise<Uint8Array | undefined> {
-  return await readAtMost(path, largestToken).catch((cause) => {
-    throw new KmsError("unauthenticated", `Cannot ${action}: ${path} cannot be read.`, { cause });
+async function fileBytes(path: string, { action }: HttpCall): Promise<Uint8Array> {
+  return await readRegularFile(path, largestToken).catch((cause) => {
+    const why = whyUnreadable(cause);
+    throw new KmsError("unauthenticated", `Cannot ${action}: ${path} cannot be read: ${why}.`, { cause });
   });
 }
 

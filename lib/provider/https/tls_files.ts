@@ -4,6 +4,8 @@
  * @module
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { utf8Text } from "../../bytes.ts";
+import { readRegularFile, whyUnreadable } from "../../durable_file.ts";
 import { KmsError } from "../../errors.ts";
 import type { TlsMaterial } from "./endpoint.ts";
 
@@ -14,6 +16,9 @@ export interface TlsFiles {
   readonly certificateFile?: string;
   readonly keyFile?: string;
 }
+
+/** In bytes: the authorities that a machine trusts have a quarter of a million. */
+const largestFile = 4 * 1024 * 1024;
 
 /**
  * Where Linux distributions keep the authorities that the machine trusts, all in one file: Debian and distroless, Fedora,
@@ -62,7 +67,7 @@ function belongTogether(certificate: string | undefined, key: string | undefined
 
 async function machineAuthorities(): Promise<string | undefined> {
   for (const path of systemAuthorities) {
-    const pem = await Deno.readTextFile(path).catch(() => undefined);
+    const pem = await readText(path).catch(() => undefined);
     if (pem !== undefined) return pem;
   }
   return undefined;
@@ -81,10 +86,14 @@ export function certificateExpiry(material: TlsMaterial): number | undefined {
 async function readPem(path: string | undefined, provider: string): Promise<string | undefined> {
   if (path === undefined) return undefined;
   try {
-    return await Deno.readTextFile(path);
+    return await readText(path);
   } catch (cause) {
-    throw unusable(provider, `${path} cannot be read`, cause);
+    throw unusable(provider, `${path} cannot be read: ${whyUnreadable(cause)}`, cause);
   }
+}
+
+async function readText(path: string): Promise<string> {
+  return utf8Text(await readRegularFile(path, largestFile)) ?? "";
 }
 
 function unusable(provider: string, why: string, cause?: unknown): KmsError {
