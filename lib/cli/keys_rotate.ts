@@ -14,7 +14,8 @@ import { didYouMean } from "./suggestion.ts";
 /** Rotates a local key, or prints the command that rotates a remote one. */
 export async function keysRotate(call: Call): Promise<ExitStatus> {
   const { options, terminal: { stdout } } = call;
-  const { name, settings } = chosen(await configured(call), options.provider);
+  const config = await configured(call);
+  const { name, settings } = chosen(config, options.provider);
   const { rotation } = await adviseOn(settings);
   if (rotation.by === "command") {
     if (options.json) json(stdout, { provider: name, rotated: false, command: rotation.command });
@@ -24,7 +25,7 @@ export async function keysRotate(call: Call): Promise<ExitStatus> {
     }
     return exitCodes.ok.status;
   }
-  const { version } = await rotation.rotate();
+  const { version } = await rotation.rotate(config.state);
   if (options.json) json(stdout, { provider: name, rotated: true, version });
   else {
     line(stdout, `"${name}" wraps with key ${version} from now on; a running plugin announces it within minutes.`);

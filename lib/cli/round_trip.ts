@@ -98,7 +98,7 @@ class Trip {
 }
 
 async function openObserved(settings: ProviderSettings, stateFolder: string): Promise<Provider> {
-  const context = { notify: () => {}, stateFolder };
+  const context = { notify: () => {}, stateFolder, keepsStateAsItIs: true };
   return observed(await openProvider(settings, context), context);
 }
 

@@ -9,10 +9,11 @@ export type Rotation =
   | {
     readonly by: "trousseau";
     /**
+     * @param stateFolder of this node: what it knows of the key is heeded.
      * @returns the version that wraps from now on.
      * @throws {KmsError} `config` if it cannot be added.
      */
-    rotate(): Promise<{ readonly version: string }>;
+    rotate(stateFolder: string): Promise<{ readonly version: string }>;
   }
   | { readonly by: "command"; readonly command: string };
 

@@ -97,6 +97,13 @@ export interface ProviderContext {
   readonly notify: Notify;
   /** The state folder of the node, for what a provider must know after a restart; absent where nothing is kept. */
   readonly stateFolder?: string;
+  /** Whether the state folder is only read, as a check does, which may run as another user than the plugin. */
+  readonly keepsStateAsItIs?: boolean;
+  /**
+   * Versions of this provider, under its names of now and before, that this node may have sealed data with; none if left
+   * out. A key that has them is never made anew.
+   */
+  readonly knownVersions?: readonly string[];
 }
 
 /** Sizes that every provider keeps to, in bytes. */

@@ -49,6 +49,7 @@ const leaves = [
   "events",
   "secret",
   "state_file",
+  "state_update",
   "version",
 ];
 

@@ -14,9 +14,13 @@ export function localAdvice(settings: LocalSettings): ProviderAdvice {
     ],
     rotation: {
       by: "trousseau",
-      async rotate() {
-        const { rotateLocalKey } = await import("./rotate.ts");
-        return { version: (await rotateLocalKey(settings.keyFile)).id };
+      async rotate(stateFolder) {
+        const [{ rotateLocalKey }, { KeyLedger }] = await Promise.all([
+          import("./rotate.ts"),
+          import("./key_ledger.ts"),
+        ]);
+        const ledger = await KeyLedger.open(settings, { stateFolder, notify: () => {}, keepsStateAsItIs: true });
+        return { version: (await rotateLocalKey(settings.keyFile, (keys) => ledger.mismatch(keys))).id };
       },
     },
     async toBeMade() {

@@ -6,17 +6,19 @@
  * ```
  *
  * The last key wraps, all of them unwrap. A key ID is random, so that a file that was lost and made again shares no
- * version with the one before it.
+ * version with the one before it. In a key that was made since IDs are check values, the ID also tells whether the key is
+ * the one that was made: see `check_value.ts`.
  *
  * @module
  */
-import { base64, fromBase64, hex, utf8, utf8Text } from "../../bytes.ts";
+import { base64, fromBase64, utf8, utf8Text } from "../../bytes.ts";
 import { withFile } from "../../durable_file.ts";
 import type { ErrorCode } from "../../errors.ts";
+import { checkValueOf, isMarked, markedFrom } from "./check_value.ts";
 
 /** One key of the file. */
 export interface LocalKey {
-  /** 16 lowercase hexadecimal digits, drawn at random. */
+  /** 16 lowercase hexadecimal digits: the check value of the key; in older keys, drawn at random. */
   readonly id: string;
   /** Milliseconds since the epoch; it grows strictly from key to key. */
   readonly createdAt: number;
@@ -50,13 +52,11 @@ export const keyFileLimits = { maxBytes: 1_048_576, keys: 1000 } as const;
 const format = 1;
 const keyBytes = 32;
 
-/** A new random key that is younger than `last`, even if the clock was set back. */
+/** A new random key that is younger than `last`, even if the clock was set back. Its time is the next marked instant. */
 export function newLocalKey(last?: LocalKey): LocalKey {
-  return {
-    id: hex(crypto.getRandomValues(new Uint8Array(8))),
-    createdAt: Math.max(Date.now(), (last?.createdAt ?? 0) + 1),
-    material: crypto.getRandomValues(new Uint8Array(keyBytes)),
-  };
+  const material = crypto.getRandomValues(new Uint8Array(keyBytes));
+  const createdAt = markedFrom(Math.max(Date.now(), (last?.createdAt ?? 0) + 1));
+  return { id: checkValueOf(material), createdAt, material };
 }
 
 /** The bytes of a key file. */
@@ -86,9 +86,16 @@ export function parseKeyFile(bytes: Uint8Array): readonly LocalKey[] | string {
     if (typeof key === "string") return `is malformed: keys[${index}] ${key}`;
     if (keys.some(({ id }) => id === key.id)) return `is malformed: keys[${index}] has the id of another key`;
     if (key.createdAt <= (keys.at(-1)?.createdAt ?? -1)) return `is malformed: keys[${index}] is not the younger one`;
+    if (isDamaged(key)) {
+      return `is damaged: keys[${index}] has an id that does not fit its key, so that one of the two was changed`;
+    }
     keys.push(key);
   }
   return keys;
+}
+
+function isDamaged({ id, createdAt, material }: LocalKey): boolean {
+  return isMarked(createdAt) && id !== checkValueOf(material);
 }
 
 function parsedJson(bytes: Uint8Array): unknown {

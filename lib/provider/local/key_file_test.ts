@@ -72,9 +72,49 @@ Deno.test("parseKeyFile() refuses another format, no keys, too many, equal IDs a
   ) assert.match(String(parseKeyFile(utf8(JSON.stringify({ ...root, ...change })))), why);
 });
 
+/** A file as b6d3b61 wrote it: the id is random and the time is any. */
+const older = {
+  format: 1,
+  keys: [{
+    id: "0123456789abcdef",
+    createdAt: "2026-01-31T12:00:00.000Z",
+    key: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+  }],
+};
+
+Deno.test("parseKeyFile() refuses a new key with one changed character of its key or of its id", () => {
+  const { keys: [row] } = JSON.parse(utf8Text(encodeKeyFile([first])) ?? "");
+  const parsed = (change: Record<string, unknown>) =>
+    parseKeyFile(utf8(JSON.stringify({ format: 1, keys: [{ ...row, ...change }] })));
+  assert.equal(typeof parsed({}), "object");
+  // The last character of the base64 carries four bits, so that not every change of it is canonical.
+  for (let at = 0; at < 42; at++) {
+    const changed = row.key[at] === "A" ? "B" : "A";
+    const why = parsed({ key: row.key.slice(0, at) + changed + row.key.slice(at + 1) });
+    assert.match(String(why), /keys\[0\] has an id that does not fit its key/, `character ${at} of the key`);
+  }
+  for (let at = 0; at < 16; at++) {
+    const changed = row.id[at] === "a" ? "b" : "a";
+    const why = parsed({ id: row.id.slice(0, at) + changed + row.id.slice(at + 1) });
+    assert.match(String(why), /keys\[0\] has an id that does not fit its key/, `character ${at} of the id`);
+  }
+});
+
+Deno.test("parseKeyFile() takes older keys as they are, alone and between new ones", () => {
+  const alone = parseKeyFile(utf8(JSON.stringify(older)));
+  assert.ok(typeof alone === "object" && alone[0]?.id === "0123456789abcdef");
+  const [old] = alone;
+  const mixed = [old, newLocalKey(old)];
+  // As b6d3b61 rotates: one millisecond after the last key, where the clock was set back.
+  const last = mixed[1]?.createdAt ?? 0;
+  const appended = { id: "fedcba9876543210", createdAt: last + 1, material: first.material };
+  const all = [...mixed, appended, newLocalKey(appended)];
+  assert.deepEqual(parseKeyFile(encodeKeyFile(all)), all);
+});
+
 Deno.test("newLocalKey() is younger than the last key though the clock was set back", () => {
   const ahead = { ...first, createdAt: Date.now() + 3_600_000 };
-  assert.equal(newLocalKey(ahead).createdAt, ahead.createdAt + 1);
+  assert.ok(newLocalKey(ahead).createdAt > ahead.createdAt);
   assert.equal(first.material.length, 32);
 });
 

@@ -14,6 +14,7 @@ import { type CallOptions, type KeyState, type Provider, type ProviderContext, p
 import type { WrappedDek } from "../provider.ts";
 import { localOverhead, unwrapLocally, wrapLocally } from "./cipher.ts";
 import { isLocalKeyId, type KeyFile, type LocalKey, readKeyFile, stampOfKeyFile } from "./key_file.ts";
+import { KeyLedger } from "./key_ledger.ts";
 import type { LocalSettings } from "./settings.ts";
 import { createKeyFile } from "./write_key_file.ts";
 
@@ -27,21 +28,48 @@ import { createKeyFile } from "./write_key_file.ts";
  * said that the keys are gone. A file that is not there, or that no longer lists a key, does say so: from the next
  * probe on, that key is `key_unknown`.
  *
- * @throws {KmsError} `config` if the file is missing and not to be made, open to others than its owner, a symlink or
- *   malformed, or if others may write to its folder.
+ * A key that is not the one that this node first used under its ID is as bad as a malformed file: see `key_ledger.ts`.
+ *
+ * @throws {KmsError} `config` if the file is missing and not to be made, open to others than its owner, a symlink,
+ *   malformed or damaged, if others may write to its folder, or if what this node keeps of the keys cannot be read.
  */
-export async function openLocal(settings: LocalSettings, _context: ProviderContext): Promise<Provider> {
+export async function openLocal(settings: LocalSettings, context: ProviderContext): Promise<Provider> {
+  const ledger = await KeyLedger.open(settings, context);
   const first = await readKeyFile(settings.keyFile);
   const missing = first.problem && first.code === "key_unknown";
-  if (missing && settings.create) await create(settings);
+  if (missing && settings.create) {
+    refuseToReplace(settings, context.knownVersions ?? []);
+    await create(settings);
+  }
   const file = missing && settings.create ? await readKeyFile(settings.keyFile) : first;
   if (file.problem) {
     const hint = missing ? "; put it back from a backup, or set `create: true` if there is no data yet" : "";
     throw configError(settings, `${file.why}${hint}`);
   }
+  const mismatch = ledger.mismatch(file.keys);
+  if (mismatch !== undefined) {
+    wipe(file.keys);
+    throw configError(settings, mismatch);
+  }
   await refuseOpenFolder(settings);
-  return new LocalProvider(settings, file);
+  await ledger.note(file.keys);
+  return new LocalProvider(settings, file, ledger);
 }
+
+/** A new key opens nothing of what a lost one wrapped; made in its place, it would hide the loss until a read fails. */
+function refuseToReplace(settings: LocalSettings, known: readonly string[]): void {
+  if (known.length === 0) return;
+  const shown = known.slice(-mostShown).map((version) => `'${settings.name}@${version}'`).join(", ");
+  throw configError(
+    settings,
+    `the key file "${settings.keyFile}" is not there, and a new key could not open what the ${known.length} that this ` +
+      "node has used wrapped; put the file back from a backup, or, if nothing is left that they wrapped, write " +
+      `forgotten: [${shown}${known.length > mostShown ? ", …" : ""}]`,
+  );
+}
+
+/** A sentence with more versions than these is not read to its end. */
+const mostShown = 8;
 
 async function create(settings: LocalSettings): Promise<void> {
   try {
@@ -68,13 +96,15 @@ class LocalProvider implements Provider {
   readonly name: string;
   readonly kind = "local";
   readonly #path: string;
+  readonly #ledger: KeyLedger;
   #keys: readonly LocalKey[];
   #stamp: string;
   #closed = false;
 
-  constructor(settings: LocalSettings, file: KeyFile) {
+  constructor(settings: LocalSettings, file: KeyFile, ledger: KeyLedger) {
     this.name = settings.name;
     this.#path = settings.keyFile;
+    this.#ledger = ledger;
     this.#keys = file.keys;
     this.#stamp = file.stamp;
   }
@@ -129,20 +159,33 @@ class LocalProvider implements Provider {
     if (stamp === this.#stamp) return;
     const file = await orAborted(readKeyFile(this.#path), signal, action);
     if (this.#closed) throw failure("cancelled", action, "it is closed");
-    if (!file.problem) {
-      this.#hold(file.keys);
-      this.#stamp = file.stamp;
-      return;
-    }
+    if (!file.problem) return await this.#take(file, action);
     this.#stamp = "";
     if (file.code === "key_unknown") this.#hold([]);
     throw failure(file.code, action, file.why);
   }
 
+  /** Goes on with what was read last where the file holds another key under an ID that is known. */
+  async #take(file: KeyFile, action: string): Promise<void> {
+    const mismatch = this.#ledger.mismatch(file.keys);
+    if (mismatch !== undefined) {
+      wipe(file.keys);
+      this.#stamp = "";
+      throw failure("provider_protocol", action, mismatch);
+    }
+    this.#hold(file.keys);
+    this.#stamp = file.stamp;
+    await this.#ledger.note(file.keys);
+  }
+
   #hold(keys: readonly LocalKey[]): void {
-    for (const { material } of this.#keys) material.fill(0);
+    wipe(this.#keys);
     this.#keys = keys;
   }
+}
+
+function wipe(keys: readonly LocalKey[]): void {
+  for (const { material } of keys) material.fill(0);
 }
 
 function failure(code: ErrorCode, action: string, why: string): KmsError {

@@ -6,7 +6,7 @@
 import { dirname } from "node:path";
 import { withFile } from "../../durable_file.ts";
 import { KmsError } from "../../errors.ts";
-import { keyFileLimits, newLocalKey, readKeyFile } from "./key_file.ts";
+import { keyFileLimits, type LocalKey, newLocalKey, readKeyFile } from "./key_file.ts";
 import { replaceKeyFile } from "./write_key_file.ts";
 
 /** What a rotation made. */
@@ -24,14 +24,18 @@ export interface LocalRotation {
  * Rotations of the same file wait for each other behind a lock on its folder, which leaves nothing behind. The new file
  * has the mode, owner and group of the old one and replaces it in one step.
  *
+ * @param complaintOf why the keys of the file may not be used, as the end of a sentence; `undefined` if they may.
  * @throws {KmsError} `config` if the file is not there, not safe or not well formed, or cannot be written; it is then
  *   as it was.
  */
-export async function rotateLocalKey(keyFile: string): Promise<LocalRotation> {
+export async function rotateLocalKey(
+  keyFile: string,
+  complaintOf: (keys: readonly LocalKey[]) => string | undefined = () => undefined,
+): Promise<LocalRotation> {
   try {
     return await withFile(dirname(keyFile), { read: true }, async (folder) => {
       await folder.lock(true);
-      return await rotateLocked(keyFile);
+      return await rotateLocked(keyFile, complaintOf);
     });
   } catch (error) {
     if (error instanceof KmsError) throw error;
@@ -40,9 +44,14 @@ export async function rotateLocalKey(keyFile: string): Promise<LocalRotation> {
   }
 }
 
-async function rotateLocked(keyFile: string): Promise<LocalRotation> {
+async function rotateLocked(
+  keyFile: string,
+  complaintOf: (keys: readonly LocalKey[]) => string | undefined,
+): Promise<LocalRotation> {
   const file = await readKeyFile(keyFile);
   if (file.problem) throw refused(file.why);
+  const complaint = complaintOf(file.keys);
+  if (complaint !== undefined) throw refused(complaint);
   if (file.keys.length >= keyFileLimits.keys) {
     throw refused(`"${keyFile}" holds ${keyFileLimits.keys} keys, no more fit`);
   }
