@@ -5,7 +5,7 @@
  */
 import { hex } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
-import { KmsError } from "./errors.ts";
+import { KmsError, toKmsError } from "./errors.ts";
 import { DekSource } from "./envelope/dek_source.ts";
 import { decodeEnvelope, decodeFrame, type Frame } from "./envelope/format.ts";
 import { ForeignReader, type ForeignSource } from "./envelope/foreign.ts";
@@ -17,6 +17,8 @@ import { UnwrapCache, type UnwrapCacheOptions } from "./envelope/unwrap_cache.ts
 import { decodeAnnotations, foreignBytes, isReferenceTo } from "./envelope/wrap.ts";
 import type { ForeignFormat, KmsApi, Notify } from "./events.ts";
 import type { Decrypted, Encrypted, Sealed, ServiceStatus } from "./key_ring/answers.ts";
+import { DecryptBoard } from "./key_ring/decrypt_board.ts";
+import type { FirstEncryptFile } from "./key_ring/first_encrypt.ts";
 import { HealthBoard } from "./key_ring/health.ts";
 import { KeyRing } from "./key_ring/key_ring.ts";
 import type { Openers } from "./key_ring/openers.ts";
@@ -26,12 +28,15 @@ import type { CallOptions, Provider } from "./provider/provider.ts";
 
 export type {
   Decrypted,
+  DecryptStatus,
   Encrypted,
   ProviderStatus,
   ProviderVersion,
   QuorumState,
+  RefusedDecrypts,
   RetiredStatus,
   Sealed,
+  SealedVersionStatus,
   ServiceStatus,
 } from "./key_ring/answers.ts";
 
@@ -45,15 +50,18 @@ export interface Service {
    * Seals under the announced key ID, from memory and at once.
    *
    * @param plaintext 1 to 900 bytes.
+   * @param byTool whether a tool of ours asks: its call does not show that an API server knows the key ID.
    * @throws {KmsError} `request_invalid`, or `unreachable` and its kin while no ready DEK is held.
    */
-  encrypt(plaintext: Uint8Array, api: KmsApi): Encrypted;
+  encrypt(plaintext: Uint8Array, api: KmsApi, byTool?: boolean): Encrypted;
   /**
    * Opens what some node sealed.
    *
    * @throws {KmsError} `integrity` for anything that this key ring did not seal as it stands; see `lib/errors.ts`.
    */
   decrypt(sealed: Sealed, api: KmsApi, call: CallOptions): Promise<Decrypted>;
+  /** Counts a Decrypt that was refused before it came to {@linkcode Service.decrypt}. */
+  refused(ciphertext: Uint8Array, error: KmsError): void;
   /** Which other plugin wrote it, by its form alone; `undefined` for what is ours or is not to be read. */
   foreignFormat(sealed: Sealed, api: KmsApi): ForeignFormat | undefined;
 }
@@ -83,6 +91,8 @@ export interface ServiceOptions {
   readonly dekMaxUses?: number;
   readonly probeIntervalMs: number;
   readonly store: RingStore;
+  /** Where the first Encrypt under a key ID is kept; in memory alone if left out. */
+  readonly firstEncrypt?: FirstEncryptFile;
   readonly clock: Clock;
   /** Spreads the probes of several nodes: numbers from 0 to 1, `Math.random` if left out. */
   readonly random?: () => number;
@@ -102,6 +112,11 @@ export async function openService(options: ServiceOptions): Promise<Service & As
   const retired = (options.retired ?? []).map(({ provider }) => provider);
   const readers = [...options.providers, ...options.retired ?? []];
   const board = new HealthBoard(providers, () => clock.now(), notify, retired);
+  const decrypts = new DecryptBoard({
+    now: () => clock.now(),
+    canFail: true,
+    onFailing: (why) => notify({ type: "lifecycle", action: "warning", message: `${nothingReadable} ${why}` }),
+  });
   const common = {
     clock,
     strategy: options.unwrap,
@@ -125,6 +140,8 @@ export async function openService(options: ServiceOptions): Promise<Service & As
     needed: quorumSize(options.wrap, providers.length),
     keyEpoch: options.keyEpoch,
     store: options.store,
+    firstEncrypt: options.firstEncrypt,
+    decrypts,
     clock,
     notify,
     dekMaxAgeMs: options.dekMaxAgeMs,
@@ -145,12 +162,22 @@ export async function openService(options: ServiceOptions): Promise<Service & As
     cache: options.cache,
     notify,
   });
-  return new KeyService(ring, source, named, foreign);
+  return new KeyService({ ring, source, named, foreign, decrypts });
 }
+
+const nothingReadable = "Stored data cannot be read: every Decrypt of the last 5 minutes was refused.";
 
 /** A provider under each of its names. */
 function openersOf({ provider: { name, kind }, formerly }: ServiceProvider): Openers {
   return [name, ...formerly].map((one) => ({ name: one, kind }));
+}
+
+interface KeyServiceParts {
+  readonly ring: KeyRing;
+  readonly source: DekSource;
+  readonly named: ReadonlyMap<string, Unwrapper>;
+  readonly foreign: ForeignReader;
+  readonly decrypts: DecryptBoard;
 }
 
 class KeyService implements Service, AsyncDisposable {
@@ -158,12 +185,14 @@ class KeyService implements Service, AsyncDisposable {
   readonly #source: DekSource;
   readonly #named: ReadonlyMap<string, Unwrapper>;
   readonly #foreign: ForeignReader;
+  readonly #decrypts: DecryptBoard;
 
-  constructor(ring: KeyRing, source: DekSource, named: ReadonlyMap<string, Unwrapper>, foreign: ForeignReader) {
+  constructor({ ring, source, named, foreign, decrypts }: KeyServiceParts) {
     this.#ring = ring;
     this.#source = source;
     this.#named = named;
     this.#foreign = foreign;
+    this.#decrypts = decrypts;
   }
 
   status(): ServiceStatus {
@@ -174,12 +203,12 @@ class KeyService implements Service, AsyncDisposable {
     return this.#ring.peek();
   }
 
-  encrypt(plaintext: Uint8Array, api: KmsApi): Encrypted {
+  encrypt(plaintext: Uint8Array, api: KmsApi, byTool = false): Encrypted {
     if (plaintext.length === 0) throw new KmsError("request_invalid", "Cannot encrypt: the plaintext is empty.");
     if (plaintext.length > maxPlaintext) {
       throw new KmsError("request_invalid", `Cannot encrypt: the plaintext is longer than ${maxPlaintext} bytes.`);
     }
-    return this.#ring.seal(plaintext, api);
+    return this.#ring.seal(plaintext, api, byTool);
   }
 
   foreignFormat(sealed: Sealed, api: KmsApi): ForeignFormat | undefined {
@@ -187,9 +216,23 @@ class KeyService implements Service, AsyncDisposable {
   }
 
   async decrypt(sealed: Sealed, api: KmsApi, call: CallOptions): Promise<Decrypted> {
+    try {
+      return await this.#decrypt(sealed, api, call);
+    } catch (thrown) {
+      this.refused(sealed.ciphertext, toKmsError(thrown));
+      throw thrown;
+    }
+  }
+
+  refused(ciphertext: Uint8Array, error: KmsError): void {
+    this.#decrypts.failed(ciphertext, error);
+  }
+
+  async #decrypt(sealed: Sealed, api: KmsApi, call: CallOptions): Promise<Decrypted> {
     const format = this.#foreign.formatOf(sealed, api);
     if (format !== undefined) {
       const { seed, holders, cache } = await this.#foreign.read(format, sealed, api, call);
+      this.#decrypts.opened();
       return { plaintext: seed, keyId: sealed.keyId, providers: holders, cache };
     }
     const { keyId, wraps, envelope } = parse(sealed, api);
@@ -201,6 +244,8 @@ class KeyService implements Service, AsyncDisposable {
     const context = { api, threshold: envelope.threshold, keyId, reference: envelope.reference };
     const open = (dek: Uint8Array) => openSeed(dek, envelope, context);
     const found = await this.#source.open({ reference, holders, wraps, open, call });
+    // v1beta1's health check and `trousseau probe` have opened what was sealed a moment before: that shows nothing.
+    if (!found.own) this.#decrypts.opened();
     return { plaintext: found.seed, keyId, providers: found.holders, cache: found.cache };
   }
 

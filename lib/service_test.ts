@@ -471,3 +471,61 @@ Deno.test("encrypt() uses no data key before it is written down who can open it"
   assert.deepEqual(node.service.encrypt(seed, "v2").providers.map(({ name }) => name), ["b"]);
   assert.deepEqual(store.saved?.sealedBy, [[{ name: "b", kind: "memory" }]]);
 });
+
+Deno.test("decrypt() of what this process sealed does not show that stored data can be read: the health check of v1beta1", async () => {
+  const [old, now] = memoryProviders("old", "now") as [MemoryProvider, MemoryProvider];
+  await using before = await started([old]);
+  const stored = [1, 2, 3].map(() => before.service.encrypt(seed, "v1beta1"));
+  await using node = await started([now]);
+  const ping = async () => await opened(node, node.service.encrypt(Uint8Array.of(1, 2, 3, 4), "v1beta1"), "v1beta1");
+  for (let i = 0; i < 30; i++) {
+    await ping();
+    for (const sealed of stored) assert.equal(await codeOf(() => opened(node, sealed, "v1beta1")), "key_unknown");
+    // Longer than `maxAge`: the KMS has confirmed the data key of the ping meanwhile, and that shows no more.
+    await node.clock.advance(minute);
+    assert.equal(node.service.peek().decrypts.failing, true, `after ${i} minutes`);
+  }
+  assert.equal(node.service.peek().decrypts.lastOpenedAt, undefined);
+  const warnings = node.events.filter((event) => event.type === "lifecycle" && event.action === "warning");
+  assert.equal(warnings.length, 1);
+  assert.match(JSON.stringify(warnings), /Stored data cannot be read: every Decrypt of the last 5 minutes was refused/);
+});
+
+Deno.test("decrypt() counts envelopes and not references: a whole hour of v1beta1 has one data key", async () => {
+  const [old, now] = memoryProviders("old", "now") as [MemoryProvider, MemoryProvider];
+  await using before = await started([old]);
+  const [one, two, three] = [1, 2, 3].map(() => before.service.encrypt(seed, "v1beta1"));
+  assert.ok(one && two && three);
+  await using node = await started([now]);
+  for (const sealed of [one, two, one, two]) await codeOf(() => opened(node, sealed, "v1beta1"));
+  assert.equal(node.service.peek().decrypts.failing, false);
+  await codeOf(() => opened(node, three, "v1beta1"));
+  assert.equal(node.service.peek().decrypts.failing, true);
+});
+
+Deno.test("decrypt() in an outage is no refusal, and one that another node sealed is a success", async () => {
+  const [a] = memoryProviders("a") as [MemoryProvider];
+  await using other = await started([a]);
+  const stored = [1, 2, 3, 4].map(() => other.service.encrypt(seed, "v2"));
+  await using node = await started([a]);
+  for (const fault of ["unreachable", "throttled", "deadline_exceeded"] as const) {
+    a.faults.set("unwrap", fault);
+    for (const sealed of stored) assert.notEqual(await codeOf(() => opened(node, sealed)), "ok");
+  }
+  assert.deepEqual(node.service.peek().decrypts.refused, []);
+  a.faults.set("unwrap", "key_unusable");
+  for (const sealed of stored) assert.equal(await codeOf(() => opened(node, sealed)), "key_unusable");
+  const { failing, refused } = node.service.peek().decrypts;
+  assert.deepEqual([failing, refused.map(({ code, envelopes }) => [code, envelopes])], [true, [["key_unusable", 4]]]);
+  a.faults.clear();
+  assert.deepEqual(await opened(node, stored[0] as Encrypted), seed);
+  assert.equal(node.service.peek().decrypts.failing, false, "it recovers by itself");
+});
+
+Deno.test("decrypt() counts what is no envelope at all, foreign formats that are not read too", async () => {
+  await using node = await started(memoryProviders("a"));
+  const bytes = ["vault:v1:AAAA", "1aws", "", "\xe1"].map((text) => new TextEncoder().encode(text));
+  for (const ciphertext of bytes) await codeOf(() => opened(node, { keyId: "1", ciphertext, annotations: {} }));
+  const { failing, refused } = node.service.peek().decrypts;
+  assert.deepEqual([failing, refused.map(({ code, envelopes }) => [code, envelopes])], [true, [["integrity", 4]]]);
+});

@@ -8,6 +8,7 @@ import type { ListenConfig } from "../config/config.ts";
 import { Opened } from "../disposal.ts";
 import { toKmsError } from "../errors.ts";
 import { outageState } from "../kms/outage.ts";
+import { unreadable } from "../kms/readable.ts";
 import type { ServiceStatus } from "../service.ts";
 import { type HttpEndpoint, type HttpOptions, serveHttp } from "../telemetry/http.ts";
 import { type Readiness, readiness } from "../telemetry/readiness.ts";
@@ -76,8 +77,8 @@ function httpOptions(
 }
 
 /**
- * The plugin's readiness, whatever kube-apiserver is told: an outage that lasts, and a refusal, are told here under every
- * policy.
+ * The plugin's readiness, whatever kube-apiserver is told: an outage that lasts, a refusal, and stored data that cannot be
+ * read are told here under every policy.
  *
  * @param afterMs how long an outage may last.
  */
@@ -85,8 +86,9 @@ export function pluginReadiness(afterMs: number): EndpointOptions["readiness"] {
   return (status, telemetry) => {
     const { quorum } = status;
     const state = outageState(quorum, afterMs, systemClock.now());
-    const message = quorum.state === "lost" ? quorum.message : "";
-    return readiness(status, { ready: state === "none" || state === "outage", message }, telemetry);
+    const [lost, why] = [quorum.state === "lost" ? quorum.message : "", unreadable(status)];
+    const ready = (state === "none" || state === "outage") && why === "";
+    return readiness(status, { ready, message: [lost, why].filter(Boolean).join(" ") }, telemetry);
   };
 }
 

@@ -10,6 +10,7 @@ import type { KmsClient } from "../grpc/client.ts";
 import { complaintAboutCipher, complaintAboutSealed, complaintAboutStatus } from "../grpc/limits.ts";
 import type { EncryptResponse, StatusResponse } from "../grpc/messages.ts";
 import { isUnimplemented } from "../grpc/status.ts";
+import { toolUid } from "../grpc/tool_uid.ts";
 
 /** One call and what came of it. */
 export interface ProbeStep {
@@ -56,13 +57,13 @@ async function probeV2(
   const status = await step(steps, "v2", "Status", async () => judgeStatus(await v2.Status({}, { signal })));
   if (status === undefined) return undefined;
   const plaintext = crypto.getRandomValues(new Uint8Array(seedBytes));
-  const uid = crypto.randomUUID();
+  const uid = toolUid();
   const sealed = await step(steps, "v2", "Encrypt", async () => {
     return judgeEncrypt(await v2.Encrypt({ plaintext, uid }, { signal }), status.key_id);
   });
   if (sealed === undefined) return status;
   await step(steps, "v2", "Decrypt", async () => {
-    return judgePlaintext((await v2.Decrypt({ ...sealed, uid: crypto.randomUUID() }, { signal })).plaintext, plaintext);
+    return judgePlaintext((await v2.Decrypt({ ...sealed, uid: toolUid() }, { signal })).plaintext, plaintext);
   });
   return status;
 }

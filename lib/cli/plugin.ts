@@ -9,6 +9,7 @@ import { Opened } from "../disposal.ts";
 import type { Notify } from "../events.ts";
 import { kmsHandlers } from "../kms/handlers.ts";
 import type { KmsHandlers } from "../grpc/server.ts";
+import { firstEncryptFile } from "../key_ring/first_encrypt.ts";
 import { folderStore } from "../key_ring/state.ts";
 import { openService, type Service } from "../service.ts";
 import { version } from "../version.ts";
@@ -45,6 +46,7 @@ function ringOptions(config: Config) {
     dekMaxAgeMs: config.readyDek.maxAgeMs,
     probeIntervalMs: config.probe.intervalMs,
     store: folderStore(config.state),
+    firstEncrypt: firstEncryptFile(config.state),
     clock: systemClock,
     readForeign: config.readForeign,
   };

@@ -176,3 +176,15 @@ for (const words of [["--timeout", "5s"], ["--wait", "--timeout", "5"], ["--wait
     match(terminal.err(), /--timeout is/);
   });
 }
+
+Deno.test("probe() names itself in its calls, so that a plugin does not take it for an API server", async () => {
+  const uids: string[] = [];
+  const noted: Handlers<V2Rpcs> = {
+    ...v2,
+    Encrypt: (request, call) => (uids.push(request.uid), v2.Encrypt(request, call)),
+    Decrypt: (request, call) => (uids.push(request.uid), v2.Decrypt(request, call)),
+  };
+  equal((await probed({ v2: noted, v1beta1 })).status, 0);
+  equal(uids.length, 2);
+  for (const uid of uids) match(uid, /^trousseau-[0-9a-f-]{36}$/);
+});

@@ -6,6 +6,7 @@
 import type { Config } from "../config/config.ts";
 import { abortError } from "../deadline.ts";
 import { dialKms } from "../grpc/client.ts";
+import { counted, minutes } from "../kms/readable.ts";
 import type { Call } from "./command.ts";
 import { configured } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
@@ -29,6 +30,7 @@ export async function status(call: Call): Promise<ExitStatus> {
   }
   if (options.json) json(stdout, { source: "http", ...found });
   else stdout.write(asText(found, Date.now(), wantsColour(stdout, environment)));
+  if (found.unreadable) return exitCodes.refused.status;
   if (found.canEncrypt && found.quorum.state === "held") return exitCodes.ok.status;
   return found.quorum.state === "lost" && found.quorum.refused
     ? exitCodes.refused.status
@@ -64,10 +66,12 @@ export function asText(found: StatusDocument, now: number, colour: boolean): str
     `Key ID:  ${painted(keyId ?? { text: `none. ${message}`, tone: "bad" }, colour)}${
       provisional ? " (provisional)" : ""
     }`,
+    ...announcedLines(found, now),
     `Quorum:  ${painted(quorumCell, colour)}`,
     `Encrypt: ${
       painted(found.canEncrypt ? { text: "ready", tone: "good" } : { text: "not ready", tone: "bad" }, colour)
     }`,
+    ...decryptLines(found, now, colour),
     "",
     table(
       ["Provider", "Kind", "Health", "Since", "Last good", "Version", "Lacks a wrap"],
@@ -82,6 +86,38 @@ export function asText(found: StatusDocument, now: number, colour: boolean): str
       : []),
     "",
   ].join("\n");
+}
+
+/** Since when the key ID is announced and whether an API server uses it: before that, rewriting changes nothing. */
+function announcedLines({ keyId, announcedAt, firstEncryptAt }: StatusDocument, now: number): readonly string[] {
+  if (typeof keyId !== "string" || typeof announcedAt !== "number") return [];
+  const first = typeof firstEncryptAt === "number"
+    ? `first Encrypt under it ${timeOfDay(firstEncryptAt, now)}`
+    : "no Encrypt of an API server under it noted yet";
+  return [`         announced ${timeOfDay(announcedAt, now)}, ${first} (UTC)`];
+}
+
+/** In UTC, as logs have it: `18:03:12`, with the date where it is a day ago or more. */
+function timeOfDay(at: number, now: number): string {
+  if (!(Math.abs(at) <= 8.64e15)) return "?";
+  const [day = "", time = ""] = new Date(at).toISOString().slice(0, 19).split("T");
+  return Math.abs(now - at) < 86_400_000 ? time : `${day} ${time}`;
+}
+
+/** Why stored data cannot be read, and which Decrypts were refused lately. */
+function decryptLines({ unreadable = "", decrypts }: StatusDocument, now: number, colour: boolean): readonly string[] {
+  const refused = decrypts?.refused ?? [];
+  const within = minutes(decrypts?.windowMs ?? 0);
+  const tone = unreadable === "" ? "warn" : "bad";
+  return [
+    ...(unreadable === "" ? [] : [`Decrypt: ${painted({ text: unreadable, tone }, colour)}`]),
+    ...refused.map(({ code, message, since, ...one }) => {
+      const text = `${counted([one])} refused in the last ${within}, since ${
+        elapsed(now - since)
+      }: ${message} (${code})`;
+      return `Decrypt: ${painted({ text, tone }, colour)}`;
+    }),
+  ];
 }
 
 const toneOfHealth = { unknown: "warn", well: "good", sick: "bad", refusing: "bad" } as const satisfies Record<

@@ -26,6 +26,13 @@ const retired = {
   lastGoodAt: z.optional(z.nullable(time)),
 };
 
+const refused = z.looseObject({
+  code: text,
+  message: text,
+  envelopes: z.number(),
+  since: time,
+});
+
 const document = z.looseObject({
   keyId: z.optional(z.nullable(text)),
   provisional: z.boolean(),
@@ -42,6 +49,10 @@ const document = z.looseObject({
     lacksWrapSince: z.optional(z.nullable(time)),
   })),
   retired: z.optional(z.array(z.looseObject(retired))),
+  announcedAt: z.optional(z.nullable(time)),
+  firstEncryptAt: z.optional(z.nullable(time)),
+  unreadable: z.optional(text),
+  decrypts: z.optional(z.looseObject({ windowMs: time, refused: z.array(refused) })),
 });
 
 /** `ServiceStatus` as it travels: what is absent may be `null` or left out, and what is new is kept. */

@@ -4,6 +4,7 @@ import type { ProviderStatus, ServiceStatus } from "../service.ts";
 import { asText } from "./status.ts";
 import { parseStatus } from "./status_document.ts";
 import { TemporaryConfig } from "../../tests/support/temporary_config.ts";
+import { wellStatus } from "../../tests/support/fake_service.ts";
 
 const well: ProviderStatus = {
   name: "vault-eu",
@@ -28,6 +29,7 @@ const sick: ProviderStatus = {
 };
 
 const good: ServiceStatus = {
+  ...wellStatus,
   keyId: "t1-1",
   provisional: false,
   message: "",
@@ -143,4 +145,37 @@ Deno.test("asText() says of no provider that it has a wrap where there is no dat
   const none = text({ ...good, canEncrypt: false, quorum: lost });
   match(none, /^vault-eu .* no data key yet$/m);
   match(none, /^vault-us .* no data key yet$/m);
+});
+
+const at = (text: string) => Date.parse(`2026-11-03T${text}Z`);
+
+function textOf(found: unknown, now = at("18:10:00")): string {
+  const document = parseStatus(JSON.stringify(found));
+  return document === undefined ? "" : asText(document, now, false);
+}
+
+Deno.test("asText() says when the key ID was announced and first used by an API server", () => {
+  const found = { ...good, announcedAt: at("18:03:12"), firstEncryptAt: at("18:03:41") };
+  match(textOf(found), /^ +announced 18:03:12, first Encrypt under it 18:03:41 \(UTC\)$/m);
+  const unused = { ...found, firstEncryptAt: null };
+  match(textOf(unused), /^ +announced 18:03:12, no Encrypt of an API server under it noted yet \(UTC\)$/m);
+  const old = textOf(found, at("18:10:00") + 3 * 86_400_000);
+  match(old, /announced 2026-11-03 18:03:12, first Encrypt under it 2026-11-03 18:03:41 \(UTC\)/);
+  equal(textOf(good).includes("announced"), false, "of a plugin that does not tell");
+  match(textOf({ ...found, announcedAt: 1e300 }), /announced \?,/);
+});
+
+const refused = [{ code: "key_unknown", message: "No such key.", envelopes: 3, since: at("18:08:00"), lastAt: 0 }];
+const decrypts = { windowMs: 300_000, refused, lastOpenedAt: null, failing: true };
+
+Deno.test("status() shows refused Decrypts, and exits 77 where stored data cannot be read", async () => {
+  match(
+    textOf({ ...good, decrypts }),
+    /^Decrypt: 3 envelopes refused in the last 5 minutes, since 2 min: No such key\. \(key_unknown\)$/m,
+  );
+  equal((await asked(() => Response.json({ ...good, decrypts }))).status, 0, "some refusals are no sign");
+  const { status, out } = await asked(() => Response.json({ ...good, decrypts, unreadable: "Nothing can be read." }));
+  equal(status, 77);
+  match(out, /^Decrypt: Nothing can be read\.$/m);
+  equal(textOf(good).includes("Decrypt:"), false);
 });

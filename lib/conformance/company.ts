@@ -4,6 +4,7 @@
  * @module
  */
 import { deadline } from "../deadline.ts";
+import { toolUid } from "../grpc/tool_uid.ts";
 import { flipped } from "./changes.ts";
 import { comesBack } from "./round_trips.ts";
 import { isBad, newPlaintext, openAtOnce, type Sealer } from "./sealer.ts";
@@ -61,7 +62,7 @@ export async function outlivesImpatience(subject: Subject): Promise<string> {
   const sealed = await subject.v2().seal(newPlaintext());
   const calls = Array.from({ length: given }, async (_, index) => {
     using time = deadline(index % 10, subject.signal);
-    const request = { ...sealed, uid: crypto.randomUUID() };
+    const request = { ...sealed, uid: toolUid() };
     await subject.client.v2.Decrypt(request, { signal: time.signal }).catch(() => {});
   });
   await Promise.all(calls);

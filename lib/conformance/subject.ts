@@ -7,6 +7,7 @@ import { Opened } from "../disposal.ts";
 import type { KmsError } from "../errors.ts";
 import { type ClientOptions, dialKms, type DialOptions, type KmsClient } from "../grpc/client.ts";
 import { isUnimplemented } from "../grpc/status.ts";
+import { toolUid } from "../grpc/tool_uid.ts";
 import type { EncryptResponse, StatusResponse } from "../grpc/messages.ts";
 import { newPlaintext, openAll, type Opening, type Sealer, type Variant } from "./sealer.ts";
 
@@ -46,7 +47,7 @@ export class Subject implements AsyncDisposable {
 
   /** Encrypt and Decrypt of v2. */
   v2(client = this.client): Sealer<Sealed> {
-    const uid = () => crypto.randomUUID();
+    const uid = toolUid;
     return {
       seal: (plaintext) =>
         this.#timed("Encrypt", async () => kept(await client.v2.Encrypt({ plaintext, uid: uid() }, this.#call()))),

@@ -47,6 +47,8 @@ export interface Found {
   readonly seed: Uint8Array;
   readonly cache: CacheResult;
   readonly holders: readonly { readonly name: string; readonly version: string }[];
+  /** Whether this process made the data key. */
+  readonly own: boolean;
 }
 
 interface Flight {
@@ -71,7 +73,7 @@ export class DekSource implements Disposable {
   /** Keeps the data key of something that this node has sealed itself; the cache owns `dek` from now on. */
   remember(reference: string, dek: Uint8Array, wraps: readonly Wrap[]): void {
     const holders = wraps.map(({ name, version }) => ({ name, version }));
-    this.#options.cache.put(reference, { dek, holders, wraps: ownWraps(wraps) });
+    this.#options.cache.put(reference, { dek, holders, wraps: ownWraps(wraps), own: true });
   }
 
   /** Whether these are the wraps of a data key that is in memory under `reference`: then they need not be hashed again. */
@@ -145,7 +147,8 @@ export class DekSource implements Disposable {
     const { dek, liars } = await unwrapFirst(ordered, { signal, clock, strategy, latencies, fits });
     liars.forEach(onLiar);
     const holders = asked.map(({ provider: { name }, wrap: { version } }) => ({ name, version }));
-    return cache.put(reference, { dek, holders, ...(wraps && { wraps: ownWraps(wraps) }) });
+    const own = cache.peek(reference)?.own ?? false;
+    return cache.put(reference, { dek, holders, own, ...(wraps && { wraps: ownWraps(wraps) }) });
   }
 
   async #askAgain(entry: CachedDek, request: DekRequest): Promise<Found> {
@@ -202,8 +205,8 @@ function openingOnce(open: DekRequest["open"]): DekRequest["open"] {
   };
 }
 
-function openWith({ dek, holders }: CachedDek, { open }: DekRequest, cache: CacheResult): Found {
+function openWith({ dek, holders, own = false }: CachedDek, { open }: DekRequest, cache: CacheResult): Found {
   const seed = open(dek);
   if (!seed) throw foreignBytes("the sealed seed does not open");
-  return { seed, cache, holders };
+  return { seed, cache, holders, own };
 }

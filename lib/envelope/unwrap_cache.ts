@@ -26,6 +26,8 @@ export interface CachedDek {
   readonly holders: readonly { readonly name: string; readonly version: string }[];
   /** The wraps that its reference is the hash of, each with a name of its own, where they are worth their place. */
   readonly wraps?: readonly Wrap[];
+  /** Whether this process made it: then opening with it does not show that what was stored before can be read. */
+  readonly own?: boolean;
   confirmedAt: number;
   /** Not before then is its KMS asked again: set after a failed try, so that an outage costs one wait and not each time. */
   askAgainAt: number;
@@ -74,7 +76,7 @@ export class UnwrapCache implements Disposable {
   }
 
   /** Keeps a data key that a KMS has just confirmed; the cache owns all that it is given from now on. */
-  put(reference: string, kept: Pick<CachedDek, "dek" | "holders" | "wraps">): CachedDek {
+  put(reference: string, kept: Pick<CachedDek, "dek" | "holders" | "wraps" | "own">): CachedDek {
     const entry: CachedDek = { ...kept, confirmedAt: this.#clock.now(), askAgainAt: 0, deniedAt: undefined };
     this.#entries.delete(reference);
     this.#entries.set(reference, entry);

@@ -32,6 +32,46 @@ export type QuorumState =
   | { readonly state: "held" }
   | { readonly state: "lost"; readonly since: number; readonly refused: boolean; readonly message: string };
 
+/** Whether what a provider wrapped under one of its versions can be opened, as a sentinel showed it. */
+export interface SealedVersionStatus {
+  readonly provider: string;
+  readonly kind: string;
+  readonly version: string;
+  /** Whether the announced key ID counts it. */
+  readonly announced: boolean;
+  /** `unknown`: it was tried and the KMS did not answer. */
+  readonly state: "not_tested" | "opens" | "refused" | "unknown";
+  readonly code: ErrorCode | "ok";
+  /** Why it does not open: one sentence, `""` when it does. */
+  readonly message: string;
+  /** Milliseconds since the epoch. */
+  readonly testedAt: number | undefined;
+}
+
+/** The refused Decrypts of one code in the last minutes. Times are milliseconds since the epoch. */
+export interface RefusedDecrypts {
+  readonly code: ErrorCode;
+  /** The newest reason, one sentence. */
+  readonly message: string;
+  /** Different envelopes whose newest Decrypt was refused with this code. */
+  readonly envelopes: number;
+  /** The first of them since there were none. */
+  readonly since: number;
+  readonly lastAt: number;
+}
+
+/** How Decrypts of what is stored ended in the last minutes. */
+export interface DecryptStatus {
+  /** The window in milliseconds. */
+  readonly windowMs: number;
+  /** One for each code, most envelopes first; empty where none was refused in the window. */
+  readonly refused: readonly RefusedDecrypts[];
+  /** When something stored was opened last, in milliseconds since the epoch; `undefined` if nothing was since the start. */
+  readonly lastOpenedAt: number | undefined;
+  /** Whether many envelopes were refused in the window and none was opened: see `DecryptBoard`. */
+  readonly failing: boolean;
+}
+
 /** What the node knows from memory. */
 export interface ServiceStatus {
   /** The announced key ID; `undefined` as long as none is known. */
@@ -47,6 +87,13 @@ export interface ServiceStatus {
   readonly retired: readonly RetiredStatus[];
   /** Whether an Encrypt would be answered now. */
   readonly canEncrypt: boolean;
+  /** When the key ID was announced, in milliseconds since the epoch. */
+  readonly announcedAt: number | undefined;
+  /** When an API server first called Encrypt over v2 under it; `undefined` where no such call was noted. */
+  readonly firstEncryptAt: number | undefined;
+  readonly decrypts: DecryptStatus;
+  /** One for each provider and version that this node has sealed with; empty where none is known. */
+  readonly sealedVersions: readonly SealedVersionStatus[];
 }
 
 /** Which KEKs a sealed seed was wrapped under, or which one opened it. */

@@ -15,6 +15,8 @@ import { Announcer, type Candidate } from "./announcer.ts";
 import type { Encrypted, ProviderStatus, QuorumState, RetiredStatus, ServiceStatus } from "./answers.ts";
 import { Bell } from "./bell.ts";
 import { DekMaker, type DekMakerOptions } from "./dek_maker.ts";
+import type { DecryptBoard } from "./decrypt_board.ts";
+import { FirstEncrypt, type FirstEncryptFile } from "./first_encrypt.ts";
 import type { HealthBoard } from "./health.ts";
 import { keyIdOf, unseenVersion } from "./key_id.ts";
 import { RingMemory, sealedByOf } from "./memory.ts";
@@ -42,6 +44,10 @@ export interface KeyRingOptions extends DekMakerOptions {
   readonly readers: Readers;
   readonly keyEpoch: number;
   readonly store: RingStore;
+  /** Where the first Encrypt under a key ID is kept; in memory alone if `undefined`. */
+  readonly firstEncrypt: FirstEncryptFile | undefined;
+  /** Decrypts that were refused, for the status. */
+  readonly decrypts: DecryptBoard;
   /** How long a data key serves v1beta1, in milliseconds. */
   readonly dekMaxAgeMs: number;
   readonly probeIntervalMs: number;
@@ -61,6 +67,7 @@ export class KeyRing implements AsyncDisposable {
   readonly #prober: Prober;
   readonly #maker: DekMaker;
   readonly #quorum: QuorumWatch;
+  readonly #firstEncrypt: FirstEncrypt;
   readonly #startedAt: number;
   readonly #closing = new AbortController();
   readonly #bell = new Bell();
@@ -85,13 +92,13 @@ export class KeyRing implements AsyncDisposable {
     requireOpeners(sealedByOf(state), options.readers);
     // A folder that cannot be written to is better found by the start than by the first rotation.
     if (!state) await options.store.save({ format: 1, providers: [], history: [] });
-    const ring = new KeyRing(options, state);
+    const ring = new KeyRing(options, state, await FirstEncrypt.open(options.firstEncrypt, options.notify));
     const { signal } = ring.#closing;
     ring.#running = Promise.all([ring.#prober.run(options.providers, signal), ring.#prepareLoop(signal)]);
     return ring;
   }
 
-  private constructor(options: KeyRingOptions, state: RingState | undefined) {
+  private constructor(options: KeyRingOptions, state: RingState | undefined, firstEncrypt: FirstEncrypt) {
     const { providers, clock, notify, probeIntervalMs, random, store } = options;
     this.#options = options;
     this.#startedAt = clock.now();
@@ -101,6 +108,7 @@ export class KeyRing implements AsyncDisposable {
     this.#snapshot = new Snapshot(providers, new Map(known), past);
     this.#memory = new RingMemory(store, state);
     this.#announcer = new Announcer(clock, this.#memory, notify);
+    this.#firstEncrypt = firstEncrypt;
     this.#maker = new DekMaker(options);
     this.#prober = new Prober(clock, { intervalMs: probeIntervalMs, random }, {
       answered: (name, found) => this.#answered(name, found),
@@ -128,19 +136,26 @@ export class KeyRing implements AsyncDisposable {
       providers: this.#options.providers.map((provider) => this.#providerStatus(provider)),
       retired: this.#options.retired.map((provider) => this.#retiredStatus(provider)),
       canEncrypt: this.#ready !== undefined,
+      announcedAt: current?.at,
+      firstEncryptAt: current && this.#firstEncrypt.at(current.id),
+      decrypts: this.#options.decrypts.status(),
+      sealedVersions: [],
     };
   }
 
   /**
    * Seals a seed under the announced key ID.
    *
+   * @param byTool whether it is for no API server.
    * @throws {KmsError} why no data key is ready.
    */
-  seal(seed: Uint8Array, api: KmsApi): Encrypted {
+  seal(seed: Uint8Array, api: KmsApi, byTool: boolean): Encrypted {
     const ready = this.#ready;
     if (!ready) throw this.#notReady();
     const sealed = ready.seal(seed, api);
     if (ready.uses === 1) this.#options.onFirstUse(ready);
+    // Over v1beta1 the API server knows no key ID.
+    if (api === "v2" && !byTool) this.#firstEncrypt.note(ready.keyId, this.#options.clock.now());
     const tooOld = this.#options.clock.now() - ready.madeAt >= this.#options.dekMaxAgeMs;
     if (!this.#replace && (api === "v2" || tooOld || ready.wearsOut)) {
       this.#replace = true;
@@ -157,6 +172,7 @@ export class KeyRing implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await this.#running;
+    await this.#firstEncrypt.written();
     this.#ready?.wipe();
     this.#next?.wipe();
   }

@@ -5,6 +5,7 @@ import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { MemoryStore } from "../../tests/support/memory_store.ts";
 import { startNode, type TestNode } from "../../tests/support/test_service.ts";
 import type { Event } from "../events.ts";
+import type { FirstEncryptState } from "./first_encrypt.ts";
 
 const seed = new Uint8Array(randomBytes(32));
 const second = 1_000;
@@ -388,4 +389,45 @@ Deno.test("the ID is the same for any order of providers, and another one for ea
   const ids = [await idOf([a, b]), await idOf([a, b], 1), await idOf([a]), await idOf([b])];
   assert.equal(new Set(ids).size, 4);
   assert.equal(await idOf([b, a]), ids[0]);
+});
+
+Deno.test("status() says when the key ID was announced and when an API server first encrypted under it", async () => {
+  const [a] = memoryProviders("a") as [MemoryProvider];
+  const store = new MemoryStore();
+  let kept: FirstEncryptState | undefined;
+  const firstEncrypt = {
+    read: () => Promise.resolve(kept),
+    write: (state: FirstEncryptState) => Promise.resolve(void (kept = state)),
+  };
+  const announced = { at: 0, used: 0 };
+  {
+    await using node = await started([a], { store, firstEncrypt });
+    const times = () => [node.service.peek().announcedAt, node.service.peek().firstEncryptAt];
+    assert.ok(Math.abs((times()[0] ?? NaN) - node.clock.now()) <= 100);
+    await node.clock.advance(minute);
+    node.service.encrypt(seed, "v1beta1");
+    node.service.encrypt(seed, "v2", true);
+    assert.equal(times()[1], undefined, "neither over v1beta1 nor by a tool");
+    node.service.encrypt(seed, "v2");
+    const first = node.clock.now();
+    await node.clock.advance(minute);
+    node.service.encrypt(seed, "v2");
+    assert.equal(times()[1], first);
+
+    a.rotate();
+    for (let i = 0; i < 4; i++) {
+      await node.clock.advance(minute);
+      node.service.status();
+    }
+    assert.ok((times()[0] ?? 0) > first, "the new ID's");
+    assert.equal(times()[1], undefined);
+    node.service.encrypt(seed, "v2");
+    announced.at = times()[0] ?? NaN;
+    announced.used = times()[1] ?? NaN;
+    assert.equal(announced.used, node.clock.now());
+  }
+  // kube-apiserver does not call Encrypt again because the plugin was restarted.
+  await using again = await started([a], { store, firstEncrypt });
+  const { announcedAt, firstEncryptAt } = again.service.peek();
+  assert.deepEqual([announcedAt, firstEncryptAt], [announced.at, announced.used]);
 });

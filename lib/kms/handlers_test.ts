@@ -170,3 +170,18 @@ Deno.test("Decrypt notes the format of what another plugin wrote, answered or re
     ["decrypt", "integrity", "vault-kubernetes-kms"],
   ]);
 });
+
+Deno.test("Decrypt counts what is refused before the service is asked", async () => {
+  const { v2, v1beta1, service } = setUp();
+  const request = { ciphertext: new Uint8Array(2000), key_id: "k", annotations: {}, uid: "" };
+  await rejects(async () => await v2.Decrypt(request, call), { code: "request_invalid" });
+  const cipher = new Uint8Array(70_000);
+  await rejects(async () => await v1beta1.Decrypt({ version: "v1beta1", cipher }, call), { code: "request_invalid" });
+  deepEqual(service.refusals, ["request_invalid", "request_invalid"]);
+});
+
+Deno.test("v2 Encrypt tells the service which calls are a tool's", () => {
+  const { v2, service } = setUp();
+  for (const uid of ["trousseau-0123", "0123", ""]) v2.Encrypt({ plaintext: seed, uid }, call);
+  deepEqual(service.byTool, [true, false, false]);
+});

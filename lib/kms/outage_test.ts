@@ -2,10 +2,12 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "fast-check";
 import type { QuorumState, ServiceStatus } from "../service.ts";
 import { type OutagePolicy, outageState, stance } from "./outage.ts";
+import { wellStatus } from "../../tests/support/fake_service.ts";
 
 const policies: readonly OutagePolicy[] = ["keepWriting", "failReady", "failClosed"];
 const afterMs = 600_000;
 const base: ServiceStatus = {
+  ...wellStatus,
   keyId: "t1-a",
   provisional: false,
   message: "",
@@ -61,6 +63,10 @@ const anyStatus: fc.Arbitrary<ServiceStatus> = fc.record({
   providers: fc.constant([]),
   retired: fc.constant([]),
   canEncrypt: fc.boolean(),
+  announcedAt: fc.constant(wellStatus.announcedAt),
+  firstEncryptAt: fc.constant(wellStatus.firstEncryptAt),
+  decrypts: fc.constant(wellStatus.decrypts),
+  sealedVersions: fc.constant(wellStatus.sealedVersions),
 });
 
 Deno.test("stance() under any policy: announces the key ID that is known, and refuses with no other code than two", () => {

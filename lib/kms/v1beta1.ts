@@ -9,7 +9,7 @@ import type { V1beta1Rpcs } from "../grpc/messages.ts";
 import type { Handlers } from "../grpc/server.ts";
 import { checkFrame, checkFrameAnswer, checkPlaintext } from "./limits.ts";
 import { noteForeign, observed } from "./observed.ts";
-import type { HandlerContext } from "./v2.ts";
+import { countRefusal, type HandlerContext } from "./v2.ts";
 
 const apiVersion = "v1beta1";
 
@@ -41,8 +41,10 @@ export function v1beta1Handlers(context: HandlerContext, runtimeVersion: string)
     }),
 
     Decrypt: observed("v1beta1", "decrypt", notify, async ({ version, cipher }, call, findings) => {
-      checkVersion(version);
-      checkFrame(cipher);
+      countRefusal(service, cipher, () => {
+        checkVersion(version);
+        checkFrame(cipher);
+      });
       const sealed = { keyId: "", ciphertext: cipher, annotations: {} };
       noteForeign(findings, service.foreignFormat(sealed, "v1beta1"));
       const { plaintext, keyId, providers, cache } = await service.decrypt(sealed, "v1beta1", call);

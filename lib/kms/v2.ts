@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { toKmsError } from "../errors.ts";
 import type { Notify } from "../events.ts";
 import type { V2Rpcs } from "../grpc/messages.ts";
 import type { Handlers } from "../grpc/server.ts";
+import { isToolUid } from "../grpc/tool_uid.ts";
 import type { Service } from "../service.ts";
 import { answerChecker, checkKeyId, checkPlaintext, checkSealed } from "./limits.ts";
 import { noteForeign, observed } from "./observed.ts";
@@ -35,19 +37,19 @@ export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2bet
       return { version: reportVersion, healthz: now.say === "ok" ? "ok" : now.message, key_id: now.keyId };
     }),
 
-    Encrypt: observed("v2", "encrypt", notify, ({ plaintext }, _call, findings) => {
+    Encrypt: observed("v2", "encrypt", notify, ({ plaintext, uid }, _call, findings) => {
       checkPlaintext(plaintext);
       // An Encrypt that succeeds while Status is refused would only hide from the API server's log why.
       const now = context.stance("peek");
       if (now.say === "refuse") throw now.error;
-      const { keyId, ciphertext, annotations, providers } = service.encrypt(plaintext, "v2");
+      const { keyId, ciphertext, annotations, providers } = service.encrypt(plaintext, "v2", isToolUid(uid));
       Object.assign(findings, { keyId, providers });
       return checkAnswer({ ciphertext, key_id: keyId, annotations });
     }),
 
     // The call itself is handed down: its signal is made only if somebody has to wait.
     Decrypt: observed("v2", "decrypt", notify, async (request, call, findings) => {
-      checkSealed(request);
+      countRefusal(service, request.ciphertext, () => checkSealed(request));
       findings.keyId = request.key_id;
       const { ciphertext, key_id: keyId, annotations } = request;
       const sealed = { keyId, ciphertext, annotations };
@@ -57,4 +59,14 @@ export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2bet
       return { plaintext };
     }),
   };
+}
+
+/** Runs the checks that come before a service is asked to decrypt; what they refuse counts like its own refusals. */
+export function countRefusal(service: Pick<Service, "refused">, ciphertext: Uint8Array, check: () => void): void {
+  try {
+    check();
+  } catch (thrown) {
+    service.refused(ciphertext, toKmsError(thrown));
+    throw thrown;
+  }
 }

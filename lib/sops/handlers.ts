@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { KmsError } from "../errors.ts";
+import { KmsError, toKmsError } from "../errors.ts";
 import type { Notify } from "../events.ts";
 import type { SopsHandlers } from "../grpc/server.ts";
+import type { SopsKey } from "../grpc/sops_messages.ts";
 import { notedBug, notedUnreadable, observed } from "../kms/observed.ts";
 import { armoured, unarmoured } from "./armour.ts";
 import { keyNameOf } from "./key_uri.ts";
@@ -27,6 +28,14 @@ const deadlineMs = 15_000;
 
 /** The handlers that `serveSops` takes. */
 export function sopsHandlers({ service, keys, notify }: SopsHandlerOptions): SopsHandlers {
+  const addressed = (key: SopsKey | undefined, ciphertext: Uint8Array) => {
+    try {
+      return { name: keyNameOf("decrypt", key, keys), frame: unarmoured(ciphertext) };
+    } catch (thrown) {
+      service.refused(ciphertext, toKmsError(thrown));
+      throw thrown;
+    }
+  };
   return {
     sops: {
       Encrypt: observed("sops", "encrypt", notify, async ({ key, plaintext }, call, findings) => {
@@ -38,8 +47,9 @@ export function sopsHandlers({ service, keys, notify }: SopsHandlerOptions): Sop
       }),
 
       Decrypt: observed("sops", "decrypt", notify, async ({ key, ciphertext }, call, findings) => {
-        const name = findings.keyId = keyNameOf("decrypt", key, keys);
-        const { plaintext, providers, cache } = await service.decrypt(name, unarmoured(ciphertext), call);
+        const { name, frame } = addressed(key, ciphertext);
+        findings.keyId = name;
+        const { plaintext, providers, cache } = await service.decrypt(name, frame, call);
         Object.assign(findings, { providers, cache });
         return { plaintext };
       }),

@@ -20,6 +20,7 @@ import { UnwrapCache, type UnwrapCacheOptions } from "../envelope/unwrap_cache.t
 import { foreignBytes, isReferenceTo, referenceTo } from "../envelope/wrap.ts";
 import { effectiveCode, errorCodes, KmsError, toKmsError } from "../errors.ts";
 import type { CacheResult, Notify } from "../events.ts";
+import { DecryptBoard } from "../key_ring/decrypt_board.ts";
 import { HealthBoard } from "../key_ring/health.ts";
 import { unseenVersion } from "../key_ring/key_id.ts";
 import { QuorumWatch } from "../key_ring/quorum_watch.ts";
@@ -64,6 +65,8 @@ export interface SopsService {
    * @throws {KmsError} `integrity` for anything else; see `lib/errors.ts`.
    */
   decrypt(name: string, frame: Uint8Array, call: CallOptions): Promise<SopsOpened>;
+  /** Counts a Decrypt that was refused before it came to {@linkcode SopsService.decrypt}. */
+  refused(ciphertext: Uint8Array, error: KmsError): void;
 }
 
 /** A key that files may name. */
@@ -107,6 +110,7 @@ class KeyService implements SopsService, AsyncDisposable {
   readonly #source: DekSource;
   readonly #keys: ReadonlyMap<string, Key>;
   readonly #named: ReadonlyMap<string, Unwrapper>;
+  readonly #decrypts: DecryptBoard;
   readonly #closing = new AbortController();
   readonly #watching: Promise<void>;
 
@@ -120,6 +124,8 @@ class KeyService implements SopsService, AsyncDisposable {
     const needed = quorumSize(options.wrap, providers.length);
     this.#quorum = new QuorumWatch(this.#board, providers.map(({ name }) => name), needed, () => clock.now());
     this.#source = sourceOf(options, this.#board);
+    // A person who tries a file of another cluster is no fault of this service: refusals are shown and make nothing red.
+    this.#decrypts = new DecryptBoard({ now: () => clock.now(), canFail: false, onFailing: () => {} });
     this.#keys = new Map(options.keys.map((key) => [key.name, keyOf(key, providers)]));
     this.#named = namedUnwrappers(readers, this.#board);
     this.#watching = options.decryptOnly ? Promise.resolve() : this.#watch(providers, this.#closing.signal);
@@ -141,6 +147,10 @@ class KeyService implements SopsService, AsyncDisposable {
       })),
       retired: retired.map(({ provider }) => this.#statusOf(provider)),
       canEncrypt: !decryptOnly && quorum.state === "held",
+      announcedAt: undefined,
+      firstEncryptAt: undefined,
+      decrypts: this.#decrypts.status(),
+      sealedVersions: [],
     };
   }
 
@@ -164,6 +174,21 @@ class KeyService implements SopsService, AsyncDisposable {
   }
 
   async decrypt(name: string, bytes: Uint8Array, call: CallOptions): Promise<SopsOpened> {
+    try {
+      const opened = await this.#open(name, bytes, call);
+      this.#decrypts.opened();
+      return opened;
+    } catch (thrown) {
+      this.refused(bytes, toKmsError(thrown));
+      throw thrown;
+    }
+  }
+
+  refused(ciphertext: Uint8Array, error: KmsError): void {
+    this.#decrypts.failed(ciphertext, error);
+  }
+
+  async #open(name: string, bytes: Uint8Array, call: CallOptions): Promise<SopsOpened> {
     const { keyId, wraps, envelope } = decodeFrame(bytes, "sops");
     if (keyId !== name) throw foreignBytes("it was encrypted for a key of another name");
     const reference = hex(envelope.reference);

@@ -6,6 +6,7 @@ import { decodeEnvelope, decodeFrame, encodeEnvelope, encodeFrameHead } from "..
 import { decodeAnnotations, encodeAnnotations, referenceTo } from "../envelope/wrap.ts";
 import { newDek, sealSeed, taggedDek } from "../envelope/seal.ts";
 import { effectiveCode, KmsError } from "../errors.ts";
+import { unreadable } from "../kms/readable.ts";
 import { MemoryProvider, memoryProviders } from "../../tests/support/memory_provider.ts";
 import { type SopsNode, startSopsNode } from "../../tests/support/sops_node.ts";
 import { startNode } from "../../tests/support/test_service.ts";
@@ -317,4 +318,21 @@ Deno.test("a service that only decrypts refuses to encrypt, and asks for nothing
   assert.deepEqual(a.calls, { ...before, unwrap: before.unwrap + 1 });
   const { quorum, canEncrypt, providers: [first] } = node.service.peek();
   assert.deepEqual([quorum.state, canEncrypt, first?.health], ["held", false, "well"]);
+});
+
+Deno.test("peek() shows refused Decrypts, and a person with files of another place makes nothing red", async () => {
+  await using elsewhere = await startSopsNode(memoryProviders("theirs"));
+  await using node = await startSopsNode(memoryProviders("a"));
+  for (let i = 0; i < 5; i++) {
+    const frame = await sealed(elsewhere);
+    assert.equal(await codeOf(() => opened(node, frame)), "key_unknown");
+  }
+  node.service.refused(new Uint8Array(7), new KmsError("request_invalid", "No frame."));
+  const { failing, refused } = node.service.peek().decrypts;
+  const counts = refused.map(({ code, envelopes }) => [code, envelopes]);
+  assert.deepEqual([failing, counts], [false, [["key_unknown", 5], ["request_invalid", 1]]]);
+  assert.equal(unreadable(node.service.peek()), "");
+  const last = node.service.peek().decrypts.lastOpenedAt;
+  await opened(node, await sealed(node));
+  assert.deepEqual([last, node.service.peek().decrypts.lastOpenedAt], [undefined, node.clock.now()]);
 });

@@ -7,6 +7,7 @@ import { type HttpEndpoint, type HttpOptions, serveHttp } from "./http.ts";
 import { createLogger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { readiness } from "./readiness.ts";
+import { wellStatus } from "../../tests/support/fake_service.ts";
 
 const well: ProviderStatus = {
   name: "vault-eu",
@@ -30,6 +31,7 @@ const sick: ProviderStatus = {
   lacksWrapSince: 3_000_000,
 };
 const status: ServiceStatus = {
+  ...wellStatus,
   keyId: "t1-00112233445566778899aabbccddeeff",
   provisional: false,
   message: "",
@@ -186,11 +188,16 @@ Deno.test("serveHttp() gives at /status the whole of it", async () => {
     keyId: "t1-00112233445566778899aabbccddeeff",
     keyIdHash: rest.keyIdHash,
     provisional: false,
+    announcedAt: null,
+    firstEncryptAt: null,
     message: "",
     quorum: { state: "held" },
     needed: 1,
     canEncrypt: true,
     retired: [],
+    unreadable: "",
+    decrypts: { windowMs: 300_000, failing: false, lastOpenedAt: null, refused: [] },
+    sealedVersions: [],
   });
   assert.match(rest.keyIdHash, /^sha256:[0-9a-f]{64}$/);
 });
@@ -287,4 +294,53 @@ Deno.test("HttpEndpoint frees its port when it is closed", async () => {
   await first[Symbol.asyncDispose]();
   await using second = new Stage({ hostname: "127.0.0.1", port });
   assert.equal((await second.get("/livez")).code, 200);
+});
+
+const refusedDecrypts: ServiceStatus["decrypts"] = {
+  windowMs: 300_000,
+  refused: [
+    { code: "key_unknown", message: "No such \x1b[31mkey.", envelopes: 2, since: 4_000_000, lastAt: 4_500_000 },
+    { code: "integrity", message: "Damaged.", envelopes: 1, since: 4_000_000, lastAt: 4_500_000 },
+  ],
+  lastOpenedAt: undefined,
+  failing: false,
+};
+
+Deno.test("serveHttp() tells of refused Decrypts at /readyz, each code with its newest sentence", async () => {
+  await using stage = new Stage();
+  stage.status = { ...status, decrypts: refusedDecrypts };
+  const { code, body } = await stage.get("/readyz");
+  assert.equal(code, 200);
+  assert.ok(
+    body.includes([
+      "",
+      "refused Decrypts: 3 envelopes in the last 5 minutes, none opened since the start",
+      "  key_unknown: 2 envelopes since 1970-01-01T01:06:40Z: No such \\u001b[31mkey.",
+      "  integrity: 1 envelope since 1970-01-01T01:06:40Z: Damaged.",
+      "",
+    ].join("\n")),
+    body,
+  );
+  stage.status = { ...status, decrypts: { ...refusedDecrypts, lastOpenedAt: 4_000_000 } };
+  assert.match((await stage.get("/readyz")).body, /^refused Decrypts: .* last opened 1970-01-01T01:06:40Z$/m);
+});
+
+Deno.test("serveHttp() gives refused Decrypts, sentinels and the times of the key ID at /status", async () => {
+  await using stage = new Stage();
+  const sealedVersions = [{
+    provider: "vault-eu",
+    kind: "vault-transit",
+    version: "3@2030",
+    announced: true,
+    state: "refused",
+    code: "key_unknown",
+    message: "Gone.",
+    testedAt: undefined,
+  }] as const;
+  stage.status = { ...status, decrypts: refusedDecrypts, sealedVersions, announcedAt: 1_000, firstEncryptAt: 2_000 };
+  const found = JSON.parse((await stage.get("/status")).body);
+  assert.deepEqual(found.decrypts, { ...refusedDecrypts, lastOpenedAt: null });
+  assert.deepEqual(found.sealedVersions, [{ ...sealedVersions[0], testedAt: null }]);
+  assert.deepEqual([found.announcedAt, found.firstEncryptAt], [1_000, 2_000]);
+  assert.equal(found.unreadable, "What is sealed under the announced key ID cannot be opened again. Gone.");
 });

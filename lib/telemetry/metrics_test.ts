@@ -7,6 +7,7 @@ import type { ProviderStatus, ServiceStatus } from "../service.ts";
 import { anyEvent, anyText, eventArbitraries } from "../../tests/support/event_arbitraries.ts";
 import { createMetrics } from "./metrics.ts";
 import { keyIdHash } from "./status_metrics.ts";
+import { wellStatus } from "../../tests/support/fake_service.ts";
 
 const well: ProviderStatus = {
   name: "vault-eu",
@@ -20,6 +21,7 @@ const well: ProviderStatus = {
   lacksWrapSince: undefined,
 };
 const status: ServiceStatus = {
+  ...wellStatus,
   keyId: "t1-00112233445566778899aabbccddeeff",
   provisional: true,
   message: "",
@@ -178,6 +180,28 @@ Deno.test("Metrics.render() tells of a retired provider under a name of its own"
   ]);
 });
 
+Deno.test("Metrics.render() shows refused Decrypts by code, and when the key ID was announced and first used", async () => {
+  const { metrics } = opened();
+  const refused = [{ code: "integrity", message: "canary", envelopes: 3, since: 0, lastAt: 0 }] as const;
+  const decrypts = { windowMs: 300_000, refused, lastOpenedAt: 4_000, failing: true };
+  const found = await samples(metrics, { ...status, decrypts, announcedAt: 5_000, firstEncryptAt: 6_500 });
+  const hash = keyIdHash(status.keyId ?? "");
+  const expected = {
+    'trousseau_refused_decrypt_envelopes{code="integrity"}': 3,
+    'trousseau_refused_decrypt_envelopes{code="key_unknown"}': 0,
+    trousseau_decrypts_failing: 1,
+    trousseau_last_decrypt_timestamp_seconds: 4,
+    [`trousseau_key_id_announced_timestamp_seconds{key_id_hash="${hash}"}`]: 5,
+    [`trousseau_key_id_first_encrypt_timestamp_seconds{key_id_hash="${hash}"}`]: 6.5,
+  };
+  for (const [sample, value] of Object.entries(expected)) assert.equal(found.get(sample), value, sample);
+  const later = await samples(metrics, status);
+  assert.equal(later.get('trousseau_refused_decrypt_envelopes{code="integrity"}'), 0);
+  assert.equal(later.get("trousseau_decrypts_failing"), 0);
+  const times = [...later.keys()].filter((sample) => /last_decrypt|announced|first_encrypt/.test(sample));
+  assert.deepEqual(times, [], "no time where there is none");
+});
+
 Deno.test("Metrics.render() counts no provider as having wrapped a data key where there is none", async () => {
   const { metrics } = opened();
   const found = await samples(metrics, { ...status, canEncrypt: false });
@@ -221,6 +245,7 @@ Deno.test("createMetrics() shares nothing with another one", async () => {
 
 const labelValues: Readonly<Record<string, RegExp>> = {
   api: /^(v2|v1beta1|sops)$/,
+  code: new RegExp(`^(${Object.keys(errorCodes).join("|")})$`),
   operation: /^(status|encrypt|decrypt)$/,
   result: new RegExp(`^(ok|hit|miss|shared|stale|${Object.keys(errorCodes).join("|")})$`),
   provider: /^(vault-eu|vault-us|local)$/,

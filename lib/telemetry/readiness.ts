@@ -3,7 +3,16 @@
  *
  * @module
  */
-import type { ProviderStatus, QuorumState, RetiredStatus, ServiceStatus } from "../service.ts";
+import { counted, minutes, unreadable } from "../kms/readable.ts";
+import type {
+  DecryptStatus,
+  ProviderStatus,
+  QuorumState,
+  RefusedDecrypts,
+  RetiredStatus,
+  SealedVersionStatus,
+  ServiceStatus,
+} from "../service.ts";
 import { keyIdHash } from "./status_metrics.ts";
 import { printable } from "./text.ts";
 
@@ -39,13 +48,32 @@ export function readinessDocument({ ready, message, status, telemetry }: Readine
     keyId: status.keyId ?? null,
     keyIdHash: keyIdHash(status.keyId ?? ""),
     provisional: status.provisional,
+    announcedAt: status.announcedAt ?? null,
+    firstEncryptAt: status.firstEncryptAt ?? null,
     message: status.message,
     quorum: quorumDocument(status.quorum),
     needed: status.needed,
     canEncrypt: status.canEncrypt,
     providers: status.providers.map(providerDocument),
     retired: status.retired.map(retiredDocument),
+    unreadable: unreadable(status),
+    decrypts: decryptsDocument(status.decrypts),
+    sealedVersions: status.sealedVersions.map(sealedVersionDocument),
   };
+}
+
+function decryptsDocument({ windowMs, refused, failing, ...rest }: DecryptStatus) {
+  const { lastOpenedAt = null } = rest;
+  return { windowMs, failing, lastOpenedAt, refused: refused.map(refusedDocument) };
+}
+
+function refusedDocument({ code, message, envelopes, since, lastAt }: RefusedDecrypts): RefusedDecrypts {
+  return { code, message, envelopes, since, lastAt };
+}
+
+function sealedVersionDocument({ provider, kind, version, announced, state, code, ...rest }: SealedVersionStatus) {
+  const { message, testedAt = null } = rest;
+  return { provider, kind, version, announced, state, code, message, testedAt };
 }
 
 function quorumDocument(quorum: QuorumState): QuorumState {
@@ -71,6 +99,7 @@ export function readinessText({ ready, message, status, telemetry }: Readiness):
     `${ready ? "ready" : "not ready"}${message === "" ? "" : `: ${message}`}`,
     `key ID: ${keyId ?? "none"}${provisional ? " (provisional)" : ""}`,
     `quorum: ${needed} of ${providers.length} needed, ${quorumText(quorum)}`,
+    ...refusedLines(status.decrypts),
     ...(telemetry === "" ? [] : [`telemetry: ${telemetry}`]),
     "",
     ...aligned([
@@ -85,6 +114,15 @@ export function readinessText({ ready, message, status, telemetry }: Readiness):
 function textRow(provider: Omit<RetiredStatus, "health"> & { readonly health: string }): readonly string[] {
   const { name, kind, health, since, message } = provider;
   return [name, kind, health, instant(since), message];
+}
+
+function refusedLines({ refused, windowMs, lastOpenedAt }: DecryptStatus): readonly string[] {
+  if (refused.length === 0) return [];
+  const last = lastOpenedAt === undefined ? "none opened since the start" : `last opened ${instant(lastOpenedAt)}`;
+  return [
+    `refused Decrypts: ${counted(refused)} in the last ${minutes(windowMs)}, ${last}`,
+    ...refused.map((one) => `  ${one.code}: ${counted([one])} since ${instant(one.since)}: ${one.message}`),
+  ];
 }
 
 function quorumText(quorum: QuorumState): string {

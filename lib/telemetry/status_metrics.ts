@@ -5,6 +5,7 @@
  */
 import { Gauge, type Registry } from "prom-client";
 import { sha256Hex, utf8 } from "../bytes.ts";
+import { type ErrorCode, errorCodes } from "../errors.ts";
 import type { HealthState } from "../events.ts";
 import type { ServiceStatus } from "../service.ts";
 
@@ -26,9 +27,11 @@ const healthStates = ["unknown", "well", "sick", "refusing"] as const satisfies 
 export function observeStatus(registry: Registry, now: () => number): (status: ServiceStatus) => void {
   const ring = ringGauges(registry);
   const provider = providerGauges(registry, now);
+  const decrypts = decryptGauges(registry);
   return (status) => {
     ring(status);
     provider(status);
+    decrypts(status);
   };
 }
 
@@ -38,6 +41,18 @@ function ringGauges(registry: Registry): (status: ServiceStatus) => void {
     name: "trousseau_key_id_info",
     help: "The announced key ID, hashed as in kube-apiserver's key_id_hash.",
     labelNames: ["key_id_hash", "provisional"],
+    registers,
+  });
+  const announced = new Gauge({
+    name: "trousseau_key_id_announced_timestamp_seconds",
+    help: "When the key ID was announced.",
+    labelNames: ["key_id_hash"],
+    registers,
+  });
+  const firstEncrypt = new Gauge({
+    name: "trousseau_key_id_first_encrypt_timestamp_seconds",
+    help: "When an API server first called Encrypt over v2 under the announced key ID; absent until it has.",
+    labelNames: ["key_id_hash"],
     registers,
   });
   const canEncrypt = new Gauge({
@@ -56,15 +71,48 @@ function ringGauges(registry: Registry): (status: ServiceStatus) => void {
     registers,
   });
   return (status) => {
-    keyId.reset();
+    for (const gauge of [keyId, announced, firstEncrypt]) gauge.reset();
     if (status.keyId !== undefined) {
-      keyId.set({ key_id_hash: keyIdHash(status.keyId), provisional: String(status.provisional) }, 1);
+      const key_id_hash = keyIdHash(status.keyId);
+      keyId.set({ key_id_hash, provisional: String(status.provisional) }, 1);
+      if (status.announcedAt !== undefined) announced.set({ key_id_hash }, status.announcedAt / 1000);
+      if (status.firstEncryptAt !== undefined) firstEncrypt.set({ key_id_hash }, status.firstEncryptAt / 1000);
     }
     canEncrypt.set(status.canEncrypt ? 1 : 0);
     held.set(status.quorum.state === "held" ? 1 : 0);
     needed.set(status.needed);
   };
 }
+
+function decryptGauges(registry: Registry): (status: ServiceStatus) => void {
+  const registers = [registry];
+  const refused = new Gauge({
+    name: "trousseau_refused_decrypt_envelopes",
+    help: "Different envelopes whose Decrypt was refused in the last five minutes, by code; outages do not count.",
+    labelNames: ["code"],
+    registers,
+  });
+  const failing = new Gauge({
+    name: "trousseau_decrypts_failing",
+    help: "1 if at least three different envelopes were refused in the last five minutes and none was opened.",
+    registers,
+  });
+  const lastOpened = new Gauge({
+    name: "trousseau_last_decrypt_timestamp_seconds",
+    help: "When something stored was opened last; absent until something is.",
+    registers,
+  });
+  return ({ decrypts }) => {
+    refused.reset();
+    for (const code of codes) refused.set({ code }, 0);
+    for (const { code, envelopes } of decrypts.refused) refused.set({ code }, envelopes);
+    failing.set(decrypts.failing ? 1 : 0);
+    lastOpened.remove();
+    if (decrypts.lastOpenedAt !== undefined) lastOpened.set(decrypts.lastOpenedAt / 1000);
+  };
+}
+
+const codes = Object.keys(errorCodes) as readonly ErrorCode[];
 
 function providerGauges(registry: Registry, now: () => number): (status: ServiceStatus) => void {
   const registers = [registry];

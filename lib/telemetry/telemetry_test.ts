@@ -8,8 +8,10 @@ import { anyEvent } from "../../tests/support/event_arbitraries.ts";
 import type { LineTarget } from "./line_target.ts";
 import type { LogLevel } from "./log.ts";
 import { openTelemetry } from "./telemetry.ts";
+import { wellStatus } from "../../tests/support/fake_service.ts";
 
 const status: ServiceStatus = {
+  ...wellStatus,
   keyId: "t1-0",
   provisional: false,
   message: "",

@@ -94,6 +94,7 @@ function constantId(): Parts["service"] {
       return { ...sealed, keyId: constant };
     },
     foreignFormat: (sealed, api) => sound.foreignFormat(sealed, api),
+    refused: (ciphertext, error) => sound.refused(ciphertext, error),
     decrypt: (sealed, api, call) =>
       sound.decrypt({ ...sealed, keyId: trueIds.get(sealed.ciphertext) ?? sealed.keyId }, api, call),
     [Symbol.asyncDispose]: () => sound[Symbol.asyncDispose](),
@@ -170,6 +171,7 @@ const mutants: Readonly<Record<string, Mutant>> = {
             return { ...sealed, keyId: first[0]?.keyId ?? sealed.keyId };
           },
           foreignFormat: (sealed, api) => sound.foreignFormat(sealed, api),
+          refused: (ciphertext, error) => sound.refused(ciphertext, error),
           decrypt: (sealed, api, call) => sound.decrypt(sealed, api, call),
           [Symbol.asyncDispose]: () => sound[Symbol.asyncDispose](),
         };

@@ -8,8 +8,10 @@ import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { permissionFlags } from "../../deploy/compile/permissions.ts";
 import { KmsError } from "../../lib/errors.ts";
+import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
 import { dialKms } from "../../lib/grpc/client.ts";
-import { freePort, Process, waitFor } from "../support/processes.ts";
+import type { EncryptResponse } from "../../lib/grpc/messages.ts";
+import { freePort, Process, run, waitFor } from "../support/processes.ts";
 import { startTransitServer } from "../support/transit_server.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 
@@ -136,5 +138,67 @@ Deno.test("serve starts with its KMS down, says why, and recovers by itself", as
     server.fault = undefined;
     await waitFor("a round trip", () => roundTrip(path), soon);
     assert.equal((await plugin.stop()).code, 0);
+  });
+});
+
+/** What a plugin says of itself: `/readyz` and the two forms of `status`. */
+async function said(folder: string, config: string) {
+  const { telemetry: { listen } } = JSON.parse(await Deno.readTextFile(config));
+  const response = await fetch(`http://${listen}/readyz`);
+  const text = await response.text();
+  const metrics = await (await fetch(`http://${listen}/metrics`)).text();
+  const args = ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, main, "status", "--config", config];
+  const status = await run(Deno.execPath(), args, { cwd: folder });
+  const document = JSON.parse((await run(Deno.execPath(), [...args, "--json"], { cwd: folder })).stdout);
+  return { code: response.status, text, metrics, status, document };
+}
+
+Deno.test("serve with another node's keys turns /readyz red at the third refused envelope, and never for one damaged object", async () => {
+  await inFolder(async (folder) => {
+    const [config, path] = [await localConfig(folder), `${folder}/kms.sock`];
+    const plaintext = new Uint8Array(randomBytes(32));
+    const decryptAll = async (envelopes: readonly EncryptResponse[]) => {
+      await using client = dialKms(path);
+      const codes: string[] = [];
+      for (const sealed of envelopes) {
+        const code = await client.v2.Decrypt({ ...sealed, uid: "test" }, call).then(() => "ok", ({ code }) => code);
+        codes.push(code);
+      }
+      return codes;
+    };
+    const stored: EncryptResponse[] = [];
+    {
+      await using first = serve(folder, "--config", config);
+      await firstKeyId(path, first);
+      await using client = dialKms(path);
+      for (let i = 0; i < 3; i++) stored.push(await client.v2.Encrypt({ plaintext, uid: "test" }, call));
+      const [damaged] = stored.map((one) => ({ ...one, ciphertext: one.ciphertext.map((byte, at) => at ? byte : 0) }));
+      assert.ok(damaged);
+      await decryptAll(Array.from({ length: 100 }, () => damaged));
+      const { code, text, metrics, status } = await said(folder, config);
+      assert.equal(code, 200);
+      assert.match(text, /^ready\n[^]*^refused Decrypts: 1 envelope in the last 5 minutes/m);
+      assert.match(metrics, /^trousseau_refused_decrypt_envelopes\{code="integrity"\} 1$/m);
+      assert.equal(status.code, 0, status.stderr);
+      assert.match(status.stdout, /^ +announced [\d:]{8}, first Encrypt under it [\d:]{8} \(UTC\)$/m);
+      assert.match(status.stdout, /^Decrypt: 1 envelope refused in the last 5 minutes/m);
+    }
+    await Deno.remove(`${folder}/local.keys`);
+    await createKeyFile(`${folder}/local.keys`);
+    await using second = serve(folder, "--config", config);
+    await firstKeyId(path, second);
+    const twice = stored.slice(0, 2);
+    assert.deepEqual(await decryptAll([...twice, ...twice]), Array(4).fill("key_unknown"));
+    assert.equal((await said(folder, config)).code, 200);
+    await decryptAll(stored);
+    const { code, text, metrics, status, document } = await said(folder, config);
+    assert.equal(code, 503);
+    assert.match(text, /^not ready: Stored data cannot be read: Decrypts of 3 envelopes were refused/);
+    assert.match(text, /^ {2}key_unknown: 3 envelopes since .*"local"/m);
+    assert.match(metrics, /^trousseau_decrypts_failing 1$/m);
+    assert.equal(status.code, 77);
+    assert.match(status.stdout, /^Decrypt: Stored data cannot be read: /m);
+    assert.deepEqual([document.ready, document.decrypts.failing], [false, true]);
+    assert.equal((await second.stop()).code, 0);
   });
 });

@@ -4,7 +4,7 @@
  * @module
  */
 import { concat, equalBytes, hex, sha256, utf8 } from "../../lib/bytes.ts";
-import { KmsError } from "../../lib/errors.ts";
+import { type ErrorCode, KmsError } from "../../lib/errors.ts";
 import type { ForeignFormat, KmsApi } from "../../lib/events.ts";
 import type { Decrypted, Encrypted, Sealed, Service, ServiceStatus } from "../../lib/service.ts";
 
@@ -18,6 +18,10 @@ export const wellStatus: ServiceStatus = {
   providers: [],
   retired: [],
   canEncrypt: true,
+  announcedAt: undefined,
+  firstEncryptAt: undefined,
+  decrypts: { windowMs: 300_000, refused: [], lastOpenedAt: undefined, failing: false },
+  sealedVersions: [],
 };
 
 const providers = [{ name: "fake", version: "1" }];
@@ -28,6 +32,10 @@ export class FakeService implements Service {
   /** How often Status was asked for, and how often somebody only looked. */
   noted = 0;
   peeked = 0;
+  /** Of each encrypt, whether it was said to be a tool's. */
+  readonly byTool: boolean[] = [];
+  /** Codes of the decrypts that were refused before they came here. */
+  readonly refusals: ErrorCode[] = [];
   /** Thrown by the next encrypt or decrypt, once. */
   failNext: unknown;
   /** Put into the next answer to encrypt, once. */
@@ -49,7 +57,8 @@ export class FakeService implements Service {
     return this.current;
   }
 
-  encrypt(plaintext: Uint8Array, api: KmsApi): Encrypted {
+  encrypt(plaintext: Uint8Array, api: KmsApi, byTool = false): Encrypted {
+    this.byTool.push(byTool);
     this.#mayFail();
     const ciphertext = sha256(concat(utf8(`${this.#sealed.size}`), plaintext));
     const keyId = this.current.keyId ?? "";
@@ -75,6 +84,10 @@ export class FakeService implements Service {
       throw new KmsError("integrity", "Cannot decrypt: this is not what was sealed.");
     }
     return { plaintext: known.plaintext, keyId: known.sealed.keyId, providers, cache: "hit" };
+  }
+
+  refused(_ciphertext: Uint8Array, { code }: KmsError): void {
+    this.refusals.push(code);
   }
 
   #mayFail(): void {

@@ -51,6 +51,13 @@ export class TransitDouble {
     Object.assign(this.#key(name), limits);
   }
 
+  /** @returns puts a key back as it is now, as the restore of a snapshot does. */
+  backUp(name: string): () => void {
+    const key = this.#key(name);
+    const kept = { ...key, versions: new Map(key.versions) };
+    return () => void this.#keys.set(name, { ...kept, versions: new Map(kept.versions) });
+  }
+
   delete(name: string): void {
     this.#keys.delete(name);
   }

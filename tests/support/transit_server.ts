@@ -58,7 +58,7 @@ export async function startTransitServer(): Promise<TransitServer> {
 }
 
 /** All that the tokens may use. */
-const policy = { mount: "transit/", key: "kubernetes" } as const;
+const policy = { mount: "transit/", keys: ["kubernetes", "another"] } as const;
 
 /** Seconds that the token of a login lives. */
 const tokenTtl = 3600;
@@ -107,8 +107,8 @@ class ServerState {
 
   #use(method: string, path: string, body: Readonly<Record<string, unknown>>): DoubleAnswer {
     const [verb, name, ...more] = path.split("/").map(decodeURIComponent);
-    const mine = name === policy.key && more.length === 0 && this.fault?.kind !== "denied";
-    if (!mine) return denied("permission denied");
+    const mine = policy.keys.some((key) => key === name) && more.length === 0 && this.fault?.kind !== "denied";
+    if (!mine || name === undefined) return denied("permission denied");
     if (verb === "keys" && method === "GET") return this.transit.read(name);
     if (method !== "POST" && method !== "PUT") return denied("permission denied");
     // Encrypting under a key that is not there would create it, which takes a right that the policy does not give.

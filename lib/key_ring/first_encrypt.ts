@@ -1,0 +1,83 @@
+/**
+ * When an API server first called Encrypt under the announced key ID.
+ *
+ * kube-apiserver learns of a new key ID from its next Status and then calls Encrypt once; before that, rewriting an object
+ * changes nothing in etcd. It does not call Encrypt again when the plugin restarts, so the time is kept in a file.
+ *
+ * @module
+ */
+import { toKmsError } from "../errors.ts";
+import type { Notify } from "../events.ts";
+import { type StateFile, stateFile } from "../state_file.ts";
+
+/** A key ID and when it was first sealed under, in milliseconds since the epoch. */
+export interface FirstEncryptState {
+  readonly keyId: string;
+  readonly at: number;
+}
+
+/** Where it is kept. */
+export type FirstEncryptFile = Pick<StateFile<FirstEncryptState>, "read" | "write">;
+
+/** A key ID has at most 1,024 bytes. */
+const maxBytes = 4_096;
+
+/** The file in a node's state folder. */
+export function firstEncryptFile(folder: string): FirstEncryptFile {
+  return stateFile(folder, {
+    name: "first-encrypt.json",
+    content: "the first Encrypt under the key ID",
+    format: 1,
+    maxBytes,
+    parse: ({ keyId, at }) =>
+      typeof keyId === "string" && typeof at === "number" && Number.isFinite(at) ? { keyId, at } : undefined,
+    advice: "remove it",
+  });
+}
+
+/** Keeps it in memory, and in the file where there is one. */
+export class FirstEncrypt {
+  readonly #file: FirstEncryptFile | undefined;
+  readonly #notify: Notify;
+  #state: FirstEncryptState | undefined;
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(file: FirstEncryptFile | undefined, notify: Notify, state: FirstEncryptState | undefined) {
+    this.#file = file;
+    this.#notify = notify;
+    this.#state = state;
+  }
+
+  /** Reads the file. One that cannot be used is warned of and stops nothing: no data depends on it. */
+  static async open(file: FirstEncryptFile | undefined, notify: Notify): Promise<FirstEncrypt> {
+    try {
+      return new FirstEncrypt(file, notify, await file?.read());
+    } catch (thrown) {
+      warn(notify, thrown);
+      return new FirstEncrypt(file, notify, undefined);
+    }
+  }
+
+  /** An Encrypt is answered. Only the first one under a key ID costs more than a comparison; its file is not waited for. */
+  note(keyId: string, at: number): void {
+    if (this.#state?.keyId === keyId) return;
+    const state = { keyId, at: Math.round(at) };
+    this.#state = state;
+    this.#writing = this.#writing.then(() => this.#file?.write(state)).catch((thrown) => warn(this.#notify, thrown));
+  }
+
+  /** When it was, in milliseconds since the epoch; `undefined` where none was noted under this key ID. */
+  at(keyId: string): number | undefined {
+    return this.#state?.keyId === keyId ? this.#state.at : undefined;
+  }
+
+  /** Resolves when nothing is being written. */
+  written(): Promise<void> {
+    return this.#writing;
+  }
+}
+
+function warn(notify: Notify, thrown: unknown): void {
+  const message = `${toKmsError(thrown).message} \`status\` may not know when an API server first used the key ID.`;
+  notify({ type: "lifecycle", action: "warning", message });
+}
