@@ -88,6 +88,13 @@ export type Event =
     path: string;
     message: string;
   }
+  | {
+    type: "telemetry_port";
+    action: "listening" | "listen_failed" | "accept_failed" | "dropped";
+    /** For instance `127.0.0.1:8090`. */
+    address: string;
+    message: string;
+  }
   | { type: "foreign"; format: ForeignFormat; providers: readonly string[] }
   | { type: "lifecycle"; action: "starting" | "serving" | "stopping" | "stopped" | "warning"; message: string };
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { environmentVariables } from "../../lib/config/environment.ts";
+import { runtimeVariables } from "../../lib/config/runtime_variables.ts";
 
 /** A kind of permission that Deno knows. */
 type PermissionKind = "net" | "read" | "write" | "env" | "sys" | "run" | "ffi" | "import";
@@ -21,7 +22,8 @@ export const permissions = {
   write: ["/run", "/var/run", "/var/lib/trousseau"],
   // Others are not refused but absent: a library that asks for a variable of its own goes on with its default, and an
   // operator's environment cannot switch on a library's tracing.
-  env: Object.keys(environmentVariables),
+  // Those of the runtime are here so that a start can warn of them: Deno reads them itself, whatever is granted.
+  env: [...Object.keys(environmentVariables), ...Object.keys(runtimeVariables)],
   sys: [],
   run: [],
   ffi: [],

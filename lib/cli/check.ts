@@ -4,6 +4,7 @@
  * @module
  */
 import type { Config } from "../config/config.ts";
+import { runtimeVariablesWarning } from "../config/runtime_variables.ts";
 import { abortError } from "../deadline.ts";
 import { quorumSize } from "../envelope/quorum.ts";
 import { KmsError } from "../errors.ts";
@@ -12,12 +13,13 @@ import { lostOpeners, lostSentence } from "../key_ring/openers.ts";
 import { readRingState, type RingState } from "../key_ring/state.ts";
 import type { KeyState } from "../provider/provider.ts";
 import { adviseOn } from "../provider/registry.ts";
+import { portWarnings } from "./check_ports.ts";
 import { checkJson, checkText } from "./check_report.ts";
 import type { Call } from "./command.ts";
 import { configured } from "./configured.ts";
 import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "./exit_codes.ts";
 import { type KeyPlan, planKeyId } from "./key_plan.ts";
-import { json } from "./output.ts";
+import { json, type Terminal } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { type RoundTrip, roundTrip } from "./round_trip.ts";
 import { readersOf } from "./readers.ts";
@@ -35,7 +37,8 @@ export interface CheckFindings {
   readonly plan: KeyPlan | KmsError;
   /** Why what this node has sealed could not be opened any more; `""` if it can. */
   readonly lost: string;
-  readonly warnings: readonly { readonly provider: string; readonly message: string }[];
+  /** `provider` is `undefined` for what concerns the process and not one of its providers. */
+  readonly warnings: readonly { readonly provider: string | undefined; readonly message: string }[];
 }
 
 /** Checks the configuration and every provider in it. */
@@ -84,6 +87,7 @@ async function find(config: Config, { terminal }: Call): Promise<CheckFindings> 
     plan: state instanceof KmsError ? state : planKeyId(config, state, new Map(live)),
     lost: state instanceof KmsError ? "" : lostSentence(lostOpeners(sealedByOf(state), readersOf(config))),
     warnings: [
+      ...await processWarnings(config, terminal),
       ...advice.flatMap(({ warnings }, index) =>
         warnings.map((message) => ({ provider: all[index]?.name ?? "", message }))
       ),
@@ -93,6 +97,12 @@ async function find(config: Config, { terminal }: Call): Promise<CheckFindings> 
       })),
     ],
   };
+}
+
+async function processWarnings(config: Config, { environment, signal }: Terminal) {
+  const variables = runtimeVariablesWarning(environment);
+  const messages = [...(variables === undefined ? [] : [variables]), ...await portWarnings(config, signal)];
+  return messages.map((message) => ({ provider: undefined, message }));
 }
 
 /** A probe takes the right to wrap with most KMS, and a retired provider needs it no more. */

@@ -28,7 +28,7 @@ export function checkJson(
       next: plan.next ?? null,
       message: planSentence(plan),
     },
-    warnings,
+    warnings: warnings.map(({ provider, message }) => ({ provider: provider ?? null, message })),
   };
 }
 
@@ -68,7 +68,9 @@ export function checkText(findings: CheckFindings, colour: boolean): string {
       isBack ? bad(keyId) : keyId,
       ...(lost === "" ? [] : [bad(lost)]),
       ...warnings.map(({ provider, message }) =>
-        `${painted({ text: "warning:", tone: "warn" }, colour)} ${provider}: ${message}`
+        `${painted({ text: "warning:", tone: "warn" }, colour)} ${
+          provider === undefined ? "" : `${provider}: `
+        }${message}`
       ),
     ].join("\n"),
   ].join("\n") + "\n";

@@ -207,3 +207,52 @@ Deno.test("check() takes a retired provider that may not be probed for well, and
   await config.write({ providers: [old] });
   equal((await config.run("check")).status, 77);
 });
+
+Deno.test("check() warns once of an address that another program holds, and ends with 0", async () => {
+  using holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const listen = `127.0.0.1:${holder.addr.port}`;
+  await using config = await TemporaryConfig.make({ telemetry: { listen, audit: "off" } });
+  // The holder accepts nothing: an answer is not waited for without end.
+  const { status, out } = await config.run("check");
+  equal(status, 0);
+  deepEqual(out.split("\n").filter((line) => line.includes(listen)).length, 1);
+  match(out, /^warning: Cannot listen on 127\.0\.0\.1:\d+ \(telemetry\.listen\): another program listens there\. /m);
+  const { ok, warnings } = JSON.parse((await config.run("check", "--json")).out);
+  deepEqual([ok, warnings[0].provider], [true, null]);
+});
+
+Deno.test("check() warns of no address that a plugin of the same configuration holds", async () => {
+  const answer = (socket: string | undefined) => ({
+    socket,
+    provisional: false,
+    message: "",
+    needed: 1,
+    canEncrypt: true,
+    quorum: { state: "held" },
+    providers: [{ name: "local", kind: "local", health: "well", message: "", code: "ok", since: 0, version: "1" }],
+  });
+  let told: unknown;
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => Response.json(told));
+  const listen = `127.0.0.1:${server.addr.port}`;
+  await using config = await TemporaryConfig.make({ telemetry: { listen, audit: "off" } });
+  const warned = async () => (await config.run("check")).out.includes(listen);
+  const seen: boolean[] = [];
+  for (const socket of [`${config.folder}/kms.sock`, undefined, "/run/other/kms.sock"]) {
+    told = answer(socket);
+    seen.push(await warned());
+  }
+  told = { ...answer(undefined), providers: [] };
+  seen.push(await warned());
+  deepEqual(seen, [false, false, true, true]);
+});
+
+Deno.test("check() warns in one line of variables of the runtime, and tells no value", async () => {
+  await using config = await TemporaryConfig.make();
+  const variables = { NODE_TLS_REJECT_UNAUTHORIZED: "0", HTTPS_PROXY: "http://user:canary@proxy", SSLKEYLOGFILE: "/k" };
+  const terminal = fakeTerminal({ variables: { TROUSSEAU_CONFIG: config.file, ...variables } });
+  equal(await run(["check"], commands, terminal), 0);
+  const lines = terminal.out().split("\n").filter((line) => line.includes("environment"));
+  deepEqual(lines.length, 1);
+  for (const name of Object.keys(variables)) match(lines[0] ?? "", new RegExp(`\\b${name}\\b`));
+  equal(terminal.out().includes("canary"), false);
+});

@@ -1,11 +1,11 @@
 /**
- * The HTTP endpoint of a plugin that serves.
+ * The HTTP endpoint of a process that serves. Its port is never a reason not to serve.
  *
  * @module
  */
 import { systemClock } from "../clock.ts";
 import type { ListenConfig } from "../config/config.ts";
-import { Opened } from "../disposal.ts";
+import { backoff } from "../deadline.ts";
 import { toKmsError } from "../errors.ts";
 import { outageState } from "../kms/outage.ts";
 import { unreadable } from "../kms/readable.ts";
@@ -14,66 +14,134 @@ import { type HttpEndpoint, type HttpOptions, serveHttp } from "../telemetry/htt
 import { type Readiness, readiness } from "../telemetry/readiness.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { version } from "../version.ts";
+import { listenText, telemetryAddressFile } from "./telemetry_address.ts";
 
-/** Milliseconds between two tries to get an address that a predecessor still holds. */
-const retryMs = 250;
+/** Milliseconds before the next try to get an address that another process holds: first, and at most. */
+const retry = { first: 250, most: 10_000 } as const;
 
 /** What an endpoint tells of. */
 export interface EndpointOptions {
   readonly listen: ListenConfig | undefined;
   /** The field of the config that says so. */
   readonly field: "telemetry.listen" | "sops.listen";
+  /** The path of the Unix socket that this process serves. */
+  readonly socket: string;
+  /**
+   * The state folder, where the address is only a wish: a port that is taken is replaced by a free one, and the folder
+   * keeps which. `undefined` where the address stands in a configuration.
+   */
+  readonly anyPort?: string | undefined;
   readonly service: { peek(): ServiceStatus };
   /** Whether it is ready, and why not. */
   readonly readiness: (status: ServiceStatus, telemetry: string) => Readiness;
   readonly telemetry: Telemetry;
-  /** Whether the address may still be a predecessor's: then it is waited for, and serving does not wait. */
-  readonly takeover: boolean;
 }
 
-/**
- * Opens the endpoint, if the configuration wants one.
- *
- * @throws {KmsError} `config` if the address cannot be had and no predecessor is to give it up.
- */
-export function openEndpoint(options: EndpointOptions): AsyncDisposable {
+/** An endpoint that is open or will be. */
+export interface Endpoint extends AsyncDisposable {
+  /** Where it answers now, for instance `http://127.0.0.1:8090`; `undefined` where it does not. */
+  origin(): string | undefined;
+}
+
+/** Opens the endpoint, if the configuration wants one. Where it cannot, it warns and tries again until it is closed. */
+export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> {
   const { listen } = options;
-  if (listen === undefined) return new Opened();
-  const http = httpOptions(options, listen);
-  if (!options.takeover) return serveHttp(http);
-  const closing = new AbortController();
-  const endpoint = listenWhenFree(http, options.telemetry, closing.signal);
-  return {
-    async [Symbol.asyncDispose]() {
-      closing.abort();
-      await (await endpoint)?.[Symbol.asyncDispose]();
-    },
-  };
+  if (listen === undefined) return { origin: () => undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const opened = new RetriedEndpoint(options, listen);
+  await opened.start();
+  return opened;
 }
 
-async function listenWhenFree(
-  http: HttpOptions,
-  telemetry: Telemetry,
-  signal: AbortSignal,
-): Promise<HttpEndpoint | undefined> {
-  for (let told = false; !signal.aborted; told = true) {
+class RetriedEndpoint implements Endpoint {
+  readonly #options: EndpointOptions;
+  readonly #listen: ListenConfig;
+  readonly #closing = new AbortController();
+  #http: HttpEndpoint | undefined;
+  #retrying: Promise<void> = Promise.resolve();
+
+  constructor(options: EndpointOptions, listen: ListenConfig) {
+    this.#options = options;
+    this.#listen = listen;
+  }
+
+  origin(): string | undefined {
+    return this.#http?.origin;
+  }
+
+  /** Tries once; the next tries are made in the background. */
+  async start(): Promise<void> {
+    const { anyPort } = this.#options;
+    if (anyPort === undefined) {
+      if (!this.#try(this.#listen, true)) this.#retrying = this.#retry();
+      return;
+    }
+    const taken = this.#try(this.#listen, false) || this.#try({ ...this.#listen, port: 0 }, true);
+    if (!taken) this.#retrying = this.#retry();
+    else await this.#remember(anyPort);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await this.#retrying;
+    await this.#http?.[Symbol.asyncDispose]();
+  }
+
+  async #retry(): Promise<void> {
+    const { signal } = this.#closing;
+    for (let failures = 0; this.#http === undefined && !signal.aborted; failures++) {
+      await systemClock.sleep(backoff(failures, retry.first, retry.most), signal);
+      if (!signal.aborted) this.#try(this.#listen, true);
+    }
+    const { anyPort } = this.#options;
+    if (this.#http !== undefined && anyPort !== undefined) await this.#remember(anyPort);
+  }
+
+  #try(listen: ListenConfig, tell: boolean): boolean {
     try {
-      return serveHttp(http);
+      const http = this.#http = serveHttp(httpOptions(this.#options, listen));
+      this.#tell("listening", listenText({ ...listen, port: http.port }), `Health and metrics are on ${http.origin}.`);
+      return true;
     } catch (thrown) {
-      const { message } = toKmsError(thrown);
-      if (!told) telemetry.notify({ type: "lifecycle", action: "warning", message: `${message} It is tried again.` });
-      await systemClock.sleep(retryMs, signal);
+      const message = `${toKmsError(thrown).message} Trousseau serves without it and tries again.`;
+      if (tell) this.#tell("listen_failed", listenText(listen), message);
+      return false;
     }
   }
-  return undefined;
+
+  async #remember(folder: string): Promise<void> {
+    const listen = listenText({ ...this.#listen, port: this.#http?.port ?? this.#listen.port });
+    try {
+      await telemetryAddressFile(folder).write({ listen });
+    } catch (thrown) {
+      const { message } = toKmsError(thrown);
+      this.#options.telemetry.notify({ type: "lifecycle", action: "warning", message });
+    }
+  }
+
+  #tell(action: "listening" | "listen_failed", address: string, message: string): void {
+    this.#options.telemetry.notify({ type: "telemetry_port", action, address, message });
+  }
 }
 
-function httpOptions(
-  { field, service, readiness, telemetry }: EndpointOptions,
-  listen: HttpOptions["listen"],
-): HttpOptions {
-  const now = () => Math.round(systemClock.now());
-  return { listen, field, peek: () => service.peek(), readiness, telemetry, version, now };
+const troubles = {
+  accept_failed: "An HTTP connection could not be accepted; the process may have run out of descriptors.",
+  dropped: "An HTTP connection was closed to make room for another one, or for the KMS API's descriptors.",
+} as const;
+
+function httpOptions(options: EndpointOptions, listen: HttpOptions["listen"]): HttpOptions {
+  const { field, service, readiness, socket, telemetry } = options;
+  const address = listenText(listen);
+  return {
+    listen,
+    field,
+    socket,
+    peek: () => service.peek(),
+    readiness,
+    telemetry,
+    version,
+    now: () => Math.round(systemClock.now()),
+    onTrouble: (action) => telemetry.notify({ type: "telemetry_port", action, address, message: troubles[action] }),
+  };
 }
 
 /**

@@ -21,7 +21,7 @@ import type { ExitStatus } from "./exit_codes.ts";
 import { probeKms } from "./kms_probe.ts";
 import { line, type Terminal } from "./output.ts";
 import { openPlugin } from "./plugin.ts";
-import { giveUpPermissions, untilStopped } from "./serving.ts";
+import { giveUpPermissions, untilStopped, warnOfRuntimeVariables } from "./serving.ts";
 import { wantsColour } from "./table.ts";
 
 /** Milliseconds. A successor may not know its key ID before its KMS has answered. */
@@ -36,6 +36,7 @@ export async function serve(call: Call): Promise<ExitStatus> {
   await using telemetry = await openTelemetry({ log: { ...log, colours }, audit, version });
   const { notify } = telemetry;
   notify({ type: "lifecycle", action: "starting", message: `Trousseau ${version} starts.` });
+  warnOfRuntimeVariables(terminal.environment, notify);
   await using plugin = await openPlugin(config, notify);
   const takeover = call.options.takeover ?? false;
   // Before the socket changes hands there must be something to answer with, or the takeover itself would lose calls.
@@ -46,17 +47,18 @@ export async function serve(call: Call): Promise<ExitStatus> {
     takeover: takeover ? fromSameKeyId(() => plugin.service.peek().keyId) : undefined,
     notify,
   });
-  await using _endpoint = openEndpoint({
+  await using endpoint = await openEndpoint({
     listen: config.telemetry.listen,
     field: "telemetry.listen",
+    socket: config.socket.path,
+    anyPort: config.file === undefined ? config.state : undefined,
     service: plugin.service,
     readiness: pluginReadiness(config.outage.afterMs),
     telemetry,
-    takeover,
   });
   await giveUpPermissions();
   notify({ type: "lifecycle", action: "serving", message: `Serving on ${config.socket.path}.` });
-  if (config.file === undefined) await introduce(config, plugin.service, terminal);
+  if (config.file === undefined) await introduce(config, plugin.service, endpoint.origin(), terminal);
   return await untilStopped(server, { signal: terminal.signal, drainMs: config.drainMs, notify });
 }
 
@@ -84,7 +86,12 @@ async function lookUntil(isSo: () => boolean, ms: number, signal: AbortSignal): 
 }
 
 /** For somebody who has just started it without a configuration: does it work, and what now? */
-async function introduce(config: Config, service: Service, { stdout, signal }: Terminal): Promise<void> {
+async function introduce(
+  config: Config,
+  service: Service,
+  origin: string | undefined,
+  { stdout, signal }: Terminal,
+): Promise<void> {
   const { path } = config.socket;
   await untilReady(service, "prove that it works", timings.selfTest, signal);
   const failure = await selfTest(path, signal);
@@ -96,6 +103,7 @@ async function introduce(config: Config, service: Service, { stdout, signal }: T
     "# The key lies in a file on this machine. That is no remote KMS: it protects a stolen backup of etcd, and",
   );
   line(stdout, "# nothing from whoever can read this machine's disk. Configure a KMS before you rely on it.");
+  if (origin !== undefined) line(stdout, `# Health and metrics: ${origin}/readyz and ${origin}/metrics.`);
   line(stdout, "#");
   stdout.write(encryptionConfiguration({ ...encryptionDefaults, socketPath: path }));
 }

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { Environment } from "../config/environment.ts";
+import { runtimeVariablesWarning } from "../config/runtime_variables.ts";
 import type { Notify } from "../events.ts";
 import type { SocketServer } from "../grpc/serve.ts";
 import { collectOnceStarted } from "./collect.ts";
@@ -11,6 +13,12 @@ import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 /** Whole kinds that nothing needs once all is open: what breaks in later finds them gone. */
 export async function giveUpPermissions(): Promise<void> {
   for (const name of ["run", "ffi", "import", "env", "sys"] as const) await Deno.permissions.revoke({ name });
+}
+
+/** Warns in one line of variables by which the environment reaches behind the permissions. */
+export function warnOfRuntimeVariables(environment: Environment, notify: Notify): void {
+  const message = runtimeVariablesWarning(environment);
+  if (message !== undefined) notify({ type: "lifecycle", action: "warning", message });
 }
 
 /** How a server stops. */

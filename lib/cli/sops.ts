@@ -19,7 +19,7 @@ import { configured } from "./configured.ts";
 import { keyServiceReadiness, openEndpoint } from "./endpoint.ts";
 import type { ExitStatus } from "./exit_codes.ts";
 import { openProviders } from "./providers.ts";
-import { giveUpPermissions, untilStopped } from "./serving.ts";
+import { giveUpPermissions, untilStopped, warnOfRuntimeVariables } from "./serving.ts";
 import { socketEndpoint } from "./socket_path.ts";
 import { sopsRules } from "./sops_rules.ts";
 import { wantsColour } from "./table.ts";
@@ -33,6 +33,7 @@ export async function sops(call: Call): Promise<ExitStatus> {
   await using telemetry = await openTelemetry({ log: { ...config.telemetry.log, colours }, audit, version });
   const { notify } = telemetry;
   notify({ type: "lifecycle", action: "starting", message: `Trousseau ${version} starts as a key service for SOPS.` });
+  warnOfRuntimeVariables(terminal.environment, notify);
   await using opened = new Opened();
   const service = await openKeyService(config, opened, notify);
   const keys = config.sops.keys.map(({ name }) => name);
@@ -42,8 +43,8 @@ export async function sops(call: Call): Promise<ExitStatus> {
     takeover: takeover ? fromWhoOpens(service, keys) : undefined,
     notify,
   });
-  const answers = { field: "sops.listen", service, readiness: keyServiceReadiness } as const;
-  await using _endpoint = openEndpoint({ ...answers, listen, telemetry, takeover });
+  const answers = { field: "sops.listen", socket: socket.path, service, readiness: keyServiceReadiness } as const;
+  await using _endpoint = await openEndpoint({ ...answers, listen, telemetry });
   await giveUpPermissions();
   const uris = keys.map(keyUri).join(", ");
   notify({ type: "lifecycle", action: "serving", message: `Serving ${uris} on ${socketEndpoint(socket.path)}.` });

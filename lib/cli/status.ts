@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Config } from "../config/config.ts";
 import { abortError } from "../deadline.ts";
 import { dialKms } from "../grpc/client.ts";
 import { counted, minutes } from "../kms/readable.ts";
@@ -11,23 +10,21 @@ import type { Call } from "./command.ts";
 import { configured } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { json, line } from "./output.ts";
-import { fetchStatus, type StatusDocument } from "./status_document.ts";
+import { askPlugin } from "./running.ts";
+import type { StatusDocument } from "./status_document.ts";
 import { type Cell, elapsed, painted, table, type Tone, wantsColour } from "./table.ts";
 
 /** Shows how the running plugin is. */
 export async function status(call: Call): Promise<ExitStatus> {
   const { options, terminal: { stdout, stderr, environment, signal } } = call;
   const config = await configured(call);
-  const origin = originOf(config);
-  const found = origin === undefined ? undefined : await fetchStatus(origin, signal);
+  const asked = await askPlugin(config, signal);
   if (signal.aborted) throw abortError(signal, "ask for the status");
-  if (found === undefined) {
-    line(
-      stderr,
-      `${origin === undefined ? "telemetry.listen is off" : `No Trousseau answers at ${origin}`}: asking the socket.`,
-    );
+  if ("absent" in asked) {
+    line(stderr, `${asked.absent}: asking the socket.`);
     return await statusOverSocket(config.socket.path, call);
   }
+  const { found } = asked;
   if (options.json) json(stdout, { source: "http", ...found });
   else stdout.write(asText(found, Date.now(), wantsColour(stdout, environment)));
   if (found.unreadable) return exitCodes.refused.status;
@@ -35,14 +32,6 @@ export async function status(call: Call): Promise<ExitStatus> {
   return found.quorum.state === "lost" && found.quorum.refused
     ? exitCodes.refused.status
     : exitCodes.unavailable.status;
-}
-
-function originOf({ telemetry: { listen } }: Config): string | undefined {
-  if (listen === undefined) return undefined;
-  const { hostname, port } = listen;
-  // A wildcard is where to listen, and no place to ask.
-  const host = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 async function statusOverSocket(path: string, { options, terminal: { stdout, signal } }: Call): Promise<ExitStatus> {

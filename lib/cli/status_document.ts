@@ -5,13 +5,16 @@
  */
 import * as z from "zod/mini";
 import { deadline } from "../deadline.ts";
-import { errorCodes } from "../errors.ts";
+import { errorCodes, KmsError } from "../errors.ts";
+import { Endpoint, type TlsMaterial } from "../provider/https/endpoint.ts";
 
 /** Milliseconds. The answer comes from memory. */
 const patience = 3000;
 
 /** In bytes; the document of eight providers has about 4 KiB. */
 const largest = 256 * 1024;
+
+const noTls: TlsMaterial = { ca: undefined, certificate: undefined, key: undefined, serverName: undefined };
 
 const text = z.string();
 const time = z.number();
@@ -34,6 +37,7 @@ const refused = z.looseObject({
 });
 
 const document = z.looseObject({
+  socket: z.optional(text),
   keyId: z.optional(z.nullable(text)),
   provisional: z.boolean(),
   message: text,
@@ -58,15 +62,22 @@ const document = z.looseObject({
 /** `ServiceStatus` as it travels: what is absent may be `null` or left out, and what is new is kept. */
 export type StatusDocument = z.infer<typeof document>;
 
-/** Asks the plugin; `undefined` if nobody answers there, or somebody else does. */
+/**
+ * Asks the plugin; `undefined` if nothing answers there, or another program does.
+ *
+ * It goes over the HTTP client of the providers: `fetch` would take a proxy from the environment.
+ */
 export async function fetchStatus(origin: string, signal: AbortSignal): Promise<StatusDocument | undefined> {
   using limit = deadline(patience, signal);
+  using endpoint = new Endpoint("Trousseau", origin, noTls);
   try {
-    const response = await fetch(`${origin}/status`, { signal: limit.signal, redirect: "error" });
-    return parseStatus(await bounded(response));
+    const request = { method: "GET", path: "/status", headers: { accept: "application/json" }, once: true } as const;
+    const { status, bytes } = await endpoint.ask(request, { signal: limit.signal, action: "ask for the status" });
+    if (status !== 200 || bytes.length > largest) return undefined;
+    return parseStatus(new TextDecoder().decode(bytes));
   } catch (thrown) {
     // A refused connection, a deadline, a body that ends early: for the caller it is all the same.
-    if (thrown instanceof TypeError || limit.signal.aborted || thrown instanceof Deno.errors.Http) return undefined;
+    if (thrown instanceof KmsError) return undefined;
     throw thrown;
   }
 }
@@ -79,15 +90,4 @@ export function parseStatus(body: string): StatusDocument | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The body, if it is not too long to be ours. */
-async function bounded(response: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let body = "";
-  for await (const chunk of response.body ?? []) {
-    body += decoder.decode(chunk, { stream: true });
-    if (body.length > largest) return "";
-  }
-  return body;
 }

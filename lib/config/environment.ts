@@ -4,10 +4,11 @@
  * @module
  */
 import { Secret } from "../secret.ts";
+import type { RuntimeVariable } from "./runtime_variables.ts";
 
 /**
- * Every variable that the program reads, and what for. The names are also its `--allow-env` list, literally; Deno takes
- * `*` at the end of a name for any ending.
+ * Every variable that the program reads, and what for. The names are also in its `--allow-env` list, literally; Deno takes
+ * `*` at the end of a name for any ending. Of `runtimeVariables`, the rest of that list, it sees only whether they are set.
  */
 export const environmentVariables = {
   TROUSSEAU_CONFIG: "the config file where no --config is given",
@@ -55,6 +56,8 @@ export const secretVariablePattern = /^(TROUSSEAU_SECRET_[A-Z0-9_]+|VAULT_TOKEN|
 /** What the rest of the program sees of the environment. An empty variable counts as one that is not set. */
 export interface Environment {
   get(name: PlainVariable): string | undefined;
+  /** Whether a variable of the runtime is set. */
+  has(name: RuntimeVariable): boolean;
   /** The secret in a variable that fits {@linkcode secretVariablePattern} or is of AWS's, else `undefined`. */
   secret(name: string): Secret | undefined;
 }
@@ -64,6 +67,7 @@ export function environmentFrom(lookup: (name: string) => string | undefined): E
   const value = (name: string) => lookup(name) || undefined;
   return {
     get: value,
+    has: (name) => value(name) !== undefined,
     secret(name) {
       const known = secretVariablePattern.test(name) || awsKeyVariables.some((one) => one === name);
       const found = known ? value(name)?.trim() : undefined;

@@ -180,6 +180,19 @@ const expectations: readonly (readonly [Event, LogLevel, string, Readonly<Record
     'What trousseau-v1 wrote is read with "a", "b"; take it out of readForeign when nothing of it is left.',
     { format: "trousseau-v1", providers: ["a", "b"] },
   ],
+  [
+    { type: "telemetry_port", action: "listen_failed", address: "127.0.0.1:8090", message: "Taken." },
+    "warn",
+    "Taken.",
+    { action: "listen_failed", address: "127.0.0.1:8090" },
+  ],
+  [
+    { type: "telemetry_port", action: "listening", address: "127.0.0.1:8090", message: "Open." },
+    "info",
+    "Open.",
+    {},
+  ],
+  [{ type: "telemetry_port", action: "dropped", address: "127.0.0.1:8090", message: "Closed." }, "warn", "Closed.", {}],
   [{ type: "lifecycle", action: "warning", message: "Careful." }, "warn", "Careful.", { action: "warning" }],
   [{ type: "lifecycle", action: "serving", message: "Serving." }, "info", "Serving.", {}],
 ];
@@ -260,4 +273,15 @@ Deno.test("eventLog() takes any event and writes at most one line", () => {
     assert.equal(lines.length, 1);
     assert.equal(lines[0]?.event, event.type);
   }));
+});
+
+Deno.test("eventLog() warns once of a port that stays taken, and once a minute of connections that are dropped", () => {
+  const { clock, logged } = opened();
+  const port = { type: "telemetry_port", address: "127.0.0.1:8090", message: "Taken." } as const;
+  const levels = (action: "listening" | "listen_failed" | "dropped") => logged({ ...port, action })?.level;
+  assert.deepEqual([levels("listen_failed"), levels("listen_failed")], ["warn", "debug"]);
+  assert.deepEqual([levels("dropped"), levels("dropped")], ["warn", "debug"]);
+  clock.now += 60_000;
+  assert.deepEqual([levels("listen_failed"), levels("dropped")], ["debug", "warn"]);
+  assert.deepEqual([levels("listening"), levels("listen_failed")], ["info", "warn"]);
 });

@@ -25,6 +25,7 @@ export interface Row<E> {
 }
 
 const day = 86_400_000;
+const minute = 60_000;
 
 /** A row for each event: one that is missing is a compile error. */
 export const eventRows = {
@@ -146,6 +147,16 @@ export const eventRows = {
     level: ({ action }) => socketLevels[action],
     sentence: (e) => e.message,
     fields: (e) => ({ action: e.action, path: e.path }),
+  },
+  telemetry_port: {
+    level: ({ action }) => action === "listening" ? "info" : "warn",
+    sentence: (e) => e.message,
+    fields: (e) => ({ action: e.action, address: e.address }),
+    // A connection that could not be taken or was closed is no lasting state: such a line comes once a minute.
+    state: (e, now) =>
+      e.action === "listening" || e.action === "listen_failed"
+        ? [e.address, `${e.action} ${e.message}`]
+        : [`${e.action} ${e.address}`, String(Math.floor(now / minute))],
   },
   foreign: {
     level: () => "warn",

@@ -3,12 +3,18 @@
  *
  * @module
  */
+import { utf8 } from "../bytes.ts";
+import { systemClock } from "../clock.ts";
 import { KmsError } from "../errors.ts";
 import type { ServiceStatus } from "../service.ts";
+import type { HttpAnswer, HttpContext, HttpPatience } from "./http_connection.ts";
+import { type HttpLimits, HttpListener, type OnTrouble } from "./http_listener.ts";
+import type { RequestHead } from "./http_request.ts";
 import { metricsContentType } from "./metrics.ts";
 import { type Readiness, readinessDocument, readinessText } from "./readiness.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { causeName } from "./text.ts";
+import { type TurnLimits, Turns } from "./turns.ts";
 
 /** What is served, and where. */
 export interface HttpOptions {
@@ -23,14 +29,39 @@ export interface HttpOptions {
   readonly telemetry: Pick<Telemetry, "metrics" | "problem" | "log">;
   /** Trousseau's version. */
   readonly version: string;
+  /** The path of the Unix socket that is served beside it: `/status` tells it, so that a reader knows whose this is. */
+  readonly socket?: string;
   /** Milliseconds since the epoch; the system's clock where it is left out. */
   readonly now?: () => number;
+  /** Told of accepts that failed and of connections that were dropped. */
+  readonly onTrouble?: OnTrouble;
+  /** Other bounds, for tests. */
+  readonly bounds?: Partial<HttpBounds>;
 }
+
+/** What a client may take. */
+interface HttpBounds {
+  readonly limits: HttpLimits;
+  readonly patience: HttpPatience;
+  readonly turns: TurnLimits;
+  /** Milliseconds for which rendered metrics are handed out again. */
+  readonly metricsMs: number;
+}
+
+const bounds: HttpBounds = {
+  limits: { most: 64, reserve: 16, least: 4, reliefMs: 60_000, acceptMs: 1 },
+  patience: { headMs: 10_000, idleMs: 30_000, writeMs: 10_000 },
+  // Some 800 answers a second: kubelet and Prometheus ask a few times a minute.
+  turns: { most: 4, everyMs: 5 },
+  metricsMs: 1000,
+};
 
 /** An open endpoint. Closing it ends the requests in flight. */
 export interface HttpEndpoint extends AsyncDisposable {
   /** For instance `http://127.0.0.1:8090`. */
   readonly origin: string;
+  /** The port, also where the system chose it. */
+  readonly port: number;
 }
 
 /** Milliseconds that closing waits for connections to end. */
@@ -48,53 +79,61 @@ const closeMs = 1000;
  * @throws {KmsError} `config` if it cannot listen there.
  */
 export function serveHttp(options: HttpOptions): HttpEndpoint {
-  const { hostname, port } = options.listen;
-  const closing = new AbortController();
-  const answer = answerer(options);
-  const server = listening(options, () =>
-    Deno.serve({
-      hostname,
-      port,
-      signal: closing.signal,
-      onListen() {},
-      onError: (thrown) => failed(options, thrown),
-    }, answer));
-  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  const { hostname } = options.listen;
+  const { limits, patience, turns } = { ...bounds, ...options.bounds };
+  const listener = listening(options);
+  const context: HttpContext = {
+    answer: answerer(options),
+    failed: (thrown) => failed(options, thrown),
+    turns: new Turns(turns, systemClock),
+    patience,
+    clock: systemClock,
+  };
+  const server = new HttpListener(listener, context, limits, options.onTrouble ?? (() => {}));
+  const { port } = listener.addr;
   return {
-    origin: `http://${host}:${server.addr.port}`,
-    async [Symbol.asyncDispose]() {
-      closing.abort();
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, closeMs));
-      await Promise.race([server.finished, patience]);
-      clearTimeout(timer);
-    },
+    origin: originOf({ hostname, port }),
+    port,
+    [Symbol.asyncDispose]: () => server.close(closeMs),
   };
 }
 
-type Route = (request: Request, url: URL) => Response | Promise<Response>;
+/** Where to ask what listens there, for instance `http://127.0.0.1:8090`. A wildcard is no place to ask. */
+export function originOf({ hostname, port }: HttpOptions["listen"]): string {
+  const host = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
 
-function answerer(options: HttpOptions): (request: Request) => Response | Promise<Response> {
+type Route = (request: RequestHead, url: URL) => HttpAnswer | Promise<HttpAnswer>;
+
+function answerer(options: HttpOptions): HttpContext["answer"] {
+  const { hostname } = options.listen;
   const routes = routesOf(options);
-  const isLocal = isLoopback(options.listen.hostname);
-  return async (request) => {
+  const isLocal = isLoopback(hostname);
+  return (request) => {
     if (request.method !== "GET" && request.method !== "HEAD") {
       return text(405, "Only GET and HEAD are answered here.\n", { allow: "GET, HEAD" });
     }
-    const url = URL.parse(request.url);
+    const { target, host } = request;
+    // A client of HTTP/1.0 may name no host; a browser always does.
+    const url = URL.parse(
+      target.startsWith("/") ? `${host === undefined ? originOf(options.listen) : `http://${host}`}${target}` : target,
+    );
     if (url === null) return text(400, "The request's address cannot be read.\n");
     // A page in a browser on this machine can give its own name our address, but not send another Host than its name.
     if (isLocal && !isAddress(url.hostname)) return text(421, "Ask by address or as localhost.\n");
     const route = routes.get(url.pathname);
-    if (route === undefined) return text(404, "There is nothing here.\n");
-    const response = await route(request, url);
-    return request.method === "HEAD" ? new Response(null, response) : response;
+    return route === undefined ? text(404, "There is nothing here.\n") : route(request, url);
   };
 }
 
-function routesOf({ peek, readiness, telemetry, version, now = Date.now }: HttpOptions): ReadonlyMap<string, Route> {
+function routesOf(options: HttpOptions): ReadonlyMap<string, Route> {
+  const { peek, readiness, telemetry, version, socket, now = Date.now } = options;
   const startedAt = now();
   const look = () => readiness(peek(), telemetry.problem());
+  const metrics = atMostEvery(options.bounds?.metricsMs ?? bounds.metricsMs, async () => {
+    return utf8(await telemetry.metrics.render(peek()));
+  });
   return new Map<string, Route>([
     ["/livez", () => text(200, "ok\n")],
     ["/readyz", (request, url) => {
@@ -104,36 +143,55 @@ function routesOf({ peek, readiness, telemetry, version, now = Date.now }: HttpO
     }],
     ["/status", () => {
       const uptimeSeconds = (now() - startedAt) / 1000;
-      return json(200, { version, startedAt, uptimeSeconds, ...readinessDocument(look()) });
+      return json(200, { version, socket, startedAt, uptimeSeconds, ...readinessDocument(look()) });
     }],
-    ["/metrics", async () => text(200, await telemetry.metrics.render(peek()), { "content-type": metricsContentType })],
+    ["/metrics", async () => text(200, await metrics(), { "content-type": metricsContentType })],
   ]);
 }
 
-function failed({ telemetry }: HttpOptions, thrown: unknown): Response {
+/** Makes something once for all who ask within `ms`, and once for all who ask at the same time. */
+function atMostEvery<T>(ms: number, make: () => Promise<T>): () => Promise<T> {
+  let made: { readonly value: Promise<T>; readonly until: number } | undefined;
+  return () => {
+    const now = systemClock.now();
+    if (made !== undefined && now < made.until) return made.value;
+    const value = make();
+    const kept = made = { value, until: now + ms };
+    // A failure is not kept: the next one to ask may have better luck.
+    value.catch(() => made = made === kept ? undefined : made);
+    return value;
+  };
+}
+
+function failed({ telemetry }: HttpOptions, thrown: unknown): HttpAnswer {
   telemetry.log.log("error", "Cannot answer a request over HTTP.", { cause: causeName(thrown) });
   return text(500, "Trousseau failed to answer; its log has the kind of failure.\n");
 }
 
-function wantsJson(request: Request, url: URL): boolean {
+function wantsJson(request: RequestHead, url: URL): boolean {
   const format = url.searchParams.get("format");
-  return format === null ? /\bapplication\/json\b/.test(request.headers.get("accept") ?? "") : format === "json";
+  return format === null ? /\bapplication\/json\b/.test(request.accept) : format === "json";
 }
 
-function json(status: number, document: unknown): Response {
+function json(status: HttpAnswer["status"], document: unknown): HttpAnswer {
   return text(status, `${JSON.stringify(document)}\n`, { "content-type": "application/json" });
 }
 
-function text(status: number, body: string, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(body, {
+function text(
+  status: HttpAnswer["status"],
+  body: HttpAnswer["body"],
+  headers: Readonly<Record<string, string>> = {},
+): HttpAnswer {
+  return {
     status,
+    body,
     headers: {
       "content-type": "text/plain; charset=utf-8",
       "cache-control": "no-store",
       "x-content-type-options": "nosniff",
       ...headers,
     },
-  });
+  };
 }
 
 function isLoopback(hostname: string): boolean {
@@ -144,10 +202,21 @@ function isAddress(hostname: string): boolean {
   return hostname === "localhost" || hostname.startsWith("[") || /^\d+\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
-function listening<Server>({ listen, field = "telemetry.listen" }: HttpOptions, open: () => Server): Server {
+/** Why the address cannot be listened on now; `undefined` if it can. */
+export function whyNotListen(at: Pick<HttpOptions, "listen" | "field">): KmsError | undefined {
+  try {
+    listening(at).close();
+    return undefined;
+  } catch (thrown) {
+    if (thrown instanceof KmsError) return thrown;
+    throw thrown;
+  }
+}
+
+function listening({ listen, field = "telemetry.listen" }: Pick<HttpOptions, "listen" | "field">): Deno.TcpListener {
   const { hostname, port } = listen;
   try {
-    return open();
+    return Deno.listen({ hostname, port });
   } catch (cause) {
     throw new KmsError("config", `Cannot listen on ${hostname}:${port} (${field}): ${whyNot(cause)}.`, {
       cause,

@@ -49,9 +49,15 @@ class Stage implements AsyncDisposable {
   log = "";
   now = 5_000_000;
   readonly endpoint: HttpEndpoint;
+  readonly troubles: string[] = [];
+  rendered = 0;
 
-  constructor(listen: HttpOptions["listen"] = { hostname: "127.0.0.1", port: 0 }) {
+  constructor(
+    listen: HttpOptions["listen"] = { hostname: "127.0.0.1", port: 0 },
+    bounds: NonNullable<HttpOptions["bounds"]> = {},
+  ) {
     const now = () => this.now;
+    const metrics = createMetrics({ version: "1.2.3", now, linesLost: () => ({ audit: 0, log: 0 }) });
     this.endpoint = serveHttp({
       listen,
       peek: () => {
@@ -60,7 +66,13 @@ class Stage implements AsyncDisposable {
       },
       readiness: (status, telemetry) => readiness(status, this.verdict, telemetry),
       telemetry: {
-        metrics: createMetrics({ version: "1.2.3", now, linesLost: () => ({ audit: 0, log: 0 }) }),
+        metrics: {
+          observe: metrics.observe,
+          render: (status) => {
+            this.rendered++;
+            return metrics.render(status);
+          },
+        },
         problem: () => this.problem,
         log: createLogger({
           level: "debug",
@@ -72,7 +84,21 @@ class Stage implements AsyncDisposable {
       },
       version: "1.2.3",
       now,
+      onTrouble: (action) => void this.troubles.push(action),
+      bounds,
     });
+  }
+
+  /** A connection of its own, for what `fetch` does not do. */
+  connect(): Promise<Deno.TcpConn> {
+    return Deno.connect({ hostname: "127.0.0.1", port: this.endpoint.port });
+  }
+
+  /** Sends text and gives back all that comes until the server ends the connection. */
+  async send(text: string): Promise<string> {
+    const connection = await this.connect();
+    await connection.write(utf8(text));
+    return await new Response(connection.readable).text();
   }
 
   async get(path: string, init: RequestInit = {}): Promise<{ code: number; body: string; headers: Headers }> {
@@ -343,4 +369,104 @@ Deno.test("serveHttp() gives refused Decrypts, sentinels and the times of the ke
   assert.deepEqual(found.sealedVersions, [{ ...sealedVersions[0], testedAt: null }]);
   assert.deepEqual([found.announcedAt, found.firstEncryptAt], [1_000, 2_000]);
   assert.equal(found.unreadable, "What is sealed under the announced key ID cannot be opened again. Gone.");
+
+const limits = { most: 8, reserve: 16, least: 4, reliefMs: 60_000, acceptMs: 0 };
+const get = "GET /livez HTTP/1.1\r\nhost: localhost\r\n";
+
+Deno.test("serveHttp() answers requests that a client sends ahead, in order", async () => {
+  await using stage = new Stage();
+  const paths = ["/livez", "/none", "/readyz"];
+  const ahead = paths.map((path) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`).join("");
+  const answered = await stage.send(`${ahead}${get}connection: close\r\n\r\n`);
+  assert.deepEqual(answered.match(/HTTP\/1\.1 \d+/g)?.map((line) => line.slice(-3)), ["200", "404", "200", "200"]);
+});
+
+Deno.test("serveHttp() reads a head that comes in pieces, and ignores an empty line before it", async () => {
+  await using stage = new Stage();
+  const connection = await stage.connect();
+  for (const piece of ["\r\nGET /li", "vez HTTP/1.1\r\nhost: local", "host\r\nconnection: close\r", "\n\r", "\n"]) {
+    await connection.write(utf8(piece));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.match(await new Response(connection.readable).text(), /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nok\n$/);
+});
+
+Deno.test("serveHttp() answers 400 and 431 to what it cannot read, and ends the connection", async () => {
+  await using stage = new Stage();
+  assert.match(await stage.send("hello\r\n\r\n"), /^HTTP\/1\.1 400 [^]*connection: close/);
+  assert.match(await stage.send(`${get}x: ${"x".repeat(8192)}`), /^HTTP\/1\.1 431 [^]*connection: close/);
+  assert.match(
+    await stage.send("GET http://[ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"),
+    /^HTTP\/1\.1 400 /,
+  );
+});
+
+Deno.test("serveHttp() reads no body, and lets its answer arrive all the same", async () => {
+  await using stage = new Stage();
+  const head = "POST /livez HTTP/1.1\r\nhost: localhost\r\ncontent-length: 40000\r\n\r\n";
+  assert.match(await stage.send(head + "x".repeat(40_000)), /^HTTP\/1\.1 405 [^]*connection: close/);
+});
+
+Deno.test("serveHttp() answers a client of HTTP/1.0 without a host, and ends the connection", async () => {
+  await using stage = new Stage();
+  assert.match(await stage.send("GET /livez HTTP/1.0\r\n\r\n"), /^HTTP\/1\.1 200 OK\r\n[^]*ok\n$/);
+});
+
+Deno.test("serveHttp() closes the oldest idle connection for a new one, above its limit", async () => {
+  await using stage = new Stage(undefined, { limits });
+  const idle: Deno.TcpConn[] = [];
+  for (let one = 0; one < limits.most; one++) idle.push(await stage.connect());
+  for (let one = 0; one < 4; one++) assert.equal((await stage.get("/livez")).code, 200);
+  assert.ok(stage.troubles.includes("dropped"), "one was closed");
+  assert.equal(await idle[0]?.read(new Uint8Array(1)).catch(() => null), null, "the oldest");
+  for (const one of idle) one.close();
+});
+
+Deno.test("serveHttp() closes a connection that is idle or slow with its head", async () => {
+  await using stage = new Stage(undefined, { patience: { headMs: 100, idleMs: 100, writeMs: 100 } });
+  const startedAt = performance.now();
+  const nothing = stage.send("");
+  const half = stage.send(get);
+  const once = stage.send(`${get}\r\n`);
+  assert.deepEqual([await nothing, await half], ["", ""]);
+  assert.match(await once, /^HTTP\/1\.1 200 /);
+  assert.ok(performance.now() - startedAt < 4 * 2000, "each within its time");
+  // A head that grows byte by byte gains no time.
+  const connection = await stage.connect();
+  const trickled = (async () => {
+    for (let sent = 0; sent < 200; sent++) {
+      await connection.write(utf8("x"));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return "never closed";
+  })().catch(() => "closed");
+  assert.equal(await trickled, "closed");
+  connection.close();
+});
+
+Deno.test("serveHttp() renders metrics once for all who ask within a second", async () => {
+  await using stage = new Stage();
+  const bodies = await Promise.all(Array.from({ length: 20 }, () => stage.get("/metrics")));
+  assert.equal(stage.rendered, 1);
+  assert.equal(new Set(bodies.map(({ body }) => body)).size, 1);
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  await stage.get("/metrics");
+  assert.equal(stage.rendered, 2);
+});
+
+Deno.test("serveHttp() tries again to render metrics after a failure", async () => {
+  await using stage = new Stage();
+  stage.status = new TypeError("canary");
+  assert.equal((await stage.get("/metrics")).code, 500);
+  stage.status = status;
+  assert.equal((await stage.get("/metrics")).code, 200);
+});
+
+Deno.test("serveHttp() answers a few requests a turn, however many are sent ahead", async () => {
+  await using stage = new Stage(undefined, { turns: { most: 2, everyMs: 20 } });
+  const startedAt = performance.now();
+  await Promise.all(
+    Array.from({ length: 4 }, () => stage.send(`${get}\r\n`.repeat(9) + `${get}connection: close\r\n\r\n`)),
+  );
+  assert.ok(performance.now() - startedAt >= 19 * 20, "40 answers take 20 turns");
 });

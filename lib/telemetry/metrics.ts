@@ -211,7 +211,15 @@ function ringCounters(registry: Registry) {
     labelNames: ["action"],
     registers,
   });
+  const port = new Counter({
+    name: "trousseau_telemetry_port_events_total",
+    help:
+      "What happened to the port of telemetry.listen or sops.listen: tries that failed, connections that were closed.",
+    labelNames: ["action"],
+    registers,
+  });
   return {
+    telemetry_port: ({ action }) => port.inc({ action }),
     ready_dek: ({ result, seconds }) => ready.observe({ result: bounded(result) }, seconds),
     key_id: () => keyIds.inc(),
     outage: ({ state }) => outages(state),

@@ -126,6 +126,9 @@ const expectations: readonly (readonly [Event, Readonly<Record<string, number | 
   [{ type: "foreign", format: "vault-kubernetes-kms", providers: ["a"] }, {
     'trousseau_foreign_reads_total{format="vault-kubernetes-kms"}': 0,
   }],
+  [{ type: "telemetry_port", action: "listen_failed", address: "127.0.0.1:8090", message: "" }, {
+    'trousseau_telemetry_port_events_total{action="listen_failed"}': 1,
+  }],
   [{ type: "lifecycle", action: "serving", message: "" }, {}],
 ];
 

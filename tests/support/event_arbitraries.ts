@@ -122,6 +122,12 @@ export const eventArbitraries: { readonly [Type in Event["type"]]: fc.Arbitrary<
     path: text,
     ...message,
   }),
+  telemetry_port: fc.record({
+    type: fc.constant("telemetry_port"),
+    action: fc.constantFrom("listening", "listen_failed", "accept_failed", "dropped"),
+    address: fc.constantFrom("127.0.0.1:8090", "[::1]:8090"),
+    ...message,
+  }),
   foreign: fc.record({
     type: fc.constant("foreign"),
     format: foreignFormat,

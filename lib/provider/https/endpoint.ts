@@ -115,8 +115,12 @@ export class Endpoint implements Disposable {
       ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
       ...(tls.key === undefined ? {} : { key: tls.key }),
     };
+    // Said outright: left out, NODE_TLS_REJECT_UNAUTHORIZED and NODE_USE_ENV_PROXY of the environment decide, which no
+    // permission keeps from the runtime.
     const agent = (keepAlive: boolean) =>
-      this.#secure ? new HttpsAgent({ keepAlive, ...secured }) : new HttpAgent({ keepAlive });
+      this.#secure
+        ? new HttpsAgent({ keepAlive, proxyEnv: {}, rejectUnauthorized: true, ...secured })
+        : new HttpAgent({ keepAlive, proxyEnv: {} });
     this.#kept = agent(true);
     this.#fresh = agent(false);
   }

@@ -1,0 +1,46 @@
+/**
+ * Variables that the runtime itself reads, whatever the program may read: with them the environment reaches behind the
+ * permissions. Whoever sets the environment of a process owns it; this is about those that are set by accident.
+ *
+ * @module
+ */
+import type { Environment } from "./environment.ts";
+
+/**
+ * Each variable and what it does, as the end of "NAME …". Measured with Deno 2.9.6 under the flags of the product.
+ *
+ * Those that are overridden here still show that somebody expects them to work.
+ */
+export const runtimeVariables = {
+  NODE_TLS_REJECT_UNAUTHORIZED: "has no effect: certificates are always checked",
+  NODE_USE_ENV_PROXY: "has no effect: a KMS is dialled directly",
+  HTTP_PROXY: "has no effect: a KMS is dialled directly",
+  HTTPS_PROXY: "has no effect: a KMS is dialled directly",
+  ALL_PROXY: "has no effect: a KMS is dialled directly",
+  http_proxy: "has no effect: a KMS is dialled directly",
+  https_proxy: "has no effect: a KMS is dialled directly",
+  all_proxy: "has no effect: a KMS is dialled directly",
+  NODE_EXTRA_CA_CERTS: "has no effect: tls.caFile or the machine's authorities are trusted",
+  DENO_CERT: "has no effect: tls.caFile or the machine's authorities are trusted",
+  DENO_TLS_CA_STORE: "has no effect: tls.caFile or the machine's authorities are trusted",
+  SSLKEYLOGFILE: "writes the keys of TLS connections to a file",
+  NODE_DEBUG: "writes requests with their tokens to stderr",
+  NODE_OPTIONS: "may run other code in this process",
+  DENO_V8_FLAGS: "changes the JavaScript engine",
+  DENO_COVERAGE_DIR: "writes files",
+  DENO_AUDIT_PERMISSIONS: "writes a file",
+  OTEL_DENO: "sends traces of requests to OTEL_EXPORTER_OTLP_ENDPOINT",
+} as const satisfies Readonly<Record<string, string>>;
+
+/** One of {@linkcode runtimeVariables}. */
+export type RuntimeVariable = keyof typeof runtimeVariables;
+
+/** One line that names those that are set, without their values; `undefined` if none is. */
+export function runtimeVariablesWarning(environment: Pick<Environment, "has">): string | undefined {
+  const set = Object.entries(runtimeVariables).filter(([name]) => environment.has(name as RuntimeVariable));
+  if (set.length === 0) return undefined;
+  const effects = new Map<string, string[]>();
+  for (const [name, effect] of set) effects.set(effect, [...effects.get(effect) ?? [], name]);
+  const clauses = [...effects].map(([effect, names]) => `${names.join(", ")} ${effect}`);
+  return `Take these variables out of the environment of Trousseau: ${clauses.join("; ")}.`;
+}

@@ -1,0 +1,113 @@
+/**
+ * The connections of the HTTP endpoint: how many there are, and what happens when the process runs out of descriptors.
+ *
+ * It stands on `Deno.listen`. Under Deno 2.9 `Deno.serve` rejects a promise that nobody can catch when an accept fails,
+ * and `node:net` stops accepting without an event.
+ *
+ * @module
+ */
+import { backoff } from "../deadline.ts";
+import { areFree } from "./descriptors.ts";
+import { HttpConnection, type HttpContext } from "./http_connection.ts";
+
+/** Bounds of one listener. Every local user can connect to a port. */
+export interface HttpLimits {
+  /** Connections at once. */
+  readonly most: number;
+  /** Descriptors that stay free for the socket of the KMS API; where there are fewer, connections are closed. */
+  readonly reserve: number;
+  /** Connections that there may be even then. */
+  readonly least: number;
+  /** Milliseconds after a shortage until `most` holds again. */
+  readonly reliefMs: number;
+  /** Milliseconds between two accepts, so that a client that connects again and again does not fill the event loop. */
+  readonly acceptMs: number;
+}
+
+/** How a listener tells what happened to it. */
+export type OnTrouble = (action: "accept_failed" | "dropped", thrown?: unknown) => void;
+
+/** Milliseconds before the next accept after one that failed: first, and at most. */
+const pause = { first: 50, most: 1000 } as const;
+
+/** Accepts connections until it is closed. */
+export class HttpListener {
+  readonly #listener: Deno.Listener;
+  readonly #context: HttpContext;
+  readonly #limits: HttpLimits;
+  readonly #onTrouble: OnTrouble;
+  /** In the order in which they were accepted. */
+  readonly #connections = new Set<HttpConnection>();
+  readonly #closing = new AbortController();
+  #most: number;
+  #relievedUntil = -Infinity;
+
+  constructor(listener: Deno.Listener, context: HttpContext, limits: HttpLimits, onTrouble: OnTrouble) {
+    this.#listener = listener;
+    this.#context = context;
+    this.#limits = limits;
+    this.#onTrouble = onTrouble;
+    this.#most = limits.most;
+    void this.#accept();
+  }
+
+  /** Stops listening and lets the requests in flight end, `ms` at most. */
+  async close(ms: number): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    this.#listener.close();
+    for (const connection of [...this.#connections]) connection.leave();
+    const until = this.#context.clock.now() + ms;
+    while (this.#connections.size > 0 && this.#context.clock.now() < until) await this.#pause(5);
+    for (const connection of [...this.#connections]) connection.close();
+  }
+
+  async #accept(): Promise<void> {
+    const { signal } = this.#closing;
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        this.#meet(await this.#listener.accept());
+        failures = 0;
+        await this.#context.clock.sleep(this.#limits.acceptMs, signal);
+      } catch (thrown) {
+        if (signal.aborted) return;
+        this.#relieve();
+        this.#onTrouble("accept_failed", thrown);
+        await this.#context.clock.sleep(backoff(failures++, pause.first, pause.most), signal);
+      }
+    }
+  }
+
+  #meet(conn: Deno.Conn): void {
+    if (this.#context.clock.now() >= this.#relievedUntil) this.#most = this.#limits.most;
+    // The oldest goes and not the newest: whoever holds all connections open must not keep kubelet's probe out.
+    this.#dropTo(this.#most - 1);
+    const connection = new HttpConnection(conn, this.#context);
+    this.#connections.add(connection);
+    void connection.run().then(() => this.#connections.delete(connection));
+    if (this.#connections.size > this.#limits.least && !areFree(this.#limits.reserve)) this.#relieve();
+  }
+
+  /** Descriptors run out: those of telemetry are the first to be given back. */
+  #relieve(): void {
+    const { least, reserve, reliefMs } = this.#limits;
+    this.#most = Math.max(least, Math.min(this.#most, this.#connections.size) - reserve);
+    this.#relievedUntil = this.#context.clock.now() + reliefMs;
+    this.#dropTo(this.#most);
+  }
+
+  #dropTo(most: number): void {
+    while (this.#connections.size > Math.max(0, most)) {
+      const [oldest] = this.#connections;
+      const one = [...this.#connections].find(({ answering }) => !answering) ?? oldest;
+      if (one === undefined) return;
+      this.#connections.delete(one);
+      one.close();
+      this.#onTrouble("dropped");
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#context.clock.after(ms, resolve));
+  }
+}
