@@ -84,7 +84,18 @@ export type Event =
   | { type: "cache_evicted"; reason: "lru" | "age" | "refused" | "grace"; reference: string }
   | {
     type: "socket";
-    action: "bound" | "rebound" | "taken_over" | "stale_removed" | "lost" | "unlinked" | "lock_acquired" | "failed";
+    action:
+      | "bound"
+      | "rebound"
+      | "taken_over"
+      | "stale_removed"
+      | "lost"
+      | "unlinked"
+      | "lock_acquired"
+      | "accept_refused"
+      | "silent"
+      | "answering"
+      | "failed";
     path: string;
     message: string;
   }

@@ -34,6 +34,8 @@ export interface EndpointOptions {
   readonly service: { peek(): ServiceStatus };
   /** Whether it is ready, and why not. */
   readonly readiness: (status: ServiceStatus, telemetry: string) => Readiness;
+  /** Why the process has to be started again; `""` while it does not. */
+  readonly complaint: () => string;
   readonly telemetry: Telemetry;
 }
 
@@ -129,7 +131,7 @@ const troubles = {
 } as const;
 
 function httpOptions(options: EndpointOptions, listen: HttpOptions["listen"]): HttpOptions {
-  const { field, service, readiness, socket, telemetry } = options;
+  const { field, service, readiness, complaint, socket, telemetry } = options;
   const address = listenText(listen);
   return {
     listen,
@@ -137,6 +139,7 @@ function httpOptions(options: EndpointOptions, listen: HttpOptions["listen"]): H
     socket,
     peek: () => service.peek(),
     readiness,
+    complaint,
     telemetry,
     version,
     now: () => Math.round(systemClock.now()),

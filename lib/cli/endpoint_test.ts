@@ -32,6 +32,7 @@ function stage(port: number): EndpointOptions & { readonly events: Event[] } {
     socket: "/run/kms.sock",
     service: new FakeService(),
     readiness: pluginReadiness(600_000),
+    complaint: () => "",
     telemetry,
   };
 }

@@ -54,6 +54,7 @@ export async function serve(call: Call): Promise<ExitStatus> {
     anyPort: config.file === undefined ? config.state : undefined,
     service: plugin.service,
     readiness: pluginReadiness(config.outage.afterMs),
+    complaint: () => server.complaint(),
     telemetry,
   });
   await giveUpPermissions();

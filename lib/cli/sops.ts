@@ -43,7 +43,14 @@ export async function sops(call: Call): Promise<ExitStatus> {
     takeover: takeover ? fromWhoOpens(service, keys) : undefined,
     notify,
   });
-  const answers = { field: "sops.listen", socket: socket.path, service, readiness: keyServiceReadiness } as const;
+  const complaint = () => server.complaint();
+  const answers = {
+    field: "sops.listen",
+    socket: socket.path,
+    service,
+    readiness: keyServiceReadiness,
+    complaint,
+  } as const;
   await using _endpoint = await openEndpoint({ ...answers, listen, telemetry });
   await giveUpPermissions();
   const uris = keys.map(keyUri).join(", ");

@@ -53,9 +53,10 @@ export interface RpcServer {
   /**
    * Listens on a path that does not exist yet.
    *
+   * @param onRefused told the system's code when it refuses to accept a connection; accepting goes on.
    * @throws {KmsError} `config` if it cannot.
    */
-  listen(path: string): Promise<Listener>;
+  listen(path: string, onRefused?: (code: string) => void): Promise<Listener>;
   /** Stops listening, sends GOAWAY, waits at most `ms` for the calls in flight, and cuts off those that are left. */
   shutdown(ms: number): Promise<void>;
 }
@@ -96,11 +97,15 @@ function serverOf(
   const context = { unreadable, deadlineMs, after: coarse(afterTimeout, deadlineTickMs, () => performance.now()) };
   const listeners = new Set<Http2Listener>();
   return {
-    async listen(path) {
-      const listener = new Http2Listener((stream, headers) => {
-        const route = byPath.get(headers.path);
-        return route === undefined ? refuseUnknown(stream, headers) : serveUnary(stream, headers, route, context);
-      }, broken);
+    async listen(path, onRefused) {
+      const listener = new Http2Listener(
+        (stream, headers) => {
+          const route = byPath.get(headers.path);
+          return route === undefined ? refuseUnknown(stream, headers) : serveUnary(stream, headers, route, context);
+        },
+        broken,
+        onRefused,
+      );
       await listener.listen(path);
       listeners.add(listener);
       return { close: () => void listener.close(leaveMs).then(() => listeners.delete(listener)) };

@@ -333,7 +333,8 @@ Deno.test("rpcServer() lives on after clients that go at any moment, and after b
     socket.resume();
     await once(socket, "close");
   }
-  deepEqual(told, []);
+  // Of a call that its client ended before its message was whole, no more than its path is told.
+  ok(told.every((path) => path === call.path), told.join());
   deepEqual(await served.client.v2.Status({}, { signal: never }), well);
 });
 

@@ -6,6 +6,7 @@
 import { sleep } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import type { Event, Notify } from "../events.ts";
+import { type AnswerTimes, answerTimes, AnswerWatch } from "./answer_watch.ts";
 import type { Listener } from "./server.ts";
 import {
   checkPath,
@@ -25,6 +26,8 @@ export interface SocketOptions extends SocketPlace {
   readonly notify: Notify;
   /** Milliseconds between two looks at the path; 1,000 if left out. */
   readonly watchMs?: number;
+  /** How often it is asked whether it answers; {@linkcode answerTimes} if left out. */
+  readonly answer?: AnswerTimes;
 }
 
 /**
@@ -38,6 +41,8 @@ export type Takeover = (path: string) => Promise<string | undefined>;
 export interface HeldSocket {
   /** Resolves when a successor has put its own socket there: time to drain and leave. */
   readonly takenOver: Promise<void>;
+  /** Why nothing is answered there, in one sentence; `""` unless that has been so for long. */
+  complaint(): string;
   /** Removes the file if it is still ours, and gives up the lock. Call it before the listeners are closed. */
   release(): Promise<void>;
 }
@@ -100,6 +105,7 @@ class Holder implements HeldSocket {
   readonly takenOver: Promise<void>;
   readonly #listen: Listen;
   readonly #options: SocketOptions;
+  readonly #answers: AnswerWatch;
   readonly #stop = new AbortController();
   readonly #watching: Promise<void>;
   readonly #successor = Promise.withResolvers<void>();
@@ -113,7 +119,12 @@ class Holder implements HeldSocket {
     this.#options = options;
     this.#lock = lock;
     this.#socket = socket;
+    this.#answers = new AnswerWatch(options.path, options.answer ?? answerTimes, options.notify);
     this.#watching = this.#watch();
+  }
+
+  complaint(): string {
+    return this.#answers.complaint();
   }
 
   async release(): Promise<void> {
@@ -143,6 +154,7 @@ class Holder implements HeldSocket {
       try {
         if (await this.#hasSuccessor()) return this.#successor.resolve();
         await this.#keepLock();
+        if (await this.#answers.isDead(signal)) await this.#placeAgain();
         this.#complaint = "";
       } catch (error) {
         this.#complain(error);
@@ -169,6 +181,7 @@ class Holder implements HeldSocket {
     makeFolder(this.#options.path);
     this.#socket = await placeSocket(this.#listen, this.#options);
     old.listener.close();
+    this.#answers.forgive();
     tell(this.#options, "rebound", "Bound the socket again.");
   }
 

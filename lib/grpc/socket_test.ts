@@ -4,10 +4,21 @@ import { makeFifo } from "../../tests/support/fifo.ts";
 import type { Event } from "../events.ts";
 import { dialKms } from "./client.ts";
 import { serveKms, type SocketServer } from "./serve.ts";
-import type { SocketOptions } from "./socket.ts";
+import { type KmsHandlers, rpcServer } from "./server.ts";
+import { holdSocket, type SocketOptions } from "./socket.ts";
 import { fromSameKeyId } from "./takeover.ts";
 
 const never = new AbortController().signal;
+
+function handlersOf(keyId: string): KmsHandlers {
+  return {
+    v2: {
+      Status: () => ({ version: "v2", healthz: "ok", key_id: keyId }),
+      Encrypt: () => ({ ciphertext: new Uint8Array(1), key_id: keyId, annotations: {} }),
+      Decrypt: () => ({ plaintext: new Uint8Array(1) }),
+    },
+  };
+}
 
 /** A folder of its own for each test, and everything that was served there shut down at its end. */
 class Place implements AsyncDisposable {
@@ -17,24 +28,14 @@ class Place implements AsyncDisposable {
   readonly #servers: SocketServer[] = [];
 
   async serve(keyId: string, options: Partial<SocketOptions> = {}): Promise<SocketServer> {
-    const handlers = {
-      v2: {
-        Status: () => ({ version: "v2", healthz: "ok", key_id: keyId }),
-        Encrypt: () => ({ ciphertext: new Uint8Array(1), key_id: keyId, annotations: {} }),
-        Decrypt: () => ({ plaintext: new Uint8Array(1) }),
-      },
-    };
-    const server = await serveKms(handlers, {
-      path: this.path,
-      mode: 0o600,
-      owner: undefined,
-      group: undefined,
-      notify: (event) => void this.events.push(event),
-      watchMs: 10,
-      ...options,
-    });
+    const server = await serveKms(handlersOf(keyId), { ...this.options(), ...options });
     this.#servers.push(server);
     return server;
+  }
+
+  options(): SocketOptions {
+    const notify = (event: Event) => void this.events.push(event);
+    return { path: this.path, mode: 0o600, owner: undefined, group: undefined, notify, watchMs: 10 };
   }
 
   /** What is announced at the path, `undefined` if nobody answers. */
@@ -247,6 +248,27 @@ Deno.test("SocketServer binds and locks again when its whole folder is deleted",
   await place.told("lock_acquired");
   equal(await place.keyId(), "a");
   await rejects(place.serve("b"), { code: "config" });
+});
+
+Deno.test("holdSocket() binds anew when its listener accepts no more, and says so until it is answered", async () => {
+  await using place = new Place();
+  const server = rpcServer(handlersOf("a"));
+  let made = 0;
+  // A listener that never accepts stands for one that has stopped to.
+  const deaf = (path: string) => {
+    const listener = Deno.listen({ transport: "unix", path });
+    return Promise.resolve({ close: () => listener.close() });
+  };
+  const held = await holdSocket((path) => made++ === 0 ? deaf(path) : server.listen(path), {
+    ...place.options(),
+    answer: { everyMs: 0, patienceMs: 50, deadMs: 60 },
+  });
+  await place.told("answering");
+  equal(await place.keyId(), "a");
+  equal(held.complaint(), "");
+  deepEqual(place.actions(), ["bound", "silent", "rebound", "answering"]);
+  await held.release();
+  await server.shutdown(0);
 });
 
 Deno.test("SocketServer takes its place back from a successor that died", async () => {

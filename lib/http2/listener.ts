@@ -4,10 +4,12 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
-import { createServer, type Server, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { afterTimeout, deadline, orAborted } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
+import { Acceptor } from "./acceptor.ts";
 import { Connection, type OnStream } from "./connection.ts";
+import { UnixStream } from "./unix_stream.ts";
 
 /** How long a client may take to say that it has heard the goodbye, and the system to close what was cut off; ms. */
 const patienceMs = 500;
@@ -22,15 +24,20 @@ const mostUnsent = 1 << 20;
 export class Http2Listener {
   readonly #onStream: OnStream;
   readonly #onBug: (thrown: unknown) => void;
-  readonly #server: Server = createServer((socket) => this.#meet(socket));
+  readonly #onRefused: (code: string) => void;
   readonly #connections = new Set<Connection>();
   readonly #gone = Promise.withResolvers<void>();
+  #acceptor: Acceptor<Deno.UnixConn> | undefined;
   #leaving = false;
 
-  /** @param onBug told of mistakes of ours, which end a connection. */
-  constructor(onStream: OnStream, onBug: (thrown: unknown) => void) {
+  /**
+   * @param onBug told of mistakes of ours, which end a connection.
+   * @param onRefused told the system's code, for instance `EMFILE`, when it refuses to accept; accepting goes on.
+   */
+  constructor(onStream: OnStream, onBug: (thrown: unknown) => void, onRefused: (code: string) => void = () => {}) {
     this.#onStream = onStream;
     this.#onBug = onBug;
+    this.#onRefused = onRefused;
   }
 
   /**
@@ -38,15 +45,17 @@ export class Http2Listener {
    *
    * @throws {KmsError} `config` if it cannot.
    */
+  // deno-lint-ignore require-await -- a failure rejects, as every other one of a listener does.
   async listen(path: string): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once("error", reject).listen(path, resolve);
     try {
-      await promise;
+      this.#acceptor = new Acceptor({
+        listener: Deno.listen({ transport: "unix", path }),
+        onConnection: (connection) => this.#meet(new UnixStream(connection)),
+        onRefused: this.#onRefused,
+      });
     } catch (cause) {
       throw new KmsError("config", `Cannot listen on "${path}": the system refused the socket.`, { cause });
     }
-    this.#server.off("error", reject).on("error", () => {});
   }
 
   /**
@@ -67,7 +76,7 @@ export class Http2Listener {
   #leave(): void {
     if (this.#leaving) return;
     this.#leaving = true;
-    this.#server.close();
+    this.#acceptor?.close();
     this.#each((connection) => connection.leave());
     this.#goneIfLast();
   }
@@ -76,7 +85,7 @@ export class Http2Listener {
     for (const connection of [...this.#connections]) act(connection);
   }
 
-  #meet(socket: Socket): void {
+  #meet(socket: Duplex): void {
     const connection = new Connection({
       onStream: this.#onStream,
       write: (bytes) => write(socket, bytes),
@@ -101,7 +110,7 @@ export class Http2Listener {
   }
 }
 
-function write(socket: Socket, bytes: Buffer): void {
+function write(socket: Duplex, bytes: Buffer): void {
   if (!socket.writable) return;
   socket.write(bytes);
   if (socket.writableLength <= mostUnsent || socket.isPaused()) return;
@@ -109,7 +118,7 @@ function write(socket: Socket, bytes: Buffer): void {
   socket.once("drain", () => socket.resume());
 }
 
-function end(socket: Socket): void {
+function end(socket: Duplex): void {
   socket.once("close", afterTimeout(lingerMs, () => socket.destroy()));
   socket.end(() => socket.destroy());
 }

@@ -44,8 +44,9 @@ export function eventLog(logger: Logger, now: () => number): Notify {
     const state = row.state?.(event, at);
     if (state !== undefined) {
       if (!changed(`${event.type} ${state[0]}`, state[1])) level = "debug";
-    } else if (row.repeats !== undefined && (level === "warn" || level === "error")) {
-      repeated = toldAgain(limited(`${event.type} ${row.repeats(event)}`), at);
+    } else if (level === "warn" || level === "error") {
+      const key = row.repeats?.(event);
+      repeated = key === undefined ? 0 : toldAgain(limited(`${event.type} ${key}`), at);
       if (repeated === undefined) level = "debug";
     }
     if (!logger.enabled(level)) return;

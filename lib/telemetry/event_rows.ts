@@ -20,8 +20,9 @@ export interface Row<E> {
   fields(event: E): Fields;
   /** For what has a state: whose, and which. It is written at its level when it changes, and else at debug. */
   state?(event: E, now: number): readonly [subject: string, state: string];
-  /** For what may come with every call: equal warnings within a minute are written once, and else at debug. */
-  repeats?(event: E): string;
+  /** For what may come with every call: equal warnings within a minute are written once, and else at debug.
+   * `undefined` for an event that is always written. */
+  repeats?(event: E): string | undefined;
 }
 
 const day = 86_400_000;
@@ -147,6 +148,8 @@ export const eventRows = {
     level: ({ action }) => socketLevels[action],
     sentence: (e) => e.message,
     fields: (e) => ({ action: e.action, path: e.path }),
+    // With no descriptor left, one may be refused after each one that is accepted.
+    repeats: (e) => e.action === "accept_refused" ? e.action : undefined,
   },
   telemetry_port: {
     level: ({ action }) => action === "listening" ? "info" : "warn",
@@ -180,6 +183,9 @@ const socketLevels = {
   lost: "warn",
   unlinked: "info",
   lock_acquired: "debug",
+  accept_refused: "error",
+  silent: "error",
+  answering: "info",
   failed: "error",
 } as const satisfies Record<EventOf<"socket">["action"], LogLevel>;
 

@@ -26,6 +26,8 @@ export interface HttpOptions {
   readonly peek: () => ServiceStatus;
   /** What is made of it, and of what is wrong with the telemetry itself. */
   readonly readiness: (status: ServiceStatus, telemetry: string) => Readiness;
+  /** Why the process has to be started again, in one sentence; `""` while it does not. Well if left out. */
+  readonly complaint?: () => string;
   readonly telemetry: Pick<Telemetry, "metrics" | "problem" | "log">;
   /** Trousseau's version. */
   readonly version: string;
@@ -70,7 +72,8 @@ const closeMs = 1000;
 /**
  * Opens the endpoint:
  *
- * - `/livez` says that the event loop turns, and nothing else: an outage of a KMS must never restart the plugin;
+ * - `/livez` says that the event loop turns and that the socket is answered (200 or 503), and nothing else: an outage of
+ *   a KMS must never restart the plugin;
  * - `/readyz` says whether whoever calls is served (200 or 503), with each provider and why; JSON with
  *   `Accept: application/json` or `?format=json`, else text;
  * - `/status` is all of it as JSON, with version and uptime;
@@ -128,14 +131,14 @@ function answerer(options: HttpOptions): HttpContext["answer"] {
 }
 
 function routesOf(options: HttpOptions): ReadonlyMap<string, Route> {
-  const { peek, readiness, telemetry, version, socket, now = Date.now } = options;
+  const { peek, readiness, complaint = () => "", telemetry, version, socket, now = Date.now } = options;
   const startedAt = now();
   const look = () => readiness(peek(), telemetry.problem());
   const metrics = atMostEvery(options.bounds?.metricsMs ?? bounds.metricsMs, async () => {
     return utf8(await telemetry.metrics.render(peek()));
   });
   return new Map<string, Route>([
-    ["/livez", () => text(200, "ok\n")],
+    ["/livez", () => complaint() === "" ? text(200, "ok\n") : text(503, `${complaint()}\n`)],
     ["/readyz", (request, url) => {
       const found = look();
       const code = found.ready ? 200 : 503;

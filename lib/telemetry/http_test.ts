@@ -46,6 +46,7 @@ class Stage implements AsyncDisposable {
   status: ServiceStatus | Error = status;
   verdict = { ready: true, message: "" };
   problem = "";
+  complaint = "";
   log = "";
   now = 5_000_000;
   readonly endpoint: HttpEndpoint;
@@ -65,6 +66,7 @@ class Stage implements AsyncDisposable {
         return this.status;
       },
       readiness: (status, telemetry) => readiness(status, this.verdict, telemetry),
+      complaint: () => this.complaint,
       telemetry: {
         metrics: {
           observe: metrics.observe,
@@ -117,6 +119,13 @@ Deno.test("serveHttp() lives through whatever happens to the KMS", async () => {
   stage.verdict = { ready: false, message: "Gone." };
   const { code, body } = await stage.get("/livez");
   assert.deepEqual([code, body], [200, "ok\n"]);
+});
+
+Deno.test("serveHttp() tells at /livez that the socket has not answered for long", async () => {
+  await using stage = new Stage();
+  stage.complaint = "The socket /s has not answered for 31 seconds.";
+  const { code, body } = await stage.get("/livez");
+  assert.deepEqual([code, body], [503, `${stage.complaint}\n`]);
 });
 
 Deno.test("serveHttp() tells at /readyz each provider and why", async () => {
@@ -369,6 +378,7 @@ Deno.test("serveHttp() gives refused Decrypts, sentinels and the times of the ke
   assert.deepEqual(found.sealedVersions, [{ ...sealedVersions[0], testedAt: null }]);
   assert.deepEqual([found.announcedAt, found.firstEncryptAt], [1_000, 2_000]);
   assert.equal(found.unreadable, "What is sealed under the announced key ID cannot be opened again. Gone.");
+});
 
 const limits = { most: 8, reserve: 16, least: 4, reliefMs: 60_000, acceptMs: 0 };
 const get = "GET /livez HTTP/1.1\r\nhost: localhost\r\n";

@@ -218,6 +218,12 @@ function ringCounters(registry: Registry) {
     labelNames: ["action"],
     registers,
   });
+  const answering = new Gauge({
+    name: "trousseau_socket_answering",
+    help: "1 if the plugin's own question at its socket was answered; it asks every two seconds.",
+    registers,
+  });
+  answering.set(1);
   return {
     telemetry_port: ({ action }) => port.inc({ action }),
     ready_dek: ({ result, seconds }) => ready.observe({ result: bounded(result) }, seconds),
@@ -225,7 +231,11 @@ function ringCounters(registry: Registry) {
     outage: ({ state }) => outages(state),
     cache_size: ({ entries: count }) => entries.set(count),
     cache_evicted: ({ reason }) => evictions.inc({ reason }),
-    socket: ({ action }) => sockets.inc({ action }),
+    socket({ action }) {
+      sockets.inc({ action });
+      if (action === "silent") answering.set(0);
+      if (action === "answering") answering.set(1);
+    },
     lifecycle: () => undefined,
   } satisfies Partial<Counters>;
 }

@@ -239,6 +239,17 @@ Deno.test("Metrics.render() counts a lifetime down, and leaves out what does not
   assert.equal((await samples(metrics)).has('trousseau_token_lifetime_seconds{provider="a"}'), false);
 });
 
+Deno.test("Metrics.render() shows whether the socket answers", async () => {
+  const { metrics } = opened();
+  const shown = async () => (await samples(metrics)).get("trousseau_socket_answering");
+  assert.equal(await shown(), 1);
+  metrics.observe({ type: "socket", action: "silent", path: "/s", message: "" });
+  metrics.observe({ type: "socket", action: "rebound", path: "/s", message: "" });
+  assert.equal(await shown(), 0);
+  metrics.observe({ type: "socket", action: "answering", path: "/s", message: "" });
+  assert.equal(await shown(), 1);
+});
+
 Deno.test("createMetrics() shares nothing with another one", async () => {
   const first = opened();
   const second = opened();
@@ -256,7 +267,7 @@ const labelValues: Readonly<Record<string, RegExp>> = {
   verb: /^(probe|wrap|unwrap)$/,
   method: /^(token|approle)$/,
   reason: /^(lru|age|refused|grace)$/,
-  action: /^[a-z_]{4,13}$/,
+  action: /^[a-z_]{4,14}$/,
   to: /^(unknown|well|sick|refusing)$/,
   state: /^(unknown|well|sick|refusing|none|outage|outage_past_after|refused)$/,
   stream: /^(audit|log)$/,
