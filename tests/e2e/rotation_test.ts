@@ -44,6 +44,95 @@ Deno.test("a rotation in Vault: one new key ID, old objects readable, stale ones
   assert.equal((await plugin.status()).key_id, after);
 });
 
+Deno.test("a rewrite changes nothing before the API server has called Encrypt under the new key ID, which status shows", async () => {
+  await using vault = await vaultUnderTest();
+  await using node = await Node.make();
+  const key = await vault.key(node);
+  const config = { providers: [key.provider], probe: { interval: "5s" } };
+  const encryption = await node.encryptionConfiguration("v2");
+  await using cluster = await startCluster();
+  const statusText = async (plugin: Plugin) => (await node.command("status", "--config", plugin.config)).stdout;
+  let hash = "";
+  {
+    await using plugin = await node.start(config);
+    await cluster.startServer({ encryption });
+    assert.equal(await writeSecret(cluster.server, "stored", "value"), 201);
+    const { before, after } = await announcedUnseen(plugin, () => key.rotate(), async () => {
+      await rewrite(cluster, "stored");
+      return await keyIdOf(cluster, "stored");
+    });
+    assert.equal(after.keyIdInEtcd, before, "replaced, as kubectl says, and unchanged");
+    assert.match(after.text, /^ +announced [\d:]{8}, no Encrypt of an API server under it noted yet \(UTC\)$/m);
+    hash = after.status.keyIdHash;
+    assert.equal((await statusTimestamps(cluster)).includes(hash), false, "the API server does not know it");
+
+    const first = async () => (await document(plugin)).firstEncryptAt ?? undefined;
+    const { value: firstAt } = await waitFor("the API server's Encrypt", first, { timeoutMs: 150_000, everyMs: 500 });
+    printFigure(
+      "first Encrypt under a new key ID",
+      `${seconds(firstAt - after.status.announcedAt)} after it was announced`,
+    );
+    assert.ok((await statusTimestamps(cluster)).includes(hash), "its metric shows the hash that /status shows");
+    await rewrite(cluster, "stored");
+    assert.equal(await keyIdOf(cluster, "stored"), after.status.keyId);
+    assert.match(await statusText(plugin), /^ +announced [\d:]{8}, first Encrypt under it [\d:]{8} \(UTC\)$/m);
+  }
+  await using again = await node.start(config);
+  assert.equal((await document(again)).keyIdHash, hash);
+  assert.match(await statusText(again), /first Encrypt under it [\d:]{8} \(UTC\)$/m, "over a restart of the plugin");
+  assert.equal(await readSecret(cluster.server, "stored"), "value");
+
+  /** An etcd; the API server starts when its plugin does. */
+  async function startCluster(): Promise<Cluster> {
+    const started = await Cluster.start();
+    await started.stopServer();
+    return started;
+  }
+
+  /**
+   * Rotates until an ID is announced that the API server has not asked for while the objects were rewritten: it asks each
+   * minute, and no test can tell it when.
+   */
+  async function announcedUnseen(plugin: Plugin, rotate: () => Promise<void>, look: () => Promise<string>) {
+    for (let tries = 0; tries < 4; tries++) {
+      const { keyId: before } = await document(plugin);
+      await rotate();
+      const changed = async () => {
+        const found = await document(plugin);
+        return found.keyId !== before && found;
+      };
+      await waitFor("a new key ID", changed, { timeoutMs: 180_000, everyMs: 100 });
+      const [keyIdInEtcd, text, status] = [await look(), await statusText(plugin), await document(plugin)];
+      if (status.firstEncryptAt === null) return { before, after: { keyIdInEtcd, text, status } };
+      await rewrite(cluster, "stored");
+    }
+    throw new Error("The API server asked for each new key ID within seconds, four times in a row.");
+  }
+});
+
+/** As an operator does it: what kubectl reads goes back as it is. */
+async function rewrite(cluster: Cluster, name: string): Promise<void> {
+  const read = await cluster.kubectl(["get", "secret", name, "-o", "json"]);
+  assert.equal(read.code, 0, read.stderr);
+  const { code, stdout, stderr } = await cluster.kubectl(["replace", "-f", "-"], read.stdout);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /replaced/);
+}
+
+/** `/status` of a plugin, which it does not take for a Status of the API server. */
+async function document(plugin: Plugin) {
+  const page = await plugin.http("/status");
+  assert.ok(page);
+  return JSON.parse(page.body);
+}
+
+/** The API server's own metric for the key IDs that it has learnt from a Status. */
+async function statusTimestamps(cluster: Cluster): Promise<string> {
+  const { body } = await cluster.server.request("GET", "/metrics");
+  const name = "apiserver_envelope_encryption_key_id_hash_status_last_timestamp_seconds";
+  return body.split("\n").filter((line) => line.startsWith(name)).join("\n");
+}
+
 /** Follows Status as the API server does: seldom enough to leave pauses in which an ID can be announced. */
 async function nextKeyId(plugin: Plugin, before: string): Promise<{ after: string; ms: number }> {
   const { value: after, ms } = await waitFor("a new key ID", async () => {

@@ -47,7 +47,7 @@ export class Node implements AsyncDisposable {
     const file = await this.write(`config-${port}.yaml`, JSON.stringify(this.config(config, port)));
     const before = await inode(this.socket);
     const process = new Process({ ...this.#exec(["serve", "--config", file, ...args]), name: "trousseau" });
-    const plugin = new Plugin(this.socket, process, port);
+    const plugin = new Plugin(this.socket, process, port, file);
     try {
       const placed = async () => await inode(this.socket) !== before && await listens(this.socket);
       await waitFor("the plugin's socket", placed, { timeoutMs: 60_000, everyMs: 20, alive: [process] });
@@ -105,6 +105,7 @@ export interface PluginConfig {
   readonly wrap?: number | "all" | "any";
   readonly outage?: unknown;
   readonly retired?: unknown;
+  readonly forgotten?: readonly string[];
   readonly probe?: unknown;
   readonly cache?: unknown;
   readonly kms?: unknown;
@@ -116,10 +117,13 @@ export interface PluginConfig {
 export class Plugin implements AsyncDisposable {
   readonly process: Process;
   readonly client: KmsClient;
+  /** Its configuration, for other commands. */
+  readonly config: string;
   readonly #port: number;
 
-  constructor(socket: string, process: Process, port: number) {
+  constructor(socket: string, process: Process, port: number, config: string) {
     this.process = process;
+    this.config = config;
     this.client = dialKms(socket);
     this.#port = port;
   }

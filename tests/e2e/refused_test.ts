@@ -1,0 +1,108 @@
+/**
+ * Decrypts that a real Vault refuses although the plugin is well: `/readyz` and `status` must not call that well.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import type { EncryptResponse } from "../../lib/grpc/messages.ts";
+import { pause, waitFor } from "../support/processes.ts";
+import { startVault, type Vault } from "../support/vault.ts";
+import { Node, type Plugin, type PluginConfig } from "./harness/plugin.ts";
+
+const call = { signal: new AbortController().signal };
+
+/** A Vault with two keys, and how a plugin of least right uses one of them. */
+async function vaultWithKeys(node: Node): Promise<Vault & { readonly config: (key?: string) => PluginConfig }> {
+  const vault = await startVault();
+  await vault.api("POST", "sys/mounts/transit", { type: "transit" });
+  const rights = await Deno.readTextFile(new URL("../../deploy/policies/vault.hcl", import.meta.url));
+  for (const key of ["kubernetes", "another"]) {
+    await vault.api("POST", `transit/keys/${key}`, {});
+    await vault.api("POST", `sys/policies/acl/${key}`, { policy: rights.replaceAll("/kubernetes", `/${key}`) });
+  }
+  const created = await vault.api("POST", "auth/token/create", { policies: ["kubernetes", "another"], period: "24h" });
+  const file = await node.write("token", created.body.auth.client_token);
+  const auth = { method: "token", token: { file } };
+  const provider = (key: string) => ({ name: "vault", kind: "vault-transit", address: vault.address, key, auth });
+  return { ...vault, config: (key = "kubernetes") => ({ providers: [provider(key)] }) };
+}
+
+async function encrypted(plugin: Plugin): Promise<EncryptResponse> {
+  const request = { plaintext: new Uint8Array(randomBytes(32)), uid: "e2e" };
+  return (await waitFor("an Encrypt", () => plugin.client.v2.Encrypt(request, call), { timeoutMs: 60_000 })).value;
+}
+
+/** What a plugin sealed before something befell its key. */
+async function sealed(node: Node, config: PluginConfig): Promise<readonly EncryptResponse[]> {
+  await using plugin = await node.start(config);
+  return [await encrypted(plugin), await encrypted(plugin), await encrypted(plugin)];
+}
+
+/** The plugin encrypts and opens what is new; it is red for what is old, and says why. */
+async function isRed(node: Node, config: PluginConfig, stored: readonly EncryptResponse[], why: RegExp) {
+  await using plugin = await node.start(config);
+  const decrypt = async (one: EncryptResponse) => await plugin.client.v2.Decrypt({ ...one, uid: "e2e" }, call);
+  await decrypt(await encrypted(plugin));
+  const readyz = async () => {
+    const page = await plugin.http("/readyz");
+    assert.ok(page);
+    return page;
+  };
+  for (const one of [...stored.slice(0, 2), ...stored.slice(0, 2)]) await assert.rejects(decrypt(one), why);
+  assert.equal((await readyz()).status, 200, "two envelopes are no sign");
+  for (const one of stored) await assert.rejects(decrypt(one), why);
+  await decrypt(await encrypted(plugin));
+  const { status, body } = await readyz();
+  assert.equal(status, 503);
+  assert.match(
+    body,
+    /^not ready: Stored data cannot be read: Decrypts of 3 envelopes were refused in the last 5 minutes/,
+  );
+  assert.match(body, /^quorum: .* held$/m, "and nothing else shows it");
+  const found = await node.command("status", "--config", plugin.config);
+  assert.equal(found.code, 77, found.stdout);
+  assert.match(found.stdout, /^Decrypt: Stored data cannot be read/m);
+  assert.match(found.stdout, why);
+}
+
+Deno.test("a key in Vault that was deleted and made again turns /readyz red", async () => {
+  await using node = await Node.make();
+  await using vault = await vaultWithKeys(node);
+  const stored = await sealed(node, vault.config());
+  await vault.api("POST", "transit/keys/kubernetes/config", { deletion_allowed: true });
+  await vault.api("DELETE", "transit/keys/kubernetes");
+  // Vault tells times of creation in seconds, and by those a key is told from its predecessor.
+  await pause(1100);
+  await vault.api("POST", "transit/keys/kubernetes", {});
+  await isRed(node, vault.config(), stored, /Cannot unwrap with provider "vault"/);
+});
+
+Deno.test("a Vault that was restored from before a rotation turns /readyz of a node with a new state folder red", async () => {
+  await using node = await Node.make();
+  await using vault = await vaultWithKeys(node);
+  const kept = { exportable: true, allow_plaintext_backup: true, deletion_allowed: true };
+  await vault.api("POST", "transit/keys/kubernetes/config", kept);
+  const { backup } = (await vault.api("GET", "transit/backup/kubernetes")).body.data;
+  await vault.api("POST", "transit/keys/kubernetes/rotate", {});
+  const stored = await sealed(node, vault.config());
+  await vault.api("POST", "transit/restore/kubernetes", { backup, force: true });
+  await Deno.remove(`${node.folder}/state`, { recursive: true });
+  await isRed(node, vault.config(), stored, /Cannot unwrap with provider "vault"/);
+});
+
+Deno.test("a key that was mistyped to another one of Vault's turns /readyz red", async () => {
+  await using node = await Node.make();
+  await using vault = await vaultWithKeys(node);
+  const stored = await sealed(node, vault.config());
+  await isRed(node, vault.config("another"), stored, /Cannot unwrap with provider "vault"/);
+});
+
+Deno.test("a provider that was forgotten too early turns /readyz red", async () => {
+  await using node = await Node.make();
+  await using vault = await vaultWithKeys(node);
+  const stored = await sealed(node, vault.config());
+  const local = { name: "local", kind: "local", keyFile: `${node.folder}/local.keys`, create: true };
+  const config = { providers: [local], forgotten: ["vault"] };
+  await isRed(node, config, stored, /no provider is configured that wrapped this data key \("vault"\)/);
+});
