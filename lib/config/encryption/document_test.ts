@@ -1,0 +1,88 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import fc from "fast-check";
+import { parse } from "yaml";
+import { commentsOf, hasAnchors, rewritten } from "./document.ts";
+
+const commented = `# of the platform team
+apiVersion: apiserver.config.k8s.io/v1
+kind: EncryptionConfiguration
+resources:
+  # all that matters
+  - resources: # two
+      - secrets
+      - 'configmaps' # not all
+    providers:
+      # from 2021
+      - aescbc:
+          keys:
+            - name: "key1"
+              secret: MDEyMzQ1Njc4OTAxMjM0NQ== # rotated twice
+      - identity: {} # the last
+# the end
+`;
+
+const kms = "kms:\n  apiVersion: v2\n  name: trousseau";
+
+Deno.test("rewritten() puts a provider where it belongs and keeps comments, quotes and order", () => {
+  const text = rewritten(commented, [{ from: 0, providers: [0, kms, 1] }]);
+  for (const line of commented.split("\n")) ok(text.includes(line.trim().replace(/(?<=:) # two$/, "")), line);
+  ok(commentsOf(text).includes("two"));
+  match(text, /^# of the platform team\napiVersion/);
+  deepEqual(parse(text).resources[0].providers.map((one: object) => Object.keys(one).join()), [
+    "aescbc",
+    "kms",
+    "identity",
+  ]);
+});
+
+Deno.test("rewritten() leaves out what a plan leaves out, and nothing else", () => {
+  const text = rewritten(commented, [{ from: 0, providers: [kms] }, {
+    resources: ["*.apps"],
+    providers: ["identity: {}"],
+  }]);
+  deepEqual(parse(text).resources, [
+    { resources: ["secrets", "configmaps"], providers: [{ kms: { apiVersion: "v2", name: "trousseau" } }] },
+    { resources: ["*.apps"], providers: [{ identity: {} }] },
+  ]);
+});
+
+Deno.test("rewritten() makes block style of JSON", () => {
+  const json = JSON.stringify({ resources: [{ resources: ["yes", "1"], providers: [{ identity: {} }] }], kind: "no" });
+  const text = rewritten(json, [{ from: 0, providers: [kms, 0] }]);
+  equal(text.includes("{}"), true);
+  equal(text.replace("{}", "").includes("{"), false);
+  // A reader of YAML 1.1, as kube-apiserver is, takes these for texts only in quotes.
+  match(text, /- "yes"\n {6}- "1"/);
+  match(text, /kind: "no"/);
+});
+
+Deno.test("rewritten() keeps any text and any number of a file as it is", () => {
+  const value = fc.oneof(
+    fc.string({ unit: "grapheme" }),
+    fc.string(),
+    fc.integer(),
+    fc.stringMatching(/^[A-Za-z0-9+/]{1,200}=?$/),
+  );
+  const provider = fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), value, { minKeys: 1 });
+  fc.assert(fc.property(fc.array(provider, { minLength: 1, maxLength: 4 }), fc.boolean(), (providers, indented) => {
+    const file = { resources: [{ resources: ["secrets"], providers }] };
+    const text = JSON.stringify(file, null, indented ? 2 : undefined);
+    const order = providers.map((_, index) => index);
+    deepEqual(parse(rewritten(text, [{ from: 0, providers: order }])), JSON.parse(text));
+    deepEqual(
+      parse(rewritten(rewritten(text, [{ from: 0, providers: order }]), [{ from: 0, providers: order }])),
+      JSON.parse(text),
+    );
+  }));
+});
+
+Deno.test("hasAnchors() and commentsOf() see what is there", () => {
+  equal(hasAnchors(commented), false);
+  equal(hasAnchors("a: &x 1\nb: *x"), true);
+  equal(hasAnchors("a: &x {b: 1}"), true);
+  for (
+    const comment of ["of the platform team", "two", "not all", "from 2021", "rotated twice", "the last", "the end"]
+  ) {
+    ok(commentsOf(commented).includes(comment), comment);
+  }
+});

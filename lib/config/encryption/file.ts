@@ -1,0 +1,80 @@
+/**
+ * Reads an EncryptionConfiguration that a cluster uses already, in YAML or JSON. It is as strict as kube-apiserver: a
+ * field that is not known here is a problem, so that nothing of the file is lost when it is written again.
+ *
+ * @module
+ */
+import { readYaml } from "../positions.ts";
+import { Problems } from "../problems.ts";
+import { hasAnchors } from "./document.ts";
+import { listMistakes, maskedNames } from "./rules.ts";
+import { Walker } from "./walker.ts";
+
+/** What is known of a provider. Keys are left where they are. */
+export type EncryptionProvider =
+  | { readonly kind: "aescbc" | "aesgcm" | "secretbox"; readonly keys: number }
+  | { readonly kind: "identity" }
+  | KmsEntry;
+
+/** A `kms` provider. */
+export interface KmsEntry {
+  readonly kind: "kms";
+  readonly name: string;
+  readonly endpoint: string;
+  readonly apiVersion: "v1" | "v2";
+}
+
+/** One item of `resources`. */
+export interface EncryptionEntry {
+  readonly resources: readonly string[];
+  /** The first one writes, all of them read. */
+  readonly providers: readonly EncryptionProvider[];
+}
+
+/** A file that kube-apiserver takes. */
+export interface EncryptionFile {
+  readonly entries: readonly EncryptionEntry[];
+  /**
+   * Complains of a provider's name.
+   *
+   * @throws {KmsError} `config`, with the file's name and the position of the name.
+   */
+  complainOfName(entry: number, provider: number, text: string): never;
+}
+
+/**
+ * Reads and checks the text of a file.
+ *
+ * @param path as the operator named it.
+ * @throws {KmsError} `config`, one line `path:line:column: field: …` for each problem; no key is in any of them.
+ */
+export function readEncryptionFile(path: string, text: string): EncryptionFile {
+  const yaml = readYaml(text);
+  const problems = new Problems(path, yaml.position);
+  for (const { position, text } of yaml.problems) problems.atPosition(position, text);
+  if (yaml.value === undefined) return problems.fail();
+  if (hasAnchors(text)) {
+    problems.at([], "anchors (&) and aliases (*) cannot be carried over; write out what they stand for");
+  }
+  const entries = new Walker(problems, yaml.position).file(yaml.value);
+  checkLists(entries, problems);
+  problems.throwIfAny();
+  return {
+    entries,
+    complainOfName(entry, provider, text) {
+      problems.at(["resources", entry, "providers", provider, "kms", "name"], text);
+      return problems.fail();
+    },
+  };
+}
+
+function checkLists(entries: readonly EncryptionEntry[], problems: Problems): void {
+  const lists = entries.map(({ resources }) => resources);
+  lists.forEach((list, entry) => {
+    for (const { index, text } of listMistakes(list)) problems.at(["resources", entry, "resources", index], text);
+  });
+  for (const { entry, index, by } of maskedNames(lists)) {
+    const text = `is covered by "${by}" of an earlier entry, and kube-apiserver refuses that`;
+    problems.at(["resources", entry, "resources", index], text);
+  }
+}

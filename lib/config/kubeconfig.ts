@@ -1,0 +1,193 @@
+/**
+ * How a cluster is reached by a kubeconfig. What would run a program, trust any certificate or go through a proxy is
+ * refused.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { dirname, resolve } from "node:path";
+import { utf8Text } from "../bytes.ts";
+import { readRegularFile } from "../durable_file.ts";
+import { type FieldPath, readYaml } from "./positions.ts";
+import { Problems } from "./problems.ts";
+import { readTextFile } from "./text_file.ts";
+
+/** Where the API server is, and how to speak to it. Texts are PEM. */
+export interface ClusterAccess {
+  /** `https:`, with a path where several clusters share a host. */
+  readonly server: URL;
+  readonly serverName: string | undefined;
+  /** `undefined`: the authorities that the machine trusts. */
+  readonly ca: string | undefined;
+  readonly certificate: string | undefined;
+  readonly key: string | undefined;
+  readonly token: string | undefined;
+}
+
+/** In bytes, of each file that a kubeconfig names. */
+const largestCredential = 64 * 1024;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Fields of a cluster and of a user that change how it is spoken to in a way that is not supported. */
+const refused = {
+  cluster: {
+    "insecure-skip-tls-verify": "would trust any server; give certificate-authority-data instead",
+    "proxy-url": "is not supported; ask from a machine that reaches the API server directly",
+  },
+  user: {
+    "exec": "would run a program, and Trousseau runs none; use a kubeconfig with a token or a client certificate",
+    "auth-provider": "is not supported; use a kubeconfig with a token or a client certificate",
+    "username": "is not supported by Kubernetes any more; use a token or a client certificate",
+    "as": "is not supported; use a kubeconfig of the user that is meant",
+  },
+} as const;
+
+/**
+ * Reads the current context of a kubeconfig.
+ *
+ * @throws {KmsError} `config`, with position and field; no credential is in the message.
+ */
+export async function readKubeconfig(path: string): Promise<ClusterAccess> {
+  const yaml = readYaml(await readTextFile(path));
+  const problems = new Problems(path, yaml.position);
+  for (const { position, text } of yaml.problems) problems.atPosition(position, text);
+  if (yaml.value === undefined) return problems.fail();
+  const reader = new Reader(problems, dirname(resolve(path)));
+  const access = await reader.access(fieldsOf(yaml.value));
+  problems.throwIfAny();
+  return access ?? problems.fail();
+}
+
+class Reader {
+  readonly #problems: Problems;
+  readonly #folder: string;
+
+  constructor(problems: Problems, folder: string) {
+    this.#problems = problems;
+    this.#folder = folder;
+  }
+
+  async access(root: Fields): Promise<ClusterAccess | undefined> {
+    const context = this.#named(root, "contexts", "context", root["current-context"], ["current-context"]);
+    if (context === undefined) return undefined;
+    const cluster = this.#named(root, "clusters", "cluster", context.fields.cluster, [...context.path, "cluster"]);
+    if (cluster === undefined) return undefined;
+    const user = context.fields.user === undefined
+      ? { fields: {}, path: context.path }
+      : this.#named(root, "users", "user", context.fields.user, [...context.path, "user"]);
+    if (user === undefined) return undefined;
+    this.#refuse(cluster.fields, cluster.path, refused.cluster);
+    this.#refuse(user.fields, user.path, refused.user);
+    const server = this.#server(cluster.fields.server, [...cluster.path, "server"]);
+    const access = {
+      serverName: this.#text(cluster.fields["tls-server-name"], [...cluster.path, "tls-server-name"]),
+      ca: await this.#pem(cluster, "certificate-authority"),
+      certificate: await this.#pem(user, "client-certificate"),
+      key: await this.#pem(user, "client-key"),
+      token: await this.#token(user),
+    };
+    this.#checkPems(access, cluster.path, user.path);
+    return server === undefined ? undefined : { server, ...access };
+  }
+
+  /** The item of a list whose `name` is the given one. */
+  #named(root: Fields, list: string, item: string, name: unknown, at: FieldPath): Found | undefined {
+    if (typeof name !== "string" || name === "") {
+      this.#problems.at(at, "must name an entry of the kubeconfig");
+      return undefined;
+    }
+    const items = Array.isArray(root[list]) ? root[list] : [];
+    const index = items.findIndex((one) => fieldsOf(one).name === name);
+    if (index >= 0) return { fields: fieldsOf(fieldsOf(items[index])[item]), path: [list, index, item] };
+    this.#problems.at(at, `names nothing in ${list}`);
+    return undefined;
+  }
+
+  #refuse(fields: Fields, path: FieldPath, rows: Readonly<Record<string, string>>): void {
+    for (const [name, text] of Object.entries(rows)) {
+      const value = fields[name];
+      if (value !== undefined && value !== null && value !== false && value !== "") {
+        this.#problems.at([...path, name], text);
+      }
+    }
+  }
+
+  #server(value: unknown, path: FieldPath): URL | undefined {
+    const url = typeof value === "string" && URL.canParse(value) ? new URL(value) : undefined;
+    if (url?.protocol === "https:" && url.username === "" && url.password === "") return url;
+    this.#problems.at(path, "must be an https:// address without a user in it");
+    return undefined;
+  }
+
+  async #token({ fields, path }: Found): Promise<string | undefined> {
+    const file = fields.tokenFile;
+    const text = typeof file === "string" && file !== ""
+      ? await this.#file(file, [...path, "tokenFile"])
+      : this.#text(fields.token, [...path, "token"]);
+    const token = text?.trim();
+    if (token === undefined || token === "") return undefined;
+    if (/^[\x21-\x7e]+$/.test(token)) return token;
+    this.#problems.at([...path, typeof file === "string" ? "tokenFile" : "token"], "holds no token");
+    return undefined;
+  }
+
+  /** The PEM in `NAME-data`, else in the file of `NAME`. */
+  async #pem({ fields, path }: Found, name: string): Promise<string | undefined> {
+    const data = this.#text(fields[`${name}-data`], [...path, `${name}-data`]);
+    if (data !== undefined && data !== "") return Buffer.from(data, "base64").toString("latin1");
+    const file = this.#text(fields[name], [...path, name]);
+    return file === undefined || file === "" ? undefined : await this.#file(file, [...path, name]);
+  }
+
+  async #file(path: string, at: FieldPath): Promise<string | undefined> {
+    try {
+      const text = utf8Text(await readRegularFile(resolve(this.#folder, path), largestCredential));
+      if (text !== undefined) return text;
+    } catch {
+      // Why does not matter: the operator looks at the path.
+    }
+    this.#problems.at(at, "names a file that cannot be read as text");
+    return undefined;
+  }
+
+  #checkPems(
+    { ca, certificate, key }: Pick<ClusterAccess, "ca" | "certificate" | "key">,
+    cluster: FieldPath,
+    user: FieldPath,
+  ): void {
+    if (ca !== undefined && !isSound(() => new X509Certificate(ca))) {
+      this.#problems.at([...cluster, "certificate-authority-data"], "holds no certificate in PEM");
+    }
+    if ((certificate === undefined) !== (key === undefined)) {
+      this.#problems.at(user, "needs a client certificate and its key, or neither");
+    } else if (certificate !== undefined && key !== undefined) {
+      if (isSound(() => new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key)))) return;
+      this.#problems.at([...user, "client-certificate-data"], "is no certificate in PEM with its key beside it");
+    }
+  }
+
+  #text(value: unknown, path: FieldPath): string | undefined {
+    if (value === undefined || value === null || typeof value === "string") return value ?? undefined;
+    this.#problems.at(path, "must be a text");
+    return undefined;
+  }
+}
+
+interface Found {
+  readonly fields: Fields;
+  readonly path: FieldPath;
+}
+
+function isSound(look: () => unknown): boolean {
+  try {
+    return look() !== false;
+  } catch {
+    return false;
+  }
+}
+
+function fieldsOf(value: unknown): Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
+}

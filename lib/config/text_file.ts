@@ -1,0 +1,37 @@
+/**
+ * Text files that an operator names: regular files of a bounded size.
+ *
+ * @module
+ */
+import { utf8Text } from "../bytes.ts";
+import { FileRefusedError, readRegularFile } from "../durable_file.ts";
+import { KmsError } from "../errors.ts";
+
+/** In bytes. */
+const largest = 256 * 1024;
+
+/**
+ * Reads one.
+ *
+ * @param path as the operator named it.
+ * @throws {KmsError} `config` if it is not there, no regular file, longer than 256 KiB or not UTF-8.
+ */
+export async function readTextFile(path: string): Promise<string> {
+  const bytes = await readRegularFile(path, largest).catch((thrown) => {
+    throw unreadable(path, reasonOf(thrown), thrown);
+  });
+  const text = utf8Text(bytes);
+  if (text === undefined) throw unreadable(path, "it is not UTF-8 text");
+  return text;
+}
+
+function reasonOf(thrown: unknown): string {
+  if (thrown instanceof FileRefusedError) {
+    return thrown.name === "TooLarge" ? `it is larger than ${largest / 1024} KiB` : "it is not a regular file";
+  }
+  return thrown instanceof Deno.errors.NotFound ? "there is no such file" : "it cannot be opened";
+}
+
+function unreadable(path: string, why: string, cause?: unknown): KmsError {
+  return new KmsError("config", `Cannot read ${path}: ${why}.`, { cause });
+}
