@@ -143,14 +143,24 @@ export const commands = [
     name: "encryption-config",
     summary: "print the EncryptionConfiguration for kube-apiserver",
     description: "Prints the file that kube-apiserver takes with --encryption-provider-config. Its comments hold the " +
-      "order of steps for a cluster that has data already, with one control plane node or several.",
+      "order of steps for a cluster that has data already, with one control plane node or several. Where the cluster " +
+      "encrypts already, --from reads the file in use and keeps what it needs: take --stage read on all nodes, then " +
+      "write, then, when everything has been rewritten, final.",
     positionals: [],
-    options: ["resources", "name", "socket", "config", "kms-version", "identity"],
+    options: ["from", "stage", "resources", "kubeconfig", "name", "socket", "config", "kms-version", "identity"],
     examples: [
       { line: "trousseau encryption-config > encryption.yaml", does: "Secrets and ConfigMaps over KMS v2" },
       {
         line: "trousseau encryption-config --identity first --resources secrets",
         does: "the first step with several control plane nodes: all of them learn to read",
+      },
+      {
+        line: "trousseau encryption-config --from /etc/kubernetes/encryption.yaml --stage read > encryption.read.yaml",
+        does: "the first step where the cluster encrypts already; under umask 077, since the file holds keys",
+      },
+      {
+        line: "trousseau encryption-config --resources secrets,widgets.example.com --kubeconfig ~/.kube/config",
+        does: "with a custom resource that the cluster is asked for",
       },
       { line: "trousseau encryption-config --kms-version v1beta1", does: "for clusters that still need the old API" },
     ],

@@ -62,6 +62,25 @@ export const optionTable = {
     summary:
       "where plain text stands: last still reads it, first still writes it, none does neither; last if not given",
   },
+  "from": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "the EncryptionConfiguration that the cluster uses today, in YAML or JSON; its providers are kept",
+  },
+  "stage": {
+    type: "string",
+    value: "STAGE",
+    choices: ["read", "write", "final"],
+    summary:
+      "with --from: read adds Trousseau behind what writes today, write puts it first, final leaves out all others",
+  },
+  "kubeconfig": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "ask this cluster which resources there are, custom ones too",
+  },
   "output": { type: "string", value: "FILE", files: true, summary: "a new file for it, instead of stdout" },
   "read-foreign": {
     type: "boolean",
