@@ -55,6 +55,7 @@ export function staged(file: EncryptionFile, request: StageRequest): Staged {
   refuseOtherKms(file, request);
   const taken = file.entries.map((entry, index) => isTaken(entry, index, request));
   const added = unlisted(file, request);
+  refuseRepeated(file, taken);
   if (added.length === 0 && !taken.includes(true)) {
     throw usage("--from has a file that encrypts nothing; name in --resources what is to be encrypted.");
   }
@@ -156,18 +157,24 @@ function isTaken({ resources, providers }: EncryptionEntry, index: number, reque
   );
 }
 
+/** kube-apiserver joins the providers of all entries that list a resource: no stage of one of them is one of the whole. */
+function refuseRepeated({ entries }: EncryptionFile, taken: readonly boolean[]): void {
+  for (const name of entries.flatMap(({ resources }, index) => taken[index] === true ? resources : [])) {
+    const listed = entries.flatMap(({ resources }, at) => resources.some((one) => sameResource(one, name)) ? [at] : []);
+    if (listed.length < 2) continue;
+    const places = listed.map(place).join(" and ");
+    throw usage(
+      `--from has a file with ${printable(name)} in ${places}, whose providers kube-apiserver joins; write them into ` +
+        "one entry, in the same order, first.",
+    );
+  }
+}
+
 /** The resources that no entry lists. */
 function unlisted({ entries }: EncryptionFile, { resources: asked = [] }: StageRequest): string[] {
   const added = asked.filter((name) =>
     !entries.some(({ resources }) => resources.some((one) => sameResource(one, name)))
   );
-  for (const name of asked) {
-    const listed = entries.flatMap(({ resources }, at) => resources.some((one) => sameResource(one, name)) ? [at] : []);
-    if (listed.length > 1) {
-      const places = listed.map(place).join(" and ");
-      throw usage(`--resources has ${name}, whose providers stand in ${places}; put them into one entry first.`);
-    }
-  }
   for (const name of added) {
     const index = entries.findIndex(({ resources }) => resources.some((one) => covers(one, name)));
     const by = entries[index]?.resources.find((one) => covers(one, name));

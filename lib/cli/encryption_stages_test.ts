@@ -200,8 +200,7 @@ const refused: readonly {
   },
   {
     what: "a resource of two entries",
-    from: [["secrets", "aescbc"], ["secrets", "identity"]],
-    asked: { resources: ["secrets"] },
+    from: [["secrets", "aescbc"], ["pods secrets.", "identity"]],
     complaint: /resources\[0\] and resources\[1\]/,
   },
   {
