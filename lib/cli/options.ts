@@ -42,7 +42,8 @@ export const optionTable = {
   "resources": {
     type: "string",
     value: "LIST",
-    summary: "what to encrypt, separated by commas; secrets,configmaps if not given",
+    summary:
+      "what to encrypt, separated by commas; secrets,configmaps if not given, with --from what the file encrypts",
   },
   "name": {
     type: "string",

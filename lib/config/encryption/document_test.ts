@@ -1,6 +1,8 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import fc from "fast-check";
 import { parse } from "yaml";
+import { readEncryptionFile } from "./file.ts";
+import { KmsError } from "../../errors.ts";
 import { commentsOf, hasAnchors, rewritten } from "./document.ts";
 
 const commented = `# of the platform team
@@ -21,7 +23,7 @@ resources:
 # the end
 `;
 
-const kms = "kms:\n  apiVersion: v2\n  name: trousseau";
+const kms = "kms:\n  apiVersion: v2\n  name: trousseau\n  endpoint: unix:///run/t/kms.sock";
 
 Deno.test("rewritten() puts a provider where it belongs and keeps comments, quotes and order", () => {
   const text = rewritten(commented, [{ from: 0, providers: [0, kms, 1] }]);
@@ -41,7 +43,7 @@ Deno.test("rewritten() leaves out what a plan leaves out, and nothing else", () 
     providers: ["identity: {}"],
   }]);
   deepEqual(parse(text).resources, [
-    { resources: ["secrets", "configmaps"], providers: [{ kms: { apiVersion: "v2", name: "trousseau" } }] },
+    { resources: ["secrets", "configmaps"], providers: [{ kms: parse(kms).kms }] },
     { resources: ["*.apps"], providers: [{ identity: {} }] },
   ]);
 });
@@ -86,3 +88,64 @@ Deno.test("hasAnchors() and commentsOf() see what is there", () => {
     ok(commentsOf(commented).includes(comment), comment);
   }
 });
+
+/** Whether the reader takes a text; every other failure than a complaint is one of the test. */
+function isTaken(text: string): boolean {
+  try {
+    readEncryptionFile("EC.yaml", text);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof KmsError && thrown.code === "config") return false;
+    throw thrown;
+  }
+}
+
+Deno.test("rewritten() writes whatever readEncryptionFile() takes, wherever a file was changed", () => {
+  const piece = fc.constantFrom(
+    "",
+    " ",
+    "\n",
+    "#",
+    "'",
+    '"',
+    "|",
+    ">-",
+    "- ",
+    ": ",
+    "{}",
+    "\r",
+    "\t",
+    "---\n",
+    "!!str ",
+    "~",
+    "0",
+  );
+  let count = 0;
+  fc.assert(
+    fc.property(fc.nat(commented.length), fc.nat(3), piece, (at, drop, text) => {
+      const changed = commented.slice(0, at) + text + commented.slice(at + drop);
+      if (!isTaken(changed)) return;
+      count++;
+      const { entries } = readEncryptionFile("EC.yaml", changed);
+      const plan = entries.map(({ providers }, from) => ({ from, providers: [...providers.keys(), kms] }));
+      ok(isTaken(rewritten(changed, plan)));
+    }),
+    { numRuns: 400 },
+  );
+  ok(count > 20, `${count} of the texts were taken`);
+});
+
+const styles = {
+  "block scalars": "secret: >-\n                MDEyMzQ1Njc4\n                OTAxMjM0NQ==",
+  "a literal scalar": "secret: |\n                MDEyMzQ1Njc4OTAxMjM0NQ==",
+  "a tag": "secret: !!str MDEyMzQ1Njc4OTAxMjM0NQ==",
+  "an explicit key": "? secret\n              : MDEyMzQ1Njc4OTAxMjM0NQ==",
+} as const;
+
+for (const [what, secret] of Object.entries(styles)) {
+  Deno.test(`rewritten() keeps ${what}`, () => {
+    const text = `%YAML 1.2\n---\n${commented.replace("secret: MDEyMzQ1Njc4OTAxMjM0NQ==", secret)}...\n`;
+    const before = parse(text).resources[0].providers;
+    deepEqual(parse(rewritten(text, [{ from: 0, providers: [1, 0] }])).resources[0].providers, before.toReversed());
+  });
+}

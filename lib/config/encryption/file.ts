@@ -56,6 +56,7 @@ export function readEncryptionFile(path: string, text: string): EncryptionFile {
   if (hasAnchors(text)) {
     problems.at([], "anchors (&) and aliases (*) cannot be carried over; write out what they stand for");
   }
+  refuseLoneReturns(text, problems);
   const entries = new Walker(problems, yaml.position).file(yaml.value);
   checkLists(entries, problems);
   problems.throwIfAny();
@@ -66,6 +67,14 @@ export function readEncryptionFile(path: string, text: string): EncryptionFile {
       return problems.fail();
     },
   };
+}
+
+/** YAML ends a line at a lone carriage return, and the package that writes it does not. */
+function refuseLoneReturns(text: string, problems: Problems): void {
+  const before = /^[^\r]*(?:\r\n[^\r]*)*(?=\r(?!\n))/.exec(text)?.[0].split("\n");
+  if (before === undefined) return;
+  const position = { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+  problems.atPosition(position, "a carriage return stands here alone; end lines with a newline");
 }
 
 function checkLists(entries: readonly EncryptionEntry[], problems: Problems): void {

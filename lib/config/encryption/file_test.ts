@@ -93,6 +93,7 @@ const wrong: readonly (readonly [text: string, complaint: RegExp])[] = [
   [keys(`[{name: a, ${secret.slice(0, 31)}: b}]`), /keys\[0\]: kube-apiserver knows no such field/],
   [entry(`[{secretbox: {keys: [{name: a, secret: MDEyMzQ1Njc4OTAxMjM0NQ==}]}}]`), /secret: must have 32 bytes/],
   [`${head}resources: [{resources: [a], providers: &p [identity: {}]}, {resources: [b], providers: *p}]`, /anchors/],
+  [entry("[identity: {}]").replaceAll("\n", "\r\n").replace("- res", "- \rres"), /EC\.yaml:4:5: a carriage return/],
   [`${entry("[identity: {}]")}---\n${head}`, /second document/],
 ];
 
