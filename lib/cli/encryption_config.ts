@@ -68,7 +68,8 @@ async function stageFile(asked: Asked, path: string, stage: Stage, call: Call): 
   };
   const { entries, notes } = staged(file, request);
   const written = entries.flatMap(({ kms, resources }) => kms === undefined ? [] : [{ name: kms, resources }]);
-  const all = [...notes, ...resourceWarnings(written.flatMap(({ resources }) => resources), await cluster(call))];
+  const warnings = resourceWarnings(written.flatMap(({ resources }) => resources), await cluster(call));
+  const all = [...file.doubts, ...notes, ...warnings];
   const body = rewritten(withoutCommentBlock(old), entries.map((entry) => planned(entry, asked)));
   const holdsKeys = keepsKeys(file, entries) || mayHoldKeys(commentsOf(body));
   if (holdsKeys && call.terminal.stdout.isTerminal) {

@@ -34,6 +34,8 @@ export interface EncryptionEntry {
 /** A file that kube-apiserver takes. */
 export interface EncryptionFile {
   readonly entries: readonly EncryptionEntry[];
+  /** Sentences about keys for which kube-apiserver refuses the file. */
+  readonly doubts: readonly string[];
   /**
    * Complains of a provider's name.
    *
@@ -57,11 +59,13 @@ export function readEncryptionFile(path: string, text: string): EncryptionFile {
     problems.at([], "anchors (&) and aliases (*) cannot be carried over; write out what they stand for");
   }
   refuseLoneReturns(text, problems);
-  const entries = new Walker(problems, yaml.position).file(yaml.value);
+  const walker = new Walker(problems, yaml.position);
+  const entries = walker.file(yaml.value);
   checkLists(entries, problems);
   problems.throwIfAny();
   return {
     entries,
+    doubts: walker.doubts,
     complainOfName(entry, provider, text) {
       problems.at(["resources", entry, "providers", provider, "kms", "name"], text);
       return problems.fail();

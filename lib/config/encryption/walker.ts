@@ -33,6 +33,8 @@ export class Walker {
   readonly #problems: Problems;
   readonly #positionOf: (path: FieldPath) => Position;
   readonly #kmsNames = new Set<string>();
+  /** Sentences about keys that kube-apiserver does not take: this program only hands them on. */
+  readonly doubts: string[] = [];
 
   constructor(problems: Problems, positionOf: (path: FieldPath) => Position) {
     this.#problems = problems;
@@ -90,10 +92,12 @@ export class Walker {
     if (this.#text(fields.name, [...path, "name"]) === "") this.#problems.at([...path, "name"], "must not be empty");
     const secret = this.#text(fields.secret, [...path, "secret"])?.replace(/[\r\n]/g, "");
     if (secret === undefined) return;
-    if (!base64.test(secret)) this.#problems.at([...path, "secret"], "must be base64 with its padding");
-    else if (!lengths.includes(Buffer.from(secret, "base64").length)) {
-      this.#problems.at([...path, "secret"], `must have ${lengths.join(", ").replace(/, (\d+)$/, " or $1")} bytes`);
-    }
+    const isSound = base64.test(secret) && lengths.includes(Buffer.from(secret, "base64").length);
+    if (isSound) return;
+    const wanted = lengths.join(", ").replace(/, (\d+)$/, " or $1");
+    this.doubts.push(
+      `${pathText([...path, "secret"])} is not base64 of ${wanted} bytes, and kube-apiserver refuses the file.`,
+    );
   }
 
   #kms(value: unknown, path: FieldPath): EncryptionProvider[] {
