@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { runtimeVariables } from "../../lib/config/runtime_variables.ts";
 
 /** Every value of every key, in the order of the file; an empty assignment is kept. */
 function readUnit(text: string): ReadonlyMap<string, readonly string[]> {
@@ -46,6 +47,18 @@ Deno.test("trousseau.service has no capability, no core dump and no swap", () =>
   assert.deepEqual(unit.get("Service.LimitCORE"), ["0"]);
   assert.deepEqual(unit.get("Service.MemorySwapMax"), ["0"]);
   assert.deepEqual(unit.get("Service.ProtectSystem"), ["strict"]);
+});
+
+Deno.test("trousseau.service passes no variable of the runtime on, and no other that it does not name", () => {
+  const unset = unit.get("Service.UnsetEnvironment")?.flatMap((names) => names.split(" "));
+  assert.deepEqual(unset, Object.keys(runtimeVariables));
+  for (const key of ["PassEnvironment", "Environment", "EnvironmentFile"]) {
+    assert.equal(unit.get(`Service.${key}`), undefined, key);
+  }
+});
+
+Deno.test("trousseau.service has descriptors for many connections", () => {
+  assert.deepEqual(unit.get("Service.LimitNOFILE"), ["4096"]);
 });
 
 Deno.test("trousseau.service does not forbid what V8 needs to compile", () => {

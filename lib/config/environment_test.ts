@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { environmentFrom, environmentVariables, readEnvironment, secretVariablePattern } from "./environment.ts";
+import { runtimeVariablesWarning } from "./runtime_variables.ts";
 
 Deno.test("environmentVariables is this list and no other", () => {
   // What the program may read is a decision; whoever changes it changes it here too.
@@ -52,6 +53,22 @@ Deno.test("environmentFrom() takes an empty variable for one that is not set", (
   const environment = environmentFrom(() => "");
   assert.equal(environment.get("XDG_RUNTIME_DIR"), undefined);
   assert.equal(environment.secret("VAULT_TOKEN"), undefined);
+});
+
+Deno.test("environmentFrom() tells of a variable of the runtime whether it is set, and runtimeVariablesWarning() which", () => {
+  const set: Readonly<Record<string, string>> = {
+    NODE_OPTIONS: "--require canary",
+    https_proxy: "canary",
+    NODE_DEBUG: "",
+  };
+  const environment = environmentFrom((name) => set[name]);
+  assert.deepEqual([environment.has("NODE_OPTIONS"), environment.has("NODE_DEBUG")], [true, false]);
+  assert.equal(
+    runtimeVariablesWarning(environment),
+    "Take these variables out of the environment of Trousseau: https_proxy has no effect: a KMS is dialled directly; " +
+      "NODE_OPTIONS may run other code in this process.",
+  );
+  assert.equal(runtimeVariablesWarning(environmentFrom(() => undefined)), undefined);
 });
 
 Deno.test("environmentFrom() gives a secret for secret names only, and hides it", () => {

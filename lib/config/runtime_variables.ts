@@ -1,6 +1,6 @@
 /**
  * Variables that the runtime itself reads, whatever the program may read: with them the environment reaches behind the
- * permissions. Whoever sets the environment of a process owns it; this is about those that are set by accident.
+ * permissions. A user who can set the environment controls the process; the warning is for variables set by accident.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export const runtimeVariables = {
   NODE_EXTRA_CA_CERTS: "has no effect: tls.caFile or the machine's authorities are trusted",
   DENO_CERT: "has no effect: tls.caFile or the machine's authorities are trusted",
   DENO_TLS_CA_STORE: "has no effect: tls.caFile or the machine's authorities are trusted",
-  SSLKEYLOGFILE: "writes the keys of TLS connections to a file",
+  SSLKEYLOGFILE: "may write the keys of TLS connections to a file",
   NODE_DEBUG: "writes requests with their tokens to stderr",
   NODE_OPTIONS: "may run other code in this process",
   DENO_V8_FLAGS: "changes the JavaScript engine",

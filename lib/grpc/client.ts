@@ -98,7 +98,12 @@ function clientOf(path: string, authority: string): Client {
     throw new KmsError("config", `Cannot dial "${path}": it lies outside the folders where this program may write.`);
   }
   closeClientsLate();
-  return new Client(`unix:${path}`, credentials.createInsecure(), { ...options, "grpc.default_authority": authority });
+  return new Client(`unix:${path}`, credentials.createInsecure(), {
+    ...options,
+    "grpc.default_authority": authority,
+    // A Unix socket has no proxy; this keeps the library from reading proxy variables at all.
+    "grpc.enable_http_proxy": 0,
+  });
 }
 
 function closed(client: Client): Promise<void> {

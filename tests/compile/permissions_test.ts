@@ -101,7 +101,13 @@ async function attempt(attempts: Readonly<Record<string, string>>): Promise<Reco
       args: [...runFlags(), probe],
       cwd: folder,
       signal: AbortSignal.timeout(20_000),
-      env: { HOME: "/somewhere", AWS_PROFILE: "not to be seen", TROUSSEAU_SECRET_X: "seen" },
+      clearEnv: true,
+      env: {
+        PATH: Deno.env.get("PATH") ?? "",
+        HOME: "/somewhere",
+        AWS_PROFILE: "not to be seen",
+        TROUSSEAU_SECRET_X: "seen",
+      },
     }).output();
     assert.notEqual(stdout.length, 0, new TextDecoder().decode(stderr));
     return JSON.parse(new TextDecoder().decode(stdout));
