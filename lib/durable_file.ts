@@ -7,6 +7,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { hex } from "./bytes.ts";
+import { giveFile, ownerFor } from "./file_owner.ts";
 
 /** Opens a file, works with it and closes it, whatever happens. */
 export async function withFile<T>(
@@ -107,15 +108,18 @@ function tooLarge(path: string, most: number): FileRefusedError {
 }
 
 /**
- * Writes and syncs a new file in the folder of `path`; only from there can it be moved into place in one step.
+ * Writes and syncs a new file in the folder of `path`; only from there can it be moved into place in one step. Written by
+ * root, it belongs to who owns the file at `path`, or the folder if there is none.
  *
  * @returns the path of the temporary file, which the caller moves or removes.
  */
 export async function writeBeside(path: string, bytes: Uint8Array, mode: number): Promise<string> {
   const temporary = join(dirname(path), `.${basename(path)}.${hex(crypto.getRandomValues(new Uint8Array(8)))}.tmp`);
+  const owner = await ownerFor(path);
   try {
     await withFile(temporary, { write: true, createNew: true, mode }, async (file) => {
       for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+      await giveFile(file, temporary, owner);
       await file.sync();
     });
     return temporary;

@@ -22,6 +22,7 @@ import { probeKms } from "./kms_probe.ts";
 import { line, type Terminal } from "./output.ts";
 import { openPlugin } from "./plugin.ts";
 import { giveUpPermissions, untilStopped, warnOfRuntimeVariables } from "./serving.ts";
+import { checkStateOwner } from "./state_owner.ts";
 import { wantsColour } from "./table.ts";
 
 /** Milliseconds. A successor may not know its key ID before its KMS has answered. */
@@ -37,8 +38,10 @@ export async function serve(call: Call): Promise<ExitStatus> {
   const { notify } = telemetry;
   notify({ type: "lifecycle", action: "starting", message: `Trousseau ${version} starts.` });
   warnOfRuntimeVariables(terminal.environment, notify);
-  await using plugin = await openPlugin(config, notify);
   const takeover = call.options.takeover ?? false;
+  const warning = checkStateOwner(config, takeover);
+  if (warning !== undefined) notify({ type: "lifecycle", action: "warning", message: warning });
+  await using plugin = await openPlugin(config, notify);
   // Before the socket changes hands there must be something to answer with, or the takeover itself would lose calls.
   if (takeover) await untilReady(plugin.service, "take over", timings.takeover, terminal.signal);
   else await letSettle(plugin.service, terminal.signal);

@@ -16,6 +16,7 @@ import {
   type PlacedSocket,
   placeSocket,
   type SocketPlace,
+  whoseFile,
 } from "./socket_file.ts";
 import { type SocketLock, tryLockSocket } from "./socket_lock.ts";
 
@@ -67,6 +68,7 @@ export async function holdSocket(listen: Listen, options: SocketOptions): Promis
   let { lock, found } = await settled(options.path);
   try {
     if (found === "symlink" || found === "other") throw notASocket(options.path, found);
+    if (found === "denied") throw deniedSocket(options.path);
     if (found === "live" || lock === undefined) await agreeWithPredecessor(found, options);
     const socket = await placeSocket(listen, options);
     tell(options, ...started(found));
@@ -166,7 +168,8 @@ class Holder implements HeldSocket {
   async #hasSuccessor(): Promise<boolean> {
     if (this.#socket.inPlace()) return false;
     const found = await look(this.#options.path);
-    if (found === "live") {
+    // A socket of another user is left alone too: a successor may serve there.
+    if (found === "live" || found === "denied") {
       tell(this.#options, "lost", "Another process has put its socket in place of ours.");
       return true;
     }
@@ -220,6 +223,15 @@ async function agreeWithPredecessor(found: Found, options: SocketOptions): Promi
 function notASocket(path: string, found: "symlink" | "other"): KmsError {
   const what = found === "symlink" ? "a symlink" : "something that is no socket";
   return new KmsError("config", `Cannot serve on "${path}": ${what} stands there, and is left alone.`);
+}
+
+function deniedSocket(path: string): KmsError {
+  const whose = whoseFile(path) ?? "it belongs to another user";
+  return new KmsError(
+    "config",
+    `Cannot serve on "${path}": a socket stands there, ${whose}, which may not connect to it to see whether another ` +
+      "process serves there. Stop that process; if there is none, remove the file as its owner or as root.",
+  );
 }
 
 type SocketEvent = Extract<Event, { type: "socket" }>;

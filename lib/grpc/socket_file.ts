@@ -4,9 +4,11 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
+import { lchownSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { hex, utf8 } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
+import { folderOwner, ownUser } from "../file_owner.ts";
 import type { Listener } from "./server.ts";
 
 /** Where a socket stands and who may connect to it. */
@@ -19,8 +21,11 @@ export interface SocketPlace {
   readonly group: number | undefined;
 }
 
-/** What stands at a path: a socket is `live` unless a connection to it was refused. */
-export type Found = "absent" | "live" | "stale" | "symlink" | "other";
+/**
+ * What stands at a path: a socket is `stale` if a connection to it was refused, `denied` if this user may not connect, so
+ * that nothing is known of it, and else `live`.
+ */
+export type Found = "absent" | "live" | "stale" | "denied" | "symlink" | "other";
 
 /** A socket in its place. */
 export interface PlacedSocket {
@@ -42,13 +47,14 @@ export async function look(path: string): Promise<Found> {
   return await knock(path);
 }
 
-// Only a refused connection proves that nobody listens. A full backlog or a missing right prove nothing.
+// Only a refused connection proves that nobody listens. A full backlog proves nothing.
 async function knock(path: string): Promise<Found> {
   try {
     (await Deno.connect({ transport: "unix", path })).close();
     return "live";
   } catch (error) {
     if (error instanceof Deno.errors.ConnectionRefused) return "stale";
+    if (error instanceof Deno.errors.PermissionDenied) return "denied";
     return error instanceof Deno.errors.NotFound ? "absent" : "live";
   }
 }
@@ -89,9 +95,7 @@ export async function placeSocket(
     Deno.mkdirSync(folder, { mode: 0o700 });
     listener = await listen(temporary);
     Deno.chmodSync(temporary, place.mode);
-    if (place.owner !== undefined || place.group !== undefined) {
-      Deno.chownSync(temporary, place.owner ?? null, place.group ?? null);
-    }
+    giveSocket(temporary, place);
     const ours = Deno.lstatSync(temporary);
     Deno.renameSync(temporary, place.path);
     return { listener, inPlace: () => sameFile(ours, place.path) };
@@ -102,6 +106,19 @@ export async function placeSocket(
   } finally {
     removeQuietly(folder);
   }
+}
+
+/**
+ * Gives a socket to its configured owner and group. Where none are configured, one that root makes belongs to who owns the
+ * folder: left behind, it can be looked at and replaced by the service's own user.
+ */
+function giveSocket(temporary: string, { path, owner, group }: SocketPlace): void {
+  const { uid, gid } = Deno.lstatSync(temporary);
+  const folder = uid === 0 ? folderOwner(path) : undefined;
+  const [newUid, newGid] = [owner ?? folder?.uid ?? uid, group ?? folder?.gid ?? gid];
+  if (newUid === null || newGid === null || (newUid === uid && newGid === gid)) return;
+  // A symlink is not followed: the folder may be another user's, who could put one there.
+  lchownSync(temporary, newUid, newGid);
 }
 
 /**
@@ -127,6 +144,24 @@ export function checkPath(path: string): void {
 export function sameFile(known: Deno.FileInfo, path: string): boolean {
   const now = fileInfo(path);
   return now !== undefined && now.ino === known.ino && now.dev === known.dev;
+}
+
+/**
+ * Whose a file is that this process may not use, and who this process is, as a part of a sentence: `user 0 owns it (mode
+ * 0600), and this process runs as user 994`; `undefined` if the file cannot be looked at.
+ */
+export function whoseFile(path: string): string | undefined {
+  let info: Deno.FileInfo | undefined;
+  try {
+    info = fileInfo(path);
+  } catch {
+    return undefined;
+  }
+  if (info === undefined) return undefined;
+  const mode = ((info.mode ?? 0) & 0o7777).toString(8).padStart(4, "0");
+  const user = ownUser(dirname(path));
+  const ours = user === undefined ? "another user" : `user ${user}`;
+  return `user ${info.uid} owns it (mode ${mode}), and this process runs as ${ours}`;
 }
 
 /** Why the system refused, in words that fit behind a colon; never the path, which the sentence has already. */

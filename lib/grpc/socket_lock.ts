@@ -5,7 +5,8 @@
  * @module
  */
 import { KmsError } from "../errors.ts";
-import { sameFile, systemReason } from "./socket_file.ts";
+import { openOrMake } from "../file_owner.ts";
+import { sameFile, systemReason, whoseFile } from "./socket_file.ts";
 
 /** A lock that is held. Disposing of it gives it up. */
 export interface SocketLock extends Disposable {
@@ -37,13 +38,17 @@ async function openLock(path: string): Promise<Deno.FsFile> {
     const found = await infoOf(path);
     if (found?.isSymlink) throw new KmsError("config", `Cannot lock "${path}": it is a symlink.`);
     if (found !== undefined && !found.isFile) throw notRegular(path);
-    const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
+    const file = await openOrMake(path, { read: true, write: true, mode: 0o600 });
     if (file.statSync().isFile) return file;
     file.close();
     throw notRegular(path);
   } catch (error) {
     if (error instanceof KmsError) throw error;
-    throw new KmsError("config", `Cannot lock "${path}": ${systemReason(error)}.`, { cause: error });
+    const whose = error instanceof Deno.errors.PermissionDenied ? whoseFile(path) : undefined;
+    const advice =
+      "Stop the process that holds it; if there is none, remove it and the socket as its owner or as root.";
+    const why = whose === undefined ? `${systemReason(error)}.` : `${whose}. ${advice}`;
+    throw new KmsError("config", `Cannot lock "${path}": ${why}`, { cause: error });
   }
 }
 

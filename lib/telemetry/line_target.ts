@@ -4,6 +4,7 @@
  * @module
  */
 import { KmsError } from "../errors.ts";
+import { openOrMake } from "../file_owner.ts";
 import { causeName } from "./text.ts";
 
 /** Takes bytes in order. */
@@ -85,7 +86,7 @@ async function openFile(path: string): Promise<OpenFile> {
   // The opening of a FIFO would wait until somebody reads from it.
   const found = await infoAt(path);
   if (found !== undefined && !found.isFile && !found.isDirectory) throw new NotRegularError();
-  const file = await Deno.open(path, { append: true, create: true, mode: 0o600 });
+  const file = await openOrMake(path, { append: true, mode: 0o600 });
   try {
     return { file, inode: inode(await file.stat()) };
   } catch (thrown) {

@@ -47,6 +47,7 @@ const leaves = [
   "durable_file",
   "errors",
   "events",
+  "file_owner",
   "secret",
   "state_file",
   "state_update",

@@ -1,0 +1,37 @@
+/**
+ * Whether this process runs as the user whose state folder it is about to use.
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import type { Config } from "../config/config.ts";
+import { KmsError } from "../errors.ts";
+import { ownUser } from "../file_owner.ts";
+
+/**
+ * Compares this process's user with the owner of the state folder.
+ *
+ * @returns what to warn of, in one sentence; `undefined` if both are the same, or one of them is not known.
+ * @throws {KmsError} `config` if they differ and a socket is to be taken over: the service manager would not know the
+ *   process that serves then.
+ */
+export function checkStateOwner({ state, socket }: Pick<Config, "state" | "socket">, takeover: boolean) {
+  const owner = ownerOf(state);
+  const user = ownUser(state, dirname(socket.path));
+  if (owner === undefined || user === undefined || owner === user) return undefined;
+  const differ = `this process runs as user ${user}, and the state folder "${state}" belongs to user ${owner}`;
+  if (takeover) {
+    const advice = `upgrade with "systemctl restart trousseau", or start it as user ${owner}`;
+    throw new KmsError("config", `Cannot take over "${socket.path}": ${differ}; ${advice}.`);
+  }
+  return `Start it as user ${owner}: ${differ}. Files keep their owner.`;
+}
+
+function ownerOf(folder: string): number | undefined {
+  try {
+    return Deno.statSync(folder).uid ?? undefined;
+  } catch {
+    // Whether the folder can be used is told when it is.
+    return undefined;
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * What root leaves behind, and the service's own user after it: sockets, locks, state and keys.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { dialKms } from "../../lib/grpc/client.ts";
+import { writeLocalConfig } from "../support/local_plugin.ts";
+import { serviceUser, Users } from "../support/other_user.ts";
+import { type Process, waitFor } from "../support/processes.ts";
+import { inFolder } from "../support/temporary_folder.ts";
+
+const soon = { timeoutMs: 30_000, everyMs: 20 };
+const users = await Users.stage();
+globalThis.addEventListener("unload", () => Deno.removeSync(users.folder, { recursive: true }));
+
+/** A folder of the service's user with a configuration, in which everything lies. */
+async function inServiceFolder(
+  act: (place: { folder: string; config: string; socket: string }) => Promise<void>,
+): Promise<void> {
+  await inFolder(async (folder) => {
+    const place = await writeLocalConfig(folder, {
+      sops: { socket: { path: `${folder}/sops.sock` } },
+      telemetry: { listen: "off", audit: `${folder}/audit.log` },
+    });
+    Deno.chmodSync(place.config, 0o644);
+    Deno.chownSync(folder, serviceUser, serviceUser);
+    await act({ folder, ...place });
+  });
+}
+
+/** Leaves a socket file that nobody listens on, as a crash does. */
+function leaveStale(path: string): void {
+  const listener = Deno.listen({ transport: "unix", path: `${path}.bound` });
+  Deno.chmodSync(`${path}.bound`, 0o600);
+  Deno.renameSync(`${path}.bound`, path);
+  listener.close();
+}
+
+async function keyId(socket: string, process: Process): Promise<string> {
+  const { value } = await waitFor("a key ID", async () => {
+    await using client = dialKms(socket);
+    return (await client.v2.Status({}, { signal: AbortSignal.timeout(4_000) })).key_id;
+  }, { ...soon, alive: [process] });
+  return value;
+}
+
+function owners(folder: string): Record<string, number | null> {
+  const found: Record<string, number | null> = {};
+  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) Object.assign(found, owners(path));
+    else found[name] = Deno.lstatSync(path).uid;
+  }
+  return found;
+}
+
+Deno.test("serve and sops tell whose a dead socket is that they may not connect to, and leave it", async () => {
+  await inServiceFolder(async ({ folder, config, socket }) => {
+    const commands = [["serve", socket], ["serve", socket, "--takeover"], ["sops", `${folder}/sops.sock`]] as const;
+    for (const [command, path, ...words] of commands) {
+      leaveStale(path);
+      await using refused = users.start(serviceUser, folder, command, ...words, "--config", config);
+      assert.equal((await refused.exited).code, 78, refused.output);
+      const whose = `user 0 owns it (mode 0600), and this process runs as user ${serviceUser}`;
+      assert.ok(refused.output.includes(`Cannot serve on "${path}": a socket stands there, ${whose}`), refused.output);
+      assert.ok(Deno.lstatSync(path).isSocket);
+    }
+    // Of its own user a connection is refused, which proves that nobody serves there.
+    Deno.chownSync(socket, serviceUser, serviceUser);
+    await using plugin = users.start(serviceUser, folder, "serve", "--config", config);
+    await keyId(socket, plugin);
+    assert.match(plugin.output, /Replaced a socket file that nobody listened on/);
+  });
+});
+
+Deno.test("serve tells whose a lock file is that it may not open", async () => {
+  await inServiceFolder(async ({ folder, config, socket }) => {
+    Deno.writeTextFileSync(`${socket}.lock`, "", { mode: 0o600 });
+    await using refused = users.start(serviceUser, folder, "serve", "--config", config);
+    assert.equal((await refused.exited).code, 78);
+    const whose = `user 0 owns it (mode 0600), and this process runs as user ${serviceUser}`;
+    assert.ok(refused.output.includes(`Cannot lock "${socket}.lock": ${whose}. Stop the process`), refused.output);
+  });
+});
+
+Deno.test("serve as root warns, and leaves nothing that the folder's owner could not use", async () => {
+  await inServiceFolder(async ({ folder, config, socket }) => {
+    const first = users.start(serviceUser, folder, "serve", "--config", config);
+    const announced = await keyId(socket, first);
+    assert.equal((await first.stop()).code, 0);
+    // A new file in the folder, and one that is replaced.
+    for (const path of [`${socket}.lock`, `${folder}/audit.log`]) Deno.removeSync(path);
+    Deno.removeSync(`${folder}/state/key-ring.json`);
+    const byHand = users.start(0, folder, "serve", "--config", config);
+    assert.equal(await keyId(socket, byHand), announced);
+    assert.match(byHand.output, new RegExp(`Start it as user ${serviceUser}: this process runs as user 0`));
+    await byHand.kill();
+    const left = owners(folder);
+    for (const name of ["kms.sock", "kms.sock.lock", "key-ring.json", "local.keys", "audit.log"]) {
+      assert.equal(left[name], serviceUser, `${name} of ${JSON.stringify(left)}`);
+    }
+    await using again = users.start(serviceUser, folder, "serve", "--config", config);
+    assert.equal(await keyId(socket, again), announced);
+  });
+});
+
+Deno.test("serve --takeover is refused to another user than the owner of the state folder", async () => {
+  await inServiceFolder(async ({ folder, config, socket }) => {
+    await using served = users.start(serviceUser, folder, "serve", "--config", config);
+    const announced = await keyId(socket, served);
+    await using refused = users.start(0, folder, "serve", "--takeover", "--config", config);
+    assert.equal((await refused.exited).code, 78, refused.output);
+    assert.match(
+      refused.output,
+      new RegExp(
+        `Cannot take over .* runs as user 0, and the state folder .* belongs to user ${serviceUser}; upgrade with`,
+      ),
+    );
+    assert.equal(await keyId(socket, served), announced);
+    assert.equal(served.status, undefined);
+  });
+});
