@@ -3,7 +3,9 @@
  *
  * @module
  */
+import type { Command } from "./lib/cli/command.ts";
 import { commands } from "./lib/cli/commands.ts";
+import { Reloads } from "./lib/reloads.ts";
 import { processOutput, type Terminal } from "./lib/cli/output.ts";
 import { readEnvironment } from "./lib/config/environment.ts";
 import { report, run } from "./lib/cli/run.ts";
@@ -19,19 +21,31 @@ const terminal: Terminal = {
   stdout: processOutput(Deno.stdout),
   stderr,
   environment: readEnvironment(),
-  signal: firstSignal(),
+  ...signals(rereads(Deno.args[0], commands)),
 };
 
 Deno.exit(await run(Deno.args, commands, terminal));
 
-/** Fires at the first SIGINT or SIGTERM; a second one ends the process at once. */
-function firstSignal(): AbortSignal {
+/** Whether a command takes SIGHUP for a reload, also before it has begun to. */
+function rereads(word: string | undefined, table: readonly Command[]): boolean {
+  return table.some(({ name, reloads }) => reloads && name === word);
+}
+
+/**
+ * The first SIGINT or SIGTERM fires the signal; a second one ends the process at once. SIGHUP is announced, and ends a
+ * command that does not reload as SIGTERM does.
+ */
+function signals(reloading: boolean): Pick<Terminal, "signal" | "reloads"> {
   const controller = new AbortController();
+  const reloads = new Reloads();
+  Deno.addSignalListener("SIGHUP", () => {
+    if (!reloads.announce() && !reloading) controller.abort();
+  });
   const signals = ["SIGINT", "SIGTERM"] as const;
   const onSignal = () => {
     for (const name of signals) Deno.removeSignalListener(name, onSignal);
     controller.abort();
   };
   for (const name of signals) Deno.addSignalListener(name, onSignal);
-  return controller.signal;
+  return { signal: controller.signal, reloads };
 }

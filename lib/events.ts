@@ -107,7 +107,11 @@ export type Event =
     message: string;
   }
   | { type: "foreign"; format: ForeignFormat; providers: readonly string[] }
-  | { type: "lifecycle"; action: "starting" | "serving" | "stopping" | "stopped" | "warning"; message: string };
+  | {
+    type: "lifecycle";
+    action: "starting" | "serving" | "reloaded" | "stopping" | "stopped" | "warning";
+    message: string;
+  };
 
 /** Takes an event. It never throws and never waits. */
 export type Notify = (event: Event) => void;

@@ -44,6 +44,8 @@ export interface Command {
   readonly positionals: readonly Positional[];
   readonly options: readonly OptionName[];
   readonly examples: readonly Example[];
+  /** Whether it reads its configuration again at SIGHUP, which ends every other command. */
+  readonly reloads?: boolean;
   /**
    * Loads the command and runs it.
    *

@@ -12,7 +12,8 @@ export const commands = [
     name: "serve",
     summary: "serve KMS v2 and v1beta1 on a Unix socket",
     description:
-      "Serves kube-apiserver until SIGTERM, then lets running calls end. Without a configuration it makes a " +
+      "Serves kube-apiserver until SIGTERM, then lets running calls end. SIGHUP reads log level, credentials and " +
+      "telemetry.listen again and never ends it. Without a configuration it makes a " +
       "local key at its first start and a socket under $XDG_RUNTIME_DIR or ./run: enough to try it, but no remote KMS.",
     positionals: [],
     options: ["config", "takeover"],
@@ -24,6 +25,7 @@ export const commands = [
         does: "take over from an older process without losing a call",
       },
     ],
+    reloads: true,
     run: async (call) => (await import("./serve.ts")).serve(call),
   },
   {
@@ -43,6 +45,7 @@ export const commands = [
         does: "read a file, from another shell",
       },
     ],
+    reloads: true,
     run: async (call) => (await import("./sops.ts")).sops(call),
   },
   {

@@ -147,6 +147,25 @@ function httpOptions(options: EndpointOptions, listen: HttpOptions["listen"]): H
   };
 }
 
+/** An endpoint whose address can be changed while it is open. */
+export interface MovableEndpoint extends Endpoint {
+  /** Closes it and opens it elsewhere, or nowhere. An address that is taken is waited for in the background. */
+  move(listen: ListenConfig | undefined): Promise<void>;
+}
+
+/** Opens an endpoint that can be moved. */
+export async function openMovableEndpoint(options: EndpointOptions): Promise<MovableEndpoint> {
+  let open = await openEndpoint(options);
+  return {
+    origin: () => open.origin(),
+    async move(listen) {
+      await open[Symbol.asyncDispose]();
+      open = await openEndpoint({ ...options, listen });
+    },
+    [Symbol.asyncDispose]: () => open[Symbol.asyncDispose](),
+  };
+}
+
 /**
  * The plugin's readiness, whatever kube-apiserver is told: an outage that lasts, a refusal, and stored data that cannot be
  * read are told here under every policy.

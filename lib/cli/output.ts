@@ -5,6 +5,7 @@
  * @module
  */
 import type { Environment } from "../config/environment.ts";
+import type { Reloads } from "../reloads.ts";
 
 /** One of the two streams. */
 export interface Output {
@@ -21,6 +22,8 @@ export interface Terminal {
   readonly environment: Environment;
   /** Fires at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
+  /** Announced at each SIGHUP. */
+  readonly reloads: Reloads;
 }
 
 /** Writes one line, ended. */

@@ -8,6 +8,7 @@ import type { Config } from "../config/config.ts";
 import { Opened } from "../disposal.ts";
 import type { Notify } from "../events.ts";
 import { kmsHandlers } from "../kms/handlers.ts";
+import type { Reloads } from "../reloads.ts";
 import type { KmsHandlers } from "../grpc/server.ts";
 import { firstEncryptFile } from "../key_ring/first_encrypt.ts";
 import { folderStore } from "../key_ring/state.ts";
@@ -26,9 +27,9 @@ export interface Plugin extends AsyncDisposable {
  *
  * @throws {KmsError} `config` if something that the configuration names is not there.
  */
-export async function openPlugin(config: Config, notify: Notify): Promise<Plugin> {
+export async function openPlugin(config: Config, notify: Notify, reloads?: Reloads): Promise<Plugin> {
   await using opened = new Opened();
-  const { providers, retired } = await openProviders(config, opened, notify);
+  const { providers, retired } = await openProviders(config, opened, notify, reloads);
   const service = opened.keep(await openService({ ...ringOptions(config), providers, retired, notify }));
   const { kms, outage } = config;
   const handlers = kmsHandlers({ service, kms, outage, notify, now: () => systemClock.now(), version });

@@ -7,6 +7,7 @@ import type { Config, ProviderConfig } from "../config/config.ts";
 import type { Opened } from "../disposal.ts";
 import type { Notify } from "../events.ts";
 import { decorate } from "../provider/decorated.ts";
+import type { Reloads } from "../reloads.ts";
 import { openProvider } from "../provider/registry.ts";
 import type { ServiceProvider } from "../service.ts";
 
@@ -20,8 +21,9 @@ export async function openProviders(
   config: Pick<Config, "providers" | "retired" | "state">,
   opened: Opened,
   notify: Notify,
+  reloads?: Reloads,
 ): Promise<{ readonly providers: readonly ServiceProvider[]; readonly retired: readonly ServiceProvider[] }> {
-  const context = { notify, stateFolder: config.state };
+  const context = { notify, stateFolder: config.state, ...(reloads === undefined ? {} : { reloads }) };
   const open = async (list: readonly ProviderConfig[]) => {
     const found: ServiceProvider[] = [];
     for (const { settings, formerly } of list) {

@@ -10,17 +10,19 @@ import { KmsError } from "../errors.ts";
 import { dialKms } from "../grpc/client.ts";
 import { serveKms } from "../grpc/serve.ts";
 import { fromSameKeyId } from "../grpc/takeover.ts";
+import { Reloads } from "../reloads.ts";
 import type { Service } from "../service.ts";
 import { openTelemetry } from "../telemetry/telemetry.ts";
 import { version } from "../version.ts";
 import type { Call } from "./command.ts";
 import { configured } from "./configured.ts";
 import { encryptionConfiguration, encryptionDefaults } from "./encryption_configuration.ts";
-import { openEndpoint, pluginReadiness } from "./endpoint.ts";
+import { openMovableEndpoint, pluginReadiness } from "./endpoint.ts";
 import type { ExitStatus } from "./exit_codes.ts";
 import { probeKms } from "./kms_probe.ts";
 import { line, type Terminal } from "./output.ts";
 import { openPlugin } from "./plugin.ts";
+import { Reloading } from "./reloading.ts";
 import { giveUpPermissions, untilStopped, warnOfRuntimeVariables } from "./serving.ts";
 import { checkStateOwner } from "./state_owner.ts";
 import { wantsColour } from "./table.ts";
@@ -38,10 +40,11 @@ export async function serve(call: Call): Promise<ExitStatus> {
   const { notify } = telemetry;
   notify({ type: "lifecycle", action: "starting", message: `Trousseau ${version} starts.` });
   warnOfRuntimeVariables(terminal.environment, notify);
+  const credentials = new Reloads();
   const takeover = call.options.takeover ?? false;
   const warning = checkStateOwner(config, takeover);
   if (warning !== undefined) notify({ type: "lifecycle", action: "warning", message: warning });
-  await using plugin = await openPlugin(config, notify);
+  await using plugin = await openPlugin(config, notify, credentials);
   // Before the socket changes hands there must be something to answer with, or the takeover itself would lose calls.
   if (takeover) await untilReady(plugin.service, "take over", timings.takeover, terminal.signal);
   else await letSettle(plugin.service, terminal.signal);
@@ -50,7 +53,7 @@ export async function serve(call: Call): Promise<ExitStatus> {
     takeover: takeover ? fromSameKeyId(() => plugin.service.peek().keyId) : undefined,
     notify,
   });
-  await using endpoint = await openEndpoint({
+  await using endpoint = await openMovableEndpoint({
     listen: config.telemetry.listen,
     field: "telemetry.listen",
     socket: config.socket.path,
@@ -63,7 +66,17 @@ export async function serve(call: Call): Promise<ExitStatus> {
   await giveUpPermissions();
   notify({ type: "lifecycle", action: "serving", message: `Serving on ${config.socket.path}.` });
   if (config.file === undefined) await introduce(config, plugin.service, endpoint.origin(), terminal);
-  return await untilStopped(server, { signal: terminal.signal, drainMs: config.drainMs, notify });
+  const reloading = new Reloading({
+    running: config,
+    load: () => configured(call),
+    setLevel: (level) => telemetry.log.setLevel(level),
+    listen: (config) => config.telemetry.listen,
+    setListen: (listen) => endpoint.move(listen),
+    credentials,
+    notify,
+  });
+  const { signal, reloads } = terminal;
+  return await untilStopped(server, { signal, drainMs: config.drainMs, notify, reloading, reloads });
 }
 
 /** Waits until an Encrypt would be answered; throws with `action` and the reason if that does not come to pass. */

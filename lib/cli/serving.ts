@@ -7,7 +7,9 @@ import type { Environment } from "../config/environment.ts";
 import { runtimeVariablesWarning } from "../config/runtime_variables.ts";
 import type { Notify } from "../events.ts";
 import type { SocketServer } from "../grpc/serve.ts";
+import type { Reloads } from "../reloads.ts";
 import { collectOnceStarted } from "./collect.ts";
+import type { Reloading } from "./reloading.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 
 /** Whole kinds that nothing needs once all is open: what breaks in later finds them gone. */
@@ -28,15 +30,20 @@ export interface StopOptions {
   /** Milliseconds until what is still in flight is cut off. */
   readonly drainMs: number;
   readonly notify: Notify;
+  /** Started by each announcement of `reloads`. */
+  readonly reloading: Reloading;
+  readonly reloads: Reloads;
 }
 
 /** Serves until the signal fires or a successor takes over, and lets the calls in flight end. */
 export async function untilStopped(server: SocketServer, options: StopOptions): Promise<ExitStatus> {
-  const { signal, drainMs, notify } = options;
+  const { signal, drainMs, notify, reloading, reloads } = options;
   using _collection = collectOnceStarted();
+  using _subscription = reloads.subscribe(() => reloading.start());
   await untilEnd(server, signal);
   notify({ type: "lifecycle", action: "stopping", message: "Letting the calls in flight end." });
   await server.shutdown(drainMs);
+  await reloading.settled();
   notify({ type: "lifecycle", action: "stopped", message: "Stopped." });
   return exitCodes.ok.status;
 }

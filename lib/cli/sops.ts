@@ -8,6 +8,7 @@ import type { Config } from "../config/config.ts";
 import { Opened } from "../disposal.ts";
 import type { Notify } from "../events.ts";
 import { serveSops } from "../grpc/serve.ts";
+import { Reloads } from "../reloads.ts";
 import { sopsHandlers } from "../sops/handlers.ts";
 import { keyUri } from "../sops/key_uri.ts";
 import { openSopsService, type SopsService } from "../sops/service.ts";
@@ -16,9 +17,10 @@ import { openTelemetry } from "../telemetry/telemetry.ts";
 import { version } from "../version.ts";
 import type { Call } from "./command.ts";
 import { configured } from "./configured.ts";
-import { keyServiceReadiness, openEndpoint } from "./endpoint.ts";
+import { keyServiceReadiness, openMovableEndpoint } from "./endpoint.ts";
 import type { ExitStatus } from "./exit_codes.ts";
 import { openProviders } from "./providers.ts";
+import { Reloading } from "./reloading.ts";
 import { giveUpPermissions, untilStopped, warnOfRuntimeVariables } from "./serving.ts";
 import { socketEndpoint } from "./socket_path.ts";
 import { sopsRules } from "./sops_rules.ts";
@@ -35,7 +37,8 @@ export async function sops(call: Call): Promise<ExitStatus> {
   notify({ type: "lifecycle", action: "starting", message: `Trousseau ${version} starts as a key service for SOPS.` });
   warnOfRuntimeVariables(terminal.environment, notify);
   await using opened = new Opened();
-  const service = await openKeyService(config, opened, notify);
+  const credentials = new Reloads();
+  const service = await openKeyService(config, opened, notify, credentials);
   const keys = config.sops.keys.map(({ name }) => name);
   const takeover = call.options.takeover ?? false;
   await using server = await serveSops(sopsHandlers({ service, keys, notify }), {
@@ -51,7 +54,7 @@ export async function sops(call: Call): Promise<ExitStatus> {
     readiness: keyServiceReadiness,
     complaint,
   } as const;
-  await using _endpoint = await openEndpoint({ ...answers, listen, telemetry });
+  await using endpoint = await openMovableEndpoint({ ...answers, listen, telemetry });
   await giveUpPermissions();
   const uris = keys.map(keyUri).join(", ");
   notify({ type: "lifecycle", action: "serving", message: `Serving ${uris} on ${socketEndpoint(socket.path)}.` });
@@ -59,11 +62,26 @@ export async function sops(call: Call): Promise<ExitStatus> {
   if (terminal.stdout.isTerminal || config.file === undefined) {
     terminal.stdout.write(sopsRules({ socketPath: socket.path, keys, onThisMachine: config.file === undefined }));
   }
-  return await untilStopped(server, { signal: terminal.signal, drainMs: config.drainMs, notify });
+  const reloading = new Reloading({
+    running: config,
+    load: () => configured(call),
+    setLevel: (level) => telemetry.log.setLevel(level),
+    listen: (config) => config.sops.listen,
+    setListen: (listen) => endpoint.move(listen),
+    credentials,
+    notify,
+  });
+  const { signal, reloads } = terminal;
+  return await untilStopped(server, { signal, drainMs: config.drainMs, notify, reloading, reloads });
 }
 
-async function openKeyService(config: Config, opened: Opened, notify: Notify): Promise<SopsService> {
-  const providers = await openProviders(config, opened, notify);
+async function openKeyService(
+  config: Config,
+  opened: Opened,
+  notify: Notify,
+  credentials: Reloads,
+): Promise<SopsService> {
+  const providers = await openProviders(config, opened, notify, credentials);
   return opened.keep(openSopsService({
     ...providers,
     wrap: config.wrap,

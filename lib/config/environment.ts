@@ -76,11 +76,18 @@ export function environmentFrom(lookup: (name: string) => string | undefined): E
   };
 }
 
-/** The environment of this process. A variable that may not be read counts as one that is not set. */
+/**
+ * The environment of this process. A variable that may not be read counts as one that is not set. One that was read keeps
+ * its value: a server gives up the right to read variables, and reads its configuration again at a reload.
+ */
 export function readEnvironment(): Environment {
+  const known = new Map<string, string | undefined>();
   return environmentFrom((name) => {
+    if (known.has(name)) return known.get(name);
     try {
-      return Deno.env.get(name);
+      const value = Deno.env.get(name);
+      known.set(name, value);
+      return value;
     } catch (thrown) {
       if (thrown instanceof Deno.errors.NotCapable) return undefined;
       throw thrown;

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Notify } from "../events.ts";
+import type { Reloads } from "../reloads.ts";
 
 /** How a call is bounded. The signal is required, so that a dropped deadline is a type error. */
 export interface CallOptions {
@@ -104,6 +105,8 @@ export interface ProviderContext {
    * out. A key that has them is never made anew.
    */
   readonly knownVersions?: readonly string[];
+  /** When credentials are to be read again, whether their files seem changed or not; absent where that never happens. */
+  readonly reloads?: Reloads;
 }
 
 /** Sizes that every provider keeps to, in bytes. */

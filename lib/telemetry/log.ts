@@ -29,6 +29,8 @@ export interface Logger {
   enabled(level: LogLevel): boolean;
   /** One entry; `sentence` is for eyes and ends with a full stop. */
   log(level: LogLevel, sentence: string, fields?: Fields): void;
+  /** From now on, the least grave level that is written. */
+  setLevel(level: LogLevel): void;
 }
 
 /** How entries are written, and to where. */
@@ -46,11 +48,14 @@ export interface LoggerOptions {
 
 /** Opens a logger over `options.write`. */
 export function createLogger(options: LoggerOptions): Logger {
-  const threshold = levels[options.level].rank;
+  let threshold: number = levels[options.level].rank;
   const format = options.format === "json" ? jsonLine : options.colours ? colouredLine : textLine;
   const enabled = (level: LogLevel) => levels[level].rank >= threshold;
   return {
     enabled,
+    setLevel(level) {
+      threshold = levels[level].rank;
+    },
     log(level, sentence, fields = {}) {
       if (enabled(level)) options.write(format(new Date(options.now()).toISOString(), level, sentence, fields));
     },

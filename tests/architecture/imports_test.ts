@@ -48,6 +48,7 @@ const leaves = [
   "errors",
   "events",
   "file_owner",
+  "reloads",
   "secret",
   "state_file",
   "state_update",

@@ -138,7 +138,7 @@ export const eventArbitraries: { readonly [Type in Event["type"]]: fc.Arbitrary<
   }),
   lifecycle: fc.record({
     type: fc.constant("lifecycle"),
-    action: fc.constantFrom("starting", "serving", "stopping", "stopped", "warning"),
+    action: fc.constantFrom("starting", "serving", "reloaded", "stopping", "stopped", "warning"),
     ...message,
   }),
 };

@@ -4,6 +4,7 @@
  * @module
  */
 import { environmentFrom } from "../../lib/config/environment.ts";
+import { Reloads } from "../../lib/reloads.ts";
 import type { Output, Terminal } from "../../lib/cli/output.ts";
 
 /** What a test may say about the terminal. */
@@ -11,6 +12,7 @@ export interface FakeTerminalOptions {
   readonly isTerminal?: boolean;
   readonly variables?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  readonly reloads?: Reloads;
 }
 
 /** A {@linkcode Terminal} and what it was told. */
@@ -32,6 +34,7 @@ export function fakeTerminal(options: FakeTerminalOptions = {}): FakeTerminal {
     stderr: output(err),
     environment: environmentFrom((name) => options.variables?.[name]),
     signal: options.signal ?? new AbortController().signal,
+    reloads: options.reloads ?? new Reloads(),
     out: () => out.join(""),
     err: () => err.join(""),
   };

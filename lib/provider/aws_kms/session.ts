@@ -40,15 +40,12 @@ export class KmsSession implements AsyncDisposable {
    *
    * @throws {KmsError} `config` if they cannot be used.
    */
-  static async open(settings: AwsKmsSettings, { notify }: ProviderContext): Promise<KmsSession> {
+  static async open(settings: AwsKmsSettings, { notify, reloads }: ProviderContext): Promise<KmsSession> {
     const { name: provider, auth } = settings;
     const http = await HttpClient.open(provider, serversOf(settings), settings.tls, notify);
     const { login, source } = await loginOf(settings, http);
-    return new KmsSession(
-      settings,
-      http,
-      new TokenSession({ provider, method: auth.method, notify, login, tokenSource: source }),
-    );
+    const tokens = new TokenSession({ provider, method: auth.method, notify, login, tokenSource: source, reloads });
+    return new KmsSession(settings, http, tokens);
   }
 
   /**

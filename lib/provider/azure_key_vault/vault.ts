@@ -42,6 +42,7 @@ export class KeyVault implements AsyncDisposable {
       provider,
       method: auth.method,
       notify: context.notify,
+      reloads: context.reloads,
       login: async (call) => {
         await this.#askWhatForWhom(call);
         return await login(call);

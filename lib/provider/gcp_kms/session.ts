@@ -30,12 +30,13 @@ export class KmsSession implements AsyncDisposable {
    *
    * @throws {KmsError} `config` if they cannot be used.
    */
-  static async open(settings: GcpKmsSettings, { notify }: ProviderContext): Promise<KmsSession> {
+  static async open(settings: GcpKmsSettings, { notify, reloads }: ProviderContext): Promise<KmsSession> {
     const { name: provider, auth, endpoints, tls } = settings;
     const servers = Object.values(endpoints).map((origin) => ({ name: "Google", origin }));
     const client = await HttpClient.open(provider, servers, tls, notify);
     const login = await loginOf(settings, client);
-    return new KmsSession(settings, client, new TokenSession({ provider, method: auth.method, notify, login }));
+    const tokens = new TokenSession({ provider, method: auth.method, notify, login, reloads });
+    return new KmsSession(settings, client, tokens);
   }
 
   /**

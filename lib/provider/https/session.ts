@@ -7,6 +7,7 @@ import { systemClock } from "../../clock.ts";
 import { abortError, deadline, jittered, orAborted } from "../../deadline.ts";
 import { errorCodes, type KmsError, toKmsError } from "../../errors.ts";
 import type { Notify, Result } from "../../events.ts";
+import type { Reloads } from "../../reloads.ts";
 import type { Secret, SecretSource } from "../../secret.ts";
 import type { HttpCall } from "./endpoint.ts";
 
@@ -33,6 +34,8 @@ export interface TokenSettings {
   readonly renew?: (token: Secret, call: HttpCall) => Promise<Renewal>;
   /** Where the token itself is what the operator gives: its source, watched between logins. */
   readonly tokenSource?: SecretSource | undefined;
+  /** When to log in again with credentials that are read anew. */
+  readonly reloads?: Reloads | undefined;
 }
 
 /** A token in use. */
@@ -64,6 +67,7 @@ export class TokenSession implements AsyncDisposable {
   readonly #settings: TokenSettings;
   readonly #action: string;
   readonly #closing = new AbortController();
+  readonly #reloads: Disposable | undefined;
   #lease: Lease | undefined;
   #loggingIn: Promise<Lease> | undefined;
   #upkeep: Promise<void> | undefined;
@@ -76,6 +80,7 @@ export class TokenSession implements AsyncDisposable {
   constructor(settings: TokenSettings) {
     this.#settings = settings;
     this.#action = `log in with provider "${settings.provider}"`;
+    this.#reloads = settings.reloads?.subscribe(() => this.#reload());
   }
 
   /**
@@ -98,6 +103,7 @@ export class TokenSession implements AsyncDisposable {
 
   /** Stops renewals and waits for what is under way. The token is left to expire: a restart is not worth a call. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#reloads?.[Symbol.dispose]();
     this.#closing.abort();
     clearTimeout(this.#timer);
     await Promise.allSettled([this.#loggingIn, this.#upkeep]);
@@ -131,6 +137,13 @@ export class TokenSession implements AsyncDisposable {
     // A source that cannot be read just now is no reason to stop using the token that is held.
     const token = await source.read().catch(() => lease.token);
     if (!token.equals(lease.token) && this.#lease === lease) this.#login().catch(() => {});
+  }
+
+  /** Logs in at once, with the old token in use until there is a new one; without one, the next call logs in. */
+  #reload(): void {
+    this.#failed = undefined;
+    this.#cooledAt = 0;
+    if (this.#lease !== undefined) this.#login().catch(() => {});
   }
 
   /** Joins the login under way or begins one; after a failure, not before its back-off is over. */

@@ -55,11 +55,18 @@ class VaultTransit implements Provider {
   readonly #wraps: Batcher<WrapItem, string>;
   readonly #unwraps: Batcher<UnwrapItem, Uint8Array>;
 
-  constructor(settings: VaultTransitSettings, client: VaultClient, { notify }: ProviderContext) {
+  constructor(settings: VaultTransitSettings, client: VaultClient, { notify, reloads }: ProviderContext) {
     const { name: provider, auth } = settings;
     this.name = provider;
     this.#client = client;
-    this.#session = new Session({ provider, method: auth.method, client, authenticator: authenticator(auth), notify });
+    this.#session = new Session({
+      provider,
+      method: auth.method,
+      client,
+      authenticator: authenticator(auth),
+      notify,
+      reloads,
+    });
     this.#key = new TransitKey(this.#session, settings.mount, settings.key);
     this.#wraps = new Batcher({ ...batching, provider, verb: "wrap", notify, send: this.#encrypt.bind(this) });
     this.#unwraps = new Batcher({ ...batching, provider, verb: "unwrap", notify, send: this.#decrypt.bind(this) });

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Notify } from "../../events.ts";
+import type { Reloads } from "../../reloads.ts";
 import type { Secret } from "../../secret.ts";
 import { field } from "../https/fields.ts";
 import { type Renewal, TokenSession } from "../https/session.ts";
@@ -20,6 +21,7 @@ export interface SessionSettings {
   readonly client: VaultClient;
   readonly authenticator: Authenticator;
   readonly notify: Notify;
+  readonly reloads?: Reloads | undefined;
 }
 
 /** Sends requests with the token that all of them share. */
@@ -27,12 +29,13 @@ export class Session implements AsyncDisposable {
   readonly #client: VaultClient;
   readonly #tokens: TokenSession;
 
-  constructor({ provider, method, client, authenticator, notify }: SessionSettings) {
+  constructor({ provider, method, client, authenticator, notify, reloads }: SessionSettings) {
     this.#client = client;
     this.#tokens = new TokenSession({
       provider,
       method,
       notify,
+      reloads,
       login: (call) => authenticator.login({ ask: (request) => client.request(request, call), action: call.action }),
       renew: (token, call) => this.#renew(token, call),
       tokenSource: authenticator.tokenSource,
