@@ -23,6 +23,8 @@ import { HealthBoard } from "./key_ring/health.ts";
 import { KeyRing } from "./key_ring/key_ring.ts";
 import type { Openers } from "./key_ring/openers.ts";
 import { reporting } from "./key_ring/reporting.ts";
+import { memorySentinels, type SentinelStore } from "./key_ring/sentinel_file.ts";
+import { SentinelWatch } from "./key_ring/sentinel_watch.ts";
 import type { RingStore } from "./key_ring/state.ts";
 import type { CallOptions, Provider } from "./provider/provider.ts";
 
@@ -66,6 +68,12 @@ export interface Service {
   foreignFormat(sealed: Sealed, api: KmsApi): ForeignFormat | undefined;
 }
 
+/** A service that runs. */
+export interface OpenedService extends Service, AsyncDisposable {
+  /** Tests, in the background, whether the versions that this node has sealed with can be opened. */
+  examine(): void;
+}
+
 /** A provider and the names under which it may have wrapped. */
 export interface ServiceProvider {
   /** Decorated: observed, retrying, breaking. */
@@ -78,7 +86,7 @@ export interface ServiceOptions {
   readonly providers: readonly ServiceProvider[];
   /** Providers that only unwrap what they wrapped when they were among `providers`; none if left out. */
   readonly retired?: readonly ServiceProvider[];
-  /** Names of providers of which nothing is left that they wrapped; none if left out. */
+  /** Names of providers of which nothing is left that they wrapped, and `PROVIDER@VERSION` likewise; none if left out. */
   readonly forgotten?: readonly string[];
   /** Whose data is read beside ours; none if left out. */
   readonly readForeign?: readonly ForeignSource[];
@@ -93,6 +101,8 @@ export interface ServiceOptions {
   readonly store: RingStore;
   /** Where the first Encrypt under a key ID is kept; in memory alone if left out. */
   readonly firstEncrypt?: FirstEncryptFile;
+  /** Where it is kept what shows that a version can still be opened; in memory if left out. */
+  readonly sentinels?: SentinelStore;
   readonly clock: Clock;
   /** Spreads the probes of several nodes: numbers from 0 to 1, `Math.random` if left out. */
   readonly random?: () => number;
@@ -105,7 +115,7 @@ export interface ServiceOptions {
  * @throws {KmsError} `config` if the state folder cannot be used, or if nobody is configured any more who could open
  *   something that this node has sealed.
  */
-export async function openService(options: ServiceOptions): Promise<Service & AsyncDisposable> {
+export async function openService(options: ServiceOptions): Promise<OpenedService> {
   const { clock, notify } = options;
   const named = new Map<string, Unwrapper>();
   const providers = options.providers.map(({ provider }) => provider);
@@ -132,10 +142,21 @@ export async function openService(options: ServiceOptions): Promise<Service & As
       board.failed(name, "unwrap", new KmsError("provider_protocol", message));
     },
   });
+  const whoOpens = { openers: readers.flatMap(openersOf), forgotten: options.forgotten ?? [] };
+  const store = options.sentinels ?? memorySentinels();
   const ring = await KeyRing.open({
     providers,
     retired,
-    readers: { openers: readers.flatMap(openersOf), forgotten: options.forgotten ?? [] },
+    readers: whoOpens,
+    openSentinels: (sealedBy) =>
+      SentinelWatch.open({
+        clock,
+        notify,
+        store,
+        readers: whoOpens,
+        sealedBy,
+        unwrapperOf: (name) => named.get(name),
+      }),
     board,
     needed: quorumSize(options.wrap, providers.length),
     keyEpoch: options.keyEpoch,
@@ -180,7 +201,7 @@ interface KeyServiceParts {
   readonly decrypts: DecryptBoard;
 }
 
-class KeyService implements Service, AsyncDisposable {
+class KeyService implements OpenedService {
   readonly #ring: KeyRing;
   readonly #source: DekSource;
   readonly #named: ReadonlyMap<string, Unwrapper>;
@@ -201,6 +222,10 @@ class KeyService implements Service, AsyncDisposable {
 
   peek(): ServiceStatus {
     return this.#ring.peek();
+  }
+
+  examine(): void {
+    this.#ring.examine();
   }
 
   encrypt(plaintext: Uint8Array, api: KmsApi, byTool = false): Encrypted {

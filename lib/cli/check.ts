@@ -3,16 +3,17 @@
  *
  * @module
  */
-import type { Config } from "../config/config.ts";
+import type { Config, ProviderConfig } from "../config/config.ts";
 import { runtimeVariablesWarning } from "../config/runtime_variables.ts";
 import { abortError } from "../deadline.ts";
 import { quorumSize } from "../envelope/quorum.ts";
 import { KmsError } from "../errors.ts";
 import { sealedByOf } from "../key_ring/memory.ts";
 import { lostOpeners, lostSentence } from "../key_ring/openers.ts";
-import { readRingState, type RingState } from "../key_ring/state.ts";
+import { lossSentence } from "../key_ring/sealed_versions.ts";
 import type { KeyState } from "../provider/provider.ts";
 import { adviseOn } from "../provider/registry.ts";
+import type { SealedVersionStatus } from "../service.ts";
 import { portWarnings } from "./check_ports.ts";
 import { checkJson, checkText } from "./check_report.ts";
 import type { Call } from "./command.ts";
@@ -23,6 +24,7 @@ import { json, type Terminal } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { type RoundTrip, roundTrip } from "./round_trip.ts";
 import { readersOf } from "./readers.ts";
+import { idleForgotten, irreplaceable, nodeMemory, sentinelsOf, statusesOf, versionsIn } from "./sealed_before.ts";
 import { wantsColour } from "./table.ts";
 
 /** All that was found. */
@@ -37,6 +39,12 @@ export interface CheckFindings {
   readonly plan: KeyPlan | KmsError;
   /** Why what this node has sealed could not be opened any more; `""` if it can. */
   readonly lost: string;
+  /** The versions that this node has sealed with, and whether they open. */
+  readonly sealed: readonly SealedVersionStatus[];
+  /** Of those that are refused: what that means and what to do. */
+  readonly losses: readonly string[];
+  /** Why the sentinels of this node cannot be used; `undefined` if they can. */
+  readonly sentinelsError: KmsError | undefined;
   /** `provider` is `undefined` for what concerns the process and not one of its providers. */
   readonly warnings: readonly { readonly provider: string | undefined; readonly message: string }[];
 }
@@ -70,14 +78,27 @@ async function find(config: Config, { terminal }: Call): Promise<CheckFindings> 
   const { signal } = terminal;
   const all = [...config.providers, ...config.retired];
   using _progress = startProgress(terminal, `Asking ${all.map(({ name }) => name).join(", ")}`);
+  const memory = await nodeMemory(config);
+  const knownVersions = memory.state instanceof KmsError ? () => [] : await irreplaceable(config);
+  const trip = (last: "unwrap" | "probe") => (provider: ProviderConfig) =>
+    roundTrip(provider, {
+      stateFolder: config.state,
+      signal,
+      last,
+      knownVersions: knownVersions(provider),
+      sentinels: sentinelsOf(provider, memory, config.forgotten),
+    });
   const [trips, retired, advice] = await Promise.all([
-    Promise.all(config.providers.map((provider) => roundTrip(provider, config.state, signal))),
-    Promise.all(config.retired.map((provider) => roundTrip(provider, config.state, signal, "probe"))),
+    Promise.all(config.providers.map(trip("unwrap"))),
+    Promise.all(config.retired.map(trip("probe"))),
     Promise.all(all.map(({ settings }) => adviseOn(settings))),
   ]);
   if (signal.aborted) throw abortError(signal, "check the providers");
   const reached = trips.filter(({ steps }) => steps.some(({ step, result }) => step === "wrap" && result === "ok"));
-  const state = await remembered(config);
+  const { state, sentinels } = memory;
+  const sealed = statusesOf(config, memory, [...trips, ...retired].flatMap(({ sealed }) => sealed));
+  const refused = sealed.filter(({ state }) => state === "refused");
+  const sealedBy = state instanceof KmsError ? [] : sealedByOf(state);
   const live = trips.flatMap(({ name, key }): [string, KeyState][] => key === undefined ? [] : [[name, key]]);
   return {
     config,
@@ -85,7 +106,10 @@ async function find(config: Config, { terminal }: Call): Promise<CheckFindings> 
     retired,
     quorum: { needed: quorumSize(config.wrap, trips.length), reached: reached.length },
     plan: state instanceof KmsError ? state : planKeyId(config, state, new Map(live)),
-    lost: state instanceof KmsError ? "" : lostSentence(lostOpeners(sealedByOf(state), readersOf(config))),
+    lost: lostSentence(lostOpeners(sealedBy, readersOf(config))),
+    sealed,
+    losses: refused.map((one) => lossSentence(one, versionsIn(memory), sealedBy)),
+    sentinelsError: sentinels instanceof KmsError ? sentinels : undefined,
     warnings: [
       ...await processWarnings(config, terminal),
       ...advice.flatMap(({ warnings }, index) =>
@@ -95,6 +119,7 @@ async function find(config: Config, { terminal }: Call): Promise<CheckFindings> 
         provider: name,
         message: "It refuses to be probed, which is as it should be if it was left the right to unwrap and no more.",
       })),
+      ...idleForgotten(config.forgotten, memory),
     ],
   };
 }
@@ -110,21 +135,20 @@ function mayNotWrap({ steps }: RoundTrip): boolean {
   return steps.some(({ step, result }) => step === "probe" && result === "permission_denied");
 }
 
-async function remembered(config: Config): Promise<RingState | undefined | KmsError> {
-  try {
-    return await readRingState(config.state);
-  } catch (thrown) {
-    if (thrown instanceof KmsError) return thrown;
-    throw thrown;
-  }
-}
-
-function statusOf({ trips, retired, plan, lost }: CheckFindings): ExitStatus {
+function statusOf({ trips, retired, plan, lost, sealed, sentinelsError }: CheckFindings): ExitStatus {
   const steps = [...trips, ...retired.filter((trip) => !mayNotWrap(trip))].flatMap(({ steps }) => steps);
   return worst([
     lost === "" ? exitCodes.ok.status : exitCodes.config.status,
     ...steps.map(({ result }) => result === "ok" ? exitCodes.ok.status : exitStatusOfCode(result)),
+    ...sealed.map(statusOfVersion),
+    sentinelsError === undefined ? exitCodes.ok.status : exitStatus(sentinelsError),
     plan instanceof KmsError ? exitStatus(plan) : exitCodes.ok.status,
     !(plan instanceof KmsError) && plan.verdict === "returns" ? exitCodes.config.status : exitCodes.ok.status,
   ]);
+}
+
+/** A version that is refused is lost data, whatever the code; one that could not be tried ends as its failure does. */
+function statusOfVersion({ state, code }: SealedVersionStatus): ExitStatus {
+  if (state === "refused") return exitCodes.refused.status;
+  return state === "unknown" && code !== "ok" ? exitStatusOfCode(code) : exitCodes.ok.status;
 }

@@ -5,6 +5,7 @@
  */
 import { KmsError } from "../errors.ts";
 import type { CheckFindings } from "./check.ts";
+import type { SealedVersionStatus } from "../service.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { planSentence } from "./key_plan.ts";
 import type { RoundTrip, RoundTripStepName } from "./round_trip.ts";
@@ -12,7 +13,7 @@ import { type Cell, duration, painted, table } from "./table.ts";
 
 /** For scripts. Absent values are `null`. */
 export function checkJson(
-  { config, trips, retired, quorum, plan, lost, warnings }: CheckFindings,
+  { config, trips, retired, quorum, plan, lost, sealed, losses, sentinelsError, warnings }: CheckFindings,
   status: ExitStatus,
 ): unknown {
   return {
@@ -22,11 +23,13 @@ export function checkJson(
     retired: retired.map(tripJson),
     quorum,
     lost,
+    sealedVersions: sealed.map(({ testedAt = null, ...one }) => ({ ...one, testedAt })),
+    losses: [...losses, ...(sentinelsError === undefined ? [] : [sentinelsError.message])],
     keyId: plan instanceof KmsError ? { verdict: plan.code, message: plan.message } : {
       verdict: plan.verdict,
       announced: plan.announced?.id ?? null,
       next: plan.next ?? null,
-      message: planSentence(plan),
+      message: planSentence(plan, losses.length > 0),
     },
     warnings: warnings.map(({ provider, message }) => ({ provider: provider ?? null, message })),
   };
@@ -44,13 +47,13 @@ function tripJson({ name, kind, key, toBeMade, steps }: RoundTrip): unknown {
 
 /** For eyes: a table, then what went wrong, what follows for the key ID, and what to beware of. */
 export function checkText(findings: CheckFindings, colour: boolean): string {
-  const { config, trips, retired, quorum, plan, lost, warnings } = findings;
+  const { config, trips, retired, quorum, plan, lost, sealed, losses, sentinelsError, warnings } = findings;
   const bad = (text: string) => painted({ text, tone: "bad" }, colour);
   const failures = [...trips, ...retired].flatMap(({ steps }) =>
     steps.flatMap(({ message }) => message === "" ? [] : [message])
   );
   const toBeMade = trips.flatMap(({ toBeMade }) => toBeMade === undefined ? [] : [toBeMade]);
-  const keyId = plan instanceof KmsError ? bad(plan.message) : planSentence(plan);
+  const keyId = plan instanceof KmsError ? bad(plan.message) : planSentence(plan, losses.length > 0);
   const quorumLine = `The wrap quorum of ${quorum.needed} is ${quorum.reached < quorum.needed ? "missed" : "held"}: ` +
     `${quorum.reached} of ${trips.length} providers can wrap.`;
   const isBack = !(plan instanceof KmsError) && plan.verdict === "returns";
@@ -67,6 +70,9 @@ export function checkText(findings: CheckFindings, colour: boolean): string {
       ...(toBeMade.length > 0 ? [] : [quorum.reached < quorum.needed ? bad(quorumLine) : quorumLine]),
       isBack ? bad(keyId) : keyId,
       ...(lost === "" ? [] : [bad(lost)]),
+      ...losses.map(bad),
+      ...(sentinelsError === undefined ? [] : [bad(sentinelsError.message)]),
+      ...sealedSummary(sealed),
       ...warnings.map(({ provider, message }) =>
         `${painted({ text: "warning:", tone: "warn" }, colour)} ${
           provider === undefined ? "" : `${provider}: `
@@ -74,6 +80,18 @@ export function checkText(findings: CheckFindings, colour: boolean): string {
       ),
     ].join("\n"),
   ].join("\n") + "\n";
+}
+
+/** How the versions are that are not refused. */
+function sealedSummary(sealed: readonly SealedVersionStatus[]): readonly string[] {
+  const named = (state: SealedVersionStatus["state"]) =>
+    sealed.filter((one) => one.state === state).map(({ provider, version }) => `${provider}@${version}`).join(", ");
+  const [opens, unknown, untested] = [named("opens"), named("unknown"), named("not_tested")];
+  return [
+    ...(opens === "" ? [] : [`Versions that this node has sealed with, and that open: ${opens}.`]),
+    ...(unknown === "" ? [] : [`Versions that could not be tried now: ${unknown}.`]),
+    ...(untested === "" ? [] : [`Not tested, since this node has no sentinel or no provider for them: ${untested}.`]),
+  ];
 }
 
 function row(trip: RoundTrip): readonly Cell[] {

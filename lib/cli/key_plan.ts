@@ -68,8 +68,15 @@ function verdictOn(next: string, history: readonly AnnouncedId[]): KeyVerdict {
   return history.some(({ id }) => id === next) ? "returns" : "new";
 }
 
-/** One sentence for eyes. */
-export function planSentence({ verdict, announced, next, members, freshEpoch }: KeyPlan): string {
+/**
+ * One sentence for eyes.
+ *
+ * @param unopenable whether a version that this node has sealed with cannot be opened.
+ */
+export function planSentence(
+  { verdict, announced, next, members, freshEpoch }: KeyPlan,
+  unopenable = false,
+): string {
   const from = announced?.id ?? "";
   const unseen = members.filter(({ version }) => version === unseenVersion).map(({ name }) => `"${name}"`).join(", ");
   switch (verdict) {
@@ -80,8 +87,11 @@ export function planSentence({ verdict, announced, next, members, freshEpoch }: 
     case "same":
       return `The key ID stays ${from}.`;
     case "new":
-      return `The key ID will change from ${from} to ${next}: kube-apiserver makes a new seed, and objects are ` +
-        "rewritten at their next update.";
+      return unopenable
+        ? `The key ID would change from ${from} to ${next}, and what cannot be opened cannot be rewritten under it: do ` +
+          "not start with this configuration before that is mended or accepted."
+        : `The key ID will change from ${from} to ${next}: kube-apiserver makes a new seed, and objects are ` +
+          "rewritten at their next update.";
     case "unseen":
       return `The key ID will change from ${from} once the version of ${unseen} is known.`;
     case "returns":

@@ -13,6 +13,7 @@ import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { type KeyPlan, planKeyId, planSentence } from "./key_plan.ts";
 import { json, line } from "./output.ts";
 import { readersOf } from "./readers.ts";
+import { nodeMemory, statusesOf } from "./sealed_before.ts";
 import { type Cell, table, wantsColour } from "./table.ts";
 
 /** How much of the history eyes are given; `--json` has all of it. */
@@ -25,12 +26,14 @@ export async function keys(call: Call): Promise<ExitStatus> {
   const state = await readRingState(config.state);
   const plan = planKeyId(config, state);
   const lost = lostSentence(lostOpeners(sealedByOf(state), readersOf(config)));
-  if (options.json) json(stdout, { ...asJson(state, plan), retired: config.retired.map(named), lost });
+  const unopenable = statusesOf(config, await nodeMemory(config)).some(({ state }) => state === "refused");
+  const sentence = planSentence(plan, unopenable);
+  if (options.json) json(stdout, { ...asJson(state, plan, sentence), retired: config.retired.map(named), lost });
   else {
     const colour = wantsColour(stdout, environment);
     stdout.write(versionTable(plan, state, config, colour));
     if (state !== undefined && state.history.length > 0) stdout.write(`\n${historyTable(state, colour)}`);
-    line(stdout, `\n${planSentence(plan)}`);
+    line(stdout, `\n${sentence}`);
     if (lost !== "") line(stdout, lost);
   }
   return plan.verdict === "returns" || lost !== "" ? exitCodes.config.status : exitCodes.ok.status;
@@ -40,7 +43,7 @@ function named({ name, settings: { kind } }: Config["retired"][number]) {
   return { name, kind };
 }
 
-function asJson(state: RingState | undefined, plan: KeyPlan) {
+function asJson(state: RingState | undefined, plan: KeyPlan, message: string) {
   return {
     keyId: plan.announced?.id ?? null,
     provisional: plan.announced?.provisional ?? false,
@@ -50,7 +53,7 @@ function asJson(state: RingState | undefined, plan: KeyPlan) {
       verdict: plan.verdict,
       next: plan.next ?? null,
       freshEpoch: plan.freshEpoch,
-      message: planSentence(plan),
+      message,
     },
   };
 }

@@ -11,6 +11,7 @@ import { kmsHandlers } from "../kms/handlers.ts";
 import type { Reloads } from "../reloads.ts";
 import type { KmsHandlers } from "../grpc/server.ts";
 import { firstEncryptFile } from "../key_ring/first_encrypt.ts";
+import { folderSentinels } from "../key_ring/sentinel_file.ts";
 import { folderStore } from "../key_ring/state.ts";
 import { openService, type Service } from "../service.ts";
 import { version } from "../version.ts";
@@ -20,6 +21,8 @@ import { openProviders } from "./providers.ts";
 export interface Plugin extends AsyncDisposable {
   readonly service: Service;
   readonly handlers: KmsHandlers;
+  /** To be called once its socket answers: see `OpenedService`. */
+  examine(): void;
 }
 
 /**
@@ -34,7 +37,12 @@ export async function openPlugin(config: Config, notify: Notify, reloads?: Reloa
   const { kms, outage } = config;
   const handlers = kmsHandlers({ service, kms, outage, notify, now: () => systemClock.now(), version });
   const kept = opened.handOver();
-  return { service, handlers, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+  return {
+    service,
+    handlers,
+    examine: () => service.examine(),
+    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
+  };
 }
 
 function ringOptions(config: Config) {
@@ -48,6 +56,7 @@ function ringOptions(config: Config) {
     probeIntervalMs: config.probe.intervalMs,
     store: folderStore(config.state),
     firstEncrypt: firstEncryptFile(config.state),
+    sentinels: folderSentinels(config.state),
     clock: systemClock,
     readForeign: config.readForeign,
   };

@@ -10,6 +10,7 @@ import { decorate } from "../provider/decorated.ts";
 import type { Reloads } from "../reloads.ts";
 import { openProvider } from "../provider/registry.ts";
 import type { ServiceProvider } from "../service.ts";
+import { irreplaceable } from "./sealed_before.ts";
 
 /**
  * Opens all of them, decorated. No KMS is waited for.
@@ -18,15 +19,22 @@ import type { ServiceProvider } from "../service.ts";
  * @throws {KmsError} `config` if something that the configuration names is not there.
  */
 export async function openProviders(
-  config: Pick<Config, "providers" | "retired" | "state">,
+  config: Pick<Config, "providers" | "retired" | "forgotten" | "state">,
   opened: Opened,
   notify: Notify,
   reloads?: Reloads,
 ): Promise<{ readonly providers: readonly ServiceProvider[]; readonly retired: readonly ServiceProvider[] }> {
-  const context = { notify, stateFolder: config.state, ...(reloads === undefined ? {} : { reloads }) };
+  const knownVersions = await irreplaceable(config);
   const open = async (list: readonly ProviderConfig[]) => {
     const found: ServiceProvider[] = [];
-    for (const { settings, formerly } of list) {
+    for (const configured of list) {
+      const { settings, formerly } = configured;
+      const context = {
+        notify,
+        stateFolder: config.state,
+        knownVersions: knownVersions(configured),
+        ...(reloads === undefined ? {} : { reloads }),
+      };
       const provider = decorate(await openProvider(settings, context), context);
       opened.keep(provider);
       found.push({ provider, formerly });

@@ -7,7 +7,9 @@ import type { Config } from "../config/config.ts";
 import type { Readers } from "../key_ring/openers.ts";
 
 /** Every provider under each of its names, retired ones too. */
-export function readersOf({ providers, retired, forgotten }: Config): Readers {
+export function readersOf(
+  { providers, retired, forgotten }: Pick<Config, "providers" | "retired" | "forgotten">,
+): Readers {
   const openers = [...providers, ...retired].flatMap(({ name, formerly, settings: { kind } }) =>
     [name, ...formerly].map((one) => ({ name: one, kind }))
   );

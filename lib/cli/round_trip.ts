@@ -1,5 +1,5 @@
 /**
- * Has a provider prove itself: open, probe, wrap, unwrap.
+ * Has a provider prove itself: open, probe, wrap, unwrap, and open what this node has sealed with it before.
  *
  * @module
  */
@@ -11,6 +11,9 @@ import { observed } from "../provider/observed.ts";
 import type { KeyState, Provider } from "../provider/provider.ts";
 import { adviseOn, openProvider } from "../provider/registry.ts";
 import type { ProviderKind, ProviderSettings } from "../provider/settings.ts";
+import type { Sentinel } from "../key_ring/sentinel.ts";
+import { openSentinels } from "./open_sentinels.ts";
+import type { SentinelResult } from "./sealed_before.ts";
 
 /** What is tried, in this order; a failure ends it. */
 export const roundTripSteps = ["open", "probe", "wrap", "unwrap"] as const;
@@ -27,6 +30,20 @@ export interface RoundTripStep {
   readonly message: string;
 }
 
+/** What a trip heeds and how far it goes. */
+export interface RoundTripOptions {
+  /** Of this node: what its providers keep there is heeded. */
+  readonly stateFolder: string;
+  /** Ends all of it. */
+  readonly signal: AbortSignal;
+  /** The last step: a provider that only unwraps is not asked to wrap. */
+  readonly last: "probe" | "unwrap";
+  /** Versions that a new key must not take the place of. */
+  readonly knownVersions: readonly string[];
+  /** What shows whether versions that this node has sealed with can be opened. */
+  readonly sentinels: readonly Sentinel[];
+}
+
 /** How a provider did. */
 export interface RoundTrip {
   readonly name: string;
@@ -35,40 +52,50 @@ export interface RoundTrip {
   /** What the first start will still make, and for want of which nothing was tried; `undefined` in the normal case. */
   readonly toBeMade: string | undefined;
   readonly steps: readonly RoundTripStep[];
+  /** How each sentinel did, whatever became of the steps after the first. */
+  readonly sealed: readonly SentinelResult[];
 }
 
 /** Milliseconds for each call: more than kube-apiserver would give, so that a slow KMS is told from a dead one. */
 const callMs = 10_000;
 
 /**
- * Wraps a throwaway data key, and unwraps it again. Nothing is retried and nothing made: a check shows what is there.
- *
- * @param stateFolder of this node: what its providers keep there is heeded.
- * @param signal ends all of it.
- * @param last the last step: a provider that only unwraps is not asked to wrap.
+ * Wraps a throwaway data key, and unwraps it again; then opens sentinels. Nothing is retried and nothing made: a check
+ * shows what is there.
  */
 export async function roundTrip(
-  { name, settings }: ProviderConfig,
-  stateFolder: string,
-  signal: AbortSignal,
-  last: "probe" | "unwrap" = "unwrap",
+  { name, settings }: Pick<ProviderConfig, "name" | "settings">,
+  options: RoundTripOptions,
 ): Promise<RoundTrip> {
+  const found = { name, kind: settings.kind };
   const toBeMade = await (await adviseOn(settings)).toBeMade();
-  if (toBeMade !== undefined) return { name, kind: settings.kind, key: undefined, toBeMade, steps: [] };
-  const trip = new Trip(signal);
-  let key: KeyState | undefined;
-  try {
-    await using provider = await trip.take("open", () => openObserved(settings, stateFolder));
-    const at = await trip.take("probe", (signal) => provider.probe({ signal }));
-    key = at;
-    if (last === "probe") return { name, kind: settings.kind, key, toBeMade, steps: trip.steps };
-    const dek = crypto.getRandomValues(new Uint8Array(32));
-    const wrapped = await trip.take("wrap", (signal) => provider.wrap(dek, at, { signal }));
-    await trip.take("unwrap", async (signal) => checkSame(await provider.unwrap(wrapped, { signal }), dek, name));
-  } catch (thrown) {
-    if (thrown !== trip.failure) throw thrown;
+  if (toBeMade !== undefined && options.knownVersions.length === 0) {
+    return { ...found, key: undefined, toBeMade, steps: [], sealed: [] };
   }
-  return { name, kind: settings.kind, key, toBeMade, steps: trip.steps };
+  const trip = new Trip(options.signal);
+  const provider = await trip.attempt(() => trip.take("open", () => openObserved(settings, options)));
+  if (provider === undefined) {
+    const error = trip.failure ?? toKmsError(undefined);
+    const sealed = options.sentinels.map((sentinel) => ({ sentinel, error }));
+    return { ...found, key: undefined, toBeMade: undefined, steps: trip.steps, sealed };
+  }
+  await using _closing = provider;
+  let key: KeyState | undefined;
+  await trip.attempt(async () => {
+    const at = key = await trip.take("probe", (signal) => provider.probe({ signal }));
+    if (options.last === "unwrap") await thereAndBack(provider, at, trip);
+  });
+  const sealed = await openSentinels(provider, options.sentinels, options.signal);
+  return { ...found, key, toBeMade: undefined, steps: trip.steps, sealed };
+}
+
+async function thereAndBack(provider: Provider, at: KeyState, trip: Trip): Promise<void> {
+  const dek = crypto.getRandomValues(new Uint8Array(32));
+  const wrapped = await trip.take("wrap", (signal) => provider.wrap(dek, at, { signal }));
+  await trip.take(
+    "unwrap",
+    async (signal) => checkSame(await provider.unwrap(wrapped, { signal }), dek, provider.name),
+  );
 }
 
 /** Times steps and notes what became of them. */
@@ -80,6 +107,16 @@ class Trip {
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
+  }
+
+  /** Does some steps; `undefined` if one of them fails. */
+  async attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (thrown) {
+      if (thrown !== this.failure) throw thrown;
+      return undefined;
+    }
   }
 
   async take<T>(step: RoundTripStepName, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -97,8 +134,11 @@ class Trip {
   }
 }
 
-async function openObserved(settings: ProviderSettings, stateFolder: string): Promise<Provider> {
-  const context = { notify: () => {}, stateFolder, keepsStateAsItIs: true };
+async function openObserved(
+  settings: ProviderSettings,
+  { stateFolder, knownVersions }: Pick<RoundTripOptions, "stateFolder" | "knownVersions">,
+): Promise<Provider> {
+  const context = { notify: () => {}, stateFolder, keepsStateAsItIs: true, knownVersions };
   return observed(await openProvider(settings, context), context);
 }
 

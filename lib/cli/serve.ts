@@ -65,6 +65,7 @@ export async function serve(call: Call): Promise<ExitStatus> {
   });
   await giveUpPermissions();
   notify({ type: "lifecycle", action: "serving", message: `Serving on ${config.socket.path}.` });
+  plugin.examine();
   if (config.file === undefined) await introduce(config, plugin.service, endpoint.origin(), terminal);
   const reloading = new Reloading({
     running: config,

@@ -73,6 +73,7 @@ export function asText(found: StatusDocument, now: number, colour: boolean): str
     ...(troubles.length > 0
       ? ["", ...troubles.map(({ message }) => painted({ text: message, tone: "bad" }, colour))]
       : []),
+    ...sealedLines(found.sealedVersions ?? [], now, colour),
     "",
   ].join("\n");
 }
@@ -107,6 +108,31 @@ function decryptLines({ unreadable = "", decrypts }: StatusDocument, now: number
       return `Decrypt: ${painted({ text, tone }, colour)}`;
     }),
   ];
+}
+
+/** What cannot be opened, and how the others are. */
+function sealedLines(sealed: NonNullable<StatusDocument["sealedVersions"]>, now: number, colour: boolean): string[] {
+  const bad = sealed.filter(({ state }) => state === "refused" || state === "unknown");
+  const untested = sealed.filter(({ state }) => state === "not_tested");
+  const opens = sealed.length - bad.length - untested.length;
+  if (sealed.length === 0) return [];
+  return [
+    "",
+    `Sealed with before: ${opens} of ${sealed.length} versions open${
+      untested.length === 0 ? "" : `; not tested: ${untested.map(sealedName).join(", ")}`
+    }`,
+    ...bad.map((one) => {
+      const when = typeof one.testedAt === "number" ? `, tried ${elapsed(now - one.testedAt)} ago` : "";
+      const text =
+        `${sealedName(one)} ${one.state === "refused" ? "cannot be opened" : "could not be tried"}${when}: ` +
+        one.message;
+      return painted({ text, tone: one.state === "refused" ? "bad" : "warn" }, colour);
+    }),
+  ];
+}
+
+function sealedName({ provider, version, announced }: NonNullable<StatusDocument["sealedVersions"]>[number]): string {
+  return `${provider}@${version}${announced ? " (in the announced key ID)" : ""}`;
 }
 
 const toneOfHealth = { unknown: "warn", well: "good", sick: "bad", refusing: "bad" } as const satisfies Record<

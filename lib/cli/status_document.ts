@@ -11,8 +11,8 @@ import { Endpoint, type TlsMaterial } from "../provider/https/endpoint.ts";
 /** Milliseconds. The answer comes from memory. */
 const patience = 3000;
 
-/** In bytes; the document of eight providers has about 4 KiB. */
-const largest = 256 * 1024;
+/** In bytes; the document of eight providers has about 4 KiB, and 256 refused versions of theirs some 250 KiB. */
+const largest = 512 * 1024;
 
 const noTls: TlsMaterial = { ca: undefined, certificate: undefined, key: undefined, serverName: undefined };
 
@@ -36,6 +36,17 @@ const refused = z.looseObject({
   since: time,
 });
 
+const sealedVersion = z.looseObject({
+  provider: text,
+  kind: text,
+  version: text,
+  announced: z.boolean(),
+  state: z.enum(["not_tested", "opens", "refused", "unknown"]),
+  code: z.enum(["ok", ...Object.keys(errorCodes)]),
+  message: text,
+  testedAt: z.optional(z.nullable(time)),
+});
+
 const document = z.looseObject({
   socket: z.optional(text),
   keyId: z.optional(z.nullable(text)),
@@ -57,6 +68,7 @@ const document = z.looseObject({
   firstEncryptAt: z.optional(z.nullable(time)),
   unreadable: z.optional(text),
   decrypts: z.optional(z.looseObject({ windowMs: time, refused: z.array(refused) })),
+  sealedVersions: z.optional(z.array(sealedVersion)),
 });
 
 /** `ServiceStatus` as it travels: what is absent may be `null` or left out, and what is new is kept. */

@@ -38,6 +38,7 @@ const good: ServiceStatus = {
   providers: [well, sick],
   retired: [],
   canEncrypt: true,
+  sealedVersions: [],
 };
 
 /** Runs `status` against an HTTP server that answers so, and nothing on the socket. */

@@ -6,8 +6,8 @@
 import * as z from "zod/mini";
 import type { ProviderKind, ProviderSettings } from "../provider/settings.ts";
 import { defaults } from "./defaults.ts";
-import { duration, flag, integer, listen, oneOf, path, section, variants } from "./fields.ts";
-import { type Checker, providerName } from "./providers/arm.ts";
+import { duration, flag, integer, listen, oneOf, path, section, text, variants } from "./fields.ts";
+import type { Checker } from "./providers/arm.ts";
 import { awsKmsSchema, awsKmsSettings } from "./providers/aws_kms.ts";
 import { azureKeyVaultSchema, azureKeyVaultSettings } from "./providers/azure_key_vault.ts";
 import { gcpKmsSchema, gcpKmsSettings } from "./providers/gcp_kms.ts";
@@ -68,6 +68,13 @@ const telemetry = section("What the plugin tells about itself.", {
     defaults.telemetry.audit,
   ),
 });
+
+/** `providerName`, and then a version of 256 visible characters at the most. */
+const forgottenEntry = text(
+  "The name of a provider that was taken out, or NAME@VERSION: a version as keys shows it, or its number alone.",
+  /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(@[\x21-\x7e]{1,256})?$/,
+  "must be the name of a provider, or NAME@VERSION with a version as keys shows it",
+);
 
 /** The root. */
 export const configSchema = section("Configuration of the Trousseau KMS plugin.", {
@@ -170,9 +177,12 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
     [],
   ),
   forgotten: z._default(
-    z.array(providerName("The name of a provider that was taken out."), "must be a list of names").check(
+    z.array(forgottenEntry, "must be a list of names").check(
       z.maxLength(64, "must be at most 64 names"),
-      z.describe("Providers taken out of which you know that nothing is left in etcd that they wrapped."),
+      z.describe(
+        "What you know that nothing is left of in etcd: providers taken out, and versions of any provider's key as " +
+          "NAME@VERSION.",
+      ),
     ),
     [],
   ),

@@ -18,9 +18,12 @@ const domainTags = { kms: utf8("trousseau-dek-1"), sops: utf8("trousseau-sop-1")
 /** What a data key is for: kube-apiserver's seeds, or files of SOPS. One for the first never opens the second. */
 export type DekDomain = keyof typeof domainTags;
 
+/** What a seal is for: an API's seeds, or the random bytes that show later whether a version can still be opened. */
+export type SealPurpose = Api | "sentinel";
+
 /** What a sealed seed is bound to, beside the data key. */
 export interface SealContext {
-  readonly api: Api;
+  readonly api: SealPurpose;
   readonly threshold: Threshold;
   /** Under `sops`, the name of the key in the file. */
   readonly keyId: string;
@@ -94,12 +97,13 @@ export function openSeed(dek: Uint8Array, envelope: Envelope, context: SealConte
   }
 }
 
-/** All that does not change between two seals, by API: the format's name and the API. */
+/** All that does not change between two seals, by purpose: the format's name and the purpose. */
 const boundTo = {
   v2: concat(utf8("trousseau/1"), lengthPrefixed(utf8("v2"))),
   v1beta1: concat(utf8("trousseau/1"), lengthPrefixed(utf8("v1beta1"))),
   sops: concat(utf8("trousseau/1"), lengthPrefixed(utf8("sops"))),
-} as const satisfies Record<Api, Uint8Array>;
+  sentinel: concat(utf8("trousseau/1"), lengthPrefixed(utf8("sentinel"))),
+} as const satisfies Record<SealPurpose, Uint8Array>;
 
 function additionalDataOf({ api, threshold, keyId, reference }: SealContext): Uint8Array {
   const first = boundTo[api];

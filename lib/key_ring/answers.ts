@@ -32,17 +32,20 @@ export type QuorumState =
   | { readonly state: "held" }
   | { readonly state: "lost"; readonly since: number; readonly refused: boolean; readonly message: string };
 
-/** Whether what a provider wrapped under one of its versions can be opened, as a sentinel showed it. */
+/** Whether what was sealed under one version of a provider's key can still be opened. */
 export interface SealedVersionStatus {
   readonly provider: string;
   readonly kind: string;
   readonly version: string;
-  /** Whether the announced key ID counts it. */
+  /**
+   * Whether it counts in the announced key ID. A version that was refused while it counted stays so until it opens again
+   * or is forgotten: what was sealed under it cannot have been rewritten.
+   */
   readonly announced: boolean;
-  /** `unknown`: it was tried and the KMS did not answer. */
+  /** `unknown`: it was tested and its KMS could not be reached. */
   readonly state: "not_tested" | "opens" | "refused" | "unknown";
   readonly code: ErrorCode | "ok";
-  /** Why it does not open: one sentence, `""` when it does. */
+  /** Why it was refused, or not tested: one sentence, `""` when it opens. */
   readonly message: string;
   /** Milliseconds since the epoch. */
   readonly testedAt: number | undefined;
@@ -92,7 +95,7 @@ export interface ServiceStatus {
   /** When an API server first called Encrypt over v2 under it; `undefined` where no such call was noted. */
   readonly firstEncryptAt: number | undefined;
   readonly decrypts: DecryptStatus;
-  /** One for each provider and version that this node has sealed with; empty where none is known. */
+  /** The versions that this node has sealed with, at most 256: first those that are refused. */
   readonly sealedVersions: readonly SealedVersionStatus[];
 }
 

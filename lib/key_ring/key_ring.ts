@@ -24,6 +24,7 @@ import { type Openers, type Readers, requireOpeners } from "./openers.ts";
 import { Prober } from "./prober.ts";
 import { QuorumWatch } from "./quorum_watch.ts";
 import type { ReadyDek } from "./ready_dek.ts";
+import type { SentinelWatch } from "./sentinel_watch.ts";
 import { type Observed, Snapshot } from "./snapshot.ts";
 import type { RingState, RingStore } from "./state.ts";
 
@@ -48,6 +49,8 @@ export interface KeyRingOptions extends DekMakerOptions {
   readonly firstEncrypt: FirstEncryptFile | undefined;
   /** Decrypts that were refused, for the status. */
   readonly decrypts: DecryptBoard;
+  /** Opens a watch over the versions that the ring seals with; the ring disposes of it. */
+  readonly openSentinels: (sealedBy: () => readonly Openers[]) => Promise<SentinelWatch>;
   /** How long a data key serves v1beta1, in milliseconds. */
   readonly dekMaxAgeMs: number;
   readonly probeIntervalMs: number;
@@ -68,6 +71,7 @@ export class KeyRing implements AsyncDisposable {
   readonly #maker: DekMaker;
   readonly #quorum: QuorumWatch;
   readonly #firstEncrypt: FirstEncrypt;
+  readonly #sentinels: SentinelWatch;
   readonly #startedAt: number;
   readonly #closing = new AbortController();
   readonly #bell = new Bell();
@@ -92,21 +96,31 @@ export class KeyRing implements AsyncDisposable {
     requireOpeners(sealedByOf(state), options.readers);
     // A folder that cannot be written to is better found by the start than by the first rotation.
     if (!state) await options.store.save({ format: 1, providers: [], history: [] });
-    const ring = new KeyRing(options, state, await FirstEncrypt.open(options.firstEncrypt, options.notify));
+    const memory = new RingMemory(options.store, state);
+    const ring = new KeyRing(options, state, memory, {
+      firstEncrypt: await FirstEncrypt.open(options.firstEncrypt, options.notify),
+      sentinels: await options.openSentinels(() => memory.sealedBy),
+    });
     const { signal } = ring.#closing;
     ring.#running = Promise.all([ring.#prober.run(options.providers, signal), ring.#prepareLoop(signal)]);
     return ring;
   }
 
-  private constructor(options: KeyRingOptions, state: RingState | undefined, firstEncrypt: FirstEncrypt) {
-    const { providers, clock, notify, probeIntervalMs, random, store } = options;
+  private constructor(
+    options: KeyRingOptions,
+    state: RingState | undefined,
+    memory: RingMemory,
+    { firstEncrypt, sentinels }: { readonly firstEncrypt: FirstEncrypt; readonly sentinels: SentinelWatch },
+  ) {
+    const { providers, clock, notify, probeIntervalMs, random } = options;
     this.#options = options;
     this.#startedAt = clock.now();
     this.board = options.board;
     const known = (state?.providers ?? []).map(({ name, kind, state }) => [name, { kind, state }] as const);
     const past = (state?.history ?? []).flatMap(({ members }) => members);
     this.#snapshot = new Snapshot(providers, new Map(known), past);
-    this.#memory = new RingMemory(store, state);
+    this.#memory = memory;
+    this.#sentinels = sentinels;
     this.#announcer = new Announcer(clock, this.#memory, notify);
     this.#firstEncrypt = firstEncrypt;
     this.#maker = new DekMaker(options);
@@ -115,6 +129,7 @@ export class KeyRing implements AsyncDisposable {
       failed: (name, error) => this.board.failed(name, "probe", error),
     });
     this.#quorum = new QuorumWatch(this.board, providers.map(({ name }) => name), options.needed, () => clock.now());
+    this.#noteAnnounced();
   }
 
   /** From memory, and noted: a new key ID waits until this answer has been used. */
@@ -139,8 +154,13 @@ export class KeyRing implements AsyncDisposable {
       announcedAt: current?.at,
       firstEncryptAt: current && this.#firstEncrypt.at(current.id),
       decrypts: this.#options.decrypts.status(),
-      sealedVersions: [],
+      sealedVersions: this.#sentinels.statuses,
     };
+  }
+
+  /** From now on, in the background, opens what shows whether the versions that were sealed with can be opened. */
+  examine(): void {
+    this.#sentinels.start();
   }
 
   /**
@@ -173,6 +193,7 @@ export class KeyRing implements AsyncDisposable {
     this.#closing.abort();
     await this.#running;
     await this.#firstEncrypt.written();
+    await this.#sentinels[Symbol.asyncDispose]();
     this.#ready?.wipe();
     this.#next?.wipe();
   }
@@ -295,7 +316,10 @@ export class KeyRing implements AsyncDisposable {
   }
 
   async #install(dek: ReadyDek): Promise<void> {
-    if (dek.keyId === this.#announcer.current?.id) await this.#noteOpeners(dek);
+    if (dek.keyId === this.#announcer.current?.id) {
+      await this.#noteOpeners(dek);
+      await this.#keepSentinels(dek);
+    }
     // A version may have come to count meanwhile: then this key is for an ID that will not be.
     if (dek.keyId !== this.#targetId()) return dek.wipe();
     this.#dropNext();
@@ -313,6 +337,16 @@ export class KeyRing implements AsyncDisposable {
       this.#options.notify({ type: "lifecycle", action: "warning", message });
       throw thrown;
     }
+  }
+
+  /** Before it seals anything too, but a failure stops nothing: a node that cannot write them still seals and opens. */
+  async #keepSentinels(dek: ReadyDek): Promise<void> {
+    const kinds = new Map(this.#options.providers.map(({ name, kind }) => [name, kind]));
+    await this.#sentinels.keep(dek, (name) => kinds.get(name) ?? "");
+  }
+
+  #noteAnnounced(): void {
+    this.#sentinels.announced(this.#announcer.current?.members ?? [], this.#memory.history);
   }
 
   #openersOf({ wraps }: ReadyDek): Openers {
@@ -347,9 +381,11 @@ export class KeyRing implements AsyncDisposable {
     const [next, candidate] = [this.#next, this.#candidate()];
     if (next && next.keyId !== this.#targetId()) return this.#dropNext();
     if (!next || !candidate || this.#announcer.dueAt(candidate) > this.#options.clock.now()) return;
+    await this.#keepSentinels(next);
     await this.#announcer.announce(candidate, () => this.#next === next, () => {
       this.#next = undefined;
       this.#makeReady(next);
+      this.#noteAnnounced();
     });
   }
 }

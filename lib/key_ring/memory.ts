@@ -21,6 +21,11 @@ export class RingMemory {
     return this.#state.history;
   }
 
+  /** Which providers have wrapped together: the smallest sets. */
+  get sealedBy(): readonly Openers[] {
+    return sealedByOf(this.#state);
+  }
+
   /**
    * Writes down the IDs, the last of which is to be announced, with the versions behind it and who can open what is
    * sealed under it.

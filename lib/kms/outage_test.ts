@@ -16,6 +16,7 @@ const base: ServiceStatus = {
   providers: [],
   retired: [],
   canEncrypt: true,
+  sealedVersions: [],
 };
 const away: QuorumState = { state: "lost", since: 0, refused: false, message: "Vault is away." };
 const refused: QuorumState = { ...away, refused: true, message: "Vault refuses." };

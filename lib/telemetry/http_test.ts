@@ -40,6 +40,16 @@ const status: ServiceStatus = {
   providers: [well, sick],
   retired: [],
   canEncrypt: true,
+  sealedVersions: [{
+    provider: "vault",
+    kind: "vault-transit",
+    version: "1@2026-01-31T12:00:00Z",
+    announced: false,
+    state: "refused",
+    code: "key_unusable",
+    message: "The version is retired.\x1b[31m",
+    testedAt: undefined,
+  }],
 };
 
 class Stage implements AsyncDisposable {
@@ -144,6 +154,9 @@ Deno.test("serveHttp() tells at /readyz each provider and why", async () => {
       "vault-eu  vault-transit  well    1970-01-01T00:16:40Z",
       "local     local          sick    1970-01-01T00:16:40Z  It is away.\\u001b[31m",
       "",
+      "sealed versions: 0 open, 1 refused, 0 unknown, 0 not tested",
+      "refused: version 1@2026-01-31T12:00:00Z of vault: The version is retired.\\u001b[31m",
+      "",
     ].join("\n"),
   );
 });
@@ -232,7 +245,7 @@ Deno.test("serveHttp() gives at /status the whole of it", async () => {
     retired: [],
     unreadable: "",
     decrypts: { windowMs: 300_000, failing: false, lastOpenedAt: null, refused: [] },
-    sealedVersions: [],
+    sealedVersions: [{ ...status.sealedVersions[0], testedAt: null }],
   });
   assert.match(rest.keyIdHash, /^sha256:[0-9a-f]{64}$/);
 });

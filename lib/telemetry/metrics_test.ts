@@ -30,6 +30,7 @@ const status: ServiceStatus = {
   providers: [well, { ...well, name: "local", kind: "local", health: "sick", lacksWrapSince: 4_000 }],
   retired: [],
   canEncrypt: true,
+  sealedVersions: [],
 };
 
 function opened() {

@@ -71,8 +71,8 @@ function refusedDocument({ code, message, envelopes, since, lastAt }: RefusedDec
   return { code, message, envelopes, since, lastAt };
 }
 
-function sealedVersionDocument({ provider, kind, version, announced, state, code, ...rest }: SealedVersionStatus) {
-  const { message, testedAt = null } = rest;
+function sealedVersionDocument(sealed: SealedVersionStatus) {
+  const { provider, kind, version, announced, state, code, message, testedAt = null } = sealed;
   return { provider, kind, version, announced, state, code, message, testedAt };
 }
 
@@ -107,8 +107,23 @@ export function readinessText({ ready, message, status, telemetry }: Readiness):
       ...providers.map((provider) => textRow(provider)),
       ...retired.map((provider) => textRow({ ...provider, health: `retired, ${provider.health}` })),
     ]),
+    ...sealedText(status.sealedVersions),
   ];
   return `${lines.map(printable).join("\n")}\n`;
+}
+
+/** What cannot be opened, and how many versions can be. */
+function sealedText(sealed: readonly SealedVersionStatus[]): readonly string[] {
+  if (sealed.length === 0) return [];
+  const count = (state: SealedVersionStatus["state"]) => sealed.filter((one) => one.state === state).length;
+  return [
+    "",
+    `sealed versions: ${count("opens")} open, ${count("refused")} refused, ${count("unknown")} unknown, ` +
+    `${count("not_tested")} not tested`,
+    ...sealed.filter(({ state }) => state === "refused").map(({ provider, version, message }) =>
+      `refused: version ${version} of ${provider}: ${message}`
+    ),
+  ];
 }
 
 function textRow(provider: Omit<RetiredStatus, "health"> & { readonly health: string }): readonly string[] {

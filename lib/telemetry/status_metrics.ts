@@ -28,10 +28,20 @@ export function observeStatus(registry: Registry, now: () => number): (status: S
   const ring = ringGauges(registry);
   const provider = providerGauges(registry, now);
   const decrypts = decryptGauges(registry);
+  const unopenable = new Gauge({
+    name: "trousseau_unopenable_versions",
+    help: "Versions of a provider's key that this node has sealed with and that are refused when they are tried.",
+    labelNames: ["provider", "kind"],
+    registers: [registry],
+  });
   return (status) => {
     ring(status);
     provider(status);
     decrypts(status);
+    unopenable.reset();
+    for (const { provider, kind, state } of status.sealedVersions) {
+      unopenable.inc({ provider, kind }, state === "refused" ? 1 : 0);
+    }
   };
 }
 

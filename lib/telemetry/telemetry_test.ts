@@ -20,6 +20,7 @@ const status: ServiceStatus = {
   providers: [],
   retired: [],
   canEncrypt: true,
+  sealedVersions: [],
 };
 
 function memory(): LineTarget & { text: string } {

@@ -4,14 +4,14 @@
  * @module
  */
 import type { Event } from "../../lib/events.ts";
-import { openService, type Service, type ServiceOptions } from "../../lib/service.ts";
+import { type OpenedService, openService, type ServiceOptions } from "../../lib/service.ts";
 import { FakeClock } from "./fake_clock.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
 import { MemoryStore } from "./memory_store.ts";
 
 /** A service and everything around it. */
 export interface TestNode extends AsyncDisposable {
-  readonly service: Service;
+  readonly service: OpenedService;
   readonly clock: FakeClock;
   readonly store: MemoryStore;
   readonly events: Event[];

@@ -1,0 +1,136 @@
+/**
+ * What the state folder tells of the versions that this node has sealed with, without a running plugin.
+ *
+ * @module
+ */
+import type { Config, ProviderConfig } from "../config/config.ts";
+import { KmsError } from "../errors.ts";
+import { forgottenVersions } from "../key_ring/forgotten.ts";
+import { knownVersions, sealedVersions } from "../key_ring/sealed_versions.ts";
+import { idOf, isLoss, type SealedVersion, type Sentinel } from "../key_ring/sentinel.ts";
+import { folderSentinels } from "../key_ring/sentinel_file.ts";
+import { readRingState, type RingState } from "../key_ring/state.ts";
+import { readKnownKeys } from "../provider/local/key_ledger.ts";
+import type { SealedVersionStatus } from "../service.ts";
+import { readersOf } from "./readers.ts";
+import { didYouMean } from "./suggestion.ts";
+
+type Configured = Pick<Config, "providers" | "retired" | "forgotten" | "state">;
+
+/** What was read from the state folder; an error where a file of it cannot be used. */
+export interface NodeMemory {
+  readonly state: RingState | undefined | KmsError;
+  readonly sentinels: readonly Sentinel[] | KmsError;
+}
+
+/** What a test of a sentinel showed; `error` is left out where it opened. */
+export interface SentinelResult {
+  readonly sentinel: Sentinel;
+  readonly error?: KmsError;
+}
+
+/** Reads what the node remembers. */
+export async function nodeMemory({ state: folder }: Pick<Config, "state">): Promise<NodeMemory> {
+  const [state, sentinels] = await Promise.all([
+    orConfigError(readRingState(folder)),
+    orConfigError(folderSentinels(folder).load()),
+  ]);
+  return { state, sentinels };
+}
+
+async function orConfigError<T>(work: Promise<T>): Promise<T | KmsError> {
+  try {
+    return await work;
+  } catch (thrown) {
+    if (thrown instanceof KmsError) return thrown;
+    throw thrown;
+  }
+}
+
+/** Every version that the node may have sealed with, as far as it can be read. */
+export function versionsIn({ state, sentinels }: NodeMemory): readonly SealedVersion[] {
+  const history = state instanceof KmsError ? [] : state?.history ?? [];
+  return knownVersions(sentinels instanceof KmsError ? [] : sentinels, history);
+}
+
+/**
+ * The versions of each provider that a new key must not take the place of: those that the node has sealed with or whose
+ * key file it has used, unless `forgotten` names them.
+ *
+ * @throws {KmsError} `config` if a key may have to be made and the state folder cannot be read.
+ */
+export async function irreplaceable(config: Configured): Promise<(provider: ProviderConfig) => readonly string[]> {
+  const mayBeMade = ({ settings }: ProviderConfig) => "create" in settings && settings.create;
+  if (!config.providers.some(mayBeMade)) return () => [];
+  const [memory, keys] = await Promise.all([nodeMemory(config), readKnownKeys(config.state)]);
+  if (memory.state instanceof KmsError) throw memory.state;
+  const counted = (memory.state?.providers ?? []).map(({ name, kind, state: { version } }) => ({
+    provider: name,
+    kind,
+    version,
+  }));
+  const used = keys.map(({ provider, version }) => ({ provider, kind: "local", version }));
+  const known = [...versionsIn(memory), ...counted, ...used];
+  const { forgets } = forgottenVersions(config.forgotten, known);
+  return ({ name, formerly, settings: { kind } }) => {
+    const ours = known.filter((one) => one.kind === kind && [name, ...formerly].includes(one.provider));
+    return [...new Set(ours.filter((one) => !forgets(one)).map(({ version }) => version))];
+  };
+}
+
+/** The sentinels that a provider can be asked to open: of all its names, and not accepted as lost. */
+export function sentinelsOf(
+  { name, formerly, settings: { kind } }: ProviderConfig,
+  memory: NodeMemory,
+  forgotten: readonly string[],
+): readonly Sentinel[] {
+  if (memory.sentinels instanceof KmsError) return [];
+  const { forgets } = forgottenVersions(forgotten, versionsIn(memory));
+  return memory.sentinels.filter((one) =>
+    one.kind === kind && [name, ...formerly].includes(one.provider) && !forgets(one)
+  );
+}
+
+/** How the versions are, by what the node remembers and by tests that were just made. */
+export function statusesOf(
+  config: Configured,
+  memory: NodeMemory,
+  results: readonly SentinelResult[] = [],
+): readonly SealedVersionStatus[] {
+  const { state, sentinels } = memory;
+  const history = state instanceof KmsError ? [] : state?.history ?? [];
+  const errors = new Map(results.map(({ sentinel, error }) => [idOf(sentinel), error]));
+  const failures = new Map(
+    [...errors].flatMap(([id, error]) => error && !isLoss(error.code) ? [[id, failureOf(error)] as const] : []),
+  );
+  const tested = (sentinels instanceof KmsError ? [] : sentinels).map((sentinel): Sentinel => {
+    if (!errors.has(idOf(sentinel))) return sentinel;
+    const error = errors.get(idOf(sentinel));
+    if (error && !isLoss(error.code)) return sentinel;
+    const test = { at: Date.now(), code: error?.code ?? "ok", message: error?.message ?? "" } as const;
+    return { ...sentinel, test, lost: error !== undefined && sentinel.lost };
+  });
+  const announced = history.at(-1)?.members ?? [];
+  return sealedVersions({ sentinels: tested, history, announced, readers: readersOf(config), failures });
+}
+
+function failureOf({ code, message }: KmsError) {
+  return { at: Date.now(), code, message };
+}
+
+/** Entries of `forgotten` that accept no version that this node knows. */
+export function idleForgotten(
+  forgotten: readonly string[],
+  memory: NodeMemory,
+): readonly { readonly provider: string; readonly message: string }[] {
+  return forgottenVersions(forgotten, versionsIn(memory)).idle.map(({ entry, candidates, reason }) => {
+    const [provider = ""] = entry.split("@", 1);
+    const known = candidates.map((version) => `${provider}@${version}`);
+    if (reason === "ambiguous") {
+      return { provider, message: `forgotten: "${entry}" may mean several versions; write ${known.join(" or ")}.` };
+    }
+    const meant = didYouMean(entry, known);
+    const message = `forgotten: "${entry}" accepts nothing on this node, which has not sealed with it.${meant}`;
+    return { provider, message };
+  });
+}
