@@ -256,3 +256,35 @@ Deno.test("check() warns in one line of variables of the runtime, and tells no v
   for (const name of Object.keys(variables)) match(lines[0] ?? "", new RegExp(`\\b${name}\\b`));
   equal(terminal.out().includes("canary"), false);
 });
+
+Deno.test("check() lists a version without a sentinel as not tested, and hands scripts each version", async () => {
+  await using config = await TemporaryConfig.make();
+  const { providers } = JSON.parse((await config.run("check", "--json")).out);
+  const version: string = providers[0].version;
+  const member = (version: string) => [{ name: "local", kind: "local", version }];
+  const past = (version: string) =>
+    ({ id: keyIdOf(0, member(version)), at: 1, keyEpoch: 0, provisional: false, members: member(version) }) as const;
+  await config.remember({ providers: [], history: [past("0123456789abcdef"), past(version)] });
+  const { status, out } = await config.run("check");
+  equal(status, 0);
+  match(out, new RegExp(`^Not tested, since .*: local@${version}, local@0123456789abcdef\\.$`, "m"));
+  const { sealedVersions, losses } = JSON.parse((await config.run("check", "--json")).out);
+  const untested = { provider: "local", kind: "local", state: "not_tested", code: "ok", testedAt: null };
+  const message = "No sentinel was kept when it was sealed with.";
+  deepEqual(sealedVersions, [
+    { ...untested, version, announced: true, message },
+    { ...untested, version: "0123456789abcdef", announced: false, message },
+  ]);
+  deepEqual(losses, []);
+  await config.write({ forgotten: ["local@0123456789abcdee"] });
+  match((await config.run("check")).out, /accepts nothing on this node.*Did you mean "local@0123456789abcdef"\?/);
+});
+
+Deno.test("check() exits 78 where the sentinels of the node are damaged", async () => {
+  await using config = await TemporaryConfig.make();
+  await config.remember({ providers: [], history: [] });
+  await Deno.writeTextFile(`${config.folder}/state/sentinels.json`, "{");
+  const { status, out } = await config.run("check");
+  equal(status, 78);
+  match(out, /Cannot use the sentinels of this node in .*sentinels\.json: the file is damaged/);
+});

@@ -98,3 +98,9 @@ Deno.test("planKeyId() finds that no ID of any history comes back under the fres
     for (const { id } of history) notEqual(fresh.next, id);
   }));
 });
+
+Deno.test("planSentence() does not promise a rewrite of what cannot be opened", () => {
+  const plan = planKeyId(one, state({ a: "1" }, announced(0, { a: "1" })), new Map([["a", { version: "2" }]]));
+  match(planSentence(plan), /will change .* objects are rewritten at their next update/);
+  match(planSentence(plan, true), /would change .* what cannot be opened cannot be rewritten/);
+});

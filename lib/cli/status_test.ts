@@ -1,6 +1,6 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { rpcServer } from "../grpc/server.ts";
-import type { ProviderStatus, ServiceStatus } from "../service.ts";
+import type { ProviderStatus, SealedVersionStatus, ServiceStatus } from "../service.ts";
 import { asText } from "./status.ts";
 import { parseStatus } from "./status_document.ts";
 import { TemporaryConfig } from "../../tests/support/temporary_config.ts";
@@ -135,6 +135,26 @@ Deno.test("status() shows a retired provider as such, and counts it in no quorum
   equal(out.includes("not asked yet"), false);
   const sickOld = { ...old, health: "sick", message: "Cannot unwrap: away." };
   match((await asked(() => Response.json({ ...good, retired: [sickOld] }))).out, /^Cannot unwrap: away\.$/m);
+});
+
+Deno.test("status() shows the versions that cannot be opened, and exits 77 for one of the announced key ID", async () => {
+  const sealed = (version: string, state: SealedVersionStatus["state"], announced: boolean): SealedVersionStatus => ({
+    provider: "vault-eu",
+    kind: "vault-transit",
+    version,
+    announced,
+    state,
+    code: state === "refused" ? "key_unusable" : "ok",
+    message: state === "refused" ? "Vault has retired it." : "",
+    testedAt: state === "not_tested" ? undefined : 0,
+  });
+  const old = [sealed("1@a", "refused", false), sealed("2@b", "opens", true), sealed("0@z", "not_tested", false)];
+  const { status, out } = await asked(() => Response.json({ ...good, sealedVersions: old }));
+  equal(status, 0, "what was rewritten may be retired");
+  match(out, /^Sealed with before: 1 of 3 versions open; not tested: vault-eu@0@z$/m);
+  match(out, /^vault-eu@1@a cannot be opened, tried \d+ d ago: Vault has retired it\.$/m);
+  const now = [sealed("2@b", "refused", true)];
+  equal((await asked(() => Response.json({ ...good, sealedVersions: now }))).status, 77);
 });
 
 Deno.test("asText() says of no provider that it has a wrap where there is no data key at all", () => {

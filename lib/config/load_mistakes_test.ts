@@ -162,6 +162,16 @@ const mistakes: readonly (readonly [criterion: string, config: string, lines: re
     ["2:16: forgotten[1]: duplicate name; providers[0].name is the same"],
   ],
   [
+    "a forgotten version of no provider's name, and one without a version",
+    `${localProvider}forgotten: ["Vault@1", "vault@", "vault 1", "@1"]\n`,
+    ["[0]", "[1]", "[2]", "[3]"].map((at, index) =>
+      `2:${
+        [13, 24, 34, 45][index]
+      }: forgotten${at}: must be the name of a provider, or NAME@VERSION with a version as ` +
+      "keys shows it"
+    ),
+  ],
+  [
     "a retired key that is to be made",
     `${localProvider}retired:\n  - { kind: local, name: x, create: true, keyFile: /run/x.keys }\n`,
     ["3:29: retired[0].create: must be false here: a retired key is never made"],

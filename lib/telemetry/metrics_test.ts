@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { errorCodes } from "../errors.ts";
 import type { Event } from "../events.ts";
-import type { ProviderStatus, ServiceStatus } from "../service.ts";
+import type { ProviderStatus, SealedVersionStatus, ServiceStatus } from "../service.ts";
 import { anyEvent, anyText, eventArbitraries } from "../../tests/support/event_arbitraries.ts";
 import { createMetrics } from "./metrics.ts";
 import { keyIdHash } from "./status_metrics.ts";
@@ -214,6 +214,33 @@ Deno.test("Metrics.render() counts no provider as having wrapped a data key wher
     ['trousseau_ready_dek_wrapped{provider="vault-eu",kind="vault-transit"}', 0],
     ['trousseau_ready_dek_wrapped{provider="local",kind="local"}', 0],
   ]);
+});
+
+Deno.test("Metrics.render() counts the versions that are refused by provider, and says 0 where none is", async () => {
+  const { metrics } = opened();
+  const sealed = (provider: string, version: string, state: SealedVersionStatus["state"]): SealedVersionStatus => ({
+    provider,
+    kind: "vault-transit",
+    version,
+    announced: false,
+    state,
+    code: state === "refused" ? "key_unusable" : "ok",
+    message: "",
+    testedAt: 0,
+  });
+  const sealedVersions = [
+    sealed("a", "1", "refused"),
+    sealed("a", "2", "refused"),
+    sealed("a", "3", "opens"),
+    sealed("b", "1", "unknown"),
+  ];
+  const count = async (now: ServiceStatus) =>
+    [...await samples(metrics, now)].filter(([sample]) => sample.startsWith("trousseau_unopenable_versions"));
+  assert.deepEqual(await count({ ...status, sealedVersions }), [
+    ['trousseau_unopenable_versions{provider="a",kind="vault-transit"}', 2],
+    ['trousseau_unopenable_versions{provider="b",kind="vault-transit"}', 0],
+  ]);
+  assert.deepEqual(await count(status), []);
 });
 
 Deno.test("Metrics.render() tells of the process", async () => {

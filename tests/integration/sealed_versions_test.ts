@@ -56,9 +56,13 @@ class Node {
     return new Process({ name: command, command: Deno.execPath(), args: this.#words([command]), env });
   }
 
-  async check(): Promise<{ code: number; text: string }> {
-    const { code, stdout, stderr } = await run(Deno.execPath(), this.#words(["check"]));
+  async run(...command: readonly string[]): Promise<{ code: number; text: string }> {
+    const { code, stdout, stderr } = await run(Deno.execPath(), this.#words(command));
     return { code, text: stdout + stderr };
+  }
+
+  async check(): Promise<{ code: number; text: string }> {
+    return await this.run("check");
   }
 
   /** An envelope, once Encrypt is answered. */
@@ -196,6 +200,11 @@ Deno.test("a new local key with one changed character is refused by check, serve
     await using process = node.start();
     assert.equal((await process.exited).code, 78, process.output);
     assert.match(process.output, /has an id that does not fit its key/);
+    const before = await Deno.readTextFile(node.keyFile);
+    const rotation = await node.run("keys", "rotate");
+    assert.equal(rotation.code, 78, rotation.text);
+    assert.match(rotation.text, /has an id that does not fit its key/);
+    assert.equal(await Deno.readTextFile(node.keyFile), before);
   });
 });
 
