@@ -69,12 +69,13 @@ export const commands = [
     description: "Asks for the status, then encrypts and decrypts 32 random bytes over KMS v2 and over v1beta1, and " +
       "compares. It works with any KMS plugin. Each call may take 3 seconds, as it may for kube-apiserver.",
     positionals: [],
-    options: ["socket", "config", "wait", "timeout", "json"],
+    options: ["socket", "config", "wait", "timeout", "quiet", "json"],
     examples: [
       { line: "trousseau probe --socket unix:///run/trousseau/kms.sock", does: "once" },
       {
         line: "trousseau probe --wait --timeout 60s --config /etc/trousseau/trousseau.yaml",
-        does: "wait until the plugin is well, for instance in ExecStartPost of a systemd unit",
+        does:
+          "wait until the plugin is well; in ExecStartPost of a systemd unit, until its main process has ended at most",
       },
     ],
     run: async (call) => (await import("./probe.ts")).probe(call),

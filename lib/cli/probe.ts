@@ -3,16 +3,18 @@
  *
  * @module
  */
+import { systemClock } from "../clock.ts";
 import { formatDuration, parseDuration } from "../config/duration.ts";
 import { abortError, deadline, sleep } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import { dialKms } from "../grpc/client.ts";
+import { StartWatch } from "../grpc/start_watch.ts";
 import { isUnimplemented } from "../grpc/status.ts";
 import { type Call, UsageError } from "./command.ts";
 import { configuredSocket } from "./configured.ts";
-import { exitCodes, type ExitStatus, exitStatusOfCode, worst } from "./exit_codes.ts";
+import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "./exit_codes.ts";
 import { probeKms, type ProbeReport, type ProbeStep } from "./kms_probe.ts";
-import { json } from "./output.ts";
+import { json, type Output, type Terminal } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { duration, table, type Tone, wantsColour } from "./table.ts";
 
@@ -24,12 +26,24 @@ const pauseMs = 200;
 
 /** Probes a socket, and before that waits for it where that is asked for. */
 export async function probe(call: Call): Promise<ExitStatus> {
+  if (!call.options.quiet) return await probeAloud(call);
+  try {
+    return await probeAloud({ ...call, terminal: { ...call.terminal, stdout: silent, stderr: silent } });
+  } catch (thrown) {
+    if (thrown instanceof KmsError) return exitStatus(thrown);
+    throw thrown;
+  }
+}
+
+const silent: Output = { isTerminal: false, write() {} };
+
+async function probeAloud(call: Call): Promise<ExitStatus> {
   const { options, terminal } = call;
   const waitMs = waitFor(call);
   const path = await configuredSocket(call);
   if (waitMs !== undefined) {
     using _progress = startProgress(terminal, `Waiting for ${path}, ${formatDuration(waitMs)} at most`);
-    await waitUntilWell(path, waitMs, terminal.signal);
+    await waitUntilWell(path, waitMs, watchOf(path, terminal), terminal.signal);
   }
   await using client = dialKms(path);
   const report = await probeKms(client, terminal.signal);
@@ -48,11 +62,24 @@ function waitFor({ options }: Call): number | undefined {
   return ms;
 }
 
+/** systemd names the main process to a command of ExecStartPost, which has nothing to wait for when that has ended. */
+function watchOf(path: string, { environment }: Terminal): StartWatch | undefined {
+  return environment.get("MAINPID") === undefined ? undefined : new StartWatch(path, performance.timeOrigin);
+}
+
 /** Tries until Status is `ok` or the time is over. Each try dials anew: a channel that failed once would pause longer. */
-async function waitUntilWell(path: string, ms: number, signal: AbortSignal): Promise<void> {
+async function waitUntilWell(
+  path: string,
+  ms: number,
+  watch: StartWatch | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   using limit = deadline(ms, signal);
   while (!limit.signal.aborted) {
     if (await isWell(path, limit.signal)) return;
+    if (await watch?.hasEnded(systemClock.now())) {
+      throw new KmsError("unreachable", `Cannot wait for ${path}: the process that was to serve there has ended.`);
+    }
     await sleep(pauseMs, limit.signal);
   }
   if (signal.aborted) throw abortError(signal, `wait for ${path}`);

@@ -9,6 +9,7 @@ import { deadline } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import { dialKms } from "../grpc/client.ts";
 import { serveKms } from "../grpc/serve.ts";
+import { claimSocket } from "../grpc/socket.ts";
 import { fromSameKeyId } from "../grpc/takeover.ts";
 import { Reloads } from "../reloads.ts";
 import type { Service } from "../service.ts";
@@ -23,7 +24,7 @@ import { probeKms } from "./kms_probe.ts";
 import { line, type Terminal } from "./output.ts";
 import { openPlugin } from "./plugin.ts";
 import { Reloading } from "./reloading.ts";
-import { giveUpPermissions, untilStopped, warnOfRuntimeVariables } from "./serving.ts";
+import { giveUpPermissions, keepsStartLines, untilStopped, warnOfRuntimeVariables } from "./serving.ts";
 import { checkStateOwner } from "./state_owner.ts";
 import { wantsColour } from "./table.ts";
 
@@ -34,22 +35,29 @@ const timings = { takeover: 60_000, selfTest: 10_000, settle: 700, look: 20 } as
 export async function serve(call: Call): Promise<ExitStatus> {
   const config = await configured(call);
   const { terminal } = call;
+  const takeover = call.options.takeover ?? false;
   const { log, audit } = config.telemetry;
   const colours = wantsColour(terminal.stderr, terminal.environment);
-  await using telemetry = await openTelemetry({ log: { ...log, colours }, audit, version });
+  await using telemetry = await openTelemetry({
+    log: { ...log, colours },
+    audit,
+    version,
+    untilStarted: keepsStartLines(config, takeover),
+  });
   const { notify } = telemetry;
   notify({ type: "lifecycle", action: "starting", message: `Trousseau ${version} starts.` });
   warnOfRuntimeVariables(terminal.environment, notify);
   const credentials = new Reloads();
-  const takeover = call.options.takeover ?? false;
   const warning = checkStateOwner(config, takeover);
   if (warning !== undefined) notify({ type: "lifecycle", action: "warning", message: warning });
+  using lock = await claimSocket(config.socket.path);
   await using plugin = await openPlugin(config, notify, credentials);
   // Before the socket changes hands there must be something to answer with, or the takeover itself would lose calls.
   if (takeover) await untilReady(plugin.service, "take over", timings.takeover, terminal.signal);
   else await letSettle(plugin.service, terminal.signal);
   await using server = await serveKms(plugin.handlers, {
     ...config.socket,
+    lock,
     takeover: takeover ? fromSameKeyId(() => plugin.service.peek().keyId) : undefined,
     notify,
   });
@@ -64,6 +72,7 @@ export async function serve(call: Call): Promise<ExitStatus> {
     telemetry,
   });
   await giveUpPermissions();
+  telemetry.started();
   notify({ type: "lifecycle", action: "serving", message: `Serving on ${config.socket.path}.` });
   plugin.examine();
   if (config.file === undefined) await introduce(config, plugin.service, endpoint.origin(), terminal);

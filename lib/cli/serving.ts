@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Config } from "../config/config.ts";
 import type { Environment } from "../config/environment.ts";
 import { runtimeVariablesWarning } from "../config/runtime_variables.ts";
 import type { Notify } from "../events.ts";
@@ -21,6 +22,11 @@ export async function giveUpPermissions(): Promise<void> {
 export function warnOfRuntimeVariables(environment: Environment, notify: Notify): void {
   const message = runtimeVariablesWarning(environment);
   if (message !== undefined) notify({ type: "lifecycle", action: "warning", message });
+}
+
+/** A start that fails leaves one line in the log, unless all is to be logged. A takeover may take a minute and is seen. */
+export function keepsStartLines({ telemetry }: Pick<Config, "telemetry">, takeover: boolean): boolean {
+  return telemetry.log.level !== "debug" && !takeover;
 }
 
 /** How a server stops. */

@@ -8,6 +8,7 @@ import type { Config } from "../config/config.ts";
 import { Opened } from "../disposal.ts";
 import type { Notify } from "../events.ts";
 import { serveSops } from "../grpc/serve.ts";
+import { claimSocket } from "../grpc/socket.ts";
 import { Reloads } from "../reloads.ts";
 import { sopsHandlers } from "../sops/handlers.ts";
 import { keyUri } from "../sops/key_uri.ts";
@@ -21,7 +22,7 @@ import { keyServiceReadiness, openMovableEndpoint } from "./endpoint.ts";
 import type { ExitStatus } from "./exit_codes.ts";
 import { openProviders } from "./providers.ts";
 import { Reloading } from "./reloading.ts";
-import { giveUpPermissions, untilStopped, warnOfRuntimeVariables } from "./serving.ts";
+import { giveUpPermissions, keepsStartLines, untilStopped, warnOfRuntimeVariables } from "./serving.ts";
 import { socketEndpoint } from "./socket_path.ts";
 import { sopsRules } from "./sops_rules.ts";
 import { wantsColour } from "./table.ts";
@@ -30,19 +31,26 @@ import { wantsColour } from "./table.ts";
 export async function sops(call: Call): Promise<ExitStatus> {
   const config = await configured(call);
   const { terminal } = call;
+  const takeover = call.options.takeover ?? false;
   const { socket, audit, listen } = config.sops;
   const colours = wantsColour(terminal.stderr, terminal.environment);
-  await using telemetry = await openTelemetry({ log: { ...config.telemetry.log, colours }, audit, version });
+  await using telemetry = await openTelemetry({
+    log: { ...config.telemetry.log, colours },
+    audit,
+    version,
+    untilStarted: keepsStartLines(config, takeover),
+  });
   const { notify } = telemetry;
   notify({ type: "lifecycle", action: "starting", message: `Trousseau ${version} starts as a key service for SOPS.` });
   warnOfRuntimeVariables(terminal.environment, notify);
   await using opened = new Opened();
   const credentials = new Reloads();
+  using lock = await claimSocket(socket.path);
   const service = await openKeyService(config, opened, notify, credentials);
   const keys = config.sops.keys.map(({ name }) => name);
-  const takeover = call.options.takeover ?? false;
   await using server = await serveSops(sopsHandlers({ service, keys, notify }), {
     ...socket,
+    lock,
     takeover: takeover ? fromWhoOpens(service, keys) : undefined,
     notify,
   });
@@ -56,6 +64,7 @@ export async function sops(call: Call): Promise<ExitStatus> {
   } as const;
   await using endpoint = await openMovableEndpoint({ ...answers, listen, telemetry });
   await giveUpPermissions();
+  telemetry.started();
   const uris = keys.map(keyUri).join(", ");
   notify({ type: "lifecycle", action: "serving", message: `Serving ${uris} on ${socketEndpoint(socket.path)}.` });
   // A service manager gets audit lines on stdout and nothing else.

@@ -14,6 +14,7 @@ export const environmentVariables = {
   TROUSSEAU_CONFIG: "the config file where no --config is given",
   XDG_RUNTIME_DIR: "the folder of the socket where there is no config",
   STATE_DIRECTORY: "the state folder where the config names none; systemd sets it",
+  MAINPID: "that systemd runs the command beside a service: `probe --wait` ends when the service has ended",
   NO_COLOR: "no colours on a terminal, if it is not empty",
   TERM: "no colours on a terminal, if it is `dumb`",
   VAULT_TOKEN: "a secret that a config may refer to",

@@ -24,6 +24,8 @@ import { type SocketLock, tryLockSocket } from "./socket_lock.ts";
 export interface SocketOptions extends SocketPlace {
   /** Whether a live socket may be taken over, asked of it at this path. Left out, a live socket stops the start. */
   readonly takeover?: Takeover | undefined;
+  /** The lock, if it was taken before: see {@linkcode claimSocket}. */
+  readonly lock?: SocketLock | undefined;
   readonly notify: Notify;
   /** Milliseconds between two looks at the path; 1,000 if left out. */
   readonly watchMs?: number;
@@ -48,6 +50,19 @@ export interface HeldSocket {
   release(): Promise<void>;
 }
 
+/**
+ * Takes the lock of a socket, so that others see from then on that a process starts to serve there. A start that takes
+ * its time, or fails, does so with the lock held.
+ *
+ * @returns `undefined` if another process holds it; {@linkcode holdSocket} waits for it, or says so.
+ * @throws {KmsError} `config` if the path cannot be had.
+ */
+export async function claimSocket(path: string): Promise<SocketLock | undefined> {
+  checkPath(path);
+  makeFolder(path);
+  return await tryLockSocket(path);
+}
+
 type Listen = (path: string) => Promise<Listener>;
 
 // As long as a start may wait for a process that is on its way out.
@@ -65,7 +80,7 @@ const never = new AbortController().signal;
 export async function holdSocket(listen: Listen, options: SocketOptions): Promise<HeldSocket> {
   checkPath(options.path);
   makeFolder(options.path);
-  let { lock, found } = await settled(options.path);
+  let { lock, found } = await settled(options);
   try {
     if (found === "symlink" || found === "other") throw notASocket(options.path, found);
     if (found === "denied") throw deniedSocket(options.path);
@@ -84,10 +99,11 @@ export async function holdSocket(listen: Listen, options: SocketOptions): Promis
  * Who is there: the lock if it can be had, and what stands at the path. A process that holds the lock and does not listen
  * is starting or leaving; it gets a moment to make up its mind.
  */
-async function settled(path: string): Promise<{ lock: SocketLock | undefined; found: Found }> {
+async function settled(options: SocketOptions): Promise<{ lock: SocketLock | undefined; found: Found }> {
+  const { path } = options;
   const until = performance.now() + settleMs;
-  for (;;) {
-    const lock = await tryLockSocket(path);
+  for (let taken = options.lock;; taken = undefined) {
+    const lock = taken?.inPlace() ? taken : await tryLockSocket(path);
     const found = await look(path);
     if (lock !== undefined || (found !== "absent" && found !== "stale") || performance.now() > until) {
       return { lock, found };

@@ -15,7 +15,7 @@ export interface SocketLock extends Disposable {
 }
 
 /**
- * Takes the lock `<socket>.lock` if nobody holds it.
+ * Takes the lock `<socket>.lock` if nobody holds it. Disposing of it twice is one time too many and does no harm.
  *
  * @returns `undefined` if somebody else holds it.
  * @throws {KmsError} `config` if the file cannot be opened, or is no regular file.
@@ -23,14 +23,43 @@ export interface SocketLock extends Disposable {
 export async function tryLockSocket(socket: string): Promise<SocketLock | undefined> {
   const path = `${socket}.lock`;
   const file = await openLock(path);
+  let open = true;
   const lock: SocketLock = {
-    inPlace: () => sameFile(file.statSync(), path),
-    [Symbol.dispose]: () => file.close(),
+    inPlace: () => open && sameFile(file.statSync(), path),
+    [Symbol.dispose]() {
+      if (open) file.close();
+      open = false;
+    },
   };
   // Between opening and locking, the file may have been deleted and made again by somebody who locked the new one.
-  if (await file.tryLock(true) && lock.inPlace()) return lock;
+  if (await file.tryLock(true) && lock.inPlace()) {
+    // `trousseau probe --wait` sees by it that a process has begun to start, even if that ended before it was seen.
+    const now = new Date();
+    await file.utime(now, now).catch(() => {});
+    return lock;
+  }
   file.close();
   return undefined;
+}
+
+/** What can be seen of a lock from outside. */
+export interface LockState {
+  /** `unknown` where the file may not be opened. */
+  readonly state: "held" | "free" | "absent" | "unknown";
+  /** When it was last taken, in milliseconds since the epoch. */
+  readonly takenAt: number | undefined;
+}
+
+/** Looks at the lock `<socket>.lock` without taking it. It never throws. */
+export async function lookAtLock(socket: string): Promise<LockState> {
+  try {
+    using file = await Deno.open(`${socket}.lock`, { read: true });
+    // A shared lock is refused where the exclusive one is held; a start that it gets in the way of tries again.
+    const state = await file.tryLock(false) ? "free" : "held";
+    return { state, takenAt: (await file.stat()).mtime?.getTime() };
+  } catch (thrown) {
+    return { state: thrown instanceof Deno.errors.NotFound ? "absent" : "unknown", takenAt: undefined };
+  }
 }
 
 async function openLock(path: string): Promise<Deno.FsFile> {

@@ -11,6 +11,7 @@ import { type LineTarget, streamTarget } from "./line_target.ts";
 import { LineWriter, type WriterReport } from "./line_writer.ts";
 import { createLogger, type Logger, type LoggerOptions } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
+import { StartLines } from "./start_lines.ts";
 import { causeName } from "./text.ts";
 
 /** What is written, and to where. */
@@ -18,6 +19,8 @@ export interface TelemetryOptions {
   readonly log: Pick<LoggerOptions, "level" | "format" | "colours">;
   /** `stdout`, a path, or `undefined` where it is switched off. */
   readonly audit: string | undefined;
+  /** Whether log lines are kept until {@linkcode Telemetry.started}, and dropped if that never comes. */
+  readonly untilStarted?: boolean;
   /** Trousseau's version. */
   readonly version: string;
   /** Milliseconds since the epoch; the system's clock where it is left out. */
@@ -33,6 +36,8 @@ export interface Telemetry extends AsyncDisposable {
   /** For sentences that are no event: use it sparingly. */
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** The start has succeeded: its log lines are written. */
+  started(): void;
   /** What is wrong with the telemetry itself, in one sentence for `/readyz`; `""` if nothing is. */
   problem(): string;
 }
@@ -55,7 +60,8 @@ export async function openTelemetry(options: TelemetryOptions): Promise<Telemetr
       if (report.state === "well" && report.lost > 0) log.log("error", "Log lines were lost.", { lost: report.lost });
     },
   });
-  const log = createLogger({ ...options.log, now, write: (line) => lines.write(line) });
+  const start = new StartLines(options.untilStarted ?? false, (line) => lines.write(line));
+  const log = createLogger({ ...options.log, now, write: (line) => start.write(line) });
   const metrics = createMetrics({
     version: options.version,
     now,
@@ -74,6 +80,7 @@ export async function openTelemetry(options: TelemetryOptions): Promise<Telemetr
       waiting.push(event);
     },
     log,
+    started: () => start.release(),
     metrics: {
       observe: metrics.observe,
       render(status) {

@@ -9,6 +9,7 @@ const expected = {
   write: ["/run", "/var/run", "/var/lib/trousseau"],
   env: [
     "TROUSSEAU_CONFIG",
+    "MAINPID",
     "XDG_RUNTIME_DIR",
     "STATE_DIRECTORY",
     "NO_COLOR",

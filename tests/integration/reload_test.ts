@@ -62,7 +62,7 @@ Deno.test("serve takes up log level, telemetry.listen and credentials at SIGHUP,
 
     await writeLocalConfig(folder, { providers, telemetry: telemetry(second, "debug"), drain: "7s" });
     const said = await reload(plugin);
-    assert.match(said, / INFO  Read the configuration again: credentials, telemetry\.log\.level, the address/);
+    assert.match(said, / INFO {2}Read the configuration again: credentials, telemetry\.log\.level, the address/);
     assert.match(said, /taken up by a restart only: drain\./);
     await waitFor("a login with credentials that were read again", () => logins() > before, soon);
     assert.equal(await livez(second), 200);
@@ -70,7 +70,7 @@ Deno.test("serve takes up log level, telemetry.listen and credentials at SIGHUP,
     await waitFor("a line at debug", () => plugin.output.includes(" DEBUG "), soon);
 
     await Deno.writeTextFile(config, "providers:\n  - name: a\n    kind: lokal\n");
-    assert.match(await reload(plugin), / WARN  Cannot read the configuration again.*trousseau\.yaml:3:5: providers/);
+    assert.match(await reload(plugin), / WARN {2}Cannot read the configuration again.*trousseau\.yaml:3:5: providers/);
     await using client = dialKms(socket);
     assert.equal((await client.v2.Status({}, { signal: AbortSignal.timeout(5_000) })).healthz, "ok");
     assert.equal((await plugin.stop()).code, 0);

@@ -1,0 +1,73 @@
+/**
+ * `trousseau probe --wait` beside `serve` as processes, as systemd runs both: it ends when the main process has ended.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { permissionFlags } from "../../deploy/compile/permissions.ts";
+import { mainFile, writeLocalConfig } from "../support/local_plugin.ts";
+import { freePort, Process, waitFor } from "../support/processes.ts";
+import { inFolder } from "../support/temporary_folder.ts";
+
+const soon = { timeoutMs: 30_000, everyMs: 20 };
+
+function start(folder: string, env: Record<string, string>, ...words: string[]): Process {
+  const args = ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, mainFile, ...words];
+  return new Process({ name: `trousseau ${words[0]}`, command: Deno.execPath(), args, cwd: folder, env });
+}
+
+/** As `ExecStart` and `ExecStartPost` of the unit. */
+function startUnit(folder: string, config: string): { main: Process; post: Process } {
+  const main = start(folder, {}, "serve", "--config", config);
+  const wait = ["probe", "--wait", "--quiet", "--timeout", "60s", "--config", config];
+  return { main, post: start(folder, { MAINPID: String(main.pid) }, ...wait) };
+}
+
+/** A plugin that runs and cannot say `ok`: its KMS is away. */
+async function unwellConfig(folder: string): Promise<string> {
+  const address = `http://127.0.0.1:${freePort()}`;
+  await Deno.writeTextFile(`${folder}/token`, "t", { mode: 0o600 });
+  const auth = { method: "token", token: { file: `${folder}/token` } };
+  const providers = [{ name: "vault", kind: "vault-transit", address, key: "kubernetes", auth }];
+  return (await writeLocalConfig(folder, { providers })).config;
+}
+
+Deno.test("probe --wait ends soon after a start that failed, and prints nothing with --quiet", async () => {
+  await inFolder(async (folder) => {
+    const { config } = await writeLocalConfig(folder);
+    await Deno.mkdir(`${folder}/state`);
+    await Deno.writeTextFile(`${folder}/state/key-ring.json`, "damaged");
+    const { main, post } = startUnit(folder, config);
+    assert.equal((await main.exited).code, 78);
+    const ended = performance.now();
+    assert.equal((await post.exited).code, 69);
+    assert.ok(performance.now() - ended < 4 * 1_000, `${performance.now() - ended} ms`);
+    assert.equal(post.output, "");
+    // The start itself says why it failed, and nothing else.
+    assert.match(main.output, /^Cannot use the key IDs of this node in .*\n$/);
+  });
+});
+
+Deno.test("probe --wait goes on while the main process lives, and ends when that is killed", async () => {
+  await inFolder(async (folder) => {
+    const { main, post } = startUnit(folder, await unwellConfig(folder));
+    await waitFor("it to serve", () => main.output.includes("Serving on"), { ...soon, alive: [main, post] });
+    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    assert.equal(post.status, undefined, post.output);
+    await main.kill();
+    const ended = performance.now();
+    assert.equal((await post.exited).code, 69);
+    assert.ok(performance.now() - ended < 4 * 1_000, `${performance.now() - ended} ms`);
+  });
+});
+
+Deno.test("probe --wait by hand waits for a plugin that is not there yet", async () => {
+  await inFolder(async (folder) => {
+    const { config } = await writeLocalConfig(folder);
+    await using waiting = start(folder, {}, "probe", "--wait", "--timeout", "60s", "--config", config);
+    await new Promise((resolve) => setTimeout(resolve, 7_000));
+    assert.equal(waiting.status, undefined, waiting.output);
+    await using _main = start(folder, {}, "serve", "--config", config);
+    assert.equal((await waiting.exited).code, 0, waiting.output);
+  });
+});
