@@ -23,6 +23,7 @@ function stage(port: number): EndpointOptions & { readonly events: Event[] } {
     metrics,
     log: quiet,
     problem: () => "",
+    started: () => {},
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   return {

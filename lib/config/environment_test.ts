@@ -8,6 +8,7 @@ Deno.test("environmentVariables is this list and no other", () => {
     "TROUSSEAU_CONFIG",
     "XDG_RUNTIME_DIR",
     "STATE_DIRECTORY",
+    "MAINPID",
     "NO_COLOR",
     "TERM",
     "VAULT_TOKEN",

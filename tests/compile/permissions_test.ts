@@ -9,9 +9,9 @@ const expected = {
   write: ["/run", "/var/run", "/var/lib/trousseau"],
   env: [
     "TROUSSEAU_CONFIG",
-    "MAINPID",
     "XDG_RUNTIME_DIR",
     "STATE_DIRECTORY",
+    "MAINPID",
     "NO_COLOR",
     "TERM",
     "VAULT_TOKEN",
