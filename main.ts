@@ -8,6 +8,7 @@ import { commands } from "./lib/cli/commands.ts";
 import { Reloads } from "./lib/reloads.ts";
 import { processOutput, type Terminal } from "./lib/cli/output.ts";
 import { readEnvironment } from "./lib/config/environment.ts";
+import { realFiles } from "./lib/config/files.ts";
 import { report, run } from "./lib/cli/run.ts";
 
 const stderr = processOutput(Deno.stderr);
@@ -21,6 +22,7 @@ const terminal: Terminal = {
   stdout: processOutput(Deno.stdout),
   stderr,
   environment: readEnvironment(),
+  files: realFiles,
   ...signals(rereads(Deno.args[0], commands)),
 };
 

@@ -8,6 +8,7 @@ import { runtimeVariablesWarning } from "../config/runtime_variables.ts";
 import { abortError } from "../deadline.ts";
 import { quorumSize } from "../envelope/quorum.ts";
 import { KmsError } from "../errors.ts";
+import { foreignState } from "../key_ring/foreign_state.ts";
 import { sealedByOf } from "../key_ring/memory.ts";
 import { lostOpeners, lostSentence } from "../key_ring/openers.ts";
 import { lossSentence } from "../key_ring/sealed_versions.ts";
@@ -17,7 +18,7 @@ import type { SealedVersionStatus } from "../service.ts";
 import { portWarnings } from "./check_ports.ts";
 import { checkJson, checkText } from "./check_report.ts";
 import type { Call } from "./command.ts";
-import { configured } from "./configured.ts";
+import { configFile, configured } from "./configured.ts";
 import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "./exit_codes.ts";
 import { type KeyPlan, planKeyId } from "./key_plan.ts";
 import { json, type Terminal } from "./output.ts";
@@ -55,7 +56,7 @@ export async function check(call: Call): Promise<ExitStatus> {
   const config = await readConfig(call);
   if (config instanceof KmsError) {
     if (!options.json) throw config;
-    json(terminal.stdout, { ok: false, file: options.config ?? null, problems: config.message.split("\n") });
+    json(terminal.stdout, { ok: false, file: await configFile(call) ?? null, problems: config.message.split("\n") });
     return exitStatus(config);
   }
   const findings = await find(config, call);
@@ -98,17 +99,19 @@ async function find(config: Config, { terminal }: Call): Promise<CheckFindings> 
   const { state, sentinels } = memory;
   const sealed = statusesOf(config, memory, [...trips, ...retired].flatMap(({ sealed }) => sealed));
   const refused = sealed.filter(({ state }) => state === "refused");
-  const sealedBy = state instanceof KmsError ? [] : sealedByOf(state);
+  const known = state instanceof KmsError ? undefined : state;
+  const sealedBy = sealedByOf(known);
+  const unusable = state instanceof KmsError ? state : foreignState(state, readersOf(config), config.state);
   const live = trips.flatMap(({ name, key }): [string, KeyState][] => key === undefined ? [] : [[name, key]]);
   return {
     config,
     trips,
     retired,
     quorum: { needed: quorumSize(config.wrap, trips.length), reached: reached.length },
-    plan: state instanceof KmsError ? state : planKeyId(config, state, new Map(live)),
-    lost: lostSentence(lostOpeners(sealedBy, readersOf(config))),
+    plan: unusable ?? planKeyId(config, known, new Map(live)),
+    lost: unusable === undefined ? lostSentence(lostOpeners(sealedBy, readersOf(config))) : "",
     sealed,
-    losses: refused.map((one) => lossSentence(one, versionsIn(memory), sealedBy)),
+    losses: unusable === undefined ? refused.map((one) => lossSentence(one, versionsIn(memory), sealedBy)) : [],
     sentinelsError: sentinels instanceof KmsError ? sentinels : undefined,
     warnings: [
       ...await processWarnings(config, terminal),

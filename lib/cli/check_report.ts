@@ -6,6 +6,7 @@
 import { KmsError } from "../errors.ts";
 import type { CheckFindings } from "./check.ts";
 import type { SealedVersionStatus } from "../service.ts";
+import { subjectJson, subjectOf } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { planSentence } from "./key_plan.ts";
 import type { RoundTrip, RoundTripStepName } from "./round_trip.ts";
@@ -18,7 +19,7 @@ export function checkJson(
 ): unknown {
   return {
     ok: status === exitCodes.ok.status,
-    file: config.file ?? null,
+    ...subjectJson(config),
     providers: trips.map(tripJson),
     retired: retired.map(tripJson),
     quorum,
@@ -58,7 +59,8 @@ export function checkText(findings: CheckFindings, colour: boolean): string {
     `${quorum.reached} of ${trips.length} providers can wrap.`;
   const isBack = !(plan instanceof KmsError) && plan.verdict === "returns";
   return [
-    `The configuration is well formed: ${config.file ?? "the embedded default, with a local key"}.\n`,
+    subjectOf(config),
+    "The configuration is well formed.\n",
     table(
       ["Provider", "Kind", "Probe", "Wrap", "Unwrap", "Version"],
       [...trips.map(row), ...retired.map(retiredRow)],

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match } from "node:assert/strict";
 import { keyIdOf } from "../key_ring/key_id.ts";
 import { rotateLocalKey } from "../provider/local/rotate.ts";
 import { createKeyFile } from "../provider/local/write_key_file.ts";
@@ -136,8 +136,34 @@ Deno.test("check() paints on a terminal, and not with NO_COLOR", async () => {
   deepEqual([await painted({}), await painted({ NO_COLOR: "1" })], [true, false]);
 });
 
-/** What a node remembers that sealed with a provider "old" alone. */
-const sealedByOld = { providers: [], history: [], sealedBy: [[{ name: "old", kind: "local" }]] };
+/** What a node remembers that sealed with a provider "old" alone, and with "local" too. */
+const sealedByOld = {
+  providers: [],
+  history: [],
+  sealedBy: [[{ name: "old", kind: "local" }], [{ name: "local", kind: "local" }]],
+};
+
+Deno.test("check(), keys() and serve() say that a state is another configuration's, and give no advice to lose its data", async () => {
+  await using config = await TemporaryConfig.make();
+  const members = [{ name: "vault", kind: "vault-transit", version: "1@1700000000" }];
+  const history = [{ id: keyIdOf(0, members), at: 1, keyEpoch: 0, provisional: false, members }];
+  const sealedBy = [[{ name: "vault", kind: "vault-transit" }]];
+  await config.remember({ providers: [], history, sealedBy });
+  for (const command of ["check", "keys", "serve"]) {
+    const { status, out, err } = await config.run(command);
+    equal(status, 78, command);
+    match(
+      out + err,
+      /state of this node in \S+\/state is another configuration's, with "vault" \(vault-transit\): data /,
+    );
+    doesNotMatch(out + err, /forgotten|The key ID will change/);
+  }
+  const { lost, keyId } = JSON.parse((await config.run("check", "--json")).out);
+  deepEqual([lost, keyId.verdict], ["", "config"]);
+  // Who says so of a provider by its name knows the state.
+  await config.write({ forgotten: ["vault"] });
+  equal((await config.run("check")).status, 0);
+});
 
 Deno.test("check(), keys() and serve() exit 78 where nobody is left who opens what the node sealed, and say the ways out", async () => {
   await using config = await TemporaryConfig.make();

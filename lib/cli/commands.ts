@@ -14,7 +14,9 @@ export const commands = [
     description:
       "Serves kube-apiserver until SIGTERM, then lets running calls end. SIGHUP reads log level, credentials and " +
       "telemetry.listen again and never ends it. Without a configuration it makes a " +
-      "local key at its first start and a socket under $XDG_RUNTIME_DIR or ./run: enough to try it, but no remote KMS.",
+      "local key at its first start: enough to try it, but no remote KMS. Key and state are in /var/lib/trousseau where " +
+      "this user can write there, as root can, else in $XDG_RUNTIME_DIR/trousseau/state, which is gone after a logout; " +
+      "the socket is $XDG_RUNTIME_DIR/trousseau/kms.sock, else /run/trousseau/kms.sock.",
     positionals: [],
     options: ["config", "takeover"],
     examples: [

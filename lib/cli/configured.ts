@@ -4,20 +4,43 @@
  * @module
  */
 import type { Config } from "../config/config.ts";
-import { embeddedConfig } from "../config/defaults.ts";
-import { realFiles } from "../config/files.ts";
+import { defaultConfigFile, embeddedConfig, requirePlace } from "../config/defaults.ts";
 import { loadConfig } from "../config/load.ts";
+import { orAborted } from "../deadline.ts";
 import type { Call } from "./command.ts";
-import { socketPath } from "./socket_path.ts";
+import { socketEndpoint, socketPath } from "./socket_path.ts";
 
 /**
- * The file of `--config`, else that of `$TROUSSEAU_CONFIG`, else the embedded default.
+ * The file of `--config`, else that of `$TROUSSEAU_CONFIG`, else `/etc/trousseau/trousseau.yaml` if it is there, else the
+ * embedded default. A default file that may not be read is an error: what it says is not known.
  *
- * @throws {KmsError} `config`
+ * @throws {KmsError} `config`; `cancelled` if the terminal's signal fires before it is read.
  */
-export function configured({ options, terminal: { environment } }: Call): Promise<Config> {
-  const file = options.config ?? environment.get("TROUSSEAU_CONFIG");
-  return file === undefined ? embeddedConfig(environment, realFiles) : loadConfig(file, environment);
+export function configured(call: Call): Promise<Config> {
+  const { environment, files, signal } = call.terminal;
+  const load = async () => {
+    const file = await configFile(call);
+    return file === undefined ? await embeddedConfig(environment, files) : await loadConfig(file, environment, files);
+  };
+  return orAborted(load(), signal, "load the configuration");
+}
+
+/**
+ * The same for a command that serves: what it makes must have a place.
+ *
+ * @throws {KmsError} `config`, `cancelled`
+ */
+export async function configuredToServe(call: Call, command: "serve" | "sops"): Promise<Config> {
+  const config = await configured(call);
+  await requirePlace(config, command, call.terminal);
+  return config;
+}
+
+/** The file that {@linkcode configured} reads, `undefined` for the embedded default. */
+export async function configFile({ options, terminal: { environment, files } }: Call): Promise<string | undefined> {
+  const named = options.config ?? environment.get("TROUSSEAU_CONFIG");
+  if (named !== undefined) return named;
+  return await files.kind(defaultConfigFile) === "absent" ? undefined : defaultConfigFile;
 }
 
 /**
@@ -25,6 +48,39 @@ export function configured({ options, terminal: { environment } }: Call): Promis
  *
  * @throws {UsageError | KmsError} for a path that cannot be, and for a configuration that is wrong.
  */
-export async function configuredSocket(call: Call): Promise<string> {
-  return call.options.socket === undefined ? (await configured(call)).socket.path : socketPath(call.options.socket);
+export async function configuredSocket(call: Call): Promise<SocketFound> {
+  const { socket } = call.options;
+  if (socket !== undefined) return { path: socketPath(socket), from: "--socket" };
+  const config = await configured(call);
+  return { path: config.socket.path, from: nameOf(config) };
+}
+
+/** A socket, and where its path comes from in words. */
+export interface SocketFound {
+  readonly path: string;
+  readonly from: string;
+}
+
+/** Which configuration and which plugin a command speaks of: its first line for eyes. */
+export function subjectOf(config: Config): string {
+  return subjectOfSocket({ path: config.socket.path, from: nameOf(config) });
+}
+
+/** The same for the key service of SOPS. */
+export function subjectOfSops(config: Config): string {
+  return subjectOfSocket({ path: config.sops.socket.path, from: nameOf(config) });
+}
+
+/** The same for a command that needs a socket alone. */
+export function subjectOfSocket({ path, from }: SocketFound): string {
+  return `Configuration: ${from}; plugin: ${socketEndpoint(path)}`;
+}
+
+/** The same for scripts; `file` is `null` for the embedded default. */
+export function subjectJson({ file, socket }: Config): { readonly file: string | null; readonly socket: string } {
+  return { file: file ?? null, socket: socket.path };
+}
+
+function nameOf({ file }: Config): string {
+  return file ?? `the embedded default with a local key (there is no ${defaultConfigFile})`;
 }

@@ -8,7 +8,7 @@ import { commentsOf, type PlannedEntry, rewritten } from "../config/encryption/d
 import { type EncryptionFile, readEncryptionFile } from "../config/encryption/file.ts";
 import { readTextFile } from "../config/text_file.ts";
 import { type Call, UsageError } from "./command.ts";
-import { configuredSocket } from "./configured.ts";
+import { configuredSocket, subjectOfSocket } from "./configured.ts";
 import { encryptionConfiguration, encryptionDefaults, kmsProvider } from "./encryption_configuration.ts";
 import type { Discovered } from "./encryption_discovery.ts";
 import { resourceList, resourceWarnings } from "./encryption_resources.ts";
@@ -19,6 +19,8 @@ import { line, printable } from "./output.ts";
 
 /** What both kinds of file have. */
 interface Asked {
+  /** The configuration and the plugin that the file is for. */
+  readonly subject: string;
   readonly name: string;
   readonly kmsVersion: "v2" | "v1beta1";
   readonly socketPath: string;
@@ -29,11 +31,13 @@ interface Asked {
 export async function encryptionConfig(call: Call): Promise<ExitStatus> {
   const { options, terminal } = call;
   checkTogether(call);
+  const socket = await configuredSocket(call);
   const asked: Asked = {
+    subject: subjectOfSocket(socket),
     resources: options.resources === undefined ? undefined : resourceList(options.resources),
     name: providerName(options.name ?? encryptionDefaults.name),
     kmsVersion: options["kms-version"] ?? encryptionDefaults.kmsVersion,
-    socketPath: await configuredSocket(call),
+    socketPath: socket.path,
   };
   const { text, notes } = options.from === undefined || options.stage === undefined
     ? await firstFile(asked, call)
@@ -81,7 +85,7 @@ async function stageFile(asked: Asked, path: string, stage: Stage, call: Call): 
   }
   const shown = written.map(({ name, resources }) => ({ name, resources: resources.map(printable) }));
   const comments = stageSteps({ ...asked, stage, holdsKeys, written: shown, notes: all });
-  return { text: `${commentBlock(comments).join("\n")}\n${body}`, notes: all };
+  return { text: `${commentBlock(comments, asked.subject).join("\n")}\n${body}`, notes: all };
 }
 
 function planned({ from, resources, providers }: StagedEntry, asked: Asked): PlannedEntry {

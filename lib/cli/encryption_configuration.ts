@@ -20,6 +20,8 @@ export interface EncryptionConfigurationOptions {
   readonly identity: "last" | "first" | "none";
   /** Whether the comments say what to do with it. */
   readonly steps: boolean;
+  /** The configuration and the plugin that the file is for, as the first comment; none if left out. */
+  readonly subject?: string;
   /** Sentences about the resources, for the comments. */
   readonly notes?: readonly string[];
 }
@@ -42,7 +44,7 @@ export function encryptionConfiguration(options: EncryptionConfigurationOptions)
     ...(identity === "last" ? [["identity: {}"]] : []),
   ];
   const lines = [
-    ...(options.steps ? commentBlock(firstSteps(options)) : []),
+    ...(options.steps ? commentBlock(firstSteps(options), options.subject) : []),
     "apiVersion: apiserver.config.k8s.io/v1",
     "kind: EncryptionConfiguration",
     "resources:",

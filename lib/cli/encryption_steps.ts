@@ -33,9 +33,15 @@ export interface StageFacts extends Facts {
 /** A step's first line, and those below it. */
 type Step = readonly [string, ...string[]];
 
-/** Lines of YAML: the text as a comment, a marker around it, an empty line behind it. */
-export function commentBlock(lines: readonly string[]): readonly string[] {
-  return [firstLine, "", ...lines, lastLine].map((text) => text === "" ? "#" : `# ${text}`).concat("");
+/**
+ * Lines of YAML: the text as a comment, a marker around it, an empty line behind it.
+ *
+ * @param subject the line before the marker: it begins with `Configuration: `.
+ */
+export function commentBlock(lines: readonly string[], subject?: string): readonly string[] {
+  return [...(subject === undefined ? [] : [subject, ""]), firstLine, "", ...lines, lastLine].map((text) =>
+    text === "" ? "#" : `# ${text}`
+  ).concat("");
 }
 
 /** A file without the {@linkcode commentBlock} of the stage before. */
@@ -45,8 +51,9 @@ export function withoutCommentBlock(text: string): string {
   const last = lines.findIndex((line, index) => index > first && line.trimEnd() === `# ${lastLine}`);
   const isWhole = first >= 0 && last > first && lines.slice(first, last).every((line) => line.startsWith("#"));
   if (!isWhole) return text;
+  const begin = lines[first - 2]?.startsWith("# Configuration: ") ? first - 2 : first;
   const gap = lines[last + 1]?.trim() === "" ? 1 : 0;
-  return [...lines.slice(0, first), ...lines.slice(last + 1 + gap)].join("\n");
+  return [...lines.slice(0, begin), ...lines.slice(last + 1 + gap)].join("\n");
 }
 
 /** For a cluster that stores plain text. */

@@ -33,6 +33,14 @@ export function programHelp(table: readonly Command[]): string {
     ["Usage", ["trousseau COMMAND [OPTIONS]"]],
     ["Commands", columns(table.map(({ name, summary }) => [name, summary]))],
     [
+      "Configuration",
+      wrapped(
+        "The file of --config, else the one that the variable TROUSSEAU_CONFIG names, else " +
+          "/etc/trousseau/trousseau.yaml if it is there, else an embedded default with one local key, to try it.",
+        width,
+      ),
+    ],
+    [
       "Examples",
       examples([
         { line: "trousseau serve", does: "try it with a local key" },

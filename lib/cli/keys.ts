@@ -3,12 +3,13 @@
  *
  * @module
  */
+import { foreignState } from "../key_ring/foreign_state.ts";
 import { sealedByOf } from "../key_ring/memory.ts";
 import { lostOpeners, lostSentence } from "../key_ring/openers.ts";
 import { readRingState, type RingState } from "../key_ring/state.ts";
 import type { Config } from "../config/config.ts";
 import type { Call } from "./command.ts";
-import { configured } from "./configured.ts";
+import { configured, subjectJson, subjectOf } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { type KeyPlan, planKeyId, planSentence } from "./key_plan.ts";
 import { json, line } from "./output.ts";
@@ -24,13 +25,18 @@ export async function keys(call: Call): Promise<ExitStatus> {
   const { options, terminal: { stdout, environment } } = call;
   const config = await configured(call);
   const state = await readRingState(config.state);
+  const foreign = foreignState(state, readersOf(config), config.state);
+  if (foreign !== undefined) throw foreign;
   const plan = planKeyId(config, state);
   const lost = lostSentence(lostOpeners(sealedByOf(state), readersOf(config)));
   const unopenable = statusesOf(config, await nodeMemory(config)).some(({ state }) => state === "refused");
   const sentence = planSentence(plan, unopenable);
-  if (options.json) json(stdout, { ...asJson(state, plan, sentence), retired: config.retired.map(named), lost });
-  else {
+  if (options.json) {
+    const retired = config.retired.map(named);
+    json(stdout, { ...subjectJson(config), ...asJson(state, plan, sentence), retired, lost });
+  } else {
     const colour = wantsColour(stdout, environment);
+    line(stdout, subjectOf(config));
     stdout.write(versionTable(plan, state, config, colour));
     if (state !== undefined && state.history.length > 0) stdout.write(`\n${historyTable(state, colour)}`);
     line(stdout, `\n${sentence}`);

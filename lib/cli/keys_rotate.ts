@@ -6,7 +6,7 @@
 import type { Config, ProviderConfig } from "../config/config.ts";
 import { adviseOn } from "../provider/registry.ts";
 import { type Call, UsageError } from "./command.ts";
-import { configured } from "./configured.ts";
+import { configured, subjectJson, subjectOf } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { json, line, printable } from "./output.ts";
 import { didYouMean } from "./suggestion.ts";
@@ -18,16 +18,19 @@ export async function keysRotate(call: Call): Promise<ExitStatus> {
   const { name, settings } = chosen(config, options.provider);
   const { rotation } = await adviseOn(settings);
   if (rotation.by === "command") {
-    if (options.json) json(stdout, { provider: name, rotated: false, command: rotation.command });
-    else {
+    if (options.json) {
+      json(stdout, { ...subjectJson(config), provider: name, rotated: false, command: rotation.command });
+    } else {
+      line(stdout, `# ${subjectOf(config)}`);
       line(stdout, `# "${name}" is rotated by somebody whom its KMS lets do so:`);
       line(stdout, rotation.command);
     }
     return exitCodes.ok.status;
   }
   const { version } = await rotation.rotate(config.state);
-  if (options.json) json(stdout, { provider: name, rotated: true, version });
+  if (options.json) json(stdout, { ...subjectJson(config), provider: name, rotated: true, version });
   else {
+    line(stdout, subjectOf(config));
     line(stdout, `"${name}" wraps with key ${version} from now on; a running plugin announces it within minutes.`);
     line(stdout, "The same file belongs on every node. Keep a copy of it: it opens what it wrapped, now and before.");
   }

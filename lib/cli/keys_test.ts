@@ -55,7 +55,8 @@ Deno.test("keysRotate() adds a version to a local key, which wraps from then on"
   const { status, out } = await config.run("keys", "rotate", "--json");
   equal(status, 0);
   const rotated = JSON.parse(out);
-  deepEqual(rotated, { provider: "local", rotated: true, version: await version() });
+  const subject = { file: config.file, socket: `${config.folder}/kms.sock` };
+  deepEqual(rotated, { ...subject, provider: "local", rotated: true, version: await version() });
   equal(rotated.version === before, false);
 });
 

@@ -23,7 +23,7 @@ export const optionTable = {
     type: "string",
     value: "FILE",
     files: true,
-    summary: "the configuration; without it, the embedded default with a local key",
+    summary: "the configuration; else $TROUSSEAU_CONFIG, else /etc/trousseau/trousseau.yaml, else one local key",
   },
   "takeover": {
     type: "boolean",

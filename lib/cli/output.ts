@@ -5,6 +5,7 @@
  * @module
  */
 import type { Environment } from "../config/environment.ts";
+import type { Files } from "../config/files.ts";
 import type { Reloads } from "../reloads.ts";
 
 /** One of the two streams. */
@@ -20,6 +21,7 @@ export interface Terminal {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly environment: Environment;
+  readonly files: Files;
   /** Fires at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
   /** Announced at each SIGHUP. */

@@ -11,7 +11,7 @@ import { dialKms } from "../grpc/client.ts";
 import { StartWatch } from "../grpc/start_watch.ts";
 import { isUnimplemented } from "../grpc/status.ts";
 import { type Call, UsageError } from "./command.ts";
-import { configuredSocket } from "./configured.ts";
+import { configuredSocket, subjectOfSocket } from "./configured.ts";
 import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "./exit_codes.ts";
 import { probeKms, type ProbeReport, type ProbeStep } from "./kms_probe.ts";
 import { json, type Output, type Terminal } from "./output.ts";
@@ -40,7 +40,8 @@ const silent: Output = { isTerminal: false, write() {} };
 async function probeAloud(call: Call): Promise<ExitStatus> {
   const { options, terminal } = call;
   const waitMs = waitFor(call);
-  const path = await configuredSocket(call);
+  const found = await configuredSocket(call);
+  const { path } = found;
   if (waitMs !== undefined) {
     using _progress = startProgress(terminal, `Waiting for ${path}, ${formatDuration(waitMs)} at most`);
     await waitUntilWell(path, waitMs, watchOf(path, terminal), terminal.signal);
@@ -50,7 +51,9 @@ async function probeAloud(call: Call): Promise<ExitStatus> {
   if (terminal.signal.aborted) throw abortError(terminal.signal, `probe ${path}`);
   const status = worst(report.steps.map(statusOfStep));
   if (options.json) json(terminal.stdout, asJson(path, report, status));
-  else terminal.stdout.write(asTable(report, wantsColour(terminal.stdout, terminal.environment)));
+  else {terminal.stdout.write(
+      `${subjectOfSocket(found)}\n` + asTable(report, wantsColour(terminal.stdout, terminal.environment)),
+    );}
   return status;
 }
 

@@ -61,7 +61,7 @@ Deno.test("probe() makes the calls of both APIs in kube-apiserver's order", asyn
 
 Deno.test("probe() prints a table for eyes", async () => {
   const { out } = await probed({ v2, v1beta1 });
-  match(out, /^API +CALL +RESULT +TIME +DETAIL\n/);
+  match(out, /^Configuration: --socket; plugin: unix:\/\/\S+\nAPI +CALL +RESULT +TIME +DETAIL\n/);
   match(out, /v2 +Decrypt +ok +[\d.]+ m?s +the same 32 bytes\n/);
 });
 

@@ -19,7 +19,7 @@ import { irreplaceable } from "./sealed_before.ts";
  * @throws {KmsError} `config` if something that the configuration names is not there.
  */
 export async function openProviders(
-  config: Pick<Config, "providers" | "retired" | "forgotten" | "state">,
+  config: Pick<Config, "file" | "providers" | "retired" | "forgotten" | "state">,
   opened: Opened,
   notify: Notify,
   reloads?: Reloads,

@@ -8,10 +8,10 @@ import type { Readers } from "../key_ring/openers.ts";
 
 /** Every provider under each of its names, retired ones too. */
 export function readersOf(
-  { providers, retired, forgotten }: Pick<Config, "providers" | "retired" | "forgotten">,
+  { file, providers, retired, forgotten }: Pick<Config, "file" | "providers" | "retired" | "forgotten">,
 ): Readers {
   const openers = [...providers, ...retired].flatMap(({ name, formerly, settings: { kind } }) =>
     [name, ...formerly].map((one) => ({ name: one, kind }))
   );
-  return { openers, forgotten };
+  return { openers, forgotten, embedded: file === undefined };
 }

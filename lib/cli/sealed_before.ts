@@ -15,7 +15,7 @@ import type { SealedVersionStatus } from "../service.ts";
 import { readersOf } from "./readers.ts";
 import { didYouMean } from "./suggestion.ts";
 
-type Configured = Pick<Config, "providers" | "retired" | "forgotten" | "state">;
+type Configured = Pick<Config, "file" | "providers" | "retired" | "forgotten" | "state">;
 
 /** What was read from the state folder; an error where a file of it cannot be used. */
 export interface NodeMemory {

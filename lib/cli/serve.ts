@@ -5,6 +5,7 @@
  */
 import { systemClock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
+import { isVolatile } from "../config/defaults.ts";
 import { deadline } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import { dialKms } from "../grpc/client.ts";
@@ -16,7 +17,7 @@ import type { Service } from "../service.ts";
 import { openTelemetry } from "../telemetry/telemetry.ts";
 import { version } from "../version.ts";
 import type { Call } from "./command.ts";
-import { configured } from "./configured.ts";
+import { configured, configuredToServe, subjectOf } from "./configured.ts";
 import { encryptionConfiguration, encryptionDefaults } from "./encryption_configuration.ts";
 import { openMovableEndpoint, pluginReadiness } from "./endpoint.ts";
 import type { ExitStatus } from "./exit_codes.ts";
@@ -24,7 +25,14 @@ import { probeKms } from "./kms_probe.ts";
 import { line, type Terminal } from "./output.ts";
 import { openPlugin } from "./plugin.ts";
 import { Reloading } from "./reloading.ts";
-import { giveUpPermissions, keepsStartLines, untilStopped, warnOfRuntimeVariables } from "./serving.ts";
+import {
+  giveUpPermissions,
+  keepsStartLines,
+  orStopped,
+  stoppable,
+  untilStopped,
+  warnOfRuntimeVariables,
+} from "./serving.ts";
 import { checkStateOwner } from "./state_owner.ts";
 import { wantsColour } from "./table.ts";
 
@@ -32,10 +40,16 @@ import { wantsColour } from "./table.ts";
 const timings = { takeover: 60_000, selfTest: 10_000, settle: 700, look: 20 } as const;
 
 /** Serves until the terminal's signal fires or a successor takes over. */
-export async function serve(call: Call): Promise<ExitStatus> {
-  const config = await configured(call);
+export function serve(call: Call): Promise<ExitStatus> {
+  return stoppable(call.terminal.signal, () => serveKeyRing(call));
+}
+
+async function serveKeyRing(call: Call): Promise<ExitStatus> {
+  const config = await configuredToServe(call, "serve");
   const { terminal } = call;
   const takeover = call.options.takeover ?? false;
+  // Asked now: the environment is given up before anything is said of it.
+  const volatile = isVolatile(config, terminal.environment);
   const { log, audit } = config.telemetry;
   const colours = wantsColour(terminal.stderr, terminal.environment);
   await using telemetry = await openTelemetry({
@@ -45,13 +59,13 @@ export async function serve(call: Call): Promise<ExitStatus> {
     untilStarted: keepsStartLines(config, takeover),
   });
   const { notify } = telemetry;
-  notify({ type: "lifecycle", action: "starting", message: `Trousseau ${version} starts.` });
+  notify({ type: "lifecycle", action: "starting", message: `Trousseau ${version} starts. ${subjectOf(config)}.` });
   warnOfRuntimeVariables(terminal.environment, notify);
   const credentials = new Reloads();
   const warning = checkStateOwner(config, takeover);
   if (warning !== undefined) notify({ type: "lifecycle", action: "warning", message: warning });
   using lock = await claimSocket(config.socket.path);
-  await using plugin = await openPlugin(config, notify, credentials);
+  await using plugin = await orStopped(openPlugin(config, notify, credentials), terminal.signal);
   // Before the socket changes hands there must be something to answer with, or the takeover itself would lose calls.
   if (takeover) await untilReady(plugin.service, "take over", timings.takeover, terminal.signal);
   else await letSettle(plugin.service, terminal.signal);
@@ -75,7 +89,9 @@ export async function serve(call: Call): Promise<ExitStatus> {
   telemetry.started();
   notify({ type: "lifecycle", action: "serving", message: `Serving on ${config.socket.path}.` });
   plugin.examine();
-  if (config.file === undefined) await introduce(config, plugin.service, endpoint.origin(), terminal);
+  if (config.file === undefined) {
+    await introduce(config, { volatile, origin: endpoint.origin() }, plugin.service, terminal);
+  }
   const reloading = new Reloading({
     running: config,
     load: () => configured(call),
@@ -115,8 +131,8 @@ async function lookUntil(isSo: () => boolean, ms: number, signal: AbortSignal): 
 /** For somebody who has just started it without a configuration: does it work, and what now? */
 async function introduce(
   config: Config,
+  { volatile, origin }: { readonly volatile: boolean; readonly origin: string | undefined },
   service: Service,
-  origin: string | undefined,
   { stdout, signal }: Terminal,
 ): Promise<void> {
   const { path } = config.socket;
@@ -131,6 +147,10 @@ async function introduce(
   );
   line(stdout, "# nothing from whoever can read this machine's disk. Configure a KMS before you rely on it.");
   if (origin !== undefined) line(stdout, `# Health and metrics: ${origin}/readyz and ${origin}/metrics.`);
+  if (volatile) {
+    line(stdout, `# Key and state lie in ${config.state}, which the system empties when this user`);
+    line(stdout, "# logs out or the machine restarts: what was encrypted until then can never be read again.");
+  }
   line(stdout, "#");
   stdout.write(encryptionConfiguration({ ...encryptionDefaults, socketPath: path }));
 }

@@ -6,6 +6,8 @@
 import type { Config } from "../config/config.ts";
 import type { Environment } from "../config/environment.ts";
 import { runtimeVariablesWarning } from "../config/runtime_variables.ts";
+import { orAborted } from "../deadline.ts";
+import { KmsError } from "../errors.ts";
 import type { Notify } from "../events.ts";
 import type { SocketServer } from "../grpc/serve.ts";
 import type { Reloads } from "../reloads.ts";
@@ -52,6 +54,29 @@ export async function untilStopped(server: SocketServer, options: StopOptions): 
   await reloading.settled();
   notify({ type: "lifecycle", action: "stopped", message: "Stopped." });
   return exitCodes.ok.status;
+}
+
+/**
+ * Runs a command that serves. A signal that comes while it is still opening things ends it as one that comes later does:
+ * without a failure.
+ */
+export async function stoppable(signal: AbortSignal, work: () => Promise<ExitStatus>): Promise<ExitStatus> {
+  try {
+    return await work();
+  } catch (thrown) {
+    if (signal.aborted && thrown instanceof KmsError && thrown.code === "cancelled") return exitCodes.ok.status;
+    throw thrown;
+  }
+}
+
+/** Waits for something to be opened, but not past the signal; what is opened after it is closed again. */
+export async function orStopped<T extends AsyncDisposable>(opening: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await orAborted(opening, signal, "start");
+  } catch (thrown) {
+    if (signal.aborted) opening.then((opened) => opened[Symbol.asyncDispose](), () => {});
+    throw thrown;
+  }
 }
 
 function untilEnd(server: SocketServer, signal: AbortSignal): Promise<void> {

@@ -5,6 +5,8 @@
  */
 import { systemClock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
+import { isVolatile } from "../config/defaults.ts";
+import { orAborted } from "../deadline.ts";
 import { Opened } from "../disposal.ts";
 import type { Notify } from "../events.ts";
 import { serveSops } from "../grpc/serve.ts";
@@ -17,22 +19,28 @@ import { fromWhoOpens } from "../sops/takeover.ts";
 import { openTelemetry } from "../telemetry/telemetry.ts";
 import { version } from "../version.ts";
 import type { Call } from "./command.ts";
-import { configured } from "./configured.ts";
+import { configured, configuredToServe, subjectOfSops } from "./configured.ts";
 import { keyServiceReadiness, openMovableEndpoint } from "./endpoint.ts";
 import type { ExitStatus } from "./exit_codes.ts";
 import { openProviders } from "./providers.ts";
 import { Reloading } from "./reloading.ts";
-import { giveUpPermissions, keepsStartLines, untilStopped, warnOfRuntimeVariables } from "./serving.ts";
+import { giveUpPermissions, keepsStartLines, stoppable, untilStopped, warnOfRuntimeVariables } from "./serving.ts";
 import { socketEndpoint } from "./socket_path.ts";
 import { sopsRules } from "./sops_rules.ts";
 import { wantsColour } from "./table.ts";
 
 /** Serves until the terminal's signal fires or a successor takes over. */
-export async function sops(call: Call): Promise<ExitStatus> {
-  const config = await configured(call);
+export function sops(call: Call): Promise<ExitStatus> {
+  return stoppable(call.terminal.signal, () => serveKeys(call));
+}
+
+async function serveKeys(call: Call): Promise<ExitStatus> {
+  const config = await configuredToServe(call, "sops");
   const { terminal } = call;
   const takeover = call.options.takeover ?? false;
   const { socket, audit, listen } = config.sops;
+  // Asked now: the environment is given up before anything is said of it.
+  const volatile = isVolatile(config, terminal.environment) ? config.state : undefined;
   const colours = wantsColour(terminal.stderr, terminal.environment);
   await using telemetry = await openTelemetry({
     log: { ...config.telemetry.log, colours },
@@ -41,12 +49,16 @@ export async function sops(call: Call): Promise<ExitStatus> {
     untilStarted: keepsStartLines(config, takeover),
   });
   const { notify } = telemetry;
-  notify({ type: "lifecycle", action: "starting", message: `Trousseau ${version} starts as a key service for SOPS.` });
+  notify({
+    type: "lifecycle",
+    action: "starting",
+    message: `Trousseau ${version} starts as a key service for SOPS. ${subjectOfSops(config)}.`,
+  });
   warnOfRuntimeVariables(terminal.environment, notify);
   await using opened = new Opened();
   const credentials = new Reloads();
   using lock = await claimSocket(socket.path);
-  const service = await openKeyService(config, opened, notify, credentials);
+  const service = await orAborted(openKeyService(config, opened, notify, credentials), terminal.signal, "start");
   const keys = config.sops.keys.map(({ name }) => name);
   await using server = await serveSops(sopsHandlers({ service, keys, notify }), {
     ...socket,
@@ -69,7 +81,8 @@ export async function sops(call: Call): Promise<ExitStatus> {
   notify({ type: "lifecycle", action: "serving", message: `Serving ${uris} on ${socketEndpoint(socket.path)}.` });
   // A service manager gets audit lines on stdout and nothing else.
   if (terminal.stdout.isTerminal || config.file === undefined) {
-    terminal.stdout.write(sopsRules({ socketPath: socket.path, keys, onThisMachine: config.file === undefined }));
+    const onThisMachine = config.file === undefined;
+    terminal.stdout.write(sopsRules({ socketPath: socket.path, keys, onThisMachine, volatile }));
   }
   const reloading = new Reloading({
     running: config,

@@ -14,10 +14,12 @@ export interface SopsRulesOptions {
   readonly keys: readonly string[];
   /** Whether the key lies in a file on this machine, for want of a configuration. */
   readonly onThisMachine: boolean;
+  /** The folder of that key if the system empties it when the user logs out. */
+  readonly volatile?: string | undefined;
 }
 
 /** The YAML, ended by a newline. */
-export function sopsRules({ socketPath, keys, onThisMachine }: SopsRulesOptions): string {
+export function sopsRules({ socketPath, keys, onThisMachine, volatile }: SopsRulesOptions): string {
   const [first = "", ...others] = keys.map(keyUri);
   const endpoint = socketEndpoint(socketPath);
   const lines = [
@@ -32,6 +34,11 @@ export function sopsRules({ socketPath, keys, onThisMachine }: SopsRulesOptions)
     `#   export SOPS_ENABLE_LOCAL_KEYSERVICE=false SOPS_KEYSERVICE=${shellWord(endpoint)}`,
     "#",
     ...(onThisMachine ? warning : []),
+    ...(volatile === undefined ? [] : [
+      `# That file is in ${volatile}, which the system empties when this user logs out or the`,
+      "# machine restarts: what was encrypted until then can never be read again.",
+      "#",
+    ]),
     "# This is .sops.yaml, for the top of the repository; then --hc-vault-transit can be left out.",
     "creation_rules:",
     `  - hc_vault_transit_uri: ${first}`,

@@ -3,11 +3,12 @@
  *
  * @module
  */
+import type { Config } from "../config/config.ts";
 import { abortError } from "../deadline.ts";
 import { dialKms } from "../grpc/client.ts";
 import { counted, minutes } from "../kms/readable.ts";
 import type { Call } from "./command.ts";
-import { configured } from "./configured.ts";
+import { configured, subjectJson, subjectOf } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { json, line } from "./output.ts";
 import { askPlugin } from "./running.ts";
@@ -18,14 +19,15 @@ import { type Cell, elapsed, painted, table, type Tone, wantsColour } from "./ta
 export async function status(call: Call): Promise<ExitStatus> {
   const { options, terminal: { stdout, stderr, environment, signal } } = call;
   const config = await configured(call);
+  if (!options.json) line(stdout, subjectOf(config));
   const asked = await askPlugin(config, signal);
   if (signal.aborted) throw abortError(signal, "ask for the status");
   if ("absent" in asked) {
     line(stderr, `${asked.absent}: asking the socket.`);
-    return await statusOverSocket(config.socket.path, call);
+    return await statusOverSocket(config, call);
   }
   const { found } = asked;
-  if (options.json) json(stdout, { source: "http", ...found });
+  if (options.json) json(stdout, { source: "http", ...subjectJson(config), ...found });
   else stdout.write(asText(found, Date.now(), wantsColour(stdout, environment)));
   if (found.unreadable) return exitCodes.refused.status;
   if (found.canEncrypt && found.quorum.state === "held") return exitCodes.ok.status;
@@ -34,10 +36,11 @@ export async function status(call: Call): Promise<ExitStatus> {
     : exitCodes.unavailable.status;
 }
 
-async function statusOverSocket(path: string, { options, terminal: { stdout, signal } }: Call): Promise<ExitStatus> {
+async function statusOverSocket(config: Config, { options, terminal: { stdout, signal } }: Call): Promise<ExitStatus> {
+  const { path } = config.socket;
   await using client = dialKms(path);
   const { version, healthz, key_id } = await client.v2.Status({}, { signal });
-  if (options.json) json(stdout, { source: "socket", socket: path, version, healthz, keyId: key_id });
+  if (options.json) json(stdout, { source: "socket", ...subjectJson(config), version, healthz, keyId: key_id });
   else stdout.write(table(["Socket", "Version", "Health", "Key ID"], [[path, version, healthz, key_id]], false));
   return healthz === "ok" ? exitCodes.ok.status : exitCodes.unavailable.status;
 }

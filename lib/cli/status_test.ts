@@ -54,7 +54,7 @@ Deno.test("status() shows what the plugin tells over HTTP", async () => {
   const { status, out, err } = await asked(() => Response.json(good));
   equal(status, 0);
   equal(err, "");
-  match(out, /^Key ID: {2}t1-1$/m);
+  match(out, /^Configuration: \/\S+\/trousseau\.yaml; plugin: unix:\/\/\/\S+\/kms\.sock\nKey ID: {2}t1-1$/m);
   match(out, /^Quorum: {2}held, 1 of 2 are needed$/m);
   match(out, /^vault-us +vault-transit +sick .* never +3@1700000000 +for \d+ d$/m);
   match(out, /Vault answered 503/);
@@ -62,7 +62,9 @@ Deno.test("status() shows what the plugin tells over HTTP", async () => {
 
 Deno.test("status(--json) hands scripts all of it", async () => {
   const { out } = await asked(() => Response.json(good), "--json");
-  deepEqual(JSON.parse(out), { source: "http", ...JSON.parse(JSON.stringify(good)) });
+  const { file, socket, ...rest } = JSON.parse(out);
+  deepEqual(rest, { source: "http", ...JSON.parse(JSON.stringify(good)) });
+  deepEqual([file, socket].map((path) => path.replace(/^.*\//, "")), ["trousseau.yaml", "kms.sock"]);
 });
 
 const lost = { state: "lost", since: 0, message: "Away.", refused: false } as const;
@@ -89,7 +91,7 @@ for (const [what, answer] of strangers) {
   Deno.test(`status() does not take ${what} for Trousseau, and asks the socket`, async () => {
     const { status, out, err } = await asked(answer);
     equal(status, 69);
-    equal(out, "");
+    match(out, /^Configuration: \/\S+\/trousseau\.yaml; plugin: unix:\/\/\/\S+\/kms\.sock\n$/);
     match(
       err,
       /^No Trousseau answers at http:\/\/127\.0\.0\.1:\d+: asking the socket\.\ntrousseau: Cannot call v2 Status/,

@@ -13,6 +13,9 @@ import type { Environment } from "./environment.ts";
 import type { Files } from "./files.ts";
 import { socketPathComplaint } from "./socket_path.ts";
 
+/** The config where neither `--config` nor `$TROUSSEAU_CONFIG` names one. */
+export const defaultConfigFile = "/etc/trousseau/trousseau.yaml";
+
 /** The defaults as an operator would write them; the schema shows them to editors. */
 export const defaults = {
   socket: { path: "/run/trousseau/kms.sock", mode: "0600" },
@@ -44,7 +47,9 @@ export function stateFolderOf(environment: Environment): string | undefined {
  * The config of somebody who has none: one key in a file in the state folder, made at the first start, and a socket that
  * needs no root.
  *
- * State folder: `$STATE_DIRECTORY`, else `./run/state` where writing there is permitted, else `/var/lib/trousseau`.
+ * State folder: `$STATE_DIRECTORY`, else `./run/state` where writing there is permitted, else `/var/lib/trousseau` if this
+ * user can write there, else `$XDG_RUNTIME_DIR/trousseau/state`, which is gone after a logout; see
+ * {@linkcode isVolatile}.
  * Socket: `$XDG_RUNTIME_DIR/trousseau/kms.sock` where that folder is there and writing to it is permitted, else
  * `./run/kms.sock` where permitted, else `/run/trousseau/kms.sock`.
  *
@@ -123,7 +128,45 @@ export async function sopsSocketPath(plugins: string, environment: Environment, 
 async function embeddedState(environment: Environment, files: Files): Promise<string> {
   const given = stateFolderOf(environment);
   if (given !== undefined) return given;
-  return await files.mayWrite("./run/state") ? resolve("run/state") : defaults.state;
+  if (await files.mayWrite("./run/state")) return resolve("run/state");
+  const runtime = await underRuntime(environment, files, "state");
+  return runtime === undefined || await files.canWrite(defaults.state) ? defaults.state : runtime;
+}
+
+/** Whether the state folder of the embedded default is one that the system empties when the user logs out. */
+export function isVolatile({ file, state }: Config, environment: Environment): boolean {
+  const runtime = absolute(environment.get("XDG_RUNTIME_DIR"));
+  return file === undefined && runtime !== undefined && state === resolve(runtime, "trousseau", "state");
+}
+
+/**
+ * Checks that the embedded default has a place for its key and its socket.
+ *
+ * @param command as in `trousseau serve`, for the way out.
+ * @throws {KmsError} `config` with the folders that were tried and a command line that works.
+ */
+export async function requirePlace(
+  { file, state, socket, sops }: Config,
+  command: "serve" | "sops",
+  { environment, files }: { readonly environment: Environment; readonly files: Files },
+): Promise<void> {
+  if (file !== undefined) return;
+  const folders = [state, dirname(command === "serve" ? socket.path : sops.socket.path)];
+  const closed: string[] = [];
+  for (const folder of folders) if (!await files.canWrite(folder)) closed.push(folder);
+  if (closed.length === 0) return;
+  const runtime = environment.get("XDG_RUNTIME_DIR");
+  const trial = "/run/trousseau-trial";
+  throw new KmsError(
+    "config",
+    `Cannot ${command === "serve" ? "serve" : "serve SOPS"} without a configuration: this user cannot write to ` +
+      `${closed.join(" and ")}, and XDG_RUNTIME_DIR ${
+        runtime === undefined ? "is not set" : `(${runtime}) is of no use`
+      }. ` +
+      `Write a configuration and name it with --config; or, only to try it, run in a login session: ` +
+      `XDG_RUNTIME_DIR=/run/user/$(id -u) trousseau ${command}; or without one: ` +
+      `sudo install -d -m 0700 -o $(id -un) ${trial} && XDG_RUNTIME_DIR=${trial} trousseau ${command}`,
+  );
 }
 
 async function embeddedSocket(environment: Environment, files: Files, name: string): Promise<string> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { resolve } from "node:path";
-import { embeddedConfig } from "./defaults.ts";
+import { embeddedConfig, isVolatile, requirePlace } from "./defaults.ts";
 import { environmentFrom } from "./environment.ts";
 import { fakeFiles, fakePath, loadFake, localProvider } from "../../tests/support/fake_files.ts";
 import type { FileKind } from "./files.ts";
@@ -53,6 +53,53 @@ Deno.test("embeddedConfig() takes the state folder of systemd", async () => {
   const state = async (folder: string) => (await embedded({ STATE_DIRECTORY: folder }, () => true)).state;
   assert.equal(await state("/var/lib/trousseau/a:/b"), "/var/lib/trousseau/a");
   assert.equal(await state("not/absolute"), resolve("run/state"));
+});
+
+/** As the binary may write, for a user who can write to these folders. */
+function asUser(runtime: string | undefined, ...writable: string[]) {
+  const environment = environmentFrom((name) => name === "XDG_RUNTIME_DIR" ? runtime : undefined);
+  const kinds: Record<string, FileKind> = runtime === undefined ? {} : { [runtime]: "folder" };
+  const canWrite = (folder: string) => writable.some((one) => folder.startsWith(one));
+  return { environment, files: fakeFiles({ kinds, canWrite }) };
+}
+
+async function placesOf(user: ReturnType<typeof asUser>) {
+  const config = await embeddedConfig(user.environment, user.files);
+  return { config, state: config.state, isVolatile: isVolatile(config, user.environment) };
+}
+
+Deno.test("embeddedConfig() keeps its state in /var/lib/trousseau where this user can write there, else in the session's folder", async () => {
+  const root = await placesOf(asUser("/run/user/0", "/"));
+  assert.deepEqual([root.state, root.isVolatile], ["/var/lib/trousseau", false]);
+  const user = await placesOf(asUser("/run/user/7", "/run/user/7"));
+  assert.deepEqual([user.state, user.isVolatile], ["/run/user/7/trousseau/state", true]);
+  const elsewhere = await placesOf(asUser("/tmp/runtime", "/tmp/runtime"));
+  assert.deepEqual([elsewhere.state, elsewhere.isVolatile], ["/var/lib/trousseau", false]);
+});
+
+Deno.test("requirePlace() says which folders were tried and the command line that works", async () => {
+  const refusal = async (user: ReturnType<typeof asUser>, command: "serve" | "sops" = "serve") => {
+    const { config } = await placesOf(user);
+    return await requirePlace(config, command, user).then(() => "", ({ code, message }) => `${code}: ${message}`);
+  };
+  assert.equal(await refusal(asUser("/run/user/0", "/")), "");
+  assert.equal(await refusal(asUser("/run/user/7", "/run/user/7")), "");
+  const without = await refusal(asUser(undefined));
+  assert.match(
+    without,
+    /^config: Cannot serve .* cannot write to \/var\/lib\/trousseau and \/run\/trousseau, and XDG_RUN/,
+  );
+  assert.match(without, /XDG_RUNTIME_DIR is not set\..* XDG_RUNTIME_DIR=\/run\/user\/\$\(id -u\) trousseau serve;/);
+  assert.match(
+    without,
+    /-o \$\(id -un\) \/run\/trousseau-trial && XDG_RUNTIME_DIR=\/run\/trousseau-trial trousseau serve$/,
+  );
+  assert.match(
+    await refusal(asUser("/tmp/runtime"), "sops"),
+    /XDG_RUNTIME_DIR \(\/tmp\/runtime\) is of no use\..*trousseau sops$/,
+  );
+  const { config } = await placesOf(asUser(undefined));
+  await requirePlace({ ...config, file: "/etc/trousseau/trousseau.yaml" }, "serve", asUser(undefined));
 });
 
 Deno.test("embeddedConfig() refuses a socket in a folder with too long a name", async () => {

@@ -11,8 +11,8 @@ import type { RuntimeVariable } from "./runtime_variables.ts";
  * `*` at the end of a name for any ending. Of `runtimeVariables`, the rest of that list, it sees only whether they are set.
  */
 export const environmentVariables = {
-  TROUSSEAU_CONFIG: "the config file where no --config is given",
-  XDG_RUNTIME_DIR: "the folder of the socket where there is no config",
+  TROUSSEAU_CONFIG: "the config file where no --config is given; before /etc/trousseau/trousseau.yaml",
+  XDG_RUNTIME_DIR: "the folder of the socket where there is no config, and of the state for a user that is not root",
   STATE_DIRECTORY: "the state folder where the config names none; systemd sets it",
   MAINPID: "that systemd runs the command beside a service: `probe --wait` ends when the service has ended",
   NO_COLOR: "no colours on a terminal, if it is not empty",

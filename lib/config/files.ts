@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import { readRegularFile } from "../durable_file.ts";
 
 /** What stands at a path, symbolic links followed. `forbidden`: it may not be looked at. */
@@ -17,6 +18,8 @@ export interface Files {
   identity(path: string): Promise<string | undefined>;
   /** Whether the permissions that this process was started with let it write there; the system may still refuse. */
   mayWrite(path: string): Promise<boolean>;
+  /** Whether a folder is there or can be made, and files can be made in it. It is tried, and nothing is left behind. */
+  canWrite(folder: string): Promise<boolean>;
 }
 
 /** The files of this machine. */
@@ -42,4 +45,24 @@ export const realFiles: Files = {
   async mayWrite(path) {
     return (await Deno.permissions.query({ name: "write", path })).state === "granted";
   },
+  async canWrite(folder) {
+    try {
+      await tryToWrite(folder);
+      return true;
+    } catch {
+      return false;
+    }
+  },
 };
+
+// Modes and owners alone do not tell: this process may not ask who it is, and a file system may be mounted read-only.
+async function tryToWrite(folder: string): Promise<void> {
+  const kind = await realFiles.kind(folder);
+  if (kind === "folder") return await Deno.remove(await Deno.makeTempFile({ dir: folder, prefix: ".trousseau-" }));
+  const parent = dirname(folder);
+  if (kind === "absent" && parent !== folder && await realFiles.kind(parent) === "absent") {
+    return await tryToWrite(parent);
+  }
+  await Deno.mkdir(folder, { mode: 0o700 });
+  await Deno.remove(folder);
+}

@@ -33,3 +33,24 @@ Deno.test({
     assert.equal(await realFiles.mayWrite("/srv/trousseau"), false);
   },
 });
+
+Deno.test("realFiles.canWrite() tries it and leaves nothing behind", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(join(folder, "file"), "");
+    for (
+      const [path, expected] of [["", true], ["a", true], ["a/b/c", true], ["file", false], ["file/a", false]] as const
+    ) {
+      assert.equal(await realFiles.canWrite(join(folder, path)), expected, path);
+      assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["file"]);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test({
+  name: "realFiles.canWrite() is false where the process was not permitted",
+  permissions: { read: true, write: [Deno.cwd()] },
+  fn: async () => assert.equal(await realFiles.canWrite("/tmp/trousseau-not-permitted"), false),
+});

@@ -48,7 +48,10 @@ export async function loadConfig(path: string, environment: Environment, files: 
 
 async function readText(path: string, files: Files): Promise<string> {
   const bytes = await files.read(path, largestConfig).catch((thrown) => {
-    throw unreadable(path, whyUnreadable(thrown), thrown);
+    const advice = thrown instanceof Deno.errors.PermissionDenied
+      ? "; run this as a user who may, for instance root"
+      : "";
+    throw unreadable(path, whyUnreadable(thrown) + advice, thrown);
   });
   const text = utf8Text(bytes);
   if (text === undefined) throw unreadable(path, "it is not UTF-8 text");

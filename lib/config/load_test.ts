@@ -137,7 +137,10 @@ Deno.test("loadConfig() refuses a file that cannot be read as a config at all", 
   const message = (why: string) => ({ code: "config", message: `Cannot read the config file c.yaml: ${why}.` });
   await assert.rejects(load({}), message("there is no such file"));
   await assert.rejects(load({}, { "c.yaml": "folder" }), message("it is a folder"));
-  await assert.rejects(load({}, { "c.yaml": "forbidden" }), message("this user may not read it"));
+  await assert.rejects(
+    load({}, { "c.yaml": "forbidden" }),
+    message("this user may not read it; run this as a user who may, for instance root"),
+  );
   await assert.rejects(load({ "c.yaml": Uint8Array.of(0xff) }), message("it is not UTF-8 text"));
   await assert.rejects(load({ "c.yaml": "#".repeat(262_145) }), message("it is larger than 256 KiB"));
 });

@@ -46,6 +46,8 @@ export interface Readers {
   readonly openers: Openers;
   /** Names of which the operator says that nothing is left that they wrapped. */
   readonly forgotten: readonly string[];
+  /** Whether there is no configuration, and the embedded default stands in for it; not so if left out. */
+  readonly embedded?: boolean;
 }
 
 /**

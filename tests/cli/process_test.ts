@@ -6,6 +6,7 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { permissionFlags } from "../../deploy/compile/permissions.ts";
+import { makeFifo } from "../support/fifo.ts";
 
 const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const decoder = new TextDecoder();
@@ -59,6 +60,36 @@ Deno.test("main exits 78 for a configuration that is not there", async () => {
   const { code, err } = await ran("check", "--config", "/nonexistent/trousseau.yaml");
   equal(code, 78);
   match(err, /nonexistent\/trousseau\.yaml: there is no such file/);
+});
+
+Deno.test("main refuses a FIFO and a device as a configuration at once", async () => {
+  await using folder = await temporaryFolder();
+  await makeFifo(`${folder.path}/fifo`);
+  for (const command of ["check", "serve", "keys"]) {
+    const { code, err } = await ran(command, "--config", `${folder.path}/fifo`);
+    equal(code, 78);
+    match(err, /^Cannot read the config file \S+\/fifo: it is a pipe, and only a regular file is read\.\n$/);
+  }
+  const { code, err } = await ran("check", "--config", "/dev/zero");
+  equal(code, 78);
+  match(err, /^Cannot read the config file \/dev\/zero: /);
+});
+
+Deno.test("main refuses a FIFO in the place of the node's state at once", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/trousseau.yaml`;
+  await Deno.mkdir(`${folder.path}/state`);
+  await makeFifo(`${folder.path}/state/key-ring.json`);
+  const state = `${folder.path}/state`;
+  await Deno.writeTextFile(
+    file,
+    JSON.stringify({ providers: [{ kind: "kms-plugin", name: "hsm", socket: "unix:///run/nonexistent/kms.sock" }] }),
+  );
+  const args = ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder.path}`, main, "keys", "--config", file];
+  const env = { STATE_DIRECTORY: state };
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), { args, env, stderr: "piped" }).output();
+  equal(code, 78);
+  match(decoder.decode(stderr), /^Cannot read the key IDs of this node from \S+\/key-ring\.json: it is a pipe, /);
 });
 
 Deno.test("main ends at SIGTERM while it waits", async () => {

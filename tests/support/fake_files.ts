@@ -17,11 +17,13 @@ export interface FakeFiles {
   /** Paths that lead to one file or folder have one value. */
   readonly identities?: Readonly<Record<string, string>>;
   readonly mayWrite?: (path: string) => boolean;
+  /** Where the system lets this user write; wherever it is permitted if left out. */
+  readonly canWrite?: (folder: string) => boolean;
 }
 
 /** By default one may write where the compiled program may. */
 export function fakeFiles(
-  { contents = {}, kinds = {}, identities = {}, mayWrite = underOurFolders }: FakeFiles,
+  { contents = {}, kinds = {}, identities = {}, mayWrite = underOurFolders, canWrite = mayWrite }: FakeFiles,
 ): Files {
   return {
     read(path, most) {
@@ -37,6 +39,7 @@ export function fakeFiles(
     kind: (path) => Promise.resolve(kinds[path] ?? (contents[path] === undefined ? "absent" : "file")),
     identity: (path) => Promise.resolve(identities[path]),
     mayWrite: (path) => Promise.resolve(mayWrite(path)),
+    canWrite: (folder) => Promise.resolve(canWrite(folder)),
   };
 }
 

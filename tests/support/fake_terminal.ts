@@ -4,6 +4,8 @@
  * @module
  */
 import { environmentFrom } from "../../lib/config/environment.ts";
+import { defaultConfigFile } from "../../lib/config/defaults.ts";
+import { type Files, realFiles } from "../../lib/config/files.ts";
 import { Reloads } from "../../lib/reloads.ts";
 import type { Output, Terminal } from "../../lib/cli/output.ts";
 
@@ -13,6 +15,8 @@ export interface FakeTerminalOptions {
   readonly variables?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   readonly reloads?: Reloads;
+  /** The files of this machine if left out, with no configuration at the default place. */
+  readonly files?: Files;
 }
 
 /** A {@linkcode Terminal} and what it was told. */
@@ -20,6 +24,12 @@ export interface FakeTerminal extends Terminal {
   readonly out: () => string;
   readonly err: () => string;
 }
+
+/** A test must not depend on what this machine has been set up for. */
+const withoutDefault: Files = {
+  ...realFiles,
+  kind: (path) => path === defaultConfigFile ? Promise.resolve("absent") : realFiles.kind(path),
+};
 
 /** Makes one. */
 export function fakeTerminal(options: FakeTerminalOptions = {}): FakeTerminal {
@@ -33,6 +43,7 @@ export function fakeTerminal(options: FakeTerminalOptions = {}): FakeTerminal {
     stdout: output(out),
     stderr: output(err),
     environment: environmentFrom((name) => options.variables?.[name]),
+    files: options.files ?? withoutDefault,
     signal: options.signal ?? new AbortController().signal,
     reloads: options.reloads ?? new Reloads(),
     out: () => out.join(""),
