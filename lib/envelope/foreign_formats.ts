@@ -132,8 +132,9 @@ function beginsAsTransit(ciphertext: Uint8Array): boolean {
 }
 
 function transit(ciphertext: Uint8Array, written: string): readonly ForeignWrap[] | undefined {
-  const version = /^vault:v([1-9]\d{0,8}):[A-Za-z0-9+/]+={0,2}$/.exec(ascii(ciphertext))?.[1];
-  return version === undefined ? undefined : [{ written, version, ciphertext }];
+  const [, version, sealed] = /^vault:v([1-9]\d{0,8}):([A-Za-z0-9+/]+={0,2})$/.exec(ascii(ciphertext)) ?? [];
+  if (version === undefined || sealed === undefined || fromBase64(sealed) === undefined) return undefined;
+  return [{ written, version, ciphertext }];
 }
 
 /** Lines in any order, each name once, each ended. */

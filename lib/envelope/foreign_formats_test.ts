@@ -127,7 +127,16 @@ Deno.test("readForeign() refuses whatever is out of place in trousseau-v2", () =
 Deno.test("readForeign() refuses transit ciphertexts with anything before, between or behind", () => {
   const text = `vault:v1:${base64(blob)}`;
   for (
-    const bad of [`${text}\n`, `${text} `, `${text}=`, "vault:v1:", "vault:v:AAAA", "vault:v01:AAAA", "vault:v1:A:A"]
+    const bad of [
+      `${text}\n`,
+      `${text} `,
+      `${text}=`,
+      "vault:v1:",
+      "vault:v:AAAA",
+      "vault:v01:AAAA",
+      "vault:v1:A:A",
+      "vault:v1:QUJDRF==",
+    ]
   ) {
     assert.equal(taken("trousseau-v1", sealed(utf8(bad)), "v1beta1"), "integrity", bad);
   }

@@ -43,7 +43,8 @@ const defaults: BreakerOptions = {
 type Verdict = "well" | "sick" | "silent";
 
 /**
- * Fails `wrap` and `unwrap` at once with `unreachable` while the KMS is down.
+ * Fails `wrap` and `unwrap` at once while the KMS is down: with `unreachable`, or with the code of the refused login that
+ * opened it.
  *
  * It opens after one failed probe or three failed calls in a row. What counts as failed:
  *
@@ -162,7 +163,9 @@ class Breaking implements BreakingProvider {
 
   #refusal(verb: ProviderVerb, reason: KmsError): KmsError {
     const why = `it is not asked so soon after this failure: ${causeOf(reason)}`;
-    return new KmsError("unreachable", `Cannot ${actionOf(verb, this.name)}: ${why}.`, { cause: reason });
+    // A refused login stays a refusal: as an outage it would change the provider's health to and fro.
+    const code = errorCodes[reason.code].refusal ? reason.code : "unreachable";
+    return new KmsError(code, `Cannot ${actionOf(verb, this.name)}: ${why}.`, { cause: reason });
   }
 }
 

@@ -63,6 +63,16 @@ Deno.test("breaking() names the failure that opened it, in one sentence", async 
   });
 });
 
+Deno.test("breaking() passes a refused login on as one, and every other failure as an outage", async () => {
+  for (const code of codes.filter((code) => errorCodes[code].sick === "yes")) {
+    const { world, fail, wrap, unwrap } = bench();
+    await fail("probe", code);
+    const expected = errorCodes[code].refusal ? code : "unreachable";
+    for (const call of [wrap, unwrap]) await assert.rejects(call(), { code: expected });
+    assert.equal(world.calls, 1);
+  }
+});
+
 Deno.test("breaking() opens after three failed calls in a row, and a success between them starts anew", async () => {
   const { provider, fail, wrap } = bench();
   await fail("unwrap", "unreachable", 2);

@@ -60,7 +60,14 @@ function fault(what: string, of: VaultFault): FaultVariant<Site> {
     what,
     on: ({ vault }) => {
       vault.fault = of;
-      return Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve(void (vault.fault = undefined)) });
+      return Promise.resolve({
+        [Symbol.asyncDispose]: () => {
+          vault.fault = undefined;
+          // A client secret that was refused is not sent again soon: what lets the login in again is another one.
+          if (of.kind === "refused_login") vault.entra.renewSecret();
+          return Promise.resolve();
+        },
+      });
     },
   };
 }

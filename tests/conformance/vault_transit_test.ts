@@ -6,8 +6,8 @@ import { conformance } from "./conformance.ts";
 
 const key = "kubernetes";
 
-function known(value: string): SecretSource {
-  return { description: "a value of this test", read: () => Promise.resolve(new Secret(value)) };
+function known(value: () => string): SecretSource {
+  return { description: "a value of this test", read: () => Promise.resolve(new Secret(value())) };
 }
 
 function fault(what: string, of: TransitFault): FaultVariant<TransitServer> {
@@ -15,7 +15,14 @@ function fault(what: string, of: TransitFault): FaultVariant<TransitServer> {
     what,
     on: (vault) => {
       vault.fault = of;
-      return Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve(void (vault.fault = undefined)) });
+      return Promise.resolve({
+        [Symbol.asyncDispose]: () => {
+          vault.fault = undefined;
+          // A secret ID that was refused is not sent again soon: what lets the login in again is another one.
+          if (of.kind === "refused_login") vault.secretId = crypto.randomUUID();
+          return Promise.resolve();
+        },
+      });
     },
   };
 }
@@ -42,8 +49,8 @@ const bench: ConformanceBench<TransitServer> = {
       auth: {
         method: "approle",
         mount: "approle",
-        roleId: known(vault.roleId),
-        secretId: known(vault.secretId),
+        roleId: known(() => vault.roleId),
+        secretId: known(() => vault.secretId),
         wrapped: false,
       },
       tls: {},

@@ -18,7 +18,7 @@ interface Tenant extends AsyncDisposable {
   /** Names its transit mount, its AppRole mount and its policy. */
   readonly id: string;
   readonly roleId: string;
-  readonly secretId: string;
+  secretId: string;
 }
 
 const key = "kubernetes";
@@ -67,8 +67,8 @@ async function makeRole({ vault, id, roleId, secretId }: Tenant): Promise<void> 
   await vault.api("POST", `${role}/custom-secret-id`, { secret_id: secretId });
 }
 
-function known(value: string): SecretSource {
-  return { description: "a value of this test", read: () => Promise.resolve(new Secret(value)) };
+function known(value: () => string): SecretSource {
+  return { description: "a value of this test", read: () => Promise.resolve(new Secret(value())) };
 }
 
 /** A fault that one call brings and another ends. */
@@ -80,7 +80,11 @@ async function until(begin: Promise<unknown>, end: () => Promise<unknown>): Prom
 async function refuseLogin(tenant: Tenant): Promise<AsyncDisposable> {
   const { vault, id } = tenant;
   await vault.api("DELETE", `auth/${id}/role/trousseau`);
-  return await until(vault.api("POST", `sys/leases/revoke-prefix/auth/${id}/login`), () => makeRole(tenant));
+  return await until(vault.api("POST", `sys/leases/revoke-prefix/auth/${id}/login`), () => {
+    // A secret ID that was refused is not sent again soon: what lets the login in again is another one.
+    tenant.secretId = crypto.randomUUID();
+    return makeRole(tenant);
+  });
 }
 
 async function throttle({ vault, id }: Tenant): Promise<AsyncDisposable> {
@@ -109,14 +113,20 @@ const bench = (type: string): ConformanceBench<Tenant> => ({
   proves: { kind: "vault-transit", engine, auth: "approle", key: type },
   ...kept,
   start: () => newTenant(type),
-  open: ({ vault, id, roleId, secretId }) =>
+  open: (tenant) =>
     openVaultTransit({
       kind: "vault-transit",
       name: "vault-eu",
-      addresses: [vault.address],
-      mount: id,
+      addresses: [tenant.vault.address],
+      mount: tenant.id,
       key,
-      auth: { method: "approle", mount: id, roleId: known(roleId), secretId: known(secretId), wrapped: false },
+      auth: {
+        method: "approle",
+        mount: tenant.id,
+        roleId: known(() => tenant.roleId),
+        secretId: known(() => tenant.secretId),
+        wrapped: false,
+      },
       tls: {},
     }, { notify: () => {} }),
   rotate: async ({ vault, id }) => void await vault.api("POST", `${id}/keys/${key}/rotate`),

@@ -7,6 +7,8 @@ import type { Event } from "../../lib/events.ts";
 import { openAzureKeyVault } from "../../lib/provider/azure_key_vault/provider.ts";
 import type { AzureAuth, AzureKeyVaultSettings } from "../../lib/provider/azure_key_vault/settings.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
+import { Secret, type SecretSource } from "../../lib/secret.ts";
+import type { EntraDouble } from "./entra_double.ts";
 import type { KeyVaultDouble } from "./key_vault_double.ts";
 import { MemorySecret } from "./vault_settings.ts";
 
@@ -28,10 +30,18 @@ export function azureSettings(
   };
 }
 
-/** Auth by the double's client secret, or another one. */
-export function secretAuth({ entra }: KeyVaultDouble, secret = entra.clientSecret): AzureAuth {
+/** Auth by the client secret that the double has now, or by another one. */
+export function secretAuth({ entra }: KeyVaultDouble, secret?: string): AzureAuth {
   const { tenantId, clientId } = entra;
-  return { method: "client-secret", tenantId, clientId, clientSecret: new MemorySecret(secret) };
+  const clientSecret = secret === undefined ? currentSecret(entra) : new MemorySecret(secret);
+  return { method: "client-secret", tenantId, clientId, clientSecret };
+}
+
+function currentSecret(entra: EntraDouble): SecretSource {
+  return {
+    description: "file /etc/trousseau/secret",
+    read: () => Promise.resolve(new Secret(entra.clientSecret)),
+  };
 }
 
 /** Opens a provider and keeps its events. */

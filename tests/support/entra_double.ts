@@ -24,7 +24,7 @@ export interface Issued {
 export class EntraDouble {
   readonly tenantId = crypto.randomUUID();
   readonly clientId = crypto.randomUUID();
-  readonly clientSecret = randomBytes(20).toString("base64url");
+  clientSecret = newSecret();
   /** The client ID of a user-assigned identity of the machine. */
   readonly identityId = crypto.randomUUID();
   /** What the federated credential trusts. */
@@ -50,6 +50,11 @@ export class EntraDouble {
 
   constructor(now: () => number) {
     this.#now = now;
+  }
+
+  /** The application has another secret and not the one before. */
+  renewSecret(): void {
+    this.clientSecret = newSecret();
   }
 
   /** All tokens that were given out are good no more. */
@@ -180,4 +185,8 @@ export class EntraDouble {
 function refused(status: number, error: string, number: number): VaultReply {
   const error_description = `AADSTS${number}: a text that nobody should repeat. Trace ID: ${crypto.randomUUID()}`;
   return { status, body: { error, error_description, error_codes: [number], correlation_id: crypto.randomUUID() } };
+}
+
+function newSecret(): string {
+  return randomBytes(20).toString("base64url");
 }

@@ -31,7 +31,7 @@ export interface TransitServer extends AsyncDisposable {
   readonly transit: TransitDouble;
   /** What AppRole takes for granted. */
   readonly roleId: string;
-  readonly secretId: string;
+  secretId: string;
   /** A token that never expires, with the rights of `deploy/policies/vault.hcl`. */
   readonly token: string;
   fault: TransitFault | undefined;
@@ -65,7 +65,7 @@ const tokenTtl = 3600;
 
 class ServerState {
   readonly roleId = crypto.randomUUID();
-  readonly secretId = crypto.randomUUID();
+  secretId: string = crypto.randomUUID();
   readonly token = newToken();
   readonly transit = new TransitDouble(() => Math.floor(this.#now()));
   fault: TransitFault | undefined;

@@ -27,6 +27,9 @@ export interface DoubleTokens {
   readonly renewable: boolean;
 }
 
+/** Refused logins of one account, for all clients of the server. */
+const lockedAt = 5;
+
 /** One transit key named `kubernetes` and every auth method; any login with the password `right` is good. */
 export class VaultDouble implements AsyncDisposable {
   readonly address: string;
@@ -39,6 +42,10 @@ export class VaultDouble implements AsyncDisposable {
   versions: number[] = [1_700_000_000];
   minDecryption = 1;
   minEncryption = 0;
+  /** What reading the key says beside its versions. */
+  properties: Readonly<Record<string, unknown>> = {};
+  /** Logins that were refused and counted, by account; Vault locks one at the fifth (its "User lockout"). */
+  readonly refusals = new Map<string, number>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #closing = new AbortController();
   #logins = 0;
@@ -101,9 +108,16 @@ export class VaultDouble implements AsyncDisposable {
     return this.#transit(request);
   }
 
-  #login({ body }: DoubleRequest): Response {
+  #login({ path, body }: DoubleRequest): Response {
     const wrong = Object.values(body).includes("wrong");
-    if (wrong) return refuse(400, "invalid role or secret ID");
+    const account = body.role_id ?? (path.includes("userpass") ? path : undefined);
+    const refusals = this.refusals.get(account) ?? 0;
+    if (account !== undefined && refusals >= lockedAt) return refuse(403, "permission denied");
+    if (wrong) {
+      if (account !== undefined) this.refusals.set(account, refusals + 1);
+      return refuse(400, account === path ? "invalid username or password" : "invalid role or secret ID");
+    }
+    if (account !== undefined) this.refusals.delete(account);
     const token = `hvs.token-${++this.#logins}`;
     this.valid.add(token);
     return Response.json({
@@ -175,6 +189,9 @@ export class VaultDouble implements AsyncDisposable {
         supports_encryption: true,
         supports_decryption: true,
         derived: false,
+        exportable: false,
+        allow_plaintext_backup: false,
+        ...this.properties,
       },
     });
   }

@@ -47,6 +47,11 @@ export function tokenAuth(token: string): VaultAuth {
   return { method: "token", token: new MemorySecret(token) };
 }
 
+/** Auth by a password that the double takes, or another one. */
+export function userpassAuth(password = "right"): VaultAuth {
+  return { method: "userpass", mount: "userpass", username: "trousseau", password: new MemorySecret(password) };
+}
+
 /** Opens a provider named `vault-eu` on `transit/kubernetes` and keeps its events. */
 export async function openVault(
   addresses: string | readonly string[],

@@ -101,13 +101,23 @@ const policies = { token_policies: "trousseau", token_no_default_policy: true };
 /** An address from nowhere near: a role that is bound to it turns everybody away. */
 const elsewhere = "192.0.2.1/32";
 
-/** Makes a role, and returns how it is spoiled for {@linkcode Way.refuse}. */
-async function makeRole(vault: Vault, mount: string, path: string, role: object): Promise<Way["refuse"]> {
+/**
+ * Makes a role, and returns how it is spoiled for {@linkcode Way.refuse}.
+ *
+ * @param renew gives the login another secret: one that was refused is not sent again soon.
+ */
+async function makeRole(
+  vault: Vault,
+  mount: string,
+  path: string,
+  role: object,
+  renew: () => Promise<object> = () => Promise.resolve({}),
+): Promise<Way["refuse"]> {
   await vault.api("POST", path, role);
   return async () => {
     await vault.api("POST", path, { ...role, token_bound_cidrs: elsewhere });
     await vault.api("POST", `sys/leases/revoke-prefix/auth/${mount}`);
-    return async () => void await vault.api("POST", path, { ...role, token_bound_cidrs: "" });
+    return async () => void await vault.api("POST", path, { ...role, token_bound_cidrs: "", ...await renew() });
   };
 }
 
@@ -220,7 +230,10 @@ export const ways: Readonly<Record<string, SetUp>> = {
   userpass: async (vault, lifetimes) => {
     await vault.api("POST", "sys/auth/userpass", { type: "userpass" });
     const user = { ...given(lifetimes), password: "a password" };
-    const refuse = await makeRole(vault, "userpass", "auth/userpass/users/trousseau", user);
+    const refuse = await makeRole(vault, "userpass", "auth/userpass/users/trousseau", user, async () => {
+      await write(vault, "password", "another password\n");
+      return { password: "another password" };
+    });
     const file = await write(vault, "password", "a password\n");
     return {
       mount: "userpass",

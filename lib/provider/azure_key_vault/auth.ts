@@ -9,6 +9,8 @@ import type { HttpClient, Server } from "../https/client.ts";
 import { form, type HttpAnswer, type HttpCall } from "../https/endpoint.ts";
 import { field } from "../https/fields.ts";
 import { bearerGrant, loginRefusal, readForLogin } from "../https/logins.ts";
+import { RefusedLogin } from "../https/login_holds.ts";
+import type { RefusedLogins } from "../https/refused_logins.ts";
 import type { Grant } from "../https/session.ts";
 import { askArc } from "./arc.ts";
 import { assertion } from "./assertion.ts";
@@ -21,6 +23,10 @@ export interface LoginContext {
   readonly resource: string;
   readonly authority: string;
   readonly notify: Notify;
+  /** Holds back a credential that was refused lately. */
+  readonly refused: RefusedLogins;
+  /** Asked before anything is sent: no token is got for a server that does not ask for its own domain. */
+  readonly challenge: (call: HttpCall) => Promise<void>;
 }
 
 /**
@@ -38,8 +44,11 @@ const metadataPath = "/metadata/identity/oauth2/token";
 const jwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 const methods = {
-  "client-secret": (auth, context) => async (call) =>
-    await entra(context, auth, { client_secret: (await readForLogin(auth.clientSecret, call.action)).reveal() }, call),
+  "client-secret": (auth, context) => async (call) => {
+    const client_secret = (await readForLogin(auth.clientSecret, call.action)).reveal();
+    const login = () => entra(context, auth, { client_secret }, call, true);
+    return await context.refused.attempt([auth.tenantId, auth.clientId, client_secret], call, login);
+  },
   "client-certificate": (auth, context) => async (call) => {
     const audience = `${context.authority}${tokenPath(auth.tenantId)}`;
     const { jwt, expiresAt } = await assertion({ ...auth, audience }, call.action);
@@ -47,6 +56,7 @@ const methods = {
     return await entra(context, auth, { client_assertion_type: jwtBearer, client_assertion: jwt }, call);
   },
   "managed-identity": (auth, context) => async (call) => {
+    await context.challenge(call);
     const query = new URLSearchParams({ "api-version": "2018-02-01", resource: context.resource });
     if (auth.clientId !== undefined) query.set("client_id", auth.clientId);
     const path = `${metadataPath}?${query}`;
@@ -56,6 +66,7 @@ const methods = {
     return bearerGrant(answer, server, call);
   },
   "azure-arc": (auth, context) => async (call) => {
+    await context.challenge(call);
     const query = new URLSearchParams({ "api-version": "2020-06-01", resource: context.resource });
     const agent = { server: metadataServer(auth), keyFolder: auth.keyFolder };
     const answer = await askArc(context.client, agent, `${metadataPath}?${query}`, call);
@@ -94,18 +105,24 @@ function tokenPath(tenantId: string): string {
   return `/${encodeURIComponent(tenantId)}/oauth2/v2.0/token`;
 }
 
-/** The client credentials grant (RFC 6749, section 4.4). */
+/**
+ * The client credentials grant (RFC 6749, section 4.4).
+ *
+ * @param secret whether the proof is a secret, which may be guessed at.
+ */
 async function entra(
-  { client, authority, resource }: LoginContext,
+  { client, authority, resource, challenge }: LoginContext,
   { tenantId, clientId }: { readonly tenantId: string; readonly clientId: string },
   proof: Readonly<Record<string, string>>,
   call: HttpCall,
+  secret = false,
 ): Promise<Grant> {
+  await challenge(call);
   const body = form({ grant_type: "client_credentials", client_id: clientId, scope: `${resource}/.default`, ...proof });
   const headers = { accept: "application/json" };
   const request = { method: "POST", path: tokenPath(tenantId), headers, body, once: true } as const;
   const answer = await client.ask(entraServer(authority), request, call);
-  if (answer.status !== 200) throw entraRefusal(entraServer(authority), answer, call);
+  if (answer.status !== 200) throw entraRefusal(entraServer(authority), answer, secret, call);
   return bearerGrant(answer, entraServer(authority), call);
 }
 
@@ -132,13 +149,17 @@ const entraCodes: Readonly<Record<number, string | undefined>> = {
 };
 
 /** Whoever Entra ID refuses is not who he says; a refusal without its `error` does not come from Entra ID. */
-function entraRefusal(server: Server, answer: HttpAnswer, call: HttpCall): KmsError {
+function entraRefusal(server: Server, answer: HttpAnswer, secret: boolean, call: HttpCall): KmsError {
   const numbers = field(answer.body, "error_codes");
   const [known] = (Array.isArray(numbers) ? numbers : [])
     .flatMap((number: unknown) => typeof number === "number" ? [entraCodes[number]] : [])
     .filter((why) => why !== undefined);
-  const refused = typeof field(answer.body, "error") === "string";
-  return loginRefusal(server, answer, refused ? known ?? "it refuses the login" : undefined, call);
+  const said = field(answer.body, "error");
+  const why = typeof said === "string" ? known ?? "it refuses the login" : undefined;
+  const refusal = loginRefusal(server, answer, why, call);
+  // RFC 6749, section 5.2: the client's authentication failed. Other errors are about the application or the tenant.
+  const counts = secret && said === "invalid_client" && refusal.code === "unauthenticated";
+  return counts ? new RefusedLogin(refusal.message, "entraSecret") : refusal;
 }
 
 /** As in "Use managed identities on a virtual machine to acquire access token", its part on errors. */

@@ -6,6 +6,7 @@
 import type { Secret } from "../../secret.ts";
 import { HttpClient, type Server } from "../https/client.ts";
 import { type HttpAnswer, type HttpCall, json } from "../https/endpoint.ts";
+import { RefusedLogins } from "../https/refused_logins.ts";
 import { TokenSession } from "../https/session.ts";
 import type { ProviderContext } from "../provider.ts";
 import { loginServer, loginWith } from "./auth.ts";
@@ -37,17 +38,12 @@ export class KeyVault implements AsyncDisposable {
     this.#settings = settings;
     this.#server = server;
     this.#client = client;
-    const login = loginWith(auth, { provider, client, notify: context.notify, ...cloud });
-    this.#tokens = new TokenSession({
-      provider,
-      method: auth.method,
-      notify: context.notify,
-      reloads: context.reloads,
-      login: async (call) => {
-        await this.#askWhatForWhom(call);
-        return await login(call);
-      },
-    });
+    const { notify, reloads, stateFolder } = context;
+    const scope = [settings.kind, cloud.authority];
+    const refused = new RefusedLogins({ provider, notify, stateFolder, scope });
+    const challenge = (call: HttpCall) => this.#askWhatForWhom(call);
+    const login = loginWith(auth, { provider, client, notify, refused, challenge, ...cloud });
+    this.#tokens = new TokenSession({ provider, method: auth.method, notify, reloads, login });
   }
 
   /**

@@ -10,6 +10,7 @@ import type { Notify, Result } from "../../events.ts";
 import type { Reloads } from "../../reloads.ts";
 import type { Secret, SecretSource } from "../../secret.ts";
 import type { HttpCall } from "./endpoint.ts";
+import { HeldLogin } from "./login_holds.ts";
 
 /** What a login gives. */
 export interface Grant {
@@ -28,7 +29,12 @@ export interface TokenSettings {
   /** The login method's name, for events. */
   readonly method: string;
   readonly notify: Notify;
-  /** @throws {KmsError} `unauthenticated` if the login is refused, else why it could not be tried. */
+  /**
+   * Reads the credential anew and logs in with it.
+   *
+   * @throws {KmsError} `unauthenticated` if the login is refused, else why it could not be tried; a {@linkcode HeldLogin}
+   *   where the same credential shall not be sent again soon.
+   */
   readonly login: (call: HttpCall) => Promise<Grant>;
   /** For tokens that are renewable. */
   readonly renew?: (token: Secret, call: HttpCall) => Promise<Renewal>;
@@ -59,7 +65,7 @@ const fullShare = 0.75;
 /** The shares of its lifetime after which a token is renewed, or replaced if it cannot be renewed. */
 const renewAt = 0.55;
 const replaceAt = 0.7;
-/** Waits after failed logins, in milliseconds: those that were refused may lock an account. */
+/** Waits after failed logins, in milliseconds. What may lock an account waits longer: see `login_holds.ts`. */
 const backoff = { refused: { first: 1_000, most: 60_000 }, failed: { first: 100, most: 5_000 } } as const;
 
 /** Logs in at the first request, and never twice at once. */
@@ -169,12 +175,18 @@ export class TokenSession implements AsyncDisposable {
       return this.#adopt(grant, grant.ttlMs, askedAt);
     } catch (thrown) {
       const error = toKmsError(thrown);
-      const wait = errorCodes[error.code].refusal ? backoff.refused : backoff.failed;
-      const ms = jittered(Math.min(wait.most, wait.first * 2 ** this.#failures++), 0.2);
-      this.#failed = { error, until: systemClock.now() + ms };
-      this.#tellLogin(error.code, started, error.message);
+      this.#failed = { error, until: systemClock.now() + this.#pauseAfter(error) };
+      // A credential that is held back was not sent: that is no login.
+      if (!(error instanceof HeldLogin) || error.tried) this.#tellLogin(error.code, started, error.message);
       throw error;
     }
+  }
+
+  /** How long callers are given the same error. Soon after, a held login looks whether its credential has changed. */
+  #pauseAfter(error: KmsError): number {
+    if (error instanceof HeldLogin) return lookMs;
+    const wait = errorCodes[error.code].refusal ? backoff.refused : backoff.failed;
+    return jittered(Math.min(wait.most, wait.first * 2 ** this.#failures++), 0.2);
   }
 
   #adopt(grant: Grant, fullMs: number | undefined, askedAt: number): Lease {

@@ -9,14 +9,20 @@
 import { KmsError } from "../../errors.ts";
 import { field } from "../https/fields.ts";
 import type { Meaning } from "../https/refusals.ts";
+import { RefusedLogin } from "../https/login_holds.ts";
 import type { VaultAnswer } from "./http.ts";
+
+/** What a text means; where it is about the namespace, the sentence names the one that was asked. */
+interface VaultMeaning extends Meaning {
+  readonly ofNamespace?: true;
+}
 
 const forged = { code: "integrity", why: "these bytes were not made by this key" } as const;
 const misshapen = { code: "integrity", why: "these bytes are no transit ciphertext" } as const;
 const wrongType = { code: "key_unusable", why: "a key of this type cannot encrypt and decrypt" } as const;
 
 /** Exact texts, in the list `errors` of an answer or in one item of a batch. */
-const texts: Readonly<Record<string, Meaning | undefined>> = {
+const texts: Readonly<Record<string, VaultMeaning | undefined>> = {
   "encryption key not found": { code: "key_unknown", why: "there is no such key" },
   "ciphertext or signature version is disallowed by policy (too old)": {
     code: "key_unusable",
@@ -52,10 +58,9 @@ const texts: Readonly<Record<string, Meaning | undefined>> = {
     code: "unreachable",
     why: "standby, and no active node is known",
   },
-  "API access to this namespace has been locked by an administrator": {
-    code: "permission_denied",
-    why: "the namespace is locked",
-  },
+  // OpenBao's; its sys/health answers 200 all the same.
+  "namespace is sealed": { code: "unreachable", why: "namespace sealed", ofNamespace: true },
+  "namespace not found": { code: "key_unknown", why: "no such namespace", ofNamespace: true },
   ...Object.fromEntries(
     ["ed25519", "ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "hmac", "aes128-cmac", "aes256-cmac"].flatMap((type) => [
       [`message encryption not supported for key type ${type}`, wrongType],
@@ -63,6 +68,16 @@ const texts: Readonly<Record<string, Meaning | undefined>> = {
     ]),
   ),
 };
+
+/** Beginnings of texts that end in a name. */
+const beginnings: readonly (readonly [string, VaultMeaning])[] = [
+  // OpenBao adds which namespace it is that has to be unlocked: this one or one above it.
+  ["API access to this namespace has been locked by an administrator", {
+    code: "permission_denied",
+    why: "namespace locked",
+    ofNamespace: true,
+  }],
+];
 
 /** Statuses, where no text told more. */
 const statuses: Readonly<Record<number, Meaning | undefined>> = {
@@ -81,7 +96,7 @@ const statuses: Readonly<Record<number, Meaning | undefined>> = {
 
 /** The error for an answer that is not the one asked for. */
 export function refusal(answer: VaultAnswer, action: string): KmsError {
-  const { code, why } = meaning(answer.status, reasons(answer.body));
+  const { code, why } = named(meaning(answer.status, reasons(answer.body)), answer.namespace);
   const message = `Cannot ${action}: Vault answered ${answer.status} (${why}).`;
   return new KmsError(code, message, answer.retryAfterMs === undefined ? {} : { retryAfterMs: answer.retryAfterMs });
 }
@@ -95,32 +110,56 @@ export function itemRefusal(status: number, text: string, action: string): KmsEr
 /**
  * The error for a login that failed. Whatever Vault refuses here, a name, a password or a mount, means that we are not
  * who we say. What has no list of errors does not come from Vault, but from something before it.
+ *
+ * @param locks whether Vault locks the account after some refused logins: a role of AppRole, a user of userpass.
  */
-export function loginRefusal(answer: VaultAnswer, action: string, hint: string): KmsError {
+export function loginRefusal(answer: VaultAnswer, action: string, hint: string, locks = false): KmsError {
   const refused = answer.status >= 400 && answer.status < 500 && ![412, 429, 472, 473].includes(answer.status);
   if (!refused || !Array.isArray(field(answer.body, "errors"))) return refusal(answer, action);
-  const why = answer.status === 404 ? "there is no such auth method" : hint;
-  return new KmsError("unauthenticated", `Cannot ${action}: Vault answered ${answer.status} (${why}).`);
+  if (knownText(reasons(answer.body))?.ofNamespace === true) return refusal(answer, action);
+  const said = (why: string) => `Cannot ${action}: Vault answered ${answer.status} (${why}).`;
+  if (answer.status === 404) return new KmsError("unauthenticated", said("there is no such auth method"));
+  if (!locks) return new KmsError("unauthenticated", said(hint));
+  return answer.status === 403
+    ? new RefusedLogin(said(`${hint}, ${mayBeLocked}`), "vaultLocked")
+    : new RefusedLogin(said(hint), "vaultCounted");
 }
+
+/** Vault answers a login of a locked account as it answers one at a mount that is not there. */
+const mayBeLocked =
+  "or has locked it after refused logins, which sys/locked-users shows, or there is no such auth method";
 
 /** Whether another address may do better: this one is down, sealed, a standby or behind. */
 export function passesOn(answer: VaultAnswer): boolean {
   if ([307, 412, 472, 473].includes(answer.status)) return true;
   // A failing item of a batch can make its status 500; such an answer is the engine's own and the same everywhere.
-  return answer.status >= 500 && field(answer.body, "data") === undefined;
+  if (answer.status < 500 || field(answer.body, "data") !== undefined) return false;
+  // What an administrator has locked is locked at every address.
+  return knownText(reasons(answer.body))?.code !== "permission_denied";
 }
 
-function meaning(status: number, found: readonly string[]): Meaning {
-  // The first text that says more than "permission denied" decides.
-  for (const text of found) {
-    const known = Object.hasOwn(texts, text) ? texts[text] : undefined;
-    if (known !== undefined) return known;
-  }
-  const known = statuses[status];
+function meaning(status: number, found: readonly string[]): VaultMeaning {
+  const known = knownText(found) ?? statuses[status];
   if (known !== undefined) return known;
   return status >= 500
     ? { code: "unreachable", why: "an error of its own" }
     : { code: "provider_protocol", why: "for a reason that Trousseau does not know" };
+}
+
+/** The first text that says more than "permission denied" decides. */
+function knownText(found: readonly string[]): VaultMeaning | undefined {
+  for (const text of found) {
+    const known = Object.hasOwn(texts, text)
+      ? texts[text]
+      : beginnings.find(([beginning]) => text.startsWith(beginning))?.[1];
+    if (known !== undefined) return known;
+  }
+  return undefined;
+}
+
+/** The name comes from the configuration; the one in the answer is not repeated. */
+function named({ code, why, ofNamespace }: VaultMeaning, namespace: string | undefined): Meaning {
+  return { code, why: ofNamespace === true && namespace !== undefined ? `${why}: "${namespace}"` : why };
 }
 
 /** Vault's list `errors`, where several reasons may be folded into one text of lines that begin with an asterisk. */

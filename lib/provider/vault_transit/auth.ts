@@ -16,6 +16,8 @@ import type { VaultAuth } from "./settings.ts";
 export interface LoginCall {
   readonly ask: (request: VaultRequest) => Promise<VaultAnswer>;
   readonly action: string;
+  /** Logs in with a credential unless it was refused lately: see `refused_logins.ts`. */
+  readonly attempt: (credential: readonly string[], login: () => Promise<Grant>) => Promise<Grant>;
 }
 
 /** One method with its settings. What it must remember between logins, it holds. */
@@ -53,11 +55,13 @@ const methods = {
       ? unwrapping(auth.secretId)
       : (call: LoginCall) => readForLogin(auth.secretId, call.action);
     return {
-      login: async (call) =>
-        await post(call, auth.mount, "", {
-          role_id: (await readForLogin(auth.roleId, call.action)).reveal(),
-          secret_id: (await secretId(call)).reveal(),
-        }, "it refuses the role ID or the secret ID"),
+      login: async (call) => {
+        const role_id = (await readForLogin(auth.roleId, call.action)).reveal();
+        const secret_id = (await secretId(call)).reveal();
+        const hint = "it refuses the role ID or the secret ID";
+        const login = () => post(call, auth.mount, "", { role_id, secret_id }, hint, true);
+        return await call.attempt(["approle", auth.mount, role_id, secret_id], login);
+      },
     };
   },
   kubernetes: (auth) => ({ login: (call) => postJwt(call, auth) }),
@@ -73,10 +77,12 @@ const methods = {
       ),
   }),
   userpass: (auth) => ({
-    login: async (call) =>
-      await post(call, auth.mount, `/${encodeURIComponent(auth.username)}`, {
-        password: (await readForLogin(auth.password, call.action)).reveal(),
-      }, "it refuses the user name or the password"),
+    login: async (call) => {
+      const password = (await readForLogin(auth.password, call.action)).reveal();
+      const rest = `/${encodeURIComponent(auth.username)}`;
+      const login = () => post(call, auth.mount, rest, { password }, "it refuses the user name or the password", true);
+      return await call.attempt(["userpass", auth.mount, auth.username, password], login);
+    },
   }),
 } as const satisfies { readonly [Method in VaultAuth["method"]]: (auth: Settings<Method>) => Authenticator };
 
@@ -96,10 +102,17 @@ async function postJwt(call: LoginCall, auth: Settings<"jwt"> | Settings<"kubern
   return await post(call, auth.mount, "", { role: auth.role, jwt }, "it refuses the role or the JWT");
 }
 
-async function post(call: LoginCall, mount: string, rest: string, body: unknown, hint: string): Promise<Grant> {
+async function post(
+  call: LoginCall,
+  mount: string,
+  rest: string,
+  body: unknown,
+  hint: string,
+  locks = false,
+): Promise<Grant> {
   const path = `auth/${encodedPath(mount)}/login${rest}`;
   const answer = await call.ask({ method: "POST", path, body, once: true });
-  if (answer.status !== 200) throw loginRefusal(answer, call.action, hint);
+  if (answer.status !== 200) throw loginRefusal(answer, call.action, hint, locks);
   const auth = field(answer.body, "auth");
   const token = field(auth, "client_token");
   if (typeof token !== "string") throw unacceptable(call.action, "Vault's answer holds no token");

@@ -50,9 +50,41 @@ for (const [auth, path, body] of cases) {
   });
 }
 
-function doubleCall(asked: VaultRequest[], answer: () => Pick<VaultAnswer, "status" | "body">): LoginCall {
+Deno.test("login() takes a namespace that is not there, locked or sealed for what it is, by every method", async () => {
+  const sentence = 'API access to this namespace has been locked by an administrator - "a/" must be unlocked.';
+  const answers = [
+    [404, "namespace not found", "key_unknown", /no such namespace: "team-a"/],
+    [503, sentence, "permission_denied", /namespace locked: "team-a"/],
+    [503, "namespace is sealed", "unreachable", /namespace sealed: "team-a"/],
+  ] as const;
+  const token: VaultAuth = { method: "token", token: secret() };
+  for (const auth of [token, ...cases.map(([auth]) => auth)]) {
+    for (const [status, text, code, said] of answers) {
+      const answer = { status, body: { errors: [text] }, namespace: "team-a" };
+      await assert.rejects(authenticator(auth).login(doubleCall([], () => answer)), refusedWith(code, said));
+    }
+    const noMount = { status: 404, body: { errors: ["no handler for route"] }, namespace: "team-a" };
+    const refused = authenticator(auth).login(doubleCall([], () => noMount));
+    await assert.rejects(refused, refusedWith("unauthenticated", /there is no such auth method/));
+  }
+});
+
+Deno.test("login() by approle and userpass says with 403 that the account may be locked, and others do not", async () => {
+  for (const [auth] of cases) {
+    const answer = { status: 403, body: { errors: ["permission denied"] } };
+    const refused = authenticator(auth).login(doubleCall([], () => answer));
+    const locks = auth.method === "approle" || auth.method === "userpass";
+    await assert.rejects(refused, ({ message }: Error) => message.includes("sys/locked-users") === locks);
+  }
+});
+
+function doubleCall(
+  asked: VaultRequest[],
+  answer: () => Pick<VaultAnswer, "status" | "body" | "namespace">,
+): LoginCall {
   return {
     action: 'log in with provider "vault-eu"',
+    attempt: (_credential, login) => login(),
     ask: (request) => {
       asked.push(request);
       return Promise.resolve({ retryAfterMs: undefined, location: undefined, ...answer() });

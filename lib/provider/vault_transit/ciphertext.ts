@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { utf8Text } from "../../bytes.ts";
+import { fromBase64, utf8Text } from "../../bytes.ts";
 import { providerLimits } from "../provider.ts";
 
 /** A version of the key: its number, and when it was made in seconds since the epoch. */
@@ -29,12 +29,15 @@ export function parseVersion(name: string): KeyVersion | undefined {
 /**
  * The number in a ciphertext's prefix.
  *
+ * Vault ignores bits of the last base64 digit that belong to no byte, so that several texts open alike. It writes one
+ * of them, the canonical one (RFC 4648, section 3.5), and no other is taken.
+ *
  * @returns `undefined` where the text is no transit ciphertext or longer than 4 KiB.
  */
 export function prefixVersion(ciphertext: string): number | undefined {
   if (ciphertext.length > providerLimits.ciphertext) return undefined;
-  const number = /^vault:v([1-9]\d{0,8}):[A-Za-z0-9+/]+={0,2}$/.exec(ciphertext)?.[1];
-  return number === undefined ? undefined : Number(number);
+  const [, number, sealed] = /^vault:v([1-9]\d{0,8}):([A-Za-z0-9+/]+={0,2})$/.exec(ciphertext) ?? [];
+  return number === undefined || sealed === undefined || fromBase64(sealed) === undefined ? undefined : Number(number);
 }
 
 /** The text of a wrapped DEK's bytes and the number in its prefix; `undefined` where it is no transit ciphertext. */

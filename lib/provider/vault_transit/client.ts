@@ -50,14 +50,15 @@ export class VaultClient implements Disposable {
     await this.#tls.look();
     const endpoints = this.#current();
     const http = vaultHttp(request, this.#namespace);
+    const namespace = this.#namespace;
     try {
-      return await this.#askInTurn(endpoints, http, call);
+      return { ...await this.#askInTurn(endpoints, http, call), namespace };
     } catch (thrown) {
       if (!(thrown instanceof KmsError) || thrown.code !== "unreachable") throw thrown;
       await this.#tls.lookNow();
       const others = this.#current();
       if (others === endpoints) throw thrown;
-      return await this.#askInTurn(others, http, call);
+      return { ...await this.#askInTurn(others, http, call), namespace };
     }
   }
 

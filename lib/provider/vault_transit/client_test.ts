@@ -91,6 +91,20 @@ Deno.test("request() ends with its signal while addresses are left", async () =>
   assert.equal(second.requests.length, 0);
 });
 
+Deno.test("request() asks no other address where the namespace is locked, and the next one where it is sealed", async () => {
+  await using first = new VaultDouble();
+  await using second = new VaultDouble();
+  await using provider = (await openVault([first.address, second.address])).provider;
+  first.intercept = () =>
+    refuse(503, 'API access to this namespace has been locked by an administrator - "a/" must be unlocked.');
+  await assert.rejects(provider.probe(patient), refusedWith("permission_denied"));
+  assert.equal(second.requests.length, 0);
+  await using other = (await openVault([first.address, second.address])).provider;
+  first.intercept = () => refuse(503, "namespace is sealed");
+  await other.probe(patient);
+  assert(second.requests.length > 0);
+});
+
 Deno.test("request() sends the namespace with every request", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address, { namespace: "team-a" })).provider;

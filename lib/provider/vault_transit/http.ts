@@ -20,7 +20,10 @@ export interface VaultRequest {
 }
 
 /** What Vault said; where a standby points to, only the client asks, and all that is no JSON says nothing. */
-export type VaultAnswer = Omit<HttpAnswer, "headers" | "bytes">;
+export interface VaultAnswer extends Omit<HttpAnswer, "headers" | "bytes"> {
+  /** The configured namespace, which was asked. */
+  readonly namespace?: string | undefined;
+}
 
 /** How a call is bounded and what it is for, as in `wrap with provider "vault-eu"`. */
 export type VaultCall = HttpCall;

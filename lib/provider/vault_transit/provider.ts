@@ -10,6 +10,7 @@ import type { CallOptions, ForeignCiphertext, KeyState, Provider, ProviderContex
 import { providerLimits } from "../provider.ts";
 import { field } from "../https/fields.ts";
 import { unacceptable } from "../https/refusals.ts";
+import { RefusedLogins } from "../https/refused_logins.ts";
 import { itemRefusal, refusal } from "./answers.ts";
 import { authenticator } from "./auth.ts";
 import { parseCiphertext, parseVersion, prefixVersion } from "./ciphertext.ts";
@@ -55,15 +56,22 @@ class VaultTransit implements Provider {
   readonly #wraps: Batcher<WrapItem, string>;
   readonly #unwraps: Batcher<UnwrapItem, Uint8Array>;
 
-  constructor(settings: VaultTransitSettings, client: VaultClient, { notify, reloads }: ProviderContext) {
-    const { name: provider, auth } = settings;
+  constructor(settings: VaultTransitSettings, client: VaultClient, { notify, reloads, stateFolder }: ProviderContext) {
+    const { name: provider, auth, addresses, namespace = "" } = settings;
     this.name = provider;
     this.#client = client;
+    const refused = new RefusedLogins({
+      provider,
+      notify,
+      stateFolder,
+      scope: [settings.kind, namespace, ...addresses],
+    });
     this.#session = new Session({
       provider,
       method: auth.method,
       client,
       authenticator: authenticator(auth),
+      refused,
       notify,
       reloads,
     });

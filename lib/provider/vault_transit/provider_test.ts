@@ -123,7 +123,15 @@ Deno.test("unwrap() refuses, without any call, bytes whose version is not the on
   for (const version of ["2@1700000000", "1", "", "01@1700000000", "x@y", "1@1700000000 "]) {
     await assert.rejects(provider.unwrap({ version, ciphertext }, patient), refusedWith("integrity"));
   }
-  for (const bytes of [utf8("vault:v1:"), utf8("vault:v1:A\nA"), utf8("v1:AAAA"), Uint8Array.of(255), utf8("")]) {
+  const notCanonical = [
+    "vault:v1:QUJDRF==",
+    "vault:v1:QUJDREX=",
+    "vault:v1:QUJD=",
+    "vault:v1:QUJDRA",
+    "vault:v1:QUJDRA=",
+  ];
+  const others = ["vault:v1:", "vault:v1:A\nA", "v1:AAAA", "", ...notCanonical];
+  for (const bytes of [...others.map(utf8), Uint8Array.of(255)]) {
     await assert.rejects(
       provider.unwrap({ version: at.version, ciphertext: bytes }, patient),
       refusedWith("integrity"),
@@ -180,6 +188,13 @@ Deno.test("probe(), wrap() and unwrap() name Vault's statuses by their codes", a
     [() => new Response("<html>bad gateway</html>", { status: 502 }), "unreachable", /502/],
     [() => refuse(503, "Vault is sealed"), "unreachable", /503 \(sealed\)/],
     [() => refuse(503, "Vault is in standby mode"), "unreachable", /503 \(standby\)/],
+    [() => refuse(503, "namespace is sealed"), "unreachable", /503 \(namespace sealed\)/],
+    [
+      () => refuse(503, "API access to this namespace has been locked by an administrator"),
+      "permission_denied",
+      /503 \(namespace locked\)/,
+    ],
+    [() => refuse(404, "namespace not found"), "key_unknown", /404 \(no such namespace\)/],
     [() => new Response("no", { status: 504 }), "unreachable", /504/],
     [() => refuse(412, "required index state not present"), "unreachable", /412/],
     [() => new Response(null, { status: 472 }), "unreachable", /disaster recovery/],
@@ -204,6 +219,35 @@ Deno.test("probe(), wrap() and unwrap() name Vault's statuses by their codes", a
   await assert.rejects(provider.unwrap(wrapped, patient), { retryAfterMs: 3000 });
   vault.intercept = undefined;
   assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
+});
+
+Deno.test("probe(), wrap() and unwrap() name the namespace that is locked, sealed or not there", async () => {
+  await using vault = new VaultDouble();
+  await using provider = (await openVault(vault.address, { namespace: "team-a" })).provider;
+  const at = await provider.probe(patient);
+  const wrapped = await provider.wrap(dek, at, patient);
+  const tail = ' - "above/" must be unlocked to gain access.';
+  const sentence = "API access to this namespace has been locked by an administrator";
+  const cases = [
+    [503, sentence, "permission_denied", /503 \(namespace locked: "team-a"\)\.$/],
+    [503, sentence + tail, "permission_denied", /503 \(namespace locked: "team-a"\)\.$/],
+    [
+      503,
+      `1 error occurred:\n\t* ${sentence}${tail}\n\n`,
+      "permission_denied",
+      /503 \(namespace locked: "team-a"\)\.$/,
+    ],
+    [503, "namespace is sealed", "unreachable", /503 \(namespace sealed: "team-a"\)\.$/],
+    [404, "namespace not found", "key_unknown", /404 \(no such namespace: "team-a"\)\.$/],
+    // A text that only begins alike is none of the table's.
+    [503, "namespace is sealed off", "unreachable", /503 \(out of service\)\.$/],
+  ] as const;
+  for (const [status, text, code, said] of cases) {
+    vault.intercept = () => refuse(status, text);
+    await assert.rejects(provider.probe(patient), refusedWith(code, said));
+    await assert.rejects(provider.wrap(dek, at, patient), refusedWith(code, said));
+    await assert.rejects(provider.unwrap(wrapped, patient), refusedWith(code, said));
+  }
 });
 
 Deno.test("unwrap() refuses garbage that was answered as good", async () => {
@@ -321,7 +365,17 @@ Deno.test("unwrapForeign() refuses, without any call, what is no transit ciphert
   const { ciphertext } = await provider.wrap(dek, await provider.probe(patient), patient);
   const before = vault.requests.length;
   const integrity = refusedWith("integrity", /no transit ciphertext/);
-  for (const text of ["", "vault:v1:", "vault:v0:AAAA", "vault:v1:AAAA\n", "AAAA", `vault:v1:${"A".repeat(4096)}`]) {
+  for (
+    const text of [
+      "",
+      "vault:v1:",
+      "vault:v1:QUJDRF==",
+      "vault:v0:AAAA",
+      "vault:v1:AAAA\n",
+      "AAAA",
+      `vault:v1:${"A".repeat(4096)}`,
+    ]
+  ) {
     await assert.rejects(async () => await provider.unwrapForeign?.({ ciphertext: utf8(text) }, patient), integrity);
   }
   await assert.rejects(async () => await provider.unwrapForeign?.({ ciphertext, context: {} }, patient), integrity);

@@ -7,6 +7,7 @@ import type { Notify } from "../../events.ts";
 import type { Reloads } from "../../reloads.ts";
 import type { Secret } from "../../secret.ts";
 import { field } from "../https/fields.ts";
+import type { RefusedLogins } from "../https/refused_logins.ts";
 import { type Renewal, TokenSession } from "../https/session.ts";
 import { refusal } from "./answers.ts";
 import { type Authenticator, lifetime } from "./auth.ts";
@@ -20,6 +21,7 @@ export interface SessionSettings {
   readonly method: string;
   readonly client: VaultClient;
   readonly authenticator: Authenticator;
+  readonly refused: RefusedLogins;
   readonly notify: Notify;
   readonly reloads?: Reloads | undefined;
 }
@@ -29,14 +31,19 @@ export class Session implements AsyncDisposable {
   readonly #client: VaultClient;
   readonly #tokens: TokenSession;
 
-  constructor({ provider, method, client, authenticator, notify, reloads }: SessionSettings) {
+  constructor({ provider, method, client, authenticator, refused, notify, reloads }: SessionSettings) {
     this.#client = client;
     this.#tokens = new TokenSession({
       provider,
       method,
       notify,
       reloads,
-      login: (call) => authenticator.login({ ask: (request) => client.request(request, call), action: call.action }),
+      login: (call) =>
+        authenticator.login({
+          ask: (request) => client.request(request, call),
+          action: call.action,
+          attempt: (credential, login) => refused.attempt(credential, call, login),
+        }),
       renew: (token, call) => this.#renew(token, call),
       tokenSource: authenticator.tokenSource,
     });
