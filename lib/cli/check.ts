@@ -25,6 +25,7 @@ import { json, type Terminal } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { type RoundTrip, roundTrip } from "./round_trip.ts";
 import { readersOf } from "./readers.ts";
+import { versionsOf } from "./remarks.ts";
 import { idleForgotten, irreplaceable, nodeMemory, sentinelsOf, statusesOf, versionsIn } from "./sealed_before.ts";
 import { wantsColour } from "./table.ts";
 
@@ -80,13 +81,16 @@ async function find(config: Config, { terminal }: Call): Promise<CheckFindings> 
   const all = [...config.providers, ...config.retired];
   using _progress = startProgress(terminal, `Asking ${all.map(({ name }) => name).join(", ")}`);
   const memory = await nodeMemory(config);
-  const knownVersions = memory.state instanceof KmsError ? () => [] : await irreplaceable(config);
+  const { state, sentinels } = memory;
+  const known = state instanceof KmsError ? undefined : state;
+  const knownVersions = state instanceof KmsError ? () => [] : await irreplaceable(config);
   const trip = (last: "unwrap" | "probe") => (provider: ProviderConfig) =>
     roundTrip(provider, {
       stateFolder: config.state,
       signal,
       last,
       knownVersions: knownVersions(provider),
+      versions: versionsOf(provider, known),
       sentinels: sentinelsOf(provider, memory, config.forgotten),
     });
   const [trips, retired, advice] = await Promise.all([
@@ -96,10 +100,8 @@ async function find(config: Config, { terminal }: Call): Promise<CheckFindings> 
   ]);
   if (signal.aborted) throw abortError(signal, "check the providers");
   const reached = trips.filter(({ steps }) => steps.some(({ step, result }) => step === "wrap" && result === "ok"));
-  const { state, sentinels } = memory;
   const sealed = statusesOf(config, memory, [...trips, ...retired].flatMap(({ sealed }) => sealed));
   const refused = sealed.filter(({ state }) => state === "refused");
-  const known = state instanceof KmsError ? undefined : state;
   const sealedBy = sealedByOf(known);
   const unusable = state instanceof KmsError ? state : foreignState(state, readersOf(config), config.state);
   const live = trips.flatMap(({ name, key }): [string, KeyState][] => key === undefined ? [] : [[name, key]]);
@@ -118,6 +120,7 @@ async function find(config: Config, { terminal }: Call): Promise<CheckFindings> 
       ...advice.flatMap(({ warnings }, index) =>
         warnings.map((message) => ({ provider: all[index]?.name ?? "", message }))
       ),
+      ...[...trips, ...retired].flatMap(({ name, remarks }) => remarks.map((message) => ({ provider: name, message }))),
       ...retired.filter(mayNotWrap).map(({ name }) => ({
         provider: name,
         message: "It refuses to be probed, which is as it should be if it was left the right to unwrap and no more.",

@@ -4,16 +4,20 @@ import { rotateLocalKey } from "../provider/local/rotate.ts";
 import { createKeyFile } from "../provider/local/write_key_file.ts";
 import { commands } from "./commands.ts";
 import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
+import { VaultDouble } from "../../tests/support/vault_double.ts";
 import { run } from "./run.ts";
 import { TemporaryConfig } from "../../tests/support/temporary_config.ts";
 
-/** A local key, and a Vault that nobody listens for: its port is given back before it is used. */
-async function withVault(auth: (folder: string) => Record<string, unknown>): Promise<TemporaryConfig> {
+/** A local key, and a Vault; without an address nobody listens for it: its port is given back before it is used. */
+async function withVault(
+  auth: (folder: string) => Record<string, unknown>,
+  given?: string,
+): Promise<TemporaryConfig> {
   const config = await TemporaryConfig.make();
   const { folder } = config;
   await Deno.writeTextFile(`${folder}/jwt`, "e30.e30.e30");
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const address = `http://127.0.0.1:${listener.addr.port}`;
+  const address = given ?? `http://127.0.0.1:${listener.addr.port}`;
   await config.write({
     providers: [
       { name: "local", kind: "local", keyFile: `${folder}/local.keys` },
@@ -79,6 +83,40 @@ Deno.test("check() warns of Kubernetes auth, which may ask the very API server t
   const ours = warnings.filter(({ provider }: { provider: string }) => provider === "vault");
   equal(ours.length, 1);
   match(ours[0].message, /asks an API server to check each login by Kubernetes auth/);
+});
+
+Deno.test("check() and keys() name versions that this node has sealed with and Vault has retired, and say that the key may leave", async () => {
+  await using vault = new VaultDouble();
+  vault.versions.push(1_700_000_500);
+  vault.minDecryption = 2;
+  vault.properties = { exportable: true };
+  await using config = await withVault(
+    (folder) => ({ method: "token", token: { file: `${folder}/jwt` } }),
+    vault.address,
+  );
+  await Deno.writeTextFile(`${config.folder}/jwt`, "root");
+  const members = [{ name: "vault", kind: "vault-transit", version: "1@1700000000" }];
+  const history = [{ id: keyIdOf(0, members), at: 1, keyEpoch: 0, provisional: false, members }];
+  await config.remember({ providers: [], history });
+  const retired = "Version 1@1700000000, which this node has sealed with, does not open any more: the key's " +
+    "min_decryption_version is 2.";
+  const exportable = "The key is exportable: a login with the right to export it gets it in plain text.";
+  for (const command of ["check", "keys"]) {
+    const { out, status } = await config.run(command);
+    equal(status, 0);
+    match(out, new RegExp(`^warning: vault: ${RegExp.escape(retired)}$`, "m"));
+    match(out, new RegExp(`^warning: vault: ${RegExp.escape(exportable)}$`, "m"));
+    const { warnings } = JSON.parse((await config.run(command, "--json")).out);
+    const ours = warnings.filter(({ provider }: { provider: string }) => provider === "vault");
+    deepEqual(ours.map(({ message }: { message: string }) => message), [retired, exportable]);
+  }
+});
+
+Deno.test("keys() says why it could not look at a key, and is no failure for it", async () => {
+  await using config = await withVault((folder) => ({ method: "token", token: { file: `${folder}/jwt` } }));
+  const { out, status } = await config.run("keys");
+  equal(status, 0);
+  match(out, /^warning: vault: Its versions could not be looked at\. Cannot log in .*refused the connection\.$/m);
 });
 
 Deno.test("check() makes no key file, and takes one that is to be made for no failure", async () => {

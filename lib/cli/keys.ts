@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { makesRemarks } from "../provider/registry.ts";
 import { foreignState } from "../key_ring/foreign_state.ts";
 import { sealedByOf } from "../key_ring/memory.ts";
 import { lostOpeners, lostSentence } from "../key_ring/openers.ts";
@@ -12,17 +13,20 @@ import type { Call } from "./command.ts";
 import { configured, subjectJson, subjectOf } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { type KeyPlan, planKeyId, planSentence } from "./key_plan.ts";
-import { json, line } from "./output.ts";
+import { json, line, type Terminal } from "./output.ts";
+import { startProgress } from "./progress.ts";
 import { readersOf } from "./readers.ts";
+import { allRemarks } from "./remarks.ts";
 import { nodeMemory, statusesOf } from "./sealed_before.ts";
-import { type Cell, table, wantsColour } from "./table.ts";
+import { type Cell, painted, table, wantsColour } from "./table.ts";
 
 /** How much of the history eyes are given; `--json` has all of it. */
 const shownIds = 20;
 
 /** Shows what this node remembers of its keys, and what the configuration would do to its key ID. */
 export async function keys(call: Call): Promise<ExitStatus> {
-  const { options, terminal: { stdout, environment } } = call;
+  const { options, terminal } = call;
+  const { stdout, environment } = terminal;
   const config = await configured(call);
   const state = await readRingState(config.state);
   const foreign = foreignState(state, readersOf(config), config.state);
@@ -31,9 +35,10 @@ export async function keys(call: Call): Promise<ExitStatus> {
   const lost = lostSentence(lostOpeners(sealedByOf(state), readersOf(config)));
   const unopenable = statusesOf(config, await nodeMemory(config)).some(({ state }) => state === "refused");
   const sentence = planSentence(plan, unopenable);
+  const warnings = await lookAt(config, state, terminal);
   if (options.json) {
     const retired = config.retired.map(named);
-    json(stdout, { ...subjectJson(config), ...asJson(state, plan, sentence), retired, lost });
+    json(stdout, { ...subjectJson(config), ...asJson(state, plan, sentence), retired, lost, warnings });
   } else {
     const colour = wantsColour(stdout, environment);
     line(stdout, subjectOf(config));
@@ -41,8 +46,16 @@ export async function keys(call: Call): Promise<ExitStatus> {
     if (state !== undefined && state.history.length > 0) stdout.write(`\n${historyTable(state, colour)}`);
     line(stdout, `\n${sentence}`);
     if (lost !== "") line(stdout, lost);
+    const label = painted({ text: "warning:", tone: "warn" }, colour);
+    for (const { provider, message } of warnings) line(stdout, `${label} ${provider}: ${message}`);
   }
   return plan.verdict === "returns" || lost !== "" ? exitCodes.config.status : exitCodes.ok.status;
+}
+
+async function lookAt(config: Config, state: RingState | undefined, terminal: Terminal) {
+  const all = [...config.providers, ...config.retired].filter(({ settings }) => makesRemarks(settings.kind));
+  using _progress = startProgress(terminal, `Asking ${all.map(({ name }) => name).join(", ")}`);
+  return await allRemarks(all, state, config.state, terminal.signal);
 }
 
 function named({ name, settings: { kind } }: Config["retired"][number]) {

@@ -9,6 +9,7 @@ import { deadline } from "../deadline.ts";
 import { type ErrorCode, KmsError, toKmsError } from "../errors.ts";
 import { observed } from "../provider/observed.ts";
 import type { KeyState, Provider } from "../provider/provider.ts";
+import { remarksOf } from "./remarks.ts";
 import { adviseOn, openProvider } from "../provider/registry.ts";
 import type { ProviderKind, ProviderSettings } from "../provider/settings.ts";
 import type { Sentinel } from "../key_ring/sentinel.ts";
@@ -40,6 +41,8 @@ export interface RoundTripOptions {
   readonly last: "probe" | "unwrap";
   /** Versions that a new key must not take the place of. */
   readonly knownVersions: readonly string[];
+  /** Versions that this node has sealed with, for the remarks. */
+  readonly versions: readonly string[];
   /** What shows whether versions that this node has sealed with can be opened. */
   readonly sentinels: readonly Sentinel[];
 }
@@ -54,6 +57,8 @@ export interface RoundTrip {
   readonly steps: readonly RoundTripStep[];
   /** How each sentinel did, whatever became of the steps after the first. */
   readonly sealed: readonly SentinelResult[];
+  /** What its KMS says of the key and of the versions that were asked about; looked at after the probe. */
+  readonly remarks: readonly string[];
 }
 
 /** Milliseconds for each call: more than kube-apiserver would give, so that a slow KMS is told from a dead one. */
@@ -70,23 +75,25 @@ export async function roundTrip(
   const found = { name, kind: settings.kind };
   const toBeMade = await (await adviseOn(settings)).toBeMade();
   if (toBeMade !== undefined && options.knownVersions.length === 0) {
-    return { ...found, key: undefined, toBeMade, steps: [], sealed: [] };
+    return { ...found, key: undefined, toBeMade, steps: [], sealed: [], remarks: [] };
   }
   const trip = new Trip(options.signal);
   const provider = await trip.attempt(() => trip.take("open", () => openObserved(settings, options)));
   if (provider === undefined) {
     const error = trip.failure ?? toKmsError(undefined);
     const sealed = options.sentinels.map((sentinel) => ({ sentinel, error }));
-    return { ...found, key: undefined, toBeMade: undefined, steps: trip.steps, sealed };
+    return { ...found, key: undefined, toBeMade: undefined, steps: trip.steps, sealed, remarks: [] };
   }
   await using _closing = provider;
   let key: KeyState | undefined;
+  let remarks: readonly string[] = [];
   await trip.attempt(async () => {
     const at = key = await trip.take("probe", (signal) => provider.probe({ signal }));
+    remarks = await remarksOf(provider, options.versions, options.signal);
     if (options.last === "unwrap") await thereAndBack(provider, at, trip);
   });
   const sealed = await openSentinels(provider, options.sentinels, options.signal);
-  return { ...found, key, toBeMade: undefined, steps: trip.steps, sealed };
+  return { ...found, key, toBeMade: undefined, steps: trip.steps, sealed, remarks };
 }
 
 async function thereAndBack(provider: Provider, at: KeyState, trip: Trip): Promise<void> {

@@ -77,8 +77,17 @@ export function observed(provider: Provider, context: ProviderContext): Provider
       (unwrapForeign) => (foreign, options) =>
         call("unwrap", options.signal, () => unwrapForeign(foreign, options), dekFault),
     ),
+    ...remarksPart(provider),
     [Symbol.asyncDispose]: () => provider[Symbol.asyncDispose](),
   };
+}
+
+/** Passed on, with an end at the signal. It is no call of a service, so that nothing is told of it. */
+function remarksPart(provider: Provider): Pick<Provider, "remarks"> {
+  const own = provider.remarks?.bind(provider);
+  if (own === undefined) return {};
+  const action = `look at the key of provider "${provider.name}"`;
+  return { remarks: (versions, options) => orAborted(own(versions, options), options.signal, action) };
 }
 
 /** How an error's sentence names a call. */

@@ -6,7 +6,15 @@
 import type { Notify, ProviderVerb } from "../events.ts";
 import { Batcher } from "./batching.ts";
 import type { HttpCall } from "./https/endpoint.ts";
-import type { CallOptions, ForeignCiphertext, KeyState, Provider, UnwrapForeign, WrappedDek } from "./provider.ts";
+import type {
+  CallOptions,
+  ForeignCiphertext,
+  KeyState,
+  Provider,
+  Remarks,
+  UnwrapForeign,
+  WrappedDek,
+} from "./provider.ts";
 
 /** For each verb. */
 const inFlight = 16;
@@ -17,6 +25,7 @@ export interface RemoteKey extends AsyncDisposable {
   wrap(dek: Uint8Array, at: KeyState, call: HttpCall): Promise<WrappedDek>;
   unwrap(wrapped: WrappedDek, call: HttpCall): Promise<Uint8Array>;
   unwrapForeign?(foreign: ForeignCiphertext, call: HttpCall): Promise<Uint8Array>;
+  remarks?(versions: readonly string[], call: HttpCall): Promise<readonly string[]>;
 }
 
 /** Who it is. */
@@ -36,6 +45,7 @@ class OneByOne implements Provider {
   readonly name: string;
   readonly kind: string;
   readonly unwrapForeign?: UnwrapForeign;
+  readonly remarks?: Remarks;
   readonly #key: RemoteKey;
   readonly #wraps: Batcher<Work<WrappedDek>, WrappedDek>;
   readonly #unwraps: Batcher<Work<Uint8Array>, Uint8Array>;
@@ -49,6 +59,11 @@ class OneByOne implements Provider {
     const foreign = key.unwrapForeign?.bind(key);
     if (foreign !== undefined) {
       this.unwrapForeign = (bytes, { signal }) => this.#unwraps.call((call) => foreign(bytes, call), signal);
+    }
+    const remarks = key.remarks?.bind(key);
+    if (remarks !== undefined) {
+      const action = `look at the key of provider "${name}"`;
+      this.remarks = (versions, { signal }) => remarks(versions, { signal, action });
     }
   }
 

@@ -43,6 +43,15 @@ export interface ForeignCiphertext {
 /** See {@linkcode Provider.unwrapForeign}. */
 export type UnwrapForeign = (foreign: ForeignCiphertext, call: CallOptions) => Promise<Uint8Array>;
 
+/**
+ * What the KMS says of its key that an operator should know: versions that do not open any more, and ways by which the
+ * key may leave the KMS in plain text. One sentence each, none where all is well.
+ *
+ * @param versions that this node has sealed with.
+ * @throws {KmsError} as {@linkcode Provider.probe}.
+ */
+export type Remarks = (versions: readonly string[], call: CallOptions) => Promise<readonly string[]>;
+
 /** A remote key, opened under the operator's name for it. Opening never needs the network; what you hold is ready. */
 export interface Provider extends AsyncDisposable {
   /** The operator's name for this key: a DNS label, 1 to 63 bytes. */
@@ -81,6 +90,9 @@ export interface Provider extends AsyncDisposable {
    * @throws {KmsError} as {@linkcode Provider.unwrap}.
    */
   unwrapForeign?: UnwrapForeign;
+
+  /** For `check` and `keys`; only where the rights that a probe has are enough. */
+  remarks?: Remarks;
 }
 
 /** The optional method of a decorated provider: there only where the provider itself has it. */

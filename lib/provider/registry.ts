@@ -14,6 +14,8 @@ interface Row<Settings> {
   readonly advice: () => Promise<(settings: Settings) => ProviderAdvice>;
   /** The longest wrap of a data key that it ever gives, in bytes; left out where nobody can know. */
   readonly maxWrap?: number;
+  /** Whether its providers have {@linkcode Provider.remarks}. */
+  readonly remarks?: true;
 }
 
 type SettingsOf<Kind extends ProviderKind> = Extract<ProviderSettings, { kind: Kind }>;
@@ -30,6 +32,7 @@ const registry = {
     advice: async () => (await import("./azure_key_vault/advice.ts")).azureKeyVaultAdvice,
     // RSA-4096.
     maxWrap: 512,
+    remarks: true,
   },
   "gcp-kms": {
     open: async () => (await import("./gcp_kms/provider.ts")).openGcpKms,
@@ -54,6 +57,7 @@ const registry = {
     advice: async () => (await import("./vault_transit/advice.ts")).vaultTransitAdvice,
     // RSA-4096 is 702 in base64 behind the longest prefix; the rest is for what a managed key adds.
     maxWrap: 1024,
+    remarks: true,
   },
 } as const satisfies { readonly [Kind in ProviderKind]: Row<SettingsOf<Kind>> };
 
@@ -64,6 +68,12 @@ export const providerKinds = Object.keys(registry) as readonly ProviderKind[];
 export function maxWrapOf(kind: string): number {
   const rows: Readonly<Record<string, Row<never>>> = registry;
   return (Object.hasOwn(rows, kind) ? rows[kind]?.maxWrap : undefined) ?? providerLimits.ciphertext;
+}
+
+/** Whether a kind of provider can be asked for {@linkcode Provider.remarks}. */
+export function makesRemarks(kind: ProviderKind): boolean {
+  const row: Row<never> = registry[kind];
+  return row.remarks === true;
 }
 
 /** The row for settings: the one place where TypeScript cannot see that both are of the same kind. */

@@ -59,7 +59,14 @@ function withNodes(secrets: readonly string[], work: (folders: readonly string[]
 }
 
 const check = (folder: string, of: ProviderSettings) =>
-  roundTrip({ name: of.name, settings: of, formerly: [] }, folder, patient.signal);
+  roundTrip({ name: of.name, settings: of }, {
+    stateFolder: folder,
+    signal: patient.signal,
+    last: "unwrap",
+    knownVersions: [],
+    versions: [],
+    sentinels: [],
+  });
 
 Deno.test("three nodes with one wrong secret ID make three refused logins, over restarts, checks and several processes", () =>
   withNodes(["wrong", "wrong", "wrong"], async (folders) => {

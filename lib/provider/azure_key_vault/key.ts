@@ -33,6 +33,9 @@ const sentinel = utf8("trousseau-probe");
 /** Every so many probes the sentinel is unwrapped as well: a second call, which the daily budget of calls allows for. */
 const unwrapEvery = 10;
 
+/** Each version that a node has sealed with is one call; the newest are looked at. */
+const mostRemarks = 20;
+
 const versionPattern = /^[0-9a-f]{32}$/;
 
 /**
@@ -106,6 +109,28 @@ export class VaultKey {
     const dek = unwrapped(algorithm, value);
     if (dek !== undefined) return dek;
     throw new KmsError("integrity", `Cannot ${call.action}: what the key opened is no data key.`);
+  }
+
+  /** See `Remarks` of `lib/provider/provider.ts`. An expired version still unwraps, so only a disabled one is told. */
+  async remarks(names: readonly string[], call: HttpCall): Promise<readonly string[]> {
+    const versions = names.map((name) => this.versionOf(name)).filter((version) => version !== undefined);
+    const found = await Promise.all(
+      versions.slice(-mostRemarks).map(async (version) => {
+        const answer = await this.#get(version, call);
+        if (answer.status !== 200 && answer.status !== 404) throw refusal(answer, call.action);
+        return { version, answer };
+      }),
+    );
+    const exportable = found.some(({ answer }) => field(field(answer.body, "attributes"), "exportable") === true);
+    return [
+      ...found.flatMap(({ version, answer: { status, body } }) => {
+        const disabled = field(field(body, "attributes"), "enabled") === false;
+        if (status === 200 && !disabled) return [];
+        const why = status === 404 ? "it is not there any more" : "it is disabled";
+        return [`Version ${version}, which this node has sealed with, does not open any more: ${why}.`];
+      }),
+      ...(exportable ? ["The key is exportable: whom its release policy lets have it gets it in plain text."] : []),
+    ];
   }
 
   /** The version that a recorded name is about; `undefined` where it is no version of this key. */

@@ -86,6 +86,10 @@ class AzureKey implements RemoteKey {
     throw refused;
   }
 
+  remarks(versions: readonly string[], call: HttpCall): Promise<readonly string[]> {
+    return this.#key.remarks(versions, call);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#vault[Symbol.asyncDispose]();
   }

@@ -51,6 +51,27 @@ Deno.test("probe() reads a version once, when it is first seen", () =>
     assert.deepEqual(asked(double), ["wrapkey"]);
   }));
 
+Deno.test("remarks() names versions that are disabled or not there, and a key that may be exported", () =>
+  withVault(async (double, provider) => {
+    const old = await provider.probe(patient);
+    double.advance(60);
+    await double.keys.create(key);
+    const now = await provider.probe(patient);
+    const versions = [old.version, now.version, `${double.vault}/keys/other/${"0".repeat(32)}`];
+    assert.deepEqual(await provider.remarks?.(versions, patient), []);
+    double.keys.change(key, { enabled: false }, 1);
+    const id = old.version.slice(-32);
+    const lost = (id: string, why: string) =>
+      `Version ${id}, which this node has sealed with, does not open any more: ${why}.`;
+    assert.deepEqual(await provider.remarks?.(versions, patient), [lost(id, "it is disabled")]);
+    const gone = `${double.vault}/keys/${key}/${"0".repeat(32)}`;
+    double.requests.length = 0;
+    assert.deepEqual(await provider.remarks?.([gone, now.version], patient), [
+      lost("0".repeat(32), "it is not there any more"),
+    ]);
+    assert.deepEqual(asked(double), ["GET", "GET"]);
+  }));
+
 Deno.test("probe() notices a vault that unwraps something else than it wrapped", () =>
   withVault(async (double, provider) => {
     const operate = double.keys.operate.bind(double.keys);

@@ -11,6 +11,7 @@ import { unacceptable } from "../https/refusals.ts";
 import { refusal } from "./answers.ts";
 import { encodedPath } from "./auth.ts";
 import { type KeyVersion, parseVersion, prefixVersion, versionName } from "./ciphertext.ts";
+import { keyRemarks } from "./remarks.ts";
 import type { VaultAnswer, VaultCall } from "./http.ts";
 import type { Session } from "./session.ts";
 
@@ -89,9 +90,20 @@ export class TransitKey {
    * @throws {KmsError} `key_unknown` if there is no such key; `key_unusable` if it is of a kind that cannot serve.
    */
   async read(call: VaultCall): Promise<void> {
+    this.#info = keyInfo(await this.#data(call), call.action);
+  }
+
+  /** See `Remarks` of `lib/provider/provider.ts`. */
+  async remarks(versions: readonly string[], call: VaultCall): Promise<readonly string[]> {
+    const data = await this.#data(call);
+    const { createdAt, latest } = keyInfo(data, call.action);
+    return keyRemarks(versions, { data, createdAt, latest });
+  }
+
+  async #data(call: VaultCall): Promise<unknown> {
     const answer = await this.#session.request({ method: "GET", path: `${this.#mount}/keys/${this.#name}` }, call);
     if (answer.status !== 200) throw refusal(answer, call.action);
-    this.#info = keyInfo(field(answer.body, "data"), call.action);
+    return field(answer.body, "data");
   }
 
   async #rewrap(call: VaultCall): Promise<number> {

@@ -118,6 +118,10 @@ class VaultTransit implements Provider {
     return await this.#unwraps.call({ ciphertext: parsed.text }, call.signal);
   }
 
+  remarks(versions: readonly string[], { signal }: CallOptions): Promise<readonly string[]> {
+    return this.#key.remarks(versions, { signal, action: `look at the key of provider "${this.name}"` });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session[Symbol.asyncDispose]();
     this.#client[Symbol.dispose]();

@@ -1,0 +1,66 @@
+/**
+ * What the KMS say of the keys and versions that this node has sealed with.
+ *
+ * @module
+ */
+import type { ProviderConfig } from "../config/config.ts";
+import { deadline } from "../deadline.ts";
+import { toKmsError } from "../errors.ts";
+import { unseenVersion } from "../key_ring/key_id.ts";
+import type { RingState } from "../key_ring/state.ts";
+import type { Provider } from "../provider/provider.ts";
+import { openProvider } from "../provider/registry.ts";
+
+/** One sentence about one provider. */
+export interface ProviderRemark {
+  readonly provider: string;
+  readonly message: string;
+}
+
+/** Milliseconds for one provider, its login included. */
+const lookMs = 5_000;
+
+/** The versions of a provider that have counted on this node, under each of its names, oldest first. */
+export function versionsOf(
+  { name, formerly, settings: { kind } }: ProviderConfig,
+  state: RingState | undefined,
+): readonly string[] {
+  const ours = (one: { readonly name: string; readonly kind: string }) =>
+    one.kind === kind && [name, ...formerly].includes(one.name);
+  const past = (state?.history ?? []).flatMap(({ members }) => members).filter(ours).map(({ version }) => version);
+  const now = (state?.providers ?? []).filter(ours).map(({ state: { version } }) => version);
+  return [...new Set([...past, ...now])].filter((version) => version !== unseenVersion);
+}
+
+/** What an open provider remarks; nothing where it has no such thing, and one sentence where it cannot be asked. */
+export async function remarksOf(
+  provider: Provider,
+  versions: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  using limit = deadline(lookMs, signal);
+  try {
+    return await provider.remarks?.(versions, { signal: limit.signal }) ?? [];
+  } catch (thrown) {
+    return [`Its versions could not be looked at. ${toKmsError(thrown).message}`];
+  }
+}
+
+/** The remarks of all providers, each opened for it alone. */
+export async function allRemarks(
+  providers: readonly ProviderConfig[],
+  state: RingState | undefined,
+  stateFolder: string,
+  signal: AbortSignal,
+): Promise<readonly ProviderRemark[]> {
+  const found = await Promise.all(providers.map(async (config) => {
+    try {
+      await using provider = await openProvider(config.settings, { notify: () => {}, stateFolder });
+      const messages = await remarksOf(provider, versionsOf(config, state), signal);
+      return messages.map((message) => ({ provider: config.name, message }));
+    } catch (thrown) {
+      return [{ provider: config.name, message: toKmsError(thrown).message }];
+    }
+  }));
+  return found.flat();
+}
