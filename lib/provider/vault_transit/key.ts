@@ -96,6 +96,9 @@ export class TransitKey {
   /** See `Remarks` of `lib/provider/provider.ts`. */
   async remarks(versions: readonly string[], call: VaultCall): Promise<readonly string[]> {
     const data = await this.#data(call);
+    if (isSoftDeleted(data)) {
+      return ["The key is soft-deleted: nothing that it has wrapped opens until it is restored."];
+    }
     const { createdAt, latest } = keyInfo(data, call.action);
     return keyRemarks(versions, { data, createdAt, latest });
   }
@@ -157,7 +160,7 @@ function state(version: KeyVersion): KeyState {
 
 function keyInfo(data: unknown, action: string): KeyInfo {
   const unusable = (why: string) => new KmsError("key_unusable", `Cannot ${action}: the key ${why}.`);
-  if (field(data, "soft_deleted") === true) throw unusable("is soft-deleted");
+  if (isSoftDeleted(data)) throw unusable("is soft-deleted");
   if (field(data, "derived") === true) throw unusable("is a derived one, which wants a context with each call");
   if (field(data, "supports_encryption") === false || field(data, "supports_decryption") === false) {
     throw unusable("is of a type that cannot encrypt and decrypt");
@@ -176,6 +179,11 @@ function keyInfo(data: unknown, action: string): KeyInfo {
     createdAt.set(Number(number), seconds);
   }
   return { latest, createdAt, staleAt: Date.now() + jittered(rereadMs, 0.1) };
+}
+
+/** OpenBao's. */
+function isSoftDeleted(data: unknown): boolean {
+  return field(data, "soft_deleted") === true;
 }
 
 /** Symmetric keys have a number of seconds here, asymmetric ones an object with a date. */
