@@ -6,20 +6,31 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../lib/clock.ts";
 import type { Event, HealthState } from "../../lib/events.ts";
 import { decorate } from "../../lib/provider/decorated.ts";
-import { openService } from "../../lib/service.ts";
+import { openService, type QuorumState } from "../../lib/service.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { pause, waitFor } from "../support/processes.ts";
-import { type Intercept, refuse, VaultDouble } from "../support/vault_double.ts";
+import { refuse, VaultDouble } from "../support/vault_double.ts";
 import { openVault, patient, userpassAuth } from "../support/vault_settings.ts";
 
-const locked =
-  'API access to this namespace has been locked by an administrator - "team-a/" must be unlocked to gain access.';
+/** What is done to Vault. */
+type Fault = (vault: VaultDouble) => void;
 
-/** Serves until it is well, lets `intercept` answer, decrypts for a while, and returns what health was told since. */
-async function healthUnder(intercept: Intercept, options: { readonly revoked?: boolean } = {}): Promise<{
+interface Seen {
   readonly states: readonly HealthState[];
-  readonly codes: ReadonlySet<unknown>;
-}> {
+  /** `ok` or the code of every Decrypt, without repetitions in a row. */
+  readonly codes: readonly string[];
+  readonly quorum: QuorumState;
+}
+
+interface Options {
+  readonly graceMs?: number;
+  /** Decrypts go on for so long, or until one has this code. */
+  readonly ms?: number;
+  readonly until?: string;
+}
+
+/** Serves until it is well, brings the fault, decrypts for a while, and returns what was told since. */
+async function under(fault: Fault, { graceMs = 0, ms = 2500, until }: Options = {}): Promise<Seen> {
   await using vault = new VaultDouble();
   const events: Event[] = [];
   const notify = (event: Event) => void events.push(event);
@@ -30,7 +41,7 @@ async function healthUnder(intercept: Intercept, options: { readonly revoked?: b
     wrap: "all",
     unwrap: "fastest",
     keyEpoch: 0,
-    cache: { entries: 16, maxAgeMs: 1, graceOnOutageMs: 0, lifetimeMs: 60_000 },
+    cache: { entries: 16, maxAgeMs: 1, graceOnOutageMs: graceMs, lifetimeMs: 86_400_000 },
     dekMaxAgeMs: 3_600_000,
     probeIntervalMs: 1000,
     store: new MemoryStore(),
@@ -41,43 +52,72 @@ async function healthUnder(intercept: Intercept, options: { readonly revoked?: b
   const sealed = service.encrypt(new Uint8Array(32).fill(1), "v2");
   await pause(5);
   await service.decrypt(sealed, "v2", patient);
-  vault.intercept = intercept;
-  if (options.revoked === true) vault.valid.clear();
+  fault(vault);
   // The data key is fresh for a millisecond.
   await pause(5);
   const before = events.length;
-  const codes = new Set<unknown>();
-  for (const end = Date.now() + 4000; Date.now() < end;) {
-    await service.decrypt(sealed, "v2", patient).then(() => codes.add("ok"), ({ code }) => codes.add(code));
-    await pause(20);
+  const codes: string[] = [];
+  for (const end = Date.now() + ms; Date.now() < end && codes.at(-1) !== (until ?? ""); await pause(20)) {
+    const code = await service.decrypt(sealed, "v2", patient).then(() => "ok", (error) => String(error.code));
+    if (codes.at(-1) !== code) codes.push(code);
   }
   const states = events.slice(before).flatMap((event) => event.type === "provider_health" ? [event.to] : []);
-  return { states, codes };
+  return { states, codes, quorum: service.peek().quorum };
 }
 
+const becomes = (namespace: VaultDouble["namespace"]): Fault => (vault) => vault.namespace = namespace;
+
+/** The tokens are revoked as well, so that a login is due. */
+const revoked = (fault: Fault): Fault => (vault) => {
+  fault(vault);
+  vault.valid.clear();
+};
+
 Deno.test("a locked namespace is a refusal: every Decrypt says so, and health changes once", async () => {
-  const { states, codes } = await healthUnder(() => refuse(503, locked));
-  assert.deepEqual([states, [...codes]], [["refusing"], ["permission_denied"]]);
+  const { states, codes, quorum } = await under(becomes("locked"));
+  assert.deepEqual([states, codes], [["refusing"], ["permission_denied"]]);
+  assert(quorum.state === "lost" && quorum.refused);
+  assert.match(quorum.message, /503 \(namespace locked: "team-a"\)/);
 });
 
-Deno.test("a locked namespace found at a login is the same refusal", async () => {
-  const { states, codes } = await healthUnder(() => refuse(503, locked), { revoked: true });
-  assert.deepEqual([states, [...codes]], [["refusing"], ["permission_denied"]]);
+Deno.test("a locked namespace is a refusal under grace too: Decrypts end once it is confirmed", async () => {
+  const { states, codes } = await under(becomes("locked"), {
+    graceMs: 86_400_000,
+    ms: 4 * 11_000,
+    until: "permission_denied",
+  });
+  assert.deepEqual([states, codes], [["refusing"], ["ok", "permission_denied"]]);
+});
+
+Deno.test("a locked namespace that is found at a login is the same refusal", async () => {
+  const { states, codes } = await under(revoked(becomes("locked")));
+  assert.deepEqual([states, codes], [["refusing"], ["permission_denied"]]);
 });
 
 Deno.test("a login that is refused is told once, although the breaker answers for it", async () => {
-  const refused: Intercept = ({ path }) =>
-    path.includes("/login") ? refuse(400, "invalid username or password") : undefined;
-  const { states, codes } = await healthUnder(refused, { revoked: true });
-  assert.deepEqual([states, [...codes]], [["refusing"], ["unauthenticated"]]);
+  const { states, codes } = await under(revoked((vault) => {
+    vault.intercept = ({ path }) => path.includes("/login") ? refuse(400, "invalid username or password") : undefined;
+  }));
+  assert.deepEqual([states, codes], [["refusing"], ["unauthenticated"]]);
 });
 
 Deno.test("a dead token and a login that is denied are one refusal", async () => {
-  const { states } = await healthUnder(() => refuse(403, "permission denied"), { revoked: true });
+  const { states } = await under(revoked((vault) => vault.intercept = () => refuse(403, "permission denied")));
   assert.deepEqual(states, ["refusing"]);
 });
 
 Deno.test("a sealed namespace is an outage, and health changes once", async () => {
-  const { states, codes } = await healthUnder(() => refuse(503, "namespace is sealed"));
-  assert.deepEqual([states, [...codes]], [["sick"], ["unreachable"]]);
+  const { states, codes, quorum } = await under(becomes("sealed"));
+  assert.deepEqual([states, codes], [["sick"], ["unreachable"]]);
+  assert(quorum.state === "lost" && !quorum.refused);
+  assert.match(quorum.message, /503 \(namespace sealed: "team-a"\)/);
+});
+
+Deno.test("a namespace that is not there is named, at a login as well", async () => {
+  for (const fault of [becomes("missing"), revoked(becomes("missing"))]) {
+    const { states, codes, quorum } = await under(fault, { ms: 2000 });
+    assert.deepEqual([states, codes], [["refusing"], ["key_unknown"]]);
+    assert(quorum.state === "lost" && quorum.refused);
+    assert.match(quorum.message, /404 \(no such namespace: "team-a"\)/);
+  }
 });

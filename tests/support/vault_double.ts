@@ -30,12 +30,24 @@ export interface DoubleTokens {
 /** Refused logins of one account, for all clients of the server. */
 const lockedAt = 5;
 
+/** What OpenBao 2.6 answers to every request in a namespace, sys/health excepted. */
+const namespaceAnswers = {
+  locked: [
+    503,
+    'API access to this namespace has been locked by an administrator - "team-a/" must be unlocked to gain access.',
+  ],
+  sealed: [503, "namespace is sealed"],
+  missing: [404, "namespace not found"],
+} as const;
+
 /** One transit key named `kubernetes` and every auth method; any login with the password `right` is good. */
 export class VaultDouble implements AsyncDisposable {
   readonly address: string;
   readonly requests: DoubleRequest[] = [];
   intercept: Intercept | undefined;
   tokens: DoubleTokens = { ttl: 3600, renewable: true };
+  /** What has become of the namespace that is asked, whichever it is. */
+  namespace: keyof typeof namespaceAnswers | undefined;
   /** The tokens that are good. */
   readonly valid = new Set<string>(["root"]);
   /** Creation times by version; empty: there is no key. */
@@ -93,6 +105,11 @@ export class VaultDouble implements AsyncDisposable {
   }
 
   #answer(request: DoubleRequest): Response {
+    if (request.path === "sys/health") return Response.json({ initialized: true, sealed: false, standby: false });
+    if (this.namespace !== undefined) {
+      const [status, text] = namespaceAnswers[this.namespace];
+      return refuse(status, text);
+    }
     const login = /^auth\/.+\/login/.test(request.path);
     if (!login && !this.valid.has(request.token ?? "")) {
       return refuse(403, "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n");

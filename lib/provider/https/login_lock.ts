@@ -5,16 +5,16 @@
  */
 import { type Clock, systemClock } from "../../clock.ts";
 
-/** Milliseconds. */
-const timings = { poll: 50, longest: 10_000 } as const;
+/** Milliseconds. The wait leaves most of a login's ten seconds for the login itself. */
+const timings = { poll: 50, longest: 3_000 } as const;
 
 /**
  * Waits for the lock of a file. The kernel releases it when its holder ends, however that happens; the file stays, since
  * deleting it would let two processes lock two files.
  *
  * @param signal ends the wait.
- * @returns the lock, or one of nothing where the folder is not there or may not be used, or after ten seconds: a login
- *   that another process has not ended by then must not keep this one from its KMS.
+ * @returns the lock, or one of nothing where the folder is not there or may not be used, or after three seconds: a
+ *   process that was stopped in the middle of its login must not keep the others from their KMS.
  */
 export async function loginLock(path: string, signal: AbortSignal, clock: Clock = systemClock): Promise<Disposable> {
   const file = await opened(path);
