@@ -109,3 +109,28 @@ Deno.test("encryption-config prints the socket of the configuration that was fou
   );
   match(terminal.out(), /^ +endpoint: unix:\/\/\/run\/d\/kms\.sock$/m);
 });
+
+Deno.test("serve, sops, check and keys without a configuration leave a state alone that another one wrote", () =>
+  inFolder(async (folder) => {
+    const history = [{
+      id: "t1-0",
+      at: 1,
+      keyEpoch: 0,
+      provisional: false,
+      members: [{ name: "vault", kind: "vault-transit", version: "1@1700000000" }],
+    }];
+    const state = JSON.stringify({ format: 1, providers: [], history });
+    await Deno.writeTextFile(`${folder}/key-ring.json`, state);
+    for (const command of ["serve", "sops", "check", "keys"]) {
+      const terminal = fakeTerminal({ variables: { STATE_DIRECTORY: folder, XDG_RUNTIME_DIR: folder } });
+      equal(await run([command], commands, terminal), 78, command);
+      const said = terminal.out() + terminal.err();
+      match(
+        said,
+        /is another configuration's, with "vault" \(vault-transit\).* name the file of that .* with --config\./,
+      );
+      equal(said.includes("forgotten"), false);
+    }
+    deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["key-ring.json"]);
+    equal(await Deno.readTextFile(`${folder}/key-ring.json`), state);
+  }));

@@ -11,13 +11,12 @@ import { kmsHandlers } from "../kms/handlers.ts";
 import type { Reloads } from "../reloads.ts";
 import type { KmsHandlers } from "../grpc/server.ts";
 import { firstEncryptFile } from "../key_ring/first_encrypt.ts";
-import { foreignState } from "../key_ring/foreign_state.ts";
 import { folderSentinels } from "../key_ring/sentinel_file.ts";
-import { folderStore, readRingState } from "../key_ring/state.ts";
+import { folderStore } from "../key_ring/state.ts";
 import { openService, type Service } from "../service.ts";
 import { version } from "../version.ts";
 import { openProviders } from "./providers.ts";
-import { readersOf } from "./readers.ts";
+import { requireOwnState } from "./readers.ts";
 
 /** A plugin without its socket. */
 export interface Plugin extends AsyncDisposable {
@@ -35,8 +34,7 @@ export interface Plugin extends AsyncDisposable {
 export async function openPlugin(config: Config, notify: Notify, reloads?: Reloads): Promise<Plugin> {
   await using opened = new Opened();
   // Before a local key is made beside what is another configuration's.
-  const foreign = foreignState(await readRingState(config.state), readersOf(config), config.state);
-  if (foreign !== undefined) throw foreign;
+  await requireOwnState(config);
   const { providers, retired } = await openProviders(config, opened, notify, reloads);
   const service = opened.keep(await openService({ ...ringOptions(config), providers, retired, notify }));
   const { kms, outage } = config;

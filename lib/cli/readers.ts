@@ -4,7 +4,9 @@
  * @module
  */
 import type { Config } from "../config/config.ts";
+import { foreignState } from "../key_ring/foreign_state.ts";
 import type { Readers } from "../key_ring/openers.ts";
+import { readRingState } from "../key_ring/state.ts";
 
 /** Every provider under each of its names, retired ones too. */
 export function readersOf(
@@ -14,4 +16,14 @@ export function readersOf(
     [name, ...formerly].map((one) => ({ name: one, kind }))
   );
   return { openers, forgotten, embedded: file === undefined };
+}
+
+/**
+ * Checks that the state folder is not another configuration's.
+ *
+ * @throws {KmsError} `config` if it is, or if its state cannot be read.
+ */
+export async function requireOwnState(config: Config): Promise<void> {
+  const foreign = foreignState(await readRingState(config.state), readersOf(config), config.state);
+  if (foreign !== undefined) throw foreign;
 }

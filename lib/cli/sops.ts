@@ -23,6 +23,7 @@ import { configured, configuredToServe, subjectOfSops } from "./configured.ts";
 import { keyServiceReadiness, openMovableEndpoint } from "./endpoint.ts";
 import type { ExitStatus } from "./exit_codes.ts";
 import { openProviders } from "./providers.ts";
+import { requireOwnState } from "./readers.ts";
 import { Reloading } from "./reloading.ts";
 import { giveUpPermissions, keepsStartLines, stoppable, untilStopped, warnOfRuntimeVariables } from "./serving.ts";
 import { socketEndpoint } from "./socket_path.ts";
@@ -103,6 +104,8 @@ async function openKeyService(
   notify: Notify,
   credentials: Reloads,
 ): Promise<SopsService> {
+  // A key service keeps no state, but the embedded default would make its key in that of another configuration.
+  if (config.file === undefined) await requireOwnState(config);
   const providers = await openProviders(config, opened, notify, credentials);
   return opened.keep(openSopsService({
     ...providers,
