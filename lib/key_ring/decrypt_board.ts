@@ -14,6 +14,8 @@ import type { DecryptStatus, RefusedDecrypts } from "./answers.ts";
 /** Milliseconds, and numbers of envelopes. `remembered` bounds the memory: some 200 KiB. */
 export const decryptLimits = { window: 300_000, failing: 3, remembered: 1_024 } as const;
 
+const none: readonly RefusedDecrypts[] = [];
+
 /** Failures that say nothing about the data: the KMS was not reached, or the caller gave up. */
 const isOutage = {
   unreachable: true,
@@ -101,16 +103,14 @@ export class DecryptBoard {
     this.#tell(now, error.message);
   }
 
-  /** How it is now. */
+  /** How it is now. Each Encrypt looks at it: where nothing was refused it costs next to nothing. */
   status(): DecryptStatus {
+    const { window: windowMs } = decryptLimits;
+    const lastOpenedAt = this.#openedAt;
+    if (this.#refused.size === 0) return { windowMs, refused: none, lastOpenedAt, failing: false };
     const now = this.#options.now();
     this.#forget(now);
-    return {
-      windowMs: decryptLimits.window,
-      refused: this.#refused.size === 0 ? [] : this.#byCode(),
-      lastOpenedAt: this.#openedAt,
-      failing: this.#isFailing(now),
-    };
+    return { windowMs, refused: this.#byCode(), lastOpenedAt, failing: this.#isFailing(now) };
   }
 
   #byCode(): readonly RefusedDecrypts[] {

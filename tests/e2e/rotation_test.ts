@@ -4,6 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { pause, waitFor } from "../support/processes.ts";
 import { Cluster } from "./harness/cluster.ts";
 import { guarded, keyIdIn } from "./harness/encryption.ts";
@@ -81,6 +82,11 @@ Deno.test("a rewrite changes nothing before the API server has called Encrypt un
   assert.equal((await document(again)).keyIdHash, hash);
   assert.match(await statusText(again), /first Encrypt under it [\d:]{8} \(UTC\)$/m, "over a restart of the plugin");
   assert.equal(await readSecret(cluster.server, "stored"), "value");
+  // What the README's line with grep counts: each value has its key ID once, as text.
+  const counted = guarded(await cluster.etcd.entries()).map((entry) => {
+    return Buffer.from(entry.value).toString("latin1").match(/t1-[0-9a-f]{32}/g)?.join() === keyIdIn(entry);
+  });
+  assert.deepEqual([counted.length > 0, counted.every(Boolean)], [true, true]);
 
   /** An etcd; the API server starts when its plugin does. */
   async function startCluster(): Promise<Cluster> {
