@@ -66,7 +66,7 @@ Deno.test("environmentFrom() tells of a variable of the runtime whether it is se
   assert.deepEqual([environment.has("NODE_OPTIONS"), environment.has("NODE_DEBUG")], [true, false]);
   assert.equal(
     runtimeVariablesWarning(environment),
-    "Take these variables out of the environment of Trousseau: https_proxy has no effect: a KMS is dialled directly; " +
+    "Take these variables out of the environment of Trousseau: https_proxy has no effect: set proxy: of a provider instead; " +
       "NODE_OPTIONS may run other code in this process.",
   );
   assert.equal(runtimeVariablesWarning(environmentFrom(() => undefined)), undefined);

@@ -8,6 +8,7 @@ import { isKeyName, parseKmsArn } from "../../provider/aws_kms/arn.ts";
 import type { AwsKmsSettings } from "../../provider/aws_kms/settings.ts";
 import { flag, origin, path, section, tag, text } from "../fields.ts";
 import { type Checker, commonFields } from "./arm.ts";
+import { proxySchema, proxySettings } from "./proxy.ts";
 import { assumedRole, assumedRoleSchema, awsAuth, awsAuthSchema } from "./aws_auth.ts";
 
 /** In characters, of all names and values ("Encryption context", AWS KMS Developer Guide). */
@@ -49,6 +50,7 @@ export const awsKmsSchema = section("A key in AWS KMS.", {
   dualStack: z._default(flag("Whether the endpoints with IPv4 and IPv6 are used."), false),
   auth: awsAuthSchema,
   assumeRole: z.exactOptional(assumedRoleSchema),
+  proxy: z.exactOptional(proxySchema),
   tls: z.prefault(
     section("How to trust the servers.", {
       caFile: z.exactOptional(path("The certificates (PEM) to trust, instead of the system's.")),
@@ -78,7 +80,10 @@ export async function awsKmsSettings(raw: Raw, checker: Checker): Promise<AwsKms
     dualStack: raw.dualStack,
     auth: await awsAuth(raw.auth, checker.within("auth")),
     ...(raw.assumeRole === undefined ? {} : { assumeRole: assumedRole(raw.assumeRole) }),
-    tls: raw.tls.caFile === undefined ? {} : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile) },
+    tls: {
+      ...(raw.tls.caFile === undefined ? {} : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile) }),
+      ...await proxySettings(raw.proxy, checker.within("proxy")),
+    },
   };
 }
 

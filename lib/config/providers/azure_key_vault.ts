@@ -11,6 +11,7 @@ import { providerLimits } from "../../provider/provider.ts";
 import { flag, oneOf, origin, path, secret, section, tag, text, variants } from "../fields.ts";
 import { fileSource } from "../secrets.ts";
 import { type Checker, commonFields } from "./arm.ts";
+import { proxySchema, proxySettings } from "./proxy.ts";
 
 /** Where every virtual machine of Azure's finds its metadata service; it answers the machine itself alone. */
 const metadataService = "http://169.254.169.254";
@@ -108,6 +109,7 @@ export const azureKeyVaultSchema = section("A key in Azure Key Vault or Managed 
     auths["azure-arc"],
     auths["workload-identity"],
   ]).check(z.describe("How to log in to Microsoft Entra ID.")),
+  proxy: z.exactOptional(proxySchema),
   tls: z.prefault(
     section("How to trust the servers.", {
       caFile: z.exactOptional(path("The certificates (PEM) to trust, instead of the system's.")),
@@ -140,7 +142,10 @@ export async function azureKeyVaultSettings(raw: Raw, checker: Checker): Promise
     cloud: { resource: place.resource, authority: authority(raw, place, checker) },
     unwrapAlgorithms: raw.unwrapAlgorithms,
     auth: await azureAuth(raw.auth, checker.within("auth")),
-    tls: raw.tls.caFile === undefined ? {} : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile) },
+    tls: {
+      ...(raw.tls.caFile === undefined ? {} : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile) }),
+      ...await proxySettings(raw.proxy, checker.within("proxy")),
+    },
   };
 }
 

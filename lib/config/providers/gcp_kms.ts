@@ -10,6 +10,7 @@ import type { GcpAuth, GcpKmsSettings } from "../../provider/gcp_kms/settings.ts
 import { providerLimits } from "../../provider/provider.ts";
 import { origin, path, section, tag, text, variants } from "../fields.ts";
 import { type Checker, commonFields } from "./arm.ts";
+import { proxySchema, proxySettings } from "./proxy.ts";
 
 /** Where every machine of Google's finds its metadata server; it answers the machine itself alone. */
 const metadataServer = "http://169.254.169.254";
@@ -109,6 +110,7 @@ export const gcpKmsSchema = section("A key in Google Cloud KMS.", {
       ),
     }),
   ),
+  proxy: z.exactOptional(proxySchema),
   tls: z.prefault(
     section("How to trust the servers.", {
       caFile: z.exactOptional(path("The certificates (PEM) to trust, instead of the system's.")),
@@ -138,7 +140,10 @@ export async function gcpKmsSettings(raw: Raw, checker: Checker): Promise<GcpKms
     ...(raw.quotaProject === undefined ? {} : { quotaProject: raw.quotaProject }),
     auth: await gcpAuth(raw.auth, checker.within("auth")),
     ...(raw.impersonate === undefined ? {} : { impersonate: raw.impersonate }),
-    tls: raw.tls.caFile === undefined ? {} : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile) },
+    tls: {
+      ...(raw.tls.caFile === undefined ? {} : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile) }),
+      ...await proxySettings(raw.proxy, checker.within("proxy")),
+    },
   };
 }
 

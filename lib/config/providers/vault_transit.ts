@@ -8,6 +8,7 @@ import type { VaultAuth, VaultTls, VaultTransitSettings } from "../../provider/v
 import { flag, openOrSecret, origin, path, secret, section, tag, text, variants } from "../fields.ts";
 import { fileSource } from "../secrets.ts";
 import { type Checker, commonFields } from "./arm.ts";
+import { proxySchema, proxySettings } from "./proxy.ts";
 
 /** Where Kubernetes puts the token of a pod's ServiceAccount. */
 const serviceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -105,6 +106,7 @@ export const vaultTransitSchema = section("A transit key in HashiCorp Vault or O
     auths.cert,
     auths.userpass,
   ]).check(z.describe("How to log in.")),
+  proxy: z.exactOptional(proxySchema),
   tls: z.prefault(
     section("How to trust the server, and how to be known to it.", {
       caFile: z.exactOptional(path("The certificates (PEM) to trust, instead of the system's.")),
@@ -136,7 +138,10 @@ export async function vaultTransitSettings(raw: Raw, checker: Checker): Promise<
     mount: raw.mount,
     key: raw.key,
     auth: await vaultAuth(raw.auth, checker.within("auth")),
-    tls: await vaultTls(raw.tls, checker.within("tls")),
+    tls: {
+      ...await vaultTls(raw.tls, checker.within("tls")),
+      ...await proxySettings(raw.proxy, checker.within("proxy")),
+    },
   };
 }
 

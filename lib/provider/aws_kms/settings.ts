@@ -4,6 +4,7 @@
  * @module
  */
 import type { SecretSource } from "../../secret.ts";
+import type { TlsFiles } from "../https/tls_files.ts";
 
 /** An access key: where its parts are read from. */
 export interface AccessKeySources {
@@ -69,5 +70,5 @@ export interface AwsKmsSettings {
   readonly dualStack: boolean;
   readonly auth: AwsAuth;
   readonly assumeRole?: AssumedRole;
-  readonly tls: { readonly caFile?: string };
+  readonly tls: Pick<TlsFiles, "caFile" | "proxy">;
 }

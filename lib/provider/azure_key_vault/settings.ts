@@ -4,6 +4,7 @@
  * @module
  */
 import type { SecretSource } from "../../secret.ts";
+import type { TlsFiles } from "../https/tls_files.ts";
 
 /** How to log in to Microsoft Entra ID. Tenants are GUIDs or domains, client IDs are GUIDs. */
 export type AzureAuth =
@@ -66,5 +67,5 @@ export interface AzureKeyVaultSettings {
   /** Tried after RSA-OAEP-256 when a wrapped key is opened. */
   readonly unwrapAlgorithms: readonly OldAlgorithm[];
   readonly auth: AzureAuth;
-  readonly tls: { readonly caFile?: string };
+  readonly tls: Pick<TlsFiles, "caFile" | "proxy">;
 }

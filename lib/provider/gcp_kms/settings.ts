@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { TlsFiles } from "../https/tls_files.ts";
 
 /** How to log in to Google Cloud. Paths are absolute. */
 export type GcpAuth =
@@ -61,5 +62,5 @@ export interface GcpKmsSettings {
   readonly quotaProject?: string;
   readonly auth: GcpAuth;
   readonly impersonate?: Impersonation;
-  readonly tls: { readonly caFile?: string };
+  readonly tls: Pick<TlsFiles, "caFile" | "proxy">;
 }

@@ -13,6 +13,9 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { abortError } from "../../deadline.ts";
 import { KmsError } from "../../errors.ts";
 import { parsedJson } from "./fields.ts";
+import { networkFailures } from "./network_failures.ts";
+import { isThisMachine } from "./proxy.ts";
+import { type Proxy, ProxyError, TunnelAgent } from "./tunnel.ts";
 
 /** What is asked. */
 export interface HttpRequest {
@@ -53,38 +56,18 @@ export interface HttpCall {
   readonly action: string;
 }
 
-/** PEM texts and the expected name, for one connection. */
+/** PEM texts, the expected name and the proxy, for one connection. */
 export interface TlsMaterial {
   readonly ca: string | undefined;
   readonly certificate: string | undefined;
   readonly key: string | undefined;
   readonly serverName: string | undefined;
+  /** Through which connections beyond this machine are made. */
+  readonly proxy?: Proxy | undefined;
 }
 
 /** No answer that is asked for here comes near it; bytes. */
 const maxBody = 1 << 20;
-
-const unverified = "has a certificate that has expired or that the authorities trusted here did not issue";
-
-/** What Node calls the ways a connection fails, in words for an operator. */
-const networkFailures = {
-  ECONNREFUSED: "refused the connection",
-  ECONNRESET: "closed the connection",
-  EPIPE: "closed the connection",
-  ETIMEDOUT: "did not answer",
-  EHOSTUNREACH: "cannot be reached",
-  ENETUNREACH: "cannot be reached",
-  ENOTFOUND: "has a name that does not resolve",
-  EAI_AGAIN: "has a name that does not resolve",
-  ERR_TLS_CERT_ALTNAME_INVALID: "has a certificate for another name",
-  CERT_HAS_EXPIRED: "has a certificate that has expired",
-  // Deno says the same of an authority it does not know and of a certificate that has expired.
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: unverified,
-  UNABLE_TO_GET_ISSUER_CERT: unverified,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: unverified,
-  SELF_SIGNED_CERT_IN_CHAIN: unverified,
-  DEPTH_ZERO_SELF_SIGNED_CERT: unverified,
-} as const satisfies Record<string, string>;
 
 /** One address with its pool of connections. */
 export class Endpoint implements Disposable {
@@ -97,6 +80,7 @@ export class Endpoint implements Disposable {
   readonly #host: string;
   readonly #port: number;
   readonly #serverName: string | undefined;
+  readonly #proxy: Proxy | undefined;
 
   /**
    * @param server what it is called in messages, such as `Vault`.
@@ -115,12 +99,18 @@ export class Endpoint implements Disposable {
       ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
       ...(tls.key === undefined ? {} : { key: tls.key }),
     };
+    // Plain http is for this machine and metadata services alone, which no proxy can reach.
+    const proxy = this.#proxy = this.#secure && !isThisMachine(this.#host) ? tls.proxy : undefined;
     // Said outright: left out, NODE_TLS_REJECT_UNAUTHORIZED and NODE_USE_ENV_PROXY of the environment decide, which no
     // permission keeps from the runtime.
-    const agent = (keepAlive: boolean) =>
-      this.#secure
-        ? new HttpsAgent({ keepAlive, proxyEnv: {}, rejectUnauthorized: true, ...secured })
-        : new HttpAgent({ keepAlive, proxyEnv: {} });
+    const direct = { proxyEnv: {} };
+    const options = { ...direct, rejectUnauthorized: true, ...secured };
+    const agent = (keepAlive: boolean) => {
+      if (!this.#secure) return new HttpAgent({ keepAlive, ...direct });
+      return proxy === undefined
+        ? new HttpsAgent({ keepAlive, ...options })
+        : new TunnelAgent(proxy, { keepAlive, ...options });
+    };
     this.#kept = agent(true);
     this.#fresh = agent(false);
   }
@@ -144,7 +134,7 @@ export class Endpoint implements Disposable {
   ask(request: HttpRequest, call: HttpCall): Promise<HttpAnswer> {
     if (call.signal.aborted) return Promise.reject(abortError(call.signal, call.action));
     return new Promise((resolve, reject) => {
-      const sent = this.#start(request);
+      const sent = this.#start(request, call.signal);
       const onAbort = () => {
         // A connection that swallowed one request may swallow the next: none of the idle ones is trusted any more.
         this.#dropIdle();
@@ -167,7 +157,7 @@ export class Endpoint implements Disposable {
     });
   }
 
-  #start({ method, path, headers, body, once }: HttpRequest): ClientRequest {
+  #start({ method, path, headers, body, once }: HttpRequest, signal: AbortSignal): ClientRequest {
     const sent = (this.#secure ? httpsRequest : httpRequest)({
       agent: once === true ? this.#fresh : this.#kept,
       method,
@@ -178,6 +168,7 @@ export class Endpoint implements Disposable {
         ? headers
         : { ...headers, "content-type": body.type, "content-length": `${body.bytes.length}` },
       ...(this.#serverName === undefined ? {} : { servername: this.#serverName }),
+      ...(this.#proxy === undefined ? {} : { givenUp: signal }),
     });
     sent.end(body?.bytes);
     return sent;
@@ -209,6 +200,10 @@ export class Endpoint implements Disposable {
   }
 
   #networkError(action: string, cause: Error & { readonly code?: unknown }): KmsError {
+    if (cause instanceof ProxyError) {
+      const why = `cannot be reached through the proxy ${this.#proxy?.origin}: ${cause.message}`;
+      return this.#unreachable(action, why, cause);
+    }
     const known: Record<string, string | undefined> = networkFailures;
     const why = known[String(cause.code)] ?? "cannot be spoken to";
     return this.#unreachable(action, why, cause);

@@ -8,13 +8,16 @@ import { utf8Text } from "../../bytes.ts";
 import { readRegularFile, whyUnreadable } from "../../durable_file.ts";
 import { KmsError } from "../../errors.ts";
 import type { TlsMaterial } from "./endpoint.ts";
+import { type ProxySettings, readProxy, sameProxy } from "./proxy.ts";
 
-/** Paths of PEM files and the name to expect in the server's certificate where it is not the address's host. */
+/** Paths of PEM files, the proxy, and the name to expect in the server's certificate where it is not the address's host. */
 export interface TlsFiles {
   readonly caFile?: string;
   readonly serverName?: string;
   readonly certificateFile?: string;
   readonly keyFile?: string;
+  /** The proxy on the way; left out, servers are dialled directly. */
+  readonly proxy?: ProxySettings;
 }
 
 /** In bytes: the authorities that a machine trusts have a quarter of a million. */
@@ -43,6 +46,7 @@ export async function readTlsFiles(tls: TlsFiles, provider: string): Promise<Tls
     certificate: await readPem(tls.certificateFile, provider),
     key: await readPem(tls.keyFile, provider),
     serverName: tls.serverName,
+    proxy: tls.proxy === undefined ? undefined : await readProxy(tls.proxy),
   };
   if ((material.certificate === undefined) !== (material.key === undefined)) {
     throw unusable(provider, "tls.certificateFile and tls.keyFile go together");
@@ -75,7 +79,7 @@ async function machineAuthorities(): Promise<string | undefined> {
 
 /** Whether two readings would make the same connection. */
 export function sameMaterial(a: TlsMaterial, b: TlsMaterial): boolean {
-  return a.ca === b.ca && a.certificate === b.certificate && a.key === b.key;
+  return a.ca === b.ca && a.certificate === b.certificate && a.key === b.key && sameProxy(a.proxy, b.proxy);
 }
 
 /** When the client certificate expires, in milliseconds since the epoch; `undefined` where there is none. */

@@ -26,8 +26,8 @@ export class TlsWatch {
     this.#files = files;
     this.#provider = provider;
     this.#notify = notify;
-    const { caFile, certificateFile, keyFile } = files;
-    this.#watched = caFile !== undefined || certificateFile !== undefined || keyFile !== undefined;
+    const { caFile, certificateFile, keyFile, proxy } = files;
+    this.#watched = [caFile, certificateFile, keyFile, proxy?.login].some((one) => one !== undefined);
     this.#material = material;
     this.#tellExpiry();
   }
