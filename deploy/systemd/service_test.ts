@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { runtimeVariables } from "../../lib/config/runtime_variables.ts";
 
+import { tryLockSocket } from "../../lib/grpc/socket_lock.ts";
+import { inFolder } from "../../tests/support/temporary_folder.ts";
+
 /** Every value of every key, in the order of the file; an empty assignment is kept. */
 function readUnit(text: string): ReadonlyMap<string, readonly string[]> {
   const values = new Map<string, string[]>();
@@ -26,13 +29,79 @@ Deno.test("trousseau.service is up before kubelet and waits for its own socket",
   assert.deepEqual(unit.get("Service.Type"), ["exec"]);
   const [start = "", post = ""] = [unit.get("Service.ExecStart")?.[0], unit.get("Service.ExecStartPost")?.[0]];
   assert.match(start, /^\/usr\/local\/bin\/trousseau serve --config \/etc\/trousseau\/trousseau\.yaml$/);
-  assert.match(post, /^-\/usr\/local\/bin\/trousseau probe --wait --timeout 30s /);
+  assert.match(post, /^-\/usr\/local\/bin\/trousseau probe --wait --quiet --timeout 30s /);
 });
 
 Deno.test("trousseau.service comes back within a second, for ever", () => {
   assert.deepEqual(unit.get("Service.Restart"), ["always"]);
-  assert.deepEqual(unit.get("Service.RestartSec"), ["250ms"]);
+  assert.deepEqual(unit.get("Service.RestartSec"), ["1s"]);
   assert.deepEqual(unit.get("Unit.StartLimitIntervalSec"), ["0"]);
+  // An exit status of 78 may be a mount that comes late.
+  assert.equal(unit.get("Service.RestartPreventExitStatus"), undefined);
+});
+
+Deno.test("restart-steps.conf makes pauses longer, in a drop-in that an older systemd need not read", async () => {
+  const dropIn = await unitOf("restart-steps.conf");
+  assert.deepEqual(Object.fromEntries(dropIn), {
+    "Service.RestartSteps": ["5"],
+    "Service.RestartMaxDelaySec": ["15s"],
+  });
+  for (const key of dropIn.keys()) assert.equal(unit.get(key), undefined);
+});
+
+/** Runs the command of ExecStartPre as systemd would, as root, in another folder; says what is left there. */
+async function cleaned(name: "kms" | "sops", folder: string): Promise<readonly string[]> {
+  const [line = ""] = (await unitOf(name === "kms" ? "trousseau.service" : "trousseau-sops.service"))
+    .get("Service.ExecStartPre") ?? [];
+  const [, script] = /^-\+\/bin\/sh -c '([^']+)'$/.exec(line) ?? [];
+  assert.ok(script !== undefined, line);
+  await new Deno.Command("/bin/sh", { args: ["-c", script.replace("/run/trousseau", folder)] }).output();
+  return [...Deno.readDirSync(folder)].map((entry) => entry.name).sort();
+}
+
+/** A socket that nobody listens on, and a lock file. */
+function leave(folder: string, name: string, uid: number): void {
+  const listener = Deno.listen({ transport: "unix", path: `${folder}/bound` });
+  Deno.renameSync(`${folder}/bound`, `${folder}/${name}.sock`);
+  listener.close();
+  Deno.writeTextFileSync(`${folder}/${name}.sock.lock`, "", { mode: 0o600 });
+  for (const end of ["sock", "sock.lock"]) Deno.chownSync(`${folder}/${name}.${end}`, uid, uid);
+}
+
+for (const name of ["kms", "sops"] as const) {
+  const both = [`${name}.sock`, `${name}.sock.lock`];
+
+  Deno.test(`ExecStartPre of ${name} removes what a dead process of root left, and nothing else`, async () => {
+    await inFolder(async (folder) => {
+      leave(folder, name, 0);
+      leave(folder, "other", 0);
+      assert.deepEqual(await cleaned(name, folder), ["other.sock", "other.sock.lock"]);
+    });
+    await inFolder(async (folder) => {
+      leave(folder, name, 64_001);
+      assert.deepEqual(await cleaned(name, folder), both);
+      Deno.chownSync(`${folder}/${name}.sock`, 0, 0);
+      assert.deepEqual(await cleaned(name, folder), [`${name}.sock.lock`], "the socket of a takeover by root");
+    });
+  });
+
+  Deno.test(`ExecStartPre of ${name} leaves the files of a process that lives, and follows no symlink`, async () => {
+    await inFolder(async (folder) => {
+      leave(folder, name, 0);
+      const lock = await tryLockSocket(`${folder}/${name}.sock`);
+      assert.ok(lock !== undefined);
+      assert.deepEqual(await cleaned(name, folder), both);
+      lock[Symbol.dispose]();
+      Deno.removeSync(`${folder}/${name}.sock.lock`);
+      assert.deepEqual(await cleaned(name, folder), [`${name}.sock`], "without a lock nothing is known of it");
+      Deno.symlinkSync(`${folder}/made`, `${folder}/${name}.sock.lock`);
+      assert.deepEqual(await cleaned(name, folder), both, "nothing is made where the symlink leads");
+    });
+  });
+}
+
+Deno.test("trousseau.service reloads by SIGHUP", () => {
+  assert.deepEqual(unit.get("Service.ExecReload"), ["/bin/kill -HUP $MAINPID"]);
 });
 
 Deno.test("trousseau.service keeps the socket's folder, which containers have mounted", () => {
@@ -80,6 +149,7 @@ Deno.test("trousseau-sops.service runs beside the plugin, and as well shut in", 
         "After",
         "StartLimitIntervalSec",
         "ExecStart",
+        "ExecStartPre",
         "ExecStartPost",
         "TimeoutStartSec",
         "RestartSec",

@@ -47,6 +47,26 @@ Deno.test({
   },
 });
 
+const version = ignore ? 0 : Number(/^systemd (\d+)/.exec((await run("systemd-analyze", ["--version"])).text)?.[1]);
+
+Deno.test({
+  name: `systemd ${version} ${version >= 254 ? "takes" : "does not know the words of"} restart-steps.conf${unlessHere}`,
+  ignore,
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const unit = await asInstalled(folder, "trousseau.service");
+      await Deno.mkdir(join(folder, "trousseau.service.d"));
+      await Deno.copyFile(join(units, "restart-steps.conf"), join(folder, "trousseau.service.d/restart-steps.conf"));
+      const { text } = await run("systemd-analyze", ["verify", "--man=no", unit]);
+      if (version >= 254) assert.equal(text, "");
+      else assert.match(text, /Unknown key (name )?'RestartSteps'/);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
 for (const unit of ["trousseau.service", "trousseau-sops.service"]) {
   Deno.test({
     name: `systemd takes ${unit} without a complaint, and complains of a word that it does not know${unlessHere}`,
