@@ -8,10 +8,14 @@ import assert from "node:assert/strict";
 import { pause, waitFor } from "../support/processes.ts";
 import { Cluster } from "./harness/cluster.ts";
 import { flagsFor } from "./harness/encryption.ts";
-import { printFigure } from "./harness/figures.ts";
+import { duration, printFigure } from "./harness/figures.ts";
 import { countReadable, describeLoad, Load, writeSecret } from "./harness/load.ts";
 import { Node } from "./harness/plugin.ts";
+import { serverProgram } from "./servers.ts";
 import { setUp } from "./harness/providers.ts";
+
+/** How often the plugin is restarted under one client. */
+const restarts = 5;
 
 for (const api of ["v2", "v1beta1"] as const) {
   Deno.test(`SIGKILL and restart over ${api}: the API server goes on and all of it reads afterwards`, async () => {
@@ -63,6 +67,46 @@ for (const api of ["v2", "v1beta1"] as const) {
     assert.equal(upgraded.process.status, undefined);
   });
 }
+
+Deno.test("SIGTERM and a new start, as systemctl restart does it, lose no call of a client that waits for the socket", async () => {
+  const program = await serverProgram("kms-client");
+  await using node = await Node.make();
+  await using providers = await setUp("local", node);
+  const config = { providers: providers.entries };
+  let running = await node.start(config);
+  try {
+    await waitFor("a first key ID", async () => (await running.status()).healthz === "ok", { timeoutMs: 60_000 });
+    const args = ["-socket", node.socket, "-in-flight", "8"];
+    const client = new Deno.Command(program, { args, stdin: "piped", stdout: "piped" }).spawn();
+    let longest = 0;
+    for (let at = 0; at < restarts; at++) {
+      await pause(1_500);
+      const asked = performance.now();
+      const { code } = await running.process.stop();
+      assert.equal(code, 0, running.process.tail);
+      const gone = performance.now();
+      running = await node.start(config);
+      const there = performance.now();
+      longest = Math.max(longest, there - gone);
+      printFigure(
+        `restart ${at + 1} under load`,
+        `${duration(gone - asked)} to end, ${duration(there - gone)} to listen`,
+      );
+    }
+    await pause(1_500);
+    await client.stdin.close();
+    const report = JSON.parse(new TextDecoder().decode((await client.output()).stdout));
+    printFigure(
+      "calls over restarts",
+      `${report.calls}, ${report.failed} failed, slowest ${duration(report.slowestMs)}`,
+    );
+    assert.equal(report.failed, 0, report.failure);
+    assert.ok(report.calls > 100);
+    assert.ok(longest < 4 * 1_000, `${longest} ms`);
+  } finally {
+    await running[Symbol.asyncDispose]();
+  }
+});
 
 Deno.test("without --takeover a second plugin does not start, and the first one serves on", async () => {
   await using node = await Node.make();

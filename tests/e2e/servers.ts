@@ -43,6 +43,7 @@ const recipes = {
   "foreign-plugin": { module: "foreign-plugin", ldflags: "-s -w" },
   "sops": { module: "sops", package: "github.com/getsops/sops/v3/cmd/sops", ldflags: "-s -w" },
   "h2spec": { module: "h2spec", package: "github.com/summerwind/h2spec/cmd/h2spec", ldflags: "-s -w" },
+  "kms-client": { module: "kms-client", ldflags: "-s -w" },
   "kms-service-plugin": { module: "kms-service-plugin", ldflags: "-s -w" },
   "kms-plugin-python": {
     packages: "kms-plugin-python",
