@@ -55,7 +55,11 @@ function start({ program, cwd, asRoot }: Place, runtime: string | undefined, wor
 }
 
 /** Runs it to its end. */
-async function said(place: Place, runtime: string | undefined, ...words: string[]) {
+async function said(
+  place: Place,
+  runtime: string | undefined,
+  ...words: string[]
+): Promise<{ readonly code: number; readonly output: string }> {
   await using process = start(place, runtime, words);
   const { code } = await process.exited;
   return { code, output: process.output };
@@ -93,14 +97,13 @@ Deno.test("the first example of the help and the help itself agree with the comp
     const soon = { timeoutMs: 60_000, alive: [plugin] };
     await waitFor("its introduction", () => plugin.output.includes("identity: {}"), soon);
     assert.match(plugin.output, /worked, over KMS v2 and v1beta1/);
-    const state = `${runtime}/trousseau/state`;
+    const [state, socket] = [`${runtime}/trousseau/state`, `unix://${runtime}/trousseau/kms.sock`];
     assert.ok(plugin.output.includes(`# Key and state lie in ${state}, which the system empties`));
     const modes = [state, `${state}/local.keys`].map((path) => (Deno.statSync(path).mode ?? 0) & 0o777);
     assert.deepEqual(modes, [0o700, 0o600]);
     for (const command of ["probe", "keys"]) {
       const { code, output } = await said(place, runtime, command);
       assert.equal(code, 0, output);
-      const socket: string = `unix://${runtime}/trousseau/kms.sock`;
       assert.ok(output.startsWith("Configuration: the embedded default with a local key"), output);
       assert.ok(output.includes(`; plugin: ${socket}\n`), output);
     }
