@@ -198,7 +198,7 @@ Deno.test("check(), keys() and serve() say that a state is another configuration
   }
   const { lost, keyId } = JSON.parse((await config.run("check", "--json")).out);
   deepEqual([lost, keyId.verdict], ["", "config"]);
-  // Who says so of a provider by its name knows the state.
+  // An operator who names the provider under forgotten knows of that state.
   await config.write({ forgotten: ["vault"] });
   equal((await config.run("check")).status, 0);
 });
