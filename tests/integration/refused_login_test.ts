@@ -81,9 +81,12 @@ Deno.test("three nodes with one wrong secret ID make three refused logins, over 
         const message = steps.at(-1)?.message ?? "";
         assert.match(
           message,
-          /was refused (less than a minute|1 minute) ago: Vault answered 400 \(it refuses the role/,
+          /it was refused (just now|1 minute ago) and is not repeated before \d\d:\d\d UTC: Vault answered/,
         );
-        assert.match(message, /not repeated before \d\d:\d\d UTC; to try at once, change the credential or remove \//);
+        assert.match(
+          message,
+          /400 \(it refuses the role ID or the secret ID\); to try now, change it or remove \//,
+        );
       }));
     }
     assert.deepEqual([logins(vault), vault.refusals.get("role")], [3, 3]);
@@ -116,11 +119,13 @@ Deno.test("a locked role is told by 403, and asked again later than its refusal 
     vault.refusals.set("role", 5);
     const of = settings(vault, approle(`${folder}/secret-id`));
     const { steps } = await check(folder, of);
-    assert.match(steps.at(-1)?.message ?? "", /403 \(.*locked it after refused logins, which sys\/locked-users shows/);
+    assert.match(steps.at(-1)?.message ?? "", /403 \(.*has locked it \(sys\/locked-users\)/);
     const { refusals: [{ at, until }] } = JSON.parse(await Deno.readTextFile(`${folder}/refused-logins.json`));
     assert(until - at >= 240_000 && until - at <= 360_000);
-    await check(folder, of);
+    const held = await check(folder, of);
     assert.equal(logins(vault), 1);
+    // What kube-apiserver is told has to be short enough for its log and for the conformance of every provider.
+    for (const { message } of [...steps, ...held.steps]) assert(message.length <= 308, `${message.length}: ${message}`);
   }));
 
 Deno.test("what no server counts is tried again as before: a JWT, a certificate, an outage, a throttled login", () =>
@@ -152,7 +157,7 @@ Deno.test("a refused client secret of Entra ID is held too, and neither it nor K
     const { steps } = await check(stateFolder, of);
     assert.match(
       steps.at(-1)?.message ?? "",
-      /Entra ID answered 401 \(it refuses the client secret\)\. Since Entra ID/,
+      /was refused .* UTC: Entra ID answered 401 \(it refuses the client secret\); to try/,
     );
     assert.deepEqual([double.entra.logins, double.requests.length], asked);
     await using right = await openAzureKeyVault(azureSettings(double), { notify: () => {}, stateFolder });

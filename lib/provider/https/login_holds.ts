@@ -7,8 +7,14 @@ import { KmsError } from "../../errors.ts";
 
 const minute = 60_000;
 
+/** How long a refused credential waits. */
+export interface LoginHold {
+  readonly ms: number;
+  readonly since?: string;
+}
+
 /**
- * Milliseconds, give or take a fifth, and the reason in an operator's words.
+ * Milliseconds, give or take a fifth, and the reason in an operator's words where the refusal itself does not give it.
  *
  * Everything that is not here waits as `session.ts` has it, 1 s growing to 60 s, in memory: nobody counts those
  * refusals, and what they want is often given a moment later. These are: Vault's token, cert, jwt and kubernetes methods
@@ -18,15 +24,15 @@ const minute = 60_000;
  */
 export const loginHolds = {
   /** 400 and 401 for AppRole and userpass: five of them within 15 minutes lock the account for all nodes. */
-  vaultCounted: { ms: 30 * minute, since: "Vault locks an account after five refused logins" },
+  vaultCounted: { ms: 30 * minute, since: "refused logins lock an account" },
   /**
    * 403 for AppRole and userpass. Vault looks at no credential of a locked account, so that asking neither counts nor
    * makes the lock longer, which ends 15 minutes after the last refusal that counted or when an administrator ends it.
    */
-  vaultLocked: { ms: 5 * minute, since: "Vault may have locked the account" },
+  vaultLocked: { ms: 5 * minute },
   /** `invalid_client` for a client secret: Entra ID holds back an application that goes on with a wrong one. */
-  entraSecret: { ms: 30 * minute, since: "Entra ID holds back an application whose logins it has refused" },
-} as const satisfies Record<string, { readonly ms: number; readonly since: string }>;
+  entraSecret: { ms: 30 * minute, since: "refused logins hold an application back" },
+} as const satisfies Record<string, LoginHold>;
 
 /** The refusal of a credential that shall not be sent again soon. */
 export class RefusedLogin extends KmsError {

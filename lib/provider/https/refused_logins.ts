@@ -20,7 +20,7 @@ import type { Notify } from "../../events.ts";
 import { Secret } from "../../secret.ts";
 import { type StateFile, stateFile, type StateFileFormat } from "../../state_file.ts";
 import type { HttpCall } from "./endpoint.ts";
-import { HeldLogin, loginHolds, RefusedLogin } from "./login_holds.ts";
+import { HeldLogin, type LoginHold, loginHolds, RefusedLogin } from "./login_holds.ts";
 import { loginLock } from "./login_lock.ts";
 
 const minute = 60_000;
@@ -198,21 +198,23 @@ export class RefusedLogins {
     notify({ type: "lifecycle", action: "warning", message });
   }
 
-  #refused({ message }: RefusedLogin, refusal: Refusal): HeldLogin {
-    return new HeldLogin(`${message} ${this.#waits(refusal)}`, true);
+  #refused({ message }: RefusedLogin, { until, hold }: Refusal): HeldLogin {
+    const { since }: LoginHold = loginHolds[hold];
+    const it = since === undefined ? "It" : `Since ${since}, it`;
+    return new HeldLogin(`${message} ${it} is not repeated before ${timeOf(until)}; ${this.#way()}.`, true);
   }
 
   #held(refusal: Refusal, action: string): HeldLogin {
     const minutes = Math.floor((this.#clock.now() - refusal.at) / minute);
-    const ago = minutes < 1 ? "less than a minute ago" : minutes === 1 ? "1 minute ago" : `${minutes} minutes ago`;
-    const message = `Cannot ${action}: the login was refused ${ago}: ${refusal.why}. ${this.#waits(refusal)}`;
+    const ago = minutes < 1 ? "just now" : minutes === 1 ? "1 minute ago" : `${minutes} minutes ago`;
+    const until = `is not repeated before ${timeOf(refusal.until)}`;
+    const message = `Cannot ${action}: it was refused ${ago} and ${until}: ${refusal.why}; ${this.#way()}.`;
     return new HeldLogin(message, false);
   }
 
-  #waits({ until, hold }: Refusal): string {
+  #way(): string {
     const path = this.#file?.path;
-    const way = path === undefined ? "change the credential or start again" : `change the credential or remove ${path}`;
-    return `Since ${loginHolds[hold].since}, it is not repeated before ${timeOf(until)}; to try at once, ${way}.`;
+    return `to try now, change it or ${path === undefined ? "start again" : `remove ${path}`}`;
   }
 }
 

@@ -37,9 +37,12 @@ Deno.test("attempt() sends a refused credential again after 30 minutes, give or 
   inFolder(async (folder) => {
     const clock = new FakeClock();
     const node = processOf(folder, clock);
-    await assert.rejects(node.attempt("wrong"), held(/answered 400 \(it refuses the secret ID\)\. Since Vault/, true));
+    await assert.rejects(
+      node.attempt("wrong"),
+      held(/answered 400 \(it refuses the secret ID\)\. Since refused logins lock an account, it is not/, true),
+    );
     await clock.advance(24 * minute - 1);
-    await assert.rejects(node.attempt("wrong"), held(/was refused 23 minutes ago: Vault answered 400/, false));
+    await assert.rejects(node.attempt("wrong"), held(/was refused 23 minutes ago and is not repeated/, false));
     assert.deepEqual(node.sent, ["wrong"]);
     await clock.advance(12 * minute);
     await assert.rejects(node.attempt("wrong"), held(/answered 400/, true));
@@ -54,9 +57,9 @@ Deno.test("attempt() holds over restarts and for every process of the node, and 
     for (let restarts = 0; restarts < 3; restarts++) {
       const node = processOf(folder, clock);
       const way = new RegExp(
-        `^Cannot ${action}: the login was refused 12 minutes ago: Vault answered 400 \\(it refuses the secret ID\\)\\. ` +
-          `Since Vault locks an account after five refused logins, it is not repeated before \\d\\d:\\d\\d UTC; to try ` +
-          `at once, change the credential or remove ${folder}/refused-logins\\.json\\.$`,
+        `^Cannot ${action}: it was refused 12 minutes ago and is not repeated before \\d\\d:\\d\\d UTC: ` +
+          `Vault answered 400 \\(it refuses the secret ID\\); to try now, change it or remove ` +
+          `${folder}/refused-logins\\.json\\.$`,
       );
       await assert.rejects(node.attempt("wrong"), held(way, false));
       assert.equal(await node.attempt("good"), "token");
@@ -109,7 +112,7 @@ Deno.test("attempt() tries at once when the file was removed, in the process tha
     const clock = new FakeClock();
     const node = processOf(folder, clock);
     await assert.rejects(node.attempt("wrong"), held(/./, true));
-    await assert.rejects(node.attempt("wrong"), held(/less than a minute ago/, false));
+    await assert.rejects(node.attempt("wrong"), held(/refused just now and is not repeated/, false));
     await Deno.remove(`${folder}/refused-logins.json`);
     await assert.rejects(node.attempt("wrong"), held(/./, true));
     assert.deepEqual(node.sent, ["wrong", "wrong"]);
@@ -138,7 +141,7 @@ Deno.test("attempt() waits for each kind of refusal as its row says", async () =
   for (const [hold, { ms }] of Object.entries(loginHolds) as [keyof typeof loginHolds, { ms: number }][]) {
     const clock = new FakeClock();
     const node = processOf(undefined, clock, hold);
-    await assert.rejects(node.attempt("wrong"), held(/to try at once, change the credential or start again\.$/, true));
+    await assert.rejects(node.attempt("wrong"), held(/to try now, change it or start again\.$/, true));
     await clock.advance(ms * 0.8 - 1);
     await assert.rejects(node.attempt("wrong"), held(/./, false));
     await clock.advance(ms * 0.4 + 2);

@@ -126,8 +126,7 @@ export function loginRefusal(answer: VaultAnswer, action: string, hint: string, 
 }
 
 /** Vault answers a login of a locked account as it answers one at a mount that is not there. */
-const mayBeLocked =
-  "or has locked it after refused logins, which sys/locked-users shows, or there is no such auth method";
+const mayBeLocked = "has locked it (sys/locked-users), or has no such mount";
 
 /** Whether another address may do better: this one is down, sealed, a standby or behind. */
 export function passesOn(answer: VaultAnswer): boolean {
