@@ -120,7 +120,8 @@ export const commands = [
     name: "keys",
     summary: "show key versions and key IDs, and what a configuration would do to them",
     description: "Reads this node's state folder: the version of each provider's key, the announced key ID and those " +
-      "before it; and says what the configuration would change. It asks no KMS.",
+      "before it; and says what the configuration would change. It asks Vault and Key Vault which of these versions still open, " +
+      "and whether the key may leave them; all the rest is said without an answer of theirs.",
     positionals: [],
     options: ["config", "json"],
     examples: [

@@ -35,8 +35,8 @@ export async function keys(call: Call): Promise<ExitStatus> {
   const lost = lostSentence(lostOpeners(sealedByOf(state), readersOf(config)));
   const unopenable = statusesOf(config, await nodeMemory(config)).some(({ state }) => state === "refused");
   const sentence = planSentence(plan, unopenable);
-  const warnings = await lookAt(config, state, terminal);
   if (options.json) {
+    const warnings = await lookAt(config, state, terminal);
     const retired = config.retired.map(named);
     json(stdout, { ...subjectJson(config), ...asJson(state, plan, sentence), retired, lost, warnings });
   } else {
@@ -47,7 +47,9 @@ export async function keys(call: Call): Promise<ExitStatus> {
     line(stdout, `\n${sentence}`);
     if (lost !== "") line(stdout, lost);
     const label = painted({ text: "warning:", tone: "warn" }, colour);
-    for (const { provider, message } of warnings) line(stdout, `${label} ${provider}: ${message}`);
+    for (const { provider, message } of await lookAt(config, state, terminal)) {
+      line(stdout, `${label} ${provider}: ${message}`);
+    }
   }
   return plan.verdict === "returns" || lost !== "" ? exitCodes.config.status : exitCodes.ok.status;
 }

@@ -85,6 +85,24 @@ Deno.test("request() backs off after a refused login", async () => {
   assert.deepEqual(results(events, "login"), ["unauthenticated"]);
 });
 
+Deno.test("request() tells of a refused login once while it is held, and sends a changed password", async () => {
+  await using vault = new VaultDouble();
+  const password = new MemorySecret("wrong");
+  const auth: VaultAuth = { method: "userpass", mount: "userpass", username: "trousseau", password };
+  const { provider, events } = await openVault(vault.address, { auth });
+  await using _provider = provider;
+  await assert.rejects(provider.probe(patient), refusedWith("unauthenticated", /Since refused logins lock an account/));
+  await waitFor("the held login", async () => {
+    await assert.rejects(provider.probe(patient), ({ message }: Error) => message !== "");
+    const said = await provider.probe(patient).catch(({ message }: Error) => message);
+    return typeof said === "string" && /it was refused just now and is not repeated/.test(said);
+  }, { timeoutMs: 5000, everyMs: 50 });
+  assert.deepEqual(results(events, "login"), ["unauthenticated"]);
+  password.value = "right";
+  await waitFor("a probe", () => provider.probe(patient), { timeoutMs: 5000, everyMs: 20 });
+  assert.deepEqual([results(events, "login"), logins(vault).length], [["unauthenticated", "ok"], 2]);
+});
+
 Deno.test("request() logs in by itself once Vault is back", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address, { auth: userpass() })).provider;
