@@ -4,7 +4,7 @@ import { rotateLocalKey } from "../provider/local/rotate.ts";
 import { createKeyFile } from "../provider/local/write_key_file.ts";
 import { commands } from "./commands.ts";
 import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
-import { VaultDouble } from "../../tests/support/vault_double.ts";
+import { refuse, VaultDouble } from "../../tests/support/vault_double.ts";
 import { run } from "./run.ts";
 import { TemporaryConfig } from "../../tests/support/temporary_config.ts";
 
@@ -110,6 +110,27 @@ Deno.test("check() and keys() name versions that this node has sealed with and V
     const ours = warnings.filter(({ provider }: { provider: string }) => provider === "vault");
     deepEqual(ours.map(({ message }: { message: string }) => message), [retired, exportable]);
   }
+});
+
+Deno.test("check() names retired versions of a retired provider that may not be probed any more", async () => {
+  await using vault = new VaultDouble();
+  vault.versions.push(1_700_000_500);
+  vault.minDecryption = 2;
+  vault.intercept = ({ path }) => /(encrypt|rewrap)/.test(path) ? refuse(403, "permission denied") : undefined;
+  await using config = await TemporaryConfig.make();
+  await Deno.writeTextFile(`${config.folder}/token`, "root");
+  const auth = { method: "token", token: { file: `${config.folder}/token` } };
+  const retired = [{ name: "vault", kind: "vault-transit", address: vault.address, key: "kubernetes", auth }];
+  await config.write({ retired });
+  const members = [{ name: "vault", kind: "vault-transit", version: "1@1700000000" }];
+  await config.remember({
+    providers: [],
+    history: [{ id: keyIdOf(0, members), at: 1, keyEpoch: 0, provisional: false, members }],
+  });
+  const { out, status } = await config.run("check");
+  equal(status, 0);
+  match(out, /^warning: vault: Version 1@1700000000, .* min_decryption_version is 2\.$/m);
+  match(out, /^warning: vault: It refuses to be probed/m);
 });
 
 Deno.test("keys() says why it could not look at a key, and is no failure for it", async () => {

@@ -32,16 +32,22 @@ export function versionsOf(
   return [...new Set([...past, ...now])].filter((version) => version !== unseenVersion);
 }
 
-/** What an open provider remarks; nothing where it has no such thing, and one sentence where it cannot be asked. */
+/**
+ * What an open provider remarks; nothing where it has no such thing.
+ *
+ * @param failure whether a sentence says that it cannot be asked, or nothing does.
+ */
 export async function remarksOf(
   provider: Provider,
   versions: readonly string[],
   signal: AbortSignal,
+  failure: "told" | "hidden" = "told",
 ): Promise<readonly string[]> {
   using limit = deadline(lookMs, signal);
   try {
     return await provider.remarks?.(versions, { signal: limit.signal }) ?? [];
   } catch (thrown) {
+    if (failure === "hidden") return [];
     return [`Its versions could not be looked at. ${toKmsError(thrown).message}`];
   }
 }

@@ -88,7 +88,11 @@ export async function roundTrip(
   let key: KeyState | undefined;
   let remarks: readonly string[] = [];
   await trip.attempt(async () => {
-    const at = key = await trip.take("probe", (signal) => provider.probe({ signal }));
+    const at = key = await trip.take("probe", (signal) => provider.probe({ signal })).catch(async (thrown) => {
+      // A login that may not wrap any more, or a disabled key, may still be told which versions open.
+      if (isRefusal(thrown)) remarks = await remarksOf(provider, options.versions, options.signal, "hidden");
+      throw thrown;
+    });
     remarks = await remarksOf(provider, options.versions, options.signal);
     if (options.last === "unwrap") await thereAndBack(provider, at, trip);
   });
@@ -103,6 +107,10 @@ async function thereAndBack(provider: Provider, at: KeyState, trip: Trip): Promi
     "unwrap",
     async (signal) => checkSame(await provider.unwrap(wrapped, { signal }), dek, provider.name),
   );
+}
+
+function isRefusal(thrown: unknown): boolean {
+  return thrown instanceof KmsError && (thrown.code === "permission_denied" || thrown.code === "key_unusable");
 }
 
 /** Times steps and notes what became of them. */
