@@ -91,7 +91,7 @@ export function lossSentence(
   known: readonly SealedVersion[],
   sealedBy: readonly Openers[],
 ): string {
-  const { provider, kind, version, message } = refused;
+  const { provider, kind, version, code, message } = refused;
   const others = new Set(
     sealedBy.filter((set) => set.some((one) => one.name === provider && one.kind === kind)).flatMap((set) =>
       set.map(({ name }) => name)
@@ -102,6 +102,8 @@ export function lossSentence(
     ? ""
     : `, except where ${[...others].map((name) => `"${name}"`).join(" or ")} wrapped it too`;
   return `What this node has sealed with version ${version} of provider "${provider}" cannot be read any more${but}: ` +
-    `${message} Restore that version of the key; or, if everything was rewritten since, write forgotten: ` +
+    `${message} ${
+      code === "permission_denied" ? "Give back the right to it" : "Restore that version of the key"
+    }; or, if everything was rewritten since, write forgotten: ` +
     `['${entryFor(refused, known)}'].`;
 }
