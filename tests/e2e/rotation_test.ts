@@ -50,50 +50,38 @@ Deno.test("a rewrite changes nothing before the API server has called Encrypt un
   await using node = await Node.make();
   const key = await vault.key(node);
   const config = { providers: [key.provider], probe: { interval: "5s" } };
+  await using first = await node.start(config);
   const encryption = await node.encryptionConfiguration("v2");
-  await using cluster = await startCluster();
+  await using cluster = await Cluster.start({ encryption });
   const statusText = async (plugin: Plugin) => (await node.command("status", "--config", plugin.config)).stdout;
-  let hash = "";
-  {
-    await using plugin = await node.start(config);
-    await cluster.startServer({ encryption });
-    assert.equal(await writeSecret(cluster.server, "stored", "value"), 201);
-    const { before, after } = await announcedUnseen(plugin, () => key.rotate(), async () => {
-      await rewrite(cluster, "stored");
-      return await keyIdOf(cluster, "stored");
-    });
-    assert.equal(after.keyIdInEtcd, before, "replaced, as kubectl says, and unchanged");
-    assert.match(after.text, /^ +announced [\d:]{8}, no Encrypt of an API server under it noted yet \(UTC\)$/m);
-    hash = after.status.keyIdHash;
-    assert.equal((await statusTimestamps(cluster)).includes(hash), false, "the API server does not know it");
-
-    const first = async () => (await document(plugin)).firstEncryptAt ?? undefined;
-    const { value: firstAt } = await waitFor("the API server's Encrypt", first, { timeoutMs: 150_000, everyMs: 500 });
-    printFigure(
-      "first Encrypt under a new key ID",
-      `${seconds(firstAt - after.status.announcedAt)} after it was announced`,
-    );
-    assert.ok((await statusTimestamps(cluster)).includes(hash), "its metric shows the hash that /status shows");
+  assert.equal(await writeSecret(cluster.server, "stored", "value"), 201);
+  const { before, after } = await announcedUnseen(first, () => key.rotate(), async () => {
     await rewrite(cluster, "stored");
-    assert.equal(await keyIdOf(cluster, "stored"), after.status.keyId);
-    assert.match(await statusText(plugin), /^ +announced [\d:]{8}, first Encrypt under it [\d:]{8} \(UTC\)$/m);
-  }
+    return await keyIdOf(cluster, "stored");
+  });
+  assert.equal(after.keyIdInEtcd, before, "replaced, as kubectl says, and unchanged");
+  assert.match(after.text, /^ +announced [\d:]{8}, no Encrypt of an API server under it noted yet \(UTC\)$/m);
+  const { keyId, keyIdHash, announcedAt } = after.status;
+  assert.equal((await statusTimestamps(cluster)).includes(keyIdHash), false, "the API server does not know it");
+
+  const firstEncrypt = async () => (await document(first)).firstEncryptAt ?? undefined;
+  const wait = { timeoutMs: 150_000, everyMs: 500 };
+  const { value: firstAt } = await waitFor("the API server's Encrypt", firstEncrypt, wait);
+  printFigure("first Encrypt under a new key ID", `${seconds(firstAt - announcedAt)} after it was announced`);
+  assert.ok((await statusTimestamps(cluster)).includes(keyIdHash), "its metric shows the hash that /status shows");
+  await rewrite(cluster, "stored");
+  assert.equal(await keyIdOf(cluster, "stored"), keyId);
+  assert.match(await statusText(first), /^ +announced [\d:]{8}, first Encrypt under it [\d:]{8} \(UTC\)$/m);
+  // What the README's line with grep counts: each value has its key ID once, as text.
+  const entries = guarded(await cluster.etcd.entries());
+  const texts = entries.map(({ value }) => Buffer.from(value).toString("latin1").match(/t1-[0-9a-f]{32}/g)?.join());
+  assert.deepEqual(texts, entries.map(keyIdIn));
+
+  await first.process.stop();
   await using again = await node.start(config);
-  assert.equal((await document(again)).keyIdHash, hash);
+  assert.equal((await document(again)).keyIdHash, keyIdHash);
   assert.match(await statusText(again), /first Encrypt under it [\d:]{8} \(UTC\)$/m, "over a restart of the plugin");
   assert.equal(await readSecret(cluster.server, "stored"), "value");
-  // What the README's line with grep counts: each value has its key ID once, as text.
-  const counted = guarded(await cluster.etcd.entries()).map((entry) => {
-    return Buffer.from(entry.value).toString("latin1").match(/t1-[0-9a-f]{32}/g)?.join() === keyIdIn(entry);
-  });
-  assert.deepEqual([counted.length > 0, counted.every(Boolean)], [true, true]);
-
-  /** An etcd; the API server starts when its plugin does. */
-  async function startCluster(): Promise<Cluster> {
-    const started = await Cluster.start();
-    await started.stopServer();
-    return started;
-  }
 
   /**
    * Rotates until an ID is announced that the API server has not asked for while the objects were rewritten: it asks each

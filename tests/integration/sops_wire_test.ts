@@ -85,6 +85,10 @@ Deno.test("a ciphertext that is empty, oversized, truncated, flipped, foreign or
   for (const part of changed) {
     await refused(server, "INVALID_ARGUMENT", () => server.client.sops.Decrypt({ ...good, ...part }, signal));
   }
+  const { refused: counted, failing } = server.service.peek().decrypts;
+  // Nothing at all, and the armour of nothing, are one.
+  equal(counted.reduce((sum, { envelopes }) => sum + envelopes, 0), changed.length - 1);
+  equal(failing, false);
   await stillWell(server);
 });
 
