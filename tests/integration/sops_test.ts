@@ -180,3 +180,16 @@ Deno.test("sops starts with its KMS down, says why, and recovers by itself", asy
     assert.equal((await process.stop()).code, 0);
   });
 });
+
+Deno.test("sops serves where another program holds the port of sops.listen, and warns of it", async () => {
+  await inFolder(async (folder) => {
+    using holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = holder.addr;
+    await using sops = start(folder, "sops", "--config", await configIn(folder, { listen: `127.0.0.1:${port}` }));
+    const path = `${folder}/sops.sock`;
+    await listening(path, sops);
+    await roundTrip(path);
+    assert.match(sops.output, new RegExp(`Cannot listen on 127\\.0\\.0\\.1:${port} \\(sops\\.listen\\)`));
+    assert.equal((await sops.stop()).code, 0);
+  });
+});

@@ -8,7 +8,7 @@ import { dialKms, type KmsClient } from "../../../lib/grpc/client.ts";
 import type { StatusResponse } from "../../../lib/grpc/messages.ts";
 import { stage } from "../../../deploy/compile/stage.ts";
 import type { KmsApi } from "./encryption.ts";
-import { freePort, Process, type ProcessOptions, run, waitFor } from "../../support/processes.ts";
+import { freePort, pause, Process, type ProcessOptions, run, waitFor } from "../../support/processes.ts";
 
 /** A node's own places: the folder of its socket, its state, its config. Disposing of it removes them. */
 export class Node implements AsyncDisposable {
@@ -120,6 +120,7 @@ export class Plugin implements AsyncDisposable {
   /** Its configuration, for other commands. */
   readonly config: string;
   readonly #port: number;
+  #metricsAt = -Infinity;
 
   constructor(socket: string, process: Process, port: number, config: string) {
     this.process = process;
@@ -135,6 +136,11 @@ export class Plugin implements AsyncDisposable {
 
   /** A page of its HTTP endpoint; `undefined` as long as nobody answers. */
   async http(path: string): Promise<{ status: number; body: string } | undefined> {
+    if (path === "/metrics") {
+      // They are rendered at most once a second: two readings that are to be compared lie further apart.
+      await pause(this.#metricsAt + 1100 - performance.now());
+      this.#metricsAt = performance.now();
+    }
     try {
       const response = await fetch(`http://127.0.0.1:${this.#port}${path}`);
       return { status: response.status, body: await response.text() };
