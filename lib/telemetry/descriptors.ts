@@ -11,9 +11,15 @@ export function areFree(count: number): boolean {
     // The root folder is there and can be opened for reading everywhere.
     while (opened.length < count) opened.push(Deno.openSync("/", { read: true }));
     return true;
-  } catch {
-    return false;
+  } catch (thrown) {
+    if (isShortage(thrown)) return false;
+    throw thrown;
   } finally {
     for (const one of opened) one.close();
   }
+}
+
+/** Whether the process (EMFILE) or the machine (ENFILE) has no descriptor left. */
+function isShortage(thrown: unknown): boolean {
+  return thrown instanceof Error && "code" in thrown && (thrown.code === "EMFILE" || thrown.code === "ENFILE");
 }
