@@ -41,7 +41,7 @@ export interface TokenSettings {
   /** Where the token itself is what the operator gives: its source, watched between logins. */
   readonly tokenSource?: SecretSource | undefined;
   /** When to log in again with credentials that are read anew. */
-  readonly reloads?: Reloads | undefined;
+  readonly reloads: Reloads | undefined;
 }
 
 /** A token in use. */
@@ -147,7 +147,8 @@ export class TokenSession implements AsyncDisposable {
 
   /** Logs in at once, with the old token in use until there is a new one; without one, the next call logs in. */
   #reload(): void {
-    this.#failed = undefined;
+    // A refused login keeps its pause: repeated, it may lock an account.
+    if (this.#failed !== undefined && !errorCodes[this.#failed.error.code].refusal) this.#failed = undefined;
     this.#cooledAt = 0;
     if (this.#lease !== undefined) this.#login().catch(() => {});
   }

@@ -23,7 +23,7 @@ export interface SessionSettings {
   readonly authenticator: Authenticator;
   readonly refused: RefusedLogins;
   readonly notify: Notify;
-  readonly reloads?: Reloads | undefined;
+  readonly reloads: Reloads | undefined;
 }
 
 /** Sends requests with the token that all of them share. */
