@@ -2,6 +2,7 @@ import { deepEqual, equal, rejects } from "node:assert/strict";
 import { KmsError } from "../../errors.ts";
 import { Reloads } from "../../reloads.ts";
 import { Secret } from "../../secret.ts";
+import { pause, waitFor } from "../../../tests/support/processes.ts";
 import { type Grant, TokenSession } from "./session.ts";
 
 const call = { signal: new AbortController().signal, action: "probe" };
@@ -16,10 +17,11 @@ class Stage {
     method: "approle",
     notify: () => {},
     reloads: this.reloads,
-    login: (): Promise<Grant> => {
+    login: async (): Promise<Grant> => {
       this.logins++;
-      if (this.refusal !== undefined) return Promise.reject(this.refusal);
-      return Promise.resolve({ token: new Secret(`t${this.logins}`), ttlMs: undefined, renewable: false });
+      await pause(20);
+      if (this.refusal !== undefined) throw this.refusal;
+      return { token: new Secret(`t${this.logins}`), ttlMs: undefined, renewable: false };
     },
   });
 
@@ -35,10 +37,10 @@ Deno.test("TokenSession logs in again at a reload, and uses the old token until 
   equal(await stage.send(), "t1");
   stage.reloads.announce();
   equal(await stage.send(), "t1");
-  while (await stage.send() !== "t2") await new Promise((resolve) => setTimeout(resolve, 1));
+  await waitFor("the new token", async () => await stage.send() === "t2", { timeoutMs: 5_000, everyMs: 1 });
   stage.refusal = new KmsError("unauthenticated", "Refused.");
   stage.reloads.announce();
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await pause(60);
   deepEqual([stage.logins, await stage.send()], [3, "t2"], "a login that fails costs nothing");
   await stage.session[Symbol.asyncDispose]();
   equal(stage.reloads.announce(), false, "a closed session is told nothing");
