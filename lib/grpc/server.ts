@@ -7,6 +7,7 @@
  */
 import type { ServiceDefinition } from "@grpc/grpc-js";
 import { afterTimeout, coarse } from "../deadline.ts";
+import { common } from "../http2/line.ts";
 import { Http2Listener } from "../http2/listener.ts";
 import type { Rpc, V1beta1Rpcs, V2Rpcs } from "./messages.ts";
 import { defaultDeadlineMs, type RpcCall } from "./rpc_call.ts";
@@ -96,6 +97,7 @@ function serverOf(
   const byPath = new Map(routes.map((route) => [route.path, route]));
   const context = { unreadable, deadlineMs, after: coarse(afterTimeout, deadlineTickMs, () => performance.now()) };
   const listeners = new Set<Http2Listener>();
+  const shared = common();
   return {
     async listen(path, onRefused) {
       const listener = new Http2Listener(
@@ -105,6 +107,7 @@ function serverOf(
         },
         broken,
         onRefused,
+        shared,
       );
       await listener.listen(path);
       listeners.add(listener);

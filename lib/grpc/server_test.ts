@@ -5,6 +5,7 @@ import { connect as dial } from "node:net";
 import { join } from "node:path";
 import { abortError } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
+import { PipelinedClient } from "../../tests/support/pipelined_client.ts";
 import { grpcFrame, rawCall } from "../../tests/support/raw_grpc.ts";
 import { dialKms, type KmsClient } from "./client.ts";
 import { type KmsHandlers, type Listener, type RpcServer, rpcServer } from "./server.ts";
@@ -184,7 +185,7 @@ Deno.test("rpcServer() passes over fields that a newer API server may send", asy
   equal((await rawCall(served.path, { path, authority: "localhost", frame: grpcFrame(message) })).status, "0");
 });
 
-Deno.test("rpcServer() refuses a request of more than a mebibyte, and the next good request works", async () => {
+Deno.test("rpcServer() refuses a request larger than any good one, and the next good request works", async () => {
   await using served = await serve({ v2: plain });
   const plaintext = new Uint8Array((1 << 20) + 1);
   await rejects(served.client.v2.Encrypt({ plaintext, uid: "" }, { signal: never }), answered("RESOURCE_EXHAUSTED"));
@@ -248,8 +249,9 @@ Deno.test("rpcServer() answers what is framed badly with the status of its fault
     [good.subarray(0, 3), "3", "it is cut short"],
     [good.subarray(0, 6), "3", "it is cut short"],
     [Uint8Array.of(...good, ...good), "3", "more follows after it"],
-    [packed, "3", "it is not compressed as its headers say"],
-    [packed, "12", "it is compressed in a way that is not known here", "snappy"],
+    [packed, "13", "it is marked as compressed, and its headers name no compression"],
+    [packed, "12", "it is compressed, which is not supported here; send it as it is", "gzip"],
+    [packed, "12", "it is compressed, which is not supported here; send it as it is", "snappy"],
   ] as const;
   for (const [frame, status, why, encoding] of cases) {
     const headers = encoding === undefined ? {} : { "grpc-encoding": encoding };
@@ -259,6 +261,23 @@ Deno.test("rpcServer() answers what is framed badly with the status of its fault
     deepEqual(told.splice(0), ["request_invalid", call.path, sentence]);
   }
   deepEqual(await served.client.v2.Status({}, { signal: never }), well);
+});
+
+Deno.test("rpcServer() says with a refusal that it reads no compressed message", async () => {
+  await using served = await serve({ v2: plain });
+  const stream = await openCall(served.path, { "grpc-encoding": "gzip" });
+  const answered = once(stream, "response");
+  stream.end(good.with(0, 1));
+  const [headers] = await answered;
+  deepEqual([headers["grpc-status"], headers["grpc-accept-encoding"]], ["12", "identity"]);
+  stream.session?.destroy();
+});
+
+Deno.test("rpcServer() reads a message in frames of one byte each", async () => {
+  await using served = await serve({ v2: plain });
+  await using client = await PipelinedClient.dial(served.path);
+  const message = Uint8Array.of(0x0a, 100, ...new Uint8Array(100));
+  equal(await client.call({ path: call.path, message, frameBytes: 1 }), undefined);
 });
 
 /** A call by hand, to be ended by the test or not at all. */

@@ -68,24 +68,29 @@ export function serveUnary(
 
 class UnaryCall implements StreamReceiver {
   readonly #stream: ServerStream;
-  readonly #headers: RequestHeaders;
+  readonly #timeout: string | undefined;
   readonly #route: Route;
   readonly #context: CallContext;
-  readonly #reader = new FrameReader();
+  readonly #reader: FrameReader;
 
   constructor(stream: ServerStream, headers: RequestHeaders, route: Route, context: CallContext) {
     this.#stream = stream;
-    this.#headers = headers;
+    // The headers themselves are not kept: a request may never end.
+    this.#timeout = headers.get("grpc-timeout");
     this.#route = route;
     this.#context = context;
+    this.#reader = new FrameReader(headers.get("grpc-encoding"));
   }
 
-  data(piece: Buffer): void {
-    if (!this.#reader.add(piece)) this.#refuseFault("too_large");
+  data(piece: Buffer): number {
+    const { held } = this.#reader;
+    const fault = this.#reader.add(piece);
+    if (fault !== undefined) this.#refuseFault(fault);
+    return this.#reader.held - held;
   }
 
   end(): void {
-    const request = this.#decoded(this.#reader.message(this.#headers.get("grpc-encoding")));
+    const request = this.#decoded(this.#reader.message());
     if (typeof request === "string") this.#refuseFault(request);
     else this.#handle(request, this.#begun(request.uid));
   }
@@ -100,7 +105,7 @@ class UnaryCall implements StreamReceiver {
   }
 
   #begun(uid?: unknown): StreamCall {
-    return new StreamCall(this.#stream, { timeout: this.#headers.get("grpc-timeout"), uid }, this.#context);
+    return new StreamCall(this.#stream, { timeout: this.#timeout, uid }, this.#context);
   }
 
   /** No promise is made for an answer that is there at once: Status and Encrypt stay on the fast path. */

@@ -7,6 +7,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { budgets, type Share } from "./budget.ts";
 import { ConnectionFault, type ErrorName, StreamFault } from "./faults.ts";
 import { areTrailers, bodyLength, type RequestHeaders, requestHeaders } from "./fields.ts";
 import { type Frame, frameFlags, FrameSplitter, frameTypes, settingIds } from "./frames.ts";
@@ -22,13 +23,21 @@ import { ReceiveWindow, windows } from "./windows.ts";
 export type OnStream = (stream: ServerStream, headers: RequestHeaders) => StreamReceiver | undefined;
 
 /** What a connection needs of the world. */
-export interface ConnectionOptions extends Pick<SenderOptions, "write" | "soon"> {
+export interface ConnectionOptions extends Pick<SenderOptions, "write" | "soon" | "congested"> {
   readonly onStream: OnStream;
+  /** What the connection may hold in memory. */
+  readonly share: Share;
   /** Ends the connection once all that was written has been sent. */
   readonly end: () => void;
   /** Told of what is no client's fault: a mistake of ours, for which the connection is ended too. */
   readonly onBug: (thrown: unknown) => void;
 }
+
+/**
+ * Frames that further no call (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, RST_STREAM, empty DATA, unknown types) which a
+ * client may send without one of its calls being answered.
+ */
+export const mostIdleFrames = 100_000;
 
 /** Goes with the first goodbye: when it comes back, all has come that the client sent before it knew. */
 const goodbye = Buffer.from("goodbye!", "latin1");
@@ -36,7 +45,7 @@ const goodbye = Buffer.from("goodbye!", "latin1");
 /** One connection. */
 export class Connection implements StreamHost {
   readonly #options: ConnectionOptions;
-  readonly #splitter = new FrameSplitter((frame) => this.#take(frame));
+  readonly #splitter = new FrameSplitter();
   readonly #blocks = new HeaderBlocks();
   readonly #sender: Sender;
   readonly #letIn = new ReceiveWindow();
@@ -44,11 +53,13 @@ export class Connection implements StreamHost {
   #state: "open" | "leaving" | "over" = "open";
   #introduced = false;
   #clientLeaves = false;
+  #idleFrames = 0;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    const { write, soon } = options;
-    this.#sender = new Sender({ write, soon, onSent: (stream) => this.#complete(stream) });
+    const { write, soon, congested } = options;
+    const onSent = (stream: ServerStream) => this.#complete(stream);
+    this.#sender = new Sender({ write, soon, congested, onSent, streams: () => this.#streams.values() });
     this.#sender.frames.settings([
       [settingIds.MAX_CONCURRENT_STREAMS, maxStreams],
       [settingIds.INITIAL_WINDOW_SIZE, windows.stream],
@@ -57,16 +68,40 @@ export class Connection implements StreamHost {
     this.#sender.frames.windowUpdate(0, windows.connection - windows.initial);
   }
 
-  /** Takes what was read. It never throws: a fault ends the stream or the connection that it is on. */
+  /** How many calls are under way. */
+  get calls(): number {
+    return this.#streams.size;
+  }
+
+  /** Takes what was read; {@linkcode turn} deals with it. */
   receive(read: Buffer): void {
-    if (this.#state === "over") return;
+    if (this.#state !== "over") this.#splitter.add(read);
+  }
+
+  /** The client has read what waited for it. */
+  drained(): void {
+    this.#sender.mayGoOn();
+  }
+
+  /**
+   * Deals with what has come, frame by frame, until `isOver` says so. It never throws: a fault ends the stream or the
+   * connection that it is on.
+   *
+   * @returns whether something is left that can be done now.
+   */
+  turn(isOver: () => boolean): boolean {
     try {
-      this.#splitter.add(read);
+      while (this.#step()) {
+        if (isOver()) return true;
+      }
     } catch (thrown) {
-      if (thrown instanceof ConnectionFault) return this.#end(thrown.code, thrown.message);
-      this.#end("INTERNAL_ERROR");
-      this.#options.onBug(thrown);
+      if (thrown instanceof ConnectionFault) this.#end(thrown.code, thrown.message);
+      else {
+        this.#end("INTERNAL_ERROR");
+        this.#options.onBug(thrown);
+      }
     }
+    return false;
   }
 
   /** The client has gone. */
@@ -106,6 +141,9 @@ export class Connection implements StreamHost {
     this.#sender.frames.headers(stream.id, answer.head, false);
     stream.sending = { answer, at: 0 };
     this.#sender.send(stream);
+    if (!this.#sender.waits(stream) || this.#options.share.take(answer.body.length)) {
+      stream.held += stream.gone ? 0 : answer.body.length;
+    } else this.#streamFault(new StreamFault("ENHANCE_YOUR_CALM", stream.id, "Too much waits for the client."));
   }
 
   finish(stream: ServerStream, head: Uint8Array): void {
@@ -113,14 +151,25 @@ export class Connection implements StreamHost {
     this.#complete(stream);
   }
 
-  #take(frame: Frame): void {
+  /** One frame, or what a stream can send now. Nothing is read on behalf of a client that does not read. */
+  #step(): boolean {
     // A fault of an earlier frame of this read, or its goodbye, may have ended it all.
-    if (this.#state === "over") return;
+    if (this.#state === "over") return false;
+    const sent = this.#sender.goOn();
+    const frame = this.#options.congested() ? undefined : this.#splitter.next();
+    if (frame !== undefined) this.#take(frame);
+    return sent || frame !== undefined;
+  }
+
+  #take(frame: Frame): void {
     if (!this.#introduced && frame.type !== frameTypes.SETTINGS) {
       throw new ConnectionFault("PROTOCOL_ERROR", "The first frame is not SETTINGS.");
     }
     this.#introduced = true;
     this.#blocks.check(frame);
+    if (isIdle(frame) && ++this.#idleFrames > mostIdleFrames) {
+      throw new ConnectionFault("ENHANCE_YOUR_CALM", "Too many frames came that further no call.");
+    }
     try {
       this.#read(frame);
     } catch (thrown) {
@@ -157,26 +206,31 @@ export class Connection implements StreamHost {
 
   #data(frame: Frame): void {
     const { from, to } = payloads.bodyPart(frame);
-    const length = frame.to - frame.from;
-    this.#letIn.take(length);
+    const told = this.#letIn.take(frame.to - frame.from);
+    if (told > 0) this.#sender.frames.windowUpdate(0, told);
     const stream = this.#streams.get(frame.stream);
-    if (stream === undefined || stream.ended) {
-      this.#giveBack(length);
-      return this.#streams.passOver(frame.stream);
-    }
-    stream.owed += length;
+    if (stream === undefined || stream.ended) return this.#streams.passOver(frame.stream);
+    stream.came += frame.to - frame.from;
     stream.received += to - from;
     // Padding counts for the window, if not for the length.
-    if (stream.owed > windows.stream) throw new StreamFault("FLOW_CONTROL_ERROR", stream.id, "It sends too much.");
-    if (to > from) stream.receiver?.data(frame.bytes.subarray(from, to));
+    if (stream.came > windows.stream) throw new StreamFault("FLOW_CONTROL_ERROR", stream.id, "It sends too much.");
+    const held = to > from ? stream.receiver?.data(frame.bytes.subarray(from, to)) : 0;
+    if (typeof held === "number" && held > 0) this.#hold(stream, held);
     // Its receiver may have refused it by now.
     if ((frame.flags & frameFlags.END_STREAM) !== 0 && !stream.gone) this.#ended(stream);
   }
 
+  /** @throws {StreamFault} `ENHANCE_YOUR_CALM` if more is held for the client than its budget allows. */
+  #hold(stream: ServerStream, bytes: number): void {
+    if (stream.gone) return;
+    if (!this.#options.share.take(bytes)) {
+      throw new StreamFault("ENHANCE_YOUR_CALM", stream.id, "Too much is held for the client.");
+    }
+    stream.held += bytes;
+  }
+
   #ended(stream: ServerStream): void {
     stream.ended = true;
-    this.#giveBack(stream.owed);
-    stream.owed = 0;
     if (stream.expected !== undefined && stream.expected !== stream.received) throw malformed(stream.id);
     stream.receiver?.end();
   }
@@ -196,7 +250,12 @@ export class Connection implements StreamHost {
     const request = requestHeaders(fields);
     const expected = request && bodyLength(request);
     if (request === undefined || Number.isNaN(expected) || dependsOnItself) throw malformed(id);
-    const stream = new ServerStream(this, id, this.#sender.streamWindow);
+    if (!this.#options.share.take(budgets.stream)) {
+      // Nothing was done for it, so that its client may try again (RFC 9113, section 8.7).
+      throw new StreamFault("REFUSED_STREAM", id, "Too much is held for the client.");
+    }
+    const stream = new ServerStream(this, id);
+    stream.held = budgets.stream;
     stream.expected = expected;
     stream.ended = endStream;
     this.#streams.add(stream);
@@ -212,14 +271,13 @@ export class Connection implements StreamHost {
   }
 
   #settings(frame: Frame): void {
-    for (const [id, value] of payloads.settingsIn(frame)) {
-      if (id === settingIds.INITIAL_WINDOW_SIZE) this.#sender.resize(value, this.#streams.all());
-      if (id === settingIds.MAX_FRAME_SIZE) this.#sender.maxPayload = value;
-    }
+    const settings = payloads.settingsIn(frame);
     if ((frame.flags & frameFlags.ACK) !== 0) return;
+    const window = settings.get(settingIds.INITIAL_WINDOW_SIZE);
+    if (window !== undefined) this.#sender.resize(window);
+    this.#sender.maxPayload = settings.get(settingIds.MAX_FRAME_SIZE) ?? this.#sender.maxPayload;
     // They are acknowledged before anything is sent that they allow (RFC 9113, section 6.5.3).
     this.#sender.frames.frame("SETTINGS", frameFlags.ACK, 0, new Uint8Array(0));
-    this.#sender.goOn();
   }
 
   #ping(frame: Frame): void {
@@ -237,11 +295,6 @@ export class Connection implements StreamHost {
     if (stream !== undefined) this.#sender.openStream(stream, increment);
   }
 
-  #giveBack(bytes: number): void {
-    const told = this.#letIn.giveBack(bytes);
-    if (told > 0) this.#sender.frames.windowUpdate(0, told);
-  }
-
   #streamFault({ code, stream: id }: StreamFault): void {
     this.#sender.frames.resetStream(id, code);
     // What is closed already need not be remembered again, in the place of another one.
@@ -252,6 +305,7 @@ export class Connection implements StreamHost {
 
   /** The whole answer has been written. */
   #complete(stream: ServerStream): void {
+    this.#idleFrames = 0;
     if (!stream.ended) {
       this.#sender.frames.resetStream(stream.id, "NO_ERROR");
       this.#streams.forgive(stream.id);
@@ -272,7 +326,8 @@ export class Connection implements StreamHost {
   #forget(stream: ServerStream): void {
     this.#streams.delete(stream);
     this.#sender.forget(stream);
-    this.#giveBack(stream.owed);
+    this.#options.share.giveBack(stream.held);
+    stream.held = 0;
     stream.leave();
     this.#endIfDone();
   }
@@ -290,6 +345,12 @@ export class Connection implements StreamHost {
     this.#sender.flush();
     this.#options.end();
   }
+}
+
+/** Whether a frame furthers no call. Headers and bodies do; their number is bounded by what may be open and come. */
+function isIdle({ type, flags, from, to }: Frame): boolean {
+  if (type === frameTypes.DATA) return from === to && (flags & frameFlags.END_STREAM) === 0;
+  return type !== frameTypes.HEADERS && type !== frameTypes.CONTINUATION;
 }
 
 /** RFC 9113, section 8.1.1. */

@@ -1,7 +1,8 @@
 import { deepEqual, equal, fail, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { Connection, type OnStream } from "./connection.ts";
+import { budgets, Pool, Share } from "./budget.ts";
+import { Connection, mostIdleFrames, type OnStream } from "./connection.ts";
 import { errorCodes } from "./faults.ts";
 import { type Frame, frameFlags, FrameSplitter, frameTypes, FrameWriter, preface, settingIds } from "./frames.ts";
 import { headerBlock } from "./hpack.ts";
@@ -41,6 +42,22 @@ function inWords({ type, flags, stream, bytes, from, to }: Frame): string {
   }
 }
 
+function wordsOf(splitter: FrameSplitter): string[] {
+  const words: string[] = [];
+  for (let frame = splitter.next(); frame !== undefined; frame = splitter.next()) words.push(inWords(frame));
+  return words;
+}
+
+const options = {
+  onStream: () => undefined,
+  write() {},
+  end() {},
+  soon() {},
+  onBug,
+  congested: () => false,
+  share: new Share(new Pool()),
+};
+
 /** A connection, and a client that writes to it by hand. */
 class Wire {
   readonly streams: ServerStream[] = [];
@@ -49,12 +66,14 @@ class Wire {
   readonly client: FrameWriter = new FrameWriter(() => {});
   readonly connection: Connection;
   readonly bugs: unknown[] = [];
+  readonly share: Share;
   ended = false;
-  #sent: string[] = [];
+  congested = false;
   #work: (() => void)[] = [];
-  readonly #splitter = new FrameSplitter((frame) => this.#sent.push(inWords(frame)));
+  readonly #splitter = new FrameSplitter();
 
-  constructor(onStream?: OnStream) {
+  constructor(onStream?: OnStream, pool = new Pool()) {
+    this.share = new Share(pool);
     // A server sends no preface.
     this.#splitter.add(Buffer.from(preface));
     this.connection = new Connection({
@@ -63,7 +82,10 @@ class Wire {
         this.told.push(`${stream.id} ${headers.method} ${headers.path}`);
         stream.onGone = () => this.told.push(`${stream.id} gone`);
         return onStream?.(stream, headers) ?? {
-          data: (piece) => this.told.push(`${stream.id} ${piece.toString("latin1").slice(0, 20)}`),
+          data: (piece) => {
+            this.told.push(`${stream.id} ${piece.toString("latin1").slice(0, 20)}`);
+            return piece.length;
+          },
           end: () => this.told.push(`${stream.id} end`),
         };
       },
@@ -71,6 +93,8 @@ class Wire {
       end: () => this.ended = true,
       soon: (work) => this.#work.push(work),
       onBug: (thrown) => this.bugs.push(thrown),
+      share: this.share,
+      congested: () => this.congested,
     });
     this.connection.receive(Buffer.from(preface));
     this.client.settings([]);
@@ -80,7 +104,13 @@ class Wire {
 
   /** Sends what the client has written. */
   say(): void {
-    this.connection.receive(this.client.take() ?? Buffer.alloc(0));
+    this.read(this.client.take() ?? Buffer.alloc(0));
+  }
+
+  /** Has bytes dealt with in one turn that ends by itself. */
+  read(bytes: Buffer): void {
+    this.connection.receive(bytes);
+    ok(!this.connection.turn(() => false));
   }
 
   /** Sends one frame. */
@@ -99,21 +129,22 @@ class Wire {
   /** What the server has sent since the last time. */
   heard(): string[] {
     for (const work of this.#work.splice(0)) work();
-    return this.#sent.splice(0);
+    return wordsOf(this.#splitter);
   }
 }
 
-Deno.test("Connection begins with its settings, and opens its window for the largest requests", () => {
-  const sent: Frame[] = [];
-  const splitter = new FrameSplitter((frame) => sent.push(frame));
+Deno.test("Connection begins with its settings, and opens its window", () => {
+  const splitter = new FrameSplitter();
   splitter.add(Buffer.from(preface));
   const work: (() => void)[] = [];
   const write = (bytes: Buffer) => splitter.add(bytes);
-  new Connection({ onStream: () => undefined, write, end() {}, soon: (one) => work.push(one), onBug });
-  equal(sent.length, 0);
+  new Connection({ ...options, write, soon: (one) => work.push(one) });
+  equal(splitter.next(), undefined);
   for (const one of work) one();
-  deepEqual(sent.map(inWords), ["SETTINGS", `WINDOW_UPDATE 0 ${windows.connection - windows.initial}`]);
-  const [{ bytes, from, to } = { bytes: Buffer.alloc(0), from: 0, to: 0 }] = sent;
+  const settings = splitter.next();
+  ok(settings?.type === frameTypes.SETTINGS);
+  deepEqual(wordsOf(splitter), [`WINDOW_UPDATE 0 ${windows.connection - windows.initial}`]);
+  const { bytes, from, to } = settings;
   const told = Array.from({ length: (to - from) / 6 }, (_, at) => bytes.readUInt16BE(from + 6 * at));
   deepEqual(told, [settingIds.MAX_CONCURRENT_STREAMS, settingIds.INITIAL_WINDOW_SIZE, settingIds.MAX_HEADER_LIST_SIZE]);
 });
@@ -193,18 +224,112 @@ Deno.test("Connection tells a client to stop whose request is answered before it
   deepEqual(wire.told.slice(1), ["3 POST /a", "3 end"]);
 });
 
-Deno.test("Connection gives back what it let in, once a request is whole or gone", () => {
-  const wire = new Wire();
+Deno.test("Connection opens its window again for what it has read, be the requests whole or not", () => {
+  const wire = new Wire(() => ({ data: () => 0, end() {} }));
   const piece = new Uint8Array(16_384);
   const quarter = windows.connection / 4;
-  for (let stream = 1, sent = 0; sent < quarter; stream += 2) {
+  for (let stream = 1, sent = 0; sent < 2 * quarter; stream += 2) {
     wire.client.frame("HEADERS", END_HEADERS, stream, request);
-    for (let at = 0; at < 64; at++, sent += piece.length) {
-      wire.client.frame("DATA", at === 63 ? END_STREAM : 0, stream, piece);
-    }
+    for (let at = 0; at < 8; at++, sent += piece.length) wire.client.frame("DATA", 0, stream, piece);
     wire.say();
   }
-  deepEqual(wire.heard(), [`WINDOW_UPDATE 0 ${quarter}`]);
+  deepEqual(wire.heard(), [`WINDOW_UPDATE 0 ${quarter}`, `WINDOW_UPDATE 0 ${quarter}`]);
+});
+
+Deno.test("Connection.turn() does one piece of work at least, stops where it is told to, and goes on there", () => {
+  const wire = new Wire();
+  for (const stream of [1, 3, 5]) wire.client.frame("HEADERS", END_HEADERS | END_STREAM, stream, request);
+  wire.connection.receive(wire.client.take() ?? Buffer.alloc(0));
+  const turns: [boolean, number][] = [];
+  for (let at = 0; at < 4; at++) turns.push([wire.connection.turn(() => true), wire.streams.length]);
+  deepEqual(turns, [[true, 1], [true, 2], [true, 3], [false, 3]]);
+});
+
+Deno.test("Connection deals with nothing more for a client that does not read, and goes on once it has", () => {
+  const wire = new Wire();
+  wire.call(1);
+  wire.congested = true;
+  wire.call(3);
+  wire.streams[0]?.answer(reply);
+  deepEqual([wire.heard(), wire.streams.length], [["HEADERS 1"], 1]);
+  wire.congested = false;
+  wire.connection.drained();
+  ok(!wire.connection.turn(() => false));
+  deepEqual([wire.heard(), wire.streams.length], [["DATA 1 pong", "HEADERS 1 end"], 2]);
+});
+
+Deno.test("Connection ends one stream whose body is more than may be held, and gives its share back", () => {
+  const wire = new Wire(() => ({ data: () => budgets.connection / 2, end() {} }));
+  const before = wire.share.used;
+  for (const stream of [1, 3]) wire.client.frame("HEADERS", END_HEADERS, stream, request);
+  for (const stream of [1, 3]) wire.client.frame("DATA", 0, stream, Uint8Array.of(1));
+  wire.say();
+  deepEqual(wire.heard(), ["RST_STREAM 3 ENHANCE_YOUR_CALM"]);
+  equal(wire.share.used, budgets.connection / 2 + budgets.stream);
+  wire.client.resetStream(1, "CANCEL");
+  wire.say();
+  equal(wire.share.used, before);
+});
+
+Deno.test("Connection ends one stream whose answer its client does not take, if too much waits already", () => {
+  const wire = new Wire();
+  wire.client.settings([[settingIds.INITIAL_WINDOW_SIZE, 0]]);
+  for (const stream of [1, 3]) wire.call(stream);
+  const body = Buffer.alloc(budgets.connection / 2);
+  for (const stream of wire.streams) stream.answer({ ...reply, body });
+  deepEqual(wire.heard(), ["SETTINGS ack", "HEADERS 1", "HEADERS 3", "RST_STREAM 3 ENHANCE_YOUR_CALM"]);
+  equal(wire.told.at(-1), "3 gone");
+  wire.connection.lost();
+  equal(wire.share.used, 0);
+});
+
+Deno.test("Connection refuses a stream for which nothing is left, and has others go on", () => {
+  const pool = new Pool();
+  const greedy = Array.from({ length: 4 }, () => new Share(pool));
+  for (const share of greedy) ok(share.take(budgets.connection));
+  const wire = new Wire((stream) => ({ data: () => budgets.granted / 2, end: () => stream.answer(reply) }), pool);
+  ok(!new Share(pool).take(budgets.granted + budgets.all));
+  wire.call(1, "ping");
+  deepEqual(wire.heard(), ["HEADERS 1", "DATA 1 pong", "HEADERS 1 end"]);
+  const streams = budgets.granted / budgets.stream;
+  for (let at = 1; at <= streams; at++) wire.client.frame("HEADERS", END_HEADERS, 2 * at + 1, request);
+  wire.say();
+  deepEqual(wire.heard(), []);
+  pool.take(4 * budgets.granted);
+  wire.call(2 * streams + 3);
+  deepEqual(wire.heard(), [`RST_STREAM ${2 * streams + 3} REFUSED_STREAM`]);
+});
+
+/** Frames that further no call. */
+const idle: Record<string, (wire: Wire) => void> = {
+  PING: ({ client }) => client.frame("PING", 0, 0, new Uint8Array(8)),
+  SETTINGS: ({ client }) => client.settings([[settingIds.INITIAL_WINDOW_SIZE, 1]]),
+  PRIORITY: ({ client }) => client.frame("PRIORITY", 0, 9, Uint8Array.of(0, 0, 0, 3, 1)),
+  WINDOW_UPDATE: ({ client }) => client.windowUpdate(0, 1),
+  "empty DATA": ({ client }) => client.frame("DATA", 0, 1, nothing),
+};
+
+for (const [name, send] of Object.entries(idle)) {
+  Deno.test(`Connection takes ${mostIdleFrames} frames that further no call, and no ${name} more`, () => {
+    const wire = new Wire();
+    wire.client.frame("HEADERS", END_HEADERS, 1, request);
+    // The first SETTINGS is one of them.
+    for (let at = 1; at < mostIdleFrames; at++) send(wire);
+    wire.say();
+    ok(!wire.ended);
+    send(wire);
+    wire.say();
+    deepEqual([wire.ended, wire.heard().at(-1)], [true, "GOAWAY 1 ENHANCE_YOUR_CALM"]);
+  });
+}
+
+Deno.test("Connection counts frames that further no call anew once a call is answered", () => {
+  const wire = new Wire((stream) => ({ data: () => 0, end: () => stream.answer(reply) }));
+  for (const stream of [1, 3]) {
+    for (let at = 1; at < mostIdleFrames; at++) wire.client.frame("PRIORITY", 0, 9, Uint8Array.of(0, 0, 0, 3, 1));
+    wire.call(stream);
+  }
+  ok(!wire.ended);
 });
 
 Deno.test("Connection.leave() serves what its client called before it heard, and then ends", () => {
@@ -224,13 +349,7 @@ Deno.test("Connection.leave() serves what its client called before it heard, and
 
 Deno.test("Connection.leave() ends at once where nobody has said anything", () => {
   let ended = false;
-  const connection = new Connection({
-    onStream: () => undefined,
-    write() {},
-    end: () => ended = true,
-    soon() {},
-    onBug,
-  });
+  const connection = new Connection({ ...options, end: () => ended = true });
   connection.leave();
   ok(ended);
 });
@@ -275,7 +394,7 @@ Deno.test("Connection ends for a mistake of ours, and tells of it", () => {
   const mistake = new TypeError("ours");
   const wire = new Wire((stream) => {
     if (stream.id === 3) throw mistake;
-    return { data() {}, end() {} };
+    return { data: () => 0, end() {} };
   });
   wire.call(1);
   wire.call(3);
@@ -324,7 +443,7 @@ Deno.test("Connection ends with a GOAWAY that says why, for a fault after which 
     }, "ENHANCE_YOUR_CALM"],
     "a body on a stream that has not begun": [(wire) => wire.frame("DATA", 0, 9), "PROTOCOL_ERROR"],
     "a push": [(wire) => wire.frame("PUSH_PROMISE", END_HEADERS, 1, request), "PROTOCOL_ERROR"],
-    "a frame too large": [(wire) => wire.connection.receive(Buffer.of(1, 0, 0, 0, 0, 0, 0, 0, 1)), "FRAME_SIZE_ERROR"],
+    "a frame too large": [(wire) => wire.read(Buffer.of(1, 0, 0, 0, 0, 0, 0, 0, 1)), "FRAME_SIZE_ERROR"],
   };
   for (const [what, [act, code]] of Object.entries(faults)) {
     const wire = new Wire();
@@ -365,12 +484,12 @@ const anyFrame = fc.record({
 Deno.test("Connection is total: whatever comes, it answers in good frames, ends at the most, and tells each stream once", () => {
   fc.assert(
     fc.property(fc.array(anyFrame, { maxLength: 30 }), fc.infiniteStream(fc.nat({ max: 50 })), (frames, cuts) => {
-      const wire = new Wire((stream) => ({ data() {}, end: () => stream.answer(reply) }));
+      const wire = new Wire((stream) => ({ data: () => 0, end: () => stream.answer(reply) }));
       for (const { type, flags, stream, payload } of frames) wire.client.frame(type, flags, stream, payload);
       const bytes = wire.client.take() ?? Buffer.alloc(0);
       for (let at = 0; at < bytes.length;) {
         const cut = 1 + (cuts.next().value ?? 0);
-        wire.connection.receive(bytes.subarray(at, at + cut));
+        wire.read(bytes.subarray(at, at + cut));
         at += cut;
       }
       const heard = wire.heard();
@@ -387,10 +506,10 @@ Deno.test("Connection is total: whatever comes, it answers in good frames, ends 
 
 Deno.test("Connection never throws at arbitrary bytes, behind the preface or instead of it", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), fc.boolean(), (bytes, greeted) => {
-    const options = { onStream: () => undefined, write() {}, end() {}, soon() {}, onBug };
     const connection = new Connection(options);
     if (greeted) connection.receive(Buffer.from(preface));
     connection.receive(Buffer.from(bytes));
+    connection.turn(() => false);
     connection.cutOff();
   }));
 });

@@ -34,7 +34,7 @@ export const settingIds = {
   MAX_HEADER_LIST_SIZE: 6,
 } as const;
 
-/** One frame as it came. Its payload is `bytes` between `from` and `to`: views of it hold the whole read in memory. */
+/** One frame as it came. Its payload is `bytes` between `from` and `to`: a view of it holds the whole read in memory. */
 export interface Frame {
   readonly type: number;
   readonly flags: number;
@@ -58,45 +58,49 @@ const none: Buffer = Buffer.alloc(0);
 
 /** Cuts what a client sends into frames, wherever the reads have cut it. */
 export class FrameSplitter {
-  readonly #take: (frame: Frame) => void;
-  #rest = none;
+  #bytes = none;
+  #at = 0;
   #greeted = false;
 
-  /** @param take handed each frame; what it throws ends the reading. */
-  constructor(take: (frame: Frame) => void) {
-    this.#take = take;
+  /** Takes one read, from which {@linkcode next} takes the frames. */
+  add(read: Buffer): void {
+    this.#bytes = this.#at === this.#bytes.length ? read : Buffer.concat([this.#bytes.subarray(this.#at), read]);
+    this.#at = 0;
   }
 
   /**
-   * Takes one read.
+   * The next frame; `undefined` if it has not come as a whole.
    *
    * @throws {ConnectionFault} for another preface, and for a frame larger than {@linkcode maxPayload}.
    */
-  add(read: Buffer): void {
-    const bytes = this.#rest.length === 0 ? read : Buffer.concat([this.#rest, read]);
-    let at = this.#greeted ? 0 : this.#greeting(bytes);
-    while (this.#greeted && bytes.length - at >= frameHead) {
-      const from = at + frameHead;
-      const to = from + bytes.readUIntBE(at, 3);
-      if (to - from > maxPayload) throw new ConnectionFault("FRAME_SIZE_ERROR", "A frame is too large.");
-      if (to > bytes.length) break;
-      const [type = 0, flags = 0] = [bytes[at + 3], bytes[at + 4]];
-      // The highest bit of a stream's number means nothing.
-      const stream = bytes.readUInt32BE(at + 5) & 0x7fff_ffff;
-      at = to;
-      this.#take({ type, flags, stream, bytes, from, to });
-    }
-    // Not a view of nothing, which would keep the read in memory, and the plaintext in it.
-    this.#rest = at === bytes.length ? none : bytes.subarray(at);
+  next(): Frame | undefined {
+    if (!this.#greeted) this.#greeting();
+    const bytes = this.#bytes;
+    const from = this.#at + frameHead;
+    if (!this.#greeted || from > bytes.length) return this.#wait();
+    const to = from + bytes.readUIntBE(this.#at, 3);
+    if (to - from > maxPayload) throw new ConnectionFault("FRAME_SIZE_ERROR", "A frame is too large.");
+    if (to > bytes.length) return this.#wait();
+    const [type = 0, flags = 0] = [bytes[this.#at + 3], bytes[this.#at + 4]];
+    // The highest bit of a stream's number means nothing.
+    const stream = bytes.readUInt32BE(this.#at + 5) & 0x7fff_ffff;
+    this.#at = to;
+    return { type, flags, stream, bytes, from, to };
   }
 
-  #greeting(bytes: Buffer): number {
-    const length = Math.min(bytes.length, preface.length);
-    if (bytes.compare(preface, 0, length, 0, length) !== 0) {
+  /** A copy of what is no whole frame yet, at most one frame: a view would keep the whole read, and plaintext, in memory. */
+  #wait(): undefined {
+    this.#bytes = this.#at === this.#bytes.length ? none : Buffer.from(this.#bytes.subarray(this.#at));
+    this.#at = 0;
+  }
+
+  #greeting(): void {
+    const length = Math.min(this.#bytes.length, preface.length);
+    if (this.#bytes.compare(preface, 0, length, 0, length) !== 0) {
       throw new ConnectionFault("PROTOCOL_ERROR", "The client does not speak HTTP/2.");
     }
     this.#greeted = length === preface.length;
-    return this.#greeted ? length : 0;
+    if (this.#greeted) this.#at = length;
   }
 }
 

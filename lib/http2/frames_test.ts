@@ -17,12 +17,16 @@ const lastStream = 2 ** 31 - 1;
 /** Splits a connection's bytes, cut after each of the places. */
 function split(bytes: Buffer, cuts: readonly number[] = []): Plain[] {
   const frames: Plain[] = [];
-  const splitter = new FrameSplitter(({ type, flags, stream, bytes, from, to }) => {
-    frames.push({ type, flags, stream, payload: bytes.toString("hex", from, to) });
-  });
+  const splitter = new FrameSplitter();
   const places = [0, ...cuts.map((cut) => Math.min(cut, bytes.length)).sort((a, b) => a - b), bytes.length];
   // A copy of each piece, so that none can look into the next.
-  places.slice(1).forEach((end, i) => splitter.add(Buffer.from(bytes.subarray(places[i], end))));
+  places.slice(1).forEach((end, i) => {
+    splitter.add(Buffer.from(bytes.subarray(places[i], end)));
+    for (let frame = splitter.next(); frame !== undefined; frame = splitter.next()) {
+      const { type, flags, stream, bytes, from, to } = frame;
+      frames.push({ type, flags, stream, payload: bytes.toString("hex", from, to) });
+    }
+  });
   return frames;
 }
 
@@ -46,7 +50,7 @@ const payload = fc.oneof(
 const stream = fc.oneof(fc.nat(9), fc.nat(lastStream));
 const byte = fc.nat(255);
 
-Deno.test("FrameSplitter.add() gives the same frames however the bytes are cut, and heeds no reserved bit", () => {
+Deno.test("FrameSplitter.next() gives the same frames however the bytes are cut, and heeds no reserved bit", () => {
   const frame = fc.record({ type: byte, flags: byte, stream, payload: payload.map(hex), reserved: fc.nat(1) });
   const cuts = fc.array(fc.oneof(fc.nat(40), fc.nat(400)), { maxLength: 12 });
   fc.assert(fc.property(fc.array(frame, { maxLength: 6 }), cuts, (sent, at) => {
@@ -57,14 +61,36 @@ Deno.test("FrameSplitter.add() gives the same frames however the bytes are cut, 
   }));
 });
 
-Deno.test("FrameSplitter.add() keeps what is no whole frame yet", () => {
+Deno.test("FrameSplitter.next() keeps what is no whole frame yet", () => {
   const frame = { type: 0, flags: 1, stream: 1, payload: "616263" };
   const bytes = Buffer.concat([preface, encoded(frame)]);
   for (let at = 0; at < bytes.length; at++) assert.deepEqual(split(bytes.subarray(0, at)), []);
   assert.deepEqual(split(bytes), [frame]);
 });
 
-Deno.test("FrameSplitter.add() refuses another preface at the first byte that differs", () => {
+Deno.test("FrameSplitter.next() keeps a copy of what is no whole frame yet, and nothing of the read", () => {
+  const read = Buffer.concat([preface, encoded({ type: 0, flags: 0, stream: 1, payload: "00".repeat(300) })]);
+  const splitter = new FrameSplitter();
+  splitter.add(read.subarray(0, read.length - 1));
+  assert.equal(splitter.next(), undefined);
+  const last = read.subarray(-1);
+  read.fill(0xff, 0, read.length - 1);
+  splitter.add(last);
+  const frame = splitter.next();
+  assert.equal(frame?.bytes.toString("hex", frame.from, frame.to), "00".repeat(300));
+});
+
+Deno.test("FrameSplitter.next() gives one frame at a time, and goes on where it stopped when more was read", () => {
+  const sent = ["01", "02", "03"].map((payload) => ({ type: 0, flags: 0, stream: 1, payload }));
+  const splitter = new FrameSplitter();
+  splitter.add(Buffer.concat([preface, ...sent.slice(0, 2).map((one) => encoded(one))]));
+  const payloads = [splitter.next()];
+  splitter.add(encoded({ type: 0, flags: 0, stream: 1, payload: "03" }));
+  payloads.push(splitter.next(), splitter.next(), splitter.next());
+  assert.deepEqual(payloads.map((one) => one?.bytes[one.from]), [1, 2, 3, undefined]);
+});
+
+Deno.test("FrameSplitter.next() refuses another preface at the first byte that differs", () => {
   preface.forEach((one, at) => {
     const other = Buffer.from(preface).fill(one ^ 1, at, at + 1);
     assert.throws(() => split(other), faultOf("PROTOCOL_ERROR"));
@@ -75,7 +101,7 @@ Deno.test("FrameSplitter.add() refuses another preface at the first byte that di
   assert.throws(() => split(Buffer.from("GET / HTTP/1.1\r\n\r\n")), faultOf("PROTOCOL_ERROR"));
 });
 
-Deno.test("FrameSplitter.add() takes 16384 bytes of payload, and refuses more before they have come", () => {
+Deno.test("FrameSplitter.next() takes 16384 bytes of payload, and refuses more before they have come", () => {
   const largest = { type: 0, flags: 0, stream: 1, payload: "00".repeat(maxPayload) };
   assert.deepEqual(split(Buffer.concat([preface, encoded(largest)])), [largest]);
   for (const length of [maxPayload + 1, 2 ** 24 - 1]) {

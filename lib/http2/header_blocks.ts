@@ -20,8 +20,10 @@ export interface Headers {
 }
 
 interface Begun extends Omit<Headers, "fields"> {
-  readonly pieces: Buffer[];
+  /** A copy of what has come: a view would keep the whole read in memory, be the block ever so small. */
+  bytes: Buffer;
   size: number;
+  frames: number;
 }
 
 /** Puts the blocks of one connection together and reads them. */
@@ -49,18 +51,29 @@ export class HeaderBlocks {
     const endStream = (frame.flags & frameFlags.END_STREAM) !== 0;
     const about = { stream: frame.stream, endStream, dependsOnItself };
     if (isLast) return { ...about, fields: this.#hpack.read(frame.bytes, from, to) };
-    this.#begun = { ...about, pieces: [frame.bytes.subarray(from, to)], size: to - from };
+    this.#begun = { ...about, bytes: Buffer.from(frame.bytes.subarray(from, to)), size: to - from, frames: 0 };
     return undefined;
   }
 
   #goOn(begun: Begun, { bytes, from, to }: Frame, isLast: boolean): Headers | undefined {
+    const size = begun.size + to - from;
     // A frame counts even if it is empty: there may not be any number of them.
-    begun.size += to - from + 1;
-    if (begun.size > maxHeaderList) throw new ConnectionFault("ENHANCE_YOUR_CALM", "The headers are too large.");
-    begun.pieces.push(bytes.subarray(from, to));
+    if (size + ++begun.frames > maxHeaderList) {
+      throw new ConnectionFault("ENHANCE_YOUR_CALM", "The headers are too large.");
+    }
+    if (size > begun.bytes.length) begun.bytes = enlarged(begun.bytes, begun.size, size);
+    bytes.copy(begun.bytes, begun.size, from, to);
+    begun.size = size;
     if (!isLast) return undefined;
     this.#begun = undefined;
-    const { stream, endStream, dependsOnItself, pieces } = begun;
-    return { stream, endStream, dependsOnItself, fields: this.#hpack.read(Buffer.concat(pieces)) };
+    const { stream, endStream, dependsOnItself } = begun;
+    return { stream, endStream, dependsOnItself, fields: this.#hpack.read(begun.bytes, 0, size) };
   }
+}
+
+/** Room for `size` bytes and as many again, so that a block in tiny frames is not copied for each of them. */
+function enlarged(bytes: Buffer, used: number, size: number): Buffer {
+  const larger = Buffer.allocUnsafe(2 * size);
+  bytes.copy(larger, 0, 0, used);
+  return larger;
 }

@@ -20,8 +20,11 @@ const staticFields: readonly Field[] = staticTable.map(([name, value]) => fieldO
 /** Bytes that a client may have remembered: what HTTP/2 gives where nothing is announced. */
 const tableSize = 4096;
 
-/** The most that one block may hold once it is unpacked, by {@linkcode sizeOf}; announced to clients. */
-export const maxHeaderList = 65_536;
+/**
+ * The most that one block may hold once it is unpacked, by {@linkcode sizeOf}; announced to clients. kube-apiserver's have
+ * less than 1 KiB.
+ */
+export const maxHeaderList = 16_384;
 
 /** Reads the blocks of one connection, in the order in which they came: what one teaches, the next one uses. */
 export class HpackReader {

@@ -3,29 +3,30 @@
  *
  * @module
  */
-import type { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
 import { afterTimeout, deadline, orAborted } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import { Acceptor } from "./acceptor.ts";
-import { Connection, type OnStream } from "./connection.ts";
+import type { Connection, OnStream } from "./connection.ts";
+import { type Common, common, Line } from "./line.ts";
 import { UnixStream } from "./unix_stream.ts";
 
 /** How long a client may take to say that it has heard the goodbye, and the system to close what was cut off; ms. */
 const patienceMs = 500;
 
-/** How long a client may take to read the last that it is sent, in milliseconds. */
-const lingerMs = 5_000;
+/** Connections that may be open at once: kube-apiserver opens a few. */
+export const mostConnections = 256;
 
-/** Unsent bytes above which nothing more is read from a client that does not read. */
-const mostUnsent = 1 << 20;
+/** Milliseconds without a byte after which a connection with calls under way may make room too: longer than any call. */
+const silenceMs = 60_000;
 
 /** An HTTP/2 server on one Unix socket. */
 export class Http2Listener {
   readonly #onStream: OnStream;
   readonly #onBug: (thrown: unknown) => void;
   readonly #onRefused: (code: string) => void;
-  readonly #connections = new Set<Connection>();
+  readonly #common: Common;
+  readonly #lines = new Set<Line>();
   readonly #gone = Promise.withResolvers<void>();
   #acceptor: Acceptor<Deno.UnixConn> | undefined;
   #leaving = false;
@@ -33,11 +34,18 @@ export class Http2Listener {
   /**
    * @param onBug told of mistakes of ours, which end a connection.
    * @param onRefused told the system's code, for instance `EMFILE`, when it refuses to accept; accepting goes on.
+   * @param shared what its connections share with those of other listeners.
    */
-  constructor(onStream: OnStream, onBug: (thrown: unknown) => void, onRefused: (code: string) => void = () => {}) {
+  constructor(
+    onStream: OnStream,
+    onBug: (thrown: unknown) => void,
+    onRefused: (code: string) => void = () => {},
+    shared: Common = common(),
+  ) {
     this.#onStream = onStream;
     this.#onBug = onBug;
     this.#onRefused = onRefused;
+    this.#common = shared;
   }
 
   /**
@@ -82,43 +90,40 @@ export class Http2Listener {
   }
 
   #each(act: (connection: Connection) => void): void {
-    for (const connection of [...this.#connections]) act(connection);
+    for (const { connection } of [...this.#lines]) act(connection);
   }
 
   #meet(socket: Duplex): void {
-    const connection = new Connection({
+    if (this.#lines.size >= mostConnections && !this.#makeRoom()) return void socket.destroy();
+    const line = new Line(socket, {
       onStream: this.#onStream,
-      write: (bytes) => write(socket, bytes),
-      end: () => end(socket),
-      soon: setImmediate,
       onBug: this.#onBug,
+      common: this.#common,
+      onClose: (line) => {
+        this.#lines.delete(line);
+        this.#goneIfLast();
+      },
     });
-    this.#connections.add(connection);
-    socket.on("data", (read: Buffer) => connection.receive(read));
-    // A connection that fails closes as well; without a listener it would end the process.
-    socket.on("error", () => {});
-    socket.once("close", () => {
-      connection.lost();
-      this.#connections.delete(connection);
-      this.#goneIfLast();
-    });
-    if (this.#leaving) connection.leave();
+    this.#lines.add(line);
+    if (this.#leaving) line.connection.leave();
+  }
+
+  /**
+   * Ends the connection that was silent for the longest time of those without a call under way, by a GOAWAY after which
+   * its client connects anew.
+   */
+  #makeRoom(): boolean {
+    const since = performance.now() - silenceMs;
+    const lines = [...this.#lines].filter(({ connection, readAt }) => connection.calls === 0 || readAt < since);
+    const [oldest] = lines.sort((one, other) => one.readAt - other.readAt);
+    if (oldest === undefined) return false;
+    this.#lines.delete(oldest);
+    oldest.connection.leave();
+    oldest.connection.cutOff();
+    return true;
   }
 
   #goneIfLast(): void {
-    if (this.#leaving && this.#connections.size === 0) this.#gone.resolve();
+    if (this.#leaving && this.#lines.size === 0) this.#gone.resolve();
   }
-}
-
-function write(socket: Duplex, bytes: Buffer): void {
-  if (!socket.writable) return;
-  socket.write(bytes);
-  if (socket.writableLength <= mostUnsent || socket.isPaused()) return;
-  socket.pause();
-  socket.once("drain", () => socket.resume());
-}
-
-function end(socket: Duplex): void {
-  socket.once("close", afterTimeout(lingerMs, () => socket.destroy()));
-  socket.end(() => socket.destroy());
 }

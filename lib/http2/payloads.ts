@@ -46,23 +46,27 @@ export function checkReset(frame: Frame): void {
 /**
  * The settings in SETTINGS (section 6.5); none in one that acknowledges ours.
  *
- * @returns identifiers and values, in the order in which they are to be taken.
+ * @returns identifiers and values. Each value is checked, and the last one of an identifier counts: nothing is sent between
+ *   two settings of a frame, so that those before it have no effect.
  */
-export function settingsIn(frame: Frame): (readonly [id: number, value: number])[] {
+export function settingsIn(frame: Frame): ReadonlyMap<number, number> {
   requireStream(frame, false);
   const { bytes, from, to, flags } = frame;
   const isAck = (flags & frameFlags.ACK) !== 0;
   if (isAck ? to !== from : (to - from) % 6 !== 0) {
     throw new ConnectionFault("FRAME_SIZE_ERROR", "SETTINGS has another size.");
   }
-  const settings: (readonly [number, number])[] = [];
+  const settings = new Map<number, number>();
   for (let at = from; at < to; at += 6) {
     const [id, value] = [bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2)];
     checkSetting(id, value);
-    settings.push([id, value]);
+    if (heeded.has(id)) settings.set(id, value);
   }
   return settings;
 }
+
+/** The settings of a client that make a difference here. */
+const heeded: ReadonlySet<number> = new Set([settingIds.INITIAL_WINDOW_SIZE, settingIds.MAX_FRAME_SIZE]);
 
 function checkSetting(id: number, value: number): void {
   if (id === settingIds.INITIAL_WINDOW_SIZE && value > windows.largest) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { ConnectionFault, StreamFault } from "./faults.ts";
-import { FrameSplitter, frameTypes, preface } from "./frames.ts";
+import { type Frame, FrameSplitter, frameTypes, preface } from "./frames.ts";
 import { Sender } from "./sender.ts";
 import { ServerStream } from "./stream.ts";
 import { windows } from "./windows.ts";
@@ -18,7 +18,46 @@ class Line {
   readonly #bodies = new Map<number, Buffer[]>();
   readonly #closed = new Set<number>();
   readonly #work: (() => void)[] = [];
-  readonly #splitter = new FrameSplitter(({ type, flags, stream, bytes, from, to }) => {
+  readonly streams = new Set<ServerStream>();
+  congested = false;
+  readonly #splitter = new FrameSplitter();
+  readonly sender = new Sender({
+    write: (bytes) => this.writes.push(bytes),
+    soon: (work) => this.#work.push(work),
+    onSent: (stream) => this.sent.push(stream),
+    streams: () => this.streams,
+    congested: () => this.congested,
+  });
+
+  constructor() {
+    this.#splitter.add(Buffer.from(preface));
+  }
+
+  send(id: number, length: number): ServerStream {
+    const stream = new ServerStream(host, id);
+    this.streams.add(stream);
+    stream.sending = { answer: { head: trailers, body: bodyOf(length), trailers }, at: 0 };
+    this.sender.send(stream);
+    return stream;
+  }
+
+  /** Lets what was put off be done, and all go on that may. @returns how many pieces of work that was. */
+  goOn(): number {
+    let pieces = 0;
+    while (this.sender.goOn()) pieces++;
+    return pieces;
+  }
+
+  /** The same, and takes what was sent. */
+  settle(): this {
+    this.goOn();
+    for (const work of this.#work.splice(0)) work();
+    for (const bytes of this.writes.splice(0)) this.#splitter.add(bytes);
+    for (let frame = this.#splitter.next(); frame !== undefined; frame = this.#splitter.next()) this.#take(frame);
+    return this;
+  }
+
+  #take({ type, flags, stream, bytes, from, to }: Frame): void {
     assert.ok(!this.#closed.has(stream));
     if (type === frameTypes.DATA) {
       assert.equal(flags, 0);
@@ -28,29 +67,6 @@ class Line {
       assert.deepEqual([type, flags, bytes.toString("hex", from, to)], [frameTypes.HEADERS, 5, "88"]);
       this.#closed.add(stream);
     }
-  });
-  readonly sender = new Sender({
-    write: (bytes) => this.writes.push(bytes),
-    soon: (work) => this.#work.push(work),
-    onSent: (stream) => this.sent.push(stream),
-  });
-
-  constructor() {
-    this.#splitter.add(Buffer.from(preface));
-  }
-
-  send(id: number, length: number): ServerStream {
-    const stream = new ServerStream(host, id, this.sender.streamWindow);
-    stream.sending = { answer: { head: trailers, body: bodyOf(length), trailers }, at: 0 };
-    this.sender.send(stream);
-    return stream;
-  }
-
-  /** Lets what was put off be done. */
-  settle(): this {
-    for (const work of this.#work.splice(0)) work();
-    for (const bytes of this.writes.splice(0)) this.#splitter.add(bytes);
-    return this;
   }
 
   /** What has come of a stream's body. */
@@ -92,7 +108,7 @@ Deno.test("Sender writes once for all that is gathered until then, and nothing w
 
 Deno.test("Sender.send() does nothing for a stream that is not answered yet", () => {
   const line = new Line();
-  line.sender.send(new ServerStream(host, 1, 10));
+  line.sender.send(new ServerStream(host, 1));
   line.sender.open(1);
   assert.deepEqual([line.settle().sizes, line.sent], [[], []]);
 });
@@ -136,8 +152,7 @@ class Account {
     } else if (step.do === "resize") {
       for (const one of this.streams) one.allowed += step.window - this.#initial;
       this.#initial = step.window;
-      sender.resize(step.window, this.streams.map(({ stream }) => stream));
-      sender.goOn();
+      sender.resize(step.window);
     } else {
       sender.maxPayload = step.most;
     }
@@ -152,7 +167,7 @@ class Account {
       const came = this.line.came(stream.id).length;
       // What was sent before a window was made smaller, was sent.
       assert.ok(came === one.came || came <= allowed);
-      assert.equal(stream.window, allowed - came);
+      assert.equal(sender.windowOf(stream), allowed - came);
       assert.ok(came === length || left === 0 || came >= allowed, "It waits without need.");
       assert.equal(this.line.closed(stream.id), came === length);
       assert.equal(sent.includes(stream), came === length);
@@ -192,12 +207,12 @@ Deno.test("Sender.open() lets every stream go on that waits for the connection's
 
 Deno.test("Sender.resize() sends nothing before goOn(), so that settings can be acknowledged first", () => {
   const line = new Line();
-  line.sender.resize(0, []);
-  const stream = line.send(1, 30_000);
-  line.sender.resize(windows.initial, [stream]);
+  line.sender.resize(0);
+  line.send(1, 30_000);
+  line.sender.resize(windows.initial);
   line.sender.maxPayload = 15_000;
-  assert.deepEqual(line.settle().sizes, []);
-  line.sender.goOn();
+  line.sender.flush();
+  assert.equal(line.writes.length, 0);
   assert.deepEqual(line.settle().sizes, [15_000, 15_000]);
 });
 
@@ -205,16 +220,66 @@ Deno.test("Sender.resize() may leave a stream's window below zero, which is to b
   const line = new Line();
   line.sender.open(100_000);
   const stream = line.send(1, 70_000);
-  line.sender.resize(10, [stream]);
-  assert.equal(line.sender.streamWindow, 10);
-  assert.equal(stream.window, 10 - windows.initial);
+  line.sender.resize(10);
+  assert.equal(line.sender.windowOf(stream), 10 - windows.initial);
   line.sender.openStream(stream, windows.initial - 10);
-  assert.equal(stream.window, 0);
+  assert.equal(line.sender.windowOf(stream), 0);
   assert.equal(line.settle().came(1).length, windows.initial);
   line.sender.openStream(stream, 1);
   assert.equal(line.settle().came(1).length, windows.initial + 1);
-  line.sender.resize(windows.initial, [stream]);
-  line.sender.goOn();
+  line.sender.resize(windows.initial);
+  assert.ok(line.settle().closed(1));
+});
+
+Deno.test("Sender looks at each stream that waits once, however often its client opens windows by nothing", () => {
+  const line = new Line();
+  line.sender.resize(0);
+  for (let id = 1; id < 200; id += 2) line.send(id, 10);
+  line.settle();
+  for (let round = 0; round < 50; round++) {
+    line.sender.resize(0);
+    line.sender.open(1);
+  }
+  // One look a stream, and one that finds the end.
+  assert.equal(line.goOn(), 101);
+  assert.equal(line.goOn(), 0);
+  line.sender.resize(10);
+  line.settle();
+  assert.equal(line.sent.length, 100);
+});
+
+Deno.test("Sender.resize() looks at the open streams only where a window may be too large, and no closed one counts", () => {
+  let looks = 0;
+  const open = new Set<ServerStream>();
+  const sender = new Sender({
+    write() {},
+    soon() {},
+    onSent() {},
+    congested: () => false,
+    streams: () => (looks++, open),
+  });
+  for (let round = 0; round < 50; round++) sender.resize(round);
+  const stream = new ServerStream(host, 1);
+  open.add(stream);
+  sender.openStream(stream, windows.largest - 49);
+  for (let round = 0; round < 50; round++) sender.resize(round);
+  assert.equal(looks, 0);
+  assert.throws(() => sender.resize(50), ConnectionFault);
+  open.delete(stream);
+  sender.resize(windows.largest);
+  assert.equal(looks, 2);
+  sender.resize(50);
+  assert.equal(looks, 2);
+});
+
+Deno.test("Sender.send() adds no body to what a client does not read, and goes on once it does", () => {
+  const line = new Line();
+  line.congested = true;
+  line.send(1, 10);
+  assert.deepEqual(line.settle().sizes, []);
+  assert.equal(line.goOn(), 0);
+  line.congested = false;
+  line.sender.mayGoOn();
   assert.ok(line.settle().closed(1));
 });
 
@@ -224,8 +289,7 @@ Deno.test("Sender.forget() stops a stream that waits, but no other", () => {
   line.sender.forget(first);
   line.sender.openStream(first, 100_000);
   line.sender.open(100_000);
-  line.sender.resize(2 ** 20, [first, second]);
-  line.sender.goOn();
+  line.sender.resize(2 ** 20);
   assert.equal(line.settle().came(1).length, windows.initial);
   assert.deepEqual([line.closed(1), line.closed(3)], [false, true]);
   assert.deepEqual(line.sent, [second]);
@@ -233,15 +297,16 @@ Deno.test("Sender.forget() stops a stream that waits, but no other", () => {
 
 Deno.test("Sender refuses a window that would be larger than one can be, and keeps to the one before", () => {
   const line = new Line();
-  const stream = new ServerStream(host, 1, windows.largest);
+  const stream = line.send(1, 0);
+  line.sender.openStream(stream, windows.largest - windows.initial);
   assert.throws(
     () => line.sender.openStream(stream, 1),
     (thrown: unknown) => thrown instanceof StreamFault && thrown.code === "FLOW_CONTROL_ERROR" && thrown.stream === 1,
   );
-  assert.equal(stream.window, windows.largest);
+  assert.equal(line.sender.windowOf(stream), windows.largest);
   const isFault = (thrown: unknown) => thrown instanceof ConnectionFault && thrown.code === "FLOW_CONTROL_ERROR";
   assert.throws(() => line.sender.open(windows.largest - windows.initial + 1), isFault);
   line.sender.open(windows.largest - windows.initial);
   assert.throws(() => line.sender.open(1), isFault);
-  assert.throws(() => line.sender.resize(windows.initial + 1, [stream]), isFault);
+  assert.throws(() => line.sender.resize(windows.initial + 1), isFault);
 });

@@ -7,8 +7,12 @@ import type { Buffer } from "node:buffer";
 
 /** Told what comes on a stream, once its headers have come. */
 export interface StreamReceiver {
-  /** A piece of the body, a view of what was read; it may be kept. */
-  data(piece: Buffer): void;
+  /**
+   * A piece of the body, a view of what was read: a receiver copies what it keeps, since a view holds the whole read.
+   *
+   * @returns how many bytes more it holds now, if it holds more.
+   */
+  data(piece: Buffer): number | void;
   /** The body is there as a whole. */
   end(): void;
 }
@@ -37,14 +41,19 @@ export class ServerStream {
   readonly id: number;
   /** Called if the client goes, or takes its call back, before all of the answer was sent. */
   onGone: (() => void) | undefined;
-  /** What the client lets us send, in bytes. */
-  window: number;
+  /**
+   * Bytes by which its window is further open than the client's initial window, below zero once something was sent. So a
+   * new initial window changes the windows of all streams at once (RFC 9113, section 6.9.2).
+   */
+  openedBy = 0;
   /** Whether the client has sent all that it will. */
   ended = false;
   /** Bytes of the body that have come. */
   received = 0;
-  /** Bytes of it that the connection's window still waits to get back. */
-  owed = 0;
+  /** The same, its padding included. */
+  came = 0;
+  /** Bytes that the connection's budget counts for it. */
+  held = 0;
   /** What the client says how long the body is. */
   expected: number | undefined;
   receiver: StreamReceiver | undefined;
@@ -52,10 +61,9 @@ export class ServerStream {
   readonly #host: StreamHost;
   #gone = false;
 
-  constructor(host: StreamHost, id: number, window: number) {
+  constructor(host: StreamHost, id: number) {
     this.#host = host;
     this.id = id;
-    this.window = window;
   }
 
   /** Whether it is over: answered in full, reset, or left by its client. */

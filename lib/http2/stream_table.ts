@@ -40,6 +40,11 @@ export class StreamTable {
     return [...this.#open.values()];
   }
 
+  /** The same one by one, without a copy: none may begin or end meanwhile. */
+  values(): Iterable<ServerStream> {
+    return this.#open.values();
+  }
+
   /** The stream of that number, if it is open. */
   get(id: number): ServerStream | undefined {
     return this.#open.get(id);

@@ -9,7 +9,7 @@ const host = { answer() {}, finish() {} };
 function begin(table: StreamTable, ...ids: number[]): ServerStream[] {
   return ids.map((id) => {
     assert.ok(table.admit(id));
-    const stream = new ServerStream(host, id, 0);
+    const stream = new ServerStream(host, id);
     table.add(stream);
     return stream;
   });

@@ -10,13 +10,13 @@ export const windows = {
   /** What every window begins with. */
   initial: 65_535,
   largest: 2 ** 31 - 1,
-  /** What a request may send before it is answered: a mebibyte, and enough above it to see that it is too large. */
-  stream: (1 << 20) + 65_536,
+  /** What a request may send before it is answered: the largest message, and room above it for padding. */
+  stream: 160 << 10,
   /**
-   * What all requests of a connection together may: so much that as many streams as there may be cannot fill it with
-   * requests of which none is whole, and wait for each other, not even while a quarter of it is still to be given back.
+   * What may be under way on a connection. It is opened again for each byte that was read, so that requests of which none
+   * is whole cannot fill it and wait for each other: what is held of them is bounded by `budget.ts`.
    */
-  connection: 2 ** 30 + 2 ** 29,
+  connection: 1 << 20,
 } as const;
 
 /** A window after its owner has opened it further; `undefined` if that is further than a window goes. */
@@ -24,19 +24,20 @@ export function opened(window: number, increment: number): number | undefined {
   return window + increment > windows.largest ? undefined : window + increment;
 }
 
-/** What is let in on a connection. It is opened again when a body has found its taker, by a quarter at a time. */
+/** What is let in on a connection. It is opened again by a quarter at a time. */
 export class ReceiveWindow {
   #left: number = windows.connection;
   #owed = 0;
 
-  /** @throws {ConnectionFault} `FLOW_CONTROL_ERROR` if the client sends more than it may. */
-  take(bytes: number): void {
+  /**
+   * Lets bytes in.
+   *
+   * @returns by how much the client may be told that the window is open again, 0 if it need not be told yet.
+   * @throws {ConnectionFault} `FLOW_CONTROL_ERROR` if the client sends more than it may.
+   */
+  take(bytes: number): number {
     this.#left -= bytes;
     if (this.#left < 0) throw new ConnectionFault("FLOW_CONTROL_ERROR", "More was sent than was let in.");
-  }
-
-  /** So many bytes have been dealt with. Returns what the client is to be told now, 0 if nothing. */
-  giveBack(bytes: number): number {
     this.#owed += bytes;
     if (this.#owed < windows.connection / 4) return 0;
     const told = this.#owed;

@@ -1,0 +1,96 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { type Turner, turnLimits, Turns } from "./turns.ts";
+
+/** Turns on a clock of the test's own, which stands still but for what work costs. */
+class Bench {
+  readonly order: string[] = [];
+  passes = 0;
+  #now = 0;
+  #work: (() => void)[] = [];
+  readonly turns = new Turns({ soon: (work) => this.#work.push(work), now: () => this.#now });
+
+  /** One that has so many pieces of work, each of which costs so many milliseconds. */
+  worker(name: string, pieces: number, costMs: number): Turner & { pieces: number } {
+    const worker = {
+      pieces,
+      turn: (isOver: () => boolean) => {
+        while (worker.pieces > 0) {
+          worker.pieces--;
+          this.#now += costMs;
+          this.order.push(name);
+          if (isOver()) break;
+        }
+        return worker.pieces > 0;
+      },
+    };
+    return worker;
+  }
+
+  /** One pass of the event loop. @returns whether there was anything to be done. */
+  pass(): boolean {
+    this.passes++;
+    const work = this.#work.splice(0);
+    for (const one of work) one();
+    return work.length > 0;
+  }
+
+  rest(ms: number): void {
+    while (this.pass());
+    this.#now += ms;
+    this.passes = 0;
+  }
+}
+
+Deno.test("Turns.ask() gives a turn at once where no other waits, and one in a pass of the event loop", () => {
+  const bench = new Bench();
+  bench.turns.ask(bench.worker("a", 1, 0.1));
+  deepEqual(bench.order, ["a"]);
+  const [b, c] = [bench.worker("b", 1, 0.1), bench.worker("c", 1, 0.1)];
+  bench.turns.ask(b);
+  bench.turns.ask(c);
+  bench.turns.ask(b);
+  ok(bench.turns.waits(b) && bench.order.length === 1);
+  bench.pass();
+  deepEqual(bench.order, ["a", "b", "c"]);
+  ok(!bench.turns.waits(b));
+});
+
+Deno.test("Turns gives each that waits a turn of a millisecond, in the order in which they asked", () => {
+  const bench = new Bench();
+  bench.turns.ask(bench.worker("a", 8, 0.5));
+  for (const [name, pieces] of [["b", 4], ["c", 1]] as const) bench.turns.ask(bench.worker(name, pieces, 0.5));
+  while (bench.pass());
+  equal(bench.order.join(""), "aa" + "aabb" + "caa" + "bbaa");
+});
+
+Deno.test("Turns has the sockets looked at after no more than a round, however much waits", () => {
+  const bench = new Bench();
+  const [busy, other] = [bench.worker("a", 1000, 0.25), bench.worker("b", 1, 0.25)];
+  bench.turns.ask(busy);
+  let turns = 0;
+  let passes = 0;
+  // The runtime looks at its sockets in each 61st pass, and only then sees the other.
+  while (bench.pass()) if (++passes % 61 === 0 && ++turns === 3) bench.turns.ask(other);
+  const before = bench.order.indexOf("b") * 0.25;
+  ok(before > 0 && before <= 4 * turnLimits.roundMs, `${before} ms of others' work came first`);
+});
+
+Deno.test("Turns costs a process that is not busy one pass a turn", () => {
+  const bench = new Bench();
+  for (let at = 0; at < 5; at++) {
+    bench.turns.ask(bench.worker("a", 1, 0.1));
+    bench.pass();
+    equal(bench.pass(), false);
+    bench.rest(2);
+  }
+});
+
+Deno.test("Turns.leave() gives no turn any more, and none is lost by it", () => {
+  const bench = new Bench();
+  const [a, b, c] = [bench.worker("a", 9, 1), bench.worker("b", 1, 1), bench.worker("c", 1, 1)];
+  for (const one of [a, b, c]) bench.turns.ask(one);
+  bench.turns.leave(b);
+  bench.turns.leave(a);
+  while (bench.pass());
+  deepEqual(bench.order, ["a", "c"]);
+});
