@@ -122,7 +122,9 @@ Deno.test("serve, sops, check and keys without a configuration leave a state alo
     const state = JSON.stringify({ format: 1, providers: [], history });
     await Deno.writeTextFile(`${folder}/key-ring.json`, state);
     for (const command of ["serve", "sops", "check", "keys"]) {
-      const terminal = fakeTerminal({ variables: { STATE_DIRECTORY: folder, XDG_RUNTIME_DIR: folder } });
+      const runtime = `${folder}/runtime`;
+      await Deno.mkdir(runtime, { recursive: true });
+      const terminal = fakeTerminal({ variables: { STATE_DIRECTORY: folder, XDG_RUNTIME_DIR: runtime } });
       equal(await run([command], commands, terminal), 78, command);
       const said = terminal.out() + terminal.err();
       match(
@@ -131,6 +133,6 @@ Deno.test("serve, sops, check and keys without a configuration leave a state alo
       );
       equal(said.includes("forgotten"), false);
     }
-    deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["key-ring.json"]);
+    deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["key-ring.json", "runtime"]);
     equal(await Deno.readTextFile(`${folder}/key-ring.json`), state);
   }));

@@ -11,7 +11,7 @@ import { KmsError } from "../errors.ts";
 import type { Notify } from "../events.ts";
 import type { SocketServer } from "../grpc/serve.ts";
 import type { Reloads } from "../reloads.ts";
-import { collectOnceStarted } from "./collect.ts";
+import { collectAtRest } from "./collect.ts";
 import type { Reloading } from "./reloading.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 
@@ -46,7 +46,7 @@ export interface StopOptions {
 /** Serves until the signal fires or a successor takes over, and lets the calls in flight end. */
 export async function untilStopped(server: SocketServer, options: StopOptions): Promise<ExitStatus> {
   const { signal, drainMs, notify, reloading, reloads } = options;
-  using _collection = collectOnceStarted();
+  using _collection = collectAtRest();
   using _subscription = reloads.subscribe(() => reloading.start());
   await untilEnd(server, signal);
   notify({ type: "lifecycle", action: "stopping", message: "Letting the calls in flight end." });

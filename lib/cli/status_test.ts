@@ -149,7 +149,7 @@ Deno.test("status() shows a retired provider as such, and counts it in no quorum
   match((await asked(() => Response.json({ ...good, retired: [sickOld] }))).out, /^Cannot unwrap: away\.$/m);
 });
 
-Deno.test("status() shows the versions that cannot be opened, and exits 77 for one of the announced key ID", async () => {
+Deno.test("status() shows the versions that cannot be opened, and exits 77 where stored data is unreadable for it", async () => {
   const sealed = (version: string, state: SealedVersionStatus["state"], announced: boolean): SealedVersionStatus => ({
     provider: "vault-eu",
     kind: "vault-transit",
@@ -166,7 +166,13 @@ Deno.test("status() shows the versions that cannot be opened, and exits 77 for o
   match(out, /^Sealed with before: 1 of 3 versions open; not tested: vault-eu@0@z$/m);
   match(out, /^vault-eu@1@a cannot be opened, tried \d+ d ago: Vault has retired it\.$/m);
   const now = [sealed("2@b", "refused", true)];
-  equal((await asked(() => Response.json({ ...good, sealedVersions: now }))).status, 77);
+  const unreadable = "What is sealed under the announced key ID cannot be opened again. Vault has retired it.";
+  const lost = await asked(() => Response.json({ ...good, sealedVersions: now, unreadable }));
+  equal(lost.status, 77);
+  match(
+    lost.out,
+    /^Decrypt: What is sealed under the announced key ID cannot be opened again\. Vault has retired it\.$/m,
+  );
 });
 
 Deno.test("asText() says of no provider that it has a wrap where there is no data key at all", () => {

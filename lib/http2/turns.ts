@@ -11,8 +11,10 @@
 export const turnLimits = {
   /** One turn. */
   turnMs: 1,
-  /** All turns between two looks at the sockets. */
+  /** All turns between two looks at the sockets, while some wait. */
   roundMs: 2,
+  /** The same while none waits: a process that is not busy looks at them anyway, whenever it rests. */
+  quietMs: 4,
 } as const;
 
 /**
@@ -85,7 +87,10 @@ export class Turns {
 
   #plan(): void {
     this.#round = "planned";
-    if (this.#worked < turnLimits.turnMs) return this.#options.soon(() => this.#runRound());
+    const isQuiet = this.#waiting.size === 0;
+    if (this.#worked < (isQuiet ? turnLimits.quietMs : turnLimits.turnMs)) {
+      return this.#options.soon(() => this.#runRound());
+    }
     this.#worked = 0;
     this.#pass(passesToLook);
   }

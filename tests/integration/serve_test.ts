@@ -191,6 +191,8 @@ Deno.test("serve with another node's keys turns /readyz red at the third refused
     assert.deepEqual(await decryptAll([...twice, ...twice]), Array(4).fill("key_unknown"));
     assert.equal((await said(folder, config)).code, 200);
     await decryptAll(stored);
+    // A body of /metrics is served for a second.
+    await new Promise((resolve) => setTimeout(resolve, 1100));
     const { code, text, metrics, status, document } = await said(folder, config);
     assert.equal(code, 503);
     assert.match(text, /^not ready: Stored data cannot be read: Decrypts of 3 envelopes were refused/);
