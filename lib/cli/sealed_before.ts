@@ -10,7 +10,7 @@ import { knownVersions, sealedVersions } from "../key_ring/sealed_versions.ts";
 import { idOf, isLoss, type SealedVersion, type Sentinel } from "../key_ring/sentinel.ts";
 import { folderSentinels } from "../key_ring/sentinel_file.ts";
 import { readRingState, type RingState } from "../key_ring/state.ts";
-import { readKnownKeys } from "../provider/local/key_ledger.ts";
+import { fileTag, readKnownKeys } from "../provider/local/key_ledger.ts";
 import type { SealedVersionStatus } from "../service.ts";
 import { readersOf } from "./readers.ts";
 import { didYouMean } from "./suggestion.ts";
@@ -54,8 +54,8 @@ export function versionsIn({ state, sentinels }: NodeMemory): readonly SealedVer
 }
 
 /**
- * The versions of each provider that a new key must not take the place of: those that the node has sealed with or whose
- * key file it has used, unless `forgotten` names them.
+ * The versions of each provider that a new key must not take the place of: those that the node has sealed with, and those
+ * of its key file that were used, unless `forgotten` names them.
  *
  * @throws {KmsError} `config` if a key may have to be made and the state folder cannot be read.
  */
@@ -69,11 +69,14 @@ export async function irreplaceable(config: Configured): Promise<(provider: Prov
     kind,
     version,
   }));
-  const used = keys.map(({ provider, version }) => ({ provider, kind: "local", version }));
-  const known = [...versionsIn(memory), ...counted, ...used];
+  const used = keys.map(({ provider, version, file }) => ({ provider, kind: "local", version, file }));
+  const known: readonly (SealedVersion & { readonly file?: string })[] = [...versionsIn(memory), ...counted, ...used];
   const { forgets } = forgottenVersions(config.forgotten, known);
-  return ({ name, formerly, settings: { kind } }) => {
-    const ours = known.filter((one) => one.kind === kind && [name, ...formerly].includes(one.provider));
+  return ({ name, formerly, settings }) => {
+    const file = "keyFile" in settings ? fileTag(settings.keyFile) : undefined;
+    const ours = known.filter((one) =>
+      one.kind === settings.kind && [name, ...formerly].includes(one.provider) && (one.file ?? file) === file
+    );
     return [...new Set(ours.filter((one) => !forgets(one)).map(({ version }) => version))];
   };
 }

@@ -187,6 +187,30 @@ Deno.test("a lost key file under create: true is not made anew by check, serve o
   });
 });
 
+Deno.test("a lost key file of the key service alone is not made anew, and another key file is no lost one", async () => {
+  await inFolder(async (folder) => {
+    const node = new Node(folder);
+    await node.configure();
+    const listening = async (process: Process) => {
+      const path = `${folder}/sops.sock`;
+      const connect = () => Deno.connect({ transport: "unix", path }).then((connection) => (connection.close(), true));
+      await waitFor("the key service", connect, { ...soon, alive: [process] });
+      assert.equal((await process.stop()).code, 0);
+    };
+    await using first = node.start("sops");
+    await listening(first);
+    await Deno.rename(node.keyFile, `${folder}/backup`);
+    await using second = node.start("sops");
+    assert.equal((await second.exited).code, 78, second.output);
+    assert.match(second.output, /local\.keys" is not there/);
+    const keyFile = `${folder}/other.keys`;
+    await node.configure({ providers: [{ name: "local", kind: "local", keyFile, create: true }] });
+    await using third = node.start("sops");
+    await listening(third);
+    assert.ok((await Deno.stat(keyFile)).isFile);
+  });
+});
+
 Deno.test("a new local key with one changed character is refused by check, serve and keys rotate", async () => {
   await inFolder(async (folder) => {
     const node = new Node(folder);

@@ -78,6 +78,7 @@ Deno.test("sops with a configuration runs beside the plugin, each with its own s
       return JSON.parse(await Deno.readTextFile(`${folder}/state/key-ring.json`)).history.length === 1;
     }, soon);
     const state = await Deno.readTextFile(`${folder}/state/key-ring.json`);
+    const sentinels = await Deno.readTextFile(`${folder}/state/sentinels.json`);
     await using sops = start(folder, "sops", "--config", config);
     const path = `${folder}/sops.sock`;
     await listening(path, sops);
@@ -86,7 +87,9 @@ Deno.test("sops with a configuration runs beside the plugin, each with its own s
     await using kms = dialKms(`${folder}/kms.sock`);
     assert.equal((await kms.v2.Status({}, call)).healthz, "ok");
     assert.equal(await Deno.readTextFile(`${folder}/state/key-ring.json`), state);
-    assert.deepEqual([...Deno.readDirSync(`${folder}/state`)].map(({ name }) => name), ["key-ring.json"]);
+    assert.equal(await Deno.readTextFile(`${folder}/state/sentinels.json`), sentinels);
+    const names = [...Deno.readDirSync(`${folder}/state`)].map(({ name }) => name).sort();
+    assert.deepEqual(names, ["key-ring.json", "local-keys.json", "sentinels.json"]);
 
     const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
     assert.deepEqual([ready.status, (await ready.text()).split("\n")[0]], [200, "ready"]);

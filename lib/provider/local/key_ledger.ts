@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { sha256Hex, utf8 } from "../../bytes.ts";
 import { toKmsError } from "../../errors.ts";
 import type { Notify } from "../../events.ts";
 import { type StateFile, stateFile } from "../../state_file.ts";
@@ -20,6 +21,8 @@ import type { LocalSettings } from "./settings.ts";
 export interface KnownKey {
   /** The name of the provider that used it first. */
   readonly provider: string;
+  /** Which key file it was in: see {@linkcode fileTag}. */
+  readonly file: string;
   /** The ID of the key. */
   readonly version: string;
   /** Its check value, 16 hexadecimal digits. */
@@ -31,9 +34,14 @@ interface KnownKeys {
   readonly keys: readonly KnownKey[];
 }
 
+/** Tells the paths of key files apart, in 16 hexadecimal digits: a path may be longer than all the rest. */
+export function fileTag(keyFile: string): string {
+  return sha256Hex(utf8(keyFile)).slice(0, 16);
+}
+
 /** Eight files of a thousand keys each would be kept whole. */
 const mostKeys = 8192;
-/** A key is some 130 bytes with the longest name. */
+/** A key is some 160 bytes with the longest name. */
 const maxBytes = 2 * 1024 * 1024;
 
 /**
@@ -88,9 +96,10 @@ export class KeyLedger {
 
   /** Takes good keys down. Where that cannot be written, a warning is told and the keys serve all the same. */
   async note(keys: readonly LocalKey[]): Promise<void> {
-    const { name: provider } = this.#settings;
+    const { name: provider, keyFile } = this.#settings;
+    const file = fileTag(keyFile);
     const added = keys.filter(({ id }) => !this.#known.has(id))
-      .map(({ id, material }): KnownKey => ({ provider, version: id, check: checkValueOf(material) }));
+      .map(({ id, material }): KnownKey => ({ provider, file, version: id, check: checkValueOf(material) }));
     for (const { version, check } of added) this.#known.set(version, check);
     if (added.length === 0 || this.#folder === undefined || !this.#keeps) return;
     try {
@@ -125,6 +134,8 @@ function isListOfKeys(value: unknown): value is readonly KnownKey[] {
 
 function isKnownKey(value: unknown): value is KnownKey {
   if (typeof value !== "object" || value === null) return false;
-  const { provider, version, check } = { provider: undefined, version: undefined, check: undefined, ...value };
-  return typeof provider === "string" && provider !== "" && isLocalKeyId(version) && isLocalKeyId(check);
+  const none = { provider: undefined, file: undefined, version: undefined, check: undefined };
+  const { provider, file, version, check } = { ...none, ...value };
+  // All three have the form of an ID.
+  return typeof provider === "string" && provider !== "" && [file, version, check].every(isLocalKeyId);
 }

@@ -2,6 +2,7 @@ import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import type { Event } from "../../events.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { localAdvice } from "./advice.ts";
+import { fileTag } from "./key_ledger.ts";
 import { openLocal } from "./provider.ts";
 import { createKeyFile } from "./write_key_file.ts";
 
@@ -33,12 +34,13 @@ async function node(folder: string, content: unknown) {
 
 Deno.test("openLocal() keeps the check value of an older key at its first use, and nothing of the key", async () => {
   await inFolder(async (folder) => {
-    const { open, ledger } = await node(folder, good);
+    const { open, ledger, settings } = await node(folder, good);
     await (await open())[Symbol.asyncDispose]();
+    const file = fileTag(settings.keyFile);
     // Computed by another program: HMAC-SHA-256 under bytes 0 to 31.
     deepEqual(JSON.parse(await Deno.readTextFile(ledger)), {
       format: 1,
-      keys: [{ provider: "local", version: "0123456789abcdef", check: "8d4375baec5cdc75" }],
+      keys: [{ provider: "local", file, version: "0123456789abcdef", check: "8d4375baec5cdc75" }],
     });
     equal(((await Deno.stat(ledger)).mode ?? 0) & 0o777, 0o600);
   });
