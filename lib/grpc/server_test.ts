@@ -7,7 +7,9 @@ import { abortError } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import { PipelinedClient } from "../../tests/support/pipelined_client.ts";
 import { grpcFrame, rawCall } from "../../tests/support/raw_grpc.ts";
+import { budgets } from "../http2/budget.ts";
 import { dialKms, type KmsClient } from "./client.ts";
+import { maxMessage } from "./frame.ts";
 import { type KmsHandlers, type Listener, type RpcServer, rpcServer } from "./server.ts";
 import type { RpcFailure } from "./status.ts";
 
@@ -290,6 +292,35 @@ async function openCall(path: string, headers: Record<string, string> = {}): Pro
   stream.on("error", () => {}).on("close", () => session.destroy());
   return stream;
 }
+
+Deno.test("rpcServer() holds so much of requests that do not end for one connection, and answers others meanwhile", async () => {
+  await using served = await serve({ v2: plain });
+  const first = await openCall(served.path);
+  const session = first.session as ClientHttp2Session;
+  const headers = { ":method": "POST", ":path": call.path, "content-type": "application/grpc" };
+  // All of the largest message but its last byte.
+  const part = grpcFrame(new Uint8Array(maxMessage)).subarray(0, -1);
+  const fitting = Math.floor(budgets.connection / (part.length + budgets.stream)) - 1;
+  const refused: number[] = [];
+  const streams = Array.from({ length: fitting }, () => session.request(headers).on("error", () => {}));
+  for (const stream of streams) stream.on("close", () => refused.push(stream.rstCode ?? -1)).write(part);
+  await new Promise((resolve) => session.ping(resolve));
+  deepEqual(refused, []);
+  const over = Array.from({ length: 3 }, () => session.request(headers).on("error", () => {}));
+  const { promise: closed, resolve } = Promise.withResolvers<number | undefined>();
+  for (const stream of over) stream.on("close", () => resolve(stream.rstCode));
+  for (const stream of over) stream.write(part);
+  // ENHANCE_YOUR_CALM.
+  equal(await closed, 11);
+  deepEqual(refused, []);
+  deepEqual(await served.client.v2.Status({}, { signal: never }), well);
+  // What is held is given back with the streams that it is held for.
+  for (const stream of streams) stream.close(8);
+  const answered = once(first, "response");
+  first.end(good);
+  equal((await answered)[0][":status"], 200);
+  session.destroy();
+});
 
 Deno.test("rpcServer() tells a client that never stops sending to stop, and says why", async () => {
   await using served = await serve({ v2: plain });

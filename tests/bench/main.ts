@@ -1,7 +1,7 @@
 /**
  * `deno task bench [PART…]`: the plugin's speed and size beside a bare server's, under the same V8 flags, in one run.
  *
- * Parts: `startup`, `vendors`, `calls`, `several`, `objects`, `memory`; all by default. `--peers` adds vault-kubernetes-kms; `--rounds N` takes
+ * Parts: `startup`, `vendors`, `calls`, `several`, `objects`, `memory`, `load`; all by default. `--peers` adds vault-kubernetes-kms; `--rounds N` takes
  * each figure N times instead of 5; `--strict` ends with status 1 if anything falls short of its target.
  *
  * @module
@@ -15,6 +15,7 @@ import type { Bench, DistantVault } from "./bench.ts";
 import { measureCalls } from "./calls.ts";
 import { prepareVault, stageBoth } from "./contestants.ts";
 import { Driver } from "./driver.ts";
+import { measureLoad } from "./load.ts";
 import { measureMemory } from "./memory.ts";
 import { measureObjects } from "./objects.ts";
 import { peerProgram } from "./peer.ts";
@@ -30,6 +31,7 @@ const parts = {
   several: measureSeveral,
   objects: measureObjects,
   memory: measureMemory,
+  load: measureLoad,
 } as const satisfies Record<string, (bench: Bench) => Promise<Target[]>>;
 
 const latencies = [0, 5, 20] as const;

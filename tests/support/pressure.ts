@@ -1,0 +1,116 @@
+/**
+ * A server under a load of well-formed calls, with a good client beside it: how long that one's calls take, and how much
+ * memory the server has meanwhile and a minute later.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { footprint } from "../bench/process_figures.ts";
+import { type CallFigures, PipelinedClient } from "./pipelined_client.ts";
+import { encryptPath, encryptRequest, type Load } from "./pressure_client.ts";
+import { pause, run } from "./processes.ts";
+
+/** The loads, each as hard as well-formed calls can make it within the limits of one kind. */
+export const loads = {
+  "pipelined calls on one connection": { connections: 1, inFlight: 1000, restMs: 0, uidBytes: 8, frameBytes: 0 },
+  "many connections with a few calls each": { connections: 200, inFlight: 4, restMs: 5, uidBytes: 8, frameBytes: 0 },
+  "many small frames": { connections: 4, inFlight: 32, restMs: 0, uidBytes: 60_000, frameBytes: 16 },
+} as const satisfies Record<string, Omit<Load, "seconds">>;
+
+/** The name of a load. */
+export type LoadName = keyof typeof loads;
+
+/** What is to be held: the good client's p99 as a multiple of its p99 alone, and resident memory in MB (10^6 bytes). */
+export const bounds = { slower: 5, heightMb: 200, aboveIdleMb: 20 } as const;
+
+/** Milliseconds after a load at which memory is looked at again. */
+export const laterMs = 60_000;
+
+/** A server that is measured. */
+export interface Subject {
+  readonly socket: string;
+  readonly pid: number;
+}
+
+/** What was measured; memory in MB. */
+export interface Pressure {
+  readonly alone: CallFigures;
+  readonly beside: CallFigures;
+  /** What the load itself came to. */
+  readonly load: CallFigures;
+  readonly idleMb: number;
+  readonly heightMb: number;
+  /** When the load had ended, milliseconds of `performance.now()`. */
+  readonly endedAt: number;
+}
+
+/** A server has started what it has to, and collected what that left behind. */
+const settleMs = 6_000;
+const aloneSeconds = 4;
+const loadSeconds = 8;
+/** The good client begins a little later than the load, and ends a little earlier. */
+const leadSeconds = 1.5;
+const sampleMs = 200;
+
+/** Measures one load. */
+export async function measurePressure({ socket, pid }: Subject, name: LoadName): Promise<Pressure> {
+  await pause(settleMs);
+  const idleMb = (await footprint(pid)).residentMb;
+  const alone = await goodClient(socket, aloneSeconds);
+  const load = putLoad(socket, { ...loads[name], seconds: loadSeconds });
+  let over = false;
+  const height = sampled(pid, () => over);
+  await pause(leadSeconds * 1000);
+  const beside = await goodClient(socket, loadSeconds - 2 * leadSeconds);
+  const figures = await load;
+  over = true;
+  return { alone, beside, load: figures, idleMb, heightMb: await height, endedAt: performance.now() };
+}
+
+/** Waits until a minute has passed since the load. @returns resident memory then, in MB. */
+export async function residentLater({ pid }: Subject, { endedAt }: Pressure): Promise<number> {
+  await pause(Math.max(0, endedAt + laterMs - performance.now()));
+  return (await footprint(pid)).residentMb;
+}
+
+/** The figures in words. */
+export function describePressure({ alone, beside, load, idleMb, heightMb }: Pressure, laterMb: number): string {
+  const latencies = ({ p50, p99, failed, calls }: CallFigures) =>
+    `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms, ${failed} of ${calls} failed`;
+  return `good client alone: ${latencies(alone)}; beside the load: ${latencies(beside)}; load: ${load.calls} calls, ` +
+    `${load.failed} failed; resident ${idleMb.toFixed(0)} MB idle, ${heightMb.toFixed(0)} MB at its height, ` +
+    `${laterMb.toFixed(0)} MB a minute later`;
+}
+
+async function goodClient(socket: string, seconds: number): Promise<CallFigures> {
+  await using client = await PipelinedClient.dial(socket);
+  const signal = AbortSignal.timeout(seconds * 1000);
+  return await client.run({ path: encryptPath, message: encryptRequest(8), inFlight: 1, restMs: 2, signal });
+}
+
+/** The load comes from a process of its own: it would else slow down the good client and not the server. */
+async function putLoad(socket: string, load: Load): Promise<CallFigures> {
+  const program = join(import.meta.dirname ?? ".", "pressure_client.ts");
+  const args = [
+    "run",
+    "--no-check",
+    "--allow-net",
+    "--allow-read",
+    "--allow-write",
+    program,
+    socket,
+    JSON.stringify(load),
+  ];
+  const { code, stdout, stderr } = await run(Deno.execPath(), args);
+  if (code !== 0) throw new Error(`Cannot put load on ${socket}: ${stderr.trim()}`);
+  return JSON.parse(stdout);
+}
+
+async function sampled(pid: number, isOver: () => boolean): Promise<number> {
+  let height = 0;
+  while (!isOver()) {
+    height = Math.max(height, (await footprint(pid)).residentMb);
+    await pause(sampleMs);
+  }
+  return height;
+}
