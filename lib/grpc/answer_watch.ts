@@ -27,7 +27,7 @@ const reasons = {
   silent: "a connection was made and nothing came back",
   refused: "no connection could be made",
   unable: "this process has no descriptor left; raise LimitNOFILE of the unit, or ulimit -n",
-} as const satisfies Record<Exclude<Answer, "answered">, string>;
+} as const satisfies Record<Exclude<Answer, "answered" | "closed">, string>;
 
 /** Asks one socket again and again. */
 export class AnswerWatch {
@@ -56,7 +56,8 @@ export class AnswerWatch {
     this.#askedAt = now;
     const answer = await knock(this.#path, this.#times.patienceMs, signal);
     if (signal.aborted) return false;
-    if (answer === "answered") return this.#answered();
+    // A listener that ends a connection has accepted it: a new socket would only raise the number of connections.
+    if (answer === "answered" || answer === "closed") return this.#answered();
     this.#unanswered++;
     if (this.#unanswered >= mostUnanswered) this.#complain(reasons[answer]);
     // Without descriptors a new socket would fare no better, and it would drop the clients that wait.

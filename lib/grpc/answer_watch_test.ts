@@ -1,4 +1,4 @@
-import { deepEqual, equal, match } from "node:assert/strict";
+import { deepEqual, equal, fail, match } from "node:assert/strict";
 import { join } from "node:path";
 import { inFolder } from "../../tests/support/temporary_folder.ts";
 import type { Event } from "../events.ts";
@@ -25,6 +25,21 @@ Deno.test("knock() tells a server, a listener that does not accept, one that spe
     equal(await knock(join(folder, "nobody"), 4_000, never), "refused");
     await spoken;
     await server.close(0);
+  });
+});
+
+Deno.test("AnswerWatch does not bind a socket anew whose server has as many connections as it may have", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "full");
+    using full = Deno.listen({ transport: "unix", path });
+    const closing = (async () => {
+      for (let at = 0; at < 4; at++) (await full.accept()).close();
+    })();
+    equal(await knock(path, 4_000, never), "closed");
+    const watch = new AnswerWatch(path, { ...times, patienceMs: 4_000 }, (event) => fail(JSON.stringify(event)));
+    for (let at = 0; at < 3; at++) equal(await watch.isDead(never), false);
+    equal(watch.complaint(), "");
+    await closing;
   });
 });
 

@@ -8,10 +8,11 @@ import { abortError, deadline, orAborted } from "../deadline.ts";
 import { frameHead, frameTypes, FrameWriter, preface } from "../http2/frames.ts";
 
 /**
- * `answered`; `silent` if the connection was made and no SETTINGS came; `refused` if it was not made; `unable` if this
- * process has no descriptor left to ask with.
+ * `answered`; `closed` if the connection was accepted and ended at once, as by a server that has as many as it may have;
+ * `silent` if the connection was made and no SETTINGS came; `refused` if it was not made; `unable` if this process has no
+ * descriptor left to ask with.
  */
-export type Answer = "answered" | "silent" | "refused" | "unable";
+export type Answer = "answered" | "closed" | "silent" | "refused" | "unable";
 
 /** Where a frame's head has its type: RFC 9113, section 4.1. */
 const typeAt = 3;
@@ -30,9 +31,10 @@ export async function knock(path: string, ms: number, parent: AbortSignal): Prom
     return isExhaustion(thrown) ? "unable" : "refused";
   }
   try {
-    return await orAborted(sendsSettings(connection), bound.signal, "knock") ? "answered" : "silent";
+    return await orAborted(firstFrame(connection), bound.signal, "knock");
   } catch {
-    return "silent";
+    // A connection that waits to be accepted is never reset by its server: this one was.
+    return bound.signal.aborted ? "silent" : "closed";
   } finally {
     connection.close();
   }
@@ -49,17 +51,17 @@ async function connected(path: string, signal: AbortSignal): Promise<Deno.UnixCo
   }
 }
 
-async function sendsSettings(connection: Deno.UnixConn): Promise<boolean> {
+async function firstFrame(connection: Deno.UnixConn): Promise<Answer> {
   const writer = new FrameWriter(() => {});
   writer.settings([]);
   await connection.write(Buffer.concat([preface, writer.take() ?? Buffer.alloc(0)]));
   const head = new Uint8Array(frameHead);
   for (let length = 0; length < head.length;) {
     const read = await connection.read(head.subarray(length));
-    if (read === null) return false;
+    if (read === null) return "closed";
     length += read;
   }
-  return head[typeAt] === frameTypes.SETTINGS;
+  return head[typeAt] === frameTypes.SETTINGS ? "answered" : "silent";
 }
 
 function isExhaustion(thrown: unknown): boolean {
