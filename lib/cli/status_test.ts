@@ -102,7 +102,7 @@ for (const [what, answer] of strangers) {
 Deno.test("status() does not take another plugin's answer for its own, and asks the socket", async () => {
   const { status, out, err } = await asked(() => Response.json({ ...good, socket: "/run/other/kms.sock" }));
   equal(status, 69);
-  equal(out, "");
+  match(out, /^Configuration: \S+; plugin: unix:\/\/\S+\n$/, "nothing of the other plugin's");
   match(
     err,
     /^The Trousseau at http:\/\/127\.0\.0\.1:\d+ serves another socket, \/run\/other\/kms\.sock: asking the socket\./,
