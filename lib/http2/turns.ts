@@ -42,10 +42,12 @@ export interface TurnsOptions {
   readonly now: () => number;
 }
 
-/** Hands out turns in the order in which they were asked for. */
+/** Hands out turns: to those that ask anew first, and then to those that had one and have something left. */
 export class Turns {
   readonly #options: TurnsOptions;
-  readonly #waiting = new Set<Turner>();
+  /** Those that have asked, and those that had a turn and were not done. */
+  readonly #fresh = new Set<Turner>();
+  readonly #behind = new Set<Turner>();
   readonly #isOver = () => this.#options.now() >= this.#until;
   #until = 0;
   #round: "none" | "planned" | "running" = "none";
@@ -67,7 +69,7 @@ export class Turns {
    * always has more to be read would else be read from again and again, and no other one.
    */
   ask(turner: Turner): void {
-    if (this.#round !== "none") return void this.#waiting.add(turner);
+    if (this.#round !== "none") return this.#behind.has(turner) ? undefined : void this.#fresh.add(turner);
     this.#round = "running";
     // A process that has rested has looked at its sockets.
     if (this.#options.now() - this.#endedAt > turnLimits.turnMs) this.#worked = 0;
@@ -77,17 +79,18 @@ export class Turns {
 
   /** Whether it waits for a turn. */
   waits(turner: Turner): boolean {
-    return this.#waiting.has(turner);
+    return this.#fresh.has(turner) || this.#behind.has(turner);
   }
 
   /** Gives no turn any more. */
   leave(turner: Turner): void {
-    this.#waiting.delete(turner);
+    this.#fresh.delete(turner);
+    this.#behind.delete(turner);
   }
 
   #plan(): void {
     this.#round = "planned";
-    const isQuiet = this.#waiting.size === 0;
+    const isQuiet = this.#fresh.size + this.#behind.size === 0;
     if (this.#worked < (isQuiet ? turnLimits.quietMs : turnLimits.turnMs)) {
       return this.#options.soon(() => this.#runRound());
     }
@@ -99,23 +102,28 @@ export class Turns {
     this.#options.soon(() => left > 1 ? this.#pass(left - 1) : this.#runRound());
   }
 
-  /** One turn for each that waits now, as far as a round goes. */
+  /** One turn for each that waits now, as far as a round goes, and at least one for those that were not done. */
   #runRound(): void {
-    if (this.#waiting.size === 0) return void (this.#round = "none");
+    if (this.#fresh.size + this.#behind.size === 0) return void (this.#round = "none");
     this.#round = "running";
-    let left = this.#waiting.size;
-    for (const turner of this.#waiting) {
-      this.#waiting.delete(turner);
-      this.#give(turner);
-      if (--left <= 0 || this.#worked >= turnLimits.roundMs) break;
-    }
+    this.#giveEach(this.#fresh);
+    this.#giveEach(this.#behind);
     this.#plan();
+  }
+
+  #giveEach(waiting: Set<Turner>): void {
+    let left = waiting.size;
+    for (const turner of waiting) {
+      waiting.delete(turner);
+      this.#give(turner);
+      if (--left <= 0 || this.#worked >= turnLimits.roundMs) return;
+    }
   }
 
   #give(turner: Turner): void {
     const began = this.#options.now();
     this.#until = began + turnLimits.turnMs;
-    if (turner.turn(this.#isOver)) this.#waiting.add(turner);
+    if (turner.turn(this.#isOver)) this.#behind.add(turner);
     this.#endedAt = this.#options.now();
     this.#worked += this.#endedAt - began;
   }

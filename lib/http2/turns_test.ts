@@ -55,12 +55,12 @@ Deno.test("Turns.ask() gives a turn at once where no other waits, and one in a p
   ok(!bench.turns.waits(b));
 });
 
-Deno.test("Turns gives each that waits a turn of a millisecond, in the order in which they asked", () => {
+Deno.test("Turns gives each that waits a turn of a millisecond, those that ask anew before those that were not done", () => {
   const bench = new Bench();
   bench.turns.ask(bench.worker("a", 8, 0.5));
   for (const [name, pieces] of [["b", 4], ["c", 1]] as const) bench.turns.ask(bench.worker(name, pieces, 0.5));
   while (bench.pass());
-  equal(bench.order.join(""), "aa" + "aabb" + "caa" + "bbaa");
+  equal(bench.order.join(""), "aa" + "bbc" + "aa" + "bb" + "aaaa");
 });
 
 Deno.test("Turns has the sockets looked at after no more than a round, however much waits", () => {

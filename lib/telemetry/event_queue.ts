@@ -11,8 +11,11 @@ import type { Event } from "../events.ts";
 /** Takes an event that was noted at `at`, milliseconds since the epoch. */
 export type Take = (event: Event, at: number) => void;
 
-/** Milliseconds that an event waits at most, and how many wait at most: some 300 bytes each. */
-export const queueLimits = { waitMs: 20, events: 1024 } as const;
+/**
+ * Milliseconds that an event waits at most, and how many wait at most: some 300 bytes each. To hand on so many takes about
+ * a millisecond, which the calls of that moment wait: no longer than a connection's turn.
+ */
+export const queueLimits = { waitMs: 20, events: 128 } as const;
 
 /** Hands events on in order, several at once. Disposing of it hands on what is left. */
 export class EventQueue implements Disposable {

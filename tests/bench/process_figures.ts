@@ -9,15 +9,18 @@ import { run } from "../support/processes.ts";
 export interface Footprint {
   /** Resident set in MB (10^6 bytes). */
   readonly residentMb: number;
+  /** The largest that it has been since the process began. */
+  readonly highestMb: number;
   readonly descriptors: number;
 }
 
 /** Reads `/proc`, by a program of its own: Deno lets nobody read there who may not do everything. */
 export async function footprint(pid: number): Promise<Footprint> {
   const status = await output("cat", [`/proc/${pid}/status`]);
-  const kibibytes = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+  const megabytes = (field: string) =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]) * 1024 / 1e6;
   const descriptors = (await output("ls", [`/proc/${pid}/fd`])).trim().split("\n").length;
-  return { residentMb: kibibytes * 1024 / 1e6, descriptors };
+  return { residentMb: megabytes("VmRSS"), highestMb: megabytes("VmHWM"), descriptors };
 }
 
 /** Processor time that a process has used, in seconds; the kernel counts in hundredths. */
