@@ -45,8 +45,8 @@ export interface CheckFindings {
   readonly sealed: readonly SealedVersionStatus[];
   /** Of those that are refused: what that means and what to do. */
   readonly losses: readonly string[];
-  /** Why the sentinels of this node cannot be used; `undefined` if they can. */
-  readonly sentinelsError: KmsError | undefined;
+  /** Why other files of the state folder cannot be used, one error each. */
+  readonly unusableFiles: readonly KmsError[];
   /** `provider` is `undefined` for what concerns the process and not one of its providers. */
   readonly warnings: readonly { readonly provider: string | undefined; readonly message: string }[];
 }
@@ -81,9 +81,9 @@ async function find(config: Config, { terminal }: Call): Promise<CheckFindings> 
   const all = [...config.providers, ...config.retired];
   using _progress = startProgress(terminal, `Asking ${all.map(({ name }) => name).join(", ")}`);
   const memory = await nodeMemory(config);
-  const { state, sentinels } = memory;
+  const { state, sentinels, localKeys } = memory;
   const known = state instanceof KmsError ? undefined : state;
-  const knownVersions = state instanceof KmsError ? () => [] : await irreplaceable(config);
+  const knownVersions = irreplaceable(config, memory);
   const trip = (last: "unwrap" | "probe") => (provider: ProviderConfig) =>
     roundTrip(provider, {
       stateFolder: config.state,
@@ -114,7 +114,7 @@ async function find(config: Config, { terminal }: Call): Promise<CheckFindings> 
     lost: unusable === undefined ? lostSentence(lostOpeners(sealedBy, readersOf(config))) : "",
     sealed,
     losses: unusable === undefined ? refused.map((one) => lossSentence(one, versionsIn(memory), sealedBy)) : [],
-    sentinelsError: sentinels instanceof KmsError ? sentinels : undefined,
+    unusableFiles: [sentinels, localKeys].filter((found) => found instanceof KmsError),
     warnings: [
       ...await processWarnings(config, terminal),
       ...advice.flatMap(({ warnings }, index) =>
@@ -141,13 +141,13 @@ function mayNotWrap({ steps }: RoundTrip): boolean {
   return steps.some(({ step, result }) => step === "probe" && result === "permission_denied");
 }
 
-function statusOf({ trips, retired, plan, lost, sealed, sentinelsError }: CheckFindings): ExitStatus {
+function statusOf({ trips, retired, plan, lost, sealed, unusableFiles }: CheckFindings): ExitStatus {
   const steps = [...trips, ...retired.filter((trip) => !mayNotWrap(trip))].flatMap(({ steps }) => steps);
   return worst([
     lost === "" ? exitCodes.ok.status : exitCodes.config.status,
     ...steps.map(({ result }) => result === "ok" ? exitCodes.ok.status : exitStatusOfCode(result)),
     ...sealed.map(statusOfVersion),
-    sentinelsError === undefined ? exitCodes.ok.status : exitStatus(sentinelsError),
+    ...unusableFiles.map(exitStatus),
     plan instanceof KmsError ? exitStatus(plan) : exitCodes.ok.status,
     !(plan instanceof KmsError) && plan.verdict === "returns" ? exitCodes.config.status : exitCodes.ok.status,
   ]);

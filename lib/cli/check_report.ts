@@ -14,7 +14,7 @@ import { type Cell, duration, painted, table } from "./table.ts";
 
 /** For scripts. Absent values are `null`. */
 export function checkJson(
-  { config, trips, retired, quorum, plan, lost, sealed, losses, sentinelsError, warnings }: CheckFindings,
+  { config, trips, retired, quorum, plan, lost, sealed, losses, unusableFiles, warnings }: CheckFindings,
   status: ExitStatus,
 ): unknown {
   return {
@@ -25,7 +25,7 @@ export function checkJson(
     quorum,
     lost,
     sealedVersions: sealed.map(({ testedAt = null, ...one }) => ({ ...one, testedAt })),
-    losses: [...losses, ...(sentinelsError === undefined ? [] : [sentinelsError.message])],
+    losses: [...losses, ...unusableFiles.map(({ message }) => message)],
     keyId: plan instanceof KmsError ? { verdict: plan.code, message: plan.message } : {
       verdict: plan.verdict,
       announced: plan.announced?.id ?? null,
@@ -48,7 +48,7 @@ function tripJson({ name, kind, key, toBeMade, steps }: RoundTrip): unknown {
 
 /** For eyes: a table, then what went wrong, what follows for the key ID, and what to beware of. */
 export function checkText(findings: CheckFindings, colour: boolean): string {
-  const { config, trips, retired, quorum, plan, lost, sealed, losses, sentinelsError, warnings } = findings;
+  const { config, trips, retired, quorum, plan, lost, sealed, losses, unusableFiles, warnings } = findings;
   const bad = (text: string) => painted({ text, tone: "bad" }, colour);
   const failures = [...trips, ...retired].flatMap(({ steps }) =>
     steps.flatMap(({ message }) => message === "" ? [] : [message])
@@ -73,7 +73,7 @@ export function checkText(findings: CheckFindings, colour: boolean): string {
       isBack ? bad(keyId) : keyId,
       ...(lost === "" ? [] : [bad(lost)]),
       ...losses.map(bad),
-      ...(sentinelsError === undefined ? [] : [bad(sentinelsError.message)]),
+      ...unusableFiles.map(({ message }) => bad(message)),
       ...sealedSummary(sealed),
       ...warnings.map(({ provider, message }) =>
         `${painted({ text: "warning:", tone: "warn" }, colour)} ${

@@ -373,3 +373,13 @@ Deno.test("check() exits 78 where the sentinels of the node are damaged", async 
   equal(status, 78);
   match(out, /Cannot use the sentinels of this node in .*sentinels\.json: the file is damaged/);
 });
+
+Deno.test("check() exits 78 where the check values of local keys are damaged, and tries the provider all the same", async () => {
+  await using config = await TemporaryConfig.make();
+  await config.remember({ providers: [], history: [] });
+  await Deno.writeTextFile(`${config.folder}/state/local-keys.json`, "{");
+  const { status, out } = await config.run("check");
+  equal(status, 78);
+  match(out, /^local +local +ok .* ok .* ok /m);
+  match(out, /^Cannot use the check values of local keys in .*local-keys\.json: the file is damaged/m);
+});

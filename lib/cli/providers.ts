@@ -10,7 +10,7 @@ import { decorate } from "../provider/decorated.ts";
 import type { Reloads } from "../reloads.ts";
 import { openProvider } from "../provider/registry.ts";
 import type { ServiceProvider } from "../service.ts";
-import { irreplaceable } from "./sealed_before.ts";
+import { irreplaceable, nodeMemory } from "./sealed_before.ts";
 
 /**
  * Opens all of them, decorated. No KMS is waited for.
@@ -24,7 +24,7 @@ export async function openProviders(
   notify: Notify,
   reloads?: Reloads,
 ): Promise<{ readonly providers: readonly ServiceProvider[]; readonly retired: readonly ServiceProvider[] }> {
-  const knownVersions = await irreplaceable(config);
+  const knownVersions = irreplaceable(config, await nodeMemory(config));
   const open = async (list: readonly ProviderConfig[]) => {
     const found: ServiceProvider[] = [];
     for (const configured of list) {

@@ -40,7 +40,7 @@ export interface RoundTripOptions {
   /** The last step: a provider that only unwraps is not asked to wrap. */
   readonly last: "probe" | "unwrap";
   /** Versions that a new key must not take the place of. */
-  readonly knownVersions: readonly string[];
+  readonly knownVersions: readonly string[] | KmsError;
   /** Versions that this node has sealed with, for the remarks. */
   readonly versions: readonly string[];
   /** What shows whether versions that this node has sealed with can be opened. */
@@ -74,7 +74,8 @@ export async function roundTrip(
 ): Promise<RoundTrip> {
   const found = { name, kind: settings.kind };
   const toBeMade = await (await adviseOn(settings)).toBeMade();
-  if (toBeMade !== undefined && options.knownVersions.length === 0) {
+  const { knownVersions } = options;
+  if (toBeMade !== undefined && !(knownVersions instanceof KmsError) && knownVersions.length === 0) {
     return { ...found, key: undefined, toBeMade, steps: [], sealed: [], remarks: [] };
   }
   const trip = new Trip(options.signal);

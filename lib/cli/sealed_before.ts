@@ -10,7 +10,7 @@ import { knownVersions, sealedVersions } from "../key_ring/sealed_versions.ts";
 import { idOf, isLoss, type SealedVersion, type Sentinel } from "../key_ring/sentinel.ts";
 import { folderSentinels } from "../key_ring/sentinel_file.ts";
 import { readRingState, type RingState } from "../key_ring/state.ts";
-import { fileTag, readKnownKeys } from "../provider/local/key_ledger.ts";
+import { fileTag, type KnownKey, readKnownKeys } from "../provider/local/key_ledger.ts";
 import type { SealedVersionStatus } from "../service.ts";
 import { readersOf } from "./readers.ts";
 import { didYouMean } from "./suggestion.ts";
@@ -21,6 +21,8 @@ type Configured = Pick<Config, "file" | "providers" | "retired" | "forgotten" | 
 export interface NodeMemory {
   readonly state: RingState | undefined | KmsError;
   readonly sentinels: readonly Sentinel[] | KmsError;
+  /** The local keys that were used. */
+  readonly localKeys: readonly KnownKey[] | KmsError;
 }
 
 /** What a test of a sentinel showed; `error` is left out where it opened. */
@@ -31,11 +33,12 @@ export interface SentinelResult {
 
 /** Reads what the node remembers. */
 export async function nodeMemory({ state: folder }: Pick<Config, "state">): Promise<NodeMemory> {
-  const [state, sentinels] = await Promise.all([
+  const [state, sentinels, localKeys] = await Promise.all([
     orConfigError(readRingState(folder)),
     orConfigError(folderSentinels(folder).load()),
+    orConfigError(readKnownKeys(folder)),
   ]);
-  return { state, sentinels };
+  return { state, sentinels, localKeys };
 }
 
 async function orConfigError<T>(work: Promise<T>): Promise<T | KmsError> {
@@ -55,16 +58,18 @@ export function versionsIn({ state, sentinels }: NodeMemory): readonly SealedVer
 
 /**
  * The versions of each provider that a new key must not take the place of: those that the node has sealed with, and those
- * of its key file that were used, unless `forgotten` names them.
- *
- * @throws {KmsError} `config` if a key may have to be made and the state folder cannot be read.
+ * of its key file that were used, unless `forgotten` names them; an error where a file of the state folder may know some
+ * and cannot be used.
  */
-export async function irreplaceable(config: Configured): Promise<(provider: ProviderConfig) => readonly string[]> {
-  const mayBeMade = ({ settings }: ProviderConfig) => "create" in settings && settings.create;
-  if (!config.providers.some(mayBeMade)) return () => [];
-  const [memory, keys] = await Promise.all([nodeMemory(config), readKnownKeys(config.state)]);
-  if (memory.state instanceof KmsError) throw memory.state;
-  const counted = (memory.state?.providers ?? []).map(({ name, kind, state: { version } }) => ({
+export function irreplaceable(
+  config: Configured,
+  memory: NodeMemory,
+): (provider: ProviderConfig) => readonly string[] | KmsError {
+  const { state, sentinels, localKeys: keys } = memory;
+  if (state instanceof KmsError) return () => state;
+  if (sentinels instanceof KmsError) return () => sentinels;
+  if (keys instanceof KmsError) return () => keys;
+  const counted = (state?.providers ?? []).map(({ name, kind, state: { version } }) => ({
     provider: name,
     kind,
     version,

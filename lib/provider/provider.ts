@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { KmsError } from "../errors.ts";
 import type { Notify } from "../events.ts";
 import type { Reloads } from "../reloads.ts";
 
@@ -114,9 +115,9 @@ export interface ProviderContext {
   readonly keepsStateAsItIs?: boolean;
   /**
    * Versions of this provider, under its names of now and before, that this node may have sealed data with; none if left
-   * out. A key that has them is never made anew.
+   * out. A key that has them is never made anew, nor one where they cannot be known: then it is the error that says why.
    */
-  readonly knownVersions?: readonly string[];
+  readonly knownVersions?: readonly string[] | KmsError;
   /** When credentials are to be read again, whether their files seem changed or not; absent where that never happens. */
   readonly reloads?: Reloads;
 }

@@ -8,7 +8,7 @@
  * @module
  */
 import { sha256Hex, utf8 } from "../../bytes.ts";
-import { toKmsError } from "../../errors.ts";
+import { KmsError, toKmsError } from "../../errors.ts";
 import type { Notify } from "../../events.ts";
 import { type StateFile, stateFile } from "../../state_file.ts";
 import { updateState } from "../../state_update.ts";
@@ -63,10 +63,13 @@ export class KeyLedger {
   /** By version. */
   readonly #known: Map<string, string>;
 
-  /** @throws {KmsError} `config` if the file cannot be read. */
+  /**
+   * A file that cannot be used stops nothing: a key that opens what it sealed is worth more than the knowledge that it is
+   * the right one, and a key that is not makes its sentinel fail. {@linkcode KeyLedger.note} warns of the file.
+   */
   static async open(settings: LocalSettings, context: ProviderContext): Promise<KeyLedger> {
     const { stateFolder } = context;
-    return new KeyLedger(settings, context, stateFolder === undefined ? [] : await readKnownKeys(stateFolder));
+    return new KeyLedger(settings, context, stateFolder === undefined ? [] : await knownOrNone(stateFolder));
   }
 
   private constructor(settings: LocalSettings, context: ProviderContext, known: readonly KnownKey[]) {
@@ -108,6 +111,15 @@ export class KeyLedger {
       const message = `${toKmsError(thrown).message} A changed key of provider "${provider}" may go unnoticed.`;
       this.#notify({ type: "lifecycle", action: "warning", message });
     }
+  }
+}
+
+async function knownOrNone(stateFolder: string): Promise<readonly KnownKey[]> {
+  try {
+    return await readKnownKeys(stateFolder);
+  } catch (thrown) {
+    if (thrown instanceof KmsError) return [];
+    throw thrown;
   }
 }
 

@@ -1,4 +1,5 @@
-import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { KmsError } from "../../errors.ts";
 import type { Event } from "../../events.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { localAdvice } from "./advice.ts";
@@ -110,22 +111,45 @@ Deno.test("openLocal() writes nothing for a check, and heeds what is there", asy
   });
 });
 
-Deno.test("openLocal() refuses a damaged ledger, and serves with a warning where none can be written", async () => {
+Deno.test("openLocal() serves with a warning where the ledger cannot be used or written", async () => {
   await inFolder(async (folder) => {
     const { open, ledger, events } = await node(folder, good);
+    const warnsOf = async (why: RegExp) => {
+      const provider = await open();
+      const wrapped = await provider.wrap(dek, await provider.probe({ signal }), { signal });
+      deepEqual(await provider.unwrap(wrapped, { signal }), dek);
+      await provider[Symbol.asyncDispose]();
+      const messages = events.splice(0).map((event) => event.type === "lifecycle" ? event.message : event.type);
+      equal(messages.length, 1);
+      match(messages[0] ?? "", why);
+      ok(messages[0]?.includes('A changed key of provider "local"'));
+    };
     await Deno.mkdir(ledger, { recursive: true });
-    await rejects(open(), { code: "config", message: /NotARegularFile/ });
+    await warnsOf(/NotARegularFile/);
     await Deno.remove(ledger);
     await Deno.writeTextFile(ledger, '{"format":1,"keys":[{}]}');
-    await rejects(open(), { code: "config", message: /damaged; restore it, or remove it/ });
+    await warnsOf(/damaged; restore it, or remove it/);
+    equal(await Deno.readTextFile(ledger), '{"format":1,"keys":[{}]}', "what may still be restored is not replaced");
     await Deno.writeTextFile(ledger, '{"format":2}');
-    await rejects(open(), { code: "config", message: /newer version/ });
+    await warnsOf(/newer version/);
     await Deno.remove(ledger);
     using holder = await Deno.open(`${folder}/state`, { read: true });
     await holder.lock(true);
-    await (await open())[Symbol.asyncDispose]();
-    equal(events.length, 1);
-    ok(events[0]?.type === "lifecycle" && events[0].message.includes('A changed key of provider "local"'));
+    await warnsOf(/another process keeps it locked/);
+  });
+});
+
+Deno.test("openLocal() makes no key file where it cannot be told whether versions are known", async () => {
+  await inFolder(async (folder) => {
+    const { settings } = await node(folder, good);
+    await Deno.remove(settings.keyFile);
+    const knownVersions = new KmsError("config", "Cannot use the sentinels: the file is damaged; restore it.");
+    await rejects(openLocal({ ...settings, create: true }, { notify: () => {}, knownVersions }), {
+      code: "config",
+      message:
+        /^Cannot open provider "local": the key file .* is not there, and none is made .* damaged; restore it\.$/,
+    });
+    await rejects(Deno.stat(settings.keyFile), Deno.errors.NotFound);
   });
 });
 

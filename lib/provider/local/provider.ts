@@ -31,7 +31,8 @@ import { createKeyFile } from "./write_key_file.ts";
  * A key that is not the one that this node first used under its ID is as bad as a malformed file: see `key_ledger.ts`.
  *
  * @throws {KmsError} `config` if the file is missing and not to be made, open to others than its owner, a symlink,
- *   malformed or damaged, if others may write to its folder, or if what this node keeps of the keys cannot be read.
+ *   malformed or damaged, if others may write to its folder, or if it is missing and what this node has sealed with cannot
+ *   be read.
  */
 export async function openLocal(settings: LocalSettings, context: ProviderContext): Promise<Provider> {
   const ledger = await KeyLedger.open(settings, context);
@@ -57,7 +58,11 @@ export async function openLocal(settings: LocalSettings, context: ProviderContex
 }
 
 /** A new key opens nothing of what a lost one wrapped; made in its place, it would hide the loss until a read fails. */
-function refuseToReplace(settings: LocalSettings, known: readonly string[]): void {
+function refuseToReplace(settings: LocalSettings, known: readonly string[] | KmsError): void {
+  if (known instanceof KmsError) {
+    const why = `the key file "${settings.keyFile}" is not there, and none is made while it cannot be told whether`;
+    throw configError(settings, `${why} this node has sealed with one. ${known.message.replace(/\.$/, "")}`, known);
+  }
   if (known.length === 0) return;
   const shown = known.slice(-mostShown).map((version) => `'${settings.name}@${version}'`).join(", ");
   throw configError(
