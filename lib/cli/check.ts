@@ -20,7 +20,7 @@ import { checkJson, checkText } from "./check_report.ts";
 import type { Call } from "./command.ts";
 import { configFile, configured } from "./configured.ts";
 import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "./exit_codes.ts";
-import { type KeyPlan, planKeyId } from "./key_plan.ts";
+import { countedKey, type KeyPlan, planKeyId } from "./key_plan.ts";
 import { json, type Terminal } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { type RoundTrip, roundTrip } from "./round_trip.ts";
@@ -90,6 +90,7 @@ async function find(config: Config, { terminal }: Call): Promise<CheckFindings> 
       signal,
       last,
       knownVersions: knownVersions(provider),
+      counts: (live) => countedKey({ name: provider.name, kind: provider.settings.kind }, known, live),
       versions: versionsOf(provider, known),
       sentinels: sentinelsOf(provider, memory, config.forgotten),
     });

@@ -185,6 +185,29 @@ Deno.test("check() foresees the key ID that follows a rotation", async () => {
   match((await config.run("check")).out, /^The key ID will change from t1-/m);
 });
 
+Deno.test("check() wraps under the version that counts, as serve does, and tells the way out where a key was taken back", async () => {
+  await using config = await TemporaryConfig.make();
+  const { providers } = JSON.parse((await config.run("check", "--json")).out);
+  const mine = { name: "local", kind: "local", version: providers[0].version };
+  const other = { name: "local", kind: "local", version: "0123456789abcdef" };
+  const announced = (at: number, member: typeof mine) => (
+    { id: keyIdOf(0, [member]), at, keyEpoch: 0, provisional: false, members: [member] }
+  );
+  // Another node's key file was used for a while, and the right one is back.
+  await config.remember({
+    providers: [{ name: "local", kind: "local", state: { version: other.version, order: 8e14 } }],
+    history: [announced(1, mine), announced(2, other)],
+  });
+  const { status, out } = await config.run("check");
+  equal(status, 77);
+  match(out, /^local +local +ok [\d.]+ m?s +key_unknown +- +/m);
+  match(out, /^The wrap quorum of 1 is missed: 0 of 1 providers can wrap\.$/m);
+  match(
+    out,
+    /^warning: local: It answers with version [0-9a-f]{16}, but this node .* 0123456789abcdef since, .* new name, /m,
+  );
+});
+
 Deno.test("check() paints on a terminal, and not with NO_COLOR", async () => {
   await using config = await TemporaryConfig.make();
   const painted = async (variables: Record<string, string>) => {

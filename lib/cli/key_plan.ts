@@ -40,10 +40,9 @@ export function planKeyId(
   const announced = history.at(-1);
   const members = config.providers.map(({ name, formerly, settings: { kind } }) => {
     const known = state?.providers.find((former) => former.kind === kind && [name, ...formerly].includes(former.name));
-    const past = history.flatMap(({ members }) => members).filter((one) => one.name === name && one.kind === kind);
-    // Under a new name the key ring takes the first version that it sees.
-    const before = known?.name === name || !live.has(name) ? known?.state : undefined;
-    return { name, kind, version: counted(before, live.get(name), past) };
+    const told = live.get(name);
+    const key = told === undefined ? known?.state : countedKey({ name, kind }, state, told);
+    return { name, kind, version: key?.version ?? unseenVersion };
   });
   const freshEpoch = Math.max(config.keyEpoch, ...history.map(({ keyEpoch }) => keyEpoch)) + 1;
   if (members.some(({ version }) => version === unseenVersion)) {
@@ -53,12 +52,22 @@ export function planKeyId(
   return { verdict: verdictOn(next, history), announced, next, members, freshEpoch };
 }
 
-/** The key ring never goes back to an older version, nor to one that was replaced. */
-function counted(known: KeyState | undefined, live: KeyState | undefined, past: readonly KeyIdMember[]): string {
-  if (live === undefined) return known?.version ?? unseenVersion;
-  const isOlder = known?.order !== undefined && live.order !== undefined && live.order < known.order;
-  const isReplaced = known !== undefined && past.some(({ version }) => version === live.version);
-  return isOlder || isReplaced ? known.version : live.version;
+/**
+ * The key that counts once a provider has told of one: the key ring never goes back to an older version, nor to one that
+ * was replaced. Under a new name it takes the first version that it sees.
+ */
+export function countedKey(
+  { name, kind }: { readonly name: string; readonly kind: string },
+  state: RingState | undefined,
+  live: KeyState,
+): KeyState {
+  const isOurs = (one: { readonly name: string; readonly kind: string }) => one.name === name && one.kind === kind;
+  const known = state?.providers.find(isOurs)?.state;
+  if (known === undefined) return live;
+  const isOlder = known.order !== undefined && live.order !== undefined && live.order < known.order;
+  const isReplaced = known.version !== live.version &&
+    (state?.history ?? []).some(({ members }) => members.some((one) => isOurs(one) && one.version === live.version));
+  return isOlder || isReplaced ? known : live;
 }
 
 function verdictOn(next: string, history: readonly AnnouncedId[]): KeyVerdict {

@@ -33,12 +33,13 @@ export async function keys(call: Call): Promise<ExitStatus> {
   if (foreign !== undefined) throw foreign;
   const plan = planKeyId(config, state);
   const lost = lostSentence(lostOpeners(sealedByOf(state), readersOf(config)));
-  const unopenable = statusesOf(config, await nodeMemory(config)).some(({ state }) => state === "refused");
-  const sentence = planSentence(plan, unopenable);
+  const unopenable = statusesOf(config, await nodeMemory(config)).filter(({ state }) => state === "refused")
+    .map(({ provider, version }) => `${provider}@${version}`);
+  const sentence = planSentence(plan, unopenable.length > 0);
   if (options.json) {
     const warnings = await lookAt(config, state, terminal);
     const retired = config.retired.map(named);
-    json(stdout, { ...subjectJson(config), ...asJson(state, plan, sentence), retired, lost, warnings });
+    json(stdout, { ...subjectJson(config), ...asJson(state, plan, sentence), retired, lost, unopenable, warnings });
   } else {
     const colour = wantsColour(stdout, environment);
     line(stdout, subjectOf(config));
@@ -46,6 +47,9 @@ export async function keys(call: Call): Promise<ExitStatus> {
     if (state !== undefined && state.history.length > 0) stdout.write(`\n${historyTable(state, colour)}`);
     line(stdout, `\n${sentence}`);
     if (lost !== "") line(stdout, lost);
+    if (unopenable.length > 0) {
+      line(stdout, `Did not open when tested last: ${unopenable.join(", ")}. Run \`trousseau check\` to test again.`);
+    }
     const label = painted({ text: "warning:", tone: "warn" }, colour);
     for (const { provider, message } of await lookAt(config, state, terminal)) {
       line(stdout, `${label} ${provider}: ${message}`);

@@ -1,5 +1,6 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { keyIdOf } from "../key_ring/key_id.ts";
+import { folderSentinels } from "../key_ring/sentinel_file.ts";
 import { TemporaryConfig } from "../../tests/support/temporary_config.ts";
 
 function announced(keyEpoch: number, version: string) {
@@ -100,4 +101,30 @@ Deno.test("configSchema() is JSON Schema that knows the configuration", async ()
   const { properties, $schema } = JSON.parse(out);
   match($schema, /json-schema\.org/);
   equal("providers" in properties, true);
+});
+
+Deno.test("keys() names versions that did not open when they were tested last", async () => {
+  await using config = await TemporaryConfig.make();
+  await config.remember({
+    providers: [{ name: "local", kind: "local", state: { version: "v2" } }],
+    history: [announced(0, "v1"), announced(0, "v2")],
+  });
+  const sentinel = (version: string, code: "ok" | "key_unknown") => ({
+    provider: "local",
+    kind: "local",
+    version,
+    keyId: "t1-0",
+    madeAt: 1,
+    wrapped: new Uint8Array(8),
+    envelope: new Uint8Array(8),
+    sha256: "0".repeat(64),
+    test: { at: 1, code, message: "" },
+    lost: false,
+  });
+  const store = folderSentinels(`${config.folder}/state`);
+  await store.update(() => [sentinel("v1", "key_unknown"), sentinel("v2", "ok")]);
+  const { status, out } = await config.run("keys");
+  equal(status, 0);
+  match(out, /^Did not open when tested last: local@v1\. Run `trousseau check` to test again\.$/m);
+  deepEqual(JSON.parse((await config.run("keys", "--json")).out).unopenable, ["local@v1"]);
 });

@@ -41,6 +41,8 @@ export interface RoundTripOptions {
   readonly last: "probe" | "unwrap";
   /** Versions that a new key must not take the place of. */
   readonly knownVersions: readonly string[] | KmsError;
+  /** The key that counts on this node where the provider tells of one: it is what a plugin wraps under. */
+  readonly counts: (live: KeyState) => KeyState;
   /** Versions that this node has sealed with, for the remarks. */
   readonly versions: readonly string[];
   /** What shows whether versions that this node has sealed with can be opened. */
@@ -89,16 +91,26 @@ export async function roundTrip(
   let key: KeyState | undefined;
   let remarks: readonly string[] = [];
   await trip.attempt(async () => {
-    const at = key = await trip.take("probe", (signal) => provider.probe({ signal })).catch(async (thrown) => {
+    const told = key = await trip.take("probe", (signal) => provider.probe({ signal })).catch(async (thrown) => {
       // A login that may not wrap any more, or a disabled key, may still be told which versions open.
       if (isRefusal(thrown)) remarks = await remarksOf(provider, options.versions, options.signal, "hidden");
       throw thrown;
     });
     remarks = await remarksOf(provider, options.versions, options.signal);
-    if (options.last === "unwrap") await thereAndBack(provider, at, trip);
+    if (options.last !== "unwrap") return;
+    const at = options.counts(told);
+    if (at.version !== told.version) remarks = [takenBack(told, at), ...remarks];
+    await thereAndBack(provider, at, trip);
   });
   const sealed = await openSentinels(provider, options.sentinels, options.signal);
   return { ...found, key, toBeMade: undefined, steps: trip.steps, sealed, remarks };
+}
+
+/** What a plugin that runs tells some minutes later, from its probes. */
+function takenBack(told: KeyState, counted: KeyState): string {
+  return `It answers with version ${told.version}, but this node has counted ${counted.version} since, and never goes ` +
+    "back: it wraps under that version alone. If the key was taken back on purpose, or the other version was a mistake, " +
+    "rotate the key, or give the provider a new name, with this one under formerly.";
 }
 
 async function thereAndBack(provider: Provider, at: KeyState, trip: Trip): Promise<void> {

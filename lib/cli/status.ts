@@ -76,7 +76,7 @@ export function asText(found: StatusDocument, now: number, colour: boolean): str
     ...(troubles.length > 0
       ? ["", ...troubles.map(({ message }) => painted({ text: message, tone: "bad" }, colour))]
       : []),
-    ...sealedLines(found.sealedVersions ?? [], now, colour),
+    ...sealedLines(found, now, colour),
     "",
   ].join("\n");
 }
@@ -114,7 +114,11 @@ function decryptLines({ unreadable = "", decrypts }: StatusDocument, now: number
 }
 
 /** What cannot be opened, and how the others are. */
-function sealedLines(sealed: NonNullable<StatusDocument["sealedVersions"]>, now: number, colour: boolean): string[] {
+function sealedLines({ sealedVersions = [], providers }: StatusDocument, now: number, colour: boolean): string[] {
+  const sealed = sealedVersions.map((one) => ({
+    ...one,
+    counts: providers.some(({ name, version }) => name === one.provider && version === one.version),
+  }));
   const bad = sealed.filter(({ state }) => state === "refused" || state === "unknown");
   const untested = sealed.filter(({ state }) => state === "not_tested");
   const opens = sealed.length - bad.length - untested.length;
@@ -134,8 +138,13 @@ function sealedLines(sealed: NonNullable<StatusDocument["sealedVersions"]>, now:
   ];
 }
 
-function sealedName({ provider, version, announced }: NonNullable<StatusDocument["sealedVersions"]>[number]): string {
-  return `${provider}@${version}${announced ? " (in the announced key ID)" : ""}`;
+type NamedVersion = NonNullable<StatusDocument["sealedVersions"]>[number] & { readonly counts: boolean };
+
+/** A version that was lost stays marked, also where the announced key ID has another one since. */
+function sealedName({ provider, version, announced, state, counts }: NamedVersion): string {
+  const wasLost = announced && state === "refused" && !counts;
+  const mark = wasLost ? " (lost while it was in the announced key ID)" : announced ? " (in the announced key ID)" : "";
+  return `${provider}@${version}${mark}`;
 }
 
 const toneOfHealth = { unknown: "warn", well: "good", sick: "bad", refusing: "bad" } as const satisfies Record<

@@ -163,6 +163,10 @@ Deno.test("status() shows the versions that cannot be opened, and exits 77 where
   const old = [sealed("1@a", "refused", false), sealed("2@b", "opens", true), sealed("0@z", "not_tested", false)];
   const { status, out } = await asked(() => Response.json({ ...good, sealedVersions: old }));
   equal(status, 0, "what was rewritten may be retired");
+  const gone = [sealed(well.version, "refused", true), sealed("0@lost", "refused", true)];
+  const told = (await asked(() => Response.json({ ...good, sealedVersions: gone }))).out;
+  match(told, new RegExp(`^vault-eu@${well.version} \\(in the announced key ID\\) cannot be opened`, "m"));
+  match(told, /^vault-eu@0@lost \(lost while it was in the announced key ID\) cannot be opened/m);
   match(out, /^Sealed with before: 1 of 3 versions open; not tested: vault-eu@0@z$/m);
   match(out, /^vault-eu@1@a cannot be opened, tried \d+ d ago: Vault has retired it\.$/m);
   const now = [sealed("2@b", "refused", true)];

@@ -64,6 +64,7 @@ const check = (folder: string, of: ProviderSettings) =>
     signal: patient.signal,
     last: "unwrap",
     knownVersions: [],
+    counts: (live) => live,
     versions: [],
     sentinels: [],
   });
