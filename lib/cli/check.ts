@@ -26,7 +26,7 @@ import { startProgress } from "./progress.ts";
 import { type RoundTrip, roundTrip } from "./round_trip.ts";
 import { readersOf } from "./readers.ts";
 import { versionsOf } from "./remarks.ts";
-import { idleForgotten, irreplaceable, nodeMemory, sentinelsOf, statusesOf, versionsIn } from "./sealed_before.ts";
+import { doubtfulForgotten, irreplaceable, nodeMemory, sentinelsOf, statusesOf, versionsIn } from "./sealed_before.ts";
 import { wantsColour } from "./table.ts";
 
 /** All that was found. */
@@ -91,7 +91,7 @@ async function find(config: Config, { terminal }: Call): Promise<CheckFindings> 
       last,
       knownVersions: knownVersions(provider),
       counts: (live) => countedKey({ name: provider.name, kind: provider.settings.kind }, known, live),
-      versions: versionsOf(provider, known),
+      versions: versionsOf(provider, known, config.forgotten),
       sentinels: sentinelsOf(provider, memory, config.forgotten),
     });
   const [trips, retired, advice] = await Promise.all([
@@ -126,7 +126,7 @@ async function find(config: Config, { terminal }: Call): Promise<CheckFindings> 
         provider: name,
         message: "It refuses to be probed, which is as it should be if it was left the right to unwrap and no more.",
       })),
-      ...idleForgotten(config.forgotten, memory),
+      ...doubtfulForgotten(config.forgotten, memory, new Map(live)),
     ],
   };
 }

@@ -110,6 +110,16 @@ Deno.test("check() and keys() name versions that this node has sealed with and V
     const ours = warnings.filter(({ provider }: { provider: string }) => provider === "vault");
     deepEqual(ours.map(({ message }: { message: string }) => message), [retired, exportable]);
   }
+  const written = await Deno.readTextFile(config.file);
+  await Deno.writeTextFile(config.file, `${written}forgotten: [vault@1]\n`);
+  for (const command of ["check", "keys"]) {
+    doesNotMatch((await config.run(command)).out, /min_decryption_version/, "it was accepted");
+  }
+  await Deno.writeTextFile(config.file, `${written}forgotten: [vault@2]\n`);
+  const now = [{ name: "vault", kind: "vault-transit", version: "2@1700000500" }];
+  const later = { id: keyIdOf(0, now), at: 2, keyEpoch: 0, provisional: false, members: now };
+  await config.remember({ providers: [], history: [...history, later] });
+  match((await config.run("check")).out, /forgotten: "vault@2" names a version of the announced key ID/);
 });
 
 Deno.test("check() names retired versions of a retired provider that may not be probed any more", async () => {

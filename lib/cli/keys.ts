@@ -61,7 +61,7 @@ export async function keys(call: Call): Promise<ExitStatus> {
 async function lookAt(config: Config, state: RingState | undefined, terminal: Terminal) {
   const all = [...config.providers, ...config.retired].filter(({ settings }) => makesRemarks(settings.kind));
   using _progress = startProgress(terminal, `Asking ${all.map(({ name }) => name).join(", ")}`);
-  return await allRemarks(all, state, config.state, terminal.signal);
+  return await allRemarks(all, state, config, terminal.signal);
 }
 
 function named({ name, settings: { kind } }: Config["retired"][number]) {

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { ProviderConfig } from "../config/config.ts";
+import type { Config, ProviderConfig } from "../config/config.ts";
 import { deadline } from "../deadline.ts";
 import { toKmsError } from "../errors.ts";
+import { forgottenVersions } from "../key_ring/forgotten.ts";
 import { unseenVersion } from "../key_ring/key_id.ts";
 import type { RingState } from "../key_ring/state.ts";
 import type { Provider } from "../provider/provider.ts";
@@ -20,16 +21,24 @@ export interface ProviderRemark {
 /** Milliseconds for one provider, its login included. */
 const lookMs = 5_000;
 
-/** The versions of a provider that have counted on this node, under each of its names, oldest first. */
+/**
+ * The versions of a provider that have counted on this node, under each of its names, oldest first.
+ *
+ * @param forgotten as in the configuration: a version that was accepted as gone is left out.
+ */
 export function versionsOf(
   { name, formerly, settings: { kind } }: ProviderConfig,
   state: RingState | undefined,
+  forgotten: readonly string[],
 ): readonly string[] {
   const ours = (one: { readonly name: string; readonly kind: string }) =>
     one.kind === kind && [name, ...formerly].includes(one.name);
-  const past = (state?.history ?? []).flatMap(({ members }) => members).filter(ours).map(({ version }) => version);
-  const now = (state?.providers ?? []).filter(ours).map(({ state: { version } }) => version);
-  return [...new Set([...past, ...now])].filter((version) => version !== unseenVersion);
+  const past = (state?.history ?? []).flatMap(({ members }) => members).filter(ours);
+  const now = (state?.providers ?? []).filter(ours).map(({ state: { version }, ...one }) => ({ ...one, version }));
+  const known = [...past, ...now].filter(({ version }) => version !== unseenVersion)
+    .map(({ name: provider, kind, version }) => ({ provider, kind, version }));
+  const { forgets } = forgottenVersions(forgotten, known);
+  return [...new Set(known.filter((one) => !forgets(one)).map(({ version }) => version))];
 }
 
 /**
@@ -56,13 +65,13 @@ export async function remarksOf(
 export async function allRemarks(
   providers: readonly ProviderConfig[],
   state: RingState | undefined,
-  stateFolder: string,
+  { state: stateFolder, forgotten }: Pick<Config, "state" | "forgotten">,
   signal: AbortSignal,
 ): Promise<readonly ProviderRemark[]> {
   const found = await Promise.all(providers.map(async (config) => {
     try {
       await using provider = await openProvider(config.settings, { notify: () => {}, stateFolder });
-      const messages = await remarksOf(provider, versionsOf(config, state), signal);
+      const messages = await remarksOf(provider, versionsOf(config, state, forgotten), signal);
       return messages.map((message) => ({ provider: config.name, message }));
     } catch (thrown) {
       return [{ provider: config.name, message: toKmsError(thrown).message }];

@@ -10,6 +10,7 @@ import { knownVersions, sealedVersions } from "../key_ring/sealed_versions.ts";
 import { idOf, isLoss, type SealedVersion, type Sentinel } from "../key_ring/sentinel.ts";
 import { folderSentinels } from "../key_ring/sentinel_file.ts";
 import { readRingState, type RingState } from "../key_ring/state.ts";
+import type { KeyState } from "../provider/provider.ts";
 import { fileTag, type KnownKey, readKnownKeys } from "../provider/local/key_ledger.ts";
 import type { SealedVersionStatus } from "../service.ts";
 import { readersOf } from "./readers.ts";
@@ -126,11 +127,35 @@ function failureOf({ code, message }: KmsError) {
   return { at: Date.now(), code, message };
 }
 
-/** Entries of `forgotten` that accept no version that this node knows. */
-export function idleForgotten(
+/**
+ * Entries of `forgotten` that accept no version that this node knows, or one that still counts.
+ *
+ * @param live versions that providers have just told of, by name.
+ */
+export function doubtfulForgotten(
   forgotten: readonly string[],
   memory: NodeMemory,
+  live: ReadonlyMap<string, KeyState>,
 ): readonly { readonly provider: string; readonly message: string }[] {
+  return [...idleForgotten(forgotten, memory), ...countedForgotten(forgotten, memory, live)];
+}
+
+/** Nothing has taken the place of such a version, so that what it sealed cannot have been rewritten. */
+function countedForgotten(forgotten: readonly string[], memory: NodeMemory, live: ReadonlyMap<string, KeyState>) {
+  const announced = memory.state instanceof KmsError ? [] : memory.state?.history.at(-1)?.members ?? [];
+  const counted = announced.map(({ name: provider, kind, version }) => ({ provider, kind, version }))
+    .filter(({ provider, version }) => live.get(provider)?.version === version);
+  return forgotten.flatMap((entry) => {
+    const { forgets } = forgottenVersions([entry], versionsIn(memory));
+    return counted.filter(forgets).map(({ provider }) => ({
+      provider,
+      message: `forgotten: "${entry}" names a version of the announced key ID: it is not tested, and its loss would ` +
+        "go unnoticed; take the entry out until another version has taken its place.",
+    }));
+  });
+}
+
+function idleForgotten(forgotten: readonly string[], memory: NodeMemory) {
   return forgottenVersions(forgotten, versionsIn(memory)).idle.map(({ entry, candidates, reason }) => {
     const [provider = ""] = entry.split("@", 1);
     const known = candidates.map((version) => `${provider}@${version}`);
