@@ -8,15 +8,14 @@ import type { CheckFindings } from "./check.ts";
 import type { SealedVersionStatus } from "../service.ts";
 import { subjectJson, subjectOf } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
-import { planSentence } from "./key_plan.ts";
+import { isGivenUp, type KeyPlan, type OldData, planSentence } from "./key_plan.ts";
+import { readersOf } from "./readers.ts";
 import type { RoundTrip, RoundTripStepName } from "./round_trip.ts";
 import { type Cell, duration, painted, table } from "./table.ts";
 
 /** For scripts. Absent values are `null`. */
-export function checkJson(
-  { config, trips, retired, quorum, plan, lost, sealed, losses, unusableFiles, warnings }: CheckFindings,
-  status: ExitStatus,
-): unknown {
+export function checkJson(findings: CheckFindings, status: ExitStatus): unknown {
+  const { config, trips, retired, quorum, plan, lost, sealed, losses, unusableFiles, warnings } = findings;
   return {
     ok: status === exitCodes.ok.status,
     ...subjectJson(config),
@@ -30,10 +29,14 @@ export function checkJson(
       verdict: plan.verdict,
       announced: plan.announced?.id ?? null,
       next: plan.next ?? null,
-      message: planSentence(plan, losses.length > 0),
+      message: planSentence(plan, oldData(plan, findings)),
     },
     warnings: warnings.map(({ provider, message }) => ({ provider: provider ?? null, message })),
   };
+}
+
+function oldData(plan: KeyPlan, { config, losses }: CheckFindings): OldData {
+  return losses.length > 0 ? "refused" : isGivenUp(plan, readersOf(config)) ? "given_up" : "opens";
 }
 
 function tripJson({ name, kind, key, toBeMade, steps }: RoundTrip): unknown {
@@ -54,7 +57,7 @@ export function checkText(findings: CheckFindings, colour: boolean): string {
     steps.flatMap(({ message }) => message === "" ? [] : [message])
   );
   const toBeMade = trips.flatMap(({ toBeMade }) => toBeMade === undefined ? [] : [toBeMade]);
-  const keyId = plan instanceof KmsError ? bad(plan.message) : planSentence(plan, losses.length > 0);
+  const keyId = plan instanceof KmsError ? bad(plan.message) : planSentence(plan, oldData(plan, findings));
   const quorumLine = `The wrap quorum of ${quorum.needed} is ${quorum.reached < quorum.needed ? "missed" : "held"}: ` +
     `${quorum.reached} of ${trips.length} providers can wrap.`;
   const isBack = !(plan instanceof KmsError) && plan.verdict === "returns";

@@ -4,7 +4,10 @@
  * @module
  */
 import type { Config } from "../config/config.ts";
+import { forgottenVersions } from "../key_ring/forgotten.ts";
 import { type KeyIdMember, keyIdOf, unseenVersion } from "../key_ring/key_id.ts";
+import type { Readers } from "../key_ring/openers.ts";
+import { hasOpener } from "../key_ring/sealed_versions.ts";
 import type { AnnouncedId, RingState } from "../key_ring/state.ts";
 import type { KeyState } from "../provider/provider.ts";
 
@@ -78,13 +81,23 @@ function verdictOn(next: string, history: readonly AnnouncedId[]): KeyVerdict {
 }
 
 /**
- * One sentence for eyes.
- *
- * @param unopenable whether a version that this node has sealed with cannot be opened.
+ * How what was sealed under the announced key ID is: `opens` as far as is known, `refused`, or `given_up`: `forgotten` says
+ * so of each provider or version that could open it.
  */
+export type OldData = "opens" | "refused" | "given_up";
+
+/** Whether what was sealed under the announced key ID is given up. */
+export function isGivenUp({ announced }: KeyPlan, { openers, forgotten }: Readers): boolean {
+  const wrapped = (announced?.members ?? []).filter(({ version }) => version !== unseenVersion)
+    .map(({ name: provider, kind, version }) => ({ provider, kind, version }));
+  const { forgets } = forgottenVersions(forgotten, wrapped);
+  return wrapped.length > 0 && wrapped.every((one) => forgets(one) || !hasOpener(one, openers));
+}
+
+/** One sentence for eyes. */
 export function planSentence(
   { verdict, announced, next, members, freshEpoch }: KeyPlan,
-  unopenable = false,
+  old: OldData = "opens",
 ): string {
   const from = announced?.id ?? "";
   const unseen = members.filter(({ version }) => version === unseenVersion).map(({ name }) => `"${name}"`).join(", ");
@@ -96,11 +109,7 @@ export function planSentence(
     case "same":
       return `The key ID stays ${from}.`;
     case "new":
-      return unopenable
-        ? `The key ID would change from ${from} to ${next}, and what cannot be opened cannot be rewritten under it: do ` +
-          "not start with this configuration before that is mended or accepted."
-        : `The key ID will change from ${from} to ${next}: kube-apiserver makes a new seed, and objects are ` +
-          "rewritten at their next update.";
+      return `The key ID ${old === "refused" ? "would" : "will"} change from ${from} to ${next}${consequence[old]}`;
     case "unseen":
       return `The key ID will change from ${from} once the version of ${unseen} is known.`;
     case "returns":
@@ -108,3 +117,13 @@ export function planSentence(
         `keyEpoch: ${freshEpoch} on every node.`;
   }
 }
+
+const consequence = {
+  opens: ": kube-apiserver makes a new seed, and objects are rewritten at their next update.",
+  refused:
+    ", and what cannot be opened cannot be rewritten under it: do not start with this configuration before that " +
+    "is mended or accepted.",
+  given_up:
+    ": kube-apiserver makes a new seed, and what was sealed under the old one, which forgotten gives up, can be " +
+    "neither read nor rewritten.",
+} as const satisfies Record<OldData, string>;

@@ -1,9 +1,9 @@
-import { deepEqual, equal, match, notEqual } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match, notEqual } from "node:assert/strict";
 import fc from "fast-check";
 import type { ProviderConfig } from "../config/config.ts";
 import { keyIdOf } from "../key_ring/key_id.ts";
 import type { AnnouncedId, RingState } from "../key_ring/state.ts";
-import { planKeyId, planSentence } from "./key_plan.ts";
+import { isGivenUp, planKeyId, planSentence } from "./key_plan.ts";
 
 function provider(name: string, formerly: string[] = []): ProviderConfig {
   return { name, formerly, settings: { kind: "local", name, keyFile: `/${name}`, create: false } };
@@ -102,5 +102,17 @@ Deno.test("planKeyId() finds that no ID of any history comes back under the fres
 Deno.test("planSentence() does not promise a rewrite of what cannot be opened", () => {
   const plan = planKeyId(one, state({ a: "1" }, announced(0, { a: "1" })), new Map([["a", { version: "2" }]]));
   match(planSentence(plan), /will change .* objects are rewritten at their next update/);
-  match(planSentence(plan, true), /would change .* what cannot be opened cannot be rewritten/);
+  match(planSentence(plan, "refused"), /would change .* what cannot be opened cannot be rewritten/);
+});
+
+Deno.test("isGivenUp() is so where nothing is left that opens what was sealed under the announced key ID", () => {
+  const plan = planKeyId(one, state({ a: "1", b: "1" }, announced(0, { a: "1", b: "1" })), new Map());
+  const opener = (name: string) => ({ name, kind: "local" });
+  const givenUp = (openers: string[], forgotten: string[]) =>
+    isGivenUp(plan, { openers: openers.map(opener), forgotten });
+  deepEqual([givenUp(["a"], ["b"]), givenUp(["b"], ["a@1"]), givenUp(["c"], ["a", "b"])], [false, false, true]);
+  deepEqual([givenUp(["a", "b"], ["a@1", "b@1"]), givenUp(["a"], ["a@1"])], [true, true]);
+  equal(isGivenUp(planKeyId(one, undefined), { openers: [], forgotten: [] }), false);
+  doesNotMatch(planSentence(plan, "given_up"), /objects are rewritten/);
+  match(planSentence(plan, "given_up"), /^The key ID will change from t1-.* which forgotten gives up, can be neither/);
 });

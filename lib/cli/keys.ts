@@ -12,7 +12,7 @@ import type { Config } from "../config/config.ts";
 import type { Call } from "./command.ts";
 import { configured, subjectJson, subjectOf } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
-import { type KeyPlan, planKeyId, planSentence } from "./key_plan.ts";
+import { isGivenUp, type KeyPlan, planKeyId, planSentence } from "./key_plan.ts";
 import { json, line, type Terminal } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { readersOf } from "./readers.ts";
@@ -35,7 +35,10 @@ export async function keys(call: Call): Promise<ExitStatus> {
   const lost = lostSentence(lostOpeners(sealedByOf(state), readersOf(config)));
   const unopenable = statusesOf(config, await nodeMemory(config)).filter(({ state }) => state === "refused")
     .map(({ provider, version }) => `${provider}@${version}`);
-  const sentence = planSentence(plan, unopenable.length > 0);
+  const sentence = planSentence(
+    plan,
+    unopenable.length > 0 ? "refused" : isGivenUp(plan, readersOf(config)) ? "given_up" : "opens",
+  );
   if (options.json) {
     const warnings = await lookAt(config, state, terminal);
     const retired = config.retired.map(named);

@@ -213,7 +213,7 @@ export class RefusedLogins {
   }
 
   #way(): string {
-    const path = this.#file?.path;
+    const path = this.#last?.onDisk === false ? undefined : this.#file?.path;
     return `to try now, change it or ${path === undefined ? "start again" : `remove ${path}`}`;
   }
 }
