@@ -123,7 +123,6 @@ const consequence = {
   refused:
     ", and what cannot be opened cannot be rewritten under it: do not start with this configuration before that " +
     "is mended or accepted.",
-  given_up:
-    ": kube-apiserver makes a new seed, and what was sealed under the old one, which forgotten gives up, can be " +
+  given_up: ": kube-apiserver makes a new seed, and what is left under the old one, which forgotten gives up, can be " +
     "neither read nor rewritten.",
 } as const satisfies Record<OldData, string>;
