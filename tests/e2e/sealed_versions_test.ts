@@ -124,7 +124,16 @@ for (const [what, { damage, version }] of Object.entries(damages)) {
     printFigure(what, `${shown.code}: ${shown.message}`);
 
     const accepted = await check(after, { forgotten: [`vault@${shown.version}`] });
+    assert.doesNotMatch(accepted.text, /cannot be read any more/);
     if (what.startsWith("a right")) assert.notEqual(accepted.code, 0, "the probe itself is refused");
-    else assert.equal(accepted.code, 0, accepted.text);
+    else if (what.startsWith("a Vault restored")) {
+      // The node counts a version that this Vault does not have, and a plugin that runs cannot encrypt under it.
+      assert.equal(accepted.code, 77, accepted.text);
+      assert.match(accepted.text, /wrap quorum of 1 is missed/);
+      assert.match(accepted.text, /never goes back: .* rotate the key, or give the provider a new name/);
+      await vault.api("POST", "transit/keys/prod/rotate");
+      const rotated = await check(after, { forgotten: [`vault@${shown.version}`] });
+      assert.equal(rotated.code, 0, rotated.text);
+    } else assert.equal(accepted.code, 0, accepted.text);
   });
 }
