@@ -5,6 +5,7 @@
  */
 import type { Config, ListenConfig } from "../config/config.ts";
 import { parseListen } from "../config/addresses.ts";
+import { KmsError } from "../errors.ts";
 import { originOf } from "../telemetry/http.ts";
 import { fetchStatus, type StatusDocument } from "./status_document.ts";
 import { telemetryAddressFile } from "./telemetry_address.ts";
@@ -15,6 +16,7 @@ export type Running = { readonly found: StatusDocument } | { readonly absent: st
 /** Asks at the address of the configuration, or at the one that the state folder keeps where there is no configuration. */
 export async function askPlugin(config: Config, signal: AbortSignal): Promise<Running> {
   const listen = await addressOf(config);
+  if (listen instanceof KmsError) return { absent: listen.message.replace(/\.$/, "") };
   if (listen === undefined) return { absent: "telemetry.listen is off" };
   const origin = originOf(listen);
   const found = await fetchStatus(origin, signal);
@@ -30,8 +32,13 @@ export function serves({ socket }: StatusDocument, path: string): boolean {
   return typeof socket !== "string" || socket === path;
 }
 
-async function addressOf({ file, state, telemetry: { listen } }: Config): Promise<ListenConfig | undefined> {
+async function addressOf({ file, state, telemetry: { listen } }: Config): Promise<ListenConfig | KmsError | undefined> {
   if (file !== undefined || listen === undefined) return listen;
-  const kept = await telemetryAddressFile(state).read();
-  return kept === undefined ? listen : parseListen(kept.listen);
+  try {
+    const kept = await telemetryAddressFile(state).read();
+    return kept === undefined ? listen : parseListen(kept.listen);
+  } catch (thrown) {
+    if (thrown instanceof KmsError) return thrown;
+    throw thrown;
+  }
 }

@@ -5,6 +5,10 @@ import { asText } from "./status.ts";
 import { parseStatus } from "./status_document.ts";
 import { TemporaryConfig } from "../../tests/support/temporary_config.ts";
 import { wellStatus } from "../../tests/support/fake_service.ts";
+import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
+import { inFolder } from "../../tests/support/temporary_folder.ts";
+import { commands } from "./commands.ts";
+import { run } from "./run.ts";
 
 const well: ProviderStatus = {
   name: "vault-eu",
@@ -222,3 +226,12 @@ Deno.test("status() shows refused Decrypts, and exits 77 where stored data canno
   match(out, /^Decrypt: Nothing can be read\.$/m);
   equal(textOf(good).includes("Decrypt:"), false);
 });
+
+Deno.test("status() without a configuration asks the socket where the kept address is damaged, and says so", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/telemetry-address.json`, "{");
+    const terminal = fakeTerminal({ variables: { STATE_DIRECTORY: folder, XDG_RUNTIME_DIR: folder } });
+    equal(await run(["status"], commands, terminal), 69);
+    match(terminal.err(), /telemetry-address\.json: the file is damaged; .*: asking the socket\.$/m);
+    match(terminal.err(), /Cannot call v2 Status/);
+  }));
