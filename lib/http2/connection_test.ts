@@ -513,3 +513,61 @@ Deno.test("Connection never throws at arbitrary bytes, behind the preface or ins
     connection.cutOff();
   }));
 });
+
+Deno.test("Connection gives its whole budget back, whatever its streams did", () => {
+  const id = fc.integer({ min: 0, max: 5 }).map((at) => 2 * at + 1);
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("begin" as const), id, end: fc.boolean(), length: fc.option(fc.nat(9)) }),
+    fc.record({ kind: fc.constant("data" as const), id, bytes: fc.nat(40), end: fc.boolean() }),
+    fc.record({ kind: fc.constant("reset" as const), id }),
+    fc.record({ kind: fc.constant("trailers" as const), id }),
+    fc.record({ kind: fc.constant("answer" as const), id, bytes: fc.nat(100_000) }),
+    fc.record({ kind: fc.constant("finish" as const), id }),
+    fc.record({ kind: fc.constant("open" as const), id, by: fc.integer({ min: 1, max: 100_000 }) }),
+    fc.record({ kind: fc.constant("congest" as const), id, on: fc.boolean() }),
+    fc.record({ kind: fc.constant("leave" as const), id }),
+  );
+  const left = (
+    ending: "lost" | "cut off",
+    steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : never)[],
+  ) => {
+    const wire = new Wire();
+    // So little is left that some of it is refused.
+    const taken = budgets.connection - 3 * budgets.stream - 50_000;
+    ok(wire.share.take(taken));
+    let last = -1;
+    for (const one of steps) {
+      const stream = wire.streams.find(({ id }) => id === one.id);
+      if (one.kind === "begin" && one.id > last) {
+        last = one.id;
+        const length = one.length === null ? [] : [["content-length", String(one.length)] as const];
+        const head = headerBlock([[":method", "POST"], [":scheme", "http"], [":path", "/a"], ...length]);
+        wire.frame("HEADERS", END_HEADERS | (one.end ? END_STREAM : 0), one.id, head);
+      } else if (one.kind === "data" && one.id <= last) {
+        wire.frame("DATA", one.end ? END_STREAM : 0, one.id, Buffer.alloc(one.bytes));
+      } else if (one.kind === "reset" && one.id <= last) {
+        wire.frame("RST_STREAM", 0, one.id, Buffer.alloc(4));
+      } else if (one.kind === "trailers" && one.id <= last) {
+        wire.frame("HEADERS", END_HEADERS | END_STREAM, one.id, headerBlock([["x", "y"]]));
+      } else if (one.kind === "answer") stream?.answer({ ...reply, body: Buffer.alloc(one.bytes) });
+      else if (one.kind === "finish") stream?.finish(reply.head);
+      else if (one.kind === "open" && one.id <= last) {
+        for (const at of [0, one.id]) {
+          const increment = Buffer.alloc(4);
+          increment.writeUInt32BE(one.by);
+          wire.frame("WINDOW_UPDATE", 0, at, increment);
+        }
+      } else if (one.kind === "congest") {
+        wire.congested = one.on;
+        if (!one.on) wire.connection.drained();
+        wire.read(Buffer.alloc(0));
+      } else if (one.kind === "leave") wire.connection.takeNoMore();
+    }
+    if (ending === "lost") wire.connection.lost();
+    else wire.connection.cutOff();
+    equal(wire.share.used, taken);
+    ok(wire.streams.every(({ held, gone }) => held === 0 && gone));
+    deepEqual(wire.bugs, []);
+  };
+  fc.assert(fc.property(fc.constantFrom("lost", "cut off"), fc.array(step, { maxLength: 40 }), left), { numRuns: 500 });
+});
