@@ -63,7 +63,10 @@ export class Reloading {
     try {
       next = await load();
     } catch (thrown) {
-      const why = toKmsError(thrown).message.replaceAll("\n", "; ");
+      const failure = toKmsError(thrown);
+      // The server stops: nothing is wrong with the configuration.
+      if (failure.code === "cancelled") return;
+      const why = failure.message.replaceAll("\n", "; ");
       const message = `Cannot read the configuration again; the one in use stays. ${why}`;
       return notify({ type: "lifecycle", action: "warning", message });
     }

@@ -78,6 +78,12 @@ Deno.test("Reloading keeps the configuration in use where the new one is wrong, 
   deepEqual(stage.done, []);
 });
 
+Deno.test("Reloading says nothing of a configuration that is not read since the server stops", async () => {
+  const stage = new Stage();
+  await stage.reload(new KmsError("cancelled", "Cannot load the configuration: the caller gave up."));
+  deepEqual([stage.events, stage.done], [[], []]);
+});
+
 Deno.test("needRestart() has no name for what is equal or reloadable", () => {
   deepEqual(needRestart(base, { ...base, file: "/etc/trousseau/trousseau.yaml" }), []);
   deepEqual(needRestart(base, withTelemetry({ listen: undefined, log: { level: "warn", format: "text" } })), []);

@@ -48,6 +48,7 @@ export async function untilStopped(server: SocketServer, options: StopOptions): 
   const { signal, drainMs, notify, reloading, reloads } = options;
   using _collection = collectAtRest();
   using _subscription = reloads.subscribe(() => reloading.start());
+  if (reloads.missed) reloading.start();
   await untilEnd(server, signal);
   notify({ type: "lifecycle", action: "stopping", message: "Letting the calls in flight end." });
   await server.shutdown(drainMs);

@@ -114,3 +114,15 @@ Deno.test("probe --wait ends at SIGHUP", async () => {
     assert.equal((await waiting.exited).code, 69);
   });
 });
+
+Deno.test("serve takes up a SIGHUP that comes while it starts", async () => {
+  await inFolder(async (folder) => {
+    const { config, socket } = await writeLocalConfig(folder);
+    await using plugin = start(folder, config, "serve");
+    // It has read its configuration when it takes the lock, and does not serve yet.
+    await waitFor("the lock", () => Deno.statSync(`${socket}.lock`).isFile, { timeoutMs: 30_000, everyMs: 1 });
+    plugin.signal("SIGHUP");
+    await waitFor("the line of the reload", () => plugin.output.includes("Read the configuration again"), soon);
+    assert.equal((await plugin.stop()).code, 0);
+  });
+});
