@@ -28,6 +28,7 @@ import { Reloading } from "./reloading.ts";
 import { giveUpPermissions, keepsStartLines, stoppable, untilStopped, warnOfRuntimeVariables } from "./serving.ts";
 import { socketEndpoint } from "./socket_path.ts";
 import { sopsRules } from "./sops_rules.ts";
+import { checkStateOwner } from "./state_owner.ts";
 import { wantsColour } from "./table.ts";
 
 /** Serves until the terminal's signal fires or a successor takes over. */
@@ -56,6 +57,8 @@ async function serveKeys(call: Call): Promise<ExitStatus> {
     message: `Trousseau ${version} starts as a key service for SOPS. ${subjectOfSops(config)}.`,
   });
   warnOfRuntimeVariables(terminal.environment, notify);
+  const warning = checkStateOwner({ state: config.state, socket }, takeover);
+  if (warning !== undefined) notify({ type: "lifecycle", action: "warning", message: warning });
   await using opened = new Opened();
   const credentials = new Reloads();
   using lock = await claimSocket(socket.path);

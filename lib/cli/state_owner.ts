@@ -4,7 +4,6 @@
  * @module
  */
 import { dirname } from "node:path";
-import type { Config } from "../config/config.ts";
 import { KmsError } from "../errors.ts";
 import { ownUser } from "../file_owner.ts";
 
@@ -15,13 +14,16 @@ import { ownUser } from "../file_owner.ts";
  * @throws {KmsError} `config` if they differ and a socket is to be taken over: the service manager would not know the
  *   process that serves then.
  */
-export function checkStateOwner({ state, socket }: Pick<Config, "state" | "socket">, takeover: boolean) {
+export function checkStateOwner(
+  { state, socket }: { readonly state: string; readonly socket: { readonly path: string } },
+  takeover: boolean,
+): string | undefined {
   const owner = ownerOf(state);
   const user = ownUser(state, dirname(socket.path));
   if (owner === undefined || user === undefined || owner === user) return undefined;
   const differ = `this process runs as user ${user}, and the state folder "${state}" belongs to user ${owner}`;
   if (takeover) {
-    const advice = `upgrade with "systemctl restart trousseau", or start it as user ${owner}`;
+    const advice = `upgrade with "systemctl restart" of its unit, or start it as user ${owner}`;
     throw new KmsError("config", `Cannot take over "${socket.path}": ${differ}; ${advice}.`);
   }
   return `Start it as user ${owner}: ${differ}. Files keep their owner.`;

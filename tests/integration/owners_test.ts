@@ -121,3 +121,14 @@ Deno.test("serve --takeover is refused to another user than the owner of the sta
     assert.equal(served.status, undefined);
   });
 });
+
+Deno.test("sops --takeover is refused to another user than the owner of the state folder", async () => {
+  await inServiceFolder(async ({ folder, config }) => {
+    await using served = users.start(serviceUser, folder, "sops", "--config", config);
+    await waitFor("it to serve", () => served.output.includes("Serving "), { ...soon, alive: [served] });
+    await using refused = users.start(0, folder, "sops", "--takeover", "--config", config);
+    assert.equal((await refused.exited).code, 78, refused.output);
+    assert.match(refused.output, new RegExp(`runs as user 0, and the state folder .* belongs to user ${serviceUser}`));
+    assert.equal(served.status, undefined, served.output);
+  });
+});
