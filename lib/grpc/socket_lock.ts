@@ -52,8 +52,11 @@ export interface LockState {
 
 /** Looks at the lock `<socket>.lock` without taking it. It never throws. */
 export async function lookAtLock(socket: string): Promise<LockState> {
+  const path = `${socket}.lock`;
   try {
-    using file = await Deno.open(`${socket}.lock`, { read: true });
+    // The opening of a FIFO would wait for a writer.
+    if (!(await Deno.lstat(path)).isFile) return { state: "unknown", takenAt: undefined };
+    using file = await Deno.open(path, { read: true });
     // A shared lock is refused where the exclusive one is held; a start that it gets in the way of tries again.
     const state = await file.tryLock(false) ? "free" : "held";
     return { state, takenAt: (await file.stat()).mtime?.getTime() };

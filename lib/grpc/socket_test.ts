@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { makeFifo } from "../../tests/support/fifo.ts";
+import { lookAtLock } from "./socket_lock.ts";
 import type { Event } from "../events.ts";
 import { dialKms } from "./client.ts";
 import { serveKms, type SocketServer } from "./serve.ts";
@@ -182,6 +183,7 @@ Deno.test("serveKms() refuses a lock file that is a FIFO or a folder", async () 
   Deno.mkdirSync(dirname(place.path));
   await makeFifo(`${place.path}.lock`);
   await rejects(place.serve("a"), { code: "config", message: /\.lock": it is no regular file; remove it\.$/ });
+  deepEqual(await lookAtLock(place.path), { state: "unknown", takenAt: undefined }, "nor does it wait for one");
   Deno.removeSync(`${place.path}.lock`);
   Deno.mkdirSync(`${place.path}.lock`);
   await rejects(place.serve("a"), { code: "config", message: /it is no regular file/ });
