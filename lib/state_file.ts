@@ -6,7 +6,7 @@
  * @module
  */
 import { utf8 } from "./bytes.ts";
-import { readRegularFile, replaceFile } from "./durable_file.ts";
+import { readRegularFile, replaceFile, whyUnreadable } from "./durable_file.ts";
 import { KmsError } from "./errors.ts";
 
 /** How a file of the state folder looks. */
@@ -83,7 +83,8 @@ async function writeState<T extends object>(
 }
 
 function cannot(verb: "read" | "write", content: string, path: string, thrown: unknown): KmsError {
-  const reason = thrown instanceof Error ? thrown.name : "unknown failure";
+  const name = thrown instanceof Error ? thrown.name : "unknown failure";
+  const reason = verb === "read" ? whyUnreadable(thrown) : name;
   return new KmsError("config", `Cannot ${verb} ${content} ${verb === "read" ? "from" : "to"} ${path}: ${reason}.`, {
     cause: thrown,
   });

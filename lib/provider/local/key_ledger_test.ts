@@ -125,7 +125,7 @@ Deno.test("openLocal() serves with a warning where the ledger cannot be used or 
       ok(messages[0]?.includes('A changed key of provider "local"'));
     };
     await Deno.mkdir(ledger, { recursive: true });
-    await warnsOf(/NotARegularFile/);
+    await warnsOf(/only a regular file is read/);
     await Deno.remove(ledger);
     await Deno.writeTextFile(ledger, '{"format":1,"keys":[{}]}');
     await warnsOf(/damaged; restore it, or remove it/);
