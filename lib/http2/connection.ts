@@ -68,9 +68,10 @@ export class Connection implements StreamHost {
     this.#sender.frames.windowUpdate(0, windows.connection - windows.initial);
   }
 
-  /** How many calls are under way. */
-  get calls(): number {
-    return this.#streams.size;
+  /** Whether a call is under way whose request has come in whole. */
+  get hasCalls(): boolean {
+    for (const { ended } of this.#streams.values()) if (ended) return true;
+    return false;
   }
 
   /** Takes what was read; {@linkcode turn} deals with it. */

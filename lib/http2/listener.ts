@@ -110,11 +110,11 @@ export class Http2Listener {
 
   /**
    * Ends the connection that was silent for the longest time of those without a call under way, by a GOAWAY after which
-   * its client connects anew.
+   * its client connects anew. A request that has not come in whole is no such call: 256 of them would keep all others out.
    */
   #makeRoom(): boolean {
     const since = performance.now() - silenceMs;
-    const lines = [...this.#lines].filter(({ connection, readAt }) => connection.calls === 0 || readAt < since);
+    const lines = [...this.#lines].filter(({ connection, readAt }) => !connection.hasCalls || readAt < since);
     const [oldest] = lines.sort((one, other) => one.readAt - other.readAt);
     if (oldest === undefined) return false;
     this.#lines.delete(oldest);

@@ -148,19 +148,26 @@ Deno.test("Http2Listener has as many connections as it may, and ends one that wa
   });
 });
 
+const called = headerBlock([[":method", "POST"], [":scheme", "http"], [":path", "/a"]]);
+
+/** As many connections as there may be, each with a call whose request has come in whole or not. */
+async function fill(dial: () => Promise<Socket>, flags: number): Promise<Socket[]> {
+  const sockets: Socket[] = [];
+  for (let at = 0; at < mostConnections; at++) {
+    const socket = await dial();
+    await saying(socket, (writer) => {
+      writer.settings([]);
+      writer.frame("HEADERS", frameFlags.END_HEADERS | flags, 1, called);
+      writer.frame("PING", 0, 0, new Uint8Array(8));
+    }, preface);
+    sockets.push(socket.resume());
+  }
+  return sockets;
+}
+
 Deno.test("Http2Listener ends no connection with a call under way for one more, and refuses that one", async () => {
-  const request = headerBlock([[":method", "POST"], [":scheme", "http"], [":path", "/a"]]);
   await listening(async (_listener, dial) => {
-    const sockets: Socket[] = [];
-    for (let at = 0; at < mostConnections; at++) {
-      const socket = await dial();
-      await saying(socket, (writer) => {
-        writer.settings([]);
-        writer.frame("HEADERS", frameFlags.END_HEADERS, 1, request);
-        writer.frame("PING", 0, 0, new Uint8Array(8));
-      }, preface);
-      sockets.push(socket.resume());
-    }
+    const sockets = await fill(dial, frameFlags.END_STREAM);
     const refused = (await dial()).resume();
     await once(refused, "close");
     ok(sockets.every((socket) => !socket.destroyed));
@@ -170,6 +177,16 @@ Deno.test("Http2Listener ends no connection with a call under way for one more, 
       const next = await dial();
       served = await greet(next).then(() => true, () => false);
     }
+  }, () => ({ data: () => 0, end() {} }));
+});
+
+Deno.test("Http2Listener ends one connection whose requests have not come in whole for one more", async () => {
+  await listening(async (_listener, dial) => {
+    const sockets = await fill(dial, 0);
+    const one = once(sockets[0] as Socket, "close");
+    await greet(await dial());
+    await one;
+    ok(sockets.slice(1).every((socket) => !socket.destroyed));
   }, () => ({ data: () => 0, end() {} }));
 });
 
