@@ -61,14 +61,20 @@ export interface Environment {
   has(name: RuntimeVariable): boolean;
   /** The secret in a variable that fits {@linkcode secretVariablePattern} or is of AWS's, else `undefined`. */
   secret(name: string): Secret | undefined;
+  /** Whether a variable was asked for that this process may not read, or not any more: whether it is set is not known. */
+  mayNotRead(name: string): boolean;
 }
 
 /** An environment over any lookup: the process's own, or a test's. */
-export function environmentFrom(lookup: (name: string) => string | undefined): Environment {
+export function environmentFrom(
+  lookup: (name: string) => string | undefined,
+  mayNotRead: (name: string) => boolean = () => false,
+): Environment {
   const value = (name: string) => lookup(name) || undefined;
   return {
     get: value,
     has: (name) => value(name) !== undefined,
+    mayNotRead,
     secret(name) {
       const known = secretVariablePattern.test(name) || awsKeyVariables.some((one) => one === name);
       const found = known ? value(name)?.trim() : undefined;
@@ -83,15 +89,17 @@ export function environmentFrom(lookup: (name: string) => string | undefined): E
  */
 export function readEnvironment(): Environment {
   const known = new Map<string, string | undefined>();
-  return environmentFrom((name) => {
+  const refused = new Set<string>();
+  const lookup = (name: string) => {
     if (known.has(name)) return known.get(name);
-    try {
+    // Under `--ignore-env` reading throws nothing: a variable that may not be read looks as if it were not set.
+    if (Deno.permissions.querySync({ name: "env", variable: name }).state === "granted") {
       const value = Deno.env.get(name);
       known.set(name, value);
       return value;
-    } catch (thrown) {
-      if (thrown instanceof Deno.errors.NotCapable) return undefined;
-      throw thrown;
     }
-  });
+    refused.add(name);
+    return undefined;
+  };
+  return environmentFrom(lookup, (name) => refused.has(name));
 }

@@ -87,6 +87,9 @@ Deno.test({
   permissions: { env: false },
   fn() {
     assert.equal(readEnvironment().get("TERM"), undefined);
-    assert.equal(readEnvironment().secret("VAULT_TOKEN"), undefined);
+    const environment = readEnvironment();
+    assert.equal(environment.secret("VAULT_TOKEN"), undefined);
+    assert.ok(environment.mayNotRead("VAULT_TOKEN"));
+    assert.ok(!environment.mayNotRead("TERM"), "nobody asked for it");
   },
 });

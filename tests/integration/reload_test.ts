@@ -78,6 +78,25 @@ Deno.test("serve takes up log level, telemetry.listen and credentials at SIGHUP,
   });
 });
 
+Deno.test("serve says that a variable that is new in its configuration takes a restart", async () => {
+  await inFolder(async (folder) => {
+    const vault = (variable: string) => ({
+      name: "vault",
+      kind: "vault-transit",
+      address: "http://127.0.0.1:1",
+      key: "kubernetes",
+      auth: { method: "token", token: { variable } },
+    });
+    const { config } = await writeLocalConfig(folder, { providers: [vault("TROUSSEAU_SECRET_A")] });
+    await using plugin = start(folder, config, "serve", { TROUSSEAU_SECRET_A: "a", TROUSSEAU_SECRET_B: "b" });
+    await waitFor("it to serve", () => plugin.output.includes("Serving on"), { ...soon, alive: [plugin] });
+    assert.match(await reload(plugin), /Read the configuration again/);
+    await writeLocalConfig(folder, { providers: [vault("TROUSSEAU_SECRET_B")] });
+    assert.match(await reload(plugin), /token\.variable: the variable is new in the configuration, .* restart it/);
+    assert.equal((await plugin.stop()).code, 0);
+  });
+});
+
 Deno.test("sops lives on at SIGHUP and takes up its log level", async () => {
   await inFolder(async (folder) => {
     const place = { sops: { socket: { path: `${folder}/sops.sock` } } };

@@ -111,7 +111,11 @@ export class Checker {
   async secret(path: FieldPath, reference: SecretReference): Promise<SecretSource> {
     if ("variable" in reference) {
       if (this.#environment.secret(reference.variable) === undefined) {
-        this.complain([...path, "variable"], "the variable is not set, or empty");
+        const isUnknown = this.#environment.mayNotRead(reference.variable);
+        const complaint = isUnknown
+          ? "the variable is new in the configuration, and a process that serves reads none any more; restart it"
+          : "the variable is not set, or empty";
+        this.complain([...path, "variable"], complaint);
       }
       return variableSource(reference.variable, this.#environment);
     }
