@@ -174,12 +174,12 @@ Deno.test("status() shows the versions that cannot be opened, and exits 77 where
   match(out, /^Sealed with before: 1 of 3 versions open; not tested: vault-eu@0@z$/m);
   match(out, /^vault-eu@1@a cannot be opened, tried \d+ d ago: Vault has retired it\.$/m);
   const now = [sealed("2@b", "refused", true)];
-  const unreadable = "What is sealed under the announced key ID cannot be opened again. Vault has retired it.";
+  const unreadable = "What this node has sealed cannot be opened again. Vault has retired it.";
   const lost = await asked(() => Response.json({ ...good, sealedVersions: now, unreadable }));
   equal(lost.status, 77);
   match(
     lost.out,
-    /^Decrypt: What is sealed under the announced key ID cannot be opened again\. Vault has retired it\.$/m,
+    /^Decrypt: What this node has sealed cannot be opened again\. Vault has retired it\.$/m,
   );
 });
 

@@ -10,15 +10,18 @@ import type { RefusedDecrypts, ServiceStatus } from "../service.ts";
 /**
  * Why stored data cannot be read, in sentences; `""` where nothing shows that.
  *
- * Two signs count. Every version that the announced key ID counts refuses its sentinel: any one wrap opens an envelope, so
- * one version that opens, was not tested or did not answer is enough to say nothing. Or Decrypts fail as `DecryptBoard`
- * has it.
+ * Two signs count. Each provider of the announced key ID refuses a sentinel of it, or of a key ID before it that was
+ * announced when the sentinel was refused first: with another key in its place a node announces the next key ID within
+ * seconds, and what it has sealed stays unreadable. Any one wrap opens an envelope, so one provider that refuses none is
+ * enough to say nothing. Or Decrypts fail as `DecryptBoard` has it.
  */
 export function unreadable({ decrypts, sealedVersions }: Pick<ServiceStatus, "decrypts" | "sealedVersions">): string {
   const announced = sealedVersions.filter((version) => version.announced);
-  const refused = announced.length > 0 && announced.every(({ state }) => state === "refused");
+  const refused = announced.filter(({ state }) => state === "refused");
+  const isLost = announced.length > 0 &&
+    announced.every(({ provider }) => refused.some((one) => one.provider === provider));
   const sentences = [
-    ...(refused ? [`What is sealed under the announced key ID cannot be opened again. ${messagesOf(announced)}`] : []),
+    ...(isLost ? [`What this node has sealed cannot be opened again. ${messagesOf(refused)}`] : []),
     ...(decrypts.failing ? [failing(decrypts.windowMs, decrypts.refused)] : []),
   ];
   return sentences.map((sentence) => sentence.trim()).join(" ");

@@ -3,21 +3,29 @@ import type { SealedVersionStatus } from "../service.ts";
 import { wellStatus } from "../../tests/support/fake_service.ts";
 import { unreadable } from "./readable.ts";
 
-const sealed = (provider: string, state: SealedVersionStatus["state"], announced = true): SealedVersionStatus => ({
+const sealed = (
+  provider: string,
+  state: SealedVersionStatus["state"],
+  announced = true,
+  version = "v1",
+): SealedVersionStatus => ({
   provider,
   kind: "memory",
-  version: "v1",
+  version,
   announced,
   state,
   code: state === "refused" ? "key_unknown" : "ok",
-  message: state === "refused" ? `Provider "${provider}" has no version v1.` : "",
+  message: state === "refused" ? `Provider "${provider}" has no version ${version}.` : "",
   testedAt: 0,
 });
 
-Deno.test("unreadable() is red when every announced version refuses its sentinel, and not while one may open", () => {
+Deno.test("unreadable() is red when every announced provider refuses a sentinel, and not while one may open", () => {
   const why = (...sealedVersions: SealedVersionStatus[]) => unreadable({ ...wellStatus, sealedVersions });
   equal(why(), "");
-  match(why(sealed("a", "refused")), /^What is sealed under the announced key ID .* Provider "a" has no version v1\.$/);
+  match(
+    why(sealed("a", "refused")),
+    /^What this node has sealed cannot be opened again\. Provider "a" has no version v1\.$/,
+  );
   match(why(sealed("a", "refused"), sealed("b", "refused")), /"a" .*"b"/);
   for (const state of ["opens", "not_tested", "unknown"] as const) {
     equal(why(sealed("a", "refused"), sealed("b", state)), "", state);
@@ -25,6 +33,15 @@ Deno.test("unreadable() is red when every announced version refuses its sentinel
   equal(why(sealed("old", "refused", false)), "", "what was rewritten may be closed");
   equal(why(sealed("old", "refused", false), sealed("a", "opens")), "");
   match(why(sealed("old", "opens", false), sealed("a", "refused")), /"a"/);
+});
+
+Deno.test("unreadable() stays red when a key that took the place of a lost one is announced and opens", () => {
+  const why = (...sealedVersions: SealedVersionStatus[]) => unreadable({ ...wellStatus, sealedVersions });
+  const [lost, next] = [sealed("a", "refused"), sealed("a", "opens", true, "v2")];
+  equal(why(lost, next), 'What this node has sealed cannot be opened again. Provider "a" has no version v1.');
+  equal(why(lost, next, sealed("b", "opens")), "", "the other provider opens all of it");
+  match(why(lost, next, sealed("b", "refused"), sealed("b", "opens", true, "v2")), /"a" .*"b"/);
+  equal(why(sealed("a", "refused", false), next), "", "a version that was retired after it was replaced");
 });
 
 Deno.test("unreadable() says how many Decrypts were refused, why, and where to read on", () => {

@@ -390,7 +390,7 @@ Deno.test("serveHttp() gives refused Decrypts, sentinels and the times of the ke
   assert.deepEqual(found.decrypts, { ...refusedDecrypts, lastOpenedAt: null });
   assert.deepEqual(found.sealedVersions, [{ ...sealedVersions[0], testedAt: null }]);
   assert.deepEqual([found.announcedAt, found.firstEncryptAt], [1_000, 2_000]);
-  assert.equal(found.unreadable, "What is sealed under the announced key ID cannot be opened again. Gone.");
+  assert.equal(found.unreadable, "What this node has sealed cannot be opened again. Gone.");
 });
 
 const limits = { most: 8, reserve: 16, least: 4, reliefMs: 60_000, acceptMs: 0 };

@@ -98,7 +98,10 @@ class VaultTransit implements Provider {
     const { action } = this.#call("unwrap", call.signal);
     const version = parseVersion(wrapped.version);
     const parsed = parseCiphertext(wrapped.ciphertext);
-    if (version === undefined || parsed?.number !== version.number) {
+    if (parsed === undefined) {
+      throw new KmsError("integrity", `Cannot ${action}: these bytes are no transit ciphertext.`);
+    }
+    if (parsed.number !== version?.number) {
       throw new KmsError("integrity", `Cannot ${action}: the version and the wrapped bytes do not belong together.`);
     }
     try {
