@@ -228,7 +228,7 @@ Deno.test("check() paints on a terminal, and not with NO_COLOR", async () => {
   deepEqual([await painted({}), await painted({ NO_COLOR: "1" })], [true, false]);
 });
 
-/** What a node remembers that sealed with a provider "old" alone, and with "local" too. */
+/** The state of a node that sealed with a provider "old" alone, and with "local" too. */
 const sealedByOld = {
   providers: [],
   history: [],

@@ -9,7 +9,7 @@ import { type After, afterTimeout } from "../deadline.ts";
 /** What V8 has as `gc` under `--expose-gc`: without other flavours it keeps code that might be run again. */
 type Collect = (options: { readonly type: "major"; readonly flavor: "last-resort" }) => void;
 
-/** What a process uses. */
+/** Resources that a process uses. */
 export interface Usage {
   /** Resident memory, in bytes. */
   readonly resident: number;
@@ -17,7 +17,7 @@ export interface Usage {
   readonly processorMs: number;
 }
 
-/** What collecting needs of the world. */
+/** Dependencies of the collection; a test replaces them. */
 export interface CollectOptions {
   readonly after?: After;
   /** `undefined` where the engine offers no collection, and is left alone. */
@@ -58,7 +58,7 @@ export function collectAtRest(options: CollectOptions = {}): Disposable {
     const { resident } = usage();
     collect({ type: "major", flavor: "last-resort" });
     least = usage().resident;
-    // What one collection frees, the next one may give back to the system.
+    // Memory that one collection frees may go back to the system with the next one.
     helped = least < resident - worthwhile;
   };
   const look = () => {

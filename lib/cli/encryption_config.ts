@@ -17,7 +17,7 @@ import { commentBlock, stageSteps, withoutCommentBlock } from "./encryption_step
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { line, printable } from "./output.ts";
 
-/** What both kinds of file have. */
+/** Fields of both kinds of file. */
 interface Asked {
   /** The configuration and the plugin that the file is for. */
   readonly subject: string;

@@ -11,7 +11,7 @@ import { Endpoint } from "../provider/https/endpoint.ts";
 import { field } from "../provider/https/fields.ts";
 import { readTlsFiles } from "../provider/https/tls_files.ts";
 
-/** What a cluster said. */
+/** The answer of a cluster. */
 export interface Discovered {
   readonly table: ResourceTable;
   /** Groups whose own server did not answer, such as those of an extension that is down. */

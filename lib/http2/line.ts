@@ -16,7 +16,7 @@ const lingerMs = 5_000;
 /** Unsent bytes above which nothing more is done for a client that does not read. */
 const mostUnsent = 128 << 10;
 
-/** What all connections of a server share: the processor's time, and memory. */
+/** Shared by all connections of a server: the processor's time, and memory. */
 export interface Common {
   readonly turns: Turns;
   readonly pool: Pool;
@@ -27,7 +27,7 @@ export function common(): Common {
   return { turns: new Turns(), pool: new Pool() };
 }
 
-/** What a line serves, and whom it tells. */
+/** Handlers and shared parts of a line. */
 export interface LineOptions {
   readonly onStream: OnStream;
   readonly onBug: (thrown: unknown) => void;

@@ -34,7 +34,7 @@ export interface Turner {
   turn(isOver: () => boolean): boolean;
 }
 
-/** What turns need of the world. */
+/** Dependencies of the turns; a test replaces them. */
 export interface TurnsOptions {
   /** Does something in the next pass of the event loop. */
   readonly soon: (work: () => void) => void;
