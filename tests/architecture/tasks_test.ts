@@ -4,17 +4,17 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { permissionFlags } from "../../deploy/compile/permissions.ts";
+import { bakedFlags } from "../../deploy/compile/permissions.ts";
 
 const root = new URL("../..", import.meta.url);
 const { tasks }: { tasks: Readonly<Record<string, string>> } = JSON.parse(
   await Deno.readTextFile(new URL("deno.json", root)),
 );
 
-Deno.test("the task start grants what the binary has, and writes below ./run", () => {
+Deno.test("the task start has the permissions and the engine's flags of the binary, and writes below ./run", () => {
   const words = (tasks.start ?? "").split(" ");
   const granted = words.filter((word) => word.startsWith("--"));
-  const expected = permissionFlags()
+  const expected = bakedFlags()
     .map((flag) => flag.replace("--allow-write=", "--allow-write=run,"));
   assert.deepEqual(granted.toSorted(), expected.toSorted());
 });
