@@ -55,23 +55,25 @@ Deno.test("Turns.ask() gives a turn at once where no other waits, and one in a p
   ok(!bench.turns.waits(b));
 });
 
-Deno.test("Turns gives each that waits a turn of a millisecond, those that ask anew before those that were not done", () => {
+Deno.test("Turns gives each that waits a turn of its time, those that ask anew before those that were not done", () => {
   const bench = new Bench();
-  bench.turns.ask(bench.worker("a", 8, 0.5));
-  for (const [name, pieces] of [["b", 4], ["c", 1]] as const) bench.turns.ask(bench.worker(name, pieces, 0.5));
+  const half = turnLimits.turnMs / 2;
+  bench.turns.ask(bench.worker("a", 8, half));
+  for (const [name, pieces] of [["b", 4], ["c", 1]] as const) bench.turns.ask(bench.worker(name, pieces, half));
   while (bench.pass());
   equal(bench.order.join(""), "aa" + "bbc" + "aa" + "bb" + "aaaa");
 });
 
 Deno.test("Turns has the sockets looked at after no more than a round, however much waits", () => {
   const bench = new Bench();
-  const [busy, other] = [bench.worker("a", 1000, 0.25), bench.worker("b", 1, 0.25)];
+  const cost = turnLimits.turnMs / 4;
+  const [busy, other] = [bench.worker("a", 1000, cost), bench.worker("b", 1, cost)];
   bench.turns.ask(busy);
   let turns = 0;
   let passes = 0;
   // The runtime looks at its sockets in each 61st pass, and only then sees the other.
   while (bench.pass()) if (++passes % 61 === 0 && ++turns === 3) bench.turns.ask(other);
-  const before = bench.order.indexOf("b") * 0.25;
+  const before = bench.order.indexOf("b") * cost;
   ok(before > 0 && before <= 4 * turnLimits.roundMs, `${before} ms of others' work came first`);
 });
 

@@ -13,7 +13,7 @@ export type Take = (event: Event, at: number) => void;
 
 /**
  * Milliseconds that an event waits at most, and how many wait at most: some 300 bytes each. To hand on so many takes about
- * a millisecond, which the calls of that moment wait: no longer than a connection's turn.
+ * a millisecond, which the calls of that moment wait.
  */
 export const queueLimits = { waitMs: 20, events: 128 } as const;
 
