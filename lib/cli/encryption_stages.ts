@@ -85,7 +85,7 @@ function ordered<T>(stage: Stage, ours: T, [writer, ...rest]: readonly T[]): T[]
   return stage === "write" ? [ours, writer, ...rest] : [writer, ours, ...rest];
 }
 
-/** What was not listed is plain text until now. */
+/** Resources that were not listed are plain text until now. */
 function newEntry(resources: readonly string[], kms: string, stage: Stage): StagedEntry {
   return { resources, providers: ordered<OurKms | "identity">(stage, { kms }, ["identity"]), kms };
 }

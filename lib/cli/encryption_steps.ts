@@ -13,7 +13,7 @@ const file = "/etc/kubernetes/encryption.yaml";
 const firstLine = "What kube-apiserver needs to encrypt with Trousseau, and in which order.";
 const lastLine = "End of Trousseau's steps.";
 
-/** Whatever a step needs to know. */
+/** Facts that a step depends on. */
 type Facts = Pick<EncryptionConfigurationOptions, "socketPath" | "kmsVersion">;
 
 /** Resources, and the name of the `kms` provider that they are written with. */

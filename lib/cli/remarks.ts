@@ -1,5 +1,5 @@
 /**
- * What the KMS say of the keys and versions that this node has sealed with.
+ * Remarks of the KMS on the keys and versions that this node has sealed with.
  *
  * @module
  */

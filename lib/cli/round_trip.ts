@@ -31,7 +31,7 @@ export interface RoundTripStep {
   readonly message: string;
 }
 
-/** What a trip heeds and how far it goes. */
+/** Inputs of a trip, and its last step. */
 export interface RoundTripOptions {
   /** Of this node: what its providers keep there is heeded. */
   readonly stateFolder: string;
@@ -45,7 +45,7 @@ export interface RoundTripOptions {
   readonly counts: (live: KeyState) => KeyState;
   /** Versions that this node has sealed with, for the remarks. */
   readonly versions: readonly string[];
-  /** What shows whether versions that this node has sealed with can be opened. */
+  /** Sentinels of the versions that this node has sealed with. */
   readonly sentinels: readonly Sentinel[];
 }
 
@@ -59,7 +59,7 @@ export interface RoundTrip {
   readonly steps: readonly RoundTripStep[];
   /** How each sentinel did, whatever became of the steps after the first. */
   readonly sealed: readonly SentinelResult[];
-  /** What its KMS says of the key and of the versions that were asked about; looked at after the probe. */
+  /** Remarks of its KMS on the key and on the versions asked about; read after the probe. */
   readonly remarks: readonly string[];
 }
 

@@ -182,7 +182,8 @@ function temporaryName(): string {
   return `.t-${hex(randomBytes(3))}`;
 }
 
-function fileInfo(path: string): Deno.FileInfo | undefined {
+/** The file at a path, a symlink itself and not its target; `undefined` where there is nothing. */
+export function fileInfo(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.lstatSync(path);
   } catch (error) {

@@ -6,7 +6,7 @@
  */
 import { KmsError } from "../errors.ts";
 import { openOrMake } from "../file_owner.ts";
-import { sameFile, systemReason, whoseFile } from "./socket_file.ts";
+import { fileInfo, sameFile, systemReason, whoseFile } from "./socket_file.ts";
 
 /** A lock that is held. Disposing of it gives it up. */
 export interface SocketLock extends Disposable {
@@ -67,7 +67,7 @@ export async function lookAtLock(socket: string): Promise<LockState> {
 
 async function openLock(path: string): Promise<Deno.FsFile> {
   try {
-    const found = await infoOf(path);
+    const found = fileInfo(path);
     if (found?.isSymlink) throw new KmsError("config", `Cannot lock "${path}": it is a symlink.`);
     if (found !== undefined && !found.isFile) throw notRegular(path);
     const file = await openOrMake(path, { read: true, write: true, mode: 0o600 });
@@ -81,15 +81,6 @@ async function openLock(path: string): Promise<Deno.FsFile> {
       "Stop the process that holds it; if there is none, remove it and the socket as its owner or as root.";
     const why = whose === undefined ? `${systemReason(error)}.` : `${whose}. ${advice}`;
     throw new KmsError("config", `Cannot lock "${path}": ${why}`, { cause: error });
-  }
-}
-
-async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.lstat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
   }
 }
 
