@@ -7,17 +7,26 @@ import { type After, afterTimeout, type Deadline, deadline, sleep } from "./dead
 
 /** Where time comes from. */
 export interface Clock {
-  /** Milliseconds since the epoch, never going backwards while the process lives. */
+  /**
+   * Monotonic time in milliseconds, from an origin without meaning: for intervals, ages and deadlines of this process.
+   * It is neither shown nor stored, since a clock that is set after the start leaves it where it was.
+   */
   now(): number;
+  /**
+   * The machine's wall clock: milliseconds since the epoch, and it may step either way at any moment. It is for what is
+   * shown to people, written to files, or compared with a time that another machine gave.
+   */
+  wall(): number;
   /** Calls back once after `ms`; what it returns calls that off. */
   after(...timer: Parameters<After>): ReturnType<After>;
   /** Resolves after `ms` or as soon as `signal` fires; never throws. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** The machine's clock; a step of the wall clock during the process's life does not move it. */
+/** The machine's clocks. */
 export const systemClock: Clock = {
   now: () => performance.timeOrigin + performance.now(),
+  wall: () => Date.now(),
   after: afterTimeout,
   sleep,
 };

@@ -14,10 +14,20 @@ interface Timer {
 /** Time moves only by {@linkcode FakeClock.advance}. */
 export class FakeClock implements Clock {
   #now = 1_700_000_000_000;
+  #wallAhead = 0;
   #timers: Timer[] = [];
 
   now(): number {
     return this.#now;
+  }
+
+  wall(): number {
+    return this.#now + this.#wallAhead;
+  }
+
+  /** Steps the wall clock alone, as NTP or an administrator does. @param ms forward, or back if negative. */
+  setWall(ms: number): void {
+    this.#wallAhead += ms;
   }
 
   after(ms: number, fire: () => void): () => void {
