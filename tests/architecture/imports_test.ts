@@ -52,6 +52,7 @@ const leaves = [
   "secret",
   "state_file",
   "state_update",
+  "system_failures",
   "version",
 ];
 
