@@ -30,9 +30,16 @@ import { withRandom } from "../support/fixed_random.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 import { startNode } from "../support/test_service.ts";
 import { bytesOf, hexValues, localKeyOf } from "./hex.ts";
-import vectors from "./kms.json" with { type: "json" };
+import v1beta1 from "./envelope_v1beta1.json" with { type: "json" };
+import v2 from "./envelope_v2.json" with { type: "json" };
 
-type Vector = (typeof vectors)[number];
+/** In v2 with annotations, in v1beta1 with a frame. */
+type Vector = Omit<(typeof v2)[number], "annotationsHex"> & {
+  readonly annotationsHex?: Readonly<Record<string, string | undefined>>;
+  readonly frameHex?: string;
+};
+
+const vectors: readonly Vector[] = [...v2, ...v1beta1];
 
 const apiOf = ({ api }: Vector): KmsApi => api === "v2" ? "v2" : "v1beta1";
 
