@@ -39,12 +39,13 @@ function oldData(plan: KeyPlan, { config, losses }: CheckFindings): OldData {
   return losses.length > 0 ? "refused" : isGivenUp(plan, readersOf(config)) ? "given_up" : "opens";
 }
 
-function tripJson({ name, kind, key, toBeMade, steps }: RoundTrip): unknown {
+function tripJson({ name, kind, key, toBeMade, untried, steps }: RoundTrip): unknown {
   return {
     name,
     kind,
     version: key?.version ?? null,
     toBeMade: toBeMade ?? null,
+    untried: untried ?? null,
     steps: steps.map((step) => ({ ...step, ms: Number(step.ms.toFixed(3)) })),
   };
 }
@@ -56,7 +57,10 @@ export function checkText(findings: CheckFindings, colour: boolean): string {
   const failures = [...trips, ...retired].flatMap(({ steps }) =>
     steps.flatMap(({ message }) => message === "" ? [] : [message])
   );
-  const toBeMade = trips.flatMap(({ toBeMade }) => toBeMade === undefined ? [] : [toBeMade]);
+  const leftOut = [
+    ...trips.flatMap(({ toBeMade }) => toBeMade ?? []),
+    ...[...trips, ...retired].flatMap(({ untried }) => untried ?? []),
+  ];
   const keyId = plan instanceof KmsError ? bad(plan.message) : planSentence(plan, oldData(plan, findings));
   const quorumLine = `The wrap quorum of ${quorum.needed} is ${quorum.reached < quorum.needed ? "missed" : "held"}: ` +
     `${quorum.reached} of ${trips.length} providers can wrap.`;
@@ -71,8 +75,8 @@ export function checkText(findings: CheckFindings, colour: boolean): string {
     ),
     [
       ...failures.map(bad),
-      ...toBeMade,
-      ...(toBeMade.length > 0 ? [] : [quorum.reached < quorum.needed ? bad(quorumLine) : quorumLine]),
+      ...leftOut,
+      ...(trips.some(isLeftOut) ? [] : [quorum.reached < quorum.needed ? bad(quorumLine) : quorumLine]),
       isBack ? bad(keyId) : keyId,
       ...(lost === "" ? [] : [bad(lost)]),
       ...losses.map(bad),
@@ -99,8 +103,13 @@ function sealedSummary(sealed: readonly SealedVersionStatus[]): readonly string[
   ];
 }
 
+function isLeftOut({ toBeMade, untried }: RoundTrip): boolean {
+  return toBeMade !== undefined || untried !== undefined;
+}
+
 function row(trip: RoundTrip): readonly Cell[] {
   if (trip.toBeMade !== undefined) return [trip.name, trip.kind, { text: "to be made", tone: "warn" }, "", ""];
+  if (trip.untried !== undefined) return [trip.name, trip.kind, { text: "not tried", tone: "warn" }, "-", "-", ""];
   const opened = trip.steps.find(({ step }) => step === "open");
   // What cannot be opened cannot be probed: its failure stands in the first column that there is.
   const first = opened?.result === "ok" ? cell(trip, "probe") : cell(trip, "open");

@@ -68,9 +68,11 @@ export async function allRemarks(
   { state: stateFolder, forgotten }: Pick<Config, "state" | "forgotten">,
   signal: AbortSignal,
 ): Promise<readonly ProviderRemark[]> {
+  // Looking spends nothing that the next start needs.
+  const looking = { notify: () => {}, stateFolder, keepsStateAsItIs: true };
   const found = await Promise.all(providers.map(async (config) => {
     try {
-      await using provider = await openProvider(config.settings, { notify: () => {}, stateFolder });
+      await using provider = await openProvider(config.settings, looking);
       const messages = await remarksOf(provider, versionsOf(config, state, forgotten), signal);
       return messages.map((message) => ({ provider: config.name, message }));
     } catch (thrown) {

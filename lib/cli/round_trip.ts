@@ -7,6 +7,7 @@ import { equalBytes } from "../bytes.ts";
 import type { ProviderConfig } from "../config/config.ts";
 import { deadline } from "../deadline.ts";
 import { type ErrorCode, KmsError, toKmsError } from "../errors.ts";
+import { NotTried } from "../provider/not_tried.ts";
 import { observed } from "../provider/observed.ts";
 import type { KeyState, Provider } from "../provider/provider.ts";
 import { remarksOf } from "./remarks.ts";
@@ -56,6 +57,8 @@ export interface RoundTrip {
   readonly key: KeyState | undefined;
   /** What the first start will still make, and for want of which nothing was tried; `undefined` in the normal case. */
   readonly toBeMade: string | undefined;
+  /** Why everything after the opening was left out, without any failure: see `NotTried`; `undefined` in the normal case. */
+  readonly untried: string | undefined;
   readonly steps: readonly RoundTripStep[];
   /** How each sentinel did, whatever became of the steps after the first. */
   readonly sealed: readonly SentinelResult[];
@@ -78,14 +81,14 @@ export async function roundTrip(
   const toBeMade = await (await adviseOn(settings)).toBeMade();
   const { knownVersions } = options;
   if (toBeMade !== undefined && !(knownVersions instanceof KmsError) && knownVersions.length === 0) {
-    return { ...found, key: undefined, toBeMade, steps: [], sealed: [], remarks: [] };
+    return { ...found, key: undefined, toBeMade, untried: undefined, steps: [], sealed: [], remarks: [] };
   }
   const trip = new Trip(options.signal);
   const provider = await trip.attempt(() => trip.take("open", () => openObserved(settings, options)));
   if (provider === undefined) {
     const error = trip.failure ?? toKmsError(undefined);
     const sealed = options.sentinels.map((sentinel) => ({ sentinel, error }));
-    return { ...found, key: undefined, toBeMade: undefined, steps: trip.steps, sealed, remarks: [] };
+    return { ...found, key: undefined, ...asUsual, steps: trip.steps, sealed, remarks: [] };
   }
   await using _closing = provider;
   let key: KeyState | undefined;
@@ -102,9 +105,14 @@ export async function roundTrip(
     if (at.version !== told.version) remarks = [takenBack(told, at), ...remarks];
     await thereAndBack(provider, at, trip);
   });
+  if (trip.failure instanceof NotTried) {
+    return { ...found, key, ...asUsual, untried: trip.failure.message, steps: trip.steps, sealed: [], remarks };
+  }
   const sealed = await openSentinels(provider, options.sentinels, options.signal);
-  return { ...found, key, toBeMade: undefined, steps: trip.steps, sealed, remarks };
+  return { ...found, key, ...asUsual, steps: trip.steps, sealed, remarks };
 }
+
+const asUsual = { toBeMade: undefined, untried: undefined } as const;
 
 /** What a plugin that runs tells some minutes later, from its probes. */
 function takenBack(told: KeyState, counted: KeyState): string {
@@ -130,7 +138,7 @@ function isRefusal(thrown: unknown): boolean {
 class Trip {
   readonly steps: RoundTripStep[] = [];
   readonly #signal: AbortSignal;
-  /** What ended it; every failure of a step is noted before it is thrown on. */
+  /** What ended it; every failure of a step is noted before it is thrown on. A step that was not tried is no failed one. */
   failure: KmsError | undefined;
 
   constructor(signal: AbortSignal) {
@@ -156,6 +164,7 @@ class Trip {
       return value;
     } catch (thrown) {
       const error = this.failure = toKmsError(thrown);
+      if (error instanceof NotTried) throw error;
       this.steps.push({ step, result: error.code, ms: performance.now() - startedAt, message: error.message });
       throw error;
     }

@@ -111,7 +111,10 @@ export interface ProviderContext {
   readonly notify: Notify;
   /** The state folder of the node, for what a provider must know after a restart; absent where nothing is kept. */
   readonly stateFolder?: string;
-  /** Whether the state folder is only read, as a check does, which may run as another user than the plugin. */
+  /**
+   * Whether the state folder is only read, as a check does, which may run as another user than the plugin. Such a caller
+   * also spends no credential that the next start needs: the provider throws `NotTried` instead.
+   */
   readonly keepsStateAsItIs?: boolean;
   /**
    * Versions of this provider, under its names of now and before, that this node may have sealed data with; none if left

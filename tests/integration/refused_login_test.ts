@@ -86,7 +86,7 @@ Deno.test("three nodes with one wrong secret ID make three refused logins, over 
         );
         assert.match(
           message,
-          /400 \(it refuses the role ID or the secret ID\); to try now, change it or remove \//,
+          /400 \(it refuses the role ID or the secret ID at auth\/approle\/login\); to try now, change it or remove \//,
         );
       }));
     }

@@ -27,8 +27,17 @@ export interface DoubleTokens {
   readonly renewable: boolean;
 }
 
+/** What a response-wrapping token holds, and the path that made it. */
+export interface WrappedAnswer {
+  readonly madeBy: string;
+  /** The answer that was wrapped, as `{ data: { secret_id } }` or `{ auth: { client_token } }`. */
+  readonly answer: unknown;
+}
+
 /** Refused logins of one account, for all clients of the server. */
 const lockedAt = 5;
+
+const denied = "1 error occurred:\n\t* permission denied\n\n";
 
 /** What OpenBao 2.6 answers to every request in a namespace, sys/health excepted. */
 const namespaceAnswers = {
@@ -58,6 +67,12 @@ export class VaultDouble implements AsyncDisposable {
   properties: Readonly<Record<string, unknown>> = {};
   /** Logins that were refused and counted, by account; Vault locks one at the fifth (its "User lockout"). */
   readonly refusals = new Map<string, number>();
+  /** Paths of auth methods that are not there. */
+  readonly absentMounts = new Set<string>();
+  /** Response-wrapping tokens that nobody has used yet. */
+  readonly wrapped = new Map<string, WrappedAnswer>();
+  /** Good tokens that may neither look themselves up nor renew themselves. */
+  readonly secretive = new Set<string>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #closing = new AbortController();
   #logins = 0;
@@ -110,11 +125,17 @@ export class VaultDouble implements AsyncDisposable {
       const [status, text] = namespaceAnswers[this.namespace];
       return refuse(status, text);
     }
-    const login = /^auth\/.+\/login/.test(request.path);
+    if (request.path.startsWith("sys/wrapping/")) return this.#wrapping(request);
+    // Whatever a wrapping token is sent with as a token, it is spent.
+    if (this.wrapped.delete(request.token ?? "")) return refuse(403, denied);
+    const [, mount] = /^auth\/(.+)\/login/.exec(request.path) ?? [];
+    const login = mount !== undefined;
     if (!login && !this.valid.has(request.token ?? "")) {
       return refuse(403, "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n");
     }
-    if (login) return this.#login(request);
+    if (login && this.absentMounts.has(mount)) return refuse(403, "permission denied");
+    if (login) return request.method === "GET" ? refuse(405, "unsupported operation") : this.#login(request);
+    if (request.path.startsWith("auth/token/") && this.secretive.has(request.token ?? "")) return refuse(403, denied);
     const { ttl, renewable } = this.tokens;
     switch (request.path) {
       case "auth/token/lookup-self":
@@ -123,6 +144,18 @@ export class VaultDouble implements AsyncDisposable {
         return Response.json({ auth: { client_token: request.token, lease_duration: ttl, renewable } });
     }
     return this.#transit(request);
+  }
+
+  #wrapping({ path, token, body }: DoubleRequest): Response {
+    const asked = body?.token ?? token ?? "";
+    const found = this.wrapped.get(asked);
+    if (found === undefined) return refuse(400, "wrapping token is not valid or does not exist");
+    if (path === "sys/wrapping/lookup") {
+      const data = { creation_path: found.madeBy, creation_time: new Date().toISOString(), creation_ttl: 120 };
+      return Response.json({ data });
+    }
+    this.wrapped.delete(asked);
+    return Response.json(found.answer);
   }
 
   #login({ path, body }: DoubleRequest): Response {

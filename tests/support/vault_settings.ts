@@ -5,7 +5,7 @@
  */
 import { KmsError } from "../../lib/errors.ts";
 import type { Event } from "../../lib/events.ts";
-import type { Provider } from "../../lib/provider/provider.ts";
+import type { Provider, ProviderContext } from "../../lib/provider/provider.ts";
 import { openVaultTransit } from "../../lib/provider/vault_transit/provider.ts";
 import type { VaultAuth, VaultTransitSettings } from "../../lib/provider/vault_transit/settings.ts";
 import { Secret, type SecretSource } from "../../lib/secret.ts";
@@ -56,6 +56,7 @@ export function userpassAuth(password = "right"): VaultAuth {
 export async function openVault(
   addresses: string | readonly string[],
   settings: Partial<VaultTransitSettings> = {},
+  context: Omit<ProviderContext, "notify"> = {},
 ): Promise<{ readonly provider: Provider; readonly events: readonly Event[] }> {
   const events: Event[] = [];
   const provider = await openVaultTransit({
@@ -67,7 +68,7 @@ export async function openVault(
     auth: tokenAuth("root"),
     tls: {},
     ...settings,
-  }, { notify: (event) => events.push(event) });
+  }, { ...context, notify: (event) => events.push(event) });
   return { provider, events };
 }
 

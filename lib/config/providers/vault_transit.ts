@@ -32,23 +32,42 @@ function authMount(method: string) {
   return z.prefault(mount("Where the auth method is mounted."), method);
 }
 
+/** For what may be given by a response-wrapping token. */
+function wrapping(field: "token" | "secretId") {
+  const content = field === "token" ? "token" : "secret ID";
+  return {
+    wrapped: z._default(
+      flag(`Whether ${field} holds a response-wrapping token instead of the ${content} itself. It serves one start.`),
+      false,
+    ),
+    keepUnwrapped: z._default(
+      flag(
+        `Whether the unwrapped ${content} is kept in the state folder (0600), so that later starts need no new one.`,
+      ),
+      false,
+    ),
+  };
+}
+
 const auths = {
   token: section(
     "A token from elsewhere. It is renewed while it can be; past its maximum TTL a new one must be put there.",
     {
       method: tag("With a token.", "token"),
       token: secret("The token."),
+      ...wrapping("token"),
     },
   ),
-  approle: section("AppRole: a role ID and a secret ID.", {
+  approle: section("AppRole: a role ID, and a secret ID unless the role wants none.", {
     method: tag("With AppRole.", "approle"),
     mount: authMount("approle"),
     roleId: openOrSecret("The role ID. It is no secret and may be written out."),
-    secretId: secret("The secret ID."),
-    wrapped: z._default(
-      flag("Whether secretId holds a response-wrapping token instead of the secret ID itself."),
-      false,
+    secretId: z.exactOptional(
+      secret(
+        "The secret ID. Leave it out for a role with bind_secret_id=false, whose only secret is the role ID then.",
+      ),
     ),
+    ...wrapping("secretId"),
   }),
   kubernetes: section("A ServiceAccount's token, which Vault has Kubernetes review.", {
     method: tag("With a ServiceAccount's token.", "kubernetes"),
@@ -167,15 +186,13 @@ function checkCertificateLogin(raw: Raw, addresses: readonly string[], checker: 
 }
 
 async function vaultAuth(raw: Raw["auth"], checker: Checker): Promise<VaultAuth> {
+  if ("mount" in raw) checkAuthMount(raw, checker);
+  if ("wrapped" in raw) checkWrapping(raw, checker);
   switch (raw.method) {
     case "token":
       return { ...raw, token: await checker.secret(["token"], raw.token) };
     case "approle":
-      return {
-        ...raw,
-        roleId: await checker.openOrSecret(["roleId"], raw.roleId),
-        secretId: await checker.secret(["secretId"], raw.secretId),
-      };
+      return await appRole(raw, checker);
     case "kubernetes":
       return {
         ...raw,
@@ -190,6 +207,37 @@ async function vaultAuth(raw: Raw["auth"], checker: Checker): Promise<VaultAuth>
     case "cert":
       return raw;
   }
+}
+
+async function appRole(
+  { secretId, ...raw }: Extract<Raw["auth"], { method: "approle" }>,
+  checker: Checker,
+): Promise<VaultAuth> {
+  return {
+    ...raw,
+    roleId: await checker.openOrSecret(["roleId"], raw.roleId),
+    ...(secretId === undefined ? {} : { secretId: await checker.secret(["secretId"], secretId) }),
+  };
+}
+
+/**
+ * Vault takes `auth/x` for a mount's path too, so that the prefix is refused and not dropped: with it, logins would go to
+ * `auth/auth/x/login`.
+ */
+function checkAuthMount(
+  { method, mount }: { readonly method: string; readonly mount: string },
+  checker: Checker,
+): void {
+  if (!mount.startsWith("auth/")) return;
+  const right = mount === `auth/${method}` ? `write ${method}` : "write the rest of it alone";
+  checker.complain(["mount"], `must be without auth/ at its beginning; ${right}`);
+}
+
+function checkWrapping(raw: Extract<Raw["auth"], { wrapped: boolean }>, checker: Checker): void {
+  if (raw.method === "approle" && raw.wrapped && raw.secretId === undefined) {
+    checker.complain(["wrapped"], "needs secretId, which holds the wrapping token");
+  }
+  if (raw.keepUnwrapped && !raw.wrapped) checker.complain(["keepUnwrapped"], "needs wrapped: true");
 }
 
 async function vaultTls(raw: Raw["tls"], checker: Checker): Promise<VaultTls> {

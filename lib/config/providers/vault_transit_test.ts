@@ -56,13 +56,32 @@ const jwtFile = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /** What each method looks like, as written and with its sources shown by their descriptions. */
 const methods: readonly (readonly [written: string, expected: Record<string, unknown>])[] = [
-  ["{ method: token, token: { variable: BAO_TOKEN } }", { method: "token", token: "variable BAO_TOKEN" }],
+  ["{ method: token, token: { variable: BAO_TOKEN } }", {
+    method: "token",
+    token: "variable BAO_TOKEN",
+    wrapped: false,
+    keepUnwrapped: false,
+  }],
+  ["{ method: token, token: { file: token }, wrapped: true, keepUnwrapped: true }", {
+    method: "token",
+    token: "file /etc/trousseau/token",
+    wrapped: true,
+    keepUnwrapped: true,
+  }],
+  ["{ method: approle, roleId: { file: token } }", {
+    method: "approle",
+    mount: "approle",
+    roleId: "file /etc/trousseau/token",
+    wrapped: false,
+    keepUnwrapped: false,
+  }],
   ["{ method: approle, roleId: { file: token }, secretId: { file: token }, mount: a/b, wrapped: true }", {
     method: "approle",
     mount: "a/b",
     roleId: "file /etc/trousseau/token",
     secretId: "file /etc/trousseau/token",
     wrapped: true,
+    keepUnwrapped: false,
   }],
   ["{ method: approle, roleId: 1b2c-3d, secretId: { variable: TROUSSEAU_SECRET_ID } }", {
     method: "approle",
@@ -70,6 +89,7 @@ const methods: readonly (readonly [written: string, expected: Record<string, unk
     roleId: "the config",
     secretId: "variable TROUSSEAU_SECRET_ID",
     wrapped: false,
+    keepUnwrapped: false,
   }],
   ["{ method: kubernetes, role: kms }", {
     method: "kubernetes",
@@ -161,6 +181,24 @@ const mistakes: readonly (readonly [criterion: string, lines: string, auth: stri
   ["a method that is missing", address, "{ token: { file: token } }", [
     "5:5: providers[0].auth.method: is missing; it is token, approle, kubernetes, jwt, cert or userpass",
   ]],
+  ["an auth mount that begins with auth/", address, "{ method: approle, mount: auth/approle, roleId: r }", [
+    "5:30: providers[0].auth.mount: must be without auth/ at its beginning; write approle",
+  ]],
+  ["a longer auth mount that begins with auth/", address, "{ method: cert, mount: /auth/a/cert/ }", [
+    "5:13: providers[0].auth.method: cert needs tls.certificateFile and tls.keyFile",
+    "5:27: providers[0].auth.mount: must be without auth/ at its beginning; write the rest of it alone",
+  ]],
+  ["a wrapping token without a secret ID", address, "{ method: approle, roleId: r, wrapped: true }", [
+    "5:41: providers[0].auth.wrapped: needs secretId, which holds the wrapping token",
+  ]],
+  [
+    "a secret to be kept that is not wrapped",
+    address,
+    "{ method: token, token: { file: token }, keepUnwrapped: true }",
+    [
+      "5:52: providers[0].auth.keepUnwrapped: needs wrapped: true",
+    ],
+  ],
   ["auth that is a text", address, "token", ["5:5: providers[0].auth: must be a mapping"]],
   [
     "an unknown key in auth, without repeating it",

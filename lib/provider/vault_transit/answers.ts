@@ -107,26 +107,75 @@ export function itemRefusal(status: number, text: string, action: string): KmsEr
   return new KmsError(code, `Cannot ${action}: Vault answered ${status} (${why}).`);
 }
 
-/**
- * The error for a login that failed. Whatever Vault refuses here, a name, a password or a mount, means that we are not
- * who we say. What has no list of errors does not come from Vault, but from something before it.
- *
- * @param locks whether Vault locks the account after some refused logins: a role of AppRole, a user of userpass.
- */
-export function loginRefusal(answer: VaultAnswer, action: string, hint: string, locks = false): KmsError {
-  const refused = answer.status >= 400 && answer.status < 500 && ![412, 429, 472, 473].includes(answer.status);
-  if (!refused || !Array.isArray(field(answer.body, "errors"))) return refusal(answer, action);
-  if (knownText(reasons(answer.body))?.ofNamespace === true) return refusal(answer, action);
-  const said = (why: string) => `Cannot ${action}: Vault answered ${answer.status} (${why}).`;
-  if (answer.status === 404) return new KmsError("unauthenticated", said("there is no such auth method"));
-  if (!locks) return new KmsError("unauthenticated", said(hint));
-  return answer.status === 403
-    ? new RefusedLogin(said(`${hint}, ${mayBeLocked}`), "vaultLocked")
-    : new RefusedLogin(said(hint), "vaultCounted");
+/** Texts of refused logins that neither count nor say anything about the credential. */
+const loginTexts: Readonly<Record<string, string | undefined>> = {
+  "missing secret_id": "the role wants a secret ID besides: set auth.secretId",
+};
+
+/** The beginning of a refusal of a role that is bound to addresses; the rest of the text repeats one. */
+const boundElsewhere = { beginning: 'source address "', word: "CIDR" } as const;
+
+/** A login, and what is known of the place that it was sent to. */
+export interface LoginPlace {
+  /** Why Vault may refuse it, as in `it refuses the role ID or the secret ID at auth/approle/login`. */
+  readonly hint: string;
+  /** Below `/v1/`, where the login depends on the mount of an auth method. */
+  readonly path?: string;
+  /** Whether Vault locks the account after some refused logins: a role of AppRole, a user of userpass. */
+  readonly locks?: boolean;
+  /** Whether a method of this kind is mounted there, as far as is known. */
+  readonly mount?: "there" | "absent" | "unknown";
 }
 
-/** Vault answers a login of a locked account as it answers one at a mount that is not there. */
-const mayBeLocked = "has locked it (sys/locked-users), or has no such mount";
+/**
+ * The error for a login that failed. Whatever Vault refuses here, a name, a password or a mount, means that the login is
+ * `unauthenticated`. An answer without a list of errors does not come from Vault, but from something before it.
+ */
+export function loginRefusal(answer: VaultAnswer, action: string, place: LoginPlace): KmsError {
+  const refused = answer.status >= 400 && answer.status < 500 && ![412, 429, 472, 473].includes(answer.status);
+  if (!refused || !Array.isArray(field(answer.body, "errors"))) return refusal(answer, action);
+  const found = reasons(answer.body);
+  if (knownText(found)?.ofNamespace === true) return refusal(answer, action);
+  const { hint, path, locks = false, mount = "unknown" } = place;
+  const said = (why: string) => `Cannot ${action}: Vault answered ${answer.status} (${why}).`;
+  if (path !== undefined && (mount === "absent" || answer.status === 404)) {
+    return new KmsError("unauthenticated", said(noSuchMount(path)));
+  }
+  const cause = loginCause(found);
+  if (cause !== undefined || !locks) return new KmsError("unauthenticated", said(cause ?? hint));
+  if (answer.status !== 403) return new RefusedLogin(said(hint), "vaultCounted");
+  const locked = mount === "there" ? mayBeLocked : `${mayBeLocked}, or has no such auth mount`;
+  return new RefusedLogin(said(`${hint}, ${locked}`), "vaultLocked");
+}
+
+/** Vault answers a login of a locked account in the words of one at a mount that is not there. */
+const mayBeLocked = "or has locked it (sys/locked-users)";
+
+function noSuchMount(path: string): string {
+  return `no such auth mount: no method of this kind answers at ${path}; set auth.mount to a path of "vault auth list", ` +
+    "without auth/";
+}
+
+function loginCause(found: readonly string[]): string | undefined {
+  const { beginning, word } = boundElsewhere;
+  if (found.some((text) => text.startsWith(beginning) && text.includes(word))) {
+    return "the role or the secret ID is bound to other addresses than the one that Vault sees this node at";
+  }
+  return found.map((text) => Object.hasOwn(loginTexts, text) ? loginTexts[text] : undefined).find((why) => why);
+}
+
+/**
+ * Whether an answer is Vault's bare "permission denied": of a path that is forbidden or not there, of a locked account,
+ * and with OpenBao of a token that is not valid any more.
+ */
+export function deniesWithoutCause({ status, body }: VaultAnswer): boolean {
+  return status === 403 && Array.isArray(field(body, "errors")) && knownText(reasons(body)) === undefined;
+}
+
+/** Whether Vault says that the token is none of its own, or not any more. OpenBao does not say it. */
+export function saysTokenIsDead({ status, body }: VaultAnswer): boolean {
+  return status === 403 && knownText(reasons(body))?.code === "unauthenticated";
+}
 
 /** Whether another address may do better: this one is down, sealed, a standby or behind. */
 export function passesOn(answer: VaultAnswer): boolean {

@@ -3,93 +3,70 @@
  *
  * @module
  */
+import type { Notify } from "../../events.ts";
 import { Secret, type SecretSource } from "../../secret.ts";
 import { field } from "../https/fields.ts";
+import { RefusedLogin } from "../https/login_holds.ts";
 import { readForLogin } from "../https/logins.ts";
 import { unacceptable } from "../https/refusals.ts";
 import type { Grant } from "../https/session.ts";
-import { loginRefusal } from "./answers.ts";
-import type { VaultAnswer, VaultRequest } from "./http.ts";
-import type { VaultAuth } from "./settings.ts";
+import type { ProviderContext } from "../provider.ts";
+import { deniesWithoutCause, loginRefusal } from "./answers.ts";
+import { type Authenticator, granted, lifetime, type LoginCall } from "./login.ts";
+import { OpenedTokens } from "./opened_tokens.ts";
+import type { MaybeWrapped, VaultAuth } from "./settings.ts";
+import { grantOfToken, refuseWrappingToken } from "./token_login.ts";
+import { type WrappedKind, WrappedSecret, wrappedSecretId, wrappedToken } from "./wrapping.ts";
 
-/** Sends one request of a login; the action is for messages. */
-export interface LoginCall {
-  readonly ask: (request: VaultRequest) => Promise<VaultAnswer>;
-  readonly action: string;
-  /** Logs in with a credential unless it was refused lately: see `refused_logins.ts`. */
-  readonly attempt: (credential: readonly string[], login: () => Promise<Grant>) => Promise<Grant>;
-}
-
-/** One method with its settings. What it must remember between logins, it holds. */
-export interface Authenticator {
-  /**
-   * Logs in, reading all secrets anew.
-   *
-   * @throws {KmsError} `unauthenticated` if Vault refuses or a secret cannot be read, else as `VaultClient.request`.
-   */
-  login(call: LoginCall): Promise<Grant>;
-  /** Where the token itself is what the operator gives: its source, watched between logins. */
-  readonly tokenSource?: SecretSource;
+/** What an {@linkcode Authenticator} needs beside its settings. */
+export interface AuthContext extends Pick<ProviderContext, "stateFolder" | "keepsStateAsItIs"> {
+  readonly provider: string;
+  readonly namespace: string | undefined;
+  readonly notify: Notify;
 }
 
 type Settings<Method extends VaultAuth["method"]> = Extract<VaultAuth, { readonly method: Method }>;
 
+/** A login by one request, and how Vault may refuse it. */
+interface Login {
+  readonly mount: string;
+  /** Behind `login`. */
+  readonly rest?: string;
+  /** Behind `login`, for {@linkcode isMounted}; it names an account that nobody has, since Vault may have locked ours. */
+  readonly nobody?: string;
+  readonly body: unknown;
+  readonly hint: string;
+  readonly locks?: boolean;
+}
+
 const methods = {
-  token: (auth) => ({
-    tokenSource: auth.token,
-    login: async (call) => {
-      const token = await readForLogin(auth.token, call.action);
-      const answer = await call.ask({ method: "GET", path: "auth/token/lookup-self", token });
-      if (answer.status !== 200) {
-        throw loginRefusal(answer, call.action, `it refuses the token in ${auth.token.description}`);
-      }
-      const data = field(answer.body, "data");
-      // `ttl` counts whole seconds, so that 0 may also be a token in its last one; only the missing date means never.
-      const ttl = field(data, "ttl");
-      const ttlMs = field(data, "expire_time") === undefined ? undefined : lifetime(ttl, call.action) ?? 500;
-      return granted(token, ttlMs, field(data, "renewable") === true, call);
-    },
-  }),
-  approle: (auth) => {
-    const secretId = auth.wrapped
-      ? unwrapping(auth.secretId)
-      : (call: LoginCall) => readForLogin(auth.secretId, call.action);
-    return {
-      login: async (call) => {
-        const role_id = (await readForLogin(auth.roleId, call.action)).reveal();
-        const secret_id = (await secretId(call)).reveal();
-        const hint = "it refuses the role ID or the secret ID";
-        const login = () => post(call, auth.mount, "", { role_id, secret_id }, hint, true);
-        return await call.attempt(["approle", auth.mount, role_id, secret_id], login);
-      },
-    };
-  },
+  token: (auth, context) => auth.wrapped === true ? wrappedTokenLogin(auth, context) : tokenLogin(auth, context),
+  approle: (auth, context) => appRoleLogin(auth, context),
   kubernetes: (auth) => ({ login: (call) => postJwt(call, auth) }),
   jwt: (auth) => ({ login: (call) => postJwt(call, auth) }),
-  cert: (auth) => ({
-    login: (call) =>
-      post(
-        call,
-        auth.mount,
-        "",
-        auth.role === undefined ? {} : { name: auth.role },
-        "it refuses the client certificate",
-      ),
-  }),
-  userpass: (auth) => ({
-    login: async (call) => {
-      const password = (await readForLogin(auth.password, call.action)).reveal();
-      const rest = `/${encodeURIComponent(auth.username)}`;
-      const login = () => post(call, auth.mount, rest, { password }, "it refuses the user name or the password", true);
-      return await call.attempt(["userpass", auth.mount, auth.username, password], login);
+  cert: ({ mount, role }) => ({
+    login: (call) => {
+      const body = role === undefined ? {} : { name: role };
+      return post(call, { mount, body, hint: "it refuses the client certificate" });
     },
   }),
-} as const satisfies { readonly [Method in VaultAuth["method"]]: (auth: Settings<Method>) => Authenticator };
+  userpass: ({ mount, username, password }) => ({
+    login: async (call) => {
+      const body = { password: (await readForLogin(password, call.action)).reveal() };
+      const rest = `/${encodeURIComponent(username)}`;
+      const hint = "it refuses the user name or the password";
+      const login = () => post(call, { mount, rest, nobody: "/trousseau-no-such-user", body, hint, locks: true });
+      return await call.attempt(["userpass", mount, username, body.password], login);
+    },
+  }),
+} as const satisfies {
+  readonly [Method in VaultAuth["method"]]: (auth: Settings<Method>, context: AuthContext) => Authenticator;
+};
 
 /** The authenticator of a configured method. */
-export function authenticator(auth: VaultAuth): Authenticator {
-  const make = methods[auth.method] as (auth: VaultAuth) => Authenticator;
-  return make(auth);
+export function authenticator(auth: VaultAuth, context: AuthContext): Authenticator {
+  const make = methods[auth.method] as (auth: VaultAuth, context: AuthContext) => Authenticator;
+  return make(auth, context);
 }
 
 /** A mount or key as a path: each segment encoded, its slashes kept. */
@@ -97,63 +74,156 @@ export function encodedPath(path: string): string {
   return path.split("/").map(encodeURIComponent).join("/");
 }
 
-async function postJwt(call: LoginCall, auth: Settings<"jwt"> | Settings<"kubernetes">): Promise<Grant> {
-  const jwt = (await readForLogin(auth.jwt, call.action)).reveal();
-  return await post(call, auth.mount, "", { role: auth.role, jwt }, "it refuses the role or the JWT");
+function tokenLogin({ token: source }: Settings<"token">, context: AuthContext): Authenticator {
+  const hidden = new HiddenLifetime(source, context);
+  let plain: Secret | undefined;
+  return {
+    tokenSource: source,
+    remarks: () => hidden.remarks(),
+    login: async (call) => {
+      const token = await readForLogin(source, call.action);
+      if (!token.equals(plain)) await refuseWrappingToken(token, source.description, call, "token");
+      plain = token;
+      const hint = `it refuses the token in ${source.description}`;
+      return await grantOfToken({ token, hint, hidden: () => hidden.note() }, call);
+    },
+  };
 }
 
-async function post(
-  call: LoginCall,
+function wrappedTokenLogin(auth: Settings<"token">, context: AuthContext): Authenticator {
+  const wrapped = wrappedSecret(auth.token, auth, wrappedToken, "token", context);
+  const hidden = new HiddenLifetime(auth.token, context);
+  let current: Secret | undefined;
+  return {
+    tokenSource: wrapped.watched(() => current),
+    remarks: () => hidden.remarks(),
+    login: async (call) => {
+      const token = await wrapped.read(call);
+      const hint = `it refuses the token that was wrapped in ${auth.token.description}, which has expired or was ` +
+        "revoked: put a new wrapping token there";
+      const given = { token, hint, hidden: () => hidden.note(), refused: () => wrapped.refused() };
+      const grant = await grantOfToken(given, call);
+      current = grant.token;
+      return grant;
+    },
+  };
+}
+
+function appRoleLogin(auth: Settings<"approle">, context: AuthContext): Authenticator {
+  const { mount, roleId, secretId } = auth;
+  const wrapped = secretId === undefined || auth.wrapped !== true
+    ? undefined
+    : wrappedSecret(secretId, auth, wrappedSecretId(mount), mount, context);
+  let current: Secret | undefined;
+  const secret = async (call: LoginCall) =>
+    wrapped !== undefined ? await wrapped.read(call) : await plainSecretId(secretId, call);
+  return {
+    ...(wrapped === undefined ? {} : { tokenSource: wrapped.watched(() => current) }),
+    login: async (call) => {
+      const role_id = (await readForLogin(roleId, call.action)).reveal();
+      const secret_id = (await secret(call))?.reveal();
+      const body = secret_id === undefined ? { role_id } : { role_id, secret_id };
+      const login = async () => {
+        try {
+          return await post(call, { mount, nobody: "?role_id=-", body, hint: appRoleHint(auth), locks: true });
+        } catch (thrown) {
+          // Vault does not look at the secret ID of a locked role.
+          if (thrown instanceof RefusedLogin && thrown.hold === "vaultCounted") await wrapped?.refused();
+          throw thrown;
+        }
+      };
+      const grant = await call.attempt(["approle", mount, role_id, secret_id ?? ""], login);
+      current = grant.token;
+      return grant;
+    },
+  };
+}
+
+function appRoleHint({ secretId, wrapped }: Settings<"approle">): string {
+  if (secretId === undefined) return "it refuses the role ID";
+  return wrapped === true
+    ? `it refuses the role ID, or the secret ID that was wrapped in ${secretId.description}`
+    : "it refuses the role ID or the secret ID";
+}
+
+/** A token of Vault's by its form; a secret ID has another one unless an operator chose it. */
+const tokenForm = /^(hvs\.|s\.|eyJ)/;
+
+async function plainSecretId(source: SecretSource | undefined, call: LoginCall): Promise<Secret | undefined> {
+  if (source === undefined) return undefined;
+  const secretId = await readForLogin(source, call.action);
+  // Sent as a secret ID, it would count as a refused login.
+  if (tokenForm.test(secretId.reveal())) {
+    await refuseWrappingToken(secretId, source.description, call, "secret ID");
+  }
+  return secretId;
+}
+
+function wrappedSecret(
+  source: SecretSource,
+  { keepUnwrapped = false }: MaybeWrapped,
+  kind: WrappedKind,
   mount: string,
-  rest: string,
-  body: unknown,
-  hint: string,
-  locks = false,
-): Promise<Grant> {
+  { provider, namespace, notify, stateFolder, keepsStateAsItIs }: AuthContext,
+): WrappedSecret {
+  const scope = [namespace ?? "", kind.content, mount, source.description];
+  const tokens = new OpenedTokens({ provider, notify, stateFolder, keepsStateAsItIs, scope });
+  return new WrappedSecret({ source, kind, namespace, tokens, keep: keepUnwrapped, spare: keepsStateAsItIs === true });
+}
+
+/** Warns once that the lifetime of a token is not to be had. */
+class HiddenLifetime {
+  readonly #sentence: string;
+  readonly #warn: (message: string) => void;
+  #found = false;
+
+  constructor({ description }: SecretSource, { provider, notify }: AuthContext) {
+    this.#sentence =
+      `The token in ${description} may not look itself up, so that its lifetime is known from renewals ` +
+      "alone, or not at all: let its policy read auth/token/lookup-self, as deploy/policies/vault.hcl does.";
+    this.#warn = (message) =>
+      notify({ type: "lifecycle", action: "warning", message: `Provider "${provider}": ${message}` });
+  }
+
+  note(): void {
+    if (this.#found) return;
+    this.#found = true;
+    this.#warn(this.#sentence);
+  }
+
+  remarks(): readonly string[] {
+    return this.#found ? [this.#sentence] : [];
+  }
+}
+
+async function postJwt(call: LoginCall, auth: Settings<"jwt"> | Settings<"kubernetes">): Promise<Grant> {
+  const { mount, role } = auth;
+  const jwt = (await readForLogin(auth.jwt, call.action)).reveal();
+  return await post(call, { mount, body: { role, jwt }, hint: "it refuses the role or the JWT" });
+}
+
+async function post(call: LoginCall, login: Login): Promise<Grant> {
+  const { mount, rest = "", body, hint, locks = false } = login;
   const path = `auth/${encodedPath(mount)}/login${rest}`;
   const answer = await call.ask({ method: "POST", path, body, once: true });
-  if (answer.status !== 200) throw loginRefusal(answer, call.action, hint, locks);
+  if (answer.status !== 200) {
+    const place = { path, hint: `${hint} at ${path}`, locks };
+    const found = deniesWithoutCause(answer) ? await isMounted(call, login) : "unknown";
+    throw loginRefusal(answer, call.action, { ...place, mount: found });
+  }
   const auth = field(answer.body, "auth");
   const token = field(auth, "client_token");
   if (typeof token !== "string") throw unacceptable(call.action, "Vault's answer holds no token");
   const ttlMs = lifetime(field(auth, "lease_duration"), call.action);
-  return granted(new Secret(token), ttlMs, field(auth, "renewable") === true, call);
-}
-
-function granted(token: Secret, ttlMs: number | undefined, renewable: boolean, call: LoginCall): Grant {
-  // A header can carry no more than visible ASCII; a login that wants a second factor gives an empty token.
-  if (!/^[\x21-\x7e]{1,65536}$/.test(token.reveal())) throw unacceptable(call.action, "the token is not one");
-  return { token, ttlMs, renewable };
-}
-
-/** Seconds as Vault gives them, in milliseconds; 0 is a token that never expires. */
-export function lifetime(ttl: unknown, action: string): number | undefined {
-  if (typeof ttl !== "number" || !Number.isSafeInteger(ttl) || ttl < 0) {
-    throw unacceptable(action, "Vault's answer holds no lifetime of the token");
-  }
-  return ttl === 0 ? undefined : ttl * 1000;
+  return granted(new Secret(token), ttlMs, field(auth, "renewable") === true, call.action);
 }
 
 /**
- * A secret ID behind a wrapping token, which opens once (Vault, "Response wrapping"). What it gave serves for all later
- * logins, until the operator puts another wrapping token in its place.
+ * Whether a method of this kind is mounted there. To a GET of its login path without a token, Vault answers 405 where the
+ * path takes logins, and 403 where it does not. Such a request counts as no login.
  */
-function unwrapping(source: SecretSource): (call: LoginCall) => Promise<Secret> {
-  let opened: { readonly by: Secret; readonly secretId: Secret } | undefined;
-  return async (call) => {
-    const by = await readForLogin(source, call.action).catch((error) => {
-      if (opened === undefined) throw error;
-      return opened.by;
-    });
-    if (opened?.by.equals(by)) return opened.secretId;
-    const answer = await call.ask({ method: "POST", path: "sys/wrapping/unwrap", token: by, once: true });
-    if (answer.status !== 200) {
-      const hint = `the wrapping token in ${source.description} was used already, or has expired`;
-      throw loginRefusal(answer, call.action, hint);
-    }
-    const secretId = field(field(answer.body, "data"), "secret_id");
-    if (typeof secretId !== "string") throw unacceptable(call.action, "the wrapping token holds no secret ID");
-    opened = { by, secretId: new Secret(secretId) };
-    return opened.secretId;
-  };
+async function isMounted(call: LoginCall, { mount, nobody = "" }: Login): Promise<"there" | "absent" | "unknown"> {
+  const { status } = await call.ask({ method: "GET", path: `auth/${encodedPath(mount)}/login${nobody}` });
+  if (status === 403 || status === 404) return "absent";
+  return status === 405 || status === 400 ? "there" : "unknown";
 }

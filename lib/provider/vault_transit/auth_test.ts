@@ -1,15 +1,22 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import { KmsError } from "../../errors.ts";
+import { RefusedLogin } from "../https/login_holds.ts";
 import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
 import { MemorySecret, openVault, patient, refusedWith } from "../../../tests/support/vault_settings.ts";
-import { authenticator, type LoginCall } from "./auth.ts";
+import { type AuthContext, authenticator } from "./auth.ts";
 import type { VaultAnswer, VaultRequest } from "./http.ts";
+import type { Authenticator, LoginCall } from "./login.ts";
 import type { VaultAuth } from "./settings.ts";
 
 const secret = (value = "right") => new MemorySecret(value);
 
+function wayOf(auth: VaultAuth, context: Partial<AuthContext> = {}): Authenticator {
+  return authenticator(auth, { provider: "vault-eu", namespace: undefined, notify: () => {}, ...context });
+}
+
 const cases: readonly (readonly [VaultAuth, string, unknown])[] = [
+  [{ method: "approle", mount: "approle", roleId: secret("role") }, "auth/approle/login", { role_id: "role" }],
   [
     { method: "approle", mount: "approle", roleId: secret("role"), secretId: secret(), wrapped: false },
     "auth/approle/login",
@@ -31,21 +38,21 @@ const cases: readonly (readonly [VaultAuth, string, unknown])[] = [
 ];
 
 for (const [auth, path, body] of cases) {
-  Deno.test(`login() by ${auth.method} asks ${path}`, async () => {
+  Deno.test(`login() by ${auth.method} asks ${path} with ${Object.keys(Object(body))}`, async () => {
     const asked: VaultRequest[] = [];
     const answer = { status: 200, body: { auth: { client_token: "hvs.x", lease_duration: 60, renewable: true } } };
-    const grant = await authenticator(auth).login(doubleCall(asked, () => answer));
+    const grant = await wayOf(auth).login(doubleCall(asked, () => answer));
     assert.deepEqual(asked, [{ method: "POST", path, body, once: true }]);
     assert.deepEqual([grant.token.reveal(), grant.ttlMs, grant.renewable], ["hvs.x", 60_000, true]);
   });
 
-  Deno.test(`login() by ${auth.method} to ${path} fails as unauthenticated where Vault refuses`, async () => {
+  Deno.test(`login() by ${auth.method} to ${path} with ${Object.keys(Object(body))} fails as unauthenticated where Vault refuses`, async () => {
     for (const status of [400, 401, 403, 404]) {
-      const refused = authenticator(auth).login(doubleCall([], () => ({ status, body: { errors: ["hvs.canary"] } })));
+      const refused = wayOf(auth).login(doubleCall([], () => ({ status, body: { errors: ["hvs.canary"] } })));
       await assert.rejects(refused, refusedWith("unauthenticated", new RegExp(`Vault answered ${status}`)));
       await assert.rejects(refused, (error: Error) => !inspect(error).includes("canary"));
     }
-    const sealed = authenticator(auth).login(doubleCall([], () => ({ status: 503, body: undefined })));
+    const sealed = wayOf(auth).login(doubleCall([], () => ({ status: 503, body: undefined })));
     await assert.rejects(sealed, refusedWith("unreachable"));
   });
 }
@@ -61,39 +68,75 @@ Deno.test("login() takes a namespace that is not there, locked or sealed for wha
   for (const auth of [token, ...cases.map(([auth]) => auth)]) {
     for (const [status, text, code, said] of answers) {
       const answer = { status, body: { errors: [text] }, namespace: "team-a" };
-      await assert.rejects(authenticator(auth).login(doubleCall([], () => answer)), refusedWith(code, said));
+      await assert.rejects(wayOf(auth).login(doubleCall([], () => answer)), refusedWith(code, said));
     }
     const noMount = { status: 404, body: { errors: ["no handler for route"] }, namespace: "team-a" };
-    const refused = authenticator(auth).login(doubleCall([], () => noMount));
-    await assert.rejects(refused, refusedWith("unauthenticated", /there is no such auth method/));
+    const refused = wayOf(auth).login(doubleCall([], () => noMount));
+    const said = auth.method === "token" ? /it refuses the token/ : /no such auth mount/;
+    await assert.rejects(refused, refusedWith("unauthenticated", said));
   }
 });
 
 Deno.test("login() by approle and userpass says with 403 that the account may be locked, and others do not", async () => {
-  for (const [auth] of cases) {
-    const answer = { status: 403, body: { errors: ["permission denied"] } };
-    const refused = authenticator(auth).login(doubleCall([], () => answer));
+  for (const [auth, path] of cases) {
+    const answer = ({ method }: VaultRequest) =>
+      method === "GET"
+        ? { status: 405, body: { errors: ["unsupported operation"] } }
+        : { status: 403, body: { errors: ["permission denied"] } };
+    const refused = wayOf(auth).login(doubleCall([], answer));
     const locks = auth.method === "approle" || auth.method === "userpass";
     await assert.rejects(refused, ({ message }: Error) => message.includes("sys/locked-users") === locks);
+    await assert.rejects(refused, ({ message }: Error) => message.includes(` at ${path}`));
+    await assert.rejects(refused, ({ message }: Error) => !message.includes("no such auth mount"));
+  }
+});
+
+Deno.test("login() by every method tells an auth mount that is not there from a refused credential", async () => {
+  for (const [auth, path] of cases) {
+    const asked: VaultRequest[] = [];
+    const answer = () => ({ status: 403, body: { errors: ["permission denied"] } });
+    const refused = wayOf(auth).login(doubleCall(asked, answer));
+    await assert.rejects(refused, refusedWith("unauthenticated", new RegExp(`no such auth mount: .* ${path};`)));
+    // A refusal that nobody counts is not held back.
+    await assert.rejects(refused, (error: Error) => !(error instanceof RefusedLogin));
+    assert.deepEqual(asked.map(({ method, token }) => [method, token]), [["POST", undefined], ["GET", undefined]]);
+    assert(asked[1]?.path.startsWith(`auth/${"mount" in auth ? auth.mount : ""}/login`));
+    assert(!String(asked[1]?.path).includes("a%2Fb%20c"), "a user that Vault has locked is asked about");
+  }
+});
+
+Deno.test("login() by approle says that a secret ID is wanted, or that the role is bound to addresses, and holds neither", async () => {
+  const auth: VaultAuth = { method: "approle", mount: "approle", roleId: secret("role") };
+  const texts = [
+    ["missing secret_id", /the role wants a secret ID besides: set auth\.secretId/],
+    ['source address "192.0.2.7" unauthorized by CIDR restrictions on the role', /bound to other addresses/],
+  ] as const;
+  for (const [text, said] of texts) {
+    const refused = wayOf(auth).login(doubleCall([], () => ({ status: 400, body: { errors: [text] } })));
+    await assert.rejects(refused, refusedWith("unauthenticated", said));
+    await assert.rejects(refused, (error: Error) => !(error instanceof RefusedLogin));
+    await assert.rejects(refused, ({ message }: Error) => !message.includes("192.0.2.7"));
   }
 });
 
 function doubleCall(
   asked: VaultRequest[],
-  answer: () => Pick<VaultAnswer, "status" | "body" | "namespace">,
+  answer: (request: VaultRequest) => Pick<VaultAnswer, "status" | "body" | "namespace">,
 ): LoginCall {
   return {
     action: 'log in with provider "vault-eu"',
+    signal: patient.signal,
+    mayUseKey: () => Promise.resolve(false),
     attempt: (_credential, login) => login(),
     ask: (request) => {
       asked.push(request);
-      return Promise.resolve({ retryAfterMs: undefined, location: undefined, ...answer() });
+      return Promise.resolve({ retryAfterMs: undefined, location: undefined, ...answer(request) });
     },
   };
 }
 
 Deno.test("login() refuses an answer without a usable token", async () => {
-  const [[auth]] = [cases[3] ?? assert.fail()];
+  const [auth] = cases.find(([{ method }]) => method === "jwt") ?? assert.fail();
   const good = { client_token: "hvs.x", lease_duration: 60, renewable: true };
   const bad = [
     undefined,
@@ -106,7 +149,7 @@ Deno.test("login() refuses an answer without a usable token", async () => {
     { ...good, lease_duration: 1.5 },
   ];
   for (const body of bad) {
-    const login = authenticator(auth).login(doubleCall([], () => ({ status: 200, body: { auth: body } })));
+    const login = wayOf(auth).login(doubleCall([], () => ({ status: 200, body: { auth: body } })));
     await assert.rejects(login, refusedWith("provider_protocol"));
   }
 });
@@ -120,76 +163,6 @@ Deno.test("login() names the secret that cannot be read", async () => {
     refusedWith("unauthenticated", /^Cannot log in .*: file \/etc\/trousseau\/secret cannot be read\.$/),
   );
   assert.equal(vault.requests.length, 0);
-});
-
-/** Answers sys/wrapping/unwrap as Vault does: each token opens once. */
-function unwrapping(vault: VaultDouble, contents: Map<string, string>): void {
-  vault.intercept = ({ path, token }) => {
-    if (path !== "sys/wrapping/unwrap") return undefined;
-    const secretId = contents.get(token ?? "");
-    contents.delete(token ?? "");
-    return secretId === undefined
-      ? refuse(400, "wrapping token is not valid or does not exist")
-      : Response.json({ data: { secret_id: secretId } });
-  };
-}
-
-Deno.test("login() by a wrapped secret ID opens it once and logs in again with what it held", async () => {
-  await using vault = new VaultDouble();
-  unwrapping(vault, new Map([["first", "secret-1"], ["second", "secret-2"]]));
-  const secretId = new MemorySecret("first");
-  const auth: VaultAuth = { method: "approle", mount: "approle", roleId: secret("role"), secretId, wrapped: true };
-  await using provider = (await openVault(vault.address, { auth })).provider;
-  const used = () => vault.asked("auth/approle/login").map(({ body }) => body.secret_id);
-  await provider.probe(patient);
-  vault.valid.clear();
-  await provider.probe(patient);
-  assert.deepEqual(used(), ["secret-1", "secret-1"]);
-  assert.equal(vault.asked("sys/wrapping/unwrap").length, 1);
-});
-
-Deno.test("login() by a wrapped secret ID opens another one that took its place", async () => {
-  await using vault = new VaultDouble();
-  unwrapping(vault, new Map([["first", "secret-1"], ["second", "secret-2"]]));
-  const secretId = new MemorySecret("first");
-  const auth: VaultAuth = { method: "approle", mount: "approle", roleId: secret("role"), secretId, wrapped: true };
-  const way = authenticator(auth);
-  await using provider = (await openVault(vault.address, { auth })).provider;
-  await provider.probe(patient);
-  secretId.value = "second";
-  vault.valid.clear();
-  await provider.probe(patient);
-  assert.deepEqual(vault.asked("auth/approle/login").map(({ body }) => body.secret_id), ["secret-1", "secret-2"]);
-  assert.equal(way.tokenSource, undefined);
-});
-
-Deno.test("login() by a wrapped secret ID goes on when its file was removed after use", async () => {
-  await using vault = new VaultDouble();
-  unwrapping(vault, new Map([["first", "secret-1"]]));
-  const secretId = new MemorySecret("first");
-  const auth: VaultAuth = { method: "approle", mount: "approle", roleId: secret("role"), secretId, wrapped: true };
-  await using provider = (await openVault(vault.address, { auth })).provider;
-  await provider.probe(patient);
-  secretId.value = undefined;
-  vault.valid.clear();
-  await provider.probe(patient);
-});
-
-Deno.test("login() says that a wrapping token was used already", async () => {
-  await using vault = new VaultDouble();
-  unwrapping(vault, new Map());
-  const auth: VaultAuth = {
-    method: "approle",
-    mount: "approle",
-    roleId: secret("role"),
-    secretId: secret("stolen"),
-    wrapped: true,
-  };
-  await using provider = (await openVault(vault.address, { auth })).provider;
-  await assert.rejects(
-    provider.probe(patient),
-    refusedWith("unauthenticated", /the wrapping token in file \S+ was used already, or has expired/),
-  );
 });
 
 Deno.test("login() and the calls after it show no secret in any error or event", async () => {

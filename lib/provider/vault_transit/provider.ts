@@ -16,6 +16,7 @@ import { authenticator } from "./auth.ts";
 import { parseCiphertext, parseVersion, prefixVersion } from "./ciphertext.ts";
 import { VaultClient } from "./client.ts";
 import type { VaultAnswer, VaultCall } from "./http.ts";
+import type { Authenticator } from "./login.ts";
 import { TransitKey } from "./key.ts";
 import { Session } from "./session.ts";
 import type { VaultTransitSettings } from "./settings.ts";
@@ -52,11 +53,13 @@ class VaultTransit implements Provider {
   readonly kind = "vault-transit";
   readonly #client: VaultClient;
   readonly #session: Session;
+  readonly #authenticator: Authenticator;
   readonly #key: TransitKey;
   readonly #wraps: Batcher<WrapItem, string>;
   readonly #unwraps: Batcher<UnwrapItem, Uint8Array>;
 
-  constructor(settings: VaultTransitSettings, client: VaultClient, { notify, reloads, stateFolder }: ProviderContext) {
+  constructor(settings: VaultTransitSettings, client: VaultClient, context: ProviderContext) {
+    const { notify, reloads, stateFolder } = context;
     const { name: provider, auth, addresses, namespace = "" } = settings;
     this.name = provider;
     this.#client = client;
@@ -66,11 +69,13 @@ class VaultTransit implements Provider {
       stateFolder,
       scope: [settings.kind, namespace, ...addresses],
     });
+    this.#authenticator = authenticator(auth, { ...context, provider, namespace: settings.namespace });
     this.#session = new Session({
       provider,
       method: auth.method,
       client,
-      authenticator: authenticator(auth),
+      authenticator: this.#authenticator,
+      key: { mount: settings.mount, name: settings.key },
       refused,
       notify,
       reloads,
@@ -121,8 +126,10 @@ class VaultTransit implements Provider {
     return await this.#unwraps.call({ ciphertext: parsed.text }, call.signal);
   }
 
-  remarks(versions: readonly string[], { signal }: CallOptions): Promise<readonly string[]> {
-    return this.#key.remarks(versions, { signal, action: `look at the key of provider "${this.name}"` });
+  async remarks(versions: readonly string[], { signal }: CallOptions): Promise<readonly string[]> {
+    const action = `look at the key of provider "${this.name}"`;
+    const ofKey = await this.#key.remarks(versions, { signal, action });
+    return [...this.#authenticator.remarks?.() ?? [], ...ofKey];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,9 +10,10 @@ import { field } from "../https/fields.ts";
 import type { RefusedLogins } from "../https/refused_logins.ts";
 import { type Renewal, TokenSession } from "../https/session.ts";
 import { refusal } from "./answers.ts";
-import { type Authenticator, lifetime } from "./auth.ts";
+import { encodedPath } from "./auth.ts";
 import type { VaultClient } from "./client.ts";
 import type { VaultAnswer, VaultCall, VaultRequest } from "./http.ts";
+import { type Authenticator, lifetime } from "./login.ts";
 
 /** What a {@linkcode Session} is made of. */
 export interface SessionSettings {
@@ -21,6 +22,8 @@ export interface SessionSettings {
   readonly method: string;
   readonly client: VaultClient;
   readonly authenticator: Authenticator;
+  /** What the tokens are for. */
+  readonly key: { readonly mount: string; readonly name: string };
   readonly refused: RefusedLogins;
   readonly notify: Notify;
   readonly reloads: Reloads | undefined;
@@ -31,7 +34,7 @@ export class Session implements AsyncDisposable {
   readonly #client: VaultClient;
   readonly #tokens: TokenSession;
 
-  constructor({ provider, method, client, authenticator, refused, notify, reloads }: SessionSettings) {
+  constructor({ provider, method, client, authenticator, key, refused, notify, reloads }: SessionSettings) {
     this.#client = client;
     this.#tokens = new TokenSession({
       provider,
@@ -42,6 +45,8 @@ export class Session implements AsyncDisposable {
         authenticator.login({
           ask: (request) => client.request(request, call),
           action: call.action,
+          signal: call.signal,
+          mayUseKey: (token) => this.#mayUse(key, token, call),
           attempt: (credential, login) => refused.attempt(credential, call, login),
         }),
       renew: (token, call) => this.#renew(token, call),
@@ -62,6 +67,21 @@ export class Session implements AsyncDisposable {
   /** Stops renewals and waits for what is under way. The token is left to expire: a restart is not worth a call. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tokens[Symbol.asyncDispose]();
+  }
+
+  /** Reads the key, or sends a decryption of nothing: with the right to it, Vault answers that it lacks a ciphertext. */
+  async #mayUse({ mount, name }: SessionSettings["key"], token: Secret, call: VaultCall): Promise<boolean> {
+    const [folder, key] = [encodedPath(mount), encodeURIComponent(name)];
+    const tries: readonly VaultRequest[] = [
+      { method: "GET", path: `${folder}/keys/${key}`, token },
+      { method: "POST", path: `${folder}/decrypt/${key}`, body: {}, token },
+    ];
+    for (const request of tries) {
+      const answer = await this.#client.request(request, call);
+      if (answer.status >= 500) throw refusal(answer, call.action);
+      if (!isRefused(answer)) return true;
+    }
+    return false;
   }
 
   async #renew(token: Secret, call: VaultCall): Promise<Renewal> {

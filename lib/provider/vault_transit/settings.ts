@@ -6,17 +6,24 @@
 import type { SecretSource } from "../../secret.ts";
 import type { TlsFiles } from "../https/tls_files.ts";
 
+/** Settings of a secret that may be given by a response-wrapping token. */
+export interface MaybeWrapped {
+  /** Whether the source holds a response-wrapping token instead of the secret itself; false where it is left out. */
+  readonly wrapped?: boolean;
+  /** Whether the unwrapped secret is kept in the state folder for the next start; false where it is left out. */
+  readonly keepUnwrapped?: boolean;
+}
+
 /** How to log in. `mount` is the path of the auth method without slashes at its ends. */
 export type VaultAuth =
-  | { readonly method: "token"; readonly token: SecretSource }
-  | {
+  | ({ readonly method: "token"; readonly token: SecretSource } & MaybeWrapped)
+  | ({
     readonly method: "approle";
     readonly mount: string;
     readonly roleId: SecretSource;
-    readonly secretId: SecretSource;
-    /** Whether `secretId` holds a response-wrapping token instead of the secret ID itself. */
-    readonly wrapped: boolean;
-  }
+    /** Left out for a role that wants none (`bind_secret_id=false`). */
+    readonly secretId?: SecretSource;
+  } & MaybeWrapped)
   | { readonly method: "kubernetes"; readonly mount: string; readonly role: string; readonly jwt: SecretSource }
   | { readonly method: "jwt"; readonly mount: string; readonly role: string; readonly jwt: SecretSource }
   | { readonly method: "cert"; readonly mount: string; readonly role?: string }

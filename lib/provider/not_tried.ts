@@ -1,0 +1,16 @@
+/**
+ * A step that a check leaves out.
+ *
+ * @module
+ */
+import { KmsError } from "../errors.ts";
+
+/**
+ * Thrown instead of a login that would spend a credential which the next start needs. It is no failure: the message says
+ * what was checked in its place. Only a provider opened with `keepsStateAsItIs` throws it.
+ */
+export class NotTried extends KmsError {
+  constructor(message: string) {
+    super("unauthenticated", message);
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * The wrapping tokens that this node has opened: `wrapping-tokens.json` in the state folder.
+ *
+ * A wrapping token opens once. With a note of those that this node opened, a token that is spent can be told from one that
+ * somebody else has opened. Of the token itself a hash is kept: it has 120 random bits or more, so that the hash confirms
+ * no guess. The secret that it held is kept only where the configuration says so (`auth.keepUnwrapped`).
+ *
+ * @module
+ */
+import { type Clock, systemClock } from "../../clock.ts";
+import { lengthPrefixed, sha256Hex, utf8 } from "../../bytes.ts";
+import { toKmsError } from "../../errors.ts";
+import type { Notify } from "../../events.ts";
+import { Secret } from "../../secret.ts";
+import { type StateFile, stateFile, type StateFileFormat } from "../../state_file.ts";
+import { updateState } from "../../state_update.ts";
+import { loginLock } from "../https/login_lock.ts";
+
+/** A wrapping token that was opened here, as it stands in the file. */
+interface OpenedToken {
+  /** The login that it was opened for: 16 hexadecimal digits. */
+  readonly login: string;
+  /** Of the token: 64 hexadecimal digits. */
+  readonly hash: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** What it held; left out where that is not kept, or was refused since. */
+  readonly secret?: string;
+}
+
+interface Opened {
+  /** Oldest first. */
+  readonly tokens: readonly OpenedToken[];
+}
+
+/** The note of one wrapping token. */
+export interface OpenedNote {
+  readonly hash: string;
+  /** When it was opened, in milliseconds since the epoch. */
+  readonly at: number;
+  /** Its content where that is kept. */
+  readonly secret: Secret | undefined;
+}
+
+const mostTokens = 32;
+/** Characters of a secret that is kept; a secret ID has 36, a token of Vault's about 100, of Enterprise up to some 4,000. */
+const longestSecret = 8 * 1024;
+
+const format: StateFileFormat<Opened> = {
+  name: "wrapping-tokens.json",
+  content: "the wrapping tokens that this node opened",
+  format: 1,
+  maxBytes: 512 * 1024,
+  parse: ({ tokens }) =>
+    Array.isArray(tokens) && tokens.length <= mostTokens && tokens.every(isOpenedToken) ? { tokens } : undefined,
+  advice: "remove it, and give each login a new wrapping token",
+};
+
+/** Which login the notes are of, and where they are kept. */
+export interface OpenedTokensOptions {
+  readonly provider: string;
+  readonly notify: Notify;
+  /** Without one, nothing is kept beyond this process. */
+  readonly stateFolder?: string | undefined;
+  /** Whether the folder is only read. */
+  readonly keepsStateAsItIs?: boolean | undefined;
+  /** Everything that tells the login from another one. Providers that read the same file for the same mount share notes. */
+  readonly scope: readonly string[];
+  readonly clock?: Clock;
+}
+
+/** A hash to know a wrapping token again by. */
+export function hashOf(token: Secret): string {
+  return sha256Hex(lengthPrefixed(utf8("trousseau-wrapping-token-1"), utf8(token.reveal())));
+}
+
+/** The notes of one login. A folder that cannot be used costs a warning, and never a login. */
+export class OpenedTokens {
+  readonly #options: OpenedTokensOptions;
+  readonly #clock: Clock;
+  readonly #login: string;
+  readonly #file: StateFile<Opened> | undefined;
+  #warned = false;
+
+  constructor(options: OpenedTokensOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#login = sha256Hex(utf8(JSON.stringify(options.scope))).slice(0, 16);
+    this.#file = options.stateFolder === undefined ? undefined : stateFile(options.stateFolder, format);
+  }
+
+  /** Held while a token is opened: of two processes that find the same one, the second finds the note of the first. */
+  async lock(signal: AbortSignal): Promise<Disposable | undefined> {
+    const { stateFolder, keepsStateAsItIs } = this.#options;
+    if (stateFolder === undefined || keepsStateAsItIs === true) return undefined;
+    return await loginLock(`${stateFolder}/.unwrap-${this.#login.slice(0, 8)}.lock`, signal);
+  }
+
+  /** The note of a token, or of the last one that this login opened if no hash is given. */
+  async find(hash?: string): Promise<OpenedNote | undefined> {
+    const found = await this.#file?.read().catch((thrown) => this.#warn(thrown));
+    const ours = (found?.tokens ?? []).filter(({ login }) => login === this.#login);
+    const note = hash === undefined ? ours.at(-1) : ours.findLast((one) => one.hash === hash);
+    if (note === undefined) return undefined;
+    return { hash: note.hash, at: note.at, secret: note.secret === undefined ? undefined : new Secret(note.secret) };
+  }
+
+  /**
+   * Notes that a token was opened now. The secrets of tokens that this login opened before are dropped.
+   *
+   * @param secret its content where that shall be kept.
+   */
+  async note(hash: string, secret: Secret | undefined): Promise<void> {
+    const value = secret?.reveal();
+    const kept = value !== undefined && value.length <= longestSecret ? { secret: value } : {};
+    const entry = { login: this.#login, hash, at: this.#clock.wall(), ...kept };
+    await this.#update((tokens) =>
+      [...tokens.map((one) => this.#without(one)).filter((one) => !this.#isOf(one, hash)), entry].slice(-mostTokens)
+    );
+  }
+
+  /** Forgets the secrets of this login, not that their tokens were opened. */
+  async dropSecrets(): Promise<void> {
+    await this.#update((tokens) =>
+      tokens.some((one) => one.login === this.#login && one.secret !== undefined)
+        ? tokens.map((one) => this.#without(one))
+        : undefined
+    );
+  }
+
+  #isOf({ login, hash }: OpenedToken, asked: string): boolean {
+    return login === this.#login && hash === asked;
+  }
+
+  #without({ secret, ...one }: OpenedToken): OpenedToken {
+    return one.login === this.#login || secret === undefined ? one : { ...one, secret };
+  }
+
+  async #update(change: (tokens: readonly OpenedToken[]) => readonly OpenedToken[] | undefined): Promise<void> {
+    const { stateFolder, keepsStateAsItIs } = this.#options;
+    if (stateFolder === undefined || this.#file === undefined || keepsStateAsItIs === true) return;
+    try {
+      await updateState(stateFolder, this.#file, (found) => {
+        const tokens = change(found?.tokens ?? []);
+        return tokens === undefined ? undefined : { tokens };
+      });
+    } catch (thrown) {
+      this.#warn(thrown);
+    }
+  }
+
+  #warn(thrown: unknown): undefined {
+    if (this.#warned) return;
+    this.#warned = true;
+    const { provider, notify } = this.#options;
+    const message =
+      `${toKmsError(thrown).message} Wrapping tokens that provider "${provider}" opens are known to this ` +
+      "process alone.";
+    notify({ type: "lifecycle", action: "warning", message });
+  }
+}
+
+function isOpenedToken(value: unknown): value is OpenedToken {
+  if (typeof value !== "object" || value === null) return false;
+  const { login, hash, at, secret }: { [Name in keyof OpenedToken]?: unknown } = value;
+  return typeof login === "string" && /^[0-9a-f]{16}$/.test(login) && typeof hash === "string" &&
+    /^[0-9a-f]{64}$/.test(hash) && typeof at === "number" && at >= 0 && at < 8.64e15 &&
+    (secret === undefined || (typeof secret === "string" && secret.length <= longestSecret));
+}

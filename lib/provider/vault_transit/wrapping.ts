@@ -1,0 +1,196 @@
+/**
+ * Secrets behind a response-wrapping token, which opens once (Vault, "Response wrapping").
+ *
+ * @module
+ */
+import { type Clock, systemClock } from "../../clock.ts";
+import { KmsError } from "../../errors.ts";
+import { Secret, type SecretSource } from "../../secret.ts";
+import { field } from "../https/fields.ts";
+import { readForLogin } from "../https/logins.ts";
+import { unacceptable } from "../https/refusals.ts";
+import { NotTried } from "../not_tried.ts";
+import { loginRefusal } from "./answers.ts";
+import type { VaultAnswer } from "./http.ts";
+import type { LoginCall } from "./login.ts";
+import { hashOf, type OpenedNote, type OpenedTokens } from "./opened_tokens.ts";
+
+/** The kind of secret that a wrapping token must hold. */
+export interface WrappedKind {
+  readonly content: "secret ID" | "token";
+  /** The path that makes such a secret, as an operator writes it. */
+  readonly madeBy: string;
+  /** Whether a `creation_path` is one that makes such a secret. */
+  readonly isMadeBy: (path: string) => boolean;
+  /** The secret in the answer of `sys/wrapping/unwrap`. */
+  readonly take: (body: unknown) => unknown;
+}
+
+/** Secret IDs of one mount of AppRole. */
+export function wrappedSecretId(mount: string): WrappedKind {
+  const [start, end] = [`auth/${mount}/role/`, /^[^/]+\/(custom-)?secret-id$/];
+  return {
+    content: "secret ID",
+    madeBy: `${start}<role>/secret-id`,
+    isMadeBy: (path) => path.startsWith(start) && end.test(path.slice(start.length)),
+    take: (body) => field(field(body, "data"), "secret_id"),
+  };
+}
+
+/** Tokens that were created, or given by a login. */
+export const wrappedToken: WrappedKind = {
+  content: "token",
+  madeBy: "auth/token/create or a login",
+  isMadeBy: (path) => /^auth\/(token\/create(-orphan|\/[^/]+)?|.+\/login(\/[^/]+)?)$/.test(path),
+  take: (body) => field(field(body, "auth"), "client_token"),
+};
+
+/** Paths that wrap something else, by their beginning or all of it; anything further is "another path". */
+const otherPaths: readonly (readonly [pattern: RegExp, words: string])[] = [
+  [/^sys\/wrapping\/wrap$/, "sys/wrapping/wrap, which anybody can wrap anything with,"],
+  [/^auth\/.+\/role\/[^/]+\/(custom-)?secret-id$/, "the secret-id path of an AppRole"],
+  [/^auth\/token\/create/, "auth/token/create"],
+];
+
+/** What a {@linkcode WrappedSecret} is made of. */
+export interface WrappedSecretOptions {
+  /** Where the wrapping token is. */
+  readonly source: SecretSource;
+  readonly kind: WrappedKind;
+  /** Of the configuration; a creation path may begin with it. */
+  readonly namespace: string | undefined;
+  readonly tokens: OpenedTokens;
+  /** Whether the secret outlives this process, in the state folder. */
+  readonly keep: boolean;
+  /** Whether a wrapping token is looked at and never opened, as by a check. */
+  readonly spare: boolean;
+  readonly clock?: Clock;
+}
+
+/** The secret behind a wrapping token, opened once and used until another token takes the place of the first. */
+export class WrappedSecret {
+  readonly #options: WrappedSecretOptions;
+  readonly #clock: Clock;
+  #opened: { readonly hash: string; readonly secret: Secret } | undefined;
+
+  constructor(options: WrappedSecretOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /**
+   * The secret: of this process, else of the state folder, else out of the wrapping token.
+   *
+   * @throws {KmsError} `unauthenticated` if the token is spent, expired, or not made by the path of its kind; `NotTried`
+   *   where it is good and must not be spent.
+   */
+  async read(call: LoginCall): Promise<Secret> {
+    const token = await readForLogin(this.#options.source, call.action).catch((error) => error as KmsError);
+    // A wrapping token that was removed after use is not missed.
+    const hash = token instanceof Secret ? hashOf(token) : undefined;
+    const opened = this.#opened;
+    if (opened !== undefined && (hash === undefined || hash === opened.hash)) return opened.secret;
+    using _lock = await this.#options.tokens.lock(call.signal);
+    const note = await this.#options.tokens.find(hash);
+    if (note?.secret !== undefined) {
+      if (this.#options.keep) return this.#use(note.hash, note.secret);
+      await this.#options.tokens.dropSecrets();
+    }
+    if (!(token instanceof Secret)) throw token;
+    return await this.#open(token, note, call);
+  }
+
+  /** Notes that Vault refused the secret: another start shall not try it again. */
+  async refused(): Promise<void> {
+    await this.#options.tokens.dropSecrets();
+  }
+
+  /** The source for `Authenticator.tokenSource`; `current` is the token in use. */
+  watched(current: () => Secret | undefined): SecretSource {
+    const { source } = this.#options;
+    return {
+      description: source.description,
+      read: async () => {
+        const token = await source.read();
+        return this.#opened?.hash === hashOf(token) ? current() ?? token : token;
+      },
+    };
+  }
+
+  async #open(token: Secret, note: OpenedNote | undefined, call: LoginCall): Promise<Secret> {
+    const { kind, spare, tokens, keep } = this.#options;
+    const until = await this.#verify(token, note, call);
+    if (spare) throw new NotTried(this.#spared(until, call));
+    const answer = await call.ask({ method: "POST", path: "sys/wrapping/unwrap", token, once: true });
+    if (answer.status !== 200) throw this.#spent(answer, note, call);
+    const secret = kind.take(answer.body);
+    if (typeof secret !== "string") throw unacceptable(call.action, `the wrapping token holds no ${kind.content}`);
+    const held = this.#use(hashOf(token), new Secret(secret));
+    await tokens.note(hashOf(token), keep ? held : undefined);
+    return held;
+  }
+
+  #use(hash: string, secret: Secret): Secret {
+    this.#opened = { hash, secret };
+    return secret;
+  }
+
+  /**
+   * Looks at the token without spending it: in a header it would be used up.
+   *
+   * @returns when it expires, in milliseconds since the epoch.
+   */
+  async #verify(token: Secret, note: OpenedNote | undefined, call: LoginCall): Promise<number> {
+    const body = { token: token.reveal() };
+    const answer = await call.ask({ method: "POST", path: "sys/wrapping/lookup", body });
+    if (answer.status !== 200) throw this.#spent(answer, note, call);
+    const data = field(answer.body, "data");
+    const [path, made, ttl] = ["creation_path", "creation_time", "creation_ttl"].map((name) => field(data, name));
+    if (typeof path !== "string" || !this.#isMadeRight(path)) throw this.#misMade(path, call);
+    const until = Date.parse(String(made)) + Number(ttl) * 1000;
+    // A time for people: an answer without one is no reason to refuse a token that Vault takes.
+    return Number.isFinite(until) && until < 8.64e15 ? until : this.#clock.wall();
+  }
+
+  #isMadeRight(path: string): boolean {
+    const { kind, namespace } = this.#options;
+    return kind.isMadeBy(path) ||
+      (namespace !== undefined && path.startsWith(`${namespace}/`) && kind.isMadeBy(path.slice(namespace.length + 1)));
+  }
+
+  #misMade(path: unknown, { action }: LoginCall): KmsError {
+    const { source: { description }, kind } = this.#options;
+    const other = otherPaths.find(([pattern]) => pattern.test(String(path)))?.[1] ?? "another path";
+    return new KmsError(
+      "unauthenticated",
+      `Cannot ${action}: the wrapping token in ${description} was made by ${other} and not by ${kind.madeBy}, so that it ` +
+        `may have been intercepted and wrapped again; it was not opened: look into Vault's audit log, and put a new one ` +
+        "there.",
+    );
+  }
+
+  #spent(answer: VaultAnswer, note: OpenedNote | undefined, { action }: LoginCall): KmsError {
+    const { source: { description }, keep, kind } = this.#options;
+    const ours = note === undefined
+      ? "or is none, and this node has no note of opening it: if no other node or start of yours did, somebody else has; " +
+        "look into Vault's audit log, and put a new one there"
+      : `and this node opened it at ${minuteOf(note.at)}; ` +
+        (keep
+          ? `the ${kind.content} that it held is not kept any more, so put a new one there`
+          : "put a new one there for each start, or set auth.keepUnwrapped: true");
+    const hint = `the wrapping token in ${description} was used already, or has expired, ${ours}`;
+    return loginRefusal(answer, action, { hint });
+  }
+
+  #spared(until: number, { action }: LoginCall): string {
+    const { source: { description }, keep, kind } = this.#options;
+    const next = keep ? "the next start opens it and keeps what it holds" : "each start needs a new one";
+    return `Trousseau did not ${action}, since that would spend the wrapping token in ${description}, which is good until ` +
+      `${minuteOf(until)} and was made by ${kind.madeBy}; ${next}.`;
+  }
+}
+
+/** `2026-11-30 18:42 UTC`. */
+function minuteOf(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
