@@ -1,4 +1,4 @@
-import { deepEqual, doesNotMatch, equal, match } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { keyIdOf } from "../key_ring/key_id.ts";
 import { rotateLocalKey } from "../provider/local/rotate.ts";
 import { createKeyFile } from "../provider/local/write_key_file.ts";
@@ -415,4 +415,64 @@ Deno.test("check() exits 78 where the check values of local keys are damaged, an
   equal(status, 78);
   match(out, /^local +local +ok .* ok .* ok /m);
   match(out, /^Cannot use the check values of local keys in .*local-keys\.json: the file is damaged/m);
+});
+
+/** A provider by AppRole whose secret ID is wrapped. */
+async function withWrapped(vault: VaultDouble, changes: Record<string, unknown> = {}): Promise<TemporaryConfig> {
+  vault.wrapped.set("hvs.wrapping", {
+    madeBy: "auth/approle/role/trousseau/secret-id",
+    answer: { data: { secret_id: "right" } },
+  });
+  const config = await withVault((folder) => {
+    const secretId = { file: `${folder}/wrapping-token` };
+    return { method: "approle", roleId: "role", secretId, wrapped: true, ...changes };
+  }, vault.address);
+  await Deno.writeTextFile(`${config.folder}/wrapping-token`, "hvs.wrapping\n");
+  return config;
+}
+
+Deno.test("check() and keys() say that they spare a wrapping token, and end well", async () => {
+  await using vault = new VaultDouble();
+  await using config = await withWrapped(vault);
+  const { status, out } = await config.run("check");
+  equal(status, 0, out);
+  match(out, /^vault +vault-transit +not tried +- +-/m);
+  match(
+    out,
+    /^Trousseau did not log in with provider "vault", since that would spend the wrapping token in file \S+, /m,
+  );
+  doesNotMatch(out, /quorum/);
+  const { ok: well, providers } = JSON.parse((await config.run("check", "--json")).out);
+  deepEqual([well, providers[0].untried], [true, null]);
+  match(providers[1].untried, /each start needs a new one\.$/);
+  deepEqual(providers[1].steps.map(({ step, result }: Record<string, string>) => [step, result]), [["open", "ok"]]);
+  const keys = await config.run("keys");
+  equal(keys.status, 0);
+  match(keys.out, /^warning: vault: .*Trousseau did not log in with provider "vault"/m);
+  ok(vault.wrapped.has("hvs.wrapping"));
+});
+
+Deno.test("check() exits 77 for a wrapping token that is spent, or made by another path", async () => {
+  await using vault = new VaultDouble();
+  await using config = await withWrapped(vault);
+  vault.wrapped.set("hvs.wrapping", { madeBy: "sys/wrapping/wrap", answer: { data: { secret_id: "right" } } });
+  const other = await config.run("check");
+  equal(other.status, 77);
+  match(other.out, /was made by sys\/wrapping\/wrap, not by auth\/approle\/role\/<role>\/secret-id/);
+  vault.wrapped.clear();
+  const spent = await config.run("check");
+  equal(spent.status, 77);
+  match(spent.out, /was used already, or has expired; this node has no note of opening it/);
+});
+
+Deno.test("check() says with its path that an auth mount is not there", async () => {
+  await using vault = new VaultDouble();
+  vault.absentMounts.add("aprole");
+  await using config = await withVault((folder) => {
+    const secretId = { file: `${folder}/jwt` };
+    return { method: "approle", mount: "aprole", roleId: "role", secretId };
+  }, vault.address);
+  const { status, out } = await config.run("check");
+  equal(status, 77);
+  match(out, /no such auth mount: no method of this kind answers at auth\/aprole\/login;/);
 });

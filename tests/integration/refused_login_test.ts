@@ -44,7 +44,8 @@ async function insist(open: () => Promise<Provider>, ms: number): Promise<Set<st
   return said;
 }
 
-const logins = (vault: VaultDouble) => vault.requests.filter(({ path }) => path.includes("/login")).length;
+const logins = (vault: VaultDouble) =>
+  vault.requests.filter(({ method, path }) => method === "POST" && path.includes("/login")).length;
 
 /** Works with so many nodes, each with its own state folder and a file for its secret. */
 function withNodes(secrets: readonly string[], work: (folders: readonly string[]) => Promise<void>): Promise<void> {

@@ -47,7 +47,7 @@ export const wrappedToken: WrappedKind = {
 
 /** Paths that wrap something else, by their beginning or all of it; anything further is "another path". */
 const otherPaths: readonly (readonly [pattern: RegExp, words: string])[] = [
-  [/^sys\/wrapping\/wrap$/, "sys/wrapping/wrap, which anybody can wrap anything with,"],
+  [/^sys\/wrapping\/wrap$/, "sys/wrapping/wrap"],
   [/^auth\/.+\/role\/[^/]+\/(custom-)?secret-id$/, "the secret-id path of an AppRole"],
   [/^auth\/token\/create/, "auth/token/create"],
 ];
@@ -163,22 +163,21 @@ export class WrappedSecret {
     const other = otherPaths.find(([pattern]) => pattern.test(String(path)))?.[1] ?? "another path";
     return new KmsError(
       "unauthenticated",
-      `Cannot ${action}: the wrapping token in ${description} was made by ${other} and not by ${kind.madeBy}, so that it ` +
-        `may have been intercepted and wrapped again; it was not opened: look into Vault's audit log, and put a new one ` +
-        "there.",
+      `Cannot ${action}: the wrapping token in ${description} was made by ${other}, not by ${kind.madeBy}: it may have ` +
+        "been intercepted and wrapped again; it was not opened, so look into Vault's audit log, and put a new one there.",
     );
   }
 
   #spent(answer: VaultAnswer, note: OpenedNote | undefined, { action }: LoginCall): KmsError {
     const { source: { description }, keep, kind } = this.#options;
     const ours = note === undefined
-      ? "or is none, and this node has no note of opening it: if no other node or start of yours did, somebody else has; " +
-        "look into Vault's audit log, and put a new one there"
-      : `and this node opened it at ${minuteOf(note.at)}; ` +
+      ? "this node has no note of opening it: unless another start of yours did, somebody else has; look into Vault's " +
+        "audit log, and put a new one there"
+      : `this node opened it at ${minuteOf(note.at)}: ` +
         (keep
-          ? `the ${kind.content} that it held is not kept any more, so put a new one there`
+          ? `the ${kind.content} in it is not kept any more, so put a new one there`
           : "put a new one there for each start, or set auth.keepUnwrapped: true");
-    const hint = `the wrapping token in ${description} was used already, or has expired, ${ours}`;
+    const hint = `the wrapping token in ${description} was used already, or has expired; ${ours}`;
     return loginRefusal(answer, action, { hint });
   }
 

@@ -132,7 +132,7 @@ for (const [content, kind] of Object.entries(kinds)) {
         start(vault, auth, stateFolder),
         refusedWith(
           "unauthenticated",
-          /this node opened it at \d{4}-\d\d-\d\d \d\d:\d\d UTC; put a new one there for each start, or set auth\.keepUnwrapped/,
+          /this node opened it at \d{4}-\d\d-\d\d \d\d:\d\d UTC: put a new one there for each start, or set auth\.keepUnwrapped/,
         ),
       );
       const text = await Deno.readTextFile(`${stateFolder}/wrapping-tokens.json`);
@@ -212,7 +212,7 @@ for (const [content, kind] of Object.entries(kinds)) {
       assert(!(await kept()).includes("secret-1"));
       await assert.rejects(
         start(vault, auth, stateFolder),
-        refusedWith("unauthenticated", /that it held is not kept any more, so put a new one there/),
+        refusedWith("unauthenticated", /in it is not kept any more, so put a new one there/),
       );
     });
   });
