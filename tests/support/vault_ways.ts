@@ -172,6 +172,14 @@ export const ways: Readonly<Record<string, SetUp>> = {
   },
   approle: (vault, lifetimes) => approle(vault, lifetimes, "approle", false),
   "approle, wrapped": (vault, lifetimes) => approle(vault, lifetimes, "teams/approle", true),
+  "approle, without secret ID": async (vault, lifetimes) => {
+    await vault.api("POST", "sys/auth/bare", { type: "approle" });
+    const role = { ...given(lifetimes), bind_secret_id: false, secret_id_bound_cidrs: "127.0.0.0/8" };
+    const refuse = await makeRole(vault, "bare", "auth/bare/role/trousseau", role);
+    const roleId = (await vault.api("GET", "auth/bare/role/trousseau/role-id")).body.data.role_id;
+    const auth: VaultAuth = { method: "approle", mount: "bare", roleId: new MemorySecret(roleId) };
+    return { mount: "bare", auth, loginPath: "auth/bare/login", refuse };
+  },
   kubernetes: async (vault, lifetimes, review) => {
     await vault.api("POST", "sys/auth/kubernetes", { type: "kubernetes" });
     await vault.api("POST", "auth/kubernetes/config", {
