@@ -30,6 +30,8 @@ const key = fc.constantFrom(
   "token",
   "roleId",
   "secretId",
+  "wrapped",
+  "keepUnwrapped",
   "file",
   "variable",
   "tls",

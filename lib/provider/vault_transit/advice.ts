@@ -30,6 +30,12 @@ function warnings({ auth }: VaultTransitSettings): readonly string[] {
       "starts without the other: use approle, cert or jwt for that cluster.",
     ];
   }
+  if (auth.method === "approle" && auth.secretId === undefined) {
+    return [
+      "Its role ID is the only secret of its login: give it by a file of mode 0600, and bind the role to the addresses of " +
+      "its nodes (secret_id_bound_cidrs, token_bound_cidrs).",
+    ];
+  }
   const mounted = auth.method === "jwt" && auth.jwt.description.includes(serviceAccountFolder);
   return mounted
     ? [

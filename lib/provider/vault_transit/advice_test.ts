@@ -24,6 +24,12 @@ Deno.test("vaultTransitAdvice() warns of logins that need an API server", () => 
   deepEqual(vaultTransitAdvice(settings(token)).warnings, []);
 });
 
+Deno.test("vaultTransitAdvice() warns of a role ID that is the only secret", () => {
+  const approle = { method: "approle", mount: "approle", roleId: source("file /role") } as const;
+  match(vaultTransitAdvice(settings(approle)).warnings.join(), /secret_id_bound_cidrs/);
+  deepEqual(vaultTransitAdvice(settings({ ...approle, secretId: source("file /s") })).warnings, []);
+});
+
 Deno.test("vaultTransitAdvice() writes the rotation as one shell command", () => {
   const command = (more: Partial<VaultTransitSettings>) => {
     const { rotation } = vaultTransitAdvice(settings(token, more));

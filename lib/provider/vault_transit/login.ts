@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Secret, type SecretSource } from "../../secret.ts";
+import type { Secret, SecretSource } from "../../secret.ts";
 import { unacceptable } from "../https/refusals.ts";
 import type { Grant } from "../https/session.ts";
 import type { VaultAnswer, VaultRequest } from "./http.ts";
