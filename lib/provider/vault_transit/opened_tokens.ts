@@ -81,6 +81,7 @@ export class OpenedTokens {
   readonly #login: string;
   readonly #file: StateFile<Opened> | undefined;
   #warned = false;
+  #unreadable = false;
 
   constructor(options: OpenedTokensOptions) {
     this.#options = options;
@@ -96,9 +97,18 @@ export class OpenedTokens {
     return await loginLock(`${stateFolder}/.unwrap-${this.#login.slice(0, 8)}.lock`, signal);
   }
 
+  /** The path of the file, if it could not be read when it was last looked into: a token without a note means nothing then. */
+  get unreadable(): string | undefined {
+    return this.#unreadable ? this.#file?.path : undefined;
+  }
+
   /** The note of a token, or of the last one that this login opened if no hash is given. */
   async find(hash?: string): Promise<OpenedNote | undefined> {
-    const found = await this.#file?.read().catch((thrown) => this.#warn(thrown));
+    this.#unreadable = false;
+    const found = await this.#file?.read().catch((thrown) => {
+      this.#unreadable = true;
+      return this.#warn(thrown);
+    });
     const ours = (found?.tokens ?? []).filter(({ login }) => login === this.#login);
     const note = hash === undefined ? ours.at(-1) : ours.findLast((one) => one.hash === hash);
     if (note === undefined) return undefined;

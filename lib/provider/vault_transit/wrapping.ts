@@ -169,8 +169,10 @@ export class WrappedSecret {
   }
 
   #spent(answer: VaultAnswer, note: OpenedNote | undefined, { action }: LoginCall): KmsError {
-    const { source: { description }, keep, kind } = this.#options;
-    const ours = note === undefined
+    const { source: { description }, keep, kind, tokens: { unreadable } } = this.#options;
+    const ours = unreadable !== undefined
+      ? `whether this node opened it is not known, since ${unreadable} cannot be used; put a new one there`
+      : note === undefined
       ? "this node has no note of opening it: unless another start of yours did, somebody else has; look into Vault's " +
         "audit log, and put a new one there"
       : `this node opened it at ${minuteOf(note.at)}: ` +

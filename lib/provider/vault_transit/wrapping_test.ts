@@ -233,6 +233,19 @@ for (const [content, kind] of Object.entries(kinds)) {
   });
 }
 
+Deno.test("login() accuses nobody of a spent wrapping token where its notes cannot be read", async () => {
+  await withFolder(async (stateFolder) => {
+    await using vault = new VaultDouble();
+    await Deno.mkdir(stateFolder);
+    await Deno.writeTextFile(`${stateFolder}/wrapping-tokens.json`, "{");
+    const kind = kinds["secret ID"] ?? assert.fail();
+    const said =
+      /whether this node opened it is not known, since \S+\/wrapping-tokens\.json cannot be used; put a new one/;
+    const auth = kind.auth(new MemorySecret("first"), true);
+    await assert.rejects(start(vault, auth, stateFolder), refusedWith("unauthenticated", said));
+  });
+});
+
 Deno.test("login() of two processes that start together opens a wrapping token once where it is kept", async () => {
   await withFolder(async (stateFolder) => {
     await Deno.mkdir(stateFolder, { mode: 0o700 });
