@@ -5,10 +5,10 @@ async function thrownBy(work: () => Promise<unknown>): Promise<unknown> {
   return await work().then(() => assert.fail("it did not fail"), (thrown) => thrown);
 }
 
-Deno.test("systemFailure() a full device is said to be a full disk", async () => {
-  const thrown = await thrownBy(() => Deno.writeTextFile("/dev/full", "x"));
-  assert.equal(errnoOf(thrown), "ENOSPC");
-  assert.equal(systemFailure(thrown), "the disk is full");
+Deno.test("systemFailure() gives the errno of a real call its sentence", async () => {
+  const thrown = await thrownBy(() => Deno.readTextFile(`${import.meta.filename}/below`));
+  assert.equal(errnoOf(thrown), "ENOTDIR");
+  assert.equal(systemFailure(thrown), "a part of its path is a file, not a folder");
 });
 
 Deno.test("systemFailure() every errno of the table has its own sentence", () => {
