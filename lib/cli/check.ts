@@ -18,6 +18,7 @@ import type { SealedVersionStatus } from "../service.ts";
 import { portWarnings } from "./check_ports.ts";
 import { checkJson, checkText } from "./check_report.ts";
 import type { Call } from "./command.ts";
+import { commandLog } from "./command_log.ts";
 import { configFile, configured } from "./configured.ts";
 import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "./exit_codes.ts";
 import { countedKey, type KeyPlan, planKeyId } from "./key_plan.ts";
@@ -76,8 +77,9 @@ async function readConfig(call: Call): Promise<Config | KmsError> {
   }
 }
 
-async function find(config: Config, { terminal }: Call): Promise<CheckFindings> {
-  const { signal } = terminal;
+async function find(config: Config, call: Call): Promise<CheckFindings> {
+  const { terminal, terminal: { signal } } = call;
+  const { notify } = commandLog(call);
   const all = [...config.providers, ...config.retired];
   using _progress = startProgress(terminal, `Asking ${all.map(({ name }) => name).join(", ")}`);
   const memory = await nodeMemory(config);
@@ -87,6 +89,7 @@ async function find(config: Config, { terminal }: Call): Promise<CheckFindings> 
   const trip = (last: "unwrap" | "probe") => (provider: ProviderConfig) =>
     roundTrip(provider, {
       stateFolder: config.state,
+      notify,
       signal,
       last,
       knownVersions: knownVersions(provider),

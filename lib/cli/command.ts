@@ -23,8 +23,12 @@ export interface Positional {
   readonly optional?: boolean;
   /** Whether more words of the kind may follow; only the last one may be so. */
   readonly many?: boolean;
-  /** Whether it stands for one or two words that name a command. */
+  /** Whether it stands for one or two words that name a command or a topic of the help. */
   readonly command?: boolean;
+  /** Whether a shell should offer files. */
+  readonly files?: boolean;
+  /** The option that the word stands for. Only a word with a `/` or a `.` in it does: a mistyped word is no file. */
+  readonly standsFor?: "config" | "socket";
 }
 
 /** A line to type, and what it does. */

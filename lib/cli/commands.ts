@@ -17,8 +17,8 @@ export const commands = [
       "local key at its first start: enough to try it, but no remote KMS. Key and state are in /var/lib/trousseau where " +
       "this user can write there, as root can, else in $XDG_RUNTIME_DIR/trousseau/state, which is gone after a logout; " +
       "the socket is $XDG_RUNTIME_DIR/trousseau/kms.sock, else /run/trousseau/kms.sock.",
-    positionals: [],
-    options: ["config", "takeover"],
+    positionals: [{ name: "FILE", optional: true, files: true, standsFor: "config" }],
+    options: ["config", "takeover", "log-level"],
     examples: [
       { line: "trousseau serve", does: "try it with a local key" },
       { line: "trousseau serve --config /etc/trousseau/trousseau.yaml", does: "serve with a configuration" },
@@ -37,8 +37,8 @@ export const commands = [
       "Serves sops until SIGTERM: files are encrypted and decrypted with the same providers as kube-apiserver's " +
       "data, and for an API of their own, so that nobody opens the cluster's data over this socket. It keeps no state and runs beside " +
       "serve or without it. On a terminal it prints .sops.yaml and the commands to use.",
-    positionals: [],
-    options: ["config", "takeover"],
+    positionals: [{ name: "FILE", optional: true, files: true, standsFor: "config" }],
+    options: ["config", "takeover", "log-level"],
     examples: [
       { line: "trousseau sops", does: "try it with a local key" },
       { line: "trousseau sops --config /etc/trousseau/trousseau.yaml", does: "serve with a configuration" },
@@ -57,11 +57,12 @@ export const commands = [
       "Reads the configuration, then probes every provider, has it wrap a throwaway data key and unwrap it again. " +
       "Refuses a configuration that would bring back a key ID of this node's history, or that leaves nobody to open " +
       "what this node has sealed. The exit status is that of the worst finding.",
-    positionals: [],
-    options: ["config", "json"],
+    positionals: [{ name: "FILE", optional: true, files: true, standsFor: "config" }],
+    options: ["config", "json", "log-level"],
     examples: [
       { line: "trousseau check --config /etc/trousseau/trousseau.yaml", does: "before a restart" },
       { line: "trousseau check --config trousseau.yaml --json", does: "the same for a script" },
+      { line: "trousseau check trousseau.yaml -v", does: "with every call and login on stderr" },
     ],
     run: async (call) => (await import("./check.ts")).check(call),
   },
@@ -70,10 +71,10 @@ export const commands = [
     summary: "speak to a socket as kube-apiserver does",
     description: "Asks for the status, then encrypts and decrypts 32 random bytes over KMS v2 and over v1beta1, and " +
       "compares. It works with any KMS plugin. Each call may take 3 seconds, as it may for kube-apiserver.",
-    positionals: [],
-    options: ["socket", "config", "wait", "timeout", "quiet", "json"],
+    positionals: [{ name: "SOCKET", optional: true, files: true, standsFor: "socket" }],
+    options: ["socket", "config", "wait", "timeout", "quiet", "json", "log-level"],
     examples: [
-      { line: "trousseau probe --socket unix:///run/trousseau/kms.sock", does: "once" },
+      { line: "trousseau probe unix:///run/trousseau/kms.sock", does: "once; --socket may stand before it" },
       {
         line: "trousseau probe --wait --timeout 60s --config /etc/trousseau/trousseau.yaml",
         does:
@@ -90,15 +91,20 @@ export const commands = [
       "on and what its operator will want: good requests, changed ones, many at once, ones that are given up. It seals " +
       "random bytes alone and changes nothing, but asks the plugin's KMS up to a few thousand times and takes some " +
       "seconds, three minutes at most. The exit status is 0 if all holds that could be tried, and 1 if something does " +
-      "not.",
-    positionals: [{ name: "SOCKET" }],
-    options: ["json"],
+      "not. With --junit - the XML is on stdout and the table on stderr; a file is a new one, and Trousseau may make it " +
+      "below /run, /var/run and /var/lib/trousseau only.",
+    positionals: [{ name: "SOCKET", files: true }],
+    options: ["json", "junit", "log-level"],
     examples: [
       {
         line: "trousseau conformance unix:///run/hsm/kms.sock",
         does: "before it becomes a provider of kind kms-plugin",
       },
       { line: "trousseau conformance --json /run/trousseau/kms.sock", does: "Trousseau itself, for a script" },
+      {
+        line: "trousseau conformance /run/hsm/kms.sock --junit - > conformance.xml",
+        does: "as JUnit XML for a CI server",
+      },
     ],
     run: async (call) => (await import("./conformance.ts")).conformance(call),
   },
@@ -107,12 +113,15 @@ export const commands = [
     summary: "show how the running plugin and its providers are",
     description:
       "Asks the running plugin over HTTP at telemetry.listen for its key ID, its quorum and each provider. " +
-      "Where that is switched off or silent, it asks for the KMS v2 Status over the socket, which tells less.",
-    positionals: [],
-    options: ["config", "json"],
+      "Where that is switched off or silent, it asks for the KMS v2 Status over the socket, which tells less. With " +
+      "--watch it does so until SIGINT or SIGTERM, one look after the other, and ends with the exit status of the last " +
+      "one; a terminal is drawn over, and --json prints one document a line.",
+    positionals: [{ name: "FILE", optional: true, files: true, standsFor: "config" }],
+    options: ["config", "watch", "interval", "json", "log-level"],
     examples: [
       { line: "trousseau status --config /etc/trousseau/trousseau.yaml", does: "a table" },
       { line: "trousseau status --json", does: "the same for a script" },
+      { line: "trousseau status -w --interval 5s", does: "again every five seconds" },
     ],
     run: async (call) => (await import("./status.ts")).status(call),
   },
@@ -122,8 +131,8 @@ export const commands = [
     description: "Reads this node's state folder: the version of each provider's key, the announced key ID and those " +
       "before it; and says what the configuration would change. It asks Vault and Key Vault which of these versions still open, " +
       "and whether the key may leave them; all the rest is said without an answer of theirs.",
-    positionals: [],
-    options: ["config", "json"],
+    positionals: [{ name: "FILE", optional: true, files: true, standsFor: "config" }],
+    options: ["config", "json", "log-level"],
     examples: [
       { line: "trousseau keys --config /etc/trousseau/trousseau.yaml", does: "before a configuration is rolled out" },
     ],
@@ -135,8 +144,8 @@ export const commands = [
     description: "A local key gets a new version in its file, which a running plugin takes up by itself; the old " +
       "versions stay and still open what they wrapped. A remote key is rotated with its vendor's own tool, by someone " +
       "whose rights Trousseau does not have: the command for it is printed.",
-    positionals: [],
-    options: ["config", "provider", "json"],
+    positionals: [{ name: "FILE", optional: true, files: true, standsFor: "config" }],
+    options: ["config", "provider", "json", "log-level"],
     examples: [
       { line: "trousseau keys rotate", does: "rotate the key of the embedded default" },
       {
@@ -162,7 +171,7 @@ export const commands = [
         does: "the first step with several control plane nodes: all of them learn to read",
       },
       {
-        line: "trousseau encryption-config --from /etc/kubernetes/encryption.yaml --stage read > encryption.read.yaml",
+        line: "trousseau encryption-config --from /etc/kubernetes/encryption.yaml --stage read > read.yaml",
         does: "the first step where the cluster encrypts already; under umask 077, since the file holds keys",
       },
       {
@@ -189,7 +198,7 @@ export const commands = [
       "Reads config.yaml of its version 1, or vault.yaml, awskms.yaml and azurekms.yaml of its version 2, with " +
       "the azure.json that the last one names, and prints one configuration. What cannot be carried over is said on " +
       "stderr with its place. A secret is never printed or written: a file is named that you make.",
-    positionals: [{ name: "FILE", many: true }],
+    positionals: [{ name: "FILE", many: true, files: true }],
     options: ["output", "read-foreign"],
     examples: [
       { line: "trousseau config convert config.yaml > trousseau.yaml", does: "from version 1" },
@@ -224,11 +233,18 @@ export const commands = [
   },
   {
     name: "help",
-    summary: "explain a command",
-    description: "Without a command it lists all of them, and what the exit statuses mean.",
-    positionals: [{ name: "COMMAND", optional: true, command: true }],
+    summary: "explain a command, or a topic",
+    description:
+      "Without a word it lists all commands and topics, and what the exit statuses mean. The topics are config, with " +
+      "the name of a field or of a kind of provider after it or without, environment, and exit-codes.",
+    positionals: [{ name: "COMMAND|TOPIC", optional: true, command: true }],
     options: [],
-    examples: [{ line: "trousseau help keys rotate", does: "the same as trousseau keys rotate --help" }],
+    examples: [
+      { line: "trousseau help keys rotate", does: "the same as trousseau keys rotate --help" },
+      { line: "trousseau help config", does: "what a configuration may hold" },
+      { line: "trousseau help config vault-transit", does: "what a provider of this kind may hold" },
+      { line: "trousseau help exit-codes", does: "the exit statuses, and what to do about them" },
+    ],
     run: async (call) => (await import("./help.ts")).help(call),
   },
 ] as const satisfies readonly Command[];

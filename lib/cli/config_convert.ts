@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { utf8, utf8Text } from "../bytes.ts";
+import { utf8Text } from "../bytes.ts";
 import { convert } from "../config/convert/convert.ts";
-import { readRegularFile, whyUnreadable, withFile } from "../durable_file.ts";
+import { readRegularFile, whyUnreadable } from "../durable_file.ts";
 import { KmsError } from "../errors.ts";
 import type { Call } from "./command.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
+import { NewFile } from "./new_file.ts";
 import { line, printable } from "./output.ts";
 
 /** In bytes; the original's files have some hundred. */
@@ -33,25 +34,11 @@ async function readText(path: string): Promise<string> {
   return text;
 }
 
-/** Never over another file: it may be the config in use. */
 async function writeNew(path: string, text: string): Promise<void> {
-  try {
-    await withFile(path, { write: true, createNew: true, mode: 0o600 }, async (file) => {
-      const bytes = utf8(text);
-      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-    });
-  } catch (thrown) {
-    if (thrown instanceof Deno.errors.AlreadyExists) throw unwritable(path, "it is there already");
-    const elsewhere =
-      "Trousseau may write below /run, /var/run and /var/lib/trousseau only; leave --output out and use >";
-    throw unwritable(path, thrown instanceof Deno.errors.NotCapable ? elsewhere : "it cannot be made");
-  }
+  await using file = await NewFile.make(path, "leave --output out and use >");
+  await file.write(text);
 }
 
 function unreadable(path: string, why: string): KmsError {
   return new KmsError("config", `Cannot read ${path}: ${why}.`);
-}
-
-function unwritable(path: string, why: string): KmsError {
-  return new KmsError("config", `Cannot write ${path}: ${why}.`);
 }

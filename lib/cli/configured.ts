@@ -25,13 +25,22 @@ export function configured(call: Call): Promise<Config> {
   return orAborted(load(), signal, "load the configuration");
 }
 
+/** With the level of `--log-level` in the place of the file's; at a reload too. */
+export async function configuredWithLevel(call: Call): Promise<Config> {
+  const config = await configured(call);
+  const { "log-level": level } = call.options;
+  if (level === undefined) return config;
+  const { telemetry } = config;
+  return { ...config, telemetry: { ...telemetry, log: { ...telemetry.log, level } } };
+}
+
 /**
  * The same for a command that serves: what it makes must have a place.
  *
  * @throws {KmsError} `config`, `cancelled`
  */
 export async function configuredToServe(call: Call, command: "serve" | "sops"): Promise<Config> {
-  const config = await configured(call);
+  const config = await configuredWithLevel(call);
   await requirePlace(config, command, call.terminal);
   return config;
 }

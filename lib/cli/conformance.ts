@@ -3,30 +3,62 @@
  *
  * @module
  */
+import { systemClock } from "../clock.ts";
 import { type Finding, tryPlugin } from "../conformance/run.ts";
-import type { Call } from "./command.ts";
+import { type Call, UsageError } from "./command.ts";
+import { commandLog } from "./command_log.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
-import { json, line } from "./output.ts";
+import { junitXml, type TimedFinding } from "./junit.ts";
+import { NewFile } from "./new_file.ts";
+import { json, line, type Output, type Terminal } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { socketPath } from "./socket_path.ts";
 import { type Cell, table, type Tone, wantsColour } from "./table.ts";
 
 /** Tries the plugin on a socket. */
-export async function conformance({ options, positionals: [written = ""], terminal }: Call): Promise<ExitStatus> {
+export async function conformance(call: Call): Promise<ExitStatus> {
+  const { options, positionals: [written = ""], terminal } = call;
   const path = socketPath(written);
-  const findings = await tried(path, terminal);
-  const status = findings.some(({ result }) => result === "fails") ? exitCodes.unmet.status : exitCodes.ok.status;
-  if (options.json) json(terminal.stdout, asJson(path, findings));
-  else {
-    terminal.stdout.write(asTable(findings, wantsColour(terminal.stdout, terminal.environment)));
-    line(terminal.stdout, `\n${sentence(findings)}`);
+  const toStdout = options.junit === "-";
+  if (toStdout && options.json) throw new UsageError("--json and --junit - would both write to stdout.", "conformance");
+  // Made before anything is tried: minutes of work must not end at a file that cannot be written.
+  await using file = options.junit === undefined || toStdout
+    ? undefined
+    : await NewFile.make(options.junit, "use --junit - > FILE");
+  const startedAt = systemClock.wall();
+  const findings = await tried(path, call);
+  const untimed = findings.map(({ seconds: _, ...finding }) => finding);
+  if (options.junit !== undefined) {
+    const xml = junitXml(findings, { socket: path, startedAt });
+    if (file === undefined) terminal.stdout.write(xml);
+    else await file.write(xml);
   }
-  return status;
+  if (options.json) json(terminal.stdout, asJson(path, untimed));
+  else show(untimed, toStdout ? terminal.stderr : terminal.stdout, terminal);
+  return findings.some(({ result }) => result === "fails") ? exitCodes.unmet.status : exitCodes.ok.status;
 }
 
-async function tried(path: string, terminal: Call["terminal"]): Promise<readonly Finding[]> {
+function show(findings: readonly Finding[], output: Output, { environment }: Terminal): void {
+  output.write(asTable(findings, wantsColour(output, environment)));
+  line(output, `\n${sentence(findings)}`);
+}
+
+/** A criterion lasts until the next one begins. */
+async function tried(path: string, call: Call): Promise<readonly TimedFinding[]> {
+  const { terminal } = call;
+  const log = commandLog(call);
   using progress = startProgress(terminal, `Trying ${path}`);
-  return await tryPlugin(path, terminal.signal, (criterion) => progress.update(`Trying: ${criterion}`));
+  const starts: number[] = [];
+  const findings = await tryPlugin(path, terminal.signal, (criterion) => {
+    starts.push(systemClock.now());
+    progress.update(`Trying: ${criterion}`);
+    log.debug(`Trying: ${criterion}.`);
+  });
+  starts.push(systemClock.now());
+  return findings.map((finding, index) => ({
+    ...finding,
+    seconds: Math.max(0, ((starts[index + 1] ?? 0) - (starts[index] ?? 0)) / 1000),
+  }));
 }
 
 function asJson(socket: string, findings: readonly Finding[]): unknown {

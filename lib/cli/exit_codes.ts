@@ -7,14 +7,42 @@ import { effectiveCode, type ErrorCode, type KmsError } from "../errors.ts";
 
 /** Every way to end, closed: help prints it, and nothing else is ever returned. */
 export const exitCodes = {
-  ok: { status: 0, meaning: "all is well" },
-  unmet: { status: 1, meaning: "a plugin was tried, and something does not hold" },
-  usage: { status: 64, meaning: "an unknown command, option or value" },
-  unavailable: { status: 69, meaning: "the KMS or the plugin cannot be reached" },
-  internal: { status: 70, meaning: "a failure inside, or an answer that makes no sense" },
-  refused: { status: 77, meaning: "the KMS was reached and refuses" },
-  config: { status: 78, meaning: "the configuration is wrong, or the socket is in use" },
-} as const satisfies Record<string, { readonly status: number; readonly meaning: string }>;
+  ok: {
+    status: 0,
+    meaning: "all is well",
+    cure: "nothing",
+  },
+  unmet: {
+    status: 1,
+    meaning: "a plugin was tried, and something does not hold",
+    cure: "read the rows that fail; a must is what kube-apiserver relies on",
+  },
+  usage: {
+    status: 64,
+    meaning: "an unknown command, option or value",
+    cure: "read the sentence on stderr, and trousseau help COMMAND",
+  },
+  unavailable: {
+    status: 69,
+    meaning: "the KMS or the plugin cannot be reached",
+    cure: "see whether the KMS or the plugin runs and is reached: trousseau status, trousseau check",
+  },
+  internal: {
+    status: 70,
+    meaning: "a failure inside, or an answer that makes no sense",
+    cure: "for an answer that makes no sense, look at what answers there; report a failure inside",
+  },
+  refused: {
+    status: 77,
+    meaning: "the KMS was reached and refuses",
+    cure: "look at the login, its policy and the state of the key in the KMS: trousseau check",
+  },
+  config: {
+    status: 78,
+    meaning: "the configuration is wrong, or the socket is in use",
+    cure: "mend the file at the line that is named, or end what holds the socket",
+  },
+} as const satisfies Record<string, { readonly status: number; readonly meaning: string; readonly cure: string }>;
 
 /** A row of {@linkcode exitCodes}. */
 export type ExitName = keyof typeof exitCodes;

@@ -3,20 +3,35 @@
  *
  * @module
  */
-import { findCommand, positionalUsage } from "./arguments.ts";
+import { positionalUsage } from "./arguments.ts";
 import type { Call, Command, Example } from "./command.ts";
+import { findCommand } from "./command_words.ts";
 import { commands } from "./commands.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
-import { optionRow, optionUsage } from "./options.ts";
-import { columns, wrapped } from "./table.ts";
+import { topicHelp, topicNames, topics } from "./help_topics.ts";
+import { acceptedOptions, optionForms, optionRow, optionUsage } from "./options.ts";
+import { columns, sections, wrapped } from "./table.ts";
 
-const width = 88;
+const width = 92;
 
-/** `trousseau help [COMMAND]`. */
-export function help({ positionals, terminal }: Call): Promise<ExitStatus> {
-  const text = positionals.length === 0 ? programHelp(commands) : commandHelp(findCommand(positionals, commands));
-  terminal.stdout.write(text);
-  return Promise.resolve(exitCodes.ok.status);
+/** `trousseau help [COMMAND|TOPIC]`. */
+export async function help({ positionals, terminal }: Call): Promise<ExitStatus> {
+  terminal.stdout.write(await helpText(positionals, commands));
+  return exitCodes.ok.status;
+}
+
+/**
+ * What is explained: everything in short, a command, or a topic.
+ *
+ * @throws {UsageError} for words that name none of them.
+ */
+async function helpText(words: readonly string[], table: readonly Command[]): Promise<string> {
+  const [first, ...rest] = words;
+  if (first === undefined) return programHelp(table);
+  const command = table.find(({ name }) => name === words.slice(0, 2).join(" "));
+  if (command !== undefined) return commandHelp(command);
+  if (topicNames.includes(first)) return await topicHelp(first, rest, table, width);
+  return commandHelp(findCommand(words, table, topicNames));
 }
 
 /** What `trousseau` alone prints. */
@@ -31,7 +46,8 @@ export function programHelp(table: readonly Command[]): string {
       ),
     ],
     ["Usage", ["trousseau COMMAND [OPTIONS]"]],
-    ["Commands", columns(table.map(({ name, summary }) => [name, summary]))],
+    ["Commands", columns(table.map(({ name, summary }) => [name, summary]), width)],
+    ["Topics", columns(Object.entries(topics).map(([name, { summary }]) => [`help ${name}`, summary]), width)],
     [
       "Configuration",
       wrapped(
@@ -45,32 +61,26 @@ export function programHelp(table: readonly Command[]): string {
       examples([
         { line: "trousseau serve", does: "try it with a local key" },
         { line: "trousseau encryption-config", does: "what kube-apiserver needs for it" },
-        { line: "trousseau help COMMAND", does: "explain a command" },
+        { line: "trousseau help check", does: "explain a command" },
       ]),
     ],
-    ["Exit status", columns(Object.values(exitCodes).map(({ status, meaning }) => [String(status), meaning]))],
+    ["Exit status", columns(Object.values(exitCodes).map(({ status, meaning }) => [String(status), meaning]), width)],
   ]);
 }
 
 /** What `trousseau COMMAND --help` prints. */
 export function commandHelp(command: Command): string {
   const { name, summary, description, positionals, options } = command;
-  const shown = [...options, "help"] as const;
   const usage = ["trousseau", name, ...positionals.map(positionalUsage), ...options.map((o) => `[${optionUsage(o)}]`)];
+  const rows = acceptedOptions(options).map((option) => [optionForms(option), optionRow(option).summary] as const);
   return sections([
     ["", wrapped(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}. ${description}`, width)],
     ["Usage", wrapped(usage, width)],
-    ["Options", columns(shown.map((option) => [optionUsage(option), optionRow(option).summary]))],
+    ["Options", columns(rows, width)],
     ["Examples", examples(command.examples)],
   ]);
 }
 
 function examples(list: readonly Example[]): readonly string[] {
-  return list.flatMap(({ line, does }) => [`# ${does}`, line]);
-}
-
-function sections(list: readonly (readonly [title: string, lines: readonly string[]])[]): string {
-  return list.map(([title, lines]) =>
-    title === "" ? `${lines.join("\n")}\n` : `${title}:\n${lines.map((text) => `  ${text}\n`).join("")}`
-  ).join("\n");
+  return list.flatMap(({ line, does }) => [...wrapped(does, width - 2).map((text) => `# ${text}`), line]);
 }

@@ -10,10 +10,11 @@ import { lostOpeners, lostSentence } from "../key_ring/openers.ts";
 import { readRingState, type RingState } from "../key_ring/state.ts";
 import type { Config } from "../config/config.ts";
 import type { Call } from "./command.ts";
+import { commandLog } from "./command_log.ts";
 import { configured, subjectJson, subjectOf } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { isGivenUp, type KeyPlan, planKeyId, planSentence } from "./key_plan.ts";
-import { json, line, type Terminal } from "./output.ts";
+import { json, line } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { readersOf } from "./readers.ts";
 import { allRemarks } from "./remarks.ts";
@@ -40,7 +41,7 @@ export async function keys(call: Call): Promise<ExitStatus> {
     unopenable.length > 0 ? "refused" : isGivenUp(plan, readersOf(config)) ? "given_up" : "opens",
   );
   if (options.json) {
-    const warnings = await lookAt(config, state, terminal);
+    const warnings = await lookAt(config, state, call);
     const retired = config.retired.map(named);
     json(stdout, { ...subjectJson(config), ...asJson(state, plan, sentence), retired, lost, unopenable, warnings });
   } else {
@@ -54,17 +55,18 @@ export async function keys(call: Call): Promise<ExitStatus> {
       line(stdout, `Did not open when tested last: ${unopenable.join(", ")}. Run \`trousseau check\` to test again.`);
     }
     const label = painted({ text: "warning:", tone: "warn" }, colour);
-    for (const { provider, message } of await lookAt(config, state, terminal)) {
+    for (const { provider, message } of await lookAt(config, state, call)) {
       line(stdout, `${label} ${provider}: ${message}`);
     }
   }
   return plan.verdict === "returns" || lost !== "" ? exitCodes.config.status : exitCodes.ok.status;
 }
 
-async function lookAt(config: Config, state: RingState | undefined, terminal: Terminal) {
+async function lookAt(config: Config, state: RingState | undefined, call: Call) {
+  const { terminal } = call;
   const all = [...config.providers, ...config.retired].filter(({ settings }) => makesRemarks(settings.kind));
   using _progress = startProgress(terminal, `Asking ${all.map(({ name }) => name).join(", ")}`);
-  return await allRemarks(all, state, config, terminal.signal);
+  return await allRemarks(all, state, config, { signal: terminal.signal, notify: commandLog(call).notify });
 }
 
 function named({ name, settings: { kind } }: Config["retired"][number]) {

@@ -38,6 +38,11 @@ export function json(output: Output, value: unknown): void {
   line(output, output.isTerminal ? JSON.stringify(value, null, 2) : JSON.stringify(value));
 }
 
+/** Writes a value as JSON on a line of its own, for one of many documents. */
+export function jsonLine(output: Output, value: unknown): void {
+  line(output, JSON.stringify(value));
+}
+
 /**
  * Text from elsewhere (a plugin's `healthz`, a KMS's name for a version) without what a terminal would obey: control
  * characters, and the marks that turn the direction of writing.

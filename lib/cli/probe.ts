@@ -11,6 +11,7 @@ import { dialKms } from "../grpc/client.ts";
 import { StartWatch } from "../grpc/start_watch.ts";
 import { isUnimplemented } from "../grpc/status.ts";
 import { type Call, UsageError } from "./command.ts";
+import { type CommandLog, commandLog } from "./command_log.ts";
 import { configuredSocket, subjectOfSocket } from "./configured.ts";
 import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "./exit_codes.ts";
 import { probeKms, type ProbeReport, type ProbeStep } from "./kms_probe.ts";
@@ -44,16 +45,17 @@ async function probeAloud(call: Call): Promise<ExitStatus> {
   const { path } = found;
   if (waitMs !== undefined) {
     using _progress = startProgress(terminal, `Waiting for ${path}, ${formatDuration(waitMs)} at most`);
-    await waitUntilWell(path, waitMs, watchOf(path, terminal), terminal.signal);
+    await waitUntilWell(path, waitMs, watchOf(path, terminal), commandLog(call), terminal.signal);
   }
   await using client = dialKms(path);
   const report = await probeKms(client, terminal.signal);
   if (terminal.signal.aborted) throw abortError(terminal.signal, `probe ${path}`);
   const status = worst(report.steps.map(statusOfStep));
   if (options.json) json(terminal.stdout, asJson(path, report, status));
-  else {terminal.stdout.write(
-      `${subjectOfSocket(found)}\n` + asTable(report, wantsColour(terminal.stdout, terminal.environment)),
-    );}
+  else {
+    const colour = wantsColour(terminal.stdout, terminal.environment);
+    terminal.stdout.write(`${subjectOfSocket(found)}\n${asTable(report, colour)}`);
+  }
   return status;
 }
 
@@ -75,11 +77,12 @@ async function waitUntilWell(
   path: string,
   ms: number,
   watch: StartWatch | undefined,
+  log: CommandLog,
   signal: AbortSignal,
 ): Promise<void> {
   using limit = deadline(ms, signal);
   while (!limit.signal.aborted) {
-    if (await isWell(path, limit.signal)) return;
+    if (await isWell(path, log, limit.signal)) return;
     if (await watch?.hasEnded(systemClock.now())) {
       throw new KmsError("unreachable", `Cannot wait for ${path}: the process that was to serve there has ended.`);
     }
@@ -88,12 +91,15 @@ async function waitUntilWell(
   if (signal.aborted) throw abortError(signal, `wait for ${path}`);
 }
 
-async function isWell(path: string, signal: AbortSignal): Promise<boolean> {
+async function isWell(path: string, log: CommandLog, signal: AbortSignal): Promise<boolean> {
   await using client = dialKms(path);
   try {
-    return (await client.v2.Status({}, { signal })).healthz === "ok";
+    const { healthz } = await client.v2.Status({}, { signal });
+    if (healthz !== "ok") log.debug("The plugin answers, and says that it is not well.", { healthz });
+    return healthz === "ok";
   } catch (thrown) {
     if (!(thrown instanceof KmsError)) throw thrown;
+    log.debug(thrown.message, { code: thrown.code });
     // A plugin of the old API alone is there, and has no more to say.
     return isUnimplemented(thrown);
   }

@@ -6,6 +6,7 @@
 import type { Config, ProviderConfig } from "../config/config.ts";
 import { deadline } from "../deadline.ts";
 import { toKmsError } from "../errors.ts";
+import type { Notify } from "../events.ts";
 import { forgottenVersions } from "../key_ring/forgotten.ts";
 import { unseenVersion } from "../key_ring/key_id.ts";
 import type { RingState } from "../key_ring/state.ts";
@@ -66,10 +67,10 @@ export async function allRemarks(
   providers: readonly ProviderConfig[],
   state: RingState | undefined,
   { state: stateFolder, forgotten }: Pick<Config, "state" | "forgotten">,
-  signal: AbortSignal,
+  { signal, notify = () => {} }: { readonly signal: AbortSignal; readonly notify?: Notify },
 ): Promise<readonly ProviderRemark[]> {
   // Looking spends nothing that the next start needs.
-  const looking = { notify: () => {}, stateFolder, keepsStateAsItIs: true };
+  const looking = { notify, stateFolder, keepsStateAsItIs: true };
   const found = await Promise.all(providers.map(async (config) => {
     try {
       await using provider = await openProvider(config.settings, looking);

@@ -7,6 +7,7 @@ import { equalBytes } from "../bytes.ts";
 import type { ProviderConfig } from "../config/config.ts";
 import { deadline } from "../deadline.ts";
 import { type ErrorCode, KmsError, toKmsError } from "../errors.ts";
+import type { Notify } from "../events.ts";
 import { NotTried } from "../provider/not_tried.ts";
 import { observed } from "../provider/observed.ts";
 import type { KeyState, Provider } from "../provider/provider.ts";
@@ -36,6 +37,8 @@ export interface RoundTripStep {
 export interface RoundTripOptions {
   /** Of this node: what its providers keep there is heeded. */
   readonly stateFolder: string;
+  /** Takes what the provider tells of its calls and logins; nothing if left out. */
+  readonly notify?: Notify;
   /** Ends all of it. */
   readonly signal: AbortSignal;
   /** The last step: a provider that only unwraps is not asked to wrap. */
@@ -173,9 +176,9 @@ class Trip {
 
 async function openObserved(
   settings: ProviderSettings,
-  { stateFolder, knownVersions }: Pick<RoundTripOptions, "stateFolder" | "knownVersions">,
+  { stateFolder, knownVersions, notify = () => {} }: Pick<RoundTripOptions, "stateFolder" | "knownVersions" | "notify">,
 ): Promise<Provider> {
-  const context = { notify: () => {}, stateFolder, keepsStateAsItIs: true, knownVersions };
+  const context = { notify, stateFolder, keepsStateAsItIs: true, knownVersions };
   return observed(await openProvider(settings, context), context);
 }
 

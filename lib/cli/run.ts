@@ -3,12 +3,15 @@
  *
  * @module
  */
+import { systemClock } from "../clock.ts";
 import { KmsError } from "../errors.ts";
-import { parse } from "./arguments.ts";
-import { type Command, UsageError } from "./command.ts";
+import { version } from "../version.ts";
+import { parse, type Parsed } from "./arguments.ts";
+import { type Call, type Command, UsageError } from "./command.ts";
+import { commandLog } from "./command_log.ts";
 import { exitCodes, type ExitStatus, exitStatus } from "./exit_codes.ts";
-import { commandHelp, programHelp } from "./help.ts";
-import { line, type Output, type Terminal } from "./output.ts";
+import type { OptionValues } from "./options.ts";
+import { json, line, type Output, type Terminal } from "./output.ts";
 
 /**
  * Runs the command that the words name. It never throws.
@@ -20,21 +23,45 @@ export async function run(
   commands: readonly Command[],
   terminal: Terminal,
 ): Promise<ExitStatus> {
+  let options: OptionValues = {};
   try {
-    const [first] = words;
-    if (first === undefined || first === "--help" || first === "-h") {
-      terminal.stdout.write(programHelp(commands));
-      return exitCodes.ok.status;
-    }
-    const parsed = parse(first === "--version" ? ["version", ...words.slice(1)] : words, commands);
-    if (parsed.options.help) {
-      terminal.stdout.write(commandHelp(parsed.command));
-      return exitCodes.ok.status;
-    }
-    return await parsed.command.run({ ...parsed, terminal });
+    const parsed = parse(words, commands);
+    options = parsed.options;
+    return await ran(parsed, terminal);
   } catch (thrown) {
+    const failed = failure(thrown, options);
+    if (failed !== undefined) json(terminal.stdout, failed);
     return report(thrown, terminal.stderr);
   }
+}
+
+async function ran({ command, options, positionals }: Parsed, terminal: Terminal): Promise<ExitStatus> {
+  const call: Call = { options, positionals, terminal };
+  if (command.reloads) return await command.run(call);
+  const log = commandLog(call);
+  if (options["log-level"] !== undefined && command.options.includes("config")) {
+    const { configFile } = await import("./configured.ts");
+    log.debug(`Runs "${command.name}".`, {
+      version,
+      configuration: await configFile(call) ?? "none",
+      socket: options.socket,
+    });
+  }
+  const startedAt = systemClock.now();
+  const status = await command.run(call);
+  log.debug(`"${command.name}" has ended.`, {
+    exitStatus: status,
+    durationMs: Math.round(systemClock.now() - startedAt),
+  });
+  return status;
+}
+
+/** A script that asked for JSON gets a document where a command fails too; a usage error is for whoever wrote it. */
+function failure(thrown: unknown, { json, quiet }: OptionValues): unknown {
+  if (!json || quiet || thrown instanceof UsageError) return undefined;
+  if (!(thrown instanceof KmsError)) return { ok: false, error: { code: "internal", message: "", causes: [] } };
+  const { code, message, members } = thrown;
+  return { ok: false, error: { code, message, causes: members.map(({ message }) => message) } };
 }
 
 /** Writes what went wrong and gives the exit status for it. */

@@ -1,9 +1,11 @@
-import { doesNotMatch, equal, match } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { KmsError } from "../errors.ts";
 import type { Command } from "./command.ts";
 import { commands } from "./commands.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
+import { topicNames } from "./help_topics.ts";
+import { acceptedOptions, optionLabel } from "./options.ts";
 import { run } from "./run.ts";
 
 async function ran(words: readonly string[], table: readonly Command[] = commands) {
@@ -34,12 +36,29 @@ for (const { name, options, examples } of commands) {
     const { status, out } = await ran([...name.split(" "), "--help"]);
     equal(status, 0);
     match(out, new RegExp(`^  trousseau ${name}`, "m"));
-    for (const option of options) match(out, new RegExp(`^  --${option}\\b`, "m"));
+    for (const option of acceptedOptions(options)) {
+      match(out, new RegExp(`^  (-[a-zA-Z], |    )${optionLabel(option)}\\b`, "m"));
+    }
     for (const { line } of examples) equal(out.includes(line), true);
     equal((await ran(["help", ...name.split(" ")])).out, out);
-    equal(out.split("\n").every((text) => text.length <= 140), true);
+    equal((await ran(["-h", ...name.split(" ")])).out, out);
   });
 }
+
+Deno.test("run(help) has no line of more than 100 columns, whatever is explained", async () => {
+  const parts = ["providers", "sops", "telemetry", "aws-kms", "azure-key-vault", "gcp-kms", "kms-plugin", "local"];
+  const pages = [
+    [],
+    ...commands.map(({ name }) => name.split(" ")),
+    ...topicNames.map((name) => [name]),
+    ...[...parts, "vault-transit"].map((part) => ["config", part]),
+  ];
+  for (const words of pages) {
+    const { status, out } = await ran(["help", ...words]);
+    equal(status, 0, words.join(" "));
+    for (const text of out.split("\n")) ok(text.length <= 100, `${words.join(" ")}: ${text}`);
+  }
+});
 
 const usageErrors = [
   [["sreve"], /There is no command "sreve"\. Did you mean "serve"\?/],
@@ -55,8 +74,48 @@ const usageErrors = [
   [["serve", "--config="], /--config wants a value/],
   [["serve", "--config=a", "--config=b"], /--config is given twice/],
   [["serve", "--takeover=yes"], /--takeover takes no value/],
-  [["serve", "--no-takeover"], /no option --no-takeover/],
-  [["--json", "keys"], /Options come after the command/],
+  [["--confg", "x", "check"], /^trousseau: There is no option --confg\. Did you mean "--config"\?/],
+  [["--config", "x"], /A command is missing/],
+  [["serve", "--takeover", "--json"], /"serve" has no option --json/],
+  [["check", "-config", "x"], /A long option has two dashes: --config\./],
+  [["check", "-json"], /A long option has two dashes: --json\./],
+  [["check", "-config=x"], /A long option has two dashes: --config\./],
+  [["check", "-v", "6"], /-v takes no number; -v alone is --log-level debug\./],
+  [["check", "-v=6"], /-v takes no number/],
+  [["check", "-v6"], /-v takes no number/],
+  [["check", "-o", "yaml"], /--output is one of table, json, and not "yaml"\./],
+  [["check", "-o"], /--output wants a value: --output table\|json\./],
+  [["check", "-o", "jsn"], /Did you mean "json"\?/],
+  [["check", "--json", "-o", "table"], /--json and --output table contradict each other/],
+  [["check", "-v", "--log-level", "warn"], /--verbose and --log-level warn contradict each other/],
+  [["check", "--log-level", "trace"], /--log-level is one of debug, info, warn, error, and not "trace"/],
+  [["serve", "--no-takeover"], /"serve" has no option --no-takeover; leave out --takeover instead\./],
+  [["check", "a.yaml", "--config", "b.yaml"], /--config is given twice: once as "a\.yaml"\./],
+  [["check", "a.yaml", "b.yaml"], /"check" does not take "b\.yaml"/],
+  [["check", "-c", "a", "-c", "b"], /--config is given twice/],
+  [["check", "json"], /"check" does not take "json"\. Did you mean "--json"\?/],
+  [["status", "watch"], /"status" does not take "watch"\. Did you mean "--watch"\?/],
+  [["check", "help"], /Did you mean "trousseau help check"\?/],
+  [["check", "trousseau"], /A configuration in this folder is written \.\/trousseau\./],
+  [["probe", "trousseau.yaml"], /"probe" takes a socket, and a configuration with --config trousseau\.yaml\./],
+  [["probe", "a/kms.sock", "--socket", "b"], /--socket is given twice: once as "a\/kms\.sock"\./],
+  [["start"], /There is no command "start"\. Did you mean "serve"\?/],
+  [["validate"], /Did you mean "check"\?/],
+  [["rotate"], /Did you mean "keys rotate"\?/],
+  [["rotat"], /Did you mean "keys rotate"\?/],
+  [["completion", "bash"], /Did you mean "completions"\?/],
+  [["check", "--verbos"], /Did you mean "--verbose"\?/],
+  [["check", "--debug"], /"check" has no option --debug\. Did you mean "--verbose"\?/],
+  [["check", "-f", "a.yaml"], /"check" has no option -f\. Did you mean "--config"\?/],
+  [["check", "--format", "json"], /Did you mean "--output"\?/],
+  [["version", "--log-level", "debug"], /"version" has no option --log-level/],
+  [["help", "confg"], /Did you mean "config"\?/],
+  [["help", "config", "telemtry"], /The configuration has no part "telemtry"\. Did you mean "telemetry"\?/],
+  [["help", "exit"], /Did you mean "exit-codes"\?/],
+  [["status", "--interval", "5s"], /--interval is for --watch/],
+  [["status", "--watch", "--interval", "5"], /--interval is a duration of at least 1s/],
+  [["status", "--watch", "--interval", "500ms"], /--interval is a duration of at least 1s/],
+  [["conformance", "--json", "--junit", "-", "/run/a.sock"], /--json and --junit - would both write to stdout/],
   [["completions"], /"completions" wants bash\|zsh\|fish/],
   [["completions", "bash", "zsh"], /does not take "zsh"/],
   [["help", "srve"], /Did you mean "serve"\?/],
@@ -100,8 +159,100 @@ Deno.test("run() says where a stranger's failure arose, and not what it says", a
 });
 
 Deno.test("run(--version) is version", async () => {
-  equal((await ran(["--version"])).out, (await ran(["version"])).out);
+  for (const word of ["--version", "-V", "-v"]) equal((await ran([word])).out, (await ran(["version"])).out);
+  equal((await ran(["--version", "--json"])).out, (await ran(["version", "-o", "json"])).out);
   const { version, deno, v8, target, commit } = JSON.parse((await ran(["version", "--json"])).out);
   equal(commit, null);
   match([version, deno, v8, target].join(" "), /^\d+\.\d+\.\d+ \d+\.\d+\.\d+ \d+\.\S+ \S+-\S+$/);
+});
+
+/** A command that tells what it was called with. */
+function telling(name: string, row: Partial<Command>): readonly Command[] {
+  const rest = { summary: "", description: "", positionals: [], options: [], examples: [], ...row };
+  return [{
+    ...rest,
+    name,
+    run({ options, positionals, terminal }) {
+      terminal.stdout.write(JSON.stringify([options, positionals]));
+      return Promise.resolve(0);
+    },
+  }];
+}
+
+const config = { name: "FILE", optional: true, standsFor: "config" } as const;
+const sameCalls = [
+  ["tell --config a.yaml --json", { config: "a.yaml", json: true }],
+  ["tell -c a.yaml -o json", { config: "a.yaml", json: true }],
+  ["tell -ca.yaml -ojson", { config: "a.yaml", json: true }],
+  ["tell -c=a.yaml --output=json", { config: "a.yaml", json: true }],
+  ["--config a.yaml tell --json", { config: "a.yaml", json: true }],
+  ["-o json -c a.yaml tell", { config: "a.yaml", json: true }],
+  ["tell a.yaml --json", { config: "a.yaml", json: true }],
+  ["tell --json -- a.yaml", { config: "a.yaml", json: true }],
+  ["tell -- -a.yaml", { config: "-a.yaml" }],
+  ["tell -o table", {}],
+  ["tell -v", { "log-level": "debug" }],
+  ["-v tell -vv", { "log-level": "debug" }],
+  ["tell -vo json", { json: true, "log-level": "debug" }],
+  ["tell -v --log-level debug", { "log-level": "debug" }],
+  ["--log-level warn tell", { "log-level": "warn" }],
+  ["tell --json --json", { json: true }],
+] as const;
+
+for (const [line, expected] of sameCalls) {
+  Deno.test(`run(${line}) hands the command ${JSON.stringify(expected)}`, async () => {
+    const table = telling("tell", { options: ["config", "json", "log-level"], positionals: [config] });
+    const { status, out, err } = await ran(line.split(" "), table);
+    deepEqual([status, JSON.parse(out)], [0, [expected, []]], err);
+  });
+}
+
+Deno.test("run() takes -o for a file where the command writes one", async () => {
+  const { out } = await ran(["tell", "-o", "a.txt"], telling("tell", { options: ["output"] }));
+  deepEqual(JSON.parse(out), [{ output: "a.txt" }, []]);
+});
+
+Deno.test("run(keys FILE) is keys, and keys rotate FILE is keys rotate", async () => {
+  for (const words of [["keys", "/nonexistent/a.yaml"], ["keys", "rotate", "/nonexistent/a.yaml"]]) {
+    const { status, err } = await ran(words);
+    equal(status, 78);
+    match(err, /^Cannot read the config file \/nonexistent\/a\.yaml: there is no such file/);
+  }
+});
+
+Deno.test("run(config --help) explains the configuration, as help config does", async () => {
+  const { status, out } = await ran(["config", "--help"]);
+  equal(status, 0);
+  equal(out, (await ran(["help", "config"])).out);
+});
+
+Deno.test("run() hands scripts a document where a command with --json fails, and nothing else on stdout", async () => {
+  const members = [new KmsError("key_unusable", "It is disabled.")];
+  const failed = new KmsError("quorum_not_reached", "No quorum.", { members });
+  const table = failing(failed).map((command) => ({ ...command, options: ["json", "quiet"] as const }));
+  const { status, out } = await ran(["fail", "-o", "json"], table);
+  equal(status, 77);
+  deepEqual(JSON.parse(out), {
+    ok: false,
+    error: { code: "quorum_not_reached", message: "No quorum.", causes: ["It is disabled."] },
+  });
+  equal((await ran(["fail"], table)).out, "");
+  equal((await ran(["fail", "--json", "--quiet"], table)).out, "");
+  const stranger = failing(new TypeError("token s.abcdef")).map((row) => ({ ...row, options: ["json"] as const }));
+  const internal = await ran(["fail", "--json"], stranger);
+  deepEqual([internal.status, JSON.parse(internal.out).error.code], [70, "internal"]);
+  doesNotMatch(internal.out, /abcdef/);
+});
+
+Deno.test("run(--log-level debug) says on stderr what a command reads and how it ends", async () => {
+  const { out, err } = await ran(
+    ["tell", "-v", "a.yaml"],
+    telling("tell", { options: ["config", "log-level"], positionals: [config] }),
+  );
+  match(out, /^\[/);
+  match(
+    err,
+    /^\S+Z DEBUG Runs "tell"\. version=\S+ configuration=a\.yaml\n\S+Z DEBUG "tell" has ended\. exitStatus=0 /,
+  );
+  equal((await ran(["tell", "--log-level", "warn"], telling("tell", { options: ["config", "log-level"] }))).err, "");
 });

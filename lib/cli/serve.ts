@@ -17,7 +17,7 @@ import type { Service } from "../service.ts";
 import { openTelemetry } from "../telemetry/telemetry.ts";
 import { version } from "../version.ts";
 import type { Call } from "./command.ts";
-import { configured, configuredToServe, subjectOf } from "./configured.ts";
+import { configuredToServe, configuredWithLevel, subjectOf } from "./configured.ts";
 import { encryptionConfiguration, encryptionDefaults } from "./encryption_configuration.ts";
 import { openMovableEndpoint, pluginReadiness } from "./endpoint.ts";
 import type { ExitStatus } from "./exit_codes.ts";
@@ -94,7 +94,7 @@ async function serveKeyRing(call: Call): Promise<ExitStatus> {
   }
   const reloading = new Reloading({
     running: config,
-    load: () => configured(call),
+    load: () => configuredWithLevel(call),
     setLevel: (level) => telemetry.log.setLevel(level),
     listen: (config) => config.telemetry.listen,
     setListen: (listen) => endpoint.move(listen),

@@ -19,7 +19,7 @@ import { fromWhoOpens } from "../sops/takeover.ts";
 import { openTelemetry } from "../telemetry/telemetry.ts";
 import { version } from "../version.ts";
 import type { Call } from "./command.ts";
-import { configured, configuredToServe, subjectOfSops } from "./configured.ts";
+import { configuredToServe, configuredWithLevel, subjectOfSops } from "./configured.ts";
 import { keyServiceReadiness, openMovableEndpoint } from "./endpoint.ts";
 import type { ExitStatus } from "./exit_codes.ts";
 import { openProviders } from "./providers.ts";
@@ -90,7 +90,7 @@ async function serveKeys(call: Call): Promise<ExitStatus> {
   }
   const reloading = new Reloading({
     running: config,
-    load: () => configured(call),
+    load: () => configuredWithLevel(call),
     setLevel: (level) => telemetry.log.setLevel(level),
     listen: (config) => config.sops.listen,
     setListen: (listen) => endpoint.move(listen),

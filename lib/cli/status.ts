@@ -3,46 +3,143 @@
  *
  * @module
  */
+import { systemClock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
+import { formatDuration, parseDuration } from "../config/duration.ts";
 import { abortError } from "../deadline.ts";
+import { KmsError } from "../errors.ts";
 import { dialKms } from "../grpc/client.ts";
+import type { StatusResponse } from "../grpc/messages.ts";
 import { counted, minutes } from "../kms/readable.ts";
-import type { Call } from "./command.ts";
+import { type Call, UsageError } from "./command.ts";
+import { type CommandLog, commandLog } from "./command_log.ts";
 import { configured, subjectJson, subjectOf } from "./configured.ts";
-import { exitCodes, type ExitStatus } from "./exit_codes.ts";
-import { json, line } from "./output.ts";
+import { exitCodes, type ExitStatus, exitStatus } from "./exit_codes.ts";
+import { json, jsonLine, line, type Terminal } from "./output.ts";
 import { askPlugin } from "./running.ts";
 import type { StatusDocument } from "./status_document.ts";
 import { type Cell, elapsed, painted, table, type Tone, wantsColour } from "./table.ts";
+import { redraw, watch } from "./watch.ts";
 
-/** Shows how the running plugin is. */
+/** Milliseconds between two looks of `--watch`. */
+const pauses = { preset: 2000, least: 1000 } as const;
+
+/** What one look found. */
+type Look = { readonly source: "http"; readonly found: StatusDocument } | {
+  readonly source: "socket";
+  /** Why HTTP told nothing: half a sentence. */
+  readonly absent: string;
+  readonly answer: StatusResponse | KmsError;
+};
+
+/** Shows how the running plugin is, once or again and again. */
 export async function status(call: Call): Promise<ExitStatus> {
-  const { options, terminal: { stdout, stderr, environment, signal } } = call;
+  const { options, terminal: { stdout, stderr, signal } } = call;
+  const everyMs = pauseOf(call);
   const config = await configured(call);
+  if (everyMs !== undefined) return await watchStatus(config, everyMs, call);
   if (!options.json) line(stdout, subjectOf(config));
-  const asked = await askPlugin(config, signal);
+  const look = await lookAt(
+    config,
+    signal,
+    commandLog(call),
+    (absent) => line(stderr, `${absent}: asking the socket.`),
+  );
   if (signal.aborted) throw abortError(signal, "ask for the status");
-  if ("absent" in asked) {
-    line(stderr, `${asked.absent}: asking the socket.`);
-    return await statusOverSocket(config, call);
-  }
-  const { found } = asked;
-  if (options.json) json(stdout, { source: "http", ...subjectJson(config), ...found });
-  else stdout.write(asText(found, Date.now(), wantsColour(stdout, environment)));
-  if (found.unreadable) return exitCodes.refused.status;
-  if (found.canEncrypt && found.quorum.state === "held") return exitCodes.ok.status;
-  return found.quorum.state === "lost" && found.quorum.refused
-    ? exitCodes.refused.status
-    : exitCodes.unavailable.status;
+  if (look.source === "socket" && look.answer instanceof KmsError) throw look.answer;
+  if (options.json) json(stdout, lookJson(look, config));
+  else stdout.write(lookText(look, config, call.terminal));
+  return statusOf(look);
 }
 
-async function statusOverSocket(config: Config, { options, terminal: { stdout, signal } }: Call): Promise<ExitStatus> {
-  const { path } = config.socket;
-  await using client = dialKms(path);
-  const { version, healthz, key_id } = await client.v2.Status({}, { signal });
-  if (options.json) json(stdout, { source: "socket", ...subjectJson(config), version, healthz, keyId: key_id });
-  else stdout.write(table(["Socket", "Version", "Health", "Key ID"], [[path, version, healthz, key_id]], false));
-  return healthz === "ok" ? exitCodes.ok.status : exitCodes.unavailable.status;
+function pauseOf({ options: { watch, interval } }: Call): number | undefined {
+  if (interval === undefined) return watch ? pauses.preset : undefined;
+  if (!watch) throw new UsageError("--interval is for --watch.", "status");
+  const ms = parseDuration(interval);
+  if (ms === undefined || ms < pauses.least) {
+    throw new UsageError("--interval is a duration of at least 1s, as in 5s or 1m.", "status");
+  }
+  return ms;
+}
+
+/** Until the signal fires. The exit status is that of the last look. */
+async function watchStatus(config: Config, everyMs: number, call: Call): Promise<ExitStatus> {
+  const { options, terminal, terminal: { stdout, environment, signal } } = call;
+  const redraws = stdout.isTerminal && environment.get("TERM") !== "dumb";
+  const every = `every ${formatDuration(everyMs)}; Ctrl-C ends it`;
+  if (redraws && !options.json) stdout.write("\x1b[2J");
+  const last = await watch({
+    look: (signal) => lookAt(config, signal, commandLog(call)),
+    show: (look) => {
+      if (options.json) return jsonLine(stdout, lookJson(look, config));
+      const head = `${subjectOf(config)}\n${new Date(systemClock.wall()).toISOString().slice(0, 19)}Z, ${every}\n`;
+      redraw(stdout, head + absentLine(look) + lookText(look, config, terminal), redraws);
+    },
+    everyMs,
+    clock: systemClock,
+    signal,
+  });
+  return last === undefined ? exitCodes.ok.status : statusOf(last);
+}
+
+function absentLine(look: Look): string {
+  return look.source === "http" ? "" : `${look.absent}: asking the socket.\n`;
+}
+
+/** Over HTTP, and over the socket where nothing is told there. */
+async function lookAt(
+  config: Config,
+  signal: AbortSignal,
+  log: CommandLog,
+  onAbsent: (absent: string) => void = () => {},
+): Promise<Look> {
+  const asked = await askPlugin(config, signal);
+  if (!("absent" in asked)) {
+    log.debug("The plugin has told its status over HTTP.");
+    return { source: "http", found: asked.found };
+  }
+  if (signal.aborted) throw abortError(signal, "ask for the status");
+  const { absent } = asked;
+  onAbsent(absent);
+  log.debug(`${absent}: asking the socket.`, { socket: config.socket.path });
+  await using client = dialKms(config.socket.path);
+  const answer = await client.v2.Status({}, { signal }).catch((thrown: unknown) => {
+    if (thrown instanceof KmsError) return thrown;
+    throw thrown;
+  });
+  return { source: "socket", absent, answer };
+}
+
+function lookJson(look: Look, config: Config): unknown {
+  if (look.source === "http") return { source: "http", ...subjectJson(config), ...look.found };
+  const { answer } = look;
+  if (answer instanceof KmsError) {
+    const { code, message } = answer;
+    return { source: null, ...subjectJson(config), ok: false, error: { code, message, causes: [] } };
+  }
+  const { version, healthz, key_id } = answer;
+  return { source: "socket", ...subjectJson(config), version, healthz, keyId: key_id };
+}
+
+function lookText(look: Look, config: Config, { stdout, environment }: Terminal): string {
+  const colour = wantsColour(stdout, environment);
+  if (look.source === "http") return asText(look.found, systemClock.wall(), colour);
+  const { answer } = look;
+  if (answer instanceof KmsError) return `${painted({ text: answer.message, tone: "bad" }, colour)}\n`;
+  const { version, healthz, key_id } = answer;
+  return table(["Socket", "Version", "Health", "Key ID"], [[config.socket.path, version, healthz, key_id]], false);
+}
+
+function statusOf(look: Look): ExitStatus {
+  if (look.source === "http") return statusOfDocument(look.found);
+  if (look.answer instanceof KmsError) return exitStatus(look.answer);
+  return look.answer.healthz === "ok" ? exitCodes.ok.status : exitCodes.unavailable.status;
+}
+
+function statusOfDocument({ unreadable, canEncrypt, quorum }: StatusDocument): ExitStatus {
+  if (unreadable) return exitCodes.refused.status;
+  if (canEncrypt && quorum.state === "held") return exitCodes.ok.status;
+  return quorum.state === "lost" && quorum.refused ? exitCodes.refused.status : exitCodes.unavailable.status;
 }
 
 /** For eyes. Times are told as how long ago they were. */

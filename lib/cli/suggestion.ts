@@ -7,6 +7,59 @@ import { nearest } from "../config/nearest.ts";
 
 /** ` Did you mean "…"?`, or nothing where no candidate is near. */
 export function didYouMean(word: string, candidates: readonly string[]): string {
-  const candidate = nearest(word, candidates);
+  return suggestion(nearest(word, candidates));
+}
+
+/** The words that other tools use for commands, and the commands. They are suggested, and not accepted. */
+const commandHabits: Readonly<Record<string, string>> = {
+  daemon: "serve",
+  start: "serve",
+  run: "serve",
+  validate: "check",
+  verify: "check",
+  test: "check",
+  lint: "check",
+  doctor: "check",
+  ping: "probe",
+  health: "probe",
+  info: "status",
+  top: "status --watch",
+  watch: "status --watch",
+  rotate: "keys rotate",
+  schema: "config schema",
+  convert: "config convert",
+  migrate: "config convert",
+};
+
+/** The command that was probably meant by its first word. @param names of all commands, and topics of the help. */
+export function meantCommand(word: string, names: readonly string[]): string {
+  const habit = Object.hasOwn(commandHabits, word.toLowerCase()) ? commandHabits[word.toLowerCase()] : undefined;
+  if (habit !== undefined && names.includes(habit.split(" --")[0] ?? habit)) return suggestion(habit);
+  const firsts = [...new Set(names.map((name) => name.split(" ")[0] ?? name))];
+  const first = nearest(word, firsts);
+  if (first !== undefined) return suggestion(first);
+  const second = nearest(word, names.flatMap((name) => name.split(" ").slice(1)));
+  return suggestion(second === undefined ? undefined : names.find((name) => name.endsWith(` ${second}`)));
+}
+
+/** The names that other tools use for options, without dashes, and the options. They are suggested, and not accepted. */
+const optionHabits: Readonly<Record<string, string>> = {
+  debug: "--verbose",
+  f: "--config",
+  file: "--config",
+  follow: "--watch",
+  format: "--output",
+  n: "--interval",
+  s: "--socket",
+};
+
+/** The option that was probably meant. @param typed with its dashes. @param accepted by the command, with dashes. */
+export function meantOption(typed: string, accepted: readonly string[]): string {
+  const name = typed.replace(/^-+/, "");
+  const habit = Object.hasOwn(optionHabits, name) ? optionHabits[name] : undefined;
+  return suggestion(habit !== undefined && accepted.includes(habit) ? habit : nearest(typed, accepted));
+}
+
+function suggestion(candidate: string | undefined): string {
   return candidate === undefined ? "" : ` Did you mean "${candidate}"?`;
 }

@@ -56,10 +56,28 @@ export function painted(cell: Cell, colour: boolean): string {
   return colour && code !== undefined && text !== "" ? `\x1b[${code}m${text}\x1b[0m` : text;
 }
 
-/** Pairs as two columns, without a header. */
-export function columns(pairs: readonly (readonly [left: string, right: string])[]): readonly string[] {
-  const widest = Math.max(0, ...pairs.map(([left]) => left.length));
-  return pairs.map(([left, right]) => `${left.padEnd(widest)}  ${right}`.trimEnd());
+/** No left column is wider: beside a longer text there is nothing, and what belongs to it stands below. */
+const widestLeft = 34;
+
+/**
+ * Pairs as two columns, without a header. A line has at most `width` characters, or more where one word is longer; the
+ * right column goes on below itself.
+ */
+export function columns(pairs: readonly (readonly [left: string, right: string])[], width: number): readonly string[] {
+  const fitting = pairs.map(([left]) => left.length).filter((length) => length <= widestLeft);
+  const widest = Math.max(0, ...fitting);
+  return pairs.flatMap(([left, right]) => {
+    const texts = wrapped(right, width - widest - 2);
+    const lines = left.length > widest ? ["", ...texts] : texts;
+    return lines.map((text, index) => `${(index === 0 ? left : "").padEnd(widest)}  ${text}`.trimEnd());
+  });
+}
+
+/** Parts of a text, each under its title and indented; a part without a title is neither. */
+export function sections(list: readonly (readonly [title: string, lines: readonly string[]])[]): string {
+  return list.map(([title, lines]) =>
+    title === "" ? `${lines.join("\n")}\n` : `${title}:\n${lines.map((text) => `  ${text}\n`).join("")}`
+  ).join("\n");
 }
 
 /** A paragraph, or words that stay whole, in lines of at most `width` characters, or longer where one word is. */

@@ -32,7 +32,7 @@ Deno.test("wrapped() breaks between words and leaves a long one whole", () => {
 });
 
 Deno.test("columns() aligns the second one", () => {
-  deepEqual(columns([["a", "x"], ["long", "y"]]), ["a     x", "long  y"]);
+  deepEqual(columns([["a", "x"], ["long", "y"]], 80), ["a     x", "long  y"]);
 });
 
 Deno.test("duration() keeps two or three digits", () => {

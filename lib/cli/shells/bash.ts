@@ -4,63 +4,118 @@
  * @module
  */
 import type { Command } from "../command.ts";
-import { optionNames, optionRow } from "../options.ts";
-import { bareFamilies, firstWords, optionsOf, secondWords, wordsAfter } from "./words.ts";
+import { optionLabel, optionRow } from "../options.ts";
+import {
+  bareFamilies,
+  families,
+  firstWords,
+  formsOf,
+  formsWithValue,
+  freeOptions,
+  helpWords,
+  optionsOf,
+  secondWords,
+  takesFiles,
+  type Word,
+  wordsAfter,
+} from "./words.ts";
 
 /** A script that bash sources. */
 export function bashCompletions(table: readonly Command[]): string {
-  const rows = [
-    ...table.map((command) => ({
-      name: command.name,
-      words: [...wordsAfter(command, table), ...optionsOf(command).map((option) => `--${option}`)],
-    })),
-    ...bareFamilies(table).map((name) => ({ name, words: secondWords(table, name).map(({ word }) => word) })),
-  ];
   const pairs = table.map(({ name }) => name).filter((name) => name.includes(" "));
   return `# bash completion for trousseau
 _trousseau() {
-  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]}
-  local name=\${COMP_WORDS[1]} words='' files=''
-  # bash takes --option=value apart at the sign.
-  if [[ $current == = ]]; then
-    current=''
-  elif [[ $previous == = ]]; then
-    previous=\${COMP_WORDS[COMP_CWORD-2]}
-  fi
-  if ((COMP_CWORD > 2)); then
-    case "$name \${COMP_WORDS[2]}" in
-      ${pairs.map((name) => `'${name}'`).join(" | ")}) name+=" \${COMP_WORDS[2]}" ;;
-    esac
-  fi
-  if ((COMP_CWORD == 1)); then
-    words='${firstWords(table).map(({ word }) => word).join(" ")}'
-  else
-    case $previous in
-${valueCases()}
+  local current=\${COMP_WORDS[COMP_CWORD]} option='' name='' count=0 words='' options='' files='' word i
+  # Finds the command, the number of words after it, and an option that waits for its value. bash takes --option=value
+  # apart at the sign.
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    word=\${COMP_WORDS[i]}
+    if [[ $word == = ]]; then
+      continue
+    elif [[ -n $option ]]; then
+      option=''
+      continue
+    fi
+    case $word in
+      ${formsWithValue().join(" | ")}) option=$word ;;
+      -*) ;;
       *)
-        case $name in
-${rows.map(({ name, words }) => `          '${name}') words='${words.join(" ")}' ;;`).join("\n")}
-        esac
+        if [[ -z $name ]]; then
+          name=$word
+        else
+          case "$name $word" in
+            ${[...pairs, ...families(table).map((first) => `help ${first}`)].map(quoted).join(" | ")})
+              name+=" $word" count=0 ;;
+            *) ((++count)) ;;
+          esac
+        fi
         ;;
     esac
+  done
+  if [[ $current == = ]]; then current=''; fi
+  if [[ -n $option ]]; then
+    case "$name $option" in
+${table.flatMap(valueCases).join("\n")}
+      *' --config' | *' -c') files=yes ;;
+    esac
+  elif [[ -z $name ]]; then
+    words='${joined(firstWords(table))}' options='${freeOptions.map(optionLabel).join(" ")}'
+  else
+    case "$name $count" in
+${[...table.flatMap((command) => commandCases(command, table)), ...helpCases(table)].join("\n")}
+    esac
   fi
+  # Options are shown where nothing has been typed yet, or a dash.
+  if [[ -z $current || $current == -* ]]; then words+=" $options"; fi
   COMPREPLY=()
-  if [[ $files == yes ]]; then
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+  if [[ $files == yes && $current != -* ]]; then
     compopt -o filenames 2>/dev/null
-    mapfile -t COMPREPLY < <(compgen -f -- "$current")
-  elif [[ -n $words ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+    mapfile -t -O \${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$current")
   fi
 }
 complete -F _trousseau trousseau
 `;
 }
 
-/** What follows an option that wants a value: files, its choices, or nothing that a shell could know. */
-function valueCases(): string {
-  return optionNames.flatMap((name) => {
+/** What follows each option of a command that wants a value: files, its choices, or nothing that a shell could know. */
+function valueCases(command: Command): readonly string[] {
+  return optionsOf(command).flatMap((name) => {
     const { type, choices, files } = optionRow(name);
-    if (type === "boolean") return [];
-    return [`      --${name}) ${files ? "files=yes" : `words='${choices?.join(" ") ?? ""}'`} ;;`];
-  }).join("\n");
+    if (type === "boolean" || (choices === undefined && !files)) return [];
+    const patterns = formsOf(name).map((form) => quoted(`${command.name} ${form}`)).join(" | ");
+    return [`      ${patterns}) ${files ? "files=yes" : `words='${choices?.join(" ")}'`} ;;`];
+  });
+}
+
+/** What follows a command: words and files in the first place, options everywhere. */
+function commandCases(command: Command, table: readonly Command[]): readonly string[] {
+  const { name, positionals } = command;
+  const options = `options='${optionsOf(command).map(optionLabel).join(" ")}'`;
+  const words = wordsAfter(command, table);
+  const first = [
+    ...(words.length === 0 ? [] : [`words='${joined(words)}'`]),
+    ...(takesFiles(command) ? ["files=yes"] : []),
+    options,
+  ];
+  const later = positionals.at(-1)?.many && takesFiles(command) ? ["files=yes", options] : [options];
+  return [`      '${name} 0') ${first.join(" ")} ;;`, `      '${name} '[1-9]*) ${later.join(" ")} ;;`];
+}
+
+function helpCases(table: readonly Command[]): readonly string[] {
+  const known = helpWords(table).map(({ word }) => word);
+  return [
+    ...bareFamilies(table).map((first) => `      '${first} 0') words='${joined(secondWords(table, first))}' ;;`),
+    ...families(table).filter((first) => known.includes(first)).map((first) =>
+      `      'help ${first} 0') words='${joined(secondWords(table, first))}' ;;`
+    ),
+  ];
+}
+
+function joined(words: readonly Word[]): string {
+  return words.map(({ word }) => word).join(" ");
+}
+
+function quoted(text: string): string {
+  return `'${text}'`;
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Command } from "../command.ts";
-import type { OptionName } from "../options.ts";
+import { topics } from "../help_topics.ts";
+import { acceptedOptions, optionLabel, type OptionName, optionNames, optionRow } from "../options.ts";
 
 /** A word to offer, and what it stands for. */
 export interface Word {
@@ -12,9 +13,9 @@ export interface Word {
   readonly summary: string;
 }
 
-/** Options of a command, with the one that all have. */
+/** Options of a command, with those that all have. */
 export function optionsOf(command: Command): readonly OptionName[] {
-  return [...command.options, "help"];
+  return acceptedOptions(command.options);
 }
 
 /** The first words of all commands, each once. */
@@ -22,7 +23,9 @@ export function firstWords(table: readonly Command[]): readonly Word[] {
   const found = new Map<string, string>();
   for (const { name, summary } of table) {
     const [word = name] = name.split(" ");
-    if (!found.has(word)) found.set(word, summary);
+    const isCommand = table.some((command) => command.name === word);
+    const below = secondWords(table, word).map((second) => second.word).join(", ");
+    if (!found.has(word)) found.set(word, isCommand ? summary : below);
   }
   return [...found].map(([word, summary]) => ({ word, summary }));
 }
@@ -35,14 +38,46 @@ export function secondWords(table: readonly Command[], first: string): readonly 
   });
 }
 
-/** What may stand after a command: words of its family, or the choices of its first positional. */
-export function wordsAfter(command: Command, table: readonly Command[]): readonly string[] {
+/** What `help` explains: first words, and topics. */
+export function helpWords(table: readonly Command[]): readonly Word[] {
+  const words = firstWords(table);
+  const more = Object.entries(topics).filter(([name]) => !words.some(({ word }) => word === name));
+  return [...words, ...more.map(([word, { summary }]) => ({ word, summary }))];
+}
+
+/** The first words after which `help` takes a second one. */
+export function families(table: readonly Command[]): readonly string[] {
+  return firstWords(table).map(({ word }) => word).filter((word) => secondWords(table, word).length > 0);
+}
+
+/** What may stand after a command: words of its family, what help explains, or the choices of its first positional. */
+export function wordsAfter(command: Command, table: readonly Command[]): readonly Word[] {
   const [first] = command.positionals;
-  if (first?.command) return firstWords(table).map(({ word }) => word);
-  return first?.choices ?? secondWords(table, command.name).map(({ word }) => word);
+  if (first?.command) return helpWords(table);
+  const choices = first?.choices?.map((word) => ({ word, summary: "" }));
+  return choices ?? secondWords(table, command.name);
+}
+
+/** Whether files may stand after a command. */
+export function takesFiles({ positionals }: Command): boolean {
+  return positionals.some(({ files }) => files);
 }
 
 /** First words that are no command by themselves, as `config` in `config schema`. */
 export function bareFamilies(table: readonly Command[]): readonly string[] {
   return firstWords(table).map(({ word }) => word).filter((word) => !table.some(({ name }) => name === word));
 }
+
+/** An option as it may be typed: `-c` and `--config`. */
+export function formsOf(name: OptionName): readonly string[] {
+  const { short } = optionRow(name);
+  return short === undefined ? [optionLabel(name)] : [`-${short}`, optionLabel(name)];
+}
+
+/** All forms of the options that want a value, each once. */
+export function formsWithValue(): readonly string[] {
+  return [...new Set(optionNames.filter((name) => optionRow(name).type === "string").flatMap(formsOf))];
+}
+
+/** Options that may stand before a command or without one. */
+export const freeOptions: readonly OptionName[] = ["config", "help", "version"];
