@@ -476,3 +476,24 @@ Deno.test("check() says with its path that an auth mount is not there", async ()
   equal(status, 77);
   match(out, /no such auth mount: no method of this kind answers at auth\/aprole\/login;/);
 });
+
+Deno.test("check(--log-level debug) shows the calls of each provider on stderr, and keeps JSON on stdout whole", async () => {
+  await using config = await TemporaryConfig.make();
+  const { status, out, err } = await config.run("check", "-v", "-o", "json");
+  equal(status, 0);
+  equal(JSON.parse(out).ok, true);
+  for (const verb of ["probe", "wrap", "unwrap"]) {
+    match(err, new RegExp(`^\\S+Z DEBUG Provider "local" answered ${verb}\\. event=provider_call `, "m"));
+  }
+  match(err, /DEBUG "check" has ended\. exitStatus=0 /);
+  equal((await config.run("check")).err, "");
+});
+
+Deno.test("check FILE is check --config FILE", async () => {
+  await using config = await TemporaryConfig.make();
+  for (const words of [["check", config.file, "--json"], ["-c", config.file, "check", "--json"]]) {
+    const terminal = fakeTerminal();
+    equal(await run(words, commands, terminal), 0);
+    equal(JSON.parse(terminal.out()).file, config.file);
+  }
+});

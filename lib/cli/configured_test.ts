@@ -6,7 +6,14 @@ import { makeFifo } from "../../tests/support/fifo.ts";
 import type { Files } from "../config/files.ts";
 import type { Call } from "./command.ts";
 import { commands } from "./commands.ts";
-import { configured, configuredSocket, subjectJson, subjectOf, subjectOfSocket } from "./configured.ts";
+import {
+  configured,
+  configuredSocket,
+  configuredWithLevel,
+  subjectJson,
+  subjectOf,
+  subjectOfSocket,
+} from "./configured.ts";
 import { run } from "./run.ts";
 
 const defaultFile = "/etc/trousseau/trousseau.yaml";
@@ -136,3 +143,15 @@ Deno.test("serve, sops, check and keys without a configuration leave a state alo
     deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["key-ring.json", "runtime"]);
     equal(await Deno.readTextFile(`${folder}/key-ring.json`), state);
   }));
+
+Deno.test("configuredWithLevel() puts --log-level in the place of the file's level, at a reload too", async () => {
+  const level = async (options: Call["options"], text: string) => {
+    const files = fakeFiles({ contents: { "/o.yaml": config("/run/o/kms.sock") + text } });
+    const { telemetry } = await configuredWithLevel(call({ config: "/o.yaml", ...options }, { files }));
+    return [telemetry.log.level, telemetry.log.format];
+  };
+  const warn = "telemetry: { log: { level: warn, format: json } }\n";
+  deepEqual(await level({}, warn), ["warn", "json"]);
+  deepEqual(await level({ "log-level": "debug" }, warn), ["debug", "json"]);
+  deepEqual(await level({ "log-level": "error" }, ""), ["error", "text"]);
+});

@@ -1,6 +1,7 @@
-import { deepEqual, equal, match } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
 import { PluginDouble } from "../../tests/support/plugin_double.ts";
+import { inFolder } from "../../tests/support/temporary_folder.ts";
 import { criteria } from "../conformance/criteria.ts";
 import { commands } from "./commands.ts";
 import { run } from "./run.ts";
@@ -67,3 +68,37 @@ Deno.test("conformance() exits 69 where nobody is, 70 where no KMS plugin is, 64
   equal((await tried()).status, 64);
   equal((await tried("unix://run/kms.sock")).status, 64);
 });
+
+Deno.test("conformance(--junit FILE) writes a new file beside the table, with a case for each criterion", () =>
+  inFolder(async (folder) => {
+    await using plugin = await PluginDouble.start();
+    plugin.knowsCodes = false;
+    const file = `${folder}/conformance.xml`;
+    const { status, out } = await tried("--junit", file, plugin.socket);
+    equal(status, 1);
+    match(out, /^API +RESULT/);
+    const xml = await Deno.readTextFile(file);
+    equal(xml.match(/<testcase /g)?.length, Object.keys(criteria).length);
+    match(xml, /<skipped message="its key would have to be rotated"\/>/);
+    match(xml, /<failure type="should" message="[^"]*by UNKNOWN"\/>/);
+    const times = [...xml.matchAll(/<testcase [^>]* time="([0-9.]+)"/g)].map(([, time]) => Number(time));
+    ok(times.some((time) => time > 0) && times.every((time) => time < 60), times.join());
+    const again = await tried("--junit", file, plugin.socket);
+    deepEqual([again.status, again.out], [78, ""], "before anything is tried");
+    match(again.err, /conformance\.xml: it is there already\.$/m);
+    equal(await Deno.readTextFile(file), xml);
+  }));
+
+Deno.test("conformance(--junit -) has XML alone on stdout, and the table on stderr", async () => {
+  await using plugin = await PluginDouble.start();
+  const { status, out, err } = await tried("--junit", "-", plugin.socket);
+  equal(status, 0);
+  match(out, /^<\?xml version="1\.0" encoding="UTF-8"\?>\n<testsuites [^]*<\/testsuites>\n$/);
+  match(err, /^API +RESULT[^]* hold; /);
+});
+
+Deno.test("conformance(--junit FILE) leaves no file where nothing could be tried", () =>
+  inFolder(async (folder) => {
+    equal((await tried("--junit", `${folder}/a.xml`, "/run/nowhere/kms.sock")).status, 69);
+    deepEqual([...Deno.readDirSync(folder)], []);
+  }));

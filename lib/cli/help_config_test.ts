@@ -46,8 +46,8 @@ Deno.test("configHelp() has a page for every kind of provider, with every field 
 
 Deno.test("configHelp() points to the schema, the examples and the check, which are there", async () => {
   const text = configHelp([], commands, 92);
-  match(text, /^  trousseau config schema /m);
-  match(text, /^  trousseau check --config FILE /m);
-  match(text, /^  deploy\/config\/\*\.yaml .*production\.yaml/m);
+  match(text, /^ {2}trousseau config schema /m);
+  match(text, /^ {2}trousseau check --config FILE /m);
+  match(text, /^ {2}deploy\/config\/\*\.yaml .*production\.yaml/m);
   equal((await Deno.stat(new URL("../../deploy/config/production.yaml", import.meta.url))).isFile, true);
 });

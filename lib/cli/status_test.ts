@@ -8,6 +8,7 @@ import { wellStatus } from "../../tests/support/fake_service.ts";
 import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
 import { inFolder } from "../../tests/support/temporary_folder.ts";
 import { commands } from "./commands.ts";
+import type { Output } from "./output.ts";
 import { run } from "./run.ts";
 
 const well: ProviderStatus = {
@@ -235,3 +236,69 @@ Deno.test("status() without a configuration asks the socket where the kept addre
     match(terminal.err(), /telemetry-address\.json: the file is damaged; .*: asking the socket\.$/m);
     match(terminal.err(), /Cannot call v2 Status/);
   }));
+
+/** Watches a plugin whose HTTP answers so, until it has been shown as often as there are answers. */
+async function watched(answers: readonly (() => Response)[], isTerminal: boolean, ...words: string[]) {
+  let asked = 0;
+  const answer = () => (answers[asked++] ?? answers.at(-1))?.() ?? new Response();
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, answer);
+  await using config = await TemporaryConfig.make({
+    telemetry: { listen: `127.0.0.1:${server.addr.port}`, audit: "off" },
+  });
+  const stop = new AbortController();
+  const terminal = fakeTerminal({ signal: stop.signal, isTerminal });
+  const shown: string[] = [];
+  const stdout: Output = {
+    isTerminal,
+    write(text) {
+      shown.push(text);
+      if (shown.filter((one) => one !== "\x1b[2J").length === answers.length) stop.abort();
+    },
+  };
+  const status = await run(["status", "-c", config.file, ...words], commands, { ...terminal, stdout });
+  return { status, shown, err: terminal.err(), asked };
+}
+
+Deno.test("status(--watch --json) prints one document a line, also where nothing answers, and ends as the last look", async () => {
+  const answers = [() => Response.json(good), () => new Response("<html>")];
+  const { status, shown, err } = await watched(answers, true, "--watch", "--interval", "1s", "--json");
+  deepEqual([status, err], [69, ""]);
+  equal(shown.length, 2);
+  for (const text of shown) match(text, /^\{.*\}\n$/);
+  const [first, second] = shown.map((text) => JSON.parse(text));
+  deepEqual([first.source, first.keyId], ["http", "t1-1"]);
+  deepEqual([second.source, second.ok, second.error.code], [null, false, "unreachable"]);
+});
+
+Deno.test("status(-w) draws over a terminal, says how it is ended, and asks once a look", async () => {
+  const answers = [() => Response.json(good), () => Response.json({ ...good, quorum: lost })];
+  const { status, shown, err, asked } = await watched(answers, true, "-w", "--interval", "1s");
+  deepEqual([status, err, asked], [69, "", 2]);
+  equal(shown[0], "\x1b[2J");
+  for (const text of shown.slice(1)) {
+    match(text, /^\x1b\[HConfiguration: /);
+    match(text, /\n\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ, every 1s; Ctrl-C ends it\x1b\[K\n/);
+    match(text, /\x1b\[K\n\x1b\[J$/);
+  }
+  match(shown[2] ?? "", /Quorum: {2}.*lost/);
+});
+
+Deno.test("status(-w) writes one table below the other where nobody looks on", async () => {
+  const { status, shown } = await watched([() => Response.json(good)], false, "-w");
+  equal(status, 0);
+  equal(shown.join("").includes("\x1b"), false);
+  match(shown.join(""), /^Configuration: .*\n\S+Z, every 2s; Ctrl-C ends it\nKey ID: {2}t1-1$/m);
+});
+
+Deno.test("status(--json) hands scripts a document where nothing answers", async () => {
+  const { status, out } = await asked(() => new Response("<html>"), "--json");
+  equal(status, 69);
+  const { ok, error } = JSON.parse(out);
+  deepEqual([ok, error.code], [false, "unreachable"]);
+});
+
+Deno.test("status(-v) says on stderr where it asks", async () => {
+  const { out, err } = await asked(() => Response.json(good), "-v", "--json");
+  equal(JSON.parse(out).source, "http");
+  match(err, /DEBUG The plugin has told its status over HTTP\./);
+});

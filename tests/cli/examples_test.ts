@@ -1,0 +1,121 @@
+/**
+ * The examples of the help: a shell takes each apart, and the command runs with its words. Only paths differ, and what
+ * serves ends as soon as it has begun.
+ *
+ * @module
+ */
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { commands } from "../../lib/cli/commands.ts";
+import { exitCodes } from "../../lib/cli/exit_codes.ts";
+import type { Output } from "../../lib/cli/output.ts";
+import { run } from "../../lib/cli/run.ts";
+import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
+import { fakeTerminal } from "../support/fake_terminal.ts";
+import { PluginDouble } from "../support/plugin_double.ts";
+import { TemporaryConfig } from "../support/temporary_config.ts";
+
+const guid = "11111111-2222-3333-4444-555555555555";
+
+/** Files that examples name, in the folder in which the shell runs. */
+const files = {
+  "config.yaml": "keyNames: [k]\naddress: https://vault.example\n",
+  "vault.yaml": "keyNames: [k]\naddress: https://vault.example\n",
+  "azurekms.yaml": "keyVaultName: team-a\nkeyName: kms\nconfigFilePath: azure.json\n",
+  "azure.json": JSON.stringify({ tenantId: guid, aadClientId: guid }),
+  "encryption.yaml":
+    "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources: [{ resources: [secrets], providers: [" +
+    `{ aescbc: { keys: [{ name: a, secret: ${btoa("0".repeat(32))} }] } }, { identity: {} }] }]\n`,
+  ".kube/config":
+    "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{ name: a, context: { cluster: a, user: a } }]\n" +
+    "clusters: [{ name: a, cluster: { server: 'https://127.0.0.1:1' } }]\nusers: [{ name: a, user: { token: t } }]\n",
+} as const;
+
+/** Examples that end otherwise than well here, and why. */
+const otherEnds: Readonly<Record<string, number>> = {
+  // There is no cluster to be asked.
+  "trousseau encryption-config --resources secrets,widgets.example.com --kubeconfig ~/.kube/config":
+    exitCodes.unavailable.status,
+};
+
+/** All that the examples need, in one folder. */
+async function withStage(work: (stage: Stage) => Promise<void>): Promise<void> {
+  await using plugin = await PluginDouble.start();
+  await using config = await TemporaryConfig.make({
+    socket: { path: plugin.socket },
+    providers: [{ name: "vault-eu", kind: "local", keyFile: "local.keys" }],
+  });
+  const { folder } = config;
+  for (const made of [".kube", ".zfunc", ".config/fish/completions", "embedded"]) {
+    await Deno.mkdir(`${folder}/${made}`, { recursive: true });
+  }
+  await createKeyFile(`${folder}/embedded/local.keys`);
+  await work({ folder, file: config.file, socket: plugin.socket });
+}
+
+interface Stage {
+  readonly folder: string;
+  readonly file: string;
+  readonly socket: string;
+}
+
+function onStage(line: string, { folder, file, socket }: Stage): string {
+  return line.replaceAll("/etc/trousseau/trousseau.yaml", file)
+    .replaceAll(/\/run\/(trousseau|hsm)\/kms\.sock/g, socket)
+    .replaceAll("/etc/kubernetes/encryption.yaml", `${folder}/encryption.yaml`);
+}
+
+/** The words that a shell hands to `trousseau`, or `undefined` if the line calls another program. */
+async function wordsOf(line: string, { folder }: Stage): Promise<readonly string[] | undefined> {
+  const words = `${folder}/words`;
+  await Deno.writeTextFile(words, "");
+  const script = `set -e\ntrousseau() { printf '%s\\0' "$@" >'${words}'; }\nsops() { :; }\n${line}\n`;
+  const args = ["--norc", "-c", script];
+  const { code, stderr } = await new Deno.Command("bash", { args, cwd: folder, env: { HOME: folder } }).output();
+  deepEqual([code, new TextDecoder().decode(stderr)], [0, ""], line);
+  const found = (await Deno.readTextFile(words)).split("\0");
+  return found.length === 1 ? undefined : found.slice(0, -1);
+}
+
+async function ran(words: readonly string[], { folder, file }: Stage) {
+  const stop = new AbortController();
+  const variables = {
+    STATE_DIRECTORY: `${folder}/embedded`,
+    XDG_RUNTIME_DIR: `${folder}/embedded`,
+    ...(words[0] === "status" ? { TROUSSEAU_CONFIG: file } : {}),
+  };
+  const terminal = fakeTerminal({ variables, signal: stop.signal });
+  const stdout: Output = {
+    isTerminal: false,
+    write(text) {
+      terminal.stdout.write(text);
+      stop.abort();
+    },
+  };
+  if (words[0] === "serve" || words[0] === "sops") stop.abort();
+  const isEndless = words.includes("-w");
+  const status = await run(words, commands, isEndless ? { ...terminal, stdout } : terminal);
+  return { status, out: terminal.out(), err: terminal.err() };
+}
+
+for (const { name, examples } of commands) {
+  Deno.test(`the examples of help ${name} run`, () =>
+    withStage(async (stage) => {
+      ok(examples.length > 0, "a command has an example");
+      for (const { line } of examples) {
+        const words = await wordsOf(onStage(line, stage), stage);
+        // Now: a shell empties the files that a line redirects into.
+        for (const [file, text] of Object.entries(files)) await Deno.writeTextFile(`${stage.folder}/${file}`, text);
+        if (words === undefined) {
+          ok(line.startsWith("sops "), `${line}: another program than sops is called`);
+          continue;
+        }
+        equal(words.slice(0, name.split(" ").length).join(" "), name, "the example is one of this command");
+        // Relative paths are the shell's.
+        const placed = words.map((word) =>
+          word in files || word === "trousseau.yaml" ? `${stage.folder}/${word}` : word
+        );
+        const { status, err } = await ran(placed, stage);
+        equal(status, otherEnds[line] ?? 0, `${line}: ${err}`);
+      }
+    }));
+}
