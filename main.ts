@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { commandWord } from "./lib/cli/arguments.ts";
 import type { Command } from "./lib/cli/command.ts";
 import { commands } from "./lib/cli/commands.ts";
 import { Reloads } from "./lib/reloads.ts";
@@ -23,7 +24,7 @@ const terminal: Terminal = {
   stderr,
   environment: readEnvironment(),
   files: realFiles,
-  ...signals(rereads(Deno.args[0], commands)),
+  ...signals(rereads(commandWord(Deno.args), commands)),
 };
 
 Deno.exit(await run(Deno.args, commands, terminal));

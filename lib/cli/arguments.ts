@@ -8,7 +8,7 @@ import { type Command, type Positional, UsageError } from "./command.ts";
 import { findCommand, looksLikeFile } from "./command_words.ts";
 import { acceptedOptions, optionLabel, type OptionName, optionNames, optionRow, type OptionValues } from "./options.ts";
 import { printable } from "./output.ts";
-import { didYouMean, meantOption } from "./suggestion.ts";
+import { didYouMean, meantOption, meantWithTwoDashes } from "./suggestion.ts";
 
 /** A command and what it was called with. */
 export interface Parsed {
@@ -49,6 +49,11 @@ export function parse(words: readonly string[], commands: readonly Command[]): P
   if (unknown !== undefined) throw unknownOption(unknown);
   const command = findCommand(positionals, commands);
   return parsed(command, given, positionals.slice(command.name.split(" ").length));
+}
+
+/** The first word that is neither an option nor the value of one; it never throws. */
+export function commandWord(words: readonly string[]): string | undefined {
+  return split(words).positionals[0];
 }
 
 function parsed(command: Command, given: readonly GivenOption[], positionals: readonly string[]): Parsed {
@@ -100,9 +105,8 @@ function refuseOtherStyles(words: readonly string[]): void {
   const read = end < 0 ? words : words.slice(0, end);
   read.forEach((word, index) => {
     const [, long] = /^-([a-z][a-z-]+)(?:=.*)?$/.exec(word) ?? [];
-    if (long !== undefined && longNames.includes(long)) {
-      throw new UsageError(`A long option has two dashes: --${long}.`);
-    }
+    const meant = long === undefined ? undefined : meantWithTwoDashes(long, longNames);
+    if (meant !== undefined) throw new UsageError(`A long option has two dashes: ${meant}, not -${long}.`);
     const apart = word === "-v" && /^\d+$/.test(read[index + 1] ?? "");
     if (apart || /^--?v(erbose)?=?\d+$/.test(word)) {
       throw new UsageError("-v takes no number; -v alone is --log-level debug.");
@@ -224,6 +228,11 @@ function checkChoice(what: string, value: string, choices: readonly string[], co
     `${what} is one of ${choices.join(", ")}, and not "${printable(value)}".${near}`,
     command.name,
   );
+}
+
+/** How a command is called, in one line: `trousseau check [FILE] [OPTIONS]`. */
+export function shortUsage({ name, positionals }: Pick<Command, "name" | "positionals">): string {
+  return ["trousseau", name, ...positionals.map(positionalUsage), "[OPTIONS]"].join(" ");
 }
 
 /** A positional as it stands in a usage line. */

@@ -72,7 +72,7 @@ export const optionTable = {
     summary: "the plugin's socket, as a path or as unix://PATH; without it, the one in the configuration",
   },
   "wait": { type: "boolean", summary: "try again until the plugin is well or the timeout has passed" },
-  "quiet": { type: "boolean", summary: "print nothing; the exit status tells" },
+  "quiet": { type: "boolean", short: "q", summary: "print nothing; the exit status tells" },
   "timeout": { type: "string", value: "DURATION", summary: "how long to wait, as in 30s" },
   "provider": { type: "string", value: "NAME", summary: "the provider, by its name in the configuration" },
   "resources": {

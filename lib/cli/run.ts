@@ -6,7 +6,7 @@
 import { systemClock } from "../clock.ts";
 import { KmsError } from "../errors.ts";
 import { version } from "../version.ts";
-import { parse, type Parsed } from "./arguments.ts";
+import { parse, type Parsed, shortUsage } from "./arguments.ts";
 import { type Call, type Command, UsageError } from "./command.ts";
 import { commandLog } from "./command_log.ts";
 import { exitCodes, type ExitStatus, exitStatus } from "./exit_codes.ts";
@@ -31,7 +31,7 @@ export async function run(
   } catch (thrown) {
     const failed = failure(thrown, options);
     if (failed !== undefined) json(terminal.stdout, failed);
-    return report(thrown, terminal.stderr);
+    return report(thrown, terminal.stderr, commands);
   }
 }
 
@@ -64,14 +64,13 @@ function failure(thrown: unknown, { json, quiet }: OptionValues): unknown {
   return { ok: false, error: { code, message, causes: members.map(({ message }) => message) } };
 }
 
-/** Writes what went wrong and gives the exit status for it. */
-export function report(thrown: unknown, stderr: Output): ExitStatus {
+/** Writes what went wrong and gives the exit status for it. @param commands for the usage line of one of them. */
+export function report(thrown: unknown, stderr: Output, commands: readonly Command[] = []): ExitStatus {
   if (thrown instanceof UsageError) {
+    const command = commands.find(({ name }) => name === thrown.command);
     line(stderr, `trousseau: ${thrown.message}`);
-    line(
-      stderr,
-      `Run "trousseau help${thrown.command === undefined ? "" : ` ${thrown.command}`}" to see what there is.`,
-    );
+    line(stderr, `Usage: ${command === undefined ? "trousseau COMMAND [OPTIONS]" : shortUsage(command)}`);
+    line(stderr, `Run "${["trousseau help", thrown.command].join(" ").trimEnd()}" to see what there is.`);
     return exitCodes.usage.status;
   }
   if (!(thrown instanceof KmsError)) {

@@ -1,5 +1,6 @@
 import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { KmsError } from "../errors.ts";
+import { commandWord } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { commands } from "./commands.ts";
 import { exitCodes } from "./exit_codes.ts";
@@ -30,6 +31,12 @@ for (const words of [[], ["help"], ["--help"], ["-h"]]) {
     }
   });
 }
+
+Deno.test("run() shows the usage of the command that was meant", async () => {
+  match((await ran(["keys", "rotate", "-x"])).err, /^Usage: trousseau keys rotate \[FILE\] \[OPTIONS\]$/m);
+  match((await ran(["config", "convert"])).err, /^Usage: trousseau config convert FILE… \[OPTIONS\]$/m);
+  match((await ran(["nonsense"])).err, /^Usage: trousseau COMMAND \[OPTIONS\]$/m);
+});
 
 for (const { name, options, examples } of commands) {
   Deno.test(`run(${name} --help) shows its options and examples, as help ${name} does`, async () => {
@@ -77,9 +84,11 @@ const usageErrors = [
   [["--confg", "x", "check"], /^trousseau: There is no option --confg\. Did you mean "--config"\?/],
   [["--config", "x"], /A command is missing/],
   [["serve", "--takeover", "--json"], /"serve" has no option --json/],
-  [["check", "-config", "x"], /A long option has two dashes: --config\./],
-  [["check", "-json"], /A long option has two dashes: --json\./],
-  [["check", "-config=x"], /A long option has two dashes: --config\./],
+  [["check", "-config", "x"], /A long option has two dashes: --config, not -config\./],
+  [["check", "-json"], /A long option has two dashes: --json, not -json\./],
+  [["check", "-config=x"], /A long option has two dashes: --config, not -config\./],
+  [["status", "-format=json"], /A long option has two dashes: --output, not -format\./],
+  [["restart"], /There is no command "restart"\. Did you mean "systemctl restart trousseau"\?/],
   [["check", "-v", "6"], /-v takes no number; -v alone is --log-level debug\./],
   [["check", "-v=6"], /-v takes no number/],
   [["check", "-v6"], /-v takes no number/],
@@ -128,7 +137,7 @@ for (const [words, complaint] of usageErrors) {
     equal(status, 64);
     equal(out, "");
     match(err, complaint);
-    match(err, /Run "trousseau help/);
+    match(err, /\nUsage: trousseau \S+.* \[OPTIONS\]\nRun "trousseau help[^"]*" to see what there is\.\n$/);
   });
 }
 
@@ -255,4 +264,13 @@ Deno.test("run(--log-level debug) says on stderr what a command reads and how it
     /^\S+Z DEBUG Runs "tell"\. version=\S+ configuration=a\.yaml\n\S+Z DEBUG "tell" has ended\. exitStatus=0 /,
   );
   equal((await ran(["tell", "--log-level", "warn"], telling("tell", { options: ["config", "log-level"] }))).err, "");
+});
+
+Deno.test("commandWord() finds the command after options and their values, and never throws", () => {
+  equal(commandWord(["-c", "a.yaml", "-v", "--log-level=debug", "serve", "check"]), "serve");
+  equal(commandWord(["--config", "serve"]), undefined);
+  equal(commandWord(["--nonsense", "serve"]), "serve");
+  equal(commandWord(["-c"]), undefined);
+  equal(commandWord(["--", "serve"]), "serve");
+  equal(commandWord([]), undefined);
 });

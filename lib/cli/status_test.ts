@@ -275,10 +275,10 @@ Deno.test("status(-w) draws over a terminal, says how it is ended, and asks once
   const { status, shown, err, asked } = await watched(answers, true, "-w", "--interval", "1s");
   deepEqual([status, err, asked], [69, "", 2]);
   equal(shown[0], "\x1b[2J");
-  for (const text of shown.slice(1)) {
-    match(text, /^\x1b\[HConfiguration: /);
-    match(text, /\n\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ, every 1s; Ctrl-C ends it\x1b\[K\n/);
-    match(text, /\x1b\[K\n\x1b\[J$/);
+  for (const text of shown.slice(1).map((one) => one.replaceAll("\x1b", "ESC"))) {
+    match(text, /^ESC\[HConfiguration: /);
+    match(text, /\n\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ, every 1s; Ctrl-C ends itESC\[K\n/);
+    match(text, /ESC\[K\nESC\[J$/);
   }
   match(shown[2] ?? "", /Quorum: {2}.*lost/);
 });

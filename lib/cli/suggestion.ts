@@ -31,9 +31,21 @@ const commandHabits: Readonly<Record<string, string>> = {
   migrate: "config convert",
 };
 
+/** Words that a service manager takes: a plugin is started and stopped by whatever runs it. */
+const serviceManagerWords: Readonly<Record<string, string>> = {
+  stop: "systemctl stop trousseau",
+  restart: "systemctl restart trousseau",
+  reload: "systemctl reload trousseau",
+  enable: "systemctl enable trousseau",
+  disable: "systemctl disable trousseau",
+  logs: "journalctl -u trousseau",
+};
+
 /** The command that was probably meant by its first word. @param names of all commands, and topics of the help. */
 export function meantCommand(word: string, names: readonly string[]): string {
-  const habit = Object.hasOwn(commandHabits, word.toLowerCase()) ? commandHabits[word.toLowerCase()] : undefined;
+  const service = own(serviceManagerWords, word);
+  if (service !== undefined) return suggestion(service);
+  const habit = own(commandHabits, word.toLowerCase());
   if (habit !== undefined && names.includes(habit.split(" --")[0] ?? habit)) return suggestion(habit);
   const firsts = [...new Set(names.map((name) => name.split(" ")[0] ?? name))];
   const first = nearest(word, firsts);
@@ -56,8 +68,17 @@ const optionHabits: Readonly<Record<string, string>> = {
 /** The option that was probably meant. @param typed with its dashes. @param accepted by the command, with dashes. */
 export function meantOption(typed: string, accepted: readonly string[]): string {
   const name = typed.replace(/^-+/, "");
-  const habit = Object.hasOwn(optionHabits, name) ? optionHabits[name] : undefined;
+  const habit = own(optionHabits, name);
   return suggestion(habit !== undefined && accepted.includes(habit) ? habit : nearest(typed, accepted));
+}
+
+/** What a long option with one dash was probably meant to be; `undefined` for letters that are short options. */
+export function meantWithTwoDashes(name: string, known: readonly string[]): string | undefined {
+  return known.includes(name) ? `--${name}` : name.length > 1 ? own(optionHabits, name) : undefined;
+}
+
+function own(table: Readonly<Record<string, string>>, key: string): string | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
 function suggestion(candidate: string | undefined): string {

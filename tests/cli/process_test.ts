@@ -108,3 +108,73 @@ Deno.test("main goes on as if nothing were when the reader of its output leaves"
   equal((await child.status).code, 0);
   equal(await new Response(child.stderr).text(), "");
 });
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.test(`main ends status --watch at ${signal} with the exit status of the last look`, async () => {
+    await using folder = await temporaryFolder();
+    const file = `${folder.path}/trousseau.yaml`;
+    const socket = "/run/nonexistent/kms.sock";
+    await Deno.writeTextFile(
+      file,
+      JSON.stringify({
+        socket: { path: socket },
+        telemetry: { listen: "off" },
+        providers: [{ kind: "kms-plugin", name: "hsm", socket: "unix:///run/nonexistent/hsm.sock" }],
+      }),
+    );
+    const child = command(["status", "--watch", "--interval", "1s", "-o", "json", file]).spawn();
+    const out = child.stdout.getReader();
+    const text = decoder.decode((await out.read()).value) + decoder.decode((await out.read()).value);
+    child.kill(signal);
+    const [{ code }, err] = await Promise.all([child.status, new Response(child.stderr).text()]);
+    await out.cancel();
+    deepEqual([code, err], [69, ""]);
+    const documents = text.trimEnd().split("\n").map((one) => JSON.parse(one));
+    equal(documents.length, 2);
+    for (const document of documents) deepEqual([document.socket, document.error.code], [socket, "unreachable"]);
+  });
+}
+
+Deno.test("main takes options before the command", async () => {
+  const { code, out } = await ran("-o", "json", "--socket", "/run/nonexistent/kms.sock", "probe");
+  equal(code, 69);
+  equal(JSON.parse(out).ok, false);
+});
+
+Deno.test("main refuses --junit FILE outside its folders before it tries anything, and says what to do", async () => {
+  const { code, out, err } = await ran("conformance", "/run/nonexistent/kms.sock", "--junit", "/tmp/trousseau.xml");
+  deepEqual([code, out], [78, ""]);
+  match(err, /^Cannot write \/tmp\/trousseau\.xml: Trousseau may write below .* only; use --junit - > FILE\.$/m);
+});
+
+Deno.test("main serve --log-level logs at that level, whatever the configuration says, and after a reload too", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/trousseau.yaml`;
+  const content = {
+    socket: { path: `${folder.path}/kms.sock` },
+    state: `${folder.path}/state`,
+    telemetry: { listen: "off", audit: "off", log: { level: "error", format: "json" } },
+    providers: [{ kind: "local", name: "local", keyFile: `${folder.path}/local.keys`, create: true }],
+  };
+  await Deno.writeTextFile(file, JSON.stringify(content));
+  const flags = permissionFlags().map((flag) => flag.replace("--allow-write=", `--allow-write=${folder.path},`));
+  const args = ["run", "--quiet", ...flags, main, "-c", file, "serve", "--log-level", "debug"];
+  const child = new Deno.Command(Deno.execPath(), { args, stdout: "null", stderr: "piped" }).spawn();
+  const lines = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  const until = async (pattern: RegExp) => {
+    while (!pattern.test(text)) {
+      const { value, done } = await lines.read();
+      if (done) throw new Error(`It ended before ${pattern}: ${text}`);
+      text += value;
+    }
+  };
+  await until(/"level":"debug".*"event":"provider_call"/);
+  await until(/"action":"serving"/);
+  child.kill("SIGHUP");
+  await until(/"action":"reloaded"/);
+  child.kill("SIGTERM");
+  await until(/"action":"stopped"/);
+  equal((await child.status).code, 0);
+  await lines.cancel();
+});
