@@ -25,6 +25,7 @@ import { countedKey, type KeyPlan, planKeyId } from "./key_plan.ts";
 import { json, type Terminal } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { type RoundTrip, roundTrip } from "./round_trip.ts";
+import { report } from "./run.ts";
 import { readersOf } from "./readers.ts";
 import { versionsOf } from "./remarks.ts";
 import { doubtfulForgotten, irreplaceable, nodeMemory, sentinelsOf, statusesOf, versionsIn } from "./sealed_before.ts";
@@ -58,8 +59,11 @@ export async function check(call: Call): Promise<ExitStatus> {
   const config = await readConfig(call);
   if (config instanceof KmsError) {
     if (!options.json) throw config;
-    json(terminal.stdout, { ok: false, file: await configFile(call) ?? null, problems: config.message.split("\n") });
-    return exitStatus(config);
+    const { code, message } = config;
+    const problems = message.split("\n");
+    const file = await configFile(call) ?? null;
+    json(terminal.stdout, { ok: false, file, problems, error: { code, message, causes: [] } });
+    return report(config, terminal.stderr);
   }
   const findings = await find(config, call);
   const status = statusOf(findings);

@@ -24,8 +24,8 @@ export const silentLog: CommandLog = { notify() {}, debug() {} };
 export function commandLog(
   { options, terminal: { stderr, environment } }: Pick<Call, "options" | "terminal">,
 ): CommandLog {
-  const level = options["log-level"];
-  if (level === undefined) return silentLog;
+  const { quiet, "log-level": level } = options;
+  if (quiet || level === undefined) return silentLog;
   const logger = createLogger({
     level,
     format: "text",

@@ -247,6 +247,8 @@ Deno.test("run() hands scripts a document where a command with --json fails, and
   });
   equal((await ran(["fail"], table)).out, "");
   equal((await ran(["fail", "--json", "--quiet"], table)).out, "");
+  const loud = table.map((command) => ({ ...command, options: ["config", "quiet", "log-level"] as const }));
+  doesNotMatch((await ran(["fail", "-qv"], loud)).err, /DEBUG/);
   const stranger = failing(new TypeError("token s.abcdef")).map((row) => ({ ...row, options: ["json"] as const }));
   const internal = await ran(["fail", "--json"], stranger);
   deepEqual([internal.status, JSON.parse(internal.out).error.code], [70, "internal"]);

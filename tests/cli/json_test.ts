@@ -1,0 +1,50 @@
+/**
+ * `--json` of every command that has it: one document on stdout, whatever happens.
+ *
+ * @module
+ */
+import { deepEqual, equal, ok } from "node:assert/strict";
+import type { Command } from "../../lib/cli/command.ts";
+import { commands } from "../../lib/cli/commands.ts";
+import { run } from "../../lib/cli/run.ts";
+import { fakeTerminal } from "../support/fake_terminal.ts";
+import { PluginDouble } from "../support/plugin_double.ts";
+import { TemporaryConfig } from "../support/temporary_config.ts";
+
+const table: readonly Command[] = commands;
+
+async function ran(words: readonly string[], isTerminal: boolean) {
+  const terminal = fakeTerminal({ isTerminal });
+  const status = await run(words, commands, terminal);
+  return { status, out: terminal.out(), err: terminal.err() };
+}
+
+for (const { name, options } of table.filter(({ options }) => options.includes("json"))) {
+  const words = name.split(" ");
+
+  Deno.test(`${name} --json prints one document and nothing else`, async () => {
+    await using plugin = await PluginDouble.start();
+    await using config = await TemporaryConfig.make({ socket: { path: plugin.socket } });
+    const more = name === "conformance" ? [plugin.socket] : options.includes("config") ? ["-c", config.file] : [];
+    for (const isTerminal of [false, true]) {
+      const { status, out } = await ran([...words, ...more, "--json"], isTerminal);
+      equal(status, 0);
+      equal(typeof JSON.parse(out), "object");
+      ok(out.endsWith("}\n"));
+      if (!isTerminal) equal(out.trimEnd().includes("\n"), false, "one line for scripts");
+    }
+  });
+
+  if (name === "version") continue;
+  Deno.test(`${name} -o json prints a document where it fails too, and the sentence on stderr`, async () => {
+    const more = name === "conformance" ? ["/run/nonexistent/kms.sock"] : ["-c", "/nonexistent/trousseau.yaml"];
+    const { status, out, err } = await ran([...words, ...more, "-o", "json"], false);
+    equal(status, name === "conformance" ? 69 : 78);
+    const found = JSON.parse(out);
+    equal(found.ok, false);
+    const { code, message, causes } = found.error;
+    deepEqual([code, causes], [name === "conformance" ? "unreachable" : "config", []]);
+    ok(err.includes(message), err);
+    if (name === "check") deepEqual(found.problems, [message]);
+  });
+}
