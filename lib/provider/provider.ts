@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Clock } from "../clock.ts";
 import type { KmsError } from "../errors.ts";
 import type { Notify } from "../events.ts";
 import type { Reloads } from "../reloads.ts";
@@ -10,6 +11,8 @@ import type { Reloads } from "../reloads.ts";
 /** How a call is bounded. The signal is required, so that a dropped deadline is a type error. */
 export interface CallOptions {
   readonly signal: AbortSignal;
+  /** Milliseconds until the signal fires because time has run out; `undefined`, or left out, where that is not known. */
+  left?(): number | undefined;
 }
 
 /** Which version of the KEK wraps now. */
@@ -109,6 +112,8 @@ export function foreignPart(
 export interface ProviderContext {
   /** Takes note of logins, renewals, expiries; a provider neither logs nor counts by itself. */
   readonly notify: Notify;
+  /** The machine's clocks if left out. */
+  readonly clock?: Clock;
   /** The state folder of the node, for what a provider must know after a restart; absent where nothing is kept. */
   readonly stateFolder?: string;
   /**

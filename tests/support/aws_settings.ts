@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Event } from "../../lib/events.ts";
 import { openAwsKms } from "../../lib/provider/aws_kms/provider.ts";
 import type { AwsAuth, AwsKmsSettings } from "../../lib/provider/aws_kms/settings.ts";
@@ -44,8 +45,10 @@ export function keyAuth({ logins }: AwsDouble, changes: Partial<KeyAuth> = {}): 
 export async function openAws(
   double: AwsDouble,
   changes: Partial<AwsKmsSettings> = {},
+  clock: Clock = systemClock,
 ): Promise<{ readonly provider: Provider; readonly events: readonly Event[] }> {
   const events: Event[] = [];
-  const provider = await openAwsKms(awsSettings(double, changes), { notify: (event) => events.push(event) });
+  const context = { notify: (event: Event) => void events.push(event), clock };
+  const provider = await openAwsKms(awsSettings(double, changes), context);
   return { provider, events };
 }

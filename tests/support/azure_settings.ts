@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Event } from "../../lib/events.ts";
 import { openAzureKeyVault } from "../../lib/provider/azure_key_vault/provider.ts";
 import type { AzureAuth, AzureKeyVaultSettings } from "../../lib/provider/azure_key_vault/settings.ts";
@@ -48,8 +49,10 @@ function currentSecret(entra: EntraDouble): SecretSource {
 export async function openAzure(
   double: KeyVaultDouble,
   changes: Partial<AzureKeyVaultSettings> = {},
+  clock: Clock = systemClock,
 ): Promise<{ readonly provider: Provider; readonly events: readonly Event[] }> {
   const events: Event[] = [];
-  const provider = await openAzureKeyVault(azureSettings(double, changes), { notify: (event) => events.push(event) });
+  const context = { notify: (event: Event) => void events.push(event), clock };
+  const provider = await openAzureKeyVault(azureSettings(double, changes), context);
   return { provider, events };
 }

@@ -36,6 +36,8 @@ export class EntraDouble {
   /** Seconds that a token lives. */
   lifetime = 3599;
   refuses = false;
+  /** Whether tokens are given that are good for nothing. */
+  forgets = false;
   readonly tokens = new Map<string, Issued>();
   /** Where the Arc agent of this machine puts its key files. */
   arcFolder = "";
@@ -142,7 +144,7 @@ export class EntraDouble {
 
   #issue(resource: string, by: Issued["by"]): string {
     const token = `eyJ.${randomBytes(24).toString("base64url")}.${randomBytes(24).toString("base64url")}`;
-    this.tokens.set(token, { resource, by, expires: this.#now() + this.lifetime });
+    if (!this.forgets) this.tokens.set(token, { resource, by, expires: this.#now() + this.lifetime });
     return token;
   }
 

@@ -56,6 +56,11 @@ export class FakeClock implements Clock {
     });
   }
 
+  /** Milliseconds until the next timer; `Infinity` where there is none. */
+  untilNext(): number {
+    return Math.min(...this.#timers.map(({ at }) => at)) - this.#now;
+  }
+
   /** Lets `ms` pass: timers fire in order, and what they set going is run before the next one. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;

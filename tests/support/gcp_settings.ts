@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Event } from "../../lib/events.ts";
 import { openGcpKms } from "../../lib/provider/gcp_kms/provider.ts";
 import type { GcpAuth, GcpKmsSettings } from "../../lib/provider/gcp_kms/settings.ts";
@@ -34,8 +35,10 @@ export function metadataAuth({ metadata }: GcpDouble, serviceAccount = "default"
 export async function openGcp(
   double: GcpDouble,
   changes: Partial<GcpKmsSettings> = {},
+  clock: Clock = systemClock,
 ): Promise<{ readonly provider: Provider; readonly events: readonly Event[] }> {
   const events: Event[] = [];
-  const provider = await openGcpKms(gcpSettings(double, changes), { notify: (event) => events.push(event) });
+  const context = { notify: (event: Event) => void events.push(event), clock };
+  const provider = await openGcpKms(gcpSettings(double, changes), context);
   return { provider, events };
 }

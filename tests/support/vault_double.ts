@@ -25,6 +25,8 @@ export type Intercept = (request: DoubleRequest) => Response | Promise<Response>
 export interface DoubleTokens {
   readonly ttl: number;
   readonly renewable: boolean;
+  /** How many requests each is good for; any number if left out. */
+  readonly uses?: number;
 }
 
 /** What a response-wrapping token holds, and the path that made it. */
@@ -54,6 +56,8 @@ export class VaultDouble implements AsyncDisposable {
   readonly address: string;
   readonly requests: DoubleRequest[] = [];
   intercept: Intercept | undefined;
+  /** Told the status of each answer. */
+  answered: ((status: number) => void) | undefined;
   tokens: DoubleTokens = { ttl: 3600, renewable: true };
   /** What has become of the namespace that is asked, whichever it is. */
   namespace: keyof typeof namespaceAnswers | undefined;
@@ -73,6 +77,8 @@ export class VaultDouble implements AsyncDisposable {
   readonly wrapped = new Map<string, WrappedAnswer>();
   /** Good tokens that may neither look themselves up nor renew themselves. */
   readonly secretive = new Set<string>();
+  /** What is left of the tokens that have a number of uses. */
+  readonly #uses = new Map<string, number>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #closing = new AbortController();
   #logins = 0;
@@ -116,7 +122,9 @@ export class VaultDouble implements AsyncDisposable {
       body: text === "" ? undefined : JSON.parse(text),
     };
     this.requests.push(request);
-    return await this.intercept?.(request) ?? this.#answer(request);
+    const answer = await this.intercept?.(request) ?? this.#answer(request);
+    this.answered?.(answer.status);
+    return answer;
   }
 
   #answer(request: DoubleRequest): Response {
@@ -135,6 +143,7 @@ export class VaultDouble implements AsyncDisposable {
     }
     if (login && this.absentMounts.has(mount)) return refuse(403, "permission denied");
     if (login) return request.method === "GET" ? refuse(405, "unsupported operation") : this.#login(request);
+    this.#spend(request.token ?? "");
     if (request.path.startsWith("auth/token/") && this.secretive.has(request.token ?? "")) return refuse(403, denied);
     const { ttl, renewable } = this.tokens;
     switch (request.path) {
@@ -158,6 +167,13 @@ export class VaultDouble implements AsyncDisposable {
     return Response.json(found.answer);
   }
 
+  #spend(token: string): void {
+    const left = this.#uses.get(token);
+    if (left === undefined) return;
+    this.#uses.set(token, left - 1);
+    if (left <= 1) this.valid.delete(token);
+  }
+
   #login({ path, body }: DoubleRequest): Response {
     const wrong = Object.values(body).includes("wrong");
     const account = body.role_id ?? (path.includes("userpass") ? path : undefined);
@@ -170,9 +186,9 @@ export class VaultDouble implements AsyncDisposable {
     if (account !== undefined) this.refusals.delete(account);
     const token = `hvs.token-${++this.#logins}`;
     this.valid.add(token);
-    return Response.json({
-      auth: { client_token: token, lease_duration: this.tokens.ttl, renewable: this.tokens.renewable },
-    });
+    const { ttl, renewable, uses: num_uses = 0 } = this.tokens;
+    if (num_uses > 0) this.#uses.set(token, num_uses);
+    return Response.json({ auth: { client_token: token, lease_duration: ttl, renewable, num_uses } });
   }
 
   #transit({ method, path, body }: DoubleRequest): Response {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { AwsDouble } from "../../../tests/support/aws_double.ts";
 import { type Issued, role } from "../../../tests/support/aws_logins.ts";
 import { awsSettings, keyAuth, openAws } from "../../../tests/support/aws_settings.ts";
+import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { freePort, pause, waitFor } from "../../../tests/support/processes.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { RawDouble } from "../../../tests/support/vault_double.ts";
@@ -154,12 +155,20 @@ Deno.test("a profile takes each of its ways, and reads its files at each login",
 
 Deno.test("credentials are got again before they expire, so that no call finds them expired", async () => {
   await using double = await AwsDouble.start();
-  double.logins.lifetime = 2;
-  await using provider = (await openAws(double, { auth: containerAuth(double) })).provider;
+  const clock = new FakeClock();
+  const { provider, events } = await openAws(double, { auth: containerAuth(double) }, clock);
+  await using _provider = provider;
   await provider.probe(patient);
-  await waitFor("three logins", () => double.logins.logins >= 3, { timeoutMs: 8000 });
+  const adopted = () => events.filter(({ type }) => type === "token_lifetime").length;
+  for (let logins = 1; logins < 3; logins++) {
+    assert.equal(double.logins.logins, logins);
+    const due = clock.untilNext();
+    assert.ok(due > 0 && due < 780 * double.logins.lifetime);
+    await clock.advance(due);
+    await waitFor("another login", () => adopted() > logins, { timeoutMs: 20_000, everyMs: 5 });
+  }
   await provider.probe(patient);
-  assert.equal(double.calls.at(-1)?.operation, "ReEncrypt");
+  assert.deepEqual([double.calls.at(-1)?.operation, double.logins.logins], ["ReEncrypt", 3]);
 });
 
 Deno.test("credentials that AWS takes for expired or unknown are got again, and the call is made once more", async () => {

@@ -41,6 +41,7 @@ const usable = new Set(["Enabled", "Updating"]);
  */
 export async function describe(session: KmsSession, key: string, call: HttpCall): Promise<KeyDescription> {
   const answer = await session.ask(
+    "DescribeKey",
     (client, options) => client.send(new DescribeKeyCommand({ KeyId: key }), options),
     call,
   );
@@ -70,7 +71,11 @@ export async function encrypt(
   call: HttpCall,
 ): Promise<Uint8Array> {
   const input = { KeyId: arn, Plaintext: plaintext, EncryptionContext: given(context) };
-  const answer = await session.ask((client, options) => client.send(new EncryptCommand(input), options), call);
+  const answer = await session.ask(
+    "Encrypt",
+    (client, options) => client.send(new EncryptCommand(input), options),
+    call,
+  );
   expectKey(answer.KeyId, arn, call);
   return bytesOf(answer.CiphertextBlob, "ciphertext", call);
 }
@@ -84,7 +89,11 @@ export async function decrypt(
   call: HttpCall,
 ): Promise<UsedMaterial & { readonly plaintext: Uint8Array }> {
   const input = { KeyId: arn, CiphertextBlob: ciphertext, EncryptionContext: given(context) };
-  const answer = await session.ask((client, options) => client.send(new DecryptCommand(input), options), call);
+  const answer = await session.ask(
+    "Decrypt",
+    (client, options) => client.send(new DecryptCommand(input), options),
+    call,
+  );
   expectKey(answer.KeyId, arn, call);
   return {
     plaintext: bytesOf(answer.Plaintext, "plaintext", call),
@@ -107,7 +116,11 @@ export async function reEncrypt(
     SourceEncryptionContext: given(context),
     DestinationEncryptionContext: given(context),
   };
-  const answer = await session.ask((client, options) => client.send(new ReEncryptCommand(input), options), call);
+  const answer = await session.ask(
+    "ReEncrypt",
+    (client, options) => client.send(new ReEncryptCommand(input), options),
+    call,
+  );
   expectKey(answer.KeyId, arn, call);
   expectKey(answer.SourceKeyId, arn, call);
   return {

@@ -4,6 +4,7 @@
  * @module
  */
 import { KMSClient } from "@aws-sdk/client-kms";
+import { systemClock } from "../../clock.ts";
 import type { Secret } from "../../secret.ts";
 import { HttpClient, type Server } from "../https/client.ts";
 import type { HttpCall } from "../https/endpoint.ts";
@@ -14,6 +15,9 @@ import { loginOf } from "./auth.ts";
 import { unpacked } from "./credentials.ts";
 import { type SdkCall, sdkCall, sdkConfig, SdkTransport } from "./sdk.ts";
 import type { AwsKmsSettings } from "./settings.ts";
+
+/** The operations that are used. */
+export type KmsOperation = "DescribeKey" | "Encrypt" | "Decrypt" | "ReEncrypt";
 
 /** Sends one command. */
 export type Send<Out> = (client: KMSClient, options: SdkCall) => Promise<Out>;
@@ -40,11 +44,13 @@ export class KmsSession implements AsyncDisposable {
    *
    * @throws {KmsError} `config` if they cannot be used.
    */
-  static async open(settings: AwsKmsSettings, { notify, reloads }: ProviderContext): Promise<KmsSession> {
+  static async open(settings: AwsKmsSettings, context: ProviderContext): Promise<KmsSession> {
+    const { notify, reloads, clock = systemClock } = context;
     const { name: provider, auth } = settings;
     const http = await HttpClient.open(provider, serversOf(settings), settings.tls, notify);
     const { login, source } = await loginOf(settings, http);
-    const tokens = new TokenSession({ provider, method: auth.method, notify, login, tokenSource: source, reloads });
+    const method = auth.method;
+    const tokens = new TokenSession({ provider, method, notify, clock, login, tokenSource: source, reloads });
     return new KmsSession(settings, http, tokens);
   }
 
@@ -52,10 +58,11 @@ export class KmsSession implements AsyncDisposable {
    * Sends a command with the credentials that there are, and where those are refused, once more with new ones. A missing
    * right counts as well: it may have been given to the role since, or the credentials are those of another one.
    *
+   * @param operation its name, as AWS has it in a policy.
    * @throws {KmsError} what AWS answered, as `answers.ts` reads it; why it could not be asked; or what the login said.
    */
-  async ask<Out>(send: Send<Out>, call: HttpCall): Promise<Out> {
-    const outcome = await this.#tokens.request((token) => this.#send(send, token, call), isRefused, call);
+  async ask<Out>(operation: KmsOperation, send: Send<Out>, call: HttpCall): Promise<Out> {
+    const outcome = await this.#tokens.request(operation, (token) => this.#send(send, token, call), isRefused, call);
     if ("out" in outcome) return outcome.out;
     throw refusal(outcome.failure, call.action);
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from "../../clock.ts";
 import type { Secret } from "../../secret.ts";
 import { HttpClient, type Server } from "../https/client.ts";
 import { type HttpAnswer, type HttpCall, json } from "../https/endpoint.ts";
@@ -38,12 +39,12 @@ export class KeyVault implements AsyncDisposable {
     this.#settings = settings;
     this.#server = server;
     this.#client = client;
-    const { notify, reloads, stateFolder } = context;
+    const { notify, reloads, stateFolder, clock = systemClock } = context;
     const scope = [settings.kind, cloud.authority];
-    const refused = new RefusedLogins({ provider, notify, stateFolder, scope });
+    const refused = new RefusedLogins({ provider, notify, stateFolder, scope, clock });
     const challenge = (call: HttpCall) => this.#askWhatForWhom(call);
     const login = loginWith(auth, { provider, client, notify, refused, challenge, ...cloud });
-    this.#tokens = new TokenSession({ provider, method: auth.method, notify, reloads, login });
+    this.#tokens = new TokenSession({ provider, method: auth.method, notify, clock, reloads, login });
   }
 
   /**
@@ -65,7 +66,7 @@ export class KeyVault implements AsyncDisposable {
    * @throws {KmsError} as `Endpoint.ask`, or what the login said.
    */
   ask(request: VaultRequest, call: HttpCall): Promise<HttpAnswer> {
-    return this.#tokens.request((token) => this.#send(request, token, call), isRefused, call);
+    return this.#tokens.request(request.path, (token) => this.#send(request, token, call), isRefused, call);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

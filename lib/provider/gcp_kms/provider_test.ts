@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { GcpDouble, type GcpFault, gcpKey } from "../../../tests/support/gcp_double.ts";
 import { castagnoli, detail } from "../../../tests/support/gcp_keys.ts";
 import { openGcp } from "../../../tests/support/gcp_settings.ts";
@@ -271,24 +272,36 @@ Deno.test("calls that come together log in once, and once more when their token 
     double.logins.revoke();
     await Promise.all(Array.from({ length: 40 }, () => provider.unwrap(wrapped, patient)));
     assert.equal(double.logins.logins, 2);
+    // A token that has served is worth a login at once.
     double.logins.revoke();
+    await provider.unwrap(wrapped, patient);
+    assert.equal(double.logins.logins, 3);
     // A fresh token that is refused as well is no reason to log in again.
-    await assert.rejects(provider.unwrap(wrapped, patient), refusedWith("unauthenticated", /401/));
-    assert.equal(double.logins.logins, 2);
+    double.fault = { kind: "status", status: 401, name: "UNAUTHENTICATED" };
+    for (let tries = 0; tries < 5; tries++) {
+      await assert.rejects(provider.unwrap(wrapped, patient), refusedWith("unauthenticated", /401/));
+    }
+    assert.equal(double.logins.logins, 4);
   }));
 
 Deno.test("a token is replaced before it expires, without a call", async () => {
   await using double = await GcpDouble.start();
-  double.logins.lifetime = 1;
-  const { provider, events } = await openGcp(double);
+  const clock = new FakeClock();
+  const { provider, events } = await openGcp(double, {}, clock);
   await using _provider = provider;
   await provider.probe(patient);
-  await waitFor("another login", () => double.logins.logins >= 2, { timeoutMs: 5000, everyMs: 20 });
-  assert.ok(events.filter(({ type }) => type === "token_lifetime").length >= 1);
+  const lifetime = 1000 * double.logins.lifetime;
+  const due = clock.untilNext();
+  assert.ok(due > 0.62 * lifetime && due < 0.78 * lifetime);
+  await clock.advance(due);
+  await waitFor("another login", () => double.logins.logins === 2, { timeoutMs: 20_000, everyMs: 5 });
+  const ends = () => events.flatMap((event) => event.type === "token_lifetime" ? [event.expiresAt] : []);
+  await waitFor("the new token", () => ends().length === 2, { timeoutMs: 20_000, everyMs: 5 });
+  const [first = NaN, second = NaN] = ends();
+  assert.ok(Math.abs(second - first - due) < 1);
   await provider[Symbol.asyncDispose]();
-  const { logins } = double.logins;
-  await pause(900);
-  assert.equal(double.logins.logins, logins);
+  await clock.advance(lifetime);
+  assert.equal(double.logins.logins, 2);
 });
 
 Deno.test("a rotation gives one new key ID, once, and what was sealed before still opens", () =>

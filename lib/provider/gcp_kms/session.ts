@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from "../../clock.ts";
 import type { Secret } from "../../secret.ts";
 import { HttpClient, type Server } from "../https/client.ts";
 import { type HttpAnswer, type HttpCall, json } from "../https/endpoint.ts";
@@ -30,12 +31,13 @@ export class KmsSession implements AsyncDisposable {
    *
    * @throws {KmsError} `config` if they cannot be used.
    */
-  static async open(settings: GcpKmsSettings, { notify, reloads }: ProviderContext): Promise<KmsSession> {
+  static async open(settings: GcpKmsSettings, context: ProviderContext): Promise<KmsSession> {
+    const { notify, reloads, clock = systemClock } = context;
     const { name: provider, auth, endpoints, tls } = settings;
     const servers = Object.values(endpoints).map((origin) => ({ name: "Google", origin }));
     const client = await HttpClient.open(provider, servers, tls, notify);
     const login = await loginOf(settings, client);
-    const tokens = new TokenSession({ provider, method: auth.method, notify, login, reloads });
+    const tokens = new TokenSession({ provider, method: auth.method, notify, clock, login, reloads });
     return new KmsSession(settings, client, tokens);
   }
 
@@ -47,7 +49,7 @@ export class KmsSession implements AsyncDisposable {
    * @throws {KmsError} as `Endpoint.ask`, or what the login said.
    */
   ask(path: string, body: unknown, call: HttpCall): Promise<HttpAnswer> {
-    return this.#tokens.request((token) => this.#send(path, body, token, call), isRefused, call);
+    return this.#tokens.request(path, (token) => this.#send(path, body, token, call), isRefused, call);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -74,6 +74,16 @@ export interface RefusedLoginsOptions {
   readonly clock?: Clock;
 }
 
+/** A refusal that this process saw. */
+interface Seen {
+  readonly credential: Secret;
+  readonly refusal: Refusal;
+  /** Milliseconds of the monotonic clock: a clock that is set meanwhile neither ends the wait nor prolongs it. */
+  readonly at: number;
+  /** Whether it is in the file too. */
+  readonly onDisk: boolean;
+}
+
 /** What the file says: `undefined` where there is none, `unusable` where it cannot be read. */
 type Found = Noted | undefined | "unusable";
 
@@ -83,8 +93,8 @@ export class RefusedLogins {
   readonly #clock: Clock;
   readonly #file: StateFile<Noted> | undefined;
   readonly #servers: string;
-  /** The last refusal that this process saw, and whether it is in the file too. */
-  #last: { readonly credential: Secret; readonly refusal: Refusal; readonly onDisk: boolean } | undefined;
+  /** The last refusal that this process saw. */
+  #last: Seen | undefined;
   /** The last hash: comparing a credential again costs nothing. */
   #hashed: { readonly credential: Secret; readonly salt: string; readonly tag: string } | undefined;
   #warned = false;
@@ -126,11 +136,14 @@ export class RefusedLogins {
 
   /** The refusal for which a credential has to wait. */
   async #heldBy(secret: Secret): Promise<Refusal | undefined> {
-    const [found, now] = [await this.#read(), this.#clock.now()];
+    const [found, now] = [await this.#read(), this.#clock.wall()];
     const last = this.#last;
     // A file that was there and is gone was removed on purpose.
     const released = found === undefined && last?.onDisk === true;
-    if (!released && last?.credential.equals(secret) && isLive(last.refusal, now)) return last.refusal;
+    if (!released && last?.credential.equals(secret)) {
+      const [age, ms] = [this.#clock.now() - last.at, last.refusal.until - last.refusal.at];
+      if (age < ms) return { ...last.refusal, at: now - age, until: now - age + ms };
+    }
     if (found === undefined || found === "unusable") return undefined;
     const live = found.refusals.filter((refusal) => isLive(refusal, now));
     if (live.length === 0) return undefined;
@@ -143,12 +156,14 @@ export class RefusedLogins {
     using _lock = await this.#lock(format.name, new AbortController().signal);
     const found = await this.#read();
     const salt = typeof found === "object" ? found.salt : base64(crypto.getRandomValues(new Uint8Array(16)));
-    const [tag, at] = [await this.#tagOf(credential, salt), this.#clock.now()];
+    const [tag, at] = [await this.#tagOf(credential, salt), this.#clock.wall()];
     const until = at + jittered(loginHolds[hold].ms, spread);
     const refusal = { tag, at, until, hold, why: causeOf(message).slice(0, longestWhy) };
     const others = typeof found === "object" ? found.refusals : [];
     const kept = others.filter((one) => one.tag !== tag && isLive(one, at)).slice(1 - mostRefusals);
-    this.#last = { credential, refusal, onDisk: await this.#write({ salt, refusals: [...kept, refusal] }) };
+    const seenAt = this.#clock.now();
+    const onDisk = await this.#write({ salt, refusals: [...kept, refusal] });
+    this.#last = { credential, refusal, at: seenAt, onDisk };
     return refusal;
   }
 
@@ -205,7 +220,8 @@ export class RefusedLogins {
   }
 
   #held(refusal: Refusal, action: string): HeldLogin {
-    const minutes = Math.floor((this.#clock.now() - refusal.at) / minute);
+    // A clock that was set back makes the difference negative, which reads as "just now".
+    const minutes = Math.floor((this.#clock.wall() - refusal.at) / minute);
     const ago = minutes < 1 ? "just now" : minutes === 1 ? "1 minute ago" : `${minutes} minutes ago`;
     const until = `is not repeated before ${timeOf(refusal.until)}`;
     const message = `Cannot ${action}: it was refused ${ago} and ${until}: ${refusal.why}; ${this.#way()}.`;

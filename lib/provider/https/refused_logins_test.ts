@@ -161,6 +161,26 @@ Deno.test("attempt() holds nothing back for an outage, and passes its error on",
     await assert.rejects(Deno.stat(`${folder}/refused-logins.json`), Deno.errors.NotFound);
   }));
 
+Deno.test("attempt() holds a login as long as it should when the clock is set meanwhile, and says when by the new time", () =>
+  inFolder(async (folder) => {
+    for (const hours of [3, -3]) {
+      const clock = new FakeClock();
+      const node = processOf(folder, clock);
+      const credential = `wrong ${hours}`;
+      await assert.rejects(node.attempt(credential), held(/./, true));
+      await clock.advance(10 * minute);
+      clock.setWall(hours * 60 * minute);
+      await assert.rejects(node.attempt(credential), held(/was refused 10 minutes ago and is not repeated/, false));
+      const said = await node.attempt(credential).catch(({ message }) => message);
+      const [, time] = /not repeated before (\d\d:\d\d) UTC/.exec(said) ?? [];
+      const left = (Date.parse(`${new Date(clock.wall()).toISOString().slice(0, 10)}T${time}Z`) - clock.wall()) /
+        minute;
+      assert((left + 1440) % 1440 <= 27, said);
+      await clock.advance(26 * minute);
+      await assert.rejects(node.attempt(credential), held(/answered 400/, true));
+    }
+  }));
+
 Deno.test("attempt() keeps a clock that ran ahead from holding a login for ever", () =>
   inFolder(async (folder) => {
     const [ahead, clock] = [new FakeClock(), new FakeClock()];

@@ -215,7 +215,13 @@ async function post(call: LoginCall, login: Login): Promise<Grant> {
   const token = field(auth, "client_token");
   if (typeof token !== "string") throw unacceptable(call.action, "Vault's answer holds no token");
   const ttlMs = lifetime(field(auth, "lease_duration"), call.action);
-  return granted(new Secret(token), ttlMs, field(auth, "renewable") === true, call.action);
+  return { ...granted(new Secret(token), ttlMs, field(auth, "renewable") === true, call.action), uses: usesOf(auth) };
+}
+
+/** How many requests the token is good for (`token_num_uses`); 0 is any number. */
+function usesOf(auth: unknown): number | undefined {
+  const uses = field(auth, "num_uses");
+  return typeof uses === "number" && Number.isSafeInteger(uses) && uses > 0 ? uses : undefined;
 }
 
 /**

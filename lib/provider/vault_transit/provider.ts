@@ -4,6 +4,7 @@
  * @module
  */
 import { base64, fromBase64, utf8 } from "../../bytes.ts";
+import { systemClock } from "../../clock.ts";
 import { KmsError } from "../../errors.ts";
 import { Batcher } from "../batching.ts";
 import type { CallOptions, ForeignCiphertext, KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";
@@ -59,7 +60,7 @@ class VaultTransit implements Provider {
   readonly #unwraps: Batcher<UnwrapItem, Uint8Array>;
 
   constructor(settings: VaultTransitSettings, client: VaultClient, context: ProviderContext) {
-    const { notify, reloads, stateFolder } = context;
+    const { notify, reloads, stateFolder, clock = systemClock } = context;
     const { name: provider, auth, addresses, namespace = "" } = settings;
     this.name = provider;
     this.#client = client;
@@ -67,6 +68,7 @@ class VaultTransit implements Provider {
       provider,
       notify,
       stateFolder,
+      clock,
       scope: [settings.kind, namespace, ...addresses],
     });
     this.#authenticator = authenticator(auth, { ...context, provider, namespace: settings.namespace });
@@ -78,6 +80,7 @@ class VaultTransit implements Provider {
       key: { mount: settings.mount, name: settings.key },
       refused,
       notify,
+      clock,
       reloads,
     });
     this.#key = new TransitKey(this.#session, settings.mount, settings.key);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Clock } from "../../clock.ts";
 import type { Notify } from "../../events.ts";
 import type { Reloads } from "../../reloads.ts";
 import type { Secret } from "../../secret.ts";
@@ -26,6 +27,7 @@ export interface SessionSettings {
   readonly key: { readonly mount: string; readonly name: string };
   readonly refused: RefusedLogins;
   readonly notify: Notify;
+  readonly clock: Clock;
   readonly reloads: Reloads | undefined;
 }
 
@@ -34,12 +36,13 @@ export class Session implements AsyncDisposable {
   readonly #client: VaultClient;
   readonly #tokens: TokenSession;
 
-  constructor({ provider, method, client, authenticator, key, refused, notify, reloads }: SessionSettings) {
+  constructor({ provider, method, client, authenticator, key, refused, notify, clock, reloads }: SessionSettings) {
     this.#client = client;
     this.#tokens = new TokenSession({
       provider,
       method,
       notify,
+      clock,
       reloads,
       login: (call) =>
         authenticator.login({
@@ -61,7 +64,8 @@ export class Session implements AsyncDisposable {
    * @throws {KmsError} as {@linkcode VaultClient.request}, or what the login said.
    */
   request(request: VaultRequest, call: VaultCall): Promise<VaultAnswer> {
-    return this.#tokens.request((token) => this.#client.request({ ...request, token }, call), isRefused, call);
+    const send = (token: Secret) => this.#client.request({ ...request, token }, call);
+    return this.#tokens.request(`${request.method} ${request.path}`, send, isRefused, call);
   }
 
   /** Stops renewals and waits for what is under way. The token is left to expire: a restart is not worth a call. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Event } from "../../events.ts";
-import { pause, waitFor } from "../../../tests/support/processes.ts";
+import { FakeClock } from "../../../tests/support/fake_clock.ts";
+import { waitFor } from "../../../tests/support/processes.ts";
 import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
 import {
   MemorySecret,
@@ -112,67 +113,215 @@ Deno.test("request() logs in by itself once Vault is back", async () => {
   await waitFor("a probe", () => provider.probe(patient), { timeoutMs: 5000, everyMs: 20 });
 });
 
+/** Moves a clock to the session's next timer. @returns how long that took, in milliseconds. */
+async function toNextTimer(clock: FakeClock): Promise<number> {
+  const due = clock.untilNext();
+  await clock.advance(due);
+  return due;
+}
+
+/** Waits for something that does not wait for the session's clock. */
+function until(what: string, isSo: () => boolean): Promise<unknown> {
+  return waitFor(what, isSo, { timeoutMs: 20_000, everyMs: 2 });
+}
+
 Deno.test("request() renews the token before it expires, and goes on with it", async () => {
   await using vault = new VaultDouble();
-  vault.tokens = { ttl: 1, renewable: true };
-  const { provider, events } = await openVault(vault.address, { auth: userpass() });
+  const clock = new FakeClock();
+  const { provider, events } = await openVault(vault.address, { auth: userpass() }, { clock });
   await using _provider = provider;
   await provider.probe(patient);
-  await waitFor("two renewals", () => vault.asked("auth/token/renew-self").length >= 2, {
-    timeoutMs: 5000,
-    everyMs: 20,
-  });
+  for (let renewals = 1; renewals <= 2; renewals++) {
+    const due = await toNextTimer(clock);
+    assert(due > 0.49 * 3_600_000 && due < 0.61 * 3_600_000, `${due}`);
+    await until("a renewal", () => results(events, "token_renewed").length === renewals);
+  }
   await provider.probe(patient);
   assert.equal(logins(vault).length, 1);
-  assert.deepEqual(new Set(results(events, "token_renewed")), new Set(["ok"]));
+  assert.deepEqual(results(events, "token_renewed"), ["ok", "ok"]);
   const lifetimes = events.flatMap((event) => event.type === "token_lifetime" ? [event.expiresAt] : []);
-  assert(lifetimes.length >= 3 && lifetimes.every((at) => at !== undefined && at < Date.now() + 1100));
+  assert.equal(lifetimes.length, 3);
+  assert.equal(lifetimes.at(-1), clock.now() + 3_600_000);
 });
 
 Deno.test("request() replaces a token whose renewals no longer extend it, before it expires", async () => {
   await using vault = new VaultDouble();
-  vault.tokens = { ttl: 2, renewable: true };
+  const clock = new FakeClock();
   vault.intercept = ({ path, token }) =>
     path === "auth/token/renew-self"
-      ? Response.json({ auth: { client_token: token, lease_duration: 1, renewable: true } })
+      ? Response.json({ auth: { client_token: token, lease_duration: 1800, renewable: true } })
       : undefined;
-  await using provider = (await openVault(vault.address, { auth: userpass() })).provider;
+  await using provider = (await openVault(vault.address, { auth: userpass() }, { clock })).provider;
   await provider.probe(patient);
-  await waitFor("another login", () => logins(vault).length === 2, { timeoutMs: 5000, everyMs: 20 });
-  const used = new Set<string | undefined>(vault.asked("auth/token/renew-self").map(({ token }) => token));
-  assert.equal(used.size, 1);
+  await toNextTimer(clock);
+  await until("another login", () => logins(vault).length === 2);
+  assert.equal(vault.asked("auth/token/renew-self").length, 1);
   await provider.probe(patient);
   assert.equal(logins(vault).length, 2);
 });
 
 Deno.test("request() replaces a token that cannot be renewed", async () => {
   await using vault = new VaultDouble();
-  vault.tokens = { ttl: 1, renewable: false };
-  await using provider = (await openVault(vault.address, { auth: userpass() })).provider;
+  const clock = new FakeClock();
+  vault.tokens = { ttl: 100, renewable: false };
+  await using provider = (await openVault(vault.address, { auth: userpass() }, { clock })).provider;
   await provider.probe(patient);
-  await waitFor("another login", () => logins(vault).length === 2, { timeoutMs: 5000, everyMs: 20 });
+  const due = await toNextTimer(clock);
+  assert(due > 62_000 && due < 78_000, `${due}`);
+  await until("another login", () => logins(vault).length === 2);
   assert.equal(vault.asked("auth/token/renew-self").length, 0);
 });
 
 Deno.test("request() tries a renewal again that met a sealed Vault, and logs in where it is refused", async () => {
   await using vault = new VaultDouble();
-  vault.tokens = { ttl: 2, renewable: true };
+  const clock = new FakeClock();
   const answers = [refuse(503, "Vault is sealed"), refuse(403, "permission denied")];
   vault.intercept = ({ path }) => path === "auth/token/renew-self" ? answers.shift() : undefined;
-  const { provider, events } = await openVault(vault.address, { auth: userpass() });
+  const { provider, events } = await openVault(vault.address, { auth: userpass() }, { clock });
   await using _provider = provider;
   await provider.probe(patient);
-  await waitFor("another login", () => logins(vault).length === 2, { timeoutMs: 5000, everyMs: 20 });
+  await toNextTimer(clock);
+  await until("a failed renewal", () => clock.untilNext() < Infinity && results(events, "token_renewed").length === 1);
+  await toNextTimer(clock);
+  await until("another login", () => logins(vault).length === 2);
   assert.deepEqual(results(events, "token_renewed"), ["unreachable", "permission_denied"]);
 });
 
 Deno.test("request() asks once how long a given token lives, and renews it", async () => {
   await using vault = new VaultDouble();
-  vault.tokens = { ttl: 1, renewable: true };
-  await using provider = (await openVault(vault.address, { auth: tokenAuth("root") })).provider;
+  const clock = new FakeClock();
+  await using provider = (await openVault(vault.address, { auth: tokenAuth("root") }, { clock })).provider;
   await provider.probe(patient);
-  await waitFor("a renewal", () => vault.asked("auth/token/renew-self").length > 0, { timeoutMs: 5000, everyMs: 20 });
+  await toNextTimer(clock);
+  await until("a renewal", () => vault.asked("auth/token/renew-self").length === 1);
   assert.equal(vault.asked("auth/token/lookup-self").length, 1);
+});
+
+/** The requests that were answered with 403. */
+function refusals(vault: VaultDouble): () => number {
+  let count = 0;
+  const before = vault.answered;
+  vault.answered = (status) => {
+    before?.(status);
+    if (status === 403) count++;
+  };
+  return () => count;
+}
+
+Deno.test("request() logs in ahead of a token's last use, so that no call fails: a login for ten calls", async () => {
+  await using vault = new VaultDouble();
+  const refused = refusals(vault);
+  vault.tokens = { ttl: 3600, renewable: true, uses: 10 };
+  await using provider = (await openVault(vault.address, { auth: userpass() })).provider;
+  const at = await provider.probe(patient);
+  const wrapped = await provider.wrap(new Uint8Array(32), at, patient);
+  for (let calls = 0; calls < 40; calls++) await provider.unwrap(wrapped, patient);
+  const used = vault.requests.length - logins(vault).length;
+  assert.equal(used, 44, "reading the key, encrypt and rewrap, a wrap, and 40 unwraps");
+  assert.equal(logins(vault).length, 5);
+  assert.equal(refused(), 0);
+});
+
+Deno.test("request() shares each login among many calls at once, however few uses a token has", async () => {
+  for (const uses of [1, 3, 10]) {
+    await using vault = new VaultDouble();
+    const refused = refusals(vault);
+    vault.tokens = { ttl: 3600, renewable: false, uses };
+    await using provider = (await openVault(vault.address, { auth: userpass() })).provider;
+    await Promise.all(Array.from({ length: 40 }, () => provider.probe(patient)));
+    const calls = vault.requests.length - logins(vault).length;
+    assert(calls >= 80, `${calls}`);
+    assert.equal(refused(), 0);
+    // The last use begins the next login.
+    await until("the last login", () => logins(vault).length >= Math.floor(calls / uses) + 1);
+    assert.equal(logins(vault).length, Math.floor(calls / uses) + 1);
+  }
+});
+
+Deno.test("request() replaces a token that was used up elsewhere, at once and again at once", async () => {
+  await using vault = new VaultDouble();
+  await using provider = (await openVault(vault.address, { auth: userpass() })).provider;
+  const at = await provider.probe(patient);
+  const wrapped = await provider.wrap(new Uint8Array(32), at, patient);
+  for (let times = 2; times <= 6; times++) {
+    vault.valid.clear();
+    await Promise.all(Array.from({ length: 8 }, () => provider.unwrap(wrapped, patient)));
+    assert.equal(logins(vault).length, times);
+  }
+});
+
+Deno.test("request() counts a renewal as a use, and logs in instead where it would be the last", async () => {
+  await using vault = new VaultDouble();
+  const clock = new FakeClock();
+  const refused = refusals(vault);
+  vault.tokens = { ttl: 3600, renewable: true, uses: 6 };
+  const { provider, events } = await openVault(vault.address, { auth: userpass() }, { clock });
+  await using _provider = provider;
+  // Three of six uses.
+  await provider.probe(patient);
+  for (const renewals of [1, 2]) {
+    await toNextTimer(clock);
+    await until("a renewal", () => results(events, "token_renewed").length === renewals);
+  }
+  await toNextTimer(clock);
+  await until("a login", () => logins(vault).length === 2);
+  await provider.probe(patient);
+  assert.deepEqual([results(events, "token_renewed"), refused()], [["ok", "ok"], 0]);
+});
+
+Deno.test("request() does not log in for each call that a policy forbids, and goes on with those that it allows", async () => {
+  await using vault = new VaultDouble();
+  const clock = new FakeClock();
+  await using provider = (await openVault(vault.address, { auth: userpass() }, { clock })).provider;
+  const at = await provider.probe(patient);
+  const wrapped = await provider.wrap(new Uint8Array(32), at, patient);
+  vault.intercept = ({ path }) => path.includes("/decrypt/") ? refuse(403, "permission denied") : undefined;
+  const forbidden = async () => {
+    for (let tries = 0; tries < 5; tries++) {
+      await assert.rejects(provider.unwrap(wrapped, patient), refusedWith("permission_denied"));
+      await provider.wrap(new Uint8Array(32), at, patient);
+    }
+  };
+  await forbidden();
+  assert.equal(logins(vault).length, 2);
+  await clock.advance(9_000);
+  await forbidden();
+  assert.equal(logins(vault).length, 2);
+  await clock.advance(1_001);
+  await forbidden();
+  assert.equal(logins(vault).length, 3, "the right may have been given to the role since");
+  await clock.advance(10_001);
+  await forbidden();
+  assert.equal(logins(vault).length, 3, "each time it waits twice as long");
+  vault.intercept = undefined;
+  await provider.unwrap(wrapped, patient);
+  vault.valid.clear();
+  await provider.unwrap(wrapped, patient);
+  assert.equal(logins(vault).length, 4, "what was served is worth a login again");
+});
+
+Deno.test("request() keeps a token that is refused for one call while no login can be had", async () => {
+  const whys: readonly (readonly [Response, string])[] = [
+    [refuse(403, "permission denied"), "unauthenticated"],
+    [refuse(400, "invalid username or password"), "unauthenticated"],
+    [refuse(503, "Vault is sealed"), "unreachable"],
+    [refuse(429, "request path rate limited"), "throttled"],
+  ];
+  for (const [answer, code] of whys) {
+    await using vault = new VaultDouble();
+    await using provider = (await openVault(vault.address, { auth: userpass() })).provider;
+    const at = await provider.probe(patient);
+    const wrapped = await provider.wrap(new Uint8Array(32), at, patient);
+    vault.intercept = ({ path }) => {
+      if (path.includes("/decrypt/")) return refuse(403, "permission denied");
+      return path.includes("login") ? answer.clone() : undefined;
+    };
+    for (let tries = 0; tries < 3; tries++) {
+      await assert.rejects(provider.unwrap(wrapped, patient), refusedWith(code, /^Cannot log in with provider/));
+      await provider.wrap(new Uint8Array(32), at, patient);
+    }
+    assert.equal(logins(vault).length, 2);
+  }
 });
 
 Deno.test("request() leaves a token alone that never expires", async () => {
@@ -225,12 +374,13 @@ Deno.test({
 
 Deno.test("asyncDispose stops renewals, and calls after it end at once", async () => {
   await using vault = new VaultDouble();
-  vault.tokens = { ttl: 1, renewable: true };
-  const { provider } = await openVault(vault.address, { auth: userpass() });
+  const clock = new FakeClock();
+  const { provider } = await openVault(vault.address, { auth: userpass() }, { clock });
   await provider.probe(patient);
+  assert(clock.untilNext() < 3_600_000);
   await provider[Symbol.asyncDispose]();
   const before = vault.requests.length;
-  await pause(900);
+  assert.equal(clock.untilNext(), Infinity);
   assert.equal(vault.requests.length, before);
   await assert.rejects(provider.probe(patient), refusedWith("cancelled"));
 });
