@@ -33,5 +33,5 @@ export const systemClock: Clock = {
 
 /** As `deadline` of `lib/deadline.ts`, on a clock that a test may own. */
 export function deadlineBy(clock: Clock, ms: number, parent: AbortSignal): Deadline {
-  return deadline(ms, parent, (ms, fire) => clock.after(ms, fire));
+  return deadline(ms, parent, (ms, fire) => clock.after(ms, fire), () => clock.now());
 }

@@ -8,6 +8,8 @@ import { KmsError } from "./errors.ts";
 /** A signal that fires after `ms`, or with `parent`, whichever is first. Call `clear` when the work is done. */
 export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
+  /** Milliseconds until it fires because time has run out. */
+  readonly left: () => number;
 }
 
 /** Calls back once after `ms`; what it returns calls that off. */
@@ -57,15 +59,23 @@ export function coarse(after: After, everyMs: number, now: () => number): After 
  * collected, which under load is memory that grows.
  *
  * @param ms milliseconds; at most 2^31-1.
+ * @param now milliseconds, on the clock that `after` goes by.
  */
-export function deadline(ms: number, parent?: AbortSignal, after: After = afterTimeout): Deadline {
+export function deadline(
+  ms: number,
+  parent?: AbortSignal,
+  after: After = afterTimeout,
+  now: () => number = () => performance.now(),
+): Deadline {
   const controller = new AbortController();
+  const end = now() + ms;
   const callOff = after(Math.max(0, ms), () => controller.abort(timeoutReason()));
   const onParent = () => controller.abort(parent?.reason);
   if (parent?.aborted) onParent();
   else parent?.addEventListener("abort", onParent, { once: true });
   return {
     signal: controller.signal,
+    left: () => end - now(),
     [Symbol.dispose]() {
       callOff();
       parent?.removeEventListener("abort", onParent);

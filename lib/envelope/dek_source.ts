@@ -54,7 +54,8 @@ export interface Found {
 interface Flight {
   readonly entry: Promise<CachedDek>;
   readonly abort: AbortController;
-  waiting: number;
+  /** The calls that wait for it. */
+  readonly waiting: Set<CallOptions>;
 }
 
 /** One for the whole plugin. */
@@ -108,13 +109,14 @@ export class DekSource implements Disposable {
 
   /** Waits for a flight; when the last one who waits gives up, the remote call is given up too. */
   async #board(flight: Flight, request: DekRequest, cache: CacheResult): Promise<Found> {
-    const { signal } = request.call;
-    flight.waiting++;
+    const { call } = request;
+    const { signal } = call;
+    flight.waiting.add(call);
     try {
       return openWith(await orAborted(flight.entry, signal, "unwrap a data key"), request, cache);
     } finally {
-      flight.waiting--;
-      if (flight.waiting === 0) {
+      flight.waiting.delete(call);
+      if (flight.waiting.size === 0) {
         // Nobody may come on board of what is being given up.
         this.#forget(request.reference, flight);
         flight.abort.abort(signal.aborted ? signal.reason : noLongerWanted);
@@ -125,7 +127,11 @@ export class DekSource implements Disposable {
   #takeOff(request: DekRequest): Flight {
     const abort = new AbortController();
     const callOff = this.#after(timings.flight, () => abort.abort(timeoutReason()));
-    const flight: Flight = { entry: this.#unwrap(request, abort.signal), abort, waiting: 0 };
+    const waiting = new Set<CallOptions>([request.call]);
+    const { clock } = this.#options;
+    const end = clock.now() + timings.flight;
+    const call = { signal: abort.signal, left: () => longestLeft(waiting, end - clock.now()) };
+    const flight: Flight = { entry: this.#unwrap(request, call), abort, waiting };
     this.#flights.set(request.reference, flight);
     const land = () => {
       callOff();
@@ -139,12 +145,12 @@ export class DekSource implements Disposable {
     if (this.#flights.get(reference) === flight) this.#flights.delete(reference);
   }
 
-  async #unwrap({ reference, wraps, open, ...request }: DekRequest, signal: AbortSignal): Promise<CachedDek> {
+  async #unwrap({ reference, wraps, open, ...request }: DekRequest, call: CallOptions): Promise<CachedDek> {
     const { cache, clock, strategy, latencies, onLiar } = this.#options;
     const asked = request.holders();
     const ordered = inOrder(asked, strategy, this.#turn++, latencies);
     const fits = (dek: Uint8Array) => open(dek) !== undefined;
-    const { dek, liars } = await unwrapFirst(ordered, { signal, clock, strategy, latencies, fits });
+    const { dek, liars } = await unwrapFirst(ordered, { ...call, clock, strategy, latencies, fits });
     liars.forEach(onLiar);
     const holders = asked.map(({ provider: { name }, wrap: { version } }) => ({ name, version }));
     const own = cache.peek(reference)?.own ?? false;
@@ -158,7 +164,8 @@ export class DekSource implements Disposable {
     try {
       if (!mayServeOn) return await this.#ask(request);
       using bound = deadlineBy(clock, timings.revalidate, request.call.signal);
-      return await this.#ask({ ...request, call: { signal: bound.signal } });
+      const left = () => Math.min(bound.left(), request.call.left?.() ?? Infinity);
+      return await this.#ask({ ...request, call: { signal: bound.signal, left } });
     } catch (thrown) {
       const error = toKmsError(thrown);
       if (request.call.signal.aborted) throw error;
@@ -194,6 +201,12 @@ export class DekSource implements Disposable {
     for (const { abort } of this.#flights.values()) abort.abort(noLongerWanted);
     this.#options.cache[Symbol.dispose]();
   }
+}
+
+/** Milliseconds until the last of these calls ends, `most` at most; `undefined` where no deadline is known. */
+function longestLeft(calls: ReadonlySet<CallOptions>, most: number): number | undefined {
+  const known = [...calls].map((call) => call.left?.()).filter((left) => left !== undefined);
+  return known.length === 0 ? undefined : Math.min(most, Math.max(...known));
 }
 
 /** A data key is tried when it comes and used when it is kept: the second time the answer is there already. */

@@ -52,13 +52,14 @@ export function quorumSize(quorum: WrapQuorum, count: number): number {
 export async function wrapByAll(
   bytes: Uint8Array,
   members: readonly QuorumMember[],
-  { signal, onWrap = () => {} }: WrapCall,
+  call: WrapCall,
 ): Promise<WrapReport> {
+  const { onWrap = () => {} } = call;
   const failures = new Map<string, KmsError>();
   let count = 0;
   const results = await Promise.all(members.map(async (member) => {
     try {
-      const wrap = await provenWrap(bytes, member, signal);
+      const wrap = await provenWrap(bytes, member, call);
       onWrap(++count);
       return wrap;
     } catch (thrown) {
@@ -69,12 +70,13 @@ export async function wrapByAll(
   return { wraps: results.filter((wrap) => wrap !== undefined), failures };
 }
 
-async function provenWrap(bytes: Uint8Array, { provider, at }: QuorumMember, signal: AbortSignal): Promise<Wrap> {
+async function provenWrap(bytes: Uint8Array, { provider, at }: QuorumMember, call: CallOptions): Promise<Wrap> {
+  const { signal } = call;
   const action = `wrap with provider "${provider.name}"`;
   // Each call gets its own copy: a provider that wiped or kept what it was lent would spoil it for the others.
-  const now = at ?? await orAborted(provider.probe({ signal }), signal, action);
-  const wrapped = await orAborted(provider.wrap(bytes.slice(), now, { signal }), signal, action);
-  const opened = await orAborted(provider.unwrap(wrapped, { signal }), signal, action);
+  const now = at ?? await orAborted(provider.probe(call), signal, action);
+  const wrapped = await orAborted(provider.wrap(bytes.slice(), now, call), signal, action);
+  const opened = await orAborted(provider.unwrap(wrapped, call), signal, action);
   if (!equalBytes(opened, bytes)) {
     throw new KmsError("provider_protocol", `Cannot ${action}: what it wrapped does not open to the same bytes.`);
   }

@@ -88,8 +88,7 @@ export function inOrder(
 }
 
 /** What a race needs to know. */
-export interface UnwrapCall {
-  readonly signal: AbortSignal;
+export interface UnwrapCall extends CallOptions {
   readonly clock: Clock;
   readonly strategy: UnwrapStrategy;
   readonly latencies: Latencies;
@@ -119,12 +118,13 @@ async function unwrapOnly(holder: Holder, call: UnwrapCall): Promise<Unwrapped> 
 
 async function ask(
   { provider, wrap }: Holder,
-  { clock, latencies }: UnwrapCall,
+  call: UnwrapCall,
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
+  const { clock, latencies } = call;
   const startedAt = clock.now();
   const { version, ciphertext } = wrap;
-  const dek = await provider.unwrap({ version, ciphertext }, { signal });
+  const dek = await provider.unwrap({ version, ciphertext }, { signal, left: () => call.left?.() });
   latencies.note(provider.name, clock.now() - startedAt);
   return dek;
 }

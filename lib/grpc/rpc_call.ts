@@ -26,6 +26,8 @@ export interface RpcCall {
   readonly signal: AbortSignal;
   /** Milliseconds left until `signal` fires. */
   readonly deadlineMs: number;
+  /** The same, as whatever hands the call on asks for it. */
+  left?(): number;
   /** Names the request in logs: the client's uid made safe to print, or a new one where the client has none. */
   readonly uid: string;
 }
@@ -79,6 +81,10 @@ export class StreamCall implements RpcCall, Disposable {
     const timeout = timeoutOf(this.#sent.timeout);
     const left = timeout === undefined ? this.#withoutTimeoutMs : timeout - (performance.now() - this.#began);
     return Math.min(longestMs, Math.max(0, left - Math.min(marginMs, left / 2)));
+  }
+
+  left(): number {
+    return this.deadlineMs;
   }
 
   get uid(): string {

@@ -97,7 +97,7 @@ export class DekMaker {
     };
     const tagged = taggedDek(dek);
     try {
-      return await wrapByAll(tagged, members, { signal: bound.signal, onWrap });
+      return await wrapByAll(tagged, members, { signal: bound.signal, left: bound.left, onWrap });
     } finally {
       tagged.fill(0);
       callOff();

@@ -16,5 +16,5 @@ import { retrying } from "./retrying.ts";
  * became of a call in the end, and what it refuses is not tried four times. Disposing it disposes the provider.
  */
 export function decorate(provider: Provider, context: ProviderContext): BreakingProvider {
-  return breaking(retrying(observed(provider, context)));
+  return breaking(retrying(observed(provider, context), context.clock === undefined ? {} : { clock: context.clock }));
 }

@@ -3,71 +3,177 @@
  *
  * @module
  */
-import { sleep as sleepUntil } from "../deadline.ts";
-import { errorCodes, type KmsError, toKmsError } from "../errors.ts";
-import { foreignPart, type Provider } from "./provider.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { backoff } from "../deadline.ts";
+import { errorCodes, KmsError, toKmsError } from "../errors.ts";
+import { type CallOptions, foreignPart, type Provider } from "./provider.ts";
 
-/** How often and after which pauses. Times are milliseconds. */
+/** What a test may own. */
 export interface RetryOptions {
-  /** Calls in all, the first one included. */
-  readonly tries: number;
-  /** The first pause; each later one is twice as long. Every pause is spread evenly over half to once and a half of it. */
-  readonly firstPauseMs: number;
-  /** A KMS that asks to be left alone for longer is not waited for: kube-apiserver gives an RPC 3 s in all. */
-  readonly longestPauseMs: number;
+  readonly clock: Clock;
   /** 0 to below 1. */
   readonly random: () => number;
-  /** Resolves after a time or when the signal fires, and never throws. */
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-const defaults: RetryOptions = {
-  tries: 4,
-  firstPauseMs: 50,
-  longestPauseMs: 2000,
-  random: Math.random,
-  sleep: sleepUntil,
-};
+/** For what failed without a word about a pause, as a connection does: calls in all, and milliseconds. */
+const away = { tries: 4, firstPauseMs: 50 } as const;
+
+/** For a KMS that is busy, or that says when it may be asked again. Times are milliseconds. */
+const busy = {
+  /** Calls in all: each costs a part of the quota that is used up. In 3 s the pauses leave room for seven or so. */
+  tries: 12,
+  /** Each pause is drawn evenly from 0 to a limit: this one at first, then twice as long each time. */
+  firstLimit: 100,
+  longestLimit: 4_000,
+  /** After so long without a refusal the next one is the first again. */
+  forgotten: 10_000,
+  /** How long other calls are held back for one that was refused. */
+  longestShared: 1_000,
+  /** What is left for an answer before the deadline: twice as long as the last one took, within these limits. */
+  leastAnswer: 250,
+  longestAnswer: 1_000,
+  /** Of a call whose deadline is not known: an RPC of kube-apiserver's has 3 s. */
+  assumed: 2_500,
+} as const;
 
 /**
- * Retries `wrap` and `unwrap` where the table of codes says that it may help, with exponential back-off and jitter, at
- * the earliest when the KMS asks for it (`retryAfterMs`), and never past the signal. The error of the last try is the
- * one thrown: it says more than that time ran out. Probes are made once: they report what is.
+ * Retries `wrap` and `unwrap` where the table of codes says that it may help, and never past the signal. Probes are made
+ * once: they report what is. Each try is a call of the provider's, and counted as one.
+ *
+ * - A KMS that cannot be reached is asked four times, with pauses of 50 ms, 100 ms and 200 ms, each spread over half to
+ *   once and a half.
+ * - A KMS that is busy is asked until shortly before the call's deadline, with exponential back-off and full jitter. All
+ *   calls of the provider share the pause: many that wait do not each go on asking.
+ * - A pause that the KMS asks for (`retryAfterMs`) is kept. Where it is longer than what is left, the call ends at once
+ *   and says so.
+ *
+ * The error of the last try is the one thrown: it says more than that time ran out.
  */
 export function retrying(provider: Provider, options: Partial<RetryOptions> = {}): Provider {
-  const settings = { ...defaults, ...options };
+  const tries = new Tries({ clock: systemClock, random: Math.random, ...options });
   return {
     name: provider.name,
     kind: provider.kind,
     probe: (call) => provider.probe(call),
-    wrap: (dek, at, call) => persist(() => provider.wrap(dek, at, call), call.signal, settings),
-    unwrap: (wrapped, call) => persist(() => provider.unwrap(wrapped, call), call.signal, settings),
+    wrap: (dek, at, call) => tries.persist(() => provider.wrap(dek, at, call), call),
+    unwrap: (wrapped, call) => tries.persist(() => provider.unwrap(wrapped, call), call),
     ...foreignPart(
       provider,
-      (unwrapForeign) => (foreign, call) => persist(() => unwrapForeign(foreign, call), call.signal, settings),
+      (unwrapForeign) => (foreign, call) => tries.persist(() => unwrapForeign(foreign, call), call),
     ),
     [Symbol.asyncDispose]: () => provider[Symbol.asyncDispose](),
   };
 }
 
-async function persist<T>(attempt: () => Promise<T>, signal: AbortSignal, options: RetryOptions): Promise<T> {
-  for (let failures = 1;; failures++) {
-    try {
-      return await attempt();
-    } catch (thrown) {
-      const error = toKmsError(thrown);
-      const pause = pauseAfter(error, failures, options);
-      if (pause === undefined || signal.aborted) throw error;
-      await options.sleep(pause, signal);
-      if (signal.aborted) throw error;
+/** One call and its tries so far. */
+interface Trying {
+  readonly signal: AbortSignal;
+  /** Milliseconds until the call's deadline. */
+  readonly left: () => number;
+  tries: number;
+  sentAt: number;
+}
+
+/** What all calls of one provider have in common. */
+class Tries {
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  /** Until then no call is sent, since one was refused just now. */
+  #quietUntil = -Infinity;
+  /** How often in a row it was busy, however many calls were told so at once. */
+  #level = 0;
+  #raisedAt = -Infinity;
+
+  constructor({ clock, random }: RetryOptions) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  async persist<T>(attempt: () => Promise<T>, call: CallOptions): Promise<T> {
+    const one = this.#begin(call);
+    await this.#quiet(one);
+    for (;;) {
+      one.tries++;
+      one.sentAt = this.#clock.now();
+      try {
+        const answer = await attempt();
+        this.#answered();
+        return answer;
+      } catch (thrown) {
+        const error = toKmsError(thrown);
+        const pause = this.#pauseAfter(error, one);
+        if (pause === undefined || one.signal.aborted) throw error;
+        await this.#clock.sleep(pause, one.signal);
+        if (one.signal.aborted || !await this.#quiet(one)) throw error;
+      }
     }
+  }
+
+  #begin(call: CallOptions): Trying {
+    const began = this.#clock.now();
+    const left = () => call.left?.() ?? busy.assumed - (this.#clock.now() - began);
+    return { signal: call.signal, left, tries: 0, sentAt: began };
+  }
+
+  #answered(): void {
+    this.#level = 0;
+    this.#quietUntil = -Infinity;
+  }
+
+  /** Waits while others were refused just now. @returns whether there is time left for a try. */
+  async #quiet(one: Trying): Promise<boolean> {
+    for (let now = this.#clock.now(); now < this.#quietUntil; now = this.#clock.now()) {
+      const room = one.left() - busy.leastAnswer;
+      if (room <= 0 || one.signal.aborted) return false;
+      const wait = Math.min(this.#quietUntil - now, room);
+      // The calls that wait do not all go on at once, not even at the end of their time.
+      const spread = this.#random() * Math.min(this.#limit(this.#level), room - wait);
+      await this.#clock.sleep(wait + spread, one.signal);
+      if (one.left() <= busy.leastAnswer) return false;
+    }
+    return true;
+  }
+
+  /**
+   * How long to wait before the next try, or `undefined` if there is to be none.
+   *
+   * @throws {KmsError} the same error with one more sentence, where the KMS asks for too long a pause.
+   */
+  #pauseAfter(error: KmsError, one: Trying): number | undefined {
+    if (errorCodes[error.code].retry !== "yes") return undefined;
+    if (error.code !== "throttled" && error.retryAfterMs === undefined) return this.#whileAway(one.tries);
+    const now = this.#clock.now();
+    const answer = Math.min(Math.max(2 * (now - one.sentAt), busy.leastAnswer), busy.longestAnswer);
+    const room = one.left() - answer;
+    const asked = error.retryAfterMs ?? 0;
+    if (asked > 0 && asked > room) throw tooLong(error, asked);
+    if (room <= 0 || one.tries >= busy.tries) return undefined;
+    this.#raise(one.sentAt, now);
+    const limit = this.#limit(Math.max(this.#level, one.tries));
+    const pause = Math.min(room, asked + this.#random() * limit);
+    this.#quietUntil = Math.max(this.#quietUntil, now + Math.min(pause, busy.longestShared));
+    return pause;
+  }
+
+  /** Of many calls that are refused together, the first counts. */
+  #raise(sentAt: number, now: number): void {
+    if (now - this.#raisedAt > busy.forgotten) this.#level = 0;
+    else if (sentAt < this.#raisedAt) return;
+    this.#level++;
+    this.#raisedAt = now;
+  }
+
+  #whileAway(tries: number): number | undefined {
+    return tries >= away.tries ? undefined : away.firstPauseMs * 2 ** (tries - 1) * (0.5 + this.#random());
+  }
+
+  #limit(level: number): number {
+    return backoff(Math.max(0, level - 1), busy.firstLimit, busy.longestLimit);
   }
 }
 
-/** How long to wait before the next try, or `undefined` if there is to be none. */
-function pauseAfter(error: KmsError, failures: number, options: RetryOptions): number | undefined {
-  if (errorCodes[error.code].retry !== "yes" || failures >= options.tries) return undefined;
-  const backoff = options.firstPauseMs * 2 ** (failures - 1) * (0.5 + options.random());
-  const pause = Math.max(backoff, error.retryAfterMs ?? 0);
-  return pause > options.longestPauseMs ? undefined : pause;
+function tooLong(error: KmsError, asked: number): KmsError {
+  const seconds = Math.ceil(asked / 1000);
+  const message = `${error.message} The next try may come in ${seconds} s, which is longer than this call can wait.`;
+  return new KmsError(error.code, message, { cause: error, retryAfterMs: asked });
 }

@@ -1,85 +1,229 @@
 import assert from "node:assert/strict";
+import { FakeClock } from "../../tests/support/fake_clock.ts";
+import { deadlineBy } from "../clock.ts";
 import { type ErrorCode, errorCodes, KmsError } from "../errors.ts";
-import type { KeyState, Provider, WrappedDek } from "./provider.ts";
+import type { CallOptions, KeyState, Provider, WrappedDek } from "./provider.ts";
 import { retrying } from "./retrying.ts";
 
 const dek = new Uint8Array(47).fill(7);
 const state: KeyState = { version: "v1" };
 const wrapped: WrappedDek = { version: "v1", ciphertext: new Uint8Array(75) };
-const { signal } = new AbortController();
+const never = new AbortController().signal;
 
-/** A retried provider whose calls fail with these errors, one after the other, and then succeed. */
-function bench(failures: readonly KmsError[], random = () => 0.5, onSleep: () => void = () => {}) {
-  const queue = [...failures];
-  const seen = { calls: 0, pauses: [] as number[] };
-  const answer = <T>(value: T) => {
-    seen.calls++;
-    const failure = queue.shift();
-    return failure === undefined ? Promise.resolve(value) : Promise.reject(failure);
-  };
-  const inner: Provider = {
-    name: "vault-eu",
-    kind: "test",
-    probe: () => answer(state),
-    wrap: () => answer(wrapped),
-    unwrap: () => answer(dek),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
-  const sleep = (ms: number) => Promise.resolve((seen.pauses.push(ms), onSleep()));
-  return { seen, provider: retrying(inner, { random, sleep }) };
+/** A retried provider on a clock of its own. */
+class Bench {
+  readonly clock = new FakeClock();
+  readonly #start = this.clock.now();
+  /** When each call was sent, in milliseconds since the beginning. */
+  readonly sent: number[] = [];
+  readonly provider: Provider;
+
+  /**
+   * @param answer the failure of the call with this number, from 1 on, or `undefined` for a success.
+   * @param options.tookMs how long each answer takes.
+   */
+  constructor(
+    answer: (number: number, at: number) => KmsError | undefined,
+    { random = () => 0.5, tookMs = 0 }: { readonly random?: () => number; readonly tookMs?: number } = {},
+  ) {
+    const call = async <T>(value: T, { signal }: CallOptions) => {
+      const failure = answer(this.sent.push(this.now), this.now);
+      await this.clock.sleep(tookMs, signal);
+      if (failure !== undefined) throw failure;
+      return value;
+    };
+    this.provider = retrying({
+      name: "vault-eu",
+      kind: "test",
+      probe: (options) => call(state, options),
+      wrap: (_dek, _at, options) => call(wrapped, options),
+      unwrap: (_wrapped, options) => call(dek, options),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    }, { clock: this.clock, random });
+  }
+
+  /** Milliseconds since the beginning. */
+  get now(): number {
+    return this.clock.now() - this.#start;
+  }
+
+  /** Unwraps with a deadline, and lets time pass until that is over. */
+  async unwrap(ms: number): Promise<{ readonly error: KmsError | undefined; readonly endedAt: number }> {
+    using bound = deadlineBy(this.clock, ms, never);
+    let endedAt = NaN;
+    const outcome = this.provider.unwrap(wrapped, bound).then(() => undefined, (thrown) => thrown as KmsError)
+      .finally(() => endedAt = this.now);
+    await this.clock.advance(ms + 1_000);
+    return { error: await outcome, endedAt };
+  }
 }
 
-const away = (retryAfterMs?: number) =>
-  new KmsError(retryAfterMs === undefined ? "unreachable" : "throttled", "Away.", retryAfterMs ? { retryAfterMs } : {});
+/** The pauses between what was sent at these times. */
+function pauses(sent: readonly number[]): number[] {
+  return sent.slice(1).map((at, index) => at - (sent[index] ?? 0));
+}
+
+const away = new KmsError("unreachable", "Cannot unwrap: away.");
+const throttled = (retryAfterMs?: number) =>
+  new KmsError("throttled", "Cannot unwrap: too many requests.", retryAfterMs === undefined ? {} : { retryAfterMs });
 
 Deno.test("retrying() repeats wrap and unwrap until they succeed, with pauses that double", async () => {
-  const { provider, seen } = bench([away(), away(), away()]);
-  assert.equal(await provider.unwrap(wrapped, { signal }), dek);
-  assert.deepEqual(seen, { calls: 4, pauses: [50, 100, 200] });
-  assert.equal(await bench([away()]).provider.wrap(dek, state, { signal }), wrapped);
+  const bench = new Bench((number) => number < 4 ? away : undefined);
+  assert.equal((await bench.unwrap(3_000)).error, undefined);
+  assert.deepEqual(bench.sent, [0, 50, 150, 350]);
+  const wraps = new Bench((number) => number < 2 ? away : undefined);
+  const outcome = wraps.provider.wrap(dek, state, { signal: never });
+  await wraps.clock.advance(1_000);
+  assert.equal(await outcome, wrapped);
 });
 
-Deno.test("retrying() gives up after four tries with the last error", async () => {
+Deno.test("retrying() gives up after four tries with the last error where the KMS cannot be reached", async () => {
   const last = new KmsError("unreachable", "The last one.");
-  const { provider, seen } = bench([away(), away(), away(), last]);
-  await assert.rejects(provider.wrap(dek, state, { signal }), last);
-  assert.equal(seen.calls, 4);
+  const bench = new Bench((number) => number < 4 ? away : last);
+  assert.deepEqual(await bench.unwrap(60_000), { error: last, endedAt: 350 });
 });
 
-Deno.test("retrying() spreads each pause over half to once and a half", async () => {
+Deno.test("retrying() spreads each pause over half to once and a half where the KMS cannot be reached", async () => {
   for (const [random, pause] of [[0, 25], [0.999, 74.95]] as const) {
-    const { provider, seen } = bench([away()], () => random);
-    await provider.unwrap(wrapped, { signal });
-    assert.deepEqual(seen.pauses, [pause]);
+    const bench = new Bench((number) => number < 2 ? away : undefined, { random: () => random });
+    await bench.unwrap(3_000);
+    assert.ok(Math.abs((pauses(bench.sent)[0] ?? NaN) - pause) < 1e-3);
   }
 });
 
-Deno.test("retrying() waits as long as the KMS asks for, and not at all if that is too long", async () => {
-  const patient = bench([away(700)]);
-  await patient.provider.unwrap(wrapped, { signal });
-  assert.deepEqual(patient.seen.pauses, [700]);
-  const hasty = bench([away(60_000)]);
-  await assert.rejects(hasty.provider.unwrap(wrapped, { signal }), { code: "throttled" });
-  assert.deepEqual(hasty.seen, { calls: 1, pauses: [] });
+Deno.test("retrying() asks a busy KMS until shortly before the deadline, with pauses whose limits double", async () => {
+  const longest = new Bench(() => throttled(), { random: () => 0.999999 });
+  const { error, endedAt } = await longest.unwrap(3_000);
+  assert.equal(error?.code, "throttled");
+  assert.equal(error.message, "Cannot unwrap: too many requests.");
+  // The last try leaves a quarter of a second for its answer.
+  assert.deepEqual(pauses(longest.sent).map(Math.round), [100, 200, 400, 800, 1_250]);
+  assert.equal(Math.round(endedAt), 2_750);
+  for (const deadline of [1_000, 3_000, 10_000]) {
+    const bench = new Bench(() => throttled());
+    const { endedAt } = await bench.unwrap(deadline);
+    assert.ok(endedAt >= deadline - 300 && endedAt <= deadline - 250, `${endedAt} of ${deadline}`);
+    assert.ok(bench.sent.length >= 4 && bench.sent.length <= 12, `${bench.sent.length} calls`);
+  }
+});
+
+Deno.test("retrying() succeeds where a busy KMS has room again before the deadline", async () => {
+  for (const [deadline, busyMs] of [[3_000, 2_700], [10_000, 9_000]] as const) {
+    for (const tookMs of [0, 40]) {
+      const bench = new Bench((_number, at) => at < busyMs ? throttled() : undefined, { tookMs });
+      const { error, endedAt } = await bench.unwrap(deadline);
+      assert.equal(error, undefined);
+      assert.ok(endedAt >= busyMs && endedAt < deadline);
+    }
+  }
+});
+
+Deno.test("retrying() leaves a slow KMS time for its answer", async () => {
+  const bench = new Bench(() => throttled(), { tookMs: 400 });
+  const { error, endedAt } = await bench.unwrap(3_000);
+  assert.equal(error?.code, "throttled");
+  assert.ok(endedAt <= 2_600, `${endedAt}`);
+});
+
+Deno.test("retrying() draws each pause for a busy KMS from the whole span down to none, and asks at most 12 times", async () => {
+  const bench = new Bench(() => throttled(), { random: () => 0 });
+  const { error, endedAt } = await bench.unwrap(3_000);
+  assert.deepEqual([error?.code, bench.sent.length, endedAt], ["throttled", 12, 0]);
+});
+
+Deno.test("retrying() waits as long as the KMS asks for, and says how long where that is too long", async () => {
+  for (const code of ["throttled", "unreachable"] as const) {
+    const asks = (retryAfterMs: number) => new KmsError(code, "Cannot unwrap: too many requests.", { retryAfterMs });
+    const patient = new Bench((number) => number < 3 ? asks(700) : undefined, { random: () => 0 });
+    assert.equal((await patient.unwrap(3_000)).error, undefined);
+    assert.deepEqual(patient.sent, [0, 700, 1_400]);
+    const hasty = new Bench(() => asks(6_100));
+    const { error, endedAt } = await hasty.unwrap(3_000);
+    assert.deepEqual([hasty.sent.length, endedAt, error?.code, error?.retryAfterMs], [1, 0, code, 6_100]);
+    assert.equal(
+      error?.message,
+      "Cannot unwrap: too many requests. The next try may come in 7 s, which is longer than this call can wait.",
+    );
+    const longer = new Bench((number) => number < 2 ? asks(6_100) : undefined);
+    assert.equal((await longer.unwrap(10_000)).error, undefined);
+  }
+});
+
+Deno.test("retrying() takes a call without a known deadline for one of kube-apiserver's", async () => {
+  const bench = new Bench(() => throttled());
+  const outcome = assert.rejects(bench.provider.unwrap(wrapped, { signal: never }), { code: "throttled" });
+  await bench.clock.advance(2_500);
+  await outcome;
+  assert.ok((bench.sent.at(-1) ?? 0) > 2_000 && bench.sent.length >= 5);
+});
+
+Deno.test("retrying() shares the pause among all calls: a hundred that wait do not each go on asking", async () => {
+  let seed = 1;
+  const random = () => (seed = seed * 48_271 % 2_147_483_647) / 2_147_483_647;
+  const bench = new Bench(() => throttled(), { random, tookMs: 5 });
+  const calls = Array.from(
+    { length: 100 },
+    () => bench.provider.unwrap(wrapped, deadlineBy(bench.clock, 3_000, never)),
+  );
+  const outcomes = Promise.allSettled(calls);
+  await bench.clock.advance(3_000);
+  assert.ok((await outcomes).every((one) => one.status === "rejected" && one.reason.code === "throttled"));
+  // Alone, each would ask six or seven times.
+  const repeats = bench.sent.length - 100;
+  assert.ok(repeats >= 5 && repeats <= 80, `${repeats} repeats`);
+});
+
+Deno.test("retrying() holds new calls back for a second at most after a refusal, and lets all go after a success", async () => {
+  let busyNow = true;
+  const bench = new Bench(() => busyNow ? throttled() : undefined, { random: () => 0.9 });
+  using bound = deadlineBy(bench.clock, 10_000, never);
+  const first = bench.provider.unwrap(wrapped, bound);
+  await bench.clock.advance(2_000);
+  const before = bench.sent.length;
+  busyNow = false;
+  const later = bench.provider.unwrap(wrapped, bound);
+  await bench.clock.settle();
+  assert.equal(bench.sent.length, before, "it waits with the other");
+  await bench.clock.advance(5_000);
+  assert.equal(await later, dek);
+  assert.equal(await first, dek);
+  const at = bench.sent.length;
+  const calls = Array.from({ length: 20 }, () => bench.provider.unwrap(wrapped, bound));
+  await bench.clock.settle();
+  assert.equal(bench.sent.length, at + 20, "nobody waits any more");
+  await bench.clock.advance(0);
+  await Promise.all(calls);
 });
 
 Deno.test("retrying() repeats exactly the codes that the table says", async () => {
   for (const code of Object.keys(errorCodes) as ErrorCode[]) {
-    const { provider, seen } = bench([new KmsError(code, "So.")]);
-    await provider.unwrap(wrapped, { signal }).catch(() => undefined);
-    assert.equal(seen.calls, errorCodes[code].retry === "yes" ? 2 : 1, code);
+    const bench = new Bench((number) => number < 2 ? new KmsError(code, "So.") : undefined);
+    await bench.unwrap(3_000);
+    assert.equal(bench.sent.length, errorCodes[code].retry === "yes" ? 2 : 1, code);
   }
 });
 
 Deno.test("retrying() never calls past the signal, and throws what the KMS said last", async () => {
-  const controller = new AbortController();
-  const { provider, seen } = bench([away(), away()], () => 0.5, () => controller.abort());
-  await assert.rejects(provider.unwrap(wrapped, { signal: controller.signal }), { code: "unreachable" });
-  assert.equal(seen.calls, 1);
+  for (const failure of [away, throttled()]) {
+    const controller = new AbortController();
+    const bench = new Bench(() => failure);
+    const outcome = bench.provider.unwrap(wrapped, { signal: controller.signal });
+    const rejected = assert.rejects(outcome, failure);
+    await bench.clock.settle();
+    controller.abort();
+    await rejected;
+    await bench.clock.advance(10_000);
+    assert.equal(bench.sent.length, 1);
+  }
 });
 
 Deno.test("retrying() makes a probe once", async () => {
-  const { provider, seen } = bench([away()]);
-  await assert.rejects(provider.probe({ signal }), { code: "unreachable" });
-  assert.equal(seen.calls, 1);
+  for (const failure of [away, throttled()]) {
+    const bench = new Bench(() => failure);
+    await assert.rejects(
+      Promise.all([bench.provider.probe({ signal: never }), bench.clock.advance(3_000)]),
+      { code: failure.code },
+    );
+    assert.equal(bench.sent.length, 1);
+  }
 });

@@ -211,7 +211,7 @@ class KeyService implements SopsService, AsyncDisposable {
     const startedAt = clock.now();
     using bound = deadlineBy(clock, timings.wrap, signal);
     const tagged = taggedDek(dek, "sops");
-    const report = await wrapByAll(tagged, members, { signal: bound.signal }).finally(() => tagged.fill(0));
+    const report = await wrapByAll(tagged, members, bound).finally(() => tagged.fill(0));
     if (signal.aborted) throw abortError(signal, "wrap a data key");
     for (const { provider: { name } } of members) this.#judge(name, report.failures.get(name));
     const [wrapped, missing] = [report.wraps.map(({ name }) => name), [...report.failures.keys()]];
