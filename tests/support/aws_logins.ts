@@ -48,6 +48,8 @@ export class AwsLogins {
   /** Seconds that temporary credentials live. */
   lifetime = 3600;
   refuses = false;
+  /** Whether it has more requests than it takes. */
+  busy = false;
   /** How often credentials were asked for, whatever came of it. */
   logins = 0;
   readonly #now: () => number;
@@ -74,6 +76,7 @@ export class AwsLogins {
   sts(form: URLSearchParams, signed: boolean): LoginReply {
     this.logins++;
     const action = form.get("Action") ?? "";
+    if (this.busy) return stsError(400, "Throttling");
     if (this.refuses) return stsError(403, "AccessDenied");
     if (form.get("RoleArn") !== role.arn) return stsError(403, "AccessDenied");
     if (!/^[\w+=,.@-]{2,64}$/.test(form.get("RoleSessionName") ?? "")) return stsError(400, "ValidationError");

@@ -36,6 +36,8 @@ export class EntraDouble {
   /** Seconds that a token lives. */
   lifetime = 3599;
   refuses = false;
+  /** Whether it has more requests than it takes. */
+  busy = false;
   /** Whether tokens are given that are good for nothing. */
   forgets = false;
   readonly tokens = new Map<string, Issued>();
@@ -85,6 +87,7 @@ export class EntraDouble {
   /** POST /{tenant}/oauth2/v2.0/token */
   token(origin: string, path: string, text: string): VaultReply {
     this.logins++;
+    if (this.busy) return refused(429, "temporarily_unavailable", 90055);
     const fields = new URLSearchParams(text);
     const [, tenant] = /^\/([^/]+)\/oauth2\/v2\.0\/token$/.exec(path) ?? [];
     if (tenant !== this.tenantId) return refused(400, "invalid_request", 90002);

@@ -51,6 +51,8 @@ export class GcpLogins {
   /** Who may act as `kmsUser`; unset for everybody. */
   mayImpersonate: readonly string[] | undefined;
   refuses = false;
+  /** Whether it has more requests than it takes. */
+  busy = false;
   /** Whether what answers on the metadata server's address says that it is one. */
   flavored = true;
   /** The key's ID that is taken. */
@@ -185,6 +187,7 @@ export class GcpLogins {
     this.logins++;
     const [, account] = /^\/computeMetadata\/v1\/instance\/service-accounts\/([^/]+)\/token$/.exec(path) ?? [];
     if (flavor !== "Google") return { status: 403, body: {} };
+    if (this.busy) return { status: 429, body: {} };
     if (this.refuses || (account !== "default" && account !== this.machine)) return { status: 404, body: {} };
     return this.#granted("metadata", this.machine, this.machineScopes);
   }

@@ -11,6 +11,7 @@ import { field } from "../https/fields.ts";
 import type { Meaning } from "../https/refusals.ts";
 
 const busy = { code: "throttled", why: "too many requests" } as const;
+const usedUp = { code: "throttled", why: "a quota is used up" } as const;
 const broken = { code: "unreachable", why: "an error of its own" } as const;
 const store = { code: "unreachable", why: "the key store behind the key is out of service" } as const;
 const unknownLogin = { code: "unauthenticated", why: "it does not know the access key" } as const;
@@ -61,7 +62,10 @@ export const errorCodes = {
   TooManyRequestsException: busy,
   RequestLimitExceeded: busy,
   SlowDown: busy,
-  LimitExceededException: { code: "throttled", why: "a quota is used up" },
+  BandwidthLimitExceeded: busy,
+  PriorRequestNotComplete: busy,
+  LimitExceeded: usedUp,
+  LimitExceededException: usedUp,
   ExpiredTokenException: expired,
   ExpiredToken: expired,
   RequestExpired: { code: "unauthenticated", why: "the request was too old; compare the clocks" },

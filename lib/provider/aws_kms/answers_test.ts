@@ -22,6 +22,8 @@ const examples: readonly (readonly [name: string | undefined, status: number, co
   ["CloudHsmClusterNotActiveException", 400, "unreachable"],
   ["ThrottlingException", 400, "throttled"],
   ["LimitExceededException", 400, "throttled"],
+  ["LimitExceeded", 400, "throttled"],
+  ["SlowDown", 503, "throttled"],
   ["ExpiredTokenException", 400, "unauthenticated"],
   ["UnrecognizedClientException", 400, "unauthenticated"],
   ["InvalidSignatureException", 400, "unauthenticated"],

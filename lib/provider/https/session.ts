@@ -29,7 +29,12 @@ const fullShare = 0.75;
 const renewAt = 0.55;
 const replaceAt = 0.7;
 /** Waits after failed logins, in milliseconds. What may lock an account waits longer: see `login_holds.ts`. */
-const pauses = { refused: { first: 1_000, most: 60_000 }, failed: { first: 100, most: 5_000 } } as const;
+const pauses = {
+  refused: { first: 1_000, most: 60_000 },
+  failed: { first: 100, most: 5_000 },
+} as const;
+/** So many throttled logins in a row, 3 s in all, are so close together that a call finds one shortly before its end. */
+const quickLogins = { count: 8, mostMs: 500 } as const;
 /** A pause that the login's server asks for counts up to here: a wrong one must not keep a node from its key. */
 const longestAskedMs = 60_000;
 
@@ -193,8 +198,9 @@ export class TokenSession implements AsyncDisposable {
   #pauseAfter(error: KmsError): number {
     if (error instanceof HeldLogin) return lookMs;
     const { first, most } = errorCodes[error.code].refusal ? pauses.refused : pauses.failed;
-    const asked = Math.min(error.retryAfterMs ?? 0, longestAskedMs);
-    return Math.max(asked, jittered(backoff(this.#failures++, first, most), 0.2));
+    const isQuick = error.code === "throttled" && this.#failures < quickLogins.count;
+    const pause = backoff(this.#failures++, first, isQuick ? quickLogins.mostMs : most);
+    return Math.max(Math.min(error.retryAfterMs ?? 0, longestAskedMs), jittered(pause, 0.2));
   }
 
   /** Tells how long a token lives, and sees to it that it is renewed or replaced in time. */

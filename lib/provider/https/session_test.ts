@@ -208,6 +208,22 @@ Deno.test("TokenSession waits after a throttled login as long as it is asked to,
   }
 });
 
+Deno.test("TokenSession repeats a throttled login some times within a call's time, and then every 5 s", async () => {
+  await using stage = new Stage();
+  stage.refusal = failure("throttled");
+  const times: number[] = [];
+  const start = stage.clock.now();
+  while (stage.clock.now() < start + 30_000) {
+    const before = stage.logins;
+    await rejects(stage.send(), { code: "throttled" });
+    if (stage.logins > before) times.push(stage.clock.now() - start);
+    await stage.clock.advance(10);
+  }
+  const within = (ms: number) => times.filter((at) => at < ms).length;
+  ok(within(3_000) >= 6 && within(3_000) <= 9, `${times}`);
+  ok(within(30_000) <= 9 + 7, `${times}`);
+});
+
 Deno.test("TokenSession tells when a token expires, on its own clock, and how long a login took", async () => {
   await using stage = new Stage();
   stage.grant = { ttlMs: 100_000 };
