@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { coarse, orAborted } from "./deadline.ts";
+import { coarse, deadline, orAborted } from "./deadline.ts";
 
 /** Timers that a test fires by moving the time, and how many of them are set. */
 function timers() {
@@ -84,4 +84,14 @@ Deno.test("orAborted() leaves no listener behind, whatever becomes of the work",
   assert.equal(await orAborted(Promise.resolve(7), signal, "work"), 7);
   await assert.rejects(orAborted(Promise.reject(new TypeError("no")), signal, "work"), TypeError);
   assert.deepEqual(heard, ["added", "removed", "added", "removed"]);
+});
+
+Deno.test("deadline() says how long it has left, on the clock that its timer goes by", () => {
+  const time = timers();
+  using bound = deadline(3_000, undefined, time.after, time.now);
+  assert.equal(bound.left(), 3_000);
+  time.pass(2_999);
+  assert.deepEqual([bound.left(), bound.signal.aborted], [1, false]);
+  time.pass(1);
+  assert.deepEqual([bound.left(), bound.signal.aborted], [0, true]);
 });

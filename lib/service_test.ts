@@ -5,9 +5,11 @@ import { FakeClock } from "../tests/support/fake_clock.ts";
 import { MemoryProvider, memoryProviders } from "../tests/support/memory_provider.ts";
 import { MemoryStore } from "../tests/support/memory_store.ts";
 import { startNode, type TestNode } from "../tests/support/test_service.ts";
+import { deadlineBy } from "./clock.ts";
 import { effectiveCode, KmsError } from "./errors.ts";
 import type { KmsApi } from "./events.ts";
 import { answerChecker, checkFrame, checkFrameAnswer, checkSealed } from "./kms/limits.ts";
+import { retrying } from "./provider/retrying.ts";
 import type { Encrypted, Sealed } from "./service.ts";
 
 const seed = new Uint8Array(randomBytes(32));
@@ -528,4 +530,43 @@ Deno.test("decrypt() counts what is no envelope at all, foreign formats that are
   for (const ciphertext of bytes) await codeOf(() => opened(node, { keyId: "1", ciphertext, annotations: {} }));
   const { failing, refused } = node.service.peek().decrypts;
   assert.deepEqual([failing, refused.map(({ code, envelopes }) => [code, envelopes])], [true, [["integrity", 4]]]);
+});
+
+Deno.test("decrypt() of a busy KMS ends shortly before its caller's deadline with what the KMS said, or is answered", async () => {
+  for (const deadline of [1_000, 2_900, 8_000]) {
+    for (const busyMs of [deadline / 2, Infinity]) {
+      const clock = new FakeClock();
+      const memory = new MemoryProvider("a");
+      await using writer = await startNode([memory], { clock });
+      await clock.advance(100);
+      const sealed = writer.service.encrypt(seed, "v2");
+      await using reader = await startNode([retrying(memory, { clock, random: () => 0.5 })], { clock });
+      await clock.advance(100);
+      memory.faults.set("unwrap", "throttled");
+      clock.after(busyMs, () => memory.faults.clear());
+      const began = clock.now();
+      using bound = deadlineBy(clock, deadline, new AbortController().signal);
+      // A call that came before, with less time, does not keep the other from its own.
+      using short = deadlineBy(clock, 400, new AbortController().signal);
+      const early = codeOf(() => reader.service.decrypt(sealed, "v2", short));
+      let endedAt = NaN;
+      const outcome = codeOf(() => reader.service.decrypt(sealed, "v2", bound)).finally(() => endedAt = clock.now());
+      await clock.advance(deadline);
+      assert.equal(await outcome, busyMs === Infinity ? "throttled" : "ok");
+      assert.ok(["throttled", "deadline_exceeded"].includes(await early));
+      const took = endedAt - began;
+      assert.ok(took >= Math.min(busyMs, deadline - 300) && took < deadline, `${took} of ${deadline}`);
+    }
+  }
+});
+
+Deno.test("a wrap by a busy KMS is repeated within the time that a ready DEK's making has", async () => {
+  const clock = new FakeClock();
+  const memory = new MemoryProvider("a");
+  memory.faults.set("wrap", "throttled");
+  clock.after(8_000, () => memory.faults.clear());
+  await using node = await startNode([retrying(memory, { clock, random: () => 0.5 })], { clock });
+  await clock.advance(11_000);
+  assert.equal(await codeOf(() => node.service.encrypt(seed, "v2")), "ok");
+  assert.ok(memory.calls.wrap >= 6 && memory.calls.wrap <= 13, `${memory.calls.wrap} wraps`);
 });

@@ -35,6 +35,12 @@ Deno.test("StreamCall.signal is made when it is first asked for", () => {
   ok(stream.onGone);
 });
 
+Deno.test("StreamCall.left() is the time that it has, in the form that providers are handed", () => {
+  const call = callOn(new FakeStream(), { timeout: "2S" });
+  const { left } = { left: () => call.left() };
+  ok(left() > 1_000 && left() <= 1_900);
+});
+
 Deno.test("StreamCall.deadlineMs stays below the client's deadline and never below zero", () => {
   const left = (timeout?: string) => callOn(new FakeStream(), { timeout }).deadlineMs;
   ok(left("3S") <= 2900 && left("3S") > 1000);

@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { startVault } from "../support/vault.ts";
 import { keyUri } from "../../lib/sops/key_uri.ts";
+import { printFigure } from "./harness/figures.ts";
 import { Node } from "./harness/plugin.ts";
 import { Repository, startKeyService } from "./harness/sops.ts";
 
@@ -72,7 +73,7 @@ Deno.test("sops decrypts 40 files of 40 behind an AppRole with token_num_uses=10
   }
   const after = await askedIn(audit);
   const [logins, calls] = [after.logins - before.logins, after.calls - before.calls];
-  console.log(`figure: ${ok} of 40 decrypts, ${logins} logins for ${calls} calls with tokens of ${uses} uses`);
+  printFigure(`tokens of ${uses} uses`, `${ok} of 40 decrypts, ${logins} logins for ${calls} calls`);
   assert.equal(ok, 40);
   assert.equal(after.refused, 0);
   assert.ok(logins <= 5, `${logins} logins`);
