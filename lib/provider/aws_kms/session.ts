@@ -5,10 +5,11 @@
  */
 import { KMSClient } from "@aws-sdk/client-kms";
 import { systemClock } from "../../clock.ts";
+import { errorCodes } from "../../errors.ts";
 import type { Secret } from "../../secret.ts";
 import { HttpClient, type Server } from "../https/client.ts";
 import type { HttpCall } from "../https/endpoint.ts";
-import { TokenSession } from "../https/session.ts";
+import { TokenSession, type TokenVerdict } from "../https/session.ts";
 import type { ProviderContext } from "../provider.ts";
 import { type AwsFailure, failureOf, meaningOf, refusal } from "./answers.ts";
 import { loginOf } from "./auth.ts";
@@ -62,7 +63,7 @@ export class KmsSession implements AsyncDisposable {
    * @throws {KmsError} what AWS answered, as `answers.ts` reads it; why it could not be asked; or what the login said.
    */
   async ask<Out>(operation: KmsOperation, send: Send<Out>, call: HttpCall): Promise<Out> {
-    const outcome = await this.#tokens.request(operation, (token) => this.#send(send, token, call), isRefused, call);
+    const outcome = await this.#tokens.request(operation, (token) => this.#send(send, token, call), verdictOf, call);
     if ("out" in outcome) return outcome.out;
     throw refusal(outcome.failure, call.action);
   }
@@ -90,10 +91,11 @@ export class KmsSession implements AsyncDisposable {
   }
 }
 
-function isRefused(outcome: Outcome<unknown>): boolean {
-  if ("out" in outcome) return false;
+function verdictOf(outcome: Outcome<unknown>): TokenVerdict {
+  if ("out" in outcome) return "served";
   const code = meaningOf(outcome.failure);
-  return code === "unauthenticated" || code === "permission_denied";
+  if (code === "unauthenticated" || code === "permission_denied") return "refused";
+  return errorCodes[code].retry === "yes" ? "silent" : "served";
 }
 
 /** Who will be spoken to. The SDK alone knows where a Region's own endpoints are; that they have TLS is enough here. */

@@ -9,6 +9,7 @@ import { HttpClient, type Server } from "../https/client.ts";
 import { type HttpAnswer, type HttpCall, json } from "../https/endpoint.ts";
 import { RefusedLogins } from "../https/refused_logins.ts";
 import { TokenSession } from "../https/session.ts";
+import { verdictOf } from "../https/token_settings.ts";
 import type { ProviderContext } from "../provider.ts";
 import { loginServer, loginWith } from "./auth.ts";
 import { checkChallenge } from "./challenge.ts";
@@ -66,7 +67,12 @@ export class KeyVault implements AsyncDisposable {
    * @throws {KmsError} as `Endpoint.ask`, or what the login said.
    */
   ask(request: VaultRequest, call: HttpCall): Promise<HttpAnswer> {
-    return this.#tokens.request(request.path, (token) => this.#send(request, token, call), isRefused, call);
+    return this.#tokens.request(
+      request.path,
+      (token) => this.#send(request, token, call),
+      ({ status }) => verdictOf(status, 401),
+      call,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -91,8 +97,4 @@ export class KeyVault implements AsyncDisposable {
     const tenantId = "tenantId" in auth ? auth.tenantId : undefined;
     checkChallenge(answer, { vault, resource, tenantId }, call.action);
   }
-}
-
-function isRefused(answer: HttpAnswer): boolean {
-  return answer.status === 401;
 }

@@ -8,6 +8,7 @@ import type { Secret } from "../../secret.ts";
 import { HttpClient, type Server } from "../https/client.ts";
 import { type HttpAnswer, type HttpCall, json } from "../https/endpoint.ts";
 import { TokenSession } from "../https/session.ts";
+import { verdictOf } from "../https/token_settings.ts";
 import type { ProviderContext } from "../provider.ts";
 import { loginOf } from "./auth.ts";
 import type { GcpKmsSettings } from "./settings.ts";
@@ -49,7 +50,12 @@ export class KmsSession implements AsyncDisposable {
    * @throws {KmsError} as `Endpoint.ask`, or what the login said.
    */
   ask(path: string, body: unknown, call: HttpCall): Promise<HttpAnswer> {
-    return this.#tokens.request(path, (token) => this.#send(path, body, token, call), isRefused, call);
+    return this.#tokens.request(
+      path,
+      (token) => this.#send(path, body, token, call),
+      ({ status }) => verdictOf(status, 401),
+      call,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -65,8 +71,4 @@ export class KmsSession implements AsyncDisposable {
     };
     return this.#client.ask(this.#server, { method: "POST", path, headers, body: json(body) }, call);
   }
-}
-
-function isRefused({ status }: HttpAnswer): boolean {
-  return status === 401;
 }

@@ -12,10 +12,10 @@ import type { HttpCall } from "./endpoint.ts";
 import { Lease } from "./lease.ts";
 import { HeldLogin } from "./login_holds.ts";
 import { RefusedKinds } from "./refused_kinds.ts";
-import type { TokenSettings } from "./token_settings.ts";
+import type { TokenSettings, TokenVerdict } from "./token_settings.ts";
 
 export type { Grant } from "./lease.ts";
-export type { Renewal } from "./token_settings.ts";
+export type { Renewal, TokenVerdict } from "./token_settings.ts";
 
 /** One login or renewal, all its requests together. */
 const loginMs = 10_000;
@@ -73,17 +73,16 @@ export class TokenSession implements AsyncDisposable {
   async request<Answer>(
     kind: string,
     send: (token: Secret) => Promise<Answer>,
-    refused: (answer: Answer) => boolean,
+    verdict: (answer: Answer) => TokenVerdict,
     call: HttpCall,
   ): Promise<Answer> {
     const lease = await this.#take(call);
     const answer = await send(lease.token);
-    if (!refused(answer)) return this.#served(lease, kind, answer);
+    if (this.#judge(verdict(answer), lease, kind) !== "refused") return answer;
     if (!await this.#replaced(lease, kind, call)) return answer;
     const next = await this.#take(call);
     const second = await send(next.token);
-    if (!refused(second)) return this.#served(next, kind, second);
-    this.#kinds.refused(kind, this.#clock.now());
+    if (this.#judge(verdict(second), next, kind) === "refused") this.#kinds.refused(kind, this.#clock.now());
     return second;
   }
 
@@ -96,10 +95,12 @@ export class TokenSession implements AsyncDisposable {
     this.#lease = undefined;
   }
 
-  #served<Answer>(lease: Lease, kind: string, answer: Answer): Answer {
-    lease.served = true;
-    this.#kinds.served(kind);
-    return answer;
+  #judge(verdict: TokenVerdict, lease: Lease, kind: string): TokenVerdict {
+    if (verdict === "served") {
+      lease.served = true;
+      this.#kinds.served(kind);
+    }
+    return verdict;
   }
 
   /** A token for one request, which is counted. The last use of a token begins the next login, so that no call waits. */

@@ -9,7 +9,9 @@ import { type Grant, TokenSession } from "./session.ts";
 const call = { signal: new AbortController().signal, action: "probe" };
 
 /** What a server answers to a token. */
-type Answer = "well" | "refused";
+type Answer = "well" | "refused" | "busy";
+
+const verdicts = { well: "served", refused: "refused", busy: "silent" } as const;
 
 /** A session over logins that a test answers, and the tokens that it sends. */
 class Stage {
@@ -37,7 +39,7 @@ class Stage {
     },
   });
 
-  /** The token that was served, or `refused`. */
+  /** The token that was served, or what was answered instead. */
   async send(kind = "wrap"): Promise<string> {
     let last = "";
     const answer = await this.session.request(
@@ -47,7 +49,7 @@ class Stage {
         this.sent.push(last);
         return Promise.resolve(this.answer(last, kind));
       },
-      (answer) => answer === "refused",
+      (answer) => verdicts[answer],
       call,
     );
     return answer === "well" ? last : answer;
@@ -114,6 +116,17 @@ Deno.test("TokenSession replaces a token that has served at once, and a token th
   equal(stage.logins, 7);
   stage.answer = () => "well";
   equal(await stage.send(), "t7");
+});
+
+Deno.test("TokenSession takes no answer that says nothing of the token for one that was served", async () => {
+  await using stage = new Stage();
+  for (let calls = 0; calls < 5; calls++) {
+    stage.answer = () => "busy";
+    equal(await stage.send(), "busy");
+    stage.answer = () => "refused";
+    equal(await stage.send(), "refused");
+  }
+  equal(stage.logins, 2);
 });
 
 Deno.test("TokenSession lets many calls with one spent token share one login", async () => {

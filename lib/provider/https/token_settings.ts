@@ -14,6 +14,18 @@ import type { Grant } from "./lease.ts";
 /** What a renewal gives: how long the token lives from now, or that it was refused, so that a login is due. */
 export type Renewal = { readonly ttlMs: number | undefined } | { readonly refused: KmsError };
 
+/** What an answer says of the token that was sent: that it was taken, that it was not, or nothing. */
+export type TokenVerdict = "served" | "refused" | "silent";
+
+/** Statuses other than 5xx with which a server, or what stands before it, answers without a look at the token. */
+const unlooked: ReadonlySet<number> = new Set([307, 408, 412, 429, 472, 473]);
+
+/** The verdict of an answer's status. @param refusal the status that means that the token is not taken. */
+export function verdictOf(status: number, refusal: number): TokenVerdict {
+  if (status === refusal) return "refused";
+  return status >= 500 || unlooked.has(status) ? "silent" : "served";
+}
+
 /** How a vendor's tokens are got. */
 export interface TokenSettings {
   readonly provider: string;

@@ -10,6 +10,7 @@ import type { Secret } from "../../secret.ts";
 import { field } from "../https/fields.ts";
 import type { RefusedLogins } from "../https/refused_logins.ts";
 import { type Renewal, TokenSession } from "../https/session.ts";
+import { verdictOf } from "../https/token_settings.ts";
 import { refusal } from "./answers.ts";
 import { encodedPath } from "./auth.ts";
 import type { VaultClient } from "./client.ts";
@@ -65,7 +66,12 @@ export class Session implements AsyncDisposable {
    */
   request(request: VaultRequest, call: VaultCall): Promise<VaultAnswer> {
     const send = (token: Secret) => this.#client.request({ ...request, token }, call);
-    return this.#tokens.request(`${request.method} ${request.path}`, send, isRefused, call);
+    return this.#tokens.request(
+      `${request.method} ${request.path}`,
+      send,
+      ({ status }) => verdictOf(status, 403),
+      call,
+    );
   }
 
   /** Stops renewals and waits for what is under way. The token is left to expire: a restart is not worth a call. */
@@ -94,8 +100,4 @@ export class Session implements AsyncDisposable {
     if (answer.status !== 200) throw refusal(answer, call.action);
     return { ttlMs: lifetime(field(field(answer.body, "auth"), "lease_duration"), call.action) };
   }
-}
-
-function isRefused(answer: VaultAnswer): boolean {
-  return answer.status === 403;
 }
