@@ -51,7 +51,7 @@ function stageOf(double: AsyncDisposable, provider: Provider, rest: Pick<Stage, 
 
 async function vault(clock: Clock, part: string): Promise<Stage> {
   const double = new VaultDouble();
-  const { provider } = await openVault(double.address, { auth: userpassAuth() }, clock);
+  const { provider } = await openVault(double.address, { auth: userpassAuth() }, { clock });
   return stageOf(double, provider, {
     busy: (retryAfter) => {
       if (part.includes("login")) double.valid.clear();

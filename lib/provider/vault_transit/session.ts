@@ -89,7 +89,7 @@ export class Session implements AsyncDisposable {
     for (const request of tries) {
       const answer = await this.#client.request(request, call);
       if (answer.status >= 500) throw refusal(answer, call.action);
-      if (!isRefused(answer)) return true;
+      if (answer.status !== 403) return true;
     }
     return false;
   }

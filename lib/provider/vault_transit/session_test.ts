@@ -20,7 +20,9 @@ const userpass = (password = "right"): VaultAuth => ({
   password: new MemorySecret(password),
 });
 
-const logins = (vault: VaultDouble) => vault.requests.filter(({ path }) => /^auth\/.+\/login/.test(path));
+/** A GET there looks for the mount and is no login. */
+const logins = (vault: VaultDouble) =>
+  vault.requests.filter(({ method, path }) => method === "POST" && /^auth\/.+\/login/.test(path));
 const results = (events: readonly Event[], type: "login" | "token_renewed") =>
   events.flatMap((event) => event.type === type ? [event.result] : []);
 
