@@ -98,10 +98,14 @@ export const noLongerWanted = "no longer wanted";
  * @returns `deadline_exceeded` if its reason is a TimeoutError, else `cancelled`.
  */
 export function abortError(signal: AbortSignal, action: string): KmsError {
-  const reason: unknown = signal.reason;
-  return reason instanceof DOMException && reason.name === "TimeoutError"
+  return isTimeout(signal)
     ? new KmsError("deadline_exceeded", `Cannot ${action}: no answer within the deadline.`)
     : new KmsError("cancelled", `Cannot ${action}: the caller gave up.`);
+}
+
+/** Whether a signal has fired because time ran out. */
+export function isTimeout({ reason }: AbortSignal): boolean {
+  return reason instanceof DOMException && reason.name === "TimeoutError";
 }
 
 /**

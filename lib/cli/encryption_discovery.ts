@@ -37,12 +37,15 @@ const action = "ask the cluster of --kubeconfig for its resources";
  */
 export async function discoverResources(kubeconfig: string, signal: AbortSignal): Promise<Discovered> {
   const { server, serverName, ca, certificate, key, token } = await readKubeconfig(kubeconfig);
-  const authorities = ca ?? (await readTlsFiles({}, action)).ca;
+  const machine = ca === undefined ? await readTlsFiles({}, action) : undefined;
+  const authorities = ca ?? machine?.ca;
+  const trusted = machine?.trusted ?? kubeconfig;
   if (authorities === undefined) {
     throw new KmsError("config", `${kubeconfig} has no certificate-authority-data, and this machine trusts nobody.`);
   }
   using limit = deadline(timeoutMs, signal);
-  using endpoint = new Endpoint("the API server", server.origin, { ca: authorities, certificate, key, serverName });
+  const material = { ca: authorities, trusted, certificate, key, serverName };
+  using endpoint = new Endpoint("the API server", server.origin, material);
   const ask: Ask = async (path) => {
     const { status, body } = await endpoint.ask({
       method: "GET",

@@ -19,6 +19,8 @@ export interface Subject {
   readonly names?: readonly string[];
   /** Days from now; negative for one that has expired. */
   readonly days?: number;
+  /** Days from now from which on it is valid; left out, since a day ago or the day before it has expired. */
+  readonly from?: number;
   /** Whether its key is an RSA key of 2,048 bits, and not one on P-256. */
   readonly rsa?: boolean;
 }
@@ -53,14 +55,19 @@ export class Authority {
     );
     const extensions = names.length === 0 ? [usage] : [usage, extension([2, 5, 29, 17], false, sequence(...names))];
     return {
-      certificate: this.#certify(name(subject.commonName), publicKey, subject.days ?? 30, extensions),
+      certificate: this.#certify(name(subject.commonName), publicKey, subject.days ?? 30, extensions, subject.from),
       key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
     };
   }
 
-  #certify(subject: Buffer, publicKey: KeyObject, days: number, extensions: readonly Buffer[]): string {
+  #certify(
+    subject: Buffer,
+    publicKey: KeyObject,
+    days: number,
+    extensions: readonly Buffer[],
+    from = Math.min(-1, days - 1),
+  ): string {
     const algorithm = sequence(oid([1, 2, 840, 10045, 4, 3, 2]));
-    const from = Math.min(-1, days - 1);
     const body = sequence(
       tagged(0xa0, integer(Buffer.of(2))),
       integer(Buffer.concat([Buffer.of(1), randomBytes(15)])),

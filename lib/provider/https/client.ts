@@ -6,6 +6,7 @@
 import { KmsError } from "../../errors.ts";
 import type { Notify } from "../../events.ts";
 import { Endpoint, type HttpAnswer, type HttpCall, type HttpRequest, type TlsMaterial } from "./endpoint.ts";
+import type { Waits } from "../waits.ts";
 import type { TlsFiles } from "./tls_files.ts";
 import { TlsWatch } from "./tls_watch.ts";
 
@@ -20,17 +21,20 @@ export interface Server {
 /** Keeps connections to each server that was asked, all on the same TLS files. */
 export class HttpClient implements Disposable {
   readonly #tls: TlsWatch;
+  readonly #waits: Waits | undefined;
   #material: TlsMaterial;
   #endpoints = new Map<string, Endpoint>();
 
-  private constructor(tls: TlsWatch) {
+  private constructor(tls: TlsWatch, waits: Waits | undefined) {
     this.#tls = tls;
+    this.#waits = waits;
     this.#material = tls.material;
   }
 
   /**
    * Reads the TLS files; nothing goes over the network.
    *
+   * @param waits where requests without an answer are noted.
    * @throws {KmsError} `config` if they cannot be used.
    */
   static async open(
@@ -38,8 +42,10 @@ export class HttpClient implements Disposable {
     servers: readonly Server[],
     files: TlsFiles,
     notify: Notify,
+    waits?: Waits,
   ): Promise<HttpClient> {
-    return new HttpClient(await TlsWatch.open(files, provider, servers.map(({ origin }) => origin), notify));
+    const tls = await TlsWatch.open(files, provider, servers.map(({ origin }) => origin), notify);
+    return new HttpClient(tls, waits);
   }
 
   /**
@@ -73,7 +79,7 @@ export class HttpClient implements Disposable {
     }
     let endpoint = this.#endpoints.get(server.origin);
     if (endpoint === undefined) {
-      endpoint = new Endpoint(server.name, server.origin, this.#material);
+      endpoint = new Endpoint(server.name, server.origin, this.#material, this.#waits);
       this.#endpoints.set(server.origin, endpoint);
     }
     return endpoint;

@@ -10,12 +10,19 @@ import { Buffer } from "node:buffer";
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { abortError } from "../../deadline.ts";
+import type { Socket } from "node:net";
+import { abortError, isTimeout } from "../../deadline.ts";
 import { KmsError } from "../../errors.ts";
-import { parsedJson } from "./fields.ts";
-import { networkFailures } from "./network_failures.ts";
+import { Waits } from "../waits.ts";
+import { type Address, addressOf, dialPlain } from "./address.ts";
+import { type AnswerFault, readAnswer } from "./answer.ts";
+import { FailedConnections } from "./failed_connections.ts";
+import { connectionFailures, type NetworkCause } from "./network_failures.ts";
 import { isThisMachine } from "./proxy.ts";
-import { type Proxy, ProxyError, TunnelAgent } from "./tunnel.ts";
+import { openTunnel, type Proxy, ProxyError, ProxyTrust, TunnelAgent } from "./tunnel.ts";
+import { socketFailure } from "./unix_socket.ts";
+
+export { retryAfter } from "./answer.ts";
 
 /** What is asked. */
 export interface HttpRequest {
@@ -62,57 +69,73 @@ export interface TlsMaterial {
   readonly certificate: string | undefined;
   readonly key: string | undefined;
   readonly serverName: string | undefined;
+  /** Where `ca` comes from, for messages: a file's path, or the system's authorities. */
+  readonly trusted?: string | undefined;
   /** Through which connections beyond this machine are made. */
   readonly proxy?: Proxy | undefined;
 }
 
-/** No answer that is asked for here comes near it; bytes. */
-const maxBody = 1 << 20;
-
 /** One address with its pool of connections. */
 export class Endpoint implements Disposable {
-  /** Scheme, host and port. */
-  readonly origin: string;
+  readonly #address: Address;
   readonly #server: string;
   readonly #kept: HttpAgent | HttpsAgent;
   readonly #fresh: HttpAgent | HttpsAgent;
-  readonly #secure: boolean;
-  readonly #host: string;
-  readonly #port: number;
   readonly #serverName: string | undefined;
   readonly #proxy: Proxy | undefined;
+  readonly #failed: FailedConnections;
+  readonly #waits: Waits;
 
   /**
    * @param server what it is called in messages, such as `Vault`.
+   * @param address `https://host:port`, with a path where all of the server's API is below one; or `unix:///path`.
+   * @param waits where requests without an answer are noted.
    * @throws {Error} if the TLS material cannot be used.
    */
-  constructor(server: string, address: string, tls: TlsMaterial) {
-    const url = new URL(address);
-    this.origin = url.origin;
+  constructor(server: string, address: string, tls: TlsMaterial, waits: Waits = new Waits()) {
+    const at = this.#address = addressOf(address);
     this.#server = server;
-    this.#secure = url.protocol === "https:";
-    this.#host = url.hostname.replace(/^\[|\]$/g, "");
-    this.#port = url.port === "" ? (this.#secure ? 443 : 80) : Number(url.port);
     this.#serverName = tls.serverName;
+    this.#waits = waits;
     const secured = {
       ...(tls.ca === undefined ? {} : { ca: tls.ca }),
       ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
       ...(tls.key === undefined ? {} : { key: tls.key }),
     };
     // Plain http is for this machine and metadata services alone, which no proxy can reach.
-    const proxy = this.#proxy = this.#secure && !isThisMachine(this.#host) ? tls.proxy : undefined;
+    const proxy = this.#proxy = at.secure && !isThisMachine(at.host) ? tls.proxy : undefined;
     // Said outright: left out, NODE_TLS_REJECT_UNAUTHORIZED and NODE_USE_ENV_PROXY of the environment decide, which no
     // permission keeps from the runtime.
     const direct = { proxyEnv: {} };
     const options = { ...direct, rejectUnauthorized: true, ...secured };
+    const trusted = tls.trusted ?? "the CA file";
+    const trust = proxy === undefined ? undefined : new ProxyTrust(proxy, tls.ca, trusted);
     const agent = (keepAlive: boolean) => {
-      if (!this.#secure) return new HttpAgent({ keepAlive, ...direct });
-      return proxy === undefined
+      if (!at.secure) return new HttpAgent({ keepAlive, ...direct });
+      return trust === undefined
         ? new HttpsAgent({ keepAlive, ...options })
-        : new TunnelAgent(proxy, { keepAlive, ...options });
+        : new TunnelAgent(trust, { keepAlive, ...options });
     };
     this.#kept = agent(true);
     this.#fresh = agent(false);
+    this.#failed = new FailedConnections({
+      dial: (signal) => trust === undefined ? dialPlain(at, signal) : openTunnel(trust, at, signal),
+      name: tls.serverName ?? at.host,
+      secure: at.secure,
+      ca: tls.ca,
+      trusted,
+      hasCertificate: tls.certificate !== undefined,
+    });
+  }
+
+  /** Its address as messages name it. */
+  get address(): string {
+    return this.#address.shown;
+  }
+
+  /** Scheme, host and port. */
+  get origin(): string {
+    return this.#address.origin;
   }
 
   [Symbol.dispose](): void {
@@ -132,38 +155,58 @@ export class Endpoint implements Disposable {
    * @throws {KmsError} `unreachable`, `deadline_exceeded`, `cancelled`, or `provider_protocol` for an answer too large.
    */
   ask(request: HttpRequest, call: HttpCall): Promise<HttpAnswer> {
-    if (call.signal.aborted) return Promise.reject(abortError(call.signal, call.action));
+    const { signal, action } = call;
+    if (signal.aborted) return Promise.reject(abortError(signal, action));
     return new Promise((resolve, reject) => {
-      const sent = this.#start(request, call.signal);
+      const wait = this.#waits.begin(this.#name());
+      const sent = this.#start(request, signal);
       const onAbort = () => {
         // A connection that swallowed one request may swallow the next: none of the idle ones is trusted any more.
         this.#dropIdle();
-        finish(() => reject(abortError(call.signal, call.action)));
+        const error = isTimeout(signal)
+          ? new KmsError("deadline_exceeded", `Cannot ${action}: ${wait.silence()}.`)
+          : abortError(signal, action);
+        finish(() => reject(error));
         sent.destroy();
       };
+      let finished = false;
       const finish = (settle: () => void) => {
-        call.signal.removeEventListener("abort", onAbort);
+        // A request that is destroyed may still emit an error.
+        if (finished) return;
+        finished = true;
+        wait.end();
+        signal.removeEventListener("abort", onAbort);
         settle();
       };
-      const fail = (error: unknown) => finish(() => reject(error));
-      call.signal.addEventListener("abort", onAbort, { once: true });
-      sent.on("error", (cause: Error) => fail(this.#networkError(call.action, cause)));
+      signal.addEventListener("abort", onAbort, { once: true });
+      sent.on("socket", (socket: Socket) => this.#watch(socket, () => wait.connected()));
+      sent.on("error", (cause: NetworkCause) => {
+        // The server has failed, whether or not there is time to find out why.
+        finish(() => this.#networkError(call, cause).then(reject, reject));
+      });
       sent.on("response", (response: IncomingMessage) => {
-        this.#collect(response, call.action).then((answer) => finish(() => resolve(answer)), (error) => {
+        this.#failed.succeeded();
+        readAnswer(response).then((read) => {
+          if ("answer" in read) return finish(() => resolve(read.answer));
           sent.destroy();
-          fail(error);
+          finish(() => reject(this.#unreadable(action, read.fault)));
         });
       });
     });
   }
 
+  #watch(socket: Socket, connected: () => void): void {
+    if (!socket.connecting) return connected();
+    socket.once(this.#address.secure ? "secureConnect" : "connect", connected);
+  }
+
   #start({ method, path, headers, body, once }: HttpRequest, signal: AbortSignal): ClientRequest {
-    const sent = (this.#secure ? httpsRequest : httpRequest)({
+    const { secure, host, port, prefix, socketPath } = this.#address;
+    const sent = (secure ? httpsRequest : httpRequest)({
       agent: once === true ? this.#fresh : this.#kept,
       method,
-      host: this.#host,
-      port: this.#port,
-      path,
+      ...(socketPath === undefined ? { host, port } : { socketPath }),
+      path: `${prefix}${path}`,
       headers: body === undefined
         ? headers
         : { ...headers, "content-type": body.type, "content-length": `${body.bytes.length}` },
@@ -174,43 +217,31 @@ export class Endpoint implements Disposable {
     return sent;
   }
 
-  #collect(response: IncomingMessage, action: string): Promise<HttpAnswer> {
-    return new Promise((resolve, reject) => {
-      const chunks: Uint8Array[] = [];
-      let size = 0;
-      const cut = () => reject(this.#unreachable(action, "closed the connection in the middle of an answer"));
-      response.on("data", (chunk: Uint8Array) => {
-        size += chunk.length;
-        if (size <= maxBody) return void chunks.push(chunk);
-        const why = `${this.#server} at ${this.origin} answered more than 1 MiB`;
-        reject(new KmsError("provider_protocol", `Cannot ${action}: ${why}.`));
-      });
-      response.on("end", () => {
-        const bytes = Buffer.concat(chunks);
-        resolve({
-          status: response.statusCode ?? 0,
-          body: parsedJson(bytes),
-          bytes,
-          retryAfterMs: retryAfter(response.headers["retry-after"], Date.now()),
-          headers: response.headers,
-        });
-      });
-      response.on("error", cut);
-    });
-  }
-
-  #networkError(action: string, cause: Error & { readonly code?: unknown }): KmsError {
+  async #networkError({ action, signal }: HttpCall, cause: NetworkCause): Promise<KmsError> {
     if (cause instanceof ProxyError) {
       const why = `cannot be reached through the proxy ${this.#proxy?.origin}: ${cause.message}`;
       return this.#unreachable(action, why, cause);
     }
-    const known: Record<string, string | undefined> = networkFailures;
-    const why = known[String(cause.code)] ?? "cannot be spoken to";
+    const { socketPath } = this.#address;
+    const isSocket = socketPath !== undefined && "syscall" in cause && cause.syscall === "connect";
+    const why = isSocket ? await socketFailure(socketPath, cause) : await this.#failed.explain(cause, signal);
     return this.#unreachable(action, why, cause);
   }
 
+  #unreadable(action: string, fault: AnswerFault): KmsError {
+    if (fault === "tooLong") {
+      return new KmsError("provider_protocol", `Cannot ${action}: ${this.#name()} answered more than 1 MiB.`);
+    }
+    const speaksTls = fault === "plainOnTls" && !this.#address.secure;
+    return this.#unreachable(action, speaksTls ? connectionFailures.speaksTls : connectionFailures.cutShort);
+  }
+
   #unreachable(action: string, why: string, cause?: Error): KmsError {
-    return new KmsError("unreachable", `Cannot ${action}: ${this.#server} at ${this.origin} ${why}.`, { cause });
+    return new KmsError("unreachable", `Cannot ${action}: ${this.#name()} ${why}.`, { cause });
+  }
+
+  #name(): string {
+    return `${this.#server} at ${this.#address.shown}`;
   }
 
   #dropIdle(): void {
@@ -228,15 +259,4 @@ export function json(value: unknown): HttpBody {
 /** A body as an HTML form would send it, which is what OAuth's token endpoints take (RFC 6749, section 4.4.2). */
 export function form(fields: Readonly<Record<string, string>>): HttpBody {
   return { type: "application/x-www-form-urlencoded", bytes: Buffer.from(new URLSearchParams(fields).toString()) };
-}
-
-/**
- * Milliseconds from a Retry-After header, which is a number of seconds or a date (RFC 9110, section 10.2.3).
- *
- * @returns at most an hour; `undefined` where there is none or it says nothing.
- */
-export function retryAfter(header: string | undefined, now: number): number | undefined {
-  if (header === undefined) return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
-  return Number.isFinite(ms) ? Math.min(Math.max(0, ms), 3_600_000) : undefined;
 }

@@ -1,27 +1,153 @@
 /**
- * Failures of a connection in words for an operator.
+ * Failures of a connection in words for an operator: what follows the server's name in a sentence, without the full stop.
  *
  * @module
  */
 
-const unverified = "has a certificate that has expired or that the authorities trusted here did not issue";
-
-/** What Node calls the ways a connection fails, in words for an operator. */
+/** By the code of Node's error. Deno gives its own TLS (rustls) the codes of OpenSSL. */
 export const networkFailures = {
   ECONNREFUSED: "refused the connection",
   ECONNRESET: "closed the connection",
   EPIPE: "closed the connection",
   ETIMEDOUT: "did not answer",
-  EHOSTUNREACH: "cannot be reached",
-  ENETUNREACH: "cannot be reached",
+  EHOSTUNREACH: "cannot be reached: there is no route to its address",
+  ENETUNREACH: "cannot be reached: this machine has no route to its network",
+  ENETDOWN: "cannot be reached: this machine's network is down",
+  EADDRNOTAVAIL: "cannot be reached: this machine has no address or no port left for the connection",
+  EMFILE: "cannot be reached: this process has too many open files (LimitNOFILE)",
+  ENFILE: "cannot be reached: the machine has too many open files",
   ENOTFOUND: "has a name that does not resolve",
-  EAI_AGAIN: "has a name that does not resolve",
-  ERR_TLS_CERT_ALTNAME_INVALID: "has a certificate for another name",
-  CERT_HAS_EXPIRED: "has a certificate that has expired",
-  // Deno says the same of an authority it does not know and of a certificate that has expired.
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: unverified,
-  UNABLE_TO_GET_ISSUER_CERT: unverified,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: unverified,
-  SELF_SIGNED_CERT_IN_CHAIN: unverified,
-  DEPTH_ZERO_SELF_SIGNED_CERT: unverified,
+  EAI_AGAIN: "has a name that cannot be resolved now: the name server does not answer",
+  ERR_SSL_WRONG_VERSION_NUMBER:
+    "speaks no TLS on this port; write http:// if it is on this machine, else give it a certificate",
 } as const satisfies Record<string, string>;
+
+/** By what happened where no code tells it. */
+export const connectionFailures = {
+  speaksTls: "speaks TLS on this port; write https://",
+  closedPlain: "closed the connection without an answer; if it speaks TLS on this port, write https://",
+  closedHandshake: "closed the connection before TLS was agreed; look at its log, and whether this port is the one",
+  cutShort: "closed the connection in the middle of an answer",
+  noHttp: "answered what is no HTTP",
+  otherwise: "cannot be spoken to",
+} as const satisfies Record<string, string>;
+
+/** By what a Unix socket's path turned out to be. */
+export const socketFailures = {
+  ENOENT: "is not there; start the agent, or mount the folder of its socket",
+  ECONNREFUSED: "is a socket that nothing listens on; start the agent",
+  EACCES:
+    "may not be used by this user; look at socket_mode, socket_user and socket_group of the agent's listener, and at the folder",
+  notASocket: "is a file and not a socket",
+  ENOTDIR: "is not there: a part of its path is a file",
+  ENAMETOOLONG: "has a path that is too long for a socket (107 bytes)",
+} as const satisfies Record<string, string>;
+
+const clientCertificateWanted =
+  "wants a client certificate (in kind vault-transit: tls.certificateFile and tls.keyFile)";
+
+/** What an alert about a client certificate means: the first where none was shown. */
+function ofCertificate(refused: string) {
+  return {
+    without: clientCertificateWanted,
+    with: `refuses the client certificate of tls.certificateFile: ${refused}`,
+  };
+}
+
+/** By the name of a fatal alert (RFC 8446, section 6.2), as rustls spells it. */
+export const tlsAlerts = {
+  ProtocolVersion: "has no TLS version in common with Trousseau, which speaks TLS 1.2 and 1.3; allow one of them there",
+  InsufficientSecurity: "refuses the TLS ciphers of Trousseau as too weak; allow AES-GCM or ChaCha20-Poly1305 there",
+  UnrecognisedName: "serves no such name (TLS alert unrecognized_name); look at the address and at tls.serverName",
+  InternalError: "failed in the TLS handshake (alert internal_error); look at its log",
+  NoApplicationProtocol: "refuses HTTP/1.1 on this port (TLS alert no_application_protocol)",
+  CertificateRequired: ofCertificate("it takes it for none"),
+  BadCertificate: ofCertificate("it finds it malformed or cannot verify it"),
+  UnsupportedCertificate: ofCertificate("its type or its use is not supported there"),
+  CertificateRevoked: ofCertificate("it was revoked"),
+  CertificateExpired: ofCertificate("it has expired or is not valid yet by the server's clock"),
+  CertificateUnknown: ofCertificate("it does not accept it, without a reason"),
+  UnknownCA: ofCertificate("the server does not trust its issuer"),
+  DecryptError: ofCertificate("its signature could not be verified"),
+  AccessDenied: ofCertificate("it is valid, and has no access"),
+} as const satisfies Record<string, string | { readonly without: string; readonly with: string }>;
+
+/** What the alert `handshake_failure` means, by what the server had sent before it. */
+export const handshakeFailures = {
+  /** Nothing: it answered the first message, which lists versions and ciphers. */
+  early: "has no TLS cipher in common with Trousseau, which speaks AES-GCM and ChaCha20-Poly1305 with ECDHE; " +
+    "allow one of them there",
+  /** Its certificate, as far as TLS 1.2: what it misses is ours. */
+  late: clientCertificateWanted,
+  unknown: "refused the TLS handshake: no cipher is in common, or it wants a client certificate " +
+    "(in kind vault-transit: tls.certificateFile and tls.keyFile)",
+} as const satisfies Record<string, string>;
+
+/** An error of Node's sockets, TLS or HTTP parser. */
+export type NetworkCause = Error & {
+  readonly code?: unknown;
+  /** Of the HTTP parser: what it was given. */
+  readonly rawPacket?: unknown;
+};
+
+/** Codes by which Deno says that a certificate was not verified: the same one for several causes. */
+const unverifiedCodes: readonly unknown[] = [
+  "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+];
+
+/** Whether a server's certificate was not verified. */
+export function isUnverified({ code }: NetworkCause): boolean {
+  return unverifiedCodes.includes(code);
+}
+
+/** Whether TLS ended in the alert `handshake_failure`. */
+export function isHandshakeFailure(cause: NetworkCause): boolean {
+  return alertOf(cause) === "HandshakeFailure";
+}
+
+/**
+ * The words for a failure that tells its cause by itself.
+ *
+ * @param secure whether TLS was tried.
+ * @param shown whether a client certificate was at hand.
+ */
+export function networkFailure(cause: NetworkCause, secure: boolean, shown = false): string {
+  const code = String(cause.code);
+  const alert = alertOf(cause);
+  if (alert !== undefined && Object.hasOwn(tlsAlerts, alert)) {
+    const row = tlsAlerts[alert as keyof typeof tlsAlerts];
+    return typeof row === "string" ? row : shown ? row.with : row.without;
+  }
+  if (alert !== undefined) return `ended the TLS handshake (alert ${alert}); look at its log`;
+  if (code.startsWith("HPE_")) {
+    return isTlsRecord(cause.rawPacket) ? connectionFailures.speaksTls : connectionFailures.noHttp;
+  }
+  if (code === "ECONNRESET" || code === "EPIPE") return closedBy(cause, secure);
+  return Object.hasOwn(networkFailures, code)
+    ? networkFailures[code as keyof typeof networkFailures]
+    : connectionFailures.otherwise;
+}
+
+function closedBy({ message }: NetworkCause, secure: boolean): string {
+  if (!secure) return connectionFailures.closedPlain;
+  // Node's text; the code is the same after the handshake.
+  return message.includes("before secure TLS connection")
+    ? connectionFailures.closedHandshake
+    : networkFailures.ECONNRESET;
+}
+
+/** The alert's name is in the text alone: Deno gives several alerts one code. */
+function alertOf({ message }: NetworkCause): string | undefined {
+  return /^received fatal alert: ([A-Za-z0-9]{1,40})$/.exec(message)?.[1];
+}
+
+/** Whether bytes begin as a TLS alert does (RFC 8446, section 5.1): record type 21, version 3.x. */
+export function isTlsRecord(bytes: unknown): boolean {
+  return bytes instanceof Uint8Array && bytes[0] === 21 && bytes[1] === 3;
+}

@@ -41,8 +41,11 @@ const systemAuthorities = [
  * @throws {KmsError} `config` if one cannot be read, holds no PEM, or certificate and key do not belong together.
  */
 export async function readTlsFiles(tls: TlsFiles, provider: string): Promise<TlsMaterial> {
+  const own = await readPem(tls.caFile, provider);
+  const authorities = own === undefined ? await machineAuthorities() : { pem: own, source: tls.caFile };
   const material = {
-    ca: await readPem(tls.caFile, provider) ?? await machineAuthorities(),
+    ca: authorities?.pem,
+    trusted: authorities?.source,
     certificate: await readPem(tls.certificateFile, provider),
     key: await readPem(tls.keyFile, provider),
     serverName: tls.serverName,
@@ -69,10 +72,10 @@ function belongTogether(certificate: string | undefined, key: string | undefined
   return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
 }
 
-async function machineAuthorities(): Promise<string | undefined> {
+async function machineAuthorities(): Promise<{ readonly pem: string; readonly source: string } | undefined> {
   for (const path of systemAuthorities) {
     const pem = await readText(path).catch(() => undefined);
-    if (pem !== undefined) return pem;
+    if (pem !== undefined) return { pem, source: `${path} (the system's)` };
   }
   return undefined;
 }

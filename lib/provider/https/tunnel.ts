@@ -11,7 +11,10 @@ import type { Duplex } from "node:stream";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { afterTimeout } from "../../deadline.ts";
 import type { Secret } from "../../secret.ts";
-import { networkFailures } from "./network_failures.ts";
+import { addressOf, dialPlain } from "./address.ts";
+import { FailedConnections } from "./failed_connections.ts";
+import { connectionFailures, isTlsRecord, type NetworkCause } from "./network_failures.ts";
+import { serverNameOf } from "./server_name.ts";
 
 /** A proxy as connections are made with it. */
 export interface Proxy {
@@ -40,13 +43,29 @@ export type TunnelOptions = RequestOptions & {
 
 type OnConnection = (error: Error | null, connection?: Duplex) => void;
 
+/** A proxy, what it is held to where it is behind TLS, and why connections to it fail. */
+export class ProxyTrust {
+  readonly proxy: Proxy;
+  readonly ca: string | undefined;
+  readonly failed: FailedConnections;
+
+  /** @param trusted where the authorities come from, for messages. */
+  constructor(proxy: Proxy, ca: string | undefined, trusted: string) {
+    const { secure, host, port } = addressOf(proxy.origin);
+    this.proxy = proxy;
+    this.ca = ca;
+    const dial = (signal: AbortSignal) => dialPlain({ host, port }, signal);
+    this.failed = new FailedConnections({ dial, name: host, secure, ca, trusted, hasCertificate: false });
+  }
+}
+
 /** Makes each connection through a proxy. Trust is given by the agent's options, for the server and the proxy alike. */
 export class TunnelAgent extends Agent {
-  readonly #proxy: Proxy;
+  readonly #trust: ProxyTrust;
 
-  constructor(proxy: Proxy, options: AgentOptions) {
+  constructor(trust: ProxyTrust, options: AgentOptions) {
     super(options);
-    this.#proxy = proxy;
+    this.#trust = trust;
   }
 
   override createConnection(
@@ -55,9 +74,8 @@ export class TunnelAgent extends Agent {
   ): Duplex {
     // Node calls back with an error alone; its types want a stream beside it.
     const onConnection = callback as OnConnection;
-    const { host, port, givenUp } = options;
-    const target = `${isIP(host ?? "") === 6 ? `[${host}]` : host}:${port}`;
-    openTunnel(this.#proxy, target, options, givenUp).then(
+    const target = { host: options.host ?? "", port: Number(options.port) };
+    openTunnel(this.#trust, target, options.givenUp).then(
       (socket) => onConnection(null, connectTls({ ...securityOf(options), socket })),
       (thrown) => onConnection(thrown),
     );
@@ -79,27 +97,29 @@ function securityOf({ host, servername, ca, cert, key, rejectUnauthorized }: Tun
   };
 }
 
-/** The name for the handshake and the certificate, which an IP address is not. */
-function serverNameOf(name: string): { readonly servername?: string } {
-  return isIP(name) === 0 ? { servername: name } : {};
-}
-
-/** @throws {ProxyError} if the proxy does not open a tunnel in time. */
-function openTunnel(
-  proxy: Proxy,
-  target: string,
-  { ca }: TunnelOptions,
+/**
+ * Has a proxy connect to a server.
+ *
+ * @throws {ProxyError} if the proxy does not open a tunnel in time.
+ */
+export function openTunnel(
+  { proxy, ca, failed }: ProxyTrust,
+  { host, port }: { readonly host: string; readonly port: number },
   signal: AbortSignal | undefined,
 ): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+  const target = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
   const socket = dial(proxy, ca);
-  const fail = (why: string) => {
+  const giveUp = () => {
     done();
     socket.destroy();
+  };
+  const fail = (why: string) => {
+    giveUp();
     reject(new ProxyError(why));
   };
   const onGivenUp = () => fail("the caller gave up");
-  const callOff = afterTimeout(patienceMs, () => fail("it did not answer"));
+  const callOff = afterTimeout(patienceMs, () => fail(`it did not answer within ${patienceMs / 1000} s`));
   const done = () => {
     callOff();
     signal?.removeEventListener("abort", onGivenUp);
@@ -108,19 +128,23 @@ function openTunnel(
     socket.on("error", () => {});
   };
   let head = Buffer.alloc(0);
-  socket.on("error", (error: Error & { readonly code?: string }) => {
-    const known: Record<string, string | undefined> = networkFailures;
-    fail(`it ${known[String(error.code)] ?? "cannot be spoken to"}`);
+  socket.on("error", (cause: NetworkCause) => {
+    giveUp();
+    void failed.explain(cause, signal ?? new AbortController().signal).then((why) =>
+      reject(new ProxyError(`it ${why}`))
+    );
   });
   socket.on("close", () => fail("it closed the connection"));
   socket.on("data", (chunk: Buffer) => {
     head = Buffer.concat([head, chunk]);
     const end = head.indexOf("\r\n\r\n");
-    if (end < 0) return head.length > maxHead ? fail("it answered what is no HTTP") : undefined;
+    if (isTlsRecord(head)) return fail(`it ${connectionFailures.speaksTls}`);
+    if (end < 0) return head.length > maxHead ? fail(`it ${connectionFailures.noHttp}`) : undefined;
     const complaint = complaintOf(head.toString("latin1", 0, end), head.length - end - 4);
     if (complaint !== undefined) return fail(complaint);
     socket.pause();
     done();
+    failed.succeeded();
     resolve(socket);
   });
   signal?.addEventListener("abort", onGivenUp, { once: true });
@@ -129,11 +153,16 @@ function openTunnel(
   return promise;
 }
 
-function dial({ origin }: Proxy, ca: TunnelOptions["ca"]): Socket {
-  const url = new URL(origin);
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  if (url.protocol === "http:") return connectPlain({ host, port: Number(url.port || 80) });
-  return connectTls({ host, port: Number(url.port || 443), ...serverNameOf(host), ca, rejectUnauthorized: true });
+function dial({ origin }: Proxy, ca: string | undefined): Socket {
+  const { secure, host, port } = addressOf(origin);
+  if (!secure) return connectPlain({ host, port });
+  return connectTls({
+    host,
+    port,
+    ...serverNameOf(host),
+    ...(ca === undefined ? {} : { ca }),
+    rejectUnauthorized: true,
+  });
 }
 
 function request(target: string, { authorization }: Proxy): string {
@@ -146,5 +175,5 @@ function complaintOf(head: string, extra: number): string | undefined {
   const status = Number(/^HTTP\/1\.[01] (\d{3})(?: |\r|$)/.exec(head)?.[1] ?? 0);
   if (status >= 200 && status < 300 && extra === 0) return undefined;
   if (status === 407) return "it answered 407 (it wants a login, or another one)";
-  return status >= 300 && status < 600 ? `it answered ${status}` : "it answered what is no HTTP";
+  return status >= 300 && status < 600 ? `it answered ${status}` : `it ${connectionFailures.noHttp}`;
 }

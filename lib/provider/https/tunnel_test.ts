@@ -59,7 +59,7 @@ Deno.test("Endpoint.ask() goes through a proxy by a tunnel, which is kept, and t
 Deno.test("Endpoint.ask() checks the server's certificate through a proxy as it does without one", async () => {
   const other = authority.issue({ commonName: "other", names: ["other.test"] });
   const foreign = new Authority().issue({ commonName: "kms", names: ["kms.test"] });
-  const cases = [[other, /has a certificate for another name/], [foreign, /authorities trusted here/]] as const;
+  const cases = [[other, /has a certificate for another name/], [foreign, /authorities in .* did not issue/]] as const;
   for (const [shown, sentence] of cases) {
     await using server = new Server(shown);
     using proxy = new ConnectProxy(server.port);
@@ -124,7 +124,7 @@ Deno.test("Endpoint.ask() reaches a proxy behind TLS, if the authorities are tru
   using other = endpoint(through(foreign));
   await assert.rejects(
     other.ask(get, call),
-    refusedWith("unreachable", /through the proxy .*authorities trusted here/),
+    refusedWith("unreachable", /through the proxy .*authorities in .* did not issue/),
   );
   assert.deepEqual(foreign.heads, []);
 });

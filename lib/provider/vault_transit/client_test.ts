@@ -193,9 +193,9 @@ Deno.test("request() trusts the authorities of the CA file and no others", async
     await good.probe(patient);
     const other = await write("other.pem", new Authority().certificate);
     await using bad = (await openVault(vault.address, { tls: { caFile: other } })).provider;
-    await assert.rejects(bad.probe(patient), refusedWith("unreachable", /authorities trusted here did not issue/));
+    await assert.rejects(bad.probe(patient), refusedWith("unreachable", /authorities in .* did not issue/));
     await using none = (await openVault(vault.address)).provider;
-    await assert.rejects(none.probe(patient), refusedWith("unreachable", /authorities trusted here did not issue/));
+    await assert.rejects(none.probe(patient), refusedWith("unreachable", /authorities in .* did not issue/));
   });
 });
 
@@ -218,7 +218,7 @@ Deno.test("request() takes no certificate that has expired", async () => {
   await using vault = new VaultDouble(authority.issue({ commonName: "vault", names: ["127.0.0.1"], days: -1 }));
   await withFiles(authority, async ({ caFile }) => {
     await using provider = (await openVault(vault.address, { tls: { caFile } })).provider;
-    await assert.rejects(provider.probe(patient), refusedWith("unreachable", /has expired/));
+    await assert.rejects(provider.probe(patient), refusedWith("unreachable", /certificate that expired at/));
     assert.equal(vault.requests.length, 0);
   });
 });
@@ -234,7 +234,7 @@ Deno.test("request() reads a CA file again that was replaced", async () => {
     const pair = next.issue({ commonName: "vault", names: ["127.0.0.1"] });
     const options = { hostname: "127.0.0.1", port, cert: pair.certificate, key: pair.key, onListen() {} };
     const after = Deno.serve(options, () => refuse(503, "Vault is sealed"));
-    await assert.rejects(provider.probe(patient), refusedWith("unreachable", /authorities trusted here did not issue/));
+    await assert.rejects(provider.probe(patient), refusedWith("unreachable", /authorities in .* did not issue/));
     await write("ca.pem", next.certificate);
     await assert.rejects(provider.probe(patient), refusedWith("unreachable", /503 \(sealed\)/));
     await write("ca.pem", "half of a certifica");

@@ -1,0 +1,61 @@
+/**
+ * Reads an answer whole.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { IncomingMessage } from "node:http";
+import type { HttpAnswer } from "./endpoint.ts";
+import { parsedJson } from "./fields.ts";
+
+/** Why there is no answer: too many bytes, an end in the middle, or a TLS server that was asked in plain HTTP. */
+export type AnswerFault = "tooLong" | "cutShort" | "plainOnTls";
+
+/** No answer that is asked for here comes near it; bytes. */
+const maxBody = 1 << 20;
+
+/** Sentences of TLS servers that were asked in plain HTTP: Go (Vault), nginx, Apache. */
+const plainOnTls = [
+  "Client sent an HTTP request to an HTTPS server",
+  "The plain HTTP request was sent to HTTPS port",
+  "You're speaking plain HTTP to an SSL-enabled server port",
+] as const;
+
+/** Reads the body to its end. It never rejects. */
+export function readAnswer(response: IncomingMessage): Promise<{ answer: HttpAnswer } | { fault: AnswerFault }> {
+  return new Promise((resolve) => {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    response.on("data", (chunk: Uint8Array) => {
+      size += chunk.length;
+      if (size <= maxBody) chunks.push(chunk);
+      else resolve({ fault: "tooLong" });
+    });
+    response.on("end", () => {
+      const bytes = Buffer.concat(chunks);
+      const status = response.statusCode ?? 0;
+      if (isPlainOnTls(status, bytes)) return resolve({ fault: "plainOnTls" });
+      const { headers } = response;
+      const retryAfterMs = retryAfter(headers["retry-after"], Date.now());
+      resolve({ answer: { status, body: parsedJson(bytes), bytes, retryAfterMs, headers } });
+    });
+    response.on("error", () => resolve({ fault: "cutShort" }));
+  });
+}
+
+/**
+ * Milliseconds from a Retry-After header, which is a number of seconds or a date (RFC 9110, section 10.2.3).
+ *
+ * @returns at most an hour; `undefined` where there is none or it says nothing.
+ */
+export function retryAfter(header: string | undefined, now: number): number | undefined {
+  if (header === undefined) return undefined;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
+  return Number.isFinite(ms) ? Math.min(Math.max(0, ms), 3_600_000) : undefined;
+}
+
+function isPlainOnTls(status: number, bytes: Buffer): boolean {
+  if (status !== 400) return false;
+  const text = bytes.toString("latin1", 0, 1024);
+  return plainOnTls.some((sentence) => text.includes(sentence));
+}
