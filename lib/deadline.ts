@@ -108,14 +108,24 @@ export function isTimeout({ reason }: AbortSignal): boolean {
   return reason instanceof DOMException && reason.name === "TimeoutError";
 }
 
+/** When {@linkcode orAborted} rejects: at once, or after the work had this turn of the event loop to say its own error. */
+export type AbortPatience = "at once" | "after this turn";
+
 /**
  * Waits for `work`, but not past `signal`. The work itself is not stopped by this: hand it the signal too.
  *
+ * @param patience `after this turn` for work that heeds the signal itself and may name what it waited for.
  * @throws {KmsError} `deadline_exceeded` or `cancelled`, or whatever the work throws.
  */
-export function orAborted<T>(work: Promise<T>, signal: AbortSignal, action: string): Promise<T> {
+export function orAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+  action: string,
+  patience: AbortPatience = "at once",
+): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const onAbort = () => reject(abortError(signal, action));
+    const end = () => reject(abortError(signal, action));
+    const onAbort = () => patience === "at once" ? end() : void setImmediate(end);
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
     work.then((value) => {

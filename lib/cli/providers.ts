@@ -9,6 +9,7 @@ import type { Notify } from "../events.ts";
 import { decorate } from "../provider/decorated.ts";
 import type { Reloads } from "../reloads.ts";
 import { openProvider } from "../provider/registry.ts";
+import { Waits } from "../provider/waits.ts";
 import type { ServiceProvider } from "../service.ts";
 import { irreplaceable, nodeMemory } from "./sealed_before.ts";
 
@@ -33,6 +34,7 @@ export async function openProviders(
         notify,
         stateFolder: config.state,
         knownVersions: knownVersions(configured),
+        waits: new Waits(),
         ...(reloads === undefined ? {} : { reloads }),
       };
       const provider = decorate(await openProvider(settings, context), context);

@@ -13,6 +13,7 @@ import { observed } from "../provider/observed.ts";
 import type { KeyState, Provider } from "../provider/provider.ts";
 import { remarksOf } from "./remarks.ts";
 import { adviseOn, openProvider } from "../provider/registry.ts";
+import { Waits } from "../provider/waits.ts";
 import type { ProviderKind, ProviderSettings } from "../provider/settings.ts";
 import type { Sentinel } from "../key_ring/sentinel.ts";
 import { openSentinels } from "./open_sentinels.ts";
@@ -178,7 +179,7 @@ async function openObserved(
   settings: ProviderSettings,
   { stateFolder, knownVersions, notify = () => {} }: Pick<RoundTripOptions, "stateFolder" | "knownVersions" | "notify">,
 ): Promise<Provider> {
-  const context = { notify, stateFolder, keepsStateAsItIs: true, knownVersions };
+  const context = { notify, stateFolder, keepsStateAsItIs: true, knownVersions, waits: new Waits() };
   return observed(await openProvider(settings, context), context);
 }
 

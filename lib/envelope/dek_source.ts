@@ -114,6 +114,11 @@ export class DekSource implements Disposable {
     flight.waiting.add(call);
     try {
       return openWith(await orAborted(flight.entry, signal, "unwrap a data key"), request, cache);
+    } catch (thrown) {
+      if (!signal.aborted || flight.waiting > 1) throw thrown;
+      flight.abort.abort(signal.reason);
+      // It may still name the server that was silent.
+      return openWith(await orAborted(flight.entry, signal, "unwrap a data key", "after this turn"), request, cache);
     } finally {
       flight.waiting.delete(call);
       if (flight.waiting.size === 0) {

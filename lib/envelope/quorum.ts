@@ -74,9 +74,9 @@ async function provenWrap(bytes: Uint8Array, { provider, at }: QuorumMember, cal
   const { signal } = call;
   const action = `wrap with provider "${provider.name}"`;
   // Each call gets its own copy: a provider that wiped or kept what it was lent would spoil it for the others.
-  const now = at ?? await orAborted(provider.probe(call), signal, action);
-  const wrapped = await orAborted(provider.wrap(bytes.slice(), now, call), signal, action);
-  const opened = await orAborted(provider.unwrap(wrapped, call), signal, action);
+  const now = at ?? await orAborted(provider.probe(call), signal, action, "after this turn");
+  const wrapped = await orAborted(provider.wrap(bytes.slice(), now, call), signal, action, "after this turn");
+  const opened = await orAborted(provider.unwrap(wrapped, call), signal, action, "after this turn");
   if (!equalBytes(opened, bytes)) {
     throw new KmsError("provider_protocol", `Cannot ${action}: what it wrapped does not open to the same bytes.`);
   }

@@ -75,7 +75,8 @@ export class Prober {
     using bound = deadlineBy(this.#clock, probeTimings.deadline, signal);
     try {
       const call = { signal: bound.signal };
-      const state = await orAborted(provider.probe(call), bound.signal, `probe provider "${provider.name}"`);
+      const action = `probe provider "${provider.name}"`;
+      const state = await orAborted(provider.probe(call), bound.signal, action, "after this turn");
       const observed = this.#listener.answered(provider.name, state);
       const { intervalMs, random } = this.#pace;
       const ms = observed === "confirm" ? probeTimings.confirm : jittered(intervalMs, probeTimings.jitter, random);

@@ -4,7 +4,7 @@
  * @module
  */
 import { utf8 } from "../bytes.ts";
-import { abortError, orAborted } from "../deadline.ts";
+import { abortError, isTimeout, orAborted } from "../deadline.ts";
 import { type ErrorCode, KmsError, toKmsError } from "../errors.ts";
 import type { ProviderVerb } from "../events.ts";
 import {
@@ -37,6 +37,10 @@ export function observed(provider: Provider, context: ProviderContext): Provider
     const action = actionOf(verb, provider.name);
     if (signal.aborted) throw abortError(signal, action);
     const began = performance.now();
+    // Registered before the work's own listeners, which forget what they wait for.
+    let silent: string | undefined;
+    const onAbort = () => silent = context.waits?.silent(performance.now() - began);
+    signal.addEventListener("abort", onAbort, { once: true });
     try {
       // What a vendor's method throws at once is caught here as well.
       const answer = await orAborted(work(), signal, action);
@@ -45,9 +49,11 @@ export function observed(provider: Provider, context: ProviderContext): Provider
       report(verb, began);
       return answer;
     } catch (thrown) {
-      const error = thrown instanceof KmsError || !signal.aborted ? toKmsError(thrown) : abortError(signal, action);
+      const error = signal.aborted ? lateError(thrown, signal, action, silent) : toKmsError(thrown);
       report(verb, began, error);
       throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
     }
   }
 
@@ -80,6 +86,13 @@ export function observed(provider: Provider, context: ProviderContext): Provider
     ...remarksPart(provider),
     [Symbol.asyncDispose]: () => provider[Symbol.asyncDispose](),
   };
+}
+
+/** The error of a call whose signal has fired: its own where it has one, and the name of the server that was silent. */
+function lateError(thrown: unknown, signal: AbortSignal, action: string, silent: string | undefined): KmsError {
+  const error = thrown instanceof KmsError ? thrown : abortError(signal, action);
+  if (error.code !== "deadline_exceeded" || silent === undefined || !isTimeout(signal)) return error;
+  return new KmsError("deadline_exceeded", `Cannot ${action}: ${silent}.`, { cause: thrown });
 }
 
 /** Passed on, with an end at the signal. It is no call of a service, so that nothing is told of it. */

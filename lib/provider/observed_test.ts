@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { timeoutReason } from "../deadline.ts";
+import { abortError, timeoutReason } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import type { Event } from "../events.ts";
 import { observed } from "./observed.ts";
 import type { KeyState, Provider, WrappedDek } from "./provider.ts";
+import { Waits } from "./waits.ts";
 
 const dek = new Uint8Array(47).fill(7);
 const state: KeyState = { version: "v1", order: 1 };
@@ -11,7 +12,7 @@ const wrapped: WrappedDek = { version: "v1", ciphertext: new Uint8Array(75) };
 const { signal } = new AbortController();
 
 /** An observed provider that answers as told, and what it emitted. */
-function bench(answers: Partial<Provider>) {
+function bench(answers: Partial<Provider>, waits = new Waits()) {
   const events: Event[] = [];
   const inner: Provider = {
     name: "vault-eu",
@@ -22,7 +23,7 @@ function bench(answers: Partial<Provider>) {
     [Symbol.asyncDispose]: () => Promise.resolve(),
     ...answers,
   };
-  return { events, provider: observed(inner, { notify: (event) => events.push(event) }) };
+  return { events, provider: observed(inner, { notify: (event) => events.push(event), waits }) };
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
@@ -125,5 +126,35 @@ Deno.test("observed() refuses a wrap that is longer than its kind ever gives", a
       return codeOf(bench({ kind, wrap }).provider.wrap(dek, state, { signal }));
     });
     assert.deepEqual(await Promise.all(codes), ["ok", "provider_protocol"], kind);
+  }
+});
+
+Deno.test("observed() names the server that a call has waited for, and no other one", async () => {
+  const cases = [
+    [
+      "from the start",
+      0,
+      /^Cannot unwrap with provider "vault-eu": Vault at https:\/\/a\.test did not answer within \d/,
+    ],
+    ["for a moment", 180, /^Cannot unwrap with provider "vault-eu": no answer within the deadline\.$/],
+  ] as const;
+  for (const [, afterMs, sentence] of cases) {
+    const waits = new Waits();
+    const inner: Partial<Provider> = {
+      unwrap: async (_, { signal }) => {
+        await new Promise((resolve) => setTimeout(resolve, afterMs));
+        const wait = waits.begin("Vault at https://a.test");
+        wait.connected();
+        return await new Promise((_, reject) =>
+          signal.addEventListener("abort", () => {
+            wait.end();
+            reject(abortError(signal, "ask"));
+          })
+        );
+      },
+    };
+    const { provider } = bench(inner, waits);
+    const work = provider.unwrap(wrapped, { signal: AbortSignal.timeout(200) });
+    await assert.rejects(work, (error) => error instanceof KmsError && sentence.test(error.message));
   }
 });

@@ -7,6 +7,7 @@ import type { Clock } from "../clock.ts";
 import type { KmsError } from "../errors.ts";
 import type { Notify } from "../events.ts";
 import type { Reloads } from "../reloads.ts";
+import type { Waits } from "./waits.ts";
 
 /** How a call is bounded. The signal is required, so that a dropped deadline is a type error. */
 export interface CallOptions {
@@ -128,6 +129,8 @@ export interface ProviderContext {
   readonly knownVersions?: readonly string[] | KmsError;
   /** When credentials are to be read again, whether their files seem changed or not; absent where that never happens. */
   readonly reloads?: Reloads;
+  /** Where requests without an answer are noted, so that a deadline's sentence can name the server that was silent. */
+  readonly waits?: Waits;
 }
 
 /** Sizes that every provider keeps to, in bytes. */

@@ -46,9 +46,9 @@ export class KmsSession implements AsyncDisposable {
    * @throws {KmsError} `config` if they cannot be used.
    */
   static async open(settings: AwsKmsSettings, context: ProviderContext): Promise<KmsSession> {
-    const { notify, reloads, clock = systemClock } = context;
+    const { notify, reloads, waits, clock = systemClock } = context;
     const { name: provider, auth } = settings;
-    const http = await HttpClient.open(provider, serversOf(settings), settings.tls, notify);
+    const http = await HttpClient.open(provider, serversOf(settings), settings.tls, notify, waits);
     const { login, source } = await loginOf(settings, http);
     const method = auth.method;
     const tokens = new TokenSession({ provider, method, notify, clock, login, tokenSource: source, reloads });

@@ -56,7 +56,7 @@ export class KeyVault implements AsyncDisposable {
   static async open(settings: AzureKeyVaultSettings, context: ProviderContext): Promise<KeyVault> {
     const server = { name: "Key Vault", origin: settings.vault };
     const servers = [server, loginServer(settings.auth, settings.cloud.authority)];
-    const client = await HttpClient.open(settings.name, servers, settings.tls, context.notify);
+    const client = await HttpClient.open(settings.name, servers, settings.tls, context.notify, context.waits);
     return new KeyVault(settings, server, client, context);
   }
 

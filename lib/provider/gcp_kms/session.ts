@@ -33,10 +33,10 @@ export class KmsSession implements AsyncDisposable {
    * @throws {KmsError} `config` if they cannot be used.
    */
   static async open(settings: GcpKmsSettings, context: ProviderContext): Promise<KmsSession> {
-    const { notify, reloads, clock = systemClock } = context;
+    const { notify, reloads, waits, clock = systemClock } = context;
     const { name: provider, auth, endpoints, tls } = settings;
     const servers = Object.values(endpoints).map((origin) => ({ name: "Google", origin }));
-    const client = await HttpClient.open(provider, servers, tls, notify);
+    const client = await HttpClient.open(provider, servers, tls, notify, waits);
     const login = await loginOf(settings, client);
     const tokens = new TokenSession({ provider, method: auth.method, notify, clock, login, reloads });
     return new KmsSession(settings, client, tokens);
