@@ -129,9 +129,9 @@ export function networkFailure(cause: NetworkCause, secure: boolean, shown = fal
     return isTlsRecord(cause.rawPacket) ? connectionFailures.speaksTls : connectionFailures.noHttp;
   }
   if (code === "ECONNRESET" || code === "EPIPE") return closedBy(cause, secure);
-  return Object.hasOwn(networkFailures, code)
-    ? networkFailures[code as keyof typeof networkFailures]
-    : connectionFailures.otherwise;
+  if (Object.hasOwn(networkFailures, code)) return networkFailures[code as keyof typeof networkFailures];
+  const { otherwise } = connectionFailures;
+  return /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? `${otherwise} (${code})` : otherwise;
 }
 
 function closedBy({ message }: NetworkCause, secure: boolean): string {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from "../../clock.ts";
 import { KmsError } from "../../errors.ts";
 import type { Notify } from "../../events.ts";
 import type { TlsMaterial } from "./endpoint.ts";
@@ -18,7 +19,7 @@ export class TlsWatch {
   readonly #notify: Notify;
   readonly #watched: boolean;
   #material: TlsMaterial;
-  #lookedAt = Date.now();
+  #lookedAt = systemClock.now();
   #looking: Promise<void> | undefined;
   #complaint = "";
 
@@ -59,7 +60,7 @@ export class TlsWatch {
 
   /** Looks whether the files have changed. All calls of one moment wait for the same look. */
   async look(): Promise<void> {
-    if (!this.#watched || Date.now() - this.#lookedAt < lookMs) return;
+    if (!this.#watched || systemClock.now() - this.#lookedAt < lookMs) return;
     this.#looking ??= this.#reload().finally(() => this.#looking = undefined);
     await this.#looking;
   }
@@ -84,7 +85,7 @@ export class TlsWatch {
       if (message !== this.#complaint) this.#notify({ type: "lifecycle", action: "warning", message });
       this.#complaint = message;
     }
-    this.#lookedAt = Date.now();
+    this.#lookedAt = systemClock.now();
   }
 
   #tellExpiry(): void {

@@ -10,7 +10,7 @@ import { KmsError } from "../../errors.ts";
 import { field } from "../https/fields.ts";
 import type { Meaning } from "../https/refusals.ts";
 import { RefusedLogin } from "../https/login_holds.ts";
-import type { VaultAnswer } from "./http.ts";
+import type { Asked, Redirect, VaultAnswer } from "./http.ts";
 
 /** What a text means; where it is about the namespace, the sentence names the one that was asked. */
 interface VaultMeaning extends Meaning {
@@ -81,7 +81,10 @@ const beginnings: readonly (readonly [string, VaultMeaning])[] = [
 
 /** Statuses, where no text told more. */
 const statuses: Readonly<Record<number, Meaning | undefined>> = {
+  301: { code: "unreachable", why: "a redirect" },
+  302: { code: "unreachable", why: "a redirect" },
   307: { code: "unreachable", why: "standby" },
+  308: { code: "unreachable", why: "a redirect" },
   403: { code: "permission_denied", why: "the token's policies do not allow it" },
   404: { code: "key_unknown", why: "there is no such key or mount" },
   412: { code: "unreachable", why: "this node is behind" },
@@ -96,7 +99,7 @@ const statuses: Readonly<Record<number, Meaning | undefined>> = {
 
 /** The error for an answer that is not the one asked for. */
 export function refusal(answer: VaultAnswer, action: string): KmsError {
-  const { code, why } = named(meaning(answer.status, reasons(answer.body)), answer.namespace);
+  const { code, why } = meaningOf(answer);
   const message = `Cannot ${action}: Vault answered ${answer.status} (${why}).`;
   return new KmsError(code, message, answer.retryAfterMs === undefined ? {} : { retryAfterMs: answer.retryAfterMs });
 }
@@ -177,13 +180,43 @@ export function saysTokenIsDead({ status, body }: VaultAnswer): boolean {
   return status === 403 && knownText(reasons(body))?.code === "unauthenticated";
 }
 
-/** Whether another address may do better: this one is down, sealed, a standby or behind. */
+/** Whether another address may do better: this one is down, sealed, a standby, behind, or redirects. */
 export function passesOn(answer: VaultAnswer): boolean {
-  if ([307, 412, 472, 473].includes(answer.status)) return true;
+  if ([301, 302, 307, 308, 412, 472, 473].includes(answer.status)) return true;
   // A failing item of a batch can make its status 500; such an answer is the engine's own and the same everywhere.
   if (answer.status < 500 || field(answer.body, "data") !== undefined) return false;
   // What an administrator has locked is locked at every address.
   return knownText(reasons(answer.body))?.code !== "permission_denied";
+}
+
+/** What an answer means, with what is known of the request besides. */
+function meaningOf(answer: VaultAnswer): Meaning {
+  const { status, body, namespace } = answer;
+  const found = reasons(body);
+  const known = named(meaning(status, found), namespace);
+  if (answer.redirect !== undefined) return { code: known.code, why: `${known.why}; ${redirected(answer.redirect)}` };
+  if (knownText(found) !== undefined) return known;
+  if (status === 403 && answer.asked !== undefined) return { code: known.code, why: denied(answer.asked) };
+  // Vault's own 404 has a list of errors, though it may be empty.
+  if (status === 404 && !Array.isArray(field(body, "errors"))) return { code: "unreachable", why: notVault };
+  return known;
+}
+
+const notVault = "not from Vault's API, but from something before it: look at the path in address";
+
+/** Vault answers alike where a policy is missing and where there is no such mount. */
+function denied({ method, path, hasToken }: Asked): string {
+  const right = `${method === "GET" ? "read" : "update"} on ${path}`;
+  return hasToken
+    ? `the token's policies do not allow ${right}: look at mount, key or policy`
+    : `the agent adds no token, or its policies do not allow ${right}: look at mount, key or policy, and at auto_auth ` +
+      "and api_proxy { use_auto_auth_token = true } of the agent";
+}
+
+function redirected({ origin, configured }: Redirect): string {
+  return configured
+    ? `it redirects to ${origin}, which is among the addresses and did not serve either`
+    : `it redirects to ${origin}, which is not followed: write that into addresses`;
 }
 
 function meaning(status: number, found: readonly string[]): VaultMeaning {

@@ -7,9 +7,10 @@ import { abortError, deadline } from "../../deadline.ts";
 import { KmsError } from "../../errors.ts";
 import type { Notify } from "../../events.ts";
 import { Endpoint, type HttpAnswer, type HttpRequest, type TlsMaterial } from "../https/endpoint.ts";
+import { seconds, type Waits } from "../waits.ts";
 import { TlsWatch } from "../https/tls_watch.ts";
 import { passesOn } from "./answers.ts";
-import { type VaultAnswer, type VaultCall, vaultHttp, type VaultRequest } from "./http.ts";
+import { redirectOrigin, type VaultAnswer, vaultAnswer, type VaultCall, vaultHttp, type VaultRequest } from "./http.ts";
 import type { VaultTransitSettings } from "./settings.ts";
 
 /** How long one address may stay silent while another has not been tried; an RPC of kube-apiserver's has 3 s. */
@@ -20,14 +21,16 @@ export class VaultClient implements Disposable {
   readonly #addresses: readonly string[];
   readonly #namespace: string | undefined;
   readonly #tls: TlsWatch;
+  readonly #waits: Waits | undefined;
   #material: TlsMaterial;
   #endpoints: readonly Endpoint[];
   #preferred = 0;
 
-  private constructor({ addresses, namespace }: VaultTransitSettings, tls: TlsWatch) {
+  private constructor({ addresses, namespace }: VaultTransitSettings, tls: TlsWatch, waits: Waits | undefined) {
     this.#addresses = addresses;
     this.#namespace = namespace;
     this.#tls = tls;
+    this.#waits = waits;
     this.#material = tls.material;
     this.#endpoints = this.#connect();
   }
@@ -35,10 +38,12 @@ export class VaultClient implements Disposable {
   /**
    * Reads the TLS files; nothing goes over the network.
    *
+   * @param waits where requests without an answer are noted.
    * @throws {KmsError} `config` if they cannot be used.
    */
-  static async open(settings: VaultTransitSettings, notify: Notify): Promise<VaultClient> {
-    return new VaultClient(settings, await TlsWatch.open(settings.tls, settings.name, settings.addresses, notify));
+  static async open(settings: VaultTransitSettings, notify: Notify, waits?: Waits): Promise<VaultClient> {
+    const tls = await TlsWatch.open(settings.tls, settings.name, settings.addresses, notify);
+    return new VaultClient(settings, tls, waits);
   }
 
   /**
@@ -50,15 +55,15 @@ export class VaultClient implements Disposable {
     await this.#tls.look();
     const endpoints = this.#current();
     const http = vaultHttp(request, this.#namespace);
-    const namespace = this.#namespace;
+    const question = { request, namespace: this.#namespace, origins: endpoints.map(({ origin }) => origin) };
     try {
-      return { ...await this.#askInTurn(endpoints, http, call), namespace };
+      return vaultAnswer(await this.#askInTurn(endpoints, http, call), question);
     } catch (thrown) {
       if (!(thrown instanceof KmsError) || thrown.code !== "unreachable") throw thrown;
       await this.#tls.lookNow();
       const others = this.#current();
       if (others === endpoints) throw thrown;
-      return { ...await this.#askInTurn(others, http, call), namespace };
+      return vaultAnswer(await this.#askInTurn(others, http, call), question);
     }
   }
 
@@ -94,9 +99,9 @@ export class VaultClient implements Disposable {
       return await endpoint.ask(request, { ...call, signal: patience.signal });
     } catch (thrown) {
       if (call.signal.aborted) throw abortError(call.signal, call.action);
-      if (!patience.signal.aborted) throw thrown;
-      const message = `Cannot ${call.action}: Vault at ${endpoint.origin} did not answer within a second.`;
-      throw new KmsError("unreachable", message);
+      if (!(thrown instanceof KmsError) || thrown.code !== "deadline_exceeded") throw thrown;
+      const silence = `Vault at ${endpoint.address} did not answer within ${seconds(patienceMs)}`;
+      throw new KmsError("unreachable", `Cannot ${call.action}: ${silence}.`, { cause: thrown });
     }
   }
 
@@ -111,13 +116,13 @@ export class VaultClient implements Disposable {
   }
 
   #connect(): readonly Endpoint[] {
-    return this.#addresses.map((address) => new Endpoint("Vault", address, this.#material));
+    return this.#addresses.map((address) => new Endpoint("Vault", address, this.#material, this.#waits));
   }
 }
 
 /** A standby names the active node; it is followed only to an address that the operator has configured. */
 function moveToFront(untried: Endpoint[], location: string | undefined): void {
-  const origin = location === undefined || !URL.canParse(location) ? undefined : new URL(location).origin;
+  const origin = redirectOrigin(location);
   const at = untried.findIndex((endpoint) => endpoint.origin === origin);
   if (at > 0) untried.unshift(...untried.splice(at, 1));
 }

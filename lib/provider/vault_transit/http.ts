@@ -19,10 +19,55 @@ export interface VaultRequest {
   readonly once?: boolean;
 }
 
-/** What Vault said; where a standby points to, only the client asks, and all that is no JSON says nothing. */
+/** An answer of Vault's; without the headers and what is no JSON. */
 export interface VaultAnswer extends Omit<HttpAnswer, "headers" | "bytes"> {
   /** The configured namespace, which was asked. */
   readonly namespace?: string | undefined;
+  /** The request that was answered. */
+  readonly asked?: Asked | undefined;
+  /** Where a redirect points to. */
+  readonly redirect?: Redirect | undefined;
+}
+
+/** Which request was made. */
+export interface Asked {
+  readonly method: VaultRequest["method"];
+  /** Below `/v1/`. */
+  readonly path: string;
+  /** Whether a token was sent; an agent adds its own. */
+  readonly hasToken: boolean;
+}
+
+/** The target of a redirect, which is not followed. */
+export interface Redirect {
+  readonly origin: string;
+  /** Whether it is one of the configured addresses. */
+  readonly configured: boolean;
+}
+
+/** What a request was, and where it may be sent. */
+export interface Question {
+  readonly request: VaultRequest;
+  readonly namespace: string | undefined;
+  /** The origins of all addresses. */
+  readonly origins: readonly string[];
+}
+
+/** What is kept of an answer. */
+export function vaultAnswer(
+  { status, body, retryAfterMs, headers }: HttpAnswer,
+  { request: { method, path, token }, namespace, origins }: Question,
+): VaultAnswer {
+  const origin = status >= 300 && status < 400 ? redirectOrigin(headers.location) : undefined;
+  const redirect = origin === undefined ? undefined : { origin, configured: origins.includes(origin) };
+  return { status, body, retryAfterMs, namespace, asked: { method, path, hasToken: token !== undefined }, redirect };
+}
+
+/** Scheme, host and port of a redirect; `undefined` where there are none that can be shown. */
+export function redirectOrigin(location: string | undefined): string | undefined {
+  if (location === undefined || !URL.canParse(location)) return undefined;
+  const { protocol, origin } = new URL(location);
+  return /^https?:$/.test(protocol) && origin.length <= 300 ? origin : undefined;
 }
 
 /** How a call is bounded and what it is for, as in `wrap with provider "vault-eu"`. */

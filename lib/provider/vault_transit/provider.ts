@@ -45,7 +45,7 @@ export async function openVaultTransit(settings: VaultTransitSettings, context: 
   if (settings.auth.method === "cert" && settings.tls.certificateFile === undefined) {
     throw new KmsError("config", `Cannot open provider "${settings.name}": auth by cert needs tls.certificateFile.`);
   }
-  const client = await VaultClient.open(settings, context.notify);
+  const client = await VaultClient.open(settings, context.notify, context.waits);
   return new VaultTransit(settings, client, context);
 }
 

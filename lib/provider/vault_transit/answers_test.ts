@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
+import { openVault, patient, refusedWith, tokenAuth } from "../../../tests/support/vault_settings.ts";
+import { refusal } from "./answers.ts";
+
+const action = 'probe with provider "vault-eu"';
+const denied = { errors: ["1 error occurred:\n\t* permission denied\n\n"] };
+
+/** What the sentence says in brackets. */
+function why(answer: Parameters<typeof refusal>[0]): string {
+  const { code, message } = refusal(answer, action);
+  return `${code}: ${/\((.*)\)\.$/.exec(message)?.[1]}`;
+}
+
+Deno.test("refusal() names the path that a 403 was for, and the right that it takes", () => {
+  const answer = (method: "GET" | "POST", path: string, hasToken = true) =>
+    why({ status: 403, body: denied, retryAfterMs: undefined, asked: { method, path, hasToken } });
+  for (const verb of ["encrypt", "decrypt", "rewrap"]) {
+    assert.equal(
+      answer("POST", `transit/${verb}/kubernetes`),
+      `permission_denied: the token's policies do not allow update on transit/${verb}/kubernetes: look at mount, key or policy`,
+    );
+  }
+  assert.match(
+    answer("GET", "transit/keys/kubernetes"),
+    /do not allow read on transit\/keys\/kubernetes: look at mount/,
+  );
+  assert.match(answer("GET", "transit/keys/k", false), /the agent adds no token, .* use_auto_auth_token = true/);
+});
+
+Deno.test("a policy that lacks rewrap is named by the path that it lacks", async () => {
+  await using vault = new VaultDouble();
+  vault.intercept = ({ path }) => path.includes("/rewrap/") ? refuse(403, "permission denied") : undefined;
+  await using provider = (await openVault(vault.address, { auth: tokenAuth("root") })).provider;
+  const sentence = /Vault answered 403 \(the token's policies do not allow update on transit\/rewrap\/kubernetes: /;
+  await assert.rejects(provider.probe(patient), refusedWith("permission_denied", sentence));
+});
+
+Deno.test("refusal() names the target of a redirect, and where to write it", () => {
+  const answer = (status: number, configured: boolean) =>
+    why({ status, body: undefined, retryAfterMs: undefined, redirect: { origin: "https://b.test:8200", configured } });
+  assert.equal(
+    answer(307, false),
+    "unreachable: standby; it redirects to https://b.test:8200, which is not followed: write that into addresses",
+  );
+  assert.match(answer(307, true), /among the addresses and did not serve either$/);
+  assert.match(
+    answer(301, false),
+    /^unreachable: a redirect; it redirects to https:\/\/b\.test:8200, which is not followed/,
+  );
+});
+
+Deno.test("refusal() tells a 404 of Vault from one of something before it", () => {
+  const answer = (body: unknown) => why({ status: 404, body, retryAfterMs: undefined });
+  assert.equal(answer({ errors: [] }), "key_unknown: there is no such key or mount");
+  assert.match(answer(undefined), /^unreachable: not from Vault's API, .* look at the path in address$/);
+});
