@@ -9,6 +9,7 @@ import { listenPattern, originPattern, parseListen, parseOrigin } from "./addres
 import { durationPattern, formatDuration, parseDuration } from "./duration.ts";
 import { secretVariablePattern } from "./environment.ts";
 import { nearest } from "./nearest.ts";
+import { parseVaultAddress, vaultAddressPattern } from "./vault_address.ts";
 
 /** What to say of a value that is none of what it should be; two cases are the same everywhere. */
 function complaintOf(input: unknown, text: string): string {
@@ -141,15 +142,30 @@ export function account(description: string) {
 /** Where a KMS is; what comes out is the origin in its canonical form. */
 export function origin(description: string) {
   const written = z.string(say("must be an origin such as https://vault.example:8200")).check(
-    (payload) => {
-      const parsed = parseOrigin(payload.value);
-      if ("complaint" in parsed) {
-        payload.issues.push({ code: "custom", message: parsed.complaint, input: payload.value, continue: false });
-      }
-    },
+    (payload) => complain(payload, parseOrigin(payload.value)),
     z.meta({ description, pattern: originPattern.source }),
   );
   return z.pipe(written, z.transform((value) => new URL(value).origin));
+}
+
+/** Where a Vault or its agent is; what comes out has no slash at its end. */
+export function vaultAddress(description: string) {
+  const written = z.string(say("must be an address such as https://vault.example:8200")).check(
+    (payload) => complain(payload, parseVaultAddress(payload.value)),
+    z.meta({ description, pattern: vaultAddressPattern.source }),
+  );
+  return z.pipe(
+    written,
+    z.transform((value) => {
+      const parsed = parseVaultAddress(value);
+      return "address" in parsed ? parsed.address : value;
+    }),
+  );
+}
+
+function complain(payload: z.core.ParsePayload<string>, parsed: { readonly complaint: string } | object): void {
+  if (!("complaint" in parsed)) return;
+  payload.issues.push({ code: "custom", message: parsed.complaint, input: payload.value, continue: false });
 }
 
 /** A host and a port to listen on, or `off`; what comes out is `undefined` for `off`. */

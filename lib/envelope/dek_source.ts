@@ -115,7 +115,7 @@ export class DekSource implements Disposable {
     try {
       return openWith(await orAborted(flight.entry, signal, "unwrap a data key"), request, cache);
     } catch (thrown) {
-      if (!signal.aborted || flight.waiting > 1) throw thrown;
+      if (!signal.aborted || flight.waiting.size > 1) throw thrown;
       flight.abort.abort(signal.reason);
       // It may still name the server that was silent.
       return openWith(await orAborted(flight.entry, signal, "unwrap a data key", "after this turn"), request, cache);

@@ -103,6 +103,18 @@ Deno.test("convert() logs in by certificate where the original did, and writes p
   ]);
 });
 
+Deno.test("convert() carries over an address with a path, and the socket of an agent", async () => {
+  for (const address of ["https://example.com/team/vault", "unix:///run/vault/agent.sock"]) {
+    const found = await loaded({
+      "vault.yaml": `keyNames: [k]\naddress: ${address}\nroleID: r\nsecretID: ${secret}\n`,
+    });
+    const settings = settingsOf(found);
+    assert.ok(settings.kind === "vault-transit");
+    assert.deepEqual(settings.addresses, [address]);
+    assert.ok(!found.notes.join().includes("address"));
+  }
+});
+
 const azure =
   "keyVaultName: team-a\nkeyName: kms\nkeyVersion: 0123456789abcdef0123456789abcdef\nconfigFilePath: azure.json\n";
 

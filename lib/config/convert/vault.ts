@@ -4,6 +4,7 @@
  * @module
  */
 import type { OldFields } from "./notes.ts";
+import { parseVaultAddress } from "../vault_address.ts";
 import { address, type Provider, secretFile } from "./provider.ts";
 
 /** Where the original logs in unless it is told otherwise. */
@@ -16,7 +17,7 @@ export function convertVault(old: OldFields, name: string): Provider {
   const provider: Provider = {
     kind: "vault-transit",
     name,
-    address: address(old, "address"),
+    address: vaultAddress(old),
     ...(transit === undefined || transit === "transit" ? {} : { mount: transit }),
     key: key(old),
     auth: auth(old, name, authPath),
@@ -24,6 +25,13 @@ export function convertVault(old: OldFields, name: string): Provider {
   };
   old.noteRest();
   return provider;
+}
+
+/** With its path, or the socket of an agent, where it can be written as it is. */
+function vaultAddress(old: OldFields): string {
+  const value = old.text("address");
+  const parsed = value === undefined ? undefined : parseVaultAddress(value);
+  return parsed !== undefined && "address" in parsed ? parsed.address : address(old, "address");
 }
 
 function key(old: OldFields): string {

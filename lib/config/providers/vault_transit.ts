@@ -4,8 +4,10 @@
  * @module
  */
 import * as z from "zod/mini";
-import type { VaultAuth, VaultTls, VaultTransitSettings } from "../../provider/vault_transit/settings.ts";
-import { flag, openOrSecret, origin, path, secret, section, tag, text, variants } from "../fields.ts";
+import { addressOf } from "../../provider/https/address.ts";
+import { isThisMachine } from "../../provider/https/proxy.ts";
+import type { AgentAuth, VaultAuth, VaultTls, VaultTransitSettings } from "../../provider/vault_transit/settings.ts";
+import { flag, openOrSecret, path, secret, section, tag, text, variants, vaultAddress } from "../fields.ts";
 import { fileSource } from "../secrets.ts";
 import { type Checker, commonFields } from "./arm.ts";
 import { proxySchema, proxySettings } from "./proxy.ts";
@@ -96,15 +98,23 @@ const auths = {
     ),
     password: secret("The password."),
   }),
-} as const satisfies { readonly [Method in VaultAuth["method"]]: z.core.$ZodTypeDiscriminable };
+  agent: section("No login: a Vault agent or proxy on this machine adds its own token to each request.", {
+    method: tag("By a Vault agent or proxy.", "agent"),
+  }),
+} as const satisfies { readonly [Method in (VaultAuth | AgentAuth)["method"]]: z.core.$ZodTypeDiscriminable };
 
 /** What an operator writes. */
 export const vaultTransitSchema = section("A transit key in HashiCorp Vault or OpenBao.", {
   kind: tag("HashiCorp Vault or OpenBao.", "vault-transit"),
   ...commonFields,
-  address: z.exactOptional(origin("Where Vault is, such as https://vault.example:8200. Either this or addresses.")),
+  address: z.exactOptional(
+    vaultAddress(
+      "Where Vault is, such as https://vault.example:8200, https://example.com/vault where all of its API is below a " +
+        "path, or unix:///run/vault/agent.sock for an agent. Either this or addresses.",
+    ),
+  ),
   addresses: z.exactOptional(
-    z.array(origin("Where a server of the cluster is."), "must be a list of addresses").check(
+    z.array(vaultAddress("Where a server of the cluster is."), "must be a list of addresses").check(
       z.minLength(1, "must have an address"),
       z.maxLength(8, "must be at most 8 addresses"),
       z.describe("Several servers of one Vault, tried in turn. Either this or address."),
@@ -124,6 +134,7 @@ export const vaultTransitSchema = section("A transit key in HashiCorp Vault or O
     auths.jwt,
     auths.cert,
     auths.userpass,
+    auths.agent,
   ]).check(z.describe("How to log in.")),
   proxy: z.exactOptional(proxySchema),
   tls: z.prefault(
@@ -149,6 +160,7 @@ type Raw = z.infer<typeof vaultTransitSchema>;
 export async function vaultTransitSettings(raw: Raw, checker: Checker): Promise<VaultTransitSettings> {
   const addresses = vaultAddresses(raw, checker);
   if (raw.auth.method === "cert") checkCertificateLogin(raw, addresses, checker);
+  if (raw.auth.method === "agent") checkAgent(addresses, checker);
   return {
     kind: raw.kind,
     name: raw.name,
@@ -180,12 +192,25 @@ function checkCertificateLogin(raw: Raw, addresses: readonly string[], checker: 
   if (raw.tls.certificateFile === undefined) {
     checker.complain(["auth", "method"], "cert needs tls.certificateFile and tls.keyFile");
   }
-  if (addresses.some((address) => address.startsWith("http:"))) {
+  if (addresses.some((address) => !address.startsWith("https:"))) {
     checker.complain(["auth", "method"], "cert needs addresses that begin with https://");
   }
 }
 
-async function vaultAuth(raw: Raw["auth"], checker: Checker): Promise<VaultAuth> {
+/** An agent gives the key to everybody who reaches it: over a network that would be too many. */
+function checkAgent(addresses: readonly string[], checker: Checker): void {
+  const isLocal = (address: string) => {
+    const { socketPath, host } = addressOf(address);
+    return socketPath !== undefined || isThisMachine(host);
+  };
+  if (addresses.every((address) => address === "" || isLocal(address))) return;
+  checker.complain(
+    ["auth", "method"],
+    "agent needs addresses of this machine, such as unix:///run/vault/agent.sock or http://127.0.0.1:8100",
+  );
+}
+
+async function vaultAuth(raw: Raw["auth"], checker: Checker): Promise<VaultAuth | AgentAuth> {
   if ("mount" in raw) checkAuthMount(raw, checker);
   if ("wrapped" in raw) checkWrapping(raw, checker);
   switch (raw.method) {
@@ -205,6 +230,7 @@ async function vaultAuth(raw: Raw["auth"], checker: Checker): Promise<VaultAuth>
     case "userpass":
       return { ...raw, password: await checker.secret(["password"], raw.password) };
     case "cert":
+    case "agent":
       return raw;
   }
 }

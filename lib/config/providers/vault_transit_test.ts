@@ -29,6 +29,15 @@ Deno.test("vaultTransitSettings() fills in defaults", async () => {
   });
 });
 
+Deno.test("vaultTransitSettings() takes an agent on a socket or a loopback address, and a token through it", async () => {
+  const socket = "    address: unix:///run/vault/agent.sock";
+  const { addresses, auth } = await settings(socket, "{ method: agent }");
+  assert.deepEqual([addresses, auth], [["unix:///run/vault/agent.sock"], { method: "agent" }]);
+  const local = await settings('    addresses: ["http://127.0.0.1:8100/a/", https://localhost]', "{ method: agent }");
+  assert.deepEqual(local.addresses, ["http://127.0.0.1:8100/a", "https://localhost"]);
+  assert.equal((await settings(socket)).auth.method, "token");
+});
+
 Deno.test("vaultTransitSettings() takes every field beside auth", async () => {
   const found = await settings(`
     addresses: [https://a:8200, "http://127.0.0.1:8200", "http://[::1]:8200", http://localhost]
@@ -139,7 +148,10 @@ for (const [written, expected] of methods) {
 const token = "{ method: token, token: { file: token } }";
 const variableRule = "must be named TROUSSEAU_SECRET_… (capital letters, digits, _), VAULT_TOKEN or BAO_TOKEN; " +
   "no other variable can be read";
-const originRule = "must be an origin such as https://vault.example:8200, without a path or query";
+const originRule =
+  "must be an address such as https://vault.example:8200, https://example.com/vault or unix:///run/vault/agent.sock";
+const agentRule =
+  "agent needs addresses of this machine, such as unix:///run/vault/agent.sock or http://127.0.0.1:8100";
 const mountRule = "must be a path of letters, digits, _, - and ., such as transit";
 
 const mistakes: readonly (readonly [criterion: string, lines: string, auth: string, expected: readonly string[]])[] = [
@@ -151,9 +163,32 @@ const mistakes: readonly (readonly [criterion: string, lines: string, auth: stri
   ["the same address twice", "    addresses: [https://b, https://B/]", token, [
     "6:28: providers[0].addresses[1]: stands in the list twice",
   ]],
-  ["an address with a path", "    address: https://vault/v1", token, [`6:5: providers[0].address: ${originRule}`]],
-  ["an address with a query", "    address: https://vault?x", token, [`6:5: providers[0].address: ${originRule}`]],
-  ["an address with a fragment", "    address: https://vault#x", token, [`6:5: providers[0].address: ${originRule}`]],
+  ["an address with the path of the API", "    address: https://vault/v1", token, [
+    "6:5: providers[0].address: must not end in /v1, which is added to it",
+  ]],
+  ["an address with an empty segment", "    addresses: [https://a, https://vault//x]", token, [
+    "6:28: providers[0].addresses[1]: must have a plain path such as /vault: no empty segment, no . or .. and no escapes",
+  ]],
+  ["an address with a query", "    address: https://vault?x", token, [
+    "6:5: providers[0].address: must not have a query or a fragment",
+  ]],
+  ["an address with a fragment", "    address: https://vault/vault#x", token, [
+    "6:5: providers[0].address: must not have a query or a fragment",
+  ]],
+  ["a socket outside of /run", "    address: unix:///tmp/agent.sock", token, [
+    "6:5: providers[0].address: must be a socket below /run or /var/run, such as unix:///run/vault/agent.sock; " +
+    "Trousseau's permissions reach no other",
+  ]],
+  ["an agent on another machine", "    addresses: [unix:///run/a.sock, https://vault]", "{ method: agent }", [
+    `5:13: providers[0].auth.method: ${agentRule}`,
+  ]],
+  ["a token beside an agent", "    address: unix:///run/a.sock", "{ method: agent, token: { file: token } }", [
+    "5:28: providers[0].auth: unknown key; known here: method",
+  ]],
+  ["a certificate over a socket", "    address: unix:///run/a.sock", "{ method: cert }", [
+    "5:13: providers[0].auth.method: cert needs tls.certificateFile and tls.keyFile",
+    "5:13: providers[0].auth.method: cert needs addresses that begin with https://",
+  ]],
   ["an address without a scheme", "    address: vault:8200", token, [`6:5: providers[0].address: ${originRule}`]],
   ["an address with another scheme", "    address: ftp://vault", token, [`6:5: providers[0].address: ${originRule}`]],
   ["an address with a port that is none", "    address: https://vault:99999", token, [
@@ -175,11 +210,11 @@ const mistakes: readonly (readonly [criterion: string, lines: string, auth: stri
     "7:5: providers[0].key: must be a key's name of letters, digits, _, - and .",
   ]],
   ["an unknown method", address, "{ method: aprole }", [
-    "5:13: providers[0].auth.method: must be token, approle, kubernetes, jwt, cert or userpass; " +
+    "5:13: providers[0].auth.method: must be token, approle, kubernetes, jwt, cert, userpass or agent; " +
     'did you mean "approle"?',
   ]],
   ["a method that is missing", address, "{ token: { file: token } }", [
-    "5:5: providers[0].auth.method: is missing; it is token, approle, kubernetes, jwt, cert or userpass",
+    "5:5: providers[0].auth.method: is missing; it is token, approle, kubernetes, jwt, cert, userpass or agent",
   ]],
   ["an auth mount that begins with auth/", address, "{ method: approle, mount: auth/approle, roleId: r }", [
     "5:30: providers[0].auth.mount: must be without auth/ at its beginning; write approle",

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ProviderAdvice } from "../advice.ts";
+import { writableByAll } from "../writable_by_all.ts";
 import type { KmsPluginSettings } from "./settings.ts";
 
 /** See {@linkcode ProviderAdvice}. */
@@ -21,13 +22,4 @@ export function kmsPluginAdvice({ socket }: KmsPluginSettings): ProviderAdvice {
     },
     toBeMade: () => Promise.resolve(undefined),
   };
-}
-
-function writableByAll(socket: string): boolean {
-  try {
-    return ((Deno.statSync(socket).mode ?? 0) & 0o002) !== 0;
-  } catch {
-    // It is not there, or may not be looked at: the probe says so.
-    return false;
-  }
 }

@@ -4,6 +4,8 @@
  * @module
  */
 import type { ProviderAdvice } from "../advice.ts";
+import { addressOf } from "../https/address.ts";
+import { writableByAll } from "../writable_by_all.ts";
 import type { VaultTransitSettings } from "./settings.ts";
 
 /** Where the kubelet mounts tokens that it has from its API server. */
@@ -23,7 +25,8 @@ export function vaultTransitAdvice(settings: VaultTransitSettings): ProviderAdvi
  * server waits for the plugin, the plugin for Vault, and Vault for the API server. Which one Vault asks can only be read
  * with rights that the plugin has no use for, so it is said whenever it may be so.
  */
-function warnings({ auth }: VaultTransitSettings): readonly string[] {
+function warnings({ auth, addresses }: VaultTransitSettings): readonly string[] {
+  if (auth.method === "agent") return addresses.flatMap(openAgent);
   if (auth.method === "kubernetes") {
     return [
       "Vault asks an API server to check each login by Kubernetes auth. If it is the one that this plugin serves, neither " +
@@ -41,6 +44,23 @@ function warnings({ auth }: VaultTransitSettings): readonly string[] {
     ? [
       "Its JWT comes from an API server. If it is the one that this plugin serves, there is no new token while that is " +
       "down: use one that something else issues and renews.",
+    ]
+    : [];
+}
+
+/** Everybody who reaches an agent that adds its own token may use the key. */
+function openAgent(address: string): readonly string[] {
+  const { socketPath } = addressOf(address);
+  if (socketPath === undefined) {
+    return [
+      `Every process of this machine can reach the agent at ${address}, and so use the key: give the agent a listener of ` +
+      "type unix with socket_mode, socket_user and socket_group.",
+    ];
+  }
+  return writableByAll(socketPath)
+    ? [
+      `Every user of this machine may connect to ${socketPath}, and so use the key: set socket_mode to 0660, and ` +
+      "socket_user and socket_group too (Vault heeds the mode only if all three are set).",
     ]
     : [];
 }

@@ -32,13 +32,13 @@ const sentinelPlaintext = "dHJvdXNzZWF1";
 
 /** One key of one transit mount. */
 export class TransitKey {
-  readonly #session: Session;
+  readonly #session: Pick<Session, "request">;
   readonly #mount: string;
   readonly #name: string;
   #info: KeyInfo | undefined;
   #sentinel: string | undefined;
 
-  constructor(session: Session, mount: string, name: string) {
+  constructor(session: Pick<Session, "request">, mount: string, name: string) {
     this.#session = session;
     this.#mount = encodedPath(mount);
     this.#name = encodeURIComponent(name);

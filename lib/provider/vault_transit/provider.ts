@@ -15,6 +15,7 @@ import { RefusedLogins } from "../https/refused_logins.ts";
 import { itemRefusal, refusal } from "./answers.ts";
 import { authenticator } from "./auth.ts";
 import { parseCiphertext, parseVersion, prefixVersion } from "./ciphertext.ts";
+import { AgentSession } from "./agent_session.ts";
 import { VaultClient } from "./client.ts";
 import type { VaultAnswer, VaultCall } from "./http.ts";
 import type { Authenticator } from "./login.ts";
@@ -53,8 +54,9 @@ class VaultTransit implements Provider {
   readonly name: string;
   readonly kind = "vault-transit";
   readonly #client: VaultClient;
-  readonly #session: Session;
-  readonly #authenticator: Authenticator;
+  readonly #session: Session | AgentSession;
+  /** None where an agent logs in. */
+  readonly #authenticator: Authenticator | undefined;
   readonly #key: TransitKey;
   readonly #wraps: Batcher<WrapItem, string>;
   readonly #unwraps: Batcher<UnwrapItem, Uint8Array>;
@@ -71,8 +73,10 @@ class VaultTransit implements Provider {
       clock,
       scope: [settings.kind, namespace, ...addresses],
     });
-    this.#authenticator = authenticator(auth, { ...context, provider, namespace: settings.namespace });
-    this.#session = new Session({
+    this.#authenticator = auth.method === "agent"
+      ? undefined
+      : authenticator(auth, { ...context, provider, namespace: settings.namespace });
+    this.#session = this.#authenticator === undefined ? new AgentSession(client) : new Session({
       provider,
       method: auth.method,
       client,
@@ -132,7 +136,7 @@ class VaultTransit implements Provider {
   async remarks(versions: readonly string[], { signal }: CallOptions): Promise<readonly string[]> {
     const action = `look at the key of provider "${this.name}"`;
     const ofKey = await this.#key.remarks(versions, { signal, action });
-    return [...this.#authenticator.remarks?.() ?? [], ...ofKey];
+    return [...this.#authenticator?.remarks?.() ?? [], ...ofKey];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

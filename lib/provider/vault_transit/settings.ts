@@ -34,6 +34,11 @@ export type VaultAuth =
     readonly password: SecretSource;
   };
 
+/** No login: an agent or proxy of Vault's adds its own token to each request. */
+export interface AgentAuth {
+  readonly method: "agent";
+}
+
 /** See {@linkcode TlsFiles}. */
 export type VaultTls = TlsFiles;
 
@@ -41,12 +46,12 @@ export type VaultTls = TlsFiles;
 export interface VaultTransitSettings {
   readonly kind: "vault-transit";
   readonly name: string;
-  /** Origins such as `https://vault-1.example:8200`, tried in turn. */
+  /** Such as `https://vault-1.example:8200`, `https://example.com/vault` or `unix:///run/agent.sock`, tried in turn. */
   readonly addresses: readonly string[];
   readonly namespace?: string;
   /** The transit engine's mount path, without slashes at its ends. */
   readonly mount: string;
   readonly key: string;
-  readonly auth: VaultAuth;
+  readonly auth: VaultAuth | AgentAuth;
   readonly tls: VaultTls;
 }

@@ -1,0 +1,57 @@
+/**
+ * Addresses of Vault as an operator writes them: an origin, an origin with a path, or the Unix socket of an agent.
+ *
+ * @module
+ */
+import { utf8 } from "../bytes.ts";
+import { parseOrigin } from "./addresses.ts";
+import { longestSocketPath } from "./socket_path.ts";
+
+/** A segment of a path: nothing that a server, a proxy or a file system could take for another one. */
+const segment = "[A-Za-z0-9_~-][A-Za-z0-9_.~-]*";
+
+/** Behind the origin of an address; one slash at the end is taken. */
+const prefixPattern = new RegExp(`^(/${segment})*/?$`);
+
+/** The folders in which the compiled program may connect to a socket. */
+const socketPattern = new RegExp(`^unix:///(var/)?run(/${segment})+$`);
+
+const noAddress =
+  "must be an address such as https://vault.example:8200, https://example.com/vault or unix:///run/vault/agent.sock";
+
+/** For the JSON Schema. */
+export const vaultAddressPattern = new RegExp(
+  `^(https?://[^/?#@\\\\\\s]+(/${segment})*/?|unix:///(var/)?run(/${segment})+)$`,
+);
+
+/**
+ * The address in its canonical form, without a slash at its end, or half a sentence that says why it is none. The text is
+ * not repeated, since a password may stand in it.
+ */
+export function parseVaultAddress(text: string): { readonly address: string } | { readonly complaint: string } {
+  if (text.startsWith("unix:")) return parseSocket(text);
+  const [, scheme = "", rest = ""] = /^(https?:\/\/[^/?#\\]*)(.*)$/s.exec(text) ?? [];
+  if (scheme === "") return { complaint: noAddress };
+  const origin = parseOrigin(scheme);
+  if ("complaint" in origin) return URL.canParse(scheme) ? origin : { complaint: noAddress };
+  if (/[?#]/.test(rest)) return { complaint: "must not have a query or a fragment" };
+  if (!prefixPattern.test(rest)) {
+    return { complaint: "must have a plain path such as /vault: no empty segment, no . or .. and no escapes" };
+  }
+  const prefix = rest.replace(/\/$/, "");
+  if (/\/v1$/.test(prefix)) return { complaint: "must not end in /v1, which is added to it" };
+  if (/\/ui$/.test(prefix)) return { complaint: "must not end in /ui, where Vault's web pages are and not its API" };
+  return { address: `${origin.origin}${prefix}` };
+}
+
+function parseSocket(text: string): { readonly address: string } | { readonly complaint: string } {
+  if (!socketPattern.test(text)) {
+    return {
+      complaint: "must be a socket below /run or /var/run, such as unix:///run/vault/agent.sock; " +
+        "Trousseau's permissions reach no other",
+    };
+  }
+  return utf8(text.slice("unix://".length)).length > longestSocketPath
+    ? { complaint: `must have a path of at most ${longestSocketPath} bytes, all that a socket can have` }
+    : { address: text };
+}

@@ -1,0 +1,42 @@
+/**
+ * Requests through an agent or proxy of Vault's, which logs in by itself and adds its own token.
+ *
+ * @module
+ */
+import { sleep } from "../../deadline.ts";
+import { refusal } from "./answers.ts";
+import type { VaultClient } from "./client.ts";
+import type { VaultAnswer, VaultCall, VaultRequest } from "./http.ts";
+
+/** How long an agent has to log in again after its token was refused, in milliseconds before each further try. */
+const pauses = [250, 750] as const;
+
+/** Sends requests without a token. */
+export class AgentSession implements AsyncDisposable {
+  readonly #client: VaultClient;
+
+  constructor(client: VaultClient) {
+    this.#client = client;
+  }
+
+  /**
+   * Sends a request. Where Vault says that the agent's token is not valid any more, the agent logs in, and the request is
+   * sent again soon after.
+   *
+   * @returns whatever Vault answered in the end.
+   * @throws {KmsError} as {@linkcode VaultClient.request}.
+   */
+  async request(request: VaultRequest, call: VaultCall): Promise<VaultAnswer> {
+    let answer = await this.#client.request(request, call);
+    for (const pause of pauses) {
+      if (answer.status !== 403 || refusal(answer, call.action).code !== "unauthenticated") break;
+      await sleep(pause, call.signal);
+      answer = await this.#client.request(request, call);
+    }
+    return answer;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}
