@@ -69,8 +69,10 @@ const texts: Readonly<Record<string, VaultMeaning | undefined>> = {
   ),
 };
 
-/** Beginnings of texts that end in a name. */
+/** Beginnings of texts that end in a name or an error of elsewhere. */
 const beginnings: readonly (readonly [string, VaultMeaning])[] = [
+  // An agent's or proxy's own.
+  ["failed to get the response: ", { code: "unreachable", why: "the agent cannot reach Vault; look at its log" }],
   // OpenBao adds which namespace it is that has to be unlocked: this one or one above it.
   ["API access to this namespace has been locked by an administrator", {
     code: "permission_denied",

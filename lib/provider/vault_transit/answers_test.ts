@@ -50,6 +50,12 @@ Deno.test("refusal() names the target of a redirect, and where to write it", () 
   );
 });
 
+Deno.test("refusal() says that an agent cannot reach Vault, and repeats nothing of its text", () => {
+  const errors = ['failed to get the response: Get "https://canary:8200": dial tcp: connection refused'];
+  const words = why({ status: 500, body: { errors }, retryAfterMs: undefined });
+  assert.equal(words, "unreachable: the agent cannot reach Vault; look at its log");
+});
+
 Deno.test("refusal() tells a 404 of Vault from one of something before it", () => {
   const answer = (body: unknown) => why({ status: 404, body, retryAfterMs: undefined });
   assert.equal(answer({ errors: [] }), "key_unknown: there is no such key or mount");
