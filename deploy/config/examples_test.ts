@@ -21,6 +21,7 @@ const needs: Readonly<Record<string, readonly string[]>> = {
     "/etc/trousseau/azure.pem",
   ],
   "test.yaml": [],
+  "vault-agent.yaml": [],
 };
 
 async function load(name: string, there: readonly string[]) {
