@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import { abortError, noLongerWanted } from "../deadline.ts";
+import { abortError, isTimeout, noLongerWanted } from "../deadline.ts";
 import { KmsError, toKmsError } from "../errors.ts";
 import type { CallOptions, Provider, WrappedDek } from "../provider/provider.ts";
 import { hedgeTimings, type Latencies } from "./latency.ts";
@@ -149,7 +149,11 @@ class UnwrapRace {
 
   async run(): Promise<Unwrapped> {
     const { signal } = this.#call;
-    const onAbort = () => this.#outcome.reject(abortError(signal, "unwrap a data key"));
+    const onAbort = () => {
+      this.#over.abort(signal.reason);
+      // The calls have this turn of the event loop to name the servers that were silent.
+      setImmediate(() => this.#outcome.reject(tooLate(signal, [...this.#errors.values()])));
+    };
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
     this.#askNext();
@@ -192,14 +196,22 @@ class UnwrapRace {
   }
 
   #failed({ provider: { name } }: Holder, error: KmsError): void {
-    if (this.#over.signal.aborted) return;
+    if (this.#over.signal.aborted && !this.#call.signal.aborted) return;
     this.#errors.set(name, error);
+    if (this.#over.signal.aborted) return;
     if (this.#errors.size < this.#holders.length) {
       if (this.#errors.size === this.#asked) this.#askNext();
       return;
     }
     this.#outcome.reject(allFailed([...this.#errors.values()]));
   }
+}
+
+/** The error of a race whose time ran out or whose caller left, with what its calls said. */
+function tooLate(signal: AbortSignal, members: readonly KmsError[]): KmsError {
+  if (!isTimeout(signal) || members.length === 0) return abortError(signal, "unwrap a data key");
+  const reasons = members.map(({ message }) => message).join(" ");
+  return new KmsError("deadline_exceeded", `Cannot unwrap a data key within the deadline. ${reasons}`, { members });
 }
 
 function allFailed(members: readonly KmsError[]): KmsError {
