@@ -1,46 +1,176 @@
 /**
- * The form of the files that the AWS CLI and the SDKs share.
+ * The form of the files that the AWS CLI and the SDKs share, read as botocore reads them: with Python's `configparser`,
+ * and fields of fields below an empty one.
  *
  * @module
  */
 import { utf8Text } from "../../bytes.ts";
 import { readRegularFile } from "../../durable_file.ts";
 
-/** Fields by section; names of fields in lowercase. */
-export type Ini = ReadonlyMap<string, Readonly<Record<string, string>>>;
+/** A field's value, and the line that names the field. */
+export interface IniField {
+  readonly value: string;
+  readonly line: number;
+  /** The first line that goes on with the value: one that is indented further than the field. */
+  readonly continuedAt?: number;
+}
+
+/** One section: its line, and its fields by name in lowercase. */
+export interface IniSection {
+  readonly line: number;
+  readonly fields: ReadonlyMap<string, IniField>;
+}
+
+/** Sections by name, in the order of the file. Each has the fields of `[DEFAULT]` as well. */
+export type Ini = ReadonlyMap<string, IniSection>;
+
+/** A line that has not this form. */
+export class IniSyntaxError extends Error {
+  override readonly name = "IniSyntaxError";
+  /** From 1. */
+  readonly line: number;
+  /** The end of a sentence without its full stop. It holds nothing of the file. */
+  readonly why: string;
+
+  constructor(line: number, why: string) {
+    super(`line ${line}: ${why}`);
+    this.line = line;
+    this.why = why;
+  }
+}
 
 /** In bytes. */
 const largest = 256 * 1024;
 
-/** Reads a file of this form. */
+/**
+ * Reads a file of this form.
+ *
+ * @throws {IniSyntaxError} as {@linkcode parseIni}, at a byte order mark, or at the first line that is no UTF-8.
+ * @throws as `readRegularFile`.
+ */
 export async function readIni(path: string): Promise<Ini> {
-  const text = utf8Text(await readRegularFile(path, largest));
-  if (text === undefined) throw new SyntaxError("It is no text.");
+  const bytes = await readRegularFile(path, largest);
+  // The decoder would drop it, and the AWS CLI refuses such a file.
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
+    throw new IniSyntaxError(1, "it begins with a byte order mark; save the file without one");
+  }
+  const text = utf8Text(bytes);
+  if (text === undefined) throw new IniSyntaxError(lineOfBadBytes(bytes), "it is not UTF-8");
   return parseIni(text);
 }
 
+// Python's idea of white space, which has more controls than JavaScript's and no byte order mark.
+const space = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+const breaks = "\\n-\\r\\x1c-\\x1e\\x85\\u2028\\u2029";
+const leading = new RegExp(`^[${space}]+`);
+const trailing = new RegExp(`[${space}]+$`);
+const lineBreaks = new RegExp(`[${breaks}]`);
+
+function strip(text: string): string {
+  return text.replace(leading, "").replace(trailing, "");
+}
+
+interface OpenField {
+  readonly line: number;
+  readonly lines: string[];
+  continuedAt?: number;
+}
+
+interface OpenSection {
+  readonly line: number;
+  readonly fields: Map<string, OpenField>;
+}
+
 /**
- * Reads a text of this form: sections in brackets, `name = value`, lines that begin with `#` or `;`, and lines that begin
- * with a space, which belong to the field before and are of no use here ("Shared config and credentials files").
+ * Reads a text of this form.
  *
- * @throws {SyntaxError} at any other line.
+ * - A section is `[name]`; what follows the last `]` of its line is ignored, and spaces belong to the name.
+ * - A field is `name = value` or `name: value`, indented or not.
+ * - A line that is indented further than the field before it goes on with that field's value.
+ * - A line that begins with `#` or `;`, indented or not, is a comment. Behind a value there are none.
+ *
+ * @throws {IniSyntaxError} at a line that is none of these, and at a section or field that is there twice.
  */
 export function parseIni(text: string): Ini {
-  const found = new Map<string, Record<string, string>>();
-  let current: Record<string, string> | undefined;
-  text.split(/\r\n|\n/).forEach((line, index) => {
-    if (/^\s*([#;].*)?$/.test(line) || /^\s/.test(line)) return;
-    const [, section] = /^\[\s*([^\]]+?)\s*\]\s*([#;].*)?$/.exec(line) ?? [];
-    if (section !== undefined) {
-      current = found.get(section) ?? Object.create(null) as Record<string, string>;
-      found.set(section, current);
+  const reader = new Reader();
+  text.split(/\r\n|\r|\n/).forEach((line, index) => reader.take(line, index + 1));
+  return reader.end();
+}
+
+class Reader {
+  readonly #sections = new Map<string, OpenSection>();
+  /** `[DEFAULT]` may be there more than once. */
+  readonly #defaults: OpenSection = { line: 0, fields: new Map() };
+  #section: OpenSection | undefined;
+  #field: OpenField | undefined;
+  #indent = 0;
+
+  take(raw: string, line: number): void {
+    const text = strip(raw);
+    if (text.startsWith("#") || text.startsWith(";")) return;
+    if (text === "") return void this.#field?.lines.push("");
+    const indent = leading.exec(raw)?.[0].length ?? 0;
+    if (this.#field !== undefined && indent > this.#indent) {
+      this.#field.lines.push(text);
+      this.#field.continuedAt ??= line;
       return;
     }
-    const [, name, value] = /^([\w.-]+)\s*=\s*(.*?)(?:\s+[#;].*)?\s*$/.exec(line) ?? [];
-    if (name === undefined || value === undefined || current === undefined) {
-      throw new SyntaxError(`Cannot read line ${index + 1}.`);
+    this.#indent = indent;
+    const [, section] = /^\[(.+)\]/s.exec(text) ?? [];
+    if (section !== undefined) return this.#begin(section, line);
+    this.#add(text, line);
+  }
+
+  end(): Ini {
+    const found = new Map<string, IniSection>();
+    for (const [name, { line, fields }] of this.#sections) {
+      const all = new Map([...this.#defaults.fields, ...fields]);
+      found.set(name, { line, fields: new Map([...all].map(([field, open]) => [field, closed(open)])) });
     }
-    if (value !== "") current[name.toLowerCase()] = value;
-  });
-  return found;
+    return found;
+  }
+
+  #begin(name: string, line: number): void {
+    if (this.#sections.has(name)) {
+      throw new IniSyntaxError(line, "this section is there already; put the two together");
+    }
+    this.#section = name === "DEFAULT" ? this.#defaults : { line, fields: new Map() };
+    if (name !== "DEFAULT") this.#sections.set(name, this.#section);
+    this.#field = undefined;
+  }
+
+  #add(text: string, line: number): void {
+    if (this.#section === undefined) throw new IniSyntaxError(line, "it stands before the first [section]");
+    const [, written, value] = /^([^=:]+)[=:](.*)$/s.exec(text) ?? [];
+    if (written === undefined || value === undefined) {
+      throw new IniSyntaxError(line, "it is neither [section] nor name = value nor a comment");
+    }
+    const name = strip(written).toLowerCase();
+    if (this.#section.fields.has(name)) {
+      throw new IniSyntaxError(line, "this field is there already in its section; remove one of the two");
+    }
+    this.#field = { line, lines: [strip(value)] };
+    this.#section.fields.set(name, this.#field);
+  }
+}
+
+function closed({ line, lines, continuedAt }: OpenField): IniField {
+  const value = lines.join("\n").replace(trailing, "");
+  if (value.startsWith("\n")) checkNested(value, line);
+  return { value, line, ...(continuedAt === undefined ? {} : { continuedAt }) };
+}
+
+/** What is below an empty field, such as `s3 =`, are fields of its own. None of them is of use here. */
+function checkNested(value: string, line: number): void {
+  if (value.split(lineBreaks).some((nested) => strip(nested) !== "" && !nested.includes("="))) {
+    throw new IniSyntaxError(line, "this field is empty, and a line below it is not name = value");
+  }
+}
+
+function lineOfBadBytes(bytes: Uint8Array): number {
+  for (let line = 1, start = 0;; line++) {
+    const end = bytes.indexOf(0x0a, start);
+    if (end === -1 || utf8Text(bytes.subarray(start, end)) === undefined) return line;
+    start = end + 1;
+  }
 }

@@ -1,6 +1,6 @@
 /**
  * Profiles in the files that the AWS CLI and the SDKs share: where their credentials come from, and which roles are taken
- * on with them.
+ * on with them. The order is botocore's; what it gets in a way that is closed to Trousseau is refused.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { readRegularFile } from "../../durable_file.ts";
 import { type ErrorCode, KmsError } from "../../errors.ts";
 import { Secret, type SecretSource } from "../../secret.ts";
 import { type AwsKeys, checkedKeys } from "./credentials.ts";
-import { type Ini, readIni } from "./ini.ts";
+import { type Fail, ProfileFiles, type ProfileSection } from "./profile_files.ts";
 import type { AssumedRole, AwsAuth } from "./settings.ts";
 
 /** Where a profile's first credentials come from. */
@@ -26,19 +26,29 @@ export interface Profile {
 }
 
 type Settings = Extract<AwsAuth, { readonly method: "profile" }>;
-type Fields = Readonly<Record<string, string>>;
 
 /** How many profiles may follow from each other by `source_profile`. */
 const longestChain = 5;
 
+const browser = "wants a login in a browser";
+
 /** What would start a process, open a browser or ask somebody. */
 const refused = {
   credential_process: "wants a process started, which Trousseau never does",
-  sso_session: "wants a login in a browser",
-  sso_start_url: "wants a login in a browser",
-  login_session: "wants a login in a browser",
+  sso_role_name: browser,
+  sso_account_id: browser,
+  sso_session: browser,
+  sso_start_url: browser,
+  login_session: browser,
   mfa_serial: "wants a code from somebody",
 } as const satisfies Record<string, string>;
+
+/** A profile on the way to its end. */
+interface Step {
+  readonly name: string;
+  readonly section: ProfileSection;
+  readonly fail: Fail;
+}
 
 /**
  * Reads the files of now.
@@ -48,53 +58,95 @@ const refused = {
  */
 export async function readProfile(settings: Settings, code: ErrorCode, action: string): Promise<Profile> {
   const fail = (why: string, cause?: unknown) => new KmsError(code, `Cannot ${action}: ${why}.`, { cause });
-  const profiles = await readProfiles(settings, fail);
+  const files = await ProfileFiles.read(settings, fail);
   const roles: AssumedRole[] = [];
-  const seen = new Set<string>();
+  const visited = [settings.profile];
   for (let name = settings.profile;;) {
+    const step = stepTo(name, files, fail);
+    const { section } = step;
+    const isRole = section.has("role_arn") && !section.has("web_identity_token_file");
+    const hasKeys = section.has("aws_access_key_id") || section.has("aws_secret_access_key");
+    // A source's own keys go before its role; one that names itself as its source means its keys.
+    if (!isRole || (visited.length > 1 && hasKeys)) return { base: baseOf(step), roles: roles.reverse() };
+    roles.push(roleOf(step));
+    const next = sourceOf(step);
+    if (next === undefined) return { base: { metadata: settings.metadata }, roles: roles.reverse() };
     const told = `profile "${name}" in the AWS files`;
-    const fields = profiles.get(name);
-    if (fields === undefined) throw fail(`${told} is not there`);
-    const impossible = Object.entries(refused).find(([field]) => field in fields);
-    if (impossible !== undefined) throw fail(`${told} ${impossible[1]} (${impossible[0]})`);
-    const again = seen.has(name);
-    seen.add(name);
-    const base = baseOf(name, fields, settings, again, fail);
-    if (base !== undefined) return { base, roles: roles.reverse() };
-    if (again) throw fail(`${told} holds no AWS credentials`);
-    const { source_profile: next = "" } = fields;
-    roles.push(roleOf(name, fields, fail));
-    if (fields.credential_source === "Ec2InstanceMetadata") {
-      return { base: { metadata: settings.metadata }, roles: roles.reverse() };
+    if (next === name && !hasKeys) throw fail(`${told} holds no AWS credentials and is its own source_profile`);
+    if (next !== name && visited.includes(next)) {
+      throw fail(`${told} leads in a circle (source_profile, ${section.place("source_profile")})`);
     }
-    if (next === "") throw fail(`${told} names no credentials that Trousseau can get; see the README`);
-    if (seen.size >= longestChain || (seen.has(next) && next !== name)) throw fail(`${told} leads in a circle`);
+    if (visited.length >= longestChain) {
+      throw fail(`${told} is the end of more than ${longestChain} profiles that follow from each other`);
+    }
+    visited.push(next);
     name = next;
   }
 }
 
-type Fail = (why: string, cause?: unknown) => KmsError;
+function stepTo(name: string, files: ProfileFiles, fail: Fail): Step {
+  const section = files.get(name);
+  if (section !== undefined) return { name, section, fail };
+  const misnamed = files.misnamed(name);
+  const told = `profile "${name}" in the AWS files is not there`;
+  throw fail(misnamed === undefined ? told : `${told}: ${misnamed}`);
+}
 
-/** A profile's own credentials. One that names itself as its source means its keys, and its role only the first time. */
-function baseOf(name: string, fields: Fields, settings: Settings, again: boolean, fail: Fail): ProfileBase | undefined {
-  const { role_arn: roleArn, web_identity_token_file: tokenFile } = fields;
-  if (tokenFile !== undefined && roleArn !== undefined) {
-    return { roleArn, sessionName: fields.role_session_name ?? "trousseau", token: tokenIn(tokenFile) };
+function refuse({ name, section, fail }: Step, ...fields: readonly (keyof typeof refused)[]): void {
+  const field = fields.find((one) => section.has(one));
+  if (field === undefined) return;
+  throw fail(`profile "${name}" in the AWS files ${refused[field]} (${field}, ${section.place(field)})`);
+}
+
+/** The source profile of a role; `undefined` for the machine's own role. */
+function sourceOf({ name, section, fail }: Step): string | undefined {
+  const [profile, source] = [section.get("source_profile"), section.get("credential_source")];
+  const told = `profile "${name}" in the AWS files`;
+  if (profile !== undefined && source !== undefined) {
+    const places = `${section.place("source_profile")} and ${section.place("credential_source")}`;
+    throw fail(`${told} has both source_profile and credential_source (${places}); keep one`);
   }
-  if (roleArn !== undefined && !again) return undefined;
-  const { aws_access_key_id: id, aws_secret_access_key: secret, aws_session_token: token } = fields;
-  if (id === undefined && secret === undefined) return undefined;
+  if (profile !== undefined) return profile;
+  if (source === "Ec2InstanceMetadata") return undefined;
+  const place = section.place(source === undefined ? "role_arn" : "credential_source");
+  throw fail(`${told} names no credentials that Trousseau can get (${place}); see the README`);
+}
+
+function roleOf(step: Step): AssumedRole {
+  refuse(step, "mfa_serial");
+  const { section } = step;
+  const externalId = section.get("external_id");
+  return {
+    roleArn: section.get("role_arn") ?? "",
+    sessionName: section.get("role_session_name") ?? "trousseau",
+    ...(externalId === undefined ? {} : { externalId }),
+  };
+}
+
+/** A profile's own credentials. */
+function baseOf(step: Step): ProfileBase {
+  const { name, section, fail } = step;
+  if (section.has("web_identity_token_file")) return webIdentity(step);
+  refuse(step, "sso_role_name", "sso_account_id");
+  const inCredentials = section.accessKey("credentials");
+  if (inCredentials === undefined) refuse(step, "login_session", "credential_process");
+  const found = inCredentials ?? section.accessKey("config");
+  if (found === undefined) refuse(step, "sso_session", "sso_start_url");
   try {
-    return { keys: checkedKeys(id, secret, token, `profile "${settings.profile}"`, "read it") };
+    return { keys: checkedKeys(found?.id, found?.secret, found?.token, `profile "${name}"`, "read it") };
   } catch (cause) {
     throw fail(`profile "${name}" in the AWS files holds no AWS credentials`, cause);
   }
 }
 
-function roleOf(name: string, fields: Fields, fail: Fail): AssumedRole {
-  const { role_arn: roleArn, external_id: externalId, role_session_name: sessionName = "trousseau" } = fields;
-  if (roleArn === undefined) throw fail(`profile "${name}" in the AWS files holds no AWS credentials`);
-  return { roleArn, sessionName, ...(externalId === undefined ? {} : { externalId }) };
+function webIdentity({ name, section, fail }: Step): ProfileBase {
+  const tokenFile = section.get("web_identity_token_file");
+  const roleArn = section.get("role_arn");
+  if (tokenFile === undefined || roleArn === undefined) {
+    const place = section.place("web_identity_token_file");
+    throw fail(`profile "${name}" in the AWS files has web_identity_token_file and no role_arn (${place})`);
+  }
+  return { roleArn, sessionName: section.get("role_session_name") ?? "trousseau", token: tokenIn(tokenFile) };
 }
 
 /** In bytes; a token of a web identity has about 1 KiB. */
@@ -105,26 +157,4 @@ function tokenIn(path: string): SecretSource {
     description: `file ${path}`,
     read: async () => new Secret((utf8Text(await readRegularFile(path, largestToken)) ?? "").trim()),
   };
-}
-
-/** All profiles of both files; what the credentials file says of one goes before what the config file says. */
-async function readProfiles({ credentialsFile, configFile }: Settings, fail: Fail): Promise<Map<string, Fields>> {
-  const profiles = new Map<string, Fields>();
-  const add = (name: string, fields: Fields) => profiles.set(name, { ...profiles.get(name), ...fields });
-  for (const [section, fields] of await sections(configFile, fail)) {
-    const [, name] = /^(?:profile\s+)(\S.*)$/.exec(section) ?? [];
-    if (name !== undefined) add(name, fields);
-    else if (section === "default") add(section, fields);
-  }
-  for (const [section, fields] of await sections(credentialsFile, fail)) add(section, fields);
-  return profiles;
-}
-
-async function sections(path: string | undefined, fail: Fail): Promise<Ini> {
-  if (path === undefined) return new Map();
-  try {
-    return await readIni(path);
-  } catch (cause) {
-    throw fail(`${path} cannot be read as a file of AWS profiles`, cause);
-  }
 }

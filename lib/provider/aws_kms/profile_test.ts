@@ -84,13 +84,16 @@ Deno.test("readProfile() begins with a web identity or the machine's role where 
 const role = (name: string, more: string) => `[profile ${name}]\nrole_arn = ${arn(name)}\n${more}\n`;
 
 const refused: Readonly<Record<string, readonly [config: string, sentence: RegExp]>> = {
-  "a process": ["[profile a]\ncredential_process = /bin/x\n", /wants a process started.*\(credential_process\)/],
+  "a process": [
+    "[profile a]\ncredential_process = /bin/x\n",
+    /wants a process started.*\(credential_process, \/.*\/config:2\)/,
+  ],
   "a process behind a role": [
     `${role("a", "source_profile = b")}[profile b]\ncredential_process = /bin/x\n`,
     /profile "b".*wants a process started/,
   ],
   "a process beside keys": [`[profile a]\ncredential_process = /bin/x\n${keys("AKIA1")}`, /wants a process started/],
-  "a browser": ["[profile a]\nsso_session = corp\n", /wants a login in a browser \(sso_session\)/],
+  "a browser": ["[profile a]\nsso_session = corp\n", /wants a login in a browser \(sso_session, .*config:2\)/],
   "an older browser": ["[profile a]\nsso_start_url = https://x\n", /wants a login in a browser/],
   "a login of the console": ["[profile a]\nlogin_session = x\n", /wants a login in a browser/],
   "a code": [role("a", `source_profile = b\nmfa_serial = x\n[profile b]\n${keys("AKIA1")}`), /a code from somebody/],
@@ -103,9 +106,9 @@ const refused: Readonly<Record<string, readonly [config: string, sentence: RegEx
   "a source that is none here": [role("a", "credential_source = Environment"), /names no credentials/],
   "a chain without end": [
     [..."abcdef"].map((name, at) => role(name, `source_profile = ${"bcdefg"[at]}`)).join(""),
-    /leads in a circle/,
+    /profile "e" in the AWS files is the end of more than 5 profiles that follow from each other/,
   ],
-  "a file of another form": ["nonsense", /config cannot be read as a file of AWS profiles/],
+  "a file of another form": ["nonsense", /\/config:1: it stands before the first \[section\]/],
 };
 
 for (const [what, [config, sentence]] of Object.entries(refused)) {
