@@ -54,6 +54,8 @@ export class KeyVaultDouble implements AsyncDisposable {
   readonly entra = new EntraDouble(() => this.now());
   readonly requests: SeenRequest[] = [];
   fault: VaultFault | undefined;
+  /** Whether a path with an empty segment is redirected, as servers and gateways in front of a vault do. */
+  mergesSlashes = false;
   /** What its challenge asks a token for, instead of itself. */
   challengedResource: string | undefined;
   challengedTenant: string | undefined;
@@ -137,6 +139,10 @@ export class KeyVaultDouble implements AsyncDisposable {
   async #vault(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const text = await bodyOf(request);
     const { pathname } = new URL(request.url ?? "/", this.vault);
+    if (this.mergesSlashes && pathname.includes("//")) {
+      response.setHeader("location", pathname.replaceAll(/\/+/g, "/"));
+      return send(response, { status: 301, body: {} });
+    }
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
     const [, kind = "", written = "", ...rest] = pathname.split("/").map(decodeURIComponent);
     const operation = request.method === "GET" ? "GET" : rest.pop() ?? "";

@@ -59,6 +59,13 @@ export class VaultKeys {
   readonly #now: () => number;
   readonly #keys = new Map<string, Version[]>();
   readonly #deleted = new Set<string>();
+  /**
+   * How a key version that cannot be used is refused: by a code as the service does, by its text alone or not at all as
+   * stand-ins and proxies do.
+   */
+  reasons: "code" | "text" | "none" = "code";
+  /** Whether a disabled version can be read. */
+  readsDisabled = true;
   #made = 0;
 
   constructor(origin: string, now: () => number) {
@@ -111,7 +118,9 @@ export class VaultKeys {
   /** GET of a key or a version. A disabled or expired one can be read. */
   read(name: string, id: string): VaultReply {
     const version = this.#find(name, id);
-    return version === undefined ? notFound(name) : { status: 200, body: this.#bundle(name, version) };
+    if (version === undefined) return notFound(name);
+    if (!version.enabled && !this.readsDisabled) return this.#unusable("get", "a disabled key", "KeyDisabled");
+    return { status: 200, body: this.#bundle(name, version) };
   }
 
   /** `create` and `rotate` over the API. */
@@ -160,18 +169,21 @@ export class VaultKeys {
   }
 
   #forbidden(version: Version, operation: string, forward: boolean): VaultReply | undefined {
-    if (!version.enabled) {
-      return refused(403, "Forbidden", `Operation ${operation} is not allowed on a disabled key.`, "KeyDisabled");
-    }
+    if (!version.enabled) return this.#unusable(operation, "a disabled key", "KeyDisabled");
     // Decrypting, unwrapping and verifying go on outside the dates ("Date-time controlled operations").
     if (forward && version.exp !== undefined && version.exp <= this.#now()) {
-      return refused(403, "Forbidden", `Operation ${operation} is not allowed on an expired key.`);
+      return this.#unusable(operation, "an expired key");
     }
     if (forward && version.nbf !== undefined && version.nbf > this.#now()) {
-      return refused(403, "Forbidden", `Operation ${operation} is not allowed on a key that is not yet valid.`);
+      return this.#unusable(operation, "a key that is not yet valid");
     }
     if (version.operations.some((one) => one.toLowerCase() === operation)) return undefined;
     return refused(403, "Forbidden", `Operation ${operation} is not permitted on this key.`, "KeyOperationForbidden");
+  }
+
+  #unusable(operation: string, what: string, code?: string): VaultReply {
+    const text = this.reasons === "none" ? "Forbidden" : `Operation ${operation} is not allowed on ${what}.`;
+    return refused(403, "Forbidden", text, this.reasons === "code" ? code : undefined);
   }
 
   #find(name: string, id: string): Version | undefined {

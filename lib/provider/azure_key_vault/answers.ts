@@ -1,6 +1,6 @@
 /**
- * What Key Vault's errors mean, by HTTP status, `error.code` and `error.innererror.code`. Its texts are for people; they
- * are neither read nor repeated.
+ * What Key Vault's errors mean, by HTTP status, `error.code` and `error.innererror.code`. Its texts are for people: three of
+ * them are read where a 403 has no code that says more, and none is repeated.
  *
  * @module
  */
@@ -9,21 +9,45 @@ import type { HttpAnswer } from "../https/endpoint.ts";
 import { field } from "../https/fields.ts";
 import { busyOrDown, type Meaning, meaningIn, refusedBy, unknownMeaning } from "../https/refusals.ts";
 
-const denied = { code: "permission_denied", why: "the login may not do this with this key" } as const;
-const shutOut = { code: "permission_denied", why: "the vault's network rules do not let this machine in" } as const;
+const disabled = { code: "key_unusable", why: "the key version is disabled" } as const;
+const expired = { code: "key_unusable", why: "the key version has expired" } as const;
+const notYetValid = { code: "key_unusable", why: "the key version is not valid yet" } as const;
 
-/** `error.innererror.code`, which says more than the code above it. */
-const innerCodes = {
-  KeyDisabled: { code: "key_unusable", why: "the key version is disabled" },
-  KeyExpired: { code: "key_unusable", why: "the key version has expired" },
-  KeyNotYetValid: { code: "key_unusable", why: "the key version is not valid yet" },
+/** Codes of a 403: of `error.innererror`, or of `error` itself where a proxy or an older service leaves that out. */
+const forbidden = {
+  KeyDisabled: disabled,
+  KeyExpired: expired,
+  KeyNotYetValid: notYetValid,
   KeyOperationForbidden: { code: "key_unusable", why: "the key's permitted operations lack wrapKey or unwrapKey" },
-  AccessDenied: denied,
-  ForbiddenByPolicy: denied,
-  ForbiddenByRbac: denied,
-  ForbiddenByConnection: shutOut,
-  ForbiddenByFirewall: shutOut,
+  AccessDenied: {
+    code: "permission_denied",
+    why: "the vault's access policy gives this login no get, wrapKey or unwrapKey of keys",
+  },
+  ForbiddenByRbac: {
+    code: "permission_denied",
+    why:
+      "no role gives this login this action, as Key Vault Crypto Service Encryption User does; a new one takes minutes",
+  },
+  ForbiddenByPolicy: {
+    code: "permission_denied",
+    why: "the vault's access policy is for the application on behalf of a user; give it one for the application itself",
+  },
+  ForbiddenByConnection: {
+    code: "permission_denied",
+    why: "the vault takes no requests from public networks; reach it by its private endpoint",
+  },
+  ForbiddenByFirewall: {
+    code: "permission_denied",
+    why: "the vault's firewall does not let this machine's address in",
+  },
 } as const satisfies Record<string, Meaning>;
+
+/** Texts of a 403 without such a code, as the service and its stand-ins write them. */
+const texts: readonly (readonly [text: RegExp, meaning: Meaning])[] = [
+  [/^Operation \w{1,20} is not allowed on a disabled key\b/i, disabled],
+  [/^Operation \w{1,20} is not allowed on an expired key\b/i, expired],
+  [/^Operation \w{1,20} is not allowed on a key that is not yet valid\b/i, notYetValid],
+];
 
 /** `error.code`. */
 const codes = {
@@ -38,7 +62,7 @@ const codes = {
 const statuses: Readonly<Record<number, Meaning | undefined>> = {
   ...busyOrDown,
   401: { code: "unauthenticated", why: "it does not take the token" },
-  403: denied,
+  403: { code: "permission_denied", why: "the login may not do this with this key" },
 };
 
 /** The error for an answer that is not the one asked for. */
@@ -57,14 +81,18 @@ export function unwrapRefusal(answer: HttpAnswer, action: string): KmsError {
 
 /** Whether an answer leaves open what a 403 is for. */
 export function unexplained(answer: HttpAnswer): boolean {
-  return answer.status === 403 && innerCode(answer.body) === undefined;
+  return answer.status === 403 && reasonOf(answer.body) === undefined;
+}
+
+/** Whether a 403 says that the key version itself cannot be used. */
+export function isUnusable(answer: HttpAnswer): boolean {
+  return answer.status === 403 && reasonOf(answer.body)?.code === "key_unusable";
 }
 
 function meaning({ status, body }: HttpAnswer): Meaning {
-  const inner = innerCode(body);
-  if (status === 403 && inner !== undefined) return innerCodes[inner];
+  const reason = status === 403 ? reasonOf(body) : undefined;
   const named = status >= 400 ? meaningIn(codes, errorCode(body)) : undefined;
-  return named ?? statuses[status] ?? unknownMeaning(status);
+  return reason ?? named ?? statuses[status] ?? unknownMeaning(status);
 }
 
 function errorCode(body: unknown): string | undefined {
@@ -72,13 +100,16 @@ function errorCode(body: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
-/** The first one known, from the outside in; the service spells the field in two ways. */
-function innerCode(body: unknown): keyof typeof innerCodes | undefined {
-  let at = field(body, "error");
-  for (let depth = 0; depth < 4; depth++) {
+/** The innermost code that is known, which says most; the service spells the field in two ways. */
+function reasonOf(body: unknown): Meaning | undefined {
+  const error = field(body, "error");
+  let found: Meaning | undefined;
+  let at = error;
+  for (let depth = 0; depth < 5; depth++) {
+    found = meaningIn(forbidden, field(at, "code")) ?? found;
     at = field(at, "innererror") ?? field(at, "innerError");
-    const code = field(at, "code");
-    if (typeof code === "string" && Object.hasOwn(innerCodes, code)) return code as keyof typeof innerCodes;
   }
-  return undefined;
+  if (found !== undefined) return found;
+  const message = field(error, "message");
+  return typeof message === "string" ? texts.find(([text]) => text.test(message))?.[1] : undefined;
 }

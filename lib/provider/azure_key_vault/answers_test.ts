@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { HttpAnswer } from "../https/endpoint.ts";
-import { refusal, unexplained, unwrapRefusal } from "./answers.ts";
+import { isUnusable, refusal, unexplained, unwrapRefusal } from "./answers.ts";
 
 function answer(status: number, error?: unknown): HttpAnswer {
   return {
@@ -28,6 +28,28 @@ const meanings: readonly (readonly [status: number, error: unknown, code: string
   [403, inner("SomethingNew"), "permission_denied"],
   [403, { code: "Forbidden" }, "permission_denied"],
   [403, { code: "Forbidden", innerError: { code: "KeyDisabled" } }, "key_unusable"],
+  [403, { code: "KeyDisabled", message: "a text" }, "key_unusable"],
+  [403, { code: "ForbiddenByRbac" }, "permission_denied"],
+  [403, { code: "Forbidden", message: "Operation wrapKey is not allowed on a disabled key." }, "key_unusable"],
+  [403, { code: "Forbidden", message: "Operation WrapKey is not allowed on a disabled key" }, "key_unusable"],
+  [403, { code: "Forbidden", message: "Operation wrapKey is not allowed on an expired key." }, "key_unusable"],
+  [
+    403,
+    { code: "Forbidden", message: "Operation wrapKey is not allowed on a key that is not yet valid." },
+    "key_unusable",
+  ],
+  [
+    403,
+    { code: "Forbidden", message: "a text. Operation wrapKey is not allowed on a disabled key." },
+    "permission_denied",
+  ],
+  [403, { code: "Forbidden", message: 7 }, "permission_denied"],
+  [403, { ...inner("ForbiddenByRbac"), message: "Operation x is not allowed on a disabled key." }, "permission_denied"],
+  [
+    403,
+    { code: "Forbidden", innererror: { code: "ForbiddenByPolicy", innererror: { code: "KeyDisabled" } } },
+    "key_unusable",
+  ],
   [403, { code: "Forbidden", innererror: { code: "New", innererror: { code: "KeyDisabled" } } }, "key_unusable"],
   [404, { code: "KeyNotFound" }, "key_unknown"],
   [404, undefined, "provider_protocol"],
@@ -51,7 +73,7 @@ for (const [status, error, code] of meanings) {
     assert.equal(found, code);
     assert.match(
       message,
-      new RegExp(`^Cannot wrap with provider "azure": Key Vault answered ${status} \\([a-zA-Z' ,-]+\\)\\.$`),
+      new RegExp(`^Cannot wrap with provider "azure": Key Vault answered ${status} \\([a-zA-Z' ,;-]+\\)\\.$`),
     );
     assert.ok(!message.includes("a text"));
   });
@@ -62,6 +84,26 @@ Deno.test("unwrapRefusal() takes a bad parameter for bytes that the key did not 
   for (const [status, error, code] of meanings.filter(([status]) => status !== 400)) {
     assert.equal(unwrapRefusal(answer(status, error), "unwrap").code, code);
   }
+});
+
+Deno.test("refusal() has a sentence of its own for each reason of a 403", () => {
+  const reasons = [
+    "KeyDisabled",
+    "KeyExpired",
+    "KeyNotYetValid",
+    "KeyOperationForbidden",
+    "AccessDenied",
+    "ForbiddenByRbac",
+  ];
+  const networks = ["ForbiddenByPolicy", "ForbiddenByConnection", "ForbiddenByFirewall", "SomethingNew"];
+  const messages = [...reasons, ...networks].map((code) => refusal(answer(403, inner(code)), "wrap").message);
+  assert.equal(new Set(messages).size, messages.length);
+});
+
+Deno.test("isUnusable() is a 403 that says it of the key version", () => {
+  assert.ok(isUnusable(answer(403, inner("KeyDisabled"))));
+  assert.ok(!isUnusable(answer(403, inner("AccessDenied"))) && !isUnusable(answer(404, { code: "KeyNotFound" })));
+  assert.ok(!isUnusable(answer(200, inner("KeyDisabled"))));
 });
 
 Deno.test("unexplained() is a 403 without an inner code that is known", () => {

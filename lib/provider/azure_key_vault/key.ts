@@ -9,7 +9,7 @@ import type { HttpAnswer, HttpCall } from "../https/endpoint.ts";
 import { field } from "../https/fields.ts";
 import { unacceptable } from "../https/refusals.ts";
 import type { KeyState } from "../provider.ts";
-import { refusal, unexplained, unwrapRefusal } from "./answers.ts";
+import { isUnusable, refusal, unexplained, unwrapRefusal } from "./answers.ts";
 import { type Algorithm, isKeyType, type KeyType, toWrap, unwrapped, wrapAlgorithm } from "./algorithms.ts";
 import type { AzureKeyVaultSettings } from "./settings.ts";
 import type { KeyVault } from "./vault.ts";
@@ -21,6 +21,8 @@ interface VersionInfo {
   /** Seconds since the epoch. */
   readonly created: number;
 }
+
+type Operation = "wrapkey" | "unwrapkey";
 
 /** What wrapKey gave. */
 interface Wrapped {
@@ -101,7 +103,11 @@ export class VaultKey {
    */
   async unwrap(version: string, ciphertext: Uint8Array, algorithm: Algorithm, call: HttpCall): Promise<Uint8Array> {
     const answer = await this.#operate(version, "unwrapkey", algorithm, ciphertext, call);
-    if (answer.status !== 200) throw unwrapRefusal(answer, call.action);
+    if (answer.status !== 200) {
+      throw unexplained(answer)
+        ? await this.#explained(answer, version, "unwrapkey", call)
+        : unwrapRefusal(answer, call.action);
+    }
     const { version: used, value } = result(answer, call.action);
     if (used !== version) {
       throw unacceptable(call.action, "Key Vault unwrapped with another version than it was asked for");
@@ -117,14 +123,14 @@ export class VaultKey {
     const found = await Promise.all(
       versions.slice(-mostRemarks).map(async (version) => {
         const answer = await this.#get(version, call);
-        if (answer.status !== 200 && answer.status !== 404) throw refusal(answer, call.action);
+        if (answer.status !== 200 && answer.status !== 404 && !isUnusable(answer)) throw refusal(answer, call.action);
         return { version, answer };
       }),
     );
     const exportable = found.some(({ answer }) => field(field(answer.body, "attributes"), "exportable") === true);
     return [
       ...found.flatMap(({ version, answer: { status, body } }) => {
-        const disabled = field(field(body, "attributes"), "enabled") === false;
+        const disabled = status === 403 || field(field(body, "attributes"), "enabled") === false;
         if (status === 200 && !disabled) return [];
         const why = status === 404 ? "it is not there any more" : "it is disabled";
         return [`Version ${version}, which this node has sealed with, does not open any more: ${why}.`];
@@ -145,7 +151,9 @@ export class VaultKey {
     if (answer.status !== 200) {
       // A key of another type may have followed under this name.
       if (answer.status === 400 || answer.status === 404) this.#newest = undefined;
-      throw unexplained(answer) ? await this.#explained(answer, version, call) : refusal(answer, call.action);
+      throw unexplained(answer)
+        ? await this.#explained(answer, version, "wrapkey", call)
+        : refusal(answer, call.action);
     }
     const { version: used, value } = result(answer, call.action);
     if (version !== undefined && used !== version) {
@@ -157,13 +165,15 @@ export class VaultKey {
 
   #operate(
     version: string | undefined,
-    operation: "wrapkey" | "unwrapkey",
+    operation: Operation,
     alg: Algorithm,
     value: Uint8Array,
     call: HttpCall,
   ): Promise<HttpAnswer> {
-    // Without a version its segment is empty, as in what Microsoft's own library sends.
-    const path = `${this.#name}/${version ?? ""}/${operation}`;
+    // Microsoft's library for .NET leaves the segment of a version out, the others leave it empty. Servers that merge
+    // slashes redirect a path with an empty segment, or do not find it.
+    const key = version === undefined ? this.#name : `${this.#name}/${version}`;
+    const path = `${key}/${operation}`;
     return this.#vault.ask({ method: "POST", path, body: { alg, value: base64url(value) } }, call);
   }
 
@@ -190,9 +200,16 @@ export class VaultKey {
   }
 
   /** For a 403 without a reason: the key may say of itself why it cannot be used. */
-  async #explained(denied: HttpAnswer, version: string | undefined, call: HttpCall): Promise<KmsError> {
+  async #explained(
+    denied: HttpAnswer,
+    version: string | undefined,
+    operation: Operation,
+    call: HttpCall,
+  ): Promise<KmsError> {
     const answer = await this.#get(version, call);
-    const why = answer.status === 200 ? unusable(field(answer.body, "attributes"), Date.now() / 1000) : undefined;
+    if (isUnusable(answer)) return refusal(answer, call.action);
+    const attributes = answer.status === 200 ? field(answer.body, "attributes") : undefined;
+    const why = unusable(attributes, operation, Date.now() / 1000);
     return why === undefined
       ? refusal(denied, call.action)
       : new KmsError("key_unusable", `Cannot ${call.action}: Key Vault answered 403 (the key version ${why}).`);
@@ -237,9 +254,11 @@ function lastSegment(kid: unknown): string | undefined {
   return version;
 }
 
-function unusable(attributes: unknown, now: number): string | undefined {
+/** @param now seconds since the epoch. Key Vault unwraps outside the dates ("Date-time controlled operations"). */
+function unusable(attributes: unknown, operation: Operation, now: number): string | undefined {
   const [expires, from] = [field(attributes, "exp"), field(attributes, "nbf")];
   if (field(attributes, "enabled") === false) return "is disabled";
+  if (operation === "unwrapkey") return undefined;
   if (typeof expires === "number" && expires <= now) return "has expired";
   return typeof from === "number" && from > now ? "is not valid yet" : undefined;
 }

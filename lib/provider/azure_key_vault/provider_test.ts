@@ -20,8 +20,8 @@ async function withVault(work: (double: KeyVaultDouble, provider: Provider) => P
 /** What was asked with a token: `GET`, or the operation and the version it named. */
 function asked({ requests }: KeyVaultDouble): readonly string[] {
   return requests.filter(({ token }) => token !== undefined).map(({ method, path }: SeenRequest) => {
-    const [, , , version = "", operation = ""] = path.split("/");
-    return method === "GET" ? "GET" : `${operation}${version === "" ? "" : " pinned"}`;
+    const [, , , ...rest] = path.split("/");
+    return method === "GET" ? "GET" : `${rest.at(-1)}${rest.length === 1 ? "" : " pinned"}`;
   });
 }
 
@@ -152,6 +152,53 @@ Deno.test("a version that is disabled, has expired or is not valid yet does not 
     });
   }
 });
+
+Deno.test("a version that cannot be used is key_unusable, however little the answer says of it", async () => {
+  const day = 86_400;
+  const now = Math.floor(Date.now() / 1000);
+  const cases = [
+    [{ enabled: false }, /403 \(the key version is disabled\)/],
+    [{ exp: now - day }, /403 \(the key version has expired\)/],
+    [{ nbf: now + day }, /403 \(the key version is not valid yet\)/],
+  ] as const;
+  for (const reasons of ["code", "text", "none"] as const) {
+    for (const readsDisabled of reasons === "none" ? [true] : [true, false]) {
+      for (const [attributes, sentence] of cases) {
+        await withVault(async (double, provider) => {
+          Object.assign(double.keys, { reasons, readsDisabled });
+          const state = await provider.probe(patient);
+          const wrapped = await provider.wrap(dek, state, patient);
+          double.keys.change(key, attributes);
+          await assert.rejects(provider.probe(patient), refusedWith("key_unusable", sentence));
+          if ("enabled" in attributes) {
+            await assert.rejects(provider.unwrap(wrapped, patient), refusedWith("key_unusable", sentence));
+            const [remark] = await provider.remarks?.([state.version], patient) ?? [];
+            assert.match(remark ?? "", /it is disabled/);
+          }
+          // A plugin that starts then says the same.
+          await using second = (await openAzure(double)).provider;
+          await assert.rejects(second.probe(patient), refusedWith("key_unusable", sentence));
+        });
+      }
+    }
+  }
+});
+
+Deno.test("a login that may not wrap is permission_denied, though the newest version is enabled", () =>
+  withVault(async (double, provider) => {
+    await provider.probe(patient);
+    double.fault = { kind: "status", status: 403, code: "Forbidden" };
+    await assert.rejects(provider.probe(patient), refusedWith("permission_denied", /may not do this with this key/));
+  }));
+
+Deno.test("no request has an empty segment in its path: a vault behind a gateway that merges slashes works", () =>
+  withVault(async (double, provider) => {
+    double.mergesSlashes = true;
+    const wrapped = await provider.wrap(dek, await provider.probe(patient), patient);
+    assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
+    await provider.remarks?.([wrapped.version], patient);
+    assert.deepEqual(double.requests.map(({ path }) => path).filter((path) => path.includes("//")), []);
+  }));
 
 Deno.test("a key that cannot wrap at all is key_unusable", async () => {
   await using double = await KeyVaultDouble.start();
