@@ -5,7 +5,7 @@
  */
 import { resolve } from "node:path";
 import { utf8 } from "../bytes.ts";
-import { longestSocketPath, pathOfEndpoint } from "../config/socket_path.ts";
+import { longestSocketPath, readSocket } from "../config/socket_path.ts";
 import { UsageError } from "./command.ts";
 
 /**
@@ -14,10 +14,9 @@ import { UsageError } from "./command.ts";
  * @throws {UsageError} if there can be no such socket.
  */
 export function socketPath(text: string): string {
-  const path = text.startsWith("unix:") ? pathOfEndpoint(text) : resolve(text);
-  if (path === undefined) {
-    throw new UsageError(`"${text}" names no socket; it should look like unix:///run/trousseau/kms.sock.`);
-  }
+  const read = readSocket(text);
+  if ("complaint" in read) throw new UsageError(`"${text}" ${read.complaint}.`);
+  const path = resolve(read.path);
   if (utf8(path).length > longestSocketPath) {
     throw new UsageError(`A socket's path has at most ${longestSocketPath} bytes, and ${path} has more.`);
   }

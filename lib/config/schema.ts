@@ -80,7 +80,10 @@ const forgottenEntry = text(
 export const configSchema = section("Configuration of the Trousseau KMS plugin.", {
   socket: z.prefault(
     section("The Unix socket that kube-apiserver connects to. Whoever may connect to it may decrypt.", {
-      path: z._default(path("Its path; the folder is made if it is absent."), defaults.socket.path),
+      path: z._default(
+        path("Its path, or unix:// and the path; the folder is made if it is absent."),
+        defaults.socket.path,
+      ),
       ...socketFields("plugin"),
     }),
     {},

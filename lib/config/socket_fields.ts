@@ -10,7 +10,7 @@ import { defaults } from "./defaults.ts";
 import { account, fileMode } from "./fields.ts";
 import type { Files } from "./files.ts";
 import type { Checker } from "./providers/arm.ts";
-import { socketPathComplaint } from "./socket_path.ts";
+import { readSocket, socketPathComplaint } from "./socket_path.ts";
 
 /** How many providers there may be: each adds an annotation, which kube-apiserver limits to 32 KiB in all. */
 export const mostProviders = 8;
@@ -56,10 +56,22 @@ export async function socketOf(
   files: Files,
   checker: Checker,
 ): Promise<SocketConfig> {
-  const path = await checker.writable(["path"], written.path);
+  const access = await accessOf(written, files, checker);
+  const read = readSocket(written.path);
+  if ("complaint" in read) {
+    checker.complain(["path"], read.complaint);
+    return { path: checker.absolute(written.path), ...access };
+  }
+  const path = await checker.writable(["path"], read.path);
   const complaint = socketPathComplaint(path);
   if (complaint !== undefined) checker.complain(["path"], complaint);
-  return { path, ...await accessOf(written, files, checker) };
+  return { path, ...access };
+}
+
+/** A path of a socket in a config that may be wrong elsewhere: absolute, whatever was written. */
+export function socketPathIn(written: string, checker: Checker): string {
+  const read = readSocket(written);
+  return checker.absolute("path" in read ? read.path : written);
 }
 
 /** Who may connect to a socket. */

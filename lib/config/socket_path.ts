@@ -28,14 +28,48 @@ export function socketPathComplaint(path: string): string | undefined {
     : undefined;
 }
 
+/** A path, or half a sentence about a text that names none. */
+export type SocketRead = { readonly path: string } | { readonly complaint: string };
+
+/**
+ * A socket as people write it: a path, which may be relative, or the endpoint that kube-apiserver's configuration has.
+ */
+export function readSocket(text: string): SocketRead {
+  if (isAbstract(text)) {
+    return {
+      complaint: "is an abstract socket, to which any process may connect; write a path such as /run/x/kms.sock",
+    };
+  }
+  const path = /^unix:/i.test(text) ? pathOfEndpoint(text) : text;
+  if (path === undefined) {
+    return { complaint: "names no socket; write unix:// and an absolute path, as in unix:///run/trousseau/kms.sock" };
+  }
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) {
+    return {
+      complaint: "is no Unix socket, and nothing else is served; write a path, or unix:// and an absolute path",
+    };
+  }
+  return { path };
+}
+
 /**
  * The absolute path in an endpoint such as `unix:///run/trousseau/kms.sock`, which kube-apiserver reads as a URL;
  * `undefined` if it names none.
  */
 export function pathOfEndpoint(endpoint: string): string | undefined {
-  if (!endpoint.startsWith("unix:")) return undefined;
+  // A URL's query and fragment are no part of its path.
+  if (!/^unix:/i.test(endpoint) || /[?#]/.test(endpoint)) return undefined;
   const path = decoded(endpoint.slice("unix:".length).replace(/^\/\/(?=\/)/, ""));
-  return path !== undefined && isAbsolute(path) && !path.startsWith("//") && !path.endsWith("/") ? path : undefined;
+  if (path === undefined || !isAbsolute(path) || isAbstract(path)) return undefined;
+  return path.startsWith("//") || path.endsWith("/") ? undefined : path;
+}
+
+/**
+ * Whether a text names a socket in Linux's abstract namespace, which has no file and no access rights: `@name`, as an
+ * endpoint `unix:@name` or `unix-abstract:name`. kube-apiserver takes `unix:///@name` for one as well.
+ */
+export function isAbstract(text: string): boolean {
+  return /^\/?@/.test(text) || /^unix:(\/\/)?\/?(@|%40)/i.test(text) || /^unix-abstract:/i.test(text);
 }
 
 function decoded(text: string): string | undefined {

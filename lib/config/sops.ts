@@ -11,7 +11,7 @@ import { flag, listen, path, section, text } from "./fields.ts";
 import type { Files } from "./files.ts";
 import { type Checker, providerName } from "./providers/arm.ts";
 import type { Shaped } from "./shape.ts";
-import { accessOf, socketFields, socketOf, wrapComplaintOf, wrapField } from "./socket_fields.ts";
+import { accessOf, socketFields, socketOf, socketPathIn, wrapComplaintOf, wrapField } from "./socket_fields.ts";
 
 const keyName = text(
   "The last word of hc_vault_transit_uri: it is bound to every file, so it never changes.",
@@ -38,7 +38,9 @@ export const sopsSchema = section("The key service for SOPS, served by trousseau
   socket: z.prefault(
     section("The Unix socket that sops connects to. Whoever may connect to it may decrypt every file.", {
       path: z.exactOptional(
-        path("Its path. Default: $XDG_RUNTIME_DIR/trousseau/sops.sock, else sops.sock beside the plugin's socket."),
+        path(
+          "Its path, or unix:// and the path. Default: $XDG_RUNTIME_DIR/trousseau/sops.sock, else sops.sock beside the plugin's socket.",
+        ),
       ),
       ...socketFields("sops"),
     }),
@@ -85,7 +87,7 @@ export async function sopsConfig(
     // A path that nobody wrote is looked at by the command that serves there, and keeps no other from its start.
     socket: path === undefined
       ? {
-        path: await sopsSocketPath(checker.absolute(config.socket.path), environment, files),
+        path: await sopsSocketPath(socketPathIn(config.socket.path, checker), environment, files),
         ...await accessOf(written.socket, files, inSocket),
       }
       : await socketOf({ ...written.socket, path }, files, inSocket),

@@ -125,3 +125,14 @@ Deno.test("readEncryptionFile() doubts keys that kube-apiserver does not take, a
   equal(doubts(keys(`[{name: a, secret: ${secret}}]`)), "");
   match(doubts(entry("[{secretbox: {keys: [{name: a, secret: MDEyMzQ1Njc4OTAxMjM0NQ==}]}}]")), /of 32 bytes/);
 });
+
+Deno.test("readEncryptionFile() doubts endpoints at which no plugin of ours can be", () => {
+  const doubts = (endpoint: string) =>
+    readEncryptionFile("EC.yaml", kms(`name: a, endpoint: "${endpoint}"`)).doubts.join();
+  const at = "resources[0].providers[0].kms.endpoint";
+  equal(doubts("unix:///run/t/kms.sock"), "");
+  for (const endpoint of ["unix:///@t", "unix:@t"]) match(doubts(endpoint), /^\S+ is an abstract socket: /);
+  for (const endpoint of ["unix://run/t", "unix:t", "unix:///run/t?x"]) {
+    equal(doubts(endpoint), `${at} names no absolute path of a socket, and kube-apiserver would reach nothing.`);
+  }
+});

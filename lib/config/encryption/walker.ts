@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import { nearest } from "../nearest.ts";
 import type { FieldPath, Position } from "../positions.ts";
 import { pathText, type Problems } from "../problems.ts";
+import { isAbstract, pathOfEndpoint } from "../socket_path.ts";
 import type { EncryptionEntry, EncryptionProvider } from "./file.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -113,10 +114,21 @@ export class Walker {
       return [];
     }
     this.#kmsName(name, apiVersion, [...path, "name"]);
-    if (!/^unix:/i.test(endpoint)) this.#problems.at([...path, "endpoint"], "must begin with unix://");
+    this.#endpoint(endpoint, [...path, "endpoint"]);
     this.#timeout(fields.timeout, [...path, "timeout"]);
     this.#cacheSize(fields.cachesize, apiVersion, [...path, "cachesize"]);
     return [{ kind: "kms", name, endpoint, apiVersion }];
+  }
+
+  #endpoint(endpoint: string, path: FieldPath): void {
+    if (!/^unix:/i.test(endpoint)) return this.#problems.at(path, "must begin with unix://");
+    // kube-apiserver takes the file all the same, and finds no plugin there, or somebody else's.
+    const doubt = isAbstract(endpoint)
+      ? "is an abstract socket: any process in the API server's network namespace may answer in the plugin's place"
+      : pathOfEndpoint(endpoint) === undefined
+      ? "names no absolute path of a socket, and kube-apiserver would reach nothing"
+      : undefined;
+    if (doubt !== undefined) this.doubts.push(`${pathText(path)} ${doubt}.`);
   }
 
   #kmsName(name: string, apiVersion: "v1" | "v2", path: FieldPath): void {

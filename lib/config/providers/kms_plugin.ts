@@ -7,10 +7,13 @@ import type * as z from "zod/mini";
 import { utf8 } from "../../bytes.ts";
 import type { KmsPluginSettings } from "../../provider/kms_plugin/settings.ts";
 import { section, tag, text } from "../fields.ts";
-import { longestSocketPath, pathOfEndpoint } from "../socket_path.ts";
+import { isAbstract, longestSocketPath, pathOfEndpoint } from "../socket_path.ts";
 import { type Checker, commonFields } from "./arm.ts";
 
 const complaint = "must be the absolute path of a socket, as in unix:///run/hsm/kms.sock";
+
+const abstract =
+  "is an abstract socket, on which any process may answer in the plugin's place; give the plugin a path below /run";
 
 /** What an operator writes. */
 export const kmsPluginSchema = section("Another KMS plugin: a vendor's, your own, or a second Trousseau.", {
@@ -31,7 +34,8 @@ export async function kmsPluginSettings(
 ): Promise<KmsPluginSettings> {
   const written = pathOfEndpoint(raw.socket);
   const socket = checker.absolute(written ?? "");
-  if (written === undefined) checker.complain(["socket"], complaint);
+  if (isAbstract(raw.socket)) checker.complain(["socket"], abstract);
+  else if (written === undefined) checker.complain(["socket"], complaint);
   else if (utf8(socket).length > longestSocketPath) {
     checker.complain(["socket"], `has more than ${longestSocketPath} bytes, all that a socket's path can have`);
   } else await checker.reachable(["socket"], socket);
