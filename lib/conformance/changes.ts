@@ -17,9 +17,9 @@ export function flipped(bytes: Uint8Array, at: number, mask = 0x01): Uint8Array 
   return copy;
 }
 
-/** Each byte flipped, once with each mask. */
-export function everyFlip(bytes: Uint8Array, masks: readonly number[]): readonly Changed[] {
-  return Array.from(bytes.keys()).flatMap((at) =>
+/** Each byte from a place on flipped, once with each mask. */
+export function everyFlip(bytes: Uint8Array, masks: readonly number[], from = 0): readonly Changed[] {
+  return Array.from(bytes.keys()).slice(from).flatMap((at) =>
     masks.map((mask) => ({ what: `byte ${at} ^ ${mask}`, bytes: flipped(bytes, at, mask) }))
   );
 }

@@ -4,14 +4,13 @@
  * @module
  */
 import { equalBytes, utf8 } from "../bytes.ts";
-import { KmsError, toKmsError } from "../errors.ts";
 import { complaintAboutCipher, complaintAboutSealed } from "../grpc/limits.ts";
 import { newPlaintext, type Sealer } from "./sealer.ts";
 import type { Sealed, Subject } from "./subject.ts";
 import { meets, Unmet } from "./verdict.ts";
 
-/** Bytes: a seed's neighbours, what a second Trousseau wraps (47), and what is left for others. */
-const lengths = [1, 31, 33, 47, 64, 128] as const;
+/** Bytes: what a Trousseau in front of the plugin wraps (47), and what other callers may. */
+const lengths = [47, 64, 128] as const;
 
 export async function announcesWhatItUses(subject: Subject): Promise<string> {
   const before = (await subject.status()).key_id;
@@ -44,23 +43,6 @@ export const sealsDiffer = async (subject: Subject): Promise<string> =>
   await differ(subject.v2(), ({ ciphertext }: Sealed) => ciphertext);
 export const v1SealsDiffer = async (subject: Subject): Promise<string> =>
   await differ(subject.v1beta1(), (cipher) => cipher);
-
-/** What nobody should send: it may be refused, or come back, and nothing else. */
-export async function judgesSizes(subject: Subject): Promise<string> {
-  const sealer = subject.v2();
-  for (const length of [0, 64 * 1024]) {
-    const plaintext = newPlaintext(length);
-    const sealed = await sealer.seal(plaintext).catch((thrown: unknown) => toKmsError(thrown));
-    if (sealed instanceof KmsError) {
-      if (sealed.code === "deadline_exceeded") throw sealed;
-      subject.noteRefusal(`${length} bytes`, sealed);
-      continue;
-    }
-    meets(complaintAboutSealed(sealed));
-    if (!equalBytes(await sealer.open(sealed), plaintext)) throw new Unmet(`${length} bytes came back as others`);
-  }
-  return "0 and 65,536 bytes";
-}
 
 /** @throws {Unmet} if something comes back as something else. */
 export async function comesBack<S>(sealer: Sealer<S>, sizes: readonly number[]): Promise<string> {

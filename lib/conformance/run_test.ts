@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { PluginDouble } from "../../tests/support/plugin_double.ts";
+import { type Override, PluginDouble, type RpcPath } from "../../tests/support/plugin_double.ts";
 import { pause } from "../../tests/support/processes.ts";
 import { hex } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
@@ -51,7 +51,7 @@ Deno.test("tryPlugin() ends in time with a plugin that hangs, and at a signal", 
 Deno.test("tryPlugin() names the request that ended a plugin, and tries on when it is there again", async () => {
   for (const comesBack of [false, true]) {
     await using plugin = await PluginDouble.start();
-    plugin.overrides["v2 Decrypt"] = endsAtNothing(plugin, "ciphertext");
+    endsAtChange(plugin, "v2", "ciphertext");
     const findings = await tryPlugin(plugin.socket, signal, (criterion) => {
       if (comesBack && criterion === "a changed ciphertext is refused") void plugin.listen();
     });
@@ -60,7 +60,7 @@ Deno.test("tryPlugin() names the request that ended a plugin, and tries on when 
     assert.equal(found.get("a changed ciphertext is refused")?.result, comesBack ? "holds" : "untried");
     const { result, detail } = found.get("no changed request ends the plugin") ?? {};
     assert.equal(result, "fails");
-    assert.match(detail ?? "", /^nobody answered \d+ of \d+, first: ciphertext cut to 0 bytes$/);
+    assert.match(detail ?? "", /^nobody answered \d+ of \d+, first: ciphertext byte \d+ \^ 1$/);
     assert.deepEqual(
       found.get("all is well after all that"),
       comesBack ? { result: "holds", detail: "32 bytes" } : { result: "untried", detail: "nobody is there any more" },
@@ -87,10 +87,17 @@ function crowded() {
   };
 }
 
-/** Ends as a process does whose program takes the first byte of nothing. */
-function endsAtNothing(plugin: PluginDouble, part: string) {
-  return (request: Record<string, Uint8Array>, sound: () => unknown) => {
-    if ((request[part] ?? zeros).length > 0) return sound();
+/** Ends as a process does that is careless of what it is handed: where the last byte but one is not as it was sealed. */
+function endsAtChange(plugin: PluginDouble, api: "v2" | "v1beta1", part: "ciphertext" | "cipher"): void {
+  let sealed = zeros;
+  plugin.overrides[`${api} Encrypt`] = (_, sound) => {
+    const answer = sound();
+    sealed = answer[part];
+    return answer;
+  };
+  plugin.overrides[`${api} Decrypt`] = (request, sound) => {
+    if (request[part].length !== sealed.length || request[part].at(-2) === (sealed.at(-2) ?? 0)) return sound();
+    if (request[part][0] !== sealed[0]) return sound();
     void plugin.die();
     return new Promise(() => {});
   };
@@ -184,17 +191,11 @@ const mutants: { readonly [Name in PluginCriterion]?: Readonly<Record<string, Mu
       overrides["v2 Decrypt"] = refuse;
     },
   },
-  "1 to 128 bytes come back": {
+  "47, 64 and 128 bytes come back": {
     "that pads": ({ overrides }) => {
       overrides["v2 Decrypt"] = (_, sound) => ({
         plaintext: Uint8Array.of(...sound().plaintext, ...zeros).slice(0, 32),
       });
-    },
-  },
-  "nothing at all, and far too much, is refused or comes back": {
-    "that seals what does not fit": ({ overrides }) => {
-      overrides["v2 Encrypt"] = (request, sound) =>
-        request.plaintext.length > 900 ? { ciphertext: request.plaintext, key_id: "k", annotations: {} } : sound();
     },
   },
   "two ciphertexts of one plaintext differ": {
@@ -226,19 +227,18 @@ const mutants: { readonly [Name in PluginCriterion]?: Readonly<Record<string, Mu
     },
   },
   "changed annotations are refused": {
-    "that overlooks those that are not its own": (plugin) => {
-      plugin.overrides["v2 Decrypt"] = (request) => {
-        const annotations = Object.fromEntries(
-          Object.entries(request.annotations as Record<string, Uint8Array>).filter(([key]) => key.includes("double")),
-        );
-        return { plaintext: plugin.keys.decrypt({ ...request, annotations }) };
+    "that overlooks it": (plugin) => {
+      const known = new Map<string, Uint8Array>();
+      plugin.overrides["v2 Encrypt"] = (request, sound) => {
+        const answer = sound();
+        known.set(hex(answer.ciphertext), request.plaintext);
+        return answer;
       };
+      plugin.overrides["v2 Decrypt"] = (request) => ({ plaintext: known.get(hex(request.ciphertext)) ?? refuse() });
     },
   },
   "no changed request ends the plugin": {
-    "that looks at a first byte that is not there": (plugin) => {
-      plugin.overrides["v2 Decrypt"] = endsAtNothing(plugin, "ciphertext");
-    },
+    "that is careless": (plugin) => endsAtChange(plugin, "v2", "ciphertext"),
   },
   "what is refused is refused by a code, and not by UNKNOWN": {
     "that knows none": (plugin) => void (plugin.knowsCodes = false),
@@ -325,9 +325,7 @@ const mutants: { readonly [Name in PluginCriterion]?: Readonly<Record<string, Mu
     "that overlooks it": careless("v1beta1 Encrypt", "v1beta1 Decrypt", "plain"),
   },
   "no changed v1beta1 request ends the plugin": {
-    "that looks at a first byte that is not there": (plugin) => {
-      plugin.overrides["v1beta1 Decrypt"] = endsAtNothing(plugin, "cipher");
-    },
+    "that is careless": (plugin) => endsAtChange(plugin, "v1beta1", "cipher"),
   },
   "what is refused over v1beta1 is refused by a code": {
     "that knows none": (plugin) => void (plugin.knowsCodes = false),
@@ -383,4 +381,54 @@ Deno.test("a plugin without annotations is not tried for them", async () => {
     assert.ok(await attempt(name, plain) instanceof Untried);
   }
   assert.equal(await attempt("a seed of 32 bytes comes back", plain), undefined);
+});
+
+/** A request of a careful caller: as long as what was sealed, with all of its parts. */
+Deno.test("tryPlugin() hands in nothing that is empty, cut, longer than it was sealed, or has another number of parts", async () => {
+  for (const bare of [false, true]) {
+    await using plugin = await PluginDouble.start();
+    const sealed = { keyIds: new Set<number>(), ciphertexts: new Set<number>(), ciphers: new Set<number>() };
+    const annotations = new Set<string>();
+    const shape = (given: Record<string, Uint8Array>) =>
+      Object.entries(given).map(([key, { length }]) => `${key} ${length}`).join();
+    plugin.overrides["v2 Encrypt"] = ({ plaintext }, sound) => {
+      assert.ok([32, 47, 64, 128].includes(plaintext.length), `${plaintext.length} bytes to be sealed`);
+      const answer = bare
+        ? { ciphertext: plugin.keys.seal(plaintext), key_id: plugin.keys.current, annotations: {} }
+        : sound();
+      sealed.keyIds.add(answer.key_id.length);
+      sealed.ciphertexts.add(answer.ciphertext.length);
+      annotations.add(shape(answer.annotations));
+      return answer;
+    };
+    plugin.overrides["v2 Decrypt"] = (request, sound) => {
+      assert.ok(sealed.keyIds.has(request.key_id.length), `key_id ${request.key_id}`);
+      assert.ok(sealed.ciphertexts.has(request.ciphertext.length), `${request.ciphertext.length} bytes to be opened`);
+      assert.ok(annotations.has(shape(request.annotations)), shape(request.annotations));
+      return bare ? { plaintext: plugin.keys.open(request.ciphertext) } : sound();
+    };
+    plugin.overrides["v1beta1 Encrypt"] = ({ plain }, sound) => {
+      assert.ok([4, 32].includes(plain.length), `${plain.length} bytes to be sealed over v1beta1`);
+      const answer = sound();
+      sealed.ciphers.add(answer.cipher.length);
+      return answer;
+    };
+    plugin.overrides["v1beta1 Decrypt"] = ({ cipher }, sound) => {
+      assert.ok(sealed.ciphers.has(cipher.length), `${cipher.length} bytes to be opened over v1beta1`);
+      return sound();
+    };
+    const failures: unknown[] = [];
+    const note = (override: Override): Override => (request, sound, about) => {
+      try {
+        return override(request, sound, about);
+      } catch (thrown) {
+        if (thrown instanceof assert.AssertionError) failures.push(thrown.message);
+        throw thrown;
+      }
+    };
+    for (const [rpc, override] of Object.entries(plugin.overrides)) plugin.overrides[rpc as RpcPath] = note(override);
+    const findings = await tryPlugin(plugin.socket, signal);
+    assert.deepEqual(failures, []);
+    assert.ok(findings.filter(({ result }) => result === "holds").length > 20);
+  }
 });

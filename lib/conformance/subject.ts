@@ -4,7 +4,6 @@
  * @module
  */
 import { Opened } from "../disposal.ts";
-import type { KmsError } from "../errors.ts";
 import { type ClientOptions, dialKms, type DialOptions, type KmsClient } from "../grpc/client.ts";
 import { isUnimplemented } from "../grpc/status.ts";
 import { toolUid } from "../grpc/tool_uid.ts";
@@ -27,7 +26,6 @@ export class Subject implements AsyncDisposable {
   signal: AbortSignal;
   readonly #opened = new Opened();
   readonly #openings = new Map<string, Promise<readonly Opening[]>>();
-  readonly #refusals: Opening[] = [];
   #wasLost = false;
 
   constructor(path: string, signal: AbortSignal) {
@@ -95,15 +93,10 @@ export class Subject implements AsyncDisposable {
     );
   }
 
-  /** Takes note of a request of v2 that was refused before anything was sealed. */
-  noteRefusal(what: string, error: KmsError): void {
-    this.#refusals.push({ what, result: "refused", error });
-  }
-
   /** Everything under one API that was refused so far. */
   async refusals(api: Api): Promise<readonly Opening[]> {
     const openings = (await this.changed(api)).flatMap(([, openings]) => openings);
-    return [...openings.filter(({ result }) => result === "refused"), ...(api === "v2" ? this.#refusals : [])];
+    return openings.filter(({ result }) => result === "refused");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

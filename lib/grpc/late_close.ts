@@ -26,10 +26,8 @@ const late = Symbol("ends its sessions late");
 /**
  * Lets `close` and `destroy` of one session return before they do anything.
  *
- * Deno 2.9 calls back while nghttp2 is in the middle of what it received: a GOAWAY that comes closes the session, and the
- * last stream of a session that closes destroys it. Either frees memory that nghttp2 goes on to use; under load the
- * process then dies by SIGSEGV, or by an assertion in `find_stream_on_goaway_func`. It was seen in a server whose client
- * left politely while another one worked; our own server stands on `lib/http2` for that reason among others.
+ * In tests under load, the HTTP/2 of Deno 2.9 ended the process by SIGSEGV or by an assertion of nghttp2 where sessions
+ * ended at once; with this delay it has not. Our own server stands on `lib/http2` for that reason among others.
  */
 export function endLate(session: Pick<Http2Session, "close" | "closed" | "destroy">): void {
   const { close, destroy } = session;

@@ -74,7 +74,6 @@ Deno.test("closeClientsLate() keeps a client's session while the GOAWAY of its s
   await Deno.remove(folder, { recursive: true });
 });
 
-// On the runtime's own HTTP/2 this ended the process of the test run itself, if not at every try.
 Deno.test("rpcServer() survives clients that come and go while others work", async () => {
   const folder = await Deno.makeTempDir();
   const path = join(folder, "s");

@@ -1,8 +1,7 @@
 /**
  * The connections of the HTTP endpoint: how many there are, and what happens when the process runs out of descriptors.
  *
- * It stands on `Deno.listen`. Under Deno 2.9 `Deno.serve` rejects a promise that nobody can catch when an accept fails,
- * and `node:net` stops accepting without an event.
+ * It stands on `Deno.listen`, whose `accept` tells its caller of a failure. `Deno.serve` and `node:net` of Deno 2.9 do not.
  *
  * @module
  */
