@@ -1,8 +1,8 @@
 /**
  * The accept loop of a Unix socket.
  *
- * `node:net` under Deno 2.9.6 stops accepting for ever, without an error, after the system has refused one accept, for
- * instance with EMFILE. This loop reports a refusal, waits, and goes on.
+ * The system may refuse an accept, for instance with EMFILE. `node:net` under Deno 2.9.6 reports no refusal; this loop
+ * does, waits, and goes on.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * A real Vault or OpenBao for one test: in memory, initialised, unsealed, on loopback.
  *
- * The program is the one that `TROUSSEAU_VAULT_BIN` names, else Vault's core as `tests/e2e/servers.ts` provides it. A
- * `vault` or `bao` of one's own is run in its development mode.
+ * The program is the one that `TROUSSEAU_VAULT_BIN` names (`TROUSSEAU_E2E_VAULT_BIN` for `tests/e2e/run.ts`), else Vault's
+ * core as `tests/e2e/servers.ts` provides it. A `vault` or `bao` of one's own is run in its development mode.
  *
  * @module
  */
@@ -62,10 +62,14 @@ export async function startVault(options: VaultOptions = {}): Promise<Vault> {
   const caFile = join(folder, "ca.pem");
   await Deno.writeTextFile(caFile, authority.certificate);
   const listen = `127.0.0.1:${freePort()}`;
-  const process = await startProcess(listen, folder, authority, options);
+  const { process, printed } = await startProcess(listen, folder, authority, options);
   const announced = /unseal_key=([0-9a-f]+)|Unseal Key: (\S+)/;
   const wait = { timeoutMs: 30_000, everyMs: 50, alive: [process] };
-  const { value: [, hex, other] } = await waitFor("Vault", () => announced.exec(process.output) ?? undefined, wait);
+  const { value: [, hex, other] } = await waitFor(
+    "Vault",
+    async () => announced.exec(await printed()) ?? undefined,
+    wait,
+  );
   const client = Deno.createHttpClient({ caCerts: [authority.certificate] });
   const address = `${options.tls === true ? "https" : "http"}://${listen}`;
 
@@ -106,12 +110,30 @@ export async function startVault(options: VaultOptions = {}): Promise<Vault> {
   };
 }
 
+/** Makes a namespace, each of its levels in the one above: neither server makes two levels at once. */
+export async function makeNamespace({ ask, token }: Pick<Vault, "ask" | "token">, path: string): Promise<void> {
+  const above: string[] = [];
+  for (const level of path.split("/").filter(Boolean)) {
+    const headers = { "x-vault-token": token, ...(above.length > 0 ? { "x-vault-namespace": above.join("/") } : {}) };
+    const known = await ask("GET", `sys/namespaces/${level}`, undefined, headers);
+    const { status } = known.status === 404 ? await ask("POST", `sys/namespaces/${level}`, {}, headers) : known;
+    if (status >= 300) throw new Error(`Cannot make namespace ${level} in /${above.join("/")}: it answered ${status}.`);
+    above.push(level);
+  }
+}
+
+/** A program that starts, and what it has printed so far. */
+interface Started {
+  readonly process: Process;
+  readonly printed: () => Promise<string>;
+}
+
 async function startProcess(
   listen: string,
   folder: string,
   authority: Authority,
   options: VaultOptions,
-): Promise<Process> {
+): Promise<Started> {
   const command = Deno.env.get("TROUSSEAU_VAULT_BIN") ?? await serverProgram("vault-test-server");
   const [certificate, key] = [join(folder, "server.pem"), join(folder, "server.key")];
   const pair = authority.issue({ commonName: "vault", names: ["127.0.0.1", "vault.test"] });
@@ -127,7 +149,9 @@ async function startProcess(
   }
   const tls = options.tls === true ? ["-tls-cert", certificate, "-tls-key", key] : [];
   const latency = options.latencyMs === undefined ? [] : ["-latency-ms", `${options.latencyMs}`];
-  return new Process({ name: "Vault", command, args: ["-listen", listen, "-token", token, ...tls, ...latency] });
+  const args = ["-listen", listen, "-token", token, ...tls, ...latency];
+  const process = new Process({ name: "Vault", command, args });
+  return { process, printed: () => Promise.resolve(process.output) };
 }
 
 /** `vault server -dev` and `bao server -dev` bring one listener without TLS; one with TLS comes beside it. */
@@ -136,7 +160,7 @@ async function startDevelopmentServer(
   listen: string,
   folder: string,
   tls: { readonly certificate: string; readonly key: string } | undefined,
-): Promise<Process> {
+): Promise<Started> {
   const config = join(folder, "server.hcl");
   const files = `tls_cert_file = "${tls?.certificate}"\n  tls_key_file = "${tls?.key}"`;
   const listener = tls === undefined ? "" : `listener "tcp" {\n  address = "${listen}"\n  ${files}\n}\n`;
@@ -146,5 +170,10 @@ async function startDevelopmentServer(
   const plain = tls === undefined ? listen : `127.0.0.1:${freePort()}`;
   const known = [`-dev-root-token-id=${token}`, "-dev-no-store-token"];
   const args = ["server", "-dev", ...known, `-dev-listen-address=${plain}`, `-config=${config}`];
-  return new Process({ name: command, command, args });
+  // It prints at any time: read from a pipe, that would be a read under way in every test, which Deno takes for a leak.
+  const log = join(folder, "server.log");
+  await Deno.writeTextFile(log, "");
+  const shell = ["-c", 'log=$1; shift; exec "$0" "$@" >"$log" 2>&1', command, log, ...args];
+  const process = new Process({ name: command, command: "/bin/sh", args: shell });
+  return { process, printed: () => Deno.readTextFile(log) };
 }

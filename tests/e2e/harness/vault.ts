@@ -10,7 +10,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { startVault, type Vault } from "../../support/vault.ts";
+import { makeNamespace, startVault, type Vault } from "../../support/vault.ts";
 import { waitFor } from "../../support/processes.ts";
 import { Gate } from "./gate.ts";
 import type { Node } from "./plugin.ts";
@@ -111,8 +111,9 @@ class Server implements VaultUnderTest {
   async prepare(): Promise<void> {
     const { namespace, own } = this.#access;
     if (namespace !== undefined) {
-      const known = await this.#send("GET", `sys/namespaces/${namespace}`, undefined, "");
-      if (known.status === 404) await this.#do("POST", `sys/namespaces/${namespace}`, {}, "");
+      const ask: Vault["ask"] = (method, path, body, headers) =>
+        this.#send(method, path, body, headers?.["x-vault-namespace"] ?? "");
+      await makeNamespace({ ask, token: this.#access.token }, namespace);
     }
     if (own === undefined) return;
     const file = join(own.folder, "audit.log");
