@@ -131,7 +131,7 @@ Deno.test("readEncryptionFile() doubts endpoints at which no plugin of ours can 
     readEncryptionFile("EC.yaml", kms(`name: a, endpoint: "${endpoint}"`)).doubts.join();
   const at = "resources[0].providers[0].kms.endpoint";
   equal(doubts("unix:///run/t/kms.sock"), "");
-  for (const endpoint of ["unix:///@t", "unix:@t"]) match(doubts(endpoint), /^\S+ is an abstract socket: /);
+  for (const endpoint of ["unix:///@t", "unix:@t"]) match(doubts(endpoint), /^\S+ is an abstract socket, /);
   for (const endpoint of ["unix://run/t", "unix:t", "unix:///run/t?x"]) {
     equal(doubts(endpoint), `${at} names no absolute path of a socket, and kube-apiserver would reach nothing.`);
   }

@@ -124,7 +124,7 @@ export class Walker {
     if (!/^unix:/i.test(endpoint)) return this.#problems.at(path, "must begin with unix://");
     // kube-apiserver takes the file all the same, and finds no plugin there, or somebody else's.
     const doubt = isAbstract(endpoint)
-      ? "is an abstract socket: any process in the API server's network namespace may answer in the plugin's place"
+      ? "is an abstract socket, on which every process of the API server's network namespace may answer instead"
       : pathOfEndpoint(endpoint) === undefined
       ? "names no absolute path of a socket, and kube-apiserver would reach nothing"
       : undefined;
