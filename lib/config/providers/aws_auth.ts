@@ -41,7 +41,11 @@ const auths = {
   }),
   "profile": section("A profile in files as the AWS CLI has them. What would start a process is refused.", {
     method: tag("With a profile.", "profile"),
-    profile: z._default(text("The profile.", /^[\x21-\x7e]{1,128}$/, "must be a profile's name"), "default"),
+    // The AWS CLI takes spaces within a name: [profile "team kms"].
+    profile: z._default(
+      text("The profile.", /^[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?$/, "must be a profile's name"),
+      "default",
+    ),
     credentialsFile: z.exactOptional(path("The credentials file. Either this or configFile, or both.")),
     configFile: z.exactOptional(path("The config file.")),
   }),

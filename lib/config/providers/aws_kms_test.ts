@@ -82,6 +82,12 @@ const methods: readonly (readonly [written: string, expected: Record<string, unk
     credentialsFile: "/etc/trousseau/token",
     metadata: "http://169.254.169.254",
   }],
+  ["{ method: profile, profile: team kms, configFile: token }", {
+    method: "profile",
+    profile: "team kms",
+    configFile: "/etc/trousseau/token",
+    metadata: "http://169.254.169.254",
+  }],
   ["{ method: profile, profile: node, configFile: token, credentialsFile: ca.pem }", {
     method: "profile",
     profile: "node",
