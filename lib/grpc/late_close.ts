@@ -26,8 +26,8 @@ const late = Symbol("ends its sessions late");
 /**
  * Lets `close` and `destroy` of one session return before they do anything.
  *
- * In tests under load, the HTTP/2 of Deno 2.9 ended the process by SIGSEGV or by an assertion of nghttp2 where sessions
- * ended at once; with this delay it has not. Our own server stands on `lib/http2` for that reason among others.
+ * In tests under load, the HTTP/2 of Deno 2.9 ended the process by SIGSEGV or by an assertion of nghttp2; with this delay
+ * it has not. Our own server stands on `lib/http2` for that reason among others.
  */
 export function endLate(session: Pick<Http2Session, "close" | "closed" | "destroy">): void {
   const { close, destroy } = session;
