@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { startVault } from "../support/vault.ts";
+import { isOpenBao, startVault } from "../support/vault.ts";
 import { startTransitServer } from "../support/transit_server.ts";
 
 /** What is compared: the status, and every field that the double gives. */
@@ -102,6 +102,7 @@ const steps: readonly Step[] = [
 Deno.test("the double of Vault answers as Vault does", async () => {
   await using vault = await startVault();
   await using double = await startTransitServer();
+  double.namesDeadTokens = !isOpenBao();
   const [real, imitation] = [await realSide(vault), await doubleSide(double)];
   const expected: Taken[] = [];
   const found: Taken[] = [];

@@ -35,6 +35,8 @@ export interface TransitServer extends AsyncDisposable {
   /** A token that never expires, with the rights of `deploy/policies/vault.hcl`. */
   readonly token: string;
   fault: TransitFault | undefined;
+  /** Whether it names a token that is not valid, as Vault does, or says `permission denied` alone, as OpenBao does. */
+  namesDeadTokens: boolean;
   /** The clock of the double runs ahead by so much from now on. */
   advance(seconds: number): void;
 }
@@ -69,6 +71,7 @@ class ServerState {
   readonly token = newToken();
   readonly transit = new TransitDouble(() => Math.floor(this.#now()));
   fault: TransitFault | undefined;
+  namesDeadTokens = true;
   /** Token to the second at which it expires. */
   readonly #tokens = new Map<string, number>([[this.token, Infinity]]);
   #ahead = 0;
@@ -80,7 +83,9 @@ class ServerState {
   answer(method: string, path: string, token: string, body: Readonly<Record<string, unknown>>): DoubleAnswer {
     if (path === "auth/approle/login") return this.#login(body);
     if (token === "") return refused("permission denied", 403);
-    if (!this.#valid(token)) return denied("permission denied", "invalid token");
+    if (!this.#valid(token)) {
+      return this.namesDeadTokens ? denied("permission denied", "invalid token") : refused("permission denied", 403);
+    }
     if (path === "auth/token/lookup-self") return this.#lookUp(token);
     if (path === "auth/token/renew-self") return this.#granted(token);
     if (path.startsWith(policy.mount)) return this.#use(method, path.slice(policy.mount.length), body);

@@ -50,10 +50,13 @@ const token = "root";
 /** What {@linkcode startVault} starts, as far as it is built here; `undefined` where a program was named. */
 export const vaultEngine = Deno.env.has("TROUSSEAU_VAULT_BIN") ? undefined : "Vault 1.21";
 
-/** Whether the program that {@linkcode startVault} starts has namespaces: OpenBao's has, Vault's core has not. */
-export function hasNamespaces(): boolean {
+/** Whether the program that {@linkcode startVault} starts is OpenBao, by its name. */
+export function isOpenBao(): boolean {
   return basename(Deno.env.get("TROUSSEAU_VAULT_BIN") ?? "").includes("bao");
 }
+
+/** Whether it has namespaces: OpenBao has, Vault's core has not. */
+export const hasNamespaces = isOpenBao;
 
 /** Starts one and waits until it answers. */
 export async function startVault(options: VaultOptions = {}): Promise<Vault> {
