@@ -7,7 +7,9 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { hex } from "./bytes.ts";
+import { whyUnopened } from "./file_failures.ts";
 import { giveFile, ownerFor } from "./file_owner.ts";
+import { errnoOf, isRefusal } from "./system_failures.ts";
 
 /** Opens a file, works with it and closes it, whatever happens. */
 export async function withFile<T>(
@@ -57,17 +59,12 @@ export async function readRegularFile(path: string, most: number): Promise<Uint8
   }
 }
 
-/** Why {@linkcode readRegularFile} failed, as the end of a sentence without its full stop. It holds nothing of the file. */
-export function whyUnreadable(thrown: unknown): string {
-  if (thrown instanceof FileRefusedError) return thrown.why;
-  if (thrown instanceof Deno.errors.NotFound || thrown instanceof Deno.errors.NotADirectory) {
-    return "there is no such file";
-  }
-  if (thrown instanceof Deno.errors.PermissionDenied) return "this user may not read it";
-  if (thrown instanceof Deno.errors.NotCapable) {
-    return "Trousseau may not read there (nothing below /proc, /sys and /dev)";
-  }
-  return "it cannot be opened";
+/**
+ * Why {@linkcode readRegularFile} failed, and what to do where this user may not read the file, as the end of a sentence
+ * without its full stop. It holds nothing of the file.
+ */
+export function whyUnreadable(thrown: unknown, path: string): string {
+  return thrown instanceof FileRefusedError ? thrown.why : whyUnopened(thrown, path);
 }
 
 /** Without waiting, if a FIFO has been put into the place of the file since it was looked at. */
@@ -75,9 +72,8 @@ async function openForReading(path: string): Promise<FileHandle> {
   try {
     return await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (thrown) {
-    const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
-    if (code === "ENOENT") throw new Deno.errors.NotFound(path, { cause: thrown });
-    if (code === "EACCES" || code === "EPERM") throw new Deno.errors.PermissionDenied(path, { cause: thrown });
+    if (errnoOf(thrown) === "ENOENT") throw new Deno.errors.NotFound(path, { cause: thrown });
+    if (isRefusal(thrown)) throw new Deno.errors.PermissionDenied(path, { cause: thrown });
     throw thrown;
   }
 }

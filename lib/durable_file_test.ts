@@ -85,11 +85,15 @@ Deno.test("readRegularFile() does not wait for a FIFO that took the file's place
 
 Deno.test("whyUnreadable() ends a sentence for each reason", async () => {
   await inFolder(async (folder) => {
-    const why = (path: string) => readRegularFile(path, 10).then(() => "", whyUnreadable);
+    const why = (path: string) => readRegularFile(path, 10).then(() => "", (thrown) => whyUnreadable(thrown, path));
     assert.equal(await why(`${folder}/none`), "there is no such file");
+    await Deno.writeTextFile(`${folder}/file`, "");
+    assert.equal(await why(`${folder}/file/none`), "a part of its path is a file, not a folder");
+    await Deno.symlink(`${folder}/loop`, `${folder}/loop`);
+    assert.equal(await why(`${folder}/loop`), "its symbolic links lead in a circle");
     assert.equal(await why(folder), "it is a folder, and only a regular file is read");
-    assert.equal(whyUnreadable(new Deno.errors.PermissionDenied("/p")), "this user may not read it");
-    assert.match(whyUnreadable(new Deno.errors.NotCapable("/p")), /^Trousseau may not read there/);
-    assert.equal(whyUnreadable(new TypeError("/p")), "it cannot be opened");
+    assert.match(whyUnreadable(new Deno.errors.PermissionDenied("/p"), "/p"), /^this user may not read it/);
+    assert.match(whyUnreadable(new Deno.errors.NotCapable("/p"), "/p"), /^Trousseau may not read there/);
+    assert.equal(whyUnreadable(new TypeError("/p"), "/p"), "the system gives no reason (TypeError)");
   });
 });

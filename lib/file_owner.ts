@@ -7,6 +7,7 @@
 import { closeSync, constants, fchownSync, fstatSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { hex } from "./bytes.ts";
+import { isRefusal } from "./system_failures.ts";
 
 /** A user and a group by their numbers. */
 export interface Owner {
@@ -96,8 +97,4 @@ export function ownUser(...folders: readonly string[]): number | undefined {
 
 function ownerOf({ uid, gid }: Deno.FileInfo): Owner | undefined {
   return uid === null || gid === null ? undefined : { uid, gid };
-}
-
-function isRefusal(thrown: unknown): boolean {
-  return thrown instanceof Error && "code" in thrown && (thrown.code === "EPERM" || thrown.code === "EACCES");
 }

@@ -8,6 +8,7 @@
 import { utf8 } from "./bytes.ts";
 import { readRegularFile, replaceFile, whyUnreadable } from "./durable_file.ts";
 import { KmsError } from "./errors.ts";
+import { whyUnwritable } from "./file_failures.ts";
 
 /** How a file of the state folder looks. */
 export interface StateFileFormat<T> {
@@ -51,7 +52,9 @@ export function stateFile<T extends object>(folder: string, format: StateFileFor
 async function readState<T>(path: string, { content, format, maxBytes, parse, advice }: StateFileFormat<T>) {
   const bytes = await readRegularFile(path, maxBytes).catch((thrown) => {
     if (thrown instanceof Deno.errors.NotFound) return undefined;
-    throw cannot("read", content, path, thrown);
+    throw new KmsError("config", `Cannot read ${content} from ${path}: ${whyUnreadable(thrown, path)}.`, {
+      cause: thrown,
+    });
   });
   if (bytes === undefined) return undefined;
   const fields = jsonObject(bytes);
@@ -78,16 +81,10 @@ async function writeState<T extends object>(
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
     await replaceFile(path, utf8(`${JSON.stringify({ format, ...value })}\n`), 0o600);
   } catch (thrown) {
-    throw cannot("write", content, path, thrown);
+    throw new KmsError("config", `Cannot write ${content} to ${path}: ${whyUnwritable(thrown, path)}.`, {
+      cause: thrown,
+    });
   }
-}
-
-function cannot(verb: "read" | "write", content: string, path: string, thrown: unknown): KmsError {
-  const name = thrown instanceof Error ? thrown.name : "unknown failure";
-  const reason = verb === "read" ? whyUnreadable(thrown) : name;
-  return new KmsError("config", `Cannot ${verb} ${content} ${verb === "read" ? "from" : "to"} ${path}: ${reason}.`, {
-    cause: thrown,
-  });
 }
 
 /** The object of a JSON text in UTF-8, or `undefined` if it is anything else. */

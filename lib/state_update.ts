@@ -7,6 +7,7 @@
 import { type Clock, systemClock } from "./clock.ts";
 import { withFile } from "./durable_file.ts";
 import { KmsError } from "./errors.ts";
+import { whyUnwritable } from "./file_failures.ts";
 import type { StateFile } from "./state_file.ts";
 
 /** Milliseconds. An update reads and writes one small file; a process that holds the lock for longer was stopped. */
@@ -44,8 +45,8 @@ async function underLock<T>(folder: string, clock: Clock, work: () => Promise<T>
     });
   } catch (thrown) {
     if (thrown instanceof KmsError) throw thrown;
-    const reason = thrown instanceof Error ? thrown.name : "unknown failure";
-    throw new KmsError("config", `Cannot write to the state folder ${folder}: ${reason}.`, { cause: thrown });
+    const why = whyUnwritable(thrown, folder);
+    throw new KmsError("config", `Cannot write to the state folder ${folder}: ${why}.`, { cause: thrown });
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { constants } from "node:os";
 
 /** By the name of the errno (POSIX.1-2024, `errno.h`), as the end of a sentence without its full stop. */
 export const systemFailures = {
@@ -11,27 +12,57 @@ export const systemFailures = {
   EROFS: "the file system is mounted read-only",
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota of this user is used up",
-  EFBIG: "the file is larger than the limit for this process (ulimit -f) or for its file system",
+  EFBIG: "the file is larger than its file system allows",
   EIO: "the disk reports an input/output error; look at the kernel log",
   ESTALE: "the network file system has lost the file (stale handle); mount it again",
+  EHOSTDOWN: "the server of the network file system is down",
+  ENOTCONN: "the file system's own process has ended; mount it again",
   ENOENT: "there is no such file or folder",
   ENOTDIR: "a part of its path is a file, not a folder",
+  ENOTEMPTY: "it is a folder with something in it",
   EISDIR: "it is a folder",
   EEXIST: "it exists already",
   ELOOP: "its symbolic links lead in a circle",
   ENAMETOOLONG: "its path is too long",
+  ENXIO: "there is no such device, or nothing reads from that pipe",
+  EINVAL: "the file system does not support this",
+  ENOTSUP: "the file system does not know this operation",
+  ENOLCK: "the file system has no locks to give",
   EMFILE: "this process has too many open files (LimitNOFILE)",
   ENFILE: "the machine has too many open files",
+  EMLINK: "the file has too many links",
   ENOMEM: "the machine has no memory left",
   EBUSY: "it is in use",
   ETXTBSY: "it is being executed",
   EXDEV: "its folder and the file are on different file systems",
 } as const satisfies Record<string, string>;
 
-/** The name of the errno that a call of Deno's or Node's failed with, such as `ENOSPC`; `undefined` where it has none. */
+/**
+ * The name of the errno that a call of Deno's or Node's failed with, such as `ENOSPC`; `undefined` where it has none.
+ *
+ * Neither names all of them: for EDQUOT and ESTALE, Deno sets no `code`, and Node's says `UNKNOWN`. The number is then at
+ * the front of Deno's message (`Stale file handle (os error 116): open '…'`), or in Node's `errno`.
+ */
 export function errnoOf(thrown: unknown): string | undefined {
-  const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
-  return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
+  if (!(thrown instanceof Error)) return undefined;
+  const code = "code" in thrown ? thrown.code : undefined;
+  if (typeof code === "string" && /^E[A-Z0-9]+$/.test(code)) return code;
+  const number = errnoNumber(thrown);
+  return Object.entries(constants.errno).find(([, value]) => value === number)?.[0];
+}
+
+function errnoNumber(thrown: Error): number | undefined {
+  const [, inMessage] = /^[A-Za-z ,/()-]{1,80} \(os error (\d{1,4})\)/.exec(thrown.message) ?? [];
+  if (inMessage !== undefined) return Number(inMessage);
+  const errno = "errno" in thrown ? thrown.errno : undefined;
+  return typeof errno === "number" ? Math.abs(errno) : undefined;
+}
+
+/** Whether the system refused because of who this process is: an owner or a mode is to be looked at. */
+export function isRefusal(thrown: unknown): boolean {
+  const errno = errnoOf(thrown);
+  return errno === "EACCES" || errno === "EPERM" ||
+    (errno === undefined && thrown instanceof Deno.errors.PermissionDenied);
 }
 
 /**
@@ -42,9 +73,24 @@ export function systemFailure(thrown: unknown): string {
   if (thrown instanceof Deno.errors.NotCapable) {
     return "Trousseau's own permissions do not reach there (nothing below /proc, /sys and /dev)";
   }
-  const errno = errnoOf(thrown);
-  if (errno === undefined) return `the system gives no reason (${thrown instanceof Error ? thrown.name : "unknown"})`;
+  if (!(thrown instanceof Error)) return "the system gives no reason (unknown)";
+  const errno = errnoOf(thrown) ?? classes[thrown.name];
+  if (errno === undefined) {
+    const number = errnoNumber(thrown);
+    const name = /^[A-Za-z_$][\w$]{0,63}$/.test(thrown.name) ? thrown.name : "Error";
+    return number === undefined ? `the system gives no reason (${name})` : `the system answers error number ${number}`;
+  }
   return Object.hasOwn(systemFailures, errno)
     ? systemFailures[errno as keyof typeof systemFailures]
     : `the system answers ${errno}`;
 }
+
+/** Classes of Deno's that stand for one errno. */
+const classes: Readonly<Record<string, keyof typeof systemFailures | undefined>> = {
+  PermissionDenied: "EACCES",
+  NotFound: "ENOENT",
+  NotADirectory: "ENOTDIR",
+  IsADirectory: "EISDIR",
+  AlreadyExists: "EEXIST",
+  FilesystemLoop: "ELOOP",
+};

@@ -1,5 +1,6 @@
 import { strict as assert } from "node:assert";
 import { errnoOf, systemFailure, systemFailures } from "./system_failures.ts";
+import { failingErrnos, systemError } from "../tests/support/failing_system.ts";
 
 async function thrownBy(work: () => Promise<unknown>): Promise<unknown> {
   return await work().then(() => assert.fail("it did not fail"), (thrown) => thrown);
@@ -23,4 +24,34 @@ Deno.test("systemFailure() an errno without a row is named, and a stranger by it
   );
   assert.equal(systemFailure(new TypeError("/secret/path")), "the system gives no reason (TypeError)");
   assert.equal(systemFailure("text"), "the system gives no reason (unknown)");
+});
+
+Deno.test("errnoOf() names the errnos that neither Deno nor Node names", () => {
+  for (const errno of failingErrnos) assert.equal(errnoOf(systemError(errno)), errno);
+  // What node:fs throws for 122, which it does not know.
+  const unknown = Object.assign(new Error("UNKNOWN: unknown error, open '/x'"), { code: "UNKNOWN", errno: -122 });
+  assert.equal(errnoOf(unknown), "EDQUOT");
+  assert.equal(systemFailure(new Error("Host is down (os error 112)")), "the system answers error number 112");
+});
+
+Deno.test("errnoOf() takes no number from a path in the message", () => {
+  assert.equal(errnoOf(new Error("failed at '/x: Stale file handle (os error 116)'")), undefined);
+  assert.equal(errnoOf("Stale file handle (os error 116)"), undefined);
+});
+
+Deno.test("systemFailure() says what the kernel says of real files", async () => {
+  const read = async () => {
+    using file = await Deno.open("/proc/self/mem");
+    await file.read(new Uint8Array(1));
+  };
+  const busy = () => Deno.open(Deno.execPath(), { write: true });
+  const cases: Readonly<Record<string, () => Promise<unknown>>> = {
+    "the disk reports an input/output error; look at the kernel log": read,
+    "it is being executed": busy,
+    "its path is too long": () => Deno.open("x".repeat(300)),
+    "it is a folder": () => Deno.open("/tmp", { write: true }),
+    "there is no such file or folder": () => Deno.open("/nowhere"),
+    "a part of its path is a file, not a folder": () => Deno.open("/etc/hostname/x"),
+  };
+  for (const [said, work] of Object.entries(cases)) assert.equal(systemFailure(await thrownBy(work)), said);
 });

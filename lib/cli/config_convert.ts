@@ -27,7 +27,7 @@ export async function configConvert({ options, positionals, terminal }: Call): P
 
 async function readText(path: string): Promise<string> {
   const bytes = await readRegularFile(path, largest).catch((thrown) => {
-    throw unreadable(path, whyUnreadable(thrown));
+    throw unreadable(path, whyUnreadable(thrown, path));
   });
   const text = utf8Text(bytes);
   if (text === undefined) throw unreadable(path, "it is not UTF-8 text");

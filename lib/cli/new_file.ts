@@ -5,7 +5,7 @@
  */
 import { utf8 } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
-import { systemFailure } from "../system_failures.ts";
+import { whyUnwritable } from "../file_failures.ts";
 
 /** A new, empty file. If it is disposed of before it is written, it is removed. */
 export class NewFile implements AsyncDisposable {
@@ -52,7 +52,7 @@ export class NewFile implements AsyncDisposable {
 }
 
 function failed(path: string, thrown: unknown): KmsError {
-  return unwritable(path, systemFailure(thrown));
+  return unwritable(path, whyUnwritable(thrown, path));
 }
 
 function unwritable(path: string, why: string): KmsError {

@@ -21,6 +21,11 @@ export function checkStateOwner(
   const owner = ownerOf(state);
   const user = ownUser(state, dirname(socket.path));
   if (owner === undefined || user === undefined || owner === user) return undefined;
+  // Root's folder is the one that was made by hand: the service is not to be run as root for it.
+  if (owner === 0 && !takeover) {
+    return `The state folder "${state}" is owned by uid 0 (expected ${user}): chown -R ${user} ${state}. Until then ` +
+      "nothing may be kept in it.";
+  }
   const differ = `this process runs as user ${user}, and the state folder "${state}" belongs to user ${owner}`;
   if (takeover) {
     const advice = `upgrade with "systemctl restart" of its unit, or start it as user ${owner}`;

@@ -9,6 +9,7 @@ import { whyUnreadable } from "../durable_file.ts";
 import { KmsError } from "../errors.ts";
 import type { Config } from "./config.ts";
 import type { Environment } from "./environment.ts";
+import { isRefusal } from "../system_failures.ts";
 import { type Files, realFiles } from "./files.ts";
 
 /** In bytes; a config of eight providers has about 4 KiB. */
@@ -48,10 +49,11 @@ export async function loadConfig(path: string, environment: Environment, files: 
 
 async function readText(path: string, files: Files): Promise<string> {
   const bytes = await files.read(path, largestConfig).catch((thrown) => {
-    const advice = thrown instanceof Deno.errors.PermissionDenied
-      ? "; run this as a user who may, for instance root"
-      : "";
-    throw unreadable(path, whyUnreadable(thrown) + advice, thrown);
+    // A command is run by hand more often than the file is another's than it should be.
+    if (isRefusal(thrown)) {
+      throw unreadable(path, "this user may not read it; run this as a user who may, for instance root", thrown);
+    }
+    throw unreadable(path, whyUnreadable(thrown, path), thrown);
   });
   const text = utf8Text(bytes);
   if (text === undefined) throw unreadable(path, "it is not UTF-8 text");

@@ -59,7 +59,7 @@ export function literalSource(value: string): SecretSource {
 
 async function readBounded(path: string): Promise<Uint8Array> {
   return await readRegularFile(path, largestSecret).catch((thrown) => {
-    throw unreadable(path, whyUnreadable(thrown), thrown);
+    throw unreadable(path, whyUnreadable(thrown, path), thrown);
   });
 }
 

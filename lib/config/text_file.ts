@@ -4,7 +4,7 @@
  * @module
  */
 import { utf8Text } from "../bytes.ts";
-import { FileRefusedError, readRegularFile } from "../durable_file.ts";
+import { readRegularFile, whyUnreadable } from "../durable_file.ts";
 import { KmsError } from "../errors.ts";
 
 /** In bytes. */
@@ -18,18 +18,11 @@ const largest = 256 * 1024;
  */
 export async function readTextFile(path: string): Promise<string> {
   const bytes = await readRegularFile(path, largest).catch((thrown) => {
-    throw unreadable(path, reasonOf(thrown), thrown);
+    throw unreadable(path, whyUnreadable(thrown, path), thrown);
   });
   const text = utf8Text(bytes);
   if (text === undefined) throw unreadable(path, "it is not UTF-8 text");
   return text;
-}
-
-function reasonOf(thrown: unknown): string {
-  if (thrown instanceof FileRefusedError) {
-    return thrown.name === "TooLarge" ? `it is larger than ${largest / 1024} KiB` : "it is not a regular file";
-  }
-  return thrown instanceof Deno.errors.NotFound ? "there is no such file" : "it cannot be opened";
 }
 
 function unreadable(path: string, why: string, cause?: unknown): KmsError {

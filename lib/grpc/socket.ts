@@ -6,6 +6,7 @@
 import { sleep } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import type { Event, Notify } from "../events.ts";
+import { ownerFound } from "../file_failures.ts";
 import { type AnswerTimes, answerTimes, AnswerWatch } from "./answer_watch.ts";
 import type { Listener } from "./server.ts";
 import {
@@ -16,7 +17,6 @@ import {
   type PlacedSocket,
   placeSocket,
   type SocketPlace,
-  whoseFile,
 } from "./socket_file.ts";
 import { type SocketLock, tryLockSocket } from "./socket_lock.ts";
 
@@ -242,11 +242,11 @@ function notASocket(path: string, found: "symlink" | "other"): KmsError {
 }
 
 function deniedSocket(path: string): KmsError {
-  const whose = whoseFile(path) ?? "it belongs to another user";
+  const whose = ownerFound(path) ?? "it belongs to another user";
   return new KmsError(
     "config",
-    `Cannot serve on "${path}": a socket stands there, ${whose}, which may not connect to it to see whether another ` +
-      "process serves there. Stop that process; if there is none, remove the file as its owner or as root.",
+    `Cannot serve on "${path}": a socket stands there, ${whose}, and this user may not connect to it to see whether ` +
+      "another process serves there. Stop that process; if there is none, remove the file as its owner or as root.",
   );
 }
 

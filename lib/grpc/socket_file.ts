@@ -8,7 +8,9 @@ import { lchownSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { hex, utf8 } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
-import { folderOwner, ownUser } from "../file_owner.ts";
+import { whyUnwritable } from "../file_failures.ts";
+import { folderOwner } from "../file_owner.ts";
+import { isRefusal } from "../system_failures.ts";
 import type { Listener } from "./server.ts";
 
 /** Where a socket stands and who may connect to it. */
@@ -72,7 +74,9 @@ export function makeFolder(path: string): void {
     Deno.mkdirSync(folder, { recursive: true });
     Deno.chmodSync(folder, 0o711);
   } catch (error) {
-    throw new KmsError("config", `Cannot make the folder "${folder}": ${systemReason(error)}.`, { cause: error });
+    throw new KmsError("config", `Cannot make the folder "${folder}": ${whyUnwritable(error, folder)}.`, {
+      cause: error,
+    });
   }
 }
 
@@ -102,7 +106,9 @@ export async function placeSocket(
   } catch (error) {
     listener?.close();
     if (error instanceof KmsError) throw error;
-    throw new KmsError("config", `Cannot make the socket "${place.path}": ${systemReason(error)}.`, { cause: error });
+    throw new KmsError("config", `Cannot make the socket "${place.path}": ${whyUnwritable(error, place.path)}.`, {
+      cause: error,
+    });
   } finally {
     removeQuietly(folder);
   }
@@ -117,8 +123,24 @@ function giveSocket(temporary: string, { path, owner, group }: SocketPlace): voi
   const folder = uid === 0 ? folderOwner(path) : undefined;
   const [newUid, newGid] = [owner ?? folder?.uid ?? uid, group ?? folder?.gid ?? gid];
   if (newUid === null || newGid === null || (newUid === uid && newGid === gid)) return;
-  // A symlink is not followed: the folder may be another user's, who could put one there.
-  lchownSync(temporary, newUid, newGid);
+  try {
+    // A symlink is not followed: the folder may be another user's, who could put one there.
+    lchownSync(temporary, newUid, newGid);
+  } catch (cause) {
+    if (!isRefusal(cause)) throw cause;
+    const why = newUid === uid
+      ? whyNotGroup(newGid)
+      : `only root may give it to user ${newUid} (this is user ${uid}); ` +
+        `start it as that user, or leave the owner out of the configuration`;
+    throw new KmsError("config", `Cannot make the socket "${path}": ${why}.`, { cause });
+  }
+}
+
+/** Which groups this user is in cannot be asked without a permission that the program does not have. */
+function whyNotGroup(group: number): string {
+  return `the system does not let this user give it to group ${group}, which the user is not in; add the user of the ` +
+    `service to it (SupplementaryGroups=${group} in the unit, supplementalGroups in a pod), or leave the group out of ` +
+    "the configuration";
 }
 
 /**
@@ -145,38 +167,6 @@ export function sameFile(known: Deno.FileInfo, path: string): boolean {
   const now = fileInfo(path);
   return now !== undefined && now.ino === known.ino && now.dev === known.dev;
 }
-
-/**
- * Whose a file is that this process may not use, and who this process is, as a part of a sentence: `user 0 owns it (mode
- * 0600), and this process runs as user 994`; `undefined` if the file cannot be looked at.
- */
-export function whoseFile(path: string): string | undefined {
-  let info: Deno.FileInfo | undefined;
-  try {
-    info = fileInfo(path);
-  } catch {
-    return undefined;
-  }
-  if (info === undefined) return undefined;
-  const mode = ((info.mode ?? 0) & 0o7777).toString(8).padStart(4, "0");
-  const user = ownUser(dirname(path));
-  const ours = user === undefined ? "another user" : `user ${user}`;
-  return `user ${info.uid} owns it (mode ${mode}), and this process runs as ${ours}`;
-}
-
-/** Why the system refused, in words that fit behind a colon; never the path, which the sentence has already. */
-export function systemReason(error: unknown): string {
-  const name = error instanceof Error ? error.name : "";
-  return reasons[name] ?? "the system refused it";
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  PermissionDenied: "permission denied",
-  NotCapable: "it lies outside the folders where this program may write",
-  NotFound: "no such file or folder",
-  NotADirectory: "a part of the path is not a folder",
-  IsADirectory: "it is a folder",
-};
 
 function temporaryName(): string {
   return `.t-${hex(randomBytes(3))}`;

@@ -5,8 +5,10 @@
  * @module
  */
 import { KmsError } from "../errors.ts";
+import { ownerFound, whyUnwritable } from "../file_failures.ts";
 import { openOrMake } from "../file_owner.ts";
-import { fileInfo, sameFile, systemReason, whoseFile } from "./socket_file.ts";
+import { isRefusal } from "../system_failures.ts";
+import { fileInfo, sameFile } from "./socket_file.ts";
 
 /** A lock that is held. Disposing of it gives it up. */
 export interface SocketLock extends Disposable {
@@ -76,11 +78,16 @@ async function openLock(path: string): Promise<Deno.FsFile> {
     throw notRegular(path);
   } catch (error) {
     if (error instanceof KmsError) throw error;
-    const whose = error instanceof Deno.errors.PermissionDenied ? whoseFile(path) : undefined;
-    const advice =
-      "Stop the process that holds it; if there is none, remove it and the socket as its owner or as root.";
-    const why = whose === undefined ? `${systemReason(error)}.` : `${whose}. ${advice}`;
-    throw new KmsError("config", `Cannot lock "${path}": ${why}`, { cause: error });
+    const owner = isRefusal(error) ? ownerFound(path) : undefined;
+    if (owner === undefined) {
+      throw new KmsError("config", `Cannot lock "${path}": ${whyUnwritable(error, path)}.`, { cause: error });
+    }
+    throw new KmsError(
+      "config",
+      `Cannot lock "${path}": ${owner}. Stop the process that holds it; if there is none, remove it and the socket as ` +
+        "its owner or as root.",
+      { cause: error },
+    );
   }
 }
 

@@ -5,7 +5,8 @@
  */
 import { utf8, utf8Text } from "../bytes.ts";
 import { readRegularFile, replaceFile, whyUnreadable } from "../durable_file.ts";
-import { KmsError, toKmsError } from "../errors.ts";
+import { KmsError } from "../errors.ts";
+import { whyUnwritable } from "../file_failures.ts";
 import type { KeyState } from "../provider/provider.ts";
 import type { KeyIdMember } from "./key_id.ts";
 import type { Openers } from "./openers.ts";
@@ -65,7 +66,7 @@ export async function readRingState(folder: string): Promise<RingState | undefin
   const path = ringStateFile(folder);
   const bytes = await readRegularFile(path, largestState).catch((thrown) => {
     if (thrown instanceof Deno.errors.NotFound) return undefined;
-    throw new KmsError("config", `Cannot read the key IDs of this node from ${path}: ${whyUnreadable(thrown)}.`, {
+    throw new KmsError("config", `Cannot read the key IDs of this node from ${path}: ${whyUnreadable(thrown, path)}.`, {
       cause: thrown,
     });
   });
@@ -114,13 +115,9 @@ async function writeRingState(folder: string, state: RingState): Promise<void> {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
     await replaceFile(path, utf8(`${JSON.stringify(kept)}\n`), 0o600);
   } catch (thrown) {
-    const message = `Cannot write the key IDs of this node to ${path}: ${nameOf(thrown)}.`;
+    const message = `Cannot write the key IDs of this node to ${path}: ${whyUnwritable(thrown, path)}.`;
     throw new KmsError("config", message, { cause: thrown });
   }
-}
-
-function nameOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.name : toKmsError(thrown).code;
 }
 
 type Fields = { readonly [key: string]: unknown };

@@ -109,5 +109,6 @@ function providerJson(provider: RpcEvent["providers"][number]): string {
 function problemOf(writer: LineWriter): string {
   const lost = writer.lost === 0 ? "" : `${writer.lost} audit lines were lost since the start.`;
   if (writer.state === "well") return lost;
-  return `The audit stream cannot be written; its lines are kept while there is room. ${lost}`.trimEnd();
+  const why = writer.cause === "" ? "" : `: ${writer.cause}`;
+  return `The audit stream cannot be written${why}; its lines are kept while there is room. ${lost}`.trimEnd();
 }

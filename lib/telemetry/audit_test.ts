@@ -163,7 +163,10 @@ Deno.test("Audit.problem() tells of a stream that fails, and of what was lost fo
   assert.equal(audit.problem(), "");
   audit.record(decrypt, 0);
   await written(() => audit.problem() !== "");
-  assert.equal(audit.problem(), "The audit stream cannot be written; its lines are kept while there is room.");
+  assert.equal(
+    audit.problem(),
+    "The audit stream cannot be written: there is no such file or folder; its lines are kept while there is room.",
+  );
   audit.record(decrypt, 0);
   assert.equal(audit.lost, 1);
   failing = false;
@@ -187,6 +190,9 @@ Deno.test("openAudit() refuses a FIFO, whose opening would wait for a reader, an
   inFolder(async (folder) => {
     await makeFifo(`${folder}/audit.log`);
     for (const to of [`${folder}/audit.log`, "/dev/null"]) {
-      await assert.rejects(openAudit({ to, now, onReport }), { code: "config", message: /: it is no regular file\.$/ });
+      await assert.rejects(openAudit({ to, now, onReport }), {
+        code: "config",
+        message: /: it is no regular file; name one, or stdout\.$/,
+      });
     }
   }));

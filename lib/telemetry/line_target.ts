@@ -4,8 +4,8 @@
  * @module
  */
 import { KmsError } from "../errors.ts";
+import { whyUnwritable } from "../file_failures.ts";
 import { openOrMake } from "../file_owner.ts";
-import { causeName } from "./text.ts";
 
 /** Takes bytes in order. */
 export interface LineTarget extends AsyncDisposable {
@@ -39,7 +39,7 @@ export async function openFileTarget(path: string): Promise<LineTarget> {
   try {
     return new FileTarget(path, await openFile(path));
   } catch (cause) {
-    throw new KmsError("config", `Cannot write the audit stream to ${JSON.stringify(path)}: ${whyNot(cause)}.`, {
+    throw new KmsError("config", `Cannot write the audit stream to ${JSON.stringify(path)}: ${whyNot(cause, path)}.`, {
       cause,
     });
   }
@@ -113,11 +113,9 @@ function inode(info: Deno.FileInfo): string {
   return `${info.dev}:${info.ino}`;
 }
 
-function whyNot(thrown: unknown): string {
-  if (thrown instanceof NotRegularError) return "it is no regular file";
-  if (thrown instanceof Deno.errors.NotFound) return "its folder does not exist";
-  if (thrown instanceof Deno.errors.NotCapable) return "Trousseau may not write there";
-  if (thrown instanceof Deno.errors.PermissionDenied) return "permission denied";
-  if (thrown instanceof Deno.errors.IsADirectory) return "it is a folder";
-  return `the system answered ${causeName(thrown)}`;
+/** Why the file could not be opened to be written, as the end of a sentence without its full stop. */
+function whyNot(thrown: unknown, path: string): string {
+  if (thrown instanceof NotRegularError) return "it is no regular file; name one, or stdout";
+  if (thrown instanceof Deno.errors.NotFound) return "its folder does not exist; make it first";
+  return whyUnwritable(thrown, path);
 }

@@ -5,8 +5,8 @@
  * @module
  */
 import { utf8 } from "../bytes.ts";
+import { systemFailure } from "../system_failures.ts";
 import type { LineTarget } from "./line_target.ts";
-import { causeName } from "./text.ts";
 
 /** How lines fare: written, kept because writing fails, or lost because the buffer is full as well. */
 export type WriterState = "well" | "failing" | "losing";
@@ -16,7 +16,7 @@ export interface WriterReport {
   readonly state: WriterState;
   /** Lines lost since the start. */
   readonly lost: number;
-  /** The class of the last failed write; `""` if none failed. */
+  /** Why the last write failed, as the end of a sentence without its full stop; `""` if none failed. */
   readonly cause: string;
 }
 
@@ -71,6 +71,11 @@ export class LineWriter implements AsyncDisposable {
 
   get state(): WriterState {
     return this.#state;
+  }
+
+  /** Why the last write failed, as in a report. */
+  get cause(): string {
+    return this.#cause;
   }
 
   /** Takes one line with its line feed. It never throws and never waits. */
@@ -142,7 +147,7 @@ export class LineWriter implements AsyncDisposable {
       this.#cause = "";
       this.#become("well");
     } catch (thrown) {
-      this.#cause = causeName(thrown);
+      this.#cause = systemFailure(thrown);
       if (this.#state === "well") this.#become("failing");
     }
   }

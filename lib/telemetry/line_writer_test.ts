@@ -124,7 +124,7 @@ Deno.test("LineWriter keeps lines while its target fails, and tells of it once",
   await writer[Symbol.asyncDispose]();
   assert.equal(target.files[0], numbered(3).join("") + "last\n");
   assert.deepEqual(reports, [
-    { state: "failing", lost: 0, cause: "PermissionDenied" },
+    { state: "failing", lost: 0, cause: "permission denied" },
     { state: "well", lost: 0, cause: "" },
   ]);
 });

@@ -133,14 +133,15 @@ function harmless(part: string, take: Take, log: Logger): Take {
 
 function auditReport({ state, lost, cause }: WriterReport): Parameters<Logger["log"]> {
   const fields = { lost, cause: cause === "" ? undefined : cause };
+  const why = cause === "" ? "" : `: ${cause}`;
   switch (state) {
     case "well":
       return lost === 0
         ? ["info", "The audit stream is written again; no line was lost.", fields]
         : ["error", "The audit stream is written again; lines were lost, and it says where.", fields];
     case "failing":
-      return ["error", "The audit stream cannot be written; its lines are kept while there is room.", fields];
+      return ["error", `The audit stream cannot be written${why}; its lines are kept while there is room.`, fields];
     case "losing":
-      return ["error", "Lines of the audit stream are being lost.", fields];
+      return ["error", `Lines of the audit stream are being lost${why}.`, fields];
   }
 }

@@ -9,6 +9,7 @@ import type { LineTarget } from "./line_target.ts";
 import type { LogLevel } from "./log.ts";
 import { openTelemetry } from "./telemetry.ts";
 import { wellStatus } from "../../tests/support/fake_service.ts";
+import { systemError } from "../../tests/support/failing_system.ts";
 
 const status: ServiceStatus = {
   ...wellStatus,
@@ -119,16 +120,18 @@ Deno.test("openTelemetry() tells in the log of an audit stream that fails, and w
     version: "1.2.3",
     targets: {
       log,
-      audit: { ...audit, prepare: () => failing ? Promise.reject(new TypeError("canary")) : Promise.resolve(false) },
+      audit: { ...audit, prepare: () => failing ? Promise.reject(systemError("EDQUOT")) : Promise.resolve(false) },
     },
   });
   telemetry.notify(rpc);
   while (!log.text.includes("cannot be written")) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.match(telemetry.problem(), /cannot be written/);
+  assert.match(telemetry.problem(), /cannot be written: the disk quota of this user is used up; /);
+  assert.match(log.text, /cannot be written: the disk quota of this user is used up; /);
+  assert.doesNotMatch(log.text, /canary/);
   failing = false;
   await telemetry[Symbol.asyncDispose]();
   assert.deepEqual(lines(log).map((line) => JSON.parse(line)).map(({ level, cause }) => [level, cause]), [
-    ["error", "TypeError"],
+    ["error", "the disk quota of this user is used up"],
     ["info", undefined],
   ]);
 });

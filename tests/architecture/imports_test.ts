@@ -42,11 +42,13 @@ type Room = keyof typeof doors;
 const leaves = [
   "bytes",
   "clock",
+  "credential_file",
   "deadline",
   "disposal",
   "durable_file",
   "errors",
   "events",
+  "file_failures",
   "file_owner",
   "reloads",
   "secret",

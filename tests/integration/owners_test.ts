@@ -62,7 +62,7 @@ Deno.test("serve and sops tell whose a dead socket is that they may not connect 
       leaveStale(path);
       await using refused = users.start(serviceUser, folder, command, ...words, "--config", config);
       assert.equal((await refused.exited).code, 78, refused.output);
-      const whose = `user 0 owns it (mode 0600), and this process runs as user ${serviceUser}`;
+      const whose = `it is owned by uid 0 (expected ${serviceUser}, mode 0600)`;
       assert.ok(refused.output.includes(`Cannot serve on "${path}": a socket stands there, ${whose}`), refused.output);
       assert.ok(Deno.lstatSync(path).isSocket);
     }
@@ -79,7 +79,7 @@ Deno.test("serve tells whose a lock file is that it may not open", async () => {
     Deno.writeTextFileSync(`${socket}.lock`, "", { mode: 0o600 });
     await using refused = users.start(serviceUser, folder, "serve", "--config", config);
     assert.equal((await refused.exited).code, 78);
-    const whose = `user 0 owns it (mode 0600), and this process runs as user ${serviceUser}`;
+    const whose = `it is owned by uid 0 (expected ${serviceUser}, mode 0600)`;
     assert.ok(refused.output.includes(`Cannot lock "${socket}.lock": ${whose}. Stop the process`), refused.output);
   });
 });
@@ -130,5 +130,59 @@ Deno.test("sops --takeover is refused to another user than the owner of the stat
     assert.equal((await refused.exited).code, 78, refused.output);
     assert.match(refused.output, new RegExp(`runs as user 0, and the state folder .* belongs to user ${serviceUser}`));
     assert.equal(served.status, undefined, served.output);
+  });
+});
+
+/** Starts `serve` as the service's user, which refuses, and gives its sentence. */
+async function refusal(folder: string, config: string, status = 78): Promise<string> {
+  await using refused = users.start(serviceUser, folder, "serve", "--config", config);
+  await waitFor("the refusal", () => refused.status !== undefined, { ...soon, alive: [] });
+  assert.equal(refused.status?.code, status, refused.output);
+  return refused.output;
+}
+
+Deno.test("serve names the owner that was found and the one that was expected, and chown", async () => {
+  await inServiceFolder(async ({ folder, config, socket }) => {
+    await using first = users.start(serviceUser, folder, "serve", "--config", config);
+    await keyId(socket, first);
+    assert.equal((await first.stop()).code, 0);
+    const found = (path: string) =>
+      `is owned by uid 0 (expected ${serviceUser}, mode 0${path.endsWith("e") ? 7 : 6}00)`;
+    for (const path of [`${folder}/state`, `${folder}/state/key-ring.json`, `${folder}/local.keys`]) {
+      const { uid, gid } = Deno.statSync(path);
+      Deno.chownSync(path, 0, 0);
+      const said = await refusal(folder, config);
+      assert.ok(said.includes(found(path)), said);
+      assert.match(said, new RegExp(`: chown (-R )?${serviceUser} ${path}`));
+      Deno.chownSync(path, uid ?? 0, gid ?? 0);
+    }
+  });
+});
+
+Deno.test("serve names the folder of its socket that it may not write to, and its owner", async () => {
+  await inServiceFolder(async ({ folder, config }) => {
+    Deno.mkdirSync(`${folder}/socket`, { mode: 0o755 });
+    Deno.writeTextFileSync(config, Deno.readTextFileSync(config).replace(`${folder}/kms.sock`, `${folder}/socket/k`));
+    const said = await refusal(folder, config);
+    assert.match(
+      said,
+      /Cannot lock "[^"]*\/socket\/k\.lock": permission denied; its folder .*\/socket is owned by uid 0/,
+    );
+    assert.match(said, new RegExp(`\\(expected ${serviceUser}, mode 0755\\): chown -R ${serviceUser} `));
+  });
+});
+
+Deno.test("serve names the group that its user is not in, and where to add it", async () => {
+  await inServiceFolder(async ({ folder, config }) => {
+    const given = JSON.parse(Deno.readTextFileSync(config));
+    for (
+      const [account, said] of [
+        [{ group: 64_777 }, /give it to group 64777, which the user is not in; add .*SupplementaryGroups=64777 in the/],
+        [{ owner: 64_777 }, /only root may give it to user 64777 \(this is user 64001\); start it as that user/],
+      ] as const
+    ) {
+      Deno.writeTextFileSync(config, JSON.stringify({ ...given, socket: { ...given.socket, ...account } }));
+      assert.match(await refusal(folder, config), said);
+    }
   });
 });

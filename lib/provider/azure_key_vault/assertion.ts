@@ -42,7 +42,7 @@ export async function assertion(settings: AssertionSettings, action: string): Pr
     new KmsError("unauthenticated", `Cannot ${action}: ${why}.`, { cause });
   const read = async (path: string) => {
     const bytes = await readRegularFile(path, largestFile).catch((cause) => {
-      throw unusable(`${path} cannot be read: ${whyUnreadable(cause)}`, cause);
+      throw unusable(`${path} cannot be read: ${whyUnreadable(cause, path)}`, cause);
     });
     return utf8Text(bytes) ?? "";
   };

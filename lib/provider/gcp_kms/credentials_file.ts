@@ -87,7 +87,7 @@ export async function readCredentials(path: string, reading: Reading): Promise<C
   const fail = (why: string, cause?: unknown) =>
     new KmsError(reading.code, `Cannot ${reading.action}: ${path} ${why}.`, { cause });
   const bytes = await readRegularFile(path, largestFile).catch((cause) => {
-    throw fail(`cannot be read: ${whyUnreadable(cause)}`, cause);
+    throw fail(`cannot be read: ${whyUnreadable(cause, path)}`, cause);
   });
   const json = parsedJson(bytes);
   const type = field(json, "type");

@@ -67,7 +67,7 @@ async function subjectToken(client: HttpClient, source: SubjectSource, call: Htt
 
 async function fileBytes(path: string, { action }: HttpCall): Promise<Uint8Array> {
   return await readRegularFile(path, largestToken).catch((cause) => {
-    const why = whyUnreadable(cause);
+    const why = whyUnreadable(cause, path);
     throw new KmsError("unauthenticated", `Cannot ${action}: ${path} cannot be read: ${why}.`, { cause });
   });
 }

@@ -95,7 +95,7 @@ async function readPem(path: string | undefined, provider: string): Promise<stri
   try {
     return await readText(path);
   } catch (cause) {
-    throw unusable(provider, `${path} cannot be read: ${whyUnreadable(cause)}`, cause);
+    throw unusable(provider, `${path} cannot be read: ${whyUnreadable(cause, path)}`, cause);
   }
 }
 

@@ -14,6 +14,8 @@
 import { base64, fromBase64, utf8, utf8Text } from "../../bytes.ts";
 import { withFile } from "../../durable_file.ts";
 import type { ErrorCode } from "../../errors.ts";
+import { whyUnopened } from "../../file_failures.ts";
+import { isRefusal } from "../../system_failures.ts";
 import { checkValueOf, isMarked, markedFrom } from "./check_value.ts";
 
 /** One key of the file. */
@@ -210,15 +212,8 @@ function unsafe(path: string, info: Deno.FileInfo): KeyFileProblem | undefined {
 
 function unreadable(path: string, error: unknown): KeyFileProblem {
   if (error instanceof Deno.errors.NotFound) return problem("key_unknown", path, "is not there");
-  if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
-    return problem(
-      "permission_denied",
-      path,
-      "may not be read by this process; see to its owner and its folder's mode",
-    );
-  }
-  const name = error instanceof Error ? error.name : "unknown";
-  return problem("unreachable", path, `cannot be read (${name})`);
+  const code = isRefusal(error) || error instanceof Deno.errors.NotCapable ? "permission_denied" : "unreachable";
+  return problem(code, path, `cannot be read: ${whyUnopened(error, path)}`);
 }
 
 function problem(code: KeyFileProblem["code"], path: string, what: string): KeyFileProblem {

@@ -10,6 +10,7 @@
 import { dirname } from "node:path";
 import { abortError, orAborted } from "../../deadline.ts";
 import { type ErrorCode, KmsError } from "../../errors.ts";
+import { whyUnwritable } from "../../file_failures.ts";
 import { type CallOptions, type KeyState, type Provider, type ProviderContext, providerLimits } from "../provider.ts";
 import type { WrappedDek } from "../provider.ts";
 import { localOverhead, unwrapLocally, wrapLocally } from "./cipher.ts";
@@ -80,8 +81,8 @@ async function create(settings: LocalSettings): Promise<void> {
   try {
     await createKeyFile(settings.keyFile);
   } catch (error) {
-    const name = error instanceof Error ? error.name : "unknown";
-    throw configError(settings, `the key file "${settings.keyFile}" cannot be made (${name})`, error);
+    const why = whyUnwritable(error, settings.keyFile);
+    throw configError(settings, `the key file "${settings.keyFile}" cannot be made: ${why}`, error);
   }
 }
 

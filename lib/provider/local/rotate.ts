@@ -6,6 +6,7 @@
 import { dirname } from "node:path";
 import { withFile } from "../../durable_file.ts";
 import { KmsError } from "../../errors.ts";
+import { whyUnwritable } from "../../file_failures.ts";
 import { keyFileLimits, type LocalKey, newLocalKey, readKeyFile } from "./key_file.ts";
 import { replaceKeyFile } from "./write_key_file.ts";
 
@@ -39,8 +40,7 @@ export async function rotateLocalKey(
     });
   } catch (error) {
     if (error instanceof KmsError) throw error;
-    const name = error instanceof Error ? error.name : "unknown";
-    throw refused(`the folder of "${keyFile}" must be there, and writable for this process (${name})`, error);
+    throw refused(`"${keyFile}" cannot be written: ${whyUnwritable(error, keyFile)}`, error);
   }
 }
 

@@ -1,0 +1,114 @@
+/**
+ * Why a file could not be read or written, and what to do about it: the errno in words, and whose the file is.
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import { ownUser } from "./file_owner.ts";
+import { errnoOf, isRefusal, systemFailure } from "./system_failures.ts";
+
+/** What was tried. */
+type Access = "read" | "write";
+
+/** What to do where a write fails, by errno. A word of the table of failures that says it already has no row. */
+const cures: Readonly<Record<string, string | undefined>> = {
+  ENOSPC: "make room there",
+  EDQUOT: "raise the quota, or make room",
+  EROFS: "mount it to be written, or add the folder to ReadWritePaths= of the unit",
+  ENOENT: "make its folder first",
+  EISDIR: "name a file in it, or move it away",
+  ENOTEMPTY: "move it away",
+  EMFILE: "raise the limit",
+  ENFILE: "raise fs.file-max",
+};
+
+/** Where the service usually may write, to learn which user this process is. */
+const ourFolders = ["/var/lib/trousseau", "/run/trousseau"] as const;
+
+/**
+ * Why a file could not be written or made, and what to do, as the end of a sentence without its full stop.
+ *
+ * @param path of the file or folder; it is named again only where another one on the way to it is the reason.
+ */
+export function whyUnwritable(thrown: unknown, path: string): string {
+  if (thrown instanceof Deno.errors.NotCapable) {
+    return "Trousseau is permitted to write below /run, /var/run and /var/lib/trousseau alone; name a path there";
+  }
+  const cure = isRefusal(thrown) ? ownerToMend(path, "write") : cures[errnoOf(thrown) ?? ""];
+  return cure === undefined ? systemFailure(thrown) : `${systemFailure(thrown)}; ${cure}`;
+}
+
+/**
+ * Why a file could not be opened for reading, as the end of a sentence without its full stop. It holds nothing of the
+ * file.
+ */
+export function whyUnopened(thrown: unknown, path: string): string {
+  if (thrown instanceof Deno.errors.NotCapable) {
+    return "Trousseau may not read there (nothing below /proc, /sys and /dev)";
+  }
+  if (isRefusal(thrown)) {
+    const owner = ownerToMend(path, "read");
+    return owner === undefined ? "this user may not read it" : `this user may not read it; ${owner}`;
+  }
+  const failure = systemFailure(thrown);
+  return failure === "there is no such file or folder" ? "there is no such file" : failure;
+}
+
+/**
+ * Whose a file is that this process may not use, and who this process is: `it is owned by uid 0 (expected 993, mode
+ * 0600)`; `undefined` if the file cannot be looked at.
+ */
+export function ownerFound(path: string): string | undefined {
+  try {
+    return `it ${ownedBy(Deno.lstatSync(path), ownUser(...foldersAbove(path), ...ourFolders))}`;
+  } catch {
+    return undefined;
+  }
+}
+
+interface Found {
+  readonly path: string;
+  readonly info: Deno.FileInfo;
+}
+
+/**
+ * Whose it is that the way ends at. To write a file takes its folder: it is written beside its place and moved there. So
+ * the folder is named, unless this user owns it.
+ */
+function ownerToMend(path: string, access: Access): string | undefined {
+  const [file, folder] = [nearest(path), nearest(dirname(path))];
+  if (file === undefined || folder === undefined) return undefined;
+  const user = ownUser(path, ...foldersAbove(path), ...ourFolders);
+  const found = access === "write" && !file.info.isDirectory && folder.info.uid !== user ? folder : file;
+  const which = found.path === path ? "it" : `its folder ${found.path}`;
+  const sentence = `${which} ${ownedBy(found.info, user)}`;
+  if (user !== undefined && user === found.info.uid) {
+    return `${sentence}; look at the modes of the folders above it, at its attributes (lsattr) and at SELinux or AppArmor`;
+  }
+  const chown = `chown ${found.info.isDirectory ? "-R " : ""}${user ?? "USER"} ${found.path}`;
+  if (access === "write" || found.info.isDirectory) return `${sentence}: ${chown}`;
+  return `${sentence}: ${chown}, or let a group of this user read it (chgrp, chmod g+r)`;
+}
+
+function ownedBy(info: Deno.FileInfo, user: number | undefined): string {
+  const mode = ((info.mode ?? 0) & 0o7777).toString(8).padStart(4, "0");
+  return `is owned by uid ${info.uid} (expected ${user ?? "the user of this process"}, mode ${mode})`;
+}
+
+/** The file itself, or the first folder above it that can be looked at. */
+function nearest(path: string): Found | undefined {
+  for (let at = path;; at = dirname(at)) {
+    try {
+      return { path: at, info: Deno.statSync(at) };
+    } catch {
+      if (dirname(at) === at) return undefined;
+    }
+  }
+}
+
+/** From the nearest to the root. A folder of this user's is among them, if not the first. */
+function foldersAbove(path: string): readonly string[] {
+  const above = [dirname(path)];
+  for (let at = dirname(path); at !== dirname(at);) above.push(at = dirname(at));
+  return above;
+}
