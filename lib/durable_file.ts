@@ -25,12 +25,16 @@ export async function withFile<T>(
   }
 }
 
-/** A path that was to name a regular file of a bounded size, and does not. Its name is the reason. */
+/** A path that was to name a regular file of a bounded size, or more than that, and does not. Its name is the reason. */
 export class FileRefusedError extends Error {
   /** The same as the end of a sentence about the file, without its full stop. */
   readonly why: string;
 
-  constructor(override readonly name: "NotARegularFile" | "TooLarge", path: string, why: string) {
+  constructor(
+    override readonly name: "NotARegularFile" | "TooLarge" | "WritableByOthers" | "NoSecret",
+    path: string,
+    why: string,
+  ) {
     super(`${path}: ${name}`);
     this.why = why;
   }
@@ -41,16 +45,25 @@ export class FileRefusedError extends Error {
  * FIFO waits for a writer, and that of a device may do anything.
  *
  * @param most bytes that it may have; no more are read.
- * @throws {FileRefusedError} if it is something else or longer.
+ * @param refuse looks at the open file and may refuse it before it is read.
+ * @throws {FileRefusedError} if it is something else or longer, or refused.
  * @throws {Deno.errors.NotFound | Deno.errors.PermissionDenied | Deno.errors.NotCapable} as `Deno.stat` and `Deno.open` do.
  */
-export async function readRegularFile(path: string, most: number): Promise<Uint8Array> {
+export async function readRegularFile(
+  path: string,
+  most: number,
+  refuse: (
+    info: { readonly mode: number; readonly uid: number; readonly gid: number },
+  ) => FileRefusedError | undefined = () => undefined,
+): Promise<Uint8Array> {
   const { isFile, isDirectory, isFifo } = await Deno.stat(path);
   if (!isFile) throw notRegular(path, isDirectory ? "a folder" : isFifo ? "a pipe" : "no regular file");
   const file = await openForReading(path);
   try {
     const info = await file.stat();
     if (!info.isFile()) throw notRegular(path, "no regular file");
+    const refusal = refuse(info);
+    if (refusal !== undefined) throw refusal;
     const bytes = await readBounded(file, info.size, most);
     if (bytes === undefined) throw tooLarge(path, most);
     return bytes;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { KmsError } from "./errors.ts";
 
 /** A value that prints as `[secret]` wherever it is printed. Only {@linkcode Secret.reveal} gives it away. */
 export class Secret {
@@ -39,6 +40,18 @@ export class Secret {
   }
 }
 
+/** A secret that is not to be had from where it comes from. */
+export class UnreadableSecretError extends KmsError {
+  /** The reason as the end of a sentence without its full stop; nothing of the secret is in it. */
+  readonly why: string;
+
+  /** @param description as that of a {@linkcode SecretSource}. */
+  constructor(description: string, why: string, cause?: unknown) {
+    super("config", `Cannot read the secret in ${description}: ${why}.`, { cause });
+    this.why = why;
+  }
+}
+
 /** Where a secret comes from: a file, read again at each call so that a rotated one is seen, or a variable. */
 export interface SecretSource {
   /** `file /run/secrets/token` or `variable VAULT_TOKEN`: for messages. */
@@ -46,7 +59,7 @@ export interface SecretSource {
   /**
    * Reads the value of now, without the white space around it.
    *
-   * @throws {KmsError} `config` if it is not there or empty.
+   * @throws {UnreadableSecretError} `config` if it is not there, empty, or nothing that can be a secret.
    */
   read(): Promise<Secret>;
 }

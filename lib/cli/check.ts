@@ -140,7 +140,11 @@ async function find(config: Config, call: Call): Promise<CheckFindings> {
 
 async function processWarnings(config: Config, { environment, signal }: Terminal) {
   const variables = runtimeVariablesWarning(environment);
-  const messages = [...(variables === undefined ? [] : [variables]), ...await portWarnings(config, signal)];
+  const messages = [
+    ...(variables === undefined ? [] : [variables]),
+    ...config.remarks ?? [],
+    ...await portWarnings(config, signal),
+  ];
   return messages.map((message) => ({ provider: undefined, message }));
 }
 

@@ -497,3 +497,53 @@ Deno.test("check FILE is check --config FILE", async () => {
     equal(JSON.parse(terminal.out()).file, config.file);
   }
 });
+
+Deno.test("check() says which of its faults a secret file has", async () => {
+  await using vault = new VaultDouble();
+  await using config = await withVault(
+    (folder) => ({ method: "token", token: { file: `${folder}/jwt` } }),
+    vault.address,
+  );
+  const path = `${config.folder}/jwt`;
+  const faults: readonly (readonly [Uint8Array, RegExp])[] = [
+    [new Uint8Array(), /jwt cannot be read: it is empty; write the secret into it\.$/m],
+    [new TextEncoder().encode("one\ntwo\n"), /jwt cannot be read: it has 2 lines, and only one is wanted/],
+    [Uint8Array.of(0xff, 0xfe, 0x61, 0), /jwt cannot be read: it is binary, not UTF-8 text/],
+    [Uint8Array.of(0x61, 0, 0x62), /jwt cannot be read: it holds control characters/],
+    [new Uint8Array(65_537).fill(0x61), /jwt cannot be read: it is larger than 64 KiB/],
+  ];
+  for (const [bytes, sentence] of faults) {
+    await Deno.writeFile(path, bytes);
+    const { status, out } = await config.run("check");
+    equal(status, 77);
+    match(out, sentence);
+  }
+  for (const content of ["canary", "canary\n", "canary\r\n"]) {
+    await Deno.writeTextFile(path, content);
+    doesNotMatch((await config.run("check")).out, /cannot be read/);
+  }
+  equal(vault.requests.some(({ path }) => path.includes("canary")), false);
+});
+
+Deno.test("check() refuses a credential that others may write, and warns of one that they may read", async () => {
+  await using vault = new VaultDouble();
+  await using config = await withVault(
+    (folder) => ({ method: "token", token: { file: `${folder}/jwt` } }),
+    vault.address,
+  );
+  const path = `${config.folder}/jwt`;
+  await Deno.chmod(path, 0o646);
+  const refused = await config.run("check");
+  equal(refused.status, 78);
+  match(
+    refused.err,
+    /token\.file: the file is not read: every user may write it \(mode 0646\); run chmod o-w \/.*\/jwt$/m,
+  );
+  await Deno.chmod(path, 0o644);
+  match(
+    (await config.run("check")).out,
+    /^warning: Every user of this machine may read \/.*\/jwt \(mode 0644\); run chmod/m,
+  );
+  await Deno.chmod(path, 0o600);
+  doesNotMatch((await config.run("check")).out, /may read/);
+});

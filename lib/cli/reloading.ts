@@ -88,7 +88,7 @@ export class Reloading {
 
 /** The settings that differ and are not taken up by a reload, by their names in the file. */
 export function needRestart(running: Config, next: Config): readonly string[] {
-  return changes("", running, next).filter((name) => name !== "file" && !applied.includes(name));
+  return changes("", running, next).filter((name) => name !== "file" && name !== "remarks" && !applied.includes(name));
 }
 
 /** Only these are told apart further than by their section. */

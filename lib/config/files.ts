@@ -4,10 +4,15 @@
  * @module
  */
 import { dirname } from "node:path";
+import { type Exposure, exposureOf } from "../credential_file.ts";
 import { readRegularFile } from "../durable_file.ts";
+import { isRefusal } from "../system_failures.ts";
 
-/** What stands at a path, symbolic links followed. `forbidden`: it may not be looked at. */
-export type FileKind = "file" | "folder" | "other" | "absent" | "forbidden";
+/**
+ * What stands at a path, symbolic links followed. `forbidden`: it may not be looked at. `failing`: the file system has
+ * another reason not to tell, such as a disk's error.
+ */
+export type FileKind = "file" | "folder" | "other" | "absent" | "forbidden" | "failing";
 
 /** The file system and this process's rights in it. */
 export interface Files {
@@ -16,6 +21,8 @@ export interface Files {
   kind(path: string): Promise<FileKind>;
   /** What tells a file or folder from all others, symbolic links followed; `undefined` where there is none to be seen. */
   identity(path: string): Promise<string | undefined>;
+  /** To whom a file is open; `undefined` where it cannot be looked at. */
+  exposure(path: string): Promise<Exposure | undefined>;
   /** Whether the permissions that this process was started with let it write there; the system may still refuse. */
   mayWrite(path: string): Promise<boolean>;
   /** Whether a folder is there or can be made, and files can be made in it. It is tried, and nothing is left behind. */
@@ -31,7 +38,8 @@ export const realFiles: Files = {
       return isFile ? "file" : isDirectory ? "folder" : "other";
     } catch (thrown) {
       const absent = thrown instanceof Deno.errors.NotFound || thrown instanceof Deno.errors.NotADirectory;
-      return absent ? "absent" : "forbidden";
+      if (absent) return "absent";
+      return isRefusal(thrown) || thrown instanceof Deno.errors.NotCapable ? "forbidden" : "failing";
     }
   },
   async identity(path) {
@@ -42,6 +50,7 @@ export const realFiles: Files = {
       return undefined;
     }
   },
+  exposure: exposureOf,
   async mayWrite(path) {
     return (await Deno.permissions.query({ name: "write", path })).state === "granted";
   },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { realFiles } from "./files.ts";
+import { failing, type FailingErrno } from "../../tests/support/failing_system.ts";
 
 Deno.test("realFiles.kind() tells what stands at a path, and follows links", async () => {
   const folder = await Deno.makeTempDir();
@@ -53,4 +54,13 @@ Deno.test({
   name: "realFiles.canWrite() is false where the process was not permitted",
   permissions: { read: true, write: [Deno.cwd()] },
   fn: async () => assert.equal(await realFiles.canWrite("/tmp/trousseau-not-permitted"), false),
+});
+
+Deno.test("realFiles.kind() tells a failing disk from a refusal", async () => {
+  const kindAfter = async (errno: FailingErrno) => {
+    using _failure = failing("stat", errno);
+    return await realFiles.kind("/x");
+  };
+  for (const errno of ["EACCES", "EPERM"] as const) assert.equal(await kindAfter(errno), "forbidden");
+  for (const errno of ["EIO", "ESTALE", "ENFILE"] as const) assert.equal(await kindAfter(errno), "failing");
 });

@@ -7,8 +7,8 @@
 import { Buffer } from "node:buffer";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { dirname, resolve } from "node:path";
-import { utf8Text } from "../bytes.ts";
-import { readRegularFile } from "../durable_file.ts";
+import { readCredentialFile, readCredentialText } from "../credential_file.ts";
+import { whyUnreadable } from "../durable_file.ts";
 import { type FieldPath, readYaml } from "./positions.ts";
 import { Problems } from "./problems.ts";
 import { readTextFile } from "./text_file.ts";
@@ -50,7 +50,7 @@ const refused = {
  * @throws {KmsError} `config`, with position and field; no credential is in the message.
  */
 export async function readKubeconfig(path: string): Promise<ClusterAccess> {
-  const yaml = readYaml(await readTextFile(path));
+  const yaml = readYaml(await readTextFile(path, readCredentialFile));
   const problems = new Problems(path, yaml.position);
   for (const { position, text } of yaml.problems) problems.atPosition(position, text);
   if (yaml.value === undefined) return problems.fail();
@@ -142,14 +142,13 @@ class Reader {
   }
 
   async #file(path: string, at: FieldPath): Promise<string | undefined> {
+    const absolute = resolve(this.#folder, path);
     try {
-      const text = utf8Text(await readRegularFile(resolve(this.#folder, path), largestCredential));
-      if (text !== undefined) return text;
-    } catch {
-      // Why does not matter: the operator looks at the path.
+      return await readCredentialText(absolute, largestCredential);
+    } catch (thrown) {
+      this.#problems.at(at, `names a file that cannot be read: ${whyUnreadable(thrown, absolute)}`);
+      return undefined;
     }
-    this.#problems.at(at, "names a file that cannot be read as text");
-    return undefined;
   }
 
   #checkPems(

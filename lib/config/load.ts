@@ -44,7 +44,7 @@ export async function loadConfig(path: string, environment: Environment, files: 
   const checker = new Checker(problems, files, environment, dirname(absolute));
   const config = await resolveConfig(absolute, shaped, environment, files, checker);
   problems.throwIfAny();
-  return config;
+  return problems.remarks.length === 0 ? config : { ...config, remarks: problems.remarks };
 }
 
 async function readText(path: string, files: Files): Promise<string> {

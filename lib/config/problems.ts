@@ -21,6 +21,7 @@ export class Problems {
   readonly #file: string;
   readonly #positionOf: (path: FieldPath) => Position;
   readonly #found: Problem[] = [];
+  readonly #remarks: string[] = [];
 
   /** @param file as the operator named it: it begins every line. */
   constructor(file: string, positionOf: (path: FieldPath) => Position) {
@@ -40,6 +41,16 @@ export class Problems {
     // In `auth` a slip of the keys can leave the secret itself where a key belongs.
     const where = pathText(tameKey.test(key) && !parent.includes("auth") ? [...parent, key] : parent);
     this.#found.push({ ...position, text: where === "" ? text : `${where}: ${text}` });
+  }
+
+  /** Something to be warned of, which is no reason not to go on: a whole sentence. */
+  remark(sentence: string): void {
+    if (!this.#remarks.includes(sentence)) this.#remarks.push(sentence);
+  }
+
+  /** All remarks so far. */
+  get remarks(): readonly string[] {
+    return this.#remarks;
   }
 
   /** Something wrong with the YAML itself. */

@@ -41,11 +41,12 @@ Deno.test("fileSource() reads the file again each time", async () => {
 Deno.test("fileSource() refuses what can be no secret, without showing it", async () => {
   for (
     const [content, why] of [
-      ["", "it is empty"],
-      [" \n", "it is empty"],
-      ["canary\ncanary", "it holds more than one line, or control characters"],
-      ["canary\u0000", "it holds more than one line, or control characters"],
-      [Uint8Array.of(0x63, 0xff), "it is not UTF-8 text"],
+      ["", "it is empty; write the secret into it"],
+      [" \n", "it is empty; write the secret into it"],
+      ["canary\ncanary", "it has 2 lines, and only one is wanted; leave the line of the secret alone in it"],
+      ["canary\r\n\r\ncanary\n", "it has 3 lines, and only one is wanted; leave the line of the secret alone in it"],
+      ["canary\u0000", "it holds control characters; write the secret into it as plain text"],
+      [Uint8Array.of(0x63, 0xff), "it is binary, not UTF-8 text; write the secret into it as text"],
       ["canary".repeat(11_000), "it is larger than 64 KiB"],
     ] as const
   ) {
@@ -56,6 +57,26 @@ Deno.test("fileSource() refuses what can be no secret, without showing it", asyn
       });
     });
   }
+});
+
+Deno.test("fileSource() names a folder and a way that ends at a file", async () => {
+  await inFile("x", async (path) => {
+    await assert.rejects(fileSource(join(path, "..")).read(), /: it is a folder, and only a regular file is read\./);
+    await assert.rejects(fileSource(join(path, "x")).read(), /: a part of its path is a file, not a folder\./);
+  });
+});
+
+Deno.test("fileSource() refuses at each reading what others may write, and reads on when it is mended", async () => {
+  await inFile("s.token", async (path) => {
+    const source = fileSource(path);
+    assert.equal((await source.read()).reveal(), "s.token");
+    await Deno.chmod(path, 0o602);
+    await assert.rejects(source.read(), {
+      message: new RegExp(`every user may write it .*0602.; run chmod o-w ${path}`),
+    });
+    await Deno.chmod(path, 0o644);
+    assert.equal((await source.read()).reveal(), "s.token");
+  });
 });
 
 Deno.test("fileSource() reads from no device, and does not wait for a FIFO", async () => {

@@ -14,10 +14,11 @@ const largest = 256 * 1024;
  * Reads one.
  *
  * @param path as the operator named it.
+ * @param read another way to read, where the file holds credentials.
  * @throws {KmsError} `config` if it is not there, no regular file, longer than 256 KiB or not UTF-8.
  */
-export async function readTextFile(path: string): Promise<string> {
-  const bytes = await readRegularFile(path, largest).catch((thrown) => {
+export async function readTextFile(path: string, read: typeof readRegularFile = readRegularFile): Promise<string> {
+  const bytes = await read(path, largest).catch((thrown) => {
     throw unreadable(path, whyUnreadable(thrown, path), thrown);
   });
   const text = utf8Text(bytes);

@@ -3,12 +3,14 @@
  *
  * @module
  */
+import type { Exposure } from "../../lib/credential_file.ts";
 import { FileRefusedError } from "../../lib/durable_file.ts";
 import { KmsError } from "../../lib/errors.ts";
 import { utf8 } from "../../lib/bytes.ts";
 import { environmentFrom } from "../../lib/config/environment.ts";
 import type { FileKind, Files } from "../../lib/config/files.ts";
 import { loadConfig } from "../../lib/config/load.ts";
+import { systemError } from "./failing_system.ts";
 
 /** What there is: texts or bytes by path, other kinds by path, and where writing is permitted. */
 export interface FakeFiles {
@@ -16,6 +18,8 @@ export interface FakeFiles {
   readonly kinds?: Readonly<Record<string, FileKind>>;
   /** Paths that lead to one file or folder have one value. */
   readonly identities?: Readonly<Record<string, string>>;
+  /** To whom files are open; nothing is known of others. */
+  readonly exposures?: Readonly<Record<string, Exposure>>;
   readonly mayWrite?: (path: string) => boolean;
   /** Where the system lets this user write; wherever it is permitted if left out. */
   readonly canWrite?: (folder: string) => boolean;
@@ -23,11 +27,13 @@ export interface FakeFiles {
 
 /** By default one may write where the compiled program may. */
 export function fakeFiles(
-  { contents = {}, kinds = {}, identities = {}, mayWrite = underOurFolders, canWrite = mayWrite }: FakeFiles,
+  { contents = {}, kinds = {}, identities = {}, exposures = {}, mayWrite = underOurFolders, canWrite = mayWrite }:
+    FakeFiles,
 ): Files {
   return {
     read(path, most) {
       const kind = kinds[path] ?? "file";
+      if (kind === "failing") return Promise.reject(systemError("EIO"));
       if (kind === "forbidden") return Promise.reject(new Deno.errors.PermissionDenied(path));
       if (kind !== "file") return Promise.reject(new FileRefusedError("NotARegularFile", path, `it is a ${kind}`));
       const found = contents[path];
@@ -38,6 +44,7 @@ export function fakeFiles(
     },
     kind: (path) => Promise.resolve(kinds[path] ?? (contents[path] === undefined ? "absent" : "file")),
     identity: (path) => Promise.resolve(identities[path]),
+    exposure: (path) => Promise.resolve(exposures[path]),
     mayWrite: (path) => Promise.resolve(mayWrite(path)),
     canWrite: (folder) => Promise.resolve(canWrite(folder)),
   };

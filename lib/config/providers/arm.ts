@@ -5,6 +5,8 @@
  */
 import { resolve } from "node:path";
 import * as z from "zod/mini";
+import { exposureRemarks, whyWritable } from "../../credential_file.ts";
+import { whyUnreadable } from "../../durable_file.ts";
 import type { SecretSource } from "../../secret.ts";
 import type { AwsKeyVariable, Environment, PlainVariable } from "../environment.ts";
 import { type SecretReference, text } from "../fields.ts";
@@ -78,10 +80,14 @@ export class Checker {
     return resolve(this.#folder, path);
   }
 
-  /** A file that has to be there. */
-  async file(path: FieldPath, written: string): Promise<string> {
+  /**
+   * A file that has to be there, and that others may not write.
+   *
+   * @param kind whether others may read it without a remark; `key`: its provider looks at its permissions.
+   */
+  async file(path: FieldPath, written: string, kind: "public" | "credential" | "key" = "credential"): Promise<string> {
     const absolute = this.absolute(written);
-    const complaint = await this.#complaintOfFile(absolute);
+    const complaint = await this.#complaintOfFile(absolute) ?? await this.#exposed(absolute, kind);
     if (complaint !== undefined) this.complain(path, `${absolute} ${complaint}`);
     return absolute;
   }
@@ -120,7 +126,7 @@ export class Checker {
       return variableSource(reference.variable, this.#environment);
     }
     const absolute = this.absolute(reference.file);
-    const complaint = await this.#complaintOfFile(absolute);
+    const complaint = await this.#complaintOfFile(absolute) ?? await this.#exposed(absolute, "credential");
     if (complaint !== undefined) this.complain([...path, "file"], `the file ${complaint}`);
     return fileSource(absolute);
   }
@@ -130,10 +136,27 @@ export class Checker {
     return typeof reference === "string" ? literalSource(reference) : await this.secret(path, reference);
   }
 
+  /** Warns of what others may do with a file, and complains if they may write it. */
+  async #exposed(absolute: string, kind: "public" | "credential" | "key"): Promise<string | undefined> {
+    const exposure = kind === "key" ? undefined : await this.#files.exposure(absolute);
+    if (exposure === undefined) return undefined;
+    const why = whyWritable(absolute, exposure.file);
+    if (why !== undefined) return `is not read: ${why}`;
+    for (const remark of exposureRemarks(absolute, exposure, kind === "credential")) this.#problems.remark(remark);
+    return undefined;
+  }
+
+  /** Read, a file that cannot even be looked at fails with the system's reason. */
+  async #failureOf(absolute: string): Promise<string> {
+    const why = await this.#files.read(absolute, 1).then(() => undefined, (thrown) => whyUnreadable(thrown, absolute));
+    return why === undefined ? "could not be looked at a moment ago; try again" : `cannot be read: ${why}`;
+  }
+
   async #complaintOfFile(absolute: string): Promise<string | undefined> {
     const kind = await this.#files.kind(absolute);
     if (kind === "absent") return "is not there";
     if (kind === "forbidden") return "may not be read by this user";
+    if (kind === "failing") return await this.#failureOf(absolute);
     if (kind === "folder") return "is a folder, not a file";
     return kind === "other" ? "is no regular file; pipes and devices are not read" : undefined;
   }

@@ -81,7 +81,9 @@ export async function awsKmsSettings(raw: Raw, checker: Checker): Promise<AwsKms
     auth: await awsAuth(raw.auth, checker.within("auth")),
     ...(raw.assumeRole === undefined ? {} : { assumeRole: assumedRole(raw.assumeRole) }),
     tls: {
-      ...(raw.tls.caFile === undefined ? {} : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile) }),
+      ...(raw.tls.caFile === undefined
+        ? {}
+        : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile, "public") }),
       ...await proxySettings(raw.proxy, checker.within("proxy")),
     },
   };

@@ -143,7 +143,9 @@ export async function azureKeyVaultSettings(raw: Raw, checker: Checker): Promise
     unwrapAlgorithms: raw.unwrapAlgorithms,
     auth: await azureAuth(raw.auth, checker.within("auth")),
     tls: {
-      ...(raw.tls.caFile === undefined ? {} : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile) }),
+      ...(raw.tls.caFile === undefined
+        ? {}
+        : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile, "public") }),
       ...await proxySettings(raw.proxy, checker.within("proxy")),
     },
   };
@@ -190,7 +192,12 @@ async function azureAuth(raw: Raw["auth"], checker: Checker): Promise<AzureAuth>
       const { certificateFile, keyFile, ...rest } = raw;
       return {
         ...rest,
-        certificateFile: await checker.file(["certificateFile"], certificateFile),
+        certificateFile: await checker.file(
+          ["certificateFile"],
+          certificateFile,
+          // Without a file of its own, the key stands in it too.
+          keyFile === undefined ? "credential" : "public",
+        ),
         ...(keyFile === undefined ? {} : { keyFile: await checker.file(["keyFile"], keyFile) }),
       };
     }

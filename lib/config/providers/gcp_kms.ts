@@ -141,7 +141,9 @@ export async function gcpKmsSettings(raw: Raw, checker: Checker): Promise<GcpKms
     auth: await gcpAuth(raw.auth, checker.within("auth")),
     ...(raw.impersonate === undefined ? {} : { impersonate: raw.impersonate }),
     tls: {
-      ...(raw.tls.caFile === undefined ? {} : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile) }),
+      ...(raw.tls.caFile === undefined
+        ? {}
+        : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile, "public") }),
       ...await proxySettings(raw.proxy, checker.within("proxy")),
     },
   };

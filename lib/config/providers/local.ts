@@ -26,6 +26,6 @@ export const localSchema = section(
 export async function localSettings(raw: z.infer<typeof localSchema>, checker: Checker): Promise<LocalSettings> {
   const keyFile = raw.create
     ? await checker.writable(["keyFile"], raw.keyFile)
-    : await checker.file(["keyFile"], raw.keyFile);
+    : await checker.file(["keyFile"], raw.keyFile, "key");
   return { kind: raw.kind, name: raw.name, keyFile, create: raw.create };
 }

@@ -276,10 +276,10 @@ async function vaultTls(raw: Raw["tls"], checker: Checker): Promise<VaultTls> {
   }
   return {
     ...(serverName === undefined ? {} : { serverName }),
-    ...(caFile === undefined ? {} : { caFile: await checker.file(["caFile"], caFile) }),
+    ...(caFile === undefined ? {} : { caFile: await checker.file(["caFile"], caFile, "public") }),
     ...(certificateFile === undefined
       ? {}
-      : { certificateFile: await checker.file(["certificateFile"], certificateFile) }),
+      : { certificateFile: await checker.file(["certificateFile"], certificateFile, "public") }),
     ...(keyFile === undefined ? {} : { keyFile: await checker.file(["keyFile"], keyFile) }),
   };
 }

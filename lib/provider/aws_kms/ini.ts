@@ -5,7 +5,7 @@
  * @module
  */
 import { utf8Text } from "../../bytes.ts";
-import { readRegularFile } from "../../durable_file.ts";
+import { readCredentialFile } from "../../credential_file.ts";
 
 /** A field's value, and the line that names the field. */
 export interface IniField {
@@ -49,7 +49,7 @@ const largest = 256 * 1024;
  * @throws as `readRegularFile`.
  */
 export async function readIni(path: string): Promise<Ini> {
-  const bytes = await readRegularFile(path, largest);
+  const bytes = await readCredentialFile(path, largest);
   // The decoder would drop it, and the AWS CLI refuses such a file.
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     throw new IniSyntaxError(1, "it begins with a byte order mark; save the file without one");

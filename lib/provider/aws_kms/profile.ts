@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { utf8Text } from "../../bytes.ts";
-import { readRegularFile } from "../../durable_file.ts";
+import { readSecretFile } from "../../credential_file.ts";
+import { whyUnreadable } from "../../durable_file.ts";
 import { type ErrorCode, KmsError } from "../../errors.ts";
-import { Secret, type SecretSource } from "../../secret.ts";
+import { Secret, type SecretSource, UnreadableSecretError } from "../../secret.ts";
 import { type AwsKeys, checkedKeys } from "./credentials.ts";
 import { type Fail, ProfileFiles, type ProfileSection } from "./profile_files.ts";
 import type { AssumedRole, AwsAuth } from "./settings.ts";
@@ -155,6 +155,11 @@ const largestToken = 64 * 1024;
 function tokenIn(path: string): SecretSource {
   return {
     description: `file ${path}`,
-    read: async () => new Secret((utf8Text(await readRegularFile(path, largestToken)) ?? "").trim()),
+    read: async () => {
+      const text = await readSecretFile(path, largestToken).catch((thrown) => {
+        throw new UnreadableSecretError(`file ${path}`, whyUnreadable(thrown, path), thrown);
+      });
+      return new Secret(text);
+    },
   };
 }

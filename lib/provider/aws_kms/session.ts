@@ -10,6 +10,7 @@ import type { Secret } from "../../secret.ts";
 import { HttpClient, type Server } from "../https/client.ts";
 import type { HttpCall } from "../https/endpoint.ts";
 import { TokenSession, type TokenVerdict } from "../https/session.ts";
+import { watchedSource } from "../https/watched_source.ts";
 import type { ProviderContext } from "../provider.ts";
 import { type AwsFailure, failureOf, meaningOf, refusal } from "./answers.ts";
 import { loginOf } from "./auth.ts";
@@ -50,8 +51,15 @@ export class KmsSession implements AsyncDisposable {
     const { name: provider, auth } = settings;
     const http = await HttpClient.open(provider, serversOf(settings), settings.tls, notify, waits);
     const { login, source } = await loginOf(settings, http);
-    const method = auth.method;
-    const tokens = new TokenSession({ provider, method, notify, clock, login, tokenSource: source, reloads });
+    const tokens = new TokenSession({
+      provider,
+      method: auth.method,
+      notify,
+      clock,
+      login,
+      tokenSource: source && watchedSource(source, provider, notify),
+      reloads,
+    });
     return new KmsSession(settings, http, tokens);
   }
 

@@ -7,8 +7,10 @@
  * @module
  */
 import { utf8Text } from "../../bytes.ts";
-import { FileRefusedError, readRegularFile } from "../../durable_file.ts";
+import { readCredentialFile } from "../../credential_file.ts";
+import { FileRefusedError, whyUnreadable } from "../../durable_file.ts";
 import { KmsError } from "../../errors.ts";
+import { isRefusal } from "../../system_failures.ts";
 import type { HttpClient, Server } from "../https/client.ts";
 import type { HttpAnswer, HttpCall } from "../https/endpoint.ts";
 import { unacceptable } from "../https/refusals.ts";
@@ -49,10 +51,13 @@ function keyPath({ headers }: HttpAnswer, { keyFolder }: ArcAgent, { action }: H
 
 async function readKey(path: string, { action }: HttpCall): Promise<string> {
   const noKey = () => unacceptable(action, "the Azure Arc agent's key file holds no key");
-  const bytes = await readRegularFile(path, largestKey).catch((cause) => {
-    if (cause instanceof FileRefusedError) throw noKey();
-    const why = "the Azure Arc agent's key file cannot be read; its user must be in the group himds";
-    throw new KmsError("unauthenticated", `Cannot ${action}: ${why}.`, { cause });
+  const bytes = await readCredentialFile(path, largestKey).catch((cause) => {
+    if (cause instanceof FileRefusedError && cause.name !== "WritableByOthers") throw noKey();
+    // Azure's agent makes the file anew for each answer: what may have to be mended is the group, not the file's owner.
+    const why = isRefusal(cause)
+      ? "cannot be read; its user must be in the group himds"
+      : `cannot be read: ${whyUnreadable(cause, path)}`;
+    throw new KmsError("unauthenticated", `Cannot ${action}: the Azure Arc agent's key file ${why}.`, { cause });
   });
   const key = utf8Text(bytes);
   if (key !== undefined && /^[\x21-\x7e]+$/.test(key)) return key;

@@ -4,8 +4,9 @@
  * @module
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { base64url, sha256, utf8Text } from "../../bytes.ts";
-import { readRegularFile, whyUnreadable } from "../../durable_file.ts";
+import { base64url, sha256 } from "../../bytes.ts";
+import { readCredentialText } from "../../credential_file.ts";
+import { whyUnreadable } from "../../durable_file.ts";
 import { KmsError } from "../../errors.ts";
 import { privateKeyPem, signedJwt } from "../https/jwt.ts";
 
@@ -41,10 +42,9 @@ export async function assertion(settings: AssertionSettings, action: string): Pr
   const unusable = (why: string, cause?: unknown) =>
     new KmsError("unauthenticated", `Cannot ${action}: ${why}.`, { cause });
   const read = async (path: string) => {
-    const bytes = await readRegularFile(path, largestFile).catch((cause) => {
+    return await readCredentialText(path, largestFile).catch((cause) => {
       throw unusable(`${path} cannot be read: ${whyUnreadable(cause, path)}`, cause);
     });
-    return utf8Text(bytes) ?? "";
   };
   const pem = await read(settings.certificateFile);
   const keyPem = settings.keyFile === undefined ? pem : await read(settings.keyFile);

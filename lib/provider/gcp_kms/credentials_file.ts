@@ -8,7 +8,9 @@
  * @module
  */
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { readRegularFile, whyUnreadable } from "../../durable_file.ts";
+import { utf8 } from "../../bytes.ts";
+import { readCredentialText } from "../../credential_file.ts";
+import { whyUnreadable } from "../../durable_file.ts";
 import { type ErrorCode, KmsError } from "../../errors.ts";
 import { field, parsedJson } from "../https/fields.ts";
 import { privateKeyPem } from "../https/jwt.ts";
@@ -86,10 +88,10 @@ const headerValue = /^[\x20-\x7e]{0,8192}$/;
 export async function readCredentials(path: string, reading: Reading): Promise<Credentials> {
   const fail = (why: string, cause?: unknown) =>
     new KmsError(reading.code, `Cannot ${reading.action}: ${path} ${why}.`, { cause });
-  const bytes = await readRegularFile(path, largestFile).catch((cause) => {
+  const text = await readCredentialText(path, largestFile).catch((cause) => {
     throw fail(`cannot be read: ${whyUnreadable(cause, path)}`, cause);
   });
-  const json = parsedJson(bytes);
+  const json = parsedJson(utf8(text));
   const type = field(json, "type");
   if (typeof type === "string" && Object.hasOwn(refusedTypes, type)) {
     throw fail(`is of a type that is not taken: ${refusedTypes[type as keyof typeof refusedTypes]}`);

@@ -76,8 +76,8 @@ const acting = (url: string) => source(file, { service_account_impersonation_url
 
 /** What is refused, and the part of the sentence that says why. */
 const refused: readonly (readonly [what: string, text: () => Promise<string>, sentence: RegExp])[] = [
-  ["nothing", () => Promise.resolve(""), /holds no credentials of type service_account or external_account/],
-  ["no JSON", () => Promise.resolve("-----BEGIN PRIVATE KEY-----"), /holds no credentials of type/],
+  ["nothing", () => Promise.resolve(""), /cannot be read: it is empty/],
+  ["no JSON", () => Promise.resolve("-----BEGIN PRIVATE KEY-----"), /of type service_account or external_account/],
   ["a list", () => Promise.resolve("[]"), /holds no credentials of type/],
   ["no type", () => Promise.resolve("{}"), /holds no credentials of type/],
   ["a type of an object's own", () => Promise.resolve('{"type":"constructor"}'), /holds no credentials of type/],

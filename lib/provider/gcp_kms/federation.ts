@@ -4,7 +4,8 @@
  * @module
  */
 import { utf8Text } from "../../bytes.ts";
-import { readRegularFile, whyUnreadable } from "../../durable_file.ts";
+import { readCredentialFile, readSecretFile } from "../../credential_file.ts";
+import { whyUnreadable } from "../../durable_file.ts";
 import { KmsError } from "../../errors.ts";
 import type { HttpClient } from "../https/client.ts";
 import { form, type HttpCall } from "../https/endpoint.ts";
@@ -57,16 +58,23 @@ export async function exchange(
 }
 
 async function subjectToken(client: HttpClient, source: SubjectSource, call: HttpCall): Promise<string> {
+  if ("file" in source.from && source.field === undefined) {
+    return await readOr(readSecretFile, source.from.file, call);
+  }
   const [from, bytes] = "file" in source.from
-    ? [source.from.file, await fileBytes(source.from.file, call)] as const
+    ? [source.from.file, await readOr(readCredentialFile, source.from.file, call)] as const
     : ["the answer of the token's issuer", await urlBytes(client, source.from, call)] as const;
   const token = source.field === undefined ? utf8Text(bytes)?.trim() : field(parsedJson(bytes), source.field);
   if (typeof token === "string" && /^[\x21-\x7e]+$/.test(token)) return token;
   throw new KmsError("unauthenticated", `Cannot ${call.action}: ${from} holds no token.`);
 }
 
-async function fileBytes(path: string, { action }: HttpCall): Promise<Uint8Array> {
-  return await readRegularFile(path, largestToken).catch((cause) => {
+async function readOr<T>(
+  read: (path: string, most: number) => Promise<T>,
+  path: string,
+  { action }: HttpCall,
+): Promise<T> {
+  return await read(path, largestToken).catch((cause) => {
     const why = whyUnreadable(cause, path);
     throw new KmsError("unauthenticated", `Cannot ${action}: ${path} cannot be read: ${why}.`, { cause });
   });

@@ -4,19 +4,20 @@
  * @module
  */
 import { KmsError } from "../../errors.ts";
-import { Secret, type SecretSource } from "../../secret.ts";
+import { Secret, type SecretSource, UnreadableSecretError } from "../../secret.ts";
 import type { Server } from "./client.ts";
 import type { HttpAnswer, HttpCall } from "./endpoint.ts";
 import { field } from "./fields.ts";
 import { busyOrDown, type Meaning, refusedBy, unacceptable, unknownMeaning } from "./refusals.ts";
 import type { Grant } from "./session.ts";
 
-/** A secret as it is now. @throws {KmsError} `unauthenticated` if it cannot be read. */
+/** A secret as it is now. @throws {KmsError} `unauthenticated` if it cannot be read, with the reason. */
 export async function readForLogin(source: SecretSource, action: string): Promise<Secret> {
   try {
     return await source.read();
   } catch (cause) {
-    throw new KmsError("unauthenticated", `Cannot ${action}: ${source.description} cannot be read.`, { cause });
+    const why = cause instanceof UnreadableSecretError ? `: ${cause.why}` : "";
+    throw new KmsError("unauthenticated", `Cannot ${action}: ${source.description} cannot be read${why}.`, { cause });
   }
 }
 

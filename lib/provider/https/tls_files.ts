@@ -5,6 +5,7 @@
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { utf8Text } from "../../bytes.ts";
+import { readCredentialText } from "../../credential_file.ts";
 import { readRegularFile, whyUnreadable } from "../../durable_file.ts";
 import { KmsError } from "../../errors.ts";
 import type { TlsMaterial } from "./endpoint.ts";
@@ -74,7 +75,7 @@ function belongTogether(certificate: string | undefined, key: string | undefined
 
 async function machineAuthorities(): Promise<{ readonly pem: string; readonly source: string } | undefined> {
   for (const path of systemAuthorities) {
-    const pem = await readText(path).catch(() => undefined);
+    const pem = await readRegularFile(path, largestFile).then(utf8Text, () => undefined);
     if (pem !== undefined) return { pem, source: `${path} (the system's)` };
   }
   return undefined;
@@ -93,14 +94,10 @@ export function certificateExpiry(material: TlsMaterial): number | undefined {
 async function readPem(path: string | undefined, provider: string): Promise<string | undefined> {
   if (path === undefined) return undefined;
   try {
-    return await readText(path);
+    return await readCredentialText(path, largestFile);
   } catch (cause) {
     throw unusable(provider, `${path} cannot be read: ${whyUnreadable(cause, path)}`, cause);
   }
-}
-
-async function readText(path: string): Promise<string> {
-  return utf8Text(await readRegularFile(path, largestFile)) ?? "";
 }
 
 function unusable(provider: string, why: string, cause?: unknown): KmsError {

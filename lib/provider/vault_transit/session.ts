@@ -11,6 +11,7 @@ import { field } from "../https/fields.ts";
 import type { RefusedLogins } from "../https/refused_logins.ts";
 import { type Renewal, TokenSession } from "../https/session.ts";
 import { verdictOf } from "../https/token_settings.ts";
+import { watchedSource } from "../https/watched_source.ts";
 import { refusal } from "./answers.ts";
 import { encodedPath } from "./auth.ts";
 import type { VaultClient } from "./client.ts";
@@ -54,7 +55,7 @@ export class Session implements AsyncDisposable {
           attempt: (credential, login) => refused.attempt(credential, call, login),
         }),
       renew: (token, call) => this.#renew(token, call),
-      tokenSource: authenticator.tokenSource,
+      tokenSource: authenticator.tokenSource && watchedSource(authenticator.tokenSource, provider, notify),
     });
   }
 

@@ -1,0 +1,140 @@
+/**
+ * Files that hold credentials, or tell who is trusted: how they are read, and which of them are not.
+ *
+ * Whoever may write such a file chooses as whom, or whom, the plugin speaks to. So one that others than its owner may
+ * write is refused, each time that it is read. A group may write where it is root's (containers of OpenShift run as any
+ * user of that group) and where it has the number of the file's owner (a user's own group, as distributions with the umask
+ * 0002 make one). One that others may read is not refused: a cluster's tokens and Secrets in a pod are mode 0644 unless
+ * the pod says otherwise.
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import { utf8Text } from "./bytes.ts";
+import { FileRefusedError, readRegularFile } from "./durable_file.ts";
+
+/** Whose a file is, and what it is open to. */
+export interface Permissions {
+  /** With or without the bits of the type. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** What is to be known of a file and of the folders through which it can be replaced; all symbolic links followed. */
+export interface Exposure {
+  readonly file: Permissions;
+  readonly folders: readonly (Permissions & { readonly path: string })[];
+}
+
+const bits = { groupWrite: 0o020, othersWrite: 0o002, othersRead: 0o004, sticky: 0o1000, permissions: 0o7777 } as const;
+
+/**
+ * Reads a file of a credential whole, as {@linkcode readRegularFile} does.
+ *
+ * @throws {FileRefusedError} also if others may write it.
+ */
+export function readCredentialFile(path: string, most: number): Promise<Uint8Array> {
+  return readRegularFile(path, most, (info) => {
+    const why = whyWritable(path, info);
+    return why === undefined ? undefined : new FileRefusedError("WritableByOthers", path, why);
+  });
+}
+
+/**
+ * Reads a file of a credential that is text, such as PEM or JSON.
+ *
+ * @throws {FileRefusedError} also if it is empty or no UTF-8.
+ */
+export async function readCredentialText(path: string, most: number): Promise<string> {
+  const bytes = await readCredentialFile(path, most);
+  const text = utf8Text(bytes);
+  const why = text === undefined
+    ? "it is binary, not text; write it as text (a key or certificate as PEM)"
+    : "it is empty";
+  if (text === undefined || text.trim() === "") throw new FileRefusedError("NoSecret", path, why);
+  return text;
+}
+
+// A line break or another control character would end the HTTP header that a secret is sent in.
+// deno-lint-ignore no-control-regex
+const controlCharacter = /[\u0000-\u001f\u007f]/;
+
+/**
+ * Reads a file that holds one secret and nothing else.
+ *
+ * @returns the text without the white space around it, such as a line feed at its end.
+ * @throws {FileRefusedError} also if it can be no secret; nothing of it is in the error.
+ */
+export async function readSecretFile(path: string, most: number): Promise<string> {
+  const text = utf8Text(await readCredentialFile(path, most))?.trim();
+  const why = whyNoSecret(text);
+  if (text === undefined || why !== undefined) throw new FileRefusedError("NoSecret", path, why ?? "");
+  return text;
+}
+
+function whyNoSecret(text: string | undefined): string | undefined {
+  if (text === undefined) return "it is binary, not UTF-8 text; write the secret into it as text";
+  if (text === "") return "it is empty; write the secret into it";
+  const lines = text.split(/\r\n|[\r\n]/).length;
+  if (lines > 1) return `it has ${lines} lines, and only one is wanted; leave the line of the secret alone in it`;
+  return controlCharacter.test(text)
+    ? "it holds control characters; write the secret into it as plain text"
+    : undefined;
+}
+
+/** Why a file is not read, as the end of a sentence without its full stop; `undefined` if nobody else may write it. */
+export function whyWritable(path: string, { mode, uid, gid }: Permissions): string | undefined {
+  const [others, group] = [(mode & bits.othersWrite) !== 0, (mode & bits.groupWrite) !== 0];
+  if (others) return `every user may write it (mode ${octal(mode)}); run chmod ${group ? "go" : "o"}-w ${path}`;
+  if (!group || gid === 0 || gid === uid) return undefined;
+  return `all of group ${gid} may write it (mode ${octal(mode)}); run chmod g-w ${path}`;
+}
+
+/** What the permissions of a file that may be read give cause to say: whole sentences. */
+export function exposureRemarks(path: string, { file, folders }: Exposure, secret: boolean): readonly string[] {
+  const readable = secret && (file.mode & bits.othersRead) !== 0
+    ? [
+      `Every user of this machine may read ${path} (mode ${
+        octal(file.mode)
+      }); run chmod o-r on it. In a pod, where that ` +
+      "is the default of tokens and Secrets, set defaultMode: 0400, or 0440 with an fsGroup.",
+    ]
+    : [];
+  const open = folders.filter(({ mode }) => (mode & bits.othersWrite) !== 0 && (mode & bits.sticky) === 0);
+  return [
+    ...readable,
+    ...open.map((folder) =>
+      `Every user of this machine may replace ${path}, since its folder ${folder.path} has mode ${
+        octal(folder.mode)
+      }; ` +
+      "run chmod o-w or chmod +t on the folder."
+    ),
+  ];
+}
+
+/** What is to be known of a file; `undefined` where it cannot be looked at. */
+export async function exposureOf(path: string): Promise<Exposure | undefined> {
+  const file = await permissionsAt(path);
+  if (file === undefined) return undefined;
+  // A volume of Kubernetes has links to a folder that is another one after each change.
+  const target = await Deno.realPath(path).catch(() => path);
+  const folders = await Promise.all([...new Set([dirname(path), dirname(target)])].map(async (place) => {
+    const found = await permissionsAt(place);
+    return found === undefined ? [] : [{ path: place, ...found }];
+  }));
+  return { file, folders: folders.flat() };
+}
+
+async function permissionsAt(path: string): Promise<Permissions | undefined> {
+  return await Deno.stat(path).then(permissionsOf, () => undefined);
+}
+
+/** Where a system does not tell, nothing is open. */
+function permissionsOf({ mode, uid, gid }: Deno.FileInfo): Permissions {
+  return { mode: mode ?? 0, uid: uid ?? 0, gid: gid ?? 0 };
+}
+
+function octal(mode: number): string {
+  return (mode & bits.permissions).toString(8).padStart(4, "0");
+}

@@ -1,0 +1,32 @@
+/**
+ * The source of a credential that is looked at while another one is in use.
+ *
+ * @module
+ */
+import { toKmsError } from "../../errors.ts";
+import type { Notify } from "../../events.ts";
+import type { SecretSource } from "../../secret.ts";
+
+/**
+ * The same source, which warns when it cannot be read, once for each reason: the credential that is held is used on, and
+ * nothing else would say that it is not the one in the file any more.
+ */
+export function watchedSource(source: SecretSource, provider: string, notify: Notify): SecretSource {
+  let told = "";
+  return {
+    description: source.description,
+    async read() {
+      try {
+        const secret = await source.read();
+        told = "";
+        return secret;
+      } catch (thrown) {
+        const { message: why } = toKmsError(thrown);
+        const message = `Provider "${provider}" goes on with the credential that it holds. ${why}`;
+        if (message !== told) notify({ type: "lifecycle", action: "warning", message });
+        told = message;
+        throw thrown;
+      }
+    },
+  };
+}
