@@ -7,6 +7,7 @@ import { basename } from "node:path";
 import { commentsOf, type PlannedEntry, rewritten } from "../config/encryption/document.ts";
 import { type EncryptionFile, readEncryptionFile } from "../config/encryption/file.ts";
 import { readTextFile } from "../config/text_file.ts";
+import { readCredentialFile } from "../credential_file.ts";
 import { type Call, UsageError } from "./command.ts";
 import { configuredSocket, subjectOfSocket } from "./configured.ts";
 import { encryptionConfiguration, encryptionDefaults, kmsProvider } from "./encryption_configuration.ts";
@@ -61,7 +62,8 @@ async function firstFile({ resources: given, ...asked }: Asked, call: Call): Pro
 }
 
 async function stageFile(asked: Asked, path: string, stage: Stage, call: Call): Promise<Output> {
-  const old = await readTextFile(path);
+  // It may hold keys of other providers.
+  const old = await readTextFile(path, readCredentialFile);
   const file = readEncryptionFile(path, old);
   const request: StageRequest = {
     stage,

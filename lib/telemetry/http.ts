@@ -13,6 +13,7 @@ import type { RequestHead } from "./http_request.ts";
 import { metricsContentType } from "./metrics.ts";
 import { type Readiness, readinessDocument, readinessText } from "./readiness.ts";
 import type { Telemetry } from "./telemetry.ts";
+import { systemFailure } from "../system_failures.ts";
 import { causeName } from "./text.ts";
 import { type TurnLimits, Turns } from "./turns.ts";
 
@@ -230,8 +231,8 @@ function listening({ listen, field = "telemetry.listen" }: Pick<HttpOptions, "li
 function whyNot(thrown: unknown): string {
   if (thrown instanceof Deno.errors.AddrInUse) return "another program listens there";
   if (thrown instanceof Deno.errors.AddrNotAvailable) return "this machine does not have that address";
-  if (thrown instanceof Deno.errors.PermissionDenied || thrown instanceof Deno.errors.NotCapable) {
-    return "permission denied";
+  if (thrown instanceof Deno.errors.PermissionDenied) {
+    return "permission denied; take a port above 1023, or give the service CAP_NET_BIND_SERVICE";
   }
-  return `the system answered ${causeName(thrown)}`;
+  return systemFailure(thrown);
 }

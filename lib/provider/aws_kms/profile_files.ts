@@ -146,7 +146,7 @@ async function readFile(file: string, fail: Fail): Promise<Ini> {
     return await readIni(file);
   } catch (thrown) {
     if (thrown instanceof IniSyntaxError) throw fail(`${file}:${thrown.line}: ${thrown.why}`);
-    throw fail(`${file} cannot be read as a file of AWS profiles: ${whyUnreadable(thrown, path)}`, thrown);
+    throw fail(`${file} cannot be read as a file of AWS profiles: ${whyUnreadable(thrown, file)}`, thrown);
   }
 }
 
