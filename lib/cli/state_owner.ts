@@ -23,8 +23,7 @@ export function checkStateOwner(
   if (owner === undefined || user === undefined || owner === user) return undefined;
   // Root's folder is the one that was made by hand: the service is not to be run as root for it.
   if (owner === 0 && !takeover) {
-    return `The state folder "${state}" is owned by uid 0 (expected ${user}): chown -R ${user} ${state}. Until then ` +
-      "nothing may be kept in it.";
+    return `The state folder "${state}" is owned by uid 0 (expected ${user}): chown -R ${user} ${state}.`;
   }
   const differ = `this process runs as user ${user}, and the state folder "${state}" belongs to user ${owner}`;
   if (takeover) {

@@ -5,6 +5,7 @@ import {
   azureProvider,
   complaints,
   type FakeFiles,
+  fakePath,
   gcpProvider,
   loadFake,
   localProvider,
@@ -76,6 +77,14 @@ for (const [what, [config, reader]] of Object.entries(fields)) {
     deepEqual((await remarks(config, { contents, exposures })).length, 1, "its folder");
   });
 }
+
+Deno.test("loadConfig() remarks that others may write the configuration itself", async () => {
+  const told = (mode: number) => remarks(localProvider, { exposures: { [fakePath]: open(mode) } });
+  deepEqual(await told(0o644), []);
+  deepEqual(await told(0o646), [
+    `Others may change the configuration ${fakePath}: every user may write it (mode 0646); run chmod o-w ${fakePath}.`,
+  ]);
+});
 
 Deno.test("loadConfig() says why a secret's file cannot be looked at", async () => {
   const [line = ""] = await complaints(vaultProvider(vault, "{ method: token, token: { file: f } }"), {}, {

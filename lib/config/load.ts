@@ -5,6 +5,7 @@
  */
 import { dirname, resolve } from "node:path";
 import { utf8Text } from "../bytes.ts";
+import { whyWritable } from "../credential_file.ts";
 import { whyUnreadable } from "../durable_file.ts";
 import { KmsError } from "../errors.ts";
 import type { Config } from "./config.ts";
@@ -44,6 +45,9 @@ export async function loadConfig(path: string, environment: Environment, files: 
   const checker = new Checker(problems, files, environment, dirname(absolute));
   const config = await resolveConfig(absolute, shaped, environment, files, checker);
   problems.throwIfAny();
+  const exposure = await files.exposure(absolute);
+  const why = exposure === undefined ? undefined : whyWritable(absolute, exposure.file);
+  if (why !== undefined) problems.remark(`Others may change the configuration ${absolute}: ${why}.`);
   return problems.remarks.length === 0 ? config : { ...config, remarks: problems.remarks };
 }
 

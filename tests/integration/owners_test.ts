@@ -186,3 +186,14 @@ Deno.test("serve names the group that its user is not in, and where to add it", 
     }
   });
 });
+
+Deno.test("serve warns of a state folder of root's, with the owner that was expected", async () => {
+  await inServiceFolder(async ({ folder, config, socket }) => {
+    Deno.mkdirSync(`${folder}/state`);
+    Deno.chmodSync(`${folder}/state`, 0o777);
+    await using plugin = users.start(serviceUser, folder, "serve", "--config", config);
+    await keyId(socket, plugin);
+    const said = `is owned by uid 0 (expected ${serviceUser}): chown -R ${serviceUser} ${folder}/state.`;
+    await waitFor("the warning", () => plugin.output.includes(said), { ...soon, alive: [plugin] });
+  });
+});

@@ -183,6 +183,7 @@ async function readOpened(
   const info = await file.stat();
   if (stampOf(info) !== stampOf(seen)) return undefined;
   if (info.size > keyFileLimits.maxBytes) return problem("provider_protocol", path, "is too large for a key file");
+  if (info.size === 0) return problem("provider_protocol", path, "is empty; put it back from a backup");
   const bytes = await readAll(file, info.size);
   const keys = parseKeyFile(bytes);
   bytes.fill(0);
@@ -203,6 +204,7 @@ async function readAll(file: Deno.FsFile, size: number): Promise<Uint8Array> {
 
 function unsafe(path: string, info: Deno.FileInfo): KeyFileProblem | undefined {
   if (info.isSymlink) return problem("key_unusable", path, "is a symlink; name the file itself instead");
+  if (info.isDirectory) return problem("key_unusable", path, "is a folder; name a file in it");
   if (!info.isFile) return problem("key_unusable", path, "is not a regular file");
   const mode = (info.mode ?? 0o777) & 0o777;
   if ((mode & 0o077) === 0) return undefined;

@@ -142,3 +142,23 @@ Deno.test("readKeyFile() refuses what others may open, what is no file, and what
   assert.ok(found.problem && found.code === "provider_protocol");
   await Deno.remove(folder, { recursive: true });
 });
+
+Deno.test("readKeyFile() says that a file is empty, and that a folder is none", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "local.keys");
+    await Deno.writeTextFile(path, "", { mode: 0o600 });
+    const why = async (one: string) => {
+      const found = await readKeyFile(one);
+      return found.problem ? `${found.code}: ${found.why}` : "";
+    };
+    assert.equal(await why(path), `provider_protocol: the key file "${path}" is empty; put it back from a backup`);
+    assert.equal(await why(folder), `key_unusable: the key file "${folder}" is a folder; name a file in it`);
+    assert.match(
+      await why(join(path, "x")),
+      /^unreachable: .* cannot be read: a part of its path is a file, not a folder$/,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
