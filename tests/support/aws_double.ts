@@ -10,11 +10,11 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer as createPlainServer } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { AwsLogins, type LoginReply } from "./aws_logins.ts";
+import { AwsLogins, type LoginReply, stsError } from "./aws_logins.ts";
 import { Authority } from "./certificates.ts";
 import { type AwsReply, kmsError, KmsKeys } from "./kms_keys.ts";
 import { pause } from "./processes.ts";
-import { isSignedBy, scopeOf, type SignedRequest } from "./sigv4.ts";
+import { isSignedBy, scopeOf, signedAt, type SignedRequest } from "./sigv4.ts";
 
 /** What AWS does instead of answering as it should. */
 export type AwsFault =
@@ -111,6 +111,7 @@ export class AwsDouble implements AsyncDisposable {
   ): Promise<string> {
     server.on("request", async (request: IncomingMessage, response: ServerResponse) => {
       response.on("error", () => {});
+      response.setHeader("date", new Date(this.now() * 1000).toUTCString());
       try {
         await answer(await read(request), response);
       } catch {
@@ -148,7 +149,9 @@ export class AwsDouble implements AsyncDisposable {
 
   #sts(request: SignedRequest, response: ServerResponse): void {
     const scope = scopeOf(request);
-    const signed = scope?.service === "sts" && this.#refusal(request) === undefined;
+    const refusal = this.#refusal(request);
+    if (refusal === "InvalidSignatureException") return sendText(response, stsError(403, "SignatureDoesNotMatch"));
+    const signed = scope?.service === "sts" && refusal === undefined;
     sendText(response, this.logins.sts(new URLSearchParams(request.body), signed));
   }
 
@@ -183,7 +186,9 @@ export class AwsDouble implements AsyncDisposable {
       return "UnrecognizedClientException";
     }
     if (issued.expires <= this.now()) return "ExpiredTokenException";
-    return isSignedBy(request, issued.secretAccessKey) ? undefined : "InvalidSignatureException";
+    // "Signature Version 4": a signature is good for five minutes around its time.
+    const isFresh = Math.abs(signedAt(request) - this.now()) < 300;
+    return isFresh && isSignedBy(request, issued.secretAccessKey) ? undefined : "InvalidSignatureException";
   }
 
   #denial(

@@ -59,3 +59,10 @@ export function isSignedBy(request: SignedRequest, secretAccessKey: string): boo
 function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
+
+/** When a request says that it was signed, in seconds since the epoch. */
+export function signedAt({ headers }: SignedRequest): number {
+  const [, ...parts] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(headers["x-amz-date"] ?? "") ?? [];
+  const [year = "", month = "", day = "", hour = "", minute = "", second = ""] = parts;
+  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`) / 1000;
+}

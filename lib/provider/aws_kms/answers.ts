@@ -9,6 +9,7 @@ import { type ErrorCode, KmsError } from "../../errors.ts";
 import { type HttpCall, retryAfter } from "../https/endpoint.ts";
 import { field } from "../https/fields.ts";
 import type { Meaning } from "../https/refusals.ts";
+import { serverNow } from "../https/server_time.ts";
 
 const busy = { code: "throttled", why: "too many requests" } as const;
 const usedUp = { code: "throttled", why: "a quota is used up" } as const;
@@ -128,13 +129,19 @@ export function failureOf(thrown: unknown, { signal, action }: HttpCall): AwsFai
   if (signal.aborted) throw abortError(signal, action);
   const status = field(field(thrown, "$metadata"), "httpStatusCode");
   if (!(thrown instanceof Error) || typeof status !== "number") throw thrown;
-  const header = field(field(field(thrown, "$response"), "headers"), "retry-after");
+  const headers = field(field(thrown, "$response"), "headers");
+  const header = textOf(headers, "retry-after");
   return {
     // `$fault` is on errors that were read from an answer; others came from reading it.
     name: field(thrown, "$fault") === undefined ? undefined : nameOf(thrown),
     status,
-    retryAfterMs: typeof header === "string" ? retryAfter(header, Date.now()) : undefined,
+    retryAfterMs: header !== undefined ? retryAfter(header, serverNow(textOf(headers, "date"))) : undefined,
   };
+}
+
+function textOf(headers: unknown, name: string): string | undefined {
+  const value = field(headers, name);
+  return typeof value === "string" ? value : undefined;
 }
 
 /** Which of our codes an error of KMS's has. */

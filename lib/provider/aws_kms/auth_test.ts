@@ -7,6 +7,7 @@ import { freePort, pause, waitFor } from "../../../tests/support/processes.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { RawDouble } from "../../../tests/support/vault_double.ts";
 import { MemorySecret, patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
+import { systemClock } from "../../clock.ts";
 import type { Event } from "../../events.ts";
 import { openAwsKms } from "./provider.ts";
 import type { AssumedRole, AwsAuth, AwsKmsSettings } from "./settings.ts";
@@ -347,4 +348,47 @@ Deno.test("logins and what follows them show no secret in any error or event", a
     JSON.stringify({ events, errors });
   assert.ok(errors.length >= 6 && secrets.length >= 4);
   for (const secret of secrets) assert.ok(secret === undefined || !seen.includes(secret));
+});
+
+/** The lifetimes of the tokens that were told of, in seconds from now. */
+function lifetimes(events: readonly Event[]): readonly number[] {
+  return events.flatMap((event) =>
+    event.type === "token_lifetime" && event.expiresAt !== undefined
+      ? [(event.expiresAt - systemClock.now()) / 1000]
+      : []
+  );
+}
+
+for (const hours of [3, -3]) {
+  Deno.test(`a clock of this machine that is ${-hours} h ahead of AWS' keeps no login from its work`, async () => {
+    await using double = await AwsDouble.start();
+    double.advance(hours * 3600);
+    const ways = [
+      { auth: keyAuth(double) },
+      { auth: keyAuth(double), assumeRole },
+      { auth: webAuth(double) },
+      { auth: containerAuth(double), assumeRole },
+      { auth: containerAuth(double) },
+    ];
+    for (const changes of ways) {
+      const { provider, events } = await openAws(double, changes);
+      await using open = provider;
+      await open.probe(patient);
+      const logins = events.filter((event) => event.type === "login");
+      assert.deepEqual(logins.map(({ result }) => result), ["ok"], "one login, and no second one for the clock");
+      for (const lifetime of lifetimes(events)) assert.ok(lifetime > 0 && lifetime <= 3600, `${lifetime} s`);
+    }
+  });
+}
+
+Deno.test("a clock that is set while the plugin runs costs no call and no login", async () => {
+  await using double = await AwsDouble.start();
+  const { provider, events } = await openAws(double, { auth: webAuth(double) });
+  await using open = provider;
+  await open.probe(patient);
+  double.advance(600);
+  await open.probe(patient);
+  double.advance(-600);
+  await open.probe(patient);
+  assert.equal(events.filter((event) => event.type === "login").length, 1);
 });

@@ -5,7 +5,9 @@
  */
 import { KmsError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
+import type { HttpAnswer } from "../https/endpoint.ts";
 import { field } from "../https/fields.ts";
+import { lifetimeUntil } from "../https/server_time.ts";
 import type { Grant } from "../https/session.ts";
 
 /** What requests are signed with. */
@@ -55,12 +57,21 @@ export function checkedKeys(
   throw new KmsError("unauthenticated", `Cannot ${action}: ${from} holds no AWS credentials.`);
 }
 
-/** A grant that lives until a time in milliseconds since the epoch, or for ever. */
-export function granted(keys: AwsKeys, expiresAt?: number): Grant {
-  // What has expired already is tried all the same: AWS may take it for longer, and its answer says more than ours.
-  const ttlMs = expiresAt === undefined ? undefined : Math.max(1000, expiresAt - Date.now());
+/** Milliseconds; what AWS grants at most, of whatever kind. */
+const longest = 12 * 3_600_000;
+
+/**
+ * A grant that lives until a time in milliseconds since the epoch, or for ever.
+ *
+ * @param date the Date field of the answer that said so.
+ */
+export function granted(keys: AwsKeys, expiresAt?: number, date?: string): Grant {
+  const ttlMs = expiresAt === undefined ? undefined : lifetimeUntil(expiresAt, date, longest);
   return { token: packed(keys), ttlMs, renewable: false };
 }
+
+/** What is read of an agent's answer. */
+type AgentsAnswer = Pick<HttpAnswer, "body" | "headers">;
 
 /**
  * Credentials as a machine's and a container's agents give them: `AccessKeyId`, `SecretAccessKey`, `Token` and
@@ -68,7 +79,7 @@ export function granted(keys: AwsKeys, expiresAt?: number): Grant {
  *
  * @throws {KmsError} `provider_protocol` or `unauthenticated` where the answer holds none.
  */
-export function agentsGrant(body: unknown, server: string, action: string): Grant {
+export function agentsGrant({ body, headers }: AgentsAnswer, server: string, action: string): Grant {
   const code = field(body, "Code");
   if (code !== undefined && code !== "Success") {
     throw new KmsError("unauthenticated", `Cannot ${action}: ${server} has no credentials for this role now.`);
@@ -81,5 +92,5 @@ export function agentsGrant(body: unknown, server: string, action: string): Gran
   if (expiresAt !== undefined && !Number.isFinite(expiresAt)) {
     throw new KmsError("provider_protocol", `Cannot ${action}: ${from} says nothing of how long they live.`);
   }
-  return granted(keys, expiresAt);
+  return granted(keys, expiresAt, headers.date);
 }

@@ -41,7 +41,7 @@ Deno.test("granted() lives until its time, and a moment where that has passed", 
   assert.equal(granted(keys).ttlMs, undefined);
   const { ttlMs = 0, renewable } = granted(keys, Date.now() + 3_600_000);
   assert.ok(ttlMs > 3_590_000 && ttlMs <= 3_600_000 && !renewable);
-  assert.equal(granted(keys, 0).ttlMs, 1000);
+  assert.equal(granted(keys, 0).ttlMs, 60_000);
 });
 
 const agents = {
@@ -53,7 +53,7 @@ const agents = {
 
 Deno.test("agentsGrant() reads what a machine's and a container's agents give", () => {
   for (const body of [agents, { Code: "Success", Type: "AWS-HMAC", ...agents }]) {
-    const { token, ttlMs = 0 } = agentsGrant(body, "the metadata service", "log in");
+    const { token, ttlMs = 0 } = agentsGrant({ body, headers: {} }, "the metadata service", "log in");
     assert.deepEqual(unpacked(token), keys);
     assert.ok(ttlMs > 3_590_000);
   }
@@ -69,6 +69,9 @@ const answers: Readonly<Record<string, readonly [body: unknown, code: string, se
 
 for (const [what, [body, code, sentence]] of Object.entries(answers)) {
   Deno.test(`agentsGrant() refuses ${what}`, () => {
-    assert.throws(() => agentsGrant(body, "the metadata service", "log in"), refusedWith(code, sentence));
+    assert.throws(
+      () => agentsGrant({ body, headers: {} }, "the metadata service", "log in"),
+      refusedWith(code, sentence),
+    );
   });
 }

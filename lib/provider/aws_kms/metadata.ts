@@ -35,7 +35,7 @@ export async function askInstance(http: HttpClient, origin: string, call: HttpCa
   const path = `${rolePath}${encodeURIComponent(role)}`;
   const answer = await http.ask(server, { method: "GET", path, headers }, call);
   if (answer.status !== 200) throw refusal(server, answer, "this machine has no such role", call);
-  return agentsGrant(answer.body, server.name, call.action);
+  return agentsGrant(answer, server.name, call.action);
 }
 
 /** Credentials of the role of a task of ECS or a pod of EKS. */
@@ -51,7 +51,7 @@ export async function askContainer(
   if (token !== undefined) headers.authorization = token.reveal();
   const answer = await http.ask(server, { method: "GET", path: pathname + search, headers }, call);
   if (answer.status !== 200) throw refusal(server, answer, "it refuses the container or the token", call);
-  return agentsGrant(answer.body, server.name, call.action);
+  return agentsGrant(answer, server.name, call.action);
 }
 
 function line({ bytes }: HttpAnswer, form: RegExp, { name }: Server, { action }: HttpCall): string {

@@ -4,9 +4,11 @@
  *
  * @module
  */
+import { systemClock } from "../../clock.ts";
 import { version } from "../../version.ts";
 import type { HttpClient } from "../https/client.ts";
 import type { HttpBody, HttpCall } from "../https/endpoint.ts";
+import { serverNow } from "../https/server_time.ts";
 import type { AwsKeys } from "./credentials.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 
@@ -14,6 +16,16 @@ import type { AwsKmsSettings } from "./settings.ts";
 export interface SdkCall {
   readonly abortSignal: AbortSignal;
   readonly call: HttpCall;
+  /** Filled in by the transport. */
+  readonly seen: SdkSeen;
+}
+
+/** What the SDK does not hand on of an answer. */
+interface SdkSeen {
+  /** Its Date field. */
+  date?: string | undefined;
+  /** Whether the request was signed by a clock that is minutes off the answer's. */
+  skewed?: boolean;
 }
 
 /** A request as the SDK has built and signed it. */
@@ -36,13 +48,15 @@ interface SdkResponse {
 
 /** What {@linkcode SdkCall} wraps a call in. */
 export function sdkCall(call: HttpCall): SdkCall {
-  return { abortSignal: call.signal, call };
+  return { abortSignal: call.signal, call, seen: {} };
 }
 
 /** Sends for the SDK. What fails on the way is thrown as a KmsError, which the SDK hands on untouched. */
 export class SdkTransport {
   readonly #http: Pick<HttpClient, "ask">;
   readonly #server: string;
+  /** The server's wall time less the monotonic one of this process, which no clock that is set changes. */
+  #serverAhead: number | undefined;
 
   /** @param server what it is called in messages, such as `AWS KMS`. */
   constructor(http: Pick<HttpClient, "ask">, server: string) {
@@ -56,7 +70,19 @@ export class SdkTransport {
     const origin = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
     const sent = { method: "POST", path, headers, body: bodyOf(request) } as const;
     const answer = await this.#http.ask({ name: this.#server, origin }, sent, options.call);
+    const { date } = answer.headers;
+    options.seen.date = date;
+    if (date !== undefined) this.#serverAhead = serverNow(date) - systemClock.now();
+    options.seen.skewed = Math.abs(serverNow(date) - signedAt(headers)) > skew;
     return { response: { statusCode: answer.status, headers: texts(answer.headers), body: answer.bytes } };
+  }
+
+  /**
+   * Milliseconds by which AWS' clock is ahead of this machine's; 0 where that is not known. A signature that is five
+   * minutes off is refused, so that a new client begins with what the one before it has learned.
+   */
+  get clockOffset(): number {
+    return this.#serverAhead === undefined ? 0 : this.#serverAhead + systemClock.now() - systemClock.wall();
   }
 
   /** Part of what the SDK wants of a transport; nothing of it is configured through the SDK. */
@@ -82,6 +108,7 @@ export function sdkConfig(
     ignoreConfiguredEndpointUrls: true,
     credentials: keys,
     requestHandler: transport,
+    systemClockOffset: transport.clockOffset,
     // A repeat is decided upon in lib/provider/retrying.ts, for all vendors alike.
     maxAttempts: 1,
     retryMode: "standard" as const,
@@ -94,8 +121,43 @@ export function sdkConfig(
   };
 }
 
+/** Milliseconds; five minutes are refused. */
+const skew = 240_000;
+
+/** What AWS answers to a signature of another time ("Troubleshoot Signature Version 4 signing"). */
+const skewErrors: readonly string[] = [
+  "InvalidSignatureException",
+  "RequestExpired",
+  "RequestInTheFuture",
+  "RequestTimeTooSkewed",
+  "SignatureDoesNotMatch",
+];
+
+/**
+ * Sends, and once more where it was signed by a clock that is wrong: the SDK signs by AWS' clock then, which it has from
+ * the answer.
+ */
+export async function byServersClock<Out>(call: HttpCall, send: (options: SdkCall) => Promise<Out>) {
+  const first = sdkCall(call);
+  try {
+    return { out: await send(first), date: first.seen.date };
+  } catch (thrown) {
+    const name = thrown instanceof Error ? thrown.name : "";
+    if (first.seen.skewed !== true || !skewErrors.includes(name)) throw thrown;
+    const second = sdkCall(call);
+    return { out: await send(second), date: second.seen.date };
+  }
+}
+
+/** Of the X-Amz-Date field, `20261103T180000Z`, in milliseconds since the epoch; `NaN` where there is none. */
+function signedAt(headers: SdkRequest["headers"]): number {
+  const [, year, month, day, hour, minute, second] =
+    /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(headers["x-amz-date"] ?? "") ?? [];
+  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+}
+
 function isSdkCall(options: object): options is SdkCall {
-  return "call" in options && "abortSignal" in options;
+  return "call" in options && "abortSignal" in options && "seen" in options;
 }
 
 function bodyOf({ headers, body }: SdkRequest): HttpBody {

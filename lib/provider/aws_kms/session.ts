@@ -15,7 +15,7 @@ import type { ProviderContext } from "../provider.ts";
 import { type AwsFailure, failureOf, meaningOf, refusal } from "./answers.ts";
 import { loginOf } from "./auth.ts";
 import { unpacked } from "./credentials.ts";
-import { type SdkCall, sdkCall, sdkConfig, SdkTransport } from "./sdk.ts";
+import { byServersClock, type SdkCall, sdkConfig, SdkTransport } from "./sdk.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 
 /** The operations that are used. */
@@ -84,7 +84,8 @@ export class KmsSession implements AsyncDisposable {
 
   async #send<Out>(send: Send<Out>, token: Secret, call: HttpCall): Promise<Outcome<Out>> {
     try {
-      return { out: await send(this.#client(token), sdkCall(call)) };
+      const { out } = await byServersClock(call, (options) => send(this.#client(token), options));
+      return { out };
     } catch (thrown) {
       return { failure: failureOf(thrown, call) };
     }

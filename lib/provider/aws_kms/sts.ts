@@ -10,7 +10,7 @@ import { unacceptable } from "../https/refusals.ts";
 import type { Grant } from "../https/session.ts";
 import { failureOf, stsRefusal } from "./answers.ts";
 import { type AwsKeys, checkedKeys, granted } from "./credentials.ts";
-import { sdkCall, sdkConfig, SdkTransport } from "./sdk.ts";
+import { byServersClock, type SdkCall, sdkConfig, SdkTransport } from "./sdk.ts";
 import type { AssumedRole, AwsKmsSettings } from "./settings.ts";
 
 /** Seconds; what every role allows. */
@@ -41,7 +41,7 @@ export class Sts {
       DurationSeconds: lifetime,
       ...(externalId === undefined ? {} : { ExternalId: externalId }),
     });
-    return this.#ask((client) => client.send(command, sdkCall(call)), keys, call);
+    return this.#ask((client, options) => client.send(command, options), keys, call);
   }
 
   /** The same for a token. */
@@ -52,17 +52,18 @@ export class Sts {
       DurationSeconds: lifetime,
       WebIdentityToken: token,
     });
-    return this.#ask((client) => client.send(command, sdkCall(call)), noKeys, call);
+    return this.#ask((client, options) => client.send(command, options), noKeys, call);
   }
 
   async #ask(
-    send: (client: STSClient) => Promise<{ readonly Credentials?: Credentials | undefined }>,
+    send: (client: STSClient, options: SdkCall) => Promise<{ readonly Credentials?: Credentials | undefined }>,
     keys: AwsKeys,
     call: HttpCall,
   ): Promise<Grant> {
     const client = new STSClient(sdkConfig(this.#settings, this.#settings.stsEndpoint, this.#transport, keys));
     try {
-      return grantOf((await send(client)).Credentials, call.action);
+      const { out, date } = await byServersClock(call, (options) => send(client, options));
+      return grantOf(out.Credentials, date, call.action);
     } catch (thrown) {
       throw stsRefusal(failureOf(thrown, call), call.action);
     } finally {
@@ -71,10 +72,10 @@ export class Sts {
   }
 }
 
-function grantOf(credentials: Credentials | undefined, action: string): Grant {
+function grantOf(credentials: Credentials | undefined, date: string | undefined, action: string): Grant {
   const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = credentials ?? {};
   const keys = checkedKeys(AccessKeyId, SecretAccessKey, SessionToken, "the answer of AWS STS", action);
   const expiresAt = Expiration?.getTime() ?? NaN;
-  if (Number.isFinite(expiresAt)) return granted(keys, expiresAt);
+  if (Number.isFinite(expiresAt)) return granted(keys, expiresAt, date);
   throw unacceptable(action, "the answer of AWS STS says nothing of how long the credentials live");
 }

@@ -8,6 +8,7 @@ import { KmsError } from "../../errors.ts";
 import type { HttpAnswer, HttpCall } from "../https/endpoint.ts";
 import { field } from "../https/fields.ts";
 import { unacceptable } from "../https/refusals.ts";
+import { serverNow } from "../https/server_time.ts";
 import type { KeyState } from "../provider.ts";
 import { isUnusable, refusal, unexplained, unwrapRefusal } from "./answers.ts";
 import { type Algorithm, isKeyType, type KeyType, toWrap, unwrapped, wrapAlgorithm } from "./algorithms.ts";
@@ -209,7 +210,7 @@ export class VaultKey {
     const answer = await this.#get(version, call);
     if (isUnusable(answer)) return refusal(answer, call.action);
     const attributes = answer.status === 200 ? field(answer.body, "attributes") : undefined;
-    const why = unusable(attributes, operation, Date.now() / 1000);
+    const why = unusable(attributes, operation, serverNow(answer.headers.date) / 1000);
     return why === undefined
       ? refusal(denied, call.action)
       : new KmsError("key_unusable", `Cannot ${call.action}: Key Vault answered 403 (the key version ${why}).`);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from "../../clock.ts";
 import type { HttpClient } from "../https/client.ts";
 import { form, type HttpCall } from "../https/endpoint.ts";
 import { field } from "../https/fields.ts";
@@ -94,7 +95,7 @@ async function fileLogin(
 /** "Using OAuth 2.0 for Server to Server Applications", RFC 7523, section 2.1. */
 async function byKey({ settings, client }: Context, account: ServiceAccountKey, scope: string, call: HttpCall) {
   const header = account.keyId === undefined ? {} : { kid: account.keyId };
-  const iat = Math.floor(Date.now() / 1000);
+  const iat = Math.floor(systemClock.wall() / 1000);
   const claims = { iss: account.email, scope, iat, exp: iat + assertionLifetime };
   const server = { name: "Google's OAuth", origin: settings.endpoints.oauth ?? new URL(account.tokenUrl).origin };
   if (settings.universeDomain !== "googleapis.com") {

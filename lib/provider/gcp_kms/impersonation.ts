@@ -7,6 +7,7 @@ import type { HttpClient } from "../https/client.ts";
 import { type HttpAnswer, type HttpCall, json } from "../https/endpoint.ts";
 import { field } from "../https/fields.ts";
 import { loginRefusal, tokenGrant } from "../https/logins.ts";
+import { lifetimeUntil } from "../https/server_time.ts";
 import type { Grant } from "../https/session.ts";
 import { reasonOf, statusOf } from "./answers.ts";
 import type { Impersonation } from "./settings.ts";
@@ -33,8 +34,10 @@ export async function actAs(
   const body = json({ scope: [scope], lifetime: `${seconds}s`, ...chain });
   const answer = await client.ask(server, { method: "POST", path, headers, body }, call);
   if (answer.status !== 200) throw loginRefusal(server, answer, impersonationRefusal(answer), call);
-  const ttlMs = Date.parse(String(field(answer.body, "expireTime"))) - Date.now();
-  const lifetime = Number.isFinite(ttlMs) ? Math.max(1000, ttlMs) : undefined;
+  const expiresAt = Date.parse(String(field(answer.body, "expireTime")));
+  const lifetime = Number.isFinite(expiresAt)
+    ? lifetimeUntil(expiresAt, answer.headers.date, seconds * 1000)
+    : undefined;
   return tokenGrant(field(answer.body, "accessToken"), lifetime, server, call);
 }
 

@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { HttpAnswer } from "./endpoint.ts";
 import { parsedJson } from "./fields.ts";
+import { serverNow } from "./server_time.ts";
 
 /** Why there is no answer: too many bytes, an end in the middle, or a TLS server that was asked in plain HTTP. */
 export type AnswerFault = "tooLong" | "cutShort" | "plainOnTls";
@@ -36,7 +37,7 @@ export function readAnswer(response: IncomingMessage): Promise<{ answer: HttpAns
       const status = response.statusCode ?? 0;
       if (isPlainOnTls(status, bytes)) return resolve({ fault: "plainOnTls" });
       const { headers } = response;
-      const retryAfterMs = retryAfter(headers["retry-after"], Date.now());
+      const retryAfterMs = retryAfter(headers["retry-after"], serverNow(headers.date));
       resolve({ answer: { status, body: parsedJson(bytes), bytes, retryAfterMs, headers } });
     });
     response.on("error", () => resolve({ fault: "cutShort" }));

@@ -1,0 +1,32 @@
+/**
+ * Times that a server gives, held against its own clock: this machine's may be wrong by hours until it is set.
+ *
+ * @module
+ */
+import { systemClock } from "../../clock.ts";
+
+/** Milliseconds; a token that lives for less would be replaced without end. */
+const shortest = 1_000;
+/** A token that seems to have expired is tried all the same: its server's refusal says more than a clock. */
+const expired = 60_000;
+
+/**
+ * A server's wall time when it answered, by the Date field of its answer (RFC 9110, section 6.6.1); this machine's where
+ * there is none.
+ */
+export function serverNow(date: string | undefined): number {
+  const told = date === undefined ? NaN : Date.parse(date);
+  return Number.isFinite(told) ? told : systemClock.wall();
+}
+
+/**
+ * How long something lives, in milliseconds.
+ *
+ * @param expiresAt its end as the server gives it, in milliseconds since the epoch.
+ * @param date the Date field of the same answer.
+ * @param longest milliseconds that its server grants at most: neither clock can make it endless.
+ */
+export function lifetimeUntil(expiresAt: number, date: string | undefined, longest: number): number {
+  const left = expiresAt - serverNow(date);
+  return left > 0 ? Math.min(Math.max(shortest, left), longest) : Math.min(expired, longest);
+}

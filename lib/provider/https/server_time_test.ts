@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { lifetimeUntil, serverNow } from "./server_time.ts";
+
+const hour = 3_600_000;
+const at = Date.parse("2026-11-03T18:00:00Z");
+const date = new Date(at).toUTCString();
+
+Deno.test("lifetimeUntil() goes by the server's clock, and not by this machine's", () => {
+  assert.equal(lifetimeUntil(at + hour, date, 12 * hour), hour);
+});
+
+Deno.test("lifetimeUntil() is neither negative nor endless, whichever clock is wrong", () => {
+  for (const wrong of [-3 * hour, 3 * hour, -40 * 365 * 24 * hour, 40 * 365 * 24 * hour]) {
+    const lifetime = lifetimeUntil(Date.now() + wrong + hour, undefined, 12 * hour);
+    assert.ok(lifetime >= 60_000 && lifetime <= 12 * hour, `${lifetime}`);
+  }
+  assert.equal(lifetimeUntil(at - hour, date, 12 * hour), 60_000, "its server says whether it has expired");
+  assert.equal(lifetimeUntil(at + 24 * hour, date, hour), hour, "no longer than was asked for");
+});
+
+Deno.test("serverNow() is this machine's where the server tells none that can be read", () => {
+  for (const none of [undefined, "", "yesterday"]) assert.ok(Math.abs(serverNow(none) - Date.now()) < 5_000);
+});
