@@ -31,6 +31,49 @@ export const systemClock: Clock = {
   sleep,
 };
 
+/** The clocks without their timers. */
+export type Times = Pick<Clock, "now" | "wall">;
+
+/** Milliseconds. Within this the wall clock is steered rather than set, and a shown time should not flicker. */
+const steered = 250;
+
+/**
+ * Moments of {@linkcode Clock.now} as wall times, by the wall clock of now: a clock that is set after the start moves what
+ * was shown with it.
+ */
+export class WallTimes {
+  readonly #clock: Times;
+  #ahead: number;
+
+  constructor(clock: Times) {
+    this.#clock = clock;
+    this.#ahead = clock.wall() - clock.now();
+  }
+
+  /** The wall time of a moment, in whole milliseconds since the epoch. */
+  of(moment: number): number {
+    const ahead = this.#clock.wall() - this.#clock.now();
+    if (Math.abs(ahead - this.#ahead) > steered) this.#ahead = ahead;
+    return Math.round(moment + this.#ahead);
+  }
+
+  /** The wall time of now. */
+  now(): number {
+    return this.of(this.#clock.now());
+  }
+}
+
+/** When this process started, on {@linkcode systemClock}'s `now`. */
+export const processStartedAt = performance.timeOrigin;
+
+/** The first millisecond of the year 0, and the one after the last of the year 9999. */
+const writable = { from: -62_167_219_200_000, to: 253_402_300_800_000 } as const;
+
+/** A wall time as RFC 3339 has it, in UTC with milliseconds; `undefined` for a number that it cannot express. */
+export function rfc3339(wall: number): string | undefined {
+  return wall >= writable.from && wall < writable.to ? new Date(wall).toISOString() : undefined;
+}
+
 /** As `deadline` of `lib/deadline.ts`, on a clock that a test may own. */
 export function deadlineBy(clock: Clock, ms: number, parent: AbortSignal): Deadline {
   return deadline(ms, parent, (ms, fire) => clock.after(ms, fire), () => clock.now());

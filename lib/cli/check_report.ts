@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { rfc3339 } from "../clock.ts";
 import { KmsError } from "../errors.ts";
 import type { CheckFindings } from "./check.ts";
 import type { SealedVersionStatus } from "../service.ts";
@@ -23,7 +24,10 @@ export function checkJson(findings: CheckFindings, status: ExitStatus): unknown 
     retired: retired.map(tripJson),
     quorum,
     lost,
-    sealedVersions: sealed.map(({ testedAt = null, ...one }) => ({ ...one, testedAt })),
+    sealedVersions: sealed.map(({ testedAt, ...one }) => ({
+      ...one,
+      testedAt: testedAt === undefined ? null : rfc3339(testedAt) ?? null,
+    })),
     losses: [...losses, ...unusableFiles.map(({ message }) => message)],
     keyId: plan instanceof KmsError ? { verdict: plan.code, message: plan.message } : {
       verdict: plan.verdict,

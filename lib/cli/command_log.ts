@@ -34,7 +34,7 @@ export function commandLog(
     write: (text) => stderr.write(text),
   });
   return {
-    notify: eventLog(logger, systemClock.wall),
+    notify: eventLog(logger, systemClock),
     debug: (sentence, fields) => logger.log("debug", sentence, fields),
   };
 }

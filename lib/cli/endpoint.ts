@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
+import { processStartedAt, systemClock } from "../clock.ts";
 import type { ListenConfig } from "../config/config.ts";
 import { backoff } from "../deadline.ts";
 import { toKmsError } from "../errors.ts";
@@ -142,7 +142,7 @@ function httpOptions(options: EndpointOptions, listen: HttpOptions["listen"]): H
     complaint,
     telemetry,
     version,
-    now: () => Math.round(systemClock.now()),
+    startedAt: processStartedAt,
     onTrouble: (action) => telemetry.notify({ type: "telemetry_port", action, address, message: troubles[action] }),
   };
 }
@@ -175,7 +175,7 @@ export async function openMovableEndpoint(options: EndpointOptions): Promise<Mov
 export function pluginReadiness(afterMs: number): EndpointOptions["readiness"] {
   return (status, telemetry) => {
     const { quorum } = status;
-    const state = outageState(quorum, afterMs, systemClock.now());
+    const state = outageState(quorum, afterMs);
     const [lost, why] = [quorum.state === "lost" ? quorum.message : "", unreadable(status)];
     const ready = (state === "none" || state === "outage") && why === "";
     return readiness(status, { ready, message: [lost, why].filter(Boolean).join(" ") }, telemetry);

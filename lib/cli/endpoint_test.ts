@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../clock.ts";
 import type { Event } from "../events.ts";
 import type { ServiceStatus } from "../service.ts";
 import { createLogger } from "../telemetry/log.ts";
@@ -15,7 +16,7 @@ const soon = { timeoutMs: 20_000, everyMs: 20 };
 
 function stage(port: number): EndpointOptions & { readonly events: Event[] } {
   const events: Event[] = [];
-  const metrics = createMetrics({ version: "1.2.3", now: Date.now, linesLost: () => ({ audit: 0, log: 0 }) });
+  const metrics = createMetrics({ version: "1.2.3", clock: systemClock, linesLost: () => ({ audit: 0, log: 0 }) });
   const telemetry: Telemetry = {
     notify: (event) => {
       events.push(event);
@@ -113,7 +114,7 @@ const failing: ServiceStatus = {
     failing: true,
   },
 };
-const away = { state: "lost", since: 0, refused: true, message: "Vault refuses." } as const;
+const away = { state: "lost", since: 0, forMs: 0, refused: true, message: "Vault refuses." } as const;
 
 Deno.test("pluginReadiness() is red where stored data cannot be read, whatever the quorum is", () => {
   const ready = pluginReadiness(600_000);

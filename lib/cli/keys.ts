@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { rfc3339 } from "../clock.ts";
 import { makesRemarks } from "../provider/registry.ts";
 import { foreignState } from "../key_ring/foreign_state.ts";
 import { sealedByOf } from "../key_ring/memory.ts";
@@ -78,7 +79,7 @@ function asJson(state: RingState | undefined, plan: KeyPlan, message: string) {
     keyId: plan.announced?.id ?? null,
     provisional: plan.announced?.provisional ?? false,
     providers: plan.members,
-    history: state?.history ?? [],
+    history: (state?.history ?? []).map((one) => ({ ...one, at: rfc3339(one.at) ?? null })),
     plan: {
       verdict: plan.verdict,
       next: plan.next ?? null,
@@ -112,7 +113,7 @@ function historyTable({ history }: RingState, colour: boolean): string {
   const newestFirst = history.toReversed().slice(0, shownIds);
   const rows = newestFirst.map(({ id, at, keyEpoch, provisional, members }, index): readonly Cell[] => [
     id,
-    new Date(at).toISOString(),
+    rfc3339(at) ?? "?",
     String(keyEpoch),
     index === 0 ? { text: provisional ? "announced, provisional" : "announced", tone: "good" } : "",
     members.map(({ name, version }) => `${name}=${version}`).join(" "),

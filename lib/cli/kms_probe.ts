@@ -4,6 +4,7 @@
  * @module
  */
 import { equalBytes, utf8 } from "../bytes.ts";
+import { systemClock } from "../clock.ts";
 import { type ErrorCode, KmsError, toKmsError } from "../errors.ts";
 import type { KmsApi } from "../events.ts";
 import type { KmsClient } from "../grpc/client.ts";
@@ -98,9 +99,9 @@ async function step<T>(
   rpc: string,
   call: () => Promise<Answer<T>>,
 ): Promise<T | undefined> {
-  const startedAt = performance.now();
+  const startedAt = systemClock.now();
   const note = (result: ProbeStep["result"], detail: string) => {
-    steps.push({ api, rpc, result, ms: performance.now() - startedAt, detail });
+    steps.push({ api, rpc, result, ms: systemClock.now() - startedAt, detail });
   };
   try {
     const { value, detail, unwell } = await call();

@@ -38,7 +38,7 @@ export async function openPlugin(config: Config, notify: Notify, reloads?: Reloa
   const { providers, retired } = await openProviders(config, opened, notify, reloads);
   const service = opened.keep(await openService({ ...ringOptions(config), providers, retired, notify }));
   const { kms, outage } = config;
-  const handlers = kmsHandlers({ service, kms, outage, notify, now: () => systemClock.now(), version });
+  const handlers = kmsHandlers({ service, kms, outage, notify, version });
   const kept = opened.handOver();
   return {
     service,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
+import { processStartedAt, systemClock } from "../clock.ts";
 import { formatDuration, parseDuration } from "../config/duration.ts";
 import { abortError, deadline, sleep } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
@@ -69,7 +69,7 @@ function waitFor({ options }: Call): number | undefined {
 
 /** systemd names the main process to a command of ExecStartPost, which has nothing to wait for when that has ended. */
 function watchOf(path: string, { environment }: Terminal): StartWatch | undefined {
-  return environment.get("MAINPID") === undefined ? undefined : new StartWatch(path, performance.timeOrigin);
+  return environment.get("MAINPID") === undefined ? undefined : new StartWatch(path, processStartedAt);
 }
 
 /** Tries until Status is `ok` or the time is over. Each try dials anew: a channel that failed once would pause longer. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from "../clock.ts";
 import type { Terminal } from "./output.ts";
 
 /** When progress shows itself, in milliseconds. */
@@ -27,12 +28,12 @@ export function startProgress(
   times: ProgressTimes = { after: 2000, every: terminal.stderr.isTerminal ? 1000 : 10_000 },
 ): Progress {
   const { stderr } = terminal;
-  const startedAt = performance.now();
+  const startedAt = systemClock.now();
   let doing = what;
   let shown = false;
   let timer = setTimeout(show, times.after);
   function show() {
-    const seconds = Math.round((performance.now() - startedAt) / 1000);
+    const seconds = Math.round((systemClock.now() - startedAt) / 1000);
     stderr.write(stderr.isTerminal ? `\r\x1b[K${doing} … ${seconds} s` : `${doing} … ${seconds} s\n`);
     shown = true;
     timer = setTimeout(show, times.every);

@@ -4,6 +4,7 @@
  * @module
  */
 import { equalBytes } from "../bytes.ts";
+import { systemClock } from "../clock.ts";
 import type { ProviderConfig } from "../config/config.ts";
 import { deadline } from "../deadline.ts";
 import { type ErrorCode, KmsError, toKmsError } from "../errors.ts";
@@ -160,16 +161,16 @@ class Trip {
   }
 
   async take<T>(step: RoundTripStepName, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const startedAt = performance.now();
+    const startedAt = systemClock.now();
     using limit = deadline(callMs, this.#signal);
     try {
       const value = await work(limit.signal);
-      this.steps.push({ step, result: "ok", ms: performance.now() - startedAt, message: "" });
+      this.steps.push({ step, result: "ok", ms: systemClock.now() - startedAt, message: "" });
       return value;
     } catch (thrown) {
       const error = this.failure = toKmsError(thrown);
       if (error instanceof NotTried) throw error;
-      this.steps.push({ step, result: error.code, ms: performance.now() - startedAt, message: error.message });
+      this.steps.push({ step, result: error.code, ms: systemClock.now() - startedAt, message: error.message });
       throw error;
     }
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from "../clock.ts";
 import type { Config, ProviderConfig } from "../config/config.ts";
 import { KmsError } from "../errors.ts";
 import { forgottenVersions } from "../key_ring/forgotten.ts";
@@ -116,7 +117,7 @@ export function statusesOf(
     if (!errors.has(idOf(sentinel))) return sentinel;
     const error = errors.get(idOf(sentinel));
     if (error && !isLoss(error.code)) return sentinel;
-    const test = { at: Date.now(), code: error?.code ?? "ok", message: error?.message ?? "" } as const;
+    const test = { at: systemClock.wall(), code: error?.code ?? "ok", message: error?.message ?? "" } as const;
     return { ...sentinel, test, lost: error !== undefined && sentinel.lost };
   });
   const announced = history.at(-1)?.members ?? [];
@@ -124,7 +125,7 @@ export function statusesOf(
 }
 
 function failureOf({ code, message }: KmsError) {
-  return { at: Date.now(), code, message };
+  return { at: systemClock.wall(), code, message };
 }
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
+import { processStartedAt, systemClock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
 import { isVolatile } from "../config/defaults.ts";
 import { deadline } from "../deadline.ts";
@@ -18,6 +18,7 @@ import { openTelemetry } from "../telemetry/telemetry.ts";
 import { version } from "../version.ts";
 import type { Call } from "./command.ts";
 import { configuredToServe, configuredWithLevel, subjectOf } from "./configured.ts";
+import { countableByPlugin } from "./countable.ts";
 import { encryptionConfiguration, encryptionDefaults } from "./encryption_configuration.ts";
 import { openMovableEndpoint, pluginReadiness } from "./endpoint.ts";
 import type { ExitStatus } from "./exit_codes.ts";
@@ -56,6 +57,8 @@ async function serveKeyRing(call: Call): Promise<ExitStatus> {
     log: { ...log, colours },
     audit,
     version,
+    startedAt: processStartedAt,
+    countable: countableByPlugin(config),
     untilStarted: keepsStartLines(config, takeover),
   });
   const { notify } = telemetry;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
+import { processStartedAt, systemClock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
 import { isVolatile } from "../config/defaults.ts";
 import { orAborted } from "../deadline.ts";
@@ -20,6 +20,7 @@ import { openTelemetry } from "../telemetry/telemetry.ts";
 import { version } from "../version.ts";
 import type { Call } from "./command.ts";
 import { configuredToServe, configuredWithLevel, subjectOfSops } from "./configured.ts";
+import { countableBySops } from "./countable.ts";
 import { keyServiceReadiness, openMovableEndpoint } from "./endpoint.ts";
 import type { ExitStatus } from "./exit_codes.ts";
 import { openProviders } from "./providers.ts";
@@ -48,6 +49,8 @@ async function serveKeys(call: Call): Promise<ExitStatus> {
     log: { ...config.telemetry.log, colours },
     audit,
     version,
+    startedAt: processStartedAt,
+    countable: countableBySops(config),
     untilStarted: keepsStartLines(config, takeover),
   });
   const { notify } = telemetry;

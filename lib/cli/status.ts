@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
+import { rfc3339, systemClock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
 import { formatDuration, parseDuration } from "../config/duration.ts";
 import { abortError } from "../deadline.ts";
@@ -150,7 +150,7 @@ export function asText(found: StatusDocument, now: number, colour: boolean): str
   ) => health !== "well" && message !== "");
   const quorumCell: Cell = quorum.state === "held"
     ? { text: `held, ${needed} of ${providers.length} are needed`, tone: "good" }
-    : { text: `lost for ${elapsed(now - quorum.since)}: ${quorum.message}`, tone: "bad" };
+    : { text: `lost for ${elapsed(now - at(quorum.since))}: ${quorum.message}`, tone: "bad" };
   return [
     `Key ID:  ${painted(keyId ?? { text: `none. ${message}`, tone: "bad" }, colour)}${
       provisional ? " (provisional)" : ""
@@ -180,18 +180,24 @@ export function asText(found: StatusDocument, now: number, colour: boolean): str
 
 /** Since when the key ID is announced and whether an API server uses it: before that, rewriting changes nothing. */
 function announcedLines({ keyId, announcedAt, firstEncryptAt }: StatusDocument, now: number): readonly string[] {
-  if (typeof keyId !== "string" || typeof announcedAt !== "number") return [];
-  const first = typeof firstEncryptAt === "number"
+  if (typeof keyId !== "string" || announcedAt === undefined || announcedAt === null) return [];
+  const first = typeof firstEncryptAt === "string"
     ? `first Encrypt under it ${timeOfDay(firstEncryptAt, now)}`
     : "no Encrypt of an API server under it noted yet";
   return [`         announced ${timeOfDay(announcedAt, now)}, ${first} (UTC)`];
 }
 
 /** In UTC, as logs have it: `18:03:12`, with the date where it is a day ago or more. */
-function timeOfDay(at: number, now: number): string {
-  if (!(Math.abs(at) <= 8.64e15)) return "?";
-  const [day = "", time = ""] = new Date(at).toISOString().slice(0, 19).split("T");
-  return Math.abs(now - at) < 86_400_000 ? time : `${day} ${time}`;
+function timeOfDay(told: string, now: number): string {
+  const wall = at(told);
+  const [day, time] = rfc3339(wall)?.slice(0, 19).split("T") ?? [];
+  if (day === undefined || time === undefined) return "?";
+  return Math.abs(now - wall) < 86_400_000 ? time : `${day} ${time}`;
+}
+
+/** Milliseconds since the epoch; `NaN` for a text that is no time. */
+function at(told: string | null | undefined): number {
+  return Date.parse(told ?? "");
 }
 
 /** Why stored data cannot be read, and which Decrypts were refused lately. */
@@ -203,7 +209,7 @@ function decryptLines({ unreadable = "", decrypts }: StatusDocument, now: number
     ...(unreadable === "" ? [] : [`Decrypt: ${painted({ text: unreadable, tone }, colour)}`]),
     ...refused.map(({ code, message, since, ...one }) => {
       const text = `${counted([one])} refused in the last ${within}, since ${
-        elapsed(now - since)
+        elapsed(now - at(since))
       }: ${message} (${code})`;
       return `Decrypt: ${painted({ text, tone }, colour)}`;
     }),
@@ -226,7 +232,7 @@ function sealedLines({ sealedVersions = [], providers }: StatusDocument, now: nu
       untested.length === 0 ? "" : `; not tested: ${untested.map(sealedName).join(", ")}`
     }`,
     ...bad.map((one) => {
-      const when = typeof one.testedAt === "number" ? `, tried ${elapsed(now - one.testedAt)} ago` : "";
+      const when = typeof one.testedAt === "string" ? `, tried ${elapsed(now - at(one.testedAt))} ago` : "";
       const text =
         `${sealedName(one)} ${one.state === "refused" ? "cannot be opened" : "could not be tried"}${when}: ` +
         one.message;
@@ -267,11 +273,11 @@ function healthCells(
     name,
     kind,
     { text: health, tone: toneOfHealth[health] },
-    `${elapsed(now - since)} ago`,
-    typeof lastGoodAt === "number" ? `${elapsed(now - lastGoodAt)} ago` : "never",
+    `${elapsed(now - at(since))} ago`,
+    typeof lastGoodAt === "string" ? `${elapsed(now - at(lastGoodAt))} ago` : "never",
   ];
 }
 
 function lacksWrap({ lacksWrapSince }: StatusDocument["providers"][number], now: number): Cell {
-  return typeof lacksWrapSince === "number" ? { text: `for ${elapsed(now - lacksWrapSince)}`, tone: "warn" } : "no";
+  return typeof lacksWrapSince === "string" ? { text: `for ${elapsed(now - at(lacksWrapSince))}`, tone: "warn" } : "no";
 }

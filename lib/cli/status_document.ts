@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from "zod/mini";
+import { rfc3339 } from "../clock.ts";
 import { deadline } from "../deadline.ts";
 import { errorCodes, KmsError } from "../errors.ts";
 import { Endpoint, type TlsMaterial } from "../provider/https/endpoint.ts";
@@ -17,7 +18,11 @@ const largest = 512 * 1024;
 const noTls: TlsMaterial = { ca: undefined, certificate: undefined, key: undefined, serverName: undefined };
 
 const text = z.string();
-const time = z.number();
+/** RFC 3339; versions up to 0.1.0 tell milliseconds since the epoch. */
+const time = z.pipe(
+  z.union([z.number(), z.string()]),
+  z.transform((told: number | string) => typeof told === "number" ? rfc3339(told) ?? "?" : told),
+);
 
 const retired = {
   name: text,
@@ -67,7 +72,7 @@ const document = z.looseObject({
   announcedAt: z.optional(z.nullable(time)),
   firstEncryptAt: z.optional(z.nullable(time)),
   unreadable: z.optional(text),
-  decrypts: z.optional(z.looseObject({ windowMs: time, refused: z.array(refused) })),
+  decrypts: z.optional(z.looseObject({ windowMs: z.number(), refused: z.array(refused) })),
   sealedVersions: z.optional(z.array(sealedVersion)),
 });
 

@@ -65,14 +65,29 @@ Deno.test("status() shows what the plugin tells over HTTP", async () => {
   match(out, /Vault answered 503/);
 });
 
-Deno.test("status(--json) hands scripts all of it", async () => {
+/** As the plugin tells a status: with its times as RFC 3339 has them. */
+function told(status: ServiceStatus): unknown {
+  const time = (key: string, value: unknown) =>
+    typeof value === "number" && /^since$|At$|Since$/.test(key) ? new Date(value).toISOString() : value;
+  return JSON.parse(JSON.stringify(status, time));
+}
+
+Deno.test("status(--json) hands scripts all of it, with times as RFC 3339 has them", async () => {
+  for (const answer of [good, told(good)]) {
+    const { out } = await asked(() => Response.json(answer), "--json");
+    deepEqual(JSON.parse(out).providers[0].lastGoodAt, "1970-01-01T00:00:00.000Z");
+    const { file: _file, socket: _socket, ...rest } = JSON.parse(out);
+    deepEqual(rest, { source: "http", ...(told(good) as object) });
+  }
+});
+
+Deno.test("status(--json) names the configuration and the socket", async () => {
   const { out } = await asked(() => Response.json(good), "--json");
-  const { file, socket, ...rest } = JSON.parse(out);
-  deepEqual(rest, { source: "http", ...JSON.parse(JSON.stringify(good)) });
+  const { file, socket } = JSON.parse(out);
   deepEqual([file, socket].map((path) => path.replace(/^.*\//, "")), ["trousseau.yaml", "kms.sock"]);
 });
 
-const lost = { state: "lost", since: 0, message: "Away.", refused: false } as const;
+const lost = { state: "lost", since: 0, forMs: 0, message: "Away.", refused: false } as const;
 const ends = [
   [69, { ...good, quorum: lost }],
   [77, { ...good, quorum: { ...lost, refused: true } }],
@@ -211,6 +226,7 @@ Deno.test("asText() says when the key ID was announced and first used by an API 
   match(old, /announced 2026-11-03 18:03:12, first Encrypt under it 2026-11-03 18:03:41 \(UTC\)/);
   equal(textOf(good).includes("announced"), false, "of a plugin that does not tell");
   match(textOf({ ...found, announcedAt: 1e300 }), /announced \?,/);
+  equal(textOf(told({ ...found, firstEncryptAt: at("18:03:41") })), textOf(found), "RFC 3339 and milliseconds alike");
 });
 
 const refused = [{ code: "key_unknown", message: "No such key.", envelopes: 3, since: at("18:08:00"), lastAt: 0 }];

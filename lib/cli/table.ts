@@ -102,6 +102,7 @@ export function duration(ms: number): string {
 /** How long ago something was, in its largest unit: `42 s`, `7 min`, `3 h`, `12 d`. */
 export function elapsed(ms: number): string {
   const units = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000]] as const;
+  if (Number.isNaN(ms)) return "?";
   const found = units.find(([, size]) => ms >= 2 * size);
   return found === undefined ? `${Math.max(0, Math.round(ms / 1000))} s` : `${Math.floor(ms / found[1])} ${found[0]}`;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from "../clock.ts";
 import { Opened } from "../disposal.ts";
 import { type ClientOptions, dialKms, type DialOptions, type KmsClient } from "../grpc/client.ts";
 import { isUnimplemented } from "../grpc/status.ts";
@@ -108,9 +109,9 @@ export class Subject implements AsyncDisposable {
   }
 
   async #timed<T>(rpc: string, work: () => Promise<T>): Promise<T> {
-    const startedAt = performance.now();
+    const startedAt = systemClock.now();
     const answer = await work();
-    this.slowest.set(rpc, Math.max(this.slowest.get(rpc) ?? 0, performance.now() - startedAt));
+    this.slowest.set(rpc, Math.max(this.slowest.get(rpc) ?? 0, systemClock.now() - startedAt));
     return answer;
   }
 }

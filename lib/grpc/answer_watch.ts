@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { systemClock } from "../clock.ts";
 import type { Event, Notify } from "../events.ts";
 import { type Answer, knock } from "./knock.ts";
 
@@ -34,8 +35,8 @@ export class AnswerWatch {
   readonly #path: string;
   readonly #times: AnswerTimes;
   readonly #notify: Notify;
-  #answeredAt = performance.now();
-  #askedAt = performance.now();
+  #answeredAt = systemClock.now();
+  #askedAt = systemClock.now();
   #unanswered = 0;
   #reason = "";
 
@@ -51,7 +52,7 @@ export class AnswerWatch {
    * @returns whether the socket has to be bound anew.
    */
   async isDead(signal: AbortSignal): Promise<boolean> {
-    const now = performance.now();
+    const now = systemClock.now();
     if (this.#unanswered === 0 && now - this.#askedAt < this.#times.everyMs) return false;
     this.#askedAt = now;
     const answer = await knock(this.#path, this.#times.patienceMs, signal);
@@ -71,13 +72,13 @@ export class AnswerWatch {
 
   /** Why the process counts as dead, in one sentence; `""` while it does not. */
   complaint(): string {
-    const ms = performance.now() - this.#answeredAt;
+    const ms = systemClock.now() - this.#answeredAt;
     if (ms < this.#times.deadMs || this.#reason === "") return "";
     return `The socket ${this.#path} has not answered for ${Math.round(ms / 1000)} seconds: ${this.#reason}.`;
   }
 
   #answered(): false {
-    this.#answeredAt = performance.now();
+    this.#answeredAt = systemClock.now();
     this.#unanswered = 0;
     if (this.#reason !== "") this.#tell("answering", "The socket answers again.");
     this.#reason = "";

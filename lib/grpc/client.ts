@@ -4,6 +4,7 @@
  * @module
  */
 import { Client, credentials, type MethodDefinition, type ServiceDefinition, type ServiceError } from "@grpc/grpc-js";
+import { systemClock } from "../clock.ts";
 import { abortError } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import { closeClientsLate } from "./late_close.ts";
@@ -141,7 +142,7 @@ function call(
       method.requestSerialize,
       method.responseDeserialize,
       request,
-      { deadline: Date.now() + timeoutMs },
+      { deadline: systemClock.wall() + timeoutMs },
       onAnswer,
     );
     signal.addEventListener("abort", onAbort, { once: true });

@@ -4,6 +4,7 @@
  * @module
  */
 import { randomUUID } from "node:crypto";
+import { systemClock } from "../clock.ts";
 import { type After, afterTimeout, timeoutReason } from "../deadline.ts";
 import type { ServerStream } from "../http2/stream.ts";
 import { timeoutOf } from "./timeout_header.ts";
@@ -57,7 +58,7 @@ export class StreamCall implements RpcCall, Disposable {
   readonly #after: After;
   readonly #withoutTimeoutMs: number;
   // The request has come together with its headers, or a moment later: it is small.
-  readonly #began = performance.now();
+  readonly #began = systemClock.now();
   #controller: AbortController | undefined;
   #callOff: (() => void) | undefined;
   #uid: string | undefined;
@@ -79,7 +80,7 @@ export class StreamCall implements RpcCall, Disposable {
 
   get deadlineMs(): number {
     const timeout = timeoutOf(this.#sent.timeout);
-    const left = timeout === undefined ? this.#withoutTimeoutMs : timeout - (performance.now() - this.#began);
+    const left = timeout === undefined ? this.#withoutTimeoutMs : timeout - (systemClock.now() - this.#began);
     return Math.min(longestMs, Math.max(0, left - Math.min(marginMs, left / 2)));
   }
 

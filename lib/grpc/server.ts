@@ -6,6 +6,7 @@
  * @module
  */
 import type { ServiceDefinition } from "@grpc/grpc-js";
+import { systemClock } from "../clock.ts";
 import { afterTimeout, coarse } from "../deadline.ts";
 import { common } from "../http2/line.ts";
 import { Http2Listener } from "../http2/listener.ts";
@@ -95,7 +96,7 @@ function serverOf(
   { unreadable = () => {}, broken = () => {}, deadlineMs }: Listeners & { readonly deadlineMs: number },
 ): RpcServer {
   const byPath = new Map(routes.map((route) => [route.path, route]));
-  const context = { unreadable, deadlineMs, after: coarse(afterTimeout, deadlineTickMs, () => performance.now()) };
+  const context = { unreadable, deadlineMs, after: coarse(afterTimeout, deadlineTickMs, () => systemClock.now()) };
   const listeners = new Set<Http2Listener>();
   const shared = common();
   return {

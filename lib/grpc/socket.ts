@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from "../clock.ts";
 import { sleep } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import type { Event, Notify } from "../events.ts";
@@ -101,11 +102,11 @@ export async function holdSocket(listen: Listen, options: SocketOptions): Promis
  */
 async function settled(options: SocketOptions): Promise<{ lock: SocketLock | undefined; found: Found }> {
   const { path } = options;
-  const until = performance.now() + settleMs;
+  const until = systemClock.now() + settleMs;
   for (let taken = options.lock;; taken = undefined) {
     const lock = taken?.inPlace() ? taken : await tryLockSocket(path);
     const found = await look(path);
-    if (lock !== undefined || (found !== "absent" && found !== "stale") || performance.now() > until) {
+    if (lock !== undefined || (found !== "absent" && found !== "stale") || systemClock.now() > until) {
       return { lock, found };
     }
     await sleep(50, never);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { systemClock } from "../clock.ts";
 import { KmsError } from "../errors.ts";
 import { ownerFound, whyUnwritable } from "../file_failures.ts";
 import { openOrMake } from "../file_owner.ts";
@@ -36,7 +37,7 @@ export async function tryLockSocket(socket: string): Promise<SocketLock | undefi
   // Between opening and locking, the file may have been deleted and made again by somebody who locked the new one.
   if (await file.tryLock(true) && lock.inPlace()) {
     // `trousseau probe --wait` sees by it that a process has begun to start, even if that ended before it was seen.
-    const now = new Date();
+    const now = new Date(systemClock.wall());
     await file.utime(now, now).catch(() => {});
     return lock;
   }

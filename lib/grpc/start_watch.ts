@@ -38,13 +38,15 @@ export class StartWatch {
   /**
    * Looks at the lock.
    *
-   * @param now milliseconds since the epoch.
+   * @param now `now` of the system's clock, which runs on from the wall time of this process's start.
    * @returns whether the process that took the lock has ended, or none took it in time.
    */
   async hasEnded(now: number): Promise<boolean> {
     const { state, takenAt = 0 } = await this.#look(this.#path);
     if (state === "unknown") return false;
-    this.#taken ||= state === "held" || takenAt >= this.#startedAt - times.early;
+    // A time in the future was written before the clock was set back: it is of an earlier start.
+    const since = takenAt >= this.#startedAt - times.early && takenAt <= now + times.early;
+    this.#taken ||= state === "held" || since;
     this.#free = state === "held" ? 0 : this.#free + 1;
     return this.#free >= looksFree && (this.#taken || now - this.#startedAt > times.untilTaken);
   }

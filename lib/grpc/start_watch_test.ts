@@ -22,6 +22,11 @@ Deno.test("StartWatch.hasEnded() when the lock was taken since the start and is 
   equal(await looksUntilEnded(["free", "free"], startedAt + 100), 2);
   equal(await looksUntilEnded(["free", "free"], startedAt - 400), 2, "the main process starts before its watch");
   equal(await looksUntilEnded(["free", "free"], startedAt - 1_000), -1, "that was the start before this one");
+  equal(
+    await looksUntilEnded(["free", "free"], startedAt + 3_600_000),
+    -1,
+    "and that one, before the clock was set back",
+  );
 });
 
 Deno.test("StartWatch.hasEnded() when no process takes the lock for five seconds, and not before", async () => {

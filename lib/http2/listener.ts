@@ -4,6 +4,7 @@
  * @module
  */
 import type { Duplex } from "node:stream";
+import { systemClock } from "../clock.ts";
 import { afterTimeout, deadline, orAborted } from "../deadline.ts";
 import { KmsError } from "../errors.ts";
 import { Acceptor } from "./acceptor.ts";
@@ -113,7 +114,7 @@ export class Http2Listener {
    * its client connects anew. A request that has not come in whole is no such call: 256 of them would keep all others out.
    */
   #makeRoom(): boolean {
-    const since = performance.now() - silenceMs;
+    const since = systemClock.now() - silenceMs;
     const lines = [...this.#lines].filter(({ connection, readAt }) => !connection.hasCalls || readAt < since);
     const [oldest] = lines.sort((one, other) => one.readAt - other.readAt);
     if (oldest === undefined) return false;

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { systemClock } from "../clock.ts";
 
 /**
  * Milliseconds. Another connection's call waits for some turns: beside one busy connection on two cores, its p50 was 3.4 ms
@@ -58,7 +59,7 @@ export class Turns {
   #endedAt = -Infinity;
   #worked = 0;
 
-  constructor(options: TurnsOptions = { soon: setImmediate, now: () => performance.now() }) {
+  constructor(options: TurnsOptions = { soon: setImmediate, now: () => systemClock.now() }) {
     this.#options = options;
   }
 

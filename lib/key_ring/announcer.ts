@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import { type Clock, WallTimes } from "../clock.ts";
 import { toKmsError } from "../errors.ts";
 import type { Notify } from "../events.ts";
 import type { KeyState } from "../provider/provider.ts";
@@ -22,7 +22,7 @@ export const announceTimings = { quiet: 4_000, latest: 30_000, retry: 10_000 } a
 /** A key ID whose data key is ready. */
 export interface Candidate {
   readonly id: string;
-  /** Since when it is ready, in milliseconds since the epoch. */
+  /** Since when it is ready, on the monotonic clock. */
   readonly since: number;
   readonly keyEpoch: number;
   readonly members: readonly KeyIdMember[];
@@ -40,11 +40,15 @@ export class Announcer {
   /** What was announced; the file may hold one more, whose time had passed when it was written. */
   #history: readonly AnnouncedId[];
   #current: AnnouncedId | undefined;
+  readonly #times: WallTimes;
+  /** When this process announced it, on the monotonic clock; `undefined` for an ID of a former run. */
+  #announcedAt: number | undefined;
   #lastStatusAt = -Infinity;
   #refusedUntil = -Infinity;
 
   constructor(clock: Clock, memory: RingMemory, notify: Notify) {
     this.#clock = clock;
+    this.#times = new WallTimes(clock);
     this.#memory = memory;
     this.#notify = notify;
     this.#history = memory.history;
@@ -56,12 +60,17 @@ export class Announcer {
     return this.#current;
   }
 
+  /** When it was announced, by the wall clock of now; of an ID of a former run, by the one of then. */
+  get announcedAt(): number | undefined {
+    return this.#announcedAt === undefined ? this.#current?.at : this.#times.of(this.#announcedAt);
+  }
+
   /** A Status is being answered: the Encrypt that may follow needs the same ID. */
   noteStatus(): void {
     this.#lastStatusAt = this.#clock.now();
   }
 
-  /** From when on the candidate may be announced, in milliseconds since the epoch. */
+  /** From when on the candidate may be announced, on the monotonic clock. */
   dueAt(candidate: Candidate): number {
     if (!this.#current) return this.#refusedUntil;
     const { quiet, latest } = announceTimings;
@@ -88,6 +97,7 @@ export class Announcer {
     const before = this.#current;
     this.#history = history;
     this.#current = announced;
+    this.#announcedAt = this.#clock.now();
     commit();
     const { id: to, provisional } = announced;
     this.#notify({ type: "key_id", from: before?.id, to, provisional, reason: whatChanged(before, announced) });
@@ -95,7 +105,7 @@ export class Announcer {
 
   #announcedFrom({ id, keyEpoch, members }: Candidate): AnnouncedId {
     const provisional = members.some(({ version }) => version === unseenVersion);
-    return { id, at: Math.round(this.#clock.now()), keyEpoch, provisional, members };
+    return { id, at: this.#times.now(), keyEpoch, provisional, members };
   }
 }
 

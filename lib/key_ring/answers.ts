@@ -30,7 +30,15 @@ export interface ProviderStatus extends RetiredStatus {
 /** Whether as many providers as the quorum wants can wrap now. */
 export type QuorumState =
   | { readonly state: "held" }
-  | { readonly state: "lost"; readonly since: number; readonly refused: boolean; readonly message: string };
+  | {
+    readonly state: "lost";
+    /** Milliseconds since the epoch. */
+    readonly since: number;
+    /** For how long by now, in milliseconds: what is decided by it does not depend on the wall clock. */
+    readonly forMs: number;
+    readonly refused: boolean;
+    readonly message: string;
+  };
 
 /** Whether what was sealed under one version of a provider's key can still be opened. */
 export interface SealedVersionStatus {
@@ -75,7 +83,7 @@ export interface DecryptStatus {
   readonly failing: boolean;
 }
 
-/** What the node knows from memory. */
+/** What the node knows from memory. Its times are by the wall clock of the moment at which it is asked. */
 export interface ServiceStatus {
   /** The announced key ID; `undefined` as long as none is known. */
   readonly keyId: string | undefined;

@@ -55,7 +55,7 @@ interface Tally {
 
 /** How a board judges. */
 export interface DecryptBoardOptions {
-  /** Milliseconds since the epoch, never going backwards. */
+  /** `Clock.now`: it never goes backwards. */
   readonly now: () => number;
   /** Whether refusals alone make it fail; a key service for people's files only counts them. */
   readonly canFail: boolean;
@@ -103,7 +103,7 @@ export class DecryptBoard {
     this.#tell(now, error.message);
   }
 
-  /** How it is now. Each Encrypt looks at it: where nothing was refused it costs next to nothing. */
+  /** How it is now, in moments of `Clock.now`. Each Encrypt looks at it: where nothing was refused it costs next to nothing. */
   status(): DecryptStatus {
     const { window: windowMs } = decryptLimits;
     const lastOpenedAt = this.#openedAt;

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { type Times, WallTimes } from "../clock.ts";
 import { toKmsError } from "../errors.ts";
 import type { Notify } from "../events.ts";
 import { type StateFile, stateFile } from "../state_file.ts";
@@ -39,36 +40,49 @@ export function firstEncryptFile(folder: string): FirstEncryptFile {
 export class FirstEncrypt {
   readonly #file: FirstEncryptFile | undefined;
   readonly #notify: Notify;
+  readonly #clock: Times;
+  readonly #times: WallTimes;
+  /** When this process noted it, on the monotonic clock; `undefined` for what the file has from a former run. */
+  #moment: number | undefined;
   #state: FirstEncryptState | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(file: FirstEncryptFile | undefined, notify: Notify, state: FirstEncryptState | undefined) {
+  private constructor(
+    file: FirstEncryptFile | undefined,
+    notify: Notify,
+    clock: Times,
+    state: FirstEncryptState | undefined,
+  ) {
     this.#file = file;
     this.#notify = notify;
+    this.#clock = clock;
+    this.#times = new WallTimes(clock);
     this.#state = state;
   }
 
   /** Reads the file. One that cannot be used is warned of and stops nothing: no data depends on it. */
-  static async open(file: FirstEncryptFile | undefined, notify: Notify): Promise<FirstEncrypt> {
+  static async open(file: FirstEncryptFile | undefined, notify: Notify, clock: Times): Promise<FirstEncrypt> {
     try {
-      return new FirstEncrypt(file, notify, await file?.read());
+      return new FirstEncrypt(file, notify, clock, await file?.read());
     } catch (thrown) {
       warn(notify, thrown);
-      return new FirstEncrypt(file, notify, undefined);
+      return new FirstEncrypt(file, notify, clock, undefined);
     }
   }
 
   /** An Encrypt is answered. Only the first one under a key ID costs more than a comparison; its file is not waited for. */
-  note(keyId: string, at: number): void {
+  note(keyId: string): void {
     if (this.#state?.keyId === keyId) return;
-    const state = { keyId, at: Math.round(at) };
+    this.#moment = this.#clock.now();
+    const state = { keyId, at: this.#times.of(this.#moment) };
     this.#state = state;
     this.#writing = this.#writing.then(() => this.#file?.write(state)).catch((thrown) => warn(this.#notify, thrown));
   }
 
   /** When it was, in milliseconds since the epoch; `undefined` where none was noted under this key ID. */
   at(keyId: string): number | undefined {
-    return this.#state?.keyId === keyId ? this.#state.at : undefined;
+    if (this.#state?.keyId !== keyId) return undefined;
+    return this.#moment === undefined ? this.#state.at : this.#times.of(this.#moment);
   }
 
   /** Resolves when nothing is being written. */

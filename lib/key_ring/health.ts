@@ -6,7 +6,7 @@
 import { effectiveCode, type ErrorCode, errorCodes, type KmsError } from "../errors.ts";
 import type { HealthState, Notify, ProviderVerb } from "../events.ts";
 
-/** One provider's health. Times are milliseconds since the epoch. */
+/** One provider's health. Times are moments of `Clock.now`. */
 export interface Health {
   readonly state: HealthState;
   readonly since: number;

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { WallTimes } from "../clock.ts";
 import { backoff } from "../deadline.ts";
 import { KmsError, toKmsError } from "../errors.ts";
 import type { KmsApi } from "../events.ts";
@@ -25,6 +26,7 @@ import { Prober } from "./prober.ts";
 import { QuorumWatch } from "./quorum_watch.ts";
 import type { ReadyDek } from "./ready_dek.ts";
 import type { SentinelWatch } from "./sentinel_watch.ts";
+import { shown, shownDecrypts, shownHealth } from "./shown.ts";
 import { type Observed, Snapshot } from "./snapshot.ts";
 import type { RingState, RingStore } from "./state.ts";
 
@@ -72,6 +74,7 @@ export class KeyRing implements AsyncDisposable {
   readonly #quorum: QuorumWatch;
   readonly #firstEncrypt: FirstEncrypt;
   readonly #sentinels: SentinelWatch;
+  readonly #times: WallTimes;
   readonly #startedAt: number;
   readonly #closing = new AbortController();
   readonly #bell = new Bell();
@@ -98,7 +101,7 @@ export class KeyRing implements AsyncDisposable {
     if (!state) await options.store.save({ format: 1, providers: [], history: [] });
     const memory = new RingMemory(options.store, state);
     const ring = new KeyRing(options, state, memory, {
-      firstEncrypt: await FirstEncrypt.open(options.firstEncrypt, options.notify),
+      firstEncrypt: await FirstEncrypt.open(options.firstEncrypt, options.notify, options.clock),
       sentinels: await options.openSentinels(() => memory.sealedBy),
     });
     const { signal } = ring.#closing;
@@ -114,6 +117,7 @@ export class KeyRing implements AsyncDisposable {
   ) {
     const { providers, clock, notify, probeIntervalMs, random } = options;
     this.#options = options;
+    this.#times = new WallTimes(clock);
     this.#startedAt = clock.now();
     this.board = options.board;
     const known = (state?.providers ?? []).map(({ name, kind, state }) => [name, { kind, state }] as const);
@@ -128,7 +132,7 @@ export class KeyRing implements AsyncDisposable {
       answered: (name, found) => this.#answered(name, found),
       failed: (name, error) => this.board.failed(name, "probe", error),
     });
-    this.#quorum = new QuorumWatch(this.board, providers.map(({ name }) => name), options.needed, () => clock.now());
+    this.#quorum = new QuorumWatch(this.board, providers.map(({ name }) => name), options.needed, clock);
     this.#noteAnnounced();
   }
 
@@ -151,9 +155,9 @@ export class KeyRing implements AsyncDisposable {
       providers: this.#options.providers.map((provider) => this.#providerStatus(provider)),
       retired: this.#options.retired.map((provider) => this.#retiredStatus(provider)),
       canEncrypt: this.#ready !== undefined,
-      announcedAt: current?.at,
+      announcedAt: this.#announcer.announcedAt,
       firstEncryptAt: current && this.#firstEncrypt.at(current.id),
-      decrypts: this.#options.decrypts.status(),
+      decrypts: shownDecrypts(this.#options.decrypts.status(), this.#times),
       sealedVersions: this.#sentinels.statuses,
     };
   }
@@ -175,7 +179,7 @@ export class KeyRing implements AsyncDisposable {
     const sealed = ready.seal(seed, api);
     if (ready.uses === 1) this.#options.onFirstUse(ready);
     // Over v1beta1 the API server knows no key ID.
-    if (api === "v2" && !byTool) this.#firstEncrypt.note(ready.keyId, this.#options.clock.now());
+    if (api === "v2" && !byTool) this.#firstEncrypt.note(ready.keyId);
     const tooOld = this.#options.clock.now() - ready.madeAt >= this.#options.dekMaxAgeMs;
     if (!this.#replace && (api === "v2" || tooOld || ready.wearsOut)) {
       this.#replace = true;
@@ -214,15 +218,14 @@ export class KeyRing implements AsyncDisposable {
     this.#options.notify({ type: "lifecycle", action: "warning", message });
   }
 
-  #retiredStatus({ name, kind }: Provider): RetiredStatus {
-    const { state, since, code, message, lastGoodAt } = this.board.of(name);
-    return { name, kind, health: state, since, code, message, lastGoodAt };
+  #retiredStatus(provider: Provider): RetiredStatus {
+    return shownHealth(provider, this.board.of(provider.name), this.#times);
   }
 
   #providerStatus(provider: Provider): ProviderStatus {
     const { name } = provider;
     const version = this.#snapshot.counted(name)?.version ?? unseenVersion;
-    const lacksWrapSince = this.#ready?.lacking.get(name);
+    const lacksWrapSince = shown(this.#ready?.lacking.get(name), this.#times);
     return { ...this.#retiredStatus(provider), version, lacksWrapSince };
   }
 

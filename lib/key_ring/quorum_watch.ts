@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Times, WallTimes } from "../clock.ts";
 import type { QuorumState } from "./answers.ts";
 import type { HealthBoard } from "./health.ts";
 
@@ -11,15 +12,19 @@ export class QuorumWatch {
   readonly #board: HealthBoard;
   readonly #names: readonly string[];
   readonly #needed: number;
+  readonly #clock: Times;
+  readonly #times: WallTimes;
   #lostAt: number | undefined;
 
-  constructor(board: HealthBoard, names: readonly string[], needed: number, now: () => number) {
+  constructor(board: HealthBoard, names: readonly string[], needed: number, clock: Times) {
     this.#board = board;
     this.#names = names;
     this.#needed = needed;
-    this.#lostAt = now();
+    this.#clock = clock;
+    this.#times = new WallTimes(clock);
+    this.#lostAt = clock.now();
     board.onChange(() => {
-      this.#lostAt = this.#unwell().length <= names.length - needed ? undefined : this.#lostAt ?? now();
+      this.#lostAt = this.#unwell().length <= names.length - needed ? undefined : this.#lostAt ?? clock.now();
     });
   }
 
@@ -29,7 +34,9 @@ export class QuorumWatch {
     const unwell = this.#unwell();
     const refusing = unwell.filter(({ state }) => state === "refusing").length;
     const message = unwell.map((health) => health.message).join(" ");
-    return { state: "lost", since: this.#lostAt, refused: this.#names.length - refusing < this.#needed, message };
+    const refused = this.#names.length - refusing < this.#needed;
+    const [since, forMs] = [this.#times.of(this.#lostAt), this.#clock.now() - this.#lostAt];
+    return { state: "lost", since, forMs, refused, message };
   }
 
   #unwell() {

@@ -68,7 +68,7 @@ export class SentinelBook {
     const ids = [...this.#unsaved];
     const changed = ids.flatMap((id) => this.#sentinels.get(id) ?? []);
     try {
-      const kept = await this.#options.store.update((found) => merged(found, changed, this.#options.clock.now()));
+      const kept = await this.#options.store.update((found) => merged(found, changed, this.#options.clock.wall()));
       // Another result may have come in while this was written.
       for (const one of changed) if (this.#sentinels.get(idOf(one)) === one) this.#unsaved.delete(idOf(one));
       for (const one of kept) if (!this.#unsaved.has(idOf(one))) this.#sentinels.set(idOf(one), one);
@@ -86,13 +86,13 @@ export class SentinelBook {
   }
 }
 
-function merged(found: readonly Sentinel[], changed: readonly Sentinel[], now: number): readonly Sentinel[] {
+function merged(found: readonly Sentinel[], changed: readonly Sentinel[], wall: number): readonly Sentinel[] {
   const all = new Map(found.map((sentinel) => [idOf(sentinel), sentinel]));
   for (const sentinel of changed) {
     const kept = all.get(idOf(sentinel));
     const keptAt = kept?.test?.at ?? 0;
     // A result of the future was written before the clock was set back.
-    const isNewer = (sentinel.test?.at ?? 0) >= keptAt || keptAt > now;
+    const isNewer = (sentinel.test?.at ?? 0) >= keptAt || keptAt > wall;
     if (!kept) all.set(idOf(sentinel), sentinel);
     else if (isNewer) all.set(idOf(sentinel), { ...kept, test: sentinel.test, lost: sentinel.lost });
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { deadlineBy } from "../clock.ts";
+import { deadlineBy, WallTimes } from "../clock.ts";
 import { backoff, orAborted } from "../deadline.ts";
 import type { Unwrapper } from "../envelope/unwrap.ts";
 import { effectiveCode, type ErrorCode, type KmsError, toKmsError } from "../errors.ts";
@@ -51,9 +51,11 @@ interface Plan {
   fresh: boolean;
   /** Tests in a row that did not open it. */
   failures: number;
-  /** When it is tested again after such a test, in milliseconds since the epoch. */
+  /** When it is tested again after such a test, on the monotonic clock. */
   retryAt: number | undefined;
-  /** Why the last test told nothing. */
+  /** The wall time that the sentinel bears of its last test, that moment on the monotonic clock, and whether it was tested here. */
+  tested: { readonly stored: number; readonly moment: number; readonly here: boolean } | undefined;
+  /** Why the last test told nothing; `at` is on the monotonic clock. */
   failure: { readonly at: number; readonly code: ErrorCode; readonly message: string } | undefined;
   /** Whether its loss was told. */
   told: boolean;
@@ -66,9 +68,12 @@ export class SentinelWatch implements AsyncDisposable {
   readonly #plans = new Map<string, Plan>();
   readonly #closing = new AbortController();
   readonly #bell = new Bell();
+  readonly #times: WallTimes;
   #announced: readonly KeyIdMember[] | undefined;
   #history: readonly AnnouncedId[] = [];
   #statuses: readonly SealedVersionStatus[] = [];
+  /** The wall time of the monotonic clock's origin that they were made with. */
+  #origin = 0;
   #running: Promise<void> | undefined;
 
   /** Reads what is kept. */
@@ -79,10 +84,13 @@ export class SentinelWatch implements AsyncDisposable {
   private constructor(options: SentinelWatchOptions, book: SentinelBook) {
     this.#options = options;
     this.#book = book;
+    this.#times = new WallTimes(options.clock);
   }
 
   /** From memory. */
   get statuses(): readonly SealedVersionStatus[] {
+    // A wall clock that was set moves the times of tests of this process. Every Encrypt looks at this.
+    if (this.#times.of(0) !== this.#origin) this.#refresh();
     return this.#statuses;
   }
 
@@ -117,8 +125,11 @@ export class SentinelWatch implements AsyncDisposable {
     );
     if (added.length > 0) {
       const plain = dek.copyOfDek();
-      const now = this.#options.clock.now();
-      for (const { wrap, kind } of added) this.#book.put(makeSentinel(plain, wrap, kind, dek.keyId, now));
+      for (const { wrap, kind } of added) {
+        const sentinel = makeSentinel(plain, wrap, kind, dek.keyId, this.#times.now());
+        this.#book.put(sentinel);
+        this.#testedNow(sentinel);
+      }
       plain.fill(0);
     }
     if (added.length === 0 && !this.#book.wantsSave) return;
@@ -135,7 +146,9 @@ export class SentinelWatch implements AsyncDisposable {
   async #run(signal: AbortSignal): Promise<void> {
     for (const { provider, kind, version, test, lost } of this.#book.all()) {
       // Whoever restarts the plugin has perhaps just mended this.
-      if (lost || (test !== undefined && test.code !== "ok")) this.#plan(idOf({ provider, kind, version })).retryAt = 0;
+      if (lost || (test !== undefined && test.code !== "ok")) {
+        this.#plan(idOf({ provider, kind, version })).retryAt = this.#options.clock.now();
+      }
     }
     for (let nextAt = this.#options.clock.now(); !signal.aborted;) {
       await Promise.all(this.#urgent().map((sentinel) => this.#test(sentinel, signal)));
@@ -167,8 +180,8 @@ export class SentinelWatch implements AsyncDisposable {
   #due(now: number): { readonly sentinel: Sentinel | undefined; readonly at: number } {
     const all = this.#testable();
     const tested = (name: string) =>
-      all.filter(({ provider, test }) => provider === name && test && test.at > now - sentinelTimings.every).length;
-    const ranked = all.map((sentinel) => ({ sentinel, at: this.#dueAt(sentinel, now) })).sort((a, b) => a.at - b.at);
+      all.filter((one) => one.provider === name && this.#testedAt(one) > now - sentinelTimings.every).length;
+    const ranked = all.map((sentinel) => ({ sentinel, at: this.#dueAt(sentinel) })).sort((a, b) => a.at - b.at);
     const ready = ranked.find(({ sentinel, at }) =>
       at <= now && (this.#hasFailed(sentinel) || tested(sentinel.provider) < sentinelTimings.perDay)
     );
@@ -178,11 +191,23 @@ export class SentinelWatch implements AsyncDisposable {
     return { sentinel: ready?.sentinel, at: Math.min(later, waiting) };
   }
 
-  #dueAt(sentinel: Sentinel, now: number): number {
-    const retryAt = this.#plans.get(idOf(sentinel))?.retryAt;
-    const testedAt = sentinel.test?.at ?? 0;
-    // A time in the future was written before the clock was set back.
-    return retryAt ?? (testedAt > now ? now : testedAt + sentinelTimings.every);
+  #dueAt(sentinel: Sentinel): number {
+    return this.#plans.get(idOf(sentinel))?.retryAt ?? this.#testedAt(sentinel) + sentinelTimings.every;
+  }
+
+  /** On the monotonic clock: a test of this process counts from its moment, whatever the wall clock does meanwhile. */
+  #testedAt(sentinel: Sentinel): number {
+    const [plan, now, stored] = [this.#plan(idOf(sentinel)), this.#options.clock.now(), sentinel.test?.at ?? 0];
+    if (plan.tested?.stored === stored) return plan.tested.moment;
+    const age = this.#times.now() - stored;
+    // A time in the future was written before the clock was set back: a test is due.
+    plan.tested = { stored, moment: now - (age < 0 ? sentinelTimings.every : age), here: false };
+    return plan.tested.moment;
+  }
+
+  #testedNow(sentinel: Sentinel): void {
+    const stored = sentinel.test?.at ?? 0;
+    this.#plan(idOf(sentinel)).tested = { stored, moment: this.#options.clock.now(), here: true };
   }
 
   #hasFailed(sentinel: Sentinel): boolean {
@@ -200,7 +225,7 @@ export class SentinelWatch implements AsyncDisposable {
       error = await this.#open(sentinel, signal);
     }
     if (signal.aborted) return;
-    const now = Math.round(this.#options.clock.now());
+    const now = this.#options.clock.now();
     const code = error ? effectiveCode(error) : "ok";
     const message = error?.message ?? "";
     if (code !== "ok" && !isLoss(code)) {
@@ -213,7 +238,9 @@ export class SentinelWatch implements AsyncDisposable {
     plan.fresh = false;
     if (lost) this.#retry(plan, now, sentinelTimings.lastRetry);
     else [plan.failures, plan.retryAt] = [0, undefined];
-    this.#book.put({ ...sentinel, test: { at: now, code, message }, lost });
+    const tested: Sentinel = { ...sentinel, test: { at: this.#times.of(now), code, message }, lost };
+    this.#book.put(tested);
+    this.#testedNow(tested);
     await this.#book.save();
     this.#refresh();
     this.#tell(id, plan);
@@ -260,6 +287,7 @@ export class SentinelWatch implements AsyncDisposable {
       fresh: false,
       failures: 0,
       retryAt: undefined,
+      tested: undefined,
       failure: undefined,
       told: false,
     };
@@ -267,12 +295,24 @@ export class SentinelWatch implements AsyncDisposable {
     return plan;
   }
 
+  /** With the time of its last test by the wall clock of now, where this process made the test. */
+  #shown(sentinel: Sentinel): Sentinel {
+    const { test } = sentinel;
+    const tested = this.#plans.get(idOf(sentinel))?.tested;
+    if (test === undefined || tested === undefined || tested.stored !== test.at || !tested.here) return sentinel;
+    return { ...sentinel, test: { ...test, at: this.#times.of(tested.moment) } };
+  }
+
   #refresh(): void {
     const { readers } = this.#options;
     const failures = new Map(
-      [...this.#plans].flatMap(([id, { failure }]) => failure ? [[id, failure] as const] : []),
+      [...this.#plans].flatMap(([id, { failure }]) =>
+        failure ? [[id, { ...failure, at: this.#times.of(failure.at) }] as const] : []
+      ),
     );
-    const [sentinels, history, announced] = [this.#book.all(), this.#history, this.#announced ?? []];
+    const sentinels = this.#book.all().map((sentinel) => this.#shown(sentinel));
+    const [history, announced] = [this.#history, this.#announced ?? []];
+    this.#origin = this.#times.of(0);
     this.#statuses = sealedVersions({ sentinels, history, announced, readers, failures });
   }
 }

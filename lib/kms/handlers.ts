@@ -17,8 +17,6 @@ export interface HandlerOptions {
   readonly kms: { readonly v1beta1: boolean; readonly reportVersion: "v2" | "v2beta1" };
   readonly outage: OutageSettings;
   readonly notify: Notify;
-  /** Milliseconds since the epoch, by the service's own clock. */
-  readonly now: () => number;
   /** A semantic version: this release. */
   readonly version: string;
 }
@@ -41,16 +39,15 @@ export function kmsHandlers(options: HandlerOptions): KmsHandlers {
 }
 
 /** Judges a status and notes when an outage begins, passes `after`, turns into a refusal, or ends. */
-function judged({ outage, notify, now }: HandlerOptions): (status: ServiceStatus) => Stance {
+function judged({ outage, notify }: HandlerOptions): (status: ServiceStatus) => Stance {
   let last: OutageState = "none";
   return (status) => {
-    const at = now();
-    const state = outageState(status.quorum, outage.afterMs, at);
+    const state = outageState(status.quorum, outage.afterMs);
     if (state !== last) {
       last = state;
       const message = status.quorum.state === "lost" ? status.quorum.message : "The wrap quorum is held again.";
       notify({ type: "outage", state, policy: outage.policy, message });
     }
-    return stance(outage, status, at);
+    return stance(outage, status);
   };
 }

@@ -3,7 +3,7 @@ import { utf8 } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
 import type { Event } from "../events.ts";
 import { FakeService, wellStatus } from "../../tests/support/fake_service.ts";
-import type { ServiceStatus } from "../service.ts";
+import type { QuorumState, ServiceStatus } from "../service.ts";
 import { type HandlerOptions, kmsHandlers } from "./handlers.ts";
 import type { OutagePolicy } from "./outage.ts";
 
@@ -12,7 +12,7 @@ const seed = new Uint8Array(32).fill(3);
 const ping = utf8("ping");
 const lost: ServiceStatus = {
   ...wellStatus,
-  quorum: { state: "lost", since: 0, refused: false, message: "Vault is away." },
+  quorum: { state: "lost", since: 0, forMs: 5000, refused: false, message: "Vault is away." },
 };
 
 function setUp(options: Partial<HandlerOptions> = {}) {
@@ -23,7 +23,6 @@ function setUp(options: Partial<HandlerOptions> = {}) {
     notify: (event) => void events.push(event),
     kms: { v1beta1: true, reportVersion: "v2" },
     outage: { policy: "keepWriting", afterMs: 1000 },
-    now: () => 5000,
     version: "1.2.3",
     ...options,
   });
@@ -76,7 +75,7 @@ Deno.test("v1beta1 refuses requests of another version", async () => {
 
 Deno.test("kmsHandlers() has no v1beta1 where it is switched off", () => {
   const service = new FakeService();
-  const options = { service, notify: () => {}, now: () => 0, version: "1.2.3" };
+  const options = { service, notify: () => {}, version: "1.2.3" };
   const outage = { policy: "keepWriting", afterMs: 0 } as const;
   equal(kmsHandlers({ ...options, outage, kms: { v1beta1: false, reportVersion: "v2" } }).v1beta1, undefined);
 });
@@ -131,16 +130,10 @@ Deno.test("kmsHandlers() decrypt whatever the policy says", async () => {
 });
 
 Deno.test("kmsHandlers() tell of an outage when it changes, and not at each call", async () => {
-  let now = 0;
-  const { v2, service, events } = setUp({ now: () => now });
+  const { v2, service, events } = setUp();
+  const lostFor = (forMs: number): ServiceStatus => ({ ...lost, quorum: { ...lost.quorum, forMs } as QuorumState });
   const states: string[] = [];
-  for (
-    const [at, status] of [[0, wellStatus], [1, lost], [2, lost], [1000, lost], [1001, lost], [
-      1002,
-      wellStatus,
-    ]] as const
-  ) {
-    now = at;
+  for (const status of [wellStatus, lostFor(0), lostFor(1), lostFor(1000), lostFor(1001), wellStatus]) {
     service.current = status;
     await v2.Status({}, call);
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from "../clock.ts";
 import { type KmsError, toKmsError } from "../errors.ts";
 import type { Api, CacheResult, Event, ForeignFormat, Notify, Operation } from "../events.ts";
 import type { RpcCall } from "../grpc/rpc_call.ts";
@@ -31,7 +32,7 @@ export function observed<Request, Answered>(
   work: (request: Request, call: RpcCall, findings: Findings) => Answered,
 ): (request: Request, call: RpcCall) => Answered {
   return (request, call) => {
-    const start = performance.now();
+    const start = systemClock.now();
     const findings: Findings = { keyId: "", providers: [] };
     const note = (failure?: KmsError) => notify(event(api, operation, call, start, findings, failure));
     const fail = (thrown: unknown): never => {
@@ -93,7 +94,7 @@ function event(
     api,
     operation,
     result: failure?.code ?? "ok",
-    seconds: (performance.now() - start) / 1000,
+    seconds: (systemClock.now() - start) / 1000,
     uid: call.uid,
     ...findings,
     ...(failure && { message: failure.message }),

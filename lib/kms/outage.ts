@@ -1,6 +1,5 @@
 /**
- * What an outage of the KMS looks like to kube-apiserver: a pure function of the policy, what the node knows, and the
- * time.
+ * What an outage of the KMS looks like to kube-apiserver: a pure function of the policy and what the node knows.
  *
  * @module
  */
@@ -26,11 +25,11 @@ export type Stance =
   /** Status and Encrypt are refused. */
   | { readonly say: "refuse"; readonly error: KmsError };
 
-/** How the quorum is at `now`, in milliseconds since the epoch. */
-export function outageState(quorum: QuorumState, afterMs: number, now: number): OutageState {
+/** How the quorum is. */
+export function outageState(quorum: QuorumState, afterMs: number): OutageState {
   if (quorum.state === "held") return "none";
   if (quorum.refused) return "refused";
-  return now - quorum.since >= afterMs ? "outage_past_after" : "outage";
+  return quorum.forMs >= afterMs ? "outage_past_after" : "outage";
 }
 
 /**
@@ -38,14 +37,12 @@ export function outageState(quorum: QuorumState, afterMs: number, now: number): 
  *
  * A node without a key ID and one whose KEKs are refused answer the same under every policy: there is nothing to
  * announce, or a KMS was reached and said no.
- *
- * @param now milliseconds since the epoch, by the clock that `status` was made with.
  */
-export function stance(settings: OutageSettings, status: ServiceStatus, now: number): Stance {
+export function stance(settings: OutageSettings, status: ServiceStatus): Stance {
   const { keyId, quorum } = status;
   if (quorum.state === "lost" && quorum.refused) return refuse("key_unusable", quorum.message);
   if (keyId === undefined) return refuse("unreachable", status.message);
-  if (quorum.state === "held" || outageState(quorum, settings.afterMs, now) === "outage") return { say: "ok", keyId };
+  if (quorum.state === "held" || outageState(quorum, settings.afterMs) === "outage") return { say: "ok", keyId };
   return past[settings.policy](keyId, quorum.message);
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from "../clock.ts";
 import { type ErrorCode, errorCodes, KmsError, toKmsError } from "../errors.ts";
 import type { ProviderVerb } from "../events.ts";
 import { actionOf } from "./observed.ts";
@@ -36,7 +37,7 @@ const defaults: BreakerOptions = {
   failures: 3,
   firstCoolDownMs: 1000,
   longestCoolDownMs: 10_000,
-  now: () => performance.now(),
+  now: () => systemClock.now(),
 };
 
 /** What an outcome says about the KMS itself: `silent` is what says nothing either way. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { utf8 } from "../bytes.ts";
+import { systemClock } from "../clock.ts";
 import { abortError, isTimeout, orAborted } from "../deadline.ts";
 import { type ErrorCode, KmsError, toKmsError } from "../errors.ts";
 import type { ProviderVerb } from "../events.ts";
@@ -36,10 +37,10 @@ export function observed(provider: Provider, context: ProviderContext): Provider
   ): Promise<T> {
     const action = actionOf(verb, provider.name);
     if (signal.aborted) throw abortError(signal, action);
-    const began = performance.now();
+    const began = systemClock.now();
     // Registered before the work's own listeners, which forget what they wait for.
     let silent: string | undefined;
-    const onAbort = () => silent = context.waits?.silent(performance.now() - began);
+    const onAbort = () => silent = context.waits?.silent(systemClock.now() - began);
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       // What a vendor's method throws at once is caught here as well.
@@ -60,7 +61,7 @@ export function observed(provider: Provider, context: ProviderContext): Provider
   const maxWrap = maxWrapOf(provider.kind);
 
   function report(verb: ProviderVerb, began: number, error?: KmsError): void {
-    const seconds = (performance.now() - began) / 1000;
+    const seconds = (systemClock.now() - began) / 1000;
     const about = { type: "provider_call", provider: provider.name, kind: provider.kind, verb, seconds } as const;
     context.notify(error ? { ...about, result: error.code, message: error.message } : { ...about, result: "ok" });
   }

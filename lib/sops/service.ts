@@ -8,7 +8,7 @@
  * @module
  */
 import { concat, hex } from "../bytes.ts";
-import { type Clock, deadlineBy } from "../clock.ts";
+import { type Clock, deadlineBy, WallTimes } from "../clock.ts";
 import { abortError, jittered } from "../deadline.ts";
 import { DekSource } from "../envelope/dek_source.ts";
 import { decodeFrame, encodeEnvelope, encodeFrameHead, formatSizes } from "../envelope/format.ts";
@@ -25,6 +25,7 @@ import { HealthBoard } from "../key_ring/health.ts";
 import { unseenVersion } from "../key_ring/key_id.ts";
 import { QuorumWatch } from "../key_ring/quorum_watch.ts";
 import { reporting } from "../key_ring/reporting.ts";
+import { shownDecrypts, shownHealth } from "../key_ring/shown.ts";
 import type { CallOptions, Provider } from "../provider/provider.ts";
 import type { ProviderVersion, RetiredStatus, ServiceProvider, ServiceStatus } from "../service.ts";
 
@@ -107,6 +108,7 @@ class KeyService implements SopsService, AsyncDisposable {
   readonly #options: SopsServiceOptions;
   readonly #board: HealthBoard;
   readonly #quorum: QuorumWatch;
+  readonly #times: WallTimes;
   readonly #source: DekSource;
   readonly #keys: ReadonlyMap<string, Key>;
   readonly #named: ReadonlyMap<string, Unwrapper>;
@@ -117,12 +119,13 @@ class KeyService implements SopsService, AsyncDisposable {
   constructor(options: SopsServiceOptions) {
     const { clock, notify } = options;
     this.#options = options;
+    this.#times = new WallTimes(clock);
     const providers = options.providers.map(({ provider }) => provider);
     const readers = [...options.providers, ...options.retired];
     // To the board all of them only unwrap: no one probes a provider that is well, so that its calls alone must show it.
     this.#board = new HealthBoard([], () => clock.now(), notify, readers.map(({ provider }) => provider));
     const needed = quorumSize(options.wrap, providers.length);
-    this.#quorum = new QuorumWatch(this.#board, providers.map(({ name }) => name), needed, () => clock.now());
+    this.#quorum = new QuorumWatch(this.#board, providers.map(({ name }) => name), needed, clock);
     this.#source = sourceOf(options, this.#board);
     // A person who tries a file of another cluster is no fault of this service: refusals are shown and make nothing red.
     this.#decrypts = new DecryptBoard({ now: () => clock.now(), canFail: false, onFailing: () => {} });
@@ -149,7 +152,7 @@ class KeyService implements SopsService, AsyncDisposable {
       canEncrypt: !decryptOnly && quorum.state === "held",
       announcedAt: undefined,
       firstEncryptAt: undefined,
-      decrypts: this.#decrypts.status(),
+      decrypts: shownDecrypts(this.#decrypts.status(), this.#times),
       sealedVersions: [],
     };
   }
@@ -253,9 +256,8 @@ class KeyService implements SopsService, AsyncDisposable {
     }
   }
 
-  #statusOf({ name, kind }: Provider): RetiredStatus {
-    const { state: health, since, code, message, lastGoodAt } = this.#board.of(name);
-    return { name, kind, health, since, code, message, lastGoodAt };
+  #statusOf(provider: Provider): RetiredStatus {
+    return shownHealth(provider, this.#board.of(provider.name), this.#times);
   }
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { type Times, WallTimes } from "../clock.ts";
 import type { Event, Notify } from "../events.ts";
 import { eventRows, type Row } from "./event_rows.ts";
 import type { Logger } from "./log.ts";
@@ -13,7 +14,8 @@ const quietMs = 60_000;
 const mostRemembered = 512;
 
 /** Logs each event by its row. */
-export function eventLog(logger: Logger, now: () => number): Notify {
+export function eventLog(logger: Logger, clock: Times): Notify {
+  const times = new WallTimes(clock);
   const states = new Map<string, string>();
   const repeats = new Map<string, { since: number; more: number }>();
 
@@ -26,8 +28,7 @@ export function eventLog(logger: Logger, now: () => number): Notify {
   /** How many equal ones were kept quiet since the last; `undefined` if this one is to be kept quiet too. */
   const toldAgain = (key: string, at: number): number | undefined => {
     const last = repeats.get(key);
-    // A clock that was set back must not silence anything.
-    if (last !== undefined && at >= last.since && at - last.since < quietMs) {
+    if (last !== undefined && at - last.since < quietMs) {
       last.more++;
       return undefined;
     }
@@ -38,19 +39,18 @@ export function eventLog(logger: Logger, now: () => number): Notify {
   return (event) => {
     // The row of an event's own type takes that event: the compiler cannot follow the pair through the union.
     const row = eventRows[event.type] as Row<Event>;
-    const at = now();
-    let level = row.level(event, at);
+    let level = row.level(event, times);
     let repeated: number | undefined;
-    const state = row.state?.(event, at);
+    const state = row.state?.(event, times);
     if (state !== undefined) {
       if (!changed(`${event.type} ${state[0]}`, state[1])) level = "debug";
     } else if (level === "warn" || level === "error") {
       const key = row.repeats?.(event);
-      repeated = key === undefined ? 0 : toldAgain(limited(`${event.type} ${key}`), at);
+      repeated = key === undefined ? 0 : toldAgain(limited(`${event.type} ${key}`), clock.now());
       if (repeated === undefined) level = "debug";
     }
     if (!logger.enabled(level)) return;
-    const fields = { event: event.type, ...row.fields(event) };
+    const fields = { event: event.type, ...row.fields(event, times) };
     logger.log(level, row.sentence(event), repeated ? { ...fields, repeated } : fields);
   };
 }

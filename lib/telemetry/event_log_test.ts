@@ -9,7 +9,7 @@ type Line = Readonly<Record<string, unknown>> & { readonly level: LogLevel; read
 
 function opened(level: LogLevel = "debug") {
   const lines: Line[] = [];
-  const clock = { now: 1_000_000 };
+  const clock = { now: 1_000_000, ahead: 0 };
   const logger = createLogger({
     level,
     format: "json",
@@ -17,7 +17,7 @@ function opened(level: LogLevel = "debug") {
     now: () => clock.now,
     write: (line) => void lines.push(JSON.parse(line)),
   });
-  const notify = eventLog(logger, () => clock.now);
+  const notify = eventLog(logger, { now: () => clock.now, wall: () => clock.now + clock.ahead });
   return {
     clock,
     lines,
@@ -229,12 +229,24 @@ Deno.test("eventLog() does not take another reason for a repetition", () => {
   assert.equal(logged({ ...rpc, result: "integrity", message: "Two.", operation: "encrypt" })?.level, "warn");
 });
 
-Deno.test("eventLog() writes again after a clock that was set back", () => {
+Deno.test("eventLog() keeps a repetition quiet for a minute, whatever the wall clock does meanwhile", () => {
   const { clock, logged } = opened();
   const refused = { ...rpc, result: "integrity" } as const;
   logged(refused);
-  clock.now -= 3_600_000;
+  for (const ahead of [3 * 3_600_000, -3 * 3_600_000]) {
+    clock.ahead = ahead;
+    assert.equal(logged(refused)?.level, "debug");
+  }
+  clock.now += 60_000;
   assert.equal(logged(refused)?.level, "warn");
+});
+
+Deno.test("eventLog() tells when a token expires by the wall clock of now", () => {
+  const { clock, logged } = opened();
+  clock.ahead = 3_600_000;
+  const expiresAt = clock.now + 60_000;
+  const told = logged({ type: "token_lifetime", provider: "a", expiresAt });
+  assert.equal(told?.expiresAt, new Date(expiresAt + 3_600_000).toISOString());
 });
 
 Deno.test("eventLog() writes each change of a state once, however often it is told and however fast", () => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { rfc3339, type WallTimes } from "../clock.ts";
 import type { Event } from "../events.ts";
 import type { Fields, LogLevel } from "./log.ts";
 import { className } from "./text.ts";
@@ -12,14 +13,13 @@ type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
 
 /** How the events of one type are logged. */
 export interface Row<E> {
-  /** @param now milliseconds since the epoch. */
-  level(event: E, now: number): LogLevel;
+  level(event: E, times: WallTimes): LogLevel;
   /** One sentence for eyes, with its full stop. */
   sentence(event: E): string;
   /** Picked by name, so that nothing that an event may carry besides is written. */
-  fields(event: E): Fields;
+  fields(event: E, times: WallTimes): Fields;
   /** For what has a state: whose, and which. It is written at its level when it changes, and else at debug. */
-  state?(event: E, now: number): readonly [subject: string, state: string];
+  state?(event: E, times: WallTimes): readonly [subject: string, state: string];
   /** For what may come with every call: equal warnings within a minute are written once, and else at debug.
    * `undefined` for an event that is always written. */
   repeats?(event: E): string | undefined;
@@ -92,13 +92,16 @@ export const eventRows = {
     level: () => "debug",
     sentence: (e) =>
       `The token of provider "${e.provider}" ${e.expiresAt === undefined ? "does not expire" : "has a new expiry"}.`,
-    fields: (e) => ({ provider: e.provider, expiresAt: instant(e.expiresAt) }),
+    fields: (e, times) => ({
+      provider: e.provider,
+      expiresAt: e.expiresAt === undefined ? undefined : rfc3339(times.of(e.expiresAt)),
+    }),
   },
   certificate_lifetime: {
-    level: (e, now) => ({ expired: "error", soon: "warn", fine: "debug" } as const)[expiry(e.expiresAt, now)],
-    sentence: (e) => `The certificate of provider "${e.provider}" is valid until ${instant(e.expiresAt)}.`,
-    fields: (e) => ({ provider: e.provider, expiresAt: instant(e.expiresAt) }),
-    state: (e, now) => [e.provider, expiry(e.expiresAt, now)],
+    level: (e, times) => ({ expired: "error", soon: "warn", fine: "debug" } as const)[expiry(e.expiresAt, times)],
+    sentence: (e) => `The certificate of provider "${e.provider}" is valid until ${rfc3339(e.expiresAt)}.`,
+    fields: (e) => ({ provider: e.provider, expiresAt: rfc3339(e.expiresAt) }),
+    state: (e, times) => [e.provider, expiry(e.expiresAt, times)],
   },
   batch: {
     level: () => "debug",
@@ -156,10 +159,10 @@ export const eventRows = {
     sentence: (e) => e.message,
     fields: (e) => ({ action: e.action, address: e.address }),
     // A connection that could not be taken or was closed is no lasting state: such a line comes once a minute.
-    state: (e, now) =>
+    state: (e, times) =>
       e.action === "listening" || e.action === "listen_failed"
         ? [e.address, `${e.action} ${e.message}`]
-        : [`${e.action} ${e.address}`, String(Math.floor(now / minute))],
+        : [`${e.action} ${e.address}`, String(Math.floor(times.now() / minute))],
   },
   foreign: {
     level: () => "warn",
@@ -206,15 +209,11 @@ function readyDekSentence(event: EventOf<"ready_dek">): string {
   return `A data key is ready, but not wrapped by ${event.missing.map((name) => `"${name}"`).join(", ")}.`;
 }
 
-function expiry(expiresAt: number, now: number): "expired" | "soon" | "fine" {
+function expiry(expiresAt: number, times: WallTimes): "expired" | "soon" | "fine" {
+  const now = times.now();
   return expiresAt <= now ? "expired" : expiresAt - now < 7 * day ? "soon" : "fine";
 }
 
 function milliseconds(seconds: number): number {
   return Math.round(seconds * 1e6) / 1e3;
-}
-
-/** ISO 8601 in UTC; a number that is no instant is left out rather than thrown at. */
-function instant(at: number | undefined): string | undefined {
-  return at === undefined || !(Math.abs(at) <= 8.64e15) ? undefined : new Date(at).toISOString();
 }

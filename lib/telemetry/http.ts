@@ -4,7 +4,7 @@
  * @module
  */
 import { utf8 } from "../bytes.ts";
-import { systemClock } from "../clock.ts";
+import { rfc3339, systemClock, type Times, WallTimes } from "../clock.ts";
 import { KmsError } from "../errors.ts";
 import type { ServiceStatus } from "../service.ts";
 import type { HttpAnswer, HttpContext, HttpPatience } from "./http_connection.ts";
@@ -34,8 +34,10 @@ export interface HttpOptions {
   readonly version: string;
   /** The path of the Unix socket that is served beside it: `/status` tells it, so that a reader knows whose this is. */
   readonly socket?: string;
-  /** Milliseconds since the epoch; the system's clock where it is left out. */
-  readonly now?: () => number;
+  /** The system's where it is left out. */
+  readonly clock?: Times;
+  /** When the process started, on the clock's `now`; the opening of the endpoint if left out. */
+  readonly startedAt?: number;
   /** Told of accepts that failed and of connections that were dropped. */
   readonly onTrouble?: OnTrouble;
   /** Other bounds, for tests. */
@@ -132,8 +134,8 @@ function answerer(options: HttpOptions): HttpContext["answer"] {
 }
 
 function routesOf(options: HttpOptions): ReadonlyMap<string, Route> {
-  const { peek, readiness, complaint = () => "", telemetry, version, socket, now = Date.now } = options;
-  const startedAt = now();
+  const { peek, readiness, complaint = () => "", telemetry, version, socket, clock = systemClock } = options;
+  const [times, opened] = [new WallTimes(clock), options.startedAt ?? clock.now()];
   const look = () => readiness(peek(), telemetry.problem());
   const metrics = atMostEvery(options.bounds?.metricsMs ?? bounds.metricsMs, async () => {
     return utf8(await telemetry.metrics.render(peek()));
@@ -146,7 +148,8 @@ function routesOf(options: HttpOptions): ReadonlyMap<string, Route> {
       return wantsJson(request, url) ? json(code, readinessDocument(found)) : text(code, readinessText(found));
     }],
     ["/status", () => {
-      const uptimeSeconds = (now() - startedAt) / 1000;
+      const startedAt = rfc3339(times.of(opened)) ?? null;
+      const uptimeSeconds = (clock.now() - opened) / 1000;
       return json(200, { version, socket, startedAt, uptimeSeconds, ...readinessDocument(look()) });
     }],
     ["/metrics", async () => text(200, await metrics(), { "content-type": metricsContentType })],

@@ -4,7 +4,7 @@
  * @module
  */
 import { utf8 } from "../bytes.ts";
-import type { Clock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { maxHead, parseHead, type RequestHead } from "./http_request.ts";
 import type { Turns } from "./turns.ts";
 
@@ -186,7 +186,7 @@ function bytesOf({ status, headers, body }: HttpAnswer, how: { stays: boolean; w
   const lines = [
     `HTTP/1.1 ${status} ${reasons[status]}`,
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-    `date: ${new Date().toUTCString()}`,
+    `date: ${new Date(systemClock.wall()).toUTCString()}`,
     `content-length: ${content.length}`,
     `connection: ${how.stays ? "keep-alive" : "close"}`,
   ];

@@ -68,7 +68,8 @@ class Stage implements AsyncDisposable {
     bounds: NonNullable<HttpOptions["bounds"]> = {},
   ) {
     const now = () => this.now;
-    const metrics = createMetrics({ version: "1.2.3", now, linesLost: () => ({ audit: 0, log: 0 }) });
+    const clock = { now, wall: now };
+    const metrics = createMetrics({ version: "1.2.3", clock, linesLost: () => ({ audit: 0, log: 0 }) });
     this.endpoint = serveHttp({
       listen,
       peek: () => {
@@ -95,7 +96,7 @@ class Stage implements AsyncDisposable {
         }),
       },
       version: "1.2.3",
-      now,
+      clock,
       onTrouble: (action) => void this.troubles.push(action),
       bounds,
     });
@@ -163,7 +164,13 @@ Deno.test("serveHttp() tells at /readyz each provider and why", async () => {
 
 Deno.test("serveHttp() answers 503 at /readyz with the reason", async () => {
   await using stage = new Stage();
-  const lost = { state: "lost", since: 4_000_000, refused: false, message: "Nobody answers." } as const;
+  const lost = {
+    state: "lost",
+    since: 4_000_000,
+    forMs: 1_000_000,
+    refused: false,
+    message: "Nobody answers.",
+  } as const;
   const cases: readonly (readonly [Partial<ServiceStatus>, typeof stage.verdict, string])[] = [
     [{ quorum: lost }, { ready: false, message: "Policy says no." }, "Policy says no."],
     [{ keyId: undefined, message: "No key ID yet." }, { ready: true, message: "" }, "No key ID yet."],
@@ -209,10 +216,10 @@ Deno.test("serveHttp() speaks JSON at /readyz to who asks for it", async () => {
       health: "sick",
       code: "unreachable",
       message: "It is away.\x1b[31m",
-      since: 1_000_000,
+      since: "1970-01-01T00:16:40.000Z",
       lastGoodAt: null,
       version: "3@2030",
-      lacksWrapSince: 3_000_000,
+      lacksWrapSince: "1970-01-01T00:50:00.000Z",
     });
   }
   const text = await stage.get("/readyz?format=text", { headers: { accept: "application/json" } });
@@ -228,7 +235,7 @@ Deno.test("serveHttp() gives at /status the whole of it", async () => {
   assert.equal(providers.length, 2);
   assert.deepEqual(rest, {
     version: "1.2.3",
-    startedAt: 5_000_000,
+    startedAt: "1970-01-01T01:23:20.000Z",
     uptimeSeconds: 1.5,
     ready: true,
     reason: "",
@@ -308,7 +315,7 @@ Deno.test("serveHttp() serves no field that a status holds besides its own", asy
   const providers = [{ ...well, ...smuggled }];
   const quorums: readonly ServiceStatus["quorum"][] = [
     { state: "held" },
-    { state: "lost", since: 0, refused: false, message: "Away." },
+    { state: "lost", since: 0, forMs: 0, refused: false, message: "Away." },
   ];
   for (const quorum of quorums) {
     const held: ServiceStatus["quorum"] = { ...quorum, ...smuggled };
@@ -387,9 +394,15 @@ Deno.test("serveHttp() gives refused Decrypts, sentinels and the times of the ke
   }] as const;
   stage.status = { ...status, decrypts: refusedDecrypts, sealedVersions, announcedAt: 1_000, firstEncryptAt: 2_000 };
   const found = JSON.parse((await stage.get("/status")).body);
-  assert.deepEqual(found.decrypts, { ...refusedDecrypts, lastOpenedAt: null });
+  const refused = refusedDecrypts.refused.map((one) => ({
+    ...one,
+    since: "1970-01-01T01:06:40.000Z",
+    lastAt: "1970-01-01T01:15:00.000Z",
+  }));
+  assert.deepEqual(found.decrypts, { ...refusedDecrypts, refused, lastOpenedAt: null });
   assert.deepEqual(found.sealedVersions, [{ ...sealedVersions[0], testedAt: null }]);
-  assert.deepEqual([found.announcedAt, found.firstEncryptAt], [1_000, 2_000]);
+  const times = ["1970-01-01T00:00:01.000Z", "1970-01-01T00:00:02.000Z"];
+  assert.deepEqual([found.announcedAt, found.firstEncryptAt], times);
   assert.equal(found.unreadable, "What this node has sealed cannot be opened again. Gone.");
 });
 

@@ -5,6 +5,7 @@
  * @module
  */
 import { utf8 } from "../bytes.ts";
+import { systemClock } from "../clock.ts";
 import { systemFailure } from "../system_failures.ts";
 import type { LineTarget } from "./line_target.ts";
 
@@ -97,8 +98,8 @@ export class LineWriter implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const until = performance.now() + this.#options.closeMs;
-    while (this.#pending && performance.now() < until) await this.#attempt(until - performance.now());
+    const until = systemClock.now() + this.#options.closeMs;
+    while (this.#pending && systemClock.now() < until) await this.#attempt(until - systemClock.now());
     clearTimeout(this.#timer);
     if (this.#pending) this.lose(this.#unwritten());
     await this.#options.target[Symbol.asyncDispose]();

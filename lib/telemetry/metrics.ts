@@ -5,9 +5,21 @@
  * @module
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Times } from "../clock.ts";
 import { errorCodes } from "../errors.ts";
-import type { Event, Notify, Result } from "../events.ts";
+import type { Api, Event, Notify, Result } from "../events.ts";
 import type { ServiceStatus } from "../service.ts";
+import {
+  cacheResults,
+  type Countable,
+  evictionReasons,
+  healthStates,
+  operations,
+  portActions,
+  results,
+  socketActions,
+  verbs,
+} from "./label_values.ts";
 import { observeProcess } from "./process_metrics.ts";
 import { observeStatus } from "./status_metrics.ts";
 
@@ -45,8 +57,11 @@ export interface Metrics {
 /** What metrics are about besides events. */
 export interface MetricsOptions {
   readonly version: string;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  readonly clock: Times;
+  /** When the process started, on the clock's `now`; now if left out. */
+  readonly startedAt?: number;
+  /** Of these the counters are there from the start; if left out, of every API and of no provider. */
+  readonly countable?: Countable;
   /** Audit and log lines lost since the start. */
   readonly linesLost: () => { readonly audit: number; readonly log: number };
 }
@@ -54,18 +69,21 @@ export interface MetricsOptions {
 type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
 type Counters = { readonly [Type in Event["type"]]: (event: EventOf<Type>) => void };
 
+const everyApi = Object.keys(operations) as readonly Api[];
+
 /** Makes a registry of its own: nothing is shared with another one in the same process. */
 export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
-  const expiries = lifetimes(registry, options.now);
+  const expiries = lifetimes(registry, options.clock);
+  const countable = options.countable ?? { apis: everyApi, providers: [] };
   const counters = {
-    ...rpcCounters(registry),
-    ...providerCounters(registry),
+    ...rpcCounters(registry, countable),
+    ...providerCounters(registry, countable),
     ...ringCounters(registry),
     ...expiries,
   } satisfies Counters;
   const update = [
-    observeStatus(registry, options.now),
+    observeStatus(registry, options.clock),
     observeProcess(registry, options),
   ];
   return {
@@ -85,13 +103,19 @@ function bounded(result: Result): Result {
   return result === "ok" || Object.hasOwn(errorCodes, result) ? result : "internal";
 }
 
-function rpcCounters(registry: Registry) {
+function rpcCounters(registry: Registry, { apis }: Countable) {
   const registers = [registry];
   const rpc = new Histogram({
     name: "trousseau_rpc_duration_seconds",
     help: "Calls of kube-apiserver or sops by API, operation and result, with the time until their answer.",
     labelNames: ["api", "operation", "result"],
     buckets: seconds,
+    registers,
+  });
+  const calls = new Counter({
+    name: "trousseau_rpcs_total",
+    help: "Calls of kube-apiserver or sops by API, operation and result.",
+    labelNames: ["api", "operation", "result"],
     registers,
   });
   const cache = new Counter({
@@ -106,9 +130,17 @@ function rpcCounters(registry: Registry) {
     labelNames: ["format"],
     registers,
   });
+  for (const [api, operation] of apis.flatMap((api) => operations[api].map((operation) => [api, operation] as const))) {
+    // Of a histogram this one alone: each is some twenty samples.
+    rpc.zero({ api, operation, result: "ok" });
+    for (const result of results) calls.inc({ api, operation, result }, 0);
+  }
+  for (const result of cacheResults) cache.inc({ result }, 0);
   return {
     rpc({ api, operation, result, seconds, cache: how, foreign: format }) {
-      rpc.observe({ api, operation, result: bounded(result) }, seconds);
+      const labels = { api, operation, result: bounded(result) };
+      rpc.observe(labels, seconds);
+      calls.inc(labels);
       if (how !== undefined) cache.inc({ result: how });
       if (format !== undefined) foreign.inc({ format });
     },
@@ -117,13 +149,19 @@ function rpcCounters(registry: Registry) {
   } satisfies Partial<Counters>;
 }
 
-function providerCounters(registry: Registry) {
+function providerCounters(registry: Registry, { providers }: Countable) {
   const registers = [registry];
-  const calls = new Histogram({
+  const durations = new Histogram({
     name: "trousseau_provider_call_duration_seconds",
     help: "Calls to a KMS by verb and result, with the time until their answer.",
     labelNames: ["provider", "kind", "verb", "result"],
     buckets: seconds,
+    registers,
+  });
+  const calls = new Counter({
+    name: "trousseau_provider_calls_total",
+    help: "Calls to a KMS by verb and result.",
+    labelNames: ["provider", "kind", "verb", "result"],
     registers,
   });
   const changes = new Counter({
@@ -157,9 +195,24 @@ function providerCounters(registry: Registry) {
     labelNames: ["provider"],
     registers,
   });
+  for (const { name: provider, kind, method } of providers) {
+    for (const verb of verbs) {
+      durations.zero({ provider, kind, verb, result: "ok" });
+      for (const result of results) calls.inc({ provider, kind, verb, result }, 0);
+    }
+    for (const to of healthStates) changes.inc({ provider, kind, to }, 0);
+    if (method === undefined) continue;
+    for (const result of results) {
+      logins.inc({ provider, method, result }, 0);
+      renewals.inc({ provider, result }, 0);
+    }
+  }
   return {
-    provider_call: ({ provider, kind, verb, result, seconds }) =>
-      calls.observe({ provider, kind, verb, result: bounded(result) }, seconds),
+    provider_call({ provider, kind, verb, result, seconds }) {
+      const labels = { provider, kind, verb, result: bounded(result) };
+      durations.observe(labels, seconds);
+      calls.inc(labels);
+    },
     provider_health: ({ provider, kind, to }) => changes.inc({ provider, kind, to }),
     login: ({ provider, method, result }) => logins.inc({ provider, method, result: bounded(result) }),
     token_renewed: ({ provider, result }) => renewals.inc({ provider, result: bounded(result) }),
@@ -175,6 +228,12 @@ function ringCounters(registry: Registry) {
     help: "Preparations of a data key by result, with the time that the wrap quorum took.",
     labelNames: ["result"],
     buckets: seconds,
+    registers,
+  });
+  const made = new Counter({
+    name: "trousseau_ready_deks_total",
+    help: "Preparations of a data key by result.",
+    labelNames: ["result"],
     registers,
   });
   const keyIds = new Counter({
@@ -224,9 +283,17 @@ function ringCounters(registry: Registry) {
     registers,
   });
   answering.set(1);
+  ready.zero({ result: "ok" });
+  for (const result of results) made.inc({ result }, 0);
+  for (const reason of evictionReasons) evictions.inc({ reason }, 0);
+  for (const action of socketActions) sockets.inc({ action }, 0);
+  for (const action of portActions) port.inc({ action }, 0);
   return {
     telemetry_port: ({ action }) => port.inc({ action }),
-    ready_dek: ({ result, seconds }) => ready.observe({ result: bounded(result) }, seconds),
+    ready_dek({ result, seconds }) {
+      ready.observe({ result: bounded(result) }, seconds);
+      made.inc({ result: bounded(result) });
+    },
     key_id: () => keyIds.inc(),
     outage: ({ state }) => outages(state),
     cache_size: ({ entries: count }) => entries.set(count),
@@ -240,9 +307,9 @@ function ringCounters(registry: Registry) {
   } satisfies Partial<Counters>;
 }
 
-/** Gauges of what is left of a lifetime, computed when they are read: below zero what has expired. */
-function lifetimes(registry: Registry, now: () => number) {
-  const expiring = (name: string, help: string) => {
+/** Gauges of what is left of a lifetime, computed when they are read. */
+function lifetimes(registry: Registry, clock: Times) {
+  const expiring = (name: string, help: string, left: (expiresAt: number) => number) => {
     const expiries = new Map<string, number>();
     new Gauge({
       name,
@@ -251,7 +318,7 @@ function lifetimes(registry: Registry, now: () => number) {
       registers: [registry],
       collect() {
         this.reset();
-        for (const [provider, at] of expiries) this.set({ provider }, (at - now()) / 1000);
+        for (const [provider, at] of expiries) this.set({ provider }, left(at) / 1000);
       },
     });
     return ({ provider, expiresAt }: { provider: string; expiresAt: number | undefined }) => {
@@ -262,11 +329,14 @@ function lifetimes(registry: Registry, now: () => number) {
   return {
     token_lifetime: expiring(
       "trousseau_token_lifetime_seconds",
-      "Time until the token of a provider expires; a token that does not has no value.",
+      "Time until the token of a provider expires, 0 once it has; a token that does not expire has no value.",
+      // The process measured its lifetime: the wall clock plays no part.
+      (expiresAt) => Math.max(0, expiresAt - clock.now()),
     ),
     certificate_lifetime: expiring(
       "trousseau_certificate_lifetime_seconds",
-      "Time until the client certificate of a provider expires.",
+      "Time until the client certificate of a provider expires, by the machine's clock; below 0 once it has.",
+      (expiresAt) => expiresAt - clock.wall(),
     ),
   } satisfies Partial<Counters>;
 }

@@ -5,7 +5,7 @@ import { errorCodes } from "../errors.ts";
 import type { Event } from "../events.ts";
 import type { ProviderStatus, SealedVersionStatus, ServiceStatus } from "../service.ts";
 import { anyEvent, anyText, eventArbitraries } from "../../tests/support/event_arbitraries.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics, type MetricsOptions } from "./metrics.ts";
 import { keyIdHash } from "./status_metrics.ts";
 import { wellStatus } from "../../tests/support/fake_service.ts";
 
@@ -33,10 +33,11 @@ const status: ServiceStatus = {
   sealedVersions: [],
 };
 
-function opened() {
-  const clock = { now: 10_000 };
+function opened(options: Partial<MetricsOptions> = {}) {
+  const clock = { now: 10_000, ahead: 0 };
   const lost = { audit: 0, log: 0 };
-  const metrics = createMetrics({ version: "1.2.3", now: () => clock.now, linesLost: () => lost });
+  const times = { now: () => clock.now, wall: () => clock.now + clock.ahead };
+  const metrics = createMetrics({ version: "1.2.3", clock: times, linesLost: () => lost, ...options });
   return { clock, lost, metrics };
 }
 
@@ -70,6 +71,7 @@ const expectations: readonly (readonly [Event, Readonly<Record<string, number | 
     'trousseau_rpc_duration_seconds_bucket{le="0.00025",api="v2",operation="decrypt",result="ok"}': 1,
     'trousseau_rpc_duration_seconds_bucket{le="10",api="v2",operation="decrypt",result="ok"}': 1,
     'trousseau_cache_requests_total{result="hit"}': 1,
+    'trousseau_rpcs_total{api="v2",operation="decrypt",result="ok"}': 1,
   }],
   [{ type: "provider_call", ...call, verb: "unwrap" }, {
     'trousseau_provider_call_duration_seconds_count{provider="a",kind="local",verb="unwrap",result="ok"}': 1,
@@ -164,7 +166,7 @@ Deno.test("Metrics.render() tells the status of now, and forgets what is no long
   };
   for (const [sample, value] of Object.entries(expected)) assert.equal(found.get(sample), value, sample);
 
-  const lost = { state: "lost", since: 0, refused: false, message: "canary" } as const;
+  const lost = { state: "lost", since: 0, forMs: 0, refused: false, message: "canary" } as const;
   const later = await samples(metrics, { ...status, keyId: undefined, quorum: lost, providers: [], canEncrypt: false });
   assert.deepEqual([later.get("trousseau_can_encrypt"), later.get("trousseau_quorum_held")], [0, 0]);
   const gone = [...later.keys()].filter((sample) =>
@@ -255,14 +257,72 @@ Deno.test("Metrics.render() tells of the process", async () => {
   assert.equal(found.get("trousseau_audit_lines_lost_total"), 5);
   assert.equal(found.get("trousseau_log_lines_lost_total"), 1);
   assert.ok((found.get("trousseau_resident_memory_bytes") ?? 0) > 1_000_000);
+  assert.equal(found.get("process_resident_memory_bytes"), found.get("trousseau_resident_memory_bytes"));
+  assert.equal(found.get("process_start_time_seconds"), 10);
+  const [cpu = 0, user = 0, system = 0] = ["", "_user", "_system"].map((part) =>
+    found.get(`process_cpu${part}_seconds_total`)
+  );
+  assert.ok(user > 0 && system >= 0 && Math.abs(cpu - user - system) < 1e-6);
   assert.equal(found.get(`trousseau_build_info{version="1.2.3",runtime="deno ${Deno.version.deno}"}`), 1);
+});
+
+Deno.test("Metrics.render() tells when the process started by the wall clock of now", async () => {
+  const { clock, metrics } = opened();
+  clock.ahead = 3_600_000;
+  const found = await samples(metrics);
+  assert.deepEqual([found.get("process_start_time_seconds"), found.get("trousseau_uptime_seconds")], [3610, 0]);
+});
+
+Deno.test("createMetrics() has each counter of a closed set at 0 from the start", async () => {
+  const providers = [{ name: "vault", kind: "vault-transit", method: "jwt" }, {
+    name: "local",
+    kind: "local",
+    method: undefined,
+  }];
+  const { metrics } = opened({ countable: { apis: ["v2", "v1beta1"], providers } });
+  const found = await samples(metrics);
+  const results = 1 + Object.keys(errorCodes).length;
+  const counts = {
+    "trousseau_rpcs_total": 2 * 3 * results,
+    "trousseau_provider_calls_total": 2 * 3 * results,
+    "trousseau_provider_health_changes_total": 2 * 4,
+    "trousseau_logins_total": results,
+    "trousseau_token_renewals_total": results,
+    "trousseau_ready_deks_total": results,
+    "trousseau_cache_requests_total": 4,
+    "trousseau_cache_evictions_total": 4,
+    "trousseau_socket_events_total": 11,
+    "trousseau_telemetry_port_events_total": 4,
+    "trousseau_key_id_changes_total": 1,
+    "trousseau_rpc_duration_seconds_count": 2 * 3,
+    "trousseau_provider_call_duration_seconds_count": 2 * 3,
+    "trousseau_ready_dek_duration_seconds_count": 1,
+  };
+  for (const [name, expected] of Object.entries(counts)) {
+    const values = [...found].filter(([sample]) => sample === name || sample.startsWith(`${name}{`));
+    assert.equal(values.length, expected, name);
+    assert.ok(values.every(([, value]) => value === 0), name);
+  }
+  const before = new Set(found.keys());
+  metrics.observe({ type: "login", provider: "vault", method: "jwt", result: "permission_denied", seconds: 1 });
+  metrics.observe({ type: "provider_call", ...call, provider: "vault", kind: "vault-transit", verb: "wrap" });
+  metrics.observe({ ...rpc, result: "ok" });
+  const added = [...(await samples(metrics)).keys()].filter((sample) => !before.has(sample));
+  assert.deepEqual(added, [], "no event of a known provider adds a series");
 });
 
 Deno.test("Metrics.render() counts a lifetime down, and leaves out what does not expire", async () => {
   const { clock, metrics } = opened();
   metrics.observe({ type: "token_lifetime", provider: "a", expiresAt: 70_000 });
   clock.now += 30_000;
-  assert.equal((await samples(metrics)).get('trousseau_token_lifetime_seconds{provider="a"}'), 30);
+  const left = async () => (await samples(metrics)).get('trousseau_token_lifetime_seconds{provider="a"}');
+  assert.equal(await left(), 30);
+  for (const ahead of [10_800_000, -10_800_000]) {
+    clock.ahead = ahead;
+    assert.equal(await left(), 30, "whatever the wall clock says");
+  }
+  clock.now += 60_000;
+  assert.equal(await left(), 0, "expired");
   metrics.observe({ type: "token_lifetime", provider: "a", expiresAt: undefined });
   assert.equal((await samples(metrics)).has('trousseau_token_lifetime_seconds{provider="a"}'), false);
 });
@@ -328,7 +388,7 @@ Deno.test("createMetrics() names metrics as Prometheus wants them", async () => 
   for (const [event] of expectations) metrics.observe(event);
   const page = await metrics.render(status);
   for (const [, name = "", type = ""] of page.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
-    assert.match(name, /^trousseau_[a-z][a-z_]*[a-z]$/);
+    assert.match(name, /^(trousseau|process)_[a-z][a-z_]*[a-z]$/);
     assert.equal(name.endsWith("_total"), type === "counter", name);
     if (type === "histogram") assert.match(name, /_(seconds|items)$/);
     assert.match(page, new RegExp(`^# HELP ${name} [A-Z0-9].*\\.$`, "m"));

@@ -1,9 +1,12 @@
 /**
- * The process itself as metrics.
+ * The process itself as metrics: under the names that Prometheus' client libraries use, as far as they can be known
+ * without reading `/proc`, and under those of former versions.
  *
  * @module
  */
+import process from "node:process";
 import { Counter, Gauge, type Registry } from "prom-client";
+import { WallTimes } from "../clock.ts";
 import type { MetricsOptions } from "./metrics.ts";
 
 /**
@@ -11,28 +14,61 @@ import type { MetricsOptions } from "./metrics.ts";
  *
  * @returns sets those that change.
  */
-export function observeProcess(registry: Registry, { version, now, linesLost }: MetricsOptions): () => void {
+export function observeProcess(registry: Registry, options: MetricsOptions): () => void {
+  const { version, clock, linesLost } = options;
   const registers = [registry];
-  const startedAt = now();
+  const times = new WallTimes(clock);
+  const startedAt = options.startedAt ?? clock.now();
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+  const both = (standard: string, former: string, help: string) => {
+    const gauges = [gauge(standard, help), gauge(former, `${help} The same as ${standard}.`)];
+    return (value: number) => gauges.forEach((one) => one.set(value));
+  };
   new Gauge({
     name: "trousseau_build_info",
     help: "The version of Trousseau and of the runtime beneath it.",
     labelNames: ["version", "runtime"],
     registers,
   }).set({ version, runtime: `deno ${Deno.version.deno}` }, 1);
-  gauge("trousseau_start_time_seconds", "When the process started.").set(startedAt / 1000);
+  const started = both("process_start_time_seconds", "trousseau_start_time_seconds", "When the process started.");
+  const resident = both(
+    "process_resident_memory_bytes",
+    "trousseau_resident_memory_bytes",
+    "Memory that the process holds in RAM.",
+  );
   const uptime = gauge("trousseau_uptime_seconds", "For how long the process has run.");
-  const resident = gauge("trousseau_resident_memory_bytes", "Memory that the process holds in RAM.");
+  const cpu = cpuCounters(registry);
   const audit = lostCounter(registry, "audit");
   const log = lostCounter(registry, "log");
-  const descriptors = descriptorGauge(registry);
+  // Nothing below `/proc` can be read under the permissions of the product: there the gauges are absent.
+  const descriptors = openDescriptors() === undefined
+    ? undefined
+    : both("process_open_fds", "trousseau_open_descriptors", "Descriptors that the process holds open.");
   return () => {
-    uptime.set((now() - startedAt) / 1000);
-    resident.set(Deno.memoryUsage().rss);
+    started(times.of(startedAt) / 1000);
+    uptime.set((clock.now() - startedAt) / 1000);
+    resident(Deno.memoryUsage().rss);
+    cpu();
     audit(linesLost().audit);
     log(linesLost().log);
-    descriptors();
+    descriptors?.(openDescriptors() ?? 0);
+  };
+}
+
+function cpuCounters(registry: Registry): () => void {
+  const counter = (name: string, help: string) => new Counter({ name, help, registers: [registry] });
+  const total = counter("process_cpu_seconds_total", "CPU time that the process has used.");
+  const user = counter("process_cpu_user_seconds_total", "CPU time that the process has used outside of the kernel.");
+  const system = counter("process_cpu_system_seconds_total", "CPU time that the kernel has used for the process.");
+  const set = (one: Counter, microseconds: number) => {
+    one.reset();
+    one.inc(microseconds / 1e6);
+  };
+  return () => {
+    const used = process.cpuUsage();
+    set(user, used.user);
+    set(system, used.system);
+    set(total, used.user + used.system);
   };
 }
 
@@ -47,20 +83,6 @@ function lostCounter(registry: Registry, stream: "audit" | "log"): (lost: number
     counter.inc(lost - counted);
     counted = lost;
   };
-}
-
-/**
- * Open descriptors, where they can be counted: Deno lets nobody read `/proc` who was not granted everything, so that
- * under the permissions of the product this gauge is not there at all rather than wrong.
- */
-function descriptorGauge(registry: Registry): () => void {
-  if (openDescriptors() === undefined) return () => undefined;
-  const gauge = new Gauge({
-    name: "trousseau_open_descriptors",
-    help: "Descriptors that the process holds open.",
-    registers: [registry],
-  });
-  return () => gauge.set(openDescriptors() ?? 0);
 }
 
 function openDescriptors(): number | undefined {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { rfc3339 } from "../clock.ts";
 import { counted, minutes, unreadable } from "../kms/readable.ts";
 import type {
   DecryptStatus,
@@ -39,7 +40,7 @@ export function readiness(status: ServiceStatus, verdict: Verdict, telemetry: st
   return { ready: verdict.ready, message: verdict.message, status, telemetry };
 }
 
-/** As JSON. Fields are picked by name: what a status may hold besides is not served. Times are milliseconds. */
+/** As JSON. Fields are picked by name: what a status may hold besides is not served. Times are RFC 3339's. */
 export function readinessDocument({ ready, message, status, telemetry }: Readiness) {
   return {
     ready,
@@ -48,8 +49,8 @@ export function readinessDocument({ ready, message, status, telemetry }: Readine
     keyId: status.keyId ?? null,
     keyIdHash: keyIdHash(status.keyId ?? ""),
     provisional: status.provisional,
-    announcedAt: status.announcedAt ?? null,
-    firstEncryptAt: status.firstEncryptAt ?? null,
+    announcedAt: time(status.announcedAt),
+    firstEncryptAt: time(status.firstEncryptAt),
     message: status.message,
     quorum: quorumDocument(status.quorum),
     needed: status.needed,
@@ -62,34 +63,36 @@ export function readinessDocument({ ready, message, status, telemetry }: Readine
   };
 }
 
-function decryptsDocument({ windowMs, refused, failing, ...rest }: DecryptStatus) {
-  const { lastOpenedAt = null } = rest;
-  return { windowMs, failing, lastOpenedAt, refused: refused.map(refusedDocument) };
+function time(wall: number | undefined): string | null {
+  return wall === undefined ? null : rfc3339(wall) ?? null;
 }
 
-function refusedDocument({ code, message, envelopes, since, lastAt }: RefusedDecrypts): RefusedDecrypts {
-  return { code, message, envelopes, since, lastAt };
+function decryptsDocument({ windowMs, refused, failing, lastOpenedAt }: DecryptStatus) {
+  return { windowMs, failing, lastOpenedAt: time(lastOpenedAt), refused: refused.map(refusedDocument) };
+}
+
+function refusedDocument({ code, message, envelopes, since, lastAt }: RefusedDecrypts) {
+  return { code, message, envelopes, since: time(since), lastAt: time(lastAt) };
 }
 
 function sealedVersionDocument(sealed: SealedVersionStatus) {
-  const { provider, kind, version, announced, state, code, message, testedAt = null } = sealed;
-  return { provider, kind, version, announced, state, code, message, testedAt };
+  const { provider, kind, version, announced, state, code, message, testedAt } = sealed;
+  return { provider, kind, version, announced, state, code, message, testedAt: time(testedAt) };
 }
 
-function quorumDocument(quorum: QuorumState): QuorumState {
+function quorumDocument(quorum: QuorumState) {
   if (quorum.state === "held") return { state: "held" };
   const { state, since, refused, message } = quorum;
-  return { state, since, refused, message };
+  return { state, since: time(since), refused, message };
 }
 
 function providerDocument(provider: ProviderStatus) {
-  const { version, lacksWrapSince = null } = provider;
-  return { ...retiredDocument(provider), version, lacksWrapSince };
+  const { version, lacksWrapSince } = provider;
+  return { ...retiredDocument(provider), version, lacksWrapSince: time(lacksWrapSince) };
 }
 
-function retiredDocument({ name, kind, health, code, message, since, ...rest }: RetiredStatus) {
-  const { lastGoodAt = null } = rest;
-  return { name, kind, health, code, message, since, lastGoodAt };
+function retiredDocument({ name, kind, health, code, message, since, lastGoodAt }: RetiredStatus) {
+  return { name, kind, health, code, message, since: time(since), lastGoodAt: time(lastGoodAt) };
 }
 
 /** As text for eyes. */
@@ -144,9 +147,9 @@ function quorumText(quorum: QuorumState): string {
   return quorum.state === "held" ? "held" : `lost since ${instant(quorum.since)}: ${quorum.message}`;
 }
 
-/** ISO 8601 in UTC to the second; `?` for what is no instant. */
+/** RFC 3339 in UTC to the second; `?` for what it cannot express. */
 function instant(at: number): string {
-  return Math.abs(at) <= 8.64e15 ? `${new Date(at).toISOString().slice(0, 19)}Z` : "?";
+  return rfc3339(at)?.replace(/\.\d+Z$/, "Z") ?? "?";
 }
 
 function aligned(rows: readonly (readonly string[])[]): readonly string[] {

@@ -5,9 +5,10 @@
  */
 import { Gauge, type Registry } from "prom-client";
 import { sha256Hex, utf8 } from "../bytes.ts";
+import type { Times } from "../clock.ts";
 import { type ErrorCode, errorCodes } from "../errors.ts";
-import type { HealthState } from "../events.ts";
 import type { ServiceStatus } from "../service.ts";
+import { healthStates } from "./label_values.ts";
 
 /**
  * A key ID as kube-apiserver's own metric `apiserver_envelope_encryption_key_id_hash_total` names it, so that both can
@@ -17,16 +18,14 @@ export function keyIdHash(keyId: string): string {
   return keyId === "" ? "" : `sha256:${sha256Hex(utf8(keyId))}`;
 }
 
-const healthStates = ["unknown", "well", "sick", "refusing"] as const satisfies readonly HealthState[];
-
 /**
  * Registers the gauges.
  *
  * @returns sets them; what `status` no longer mentions is gone.
  */
-export function observeStatus(registry: Registry, now: () => number): (status: ServiceStatus) => void {
+export function observeStatus(registry: Registry, clock: Times): (status: ServiceStatus) => void {
   const ring = ringGauges(registry);
-  const provider = providerGauges(registry, now);
+  const provider = providerGauges(registry, clock);
   const decrypts = decryptGauges(registry);
   const unopenable = new Gauge({
     name: "trousseau_unopenable_versions",
@@ -124,7 +123,7 @@ function decryptGauges(registry: Registry): (status: ServiceStatus) => void {
 
 const codes = Object.keys(errorCodes) as readonly ErrorCode[];
 
-function providerGauges(registry: Registry, now: () => number): (status: ServiceStatus) => void {
+function providerGauges(registry: Registry, clock: Times): (status: ServiceStatus) => void {
   const registers = [registry];
   const health = new Gauge({
     name: "trousseau_provider_health",
@@ -171,7 +170,7 @@ function providerGauges(registry: Registry, now: () => number): (status: Service
       if (status.keyId === undefined && status.canEncrypt) continue;
       wrapped.set(labels, status.canEncrypt && is.lacksWrapSince === undefined ? 1 : 0);
       if (!status.canEncrypt) continue;
-      lacking.set(labels, is.lacksWrapSince === undefined ? 0 : Math.max(0, now() - is.lacksWrapSince) / 1000);
+      lacking.set(labels, is.lacksWrapSince === undefined ? 0 : Math.max(0, clock.wall() - is.lacksWrapSince) / 1000);
     }
   };
 }

@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { systemClock, type Times } from "../clock.ts";
 import type { Event, Notify } from "../events.ts";
 import { type Audit, auditTo, openAudit } from "./audit.ts";
 import { eventLog } from "./event_log.ts";
 import { EventQueue, type Take } from "./event_queue.ts";
 import { type LineTarget, streamTarget } from "./line_target.ts";
+import type { Countable } from "./label_values.ts";
 import { LineWriter, type WriterReport } from "./line_writer.ts";
 import { createLogger, type Logger, type LoggerOptions } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
@@ -23,8 +25,11 @@ export interface TelemetryOptions {
   readonly untilStarted?: boolean;
   /** Trousseau's version. */
   readonly version: string;
-  /** Milliseconds since the epoch; the system's clock where it is left out. */
-  readonly now?: () => number;
+  /** See `MetricsOptions`. */
+  readonly startedAt?: number;
+  readonly countable?: Countable;
+  /** The system's where it is left out. */
+  readonly clock?: Times;
   /** Where lines go instead of stderr and what `audit` says. */
   readonly targets?: { readonly log?: LineTarget; readonly audit?: LineTarget };
 }
@@ -51,7 +56,8 @@ const logBuffer = { flushMs: 0, maxBuffered: 1024 * 1024, retryMs: 1000, closeMs
  * @throws {KmsError} `config` if the audit file cannot be opened.
  */
 export async function openTelemetry(options: TelemetryOptions): Promise<Telemetry> {
-  const now = options.now ?? Date.now;
+  const clock = options.clock ?? systemClock;
+  const now = () => clock.wall();
   const audit = await openedAudit(options, now, (report) => log.log(...auditReport(report)));
   const lines = new LineWriter({
     ...logBuffer,
@@ -64,7 +70,9 @@ export async function openTelemetry(options: TelemetryOptions): Promise<Telemetr
   const log = createLogger({ ...options.log, now, write: (line) => start.write(line) });
   const metrics = createMetrics({
     version: options.version,
-    now,
+    clock,
+    ...(options.startedAt === undefined ? {} : { startedAt: options.startedAt }),
+    ...(options.countable === undefined ? {} : { countable: options.countable }),
     linesLost: () => ({ audit: audit?.lost ?? 0, log: lines.lost }),
   });
   const audited = harmless("audit", auditing(audit), log);
@@ -73,7 +81,7 @@ export async function openTelemetry(options: TelemetryOptions): Promise<Telemetr
     audited(event, at);
     counted(event, at);
   }, now);
-  const logged = harmless("log", eventLog(log, now), log);
+  const logged = harmless("log", eventLog(log, clock), log);
   return {
     notify(event) {
       logged(event, 0);

@@ -43,7 +43,7 @@ async function opened(level: LogLevel = "debug", format: "json" | "text" = "json
     log: { level, format, colours: false },
     audit: undefined,
     version: "1.2.3",
-    now: () => 1_000_000,
+    clock: { now: () => 1_000_000, wall: () => 1_000_000 },
     targets: { log, audit },
   });
   return { log, audit, telemetry };

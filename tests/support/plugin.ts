@@ -34,7 +34,6 @@ export async function startPlugin(options: Partial<HandlerOptions> = {}): Promis
     notify,
     kms: { v1beta1: true, reportVersion: "v2" },
     outage: { policy: "keepWriting", afterMs: 600_000 },
-    now: () => 1_000_000,
     version: "1.2.3",
     ...options,
   });

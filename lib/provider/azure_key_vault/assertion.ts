@@ -5,6 +5,7 @@
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { base64url, sha256 } from "../../bytes.ts";
+import { systemClock } from "../../clock.ts";
 import { readCredentialText } from "../../credential_file.ts";
 import { whyUnreadable } from "../../durable_file.ts";
 import { KmsError } from "../../errors.ts";
@@ -71,7 +72,7 @@ function header(certificate: X509Certificate, chain: readonly X509Certificate[])
 }
 
 function claims({ clientId, audience }: AssertionSettings): Record<string, unknown> {
-  const now = Math.floor(Date.now() / 1000);
+  const now = Math.floor(systemClock.wall() / 1000);
   const jti = crypto.randomUUID();
   return { aud: audience, iss: clientId, sub: clientId, jti, iat: now, nbf: now, exp: now + lifetime };
 }

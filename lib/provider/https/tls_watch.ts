@@ -67,7 +67,7 @@ export class TlsWatch {
 
   /** Looks at once, since an authority that was replaced shows as a connection that fails. */
   async lookNow(): Promise<void> {
-    this.#lookedAt = 0;
+    this.#lookedAt = -Infinity;
     await this.look();
   }
 

@@ -12,6 +12,7 @@
  * @module
  */
 import { base64, fromBase64, utf8, utf8Text } from "../../bytes.ts";
+import { systemClock } from "../../clock.ts";
 import { withFile } from "../../durable_file.ts";
 import type { ErrorCode } from "../../errors.ts";
 import { whyUnopened } from "../../file_failures.ts";
@@ -57,7 +58,7 @@ const keyBytes = 32;
 /** A new random key that is younger than `last`, even if the clock was set back. Its time is the next marked instant. */
 export function newLocalKey(last?: LocalKey): LocalKey {
   const material = crypto.getRandomValues(new Uint8Array(keyBytes));
-  const createdAt = markedFrom(Math.max(Date.now(), (last?.createdAt ?? 0) + 1));
+  const createdAt = markedFrom(Math.max(systemClock.wall(), (last?.createdAt ?? 0) + 1));
   return { id: checkValueOf(material), createdAt, material };
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from "../../clock.ts";
 import { jittered } from "../../deadline.ts";
 import { KmsError } from "../../errors.ts";
 import type { KeyState } from "../provider.ts";
@@ -55,7 +56,7 @@ export class TransitKey {
    * @throws {KmsError} what Vault said; `key_unusable` if the key cannot encrypt.
    */
   async probe(call: VaultCall): Promise<KeyState> {
-    if (this.#info === undefined || Date.now() >= this.#info.staleAt) await this.read(call);
+    if (this.#info === undefined || systemClock.now() >= this.#info.staleAt) await this.read(call);
     const number = await this.#rewrap(call);
     const known = this.#known(number) ?? (await this.read(call), this.#known(number));
     // Nodes of a cluster may be a moment apart: the newest version that all of them know counts.
@@ -178,7 +179,7 @@ function keyInfo(data: unknown, action: string): KeyInfo {
     }
     createdAt.set(Number(number), seconds);
   }
-  return { latest, createdAt, staleAt: Date.now() + jittered(rereadMs, 0.1) };
+  return { latest, createdAt, staleAt: systemClock.now() + jittered(rereadMs, 0.1) };
 }
 
 /** OpenBao's. */

@@ -1,0 +1,67 @@
+/**
+ * The closed sets behind labels, so that each counter is there as 0 before it counts: a counter that appears with its
+ * first event shows no increase to whoever looks at its rate.
+ *
+ * @module
+ */
+import { type ErrorCode, errorCodes } from "../errors.ts";
+import type { Api, CacheResult, Event, HealthState, Operation, ProviderVerb, Result } from "../events.ts";
+
+type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
+
+/** A provider as the labels of its metrics have it. */
+export interface MetricsProvider {
+  readonly name: string;
+  readonly kind: string;
+  /** The login method; `undefined` where there is none. */
+  readonly method: string | undefined;
+}
+
+/** What a process may count. */
+export interface Countable {
+  /** The APIs that it may serve. */
+  readonly apis: readonly Api[];
+  readonly providers: readonly MetricsProvider[];
+}
+
+/** Each value of a union. A value that is missing is a compile error. */
+function every<Value extends string>(values: Readonly<Record<Value, true>>): readonly Value[] {
+  return Object.keys(values) as Value[];
+}
+
+export const results: readonly Result[] = ["ok", ...Object.keys(errorCodes) as ErrorCode[]];
+export const verbs = every<ProviderVerb>({ probe: true, wrap: true, unwrap: true });
+export const healthStates = every<HealthState>({ unknown: true, well: true, sick: true, refusing: true });
+export const cacheResults = every<CacheResult>({ hit: true, miss: true, shared: true, stale: true });
+export const evictionReasons = every<EventOf<"cache_evicted">["reason"]>({
+  lru: true,
+  age: true,
+  refused: true,
+  grace: true,
+});
+export const portActions = every<EventOf<"telemetry_port">["action"]>({
+  listening: true,
+  listen_failed: true,
+  accept_failed: true,
+  dropped: true,
+});
+export const socketActions = every<EventOf<"socket">["action"]>({
+  bound: true,
+  rebound: true,
+  taken_over: true,
+  stale_removed: true,
+  lost: true,
+  unlinked: true,
+  lock_acquired: true,
+  accept_refused: true,
+  silent: true,
+  answering: true,
+  failed: true,
+});
+
+/** The operations of each API. */
+export const operations = {
+  v2: ["status", "encrypt", "decrypt"],
+  v1beta1: ["status", "encrypt", "decrypt"],
+  sops: ["encrypt", "decrypt"],
+} as const satisfies Record<Api, readonly Operation[]>;

@@ -1,0 +1,35 @@
+/**
+ * Where time comes from: the monotonic clock for intervals, the wall clock for what is shown, stored or compared with
+ * other machines. Both are `lib/clock.ts`'s, so that a clock which is set after the start changes no interval.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+
+const root = new URL("../..", import.meta.url).pathname;
+
+/** What else each file may read, and why. */
+const allowed: Readonly<Record<string, { readonly reads: RegExp; readonly why: string }>> = {
+  "lib/clock.ts": { reads: /^(Date\.now|performance\.(now|timeOrigin))$/, why: "it is the clock" },
+  "lib/provider/https/session.ts": { reads: /^performance\.now$/, why: "how long logins and renewals take" },
+};
+
+const clocks =
+  /\bDate\.now\b|\bperformance\.(?:now|timeOrigin)\b|\bnew Date\(\)|(?<!new )\bDate\(\)|\bTemporal\.Now\b/g;
+
+async function* sources(folder: string): AsyncGenerator<string> {
+  for await (const entry of Deno.readDir(join(root, folder))) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) yield* sources(path);
+    else if (path.endsWith(".ts") && !path.endsWith("_test.ts")) yield path;
+  }
+}
+
+Deno.test("no file but lib/clock.ts reads a clock of the machine, unless a reason is given for it", async () => {
+  for await (const path of sources("lib")) {
+    const read = [...(await Deno.readTextFile(join(root, path))).matchAll(clocks)].map(([text]) => text);
+    const refused = read.filter((one) => !allowed[path]?.reads.test(one));
+    assert.deepEqual(refused, [], `${path}: take the clock that is passed down, or systemClock`);
+  }
+});
