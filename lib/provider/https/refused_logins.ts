@@ -5,6 +5,10 @@
  * file of the state folder, which all processes of this node read: `serve`, `sops` and `check`. A changed credential is
  * another one and is sent at once. Whoever wants the same one to be sent at once removes the file.
  *
+ * The file has wall times, and a process waits by the monotonic clock from when it has noted or first read a refusal, so
+ * that a clock which is set makes it wait neither shorter nor longer. A refusal of the future, which a clock that ran
+ * ahead has noted, waits as one of now, and is written down so.
+ *
  * The file holds no credential, but it must not confirm a guess at one either: a password may be weak, and a state folder
  * may be in a backup. Two bytes are kept of a salted, slow hash. Of a dictionary of a million passwords some 15 fit by
  * chance, so that the file does not tell the right one; and each try costs a tenth of a second or less. In return one changed credential of 65,536 is taken for the old one, and waits. An HMAC would need a key, which would lie
@@ -12,7 +16,7 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../../clock.ts";
+import { type Clock, systemClock, WallTimes } from "../../clock.ts";
 import { base64, fromBase64, hex, lengthPrefixed, sha256Hex, utf8 } from "../../bytes.ts";
 import { jittered } from "../../deadline.ts";
 import { KmsError } from "../../errors.ts";
@@ -74,14 +78,11 @@ export interface RefusedLoginsOptions {
   readonly clock?: Clock;
 }
 
-/** A refusal that this process saw. */
-interface Seen {
-  readonly credential: Secret;
-  readonly refusal: Refusal;
-  /** Milliseconds of the monotonic clock: a clock that is set meanwhile neither ends the wait nor prolongs it. */
+/** A refusal's `until` as it is kept, and its times on the monotonic clock. */
+interface Moments {
+  readonly until: number;
   readonly at: number;
-  /** Whether it is in the file too. */
-  readonly onDisk: boolean;
+  readonly end: number;
 }
 
 /** What the file says: `undefined` where there is none, `unusable` where it cannot be read. */
@@ -93,8 +94,11 @@ export class RefusedLogins {
   readonly #clock: Clock;
   readonly #file: StateFile<Noted> | undefined;
   readonly #servers: string;
-  /** The last refusal that this process saw. */
-  #last: Seen | undefined;
+  /** The last refusal that this process saw, and whether it is in the file too. */
+  #last: { readonly credential: Secret; readonly refusal: Refusal; readonly onDisk: boolean } | undefined;
+  readonly #times: WallTimes;
+  /** By tag, the refusals that this process has noted or read, and their times on the monotonic clock. */
+  readonly #moments = new Map<string, Moments>();
   /** The last hash: comparing a credential again costs nothing. */
   #hashed: { readonly credential: Secret; readonly salt: string; readonly tag: string } | undefined;
   #warned = false;
@@ -102,6 +106,7 @@ export class RefusedLogins {
   constructor(options: RefusedLoginsOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#times = new WallTimes(this.#clock);
     this.#servers = sha256Hex(utf8(JSON.stringify(options.scope))).slice(0, 8);
     this.#file = options.stateFolder === undefined ? undefined : stateFile(options.stateFolder, format);
   }
@@ -136,16 +141,13 @@ export class RefusedLogins {
 
   /** The refusal for which a credential has to wait. */
   async #heldBy(secret: Secret): Promise<Refusal | undefined> {
-    const [found, now] = [await this.#read(), this.#clock.wall()];
+    const found = await this.#current();
     const last = this.#last;
     // A file that was there and is gone was removed on purpose.
     const released = found === undefined && last?.onDisk === true;
-    if (!released && last?.credential.equals(secret)) {
-      const [age, ms] = [this.#clock.now() - last.at, last.refusal.until - last.refusal.at];
-      if (age < ms) return { ...last.refusal, at: now - age, until: now - age + ms };
-    }
+    if (!released && last?.credential.equals(secret) && this.#isLive(last.refusal)) return last.refusal;
     if (found === undefined || found === "unusable") return undefined;
-    const live = found.refusals.filter((refusal) => isLive(refusal, now));
+    const live = found.refusals.filter((refusal) => this.#isLive(refusal));
     if (live.length === 0) return undefined;
     const tag = await this.#tagOf(secret, found.salt);
     return live.find((refusal) => refusal.tag === tag);
@@ -156,14 +158,11 @@ export class RefusedLogins {
     using _lock = await this.#lock(format.name, new AbortController().signal);
     const found = await this.#read();
     const salt = typeof found === "object" ? found.salt : base64(crypto.getRandomValues(new Uint8Array(16)));
-    const [tag, at] = [await this.#tagOf(credential, salt), this.#clock.wall()];
-    const until = at + jittered(loginHolds[hold].ms, spread);
-    const refusal = { tag, at, until, hold, why: causeOf(message).slice(0, longestWhy) };
+    const tag = await this.#tagOf(credential, salt);
+    const refusal = this.#refusalOfNow({ tag, hold, why: causeOf(message).slice(0, longestWhy) });
     const others = typeof found === "object" ? found.refusals : [];
-    const kept = others.filter((one) => one.tag !== tag && isLive(one, at)).slice(1 - mostRefusals);
-    const seenAt = this.#clock.now();
-    const onDisk = await this.#write({ salt, refusals: [...kept, refusal] });
-    this.#last = { credential, refusal, at: seenAt, onDisk };
+    const kept = others.filter((one) => one.tag !== tag && this.#isLive(one)).slice(1 - mostRefusals);
+    this.#last = { credential, refusal, onDisk: await this.#write({ salt, refusals: [...kept, refusal] }) };
     return refusal;
   }
 
@@ -176,6 +175,46 @@ export class RefusedLogins {
     const found = await this.#read();
     if (typeof found !== "object") return;
     await this.#write({ ...found, refusals: found.refusals.filter(({ tag }) => tag !== last.refusal.tag) });
+  }
+
+  /** The file's content; what a clock that ran ahead has noted in it waits from now on. */
+  async #current(): Promise<Found> {
+    const found = await this.#read();
+    if (typeof found !== "object" || !found.refusals.some((one) => this.#isOfTheFuture(one))) return found;
+    using _lock = await this.#lock(format.name, new AbortController().signal);
+    const again = await this.#read();
+    if (typeof again !== "object") return again;
+    const refusals = again.refusals.map((one) => this.#isOfTheFuture(one) ? this.#refusalOfNow(one) : one);
+    await this.#write({ ...again, refusals });
+    return { ...again, refusals };
+  }
+
+  #refusalOfNow({ tag, hold, why }: Pick<Refusal, "tag" | "hold" | "why">): Refusal {
+    const [now, ms] = [this.#clock.now(), jittered(loginHolds[hold].ms, spread)];
+    const refusal = { tag, at: this.#times.of(now), until: this.#times.of(now + ms), hold, why };
+    this.#moments.set(tag, { until: refusal.until, at: now, end: now + ms });
+    return refusal;
+  }
+
+  /** It waits for longer than any may, and this process has not noted it. */
+  #isOfTheFuture({ tag, until, hold }: Refusal): boolean {
+    const longest = loginHolds[hold].ms * (1 + spread);
+    return this.#moments.get(tag)?.until !== until && until - this.#times.now() > longest;
+  }
+
+  #isLive(refusal: Refusal): boolean {
+    return this.#clock.now() < this.#momentsOf(refusal).end;
+  }
+
+  #momentsOf({ tag, at, until }: Refusal): Moments {
+    const known = this.#moments.get(tag);
+    if (known?.until === until) return known;
+    const [now, wall] = [this.#clock.now(), this.#times.now()];
+    const moments = { until, at: now - Math.max(0, wall - at), end: now + (until - wall) };
+    this.#moments.set(tag, moments);
+    const [oldest] = this.#moments.keys();
+    if (this.#moments.size > 2 * mostRefusals && oldest !== undefined) this.#moments.delete(oldest);
+    return moments;
   }
 
   async #tagOf(credential: Secret, salt: string): Promise<string> {
@@ -213,17 +252,19 @@ export class RefusedLogins {
     notify({ type: "lifecycle", action: "warning", message });
   }
 
-  #refused({ message }: RefusedLogin, { until, hold }: Refusal): HeldLogin {
+  #refused({ message }: RefusedLogin, refusal: Refusal): HeldLogin {
+    const { hold } = refusal;
+    const until = this.#times.of(this.#momentsOf(refusal).end);
     const { since }: LoginHold = loginHolds[hold];
     const it = since === undefined ? "It" : `Since ${since}, it`;
     return new HeldLogin(`${message} ${it} is not repeated before ${timeOf(until)}; ${this.#way()}.`, true);
   }
 
   #held(refusal: Refusal, action: string): HeldLogin {
-    // A clock that was set back makes the difference negative, which reads as "just now".
-    const minutes = Math.floor((this.#clock.wall() - refusal.at) / minute);
+    const { at, end } = this.#momentsOf(refusal);
+    const minutes = Math.floor((this.#clock.now() - at) / minute);
     const ago = minutes < 1 ? "just now" : minutes === 1 ? "1 minute ago" : `${minutes} minutes ago`;
-    const until = `is not repeated before ${timeOf(refusal.until)}`;
+    const until = `is not repeated before ${timeOf(this.#times.of(end))}`;
     const message = `Cannot ${action}: it was refused ${ago} and ${until}: ${refusal.why}; ${this.#way()}.`;
     return new HeldLogin(message, false);
   }
@@ -232,11 +273,6 @@ export class RefusedLogins {
     const path = this.#last?.onDisk === false ? undefined : this.#file?.path;
     return `to try now, change it or ${path === undefined ? "start again" : `remove ${path}`}`;
   }
-}
-
-/** One that waits for longer than any may was noted by a clock that ran ahead. */
-function isLive({ until, hold }: Refusal, now: number): boolean {
-  return now < until && until - now <= loginHolds[hold].ms * (1 + spread);
 }
 
 /** `18:42 UTC`, rounded up to a minute. */

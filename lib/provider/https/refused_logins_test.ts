@@ -181,12 +181,37 @@ Deno.test("attempt() holds a login as long as it should when the clock is set me
     }
   }));
 
-Deno.test("attempt() keeps a clock that ran ahead from holding a login for ever", () =>
+for (const hours of [3, -3]) {
+  Deno.test(`attempt() waits as long as it says, whatever the clock is set to meanwhile: by ${hours} h`, () =>
+    inFolder(async (folder) => {
+      const clock = new FakeClock();
+      const [node, other] = [processOf(folder, clock), processOf(folder, clock)];
+      await assert.rejects(node.attempt("wrong"), held(/./, true));
+      await assert.rejects(other.attempt("wrong"), held(/was refused just now/, false));
+      clock.setWall(hours * 60 * minute);
+      for (const process of [node, other]) {
+        await assert.rejects(process.attempt("wrong"), held(/was refused just now/, false));
+      }
+      await clock.advance(23 * minute);
+      for (const process of [node, other]) {
+        await assert.rejects(process.attempt("wrong"), held(/was refused 23 minutes ago/, false));
+      }
+      await clock.advance(13 * minute + 2);
+      await assert.rejects(other.attempt("wrong"), held(/answered 400/, true));
+      assert.deepEqual([node.sent.length, other.sent.length], [1, 1]);
+    }));
+}
+
+Deno.test("attempt() lets a refusal that a clock ran ahead for wait from now, once and not at each start", () =>
   inFolder(async (folder) => {
     const [ahead, clock] = [new FakeClock(), new FakeClock()];
     await ahead.advance(365 * 24 * 60 * minute);
     await assert.rejects(processOf(folder, ahead).attempt("wrong"), held(/./, true));
-    await assert.rejects(processOf(folder, clock).attempt("wrong"), held(/./, true));
+    await assert.rejects(processOf(folder, clock).attempt("wrong"), held(/was refused just now/, false));
+    await clock.advance(20 * minute);
+    await assert.rejects(processOf(folder, clock).attempt("wrong"), held(/was refused 20 minutes ago/, false));
+    await clock.advance(16 * minute + 2);
+    await assert.rejects(processOf(folder, clock).attempt("wrong"), held(/answered 400/, true));
   }));
 
 Deno.test("attempt() goes on where the file is damaged, replaces it, and warns once where it cannot be written", () =>
