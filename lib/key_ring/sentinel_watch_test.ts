@@ -256,3 +256,21 @@ Deno.test("SentinelWatch asks a provider for at most 96 of very many versions a 
   ok(a.calls.unwrap - before <= 97, `${a.calls.unwrap - before}`);
   ok(a.calls.unwrap - before >= 90, `${a.calls.unwrap - before}`);
 });
+
+for (const hours of [3, -3]) {
+  Deno.test(`SentinelWatch tests once a day, and shows when, whatever the clock is set to: by ${hours} h`, async () => {
+    const [provider] = memoryProviders("a");
+    ok(provider);
+    await using node = await running([provider], disk());
+    const testedAgo = () => node.clock.wall() - (node.service.peek().sealedVersions[0]?.testedAt ?? 0);
+    await node.clock.advance(12 * 60 * minute);
+    const before = provider.calls.unwrap;
+    node.clock.setWall(hours * 60 * minute);
+    equal(Math.round(testedAgo() / minute), 12 * 60);
+    await node.clock.advance(11.9 * 60 * minute);
+    equal(provider.calls.unwrap, before, "not before a day has passed");
+    await node.clock.advance(12 * minute);
+    equal(provider.calls.unwrap, before + 1);
+    ok(testedAgo() >= 0 && testedAgo() <= 12 * minute, `${testedAgo() / minute} min ago`);
+  });
+}
