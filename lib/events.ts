@@ -106,6 +106,7 @@ export type Event =
     address: string;
     message: string;
   }
+  | { type: "state_folder"; writable: boolean; message: string }
   | { type: "foreign"; format: ForeignFormat; providers: readonly string[] }
   | {
     type: "lifecycle";

@@ -27,6 +27,7 @@ import { memorySentinels, type SentinelStore } from "./key_ring/sentinel_file.ts
 import { SentinelWatch } from "./key_ring/sentinel_watch.ts";
 import type { RingStore } from "./key_ring/state.ts";
 import type { CallOptions, Provider } from "./provider/provider.ts";
+import type { StateFolderWatch } from "./state_folder.ts";
 
 export type {
   Decrypted,
@@ -103,6 +104,8 @@ export interface ServiceOptions {
   readonly firstEncrypt?: FirstEncryptFile;
   /** Where it is kept what shows that a version can still be opened; in memory if left out. */
   readonly sentinels?: SentinelStore;
+  /** Tells whether the folder of these files can be written; nothing is told if left out. */
+  readonly stateFolder?: Pick<StateFolderWatch, "status">;
   readonly clock: Clock;
   /** Spreads the probes of several nodes: numbers from 0 to 1, `Math.random` if left out. */
   readonly random?: () => number;
@@ -162,6 +165,7 @@ export async function openService(options: ServiceOptions): Promise<OpenedServic
     keyEpoch: options.keyEpoch,
     store: options.store,
     firstEncrypt: options.firstEncrypt,
+    stateFolder: options.stateFolder,
     decrypts,
     clock,
     notify,

@@ -10,10 +10,11 @@ import type { Notify } from "../events.ts";
 import { kmsHandlers } from "../kms/handlers.ts";
 import type { Reloads } from "../reloads.ts";
 import type { KmsHandlers } from "../grpc/server.ts";
-import { firstEncryptFile } from "../key_ring/first_encrypt.ts";
-import { folderSentinels } from "../key_ring/sentinel_file.ts";
-import { folderStore } from "../key_ring/state.ts";
+import { firstEncryptFile, type FirstEncryptState } from "../key_ring/first_encrypt.ts";
+import { folderSentinels, type SentinelStore } from "../key_ring/sentinel_file.ts";
+import { folderStore, type RingState } from "../key_ring/state.ts";
 import { openService, type Service } from "../service.ts";
+import { StateFolderWatch } from "../state_folder.ts";
 import { version } from "../version.ts";
 import { openProviders } from "./providers.ts";
 import { requireOwnState } from "./readers.ts";
@@ -36,7 +37,9 @@ export async function openPlugin(config: Config, notify: Notify, reloads?: Reloa
   // Before a local key is made beside what is another configuration's.
   await requireOwnState(config);
   const { providers, retired } = await openProviders(config, opened, notify, reloads);
-  const service = opened.keep(await openService({ ...ringOptions(config), providers, retired, notify }));
+  const folder = opened.keep(new StateFolderWatch({ folder: config.state, clock: systemClock, notify }));
+  const service = opened.keep(await openService({ ...ringOptions(config, folder), providers, retired, notify }));
+  folder.start();
   const { kms, outage } = config;
   const handlers = kmsHandlers({ service, kms, outage, notify, version });
   const kept = opened.handOver();
@@ -48,7 +51,9 @@ export async function openPlugin(config: Config, notify: Notify, reloads?: Reloa
   };
 }
 
-function ringOptions(config: Config) {
+function ringOptions(config: Config, folder: StateFolderWatch) {
+  const [store, first] = [folderStore(config.state), firstEncryptFile(config.state)];
+  const sentinels = folderSentinels(config.state);
   return {
     forgotten: config.forgotten,
     wrap: config.wrap,
@@ -57,9 +62,16 @@ function ringOptions(config: Config) {
     cache: config.cache,
     dekMaxAgeMs: config.readyDek.maxAgeMs,
     probeIntervalMs: config.probe.intervalMs,
-    store: folderStore(config.state),
-    firstEncrypt: firstEncryptFile(config.state),
-    sentinels: folderSentinels(config.state),
+    store: { load: store.load, save: (state: RingState) => folder.watched("key IDs", store.save(state)) },
+    firstEncrypt: {
+      read: () => first.read(),
+      write: (value: FirstEncryptState) => folder.watched("first Encrypt", first.write(value)),
+    },
+    sentinels: {
+      load: () => sentinels.load(),
+      update: (change: Parameters<SentinelStore["update"]>[0]) => folder.watched("sentinels", sentinels.update(change)),
+    },
+    stateFolder: folder,
     clock: systemClock,
     readForeign: config.readForeign,
   };

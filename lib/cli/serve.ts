@@ -12,6 +12,7 @@ import { dialKms } from "../grpc/client.ts";
 import { serveKms } from "../grpc/serve.ts";
 import { claimSocket } from "../grpc/socket.ts";
 import { fromSameKeyId } from "../grpc/takeover.ts";
+import { underPolicy } from "../kms/outage.ts";
 import { Reloads } from "../reloads.ts";
 import type { Service } from "../service.ts";
 import { openTelemetry } from "../telemetry/telemetry.ts";
@@ -83,7 +84,7 @@ async function serveKeyRing(call: Call): Promise<ExitStatus> {
     field: "telemetry.listen",
     socket: config.socket.path,
     anyPort: config.file === undefined ? config.state : undefined,
-    service: plugin.service,
+    service: { peek: () => underPolicy(config.outage, plugin.service.peek()) },
     readiness: pluginReadiness(config.outage.afterMs),
     complaint: () => server.complaint(),
     telemetry,

@@ -157,15 +157,14 @@ export function asText(found: StatusDocument, now: number, colour: boolean): str
     }`,
     ...announcedLines(found, now),
     `Quorum:  ${painted(quorumCell, colour)}`,
-    `Encrypt: ${
-      painted(found.canEncrypt ? { text: "ready", tone: "good" } : { text: "not ready", tone: "bad" }, colour)
-    }`,
+    `Encrypt: ${painted(encryptCell(found, now), colour)}`,
     ...decryptLines(found, now, colour),
+    ...warningLines(found, now, colour),
     "",
     table(
       ["Provider", "Kind", "Health", "Since", "Last good", "Version", "Lacks a wrap"],
       [
-        ...providers.map((provider) => providerRow(provider, found.canEncrypt, now)),
+        ...providers.map((provider) => providerRow(provider, hasDataKey(found), now)),
         ...retired.map((provider) => [...healthCells(provider, now), "", { text: "retired", tone: "dim" } as const]),
       ],
       colour,
@@ -198,6 +197,43 @@ function timeOfDay(told: string, now: number): string {
 /** Milliseconds since the epoch; `NaN` for a text that is no time. */
 function at(told: string | null | undefined): number {
   return Date.parse(told ?? "");
+}
+
+/** How an Encrypt would be answered now. A data key that was wrapped before does not make a refusing KMS well. */
+function encryptCell(found: StatusDocument, now: number): Cell {
+  const { canEncrypt, quorum, dataKeyMadeAt } = found;
+  const made = typeof dataKeyMadeAt === "string" ? ` made ${elapsed(now - at(dataKeyMadeAt))} ago` : "";
+  if (quorum.state === "held") {
+    return canEncrypt ? { text: "ready", tone: "good" } : { text: "not ready", tone: "bad" };
+  }
+  // Versions up to 0.1.0 say that they can where they refuse.
+  if (canEncrypt && !quorum.refused) {
+    const text = `answered with the data key${made}; no KMS wraps another one: ${quorum.message}`;
+    return { text, tone: "warn" };
+  }
+  if (!hasDataKey(found)) return { text: `not ready: ${quorum.message}`, tone: "bad" };
+  const why = quorum.refused ? "the KMS refuses" : "the outage policy has it so";
+  return { text: `refused, although a data key${made} is held: ${why}: ${quorum.message}`, tone: "bad" };
+}
+
+/** Versions up to 0.1.0 do not tell when it was made. */
+function hasDataKey({ canEncrypt, dataKeyMadeAt }: StatusDocument): boolean {
+  return dataKeyMadeAt === undefined ? canEncrypt : dataKeyMadeAt !== null;
+}
+
+/** What does not keep the plugin from serving, and will. */
+function warningLines(
+  { stateFolder, telemetry = "" }: StatusDocument,
+  now: number,
+  colour: boolean,
+): readonly string[] {
+  const state = stateFolder?.writable === false
+    ? `${stateFolder.message} (for ${elapsed(now - at(stateFolder.since))})`
+    : "";
+  return [
+    ...(state === "" ? [] : [`State:   ${painted({ text: state, tone: "bad" }, colour)}`]),
+    ...(telemetry === "" ? [] : [`Audit:   ${painted({ text: telemetry, tone: "bad" }, colour)}`]),
+  ];
 }
 
 /** Why stored data cannot be read, and which Decrypts were refused lately. */

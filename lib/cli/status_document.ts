@@ -59,6 +59,9 @@ const document = z.looseObject({
   message: text,
   needed: z.number(),
   canEncrypt: z.boolean(),
+  dataKeyMadeAt: z.optional(z.nullable(time)),
+  telemetry: z.optional(text),
+  stateFolder: z.optional(z.nullable(z.looseObject({ writable: z.boolean(), since: time, message: text }))),
   quorum: z.discriminatedUnion("state", [
     z.looseObject({ state: z.literal("held") }),
     z.looseObject({ state: z.literal("lost"), since: time, refused: z.boolean(), message: text }),

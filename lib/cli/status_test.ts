@@ -201,13 +201,42 @@ Deno.test("status() shows the versions that cannot be opened, and exits 77 where
 
 Deno.test("asText() says of no provider that it has a wrap where there is no data key at all", () => {
   const text = (found: ServiceStatus) => {
-    const document = parseStatus(JSON.stringify(found));
+    // As the plugin tells it: what is absent is null.
+    const document = parseStatus(JSON.stringify({ ...found, dataKeyMadeAt: found.dataKeyMadeAt ?? null }));
     return document === undefined ? "" : asText(document, 600_000, false);
   };
   match(text(good), /^vault-eu .* no$/m);
-  const none = text({ ...good, canEncrypt: false, quorum: lost });
+  const none = text({ ...good, canEncrypt: false, dataKeyMadeAt: undefined, quorum: lost });
+  equal(none.includes("Encrypt: not ready: Away."), true);
   match(none, /^vault-eu .* no data key yet$/m);
   match(none, /^vault-us .* no data key yet$/m);
+});
+
+const refuses = 'Cannot probe provider "vault": Vault answered 403 (permission denied).';
+
+Deno.test("asText() calls no Encrypt ready beside a KMS that refuses, and names the data key that is held", () => {
+  const dataKeyMadeAt = 600_000 - 4 * 60_000;
+  const encrypt = (found: unknown) => /^Encrypt: (.*)$/m.exec(textOf(found, 600_000))?.[1];
+  const refusing = { ...lost, refused: true, message: refuses };
+  const held = `refused, although a data key made 4 min ago is held: the KMS refuses: ${refuses}`;
+  equal(encrypt({ ...good, dataKeyMadeAt, canEncrypt: false, quorum: refusing }), held);
+  // A plugin of a former version says that it can encrypt, and not when the data key was made.
+  const former = { ...good, dataKeyMadeAt: undefined, quorum: refusing };
+  equal(encrypt(former), `refused, although a data key is held: the KMS refuses: ${refuses}`);
+  const outage = "answered with the data key made 4 min ago; no KMS wraps another one: Away.";
+  equal(encrypt({ ...good, dataKeyMadeAt, quorum: lost }), outage);
+  const byPolicy = "refused, although a data key made 4 min ago is held: the outage policy has it so: Away.";
+  equal(encrypt({ ...good, dataKeyMadeAt, canEncrypt: false, quorum: lost }), byPolicy);
+  equal(encrypt(good), "ready");
+});
+
+Deno.test("asText() shows a state folder and an audit stream that cannot be written", () => {
+  const message = "Cannot write to the state folder /state: the disk is full.";
+  const stateFolder = { writable: false, since: at("18:06:00"), message };
+  const text = textOf(told({ ...good, stateFolder } as ServiceStatus));
+  match(text, /^State: {3}Cannot write to the state folder \/state: the disk is full\. \(for 4 min\)$/m);
+  match(textOf({ ...good, telemetry: "3 audit lines were lost." }), /^Audit: {3}3 audit lines were lost\.$/m);
+  equal(/^(State|Audit):/m.test(textOf({ ...good, telemetry: "", stateFolder: null })), false);
 });
 
 const at = (text: string) => Date.parse(`2026-11-03T${text}Z`);

@@ -5,6 +5,7 @@
  */
 import type { ErrorCode } from "../errors.ts";
 import type { CacheResult, HealthState } from "../events.ts";
+import type { StateFolderStatus } from "../state_folder.ts";
 
 /** How a provider is now that only unwraps, judged by its unwraps. Times are milliseconds since the epoch. */
 export interface RetiredStatus {
@@ -96,13 +97,17 @@ export interface ServiceStatus {
   readonly providers: readonly ProviderStatus[];
   /** Those that only unwrap: not among `providers`. */
   readonly retired: readonly RetiredStatus[];
-  /** Whether an Encrypt would be answered now. */
+  /** Whether an Encrypt would be answered now; the outage policy may forbid it besides: see `underPolicy`. */
   readonly canEncrypt: boolean;
+  /** When the ready data key was made; `undefined` where there is none, as in a key service, which holds none ready. */
+  readonly dataKeyMadeAt: number | undefined;
   /** When the key ID was announced, in milliseconds since the epoch. */
   readonly announcedAt: number | undefined;
   /** When an API server first called Encrypt over v2 under it; `undefined` where no such call was noted. */
   readonly firstEncryptAt: number | undefined;
   readonly decrypts: DecryptStatus;
+  /** Whether the state folder can be written; `undefined` where nothing is kept in one. */
+  readonly stateFolder: StateFolderStatus | undefined;
   /** The versions that this node has sealed with, at most 256: first those that are refused. */
   readonly sealedVersions: readonly SealedVersionStatus[];
 }

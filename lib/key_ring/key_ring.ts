@@ -12,6 +12,7 @@ import { KmsError, toKmsError } from "../errors.ts";
 import type { KmsApi } from "../events.ts";
 import type { QuorumMember } from "../envelope/quorum.ts";
 import type { KeyState, Provider } from "../provider/provider.ts";
+import type { StateFolderWatch } from "../state_folder.ts";
 import { Announcer, type Candidate } from "./announcer.ts";
 import type { Encrypted, ProviderStatus, QuorumState, RetiredStatus, ServiceStatus } from "./answers.ts";
 import { Bell } from "./bell.ts";
@@ -49,6 +50,8 @@ export interface KeyRingOptions extends DekMakerOptions {
   readonly store: RingStore;
   /** Where the first Encrypt under a key ID is kept; in memory alone if `undefined`. */
   readonly firstEncrypt: FirstEncryptFile | undefined;
+  /** Tells whether the state folder can be written, for the status; `undefined` where there is none. */
+  readonly stateFolder: Pick<StateFolderWatch, "status"> | undefined;
   /** Decrypts that were refused, for the status. */
   readonly decrypts: DecryptBoard;
   /** Opens a watch over the versions that the ring seals with; the ring disposes of it. */
@@ -155,9 +158,11 @@ export class KeyRing implements AsyncDisposable {
       providers: this.#options.providers.map((provider) => this.#providerStatus(provider)),
       retired: this.#options.retired.map((provider) => this.#retiredStatus(provider)),
       canEncrypt: this.#ready !== undefined,
+      dataKeyMadeAt: shown(this.#ready?.madeAt, this.#times),
       announcedAt: this.#announcer.announcedAt,
       firstEncryptAt: current && this.#firstEncrypt.at(current.id),
       decrypts: shownDecrypts(this.#options.decrypts.status(), this.#times),
+      stateFolder: this.#options.stateFolder?.status(),
       sealedVersions: this.#sentinels.statuses,
     };
   }

@@ -46,6 +46,11 @@ export function stance(settings: OutageSettings, status: ServiceStatus): Stance 
   return past[settings.policy](keyId, quorum.message);
 }
 
+/** A status whose `canEncrypt` is what the policy makes of it: a ready data key may not be used while its KEKs are refused. */
+export function underPolicy(settings: OutageSettings, status: ServiceStatus): ServiceStatus {
+  return { ...status, canEncrypt: status.canEncrypt && stance(settings, status).say !== "refuse" };
+}
+
 /** What each policy says once `after` has passed. */
 const past = {
   keepWriting: (keyId) => ({ say: "ok", keyId }),

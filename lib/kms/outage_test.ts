@@ -71,6 +71,8 @@ const anyStatus: fc.Arbitrary<ServiceStatus> = fc.record({
   providers: fc.constant([]),
   retired: fc.constant([]),
   canEncrypt: fc.boolean(),
+  dataKeyMadeAt: fc.constant(wellStatus.dataKeyMadeAt),
+  stateFolder: fc.constant(wellStatus.stateFolder),
   announcedAt: fc.constant(wellStatus.announcedAt),
   firstEncryptAt: fc.constant(wellStatus.firstEncryptAt),
   decrypts: fc.constant(wellStatus.decrypts),

@@ -149,6 +149,8 @@ class KeyService implements SopsService, AsyncDisposable {
         lacksWrapSince: undefined,
       })),
       retired: retired.map(({ provider }) => this.#statusOf(provider)),
+      dataKeyMadeAt: undefined,
+      stateFolder: undefined,
       canEncrypt: !decryptOnly && quorum.state === "held",
       announcedAt: undefined,
       firstEncryptAt: undefined,

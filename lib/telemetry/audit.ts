@@ -26,6 +26,8 @@ export interface Audit extends AsyncDisposable {
   record(event: RpcEvent, at: number): void;
   /** Lines lost since the start. */
   readonly lost: number;
+  /** Whether it takes lines now. */
+  readonly writable: boolean;
   /** What is wrong with the stream, in one sentence; `""` if all lines were written so far. */
   problem(): string;
 }
@@ -77,6 +79,9 @@ export function auditTo(
     },
     get lost() {
       return writer.lost;
+    },
+    get writable() {
+      return writer.state === "well";
     },
     problem: () => problemOf(writer),
     [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),

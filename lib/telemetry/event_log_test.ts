@@ -193,6 +193,15 @@ const expectations: readonly (readonly [Event, LogLevel, string, Readonly<Record
     {},
   ],
   [{ type: "telemetry_port", action: "dropped", address: "127.0.0.1:8090", message: "Closed." }, "warn", "Closed.", {}],
+  [
+    { type: "state_folder", writable: false, message: "Cannot write to the state folder /s: the disk is full." },
+    "error",
+    "Cannot write to the state folder /s: the disk is full.",
+    { writable: false },
+  ],
+  [{ type: "state_folder", writable: true, message: "" }, "info", "The state folder can be written again.", {
+    writable: true,
+  }],
   [{ type: "lifecycle", action: "warning", message: "Careful." }, "warn", "Careful.", { action: "warning" }],
   [{ type: "lifecycle", action: "serving", message: "Serving." }, "info", "Serving.", {}],
 ];

@@ -164,6 +164,12 @@ export const eventRows = {
         ? [e.address, `${e.action} ${e.message}`]
         : [`${e.action} ${e.address}`, String(Math.floor(times.now() / minute))],
   },
+  state_folder: {
+    level: ({ writable }) => writable ? "info" : "error",
+    sentence: (e) => e.writable ? "The state folder can be written again." : e.message,
+    fields: (e) => ({ writable: e.writable }),
+    state: (e) => ["", `${e.writable} ${e.message}`],
+  },
   foreign: {
     level: () => "warn",
     sentence: (e) =>

@@ -245,6 +245,8 @@ Deno.test("serveHttp() gives at /status the whole of it", async () => {
     provisional: false,
     announcedAt: null,
     firstEncryptAt: null,
+    dataKeyMadeAt: "1970-01-01T00:00:01.000Z",
+    stateFolder: null,
     message: "",
     quorum: { state: "held" },
     needed: 1,
@@ -378,6 +380,18 @@ Deno.test("serveHttp() tells of refused Decrypts at /readyz, each code with its 
   );
   stage.status = { ...status, decrypts: { ...refusedDecrypts, lastOpenedAt: 4_000_000 } };
   assert.match((await stage.get("/readyz")).body, /^refused Decrypts: .* last opened 1970-01-01T01:06:40Z$/m);
+});
+
+Deno.test("serveHttp() tells at /readyz and /status of a state folder that cannot be written, and stays ready", async () => {
+  await using stage = new Stage();
+  const message = "Cannot write to the state folder /state: the disk is full.";
+  stage.status = { ...status, stateFolder: { writable: false, since: 4_000_000, message } };
+  const { code, body } = await stage.get("/readyz");
+  assert.equal(code, 200);
+  assert.match(body, /^ready\n/);
+  assert.match(body, /^state folder: Cannot write to the state folder \/state: the disk is full\.$/m);
+  const { stateFolder } = JSON.parse((await stage.get("/status")).body);
+  assert.deepEqual(stateFolder, { writable: false, since: "1970-01-01T01:06:40.000Z", message });
 });
 
 Deno.test("serveHttp() gives refused Decrypts, sentinels and the times of the key ID at /status", async () => {

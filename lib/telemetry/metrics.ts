@@ -64,6 +64,8 @@ export interface MetricsOptions {
   readonly countable?: Countable;
   /** Audit and log lines lost since the start. */
   readonly linesLost: () => { readonly audit: number; readonly log: number };
+  /** Whether the audit stream takes lines; `undefined` where it is off. Off if left out. */
+  readonly auditWritable?: () => boolean | undefined;
 }
 
 type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
@@ -277,6 +279,11 @@ function ringCounters(registry: Registry) {
     labelNames: ["action"],
     registers,
   });
+  const unwritable = new Counter({
+    name: "trousseau_state_folder_failures_total",
+    help: "How often the state folder was found not to be writable, while it was before.",
+    registers,
+  });
   const answering = new Gauge({
     name: "trousseau_socket_answering",
     help: "1 if the plugin's own question at its socket was answered; it asks every two seconds.",
@@ -302,6 +309,9 @@ function ringCounters(registry: Registry) {
       sockets.inc({ action });
       if (action === "silent") answering.set(0);
       if (action === "answering") answering.set(1);
+    },
+    state_folder({ writable }) {
+      if (!writable) unwritable.inc();
     },
     lifecycle: () => undefined,
   } satisfies Partial<Counters>;

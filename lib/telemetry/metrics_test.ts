@@ -132,6 +132,8 @@ const expectations: readonly (readonly [Event, Readonly<Record<string, number | 
   [{ type: "telemetry_port", action: "listen_failed", address: "127.0.0.1:8090", message: "" }, {
     'trousseau_telemetry_port_events_total{action="listen_failed"}': 1,
   }],
+  [{ type: "state_folder", writable: false, message: "canary" }, { "trousseau_state_folder_failures_total": 1 }],
+  [{ type: "state_folder", writable: true, message: "" }, { "trousseau_state_folder_failures_total": 0 }],
   [{ type: "lifecycle", action: "serving", message: "" }, {}],
 ];
 
@@ -210,7 +212,7 @@ Deno.test("Metrics.render() shows refused Decrypts by code, and when the key ID 
 
 Deno.test("Metrics.render() counts no provider as having wrapped a data key where there is none", async () => {
   const { metrics } = opened();
-  const found = await samples(metrics, { ...status, canEncrypt: false });
+  const found = await samples(metrics, { ...status, canEncrypt: false, dataKeyMadeAt: undefined });
   const ready = [...found].filter(([sample]) => sample.startsWith("trousseau_ready_dek_"));
   assert.deepEqual(ready.filter(([sample]) => !sample.includes("duration")), [
     ['trousseau_ready_dek_wrapped{provider="vault-eu",kind="vault-transit"}', 0],
@@ -325,6 +327,21 @@ Deno.test("Metrics.render() counts a lifetime down, and leaves out what does not
   assert.equal(await left(), 0, "expired");
   metrics.observe({ type: "token_lifetime", provider: "a", expiresAt: undefined });
   assert.equal((await samples(metrics)).has('trousseau_token_lifetime_seconds{provider="a"}'), false);
+});
+
+Deno.test("Metrics.render() shows whether the state folder and the audit stream can be written", async () => {
+  const audit: { writable: boolean | undefined } = { writable: true };
+  const { metrics } = opened({ auditWritable: () => audit.writable });
+  const shown = async (stateFolder: ServiceStatus["stateFolder"]) => {
+    const found = await samples(metrics, { ...status, stateFolder });
+    return [found.get("trousseau_state_folder_writable"), found.get("trousseau_audit_writable")];
+  };
+  assert.deepEqual(await shown({ writable: true, since: 0, message: "" }), [1, 1]);
+  audit.writable = false;
+  assert.deepEqual(await shown({ writable: false, since: 0, message: "canary" }), [0, 0]);
+  assert.deepEqual((await shown(undefined))[0], undefined, "of a process that keeps nothing");
+  const without = opened();
+  assert.equal((await samples(without.metrics)).has("trousseau_audit_writable"), false);
 });
 
 Deno.test("Metrics.render() shows whether the socket answers", async () => {

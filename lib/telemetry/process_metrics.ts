@@ -40,6 +40,9 @@ export function observeProcess(registry: Registry, options: MetricsOptions): () 
   const cpu = cpuCounters(registry);
   const audit = lostCounter(registry, "audit");
   const log = lostCounter(registry, "log");
+  const auditWritable = options.auditWritable?.() === undefined
+    ? undefined
+    : gauge("trousseau_audit_writable", "1 if the audit stream takes its lines, 0 while they wait or are lost.");
   // Nothing below `/proc` can be read under the permissions of the product: there the gauges are absent.
   const descriptors = openDescriptors() === undefined
     ? undefined
@@ -51,6 +54,7 @@ export function observeProcess(registry: Registry, options: MetricsOptions): () 
     cpu();
     audit(linesLost().audit);
     log(linesLost().log);
+    auditWritable?.set(options.auditWritable?.() === true ? 1 : 0);
     descriptors?.(openDescriptors() ?? 0);
   };
 }

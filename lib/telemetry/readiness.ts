@@ -55,6 +55,8 @@ export function readinessDocument({ ready, message, status, telemetry }: Readine
     quorum: quorumDocument(status.quorum),
     needed: status.needed,
     canEncrypt: status.canEncrypt,
+    dataKeyMadeAt: time(status.dataKeyMadeAt),
+    stateFolder: stateFolderDocument(status.stateFolder),
     providers: status.providers.map(providerDocument),
     retired: status.retired.map(retiredDocument),
     unreadable: unreadable(status),
@@ -80,6 +82,12 @@ function sealedVersionDocument(sealed: SealedVersionStatus) {
   return { provider, kind, version, announced, state, code, message, testedAt: time(testedAt) };
 }
 
+function stateFolderDocument(found: ServiceStatus["stateFolder"]) {
+  if (found === undefined) return null;
+  const { writable, since, message } = found;
+  return { writable, since: time(since), message };
+}
+
 function quorumDocument(quorum: QuorumState) {
   if (quorum.state === "held") return { state: "held" };
   const { state, since, refused, message } = quorum;
@@ -97,13 +105,14 @@ function retiredDocument({ name, kind, health, code, message, since, lastGoodAt 
 
 /** As text for eyes. */
 export function readinessText({ ready, message, status, telemetry }: Readiness): string {
-  const { keyId, provisional, quorum, needed, providers, retired } = status;
+  const { keyId, provisional, quorum, needed, providers, retired, stateFolder } = status;
   const lines = [
     `${ready ? "ready" : "not ready"}${message === "" ? "" : `: ${message}`}`,
     `key ID: ${keyId ?? "none"}${provisional ? " (provisional)" : ""}`,
     `quorum: ${needed} of ${providers.length} needed, ${quorumText(quorum)}`,
     ...refusedLines(status.decrypts),
     ...(telemetry === "" ? [] : [`telemetry: ${telemetry}`]),
+    ...(stateFolder?.writable === false ? [`state folder: ${stateFolder.message}`] : []),
     "",
     ...aligned([
       ["PROVIDER", "KIND", "HEALTH", "SINCE", "WHY"],

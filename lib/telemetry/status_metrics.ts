@@ -74,6 +74,11 @@ function ringGauges(registry: Registry): (status: ServiceStatus) => void {
     help: "1 if as many providers as the wrap quorum needs can wrap now.",
     registers,
   });
+  const writable = new Gauge({
+    name: "trousseau_state_folder_writable",
+    help: "1 if the state folder could be written when it was tried last; it is tried once a minute.",
+    registers,
+  });
   const needed = new Gauge({
     name: "trousseau_quorum_needed",
     help: "Providers that have to wrap a data key.",
@@ -90,6 +95,8 @@ function ringGauges(registry: Registry): (status: ServiceStatus) => void {
     canEncrypt.set(status.canEncrypt ? 1 : 0);
     held.set(status.quorum.state === "held" ? 1 : 0);
     needed.set(status.needed);
+    writable.remove();
+    if (status.stateFolder !== undefined) writable.set(status.stateFolder.writable ? 1 : 0);
   };
 }
 
@@ -168,8 +175,9 @@ function providerGauges(registry: Registry, clock: Times): (status: ServiceStatu
       if (is.lastGoodAt !== undefined) lastGood.set(labels, is.lastGoodAt / 1000);
       // A key service has no ready data key: it wraps one while it is waited for.
       if (status.keyId === undefined && status.canEncrypt) continue;
-      wrapped.set(labels, status.canEncrypt && is.lacksWrapSince === undefined ? 1 : 0);
-      if (!status.canEncrypt) continue;
+      const hasDek = status.dataKeyMadeAt !== undefined;
+      wrapped.set(labels, hasDek && is.lacksWrapSince === undefined ? 1 : 0);
+      if (!hasDek) continue;
       lacking.set(labels, is.lacksWrapSince === undefined ? 0 : Math.max(0, clock.wall() - is.lacksWrapSince) / 1000);
     }
   };

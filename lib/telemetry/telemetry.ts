@@ -74,6 +74,7 @@ export async function openTelemetry(options: TelemetryOptions): Promise<Telemetr
     ...(options.startedAt === undefined ? {} : { startedAt: options.startedAt }),
     ...(options.countable === undefined ? {} : { countable: options.countable }),
     linesLost: () => ({ audit: audit?.lost ?? 0, log: lines.lost }),
+    auditWritable: () => audit?.writable,
   });
   const audited = harmless("audit", auditing(audit), log);
   const counted = harmless("metrics", metrics.observe, log);

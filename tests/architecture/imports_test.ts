@@ -53,6 +53,7 @@ const leaves = [
   "reloads",
   "secret",
   "state_file",
+  "state_folder",
   "state_update",
   "system_failures",
   "version",

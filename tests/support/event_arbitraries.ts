@@ -131,6 +131,7 @@ export const eventArbitraries: { readonly [Type in Event["type"]]: fc.Arbitrary<
     address: fc.constantFrom("127.0.0.1:8090", "[::1]:8090"),
     ...message,
   }),
+  state_folder: fc.record({ type: fc.constant("state_folder"), writable: fc.boolean(), ...message }),
   foreign: fc.record({
     type: fc.constant("foreign"),
     format: foreignFormat,

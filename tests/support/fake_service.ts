@@ -18,6 +18,8 @@ export const wellStatus: ServiceStatus = {
   providers: [],
   retired: [],
   canEncrypt: true,
+  dataKeyMadeAt: 1_000,
+  stateFolder: undefined,
   announcedAt: undefined,
   firstEncryptAt: undefined,
   decrypts: { windowMs: 300_000, refused: [], lastOpenedAt: undefined, failing: false },
