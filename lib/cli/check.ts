@@ -17,6 +17,7 @@ import { adviseOn } from "../provider/registry.ts";
 import type { SealedVersionStatus } from "../service.ts";
 import { portWarnings } from "./check_ports.ts";
 import { checkJson, checkText } from "./check_report.ts";
+import { tryWrites } from "./check_writes.ts";
 import type { Call } from "./command.ts";
 import { commandLog } from "./command_log.ts";
 import { configFile, configured } from "./configured.ts";
@@ -49,6 +50,8 @@ export interface CheckFindings {
   readonly losses: readonly string[];
   /** Why other files of the state folder cannot be used, one error each. */
   readonly unusableFiles: readonly KmsError[];
+  /** Why something that `serve` writes cannot be written, one error each. */
+  readonly unwritable: readonly KmsError[];
   /** `provider` is `undefined` for what concerns the process and not one of its providers. */
   readonly warnings: readonly { readonly provider: string | undefined; readonly message: string }[];
 }
@@ -87,6 +90,7 @@ async function find(config: Config, call: Call): Promise<CheckFindings> {
   const all = [...config.providers, ...config.retired];
   using _progress = startProgress(terminal, `Asking ${all.map(({ name }) => name).join(", ")}`);
   const memory = await nodeMemory(config);
+  const writes = await tryWrites(config);
   const { state, sentinels, localKeys } = memory;
   const known = state instanceof KmsError ? undefined : state;
   const knownVersions = irreplaceable(config, memory);
@@ -123,8 +127,10 @@ async function find(config: Config, call: Call): Promise<CheckFindings> {
     sealed,
     losses: unusable === undefined ? refused.map((one) => lossSentence(one, versionsIn(memory), sealedBy)) : [],
     unusableFiles: [sentinels, localKeys].filter((found) => found instanceof KmsError),
+    unwritable: writes.unwritable,
     warnings: [
       ...await processWarnings(config, terminal),
+      ...writes.warnings.map((message) => ({ provider: undefined, message })),
       ...advice.flatMap(({ warnings }, index) =>
         warnings.map((message) => ({ provider: all[index]?.name ?? "", message }))
       ),
@@ -153,13 +159,13 @@ function mayNotWrap({ steps }: RoundTrip): boolean {
   return steps.some(({ step, result }) => step === "probe" && result === "permission_denied");
 }
 
-function statusOf({ trips, retired, plan, lost, sealed, unusableFiles }: CheckFindings): ExitStatus {
+function statusOf({ trips, retired, plan, lost, sealed, unusableFiles, unwritable }: CheckFindings): ExitStatus {
   const steps = [...trips, ...retired.filter((trip) => !mayNotWrap(trip))].flatMap(({ steps }) => steps);
   return worst([
     lost === "" ? exitCodes.ok.status : exitCodes.config.status,
     ...steps.map(({ result }) => result === "ok" ? exitCodes.ok.status : exitStatusOfCode(result)),
     ...sealed.map(statusOfVersion),
-    ...unusableFiles.map(exitStatus),
+    ...[...unusableFiles, ...unwritable].map(exitStatus),
     plan instanceof KmsError ? exitStatus(plan) : exitCodes.ok.status,
     !(plan instanceof KmsError) && plan.verdict === "returns" ? exitCodes.config.status : exitCodes.ok.status,
   ]);

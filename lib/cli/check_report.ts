@@ -16,7 +16,7 @@ import { type Cell, duration, painted, table } from "./table.ts";
 
 /** For scripts. Absent values are `null`. */
 export function checkJson(findings: CheckFindings, status: ExitStatus): unknown {
-  const { config, trips, retired, quorum, plan, lost, sealed, losses, unusableFiles, warnings } = findings;
+  const { config, trips, retired, quorum, plan, lost, sealed, losses, unusableFiles, unwritable, warnings } = findings;
   return {
     ok: status === exitCodes.ok.status,
     ...subjectJson(config),
@@ -28,6 +28,7 @@ export function checkJson(findings: CheckFindings, status: ExitStatus): unknown 
       ...one,
       testedAt: testedAt === undefined ? null : rfc3339(testedAt) ?? null,
     })),
+    unwritable: unwritable.map(({ message }) => message),
     losses: [...losses, ...unusableFiles.map(({ message }) => message)],
     keyId: plan instanceof KmsError ? { verdict: plan.code, message: plan.message } : {
       verdict: plan.verdict,
@@ -56,7 +57,7 @@ function tripJson({ name, kind, key, toBeMade, untried, steps }: RoundTrip): unk
 
 /** For eyes: a table, then what went wrong, what follows for the key ID, and what to beware of. */
 export function checkText(findings: CheckFindings, colour: boolean): string {
-  const { config, trips, retired, quorum, plan, lost, sealed, losses, unusableFiles, warnings } = findings;
+  const { config, trips, retired, quorum, plan, lost, sealed, losses, unusableFiles, unwritable, warnings } = findings;
   const bad = (text: string) => painted({ text, tone: "bad" }, colour);
   const failures = [...trips, ...retired].flatMap(({ steps }) =>
     steps.flatMap(({ message }) => message === "" ? [] : [message])
@@ -84,7 +85,7 @@ export function checkText(findings: CheckFindings, colour: boolean): string {
       isBack ? bad(keyId) : keyId,
       ...(lost === "" ? [] : [bad(lost)]),
       ...losses.map(bad),
-      ...unusableFiles.map(({ message }) => bad(message)),
+      ...[...unusableFiles, ...unwritable].map(({ message }) => bad(message)),
       ...sealedSummary(sealed),
       ...warnings.map(({ provider, message }) =>
         `${painted({ text: "warning:", tone: "warn" }, colour)} ${

@@ -547,3 +547,21 @@ Deno.test("check() refuses a credential that others may write, and warns of one 
   await Deno.chmod(path, 0o600);
   doesNotMatch((await config.run("check")).out, /may read/);
 });
+
+Deno.test("check() exits 78 where the state folder cannot be written, and hands scripts the sentence", async () => {
+  await using config = await TemporaryConfig.make();
+  const well = JSON.parse((await config.run("check", "--json")).out);
+  deepEqual([well.ok, well.unwritable], [true, []]);
+  deepEqual(await Array.fromAsync(Deno.readDir(config.folder), ({ name }) => name).then((names) => names.sort()), [
+    "local.keys",
+    "trousseau.yaml",
+  ]);
+  // A file in the place of the folder: no user can write into it.
+  await Deno.writeTextFile(`${config.folder}/blocked`, "");
+  await config.write({ state: `${config.folder}/blocked/state` });
+  const { status, out } = await config.run("check", "--json");
+  equal(status, 78);
+  const { ok, unwritable } = JSON.parse(out);
+  deepEqual(ok, false);
+  match(unwritable[0], /^Cannot (make|write to) the state folder \S+\/blocked\/state: a part of its path is a file/);
+});

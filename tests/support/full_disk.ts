@@ -1,0 +1,67 @@
+/**
+ * A folder whose disk fills up, for one process: a small file system of its own where this machine lets root mount one,
+ * else the limit of the process for the size of files, which the kernel enforces at the same calls.
+ *
+ * @module
+ */
+import { systemFailures } from "../../lib/system_failures.ts";
+import { Process, run } from "./processes.ts";
+
+/** Bytes of the file system. */
+const size = 256 * 1024;
+
+/** A folder that can be filled. */
+export interface FullDisk extends AsyncDisposable {
+  readonly folder: string;
+  /** How the system's refusal ends in a sentence. */
+  readonly why: string;
+  /** Starts a program that is to feel it. */
+  start(options: ConstructorParameters<typeof Process>[0]): Process;
+  /** From now on nothing can be written. */
+  fill(): Promise<void>;
+}
+
+/** Mounts one at the folder, which is empty. */
+export async function fullDisk(folder: string): Promise<FullDisk> {
+  const mounted = await run("mount", ["-t", "tmpfs", "-o", `size=${size},mode=700`, "tmpfs", folder]).catch(() =>
+    undefined
+  );
+  return mounted?.code === 0 ? ownFileSystem(folder) : limitOfProcess(folder);
+}
+
+function ownFileSystem(folder: string): FullDisk {
+  return {
+    folder,
+    why: systemFailures.ENOSPC,
+    start: (options) => new Process(options),
+    fill: async () => {
+      const filler = new Uint8Array(2 * size);
+      // What fits is written before the refusal.
+      await Deno.writeFile(`${folder}/filler`, filler).catch(() => undefined);
+    },
+    async [Symbol.asyncDispose]() {
+      await run("umount", ["--lazy", folder]);
+    },
+  };
+}
+
+function limitOfProcess(folder: string): FullDisk {
+  const pids: number[] = [];
+  const state = { full: false };
+  return {
+    folder,
+    why: systemFailures.EFBIG,
+    start({ command, args, ...options }) {
+      // Without a handler the signal would end the process in place of the call.
+      const words = `trap "" XFSZ; ${state.full ? "ulimit -S -f 0; " : ""}exec "$@"`;
+      const started = new Process({ ...options, command: "sh", args: ["-c", words, "sh", command, ...args] });
+      pids.push(started.pid);
+      return started;
+    },
+    async fill() {
+      state.full = true;
+      for (const pid of pids) await run("prlimit", [`--pid=${pid}`, "--fsize=0:"]);
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
