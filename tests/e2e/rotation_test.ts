@@ -67,7 +67,10 @@ Deno.test("a rewrite changes nothing before the API server has called Encrypt un
   const firstEncrypt = async () => (await document(first)).firstEncryptAt ?? undefined;
   const wait = { timeoutMs: 150_000, everyMs: 500 };
   const { value: firstAt } = await waitFor("the API server's Encrypt", firstEncrypt, wait);
-  printFigure("first Encrypt under a new key ID", `${seconds(firstAt - announcedAt)} after it was announced`);
+  printFigure(
+    "first Encrypt under a new key ID",
+    `${seconds(Date.parse(firstAt) - Date.parse(announcedAt))} after it was announced`,
+  );
   assert.ok((await statusTimestamps(cluster)).includes(keyIdHash), "its metric shows the hash that /status shows");
   await rewrite(cluster, "stored");
   assert.equal(await keyIdOf(cluster, "stored"), keyId);
