@@ -163,7 +163,7 @@ Deno.test({
         certificateFile: `${folder}/app.pem`,
         sendChain: false,
       };
-      const ourJwt = async () => (await assertion(asserted, "log in")).jwt;
+      const ourJwt = async () => (await assertion(asserted, Date.now(), "log in")).jwt;
       const credentials = [
         new ClientSecretCredential(entra.tenantId, entra.clientId, entra.clientSecret, shared),
         // Its ClientCertificateCredential wants one file of both, which Deno's createPrivateKey cannot read.

@@ -116,6 +116,7 @@ export class GcpDouble implements AsyncDisposable {
   ): Promise<string> {
     server.on("request", async (request: IncomingMessage, response: ServerResponse) => {
       response.on("error", () => {});
+      response.setHeader("date", new Date(this.now() * 1000).toUTCString());
       try {
         let text = "";
         for await (const chunk of request) text += String(chunk);

@@ -104,6 +104,7 @@ export class KeyVaultDouble implements AsyncDisposable {
   ): Promise<string> {
     server.on("request", (request: IncomingMessage, response: ServerResponse) => {
       response.on("error", () => {});
+      response.setHeader("date", new Date(this.now() * 1000).toUTCString());
       answer(request, response).catch(() => response.destroy());
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

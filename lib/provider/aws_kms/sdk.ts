@@ -8,7 +8,7 @@ import { systemClock } from "../../clock.ts";
 import { version } from "../../version.ts";
 import type { HttpClient } from "../https/client.ts";
 import type { HttpBody, HttpCall } from "../https/endpoint.ts";
-import { serverNow } from "../https/server_time.ts";
+import { serverNow, skew } from "../https/server_time.ts";
 import type { AwsKeys } from "./credentials.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 
@@ -120,9 +120,6 @@ export function sdkConfig(
     defaultUserAgentProvider: () => Promise.resolve([["trousseau", version] as [string, string]]),
   };
 }
-
-/** Milliseconds; five minutes are refused. */
-const skew = 240_000;
 
 /** What AWS answers to a signature of another time ("Troubleshoot Signature Version 4 signing"). */
 const skewErrors: readonly string[] = [

@@ -5,7 +5,6 @@
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { base64url, sha256 } from "../../bytes.ts";
-import { systemClock } from "../../clock.ts";
 import { readCredentialText } from "../../credential_file.ts";
 import { whyUnreadable } from "../../durable_file.ts";
 import { KmsError } from "../../errors.ts";
@@ -37,9 +36,10 @@ export interface Assertion {
  * Reads the files of now and signs. PS256 with the certificate's SHA-256 thumbprint in the header, as "Application
  * authentication certificate credentials" of the Microsoft identity platform wants it.
  *
+ * @param wall when it is made, in milliseconds since the epoch.
  * @throws {KmsError} `unauthenticated` if the files cannot be read or are no certificate with its RSA key.
  */
-export async function assertion(settings: AssertionSettings, action: string): Promise<Assertion> {
+export async function assertion(settings: AssertionSettings, wall: number, action: string): Promise<Assertion> {
   const unusable = (why: string, cause?: unknown) =>
     new KmsError("unauthenticated", `Cannot ${action}: ${why}.`, { cause });
   const read = async (path: string) => {
@@ -56,7 +56,7 @@ export async function assertion(settings: AssertionSettings, action: string): Pr
     if (certificate === undefined || key.asymmetricKeyType !== "rsa" || !certificate.checkPrivateKey(key)) {
       throw unusable(`${settings.certificateFile} holds no certificate that an RSA key belongs to`);
     }
-    const jwt = signedJwt("PS256", header(certificate, settings.sendChain ? chain : []), claims(settings), key);
+    const jwt = signedJwt("PS256", header(certificate, settings.sendChain ? chain : []), claims(settings, wall), key);
     return { jwt, expiresAt: Date.parse(certificate.validTo) };
   } catch (thrown) {
     if (thrown instanceof KmsError) throw thrown;
@@ -71,8 +71,8 @@ function header(certificate: X509Certificate, chain: readonly X509Certificate[])
   };
 }
 
-function claims({ clientId, audience }: AssertionSettings): Record<string, unknown> {
-  const now = Math.floor(systemClock.wall() / 1000);
+function claims({ clientId, audience }: AssertionSettings, wall: number): Record<string, unknown> {
+  const now = Math.floor(wall / 1000);
   const jti = crypto.randomUUID();
   return { aud: audience, iss: clientId, sub: clientId, jti, iat: now, nbf: now, exp: now + lifetime };
 }

@@ -11,6 +11,7 @@ import { field } from "../https/fields.ts";
 import { bearerGrant, loginRefusal, readForLogin } from "../https/logins.ts";
 import { RefusedLogin } from "../https/login_holds.ts";
 import type { RefusedLogins } from "../https/refused_logins.ts";
+import { byServersTime } from "../https/server_time.ts";
 import type { Grant } from "../https/session.ts";
 import { askArc } from "./arc.ts";
 import { assertion } from "./assertion.ts";
@@ -46,14 +47,17 @@ const jwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const methods = {
   "client-secret": (auth, context) => async (call) => {
     const client_secret = (await readForLogin(auth.clientSecret, call.action)).reveal();
-    const login = () => entra(context, auth, { client_secret }, call, true);
+    const login = () => entra(context, auth, { secret: { client_secret } }, call);
     return await context.refused.attempt([auth.tenantId, auth.clientId, client_secret], call, login);
   },
   "client-certificate": (auth, context) => async (call) => {
     const audience = `${context.authority}${tokenPath(auth.tenantId)}`;
-    const { jwt, expiresAt } = await assertion({ ...auth, audience }, call.action);
-    context.notify({ type: "certificate_lifetime", provider: context.provider, expiresAt });
-    return await entra(context, auth, { client_assertion_type: jwtBearer, client_assertion: jwt }, call);
+    const dated = async (wall: number) => {
+      const { jwt, expiresAt } = await assertion({ ...auth, audience }, wall, call.action);
+      context.notify({ type: "certificate_lifetime", provider: context.provider, expiresAt });
+      return { client_assertion_type: jwtBearer, client_assertion: jwt };
+    };
+    return await entra(context, auth, { dated }, call);
   },
   "managed-identity": (auth, context) => async (call) => {
     await context.challenge(call);
@@ -75,7 +79,8 @@ const methods = {
   },
   "workload-identity": (auth, context) => async (call) => {
     const jwt = await readForLogin(auth.token, call.action);
-    return await entra(context, auth, { client_assertion_type: jwtBearer, client_assertion: jwt.reveal() }, call);
+    const issued = { client_assertion_type: jwtBearer, client_assertion: jwt.reveal() };
+    return await entra(context, auth, { issued }, call);
   },
 } as const satisfies {
   readonly [Method in AzureAuth["method"]]: (auth: Settings<Method>, context: LoginContext) => Login;
@@ -105,24 +110,33 @@ function tokenPath(tenantId: string): string {
   return `/${encodeURIComponent(tenantId)}/oauth2/v2.0/token`;
 }
 
-/**
- * The client credentials grant (RFC 6749, section 4.4).
- *
- * @param secret whether the proof is a secret, which may be guessed at.
- */
+type ProofFields = Readonly<Record<string, string>>;
+
+/** A secret, which may be guessed at; a token that another issuer has made; or an assertion that bears a time of ours. */
+type Proof =
+  | { readonly secret: ProofFields }
+  | { readonly issued: ProofFields }
+  | { readonly dated: (wall: number) => Promise<ProofFields> };
+
+/** The client credentials grant (RFC 6749, section 4.4). */
 async function entra(
   { client, authority, resource, challenge }: LoginContext,
   { tenantId, clientId }: { readonly tenantId: string; readonly clientId: string },
-  proof: Readonly<Record<string, string>>,
+  proof: Proof,
   call: HttpCall,
-  secret = false,
 ): Promise<Grant> {
   await challenge(call);
-  const body = form({ grant_type: "client_credentials", client_id: clientId, scope: `${resource}/.default`, ...proof });
-  const headers = { accept: "application/json" };
-  const request = { method: "POST", path: tokenPath(tenantId), headers, body, once: true } as const;
-  const answer = await client.ask(entraServer(authority), request, call);
-  if (answer.status !== 200) throw entraRefusal(entraServer(authority), answer, secret, call);
+  const send = (fields: ProofFields) => {
+    const scope = `${resource}/.default`;
+    const body = form({ grant_type: "client_credentials", client_id: clientId, scope, ...fields });
+    const headers = { accept: "application/json" };
+    const request = { method: "POST", path: tokenPath(tenantId), headers, body, once: true } as const;
+    return client.ask(entraServer(authority), request, call);
+  };
+  const answer = "dated" in proof
+    ? await byServersTime(async (wall) => await send(await proof.dated(wall)))
+    : await send("secret" in proof ? proof.secret : proof.issued);
+  if (answer.status !== 200) throw entraRefusal(entraServer(authority), answer, "secret" in proof, call);
   return bearerGrant(answer, entraServer(authority), call);
 }
 

@@ -279,3 +279,24 @@ Deno.test("logins and what follows them show no secret in any error or event", a
   assert.ok(errors.length >= 4 && tokens.length > 0);
   for (const secret of [double.entra.clientSecret, ...tokens]) assert.ok(!seen.includes(secret));
 });
+
+for (const hours of [3, -3]) {
+  Deno.test(`a clock of this machine that is ${-hours} h ahead of Entra ID's keeps no certificate from logging in`, async () => {
+    await using double = await KeyVaultDouble.start();
+    const pair = rsaPair("trousseau");
+    double.entra.certificate = pair.certificate;
+    double.advance(hours * 3600);
+    await inFolder(async (folder) => {
+      await Deno.writeTextFile(`${folder}/app.pem`, pair.certificate + pair.key);
+      await probeWith(double, certificateAuth(double, `${folder}/app.pem`));
+      assert.equal(proven(double), "client-certificate");
+    });
+    // A secret that is refused is not sent a second time for that.
+    const before = double.entra.logins;
+    await assert.rejects(
+      probeWith(double, secretAuth(double, "wrong")),
+      refusedWith("unauthenticated", /client secret/),
+    );
+    assert.equal(double.entra.logins - before, 1);
+  });
+}

@@ -10,6 +10,7 @@ import { field } from "../https/fields.ts";
 import { signedJwt } from "../https/jwt.ts";
 import { bearerGrant, loginRefusal, tokenGrant } from "../https/logins.ts";
 import { unacceptable } from "../https/refusals.ts";
+import { byServersTime } from "../https/server_time.ts";
 import type { Grant } from "../https/session.ts";
 import { type Credentials, readCredentials, type ServiceAccountKey } from "./credentials_file.ts";
 import { exchange } from "./federation.ts";
@@ -95,20 +96,24 @@ async function fileLogin(
 /** "Using OAuth 2.0 for Server to Server Applications", RFC 7523, section 2.1. */
 async function byKey({ settings, client }: Context, account: ServiceAccountKey, scope: string, call: HttpCall) {
   const header = account.keyId === undefined ? {} : { kid: account.keyId };
-  const iat = Math.floor(systemClock.wall() / 1000);
-  const claims = { iss: account.email, scope, iat, exp: iat + assertionLifetime };
+  const claims = (wall: number) => {
+    const iat = Math.floor(wall / 1000);
+    return { iss: account.email, scope, iat, exp: iat + assertionLifetime };
+  };
   const server = { name: "Google's OAuth", origin: settings.endpoints.oauth ?? new URL(account.tokenUrl).origin };
   if (settings.universeDomain !== "googleapis.com") {
     // Elsewhere there is no such service: the APIs take what the key itself has signed ("Self-signed JWT", AIP-4111).
-    const own = signedJwt("RS256", header, { ...claims, sub: account.email }, account.key);
+    const own = signedJwt("RS256", header, { ...claims(systemClock.wall()), sub: account.email }, account.key);
     return tokenGrant(own, assertionLifetime * 1000, server, call);
   }
   // Here a `sub` would be a person whom the service account stands for.
-  const assertion = signedJwt("RS256", header, { ...claims, aud: account.tokenUrl }, account.key);
-  const body = form({ grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion });
   const path = new URL(account.tokenUrl).pathname;
-  const request = { method: "POST", path, headers: { accept: "application/json" }, body, once: true } as const;
-  const answer = await client.ask(server, request, call);
+  const answer = await byServersTime((wall) => {
+    const assertion = signedJwt("RS256", header, { ...claims(wall), aud: account.tokenUrl }, account.key);
+    const body = form({ grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion });
+    const request = { method: "POST", path, headers: { accept: "application/json" }, body, once: true } as const;
+    return client.ask(server, request, call);
+  });
   if (answer.status === 200) return bearerGrant(answer, server, call);
   const refused = "it does not take the service account's key: it was deleted or disabled, or the clocks differ";
   throw loginRefusal(server, answer, field(answer.body, "error") === undefined ? undefined : refused, call);

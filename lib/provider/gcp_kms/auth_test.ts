@@ -6,6 +6,7 @@ import { pause } from "../../../tests/support/processes.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { RawDouble } from "../../../tests/support/vault_double.ts";
 import { patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
+import { systemClock } from "../../clock.ts";
 import type { Event } from "../../events.ts";
 import { openGcpKms } from "./provider.ts";
 import type { GcpAuth, GcpKmsSettings } from "./settings.ts";
@@ -314,3 +315,27 @@ Deno.test("logins and what follows them show no secret in any error or event", (
     const pem: string = JSON.parse(await double.logins.keyFile()).private_key;
     for (const secret of [pem.slice(60, 120), ...tokens]) assert.ok(!seen.includes(secret));
   }));
+
+for (const hours of [3, -3]) {
+  Deno.test(`a clock of this machine that is ${-hours} h ahead of Google's keeps no login from its work`, () =>
+    withFolder(async (double, folder) => {
+      double.advance(hours * 3600);
+      const { kmsUser } = double.logins;
+      const ways: readonly [GcpAuth, Partial<GcpKmsSettings>][] = [
+        [await keyAuth(double, folder), {}],
+        [await keyAuth(double, folder), { impersonate: { serviceAccount: kmsUser, delegates: [] } }],
+      ];
+      for (const [auth, changes] of ways) {
+        const { provider, events } = await openGcp(double, { auth, ...changes });
+        await using open = provider;
+        await open.probe(patient);
+        const logins = events.filter((event) => event.type === "login");
+        assert.deepEqual(logins.map(({ result }) => result), ["ok"]);
+        const ends = events.flatMap((event) => event.type === "token_lifetime" ? [event.expiresAt ?? Infinity] : []);
+        for (const end of ends) {
+          const left = end - systemClock.now();
+          assert.ok(left > 0 && left <= 3_600_000, `${left} ms`);
+        }
+      }
+    }));
+}

@@ -4,6 +4,10 @@
  * @module
  */
 import { systemClock } from "../../clock.ts";
+import type { HttpAnswer } from "./endpoint.ts";
+
+/** Milliseconds; what is dated five minutes off is refused by servers that look at the time. */
+export const skew = 240_000;
 
 /** Milliseconds; a token that lives for less would be replaced without end. */
 const shortest = 1_000;
@@ -29,4 +33,18 @@ export function serverNow(date: string | undefined): number {
 export function lifetimeUntil(expiresAt: number, date: string | undefined, longest: number): number {
   const left = expiresAt - serverNow(date);
   return left > 0 ? Math.min(Math.max(shortest, left), longest) : Math.min(expired, longest);
+}
+
+/**
+ * Sends what bears this machine's time, and once more with the server's where it is refused and this machine's clock is
+ * minutes off.
+ *
+ * @param send takes a wall time in milliseconds since the epoch.
+ * @returns the last answer, a refusal too.
+ */
+export async function byServersTime(send: (wall: number) => Promise<HttpAnswer>): Promise<HttpAnswer> {
+  const answer = await send(systemClock.wall());
+  const refused = answer.status >= 400 && answer.status < 500;
+  const now = serverNow(answer.headers.date);
+  return refused && Math.abs(now - systemClock.wall()) > skew ? await send(now) : answer;
 }
