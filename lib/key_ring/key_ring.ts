@@ -256,11 +256,7 @@ export class KeyRing implements AsyncDisposable {
       } else {
         await clock.sleep(ringTimings.firstRetry, signal);
         const { firstRetry, lastRetry } = ringTimings;
-        await this.#bell.wait(
-          clock,
-          backoff(failures, firstRetry, lastRetry) - firstRetry,
-          signal,
-        );
+        await this.#bell.wait(clock, backoff(failures, firstRetry, lastRetry) - firstRetry, signal);
       }
     }
   }
@@ -359,10 +355,8 @@ export class KeyRing implements AsyncDisposable {
 
   #openersOf({ wraps }: ReadyDek): Openers {
     const wrapped = wraps.map(({ name }) => name);
-    return this.#options.providers.filter(({ name }) => wrapped.includes(name)).map(({ name, kind }) => ({
-      name,
-      kind,
-    }));
+    const providers = this.#options.providers.filter(({ name }) => wrapped.includes(name));
+    return providers.map(({ name, kind }) => ({ name, kind }));
   }
 
   #dropNext(): void {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { RawDouble } from "../../../tests/support/vault_double.ts";
+import { Endpoint } from "./endpoint.ts";
 import { lifetimeUntil, serverNow } from "./server_time.ts";
 
 const hour = 3_600_000;
@@ -20,4 +22,14 @@ Deno.test("lifetimeUntil() is neither negative nor endless, whichever clock is w
 
 Deno.test("serverNow() is this machine's where the server tells none that can be read", () => {
   for (const none of [undefined, "", "yesterday"]) assert.ok(Math.abs(serverNow(none) - Date.now()) < 5_000);
+});
+
+Deno.test("an answer's Retry-After that is a date is counted from the answer's own Date", async () => {
+  const head =
+    "HTTP/1.1 503 Busy\r\nDate: Tue, 03 Nov 2026 18:00:00 GMT\r\nRetry-After: Tue, 03 Nov 2026 18:00:30 GMT\r\n";
+  await using double = new RawDouble(`${head}Content-Length: 0\r\n\r\n`);
+  const noTls = { ca: undefined, certificate: undefined, key: undefined, serverName: undefined };
+  using endpoint = new Endpoint("the double", double.address, noTls);
+  const call = { signal: AbortSignal.timeout(10_000), action: "ask" };
+  assert.equal((await endpoint.ask({ method: "GET", path: "/", headers: {} }, call)).retryAfterMs, 30_000);
 });
