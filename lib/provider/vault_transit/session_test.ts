@@ -92,27 +92,33 @@ Deno.test("request() tells of a refused login once while it is held, and sends a
   await using vault = new VaultDouble();
   const password = new MemorySecret("wrong");
   const auth: VaultAuth = { method: "userpass", mount: "userpass", username: "trousseau", password };
-  const { provider, events } = await openVault(vault.address, { auth });
+  const clock = new FakeClock();
+  const { provider, events } = await openVault(vault.address, { auth }, clock);
   await using _provider = provider;
-  await assert.rejects(provider.probe(patient), refusedWith("unauthenticated", /Since refused logins lock an account/));
-  await waitFor("the held login", async () => {
-    await assert.rejects(provider.probe(patient), ({ message }: Error) => message !== "");
-    const said = await provider.probe(patient).catch(({ message }: Error) => message);
-    return typeof said === "string" && /it was refused just now and is not repeated/.test(said);
-  }, { timeoutMs: 5000, everyMs: 50 });
+  const refused = refusedWith("unauthenticated", /Since refused logins lock an account/);
+  await assert.rejects(provider.probe(patient), refused);
+  await assert.rejects(provider.probe(patient), refused);
+  const held = refusedWith("unauthenticated", /it was refused just now and is not repeated/);
+  for (let looks = 0; looks < 3; looks++) {
+    await clock.advance(1_000);
+    await assert.rejects(provider.probe(patient), held);
+  }
   assert.deepEqual(results(events, "login"), ["unauthenticated"]);
   password.value = "right";
-  await waitFor("a probe", () => provider.probe(patient), { timeoutMs: 5000, everyMs: 20 });
+  await clock.advance(1_000);
+  await provider.probe(patient);
   assert.deepEqual([results(events, "login"), logins(vault).length], [["unauthenticated", "ok"], 2]);
 });
 
 Deno.test("request() logs in by itself once Vault is back", async () => {
   await using vault = new VaultDouble();
-  await using provider = (await openVault(vault.address, { auth: userpass() })).provider;
+  const clock = new FakeClock();
+  await using provider = (await openVault(vault.address, { auth: userpass() }, clock)).provider;
   vault.intercept = () => refuse(503, "Vault is sealed");
   await assert.rejects(provider.probe(patient), refusedWith("unreachable", /^Cannot log in .*sealed/));
   vault.intercept = undefined;
-  await waitFor("a probe", () => provider.probe(patient), { timeoutMs: 5000, everyMs: 20 });
+  await clock.advance(121);
+  await provider.probe(patient);
 });
 
 /** Moves a clock to the session's next timer. @returns how long that took, in milliseconds. */
