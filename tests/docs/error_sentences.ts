@@ -1,0 +1,204 @@
+/**
+ * The error sentences of the product, read from its source by the TypeScript compiler.
+ *
+ * A sentence is a string or template that reaches an operator through an error: an argument of the constructor of a class
+ * of errors, an argument of a function that makes or throws one, a `why` of a table of meanings, or a word of a table of
+ * failures. It may be a whole sentence or the end of one; a placeholder stands as `{name}`.
+ *
+ * @module
+ */
+import { join, relative } from "node:path";
+import ts from "typescript";
+
+/** One sentence. */
+export interface ErrorSentence {
+  readonly text: string;
+  /** Where it stands: paths from the root of the repository, without line numbers, sorted. */
+  readonly files: readonly string[];
+}
+
+/** Errors of the programmer: they reach an operator as the sentence for an unknown failure, never by their own text. */
+const programmersErrors = ["Error", "TypeError", "RangeError", "SyntaxError", "DOMException"];
+
+/** Their strings say what was attempted, as a part of another sentence. */
+const namingActions = ["abortError", "orAborted"];
+
+/** Properties whose strings end a sentence. */
+const endings = /^(why|since|problem|problems|hint)$/;
+
+/** Functions that return the end of a sentence, and functions that note a complaint about a config. */
+const wordings = /^(why|reason|describe)|(Why|Reason|Failure|Problem|Hint)$/;
+const complaints = /^(complain|complainOf\w+|refine)$/;
+
+/** Strings that begin as an error does are sentences wherever they stand: in the rows of the log, in a report. */
+const beginnings = /^(Cannot|Trousseau (failed|cannot|may not)) /;
+
+/** Its sentences are verdicts on another plugin, not errors of this one. */
+const verdicts = "lib/conformance/";
+
+/** Files whose strings are all ends of sentences. */
+const tables = /_failures\.ts$/;
+
+/**
+ * @param root the folder of the repository, absolute.
+ * @returns all sentences, sorted by text.
+ */
+export async function errorSentences(root: string): Promise<readonly ErrorSentence[]> {
+  const program = ts.createProgram(await sources(join(root, "lib")), {
+    target: ts.ScriptTarget.ES2022,
+    module: ts.ModuleKind.ESNext,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    lib: ["lib.esnext.full.d.ts"],
+    types: [],
+    strict: true,
+    noEmit: true,
+    allowImportingTsExtensions: true,
+    skipLibCheck: true,
+  });
+  const checker = program.getTypeChecker();
+  const found = new Map<string, Set<string>>();
+  for (const file of program.getSourceFiles()) {
+    if (!file.fileName.startsWith(join(root, "lib/")) || file.fileName.startsWith(join(root, verdicts))) continue;
+    const path = relative(root, file.fileName);
+    for (const text of sentencesIn(file, checker)) found.set(text, (found.get(text) ?? new Set()).add(path));
+  }
+  return [...found].map(([text, files]) => ({ text, files: [...files].sort() }))
+    .sort((one, other) => one.text < other.text ? -1 : 1);
+}
+
+async function sources(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = join(folder, name);
+    if (isDirectory) found.push(...await sources(path));
+    else if (name.endsWith(".ts") && !name.endsWith("_test.ts")) found.push(path);
+  }
+  return found.sort();
+}
+
+function sentencesIn(file: ts.SourceFile, checker: ts.TypeChecker): Set<string> {
+  const found = new Set<string>();
+  const seen = new Set<ts.Node>();
+  const take = (node: ts.Node): void => {
+    if (seen.has(node)) return;
+    seen.add(node);
+    const text = literal(node);
+    if (text !== undefined) {
+      if (isWording(text)) found.add(text);
+      return;
+    }
+    if (ts.isFunctionLike(node)) return;
+    if (ts.isIdentifier(node) || ts.isCallExpression(node)) behind(node, checker).forEach(take);
+    ts.forEachChild(node, take);
+  };
+  const visit = (node: ts.Node): void => {
+    takenFrom(node, checker).forEach(take);
+    const text = literal(node);
+    if (text === undefined) return ts.forEachChild(node, visit);
+    if (beginnings.test(text)) found.add(text);
+    // A template may hold a call that makes an error of its own.
+    ts.forEachChild(node, visit);
+  };
+  if (tables.test(file.fileName)) takeAll(file, take);
+  else visit(file);
+  return found;
+}
+
+/** A constant's value, and the text that a called function of the product returns. */
+function behind(node: ts.Identifier | ts.CallExpression, checker: ts.TypeChecker): readonly ts.Node[] {
+  if (ts.isCallExpression(node)) {
+    const declaration = checker.getResolvedSignature(node)?.declaration;
+    const returnsText = (checker.getTypeAtLocation(node).flags & ts.TypeFlags.StringLike) !== 0;
+    if (!returnsText || declaration === undefined || !isOurs(declaration)) return [];
+    if (ts.isArrowFunction(declaration) && !ts.isBlock(declaration.body)) return [declaration.body];
+    return "body" in declaration ? returned(declaration.body) : [];
+  }
+  const declaration = checker.getSymbolAtLocation(node)?.valueDeclaration;
+  if (declaration === undefined || !ts.isVariableDeclaration(declaration) || !isOurs(declaration)) return [];
+  return declaration.initializer === undefined ? [] : [declaration.initializer];
+}
+
+function isOurs(node: ts.Node): boolean {
+  return node.getSourceFile().fileName.includes("/lib/") && !node.getSourceFile().isDeclarationFile;
+}
+
+/** Every string of a file of tables, its functions included. */
+function takeAll(node: ts.Node, take: (node: ts.Node) => void): void {
+  if (literal(node) !== undefined && !ts.isImportDeclaration(node.parent)) return take(node);
+  ts.forEachChild(node, (child) => takeAll(child, take));
+}
+
+/** The nodes below `node` whose strings are sentences. */
+function takenFrom(node: ts.Node, checker: ts.TypeChecker): readonly ts.Node[] {
+  if (ts.isNewExpression(node)) {
+    const name = node.expression.getText();
+    const isError = !programmersErrors.includes(name) && isErrorType(checker.getTypeAtLocation(node));
+    return isError ? node.arguments ?? [] : [];
+  }
+  if (ts.isCallExpression(node)) {
+    const name = calledName(node);
+    if (namingActions.includes(name)) return [];
+    const type = checker.getTypeAtLocation(node);
+    const fails = complaints.test(name) || isErrorType(type) || (type.flags & ts.TypeFlags.Never) !== 0;
+    return fails ? node.arguments : [];
+  }
+  if (ts.isPropertyAssignment(node)) return endings.test(node.name.getText()) ? [node.initializer] : [];
+  if (ts.isFunctionDeclaration(node) && wordings.test(node.name?.getText() ?? "")) return returned(node.body);
+  return [];
+}
+
+function returned(body: ts.Node | undefined): readonly ts.Node[] {
+  const found: ts.Node[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isReturnStatement(node) && node.expression !== undefined) found.push(node.expression);
+    else if (!ts.isFunctionLike(node)) ts.forEachChild(node, visit);
+  };
+  if (body !== undefined) ts.forEachChild(body, visit);
+  return found;
+}
+
+function calledName({ expression }: ts.CallExpression): string {
+  return ts.isPropertyAccessExpression(expression) ? expression.name.getText() : expression.getText();
+}
+
+/** Whether a type is a class of errors, or a union with one. */
+function isErrorType(type: ts.Type): boolean {
+  if (type.isUnion()) return type.types.some(isErrorType);
+  if (type.symbol?.name === "Error") return true;
+  return (type.getBaseTypes?.() ?? []).some(isErrorType);
+}
+
+/** More than one word: a single one is a name, a code or a unit. */
+function isWording(text: string): boolean {
+  return /\S \S/.test(text.replace(/\{[^}]*\}/g, "x"));
+}
+
+/** The text of a string, a template or a sum of them; `undefined` for any other node. */
+function literal(node: ts.Node): string | undefined {
+  if (ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node)) return node.text;
+  if (ts.isTemplateExpression(node)) {
+    return node.head.text +
+      node.templateSpans.map((span) => `{${placeholder(span.expression)}}${span.literal.text}`).join("");
+  }
+  if (!ts.isBinaryExpression(node) || node.operatorToken.kind !== ts.SyntaxKind.PlusToken) return undefined;
+  const [left, right] = [literal(node.left), literal(node.right)];
+  return left === undefined || right === undefined ? undefined : left + right;
+}
+
+/** A name for the value that a template puts in: the last name of its expression. */
+function placeholder(expression: ts.Expression): string {
+  if (ts.isIdentifier(expression)) return expression.text;
+  if (ts.isPropertyAccessExpression(expression)) return expression.name.text.replace(/^#/, "");
+  if (ts.isCallExpression(expression)) {
+    const [argument] = expression.arguments;
+    if (argument !== undefined && !ts.isFunctionLike(argument) && literal(argument) === undefined) {
+      return placeholder(argument);
+    }
+    return calledName(expression).replace(/^this\.#?/, "");
+  }
+  if (ts.isNonNullExpression(expression) || ts.isParenthesizedExpression(expression)) {
+    return placeholder(expression.expression);
+  }
+  if (ts.isBinaryExpression(expression)) return placeholder(expression.left);
+  return "…";
+}

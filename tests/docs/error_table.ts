@@ -1,0 +1,109 @@
+/**
+ * The table of error sentences for the documents: `docs/errors.yaml` holds causes and cures, the source holds the
+ * sentences, and `docs/errors.md` is made of both.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { parse } from "yaml";
+import * as z from "zod/mini";
+import { type ErrorSentence, errorSentences } from "./error_sentences.ts";
+
+const words = z.string().check(z.minLength(1), z.regex(/^[^\n|]*[^\s|]$/));
+
+/** One sentence with its cause and its cure; where one is left out, that of its area stands. */
+const rowSchema = z.strictObject({
+  says: words,
+  cause: z.optional(words),
+  cure: z.optional(words),
+});
+
+const areaSchema = z.strictObject({
+  title: words,
+  intro: z.optional(words),
+  /** For the rows that give none of their own. */
+  cause: z.optional(words),
+  cure: z.optional(words),
+  rows: z.array(rowSchema),
+});
+
+const documentSchema = z.strictObject({
+  areas: z.array(areaSchema),
+  /** Names of servers and things, and parts of sentences that mean nothing alone. */
+  names: z.array(words),
+});
+
+/** What `docs/errors.yaml` holds. */
+export type ErrorDocument = z.infer<typeof documentSchema>;
+
+/** @throws if the file is not shaped so. */
+export async function readErrorDocument(root: string): Promise<ErrorDocument> {
+  return z.parse(documentSchema, parse(await Deno.readTextFile(join(root, "docs/errors.yaml"))));
+}
+
+/** How the document and the source differ: each line says what to do. An empty list: they agree. */
+export function differences(document: ErrorDocument, sentences: readonly ErrorSentence[]): readonly string[] {
+  const rows = document.areas.flatMap(({ rows }) => rows.map(({ says }) => says));
+  const listed = [...rows, ...document.names];
+  const texts = new Set(sentences.map(({ text }) => text));
+  const bare = document.areas.flatMap(({ cause, cure, rows }) =>
+    rows.filter((row) => (row.cause ?? cause) === undefined || (row.cure ?? cure) === undefined)
+  );
+  return [
+    ...sentences.filter(({ text }) => !listed.includes(text))
+      .map(({ text, files }) => `docs/errors.yaml lacks (${files.join(", ")}): ${text}`),
+    ...listed.filter((text) => !texts.has(text)).map((text) => `no source says any more: ${text}`),
+    ...listed.filter((text, index) => listed.indexOf(text) < index).map((text) => `stands twice: ${text}`),
+    ...bare.map(({ says }) => `has no cause or no cure: ${says}`),
+  ];
+}
+
+/** `docs/errors.md`. */
+export function errorTable({ areas }: ErrorDocument): string {
+  const contents = areas.map(({ title }) => `- [${title}](#${anchor(title)})`);
+  return [
+    "# Error sentences, their causes and cures",
+    "",
+    "Made by `deno task docs:errors` from the source and from `errors.yaml`; a test compares them. `{name}` stands for a",
+    "value. Many sentences have a head such as `Cannot {action}: {why}.`: look the end of the sentence up by its own row.",
+    "",
+    ...contents,
+    ...areas.flatMap(section),
+    "",
+  ].join("\n");
+}
+
+function section({ title, intro, rows, ...common }: ErrorDocument["areas"][number]): string[] {
+  const lines = rows.map((
+    { says, cause, cure },
+  ) => [code(says), cause ?? common.cause ?? "", cure ?? common.cure ?? ""]);
+  return [
+    "",
+    `## ${title}`,
+    ...(intro === undefined ? [] : ["", intro]),
+    "",
+    "| The sentence, or its end | Cause | Cure |",
+    "| --- | --- | --- |",
+    ...lines.map((cells) => `| ${cells.join(" | ")} |`),
+  ];
+}
+
+/** As GitHub makes it of a heading. */
+function anchor(title: string): string {
+  return title.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-");
+}
+
+/** In a code span; two backticks around a text that holds one. */
+function code(text: string): string {
+  const plain = text.trim().replaceAll("|", "\\|");
+  return plain.includes("`") ? `\`\` ${plain} \`\`` : `\`${plain}\``;
+}
+
+if (import.meta.main) {
+  const root = new URL("../..", import.meta.url).pathname;
+  const document = await readErrorDocument(root);
+  const differing = differences(document, await errorSentences(root));
+  await Deno.writeTextFile(join(root, "docs/errors.md"), errorTable(document));
+  for (const line of differing) console.error(line);
+  Deno.exit(differing.length === 0 ? 0 : 1);
+}

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { errorSentences } from "./error_sentences.ts";
+import { differences, errorTable, readErrorDocument } from "./error_table.ts";
+
+const root = new URL("../..", import.meta.url).pathname;
+
+Deno.test("docs/errors.yaml has a cause and a cure for every error sentence of the source, and no other", async () => {
+  assert.deepEqual(differences(await readErrorDocument(root), await errorSentences(root)), []);
+});
+
+Deno.test("docs/errors.md is what deno task docs:errors makes of it", async () => {
+  assert.equal(await Deno.readTextFile(`${root}/docs/errors.md`), errorTable(await readErrorDocument(root)));
+});
+
+Deno.test("errorSentences() finds sentences in constructors, in makers of errors, in tables and behind constants", async () => {
+  const texts = (await errorSentences(root)).map(({ text }) => text);
+  for (
+    const text of [
+      "Cannot {action}: no answer within the deadline.",
+      "there is no such key or mount",
+      "refused the connection",
+      "the disk is full",
+      "Cannot {action}: Vault answered {status} ({why}).",
+    ]
+  ) assert.ok(texts.includes(text), text);
+});
+
+Deno.test("differences() names what is missing, gone, doubled and bare", () => {
+  const rows = [{ says: "a b", cause: "c", cure: "d" }, { says: "a b", cause: "c", cure: "d" }, { says: "gone x" }];
+  const document = { areas: [{ title: "T", rows }], names: [] };
+  assert.deepEqual(differences(document, [{ text: "a b", files: ["f"] }, { text: "new x", files: ["f", "g"] }]), [
+    "docs/errors.yaml lacks (f, g): new x",
+    "no source says any more: gone x",
+    "stands twice: a b",
+    "has no cause or no cure: gone x",
+  ]);
+});
