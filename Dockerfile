@@ -11,7 +11,7 @@ ARG BASE=gcr.io/distroless/cc-debian12:nonroot
 FROM --platform=$BUILDPLATFORM ${BUILDER} AS build
 ARG TARGETARCH
 WORKDIR /src
-COPY deno.json deno.lock main.ts ./
+COPY deno.json deno.lock deno.dev.json deno.dev.lock main.ts ./
 COPY lib lib
 COPY proto proto
 COPY deploy/compile deploy/compile

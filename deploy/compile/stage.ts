@@ -59,7 +59,8 @@ export async function stage(folder: string, options: StageOptions = {}): Promise
   const raw = join(folder, `.${name}.raw.js`);
   await deno(["bundle", "--quiet", "--frozen", "--platform", "deno", "--output", raw, entry], root);
   const bundle = withoutCachePaths(await Deno.readTextFile(raw), root, await npmCache(root));
-  await Deno.writeTextFile(staged.bundle, await rewritten(bundle));
+  await Deno.writeTextFile(raw, bundle);
+  await rewrite(raw, staged.bundle);
   await Deno.remove(raw);
   await Deno.utime(staged.bundle, fileTime, fileTime);
   await Deno.writeTextFile(staged.launcher, launcher(name), { mode: 0o755 });
@@ -81,41 +82,15 @@ export function withoutCachePaths(bundle: string, root: string, cache: string): 
   return clean;
 }
 
-/** The symbols of Explicit Resource Management, for an engine that has none; those of an engine that has them stay. */
-const prelude = `for (const name of ["dispose", "asyncDispose"]) {
-  if (!(name in Symbol)) Object.defineProperty(Symbol, name, { value: Symbol.for("Symbol." + name) });
-}`;
-
 /**
- * How the bundle is written, in options of esbuild.
- *
- * What is younger than ES2022, `using` above all, is rewritten: a `denort` may carry another engine than V8, and a file
- * that it cannot even parse would be found out on a control plane node.
+ * Rewrites the file `raw` to `bundle` in a process of its own: esbuild stands in `deno.dev.json`, while the process that
+ * stages may run with `deno.json`.
  */
-const written = {
-  target: "es2022",
-  format: "esm",
-  banner: prelude,
-  // In ASCII V8 keeps the source in one byte a character instead of two, and it keeps all of it for as long as it runs:
-  // white space and comments are memory and time to start. Names stay, so that a stack trace can be read.
-  charset: "ascii",
-  minifyWhitespace: true,
-  minifySyntax: true,
-  // So that a trace names a line that somebody can look at.
-  lineLimit: 400,
-  // Licences ask to be kept.
-  legalComments: "eof",
-} as const;
-
-/** Rewrites the bundle as {@linkcode written} says. */
-async function rewritten(bundle: string): Promise<string> {
-  // Loaded here, since whoever only asks where the repository is needs no compiler.
-  const { stop, transform } = await import("esbuild");
-  try {
-    return (await transform(bundle, written)).code;
-  } finally {
-    await stop();
-  }
+async function rewrite(raw: string, bundle: string): Promise<void> {
+  const config = ["--frozen", "--config", join(repository, "deno.dev.json")];
+  const permissions = ["--allow-read", "--allow-write", "--allow-run", "--allow-env"];
+  const script = join(repository, "deploy/compile/rewrite.ts");
+  await deno(["run", "--quiet", "--no-prompt", ...config, ...permissions, script, raw, bundle], repository);
 }
 
 async function npmCache(root: string): Promise<string> {

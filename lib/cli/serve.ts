@@ -23,6 +23,7 @@ import { countableByPlugin } from "./countable.ts";
 import { encryptionConfiguration, encryptionDefaults } from "./encryption_configuration.ts";
 import { openMovableEndpoint, pluginReadiness } from "./endpoint.ts";
 import type { ExitStatus } from "./exit_codes.ts";
+import { runsFromSource, tasksForTheClone } from "./from_source.ts";
 import { probeKms } from "./kms_probe.ts";
 import { line, type Terminal } from "./output.ts";
 import { openPlugin } from "./plugin.ts";
@@ -151,6 +152,7 @@ async function introduce(
   );
   line(stdout, "# nothing from whoever can read this machine's disk. Configure a KMS before you rely on it.");
   if (origin !== undefined) line(stdout, `# Health and metrics: ${origin}/readyz and ${origin}/metrics.`);
+  if (runsFromSource) { for (const text of tasksForTheClone(Deno.version.deno)) line(stdout, `# ${text}`); }
   if (volatile) {
     line(stdout, `# Key and state lie in ${config.state}, which the system empties when this user`);
     line(stdout, "# logs out or the machine restarts: what was encrypted until then can never be read again.");

@@ -97,6 +97,7 @@ Deno.test("the first example of the help and the help itself agree with the comp
     const soon = { timeoutMs: 60_000, alive: [plugin] };
     await waitFor("its introduction", () => plugin.output.includes("identity: {}"), soon);
     assert.match(plugin.output, /worked, over KMS v2 and v1beta1/);
+    assert.doesNotMatch(plugin.output, /deno/, "a task that is only in a clone");
     const [state, socket] = [`${runtime}/trousseau/state`, `unix://${runtime}/trousseau/kms.sock`];
     assert.ok(plugin.output.includes(`# Key and state lie in ${state}, which the system empties`));
     const modes = [state, `${state}/local.keys`].map((path) => (Deno.statSync(path).mode ?? 0) & 0o777);

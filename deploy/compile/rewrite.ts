@@ -1,0 +1,43 @@
+/**
+ * Rewrites a bundle for engines that are older than Deno's own.
+ *
+ * `deno run --config deno.dev.json deploy/compile/rewrite.ts FROM TO`, as staging starts it.
+ *
+ * @module
+ */
+import { stop, transform } from "esbuild";
+
+/** The symbols of Explicit Resource Management, for an engine that has none; those of an engine that has them stay. */
+const prelude = `for (const name of ["dispose", "asyncDispose"]) {
+  if (!(name in Symbol)) Object.defineProperty(Symbol, name, { value: Symbol.for("Symbol." + name) });
+}`;
+
+/**
+ * How the bundle is written, in options of esbuild.
+ *
+ * What is younger than ES2022, `using` above all, is rewritten: a `denort` may carry another engine than V8, and a file
+ * that it cannot even parse would be found out on a control plane node.
+ */
+const written = {
+  target: "es2022",
+  format: "esm",
+  banner: prelude,
+  // In ASCII V8 keeps the source in one byte a character instead of two, and it keeps all of it for as long as it runs:
+  // white space and comments are memory and time to start. Names stay, so that a stack trace can be read.
+  charset: "ascii",
+  minifyWhitespace: true,
+  minifySyntax: true,
+  // So that a trace names a line that somebody can look at.
+  lineLimit: 400,
+  // Licences ask to be kept.
+  legalComments: "eof",
+} as const;
+
+if (import.meta.main) {
+  const [from = "", to = ""] = Deno.args;
+  try {
+    await Deno.writeTextFile(to, (await transform(await Deno.readTextFile(from), written)).code);
+  } finally {
+    await stop();
+  }
+}
