@@ -13,8 +13,8 @@ import type { Encrypted, ServiceProvider } from "../../lib/service.ts";
 import { type Parts, runCluster, soundParts } from "./cluster/cluster.ts";
 import { anyRun } from "./cluster/steps.ts";
 
-/** As many as a quick test has time for; TROUSSEAU_MODEL_RUNS asks for more. A failure prints its seed and its path. */
-const runs = Number(Deno.env.get("TROUSSEAU_MODEL_RUNS") ?? 2000);
+/** As many as a quick test has time for; `tests/long` has more. A failure prints its seed and its path. */
+const runs = 200;
 
 Deno.test("three nodes over five KMS keep every promise through outages, restarts, rotations, new configurations and lagging reads", async () => {
   await fc.assert(fc.asyncProperty(anyRun, (run) => runCluster(run)), { numRuns: runs });

@@ -20,13 +20,18 @@ function args(folder: string, ...words: string[]): string[] {
   return ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, main, ...words];
 }
 
-async function config(folder: string, name: string, provider: Record<string, unknown>): Promise<string> {
+async function config(
+  folder: string,
+  name: string,
+  provider: Record<string, unknown>,
+  interval = "1s",
+): Promise<string> {
   const file = `${folder}/${name}.yaml`;
   const content = {
     socket: { path: `${folder}/${name}.sock` },
     state: `${folder}/${name}.state`,
     telemetry: { listen: "off", audit: "off" },
-    probe: { interval: "1s" },
+    probe: { interval },
     providers: [provider],
   };
   await Deno.writeTextFile(file, JSON.stringify(content));
@@ -55,8 +60,9 @@ async function roundTrip(path: string): Promise<string> {
 
 const inner = (folder: string) =>
   config(folder, "inner", { name: "local", kind: "local", keyFile: `${folder}/local.keys`, create: true });
+// Each of its probes is a Status of the inner one, whose key ID changes at once only when none came for four seconds.
 const outer = (folder: string) =>
-  config(folder, "outer", { name: "chained", kind: "kms-plugin", socket: `unix://${folder}/inner.sock` });
+  config(folder, "outer", { name: "chained", kind: "kms-plugin", socket: `unix://${folder}/inner.sock` }, "5s");
 
 Deno.test("a Trousseau behind a Trousseau serves, outlives it, follows its rotation, and everything holds of both", async () => {
   await inFolder(async (folder) => {
