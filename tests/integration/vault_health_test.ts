@@ -62,10 +62,10 @@ async function under(fault: Fault, { graceMs = 0, until }: Options = {}): Promis
   const sealed = service.encrypt(new Uint8Array(32).fill(1), "v2");
   await pause(5);
   await service.decrypt(sealed, "v2", patient);
+  const before = events.length;
   fault(vault);
   // The data key is fresh for a millisecond.
   await pause(5);
-  const before = events.length;
   const codes: string[] = [];
   const changes = () => events.slice(before).flatMap((event) => event.type === "provider_health" ? [event.to] : []);
   const decryptUntil = async (isEnough: () => boolean) => {
