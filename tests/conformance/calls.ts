@@ -11,6 +11,12 @@ import { timeoutReason } from "../../lib/deadline.ts";
 import { type KeyState, type Provider, providerLimits, type WrappedDek } from "../../lib/provider/provider.ts";
 import { newDek, probe, refuses, type Register, unwrap, wrap, wrapNow } from "./stage.ts";
 
+/** Bytes of a ciphertext that is tried with every flip; RSA-2048 in base64 is shorter. */
+const longest = 400;
+
+/** So many are opened at once: they travel in one request, which has the deadline of a single call. */
+const atOnce = 8;
+
 /** Registers them for one vendor. */
 export function callCases<World extends AsyncDisposable>(register: Register<World>): void {
   register("round trip of data keys of 1 to 64 bytes, within the limits", [], async ({ provider, another }) => {
@@ -60,7 +66,10 @@ export function callCases<World extends AsyncDisposable>(register: Register<Worl
   register("every flipped byte is integrity", [], async ({ provider }) => {
     const dek = newDek();
     const { version, ciphertext } = await wrapNow(provider, dek);
-    await allRefused(provider, everyFlip(ciphertext, [0x01, 0x20, 0x80]), version, dek);
+    const flips = everyFlip(ciphertext, [0x01, 0x20, 0x80]);
+    // Each flip of a long one is a private operation with a large key: there each byte is flipped once.
+    const wanted = ciphertext.length > longest ? flips.filter((_, at) => at % 3 === Math.floor(at / 3) % 3) : flips;
+    await allRefused(provider, wanted, version, dek);
   });
 
   register("every truncation and every appended byte is integrity", [], async ({ provider }) => {
@@ -119,8 +128,10 @@ async function allRefused(
   dek: Uint8Array,
 ): Promise<void> {
   const variants = changed.map(({ what, bytes }) => ({ what, sealed: { version, ciphertext: bytes } }));
-  for (const { what, result, error } of await openAll(sealer(provider, { version }), dek, variants)) {
-    assert.equal(result, "refused", what);
-    await refuses(provider, Promise.reject(error), ["integrity"], what, [dek]);
+  for (let at = 0; at < variants.length; at += atOnce) {
+    for (const opening of await openAll(sealer(provider, { version }), dek, variants.slice(at, at + atOnce))) {
+      assert.equal(opening.result, "refused", opening.what);
+      await refuses(provider, Promise.reject(opening.error), ["integrity"], opening.what, [dek]);
+    }
   }
 }

@@ -11,8 +11,15 @@ import { type Cannot, type ConformanceBench, isCannot } from "./bench.ts";
 import type { Criterion } from "./criteria.ts";
 import type { Tally } from "./results.ts";
 
-/** Longer than any call of a test may take; a call that is still going then is one that hangs, in milliseconds. */
-const patienceMs = 5000;
+/**
+ * Longer than any call of a test may take; a call that is still going then is one that hangs, in milliseconds. A Vault
+ * opens the items of a batch one after the other: eight times RSA-4096, at most half a second each where all cores are
+ * busy with something else, and four times that.
+ */
+const patienceMs = 20_000;
+
+/** How long a provider may need to find its way back, in milliseconds. */
+const recoveryMs = 5_000;
 
 /** One test's world with a provider opened on it. */
 export interface Stage<World> {
@@ -131,7 +138,7 @@ export async function eventually<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      if (performance.now() - began > patienceMs) throw error;
+      if (performance.now() - began > recoveryMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
