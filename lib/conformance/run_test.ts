@@ -271,9 +271,11 @@ const mutants: { readonly [Name in PluginCriterion]?: Readonly<Record<string, Mu
     "that breaks": (plugin) => {
       plugin.overrides["v2 Decrypt"] = async (_, sound, { signal: gone }) => {
         let answered = false;
-        gone.addEventListener("abort", () => {
+        const leave = () => {
           if (!answered) plugin.fault = { kind: "status", code: 13 };
-        });
+        };
+        if (gone.aborted) leave();
+        gone.addEventListener("abort", leave);
         await pause(30);
         answered = true;
         return sound();
