@@ -18,7 +18,7 @@ interface Stage extends AsyncDisposable {
   readonly double: AwsDouble;
   readonly folder: string;
   /** Runs `check --json` with these lines inside the provider. */
-  check(lines: string, env?: Env): Promise<{ readonly code: number; readonly output: string }>;
+  check(lines: string, env?: Env): Promise<{ readonly code: number; readonly stdout: string; readonly output: string }>;
   /** Starts `serve` with them. */
   serve(lines: string, env?: Env): Promise<Process>;
 }
@@ -54,7 +54,7 @@ providers:
     async check(lines, env = {}) {
       const options = { env: { ...traps, ...env } };
       const { code, stdout, stderr } = await run(Deno.execPath(), await args(["check", "--json"], lines), options);
-      return { code, output: stdout + stderr };
+      return { code, stdout, output: stdout + stderr };
     },
     async serve(lines, env = {}) {
       const command = Deno.execPath();
@@ -110,9 +110,9 @@ Deno.test("check proves a key in AWS by each way to log in, with the permissions
   ];
   for (const [by, lines, env] of ways) {
     aws.double.calls.length = 0;
-    const { code, output } = await aws.check(lines, env);
+    const { code, stdout, output } = await aws.check(lines, env);
     assert.equal(code, 0, `${lines}\n${output}`);
-    const { providers: [provider] } = JSON.parse(output);
+    const { providers: [provider] } = JSON.parse(stdout);
     assert.equal(provider.version, `${arn}#${keys.materials(arn).at(-1)}`);
     for (const { accessKeyId: used } of aws.double.calls) assert.equal(logins.issued.get(used)?.by, by, lines);
     const secrets = [...logins.issued.values()].flatMap((one) => [one.secretAccessKey, one.sessionToken ?? "-none-"]);

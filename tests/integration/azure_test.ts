@@ -19,7 +19,7 @@ interface Stage extends AsyncDisposable {
   check(
     auth: string,
     env?: Readonly<Record<string, string>>,
-  ): Promise<{ readonly code: number; readonly output: string }>;
+  ): Promise<{ readonly code: number; readonly stdout: string; readonly output: string }>;
 }
 
 async function stage(): Promise<Stage> {
@@ -47,7 +47,7 @@ providers:
       const flags = [...permissionFlags(), `--allow-write=${folder}`];
       const args = ["run", "--quiet", ...flags, main, "check", "--json", "--config", `${folder}/trousseau.yaml`];
       const { code, stdout, stderr } = await run(Deno.execPath(), args, { env });
-      return { code, output: stdout + stderr };
+      return { code, stdout, output: stdout + stderr };
     },
     async [Symbol.asyncDispose]() {
       await double[Symbol.asyncDispose]();
@@ -78,9 +78,9 @@ Deno.test("check proves a key in Azure by each way to log in, with the permissio
   ];
   const outputs: string[] = [];
   for (const [auth, env] of ways) {
-    const { code, output } = await azure.check(auth, env);
+    const { code, stdout, output } = await azure.check(auth, env);
     assert.equal(code, 0, output);
-    const { providers: [provider] } = JSON.parse(output);
+    const { providers: [provider] } = JSON.parse(stdout);
     assert.equal(provider.version, keys.kid("kubernetes"));
     outputs.push(output);
   }

@@ -19,7 +19,7 @@ interface Stage extends AsyncDisposable {
   readonly double: GcpDouble;
   readonly folder: string;
   /** Runs `check --json` with these lines inside the provider. */
-  check(lines: string, env?: Env): Promise<{ readonly code: number; readonly output: string }>;
+  check(lines: string, env?: Env): Promise<{ readonly code: number; readonly stdout: string; readonly output: string }>;
   /** Starts `serve` with them. */
   serve(lines: string): Promise<Process>;
 }
@@ -56,7 +56,7 @@ providers:
     async check(lines, env = {}) {
       const options = { env: { ...traps, ...env } };
       const { code, stdout, stderr } = await run(Deno.execPath(), await args(["check", "--json"], lines), options);
-      return { code, output: stdout + stderr };
+      return { code, stdout, output: stdout + stderr };
     },
     async serve(lines) {
       const command = Deno.execPath();
@@ -93,9 +93,9 @@ Deno.test("check proves a key in Google Cloud by each way to log in, with the pe
   ];
   for (const [by, lines, env] of ways) {
     calls.length = 0;
-    const { code, output } = await gcp.check(lines, env);
+    const { code, stdout, output } = await gcp.check(lines, env);
     assert.equal(code, 0, `${lines}\n${output}`);
-    const { providers: [provider] } = JSON.parse(output);
+    const { providers: [provider] } = JSON.parse(stdout);
     assert.equal(provider.version, keys.primaryName(gcpKey));
     assert.ok(calls.length > 0);
     for (const { token } of calls) assert.equal(logins.issued.get(token ?? "")?.by, by, lines);
