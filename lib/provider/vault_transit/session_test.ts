@@ -93,7 +93,7 @@ Deno.test("request() tells of a refused login once while it is held, and sends a
   const password = new MemorySecret("wrong");
   const auth: VaultAuth = { method: "userpass", mount: "userpass", username: "trousseau", password };
   const clock = new FakeClock();
-  const { provider, events } = await openVault(vault.address, { auth }, clock);
+  const { provider, events } = await openVault(vault.address, { auth }, { clock });
   await using _provider = provider;
   const refused = refusedWith("unauthenticated", /Since refused logins lock an account/);
   await assert.rejects(provider.probe(patient), refused);
@@ -113,7 +113,7 @@ Deno.test("request() tells of a refused login once while it is held, and sends a
 Deno.test("request() logs in by itself once Vault is back", async () => {
   await using vault = new VaultDouble();
   const clock = new FakeClock();
-  await using provider = (await openVault(vault.address, { auth: userpass() }, clock)).provider;
+  await using provider = (await openVault(vault.address, { auth: userpass() }, { clock })).provider;
   vault.intercept = () => refuse(503, "Vault is sealed");
   await assert.rejects(provider.probe(patient), refusedWith("unreachable", /^Cannot log in .*sealed/));
   vault.intercept = undefined;
