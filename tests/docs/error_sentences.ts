@@ -97,7 +97,7 @@ function sentencesIn(file: ts.SourceFile, checker: ts.TypeChecker): Set<string> 
     if (text === undefined) return ts.forEachChild(node, visit);
     if (beginnings.test(text)) found.add(text);
     // A template may hold a call that makes an error of its own.
-    ts.forEachChild(node, visit);
+    inserted(node).forEach(visit);
   };
   if (tables.test(file.fileName)) takeAll(file, take);
   else visit(file);
@@ -183,6 +183,12 @@ function literal(node: ts.Node): string | undefined {
   if (!ts.isBinaryExpression(node) || node.operatorToken.kind !== ts.SyntaxKind.PlusToken) return undefined;
   const [left, right] = [literal(node.left), literal(node.right)];
   return left === undefined || right === undefined ? undefined : left + right;
+}
+
+/** The expressions that a template puts in, also in a sum of templates. */
+function inserted(node: ts.Node): readonly ts.Node[] {
+  if (ts.isTemplateExpression(node)) return node.templateSpans.map(({ expression }) => expression);
+  return ts.isBinaryExpression(node) ? [node.left, node.right].flatMap(inserted) : [];
 }
 
 /** A name for the value that a template puts in: the last name of its expression. */
