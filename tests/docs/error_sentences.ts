@@ -21,17 +21,23 @@ export interface ErrorSentence {
 const programmersErrors = ["Error", "TypeError", "RangeError", "SyntaxError", "DOMException"];
 
 /** Their strings say what was attempted, as a part of another sentence. */
-const namingActions = ["abortError", "orAborted"];
+const namingActions = ["abortError", "orAborted", "actionOf"];
+
+/** The text behind such a word is a line of the log, the text behind such a number a refusal over HTTP. */
+const failing = /^(error|warn|lost|silent|failed|[45]\d\d)$/;
+
+/** Fields of an object whose message tells of a failure. */
+const failures = /^(action: "(warning|accept_refused)"|type: "telemetry_port"|ready: false)$/;
 
 /** Properties whose strings end a sentence. */
-const endings = /^(why|since|problem|problems|hint)$/;
+const endings = /^(why|since|problem|problems|hint|absent)$/;
 
 /** Functions that return the end of a sentence, and functions that note a complaint about a config. */
-const wordings = /^(why|reason|describe)|(Why|Reason|Failure|Problem|Hint)$/;
-const complaints = /^(complain|complainOf\w+|refine)$/;
+const wordings = /^(why|reason|complaint|problem)|^describe[A-Z]|(Why|Reason|Failure|Refusal|Problem|Mistake|Hint)$/;
+const complaints = /^#?(complain|complainOf\w+|refine|warn)$/;
 
 /** Strings that begin as an error does are sentences wherever they stand: in the rows of the log, in a report. */
-const beginnings = /^(Cannot|Trousseau (failed|cannot|may not)) /;
+const beginnings = /^(Cannot|Trousseau (failed|cannot|may not)|Stored data|What this node has sealed|trousseau: This) /;
 
 /** Its sentences are verdicts on another plugin, not errors of this one. */
 const verdicts = "lib/conformance/";
@@ -84,18 +90,20 @@ function sentencesIn(file: ts.SourceFile, checker: ts.TypeChecker): Set<string> 
     seen.add(node);
     const text = literal(node);
     if (text !== undefined) {
-      if (isWording(text)) found.add(text);
-      return;
+      if (isWording(text)) found.add(text.trim());
+      return inserted(node).forEach(take);
     }
-    if (ts.isFunctionLike(node)) return;
-    if (ts.isIdentifier(node) || ts.isCallExpression(node)) behind(node, checker).forEach(take);
+    if (ts.isFunctionLike(node) || isAction(node)) return;
+    if (isNaming(node)) behind(node, checker).forEach(take);
+    if (ts.isIdentifier(node) || ts.isElementAccessExpression(node)) return;
     ts.forEachChild(node, take);
   };
   const visit = (node: ts.Node): void => {
     takenFrom(node, checker).forEach(take);
+    messageIn(node).forEach(take);
     const text = literal(node);
     if (text === undefined) return ts.forEachChild(node, visit);
-    if (beginnings.test(text)) found.add(text);
+    if (beginnings.test(text)) found.add(text.trim());
     // A template may hold a call that makes an error of its own.
     inserted(node).forEach(visit);
   };
@@ -104,18 +112,40 @@ function sentencesIn(file: ts.SourceFile, checker: ts.TypeChecker): Set<string> 
   return found;
 }
 
-/** A constant's value, and the text that a called function of the product returns. */
-function behind(node: ts.Identifier | ts.CallExpression, checker: ts.TypeChecker): readonly ts.Node[] {
+/** What stands for a text that is written elsewhere. */
+type Naming = ts.Identifier | ts.CallExpression | ts.ElementAccessExpression;
+
+function isNaming(node: ts.Node): node is Naming {
+  return ts.isIdentifier(node) || ts.isCallExpression(node) || ts.isElementAccessExpression(node);
+}
+
+/** A constant's value, a table's values, and the text that a called function of the product returns. */
+function behind(node: Naming, checker: ts.TypeChecker): readonly ts.Node[] {
+  if (!mayBeText(checker.getTypeAtLocation(node))) return [];
   if (ts.isCallExpression(node)) {
     const declaration = checker.getResolvedSignature(node)?.declaration;
-    const returnsText = (checker.getTypeAtLocation(node).flags & ts.TypeFlags.StringLike) !== 0;
-    if (!returnsText || declaration === undefined || !isOurs(declaration)) return [];
+    if (declaration === undefined || !isOurs(declaration)) return [];
     if (ts.isArrowFunction(declaration) && !ts.isBlock(declaration.body)) return [declaration.body];
     return "body" in declaration ? returned(declaration.body) : [];
   }
-  const declaration = checker.getSymbolAtLocation(node)?.valueDeclaration;
+  const named = ts.isIdentifier(node) ? node : node.expression;
+  const symbol = ts.isShorthandPropertyAssignment(named.parent)
+    ? checker.getShorthandAssignmentValueSymbol(named.parent)
+    : checker.getSymbolAtLocation(named);
+  const declaration = symbol?.valueDeclaration;
   if (declaration === undefined || !ts.isVariableDeclaration(declaration) || !isOurs(declaration)) return [];
   return declaration.initializer === undefined ? [] : [declaration.initializer];
+}
+
+function mayBeText(type: ts.Type): boolean {
+  return type.isUnion() ? type.types.some(mayBeText) : (type.flags & ts.TypeFlags.StringLike) !== 0;
+}
+
+/** Whether an expression says what was attempted. */
+function isAction(node: ts.Node): boolean {
+  if (ts.isIdentifier(node)) return node.text === "action";
+  if (ts.isPropertyAccessExpression(node)) return isAction(node.name);
+  return ts.isCallExpression(node) && namingActions.includes(calledName(node));
 }
 
 function isOurs(node: ts.Node): boolean {
@@ -126,6 +156,20 @@ function isOurs(node: ts.Node): boolean {
 function takeAll(node: ts.Node, take: (node: ts.Node) => void): void {
   if (literal(node) !== undefined && !ts.isImportDeclaration(node.parent)) return take(node);
   ts.forEachChild(node, (child) => takeAll(child, take));
+}
+
+/** The text behind a word of {@linkcode failing}, and the message of an object of {@linkcode failures}. */
+function messageIn(node: ts.Node): readonly ts.Node[] {
+  if (ts.isObjectLiteralExpression(node)) {
+    if (!node.properties.some((property) => failures.test(property.getText()))) return [];
+    return node.properties.filter(({ name }) => name?.getText() === "message")
+      .map((property) => ts.isPropertyAssignment(property) ? property.initializer : property.name ?? property);
+  }
+  const words = ts.isCallExpression(node) ? node.arguments : ts.isArrayLiteralExpression(node) ? node.elements : [];
+  return words.filter((_, index) => {
+    const before = words[index - 1];
+    return before !== undefined && failing.test(ts.isNumericLiteral(before) ? before.text : literal(before) ?? "");
+  });
 }
 
 /** The nodes below `node` whose strings are sentences. */
@@ -143,7 +187,11 @@ function takenFrom(node: ts.Node, checker: ts.TypeChecker): readonly ts.Node[] {
     return fails ? node.arguments : [];
   }
   if (ts.isPropertyAssignment(node)) return endings.test(node.name.getText()) ? [node.initializer] : [];
-  if (ts.isFunctionDeclaration(node) && wordings.test(node.name?.getText() ?? "")) return returned(node.body);
+  if (ts.isShorthandPropertyAssignment(node)) return endings.test(node.name.getText()) ? [node.name] : [];
+  if (ts.isFunctionDeclaration(node) || ts.isMethodDeclaration(node)) {
+    const name = node.name?.getText().replace("#", "") ?? "";
+    return wordings.test(name) ? returned(node.body) : [];
+  }
   return [];
 }
 
@@ -168,9 +216,9 @@ function isErrorType(type: ts.Type): boolean {
   return (type.getBaseTypes?.() ?? []).some(isErrorType);
 }
 
-/** More than one word: a single one is a name, a code or a unit. */
+/** More than one word, and one of its own: a single one is a name, a code or a unit. */
 function isWording(text: string): boolean {
-  return /\S \S/.test(text.replace(/\{[^}]*\}/g, "x"));
+  return /\S \S/.test(text.replace(/\{[^}]*\}/g, "x")) && /[a-z]/i.test(text.replace(/\{[^}]*\}/g, ""));
 }
 
 /** The text of a string, a template or a sum of them; `undefined` for any other node. */

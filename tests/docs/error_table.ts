@@ -104,6 +104,6 @@ if (import.meta.main) {
   const document = await readErrorDocument(root);
   const differing = differences(document, await errorSentences(root));
   await Deno.writeTextFile(join(root, "docs/errors.md"), errorTable(document));
-  for (const line of differing) console.error(line);
+  await Deno.stderr.write(new TextEncoder().encode(differing.map((line) => `${line}\n`).join("")));
   Deno.exit(differing.length === 0 ? 0 : 1);
 }

@@ -25,6 +25,27 @@ Deno.test("errorSentences() finds sentences in constructors, in makers of errors
   ) assert.ok(texts.includes(text), text);
 });
 
+Deno.test("errorSentences() follows names into templates and tables, and takes lines of the log and refusals over HTTP", async () => {
+  const texts = (await errorSentences(root)).map(({ text }) => text);
+  for (
+    const text of [
+      // A constant in a template, a shorthand property, and the text of a method.
+      'it says that it is not well; "trousseau probe --socket" on its socket shows what it says',
+      "these bytes were not wrapped by this key version",
+      "No key ID is known yet: no data key has been wrapped on this node. {reason}",
+      // A function that returns a text or something else, and a row of a table.
+      "holds no service account's key",
+      "it is a person's login; make a service account for this machine",
+      // A complaint about an answer, a warning, a line of the log, an answer over HTTP.
+      "the key_id is empty",
+      "{message} The key ID stays as it is until that is mended.",
+      "Lines of the audit stream are being lost.",
+      "There is nothing here.",
+    ]
+  ) assert.ok(texts.includes(text), text);
+  for (const text of texts) assert.ok(!text.startsWith("wrap with provider"), `an action, no sentence: ${text}`);
+});
+
 Deno.test("differences() names what is missing, gone, doubled and bare", () => {
   const rows = [{ says: "a b", cause: "c", cure: "d" }, { says: "a b", cause: "c", cure: "d" }, { says: "gone x" }];
   const document = { areas: [{ title: "T", rows }], names: [] };
