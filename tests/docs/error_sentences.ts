@@ -34,7 +34,7 @@ const endings = /^(why|since|problem|problems|hint|absent)$/;
 
 /** Functions that return the end of a sentence, and functions that note a complaint about a config. */
 const wordings = /^(why|reason|complaint|problem)|^describe[A-Z]|(Why|Reason|Failure|Refusal|Problem|Mistake|Hint)$/;
-const complaints = /^#?(complain|complainOf\w+|refine|warn)$/;
+const complaints = /^#?(complain|complainOf\w+|refine|warn|at|atPosition)$/;
 
 /** Strings that begin as an error does are sentences wherever they stand: in the rows of the log, in a report. */
 const beginnings = /^(Cannot|Trousseau (failed|cannot|may not)|Stored data|What this node has sealed|trousseau: This) /;

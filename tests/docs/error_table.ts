@@ -11,7 +11,7 @@ import { type ErrorSentence, errorSentences } from "./error_sentences.ts";
 
 const words = z.string().check(z.minLength(1), z.regex(/^[^\n|]*[^\s|]$/));
 
-/** One sentence with its cause and its cure; where one is left out, that of its area stands. */
+/** One sentence with its cause and its cure; where one is left out, that of its area stands, and where both are, in one row. */
 const rowSchema = z.strictObject({
   says: words,
   cause: z.optional(words),
@@ -73,10 +73,13 @@ export function errorTable({ areas }: ErrorDocument): string {
   ].join("\n");
 }
 
-function section({ title, intro, rows, ...common }: ErrorDocument["areas"][number]): string[] {
-  const lines = rows.map((
-    { says, cause, cure },
-  ) => [code(says), cause ?? common.cause ?? "", cure ?? common.cure ?? ""]);
+function section({ title, intro, rows, cause = "", cure = "" }: ErrorDocument["areas"][number]): string[] {
+  const own = rows.filter((row) => row.cause !== undefined || row.cure !== undefined);
+  const common = rows.filter((row) => !own.includes(row)).map(({ says }) => code(says));
+  const cells = [
+    ...own.map((row) => [code(row.says), row.cause ?? cause, row.cure ?? cure]),
+    ...(common.length === 0 ? [] : [[common.join("<br>"), cause, cure]]),
+  ];
   return [
     "",
     `## ${title}`,
@@ -84,7 +87,7 @@ function section({ title, intro, rows, ...common }: ErrorDocument["areas"][numbe
     "",
     "| The sentence, or its end | Cause | Cure |",
     "| --- | --- | --- |",
-    ...lines.map((cells) => `| ${cells.join(" | ")} |`),
+    ...cells.map((row) => `| ${row.join(" | ")} |`),
   ];
 }
 

@@ -4,8 +4,11 @@ import { differences, errorTable, readErrorDocument } from "./error_table.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 
+/** Read once: it takes seconds. */
+const found = errorSentences(root);
+
 Deno.test("docs/errors.yaml has a cause and a cure for every error sentence of the source, and no other", async () => {
-  assert.deepEqual(differences(await readErrorDocument(root), await errorSentences(root)), []);
+  assert.deepEqual(differences(await readErrorDocument(root), await found), []);
 });
 
 Deno.test("docs/errors.md is what deno task docs:errors makes of it", async () => {
@@ -13,7 +16,7 @@ Deno.test("docs/errors.md is what deno task docs:errors makes of it", async () =
 });
 
 Deno.test("errorSentences() finds sentences in constructors, in makers of errors, in tables and behind constants", async () => {
-  const texts = (await errorSentences(root)).map(({ text }) => text);
+  const texts = (await found).map(({ text }) => text);
   for (
     const text of [
       "Cannot {action}: no answer within the deadline.",
@@ -26,7 +29,7 @@ Deno.test("errorSentences() finds sentences in constructors, in makers of errors
 });
 
 Deno.test("errorSentences() follows names into templates and tables, and takes lines of the log and refusals over HTTP", async () => {
-  const texts = (await errorSentences(root)).map(({ text }) => text);
+  const texts = (await found).map(({ text }) => text);
   for (
     const text of [
       // A constant in a template, a shorthand property, and the text of a method.
@@ -55,4 +58,10 @@ Deno.test("differences() names what is missing, gone, doubled and bare", () => {
     "stands twice: a b",
     "has no cause or no cure: gone x",
   ]);
+});
+
+Deno.test("errorTable() puts the sentences of an area without a cause of their own into one row", () => {
+  const rows = [{ says: "a b" }, { says: "c d", cause: "own" }, { says: "e | f" }];
+  const lines = errorTable({ areas: [{ title: "T", cause: "all", cure: "cure", rows }], names: [] }).split("\n");
+  assert.deepEqual(lines.slice(-3), ["| `c d` | own | cure |", "| `a b`<br>`e \\| f` | all | cure |", ""]);
 });
