@@ -3,7 +3,9 @@
  *
  * A sentence is a string or template that reaches an operator through an error: an argument of the constructor of a class
  * of errors, an argument of a function that makes or throws one, a `why` of a table of meanings, or a word of a table of
- * failures. It may be a whole sentence or the end of one; a placeholder stands as `{name}`.
+ * failures; also a warning, a line of the log at `error` or `warn`, and a refusal over HTTP. Constants, tables and
+ * functions of ours that a sentence puts in are followed. It may be a whole sentence or the end of one; a placeholder
+ * stands as `{name}`.
  *
  * @module
  */
