@@ -9,7 +9,9 @@ import { KmsError } from "../../errors.ts";
 import { dialKms, type KmsClient } from "../../grpc/client.ts";
 import { complaintAboutSealed, complaintAboutStatus } from "../../grpc/limits.ts";
 import type { EncryptResponse } from "../../grpc/messages.ts";
-import { type CallOptions, type KeyState, type Provider, providerLimits, type WrappedDek } from "../provider.ts";
+import type { CallOptions, KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";
+import { providerLimits } from "../provider.ts";
+import { Waits } from "../waits.ts";
 import { failureOf, isSilent, type PluginCall, unacceptable } from "./failures.ts";
 import type { KmsPluginSettings } from "./settings.ts";
 import { versionOf } from "./version.ts";
@@ -29,8 +31,11 @@ const sampleBytes = 47;
  *
  * @throws {KmsError} `config` if Deno's permissions keep the program from its socket.
  */
-export function openKmsPlugin(settings: KmsPluginSettings): Promise<Provider> {
-  return Promise.resolve(new KmsPlugin(settings, dialKms(settings.socket)));
+export function openKmsPlugin(
+  settings: KmsPluginSettings,
+  { waits = new Waits() }: Pick<ProviderContext, "waits"> = {},
+): Promise<Provider> {
+  return Promise.resolve(new KmsPlugin(settings, dialKms(settings.socket), waits));
 }
 
 class KmsPlugin implements Provider {
@@ -38,15 +43,17 @@ class KmsPlugin implements Provider {
   readonly kind = "kms-plugin";
   readonly #socket: string;
   readonly #client: KmsClient;
+  readonly #waits: Waits;
   /** Versions in the order of their first appearance: key IDs have none of their own. */
   readonly #seen = new Map<string, number>();
   #sightings = 0;
   readonly #closed = new AbortController();
 
-  constructor({ name, socket }: KmsPluginSettings, client: KmsClient) {
+  constructor({ name, socket }: KmsPluginSettings, client: KmsClient, waits: Waits) {
     this.name = name;
     this.#socket = socket;
     this.#client = client;
+    this.#waits = waits;
   }
 
   async probe({ signal }: CallOptions): Promise<KeyState> {
@@ -150,10 +157,14 @@ class KmsPlugin implements Provider {
 
   async #send<T>(call: PluginCall, work: (options: { signal: AbortSignal; timeoutMs: number }) => Promise<T>) {
     this.#checkOpen(call);
+    const wait = this.#waits.begin(`the plugin at unix://${this.#socket}`);
+    wait.connected();
     try {
       return await work({ signal: call.signal, timeoutMs: longestCall });
     } catch (thrown) {
       throw failureOf(thrown, call, this.#socket);
+    } finally {
+      wait.end();
     }
   }
 

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { newDek, probe, refuses, unwrap, wrap, wrapNow } from "../../../tests/conformance/stage.ts";
 import { PluginDouble } from "../../../tests/support/plugin_double.ts";
 import { waitFor } from "../../../tests/support/processes.ts";
+import { KmsError } from "../../errors.ts";
+import { observed } from "../observed.ts";
 import type { Provider } from "../provider.ts";
+import { Waits } from "../waits.ts";
 import { openKmsPlugin } from "./provider.ts";
 import { decodeWrapped } from "./wrapped.ts";
 
@@ -176,4 +179,18 @@ Deno.test({
     const open = async () => await openKmsPlugin({ kind: "kms-plugin", name: "hsm", socket: "/elsewhere/kms.sock" });
     await assert.rejects(open, { code: "config", message: /outside the folders where this program may write\.$/ });
   },
+});
+
+Deno.test("a plugin that hangs is named with its socket and the seconds", async () => {
+  await using plugin = await PluginDouble.start();
+  plugin.fault = { kind: "hang" };
+  const context = { notify: () => {}, waits: new Waits() };
+  const settings = { kind: "kms-plugin", name: "hsm", socket: plugin.socket } as const;
+  await using provider = observed(await openKmsPlugin(settings, context), context);
+  await assert.rejects(provider.probe({ signal: AbortSignal.timeout(400) }), (thrown) => {
+    assert.ok(thrown instanceof KmsError && thrown.code === "deadline_exceeded");
+    const [sentence] = thrown.message.split(" within ");
+    assert.equal(sentence, `Cannot probe provider "hsm": the plugin at unix://${plugin.socket} did not answer`);
+    return true;
+  });
 });
