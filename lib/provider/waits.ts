@@ -44,11 +44,11 @@ export class Waits {
   /**
    * The server that a call has waited for, such as `Vault at https://vault.example:8200 did not answer within 2.9 s`.
    *
-   * @param ms how long the call took; a request that has waited for less than half of that did not hold it up.
+   * @param ms how long the call took; a request that has waited for less than a quarter of that did not hold it up.
    */
   silent(ms: number): string | undefined {
     const [longest] = [...this.#open].sort((a, b) => a.since - b.since);
-    return longest === undefined || this.#clock.now() - longest.since < ms / 2 ? undefined : this.#words(longest);
+    return longest === undefined || this.#clock.now() - longest.since < ms / 4 ? undefined : this.#words(longest);
   }
 
   #words({ server, since, connected }: Wait): string {
