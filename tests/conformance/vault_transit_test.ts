@@ -1,8 +1,9 @@
 import { openVaultTransit } from "../../lib/provider/vault_transit/provider.ts";
 import { Secret, type SecretSource } from "../../lib/secret.ts";
 import { startTransitServer, type TransitFault, type TransitServer } from "../support/transit_server.ts";
+import { VaultAgentDouble } from "../support/vault_agent_double.ts";
 import type { ConformanceBench, FaultVariant } from "./bench.ts";
-import { conformance } from "./conformance.ts";
+import { conformance, loginConformance } from "./conformance.ts";
 
 const key = "kubernetes";
 
@@ -101,4 +102,58 @@ const bench: ConformanceBench<TransitServer> = {
   },
 };
 
+/** A double of Vault's agent on a Unix socket, in front of one of Vault. */
+interface AgentWorld extends AsyncDisposable {
+  readonly vault: TransitServer;
+  readonly agent: VaultAgentDouble;
+}
+
+const elsewhere = { cannot: "not asked of a login" };
+
+const agentBench: ConformanceBench<AgentWorld> = {
+  proves: { kind: "vault-transit", engine: "double", auth: "agent", key: "aes256-gcm96" },
+  async start() {
+    const vault = await startTransitServer();
+    vault.transit.create(key);
+    const folder = await Deno.makeTempDir();
+    const agent = new VaultAgentDouble({ vault: vault.address, token: vault.token, socket: `${folder}/agent.sock` });
+    return {
+      vault,
+      agent,
+      async [Symbol.asyncDispose]() {
+        await agent[Symbol.asyncDispose]();
+        await vault[Symbol.asyncDispose]();
+        await Deno.remove(folder, { recursive: true });
+      },
+    };
+  },
+  open: ({ agent }) =>
+    openVaultTransit({
+      kind: "vault-transit",
+      name: "vault-eu",
+      addresses: [agent.address],
+      mount: "transit",
+      key,
+      auth: { method: "agent" },
+      tls: {},
+    }, { notify: () => {} }),
+  rotate: elsewhere,
+  disable: elsewhere,
+  remove: elsewhere,
+  recreate: elsewhere,
+  faults: {
+    "refused login": [{
+      what: "the agent's token revoked",
+      on: ({ vault }) => fault("the agent's token revoked", { kind: "refused_login" }).on(vault),
+    }],
+    "withdrawn right": elsewhere,
+    "throttling": elsewhere,
+    "5xx": elsewhere,
+    "hang": elsewhere,
+    "half an answer": elsewhere,
+    "garbage answer": elsewhere,
+  },
+};
+
 conformance("vault-transit (double)", bench);
+loginConformance("vault-transit by agent (double)", agentBench);

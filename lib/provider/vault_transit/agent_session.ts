@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { sleep } from "../../deadline.ts";
+import { abortError, sleep } from "../../deadline.ts";
 import { refusal } from "./answers.ts";
 import type { VaultClient } from "./client.ts";
 import type { VaultAnswer, VaultCall, VaultRequest } from "./http.ts";
@@ -14,6 +14,7 @@ const pauses = [250, 750] as const;
 /** Sends requests without a token. */
 export class AgentSession implements AsyncDisposable {
   readonly #client: VaultClient;
+  readonly #closed = new AbortController();
 
   constructor(client: VaultClient) {
     this.#client = client;
@@ -24,19 +25,25 @@ export class AgentSession implements AsyncDisposable {
    * sent again soon after.
    *
    * @returns whatever Vault answered in the end.
-   * @throws {KmsError} as {@linkcode VaultClient.request}.
+   * @throws {KmsError} as {@linkcode VaultClient.request}; `cancelled` once this is disposed.
    */
   async request(request: VaultRequest, call: VaultCall): Promise<VaultAnswer> {
-    let answer = await this.#client.request(request, call);
+    let answer = await this.#send(request, call);
     for (const pause of pauses) {
       if (answer.status !== 403 || refusal(answer, call.action).code !== "unauthenticated") break;
       await sleep(pause, call.signal);
-      answer = await this.#client.request(request, call);
+      answer = await this.#send(request, call);
     }
     return answer;
   }
 
+  async #send(request: VaultRequest, call: VaultCall): Promise<VaultAnswer> {
+    if (this.#closed.signal.aborted) throw abortError(this.#closed.signal, call.action);
+    return await this.#client.request(request, call);
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort();
     return Promise.resolve();
   }
 }
