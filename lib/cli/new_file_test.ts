@@ -37,7 +37,9 @@ Deno.test("NewFile that is not written is removed", () =>
 Deno.test("NewFile says in words why the system refuses", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/file`, "");
-    await rejects(NewFile.make(`${folder}/absent/a`, "use >"), { message: /: there is no such file or folder\.$/ });
+    await rejects(NewFile.make(`${folder}/absent/a`, "use >"), {
+      message: /: there is no such file or folder; make its folder first\.$/,
+    });
     await rejects(NewFile.make(`${folder}/file/a`, "use >"), {
       message: /: a part of its path is a file, not a folder\.$/,
     });

@@ -12,7 +12,7 @@ const root = new URL("../..", import.meta.url).pathname;
 /** What else each file may read, and why. */
 const allowed: Readonly<Record<string, { readonly reads: RegExp; readonly why: string }>> = {
   "lib/clock.ts": { reads: /^(Date\.now|performance\.(now|timeOrigin))$/, why: "it is the clock" },
-  "lib/provider/https/session.ts": { reads: /^performance\.now$/, why: "how long logins and renewals take" },
+  "lib/deadline.ts": { reads: /^performance\.now$/, why: "clock.ts is made of it" },
 };
 
 const clocks =
