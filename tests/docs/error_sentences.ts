@@ -36,13 +36,16 @@ const endings = /^(why|since|problem|problems|hint|absent)$/;
 
 /** Functions that return the end of a sentence, and functions that note a complaint about a config. */
 const wordings = /^(why|reason|complaint|problem)|^describe[A-Z]|(Why|Reason|Failure|Refusal|Problem|Mistake|Hint)$/;
-const complaints = /^#?(complain|complainOf\w+|refine|warn|at|atPosition)$/;
+const complaints = /^#?(complain|complainOf\w+|problem|refine|warn|at|atPosition)$/;
 
 /** Strings that begin as an error does are sentences wherever they stand: in the rows of the log, in a report. */
 const beginnings = /^(Cannot|Trousseau (failed|cannot|may not)|Stored data|What this node has sealed|trousseau: This) /;
 
 /** Its sentences are verdicts on another plugin, not errors of this one. */
 const verdicts = "lib/conformance/";
+
+/** Constants by a server's codes: what each means, as the end of a sentence. */
+const codeTables = /^[a-z]+Codes$/;
 
 /** Files whose strings are all ends of sentences. */
 const tables = /_failures\.ts$/;
@@ -188,6 +191,7 @@ function takenFrom(node: ts.Node, checker: ts.TypeChecker): readonly ts.Node[] {
     const fails = complaints.test(name) || isErrorType(type) || (type.flags & ts.TypeFlags.Never) !== 0;
     return fails ? node.arguments : [];
   }
+  if (ts.isVariableDeclaration(node) && codeTables.test(node.name.getText())) return textsOf(node.initializer);
   if (ts.isPropertyAssignment(node)) return endings.test(node.name.getText()) ? [node.initializer] : [];
   if (ts.isShorthandPropertyAssignment(node)) return endings.test(node.name.getText()) ? [node.name] : [];
   if (ts.isFunctionDeclaration(node) || ts.isMethodDeclaration(node)) {
@@ -195,6 +199,12 @@ function takenFrom(node: ts.Node, checker: ts.TypeChecker): readonly ts.Node[] {
     return wordings.test(name) ? returned(node.body) : [];
   }
   return [];
+}
+
+/** The texts that an object has for its keys. */
+function textsOf(table: ts.Node | undefined): readonly ts.Node[] {
+  if (table === undefined || !ts.isObjectLiteralExpression(table)) return [];
+  return table.properties.flatMap((row) => ts.isPropertyAssignment(row) ? [row.initializer] : []);
 }
 
 function returned(body: ts.Node | undefined): readonly ts.Node[] {
