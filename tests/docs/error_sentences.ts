@@ -35,8 +35,9 @@ const failures = /^(action: "(warning|accept_refused)"|type: "telemetry_port"|re
 const endings = /^(why|since|problem|problems|hint|absent)$/;
 
 /** Functions that return the end of a sentence, and functions that note a complaint about a config. */
-const wordings = /^(why|reason|complaint|problem)|^describe[A-Z]|(Why|Reason|Failure|Refusal|Problem|Mistake|Hint)$/;
-const complaints = /^#?(complain|complainOf\w+|problem|refine|warn|at|atPosition)$/;
+const wordings =
+  /^(why|reason|complaint|problem)|^describe[A-Z]|(Why|Reason|Failure|Refusal|Problem|Mistake|Hint|Fault)$|^words$/;
+const complaints = /^#?(complain|complainOf\w+|problem|refine|warn|fail|at|atPosition)$/;
 
 /** Strings that begin as an error does are sentences wherever they stand: in the rows of the log, in a report. */
 const beginnings = /^(Cannot|Trousseau (failed|cannot|may not)|Stored data|What this node has sealed|trousseau: This) /;

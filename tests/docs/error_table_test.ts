@@ -47,6 +47,10 @@ Deno.test("errorSentences() follows names into templates and tables, and takes l
       "{message} The key ID stays as it is until that is mended.",
       "Lines of the audit stream are being lost.",
       "There is nothing here.",
+      // Faults of a certificate, the words for a silent server, and a tunnel that fails.
+      "has a certificate that cannot be verified with the authorities in {source}",
+      "{silence}: there is no connection yet; look at the address, routes and firewalls",
+      "it closed the connection",
     ]
   ) assert.ok(texts.includes(text), text);
   for (const text of texts) assert.ok(!text.startsWith("wrap with provider"), `an action, no sentence: ${text}`);
