@@ -8,7 +8,7 @@ import { abortError } from "../../deadline.ts";
 import { type ErrorCode, KmsError } from "../../errors.ts";
 import { type HttpCall, retryAfter } from "../https/endpoint.ts";
 import { field } from "../https/fields.ts";
-import type { Meaning } from "../https/refusals.ts";
+import { busyOrDown, type Meaning } from "../https/refusals.ts";
 import { serverNow } from "../https/server_time.ts";
 
 const busy = { code: "throttled", why: "too many requests" } as const;
@@ -33,7 +33,7 @@ export const errorCodes = {
   NotAuthorizedException: { code: "permission_denied", why: "the login may not do this" },
   OptInRequired: { code: "permission_denied", why: "the account may not use this service" },
   NotFoundException: { code: "key_unknown", why: "there is no such key or alias" },
-  InvalidArnException: { code: "key_unknown", why: "the key's ARN is none" },
+  InvalidArnException: { code: "key_unknown", why: "the name of the key is no ARN" },
   DisabledException: { code: "key_unusable", why: "the key is disabled" },
   KMSInvalidStateException: { code: "key_unusable", why: "the key's state does not allow it" },
   InvalidKeyUsageException: { code: "key_unusable", why: "the key is not one for encrypting and decrypting" },
@@ -70,6 +70,7 @@ export const errorCodes = {
   ExpiredTokenException: expired,
   ExpiredToken: expired,
   RequestExpired: { code: "unauthenticated", why: "the request was too old; compare the clocks" },
+  RequestInTheFuture: { code: "unauthenticated", why: "the request was dated ahead; compare the clocks" },
   RequestTimeTooSkewed: { code: "unauthenticated", why: "the clocks differ" },
   UnrecognizedClientException: unknownLogin,
   InvalidClientTokenId: unknownLogin,
@@ -180,7 +181,8 @@ function meaning({ name, status }: AwsFailure, codes: Readonly<Record<string, Me
   const found = name !== undefined && Object.hasOwn(codes, name) ? codes[name] : undefined;
   if (found !== undefined) return found;
   if (status === 429) return busy;
-  if (status === 408 || status >= 500) return broken;
+  if (status === 408) return busyOrDown[408];
+  if (status >= 500) return broken;
   if (status === 401) return unknownLogin;
   if (status === 403) return { code: "permission_denied", why: "without saying why" };
   return { code: "provider_protocol", why: "for a reason that Trousseau does not know" };

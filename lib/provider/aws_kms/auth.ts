@@ -90,10 +90,12 @@ async function readKeys(sources: AccessKeySources, action: string): Promise<Secr
 /** A profile's files are read once before anything else, so that what cannot be done in them is said at the start. */
 async function profile(auth: Settings<"profile">, { provider, http, sts }: Context): Promise<LoginMethod> {
   await readProfile(auth, "config", `open provider "${provider}"`);
+  let held: Secret | undefined;
   const login: Login = async (call) => {
     const { base, roles } = await readProfile(auth, "unauthenticated", call.action);
     let grant = await baseGrant(base, call);
     for (const role of roles) grant = await sts.assume(role, unpacked(grant.token), call);
+    held = grant.token;
     return grant;
   };
   const baseGrant = async (
@@ -110,6 +112,8 @@ async function profile(auth: Settings<"profile">, { provider, http, sts }: Conte
     async read() {
       const { base, roles } = await readProfile(auth, "unauthenticated", "read the AWS credentials");
       if ("keys" in base && roles.length === 0) return packed(base.keys);
+      // Its credentials come from elsewhere, and are replaced when they expire: until then there are no others.
+      if (held !== undefined) return held;
       throw new KmsError("unauthenticated", "Cannot read the AWS credentials: the profile holds none itself.");
     },
   };

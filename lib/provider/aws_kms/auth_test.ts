@@ -122,6 +122,29 @@ Deno.test("container sends its token, which is read at each login, and no token 
   await assert.rejects(probeWith(double, { auth: containerAuth(double, { token: undefined }) }), refused);
 });
 
+Deno.test("a profile whose credentials come from elsewhere is looked at without a warning", async () => {
+  await using double = await AwsDouble.start();
+  const { logins } = double;
+  await inFolder(async (folder) => {
+    const configFile = `${folder}/config`;
+    await Deno.writeTextFile(`${folder}/token`, logins.webToken);
+    await Deno.writeTextFile(
+      configFile,
+      `[profile a]\nrole_arn = ${role.arn}\nweb_identity_token_file = ${folder}/token\n`,
+    );
+    const auth: AwsAuth = { method: "profile", profile: "a", configFile, metadata: double.metadata };
+    const clock = new FakeClock();
+    const { provider, events } = await openAws(double, { auth }, clock);
+    await using _provider = provider;
+    for (let look = 0; look < 3; look++) {
+      await provider.probe(patient);
+      await clock.advance(2_000);
+    }
+    assert.deepEqual(events.filter(({ type }) => type === "lifecycle"), []);
+    assert.equal(events.filter(({ type }) => type === "login").length, 1);
+  });
+});
+
 Deno.test("a profile takes each of its ways, and reads its files at each login", async () => {
   await using double = await AwsDouble.start();
   const { logins, metadata } = double;

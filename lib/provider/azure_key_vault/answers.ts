@@ -30,7 +30,7 @@ const forbidden = {
   },
   ForbiddenByPolicy: {
     code: "permission_denied",
-    why: "the vault's access policy is for the application on behalf of a user; give it one for the application itself",
+    why: "the vault's access policy gives this login no get, wrapKey or unwrapKey of keys",
   },
   ForbiddenByConnection: {
     code: "permission_denied",

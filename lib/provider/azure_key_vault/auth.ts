@@ -155,7 +155,7 @@ const entraCodes: Readonly<Record<number, string | undefined>> = {
   700211: federation,
   700212: federation,
   700213: federation,
-  900023: "the tenant's name is none",
+  900023: "auth.tenantId is neither a GUID nor a domain",
   7000112: "the application is disabled",
   7000215: "it refuses the client secret",
   7000222: "the client secret has expired",

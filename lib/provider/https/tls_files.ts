@@ -58,7 +58,7 @@ export async function readTlsFiles(tls: TlsFiles, provider: string): Promise<Tls
   try {
     if (material.ca !== undefined) new X509Certificate(material.ca);
   } catch (cause) {
-    throw unusable(provider, `${tls.caFile} holds no certificate`, cause);
+    throw unusable(provider, `${material.trusted} holds no certificate`, cause);
   }
   try {
     if (belongTogether(material.certificate, material.key)) return material;

@@ -93,10 +93,12 @@ const statuses: Readonly<Record<number, Meaning | undefined>> = {
   429: { code: "throttled", why: "too many requests" },
   472: { code: "unreachable", why: "disaster recovery secondary" },
   473: { code: "unreachable", why: "performance standby" },
+  474: { code: "unreachable", why: "standby that cannot reach the active node" },
   501: { code: "unreachable", why: "not initialized" },
   502: { code: "unreachable", why: "bad gateway" },
   503: { code: "unreachable", why: "out of service" },
   504: { code: "unreachable", why: "gateway timeout" },
+  530: { code: "unreachable", why: "this node was removed from the cluster" },
 };
 
 /** The error for an answer that is not the one asked for. */
@@ -113,8 +115,8 @@ export function itemRefusal(status: number, text: string, action: string): KmsEr
 }
 
 /** Texts of refused logins that neither count nor say anything about the credential. */
-const loginTexts: Readonly<Record<string, string | undefined>> = {
-  "missing secret_id": "the role wants a secret ID besides: set auth.secretId",
+const loginTexts: Readonly<Record<string, { readonly why: string } | undefined>> = {
+  "missing secret_id": { why: "the role wants a secret ID besides: set auth.secretId" },
 };
 
 /** The beginning of a refusal of a role that is bound to addresses; the rest of the text repeats one. */
@@ -137,7 +139,7 @@ export interface LoginPlace {
  * `unauthenticated`. An answer without a list of errors does not come from Vault, but from something before it.
  */
 export function loginRefusal(answer: VaultAnswer, action: string, place: LoginPlace): KmsError {
-  const refused = answer.status >= 400 && answer.status < 500 && ![412, 429, 472, 473].includes(answer.status);
+  const refused = answer.status >= 400 && answer.status < 500 && ![412, 429, 472, 473, 474].includes(answer.status);
   if (!refused || !Array.isArray(field(answer.body, "errors"))) return refusal(answer, action);
   const found = reasons(answer.body);
   if (knownText(found)?.ofNamespace === true) return refusal(answer, action);
@@ -166,7 +168,7 @@ function loginCause(found: readonly string[]): string | undefined {
   if (found.some((text) => text.startsWith(beginning) && text.includes(word))) {
     return "the role or the secret ID is bound to other addresses than the one that Vault sees this node at";
   }
-  return found.map((text) => Object.hasOwn(loginTexts, text) ? loginTexts[text] : undefined).find((why) => why);
+  return found.map((text) => Object.hasOwn(loginTexts, text) ? loginTexts[text]?.why : undefined).find((why) => why);
 }
 
 /**
@@ -184,7 +186,7 @@ export function saysTokenIsDead({ status, body }: VaultAnswer): boolean {
 
 /** Whether another address may do better: this one is down, sealed, a standby, behind, or redirects. */
 export function passesOn(answer: VaultAnswer): boolean {
-  if ([301, 302, 307, 308, 412, 472, 473].includes(answer.status)) return true;
+  if ([301, 302, 307, 308, 412, 472, 473, 474].includes(answer.status)) return true;
   // A failing item of a batch can make its status 500; such an answer is the engine's own and the same everywhere.
   if (answer.status < 500 || field(answer.body, "data") !== undefined) return false;
   // What an administrator has locked is locked at every address.

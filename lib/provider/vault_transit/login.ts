@@ -44,7 +44,12 @@ export interface Authenticator {
  */
 export function granted(token: Secret, ttlMs: number | undefined, renewable: boolean, action: string): Grant {
   // A header can carry no more than visible ASCII; a login that wants a second factor gives an empty token.
-  if (!/^[\x21-\x7e]{1,65536}$/.test(token.reveal())) throw unacceptable(action, "the token is not one");
+  if (!/^[\x21-\x7e]{1,65536}$/.test(token.reveal())) {
+    throw unacceptable(
+      action,
+      "Vault gave no token, as for a login that wants a second factor; use a login without one",
+    );
+  }
   return { token, ttlMs, renewable };
 }
 
