@@ -32,15 +32,16 @@ const failing = /^(error|warn|lost|silent|failed|[45]\d\d)$/;
 const failures = /^(action: "(warning|accept_refused)"|type: "telemetry_port"|ready: false)$/;
 
 /** Properties whose strings end a sentence. */
-const endings = /^(why|since|problem|problems|hint|absent)$/;
+const endings = /^(why|since|problem|problems|hint|absent|complaint|advice)$/;
 
 /** Functions that return the end of a sentence, and functions that note a complaint about a config. */
 const wordings =
   /^(why|reason|complaint|problem)|^describe[A-Z]|(Why|Reason|Failure|Refusal|Problem|Mistake|Hint|Fault)$|^words$/;
-const complaints = /^#?(complain|complainOf\w+|problem|refine|warn|fail|at|atPosition)$/;
+const complaints = /^#?(complain|complainOf\w+|problem|refine|remark|note|warn|fail|at|atPosition)$/;
 
-/** Strings that begin as an error does are sentences wherever they stand: in the rows of the log, in a report. */
-const beginnings = /^(Cannot|Trousseau (failed|cannot|may not)|Stored data|What this node has sealed|trousseau: This) /;
+/** Strings that begin as an error does are sentences wherever they stand: in the rows of the log, a schema or a report. */
+const beginnings =
+  /^((Cannot|Trousseau (failed|cannot|may not)|Stored data|The state folder [{"][^ ]*|Every user of this machine|What this node has sealed|trousseau: This|must|unknown key;|the process there) |(is missing|has no value); it is)/;
 
 /** Its sentences are verdicts on another plugin, not errors of this one. */
 const verdicts = "lib/conformance/";
@@ -127,7 +128,9 @@ function isNaming(node: ts.Node): node is Naming {
 
 /** A constant's value, a table's values, and the text that a called function of the product returns. */
 function behind(node: Naming, checker: ts.TypeChecker): readonly ts.Node[] {
-  if (!mayBeText(checker.getTypeAtLocation(node))) return [];
+  const type = checker.getTypeAtLocation(node);
+  // What an asynchronous function returns is followed as well.
+  if (!mayBeText(checker.getAwaitedType(type) ?? type)) return [];
   if (ts.isCallExpression(node)) {
     const declaration = checker.getResolvedSignature(node)?.declaration;
     if (declaration === undefined || !isOurs(declaration)) return [];
@@ -143,8 +146,11 @@ function behind(node: Naming, checker: ts.TypeChecker): readonly ts.Node[] {
   return declaration.initializer === undefined ? [] : [declaration.initializer];
 }
 
+/** Also where the type is unknown, as that of a table's value is whose key comes from another package. */
 function mayBeText(type: ts.Type): boolean {
-  return type.isUnion() ? type.types.some(mayBeText) : (type.flags & ts.TypeFlags.StringLike) !== 0;
+  return type.isUnion()
+    ? type.types.some(mayBeText)
+    : (type.flags & (ts.TypeFlags.StringLike | ts.TypeFlags.Any)) !== 0;
 }
 
 /** Whether an expression says what was attempted. */
@@ -164,18 +170,25 @@ function takeAll(node: ts.Node, take: (node: ts.Node) => void): void {
   ts.forEachChild(node, (child) => takeAll(child, take));
 }
 
-/** The text behind a word of {@linkcode failing}, and the message of an object of {@linkcode failures}. */
+/** The text behind a word of {@linkcode failing}, the message of an object of {@linkcode failures}, and a text with its place. */
 function messageIn(node: ts.Node): readonly ts.Node[] {
   if (ts.isObjectLiteralExpression(node)) {
-    if (!node.properties.some((property) => failures.test(property.getText()))) return [];
-    return node.properties.filter(({ name }) => name?.getText() === "message")
-      .map((property) => ts.isPropertyAssignment(property) ? property.initializer : property.name ?? property);
+    const texts = node.properties.filter(({ name }) => name?.getText() === (isPlaced(node) ? "text" : "message"));
+    if (!isPlaced(node) && !node.properties.some((property) => failures.test(property.getText()))) return [];
+    return texts.map((property) =>
+      ts.isPropertyAssignment(property) ? property.initializer : property.name ?? property
+    );
   }
   const words = ts.isCallExpression(node) ? node.arguments : ts.isArrayLiteralExpression(node) ? node.elements : [];
   return words.filter((_, index) => {
     const before = words[index - 1];
     return before !== undefined && failing.test(ts.isNumericLiteral(before) ? before.text : literal(before) ?? "");
   });
+}
+
+/** Whether an object says where in a file its `text` belongs. */
+function isPlaced({ properties }: ts.ObjectLiteralExpression): boolean {
+  return properties.some(({ name }) => name?.getText() === "position" || name?.getText() === "column");
 }
 
 /** The nodes below `node` whose strings are sentences. */

@@ -45,12 +45,20 @@ Deno.test("errorSentences() follows names into templates and tables, and takes l
       // A complaint about an answer, a warning, a line of the log, an answer over HTTP.
       "the key_id is empty",
       "{message} The key ID stays as it is until that is mended.",
-      "Lines of the audit stream are being lost.",
+      "Lines of the audit stream are being lost{why}.",
       "There is nothing here.",
       // Faults of a certificate, the words for a silent server, and a tunnel that fails.
       "has a certificate that cannot be verified with the authorities in {source}",
       "{silence}: there is no connection yet; look at the address, routes and firewalls",
       "it closed the connection",
+      // A complaint of the schema, of the YAML parser, of an address, and behind an asynchronous function.
+      "must be a path",
+      "lines are indented with spaces, not with tabs",
+      "must not have a query or a fragment",
+      "could not be looked at a moment ago; try again",
+      // The advice of a file of the state folder, and a remark about the configuration.
+      "remove it, and restart the plugin to have it written again",
+      "Others may change the configuration {absolute}: {why}.",
     ]
   ) assert.ok(texts.includes(text), text);
   for (const text of texts) assert.ok(!text.startsWith("wrap with provider"), `an action, no sentence: ${text}`);
