@@ -7,7 +7,7 @@ import { type Clock, WallTimes } from "./clock.ts";
 import { writeBeside } from "./durable_file.ts";
 import { toKmsError } from "./errors.ts";
 import type { Notify } from "./events.ts";
-import { systemFailure } from "./system_failures.ts";
+import { whyUnwritable } from "./file_failures.ts";
 
 /** Milliseconds. `hangs` is more than a slow disk needs for one small file. */
 const timings = { every: 60_000, hangs: 10_000 } as const;
@@ -32,13 +32,13 @@ export interface StateFolderStatus {
  *
  * @returns why that failed, as the end of a sentence without its full stop; `undefined` if it did not.
  */
-export async function whyUnwritable(folder: string): Promise<string | undefined> {
+export async function whyFolderUnwritable(folder: string): Promise<string | undefined> {
   try {
     const bytes = new Uint8Array(await sizeToTry(folder));
     await Deno.remove(await writeBeside(`${folder}/write-test`, bytes, 0o600));
     return undefined;
   } catch (thrown) {
-    return systemFailure(thrown);
+    return whyUnwritable(thrown, `${folder}/write-test`);
   }
 }
 
@@ -56,7 +56,7 @@ export interface StateFolderWatchOptions {
   readonly folder: string;
   readonly clock: Clock;
   readonly notify: Notify;
-  /** {@linkcode whyUnwritable}; another one for tests. */
+  /** {@linkcode whyFolderUnwritable}; another one for tests. */
   readonly look?: (folder: string) => Promise<string | undefined>;
 }
 
@@ -133,7 +133,7 @@ export class StateFolderWatch implements AsyncDisposable {
   }
 
   async #lookOnce(): Promise<void> {
-    const { look = whyUnwritable, folder } = this.#options;
+    const { look = whyFolderUnwritable, folder } = this.#options;
     this.#why = await look(folder);
     if (this.#why === undefined) {
       for (const [file, failure] of this.#failures) {

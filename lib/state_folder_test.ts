@@ -3,7 +3,7 @@ import { FakeClock } from "../tests/support/fake_clock.ts";
 import { inFolder } from "../tests/support/temporary_folder.ts";
 import { KmsError } from "./errors.ts";
 import type { Event } from "./events.ts";
-import { StateFolderWatch, whyUnwritable } from "./state_folder.ts";
+import { StateFolderWatch, whyFolderUnwritable } from "./state_folder.ts";
 
 const minute = 60_000;
 
@@ -25,13 +25,13 @@ function watched() {
   return { clock, events, disk, watch };
 }
 
-Deno.test("whyUnwritable() leaves nothing behind, whatever comes of it", () =>
+Deno.test("whyFolderUnwritable() leaves nothing behind, whatever comes of it", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/key-ring.json`, "{}");
-    equal(await whyUnwritable(folder), undefined);
+    equal(await whyFolderUnwritable(folder), undefined);
     deepEqual(await names(folder), ["key-ring.json"]);
-    equal(await whyUnwritable(`${folder}/missing`), "there is no such file or folder");
-    equal(await whyUnwritable(`${folder}/key-ring.json`), "a part of its path is a file, not a folder");
+    equal(await whyFolderUnwritable(`${folder}/missing`), "there is no such file or folder; make its folder first");
+    equal(await whyFolderUnwritable(`${folder}/key-ring.json`), "a part of its path is a file, not a folder");
     deepEqual(await names(folder), ["key-ring.json"]);
   }));
 

@@ -7,8 +7,9 @@ import { dirname } from "node:path";
 import type { Config } from "../config/config.ts";
 import { writeBeside } from "../durable_file.ts";
 import { KmsError } from "../errors.ts";
-import { whyUnwritable } from "../state_folder.ts";
-import { errnoOf, systemFailure } from "../system_failures.ts";
+import { whyUnwritable } from "../file_failures.ts";
+import { whyFolderUnwritable } from "../state_folder.ts";
+import { errnoOf } from "../system_failures.ts";
 import { openFileTarget } from "../telemetry/line_target.ts";
 
 /** What was tried in vain. */
@@ -44,7 +45,7 @@ async function tryState(folder: string): Promise<KmsError | string | undefined> 
     return notMade(folder, thrown);
   }
   try {
-    const why = await whyUnwritable(folder);
+    const why = await whyFolderUnwritable(folder);
     return why === undefined ? undefined : unwritableState(folder, why);
   } finally {
     await removeAll(made);
@@ -68,7 +69,7 @@ async function removeAll(folders: readonly string[]): Promise<void> {
 }
 
 function notMade(folder: string, thrown: unknown): KmsError | string {
-  const why = systemFailure(thrown);
+  const why = whyUnwritable(thrown, folder);
   const errno = errnoOf(thrown);
   return errno === "EACCES" || errno === "EPERM"
     ? `The state folder ${folder} is not there, and this user cannot make it: ${why}; make it for the user that serves.`
@@ -76,8 +77,10 @@ function notMade(folder: string, thrown: unknown): KmsError | string {
 }
 
 function unwritableState(folder: string, why: string): KmsError {
-  const advice = "make room or give it to the user that serves, since each new key ID is written there first";
-  return new KmsError("config", `Cannot write to the state folder ${folder}: ${why}; ${advice}.`);
+  return new KmsError(
+    "config",
+    `Cannot write to the state folder ${folder}: ${why}. Each new key ID is written there first.`,
+  );
 }
 
 /** Of a file that is there only the opening can be tried without leaving something in it; of its disk, a file beside it. */
@@ -94,7 +97,7 @@ async function tryAudit(path: string): Promise<KmsError | undefined> {
     return undefined;
   } catch (thrown) {
     if (!await matters(thrown, path, isThere)) return undefined;
-    const message = `Cannot write the audit stream to ${JSON.stringify(path)}: ${systemFailure(thrown)}.`;
+    const message = `Cannot write the audit stream to ${JSON.stringify(path)}: ${whyUnwritable(thrown, path)}.`;
     return new KmsError("config", message, { cause: thrown });
   }
 }

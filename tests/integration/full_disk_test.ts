@@ -86,7 +86,7 @@ Deno.test("check says that the disk is full, and leaves nothing behind", async (
     await using second = disk.start(trousseau(folder, "check", "--config", config));
     assert.equal((await second.exited).code, 78, second.output);
     assert.ok(second.output.includes(`Cannot write to the state folder ${folder}/state: ${disk.why}; make room`));
-    assert.ok(second.output.includes(`Cannot write the audit stream to "${audit}": ${disk.why}.`), second.output);
+    assert.ok(second.output.includes(`Cannot write the audit stream to "${audit}": ${disk.why};`), second.output);
     assert.deepEqual(await names(`${folder}/state`), before);
   });
 });

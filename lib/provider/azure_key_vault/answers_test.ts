@@ -95,7 +95,7 @@ Deno.test("refusal() has a sentence of its own for each reason of a 403", () => 
     "AccessDenied",
     "ForbiddenByRbac",
   ];
-  const networks = ["ForbiddenByPolicy", "ForbiddenByConnection", "ForbiddenByFirewall", "SomethingNew"];
+  const networks = ["ForbiddenByConnection", "ForbiddenByFirewall", "SomethingNew"];
   const messages = [...reasons, ...networks].map((code) => refusal(answer(403, inner(code)), "wrap").message);
   assert.equal(new Set(messages).size, messages.length);
 });

@@ -53,6 +53,8 @@ export interface KeyFile {
 export const keyFileLimits = { maxBytes: 1_048_576, keys: 1000 } as const;
 
 const format = 1;
+const otherFormat =
+  `has a format that this version does not know (it knows format ${format}); start the version that wrote it`;
 const keyBytes = 32;
 
 /** A new random key that is younger than `last`, even if the clock was set back. Its time is the next marked instant. */
@@ -80,7 +82,7 @@ export function encodeKeyFile(keys: readonly LocalKey[]): Uint8Array {
 export function parseKeyFile(bytes: Uint8Array): readonly LocalKey[] | string {
   const root = parsedJson(bytes);
   if (!hasExactly(root, ["format", "keys"])) return "is not a key file: it must hold `format` and `keys` alone";
-  if (root.format !== format) return `has a format that this version does not know; it knows format ${format}`;
+  if (root.format !== format) return otherFormat;
   if (!Array.isArray(root.keys) || root.keys.length === 0) return "holds no key";
   if (root.keys.length > keyFileLimits.keys) return `holds more than ${keyFileLimits.keys} keys`;
   const keys: LocalKey[] = [];
@@ -188,6 +190,7 @@ async function readOpened(
   const bytes = await readAll(file, info.size);
   const keys = parseKeyFile(bytes);
   bytes.fill(0);
+  if (keys === otherFormat) return problem("provider_protocol", path, otherFormat);
   if (typeof keys === "string") return problem("provider_protocol", path, `${keys}; put it back from a backup`);
   return { problem: false, keys, stamp: stampOf(info), info };
 }
