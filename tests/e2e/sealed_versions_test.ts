@@ -1,12 +1,12 @@
 /**
- * A real Vault that cannot open any more what a node has sealed with it: what `check` and the running plugin say.
+ * A real Vault or OpenBao that cannot open any more what a node has sealed with it: what `check` and the running plugin say.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { pause, waitFor } from "../support/processes.ts";
-import { startVault, type Vault } from "../support/vault.ts";
+import { startVault, testOnVaults, type Vault } from "../support/vault.ts";
 import { printFigure } from "./harness/figures.ts";
 import { Node, type PluginConfig } from "./harness/plugin.ts";
 
@@ -64,8 +64,8 @@ const damages: Readonly<Record<string, { readonly damage: Damage; readonly versi
 };
 
 for (const [what, { damage, version }] of Object.entries(damages)) {
-  Deno.test(`${what}: check ends with 77, and the plugin shows it within a minute and serves on`, async () => {
-    await using vault = await startVault();
+  testOnVaults(`${what}: check ends with 77, and the plugin shows it within a minute and serves on`, async (engine) => {
+    await using vault = await startVault({ engine });
     await using node = await Node.make();
     await vault.api("POST", "sys/mounts/transit", { type: "transit" });
     await vault.api("POST", "transit/keys/prod", { exportable: true, allow_plaintext_backup: true });
@@ -121,7 +121,7 @@ for (const [what, { damage, version }] of Object.entries(damages)) {
     }, { timeoutMs: 60_000, alive: [plugin.process] });
     assert.deepEqual([shown.provider, shown.announced], ["vault", true]);
     assert.match((await plugin.http("/metrics"))?.body ?? "", /^trousseau_unopenable_versions\{.*\} 1$/m);
-    printFigure(what, `${shown.code}: ${shown.message}`);
+    printFigure(`${what} (${engine.name})`, `${shown.code}: ${shown.message}`);
 
     const accepted = await check(after, { forgotten: [`vault@${shown.version}`] });
     assert.doesNotMatch(accepted.text, /cannot be read any more/);

@@ -51,6 +51,7 @@ const recipes = {
     program: "python3",
   },
   "moto_server": { packages: "moto", program: "moto_server" },
+  "bao": { packages: "openbao", program: "bao" },
 } as const satisfies Record<string, Recipe>;
 
 /** A server with a recipe. */

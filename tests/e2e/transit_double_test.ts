@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { isOpenBao, startVault } from "../support/vault.ts";
+import { startVault, testOnVaults, type Vault } from "../support/vault.ts";
 import { startTransitServer } from "../support/transit_server.ts";
 
 /** What is compared: the status, and every field that the double gives. */
@@ -99,10 +99,10 @@ const steps: readonly Step[] = [
   use("rewrap", items("$new")),
 ];
 
-Deno.test("the double of Vault answers as Vault does", async () => {
-  await using vault = await startVault();
+testOnVaults("the double of Vault answers as the real server does", async (engine) => {
+  await using vault = await startVault({ engine });
   await using double = await startTransitServer();
-  double.namesDeadTokens = !isOpenBao();
+  double.namesDeadTokens = !engine.isOpenBao;
   const [real, imitation] = [await realSide(vault), await doubleSide(double)];
   const expected: Taken[] = [];
   const found: Taken[] = [];
@@ -166,7 +166,7 @@ function asker(address: string, ownToken: string): Side["ask"] {
   };
 }
 
-async function realSide(vault: Awaited<ReturnType<typeof startVault>>): Promise<Side> {
+async function realSide(vault: Vault): Promise<Side> {
   const policy = await Deno.readTextFile(new URL("../../deploy/policies/vault.hcl", import.meta.url));
   await vault.api("POST", "sys/mounts/transit", { type: "transit" });
   await vault.api("POST", "sys/auth/approle", { type: "approle" });

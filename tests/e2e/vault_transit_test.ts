@@ -5,14 +5,22 @@ import assert from "node:assert/strict";
 import { utf8, utf8Text } from "../../lib/bytes.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
 import { pause } from "../support/processes.ts";
-import { hasNamespaces, makeNamespace, startVault, type Vault, type VaultOptions } from "../support/vault.ts";
+import {
+  makeNamespace,
+  startVault,
+  testOnVaults,
+  type Vault,
+  type VaultEngine,
+  vaultEngines,
+  type VaultOptions,
+} from "../support/vault.ts";
 import { MemorySecret, openVault, patient, refusedWith, tokenAuth, within } from "../support/vault_settings.ts";
 
 const policyFile = new URL("../../deploy/policies/vault.hcl", import.meta.url);
 const dek = Uint8Array.from({ length: 47 }, (_, at) => at);
 
 /** A Vault with the mount, the key and the policy, and a token that has that policy alone. */
-async function prepared(options: VaultOptions = {}): Promise<Vault & { readonly limited: string }> {
+async function prepared(options: VaultOptions): Promise<Vault & { readonly limited: string }> {
   const vault = await startVault(options);
   await vault.api("POST", "sys/mounts/transit", { type: "transit" });
   await vault.api("POST", "transit/keys/kubernetes", {});
@@ -38,8 +46,8 @@ async function remake(vault: Vault, key = "kubernetes"): Promise<void> {
   await vault.api("POST", `transit/keys/${key}`, {});
 }
 
-Deno.test("wrap() and unwrap() with least rights, through a rotation", async () => {
-  await using vault = await prepared();
+testOnVaults("wrap() and unwrap() with least rights, through a rotation", async (engine) => {
+  await using vault = await prepared({ engine });
   await using provider = await opened(vault);
   const first = await provider.probe(patient);
   const before = await provider.wrap(dek, first, patient);
@@ -58,8 +66,8 @@ Deno.test("wrap() and unwrap() with least rights, through a rotation", async () 
   for (const wrapped of [before, pinned, after]) assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
 });
 
-Deno.test("wrap() and unwrap() say why when versions are retired or the key is made again", async () => {
-  await using vault = await prepared();
+testOnVaults("wrap() and unwrap() say why when versions are retired or the key is made again", async (engine) => {
+  await using vault = await prepared({ engine });
   await using provider = await opened(vault);
   const first = await provider.probe(patient);
   const wrapped = await provider.wrap(dek, first, patient);
@@ -85,8 +93,8 @@ Deno.test("wrap() and unwrap() say why when versions are retired or the key is m
   assert.deepEqual(await provider.unwrap(await provider.wrap(dek, third, patient), patient), dek);
 });
 
-Deno.test("unwrap() tells a deleted key from bytes that it did not make", async () => {
-  await using vault = await prepared();
+testOnVaults("unwrap() tells a deleted key from bytes that it did not make", async (engine) => {
+  await using vault = await prepared({ engine });
   await using provider = await opened(vault);
   const at = await provider.probe(patient);
   const wrapped = await provider.wrap(dek, at, patient);
@@ -119,8 +127,8 @@ Deno.test("unwrap() tells a deleted key from bytes that it did not make", async 
   await assert.rejects(provider.probe(patient), refusedWith("key_unknown"));
 });
 
-Deno.test("wrap() to a missing key makes none, and the policy gives away no key", async () => {
-  await using vault = await prepared();
+testOnVaults("wrap() to a missing key makes none, and the policy gives away no key", async (engine) => {
+  await using vault = await prepared({ engine });
   const own = await opened(vault);
   const at = await own.probe(patient);
   await own[Symbol.asyncDispose]();
@@ -151,22 +159,25 @@ Deno.test("wrap() to a missing key makes none, and the policy gives away no key"
   }
 });
 
-Deno.test("wrap() says `key_unknown` after a 403 that hides a missing key, and `permission_denied` otherwise", async () => {
-  await using vault = await prepared();
-  await using provider = await opened(vault);
-  const at = await provider.probe(patient);
-  await vault.api("POST", "sys/policies/acl/trousseau", {
-    policy: 'path "transit/keys/kubernetes" { capabilities = ["read"] }\n' +
-      'path "auth/token/lookup-self" { capabilities = ["read"] }',
-  });
-  await assert.rejects(provider.wrap(dek, at, patient), refusedWith("permission_denied", /policies/));
-  await vault.api("POST", "transit/keys/kubernetes/config", { deletion_allowed: true });
-  await vault.api("DELETE", "transit/keys/kubernetes");
-  await assert.rejects(provider.wrap(dek, at, patient), refusedWith("key_unknown"));
-});
+testOnVaults(
+  "wrap() says `key_unknown` after a 403 that hides a missing key, and `permission_denied` otherwise",
+  async (engine) => {
+    await using vault = await prepared({ engine });
+    await using provider = await opened(vault);
+    const at = await provider.probe(patient);
+    await vault.api("POST", "sys/policies/acl/trousseau", {
+      policy: 'path "transit/keys/kubernetes" { capabilities = ["read"] }\n' +
+        'path "auth/token/lookup-self" { capabilities = ["read"] }',
+    });
+    await assert.rejects(provider.wrap(dek, at, patient), refusedWith("permission_denied", /policies/));
+    await vault.api("POST", "transit/keys/kubernetes/config", { deletion_allowed: true });
+    await vault.api("DELETE", "transit/keys/kubernetes");
+    await assert.rejects(provider.wrap(dek, at, patient), refusedWith("key_unknown"));
+  },
+);
 
-Deno.test("probe() refuses keys of a kind that cannot serve, and takes RSA", async () => {
-  await using vault = await prepared();
+testOnVaults("probe() refuses keys of a kind that cannot serve, and takes RSA", async (engine) => {
+  await using vault = await prepared({ engine });
   const kinds = [
     ["signing", { type: "ed25519" }, /cannot encrypt/],
     ["derived", { derived: true }, /derived/],
@@ -189,15 +200,15 @@ Deno.test("probe() refuses keys of a kind that cannot serve, and takes RSA", asy
   assert(outcomes[1]?.status === "rejected" && refusedWith("integrity")(outcomes[1].reason));
 });
 
-Deno.test("unwrap() says that the mount is missing", async () => {
-  await using vault = await prepared();
+testOnVaults("unwrap() says that the mount is missing", async (engine) => {
+  await using vault = await prepared({ engine });
   await using provider =
     (await openVault(vault.address, { mount: "nowhere/at all", auth: tokenAuth("root") })).provider;
   await assert.rejects(provider.probe(patient), refusedWith("key_unknown", /no such key or mount/));
 });
 
-Deno.test("probe() says that Vault is sealed, and is well again when it is unsealed", async () => {
-  await using vault = await prepared();
+testOnVaults("probe() says that Vault is sealed, and is well again when it is unsealed", async (engine) => {
+  await using vault = await prepared({ engine });
   await using provider = await opened(vault);
   const at = await provider.probe(patient);
   await vault.seal();
@@ -207,17 +218,17 @@ Deno.test("probe() says that Vault is sealed, and is well again when it is unsea
   assert.deepEqual(await provider.probe(patient), at);
 });
 
-Deno.test("probe() goes to the address whose Vault is not sealed", async () => {
-  await using first = await prepared();
-  await using second = await prepared();
+testOnVaults("probe() goes to the address whose Vault is not sealed", async (engine) => {
+  await using first = await prepared({ engine });
+  await using second = await prepared({ engine });
   await first.seal();
   const auth = tokenAuth("root");
   await using provider = (await openVault([first.address, second.address], { auth })).provider;
   assert.match((await provider.probe(patient)).version, /^1@/);
 });
 
-Deno.test("probe() over TLS holds Vault to its certificate", async () => {
-  await using vault = await prepared({ tls: true });
+testOnVaults("probe() over TLS holds Vault to its certificate", async (engine) => {
+  await using vault = await prepared({ engine, tls: true });
   const auth = tokenAuth(vault.limited);
   const { caFile } = vault;
   for (const tls of [{ caFile }, { caFile, serverName: "vault.test" }]) {
@@ -228,51 +239,103 @@ Deno.test("probe() over TLS holds Vault to its certificate", async () => {
   await using wrong = (await openVault(vault.address, { auth, tls: { caFile, serverName: "other.test" } })).provider;
   await assert.rejects(wrong.probe(patient), refusedWith("unreachable", /another name/));
   await using plain = (await openVault(vault.address.replace("https:", "http:"), { auth })).provider;
-  await assert.rejects(plain.probe(patient), refusedWith("provider_protocol"));
+  await assert.rejects(plain.probe(patient), refusedWith("unreachable", /speaks TLS on this port; write https:/));
 });
 
-Deno.test("wrap() and unwrap() of 200 at once travel in six requests each, within their deadline", async () => {
-  await using vault = await prepared();
-  const { provider, events } = await openVault(vault.address, { auth: tokenAuth(vault.limited) });
-  await using _provider = provider;
-  const at = await provider.probe(patient);
-  const deks = Array.from({ length: 200 }, (_, index) => Uint8Array.from({ length: 47 }, (_, at) => at ^ index));
-  const wrapped = await Promise.all(deks.map((one) => provider.wrap(one, at, within(3000))));
-  assert.deepEqual(await Promise.all(wrapped.map((one) => provider.unwrap(one, within(3000)))), deks);
-  const batches = events.flatMap((event) => event.type === "batch" ? [event.size] : []);
-  const shares = [34, 34, 33, 33, 33, 33];
-  assert.deepEqual(batches, [...shares, ...shares]);
-});
-
-Deno.test({
-  name: `login, probe(), wrap() and unwrap() inside a namespace${
-    hasNamespaces() ? "" : " (cannot: this Vault has none)"
-  }`,
-  ignore: !hasNamespaces(),
-  fn: async () => {
-    await using vault = await startVault();
-    const inside = async (method: string, path: string, body: unknown, namespace?: string) => {
-      const headers = {
-        "x-vault-token": vault.token,
-        ...(namespace === undefined ? {} : { "x-vault-namespace": namespace }),
-      };
-      const answer = await vault.ask(method, path, body, headers);
-      assert(answer.status < 400, `${method} ${path} answered ${answer.status}`);
-    };
-    const namespace = "team-a/cluster-1";
-    await makeNamespace(vault, namespace);
-    await inside("POST", "sys/mounts/transit", { type: "transit" }, namespace);
-    await inside("POST", "transit/keys/kubernetes", {}, namespace);
-    await inside("POST", "sys/policies/acl/trousseau", { policy: await Deno.readTextFile(policyFile) }, namespace);
-    await inside("POST", "sys/auth/userpass", { type: "userpass" }, namespace);
-    const user = { password: "a password", token_policies: "trousseau", token_ttl: "60s" };
-    await inside("POST", "auth/userpass/users/trousseau", user, namespace);
-    const password = new MemorySecret("a password");
-    const auth = { method: "userpass", mount: "userpass", username: "trousseau", password } as const;
-    await using provider = (await openVault(vault.address, { namespace, auth })).provider;
+testOnVaults(
+  "wrap() and unwrap() of 200 at once travel in six requests each, within their deadline",
+  async (engine) => {
+    await using vault = await prepared({ engine });
+    const { provider, events } = await openVault(vault.address, { auth: tokenAuth(vault.limited) });
+    await using _provider = provider;
     const at = await provider.probe(patient);
-    assert.deepEqual(await provider.unwrap(await provider.wrap(dek, at, patient), patient), dek);
-    await using outside = (await openVault(vault.address, { auth })).provider;
-    await assert.rejects(outside.probe(patient), refusedWith("unauthenticated"));
+    const deks = Array.from({ length: 200 }, (_, index) => Uint8Array.from({ length: 47 }, (_, at) => at ^ index));
+    const wrapped = await Promise.all(deks.map((one) => provider.wrap(one, at, within(3000))));
+    assert.deepEqual(await Promise.all(wrapped.map((one) => provider.unwrap(one, within(3000)))), deks);
+    const batches = events.flatMap((event) => event.type === "batch" ? [event.size] : []);
+    const shares = [34, 34, 33, 33, 33, 33];
+    assert.deepEqual(batches, [...shares, ...shares]);
   },
+);
+
+/** Registers a test of something that Vault's core does not have. */
+function testOnOpenBao(name: string, run: (engine: VaultEngine) => Promise<void>): void {
+  for (const engine of vaultEngines) {
+    const reason = engine.isOpenBao ? "" : " (cannot: this Vault has none)";
+    Deno.test({ name: `${name} (${engine.name})${reason}`, ignore: !engine.isOpenBao, fn: () => run(engine) });
+  }
+}
+
+async function inside(vault: Vault, namespace: string, path: string, body: unknown): Promise<void> {
+  const headers = { "x-vault-token": vault.token, "x-vault-namespace": namespace };
+  const { status } = await vault.ask("POST", path, body, headers);
+  assert(status < 400, `POST ${path} answered ${status}`);
+}
+
+async function makeKeyInside(vault: Vault, namespace: string): Promise<void> {
+  await inside(vault, namespace, "sys/mounts/transit", { type: "transit" });
+  await inside(vault, namespace, "transit/keys/kubernetes", {});
+}
+
+testOnOpenBao("login, probe(), wrap() and unwrap() inside a namespace", async (engine) => {
+  await using vault = await startVault({ engine });
+  const namespace = "team-a/cluster-1";
+  await makeNamespace(vault, namespace);
+  await makeKeyInside(vault, namespace);
+  const policy = await Deno.readTextFile(policyFile);
+  await inside(vault, namespace, "sys/policies/acl/trousseau", { policy });
+  await inside(vault, namespace, "sys/auth/userpass", { type: "userpass" });
+  const user = { password: "a password", token_policies: "trousseau", token_ttl: "60s" };
+  await inside(vault, namespace, "auth/userpass/users/trousseau", user);
+  const password = new MemorySecret("a password");
+  const auth = { method: "userpass", mount: "userpass", username: "trousseau", password } as const;
+  await using provider = (await openVault(vault.address, { namespace, auth })).provider;
+  const at = await provider.probe(patient);
+  assert.deepEqual(await provider.unwrap(await provider.wrap(dek, at, patient), patient), dek);
+  await using outside = (await openVault(vault.address, { auth })).provider;
+  await assert.rejects(outside.probe(patient), refusedWith("unauthenticated"));
+});
+
+testOnOpenBao("probe() and unwrap() say that the namespace is locked, sealed or missing", async (engine) => {
+  await using vault = await startVault({ engine });
+  const seal = 'seal "shamir" {\n  shares = 1\n  threshold = 1\n}';
+  const { body: made } = await vault.api("POST", "sys/namespaces/team-a", { seal });
+  const unseal = () => vault.api("POST", "sys/namespaces/team-a/unseal", { key: made.data.key_shares[0] });
+  await unseal();
+  await makeKeyInside(vault, "team-a");
+  const auth = tokenAuth(vault.token);
+  await using provider = (await openVault(vault.address, { namespace: "team-a", auth })).provider;
+  const at = await provider.probe(patient);
+  const wrapped = await provider.wrap(dek, at, patient);
+  const refused = async (...[code, sentence]: Parameters<typeof refusedWith>) => {
+    await assert.rejects(provider.probe(patient), refusedWith(code, sentence));
+    await assert.rejects(provider.unwrap(wrapped, patient), refusedWith(code, sentence));
+  };
+  const { body: locked } = await vault.api("POST", "sys/namespaces/api-lock/lock/team-a", {});
+  await refused("permission_denied", /503 \(namespace locked: "team-a"\)/);
+  await vault.api("POST", "sys/namespaces/api-lock/unlock/team-a", { unlock_key: locked.data.unlock_key });
+  assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
+
+  await vault.api("POST", "sys/namespaces/team-a/seal", {});
+  await refused("unreachable", /503 \(namespace sealed: "team-a"\)/);
+  await unseal();
+  assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
+
+  await using elsewhere = (await openVault(vault.address, { namespace: "team-b", auth })).provider;
+  await assert.rejects(elsewhere.probe(patient), refusedWith("key_unknown", /404 \(no such namespace: "team-b"\)/));
+});
+
+testOnOpenBao("probe(), wrap() and unwrap() say that the key is soft-deleted", async (engine) => {
+  await using vault = await prepared({ engine });
+  await using provider = await opened(vault);
+  const at = await provider.probe(patient);
+  const wrapped = await provider.wrap(dek, at, patient);
+  await vault.api("DELETE", "transit/keys/kubernetes/soft-delete");
+  for (const work of [() => provider.wrap(dek, at, patient), () => provider.unwrap(wrapped, patient)]) {
+    await assert.rejects(work(), refusedWith("key_unusable", /soft-deleted/));
+  }
+  await assert.rejects(provider.probe(patient), refusedWith("key_unusable", /soft-deleted/));
+  await vault.api("POST", "transit/keys/kubernetes/soft-delete-restore");
+  assert.deepEqual(await provider.probe(patient), at);
+  assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
 });

@@ -1,8 +1,9 @@
 /**
  * A real Vault or OpenBao for one test: in memory, initialised, unsealed, on loopback.
  *
- * The program is the one that `TROUSSEAU_VAULT_BIN` names (`TROUSSEAU_E2E_VAULT_BIN` for `tests/e2e/run.ts`), else Vault's
- * core as `tests/e2e/servers.ts` provides it. A `vault` or `bao` of one's own is run in its development mode.
+ * The programs are Vault's core and OpenBao's release, as `tests/e2e/servers.ts` provides them; where
+ * `TROUSSEAU_VAULT_BIN` names one (`TROUSSEAU_E2E_VAULT_BIN` for `tests/e2e/run.ts`), that one alone. A `vault` or a
+ * `bao` is run in its development mode.
  *
  * @module
  */
@@ -11,8 +12,21 @@ import { serverProgram } from "../e2e/servers.ts";
 import { Authority } from "./certificates.ts";
 import { freePort, Process, waitFor } from "./processes.ts";
 
+/** A server that tests run on. */
+export interface VaultEngine {
+  /** With its version, as the names of tests and the support matrix give it. */
+  readonly name: string;
+  readonly isOpenBao: boolean;
+  /** Whether the support matrix keeps rows of it; it keeps none of a program that the environment names. */
+  readonly isKept: boolean;
+  /** Where its program is. */
+  program(): Promise<string>;
+}
+
 /** How to start it. */
 export interface VaultOptions {
+  /** The first of {@linkcode vaultEngines} if left out. */
+  readonly engine?: VaultEngine;
   /** Serve HTTPS with a certificate for `127.0.0.1` and `vault.test`. */
   readonly tls?: boolean;
   /** Delay every answer by so many milliseconds; only Vault's core from this repository can. */
@@ -47,16 +61,25 @@ export interface Vault extends AsyncDisposable {
 
 const token = "root";
 
-/** What {@linkcode startVault} starts, as far as it is built here; `undefined` where a program was named. */
-export const vaultEngine = Deno.env.has("TROUSSEAU_VAULT_BIN") ? undefined : "Vault 1.21";
+const provided: readonly [VaultEngine, ...VaultEngine[]] = [
+  { name: "Vault 1.21", isOpenBao: false, isKept: true, program: () => serverProgram("vault-test-server") },
+  { name: "OpenBao 2.7", isOpenBao: true, isKept: true, program: () => serverProgram("bao") },
+];
 
-/** Whether the program that {@linkcode startVault} starts is OpenBao, by its name. */
-export function isOpenBao(): boolean {
-  return basename(Deno.env.get("TROUSSEAU_VAULT_BIN") ?? "").includes("bao");
+function given(path: string): VaultEngine {
+  const isOpenBao = basename(path).includes("bao");
+  return { name: "another engine", isOpenBao, isKept: false, program: () => Promise.resolve(path) };
 }
 
-/** Whether it has namespaces: OpenBao has, Vault's core has not. */
-export const hasNamespaces = isOpenBao;
+const named = Deno.env.get("TROUSSEAU_VAULT_BIN");
+
+/** The servers that there are. */
+export const vaultEngines = named === undefined ? provided : [given(named)] as const;
+
+/** Registers a test for each of them. */
+export function testOnVaults(name: string, run: (engine: VaultEngine) => Promise<void>): void {
+  for (const engine of vaultEngines) Deno.test(`${name} (${engine.name})`, () => run(engine));
+}
 
 /** Starts one and waits until it answers. */
 export async function startVault(options: VaultOptions = {}): Promise<Vault> {
@@ -137,18 +160,15 @@ async function startProcess(
   authority: Authority,
   options: VaultOptions,
 ): Promise<Started> {
-  const command = Deno.env.get("TROUSSEAU_VAULT_BIN") ?? await serverProgram("vault-test-server");
+  const engine = options.engine ?? vaultEngines[0];
+  const command = await engine.program();
   const [certificate, key] = [join(folder, "server.pem"), join(folder, "server.key")];
   const pair = authority.issue({ commonName: "vault", names: ["127.0.0.1", "vault.test"] });
   await Deno.writeTextFile(certificate, pair.certificate);
   await Deno.writeTextFile(key, pair.key);
   if (basename(command) !== "vault-test-server") {
-    return await startDevelopmentServer(
-      command,
-      listen,
-      folder,
-      options.tls === true ? { certificate, key } : undefined,
-    );
+    const pair = options.tls === true ? { certificate, key } : undefined;
+    return await startDevelopmentServer(engine, command, listen, folder, pair);
   }
   const tls = options.tls === true ? ["-tls-cert", certificate, "-tls-key", key] : [];
   const latency = options.latencyMs === undefined ? [] : ["-latency-ms", `${options.latencyMs}`];
@@ -159,6 +179,7 @@ async function startProcess(
 
 /** `vault server -dev` and `bao server -dev` bring one listener without TLS; one with TLS comes beside it. */
 async function startDevelopmentServer(
+  { isOpenBao }: VaultEngine,
   command: string,
   listen: string,
   folder: string,
@@ -168,7 +189,7 @@ async function startDevelopmentServer(
   const files = `tls_cert_file = "${tls?.certificate}"\n  tls_key_file = "${tls?.key}"`;
   const listener = tls === undefined ? "" : `listener "tcp" {\n  address = "${listen}"\n  ${files}\n}\n`;
   // OpenBao lets audit devices be made by the API only where it is told to; Vault does not know the word.
-  const audit = basename(command).includes("bao") ? "unsafe_allow_api_audit_creation = true\n" : "";
+  const audit = isOpenBao ? "unsafe_allow_api_audit_creation = true\n" : "";
   await Deno.writeTextFile(config, audit + listener);
   const plain = tls === undefined ? listen : `127.0.0.1:${freePort()}`;
   const known = [`-dev-root-token-id=${token}`, "-dev-no-store-token"];
