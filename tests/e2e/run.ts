@@ -5,7 +5,7 @@
  * `deno task test:e2e [FILE…]` for those that take minutes, `deno task test:e2e:long` for the outages.
  *
  * `TROUSSEAU_BIN` names a binary to test instead of the staged bundle; `tests/e2e/harness/vault.ts` says how to name a
- * Vault or an OpenBao.
+ * Vault or an OpenBao of your own.
  *
  * @module
  */

@@ -323,6 +323,14 @@ testOnOpenBao("probe() and unwrap() say that the namespace is locked, sealed or 
 
   await using elsewhere = (await openVault(vault.address, { namespace: "team-b", auth })).provider;
   await assert.rejects(elsewhere.probe(patient), refusedWith("key_unknown", /404 \(no such namespace: "team-b"\)/));
+
+  // A namespace without a seal of its own can be sealed all the same, and is as if nothing had ever been in it.
+  await vault.api("POST", "sys/namespaces/team-b", {});
+  await makeKeyInside(vault, "team-b");
+  await using there = (await openVault(vault.address, { namespace: "team-b", auth })).provider;
+  assert.match((await there.probe(patient)).version, /^1@/);
+  await vault.api("POST", "sys/namespaces/team-b/seal", {});
+  await assert.rejects(there.probe(patient), refusedWith("key_unknown", /404 \(there is no such key or mount\)/));
 });
 
 testOnOpenBao("probe(), wrap() and unwrap() say that the key is soft-deleted", async (engine) => {

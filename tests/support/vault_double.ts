@@ -41,7 +41,7 @@ const lockedAt = 5;
 
 const denied = "1 error occurred:\n\t* permission denied\n\n";
 
-/** What OpenBao 2.6 answers to every request in a namespace, sys/health excepted. */
+/** What OpenBao 2.6 and 2.7 answer to every request in a namespace, sys/health excepted. */
 const namespaceAnswers = {
   locked: [
     503,
