@@ -25,8 +25,9 @@ export class RefusedKinds {
     return now >= (this.#marks.get(kind)?.until ?? -Infinity);
   }
 
-  /** Notes that a request was refused with a token that was got for it. */
+  /** Notes that a request was refused with a token that was got for it. Of many that shared the login, the first counts. */
   refused(kind: string, now: number): void {
+    if (!this.mayHelp(kind, now)) return;
     const logins = this.#marks.get(kind)?.logins ?? 0;
     this.#marks.delete(kind);
     this.#marks.set(kind, { logins: logins + 1, until: now + backoff(logins, pauses.first, pauses.most) });

@@ -145,13 +145,18 @@ export class TokenSession implements AsyncDisposable {
     if (!token.equals(lease.token) && this.#lease === lease) this.#login().catch(() => {});
   }
 
-  /** Logs in at once, with the old token in use until there is a new one; without one, the next call logs in. */
+  /**
+   * Logs in at once, with the old token in use until there is a new one; without one, the next call logs in. A login under
+   * way may have read its credential before, and is followed by another one.
+   */
   #reload(): void {
     // A refused login keeps its pause: repeated, it may lock an account.
     if (this.#failed !== undefined && !errorCodes[this.#failed.error.code].refusal) this.#failed = undefined;
     this.#cooledUntil = -Infinity;
     this.#kinds.clear();
-    if (this.#lease !== undefined) this.#login().catch(() => {});
+    const underWay = this.#loggingIn;
+    if (underWay !== undefined) underWay.then(() => this.#login()).catch(() => {});
+    else if (this.#lease !== undefined) this.#login().catch(() => {});
   }
 
   /** Joins the login under way or begins one; after a failure, not before its back-off is over. */

@@ -169,6 +169,32 @@ Deno.test("TokenSession does not log in again for a kind of request that a fresh
   equal(stage.logins, 12, "a reload forgets what was refused");
 });
 
+Deno.test("TokenSession counts one login for many requests that it did not help", async () => {
+  await using stage = new Stage();
+  await stage.send("wrap");
+  stage.answer = (_token, kind) => kind === "unwrap" ? "refused" : "well";
+  await Promise.all(Array.from({ length: 100 }, () => stage.send("unwrap")));
+  equal(stage.logins, 2);
+  await stage.send("wrap");
+  stage.answer = (token) => token === "t3" ? "well" : "refused";
+  await stage.clock.advance(9_999);
+  equal(await stage.send("unwrap"), "refused");
+  await stage.clock.advance(1);
+  equal(await stage.send("unwrap"), "t3");
+});
+
+Deno.test("TokenSession logs in once more where the credentials are to be read anew during a login", async () => {
+  await using stage = new Stage();
+  const first = stage.send();
+  while (stage.logins === 0) await Promise.resolve();
+  stage.reloads.announce();
+  stage.reloads.announce();
+  equal(await first, "t1", "the credential of this login may have been read before");
+  await stage.clock.settle();
+  equal(await stage.send(), "t2");
+  equal(stage.logins, 2);
+});
+
 Deno.test("TokenSession sends no more requests with a token than it is good for, and logs in ahead of the last", async () => {
   for (const uses of [1, 2, 10]) {
     await using stage = new Stage();
