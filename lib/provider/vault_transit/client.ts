@@ -55,15 +55,16 @@ export class VaultClient implements Disposable {
     await this.#tls.look();
     const endpoints = this.#current();
     const http = vaultHttp(request, this.#namespace);
+    const patient = request.patient === true;
     const question = { request, namespace: this.#namespace, origins: endpoints.map(({ origin }) => origin) };
     try {
-      return vaultAnswer(await this.#askInTurn(endpoints, http, call), question);
+      return vaultAnswer(await this.#askInTurn(endpoints, http, call, patient), question);
     } catch (thrown) {
       if (!(thrown instanceof KmsError) || thrown.code !== "unreachable") throw thrown;
       await this.#tls.lookNow();
       const others = this.#current();
       if (others === endpoints) throw thrown;
-      return vaultAnswer(await this.#askInTurn(others, http, call), question);
+      return vaultAnswer(await this.#askInTurn(others, http, call, patient), question);
     }
   }
 
@@ -71,13 +72,18 @@ export class VaultClient implements Disposable {
     for (const endpoint of this.#endpoints) endpoint[Symbol.dispose]();
   }
 
-  async #askInTurn(endpoints: readonly Endpoint[], request: HttpRequest, call: VaultCall): Promise<HttpAnswer> {
+  async #askInTurn(
+    endpoints: readonly Endpoint[],
+    request: HttpRequest,
+    call: VaultCall,
+    patient: boolean,
+  ): Promise<HttpAnswer> {
     const untried = [...endpoints.slice(this.#preferred), ...endpoints.slice(0, this.#preferred)];
     let answer: HttpAnswer | undefined;
     let failure: KmsError | undefined;
     for (let endpoint = untried.shift(); endpoint !== undefined; endpoint = untried.shift()) {
       try {
-        answer = await this.#attempt(endpoint, request, call, untried.length > 0);
+        answer = await this.#attempt(endpoint, request, call, !patient && untried.length > 0);
         if (!passesOn(answer)) {
           this.#preferred = endpoints.indexOf(endpoint);
           return answer;

@@ -17,6 +17,8 @@ export interface VaultRequest {
   readonly token?: Secret | undefined;
   /** Whether it works only once: see {@linkcode HttpRequest}. */
   readonly once?: boolean;
+  /** Whether an address that is silent is waited for to the end, since another one would find spent what this one takes. */
+  readonly patient?: boolean;
 }
 
 /** An answer of Vault's; without the headers and what is no JSON. */

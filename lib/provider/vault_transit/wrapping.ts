@@ -121,7 +121,9 @@ export class WrappedSecret {
     const { kind, spare, tokens, keep } = this.#options;
     const until = await this.#verify(token, note, call);
     if (spare) throw new NotTried(this.#spared(until, call));
-    const answer = await call.ask({ method: "POST", path: "sys/wrapping/unwrap", token, once: true });
+    // The address that has just answered the lookup is asked first.
+    const unwrap = { method: "POST", path: "sys/wrapping/unwrap", token, once: true, patient: true } as const;
+    const answer = await call.ask(unwrap);
     if (answer.status !== 200) throw this.#spent(answer, note, call);
     const secret = kind.take(answer.body);
     if (typeof secret !== "string") throw unacceptable(call.action, `the wrapping token holds no ${kind.content}`);

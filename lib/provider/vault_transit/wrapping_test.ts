@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Event } from "../../events.ts";
-import { waitFor } from "../../../tests/support/processes.ts";
+import { pause, waitFor } from "../../../tests/support/processes.ts";
 import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
 import { MemorySecret, openVault, patient, refusedWith } from "../../../tests/support/vault_settings.ts";
 import { NotTried } from "../not_tried.ts";
@@ -39,6 +39,13 @@ function wrap(vault: VaultDouble, { madeBy, answer }: Kind, by: string, secret: 
   vault.valid.add(secret);
 }
 
+/** Opens a wrapping token, and answers later than another address is waited for. */
+async function slowly(vault: VaultDouble, { answer }: Kind, secret: string): Promise<Response> {
+  vault.wrapped.clear();
+  await pause(1_200);
+  return Response.json(answer(secret));
+}
+
 const warnings = (events: readonly Event[]) =>
   events.flatMap((event) => event.type === "lifecycle" && event.action === "warning" ? [event.message] : []);
 
@@ -74,6 +81,17 @@ for (const [content, kind] of Object.entries(kinds)) {
       token: "first",
     }]);
     assert.deepEqual([unwrap?.path, unwrap?.token, others], ["sys/wrapping/unwrap", "first", []]);
+  });
+
+  Deno.test(`login() by a wrapped ${content} waits for the address that is opening the wrapping token`, async () => {
+    await using first = new VaultDouble();
+    await using second = new VaultDouble();
+    wrap(first, kind, "first", "secret-1");
+    first.intercept = ({ path }) => path === "sys/wrapping/unwrap" ? slowly(first, kind, "secret-1") : undefined;
+    const auth = kind.auth(new MemorySecret("first"));
+    await using provider = (await openVault([first.address, second.address], { auth })).provider;
+    await provider.probe(patient);
+    assert.equal(second.requests.length, 0, "there it would be spent");
   });
 
   Deno.test(`login() by a wrapped ${content} opens another one soon after it took the place of the first`, async () => {
