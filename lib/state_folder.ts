@@ -60,7 +60,7 @@ export interface StateFolderWatchOptions {
   readonly look?: (folder: string) => Promise<string | undefined>;
 }
 
-/** Tries once a minute, and whenever a write has failed, until it is disposed of. */
+/** Tries once a minute, and whenever a write shows that the folder has changed, until it is disposed of. */
 export class StateFolderWatch implements AsyncDisposable {
   readonly #options: StateFolderWatchOptions;
   readonly #times: WallTimes;
@@ -104,6 +104,7 @@ export class StateFolderWatch implements AsyncDisposable {
     try {
       const written = await write;
       if (this.#failures.delete(file)) this.#tell();
+      if (this.#why !== undefined) this.#look();
       return written;
     } catch (thrown) {
       this.#failures.set(file, { message: toKmsError(thrown).message, goodLooks: 0 });

@@ -54,6 +54,18 @@ Deno.test("StateFolderWatch finds a full disk within a minute, and its end, and 
   await watch[Symbol.asyncDispose]();
 });
 
+Deno.test("StateFolderWatch looks at once where a write succeeds in a folder that was full", async () => {
+  const { clock, disk, watch } = watched();
+  disk.why = "the disk is full";
+  await clock.advance(minute);
+  equal(watch.status().writable, false);
+  disk.why = undefined;
+  await watch.watched("key IDs", Promise.resolve());
+  await clock.settle();
+  equal(watch.status().writable, true);
+  await watch[Symbol.asyncDispose]();
+});
+
 Deno.test("StateFolderWatch looks at once where a write fails, and shows a file that cannot be written alone", async () => {
   const { clock, events, disk, watch } = watched();
   await clock.advance(1);
