@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from "../../clock.ts";
 import type { Notify } from "../../events.ts";
 import { Secret, type SecretSource } from "../../secret.ts";
 import { field } from "../https/fields.ts";
@@ -19,7 +20,7 @@ import { grantOfToken, refuseWrappingToken } from "./token_login.ts";
 import { type WrappedKind, WrappedSecret, wrappedSecretId, wrappedToken } from "./wrapping.ts";
 
 /** What an {@linkcode Authenticator} needs beside its settings. */
-export interface AuthContext extends Pick<ProviderContext, "stateFolder" | "keepsStateAsItIs"> {
+export interface AuthContext extends Pick<ProviderContext, "stateFolder" | "keepsStateAsItIs" | "clock"> {
   readonly provider: string;
   readonly namespace: string | undefined;
   readonly notify: Notify;
@@ -164,11 +165,12 @@ function wrappedSecret(
   { keepUnwrapped = false }: MaybeWrapped,
   kind: WrappedKind,
   mount: string,
-  { provider, namespace, notify, stateFolder, keepsStateAsItIs }: AuthContext,
+  { provider, namespace, notify, stateFolder, keepsStateAsItIs, clock = systemClock }: AuthContext,
 ): WrappedSecret {
   const scope = [namespace ?? "", kind.content, mount, source.description];
-  const tokens = new OpenedTokens({ provider, notify, stateFolder, keepsStateAsItIs, scope });
-  return new WrappedSecret({ source, kind, namespace, tokens, keep: keepUnwrapped, spare: keepsStateAsItIs === true });
+  const tokens = new OpenedTokens({ provider, notify, stateFolder, keepsStateAsItIs, scope, clock });
+  const spare = keepsStateAsItIs === true;
+  return new WrappedSecret({ source, kind, namespace, tokens, keep: keepUnwrapped, spare, clock });
 }
 
 /** Warns once that the lifetime of a token is not to be had. */

@@ -43,6 +43,8 @@ export interface OpenedNote {
 }
 
 const mostTokens = 32;
+/** Milliseconds between two tries to write a note that could not be written. */
+const againMs = 60_000;
 /** Characters of a secret that is kept; a secret ID has 36, a token of Vault's about 100, of Enterprise up to some 4,000. */
 const longestSecret = 8 * 1024;
 
@@ -82,6 +84,9 @@ export class OpenedTokens {
   readonly #file: StateFile<Opened> | undefined;
   #warned = false;
   #unreadable = false;
+  /** A note that could not be written, and when that was tried last, on the monotonic clock. */
+  #unwritten: OpenedToken | undefined;
+  #triedAt = -Infinity;
 
   constructor(options: OpenedTokensOptions) {
     this.#options = options;
@@ -124,13 +129,27 @@ export class OpenedTokens {
     const value = secret?.reveal();
     const kept = value !== undefined && value.length <= longestSecret ? { secret: value } : {};
     const entry = { login: this.#login, hash, at: this.#clock.wall(), ...kept };
-    await this.#update((tokens) =>
-      [...tokens.map((one) => this.#without(one)).filter((one) => !this.#isOf(one, hash)), entry].slice(-mostTokens)
+    this.#unwritten = entry;
+    this.#triedAt = this.#clock.now();
+    const written = await this.#update((tokens) =>
+      [...this.#others(tokens, hash).map((one) => this.#without(one)), entry].slice(-mostTokens)
     );
+    if (written) this.#unwritten = undefined;
+  }
+
+  /** Writes the last note if it could not be written then: once a minute at most, until the folder can be used again. */
+  async noteAgain(): Promise<void> {
+    if (this.#unwritten === undefined || this.#clock.now() - this.#triedAt < againMs) return;
+    this.#triedAt = this.#clock.now();
+    const written = await this.#update((tokens) =>
+      this.#unwritten === undefined ? undefined : this.#inserted(this.#unwritten, tokens)
+    );
+    if (written) this.#unwritten = undefined;
   }
 
   /** Forgets the secrets of this login, not that their tokens were opened. */
   async dropSecrets(): Promise<void> {
+    if (this.#unwritten !== undefined) this.#unwritten = this.#without(this.#unwritten);
     await this.#update((tokens) =>
       tokens.some((one) => one.login === this.#login && one.secret !== undefined)
         ? tokens.map((one) => this.#without(one))
@@ -138,24 +157,35 @@ export class OpenedTokens {
     );
   }
 
-  #isOf({ login, hash }: OpenedToken, asked: string): boolean {
-    return login === this.#login && hash === asked;
+  /** An older note than others of its login stands before them, without its secret: theirs are the ones in use. */
+  #inserted(entry: OpenedToken, tokens: readonly OpenedToken[]): readonly OpenedToken[] {
+    const others = this.#others(tokens, entry.hash);
+    const isLast = others.every(({ login, at }) => login !== this.#login || at <= entry.at);
+    return (isLast ? [...others.map((one) => this.#without(one)), entry] : [this.#without(entry), ...others])
+      .slice(-mostTokens);
+  }
+
+  #others(tokens: readonly OpenedToken[], asked: string): readonly OpenedToken[] {
+    return tokens.filter(({ login, hash }) => login !== this.#login || hash !== asked);
   }
 
   #without({ secret, ...one }: OpenedToken): OpenedToken {
     return one.login === this.#login || secret === undefined ? one : { ...one, secret };
   }
 
-  async #update(change: (tokens: readonly OpenedToken[]) => readonly OpenedToken[] | undefined): Promise<void> {
+  /** @returns whether the file is as it should be. */
+  async #update(change: (tokens: readonly OpenedToken[]) => readonly OpenedToken[] | undefined): Promise<boolean> {
     const { stateFolder, keepsStateAsItIs } = this.#options;
-    if (stateFolder === undefined || this.#file === undefined || keepsStateAsItIs === true) return;
+    if (stateFolder === undefined || this.#file === undefined || keepsStateAsItIs === true) return true;
     try {
       await updateState(stateFolder, this.#file, (found) => {
         const tokens = change(found?.tokens ?? []);
         return tokens === undefined ? undefined : { tokens };
       });
+      return true;
     } catch (thrown) {
       this.#warn(thrown);
+      return false;
     }
   }
 

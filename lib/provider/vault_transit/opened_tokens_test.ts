@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import type { Event } from "../../events.ts";
 import { Secret } from "../../secret.ts";
+import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { hashOf, OpenedTokens, type OpenedTokensOptions } from "./opened_tokens.ts";
 
@@ -71,4 +72,45 @@ Deno.test("note() and dropSecrets() write nothing where the state folder is only
     using lock = await tokens.lock(new AbortController().signal);
     assert.equal(lock, undefined);
     await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
+  }));
+
+Deno.test("noteAgain() writes what could not be written, a minute after the last try, and no secret that was refused since", () =>
+  inFolder(async (folder) => {
+    for (const refused of [false, true]) {
+      const stateFolder = `${folder}/${refused}`;
+      await Deno.writeTextFile(stateFolder, "a file in the place of the folder");
+      const clock = new FakeClock();
+      const { tokens, path } = opened(stateFolder, { clock });
+      const at = clock.wall();
+      await tokens.note(token("one"), new Secret("secret-1"));
+      if (refused) await tokens.dropSecrets();
+      await Deno.remove(stateFolder);
+      await clock.advance(59_999);
+      await tokens.noteAgain();
+      await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
+      await clock.advance(1);
+      await tokens.noteAgain();
+      const found = await tokens.find(token("one"));
+      assert.deepEqual([found?.at, found?.secret?.reveal()], [at, refused ? undefined : "secret-1"]);
+      await Deno.remove(path);
+      await clock.advance(60_000);
+      await tokens.noteAgain();
+      assert.equal(await tokens.find(token("one")), undefined, "what was written is not written again");
+    }
+  }));
+
+Deno.test("noteAgain() leaves the secret of a token that another process opened later", () =>
+  inFolder(async (folder) => {
+    const stateFolder = `${folder}/state`;
+    await Deno.writeTextFile(stateFolder, "a file in the place of the folder");
+    const clock = new FakeClock();
+    const [first, second] = [opened(stateFolder, { clock }).tokens, opened(stateFolder, { clock }).tokens];
+    await first.note(token("one"), new Secret("secret-1"));
+    await Deno.remove(stateFolder);
+    await clock.advance(60_000);
+    await second.note(token("two"), new Secret("secret-2"));
+    await first.noteAgain();
+    assert.equal((await second.find(token("one")))?.secret, undefined);
+    const last = await second.find();
+    assert.deepEqual([last?.hash, last?.secret?.reveal()], [token("two"), "secret-2"]);
   }));

@@ -89,7 +89,10 @@ export class WrappedSecret {
     // A wrapping token that was removed after use is not missed.
     const hash = token instanceof Secret ? hashOf(token) : undefined;
     const opened = this.#opened;
-    if (opened !== undefined && (hash === undefined || hash === opened.hash)) return opened.secret;
+    if (opened !== undefined && (hash === undefined || hash === opened.hash)) {
+      await this.#options.tokens.noteAgain();
+      return opened.secret;
+    }
     using _lock = await this.#options.tokens.lock(call.signal);
     const note = await this.#options.tokens.find(hash);
     if (note?.secret !== undefined) {
@@ -111,6 +114,7 @@ export class WrappedSecret {
     return {
       description: source.description,
       read: async () => {
+        await this.#options.tokens.noteAgain();
         const token = await source.read();
         return this.#opened?.hash === hashOf(token) ? current() ?? token : token;
       },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Event } from "../../events.ts";
+import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { pause, waitFor } from "../../../tests/support/processes.ts";
 import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
 import { MemorySecret, openVault, patient, refusedWith } from "../../../tests/support/vault_settings.ts";
@@ -262,6 +263,27 @@ Deno.test("login() accuses nobody of a spent wrapping token where its notes cann
     const auth = kind.auth(new MemorySecret("first"), true);
     await assert.rejects(start(vault, auth, stateFolder), refusedWith("unauthenticated", said));
   });
+});
+
+Deno.test("login() keeps what a wrapping token held once the state folder can be written again", async () => {
+  for (const kind of Object.values(kinds)) {
+    await withFolder(async (stateFolder) => {
+      await using vault = new VaultDouble();
+      wrap(vault, kind, "first", "secret-1");
+      const auth = kind.auth(new MemorySecret("first"), true);
+      await Deno.writeTextFile(stateFolder, "a file in the place of the folder");
+      const clock = new FakeClock();
+      {
+        await using provider = (await openVault(vault.address, { auth }, { stateFolder, clock })).provider;
+        await provider.probe(patient);
+        await Deno.remove(stateFolder);
+        await clock.advance(60_000);
+        await provider.probe(patient);
+      }
+      await start(vault, auth, stateFolder);
+      assert.equal(vault.asked("sys/wrapping/unwrap").length, 1);
+    });
+  }
 });
 
 Deno.test("login() of two processes that start together opens a wrapping token once where it is kept", async () => {
