@@ -200,12 +200,19 @@ function meaningOf(answer: VaultAnswer): Meaning {
   const known = named(meaning(status, found), namespace);
   if (answer.redirect !== undefined) return { code: known.code, why: `${known.why}; ${redirected(answer.redirect)}` };
   if (knownText(found) !== undefined) return known;
+  if ((status === 401 || status === 403) && !isVaults(answer)) return { code: "unreachable", why: proxys };
   if (status === 403 && answer.asked !== undefined) return { code: known.code, why: denied(answer.asked) };
   // Vault's own 404 has a list of errors, though it may be empty.
-  if (status === 404 && !Array.isArray(field(body, "errors"))) return { code: "unreachable", why: notVault };
+  if (status === 404 && !isVaults(answer)) return { code: "unreachable", why: notVault };
   return known;
 }
 
+/** Whether a refusal is Vault's own: these have a list of errors, or the results of a batch. */
+export function isVaults({ body }: VaultAnswer): boolean {
+  return Array.isArray(field(body, "errors")) || field(body, "data") !== undefined;
+}
+
+const proxys = "not from Vault's API, but from something before it: look at the log of the proxy, and at address";
 const notVault = "not from Vault's API, but from something before it: look at the path in address";
 
 /** Vault answers alike where a policy is missing and where there is no such mount. */

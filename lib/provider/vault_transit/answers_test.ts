@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
-import { openVault, patient, refusedWith, tokenAuth } from "../../../tests/support/vault_settings.ts";
+import { openVault, patient, refusedWith, tokenAuth, userpassAuth } from "../../../tests/support/vault_settings.ts";
 import { refusal } from "./answers.ts";
 
 const action = 'probe with provider "vault-eu"';
@@ -60,4 +60,35 @@ Deno.test("refusal() tells a 404 of Vault from one of something before it", () =
   const answer = (body: unknown) => why({ status: 404, body, retryAfterMs: undefined });
   assert.equal(answer({ errors: [] }), "key_unknown: there is no such key or mount");
   assert.match(answer(undefined), /^unreachable: not from Vault's API, .* look at the path in address$/);
+});
+
+Deno.test("refusal() tells a 401 or 403 of something before Vault from Vault's own", () => {
+  for (const status of [401, 403]) {
+    const answer = (body: unknown) =>
+      why({ status, body, retryAfterMs: undefined, asked: { method: "POST", path: "a/b", hasToken: false } });
+    for (const body of [undefined, {}, { message: "forbidden by canary" }]) {
+      assert.equal(
+        answer(body),
+        "unreachable: not from Vault's API, but from something before it: look at the log of the proxy, and at address",
+      );
+    }
+    assert.doesNotMatch(answer(denied), /not from Vault's API/);
+  }
+});
+
+Deno.test("a 403 of something before Vault brings no login, and is no refusal of the key", async () => {
+  await using vault = new VaultDouble();
+  await using provider = (await openVault(vault.address, { auth: userpassAuth() })).provider;
+  const at = await provider.probe(patient);
+  const wrapped = await provider.wrap(new Uint8Array(32), at, patient);
+  vault.intercept = () => new Response("<html>blocked</html>", { status: 403 });
+  for (let calls = 0; calls < 3; calls++) {
+    await assert.rejects(provider.unwrap(wrapped, patient), refusedWith("unreachable", /but from something before it/));
+  }
+  assert.equal(vault.asked("auth/userpass/login").length, 1);
+  await using other = (await openVault(vault.address, { auth: userpassAuth() })).provider;
+  await assert.rejects(
+    other.probe(patient),
+    refusedWith("unreachable", /Cannot log in .* but from something before it/),
+  );
 });

@@ -21,7 +21,7 @@ interface KeyInfo {
   readonly latest: number;
   /** Seconds since the epoch by version number; versions that may not decrypt any more are not among them. */
   readonly createdAt: ReadonlyMap<number, number>;
-  /** When to read it again, in milliseconds since the epoch. */
+  /** When to read it again, on the monotonic clock. */
   readonly staleAt: number;
 }
 

@@ -12,7 +12,7 @@ import type { RefusedLogins } from "../https/refused_logins.ts";
 import { type Renewal, TokenSession } from "../https/session.ts";
 import { verdictOf } from "../https/token_settings.ts";
 import { watchedSource } from "../https/watched_source.ts";
-import { refusal } from "./answers.ts";
+import { isVaults, refusal } from "./answers.ts";
 import { encodedPath } from "./auth.ts";
 import type { VaultClient } from "./client.ts";
 import type { VaultAnswer, VaultCall, VaultRequest } from "./http.ts";
@@ -70,7 +70,7 @@ export class Session implements AsyncDisposable {
     return this.#tokens.request(
       `${request.method} ${request.path}`,
       send,
-      ({ status }) => verdictOf(status, 403),
+      (answer) => answer.status === 403 && !isVaults(answer) ? "silent" : verdictOf(answer.status, 403),
       call,
     );
   }
