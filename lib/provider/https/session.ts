@@ -53,6 +53,8 @@ export class TokenSession implements AsyncDisposable {
   #failed: { readonly error: KmsError; readonly until: number } | undefined;
   #cooledUntil = -Infinity;
   #lookedAt = -Infinity;
+  /** Whether a reload waits for its login. */
+  #anew = false;
   readonly #kinds = new RefusedKinds();
 
   constructor(settings: TokenSettings) {
@@ -145,18 +147,28 @@ export class TokenSession implements AsyncDisposable {
     if (!token.equals(lease.token) && this.#lease === lease) this.#login().catch(() => {});
   }
 
-  /**
-   * Logs in at once, with the old token in use until there is a new one; without one, the next call logs in. A login under
-   * way may have read its credential before, and is followed by another one.
-   */
+  /** Logs in, with the old token in use until there is a new one; without one, the next call logs in. */
   #reload(): void {
     // A refused login keeps its pause: repeated, it may lock an account.
     if (this.#failed !== undefined && !errorCodes[this.#failed.error.code].refusal) this.#failed = undefined;
     this.#cooledUntil = -Infinity;
     this.#kinds.clear();
-    const underWay = this.#loggingIn;
-    if (underWay !== undefined) underWay.then(() => this.#login()).catch(() => {});
-    else if (this.#lease !== undefined) this.#login().catch(() => {});
+    this.#loginAnew().catch(() => {});
+  }
+
+  /**
+   * After a login under way, which may have read its credential before, and after the pause of a refused one. Of several
+   * that wait, one goes on.
+   */
+  async #loginAnew(): Promise<void> {
+    if (this.#anew) return;
+    this.#anew = true;
+    await this.#loggingIn?.catch(() => {});
+    const waitMs = (this.#failed?.until ?? -Infinity) - this.#clock.now();
+    // A timer may fire within the millisecond before its time.
+    if (waitMs > 0) await this.#clock.sleep(waitMs + 1, this.#closing.signal);
+    this.#anew = false;
+    if (this.#lease !== undefined) await this.#login();
   }
 
   /** Joins the login under way or begins one; after a failure, not before its back-off is over. */

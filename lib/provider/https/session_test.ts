@@ -195,6 +195,20 @@ Deno.test("TokenSession logs in once more where the credentials are to be read a
   equal(stage.logins, 2);
 });
 
+Deno.test("TokenSession takes up what a reload brings as soon as the pause of a refused login is over", async () => {
+  await using stage = new Stage();
+  equal(await stage.send(), "t1");
+  stage.refusal = failure("unauthenticated");
+  stage.reloads.announce();
+  await stage.clock.settle();
+  stage.refusal = undefined;
+  for (let reloads = 0; reloads < 3; reloads++) stage.reloads.announce();
+  await stage.clock.settle();
+  deepEqual([stage.logins, await stage.send()], [2, "t1"]);
+  await stage.clock.advance(1_201);
+  deepEqual([stage.logins, await stage.send()], [3, "t3"]);
+});
+
 Deno.test("TokenSession sends no more requests with a token than it is good for, and logs in ahead of the last", async () => {
   for (const uses of [1, 2, 10]) {
     await using stage = new Stage();
