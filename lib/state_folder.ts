@@ -12,7 +12,7 @@ import { whyUnwritable } from "./file_failures.ts";
 /** Milliseconds. `hangs` is more than a slow disk needs for one small file. */
 const timings = { every: 60_000, hangs: 10_000 } as const;
 
-/** In bytes. As much is tried as the largest file of the folder has, since a file is replaced by a new one beside it. */
+/** In bytes. As much is tried as the largest JSON file of the folder has: one is replaced by a new one beside it. */
 const tried = { least: 4096, most: 1024 * 1024 } as const;
 
 /** So many good tries in a row, and a file that could not be written some time before counts no more. */
@@ -30,12 +30,13 @@ export interface StateFolderStatus {
 /**
  * Writes a file of random name into a folder, syncs it and removes it again.
  *
+ * @param write {@linkcode writeBeside}; another one for tests.
  * @returns why that failed, as the end of a sentence without its full stop; `undefined` if it did not.
  */
-export async function whyFolderUnwritable(folder: string): Promise<string | undefined> {
+export async function whyFolderUnwritable(folder: string, write = writeBeside): Promise<string | undefined> {
   try {
     const bytes = new Uint8Array(await sizeToTry(folder));
-    await Deno.remove(await writeBeside(`${folder}/write-test`, bytes, 0o600));
+    await Deno.remove(await write(`${folder}/write-test`, bytes, 0o600));
     return undefined;
   } catch (thrown) {
     return whyUnwritable(thrown, `${folder}/write-test`);
@@ -45,7 +46,9 @@ export async function whyFolderUnwritable(folder: string): Promise<string | unde
 async function sizeToTry(folder: string): Promise<number> {
   let size: number = tried.least;
   for await (const { name, isFile } of Deno.readDir(folder)) {
-    const found = isFile ? await Deno.lstat(`${folder}/${name}`).catch(() => undefined) : undefined;
+    const found = isFile && name.endsWith(".json")
+      ? await Deno.lstat(`${folder}/${name}`).catch(() => undefined)
+      : undefined;
     size = Math.min(Math.max(size, found?.size ?? 0), tried.most);
   }
   return size;

@@ -35,6 +35,21 @@ Deno.test("whyFolderUnwritable() leaves nothing behind, whatever comes of it", (
     deepEqual(await names(folder), ["key-ring.json"]);
   }));
 
+Deno.test("whyFolderUnwritable() tries as much as the largest of the folder's own files has, and not as an audit file", () =>
+  inFolder(async (folder) => {
+    const tried: number[] = [];
+    const write = async (path: string, bytes: Uint8Array) => {
+      tried.push(bytes.length);
+      await Deno.writeFile(path, bytes);
+      return path;
+    };
+    await Deno.writeFile(`${folder}/audit.log`, new Uint8Array(300_000));
+    equal(await whyFolderUnwritable(folder, write), undefined);
+    await Deno.writeFile(`${folder}/key-ring.json`, new Uint8Array(20_000));
+    equal(await whyFolderUnwritable(folder, write), undefined);
+    deepEqual(tried, [4_096, 20_000]);
+  }));
+
 Deno.test("StateFolderWatch finds a full disk within a minute, and its end, and tells each once", async () => {
   const { clock, events, disk, watch } = watched();
   await clock.advance(1);
