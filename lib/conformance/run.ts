@@ -77,12 +77,15 @@ async function whatIsServed(subject: Subject): Promise<Readonly<Record<Api, bool
 
 const noLongerThere = { result: "untried", detail: "nobody is there any more" } as const;
 
-/** Milliseconds that whoever watches over a plugin has to start it again, and between two looks. */
-const restart = { within: 2000, look: 100 } as const;
+/**
+ * Milliseconds that a supervisor has to start the plugin again, then for each later criterion, and between two looks. A
+ * client that was refused connects again after 100 ms at the earliest, so that one look alone would not find the plugin.
+ */
+const restart = { within: 2000, later: 400, look: 100 } as const;
 
-/** Whether nobody listens. Where somebody did a moment ago, a supervisor gets time to start it again. */
+/** Whether the socket refuses connections for as long as a supervisor has to start the plugin again. */
 async function isGone(subject: Subject, wasGone: boolean, { signal }: Deadline): Promise<boolean> {
-  using patience = deadline(wasGone ? 0 : restart.within, signal);
+  using patience = deadline(wasGone ? restart.later : restart.within, signal);
   subject.signal = signal;
   for (;;) {
     if (!await subject.status().then(() => false, isUnconnected)) return false;

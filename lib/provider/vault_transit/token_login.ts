@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { deadline, orAborted } from "../../deadline.ts";
 import { KmsError } from "../../errors.ts";
 import type { Secret } from "../../secret.ts";
 import { field } from "../https/fields.ts";
@@ -16,6 +17,9 @@ const paths = {
   renew: "auth/token/renew-self",
   wrapping: "sys/wrapping/lookup",
 } as const;
+
+/** Milliseconds in which Vault says whether a token is a wrapping token; a login has ten seconds. */
+const lookMs = 2_000;
 
 /** How a token came here, and who hears about it. */
 export interface GivenToken {
@@ -64,9 +68,15 @@ export async function refuseWrappingToken(token: Secret, where: string, call: Lo
   );
 }
 
+/** It is a courtesy: where something before Vault holds the question back, the login goes on without an answer. */
 async function isWrappingToken(token: Secret, call: LoginCall): Promise<boolean> {
-  const answer = await call.ask({ method: "POST", path: paths.wrapping, body: { token: token.reveal() } });
-  return answer.status === 200 && typeof field(field(answer.body, "data"), "creation_path") === "string";
+  using limit = deadline(lookMs, call.signal);
+  const asked = call.ask({ method: "POST", path: paths.wrapping, body: { token: token.reveal() } });
+  const answer = await orAborted(asked, limit.signal, call.action).catch((thrown: unknown) => {
+    if (call.signal.aborted) throw thrown;
+    return undefined;
+  });
+  return answer?.status === 200 && typeof field(field(answer.body, "data"), "creation_path") === "string";
 }
 
 function lookedUp(token: Secret, { body }: VaultAnswer, { action }: LoginCall): Grant {

@@ -333,3 +333,13 @@ Deno.test("login() keeps the secret ID of a role that is locked, which Vault has
     assert((await Deno.readTextFile(`${stateFolder}/wrapping-tokens.json`)).includes("secret-1"));
   });
 });
+
+Deno.test("login() by a token goes on where the question whether it is a wrapping token is held back", async () => {
+  await using vault = new VaultDouble();
+  const { promise, resolve } = Promise.withResolvers<Response>();
+  vault.intercept = ({ path }) => path === "sys/wrapping/lookup" ? promise : undefined;
+  const token = new MemorySecret("root");
+  await using provider = (await openVault(vault.address, { auth: { method: "token", token } })).provider;
+  await provider.probe(patient);
+  resolve(refuse(403, "permission denied"));
+});
