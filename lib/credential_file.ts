@@ -1,11 +1,11 @@
 /**
- * Files that hold credentials, or tell who is trusted: how they are read, and which of them are not.
+ * Reads files that hold credentials or trusted authorities, and refuses those that others may write.
  *
- * Whoever may write such a file chooses as whom, or whom, the plugin speaks to. So one that others than its owner may
- * write is refused, each time that it is read. A group may write where it is root's (containers of OpenShift run as any
- * user of that group) and where it has the number of the file's owner (a user's own group, as distributions with the umask
- * 0002 make one). One that others may read is not refused: a cluster's tokens and Secrets in a pod are mode 0644 unless
- * the pod says otherwise.
+ * A user with write access to such a file chooses the login of the plugin, or the server that it trusts. So a file that
+ * others than its owner may write is refused, each time that it is read. A group may write where it is root's
+ * (containers of OpenShift run as any user of that group) and where it has the number of the file's owner (a user's own
+ * group, as distributions with the umask 0002 make one). A file that others may read is not refused: a cluster's tokens
+ * and Secrets in a pod are mode 0644 unless the pod sets another mode.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { dirname } from "node:path";
 import { utf8Text } from "./bytes.ts";
 import { FileRefusedError, readRegularFile } from "./durable_file.ts";
 
-/** Whose a file is, and what it is open to. */
+/** The owner, the group and the mode of a file. */
 export interface Permissions {
   /** With or without the bits of the type. */
   readonly mode: number;
@@ -21,7 +21,7 @@ export interface Permissions {
   readonly gid: number;
 }
 
-/** What is to be known of a file and of the folders through which it can be replaced; all symbolic links followed. */
+/** The access to a file and to the folders through which it can be replaced; all symbolic links followed. */
 export interface Exposure {
   readonly file: Permissions;
   readonly folders: readonly (Permissions & { readonly path: string })[];
@@ -83,7 +83,7 @@ function whyNoSecret(text: string | undefined): string | undefined {
     : undefined;
 }
 
-/** Why a file is not read, as the end of a sentence without its full stop; `undefined` if nobody else may write it. */
+/** Why a file is refused, as the end of a sentence without its full stop; `undefined` if it is not. */
 export function whyWritable(path: string, { mode, uid, gid }: Permissions): string | undefined {
   const [others, group] = [(mode & bits.othersWrite) !== 0, (mode & bits.groupWrite) !== 0];
   if (others) return `every user may write it (mode ${octal(mode)}); run chmod ${group ? "go" : "o"}-w ${path}`;
@@ -91,7 +91,7 @@ export function whyWritable(path: string, { mode, uid, gid }: Permissions): stri
   return `all of group ${gid} may write it (mode ${octal(mode)}); run chmod g-w ${path}`;
 }
 
-/** What the permissions of a file that may be read give cause to say: whole sentences. */
+/** Warnings about the permissions of a file that is not refused: whole sentences. */
 export function exposureRemarks(path: string, { file, folders }: Exposure, secret: boolean): readonly string[] {
   const readable = secret && (file.mode & bits.othersRead) !== 0
     ? [
@@ -113,7 +113,7 @@ export function exposureRemarks(path: string, { file, folders }: Exposure, secre
   ];
 }
 
-/** What is to be known of a file; `undefined` where it cannot be looked at. */
+/** The access to a file; `undefined` where it cannot be looked at. */
 export async function exposureOf(path: string): Promise<Exposure | undefined> {
   const file = await permissionsAt(path);
   if (file === undefined) return undefined;
@@ -130,7 +130,7 @@ async function permissionsAt(path: string): Promise<Permissions | undefined> {
   return await Deno.stat(path).then(permissionsOf, () => undefined);
 }
 
-/** Where a system does not tell, nothing is open. */
+/** A system without modes counts as one whose files only their owners may use. */
 function permissionsOf({ mode, uid, gid }: Deno.FileInfo): Permissions {
   return { mode: mode ?? 0, uid: uid ?? 0, gid: gid ?? 0 };
 }

@@ -108,13 +108,13 @@ export function isTimeout({ reason }: AbortSignal): boolean {
   return reason instanceof DOMException && reason.name === "TimeoutError";
 }
 
-/** When {@linkcode orAborted} rejects: at once, or after the work had this turn of the event loop to say its own error. */
+/** When {@linkcode orAborted} rejects: at once, or after this turn of the event loop, for the work's own error. */
 export type AbortPatience = "at once" | "after this turn";
 
 /**
  * Waits for `work`, but not past `signal`. The work itself is not stopped by this: hand it the signal too.
  *
- * @param patience `after this turn` for work that heeds the signal itself and may name what it waited for.
+ * @param patience `after this turn` for work that heeds the signal itself and whose error may name the silent server.
  * @throws {KmsError} `deadline_exceeded` or `cancelled`, or whatever the work throws.
  */
 export function orAborted<T>(

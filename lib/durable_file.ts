@@ -73,7 +73,7 @@ export async function readRegularFile(
 }
 
 /**
- * Why {@linkcode readRegularFile} failed, and what to do where this user may not read the file, as the end of a sentence
+ * Why {@linkcode readRegularFile} failed, with the cure where this user may not read the file, as the end of a sentence
  * without its full stop. It holds nothing of the file.
  */
 export function whyUnreadable(thrown: unknown, path: string): string {

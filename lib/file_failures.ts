@@ -1,5 +1,5 @@
 /**
- * Why a file could not be read or written, and what to do about it: the errno in words, and whose the file is.
+ * Why a file could not be read or written, and the cure: the errno in words, and the file's owner.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import { dirname } from "node:path";
 import { ownUser } from "./file_owner.ts";
 import { errnoOf, isRefusal, systemFailure } from "./system_failures.ts";
 
-/** What was tried. */
+/** The attempted operation. */
 type Access = "read" | "write";
 
-/** What to do where a write fails, by errno. A word of the table of failures that says it already has no row. */
+/** Cures of a failed write, by errno. An errno whose words in the table of failures name the cure has no row. */
 const cures: Readonly<Record<string, string | undefined>> = {
   ENOSPC: "make room there",
   EDQUOT: "raise the quota, or make room",
@@ -26,7 +26,7 @@ const cures: Readonly<Record<string, string | undefined>> = {
 const ourFolders = ["/var/lib/trousseau", "/run/trousseau"] as const;
 
 /**
- * Why a file could not be written or made, and what to do, as the end of a sentence without its full stop.
+ * Why a file could not be written or made, with the cure, as the end of a sentence without its full stop.
  *
  * @param path of the file or folder; it is named again only where another one on the way to it is the reason.
  */

@@ -15,8 +15,8 @@ const prelude = `for (const name of ["dispose", "asyncDispose"]) {
 /**
  * How the bundle is written, in options of esbuild.
  *
- * What is younger than ES2022, `using` above all, is rewritten: a `denort` may carry another engine than V8, and a file
- * that it cannot even parse would be found out on a control plane node.
+ * Syntax younger than ES2022, `using` above all, is rewritten: a `denort` may carry another engine than V8. A file that
+ * this engine cannot parse would fail on a control plane node first.
  */
 const written = {
   target: "es2022",
@@ -27,9 +27,9 @@ const written = {
   charset: "ascii",
   minifyWhitespace: true,
   minifySyntax: true,
-  // So that a trace names a line that somebody can look at.
+  // A stack trace then names a line that can be looked up.
   lineLimit: 400,
-  // Licences ask to be kept.
+  // Licences require that their text is kept.
   legalComments: "eof",
 } as const;
 

@@ -19,7 +19,7 @@ export interface Parsed {
 
 /** An option as it was typed. */
 interface GivenOption {
-  /** The long name if the table knows it, else what was typed without dashes. */
+  /** The long name if the table has it, else the typed word without dashes. */
   readonly name: string;
   /** With its dashes. */
   readonly typed: string;

@@ -12,7 +12,7 @@ import { whyFolderUnwritable } from "../state_folder.ts";
 import { errnoOf } from "../system_failures.ts";
 import { openFileTarget } from "../telemetry/line_target.ts";
 
-/** What was tried in vain. */
+/** The writes that failed. */
 export interface WriteFindings {
   readonly unwritable: readonly KmsError[];
   readonly warnings: readonly string[];
@@ -102,7 +102,7 @@ async function tryAudit(path: string): Promise<KmsError | undefined> {
   }
 }
 
-/** Who may append to a file that is there needs no right to its folder, and permissions may name the file alone. */
+/** Appending to an existing file needs no right to its folder, and permissions may name the file alone. */
 async function matters(thrown: unknown, path: string, isThere: boolean): Promise<boolean> {
   const errno = errnoOf(thrown);
   if (isThere) return errno !== undefined && ofTheDisk.includes(errno);

@@ -1,5 +1,5 @@
 /**
- * What a command that does not serve logs on stderr where `--log-level` asks for it, and else nothing.
+ * The log on stderr of a command that does not serve. Without `--log-level` it is empty.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a server of a configuration may count.
+ * The label values of the counters that a server of a configuration may raise.
  *
  * @module
  */

@@ -21,7 +21,7 @@ export async function help({ positionals, terminal }: Call): Promise<ExitStatus>
 }
 
 /**
- * What is explained: everything in short, a command, or a topic.
+ * The help text for words: of the whole program if there are none, else of a command or a topic.
  *
  * @throws {UsageError} for words that name none of them.
  */

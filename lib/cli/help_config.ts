@@ -11,7 +11,7 @@ import { printable } from "./output.ts";
 import { didYouMean } from "./suggestion.ts";
 import { columns, sections, wrapped } from "./table.ts";
 
-/** What is read of a JSON Schema. */
+/** The keywords of a JSON Schema that are read. */
 interface Schema {
   readonly description?: string;
   readonly default?: unknown;

@@ -1,5 +1,5 @@
 /**
- * What `trousseau help` explains beside commands.
+ * The topics of `trousseau help` that are not commands.
  *
  * @module
  */
@@ -16,7 +16,7 @@ interface Topic {
    * The whole text.
    *
    * @param words that follow the topic.
-   * @throws {UsageError} for words that it does not know.
+   * @throws {UsageError} for words that the topic does not have.
    */
   readonly text: (words: readonly string[], table: readonly Command[], width: number) => string | Promise<string>;
 }

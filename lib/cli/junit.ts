@@ -10,7 +10,7 @@ export interface TimedFinding extends Finding {
   readonly seconds: number;
 }
 
-/** What a report is of. */
+/** The subject of a report. */
 export interface JunitSubject {
   /** The socket's path. */
   readonly socket: string;
@@ -18,7 +18,7 @@ export interface JunitSubject {
   readonly startedAt: number;
 }
 
-/** One suite for each API, and one case for each criterion; what could not be tried counts as skipped. */
+/** One suite for each API, and one case for each criterion. A criterion that could not be tried counts as skipped. */
 export function junitXml(findings: readonly TimedFinding[], subject: JunitSubject): string {
   const apis = [...new Set(findings.map(({ api }) => api))];
   const suites = apis.map((api) => suite(api, findings.filter((finding) => finding.api === api), subject));
@@ -72,7 +72,7 @@ function element(name: string, attributes: Readonly<Record<string, string>>, chi
 
 const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
-/** An attribute's value. What XML 1.0 cannot hold, a plugin's words may: it becomes U+FFFD, and a line's end a space. */
+/** An attribute's value. A character that XML 1.0 cannot hold becomes U+FFFD, and a line's end becomes a space. */
 function escaped(text: string): string {
   return text.toWellFormed()
     .replace(/[\t\n\r]+/g, " ")

@@ -21,7 +21,7 @@ export class NewFile implements AsyncDisposable {
   /**
    * Makes the file, for its owner alone.
    *
-   * @param instead what to do where Trousseau may not write: half a sentence.
+   * @param instead the advice for a path where Trousseau may not write: half a sentence.
    * @throws {KmsError} `config` if it is there already or cannot be made.
    */
   static async make(path: string, instead: string): Promise<NewFile> {

@@ -39,7 +39,7 @@ export interface RoundTripStep {
 export interface RoundTripOptions {
   /** Of this node: what its providers keep there is heeded. */
   readonly stateFolder: string;
-  /** Takes what the provider tells of its calls and logins; nothing if left out. */
+  /** Takes the provider's events about its calls and logins; they are dropped if it is left out. */
   readonly notify?: Notify;
   /** Ends all of it. */
   readonly signal: AbortSignal;
@@ -143,7 +143,7 @@ function isRefusal(thrown: unknown): boolean {
 class Trip {
   readonly steps: RoundTripStep[] = [];
   readonly #signal: AbortSignal;
-  /** What ended it; every failure of a step is noted before it is thrown on. A step that was not tried is no failed one. */
+  /** The error that ended it. Each step notes its failure before it rethrows it; an untried step has not failed. */
   failure: KmsError | undefined;
 
   constructor(signal: AbortSignal) {

@@ -56,7 +56,7 @@ async function ran({ command, options, positionals }: Parsed, terminal: Terminal
   return status;
 }
 
-/** A script that asked for JSON gets a document where a command fails too; a usage error is for whoever wrote it. */
+/** With `--json`, a failed command prints a document as well. A usage error stays text, for the script's author. */
 function failure(thrown: unknown, { json, quiet }: OptionValues): unknown {
   if (!json || quiet || thrown instanceof UsageError) return undefined;
   if (!(thrown instanceof KmsError)) return { ok: false, error: { code: "internal", message: "", causes: [] } };
@@ -64,7 +64,7 @@ function failure(thrown: unknown, { json, quiet }: OptionValues): unknown {
   return { ok: false, error: { code, message, causes: members.map(({ message }) => message) } };
 }
 
-/** Writes what went wrong and gives the exit status for it. @param commands for the usage line of one of them. */
+/** Writes the error and returns its exit status. @param commands for the usage line of one of them. */
 export function report(thrown: unknown, stderr: Output, commands: readonly Command[] = []): ExitStatus {
   if (thrown instanceof UsageError) {
     const command = commands.find(({ name }) => name === thrown.command);

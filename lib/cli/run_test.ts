@@ -175,7 +175,7 @@ Deno.test("run(--version) is version", async () => {
   match([version, deno, v8, target].join(" "), /^\d+\.\d+\.\d+ \d+\.\d+\.\d+ \d+\.\S+ \S+-\S+$/);
 });
 
-/** A command that tells what it was called with. */
+/** A command that records its call. */
 function telling(name: string, row: Partial<Command>): readonly Command[] {
   const rest = { summary: "", description: "", positionals: [], options: [], examples: [], ...row };
   return [{

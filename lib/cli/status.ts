@@ -24,10 +24,10 @@ import { redraw, watch } from "./watch.ts";
 /** Milliseconds between two looks of `--watch`. */
 const pauses = { preset: 2000, least: 1000 } as const;
 
-/** What one look found. */
+/** The result of one look. */
 type Look = { readonly source: "http"; readonly found: StatusDocument } | {
   readonly source: "socket";
-  /** Why HTTP told nothing: half a sentence. */
+  /** Why HTTP gave no status: half a sentence. */
   readonly absent: string;
   readonly answer: StatusResponse | KmsError;
 };
@@ -86,7 +86,7 @@ function absentLine(look: Look): string {
   return look.source === "http" ? "" : `${look.absent}: asking the socket.\n`;
 }
 
-/** Over HTTP, and over the socket where nothing is told there. */
+/** Over HTTP, and over the socket if HTTP gives no status. */
 async function lookAt(
   config: Config,
   signal: AbortSignal,
@@ -206,7 +206,7 @@ function encryptCell(found: StatusDocument, now: number): Cell {
   if (quorum.state === "held") {
     return canEncrypt ? { text: "ready", tone: "good" } : { text: "not ready", tone: "bad" };
   }
-  // Versions up to 0.1.0 say that they can where they refuse.
+  // Versions up to 0.1.0 report `canEncrypt: true` even while they refuse.
   if (canEncrypt && !quorum.refused) {
     const text = `answered with the data key${made}; no KMS wraps another one: ${quorum.message}`;
     return { text, tone: "warn" };
@@ -216,12 +216,12 @@ function encryptCell(found: StatusDocument, now: number): Cell {
   return { text: `refused, although a data key${made} is held: ${why}: ${quorum.message}`, tone: "bad" };
 }
 
-/** Versions up to 0.1.0 do not tell when it was made. */
+/** Versions up to 0.1.0 do not report when it was made. */
 function hasDataKey({ canEncrypt, dataKeyMadeAt }: StatusDocument): boolean {
   return dataKeyMadeAt === undefined ? canEncrypt : dataKeyMadeAt !== null;
 }
 
-/** What does not keep the plugin from serving, and will. */
+/** Warnings of faults that do not yet keep the plugin from serving. */
 function warningLines(
   { stateFolder, telemetry = "" }: StatusDocument,
   now: number,

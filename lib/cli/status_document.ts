@@ -18,7 +18,7 @@ const largest = 512 * 1024;
 const noTls: TlsMaterial = { ca: undefined, certificate: undefined, key: undefined, serverName: undefined };
 
 const text = z.string();
-/** RFC 3339; versions up to 0.1.0 tell milliseconds since the epoch. */
+/** RFC 3339; versions up to 0.1.0 give milliseconds since the epoch. */
 const time = z.pipe(
   z.union([z.number(), z.string()]),
   z.transform((told: number | string) => typeof told === "number" ? rfc3339(told) ?? "?" : told),

@@ -65,7 +65,7 @@ Deno.test("status() shows what the plugin tells over HTTP", async () => {
   match(out, /Vault answered 503/);
 });
 
-/** As the plugin tells a status: with its times as RFC 3339 has them. */
+/** A status as the plugin serves it: its times are RFC 3339. */
 function told(status: ServiceStatus): unknown {
   const time = (key: string, value: unknown) =>
     typeof value === "number" && /^since$|At$|Since$/.test(key) ? new Date(value).toISOString() : value;
@@ -201,7 +201,7 @@ Deno.test("status() shows the versions that cannot be opened, and exits 77 where
 
 Deno.test("asText() says of no provider that it has a wrap where there is no data key at all", () => {
   const text = (found: ServiceStatus) => {
-    // As the plugin tells it: what is absent is null.
+    // As the plugin serves it: an absent value is null.
     const document = parseStatus(JSON.stringify({ ...found, dataKeyMadeAt: found.dataKeyMadeAt ?? null }));
     return document === undefined ? "" : asText(document, 600_000, false);
   };
@@ -220,7 +220,7 @@ Deno.test("asText() calls no Encrypt ready beside a KMS that refuses, and names 
   const refusing = { ...lost, refused: true, message: refuses };
   const held = `refused, although a data key made 4 min ago is held: the KMS refuses: ${refuses}`;
   equal(encrypt({ ...good, dataKeyMadeAt, canEncrypt: false, quorum: refusing }), held);
-  // A plugin of a former version says that it can encrypt, and not when the data key was made.
+  // A plugin of a former version reports that it can encrypt, and does not report when the data key was made.
   const former = { ...good, dataKeyMadeAt: undefined, quorum: refusing };
   equal(encrypt(former), `refused, although a data key is held: the KMS refuses: ${refuses}`);
   const outage = "answered with the data key made 4 min ago; no KMS wraps another one: Away.";

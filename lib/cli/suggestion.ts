@@ -31,7 +31,7 @@ const commandHabits: Readonly<Record<string, string>> = {
   migrate: "config convert",
 };
 
-/** Words that a service manager takes: a plugin is started and stopped by whatever runs it. */
+/** Words that a service manager takes: a plugin is started and stopped by its service manager. */
 const serviceManagerWords: Readonly<Record<string, string>> = {
   stop: "systemctl stop trousseau",
   restart: "systemctl restart trousseau",
@@ -72,7 +72,7 @@ export function meantOption(typed: string, accepted: readonly string[]): string 
   return suggestion(habit !== undefined && accepted.includes(habit) ? habit : nearest(typed, accepted));
 }
 
-/** What a long option with one dash was probably meant to be; `undefined` for letters that are short options. */
+/** The option that a long one with one dash probably stands for; `undefined` for letters that are short options. */
 export function meantWithTwoDashes(name: string, known: readonly string[]): string | undefined {
   return known.includes(name) ? `--${name}` : name.length > 1 ? own(optionHabits, name) : undefined;
 }

@@ -56,7 +56,7 @@ export function painted(cell: Cell, colour: boolean): string {
   return colour && code !== undefined && text !== "" ? `\x1b[${code}m${text}\x1b[0m` : text;
 }
 
-/** No left column is wider: beside a longer text there is nothing, and what belongs to it stands below. */
+/** No left column is wider: beside a longer text there is nothing, and its right cell stands below. */
 const widestLeft = 34;
 
 /**

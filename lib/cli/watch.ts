@@ -6,11 +6,11 @@
 import type { Clock } from "../clock.ts";
 import type { Output } from "./output.ts";
 
-/** What is repeated, and how often. */
+/** The look that is repeated, and its interval. */
 export interface WatchOptions<Found> {
   /** Looks once; the next look begins `everyMs` after this one has ended, so that no two are ever under way. */
   readonly look: (signal: AbortSignal) => Promise<Found>;
-  /** Shows what was found. */
+  /** Shows the result of a look. */
   readonly show: (found: Found) => void;
   /** Milliseconds. */
   readonly everyMs: number;
@@ -19,7 +19,7 @@ export interface WatchOptions<Found> {
   readonly signal: AbortSignal;
 }
 
-/** Looks and shows until the signal fires; what was found last, or `undefined` if nothing was. */
+/** Looks and shows until the signal fires. @returns the last result; `undefined` if there was none. */
 export async function watch<Found>({ look, show, everyMs, clock, signal }: WatchOptions<Found>) {
   let last: Found | undefined;
   while (!signal.aborted) {
@@ -33,8 +33,8 @@ export async function watch<Found>({ look, show, everyMs, clock, signal }: Watch
   return last;
 }
 
-/** Writes a text over the one before it where `redraws` says that a person looks on, and below it elsewhere. */
+/** Writes a text over the one before it if `redraws` is set, as on a terminal; otherwise below it. */
 export function redraw(output: Output, text: string, redraws: boolean): void {
-  // Home, each line up to its end, and then what is left of a longer text: nothing flickers.
+  // Cursor home; erase to the end of each line, then to the end of the screen. Clearing it first would flicker.
   output.write(redraws ? `\x1b[H${text.replaceAll("\n", "\x1b[K\n")}\x1b[J` : `${text}\n`);
 }

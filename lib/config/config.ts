@@ -51,7 +51,7 @@ export interface SopsKeyConfig {
 export interface Config {
   /** The file it came from, `undefined` for the embedded default. */
   readonly file: string | undefined;
-  /** What `check` warns of in the files that it names: whole sentences. */
+  /** Warnings of `check` about the files that it names: whole sentences. */
   readonly remarks?: readonly string[];
   readonly socket: SocketConfig;
   /** The folder where the key IDs and versions are kept: nothing secret. */

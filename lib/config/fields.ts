@@ -148,7 +148,7 @@ export function origin(description: string) {
   return z.pipe(written, z.transform((value) => new URL(value).origin));
 }
 
-/** Where a Vault or its agent is; what comes out has no slash at its end. */
+/** The address of a Vault or its agent. The result has no slash at its end. */
 export function vaultAddress(description: string) {
   const written = z.string(say("must be an address such as https://vault.example:8200")).check(
     (payload) => complain(payload, parseVaultAddress(payload.value)),

@@ -9,8 +9,8 @@ import { readRegularFile } from "../durable_file.ts";
 import { isRefusal } from "../system_failures.ts";
 
 /**
- * What stands at a path, symbolic links followed. `forbidden`: it may not be looked at. `failing`: the file system has
- * another reason not to tell, such as a disk's error.
+ * The type of file at a path, symbolic links followed. `forbidden`: it may not be looked at. `failing`: the file system
+ * failed for another reason, such as a disk's error.
  */
 export type FileKind = "file" | "folder" | "other" | "absent" | "forbidden" | "failing";
 

@@ -25,8 +25,8 @@ export const vaultAddressPattern = new RegExp(
 );
 
 /**
- * The address in its canonical form, without a slash at its end, or half a sentence that says why it is none. The text is
- * not repeated, since a password may stand in it.
+ * The address in its canonical form, without a slash at its end, or half a sentence with the reason why the text is no
+ * address. The text is not repeated, since a password may stand in it.
  */
 export function parseVaultAddress(text: string): { readonly address: string } | { readonly complaint: string } {
   if (text.startsWith("unix:")) return parseSocket(text);

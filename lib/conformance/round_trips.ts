@@ -9,7 +9,7 @@ import { newPlaintext, type Sealer } from "./sealer.ts";
 import type { Sealed, Subject } from "./subject.ts";
 import { meets, Unmet } from "./verdict.ts";
 
-/** Bytes: what a Trousseau in front of the plugin wraps (47), and what other callers may. */
+/** Bytes: the length that a Trousseau in front of the plugin wraps (47), and lengths of other callers. */
 const lengths = [47, 64, 128] as const;
 
 export async function announcesWhatItUses(subject: Subject): Promise<string> {

@@ -87,7 +87,7 @@ function crowded() {
   };
 }
 
-/** Ends as a process does that is careless of what it is handed: where the last byte but one is not as it was sealed. */
+/** Ends the process, as a careless plugin may, if the last byte but one is not the sealed one. */
 function endsAtChange(plugin: PluginDouble, api: "v2" | "v1beta1", part: "ciphertext" | "cipher"): void {
   let sealed = zeros;
   plugin.overrides[`${api} Encrypt`] = (_, sound) => {

@@ -1,6 +1,6 @@
 /**
- * What is asked of changed requests. The plugin may serve a cluster: each request is as long as a good one, has all of its
- * parts, and differs in one bit of the later half of one of them, where what is sealed and its tag stand, or in one
+ * The criteria for changed requests. The plugin may serve a cluster: each request is as long as a good one, with all of
+ * its parts. It differs in one bit of the later half of one part, where the sealed bytes and their tag stand, or in one
  * character of the key ID. A careful plugin refuses much more; no plugin that serves is tried with that.
  * A wrong plaintext that is answered as good poisons kube-apiserver's cache for a day; a
  * failure without a code tells nobody whether to try again, to look for a key, or to restore a backup.

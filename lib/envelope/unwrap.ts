@@ -207,7 +207,7 @@ class UnwrapRace {
   }
 }
 
-/** The error of a race whose time ran out or whose caller left, with what its calls said. */
+/** The error of a race whose time ran out or whose caller left, with the errors of its calls. */
 function tooLate(signal: AbortSignal, members: readonly KmsError[]): KmsError {
   if (!isTimeout(signal) || members.length === 0) return abortError(signal, "unwrap a data key");
   const reasons = members.map(({ message }) => message).join(" ");

@@ -124,7 +124,7 @@ function giveSocket(temporary: string, { path, owner, group }: SocketPlace): voi
   const [newUid, newGid] = [owner ?? folder?.uid ?? uid, group ?? folder?.gid ?? gid];
   if (newUid === null || newGid === null || (newUid === uid && newGid === gid)) return;
   try {
-    // A symlink is not followed: the folder may be another user's, who could put one there.
+    // A symlink is not followed: the folder may belong to another user, and this user could put one there.
     lchownSync(temporary, newUid, newGid);
   } catch (cause) {
     if (!isRefusal(cause)) throw cause;

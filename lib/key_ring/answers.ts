@@ -35,7 +35,7 @@ export type QuorumState =
     readonly state: "lost";
     /** Milliseconds since the epoch. */
     readonly since: number;
-    /** For how long by now, in milliseconds: what is decided by it does not depend on the wall clock. */
+    /** For how long by now, in milliseconds. Decisions use this value, which does not depend on the wall clock. */
     readonly forMs: number;
     readonly refused: boolean;
     readonly message: string;
@@ -84,7 +84,7 @@ export interface DecryptStatus {
   readonly failing: boolean;
 }
 
-/** What the node knows from memory. Its times are by the wall clock of the moment at which it is asked. */
+/** The status of the node, from memory. Its times are by the wall clock at the time of the call. */
 export interface ServiceStatus {
   /** The announced key ID; `undefined` as long as none is known. */
   readonly keyId: string | undefined;

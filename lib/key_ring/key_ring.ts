@@ -50,7 +50,7 @@ export interface KeyRingOptions extends DekMakerOptions {
   readonly store: RingStore;
   /** Where the first Encrypt under a key ID is kept; in memory alone if `undefined`. */
   readonly firstEncrypt: FirstEncryptFile | undefined;
-  /** Tells whether the state folder can be written, for the status; `undefined` where there is none. */
+  /** Whether the state folder can be written, for the status; `undefined` where there is none. */
   readonly stateFolder: Pick<StateFolderWatch, "status"> | undefined;
   /** Decrypts that were refused, for the status. */
   readonly decrypts: DecryptBoard;

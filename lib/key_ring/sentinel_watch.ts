@@ -55,7 +55,7 @@ interface Plan {
   retryAt: number | undefined;
   /** The wall time that the sentinel bears of its last test, that moment on the monotonic clock, and whether it was tested here. */
   tested: { readonly stored: number; readonly moment: number; readonly here: boolean } | undefined;
-  /** Why the last test told nothing; `at` is on the monotonic clock. */
+  /** Why the last test had no result; `at` is on the monotonic clock. */
   failure: { readonly at: number; readonly code: ErrorCode; readonly message: string } | undefined;
   /** Whether its loss was told. */
   told: boolean;

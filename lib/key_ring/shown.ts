@@ -1,5 +1,5 @@
 /**
- * What is kept in moments of the monotonic clock, as it is shown: by the wall clock of the moment at which it is asked.
+ * Status values with times of the monotonic clock, converted to the wall clock at the time of the call.
  *
  * @module
  */

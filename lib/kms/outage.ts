@@ -1,5 +1,5 @@
 /**
- * What an outage of the KMS looks like to kube-apiserver: a pure function of the policy and what the node knows.
+ * The answers to kube-apiserver during an outage of the KMS: a pure function of the policy and the node's status.
  *
  * @module
  */
@@ -46,7 +46,7 @@ export function stance(settings: OutageSettings, status: ServiceStatus): Stance 
   return past[settings.policy](keyId, quorum.message);
 }
 
-/** A status whose `canEncrypt` is what the policy makes of it: a ready data key may not be used while its KEKs are refused. */
+/** A status with `canEncrypt` by the policy: a ready data key may not be used while its KEKs are refused. */
 export function underPolicy(settings: OutageSettings, status: ServiceStatus): ServiceStatus {
   return { ...status, canEncrypt: status.canEncrypt && stance(settings, status).say !== "refuse" };
 }

@@ -6,8 +6,8 @@
 import { KmsError } from "../errors.ts";
 
 /**
- * Thrown instead of a login that would spend a credential which the next start needs. It is no failure: the message says
- * what was checked in its place. Only a provider opened with `keepsStateAsItIs` throws it.
+ * Thrown instead of a login that would spend a credential which the next start needs. It is no failure: the message
+ * names the check that was made in its place. Only a provider opened with `keepsStateAsItIs` throws it.
  */
 export class NotTried extends KmsError {
   constructor(message: string) {

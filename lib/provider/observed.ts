@@ -38,7 +38,7 @@ export function observed(provider: Provider, context: ProviderContext): Provider
     const action = actionOf(verb, provider.name);
     if (signal.aborted) throw abortError(signal, action);
     const began = systemClock.now();
-    // Registered before the work's own listeners, which forget what they wait for.
+    // Registered before the work's own listeners, which remove the pending requests that the message names.
     let silent: string | undefined;
     const onAbort = () => silent = context.waits?.silent(systemClock.now() - began);
     signal.addEventListener("abort", onAbort, { once: true });

@@ -78,7 +78,7 @@ complete -F _trousseau trousseau
 `;
 }
 
-/** What follows each option of a command that wants a value: files, its choices, or nothing that a shell could know. */
+/** The completions behind each option of a command that takes a value: files, its choices, or none. */
 function valueCases(command: Command): readonly string[] {
   return optionsOf(command).flatMap((name) => {
     const { type, choices, files } = optionRow(name);
@@ -88,7 +88,7 @@ function valueCases(command: Command): readonly string[] {
   });
 }
 
-/** What follows a command: words and files in the first place, options everywhere. */
+/** The completions behind a command: words and files in the first place, options everywhere. */
 function commandCases(command: Command, table: readonly Command[]): readonly string[] {
   const { name, positionals } = command;
   const options = `options='${optionsOf(command).map(optionLabel).join(" ")}'`;

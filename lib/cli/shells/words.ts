@@ -38,7 +38,7 @@ export function secondWords(table: readonly Command[], first: string): readonly 
   });
 }
 
-/** What `help` explains: first words, and topics. */
+/** The words behind `help`: first words of commands, and topics. */
 export function helpWords(table: readonly Command[]): readonly Word[] {
   const words = firstWords(table);
   const more = Object.entries(topics).filter(([name]) => !words.some(({ word }) => word === name));
@@ -50,7 +50,7 @@ export function families(table: readonly Command[]): readonly string[] {
   return firstWords(table).map(({ word }) => word).filter((word) => secondWords(table, word).length > 0);
 }
 
-/** What may stand after a command: words of its family, what help explains, or the choices of its first positional. */
+/** The words after a command: those of its family, those behind `help`, or the choices of its first positional. */
 export function wordsAfter(command: Command, table: readonly Command[]): readonly Word[] {
   const [first] = command.positionals;
   if (first?.command) return helpWords(table);
@@ -74,7 +74,7 @@ export function formsOf(name: OptionName): readonly string[] {
   return short === undefined ? [optionLabel(name)] : [`-${short}`, optionLabel(name)];
 }
 
-/** All forms of the options that want a value, each once. */
+/** All forms of the options that take a value, each once. */
 export function formsWithValue(): readonly string[] {
   return [...new Set(optionNames.filter((name) => optionRow(name).type === "string").flatMap(formsOf))];
 }

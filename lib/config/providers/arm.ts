@@ -136,7 +136,7 @@ export class Checker {
     return typeof reference === "string" ? literalSource(reference) : await this.secret(path, reference);
   }
 
-  /** Warns of what others may do with a file, and complains if they may write it. */
+  /** Warns if others may read a file or replace it, and complains if they may write it. */
   async #exposed(absolute: string, kind: "public" | "credential" | "key"): Promise<string | undefined> {
     const exposure = kind === "key" ? undefined : await this.#files.exposure(absolute);
     if (exposure === undefined) return undefined;

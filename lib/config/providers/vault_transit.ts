@@ -34,7 +34,7 @@ function authMount(method: string) {
   return z.prefault(mount("Where the auth method is mounted."), method);
 }
 
-/** For what may be given by a response-wrapping token. */
+/** For a secret that may be given by a response-wrapping token. */
 function wrapping(field: "token" | "secretId") {
   const content = field === "token" ? "token" : "secret ID";
   return {
@@ -197,7 +197,7 @@ function checkCertificateLogin(raw: Raw, addresses: readonly string[], checker: 
   }
 }
 
-/** An agent gives the key to everybody who reaches it: over a network that would be too many. */
+/** Every client that reaches an agent can use the key. So an agent's address must be on this machine. */
 function checkAgent(addresses: readonly string[], checker: Checker): void {
   const isLocal = (address: string) => {
     const { socketPath, host } = addressOf(address);

@@ -373,7 +373,7 @@ Deno.test("logins and what follows them show no secret in any error or event", a
   for (const secret of secrets) assert.ok(secret === undefined || !seen.includes(secret));
 });
 
-/** The lifetimes of the tokens that were told of, in seconds from now. */
+/** The lifetimes of the tokens in the events, in seconds from now. */
 function lifetimes(events: readonly Event[]): readonly number[] {
   return events.flatMap((event) =>
     event.type === "token_lifetime" && event.expiresAt !== undefined

@@ -19,7 +19,7 @@ interface Case {
 
 const cases: readonly Case[] = recorded.cases;
 
-/** Where botocore reads on and Trousseau refuses: botocore would send something that no service takes, or is misled. */
+/** Texts that botocore reads and Trousseau refuses: botocore would send unusable values, or read unintended ones. */
 const stricter: Readonly<Record<string, string>> = {
   "a value over two lines":
     "credentials:4 is indented further than aws_secret_access_key above it, and so a part of its value; indent both alike",
@@ -39,7 +39,7 @@ function mayRefuse(name: string, sentence: string): boolean {
   return name.startsWith("generated ") && reasons.test(sentence);
 }
 
-/** What is refused by both, and the sentence. `<F>` stands for the folder. */
+/** Texts that both refuse, and the sentence. `<F>` stands for the folder. */
 const sentences: Readonly<Record<string, string>> = {
   "the second field indented further":
     "<F>/credentials:3 is indented further than aws_access_key_id above it, and so a part of its value; indent both alike",

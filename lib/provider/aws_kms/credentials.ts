@@ -57,7 +57,7 @@ export function checkedKeys(
   throw new KmsError("unauthenticated", `Cannot ${action}: ${from} holds no AWS credentials.`);
 }
 
-/** Milliseconds; what AWS grants at most, of whatever kind. */
+/** Milliseconds; the longest lifetime of any AWS credentials. */
 const longest = 12 * 3_600_000;
 
 /**
@@ -70,7 +70,7 @@ export function granted(keys: AwsKeys, expiresAt?: number, date?: string): Grant
   return { token: packed(keys), ttlMs, renewable: false };
 }
 
-/** What is read of an agent's answer. */
+/** The fields of an agent's answer that are read. */
 type AgentsAnswer = Pick<HttpAnswer, "body" | "headers">;
 
 /**

@@ -84,12 +84,12 @@ interface OpenSection {
 /**
  * Reads a text of this form.
  *
- * - A section is `[name]`; what follows the last `]` of its line is ignored, and spaces belong to the name.
+ * - A section is `[name]`. The text behind the last `]` of its line is ignored, and spaces belong to the name.
  * - A field is `name = value` or `name: value`, indented or not.
  * - A line that is indented further than the field before it goes on with that field's value.
- * - A line that begins with `#` or `;`, indented or not, is a comment. Behind a value there are none.
+ * - A line that begins with `#` or `;`, indented or not, is a comment. A comment cannot stand behind a value.
  *
- * @throws {IniSyntaxError} at a line that is none of these, and at a section or field that is there twice.
+ * @throws {IniSyntaxError} at any other line, and at a section or field that is there twice.
  */
 export function parseIni(text: string): Ini {
   const reader = new Reader();
@@ -160,7 +160,7 @@ function closed({ line, lines, continuedAt }: OpenField): IniField {
   return { value, line, ...(continuedAt === undefined ? {} : { continuedAt }) };
 }
 
-/** What is below an empty field, such as `s3 =`, are fields of its own. None of them is of use here. */
+/** The indented lines below an empty field, such as `s3 =`, are fields of their own. They are checked and not used. */
 function checkNested(value: string, line: number): void {
   if (value.split(lineBreaks).some((nested) => strip(nested) !== "" && !nested.includes("="))) {
     throw new IniSyntaxError(line, "this field is empty, and a line below it is not name = value");

@@ -1,6 +1,6 @@
 /**
  * Profiles in the files that the AWS CLI and the SDKs share: where their credentials come from, and which roles are taken
- * on with them. The order is botocore's; what it gets in a way that is closed to Trousseau is refused.
+ * on with them. The order is botocore's. A profile whose credentials come from a process, a browser or MFA is refused.
  *
  * @module
  */

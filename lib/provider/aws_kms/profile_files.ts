@@ -18,7 +18,7 @@ interface Field extends IniField {
 
 type Fields = ReadonlyMap<string, Field>;
 
-/** What the files say of one profile. */
+/** The fields of one profile in both files. */
 export class ProfileSection {
   readonly #credentials: Fields;
   readonly #config: Fields;
@@ -105,7 +105,7 @@ export class ProfileFiles {
     return new ProfileSection(credentials, config, this.#fail);
   }
 
-  /** Where a section is that was meant for a profile and is none: `file:line` and what to write there. */
+  /** The place of a section whose name lacks `profile`, or is misspelt: `file:line` and the correct text. */
   misnamed(name: string): string | undefined {
     const wanted = [
       { source: this.#credentials, header: `[${name}]` },
@@ -158,7 +158,7 @@ function profileNamed(section: string): string | undefined {
   return words?.length === 2 ? words[1] : undefined;
 }
 
-/** The name that somebody meant by a section, whatever is around it. */
+/** The name in a section's header, without the characters around it. */
 function bareName(section: string): string {
   return section.trim().replace(/^profile\b\s*/, "").replace(/^(["'])(.*)\1$/s, "$2").trim();
 }

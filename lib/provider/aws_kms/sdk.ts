@@ -20,7 +20,7 @@ export interface SdkCall {
   readonly seen: SdkSeen;
 }
 
-/** What the SDK does not hand on of an answer. */
+/** The parts of an answer that the SDK does not return. */
 interface SdkSeen {
   /** Its Date field. */
   date?: string | undefined;
@@ -79,7 +79,7 @@ export class SdkTransport {
 
   /**
    * Milliseconds by which AWS' clock is ahead of this machine's; 0 where that is not known. A signature that is five
-   * minutes off is refused, so that a new client begins with what the one before it has learned.
+   * minutes off is refused, so that a new client begins with the offset of the one before it.
    */
   get clockOffset(): number {
     return this.#serverAhead === undefined ? 0 : this.#serverAhead + systemClock.now() - systemClock.wall();
@@ -121,7 +121,7 @@ export function sdkConfig(
   };
 }
 
-/** What AWS answers to a signature of another time ("Troubleshoot Signature Version 4 signing"). */
+/** AWS's error codes for a signature of another time ("Troubleshoot Signature Version 4 signing"). */
 const skewErrors: readonly string[] = [
   "InvalidSignatureException",
   "RequestExpired",

@@ -1,6 +1,6 @@
 /**
- * What Key Vault's errors mean, by HTTP status, `error.code` and `error.innererror.code`. Its texts are for people: three of
- * them are read where a 403 has no code that says more, and none is repeated.
+ * The meaning of Key Vault's errors, by HTTP status, `error.code` and `error.innererror.code`. Its texts are for
+ * people: three of them are read where a 403 has no more specific code, and they are never repeated.
  *
  * @module
  */
@@ -84,7 +84,7 @@ export function unexplained(answer: HttpAnswer): boolean {
   return answer.status === 403 && reasonOf(answer.body) === undefined;
 }
 
-/** Whether a 403 says that the key version itself cannot be used. */
+/** Whether a 403 means that the key version itself cannot be used. */
 export function isUnusable(answer: HttpAnswer): boolean {
   return answer.status === 403 && reasonOf(answer.body)?.code === "key_unusable";
 }
@@ -100,7 +100,7 @@ function errorCode(body: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
-/** The innermost code that is known, which says most; the service spells the field in two ways. */
+/** The innermost known code, which is the most specific. The service spells the field in two ways. */
 function reasonOf(body: unknown): Meaning | undefined {
   const error = field(body, "error");
   let found: Meaning | undefined;

@@ -53,7 +53,7 @@ async function readKey(path: string, { action }: HttpCall): Promise<string> {
   const noKey = () => unacceptable(action, "the Azure Arc agent's key file holds no key");
   const bytes = await readCredentialFile(path, largestKey).catch((cause) => {
     if (cause instanceof FileRefusedError && cause.name !== "WritableByOthers") throw noKey();
-    // Azure's agent makes the file anew for each answer: what may have to be mended is the group, not the file's owner.
+    // Azure's agent makes the file anew for each answer: the cure is the group of this user, not the file's owner.
     const why = isRefusal(cause)
       ? "cannot be read; its user must be in the group himds"
       : `cannot be read: ${whyUnreadable(cause, path)}`;

@@ -175,7 +175,7 @@ Deno.test("a version that cannot be used is key_unusable, however little the ans
             const [remark] = await provider.remarks?.([state.version], patient) ?? [];
             assert.match(remark ?? "", /it is disabled/);
           }
-          // A plugin that starts then says the same.
+          // A plugin that starts then has the same sentence.
           await using second = (await openAzure(double)).provider;
           await assert.rejects(second.probe(patient), refusedWith("key_unusable", sentence));
         });

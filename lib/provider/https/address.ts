@@ -11,7 +11,7 @@ export interface Address {
   readonly shown: string;
   /** Scheme, host and port, or the socket. */
   readonly origin: string;
-  /** What each request's path begins with: `""`, or segments such as `/vault`. */
+  /** The beginning of each request's path: `""`, or segments such as `/vault`. */
   readonly prefix: string;
   /** Whether TLS is spoken. */
   readonly secure: boolean;

@@ -47,7 +47,7 @@ export function readAnswer(response: IncomingMessage): Promise<{ answer: HttpAns
 /**
  * Milliseconds from a Retry-After header, which is a number of seconds or a date (RFC 9110, section 10.2.3).
  *
- * @returns at most an hour; `undefined` where there is none or it says nothing.
+ * @returns at most an hour; `undefined` where the header is missing or malformed.
  */
 export function retryAfter(header: string | undefined, now: number): number | undefined {
   if (header === undefined) return undefined;

@@ -5,7 +5,7 @@
  */
 import type { DetailedPeerCertificate } from "node:tls";
 
-/** What a certificate was held to. */
+/** The authorities and the time that a certificate was verified against. */
 export interface Trust {
   /** Where the authorities come from, such as `/etc/trousseau/ca.pem`. */
   readonly source: string;
@@ -16,7 +16,7 @@ export interface Trust {
 /** Certificates above a server's that are looked at. */
 const longestChain = 8;
 
-/** What follows the server's name in a sentence, without the full stop. */
+/** The part of a sentence after the server's name, without the full stop. */
 export function certificateFault(shown: DetailedPeerCertificate | undefined, { source, wall }: Trust): string {
   const unknown = `has a certificate that cannot be verified with the authorities in ${source}`;
   if (shown === undefined) return unknown;
@@ -76,7 +76,7 @@ function chainOf(leaf: DetailedPeerCertificate): readonly DetailedPeerCertificat
   return chain;
 }
 
-/** In milliseconds since the epoch; what cannot be read is no reason. */
+/** In milliseconds since the epoch; infinite for an unreadable date, so that it is never the reason. */
 function validity(certificate: DetailedPeerCertificate): { readonly from: number; readonly to: number } {
   const [from, to] = [Date.parse(certificate.valid_from), Date.parse(certificate.valid_to)];
   return { from: Number.isNaN(from) ? -Infinity : from, to: Number.isNaN(to) ? Infinity : to };
@@ -86,7 +86,7 @@ function isSelfSigned({ subject, issuer }: DetailedPeerCertificate): boolean {
   return JSON.stringify(subject) === JSON.stringify(issuer);
 }
 
-/** The issuer's name where it is plain text: it comes from a server that nobody vouches for. */
+/** The issuer's name if it is plain text: the certificate that it comes from is not trusted. */
 function issuerOf({ issuer }: DetailedPeerCertificate): string {
   const name: unknown = issuer?.CN;
   return typeof name === "string" && /^[A-Za-z0-9 ._-]{1,64}$/.test(name) ? ` (its issuer calls itself "${name}")` : "";

@@ -1,6 +1,6 @@
 /**
- * A look at a server's certificate after it was refused, to say why: Deno gives one code for several causes, and shows no
- * certificate that it did not verify.
+ * A look at a server's certificate after it was refused, to find the cause: Deno gives one code for several causes, and
+ * does not give access to a certificate that it did not verify.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { connect as connectTls, type DetailedPeerCertificate } from "node:tls";
 import type { NetworkCause } from "./network_failures.ts";
 import { serverNameOf } from "./server_name.ts";
 
-/** What a handshake showed. */
+/** The result of a handshake. */
 export interface CertificateLook {
   /** `undefined` where the handshake did not come as far. */
   readonly certificate: DetailedPeerCertificate | undefined;

@@ -1,5 +1,5 @@
 /**
- * Why connections to one server fail, in words, with a look at its certificate where the error alone does not tell.
+ * Why connections to one server fail, in words. If the error has several possible causes, its certificate is read.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import {
   networkFailure,
 } from "./network_failures.ts";
 
-/** One server, and what connections to it are made with. */
+/** One server, and the settings of connections to it. */
 export interface Dialled {
   /** Opens a connection to it, without TLS. */
   readonly dial: (signal: AbortSignal) => Promise<Socket>;
@@ -51,7 +51,7 @@ export class FailedConnections {
     this.#clock = dialled.clock ?? systemClock;
   }
 
-  /** What follows the server's name in a sentence, without the full stop. It never throws. */
+  /** The part of a sentence after the server's name, without the full stop. It never throws. */
   async explain(cause: NetworkCause, signal: AbortSignal): Promise<string> {
     const { name, secure, hasCertificate, trusted } = this.#dialled;
     if (cause.code === "ERR_TLS_CERT_ALTNAME_INVALID") return nameFault(name, "cert" in cause ? cause.cert : undefined);

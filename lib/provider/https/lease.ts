@@ -5,7 +5,7 @@
  */
 import type { Secret } from "../../secret.ts";
 
-/** What a login gives. */
+/** The result of a login. */
 export interface Grant {
   readonly token: Secret;
   /** How long the token lives from now, in milliseconds; `undefined` where it never expires. */
@@ -19,7 +19,7 @@ export interface Grant {
 export class Lease {
   readonly token: Secret;
   readonly renewable: boolean;
-  /** What the login granted, in milliseconds; a renewal that grants much less means that the token's maximum is near. */
+  /** The lifetime that the login granted, in milliseconds. A much shorter renewal means that the token's maximum is near. */
   readonly fullMs: number | undefined;
   /** Milliseconds on the session's clock; `undefined` where the token never expires. */
   expiresAt: number | undefined;

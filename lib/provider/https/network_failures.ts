@@ -1,5 +1,6 @@
 /**
- * Failures of a connection in words for an operator: what follows the server's name in a sentence, without the full stop.
+ * Failures of a connection in words for an operator: the part of a sentence after the server's name, without its full
+ * stop.
  *
  * @module
  */
@@ -22,7 +23,7 @@ export const networkFailures = {
     "speaks no TLS on this port; write http:// if it is on this machine, else give it a certificate",
 } as const satisfies Record<string, string>;
 
-/** By what happened where no code tells it. */
+/** By the failure, for failures without a code. */
 export const connectionFailures = {
   speaksTls: "speaks TLS on this port; write https://",
   closedPlain: "closed the connection without an answer; if it speaks TLS on this port, write https://",
@@ -32,7 +33,7 @@ export const connectionFailures = {
   otherwise: "cannot be spoken to",
 } as const satisfies Record<string, string>;
 
-/** By what a Unix socket's path turned out to be. */
+/** By the errno of a connection to a Unix socket, or the type of file at its path. */
 export const socketFailures = {
   ENOENT: "is not there; start the agent, or mount the folder of its socket",
   ECONNREFUSED: "is a socket that nothing listens on; start the agent",
@@ -46,7 +47,7 @@ export const socketFailures = {
 const clientCertificateWanted =
   "wants a client certificate (in kind vault-transit: tls.certificateFile and tls.keyFile)";
 
-/** What an alert about a client certificate means: the first where none was shown. */
+/** The meaning of an alert about a client certificate: the first if no certificate was sent. */
 function ofCertificate(refused: string) {
   return {
     without: clientCertificateWanted,
@@ -72,12 +73,12 @@ export const tlsAlerts = {
   AccessDenied: ofCertificate("it is valid, and has no access"),
 } as const satisfies Record<string, string | { readonly without: string; readonly with: string }>;
 
-/** What the alert `handshake_failure` means, by what the server had sent before it. */
+/** The meaning of the alert `handshake_failure`, by the messages that the server sent before it. */
 export const handshakeFailures = {
-  /** Nothing: it answered the first message, which lists versions and ciphers. */
+  /** No message: it answered the first one, which lists versions and ciphers. */
   early: "has no TLS cipher in common with Trousseau, which speaks AES-GCM and ChaCha20-Poly1305 with ECDHE; " +
     "allow one of them there",
-  /** Its certificate, as far as TLS 1.2: what it misses is ours. */
+  /** Its certificate, in TLS 1.2: the server requires a client certificate. */
   late: clientCertificateWanted,
   unknown: "refused the TLS handshake: no cipher is in common, or it wants a client certificate " +
     "(in kind vault-transit: tls.certificateFile and tls.keyFile)",
@@ -86,11 +87,11 @@ export const handshakeFailures = {
 /** An error of Node's sockets, TLS or HTTP parser. */
 export type NetworkCause = Error & {
   readonly code?: unknown;
-  /** Of the HTTP parser: what it was given. */
+  /** Of the HTTP parser: its input. */
   readonly rawPacket?: unknown;
 };
 
-/** Codes by which Deno says that a certificate was not verified: the same one for several causes. */
+/** Deno's codes for a certificate that was not verified: the same one for several causes. */
 const unverifiedCodes: readonly unknown[] = [
   "CERT_HAS_EXPIRED",
   "CERT_NOT_YET_VALID",
@@ -112,7 +113,7 @@ export function isHandshakeFailure(cause: NetworkCause): boolean {
 }
 
 /**
- * The words for a failure that tells its cause by itself.
+ * The words for a failure whose cause follows from the error alone.
  *
  * @param secure whether TLS was tried.
  * @param shown whether a client certificate was at hand.

@@ -177,7 +177,7 @@ export class RefusedLogins {
     await this.#write({ ...found, refusals: found.refusals.filter(({ tag }) => tag !== last.refusal.tag) });
   }
 
-  /** The file's content; what a clock that ran ahead has noted in it waits from now on. */
+  /** The file's content. Refusals with a time in the future, noted by a clock that ran ahead, wait from now on. */
   async #current(): Promise<Found> {
     const found = await this.#read();
     if (typeof found !== "object" || !found.refusals.some((one) => this.#isOfTheFuture(one))) return found;

@@ -6,12 +6,12 @@
 import { systemClock } from "../../clock.ts";
 import type { HttpAnswer } from "./endpoint.ts";
 
-/** Milliseconds; what is dated five minutes off is refused by servers that look at the time. */
+/** Milliseconds; servers that check the time refuse a request that is dated five minutes off. */
 export const skew = 240_000;
 
 /** Milliseconds; a token that lives for less would be replaced without end. */
 const shortest = 1_000;
-/** A token that seems to have expired is tried all the same: its server's refusal says more than a clock. */
+/** A token that seems to have expired is tried all the same: a refusal by the server is certain, a clock is not. */
 const expired = 60_000;
 
 /**
@@ -36,8 +36,8 @@ export function lifetimeUntil(expiresAt: number, date: string | undefined, longe
 }
 
 /**
- * Sends what bears this machine's time, and once more with the server's where it is refused and this machine's clock is
- * minutes off.
+ * Sends a request that bears this machine's time. If it is refused and this machine's clock is minutes off, it is sent
+ * once more with the server's time.
  *
  * @param send takes a wall time in milliseconds since the epoch.
  * @returns the last answer, a refusal too.

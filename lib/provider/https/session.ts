@@ -68,7 +68,7 @@ export class TokenSession implements AsyncDisposable {
    * Sends a request with the token. Where the answer says that it is not taken, it is sent a second time with a new one,
    * unless another login would not help.
    *
-   * @param kind what requests have in common that need the same right: the operation and the key.
+   * @param kind the operation and the key: requests of one kind need the same right.
    * @returns whatever was answered in the end, a refusal too.
    * @throws {KmsError} as `send`, or what the login said.
    */
@@ -122,7 +122,7 @@ export class TokenSession implements AsyncDisposable {
    * serve other kinds of request.
    *
    * @returns whether there is; not where another login would not help.
-   * @throws {KmsError} what the login said.
+   * @throws {KmsError} the login's error.
    */
   async #replaced(refused: Lease, kind: string, call: HttpCall): Promise<boolean> {
     if (this.#loggingIn === undefined) {
@@ -181,7 +181,7 @@ export class TokenSession implements AsyncDisposable {
     return this.#loggingIn;
   }
 
-  /** The failure after which it is too soon for another login, which says to a busy server's callers when it is not. */
+  /** The last login's failure while it is too soon for another one; with `retryAfterMs` if the server was busy. */
   #heldBack(): KmsError | undefined {
     const waitMs = (this.#failed?.until ?? -Infinity) - this.#clock.now();
     if (this.#failed === undefined || waitMs <= 0) return undefined;
@@ -221,7 +221,7 @@ export class TokenSession implements AsyncDisposable {
     return Math.max(Math.min(error.retryAfterMs ?? 0, longestAskedMs), jittered(pause, 0.2));
   }
 
-  /** Tells how long a token lives, and sees to it that it is renewed or replaced in time. */
+  /** Reports the lifetime of a token, and schedules its renewal or replacement. */
   #keep({ expiresAt, renewable }: Lease, ttlMs: number | undefined): void {
     this.#settings.notify({ type: "token_lifetime", provider: this.#settings.provider, expiresAt });
     if (ttlMs !== undefined) this.#schedule(ttlMs * jittered(renewable ? renewAt : replaceAt, 0.1));

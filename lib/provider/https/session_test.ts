@@ -8,7 +8,7 @@ import { type Grant, TokenSession } from "./session.ts";
 
 const call = { signal: new AbortController().signal, action: "probe" };
 
-/** What a server answers to a token. */
+/** A server's answer to a token. */
 type Answer = "well" | "refused" | "busy";
 
 const verdicts = { well: "served", refused: "refused", busy: "silent" } as const;
@@ -17,7 +17,7 @@ const verdicts = { well: "served", refused: "refused", busy: "silent" } as const
 class Stage {
   logins = 0;
   refusal: KmsError | undefined;
-  /** What each login grants beside its token, which is `t1`, `t2` and so on. */
+  /** The grant of each login without its token, which is `t1`, `t2` and so on. */
   grant: Partial<Grant> = {};
   answer: (token: string, kind: string) => Answer = () => "well";
   readonly sent: string[] = [];
@@ -39,7 +39,7 @@ class Stage {
     },
   });
 
-  /** The token that was served, or what was answered instead. */
+  /** The token that was served, or the other answer. */
   async send(kind = "wrap"): Promise<string> {
     let last = "";
     const answer = await this.session.request(
@@ -282,7 +282,7 @@ Deno.test("TokenSession tells when a token expires, on its own clock, and how lo
   stage.grant = { ttlMs: 100_000 };
   await stage.send();
   const expiresAt = stage.clock.now() + 100_000;
-  // The wall clock is set: what was told of does not move.
+  // The wall clock is set: the times of earlier events do not move.
   stage.clock.setWall(10_800_000);
   deepEqual(stage.events, [
     { type: "login", provider: "vault-eu", method: "approle", result: "ok", seconds: 0 },

@@ -11,13 +11,13 @@ import type { Secret, SecretSource } from "../../secret.ts";
 import type { HttpCall } from "./endpoint.ts";
 import type { Grant } from "./lease.ts";
 
-/** What a renewal gives: how long the token lives from now, or that it was refused, so that a login is due. */
+/** The result of a renewal: how long the token lives from now, or a refusal, after which a login is due. */
 export type Renewal = { readonly ttlMs: number | undefined } | { readonly refused: KmsError };
 
-/** What an answer says of the token that was sent: that it was taken, that it was not, or nothing. */
+/** The verdict of an answer on the token that was sent: accepted, refused, or unknown. */
 export type TokenVerdict = "served" | "refused" | "silent";
 
-/** Statuses other than 5xx with which a server, or what stands before it, answers without a look at the token. */
+/** Statuses other than 5xx with which a server, or a proxy before it, answers without a look at the token. */
 const unlooked: ReadonlySet<number> = new Set([307, 408, 412, 429, 472, 473]);
 
 /** The verdict of an answer's status. @param refusal the status that means that the token is not taken. */
@@ -42,7 +42,7 @@ export interface TokenSettings {
   readonly login: (call: HttpCall) => Promise<Grant>;
   /** For tokens that are renewable. */
   readonly renew?: (token: Secret, call: HttpCall) => Promise<Renewal>;
-  /** Where the token itself is what the operator gives: its source, watched between logins. */
+  /** For a token that the operator gives: its source, watched between logins. */
   readonly tokenSource?: SecretSource | undefined;
   /** When to log in again with credentials that are read anew. */
   readonly reloads: Reloads | undefined;

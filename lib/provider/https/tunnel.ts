@@ -43,7 +43,7 @@ export type TunnelOptions = RequestOptions & {
 
 type OnConnection = (error: Error | null, connection?: Duplex) => void;
 
-/** A proxy, what it is held to where it is behind TLS, and why connections to it fail. */
+/** A proxy, the authorities for its certificate, and why connections to it fail. */
 export class ProxyTrust {
   readonly proxy: Proxy;
   readonly ca: string | undefined;

@@ -1,15 +1,15 @@
 /**
- * What stands at the path of a Unix socket that cannot be connected to.
+ * Why a Unix socket cannot be connected to.
  *
  * @module
  */
 import { errnoOf, systemFailure } from "../../system_failures.ts";
 import { socketFailures } from "./network_failures.ts";
 
-/** What follows the socket's address in a sentence, without the full stop. */
+/** The part of a sentence after the socket's address, without the full stop. */
 export async function socketFailure(path: string, cause: Error): Promise<string> {
   const errno = errnoOf(cause);
-  // Linux refuses a connection to a socket that nobody listens on and one to a file alike.
+  // Linux answers ECONNREFUSED for a socket without a listener and for a file that is no socket.
   if (errno === "ECONNREFUSED" && !await isSocket(path)) return socketFailures.notASocket;
   if (errno === "EPERM") return socketFailures.EACCES;
   if (errno !== undefined && Object.hasOwn(socketFailures, errno)) {
@@ -22,7 +22,7 @@ async function isSocket(path: string): Promise<boolean> {
   try {
     return (await Deno.stat(path)).isSocket === true;
   } catch {
-    // It is gone meanwhile, or may not be looked at: the errno says as much.
+    // It is gone meanwhile, or may not be looked at: the errno of the connection is the cause.
     return true;
   }
 }

@@ -9,7 +9,7 @@ import type { SecretSource } from "../../secret.ts";
 
 /**
  * The same source, which warns when it cannot be read, once for each reason: the credential that is held is used on, and
- * nothing else would say that it is not the one in the file any more.
+ * no other message would show that it is not the one in the file any more.
  */
 export function watchedSource(source: SecretSource, provider: string, notify: Notify): SecretSource {
   let told = "";
