@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# OpenBao 2.7.2: sys/namespaces/NAME/seal answers 204 for a namespace that has no seal of its own, which is what a
-# namespace is unless it is made with one. From then on every path in it answers as if nothing were mounted there.
+# OpenBao 2.7.2: sys/namespaces/NAME/seal answers 204 for a namespace that has no seal of its own, which is the default.
+# From then on every path in it answers as if nothing were mounted there.
 # seal-status and unseal answer that the namespace is not sealable, and the list of namespaces shows nothing. A client
 # cannot tell that from an engine that was disabled. Only a restart of the whole server brings the namespace back.
 #

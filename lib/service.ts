@@ -104,7 +104,7 @@ export interface ServiceOptions {
   readonly firstEncrypt?: FirstEncryptFile;
   /** Where it is kept what shows that a version can still be opened; in memory if left out. */
   readonly sentinels?: SentinelStore;
-  /** Tells whether the folder of these files can be written; nothing is told if left out. */
+  /** Whether the folder of these files can be written; the status lacks it if left out. */
   readonly stateFolder?: Pick<StateFolderWatch, "status">;
   readonly clock: Clock;
   /** Spreads the probes of several nodes: numbers from 0 to 1, `Math.random` if left out. */

@@ -15,7 +15,7 @@ const timings = { every: 60_000, hangs: 10_000 } as const;
 /** In bytes. As much is tried as the largest JSON file of the folder has: one is replaced by a new one beside it. */
 const tried = { least: 4096, most: 1024 * 1024 } as const;
 
-/** So many good tries in a row, and a file that could not be written some time before counts no more. */
+/** After so many good tries in a row, an earlier failure to write a file no longer counts. */
 const forgetAfter = 2;
 
 /** How the folder is. */
@@ -54,7 +54,7 @@ async function sizeToTry(folder: string): Promise<number> {
   return size;
 }
 
-/** What a watch is made of. */
+/** The parts of a watch. */
 export interface StateFolderWatchOptions {
   readonly folder: string;
   readonly clock: Clock;
@@ -119,7 +119,7 @@ export class StateFolderWatch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await this.#running;
-    // What hangs in the kernel is not waited for.
+    // A write that hangs in the kernel is not waited for.
     if (this.#hangsSince() === undefined) await this.#looking?.done;
   }
 

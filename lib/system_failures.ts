@@ -58,7 +58,7 @@ function errnoNumber(thrown: Error): number | undefined {
   return typeof errno === "number" ? Math.abs(errno) : undefined;
 }
 
-/** Whether the system refused because of who this process is: an owner or a mode is to be looked at. */
+/** Whether the system refused for want of a right: the cause is an owner or a mode. */
 export function isRefusal(thrown: unknown): boolean {
   const errno = errnoOf(thrown);
   return errno === "EACCES" || errno === "EPERM" ||

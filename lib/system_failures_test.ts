@@ -33,7 +33,7 @@ Deno.test("systemFailure() an errno without a row is named, and a stranger by it
 
 Deno.test("errnoOf() names the errnos that neither Deno nor Node names", () => {
   for (const errno of failingErrnos) assert.equal(errnoOf(systemError(errno)), errno);
-  // What node:fs throws for 122, which it does not know.
+  // The error of node:fs for 122, an errno that it has no name for.
   const unknown = Object.assign(new Error("UNKNOWN: unknown error, open '/x'"), { code: "UNKNOWN", errno: -122 });
   assert.equal(errnoOf(unknown), "EDQUOT");
   assert.equal(systemFailure(new Error("Host is down (os error 112)")), "the system answers error number 112");

@@ -8,17 +8,17 @@ import { backoff } from "../deadline.ts";
 import { errorCodes, KmsError, toKmsError } from "../errors.ts";
 import { type CallOptions, foreignPart, type Provider } from "./provider.ts";
 
-/** What a test may own. */
+/** Replaced by tests. */
 export interface RetryOptions {
   readonly clock: Clock;
   /** 0 to below 1. */
   readonly random: () => number;
 }
 
-/** For what failed without a word about a pause, as a connection does: calls in all, and milliseconds. */
+/** For a failure without a requested pause, as of a connection: calls in all, and milliseconds. */
 const away = { tries: 4, firstPauseMs: 50 } as const;
 
-/** For a KMS that is busy, or that says when it may be asked again. Times are milliseconds. */
+/** For a KMS that is busy, or that requests a pause. Times are milliseconds. */
 const busy = {
   /** Calls in all: each costs a part of the quota that is used up. In 3 s the pauses leave room for seven or so. */
   tries: 12,
@@ -29,7 +29,7 @@ const busy = {
   forgotten: 10_000,
   /** How long other calls are held back for one that was refused. */
   longestShared: 1_000,
-  /** What is left for an answer before the deadline: twice as long as the last one took, within these limits. */
+  /** The time left for an answer before the deadline: twice as long as the last one took, within these limits. */
   leastAnswer: 250,
   longestAnswer: 1_000,
   /** Of a call whose deadline is not known: an RPC of kube-apiserver's has 3 s. */
@@ -37,17 +37,17 @@ const busy = {
 } as const;
 
 /**
- * Retries `wrap` and `unwrap` where the table of codes says that it may help, and never past the signal. Probes are made
- * once: they report what is. Each try is a call of the provider's, and counted as one.
+ * Retries `wrap` and `unwrap` if the table of codes has the failure as retryable, and never past the signal. Probes are
+ * made once: they report the present state. Each try is a call of the provider's, and counted as one.
  *
  * - A KMS that cannot be reached is asked four times, with pauses of 50 ms, 100 ms and 200 ms, each spread over half to
  *   once and a half.
  * - A KMS that is busy is asked until shortly before the call's deadline, with exponential back-off and full jitter. All
  *   calls of the provider share the pause: many that wait do not each go on asking.
- * - A pause that the KMS asks for (`retryAfterMs`) is kept. Where it is longer than what is left, the call ends at once
- *   and says so.
+ * - A pause that the KMS asks for (`retryAfterMs`) is kept. If it is longer than the time left, the call ends at once,
+ *   and its error has the seconds of the pause.
  *
- * The error of the last try is the one thrown: it says more than that time ran out.
+ * The error of the last try is thrown: it is more specific than that time ran out.
  */
 export function retrying(provider: Provider, options: Partial<RetryOptions> = {}): Provider {
   const tries = new Tries({ clock: systemClock, random: Math.random, ...options });
@@ -74,13 +74,13 @@ interface Trying {
   sentAt: number;
 }
 
-/** What all calls of one provider have in common. */
+/** The state that all calls of one provider share. */
 class Tries {
   readonly #clock: Clock;
   readonly #random: () => number;
   /** Until then no call is sent, since one was refused just now. */
   #quietUntil = -Infinity;
-  /** How often in a row it was busy, however many calls were told so at once. */
+  /** How often in a row it was busy; calls that are refused together count once. */
   #level = 0;
   #raisedAt = -Infinity;
 

@@ -47,7 +47,7 @@ class Bench {
     return this.clock.now() - this.#start;
   }
 
-  /** Unwraps with a deadline, and lets time pass until that is over. */
+  /** Unwraps with a deadline, and advances the clock until the call has ended. */
   async unwrap(ms: number): Promise<{ readonly error: KmsError | undefined; readonly endedAt: number }> {
     using bound = deadlineBy(this.clock, ms, never);
     let endedAt = NaN;
@@ -58,7 +58,7 @@ class Bench {
   }
 }
 
-/** The pauses between what was sent at these times. */
+/** The pauses between calls that were sent at these times. */
 function pauses(sent: readonly number[]): number[] {
   return sent.slice(1).map((at, index) => at - (sent[index] ?? 0));
 }

@@ -1,5 +1,5 @@
 /**
- * Who may connect to a Unix socket.
+ * Whether every user may connect to a Unix socket.
  *
  * @module
  */
@@ -9,7 +9,7 @@ export function writableByAll(path: string): boolean {
   try {
     return ((Deno.statSync(path).mode ?? 0) & 0o002) !== 0;
   } catch {
-    // It is not there, or may not be looked at: the probe says so.
+    // It is not there, or may not be looked at: the probe reports that.
     return false;
   }
 }

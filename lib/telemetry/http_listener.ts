@@ -1,7 +1,7 @@
 /**
  * The connections of the HTTP endpoint: how many there are, and what happens when the process runs out of descriptors.
  *
- * It stands on `Deno.listen`, whose `accept` tells its caller of a failure. `Deno.serve` and `node:net` of Deno 2.9 do not.
+ * It uses `Deno.listen`, whose `accept` rejects on a failure. `Deno.serve` and `node:net` of Deno 2.9 report none.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The closed sets behind labels, so that each counter is there as 0 before it counts: a counter that appears with its
- * first event shows no increase to whoever looks at its rate.
+ * The closed sets behind labels. Each counter is exported as 0 before its first event: a counter that appears with its
+ * first event shows no increase in `rate()`.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export interface MetricsProvider {
   readonly method: string | undefined;
 }
 
-/** What a process may count. */
+/** The label values of a process's counters. */
 export interface Countable {
   /** The APIs that it may serve. */
   readonly apis: readonly Api[];

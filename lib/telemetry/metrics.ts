@@ -317,7 +317,7 @@ function ringCounters(registry: Registry) {
   } satisfies Partial<Counters>;
 }
 
-/** Gauges of what is left of a lifetime, computed when they are read. */
+/** Gauges of the remaining lifetime, computed when they are read. */
 function lifetimes(registry: Registry, clock: Times) {
   const expiring = (name: string, help: string, left: (expiresAt: number) => number) => {
     const expiries = new Map<string, number>();

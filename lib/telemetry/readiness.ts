@@ -40,7 +40,7 @@ export function readiness(status: ServiceStatus, verdict: Verdict, telemetry: st
   return { ready: verdict.ready, message: verdict.message, status, telemetry };
 }
 
-/** As JSON. Fields are picked by name: what a status may hold besides is not served. Times are RFC 3339's. */
+/** As JSON. Fields are picked by name: other fields of a status are not served. Times are RFC 3339's. */
 export function readinessDocument({ ready, message, status, telemetry }: Readiness) {
   return {
     ready,
@@ -156,7 +156,7 @@ function quorumText(quorum: QuorumState): string {
   return quorum.state === "held" ? "held" : `lost since ${instant(quorum.since)}: ${quorum.message}`;
 }
 
-/** RFC 3339 in UTC to the second; `?` for what it cannot express. */
+/** RFC 3339 in UTC to the second; `?` for a time that it cannot express. */
 function instant(at: number): string {
   return rfc3339(at)?.replace(/\.\d+Z$/, "Z") ?? "?";
 }

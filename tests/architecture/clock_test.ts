@@ -9,7 +9,7 @@ import { join } from "node:path";
 
 const root = new URL("../..", import.meta.url).pathname;
 
-/** What else each file may read, and why. */
+/** The exceptions: the clocks that a file may read, and why. */
 const allowed: Readonly<Record<string, { readonly reads: RegExp; readonly why: string }>> = {
   "lib/clock.ts": { reads: /^(Date\.now|performance\.(now|timeOrigin))$/, why: "it is the clock" },
   "lib/deadline.ts": { reads: /^performance\.now$/, why: "clock.ts is made of it" },

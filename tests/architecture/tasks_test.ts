@@ -8,7 +8,7 @@ import { bakedFlags } from "../../deploy/compile/permissions.ts";
 
 const root = new URL("../..", import.meta.url);
 
-/** What is read of `deno.json` and of `deno.dev.json`. */
+/** The fields of `deno.json` and of `deno.dev.json` that are read. */
 interface DenoConfig {
   readonly tasks?: Readonly<Record<string, string>>;
   readonly lock: { readonly path: string; readonly frozen: boolean };
@@ -17,7 +17,7 @@ interface DenoConfig {
   readonly exclude: unknown;
 }
 
-/** What is read of a lock file. */
+/** The fields of a lock file that are read. */
 interface Lock {
   readonly specifiers: Readonly<Record<string, string>>;
   readonly npm: Readonly<Record<string, unknown>>;

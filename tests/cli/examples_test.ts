@@ -1,6 +1,6 @@
 /**
- * The examples of the help: a shell takes each apart, and the command runs with its words. Only paths differ, and what
- * serves ends as soon as it has begun.
+ * The examples of the help: a shell splits each into words, and the command runs with them. Only paths differ, and a
+ * command that serves ends as soon as it has begun.
  *
  * @module
  */

@@ -22,13 +22,13 @@ export interface ErrorSentence {
 /** Errors of the programmer: they reach an operator as the sentence for an unknown failure, never by their own text. */
 const programmersErrors = ["Error", "TypeError", "RangeError", "SyntaxError", "DOMException"];
 
-/** Their strings say what was attempted, as a part of another sentence. */
+/** Their strings name the attempted operation, as a part of another sentence. */
 const namingActions = ["abortError", "orAborted", "actionOf"];
 
 /** The text behind such a word is a line of the log, the text behind such a number a refusal over HTTP. */
 const failing = /^(error|warn|lost|silent|failed|[45]\d\d)$/;
 
-/** Fields of an object whose message tells of a failure. */
+/** Fields of an object whose message is about a failure. */
 const failures = /^(action: "(warning|accept_refused)"|type: "telemetry_port"|ready: false)$/;
 
 /** Properties whose strings end a sentence. */
@@ -46,7 +46,7 @@ const beginnings =
 /** Its sentences are verdicts on another plugin, not errors of this one. */
 const verdicts = "lib/conformance/";
 
-/** Constants by a server's codes: what each means, as the end of a sentence. */
+/** Constants by a server's codes: the meaning of each, as the end of a sentence. */
 const codeTables = /^[a-z]+Codes$/;
 
 /** Files whose strings are all ends of sentences. */
@@ -119,7 +119,7 @@ function sentencesIn(file: ts.SourceFile, checker: ts.TypeChecker): Set<string> 
   return found;
 }
 
-/** What stands for a text that is written elsewhere. */
+/** A reference to a text that is written elsewhere. */
 type Naming = ts.Identifier | ts.CallExpression | ts.ElementAccessExpression;
 
 function isNaming(node: ts.Node): node is Naming {
@@ -129,7 +129,7 @@ function isNaming(node: ts.Node): node is Naming {
 /** A constant's value, a table's values, and the text that a called function of the product returns. */
 function behind(node: Naming, checker: ts.TypeChecker): readonly ts.Node[] {
   const type = checker.getTypeAtLocation(node);
-  // What an asynchronous function returns is followed as well.
+  // The result of an asynchronous function is followed as well.
   if (!mayBeText(checker.getAwaitedType(type) ?? type)) return [];
   if (ts.isCallExpression(node)) {
     const declaration = checker.getResolvedSignature(node)?.declaration;
@@ -153,7 +153,7 @@ function mayBeText(type: ts.Type): boolean {
     : (type.flags & (ts.TypeFlags.StringLike | ts.TypeFlags.Any)) !== 0;
 }
 
-/** Whether an expression says what was attempted. */
+/** Whether an expression names the attempted operation. */
 function isAction(node: ts.Node): boolean {
   if (ts.isIdentifier(node)) return node.text === "action";
   if (ts.isPropertyAccessExpression(node)) return isAction(node.name);
@@ -186,7 +186,7 @@ function messageIn(node: ts.Node): readonly ts.Node[] {
   });
 }
 
-/** Whether an object says where in a file its `text` belongs. */
+/** Whether an object has the place in a file that its `text` is about. */
 function isPlaced({ properties }: ts.ObjectLiteralExpression): boolean {
   return properties.some(({ name }) => name?.getText() === "position" || name?.getText() === "column");
 }

@@ -33,7 +33,7 @@ const documentSchema = z.strictObject({
   names: z.array(words),
 });
 
-/** What `docs/errors.yaml` holds. */
+/** The content of `docs/errors.yaml`. */
 export type ErrorDocument = z.infer<typeof documentSchema>;
 
 /** @throws if the file is not shaped so. */
@@ -41,7 +41,7 @@ export async function readErrorDocument(root: string): Promise<ErrorDocument> {
   return z.parse(documentSchema, parse(await Deno.readTextFile(join(root, "docs/errors.yaml"))));
 }
 
-/** How the document and the source differ: each line says what to do. An empty list: they agree. */
+/** The differences of the document from the source, each with its cure; empty if they agree. */
 export function differences(document: ErrorDocument, sentences: readonly ErrorSentence[]): readonly string[] {
   const rows = document.areas.flatMap(({ rows }) => rows.map(({ says }) => says));
   const listed = [...rows, ...document.names];

@@ -39,7 +39,7 @@ Deno.test("errorSentences() follows names into templates and tables, and takes l
       // A function that returns a text or something else, and a row of a table.
       "holds no service account's key",
       "it is a person's login; make a service account for this machine",
-      // A table by numbers, and a parser that returns a text or what it has read.
+      // A table by numbers, and a parser that returns a text or its result.
       "the client secret has expired",
       "has a createdAt that is no UTC time",
       // A complaint about an answer, a warning, a line of the log, an answer over HTTP.

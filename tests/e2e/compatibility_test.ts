@@ -73,7 +73,7 @@ async function writeNode(folder: string, name: string): Promise<{ readonly confi
   return { config, path };
 }
 
-/** What one build has written, in all three APIs. */
+/** The data that one build has written, in all three APIs. */
 interface Written {
   readonly keyId: string;
   readonly v2: EncryptResponse;

@@ -1,5 +1,6 @@
 /**
- * A real Vault or OpenBao that cannot open any more what a node has sealed with it: what `check` and the running plugin say.
+ * A real Vault or OpenBao that no longer opens data that a node has sealed with it: the output of `check` and of the
+ * running plugin.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Tokens that are good for few requests (`token_num_uses` of a role): no call fails for want of one, and no more logins are
- * made than that takes, by Vault's own audit log.
+ * Tokens that are good for few requests (`token_num_uses` of a role): no call fails for want of a token, and Vault's
+ * audit log shows no more logins than necessary.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { Repository, startKeyService } from "./harness/sops.ts";
 const policyFile = new URL("../../deploy/policies/vault.hcl", import.meta.url);
 const uses = 10;
 
-/** What a Vault was asked so far: logins, requests with their tokens, and how many of those it refused. */
+/** The requests to a Vault so far: logins, requests with their tokens, and the number of those that it refused. */
 interface Asked {
   readonly logins: number;
   readonly calls: number;

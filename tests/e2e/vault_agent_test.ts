@@ -1,6 +1,6 @@
 /**
- * The plugin in front of a real Vault that it reaches through an agent's Unix socket, and below a path: agent and reverse
- * proxy are doubles, and what is behind them is Vault's own.
+ * The plugin in front of a real Vault that it reaches through an agent's Unix socket, and below a path. The agent and
+ * the reverse proxy are doubles.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ async function prepared(policy: string): Promise<Vault & { readonly limited: str
   return { ...vault, limited: body.auth.client_token };
 }
 
-/** What `check --json` finds of one provider. */
+/** The findings of `check --json` about one provider. */
 async function check(node: Node, provider: object) {
   const config = node.config({ providers: [{ name: "vault", kind: "vault-transit", key: "kubernetes", ...provider }] });
   const file = await node.write("check.yaml", JSON.stringify(config));

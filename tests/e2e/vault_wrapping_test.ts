@@ -1,6 +1,6 @@
 /**
- * Logins to a real Vault that depend on what it says of wrapping tokens, mounts and policies, and the sentences that an
- * operator reads where they fail.
+ * Logins to a real Vault that depend on its answers about wrapping tokens, mounts and policies, and the sentences of
+ * those that fail.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -47,7 +47,7 @@ async function newSite(tls = false): Promise<Site> {
   };
 }
 
-/** The two secrets that may be wrapped, as an operator has them wrapped and as the plugin is told of them. */
+/** The two secrets that may be wrapped: the request that wraps them, and the plugin's configuration. */
 const kinds = {
   "secret ID": {
     wrap: (site: Site) => site.wrap(secretIdPath),
@@ -63,7 +63,7 @@ function configOf({ vault }: Site, auth: unknown): PluginConfig {
   return { providers: [{ name: "vault", kind: "vault-transit", address: vault.address, key: "kubernetes", auth }] };
 }
 
-/** The status of a `check` and what it printed. */
+/** The status of a `check` and its output. */
 async function check(node: Node, config: PluginConfig): Promise<{ readonly code: number; readonly said: string }> {
   const file = await node.write("check.yaml", JSON.stringify(node.config(config)));
   const { code, stdout, stderr } = await node.command("check", "--config", file);

@@ -17,7 +17,7 @@ import { inFolder } from "../support/temporary_folder.ts";
 
 const { signal } = new AbortController();
 
-/** What a refusal of such bytes is. */
+/** The codes of a refusal of such bytes. */
 const codes: readonly ErrorCode[] = ["request_invalid", "integrity", "key_unknown"];
 
 /** Each byte flipped, the text cut, and one byte behind it. */

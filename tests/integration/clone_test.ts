@@ -1,5 +1,5 @@
 /**
- * What somebody does first in a clone: `deno task start`, and in another terminal `deno task trousseau probe`.
+ * The first commands in a clone: `deno task start`, and in another terminal `deno task trousseau probe`.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { inFolder } from "../support/temporary_folder.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** What the plugin runs from, without what only tests need. */
+/** Copies the files that the plugin runs from, without those for tests alone. */
 async function clone(to: string): Promise<void> {
   for (const part of ["deno.json", "deno.lock", "main.ts", "lib", "proto"]) {
     await cp(join(root, part), join(to, part), { recursive: true });

@@ -1,5 +1,5 @@
 /**
- * A state folder that cannot be written: `check` says so beforehand, and a plugin that runs goes on and tells of it.
+ * A state folder that cannot be written: `check` reports it beforehand, and a running plugin goes on and reports it.
  *
  * @module
  */

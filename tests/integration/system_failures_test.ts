@@ -35,7 +35,7 @@ const local = (
   folder: string,
 ) => ({ kind: "local", name: "local", keyFile: `${folder}/new/local.keys`, create: true } as const);
 
-/** What is written, and the call of the system's that fails. */
+/** The writers, and the system call that fails in each. */
 const writers: Readonly<Record<string, readonly ["open" | "rename" | "mkdir", Work]>> = {
   "a file of the state folder": ["rename", (folder) => colour(folder).write({ colour: "red" })],
   "a new state folder": ["mkdir", (folder) => colour(`${folder}/state`).write({ colour: "red" })],
@@ -46,7 +46,7 @@ const writers: Readonly<Record<string, readonly ["open" | "rename" | "mkdir", Wo
   "the audit stream": ["open", (folder) => openFileTarget(`${folder}/audit.log`)],
 };
 
-/** What is read, by way of `Deno.stat` or `Deno.lstat`. */
+/** The readers, and the call that each makes: `Deno.stat` or `Deno.lstat`. */
 const readers: Readonly<Record<string, readonly ["stat" | "lstat", Work]>> = {
   "a file of the state folder": ["stat", (folder) => colour(folder).read()],
   "the key IDs": ["stat", (folder) => folderStore(folder).load()],

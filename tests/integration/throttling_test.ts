@@ -28,10 +28,10 @@ const dek = new Uint8Array(47).fill(7);
 /** A KMS that a test makes busy. */
 interface Stage extends AsyncDisposable {
   readonly provider: Provider;
-  /** @param retryAfter seconds, for what answers with it. */
+  /** @param retryAfter seconds, for services that answer with it. */
   busy(retryAfter?: string): void;
   idle(): void;
-  /** How many requests came to what is busy. */
+  /** The number of requests to the busy service. */
   asked(): number;
 }
 
@@ -140,7 +140,7 @@ async function gcpLogin(clock: Clock): Promise<Stage> {
 
 const rateLimited = detail("ErrorInfo", { reason: "RATE_LIMIT_EXCEEDED", domain: "googleapis.com" });
 
-/** What is busy, by what it answers. */
+/** The busy services, by their answers. */
 const kms: Readonly<Record<string, Open>> = {
   "Vault: 429": (clock) => vault(clock, "transit/decrypt/"),
   "AWS: ThrottlingException": (clock) => aws(clock, { kind: "status", status: 400, code: "ThrottlingException" }),
@@ -164,7 +164,7 @@ interface Outcome {
   readonly error: KmsError | undefined;
   /** Milliseconds until it ended. */
   readonly took: number;
-  /** How many requests came to what is busy. */
+  /** The number of requests to the busy service. */
   readonly asked: number;
   /** The results of the provider's calls, as they are counted. */
   readonly results: readonly string[];
@@ -189,7 +189,7 @@ async function unwrapWhileBusy(open: Open, busyMs: number, retryAfter?: string):
     .finally(() => over = true);
   while (!over) {
     const due = clock.untilNext();
-    // What is further away are a token's and a login's own times.
+    // Later timers belong to a token or a login.
     if (due <= 5_000) await clock.advance(due);
     else await pause(1);
     if (clock.now() - start >= busyMs) stage.idle();

@@ -33,13 +33,13 @@ interface Options {
 
 /** Milliseconds of the machine. */
 const timings = {
-  /** Several probes and, of the breaker, several refusals: so long after the first change no other one is told. */
+  /** Several probes and, of the breaker, several refusals: so long after the first change no other one is reported. */
   afterwards: 1000,
-  /** For what is waited for to come, four times as long as it takes at most. */
+  /** The limit for an expected event: four times as long as it takes at most. */
   longest: 4 * 11_000,
 } as const;
 
-/** Serves until it is well, brings the fault, decrypts until it was told and for a while, and returns what was told. */
+/** Serves until it is well, causes the fault, decrypts until it is reported and for a while; returns the reports. */
 async function under(fault: Fault, { graceMs = 0, until }: Options = {}): Promise<Seen> {
   await using vault = new VaultDouble();
   const events: Event[] = [];

@@ -1,6 +1,5 @@
 /**
- * Calls of Deno's that fail as the kernel of Linux lets them fail: the errors have the class, the `code` and the message
- * that Deno 2.9.6 gives them.
+ * Calls of Deno's that fail with an errno of Linux. The errors have the class, `code` and message of Deno 2.9.6.
  *
  * @module
  */

@@ -15,7 +15,7 @@ export interface FullDisk extends AsyncDisposable {
   readonly folder: string;
   /** How the system's refusal ends in a sentence. */
   readonly why: string;
-  /** Starts a program that is to feel it. */
+  /** Starts a program that the limit applies to. */
   start(options: ConstructorParameters<typeof Process>[0]): Process;
   /** From now on nothing can be written. */
   fill(): Promise<void>;
@@ -36,7 +36,7 @@ function ownFileSystem(folder: string): FullDisk {
     start: (options) => new Process(options),
     fill: async () => {
       const filler = new Uint8Array(2 * size);
-      // What fits is written before the refusal.
+      // A write up to the limit succeeds before the refusal.
       await Deno.writeFile(`${folder}/filler`, filler).catch(() => undefined);
     },
     async [Symbol.asyncDispose]() {

@@ -110,7 +110,7 @@ export class Process implements AsyncDisposable {
   }
 }
 
-/** How long is waited at least for what has to come, in milliseconds: four times as long as the most hurried test claims. */
+/** The shortest wait for an expected event, in milliseconds: four times as long as the shortest that a test names. */
 const leastWait = 20_000;
 
 /** How a condition is waited for. */

@@ -60,7 +60,7 @@ function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-/** When a request says that it was signed, in seconds since the epoch. */
+/** The time of signing in a request, in seconds since the epoch. */
 export function signedAt({ headers }: SignedRequest): number {
   const [, ...parts] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(headers["x-amz-date"] ?? "") ?? [];
   const [year = "", month = "", day = "", hour = "", minute = "", second = ""] = parts;

@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Where it listens, and what it adds. */
+/** The address that it listens on, and the token that it adds. */
 export interface AgentOptions {
   /** The address of the Vault behind it. */
   readonly vault: string;
@@ -48,7 +48,7 @@ export class VaultAgentDouble implements AsyncDisposable {
     const { method, headers } = request;
     this.requests.push({ method, path, token: headers.get("x-vault-token") });
     if (!path.startsWith(`${prefix}/v1/`)) return new Response("404 page not found\n", { status: 404 });
-    // An agent that was told to (`require_request_header`) takes no request without it.
+    // An agent with `require_request_header` refuses a request without the header.
     if (headers.get("x-vault-request") !== "true") return new Response(null, { status: 412 });
     this.before?.();
     const passed = new Headers({ "x-vault-request": "true" });

@@ -29,7 +29,7 @@ export interface DoubleTokens {
   readonly uses?: number;
 }
 
-/** What a response-wrapping token holds, and the path that made it. */
+/** The content of a response-wrapping token, and the path that made it. */
 export interface WrappedAnswer {
   readonly madeBy: string;
   /** The answer that was wrapped, as `{ data: { secret_id } }` or `{ auth: { client_token } }`. */
@@ -41,7 +41,7 @@ const lockedAt = 5;
 
 const denied = "1 error occurred:\n\t* permission denied\n\n";
 
-/** What OpenBao 2.6 and 2.7 answer to every request in a namespace, sys/health excepted. */
+/** The answer of OpenBao 2.6 and 2.7 to every request in a namespace, sys/health excepted. */
 const namespaceAnswers = {
   locked: [
     503,
@@ -73,11 +73,11 @@ export class VaultDouble implements AsyncDisposable {
   readonly refusals = new Map<string, number>();
   /** Paths of auth methods that are not there. */
   readonly absentMounts = new Set<string>();
-  /** Response-wrapping tokens that nobody has used yet. */
+  /** Response-wrapping tokens that are not used yet. */
   readonly wrapped = new Map<string, WrappedAnswer>();
   /** Good tokens that may neither look themselves up nor renew themselves. */
   readonly secretive = new Set<string>();
-  /** What is left of the tokens that have a number of uses. */
+  /** The remaining uses of the tokens that have a number of uses. */
   readonly #uses = new Map<string, number>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #closing = new AbortController();

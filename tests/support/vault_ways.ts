@@ -184,7 +184,7 @@ export const ways: Readonly<Record<string, SetUp>> = {
     await vault.api("POST", "sys/auth/kubernetes", { type: "kubernetes" });
     await vault.api("POST", "auth/kubernetes/config", {
       kubernetes_host: review.address,
-      // The double speaks plain HTTP; OpenBao wants an authority all the same.
+      // The double speaks plain HTTP; OpenBao requires an authority all the same.
       kubernetes_ca_cert: vault.authority.certificate,
       disable_local_ca_jwt: true,
       token_reviewer_jwt: serviceAccountJwt(),

@@ -19,7 +19,7 @@ export interface Grant {
 export class Lease {
   readonly token: Secret;
   readonly renewable: boolean;
-  /** The lifetime that the login granted, in milliseconds. A much shorter renewal means that the token's maximum is near. */
+  /** The lifetime that the login granted, in milliseconds. A much shorter renewal is near the token's maximum. */
   readonly fullMs: number | undefined;
   /** Milliseconds on the session's clock; `undefined` where the token never expires. */
   expiresAt: number | undefined;

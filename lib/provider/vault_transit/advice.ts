@@ -48,7 +48,7 @@ function warnings({ auth, addresses }: VaultTransitSettings): readonly string[] 
     : [];
 }
 
-/** Everybody who reaches an agent that adds its own token may use the key. */
+/** Every client that reaches an agent with a token of its own may use the key. */
 function openAgent(address: string): readonly string[] {
   const { socketPath } = addressOf(address);
   if (socketPath === undefined) {

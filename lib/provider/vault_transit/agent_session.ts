@@ -21,10 +21,10 @@ export class AgentSession implements AsyncDisposable {
   }
 
   /**
-   * Sends a request. Where Vault says that the agent's token is not valid any more, the agent logs in, and the request is
-   * sent again soon after.
+   * Sends a request. If Vault answers that the agent's token is not valid any more, the agent logs in, and the request
+   * is sent again soon after.
    *
-   * @returns whatever Vault answered in the end.
+   * @returns Vault's last answer.
    * @throws {KmsError} as {@linkcode VaultClient.request}; `cancelled` once this is disposed.
    */
   async request(request: VaultRequest, call: VaultCall): Promise<VaultAnswer> {

@@ -114,7 +114,7 @@ export function itemRefusal(status: number, text: string, action: string): KmsEr
   return new KmsError(code, `Cannot ${action}: Vault answered ${status} (${why}).`);
 }
 
-/** Texts of refused logins that neither count nor say anything about the credential. */
+/** Texts of refused logins that do not count and are not about the credential. */
 const loginTexts: Readonly<Record<string, { readonly why: string } | undefined>> = {
   "missing secret_id": { why: "the role wants a secret ID besides: set auth.secretId" },
 };
@@ -122,7 +122,7 @@ const loginTexts: Readonly<Record<string, { readonly why: string } | undefined>>
 /** The beginning of a refusal of a role that is bound to addresses; the rest of the text repeats one. */
 const boundElsewhere = { beginning: 'source address "', word: "CIDR" } as const;
 
-/** A login, and what is known of the place that it was sent to. */
+/** A login, and the known facts about its mount. */
 export interface LoginPlace {
   /** Why Vault may refuse it, as in `it refuses the role ID or the secret ID at auth/approle/login`. */
   readonly hint: string;
@@ -135,7 +135,7 @@ export interface LoginPlace {
 }
 
 /**
- * The error for a login that failed. Whatever Vault refuses here, a name, a password or a mount, means that the login is
+ * The error for a login that failed. If Vault refuses it for its name, its password or its mount, the login is
  * `unauthenticated`. An answer without a list of errors does not come from Vault, but from something before it.
  */
 export function loginRefusal(answer: VaultAnswer, action: string, place: LoginPlace): KmsError {
@@ -179,7 +179,7 @@ export function deniesWithoutCause({ status, body }: VaultAnswer): boolean {
   return status === 403 && Array.isArray(field(body, "errors")) && knownText(reasons(body)) === undefined;
 }
 
-/** Whether Vault says that the token is none of its own, or not any more. OpenBao does not say it. */
+/** Whether Vault answers that the token is unknown or no longer valid. OpenBao has no such answer. */
 export function saysTokenIsDead({ status, body }: VaultAnswer): boolean {
   return status === 403 && knownText(reasons(body))?.code === "unauthenticated";
 }
@@ -193,7 +193,7 @@ export function passesOn(answer: VaultAnswer): boolean {
   return knownText(reasons(answer.body))?.code !== "permission_denied";
 }
 
-/** What an answer means, with what is known of the request besides. */
+/** The meaning of an answer, by its content and by the request. */
 function meaningOf(answer: VaultAnswer): Meaning {
   const { status, body, namespace } = answer;
   const found = reasons(body);

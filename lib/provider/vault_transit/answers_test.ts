@@ -6,7 +6,7 @@ import { refusal } from "./answers.ts";
 const action = 'probe with provider "vault-eu"';
 const denied = { errors: ["1 error occurred:\n\t* permission denied\n\n"] };
 
-/** What the sentence says in brackets. */
+/** The part of the sentence in brackets. */
 function why(answer: Parameters<typeof refusal>[0]): string {
   const { code, message } = refusal(answer, action);
   return `${code}: ${/\((.*)\)\.$/.exec(message)?.[1]}`;

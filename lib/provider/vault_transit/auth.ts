@@ -19,7 +19,7 @@ import type { MaybeWrapped, VaultAuth } from "./settings.ts";
 import { grantOfToken, refuseWrappingToken } from "./token_login.ts";
 import { type WrappedKind, WrappedSecret, wrappedSecretId, wrappedToken } from "./wrapping.ts";
 
-/** What an {@linkcode Authenticator} needs beside its settings. */
+/** Dependencies of an {@linkcode Authenticator}. */
 export interface AuthContext extends Pick<ProviderContext, "stateFolder" | "keepsStateAsItIs" | "clock"> {
   readonly provider: string;
   readonly namespace: string | undefined;
@@ -33,7 +33,7 @@ interface Login {
   readonly mount: string;
   /** Behind `login`. */
   readonly rest?: string;
-  /** Behind `login`, for {@linkcode isMounted}; it names an account that nobody has, since Vault may have locked ours. */
+  /** Behind `login`, for {@linkcode isMounted}; it names a missing account, since Vault may have locked ours. */
   readonly nobody?: string;
   readonly body: unknown;
   readonly hint: string;

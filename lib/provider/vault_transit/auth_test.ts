@@ -97,7 +97,7 @@ Deno.test("login() by every method tells an auth mount that is not there from a 
     const answer = () => ({ status: 403, body: { errors: ["permission denied"] } });
     const refused = wayOf(auth).login(doubleCall(asked, answer));
     await assert.rejects(refused, refusedWith("unauthenticated", new RegExp(`no such auth mount: .* ${path};`)));
-    // A refusal that nobody counts is not held back.
+    // A refusal that Vault does not count is not held back.
     await assert.rejects(refused, (error: Error) => !(error instanceof RefusedLogin));
     assert.deepEqual(asked.map(({ method, token }) => [method, token]), [["POST", undefined], ["GET", undefined]]);
     assert(asked[1]?.path.startsWith(`auth/${"mount" in auth ? auth.mount : ""}/login`));

@@ -21,7 +21,7 @@ export interface VaultRequest {
   readonly patient?: boolean;
 }
 
-/** An answer of Vault's; without the headers and what is no JSON. */
+/** An answer of Vault's, without the headers and the bytes of the body. */
 export interface VaultAnswer extends Omit<HttpAnswer, "headers" | "bytes"> {
   /** The configured namespace, which was asked. */
   readonly namespace?: string | undefined;
@@ -47,7 +47,7 @@ export interface Redirect {
   readonly configured: boolean;
 }
 
-/** What a request was, and where it may be sent. */
+/** A request, and the addresses that it may be sent to. */
 export interface Question {
   readonly request: VaultRequest;
   readonly namespace: string | undefined;
@@ -55,7 +55,7 @@ export interface Question {
   readonly origins: readonly string[];
 }
 
-/** What is kept of an answer. */
+/** The parts of an answer that are kept. */
 export function vaultAnswer(
   { status, body, retryAfterMs, headers }: HttpAnswer,
   { request: { method, path, token }, namespace, origins }: Question,
@@ -65,7 +65,7 @@ export function vaultAnswer(
   return { status, body, retryAfterMs, namespace, asked: { method, path, hasToken: token !== undefined }, redirect };
 }
 
-/** Scheme, host and port of a redirect; `undefined` where there are none that can be shown. */
+/** Scheme, host and port of a redirect; `undefined` if it has none, or none that can be shown. */
 export function redirectOrigin(location: string | undefined): string | undefined {
   if (location === undefined || !URL.canParse(location)) return undefined;
   const { protocol, origin } = new URL(location);

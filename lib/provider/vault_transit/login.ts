@@ -34,7 +34,7 @@ export interface Authenticator {
    * as the token in use until there is another one.
    */
   readonly tokenSource?: SecretSource;
-  /** Sentences about the login for an operator, none where all is well. */
+  /** Warnings about the login for an operator: whole sentences. */
   readonly remarks?: () => readonly string[];
 }
 

@@ -1,9 +1,9 @@
 /**
  * The wrapping tokens that this node has opened: `wrapping-tokens.json` in the state folder.
  *
- * A wrapping token opens once. With a note of those that this node opened, a token that is spent can be told from one that
- * somebody else has opened. Of the token itself a hash is kept: it has 120 random bits or more, so that the hash confirms
- * no guess. The secret that it held is kept only where the configuration says so (`auth.keepUnwrapped`).
+ * A wrapping token opens once. The notes distinguish a token that this node has spent from one that another client has
+ * opened. The note has a hash of the token: a token has 120 random bits or more, so that the hash confirms no guess.
+ * The secret of the token is kept only if the configuration has `auth.keepUnwrapped`.
  *
  * @module
  */
@@ -24,7 +24,7 @@ interface OpenedToken {
   readonly hash: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** What it held; left out where that is not kept, or was refused since. */
+  /** The secret of the token; left out where it is not kept, or was refused since. */
   readonly secret?: string;
 }
 
@@ -66,12 +66,12 @@ export interface OpenedTokensOptions {
   readonly stateFolder?: string | undefined;
   /** Whether the folder is only read. */
   readonly keepsStateAsItIs?: boolean | undefined;
-  /** Everything that tells the login from another one. Providers that read the same file for the same mount share notes. */
+  /** The identity of the login. Providers that read the same file for the same mount share notes. */
   readonly scope: readonly string[];
   readonly clock?: Clock;
 }
 
-/** A hash to know a wrapping token again by. */
+/** The hash by which a wrapping token is found again. */
 export function hashOf(token: Secret): string {
   return sha256Hex(lengthPrefixed(utf8("trousseau-wrapping-token-1"), utf8(token.reveal())));
 }

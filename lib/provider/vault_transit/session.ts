@@ -25,7 +25,7 @@ export interface SessionSettings {
   readonly method: string;
   readonly client: VaultClient;
   readonly authenticator: Authenticator;
-  /** What the tokens are for. */
+  /** The transit key that the tokens are used for. */
   readonly key: { readonly mount: string; readonly name: string };
   readonly refused: RefusedLogins;
   readonly notify: Notify;

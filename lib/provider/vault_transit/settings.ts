@@ -21,7 +21,7 @@ export type VaultAuth =
     readonly method: "approle";
     readonly mount: string;
     readonly roleId: SecretSource;
-    /** Left out for a role that wants none (`bind_secret_id=false`). */
+    /** Left out for a role without secret IDs (`bind_secret_id=false`). */
     readonly secretId?: SecretSource;
   } & MaybeWrapped)
   | { readonly method: "kubernetes"; readonly mount: string; readonly role: string; readonly jwt: SecretSource }

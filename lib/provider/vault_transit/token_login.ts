@@ -21,14 +21,14 @@ const paths = {
 /** Milliseconds in which Vault says whether a token is a wrapping token; a login has ten seconds. */
 const lookMs = 2_000;
 
-/** How a token came here, and who hears about it. */
+/** The words for a token's source, and the callbacks for its lookup. */
 export interface GivenToken {
   readonly token: Secret;
   /** For a refusal, as in `it refuses the token in file /etc/trousseau/token`. */
   readonly hint: string;
   /** Called where the token may not look itself up. */
   readonly hidden: () => void;
-  /** Called where Vault says that the token is not valid. */
+  /** Called if Vault answers that the token is not valid. */
   readonly refused?: () => Promise<void>;
 }
 
@@ -88,8 +88,8 @@ function lookedUp(token: Secret, { body }: VaultAnswer, { action }: LoginCall): 
 }
 
 /**
- * A token whose lookup was denied, by the first proof that it lives: it can be renewed, Vault says that it cannot be
- * renewed (400), or it may use the key. OpenBao denies a dead token in the same words as a forbidden path.
+ * A token whose lookup was denied, by the first proof that it is valid: it can be renewed, Vault answers that it cannot
+ * be renewed (400), or it may use the key. OpenBao denies a dead token in the same words as a forbidden path.
  */
 async function unseen(token: Secret, call: LoginCall): Promise<Grant | undefined> {
   const { status, body } = await call.ask({ method: "POST", path: paths.renew, body: {}, token });

@@ -52,7 +52,7 @@ const otherPaths: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^auth\/token\/create/, "auth/token/create"],
 ];
 
-/** What a {@linkcode WrappedSecret} is made of. */
+/** The parts of a {@linkcode WrappedSecret}. */
 export interface WrappedSecretOptions {
   /** Where the wrapping token is. */
   readonly source: SecretSource;

@@ -194,7 +194,7 @@ for (const [content, kind] of Object.entries(kinds)) {
       assert(!(await Deno.readTextFile(`${stateFolder}/wrapping-tokens.json`)).includes("first"));
       source.value = undefined;
       await start(vault, kind.auth(source, true), stateFolder);
-      // Another token takes the place of what was kept.
+      // Another token replaces the kept secret.
       wrap(vault, kind, "second", "secret-2");
       source.value = "second";
       await start(vault, kind.auth(source, true), stateFolder);
