@@ -13,8 +13,8 @@ export interface Clock {
    */
   now(): number;
   /**
-   * The machine's wall clock: milliseconds since the epoch, and it may step either way at any moment. It is for what is
-   * shown to people, written to files, or compared with a time that another machine gave.
+   * The machine's wall clock: milliseconds since the epoch. It may step either way at any moment. It is for times that
+   * are shown to people, written to files, or compared with the time of another machine.
    */
   wall(): number;
   /** Calls back once after `ms`; what it returns calls that off. */
@@ -38,8 +38,8 @@ export type Times = Pick<Clock, "now" | "wall">;
 const steered = 250;
 
 /**
- * Moments of {@linkcode Clock.now} as wall times, by the wall clock of now: a clock that is set after the start moves what
- * was shown with it.
+ * Converts moments of {@linkcode Clock.now} to wall times, by the present wall clock: a clock that is set after the
+ * start moves the times that were shown.
  */
 export class WallTimes {
   readonly #clock: Times;

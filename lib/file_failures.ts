@@ -22,7 +22,7 @@ const cures: Readonly<Record<string, string | undefined>> = {
   ENFILE: "raise fs.file-max",
 };
 
-/** Where the service usually may write, to learn which user this process is. */
+/** Folders that the service may usually write. They are used to find the user of this process. */
 const ourFolders = ["/var/lib/trousseau", "/run/trousseau"] as const;
 
 /**
@@ -55,8 +55,8 @@ export function whyUnopened(thrown: unknown, path: string): string {
 }
 
 /**
- * Whose a file is that this process may not use, and who this process is: `it is owned by uid 0 (expected 993, mode
- * 0600)`; `undefined` if the file cannot be looked at.
+ * The owner of a file that this process may not use, and the user of this process: `it is owned by uid 0 (expected 993,
+ * mode 0600)`; `undefined` if the file cannot be looked at.
  */
 export function ownerFound(path: string): string | undefined {
   try {
@@ -106,7 +106,7 @@ function nearest(path: string): Found | undefined {
   }
 }
 
-/** From the nearest to the root. A folder of this user's is among them, if not the first. */
+/** The folders above a path, from the nearest to the root. One of them belongs to this user, if not the first. */
 function foldersAbove(path: string): readonly string[] {
   const above = [dirname(path)];
   for (let at = dirname(path); at !== dirname(at);) above.push(at = dirname(at));

@@ -1,5 +1,5 @@
 /**
- * Whether the state folder can be written, tried out: a full disk should be known before the next key ID needs it.
+ * Tests whether the state folder can be written, so that a full disk is reported before the next key ID needs it.
  *
  * @module
  */
@@ -12,13 +12,13 @@ import { whyUnwritable } from "./file_failures.ts";
 /** Milliseconds. `hangs` is more than a slow disk needs for one small file. */
 const timings = { every: 60_000, hangs: 10_000 } as const;
 
-/** In bytes. As much is tried as the largest JSON file of the folder has: one is replaced by a new one beside it. */
+/** Bytes. The test file is as large as the folder's largest JSON file, since a file is replaced by a new one beside it. */
 const tried = { least: 4096, most: 1024 * 1024 } as const;
 
 /** After so many good tries in a row, an earlier failure to write a file no longer counts. */
 const forgetAfter = 2;
 
-/** How the folder is. */
+/** Whether the folder can be written. */
 export interface StateFolderStatus {
   readonly writable: boolean;
   /** Since when, in milliseconds since the epoch. */
@@ -88,7 +88,7 @@ export class StateFolderWatch implements AsyncDisposable {
     this.#running = this.#run(this.#closing.signal);
   }
 
-  /** From memory. */
+  /** The status, from memory. */
   status(): StateFolderStatus {
     const hangs = this.#hangsSince();
     if (hangs !== undefined) {

@@ -21,7 +21,7 @@ export interface Parsed {
 interface GivenOption {
   /** The long name if the table has it, else the typed word without dashes. */
   readonly name: string;
-  /** With its dashes. */
+  /** The option with its dashes. */
   readonly typed: string;
   readonly value: string | undefined;
   /** Whether the value stands in the same word. */
@@ -119,7 +119,7 @@ function readOptions(given: readonly GivenOption[], command: Command): Values {
   for (const option of given) {
     const name = knownOption(option, command);
     const value = optionValue(name, option, command);
-    // A second flag says the same again; of two values one would be ignored.
+    // A repeated flag changes nothing; of two values one would be ignored.
     if (value !== true && Object.hasOwn(values, name)) {
       throw new UsageError(`${optionLabel(name)} is given twice.`, command.name);
     }

@@ -1,5 +1,5 @@
 /**
- * Whether `serve` and `sops` could write what the configuration names. Nothing is left behind.
+ * Whether `serve` and `sops` could write the files that the configuration names. No file of the test stays.
  *
  * @module
  */
@@ -83,7 +83,7 @@ function unwritableState(folder: string, why: string): KmsError {
   );
 }
 
-/** Of a file that is there only the opening can be tried without leaving something in it; of its disk, a file beside it. */
+/** Opens an existing file without writing to it, and tests its disk with a file beside it. */
 async function tryAudit(path: string): Promise<KmsError | undefined> {
   const isThere = !await isMissing(path);
   try {

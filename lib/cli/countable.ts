@@ -7,12 +7,12 @@ import type { Config, ProviderConfig } from "../config/config.ts";
 import type { Api } from "../events.ts";
 import type { Countable } from "../telemetry/label_values.ts";
 
-/** For the plugin. */
+/** The counters of the plugin. */
 export function countableByPlugin(config: Pick<Config, "kms" | "providers" | "retired">): Countable {
   return countable(config, config.kms.v1beta1 ? ["v2", "v1beta1"] : ["v2"]);
 }
 
-/** For the key service of SOPS. */
+/** The counters of the key service of SOPS. */
 export function countableBySops(config: Pick<Config, "providers" | "retired">): Countable {
   return countable(config, ["sops"]);
 }

@@ -34,7 +34,7 @@ export const topics = {
   },
 } as const satisfies Record<string, Topic>;
 
-/** Their names. */
+/** The names of all topics. */
 export const topicNames: readonly string[] = Object.keys(topics);
 
 /** The text of a topic of {@linkcode topicNames}. */

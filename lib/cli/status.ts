@@ -62,7 +62,7 @@ function pauseOf({ options: { watch, interval } }: Call): number | undefined {
   return ms;
 }
 
-/** Until the signal fires. The exit status is that of the last look. */
+/** Shows the status until the signal fires. @returns the exit status of the last look. */
 async function watchStatus(config: Config, everyMs: number, call: Call): Promise<ExitStatus> {
   const { options, terminal, terminal: { stdout, environment, signal } } = call;
   const redraws = stdout.isTerminal && environment.get("TERM") !== "dumb";
@@ -86,7 +86,7 @@ function absentLine(look: Look): string {
   return look.source === "http" ? "" : `${look.absent}: asking the socket.\n`;
 }
 
-/** Over HTTP, and over the socket if HTTP gives no status. */
+/** Gets the status over HTTP, and over the socket if HTTP gives none. */
 async function lookAt(
   config: Config,
   signal: AbortSignal,

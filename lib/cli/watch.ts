@@ -24,7 +24,7 @@ export async function watch<Found>({ look, show, everyMs, clock, signal }: Watch
   let last: Found | undefined;
   while (!signal.aborted) {
     const found = await look(signal);
-    // A look that was cut short has seen nothing.
+    // An aborted look has no result.
     if (signal.aborted) break;
     last = found;
     show(found);

@@ -53,7 +53,7 @@ export async function loadConfig(path: string, environment: Environment, files: 
 
 async function readText(path: string, files: Files): Promise<string> {
   const bytes = await files.read(path, largestConfig).catch((thrown) => {
-    // A command is run by hand more often than the file is another's than it should be.
+    // A command run by hand as another user is more frequent than a file with a wrong owner.
     if (isRefusal(thrown)) {
       throw unreadable(path, "this user may not read it; run this as a user who may, for instance root", thrown);
     }

@@ -68,7 +68,7 @@ export async function socketOf(
   return { path, ...access };
 }
 
-/** A path of a socket in a config that may be wrong elsewhere: absolute, whatever was written. */
+/** A path of a socket in a config that may be wrong elsewhere: always absolute. */
 export function socketPathIn(written: string, checker: Checker): string {
   const read = readSocket(written);
   return checker.absolute("path" in read ? read.path : written);

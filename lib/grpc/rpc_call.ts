@@ -27,7 +27,7 @@ export interface RpcCall {
   readonly signal: AbortSignal;
   /** Milliseconds left until `signal` fires. */
   readonly deadlineMs: number;
-  /** The same, as whatever hands the call on asks for it. */
+  /** The same at the time of the call, for a caller that passes the rest of the time on. */
   left?(): number;
   /** Names the request in logs: the client's uid made safe to print, or a new one where the client has none. */
   readonly uid: string;

@@ -42,7 +42,7 @@ export class FirstEncrypt {
   readonly #notify: Notify;
   readonly #clock: Times;
   readonly #times: WallTimes;
-  /** When this process noted it, on the monotonic clock; `undefined` for what the file has from a former run. */
+  /** When this process noted it, on the monotonic clock; `undefined` for a time that a former run wrote to the file. */
   #moment: number | undefined;
   #state: FirstEncryptState | undefined;
   #writing: Promise<void> = Promise.resolve();

@@ -195,7 +195,7 @@ export class SentinelWatch implements AsyncDisposable {
     return this.#plans.get(idOf(sentinel))?.retryAt ?? this.#testedAt(sentinel) + sentinelTimings.every;
   }
 
-  /** On the monotonic clock: a test of this process counts from its moment, whatever the wall clock does meanwhile. */
+  /** On the monotonic clock: steps of the wall clock do not change the age of a test of this process. */
   #testedAt(sentinel: Sentinel): number {
     const [plan, now, stored] = [this.#plan(idOf(sentinel)), this.#options.clock.now(), sentinel.test?.at ?? 0];
     if (plan.tested?.stored === stored) return plan.tested.moment;

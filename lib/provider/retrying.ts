@@ -32,7 +32,7 @@ const busy = {
   /** The time left for an answer before the deadline: twice as long as the last one took, within these limits. */
   leastAnswer: 250,
   longestAnswer: 1_000,
-  /** Of a call whose deadline is not known: an RPC of kube-apiserver's has 3 s. */
+  /** Assumed for a call whose deadline is not known: an RPC of kube-apiserver's has 3 s. */
   assumed: 2_500,
 } as const;
 
@@ -155,7 +155,7 @@ class Tries {
     return pause;
   }
 
-  /** Of many calls that are refused together, the first counts. */
+  /** Raises the level once for calls that are refused together. */
   #raise(sentAt: number, now: number): void {
     if (now - this.#raisedAt > busy.forgotten) this.#level = 0;
     else if (sentAt < this.#raisedAt) return;

@@ -14,7 +14,7 @@ interface Wait {
 
 /** One request's own part of {@linkcode Waits}. */
 export interface OpenWait {
-  /** Notes that there is a connection: from here on the server does not answer, and the network does. */
+  /** Notes that there is a connection: from here on a missing answer is the server's fault, not the network's. */
   connected(): void;
   /** The words for a server that has been silent until now: see {@linkcode Waits.silent}. */
   silence(): string;

@@ -1,6 +1,6 @@
 /**
- * Where time comes from: the monotonic clock for intervals, the wall clock for what is shown, stored or compared with
- * other machines. Both are `lib/clock.ts`'s, so that a clock which is set after the start changes no interval.
+ * The sources of time: the monotonic clock for intervals, the wall clock for times that are shown, stored or compared
+ * with other machines. Both are `lib/clock.ts`'s, so that a clock which is set after the start changes no interval.
  *
  * @module
  */

@@ -249,7 +249,7 @@ def generated(seed, count):
 
 
 class Machine(credentials.CredentialProvider):
-    """Replaces credential providers that would use the network or the environment."""
+    """Replaces a credential provider that would use the network or the environment."""
 
     def __init__(self, name):
         super().__init__()

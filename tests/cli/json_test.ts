@@ -1,5 +1,5 @@
 /**
- * `--json` of every command that has it: one document on stdout, whatever happens.
+ * `--json` of every command that has it: one document on stdout, after success and failure alike.
  *
  * @module
  */

@@ -19,7 +19,7 @@ interface Site extends AsyncDisposable {
   readonly roleId: string;
   /** Has Vault wrap its answer, and gives the wrapping token. */
   wrap(path: string, body?: unknown): Promise<string>;
-  /** Whether a wrapping token can still be opened, looked up as anybody may. */
+  /** Whether a wrapping token can still be opened, by a lookup that needs no login. */
   isGood(wrappingToken: string): Promise<boolean>;
 }
 

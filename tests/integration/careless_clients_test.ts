@@ -1,6 +1,6 @@
 /**
- * A plugin of ours against requests that `trousseau conformance` hands in to no plugin, since a careless one may not
- * outlive them: all parts cut, emptied, missing, too long or changed anywhere.
+ * A plugin of ours against requests that `trousseau conformance` never sends, since they may crash a careless plugin:
+ * all parts cut, emptied, missing, too long or changed anywhere.
  *
  * @module
  */

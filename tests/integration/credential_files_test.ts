@@ -1,6 +1,6 @@
 /**
- * Files of credentials that others may write: refused at the start, and later the credential that is held is used on. And
- * those that this user may not read: whose they are.
+ * Files of credentials that others may write are refused at the start; later the plugin goes on with its present
+ * credential. The refusal of a file that this user may not read names the file's owner.
  *
  * @module
  */

@@ -170,7 +170,7 @@ interface Outcome {
   readonly results: readonly string[];
 }
 
-/** Of a call with so many milliseconds until its deadline. */
+/** Milliseconds until the deadline of a call. */
 const deadline = 2_900;
 
 /** Unwraps while something is busy, for so many milliseconds or to the end. */

@@ -1,6 +1,6 @@
 /**
- * A folder whose disk fills up, for one process: a small file system of its own where this machine lets root mount one,
- * else the limit of the process for the size of files, which the kernel enforces at the same calls.
+ * A folder whose disk fills up, for one process: a small file system of its own if this process may mount one, else the
+ * limit of the process for the size of files, which the kernel enforces at the same calls.
  *
  * @module
  */

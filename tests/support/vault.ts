@@ -148,7 +148,7 @@ export async function makeNamespace({ ask, token }: Pick<Vault, "ask" | "token">
   }
 }
 
-/** A program that starts, and what it has printed so far. */
+/** A program that starts, and its output so far. */
 interface Started {
   readonly process: Process;
   readonly printed: () => Promise<string>;

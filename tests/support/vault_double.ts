@@ -56,7 +56,7 @@ export class VaultDouble implements AsyncDisposable {
   readonly address: string;
   readonly requests: DoubleRequest[] = [];
   intercept: Intercept | undefined;
-  /** Told the status of each answer. */
+  /** Called with the status of each answer. */
   answered: ((status: number) => void) | undefined;
   tokens: DoubleTokens = { ttl: 3600, renewable: true };
   /** What has become of the namespace that is asked, whichever it is. */
@@ -134,7 +134,7 @@ export class VaultDouble implements AsyncDisposable {
       return refuse(status, text);
     }
     if (request.path.startsWith("sys/wrapping/")) return this.#wrapping(request);
-    // Whatever a wrapping token is sent with as a token, it is spent.
+    // Any request with a wrapping token as its token spends it.
     if (this.wrapped.delete(request.token ?? "")) return refuse(403, denied);
     const [, mount] = /^auth\/(.+)\/login/.exec(request.path) ?? [];
     const login = mount !== undefined;

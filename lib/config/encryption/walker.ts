@@ -122,7 +122,7 @@ export class Walker {
 
   #endpoint(endpoint: string, path: FieldPath): void {
     if (!/^unix:/i.test(endpoint)) return this.#problems.at(path, "must begin with unix://");
-    // kube-apiserver takes the file all the same, and finds no plugin there, or somebody else's.
+    // kube-apiserver accepts the file all the same, and finds no plugin there, or that of another user.
     const doubt = isAbstract(endpoint)
       ? "is an abstract socket, on which every process of the API server's network namespace may answer instead"
       : pathOfEndpoint(endpoint) === undefined

@@ -27,7 +27,7 @@ export type Ini = ReadonlyMap<string, IniSection>;
 /** A line that has not this form. */
 export class IniSyntaxError extends Error {
   override readonly name = "IniSyntaxError";
-  /** From 1. */
+  /** Line number, from 1. */
   readonly line: number;
   /** The end of a sentence without its full stop. It holds nothing of the file. */
   readonly why: string;
@@ -59,7 +59,7 @@ export async function readIni(path: string): Promise<Ini> {
   return parseIni(text);
 }
 
-// Python's idea of white space, which has more controls than JavaScript's and no byte order mark.
+// White space as Python defines it: more control characters than in JavaScript, and no byte order mark.
 const space = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const breaks = "\\n-\\r\\x1c-\\x1e\\x85\\u2028\\u2029";
 const leading = new RegExp(`^[${space}]+`);

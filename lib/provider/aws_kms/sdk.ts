@@ -146,7 +146,7 @@ export async function byServersClock<Out>(call: HttpCall, send: (options: SdkCal
   }
 }
 
-/** Of the X-Amz-Date field, `20261103T180000Z`, in milliseconds since the epoch; `NaN` where there is none. */
+/** The time of the X-Amz-Date field, `20261103T180000Z`, in milliseconds since the epoch; `NaN` where there is none. */
 function signedAt(headers: SdkRequest["headers"]): number {
   const [, year, month, day, hour, minute, second] =
     /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(headers["x-amz-date"] ?? "") ?? [];

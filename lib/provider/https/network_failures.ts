@@ -87,7 +87,7 @@ export const handshakeFailures = {
 /** An error of Node's sockets, TLS or HTTP parser. */
 export type NetworkCause = Error & {
   readonly code?: unknown;
-  /** Of the HTTP parser: its input. */
+  /** The input of the HTTP parser. */
   readonly rawPacket?: unknown;
 };
 

@@ -3,11 +3,11 @@
  *
  * Some servers lock an account after a few refused logins, for all nodes. A refused credential is therefore noted in a
  * file of the state folder, which all processes of this node read: `serve`, `sops` and `check`. A changed credential is
- * another one and is sent at once. Whoever wants the same one to be sent at once removes the file.
+ * another one and is sent at once. An operator can remove the file to have the same one sent at once.
  *
  * The file has wall times, and a process waits by the monotonic clock from when it has noted or first read a refusal, so
- * that a clock which is set makes it wait neither shorter nor longer. A refusal of the future, which a clock that ran
- * ahead has noted, waits as one of now, and is written down so.
+ * that a clock which is set makes it wait neither shorter nor longer. A refusal with a time in the future, noted by a
+ * clock that ran ahead, counts as one of the present and is written back as such.
  *
  * The file holds no credential, but it must not confirm a guess at one either: a password may be weak, and a state folder
  * may be in a backup. Two bytes are kept of a salted, slow hash. Of a dictionary of a million passwords some 15 fit by
@@ -196,7 +196,7 @@ export class RefusedLogins {
     return refusal;
   }
 
-  /** It waits for longer than any may, and this process has not noted it. */
+  /** Whether a refusal waits for longer than the longest wait, and this process has not noted it. */
   #isOfTheFuture({ tag, until, hold }: Refusal): boolean {
     const longest = loginHolds[hold].ms * (1 + spread);
     return this.#moments.get(tag)?.until !== until && until - this.#times.now() > longest;

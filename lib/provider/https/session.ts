@@ -69,7 +69,7 @@ export class TokenSession implements AsyncDisposable {
    * unless another login would not help.
    *
    * @param kind the operation and the key: requests of one kind need the same right.
-   * @returns whatever was answered in the end, a refusal too.
+   * @returns the last answer, a refusal too.
    * @throws {KmsError} as `send`, or what the login said.
    */
   async request<Answer>(
@@ -118,10 +118,9 @@ export class TokenSession implements AsyncDisposable {
   }
 
   /**
-   * Sees to it that there is another token than the one that was refused. That one stays until there is: it may still
-   * serve other kinds of request.
+   * Replaces the token that was refused. It stays until there is another one: it may still serve other requests.
    *
-   * @returns whether there is; not where another login would not help.
+   * @returns whether there is another one; false where another login would not help.
    * @throws {KmsError} the login's error.
    */
   async #replaced(refused: Lease, kind: string, call: HttpCall): Promise<boolean> {

@@ -8,8 +8,8 @@ import type { Notify } from "../../events.ts";
 import type { SecretSource } from "../../secret.ts";
 
 /**
- * The same source, which warns when it cannot be read, once for each reason: the credential that is held is used on, and
- * no other message would show that it is not the one in the file any more.
+ * Wraps a source, and warns when it cannot be read, once for each reason. The session goes on with its credential, and
+ * no other message would show that the file now has another one.
  */
 export function watchedSource(source: SecretSource, provider: string, notify: Notify): SecretSource {
   let told = "";

@@ -31,7 +31,7 @@ type Settings<Method extends VaultAuth["method"]> = Extract<VaultAuth, { readonl
 /** A login by one request, and how Vault may refuse it. */
 interface Login {
   readonly mount: string;
-  /** Behind `login`. */
+  /** The rest of the login's path, behind `login`. */
   readonly rest?: string;
   /** Behind `login`, for {@linkcode isMounted}; it names a missing account, since Vault may have locked ours. */
   readonly nobody?: string;

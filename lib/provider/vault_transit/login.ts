@@ -43,7 +43,7 @@ export interface Authenticator {
  * @throws {KmsError} `provider_protocol` if the token cannot be sent in a header.
  */
 export function granted(token: Secret, ttlMs: number | undefined, renewable: boolean, action: string): Grant {
-  // A header can carry no more than visible ASCII; a login that wants a second factor gives an empty token.
+  // A header can carry no more than visible ASCII; a login that requires a second factor gives an empty token.
   if (!/^[\x21-\x7e]{1,65536}$/.test(token.reveal())) {
     throw unacceptable(
       action,

@@ -20,7 +20,7 @@ import { loginLock } from "../https/login_lock.ts";
 interface OpenedToken {
   /** The login that it was opened for: 16 hexadecimal digits. */
   readonly login: string;
-  /** Of the token: 64 hexadecimal digits. */
+  /** The hash of the token: 64 hexadecimal digits. */
   readonly hash: string;
   /** Milliseconds since the epoch. */
   readonly at: number;

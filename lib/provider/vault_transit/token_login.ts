@@ -54,8 +54,8 @@ export async function grantOfToken({ token, hint, hidden, refused }: GivenToken,
 }
 
 /**
- * Refuses a response-wrapping token that was given as the token itself. It is asked about in a body and without a header:
- * any other request would spend it.
+ * Refuses a response-wrapping token that was given as the token itself. The lookup has it in the body and not in a
+ * header: any other request would spend it.
  *
  * @throws {KmsError} `unauthenticated` if it is one.
  */

@@ -57,7 +57,7 @@ export interface WrappedSecretOptions {
   /** Where the wrapping token is. */
   readonly source: SecretSource;
   readonly kind: WrappedKind;
-  /** Of the configuration; a creation path may begin with it. */
+  /** The namespace of the configuration; a creation path may begin with it. */
   readonly namespace: string | undefined;
   readonly tokens: OpenedTokens;
   /** Whether the secret outlives this process, in the state folder. */
