@@ -73,7 +73,8 @@ export async function readSecretFile(path: string, most: number): Promise<string
   return text;
 }
 
-function whyNoSecret(text: string | undefined): string | undefined {
+/** Why a text is no secret, as the end of a sentence without its full stop; it holds nothing of the text. */
+export function whyNoSecret(text: string | undefined): string | undefined {
   if (text === undefined) return "it is binary, not UTF-8 text; write the secret into it as text";
   if (text === "") return "it is empty; write the secret into it";
   const lines = text.split(/\r\n|[\r\n]/).length;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readSecretFile } from "../credential_file.ts";
+import { readSecretFile, whyNoSecret } from "../credential_file.ts";
 import { whyUnreadable } from "../durable_file.ts";
 import { Secret, type SecretSource, UnreadableSecretError } from "../secret.ts";
 import type { Environment } from "./environment.ts";
@@ -35,11 +35,12 @@ export function fileSource(path: string): SecretSource {
  */
 export function variableSource(name: string, environment: Environment): SecretSource {
   const secret = environment.secret(name);
+  const why = secret === undefined ? "it is not set" : whyNoSecret(secret.reveal());
   return {
     description: `variable ${name}`,
     read() {
-      return secret === undefined
-        ? Promise.reject(new UnreadableSecretError(`variable ${name}`, "it is not set"))
+      return secret === undefined || why !== undefined
+        ? Promise.reject(new UnreadableSecretError(`variable ${name}`, why ?? ""))
         : Promise.resolve(secret);
     },
   };

@@ -105,6 +105,24 @@ Deno.test("variableSource() reads the variable, or says that it is not set", asy
   }
 });
 
+Deno.test("variableSource() refuses what can be no secret, without showing it", async () => {
+  for (
+    const [content, why] of [
+      ["canary\ncanary", "it has 2 lines, and only one is wanted; leave the line of the secret alone in it"],
+      ["canary\tcanary", "it holds control characters; write the secret into it as plain text"],
+    ] as const
+  ) {
+    const source = variableSource(
+      "VAULT_TOKEN",
+      environmentFrom((name) => name === "VAULT_TOKEN" ? content : undefined),
+    );
+    await assert.rejects(source.read(), {
+      code: "config",
+      message: `Cannot read the secret in variable VAULT_TOKEN: ${why}.`,
+    });
+  }
+});
+
 Deno.test("literalSource() hides its value where it is printed", async () => {
   const source = literalSource("role-canary");
   assert.equal((await source.read()).reveal(), "role-canary");

@@ -5,7 +5,7 @@
  */
 import { resolve } from "node:path";
 import * as z from "zod/mini";
-import { exposureRemarks, whyWritable } from "../../credential_file.ts";
+import { exposureRemarks, whyNoSecret, whyWritable } from "../../credential_file.ts";
 import { whyUnreadable } from "../../durable_file.ts";
 import type { SecretSource } from "../../secret.ts";
 import type { AwsKeyVariable, Environment, PlainVariable } from "../environment.ts";
@@ -116,7 +116,10 @@ export class Checker {
   /** A secret that has to be there now. What was written is not repeated: it may be the secret itself. */
   async secret(path: FieldPath, reference: SecretReference): Promise<SecretSource> {
     if ("variable" in reference) {
-      if (this.#environment.secret(reference.variable) === undefined) {
+      const secret = this.#environment.secret(reference.variable);
+      const unfit = secret === undefined ? undefined : whyNoSecret(secret.reveal());
+      if (unfit !== undefined) this.complain([...path, "variable"], `the variable is not read: ${unfit}`);
+      if (secret === undefined) {
         const isUnknown = this.#environment.mayNotRead(reference.variable);
         const complaint = isUnknown
           ? "the variable is new in the configuration, and a process that serves reads none any more; restart it"

@@ -287,6 +287,14 @@ const mistakes: readonly (readonly [criterion: string, lines: string, auth: stri
   ]],
 ];
 
+Deno.test("vaultTransitSettings() complains of a variable that can be no secret, without showing it", async () => {
+  const config = vaultProvider(address, "{ method: token, token: { variable: VAULT_TOKEN } }");
+  assert.deepEqual(await complaints(config, { VAULT_TOKEN: "canary\ncanary" }), [
+    "5:37: providers[0].auth.token.variable: the variable is not read: it has 2 lines, and only one is wanted; " +
+    "leave the line of the secret alone in it",
+  ]);
+});
+
 for (const [criterion, lines, auth, expected] of mistakes) {
   Deno.test(`vaultTransitSettings() complains of ${criterion}`, async () => {
     const kinds = { "/": "folder", "/root/t": "forbidden" } as const;

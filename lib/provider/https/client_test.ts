@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Authority, type Pair } from "../../../tests/support/certificates.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
+import { Waits } from "../waits.ts";
 import { HttpClient, type Server } from "./client.ts";
 import { form, json } from "./endpoint.ts";
 
@@ -74,6 +75,20 @@ Deno.test("ask() names the server in what went wrong", async () => {
       refusedWith("cancelled"),
     );
   });
+});
+
+Deno.test("ask() refuses a secret that no header can carry, without showing it, and waits for nothing", async () => {
+  const waits = new Waits();
+  const server = { name: "Key Vault", origin: "http://127.0.0.1:1" };
+  using client = await HttpClient.open("cloud", [server], {}, () => {}, waits);
+  for (const secret of ["canary\ncanary", "canary\u2013canary"]) {
+    await assert.rejects(client.ask(server, { ...get, headers: { authorization: `Bearer ${secret}` } }, call), {
+      code: "config",
+      message: 'Cannot probe with provider "cloud": the secret for Key Vault at http://127.0.0.1:1 holds a character ' +
+        "that cannot be sent, such as a line break or a dash of a word processor; write it anew into its file or variable.",
+    });
+  }
+  assert.equal(waits.silent(0), undefined);
 });
 
 Deno.test("ask() takes up a CA file that was replaced, for every server", async () => {

@@ -8,7 +8,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from "node:http";
-import { Agent as HttpAgent, request as httpRequest } from "node:http";
+import { Agent as HttpAgent, request as httpRequest, validateHeaderValue } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
 import { abortError, isTimeout } from "../../deadline.ts";
@@ -152,11 +152,14 @@ export class Endpoint implements Disposable {
   /**
    * Asks once.
    *
-   * @throws {KmsError} `unreachable`, `deadline_exceeded`, `cancelled`, or `provider_protocol` for an answer too large.
+   * @throws {KmsError} `unreachable`, `deadline_exceeded`, `cancelled`, `provider_protocol` for an answer too large, or
+   *   `config` for a secret that no header can carry.
    */
   ask(request: HttpRequest, call: HttpCall): Promise<HttpAnswer> {
     const { signal, action } = call;
     if (signal.aborted) return Promise.reject(abortError(signal, action));
+    const unfit = Object.entries(request.headers).some(([name, value]) => !canBeSent(name, value));
+    if (unfit) return Promise.reject(this.#unfit(action));
     return new Promise((resolve, reject) => {
       const wait = this.#waits.begin(this.#name());
       const sent = this.#start(request, signal);
@@ -236,6 +239,15 @@ export class Endpoint implements Disposable {
     return this.#unreachable(action, speaksTls ? connectionFailures.speaksTls : connectionFailures.cutShort);
   }
 
+  /** Of all headers, only those with a secret from a file or a variable are not of this program's own making. */
+  #unfit(action: string): KmsError {
+    return new KmsError(
+      "config",
+      `Cannot ${action}: the secret for ${this.#name()} holds a character that cannot be sent, such as a line break or ` +
+        "a dash of a word processor; write it anew into its file or variable.",
+    );
+  }
+
   #unreachable(action: string, why: string, cause?: Error): KmsError {
     return new KmsError("unreachable", `Cannot ${action}: ${this.#name()} ${why}.`, { cause });
   }
@@ -248,6 +260,16 @@ export class Endpoint implements Disposable {
     for (const sockets of Object.values(this.#kept.freeSockets)) {
       for (const socket of sockets ?? []) socket.destroy();
     }
+  }
+}
+
+/** Whether a header can carry a value (RFC 9110, section 5.5); Node throws where it cannot. */
+function canBeSent(name: string, value: string): boolean {
+  try {
+    validateHeaderValue(name, value);
+    return true;
+  } catch {
+    return false;
   }
 }
 
