@@ -69,11 +69,14 @@ export function ownerFound(path: string): string | undefined {
 interface Found {
   readonly path: string;
   readonly info: Deno.FileInfo;
+  /** Whether it is a folder that does not let this user see what is below it. */
+  readonly hidesMore: boolean;
 }
 
 /**
  * Whose it is that the way ends at. To write a file takes its folder: it is written beside its place and moved there. So
- * the folder is named, unless this user owns it.
+ * the folder is named, unless this user owns it. What is not this user's alone is never to be given away: a folder on
+ * the way is only to be opened, and a missing one to be made.
  */
 function ownerToMend(path: string, access: Access): string | undefined {
   const [file, folder] = [nearest(path), nearest(dirname(path))];
@@ -85,9 +88,30 @@ function ownerToMend(path: string, access: Access): string | undefined {
   if (user !== undefined && user === found.info.uid) {
     return `${sentence}; look at the modes of the folders above it, at its attributes (lsattr) and at SELinux or AppArmor`;
   }
-  const chown = `chown ${found.info.isDirectory ? "-R " : ""}${user ?? "USER"} ${found.path}`;
-  if (access === "write" || found.info.isDirectory) return `${sentence}: ${chown}`;
-  return `${sentence}: ${chown}, or let a group of this user read it (chgrp, chmod g+r)`;
+  return `${sentence}: ${cureOfOwner(path, access, found, `${user ?? "USER"}`)}`;
+}
+
+function cureOfOwner(path: string, access: Access, { path: at, info, hidesMore }: Found, user: string): string {
+  if (!info.isDirectory) {
+    const chown = `chown ${user} ${at}`;
+    return access === "write" ? chown : `${chown}, or let a group of this user read it (chgrp, chmod g+r)`;
+  }
+  const inner = foldersAbove(path).find((folder) => dirname(folder) === at && folder !== at);
+  if (inner !== undefined && !hidesMore) return `install -d -m 0711 -o ${user} ${inner}`;
+  if (inner === undefined && mayWrite(at) && !isShared(at)) return `chown -R ${user} ${at}`;
+  return access === "write" && !hidesMore
+    ? "name a path in a folder of this user's own"
+    : "let this user pass through it (chgrp, chmod g+x), or name a path elsewhere";
+}
+
+/** Whether Trousseau is permitted to write there: below `/run` and in its own folder, and not in all of `/etc`. */
+function mayWrite(path: string): boolean {
+  return Deno.permissions.querySync({ name: "write", path }).state === "granted";
+}
+
+/** Whether a folder is the system's own, such as `/run` and `/var/lib`: the files of all other programs are in it. */
+function isShared(folder: string): boolean {
+  return /^(\/var)?(\/[^/]*)?$/.test(folder);
 }
 
 function ownedBy(info: Deno.FileInfo, user: number | undefined): string {
@@ -97,10 +121,12 @@ function ownedBy(info: Deno.FileInfo, user: number | undefined): string {
 
 /** The file itself, or the first folder above it that can be looked at. */
 function nearest(path: string): Found | undefined {
+  let hidesMore = false;
   for (let at = path;; at = dirname(at)) {
     try {
-      return { path: at, info: Deno.statSync(at) };
-    } catch {
+      return { path: at, info: Deno.statSync(at), hidesMore };
+    } catch (thrown) {
+      hidesMore = isRefusal(thrown);
       if (dirname(at) === at) return undefined;
     }
   }

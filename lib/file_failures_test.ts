@@ -61,6 +61,18 @@ Deno.test("whyUnwritable() names the owner that was found and the one that was e
     assert.match(whyUnwritable(systemError("EACCES"), path), /; it is owned by uid .*; look at the modes .* SELinux/);
   }));
 
+Deno.test("whyUnwritable() has a missing folder made, and does not give away the one above it", () =>
+  inFolder(async (folder) => {
+    const user = ownUser(folder);
+    const refused = systemError("EACCES");
+    await Deno.chown(folder, stranger, stranger);
+    assert.equal(
+      whyUnwritable(refused, `${folder}/state/key-ring.json`),
+      `permission denied; its folder ${folder} is owned by uid ${stranger} (expected ${user}, mode 0700): ` +
+        `install -d -m 0711 -o ${user} ${folder}/state`,
+    );
+  }));
+
 Deno.test("ownerFound() says nothing of what is not there", () => {
   assert.equal(ownerFound("/nowhere/file"), undefined);
 });

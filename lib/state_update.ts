@@ -45,7 +45,7 @@ async function underLock<T>(folder: string, clock: Clock, work: () => Promise<T>
     });
   } catch (thrown) {
     if (thrown instanceof KmsError) throw thrown;
-    const why = whyUnwritable(thrown, folder);
+    const why = whyUnwritable(thrown, `${folder}/lock`);
     throw new KmsError("config", `Cannot write to the state folder ${folder}: ${why}.`, { cause: thrown });
   }
 }

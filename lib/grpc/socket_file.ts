@@ -74,7 +74,7 @@ export function makeFolder(path: string): void {
     Deno.mkdirSync(folder, { recursive: true });
     Deno.chmodSync(folder, 0o711);
   } catch (error) {
-    throw new KmsError("config", `Cannot make the folder "${folder}": ${whyUnwritable(error, folder)}.`, {
+    throw new KmsError("config", `Cannot make the folder "${folder}": ${whyUnwritable(error, path)}.`, {
       cause: error,
     });
   }
