@@ -158,8 +158,7 @@ export class Checker {
   async #complaintOfFile(absolute: string): Promise<string | undefined> {
     const kind = await this.#files.kind(absolute);
     if (kind === "absent") return "is not there";
-    if (kind === "forbidden") return "may not be read by this user";
-    if (kind === "failing") return await this.#failureOf(absolute);
+    if (kind === "forbidden" || kind === "failing") return await this.#failureOf(absolute);
     if (kind === "folder") return "is a folder, not a file";
     return kind === "other" ? "is no regular file; pipes and devices are not read" : undefined;
   }
