@@ -99,7 +99,12 @@ function longOf(name: OptionName): string {
 
 const longNames: readonly string[] = optionNames.map(longOf);
 
-/** Two habits that would be read as something else: long options with one dash, and a level after `-v`. */
+const shortNames: readonly string[] = optionNames.flatMap((name) => optionRow(name).short ?? []);
+
+/**
+ * Two habits that would be read as something else: long options with one dash, in which an `h` would ask for help, and a
+ * level after `-v`.
+ */
 function refuseOtherStyles(words: readonly string[]): void {
   const end = words.indexOf("--");
   const read = end < 0 ? words : words.slice(0, end);
@@ -107,6 +112,9 @@ function refuseOtherStyles(words: readonly string[]): void {
     const [, long] = /^-([a-z][a-z-]+)(?:=.*)?$/.exec(word) ?? [];
     const meant = long === undefined ? undefined : meantWithTwoDashes(long, longNames);
     if (meant !== undefined) throw new UsageError(`A long option has two dashes: ${meant}, not -${long}.`);
+    if (long !== undefined && !shortNames.includes(long.charAt(0))) {
+      throw new UsageError(`There is no option -${printable(long)}.`);
+    }
     const apart = word === "-v" && /^\d+$/.test(read[index + 1] ?? "");
     if (apart || /^--?v(erbose)?=?\d+$/.test(word)) {
       throw new UsageError("-v takes no number; -v alone is --log-level debug.");
