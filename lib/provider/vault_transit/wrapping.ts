@@ -179,8 +179,8 @@ export class WrappedSecret {
     const ours = unreadable !== undefined
       ? `whether this node opened it is not known, since ${unreadable} cannot be used; put a new one there`
       : note === undefined
-      ? "this node has no note of opening it: unless another start of yours did, somebody else has; look into Vault's " +
-        "audit log, and put a new one there"
+      ? "this node has no note of opening it: if the token is no wrapping token, leave out auth.wrapped; unless another " +
+        "start of yours opened it, somebody else has, so look into Vault's audit log, and put a new one there"
       : `this node opened it at ${minuteOf(note.at)}: ` +
         (keep
           ? `the ${kind.content} in it is not kept any more, so put a new one there`
