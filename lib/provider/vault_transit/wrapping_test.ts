@@ -143,7 +143,7 @@ for (const [content, kind] of Object.entries(kinds)) {
       await assert.rejects(start(vault, auth, stateFolder), refusedWith("unauthenticated", used));
       await assert.rejects(
         start(vault, auth, stateFolder),
-        refusedWith("unauthenticated", /somebody else has; look into Vault's audit log/),
+        refusedWith("unauthenticated", /somebody else has, so look into Vault's audit log/),
       );
       wrap(vault, kind, "first", "secret-1");
       await start(vault, auth, stateFolder);
