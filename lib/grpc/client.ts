@@ -96,7 +96,11 @@ export function dialSops(path: string): SopsClient {
 function clientOf(path: string, authority: string): Client {
   // Deno asks for the right to write to a socket, whatever may be said on the network.
   if (Deno.permissions.querySync({ name: "write", path }).state !== "granted") {
-    throw new KmsError("config", `Cannot dial "${path}": it lies outside the folders where this program may write.`);
+    throw new KmsError(
+      "config",
+      `Cannot connect to "${path}": Trousseau reaches sockets below /run, /var/run and /var/lib/trousseau alone; ` +
+        "put the socket there.",
+    );
   }
   closeClientsLate();
   return new Client(`unix:${path}`, credentials.createInsecure(), {
