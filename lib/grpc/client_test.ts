@@ -55,6 +55,6 @@ Deno.test({
     } catch (error) {
       caught = error;
     }
-    ok(caught instanceof KmsError && caught.code === "config" && /may write\.$/.test(caught.message));
+    ok(caught instanceof KmsError && caught.code === "config" && /put the socket there\.$/.test(caught.message));
   },
 });

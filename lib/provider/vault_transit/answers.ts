@@ -198,7 +198,9 @@ function meaningOf(answer: VaultAnswer): Meaning {
   const { status, body, namespace } = answer;
   const found = reasons(body);
   const known = named(meaning(status, found), namespace);
-  if (answer.redirect !== undefined) return { code: known.code, why: `${known.why}; ${redirected(answer.redirect)}` };
+  if (answer.redirect !== undefined) {
+    return { code: known.code, why: `${known.why}; ${redirected(answer.redirect, status)}` };
+  }
   if (knownText(found) !== undefined) return known;
   if ((status === 401 || status === 403) && !isVaults(answer)) return { code: "unreachable", why: proxys };
   if (status === 403 && answer.asked !== undefined) return { code: known.code, why: denied(answer.asked) };
@@ -224,10 +226,13 @@ function denied({ method, path, hasToken }: Asked): string {
       "and api_proxy { use_auto_auth_token = true } of the agent";
 }
 
-function redirected({ origin, configured }: Redirect): string {
-  return configured
-    ? `it redirects to ${origin}, which is among the addresses and did not serve either`
-    : `it redirects to ${origin}, which is not followed: write that into addresses`;
+/** A standby of Vault's answers 307; any other redirect is of something before it, such as a page for logins. */
+function redirected({ origin, configured }: Redirect, status: number): string {
+  if (configured) return `it redirects to ${origin}, which is among the addresses and did not serve either`;
+  return status === 307
+    ? `it redirects to ${origin}, which is not followed: write that into addresses`
+    : `it redirects to ${origin}, which is not followed: look at what answers at the address, and write the target ` +
+      "into addresses only if it is your Vault";
 }
 
 function meaning(status: number, found: readonly string[]): VaultMeaning {

@@ -44,10 +44,14 @@ Deno.test("refusal() names the target of a redirect, and where to write it", () 
     "unreachable: standby; it redirects to https://b.test:8200, which is not followed: write that into addresses",
   );
   assert.match(answer(307, true), /among the addresses and did not serve either$/);
-  assert.match(
-    answer(301, false),
-    /^unreachable: a redirect; it redirects to https:\/\/b\.test:8200, which is not followed/,
-  );
+  // Not Vault's own: the token must not be sent to where a page for logins is.
+  for (const status of [301, 302, 308]) {
+    assert.equal(
+      answer(status, false),
+      "unreachable: a redirect; it redirects to https://b.test:8200, which is not followed: look at what answers at the " +
+        "address, and write the target into addresses only if it is your Vault",
+    );
+  }
 });
 
 Deno.test("refusal() says that an agent cannot reach Vault, and repeats nothing of its text", () => {
