@@ -73,6 +73,10 @@ const texts: Readonly<Record<string, VaultMeaning | undefined>> = {
 const beginnings: readonly (readonly [string, VaultMeaning])[] = [
   // An agent's or proxy's own.
   ["failed to get the response: ", { code: "unreachable", why: "the agent cannot reach Vault; look at its log" }],
+  ["error performing token check: failed to look up namespace from the token", {
+    code: "unauthenticated",
+    why: "it knows no such token; look for quotation marks around it, and whether it is of this Vault",
+  }],
   // OpenBao adds which namespace it is that has to be unlocked: this one or one above it.
   ["API access to this namespace has been locked by an administrator", {
     code: "permission_denied",

@@ -54,6 +54,15 @@ Deno.test("refusal() names the target of a redirect, and where to write it", () 
   }
 });
 
+Deno.test("refusal() takes a token that Vault cannot place for one that it refuses, though the status is 500", () => {
+  // Vault 1.21, of a token in quotation marks.
+  const errors = ["error performing token check: failed to look up namespace from the token: no namespace"];
+  assert.equal(
+    why({ status: 500, body: { errors }, retryAfterMs: undefined }),
+    "unauthenticated: it knows no such token; look for quotation marks around it, and whether it is of this Vault",
+  );
+});
+
 Deno.test("refusal() says that an agent cannot reach Vault, and repeats nothing of its text", () => {
   const errors = ['failed to get the response: Get "https://canary:8200": dial tcp: connection refused'];
   const words = why({ status: 500, body: { errors }, retryAfterMs: undefined });
