@@ -34,7 +34,7 @@ export const exitCodes = {
   },
   refused: {
     status: 77,
-    meaning: "the KMS was reached and refuses",
+    meaning: "the KMS refuses, or a credential for it cannot be read",
     cure: "look at the login, its policy and the state of the key in the KMS: trousseau check",
   },
   config: {
