@@ -172,6 +172,26 @@ Deno.test("serve names the folder of its socket that it may not write to, and it
   });
 });
 
+Deno.test("serve advises to give away no folder of the system's, and nothing above a folder that is missing", async () => {
+  await inServiceFolder(async ({ folder, config }) => {
+    const given = Deno.readTextFileSync(config);
+    for (
+      const [socket, cure] of [
+        [
+          "/run/no-such.sock",
+          /its folder \/run is owned by uid 0 \(.*\): name a path in a folder of this user's own\./,
+        ],
+        ["/run/no-such/kms.sock", /: install -d -m 0711 -o USER \/run\/no-such\./],
+      ] as const
+    ) {
+      Deno.writeTextFileSync(config, given.replace(`${folder}/kms.sock`, socket));
+      const said = await refusal(folder, config);
+      assert.match(said, cure);
+      assert.doesNotMatch(said, /chown/);
+    }
+  });
+});
+
 Deno.test("serve names the group that its user is not in, and where to add it", async () => {
   await inServiceFolder(async ({ folder, config }) => {
     const given = JSON.parse(Deno.readTextFileSync(config));
