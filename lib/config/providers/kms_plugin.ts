@@ -10,7 +10,7 @@ import { section, tag, text } from "../fields.ts";
 import { isAbstract, longestSocketPath, pathOfEndpoint } from "../socket_path.ts";
 import { type Checker, commonFields } from "./arm.ts";
 
-const complaint = "must be the absolute path of a socket, as in unix:///run/hsm/kms.sock";
+const complaint = "must be the absolute path of a socket, as in /run/hsm/kms.sock or unix:///run/hsm/kms.sock";
 
 const abstract =
   "is an abstract socket, on which any process may answer in the plugin's place; give the plugin a path below /run";
@@ -20,9 +20,9 @@ export const kmsPluginSchema = section("Another KMS plugin: a vendor's, your own
   kind: tag("Another KMS plugin.", "kms-plugin"),
   ...commonFields,
   socket: text(
-    "The socket on which it speaks KMS v2, below /run, /var/run or /var/lib/trousseau: unix:///run/hsm/kms.sock.",
+    "The socket on which it speaks KMS v2, below /run, /var/run or /var/lib/trousseau: its path, or unix:// and the path.",
     // deno-lint-ignore no-control-regex
-    /^unix:\/\/\/[^/\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$/,
+    /^(unix:\/\/)?\/[^/\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$/,
     complaint,
   ),
 });
@@ -32,7 +32,7 @@ export async function kmsPluginSettings(
   raw: z.infer<typeof kmsPluginSchema>,
   checker: Checker,
 ): Promise<KmsPluginSettings> {
-  const written = pathOfEndpoint(raw.socket);
+  const written = raw.socket.startsWith("/") ? pathAlone(raw.socket) : pathOfEndpoint(raw.socket);
   const socket = checker.absolute(written ?? "");
   if (isAbstract(raw.socket)) checker.complain(["socket"], abstract);
   else if (written === undefined) checker.complain(["socket"], complaint);
@@ -40,4 +40,8 @@ export async function kmsPluginSettings(
     checker.complain(["socket"], `has more than ${longestSocketPath} bytes, all that a socket's path can have`);
   } else await checker.reachable(["socket"], socket);
   return { kind: raw.kind, name: raw.name, socket };
+}
+
+function pathAlone(path: string): string | undefined {
+  return path.endsWith("/") ? undefined : path;
 }

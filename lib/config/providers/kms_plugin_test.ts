@@ -8,15 +8,24 @@ Deno.test("kmsPluginSettings() takes a socket below the folders where one may be
     const { providers } = await loadFake(pluginProvider(`unix://${path}`));
     deepEqual(providers[0]?.settings, { kind: "kms-plugin", name: "hsm", socket: path });
   }
+  // A path is taken as it stands, and an endpoint is a URL.
+  for (const path of [socket, "/run/a%20b.sock"]) {
+    const { providers } = await loadFake(pluginProvider(path));
+    deepEqual(providers[0]?.settings, { kind: "kms-plugin", name: "hsm", socket: path });
+  }
   const { providers } = await loadFake(pluginProvider("unix:///run/a%20b/../kms.sock"));
   deepEqual(providers[0]?.settings, { kind: "kms-plugin", name: "hsm", socket: "/run/kms.sock" });
 });
 
-const notAbsolute = "4:5: providers[0].socket: must be the absolute path of a socket, as in unix:///run/hsm/kms.sock";
+const notAbsolute =
+  "4:5: providers[0].socket: must be the absolute path of a socket, as in /run/hsm/kms.sock or unix:///run/hsm/kms.sock";
 
 for (
   const written of [
-    socket,
+    "run/hsm/kms.sock",
+    "//run/hsm",
+    "/run/",
+    "tcp://127.0.0.1:1",
     "unix:run/hsm",
     "unix://run/hsm",
     "unix:////run/hsm",
