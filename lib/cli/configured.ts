@@ -4,6 +4,7 @@
  * @module
  */
 import type { Config } from "../config/config.ts";
+import type { Files } from "../config/files.ts";
 import { defaultConfigFile, embeddedConfig, requirePlace } from "../config/defaults.ts";
 import { loadConfig } from "../config/load.ts";
 import { orAborted } from "../deadline.ts";
@@ -23,6 +24,25 @@ export function configured(call: Call): Promise<Config> {
     return file === undefined ? await embeddedConfig(environment, files) : await loadConfig(file, environment, files);
   };
   return orAborted(load(), signal, "load the configuration");
+}
+
+/**
+ * The same for a command that only looks at a running plugin: it reads no credential, so that a credential file which
+ * others may write is no reason to refuse an answer about the plugin's health.
+ *
+ * @throws {KmsError} `config`, `cancelled`
+ */
+export function configuredToLook(call: Call): Promise<Config> {
+  const { files } = call.terminal;
+  const unexamined: Files = {
+    read: (path, most) => files.read(path, most),
+    kind: (path) => files.kind(path),
+    identity: (path) => files.identity(path),
+    mayWrite: (path) => files.mayWrite(path),
+    canWrite: (folder) => files.canWrite(folder),
+    exposure: () => Promise.resolve(undefined),
+  };
+  return configured({ ...call, terminal: { ...call.terminal, files: unexamined } });
 }
 
 /** With the level of `--log-level` in the place of the file's; at a reload too. */
@@ -60,7 +80,7 @@ export async function configFile({ options, terminal: { environment, files } }: 
 export async function configuredSocket(call: Call): Promise<SocketFound> {
   const { socket } = call.options;
   if (socket !== undefined) return { path: socketPath(socket), from: "--socket" };
-  const config = await configured(call);
+  const config = await configuredToLook(call);
   return { path: config.socket.path, from: nameOf(config) };
 }
 

@@ -13,7 +13,7 @@ import type { StatusResponse } from "../grpc/messages.ts";
 import { counted, minutes } from "../kms/readable.ts";
 import { type Call, UsageError } from "./command.ts";
 import { type CommandLog, commandLog } from "./command_log.ts";
-import { configured, subjectJson, subjectOf } from "./configured.ts";
+import { configuredToLook, subjectJson, subjectOf } from "./configured.ts";
 import { exitCodes, type ExitStatus, exitStatus } from "./exit_codes.ts";
 import { json, jsonLine, line, type Terminal } from "./output.ts";
 import { askPlugin } from "./running.ts";
@@ -36,7 +36,7 @@ type Look = { readonly source: "http"; readonly found: StatusDocument } | {
 export async function status(call: Call): Promise<ExitStatus> {
   const { options, terminal: { stdout, stderr, signal } } = call;
   const everyMs = pauseOf(call);
-  const config = await configured(call);
+  const config = await configuredToLook(call);
   if (everyMs !== undefined) return await watchStatus(config, everyMs, call);
   if (!options.json) line(stdout, subjectOf(config));
   const look = await lookAt(

@@ -347,3 +347,19 @@ Deno.test("status(-v) says on stderr where it asks", async () => {
   equal(JSON.parse(out).source, "http");
   match(err, /DEBUG The plugin has told its status over HTTP\./);
 });
+
+Deno.test("status() and probe look at the plugin although others may write a credential file", async () => {
+  await using config = await TemporaryConfig.make();
+  const token = `${config.folder}/token`;
+  await Deno.writeTextFile(token, "canary\n");
+  await Deno.chmod(token, 0o666);
+  const auth = { method: "token", token: { file: token } };
+  const address = "https://vault.invalid:8200";
+  await config.write({ providers: [{ name: "vault", kind: "vault-transit", address, key: "k", auth }] });
+  equal((await config.run("check")).status, 78);
+  for (const command of ["status", "probe"]) {
+    const { status, out, err } = await config.run(command);
+    equal(status, 69, err);
+    match(out + err, /there is no such socket/);
+  }
+});
