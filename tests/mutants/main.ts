@@ -1,0 +1,214 @@
+/**
+ * Mutation testing: `deno task mutants [--only FOLDERS] [--jobs N]`.
+ *
+ * Each mutant of a source file is put into a copy of the repository, and the tests near the file are run on it. A mutant
+ * survives if all of them pass. Those that behave as the original are listed with a reason in `equivalent.json`. The last
+ * line is `N mutants, N killed, N survived`; the exit status is 1 if any survived, or if the list names one that is gone
+ * or that a test kills.
+ *
+ * @module
+ */
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+import { type ImportGraph, killersOf, readImports } from "./killers.ts";
+import { type Mutant, mutantsOf, mutated } from "./mutate.ts";
+import equivalentRows from "./equivalent.json" with { type: "json" };
+
+const root = new URL("../..", import.meta.url).pathname;
+
+/** What stored bytes and announced key IDs depend on. */
+const everything = [
+  "lib/bytes.ts",
+  "lib/envelope",
+  "lib/key_ring/key_id.ts",
+  "lib/key_ring/state.ts",
+  "lib/key_ring/sentinel_file.ts",
+  "lib/provider/local/cipher.ts",
+  "lib/provider/local/key_file.ts",
+  "lib/provider/kms_plugin/wrapped.ts",
+  "lib/provider/kms_plugin/version.ts",
+  "lib/provider/azure_key_vault/algorithms.ts",
+  "lib/provider/vault_transit/ciphertext.ts",
+  "lib/provider/aws_kms/version.ts",
+  "lib/provider/gcp_kms/names.ts",
+  "lib/sops/armour.ts",
+  "lib/sops/key_uri.ts",
+  "lib/state_file.ts",
+] as const;
+
+/** How many imports away a test may be; milliseconds that one run of tests may take on an unchanged copy, and at most. */
+const limits = { distance: 3, slowMs: 6_000, mostMs: 60_000 } as const;
+
+/** A mutant that behaves as the original. */
+interface Equivalent extends Pick<Mutant, "file" | "operator" | "from" | "to"> {
+  /** The line of the original, without the space around it. */
+  readonly line: string;
+  readonly reason: string;
+}
+
+const equivalents: readonly Equivalent[] = equivalentRows;
+
+interface Outcome {
+  readonly mutant: Mutant;
+  readonly survived: boolean;
+}
+
+/** One copy of the repository, in which one mutant at a time is tested. */
+class Workplace implements AsyncDisposable {
+  readonly #folder: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async make(): Promise<Workplace> {
+    const folder = await Deno.makeTempDir({ prefix: "mutants-" });
+    for (
+      const part of [
+        "deno.json",
+        "deno.lock",
+        "deno.dev.json",
+        "deno.dev.lock",
+        "main.ts",
+        "lib",
+        "proto",
+        "tests",
+        "deploy",
+      ]
+    ) {
+      await cp(join(root, part), join(folder, part), { recursive: true });
+    }
+    return new Workplace(folder);
+  }
+
+  /** Whether the tests pass on the files as they are in this copy. */
+  async passes(tests: readonly string[], ms: number): Promise<boolean> {
+    const signal = AbortSignal.timeout(ms);
+    const args = ["test", "--quiet", "--no-check", "--allow-all", "--config", "deno.dev.json", "--fail-fast", ...tests];
+    const command = new Deno.Command(Deno.execPath(), {
+      args,
+      cwd: this.#folder,
+      env: { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+      signal,
+    });
+    const { success } = await command.output();
+    return success && !signal.aborted;
+  }
+
+  async write(file: string, source: string): Promise<void> {
+    await Deno.writeTextFile(join(this.#folder, file), source);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+}
+
+/** The tests of a file that are quick enough, in two groups: its own, and the others. */
+async function testsFor(file: string, graph: ImportGraph, place: Workplace, times: Map<string, number>) {
+  const tests = killersOf(file, graph, limits.distance);
+  for (const test of tests) {
+    if (times.has(test)) continue;
+    const began = performance.now();
+    if (!await place.passes([test], limits.mostMs)) throw new Error(`${test} fails without a mutant.`);
+    times.set(test, performance.now() - began);
+  }
+  const quick = tests.filter((test) => (times.get(test) ?? 0) < limits.slowMs);
+  if (quick.length === 0) throw new Error(`No test is near ${file}.`);
+  return {
+    first: quick.slice(0, 1),
+    rest: quick.slice(1),
+    ms: quick.reduce((sum, test) => sum + (times.get(test) ?? 0), 0),
+  };
+}
+
+async function outcomeOf(
+  mutant: Mutant,
+  source: string,
+  place: Workplace,
+  tests: Awaited<ReturnType<typeof testsFor>>,
+) {
+  await place.write(mutant.file, mutated(source, mutant));
+  const ms = Math.min(limits.mostMs, 5_000 + 5 * tests.ms);
+  const survived = await place.passes(tests.first, ms) &&
+    (tests.rest.length === 0 || await place.passes(tests.rest, ms));
+  return { mutant, survived };
+}
+
+/** What tells a mutant from all others while lines above it come and go. */
+function nameOf({ file, operator, from, to }: Mutant, source: string, line: number): string {
+  return [file, operator, from, to, source.split("\n")[line - 1]?.trim()].join(" | ");
+}
+
+function print(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+}
+
+async function filesIn(paths: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(paths.map(async (path) => {
+    if (path.endsWith(".ts")) return [path];
+    const names = (await Array.fromAsync(Deno.readDir(join(root, path)))).map(({ name }) => name);
+    return names.filter((name) => name.endsWith(".ts") && !name.endsWith("_test.ts")).map((name) => `${path}/${name}`);
+  }));
+  return [...new Set(found.flat())].sort();
+}
+
+function option(name: string): string | undefined {
+  const index = Deno.args.indexOf(name);
+  return index < 0 ? undefined : Deno.args[index + 1];
+}
+
+async function main(): Promise<number> {
+  const files = await filesIn(option("--only")?.split(",") ?? everything);
+  const jobs = Number(option("--jobs") ?? navigator.hardwareConcurrency);
+  const graph = await readImports(root);
+  const places = await Promise.all(Array.from({ length: jobs }, () => Workplace.make()));
+  const [measuring] = places;
+  if (measuring === undefined) throw new Error("--jobs must be 1 or more.");
+  const times = new Map<string, number>();
+  const outcomes: (Outcome & { readonly name: string })[] = [];
+  const known = new Map(
+    equivalents.map((one) => [[one.file, one.operator, one.from, one.to, one.line].join(" | "), one]),
+  );
+  const stale: string[] = [];
+  try {
+    for (const file of files) {
+      const source = await Deno.readTextFile(join(root, file));
+      const mutants = [...mutantsOf(file, source)];
+      if (mutants.length === 0) continue;
+      const tests = await testsFor(file, graph, measuring, times);
+      const count = mutants.length;
+      await Promise.all(places.map(async (place) => {
+        for (let mutant = mutants.shift(); mutant !== undefined; mutant = mutants.shift()) {
+          const outcome = await outcomeOf(mutant, source, place, tests);
+          const name = nameOf(mutant, source, mutant.line);
+          outcomes.push({ ...outcome, name });
+          if (outcome.survived && !known.has(name)) {
+            print(`survived: ${file}:${mutant.line} ${mutant.operator}: ${mutant.from} -> ${mutant.to || "(gone)"}`);
+          }
+        }
+        await place.write(file, source);
+      }));
+      const here = outcomes.filter(({ mutant }) => mutant.file === file);
+      print(`${file}: ${count} mutants, ${here.filter(({ survived }) => !survived).length} killed`);
+      const survivors = new Set(here.filter(({ survived }) => survived).map(({ name }) => name));
+      stale.push(
+        ...[...known].filter(([name, one]) => one.file === file && !survivors.has(name)).map(([name]) => name),
+      );
+    }
+  } finally {
+    await Promise.all(places.map((place) => place[Symbol.asyncDispose]()));
+  }
+  for (const name of stale) print(`equivalent.json names a mutant that is gone or killed: ${name}`);
+  const equivalent = outcomes.filter(({ survived, name }) => survived && known.has(name)).length;
+  const survived = outcomes.filter((one) => one.survived).length - equivalent;
+  const killed = outcomes.length - equivalent - survived;
+  if (equivalent > 0) print(`${equivalent} more behave as the original, as equivalent.json says`);
+  print(`${outcomes.length - equivalent} mutants, ${killed} killed, ${survived} survived`);
+  return survived === 0 && stale.length === 0 && outcomes.length > 0 ? 0 : 1;
+}
+
+Deno.exit(await main());
