@@ -2,10 +2,12 @@
  * Reads files that hold credentials or trusted authorities, and refuses those that others may write.
  *
  * A user with write access to such a file chooses the login of the plugin, or the server that it trusts. So a file that
- * others than its owner may write is refused, each time that it is read. A group may write where it is root's
- * (containers of OpenShift run as any user of that group) and where it has the number of the file's owner (a user's own
- * group, as distributions with the umask 0002 make one). A file that others may read is not refused: a cluster's tokens
- * and Secrets in a pod are mode 0644 unless the pod sets another mode.
+ * every user may write is refused, each time that it is read. A file that a group may write is not: an administrator
+ * chose the group, and Kubernetes opens volumes to an `fsGroup`, so that a refusal would keep nodes from starting that
+ * are well. There is a warning of it, unless the group is root's (containers of OpenShift run as any user of that group)
+ * or has the number of the file's owner (a user's own group, as distributions with the umask 0002 make one). Nor is a
+ * file refused that others may read: a cluster's tokens and Secrets in a pod are mode 0644 unless the pod sets another
+ * mode.
  *
  * @module
  */
@@ -85,11 +87,10 @@ export function whyNoSecret(text: string | undefined): string | undefined {
 }
 
 /** Why a file is refused, as the end of a sentence without its full stop; `undefined` if it is not. */
-export function whyWritable(path: string, { mode, uid, gid }: Permissions): string | undefined {
-  const [others, group] = [(mode & bits.othersWrite) !== 0, (mode & bits.groupWrite) !== 0];
-  if (others) return `every user may write it (mode ${octal(mode)}); run chmod ${group ? "go" : "o"}-w ${path}`;
-  if (!group || gid === 0 || gid === uid) return undefined;
-  return `all of group ${gid} may write it (mode ${octal(mode)}); run chmod g-w ${path}`;
+export function whyWritable(path: string, { mode }: Permissions): string | undefined {
+  if ((mode & bits.othersWrite) === 0) return undefined;
+  const group = (mode & bits.groupWrite) !== 0;
+  return `every user may write it (mode ${octal(mode)}); run chmod ${group ? "go" : "o"}-w ${path}`;
 }
 
 /** Warnings about the permissions of a file that is not refused: whole sentences. */
@@ -102,9 +103,14 @@ export function exposureRemarks(path: string, { file, folders }: Exposure, secre
       "is the default of tokens and Secrets, set defaultMode: 0400, or 0440 with an fsGroup.",
     ]
     : [];
+  const { mode, uid, gid } = file;
+  const shared = (mode & bits.groupWrite) !== 0 && gid !== 0 && gid !== uid
+    ? [`All of group ${gid} may write ${path} (mode ${octal(mode)}), and so choose its content; run chmod g-w on it.`]
+    : [];
   const open = folders.filter(({ mode }) => (mode & bits.othersWrite) !== 0 && (mode & bits.sticky) === 0);
   return [
     ...readable,
+    ...shared,
     ...open.map((folder) =>
       `Every user of this machine may replace ${path}, since its folder ${folder.path} has mode ${
         octal(folder.mode)

@@ -10,7 +10,7 @@ import {
   whyWritable,
 } from "./credential_file.ts";
 
-Deno.test("whyWritable() refuses what others may write, and a group that is neither root's nor the owner's own", () => {
+Deno.test("whyWritable() refuses a file that every user may write, and none that a group may write", () => {
   const cases: readonly [mode: number, uid: number, gid: number, why: RegExp | undefined][] = [
     [0o100600, 993, 993, undefined],
     [0o100644, 0, 0, undefined],
@@ -20,7 +20,8 @@ Deno.test("whyWritable() refuses what others may write, and a group that is neit
     // A user's own group under the umask 0002; any user of the root group in a container of OpenShift.
     [0o100664, 1000, 1000, undefined],
     [0o100660, 1000650000, 0, undefined],
-    [0o100660, 0, 2000, /^all of group 2000 may write it \(mode 0660\); run chmod g-w \/f$/],
+    // A group of an administrator's choice, and a volume that Kubernetes opened to an fsGroup.
+    [0o100660, 0, 2000, undefined],
     [0o100602, 993, 993, /^every user may write it \(mode 0602\); run chmod o-w \/f$/],
     [0o100666, 0, 0, /^every user may write it \(mode 0666\); run chmod go-w \/f$/],
   ];
@@ -29,6 +30,17 @@ Deno.test("whyWritable() refuses what others may write, and a group that is neit
     if (why === undefined) assert.equal(said, undefined, mode.toString(8));
     else assert.match(said ?? "", why);
   }
+});
+
+Deno.test("exposureRemarks() warns of a group that may write and is neither root's nor the owner's own", () => {
+  const told = (mode: number, uid: number, gid: number) =>
+    exposureRemarks("/f", { file: { mode, uid, gid }, folders: [] }, false);
+  for (const [mode, uid, gid] of [[0o640, 0, 2000], [0o664, 1000, 1000], [0o660, 5000, 0]] as const) {
+    assert.deepEqual(told(mode, uid, gid), []);
+  }
+  assert.deepEqual(told(0o660, 0, 2000), [
+    "All of group 2000 may write /f (mode 0660), and so choose its content; run chmod g-w on it.",
+  ]);
 });
 
 Deno.test("readCredentialFile() looks at the file that a link leads to, at each reading", () =>
