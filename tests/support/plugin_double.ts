@@ -81,6 +81,7 @@ export class PluginDouble implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   #connections = 0;
   #server: Http2Server | undefined;
+  #stopped: Promise<void> = Promise.resolve();
   #wasGone = false;
 
   private constructor(folder: string) {
@@ -96,6 +97,8 @@ export class PluginDouble implements AsyncDisposable {
 
   /** Begins to listen, or begins again. */
   async listen(): Promise<void> {
+    // The end of the one before removes the socket's file, at whatever time it comes.
+    await this.#stopped;
     const server = this.#server = createServer();
     server.on("session", (session) => {
       endLate(session);
@@ -118,7 +121,11 @@ export class PluginDouble implements AsyncDisposable {
   }
 
   /** Goes away as a process does that dies: its socket's file may stay. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    return this.#stopped = this.#stop();
+  }
+
+  async #stop(): Promise<void> {
     this.#wasGone = true;
     const gone = new Promise<void>((resolve) => this.#server?.close(() => resolve()) ?? resolve());
     for (const session of this.#sessions.keys()) session?.destroy();
