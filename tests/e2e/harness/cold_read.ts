@@ -41,7 +41,7 @@ export class ColdSecrets {
         const { status, body } = await server.request("GET", path);
         return status === 200 && atob(JSON.parse(body).data[field]) === value;
       };
-      return (await waitFor(`the Secret ${name}`, isRead, { timeoutMs: withinMs, everyMs: 50 })).ms;
+      return (await waitFor(`the Secret ${name}`, isRead, { timeoutMs: withinMs, exactly: true, everyMs: 50 })).ms;
     });
     return Math.max(...await Promise.all(reads));
   }
