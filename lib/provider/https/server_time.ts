@@ -31,7 +31,8 @@ export function serverNow(date: string | undefined): number {
  * @param longest milliseconds that its server grants at most: neither clock can make it endless.
  */
 export function lifetimeUntil(expiresAt: number, date: string | undefined, longest: number): number {
-  const left = expiresAt - serverNow(date);
+  // The Date field has whole seconds: the server's clock was up to a second further than it says.
+  const left = expiresAt - serverNow(date) - (date === undefined ? 0 : 999);
   return left > 0 ? Math.min(Math.max(shortest, left), longest) : Math.min(expired, longest);
 }
 
