@@ -74,9 +74,9 @@ interface Found {
 }
 
 /**
- * Whose it is that the way ends at. To write a file takes its folder: it is written beside its place and moved there. So
- * the folder is named, unless this user owns it. What is not this user's alone is never to be given away: a folder on
- * the way is only to be opened, and a missing one to be made.
+ * The owner of the file or folder at which the access fails, and the command that mends it. A file is written beside its
+ * place and moved there, so that for a write the folder is named, unless this user owns it. The command never gives away
+ * a folder that others use too: a folder on the way is opened to this user, and a missing one is made.
  */
 function ownerToMend(path: string, access: Access): string | undefined {
   const [file, folder] = [nearest(path), nearest(dirname(path))];

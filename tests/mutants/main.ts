@@ -16,7 +16,7 @@ import equivalentRows from "./equivalent.json" with { type: "json" };
 
 const root = new URL("../..", import.meta.url).pathname;
 
-/** What stored bytes and announced key IDs depend on. */
+/** The code that stored bytes and announced key IDs depend on. */
 const everything = [
   "lib/bytes.ts",
   "lib/envelope",
@@ -138,7 +138,7 @@ async function outcomeOf(
   return { mutant, survived };
 }
 
-/** What tells a mutant from all others while lines above it come and go. */
+/** The identity of a mutant: the text of its line, and not its number, which changes with the lines above. */
 function nameOf({ file, operator, from, to }: Mutant, source: string, line: number): string {
   return [file, operator, from, to, source.split("\n")[line - 1]?.trim()].join(" | ");
 }

@@ -13,10 +13,10 @@ export interface Mutant {
   readonly line: number;
   /** The name of its row in {@linkcode operators}. */
   readonly operator: string;
-  /** What stands there, and what stands there in the mutant. */
+  /** The text of the original, and that of the mutant. */
   readonly from: string;
   readonly to: string;
-  /** Where it stands in the text. */
+  /** The place of the original in the file, in UTF-16 code units. */
   readonly start: number;
   readonly end: number;
 }
