@@ -47,7 +47,8 @@ export class Waits {
    * @param ms how long the call took; a request that has waited for less than a quarter of that did not hold it up.
    */
   silent(ms: number): string | undefined {
-    const [longest] = [...this.#open].sort((a, b) => a.since - b.since);
+    // A set keeps the order of insertion, and the clock is monotonic: the first request is the oldest.
+    const [longest] = this.#open;
     return longest === undefined || this.#clock.now() - longest.since < ms / 4 ? undefined : this.#words(longest);
   }
 
