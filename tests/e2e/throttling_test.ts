@@ -4,11 +4,10 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { keyUri } from "../../lib/sops/key_uri.ts";
 import { startVault } from "../support/vault.ts";
 import { printFigure } from "./harness/figures.ts";
 import { Node } from "./harness/plugin.ts";
-import { Repository, startKeyService } from "./harness/sops.ts";
+import { encryptFiles, Repository, startKeyService } from "./harness/sops.ts";
 
 const policyFile = new URL("../../deploy/policies/vault.hcl", import.meta.url);
 
@@ -29,13 +28,7 @@ Deno.test("sops decrypts 8 files at once behind a Vault that takes 2 requests in
   };
   await using repository = await Repository.make(node);
   const names = Array.from({ length: 8 }, (_, at) => `${at + 1}.yaml`);
-  const first = await startKeyService(node, { providers: [provider] });
-  for (const name of names) {
-    await repository.write(name, `password: hunter-${name}\n`);
-    const { code, stderr } = await repository.sops("encrypt", "--hc-vault-transit", keyUri("default"), "-i", name);
-    assert.equal(code, 0, stderr);
-  }
-  await first.stop();
+  await encryptFiles(repository, node, provider, names);
 
   await using _second = await startKeyService(node, { providers: [provider] });
   await vault.api("POST", "sys/quotas/rate-limit/few", { rate: 2, interval: "1s", path: "transit" });

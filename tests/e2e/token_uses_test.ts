@@ -7,10 +7,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { startVault } from "../support/vault.ts";
-import { keyUri } from "../../lib/sops/key_uri.ts";
 import { printFigure } from "./harness/figures.ts";
 import { Node } from "./harness/plugin.ts";
-import { Repository, startKeyService } from "./harness/sops.ts";
+import { encryptFiles, Repository, startKeyService } from "./harness/sops.ts";
 
 const policyFile = new URL("../../deploy/policies/vault.hcl", import.meta.url);
 const uses = 10;
@@ -54,13 +53,7 @@ Deno.test("sops decrypts 40 files of 40 behind an AppRole with token_num_uses=10
 
   await using repository = await Repository.make(node);
   const names = Array.from({ length: 40 }, (_, at) => `${at + 1}.yaml`);
-  const first = await startKeyService(node, { providers: [provider] });
-  for (const name of names) {
-    await repository.write(name, `password: hunter-${name}\n`);
-    const { code, stderr } = await repository.sops("encrypt", "--hc-vault-transit", keyUri("default"), "-i", name);
-    assert.equal(code, 0, stderr);
-  }
-  await first.stop();
+  await encryptFiles(repository, node, provider, names);
 
   const before = await askedIn(audit);
   assert.equal(before.refused, 0);

@@ -4,7 +4,9 @@
  *
  * @module
  */
+import assert from "node:assert/strict";
 import { join } from "node:path";
+import { keyUri } from "../../../lib/sops/key_uri.ts";
 import { freePort, type Process, run, waitFor } from "../../support/processes.ts";
 import { serverProgram } from "../servers.ts";
 import type { Node, PluginConfig } from "./plugin.ts";
@@ -115,4 +117,20 @@ export async function startKeyService(
     await process.stop();
     throw error;
   }
+}
+
+/** Writes and encrypts files whose password is `hunter-` and their name, by a key service that ends afterwards. */
+export async function encryptFiles(
+  repository: Repository,
+  node: Node,
+  provider: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+): Promise<void> {
+  const service = await startKeyService(node, { providers: [provider] });
+  for (const name of names) {
+    await repository.write(name, `password: hunter-${name}\n`);
+    const { code, stderr } = await repository.sops("encrypt", "--hc-vault-transit", keyUri("default"), "-i", name);
+    assert.equal(code, 0, stderr);
+  }
+  await service.stop();
 }
