@@ -35,7 +35,7 @@ export const permissions = {
  * How V8 runs. A young generation of at most 8 MiB, and an old one that may double between two full collections: left to
  * itself V8 lets it grow fourfold, and a plugin that mostly waits would keep what one burst of calls had left behind,
  * 60 MB and more. There is no hard limit, which would turn a burst into a crash. With `gc` at hand a server gives back
- * what its start and each burst have left behind (`lib/cli/collect.ts`). `tests/bench` runs its bare server under the same
+ * what its start and each burst have left behind (`lib/app/collect.ts`). `tests/bench` runs its bare server under the same
  * flags.
  */
 export const v8Flags = ["--max-semi-space-size=8", "--heap-growing-percent=100", "--expose-gc"] as const;

@@ -3,7 +3,7 @@ import { parse, parseAllDocuments } from "yaml";
 import { z } from "zod";
 import { environmentFrom } from "../../lib/config/environment.ts";
 import { loadConfig } from "../../lib/config/load.ts";
-import { keyUri } from "../../lib/sops/key_uri.ts";
+import { keyUri } from "../../lib/services/sops/key_uri.ts";
 import { fakeFiles } from "../../tests/support/fake_files.ts";
 import { run } from "../../tests/support/processes.ts";
 import { inFolder } from "../../tests/support/temporary_folder.ts";

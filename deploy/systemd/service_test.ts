@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { runtimeVariables } from "../../lib/config/runtime_variables.ts";
 
-import { tryLockSocket } from "../../lib/grpc/socket_lock.ts";
+import { tryLockSocket } from "../../lib/net/socket/socket_lock.ts";
 import { inFolder } from "../../tests/support/temporary_folder.ts";
 
 /** Every value of every key, in the order of the file; an empty assignment is kept. */

@@ -7,8 +7,8 @@ import { parseArgs } from "node:util";
 import { type Command, type Positional, UsageError } from "./command.ts";
 import { findCommand, looksLikeFile } from "./command_words.ts";
 import { acceptedOptions, optionLabel, type OptionName, optionNames, optionRow, type OptionValues } from "./options.ts";
-import { printable } from "./output.ts";
-import { didYouMean, meantOption, meantWithTwoDashes } from "./suggestion.ts";
+import { printable } from "../app/terminal.ts";
+import { didYouMean, meantOption, meantWithTwoDashes } from "../config/suggestion.ts";
 
 /** A command and what it was called with. */
 export interface Parsed {

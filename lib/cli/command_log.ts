@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
-import type { Notify } from "../events.ts";
+import { systemClock } from "../base/clock.ts";
+import type { Notify } from "../telemetry/events.ts";
 import { eventLog } from "../telemetry/event_log.ts";
 import { createLogger, type Fields } from "../telemetry/log.ts";
 import type { Call } from "./command.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import { type Command, UsageError } from "./command.ts";
-import { printable } from "./output.ts";
-import { didYouMean, meantCommand } from "./suggestion.ts";
+import { printable } from "../app/terminal.ts";
+import { didYouMean, meantCommand } from "../config/suggestion.ts";
 
 /**
  * The command that the first words name, the longest name first.

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Call, type Command, UsageError } from "./command.ts";
-import { commands } from "./commands.ts";
+import { commands } from "./trousseau/commands.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { bashCompletions } from "./shells/bash.ts";
 import { fishCompletions } from "./shells/fish.ts";

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { commands } from "./commands.ts";
+import { commands } from "./trousseau/commands.ts";
 import { topicNames } from "./help_topics.ts";
 import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
 import { acceptedOptions, optionLabel, optionRow } from "./options.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { effectiveCode, type ErrorCode, type KmsError } from "../errors.ts";
+import { effectiveCode, type ErrorCode, type KmsError } from "../base/errors.ts";
 
 /** Every way to end, closed: help prints it, and nothing else is ever returned. */
 export const exitCodes = {

@@ -7,8 +7,8 @@
  */
 import { configJsonSchema } from "../config/json_schema.ts";
 import { type Command, UsageError } from "./command.ts";
-import { printable } from "./output.ts";
-import { didYouMean } from "./suggestion.ts";
+import { printable } from "../app/terminal.ts";
+import { didYouMean } from "../config/suggestion.ts";
 import { columns, sections, wrapped } from "./table.ts";
 
 /** The keywords of a JSON Schema that are read. */

@@ -1,7 +1,7 @@
 import { equal, match, ok } from "node:assert/strict";
 import { configSchema } from "../config/schema.ts";
 import { configJsonSchema } from "../config/json_schema.ts";
-import { commands } from "./commands.ts";
+import { commands } from "./trousseau/commands.ts";
 import { configHelp } from "./help_config.ts";
 
 /** Every description of a field, wherever it stands; lists of texts and ways to write one value are one field. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
-import type { Terminal } from "./output.ts";
+import { systemClock } from "../base/clock.ts";
+import type { Terminal } from "../app/terminal.ts";
 
 /** When progress shows itself, in milliseconds. */
 export interface ProgressTimes {

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
-import { KmsError } from "../errors.ts";
-import { version } from "../version.ts";
+import { systemClock } from "../base/clock.ts";
+import { KmsError } from "../base/errors.ts";
+import { version } from "../base/version.ts";
 import { parse, type Parsed, shortUsage } from "./arguments.ts";
 import { type Call, type Command, UsageError } from "./command.ts";
 import { commandLog } from "./command_log.ts";
 import { exitCodes, type ExitStatus, exitStatus } from "./exit_codes.ts";
 import type { OptionValues } from "./options.ts";
-import { json, line, type Output, type Terminal } from "./output.ts";
+import { json, line, type Output, type Terminal } from "../app/terminal.ts";
 
 /**
  * Runs the command that the words name. It never throws.
@@ -40,7 +40,7 @@ async function ran({ command, options, positionals }: Parsed, terminal: Terminal
   if (command.reloads) return await command.run(call);
   const log = commandLog(call);
   if (options["log-level"] !== undefined && command.options.includes("config")) {
-    const { configFile } = await import("./configured.ts");
+    const { configFile } = await import("./trousseau/configured.ts");
     log.debug(`Runs "${command.name}".`, {
       version,
       configuration: await configFile(call) ?? "none",

@@ -1,8 +1,8 @@
 import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
-import { KmsError } from "../errors.ts";
+import { KmsError } from "../base/errors.ts";
 import { commandWord } from "./arguments.ts";
 import type { Command } from "./command.ts";
-import { commands } from "./commands.ts";
+import { commands } from "./trousseau/commands.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
 import { topicNames } from "./help_topics.ts";

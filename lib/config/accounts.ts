@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { utf8Text } from "../bytes.ts";
+import { utf8Text } from "../base/bytes.ts";
 import type { Files } from "./files.ts";
 
 /** Where names are looked up; passwd(5) and group(5) both have the number in the third field. */

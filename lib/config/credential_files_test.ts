@@ -1,5 +1,5 @@
 import { deepEqual } from "node:assert/strict";
-import type { Exposure } from "../credential_file.ts";
+import type { Exposure } from "../base/credential_file.ts";
 import {
   awsProvider,
   azureProvider,

@@ -5,7 +5,7 @@
  * @module
  */
 import { dirname, isAbsolute, resolve } from "node:path";
-import { KmsError } from "../errors.ts";
+import { KmsError } from "../base/errors.ts";
 import { parseListen } from "./addresses.ts";
 import type { Config } from "./config.ts";
 import { parseDuration } from "./duration.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Secret } from "../secret.ts";
+import { Secret } from "../base/secret.ts";
 import type { RuntimeVariable } from "./runtime_variables.ts";
 
 /**

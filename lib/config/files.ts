@@ -4,9 +4,9 @@
  * @module
  */
 import { dirname } from "node:path";
-import { type Exposure, exposureOf } from "../credential_file.ts";
-import { readRegularFile } from "../durable_file.ts";
-import { isRefusal } from "../system_failures.ts";
+import { type Exposure, exposureOf } from "../base/credential_file.ts";
+import { readRegularFile } from "../base/durable_file.ts";
+import { isRefusal } from "../base/system_failures.ts";
 
 /**
  * The type of file at a path, symbolic links followed. `forbidden`: it may not be looked at. `failing`: the file system

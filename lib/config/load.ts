@@ -4,13 +4,13 @@
  * @module
  */
 import { dirname, resolve } from "node:path";
-import { utf8Text } from "../bytes.ts";
-import { whyWritable } from "../credential_file.ts";
-import { whyUnreadable } from "../durable_file.ts";
-import { KmsError } from "../errors.ts";
+import { utf8Text } from "../base/bytes.ts";
+import { whyWritable } from "../base/credential_file.ts";
+import { whyUnreadable } from "../base/durable_file.ts";
+import { KmsError } from "../base/errors.ts";
 import type { Config } from "./config.ts";
 import type { Environment } from "./environment.ts";
-import { isRefusal } from "../system_failures.ts";
+import { isRefusal } from "../base/system_failures.ts";
 import { type Files, realFiles } from "./files.ts";
 
 /** In bytes; a config of eight providers has about 4 KiB. */
@@ -33,7 +33,7 @@ export async function loadConfig(path: string, environment: Environment, files: 
     import("./problems.ts"),
     import("./shape.ts"),
     import("./resolve.ts"),
-    import("./providers/arm.ts"),
+    import("./providers/common.ts"),
   ]);
   const yaml = readYaml(text);
   const problems = new Problems(path, yaml.position);

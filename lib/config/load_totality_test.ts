@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { KmsError } from "../errors.ts";
+import { KmsError } from "../base/errors.ts";
 import { complaints, fakePath, loadFake, vaultProvider } from "../../tests/support/fake_files.ts";
 
 const key = fc.constantFrom(

@@ -9,7 +9,7 @@ import type { Files } from "./files.ts";
 import type { FieldPath } from "./positions.ts";
 import { pathText } from "./problems.ts";
 import type { ProviderListName } from "./provider_lists.ts";
-import type { Checker } from "./providers/arm.ts";
+import type { Checker } from "./providers/common.ts";
 
 /** A provider and where it stands in the config. */
 export interface PlacedProvider {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { KmsError } from "../errors.ts";
+import { KmsError } from "../base/errors.ts";
 import type { FieldPath, Position } from "./positions.ts";
 
 /** More lines than this help nobody. */

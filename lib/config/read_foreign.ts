@@ -5,10 +5,10 @@
  */
 import * as z from "zod/mini";
 import type { ForeignKey, ForeignSource } from "../envelope/foreign.ts";
-import type { ForeignFormat } from "../events.ts";
+import type { ForeignFormat } from "../telemetry/events.ts";
 import { flag, section, tag, text, variants } from "./fields.ts";
 import type { FieldPath } from "./positions.ts";
-import type { Checker } from "./providers/arm.ts";
+import type { Checker } from "./providers/common.ts";
 import { providerLists } from "./provider_lists.ts";
 import type { Shaped } from "./shape.ts";
 

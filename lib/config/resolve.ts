@@ -12,7 +12,7 @@ import { checkPluginSockets, type PlacedProvider } from "./plugin_sockets.ts";
 import { defaults, defaultWrap, stateFolderOf } from "./defaults.ts";
 import type { Environment } from "./environment.ts";
 import type { Files } from "./files.ts";
-import type { Checker } from "./providers/arm.ts";
+import type { Checker } from "./providers/common.ts";
 import type { FieldPath } from "./positions.ts";
 import { pathText } from "./problems.ts";
 import { foreignSources } from "./read_foreign.ts";

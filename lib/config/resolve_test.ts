@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { encodeFrameHead, formatSizes } from "../envelope/format.ts";
 import { encodeAnnotations, largestAnnotation } from "../envelope/wrap.ts";
-import { limits } from "../kms/limits.ts";
+import { limits } from "../services/kms/request_limits.ts";
 import { providerLimits } from "../provider/provider.ts";
 import { maxWrapOf, providerKinds } from "../provider/registry.ts";
 import { fakeFiles } from "../../tests/support/fake_files.ts";
-import { KmsError } from "../errors.ts";
+import { KmsError } from "../base/errors.ts";
 import { environmentFrom } from "./environment.ts";
 import { Problems } from "./problems.ts";
-import { Checker } from "./providers/arm.ts";
+import { Checker } from "./providers/common.ts";
 import { checkRoom, resolveConfig, type WrapRoom } from "./resolve.ts";
 import { checkShape } from "./shape.ts";
 

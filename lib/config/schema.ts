@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import type { ProviderKind, ProviderSettings } from "../provider/settings.ts";
 import { defaults } from "./defaults.ts";
 import { duration, flag, integer, listen, oneOf, path, section, text, variants } from "./fields.ts";
-import type { Checker } from "./providers/arm.ts";
+import type { Checker } from "./providers/common.ts";
 import { awsKmsSchema, awsKmsSettings } from "./providers/aws_kms.ts";
 import { azureKeyVaultSchema, azureKeyVaultSettings } from "./providers/azure_key_vault.ts";
 import { gcpKmsSchema, gcpKmsSettings } from "./providers/gcp_kms.ts";

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { readSecretFile, whyNoSecret } from "../credential_file.ts";
-import { whyUnreadable } from "../durable_file.ts";
-import { Secret, type SecretSource, UnreadableSecretError } from "../secret.ts";
+import { readSecretFile, whyNoSecret } from "../base/credential_file.ts";
+import { whyUnreadable } from "../base/durable_file.ts";
+import { Secret, type SecretSource, UnreadableSecretError } from "../base/secret.ts";
 import type { Environment } from "./environment.ts";
 
 /** In bytes. A ServiceAccount's token is about 1 KiB; what is larger is another file than was meant. */

@@ -9,7 +9,7 @@ import type { SocketConfig, WrapQuorum } from "./config.ts";
 import { defaults } from "./defaults.ts";
 import { account, fileMode } from "./fields.ts";
 import type { Files } from "./files.ts";
-import type { Checker } from "./providers/arm.ts";
+import type { Checker } from "./providers/common.ts";
 import { readSocket, socketPathComplaint } from "./socket_path.ts";
 
 /** How many providers there may be: each adds an annotation, which kube-apiserver limits to 32 KiB in all. */

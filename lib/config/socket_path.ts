@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname, isAbsolute } from "node:path";
-import { utf8 } from "../bytes.ts";
+import { utf8 } from "../base/bytes.ts";
 
 /** In bytes: `sun_path` of unix(7) has 108, the last of them zero. */
 export const longestSocketPath = 107;

@@ -9,7 +9,7 @@ import { defaults, defaultWrap, sopsSocketPath } from "./defaults.ts";
 import type { Environment } from "./environment.ts";
 import { flag, listen, path, section, text } from "./fields.ts";
 import type { Files } from "./files.ts";
-import { type Checker, providerName } from "./providers/arm.ts";
+import { type Checker, providerName } from "./providers/common.ts";
 import type { Shaped } from "./shape.ts";
 import { accessOf, socketFields, socketOf, socketPathIn, wrapComplaintOf, wrapField } from "./socket_fields.ts";
 

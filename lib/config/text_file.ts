@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { utf8Text } from "../bytes.ts";
-import { readRegularFile, whyUnreadable } from "../durable_file.ts";
-import { KmsError } from "../errors.ts";
+import { utf8Text } from "../base/bytes.ts";
+import { readRegularFile, whyUnreadable } from "../base/durable_file.ts";
+import { KmsError } from "../base/errors.ts";
 
 /** In bytes. */
 const largest = 256 * 1024;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { utf8 } from "../bytes.ts";
+import { utf8 } from "../base/bytes.ts";
 import { parseOrigin } from "./addresses.ts";
 import { longestSocketPath } from "./socket_path.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { addressOf } from "../provider/https/address.ts";
+import { addressOf } from "../net/https/address.ts";
 import { parseVaultAddress, vaultAddressPattern } from "./vault_address.ts";
 
 Deno.test("parseVaultAddress() takes origins, origins with a path, and sockets below /run", () => {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
-import { deadline } from "../deadline.ts";
-import { toolUid } from "../grpc/tool_uid.ts";
+import { systemClock } from "../base/clock.ts";
+import { deadline } from "../base/deadline.ts";
+import { toolUid } from "../api/kms/tool_uid.ts";
 import { flipped } from "./changes.ts";
 import { comesBack } from "./round_trips.ts";
 import { isBad, newPlaintext, openAtOnce, type Sealer } from "./sealer.ts";

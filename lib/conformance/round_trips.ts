@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { equalBytes, utf8 } from "../bytes.ts";
-import { complaintAboutCipher, complaintAboutSealed } from "../grpc/limits.ts";
+import { equalBytes, utf8 } from "../base/bytes.ts";
+import { complaintAboutCipher, complaintAboutSealed } from "../api/kms/limits.ts";
 import { newPlaintext, type Sealer } from "./sealer.ts";
 import type { Sealed, Subject } from "./subject.ts";
 import { meets, Unmet } from "./verdict.ts";

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { abortError, type Deadline, deadline, sleep } from "../deadline.ts";
-import { KmsError } from "../errors.ts";
-import { isUnconnected } from "../grpc/status.ts";
+import { abortError, type Deadline, deadline, sleep } from "../base/deadline.ts";
+import { KmsError } from "../base/errors.ts";
+import { isUnconnected } from "../net/grpc/status.ts";
 import { criteria, type CriterionRow, type PluginCriterion } from "./criteria.ts";
 import { type Api, served, Subject } from "./subject.ts";
 import { told, Unmet, Untried } from "./verdict.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type Override, PluginDouble, type RpcPath } from "../../tests/support/plugin_double.ts";
 import { pause } from "../../tests/support/processes.ts";
-import { hex } from "../bytes.ts";
-import { KmsError } from "../errors.ts";
+import { hex } from "../base/bytes.ts";
+import { KmsError } from "../base/errors.ts";
 import { criteria, type PluginCriterion } from "./criteria.ts";
 import { tryPlugin } from "./run.ts";
 import { Subject } from "./subject.ts";

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { equalBytes } from "../bytes.ts";
-import { type KmsError, toKmsError } from "../errors.ts";
-import { isUnconnected } from "../grpc/status.ts";
+import { equalBytes } from "../base/bytes.ts";
+import { type KmsError, toKmsError } from "../base/errors.ts";
+import { isUnconnected } from "../net/grpc/status.ts";
 
 /** Seals bytes and opens what it sealed. */
 export interface Sealer<Sealed> {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { complaintAboutStatus } from "../grpc/limits.ts";
+import { complaintAboutStatus } from "../api/kms/limits.ts";
 import type { Subject } from "./subject.ts";
 import { meets, Unmet } from "./verdict.ts";
 

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
-import { Opened } from "../disposal.ts";
-import { type ClientOptions, dialKms, type DialOptions, type KmsClient } from "../grpc/client.ts";
-import { isUnimplemented } from "../grpc/status.ts";
-import { toolUid } from "../grpc/tool_uid.ts";
-import type { EncryptResponse, StatusResponse } from "../grpc/messages.ts";
+import { systemClock } from "../base/clock.ts";
+import { Opened } from "../base/resource_stack.ts";
+import { type ClientOptions, dialKms, type DialOptions, type KmsClient } from "../net/grpc/client.ts";
+import { isUnimplemented } from "../net/grpc/status.ts";
+import { toolUid } from "../api/kms/tool_uid.ts";
+import type { EncryptResponse, StatusResponse } from "../api/kms/messages.ts";
 import { newPlaintext, openAll, type Opening, type Sealer, type Variant } from "./sealer.ts";
 
 /** Which of the two APIs a criterion is about. */

@@ -7,9 +7,9 @@
  *
  * @module
  */
-import { equalBytes } from "../bytes.ts";
-import type { ErrorCode } from "../errors.ts";
-import { RpcFailure } from "../grpc/status.ts";
+import { equalBytes } from "../base/bytes.ts";
+import type { ErrorCode } from "../base/errors.ts";
+import { RpcFailure } from "../net/grpc/status.ts";
 import { type Changed, everyFlip, spread } from "./changes.ts";
 import { newPlaintext, type Opening, type Sealer, type Variant } from "./sealer.ts";
 import type { Api, Sealed, Subject } from "./subject.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { KmsError } from "../errors.ts";
+import { KmsError } from "../base/errors.ts";
 
 /** A criterion that does not hold, and why: half a sentence. */
 export class Unmet extends Error {

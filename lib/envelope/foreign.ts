@@ -6,12 +6,12 @@
  *
  * @module
  */
-import { lengthPrefixed, sha256Hex, utf8 } from "../bytes.ts";
-import type { Clock } from "../clock.ts";
-import { KmsError } from "../errors.ts";
-import type { ForeignFormat, KmsApi, Notify } from "../events.ts";
+import { lengthPrefixed, sha256Hex, utf8 } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
+import { KmsError } from "../base/errors.ts";
+import type { ForeignFormat, KmsApi, Notify } from "../telemetry/events.ts";
 import type { CallOptions, Provider } from "../provider/provider.ts";
-import { DekSource, type Found } from "./dek_source.ts";
+import { DekSource, type Found } from "./dek_resolver.ts";
 import { foreignFormats, type ForeignSealed, type ForeignWrap, isOfFormat, readForeign } from "./foreign_formats.ts";
 import { beginsAsOurs } from "./format.ts";
 import type { Latencies } from "./latency.ts";

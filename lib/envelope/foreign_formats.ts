@@ -12,9 +12,9 @@
  *
  * @module
  */
-import { fromBase64, fromBase64url, utf8 } from "../bytes.ts";
-import { KmsError } from "../errors.ts";
-import type { ForeignFormat, KmsApi } from "../events.ts";
+import { fromBase64, fromBase64url, utf8 } from "../base/bytes.ts";
+import { KmsError } from "../base/errors.ts";
+import type { ForeignFormat, KmsApi } from "../telemetry/events.ts";
 import { providerLimits } from "../provider/provider.ts";
 
 /** What kube-apiserver hands back to be opened. */

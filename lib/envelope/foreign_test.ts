@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { base64, concat, utf8 } from "../bytes.ts";
-import { KmsError } from "../errors.ts";
-import type { KmsApi } from "../events.ts";
+import { base64, concat, utf8 } from "../base/bytes.ts";
+import { KmsError } from "../base/errors.ts";
+import type { KmsApi } from "../telemetry/events.ts";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { type MemoryProvider, memoryProviders } from "../../tests/support/memory_provider.ts";
 import { startNode, type TestNode } from "../../tests/support/test_service.ts";
-import type { Sealed } from "../service.ts";
+import type { Sealed } from "../services/kms/service.ts";
 import type { ForeignSource } from "./foreign.ts";
 
 const seed = new Uint8Array(randomBytes(32));

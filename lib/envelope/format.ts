@@ -13,8 +13,8 @@
  *
  * @module
  */
-import { ByteReader, concat, uint16, utf8, utf8Text } from "../bytes.ts";
-import type { KmsApi } from "../events.ts";
+import { ByteReader, concat, uint16, utf8, utf8Text } from "../base/bytes.ts";
+import type { KmsApi } from "../telemetry/events.ts";
 import { providerLimits } from "../provider/provider.ts";
 import { foreignBytes, maxWraps, type Wrap } from "./wrap.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { concat, hex } from "../bytes.ts";
-import { KmsError } from "../errors.ts";
+import { concat, hex } from "../base/bytes.ts";
+import { KmsError } from "../base/errors.ts";
 import { decodeEnvelope, decodeFrame, encodeEnvelope, encodeFrameHead, type Envelope } from "./format.ts";
 import { decodeAnnotations, encodeAnnotations, isReferenceTo, referenceTo, type Wrap } from "./wrap.ts";
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { equalBytes } from "../bytes.ts";
-import { orAborted } from "../deadline.ts";
-import { KmsError, toKmsError } from "../errors.ts";
+import { equalBytes } from "../base/bytes.ts";
+import { orAborted } from "../base/deadline.ts";
+import { KmsError, toKmsError } from "../base/errors.ts";
 import type { CallOptions, KeyState, Provider } from "../provider/provider.ts";
 import type { Wrap } from "./wrap.ts";
 

@@ -4,9 +4,9 @@
  * @module
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { beginsWith, ByteWriter, concat, fieldSize, lengthPrefixed, utf8 } from "../bytes.ts";
-import { KmsError } from "../errors.ts";
-import type { Api } from "../events.ts";
+import { beginsWith, ByteWriter, concat, fieldSize, lengthPrefixed, utf8 } from "../base/bytes.ts";
+import { KmsError } from "../base/errors.ts";
+import type { Api } from "../telemetry/events.ts";
 import { type Envelope, formatSizes, type Threshold } from "./format.ts";
 
 const algorithm = "aes-256-gcm";

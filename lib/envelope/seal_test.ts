@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createDecipheriv, randomBytes } from "node:crypto";
-import { concat, utf8 } from "../bytes.ts";
+import { concat, utf8 } from "../base/bytes.ts";
 import { isTagged, newDek, openSeed, type SealContext, sealSeed, taggedDek, untaggedDek } from "./seal.ts";
 
 const seed = new Uint8Array(randomBytes(32));

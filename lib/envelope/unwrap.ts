@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
-import { abortError, isTimeout, noLongerWanted } from "../deadline.ts";
-import { KmsError, toKmsError } from "../errors.ts";
+import type { Clock } from "../base/clock.ts";
+import { abortError, isTimeout, noLongerWanted } from "../base/deadline.ts";
+import { KmsError, toKmsError } from "../base/errors.ts";
 import type { CallOptions, Provider, WrappedDek } from "../provider/provider.ts";
 import { hedgeTimings, type Latencies } from "./latency.ts";
 import { type DekDomain, untaggedDek } from "./seal.ts";

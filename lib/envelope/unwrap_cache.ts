@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
-import type { Notify } from "../events.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Notify } from "../telemetry/events.ts";
 import type { Wrap } from "./wrap.ts";
 
 /** How long a data key is kept. Durations in milliseconds. */

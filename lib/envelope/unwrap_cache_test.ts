@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
-import type { Event } from "../events.ts";
+import type { Event } from "../telemetry/events.ts";
 import { UnwrapCache } from "./unwrap_cache.ts";
 
 const limits = { entries: 3, maxAgeMs: 1_000, graceOnOutageMs: 5_000, lifetimeMs: 10_000 };

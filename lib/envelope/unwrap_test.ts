@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { equalBytes } from "../bytes.ts";
-import { effectiveCode, KmsError } from "../errors.ts";
+import { equalBytes } from "../base/bytes.ts";
+import { effectiveCode, KmsError } from "../base/errors.ts";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { type MemoryProvider, memoryProviders } from "../../tests/support/memory_provider.ts";
 import { hedgeTimings, Latencies } from "./latency.ts";

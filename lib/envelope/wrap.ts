@@ -14,8 +14,8 @@ import {
   uint16,
   utf8,
   utf8Text,
-} from "../bytes.ts";
-import { KmsError } from "../errors.ts";
+} from "../base/bytes.ts";
+import { KmsError } from "../base/errors.ts";
 import { providerLimits, type WrappedDek } from "../provider/provider.ts";
 
 /** A wrapped DEK and the provider that wrapped it. */

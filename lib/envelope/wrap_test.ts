@@ -1,6 +1,6 @@
 import { equal } from "node:assert/strict";
 import fc from "fast-check";
-import { equalBytes } from "../bytes.ts";
+import { equalBytes } from "../base/bytes.ts";
 import { areSameWraps, ownWraps, referenceTo, type Wrap } from "./wrap.ts";
 
 const wrap = fc.record({

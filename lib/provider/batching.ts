@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { abortError } from "../deadline.ts";
-import { KmsError, toKmsError } from "../errors.ts";
-import type { Notify, ProviderVerb } from "../events.ts";
+import { abortError } from "../base/deadline.ts";
+import { KmsError, toKmsError } from "../base/errors.ts";
+import type { Notify, ProviderVerb } from "../telemetry/events.ts";
 
 /** How a {@linkcode Batcher} sends, and how much at once. */
 export interface BatcherSettings<In, Out> {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { KmsError } from "../errors.ts";
-import type { Event } from "../events.ts";
-import { timeoutReason } from "../deadline.ts";
+import { KmsError } from "../base/errors.ts";
+import type { Event } from "../telemetry/events.ts";
+import { timeoutReason } from "../base/deadline.ts";
 import { afterThisTurn, Batcher } from "./batching.ts";
 
 interface Sent {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { breaking, type BreakingProvider } from "./breaking.ts";
-import { observed } from "./observed.ts";
+import { breaking, type BreakingProvider } from "./circuit_breaker.ts";
+import { observed } from "./enforced_contract.ts";
 import type { Provider, ProviderContext } from "./provider.ts";
 import { retrying } from "./retrying.ts";
 

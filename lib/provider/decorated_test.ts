@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { KmsError } from "../errors.ts";
-import type { Event } from "../events.ts";
+import { KmsError } from "../base/errors.ts";
+import type { Event } from "../telemetry/events.ts";
 import { decorate } from "./decorated.ts";
 
 Deno.test("decorate() tells of every try, and makes none while the breaker is open", async () => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { KmsError } from "../errors.ts";
+import { KmsError } from "../base/errors.ts";
 
 /**
  * Thrown instead of a login that would spend a credential which the next start needs. It is no failure: the message

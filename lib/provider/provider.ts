@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
-import type { KmsError } from "../errors.ts";
-import type { Notify } from "../events.ts";
-import type { Reloads } from "../reloads.ts";
-import type { Waits } from "./waits.ts";
+import type { Clock } from "../base/clock.ts";
+import type { KmsError } from "../base/errors.ts";
+import type { Notify } from "../telemetry/events.ts";
+import type { Reloads } from "../base/reloads.ts";
+import type { Waits } from "../base/waits.ts";
 
 /** How a call is bounded. The signal is required, so that a dropped deadline is a type error. */
 export interface CallOptions {
@@ -76,7 +76,7 @@ export interface Provider extends AsyncDisposable {
    * returned with its true version and an older one is refused.
    *
    * @param dek at most 64 bytes; the caller wipes them.
-   * @throws {KmsError} `key_unusable` if the KEK is disabled; `unreachable`, `throttled`, …: see `lib/errors.ts`.
+   * @throws {KmsError} `key_unusable` if the KEK is disabled; `unreachable`, `throttled`, …: see `lib/base/errors.ts`.
    */
   wrap(dek: Uint8Array, at: KeyState, call: CallOptions): Promise<WrappedDek>;
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../clock.ts";
-import { backoff } from "../deadline.ts";
-import { errorCodes, KmsError, toKmsError } from "../errors.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { backoff } from "../base/deadline.ts";
+import { errorCodes, KmsError, toKmsError } from "../base/errors.ts";
 import { type CallOptions, foreignPart, type Provider } from "./provider.ts";
 
 /** Replaced by tests. */

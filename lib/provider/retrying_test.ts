@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
-import { deadlineBy } from "../clock.ts";
-import { type ErrorCode, errorCodes, KmsError } from "../errors.ts";
+import { deadlineBy } from "../base/clock.ts";
+import { type ErrorCode, errorCodes, KmsError } from "../base/errors.ts";
 import type { CallOptions, KeyState, Provider, WrappedDek } from "./provider.ts";
 import { retrying } from "./retrying.ts";
 

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { Event } from "../events.ts";
+import type { Event } from "./events.ts";
 import { type LineTarget, openFileTarget, streamTarget } from "./line_target.ts";
 import { LineWriter, type LineWriterOptions, type WriterReport } from "./line_writer.ts";
 import { jsonText } from "./text.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { KmsError } from "../errors.ts";
+import { KmsError } from "../base/errors.ts";
 import { type Audit, auditLine, openAudit, type RpcEvent } from "./audit.ts";
 import { eventArbitraries } from "../../tests/support/event_arbitraries.ts";
 import type { LineTarget } from "./line_target.ts";

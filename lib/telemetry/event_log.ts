@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { type Times, WallTimes } from "../clock.ts";
-import type { Event, Notify } from "../events.ts";
+import { type Times, WallTimes } from "../base/clock.ts";
+import type { Event, Notify } from "./events.ts";
 import { eventRows, type Row } from "./event_rows.ts";
 import type { Logger } from "./log.ts";
 import { limited } from "./text.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Event } from "../events.ts";
+import type { Event } from "./events.ts";
 import { anyEvent, eventArbitraries } from "../../tests/support/event_arbitraries.ts";
 import { eventLog } from "./event_log.ts";
 import { createLogger, type LogLevel } from "./log.ts";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Event } from "../events.ts";
+import type { Event } from "./events.ts";
 
 /** Takes an event that was noted at `at`, milliseconds since the epoch. */
 export type Take = (event: Event, at: number) => void;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Event } from "../events.ts";
+import type { Event } from "./events.ts";
 import { EventQueue, queueLimits } from "./event_queue.ts";
 
 const event = (entries: number): Event => ({ type: "cache_size", entries });

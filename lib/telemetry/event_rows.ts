@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { rfc3339, type WallTimes } from "../clock.ts";
-import type { Event } from "../events.ts";
+import { rfc3339, type WallTimes } from "../base/clock.ts";
+import type { Event } from "./events.ts";
 import type { Fields, LogLevel } from "./log.ts";
 import { className } from "./text.ts";
 

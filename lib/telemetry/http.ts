@@ -3,17 +3,17 @@
  *
  * @module
  */
-import { utf8 } from "../bytes.ts";
-import { rfc3339, systemClock, type Times, WallTimes } from "../clock.ts";
-import { KmsError } from "../errors.ts";
-import type { ServiceStatus } from "../service.ts";
+import { utf8 } from "../base/bytes.ts";
+import { rfc3339, systemClock, type Times, WallTimes } from "../base/clock.ts";
+import { KmsError } from "../base/errors.ts";
+import type { ServiceStatus } from "../services/kms/service.ts";
 import type { HttpAnswer, HttpContext, HttpPatience } from "./http_connection.ts";
 import { type HttpLimits, HttpListener, type OnTrouble } from "./http_listener.ts";
 import type { RequestHead } from "./http_request.ts";
 import { metricsContentType } from "./metrics.ts";
 import { type Readiness, readinessDocument, readinessText } from "./readiness.ts";
 import type { Telemetry } from "./telemetry.ts";
-import { systemFailure } from "../system_failures.ts";
+import { systemFailure } from "../base/system_failures.ts";
 import { causeName } from "./text.ts";
 import { type TurnLimits, Turns } from "./turns.ts";
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { utf8 } from "../bytes.ts";
-import { type Clock, systemClock } from "../clock.ts";
+import { utf8 } from "../base/bytes.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { maxHead, parseHead, type RequestHead } from "./http_request.ts";
 import type { Turns } from "./turns.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
-import { utf8 } from "../bytes.ts";
+import { utf8 } from "../base/bytes.ts";
 import { HttpConnection, type HttpContext } from "./http_connection.ts";
 import { Turns } from "./turns.ts";
 

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { backoff } from "../deadline.ts";
+import { backoff } from "../base/deadline.ts";
 import { areFree } from "./descriptors.ts";
 import { HttpConnection, type HttpContext } from "./http_connection.ts";
 

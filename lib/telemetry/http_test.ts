@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { utf8 } from "../bytes.ts";
-import { KmsError } from "../errors.ts";
-import { Secret } from "../secret.ts";
-import type { ProviderStatus, ServiceStatus } from "../service.ts";
+import { utf8 } from "../base/bytes.ts";
+import { KmsError } from "../base/errors.ts";
+import { Secret } from "../base/secret.ts";
+import type { ProviderStatus, ServiceStatus } from "../services/kms/service.ts";
 import { type HttpEndpoint, type HttpOptions, serveHttp } from "./http.ts";
 import { createLogger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";

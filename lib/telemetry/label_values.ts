@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { type ErrorCode, errorCodes } from "../errors.ts";
-import type { Api, CacheResult, Event, HealthState, Operation, ProviderVerb, Result } from "../events.ts";
+import { type ErrorCode, errorCodes } from "../base/errors.ts";
+import type { Api, CacheResult, Event, HealthState, Operation, ProviderVerb, Result } from "./events.ts";
 
 type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
 

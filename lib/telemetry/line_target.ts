@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { KmsError } from "../errors.ts";
-import { whyUnwritable } from "../file_failures.ts";
-import { openOrMake } from "../file_owner.ts";
+import { KmsError } from "../base/errors.ts";
+import { whyUnwritable } from "../base/file_failures.ts";
+import { openOrMake } from "../base/file_owner.ts";
 
 /** Takes bytes in order. */
 export interface LineTarget extends AsyncDisposable {

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { utf8 } from "../bytes.ts";
-import { systemClock } from "../clock.ts";
-import { systemFailure } from "../system_failures.ts";
+import { utf8 } from "../base/bytes.ts";
+import { systemClock } from "../base/clock.ts";
+import { systemFailure } from "../base/system_failures.ts";
 import type { LineTarget } from "./line_target.ts";
 
 /** How lines fare: written, kept because writing fails, or lost because the buffer is full as well. */

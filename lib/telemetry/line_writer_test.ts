@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { utf8Text } from "../bytes.ts";
+import { utf8Text } from "../base/bytes.ts";
 import type { LineTarget } from "./line_target.ts";
 import { LineWriter, type LineWriterOptions, type WriterReport } from "./line_writer.ts";
 

@@ -5,10 +5,10 @@
  * @module
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { Times } from "../clock.ts";
-import { errorCodes } from "../errors.ts";
-import type { Api, Event, Notify, Result } from "../events.ts";
-import type { ServiceStatus } from "../service.ts";
+import type { Times } from "../base/clock.ts";
+import { errorCodes } from "../base/errors.ts";
+import type { Api, Event, Notify, Result } from "./events.ts";
+import type { ServiceStatus } from "../services/kms/service.ts";
 import {
   cacheResults,
   type Countable,

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { errorCodes } from "../errors.ts";
-import type { Event } from "../events.ts";
-import type { ProviderStatus, SealedVersionStatus, ServiceStatus } from "../service.ts";
+import { errorCodes } from "../base/errors.ts";
+import type { Event } from "./events.ts";
+import type { ProviderStatus, SealedVersionStatus, ServiceStatus } from "../services/kms/service.ts";
 import { anyEvent, anyText, eventArbitraries } from "../../tests/support/event_arbitraries.ts";
 import { createMetrics, type MetricsOptions } from "./metrics.ts";
 import { keyIdHash } from "./status_metrics.ts";

@@ -6,7 +6,7 @@
  */
 import process from "node:process";
 import { Counter, Gauge, type Registry } from "prom-client";
-import { WallTimes } from "../clock.ts";
+import { WallTimes } from "../base/clock.ts";
 import type { MetricsOptions } from "./metrics.ts";
 
 /**

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { rfc3339 } from "../clock.ts";
-import { counted, minutes, unreadable } from "../kms/readable.ts";
+import { rfc3339 } from "../base/clock.ts";
+import { counted, minutes, unreadable } from "../services/kms/readable.ts";
 import type {
   DecryptStatus,
   ProviderStatus,
@@ -13,7 +13,7 @@ import type {
   RetiredStatus,
   SealedVersionStatus,
   ServiceStatus,
-} from "../service.ts";
+} from "../services/kms/service.ts";
 import { keyIdHash } from "./status_metrics.ts";
 import { printable } from "./text.ts";
 

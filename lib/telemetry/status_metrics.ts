@@ -4,10 +4,10 @@
  * @module
  */
 import { Gauge, type Registry } from "prom-client";
-import { sha256Hex, utf8 } from "../bytes.ts";
-import type { Times } from "../clock.ts";
-import { type ErrorCode, errorCodes } from "../errors.ts";
-import type { ServiceStatus } from "../service.ts";
+import { sha256Hex, utf8 } from "../base/bytes.ts";
+import type { Times } from "../base/clock.ts";
+import { type ErrorCode, errorCodes } from "../base/errors.ts";
+import type { ServiceStatus } from "../services/kms/service.ts";
 import { healthStates } from "./label_values.ts";
 
 /**

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { systemClock, type Times } from "../clock.ts";
-import type { Event, Notify } from "../events.ts";
+import { systemClock, type Times } from "../base/clock.ts";
+import type { Event, Notify } from "./events.ts";
 import { type Audit, auditTo, openAudit } from "./audit.ts";
 import { eventLog } from "./event_log.ts";
 import { EventQueue, type Take } from "./event_queue.ts";

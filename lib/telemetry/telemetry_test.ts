@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { utf8, utf8Text } from "../bytes.ts";
-import type { Event } from "../events.ts";
-import { Secret } from "../secret.ts";
-import type { ServiceStatus } from "../service.ts";
+import { utf8, utf8Text } from "../base/bytes.ts";
+import type { Event } from "./events.ts";
+import { Secret } from "../base/secret.ts";
+import type { ServiceStatus } from "../services/kms/service.ts";
 import { anyEvent } from "../../tests/support/event_arbitraries.ts";
 import type { LineTarget } from "./line_target.ts";
 import type { LogLevel } from "./log.ts";

@@ -1,6 +1,6 @@
 /**
  * The sources of time: the monotonic clock for intervals, the wall clock for times that are shown, stored or compared
- * with other machines. Both are `lib/clock.ts`'s, so that a clock which is set after the start changes no interval.
+ * with other machines. Both are `lib/base/clock.ts`'s, so that a clock which is set after the start changes no interval.
  *
  * @module
  */
@@ -11,8 +11,8 @@ const root = new URL("../..", import.meta.url).pathname;
 
 /** The exceptions: the clocks that a file may read, and why. */
 const allowed: Readonly<Record<string, { readonly reads: RegExp; readonly why: string }>> = {
-  "lib/clock.ts": { reads: /^(Date\.now|performance\.(now|timeOrigin))$/, why: "it is the clock" },
-  "lib/deadline.ts": { reads: /^performance\.now$/, why: "clock.ts is made of it" },
+  "lib/base/clock.ts": { reads: /^(Date\.now|performance\.(now|timeOrigin))$/, why: "it is the clock" },
+  "lib/base/deadline.ts": { reads: /^performance\.now$/, why: "clock.ts is made of it" },
 };
 
 const clocks =
@@ -26,7 +26,7 @@ async function* sources(folder: string): AsyncGenerator<string> {
   }
 }
 
-Deno.test("no file but lib/clock.ts reads a clock of the machine, unless a reason is given for it", async () => {
+Deno.test("no file but lib/base/clock.ts reads a clock of the machine, unless a reason is given for it", async () => {
   for await (const path of sources("lib")) {
     const read = [...(await Deno.readTextFile(join(root, path))).matchAll(clocks)].map(([text]) => text);
     const refused = read.filter((one) => !allowed[path]?.reads.test(one));

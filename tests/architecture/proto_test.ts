@@ -1,5 +1,5 @@
 import { equal, ok } from "node:assert/strict";
-import { sha256Hex } from "../../lib/bytes.ts";
+import { sha256Hex } from "../../lib/base/bytes.ts";
 
 const folder = new URL("../../proto/", import.meta.url);
 const readme = await Deno.readTextFile(new URL("README.md", folder));

@@ -5,7 +5,7 @@
  */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import type { Command } from "../../lib/cli/command.ts";
-import { commands } from "../../lib/cli/commands.ts";
+import { commands } from "../../lib/cli/trousseau/commands.ts";
 import { run } from "../../lib/cli/run.ts";
 import { fakeTerminal } from "../support/fake_terminal.ts";
 import { PluginDouble } from "../support/plugin_double.ts";

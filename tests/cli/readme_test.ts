@@ -5,7 +5,7 @@
  */
 import { deepEqual, ok } from "node:assert/strict";
 import type { Command } from "../../lib/cli/command.ts";
-import { commands } from "../../lib/cli/commands.ts";
+import { commands } from "../../lib/cli/trousseau/commands.ts";
 import { exitCodes } from "../../lib/cli/exit_codes.ts";
 import type { OptionName } from "../../lib/cli/options.ts";
 

@@ -188,7 +188,7 @@ Deno.test("permissions of code that is loaded from the disk are those of the pro
   assert.deepEqual(outcome, { file: "true", worker: "denied" });
 });
 
-Deno.test("v8Flags offer the collection that lib/cli/collect.ts asks for", async () => {
+Deno.test("v8Flags offer the collection that lib/app/collect.ts asks for", async () => {
   const outcome = await attempt({
     // Code that nobody runs any more goes too, which a plain collection would keep.
     collect: `const held = () => process.memoryUsage().heapUsed;

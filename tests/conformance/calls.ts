@@ -4,10 +4,10 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { utf8 } from "../../lib/bytes.ts";
+import { utf8 } from "../../lib/base/bytes.ts";
 import { everyAppended, everyCut, everyFlip, flipped } from "../../lib/conformance/changes.ts";
 import { isBad, openAll, openAtOnce, type Sealer } from "../../lib/conformance/sealer.ts";
-import { timeoutReason } from "../../lib/deadline.ts";
+import { timeoutReason } from "../../lib/base/deadline.ts";
 import { type KeyState, type Provider, providerLimits, type WrappedDek } from "../../lib/provider/provider.ts";
 import { newDek, probe, refuses, type Register, unwrap, wrap, wrapNow } from "./stage.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { deadline } from "../../lib/deadline.ts";
-import type { ErrorCode } from "../../lib/errors.ts";
+import { deadline } from "../../lib/base/deadline.ts";
+import type { ErrorCode } from "../../lib/base/errors.ts";
 import type { CallOptions, KeyState, Provider, WrappedDek } from "../../lib/provider/provider.ts";
 import { type ConformanceBench, type FaultName, type FaultVariant, isCannot } from "./bench.ts";
 import { eventually, newDek, probe, refuses, type Register, unwrap, wrap } from "./stage.ts";

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { KeyManagementServiceClient } from "@google-cloud/kms";
 import { type BaseExternalAccountClient, ExternalAccountClient, JWT, OAuth2Client } from "google-auth-library";
-import { utf8 } from "../../lib/bytes.ts";
+import { utf8 } from "../../lib/base/bytes.ts";
 import { crc32c } from "../../lib/provider/gcp_kms/crc32c.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
 import { GcpDouble, gcpKey } from "../support/gcp_double.ts";

@@ -1,5 +1,5 @@
 import { openKmsPlugin } from "../../lib/provider/kms_plugin/provider.ts";
-import { utf8 } from "../../lib/bytes.ts";
+import { utf8 } from "../../lib/base/bytes.ts";
 import { PluginDouble, type PluginFault } from "../support/plugin_double.ts";
 import type { ConformanceBench, FaultVariant } from "./bench.ts";
 import { conformance } from "./conformance.ts";

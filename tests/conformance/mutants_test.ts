@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { KmsError } from "../../lib/errors.ts";
+import { KmsError } from "../../lib/base/errors.ts";
 import type { KeyState, Provider, WrappedDek } from "../../lib/provider/provider.ts";
 import { registerCases } from "./conformance.ts";
 import { type KeyFolder, localBench } from "./local_bench.ts";

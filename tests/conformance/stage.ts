@@ -4,8 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { deadline } from "../../lib/deadline.ts";
-import { type ErrorCode, KmsError } from "../../lib/errors.ts";
+import { deadline } from "../../lib/base/deadline.ts";
+import { type ErrorCode, KmsError } from "../../lib/base/errors.ts";
 import type { KeyState, Provider, WrappedDek } from "../../lib/provider/provider.ts";
 import { type Cannot, type ConformanceBench, isCannot } from "./bench.ts";
 import type { Criterion } from "./criteria.ts";

@@ -1,5 +1,5 @@
 import { openVaultTransit } from "../../lib/provider/vault_transit/provider.ts";
-import { Secret, type SecretSource } from "../../lib/secret.ts";
+import { Secret, type SecretSource } from "../../lib/base/secret.ts";
 import { startTransitServer, type TransitFault, type TransitServer } from "../support/transit_server.ts";
 import { VaultAgentDouble } from "../support/vault_agent_double.ts";
 import type { ConformanceBench, FaultVariant } from "./bench.ts";

@@ -5,11 +5,11 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { utf8, utf8Text } from "../../lib/bytes.ts";
-import { dialKms, dialSops, type KmsClient } from "../../lib/grpc/client.ts";
-import type { EncryptResponse } from "../../lib/grpc/messages.ts";
+import { utf8, utf8Text } from "../../lib/base/bytes.ts";
+import { dialKms, dialSops, type KmsClient } from "../../lib/net/grpc/client.ts";
+import type { EncryptResponse } from "../../lib/api/kms/messages.ts";
 import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
-import { vaultKeyOf } from "../../lib/sops/key_uri.ts";
+import { vaultKeyOf } from "../../lib/services/sops/key_uri.ts";
 import { never } from "../support/plugin.ts";
 import { Process, run, waitFor } from "../support/processes.ts";
 

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { openVaultTransit } from "../../lib/provider/vault_transit/provider.ts";
-import { Secret, type SecretSource } from "../../lib/secret.ts";
+import { Secret, type SecretSource } from "../../lib/base/secret.ts";
 import type { Cannot, ConformanceBench } from "../conformance/bench.ts";
 import { conformance, loginConformance } from "../conformance/conformance.ts";
 import { startVault, type Vault, type VaultEngine, vaultEngines } from "../support/vault.ts";

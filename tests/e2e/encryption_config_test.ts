@@ -10,7 +10,7 @@ import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { builtInResources } from "../../lib/config/encryption/resources.ts";
 import { listMistakes, maskedNames } from "../../lib/config/encryption/rules.ts";
-import { discovered } from "../../lib/cli/encryption_discovery.ts";
+import { discovered } from "../../lib/cli/trousseau/encryption_discovery.ts";
 import { waitFor } from "../support/processes.ts";
 import { startApiServer } from "./harness/api_server.ts";
 import { Cluster } from "./harness/cluster.ts";

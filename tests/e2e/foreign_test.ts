@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import protobuf from "protobufjs";
-import type { DecryptRequest } from "../../lib/grpc/messages.ts";
+import type { DecryptRequest } from "../../lib/api/kms/messages.ts";
 import { Process, waitFor } from "../support/processes.ts";
 import type { ApiServer } from "./harness/api_server.ts";
 import { Cluster } from "./harness/cluster.ts";

@@ -1,5 +1,5 @@
 /**
- * The HTTP/2 of `lib/http2` before h2spec, which sends what the RFCs forbid, and what they allow and few clients send; and
+ * The HTTP/2 of `lib/net/http2` before h2spec, which sends what the RFCs forbid, and what they allow and few clients send; and
  * before the client that is nobody's but gRPC's own.
  *
  * @module
@@ -8,9 +8,9 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
-import { rpcServer } from "../../lib/grpc/server.ts";
-import { headerBlock } from "../../lib/http2/hpack.ts";
-import { Http2Listener } from "../../lib/http2/listener.ts";
+import { rpcServer } from "../../lib/net/grpc/server.ts";
+import { headerBlock } from "../../lib/net/http2/hpack.ts";
+import { Http2Listener } from "../../lib/net/http2/listener.ts";
 import { freePort, pause, run } from "../support/processes.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 import { serverProgram } from "./servers.ts";

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import type { EncryptResponse } from "../../lib/grpc/messages.ts";
+import type { EncryptResponse } from "../../lib/api/kms/messages.ts";
 import { pause, waitFor } from "../support/processes.ts";
 import { startVault, type Vault } from "../support/vault.ts";
 import { Node, type Plugin, type PluginConfig } from "./harness/plugin.ts";

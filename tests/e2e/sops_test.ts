@@ -6,12 +6,12 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { parse } from "yaml";
-import { concat } from "../../lib/bytes.ts";
+import { concat } from "../../lib/base/bytes.ts";
 import { decodeEnvelope, decodeFrame, encodeEnvelope, encodeFrameHead } from "../../lib/envelope/format.ts";
 import { decodeAnnotations, encodeAnnotations } from "../../lib/envelope/wrap.ts";
-import { dialSops } from "../../lib/grpc/client.ts";
-import { armoured, unarmoured } from "../../lib/sops/armour.ts";
-import { keyUri, vaultKeyOf } from "../../lib/sops/key_uri.ts";
+import { dialSops } from "../../lib/net/grpc/client.ts";
+import { armoured, unarmoured } from "../../lib/services/sops/armour.ts";
+import { keyUri, vaultKeyOf } from "../../lib/services/sops/key_uri.ts";
 import { run } from "../support/processes.ts";
 import { Cluster } from "./harness/cluster.ts";
 import { Node } from "./harness/plugin.ts";

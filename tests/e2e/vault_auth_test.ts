@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { equalBytes } from "../../lib/bytes.ts";
+import { equalBytes } from "../../lib/base/bytes.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
 import { pause } from "../support/processes.ts";
 import { startVault, testOnVaults, type Vault, type VaultEngine, vaultEngines } from "../support/vault.ts";

@@ -2,7 +2,7 @@
  * The Vault provider against a real Vault or OpenBao, with the policy that `deploy/policies/vault.hcl` gives it.
  */
 import assert from "node:assert/strict";
-import { utf8, utf8Text } from "../../lib/bytes.ts";
+import { utf8, utf8Text } from "../../lib/base/bytes.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
 import { pause } from "../support/processes.ts";
 import {

@@ -5,12 +5,12 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { equalBytes } from "../../lib/bytes.ts";
+import { equalBytes } from "../../lib/base/bytes.ts";
 import { everyAppended, everyCut, everyFlip, spread } from "../../lib/conformance/changes.ts";
 import { newPlaintext, openAll, type Opening, type Variant } from "../../lib/conformance/sealer.ts";
 import { type Sealed, Subject } from "../../lib/conformance/subject.ts";
-import { type ErrorCode, KmsError } from "../../lib/errors.ts";
-import { RpcFailure } from "../../lib/grpc/status.ts";
+import { type ErrorCode, KmsError } from "../../lib/base/errors.ts";
+import { RpcFailure } from "../../lib/net/grpc/status.ts";
 import { mainFile, writeLocalConfig } from "../support/local_plugin.ts";
 import { Process, waitFor } from "../support/processes.ts";
 import { inFolder } from "../support/temporary_folder.ts";

@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { createMetrics } from "../../lib/telemetry/metrics.ts";
-import type { ServiceStatus } from "../../lib/service.ts";
+import type { ServiceStatus } from "../../lib/services/kms/service.ts";
 import { MemoryProvider } from "../support/memory_provider.ts";
 import { startNode } from "../support/test_service.ts";
 

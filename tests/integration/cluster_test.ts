@@ -5,11 +5,11 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { KmsError } from "../../lib/errors.ts";
-import { Announcer } from "../../lib/key_ring/announcer.ts";
-import { Snapshot } from "../../lib/key_ring/snapshot.ts";
+import { KmsError } from "../../lib/base/errors.ts";
+import { Announcer } from "../../lib/services/kms/key_ring/announcer.ts";
+import { Snapshot } from "../../lib/services/kms/key_ring/snapshot.ts";
 import type { KeyState } from "../../lib/provider/provider.ts";
-import type { Encrypted, ServiceProvider } from "../../lib/service.ts";
+import type { Encrypted, ServiceProvider } from "../../lib/services/kms/service.ts";
 import { type Parts, runCluster, soundParts } from "./cluster/cluster.ts";
 import { anyRun } from "./cluster/steps.ts";
 

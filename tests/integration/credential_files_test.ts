@@ -6,8 +6,8 @@
  */
 import assert from "node:assert/strict";
 import { fileSource } from "../../lib/config/secrets.ts";
-import { TlsWatch } from "../../lib/provider/https/tls_watch.ts";
-import type { Event } from "../../lib/events.ts";
+import { TlsWatch } from "../../lib/net/https/tls_watch.ts";
+import type { Event } from "../../lib/telemetry/events.ts";
 import { writeLocalConfig } from "../support/local_plugin.ts";
 import { Authority } from "../support/certificates.ts";
 import { serviceUser, Users } from "../support/other_user.ts";

@@ -5,9 +5,9 @@
  */
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import fc from "fast-check";
-import { KmsError } from "../../lib/errors.ts";
-import type { DecryptRequest } from "../../lib/grpc/messages.ts";
-import { RpcFailure } from "../../lib/grpc/status.ts";
+import { KmsError } from "../../lib/base/errors.ts";
+import type { DecryptRequest } from "../../lib/api/kms/messages.ts";
+import { RpcFailure } from "../../lib/net/grpc/status.ts";
 import { never, type Plugin, startPlugin } from "../support/plugin.ts";
 import { grpcFrame, rawCall } from "../support/raw_grpc.ts";
 

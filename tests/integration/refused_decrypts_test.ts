@@ -5,12 +5,12 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { systemClock } from "../../lib/clock.ts";
-import { unreadable } from "../../lib/kms/readable.ts";
+import { systemClock } from "../../lib/base/clock.ts";
+import { unreadable } from "../../lib/services/kms/readable.ts";
 import { openLocal } from "../../lib/provider/local/provider.ts";
 import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
-import { openService, type Sealed, type Service, type ServiceOptions } from "../../lib/service.ts";
+import { openService, type Sealed, type Service, type ServiceOptions } from "../../lib/services/kms/service.ts";
 import { memoryProviders } from "../support/memory_provider.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { waitFor } from "../support/processes.ts";

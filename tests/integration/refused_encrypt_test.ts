@@ -5,8 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { permissionFlags } from "../../deploy/compile/permissions.ts";
-import { KmsError } from "../../lib/errors.ts";
-import { dialKms } from "../../lib/grpc/client.ts";
+import { KmsError } from "../../lib/base/errors.ts";
+import { dialKms } from "../../lib/net/grpc/client.ts";
 import { mainFile } from "../support/local_plugin.ts";
 import { freePort, Process, waitFor } from "../support/processes.ts";
 import { inFolder } from "../support/temporary_folder.ts";

@@ -3,7 +3,7 @@
  * all nodes must not come to it.
  */
 import assert from "node:assert/strict";
-import { roundTrip } from "../../lib/cli/round_trip.ts";
+import { roundTrip } from "../../lib/cli/trousseau/round_trip.ts";
 import { openVaultTransit } from "../../lib/provider/vault_transit/provider.ts";
 import type { VaultAuth, VaultTransitSettings } from "../../lib/provider/vault_transit/settings.ts";
 import { openAzureKeyVault } from "../../lib/provider/azure_key_vault/provider.ts";

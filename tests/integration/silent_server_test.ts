@@ -8,11 +8,11 @@ import { Authority } from "../support/certificates.ts";
 import { gcpKey } from "../support/gcp_double.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 import { MemorySecret, refusedWith, userpassAuth } from "../support/vault_settings.ts";
-import { observed } from "../../lib/provider/observed.ts";
+import { observed } from "../../lib/provider/enforced_contract.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
 import { openProvider } from "../../lib/provider/registry.ts";
 import type { ProviderSettings } from "../../lib/provider/settings.ts";
-import { Waits } from "../../lib/provider/waits.ts";
+import { Waits } from "../../lib/base/waits.ts";
 
 const authority = new Authority();
 const secret = new MemorySecret("canary");

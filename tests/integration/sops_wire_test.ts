@@ -5,13 +5,13 @@
  */
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import fc from "fast-check";
-import { dialKms } from "../../lib/grpc/client.ts";
-import { KmsError } from "../../lib/errors.ts";
-import type { SopsDecryptRequest, SopsKey } from "../../lib/grpc/sops_messages.ts";
-import { RpcFailure } from "../../lib/grpc/status.ts";
-import { longestArmour } from "../../lib/sops/armour.ts";
-import { largestDataKey } from "../../lib/sops/handlers.ts";
-import { vaultKeyOf } from "../../lib/sops/key_uri.ts";
+import { dialKms } from "../../lib/net/grpc/client.ts";
+import { KmsError } from "../../lib/base/errors.ts";
+import type { SopsDecryptRequest, SopsKey } from "../../lib/api/sops/messages.ts";
+import { RpcFailure } from "../../lib/net/grpc/status.ts";
+import { longestArmour } from "../../lib/services/sops/armour.ts";
+import { largestDataKey } from "../../lib/services/sops/handlers.ts";
+import { vaultKeyOf } from "../../lib/services/sops/key_uri.ts";
 import { MemoryProvider, memoryProviders } from "../support/memory_provider.ts";
 import { startPlugin } from "../support/plugin.ts";
 import { grpcFrame, rawCall } from "../support/raw_grpc.ts";

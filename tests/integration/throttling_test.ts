@@ -5,9 +5,9 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Clock } from "../../lib/clock.ts";
-import type { KmsError } from "../../lib/errors.ts";
-import type { Event } from "../../lib/events.ts";
+import type { Clock } from "../../lib/base/clock.ts";
+import type { KmsError } from "../../lib/base/errors.ts";
+import type { Event } from "../../lib/telemetry/events.ts";
 import { decorate } from "../../lib/provider/decorated.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
 import { AwsDouble, type AwsFault } from "../support/aws_double.ts";

@@ -3,9 +3,9 @@
  * cause.
  */
 import assert from "node:assert/strict";
-import type { Event, HealthState } from "../../lib/events.ts";
+import type { Event, HealthState } from "../../lib/telemetry/events.ts";
 import { decorate } from "../../lib/provider/decorated.ts";
-import { openService, type QuorumState } from "../../lib/service.ts";
+import { openService, type QuorumState } from "../../lib/services/kms/service.ts";
 import { fastClock } from "../support/fast_clock.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { pause, waitFor } from "../support/processes.ts";

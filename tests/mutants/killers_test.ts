@@ -18,6 +18,6 @@ Deno.test("killersOf() gives the file's own test first, then the others by their
 
 Deno.test("readImports() reads the imports of the product and its vectors", async () => {
   const found = await readImports(new URL("../..", import.meta.url).pathname);
-  assert.ok(found.get("lib/key_ring/key_id.ts")?.includes("lib/bytes.ts"));
+  assert.ok(found.get("lib/services/kms/key_ring/key_id.ts")?.includes("lib/base/bytes.ts"));
   assert.ok(killersOf("lib/envelope/format.ts", found, 1).includes("tests/vectors/kms_test.ts"));
 });

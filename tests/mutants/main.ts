@@ -18,11 +18,11 @@ const root = new URL("../..", import.meta.url).pathname;
 
 /** The code that stored bytes and announced key IDs depend on. */
 const everything = [
-  "lib/bytes.ts",
+  "lib/base/bytes.ts",
   "lib/envelope",
-  "lib/key_ring/key_id.ts",
-  "lib/key_ring/state.ts",
-  "lib/key_ring/sentinel_file.ts",
+  "lib/services/kms/key_ring/key_id.ts",
+  "lib/services/kms/key_ring/state.ts",
+  "lib/services/kms/key_ring/sentinel_file.ts",
   "lib/provider/local/cipher.ts",
   "lib/provider/local/key_file.ts",
   "lib/provider/kms_plugin/wrapped.ts",
@@ -31,9 +31,9 @@ const everything = [
   "lib/provider/vault_transit/ciphertext.ts",
   "lib/provider/aws_kms/version.ts",
   "lib/provider/gcp_kms/names.ts",
-  "lib/sops/armour.ts",
-  "lib/sops/key_uri.ts",
-  "lib/state_file.ts",
+  "lib/services/sops/armour.ts",
+  "lib/services/sops/key_uri.ts",
+  "lib/base/state_file.ts",
 ] as const;
 
 /** How many imports away a test may be; milliseconds that one run of tests may take on an unchanged copy, and at most. */

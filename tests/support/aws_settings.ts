@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../../lib/clock.ts";
-import type { Event } from "../../lib/events.ts";
+import { type Clock, systemClock } from "../../lib/base/clock.ts";
+import type { Event } from "../../lib/telemetry/events.ts";
 import { openAwsKms } from "../../lib/provider/aws_kms/provider.ts";
 import type { AwsAuth, AwsKmsSettings } from "../../lib/provider/aws_kms/settings.ts";
 import type { Provider } from "../../lib/provider/provider.ts";

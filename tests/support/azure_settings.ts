@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../../lib/clock.ts";
-import type { Event } from "../../lib/events.ts";
+import { type Clock, systemClock } from "../../lib/base/clock.ts";
+import type { Event } from "../../lib/telemetry/events.ts";
 import { openAzureKeyVault } from "../../lib/provider/azure_key_vault/provider.ts";
 import type { AzureAuth, AzureKeyVaultSettings } from "../../lib/provider/azure_key_vault/settings.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
-import { Secret, type SecretSource } from "../../lib/secret.ts";
+import { Secret, type SecretSource } from "../../lib/base/secret.ts";
 import type { EntraDouble } from "./entra_double.ts";
 import type { KeyVaultDouble } from "./key_vault_double.ts";
 import { MemorySecret } from "./vault_settings.ts";

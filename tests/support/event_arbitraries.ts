@@ -5,8 +5,8 @@
  */
 import { foreignFormats } from "../../lib/envelope/foreign_formats.ts";
 import fc from "fast-check";
-import { type ErrorCode, errorCodes } from "../../lib/errors.ts";
-import type { Event, Result } from "../../lib/events.ts";
+import { type ErrorCode, errorCodes } from "../../lib/base/errors.ts";
+import type { Event, Result } from "../../lib/telemetry/events.ts";
 
 /** An event of one type. */
 export type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Exposure } from "../../lib/credential_file.ts";
-import { FileRefusedError } from "../../lib/durable_file.ts";
-import { KmsError } from "../../lib/errors.ts";
-import { utf8 } from "../../lib/bytes.ts";
+import type { Exposure } from "../../lib/base/credential_file.ts";
+import { FileRefusedError } from "../../lib/base/durable_file.ts";
+import { KmsError } from "../../lib/base/errors.ts";
+import { utf8 } from "../../lib/base/bytes.ts";
 import { environmentFrom } from "../../lib/config/environment.ts";
 import type { FileKind, Files } from "../../lib/config/files.ts";
 import { loadConfig } from "../../lib/config/load.ts";

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { concat, equalBytes, hex, sha256, utf8 } from "../../lib/bytes.ts";
-import { type ErrorCode, KmsError } from "../../lib/errors.ts";
-import type { ForeignFormat, KmsApi } from "../../lib/events.ts";
-import type { Decrypted, Encrypted, Sealed, Service, ServiceStatus } from "../../lib/service.ts";
+import { concat, equalBytes, hex, sha256, utf8 } from "../../lib/base/bytes.ts";
+import { type ErrorCode, KmsError } from "../../lib/base/errors.ts";
+import type { ForeignFormat, KmsApi } from "../../lib/telemetry/events.ts";
+import type { Decrypted, Encrypted, Sealed, Service, ServiceStatus } from "../../lib/services/kms/service.ts";
 
 /** A well status with one provider. */
 export const wellStatus: ServiceStatus = {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../../lib/clock.ts";
+import { type Clock, systemClock } from "../../lib/base/clock.ts";
 
 /** @param speed how many milliseconds of this clock pass in one of the machine's. */
 export function fastClock(speed: number): Clock {

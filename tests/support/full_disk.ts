@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { systemFailures } from "../../lib/system_failures.ts";
+import { systemFailures } from "../../lib/base/system_failures.ts";
 import { Process, run } from "./processes.ts";
 
 /** Bytes of the file system. */

@@ -4,9 +4,9 @@
  * @module
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { base64, concat, fromBase64, utf8, utf8Text } from "../../lib/bytes.ts";
-import { orAborted } from "../../lib/deadline.ts";
-import { type ErrorCode, KmsError } from "../../lib/errors.ts";
+import { base64, concat, fromBase64, utf8, utf8Text } from "../../lib/base/bytes.ts";
+import { orAborted } from "../../lib/base/deadline.ts";
+import { type ErrorCode, KmsError } from "../../lib/base/errors.ts";
 import type { CallOptions, ForeignCiphertext, KeyState, Provider, WrappedDek } from "../../lib/provider/provider.ts";
 
 /** `hang` never answers; `wrong` answers with other bytes; a code is thrown. */

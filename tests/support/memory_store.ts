@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { KmsError } from "../../lib/errors.ts";
-import type { RingState, RingStore } from "../../lib/key_ring/state.ts";
+import { KmsError } from "../../lib/base/errors.ts";
+import type { RingState, RingStore } from "../../lib/services/kms/key_ring/state.ts";
 
 /** Keeps what a node saved, so that the node can be started again. */
 export class MemoryStore implements RingStore {

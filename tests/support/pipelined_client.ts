@@ -5,7 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { frameFlags, FrameWriter, preface, settingIds } from "../../lib/http2/frames.ts";
+import { frameFlags, FrameWriter, preface, settingIds } from "../../lib/net/http2/frames.ts";
 
 /** How calls are made. */
 export interface CallOptions {

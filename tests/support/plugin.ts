@@ -4,10 +4,10 @@
  * @module
  */
 import { join } from "node:path";
-import { dialKms, type KmsClient } from "../../lib/grpc/client.ts";
-import type { Event } from "../../lib/events.ts";
-import { serveKms, type SocketServer } from "../../lib/grpc/serve.ts";
-import { type HandlerOptions, kmsHandlers } from "../../lib/kms/handlers.ts";
+import { dialKms, type KmsClient } from "../../lib/net/grpc/client.ts";
+import type { Event } from "../../lib/telemetry/events.ts";
+import { serveKms, type SocketServer } from "../../lib/net/socket/serve.ts";
+import { type HandlerOptions, kmsHandlers } from "../../lib/services/kms/handlers.ts";
 import { FakeService } from "./fake_service.ts";
 
 /** A signal that never fires. */

@@ -8,12 +8,12 @@ import { createServer, type Http2Server, type Http2Session, type ServerHttp2Stre
 import type { IncomingHttpHeaders } from "node:http2";
 import type { Socket } from "node:net";
 import { join } from "node:path";
-import { concat } from "../../lib/bytes.ts";
-import { KmsError, toKmsError } from "../../lib/errors.ts";
-import { endLate } from "../../lib/grpc/late_close.ts";
-import type { DecryptRequest, EncryptRequest, V1DecryptRequest, V1EncryptRequest } from "../../lib/grpc/messages.ts";
-import { kmsServices } from "../../lib/grpc/services.ts";
-import { rpcStatus } from "../../lib/grpc/status.ts";
+import { concat } from "../../lib/base/bytes.ts";
+import { KmsError, toKmsError } from "../../lib/base/errors.ts";
+import { endLate } from "../../lib/net/grpc/deno_http2_workaround.ts";
+import type { DecryptRequest, EncryptRequest, V1DecryptRequest, V1EncryptRequest } from "../../lib/api/kms/messages.ts";
+import { kmsServices } from "../../lib/api/kms/services.ts";
+import { rpcStatus } from "../../lib/net/grpc/status.ts";
 import { PluginKeys } from "./plugin_keys.ts";
 import { backedOff, grpcFrame } from "./raw_grpc.ts";
 

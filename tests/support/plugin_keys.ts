@@ -4,9 +4,9 @@
  * @module
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { concat, lengthPrefixed, utf8 } from "../../lib/bytes.ts";
-import type { EncryptResponse } from "../../lib/grpc/messages.ts";
-import { KmsError } from "../../lib/errors.ts";
+import { concat, lengthPrefixed, utf8 } from "../../lib/base/bytes.ts";
+import type { EncryptResponse } from "../../lib/api/kms/messages.ts";
+import { KmsError } from "../../lib/base/errors.ts";
 
 interface Key {
   readonly secret: Uint8Array;

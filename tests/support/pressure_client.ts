@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ByteWriter } from "../../lib/bytes.ts";
+import { ByteWriter } from "../../lib/base/bytes.ts";
 import { figuresOf, PipelinedClient } from "./pipelined_client.ts";
 
 /** What is called, how hard and for how long. */

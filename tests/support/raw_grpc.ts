@@ -5,7 +5,7 @@
  */
 import { connect } from "node:http2";
 import { createConnection } from "node:net";
-import { ByteWriter, concat } from "../../lib/bytes.ts";
+import { ByteWriter, concat } from "../../lib/base/bytes.ts";
 import { pause } from "./processes.ts";
 
 /** What came back: the status from headers or trailers, and all bytes of the body. */
@@ -59,7 +59,7 @@ export function rawCall(socket: string, request: RawRequest): Promise<RawAnswer>
 }
 
 /**
- * grpc-js leaves a timer behind a channel that could not connect, for as long as `lib/grpc/client.ts` lets it back off.
+ * grpc-js leaves a timer behind a channel that could not connect, for as long as `lib/net/grpc/client.ts` lets it back off.
  * Resolves when there can be none any more.
  */
 export function backedOff(): Promise<void> {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Event } from "../../lib/events.ts";
+import type { Event } from "../../lib/telemetry/events.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
-import { openSopsService, type SopsService, type SopsServiceOptions } from "../../lib/sops/service.ts";
+import { openSopsService, type SopsService, type SopsServiceOptions } from "../../lib/services/sops/service.ts";
 import { FakeClock } from "./fake_clock.ts";
 
 /** A service and everything around it. */

@@ -4,13 +4,13 @@
  * @module
  */
 import { join } from "node:path";
-import { systemClock } from "../../lib/clock.ts";
-import { dialSops, type SopsClient } from "../../lib/grpc/client.ts";
-import type { Event } from "../../lib/events.ts";
-import { serveSops, type SocketServer } from "../../lib/grpc/serve.ts";
+import { systemClock } from "../../lib/base/clock.ts";
+import { dialSops, type SopsClient } from "../../lib/net/grpc/client.ts";
+import type { Event } from "../../lib/telemetry/events.ts";
+import { serveSops, type SocketServer } from "../../lib/net/socket/serve.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
-import { sopsHandlers } from "../../lib/sops/handlers.ts";
-import { openSopsService, type SopsService } from "../../lib/sops/service.ts";
+import { sopsHandlers } from "../../lib/services/sops/handlers.ts";
+import { openSopsService, type SopsService } from "../../lib/services/sops/service.ts";
 
 /** Everything that a test of the wire needs. */
 export interface SopsServer extends AsyncDisposable {

@@ -4,9 +4,9 @@
  * @module
  */
 import { stringify } from "yaml";
-import type { RingState } from "../../lib/key_ring/state.ts";
+import type { RingState } from "../../lib/services/kms/key_ring/state.ts";
 import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
-import { commands } from "../../lib/cli/commands.ts";
+import { commands } from "../../lib/cli/trousseau/commands.ts";
 import { fakeTerminal } from "./fake_terminal.ts";
 import { run } from "../../lib/cli/run.ts";
 

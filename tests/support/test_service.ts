@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Event } from "../../lib/events.ts";
-import { type OpenedService, openService, type ServiceOptions } from "../../lib/service.ts";
+import type { Event } from "../../lib/telemetry/events.ts";
+import { type OpenedService, openService, type ServiceOptions } from "../../lib/services/kms/service.ts";
 import { FakeClock } from "./fake_clock.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
 import { MemoryStore } from "./memory_store.ts";

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { KmsError } from "../../lib/errors.ts";
-import type { Event } from "../../lib/events.ts";
+import { KmsError } from "../../lib/base/errors.ts";
+import type { Event } from "../../lib/telemetry/events.ts";
 import type { Provider, ProviderContext } from "../../lib/provider/provider.ts";
 import { openVaultTransit } from "../../lib/provider/vault_transit/provider.ts";
 import type { VaultAuth, VaultTransitSettings } from "../../lib/provider/vault_transit/settings.ts";
-import { Secret, type SecretSource } from "../../lib/secret.ts";
+import { Secret, type SecretSource } from "../../lib/base/secret.ts";
 
 /** A signal that never fires. */
 export const patient = { signal: new AbortController().signal };

@@ -4,9 +4,9 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { hex } from "../../lib/bytes.ts";
-import { RingMemory } from "../../lib/key_ring/memory.ts";
-import { folderStore, readRingState, ringStateFile } from "../../lib/key_ring/state.ts";
+import { hex } from "../../lib/base/bytes.ts";
+import { RingMemory } from "../../lib/services/kms/key_ring/memory.ts";
+import { folderStore, readRingState, ringStateFile } from "../../lib/services/kms/key_ring/state.ts";
 import { encodeKeyFile, parseKeyFile } from "../../lib/provider/local/key_file.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 import { bytesOf } from "./hex.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { concat, hex, sha256 } from "../../lib/bytes.ts";
+import { concat, hex, sha256 } from "../../lib/base/bytes.ts";
 import {
   beginsAsOurs,
   decodeEnvelope,
@@ -21,8 +21,8 @@ import {
   referenceTo,
   type Wrap,
 } from "../../lib/envelope/wrap.ts";
-import type { KmsApi } from "../../lib/events.ts";
-import { keyIdOf } from "../../lib/key_ring/key_id.ts";
+import type { KmsApi } from "../../lib/telemetry/events.ts";
+import { keyIdOf } from "../../lib/services/kms/key_ring/key_id.ts";
 import { unwrapLocally, wrapLocally } from "../../lib/provider/local/cipher.ts";
 import { encodeKeyFile } from "../../lib/provider/local/key_file.ts";
 import { openLocal } from "../../lib/provider/local/provider.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { base64, hex } from "../../lib/bytes.ts";
-import { keyIdOf, unseenVersion } from "../../lib/key_ring/key_id.ts";
+import { base64, hex } from "../../lib/base/bytes.ts";
+import { keyIdOf, unseenVersion } from "../../lib/services/kms/key_ring/key_id.ts";
 import { parseVersion as parseAwsVersion, versionName as awsVersionName } from "../../lib/provider/aws_kms/version.ts";
 import { isKeyType, toWrap, unwrapped, wrapAlgorithm } from "../../lib/provider/azure_key_vault/algorithms.ts";
 import { versionName as gcpVersionName, versionOf as gcpVersionOf } from "../../lib/provider/gcp_kms/names.ts";

@@ -4,13 +4,13 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { concat, hex, sha256, utf8, utf8Text } from "../../lib/bytes.ts";
+import { concat, hex, sha256, utf8, utf8Text } from "../../lib/base/bytes.ts";
 import { decodeFrame, encodeEnvelope, encodeFrameHead } from "../../lib/envelope/format.ts";
 import { bound, openSeed, sealSeed, taggedDek, untaggedDek } from "../../lib/envelope/seal.ts";
 import { isReferenceTo, referenceTo } from "../../lib/envelope/wrap.ts";
 import { unwrapLocally, wrapLocally } from "../../lib/provider/local/cipher.ts";
-import { armoured, unarmoured } from "../../lib/sops/armour.ts";
-import { keyNameOf, keyUri, vaultKeyOf } from "../../lib/sops/key_uri.ts";
+import { armoured, unarmoured } from "../../lib/services/sops/armour.ts";
+import { keyNameOf, keyUri, vaultKeyOf } from "../../lib/services/sops/key_uri.ts";
 import { withRandom } from "../support/fixed_random.ts";
 import { bytesOf, localKeyOf } from "./hex.ts";
 import vectors from "./sops.json" with { type: "json" };

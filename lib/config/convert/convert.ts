@@ -12,7 +12,7 @@
  * @module
  */
 import { stringify } from "yaml";
-import { KmsError } from "../../errors.ts";
+import { KmsError } from "../../base/errors.ts";
 import { readYaml } from "../positions.ts";
 import { Problems } from "../problems.ts";
 import { checkShape } from "../shape.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { KmsError } from "../../errors.ts";
+import { KmsError } from "../../base/errors.ts";
 import type { FileKind } from "../files.ts";
 import { loadFake } from "../../../tests/support/fake_files.ts";
 import { convert } from "./convert.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { type Document, isAlias, isCollection, isMap, isNode, isSeq, parseDocument, visit, type YAMLMap } from "yaml";
-import { KmsError } from "../../errors.ts";
+import { KmsError } from "../../base/errors.ts";
 import { readYaml } from "../positions.ts";
 
 /** An entry as it is to be written. */

@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import fc from "fast-check";
 import { parse } from "yaml";
 import { readEncryptionFile } from "./file.ts";
-import { KmsError } from "../../errors.ts";
+import { KmsError } from "../../base/errors.ts";
 import { commentsOf, hasAnchors, rewritten } from "./document.ts";
 
 const commented = `# of the platform team

@@ -1,6 +1,6 @@
 import { deepEqual, doesNotMatch, equal, match, throws } from "node:assert/strict";
 import fc from "fast-check";
-import { KmsError } from "../../errors.ts";
+import { KmsError } from "../../base/errors.ts";
 import { readEncryptionFile } from "./file.ts";
 
 const secret = "c2VjcmV0IGlzIHNlY3VyZSwgMzIgYnl0ZXMgbG9uZyE=";

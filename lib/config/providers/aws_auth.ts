@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import type { AssumedRole, AwsAuth } from "../../provider/aws_kms/settings.ts";
 import { flag, openOrSecret, path, secret, section, tag, text, variants } from "../fields.ts";
 import { fileSource } from "../secrets.ts";
-import type { Checker } from "./arm.ts";
+import type { Checker } from "./common.ts";
 
 /** Where every EC2 instance finds its metadata service; it answers the machine itself alone. */
 const metadataService = { ipv4: "http://169.254.169.254", ipv6: "http://[fd00:ec2::254]" } as const;

@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import { isKeyName, parseKmsArn } from "../../provider/aws_kms/arn.ts";
 import type { AwsKmsSettings } from "../../provider/aws_kms/settings.ts";
 import { flag, origin, path, section, tag, text } from "../fields.ts";
-import { type Checker, commonFields } from "./arm.ts";
+import { type Checker, commonFields } from "./common.ts";
 import { proxySchema, proxySettings } from "./proxy.ts";
 import { assumedRole, assumedRoleSchema, awsAuth, awsAuthSchema } from "./aws_auth.ts";
 

@@ -4,13 +4,13 @@
  * @module
  */
 import * as z from "zod/mini";
-import { utf8 } from "../../bytes.ts";
+import { utf8 } from "../../base/bytes.ts";
 import { isBelow, type Place, placeOf } from "../../provider/azure_key_vault/clouds.ts";
 import type { AzureAuth, AzureKeyVaultSettings } from "../../provider/azure_key_vault/settings.ts";
 import { providerLimits } from "../../provider/provider.ts";
 import { flag, oneOf, origin, path, secret, section, tag, text, variants } from "../fields.ts";
 import { fileSource } from "../secrets.ts";
-import { type Checker, commonFields } from "./arm.ts";
+import { type Checker, commonFields } from "./common.ts";
 import { proxySchema, proxySettings } from "./proxy.ts";
 
 /** Where every virtual machine of Azure's finds its metadata service; it answers the machine itself alone. */

@@ -4,12 +4,12 @@
  * @module
  */
 import * as z from "zod/mini";
-import { utf8 } from "../../bytes.ts";
+import { utf8 } from "../../base/bytes.ts";
 import { isKeyName, isNumberedKeyName, versionDigits, versionName } from "../../provider/gcp_kms/names.ts";
 import type { GcpAuth, GcpKmsSettings } from "../../provider/gcp_kms/settings.ts";
 import { providerLimits } from "../../provider/provider.ts";
 import { origin, path, section, tag, text, variants } from "../fields.ts";
-import { type Checker, commonFields } from "./arm.ts";
+import { type Checker, commonFields } from "./common.ts";
 import { proxySchema, proxySettings } from "./proxy.ts";
 
 /** Where every machine of Google's finds its metadata server; it answers the machine itself alone. */

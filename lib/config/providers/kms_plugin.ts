@@ -4,11 +4,11 @@
  * @module
  */
 import type * as z from "zod/mini";
-import { utf8 } from "../../bytes.ts";
+import { utf8 } from "../../base/bytes.ts";
 import type { KmsPluginSettings } from "../../provider/kms_plugin/settings.ts";
 import { section, tag, text } from "../fields.ts";
 import { isAbstract, longestSocketPath, pathOfEndpoint } from "../socket_path.ts";
-import { type Checker, commonFields } from "./arm.ts";
+import { type Checker, commonFields } from "./common.ts";
 
 const complaint = "must be the absolute path of a socket, as in /run/hsm/kms.sock or unix:///run/hsm/kms.sock";
 

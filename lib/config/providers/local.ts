@@ -6,7 +6,7 @@
 import * as z from "zod/mini";
 import type { LocalSettings } from "../../provider/local/settings.ts";
 import { flag, path, section, tag } from "../fields.ts";
-import { type Checker, commonFields } from "./arm.ts";
+import { type Checker, commonFields } from "./common.ts";
 
 /** What an operator writes. */
 export const localSchema = section(

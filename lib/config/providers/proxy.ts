@@ -4,10 +4,10 @@
  * @module
  */
 import * as z from "zod/mini";
-import type { ProxySettings } from "../../provider/https/proxy.ts";
-import { isThisMachine } from "../../provider/https/proxy.ts";
+import type { ProxySettings } from "../../net/https/proxy.ts";
+import { isThisMachine } from "../../net/https/proxy.ts";
 import { secret, section, text } from "../fields.ts";
-import type { Checker } from "./arm.ts";
+import type { Checker } from "./common.ts";
 
 /** What an operator writes. */
 export const proxySchema = section(

@@ -4,12 +4,12 @@
  * @module
  */
 import * as z from "zod/mini";
-import { addressOf } from "../../provider/https/address.ts";
-import { isThisMachine } from "../../provider/https/proxy.ts";
+import { addressOf } from "../../net/https/address.ts";
+import { isThisMachine } from "../../net/https/proxy.ts";
 import type { AgentAuth, VaultAuth, VaultTls, VaultTransitSettings } from "../../provider/vault_transit/settings.ts";
 import { flag, openOrSecret, path, secret, section, tag, text, variants, vaultAddress } from "../fields.ts";
 import { fileSource } from "../secrets.ts";
-import { type Checker, commonFields } from "./arm.ts";
+import { type Checker, commonFields } from "./common.ts";
 import { proxySchema, proxySettings } from "./proxy.ts";
 
 /** Where Kubernetes puts the token of a pod's ServiceAccount. */

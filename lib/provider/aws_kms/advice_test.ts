@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { MemorySecret } from "../../../tests/support/vault_settings.ts";
-import type { SecretSource } from "../../secret.ts";
+import type { SecretSource } from "../../base/secret.ts";
 import { awsKmsAdvice } from "./advice.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 

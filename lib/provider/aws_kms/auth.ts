@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { KmsError } from "../../errors.ts";
-import type { Secret, SecretSource } from "../../secret.ts";
-import type { HttpClient } from "../https/client.ts";
-import type { HttpCall } from "../https/endpoint.ts";
-import { readForLogin } from "../https/logins.ts";
-import type { Grant } from "../https/session.ts";
+import { KmsError } from "../../base/errors.ts";
+import type { Secret, SecretSource } from "../../base/secret.ts";
+import type { HttpClient } from "../../net/https/client.ts";
+import type { HttpCall } from "../../net/https/endpoint.ts";
+import { readForLogin } from "../../net/https/logins.ts";
+import type { Grant } from "../../net/https/session.ts";
 import { checkedKeys, granted, packed, unpacked } from "./credentials.ts";
 import { askContainer, askInstance } from "./metadata.ts";
 import { readProfile } from "./profile.ts";

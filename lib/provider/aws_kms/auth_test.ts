@@ -7,8 +7,8 @@ import { freePort, pause, waitFor } from "../../../tests/support/processes.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { RawDouble } from "../../../tests/support/vault_double.ts";
 import { MemorySecret, patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
-import { systemClock } from "../../clock.ts";
-import type { Event } from "../../events.ts";
+import { systemClock } from "../../base/clock.ts";
+import type { Event } from "../../telemetry/events.ts";
 import { openAwsKms } from "./provider.ts";
 import type { AssumedRole, AwsAuth, AwsKmsSettings } from "./settings.ts";
 

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import recorded from "../../../tests/botocore/profiles.json" with { type: "json" };
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
-import { KmsError } from "../../errors.ts";
+import { KmsError } from "../../base/errors.ts";
 import { type Profile, readProfile } from "./profile.ts";
 
 interface Case {

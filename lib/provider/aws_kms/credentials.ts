@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { KmsError } from "../../errors.ts";
-import { Secret } from "../../secret.ts";
-import type { HttpAnswer } from "../https/endpoint.ts";
-import { field } from "../https/fields.ts";
-import { lifetimeUntil } from "../https/server_time.ts";
-import type { Grant } from "../https/session.ts";
+import { KmsError } from "../../base/errors.ts";
+import { Secret } from "../../base/secret.ts";
+import type { HttpAnswer } from "../../net/https/endpoint.ts";
+import { field } from "../../net/https/fields.ts";
+import { lifetimeUntil } from "../../net/https/server_time.ts";
+import type { Grant } from "../../net/https/session.ts";
 
 /** What requests are signed with. */
 export interface AwsKeys {

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { utf8Text } from "../../bytes.ts";
-import { readCredentialFile } from "../../credential_file.ts";
+import { utf8Text } from "../../base/bytes.ts";
+import { readCredentialFile } from "../../base/credential_file.ts";
 
 /** A field's value, and the line that names the field. */
 export interface IniField {

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { utf8Text } from "../../bytes.ts";
-import { type ErrorCode, KmsError } from "../../errors.ts";
-import type { Secret } from "../../secret.ts";
-import type { HttpClient, Server } from "../https/client.ts";
-import type { HttpAnswer, HttpCall } from "../https/endpoint.ts";
-import { unacceptable } from "../https/refusals.ts";
-import type { Grant } from "../https/session.ts";
+import { utf8Text } from "../../base/bytes.ts";
+import { type ErrorCode, KmsError } from "../../base/errors.ts";
+import type { Secret } from "../../base/secret.ts";
+import type { HttpClient, Server } from "../../net/https/client.ts";
+import type { HttpAnswer, HttpCall } from "../../net/https/endpoint.ts";
+import { unacceptable } from "../../net/https/refusals.ts";
+import type { Grant } from "../../net/https/session.ts";
 import { agentsGrant } from "./credentials.ts";
 
 const rolePath = "/latest/meta-data/iam/security-credentials/";

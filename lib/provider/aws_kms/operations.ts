@@ -4,9 +4,9 @@
  * @module
  */
 import { DecryptCommand, DescribeKeyCommand, EncryptCommand, ReEncryptCommand } from "@aws-sdk/client-kms";
-import { KmsError } from "../../errors.ts";
-import type { HttpCall } from "../https/endpoint.ts";
-import { unacceptable } from "../https/refusals.ts";
+import { KmsError } from "../../base/errors.ts";
+import type { HttpCall } from "../../net/https/endpoint.ts";
+import { unacceptable } from "../../net/https/refusals.ts";
 import type { KmsSession } from "./session.ts";
 import { materialPattern } from "./version.ts";
 

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { readSecretFile } from "../../credential_file.ts";
-import { whyUnreadable } from "../../durable_file.ts";
-import { type ErrorCode, KmsError } from "../../errors.ts";
-import { Secret, type SecretSource, UnreadableSecretError } from "../../secret.ts";
+import { readSecretFile } from "../../base/credential_file.ts";
+import { whyUnreadable } from "../../base/durable_file.ts";
+import { type ErrorCode, KmsError } from "../../base/errors.ts";
+import { Secret, type SecretSource, UnreadableSecretError } from "../../base/secret.ts";
 import { type AwsKeys, checkedKeys } from "./credentials.ts";
 import { type Fail, ProfileFiles, type ProfileSection } from "./profile_files.ts";
 import type { AssumedRole, AwsAuth } from "./settings.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { whyUnreadable } from "../../durable_file.ts";
-import type { KmsError } from "../../errors.ts";
+import { whyUnreadable } from "../../base/durable_file.ts";
+import type { KmsError } from "../../base/errors.ts";
 import { type Ini, type IniField, IniSyntaxError, readIni } from "./ini.ts";
 import type { AwsAuth } from "./settings.ts";
 

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { oneByOne } from "../one_by_one.ts";
+import { oneByOne } from "../concurrency_limit.ts";
 import type { Provider, ProviderContext } from "../provider.ts";
 import { KmsKey } from "./key.ts";
 import { KmsSession } from "./session.ts";

@@ -5,7 +5,7 @@ import { account } from "../../../tests/support/kms_keys.ts";
 import { freePort, pause, waitFor } from "../../../tests/support/processes.ts";
 import { startNode } from "../../../tests/support/test_service.ts";
 import { patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
-import { base64, fromBase64 } from "../../bytes.ts";
+import { base64, fromBase64 } from "../../base/bytes.ts";
 import type { Provider } from "../provider.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 

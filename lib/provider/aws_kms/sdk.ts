@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { systemClock } from "../../clock.ts";
-import { version } from "../../version.ts";
-import type { HttpClient } from "../https/client.ts";
-import type { HttpBody, HttpCall } from "../https/endpoint.ts";
-import { serverNow, skew } from "../https/server_time.ts";
+import { systemClock } from "../../base/clock.ts";
+import { version } from "../../base/version.ts";
+import type { HttpClient } from "../../net/https/client.ts";
+import type { HttpBody, HttpCall } from "../../net/https/endpoint.ts";
+import { serverNow, skew } from "../../net/https/server_time.ts";
 import type { AwsKeys } from "./credentials.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 

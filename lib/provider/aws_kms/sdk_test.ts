@@ -3,10 +3,10 @@ import { DescribeKeyCommand, EncryptCommand, KMSClient } from "@aws-sdk/client-k
 import { AssumeRoleCommand, AssumeRoleWithWebIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { isSignedBy, scopeOf } from "../../../tests/support/sigv4.ts";
 import { patient } from "../../../tests/support/vault_settings.ts";
-import { utf8, utf8Text } from "../../bytes.ts";
-import { KmsError } from "../../errors.ts";
-import type { Server } from "../https/client.ts";
-import type { HttpAnswer, HttpRequest } from "../https/endpoint.ts";
+import { utf8, utf8Text } from "../../base/bytes.ts";
+import { KmsError } from "../../base/errors.ts";
+import type { Server } from "../../net/https/client.ts";
+import type { HttpAnswer, HttpRequest } from "../../net/https/endpoint.ts";
 import { sdkCall, sdkConfig, SdkTransport } from "./sdk.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 

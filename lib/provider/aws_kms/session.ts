@@ -4,15 +4,15 @@
  * @module
  */
 import { KMSClient } from "@aws-sdk/client-kms";
-import { systemClock } from "../../clock.ts";
-import { errorCodes } from "../../errors.ts";
-import type { Secret } from "../../secret.ts";
-import { HttpClient, type Server } from "../https/client.ts";
-import type { HttpCall } from "../https/endpoint.ts";
-import { TokenSession, type TokenVerdict } from "../https/session.ts";
-import { watchedSource } from "../https/watched_source.ts";
+import { systemClock } from "../../base/clock.ts";
+import { errorCodes } from "../../base/errors.ts";
+import type { Secret } from "../../base/secret.ts";
+import { HttpClient, type Server } from "../../net/https/client.ts";
+import type { HttpCall } from "../../net/https/endpoint.ts";
+import { TokenSession, type TokenVerdict } from "../../net/https/session.ts";
+import { watchedSource } from "../../net/https/watched_source.ts";
 import type { ProviderContext } from "../provider.ts";
-import { type AwsFailure, failureOf, meaningOf, refusal } from "./answers.ts";
+import { type AwsFailure, failureOf, meaningOf, refusal } from "./errors.ts";
 import { loginOf } from "./auth.ts";
 import { unpacked } from "./credentials.ts";
 import { byServersClock, type SdkCall, sdkConfig, SdkTransport } from "./sdk.ts";

@@ -4,11 +4,11 @@
  * @module
  */
 import { AssumeRoleCommand, AssumeRoleWithWebIdentityCommand, type Credentials, STSClient } from "@aws-sdk/client-sts";
-import type { HttpClient } from "../https/client.ts";
-import type { HttpCall } from "../https/endpoint.ts";
-import { unacceptable } from "../https/refusals.ts";
-import type { Grant } from "../https/session.ts";
-import { failureOf, stsRefusal } from "./answers.ts";
+import type { HttpClient } from "../../net/https/client.ts";
+import type { HttpCall } from "../../net/https/endpoint.ts";
+import { unacceptable } from "../../net/https/refusals.ts";
+import type { Grant } from "../../net/https/session.ts";
+import { failureOf, stsRefusal } from "./errors.ts";
 import { type AwsKeys, checkedKeys, granted } from "./credentials.ts";
 import { byServersClock, type SdkCall, sdkConfig, SdkTransport } from "./sdk.ts";
 import type { AssumedRole, AwsKmsSettings } from "./settings.ts";

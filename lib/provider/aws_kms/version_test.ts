@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { utf8 } from "../../bytes.ts";
+import { utf8 } from "../../base/bytes.ts";
 import { providerLimits } from "../provider.ts";
 import { parseVersion, versionName } from "./version.ts";
 

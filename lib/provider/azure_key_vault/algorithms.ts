@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { concat } from "../../bytes.ts";
+import { concat } from "../../base/bytes.ts";
 import { providerLimits } from "../provider.ts";
 import type { OldAlgorithm } from "./settings.ts";
 

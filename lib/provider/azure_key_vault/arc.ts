@@ -6,14 +6,14 @@
  *
  * @module
  */
-import { utf8Text } from "../../bytes.ts";
-import { readCredentialFile } from "../../credential_file.ts";
-import { FileRefusedError, whyUnreadable } from "../../durable_file.ts";
-import { KmsError } from "../../errors.ts";
-import { isRefusal } from "../../system_failures.ts";
-import type { HttpClient, Server } from "../https/client.ts";
-import type { HttpAnswer, HttpCall } from "../https/endpoint.ts";
-import { unacceptable } from "../https/refusals.ts";
+import { utf8Text } from "../../base/bytes.ts";
+import { readCredentialFile } from "../../base/credential_file.ts";
+import { FileRefusedError, whyUnreadable } from "../../base/durable_file.ts";
+import { KmsError } from "../../base/errors.ts";
+import { isRefusal } from "../../base/system_failures.ts";
+import type { HttpClient, Server } from "../../net/https/client.ts";
+import type { HttpAnswer, HttpCall } from "../../net/https/endpoint.ts";
+import { unacceptable } from "../../net/https/refusals.ts";
 
 /** In bytes; what the agent writes is shorter. */
 const largestKey = 4096;

@@ -4,11 +4,11 @@
  * @module
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { base64url, sha256 } from "../../bytes.ts";
-import { readCredentialText } from "../../credential_file.ts";
-import { whyUnreadable } from "../../durable_file.ts";
-import { KmsError } from "../../errors.ts";
-import { privateKeyPem, signedJwt } from "../https/jwt.ts";
+import { base64url, sha256 } from "../../base/bytes.ts";
+import { readCredentialText } from "../../base/credential_file.ts";
+import { whyUnreadable } from "../../base/durable_file.ts";
+import { KmsError } from "../../base/errors.ts";
+import { privateKeyPem, signedJwt } from "../../net/https/jwt.ts";
 
 /** Who asserts, to whom, and with which files. */
 export interface AssertionSettings {

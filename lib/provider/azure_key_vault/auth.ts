@@ -3,16 +3,16 @@
  *
  * @module
  */
-import type { KmsError } from "../../errors.ts";
-import type { Notify } from "../../events.ts";
-import type { HttpClient, Server } from "../https/client.ts";
-import { form, type HttpAnswer, type HttpCall } from "../https/endpoint.ts";
-import { field } from "../https/fields.ts";
-import { bearerGrant, loginRefusal, readForLogin } from "../https/logins.ts";
-import { RefusedLogin } from "../https/login_holds.ts";
-import type { RefusedLogins } from "../https/refused_logins.ts";
-import { byServersTime } from "../https/server_time.ts";
-import type { Grant } from "../https/session.ts";
+import type { KmsError } from "../../base/errors.ts";
+import type { Notify } from "../../telemetry/events.ts";
+import type { HttpClient, Server } from "../../net/https/client.ts";
+import { form, type HttpAnswer, type HttpCall } from "../../net/https/endpoint.ts";
+import { field } from "../../net/https/fields.ts";
+import { bearerGrant, loginRefusal, readForLogin } from "../../net/https/logins.ts";
+import { RefusedLogin } from "../../net/https/login_holds.ts";
+import type { RefusedLogins } from "../../net/https/refused_logins.ts";
+import { byServersTime } from "../../net/https/server_time.ts";
+import type { Grant } from "../../net/https/session.ts";
 import { askArc } from "./arc.ts";
 import { assertion } from "./assertion.ts";
 import type { AzureAuth } from "./settings.ts";

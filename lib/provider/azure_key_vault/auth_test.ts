@@ -8,7 +8,7 @@ import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { RawDouble } from "../../../tests/support/vault_double.ts";
 import { fileSecret, MemorySecret, patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
 import { fileSource } from "../../config/secrets.ts";
-import type { Event } from "../../events.ts";
+import type { Event } from "../../telemetry/events.ts";
 import { openAzureKeyVault } from "./provider.ts";
 import type { AzureAuth } from "./settings.ts";
 

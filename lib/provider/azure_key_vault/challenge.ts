@@ -7,10 +7,10 @@
  *
  * @module
  */
-import { KmsError } from "../../errors.ts";
-import type { HttpAnswer } from "../https/endpoint.ts";
-import { unacceptable } from "../https/refusals.ts";
-import { refusal } from "./answers.ts";
+import { KmsError } from "../../base/errors.ts";
+import type { HttpAnswer } from "../../net/https/endpoint.ts";
+import { unacceptable } from "../../net/https/refusals.ts";
+import { refusal } from "./errors.ts";
 import { isBelow } from "./clouds.ts";
 
 /** What the answer is held against. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { openAzure, secretAuth } from "../../../tests/support/azure_settings.ts";
 import { KeyVaultDouble } from "../../../tests/support/key_vault_double.ts";
 import { patient, refusedWith } from "../../../tests/support/vault_settings.ts";
-import type { HttpAnswer } from "../https/endpoint.ts";
+import type { HttpAnswer } from "../../net/https/endpoint.ts";
 import { checkChallenge, parseChallenge } from "./challenge.ts";
 import { isBelow, placeOf } from "./clouds.ts";
 

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { base64url, equalBytes, fromBase64url, utf8 } from "../../bytes.ts";
-import { KmsError } from "../../errors.ts";
-import type { HttpAnswer, HttpCall } from "../https/endpoint.ts";
-import { field } from "../https/fields.ts";
-import { unacceptable } from "../https/refusals.ts";
-import { serverNow } from "../https/server_time.ts";
+import { base64url, equalBytes, fromBase64url, utf8 } from "../../base/bytes.ts";
+import { KmsError } from "../../base/errors.ts";
+import type { HttpAnswer, HttpCall } from "../../net/https/endpoint.ts";
+import { field } from "../../net/https/fields.ts";
+import { unacceptable } from "../../net/https/refusals.ts";
+import { serverNow } from "../../net/https/server_time.ts";
 import type { KeyState } from "../provider.ts";
-import { isUnusable, refusal, unexplained, unwrapRefusal } from "./answers.ts";
+import { isUnusable, refusal, unexplained, unwrapRefusal } from "./errors.ts";
 import { type Algorithm, isKeyType, type KeyType, toWrap, unwrapped, wrapAlgorithm } from "./algorithms.ts";
 import type { AzureKeyVaultSettings } from "./settings.ts";
 import type { KeyVault } from "./vault.ts";

@@ -6,9 +6,9 @@
  *
  * @module
  */
-import { KmsError } from "../../errors.ts";
-import type { HttpCall } from "../https/endpoint.ts";
-import { oneByOne, type RemoteKey } from "../one_by_one.ts";
+import { KmsError } from "../../base/errors.ts";
+import type { HttpCall } from "../../net/https/endpoint.ts";
+import { oneByOne, type RemoteKey } from "../concurrency_limit.ts";
 import type { ForeignCiphertext, KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";
 import { type Algorithm, isRsaSize, unwrapAlgorithms } from "./algorithms.ts";
 import { VaultKey } from "./key.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { base64url, fromBase64url, utf8 } from "../../bytes.ts";
+import { base64url, fromBase64url, utf8 } from "../../base/bytes.ts";
 import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { openAzure, secretAuth } from "../../../tests/support/azure_settings.ts";
 import { KeyVaultDouble, type SeenRequest, type VaultFault } from "../../../tests/support/key_vault_double.ts";

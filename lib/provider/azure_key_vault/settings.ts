@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { SecretSource } from "../../secret.ts";
-import type { TlsFiles } from "../https/tls_files.ts";
+import type { SecretSource } from "../../base/secret.ts";
+import type { TlsFiles } from "../../net/https/tls_files.ts";
 
 /** How to log in to Microsoft Entra ID. Tenants are GUIDs or domains, client IDs are GUIDs. */
 export type AzureAuth =

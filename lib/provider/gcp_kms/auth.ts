@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { systemClock } from "../../clock.ts";
-import type { HttpClient } from "../https/client.ts";
-import { form, type HttpCall } from "../https/endpoint.ts";
-import { field } from "../https/fields.ts";
-import { signedJwt } from "../https/jwt.ts";
-import { bearerGrant, loginRefusal, tokenGrant } from "../https/logins.ts";
-import { unacceptable } from "../https/refusals.ts";
-import { byServersTime } from "../https/server_time.ts";
-import type { Grant } from "../https/session.ts";
+import { systemClock } from "../../base/clock.ts";
+import type { HttpClient } from "../../net/https/client.ts";
+import { form, type HttpCall } from "../../net/https/endpoint.ts";
+import { field } from "../../net/https/fields.ts";
+import { signedJwt } from "../../net/https/jwt.ts";
+import { bearerGrant, loginRefusal, tokenGrant } from "../../net/https/logins.ts";
+import { unacceptable } from "../../net/https/refusals.ts";
+import { byServersTime } from "../../net/https/server_time.ts";
+import type { Grant } from "../../net/https/session.ts";
 import { type Credentials, readCredentials, type ServiceAccountKey } from "./credentials_file.ts";
 import { exchange } from "./federation.ts";
 import { actAs } from "./impersonation.ts";

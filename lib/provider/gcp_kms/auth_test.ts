@@ -6,8 +6,8 @@ import { pause } from "../../../tests/support/processes.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { RawDouble } from "../../../tests/support/vault_double.ts";
 import { patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
-import { systemClock } from "../../clock.ts";
-import type { Event } from "../../events.ts";
+import { systemClock } from "../../base/clock.ts";
+import type { Event } from "../../telemetry/events.ts";
 import { openGcpKms } from "./provider.ts";
 import type { GcpAuth, GcpKmsSettings } from "./settings.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { castagnoli } from "../../../tests/support/gcp_keys.ts";
-import { utf8 } from "../../bytes.ts";
+import { utf8 } from "../../base/bytes.ts";
 import { crc32c } from "./crc32c.ts";
 
 /** RFC 3720, appendix B.4, and the check value of every catalogue of checksums. */

@@ -8,12 +8,12 @@
  * @module
  */
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { utf8 } from "../../bytes.ts";
-import { readCredentialText } from "../../credential_file.ts";
-import { whyUnreadable } from "../../durable_file.ts";
-import { type ErrorCode, KmsError } from "../../errors.ts";
-import { field, parsedJson } from "../https/fields.ts";
-import { privateKeyPem } from "../https/jwt.ts";
+import { utf8 } from "../../base/bytes.ts";
+import { readCredentialText } from "../../base/credential_file.ts";
+import { whyUnreadable } from "../../base/durable_file.ts";
+import { type ErrorCode, KmsError } from "../../base/errors.ts";
+import { field, parsedJson } from "../../net/https/fields.ts";
+import { privateKeyPem } from "../../net/https/jwt.ts";
 
 /** A key of a service account. */
 export interface ServiceAccountKey {

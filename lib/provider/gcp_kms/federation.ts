@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { utf8Text } from "../../bytes.ts";
-import { readCredentialFile, readSecretFile } from "../../credential_file.ts";
-import { whyUnreadable } from "../../durable_file.ts";
-import { KmsError } from "../../errors.ts";
-import type { HttpClient } from "../https/client.ts";
-import { form, type HttpCall } from "../https/endpoint.ts";
-import { field, parsedJson } from "../https/fields.ts";
-import { bearerGrant, loginRefusal } from "../https/logins.ts";
-import type { Grant } from "../https/session.ts";
+import { utf8Text } from "../../base/bytes.ts";
+import { readCredentialFile, readSecretFile } from "../../base/credential_file.ts";
+import { whyUnreadable } from "../../base/durable_file.ts";
+import { KmsError } from "../../base/errors.ts";
+import type { HttpClient } from "../../net/https/client.ts";
+import { form, type HttpCall } from "../../net/https/endpoint.ts";
+import { field, parsedJson } from "../../net/https/fields.ts";
+import { bearerGrant, loginRefusal } from "../../net/https/logins.ts";
+import type { Grant } from "../../net/https/session.ts";
 import type { ExternalAccount, SubjectSource } from "./credentials_file.ts";
 
 const accessToken = "urn:ietf:params:oauth:token-type:access_token";

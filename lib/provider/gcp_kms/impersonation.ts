@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { HttpClient } from "../https/client.ts";
-import { type HttpAnswer, type HttpCall, json } from "../https/endpoint.ts";
-import { field } from "../https/fields.ts";
-import { loginRefusal, tokenGrant } from "../https/logins.ts";
-import { lifetimeUntil } from "../https/server_time.ts";
-import type { Grant } from "../https/session.ts";
-import { reasonOf, statusOf } from "./answers.ts";
+import type { HttpClient } from "../../net/https/client.ts";
+import { type HttpAnswer, type HttpCall, json } from "../../net/https/endpoint.ts";
+import { field } from "../../net/https/fields.ts";
+import { loginRefusal, tokenGrant } from "../../net/https/logins.ts";
+import { lifetimeUntil } from "../../net/https/server_time.ts";
+import type { Grant } from "../../net/https/session.ts";
+import { reasonOf, statusOf } from "./errors.ts";
 import type { Impersonation } from "./settings.ts";
 
 /**

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { equalBytes, utf8 } from "../../bytes.ts";
-import { KmsError } from "../../errors.ts";
-import type { HttpCall } from "../https/endpoint.ts";
-import { unacceptable } from "../https/refusals.ts";
-import type { RemoteKey } from "../one_by_one.ts";
+import { equalBytes, utf8 } from "../../base/bytes.ts";
+import { KmsError } from "../../base/errors.ts";
+import type { HttpCall } from "../../net/https/endpoint.ts";
+import { unacceptable } from "../../net/https/refusals.ts";
+import type { RemoteKey } from "../concurrency_limit.ts";
 import { type KeyState, providerLimits, type WrappedDek } from "../provider.ts";
 import { answeredVersion, versionName, versionOf } from "./names.ts";
 import { decrypt, encrypt } from "./operations.ts";

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { base64, fromBase64 } from "../../bytes.ts";
-import type { HttpAnswer, HttpCall } from "../https/endpoint.ts";
-import { field } from "../https/fields.ts";
-import { unacceptable } from "../https/refusals.ts";
-import { refusal, unwrapRefusal } from "./answers.ts";
+import { base64, fromBase64 } from "../../base/bytes.ts";
+import type { HttpAnswer, HttpCall } from "../../net/https/endpoint.ts";
+import { field } from "../../net/https/fields.ts";
+import { unacceptable } from "../../net/https/refusals.ts";
+import { refusal, unwrapRefusal } from "./errors.ts";
 import { crc32c } from "./crc32c.ts";
 import { pathOf } from "./names.ts";
 import type { KmsSession } from "./session.ts";

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { systemClock } from "../../clock.ts";
-import type { Secret } from "../../secret.ts";
-import { HttpClient, type Server } from "../https/client.ts";
-import { type HttpAnswer, type HttpCall, json } from "../https/endpoint.ts";
-import { TokenSession } from "../https/session.ts";
-import { verdictOf } from "../https/token_settings.ts";
+import { systemClock } from "../../base/clock.ts";
+import type { Secret } from "../../base/secret.ts";
+import { HttpClient, type Server } from "../../net/https/client.ts";
+import { type HttpAnswer, type HttpCall, json } from "../../net/https/endpoint.ts";
+import { TokenSession } from "../../net/https/session.ts";
+import { verdictOf } from "../../net/https/token_settings.ts";
 import type { ProviderContext } from "../provider.ts";
 import { loginOf } from "./auth.ts";
 import type { GcpKmsSettings } from "./settings.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { TlsFiles } from "../https/tls_files.ts";
+import type { TlsFiles } from "../../net/https/tls_files.ts";
 
 /** How to log in to Google Cloud. Paths are absolute. */
 export type GcpAuth =

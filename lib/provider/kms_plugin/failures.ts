@@ -6,10 +6,10 @@
  *
  * @module
  */
-import { type ErrorCode, KmsError } from "../../errors.ts";
-import type { ProviderVerb } from "../../events.ts";
-import { RpcFailure } from "../../grpc/status.ts";
-import type { StatusName } from "../../grpc/statuses.ts";
+import { type ErrorCode, KmsError } from "../../base/errors.ts";
+import type { ProviderVerb } from "../../telemetry/events.ts";
+import { RpcFailure } from "../../net/grpc/status.ts";
+import type { StatusName } from "../../net/grpc/codes.ts";
 
 /** What is called, and how a sentence says so. */
 export interface PluginCall {

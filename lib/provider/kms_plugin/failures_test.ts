@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { status } from "@grpc/grpc-js";
-import { KmsError } from "../../errors.ts";
-import { errorOfRpc } from "../../grpc/status.ts";
+import { KmsError } from "../../base/errors.ts";
+import { errorOfRpc } from "../../net/grpc/status.ts";
 import { failureOf, isSilent, type PluginCall } from "./failures.ts";
 
 const { signal } = new AbortController();

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { equalBytes } from "../../bytes.ts";
-import { abortError } from "../../deadline.ts";
-import { KmsError } from "../../errors.ts";
-import { dialKms, type KmsClient } from "../../grpc/client.ts";
-import { complaintAboutSealed, complaintAboutStatus } from "../../grpc/limits.ts";
-import type { EncryptResponse } from "../../grpc/messages.ts";
+import { equalBytes } from "../../base/bytes.ts";
+import { abortError } from "../../base/deadline.ts";
+import { KmsError } from "../../base/errors.ts";
+import { dialKms, type KmsClient } from "../../net/grpc/client.ts";
+import { complaintAboutSealed, complaintAboutStatus } from "../../api/kms/limits.ts";
+import type { EncryptResponse } from "../../api/kms/messages.ts";
 import type { CallOptions, KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";
 import { providerLimits } from "../provider.ts";
-import { Waits } from "../waits.ts";
+import { Waits } from "../../base/waits.ts";
 import { failureOf, isSilent, type PluginCall, unacceptable } from "./failures.ts";
 import type { KmsPluginSettings } from "./settings.ts";
 import { versionOf } from "./version.ts";

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { newDek, probe, refuses, unwrap, wrap, wrapNow } from "../../../tests/conformance/stage.ts";
 import { PluginDouble } from "../../../tests/support/plugin_double.ts";
 import { waitFor } from "../../../tests/support/processes.ts";
-import { KmsError } from "../../errors.ts";
-import { observed } from "../observed.ts";
+import { KmsError } from "../../base/errors.ts";
+import { observed } from "../enforced_contract.ts";
 import type { Provider } from "../provider.ts";
-import { Waits } from "../waits.ts";
+import { Waits } from "../../base/waits.ts";
 import { openKmsPlugin } from "./provider.ts";
 import { decodeWrapped } from "./wrapped.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { sha256Hex, utf8 } from "../../bytes.ts";
+import { sha256Hex, utf8 } from "../../base/bytes.ts";
 import { providerLimits } from "../provider.ts";
 
 const hashPrefix = "sha256:";

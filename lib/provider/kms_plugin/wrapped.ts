@@ -16,9 +16,9 @@
  *
  * @module
  */
-import { ByteReader, concat, equalBytes, sha256, uint16, utf8, utf8Text } from "../../bytes.ts";
-import { complaintAboutSealed } from "../../grpc/limits.ts";
-import type { EncryptResponse } from "../../grpc/messages.ts";
+import { ByteReader, concat, equalBytes, sha256, uint16, utf8, utf8Text } from "../../base/bytes.ts";
+import { complaintAboutSealed } from "../../api/kms/limits.ts";
+import type { EncryptResponse } from "../../api/kms/messages.ts";
 
 const format = 1;
 const hashBytes = 16;

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "fast-check";
-import { sha256 } from "../../bytes.ts";
-import { answerLimits } from "../../grpc/limits.ts";
+import { sha256 } from "../../base/bytes.ts";
+import { answerLimits } from "../../api/kms/limits.ts";
 import { providerLimits } from "../provider.ts";
 import { versionOf } from "./version.ts";
 import { decodeWrapped, encodeWrapped } from "./wrapped.ts";

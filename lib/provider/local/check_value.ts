@@ -11,7 +11,7 @@
  * @module
  */
 import { createHmac } from "node:crypto";
-import { hex, lengthPrefixed, sha256, utf8 } from "../../bytes.ts";
+import { hex, lengthPrefixed, sha256, utf8 } from "../../base/bytes.ts";
 
 const label = utf8("trousseau-local-check-1");
 const markLabel = utf8("trousseau-local-mark-1");

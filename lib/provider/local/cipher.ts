@@ -4,7 +4,7 @@
  * @module
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { concat, lengthPrefixed, utf8 } from "../../bytes.ts";
+import { concat, lengthPrefixed, utf8 } from "../../base/bytes.ts";
 import type { LocalKey } from "./key_file.ts";
 
 const nonceBytes = 12;

@@ -11,12 +11,12 @@
  *
  * @module
  */
-import { base64, fromBase64, utf8, utf8Text } from "../../bytes.ts";
-import { systemClock } from "../../clock.ts";
-import { withFile } from "../../durable_file.ts";
-import type { ErrorCode } from "../../errors.ts";
-import { whyUnopened } from "../../file_failures.ts";
-import { isRefusal } from "../../system_failures.ts";
+import { base64, fromBase64, utf8, utf8Text } from "../../base/bytes.ts";
+import { systemClock } from "../../base/clock.ts";
+import { withFile } from "../../base/durable_file.ts";
+import type { ErrorCode } from "../../base/errors.ts";
+import { whyUnopened } from "../../base/file_failures.ts";
+import { isRefusal } from "../../base/system_failures.ts";
 import { checkValueOf, isMarked, markedFrom } from "./check_value.ts";
 
 /** One key of the file. */

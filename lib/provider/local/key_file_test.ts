@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
-import { utf8, utf8Text } from "../../bytes.ts";
+import { utf8, utf8Text } from "../../base/bytes.ts";
 import { encodeKeyFile, newLocalKey, parseKeyFile, readKeyFile } from "./key_file.ts";
 
 const first = newLocalKey();

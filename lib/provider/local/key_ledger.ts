@@ -7,11 +7,11 @@
  *
  * @module
  */
-import { sha256Hex, utf8 } from "../../bytes.ts";
-import { KmsError, toKmsError } from "../../errors.ts";
-import type { Notify } from "../../events.ts";
-import { type StateFile, stateFile } from "../../state_file.ts";
-import { updateState } from "../../state_update.ts";
+import { sha256Hex, utf8 } from "../../base/bytes.ts";
+import { KmsError, toKmsError } from "../../base/errors.ts";
+import type { Notify } from "../../telemetry/events.ts";
+import { type StateFile, stateFile } from "../../base/state_file.ts";
+import { updateState } from "../../base/state_update.ts";
 import type { ProviderContext } from "../provider.ts";
 import { checkValueOf } from "./check_value.ts";
 import { isLocalKeyId, type LocalKey } from "./key_file.ts";

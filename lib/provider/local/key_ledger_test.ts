@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { KmsError } from "../../errors.ts";
-import type { Event } from "../../events.ts";
+import { KmsError } from "../../base/errors.ts";
+import type { Event } from "../../telemetry/events.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { localAdvice } from "./advice.ts";
 import { fileTag } from "./key_ledger.ts";

@@ -8,9 +8,9 @@
  * @module
  */
 import { dirname } from "node:path";
-import { abortError, orAborted } from "../../deadline.ts";
-import { type ErrorCode, KmsError } from "../../errors.ts";
-import { whyUnwritable } from "../../file_failures.ts";
+import { abortError, orAborted } from "../../base/deadline.ts";
+import { type ErrorCode, KmsError } from "../../base/errors.ts";
+import { whyUnwritable } from "../../base/file_failures.ts";
 import { type CallOptions, type KeyState, type Provider, type ProviderContext, providerLimits } from "../provider.ts";
 import type { WrappedDek } from "../provider.ts";
 import { localOverhead, unwrapLocally, wrapLocally } from "./cipher.ts";

@@ -4,9 +4,9 @@
  * @module
  */
 import { dirname } from "node:path";
-import { withFile } from "../../durable_file.ts";
-import { KmsError } from "../../errors.ts";
-import { whyUnwritable } from "../../file_failures.ts";
+import { withFile } from "../../base/durable_file.ts";
+import { KmsError } from "../../base/errors.ts";
+import { whyUnwritable } from "../../base/file_failures.ts";
 import { keyFileLimits, type LocalKey, newLocalKey, readKeyFile } from "./key_file.ts";
 import { replaceKeyFile } from "./write_key_file.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { KmsError } from "../../errors.ts";
+import { KmsError } from "../../base/errors.ts";
 import { readKeyFile } from "./key_file.ts";
 import { rotateLocalKey } from "./rotate.ts";
 import { createKeyFile } from "./write_key_file.ts";

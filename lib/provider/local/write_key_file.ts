@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname } from "node:path";
-import { syncFolderOf, writeBeside } from "../../durable_file.ts";
+import { syncFolderOf, writeBeside } from "../../base/durable_file.ts";
 import { encodeKeyFile, type KeyFile, type LocalKey, newLocalKey } from "./key_file.ts";
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ProviderAdvice } from "../advice.ts";
-import { addressOf } from "../https/address.ts";
+import { addressOf } from "../../net/https/address.ts";
 import { writableByAll } from "../writable_by_all.ts";
 import type { VaultTransitSettings } from "./settings.ts";
 

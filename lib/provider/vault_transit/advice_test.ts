@@ -1,6 +1,6 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
-import { Secret, type SecretSource } from "../../secret.ts";
+import { Secret, type SecretSource } from "../../base/secret.ts";
 import { vaultTransitAdvice } from "./advice.ts";
 import type { VaultAuth, VaultTransitSettings } from "./settings.ts";
 

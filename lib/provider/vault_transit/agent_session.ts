@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { abortError, sleep } from "../../deadline.ts";
-import { refusal } from "./answers.ts";
+import { abortError, sleep } from "../../base/deadline.ts";
+import { refusal } from "./errors.ts";
 import type { VaultClient } from "./client.ts";
 import type { VaultAnswer, VaultCall, VaultRequest } from "./http.ts";
 

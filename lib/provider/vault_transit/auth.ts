@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { systemClock } from "../../clock.ts";
-import type { Notify } from "../../events.ts";
-import { Secret, type SecretSource } from "../../secret.ts";
-import { field } from "../https/fields.ts";
-import { RefusedLogin } from "../https/login_holds.ts";
-import { readForLogin } from "../https/logins.ts";
-import { unacceptable } from "../https/refusals.ts";
-import type { Grant } from "../https/session.ts";
+import { systemClock } from "../../base/clock.ts";
+import type { Notify } from "../../telemetry/events.ts";
+import { Secret, type SecretSource } from "../../base/secret.ts";
+import { field } from "../../net/https/fields.ts";
+import { RefusedLogin } from "../../net/https/login_holds.ts";
+import { readForLogin } from "../../net/https/logins.ts";
+import { unacceptable } from "../../net/https/refusals.ts";
+import type { Grant } from "../../net/https/session.ts";
 import type { ProviderContext } from "../provider.ts";
-import { deniesWithoutCause, loginRefusal } from "./answers.ts";
+import { deniesWithoutCause, loginRefusal } from "./errors.ts";
 import { type Authenticator, granted, lifetime, type LoginCall } from "./login.ts";
 import { OpenedTokens } from "./opened_tokens.ts";
 import type { MaybeWrapped, VaultAuth } from "./settings.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
-import { KmsError } from "../../errors.ts";
-import { RefusedLogin } from "../https/login_holds.ts";
+import { KmsError } from "../../base/errors.ts";
+import { RefusedLogin } from "../../net/https/login_holds.ts";
 import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
 import { MemorySecret, openVault, patient, refusedWith } from "../../../tests/support/vault_settings.ts";
 import { type AuthContext, authenticator } from "./auth.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fromBase64, utf8Text } from "../../bytes.ts";
+import { fromBase64, utf8Text } from "../../base/bytes.ts";
 import { providerLimits } from "../provider.ts";
 
 /** A version of the key: its number, and when it was made in seconds since the epoch. */

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { abortError, deadline } from "../../deadline.ts";
-import { KmsError } from "../../errors.ts";
-import type { Notify } from "../../events.ts";
-import { Endpoint, type HttpAnswer, type HttpRequest, type TlsMaterial } from "../https/endpoint.ts";
-import { seconds, type Waits } from "../waits.ts";
-import { TlsWatch } from "../https/tls_watch.ts";
-import { passesOn } from "./answers.ts";
+import { abortError, deadline } from "../../base/deadline.ts";
+import { KmsError } from "../../base/errors.ts";
+import type { Notify } from "../../telemetry/events.ts";
+import { Endpoint, type HttpAnswer, type HttpRequest, type TlsMaterial } from "../../net/https/endpoint.ts";
+import { seconds, type Waits } from "../../base/waits.ts";
+import { TlsWatch } from "../../net/https/tls_watch.ts";
+import { passesOn } from "./errors.ts";
 import { redirectOrigin, type VaultAnswer, vaultAnswer, type VaultCall, vaultHttp, type VaultRequest } from "./http.ts";
 import type { VaultTransitSettings } from "./settings.ts";
 

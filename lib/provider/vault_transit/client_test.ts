@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { Event } from "../../events.ts";
+import type { Event } from "../../telemetry/events.ts";
 import { Authority } from "../../../tests/support/certificates.ts";
 import { pause } from "../../../tests/support/processes.ts";
 import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
 import { openVault, patient, refusedWith, tokenAuth, within } from "../../../tests/support/vault_settings.ts";
 import { VaultClient } from "./client.ts";
-import { retryAfter } from "../https/endpoint.ts";
+import { retryAfter } from "../../net/https/endpoint.ts";
 import type { VaultTls, VaultTransitSettings } from "./settings.ts";
 
 const health = { method: "GET", path: "auth/token/lookup-self" } as const;

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Secret } from "../../secret.ts";
-import type { HttpAnswer, HttpCall, HttpRequest } from "../https/endpoint.ts";
-import { json } from "../https/endpoint.ts";
+import type { Secret } from "../../base/secret.ts";
+import type { HttpAnswer, HttpCall, HttpRequest } from "../../net/https/endpoint.ts";
+import { json } from "../../net/https/endpoint.ts";
 
 /** What is asked of Vault. */
 export interface VaultRequest {

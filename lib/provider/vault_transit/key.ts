@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { systemClock } from "../../clock.ts";
-import { jittered } from "../../deadline.ts";
-import { KmsError } from "../../errors.ts";
+import { systemClock } from "../../base/clock.ts";
+import { jittered } from "../../base/deadline.ts";
+import { KmsError } from "../../base/errors.ts";
 import type { KeyState } from "../provider.ts";
-import { field } from "../https/fields.ts";
-import { unacceptable } from "../https/refusals.ts";
-import { refusal } from "./answers.ts";
+import { field } from "../../net/https/fields.ts";
+import { unacceptable } from "../../net/https/refusals.ts";
+import { refusal } from "./errors.ts";
 import { encodedPath } from "./auth.ts";
 import { type KeyVersion, parseVersion, prefixVersion, versionName } from "./ciphertext.ts";
 import { keyRemarks } from "./remarks.ts";

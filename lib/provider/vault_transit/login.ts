@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Secret, SecretSource } from "../../secret.ts";
-import { unacceptable } from "../https/refusals.ts";
-import type { Grant } from "../https/session.ts";
+import type { Secret, SecretSource } from "../../base/secret.ts";
+import { unacceptable } from "../../net/https/refusals.ts";
+import type { Grant } from "../../net/https/session.ts";
 import type { VaultAnswer, VaultRequest } from "./http.ts";
 
 /** Sends the requests of one login; the action is for messages. */

@@ -7,14 +7,14 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../../clock.ts";
-import { lengthPrefixed, sha256Hex, utf8 } from "../../bytes.ts";
-import { toKmsError } from "../../errors.ts";
-import type { Notify } from "../../events.ts";
-import { Secret } from "../../secret.ts";
-import { type StateFile, stateFile, type StateFileFormat } from "../../state_file.ts";
-import { updateState } from "../../state_update.ts";
-import { loginLock } from "../https/login_lock.ts";
+import { type Clock, systemClock } from "../../base/clock.ts";
+import { lengthPrefixed, sha256Hex, utf8 } from "../../base/bytes.ts";
+import { toKmsError } from "../../base/errors.ts";
+import type { Notify } from "../../telemetry/events.ts";
+import { Secret } from "../../base/secret.ts";
+import { type StateFile, stateFile, type StateFileFormat } from "../../base/state_file.ts";
+import { updateState } from "../../base/state_update.ts";
+import { loginLock } from "../../net/https/login_lock.ts";
 
 /** A wrapping token that was opened here, as it stands in the file. */
 interface OpenedToken {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import type { Event } from "../../events.ts";
-import { Secret } from "../../secret.ts";
+import type { Event } from "../../telemetry/events.ts";
+import { Secret } from "../../base/secret.ts";
 import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { hashOf, OpenedTokens, type OpenedTokensOptions } from "./opened_tokens.ts";

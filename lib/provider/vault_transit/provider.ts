@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { base64, fromBase64, utf8 } from "../../bytes.ts";
-import { systemClock } from "../../clock.ts";
-import { KmsError } from "../../errors.ts";
+import { base64, fromBase64, utf8 } from "../../base/bytes.ts";
+import { systemClock } from "../../base/clock.ts";
+import { KmsError } from "../../base/errors.ts";
 import { Batcher } from "../batching.ts";
 import type { CallOptions, ForeignCiphertext, KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";
 import { providerLimits } from "../provider.ts";
-import { field } from "../https/fields.ts";
-import { unacceptable } from "../https/refusals.ts";
-import { RefusedLogins } from "../https/refused_logins.ts";
-import { itemRefusal, refusal } from "./answers.ts";
+import { field } from "../../net/https/fields.ts";
+import { unacceptable } from "../../net/https/refusals.ts";
+import { RefusedLogins } from "../../net/https/refused_logins.ts";
+import { itemRefusal, refusal } from "./errors.ts";
 import { authenticator } from "./auth.ts";
 import { parseCiphertext, parseVersion, prefixVersion } from "./ciphertext.ts";
 import { AgentSession } from "./agent_session.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { utf8, utf8Text } from "../../bytes.ts";
+import { utf8, utf8Text } from "../../base/bytes.ts";
 import { RawDouble, refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
 import { openVault, patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
 import { pause } from "../../../tests/support/processes.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { field } from "../https/fields.ts";
+import { field } from "../../net/https/fields.ts";
 import { parseVersion } from "./ciphertext.ts";
 
 /** What `read transit/keys/<key>` says, and what of it was checked. */

@@ -3,16 +3,16 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
-import type { Notify } from "../../events.ts";
-import type { Reloads } from "../../reloads.ts";
-import type { Secret } from "../../secret.ts";
-import { field } from "../https/fields.ts";
-import type { RefusedLogins } from "../https/refused_logins.ts";
-import { type Renewal, TokenSession } from "../https/session.ts";
-import { verdictOf } from "../https/token_settings.ts";
-import { watchedSource } from "../https/watched_source.ts";
-import { isVaults, refusal } from "./answers.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Notify } from "../../telemetry/events.ts";
+import type { Reloads } from "../../base/reloads.ts";
+import type { Secret } from "../../base/secret.ts";
+import { field } from "../../net/https/fields.ts";
+import type { RefusedLogins } from "../../net/https/refused_logins.ts";
+import { type Renewal, TokenSession } from "../../net/https/session.ts";
+import { verdictOf } from "../../net/https/token_settings.ts";
+import { watchedSource } from "../../net/https/watched_source.ts";
+import { isVaults, refusal } from "./errors.ts";
 import { encodedPath } from "./auth.ts";
 import type { VaultClient } from "./client.ts";
 import type { VaultAnswer, VaultCall, VaultRequest } from "./http.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { SecretSource } from "../../secret.ts";
-import type { TlsFiles } from "../https/tls_files.ts";
+import type { SecretSource } from "../../base/secret.ts";
+import type { TlsFiles } from "../../net/https/tls_files.ts";
 
 /** Settings of a secret that may be given by a response-wrapping token. */
 export interface MaybeWrapped {

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { deadline, orAborted } from "../../deadline.ts";
-import { KmsError } from "../../errors.ts";
-import type { Secret } from "../../secret.ts";
-import { field } from "../https/fields.ts";
-import type { Grant } from "../https/session.ts";
-import { deniesWithoutCause, loginRefusal, saysTokenIsDead } from "./answers.ts";
+import { deadline, orAborted } from "../../base/deadline.ts";
+import { KmsError } from "../../base/errors.ts";
+import type { Secret } from "../../base/secret.ts";
+import { field } from "../../net/https/fields.ts";
+import type { Grant } from "../../net/https/session.ts";
+import { deniesWithoutCause, loginRefusal, saysTokenIsDead } from "./errors.ts";
 import type { VaultAnswer } from "./http.ts";
 import { granted, lifetime, type LoginCall } from "./login.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
 import { MemorySecret, openVault, patient, refusedWith, tokenAuth } from "../../../tests/support/vault_settings.ts";
-import type { Event } from "../../events.ts";
+import type { Event } from "../../telemetry/events.ts";
 
 const warnings = (events: readonly Event[]) =>
   events.flatMap((event) => event.type === "lifecycle" && event.action === "warning" ? [event.message] : []);

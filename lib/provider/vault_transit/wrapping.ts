@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../../clock.ts";
-import { KmsError } from "../../errors.ts";
-import { Secret, type SecretSource } from "../../secret.ts";
-import { field } from "../https/fields.ts";
-import { readForLogin } from "../https/logins.ts";
-import { unacceptable } from "../https/refusals.ts";
+import { type Clock, systemClock } from "../../base/clock.ts";
+import { KmsError } from "../../base/errors.ts";
+import { Secret, type SecretSource } from "../../base/secret.ts";
+import { field } from "../../net/https/fields.ts";
+import { readForLogin } from "../../net/https/logins.ts";
+import { unacceptable } from "../../net/https/refusals.ts";
 import { NotTried } from "../not_tried.ts";
-import { loginRefusal } from "./answers.ts";
+import { loginRefusal } from "./errors.ts";
 import type { VaultAnswer } from "./http.ts";
 import type { LoginCall } from "./login.ts";
 import { hashOf, type OpenedNote, type OpenedTokens } from "./opened_tokens.ts";

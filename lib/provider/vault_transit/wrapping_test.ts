@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Event } from "../../events.ts";
+import type { Event } from "../../telemetry/events.ts";
 import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { pause, waitFor } from "../../../tests/support/processes.ts";
 import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import { join } from "node:path";
-import { dialKms, type KmsClient } from "../../../lib/grpc/client.ts";
-import type { StatusResponse } from "../../../lib/grpc/messages.ts";
+import { dialKms, type KmsClient } from "../../../lib/net/grpc/client.ts";
+import type { StatusResponse } from "../../../lib/api/kms/messages.ts";
 import { stage } from "../../../deploy/compile/stage.ts";
 import type { KmsApi } from "./encryption.ts";
 import { freePort, pause, Process, type ProcessOptions, run, waitFor } from "../../support/processes.ts";

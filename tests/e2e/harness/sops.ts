@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { keyUri } from "../../../lib/sops/key_uri.ts";
+import { keyUri } from "../../../lib/services/sops/key_uri.ts";
 import { freePort, type Process, run, waitFor } from "../../support/processes.ts";
 import { serverProgram } from "../servers.ts";
 import type { Node, PluginConfig } from "./plugin.ts";

@@ -5,11 +5,11 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { equalBytes, sha256, utf8 } from "../../../lib/bytes.ts";
-import { KmsError } from "../../../lib/errors.ts";
-import type { RingStore } from "../../../lib/key_ring/state.ts";
+import { equalBytes, sha256, utf8 } from "../../../lib/base/bytes.ts";
+import { KmsError } from "../../../lib/base/errors.ts";
+import type { RingStore } from "../../../lib/services/kms/key_ring/state.ts";
 import type { Provider } from "../../../lib/provider/provider.ts";
-import { type Encrypted, openService, type Service, type ServiceOptions } from "../../../lib/service.ts";
+import { type Encrypted, openService, type Service, type ServiceOptions } from "../../../lib/services/kms/service.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { checkHistory, memberKey, numberOf } from "./history.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { AnnouncedId, RingState } from "../../../lib/key_ring/state.ts";
+import type { AnnouncedId, RingState } from "../../../lib/services/kms/key_ring/state.ts";
 import type { ModelKms } from "./model_kms.ts";
 
 /** Each ID of a node differs from the one before by a rotation, a sight of what was unseen, or the configuration. */

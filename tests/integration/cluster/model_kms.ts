@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { ByteWriter, concat, hex, utf8 } from "../../../lib/bytes.ts";
-import { orAborted } from "../../../lib/deadline.ts";
-import { type ErrorCode, KmsError } from "../../../lib/errors.ts";
+import { ByteWriter, concat, hex, utf8 } from "../../../lib/base/bytes.ts";
+import { orAborted } from "../../../lib/base/deadline.ts";
+import { type ErrorCode, KmsError } from "../../../lib/base/errors.ts";
 import type { CallOptions, KeyState, Provider, WrappedDek } from "../../../lib/provider/provider.ts";
 
 /** `hang` never answers; `wrong` answers with other bytes; a code is thrown. */

@@ -1,0 +1,189 @@
+/**
+ * The HTTP endpoint of a process that serves. Its port is never a reason not to serve.
+ *
+ * @module
+ */
+import { processStartedAt, systemClock } from "../base/clock.ts";
+import type { ListenConfig } from "../config/config.ts";
+import { backoff } from "../base/deadline.ts";
+import { toKmsError } from "../base/errors.ts";
+import { outageState } from "../services/kms/outage.ts";
+import { unreadable } from "../services/kms/readable.ts";
+import type { ServiceStatus } from "../services/kms/service.ts";
+import { type HttpEndpoint, type HttpOptions, serveHttp } from "../telemetry/http.ts";
+import { type Readiness, readiness } from "../telemetry/readiness.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import { version } from "../base/version.ts";
+import { listenText, telemetryAddressFile } from "./telemetry_address.ts";
+
+/** Milliseconds before the next try to get an address that another process holds: first, and at most. */
+const retry = { first: 250, most: 10_000 } as const;
+
+/** What an endpoint tells of. */
+export interface EndpointOptions {
+  readonly listen: ListenConfig | undefined;
+  /** The field of the config that says so. */
+  readonly field: "telemetry.listen" | "sops.listen";
+  /** The path of the Unix socket that this process serves. */
+  readonly socket: string;
+  /**
+   * The state folder, where the address is only a wish: a port that is taken is replaced by a free one, and the folder
+   * keeps which. `undefined` where the address stands in a configuration.
+   */
+  readonly anyPort?: string | undefined;
+  readonly service: { peek(): ServiceStatus };
+  /** Whether it is ready, and why not. */
+  readonly readiness: (status: ServiceStatus, telemetry: string) => Readiness;
+  /** Why the process has to be started again; `""` while it does not. */
+  readonly complaint: () => string;
+  readonly telemetry: Telemetry;
+}
+
+/** An endpoint that is open or will be. */
+export interface Endpoint extends AsyncDisposable {
+  /** Where it answers now, for instance `http://127.0.0.1:8090`; `undefined` where it does not. */
+  origin(): string | undefined;
+}
+
+/** Opens the endpoint, if the configuration wants one. Where it cannot, it warns and tries again until it is closed. */
+export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> {
+  const { listen } = options;
+  if (listen === undefined) return { origin: () => undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const opened = new RetriedEndpoint(options, listen);
+  await opened.start();
+  return opened;
+}
+
+class RetriedEndpoint implements Endpoint {
+  readonly #options: EndpointOptions;
+  readonly #listen: ListenConfig;
+  readonly #closing = new AbortController();
+  #http: HttpEndpoint | undefined;
+  #retrying: Promise<void> = Promise.resolve();
+
+  constructor(options: EndpointOptions, listen: ListenConfig) {
+    this.#options = options;
+    this.#listen = listen;
+  }
+
+  origin(): string | undefined {
+    return this.#http?.origin;
+  }
+
+  /** Tries once; the next tries are made in the background. */
+  async start(): Promise<void> {
+    const { anyPort } = this.#options;
+    if (anyPort === undefined) {
+      if (!this.#try(this.#listen, true)) this.#retrying = this.#retry();
+      return;
+    }
+    const taken = this.#try(this.#listen, false) || this.#try({ ...this.#listen, port: 0 }, true);
+    if (!taken) this.#retrying = this.#retry();
+    else await this.#remember(anyPort);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await this.#retrying;
+    await this.#http?.[Symbol.asyncDispose]();
+  }
+
+  async #retry(): Promise<void> {
+    const { signal } = this.#closing;
+    for (let failures = 0; this.#http === undefined && !signal.aborted; failures++) {
+      await systemClock.sleep(backoff(failures, retry.first, retry.most), signal);
+      if (!signal.aborted) this.#try(this.#listen, true);
+    }
+    const { anyPort } = this.#options;
+    if (this.#http !== undefined && anyPort !== undefined) await this.#remember(anyPort);
+  }
+
+  #try(listen: ListenConfig, tell: boolean): boolean {
+    try {
+      const http = this.#http = serveHttp(httpOptions(this.#options, listen));
+      this.#tell("listening", listenText({ ...listen, port: http.port }), `Health and metrics are on ${http.origin}.`);
+      return true;
+    } catch (thrown) {
+      const message = `${toKmsError(thrown).message} Trousseau serves without it and tries again.`;
+      if (tell) this.#tell("listen_failed", listenText(listen), message);
+      return false;
+    }
+  }
+
+  async #remember(folder: string): Promise<void> {
+    const listen = listenText({ ...this.#listen, port: this.#http?.port ?? this.#listen.port });
+    try {
+      await telemetryAddressFile(folder).write({ listen });
+    } catch (thrown) {
+      const { message } = toKmsError(thrown);
+      this.#options.telemetry.notify({ type: "lifecycle", action: "warning", message });
+    }
+  }
+
+  #tell(action: "listening" | "listen_failed", address: string, message: string): void {
+    this.#options.telemetry.notify({ type: "telemetry_port", action, address, message });
+  }
+}
+
+const troubles = {
+  accept_failed: "An HTTP connection could not be accepted; the process may have run out of descriptors.",
+  dropped: "An HTTP connection was closed to make room for another one, or for the KMS API's descriptors.",
+} as const;
+
+function httpOptions(options: EndpointOptions, listen: HttpOptions["listen"]): HttpOptions {
+  const { field, service, readiness, complaint, socket, telemetry } = options;
+  const address = listenText(listen);
+  return {
+    listen,
+    field,
+    socket,
+    peek: () => service.peek(),
+    readiness,
+    complaint,
+    telemetry,
+    version,
+    startedAt: processStartedAt,
+    onTrouble: (action) => telemetry.notify({ type: "telemetry_port", action, address, message: troubles[action] }),
+  };
+}
+
+/** An endpoint whose address can be changed while it is open. */
+export interface MovableEndpoint extends Endpoint {
+  /** Closes it and opens it elsewhere, or nowhere. An address that is taken is waited for in the background. */
+  move(listen: ListenConfig | undefined): Promise<void>;
+}
+
+/** Opens an endpoint that can be moved. */
+export async function openMovableEndpoint(options: EndpointOptions): Promise<MovableEndpoint> {
+  let open = await openEndpoint(options);
+  return {
+    origin: () => open.origin(),
+    async move(listen) {
+      await open[Symbol.asyncDispose]();
+      open = await openEndpoint({ ...options, listen });
+    },
+    [Symbol.asyncDispose]: () => open[Symbol.asyncDispose](),
+  };
+}
+
+/**
+ * The plugin's readiness, whatever kube-apiserver is told: an outage that lasts, a refusal, and stored data that cannot be
+ * read are told here under every policy.
+ *
+ * @param afterMs how long an outage may last.
+ */
+export function pluginReadiness(afterMs: number): EndpointOptions["readiness"] {
+  return (status, telemetry) => {
+    const { quorum } = status;
+    const state = outageState(quorum, afterMs);
+    const [lost, why] = [quorum.state === "lost" ? quorum.message : "", unreadable(status)];
+    const ready = (state === "none" || state === "outage") && why === "";
+    return readiness(status, { ready, message: [lost, why].filter(Boolean).join(" ") }, telemetry);
+  };
+}
+
+/** A key service's: it has no key ID, and people wait for it, so that it is ready while its providers are. */
+export function keyServiceReadiness(status: ServiceStatus, telemetry: string): Readiness {
+  const { quorum } = status;
+  return { ready: quorum.state === "held", message: quorum.state === "held" ? "" : quorum.message, status, telemetry };
+}

@@ -1,0 +1,47 @@
+/**
+ * The providers of a configuration, opened.
+ *
+ * @module
+ */
+import type { Config, ProviderConfig } from "../config/config.ts";
+import type { Opened } from "../base/resource_stack.ts";
+import type { Notify } from "../telemetry/events.ts";
+import { decorate } from "../provider/decorated.ts";
+import type { Reloads } from "../base/reloads.ts";
+import { openProvider } from "../provider/registry.ts";
+import { Waits } from "../base/waits.ts";
+import type { ServiceProvider } from "../services/kms/service.ts";
+import { irreplaceable, nodeMemory } from "./sealed_before.ts";
+
+/**
+ * Opens all of them, decorated. No KMS is waited for.
+ *
+ * @param opened closes them.
+ * @throws {KmsError} `config` if something that the configuration names is not there.
+ */
+export async function openProviders(
+  config: Pick<Config, "file" | "providers" | "retired" | "forgotten" | "state">,
+  opened: Opened,
+  notify: Notify,
+  reloads?: Reloads,
+): Promise<{ readonly providers: readonly ServiceProvider[]; readonly retired: readonly ServiceProvider[] }> {
+  const knownVersions = irreplaceable(config, await nodeMemory(config));
+  const open = async (list: readonly ProviderConfig[]) => {
+    const found: ServiceProvider[] = [];
+    for (const configured of list) {
+      const { settings, formerly } = configured;
+      const context = {
+        notify,
+        stateFolder: config.state,
+        knownVersions: knownVersions(configured),
+        waits: new Waits(),
+        ...(reloads === undefined ? {} : { reloads }),
+      };
+      const provider = decorate(await openProvider(settings, context), context);
+      opened.keep(provider);
+      found.push({ provider, formerly });
+    }
+    return found;
+  };
+  return { providers: await open(config.providers), retired: await open(config.retired) };
+}

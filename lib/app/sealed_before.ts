@@ -1,0 +1,170 @@
+/**
+ * What the state folder tells of the versions that this node has sealed with, without a running plugin.
+ *
+ * @module
+ */
+import { systemClock } from "../base/clock.ts";
+import type { Config, ProviderConfig } from "../config/config.ts";
+import { KmsError } from "../base/errors.ts";
+import { forgottenVersions } from "../services/kms/key_ring/forgotten.ts";
+import { knownVersions, sealedVersions } from "../services/kms/key_ring/sealed_versions.ts";
+import { idOf, isLoss, type SealedVersion, type Sentinel } from "../services/kms/key_ring/sentinel.ts";
+import { folderSentinels } from "../services/kms/key_ring/sentinel_file.ts";
+import { readRingState, type RingState } from "../services/kms/key_ring/state.ts";
+import type { KeyState } from "../provider/provider.ts";
+import { fileTag, type KnownKey, readKnownKeys } from "../provider/local/key_ledger.ts";
+import type { SealedVersionStatus } from "../services/kms/service.ts";
+import { readersOf } from "./decryptors.ts";
+import { didYouMean } from "../config/suggestion.ts";
+
+type Configured = Pick<Config, "file" | "providers" | "retired" | "forgotten" | "state">;
+
+/** What was read from the state folder; an error where a file of it cannot be used. */
+export interface NodeMemory {
+  readonly state: RingState | undefined | KmsError;
+  readonly sentinels: readonly Sentinel[] | KmsError;
+  /** The local keys that were used. */
+  readonly localKeys: readonly KnownKey[] | KmsError;
+}
+
+/** What a test of a sentinel showed; `error` is left out where it opened. */
+export interface SentinelResult {
+  readonly sentinel: Sentinel;
+  readonly error?: KmsError;
+}
+
+/** Reads what the node remembers. */
+export async function nodeMemory({ state: folder }: Pick<Config, "state">): Promise<NodeMemory> {
+  const [state, sentinels, localKeys] = await Promise.all([
+    orConfigError(readRingState(folder)),
+    orConfigError(folderSentinels(folder).load()),
+    orConfigError(readKnownKeys(folder)),
+  ]);
+  return { state, sentinels, localKeys };
+}
+
+async function orConfigError<T>(work: Promise<T>): Promise<T | KmsError> {
+  try {
+    return await work;
+  } catch (thrown) {
+    if (thrown instanceof KmsError) return thrown;
+    throw thrown;
+  }
+}
+
+/** Every version that the node may have sealed with, as far as it can be read. */
+export function versionsIn({ state, sentinels }: NodeMemory): readonly SealedVersion[] {
+  const history = state instanceof KmsError ? [] : state?.history ?? [];
+  return knownVersions(sentinels instanceof KmsError ? [] : sentinels, history);
+}
+
+/**
+ * The versions of each provider that a new key must not take the place of: those that the node has sealed with, and those
+ * of its key file that were used, unless `forgotten` names them; an error where a file of the state folder may know some
+ * and cannot be used.
+ */
+export function irreplaceable(
+  config: Configured,
+  memory: NodeMemory,
+): (provider: ProviderConfig) => readonly string[] | KmsError {
+  const { state, sentinels, localKeys: keys } = memory;
+  if (state instanceof KmsError) return () => state;
+  if (sentinels instanceof KmsError) return () => sentinels;
+  if (keys instanceof KmsError) return () => keys;
+  const counted = (state?.providers ?? []).map(({ name, kind, state: { version } }) => ({
+    provider: name,
+    kind,
+    version,
+  }));
+  const used = keys.map(({ provider, version, file }) => ({ provider, kind: "local", version, file }));
+  const known: readonly (SealedVersion & { readonly file?: string })[] = [...versionsIn(memory), ...counted, ...used];
+  const { forgets } = forgottenVersions(config.forgotten, known);
+  return ({ name, formerly, settings }) => {
+    const file = "keyFile" in settings ? fileTag(settings.keyFile) : undefined;
+    const ours = known.filter((one) =>
+      one.kind === settings.kind && [name, ...formerly].includes(one.provider) && (one.file ?? file) === file
+    );
+    return [...new Set(ours.filter((one) => !forgets(one)).map(({ version }) => version))];
+  };
+}
+
+/** The sentinels that a provider can be asked to open: of all its names, and not accepted as lost. */
+export function sentinelsOf(
+  { name, formerly, settings: { kind } }: ProviderConfig,
+  memory: NodeMemory,
+  forgotten: readonly string[],
+): readonly Sentinel[] {
+  if (memory.sentinels instanceof KmsError) return [];
+  const { forgets } = forgottenVersions(forgotten, versionsIn(memory));
+  return memory.sentinels.filter((one) =>
+    one.kind === kind && [name, ...formerly].includes(one.provider) && !forgets(one)
+  );
+}
+
+/** How the versions are, by what the node remembers and by tests that were just made. */
+export function statusesOf(
+  config: Configured,
+  memory: NodeMemory,
+  results: readonly SentinelResult[] = [],
+): readonly SealedVersionStatus[] {
+  const { state, sentinels } = memory;
+  const history = state instanceof KmsError ? [] : state?.history ?? [];
+  const errors = new Map(results.map(({ sentinel, error }) => [idOf(sentinel), error]));
+  const failures = new Map(
+    [...errors].flatMap(([id, error]) => error && !isLoss(error.code) ? [[id, failureOf(error)] as const] : []),
+  );
+  const tested = (sentinels instanceof KmsError ? [] : sentinels).map((sentinel): Sentinel => {
+    if (!errors.has(idOf(sentinel))) return sentinel;
+    const error = errors.get(idOf(sentinel));
+    if (error && !isLoss(error.code)) return sentinel;
+    const test = { at: systemClock.wall(), code: error?.code ?? "ok", message: error?.message ?? "" } as const;
+    return { ...sentinel, test, lost: error !== undefined && sentinel.lost };
+  });
+  const announced = history.at(-1)?.members ?? [];
+  return sealedVersions({ sentinels: tested, history, announced, readers: readersOf(config), failures });
+}
+
+function failureOf({ code, message }: KmsError) {
+  return { at: systemClock.wall(), code, message };
+}
+
+/**
+ * Entries of `forgotten` that accept no version that this node knows, or one that still counts.
+ *
+ * @param live versions that providers have just told of, by name.
+ */
+export function doubtfulForgotten(
+  forgotten: readonly string[],
+  memory: NodeMemory,
+  live: ReadonlyMap<string, KeyState>,
+): readonly { readonly provider: string; readonly message: string }[] {
+  return [...idleForgotten(forgotten, memory), ...countedForgotten(forgotten, memory, live)];
+}
+
+/** Nothing has taken the place of such a version, so that what it sealed cannot have been rewritten. */
+function countedForgotten(forgotten: readonly string[], memory: NodeMemory, live: ReadonlyMap<string, KeyState>) {
+  const announced = memory.state instanceof KmsError ? [] : memory.state?.history.at(-1)?.members ?? [];
+  const counted = announced.map(({ name: provider, kind, version }) => ({ provider, kind, version }))
+    .filter(({ provider, version }) => live.get(provider)?.version === version);
+  return forgotten.flatMap((entry) => {
+    const { forgets } = forgottenVersions([entry], versionsIn(memory));
+    return counted.filter(forgets).map(({ provider }) => ({
+      provider,
+      message: `forgotten: "${entry}" names a version of the announced key ID: it is not tested, and its loss would ` +
+        "go unnoticed; take the entry out until another version has taken its place.",
+    }));
+  });
+}
+
+function idleForgotten(forgotten: readonly string[], memory: NodeMemory) {
+  return forgottenVersions(forgotten, versionsIn(memory)).idle.map(({ entry, candidates, reason }) => {
+    const [provider = ""] = entry.split("@", 1);
+    const known = candidates.map((version) => `${provider}@${version}`);
+    if (reason === "ambiguous") {
+      return { provider, message: `forgotten: "${entry}" may mean several versions; write ${known.join(" or ")}.` };
+    }
+    const meant = didYouMean(entry, known);
+    const message = `forgotten: "${entry}" accepts nothing on this node, which has not sealed with it.${meant}`;
+    return { provider, message };
+  });
+}

@@ -1,0 +1,43 @@
+/**
+ * Whether this process runs as the user whose state folder it is about to use.
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import { KmsError } from "../base/errors.ts";
+import { ownUser } from "../base/file_owner.ts";
+
+/**
+ * Compares this process's user with the owner of the state folder.
+ *
+ * @returns what to warn of, in one sentence; `undefined` if both are the same, or one of them is not known.
+ * @throws {KmsError} `config` if they differ and a socket is to be taken over: the service manager would not know the
+ *   process that serves then.
+ */
+export function checkStateOwner(
+  { state, socket }: { readonly state: string; readonly socket: { readonly path: string } },
+  takeover: boolean,
+): string | undefined {
+  const owner = ownerOf(state);
+  const user = ownUser(state, dirname(socket.path));
+  if (owner === undefined || user === undefined || owner === user) return undefined;
+  // Root's folder is the one that was made by hand: the service is not to be run as root for it.
+  if (owner === 0 && !takeover) {
+    return `The state folder "${state}" is owned by uid 0 (expected ${user}): chown -R ${user} ${state}.`;
+  }
+  const differ = `this process runs as user ${user}, and the state folder "${state}" belongs to user ${owner}`;
+  if (takeover) {
+    const advice = `upgrade with "systemctl restart" of its unit, or start it as user ${owner}`;
+    throw new KmsError("config", `Cannot take over "${socket.path}": ${differ}; ${advice}.`);
+  }
+  return `Start it as user ${owner}: ${differ}. Files keep their owner.`;
+}
+
+function ownerOf(folder: string): number | undefined {
+  try {
+    return Deno.statSync(folder).uid ?? undefined;
+  } catch {
+    // Whether the folder can be used is told when it is.
+    return undefined;
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * `trousseau check`
+ *
+ * @module
+ */
+import type { Config, ProviderConfig } from "../../config/config.ts";
+import { runtimeVariablesWarning } from "../../config/runtime_variables.ts";
+import { abortError } from "../../base/deadline.ts";
+import { quorumSize } from "../../envelope/quorum.ts";
+import { KmsError } from "../../base/errors.ts";
+import { foreignState } from "../../services/kms/key_ring/foreign_state.ts";
+import { sealedByOf } from "../../services/kms/key_ring/memory.ts";
+import { lostOpeners, lostSentence } from "../../services/kms/key_ring/wrap_sets.ts";
+import { lossSentence } from "../../services/kms/key_ring/sealed_versions.ts";
+import type { KeyState } from "../../provider/provider.ts";
+import { adviseOn } from "../../provider/registry.ts";
+import type { SealedVersionStatus } from "../../services/kms/service.ts";
+import { portWarnings } from "./check_ports.ts";
+import { checkJson, checkText } from "./check_report.ts";
+import { tryWrites } from "./check_writes.ts";
+import type { Call } from "../command.ts";
+import { commandLog } from "../command_log.ts";
+import { configFile, configured } from "./configured.ts";
+import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "../exit_codes.ts";
+import { countedKey, type KeyPlan, planKeyId } from "./key_plan.ts";
+import { json, type Terminal } from "../../app/terminal.ts";
+import { startProgress } from "../progress.ts";
+import { type RoundTrip, roundTrip } from "./round_trip.ts";
+import { report } from "../run.ts";
+import { readersOf } from "../../app/decryptors.ts";
+import { versionsOf } from "./remarks.ts";
+import {
+  doubtfulForgotten,
+  irreplaceable,
+  nodeMemory,
+  sentinelsOf,
+  statusesOf,
+  versionsIn,
+} from "../../app/sealed_before.ts";
+import { wantsColour } from "../table.ts";
+
+/** All that was found. */
+export interface CheckFindings {
+  readonly config: Config;
+  readonly trips: readonly RoundTrip[];
+  /** The providers that only unwrap: opened and probed. */
+  readonly retired: readonly RoundTrip[];
+  /** How many wraps a data key needs, and how many providers just made one. */
+  readonly quorum: { readonly needed: number; readonly reached: number };
+  /** What becomes of the key ID, or why this node's state cannot tell. */
+  readonly plan: KeyPlan | KmsError;
+  /** Why what this node has sealed could not be opened any more; `""` if it can. */
+  readonly lost: string;
+  /** The versions that this node has sealed with, and whether they open. */
+  readonly sealed: readonly SealedVersionStatus[];
+  /** Of those that are refused: what that means and what to do. */
+  readonly losses: readonly string[];
+  /** Why other files of the state folder cannot be used, one error each. */
+  readonly unusableFiles: readonly KmsError[];
+  /** Why something that `serve` writes cannot be written, one error each. */
+  readonly unwritable: readonly KmsError[];
+  /** `provider` is `undefined` for what concerns the process and not one of its providers. */
+  readonly warnings: readonly { readonly provider: string | undefined; readonly message: string }[];
+}
+
+/** Checks the configuration and every provider in it. */
+export async function check(call: Call): Promise<ExitStatus> {
+  const { options, terminal } = call;
+  const config = await readConfig(call);
+  if (config instanceof KmsError) {
+    if (!options.json) throw config;
+    const { code, message } = config;
+    const problems = message.split("\n");
+    const file = await configFile(call) ?? null;
+    json(terminal.stdout, { ok: false, file, problems, error: { code, message, causes: [] } });
+    return report(config, terminal.stderr);
+  }
+  const findings = await find(config, call);
+  const status = statusOf(findings);
+  if (options.json) json(terminal.stdout, checkJson(findings, status));
+  else terminal.stdout.write(checkText(findings, wantsColour(terminal.stdout, terminal.environment)));
+  return status;
+}
+
+async function readConfig(call: Call): Promise<Config | KmsError> {
+  try {
+    return await configured(call);
+  } catch (thrown) {
+    if (thrown instanceof KmsError) return thrown;
+    throw thrown;
+  }
+}
+
+async function find(config: Config, call: Call): Promise<CheckFindings> {
+  const { terminal, terminal: { signal } } = call;
+  const { notify } = commandLog(call);
+  const all = [...config.providers, ...config.retired];
+  using _progress = startProgress(terminal, `Asking ${all.map(({ name }) => name).join(", ")}`);
+  const memory = await nodeMemory(config);
+  const writes = await tryWrites(config);
+  const { state, sentinels, localKeys } = memory;
+  const known = state instanceof KmsError ? undefined : state;
+  const knownVersions = irreplaceable(config, memory);
+  const trip = (last: "unwrap" | "probe") => (provider: ProviderConfig) =>
+    roundTrip(provider, {
+      stateFolder: config.state,
+      notify,
+      signal,
+      last,
+      knownVersions: knownVersions(provider),
+      counts: (live) => countedKey({ name: provider.name, kind: provider.settings.kind }, known, live),
+      versions: versionsOf(provider, known, config.forgotten),
+      sentinels: sentinelsOf(provider, memory, config.forgotten),
+    });
+  const [trips, retired, advice] = await Promise.all([
+    Promise.all(config.providers.map(trip("unwrap"))),
+    Promise.all(config.retired.map(trip("probe"))),
+    Promise.all(all.map(({ settings }) => adviseOn(settings))),
+  ]);
+  if (signal.aborted) throw abortError(signal, "check the providers");
+  const reached = trips.filter(({ steps }) => steps.some(({ step, result }) => step === "wrap" && result === "ok"));
+  const sealed = statusesOf(config, memory, [...trips, ...retired].flatMap(({ sealed }) => sealed));
+  const refused = sealed.filter(({ state }) => state === "refused");
+  const sealedBy = sealedByOf(known);
+  const unusable = state instanceof KmsError ? state : foreignState(state, readersOf(config), config.state);
+  const live = trips.flatMap(({ name, key }): [string, KeyState][] => key === undefined ? [] : [[name, key]]);
+  return {
+    config,
+    trips,
+    retired,
+    quorum: { needed: quorumSize(config.wrap, trips.length), reached: reached.length },
+    plan: unusable ?? planKeyId(config, known, new Map(live)),
+    lost: unusable === undefined ? lostSentence(lostOpeners(sealedBy, readersOf(config))) : "",
+    sealed,
+    losses: unusable === undefined ? refused.map((one) => lossSentence(one, versionsIn(memory), sealedBy)) : [],
+    unusableFiles: [sentinels, localKeys].filter((found) => found instanceof KmsError),
+    unwritable: writes.unwritable,
+    warnings: [
+      ...await processWarnings(config, terminal),
+      ...writes.warnings.map((message) => ({ provider: undefined, message })),
+      ...advice.flatMap(({ warnings }, index) =>
+        warnings.map((message) => ({ provider: all[index]?.name ?? "", message }))
+      ),
+      ...[...trips, ...retired].flatMap(({ name, remarks }) => remarks.map((message) => ({ provider: name, message }))),
+      ...retired.filter(mayNotWrap).map(({ name }) => ({
+        provider: name,
+        message: "It refuses to be probed, which is as it should be if it was left the right to unwrap and no more.",
+      })),
+      ...doubtfulForgotten(config.forgotten, memory, new Map(live)),
+    ],
+  };
+}
+
+async function processWarnings(config: Config, { environment, signal }: Terminal) {
+  const variables = runtimeVariablesWarning(environment);
+  const messages = [
+    ...(variables === undefined ? [] : [variables]),
+    ...config.remarks ?? [],
+    ...await portWarnings(config, signal),
+  ];
+  return messages.map((message) => ({ provider: undefined, message }));
+}
+
+/** A probe takes the right to wrap with most KMS, and a retired provider needs it no more. */
+function mayNotWrap({ steps }: RoundTrip): boolean {
+  return steps.some(({ step, result }) => step === "probe" && result === "permission_denied");
+}
+
+function statusOf({ trips, retired, plan, lost, sealed, unusableFiles, unwritable }: CheckFindings): ExitStatus {
+  const steps = [...trips, ...retired.filter((trip) => !mayNotWrap(trip))].flatMap(({ steps }) => steps);
+  return worst([
+    lost === "" ? exitCodes.ok.status : exitCodes.config.status,
+    ...steps.map(({ result }) => result === "ok" ? exitCodes.ok.status : exitStatusOfCode(result)),
+    ...sealed.map(statusOfVersion),
+    ...[...unusableFiles, ...unwritable].map(exitStatus),
+    plan instanceof KmsError ? exitStatus(plan) : exitCodes.ok.status,
+    !(plan instanceof KmsError) && plan.verdict === "returns" ? exitCodes.config.status : exitCodes.ok.status,
+  ]);
+}
+
+/** A version that is refused is lost data, whatever the code; one that could not be tried ends as its failure does. */
+function statusOfVersion({ state, code }: SealedVersionStatus): ExitStatus {
+  if (state === "refused") return exitCodes.refused.status;
+  return state === "unknown" && code !== "ok" ? exitStatusOfCode(code) : exitCodes.ok.status;
+}

@@ -1,0 +1,138 @@
+/**
+ * `trousseau probe`
+ *
+ * @module
+ */
+import { processStartedAt, systemClock } from "../../base/clock.ts";
+import { formatDuration, parseDuration } from "../../config/duration.ts";
+import { abortError, deadline, sleep } from "../../base/deadline.ts";
+import { KmsError } from "../../base/errors.ts";
+import { dialKms } from "../../net/grpc/client.ts";
+import { StartWatch } from "../../net/socket/start_watch.ts";
+import { isUnimplemented } from "../../net/grpc/status.ts";
+import { type Call, UsageError } from "../command.ts";
+import { type CommandLog, commandLog } from "../command_log.ts";
+import { configuredSocket, subjectOfSocket } from "./configured.ts";
+import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "../exit_codes.ts";
+import { probeKms, type ProbeReport, type ProbeStep } from "./kms_probe.ts";
+import { json, type Output, type Terminal } from "../../app/terminal.ts";
+import { startProgress } from "../progress.ts";
+import { duration, table, type Tone, wantsColour } from "../table.ts";
+
+/** How long `--wait` waits, in milliseconds: less than the 90 s that systemd gives a start. */
+const defaultWaitMs = 60_000;
+
+/** Between two tries of `--wait`, in milliseconds. */
+const pauseMs = 200;
+
+/** Probes a socket, and before that waits for it where that is asked for. */
+export async function probe(call: Call): Promise<ExitStatus> {
+  if (!call.options.quiet) return await probeAloud(call);
+  try {
+    return await probeAloud({ ...call, terminal: { ...call.terminal, stdout: silent, stderr: silent } });
+  } catch (thrown) {
+    if (thrown instanceof KmsError) return exitStatus(thrown);
+    throw thrown;
+  }
+}
+
+const silent: Output = { isTerminal: false, write() {} };
+
+async function probeAloud(call: Call): Promise<ExitStatus> {
+  const { options, terminal } = call;
+  const waitMs = waitFor(call);
+  const found = await configuredSocket(call);
+  const { path } = found;
+  if (waitMs !== undefined) {
+    using _progress = startProgress(terminal, `Waiting for ${path}, ${formatDuration(waitMs)} at most`);
+    await waitUntilWell(path, waitMs, watchOf(path, terminal), commandLog(call), terminal.signal);
+  }
+  await using client = dialKms(path);
+  const report = await probeKms(client, terminal.signal);
+  if (terminal.signal.aborted) throw abortError(terminal.signal, `probe ${path}`);
+  const status = worst(report.steps.map(statusOfStep));
+  if (options.json) json(terminal.stdout, asJson(path, report, status));
+  else {
+    const colour = wantsColour(terminal.stdout, terminal.environment);
+    terminal.stdout.write(`${subjectOfSocket(found)}\n${asTable(report, colour)}`);
+  }
+  return status;
+}
+
+function waitFor({ options }: Call): number | undefined {
+  if (options.timeout === undefined) return options.wait ? defaultWaitMs : undefined;
+  if (!options.wait) throw new UsageError("--timeout is for --wait; without it each call has 3 seconds.", "probe");
+  const ms = parseDuration(options.timeout);
+  if (ms === undefined || ms === 0) throw new UsageError("--timeout is a duration, as in 500ms, 30s or 2m.", "probe");
+  return ms;
+}
+
+/** systemd names the main process to a command of ExecStartPost, which has nothing to wait for when that has ended. */
+function watchOf(path: string, { environment }: Terminal): StartWatch | undefined {
+  return environment.get("MAINPID") === undefined ? undefined : new StartWatch(path, processStartedAt);
+}
+
+/** Tries until Status is `ok` or the time is over. Each try dials anew: a channel that failed once would pause longer. */
+async function waitUntilWell(
+  path: string,
+  ms: number,
+  watch: StartWatch | undefined,
+  log: CommandLog,
+  signal: AbortSignal,
+): Promise<void> {
+  using limit = deadline(ms, signal);
+  while (!limit.signal.aborted) {
+    if (await isWell(path, log, limit.signal)) return;
+    if (await watch?.hasEnded(systemClock.now())) {
+      throw new KmsError("unreachable", `Cannot wait for ${path}: the process that was to serve there has ended.`);
+    }
+    await sleep(pauseMs, limit.signal);
+  }
+  if (signal.aborted) throw abortError(signal, `wait for ${path}`);
+}
+
+async function isWell(path: string, log: CommandLog, signal: AbortSignal): Promise<boolean> {
+  await using client = dialKms(path);
+  try {
+    const { healthz } = await client.v2.Status({}, { signal });
+    if (healthz !== "ok") log.debug("The plugin answers, and says that it is not well.", { healthz });
+    return healthz === "ok";
+  } catch (thrown) {
+    if (!(thrown instanceof KmsError)) throw thrown;
+    log.debug(thrown.message, { code: thrown.code });
+    // A plugin of the old API alone is there, and has no more to say.
+    return isUnimplemented(thrown);
+  }
+}
+
+function statusOfStep({ result }: ProbeStep): ExitStatus {
+  if (result === "ok" || result === "off") return exitCodes.ok.status;
+  return result === "unwell" ? exitCodes.unavailable.status : exitStatusOfCode(result);
+}
+
+function asJson(socket: string, { status, steps }: ProbeReport, exit: ExitStatus): unknown {
+  return {
+    socket,
+    ok: exit === exitCodes.ok.status,
+    version: status?.version ?? null,
+    keyId: status?.key_id ?? null,
+    healthz: status?.healthz ?? null,
+    calls: steps.map((step) => ({ ...step, ms: Number(step.ms.toFixed(3)) })),
+  };
+}
+
+function asTable({ steps }: ProbeReport, colour: boolean): string {
+  const rows = steps.map(({ api, rpc, result, ms, detail }) => [
+    api,
+    rpc,
+    { text: result, tone: toneOf(result) },
+    duration(ms),
+    detail,
+  ]);
+  return table(["API", "Call", "Result", "Time", "Detail"], rows, colour);
+}
+
+function toneOf(result: ProbeStep["result"]): Tone {
+  if (result === "ok") return "good";
+  return result === "off" ? "dim" : "bad";
+}

@@ -1,0 +1,44 @@
+/**
+ * The plugin that serves a configuration on this machine, asked over HTTP.
+ *
+ * @module
+ */
+import type { Config, ListenConfig } from "../../config/config.ts";
+import { parseListen } from "../../config/addresses.ts";
+import { KmsError } from "../../base/errors.ts";
+import { originOf } from "../../telemetry/http.ts";
+import { fetchStatus, type StatusDocument } from "./status_document.ts";
+import { telemetryAddressFile } from "../../app/telemetry_address.ts";
+
+/** What it said, or why nothing can be had from it over HTTP: half a sentence. */
+export type Running = { readonly found: StatusDocument } | { readonly absent: string };
+
+/** Asks at the address of the configuration, or at the one that the state folder keeps where there is no configuration. */
+export async function askPlugin(config: Config, signal: AbortSignal): Promise<Running> {
+  const listen = await addressOf(config);
+  if (listen instanceof KmsError) return { absent: listen.message.replace(/\.$/, "") };
+  if (listen === undefined) return { absent: "telemetry.listen is off" };
+  const origin = originOf(listen);
+  const found = await fetchStatus(origin, signal);
+  if (found === undefined) return { absent: `No Trousseau answers at ${origin}` };
+  if (!serves(found, config.socket.path)) {
+    return { absent: `The Trousseau at ${origin} serves another socket, ${found.socket}` };
+  }
+  return { found };
+}
+
+/** Whether the process that told this serves that socket. Versions up to 0.1.0 do not tell their socket. */
+export function serves({ socket }: StatusDocument, path: string): boolean {
+  return typeof socket !== "string" || socket === path;
+}
+
+async function addressOf({ file, state, telemetry: { listen } }: Config): Promise<ListenConfig | KmsError | undefined> {
+  if (file !== undefined || listen === undefined) return listen;
+  try {
+    const kept = await telemetryAddressFile(state).read();
+    return kept === undefined ? listen : parseListen(kept.listen);
+  } catch (thrown) {
+    if (thrown instanceof KmsError) return thrown;
+    throw thrown;
+  }
+}

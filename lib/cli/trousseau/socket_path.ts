@@ -1,0 +1,29 @@
+/**
+ * A Unix socket as people write it: a path, or the `unix://` that kube-apiserver's configuration has.
+ *
+ * @module
+ */
+import { resolve } from "node:path";
+import { utf8 } from "../../base/bytes.ts";
+import { longestSocketPath, readSocket } from "../../config/socket_path.ts";
+import { UsageError } from "../command.ts";
+
+/**
+ * The absolute path that was meant.
+ *
+ * @throws {UsageError} if there can be no such socket.
+ */
+export function socketPath(text: string): string {
+  const read = readSocket(text);
+  if ("complaint" in read) throw new UsageError(`"${text}" ${read.complaint}.`);
+  const path = resolve(read.path);
+  if (utf8(path).length > longestSocketPath) {
+    throw new UsageError(`A socket's path has at most ${longestSocketPath} bytes, and ${path} has more.`);
+  }
+  return path;
+}
+
+/** The endpoint for kube-apiserver, which reads it as a URL: what a URL would take for something else is encoded. */
+export function socketEndpoint(path: string): string {
+  return `unix://${path.split("/").map(encodeURIComponent).join("/")}`;
+}

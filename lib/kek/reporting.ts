@@ -1,0 +1,37 @@
+/**
+ * What real unwraps show of a provider's health.
+ *
+ * @module
+ */
+import { toKmsError } from "../base/errors.ts";
+import { foreignPart, type Provider } from "../provider/provider.ts";
+import type { HealthBoard } from "./health.ts";
+
+/**
+ * A provider whose unwraps are noted on the board.
+ *
+ * @param poke called after a failure while the provider is not well: it should be probed soon.
+ */
+export function reporting(
+  provider: Provider,
+  board: HealthBoard,
+  poke: (name: string) => void,
+): Pick<Provider, "name" | "unwrap" | "unwrapForeign"> {
+  const { name } = provider;
+  const reported = async (work: () => Promise<Uint8Array>) => {
+    try {
+      const opened = await work();
+      board.succeeded(name, "unwrap");
+      return opened;
+    } catch (thrown) {
+      board.failed(name, "unwrap", toKmsError(thrown));
+      if (board.of(name).state !== "well") poke(name);
+      throw thrown;
+    }
+  };
+  return {
+    name,
+    unwrap: (wrapped, call) => reported(() => provider.unwrap(wrapped, call)),
+    ...foreignPart(provider, (unwrapForeign) => (foreign, call) => reported(() => unwrapForeign(foreign, call))),
+  };
+}

@@ -1,0 +1,165 @@
+/**
+ * The messages of the APIs that are served here, to bytes and back: every field is a string, bytes, a map from strings to
+ * either, or a message of such fields.
+ *
+ * protobufjs alone takes a string that is cut short for a shorter string, and reads a known field by its number whatever
+ * its wire type. Here one strict pass reads a message, on the library's own reader.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import protobuf from "protobufjs";
+import { utf8Text } from "../../base/bytes.ts";
+
+/** One message type's way out and in. */
+export interface Codec {
+  readonly encode: (message: object) => Buffer;
+  /**
+   * Every field of the message, those that are not there as their empty values; a message that is not there is left out.
+   * Bytes are views of what was read.
+   *
+   * @throws {Error} if the fields do not fill `bytes` exactly, one has another wire type than the message has it, a text is
+   *   no UTF-8, or a message within it stands there twice: protobuf would merge the two, and nobody means that.
+   */
+  readonly decode: (bytes: Uint8Array) => Record<string, unknown>;
+}
+
+type Kind = "string" | "bytes" | "bytesMap" | "stringMap" | "message";
+
+interface Field {
+  readonly name: string;
+  readonly kind: Kind;
+  /** Of a message. */
+  readonly codec?: Codec;
+}
+
+const lengthDelimited = 2;
+const startGroup = 3;
+const keyTag = 1 << 3 | lengthDelimited;
+const valueTag = 2 << 3 | lengthDelimited;
+const nothing: Uint8Array = new Uint8Array(0);
+
+/** The codec of a message type, whose references are resolved. */
+export function codecOf(type: protobuf.Type): Codec {
+  const fields = type.fieldsArray.map((field): Field & { id: number } => ({
+    id: field.id,
+    name: field.name,
+    ...kindOf(field),
+  }));
+  const byId: readonly (Field | undefined)[] = fields.reduce<(Field | undefined)[]>((all, field) => {
+    all[field.id] = field;
+    return all;
+  }, []);
+  const flat = fields.filter(({ kind }) => kind === "string" || kind === "bytes");
+  const blank = Object.fromEntries(flat.map(({ name, kind }) => [name, kind === "string" ? "" : nothing]));
+  const maps = fields.filter(({ kind }) => kind === "bytesMap" || kind === "stringMap").map(({ name }) => name);
+  return {
+    encode: (message) => viewOf(type.encode(message).finish()),
+    decode(bytes) {
+      const message: Record<string, unknown> = { ...blank };
+      for (const name of maps) message[name] = {};
+      const reader = protobuf.Reader.create(bytes);
+      while (reader.pos < reader.len) readField(reader, byId, message);
+      return message;
+    },
+  };
+}
+
+function kindOf(field: protobuf.Field): Pick<Field, "kind" | "codec"> {
+  const isText = field.type === "string";
+  if (field instanceof protobuf.MapField) {
+    if (field.keyType === "string" && (isText || field.type === "bytes")) {
+      return { kind: isText ? "stringMap" : "bytesMap" };
+    }
+  } else if (!field.repeated) {
+    if (isText || field.type === "bytes") return { kind: isText ? "string" : "bytes" };
+    if (field.resolvedType instanceof protobuf.Type) return { kind: "message", codec: codecOf(field.resolvedType) };
+  }
+  throw new TypeError(`The field ${field.fullName} is neither a string, bytes, a map of them nor a message.`);
+}
+
+function readField(
+  reader: protobuf.Reader,
+  fields: readonly (Field | undefined)[],
+  message: Record<string, unknown>,
+): void {
+  const tag = reader.uint32();
+  const [id, wireType] = [tag >>> 3, tag & 7];
+  if (id === 0 || wireType === startGroup) throw malformed();
+  const field = fields[id];
+  if (field === undefined) {
+    reader.skipType(wireType);
+  } else {
+    if (wireType !== lengthDelimited) throw malformed();
+    readValue(reader, field, message);
+  }
+  if (reader.pos > reader.len) throw malformed();
+}
+
+function readValue(reader: protobuf.Reader, { name, kind, codec }: Field, message: Record<string, unknown>): void {
+  if (kind === "string") message[name] = readString(reader);
+  else if (kind === "bytes") message[name] = readBytes(reader);
+  else if (kind === "bytesMap") readEntry(reader, message[name] as Record<string, Uint8Array>, nothing, readBytes);
+  else if (kind === "stringMap") readEntry(reader, message[name] as Record<string, string>, "", readString);
+  else if (codec === undefined || name in message) throw malformed();
+  else message[name] = codec.decode(readBytes(reader));
+}
+
+/** One entry of a map is a message of its own: the key, then the value; either may be left out (protobuf's encoding). */
+function readEntry<Value>(
+  reader: protobuf.Reader,
+  map: Record<string, Value>,
+  empty: Value,
+  readOne: (reader: protobuf.Reader) => Value,
+): void {
+  const length = reader.uint32();
+  const end = reader.pos + length;
+  if (end > reader.len) throw malformed();
+  let key = "";
+  let value = empty;
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    if (tag === keyTag) key = readString(reader);
+    else if (tag === valueTag) value = readOne(reader);
+    else throw malformed();
+  }
+  if (reader.pos !== end) throw malformed();
+  // A plain assignment to this name would set the prototype and lose the entry.
+  if (key === "__proto__") throw malformed();
+  map[key] = value;
+}
+
+function readString(reader: protobuf.Reader): string {
+  const from = readLength(reader);
+  const { buf, pos } = reader;
+  // A view of its own costs more than the text.
+  const text = buf instanceof Buffer
+    ? buf.toString("utf8", from, pos)
+    : viewOf(buf.subarray(from, pos)).toString("utf8");
+  // Bytes that are no UTF-8 have become this character, which few texts hold by themselves.
+  if (text.includes("\ufffd") && utf8Text(buf.subarray(from, pos)) === undefined) throw malformed();
+  return text;
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+function readBytes(reader: protobuf.Reader): Uint8Array {
+  const from = readLength(reader);
+  const { buffer, byteOffset } = reader.buf;
+  return new Uint8Array(buffer, byteOffset + from, reader.pos - from);
+}
+
+/** Where the field begins whose length stands next; the reader goes to its end. */
+function readLength(reader: protobuf.Reader): number {
+  const length = reader.uint32();
+  const from = reader.pos;
+  if (length > reader.len - from) throw malformed();
+  reader.pos = from + length;
+  return from;
+}
+
+function malformed(): Error {
+  return new RangeError("The bytes are not the message that they should be.");
+}

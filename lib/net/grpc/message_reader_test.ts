@@ -1,0 +1,104 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import fc from "fast-check";
+import { type Fault, faults, framed, FrameReader, maxMessage } from "./message_reader.ts";
+import { statuses } from "./codes.ts";
+
+function read(pieces: readonly Uint8Array[], encoding?: string): Buffer | Fault {
+  const reader = new FrameReader(encoding);
+  for (const piece of pieces) {
+    const fault = reader.add(Buffer.from(piece));
+    if (fault !== undefined) equal(reader.message(), fault);
+  }
+  return reader.message();
+}
+
+function flagged(message: Uint8Array, flag: number): Buffer {
+  const frame = framed(message);
+  frame[0] = flag;
+  return frame;
+}
+
+Deno.test("FrameReader.message() gives back what framed() was given, in whatever pieces it comes", () => {
+  const cuts = fc.array(fc.nat(400), { maxLength: 5 });
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), cuts, (message, at) => {
+    const frame = framed(message);
+    const places = [0, ...at.map((one) => Math.min(one, frame.length)).sort((a, b) => a - b), frame.length];
+    const pieces = places.slice(1).map((end, i) => frame.subarray(places[i], end));
+    deepEqual(read(pieces), Buffer.from(message));
+  }));
+});
+
+Deno.test("FrameReader.message() names what is wrong with every other run of bytes", () => {
+  const whole = framed(Uint8Array.of(1, 2, 3));
+  equal(read([]), "absent");
+  for (let end = 1; end < whole.length; end++) equal(read([whole.subarray(0, end)]), "cut_short");
+  equal(read([whole, Uint8Array.of(0)]), "too_many");
+  equal(read([whole, whole]), "too_many");
+  equal(read([Uint8Array.of(0, 0xff, 0xff, 0xff, 0xff, 1)]), "too_large");
+  equal(read([flagged(Uint8Array.of(1), 2)]), "garbled");
+});
+
+Deno.test("FrameReader takes the largest message and refuses a larger one by its length, before it has come", () => {
+  const largest = read([framed(new Uint8Array(maxMessage))]);
+  ok(typeof largest !== "string" && largest.length === maxMessage);
+  const reader = new FrameReader();
+  const head = framed(new Uint8Array(maxMessage + 1)).subarray(0, 5);
+  equal(reader.add(head.subarray(0, 4)), undefined);
+  equal(reader.add(head.subarray(4)), "oversized");
+  ok(reader.held < 100);
+  const [mebibyte, more] = [0x10_0000, 0x10_0001].map((length) => {
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(length, 1);
+    return read([head]);
+  });
+  deepEqual([mebibyte, more], ["oversized", "too_large"]);
+});
+
+Deno.test("FrameReader keeps nothing of what follows after a message, and reads no more of it than a message may have", () => {
+  const reader = new FrameReader();
+  equal(reader.add(framed(Uint8Array.of(1, 2))), undefined);
+  equal(reader.add(Buffer.alloc(maxMessage - 2)), undefined);
+  deepEqual([reader.held, reader.message()], [7, "too_many"]);
+  equal(reader.add(Buffer.of(0)), "too_large");
+});
+
+Deno.test("FrameReader holds no more than twice what has come, in one buffer of its own, however small the pieces", () => {
+  const frame = framed(new Uint8Array(maxMessage).fill(7));
+  const reader = new FrameReader();
+  for (let at = 0; at < frame.length; at++) {
+    const piece = Buffer.from(frame.subarray(at, at + 1));
+    equal(reader.add(piece), undefined);
+    piece.fill(0);
+    ok(reader.held <= Math.max(4096, 2 * (at + 1)), `${reader.held} bytes for ${at + 1}`);
+  }
+  equal(reader.held, frame.length);
+  const message = reader.message();
+  ok(typeof message !== "string" && message.every((byte) => byte === 7));
+});
+
+Deno.test("FrameReader holds nothing of a message that it refuses", () => {
+  for (const bytes of [flagged(new Uint8Array(2000), 1), framed(new Uint8Array(maxMessage + 1)).subarray(0, 2000)]) {
+    const reader = new FrameReader("gzip");
+    ok(reader.add(bytes) !== undefined);
+    equal(reader.held, 0);
+  }
+});
+
+Deno.test("FrameReader refuses what is compressed, whatever with, and what is marked so and is not", () => {
+  const message = flagged(Uint8Array.of(1, 2, 3), 1);
+  for (const encoding of ["gzip", "deflate", "snappy", "constructor", ""]) {
+    equal(read([message], encoding), "compressed", encoding);
+    equal(read([message.subarray(0, 5)], encoding), "compressed", encoding);
+  }
+  equal(faults.compressed.status, statuses.UNIMPLEMENTED);
+  equal(read([message]), "garbled");
+  equal(read([message], "identity"), "garbled");
+  equal(read([flagged(Uint8Array.of(1), 2)], "gzip"), "garbled");
+  equal(faults.garbled.status, statuses.INTERNAL);
+  deepEqual(read([framed(Uint8Array.of(9))], "gzip"), Buffer.of(9));
+});
+
+Deno.test("every fault has half a sentence", () => {
+  for (const { why } of Object.values(faults)) ok(/^[a-z].*[^.]$/.test(why), why);
+});

@@ -1,0 +1,112 @@
+/**
+ * What a handler knows about its call besides the request.
+ *
+ * @module
+ */
+import { randomUUID } from "node:crypto";
+import { systemClock } from "../../base/clock.ts";
+import { type After, afterTimeout, timeoutReason } from "../../base/deadline.ts";
+import type { ServerStream } from "../http2/stream.ts";
+import { timeoutOf } from "./timeout_header.ts";
+
+/** How long a call may take when its client has set no deadline: kube-apiserver's own default. */
+export const defaultDeadlineMs = 3000;
+
+// Our own sentence has to reach the client before the client's clock runs out and hides it behind "deadline exceeded".
+const marginMs = 100;
+
+// What a timer takes: 25 days.
+const longestMs = 2 ** 31 - 1;
+
+/** One call. */
+export interface RpcCall {
+  /**
+   * Fires a little before the client's deadline, or when the client goes away. It is made when it is first asked for:
+   * Status and Encrypt answer from memory and do not pay for a timer.
+   */
+  readonly signal: AbortSignal;
+  /** Milliseconds left until `signal` fires. */
+  readonly deadlineMs: number;
+  /** The same at the time of the call, for a caller that passes the rest of the time on. */
+  left?(): number;
+  /** Names the request in logs: the client's uid made safe to print, or a new one where the client has none. */
+  readonly uid: string;
+}
+
+/** The part of a stream that tells that its client has gone. */
+export type ClosingStream = Pick<ServerStream, "gone" | "onGone">;
+
+/** What a client sent with its call. */
+export interface Sent {
+  /** `grpc-timeout`. */
+  readonly timeout?: string | undefined;
+  readonly uid?: unknown;
+}
+
+/** What all calls share. */
+export interface CallTimes {
+  /** The timer of all calls. */
+  readonly after?: After;
+  /** How long a call may take where its client sets no deadline, in milliseconds. */
+  readonly deadlineMs?: number;
+}
+
+/** An {@linkcode RpcCall} over one stream, made once its request has come. Dispose of it when the answer is sent. */
+export class StreamCall implements RpcCall, Disposable {
+  readonly #stream: ClosingStream;
+  readonly #sent: Sent;
+  readonly #after: After;
+  readonly #withoutTimeoutMs: number;
+  // The request has come together with its headers, or a moment later: it is small.
+  readonly #began = systemClock.now();
+  #controller: AbortController | undefined;
+  #callOff: (() => void) | undefined;
+  #uid: string | undefined;
+
+  constructor(
+    stream: ClosingStream,
+    sent: Sent,
+    { after = afterTimeout, deadlineMs = defaultDeadlineMs }: CallTimes = {},
+  ) {
+    this.#stream = stream;
+    this.#sent = sent;
+    this.#after = after;
+    this.#withoutTimeoutMs = deadlineMs;
+  }
+
+  get signal(): AbortSignal {
+    return (this.#controller ??= this.#watch()).signal;
+  }
+
+  get deadlineMs(): number {
+    const timeout = timeoutOf(this.#sent.timeout);
+    const left = timeout === undefined ? this.#withoutTimeoutMs : timeout - (systemClock.now() - this.#began);
+    return Math.min(longestMs, Math.max(0, left - Math.min(marginMs, left / 2)));
+  }
+
+  left(): number {
+    return this.deadlineMs;
+  }
+
+  get uid(): string {
+    return this.#uid ??= printableUid(this.#sent.uid) || randomUUID();
+  }
+
+  [Symbol.dispose](): void {
+    this.#callOff?.();
+    this.#stream.onGone = undefined;
+  }
+
+  #watch(): AbortController {
+    const controller = new AbortController();
+    this.#callOff = this.#after(this.deadlineMs, () => controller.abort(timeoutReason()));
+    if (this.#stream.gone) controller.abort();
+    else this.#stream.onGone = () => controller.abort();
+    return controller;
+  }
+}
+
+/** A client's uid as logs may print it: at most 128 visible ASCII characters, every other character as `_`. */
+export function printableUid(uid: unknown): string {
+  return typeof uid === "string" ? uid.slice(0, 128).replaceAll(/[^\x21-\x7e]/g, "_") : "";
+}

@@ -1,0 +1,73 @@
+import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
+import { KmsError } from "../../base/errors.ts";
+import type { Event } from "../../telemetry/events.ts";
+import { notedBug, observed } from "./rpc_event.ts";
+
+const call = { signal: new AbortController().signal, deadlineMs: 1000, uid: "uid-1" };
+
+function noted() {
+  const events: Event[] = [];
+  return { events, notify: (event: Event) => void events.push(event) };
+}
+
+Deno.test("observed() notes an answer with what the handler found", async () => {
+  const { events, notify } = noted();
+  const handler = observed("v2", "decrypt", notify, async (request: string, _call, findings) => {
+    await Promise.resolve();
+    Object.assign(findings, { keyId: "k", providers: [{ name: "a", version: "1" }], cache: "hit" });
+    return request.length;
+  });
+  equal(await handler("four", call), 4);
+  const [event] = events;
+  ok(event?.type === "rpc" && event.seconds >= 0);
+  deepEqual({ ...event, seconds: 0 }, {
+    type: "rpc",
+    api: "v2",
+    operation: "decrypt",
+    result: "ok",
+    seconds: 0,
+    uid: "uid-1",
+    keyId: "k",
+    providers: [{ name: "a", version: "1" }],
+    cache: "hit",
+  });
+});
+
+Deno.test("observed() makes no promise for an answer that is there at once", () => {
+  const { events, notify } = noted();
+  equal(observed("v2", "status", notify, () => 7)({}, call), 7);
+  equal(events.length, 1);
+});
+
+Deno.test("observed() notes a failure once, thrown at once or later, and throws it on", async () => {
+  const { events, notify } = noted();
+  const failure = new KmsError("key_unusable", "Cannot.", { cause: new TypeError("hunter2") });
+  const now = observed("v2", "encrypt", notify, () => {
+    throw failure;
+  });
+  throws(() => now({}, call), failure);
+  await rejects(observed("v2", "decrypt", notify, () => Promise.reject(failure))({}, call), failure);
+  equal(events.length, 2);
+  for (const event of events) {
+    ok(event.type === "rpc");
+    deepEqual([event.result, event.message, event.cause], ["key_unusable", "Cannot.", "TypeError"]);
+  }
+});
+
+Deno.test("observed() makes an internal error of a stranger and lets nothing of it into the event", () => {
+  const { events, notify } = noted();
+  const handler = observed("v2", "encrypt", notify, () => {
+    throw new RangeError("hunter2");
+  });
+  throws(() => handler({}, call), { code: "internal" });
+  ok(!JSON.stringify(events).includes("hunter2"));
+  ok(JSON.stringify(events).includes("RangeError"));
+});
+
+Deno.test("notedBug() warns of a mistake of ours by its name, and says nothing else of it", () => {
+  const { events, notify } = noted();
+  notedBug(notify)(new TypeError("hunter2"));
+  const [event] = events;
+  ok(event?.type === "lifecycle" && event.action === "warning");
+  ok(event.message.includes("TypeError") && !event.message.includes("hunter2"));
+});

@@ -1,0 +1,64 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { status } from "@grpc/grpc-js";
+import { type ErrorCode, errorCodes, KmsError } from "../../base/errors.ts";
+import { errorOfRpc, RpcFailure, rpcStatus } from "./status.ts";
+
+const expected: Record<ErrorCode, keyof typeof status> = {
+  request_invalid: "INVALID_ARGUMENT",
+  integrity: "INVALID_ARGUMENT",
+  key_unknown: "NOT_FOUND",
+  key_unusable: "FAILED_PRECONDITION",
+  unauthenticated: "UNAUTHENTICATED",
+  permission_denied: "PERMISSION_DENIED",
+  throttled: "RESOURCE_EXHAUSTED",
+  unreachable: "UNAVAILABLE",
+  deadline_exceeded: "DEADLINE_EXCEEDED",
+  cancelled: "CANCELLED",
+  quorum_not_reached: "UNAVAILABLE",
+  provider_protocol: "INTERNAL",
+  internal: "INTERNAL",
+  config: "INTERNAL",
+};
+
+Deno.test("rpcStatus() has the documented status for every code, and none is UNKNOWN", () => {
+  for (const code of Object.keys(errorCodes) as ErrorCode[]) {
+    equal(status[rpcStatus(new KmsError(code, "Cannot."), "uid").code], expected[code], code);
+  }
+});
+
+Deno.test("rpcStatus() tells a missed quorum by the code that its members share", () => {
+  const refused = new KmsError("permission_denied", "Cannot wrap.");
+  const away = new KmsError("unreachable", "Cannot wrap.");
+  const missed = (...members: KmsError[]) => new KmsError("quorum_not_reached", "Cannot seal.", { members });
+  equal(rpcStatus(missed(refused, refused), "uid").code, status.PERMISSION_DENIED);
+  equal(rpcStatus(missed(refused, away), "uid").code, status.UNAVAILABLE);
+});
+
+Deno.test("rpcStatus() gives an internal error or a stranger the uid and no detail", () => {
+  for (const thrown of [new KmsError("internal", "secret-7"), new Error("secret-7"), "secret-7", undefined]) {
+    const { code, details } = rpcStatus(thrown, "uid-1");
+    equal(code, status.INTERNAL);
+    ok(details.includes("uid-1") && !details.includes("secret-7"), details);
+  }
+});
+
+Deno.test("rpcStatus() sends nothing that a trailer cannot carry", () => {
+  const { details } = rpcStatus(new KmsError("integrity", "\ud800" + "x".repeat(5000)), "uid");
+  ok(encodeURI(details).length < 8192);
+});
+
+Deno.test("errorOfRpc() brings back the code, with the status as its cause", () => {
+  const error = errorOfRpc(status.UNIMPLEMENTED, "no such method", "call it");
+  deepEqual([error.code, error.message], ["provider_protocol", "Cannot call it: UNIMPLEMENTED: no such method"]);
+  ok(error.cause instanceof RpcFailure && error.cause.status === "UNIMPLEMENTED");
+  equal(errorOfRpc(status.UNAVAILABLE, "", "x").code, "unreachable");
+  equal(errorOfRpc(status.UNKNOWN, "", "x").code, "provider_protocol");
+});
+
+Deno.test("errorOfRpc() takes a number that gRPC does not have for UNKNOWN", () => {
+  for (const code of [17, 99, -1]) {
+    const { code: found, cause } = errorOfRpc(code, "", "call it");
+    equal(found, "provider_protocol");
+    ok(cause instanceof RpcFailure && cause.status === "UNKNOWN");
+  }
+});

@@ -1,0 +1,226 @@
+import { equal, fail, ok } from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { on, once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { inFolder } from "../../../tests/support/temporary_folder.ts";
+import type { OnStream } from "./connection.ts";
+import { type Frame, frameFlags, FrameSplitter, frameTypes, FrameWriter, preface } from "./frames.ts";
+import { Http2Listener, mostConnections } from "./listener.ts";
+import { headerBlock } from "./hpack.ts";
+
+/** A listener, and a client that says what the test has it say. */
+async function listening(
+  act: (listener: Http2Listener, dial: () => Promise<Socket>) => Promise<void>,
+  onStream: OnStream = () => undefined,
+): Promise<void> {
+  await inFolder(async (folder) => {
+    const path = join(folder, "s");
+    const listener = new Http2Listener(onStream, (thrown) => fail(String(thrown)));
+    await listener.listen(path);
+    const sockets: Socket[] = [];
+    try {
+      await act(listener, async () => {
+        const socket = connect(path);
+        sockets.push(socket);
+        socket.on("error", () => {});
+        await once(socket, "connect");
+        return socket;
+      });
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      await listener.close(0);
+    }
+  });
+}
+
+function greeting(): Buffer {
+  const writer = new FrameWriter(() => {});
+  writer.settings([]);
+  return Buffer.concat([preface, writer.take() ?? Buffer.alloc(0)]);
+}
+
+Deno.test("Http2Listener.close() does not wait for a client that has said nothing", async () => {
+  await listening(async (listener, dial) => {
+    const socket = await dial();
+    socket.resume();
+    const closed = once(socket, "close");
+    await listener.close(60_000);
+    await closed;
+  });
+});
+
+Deno.test("Http2Listener.close() waits but a moment for a client that does not take notice of its goodbye", async () => {
+  await listening(async (listener, dial) => {
+    const socket = await dial();
+    const frames: Frame[] = [];
+    const splitter = new FrameSplitter();
+    splitter.add(Buffer.from(preface));
+    socket.on("data", (read: Buffer) => {
+      splitter.add(read);
+      for (let frame = splitter.next(); frame !== undefined; frame = splitter.next()) frames.push(frame);
+    });
+    socket.write(greeting());
+    await once(socket, "data");
+    const closed = once(socket, "close");
+    await listener.close(60_000);
+    await closed;
+    equal(frames.filter(({ type }) => type === frameTypes.GOAWAY).length, 2);
+  });
+});
+
+Deno.test("Http2Listener says goodbye to a client that comes while it closes", async () => {
+  await listening(async (listener, dial) => {
+    const first = await dial();
+    first.resume().write(greeting());
+    const second = await dial();
+    second.resume();
+    const closed = once(second, "close");
+    await listener.close(1_000);
+    await closed;
+  });
+});
+
+Deno.test("Http2Listener reads no further from a client that does not read its answers", async () => {
+  await listening(async (_listener, dial) => {
+    const socket = await dial();
+    const writer = new FrameWriter(() => {});
+    for (let at = 0; at < 4096; at++) writer.frame("PING", 0, 0, new Uint8Array(8));
+    const pings = writer.take() ?? Buffer.alloc(0);
+    socket.pause().write(greeting());
+    let taken = 0;
+    let stuck = false;
+    while (!stuck && taken < 64 << 20) {
+      const sent = new Promise<boolean>((resolve) => socket.write(pings, () => resolve(true)));
+      const late = Promise.withResolvers<boolean>();
+      const timer = setTimeout(() => late.resolve(false), 1_000);
+      stuck = !await Promise.race([sent, late.promise]);
+      clearTimeout(timer);
+      taken += pings.length;
+    }
+    ok(stuck, "everything was read");
+    // It goes on where it stopped as soon as it is read from.
+    const went = once(socket, "drain");
+    socket.resume();
+    await went;
+  });
+});
+
+/** Writes frames, and waits until an answer to PING or SETTINGS shows that they were read. */
+async function saying(socket: Socket, write: (writer: FrameWriter) => void, before: Uint8Array = Buffer.alloc(0)) {
+  const writer = new FrameWriter(() => {});
+  write(writer);
+  socket.write(Buffer.concat([before, writer.take() ?? Buffer.alloc(0)]));
+  const splitter = new FrameSplitter();
+  splitter.add(Buffer.from(preface));
+  for await (const [read] of on(socket, "data")) {
+    splitter.add(read as Buffer);
+    for (let frame = splitter.next(); frame !== undefined; frame = splitter.next()) {
+      if (
+        [frameTypes.PING, frameTypes.SETTINGS].includes(frame.type as 4 | 6) && (frame.flags & frameFlags.ACK) !== 0
+      ) return;
+    }
+  }
+}
+
+/** Says that a client speaks HTTP/2, and waits until it has been read. */
+function greet(socket: Socket): Promise<void> {
+  return saying(socket, (writer) => writer.settings([]), preface);
+}
+
+Deno.test("Http2Listener has as many connections as it may, and ends one that was silent for one more", async () => {
+  await listening(async (_listener, dial) => {
+    const sockets: Socket[] = [];
+    const closed: Socket[] = [];
+    for (let at = 0; at < mostConnections; at++) {
+      const socket = await dial();
+      socket.on("close", () => closed.push(socket));
+      await greet(socket);
+      sockets.push(socket);
+    }
+    const [first] = sockets;
+    // Dialled first, and the last that has said something.
+    await saying(first as Socket, (writer) => writer.frame("PING", 0, 0, new Uint8Array(8)));
+    const one = Promise.race(sockets.map((socket) => once(socket.resume(), "close")));
+    await greet(await dial());
+    await one;
+    ok(closed.length === 1 && closed[0] !== first);
+  });
+});
+
+const called = headerBlock([[":method", "POST"], [":scheme", "http"], [":path", "/a"]]);
+
+/** As many connections as there may be, each with a call whose request has come in whole or not. */
+async function fill(dial: () => Promise<Socket>, flags: number): Promise<Socket[]> {
+  const sockets: Socket[] = [];
+  for (let at = 0; at < mostConnections; at++) {
+    const socket = await dial();
+    await saying(socket, (writer) => {
+      writer.settings([]);
+      writer.frame("HEADERS", frameFlags.END_HEADERS | flags, 1, called);
+      writer.frame("PING", 0, 0, new Uint8Array(8));
+    }, preface);
+    sockets.push(socket.resume());
+  }
+  return sockets;
+}
+
+Deno.test("Http2Listener ends no connection with a call under way for one more, and refuses that one", async () => {
+  await listening(async (_listener, dial) => {
+    const sockets = await fill(dial, frameFlags.END_STREAM);
+    const refused = (await dial()).resume();
+    await once(refused, "close");
+    ok(sockets.every((socket) => !socket.destroyed));
+    sockets[0]?.destroy();
+    // The server sees that a moment later.
+    for (let served = false; !served;) {
+      const next = await dial();
+      served = await greet(next).then(() => true, () => false);
+    }
+  }, () => ({ data: () => 0, end() {} }));
+});
+
+Deno.test("Http2Listener ends one connection whose requests have not come in whole for one more", async () => {
+  await listening(async (_listener, dial) => {
+    const sockets = await fill(dial, 0);
+    const one = once(sockets[0] as Socket, "close");
+    await greet(await dial());
+    await one;
+    ok(sockets.slice(1).every((socket) => !socket.destroyed));
+  }, () => ({ data: () => 0, end() {} }));
+});
+
+Deno.test("Http2Listener answers one connection while another has sent more than a turn's worth", async () => {
+  const request = headerBlock([[":method", "POST"], [":scheme", "http"], [":path", "/a"]]);
+  const head = headerBlock([[":status", "200"]]);
+  const order: string[] = [];
+  const onStream: OnStream = (stream) => ({
+    data: () => 0,
+    end() {
+      // A call costs a millisecond: a turn.
+      for (const began = performance.now(); performance.now() - began < 1;);
+      order.push(stream.id === 2001 ? "other" : "busy");
+      stream.finish(head);
+    },
+  });
+  await listening(async (_listener, dial) => {
+    const [busy, other] = [await dial(), await dial()];
+    await greet(busy);
+    await greet(other);
+    const calls = (ids: readonly number[]) => {
+      const writer = new FrameWriter(() => {});
+      for (const id of ids) {
+        writer.frame("HEADERS", frameFlags.END_HEADERS | frameFlags.END_STREAM, id, request);
+      }
+      return writer.take() ?? Buffer.alloc(0);
+    };
+    busy.resume();
+    busy.write(calls(Array.from({ length: 300 }, (_, at) => 2 * at + 1)));
+    const answered = once(other, "data");
+    other.write(calls([2001]));
+    await answered;
+    const at = order.indexOf("other");
+    // Of the 300 calls those are made before it that came before it was read, and a few turns' worth.
+    ok(at >= 0 && at < 150, `${at} calls came first`);
+  }, onStream);
+});

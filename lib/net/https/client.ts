@@ -1,0 +1,87 @@
+/**
+ * The few servers that a cloud's provider speaks to: the KMS itself, and whoever gives out its tokens.
+ *
+ * @module
+ */
+import { KmsError } from "../../base/errors.ts";
+import type { Notify } from "../../telemetry/events.ts";
+import { Endpoint, type HttpAnswer, type HttpCall, type HttpRequest, type TlsMaterial } from "./endpoint.ts";
+import type { Waits } from "../../base/waits.ts";
+import type { TlsFiles } from "./tls_files.ts";
+import { TlsWatch } from "./tls_watch.ts";
+
+/** Whom to ask. */
+export interface Server {
+  /** What it is called in messages, such as `Key Vault`. */
+  readonly name: string;
+  /** Scheme, host and port. */
+  readonly origin: string;
+}
+
+/** Keeps connections to each server that was asked, all on the same TLS files. */
+export class HttpClient implements Disposable {
+  readonly #tls: TlsWatch;
+  readonly #waits: Waits | undefined;
+  #material: TlsMaterial;
+  #endpoints = new Map<string, Endpoint>();
+
+  private constructor(tls: TlsWatch, waits: Waits | undefined) {
+    this.#tls = tls;
+    this.#waits = waits;
+    this.#material = tls.material;
+  }
+
+  /**
+   * Reads the TLS files; nothing goes over the network.
+   *
+   * @param waits where requests without an answer are noted.
+   * @throws {KmsError} `config` if they cannot be used.
+   */
+  static async open(
+    provider: string,
+    servers: readonly Server[],
+    files: TlsFiles,
+    notify: Notify,
+    waits?: Waits,
+  ): Promise<HttpClient> {
+    const tls = await TlsWatch.open(files, provider, servers.map(({ origin }) => origin), notify);
+    return new HttpClient(tls, waits);
+  }
+
+  /**
+   * Asks one server once, and a second time where the connection failed and the TLS files have changed since.
+   *
+   * @throws {KmsError} as {@linkcode Endpoint.ask}.
+   */
+  async ask(server: Server, request: HttpRequest, call: HttpCall): Promise<HttpAnswer> {
+    await this.#tls.look();
+    const endpoint = this.#endpoint(server);
+    try {
+      return await endpoint.ask(request, call);
+    } catch (thrown) {
+      if (!(thrown instanceof KmsError) || thrown.code !== "unreachable") throw thrown;
+      await this.#tls.lookNow();
+      const another = this.#endpoint(server);
+      if (another === endpoint) throw thrown;
+      return await another.ask(request, call);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const endpoint of this.#endpoints.values()) endpoint[Symbol.dispose]();
+  }
+
+  #endpoint(server: Server): Endpoint {
+    if (this.#tls.material !== this.#material) {
+      for (const endpoint of this.#endpoints.values()) endpoint.retire();
+      this.#endpoints = new Map();
+      this.#material = this.#tls.material;
+    }
+    let endpoint = this.#endpoints.get(server.origin);
+    if (endpoint === undefined) {
+      endpoint = new Endpoint(server.name, server.origin, this.#material, this.#waits);
+      this.#endpoints.set(server.origin, endpoint);
+    }
+    return endpoint;
+  }
+}

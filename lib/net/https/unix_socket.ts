@@ -1,0 +1,28 @@
+/**
+ * Why a Unix socket cannot be connected to.
+ *
+ * @module
+ */
+import { errnoOf, systemFailure } from "../../base/system_failures.ts";
+import { socketFailures } from "./network_failures.ts";
+
+/** The part of a sentence after the socket's address, without the full stop. */
+export async function socketFailure(path: string, cause: Error): Promise<string> {
+  const errno = errnoOf(cause);
+  // Linux answers ECONNREFUSED for a socket without a listener and for a file that is no socket.
+  if (errno === "ECONNREFUSED" && !await isSocket(path)) return socketFailures.notASocket;
+  if (errno === "EPERM") return socketFailures.EACCES;
+  if (errno !== undefined && Object.hasOwn(socketFailures, errno)) {
+    return socketFailures[errno as keyof typeof socketFailures];
+  }
+  return `cannot be connected to: ${systemFailure(cause)}`;
+}
+
+async function isSocket(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isSocket === true;
+  } catch {
+    // It is gone meanwhile, or may not be looked at: the errno of the connection is the cause.
+    return true;
+  }
+}

@@ -1,0 +1,315 @@
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { makeFifo } from "../../../tests/support/fifo.ts";
+import { lookAtLock } from "./socket_lock.ts";
+import type { Event } from "../../telemetry/events.ts";
+import { dialKms } from "../grpc/client.ts";
+import { serveKms, type SocketServer } from "./serve.ts";
+import { type KmsHandlers, rpcServer } from "../grpc/server.ts";
+import { holdSocket, type SocketOptions } from "./socket.ts";
+import { fromSameKeyId } from "./takeover.ts";
+
+const never = new AbortController().signal;
+
+function handlersOf(keyId: string): KmsHandlers {
+  return {
+    v2: {
+      Status: () => ({ version: "v2", healthz: "ok", key_id: keyId }),
+      Encrypt: () => ({ ciphertext: new Uint8Array(1), key_id: keyId, annotations: {} }),
+      Decrypt: () => ({ plaintext: new Uint8Array(1) }),
+    },
+  };
+}
+
+/** A folder of its own for each test, and everything that was served there shut down at its end. */
+class Place implements AsyncDisposable {
+  readonly folder = Deno.makeTempDirSync();
+  readonly path = join(this.folder, "run", "kms.sock");
+  readonly events: Event[] = [];
+  readonly #servers: SocketServer[] = [];
+
+  async serve(keyId: string, options: Partial<SocketOptions> = {}): Promise<SocketServer> {
+    const server = await serveKms(handlersOf(keyId), { ...this.options(), ...options });
+    this.#servers.push(server);
+    return server;
+  }
+
+  options(): SocketOptions {
+    const notify = (event: Event) => void this.events.push(event);
+    return { path: this.path, mode: 0o600, owner: undefined, group: undefined, notify, watchMs: 10 };
+  }
+
+  /** What is announced at the path, `undefined` if nobody answers. */
+  async keyId(): Promise<string | undefined> {
+    await using client = dialKms(this.path);
+    return await client.v2.Status({}, { signal: never }).then(({ key_id }) => key_id, () => undefined);
+  }
+
+  /** Waits until the path has told `action`. */
+  async told(action: string): Promise<void> {
+    while (!this.actions().includes(action)) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  actions(): string[] {
+    return this.events.map((event) => event.type === "socket" ? event.action : event.type);
+  }
+
+  names(): string[] {
+    return [...Deno.readDirSync(dirname(this.path))].map(({ name }) => name).sort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const server of this.#servers) await server.shutdown(0);
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+/** Leaves a socket file that nobody listens on, as a crash does: Deno removes only the name that it bound. */
+function leaveStale(path: string): void {
+  const listener = Deno.listen({ transport: "unix", path: `${path}.bound` });
+  Deno.renameSync(`${path}.bound`, path);
+  listener.close();
+}
+
+Deno.test("serveKms() makes the folder, serves with the mode asked for, and leaves no temporary name", async () => {
+  await using place = new Place();
+  await place.serve("a", { mode: 0o660 });
+  equal(await place.keyId(), "a");
+  const mode = (path: string) => (Deno.lstatSync(path).mode ?? 0) & 0o7777;
+  equal(mode(place.path), 0o660);
+  equal(mode(dirname(place.path)), 0o711);
+  equal(mode(`${place.path}.lock`), 0o600);
+  deepEqual(place.names(), ["kms.sock", "kms.sock.lock"]);
+});
+
+Deno.test("serveKms() gives the socket to the owner and group asked for", async () => {
+  await using place = new Place();
+  const { uid, gid } = Deno.lstatSync(place.folder);
+  await place.serve("a", { owner: uid ?? undefined, group: gid ?? undefined });
+  const info = Deno.lstatSync(place.path);
+  deepEqual([info.uid, info.gid], [uid, gid]);
+});
+
+Deno.test("serveKms() leaves the folder's mode alone where it exists", async () => {
+  await using place = new Place();
+  Deno.mkdirSync(dirname(place.path), { mode: 0o750 });
+  await place.serve("a");
+  equal((Deno.lstatSync(dirname(place.path)).mode ?? 0) & 0o777, 0o750);
+});
+
+Deno.test("SocketServer.shutdown() removes the socket, keeps the lock file, and lets the next one start", async () => {
+  await using place = new Place();
+  const first = await place.serve("a");
+  await first.shutdown(1000);
+  deepEqual(place.names(), ["kms.sock.lock"]);
+  await place.serve("b");
+  equal(await place.keyId(), "b");
+});
+
+Deno.test("serveKms() stops at a live socket and leaves it serving", async () => {
+  await using place = new Place();
+  await place.serve("a");
+  await rejects(place.serve("b"), {
+    code: "config",
+    message: /another process serves there; stop it, or start with --takeover\.$/,
+  });
+  equal(await place.keyId(), "a");
+  deepEqual(place.names(), ["kms.sock", "kms.sock.lock"]);
+});
+
+Deno.test("serveKms() stops at a live socket of a plugin that knows no lock file", async () => {
+  await using place = new Place();
+  Deno.mkdirSync(dirname(place.path));
+  const foreign = Deno.listen({ transport: "unix", path: place.path });
+  await rejects(place.serve("b"), { code: "config", message: /another process serves there/ });
+  foreign.close();
+});
+
+Deno.test("serveKms() waits a moment for a lock whose holder does not listen, and takes its place when it goes", async () => {
+  await using place = new Place();
+  Deno.mkdirSync(dirname(place.path));
+  const holder = await Deno.open(`${place.path}.lock`, { write: true, create: true });
+  await holder.lock(true);
+  setTimeout(() => holder.close(), 100);
+  await place.serve("b");
+  equal(await place.keyId(), "b");
+});
+
+Deno.test("serveKms() stops at a lock that is held on, even where no socket is", async () => {
+  await using place = new Place();
+  Deno.mkdirSync(dirname(place.path));
+  using holder = await Deno.open(`${place.path}.lock`, { write: true, create: true });
+  await holder.lock(true);
+  await rejects(place.serve("b"), { code: "config", message: /is starting or stopping\.$/ });
+});
+
+Deno.test("serveKms() replaces a stale socket file", async () => {
+  await using place = new Place();
+  Deno.mkdirSync(dirname(place.path));
+  leaveStale(place.path);
+  await place.serve("a");
+  equal(await place.keyId(), "a");
+  deepEqual(place.actions(), ["stale_removed"]);
+});
+
+Deno.test("serveKms() refuses a symlink, even one to a good socket, and leaves it alone", async () => {
+  await using place = new Place();
+  Deno.mkdirSync(dirname(place.path));
+  Deno.symlinkSync(join(place.folder, "elsewhere"), place.path);
+  await rejects(place.serve("a"), { code: "config", message: /a symlink stands there/ });
+  ok(Deno.lstatSync(place.path).isSymlink);
+});
+
+Deno.test("serveKms() refuses a file or a folder at the path and leaves it alone", async () => {
+  await using place = new Place();
+  Deno.mkdirSync(place.path, { recursive: true });
+  await rejects(place.serve("a"), { code: "config", message: /something that is no socket/ });
+  Deno.removeSync(place.path);
+  Deno.writeTextFileSync(place.path, "mine");
+  await rejects(place.serve("a"), { code: "config", message: /something that is no socket/ });
+  equal(Deno.readTextFileSync(place.path), "mine");
+});
+
+Deno.test("serveKms() refuses a lock file that is a symlink", async () => {
+  await using place = new Place();
+  Deno.mkdirSync(dirname(place.path));
+  Deno.symlinkSync(join(place.folder, "victim"), `${place.path}.lock`);
+  await rejects(place.serve("a"), { code: "config", message: /it is a symlink/ });
+  ok(!place.names().includes("kms.sock"));
+});
+
+Deno.test("serveKms() refuses a lock file that is a FIFO or a folder", async () => {
+  await using place = new Place();
+  Deno.mkdirSync(dirname(place.path));
+  await makeFifo(`${place.path}.lock`);
+  await rejects(place.serve("a"), { code: "config", message: /\.lock": it is no regular file; remove it\.$/ });
+  deepEqual(await lookAtLock(place.path), { state: "unknown", takenAt: undefined }, "nor does it wait for one");
+  Deno.removeSync(`${place.path}.lock`);
+  Deno.mkdirSync(`${place.path}.lock`);
+  await rejects(place.serve("a"), { code: "config", message: /it is no regular file/ });
+  ok(!place.names().includes("kms.sock"));
+});
+
+Deno.test("serveKms() says how long a path may be", async () => {
+  await using place = new Place();
+  const path = join(place.folder, "x".repeat(120), "s");
+  await rejects(place.serve("a", { path }), { code: "config", message: /Cannot serve on/ });
+  const folder = join(place.folder, "y".repeat(95 - place.folder.length - 1));
+  await place.serve("a", { path: join(folder, "abcdefghijk") });
+  await rejects(place.serve("a", { path: join(folder, "abcdefghijkl") }), { message: /has 107 bytes at most/ });
+});
+
+Deno.test("serveKms() takes over from the one that announces the same key ID; that one learns of it and drains", async () => {
+  await using place = new Place();
+  const old = await place.serve("same");
+  await using client = dialKms(place.path);
+  equal((await client.v2.Status({}, { signal: never })).key_id, "same");
+  const inode = Deno.lstatSync(place.path).ino;
+  await place.serve("same", { takeover: fromSameKeyId(() => "same") });
+  ok(Deno.lstatSync(place.path).ino !== inode);
+  await old.takenOver;
+  await old.shutdown(1000);
+  await place.told("lock_acquired");
+  equal((await client.v2.Status({}, { signal: never })).key_id, "same");
+  deepEqual(place.actions(), ["bound", "taken_over", "lost", "lock_acquired"]);
+  deepEqual(place.names(), ["kms.sock", "kms.sock.lock"]);
+});
+
+Deno.test("serveKms() takes over from nobody else", async () => {
+  await using place = new Place();
+  await place.serve("theirs");
+  await rejects(place.serve("ours", { takeover: fromSameKeyId(() => "ours") }), {
+    code: "config",
+    message: /the process there announces the key ID "theirs", this one the key ID "ours"\.$/,
+  });
+  await rejects(place.serve("ours", { takeover: fromSameKeyId(() => undefined) }), {
+    message: /this one no key ID\.$/,
+  });
+  equal(await place.keyId(), "theirs");
+});
+
+Deno.test("serveKms() with a takeover starts as usual where nobody serves", async () => {
+  await using place = new Place();
+  await place.serve("a", { takeover: fromSameKeyId(() => "a") });
+  deepEqual(place.actions(), ["bound"]);
+});
+
+Deno.test("SocketServer binds again when its socket is deleted, and keeps serving", async () => {
+  await using place = new Place();
+  await place.serve("a");
+  Deno.removeSync(place.path);
+  await place.told("rebound");
+  equal(await place.keyId(), "a");
+  deepEqual(place.actions(), ["bound", "lost", "rebound"]);
+});
+
+Deno.test("SocketServer binds and locks again when its whole folder is deleted", async () => {
+  await using place = new Place();
+  await place.serve("a");
+  Deno.removeSync(dirname(place.path), { recursive: true });
+  await place.told("lock_acquired");
+  equal(await place.keyId(), "a");
+  await rejects(place.serve("b"), { code: "config" });
+});
+
+Deno.test("holdSocket() binds anew when its listener accepts no more, and says so until it is answered", async () => {
+  await using place = new Place();
+  const server = rpcServer(handlersOf("a"));
+  let made = 0;
+  // A listener that never accepts stands for one that has stopped to.
+  const deaf = (path: string) => {
+    const listener = Deno.listen({ transport: "unix", path });
+    return Promise.resolve({ close: () => listener.close() });
+  };
+  const held = await holdSocket((path) => made++ === 0 ? deaf(path) : server.listen(path), {
+    ...place.options(),
+    answer: { everyMs: 0, patienceMs: 50, deadMs: 60 },
+  });
+  await place.told("answering");
+  equal(await place.keyId(), "a");
+  equal(held.complaint(), "");
+  deepEqual(place.actions(), ["bound", "silent", "rebound", "answering"]);
+  await held.release();
+  await server.shutdown(0);
+});
+
+Deno.test("SocketServer takes its place back from a successor that died", async () => {
+  await using place = new Place();
+  await place.serve("a");
+  leaveStale(`${place.path}.dead`);
+  Deno.renameSync(`${place.path}.dead`, place.path);
+  await place.told("rebound");
+  equal(await place.keyId(), "a");
+});
+
+Deno.test("SocketServer leaves alone what is no socket, says so once, and does not remove it when it goes", async () => {
+  await using place = new Place();
+  const server = await place.serve("a");
+  Deno.removeSync(place.path);
+  Deno.writeTextFileSync(`${place.path}.new`, "mine");
+  Deno.renameSync(`${place.path}.new`, place.path);
+  await place.told("failed");
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  await server.shutdown(1000);
+  equal(Deno.readTextFileSync(place.path), "mine");
+  equal(place.actions().filter((action) => action === "failed").length, 1);
+});
+
+Deno.test("SocketServer.shutdown() does not remove a successor's socket", async () => {
+  await using place = new Place();
+  const old = await place.serve("same", { watchMs: 60_000 });
+  await place.serve("same", { takeover: fromSameKeyId(() => "same") });
+  await old.shutdown(1000);
+  equal(await place.keyId(), "same");
+});
+
+Deno.test("serveKms() tells its events in sentences with the path", async () => {
+  await using place = new Place();
+  const server = await place.serve("a");
+  await server.shutdown(1000);
+  for (const event of place.events) {
+    ok(event.type === "socket" && event.path === place.path);
+    match(event.message, /^[A-Z].*\.$/);
+  }
+  deepEqual(place.actions(), ["bound", "unlinked"]);
+});

@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { type ErrorCode, errorCodes, KmsError } from "../base/errors.ts";
+import { breaking } from "./circuit_breaker.ts";
+import type { KeyState, Provider, WrappedDek } from "./provider.ts";
+
+const dek = new Uint8Array(47).fill(7);
+const state: KeyState = { version: "v1" };
+const wrapped: WrappedDek = { version: "v1", ciphertext: new Uint8Array(75) };
+const { signal } = new AbortController();
+const codes = Object.keys(errorCodes) as ErrorCode[];
+
+/** A provider behind a breaker, its clock, and a switch for what it answers. */
+function bench() {
+  const world = {
+    now: 0,
+    code: undefined as ErrorCode | undefined,
+    calls: 0,
+    held: undefined as Promise<void> | undefined,
+  };
+  const answer = async <T>(value: T) => {
+    world.calls++;
+    const { code, held } = world;
+    await held;
+    if (code === undefined) return value;
+    throw new KmsError(code, 'Cannot do it with provider "vault-eu": Vault answered 503 (sealed).');
+  };
+  const inner: Provider = {
+    name: "vault-eu",
+    kind: "test",
+    probe: () => answer(state),
+    wrap: () => answer(wrapped),
+    unwrap: () => answer(dek),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  const provider = breaking(inner, { now: () => world.now });
+  const verbs = {
+    probe: () => provider.probe({ signal }),
+    wrap: () => provider.wrap(dek, state, { signal }),
+    unwrap: () => provider.unwrap(wrapped, { signal }),
+  };
+  const fail = async (verb: keyof typeof verbs, code: ErrorCode, times = 1) => {
+    world.code = code;
+    for (let n = 0; n < times; n++) await assert.rejects(verbs[verb](), KmsError);
+    world.code = undefined;
+  };
+  return { world, provider, fail, ...verbs };
+}
+
+Deno.test("breaking() opens after one failed probe and then makes no call", async () => {
+  const { world, provider, fail, wrap, unwrap } = bench();
+  await fail("probe", "unreachable");
+  assert.equal(provider.open, true);
+  for (const call of [wrap, unwrap]) await assert.rejects(call(), { code: "unreachable" });
+  assert.equal(world.calls, 1);
+});
+
+Deno.test("breaking() names the failure that opened it, in one sentence", async () => {
+  const { fail, unwrap } = bench();
+  await fail("probe", "unreachable");
+  await assert.rejects(unwrap(), {
+    message: 'Cannot unwrap with provider "vault-eu": it is not asked so soon after this failure: ' +
+      "Vault answered 503 (sealed).",
+  });
+});
+
+Deno.test("breaking() passes a refused login on as one, and every other failure as an outage", async () => {
+  for (const code of codes.filter((code) => errorCodes[code].sick === "yes")) {
+    const { world, fail, wrap, unwrap } = bench();
+    await fail("probe", code);
+    const expected = errorCodes[code].refusal ? code : "unreachable";
+    for (const call of [wrap, unwrap]) await assert.rejects(call(), { code: expected });
+    assert.equal(world.calls, 1);
+  }
+});
+
+Deno.test("breaking() opens after three failed calls in a row, and a success between them starts anew", async () => {
+  const { provider, fail, wrap } = bench();
+  await fail("unwrap", "unreachable", 2);
+  await wrap();
+  await fail("unwrap", "deadline_exceeded", 2);
+  assert.equal(provider.open, false);
+  await fail("wrap", "unauthenticated");
+  assert.equal(provider.open, true);
+});
+
+Deno.test("breaking() opens on an unwrap only for what a stored byte string cannot provoke", async () => {
+  for (const code of codes) {
+    const { provider, fail } = bench();
+    await fail("unwrap", code, 5);
+    assert.equal(provider.open, ["unreachable", "deadline_exceeded", "unauthenticated"].includes(code), code);
+  }
+});
+
+Deno.test("breaking() opens on a probe or a wrap for every code that always means sick, and for no refusal", async () => {
+  for (const code of codes) {
+    for (const verb of ["probe", "wrap"] as const) {
+      const { provider, fail } = bench();
+      await fail(verb, code, 3);
+      assert.equal(provider.open, errorCodes[code].sick === "yes", `${verb} ${code}`);
+    }
+  }
+});
+
+Deno.test("breaking() closes when a probe is answered, be it by a refusal", async () => {
+  for (const code of [undefined, "key_unusable", "permission_denied", "throttled"] as const) {
+    const { world, provider, fail, probe, unwrap } = bench();
+    await fail("probe", "unreachable");
+    world.code = code;
+    await probe().catch(() => undefined);
+    assert.equal(provider.open, false, String(code));
+    world.code = undefined;
+    assert.equal(await unwrap(), dek);
+  }
+});
+
+Deno.test("breaking() lets one call at a time through on trial, and closes when it succeeds", async () => {
+  const { world, provider, fail, unwrap } = bench();
+  await fail("probe", "unreachable");
+  world.now = 999;
+  await assert.rejects(unwrap(), { code: "unreachable" });
+  world.now = 1000;
+  assert.equal(provider.open, false);
+  const hold = Promise.withResolvers<void>();
+  world.held = hold.promise;
+  const trial = unwrap();
+  assert.equal(provider.open, true);
+  await assert.rejects(unwrap(), { code: "unreachable" });
+  assert.equal(world.calls, 2);
+  hold.resolve();
+  assert.equal(await trial, dek);
+  assert.equal(provider.open, false);
+});
+
+Deno.test("breaking() waits twice as long after each failed trial, up to 10 s, and from the start after closing", async () => {
+  const { world, provider, fail, probe } = bench();
+  await fail("probe", "unreachable");
+  for (const coolDown of [1000, 2000, 4000, 8000, 10_000, 10_000]) {
+    world.now += coolDown - 1;
+    assert.equal(provider.open, true, `${coolDown}`);
+    world.now += 1;
+    assert.equal(provider.open, false, `${coolDown}`);
+    await fail("unwrap", "unreachable");
+  }
+  await probe();
+  await fail("probe", "unreachable");
+  world.now += 1000;
+  assert.equal(provider.open, false);
+});
+
+Deno.test("breaking() neither closes nor stays shut when a trial says nothing about the KMS", async () => {
+  for (const code of ["cancelled", "integrity", "key_unknown"] as const) {
+    const { world, provider, fail, unwrap } = bench();
+    await fail("probe", "unreachable");
+    world.now = 1000;
+    await fail("unwrap", code);
+    await fail("unwrap", "unreachable");
+    assert.equal(provider.open, true, `${code}: one failure is enough, so it had not closed`);
+    world.now = 3000;
+    assert.equal(await unwrap(), dek);
+  }
+});
+
+Deno.test("breaking() lets an answered probe weigh more than a trial that fails after it", async () => {
+  const { world, provider, fail, probe, unwrap } = bench();
+  await fail("probe", "unreachable");
+  world.now = 1000;
+  const hold = Promise.withResolvers<void>();
+  Object.assign(world, { held: hold.promise, code: "unreachable" });
+  const trial = assert.rejects(unwrap(), { code: "unreachable" });
+  Object.assign(world, { held: undefined, code: undefined });
+  await probe();
+  hold.resolve();
+  await trial;
+  assert.equal(provider.open, false);
+});

@@ -1,0 +1,100 @@
+/**
+ * A provider over a key in a KMS that takes one data key in a request: so many requests are under way, the rest wait.
+ *
+ * @module
+ */
+import type { Notify, ProviderVerb } from "../telemetry/events.ts";
+import { Batcher } from "./batching.ts";
+import type { HttpCall } from "../net/https/endpoint.ts";
+import type {
+  CallOptions,
+  ForeignCiphertext,
+  KeyState,
+  Provider,
+  Remarks,
+  UnwrapForeign,
+  WrappedDek,
+} from "./provider.ts";
+
+/** For each verb. */
+const inFlight = 16;
+
+/** What a vendor's folder knows of its key. Each call is told what to say that it could not do. */
+export interface RemoteKey extends AsyncDisposable {
+  probe(call: HttpCall): Promise<KeyState>;
+  wrap(dek: Uint8Array, at: KeyState, call: HttpCall): Promise<WrappedDek>;
+  unwrap(wrapped: WrappedDek, call: HttpCall): Promise<Uint8Array>;
+  unwrapForeign?(foreign: ForeignCiphertext, call: HttpCall): Promise<Uint8Array>;
+  remarks?(versions: readonly string[], call: HttpCall): Promise<readonly string[]>;
+}
+
+/** Who it is. */
+interface Names {
+  readonly name: string;
+  readonly kind: string;
+}
+
+/** The key as a provider; disposing it disposes the key. */
+export function oneByOne(names: Names, key: RemoteKey, notify: Notify): Provider {
+  return new OneByOne(names, key, notify);
+}
+
+type Work<Out> = (call: HttpCall) => Promise<Out>;
+
+class OneByOne implements Provider {
+  readonly name: string;
+  readonly kind: string;
+  readonly unwrapForeign?: UnwrapForeign;
+  readonly remarks?: Remarks;
+  readonly #key: RemoteKey;
+  readonly #wraps: Batcher<Work<WrappedDek>, WrappedDek>;
+  readonly #unwraps: Batcher<Work<Uint8Array>, Uint8Array>;
+
+  constructor({ name, kind }: Names, key: RemoteKey, notify: Notify) {
+    this.name = name;
+    this.kind = kind;
+    this.#key = key;
+    this.#wraps = this.#queue("wrap", notify);
+    this.#unwraps = this.#queue("unwrap", notify);
+    const foreign = key.unwrapForeign?.bind(key);
+    if (foreign !== undefined) {
+      this.unwrapForeign = (bytes, { signal }) => this.#unwraps.call((call) => foreign(bytes, call), signal);
+    }
+    const remarks = key.remarks?.bind(key);
+    if (remarks !== undefined) {
+      const action = `look at the key of provider "${name}"`;
+      this.remarks = (versions, { signal }) => remarks(versions, { signal, action });
+    }
+  }
+
+  probe({ signal }: CallOptions): Promise<KeyState> {
+    return this.#key.probe(this.#call("probe", signal));
+  }
+
+  wrap(dek: Uint8Array, at: KeyState, { signal }: CallOptions): Promise<WrappedDek> {
+    return this.#wraps.call((call) => this.#key.wrap(dek, at, call), signal);
+  }
+
+  unwrap(wrapped: WrappedDek, { signal }: CallOptions): Promise<Uint8Array> {
+    return this.#unwraps.call((call) => this.#key.unwrap(wrapped, call), signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#key[Symbol.asyncDispose]();
+  }
+
+  #queue<Out>(verb: "wrap" | "unwrap", notify: Notify): Batcher<Work<Out>, Out> {
+    return new Batcher<Work<Out>, Out>({
+      provider: this.name,
+      verb,
+      inFlight,
+      size: 1,
+      notify,
+      send: (items, signal) => Promise.all(items.map((work) => work(this.#call(verb, signal)))),
+    });
+  }
+
+  #call(verb: ProviderVerb, signal: AbortSignal): HttpCall {
+    return { signal, action: `${verb} with provider "${this.name}"` };
+  }
+}

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { abortError, timeoutReason } from "../base/deadline.ts";
+import { KmsError } from "../base/errors.ts";
+import type { Event } from "../telemetry/events.ts";
+import { observed } from "./enforced_contract.ts";
+import type { KeyState, Provider, WrappedDek } from "./provider.ts";
+import { Waits } from "../base/waits.ts";
+
+const dek = new Uint8Array(47).fill(7);
+const state: KeyState = { version: "v1", order: 1 };
+const wrapped: WrappedDek = { version: "v1", ciphertext: new Uint8Array(75) };
+const { signal } = new AbortController();
+
+/** An observed provider that answers as told, and what it emitted. */
+function bench(answers: Partial<Provider>, waits = new Waits()) {
+  const events: Event[] = [];
+  const inner: Provider = {
+    name: "vault-eu",
+    kind: "test",
+    probe: () => Promise.resolve(state),
+    wrap: () => Promise.resolve(wrapped),
+    unwrap: () => Promise.resolve(dek),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+    ...answers,
+  };
+  return { events, provider: observed(inner, { notify: (event) => events.push(event), waits }) };
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+    return "ok";
+  } catch (error) {
+    assert.ok(error instanceof KmsError, String(error));
+    return error.code;
+  }
+}
+
+Deno.test("observed() tells of each call once, with its verb, result and seconds", async () => {
+  const { provider, events } = bench({ wrap: () => Promise.reject(new KmsError("throttled", "Slow down.")) });
+  await provider.probe({ signal });
+  await provider.unwrap(wrapped, { signal });
+  await assert.rejects(provider.wrap(dek, state, { signal }));
+  const calls = events.map((event) => event.type === "provider_call" ? [event.verb, event.result, event.message] : []);
+  assert.deepEqual(calls, [["probe", "ok", undefined], ["unwrap", "ok", undefined], [
+    "wrap",
+    "throttled",
+    "Slow down.",
+  ]]);
+  for (const event of events) assert.ok(event.type === "provider_call" && event.seconds >= 0 && event.seconds < 60);
+});
+
+Deno.test("observed() ends with the signal though the provider does not heed it", async () => {
+  for (const [reason, code] of [[timeoutReason(), "deadline_exceeded"], [undefined, "cancelled"]] as const) {
+    const { provider, events } = bench({ unwrap: () => new Promise(() => {}) });
+    const controller = new AbortController();
+    const answer = codeOf(provider.unwrap(wrapped, { signal: controller.signal }));
+    controller.abort(reason);
+    assert.equal(await answer, code);
+    assert.equal(events.length, 1);
+  }
+});
+
+Deno.test("observed() makes no call when the signal has fired already", async () => {
+  let calls = 0;
+  const { provider, events } = bench({ probe: () => Promise.resolve((calls++, state)) });
+  assert.equal(await codeOf(provider.probe({ signal: AbortSignal.abort() })), "cancelled");
+  assert.deepEqual([calls, events.length], [0, 0]);
+});
+
+Deno.test("observed() turns a stranger into internal, also one that was thrown at once", async () => {
+  const { provider } = bench({
+    wrap: () => Promise.reject(new TypeError("hunter2")),
+    probe: () => {
+      throw new RangeError("hunter2");
+    },
+  });
+  assert.equal(await codeOf(provider.wrap(dek, state, { signal })), "internal");
+  assert.equal(await codeOf(provider.probe({ signal })), "internal");
+  await assert.rejects(provider.probe({ signal }), (error: Error) => !error.message.includes("hunter2"));
+});
+
+Deno.test("observed() reads an abort that the provider rethrows as what the signal says", async () => {
+  const controller = new AbortController();
+  const { provider } = bench({
+    unwrap: () => {
+      controller.abort(timeoutReason());
+      return Promise.reject(new DOMException("aborted", "AbortError"));
+    },
+  });
+  assert.equal(await codeOf(provider.unwrap(wrapped, { signal: controller.signal })), "deadline_exceeded");
+});
+
+Deno.test("observed() passes answers at the limits and refuses those beyond", async () => {
+  const versions = [["v".repeat(256), "ok"], ["v".repeat(257), "provider_protocol"], [
+    "",
+    "provider_protocol",
+  ]] as const;
+  for (const [version, code] of [...versions, ["é".repeat(129), "provider_protocol"] as const]) {
+    const { provider } = bench({
+      probe: () => Promise.resolve({ version }),
+      wrap: () => Promise.resolve({ ...wrapped, version }),
+    });
+    assert.equal(await codeOf(provider.probe({ signal })), code);
+    assert.equal(await codeOf(provider.wrap(dek, state, { signal })), code);
+  }
+  for (
+    const [length, code] of [[0, "provider_protocol"], [1, "ok"], [4096, "ok"], [4097, "provider_protocol"]] as const
+  ) {
+    const { provider } = bench({ wrap: () => Promise.resolve({ version: "v1", ciphertext: new Uint8Array(length) }) });
+    assert.equal(await codeOf(provider.wrap(dek, state, { signal })), code);
+  }
+  for (const [length, code] of [[0, "integrity"], [64, "ok"], [65, "integrity"]] as const) {
+    const { provider } = bench({ unwrap: () => Promise.resolve(new Uint8Array(length)) });
+    assert.equal(await codeOf(provider.unwrap(wrapped, { signal })), code);
+  }
+  const { provider } = bench({ probe: () => Promise.resolve({ version: "v1", order: NaN }) });
+  assert.equal(await codeOf(provider.probe({ signal })), "provider_protocol");
+});
+
+Deno.test("observed() refuses a wrap that is longer than its kind ever gives", async () => {
+  const lengths = { "test": [4096, 4097], "local": [92, 93] } as const;
+  for (const [kind, [fits, tooLong]] of Object.entries(lengths)) {
+    const codes = [fits, tooLong].map((length) => {
+      const wrap = () => Promise.resolve({ version: "v1", ciphertext: new Uint8Array(length) });
+      return codeOf(bench({ kind, wrap }).provider.wrap(dek, state, { signal }));
+    });
+    assert.deepEqual(await Promise.all(codes), ["ok", "provider_protocol"], kind);
+  }
+});
+
+Deno.test("observed() names the server that a call has waited for, and no other one", async () => {
+  const cases = [
+    [
+      "from the start",
+      0,
+      /^Cannot unwrap with provider "vault-eu": Vault at https:\/\/a\.test did not answer within \d/,
+    ],
+    ["for a moment", 180, /^Cannot unwrap with provider "vault-eu": no answer within the deadline\.$/],
+  ] as const;
+  for (const [, afterMs, sentence] of cases) {
+    const waits = new Waits();
+    const inner: Partial<Provider> = {
+      unwrap: async (_, { signal }) => {
+        await new Promise((resolve) => setTimeout(resolve, afterMs));
+        const wait = waits.begin("Vault at https://a.test");
+        wait.connected();
+        return await new Promise((_, reject) =>
+          signal.addEventListener("abort", () => {
+            wait.end();
+            reject(abortError(signal, "ask"));
+          })
+        );
+      },
+    };
+    const { provider } = bench(inner, waits);
+    const work = provider.unwrap(wrapped, { signal: AbortSignal.timeout(200) });
+    await assert.rejects(work, (error) => error instanceof KmsError && sentence.test(error.message));
+  }
+});

@@ -1,0 +1,53 @@
+/**
+ * Puts the handlers of both APIs together over one service.
+ *
+ * @module
+ */
+import type { Notify } from "../../telemetry/events.ts";
+import type { KmsHandlers } from "../../net/grpc/server.ts";
+import type { Service, ServiceStatus } from "./service.ts";
+import { notedBug, notedUnreadable } from "../../net/grpc/rpc_event.ts";
+import { type OutageSettings, type OutageState, outageState, type Stance, stance } from "./outage.ts";
+import { v1beta1Handlers } from "./v1beta1.ts";
+import { v2Handlers } from "./v2.ts";
+
+/** What the handlers are made of. */
+export interface HandlerOptions {
+  readonly service: Service;
+  readonly kms: { readonly v1beta1: boolean; readonly reportVersion: "v2" | "v2beta1" };
+  readonly outage: OutageSettings;
+  readonly notify: Notify;
+  /** A semantic version: this release. */
+  readonly version: string;
+}
+
+/** The handlers that `serveKms` takes. With `kms.v1beta1: false` the old API is not there at all. */
+export function kmsHandlers(options: HandlerOptions): KmsHandlers {
+  const { service, notify, kms } = options;
+  const judge = judged(options);
+  const context = {
+    service,
+    notify,
+    stance: (noted: "status" | "peek") => judge(noted === "status" ? service.status() : service.peek()),
+  };
+  return {
+    v2: v2Handlers(context, kms.reportVersion),
+    v1beta1: kms.v1beta1 ? v1beta1Handlers(context, options.version) : undefined,
+    unreadable: notedUnreadable(notify, (path) => path.startsWith("/v2.") ? "v2" : "v1beta1"),
+    broken: notedBug(notify),
+  };
+}
+
+/** Judges a status and notes when an outage begins, passes `after`, turns into a refusal, or ends. */
+function judged({ outage, notify }: HandlerOptions): (status: ServiceStatus) => Stance {
+  let last: OutageState = "none";
+  return (status) => {
+    const state = outageState(status.quorum, outage.afterMs);
+    if (state !== last) {
+      last = state;
+      const message = status.quorum.state === "lost" ? status.quorum.message : "The wrap quorum is held again.";
+      notify({ type: "outage", state, policy: outage.policy, message });
+    }
+    return stance(outage, status);
+  };
+}

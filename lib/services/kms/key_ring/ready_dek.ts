@@ -1,0 +1,100 @@
+/**
+ * A data key that is wrapped already, so that Encrypt never waits for a KMS.
+ *
+ * @module
+ */
+import { concat } from "../../../base/bytes.ts";
+import { KmsError } from "../../../base/errors.ts";
+import type { KmsApi } from "../../../telemetry/events.ts";
+import { encodeEnvelope, encodeFrameHead, formatSizes } from "../../../envelope/format.ts";
+import { bound, type SealContext, sealSeed } from "../../../envelope/seal.ts";
+import { encodeAnnotations, referenceTo, type Wrap } from "../../../envelope/wrap.ts";
+import type { Encrypted } from "../../../kek/status.ts";
+
+/** What a ready DEK is made of. */
+export interface ReadyDekParts {
+  /** 32 bytes; the ready DEK owns them from now on. */
+  readonly dek: Uint8Array;
+  readonly keyId: string;
+  readonly wraps: readonly Wrap[];
+  /** Providers that should have wrapped it and did not, and since when. */
+  readonly lacking: ReadonlyMap<string, number>;
+  readonly madeAt: number;
+  /** How many seeds it may seal. */
+  readonly maxUses: number;
+}
+
+/** A data key under a quorum of wraps, for one key ID. */
+export class ReadyDek {
+  readonly keyId: string;
+  readonly wraps: readonly Wrap[];
+  readonly lacking: ReadonlyMap<string, number>;
+  readonly madeAt: number;
+  /** 32 bytes. */
+  readonly reference: Uint8Array;
+  readonly #dek: Uint8Array;
+  readonly #annotations: Readonly<Record<string, Uint8Array>>;
+  readonly #providers: readonly { name: string; version: string }[];
+  readonly #frameHead: Uint8Array;
+  readonly #contexts: Readonly<Record<KmsApi, SealContext>>;
+  readonly #maxUses: number;
+  #uses = 0;
+
+  constructor({ dek, keyId, wraps, lacking, madeAt, maxUses }: ReadyDekParts) {
+    this.#maxUses = maxUses;
+    this.#dek = dek;
+    this.keyId = keyId;
+    this.wraps = wraps;
+    this.lacking = lacking;
+    this.madeAt = madeAt;
+    this.reference = referenceTo(wraps);
+    this.#annotations = Object.freeze(encodeAnnotations(wraps));
+    this.#providers = wraps.map(({ name, version }) => ({ name, version }));
+    this.#frameHead = encodeFrameHead(keyId, wraps);
+    const { reference } = this;
+    const context = (api: KmsApi) => bound({ api, threshold: 1, keyId, reference });
+    this.#contexts = { v2: context("v2"), v1beta1: context("v1beta1") };
+    const frame = this.#frameHead.length + formatSizes.envelope;
+    if (frame > formatSizes.frame) throw new KmsError("internal", "The wraps of a data key do not fit into a frame.");
+  }
+
+  /** How many seeds it has sealed. */
+  get uses(): number {
+    return this.#uses;
+  }
+
+  /** Half of its uses are kept for the time that the KMS may be away. */
+  get wearsOut(): boolean {
+    return this.#uses > this.#maxUses / 2;
+  }
+
+  /** A copy of the data key, for the unwrap cache of this very process. */
+  copyOfDek(): Uint8Array {
+    return this.#dek.slice();
+  }
+
+  /**
+   * Seals a seed.
+   *
+   * @throws {KmsError} `unreachable` once it has sealed as many seeds as it may: no KMS has wrapped another one since.
+   */
+  seal(seed: Uint8Array, api: KmsApi): Encrypted {
+    if (this.#uses >= this.#maxUses) {
+      throw new KmsError(
+        "unreachable",
+        "Cannot encrypt: the last data key is used up and no KMS has wrapped a new one.",
+      );
+    }
+    this.#uses++;
+    const { keyId } = this;
+    const envelope = encodeEnvelope(sealSeed(this.#dek, seed, this.#contexts[api]));
+    return api === "v2"
+      ? { keyId, ciphertext: envelope, annotations: this.#annotations, providers: this.#providers }
+      : { keyId, ciphertext: concat(this.#frameHead, envelope), annotations: {}, providers: this.#providers };
+  }
+
+  /** Wipes the key, as far as JavaScript can. */
+  wipe(): void {
+    this.#dek.fill(0);
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Every version that a node may have sealed with, and whether it can still be opened.
+ *
+ * @module
+ */
+import type { ErrorCode } from "../../../base/errors.ts";
+import type { SealedVersionStatus } from "../../../kek/status.ts";
+import { entryFor, forgottenVersions } from "./forgotten.ts";
+import { type KeyIdMember, unseenVersion } from "./key_id.ts";
+import type { Openers, Readers } from "./wrap_sets.ts";
+import { idOf, isLoss, type SealedVersion, type Sentinel } from "./sentinel.ts";
+import type { AnnouncedId } from "./state.ts";
+
+/** More rows help nobody, and the document that `status` reads is bounded. */
+const mostStatuses = 256;
+
+/** What is known of the versions. */
+export interface SealedKnowledge {
+  readonly sentinels: readonly Sentinel[];
+  /** Oldest first. */
+  readonly history: readonly AnnouncedId[];
+  /** The members of the announced key ID. */
+  readonly announced: readonly KeyIdMember[];
+  readonly readers: Readers;
+  /** Why a sentinel could not be tested last, by {@linkcode idOf}: an outage and its like. */
+  readonly failures?: ReadonlyMap<string, { readonly at: number; readonly code: ErrorCode; readonly message: string }>;
+}
+
+/** The versions of sentinels and of announced key IDs, each once, newest first. */
+export function knownVersions(
+  sentinels: readonly SealedVersion[],
+  history: readonly Pick<AnnouncedId, "members">[],
+): readonly SealedVersion[] {
+  const found = new Map<string, SealedVersion>();
+  const add = ({ provider, kind, version }: SealedVersion) => {
+    const one = { provider, kind, version };
+    if (version !== unseenVersion) found.set(idOf(one), one);
+  };
+  for (const { members } of history) for (const { name, ...rest } of members) add({ provider: name, ...rest });
+  sentinels.forEach(add);
+  return [...found.values()].reverse();
+}
+
+/** The versions that matter: not those that are forgotten, or whose provider is forgotten or can be lost as a whole. */
+export function sealedVersions(knowledge: SealedKnowledge): readonly SealedVersionStatus[] {
+  const { sentinels, history, announced, readers, failures = new Map() } = knowledge;
+  const known = knownVersions(sentinels, history);
+  const { forgets } = forgottenVersions(readers.forgotten, known);
+  const bySentinel = new Map(sentinels.map((sentinel) => [idOf(sentinel), sentinel]));
+  const all = known.filter((one) => !forgets(one) && !readers.forgotten.includes(one.provider)).map((one) => {
+    const sentinel = bySentinel.get(idOf(one));
+    const counts = announced.some(({ name, kind, version }) =>
+      name === one.provider && kind === one.kind && version === one.version
+    );
+    return { ...one, announced: counts || (sentinel?.lost ?? false), ...stateOf(one, sentinel, readers, failures) };
+  });
+  const rank = ({ state, announced }: SealedVersionStatus) => (state === "refused" ? 0 : 2) + (announced ? 0 : 1);
+  return all.sort((a, b) => rank(a) - rank(b)).slice(0, mostStatuses);
+}
+
+/** Whether some provider of the configuration opens what was wrapped under this name. */
+export function hasOpener({ provider, kind }: SealedVersion, openers: Openers): boolean {
+  return openers.some((one) => one.name === provider && one.kind === kind);
+}
+
+type State = Pick<SealedVersionStatus, "state" | "code" | "message" | "testedAt">;
+
+function stateOf(
+  version: SealedVersion,
+  sentinel: Sentinel | undefined,
+  { openers }: Readers,
+  failures: NonNullable<SealedKnowledge["failures"]>,
+): State {
+  const untested = (message: string): State => ({ state: "not_tested", code: "ok", message, testedAt: undefined });
+  if (!hasOpener(version, openers)) return untested("No provider of this name is configured any more.");
+  if (sentinel === undefined) return untested("No sentinel was kept when it was sealed with.");
+  const { test } = sentinel;
+  if (test !== undefined && test.code !== "ok" && isLoss(test.code)) {
+    return { state: "refused", code: test.code, message: test.message, testedAt: test.at };
+  }
+  const failure = failures.get(idOf(version));
+  if (failure !== undefined) {
+    return { state: "unknown", code: failure.code, message: failure.message, testedAt: failure.at };
+  }
+  return test === undefined ? untested("") : { state: "opens", code: "ok", message: "", testedAt: test.at };
+}
+
+/** What a refused version means and what to do: whole sentences. */
+export function lossSentence(
+  refused: SealedVersionStatus,
+  known: readonly SealedVersion[],
+  sealedBy: readonly Openers[],
+): string {
+  const { provider, kind, version, code, message } = refused;
+  const others = new Set(
+    sealedBy.filter((set) => set.some((one) => one.name === provider && one.kind === kind)).flatMap((set) =>
+      set.map(({ name }) => name)
+    ),
+  );
+  others.delete(provider);
+  const but = others.size === 0
+    ? ""
+    : `, except where ${[...others].map((name) => `"${name}"`).join(" or ")} wrapped it too`;
+  return `What this node has sealed with version ${version} of provider "${provider}" cannot be read any more${but}: ` +
+    `${message} ${
+      code === "permission_denied" ? "Give back the right to it" : "Restore that version of the key"
+    }; or, if everything was rewritten since, write forgotten: ` +
+    `['${entryFor(refused, known)}'].`;
+}

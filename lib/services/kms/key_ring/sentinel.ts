@@ -1,0 +1,110 @@
+/**
+ * What shows later whether a version of a provider's key can still be opened: 32 random bytes, sealed under a data key
+ * that the provider wrapped under that version, as a seed is, and bound to their own purpose.
+ *
+ * The data key and its wrap are those of the ready data key in use: a wrap of its own would cost another remote call for
+ * each version, and would prove less, since these are the very bytes that objects in etcd carry. Only the one wrap is
+ * kept, so that no other provider can open the sentinel in its place.
+ *
+ * @module
+ */
+import { sha256Hex } from "../../../base/bytes.ts";
+import { decodeEnvelope, encodeEnvelope } from "../../../envelope/format.ts";
+import { openSeed, type SealContext, sealSeed } from "../../../envelope/seal.ts";
+import type { Unwrapper } from "../../../envelope/unwrap.ts";
+import { referenceTo, type Wrap } from "../../../envelope/wrap.ts";
+import { type ErrorCode, KmsError } from "../../../base/errors.ts";
+import type { CallOptions } from "../../../provider/provider.ts";
+
+/** A version of a provider's key. */
+export interface SealedVersion {
+  /** The provider's name when it wrapped. */
+  readonly provider: string;
+  readonly kind: string;
+  readonly version: string;
+}
+
+/** The last test that told whether the version opens: an outage tells nothing. */
+export interface SentinelTest {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly code: ErrorCode | "ok";
+  /** Why it was refused; `""` if it was not. */
+  readonly message: string;
+}
+
+/** See the module. Nothing in it is secret: the data key is wrapped, and the random bytes are sealed or hashed. */
+export interface Sentinel extends SealedVersion {
+  /** The key ID that it was sealed under. */
+  readonly keyId: string;
+  /** Milliseconds since the epoch. */
+  readonly madeAt: number;
+  /** The data key, wrapped by the provider under the version. */
+  readonly wrapped: Uint8Array;
+  /** The random bytes, sealed. */
+  readonly envelope: Uint8Array;
+  /** SHA-256 of the random bytes in hexadecimal. */
+  readonly sha256: string;
+  readonly test: SentinelTest | undefined;
+  /** Whether it was refused while its version counted in the announced key ID, and has not been opened since. */
+  readonly lost: boolean;
+}
+
+const sentinelBytes = 32;
+
+/**
+ * Makes one.
+ *
+ * @param dek the data key that `wrap` holds, 32 bytes; the caller wipes it.
+ * @param kind of the provider.
+ * @param now milliseconds since the epoch; a wrap counts as tested, since each is opened once before it is used.
+ */
+export function makeSentinel(dek: Uint8Array, wrap: Wrap, kind: string, keyId: string, now: number): Sentinel {
+  const random = crypto.getRandomValues(new Uint8Array(sentinelBytes));
+  const madeAt = Math.round(now);
+  return {
+    provider: wrap.name,
+    kind,
+    version: wrap.version,
+    keyId,
+    madeAt,
+    wrapped: wrap.ciphertext.slice(),
+    envelope: encodeEnvelope(sealSeed(dek, random, contextOf(wrap, keyId))),
+    sha256: sha256Hex(random),
+    test: { at: madeAt, code: "ok", message: "" },
+    lost: false,
+  };
+}
+
+/**
+ * Opens one with the provider that has its name now.
+ *
+ * @throws {KmsError} the provider's; `integrity` if what it unwrapped is not the data key.
+ */
+export async function openSentinel(sentinel: Sentinel, unwrapper: Unwrapper, call: CallOptions): Promise<void> {
+  const { provider: name, version, wrapped: ciphertext, keyId } = sentinel;
+  const envelope = decodeEnvelope(sentinel.envelope);
+  const dek = await unwrapper.unwrap({ version, ciphertext }, call);
+  const opened = dek && openSeed(dek, envelope, contextOf({ name, version, ciphertext }, keyId));
+  dek?.fill(0);
+  if (opened === undefined || sha256Hex(opened) !== sentinel.sha256) {
+    throw new KmsError(
+      "integrity",
+      `Cannot unwrap with provider "${unwrapper.name}": its KMS gave back another data key than it wrapped.`,
+    );
+  }
+}
+
+/** Whether a code says that the version does not open: an outage, a login or a strange answer does not say so. */
+export function isLoss(code: ErrorCode): boolean {
+  return code === "integrity" || code === "key_unknown" || code === "key_unusable" || code === "permission_denied";
+}
+
+/** Equal for equal versions. */
+export function idOf({ provider, kind, version }: SealedVersion): string {
+  return JSON.stringify([provider, kind, version]);
+}
+
+function contextOf(wrap: Wrap, keyId: string): SealContext {
+  return { api: "sentinel", threshold: 1, keyId, reference: referenceTo([wrap]) };
+}

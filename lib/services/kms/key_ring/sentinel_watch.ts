@@ -1,0 +1,322 @@
+/**
+ * Keeps a sentinel for each version that a node seals with, and opens them from time to time in the background.
+ *
+ * @module
+ */
+import { deadlineBy, WallTimes } from "../../../base/clock.ts";
+import { backoff, orAborted } from "../../../base/deadline.ts";
+import type { Unwrapper } from "../../../envelope/unwrap.ts";
+import { effectiveCode, type ErrorCode, type KmsError, toKmsError } from "../../../base/errors.ts";
+import type { SealedVersionStatus } from "../../../kek/status.ts";
+import { Bell } from "./wake_signal.ts";
+import { forgottenVersions } from "./forgotten.ts";
+import type { KeyIdMember } from "./key_id.ts";
+import type { Openers, Readers } from "./wrap_sets.ts";
+import type { ReadyDek } from "./ready_dek.ts";
+import { hasOpener, knownVersions, lossSentence, sealedVersions } from "./sealed_versions.ts";
+import { SentinelBook, type SentinelBookOptions } from "./sentinel_book.ts";
+import { idOf, isLoss, makeSentinel, openSentinel, type SealedVersion, type Sentinel } from "./sentinel.ts";
+import type { AnnouncedId } from "./state.ts";
+
+/**
+ * Milliseconds. A version is tested once a day, or sooner: one of the announced key ID when the process starts and when
+ * another takes its place, one that could not be asked or is refused after a growing pause. `perDay` such tests of one
+ * provider and 1,152 probes leave room for logins below 1,440 calls.
+ */
+export const sentinelTimings = {
+  every: 86_400_000,
+  gap: 60_000,
+  deadline: 5_000,
+  confirm: 10_000,
+  firstRetry: 60_000,
+  lastRetry: 900_000,
+  lastOutageRetry: 3_600_000,
+  perDay: 96,
+} as const;
+
+/** What a watch is made of. */
+export interface SentinelWatchOptions extends SentinelBookOptions {
+  readonly readers: Readers;
+  /** The provider that opens what was wrapped under a name. */
+  readonly unwrapperOf: (name: string) => Unwrapper | undefined;
+  /** Which providers have wrapped together: see `openers.ts`. */
+  readonly sealedBy: () => readonly Openers[];
+}
+
+/** What is known of a sentinel beside what is kept. */
+interface Plan {
+  /** Whether it is tested before all that is merely due. */
+  urgent: boolean;
+  /** Whether a refusal means a loss: what its version sealed cannot have been rewritten yet. */
+  fresh: boolean;
+  /** Tests in a row that did not open it. */
+  failures: number;
+  /** When it is tested again after such a test, on the monotonic clock. */
+  retryAt: number | undefined;
+  /** The wall time that the sentinel bears of its last test, that moment on the monotonic clock, and whether it was tested here. */
+  tested: { readonly stored: number; readonly moment: number; readonly here: boolean } | undefined;
+  /** Why the last test had no result; `at` is on the monotonic clock. */
+  failure: { readonly at: number; readonly code: ErrorCode; readonly message: string } | undefined;
+  /** Whether its loss was told. */
+  told: boolean;
+}
+
+/** One for a key ring. */
+export class SentinelWatch implements AsyncDisposable {
+  readonly #options: SentinelWatchOptions;
+  readonly #book: SentinelBook;
+  readonly #plans = new Map<string, Plan>();
+  readonly #closing = new AbortController();
+  readonly #bell = new Bell();
+  readonly #times: WallTimes;
+  #announced: readonly KeyIdMember[] | undefined;
+  #history: readonly AnnouncedId[] = [];
+  #statuses: readonly SealedVersionStatus[] = [];
+  /** The wall time of the monotonic clock's origin that they were made with. */
+  #origin = 0;
+  #running: Promise<void> | undefined;
+
+  /** Reads what is kept. */
+  static async open(options: SentinelWatchOptions): Promise<SentinelWatch> {
+    return new SentinelWatch(options, await SentinelBook.open(options));
+  }
+
+  private constructor(options: SentinelWatchOptions, book: SentinelBook) {
+    this.#options = options;
+    this.#book = book;
+    this.#times = new WallTimes(options.clock);
+  }
+
+  /** From memory. */
+  get statuses(): readonly SealedVersionStatus[] {
+    // A wall clock that was set moves the times of tests of this process. Every Encrypt looks at this.
+    if (this.#times.of(0) !== this.#origin) this.#refresh();
+    return this.#statuses;
+  }
+
+  /** Tests from now on, until it is disposed of. To be called once the socket answers. */
+  start(): void {
+    this.#running ??= this.#run(this.#closing.signal);
+  }
+
+  /**
+   * Takes note of the announced key ID. Its versions are tested when the process starts, and once more when another ID
+   * takes its place: what they sealed has not been rewritten then.
+   */
+  announced(members: readonly KeyIdMember[], history: readonly AnnouncedId[]): void {
+    const [before, now] = [this.#announced, members.map(versionOf).map(idOf)];
+    this.#announced = members;
+    this.#history = history;
+    const soon = before ? before.map(versionOf).map(idOf).filter((id) => !now.includes(id)) : now;
+    for (const id of soon) Object.assign(this.#plan(id), { urgent: true, fresh: true });
+    if (soon.length > 0) this.#bell.ring();
+    this.#refresh();
+  }
+
+  /**
+   * Keeps a sentinel for each version that a data key is wrapped under and that has none. Where it cannot be written, a
+   * warning says so, and it is tried again with a later data key.
+   *
+   * @param kindOf the kind of a provider.
+   */
+  async keep(dek: ReadyDek, kindOf: (name: string) => string): Promise<void> {
+    const added = dek.wraps.map((wrap) => ({ wrap, kind: kindOf(wrap.name) })).filter(({ wrap, kind }) =>
+      !this.#book.has({ provider: wrap.name, kind, version: wrap.version })
+    );
+    if (added.length > 0) {
+      const plain = dek.copyOfDek();
+      for (const { wrap, kind } of added) {
+        const sentinel = makeSentinel(plain, wrap, kind, dek.keyId, this.#times.now());
+        this.#book.put(sentinel);
+        this.#testedNow(sentinel);
+      }
+      plain.fill(0);
+    }
+    if (added.length === 0 && !this.#book.wantsSave) return;
+    await this.#book.save();
+    this.#refresh();
+    this.#bell.ring();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await this.#running;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    for (const { provider, kind, version, test, lost } of this.#book.all()) {
+      // Whoever restarts the plugin has perhaps just mended this.
+      if (lost || (test !== undefined && test.code !== "ok")) {
+        this.#plan(idOf({ provider, kind, version })).retryAt = this.#options.clock.now();
+      }
+    }
+    for (let nextAt = this.#options.clock.now(); !signal.aborted;) {
+      await Promise.all(this.#urgent().map((sentinel) => this.#test(sentinel, signal)));
+      const now = this.#options.clock.now();
+      const due = this.#due(now);
+      if (due.sentinel !== undefined && now >= nextAt) {
+        nextAt = now + sentinelTimings.gap;
+        await this.#test(due.sentinel, signal);
+      } else {
+        const until = due.sentinel === undefined ? due.at : nextAt;
+        await this.#bell.wait(this.#options.clock, Math.min(Math.max(1, until - now), sentinelTimings.every), signal);
+      }
+    }
+  }
+
+  #urgent(): readonly Sentinel[] {
+    return this.#testable().filter((sentinel) => this.#plans.get(idOf(sentinel))?.urgent);
+  }
+
+  /** What can be tested: it has a provider, and nobody has accepted its loss. */
+  #testable(): readonly Sentinel[] {
+    const { forgotten, openers } = this.#options.readers;
+    const all = this.#book.all();
+    const { forgets } = forgottenVersions(forgotten, knownVersions(all, this.#history));
+    return all.filter((one) => !forgets(one) && hasOpener(one, openers));
+  }
+
+  /** The one that has been due for longest, if one is; else when the next one will be. */
+  #due(now: number): { readonly sentinel: Sentinel | undefined; readonly at: number } {
+    const all = this.#testable();
+    const tested = (name: string) =>
+      all.filter((one) => one.provider === name && this.#testedAt(one) > now - sentinelTimings.every).length;
+    const ranked = all.map((sentinel) => ({ sentinel, at: this.#dueAt(sentinel) })).sort((a, b) => a.at - b.at);
+    const ready = ranked.find(({ sentinel, at }) =>
+      at <= now && (this.#hasFailed(sentinel) || tested(sentinel.provider) < sentinelTimings.perDay)
+    );
+    const later = ranked.find(({ at }) => at > now)?.at ?? Infinity;
+    // What waits for a provider's share of the day is looked at again.
+    const waiting = ranked.some(({ at }) => at <= now) ? now + sentinelTimings.gap : Infinity;
+    return { sentinel: ready?.sentinel, at: Math.min(later, waiting) };
+  }
+
+  #dueAt(sentinel: Sentinel): number {
+    return this.#plans.get(idOf(sentinel))?.retryAt ?? this.#testedAt(sentinel) + sentinelTimings.every;
+  }
+
+  /** On the monotonic clock: steps of the wall clock do not change the age of a test of this process. */
+  #testedAt(sentinel: Sentinel): number {
+    const [plan, now, stored] = [this.#plan(idOf(sentinel)), this.#options.clock.now(), sentinel.test?.at ?? 0];
+    if (plan.tested?.stored === stored) return plan.tested.moment;
+    const age = this.#times.now() - stored;
+    // A time in the future was written before the clock was set back: a test is due.
+    plan.tested = { stored, moment: now - (age < 0 ? sentinelTimings.every : age), here: false };
+    return plan.tested.moment;
+  }
+
+  #testedNow(sentinel: Sentinel): void {
+    const stored = sentinel.test?.at ?? 0;
+    this.#plan(idOf(sentinel)).tested = { stored, moment: this.#options.clock.now(), here: true };
+  }
+
+  #hasFailed(sentinel: Sentinel): boolean {
+    return this.#plans.get(idOf(sentinel))?.retryAt !== undefined;
+  }
+
+  async #test(sentinel: Sentinel, signal: AbortSignal): Promise<void> {
+    const id = idOf(sentinel);
+    const plan = this.#plan(id);
+    plan.urgent = false;
+    let error = await this.#open(sentinel, signal);
+    if (error && effectiveCode(error) === "permission_denied") {
+      // A policy or a login that is being replaced refuses for a moment.
+      await this.#options.clock.sleep(sentinelTimings.confirm, signal);
+      error = await this.#open(sentinel, signal);
+    }
+    if (signal.aborted) return;
+    const now = this.#options.clock.now();
+    const code = error ? effectiveCode(error) : "ok";
+    const message = error?.message ?? "";
+    if (code !== "ok" && !isLoss(code)) {
+      plan.failure = { at: now, code, message };
+      this.#retry(plan, now, sentinelTimings.lastOutageRetry);
+      return this.#refresh();
+    }
+    const lost = code !== "ok" && (sentinel.lost || plan.fresh || this.#counts(id));
+    plan.failure = undefined;
+    plan.fresh = false;
+    if (lost) this.#retry(plan, now, sentinelTimings.lastRetry);
+    else [plan.failures, plan.retryAt] = [0, undefined];
+    const tested: Sentinel = { ...sentinel, test: { at: this.#times.of(now), code, message }, lost };
+    this.#book.put(tested);
+    this.#testedNow(tested);
+    await this.#book.save();
+    this.#refresh();
+    this.#tell(id, plan);
+  }
+
+  async #open(sentinel: Sentinel, signal: AbortSignal): Promise<KmsError | undefined> {
+    const { clock, unwrapperOf } = this.#options;
+    const unwrapper = unwrapperOf(sentinel.provider);
+    if (!unwrapper) return undefined;
+    using bound = deadlineBy(clock, sentinelTimings.deadline, signal);
+    try {
+      const work = openSentinel(sentinel, unwrapper, { signal: bound.signal });
+      await orAborted(work, bound.signal, `open a sentinel with provider "${unwrapper.name}"`);
+      return undefined;
+    } catch (thrown) {
+      return toKmsError(thrown);
+    }
+  }
+
+  #retry(plan: Plan, now: number, last: number): void {
+    plan.retryAt = now + backoff(plan.failures, sentinelTimings.firstRetry, last);
+    plan.failures++;
+  }
+
+  #tell(id: string, plan: Plan): void {
+    const refused = this.#statuses.find((one) => idOf(one) === id && one.state === "refused");
+    if (refused && !plan.told) {
+      const known = knownVersions(this.#book.all(), this.#history);
+      const message = lossSentence(refused, known, this.#options.sealedBy());
+      this.#options.notify({ type: "lifecycle", action: "warning", message });
+    }
+    plan.told = refused !== undefined;
+  }
+
+  #counts(id: string): boolean {
+    return (this.#announced ?? []).map(versionOf).map(idOf).includes(id);
+  }
+
+  #plan(id: string): Plan {
+    const found = this.#plans.get(id);
+    if (found) return found;
+    const plan: Plan = {
+      urgent: false,
+      fresh: false,
+      failures: 0,
+      retryAt: undefined,
+      tested: undefined,
+      failure: undefined,
+      told: false,
+    };
+    this.#plans.set(id, plan);
+    return plan;
+  }
+
+  /** With the time of its last test by the wall clock of now, where this process made the test. */
+  #shown(sentinel: Sentinel): Sentinel {
+    const { test } = sentinel;
+    const tested = this.#plans.get(idOf(sentinel))?.tested;
+    if (test === undefined || tested === undefined || tested.stored !== test.at || !tested.here) return sentinel;
+    return { ...sentinel, test: { ...test, at: this.#times.of(tested.moment) } };
+  }
+
+  #refresh(): void {
+    const { readers } = this.#options;
+    const failures = new Map(
+      [...this.#plans].flatMap(([id, { failure }]) =>
+        failure ? [[id, { ...failure, at: this.#times.of(failure.at) }] as const] : []
+      ),
+    );
+    const sentinels = this.#book.all().map((sentinel) => this.#shown(sentinel));
+    const [history, announced] = [this.#history, this.#announced ?? []];
+    this.#origin = this.#times.of(0);
+    this.#statuses = sealedVersions({ sentinels, history, announced, readers, failures });
+  }
+}
+
+function versionOf({ name, kind, version }: KeyIdMember): SealedVersion {
+  return { provider: name, kind, version };
+}

@@ -1,0 +1,72 @@
+/**
+ * The handlers of KMS v2.
+ *
+ * @module
+ */
+import { toKmsError } from "../../base/errors.ts";
+import type { Notify } from "../../telemetry/events.ts";
+import type { V2Rpcs } from "../../api/kms/messages.ts";
+import type { Handlers } from "../../net/grpc/server.ts";
+import { isToolUid } from "../../api/kms/tool_uid.ts";
+import type { Service } from "./service.ts";
+import { answerChecker, checkKeyId, checkPlaintext, checkSealed } from "./request_limits.ts";
+import { noteForeign, observed } from "../../net/grpc/rpc_event.ts";
+import type { Stance } from "./outage.ts";
+
+/** What both APIs' handlers stand on. */
+export interface HandlerContext {
+  readonly service: Service;
+  readonly notify: Notify;
+  /** How to answer now: as Status, which the service notes, or for another call's sake. */
+  readonly stance: (noted: "status" | "peek") => Stance;
+}
+
+/**
+ * Status and Encrypt answer from memory; Decrypt may ask a KMS.
+ *
+ * @param reportVersion must stay what it is while an API server runs: it refuses a plugin whose version changes.
+ */
+export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2beta1"): Handlers<V2Rpcs> {
+  const { service, notify } = context;
+  const checkAnswer = answerChecker();
+  return {
+    Status: observed("v2", "status", notify, (_request, _call, findings) => {
+      const now = context.stance("status");
+      if (now.say === "refuse") throw now.error;
+      findings.keyId = checkKeyId(now.keyId);
+      return { version: reportVersion, healthz: now.say === "ok" ? "ok" : now.message, key_id: now.keyId };
+    }),
+
+    Encrypt: observed("v2", "encrypt", notify, ({ plaintext, uid }, _call, findings) => {
+      checkPlaintext(plaintext);
+      // An Encrypt that succeeds while Status is refused would only hide from the API server's log why.
+      const now = context.stance("peek");
+      if (now.say === "refuse") throw now.error;
+      const { keyId, ciphertext, annotations, providers } = service.encrypt(plaintext, "v2", isToolUid(uid));
+      Object.assign(findings, { keyId, providers });
+      return checkAnswer({ ciphertext, key_id: keyId, annotations });
+    }),
+
+    // The call itself is handed down: its signal is made only if somebody has to wait.
+    Decrypt: observed("v2", "decrypt", notify, async (request, call, findings) => {
+      countRefusal(service, request.ciphertext, () => checkSealed(request));
+      findings.keyId = request.key_id;
+      const { ciphertext, key_id: keyId, annotations } = request;
+      const sealed = { keyId, ciphertext, annotations };
+      noteForeign(findings, service.foreignFormat(sealed, "v2"));
+      const { plaintext, providers, cache } = await service.decrypt(sealed, "v2", call);
+      Object.assign(findings, { providers, cache });
+      return { plaintext };
+    }),
+  };
+}
+
+/** Runs the checks that come before a service is asked to decrypt; what they refuse counts like its own refusals. */
+export function countRefusal(service: Pick<Service, "refused">, ciphertext: Uint8Array, check: () => void): void {
+  try {
+    check();
+  } catch (thrown) {
+    service.refused(ciphertext, toKmsError(thrown));
+    throw thrown;
+  }
+}

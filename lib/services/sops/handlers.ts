@@ -1,0 +1,67 @@
+/**
+ * The handlers of SOPS' key service.
+ *
+ * @module
+ */
+import { KmsError, toKmsError } from "../../base/errors.ts";
+import type { Notify } from "../../telemetry/events.ts";
+import type { SopsHandlers } from "../../net/grpc/server.ts";
+import type { SopsKey } from "../../api/sops/messages.ts";
+import { notedBug, notedUnreadable, observed } from "../../net/grpc/rpc_event.ts";
+import { armoured, unarmoured } from "./armour.ts";
+import { keyNameOf } from "./key_uri.ts";
+import type { SopsService } from "./service.ts";
+
+/** What the handlers are made of. */
+export interface SopsHandlerOptions {
+  readonly service: SopsService;
+  /** The names of the keys that files may name, at least one. */
+  readonly keys: readonly string[];
+  readonly notify: Notify;
+}
+
+/** In bytes. A data key has 32, and 33 if it is split between groups of keys; nothing else has business here. */
+export const largestDataKey = 64;
+
+/** Milliseconds: longer than all providers are waited for. People wait here, and sops itself sets no deadline. */
+const deadlineMs = 15_000;
+
+/** The handlers that `serveSops` takes. */
+export function sopsHandlers({ service, keys, notify }: SopsHandlerOptions): SopsHandlers {
+  const addressed = (key: SopsKey | undefined, ciphertext: Uint8Array) => {
+    try {
+      return { name: keyNameOf("decrypt", key, keys), frame: unarmoured(ciphertext) };
+    } catch (thrown) {
+      service.refused(ciphertext, toKmsError(thrown));
+      throw thrown;
+    }
+  };
+  return {
+    sops: {
+      Encrypt: observed("sops", "encrypt", notify, async ({ key, plaintext }, call, findings) => {
+        const name = findings.keyId = keyNameOf("encrypt", key, keys);
+        checkDataKey(plaintext);
+        const { frame, providers } = await service.encrypt(name, plaintext, call);
+        findings.providers = providers;
+        return { ciphertext: armoured(frame) };
+      }),
+
+      Decrypt: observed("sops", "decrypt", notify, async ({ key, ciphertext }, call, findings) => {
+        const { name, frame } = addressed(key, ciphertext);
+        findings.keyId = name;
+        const { plaintext, providers, cache } = await service.decrypt(name, frame, call);
+        Object.assign(findings, { providers, cache });
+        return { plaintext };
+      }),
+    },
+    unreadable: notedUnreadable(notify, () => "sops"),
+    broken: notedBug(notify),
+    deadlineMs,
+  };
+}
+
+function checkDataKey({ length }: Uint8Array): void {
+  if (length > 0 && length <= largestDataKey) return;
+  const why = length === 0 ? "is empty" : `has ${length} bytes, more than ${largestDataKey}`;
+  throw new KmsError("request_invalid", `Cannot encrypt: the plaintext ${why}.`);
+}
