@@ -11,13 +11,16 @@ async function script(shell: string): Promise<string> {
   return terminal.out();
 }
 
+/** In an empty folder: completions offer the files of the current one too. */
 async function bash(arguments_: string[], input: string): Promise<{ code: number; out: string; err: string }> {
-  const child = new Deno.Command("bash", { args: arguments_, stdin: "piped", stdout: "piped", stderr: "piped" })
+  const cwd = await Deno.makeTempDir();
+  const child = new Deno.Command("bash", { args: arguments_, cwd, stdin: "piped", stdout: "piped", stderr: "piped" })
     .spawn();
   const writer = child.stdin.getWriter();
   await writer.write(new TextEncoder().encode(input));
   await writer.close();
   const { code, stdout, stderr } = await child.output();
+  await Deno.remove(cwd);
   return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
 }
 

@@ -61,9 +61,13 @@ export async function serves2(subject: Subject): Promise<string> {
 /** A readiness probe that is impatient, and a call whose time is up, must not cost anybody else anything. */
 export async function outlivesImpatience(subject: Subject): Promise<string> {
   const sealed = await subject.v2().seal(newPlaintext());
-  const began = systemClock.now();
-  await subject.v2().open(sealed);
-  const took = systemClock.now() - began;
+  // The shortest of three: after one that the machine held up, all calls would be given up too late.
+  let took = Infinity;
+  for (let round = 0; round < 3; round++) {
+    const began = systemClock.now();
+    await subject.v2().open(sealed);
+    took = Math.min(took, systemClock.now() - began);
+  }
   const calls = Array.from({ length: given }, async (_, index) => {
     // Over all of the time that a call takes here: before it is read, while it is worked at, as it is answered.
     using time = deadline(took * index / given, subject.signal);
