@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { type After, afterTimeout } from "../base/deadline.ts";
+import { afterTimeout, type SetTimer } from "../base/deadline.ts";
 
 /** What V8 has as `gc` under `--expose-gc`: without other flavours it keeps code that might be run again. */
 type Collect = (options: { readonly type: "major"; readonly flavor: "last-resort" }) => void;
@@ -19,7 +19,7 @@ export interface Usage {
 
 /** Dependencies of the collection; a test replaces them. */
 export interface CollectOptions {
-  readonly after?: After;
+  readonly after?: SetTimer;
   /** `undefined` where the engine offers no collection, and is left alone. */
   readonly collect?: Collect | undefined;
   readonly usage?: () => Usage;

@@ -5,17 +5,17 @@
  */
 import type { Config } from "../config/config.ts";
 import { foreignState } from "../services/kms/key_ring/foreign_state.ts";
-import type { Readers } from "../services/kms/key_ring/wrap_sets.ts";
+import type { Decryptors } from "../services/kms/key_ring/wrap_sets.ts";
 import { readRingState } from "../services/kms/key_ring/state.ts";
 
 /** Every provider under each of its names, retired ones too. */
-export function readersOf(
+export function decryptorsOf(
   { file, providers, retired, forgotten }: Pick<Config, "file" | "providers" | "retired" | "forgotten">,
-): Readers {
-  const openers = [...providers, ...retired].flatMap(({ name, formerly, settings: { kind } }) =>
+): Decryptors {
+  const holders = [...providers, ...retired].flatMap(({ name, formerly, settings: { kind } }) =>
     [name, ...formerly].map((one) => ({ name: one, kind }))
   );
-  return { openers, forgotten, embedded: file === undefined };
+  return { holders, forgotten, embedded: file === undefined };
 }
 
 /**
@@ -24,6 +24,6 @@ export function readersOf(
  * @throws {KmsError} `config` if it is, or if its state cannot be read.
  */
 export async function requireOwnState(config: Config): Promise<void> {
-  const foreign = foreignState(await readRingState(config.state), readersOf(config), config.state);
+  const foreign = foreignState(await readRingState(config.state), decryptorsOf(config), config.state);
   if (foreign !== undefined) throw foreign;
 }

@@ -5,7 +5,7 @@
  */
 import { systemClock } from "../base/clock.ts";
 import type { Config } from "../config/config.ts";
-import { Opened } from "../base/resource_stack.ts";
+import { ResourceStack } from "../base/resource_stack.ts";
 import type { Notify } from "../telemetry/events.ts";
 import { kmsHandlers } from "../services/kms/handlers.ts";
 import type { Reloads } from "../base/reloads.ts";
@@ -33,16 +33,16 @@ export interface Plugin extends AsyncDisposable {
  * @throws {KmsError} `config` if something that the configuration names is not there.
  */
 export async function openPlugin(config: Config, notify: Notify, reloads?: Reloads): Promise<Plugin> {
-  await using opened = new Opened();
+  await using opened = new ResourceStack();
   // Before a local key is made beside what is another configuration's.
   await requireOwnState(config);
   const { providers, retired } = await openProviders(config, opened, notify, reloads);
-  const folder = opened.keep(new StateFolderWatch({ folder: config.state, clock: systemClock, notify }));
-  const service = opened.keep(await openService({ ...ringOptions(config, folder), providers, retired, notify }));
+  const folder = opened.use(new StateFolderWatch({ folder: config.state, clock: systemClock, notify }));
+  const service = opened.use(await openService({ ...ringOptions(config, folder), providers, retired, notify }));
   folder.start();
   const { kms, outage } = config;
   const handlers = kmsHandlers({ service, kms, outage, notify, version });
-  const kept = opened.handOver();
+  const kept = opened.move();
   return {
     service,
     handlers,

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Config, ProviderConfig } from "../config/config.ts";
-import type { Opened } from "../base/resource_stack.ts";
+import type { ResourceStack } from "../base/resource_stack.ts";
 import type { Notify } from "../telemetry/events.ts";
 import { decorate } from "../provider/decorated.ts";
 import type { Reloads } from "../base/reloads.ts";
@@ -21,7 +21,7 @@ import { irreplaceable, nodeMemory } from "./sealed_before.ts";
  */
 export async function openProviders(
   config: Pick<Config, "file" | "providers" | "retired" | "forgotten" | "state">,
-  opened: Opened,
+  opened: ResourceStack,
   notify: Notify,
   reloads?: Reloads,
 ): Promise<{ readonly providers: readonly ServiceProvider[]; readonly retired: readonly ServiceProvider[] }> {
@@ -38,7 +38,7 @@ export async function openProviders(
         ...(reloads === undefined ? {} : { reloads }),
       };
       const provider = decorate(await openProvider(settings, context), context);
-      opened.keep(provider);
+      opened.use(provider);
       found.push({ provider, formerly });
     }
     return found;

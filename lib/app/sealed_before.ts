@@ -14,7 +14,7 @@ import { readRingState, type RingState } from "../services/kms/key_ring/state.ts
 import type { KeyState } from "../provider/provider.ts";
 import { fileTag, type KnownKey, readKnownKeys } from "../provider/local/key_ledger.ts";
 import type { SealedVersionStatus } from "../services/kms/service.ts";
-import { readersOf } from "./decryptors.ts";
+import { decryptorsOf } from "./decryptors.ts";
 import { didYouMean } from "../config/suggestion.ts";
 
 type Configured = Pick<Config, "file" | "providers" | "retired" | "forgotten" | "state">;
@@ -121,7 +121,7 @@ export function statusesOf(
     return { ...sentinel, test, lost: error !== undefined && sentinel.lost };
   });
   const announced = history.at(-1)?.members ?? [];
-  return sealedVersions({ sentinels: tested, history, announced, readers: readersOf(config), failures });
+  return sealedVersions({ sentinels: tested, history, announced, decryptors: decryptorsOf(config), failures });
 }
 
 function failureOf({ code, message }: KmsError) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type After, afterTimeout, type Deadline, deadline, sleep } from "./deadline.ts";
+import { afterTimeout, type Deadline, deadline, type SetTimer, sleep } from "./deadline.ts";
 
 /** Where time comes from. */
 export interface Clock {
@@ -18,7 +18,7 @@ export interface Clock {
    */
   wall(): number;
   /** Calls back once after `ms`; what it returns calls that off. */
-  after(...timer: Parameters<After>): ReturnType<After>;
+  after(...timer: Parameters<SetTimer>): ReturnType<SetTimer>;
   /** Resolves after `ms` or as soon as `signal` fires; never throws. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }

@@ -13,10 +13,10 @@ export interface Deadline extends Disposable {
 }
 
 /** Calls back once after `ms`; what it returns calls that off. */
-export type After = (ms: number, fire: () => void) => () => void;
+export type SetTimer = (ms: number, fire: () => void) => () => void;
 
-/** {@linkcode After} on the machine's own timers. */
-export const afterTimeout: After = (ms, fire) => {
+/** {@linkcode SetTimer} on the machine's own timers. */
+export const afterTimeout: SetTimer = (ms, fire) => {
   const timer = setTimeout(fire, ms);
   return () => clearTimeout(timer);
 };
@@ -27,7 +27,7 @@ export const afterTimeout: After = (ms, fire) => {
  *
  * @param now milliseconds, on the clock that `after` goes by.
  */
-export function coarse(after: After, everyMs: number, now: () => number): After {
+export function coalescedTimers(after: SetTimer, everyMs: number, now: () => number): SetTimer {
   const waiting = new Set<{ readonly at: number; readonly fire: () => void }>();
   let callOff: (() => void) | undefined;
   const start = () => callOff ??= after(everyMs, tick);
@@ -64,7 +64,7 @@ export function coarse(after: After, everyMs: number, now: () => number): After 
 export function deadline(
   ms: number,
   parent?: AbortSignal,
-  after: After = afterTimeout,
+  after: SetTimer = afterTimeout,
   now: () => number = () => performance.now(),
 ): Deadline {
   const controller = new AbortController();
@@ -89,7 +89,7 @@ export function timeoutReason(): DOMException {
 }
 
 /** The reason to abort what nobody waits for any more: without one, an error with a stack trace is made for nobody. */
-export const noLongerWanted = "no longer wanted";
+export const abandoned = "no longer wanted";
 
 /**
  * The error for a signal that fired.

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { coarse, deadline, orAborted } from "./deadline.ts";
+import { coalescedTimers, deadline, orAborted } from "./deadline.ts";
 
 /** Timers that a test fires by moving the time, and how many of them are set. */
 function timers() {
@@ -29,7 +29,7 @@ function timers() {
 
 Deno.test("coarse() keeps each of many deadlines, at most a tick late, on one timer", () => {
   const { after, now, pass, set } = timers();
-  const deadlines = coarse(after, 10, now);
+  const deadlines = coalescedTimers(after, 10, now);
   const fired: [number, number][] = [];
   for (const ms of [100, 105, 250, 1000]) deadlines(ms, () => fired.push([ms, now()]));
   assert.equal(set.size, 1);
@@ -41,7 +41,7 @@ Deno.test("coarse() keeps each of many deadlines, at most a tick late, on one ti
 
 Deno.test("coarse() fires nothing that was called off, and holds no timer for nobody", () => {
   const { after, now, pass, set } = timers();
-  const deadlines = coarse(after, 10, now);
+  const deadlines = coalescedTimers(after, 10, now);
   const fired: string[] = [];
   const first = deadlines(100, () => {
     fired.push("first");
@@ -62,7 +62,7 @@ Deno.test("coarse() fires nothing that was called off, and holds no timer for no
 Deno.test("coarse() is exact where a tick would matter", () => {
   const { after, now, pass } = timers();
   let at = 0;
-  coarse(after, 10, now)(33, () => at = now());
+  coalescedTimers(after, 10, now)(33, () => at = now());
   pass(100);
   assert.equal(at, 33);
 });

@@ -5,18 +5,18 @@
  */
 
 /** Keeps what is opened on the way, so that a failure half-way closes it, and hands it on when all went well. */
-export class Opened implements AsyncDisposable {
+export class ResourceStack implements AsyncDisposable {
   #resources: AsyncDisposable[] = [];
 
   /** Keeps a resource and gives it back. */
-  keep<T extends AsyncDisposable>(resource: T): T {
+  use<T extends AsyncDisposable>(resource: T): T {
     this.#resources.push(resource);
     return resource;
   }
 
   /** Everything kept so far, for another owner; nothing is left here to be closed. */
-  handOver(): Opened {
-    const other = new Opened();
+  move(): ResourceStack {
+    const other = new ResourceStack();
     other.#resources = this.#resources;
     this.#resources = [];
     return other;

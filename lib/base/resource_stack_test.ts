@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Opened } from "./resource_stack.ts";
+import { ResourceStack } from "./resource_stack.ts";
 
 function resource(name: string, closed: string[], fails = false): AsyncDisposable {
   return {
@@ -10,30 +10,30 @@ function resource(name: string, closed: string[], fails = false): AsyncDisposabl
   };
 }
 
-Deno.test("Opened closes the last opened first, and once", async () => {
+Deno.test("ResourceStack closes the last opened first, and once", async () => {
   const closed: string[] = [];
-  const opened = new Opened();
-  opened.keep(resource("a", closed));
-  opened.keep(resource("b", closed));
+  const opened = new ResourceStack();
+  opened.use(resource("a", closed));
+  opened.use(resource("b", closed));
   await opened[Symbol.asyncDispose]();
   await opened[Symbol.asyncDispose]();
   assert.deepEqual(closed, ["b", "a"]);
 });
 
-Deno.test("Opened closes the rest although one fails, and says so", async () => {
+Deno.test("ResourceStack closes the rest although one fails, and says so", async () => {
   const closed: string[] = [];
-  const opened = new Opened();
-  opened.keep(resource("a", closed));
-  opened.keep(resource("b", closed, true));
+  const opened = new ResourceStack();
+  opened.use(resource("a", closed));
+  opened.use(resource("b", closed, true));
   await assert.rejects(opened[Symbol.asyncDispose](), /b/);
   assert.deepEqual(closed, ["b", "a"]);
 });
 
 Deno.test("handOver() leaves nothing to be closed behind", async () => {
   const closed: string[] = [];
-  const opened = new Opened();
-  opened.keep(resource("a", closed));
-  const other = opened.handOver();
+  const opened = new ResourceStack();
+  opened.use(resource("a", closed));
+  const other = opened.move();
   await opened[Symbol.asyncDispose]();
   assert.deepEqual(closed, []);
   await other[Symbol.asyncDispose]();

@@ -94,7 +94,7 @@ export function wrapped(text: string | readonly string[], width: number): readon
 }
 
 /** Milliseconds for eyes: `0.42 ms`, `17 ms`, `1.2 s`. */
-export function duration(ms: number): string {
+export function durationText(ms: number): string {
   if (ms >= 1000) return `${(ms / 1000).toFixed(1)} s`;
   return ms >= 10 ? `${Math.round(ms)} ms` : `${ms.toFixed(2)} ms`;
 }

@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { environmentFrom } from "../config/environment.ts";
-import { columns, duration, elapsed, table, wantsColour, wrapped } from "./table.ts";
+import { columns, durationText, elapsed, table, wantsColour, wrapped } from "./table.ts";
 
 Deno.test("table() aligns columns and leaves no space at the ends of lines", () => {
   equal(table(["a", "b"], [["long", "x"], ["s", ""]], false), "A     B\nlong  x\ns\n");
@@ -36,7 +36,7 @@ Deno.test("columns() aligns the second one", () => {
 });
 
 Deno.test("duration() keeps two or three digits", () => {
-  deepEqual([0.4211, 9.876, 17.2, 1234].map(duration), ["0.42 ms", "9.88 ms", "17 ms", "1.2 s"]);
+  deepEqual([0.4211, 9.876, 17.2, 1234].map(durationText), ["0.42 ms", "9.88 ms", "17 ms", "1.2 s"]);
 });
 
 Deno.test("elapsed() tells the largest unit of which there are two", () => {

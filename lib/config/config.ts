@@ -4,16 +4,10 @@
  * @module
  */
 import type { ForeignSource } from "../envelope/foreign.ts";
+import type { WrapQuorum } from "../envelope/quorum.ts";
+import type { UnwrapStrategy } from "../envelope/unwrap.ts";
 import type { ProviderSettings } from "../provider/settings.ts";
-
-/** How the wrap quorum is asked for. */
-export type WrapQuorum = "all" | "any" | number;
-
-/** Which provider is asked first when a data key is unwrapped. */
-export type UnwrapStrategy = "fastest" | "roundrobin" | "ordered";
-
-/** What an outage of the wrap quorum looks like to kube-apiserver. */
-export type OutagePolicy = "keepWriting" | "failReady" | "failClosed";
+import type { OutagePolicy } from "../services/kms/outage.ts";
 
 /** A provider and what the key ring needs to know of it. */
 export interface ProviderConfig {

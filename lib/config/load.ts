@@ -28,13 +28,14 @@ const largestConfig = 256 * 1024;
  */
 export async function loadConfig(path: string, environment: Environment, files: Files = realFiles): Promise<Config> {
   const text = await readText(path, files);
-  const [{ readYaml }, { Problems }, { checkShape }, { resolveConfig }, { Checker }] = await Promise.all([
-    import("./positions.ts"),
-    import("./problems.ts"),
-    import("./shape.ts"),
-    import("./resolve.ts"),
-    import("./providers/common.ts"),
-  ]);
+  const [{ readYaml }, { Problems }, { checkShape }, { resolveConfig }, { ConfigValidator }] = await Promise
+    .all([
+      import("./positions.ts"),
+      import("./problems.ts"),
+      import("./shape.ts"),
+      import("./resolve.ts"),
+      import("./providers/common.ts"),
+    ]);
   const yaml = readYaml(text);
   const problems = new Problems(path, yaml.position);
   for (const { position, text } of yaml.problems) problems.atPosition(position, text);
@@ -42,8 +43,8 @@ export async function loadConfig(path: string, environment: Environment, files: 
   const absolute = resolve(path);
   const shaped = checkShape(yaml.value, problems);
   if (shaped === undefined) return problems.fail();
-  const checker = new Checker(problems, files, environment, dirname(absolute));
-  const config = await resolveConfig(absolute, shaped, environment, files, checker);
+  const validator = new ConfigValidator(problems, files, environment, dirname(absolute));
+  const config = await resolveConfig(absolute, shaped, environment, files, validator);
   problems.throwIfAny();
   const exposure = await files.exposure(absolute);
   const why = exposure === undefined ? undefined : whyWritable(absolute, exposure.file);

@@ -9,7 +9,7 @@ import type { Files } from "./files.ts";
 import type { FieldPath } from "./positions.ts";
 import { pathText } from "./problems.ts";
 import type { ProviderListName } from "./provider_lists.ts";
-import type { Checker } from "./providers/common.ts";
+import type { ConfigValidator } from "./providers/common.ts";
 
 /** A provider and where it stands in the config. */
 export interface PlacedProvider {
@@ -28,7 +28,7 @@ export async function checkPluginSockets(
   own: string,
   placed: readonly PlacedProvider[],
   files: Files,
-  checker: Pick<Checker, "complain">,
+  validator: Pick<ConfigValidator, "complain">,
 ): Promise<void> {
   const seen: { readonly path: FieldPath; readonly socket: string }[] = [];
   for (const { list, index, provider: { settings } } of placed) {
@@ -36,7 +36,7 @@ export async function checkPluginSockets(
     const { socket } = settings;
     const path = [list, index, "socket"];
     if (await isSame(socket, own, files)) {
-      checker.complain(
+      validator.complain(
         path,
         `${socket} is the socket that this plugin serves itself: it would wait for itself for ever`,
       );
@@ -44,7 +44,7 @@ export async function checkPluginSockets(
     }
     const first = await firstOf(seen, socket, files);
     if (first !== undefined) {
-      checker.complain(path, `is the socket of ${pathText(first.slice(0, 2))} too; one plugin twice is no quorum`);
+      validator.complain(path, `is the socket of ${pathText(first.slice(0, 2))} too; one plugin twice is no quorum`);
     }
     seen.push({ path, socket });
   }

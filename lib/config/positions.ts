@@ -31,7 +31,7 @@ export interface YamlFile {
 }
 
 /** How often anchors may be used in one file, nested uses multiplied. */
-const mostAliases = 64;
+const maxAliases = 64;
 
 /**
  * What each finding of the parser is called here. The parser's own messages are not used: some of them repeat the text
@@ -86,7 +86,7 @@ export function readYaml(text: string): YamlFile {
       text: "no anchor (&) of this name stands above; put a value that begins with * into quotes",
     }));
     return {
-      value: usable && dangling.length === 0 ? document.toJS({ maxAliasCount: mostAliases }) : undefined,
+      value: usable && dangling.length === 0 ? document.toJS({ maxAliasCount: maxAliases }) : undefined,
       problems: [...problems, ...dangling],
       position: (path) => positionAt(offsetOf(document, path)),
     };
@@ -102,7 +102,7 @@ export function readYaml(text: string): YamlFile {
  */
 export function whyNoYaml(thrown: unknown): string {
   if (thrown instanceof RangeError) return "this YAML is too deeply nested";
-  if (thrown instanceof ReferenceError) return `this YAML uses its anchors more than ${mostAliases} times`;
+  if (thrown instanceof ReferenceError) return `this YAML uses its anchors more than ${maxAliases} times`;
   const name = thrown instanceof Error ? thrown.name : typeof thrown;
   return `this YAML cannot be read (the parser failed with ${name}); please report it with a file that shows it`;
 }

@@ -7,7 +7,7 @@ import { KmsError } from "../base/errors.ts";
 import type { FieldPath, Position } from "./positions.ts";
 
 /** More lines than this help nobody. */
-const mostLines = 50;
+const maxLines = 50;
 
 /** Keys that may be repeated: what else stands where a key should be may be a secret at the wrong place. */
 const tameKey = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
@@ -68,10 +68,10 @@ export class Problems {
     const sorted = this.#found.toSorted((a, b) => a.line - b.line || a.column - b.column);
     const all = sorted.map(({ line, column, text }) => `${this.#file}:${line}:${column}: ${text}`);
     const lines = [...new Set(all)];
-    const left = lines.length - mostLines;
+    const left = lines.length - maxLines;
     throw new KmsError(
       "config",
-      [...lines.slice(0, mostLines), ...(left > 0 ? [`${this.#file}: and ${left} more`] : [])].join("\n"),
+      [...lines.slice(0, maxLines), ...(left > 0 ? [`${this.#file}: and ${left} more`] : [])].join("\n"),
     );
   }
 }

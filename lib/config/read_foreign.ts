@@ -8,7 +8,7 @@ import type { ForeignKey, ForeignSource } from "../envelope/foreign.ts";
 import type { ForeignFormat } from "../telemetry/events.ts";
 import { flag, section, tag, text, variants } from "./fields.ts";
 import type { FieldPath } from "./positions.ts";
-import type { Checker } from "./providers/common.ts";
+import type { ConfigValidator } from "./providers/common.ts";
 import { providerLists } from "./provider_lists.ts";
 import type { Shaped } from "./shape.ts";
 
@@ -106,40 +106,44 @@ export const readForeignSchema = z.array(
 type Written = z.infer<typeof readForeignSchema>[number];
 
 /** Complains of formats that stand there twice, and of providers that are not there or cannot read the format. */
-export function foreignSources(written: readonly Written[], shaped: Shaped, checker: Checker): ForeignSource[] {
+export function foreignSources(
+  written: readonly Written[],
+  shaped: Shaped,
+  validator: ConfigValidator,
+): ForeignSource[] {
   const formats = written.map(({ format }) => format);
   formats.forEach((format, index) => {
-    if (formats.indexOf(format) < index) checker.complain([index, "format"], "stands in the list twice");
+    if (formats.indexOf(format) < index) validator.complain([index, "format"], "stands in the list twice");
     if (format === "trousseau-v1" && formats.includes("vault-kubernetes-kms")) {
-      checker.complain(
+      validator.complain(
         [index, "format"],
         "vault-kubernetes-kms, which has the same form, reads this too; leave it out",
       );
     }
   });
-  return written.map((one, index) => source(one, shaped, checker.within(index)));
+  return written.map((one, index) => source(one, shaped, validator.within(index)));
 }
 
-function source(written: Written, shaped: Shaped, checker: Checker): ForeignSource {
+function source(written: Written, shaped: Shaped, validator: ConfigValidator): ForeignSource {
   const { format } = written;
   const context = "encryptionContext" in written ? written.encryptionContext : undefined;
   const providers = pairs(written).map(({ at, ...pair }): ForeignKey => {
     const kind = kindOf(pair.name, shaped);
     const able: readonly string[] = kinds[format];
-    if (kind === undefined) checker.complain(at, "no provider has this name");
+    if (kind === undefined) validator.complain(at, "no provider has this name");
     else if (kind !== "" && !able.includes(kind)) {
-      checker.complain(at, `must be of kind ${able.join(" or ")}`);
+      validator.complain(at, `must be of kind ${able.join(" or ")}`);
     }
     if (kind === withVersion && pair.keyVersion === undefined) {
-      checker.complain(at, "needs keyVersion beside it: the version that the original was told to use");
+      validator.complain(at, "needs keyVersion beside it: the version that the original was told to use");
     }
     if (kind !== withVersion && kind !== undefined && kind !== "" && pair.keyVersion !== undefined) {
-      checker.complain([...at.slice(0, -1), "keyVersion"], `is for providers of kind ${withVersion}`);
+      validator.complain([...at.slice(0, -1), "keyVersion"], `is for providers of kind ${withVersion}`);
     }
     return context !== undefined && kind === withContext ? { ...pair, context } : pair;
   });
   if (context !== undefined && providers.every((key) => key.context === undefined)) {
-    checker.complain(["encryptionContext"], `is for providers of kind ${withContext}, and none is named here`);
+    validator.complain(["encryptionContext"], `is for providers of kind ${withContext}, and none is named here`);
   }
   return { format, providers, ...("unprefixed" in written ? { unprefixed: written.unprefixed } : {}) };
 }

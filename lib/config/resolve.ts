@@ -12,7 +12,7 @@ import { checkPluginSockets, type PlacedProvider } from "./plugin_sockets.ts";
 import { defaults, defaultWrap, stateFolderOf } from "./defaults.ts";
 import type { Environment } from "./environment.ts";
 import type { Files } from "./files.ts";
-import type { Checker } from "./providers/common.ts";
+import type { ConfigValidator } from "./providers/common.ts";
 import type { FieldPath } from "./positions.ts";
 import { pathText } from "./problems.ts";
 import { foreignSources } from "./read_foreign.ts";
@@ -23,7 +23,7 @@ import { socketOf, wrapComplaintOf } from "./socket_fields.ts";
 import { sopsConfig } from "./sops.ts";
 
 /**
- * Complains to `checker`; what is returned is to be used only if nothing was complained of.
+ * Complains to `validator`; what is returned is to be used only if nothing was complained of.
  *
  * @param maxWrap the longest wrap of a kind, in bytes.
  */
@@ -32,29 +32,29 @@ export async function resolveConfig(
   shaped: Shaped,
   environment: Environment,
   files: Files,
-  checker: Checker,
+  validator: ConfigValidator,
   maxWrap: (kind: string) => number = maxWrapOf,
 ): Promise<Config> {
   const { config } = shaped;
-  checkNames(shaped, checker);
+  checkNames(shaped, validator);
   checkRoom(
     shaped.providers.sound.map(({ index, raw: { name, kind } }) => ({ index, name, maxWrap: maxWrap(kind) })),
-    checker,
+    validator,
   );
-  checkCache(config.cache, checker.within("cache"));
-  const ours = await socketOf(config.socket, files, checker.within("socket"));
+  checkCache(config.cache, validator.within("cache"));
+  const ours = await socketOf(config.socket, files, validator.within("socket"));
   const lists = {
-    providers: await providers(shaped.providers, checker.within("providers")),
-    retired: await retired(shaped.retired, checker.within("retired")),
+    providers: await providers(shaped.providers, validator.within("providers")),
+    retired: await retired(shaped.retired, validator.within("retired")),
   };
-  await checkPluginSockets(ours.path, placed(shaped, lists), files, checker);
+  await checkPluginSockets(ours.path, placed(shaped, lists), files, validator);
   return {
     file,
     socket: ours,
-    state: await checker.writable(["state"], config.state ?? stateFolderOf(environment) ?? defaults.state),
+    state: await validator.writable(["state"], config.state ?? stateFolderOf(environment) ?? defaults.state),
     kms: config.kms,
     keyEpoch: config.keyEpoch,
-    wrap: wrap(shaped, checker),
+    wrap: wrap(shaped, validator),
     unwrap: config.unwrap,
     cache: {
       entries: config.cache.entries,
@@ -66,11 +66,11 @@ export async function resolveConfig(
     outage: { policy: config.outage.policy, afterMs: config.outage.after },
     probe: { intervalMs: config.probe.interval },
     drainMs: config.drain,
-    telemetry: { ...config.telemetry, audit: await audit(config.telemetry.audit, checker.within("telemetry")) },
+    telemetry: { ...config.telemetry, audit: await audit(config.telemetry.audit, validator.within("telemetry")) },
     ...lists,
     forgotten: config.forgotten,
-    sops: await sopsConfig(shaped, environment, files, checker.within("sops")),
-    readForeign: foreignSources(config.readForeign, shaped, checker.within("readForeign")),
+    sops: await sopsConfig(shaped, environment, files, validator.within("sops")),
+    readForeign: foreignSources(config.readForeign, shaped, validator.within("readForeign")),
   };
 }
 
@@ -82,30 +82,30 @@ function placed(shaped: Shaped, lists: Pick<Config, "providers" | "retired">): r
   );
 }
 
-async function audit(written: string, checker: Checker): Promise<string | undefined> {
+async function audit(written: string, validator: ConfigValidator): Promise<string | undefined> {
   if (written === "off") return undefined;
-  return written === "stdout" ? written : await checker.writable(["audit"], written);
+  return written === "stdout" ? written : await validator.writable(["audit"], written);
 }
 
-function wrap({ config, providers: { names } }: Shaped, checker: Checker): Config["wrap"] {
+function wrap({ config, providers: { names } }: Shaped, validator: ConfigValidator): Config["wrap"] {
   const providerCount = names.length;
   const wanted = config.wrap ?? defaultWrap(providerCount);
   const complaint = wrapComplaintOf(wanted, providerCount);
-  if (complaint !== undefined) checker.complain(["wrap"], complaint);
+  if (complaint !== undefined) validator.complain(["wrap"], complaint);
   return wanted;
 }
 
-function checkCache(cache: Written["cache"], checker: Checker): void {
-  if (cache.maxAge > cache.lifetime) checker.complain(["maxAge"], "is longer than lifetime");
+function checkCache(cache: Written["cache"], validator: ConfigValidator): void {
+  if (cache.maxAge > cache.lifetime) validator.complain(["maxAge"], "is longer than lifetime");
 }
 
 /** A name means one key for ever: wraps in etcd are found by it. */
-function checkNames(shaped: Shaped, checker: Checker): void {
+function checkNames(shaped: Shaped, validator: ConfigValidator): void {
   const seen = new Map<string, string>();
   const take = (name: string | undefined, ...path: FieldPath) => {
     if (name === undefined) return;
     const first = seen.get(name);
-    if (first !== undefined) checker.complain(path, `duplicate name; ${first} is the same`);
+    if (first !== undefined) validator.complain(path, `duplicate name; ${first} is the same`);
     else seen.set(name, pathText(path));
   };
   const each = providerLists.flatMap((list) => shaped[list].names.map((names, index) => ({ list, index, ...names })));
@@ -128,12 +128,12 @@ export interface WrapRoom {
  * config to be mended; found later it would be an Encrypt that fails on the day that a key is rotated to a longer one.
  * A v1beta1 frame has more room and holds less for each wrap, so that it need not be looked at.
  */
-export function checkRoom(rooms: readonly WrapRoom[], checker: Pick<Checker, "complain">): void {
+export function checkRoom(rooms: readonly WrapRoom[], validator: Pick<ConfigValidator, "complain">): void {
   const all = rooms.reduce((sum, { name, maxWrap }) => sum + largestAnnotation(name, maxWrap), 0);
   if (all <= formatSizes.annotations) return;
   const largest = Math.max(...rooms.map(({ maxWrap }) => maxWrap));
   const large = rooms.filter(({ maxWrap }) => maxWrap === largest).map(({ index }) => `providers[${index}]`);
-  checker.complain(
+  validator.complain(
     ["providers"],
     `could need ${all} bytes for the wraps of one data key, and kube-apiserver takes ${formatSizes.annotations}; ` +
       `take one of the largest out (${large.join(", ")}: up to ${largest} bytes each), or put one that need only be ` +
@@ -141,11 +141,11 @@ export function checkRoom(rooms: readonly WrapRoom[], checker: Pick<Checker, "co
   );
 }
 
-async function providers({ sound }: ProviderList, checker: Checker): Promise<readonly ProviderConfig[]> {
+async function providers({ sound }: ProviderList, validator: ConfigValidator): Promise<readonly ProviderConfig[]> {
   const found: ProviderConfig[] = [];
   const keyFiles = new Map<string, number>();
   for (const { index, raw } of sound) {
-    const inner = checker.within(index);
+    const inner = validator.within(index);
     const settings = await providerSettings(raw, inner);
     if (settings.kind === "local") {
       const first = keyFiles.get(settings.keyFile);
@@ -160,9 +160,9 @@ async function providers({ sound }: ProviderList, checker: Checker): Promise<rea
 }
 
 /** A key that is made anew opens nothing of what the old one wrapped. */
-async function retired({ sound }: ProviderList, checker: Checker): Promise<readonly ProviderConfig[]> {
+async function retired({ sound }: ProviderList, validator: ConfigValidator): Promise<readonly ProviderConfig[]> {
   return await Promise.all(sound.map(async ({ index, raw }) => {
-    const inner = checker.within(index);
+    const inner = validator.within(index);
     if (raw.kind === "local" && raw.create) {
       inner.complain(["create"], "must be false here: a retired key is never made");
     }

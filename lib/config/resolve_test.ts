@@ -8,7 +8,7 @@ import { fakeFiles } from "../../tests/support/fake_files.ts";
 import { KmsError } from "../base/errors.ts";
 import { environmentFrom } from "./environment.ts";
 import { Problems } from "./problems.ts";
-import { Checker } from "./providers/common.ts";
+import { ConfigValidator } from "./providers/common.ts";
 import { checkRoom, resolveConfig, type WrapRoom } from "./resolve.ts";
 import { checkShape } from "./shape.ts";
 
@@ -43,9 +43,9 @@ Deno.test("resolveConfig() sums the wraps of providers, and not those of retired
     const shaped = checkShape(config, problems);
     const nothing = environmentFrom(() => undefined);
     const files = fakeFiles({ contents: { "/k": "" } });
-    const checker = new Checker(problems, files, nothing, "/");
+    const validator = new ConfigValidator(problems, files, nothing, "/");
     assert.ok(shaped);
-    await resolveConfig("c.yaml", shaped, nothing, files, checker, () => 4096);
+    await resolveConfig("c.yaml", shaped, nothing, files, validator, () => 4096);
     try {
       problems.throwIfAny();
     } catch (thrown) {

@@ -7,19 +7,19 @@ import * as z from "zod/mini";
 import type { ProviderKind, ProviderSettings } from "../provider/settings.ts";
 import { defaults } from "./defaults.ts";
 import { duration, flag, integer, listen, oneOf, path, section, text, variants } from "./fields.ts";
-import type { Checker } from "./providers/common.ts";
+import type { ConfigValidator } from "./providers/common.ts";
 import { awsKmsSchema, awsKmsSettings } from "./providers/aws_kms.ts";
 import { azureKeyVaultSchema, azureKeyVaultSettings } from "./providers/azure_key_vault.ts";
 import { gcpKmsSchema, gcpKmsSettings } from "./providers/gcp_kms.ts";
 import { kmsPluginSchema, kmsPluginSettings } from "./providers/kms_plugin.ts";
 import { localSchema, localSettings } from "./providers/local.ts";
 import { readForeignSchema } from "./read_foreign.ts";
-import { mostProviders, socketFields, wrapField } from "./socket_fields.ts";
+import { maxProviders, socketFields, wrapField } from "./socket_fields.ts";
 import { sopsSchema } from "./sops.ts";
 import { vaultTransitSchema, vaultTransitSettings } from "./providers/vault_transit.ts";
 
 /** The longest wait that a timer can hold, 2^31 - 1 ms, rounded down to days. */
-const longestTimer = "24d";
+const maxTimer = "24d";
 
 /** One arm for each kind. */
 const arms = {
@@ -133,7 +133,7 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
   ),
   readyDek: z.prefault(
     section("The data key that is held ready for the next encrypt.", {
-      maxAge: z.prefault(duration("After this v1beta1 gets a new one.", "1s", longestTimer), defaults.readyDek.maxAge),
+      maxAge: z.prefault(duration("After this v1beta1 gets a new one.", "1s", maxTimer), defaults.readyDek.maxAge),
     }),
     {},
   ),
@@ -148,7 +148,7 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
         defaults.outage.policy,
       ),
       after: z.prefault(
-        duration("How long an outage lasts before the policy is applied.", "0s", longestTimer),
+        duration("How long an outage lasts before the policy is applied.", "0s", maxTimer),
         defaults.outage.after,
       ),
     }),
@@ -165,16 +165,16 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
   providers: z.array(provider, {
     error: ({ input }) =>
       input === undefined || input === null
-        ? `is missing; a config has 1 to ${mostProviders} providers`
+        ? `is missing; a config has 1 to ${maxProviders} providers`
         : "must be a list of providers",
   }).check(
-    z.minLength(1, `is empty; a config has 1 to ${mostProviders} providers`),
-    z.maxLength(mostProviders, `has too many; a config has 1 to ${mostProviders} providers`),
-    z.describe(`The keys that guard the data, 1 to ${mostProviders}.`),
+    z.minLength(1, `is empty; a config has 1 to ${maxProviders} providers`),
+    z.maxLength(maxProviders, `has too many; a config has 1 to ${maxProviders} providers`),
+    z.describe(`The keys that guard the data, 1 to ${maxProviders}.`),
   ),
   retired: z._default(
     z.array(provider, "must be a list of providers").check(
-      z.maxLength(mostProviders, `must be at most ${mostProviders} providers`),
+      z.maxLength(maxProviders, `must be at most ${maxProviders} providers`),
       z.describe("Keys that only open what they wrapped before: no quorum or key ID counts them."),
     ),
     [],
@@ -197,19 +197,19 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
 export type RawConfig = z.infer<typeof configSchema>;
 
 /** What the provider of an arm gets; whatever it refers to is looked for. */
-export async function providerSettings(raw: RawProvider, checker: Checker): Promise<ProviderSettings> {
+export async function providerSettings(raw: RawProvider, validator: ConfigValidator): Promise<ProviderSettings> {
   switch (raw.kind) {
     case "aws-kms":
-      return await awsKmsSettings(raw, checker);
+      return await awsKmsSettings(raw, validator);
     case "azure-key-vault":
-      return await azureKeyVaultSettings(raw, checker);
+      return await azureKeyVaultSettings(raw, validator);
     case "gcp-kms":
-      return await gcpKmsSettings(raw, checker);
+      return await gcpKmsSettings(raw, validator);
     case "kms-plugin":
-      return await kmsPluginSettings(raw, checker);
+      return await kmsPluginSettings(raw, validator);
     case "local":
-      return await localSettings(raw, checker);
+      return await localSettings(raw, validator);
     case "vault-transit":
-      return await vaultTransitSettings(raw, checker);
+      return await vaultTransitSettings(raw, validator);
   }
 }

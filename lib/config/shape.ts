@@ -8,7 +8,7 @@ import type * as z from "zod/mini";
 import type { Problems } from "./problems.ts";
 import { type ProviderListName, providerLists } from "./provider_lists.ts";
 import { configSchema, type RawConfig, type RawProvider } from "./schema.ts";
-import { mostProviders } from "./socket_fields.ts";
+import { maxProviders } from "./socket_fields.ts";
 
 /** What one of {@linkcode providerLists} holds. */
 export interface ProviderList {
@@ -93,7 +93,7 @@ function withoutParts(root: unknown, broken: ReadonlySet<string>, issues: readon
   const kept = (list: ProviderListName): unknown[] => {
     const written = copy[list];
     if (!Array.isArray(written)) return [];
-    return written.slice(0, mostProviders)
+    return written.slice(0, maxProviders)
       .map((one: unknown, index) => broken.has(providerPart(list, index)) ? standIn : one);
   };
   const providers = kept("providers");

@@ -5,23 +5,24 @@
  */
 import * as z from "zod/mini";
 import { accountFiles, accountNumber } from "./accounts.ts";
-import type { SocketConfig, WrapQuorum } from "./config.ts";
+import type { WrapQuorum } from "../envelope/quorum.ts";
+import type { SocketConfig } from "./config.ts";
 import { defaults } from "./defaults.ts";
 import { account, fileMode } from "./fields.ts";
 import type { Files } from "./files.ts";
-import type { Checker } from "./providers/common.ts";
+import type { ConfigValidator } from "./providers/common.ts";
 import { readSocket, socketPathComplaint } from "./socket_path.ts";
 
 /** How many providers there may be: each adds an annotation, which kube-apiserver limits to 32 KiB in all. */
-export const mostProviders = 8;
+export const maxProviders = 8;
 
-const wrapComplaint = `must be all, any, or a number from 1 to ${mostProviders}`;
+const wrapComplaint = `must be all, any, or a number from 1 to ${maxProviders}`;
 
 /** `all`, `any` or a number of providers. */
 export function wrapField(description: string) {
   return z.union([
     z.enum(["all", "any"]),
-    z.int().check(z.gte(1, wrapComplaint), z.lte(mostProviders, wrapComplaint)),
+    z.int().check(z.gte(1, wrapComplaint), z.lte(maxProviders, wrapComplaint)),
   ], { error: () => wrapComplaint }).check(z.describe(description));
 }
 
@@ -54,36 +55,36 @@ interface WrittenAccess {
 export async function socketOf(
   written: WrittenAccess & { readonly path: string },
   files: Files,
-  checker: Checker,
+  validator: ConfigValidator,
 ): Promise<SocketConfig> {
-  const access = await accessOf(written, files, checker);
+  const access = await accessOf(written, files, validator);
   const read = readSocket(written.path);
   if ("complaint" in read) {
-    checker.complain(["path"], read.complaint);
-    return { path: checker.absolute(written.path), ...access };
+    validator.complain(["path"], read.complaint);
+    return { path: validator.absolute(written.path), ...access };
   }
-  const path = await checker.writable(["path"], read.path);
+  const path = await validator.writable(["path"], read.path);
   const complaint = socketPathComplaint(path);
-  if (complaint !== undefined) checker.complain(["path"], complaint);
+  if (complaint !== undefined) validator.complain(["path"], complaint);
   return { path, ...access };
 }
 
 /** A path of a socket in a config that may be wrong elsewhere: always absolute. */
-export function socketPathIn(written: string, checker: Checker): string {
+export function socketPathIn(written: string, validator: ConfigValidator): string {
   const read = readSocket(written);
-  return checker.absolute("path" in read ? read.path : written);
+  return validator.absolute("path" in read ? read.path : written);
 }
 
 /** Who may connect to a socket. */
 export async function accessOf(
   written: WrittenAccess,
   files: Files,
-  checker: Checker,
+  validator: ConfigValidator,
 ): Promise<Omit<SocketConfig, "path">> {
   return {
     mode: written.mode,
-    owner: await accountOf("owner", written.owner, files, checker),
-    group: await accountOf("group", written.group, files, checker),
+    owner: await accountOf("owner", written.owner, files, validator),
+    group: await accountOf("group", written.group, files, validator),
   };
 }
 
@@ -91,12 +92,12 @@ async function accountOf(
   field: "owner" | "group",
   account: string | number | undefined,
   files: Files,
-  checker: Checker,
+  validator: ConfigValidator,
 ): Promise<number | undefined> {
   if (typeof account !== "string") return account;
   const number = await accountNumber(accountFiles[field], account, files);
   if (number === undefined) {
-    checker.complain([field], `no such name in ${accountFiles[field]}; give the number`);
+    validator.complain([field], `no such name in ${accountFiles[field]}; give the number`);
   }
   return number;
 }

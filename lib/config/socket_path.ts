@@ -7,7 +7,7 @@ import { dirname, isAbsolute } from "node:path";
 import { utf8 } from "../base/bytes.ts";
 
 /** In bytes: `sun_path` of unix(7) has 108, the last of them zero. */
-export const longestSocketPath = 107;
+export const maxSocketPath = 107;
 
 /** In bytes: the socket is bound in a fresh folder beside its place, as in `/.t-0a1b2c/s`, and renamed from there. */
 const temporaryTail = 12;
@@ -20,11 +20,11 @@ const temporaryTail = 12;
 export function socketPathComplaint(path: string): string | undefined {
   if (path.endsWith("/")) return `${path} names a folder, not a socket`;
   const folder = utf8(dirname(path)).length;
-  if (folder + temporaryTail > longestSocketPath) {
-    return `${path} lies in a folder whose path has more than ${longestSocketPath - temporaryTail} bytes`;
+  if (folder + temporaryTail > maxSocketPath) {
+    return `${path} lies in a folder whose path has more than ${maxSocketPath - temporaryTail} bytes`;
   }
-  return utf8(path).length > longestSocketPath
-    ? `${path} has more than ${longestSocketPath} bytes, all that a socket can have`
+  return utf8(path).length > maxSocketPath
+    ? `${path} has more than ${maxSocketPath} bytes, all that a socket can have`
     : undefined;
 }
 

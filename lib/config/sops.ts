@@ -9,7 +9,7 @@ import { defaults, defaultWrap, sopsSocketPath } from "./defaults.ts";
 import type { Environment } from "./environment.ts";
 import { flag, listen, path, section, text } from "./fields.ts";
 import type { Files } from "./files.ts";
-import { type Checker, providerName } from "./providers/common.ts";
+import { type ConfigValidator, providerName } from "./providers/common.ts";
 import type { Shaped } from "./shape.ts";
 import { accessOf, socketFields, socketOf, socketPathIn, wrapComplaintOf, wrapField } from "./socket_fields.ts";
 
@@ -77,48 +77,53 @@ export async function sopsConfig(
   shaped: Shaped,
   environment: Environment,
   files: Files,
-  checker: Checker,
+  validator: ConfigValidator,
 ): Promise<Config["sops"]> {
   const { config } = shaped;
   const written = config.sops;
-  const inSocket = checker.within("socket");
+  const inSocket = validator.within("socket");
   const { path } = written.socket;
   return {
     // A path that nobody wrote is looked at by the command that serves there, and keeps no other from its start.
     socket: path === undefined
       ? {
-        path: await sopsSocketPath(socketPathIn(config.socket.path, checker), environment, files),
+        path: await sopsSocketPath(socketPathIn(config.socket.path, validator), environment, files),
         ...await accessOf(written.socket, files, inSocket),
       }
       : await socketOf({ ...written.socket, path }, files, inSocket),
     listen: written.listen,
-    audit: await auditOf(written.audit, config.telemetry.audit, checker),
+    audit: await auditOf(written.audit, config.telemetry.audit, validator),
     decryptOnly: written.decryptOnly,
-    keys: written.keys.map((one, index) => keyOf(one, index, shaped, checker.within("keys"))),
+    keys: written.keys.map((one, index) => keyOf(one, index, shaped, validator.within("keys"))),
   };
 }
 
-async function auditOf(written: string, plugins: string, checker: Checker): Promise<string | undefined> {
+async function auditOf(written: string, plugins: string, validator: ConfigValidator): Promise<string | undefined> {
   if (written === "off") return undefined;
   if (written === "stdout") return written;
-  if (checker.absolute(written) === checker.absolute(plugins)) {
-    checker.complain(["audit"], "is the plugin's own audit file; the two would be mixed");
+  if (validator.absolute(written) === validator.absolute(plugins)) {
+    validator.complain(["audit"], "is the plugin's own audit file; the two would be mixed");
   }
-  return await checker.writable(["audit"], written);
+  return await validator.writable(["audit"], written);
 }
 
-function keyOf(written: Written["keys"][number], index: number, shaped: Shaped, checker: Checker): SopsKeyConfig {
+function keyOf(
+  written: Written["keys"][number],
+  index: number,
+  shaped: Shaped,
+  validator: ConfigValidator,
+): SopsKeyConfig {
   const { config: { sops, wrap }, providers: { names } } = shaped;
   const { name } = written;
-  if (sops.keys.findIndex((one) => one.name === name) < index) checker.complain([index, "name"], "duplicate name");
+  if (sops.keys.findIndex((one) => one.name === name) < index) validator.complain([index, "name"], "duplicate name");
   const known = names.flatMap(({ name }) => name ?? []);
   const chosen = written.providers ?? known;
   written.providers?.forEach((one, at) => {
-    if (!known.includes(one)) checker.complain([index, "providers", at], "no provider has this name");
-    else if (chosen.indexOf(one) < at) checker.complain([index, "providers", at], "stands in the list twice");
+    if (!known.includes(one)) validator.complain([index, "providers", at], "no provider has this name");
+    else if (chosen.indexOf(one) < at) validator.complain([index, "providers", at], "stands in the list twice");
   });
   const complaint = written.wrap === undefined ? undefined : wrapComplaintOf(written.wrap, chosen.length);
-  if (complaint !== undefined) checker.complain([index, "wrap"], complaint);
+  if (complaint !== undefined) validator.complain([index, "wrap"], complaint);
   return { name, providers: chosen, wrap: written.wrap ?? inherited(wrap, chosen.length) };
 }
 

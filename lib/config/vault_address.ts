@@ -5,7 +5,7 @@
  */
 import { utf8 } from "../base/bytes.ts";
 import { parseOrigin } from "./addresses.ts";
-import { longestSocketPath } from "./socket_path.ts";
+import { maxSocketPath } from "./socket_path.ts";
 
 /** A segment of a path: nothing that a server, a proxy or a file system could take for another one. */
 const segment = "[A-Za-z0-9_~-][A-Za-z0-9_.~-]*";
@@ -51,7 +51,7 @@ function parseSocket(text: string): { readonly address: string } | { readonly co
         "Trousseau's permissions reach no other",
     };
   }
-  return utf8(text.slice("unix://".length)).length > longestSocketPath
-    ? { complaint: `must have a path of at most ${longestSocketPath} bytes, all that a socket can have` }
+  return utf8(text.slice("unix://".length)).length > maxSocketPath
+    ? { complaint: `must have a path of at most ${maxSocketPath} bytes, all that a socket can have` }
     : { address: text };
 }

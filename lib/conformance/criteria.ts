@@ -23,13 +23,13 @@ import {
   v1SealsDiffer,
 } from "./round_trips.ts";
 import { isQuick, isWell, saysTheSame, statusIsSound } from "./status.ts";
-import type { Api, Subject } from "./subject.ts";
+import type { Subject, SubjectApi } from "./subject.ts";
 import { changed, changedV1, outlivesChanged, tellsByCode } from "./tampering.ts";
 import { Unmet, Untried } from "./verdict.ts";
 
 /** One criterion. */
 export interface CriterionRow {
-  readonly api: Api;
+  readonly api: SubjectApi;
   /** `must`: kube-apiserver or the data depends on it. `should`: whoever runs it will be glad of it. */
   readonly weight: "must" | "should";
   /** @returns what was seen, in a few words; throws `Unmet`, `Untried` or the failure of a call. */
@@ -38,11 +38,11 @@ export interface CriterionRow {
   readonly looksBack?: boolean;
 }
 
-function must(api: Api, attempt: CriterionRow["attempt"]): CriterionRow {
+function must(api: SubjectApi, attempt: CriterionRow["attempt"]): CriterionRow {
   return { api, weight: "must", attempt };
 }
 
-function should(api: Api, attempt: CriterionRow["attempt"]): CriterionRow {
+function should(api: SubjectApi, attempt: CriterionRow["attempt"]): CriterionRow {
   return { api, weight: "should", attempt };
 }
 

@@ -6,7 +6,7 @@
 import { equalBytes, utf8 } from "../base/bytes.ts";
 import { complaintAboutCipher, complaintAboutSealed } from "../api/kms/limits.ts";
 import { newPlaintext, type Sealer } from "./sealer.ts";
-import type { Sealed, Subject } from "./subject.ts";
+import type { Subject, SubjectSealed } from "./subject.ts";
 import { meets, Unmet } from "./verdict.ts";
 
 /** Bytes: the length that a Trousseau in front of the plugin wraps (47), and lengths of other callers. */
@@ -40,7 +40,7 @@ export const opensOthers = (subject: Subject): Promise<string> => comesBack(subj
 export const opensV1Seed = (subject: Subject): Promise<string> => comesBack(subject.v1beta1(), [4, 32]);
 
 export const sealsDiffer = async (subject: Subject): Promise<string> =>
-  await differ(subject.v2(), ({ ciphertext }: Sealed) => ciphertext);
+  await differ(subject.v2(), ({ ciphertext }: SubjectSealed) => ciphertext);
 export const v1SealsDiffer = async (subject: Subject): Promise<string> =>
   await differ(subject.v1beta1(), (cipher) => cipher);
 

@@ -7,13 +7,13 @@ import { abortError, type Deadline, deadline, sleep } from "../base/deadline.ts"
 import { KmsError } from "../base/errors.ts";
 import { isUnconnected } from "../net/grpc/status.ts";
 import { criteria, type CriterionRow, type PluginCriterion } from "./criteria.ts";
-import { type Api, served, Subject } from "./subject.ts";
+import { served, Subject, type SubjectApi } from "./subject.ts";
 import { told, Unmet, Untried } from "./verdict.ts";
 
 /** What came of one criterion. */
 export interface Finding {
   readonly criterion: PluginCriterion;
-  readonly api: Api;
+  readonly api: SubjectApi;
   readonly weight: CriterionRow["weight"];
   readonly result: "holds" | "fails" | "untried";
   /** What was seen, or why not. It may hold words of the plugin's. */
@@ -67,7 +67,7 @@ export async function tryPlugin(
   return findings;
 }
 
-async function whatIsServed(subject: Subject): Promise<Readonly<Record<Api, boolean>>> {
+async function whatIsServed(subject: Subject): Promise<Readonly<Record<SubjectApi, boolean>>> {
   const failure = await subject.status().then(() => undefined, (thrown: unknown) => thrown);
   if (isUnconnected(failure)) throw failure;
   const serves = await served(subject);
@@ -100,7 +100,7 @@ const notThrough = { result: "untried", detail: "it was not through in its time"
 async function outcome(
   { api, attempt }: CriterionRow,
   subject: Subject,
-  serves: Readonly<Record<Api, boolean>>,
+  serves: Readonly<Record<SubjectApi, boolean>>,
   all: Deadline,
   each: number,
 ): Promise<Outcome> {

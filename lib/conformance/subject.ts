@@ -4,7 +4,7 @@
  * @module
  */
 import { systemClock } from "../base/clock.ts";
-import { Opened } from "../base/resource_stack.ts";
+import { ResourceStack } from "../base/resource_stack.ts";
 import { type ClientOptions, dialKms, type DialOptions, type KmsClient } from "../net/grpc/client.ts";
 import { isUnimplemented } from "../net/grpc/status.ts";
 import { toolUid } from "../api/kms/tool_uid.ts";
@@ -12,10 +12,10 @@ import type { EncryptResponse, StatusResponse } from "../api/kms/messages.ts";
 import { newPlaintext, openAll, type Opening, type Sealer, type Variant } from "./sealer.ts";
 
 /** Which of the two APIs a criterion is about. */
-export type Api = "v2" | "v1beta1";
+export type SubjectApi = "v2" | "v1beta1";
 
 /** Whatever v2 gave back. */
-export type Sealed = EncryptResponse;
+export type SubjectSealed = EncryptResponse;
 
 /** One plugin on one socket. Dispose of it when all is tried. */
 export class Subject implements AsyncDisposable {
@@ -25,7 +25,7 @@ export class Subject implements AsyncDisposable {
   readonly slowest = new Map<string, number>();
   /** Fires when the criterion that is being tried has had its time. */
   signal: AbortSignal;
-  readonly #opened = new Opened();
+  readonly #opened = new ResourceStack();
   readonly #openings = new Map<string, Promise<readonly Opening[]>>();
   #wasLost = false;
 
@@ -37,7 +37,7 @@ export class Subject implements AsyncDisposable {
 
   /** One more client, as another API server would be; it is closed in the end if nobody does it before. */
   dial(options: ClientOptions = {}): KmsClient {
-    return this.#opened.keep(dialKms(this.path, options));
+    return this.#opened.use(dialKms(this.path, options));
   }
 
   async status(client = this.client): Promise<StatusResponse> {
@@ -45,7 +45,7 @@ export class Subject implements AsyncDisposable {
   }
 
   /** Encrypt and Decrypt of v2. */
-  v2(client = this.client): Sealer<Sealed> {
+  v2(client = this.client): Sealer<SubjectSealed> {
     const uid = toolUid;
     return {
       seal: (plaintext) =>
@@ -87,7 +87,7 @@ export class Subject implements AsyncDisposable {
   }
 
   /** All changed variants under one API so far, by what was changed. */
-  async changed(api: Api): Promise<readonly (readonly [part: string, openings: readonly Opening[]])[]> {
+  async changed(api: SubjectApi): Promise<readonly (readonly [part: string, openings: readonly Opening[]])[]> {
     const found = [...this.#openings].filter(([name]) => name.startsWith(`${api} `));
     return await Promise.all(
       found.map(async ([name, openings]) => [name.slice(api.length + 1), await openings.catch(() => [])] as const),
@@ -95,7 +95,7 @@ export class Subject implements AsyncDisposable {
   }
 
   /** Everything under one API that was refused so far. */
-  async refusals(api: Api): Promise<readonly Opening[]> {
+  async refusals(api: SubjectApi): Promise<readonly Opening[]> {
     const openings = (await this.changed(api)).flatMap(([, openings]) => openings);
     return openings.filter(({ result }) => result === "refused");
   }
@@ -117,13 +117,13 @@ export class Subject implements AsyncDisposable {
 }
 
 /** An answer by itself: what is decoded are views of all that was received. */
-function kept({ ciphertext, key_id, annotations }: Sealed): Sealed {
+function kept({ ciphertext, key_id, annotations }: SubjectSealed): SubjectSealed {
   const own = Object.entries(annotations).map(([key, value]) => [key, new Uint8Array(value)] as const);
   return { ciphertext: new Uint8Array(ciphertext), key_id, annotations: Object.fromEntries(own) };
 }
 
 /** Which APIs a plugin serves. */
-export async function served(subject: Subject): Promise<Readonly<Record<Api, boolean>>> {
+export async function served(subject: Subject): Promise<Readonly<Record<SubjectApi, boolean>>> {
   const { client, signal } = subject;
   return {
     v2: await answers(client.v2.Status({}, { signal })),

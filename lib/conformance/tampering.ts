@@ -12,7 +12,7 @@ import type { ErrorCode } from "../base/errors.ts";
 import { RpcFailure } from "../net/grpc/status.ts";
 import { type Changed, everyFlip, spread } from "./changes.ts";
 import { newPlaintext, type Opening, type Sealer, type Variant } from "./sealer.ts";
-import type { Api, Sealed, Subject } from "./subject.ts";
+import type { Subject, SubjectApi, SubjectSealed } from "./subject.ts";
 import { Unmet, Untried } from "./verdict.ts";
 
 /** So many variants of one ciphertext are handed in at most, and of one annotation. */
@@ -29,18 +29,21 @@ const refusals: readonly ErrorCode[] = [
 
 /** Each part of what v2 seals that may be changed. */
 export const parts = {
-  ciphertext: (sealed: Sealed) => Promise.resolve(ofCiphertext(sealed)),
-  key_id: (sealed: Sealed) => Promise.resolve(ofKeyId(sealed)),
+  ciphertext: (sealed: SubjectSealed) => Promise.resolve(ofCiphertext(sealed)),
+  key_id: (sealed: SubjectSealed) => Promise.resolve(ofKeyId(sealed)),
   annotations: ofAnnotations,
-} as const satisfies Record<string, (sealed: Sealed, sealer: Sealer<Sealed>) => Promise<Variant<Sealed>[]>>;
+} as const satisfies Record<
+  string,
+  (sealed: SubjectSealed, sealer: Sealer<SubjectSealed>) => Promise<Variant<SubjectSealed>[]>
+>;
 
 /** A part of {@linkcode parts}. */
-export type Part = keyof typeof parts;
+export type TamperedPart = keyof typeof parts;
 
 /** Whether no changed part opens to other bytes, or whether all of them are refused. */
-export function changed(part: Part, wanted: "never other" | "refused"): (subject: Subject) => Promise<string> {
+export function changed(part: TamperedPart, wanted: "never other" | "refused"): (subject: Subject) => Promise<string> {
   return async (subject) =>
-    judge(await subject.openings<Sealed>(`v2 ${part}`, subject.v2(), parts[part]), wanted, part);
+    judge(await subject.openings<SubjectSealed>(`v2 ${part}`, subject.v2(), parts[part]), wanted, part);
 }
 
 /** The same of v1beta1, which has one part. */
@@ -55,7 +58,7 @@ export function changedV1(wanted: "never other" | "refused"): (subject: Subject)
 }
 
 /** Whether the plugin was still there after every changed request that was handed in so far. */
-export function outlivesChanged(api: Api): (subject: Subject) => Promise<string> {
+export function outlivesChanged(api: SubjectApi): (subject: Subject) => Promise<string> {
   return async (subject) => {
     const all = (await subject.changed(api)).flatMap(([part, openings]) =>
       openings.map(({ what, result }) => ({ what: `${part} ${what}`, isLost: result === "lost" }))
@@ -69,7 +72,7 @@ export function outlivesChanged(api: Api): (subject: Subject) => Promise<string>
 }
 
 /** Whether all refusals that were seen so far have codes that say something. */
-export function tellsByCode(api: Api): (subject: Subject) => Promise<string> {
+export function tellsByCode(api: SubjectApi): (subject: Subject) => Promise<string> {
   return async (subject) => {
     const refused = await subject.refusals(api);
     if (refused.length === 0) throw new Untried("nothing was refused");
@@ -106,7 +109,7 @@ function laterFlips(bytes: Uint8Array, count: number): readonly Changed[] {
   return spread(everyFlip(bytes, [0x01], half), count);
 }
 
-function ofCiphertext(sealed: Sealed): Variant<Sealed>[] {
+function ofCiphertext(sealed: SubjectSealed): Variant<SubjectSealed>[] {
   return laterFlips(sealed.ciphertext, most.ciphertext).map(({ what, bytes }) => ({
     what,
     sealed: { ...sealed, ciphertext: bytes },
@@ -114,7 +117,7 @@ function ofCiphertext(sealed: Sealed): Variant<Sealed>[] {
   }));
 }
 
-function ofKeyId(sealed: Sealed): Variant<Sealed>[] {
+function ofKeyId(sealed: SubjectSealed): Variant<SubjectSealed>[] {
   const { key_id: keyId } = sealed;
   // A letter stays a letter and a digit a digit.
   const places = Array.from(keyId.matchAll(/[0-9A-Za-z]/g), ({ index }) => index);
@@ -133,10 +136,10 @@ function otherOf(character: string): string {
   return next[character] ?? String.fromCharCode(character.charCodeAt(0) + 1);
 }
 
-async function ofAnnotations(sealed: Sealed, sealer: Sealer<Sealed>): Promise<Variant<Sealed>[]> {
+async function ofAnnotations(sealed: SubjectSealed, sealer: Sealer<SubjectSealed>): Promise<Variant<SubjectSealed>[]> {
   const entries = Object.entries(sealed.annotations);
   if (entries.length === 0) throw new Untried("it gives none");
-  const instead = (what: string, annotations: Sealed["annotations"]) => ({
+  const instead = (what: string, annotations: SubjectSealed["annotations"]) => ({
     what,
     sealed: { ...sealed, annotations },
     alone: true,

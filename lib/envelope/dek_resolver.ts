@@ -4,7 +4,7 @@
  * @module
  */
 import { type Clock, deadlineBy } from "../base/clock.ts";
-import { type After, coarse, noLongerWanted, orAborted, timeoutReason } from "../base/deadline.ts";
+import { abandoned, coalescedTimers, orAborted, type SetTimer, timeoutReason } from "../base/deadline.ts";
 import { effectiveCode, type KmsError, toKmsError } from "../base/errors.ts";
 import type { CacheResult } from "../telemetry/events.ts";
 import type { CallOptions } from "../provider/provider.ts";
@@ -17,7 +17,7 @@ import { areSameWraps, foreignBytes, ownWraps, type Wrap } from "./wrap.ts";
 const timings = { revalidate: 1_000, askAgain: 10_000, confirmDenial: 10_000, flight: 10_000, tick: 250 } as const;
 
 /** What a source is made of. */
-export interface DekSourceOptions {
+export interface DekResolverOptions {
   readonly cache: UnwrapCache;
   readonly clock: Clock;
   readonly strategy: UnwrapStrategy;
@@ -25,7 +25,7 @@ export interface DekSourceOptions {
   /** When a provider last answered well, in milliseconds since the epoch. */
   readonly lastGoodAt: (name: string) => number | undefined;
   /** Told of a provider whose data key did not fit while another provider's did. */
-  readonly onLiar: (name: string) => void;
+  readonly onMismatch: (name: string) => void;
 }
 
 /** A decrypt's need. */
@@ -34,7 +34,7 @@ export interface DekRequest {
   readonly reference: string;
   /** Who can unwrap it, at least one; asked for only where somebody has to. */
   readonly holders: () => readonly Holder[];
-  /** What the reference is the hash of, where it will be handed in often: see {@linkcode DekSource.knows}. */
+  /** What the reference is the hash of, where it will be handed in often: see {@linkcode DekResolver.knows}. */
   readonly wraps?: readonly Wrap[];
   /** Opens the sealed seed; `undefined` where the data key does not fit. */
   readonly open: (dek: Uint8Array) => Uint8Array | undefined;
@@ -43,7 +43,7 @@ export interface DekRequest {
 }
 
 /** The opened seed, and whose data key it was. */
-export interface Found {
+export interface OpenedSeed {
   readonly seed: Uint8Array;
   readonly cache: CacheResult;
   readonly holders: readonly { readonly name: string; readonly version: string }[];
@@ -51,7 +51,7 @@ export interface Found {
   readonly own: boolean;
 }
 
-interface Flight {
+interface InFlightUnwrap {
   readonly entry: Promise<CachedDek>;
   readonly abort: AbortController;
   /** The calls that wait for it. */
@@ -59,16 +59,16 @@ interface Flight {
 }
 
 /** One for the whole plugin. */
-export class DekSource implements Disposable {
-  readonly #options: DekSourceOptions;
-  readonly #flights = new Map<string, Flight>();
-  readonly #after: After;
+export class DekResolver implements Disposable {
+  readonly #options: DekResolverOptions;
+  readonly #inFlight = new Map<string, InFlightUnwrap>();
+  readonly #after: SetTimer;
   #turn = 0;
 
-  constructor(options: DekSourceOptions) {
+  constructor(options: DekResolverOptions) {
     this.#options = options;
     const { clock } = options;
-    this.#after = coarse((ms, fire) => clock.after(ms, fire), timings.tick, () => clock.now());
+    this.#after = coalescedTimers((ms, fire) => clock.after(ms, fire), timings.tick, () => clock.now());
   }
 
   /** Keeps the data key of something that this node has sealed itself; the cache owns `dek` from now on. */
@@ -88,27 +88,27 @@ export class DekSource implements Disposable {
    *
    * @throws {KmsError} `integrity` if the right data key does not open it; a provider's error; `deadline_exceeded`.
    */
-  async open(request: DekRequest): Promise<Found> {
+  async open(request: DekRequest): Promise<OpenedSeed> {
     const entry = this.#options.cache.get(request.reference);
     if (!entry) return await this.#ask({ ...request, open: openingOnce(request.open) });
     if (this.#options.cache.isFresh(entry)) return openWith(entry, request, "hit");
-    return await this.#askAgain(entry, request);
+    return await this.#revalidate(entry, request);
   }
 
-  async #ask(request: DekRequest): Promise<Found> {
-    const joined = this.#flights.get(request.reference);
-    if (!joined) return await this.#board(this.#takeOff(request), request, "miss");
+  async #ask(request: DekRequest): Promise<OpenedSeed> {
+    const joined = this.#inFlight.get(request.reference);
+    if (!joined) return await this.#join(this.#start(request), request, "miss");
     try {
-      return await this.#board(joined, request, "shared");
+      return await this.#join(joined, request, "shared");
     } catch (thrown) {
       // The envelope that the call was made for may have been tampered with: that is no verdict on this one.
       if (effectiveCode(toKmsError(thrown)) !== "integrity") throw thrown;
-      return await this.#board(this.#takeOff(request), request, "miss");
+      return await this.#join(this.#start(request), request, "miss");
     }
   }
 
   /** Waits for a flight; when the last one who waits gives up, the remote call is given up too. */
-  async #board(flight: Flight, request: DekRequest, cache: CacheResult): Promise<Found> {
+  async #join(flight: InFlightUnwrap, request: DekRequest, cache: CacheResult): Promise<OpenedSeed> {
     const { call } = request;
     const { signal } = call;
     flight.waiting.add(call);
@@ -124,47 +124,47 @@ export class DekSource implements Disposable {
       if (flight.waiting.size === 0) {
         // Nobody may come on board of what is being given up.
         this.#forget(request.reference, flight);
-        flight.abort.abort(signal.aborted ? signal.reason : noLongerWanted);
+        flight.abort.abort(signal.aborted ? signal.reason : abandoned);
       }
     }
   }
 
-  #takeOff(request: DekRequest): Flight {
+  #start(request: DekRequest): InFlightUnwrap {
     const abort = new AbortController();
     const callOff = this.#after(timings.flight, () => abort.abort(timeoutReason()));
     const waiting = new Set<CallOptions>([request.call]);
     const { clock } = this.#options;
     const end = clock.now() + timings.flight;
-    const call = { signal: abort.signal, left: () => longestLeft(waiting, end - clock.now()) };
-    const flight: Flight = { entry: this.#unwrap(request, call), abort, waiting };
-    this.#flights.set(request.reference, flight);
-    const land = () => {
+    const call = { signal: abort.signal, left: () => maxLeft(waiting, end - clock.now()) };
+    const flight: InFlightUnwrap = { entry: this.#unwrap(request, call), abort, waiting };
+    this.#inFlight.set(request.reference, flight);
+    const settle = () => {
       callOff();
       this.#forget(request.reference, flight);
     };
-    flight.entry.then(land, land);
+    flight.entry.then(settle, settle);
     return flight;
   }
 
-  #forget(reference: string, flight: Flight): void {
-    if (this.#flights.get(reference) === flight) this.#flights.delete(reference);
+  #forget(reference: string, flight: InFlightUnwrap): void {
+    if (this.#inFlight.get(reference) === flight) this.#inFlight.delete(reference);
   }
 
   async #unwrap({ reference, wraps, open, ...request }: DekRequest, call: CallOptions): Promise<CachedDek> {
-    const { cache, clock, strategy, latencies, onLiar } = this.#options;
+    const { cache, clock, strategy, latencies, onMismatch } = this.#options;
     const asked = request.holders();
     const ordered = inOrder(asked, strategy, this.#turn++, latencies);
     const fits = (dek: Uint8Array) => open(dek) !== undefined;
-    const { dek, liars } = await unwrapFirst(ordered, { ...call, clock, strategy, latencies, fits });
-    liars.forEach(onLiar);
+    const { dek, mismatched } = await unwrapFirst(ordered, { ...call, clock, strategy, latencies, fits });
+    mismatched.forEach(onMismatch);
     const holders = asked.map(({ provider: { name }, wrap: { version } }) => ({ name, version }));
     const own = cache.peek(reference)?.own ?? false;
     return cache.put(reference, { dek, holders, own, ...(wraps && { wraps: ownWraps(wraps) }) });
   }
 
-  async #askAgain(entry: CachedDek, request: DekRequest): Promise<Found> {
+  async #revalidate(entry: CachedDek, request: DekRequest): Promise<OpenedSeed> {
     const { clock } = this.#options;
-    const mayServeOn = this.#mayServeOn(entry);
+    const mayServeOn = this.#mayServeStale(entry);
     if (mayServeOn && clock.now() < entry.askAgainAt) return openWith(entry, request, "stale");
     try {
       if (!mayServeOn) return await this.#ask(request);
@@ -178,15 +178,15 @@ export class DekSource implements Disposable {
         this.#options.cache.drop(request.reference, "refused");
         throw error;
       }
-      if (!this.#mayServeOn(entry)) throw error;
+      if (!this.#mayServeStale(entry)) throw error;
       entry.askAgainAt = clock.now() + timings.askAgain;
       return openWith(entry, request, "stale");
     }
   }
 
-  #mayServeOn(entry: CachedDek): boolean {
+  #mayServeStale(entry: CachedDek): boolean {
     const last = entry.holders.map(({ name }) => this.#options.lastGoodAt(name) ?? -Infinity);
-    return this.#options.cache.mayServeOn(entry, Math.max(...last));
+    return this.#options.cache.mayServeStale(entry, Math.max(...last));
   }
 
   /**
@@ -203,13 +203,13 @@ export class DekSource implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { abort } of this.#flights.values()) abort.abort(noLongerWanted);
+    for (const { abort } of this.#inFlight.values()) abort.abort(abandoned);
     this.#options.cache[Symbol.dispose]();
   }
 }
 
 /** Milliseconds until the last of these calls ends, `most` at most; `undefined` where no deadline is known. */
-function longestLeft(calls: ReadonlySet<CallOptions>, most: number): number | undefined {
+function maxLeft(calls: ReadonlySet<CallOptions>, most: number): number | undefined {
   const known = [...calls].map((call) => call.left?.()).filter((left) => left !== undefined);
   return known.length === 0 ? undefined : Math.min(most, Math.max(...known));
 }
@@ -223,7 +223,7 @@ function openingOnce(open: DekRequest["open"]): DekRequest["open"] {
   };
 }
 
-function openWith({ dek, holders, own = false }: CachedDek, { open }: DekRequest, cache: CacheResult): Found {
+function openWith({ dek, holders, own = false }: CachedDek, { open }: DekRequest, cache: CacheResult): OpenedSeed {
   const seed = open(dek);
   if (!seed) throw foreignBytes("the sealed seed does not open");
   return { seed, cache, holders, own };

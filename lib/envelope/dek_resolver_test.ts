@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { deadline } from "../base/deadline.ts";
 import { KmsError } from "../base/errors.ts";
-import { observed } from "../provider/enforced_contract.ts";
+import { enforceContract } from "../provider/enforced_contract.ts";
 import type { Provider } from "../provider/provider.ts";
 import { Waits } from "../base/waits.ts";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { memoryProviders } from "../../tests/support/memory_provider.ts";
-import { DekSource } from "./dek_resolver.ts";
+import { DekResolver } from "./dek_resolver.ts";
 import { Latencies } from "./latency.ts";
 import { dekUnwrapper, type Holder } from "./unwrap.ts";
 import { UnwrapCache } from "./unwrap_cache.ts";
@@ -24,7 +24,7 @@ function silent(inner: Provider): Provider {
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-  return observed(hanging, { notify: () => {}, waits });
+  return enforceContract(hanging, { notify: () => {}, waits });
 }
 
 function holders(...names: string[]): Holder[] {
@@ -37,13 +37,13 @@ function holders(...names: string[]): Holder[] {
 
 async function errorOf(asked: readonly Holder[]): Promise<KmsError> {
   const clock = new FakeClock();
-  using source = new DekSource({
+  using source = new DekResolver({
     cache: new UnwrapCache({ entries: 10, maxAgeMs: 1000, graceOnOutageMs: 0, lifetimeMs: 1000 }, clock, () => {}),
     clock,
     strategy: "fastest",
     latencies: new Latencies(),
     lastGoodAt: () => undefined,
-    onLiar: () => {},
+    onMismatch: () => {},
   });
   using bound = deadline(300, new AbortController().signal);
   const call = { signal: bound.signal };

@@ -11,7 +11,7 @@ import type { Clock } from "../base/clock.ts";
 import { KmsError } from "../base/errors.ts";
 import type { ForeignFormat, KmsApi, Notify } from "../telemetry/events.ts";
 import type { CallOptions, Provider } from "../provider/provider.ts";
-import { DekSource, type Found } from "./dek_resolver.ts";
+import { DekResolver, type OpenedSeed } from "./dek_resolver.ts";
 import { foreignFormats, type ForeignSealed, type ForeignWrap, isOfFormat, readForeign } from "./foreign_formats.ts";
 import { beginsAsOurs } from "./format.ts";
 import type { Latencies } from "./latency.ts";
@@ -62,7 +62,7 @@ export class ForeignReader implements Disposable {
   readonly #sources: ReadonlyMap<ForeignFormat, ForeignSource>;
   readonly #providers: ReadonlyMap<string, Pick<Provider, "name" | "unwrapForeign">>;
   readonly #isSick: (name: string) => boolean;
-  readonly #source: DekSource;
+  readonly #source: DekResolver;
 
   constructor({ sources, providers, isSick, cache, notify, ...options }: ForeignReaderOptions) {
     this.#sources = new Map(sources.map((source) => [source.format, source]));
@@ -70,11 +70,11 @@ export class ForeignReader implements Disposable {
     this.#isSick = isSick;
     // A cache of its own: under v1beta1 there is a key for each object, and they would drive out our own few.
     const quiet: Notify = (event) => event.type === "cache_size" ? undefined : notify(event);
-    this.#source = new DekSource({
+    this.#source = new DekResolver({
       ...options,
       cache: new UnwrapCache(cache, options.clock, quiet),
       // What opens to something else was stored so, and is no provider's fault.
-      onLiar: () => {},
+      onMismatch: () => {},
     });
     for (const { format, providers: keys } of sources) {
       notify({ type: "foreign", format, providers: keys.map(({ name }) => name) });
@@ -96,7 +96,7 @@ export class ForeignReader implements Disposable {
    * @throws {KmsError} `integrity` for what the other plugin cannot have written as it stands, and for what is no seed;
    *   `key_unknown` if no configured provider may open it; a provider's error.
    */
-  async read(format: ForeignFormat, sealed: ForeignSealed, api: KmsApi, call: CallOptions): Promise<Found> {
+  async read(format: ForeignFormat, sealed: ForeignSealed, api: KmsApi, call: CallOptions): Promise<OpenedSeed> {
     const wraps = readForeign(format, sealed, api);
     const holders = () => this.#holders(format, wraps);
     const reference = sha256Hex(lengthPrefixed(domain, utf8(format), sealed.ciphertext));

@@ -125,7 +125,7 @@ function isVersionFrom(version: string | undefined, keyId: string): boolean {
 }
 
 /** At most two providers could be configured; a few more do no harm. */
-const mostLines = 8;
+const maxLines = 8;
 
 function beginsAsTransit(ciphertext: Uint8Array): boolean {
   return ascii(ciphertext.subarray(0, 7)) === "vault:v";
@@ -141,7 +141,7 @@ function transit(ciphertext: Uint8Array, written: string): readonly ForeignWrap[
 function lines(bytes: Uint8Array): readonly ForeignWrap[] | undefined {
   const text = ascii(bytes);
   const found = text.split("\n");
-  if (found.pop() !== "" || found.length > mostLines) return undefined;
+  if (found.pop() !== "" || found.length > maxLines) return undefined;
   const wraps = found.map(line);
   const names = new Set(wraps.map((wrap) => wrap?.written));
   return wraps.every((wrap) => wrap !== undefined) && names.size === wraps.length ? wraps : undefined;

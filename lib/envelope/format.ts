@@ -53,7 +53,7 @@ export interface Envelope {
 }
 
 /** What a frame holds. */
-export interface Frame {
+export interface EnvelopeFrame {
   /** For SOPS, the name of the file's key. */
   readonly keyId: string;
   readonly wraps: readonly Wrap[];
@@ -121,7 +121,7 @@ function encodeWrap({ name, version, ciphertext }: Wrap): Uint8Array {
  *
  * @throws {KmsError} `integrity` for anything that {@linkcode encodeFrameHead} and {@linkcode encodeEnvelope} cannot have made.
  */
-export function decodeFrame(bytes: Uint8Array, api: FramedApi = "v1beta1"): Frame {
+export function decodeFrame(bytes: Uint8Array, api: FramedApi = "v1beta1"): EnvelopeFrame {
   if (bytes.length > formatSizes.frame) throw foreignBytes("the cipher is too long");
   const reader = new ByteReader(bytes);
   if (reader.uint8() !== frameFormats[api]) throw foreignBytes("the cipher does not begin as a frame does");

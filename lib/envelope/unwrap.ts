@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
-import { abortError, isTimeout, noLongerWanted } from "../base/deadline.ts";
+import { abandoned, abortError, isTimeout } from "../base/deadline.ts";
 import { KmsError, toKmsError } from "../base/errors.ts";
 import type { CallOptions, Provider, WrappedDek } from "../provider/provider.ts";
 import { hedgeTimings, type Latencies } from "./latency.ts";
@@ -62,7 +62,7 @@ export interface Unwrapped {
   readonly dek: Uint8Array;
   readonly holder: Holder;
   /** Providers that gave a data key which does not fit, while another one's did. */
-  readonly liars: readonly string[];
+  readonly mismatched: readonly string[];
 }
 
 const start: {
@@ -112,7 +112,7 @@ export function unwrapFirst(holders: readonly Holder[], call: UnwrapCall): Promi
 /** With one holder there is nobody to race against. */
 async function unwrapOnly(holder: Holder, call: UnwrapCall): Promise<Unwrapped> {
   const dek = await ask(holder, call, call.signal);
-  if (dek && call.fits(dek)) return { dek, holder, liars: [] };
+  if (dek && call.fits(dek)) return { dek, holder, mismatched: [] };
   throw doesNotFit(holder.provider.name);
 }
 
@@ -161,7 +161,7 @@ class UnwrapRace {
       return await this.#outcome.promise;
     } finally {
       signal.removeEventListener("abort", onAbort);
-      this.#over.abort(signal.aborted ? signal.reason : noLongerWanted);
+      this.#over.abort(signal.aborted ? signal.reason : abandoned);
     }
   }
 
@@ -187,8 +187,8 @@ class UnwrapRace {
     if (this.#over.signal.aborted) return void dek?.fill(0);
     const { name } = holder.provider;
     if (dek && this.#call.fits(dek)) {
-      this.#outcome.resolve({ dek, holder, liars: [...this.#wrong] });
-      this.#over.abort(noLongerWanted);
+      this.#outcome.resolve({ dek, holder, mismatched: [...this.#wrong] });
+      this.#over.abort(abandoned);
       return;
     }
     this.#wrong.push(name);

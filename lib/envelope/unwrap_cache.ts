@@ -70,7 +70,7 @@ export class UnwrapCache implements Disposable {
   }
 
   /** Whether an entry may serve on although its KMS, whose last good answer was at `lastGoodAt`, is away. */
-  mayServeOn(entry: CachedDek, lastGoodAt: number): boolean {
+  mayServeStale(entry: CachedDek, lastGoodAt: number): boolean {
     const since = Math.max(entry.confirmedAt, lastGoodAt);
     return this.#clock.now() - since < this.#options.graceOnOutageMs;
   }

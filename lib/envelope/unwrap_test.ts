@@ -49,10 +49,10 @@ Deno.test("unwrapFirst() asks the next one at once when the first fails", async 
   for (const fault of ["unreachable", "key_unknown", "wrong", "integrity"] as const) {
     const { dek, providers: [a], unwrap } = await setUp("a", "b");
     a?.faults.set("unwrap", fault);
-    const { dek: found, holder, liars } = await unwrap("ordered");
+    const { dek: found, holder, mismatched } = await unwrap("ordered");
     assert.deepEqual(found, dek);
     assert.equal(holder.provider.name, "b");
-    assert.deepEqual(liars, fault === "wrong" ? ["a"] : []);
+    assert.deepEqual(mismatched, fault === "wrong" ? ["a"] : []);
   }
 });
 

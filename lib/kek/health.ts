@@ -15,7 +15,7 @@ export interface Health {
   readonly lastGoodAt: number | undefined;
 }
 
-interface Record {
+interface ProviderRecord {
   readonly kind: string;
   /** Whether it is only ever asked to unwrap, so that a good unwrap is all there will be to show that it is well. */
   readonly retired: boolean;
@@ -27,7 +27,7 @@ interface Record {
 
 /** The health of all providers. A change of state is told once. */
 export class HealthBoard {
-  readonly #records = new Map<string, Record>();
+  readonly #records = new Map<string, ProviderRecord>();
   readonly #notify: Notify;
   readonly #now: () => number;
   #onChange: (name: string) => void = () => {};
@@ -88,11 +88,11 @@ export class HealthBoard {
   }
 
   /** Until the first good answer the reason is worth knowing even where it does not make the provider sick. */
-  #noteUnknown(record: Record, error: KmsError): void {
+  #noteUnknown(record: ProviderRecord, error: KmsError): void {
     if (record.health.state === "unknown") record.health = { ...record.health, message: error.message };
   }
 
-  #settle(name: string, record: Record): void {
+  #settle(name: string, record: ProviderRecord): void {
     const error = record.callError ?? record.wrapError;
     const before = record.health;
     const code = error ? effectiveCode(error) : "ok";

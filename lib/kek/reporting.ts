@@ -10,12 +10,12 @@ import type { HealthBoard } from "./health.ts";
 /**
  * A provider whose unwraps are noted on the board.
  *
- * @param poke called after a failure while the provider is not well: it should be probed soon.
+ * @param probeSoon called after a failure while the provider is not well: it should be probed soon.
  */
-export function reporting(
+export function reportsHealth(
   provider: Provider,
   board: HealthBoard,
-  poke: (name: string) => void,
+  probeSoon: (name: string) => void,
 ): Pick<Provider, "name" | "unwrap" | "unwrapForeign"> {
   const { name } = provider;
   const reported = async (work: () => Promise<Uint8Array>) => {
@@ -25,7 +25,7 @@ export function reporting(
       return opened;
     } catch (thrown) {
       board.failed(name, "unwrap", toKmsError(thrown));
-      if (board.of(name).state !== "well") poke(name);
+      if (board.of(name).state !== "well") probeSoon(name);
       throw thrown;
     }
   };

@@ -32,7 +32,7 @@ export function afterThisTurn(work: () => void): void {
 }
 
 // A request costs as much as several items do: so few are not spread over two.
-const leastShare = 32;
+const minShare = 32;
 
 interface Waiting<In, Out> {
   readonly item: In;
@@ -120,7 +120,7 @@ export class Batcher<In, Out> {
   /** An even share for each request that may go out now, so that not all answers come at once and then none. */
   #share(): number {
     const { inFlight, size } = this.#settings;
-    return Math.min(size, Math.max(leastShare, Math.ceil(this.#queue.length / (inFlight - this.#inFlight))));
+    return Math.min(size, Math.max(minShare, Math.ceil(this.#queue.length / (inFlight - this.#inFlight))));
   }
 
   /** Sends one batch and hands out its outcomes. It never throws. */

@@ -17,7 +17,7 @@ import {
 } from "./provider.ts";
 
 /** A provider with a circuit breaker. */
-export interface BreakingProvider extends Provider {
+export interface CircuitBreakerProvider extends Provider {
   /** Whether a wrap or an unwrap made now would fail at once, without a remote call. */
   readonly open: boolean;
 }
@@ -28,7 +28,7 @@ export interface BreakerOptions {
   readonly failures: number;
   /** The pause after it opened; twice as long after each failed trial. */
   readonly firstCoolDownMs: number;
-  readonly longestCoolDownMs: number;
+  readonly maxCoolDownMs: number;
   /** A clock that never runs backwards. */
   readonly now: () => number;
 }
@@ -36,7 +36,7 @@ export interface BreakerOptions {
 const defaults: BreakerOptions = {
   failures: 3,
   firstCoolDownMs: 1000,
-  longestCoolDownMs: 10_000,
+  maxCoolDownMs: 10_000,
   now: () => systemClock.now(),
 };
 
@@ -57,11 +57,11 @@ type Verdict = "well" | "sick" | "silent";
  * After a pause of 1 s, growing to 10 s, one call at a time is let through on trial. A probe always passes. Whatever
  * shows that the KMS answers closes the breaker: a success, or a refusal of a probe or a wrap.
  */
-export function breaking(provider: Provider, options: Partial<BreakerOptions> = {}): BreakingProvider {
-  return new Breaking(provider, { ...defaults, ...options });
+export function breaking(provider: Provider, options: Partial<BreakerOptions> = {}): CircuitBreakerProvider {
+  return new CircuitBreaker(provider, { ...defaults, ...options });
 }
 
-class Breaking implements BreakingProvider {
+class CircuitBreaker implements CircuitBreakerProvider {
   readonly name: string;
   readonly kind: string;
   readonly unwrapForeign?: UnwrapForeign;
@@ -151,8 +151,8 @@ class Breaking implements BreakingProvider {
   }
 
   #opens(reason: KmsError): void {
-    const { firstCoolDownMs, longestCoolDownMs, now } = this.#options;
-    this.#coolDownMs = this.#reason === undefined ? firstCoolDownMs : Math.min(this.#coolDownMs * 2, longestCoolDownMs);
+    const { firstCoolDownMs, maxCoolDownMs, now } = this.#options;
+    this.#coolDownMs = this.#reason === undefined ? firstCoolDownMs : Math.min(this.#coolDownMs * 2, maxCoolDownMs);
     this.#reason = reason;
     this.#trialAt = now() + this.#coolDownMs;
   }

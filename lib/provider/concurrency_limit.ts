@@ -36,12 +36,12 @@ interface Names {
 
 /** The key as a provider; disposing it disposes the key. */
 export function oneByOne(names: Names, key: RemoteKey, notify: Notify): Provider {
-  return new OneByOne(names, key, notify);
+  return new ConcurrencyLimit(names, key, notify);
 }
 
 type Work<Out> = (call: HttpCall) => Promise<Out>;
 
-class OneByOne implements Provider {
+class ConcurrencyLimit implements Provider {
   readonly name: string;
   readonly kind: string;
   readonly unwrapForeign?: UnwrapForeign;

@@ -28,7 +28,7 @@ import { maxWrapOf } from "./registry.ts";
  *   `provider_protocol`: the annotations of several providers have to fit together. A data key of none or more than 64
  *   bytes is `integrity`: the KMS did open it, so the bytes were not wrapped by us.
  */
-export function observed(provider: Provider, context: ProviderContext): Provider {
+export function enforceContract(provider: Provider, context: ProviderContext): Provider {
   async function call<T>(
     verb: ProviderVerb,
     signal: AbortSignal,

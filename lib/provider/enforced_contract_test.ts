@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { abortError, timeoutReason } from "../base/deadline.ts";
 import { KmsError } from "../base/errors.ts";
 import type { Event } from "../telemetry/events.ts";
-import { observed } from "./enforced_contract.ts";
+import { enforceContract } from "./enforced_contract.ts";
 import type { KeyState, Provider, WrappedDek } from "./provider.ts";
 import { Waits } from "../base/waits.ts";
 
@@ -23,7 +23,7 @@ function bench(answers: Partial<Provider>, waits = new Waits()) {
     [Symbol.asyncDispose]: () => Promise.resolve(),
     ...answers,
   };
-  return { events, provider: observed(inner, { notify: (event) => events.push(event), waits }) };
+  return { events, provider: enforceContract(inner, { notify: (event) => events.push(event), waits }) };
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {

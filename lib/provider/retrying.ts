@@ -24,14 +24,14 @@ const busy = {
   tries: 12,
   /** Each pause is drawn evenly from 0 to a limit: this one at first, then twice as long each time. */
   firstLimit: 100,
-  longestLimit: 4_000,
+  maxLimit: 4_000,
   /** After so long without a refusal the next one is the first again. */
   forgotten: 10_000,
   /** How long other calls are held back for one that was refused. */
-  longestShared: 1_000,
+  maxShared: 1_000,
   /** The time left for an answer before the deadline: twice as long as the last one took, within these limits. */
-  leastAnswer: 250,
-  longestAnswer: 1_000,
+  minAnswer: 250,
+  maxAnswer: 1_000,
   /** Assumed for a call whose deadline is not known: an RPC of kube-apiserver's has 3 s. */
   assumed: 2_500,
 } as const;
@@ -123,13 +123,13 @@ class Tries {
   /** Waits while others were refused just now. @returns whether there is time left for a try. */
   async #quiet(one: Trying): Promise<boolean> {
     for (let now = this.#clock.now(); now < this.#quietUntil; now = this.#clock.now()) {
-      const room = one.left() - busy.leastAnswer;
+      const room = one.left() - busy.minAnswer;
       if (room <= 0 || one.signal.aborted) return false;
       const wait = Math.min(this.#quietUntil - now, room);
       // The calls that wait do not all go on at once, not even at the end of their time.
       const spread = this.#random() * Math.min(this.#limit(this.#level), room - wait);
       await this.#clock.sleep(wait + spread, one.signal);
-      if (one.left() <= busy.leastAnswer) return false;
+      if (one.left() <= busy.minAnswer) return false;
     }
     return true;
   }
@@ -143,7 +143,7 @@ class Tries {
     if (errorCodes[error.code].retry !== "yes") return undefined;
     if (error.code !== "throttled" && error.retryAfterMs === undefined) return this.#whileAway(one.tries);
     const now = this.#clock.now();
-    const answer = Math.min(Math.max(2 * (now - one.sentAt), busy.leastAnswer), busy.longestAnswer);
+    const answer = Math.min(Math.max(2 * (now - one.sentAt), busy.minAnswer), busy.maxAnswer);
     const room = one.left() - answer;
     const asked = error.retryAfterMs ?? 0;
     if (asked > 0 && asked > room) throw tooLong(error, asked);
@@ -151,7 +151,7 @@ class Tries {
     this.#raise(one.sentAt, now);
     const limit = this.#limit(Math.max(this.#level, one.tries));
     const pause = Math.min(room, asked + this.#random() * limit);
-    this.#quietUntil = Math.max(this.#quietUntil, now + Math.min(pause, busy.longestShared));
+    this.#quietUntil = Math.max(this.#quietUntil, now + Math.min(pause, busy.maxShared));
     return pause;
   }
 
@@ -168,7 +168,7 @@ class Tries {
   }
 
   #limit(level: number): number {
-    return backoff(Math.max(0, level - 1), busy.firstLimit, busy.longestLimit);
+    return backoff(Math.max(0, level - 1), busy.firstLimit, busy.maxLimit);
   }
 }
 

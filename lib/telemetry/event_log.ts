@@ -11,7 +11,7 @@ import type { Logger } from "./log.ts";
 import { limited } from "./text.ts";
 
 const quietMs = 60_000;
-const mostRemembered = 512;
+const maxRemembered = 512;
 
 /** Logs each event by its row. */
 export function eventLog(logger: Logger, clock: Times): Notify {
@@ -60,5 +60,5 @@ function remember<Value>(map: Map<string, Value>, key: string, value: Value): vo
   map.delete(key);
   map.set(key, value);
   const [oldest] = map.keys();
-  if (map.size > mostRemembered && oldest !== undefined) map.delete(oldest);
+  if (map.size > maxRemembered && oldest !== undefined) map.delete(oldest);
 }

@@ -7,7 +7,7 @@ import { utf8 } from "../base/bytes.ts";
 import { rfc3339, systemClock, type Times, WallTimes } from "../base/clock.ts";
 import { KmsError } from "../base/errors.ts";
 import type { ServiceStatus } from "../services/kms/service.ts";
-import type { HttpAnswer, HttpContext, HttpPatience } from "./http_connection.ts";
+import type { HttpContext, HttpPatience, PageResponse } from "./http_connection.ts";
 import { type HttpLimits, HttpListener, type OnTrouble } from "./http_listener.ts";
 import type { RequestHead } from "./http_request.ts";
 import { metricsContentType } from "./metrics.ts";
@@ -15,7 +15,7 @@ import { type Readiness, readinessDocument, readinessText } from "./readiness.ts
 import type { Telemetry } from "./telemetry.ts";
 import { systemFailure } from "../base/system_failures.ts";
 import { causeName } from "./text.ts";
-import { type TurnLimits, Turns } from "./turns.ts";
+import { RequestTurns, type TurnLimits } from "./turns.ts";
 
 /** What is served, and where. */
 export interface HttpOptions {
@@ -91,7 +91,7 @@ export function serveHttp(options: HttpOptions): HttpEndpoint {
   const context: HttpContext = {
     answer: answerer(options),
     failed: (thrown) => failed(options, thrown),
-    turns: new Turns(turns, systemClock),
+    turns: new RequestTurns(turns, systemClock),
     patience,
     clock: systemClock,
   };
@@ -110,7 +110,7 @@ export function originOf({ hostname, port }: HttpOptions["listen"]): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-type Route = (request: RequestHead, url: URL) => HttpAnswer | Promise<HttpAnswer>;
+type Route = (request: RequestHead, url: URL) => PageResponse | Promise<PageResponse>;
 
 function answerer(options: HttpOptions): HttpContext["answer"] {
   const { hostname } = options.listen;
@@ -170,7 +170,7 @@ function atMostEvery<T>(ms: number, make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-function failed({ telemetry }: HttpOptions, thrown: unknown): HttpAnswer {
+function failed({ telemetry }: HttpOptions, thrown: unknown): PageResponse {
   telemetry.log.log("error", "Cannot answer a request over HTTP.", { cause: causeName(thrown) });
   return text(500, "Trousseau failed to answer; its log has the kind of failure.\n");
 }
@@ -180,15 +180,15 @@ function wantsJson(request: RequestHead, url: URL): boolean {
   return format === null ? /\bapplication\/json\b/.test(request.accept) : format === "json";
 }
 
-function json(status: HttpAnswer["status"], document: unknown): HttpAnswer {
+function json(status: PageResponse["status"], document: unknown): PageResponse {
   return text(status, `${JSON.stringify(document)}\n`, { "content-type": "application/json" });
 }
 
 function text(
-  status: HttpAnswer["status"],
-  body: HttpAnswer["body"],
+  status: PageResponse["status"],
+  body: PageResponse["body"],
   headers: Readonly<Record<string, string>> = {},
-): HttpAnswer {
+): PageResponse {
   return {
     status,
     body,

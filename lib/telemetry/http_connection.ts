@@ -6,10 +6,10 @@
 import { utf8 } from "../base/bytes.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { maxHead, parseHead, type RequestHead } from "./http_request.ts";
-import type { Turns } from "./turns.ts";
+import type { RequestTurns } from "./turns.ts";
 
 /** An answer. Its body is text in UTF-8. */
-export interface HttpAnswer {
+export interface PageResponse {
   readonly status: keyof typeof reasons;
   readonly body: string | Uint8Array;
   /** Lowercase names; the length and the connection's are added. */
@@ -29,10 +29,10 @@ export interface HttpPatience {
 /** What a connection needs of its server. */
 export interface HttpContext {
   /** Answers a request; it may throw. */
-  readonly answer: (request: RequestHead) => HttpAnswer | Promise<HttpAnswer>;
+  readonly answer: (request: RequestHead) => PageResponse | Promise<PageResponse>;
   /** The answer where `answer` threw. */
-  readonly failed: (thrown: unknown) => HttpAnswer;
-  readonly turns: Turns;
+  readonly failed: (thrown: unknown) => PageResponse;
+  readonly turns: RequestTurns;
   readonly patience: HttpPatience;
   readonly clock: Clock;
 }
@@ -121,7 +121,7 @@ export class HttpConnection {
     }
   }
 
-  async #answer(request: RequestHead): Promise<HttpAnswer> {
+  async #answer(request: RequestHead): Promise<PageResponse> {
     try {
       return await this.#context.answer(request);
     } catch (thrown) {
@@ -177,11 +177,11 @@ export class HttpConnection {
   }
 }
 
-function refusal(status: 400 | 431): HttpAnswer {
+function refusal(status: 400 | 431): PageResponse {
   return { status, headers: plain, body: status === 400 ? "The request cannot be read.\n" : "The head is too long.\n" };
 }
 
-function bytesOf({ status, headers, body }: HttpAnswer, how: { stays: boolean; withBody: boolean }): Uint8Array {
+function bytesOf({ status, headers, body }: PageResponse, how: { stays: boolean; withBody: boolean }): Uint8Array {
   const content = typeof body === "string" ? utf8(body) : body;
   const lines = [
     `HTTP/1.1 ${status} ${reasons[status]}`,

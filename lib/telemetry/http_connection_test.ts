@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { utf8 } from "../base/bytes.ts";
 import { HttpConnection, type HttpContext } from "./http_connection.ts";
-import { Turns } from "./turns.ts";
+import { RequestTurns } from "./turns.ts";
 
 /** A client that sends one request and then neither sends nor reads. */
 function silentClient(): Deno.Conn & { readonly isClosed: () => boolean } {
@@ -31,7 +31,7 @@ function context(clock: FakeClock): HttpContext {
   return {
     answer: () => ({ status: 200, body: "ok\n", headers: {} }),
     failed: () => ({ status: 500, body: "", headers: {} }),
-    turns: new Turns({ most: 1, everyMs: 1 }, clock),
+    turns: new RequestTurns({ most: 1, everyMs: 1 }, clock),
     patience: { headMs: 10_000, idleMs: 30_000, writeMs: 5_000 },
     clock,
   };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import type { HttpContext } from "./http_connection.ts";
 import { type HttpLimits, HttpListener } from "./http_listener.ts";
-import { Turns } from "./turns.ts";
+import { RequestTurns } from "./turns.ts";
 
 /** A listener whose accepts a test decides, and the connections that it gave. */
 class FakeListener {
@@ -48,7 +48,7 @@ function stage() {
   const context: HttpContext = {
     answer: () => ({ status: 200, body: "ok\n", headers: {} }),
     failed: () => ({ status: 500, body: "", headers: {} }),
-    turns: new Turns({ most: 1, everyMs: 1 }, clock),
+    turns: new RequestTurns({ most: 1, everyMs: 1 }, clock),
     patience: { headMs: 1e9, idleMs: 1e9, writeMs: 1e9 },
     clock,
   };

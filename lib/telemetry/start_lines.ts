@@ -6,7 +6,7 @@
  */
 
 /** Lines that are kept; a start writes about ten. */
-const mostKept = 1_000;
+const maxKept = 1_000;
 
 /** Keeps lines until they are wanted. */
 export class StartLines {
@@ -23,7 +23,7 @@ export class StartLines {
   write(line: string): void {
     if (this.#kept === undefined) return this.#write(line);
     this.#kept.push(line);
-    if (this.#kept.length >= mostKept) this.release();
+    if (this.#kept.length >= maxKept) this.release();
   }
 
   /** Writes what was kept, and all that follows at once. */

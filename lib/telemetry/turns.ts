@@ -14,7 +14,7 @@ export interface TurnLimits {
 }
 
 /** Hands out turns in the order in which they were asked for. */
-export class Turns {
+export class RequestTurns {
   readonly #limits: TurnLimits;
   readonly #clock: Pick<Clock, "now" | "after">;
   readonly #waiting: (() => void)[] = [];

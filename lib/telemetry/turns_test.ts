@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
-import { Turns } from "./turns.ts";
+import { RequestTurns } from "./turns.ts";
 
 Deno.test("Turns hand out a few at a time, in order, and so far apart", async () => {
   const clock = new FakeClock();
-  const turns = new Turns({ most: 2, everyMs: 5 }, clock);
+  const turns = new RequestTurns({ most: 2, everyMs: 5 }, clock);
   const had: number[] = [];
   for (let one = 0; one < 5; one++) void turns.next().then(() => had.push(one));
   await clock.settle();
@@ -21,7 +21,7 @@ Deno.test("Turns hand out a few at a time, in order, and so far apart", async ()
 
 Deno.test("Turns do not let anybody wait who asks rarely", async () => {
   const clock = new FakeClock();
-  const turns = new Turns({ most: 1, everyMs: 5 }, clock);
+  const turns = new RequestTurns({ most: 1, everyMs: 5 }, clock);
   for (let asked = 0; asked < 3; asked++) {
     let had = false;
     void turns.next().then(() => had = true);

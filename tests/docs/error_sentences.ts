@@ -68,12 +68,12 @@ export async function errorSentences(root: string): Promise<readonly ErrorSenten
     allowImportingTsExtensions: true,
     skipLibCheck: true,
   });
-  const checker = program.getTypeChecker();
+  const validator = program.getTypeChecker();
   const found = new Map<string, Set<string>>();
   for (const file of program.getSourceFiles()) {
     if (!file.fileName.startsWith(join(root, "lib/")) || file.fileName.startsWith(join(root, verdicts))) continue;
     const path = relative(root, file.fileName);
-    for (const text of sentencesIn(file, checker)) found.set(text, (found.get(text) ?? new Set()).add(path));
+    for (const text of sentencesIn(file, validator)) found.set(text, (found.get(text) ?? new Set()).add(path));
   }
   return [...found].map(([text, files]) => ({ text, files: [...files].sort() }))
     .sort((one, other) => one.text < other.text ? -1 : 1);
@@ -89,7 +89,7 @@ async function sources(folder: string): Promise<string[]> {
   return found.sort();
 }
 
-function sentencesIn(file: ts.SourceFile, checker: ts.TypeChecker): Set<string> {
+function sentencesIn(file: ts.SourceFile, validator: ts.TypeChecker): Set<string> {
   const found = new Set<string>();
   const seen = new Set<ts.Node>();
   const take = (node: ts.Node): void => {
@@ -101,12 +101,12 @@ function sentencesIn(file: ts.SourceFile, checker: ts.TypeChecker): Set<string> 
       return inserted(node).forEach(take);
     }
     if (ts.isFunctionLike(node) || isAction(node)) return;
-    if (isNaming(node)) behind(node, checker).forEach(take);
+    if (isNaming(node)) behind(node, validator).forEach(take);
     if (ts.isIdentifier(node) || ts.isElementAccessExpression(node)) return;
     ts.forEachChild(node, take);
   };
   const visit = (node: ts.Node): void => {
-    takenFrom(node, checker).forEach(take);
+    takenFrom(node, validator).forEach(take);
     messageIn(node).forEach(take);
     const text = literal(node);
     if (text === undefined) return ts.forEachChild(node, visit);
@@ -127,20 +127,20 @@ function isNaming(node: ts.Node): node is Naming {
 }
 
 /** A constant's value, a table's values, and the text that a called function of the product returns. */
-function behind(node: Naming, checker: ts.TypeChecker): readonly ts.Node[] {
-  const type = checker.getTypeAtLocation(node);
+function behind(node: Naming, validator: ts.TypeChecker): readonly ts.Node[] {
+  const type = validator.getTypeAtLocation(node);
   // The result of an asynchronous function is followed as well.
-  if (!mayBeText(checker.getAwaitedType(type) ?? type)) return [];
+  if (!mayBeText(validator.getAwaitedType(type) ?? type)) return [];
   if (ts.isCallExpression(node)) {
-    const declaration = checker.getResolvedSignature(node)?.declaration;
+    const declaration = validator.getResolvedSignature(node)?.declaration;
     if (declaration === undefined || !isOurs(declaration)) return [];
     if (ts.isArrowFunction(declaration) && !ts.isBlock(declaration.body)) return [declaration.body];
     return "body" in declaration ? returned(declaration.body) : [];
   }
   const named = ts.isIdentifier(node) ? node : node.expression;
   const symbol = ts.isShorthandPropertyAssignment(named.parent)
-    ? checker.getShorthandAssignmentValueSymbol(named.parent)
-    : checker.getSymbolAtLocation(named);
+    ? validator.getShorthandAssignmentValueSymbol(named.parent)
+    : validator.getSymbolAtLocation(named);
   const declaration = symbol?.valueDeclaration;
   if (declaration === undefined || !ts.isVariableDeclaration(declaration) || !isOurs(declaration)) return [];
   return declaration.initializer === undefined ? [] : [declaration.initializer];
@@ -192,16 +192,16 @@ function isPlaced({ properties }: ts.ObjectLiteralExpression): boolean {
 }
 
 /** The nodes below `node` whose strings are sentences. */
-function takenFrom(node: ts.Node, checker: ts.TypeChecker): readonly ts.Node[] {
+function takenFrom(node: ts.Node, validator: ts.TypeChecker): readonly ts.Node[] {
   if (ts.isNewExpression(node)) {
     const name = node.expression.getText();
-    const isError = !programmersErrors.includes(name) && isErrorType(checker.getTypeAtLocation(node));
+    const isError = !programmersErrors.includes(name) && isErrorType(validator.getTypeAtLocation(node));
     return isError ? node.arguments ?? [] : [];
   }
   if (ts.isCallExpression(node)) {
     const name = calledName(node);
     if (namingActions.includes(name)) return [];
-    const type = checker.getTypeAtLocation(node);
+    const type = validator.getTypeAtLocation(node);
     const fails = complaints.test(name) || isErrorType(type) || (type.flags & ts.TypeFlags.Never) !== 0;
     return fails ? node.arguments : [];
   }

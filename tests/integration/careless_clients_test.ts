@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { equalBytes } from "../../lib/base/bytes.ts";
 import { everyAppended, everyCut, everyFlip, spread } from "../../lib/conformance/changes.ts";
 import { newPlaintext, openAll, type Opening, type Variant } from "../../lib/conformance/sealer.ts";
-import { type Sealed, Subject } from "../../lib/conformance/subject.ts";
+import { Subject, type SubjectSealed } from "../../lib/conformance/subject.ts";
 import { type ErrorCode, KmsError } from "../../lib/base/errors.ts";
 import { RpcFailure } from "../../lib/net/grpc/status.ts";
 import { mainFile, writeLocalConfig } from "../support/local_plugin.ts";
@@ -30,7 +30,7 @@ function ofBytes(bytes: Uint8Array) {
   ];
 }
 
-function ofSealed(sealed: Sealed): Variant<Sealed>[] {
+function ofSealed(sealed: SubjectSealed): Variant<SubjectSealed>[] {
   const { ciphertext, key_id: keyId, annotations } = sealed;
   const keyIds = ["", "\0", "other", "\u{10ffff}", `${keyId}x`, keyId.slice(0, -1), "x".repeat(1025)];
   const empty = new Uint8Array();

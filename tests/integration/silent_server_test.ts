@@ -8,7 +8,7 @@ import { Authority } from "../support/certificates.ts";
 import { gcpKey } from "../support/gcp_double.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 import { MemorySecret, refusedWith, userpassAuth } from "../support/vault_settings.ts";
-import { observed } from "../../lib/provider/enforced_contract.ts";
+import { enforceContract } from "../../lib/provider/enforced_contract.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
 import { openProvider } from "../../lib/provider/registry.ts";
 import type { ProviderSettings } from "../../lib/provider/settings.ts";
@@ -86,7 +86,7 @@ async function each(origin: string, use: (provider: Provider) => Promise<void>):
     await using metadata = metadataService();
     for (const settings of vendors(origin, caFile, metadata.origin)) {
       const context = { notify: () => {}, waits: new Waits() };
-      await using provider = observed(await openProvider(settings, context), context);
+      await using provider = enforceContract(await openProvider(settings, context), context);
       await use(provider);
     }
   });

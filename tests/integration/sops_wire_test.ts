@@ -9,7 +9,7 @@ import { dialKms } from "../../lib/net/grpc/client.ts";
 import { KmsError } from "../../lib/base/errors.ts";
 import type { SopsDecryptRequest, SopsKey } from "../../lib/api/sops/messages.ts";
 import { RpcFailure } from "../../lib/net/grpc/status.ts";
-import { longestArmour } from "../../lib/services/sops/armour.ts";
+import { maxArmour } from "../../lib/services/sops/armour.ts";
 import { largestDataKey } from "../../lib/services/sops/handlers.ts";
 import { vaultKeyOf } from "../../lib/services/sops/key_uri.ts";
 import { MemoryProvider, memoryProviders } from "../support/memory_provider.ts";
@@ -72,7 +72,7 @@ Deno.test("a ciphertext that is empty, oversized, truncated, flipped, foreign or
   const text = (value: string) => new TextEncoder().encode(value);
   const changed: Partial<SopsDecryptRequest>[] = [
     { ciphertext: new Uint8Array(0) },
-    { ciphertext: new Uint8Array(longestArmour + 1).fill(0x41) },
+    { ciphertext: new Uint8Array(maxArmour + 1).fill(0x41) },
     { ciphertext: ciphertext.slice(0, -4) },
     { ciphertext: ciphertext.slice(1) },
     { ciphertext: ciphertext.map((byte, i) => i === 60 ? byte === 0x41 ? 0x42 : 0x41 : byte) },

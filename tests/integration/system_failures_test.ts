@@ -46,8 +46,8 @@ const writers: Readonly<Record<string, readonly ["open" | "rename" | "mkdir", Wo
   "the audit stream": ["open", (folder) => openFileTarget(`${folder}/audit.log`)],
 };
 
-/** The readers, and the call that each makes: `Deno.stat` or `Deno.lstat`. */
-const readers: Readonly<Record<string, readonly ["stat" | "lstat", Work]>> = {
+/** The decryptors, and the call that each makes: `Deno.stat` or `Deno.lstat`. */
+const decryptors: Readonly<Record<string, readonly ["stat" | "lstat", Work]>> = {
   "a file of the state folder": ["stat", (folder) => colour(folder).read()],
   "the key IDs": ["stat", (folder) => folderStore(folder).load()],
   "the sentinels": ["stat", (folder) => folderSentinels(folder).load()],
@@ -68,7 +68,7 @@ async function sentence(work: Work, name: Parameters<typeof failing>[0], errno: 
   return said;
 }
 
-for (const [kind, table] of [["written", writers], ["read", readers]] as const) {
+for (const [kind, table] of [["written", writers], ["read", decryptors]] as const) {
   for (const [what, [name, work]] of Object.entries(table)) {
     Deno.test(`systemFailure() is told where ${what} cannot be ${kind}, for each errno`, async () => {
       for (const errno of failingErrnos) {

@@ -29,14 +29,14 @@ for (const { what, bytesHex, ...fields } of vectors.keyRing) {
 
   Deno.test(`announcing() writes the frozen key-ring.json: ${what}`, () =>
     inFolder(async (folder) => {
-      const [openers] = fields.sealedBy ?? [];
-      if (openers === undefined) return await assertGainsSealedBy(folder, bytesHex);
-      await new RingMemory(folderStore(folder), undefined).announcing(state.history, state.providers, openers);
+      const [holders] = fields.sealedBy ?? [];
+      if (holders === undefined) return await assertGainsSealedBy(folder, bytesHex);
+      await new RingMemory(folderStore(folder), undefined).announcing(state.history, state.providers, holders);
       assert.equal(hex(await Deno.readFile(ringStateFile(folder))), bytesHex);
     }));
 }
 
-/** A file without sets of openers is used as it is, and has them once something is announced. */
+/** A file without sets of holders is used as it is, and has them once something is announced. */
 async function assertGainsSealedBy(folder: string, bytesHex: string): Promise<void> {
   await Deno.writeFile(ringStateFile(folder), bytesOf(bytesHex));
   const state = await readRingState(folder);

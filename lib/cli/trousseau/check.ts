@@ -9,8 +9,8 @@ import { abortError } from "../../base/deadline.ts";
 import { quorumSize } from "../../envelope/quorum.ts";
 import { KmsError } from "../../base/errors.ts";
 import { foreignState } from "../../services/kms/key_ring/foreign_state.ts";
-import { sealedByOf } from "../../services/kms/key_ring/memory.ts";
-import { lostOpeners, lostSentence } from "../../services/kms/key_ring/wrap_sets.ts";
+import { wrapSetsOf } from "../../services/kms/key_ring/memory.ts";
+import { orphanedSentence, orphanedSets } from "../../services/kms/key_ring/wrap_sets.ts";
 import { lossSentence } from "../../services/kms/key_ring/sealed_versions.ts";
 import type { KeyState } from "../../provider/provider.ts";
 import { adviseOn } from "../../provider/registry.ts";
@@ -27,7 +27,7 @@ import { json, type Terminal } from "../../app/terminal.ts";
 import { startProgress } from "../progress.ts";
 import { type RoundTrip, roundTrip } from "./round_trip.ts";
 import { report } from "../run.ts";
-import { readersOf } from "../../app/decryptors.ts";
+import { decryptorsOf } from "../../app/decryptors.ts";
 import { versionsOf } from "./remarks.ts";
 import {
   doubtfulForgotten,
@@ -121,8 +121,8 @@ async function find(config: Config, call: Call): Promise<CheckFindings> {
   const reached = trips.filter(({ steps }) => steps.some(({ step, result }) => step === "wrap" && result === "ok"));
   const sealed = statusesOf(config, memory, [...trips, ...retired].flatMap(({ sealed }) => sealed));
   const refused = sealed.filter(({ state }) => state === "refused");
-  const sealedBy = sealedByOf(known);
-  const unusable = state instanceof KmsError ? state : foreignState(state, readersOf(config), config.state);
+  const sealedBy = wrapSetsOf(known);
+  const unusable = state instanceof KmsError ? state : foreignState(state, decryptorsOf(config), config.state);
   const live = trips.flatMap(({ name, key }): [string, KeyState][] => key === undefined ? [] : [[name, key]]);
   return {
     config,
@@ -130,7 +130,7 @@ async function find(config: Config, call: Call): Promise<CheckFindings> {
     retired,
     quorum: { needed: quorumSize(config.wrap, trips.length), reached: reached.length },
     plan: unusable ?? planKeyId(config, known, new Map(live)),
-    lost: unusable === undefined ? lostSentence(lostOpeners(sealedBy, readersOf(config))) : "",
+    lost: unusable === undefined ? orphanedSentence(orphanedSets(sealedBy, decryptorsOf(config))) : "",
     sealed,
     losses: unusable === undefined ? refused.map((one) => lossSentence(one, versionsIn(memory), sealedBy)) : [],
     unusableFiles: [sentinels, localKeys].filter((found) => found instanceof KmsError),

@@ -10,9 +10,9 @@ import type { SealedVersionStatus } from "../../services/kms/service.ts";
 import { subjectJson, subjectOf } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { isGivenUp, type KeyPlan, type OldData, planSentence } from "./key_plan.ts";
-import { readersOf } from "../../app/decryptors.ts";
+import { decryptorsOf } from "../../app/decryptors.ts";
 import type { RoundTrip, RoundTripStepName } from "./round_trip.ts";
-import { type Cell, duration, painted, table } from "../table.ts";
+import { type Cell, durationText, painted, table } from "../table.ts";
 
 /** For scripts. Absent values are `null`. */
 export function checkJson(findings: CheckFindings, status: ExitStatus): unknown {
@@ -41,7 +41,7 @@ export function checkJson(findings: CheckFindings, status: ExitStatus): unknown 
 }
 
 function oldData(plan: KeyPlan, { config, losses }: CheckFindings): OldData {
-  return losses.length > 0 ? "refused" : isGivenUp(plan, readersOf(config)) ? "given_up" : "opens";
+  return losses.length > 0 ? "refused" : isGivenUp(plan, decryptorsOf(config)) ? "given_up" : "opens";
 }
 
 function tripJson({ name, kind, key, toBeMade, untried, steps }: RoundTrip): unknown {
@@ -130,6 +130,6 @@ function cell({ steps }: RoundTrip, name: RoundTripStepName): Cell {
   const found = steps.find(({ step }) => step === name);
   if (found === undefined) return { text: "-", tone: "dim" };
   return found.result === "ok"
-    ? { text: `ok ${duration(found.ms)}`, tone: "good" }
+    ? { text: `ok ${durationText(found.ms)}`, tone: "good" }
     : { text: found.result, tone: "bad" };
 }

@@ -189,7 +189,7 @@ export const commands = [
     positionals: [],
     options: [],
     examples: [{ line: "trousseau config schema > trousseau.schema.json", does: "keep it beside the configuration" }],
-    run: async (call) => (await import("./config_schema.ts")).configSchema(call),
+    run: async (call) => (await import("./config_schema.ts")).printConfigSchema(call),
   },
   {
     name: "config convert",

@@ -9,7 +9,7 @@ import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { line } from "../../app/terminal.ts";
 
 /** Prints the JSON Schema, laid out as a file that is kept. */
-export function configSchema({ terminal }: Call): Promise<ExitStatus> {
+export function printConfigSchema({ terminal }: Call): Promise<ExitStatus> {
   line(terminal.stdout, JSON.stringify(configJsonSchema(), null, 2));
   return Promise.resolve(exitCodes.ok.status);
 }

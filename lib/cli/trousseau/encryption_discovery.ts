@@ -7,7 +7,7 @@ import type { ResourceTable } from "../../config/encryption/resources.ts";
 import { readKubeconfig } from "../../config/kubeconfig.ts";
 import { deadline } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
-import { Endpoint } from "../../net/https/endpoint.ts";
+import { HttpsEndpoint } from "../../net/https/endpoint.ts";
 import { field } from "../../net/https/fields.ts";
 import { readTlsFiles } from "../../net/https/tls_files.ts";
 
@@ -22,7 +22,7 @@ export interface Discovered {
 const timeoutMs = 30_000;
 
 /** Group versions of one cluster; a large one has some hundred. */
-const mostGroupVersions = 2_000;
+const maxGroupVersions = 2_000;
 
 /** Questions under way at once. */
 const width = 8;
@@ -45,7 +45,7 @@ export async function discoverResources(kubeconfig: string, signal: AbortSignal)
   }
   using limit = deadline(timeoutMs, signal);
   const material = { ca: authorities, trusted, certificate, key, serverName };
-  using endpoint = new Endpoint("the API server", server.origin, material);
+  using endpoint = new HttpsEndpoint("the API server", server.origin, material);
   const ask: Ask = async (path) => {
     const { status, body } = await endpoint.ask({
       method: "GET",
@@ -104,10 +104,10 @@ function groupVersions(body: unknown): string[] {
       return typeof name === "string" && /^[a-z0-9.-]+\/[a-z0-9.-]+$/.test(name) ? [name] : [];
     })
   );
-  if (versions.length > mostGroupVersions) {
+  if (versions.length > maxGroupVersions) {
     throw new KmsError(
       "provider_protocol",
-      `Cannot ${action}: it names more than ${mostGroupVersions} group versions.`,
+      `Cannot ${action}: it names more than ${maxGroupVersions} group versions.`,
     );
   }
   return versions;

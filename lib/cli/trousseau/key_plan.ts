@@ -6,8 +6,8 @@
 import type { Config } from "../../config/config.ts";
 import { forgottenVersions } from "../../services/kms/key_ring/forgotten.ts";
 import { type KeyIdMember, keyIdOf, unseenVersion } from "../../services/kms/key_ring/key_id.ts";
-import type { Readers } from "../../services/kms/key_ring/wrap_sets.ts";
-import { hasOpener } from "../../services/kms/key_ring/sealed_versions.ts";
+import type { Decryptors } from "../../services/kms/key_ring/wrap_sets.ts";
+import { hasHolder } from "../../services/kms/key_ring/sealed_versions.ts";
 import type { AnnouncedId, RingState } from "../../services/kms/key_ring/state.ts";
 import type { KeyState } from "../../provider/provider.ts";
 
@@ -87,11 +87,11 @@ function verdictOn(next: string, history: readonly AnnouncedId[]): KeyVerdict {
 export type OldData = "opens" | "refused" | "given_up";
 
 /** Whether what was sealed under the announced key ID is given up. */
-export function isGivenUp({ announced }: KeyPlan, { openers, forgotten }: Readers): boolean {
+export function isGivenUp({ announced }: KeyPlan, { holders, forgotten }: Decryptors): boolean {
   const wrapped = (announced?.members ?? []).filter(({ version }) => version !== unseenVersion)
     .map(({ name: provider, kind, version }) => ({ provider, kind, version }));
   const { forgets } = forgottenVersions(forgotten, wrapped);
-  return wrapped.length > 0 && wrapped.every((one) => forgets(one) || !hasOpener(one, openers));
+  return wrapped.length > 0 && wrapped.every((one) => forgets(one) || !hasHolder(one, holders));
 }
 
 /** One sentence for eyes. */

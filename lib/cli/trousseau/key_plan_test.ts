@@ -108,11 +108,11 @@ Deno.test("planSentence() does not promise a rewrite of what cannot be opened", 
 Deno.test("isGivenUp() is so where nothing is left that opens what was sealed under the announced key ID", () => {
   const plan = planKeyId(one, state({ a: "1", b: "1" }, announced(0, { a: "1", b: "1" })), new Map());
   const opener = (name: string) => ({ name, kind: "local" });
-  const givenUp = (openers: string[], forgotten: string[]) =>
-    isGivenUp(plan, { openers: openers.map(opener), forgotten });
+  const givenUp = (holders: string[], forgotten: string[]) =>
+    isGivenUp(plan, { holders: holders.map(opener), forgotten });
   deepEqual([givenUp(["a"], ["b"]), givenUp(["b"], ["a@1"]), givenUp(["c"], ["a", "b"])], [false, false, true]);
   deepEqual([givenUp(["a", "b"], ["a@1", "b@1"]), givenUp(["a"], ["a@1"])], [true, true]);
-  equal(isGivenUp(planKeyId(one, undefined), { openers: [], forgotten: [] }), false);
+  equal(isGivenUp(planKeyId(one, undefined), { holders: [], forgotten: [] }), false);
   doesNotMatch(planSentence(plan, "given_up"), /objects are rewritten/);
   match(planSentence(plan, "given_up"), /^The key ID will change from t1-.* which forgotten gives up, can be neither/);
 });

@@ -6,8 +6,8 @@
 import { rfc3339 } from "../../base/clock.ts";
 import { makesRemarks } from "../../provider/registry.ts";
 import { foreignState } from "../../services/kms/key_ring/foreign_state.ts";
-import { sealedByOf } from "../../services/kms/key_ring/memory.ts";
-import { lostOpeners, lostSentence } from "../../services/kms/key_ring/wrap_sets.ts";
+import { wrapSetsOf } from "../../services/kms/key_ring/memory.ts";
+import { orphanedSentence, orphanedSets } from "../../services/kms/key_ring/wrap_sets.ts";
 import { readRingState, type RingState } from "../../services/kms/key_ring/state.ts";
 import type { Config } from "../../config/config.ts";
 import type { Call } from "../command.ts";
@@ -17,7 +17,7 @@ import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { isGivenUp, type KeyPlan, planKeyId, planSentence } from "./key_plan.ts";
 import { json, line } from "../../app/terminal.ts";
 import { startProgress } from "../progress.ts";
-import { readersOf } from "../../app/decryptors.ts";
+import { decryptorsOf } from "../../app/decryptors.ts";
 import { allRemarks } from "./remarks.ts";
 import { nodeMemory, statusesOf } from "../../app/sealed_before.ts";
 import { type Cell, painted, table, wantsColour } from "../table.ts";
@@ -31,15 +31,15 @@ export async function keys(call: Call): Promise<ExitStatus> {
   const { stdout, environment } = terminal;
   const config = await configured(call);
   const state = await readRingState(config.state);
-  const foreign = foreignState(state, readersOf(config), config.state);
+  const foreign = foreignState(state, decryptorsOf(config), config.state);
   if (foreign !== undefined) throw foreign;
   const plan = planKeyId(config, state);
-  const lost = lostSentence(lostOpeners(sealedByOf(state), readersOf(config)));
+  const lost = orphanedSentence(orphanedSets(wrapSetsOf(state), decryptorsOf(config)));
   const unopenable = statusesOf(config, await nodeMemory(config)).filter(({ state }) => state === "refused")
     .map(({ provider, version }) => `${provider}@${version}`);
   const sentence = planSentence(
     plan,
-    unopenable.length > 0 ? "refused" : isGivenUp(plan, readersOf(config)) ? "given_up" : "opens",
+    unopenable.length > 0 ? "refused" : isGivenUp(plan, decryptorsOf(config)) ? "given_up" : "opens",
   );
   if (options.json) {
     const warnings = await lookAt(config, state, call);

@@ -17,7 +17,7 @@ import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from 
 import { probeKms, type ProbeReport, type ProbeStep } from "./kms_probe.ts";
 import { json, type Output, type Terminal } from "../../app/terminal.ts";
 import { startProgress } from "../progress.ts";
-import { duration, table, type Tone, wantsColour } from "../table.ts";
+import { durationText, table, type Tone, wantsColour } from "../table.ts";
 
 /** How long `--wait` waits, in milliseconds: less than the 90 s that systemd gives a start. */
 const defaultWaitMs = 60_000;
@@ -126,7 +126,7 @@ function asTable({ steps }: ProbeReport, colour: boolean): string {
     api,
     rpc,
     { text: result, tone: toneOf(result) },
-    duration(ms),
+    durationText(ms),
     detail,
   ]);
   return table(["API", "Call", "Result", "Time", "Detail"], rows, colour);

@@ -10,7 +10,7 @@ import { deadline } from "../../base/deadline.ts";
 import { type ErrorCode, KmsError, toKmsError } from "../../base/errors.ts";
 import type { Notify } from "../../telemetry/events.ts";
 import { NotTried } from "../../provider/not_tried.ts";
-import { observed } from "../../provider/enforced_contract.ts";
+import { enforceContract } from "../../provider/enforced_contract.ts";
 import type { KeyState, Provider } from "../../provider/provider.ts";
 import { remarksOf } from "./remarks.ts";
 import { adviseOn, openProvider } from "../../provider/registry.ts";
@@ -181,7 +181,7 @@ async function openObserved(
   { stateFolder, knownVersions, notify = () => {} }: Pick<RoundTripOptions, "stateFolder" | "knownVersions" | "notify">,
 ): Promise<Provider> {
   const context = { notify, stateFolder, keepsStateAsItIs: true, knownVersions, waits: new Waits() };
-  return observed(await openProvider(settings, context), context);
+  return enforceContract(await openProvider(settings, context), context);
 }
 
 function checkSame(unwrapped: Uint8Array, dek: Uint8Array, name: string): void {

@@ -5,7 +5,7 @@
  */
 import { resolve } from "node:path";
 import { utf8 } from "../../base/bytes.ts";
-import { longestSocketPath, readSocket } from "../../config/socket_path.ts";
+import { maxSocketPath, readSocket } from "../../config/socket_path.ts";
 import { UsageError } from "../command.ts";
 
 /**
@@ -17,8 +17,8 @@ export function socketPath(text: string): string {
   const read = readSocket(text);
   if ("complaint" in read) throw new UsageError(`"${text}" ${read.complaint}.`);
   const path = resolve(read.path);
-  if (utf8(path).length > longestSocketPath) {
-    throw new UsageError(`A socket's path has at most ${longestSocketPath} bytes, and ${path} has more.`);
+  if (utf8(path).length > maxSocketPath) {
+    throw new UsageError(`A socket's path has at most ${maxSocketPath} bytes, and ${path} has more.`);
   }
   return path;
 }

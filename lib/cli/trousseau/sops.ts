@@ -7,7 +7,7 @@ import { processStartedAt, systemClock } from "../../base/clock.ts";
 import type { Config } from "../../config/config.ts";
 import { isVolatile } from "../../config/defaults.ts";
 import { orAborted } from "../../base/deadline.ts";
-import { Opened } from "../../base/resource_stack.ts";
+import { ResourceStack } from "../../base/resource_stack.ts";
 import type { Notify } from "../../telemetry/events.ts";
 import { serveSops } from "../../net/socket/serve.ts";
 import { claimSocket } from "../../net/socket/socket.ts";
@@ -68,7 +68,7 @@ async function serveKeys(call: Call): Promise<ExitStatus> {
   warnOfRuntimeVariables(terminal.environment, notify);
   const warning = checkStateOwner({ state: config.state, socket }, takeover);
   if (warning !== undefined) notify({ type: "lifecycle", action: "warning", message: warning });
-  await using opened = new Opened();
+  await using opened = new ResourceStack();
   const credentials = new Reloads();
   using lock = await claimSocket(socket.path);
   const service = await orAborted(openKeyService(config, opened, notify, credentials), terminal.signal, "start");
@@ -112,14 +112,14 @@ async function serveKeys(call: Call): Promise<ExitStatus> {
 
 async function openKeyService(
   config: Config,
-  opened: Opened,
+  opened: ResourceStack,
   notify: Notify,
   credentials: Reloads,
 ): Promise<SopsService> {
   // A key service keeps no state, but the embedded default would make its key in that of another configuration.
   if (config.file === undefined) await requireOwnState(config);
   const providers = await openProviders(config, opened, notify, credentials);
-  return opened.keep(openSopsService({
+  return opened.use(openSopsService({
     ...providers,
     wrap: config.wrap,
     keys: config.sops.keys,

@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import { rfc3339 } from "../../base/clock.ts";
 import { deadline } from "../../base/deadline.ts";
 import { errorCodes, KmsError } from "../../base/errors.ts";
-import { Endpoint, type TlsMaterial } from "../../net/https/endpoint.ts";
+import { HttpsEndpoint, type TlsMaterial } from "../../net/https/endpoint.ts";
 
 /** Milliseconds. The answer comes from memory. */
 const patience = 3000;
@@ -89,7 +89,7 @@ export type StatusDocument = z.infer<typeof document>;
  */
 export async function fetchStatus(origin: string, signal: AbortSignal): Promise<StatusDocument | undefined> {
   using limit = deadline(patience, signal);
-  using endpoint = new Endpoint("Trousseau", origin, noTls);
+  using endpoint = new HttpsEndpoint("Trousseau", origin, noTls);
   try {
     const request = { method: "GET", path: "/status", headers: { accept: "application/json" }, once: true } as const;
     const { status, bytes } = await endpoint.ask(request, { signal: limit.signal, action: "ask for the status" });

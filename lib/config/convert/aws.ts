@@ -5,7 +5,7 @@
  */
 import { isAlias, parseKmsArn } from "../../provider/aws_kms/arn.ts";
 import type { OldFields } from "./notes.ts";
-import { address, type Provider } from "./provider.ts";
+import { address, type ConvertedProvider } from "./provider.ts";
 
 /** Where the user puts the files that the original looked for in the home folder. */
 const files = { credentialsFile: "/etc/trousseau/aws-credentials", configFile: "/etc/trousseau/aws-config" } as const;
@@ -15,7 +15,7 @@ export type OldContext = Readonly<Record<string, string>>;
 
 /** What became of one file. */
 export interface ConvertedAws {
-  readonly provider: Provider;
+  readonly provider: ConvertedProvider;
   readonly context: OldContext | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface ConvertedAws {
 export function convertAws(old: OldFields, name: string): ConvertedAws {
   const context = encryptionContext(old);
   const roleArn = old.text("roleArn");
-  const provider: Provider = {
+  const provider: ConvertedProvider = {
     kind: "aws-kms",
     name,
     key: key(old),

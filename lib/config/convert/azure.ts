@@ -5,7 +5,7 @@
  */
 import { clouds } from "../../provider/azure_key_vault/clouds.ts";
 import type { OldFields } from "./notes.ts";
-import { type Provider, secretFile } from "./provider.ts";
+import { type ConvertedProvider, secretFile } from "./provider.ts";
 
 /** The clouds by the names that they have in `azure.json`. */
 const cloudNames: ReadonlyMap<string, keyof typeof clouds> = new Map([
@@ -24,7 +24,7 @@ export interface AzureLogin {
 
 /** What became of one file. */
 export interface ConvertedAzure {
-  readonly provider: Provider;
+  readonly provider: ConvertedProvider;
   /** What the original encrypted with; `undefined` where it does not say. */
   readonly keyVersion: string | undefined;
 }
@@ -47,7 +47,7 @@ export function convertAzure(old: OldFields, name: string, login: AzureLogin | u
       "the login is in that file, and managed-identity is written for it; convert it too to carry it over",
     );
   }
-  const provider: Provider = {
+  const provider: ConvertedProvider = {
     kind: "azure-key-vault",
     name,
     vault: `https://${vaultName ?? "vault"}.${old.flag("managedHSM") ? hsm : vault}`,

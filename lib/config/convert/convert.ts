@@ -19,7 +19,7 @@ import { checkShape } from "../shape.ts";
 import { convertAws, type OldContext } from "./aws.ts";
 import { type AzureLogin, azureLogin, convertAzure, isAzureLogin } from "./azure.ts";
 import { type Note, OldFields, type OldFile } from "./notes.ts";
-import type { Provider } from "./provider.ts";
+import type { ConvertedProvider } from "./provider.ts";
 import { convertVault } from "./vault.ts";
 
 /** What came out. */
@@ -33,7 +33,7 @@ export interface Converted {
 type Kind = "config" | "vault" | "aws" | "azure" | "azureLogin";
 
 /** How many files a call takes: two providers at most could be used, and a login beside them. */
-const mostFiles = 8;
+const maxFiles = 8;
 
 /**
  * Converts files that belong to one plugin.
@@ -43,7 +43,7 @@ const mostFiles = 8;
  */
 export function convert(files: readonly OldFile[], readForeign: boolean): Converted {
   const notes: Note[] = [];
-  if (files.length > mostFiles) throw new KmsError("config", `Cannot convert more than ${mostFiles} files at once.`);
+  if (files.length > maxFiles) throw new KmsError("config", `Cannot convert more than ${maxFiles} files at once.`);
   const opened = files.map((file) => ({ file, old: OldFields.open(file, notes) }));
   const known = opened.flatMap(({ file, old }) => {
     const kind = old && kindOf(old);
@@ -95,7 +95,7 @@ interface Foreign {
 }
 
 interface All {
-  readonly providers: Provider[];
+  readonly providers: ConvertedProvider[];
   readonly foreign: Foreign[];
 }
 
@@ -112,7 +112,7 @@ function convertOne(kind: Kind, old: OldFields, azure: AzureLogin | undefined, {
     const count = providers.filter(({ name }) => name === base || name.startsWith(`${base}-`)).length;
     return count === 0 ? base : `${base}-${count + 1}`;
   };
-  const add = (provider: Provider, read: Omit<Foreign, "name"> | undefined) => {
+  const add = (provider: ConvertedProvider, read: Omit<Foreign, "name"> | undefined) => {
     providers.push(provider);
     if (read !== undefined) foreign.push({ ...read, name: provider.name });
   };
@@ -159,7 +159,7 @@ const foreignIntroduction = `
 # this out when trousseau_foreign_reads_total stays at 0 after a restart of every API server.
 `;
 
-function render(providers: readonly Provider[], foreign: readonly Foreign[], readForeign: boolean): string {
+function render(providers: readonly ConvertedProvider[], foreign: readonly Foreign[], readForeign: boolean): string {
   const config = `${introduction}${stringify({ providers }, { lineWidth: 0 })}`;
   if (foreign.length === 0) return config;
   const block = stringify({ readForeign: readForeignOf(foreign) }, { lineWidth: 0 });

@@ -6,7 +6,7 @@
 import type { OldFields } from "./notes.ts";
 
 /** An entry of `providers` as it will be written; secrets are references. */
-export type Provider = { readonly kind: string; readonly name: string } & Readonly<Record<string, unknown>>;
+export type ConvertedProvider = { readonly kind: string; readonly name: string } & Readonly<Record<string, unknown>>;
 
 /** Where the user has to put what must not stand in a config. */
 const secretsFolder = "/etc/trousseau";

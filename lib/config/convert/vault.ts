@@ -5,16 +5,16 @@
  */
 import type { OldFields } from "./notes.ts";
 import { parseVaultAddress } from "../vault_address.ts";
-import { address, type Provider, secretFile } from "./provider.ts";
+import { address, type ConvertedProvider, secretFile } from "./provider.ts";
 
 /** Where the original logs in unless it is told otherwise. */
 const defaultAuthPath = "auth";
 
 /** One `vault-transit` provider. */
-export function convertVault(old: OldFields, name: string): Provider {
+export function convertVault(old: OldFields, name: string): ConvertedProvider {
   const transit = old.text("transitPath")?.replace(/^\/+|\/+$/g, "");
   const authPath = (old.text("authPath") ?? defaultAuthPath).replace(/^\/+|\/+$/g, "");
-  const provider: Provider = {
+  const provider: ConvertedProvider = {
     kind: "vault-transit",
     name,
     address: vaultAddress(old),

@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import type { AssumedRole, AwsAuth } from "../../provider/aws_kms/settings.ts";
 import { flag, openOrSecret, path, secret, section, tag, text, variants } from "../fields.ts";
 import { fileSource } from "../secrets.ts";
-import type { Checker } from "./common.ts";
+import type { ConfigValidator } from "./common.ts";
 
 /** Where every EC2 instance finds its metadata service; it answers the machine itself alone. */
 const metadataService = { ipv4: "http://169.254.169.254", ipv6: "http://[fd00:ec2::254]" } as const;
@@ -108,37 +108,37 @@ export function assumedRole({ roleArn, externalId, sessionName }: z.infer<typeof
 type Raw = z.infer<typeof awsAuthSchema>;
 
 /** What the provider gets of those. */
-export async function awsAuth(raw: Raw, checker: Checker): Promise<AwsAuth> {
+export async function awsAuth(raw: Raw, validator: ConfigValidator): Promise<AwsAuth> {
   switch (raw.method) {
     case "access-key":
       return {
         method: raw.method,
-        accessKeyId: await checker.openOrSecret(["accessKeyId"], raw.accessKeyId),
-        secretAccessKey: await checker.secret(["secretAccessKey"], raw.secretAccessKey),
+        accessKeyId: await validator.openOrSecret(["accessKeyId"], raw.accessKeyId),
+        secretAccessKey: await validator.secret(["secretAccessKey"], raw.secretAccessKey),
         ...(raw.sessionToken === undefined
           ? {}
-          : { sessionToken: await checker.secret(["sessionToken"], raw.sessionToken) }),
+          : { sessionToken: await validator.secret(["sessionToken"], raw.sessionToken) }),
       };
     case "environment":
-      return environment(checker);
+      return environment(validator);
     case "profile":
-      return await profile(raw, checker);
+      return await profile(raw, validator);
     case "web-identity":
-      return await webIdentity(raw, checker);
+      return await webIdentity(raw, validator);
     case "instance-metadata":
       return { method: raw.method, metadata: raw.ipv6 ? metadataService.ipv6 : metadataService.ipv4 };
     case "container":
-      return await container(raw, checker);
+      return await container(raw, validator);
   }
 }
 
-type Arm<Method extends AwsAuth["method"]> = Extract<Raw, { readonly method: Method }>;
+type Variant<Method extends AwsAuth["method"]> = Extract<Raw, { readonly method: Method }>;
 
-function environment(checker: Checker): AwsAuth {
-  const sessionToken = checker.secretVariable("AWS_SESSION_TOKEN");
+function environment(validator: ConfigValidator): AwsAuth {
+  const sessionToken = validator.secretVariable("AWS_SESSION_TOKEN");
   const needed = (name: "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY") => {
-    const found = checker.secretVariable(name);
-    if (found === undefined) checker.complain(["method"], `${name} is not set`);
+    const found = validator.secretVariable(name);
+    if (found === undefined) validator.complain(["method"], `${name} is not set`);
     return found ?? fileSource("/dev/null");
   };
   return {
@@ -149,49 +149,52 @@ function environment(checker: Checker): AwsAuth {
   };
 }
 
-async function profile({ method, profile, credentialsFile, configFile }: Arm<"profile">, checker: Checker) {
+async function profile(
+  { method, profile, credentialsFile, configFile }: Variant<"profile">,
+  validator: ConfigValidator,
+) {
   if (credentialsFile === undefined && configFile === undefined) {
-    checker.complain(["credentialsFile"], "is missing, and so is configFile");
+    validator.complain(["credentialsFile"], "is missing, and so is configFile");
   }
   return {
     method,
     profile,
     ...(credentialsFile === undefined
       ? {}
-      : { credentialsFile: await checker.file(["credentialsFile"], credentialsFile) }),
-    ...(configFile === undefined ? {} : { configFile: await checker.file(["configFile"], configFile) }),
+      : { credentialsFile: await validator.file(["credentialsFile"], credentialsFile) }),
+    ...(configFile === undefined ? {} : { configFile: await validator.file(["configFile"], configFile) }),
     metadata: metadataService.ipv4,
   };
 }
 
-async function webIdentity(raw: Arm<"web-identity">, checker: Checker): Promise<AwsAuth> {
-  const told = { role: checker.variable("AWS_ROLE_ARN"), session: checker.variable("AWS_ROLE_SESSION_NAME") };
+async function webIdentity(raw: Variant<"web-identity">, validator: ConfigValidator): Promise<AwsAuth> {
+  const told = { role: validator.variable("AWS_ROLE_ARN"), session: validator.variable("AWS_ROLE_SESSION_NAME") };
   const role = raw.roleArn ?? told.role;
   const session = raw.sessionName ?? told.session ?? "trousseau";
-  const tokenFile = raw.tokenFile ?? checker.variable("AWS_WEB_IDENTITY_TOKEN_FILE");
-  if (role === undefined) checker.complain(["roleArn"], "is missing, and AWS_ROLE_ARN is not set");
-  else if (!roleArn.safeParse(role).success) checker.complain(["roleArn"], "AWS_ROLE_ARN does not hold one");
-  if (!sessionNamePattern.test(session)) checker.complain(["sessionName"], "AWS_ROLE_SESSION_NAME does not hold one");
+  const tokenFile = raw.tokenFile ?? validator.variable("AWS_WEB_IDENTITY_TOKEN_FILE");
+  if (role === undefined) validator.complain(["roleArn"], "is missing, and AWS_ROLE_ARN is not set");
+  else if (!roleArn.safeParse(role).success) validator.complain(["roleArn"], "AWS_ROLE_ARN does not hold one");
+  if (!sessionNamePattern.test(session)) validator.complain(["sessionName"], "AWS_ROLE_SESSION_NAME does not hold one");
   if (tokenFile === undefined) {
-    checker.complain(["tokenFile"], "is missing, and AWS_WEB_IDENTITY_TOKEN_FILE is not set");
+    validator.complain(["tokenFile"], "is missing, and AWS_WEB_IDENTITY_TOKEN_FILE is not set");
   }
   return {
     method: raw.method,
     roleArn: role ?? "",
     sessionName: session,
-    token: fileSource(tokenFile === undefined ? "" : await checker.file(["tokenFile"], tokenFile)),
+    token: fileSource(tokenFile === undefined ? "" : await validator.file(["tokenFile"], tokenFile)),
   };
 }
 
-async function container(raw: Arm<"container">, checker: Checker): Promise<AwsAuth> {
-  const relative = checker.variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
-  const url = raw.url ?? checker.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") ??
+async function container(raw: Variant<"container">, validator: ConfigValidator): Promise<AwsAuth> {
+  const relative = validator.variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+  const url = raw.url ?? validator.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") ??
     (relative === undefined ? undefined : ecsAgent + relative);
-  const tokenFile = raw.tokenFile ?? checker.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+  const tokenFile = raw.tokenFile ?? validator.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
   if (url === undefined) {
-    checker.complain(["url"], "is missing, and AWS_CONTAINER_CREDENTIALS_FULL_URI and …_RELATIVE_URI are not set");
+    validator.complain(["url"], "is missing, and AWS_CONTAINER_CREDENTIALS_FULL_URI and …_RELATIVE_URI are not set");
   } else if (!isAgent(url)) {
-    checker.complain(
+    validator.complain(
       ["url"],
       "must begin with https://; plain http is taken for loopback and the agents of ECS and EKS",
     );
@@ -199,7 +202,7 @@ async function container(raw: Arm<"container">, checker: Checker): Promise<AwsAu
   return {
     method: raw.method,
     url: url ?? "",
-    ...(tokenFile === undefined ? {} : { token: fileSource(await checker.file(["tokenFile"], tokenFile)) }),
+    ...(tokenFile === undefined ? {} : { token: fileSource(await validator.file(["tokenFile"], tokenFile)) }),
   };
 }
 

@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import { isKeyName, parseKmsArn } from "../../provider/aws_kms/arn.ts";
 import type { AwsKmsSettings } from "../../provider/aws_kms/settings.ts";
 import { flag, origin, path, section, tag, text } from "../fields.ts";
-import { type Checker, commonFields } from "./common.ts";
+import { commonFields, type ConfigValidator } from "./common.ts";
 import { proxySchema, proxySettings } from "./proxy.ts";
 import { assumedRole, assumedRoleSchema, awsAuth, awsAuthSchema } from "./aws_auth.ts";
 
@@ -62,49 +62,50 @@ export const awsKmsSchema = section("A key in AWS KMS.", {
 type Raw = z.infer<typeof awsKmsSchema>;
 
 /** What the provider gets. */
-export async function awsKmsSettings(raw: Raw, checker: Checker): Promise<AwsKmsSettings> {
-  checkEndpoints(raw, checker);
+export async function awsKmsSettings(raw: Raw, validator: ConfigValidator): Promise<AwsKmsSettings> {
+  checkEndpoints(raw, validator);
   const size = Object.entries(raw.encryptionContext).reduce((sum, pair) => sum + pair.join("").length, 0);
   if (size > largestContext) {
-    checker.complain(["encryptionContext"], `is too long; KMS takes ${largestContext} characters`);
+    validator.complain(["encryptionContext"], `is too long; KMS takes ${largestContext} characters`);
   }
   return {
     kind: raw.kind,
     name: raw.name,
     key: raw.key,
-    region: regionOf(raw, checker),
+    region: regionOf(raw, validator),
     encryptionContext: raw.encryptionContext,
     ...(raw.endpoint === undefined ? {} : { endpoint: raw.endpoint }),
     ...(raw.stsEndpoint === undefined ? {} : { stsEndpoint: raw.stsEndpoint }),
     fips: raw.fips,
     dualStack: raw.dualStack,
-    auth: await awsAuth(raw.auth, checker.within("auth")),
+    auth: await awsAuth(raw.auth, validator.within("auth")),
     ...(raw.assumeRole === undefined ? {} : { assumeRole: assumedRole(raw.assumeRole) }),
     tls: {
       ...(raw.tls.caFile === undefined
         ? {}
-        : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile, "public") }),
-      ...await proxySettings(raw.proxy, checker.within("proxy")),
+        : { caFile: await validator.within("tls").file(["caFile"], raw.tls.caFile, "public") }),
+      ...await proxySettings(raw.proxy, validator.within("proxy")),
     },
   };
 }
 
-function regionOf({ key, region }: Raw, checker: Checker): string {
+function regionOf({ key, region }: Raw, validator: ConfigValidator): string {
   const arn = parseKmsArn(key);
-  if (!isKeyName(key)) checker.complain(["key"], "must be a key's ARN, a key ID, or an alias that begins with alias/");
-  else if (arn === undefined && region === undefined) {
-    checker.complain(["region"], "is missing, and the key is not an ARN that would name it");
+  if (!isKeyName(key)) {
+    validator.complain(["key"], "must be a key's ARN, a key ID, or an alias that begins with alias/");
+  } else if (arn === undefined && region === undefined) {
+    validator.complain(["region"], "is missing, and the key is not an ARN that would name it");
   }
   if (arn !== undefined && region !== undefined && arn.region !== region) {
-    checker.complain(["region"], "is not the one in the key's ARN; leave it out");
+    validator.complain(["region"], "is not the one in the key's ARN; leave it out");
   }
   return region ?? arn?.region ?? "";
 }
 
 /** An endpoint that is written out is what it is. */
-function checkEndpoints({ endpoint, stsEndpoint, fips, dualStack }: Raw, checker: Checker): void {
+function checkEndpoints({ endpoint, stsEndpoint, fips, dualStack }: Raw, validator: ConfigValidator): void {
   if (endpoint === undefined && stsEndpoint === undefined) return;
   const why = "goes with AWS's own endpoints; leave it out, or endpoint and stsEndpoint";
-  if (fips) checker.complain(["fips"], why);
-  if (dualStack) checker.complain(["dualStack"], why);
+  if (fips) validator.complain(["fips"], why);
+  if (dualStack) validator.complain(["dualStack"], why);
 }

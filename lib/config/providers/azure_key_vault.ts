@@ -10,7 +10,7 @@ import type { AzureAuth, AzureKeyVaultSettings } from "../../provider/azure_key_
 import { providerLimits } from "../../provider/provider.ts";
 import { flag, oneOf, origin, path, secret, section, tag, text, variants } from "../fields.ts";
 import { fileSource } from "../secrets.ts";
-import { type Checker, commonFields } from "./common.ts";
+import { commonFields, type ConfigValidator } from "./common.ts";
 import { proxySchema, proxySettings } from "./proxy.ts";
 
 /** Where every virtual machine of Azure's finds its metadata service; it answers the machine itself alone. */
@@ -121,17 +121,17 @@ export const azureKeyVaultSchema = section("A key in Azure Key Vault or Managed 
 type Raw = z.infer<typeof azureKeyVaultSchema>;
 
 /** What the provider gets. */
-export async function azureKeyVaultSettings(raw: Raw, checker: Checker): Promise<AzureKeyVaultSettings> {
+export async function azureKeyVaultSettings(raw: Raw, validator: ConfigValidator): Promise<AzureKeyVaultSettings> {
   const key = raw.key.toLowerCase();
-  const place = placeIn(raw, checker);
+  const place = placeIn(raw, validator);
   if (utf8(`${raw.vault}/keys/${key}/${"0".repeat(32)}`).length > providerLimits.version) {
-    checker.complain(
+    validator.complain(
       ["vault"],
       `with the key's name is too long: ${providerLimits.version} bytes are left for a version`,
     );
   }
   if (new Set(raw.unwrapAlgorithms).size < raw.unwrapAlgorithms.length) {
-    checker.complain(["unwrapAlgorithms"], "names an algorithm twice");
+    validator.complain(["unwrapAlgorithms"], "names an algorithm twice");
   }
   return {
     kind: raw.kind,
@@ -139,44 +139,47 @@ export async function azureKeyVaultSettings(raw: Raw, checker: Checker): Promise
     vault: raw.vault,
     key,
     ...(raw.version === undefined ? {} : { version: raw.version }),
-    cloud: { resource: place.resource, authority: authority(raw, place, checker) },
+    cloud: { resource: place.resource, authority: authority(raw, place, validator) },
     unwrapAlgorithms: raw.unwrapAlgorithms,
-    auth: await azureAuth(raw.auth, checker.within("auth")),
+    auth: await azureAuth(raw.auth, validator.within("auth")),
     tls: {
       ...(raw.tls.caFile === undefined
         ? {}
-        : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile, "public") }),
-      ...await proxySettings(raw.proxy, checker.within("proxy")),
+        : { caFile: await validator.within("tls").file(["caFile"], raw.tls.caFile, "public") }),
+      ...await proxySettings(raw.proxy, validator.within("proxy")),
     },
   };
 }
 
 /** Which cloud the vault is in. Nothing but `cloud` opens another domain to its tokens. */
-function placeIn({ vault, cloud }: Raw, checker: Checker): Place {
+function placeIn({ vault, cloud }: Raw, validator: ConfigValidator): Place {
   const known = placeOf(vault);
   const place = cloud === undefined ? known : { resource: cloud.resource, authorities: [cloud.authority] as const };
-  if (!vault.startsWith("https:")) checker.complain(["vault"], "must begin with https://");
+  if (!vault.startsWith("https:")) validator.complain(["vault"], "must begin with https://");
   if (place === undefined) {
-    checker.complain(["vault"], "is in no domain of Azure's clouds; for another one, such as Azure Stack, write cloud");
+    validator.complain(
+      ["vault"],
+      "is in no domain of Azure's clouds; for another one, such as Azure Stack, write cloud",
+    );
     return { resource: vault, authorities: [vault] };
   }
   if (cloud !== undefined && known !== undefined) {
-    checker.complain(["cloud"], "is not for a vault of one of Azure's clouds; leave it out");
+    validator.complain(["cloud"], "is not for a vault of one of Azure's clouds; leave it out");
   }
   if (!isBelow(vault, place.resource)) {
-    checker.complain(["cloud", "resource"], "must be the domain that the vault is in");
+    validator.complain(["cloud", "resource"], "must be the domain that the vault is in");
   }
   return place;
 }
 
 /** AKS tells where a workload identity logs in; it is held to the authorities of the vault's own cloud. */
-function authority({ auth }: Raw, { authorities }: Place, checker: Checker): string {
-  const told = auth.method === "workload-identity" ? checker.variable("AZURE_AUTHORITY_HOST") : undefined;
+function authority({ auth }: Raw, { authorities }: Place, validator: ConfigValidator): string {
+  const told = auth.method === "workload-identity" ? validator.variable("AZURE_AUTHORITY_HOST") : undefined;
   if (told === undefined) return authorities[0];
   const named = URL.canParse(told) ? new URL(told).origin : told;
   const found = authorities.find((one) => one === named);
   if (found === undefined) {
-    checker.complain(
+    validator.complain(
       ["auth", "method"],
       `AZURE_AUTHORITY_HOST is not ${authorities.join(" or ")}, which the vault's cloud has`,
     );
@@ -184,21 +187,21 @@ function authority({ auth }: Raw, { authorities }: Place, checker: Checker): str
   return found ?? authorities[0];
 }
 
-async function azureAuth(raw: Raw["auth"], checker: Checker): Promise<AzureAuth> {
+async function azureAuth(raw: Raw["auth"], validator: ConfigValidator): Promise<AzureAuth> {
   switch (raw.method) {
     case "client-secret":
-      return { ...raw, clientSecret: await checker.secret(["clientSecret"], raw.clientSecret) };
+      return { ...raw, clientSecret: await validator.secret(["clientSecret"], raw.clientSecret) };
     case "client-certificate": {
       const { certificateFile, keyFile, ...rest } = raw;
       return {
         ...rest,
-        certificateFile: await checker.file(
+        certificateFile: await validator.file(
           ["certificateFile"],
           certificateFile,
           // Without a file of its own, the key stands in it too.
           keyFile === undefined ? "credential" : "public",
         ),
-        ...(keyFile === undefined ? {} : { keyFile: await checker.file(["keyFile"], keyFile) }),
+        ...(keyFile === undefined ? {} : { keyFile: await validator.file(["keyFile"], keyFile) }),
       };
     }
     case "managed-identity":
@@ -206,26 +209,28 @@ async function azureAuth(raw: Raw["auth"], checker: Checker): Promise<AzureAuth>
     case "azure-arc":
       return { ...raw, ...arcAgent };
     case "workload-identity":
-      return await workloadIdentity(raw, checker);
+      return await workloadIdentity(raw, validator);
   }
 }
 
 async function workloadIdentity(
   raw: Extract<Raw["auth"], { readonly method: "workload-identity" }>,
-  checker: Checker,
+  validator: ConfigValidator,
 ): Promise<AzureAuth> {
   const take = (field: "tenantId" | "clientId", variable: "AZURE_TENANT_ID" | "AZURE_CLIENT_ID", form: RegExp) => {
-    const value = raw[field] ?? checker.variable(variable) ?? "";
-    if (value === "") checker.complain([field], `is missing, and ${variable} is not set`);
-    else if (!form.test(value)) checker.complain([field], `${variable} does not hold one`);
+    const value = raw[field] ?? validator.variable(variable) ?? "";
+    if (value === "") validator.complain([field], `is missing, and ${variable} is not set`);
+    else if (!form.test(value)) validator.complain([field], `${variable} does not hold one`);
     return value;
   };
-  const tokenFile = raw.tokenFile ?? checker.variable("AZURE_FEDERATED_TOKEN_FILE");
-  if (tokenFile === undefined) checker.complain(["tokenFile"], "is missing, and AZURE_FEDERATED_TOKEN_FILE is not set");
+  const tokenFile = raw.tokenFile ?? validator.variable("AZURE_FEDERATED_TOKEN_FILE");
+  if (tokenFile === undefined) {
+    validator.complain(["tokenFile"], "is missing, and AZURE_FEDERATED_TOKEN_FILE is not set");
+  }
   return {
     method: raw.method,
     tenantId: take("tenantId", "AZURE_TENANT_ID", tenant),
     clientId: take("clientId", "AZURE_CLIENT_ID", guid),
-    token: fileSource(tokenFile === undefined ? "" : await checker.file(["tokenFile"], tokenFile)),
+    token: fileSource(tokenFile === undefined ? "" : await validator.file(["tokenFile"], tokenFile)),
   };
 }

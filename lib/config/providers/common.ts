@@ -39,7 +39,7 @@ export const commonFields = {
 };
 
 /** Turns one field after the other of a part of the config into what the program uses, and collects what is amiss. */
-export class Checker {
+export class ConfigValidator {
   readonly #problems: Problems;
   readonly #files: Files;
   readonly #environment: Environment;
@@ -56,8 +56,8 @@ export class Checker {
   }
 
   /** The same for a part of this part. */
-  within(...path: FieldPath): Checker {
-    return new Checker(this.#problems, this.#files, this.#environment, this.#folder, [...this.#base, ...path]);
+  within(...path: FieldPath): ConfigValidator {
+    return new ConfigValidator(this.#problems, this.#files, this.#environment, this.#folder, [...this.#base, ...path]);
   }
 
   /** Takes note of something wrong with a field. */

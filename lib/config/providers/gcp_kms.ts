@@ -9,7 +9,7 @@ import { isKeyName, isNumberedKeyName, versionDigits, versionName } from "../../
 import type { GcpAuth, GcpKmsSettings } from "../../provider/gcp_kms/settings.ts";
 import { providerLimits } from "../../provider/provider.ts";
 import { origin, path, section, tag, text, variants } from "../fields.ts";
-import { type Checker, commonFields } from "./common.ts";
+import { commonFields, type ConfigValidator } from "./common.ts";
 import { proxySchema, proxySettings } from "./proxy.ts";
 
 /** Where every machine of Google's finds its metadata server; it answers the machine itself alone. */
@@ -122,8 +122,8 @@ export const gcpKmsSchema = section("A key in Google Cloud KMS.", {
 type Raw = z.infer<typeof gcpKmsSchema>;
 
 /** What the provider gets. */
-export async function gcpKmsSettings(raw: Raw, checker: Checker): Promise<GcpKmsSettings> {
-  checkKey(raw.key, checker);
+export async function gcpKmsSettings(raw: Raw, validator: ConfigValidator): Promise<GcpKmsSettings> {
+  checkKey(raw.key, validator);
   const { universeDomain, endpoint, oauthEndpoint, stsEndpoint, iamEndpoint } = raw;
   return {
     kind: raw.kind,
@@ -138,47 +138,47 @@ export async function gcpKmsSettings(raw: Raw, checker: Checker): Promise<GcpKms
     },
     context: raw.additionalAuthenticatedData,
     ...(raw.quotaProject === undefined ? {} : { quotaProject: raw.quotaProject }),
-    auth: await gcpAuth(raw.auth, checker.within("auth")),
+    auth: await gcpAuth(raw.auth, validator.within("auth")),
     ...(raw.impersonate === undefined ? {} : { impersonate: raw.impersonate }),
     tls: {
       ...(raw.tls.caFile === undefined
         ? {}
-        : { caFile: await checker.within("tls").file(["caFile"], raw.tls.caFile, "public") }),
-      ...await proxySettings(raw.proxy, checker.within("proxy")),
+        : { caFile: await validator.within("tls").file(["caFile"], raw.tls.caFile, "public") }),
+      ...await proxySettings(raw.proxy, validator.within("proxy")),
     },
   };
 }
 
-function checkKey(key: string, checker: Checker): void {
+function checkKey(key: string, validator: ConfigValidator): void {
   if (isNumberedKeyName(key)) {
     // Its versions would have other names than by the ID, and so would be another key's.
-    return checker.complain(["key"], "must name the project by its ID, not by its number");
+    return validator.complain(["key"], "must name the project by its ID, not by its number");
   }
-  if (!isKeyName(key)) return checker.complain(["key"], keyComplaint);
+  if (!isKeyName(key)) return validator.complain(["key"], keyComplaint);
   if (utf8(versionName(key, 10 ** (versionDigits - 1))).length > providerLimits.version) {
-    checker.complain(["key"], `is too long: with a version it must have at most ${providerLimits.version} bytes`);
+    validator.complain(["key"], `is too long: with a version it must have at most ${providerLimits.version} bytes`);
   }
 }
 
-async function gcpAuth(raw: Raw["auth"], checker: Checker): Promise<GcpAuth> {
+async function gcpAuth(raw: Raw["auth"], validator: ConfigValidator): Promise<GcpAuth> {
   switch (raw.method) {
     case "application-default":
-      return await applicationDefault(checker);
+      return await applicationDefault(validator);
     case "service-account-key":
-      return { method: raw.method, keyFile: await checker.file(["keyFile"], raw.keyFile) };
+      return { method: raw.method, keyFile: await validator.file(["keyFile"], raw.keyFile) };
     case "workload-identity":
-      return { method: raw.method, credentialsFile: await checker.file(["credentialsFile"], raw.credentialsFile) };
+      return { method: raw.method, credentialsFile: await validator.file(["credentialsFile"], raw.credentialsFile) };
     case "metadata-server":
       return { ...raw, metadata: metadataServer };
   }
 }
 
 /** The home folder is not looked into: what is there is a person's, and the plugin has no right to see it. */
-async function applicationDefault(checker: Checker): Promise<GcpAuth> {
-  const found = checker.variable("GOOGLE_APPLICATION_CREDENTIALS");
+async function applicationDefault(validator: ConfigValidator): Promise<GcpAuth> {
+  const found = validator.variable("GOOGLE_APPLICATION_CREDENTIALS");
   return {
     method: "application-default",
-    ...(found === undefined ? {} : { credentialsFile: await checker.file(["method"], found) }),
+    ...(found === undefined ? {} : { credentialsFile: await validator.file(["method"], found) }),
     metadata: metadataServer,
   };
 }

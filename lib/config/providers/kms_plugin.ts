@@ -7,8 +7,8 @@ import type * as z from "zod/mini";
 import { utf8 } from "../../base/bytes.ts";
 import type { KmsPluginSettings } from "../../provider/kms_plugin/settings.ts";
 import { section, tag, text } from "../fields.ts";
-import { isAbstract, longestSocketPath, pathOfEndpoint } from "../socket_path.ts";
-import { type Checker, commonFields } from "./common.ts";
+import { isAbstract, maxSocketPath, pathOfEndpoint } from "../socket_path.ts";
+import { commonFields, type ConfigValidator } from "./common.ts";
 
 const complaint = "must be the absolute path of a socket, as in /run/hsm/kms.sock or unix:///run/hsm/kms.sock";
 
@@ -30,15 +30,15 @@ export const kmsPluginSchema = section("Another KMS plugin: a vendor's, your own
 /** What the provider gets. */
 export async function kmsPluginSettings(
   raw: z.infer<typeof kmsPluginSchema>,
-  checker: Checker,
+  validator: ConfigValidator,
 ): Promise<KmsPluginSettings> {
   const written = raw.socket.startsWith("/") ? pathAlone(raw.socket) : pathOfEndpoint(raw.socket);
-  const socket = checker.absolute(written ?? "");
-  if (isAbstract(raw.socket)) checker.complain(["socket"], abstract);
-  else if (written === undefined) checker.complain(["socket"], complaint);
-  else if (utf8(socket).length > longestSocketPath) {
-    checker.complain(["socket"], `has more than ${longestSocketPath} bytes, all that a socket's path can have`);
-  } else await checker.reachable(["socket"], socket);
+  const socket = validator.absolute(written ?? "");
+  if (isAbstract(raw.socket)) validator.complain(["socket"], abstract);
+  else if (written === undefined) validator.complain(["socket"], complaint);
+  else if (utf8(socket).length > maxSocketPath) {
+    validator.complain(["socket"], `has more than ${maxSocketPath} bytes, all that a socket's path can have`);
+  } else await validator.reachable(["socket"], socket);
   return { kind: raw.kind, name: raw.name, socket };
 }
 

@@ -6,7 +6,7 @@
 import * as z from "zod/mini";
 import type { LocalSettings } from "../../provider/local/settings.ts";
 import { flag, path, section, tag } from "../fields.ts";
-import { type Checker, commonFields } from "./common.ts";
+import { commonFields, type ConfigValidator } from "./common.ts";
 
 /** What an operator writes. */
 export const localSchema = section(
@@ -23,9 +23,12 @@ export const localSchema = section(
 );
 
 /** What the provider gets. */
-export async function localSettings(raw: z.infer<typeof localSchema>, checker: Checker): Promise<LocalSettings> {
+export async function localSettings(
+  raw: z.infer<typeof localSchema>,
+  validator: ConfigValidator,
+): Promise<LocalSettings> {
   const keyFile = raw.create
-    ? await checker.writable(["keyFile"], raw.keyFile)
-    : await checker.file(["keyFile"], raw.keyFile, "key");
+    ? await validator.writable(["keyFile"], raw.keyFile)
+    : await validator.file(["keyFile"], raw.keyFile, "key");
   return { kind: raw.kind, name: raw.name, keyFile, create: raw.create };
 }

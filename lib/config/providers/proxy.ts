@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import type { ProxySettings } from "../../net/https/proxy.ts";
 import { isThisMachine } from "../../net/https/proxy.ts";
 import { secret, section, text } from "../fields.ts";
-import type { Checker } from "./common.ts";
+import type { ConfigValidator } from "./common.ts";
 
 /** What an operator writes. */
 export const proxySchema = section(
@@ -32,26 +32,26 @@ export const proxySchema = section(
 /** The part of a provider's settings that says it; empty where there is no proxy. */
 export async function proxySettings(
   raw: z.infer<typeof proxySchema> | undefined,
-  checker: Checker,
+  validator: ConfigValidator,
 ): Promise<{ readonly proxy?: ProxySettings }> {
   if (raw === undefined) return {};
   const { address, username, password } = raw;
   if (!URL.canParse(address)) {
-    checker.complain(["address"], "must be an origin such as http://proxy.example:3128");
+    validator.complain(["address"], "must be an origin such as http://proxy.example:3128");
     return {};
   }
   const url = new URL(address);
   if (username === undefined && password === undefined) return { proxy: { address: url.origin } };
-  if (username === undefined) checker.complain(["password"], "needs username too");
-  if (password === undefined) checker.complain(["username"], "needs password too");
+  if (username === undefined) validator.complain(["password"], "needs username too");
+  if (password === undefined) validator.complain(["username"], "needs password too");
   if (url.protocol === "http:" && !isThisMachine(url.hostname.replace(/^\[|\]$/g, ""))) {
-    checker.complain(
+    validator.complain(
       ["address"],
       "must begin with https:// where there is a password, which would cross the network readable",
     );
   }
   if (username === undefined || password === undefined) return {};
   return {
-    proxy: { address: url.origin, login: { username, password: await checker.secret(["password"], password) } },
+    proxy: { address: url.origin, login: { username, password: await validator.secret(["password"], password) } },
   };
 }

@@ -9,7 +9,7 @@ import { isThisMachine } from "../../net/https/proxy.ts";
 import type { AgentAuth, VaultAuth, VaultTls, VaultTransitSettings } from "../../provider/vault_transit/settings.ts";
 import { flag, openOrSecret, path, secret, section, tag, text, variants, vaultAddress } from "../fields.ts";
 import { fileSource } from "../secrets.ts";
-import { type Checker, commonFields } from "./common.ts";
+import { commonFields, type ConfigValidator } from "./common.ts";
 import { proxySchema, proxySettings } from "./proxy.ts";
 
 /** Where Kubernetes puts the token of a pod's ServiceAccount. */
@@ -157,10 +157,10 @@ export const vaultTransitSchema = section("A transit key in HashiCorp Vault or O
 type Raw = z.infer<typeof vaultTransitSchema>;
 
 /** What the provider gets. */
-export async function vaultTransitSettings(raw: Raw, checker: Checker): Promise<VaultTransitSettings> {
-  const addresses = vaultAddresses(raw, checker);
-  if (raw.auth.method === "cert") checkCertificateLogin(raw, addresses, checker);
-  if (raw.auth.method === "agent") checkAgent(addresses, checker);
+export async function vaultTransitSettings(raw: Raw, validator: ConfigValidator): Promise<VaultTransitSettings> {
+  const addresses = vaultAddresses(raw, validator);
+  if (raw.auth.method === "cert") checkCertificateLogin(raw, addresses, validator);
+  if (raw.auth.method === "agent") checkAgent(addresses, validator);
   return {
     kind: raw.kind,
     name: raw.name,
@@ -168,67 +168,67 @@ export async function vaultTransitSettings(raw: Raw, checker: Checker): Promise<
     ...(raw.namespace === undefined ? {} : { namespace: raw.namespace }),
     mount: raw.mount,
     key: raw.key,
-    auth: await vaultAuth(raw.auth, checker.within("auth")),
+    auth: await vaultAuth(raw.auth, validator.within("auth")),
     tls: {
-      ...await vaultTls(raw.tls, checker.within("tls")),
-      ...await proxySettings(raw.proxy, checker.within("proxy")),
+      ...await vaultTls(raw.tls, validator.within("tls")),
+      ...await proxySettings(raw.proxy, validator.within("proxy")),
     },
   };
 }
 
-function vaultAddresses(raw: Raw, checker: Checker): readonly string[] {
+function vaultAddresses(raw: Raw, validator: ConfigValidator): readonly string[] {
   if (raw.address !== undefined && raw.addresses !== undefined) {
-    checker.complain(["addresses"], "address is given too; write one of the two");
+    validator.complain(["addresses"], "address is given too; write one of the two");
   }
-  if (raw.address === undefined && raw.addresses === undefined) checker.complain(["address"], "is missing");
+  if (raw.address === undefined && raw.addresses === undefined) validator.complain(["address"], "is missing");
   const addresses = raw.addresses ?? [raw.address ?? ""];
   addresses.forEach((address, index) => {
-    if (addresses.indexOf(address) < index) checker.complain(["addresses", index], "stands in the list twice");
+    if (addresses.indexOf(address) < index) validator.complain(["addresses", index], "stands in the list twice");
   });
   return addresses;
 }
 
-function checkCertificateLogin(raw: Raw, addresses: readonly string[], checker: Checker): void {
+function checkCertificateLogin(raw: Raw, addresses: readonly string[], validator: ConfigValidator): void {
   if (raw.tls.certificateFile === undefined) {
-    checker.complain(["auth", "method"], "cert needs tls.certificateFile and tls.keyFile");
+    validator.complain(["auth", "method"], "cert needs tls.certificateFile and tls.keyFile");
   }
   if (addresses.some((address) => !address.startsWith("https:"))) {
-    checker.complain(["auth", "method"], "cert needs addresses that begin with https://");
+    validator.complain(["auth", "method"], "cert needs addresses that begin with https://");
   }
 }
 
 /** Every client that reaches an agent can use the key. So an agent's address must be on this machine. */
-function checkAgent(addresses: readonly string[], checker: Checker): void {
+function checkAgent(addresses: readonly string[], validator: ConfigValidator): void {
   const isLocal = (address: string) => {
     const { socketPath, host } = addressOf(address);
     return socketPath !== undefined || isThisMachine(host);
   };
   if (addresses.every((address) => address === "" || isLocal(address))) return;
-  checker.complain(
+  validator.complain(
     ["auth", "method"],
     "agent needs addresses of this machine, such as unix:///run/vault/agent.sock or http://127.0.0.1:8100",
   );
 }
 
-async function vaultAuth(raw: Raw["auth"], checker: Checker): Promise<VaultAuth | AgentAuth> {
-  if ("mount" in raw) checkAuthMount(raw, checker);
-  if ("wrapped" in raw) checkWrapping(raw, checker);
+async function vaultAuth(raw: Raw["auth"], validator: ConfigValidator): Promise<VaultAuth | AgentAuth> {
+  if ("mount" in raw) checkAuthMount(raw, validator);
+  if ("wrapped" in raw) checkWrapping(raw, validator);
   switch (raw.method) {
     case "token":
-      return { ...raw, token: await checker.secret(["token"], raw.token) };
+      return { ...raw, token: await validator.secret(["token"], raw.token) };
     case "approle":
-      return await appRole(raw, checker);
+      return await appRole(raw, validator);
     case "kubernetes":
       return {
         ...raw,
         jwt: raw.jwt === undefined
-          ? fileSource(await checker.file(["jwt"], serviceAccountToken))
-          : await checker.secret(["jwt"], raw.jwt),
+          ? fileSource(await validator.file(["jwt"], serviceAccountToken))
+          : await validator.secret(["jwt"], raw.jwt),
       };
     case "jwt":
-      return { ...raw, jwt: await checker.secret(["jwt"], raw.jwt) };
+      return { ...raw, jwt: await validator.secret(["jwt"], raw.jwt) };
     case "userpass":
-      return { ...raw, password: await checker.secret(["password"], raw.password) };
+      return { ...raw, password: await validator.secret(["password"], raw.password) };
     case "cert":
     case "agent":
       return raw;
@@ -237,12 +237,12 @@ async function vaultAuth(raw: Raw["auth"], checker: Checker): Promise<VaultAuth 
 
 async function appRole(
   { secretId, ...raw }: Extract<Raw["auth"], { method: "approle" }>,
-  checker: Checker,
+  validator: ConfigValidator,
 ): Promise<VaultAuth> {
   return {
     ...raw,
-    roleId: await checker.openOrSecret(["roleId"], raw.roleId),
-    ...(secretId === undefined ? {} : { secretId: await checker.secret(["secretId"], secretId) }),
+    roleId: await validator.openOrSecret(["roleId"], raw.roleId),
+    ...(secretId === undefined ? {} : { secretId: await validator.secret(["secretId"], secretId) }),
   };
 }
 
@@ -252,34 +252,34 @@ async function appRole(
  */
 function checkAuthMount(
   { method, mount }: { readonly method: string; readonly mount: string },
-  checker: Checker,
+  validator: ConfigValidator,
 ): void {
   if (!mount.startsWith("auth/")) return;
   const right = mount === `auth/${method}` ? `write ${method}` : "write the rest of it alone";
-  checker.complain(["mount"], `must be without auth/ at its beginning; ${right}`);
+  validator.complain(["mount"], `must be without auth/ at its beginning; ${right}`);
 }
 
-function checkWrapping(raw: Extract<Raw["auth"], { wrapped: boolean }>, checker: Checker): void {
+function checkWrapping(raw: Extract<Raw["auth"], { wrapped: boolean }>, validator: ConfigValidator): void {
   if (raw.method === "approle" && raw.wrapped && raw.secretId === undefined) {
-    checker.complain(["wrapped"], "needs secretId, which holds the wrapping token");
+    validator.complain(["wrapped"], "needs secretId, which holds the wrapping token");
   }
-  if (raw.keepUnwrapped && !raw.wrapped) checker.complain(["keepUnwrapped"], "needs wrapped: true");
+  if (raw.keepUnwrapped && !raw.wrapped) validator.complain(["keepUnwrapped"], "needs wrapped: true");
 }
 
-async function vaultTls(raw: Raw["tls"], checker: Checker): Promise<VaultTls> {
+async function vaultTls(raw: Raw["tls"], validator: ConfigValidator): Promise<VaultTls> {
   const { caFile, serverName, certificateFile, keyFile } = raw;
   if (certificateFile !== undefined && keyFile === undefined) {
-    checker.complain(["certificateFile"], "needs keyFile too");
+    validator.complain(["certificateFile"], "needs keyFile too");
   }
   if (keyFile !== undefined && certificateFile === undefined) {
-    checker.complain(["keyFile"], "needs certificateFile too");
+    validator.complain(["keyFile"], "needs certificateFile too");
   }
   return {
     ...(serverName === undefined ? {} : { serverName }),
-    ...(caFile === undefined ? {} : { caFile: await checker.file(["caFile"], caFile, "public") }),
+    ...(caFile === undefined ? {} : { caFile: await validator.file(["caFile"], caFile, "public") }),
     ...(certificateFile === undefined
       ? {}
-      : { certificateFile: await checker.file(["certificateFile"], certificateFile, "public") }),
-    ...(keyFile === undefined ? {} : { keyFile: await checker.file(["keyFile"], keyFile) }),
+      : { certificateFile: await validator.file(["certificateFile"], certificateFile, "public") }),
+    ...(keyFile === undefined ? {} : { keyFile: await validator.file(["keyFile"], keyFile) }),
   };
 }

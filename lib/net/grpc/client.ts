@@ -28,19 +28,19 @@ export interface DialOptions {
  * @throws {KmsError} with the code that the answered status stands for and an `RpcFailure` as its cause, or `cancelled`
  *   or `deadline_exceeded` if `signal` fired first.
  */
-export type Call<Method> = Method extends Rpc<infer Request, infer Answer>
+export type ClientCall<Method> = Method extends Rpc<infer Request, infer Answer>
   ? (request: Request, options: DialOptions) => Promise<Answer>
   : never;
 
 /** One function for each RPC of both services. */
 export interface KmsClient extends AsyncDisposable {
-  readonly v2: { readonly [Name in keyof V2Rpcs]: Call<V2Rpcs[Name]> };
-  readonly v1beta1: { readonly [Name in keyof V1beta1Rpcs]: Call<V1beta1Rpcs[Name]> };
+  readonly v2: { readonly [Name in keyof V2Rpcs]: ClientCall<V2Rpcs[Name]> };
+  readonly v1beta1: { readonly [Name in keyof V1beta1Rpcs]: ClientCall<V1beta1Rpcs[Name]> };
 }
 
 /** The same for the key service of SOPS. */
 export interface SopsClient extends AsyncDisposable {
-  readonly sops: { readonly [Name in keyof SopsRpcs]: Call<SopsRpcs[Name]> };
+  readonly sops: { readonly [Name in keyof SopsRpcs]: ClientCall<SopsRpcs[Name]> };
 }
 
 /** How a client presents itself. */

@@ -54,7 +54,7 @@ export function framed(message: Uint8Array): Buffer {
 }
 
 /** Takes in the frame of a request piece by piece, in one buffer that grows as the message comes. */
-export class FrameReader {
+export class GrpcMessageReader {
   readonly #encoding: string;
   #bytes: Buffer = Buffer.alloc(0);
   #size = 0;

@@ -1,11 +1,11 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { type Fault, faults, framed, FrameReader, maxMessage } from "./message_reader.ts";
+import { type Fault, faults, framed, GrpcMessageReader, maxMessage } from "./message_reader.ts";
 import { statuses } from "./codes.ts";
 
 function read(pieces: readonly Uint8Array[], encoding?: string): Buffer | Fault {
-  const reader = new FrameReader(encoding);
+  const reader = new GrpcMessageReader(encoding);
   for (const piece of pieces) {
     const fault = reader.add(Buffer.from(piece));
     if (fault !== undefined) equal(reader.message(), fault);
@@ -42,7 +42,7 @@ Deno.test("FrameReader.message() names what is wrong with every other run of byt
 Deno.test("FrameReader takes the largest message and refuses a larger one by its length, before it has come", () => {
   const largest = read([framed(new Uint8Array(maxMessage))]);
   ok(typeof largest !== "string" && largest.length === maxMessage);
-  const reader = new FrameReader();
+  const reader = new GrpcMessageReader();
   const head = framed(new Uint8Array(maxMessage + 1)).subarray(0, 5);
   equal(reader.add(head.subarray(0, 4)), undefined);
   equal(reader.add(head.subarray(4)), "oversized");
@@ -56,7 +56,7 @@ Deno.test("FrameReader takes the largest message and refuses a larger one by its
 });
 
 Deno.test("FrameReader keeps nothing of what follows after a message, and reads no more of it than a message may have", () => {
-  const reader = new FrameReader();
+  const reader = new GrpcMessageReader();
   equal(reader.add(framed(Uint8Array.of(1, 2))), undefined);
   equal(reader.add(Buffer.alloc(maxMessage - 2)), undefined);
   deepEqual([reader.held, reader.message()], [7, "too_many"]);
@@ -65,7 +65,7 @@ Deno.test("FrameReader keeps nothing of what follows after a message, and reads 
 
 Deno.test("FrameReader holds no more than twice what has come, in one buffer of its own, however small the pieces", () => {
   const frame = framed(new Uint8Array(maxMessage).fill(7));
-  const reader = new FrameReader();
+  const reader = new GrpcMessageReader();
   for (let at = 0; at < frame.length; at++) {
     const piece = Buffer.from(frame.subarray(at, at + 1));
     equal(reader.add(piece), undefined);
@@ -79,7 +79,7 @@ Deno.test("FrameReader holds no more than twice what has come, in one buffer of 
 
 Deno.test("FrameReader holds nothing of a message that it refuses", () => {
   for (const bytes of [flagged(new Uint8Array(2000), 1), framed(new Uint8Array(maxMessage + 1)).subarray(0, 2000)]) {
-    const reader = new FrameReader("gzip");
+    const reader = new GrpcMessageReader("gzip");
     ok(reader.add(bytes) !== undefined);
     equal(reader.held, 0);
   }

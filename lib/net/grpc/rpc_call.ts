@@ -5,7 +5,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { systemClock } from "../../base/clock.ts";
-import { type After, afterTimeout, timeoutReason } from "../../base/deadline.ts";
+import { afterTimeout, type SetTimer, timeoutReason } from "../../base/deadline.ts";
 import type { ServerStream } from "../http2/stream.ts";
 import { timeoutOf } from "./timeout_header.ts";
 
@@ -16,7 +16,7 @@ export const defaultDeadlineMs = 3000;
 const marginMs = 100;
 
 // What a timer takes: 25 days.
-const longestMs = 2 ** 31 - 1;
+const maxMs = 2 ** 31 - 1;
 
 /** One call. */
 export interface RpcCall {
@@ -46,7 +46,7 @@ export interface Sent {
 /** What all calls share. */
 export interface CallTimes {
   /** The timer of all calls. */
-  readonly after?: After;
+  readonly after?: SetTimer;
   /** How long a call may take where its client sets no deadline, in milliseconds. */
   readonly deadlineMs?: number;
 }
@@ -55,7 +55,7 @@ export interface CallTimes {
 export class StreamCall implements RpcCall, Disposable {
   readonly #stream: ClosingStream;
   readonly #sent: Sent;
-  readonly #after: After;
+  readonly #after: SetTimer;
   readonly #withoutTimeoutMs: number;
   // The request has come together with its headers, or a moment later: it is small.
   readonly #began = systemClock.now();
@@ -81,7 +81,7 @@ export class StreamCall implements RpcCall, Disposable {
   get deadlineMs(): number {
     const timeout = timeoutOf(this.#sent.timeout);
     const left = timeout === undefined ? this.#withoutTimeoutMs : timeout - (systemClock.now() - this.#began);
-    return Math.min(longestMs, Math.max(0, left - Math.min(marginMs, left / 2)));
+    return Math.min(maxMs, Math.max(0, left - Math.min(marginMs, left / 2)));
   }
 
   left(): number {

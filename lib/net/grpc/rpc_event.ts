@@ -25,7 +25,7 @@ export interface Findings {
  *
  * @param work fills in `findings` before it answers or throws.
  */
-export function observed<Request, Answered>(
+export function withRpcEvent<Request, Answered>(
   api: Api,
   operation: Operation,
   notify: Notify,

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
 import { KmsError } from "../../base/errors.ts";
 import type { Event } from "../../telemetry/events.ts";
-import { notedBug, observed } from "./rpc_event.ts";
+import { notedBug, withRpcEvent } from "./rpc_event.ts";
 
 const call = { signal: new AbortController().signal, deadlineMs: 1000, uid: "uid-1" };
 
@@ -12,7 +12,7 @@ function noted() {
 
 Deno.test("observed() notes an answer with what the handler found", async () => {
   const { events, notify } = noted();
-  const handler = observed("v2", "decrypt", notify, async (request: string, _call, findings) => {
+  const handler = withRpcEvent("v2", "decrypt", notify, async (request: string, _call, findings) => {
     await Promise.resolve();
     Object.assign(findings, { keyId: "k", providers: [{ name: "a", version: "1" }], cache: "hit" });
     return request.length;
@@ -35,18 +35,18 @@ Deno.test("observed() notes an answer with what the handler found", async () => 
 
 Deno.test("observed() makes no promise for an answer that is there at once", () => {
   const { events, notify } = noted();
-  equal(observed("v2", "status", notify, () => 7)({}, call), 7);
+  equal(withRpcEvent("v2", "status", notify, () => 7)({}, call), 7);
   equal(events.length, 1);
 });
 
 Deno.test("observed() notes a failure once, thrown at once or later, and throws it on", async () => {
   const { events, notify } = noted();
   const failure = new KmsError("key_unusable", "Cannot.", { cause: new TypeError("hunter2") });
-  const now = observed("v2", "encrypt", notify, () => {
+  const now = withRpcEvent("v2", "encrypt", notify, () => {
     throw failure;
   });
   throws(() => now({}, call), failure);
-  await rejects(observed("v2", "decrypt", notify, () => Promise.reject(failure))({}, call), failure);
+  await rejects(withRpcEvent("v2", "decrypt", notify, () => Promise.reject(failure))({}, call), failure);
   equal(events.length, 2);
   for (const event of events) {
     ok(event.type === "rpc");
@@ -56,7 +56,7 @@ Deno.test("observed() notes a failure once, thrown at once or later, and throws 
 
 Deno.test("observed() makes an internal error of a stranger and lets nothing of it into the event", () => {
   const { events, notify } = noted();
-  const handler = observed("v2", "encrypt", notify, () => {
+  const handler = withRpcEvent("v2", "encrypt", notify, () => {
     throw new RangeError("hunter2");
   });
   throws(() => handler({}, call), { code: "internal" });

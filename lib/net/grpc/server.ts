@@ -7,7 +7,7 @@
  */
 import type { ServiceDefinition } from "@grpc/grpc-js";
 import { systemClock } from "../../base/clock.ts";
-import { afterTimeout, coarse } from "../../base/deadline.ts";
+import { afterTimeout, coalescedTimers } from "../../base/deadline.ts";
 import { common } from "../http2/line.ts";
 import { Http2Listener } from "../http2/listener.ts";
 import type { Rpc, V1beta1Rpcs, V2Rpcs } from "../../api/kms/messages.ts";
@@ -96,7 +96,11 @@ function serverOf(
   { unreadable = () => {}, broken = () => {}, deadlineMs }: Listeners & { readonly deadlineMs: number },
 ): RpcServer {
   const byPath = new Map(routes.map((route) => [route.path, route]));
-  const context = { unreadable, deadlineMs, after: coarse(afterTimeout, deadlineTickMs, () => systemClock.now()) };
+  const context = {
+    unreadable,
+    deadlineMs,
+    after: coalescedTimers(afterTimeout, deadlineTickMs, () => systemClock.now()),
+  };
   const listeners = new Set<Http2Listener>();
   const shared = common();
   return {

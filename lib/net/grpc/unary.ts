@@ -10,7 +10,7 @@ import { KmsError } from "../../base/errors.ts";
 import type { RequestHeaders } from "../http2/fields.ts";
 import { headerBlock } from "../http2/hpack.ts";
 import type { ServerStream, StreamReceiver } from "../http2/stream.ts";
-import { acceptedEncodings, type Fault, faults, framed, FrameReader } from "./message_reader.ts";
+import { acceptedEncodings, type Fault, faults, framed, GrpcMessageReader } from "./message_reader.ts";
 import { type CallTimes, type RpcCall, StreamCall } from "./rpc_call.ts";
 import { type RpcStatus, rpcStatus } from "./status.ts";
 import { statuses } from "./codes.ts";
@@ -71,7 +71,7 @@ class UnaryCall implements StreamReceiver {
   readonly #timeout: string | undefined;
   readonly #route: Route;
   readonly #context: CallContext;
-  readonly #reader: FrameReader;
+  readonly #reader: GrpcMessageReader;
 
   constructor(stream: ServerStream, headers: RequestHeaders, route: Route, context: CallContext) {
     this.#stream = stream;
@@ -79,7 +79,7 @@ class UnaryCall implements StreamReceiver {
     this.#timeout = headers.get("grpc-timeout");
     this.#route = route;
     this.#context = context;
-    this.#reader = new FrameReader(headers.get("grpc-encoding"));
+    this.#reader = new GrpcMessageReader(headers.get("grpc-encoding"));
   }
 
   data(piece: Buffer): number {

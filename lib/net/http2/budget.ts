@@ -52,7 +52,7 @@ export class Share {
   }
 
   /** Counts bytes as held no more. */
-  giveBack(bytes: number): void {
+  credit(bytes: number): void {
     const used = this.#used - bytes;
     this.#pool.take(beyondGrant(used) - beyondGrant(this.#used));
     this.#used = used;

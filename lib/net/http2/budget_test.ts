@@ -7,7 +7,7 @@ Deno.test("Share.take() counts up to what one connection may have held, and not 
   ok(share.take(budgets.connection));
   ok(!share.take(1));
   equal(share.used, budgets.connection);
-  share.giveBack(1);
+  share.credit(1);
   ok(share.take(1));
 });
 
@@ -23,7 +23,7 @@ Deno.test("Share.take() has all connections together hold no more than they may,
   // Whatever the others hold, a new one has what it is granted.
   const last = new Share(pool);
   ok(last.take(budgets.granted) && !last.take(1));
-  greedy[0]?.giveBack(budgets.connection);
+  greedy[0]?.credit(budgets.connection);
   ok(last.take(1));
 });
 
@@ -34,10 +34,10 @@ Deno.test("Share.giveBack() leaves a pool as it was, in whatever order shares ta
     const shares = Array.from({ length: 4 }, () => new Share(pool));
     for (const { which, bytes } of steps) {
       const share = shares[which] as Share;
-      if (!share.take(bytes)) share.giveBack(Math.min(share.used, bytes));
+      if (!share.take(bytes)) share.credit(Math.min(share.used, bytes));
       ok(share.used >= 0 && share.used <= budgets.connection);
     }
-    for (const share of shares) share.giveBack(share.used);
+    for (const share of shares) share.credit(share.used);
     ok(pool.take(budgets.all) && !pool.take(1));
   }));
 });

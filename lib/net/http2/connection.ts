@@ -8,9 +8,9 @@
  */
 import { Buffer } from "node:buffer";
 import { budgets, type Share } from "./budget.ts";
-import { ConnectionFault, type ErrorName, StreamFault } from "./errors.ts";
+import { ConnectionError, type ErrorName, StreamError } from "./errors.ts";
 import { areTrailers, bodyLength, type RequestHeaders, requestHeaders } from "./fields.ts";
-import { type Frame, frameFlags, FrameSplitter, frameTypes, settingIds } from "./frames.ts";
+import { frameFlags, FrameSplitter, frameTypes, type Http2Frame, settingIds } from "./frames.ts";
 import { HeaderBlocks, type Headers } from "./header_blocks.ts";
 import { maxHeaderList } from "./hpack.ts";
 import * as payloads from "./payloads.ts";
@@ -37,10 +37,10 @@ export interface ConnectionOptions extends Pick<SenderOptions, "write" | "soon" 
  * Frames that further no call (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, RST_STREAM, empty DATA, unknown types) which a
  * client may send without one of its calls being answered.
  */
-export const mostIdleFrames = 100_000;
+export const maxIdleFrames = 100_000;
 
 /** Goes with the first goodbye: when it comes back, all has come that the client sent before it knew. */
-const goodbye = Buffer.from("goodbye!", "latin1");
+const shutdownPing = Buffer.from("goodbye!", "latin1");
 
 /** One connection. */
 export class Connection implements StreamHost {
@@ -48,10 +48,10 @@ export class Connection implements StreamHost {
   readonly #splitter = new FrameSplitter();
   readonly #blocks = new HeaderBlocks();
   readonly #sender: Sender;
-  readonly #letIn = new ReceiveWindow();
+  readonly #receiveWindow = new ReceiveWindow();
   readonly #streams = new StreamTable();
   #state: "open" | "leaving" | "over" = "open";
-  #introduced = false;
+  #settingsReceived = false;
   #clientLeaves = false;
   #idleFrames = 0;
 
@@ -96,7 +96,7 @@ export class Connection implements StreamHost {
         if (isOver()) return true;
       }
     } catch (thrown) {
-      if (thrown instanceof ConnectionFault) this.#end(thrown.code, thrown.message);
+      if (thrown instanceof ConnectionError) this.#end(thrown.code, thrown.message);
       else {
         this.#end("INTERNAL_ERROR");
         this.#options.onBug(thrown);
@@ -118,9 +118,9 @@ export class Connection implements StreamHost {
   leave(): void {
     if (this.#state !== "open") return;
     this.#state = "leaving";
-    if (!this.#introduced) return this.#end("NO_ERROR");
+    if (!this.#settingsReceived) return this.#end("NO_ERROR");
     this.#sender.frames.goAway(lastPossible, "NO_ERROR");
-    this.#sender.frames.frame("PING", 0, 0, goodbye);
+    this.#sender.frames.frame("PING", 0, 0, shutdownPing);
   }
 
   /** Takes no stream more, on a connection that leaves: its client has heard of it, or takes too long to. */
@@ -144,7 +144,7 @@ export class Connection implements StreamHost {
     this.#sender.send(stream);
     if (!this.#sender.waits(stream) || this.#options.share.take(answer.body.length)) {
       stream.held += stream.gone ? 0 : answer.body.length;
-    } else this.#streamFault(new StreamFault("ENHANCE_YOUR_CALM", stream.id, "Too much waits for the client."));
+    } else this.#streamFault(new StreamError("ENHANCE_YOUR_CALM", stream.id, "Too much waits for the client."));
   }
 
   finish(stream: ServerStream, head: Uint8Array): void {
@@ -162,24 +162,24 @@ export class Connection implements StreamHost {
     return sent || frame !== undefined;
   }
 
-  #take(frame: Frame): void {
-    if (!this.#introduced && frame.type !== frameTypes.SETTINGS) {
-      throw new ConnectionFault("PROTOCOL_ERROR", "The first frame is not SETTINGS.");
+  #take(frame: Http2Frame): void {
+    if (!this.#settingsReceived && frame.type !== frameTypes.SETTINGS) {
+      throw new ConnectionError("PROTOCOL_ERROR", "The first frame is not SETTINGS.");
     }
-    this.#introduced = true;
+    this.#settingsReceived = true;
     this.#blocks.check(frame);
-    if (isIdle(frame) && ++this.#idleFrames > mostIdleFrames) {
-      throw new ConnectionFault("ENHANCE_YOUR_CALM", "Too many frames came that further no call.");
+    if (isIdle(frame) && ++this.#idleFrames > maxIdleFrames) {
+      throw new ConnectionError("ENHANCE_YOUR_CALM", "Too many frames came that further no call.");
     }
     try {
       this.#read(frame);
     } catch (thrown) {
-      if (!(thrown instanceof StreamFault)) throw thrown;
+      if (!(thrown instanceof StreamError)) throw thrown;
       this.#streamFault(thrown);
     }
   }
 
-  #read(frame: Frame): void {
+  #read(frame: Http2Frame): void {
     switch (frame.type) {
       case frameTypes.DATA:
         return this.#data(frame);
@@ -193,7 +193,7 @@ export class Connection implements StreamHost {
       case frameTypes.SETTINGS:
         return this.#settings(frame);
       case frameTypes.PUSH_PROMISE:
-        throw new ConnectionFault("PROTOCOL_ERROR", "A client cannot push.");
+        throw new ConnectionError("PROTOCOL_ERROR", "A client cannot push.");
       case frameTypes.PING:
         return this.#ping(frame);
       case frameTypes.GOAWAY:
@@ -205,27 +205,27 @@ export class Connection implements StreamHost {
     }
   }
 
-  #data(frame: Frame): void {
+  #data(frame: Http2Frame): void {
     const { from, to } = payloads.bodyPart(frame);
-    const told = this.#letIn.take(frame.to - frame.from);
+    const told = this.#receiveWindow.take(frame.to - frame.from);
     if (told > 0) this.#sender.frames.windowUpdate(0, told);
     const stream = this.#streams.get(frame.stream);
-    if (stream === undefined || stream.ended) return this.#streams.passOver(frame.stream);
+    if (stream === undefined || stream.ended) return this.#streams.ignoreOrReject(frame.stream);
     stream.came += frame.to - frame.from;
     stream.received += to - from;
     // Padding counts for the window, if not for the length.
-    if (stream.came > windows.stream) throw new StreamFault("FLOW_CONTROL_ERROR", stream.id, "It sends too much.");
+    if (stream.came > windows.stream) throw new StreamError("FLOW_CONTROL_ERROR", stream.id, "It sends too much.");
     const held = to > from ? stream.receiver?.data(frame.bytes.subarray(from, to)) : 0;
     if (typeof held === "number" && held > 0) this.#hold(stream, held);
     // Its receiver may have refused it by now.
     if ((frame.flags & frameFlags.END_STREAM) !== 0 && !stream.gone) this.#ended(stream);
   }
 
-  /** @throws {StreamFault} `ENHANCE_YOUR_CALM` if more is held for the client than its budget allows. */
+  /** @throws {StreamError} `ENHANCE_YOUR_CALM` if more is held for the client than its budget allows. */
   #hold(stream: ServerStream, bytes: number): void {
     if (stream.gone) return;
     if (!this.#options.share.take(bytes)) {
-      throw new StreamFault("ENHANCE_YOUR_CALM", stream.id, "Too much is held for the client.");
+      throw new StreamError("ENHANCE_YOUR_CALM", stream.id, "Too much is held for the client.");
     }
     stream.held += bytes;
   }
@@ -241,7 +241,7 @@ export class Connection implements StreamHost {
     const { stream: id, fields, endStream, dependsOnItself } = headers;
     const open = this.#streams.get(id);
     if (open === undefined) return this.#begin(headers);
-    if (open.ended) throw new StreamFault("STREAM_CLOSED", id, "The stream is closed already.");
+    if (open.ended) throw new StreamError("STREAM_CLOSED", id, "The stream is closed already.");
     if (dependsOnItself || !endStream || !areTrailers(fields)) throw malformed(id);
     this.#ended(open);
   }
@@ -253,7 +253,7 @@ export class Connection implements StreamHost {
     if (request === undefined || Number.isNaN(expected) || dependsOnItself) throw malformed(id);
     if (!this.#options.share.take(budgets.stream)) {
       // Nothing was done for it, so that its client may try again (RFC 9113, section 8.7).
-      throw new StreamFault("REFUSED_STREAM", id, "Too much is held for the client.");
+      throw new StreamError("REFUSED_STREAM", id, "Too much is held for the client.");
     }
     const stream = new ServerStream(this, id);
     stream.held = budgets.stream;
@@ -264,14 +264,14 @@ export class Connection implements StreamHost {
     if (endStream && !stream.gone) this.#ended(stream);
   }
 
-  #resetByClient(frame: Frame): void {
+  #resetByClient(frame: Http2Frame): void {
     payloads.checkReset(frame);
     this.#streams.requireBegun(frame.stream);
     const stream = this.#streams.get(frame.stream);
     if (stream !== undefined) this.#abandon(stream);
   }
 
-  #settings(frame: Frame): void {
+  #settings(frame: Http2Frame): void {
     const settings = payloads.settingsIn(frame);
     if ((frame.flags & frameFlags.ACK) !== 0) return;
     const window = settings.get(settingIds.INITIAL_WINDOW_SIZE);
@@ -281,14 +281,14 @@ export class Connection implements StreamHost {
     this.#sender.frames.frame("SETTINGS", frameFlags.ACK, 0, new Uint8Array(0));
   }
 
-  #ping(frame: Frame): void {
+  #ping(frame: Http2Frame): void {
     payloads.checkPing(frame);
     const payload = frame.bytes.subarray(frame.from, frame.to);
     if ((frame.flags & frameFlags.ACK) === 0) this.#sender.frames.frame("PING", frameFlags.ACK, 0, payload);
-    else if (payload.equals(goodbye)) this.takeNoMore();
+    else if (payload.equals(shutdownPing)) this.takeNoMore();
   }
 
-  #windowUpdate(frame: Frame): void {
+  #windowUpdate(frame: Http2Frame): void {
     if (frame.stream !== 0) this.#streams.requireBegun(frame.stream);
     const increment = payloads.incrementIn(frame);
     if (frame.stream === 0) return this.#sender.open(increment);
@@ -296,10 +296,10 @@ export class Connection implements StreamHost {
     if (stream !== undefined) this.#sender.openStream(stream, increment);
   }
 
-  #streamFault({ code, stream: id }: StreamFault): void {
+  #streamFault({ code, stream: id }: StreamError): void {
     this.#sender.frames.resetStream(id, code);
     // What is closed already need not be remembered again, in the place of another one.
-    if (code !== "STREAM_CLOSED") this.#streams.forgive(id);
+    if (code !== "STREAM_CLOSED") this.#streams.rememberReset(id);
     const stream = this.#streams.get(id);
     if (stream !== undefined) this.#abandon(stream);
   }
@@ -309,7 +309,7 @@ export class Connection implements StreamHost {
     this.#idleFrames = 0;
     if (!stream.ended) {
       this.#sender.frames.resetStream(stream.id, "NO_ERROR");
-      this.#streams.forgive(stream.id);
+      this.#streams.rememberReset(stream.id);
     }
     this.#forget(stream);
   }
@@ -327,7 +327,7 @@ export class Connection implements StreamHost {
   #forget(stream: ServerStream): void {
     this.#streams.delete(stream);
     this.#sender.forget(stream);
-    this.#options.share.giveBack(stream.held);
+    this.#options.share.credit(stream.held);
     stream.held = 0;
     stream.leave();
     this.#endIfDone();
@@ -349,12 +349,12 @@ export class Connection implements StreamHost {
 }
 
 /** Whether a frame furthers no call. Headers and bodies do; their number is bounded by what may be open and come. */
-function isIdle({ type, flags, from, to }: Frame): boolean {
+function isIdle({ type, flags, from, to }: Http2Frame): boolean {
   if (type === frameTypes.DATA) return from === to && (flags & frameFlags.END_STREAM) === 0;
   return type !== frameTypes.HEADERS && type !== frameTypes.CONTINUATION;
 }
 
 /** RFC 9113, section 8.1.1. */
-function malformed(stream: number): StreamFault {
-  return new StreamFault("PROTOCOL_ERROR", stream, "The request is malformed.");
+function malformed(stream: number): StreamError {
+  return new StreamError("PROTOCOL_ERROR", stream, "The request is malformed.");
 }

@@ -2,9 +2,9 @@ import { deepEqual, equal, fail, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { budgets, Pool, Share } from "./budget.ts";
-import { Connection, mostIdleFrames, type OnStream } from "./connection.ts";
-import { errorCodes } from "./errors.ts";
-import { type Frame, frameFlags, FrameSplitter, frameTypes, FrameWriter, preface, settingIds } from "./frames.ts";
+import { Connection, maxIdleFrames, type OnStream } from "./connection.ts";
+import { http2ErrorCodes } from "./errors.ts";
+import { frameFlags, FrameSplitter, frameTypes, FrameWriter, type Http2Frame, preface, settingIds } from "./frames.ts";
 import { headerBlock } from "./hpack.ts";
 import type { ServerStream } from "./stream.ts";
 import { maxStreams } from "./stream_table.ts";
@@ -21,10 +21,10 @@ const nothing = new Uint8Array(0);
 const onBug = (thrown: unknown) => fail(String(thrown));
 
 /** A frame as a word: its type, its stream, and what matters of it. */
-function inWords({ type, flags, stream, bytes, from, to }: Frame): string {
+function inWords({ type, flags, stream, bytes, from, to }: Http2Frame): string {
   const [name = `type ${type}`] = Object.entries(frameTypes).find(([, one]) => one === type) ?? [];
   const payload = bytes.subarray(from, to);
-  const code = (at: number) => Object.entries(errorCodes).find(([, one]) => one === payload.readUInt32BE(at))?.[0];
+  const code = (at: number) => Object.entries(http2ErrorCodes).find(([, one]) => one === payload.readUInt32BE(at))?.[0];
   const end = (flags & END_STREAM) !== 0;
   switch (name) {
     case "DATA":
@@ -310,11 +310,11 @@ const idle: Record<string, (wire: Wire) => void> = {
 };
 
 for (const [name, send] of Object.entries(idle)) {
-  Deno.test(`Connection takes ${mostIdleFrames} frames that further no call, and no ${name} more`, () => {
+  Deno.test(`Connection takes ${maxIdleFrames} frames that further no call, and no ${name} more`, () => {
     const wire = new Wire();
     wire.client.frame("HEADERS", END_HEADERS, 1, request);
     // The first SETTINGS is one of them.
-    for (let at = 1; at < mostIdleFrames; at++) send(wire);
+    for (let at = 1; at < maxIdleFrames; at++) send(wire);
     wire.say();
     ok(!wire.ended);
     send(wire);
@@ -326,7 +326,7 @@ for (const [name, send] of Object.entries(idle)) {
 Deno.test("Connection counts frames that further no call anew once a call is answered", () => {
   const wire = new Wire((stream) => ({ data: () => 0, end: () => stream.answer(reply) }));
   for (const stream of [1, 3]) {
-    for (let at = 1; at < mostIdleFrames; at++) wire.client.frame("PRIORITY", 0, 9, Uint8Array.of(0, 0, 0, 3, 1));
+    for (let at = 1; at < maxIdleFrames; at++) wire.client.frame("PRIORITY", 0, 9, Uint8Array.of(0, 0, 0, 3, 1));
     wire.call(stream);
   }
   ok(!wire.ended);
@@ -429,7 +429,7 @@ Deno.test("Connection ends one stream for a fault that is on it, and the others 
 });
 
 Deno.test("Connection ends with a GOAWAY that says why, for a fault after which nothing can be understood", () => {
-  const faults: Record<string, [(wire: Wire) => void, keyof typeof errorCodes]> = {
+  const faults: Record<string, [(wire: Wire) => void, keyof typeof http2ErrorCodes]> = {
     "headers on stream 0": [(wire) => wire.frame("HEADERS", END_HEADERS, 0, request), "PROTOCOL_ERROR"],
     "headers on an even stream": [(wire) => wire.frame("HEADERS", END_HEADERS, 2, request), "PROTOCOL_ERROR"],
     "a block that is none": [(wire) => wire.frame("HEADERS", END_HEADERS, 3, Uint8Array.of(0x80)), "COMPRESSION_ERROR"],

@@ -5,7 +5,7 @@
  */
 
 /** RFC 9113, section 7. */
-export const errorCodes = {
+export const http2ErrorCodes = {
   NO_ERROR: 0,
   PROTOCOL_ERROR: 1,
   INTERNAL_ERROR: 2,
@@ -23,10 +23,10 @@ export const errorCodes = {
 } as const satisfies Record<string, number>;
 
 /** The name of an error code. */
-export type ErrorName = keyof typeof errorCodes;
+export type ErrorName = keyof typeof http2ErrorCodes;
 
 /** Ends the whole connection (RFC 9113, section 5.4.1): after it nothing that the client sends can be understood. */
-export class ConnectionFault extends Error {
+export class ConnectionError extends Error {
   override readonly name = "ConnectionFault";
   readonly code: ErrorName;
 
@@ -37,7 +37,7 @@ export class ConnectionFault extends Error {
 }
 
 /** Ends one stream (RFC 9113, section 5.4.2): the others go on. */
-export class StreamFault extends Error {
+export class StreamError extends Error {
   override readonly name = "StreamFault";
   readonly code: ErrorName;
   readonly stream: number;

@@ -6,7 +6,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { ConnectionFault, errorCodes, type ErrorName } from "./errors.ts";
+import { ConnectionError, type ErrorName, http2ErrorCodes } from "./errors.ts";
 
 /** RFC 9113, section 6. A type that is not among them is passed over. */
 export const frameTypes = {
@@ -35,7 +35,7 @@ export const settingIds = {
 } as const;
 
 /** One frame as it came. Its payload is `bytes` between `from` and `to`: a view of it holds the whole read in memory. */
-export interface Frame {
+export interface Http2Frame {
   readonly type: number;
   readonly flags: number;
   /** 0 for the connection itself. */
@@ -60,7 +60,7 @@ const none: Buffer = Buffer.alloc(0);
 export class FrameSplitter {
   #bytes = none;
   #at = 0;
-  #greeted = false;
+  #prefaceReceived = false;
 
   /** Takes one read, from which {@linkcode next} takes the frames. */
   add(read: Buffer): void {
@@ -71,15 +71,15 @@ export class FrameSplitter {
   /**
    * The next frame; `undefined` if it has not come as a whole.
    *
-   * @throws {ConnectionFault} for another preface, and for a frame larger than {@linkcode maxPayload}.
+   * @throws {ConnectionError} for another preface, and for a frame larger than {@linkcode maxPayload}.
    */
-  next(): Frame | undefined {
-    if (!this.#greeted) this.#greeting();
+  next(): Http2Frame | undefined {
+    if (!this.#prefaceReceived) this.#readPreface();
     const bytes = this.#bytes;
     const from = this.#at + frameHead;
-    if (!this.#greeted || from > bytes.length) return this.#wait();
+    if (!this.#prefaceReceived || from > bytes.length) return this.#wait();
     const to = from + bytes.readUIntBE(this.#at, 3);
-    if (to - from > maxPayload) throw new ConnectionFault("FRAME_SIZE_ERROR", "A frame is too large.");
+    if (to - from > maxPayload) throw new ConnectionError("FRAME_SIZE_ERROR", "A frame is too large.");
     if (to > bytes.length) return this.#wait();
     const [type = 0, flags = 0] = [bytes[this.#at + 3], bytes[this.#at + 4]];
     // The highest bit of a stream's number means nothing.
@@ -94,17 +94,17 @@ export class FrameSplitter {
     this.#at = 0;
   }
 
-  #greeting(): void {
+  #readPreface(): void {
     const length = Math.min(this.#bytes.length, preface.length);
     if (this.#bytes.compare(preface, 0, length, 0, length) !== 0) {
-      throw new ConnectionFault("PROTOCOL_ERROR", "The client does not speak HTTP/2.");
+      throw new ConnectionError("PROTOCOL_ERROR", "The client does not speak HTTP/2.");
     }
-    this.#greeted = length === preface.length;
-    if (this.#greeted) this.#at = length;
+    this.#prefaceReceived = length === preface.length;
+    if (this.#prefaceReceived) this.#at = length;
   }
 }
 
-const leastAllotted = 2048;
+const minAllotted = 2048;
 
 /** Frames on their way out, one behind the other in one piece. */
 export class FrameWriter {
@@ -163,7 +163,7 @@ export class FrameWriter {
   /** Ends a stream. */
   resetStream(stream: number, code: ErrorName): void {
     this.#begin("RST_STREAM", 0, stream, 4);
-    this.#uint32(errorCodes[code]);
+    this.#uint32(http2ErrorCodes[code]);
   }
 
   /** Lets the client send so many bytes more; on stream 0, on all streams together. */
@@ -177,7 +177,7 @@ export class FrameWriter {
     const words = Buffer.from(why);
     this.#begin("GOAWAY", 0, 0, 8 + words.length);
     this.#uint32(last);
-    this.#uint32(errorCodes[code]);
+    this.#uint32(http2ErrorCodes[code]);
     this.#bytes.set(words, this.#at);
     this.#at += words.length;
   }
@@ -197,7 +197,7 @@ export class FrameWriter {
 
   #make(room: number): void {
     if (this.#at + room <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(leastAllotted, 2 * this.#bytes.length, this.#at + room));
+    const larger = Buffer.allocUnsafe(Math.max(minAllotted, 2 * this.#bytes.length, this.#at + room));
     this.#bytes.copy(larger, 0, 0, this.#at);
     this.#bytes = larger;
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { ConnectionFault, errorCodes, type ErrorName } from "./errors.ts";
+import { ConnectionError, type ErrorName, http2ErrorCodes } from "./errors.ts";
 import { frameFlags, FrameSplitter, frameTypes, FrameWriter, maxPayload, preface } from "./frames.ts";
 
 /** A frame with its payload in hexadecimal, on its own. */
@@ -39,7 +39,7 @@ function encoded({ type, flags, stream, payload }: Plain, reserved = 0): Buffer 
 }
 
 function faultOf(code: ErrorName): (thrown: unknown) => boolean {
-  return (thrown) => thrown instanceof ConnectionFault && thrown.code === code;
+  return (thrown) => thrown instanceof ConnectionError && thrown.code === code;
 }
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
@@ -131,7 +131,7 @@ function one(
 
 const uint32 = (value: number) => value.toString(16).padStart(8, "0");
 const number = fc.oneof(fc.nat(9), fc.nat(lastStream));
-const code = fc.constantFrom(...Object.keys(errorCodes) as ErrorName[]);
+const code = fc.constantFrom(...Object.keys(http2ErrorCodes) as ErrorName[]);
 const type = fc.constantFrom(...Object.keys(frameTypes) as (keyof typeof frameTypes)[]);
 const setting = fc.tuple(fc.nat(65_535), number);
 
@@ -152,13 +152,13 @@ const written: fc.Arbitrary<Written> = fc.oneof(
     return one((writer) => writer.settings(settings), "SETTINGS", 0, payload);
   }),
   fc.tuple(stream, code).map(([stream, code]) =>
-    one((writer) => writer.resetStream(stream, code), "RST_STREAM", stream, uint32(errorCodes[code]))
+    one((writer) => writer.resetStream(stream, code), "RST_STREAM", stream, uint32(http2ErrorCodes[code]))
   ),
   fc.tuple(stream, number).map(([stream, more]) =>
     one((writer) => writer.windowUpdate(stream, more), "WINDOW_UPDATE", stream, uint32(more))
   ),
   fc.tuple(number, code, fc.string({ unit: "grapheme", maxLength: 20 })).map(([last, code, why]) => {
-    const payload = uint32(last) + uint32(errorCodes[code]) + hex(Buffer.from(why));
+    const payload = uint32(last) + uint32(http2ErrorCodes[code]) + hex(Buffer.from(why));
     return one((writer) => writer.goAway(last, code, why), "GOAWAY", 0, payload);
   }),
 );

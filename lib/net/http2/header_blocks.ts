@@ -4,9 +4,9 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { ConnectionFault } from "./errors.ts";
+import { ConnectionError } from "./errors.ts";
 import type { Field } from "./fields.ts";
-import { type Frame, frameFlags, frameTypes } from "./frames.ts";
+import { frameFlags, frameTypes, type Http2Frame } from "./frames.ts";
 import { HpackReader, maxHeaderList } from "./hpack.ts";
 import { blockPart } from "./payloads.ts";
 
@@ -31,20 +31,20 @@ export class HeaderBlocks {
   readonly #hpack = new HpackReader();
   #begun: Begun | undefined;
 
-  /** @throws {ConnectionFault} if a block has begun and this frame does not go on with it (RFC 9113, section 6.10). */
-  check({ type, stream }: Frame): void {
+  /** @throws {ConnectionError} if a block has begun and this frame does not go on with it (RFC 9113, section 6.10). */
+  check({ type, stream }: Http2Frame): void {
     const goesOn = type === frameTypes.CONTINUATION;
     if (this.#begun === undefined ? !goesOn : goesOn && stream === this.#begun.stream) return;
-    throw new ConnectionFault("PROTOCOL_ERROR", "A block of headers is broken off, or goes on without a beginning.");
+    throw new ConnectionError("PROTOCOL_ERROR", "A block of headers is broken off, or goes on without a beginning.");
   }
 
   /**
    * Takes HEADERS or CONTINUATION.
    *
    * @returns the headers, once their last frame has come.
-   * @throws {ConnectionFault} as {@linkcode HpackReader.read}; `ENHANCE_YOUR_CALM` for a block that does not end.
+   * @throws {ConnectionError} as {@linkcode HpackReader.read}; `ENHANCE_YOUR_CALM` for a block that does not end.
    */
-  add(frame: Frame): Headers | undefined {
+  add(frame: Http2Frame): Headers | undefined {
     const isLast = (frame.flags & frameFlags.END_HEADERS) !== 0;
     if (this.#begun !== undefined) return this.#goOn(this.#begun, frame, isLast);
     const { from, to, dependsOnItself } = blockPart(frame);
@@ -55,11 +55,11 @@ export class HeaderBlocks {
     return undefined;
   }
 
-  #goOn(begun: Begun, { bytes, from, to }: Frame, isLast: boolean): Headers | undefined {
+  #goOn(begun: Begun, { bytes, from, to }: Http2Frame, isLast: boolean): Headers | undefined {
     const size = begun.size + to - from;
     // A frame counts even if it is empty: there may not be any number of them.
     if (size + ++begun.frames > maxHeaderList) {
-      throw new ConnectionFault("ENHANCE_YOUR_CALM", "The headers are too large.");
+      throw new ConnectionError("ENHANCE_YOUR_CALM", "The headers are too large.");
     }
     if (size > begun.bytes.length) begun.bytes = enlarged(begun.bytes, begun.size, size);
     bytes.copy(begun.bytes, begun.size, from, to);

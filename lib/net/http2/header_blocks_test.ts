@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { ConnectionFault, type ErrorName } from "./errors.ts";
-import { type Frame, frameFlags, frameTypes, maxPayload } from "./frames.ts";
+import { ConnectionError, type ErrorName } from "./errors.ts";
+import { frameFlags, frameTypes, type Http2Frame, maxPayload } from "./frames.ts";
 import { HeaderBlocks, type Headers } from "./header_blocks.ts";
 import { headerBlock, maxHeaderList } from "./hpack.ts";
 
@@ -10,13 +10,13 @@ const { END_HEADERS, END_STREAM, PADDED, PRIORITY } = frameFlags;
 const block = Buffer.from(headerBlock([[":method", "POST"], [":path", "/a.B/C"], ["te", "trailers"], ["a", "b"]]));
 const pairs = [[":method", "POST"], [":path", "/a.B/C"], ["te", "trailers"], ["a", "b"]];
 
-function frame(type: keyof typeof frameTypes, flags: number, payload: Buffer, stream = 1): Frame {
+function frame(type: keyof typeof frameTypes, flags: number, payload: Buffer, stream = 1): Http2Frame {
   const bytes = Buffer.concat([Buffer.alloc(3, 0xff), payload, Buffer.alloc(3, 0xff)]);
   return { type: frameTypes[type], flags, stream, bytes, from: 3, to: 3 + payload.length };
 }
 
 /** Checks and adds frames, of which only the last may end a block. */
-function add(blocks: HeaderBlocks, ...frames: Frame[]): Headers | undefined {
+function add(blocks: HeaderBlocks, ...frames: Http2Frame[]): Headers | undefined {
   let headers: Headers | undefined;
   for (const one of frames) {
     assert.equal(headers, undefined);
@@ -27,7 +27,7 @@ function add(blocks: HeaderBlocks, ...frames: Frame[]): Headers | undefined {
 }
 
 /** A block in HEADERS and CONTINUATION, cut at each of the places. */
-function cutUp(bytes: Buffer, cuts: readonly number[], flags = 0): Frame[] {
+function cutUp(bytes: Buffer, cuts: readonly number[], flags = 0): Http2Frame[] {
   const places = [0, ...cuts.map((cut) => Math.min(cut, bytes.length)).sort((a, b) => a - b), bytes.length];
   return places.slice(1).map((end, i) => {
     const last = end === bytes.length && i === cuts.length ? END_HEADERS : 0;
@@ -41,7 +41,7 @@ function read(headers: Headers | undefined): unknown {
 }
 
 function faultOf(code: ErrorName): (thrown: unknown) => boolean {
-  return (thrown) => thrown instanceof ConnectionFault && thrown.code === code;
+  return (thrown) => thrown instanceof ConnectionError && thrown.code === code;
 }
 
 Deno.test("HeaderBlocks.add() reads a block in however many frames it comes, and what its first one says", () => {

@@ -5,7 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { ConnectionFault } from "./errors.ts";
+import { ConnectionError } from "./errors.ts";
 import { type Field, fieldOf } from "./fields.ts";
 import { huffmanText } from "./huffman.ts";
 import { staticTable } from "./static_table.ts";
@@ -29,14 +29,14 @@ export const maxHeaderList = 16_384;
 /** Reads the blocks of one connection, in the order in which they came: what one teaches, the next one uses. */
 export class HpackReader {
   /** The youngest last, so that an insertion moves nothing. */
-  #learnt: Field[] = [];
+  #dynamicTable: Field[] = [];
   #size = 0;
   #most = tableSize;
 
   /**
    * Reads a block.
    *
-   * @throws {ConnectionFault} `COMPRESSION_ERROR` for what is no block, `ENHANCE_YOUR_CALM` for one that unpacks to more
+   * @throws {ConnectionError} `COMPRESSION_ERROR` for what is no block, `ENHANCE_YOUR_CALM` for one that unpacks to more
    *   than {@linkcode maxHeaderList}: after either the next block could not be read.
    */
   read(block: Buffer, from = 0, to = block.length): Field[] {
@@ -52,7 +52,7 @@ export class HpackReader {
       }
       const field = (first & 0x80) === 0 ? this.#literal(reader, first) : this.#known(reader.integer(7));
       size += sizeOf(field);
-      if (size > maxHeaderList) throw new ConnectionFault("ENHANCE_YOUR_CALM", "The headers are too large.");
+      if (size > maxHeaderList) throw new ConnectionError("ENHANCE_YOUR_CALM", "The headers are too large.");
       fields.push(field);
     }
     return fields;
@@ -70,7 +70,7 @@ export class HpackReader {
   #known(index: number): Field {
     const field = index <= staticFields.length
       ? staticFields[index - 1]
-      : this.#learnt[this.#learnt.length - (index - staticFields.length)];
+      : this.#dynamicTable[this.#dynamicTable.length - (index - staticFields.length)];
     if (field === undefined) throw broken("A header is referred to that is not known.");
     return field;
   }
@@ -80,7 +80,7 @@ export class HpackReader {
     this.#shrink(this.#most - size);
     // One that is larger than the table empties it and is not kept.
     if (size > this.#most) return;
-    this.#learnt.push(field);
+    this.#dynamicTable.push(field);
     this.#size += size;
   }
 
@@ -92,13 +92,15 @@ export class HpackReader {
 
   #shrink(most: number): void {
     let gone = 0;
-    for (; this.#size > most && gone < this.#learnt.length; gone++) this.#size -= sizeOf(this.#learnt[gone] as Field);
-    if (gone > 0) this.#learnt.splice(0, gone);
+    for (; this.#size > most && gone < this.#dynamicTable.length; gone++) {
+      this.#size -= sizeOf(this.#dynamicTable[gone] as Field);
+    }
+    if (gone > 0) this.#dynamicTable.splice(0, gone);
   }
 }
 
 /** No length or index in a block has more than 21 bits: none that is good comes near it. */
-const mostContinued = 14;
+const maxContinued = 14;
 
 /** Reads the parts of a block; past its end it throws. */
 class BlockReader {
@@ -127,7 +129,7 @@ class BlockReader {
     const most = (1 << bits) - 1;
     let value = this.#byte() & most;
     if (value < most) return value;
-    for (let shift = 0; shift <= mostContinued; shift += 7) {
+    for (let shift = 0; shift <= maxContinued; shift += 7) {
       const byte = this.#byte();
       value += (byte & 0x7f) << shift;
       if (byte < 0x80) return value;
@@ -152,8 +154,8 @@ class BlockReader {
   }
 }
 
-function broken(why: string): ConnectionFault {
-  return new ConnectionFault("COMPRESSION_ERROR", why);
+function broken(why: string): ConnectionError {
+  return new ConnectionError("COMPRESSION_ERROR", why);
 }
 
 /**

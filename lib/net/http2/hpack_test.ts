@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { ConnectionFault, type ErrorName } from "./errors.ts";
+import { ConnectionError, type ErrorName } from "./errors.ts";
 import { type Field, fieldOf } from "./fields.ts";
 import { headerBlock, HpackReader, maxHeaderList } from "./hpack.ts";
 import { huffmanCodes } from "./huffman.ts";
@@ -55,18 +55,18 @@ function read(reader: HpackReader, ...bytes: number[]): Pair[] {
 }
 
 function refused(reader: HpackReader, bytes: readonly number[], code: ErrorName = "COMPRESSION_ERROR"): void {
-  const isFault = (thrown: unknown) => thrown instanceof ConnectionFault && thrown.code === code;
+  const isFault = (thrown: unknown) => thrown instanceof ConnectionError && thrown.code === code;
   assert.throws(() => reader.read(Buffer.from(bytes)), isFault, Buffer.from(bytes).toString("hex"));
 }
 
-/** Reads what may be no block: any fault but a `ConnectionFault` ends the test. */
+/** Reads what may be no block: any fault but a `ConnectionError` ends the test. */
 function readAny(bytes: Uint8Array, before: readonly Buffer[] = []): Pair[] | undefined {
   const reader = new HpackReader();
   for (const block of before) reader.read(block);
   try {
     return pairs(reader.read(Buffer.from(bytes)));
   } catch (thrown) {
-    assert.ok(thrown instanceof ConnectionFault, String(thrown));
+    assert.ok(thrown instanceof ConnectionError, String(thrown));
     return undefined;
   }
 }
@@ -298,10 +298,10 @@ Deno.test("HpackReader.read() looks at nothing before and behind a block", () =>
   const [from, to] = [sent.length, 2 * sent.length];
   assert.deepEqual(pairs(new HpackReader().read(around, from, to)), [["name", "value"]]);
   for (let end = from + 1; end < to; end++) {
-    assert.throws(() => new HpackReader().read(around, from, end), ConnectionFault, `${end}`);
+    assert.throws(() => new HpackReader().read(around, from, end), ConnectionError, `${end}`);
   }
   const [first = 0, ...rest] = resized(32);
-  assert.throws(() => new HpackReader().read(Buffer.of(first, ...rest), 0, 1), ConnectionFault);
+  assert.throws(() => new HpackReader().read(Buffer.of(first, ...rest), 0, 1), ConnectionError);
 });
 
 Deno.test("HpackReader.read() gives fields or a ConnectionFault for any bytes", () => {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
-import { ConnectionFault } from "./errors.ts";
+import { ConnectionError } from "./errors.ts";
 
 /**
  * Bits of each symbol's code: all symbols with as many bits, in their order. The code is canonical, so that from these
@@ -68,7 +68,7 @@ const machine = huffmanMachine();
  * Reads a string.
  *
  * @returns its bytes as text of one character each.
- * @throws {ConnectionFault} `COMPRESSION_ERROR` for bits that no string has.
+ * @throws {ConnectionError} `COMPRESSION_ERROR` for bits that no string has.
  */
 export function huffmanText(bytes: Buffer, from: number, to: number): string {
   let [state, text, mayEnd] = [0, "", true];
@@ -76,12 +76,12 @@ export function huffmanText(bytes: Buffer, from: number, to: number): string {
     const byte = bytes[at >> 1] ?? 0;
     const step = state * 16 + ((at & 1) === 0 ? byte >> 4 : byte & 15);
     const symbol = machine.symbols[step] ?? -1;
-    if (symbol === endOfString) throw new ConnectionFault("COMPRESSION_ERROR", "A string holds its own end.");
+    if (symbol === endOfString) throw new ConnectionError("COMPRESSION_ERROR", "A string holds its own end.");
     if (symbol >= 0) text += String.fromCharCode(symbol);
     state = machine.next[step] ?? 0;
     mayEnd = machine.mayEnd[state] === 1;
   }
-  if (!mayEnd) throw new ConnectionFault("COMPRESSION_ERROR", "A string is not filled up as it should be.");
+  if (!mayEnd) throw new ConnectionError("COMPRESSION_ERROR", "A string is not filled up as it should be.");
   return text;
 }
 

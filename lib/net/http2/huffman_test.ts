@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { ConnectionFault } from "./errors.ts";
+import { ConnectionError } from "./errors.ts";
 import { huffmanCodes, huffmanText } from "./huffman.ts";
 
 const endOfString = 256;
@@ -27,7 +27,7 @@ function refused(bits: string): void {
 }
 
 function isCompressionError(thrown: unknown): boolean {
-  return thrown instanceof ConnectionFault && thrown.code === "COMPRESSION_ERROR";
+  return thrown instanceof ConnectionError && thrown.code === "COMPRESSION_ERROR";
 }
 
 Deno.test("huffmanCodes is complete: every run of bits is the beginning of some text, and of one only", () => {

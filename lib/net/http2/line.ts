@@ -14,7 +14,7 @@ import { type Turner, Turns } from "./turns.ts";
 const lingerMs = 5_000;
 
 /** Unsent bytes above which nothing more is done for a client that does not read. */
-const mostUnsent = 128 << 10;
+const maxUnsent = 128 << 10;
 
 /** Shared by all connections of a server: the processor's time, and memory. */
 export interface Common {
@@ -109,5 +109,5 @@ export class Line implements Turner {
 }
 
 function isCongested(socket: Duplex): boolean {
-  return socket.writableLength > mostUnsent;
+  return socket.writableLength > maxUnsent;
 }

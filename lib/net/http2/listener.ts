@@ -16,7 +16,7 @@ import { UnixStream } from "./unix_stream.ts";
 const patienceMs = 500;
 
 /** Connections that may be open at once: kube-apiserver opens a few. */
-export const mostConnections = 256;
+export const maxConnections = 256;
 
 /** Milliseconds without a byte after which a connection with calls under way may make room too: longer than any call. */
 const silenceMs = 60_000;
@@ -95,7 +95,7 @@ export class Http2Listener {
   }
 
   #meet(socket: Duplex): void {
-    if (this.#lines.size >= mostConnections && !this.#makeRoom()) return void socket.destroy();
+    if (this.#lines.size >= maxConnections && !this.#makeRoom()) return void socket.destroy();
     const line = new Line(socket, {
       onStream: this.#onStream,
       onBug: this.#onBug,

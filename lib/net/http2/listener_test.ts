@@ -5,8 +5,8 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import type { OnStream } from "./connection.ts";
-import { type Frame, frameFlags, FrameSplitter, frameTypes, FrameWriter, preface } from "./frames.ts";
-import { Http2Listener, mostConnections } from "./listener.ts";
+import { frameFlags, FrameSplitter, frameTypes, FrameWriter, type Http2Frame, preface } from "./frames.ts";
+import { Http2Listener, maxConnections } from "./listener.ts";
 import { headerBlock } from "./hpack.ts";
 
 /** A listener, and a client that says what the test has it say. */
@@ -53,7 +53,7 @@ Deno.test("Http2Listener.close() does not wait for a client that has said nothin
 Deno.test("Http2Listener.close() waits but a moment for a client that does not take notice of its goodbye", async () => {
   await listening(async (listener, dial) => {
     const socket = await dial();
-    const frames: Frame[] = [];
+    const frames: Http2Frame[] = [];
     const splitter = new FrameSplitter();
     splitter.add(Buffer.from(preface));
     socket.on("data", (read: Buffer) => {
@@ -132,7 +132,7 @@ Deno.test("Http2Listener has as many connections as it may, and ends one that wa
   await listening(async (_listener, dial) => {
     const sockets: Socket[] = [];
     const closed: Socket[] = [];
-    for (let at = 0; at < mostConnections; at++) {
+    for (let at = 0; at < maxConnections; at++) {
       const socket = await dial();
       socket.on("close", () => closed.push(socket));
       await greet(socket);
@@ -153,7 +153,7 @@ const called = headerBlock([[":method", "POST"], [":scheme", "http"], [":path", 
 /** As many connections as there may be, each with a call whose request has come in whole or not. */
 async function fill(dial: () => Promise<Socket>, flags: number): Promise<Socket[]> {
   const sockets: Socket[] = [];
-  for (let at = 0; at < mostConnections; at++) {
+  for (let at = 0; at < maxConnections; at++) {
     const socket = await dial();
     await saying(socket, (writer) => {
       writer.settings([]);

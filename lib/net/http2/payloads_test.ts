@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { ConnectionFault, StreamFault } from "./errors.ts";
-import { type Frame, frameTypes } from "./frames.ts";
+import { ConnectionError, StreamError } from "./errors.ts";
+import { frameTypes, type Http2Frame } from "./frames.ts";
 import * as payloads from "./payloads.ts";
 
 const before = 5;
@@ -16,13 +16,13 @@ interface Sent {
 }
 
 /** A frame in the midst of other bytes. */
-function frame(type: keyof typeof frameTypes, { flags, stream, payload, beside = 0xff }: Sent): Frame {
+function frame(type: keyof typeof frameTypes, { flags, stream, payload, beside = 0xff }: Sent): Http2Frame {
   const around = Buffer.alloc(before, beside);
   const bytes = Buffer.concat([around, payload, around]);
   return { type: frameTypes[type], flags, stream, bytes, from: before, to: before + payload.length };
 }
 
-function partOf({ bytes }: Frame, { from, to }: payloads.Part): string {
+function partOf({ bytes }: Http2Frame, { from, to }: payloads.Part): string {
   return bytes.toString("hex", from, to);
 }
 
@@ -39,14 +39,14 @@ const readers = {
   PING: (one) => payloads.checkPing(one) ?? "good",
   GOAWAY: (one) => payloads.checkGoAway(one) ?? "good",
   WINDOW_UPDATE: (one) => `${payloads.incrementIn(one)}`,
-} satisfies Partial<Record<keyof typeof frameTypes, (frame: Frame) => string>>;
+} satisfies Partial<Record<keyof typeof frameTypes, (frame: Http2Frame) => string>>;
 
 function outcome(type: keyof typeof readers, sent: Sent): string {
   try {
     return readers[type](frame(type, sent));
   } catch (thrown) {
-    if (thrown instanceof ConnectionFault) return `connection ${thrown.code}`;
-    assert.ok(thrown instanceof StreamFault, String(thrown));
+    if (thrown instanceof ConnectionError) return `connection ${thrown.code}`;
+    assert.ok(thrown instanceof StreamError, String(thrown));
     assert.equal(thrown.stream, sent.stream);
     return `stream ${thrown.code}`;
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
-import { ConnectionFault, StreamFault } from "./errors.ts";
+import { ConnectionError, StreamError } from "./errors.ts";
 import { FrameWriter, maxPayload } from "./frames.ts";
 import type { ServerStream } from "./stream.ts";
 import { opened, windows } from "./windows.ts";
@@ -87,11 +87,11 @@ export class Sender {
   /**
    * Opens the window of the connection. Nothing is sent yet: see {@linkcode Sender.goOn}.
    *
-   * @throws {ConnectionFault} if the window would be larger than a window can be.
+   * @throws {ConnectionError} if the window would be larger than a window can be.
    */
   open(increment: number): void {
     const window = opened(this.#window, increment);
-    if (window === undefined) throw new ConnectionFault("FLOW_CONTROL_ERROR", "The connection's window is too large.");
+    if (window === undefined) throw new ConnectionError("FLOW_CONTROL_ERROR", "The connection's window is too large.");
     this.#window = window;
     this.mayGoOn();
   }
@@ -99,11 +99,11 @@ export class Sender {
   /**
    * Opens the window of a stream, and sends what it lets through.
    *
-   * @throws {StreamFault} if the window would be larger than a window can be.
+   * @throws {StreamError} if the window would be larger than a window can be.
    */
   openStream(stream: ServerStream, increment: number): void {
     if (opened(this.windowOf(stream), increment) === undefined) {
-      throw new StreamFault("FLOW_CONTROL_ERROR", stream.id, "A stream's window is too large.");
+      throw new StreamError("FLOW_CONTROL_ERROR", stream.id, "A stream's window is too large.");
     }
     stream.openedBy += increment;
     this.#openedBy = Math.max(this.#openedBy, stream.openedBy);
@@ -114,7 +114,7 @@ export class Sender {
    * A new initial window, which changes those of the open streams as well, below zero if need be (RFC 9113, section
    * 6.9.2). It costs the same however many there are. Nothing is sent yet: see {@linkcode Sender.goOn}.
    *
-   * @throws {ConnectionFault} if one would be larger than a window can be.
+   * @throws {ConnectionError} if one would be larger than a window can be.
    */
   resize(streamWindow: number): void {
     if (opened(streamWindow, this.#openedBy) === undefined) {
@@ -122,7 +122,7 @@ export class Sender {
       this.#openedBy = 0;
       for (const { openedBy } of this.#options.streams()) this.#openedBy = Math.max(this.#openedBy, openedBy);
       if (opened(streamWindow, this.#openedBy) === undefined) {
-        throw new ConnectionFault("FLOW_CONTROL_ERROR", "A stream's window is too large.");
+        throw new ConnectionError("FLOW_CONTROL_ERROR", "A stream's window is too large.");
       }
     }
     this.#streamWindow = streamWindow;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { ConnectionFault, StreamFault } from "./errors.ts";
-import { type Frame, FrameSplitter, frameTypes, preface } from "./frames.ts";
+import { ConnectionError, StreamError } from "./errors.ts";
+import { FrameSplitter, frameTypes, type Http2Frame, preface } from "./frames.ts";
 import { Sender } from "./sender.ts";
 import { ServerStream } from "./stream.ts";
 import { windows } from "./windows.ts";
@@ -57,7 +57,7 @@ class Line {
     return this;
   }
 
-  #take({ type, flags, stream, bytes, from, to }: Frame): void {
+  #take({ type, flags, stream, bytes, from, to }: Http2Frame): void {
     assert.ok(!this.#closed.has(stream));
     if (type === frameTypes.DATA) {
       assert.equal(flags, 0);
@@ -264,7 +264,7 @@ Deno.test("Sender.resize() looks at the open streams only where a window may be 
   sender.openStream(stream, windows.largest - 49);
   for (let round = 0; round < 50; round++) sender.resize(round);
   assert.equal(looks, 0);
-  assert.throws(() => sender.resize(50), ConnectionFault);
+  assert.throws(() => sender.resize(50), ConnectionError);
   open.delete(stream);
   sender.resize(windows.largest);
   assert.equal(looks, 2);
@@ -301,10 +301,10 @@ Deno.test("Sender refuses a window that would be larger than one can be, and kee
   line.sender.openStream(stream, windows.largest - windows.initial);
   assert.throws(
     () => line.sender.openStream(stream, 1),
-    (thrown: unknown) => thrown instanceof StreamFault && thrown.code === "FLOW_CONTROL_ERROR" && thrown.stream === 1,
+    (thrown: unknown) => thrown instanceof StreamError && thrown.code === "FLOW_CONTROL_ERROR" && thrown.stream === 1,
   );
   assert.equal(line.sender.windowOf(stream), windows.largest);
-  const isFault = (thrown: unknown) => thrown instanceof ConnectionFault && thrown.code === "FLOW_CONTROL_ERROR";
+  const isFault = (thrown: unknown) => thrown instanceof ConnectionError && thrown.code === "FLOW_CONTROL_ERROR";
   assert.throws(() => line.sender.open(windows.largest - windows.initial + 1), isFault);
   line.sender.open(windows.largest - windows.initial);
   assert.throws(() => line.sender.open(1), isFault);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ConnectionFault, StreamFault } from "./errors.ts";
+import { ConnectionError, StreamError } from "./errors.ts";
 import type { ServerStream } from "./stream.ts";
 
 /** Streams that one client may have open at once. */
@@ -54,18 +54,18 @@ export class StreamTable {
    * Lets a stream begin, by its number.
    *
    * @returns `false` for one that was broken off, whose headers come late.
-   * @throws {ConnectionFault} for a number that no new stream may have.
-   * @throws {StreamFault} `REFUSED_STREAM` for one too many: its client may try again elsewhere (RFC 9113, section 8.7).
+   * @throws {ConnectionError} for a number that no new stream may have.
+   * @throws {StreamError} `REFUSED_STREAM` for one too many: its client may try again elsewhere (RFC 9113, section 8.7).
    */
   admit(id: number): boolean {
-    if (id % 2 === 0) throw new ConnectionFault("PROTOCOL_ERROR", "A client's streams have odd numbers.");
+    if (id % 2 === 0) throw new ConnectionError("PROTOCOL_ERROR", "A client's streams have odd numbers.");
     if (id <= this.#last) {
       if (this.#forgiven.has(id)) return false;
-      throw new ConnectionFault("STREAM_CLOSED", "A stream is closed already.");
+      throw new ConnectionError("STREAM_CLOSED", "A stream is closed already.");
     }
     this.#last = id;
     if (id <= this.#lastServed && this.#open.size < maxStreams) return true;
-    throw new StreamFault("REFUSED_STREAM", id, "There are too many streams, or the server stops.");
+    throw new StreamError("REFUSED_STREAM", id, "There are too many streams, or the server stops.");
   }
 
   /** Takes in a stream that was admitted. */
@@ -79,7 +79,7 @@ export class StreamTable {
   }
 
   /** Remembers one that was broken off; so many of them as could have been open, and as many again. */
-  forgive(id: number): void {
+  rememberReset(id: number): void {
     this.#forgiven.add(id);
     const [oldest] = this.#forgiven;
     if (this.#forgiven.size > 2 * maxStreams && oldest !== undefined) this.#forgiven.delete(oldest);
@@ -90,19 +90,19 @@ export class StreamTable {
     this.#lastServed = this.#last;
   }
 
-  /** @throws {ConnectionFault} for a number that has not come yet. */
+  /** @throws {ConnectionError} for a number that has not come yet. */
   requireBegun(id: number): void {
-    if (id > this.#last || id % 2 === 0) throw new ConnectionFault("PROTOCOL_ERROR", "A stream has not begun.");
+    if (id > this.#last || id % 2 === 0) throw new ConnectionError("PROTOCOL_ERROR", "A stream has not begun.");
   }
 
   /**
    * Judges a part of a request for a stream that takes none.
    *
-   * @throws {StreamFault} `STREAM_CLOSED`, but not for what was under way when it was broken off.
+   * @throws {StreamError} `STREAM_CLOSED`, but not for what was under way when it was broken off.
    */
-  passOver(id: number): void {
+  ignoreOrReject(id: number): void {
     this.requireBegun(id);
     if (this.#forgiven.has(id) || id > this.#lastServed) return;
-    throw new StreamFault("STREAM_CLOSED", id, "The stream is closed already.");
+    throw new StreamError("STREAM_CLOSED", id, "The stream is closed already.");
   }
 }

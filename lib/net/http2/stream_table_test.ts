@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ConnectionFault, type ErrorName, StreamFault } from "./errors.ts";
+import { ConnectionError, type ErrorName, StreamError } from "./errors.ts";
 import { ServerStream } from "./stream.ts";
 import { lastPossible, maxStreams, StreamTable } from "./stream_table.ts";
 
@@ -20,11 +20,11 @@ function odd(count: number): number[] {
 }
 
 function ofConnection(code: ErrorName): (thrown: unknown) => boolean {
-  return (thrown) => thrown instanceof ConnectionFault && thrown.code === code;
+  return (thrown) => thrown instanceof ConnectionError && thrown.code === code;
 }
 
 function ofStream(code: ErrorName, id: number): (thrown: unknown) => boolean {
-  return (thrown) => thrown instanceof StreamFault && thrown.code === code && thrown.stream === id;
+  return (thrown) => thrown instanceof StreamError && thrown.code === code && thrown.stream === id;
 }
 
 Deno.test("StreamTable has the streams that are open, until they are taken out", () => {
@@ -62,20 +62,20 @@ Deno.test("StreamTable.admit() refuses one stream too many, and takes the next o
 Deno.test("StreamTable.admit() is false for a stream that was broken off, whose headers come late", () => {
   const table = new StreamTable();
   begin(table, 1, 3);
-  table.forgive(1);
+  table.rememberReset(1);
   assert.equal(table.admit(1), false);
   assert.throws(() => table.admit(3), ofConnection("STREAM_CLOSED"));
 });
 
-Deno.test("StreamTable.forgive() remembers twice as many streams as may be open, and then forgets the oldest", () => {
+Deno.test("StreamTable.rememberReset() remembers twice as many streams as may be open, and then forgets the oldest", () => {
   const table = new StreamTable();
   const ids = odd(2 * maxStreams + 1);
   for (const id of ids) table.admit(id);
-  for (const id of ids.slice(0, -1)) table.forgive(id);
-  for (const id of ids.slice(0, -1)) table.passOver(id);
-  table.forgive(ids.at(-1) ?? 0);
-  assert.throws(() => table.passOver(1), ofStream("STREAM_CLOSED", 1));
-  for (const id of ids.slice(1)) table.passOver(id);
+  for (const id of ids.slice(0, -1)) table.rememberReset(id);
+  for (const id of ids.slice(0, -1)) table.ignoreOrReject(id);
+  table.rememberReset(ids.at(-1) ?? 0);
+  assert.throws(() => table.ignoreOrReject(1), ofStream("STREAM_CLOSED", 1));
+  for (const id of ids.slice(1)) table.ignoreOrReject(id);
 });
 
 Deno.test("StreamTable.takeNoMore() refuses streams that begin later, and passes over what comes on them", () => {
@@ -87,8 +87,8 @@ Deno.test("StreamTable.takeNoMore() refuses streams that begin later, and passes
   assert.throws(() => table.admit(5), ofStream("REFUSED_STREAM", 5));
   // A GOAWAY may name no higher stream than the one before it (RFC 9113, section 6.8).
   assert.equal(table.lastServed, 3);
-  table.passOver(5);
-  assert.throws(() => table.passOver(1), ofStream("STREAM_CLOSED", 1));
+  table.ignoreOrReject(5);
+  assert.throws(() => table.ignoreOrReject(1), ofStream("STREAM_CLOSED", 1));
   assert.ok(table.get(3) === open);
 });
 
@@ -104,11 +104,11 @@ Deno.test("StreamTable.requireBegun() and passOver() refuse a number that has no
   begin(table, 1, 5);
   for (const id of [2, 4, 6, 7, lastPossible]) {
     assert.throws(() => table.requireBegun(id), ofConnection("PROTOCOL_ERROR"), `${id}`);
-    assert.throws(() => table.passOver(id), ofConnection("PROTOCOL_ERROR"), `${id}`);
+    assert.throws(() => table.ignoreOrReject(id), ofConnection("PROTOCOL_ERROR"), `${id}`);
   }
   // Those that were left out are closed by the later ones (RFC 9113, section 5.1.1).
   for (const id of [1, 3, 5]) table.requireBegun(id);
-  assert.throws(() => table.passOver(3), ofStream("STREAM_CLOSED", 3));
+  assert.throws(() => table.ignoreOrReject(3), ofStream("STREAM_CLOSED", 3));
 });
 
 Deno.test("StreamTable.takeNoMore() is heeded after the last stream that is possible", () => {

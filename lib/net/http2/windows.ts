@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ConnectionFault } from "./errors.ts";
+import { ConnectionError } from "./errors.ts";
 
 /** Bytes. */
 export const windows = {
@@ -27,22 +27,22 @@ export function opened(window: number, increment: number): number | undefined {
 /** What is let in on a connection. It is opened again by a quarter at a time. */
 export class ReceiveWindow {
   #left: number = windows.connection;
-  #owed = 0;
+  #uncredited = 0;
 
   /**
    * Lets bytes in.
    *
    * @returns by how much the client may be told that the window is open again, 0 if it need not be told yet.
-   * @throws {ConnectionFault} `FLOW_CONTROL_ERROR` if the client sends more than it may.
+   * @throws {ConnectionError} `FLOW_CONTROL_ERROR` if the client sends more than it may.
    */
   take(bytes: number): number {
     this.#left -= bytes;
-    if (this.#left < 0) throw new ConnectionFault("FLOW_CONTROL_ERROR", "More was sent than was let in.");
-    this.#owed += bytes;
-    if (this.#owed < windows.connection / 4) return 0;
-    const told = this.#owed;
+    if (this.#left < 0) throw new ConnectionError("FLOW_CONTROL_ERROR", "More was sent than was let in.");
+    this.#uncredited += bytes;
+    if (this.#uncredited < windows.connection / 4) return 0;
+    const told = this.#uncredited;
     this.#left += told;
-    this.#owed = 0;
+    this.#uncredited = 0;
     return told;
   }
 }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ConnectionFault } from "./errors.ts";
+import { ConnectionError } from "./errors.ts";
 import { opened, ReceiveWindow, windows } from "./windows.ts";
 
 function isFlowControlError(thrown: unknown): boolean {
-  return thrown instanceof ConnectionFault && thrown.code === "FLOW_CONTROL_ERROR";
+  return thrown instanceof ConnectionError && thrown.code === "FLOW_CONTROL_ERROR";
 }
 
 for (

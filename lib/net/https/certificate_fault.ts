@@ -14,7 +14,7 @@ export interface Trust {
 }
 
 /** Certificates above a server's that are looked at. */
-const longestChain = 8;
+const maxChain = 8;
 
 /** The part of a sentence after the server's name, without the full stop. */
 export function certificateFault(shown: DetailedPeerCertificate | undefined, { source, wall }: Trust): string {
@@ -69,7 +69,7 @@ function namesIn(certificate: unknown): readonly string[] {
 function chainOf(leaf: DetailedPeerCertificate): readonly DetailedPeerCertificate[] {
   const chain: DetailedPeerCertificate[] = [];
   for (let next: DetailedPeerCertificate | undefined = leaf; next !== undefined && !chain.includes(next);) {
-    if (chain.length > longestChain) break;
+    if (chain.length > maxChain) break;
     chain.push(next);
     next = next.issuerCertificate;
   }

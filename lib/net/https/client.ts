@@ -5,7 +5,7 @@
  */
 import { KmsError } from "../../base/errors.ts";
 import type { Notify } from "../../telemetry/events.ts";
-import { Endpoint, type HttpAnswer, type HttpCall, type HttpRequest, type TlsMaterial } from "./endpoint.ts";
+import { type HttpAnswer, type HttpCall, type HttpRequest, HttpsEndpoint, type TlsMaterial } from "./endpoint.ts";
 import type { Waits } from "../../base/waits.ts";
 import type { TlsFiles } from "./tls_files.ts";
 import { TlsWatch } from "./tls_watch.ts";
@@ -23,7 +23,7 @@ export class HttpClient implements Disposable {
   readonly #tls: TlsWatch;
   readonly #waits: Waits | undefined;
   #material: TlsMaterial;
-  #endpoints = new Map<string, Endpoint>();
+  #endpoints = new Map<string, HttpsEndpoint>();
 
   private constructor(tls: TlsWatch, waits: Waits | undefined) {
     this.#tls = tls;
@@ -51,7 +51,7 @@ export class HttpClient implements Disposable {
   /**
    * Asks one server once, and a second time where the connection failed and the TLS files have changed since.
    *
-   * @throws {KmsError} as {@linkcode Endpoint.ask}.
+   * @throws {KmsError} as {@linkcode HttpsEndpoint.ask}.
    */
   async ask(server: Server, request: HttpRequest, call: HttpCall): Promise<HttpAnswer> {
     await this.#tls.look();
@@ -71,7 +71,7 @@ export class HttpClient implements Disposable {
     for (const endpoint of this.#endpoints.values()) endpoint[Symbol.dispose]();
   }
 
-  #endpoint(server: Server): Endpoint {
+  #endpoint(server: Server): HttpsEndpoint {
     if (this.#tls.material !== this.#material) {
       for (const endpoint of this.#endpoints.values()) endpoint.retire();
       this.#endpoints = new Map();
@@ -79,7 +79,7 @@ export class HttpClient implements Disposable {
     }
     let endpoint = this.#endpoints.get(server.origin);
     if (endpoint === undefined) {
-      endpoint = new Endpoint(server.name, server.origin, this.#material, this.#waits);
+      endpoint = new HttpsEndpoint(server.name, server.origin, this.#material, this.#waits);
       this.#endpoints.set(server.origin, endpoint);
     }
     return endpoint;

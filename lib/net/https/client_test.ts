@@ -4,7 +4,7 @@ import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
 import { Waits } from "../../base/waits.ts";
 import { HttpClient, type Server } from "./client.ts";
-import { form, json } from "./endpoint.ts";
+import { form, jsonRequest } from "./endpoint.ts";
 
 const call = { ...patient, action: 'probe with provider "cloud"' };
 const get = { method: "GET", path: "/keys?api-version=1", headers: { authorization: "Bearer t" } } as const;
@@ -46,7 +46,7 @@ Deno.test("ask() sends path, headers and body as they are, and gives back status
     const sent = { ...asked, method: "POST", path: "/token", authorization: null };
     for (
       const [body, type, text] of [
-        [json({ a: "é" }), "application/json", '{"a":"é"}'],
+        [jsonRequest({ a: "é" }), "application/json", '{"a":"é"}'],
         [
           form({ scope: "a b", secret: "x&y=é" }),
           "application/x-www-form-urlencoded",

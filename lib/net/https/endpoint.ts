@@ -31,7 +31,7 @@ export interface HttpRequest {
   readonly path: string;
   /** Lowercase names. A token travels here and nowhere else. */
   readonly headers: Readonly<Record<string, string>>;
-  /** As {@linkcode json} or {@linkcode form} makes it. */
+  /** As {@linkcode jsonRequest} or {@linkcode form} makes it. */
   readonly body?: HttpBody | undefined;
   /**
    * Whether it works only once, as opening a wrapping token does. Such a request gets a connection of its own: on a kept
@@ -76,7 +76,7 @@ export interface TlsMaterial {
 }
 
 /** One address with its pool of connections. */
-export class Endpoint implements Disposable {
+export class HttpsEndpoint implements Disposable {
   readonly #address: Address;
   readonly #server: string;
   readonly #kept: HttpAgent | HttpsAgent;
@@ -274,7 +274,7 @@ function canBeSent(name: string, value: string): boolean {
 }
 
 /** A body of JSON. */
-export function json(value: unknown): HttpBody {
+export function jsonRequest(value: unknown): HttpBody {
   return { type: "application/json", bytes: Buffer.from(JSON.stringify(value)) };
 }
 

@@ -3,16 +3,16 @@ import { once } from "node:events";
 import { createServer } from "node:https";
 import { Authority, type Pair } from "../../../tests/support/certificates.ts";
 import { patient, refusedWith } from "../../../tests/support/vault_settings.ts";
-import { Endpoint, type TlsMaterial } from "./endpoint.ts";
+import { HttpsEndpoint, type TlsMaterial } from "./endpoint.ts";
 
 const call = { ...patient, action: 'probe with provider "vault-eu"' };
 const get = { method: "GET", path: "/v1/sys/health", headers: { "x-vault-token": "canary" } } as const;
 const authority = new Authority();
 const good = { commonName: "vault", names: ["127.0.0.1"] };
 
-function endpoint(address: string, changes: Partial<TlsMaterial> = {}): Endpoint {
+function endpoint(address: string, changes: Partial<TlsMaterial> = {}): HttpsEndpoint {
   const material = { ca: authority.certificate, certificate: undefined, key: undefined, serverName: undefined };
-  return new Endpoint("Vault", address, { ...material, trusted: "/etc/trousseau/ca.pem", ...changes });
+  return new HttpsEndpoint("Vault", address, { ...material, trusted: "/etc/trousseau/ca.pem", ...changes });
 }
 
 /** A TLS server that keeps all that clients send inside of TLS, and answers nothing. */

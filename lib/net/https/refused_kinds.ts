@@ -9,7 +9,7 @@ import { backoff } from "../../base/deadline.ts";
 const pauses = { first: 10_000, most: 120_000 } as const;
 
 /** The most kinds that are known at once: the oldest goes first. A vendor has a handful for each version of a key. */
-const mostKinds = 64;
+const maxKinds = 64;
 
 interface Mark {
   readonly logins: number;
@@ -32,7 +32,7 @@ export class RefusedKinds {
     this.#marks.delete(kind);
     this.#marks.set(kind, { logins: logins + 1, until: now + backoff(logins, pauses.first, pauses.most) });
     const [oldest] = this.#marks.keys();
-    if (this.#marks.size > mostKinds && oldest !== undefined) this.#marks.delete(oldest);
+    if (this.#marks.size > maxKinds && oldest !== undefined) this.#marks.delete(oldest);
   }
 
   /** Notes that a request was served. */

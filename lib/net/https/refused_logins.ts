@@ -48,8 +48,8 @@ interface Noted {
 
 const spread = 0.2;
 /** The most that are kept; the oldest go first. */
-const mostRefusals = 32;
-const longestWhy = 512;
+const maxRefusals = 32;
+const maxWhy = 512;
 const tagPattern = /^[0-9a-f]{4}$/;
 /** PBKDF2 with SHA-256: 0.04 s to 0.1 s, off this thread. */
 const iterations = 200_000;
@@ -61,7 +61,7 @@ const format: StateFileFormat<Noted> = {
   maxBytes: 64 * 1024,
   parse: ({ salt, refusals }) =>
     typeof salt === "string" && fromBase64(salt)?.length === 16 && Array.isArray(refusals) &&
-      refusals.length <= mostRefusals && refusals.every(isRefusal)
+      refusals.length <= maxRefusals && refusals.every(isRefusal)
       ? { salt, refusals }
       : undefined,
   advice: "remove it",
@@ -159,9 +159,9 @@ export class RefusedLogins {
     const found = await this.#read();
     const salt = typeof found === "object" ? found.salt : base64(crypto.getRandomValues(new Uint8Array(16)));
     const tag = await this.#tagOf(credential, salt);
-    const refusal = this.#refusalOfNow({ tag, hold, why: causeOf(message).slice(0, longestWhy) });
+    const refusal = this.#refusalOfNow({ tag, hold, why: causeOf(message).slice(0, maxWhy) });
     const others = typeof found === "object" ? found.refusals : [];
-    const kept = others.filter((one) => one.tag !== tag && this.#isLive(one)).slice(1 - mostRefusals);
+    const kept = others.filter((one) => one.tag !== tag && this.#isLive(one)).slice(1 - maxRefusals);
     this.#last = { credential, refusal, onDisk: await this.#write({ salt, refusals: [...kept, refusal] }) };
     return refusal;
   }
@@ -213,7 +213,7 @@ export class RefusedLogins {
     const moments = { until, at: now - Math.max(0, wall - at), end: now + (until - wall) };
     this.#moments.set(tag, moments);
     const [oldest] = this.#moments.keys();
-    if (this.#moments.size > 2 * mostRefusals && oldest !== undefined) this.#moments.delete(oldest);
+    if (this.#moments.size > 2 * maxRefusals && oldest !== undefined) this.#moments.delete(oldest);
     return moments;
   }
 
@@ -293,7 +293,7 @@ function isRefusal(value: unknown): value is Refusal {
   if (typeof value !== "object" || value === null) return false;
   const { tag, at, until, hold, why }: { [Name in keyof Refusal]?: unknown } = value;
   return typeof tag === "string" && tagPattern.test(tag) && isTime(at) && isTime(until) && typeof hold === "string" &&
-    Object.hasOwn(loginHolds, hold) && typeof why === "string" && why.length <= longestWhy;
+    Object.hasOwn(loginHolds, hold) && typeof why === "string" && why.length <= maxWhy;
 }
 
 function isTime(value: unknown): boolean {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { RawDouble } from "../../../tests/support/vault_double.ts";
-import { Endpoint } from "./endpoint.ts";
+import { HttpsEndpoint } from "./endpoint.ts";
 import { lifetimeUntil, serverNow } from "./server_time.ts";
 
 const hour = 3_600_000;
@@ -29,7 +29,7 @@ Deno.test("an answer's Retry-After that is a date is counted from the answer's o
     "HTTP/1.1 503 Busy\r\nDate: Tue, 03 Nov 2026 18:00:00 GMT\r\nRetry-After: Tue, 03 Nov 2026 18:00:30 GMT\r\n";
   await using double = new RawDouble(`${head}Content-Length: 0\r\n\r\n`);
   const noTls = { ca: undefined, certificate: undefined, key: undefined, serverName: undefined };
-  using endpoint = new Endpoint("the double", double.address, noTls);
+  using endpoint = new HttpsEndpoint("the double", double.address, noTls);
   const call = { signal: AbortSignal.timeout(10_000), action: "ask" };
   assert.equal((await endpoint.ask({ method: "GET", path: "/", headers: {} }, call)).retryAfterMs, 30_000);
 });

@@ -34,9 +34,9 @@ const pauses = {
   failed: { first: 100, most: 5_000 },
 } as const;
 /** So many throttled logins in a row, 3 s in all, are so close together that a call finds one shortly before its end. */
-const quickLogins = { count: 8, mostMs: 500 } as const;
+const quickLogins = { count: 8, maxMs: 500 } as const;
 /** A pause that the login's server asks for counts up to here: a wrong one must not keep a node from its key. */
-const longestAskedMs = 60_000;
+const maxAskedMs = 60_000;
 
 /** Logs in at the first request, and never twice at once. */
 export class TokenSession implements AsyncDisposable {
@@ -216,8 +216,8 @@ export class TokenSession implements AsyncDisposable {
     if (error instanceof HeldLogin) return lookMs;
     const { first, most } = errorCodes[error.code].refusal ? pauses.refused : pauses.failed;
     const isQuick = error.code === "throttled" && this.#failures < quickLogins.count;
-    const pause = backoff(this.#failures++, first, isQuick ? quickLogins.mostMs : most);
-    return Math.max(Math.min(error.retryAfterMs ?? 0, longestAskedMs), jittered(pause, 0.2));
+    const pause = backoff(this.#failures++, first, isQuick ? quickLogins.maxMs : most);
+    return Math.max(Math.min(error.retryAfterMs ?? 0, maxAskedMs), jittered(pause, 0.2));
   }
 
   /** Reports the lifetime of a token, and schedules its renewal or replacement. */

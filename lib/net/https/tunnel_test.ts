@@ -6,7 +6,7 @@ import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
 import { fileSource } from "../../config/secrets.ts";
 import { HttpClient } from "./client.ts";
-import { Endpoint, type TlsMaterial } from "./endpoint.ts";
+import { HttpsEndpoint, type TlsMaterial } from "./endpoint.ts";
 import type { Proxy } from "./tunnel.ts";
 
 const call = { ...patient, action: 'probe with provider "cloud"' };
@@ -38,9 +38,9 @@ class Server implements AsyncDisposable {
   }
 }
 
-function endpoint(proxy: Proxy, changes: Partial<TlsMaterial> = {}, address = "https://kms.test:8200"): Endpoint {
+function endpoint(proxy: Proxy, changes: Partial<TlsMaterial> = {}, address = "https://kms.test:8200"): HttpsEndpoint {
   const material = { ca: authority.certificate, certificate: undefined, key: undefined, serverName: undefined, proxy };
-  return new Endpoint("Vault", address, { ...material, ...changes });
+  return new HttpsEndpoint("Vault", address, { ...material, ...changes });
 }
 
 const through = ({ origin }: ConnectProxy): Proxy => ({ origin, authorization: undefined });

@@ -6,7 +6,7 @@
  */
 import { systemClock } from "../../base/clock.ts";
 import type { Event, Notify } from "../../telemetry/events.ts";
-import { type Answer, knock } from "./knock.ts";
+import { knock, type KnockAnswer } from "./knock.ts";
 
 /** Milliseconds. */
 export interface AnswerTimes {
@@ -22,13 +22,13 @@ export interface AnswerTimes {
 export const answerTimes: AnswerTimes = { everyMs: 2_000, patienceMs: 1_000, deadMs: 30_000 };
 
 /** Unanswered questions in a row that are no accident, for instance of a process that was stopped for a while. */
-const mostUnanswered = 2;
+const maxUnanswered = 2;
 
 const reasons = {
   silent: "a connection was made and nothing came back",
   refused: "no connection could be made",
   unable: "this process has no descriptor left; raise LimitNOFILE of the unit, or ulimit -n",
-} as const satisfies Record<Exclude<Answer, "answered" | "closed">, string>;
+} as const satisfies Record<Exclude<KnockAnswer, "answered" | "closed">, string>;
 
 /** Asks one socket again and again. */
 export class AnswerWatch {
@@ -60,9 +60,9 @@ export class AnswerWatch {
     // A listener that ends a connection has accepted it: a new socket would only raise the number of connections.
     if (answer === "answered" || answer === "closed") return this.#answered();
     this.#unanswered++;
-    if (this.#unanswered >= mostUnanswered) this.#complain(reasons[answer]);
+    if (this.#unanswered >= maxUnanswered) this.#complain(reasons[answer]);
     // Without descriptors a new socket would fare no better, and it would drop the clients that wait.
-    return answer !== "unable" && this.#unanswered >= mostUnanswered;
+    return answer !== "unable" && this.#unanswered >= maxUnanswered;
   }
 
   /** A fresh socket is given time to answer. */

@@ -12,7 +12,7 @@ import { frameHead, frameTypes, FrameWriter, preface } from "../http2/frames.ts"
  * `silent` if the connection was made and no SETTINGS came; `refused` if it was not made; `unable` if this process has no
  * descriptor left to ask with.
  */
-export type Answer = "answered" | "closed" | "silent" | "refused" | "unable";
+export type KnockAnswer = "answered" | "closed" | "silent" | "refused" | "unable";
 
 /** Where a frame's head has its type: RFC 9113, section 4.1. */
 const typeAt = 3;
@@ -22,7 +22,7 @@ const typeAt = 3;
  *
  * @param ms milliseconds, connecting included.
  */
-export async function knock(path: string, ms: number, parent: AbortSignal): Promise<Answer> {
+export async function knock(path: string, ms: number, parent: AbortSignal): Promise<KnockAnswer> {
   using bound = deadline(ms, parent);
   let connection: Deno.UnixConn;
   try {
@@ -51,7 +51,7 @@ async function connected(path: string, signal: AbortSignal): Promise<Deno.UnixCo
   }
 }
 
-async function firstFrame(connection: Deno.UnixConn): Promise<Answer> {
+async function firstFrame(connection: Deno.UnixConn): Promise<KnockAnswer> {
   const writer = new FrameWriter(() => {});
   writer.settings([]);
   await connection.write(Buffer.concat([preface, writer.take() ?? Buffer.alloc(0)]));

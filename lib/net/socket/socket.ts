@@ -12,11 +12,11 @@ import { type AnswerTimes, answerTimes, AnswerWatch } from "./answer_watch.ts";
 import type { Listener } from "../grpc/server.ts";
 import {
   checkPath,
-  type Found,
   look,
   makeFolder,
   type PlacedSocket,
   placeSocket,
+  type SocketFileFound,
   type SocketPlace,
 } from "./socket_file.ts";
 import { type SocketLock, tryLockSocket } from "./socket_lock.ts";
@@ -100,7 +100,7 @@ export async function holdSocket(listen: Listen, options: SocketOptions): Promis
  * Who is there: the lock if it can be had, and what stands at the path. A process that holds the lock and does not listen
  * is starting or leaving; it gets a moment to make up its mind.
  */
-async function settled(options: SocketOptions): Promise<{ lock: SocketLock | undefined; found: Found }> {
+async function settled(options: SocketOptions): Promise<{ lock: SocketLock | undefined; found: SocketFileFound }> {
   const { path } = options;
   const until = systemClock.now() + settleMs;
   for (let taken = options.lock;; taken = undefined) {
@@ -113,7 +113,7 @@ async function settled(options: SocketOptions): Promise<{ lock: SocketLock | und
   }
 }
 
-function started(found: Found): readonly [SocketEvent["action"], string] {
+function started(found: SocketFileFound): readonly [SocketEvent["action"], string] {
   if (found === "live") return ["taken_over", "Took the socket over from the Trousseau that served there."];
   if (found === "stale") return ["stale_removed", "Replaced a socket file that nobody listened on."];
   return ["bound", "Bound the socket."];
@@ -223,7 +223,7 @@ class Holder implements HeldSocket {
   }
 }
 
-async function agreeWithPredecessor(found: Found, options: SocketOptions): Promise<void> {
+async function agreeWithPredecessor(found: SocketFileFound, options: SocketOptions): Promise<void> {
   const { path, takeover } = options;
   if (takeover === undefined) {
     throw new KmsError(

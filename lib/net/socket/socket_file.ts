@@ -27,7 +27,7 @@ export interface SocketPlace {
  * What stands at a path: a socket is `stale` if a connection to it was refused, `denied` if this user may not connect, so
  * that nothing is known of it, and else `live`.
  */
-export type Found = "absent" | "live" | "stale" | "denied" | "symlink" | "other";
+export type SocketFileFound = "absent" | "live" | "stale" | "denied" | "symlink" | "other";
 
 /** A socket in its place. */
 export interface PlacedSocket {
@@ -41,7 +41,7 @@ export interface PlacedSocket {
 const maxPathBytes = 107;
 
 /** Looks at what stands at a path, and knocks if it is a socket. */
-export async function look(path: string): Promise<Found> {
+export async function look(path: string): Promise<SocketFileFound> {
   const info = fileInfo(path);
   if (info === undefined) return "absent";
   if (info.isSymlink) return "symlink";
@@ -50,7 +50,7 @@ export async function look(path: string): Promise<Found> {
 }
 
 // Only a refused connection proves that nobody listens. A full backlog proves nothing.
-async function knock(path: string): Promise<Found> {
+async function knock(path: string): Promise<SocketFileFound> {
   try {
     (await Deno.connect({ transport: "unix", path })).close();
     return "live";

@@ -26,7 +26,7 @@ const badSignature = {
  * The errors of the four operations in the API reference, those that all of AWS's services have ("Common errors"), and
  * what both are called by services of the older kind.
  */
-export const errorCodes = {
+export const awsErrorCodes = {
   AccessDeniedException: { code: "permission_denied", why: "the login may not do this with this key" },
   AccessDenied: { code: "permission_denied", why: "the login may not do this" },
   NotAuthorized: { code: "permission_denied", why: "the login may not do this" },
@@ -147,17 +147,17 @@ function textOf(headers: unknown, name: string): string | undefined {
 
 /** Which of our codes an error of KMS's has. */
 export function meaningOf(failure: AwsFailure): ErrorCode {
-  return meaning(failure, errorCodes).code;
+  return meaning(failure, awsErrorCodes).code;
 }
 
 /** The error for an answer of KMS's. */
 export function refusal(failure: AwsFailure, action: string): KmsError {
-  return toError("AWS KMS", failure, meaning(failure, errorCodes), action);
+  return toError("AWS KMS", failure, meaning(failure, awsErrorCodes), action);
 }
 
 /** The error for an answer of STS's. */
 export function stsRefusal(failure: AwsFailure, action: string): KmsError {
-  return toError("AWS STS", failure, meaning(failure, { ...errorCodes, ...stsCodes }), action);
+  return toError("AWS STS", failure, meaning(failure, { ...awsErrorCodes, ...stsCodes }), action);
 }
 
 /** The SDK names an error by its class or, where it has none for it, by the code in the answer. */
@@ -171,7 +171,7 @@ function toError(
   { code, why }: Meaning,
   action: string,
 ): KmsError {
-  const known = name !== undefined && (Object.hasOwn(errorCodes, name) || Object.hasOwn(stsCodes, name));
+  const known = name !== undefined && (Object.hasOwn(awsErrorCodes, name) || Object.hasOwn(stsCodes, name));
   const said = known ? `${status} ${name}` : `${status}`;
   const message = `Cannot ${action}: ${server} answered ${said} (${why}).`;
   return new KmsError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
 import { KmsError } from "../../base/errors.ts";
-import { type AwsFailure, errorCodes, failureOf, meaningOf, refusal, stsCodes, stsRefusal } from "./errors.ts";
+import { awsErrorCodes, type AwsFailure, failureOf, meaningOf, refusal, stsCodes, stsRefusal } from "./errors.ts";
 
 const call = { ...patient, action: 'wrap with provider "aws"' };
 
@@ -80,7 +80,7 @@ Deno.test("stsRefusal() reads what STS refuses as a login that is refused", () =
 });
 
 Deno.test("no meaning is without its words, and none of them ends a sentence or a line", () => {
-  for (const [name, { why }] of Object.entries({ ...errorCodes, ...stsCodes })) {
+  for (const [name, { why }] of Object.entries({ ...awsErrorCodes, ...stsCodes })) {
     assert.match(why, /^[a-zA-Z][^.\n()]+$/, name);
   }
 });

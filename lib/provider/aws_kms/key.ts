@@ -11,7 +11,7 @@ import type { RemoteKey } from "../concurrency_limit.ts";
 import { type ForeignCiphertext, type KeyState, providerLimits, type WrappedDek } from "../provider.ts";
 import { isMultiRegion, lineageOf, parseKmsArn } from "./arn.ts";
 import { decrypt, describe, encrypt, type EncryptionContext, reEncrypt } from "./operations.ts";
-import type { KmsSession } from "./session.ts";
+import type { AwsKmsSession } from "./session.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 import { type KmsVersion, parseVersion, versionName } from "./version.ts";
 
@@ -43,7 +43,7 @@ const largestCiphertext = 6144;
  * one probe in 75 seconds.
  */
 export class KmsKey implements RemoteKey {
-  readonly #session: KmsSession;
+  readonly #session: AwsKmsSession;
   readonly #settings: AwsKmsSettings;
   readonly #context: EncryptionContext;
   #known: Known | undefined;
@@ -53,7 +53,7 @@ export class KmsKey implements RemoteKey {
   readonly #replaced = new Set<string>();
   #probes = 0;
 
-  constructor(session: KmsSession, settings: AwsKmsSettings) {
+  constructor(session: AwsKmsSession, settings: AwsKmsSettings) {
     this.#session = session;
     this.#settings = settings;
     this.#context = settings.encryptionContext;

@@ -7,7 +7,7 @@ import { DecryptCommand, DescribeKeyCommand, EncryptCommand, ReEncryptCommand } 
 import { KmsError } from "../../base/errors.ts";
 import type { HttpCall } from "../../net/https/endpoint.ts";
 import { unacceptable } from "../../net/https/refusals.ts";
-import type { KmsSession } from "./session.ts";
+import type { AwsKmsSession } from "./session.ts";
 import { materialPattern } from "./version.ts";
 
 /** What goes with every ciphertext; empty for nothing. */
@@ -39,7 +39,7 @@ const usable = new Set(["Enabled", "Updating"]);
  * @param key anything that names it.
  * @throws {KmsError} `key_unusable` if it is of a kind or in a state that cannot serve.
  */
-export async function describe(session: KmsSession, key: string, call: HttpCall): Promise<KeyDescription> {
+export async function describe(session: AwsKmsSession, key: string, call: HttpCall): Promise<KeyDescription> {
   const answer = await session.ask(
     "DescribeKey",
     (client, options) => client.send(new DescribeKeyCommand({ KeyId: key }), options),
@@ -64,7 +64,7 @@ export async function describe(session: KmsSession, key: string, call: HttpCall)
 
 /** Encrypts under whatever key material is current; the answer does not name it. */
 export async function encrypt(
-  session: KmsSession,
+  session: AwsKmsSession,
   arn: string,
   plaintext: Uint8Array,
   context: EncryptionContext,
@@ -82,7 +82,7 @@ export async function encrypt(
 
 /** Decrypts with this key and no other, whatever the ciphertext says of itself. */
 export async function decrypt(
-  session: KmsSession,
+  session: AwsKmsSession,
   arn: string,
   ciphertext: Uint8Array,
   context: EncryptionContext,
@@ -103,7 +103,7 @@ export async function decrypt(
 
 /** Decrypts and encrypts again, both with this key, inside the KMS; names the material that encrypted. */
 export async function reEncrypt(
-  session: KmsSession,
+  session: AwsKmsSession,
   arn: string,
   ciphertext: Uint8Array,
   context: EncryptionContext,

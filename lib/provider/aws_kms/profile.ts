@@ -28,7 +28,7 @@ export interface Profile {
 type Settings = Extract<AwsAuth, { readonly method: "profile" }>;
 
 /** How many profiles may follow from each other by `source_profile`. */
-const longestChain = 5;
+const maxChain = 5;
 
 const browser = "wants a login in a browser";
 
@@ -76,8 +76,8 @@ export async function readProfile(settings: Settings, code: ErrorCode, action: s
     if (next !== name && visited.includes(next)) {
       throw fail(`${told} leads in a circle (source_profile, ${section.place("source_profile")})`);
     }
-    if (visited.length >= longestChain) {
-      throw fail(`${told} is the end of more than ${longestChain} profiles that follow from each other`);
+    if (visited.length >= maxChain) {
+      throw fail(`${told} is the end of more than ${maxChain} profiles that follow from each other`);
     }
     visited.push(next);
     name = next;

@@ -10,7 +10,7 @@
 import { oneByOne } from "../concurrency_limit.ts";
 import type { Provider, ProviderContext } from "../provider.ts";
 import { KmsKey } from "./key.ts";
-import { KmsSession } from "./session.ts";
+import { AwsKmsSession } from "./session.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 
 /**
@@ -19,5 +19,5 @@ import type { AwsKmsSettings } from "./settings.ts";
  * @throws {KmsError} `config` if the CA file cannot be used, or a profile is none that works without starting a process.
  */
 export async function openAwsKms(settings: AwsKmsSettings, context: ProviderContext): Promise<Provider> {
-  return oneByOne(settings, new KmsKey(await KmsSession.open(settings, context), settings), context.notify);
+  return oneByOne(settings, new KmsKey(await AwsKmsSession.open(settings, context), settings), context.notify);
 }

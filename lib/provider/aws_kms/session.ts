@@ -27,7 +27,7 @@ export type Send<Out> = (client: KMSClient, options: SdkCall) => Promise<Out>;
 type Outcome<Out> = { readonly out: Out } | { readonly failure: AwsFailure };
 
 /** Gets credentials at the first request. */
-export class KmsSession implements AsyncDisposable {
+export class AwsKmsSession implements AsyncDisposable {
   readonly #settings: AwsKmsSettings;
   readonly #http: HttpClient;
   readonly #transport: SdkTransport;
@@ -46,7 +46,7 @@ export class KmsSession implements AsyncDisposable {
    *
    * @throws {KmsError} `config` if they cannot be used.
    */
-  static async open(settings: AwsKmsSettings, context: ProviderContext): Promise<KmsSession> {
+  static async open(settings: AwsKmsSettings, context: ProviderContext): Promise<AwsKmsSession> {
     const { notify, reloads, waits, clock = systemClock } = context;
     const { name: provider, auth } = settings;
     const http = await HttpClient.open(provider, serversOf(settings), settings.tls, notify, waits);
@@ -60,7 +60,7 @@ export class KmsSession implements AsyncDisposable {
       tokenSource: source && watchedSource(source, provider, notify),
       reloads,
     });
-    return new KmsSession(settings, http, tokens);
+    return new AwsKmsSession(settings, http, tokens);
   }
 
   /**

@@ -37,7 +37,7 @@ const sentinel = utf8("trousseau-probe");
 const unwrapEvery = 10;
 
 /** Each version that a node has sealed with is one call; the newest are looked at. */
-const mostRemarks = 20;
+const maxRemarks = 20;
 
 const versionPattern = /^[0-9a-f]{32}$/;
 
@@ -53,7 +53,7 @@ const versionPattern = /^[0-9a-f]{32}$/;
  * Key Vault takes the newest version for a key without one, enabled or not. So disabling it stops wrapping, although an
  * older one may be enabled: announcing an older version again would be going back, and whoever wants it makes a new one.
  */
-export class VaultKey {
+export class KeyVaultKey {
   readonly #vault: KeyVault;
   readonly #name: string;
   readonly #pinned: string | undefined;
@@ -122,7 +122,7 @@ export class VaultKey {
   async remarks(names: readonly string[], call: HttpCall): Promise<readonly string[]> {
     const versions = names.map((name) => this.versionOf(name)).filter((version) => version !== undefined);
     const found = await Promise.all(
-      versions.slice(-mostRemarks).map(async (version) => {
+      versions.slice(-maxRemarks).map(async (version) => {
         const answer = await this.#get(version, call);
         if (answer.status !== 200 && answer.status !== 404 && !isUnusable(answer)) throw refusal(answer, call.action);
         return { version, answer };

@@ -11,7 +11,7 @@ import type { HttpCall } from "../../net/https/endpoint.ts";
 import { oneByOne, type RemoteKey } from "../concurrency_limit.ts";
 import type { ForeignCiphertext, KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";
 import { type Algorithm, isRsaSize, unwrapAlgorithms } from "./algorithms.ts";
-import { VaultKey } from "./key.ts";
+import { KeyVaultKey } from "./key.ts";
 import type { AzureKeyVaultSettings, OldAlgorithm } from "./settings.ts";
 import { KeyVault } from "./vault.ts";
 
@@ -33,12 +33,12 @@ export async function openAzureKeyVault(settings: AzureKeyVaultSettings, context
 /** Names of versions as they are recorded, and the algorithms that may have wrapped what is recorded. */
 class AzureKey implements RemoteKey {
   readonly #vault: KeyVault;
-  readonly #key: VaultKey;
+  readonly #key: KeyVaultKey;
   readonly #old: readonly OldAlgorithm[];
 
   constructor(settings: AzureKeyVaultSettings, vault: KeyVault) {
     this.#vault = vault;
-    this.#key = new VaultKey(vault, settings);
+    this.#key = new KeyVaultKey(vault, settings);
     this.#old = settings.unwrapAlgorithms;
   }
 

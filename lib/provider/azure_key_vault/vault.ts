@@ -6,7 +6,7 @@
 import { systemClock } from "../../base/clock.ts";
 import type { Secret } from "../../base/secret.ts";
 import { HttpClient, type Server } from "../../net/https/client.ts";
-import { type HttpAnswer, type HttpCall, json } from "../../net/https/endpoint.ts";
+import { type HttpAnswer, type HttpCall, jsonRequest } from "../../net/https/endpoint.ts";
 import { RefusedLogins } from "../../net/https/refused_logins.ts";
 import { TokenSession } from "../../net/https/session.ts";
 import { verdictOf } from "../../net/https/token_settings.ts";
@@ -87,7 +87,7 @@ export class KeyVault implements AsyncDisposable {
       method,
       path: `/keys/${path}?api-version=${apiVersion}`,
       headers,
-      body: body === undefined ? undefined : json(body),
+      body: body === undefined ? undefined : jsonRequest(body),
     }, call);
   }
 

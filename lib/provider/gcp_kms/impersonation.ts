@@ -4,7 +4,7 @@
  * @module
  */
 import type { HttpClient } from "../../net/https/client.ts";
-import { type HttpAnswer, type HttpCall, json } from "../../net/https/endpoint.ts";
+import { type HttpAnswer, type HttpCall, jsonRequest } from "../../net/https/endpoint.ts";
 import { field } from "../../net/https/fields.ts";
 import { loginRefusal, tokenGrant } from "../../net/https/logins.ts";
 import { lifetimeUntil } from "../../net/https/server_time.ts";
@@ -31,7 +31,7 @@ export async function actAs(
   const path = `/v1/projects/-/serviceAccounts/${encodeURIComponent(serviceAccount)}:generateAccessToken`;
   const headers = { accept: "application/json", authorization: `Bearer ${own.token.reveal()}` };
   const chain = delegates.length === 0 ? {} : { delegates: delegates.map(resource) };
-  const body = json({ scope: [scope], lifetime: `${seconds}s`, ...chain });
+  const body = jsonRequest({ scope: [scope], lifetime: `${seconds}s`, ...chain });
   const answer = await client.ask(server, { method: "POST", path, headers, body }, call);
   if (answer.status !== 200) throw loginRefusal(server, answer, impersonationRefusal(answer), call);
   const expiresAt = Date.parse(String(field(answer.body, "expireTime")));

@@ -11,7 +11,7 @@ import type { RemoteKey } from "../concurrency_limit.ts";
 import { type KeyState, providerLimits, type WrappedDek } from "../provider.ts";
 import { answeredVersion, versionName, versionOf } from "./names.ts";
 import { decrypt, encrypt } from "./operations.ts";
-import type { KmsSession } from "./session.ts";
+import type { GcpKmsSession } from "./session.ts";
 import type { GcpKmsSettings } from "./settings.ts";
 
 /** What the sentinel holds: nothing that anybody would want to know. */
@@ -31,13 +31,13 @@ const decryptEvery = 10;
  * part of what a wrap is bound to: what one version wrapped does not open under the name of another.
  */
 export class GcpKey implements RemoteKey {
-  readonly #session: KmsSession;
+  readonly #session: GcpKmsSession;
   readonly #key: string;
   readonly #context: string;
   #newest: number | undefined;
   #probes = 0;
 
-  constructor(session: KmsSession, { key, context }: GcpKmsSettings) {
+  constructor(session: GcpKmsSession, { key, context }: GcpKmsSettings) {
     this.#session = session;
     this.#key = key;
     this.#context = context;

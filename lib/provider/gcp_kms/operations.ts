@@ -11,10 +11,10 @@ import { unacceptable } from "../../net/https/refusals.ts";
 import { refusal, unwrapRefusal } from "./errors.ts";
 import { crc32c } from "./crc32c.ts";
 import { pathOf } from "./names.ts";
-import type { KmsSession } from "./session.ts";
+import type { GcpKmsSession } from "./session.ts";
 
 /** What encrypt gave. */
-export interface Encrypted {
+export interface GcpEncrypted {
   /** The version's resource name, as it was answered. */
   readonly name: unknown;
   readonly ciphertext: Uint8Array;
@@ -28,12 +28,12 @@ export interface Encrypted {
  * @throws {KmsError} what Cloud KMS said; `provider_protocol` where a checksum does not hold or was not looked at.
  */
 export async function encrypt(
-  session: KmsSession,
+  session: GcpKmsSession,
   name: string,
   plaintext: Uint8Array,
   bound: Uint8Array,
   call: HttpCall,
-): Promise<Encrypted> {
+): Promise<GcpEncrypted> {
   const body = {
     plaintext: base64(plaintext),
     plaintextCrc32c: checksum(plaintext),
@@ -56,7 +56,7 @@ export async function encrypt(
  *   {@linkcode encrypt}.
  */
 export async function decrypt(
-  session: KmsSession,
+  session: GcpKmsSession,
   key: string,
   ciphertext: Uint8Array,
   bound: Uint8Array,

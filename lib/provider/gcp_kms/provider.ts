@@ -9,7 +9,7 @@
 import { oneByOne } from "../concurrency_limit.ts";
 import type { Provider, ProviderContext } from "../provider.ts";
 import { GcpKey } from "./key.ts";
-import { KmsSession } from "./session.ts";
+import { GcpKmsSession } from "./session.ts";
 import type { GcpKmsSettings } from "./settings.ts";
 
 /**
@@ -18,5 +18,5 @@ import type { GcpKmsSettings } from "./settings.ts";
  * @throws {KmsError} `config` if the CA file cannot be used, or the file of the login holds nothing that is taken.
  */
 export async function openGcpKms(settings: GcpKmsSettings, context: ProviderContext): Promise<Provider> {
-  return oneByOne(settings, new GcpKey(await KmsSession.open(settings, context), settings), context.notify);
+  return oneByOne(settings, new GcpKey(await GcpKmsSession.open(settings, context), settings), context.notify);
 }

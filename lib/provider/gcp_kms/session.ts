@@ -6,7 +6,7 @@
 import { systemClock } from "../../base/clock.ts";
 import type { Secret } from "../../base/secret.ts";
 import { HttpClient, type Server } from "../../net/https/client.ts";
-import { type HttpAnswer, type HttpCall, json } from "../../net/https/endpoint.ts";
+import { type HttpAnswer, type HttpCall, jsonRequest } from "../../net/https/endpoint.ts";
 import { TokenSession } from "../../net/https/session.ts";
 import { verdictOf } from "../../net/https/token_settings.ts";
 import type { ProviderContext } from "../provider.ts";
@@ -14,7 +14,7 @@ import { loginOf } from "./auth.ts";
 import type { GcpKmsSettings } from "./settings.ts";
 
 /** Logs in at the first request. */
-export class KmsSession implements AsyncDisposable {
+export class GcpKmsSession implements AsyncDisposable {
   readonly #server: Server;
   readonly #quotaProject: string | undefined;
   readonly #client: HttpClient;
@@ -32,14 +32,14 @@ export class KmsSession implements AsyncDisposable {
    *
    * @throws {KmsError} `config` if they cannot be used.
    */
-  static async open(settings: GcpKmsSettings, context: ProviderContext): Promise<KmsSession> {
+  static async open(settings: GcpKmsSettings, context: ProviderContext): Promise<GcpKmsSession> {
     const { notify, reloads, waits, clock = systemClock } = context;
     const { name: provider, auth, endpoints, tls } = settings;
     const servers = Object.values(endpoints).map((origin) => ({ name: "Google", origin }));
     const client = await HttpClient.open(provider, servers, tls, notify, waits);
     const login = await loginOf(settings, client);
     const tokens = new TokenSession({ provider, method: auth.method, notify, clock, login, reloads });
-    return new KmsSession(settings, client, tokens);
+    return new GcpKmsSession(settings, client, tokens);
   }
 
   /**
@@ -69,6 +69,6 @@ export class KmsSession implements AsyncDisposable {
       authorization: `Bearer ${token.reveal()}`,
       ...(this.#quotaProject === undefined ? {} : { "x-goog-user-project": this.#quotaProject }),
     };
-    return this.#client.ask(this.#server, { method: "POST", path, headers, body: json(body) }, call);
+    return this.#client.ask(this.#server, { method: "POST", path, headers, body: jsonRequest(body) }, call);
   }
 }

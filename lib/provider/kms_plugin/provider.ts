@@ -18,10 +18,10 @@ import { versionOf } from "./version.ts";
 import { decodeWrapped, encodeWrapped } from "./wrapped.ts";
 
 /** Milliseconds; longer than whoever calls a provider waits, whose signal therefore counts. */
-const longestCall = 30_000;
+const maxCall = 30_000;
 
 /** How many versions are remembered in the order in which they were first seen. */
-const mostSeen = 256;
+const maxSeen = 256;
 
 /** What stands in for a data key where only the plugin itself is tried; 47 bytes, as of a real one. */
 const sampleBytes = 47;
@@ -160,7 +160,7 @@ class KmsPlugin implements Provider {
     const wait = this.#waits.begin(`the plugin at unix://${this.#socket}`);
     wait.connected();
     try {
-      return await work({ signal: call.signal, timeoutMs: longestCall });
+      return await work({ signal: call.signal, timeoutMs: maxCall });
     } catch (thrown) {
       throw failureOf(thrown, call, this.#socket);
     } finally {
@@ -176,7 +176,7 @@ class KmsPlugin implements Provider {
   #see(version: string): string {
     if (this.#seen.has(version)) return version;
     const [oldest] = this.#seen.keys();
-    if (this.#seen.size >= mostSeen && oldest !== undefined) this.#seen.delete(oldest);
+    if (this.#seen.size >= maxSeen && oldest !== undefined) this.#seen.delete(oldest);
     this.#seen.set(version, this.#sightings++);
     return version;
   }

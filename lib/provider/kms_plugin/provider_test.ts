@@ -3,7 +3,7 @@ import { newDek, probe, refuses, unwrap, wrap, wrapNow } from "../../../tests/co
 import { PluginDouble } from "../../../tests/support/plugin_double.ts";
 import { waitFor } from "../../../tests/support/processes.ts";
 import { KmsError } from "../../base/errors.ts";
-import { observed } from "../enforced_contract.ts";
+import { enforceContract } from "../enforced_contract.ts";
 import type { Provider } from "../provider.ts";
 import { Waits } from "../../base/waits.ts";
 import { openKmsPlugin } from "./provider.ts";
@@ -186,7 +186,7 @@ Deno.test("a plugin that hangs is named with its socket and the seconds", async 
   plugin.fault = { kind: "hang" };
   const context = { notify: () => {}, waits: new Waits() };
   const settings = { kind: "kms-plugin", name: "hsm", socket: plugin.socket } as const;
-  await using provider = observed(await openKmsPlugin(settings, context), context);
+  await using provider = enforceContract(await openKmsPlugin(settings, context), context);
   await assert.rejects(provider.probe({ signal: AbortSignal.timeout(400) }), (thrown) => {
     assert.ok(thrown instanceof KmsError && thrown.code === "deadline_exceeded");
     const [sentence] = thrown.message.split(" within ");

@@ -22,12 +22,12 @@ import type { EncryptResponse } from "../../api/kms/messages.ts";
 
 const format = 1;
 const hashBytes = 16;
-const mostAnnotations = 255;
+const maxAnnotations = 255;
 
 /** The bytes of an answer that is within kube-apiserver's limits; `undefined` if it has too many annotations to be kept. */
 export function encodeWrapped({ key_id: keyId, ciphertext, annotations }: EncryptResponse): Uint8Array | undefined {
   const entries = Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1));
-  if (entries.length > mostAnnotations) return undefined;
+  if (entries.length > maxAnnotations) return undefined;
   const body = concat(
     Uint8Array.of(format),
     field16(utf8(keyId)),

@@ -40,7 +40,7 @@ export function fileTag(keyFile: string): string {
 }
 
 /** Eight files of a thousand keys each would be kept whole. */
-const mostKeys = 8192;
+const maxKeys = 8192;
 /** A key is some 160 bytes with the longest name. */
 const maxBytes = 2 * 1024 * 1024;
 
@@ -126,7 +126,7 @@ async function knownOrNone(stateFolder: string): Promise<readonly KnownKey[]> {
 function withKeys(found: KnownKeys | undefined, added: readonly KnownKey[]): KnownKeys | undefined {
   const known = found?.keys ?? [];
   const unknown = added.filter(({ version }) => !known.some((key) => key.version === version));
-  return unknown.length === 0 ? undefined : { keys: [...known, ...unknown].slice(-mostKeys) };
+  return unknown.length === 0 ? undefined : { keys: [...known, ...unknown].slice(-maxKeys) };
 }
 
 function ledgerFile(folder: string): StateFile<KnownKeys> {
@@ -141,7 +141,7 @@ function ledgerFile(folder: string): StateFile<KnownKeys> {
 }
 
 function isListOfKeys(value: unknown): value is readonly KnownKey[] {
-  return Array.isArray(value) && value.length <= mostKeys && value.every(isKnownKey);
+  return Array.isArray(value) && value.length <= maxKeys && value.every(isKnownKey);
 }
 
 function isKnownKey(value: unknown): value is KnownKey {

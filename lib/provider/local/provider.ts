@@ -65,17 +65,17 @@ function refuseToReplace(settings: LocalSettings, known: readonly string[] | Kms
     throw configError(settings, `${why} this node has sealed with one. ${known.message.replace(/\.$/, "")}`, known);
   }
   if (known.length === 0) return;
-  const shown = known.slice(-mostShown).map((version) => `'${settings.name}@${version}'`).join(", ");
+  const shown = known.slice(-maxShown).map((version) => `'${settings.name}@${version}'`).join(", ");
   throw configError(
     settings,
     `the key file "${settings.keyFile}" is not there, and a new key could not open what the ${known.length} that this ` +
       "node has used wrapped; put the file back from a backup, or, if nothing is left that they wrapped, write " +
-      `forgotten: [${shown}${known.length > mostShown ? ", …" : ""}]`,
+      `forgotten: [${shown}${known.length > maxShown ? ", …" : ""}]`,
   );
 }
 
 /** A sentence with more versions than these is not read to its end. */
-const mostShown = 8;
+const maxShown = 8;
 
 async function create(settings: LocalSettings): Promise<void> {
   try {

@@ -6,7 +6,7 @@
 import { abortError, deadline } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
 import type { Notify } from "../../telemetry/events.ts";
-import { Endpoint, type HttpAnswer, type HttpRequest, type TlsMaterial } from "../../net/https/endpoint.ts";
+import { type HttpAnswer, type HttpRequest, HttpsEndpoint, type TlsMaterial } from "../../net/https/endpoint.ts";
 import { seconds, type Waits } from "../../base/waits.ts";
 import { TlsWatch } from "../../net/https/tls_watch.ts";
 import { passesOn } from "./errors.ts";
@@ -23,7 +23,7 @@ export class VaultClient implements Disposable {
   readonly #tls: TlsWatch;
   readonly #waits: Waits | undefined;
   #material: TlsMaterial;
-  #endpoints: readonly Endpoint[];
+  #endpoints: readonly HttpsEndpoint[];
   #preferred = 0;
 
   private constructor({ addresses, namespace }: VaultTransitSettings, tls: TlsWatch, waits: Waits | undefined) {
@@ -73,7 +73,7 @@ export class VaultClient implements Disposable {
   }
 
   async #askInTurn(
-    endpoints: readonly Endpoint[],
+    endpoints: readonly HttpsEndpoint[],
     request: HttpRequest,
     call: VaultCall,
     patient: boolean,
@@ -98,7 +98,12 @@ export class VaultClient implements Disposable {
     throw failure ?? new KmsError("config", `Cannot ${call.action}: no address is configured.`);
   }
 
-  async #attempt(endpoint: Endpoint, request: HttpRequest, call: VaultCall, impatient: boolean): Promise<HttpAnswer> {
+  async #attempt(
+    endpoint: HttpsEndpoint,
+    request: HttpRequest,
+    call: VaultCall,
+    impatient: boolean,
+  ): Promise<HttpAnswer> {
     if (!impatient) return await endpoint.ask(request, call);
     using patience = deadline(patienceMs, call.signal);
     try {
@@ -112,7 +117,7 @@ export class VaultClient implements Disposable {
   }
 
   /** The connections of now: other ones as soon as the TLS files have changed. */
-  #current(): readonly Endpoint[] {
+  #current(): readonly HttpsEndpoint[] {
     if (this.#tls.material === this.#material) return this.#endpoints;
     const retired = this.#endpoints;
     this.#material = this.#tls.material;
@@ -121,13 +126,13 @@ export class VaultClient implements Disposable {
     return this.#endpoints;
   }
 
-  #connect(): readonly Endpoint[] {
-    return this.#addresses.map((address) => new Endpoint("Vault", address, this.#material, this.#waits));
+  #connect(): readonly HttpsEndpoint[] {
+    return this.#addresses.map((address) => new HttpsEndpoint("Vault", address, this.#material, this.#waits));
   }
 }
 
 /** A standby names the active node; it is followed only to an address that the operator has configured. */
-function moveToFront(untried: Endpoint[], location: string | undefined): void {
+function moveToFront(untried: HttpsEndpoint[], location: string | undefined): void {
   const origin = redirectOrigin(location);
   const at = untried.findIndex((endpoint) => endpoint.origin === origin);
   if (at > 0) untried.unshift(...untried.splice(at, 1));

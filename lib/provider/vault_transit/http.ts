@@ -5,7 +5,7 @@
  */
 import type { Secret } from "../../base/secret.ts";
 import type { HttpAnswer, HttpCall, HttpRequest } from "../../net/https/endpoint.ts";
-import { json } from "../../net/https/endpoint.ts";
+import { jsonRequest } from "../../net/https/endpoint.ts";
 
 /** What is asked of Vault. */
 export interface VaultRequest {
@@ -84,7 +84,7 @@ export function vaultHttp(request: VaultRequest, namespace: string | undefined):
     method: request.method,
     path: `/v1/${request.path}`,
     headers,
-    body: request.body === undefined ? undefined : json(request.body),
+    body: request.body === undefined ? undefined : jsonRequest(request.body),
     once: request.once === true,
   };
 }

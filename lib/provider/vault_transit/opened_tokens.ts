@@ -42,11 +42,11 @@ export interface OpenedNote {
   readonly secret: Secret | undefined;
 }
 
-const mostTokens = 32;
+const maxTokens = 32;
 /** Milliseconds between two tries to write a note that could not be written. */
 const againMs = 60_000;
 /** Characters of a secret that is kept; a secret ID has 36, a token of Vault's about 100, of Enterprise up to some 4,000. */
-const longestSecret = 8 * 1024;
+const maxSecret = 8 * 1024;
 
 const format: StateFileFormat<Opened> = {
   name: "wrapping-tokens.json",
@@ -54,7 +54,7 @@ const format: StateFileFormat<Opened> = {
   format: 1,
   maxBytes: 512 * 1024,
   parse: ({ tokens }) =>
-    Array.isArray(tokens) && tokens.length <= mostTokens && tokens.every(isOpenedToken) ? { tokens } : undefined,
+    Array.isArray(tokens) && tokens.length <= maxTokens && tokens.every(isOpenedToken) ? { tokens } : undefined,
   advice: "remove it, and give each login a new wrapping token",
 };
 
@@ -127,12 +127,12 @@ export class OpenedTokens {
    */
   async note(hash: string, secret: Secret | undefined): Promise<void> {
     const value = secret?.reveal();
-    const kept = value !== undefined && value.length <= longestSecret ? { secret: value } : {};
+    const kept = value !== undefined && value.length <= maxSecret ? { secret: value } : {};
     const entry = { login: this.#login, hash, at: this.#clock.wall(), ...kept };
     this.#unwritten = entry;
     this.#triedAt = this.#clock.now();
     const written = await this.#update((tokens) =>
-      [...this.#others(tokens, hash).map((one) => this.#without(one)), entry].slice(-mostTokens)
+      [...this.#others(tokens, hash).map((one) => this.#without(one)), entry].slice(-maxTokens)
     );
     if (written) this.#unwritten = undefined;
   }
@@ -162,7 +162,7 @@ export class OpenedTokens {
     const others = this.#others(tokens, entry.hash);
     const isLast = others.every(({ login, at }) => login !== this.#login || at <= entry.at);
     return (isLast ? [...others.map((one) => this.#without(one)), entry] : [this.#without(entry), ...others])
-      .slice(-mostTokens);
+      .slice(-maxTokens);
   }
 
   #others(tokens: readonly OpenedToken[], asked: string): readonly OpenedToken[] {
@@ -205,5 +205,5 @@ function isOpenedToken(value: unknown): value is OpenedToken {
   const { login, hash, at, secret }: { [Name in keyof OpenedToken]?: unknown } = value;
   return typeof login === "string" && /^[0-9a-f]{16}$/.test(login) && typeof hash === "string" &&
     /^[0-9a-f]{64}$/.test(hash) && typeof at === "number" && at >= 0 && at < 8.64e15 &&
-    (secret === undefined || (typeof secret === "string" && secret.length <= longestSecret));
+    (secret === undefined || (typeof secret === "string" && secret.length <= maxSecret));
 }

@@ -7,7 +7,7 @@ import type { Notify } from "../../telemetry/events.ts";
 import type { KmsHandlers } from "../../net/grpc/server.ts";
 import type { Service, ServiceStatus } from "./service.ts";
 import { notedBug, notedUnreadable } from "../../net/grpc/rpc_event.ts";
-import { type OutageSettings, type OutageState, outageState, type Stance, stance } from "./outage.ts";
+import { type OutageDecision, outageDecision, type OutageSettings, type OutageState, outageState } from "./outage.ts";
 import { v1beta1Handlers } from "./v1beta1.ts";
 import { v2Handlers } from "./v2.ts";
 
@@ -24,11 +24,11 @@ export interface HandlerOptions {
 /** The handlers that `serveKms` takes. With `kms.v1beta1: false` the old API is not there at all. */
 export function kmsHandlers(options: HandlerOptions): KmsHandlers {
   const { service, notify, kms } = options;
-  const judge = judged(options);
+  const judge = withTransitions(options);
   const context = {
     service,
     notify,
-    stance: (noted: "status" | "peek") => judge(noted === "status" ? service.status() : service.peek()),
+    decide: (noted: "status" | "peek") => judge(noted === "status" ? service.status() : service.peek()),
   };
   return {
     v2: v2Handlers(context, kms.reportVersion),
@@ -39,7 +39,7 @@ export function kmsHandlers(options: HandlerOptions): KmsHandlers {
 }
 
 /** Judges a status and notes when an outage begins, passes `after`, turns into a refusal, or ends. */
-function judged({ outage, notify }: HandlerOptions): (status: ServiceStatus) => Stance {
+function withTransitions({ outage, notify }: HandlerOptions): (status: ServiceStatus) => OutageDecision {
   let last: OutageState = "none";
   return (status) => {
     const state = outageState(status.quorum, outage.afterMs);
@@ -48,6 +48,6 @@ function judged({ outage, notify }: HandlerOptions): (status: ServiceStatus) => 
       const message = status.quorum.state === "lost" ? status.quorum.message : "The wrap quorum is held again.";
       notify({ type: "outage", state, policy: outage.policy, message });
     }
-    return stance(outage, status);
+    return outageDecision(outage, status);
   };
 }

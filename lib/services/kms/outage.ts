@@ -17,7 +17,7 @@ export interface OutageSettings {
 export type OutageState = "none" | "outage" | "outage_past_after" | "refused";
 
 /** How to answer Status and Encrypt. Decrypt is always tried: what is in the cache can still be read. */
-export type Stance =
+export type OutageDecision =
   /** `healthz` says `ok`, Encrypt is answered. */
   | { readonly say: "ok"; readonly keyId: string }
   /** `healthz` says why, Encrypt is answered, v1beta1's `ping` is refused: it is all that its health check looks at. */
@@ -38,7 +38,7 @@ export function outageState(quorum: QuorumState, afterMs: number): OutageState {
  * A node without a key ID and one whose KEKs are refused answer the same under every policy: there is nothing to
  * announce, or a KMS was reached and said no.
  */
-export function stance(settings: OutageSettings, status: ServiceStatus): Stance {
+export function outageDecision(settings: OutageSettings, status: ServiceStatus): OutageDecision {
   const { keyId, quorum } = status;
   if (quorum.state === "lost" && quorum.refused) return refuse("key_unusable", quorum.message);
   if (keyId === undefined) return refuse("unreachable", status.message);
@@ -48,7 +48,7 @@ export function stance(settings: OutageSettings, status: ServiceStatus): Stance 
 
 /** A status with `canEncrypt` by the policy: a ready data key may not be used while its KEKs are refused. */
 export function underPolicy(settings: OutageSettings, status: ServiceStatus): ServiceStatus {
-  return { ...status, canEncrypt: status.canEncrypt && stance(settings, status).say !== "refuse" };
+  return { ...status, canEncrypt: status.canEncrypt && outageDecision(settings, status).say !== "refuse" };
 }
 
 /** What each policy says once `after` has passed. */
@@ -56,12 +56,12 @@ const past = {
   keepWriting: (keyId) => ({ say: "ok", keyId }),
   failReady: (keyId, message) => ({ say: "unwell", keyId, message: sentence(message) }),
   failClosed: (_keyId, message) => refuse("unreachable", message),
-} as const satisfies Record<string, (keyId: string, message: string) => Stance>;
+} as const satisfies Record<string, (keyId: string, message: string) => OutageDecision>;
 
 /** What the operator may choose from. */
 export type OutagePolicy = keyof typeof past;
 
-function refuse(code: "unreachable" | "key_unusable", message: string): Stance {
+function refuse(code: "unreachable" | "key_unusable", message: string): OutageDecision {
   return { say: "refuse", error: new KmsError(code, sentence(message)) };
 }
 

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "fast-check";
 import type { QuorumState, ServiceStatus } from "./service.ts";
-import { type OutagePolicy, outageState, stance } from "./outage.ts";
+import { outageDecision, type OutagePolicy, outageState } from "./outage.ts";
 import { wellStatus } from "../../../tests/support/fake_service.ts";
 
 const policies: readonly OutagePolicy[] = ["keepWriting", "failReady", "failClosed"];
@@ -28,11 +28,11 @@ function lasting(status: ServiceStatus, forMs: number): ServiceStatus {
 }
 
 function say(policy: OutagePolicy, status: Partial<ServiceStatus>, forMs: number) {
-  const decided = stance({ policy, afterMs }, lasting({ ...base, ...status }, forMs));
+  const decided = outageDecision({ policy, afterMs }, lasting({ ...base, ...status }, forMs));
   return decided.say === "refuse" ? `${decided.error.code}: ${decided.error.message}` : decided.say;
 }
 
-Deno.test("stance() follows the table of the outage policy, row by row", () => {
+Deno.test("outageDecision() follows the table of the outage policy, row by row", () => {
   for (const policy of policies) {
     equal(say(policy, {}, afterMs), "ok");
     equal(say(policy, { quorum: away }, afterMs - 1), "ok");
@@ -44,9 +44,12 @@ Deno.test("stance() follows the table of the outage policy, row by row", () => {
   equal(say("failClosed", { quorum: away }, afterMs), "unreachable: Vault is away.");
 });
 
-Deno.test("stance() gives an operator the sentence as healthz, and never `ok` or nothing for what is not well", () => {
+Deno.test("outageDecision() gives an operator the sentence as healthz, and never `ok` or nothing for what is not well", () => {
   for (const message of ["", "ok", "Vault is away."]) {
-    const decided = stance({ policy: "failReady", afterMs }, { ...base, quorum: { ...away, message, forMs: afterMs } });
+    const decided = outageDecision({ policy: "failReady", afterMs }, {
+      ...base,
+      quorum: { ...away, message, forMs: afterMs },
+    });
     ok(decided.say === "unwell" && decided.message !== "" && decided.message !== "ok");
   }
 });
@@ -79,9 +82,9 @@ const anyStatus: fc.Arbitrary<ServiceStatus> = fc.record({
   sealedVersions: fc.constant(wellStatus.sealedVersions),
 });
 
-Deno.test("stance() under any policy: announces the key ID that is known, and refuses with no other code than two", () => {
+Deno.test("outageDecision() under any policy: announces the key ID that is known, and refuses with no other code than two", () => {
   fc.assert(fc.property(fc.constantFrom(...policies), anyStatus, (policy, status) => {
-    const decided = stance({ policy, afterMs }, status);
+    const decided = outageDecision({ policy, afterMs }, status);
     if (decided.say === "refuse") {
       return ["unreachable", "key_unusable"].includes(decided.error.code) && decided.error.message !== "";
     }
@@ -89,32 +92,32 @@ Deno.test("stance() under any policy: announces the key ID that is known, and re
   }));
 });
 
-Deno.test("stance() under keepWriting refuses nothing but a missing key ID and a refusal", () => {
+Deno.test("outageDecision() under keepWriting refuses nothing but a missing key ID and a refusal", () => {
   fc.assert(fc.property(anyStatus, (status) => {
-    const { say } = stance({ policy: "keepWriting", afterMs }, status);
+    const { say } = outageDecision({ policy: "keepWriting", afterMs }, status);
     const { keyId, quorum } = status;
     return say === (keyId === undefined || (quorum.state === "lost" && quorum.refused) ? "refuse" : "ok");
   }));
 });
 
-Deno.test("stance() is the same under all policies until `after` has passed", () => {
+Deno.test("outageDecision() is the same under all policies until `after` has passed", () => {
   fc.assert(fc.property(anyStatus, (status) => {
     fc.pre(outageState(status.quorum, afterMs) !== "outage_past_after");
-    const [first, ...others] = policies.map((policy) => stance({ policy, afterMs }, status));
+    const [first, ...others] = policies.map((policy) => outageDecision({ policy, afterMs }, status));
     for (const other of others) deepEqual(other, first);
   }));
 });
 
-Deno.test("stance() once shown stays until the quorum is back: time alone never makes it well", () => {
+Deno.test("outageDecision() once shown stays until the quorum is back: time alone never makes it well", () => {
   fc.assert(
     fc.property(
       fc.constantFrom(...policies),
       anyStatus,
       fc.nat(2_000_000),
       (policy, status, later) => {
-        const shown = stance({ policy, afterMs }, status).say;
+        const shown = outageDecision({ policy, afterMs }, status).say;
         fc.pre(shown !== "ok");
-        return stance({ policy, afterMs }, lasting(status, later)).say === shown;
+        return outageDecision({ policy, afterMs }, lasting(status, later)).say === shown;
       },
     ),
   );

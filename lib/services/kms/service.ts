@@ -6,8 +6,8 @@
 import { hex } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { KmsError, toKmsError } from "../../base/errors.ts";
-import { DekSource } from "../../envelope/dek_resolver.ts";
-import { decodeEnvelope, decodeFrame, type Frame } from "../../envelope/format.ts";
+import { DekResolver } from "../../envelope/dek_resolver.ts";
+import { decodeEnvelope, decodeFrame, type EnvelopeFrame } from "../../envelope/format.ts";
 import { ForeignReader, type ForeignSource } from "../../envelope/foreign.ts";
 import { Latencies } from "../../envelope/latency.ts";
 import { quorumSize, type WrapQuorum } from "../../envelope/quorum.ts";
@@ -21,8 +21,8 @@ import { DecryptBoard } from "../../kek/decrypt_board.ts";
 import type { FirstEncryptFile } from "./key_ring/first_encrypt.ts";
 import { HealthBoard } from "../../kek/health.ts";
 import { KeyRing } from "./key_ring/key_ring.ts";
-import type { Openers } from "./key_ring/wrap_sets.ts";
-import { reporting } from "../../kek/reporting.ts";
+import type { WrapSet } from "./key_ring/wrap_sets.ts";
+import { reportsHealth } from "../../kek/reporting.ts";
 import { memorySentinels, type SentinelStore } from "./key_ring/sentinel_file.ts";
 import { SentinelWatch } from "./key_ring/sentinel_watch.ts";
 import type { RingStore } from "./key_ring/state.ts";
@@ -123,7 +123,7 @@ export async function openService(options: ServiceOptions): Promise<OpenedServic
   const named = new Map<string, Unwrapper>();
   const providers = options.providers.map(({ provider }) => provider);
   const retired = (options.retired ?? []).map(({ provider }) => provider);
-  const readers = [...options.providers, ...options.retired ?? []];
+  const decryptors = [...options.providers, ...options.retired ?? []];
   const board = new HealthBoard(providers, () => clock.now(), notify, retired);
   const decrypts = new DecryptBoard({
     now: () => clock.now(),
@@ -136,28 +136,28 @@ export async function openService(options: ServiceOptions): Promise<OpenedServic
     latencies: new Latencies(),
     lastGoodAt: (name: string) => board.of(name).lastGoodAt,
   };
-  const source = new DekSource({
+  const source = new DekResolver({
     ...common,
     cache: new UnwrapCache(options.cache, clock, notify),
-    onLiar: (name) => {
+    onMismatch: (name) => {
       const message =
         `Provider "${name}" unwrapped a data key to the wrong bytes while another provider had the right ones.`;
       board.failed(name, "unwrap", new KmsError("provider_protocol", message));
     },
   });
-  const whoOpens = { openers: readers.flatMap(openersOf), forgotten: options.forgotten ?? [] };
+  const whoOpens = { holders: decryptors.flatMap(wrapSetOf), forgotten: options.forgotten ?? [] };
   const store = options.sentinels ?? memorySentinels();
   const ring = await KeyRing.open({
     providers,
     retired,
-    readers: whoOpens,
-    openSentinels: (sealedBy) =>
+    decryptors: whoOpens,
+    openSentinels: (wrapSets) =>
       SentinelWatch.open({
         clock,
         notify,
         store,
-        readers: whoOpens,
-        sealedBy,
+        decryptors: whoOpens,
+        wrapSets,
         unwrapperOf: (name) => named.get(name),
       }),
     board,
@@ -175,39 +175,41 @@ export async function openService(options: ServiceOptions): Promise<OpenedServic
     random: options.random ?? Math.random,
     onFirstUse: (dek) => source.remember(hex(dek.reference), dek.copyOfDek(), dek.wraps),
   });
-  const poke = (name: string) => ring.poke(name);
-  for (const { provider, formerly } of readers) {
-    for (const name of [provider.name, ...formerly]) named.set(name, dekUnwrapper(reporting(provider, board, poke)));
+  const probeSoon = (name: string) => ring.probeSoon(name);
+  for (const { provider, formerly } of decryptors) {
+    for (const name of [provider.name, ...formerly]) {
+      named.set(name, dekUnwrapper(reportsHealth(provider, board, probeSoon)));
+    }
   }
   const foreign = new ForeignReader({
     ...common,
     sources: options.readForeign ?? [],
-    providers: readers.map(({ provider }) => reporting(provider, board, poke)),
+    providers: decryptors.map(({ provider }) => reportsHealth(provider, board, probeSoon)),
     isSick: (name) => board.of(name).state === "sick",
     cache: options.cache,
     notify,
   });
-  return new KeyService({ ring, source, named, foreign, decrypts });
+  return new KmsPluginService({ ring, source, named, foreign, decrypts });
 }
 
 const nothingReadable = "Stored data cannot be read: every Decrypt of the last 5 minutes was refused.";
 
 /** A provider under each of its names. */
-function openersOf({ provider: { name, kind }, formerly }: ServiceProvider): Openers {
+function wrapSetOf({ provider: { name, kind }, formerly }: ServiceProvider): WrapSet {
   return [name, ...formerly].map((one) => ({ name: one, kind }));
 }
 
 interface KeyServiceParts {
   readonly ring: KeyRing;
-  readonly source: DekSource;
+  readonly source: DekResolver;
   readonly named: ReadonlyMap<string, Unwrapper>;
   readonly foreign: ForeignReader;
   readonly decrypts: DecryptBoard;
 }
 
-class KeyService implements OpenedService {
+class KmsPluginService implements OpenedService {
   readonly #ring: KeyRing;
-  readonly #source: DekSource;
+  readonly #source: DekResolver;
   readonly #named: ReadonlyMap<string, Unwrapper>;
   readonly #foreign: ForeignReader;
   readonly #decrypts: DecryptBoard;
@@ -288,7 +290,7 @@ class KeyService implements OpenedService {
 /** Bytes: a seed has 32, and what the envelope adds leaves room for this much in the API server's 1,024. */
 export const maxPlaintext = 900;
 
-function parse({ keyId, ciphertext, annotations }: Sealed, api: KmsApi): Frame {
+function parse({ keyId, ciphertext, annotations }: Sealed, api: KmsApi): EnvelopeFrame {
   if (api === "v1beta1") return decodeFrame(ciphertext);
   if (keyId === "") throw new KmsError("request_invalid", "Cannot decrypt: the request has no key ID.");
   return { keyId, wraps: decodeAnnotations(annotations), envelope: decodeEnvelope(ciphertext) };

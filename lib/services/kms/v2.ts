@@ -10,15 +10,15 @@ import type { Handlers } from "../../net/grpc/server.ts";
 import { isToolUid } from "../../api/kms/tool_uid.ts";
 import type { Service } from "./service.ts";
 import { answerChecker, checkKeyId, checkPlaintext, checkSealed } from "./request_limits.ts";
-import { noteForeign, observed } from "../../net/grpc/rpc_event.ts";
-import type { Stance } from "./outage.ts";
+import { noteForeign, withRpcEvent } from "../../net/grpc/rpc_event.ts";
+import type { OutageDecision } from "./outage.ts";
 
 /** What both APIs' handlers stand on. */
 export interface HandlerContext {
   readonly service: Service;
   readonly notify: Notify;
   /** How to answer now: as Status, which the service notes, or for another call's sake. */
-  readonly stance: (noted: "status" | "peek") => Stance;
+  readonly decide: (noted: "status" | "peek") => OutageDecision;
 }
 
 /**
@@ -30,17 +30,17 @@ export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2bet
   const { service, notify } = context;
   const checkAnswer = answerChecker();
   return {
-    Status: observed("v2", "status", notify, (_request, _call, findings) => {
-      const now = context.stance("status");
+    Status: withRpcEvent("v2", "status", notify, (_request, _call, findings) => {
+      const now = context.decide("status");
       if (now.say === "refuse") throw now.error;
       findings.keyId = checkKeyId(now.keyId);
       return { version: reportVersion, healthz: now.say === "ok" ? "ok" : now.message, key_id: now.keyId };
     }),
 
-    Encrypt: observed("v2", "encrypt", notify, ({ plaintext, uid }, _call, findings) => {
+    Encrypt: withRpcEvent("v2", "encrypt", notify, ({ plaintext, uid }, _call, findings) => {
       checkPlaintext(plaintext);
       // An Encrypt that succeeds while Status is refused would only hide from the API server's log why.
-      const now = context.stance("peek");
+      const now = context.decide("peek");
       if (now.say === "refuse") throw now.error;
       const { keyId, ciphertext, annotations, providers } = service.encrypt(plaintext, "v2", isToolUid(uid));
       Object.assign(findings, { keyId, providers });
@@ -48,7 +48,7 @@ export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2bet
     }),
 
     // The call itself is handed down: its signal is made only if somebody has to wait.
-    Decrypt: observed("v2", "decrypt", notify, async (request, call, findings) => {
+    Decrypt: withRpcEvent("v2", "decrypt", notify, async (request, call, findings) => {
       countRefusal(service, request.ciphertext, () => checkSealed(request));
       findings.keyId = request.key_id;
       const { ciphertext, key_id: keyId, annotations } = request;

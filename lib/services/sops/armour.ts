@@ -13,7 +13,7 @@ import { KmsError } from "../../base/errors.ts";
 const prefix = "trousseau:1:";
 
 /** In bytes: the longest frame in base64. */
-export const longestArmour = prefix.length + 4 * Math.ceil(formatSizes.frame / 3);
+export const maxArmour = prefix.length + 4 * Math.ceil(formatSizes.frame / 3);
 
 /** `trousseau:1:` and the frame in standard base64: one line of ASCII without a space. */
 export function armoured(frame: Uint8Array): Uint8Array {
@@ -28,8 +28,8 @@ export function armoured(frame: Uint8Array): Uint8Array {
  */
 export function unarmoured(ciphertext: Uint8Array): Uint8Array {
   if (ciphertext.length === 0) throw new KmsError("request_invalid", "Cannot decrypt: the ciphertext is empty.");
-  if (ciphertext.length > longestArmour) {
-    const message = `Cannot decrypt: the ciphertext has ${ciphertext.length} bytes, more than ${longestArmour}.`;
+  if (ciphertext.length > maxArmour) {
+    const message = `Cannot decrypt: the ciphertext has ${ciphertext.length} bytes, more than ${maxArmour}.`;
     throw new KmsError("request_invalid", message);
   }
   const text = utf8Text(ciphertext);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { utf8, utf8Text } from "../../base/bytes.ts";
-import { armoured, longestArmour, unarmoured } from "./armour.ts";
+import { armoured, maxArmour, unarmoured } from "./armour.ts";
 
 Deno.test("unarmoured() reads what armoured() wrote, which is one word of ASCII", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (frame) => {
@@ -12,7 +12,7 @@ Deno.test("unarmoured() reads what armoured() wrote, which is one word of ASCII"
 });
 
 Deno.test("armoured() has room for the largest frame", () => {
-  assert.equal(armoured(new Uint8Array(61_440)).length, longestArmour);
+  assert.equal(armoured(new Uint8Array(61_440)).length, maxArmour);
 });
 
 Deno.test("unarmoured() takes one spelling only", () => {
@@ -33,6 +33,6 @@ Deno.test("unarmoured() takes one spelling only", () => {
     assert.throws(() => unarmoured(utf8(other)), { code: "integrity" }, other);
   }
   assert.throws(() => unarmoured(new Uint8Array(0)), { code: "request_invalid" });
-  assert.throws(() => unarmoured(new Uint8Array(longestArmour + 1)), { code: "request_invalid" });
+  assert.throws(() => unarmoured(new Uint8Array(maxArmour + 1)), { code: "request_invalid" });
   assert.throws(() => unarmoured(Uint8Array.of(0xff, 0xfe)), { code: "integrity" });
 });

@@ -7,7 +7,7 @@ import { KmsError, toKmsError } from "../../base/errors.ts";
 import type { Notify } from "../../telemetry/events.ts";
 import type { SopsHandlers } from "../../net/grpc/server.ts";
 import type { SopsKey } from "../../api/sops/messages.ts";
-import { notedBug, notedUnreadable, observed } from "../../net/grpc/rpc_event.ts";
+import { notedBug, notedUnreadable, withRpcEvent } from "../../net/grpc/rpc_event.ts";
 import { armoured, unarmoured } from "./armour.ts";
 import { keyNameOf } from "./key_uri.ts";
 import type { SopsService } from "./service.ts";
@@ -38,7 +38,7 @@ export function sopsHandlers({ service, keys, notify }: SopsHandlerOptions): Sop
   };
   return {
     sops: {
-      Encrypt: observed("sops", "encrypt", notify, async ({ key, plaintext }, call, findings) => {
+      Encrypt: withRpcEvent("sops", "encrypt", notify, async ({ key, plaintext }, call, findings) => {
         const name = findings.keyId = keyNameOf("encrypt", key, keys);
         checkDataKey(plaintext);
         const { frame, providers } = await service.encrypt(name, plaintext, call);
@@ -46,7 +46,7 @@ export function sopsHandlers({ service, keys, notify }: SopsHandlerOptions): Sop
         return { ciphertext: armoured(frame) };
       }),
 
-      Decrypt: observed("sops", "decrypt", notify, async ({ key, ciphertext }, call, findings) => {
+      Decrypt: withRpcEvent("sops", "decrypt", notify, async ({ key, ciphertext }, call, findings) => {
         const { name, frame } = addressed(key, ciphertext);
         findings.keyId = name;
         const { plaintext, providers, cache } = await service.decrypt(name, frame, call);

@@ -10,7 +10,7 @@
 import { concat, hex } from "../../base/bytes.ts";
 import { type Clock, deadlineBy, WallTimes } from "../../base/clock.ts";
 import { abortError, jittered } from "../../base/deadline.ts";
-import { DekSource } from "../../envelope/dek_resolver.ts";
+import { DekResolver } from "../../envelope/dek_resolver.ts";
 import { decodeFrame, encodeEnvelope, encodeFrameHead, formatSizes } from "../../envelope/format.ts";
 import { Latencies } from "../../envelope/latency.ts";
 import { quorumSize, requireQuorum, wrapByAll, type WrapQuorum, type WrapReport } from "../../envelope/quorum.ts";
@@ -24,7 +24,7 @@ import { DecryptBoard } from "../../kek/decrypt_board.ts";
 import { HealthBoard } from "../../kek/health.ts";
 import { unseenVersion } from "../kms/key_ring/key_id.ts";
 import { QuorumWatch } from "../../kek/quorum_watch.ts";
-import { reporting } from "../../kek/reporting.ts";
+import { reportsHealth } from "../../kek/reporting.ts";
 import { shownDecrypts, shownHealth } from "../../kek/shown.ts";
 import type { CallOptions, Provider } from "../../provider/provider.ts";
 import type { ProviderVersion, RetiredStatus, ServiceProvider, ServiceStatus } from "../kms/service.ts";
@@ -96,7 +96,7 @@ export interface SopsServiceOptions {
 
 /** Opens the service. It does not wait for a KMS. */
 export function openSopsService(options: SopsServiceOptions): SopsService & AsyncDisposable {
-  return new KeyService(options);
+  return new SopsKeyService(options);
 }
 
 interface Key {
@@ -104,12 +104,12 @@ interface Key {
   readonly needed: number;
 }
 
-class KeyService implements SopsService, AsyncDisposable {
+class SopsKeyService implements SopsService, AsyncDisposable {
   readonly #options: SopsServiceOptions;
   readonly #board: HealthBoard;
   readonly #quorum: QuorumWatch;
   readonly #times: WallTimes;
-  readonly #source: DekSource;
+  readonly #source: DekResolver;
   readonly #keys: ReadonlyMap<string, Key>;
   readonly #named: ReadonlyMap<string, Unwrapper>;
   readonly #decrypts: DecryptBoard;
@@ -274,19 +274,19 @@ function keyOf({ providers: names, wrap }: SopsKeyOptions, providers: readonly P
 
 function namedUnwrappers(readers: readonly ServiceProvider[], board: HealthBoard): ReadonlyMap<string, Unwrapper> {
   return new Map(readers.flatMap(({ provider, formerly }) => {
-    const unwrapper = dekUnwrapper(reporting(provider, board, () => {}), "sops");
+    const unwrapper = dekUnwrapper(reportsHealth(provider, board, () => {}), "sops");
     return [provider.name, ...formerly].map((name) => [name, unwrapper] as const);
   }));
 }
 
-function sourceOf({ clock, notify, unwrap, cache }: SopsServiceOptions, board: HealthBoard): DekSource {
-  return new DekSource({
+function sourceOf({ clock, notify, unwrap, cache }: SopsServiceOptions, board: HealthBoard): DekResolver {
+  return new DekResolver({
     clock,
     strategy: unwrap,
     latencies: new Latencies(),
     cache: new UnwrapCache(cache, clock, notify),
     lastGoodAt: (name) => board.of(name).lastGoodAt,
-    onLiar: (name) => {
+    onMismatch: (name) => {
       const message =
         `Provider "${name}" unwrapped a data key to the wrong bytes while another provider had the right ones.`;
       board.failed(name, "unwrap", new KmsError("provider_protocol", message));

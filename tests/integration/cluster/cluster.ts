@@ -216,9 +216,9 @@ class Cluster implements AsyncDisposable {
       node.config = this.#config;
       node.service = await this.#openNode(node);
     }
-    const readers = readersOf(node.config);
+    const decryptors = readersOf(node.config);
     const lost = this.#sealed.find(({ by, sealed }) =>
-      by === node.index && !sealed.providers.some(({ name }) => readers.includes(name))
+      by === node.index && !sealed.providers.some(({ name }) => decryptors.includes(name))
     );
     assert.ok(lost === undefined, "a node does not start without any provider that can open what it sealed");
     await this.#clock.advance(100);
@@ -295,8 +295,8 @@ class Cluster implements AsyncDisposable {
   }
 
   async #open({ sealed, seed }: SealedByModel, node: ModelNode): Promise<void> {
-    const readers = readersOf(node.config);
-    const answering = sealed.providers.filter(({ name }) => readers.includes(name) && this.#named(name).answers);
+    const decryptors = readersOf(node.config);
+    const answering = sealed.providers.filter(({ name }) => decryptors.includes(name) && this.#named(name).answers);
     if (answering.length === 0) return;
     const outcome: { plaintext?: Uint8Array; error?: unknown } = {};
     const { signal } = new AbortController();

@@ -13,7 +13,7 @@ import type { Notify } from "../../../telemetry/events.ts";
 import type { KeyState } from "../../../provider/provider.ts";
 import { type KeyIdMember, unseenVersion } from "./key_id.ts";
 import type { RingMemory } from "./memory.ts";
-import type { Openers } from "./wrap_sets.ts";
+import type { WrapSet } from "./wrap_sets.ts";
 import type { AnnouncedId } from "./state.ts";
 
 /** Milliseconds. The API server's deadline for an RPC is 3 s: 4 s after a Status no Encrypt of it can be under way. */
@@ -29,7 +29,7 @@ export interface Candidate {
   /** The versions behind the members, for the next run of this node. */
   readonly states: readonly { readonly name: string; readonly kind: string; readonly state: KeyState }[];
   /** Who has wrapped the data key. */
-  readonly openers: Openers;
+  readonly holders: WrapSet;
 }
 
 /** Holds the announced ID and its history. */
@@ -86,7 +86,7 @@ export class Announcer {
     const announced = this.#announcedFrom(candidate);
     const history = [...this.#history, announced];
     try {
-      await this.#memory.announcing(history, candidate.states, candidate.openers);
+      await this.#memory.announcing(history, candidate.states, candidate.holders);
     } catch (thrown) {
       this.#refusedUntil = this.#clock.now() + announceTimings.retry;
       const message = `${toKmsError(thrown).message} The key ID stays as it is until that is mended.`;

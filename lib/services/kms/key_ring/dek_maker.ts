@@ -4,7 +4,7 @@
  * @module
  */
 import { type Clock, deadlineBy } from "../../../base/clock.ts";
-import { noLongerWanted } from "../../../base/deadline.ts";
+import { abandoned } from "../../../base/deadline.ts";
 import { toKmsError } from "../../../base/errors.ts";
 import type { Notify } from "../../../telemetry/events.ts";
 import { type QuorumMember, requireQuorum, wrapByAll, type WrapReport } from "../../../envelope/quorum.ts";
@@ -93,7 +93,7 @@ export class DekMaker {
     using bound = deadlineBy(clock, waits.patient, enough.signal);
     let callOff = () => {};
     const onWrap = (wraps: number) => {
-      if (hasty && wraps === needed) callOff = clock.after(waits.hasty, () => enough.abort(noLongerWanted));
+      if (hasty && wraps === needed) callOff = clock.after(waits.hasty, () => enough.abort(abandoned));
     };
     const tagged = taggedDek(dek);
     try {

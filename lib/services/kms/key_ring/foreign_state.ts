@@ -6,8 +6,8 @@
  */
 import { KmsError } from "../../../base/errors.ts";
 import { unseenVersion } from "./key_id.ts";
-import { sealedByOf } from "./memory.ts";
-import { lostOpeners, type Opener, type Readers } from "./wrap_sets.ts";
+import { wrapSetsOf } from "./memory.ts";
+import { type Decryptors, orphanedSets, type WrapMember } from "./wrap_sets.ts";
 import type { RingState } from "./state.ts";
 
 /**
@@ -20,15 +20,19 @@ import type { RingState } from "./state.ts";
  * @param where the state folder, for the sentence.
  * @returns `config`, or `undefined` if the state is the configuration's own, or nothing in it needs another one.
  */
-export function foreignState(state: RingState | undefined, readers: Readers, where: string): KmsError | undefined {
+export function foreignState(
+  state: RingState | undefined,
+  decryptors: Decryptors,
+  where: string,
+): KmsError | undefined {
   const known = providersOf(state);
-  const others = known.filter((one) => !isAmong(readers.openers, one));
-  const isOwn = readers.embedded
+  const others = known.filter((one) => !isAmong(decryptors.holders, one));
+  const isOwn = decryptors.embedded
     ? others.length === 0
-    : others.length < known.length || known.some(({ name }) => readers.forgotten.includes(name));
-  if (isOwn || (!readers.embedded && lostOpeners(sealedByOf(state), readers).length === 0)) return undefined;
+    : others.length < known.length || known.some(({ name }) => decryptors.forgotten.includes(name));
+  if (isOwn || (!decryptors.embedded && orphanedSets(wrapSetsOf(state), decryptors).length === 0)) return undefined;
   const named = others.map(({ name, kind }) => `"${name}" (${kind})`).join(", ");
-  const wayOut = readers.embedded
+  const wayOut = decryptors.embedded
     ? "name the file of that configuration with --config"
     : "name that configuration with --config, give this one a state folder of its own, or list those providers under " +
       "retired: if it takes the other's place";
@@ -40,15 +44,15 @@ export function foreignState(state: RingState | undefined, readers: Readers, whe
 }
 
 /** Every provider that a state names and that was seen, once. */
-function providersOf(state: RingState | undefined): readonly Opener[] {
+function providersOf(state: RingState | undefined): readonly WrapMember[] {
   if (state === undefined) return [];
   const members = state.history.flatMap(({ members }) => members).filter(({ version }) => version !== unseenVersion);
-  return [...state.providers, ...members, ...(state.sealedBy ?? []).flat()].reduce<readonly Opener[]>(
+  return [...state.providers, ...members, ...(state.sealedBy ?? []).flat()].reduce<readonly WrapMember[]>(
     (found, one) => isAmong(found, one) ? found : [...found, one],
     [],
   );
 }
 
-function isAmong(openers: readonly Opener[], { name, kind }: Opener): boolean {
-  return openers.some((one) => one.name === name && one.kind === kind);
+function isAmong(holders: readonly WrapMember[], { name, kind }: WrapMember): boolean {
+  return holders.some((one) => one.name === name && one.kind === kind);
 }

@@ -1,51 +1,51 @@
 import assert from "node:assert/strict";
 import { foreignState } from "./foreign_state.ts";
-import type { Readers } from "./wrap_sets.ts";
+import type { Decryptors } from "./wrap_sets.ts";
 import type { RingState } from "./state.ts";
 
 const local = { name: "local", kind: "local" };
 const vault = { name: "vault", kind: "vault-transit" };
 
-function readers(...openers: Readers["openers"]): Readers {
-  return { openers, forgotten: [] };
+function decryptors(...holders: Decryptors["holders"]): Decryptors {
+  return { holders, forgotten: [] };
 }
 
-function stateOf(...members: Readers["openers"]): RingState {
+function stateOf(...members: Decryptors["holders"]): RingState {
   const seen = members.map((member) => ({ ...member, version: "1" }));
   const history = [{ id: "t1-0", at: 1, keyEpoch: 0, provisional: false, members: seen }];
   return { format: 1, providers: [], history };
 }
 
-function isForeign(state: RingState | undefined, given: Readers): boolean {
+function isForeign(state: RingState | undefined, given: Decryptors): boolean {
   return foreignState(state, given, "/s") !== undefined;
 }
 
 Deno.test("foreignState() takes a state for the configuration's own if they share a provider by name and kind", () => {
-  assert.ok(!isForeign(undefined, readers(local)));
-  assert.ok(!isForeign({ format: 1, providers: [], history: [] }, readers(local)));
-  assert.ok(!isForeign(stateOf(local, vault), readers(local)));
-  assert.ok(isForeign(stateOf(vault), readers(local)));
-  assert.ok(isForeign(stateOf({ ...vault, name: "local" }), readers(local)), "another kind is another provider");
+  assert.ok(!isForeign(undefined, decryptors(local)));
+  assert.ok(!isForeign({ format: 1, providers: [], history: [] }, decryptors(local)));
+  assert.ok(!isForeign(stateOf(local, vault), decryptors(local)));
+  assert.ok(isForeign(stateOf(vault), decryptors(local)));
+  assert.ok(isForeign(stateOf({ ...vault, name: "local" }), decryptors(local)), "another kind is another provider");
   const known = { ...vault, state: { version: "1" } };
-  assert.ok(!isForeign({ ...stateOf(local), providers: [known] }, readers(vault)));
-  assert.ok(!isForeign({ ...stateOf(local), sealedBy: [[vault]] }, readers(vault)));
+  assert.ok(!isForeign({ ...stateOf(local), providers: [known] }, decryptors(vault)));
+  assert.ok(!isForeign({ ...stateOf(local), sealedBy: [[vault]] }, decryptors(vault)));
 });
 
 Deno.test("foreignState() leaves alone what seals nothing, or of which the operator says forgotten", () => {
   const unseen = stateOf(vault);
   const members = [{ ...vault, version: "?" }];
-  assert.ok(!isForeign({ ...unseen, history: unseen.history.map((one) => ({ ...one, members })) }, readers(local)));
-  assert.ok(!isForeign(stateOf(vault), { openers: [local], forgotten: ["vault"] }));
+  assert.ok(!isForeign({ ...unseen, history: unseen.history.map((one) => ({ ...one, members })) }, decryptors(local)));
+  assert.ok(!isForeign(stateOf(vault), { holders: [local], forgotten: ["vault"] }));
 });
 
 Deno.test("foreignState() gives the embedded default no part in a state with any other provider", () => {
-  const embedded: Readers = { ...readers(local), embedded: true };
+  const embedded: Decryptors = { ...decryptors(local), embedded: true };
   assert.ok(!isForeign(stateOf(local), embedded));
   assert.ok(isForeign(stateOf(local, vault), embedded));
 });
 
 Deno.test("foreignState() names the others once and the folder, and never advises to forget", () => {
-  const error = foreignState({ ...stateOf(vault), sealedBy: [[vault]] }, readers(local), "/var/lib/trousseau");
+  const error = foreignState({ ...stateOf(vault), sealedBy: [[vault]] }, decryptors(local), "/var/lib/trousseau");
   assert.equal(error?.code, "config");
   assert.match(error.message, /^The state of this node in \/var\/lib\/trousseau is another configuration's, with /);
   assert.equal(error.message.split('"vault" (vault-transit)').length, 2);

@@ -15,14 +15,14 @@ import type { KeyState, Provider } from "../../../provider/provider.ts";
 import type { StateFolderWatch } from "../../../base/state_folder.ts";
 import { Announcer, type Candidate } from "./announcer.ts";
 import type { Encrypted, ProviderStatus, QuorumState, RetiredStatus, ServiceStatus } from "../../../kek/status.ts";
-import { Bell } from "./wake_signal.ts";
+import { WakeSignal } from "./wake_signal.ts";
 import { DekMaker, type DekMakerOptions } from "./dek_maker.ts";
 import type { DecryptBoard } from "../../../kek/decrypt_board.ts";
 import { FirstEncrypt, type FirstEncryptFile } from "./first_encrypt.ts";
 import type { HealthBoard } from "../../../kek/health.ts";
 import { keyIdOf, unseenVersion } from "./key_id.ts";
-import { RingMemory, sealedByOf } from "./memory.ts";
-import { type Openers, type Readers, requireOpeners } from "./wrap_sets.ts";
+import { RingMemory, wrapSetsOf } from "./memory.ts";
+import { type Decryptors, requireDecryptors, type WrapSet } from "./wrap_sets.ts";
 import { Prober } from "./prober.ts";
 import { QuorumWatch } from "../../../kek/quorum_watch.ts";
 import type { ReadyDek } from "./ready_dek.ts";
@@ -45,7 +45,7 @@ export interface KeyRingOptions extends DekMakerOptions {
   /** Providers that only unwrap: they count neither in the quorum nor in the key ID, and are not probed. */
   readonly retired: readonly Provider[];
   /** Who may open what this node has sealed. */
-  readonly readers: Readers;
+  readonly decryptors: Decryptors;
   readonly keyEpoch: number;
   readonly store: RingStore;
   /** Where the first Encrypt under a key ID is kept; in memory alone if `undefined`. */
@@ -55,7 +55,7 @@ export interface KeyRingOptions extends DekMakerOptions {
   /** Decrypts that were refused, for the status. */
   readonly decrypts: DecryptBoard;
   /** Opens a watch over the versions that the ring seals with; the ring disposes of it. */
-  readonly openSentinels: (sealedBy: () => readonly Openers[]) => Promise<SentinelWatch>;
+  readonly openSentinels: (sealedBy: () => readonly WrapSet[]) => Promise<SentinelWatch>;
   /** How long a data key serves v1beta1, in milliseconds. */
   readonly dekMaxAgeMs: number;
   readonly probeIntervalMs: number;
@@ -80,7 +80,7 @@ export class KeyRing implements AsyncDisposable {
   readonly #times: WallTimes;
   readonly #startedAt: number;
   readonly #closing = new AbortController();
-  readonly #bell = new Bell();
+  readonly #bell = new WakeSignal();
   #ready: ReadyDek | undefined;
   /** Wrapped under the next key ID, waiting for a pause to be announced. */
   #next: ReadyDek | undefined;
@@ -99,13 +99,13 @@ export class KeyRing implements AsyncDisposable {
    */
   static async open(options: KeyRingOptions): Promise<KeyRing> {
     const state = await options.store.load();
-    requireOpeners(sealedByOf(state), options.readers);
+    requireDecryptors(wrapSetsOf(state), options.decryptors);
     // A folder that cannot be written to is better found by the start than by the first rotation.
     if (!state) await options.store.save({ format: 1, providers: [], history: [] });
     const memory = new RingMemory(options.store, state);
     const ring = new KeyRing(options, state, memory, {
       firstEncrypt: await FirstEncrypt.open(options.firstEncrypt, options.notify, options.clock),
-      sentinels: await options.openSentinels(() => memory.sealedBy),
+      sentinels: await options.openSentinels(() => memory.wrapSets),
     });
     const { signal } = ring.#closing;
     ring.#running = Promise.all([ring.#prober.run(options.providers, signal), ring.#prepareLoop(signal)]);
@@ -188,14 +188,14 @@ export class KeyRing implements AsyncDisposable {
     const tooOld = this.#options.clock.now() - ready.madeAt >= this.#options.dekMaxAgeMs;
     if (!this.#replace && (api === "v2" || tooOld || ready.wearsOut)) {
       this.#replace = true;
-      this.#bell.ring();
+      this.#bell.wake();
     }
     return sealed;
   }
 
   /** Has a provider probed soon: a call to it has failed. */
-  poke(name: string): void {
-    this.#prober.poke(name);
+  probeSoon(name: string): void {
+    this.#prober.probeSoon(name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -212,7 +212,7 @@ export class KeyRing implements AsyncDisposable {
     const observed = this.#snapshot.observe(name, found);
     if (observed === "behind") this.#warnOfOldVersion(name, found);
     if (this.#ready?.lacking.has(name) || this.board.of(name).state !== "well") this.#back.add(name);
-    if (observed === "changed" || this.#back.has(name)) this.#bell.ring();
+    if (observed === "changed" || this.#back.has(name)) this.#bell.wake();
     return observed;
   }
 
@@ -334,7 +334,7 @@ export class KeyRing implements AsyncDisposable {
   /** Before it seals anything, so that no provider is taken out by mistake that alone could open it. */
   async #noteOpeners(dek: ReadyDek): Promise<void> {
     try {
-      await this.#memory.sealing(this.#openersOf(dek));
+      await this.#memory.sealing(this.#wrapSetOf(dek));
     } catch (thrown) {
       dek.wipe();
       const message = `${toKmsError(thrown).message} The data key in use stays until that is mended.`;
@@ -353,7 +353,7 @@ export class KeyRing implements AsyncDisposable {
     this.#sentinels.announced(this.#announcer.current?.members ?? [], this.#memory.history);
   }
 
-  #openersOf({ wraps }: ReadyDek): Openers {
+  #wrapSetOf({ wraps }: ReadyDek): WrapSet {
     const wrapped = wraps.map(({ name }) => name);
     const providers = this.#options.providers.filter(({ name }) => wrapped.includes(name));
     return providers.map(({ name, kind }) => ({ name, kind }));
@@ -376,7 +376,7 @@ export class KeyRing implements AsyncDisposable {
     const states = this.#members().map(({ provider: { name, kind }, at }) => ({ name, kind, state: at }));
     const { keyEpoch } = this.#options;
     const members = this.#snapshot.members();
-    return { id: next.keyId, since: next.madeAt, keyEpoch, members, states, openers: this.#openersOf(next) };
+    return { id: next.keyId, since: next.madeAt, keyEpoch, members, states, holders: this.#wrapSetOf(next) };
   }
 
   async #announceNext(): Promise<void> {

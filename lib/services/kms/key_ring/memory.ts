@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isKnown, type Openers, openersOfHistory, withOpeners } from "./wrap_sets.ts";
+import { isKnown, withWrapSet, type WrapSet, wrapSetsOfHistory } from "./wrap_sets.ts";
 import type { AnnouncedId, RingState, RingStore } from "./state.ts";
 
 /** One for a key ring, whose loop is the only one that writes. */
@@ -22,8 +22,8 @@ export class RingMemory {
   }
 
   /** Which providers have wrapped together: the smallest sets. */
-  get sealedBy(): readonly Openers[] {
-    return sealedByOf(this.#state);
+  get wrapSets(): readonly WrapSet[] {
+    return wrapSetsOf(this.#state);
   }
 
   /**
@@ -35,9 +35,9 @@ export class RingMemory {
   async announcing(
     history: RingState["history"],
     providers: RingState["providers"],
-    openers: Openers,
+    holders: WrapSet,
   ): Promise<void> {
-    await this.#save({ format: 1, providers, history, sealedBy: withOpeners(sealedByOf(this.#state), openers) });
+    await this.#save({ format: 1, providers, history, sealedBy: withWrapSet(wrapSetsOf(this.#state), holders) });
   }
 
   /**
@@ -45,9 +45,9 @@ export class RingMemory {
    *
    * @throws {KmsError} `config` if it cannot be written.
    */
-  async sealing(openers: Openers): Promise<void> {
-    const known = sealedByOf(this.#state);
-    if (!isKnown(known, openers)) await this.#save({ ...this.#state, sealedBy: withOpeners(known, openers) });
+  async sealing(holders: WrapSet): Promise<void> {
+    const known = wrapSetsOf(this.#state);
+    if (!isKnown(known, holders)) await this.#save({ ...this.#state, sealedBy: withWrapSet(known, holders) });
   }
 
   async #save(state: RingState): Promise<void> {
@@ -57,6 +57,6 @@ export class RingMemory {
 }
 
 /** The sets of a state; one that was written before sets were kept tells what its history does. */
-export function sealedByOf(state: RingState | undefined): readonly Openers[] {
-  return state?.sealedBy ?? openersOfHistory(state?.history ?? []);
+export function wrapSetsOf(state: RingState | undefined): readonly WrapSet[] {
+  return state?.sealedBy ?? wrapSetsOfHistory(state?.history ?? []);
 }

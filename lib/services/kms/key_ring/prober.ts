@@ -7,7 +7,7 @@ import { type Clock, deadlineBy } from "../../../base/clock.ts";
 import { backoff, jittered, orAborted } from "../../../base/deadline.ts";
 import { effectiveCode, errorCodes, type KmsError, toKmsError } from "../../../base/errors.ts";
 import type { KeyState, Provider } from "../../../provider/provider.ts";
-import { Bell } from "./wake_signal.ts";
+import { WakeSignal } from "./wake_signal.ts";
 import type { Observed } from "./snapshot.ts";
 
 /** Milliseconds. A probe every 75 s is 1,152 a day, which leaves room for logins and renewals below 1,440 calls. */
@@ -40,7 +40,7 @@ export class Prober {
   readonly #clock: Clock;
   readonly #listener: ProbeListener;
   readonly #pace: ProbePace;
-  readonly #bells = new Map<string, Bell>();
+  readonly #wakeSignals = new Map<string, WakeSignal>();
 
   constructor(clock: Clock, pace: ProbePace, listener: ProbeListener) {
     this.#clock = clock;
@@ -54,13 +54,13 @@ export class Prober {
   }
 
   /** Has a provider probed within a second: something suggests that it has changed. */
-  poke(name: string): void {
-    this.#bells.get(name)?.ring();
+  probeSoon(name: string): void {
+    this.#wakeSignals.get(name)?.wake();
   }
 
   async #watch(provider: Provider, signal: AbortSignal): Promise<void> {
-    const bell = new Bell();
-    this.#bells.set(provider.name, bell);
+    const bell = new WakeSignal();
+    this.#wakeSignals.set(provider.name, bell);
     for (let failures = 0; !signal.aborted;) {
       const { ms, failed } = await this.#probe(provider, failures, signal);
       failures = failed ? failures + 1 : 0;

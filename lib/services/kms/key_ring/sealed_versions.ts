@@ -7,12 +7,12 @@ import type { ErrorCode } from "../../../base/errors.ts";
 import type { SealedVersionStatus } from "../../../kek/status.ts";
 import { entryFor, forgottenVersions } from "./forgotten.ts";
 import { type KeyIdMember, unseenVersion } from "./key_id.ts";
-import type { Openers, Readers } from "./wrap_sets.ts";
+import type { Decryptors, WrapSet } from "./wrap_sets.ts";
 import { idOf, isLoss, type SealedVersion, type Sentinel } from "./sentinel.ts";
 import type { AnnouncedId } from "./state.ts";
 
 /** More rows help nobody, and the document that `status` reads is bounded. */
-const mostStatuses = 256;
+const maxStatuses = 256;
 
 /** What is known of the versions. */
 export interface SealedKnowledge {
@@ -21,7 +21,7 @@ export interface SealedKnowledge {
   readonly history: readonly AnnouncedId[];
   /** The members of the announced key ID. */
   readonly announced: readonly KeyIdMember[];
-  readonly readers: Readers;
+  readonly decryptors: Decryptors;
   /** Why a sentinel could not be tested last, by {@linkcode idOf}: an outage and its like. */
   readonly failures?: ReadonlyMap<string, { readonly at: number; readonly code: ErrorCode; readonly message: string }>;
 }
@@ -43,24 +43,24 @@ export function knownVersions(
 
 /** The versions that matter: not those that are forgotten, or whose provider is forgotten or can be lost as a whole. */
 export function sealedVersions(knowledge: SealedKnowledge): readonly SealedVersionStatus[] {
-  const { sentinels, history, announced, readers, failures = new Map() } = knowledge;
+  const { sentinels, history, announced, decryptors, failures = new Map() } = knowledge;
   const known = knownVersions(sentinels, history);
-  const { forgets } = forgottenVersions(readers.forgotten, known);
+  const { forgets } = forgottenVersions(decryptors.forgotten, known);
   const bySentinel = new Map(sentinels.map((sentinel) => [idOf(sentinel), sentinel]));
-  const all = known.filter((one) => !forgets(one) && !readers.forgotten.includes(one.provider)).map((one) => {
+  const all = known.filter((one) => !forgets(one) && !decryptors.forgotten.includes(one.provider)).map((one) => {
     const sentinel = bySentinel.get(idOf(one));
     const counts = announced.some(({ name, kind, version }) =>
       name === one.provider && kind === one.kind && version === one.version
     );
-    return { ...one, announced: counts || (sentinel?.lost ?? false), ...stateOf(one, sentinel, readers, failures) };
+    return { ...one, announced: counts || (sentinel?.lost ?? false), ...stateOf(one, sentinel, decryptors, failures) };
   });
   const rank = ({ state, announced }: SealedVersionStatus) => (state === "refused" ? 0 : 2) + (announced ? 0 : 1);
-  return all.sort((a, b) => rank(a) - rank(b)).slice(0, mostStatuses);
+  return all.sort((a, b) => rank(a) - rank(b)).slice(0, maxStatuses);
 }
 
 /** Whether some provider of the configuration opens what was wrapped under this name. */
-export function hasOpener({ provider, kind }: SealedVersion, openers: Openers): boolean {
-  return openers.some((one) => one.name === provider && one.kind === kind);
+export function hasHolder({ provider, kind }: SealedVersion, holders: WrapSet): boolean {
+  return holders.some((one) => one.name === provider && one.kind === kind);
 }
 
 type State = Pick<SealedVersionStatus, "state" | "code" | "message" | "testedAt">;
@@ -68,11 +68,11 @@ type State = Pick<SealedVersionStatus, "state" | "code" | "message" | "testedAt"
 function stateOf(
   version: SealedVersion,
   sentinel: Sentinel | undefined,
-  { openers }: Readers,
+  { holders }: Decryptors,
   failures: NonNullable<SealedKnowledge["failures"]>,
 ): State {
   const untested = (message: string): State => ({ state: "not_tested", code: "ok", message, testedAt: undefined });
-  if (!hasOpener(version, openers)) return untested("No provider of this name is configured any more.");
+  if (!hasHolder(version, holders)) return untested("No provider of this name is configured any more.");
   if (sentinel === undefined) return untested("No sentinel was kept when it was sealed with.");
   const { test } = sentinel;
   if (test !== undefined && test.code !== "ok" && isLoss(test.code)) {
@@ -89,7 +89,7 @@ function stateOf(
 export function lossSentence(
   refused: SealedVersionStatus,
   known: readonly SealedVersion[],
-  sealedBy: readonly Openers[],
+  sealedBy: readonly WrapSet[],
 ): string {
   const { provider, kind, version, code, message } = refused;
   const others = new Set(

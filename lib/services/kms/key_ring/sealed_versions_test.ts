@@ -28,18 +28,18 @@ Deno.test("knownVersions() names each version once, newest first, and none that 
 
 Deno.test("sealedVersions() bounds what it gives, and leaves out what is forgotten", () => {
   const history = Array.from({ length: 10_000 }, (_, i) => announced(`v${i}`));
-  const readers = { openers: [{ name: "a", kind }], forgotten: [] };
+  const decryptors = { holders: [{ name: "a", kind }], forgotten: [] };
   const current = history.at(-1)?.members ?? [];
-  const all = sealedVersions({ sentinels: [], history, announced: current, readers });
+  const all = sealedVersions({ sentinels: [], history, announced: current, decryptors });
   equal(all.length, 256);
   deepEqual([all[0]?.version, all[0]?.announced, all[1]?.version], ["v9999", true, "v9998"]);
-  const given = (forgotten: string[], openers = readers.openers) =>
+  const given = (forgotten: string[], holders = decryptors.holders) =>
     sealedVersions({
       sentinels: [],
       history: [announced("1"), announced("2")],
       announced: [],
-      readers: {
-        openers,
+      decryptors: {
+        holders,
         forgotten,
       },
     }).map(({ version, message }) => `${version} ${message}`);

@@ -8,12 +8,12 @@ import { backoff, orAborted } from "../../../base/deadline.ts";
 import type { Unwrapper } from "../../../envelope/unwrap.ts";
 import { effectiveCode, type ErrorCode, type KmsError, toKmsError } from "../../../base/errors.ts";
 import type { SealedVersionStatus } from "../../../kek/status.ts";
-import { Bell } from "./wake_signal.ts";
+import { WakeSignal } from "./wake_signal.ts";
 import { forgottenVersions } from "./forgotten.ts";
 import type { KeyIdMember } from "./key_id.ts";
-import type { Openers, Readers } from "./wrap_sets.ts";
+import type { Decryptors, WrapSet } from "./wrap_sets.ts";
 import type { ReadyDek } from "./ready_dek.ts";
-import { hasOpener, knownVersions, lossSentence, sealedVersions } from "./sealed_versions.ts";
+import { hasHolder, knownVersions, lossSentence, sealedVersions } from "./sealed_versions.ts";
 import { SentinelBook, type SentinelBookOptions } from "./sentinel_book.ts";
 import { idOf, isLoss, makeSentinel, openSentinel, type SealedVersion, type Sentinel } from "./sentinel.ts";
 import type { AnnouncedId } from "./state.ts";
@@ -36,11 +36,11 @@ export const sentinelTimings = {
 
 /** What a watch is made of. */
 export interface SentinelWatchOptions extends SentinelBookOptions {
-  readonly readers: Readers;
+  readonly decryptors: Decryptors;
   /** The provider that opens what was wrapped under a name. */
   readonly unwrapperOf: (name: string) => Unwrapper | undefined;
-  /** Which providers have wrapped together: see `openers.ts`. */
-  readonly sealedBy: () => readonly Openers[];
+  /** Which providers have wrapped together: see `wrap_sets.ts`. */
+  readonly wrapSets: () => readonly WrapSet[];
 }
 
 /** What is known of a sentinel beside what is kept. */
@@ -67,7 +67,7 @@ export class SentinelWatch implements AsyncDisposable {
   readonly #book: SentinelBook;
   readonly #plans = new Map<string, Plan>();
   readonly #closing = new AbortController();
-  readonly #bell = new Bell();
+  readonly #bell = new WakeSignal();
   readonly #times: WallTimes;
   #announced: readonly KeyIdMember[] | undefined;
   #history: readonly AnnouncedId[] = [];
@@ -109,7 +109,7 @@ export class SentinelWatch implements AsyncDisposable {
     this.#history = history;
     const soon = before ? before.map(versionOf).map(idOf).filter((id) => !now.includes(id)) : now;
     for (const id of soon) Object.assign(this.#plan(id), { urgent: true, fresh: true });
-    if (soon.length > 0) this.#bell.ring();
+    if (soon.length > 0) this.#bell.wake();
     this.#refresh();
   }
 
@@ -135,7 +135,7 @@ export class SentinelWatch implements AsyncDisposable {
     if (added.length === 0 && !this.#book.wantsSave) return;
     await this.#book.save();
     this.#refresh();
-    this.#bell.ring();
+    this.#bell.wake();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -170,10 +170,10 @@ export class SentinelWatch implements AsyncDisposable {
 
   /** What can be tested: it has a provider, and nobody has accepted its loss. */
   #testable(): readonly Sentinel[] {
-    const { forgotten, openers } = this.#options.readers;
+    const { forgotten, holders } = this.#options.decryptors;
     const all = this.#book.all();
     const { forgets } = forgottenVersions(forgotten, knownVersions(all, this.#history));
-    return all.filter((one) => !forgets(one) && hasOpener(one, openers));
+    return all.filter((one) => !forgets(one) && hasHolder(one, holders));
   }
 
   /** The one that has been due for longest, if one is; else when the next one will be. */
@@ -269,7 +269,7 @@ export class SentinelWatch implements AsyncDisposable {
     const refused = this.#statuses.find((one) => idOf(one) === id && one.state === "refused");
     if (refused && !plan.told) {
       const known = knownVersions(this.#book.all(), this.#history);
-      const message = lossSentence(refused, known, this.#options.sealedBy());
+      const message = lossSentence(refused, known, this.#options.wrapSets());
       this.#options.notify({ type: "lifecycle", action: "warning", message });
     }
     plan.told = refused !== undefined;
@@ -304,7 +304,7 @@ export class SentinelWatch implements AsyncDisposable {
   }
 
   #refresh(): void {
-    const { readers } = this.#options;
+    const { decryptors } = this.#options;
     const failures = new Map(
       [...this.#plans].flatMap(([id, { failure }]) =>
         failure ? [[id, { ...failure, at: this.#times.of(failure.at) }] as const] : []
@@ -313,7 +313,7 @@ export class SentinelWatch implements AsyncDisposable {
     const sentinels = this.#book.all().map((sentinel) => this.#shown(sentinel));
     const [history, announced] = [this.#history, this.#announced ?? []];
     this.#origin = this.#times.of(0);
-    this.#statuses = sealedVersions({ sentinels, history, announced, readers, failures });
+    this.#statuses = sealedVersions({ sentinels, history, announced, decryptors, failures });
   }
 }
 

@@ -25,7 +25,7 @@ interface Seen {
 export type Observed = "same" | "confirm" | "changed" | "behind";
 
 /** So many probes in a row, some twelve minutes, are no lagging replica any more. */
-const mostBehind = 10;
+const maxBehind = 10;
 
 /** The versions that count, by provider. */
 export class Snapshot {
@@ -92,7 +92,7 @@ export class Snapshot {
 
   #fallBehind(seen: Seen): Observed {
     seen.candidate = undefined;
-    return ++seen.behind === mostBehind ? "behind" : "same";
+    return ++seen.behind === maxBehind ? "behind" : "same";
   }
 
   #keep(seen: Seen): Observed {

@@ -9,7 +9,7 @@ import { KmsError } from "../../../base/errors.ts";
 import { whyUnwritable } from "../../../base/file_failures.ts";
 import type { KeyState } from "../../../provider/provider.ts";
 import type { KeyIdMember } from "./key_id.ts";
-import type { Openers } from "./wrap_sets.ts";
+import type { WrapSet } from "./wrap_sets.ts";
 
 /** A key ID that this node announced. Times are milliseconds since the epoch. */
 export interface AnnouncedId {
@@ -27,7 +27,7 @@ export interface RingState {
   /** Oldest first; the last one is announced. */
   readonly history: readonly AnnouncedId[];
   /** The smallest sets of providers that have wrapped a data key in use; absent where an older version wrote. */
-  readonly sealedBy?: readonly Openers[];
+  readonly sealedBy?: readonly WrapSet[];
 }
 
 /** Where the state is kept. */
@@ -125,10 +125,10 @@ type Fields = { readonly [key: string]: unknown };
 function isRingState(value: unknown): value is RingState {
   return isFields(value) && value.format === format && isArrayOf(value.providers, isKnown) &&
     isArrayOf(value.history, isAnnounced) &&
-    (value.sealedBy === undefined || isArrayOf(value.sealedBy, (set) => isArrayOf(set, isOpener)));
+    (value.sealedBy === undefined || isArrayOf(value.sealedBy, (set) => isArrayOf(set, isWrapMember)));
 }
 
-function isOpener(value: unknown): boolean {
+function isWrapMember(value: unknown): boolean {
   return isFields(value) && isText(value.name) && isText(value.kind);
 }
 

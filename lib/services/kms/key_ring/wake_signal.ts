@@ -4,15 +4,15 @@
  * @module
  */
 import type { Clock } from "../../../base/clock.ts";
-import { noLongerWanted } from "../../../base/deadline.ts";
+import { abandoned } from "../../../base/deadline.ts";
 
 /** One loop waits, anybody rings. */
-export class Bell {
+export class WakeSignal {
   #rung = false;
   #wake: () => void = () => {};
 
   /** Ends the wait under way, or the next one at once. */
-  ring(): void {
+  wake(): void {
     this.#rung = true;
     this.#wake();
   }
@@ -21,7 +21,7 @@ export class Bell {
   async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
     if (!this.#rung && !signal.aborted) {
       const woken = new AbortController();
-      const wake = () => woken.abort(noLongerWanted);
+      const wake = () => woken.abort(abandoned);
       this.#wake = wake;
       signal.addEventListener("abort", wake, { once: true });
       await clock.sleep(ms, woken.signal);

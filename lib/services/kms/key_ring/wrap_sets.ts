@@ -11,23 +11,23 @@ import { unseenVersion } from "./key_id.ts";
 import type { AnnouncedId } from "./state.ts";
 
 /** A provider by what stays of it: its name when it wrapped, and its kind. */
-export interface Opener {
+export interface WrapMember {
   readonly name: string;
   readonly kind: string;
 }
 
 /** The providers that wrapped one data key. */
-export type Openers = readonly Opener[];
+export type WrapSet = readonly WrapMember[];
 
-/** Whether the known sets already say that some provider of `openers` has to stay. */
-export function isKnown(known: readonly Openers[], openers: Openers): boolean {
-  return known.some((one) => contains(openers, one));
+/** Whether the known sets already say that some provider of `holders` has to stay. */
+export function isKnown(known: readonly WrapSet[], holders: WrapSet): boolean {
+  return known.some((one) => contains(holders, one));
 }
 
 /** The sets with one more; those that hold it are dropped. */
-export function withOpeners(known: readonly Openers[], openers: Openers): readonly Openers[] {
-  if (isKnown(known, openers)) return known;
-  const added = openers.map(({ name, kind }) => ({ name, kind }));
+export function withWrapSet(known: readonly WrapSet[], holders: WrapSet): readonly WrapSet[] {
+  if (isKnown(known, holders)) return known;
+  const added = holders.map(({ name, kind }) => ({ name, kind }));
   return [...known.filter((one) => !contains(one, added)), added];
 }
 
@@ -35,15 +35,15 @@ export function withOpeners(known: readonly Openers[], openers: Openers): readon
  * What can be said of a node whose state has IDs and no sets: every provider that was seen by then may have been the
  * only one that did not wrap, so all that is certain is that one of them did.
  */
-export function openersOfHistory(history: readonly Pick<AnnouncedId, "members">[]): readonly Openers[] {
+export function wrapSetsOfHistory(history: readonly Pick<AnnouncedId, "members">[]): readonly WrapSet[] {
   const sets = history.map(({ members }) => members.filter(({ version }) => version !== unseenVersion));
-  return sets.filter((set) => set.length > 0).reduce<readonly Openers[]>(withOpeners, []);
+  return sets.filter((set) => set.length > 0).reduce<readonly WrapSet[]>(withWrapSet, []);
 }
 
 /** What the configuration says of them. */
-export interface Readers {
+export interface Decryptors {
   /** Every name under which a wrap can be opened: of providers and retired ones, former names too. */
-  readonly openers: Openers;
+  readonly holders: WrapSet;
   /** Names of which the operator says that nothing is left that they wrapped. */
   readonly forgotten: readonly string[];
   /** Whether there is no configuration, and the embedded default stands in for it; not so if left out. */
@@ -56,13 +56,13 @@ export interface Readers {
  *
  * @returns the members of each such set that are not forgotten.
  */
-export function lostOpeners(known: readonly Openers[], { openers, forgotten }: Readers): readonly Openers[] {
-  const lost = known.filter((set) => !set.some((one) => contains(openers, [one])));
+export function orphanedSets(known: readonly WrapSet[], { holders, forgotten }: Decryptors): readonly WrapSet[] {
+  const lost = known.filter((set) => !set.some((one) => contains(holders, [one])));
   return lost.map((set) => set.filter(({ name }) => !forgotten.includes(name))).filter((set) => set.length > 0);
 }
 
 /** What to do about it, one sentence for each set. */
-export function lostSentence(lost: readonly Openers[]): string {
+export function orphanedSentence(lost: readonly WrapSet[]): string {
   return lost.map((set) => {
     const named = set.map(({ name, kind }) => `"${name}" (${kind})`);
     const one = named.length === 1;
@@ -75,12 +75,12 @@ export function lostSentence(lost: readonly Openers[]): string {
   }).join(" ");
 }
 
-/** @throws {KmsError} `config` with {@linkcode lostSentence} if a set has nobody left. */
-export function requireOpeners(known: readonly Openers[], readers: Readers): void {
-  const lost = lostOpeners(known, readers);
-  if (lost.length > 0) throw new KmsError("config", lostSentence(lost));
+/** @throws {KmsError} `config` with {@linkcode orphanedSentence} if a set has nobody left. */
+export function requireDecryptors(known: readonly WrapSet[], decryptors: Decryptors): void {
+  const lost = orphanedSets(known, decryptors);
+  if (lost.length > 0) throw new KmsError("config", orphanedSentence(lost));
 }
 
-function contains(outer: Openers, inner: Openers): boolean {
+function contains(outer: WrapSet, inner: WrapSet): boolean {
   return inner.every(({ name, kind }) => outer.some((one) => one.name === name && one.kind === kind));
 }

@@ -2,22 +2,22 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   isKnown,
-  lostOpeners,
-  lostSentence,
-  type Opener,
-  type Openers,
-  openersOfHistory,
-  requireOpeners,
-  withOpeners,
+  orphanedSentence,
+  orphanedSets,
+  requireDecryptors,
+  withWrapSet,
+  type WrapMember,
+  type WrapSet,
+  wrapSetsOfHistory,
 } from "./wrap_sets.ts";
 
-const opener = (name: string, kind = "local"): Opener => ({ name, kind });
-const set = (...names: string[]): Openers => names.map((name) => opener(name));
+const opener = (name: string, kind = "local"): WrapMember => ({ name, kind });
+const set = (...names: string[]): WrapSet => names.map((name) => opener(name));
 
 Deno.test("withOpeners() keeps the smallest sets only", () => {
   const sets = [set("a", "b", "c"), set("a", "b"), set("b", "c"), set("a", "b", "c"), set("b")];
-  assert.deepEqual(sets.slice(0, 4).reduce<readonly Openers[]>(withOpeners, []), [set("a", "b"), set("b", "c")]);
-  assert.deepEqual(sets.reduce<readonly Openers[]>(withOpeners, []), [set("b")]);
+  assert.deepEqual(sets.slice(0, 4).reduce<readonly WrapSet[]>(withWrapSet, []), [set("a", "b"), set("b", "c")]);
+  assert.deepEqual(sets.reduce<readonly WrapSet[]>(withWrapSet, []), [set("b")]);
 });
 
 const anyName: fc.Arbitrary<string> = fc.constantFrom("a", "b", "c", "d", "e");
@@ -26,9 +26,9 @@ const anyNames = fc.uniqueArray(anyName);
 
 Deno.test("lostOpeners() of what is kept is the verdict on every data key that was sealed", () => {
   fc.assert(fc.property(fc.array(anySet), anyNames, (sealed, configured) => {
-    const kept = sealed.reduce<readonly Openers[]>(withOpeners, []);
-    const opens = (one: Openers) => one.some(({ name }) => configured.includes(name));
-    const lost = lostOpeners(kept, { openers: set(...configured), forgotten: [] });
+    const kept = sealed.reduce<readonly WrapSet[]>(withWrapSet, []);
+    const opens = (one: WrapSet) => one.some(({ name }) => configured.includes(name));
+    const lost = orphanedSets(kept, { holders: set(...configured), forgotten: [] });
     assert.equal(lost.length > 0, !sealed.every(opens));
     for (const one of sealed) assert.ok(isKnown(kept, one));
     for (const one of kept) {
@@ -39,20 +39,20 @@ Deno.test("lostOpeners() of what is kept is the verdict on every data key that w
 
 Deno.test("lostOpeners() wants the same kind, and takes a former name for the name", () => {
   const known = [set("a", "b")];
-  assert.deepEqual(lostOpeners(known, { openers: [opener("a", "vault-transit")], forgotten: [] }), known);
-  assert.deepEqual(lostOpeners(known, { openers: [opener("b")], forgotten: [] }), []);
+  assert.deepEqual(orphanedSets(known, { holders: [opener("a", "vault-transit")], forgotten: [] }), known);
+  assert.deepEqual(orphanedSets(known, { holders: [opener("b")], forgotten: [] }), []);
 });
 
 Deno.test("lostOpeners() forgets a set only if all of it is forgotten", () => {
-  const lost = (...forgotten: string[]) => lostOpeners([set("a", "b")], { openers: set("c"), forgotten });
+  const lost = (...forgotten: string[]) => orphanedSets([set("a", "b")], { holders: set("c"), forgotten });
   assert.deepEqual(lost("a"), [set("b")]);
   assert.deepEqual(lost("a", "b"), []);
   assert.deepEqual(lost("c"), [set("a", "b")]);
 });
 
 Deno.test("requireOpeners() names who is missing and both ways out", () => {
-  assert.doesNotThrow(() => requireOpeners([], { openers: [], forgotten: [] }));
-  assert.throws(() => requireOpeners([set("a"), set("b", "c")], { openers: set("d"), forgotten: [] }), {
+  assert.doesNotThrow(() => requireDecryptors([], { holders: [], forgotten: [] }));
+  assert.throws(() => requireDecryptors([set("a"), set("b", "c")], { holders: set("d"), forgotten: [] }), {
     code: "config",
     message:
       'This node has sealed data that only provider "a" (local) can open, and it is not configured any more: list ' +
@@ -61,7 +61,7 @@ Deno.test("requireOpeners() names who is missing and both ways out", () => {
       "any more: list one of them under retired:, or, if nothing is left in etcd that was sealed then, write " +
       "forgotten: [b, c].",
   });
-  assert.equal(lostSentence([]), "");
+  assert.equal(orphanedSentence([]), "");
 });
 
 Deno.test("openersOfHistory() does not take a provider that was never seen for one that wrapped", () => {
@@ -71,5 +71,5 @@ Deno.test("openersOfHistory() does not take a provider that was never seen for o
     { members: [member("a", "1"), member("b", "1")] },
     { members: [member("c", "?")] },
   ];
-  assert.deepEqual(openersOfHistory(history).map((one) => one.map(({ name }) => name)), [["a"]]);
+  assert.deepEqual(wrapSetsOfHistory(history).map((one) => one.map(({ name }) => name)), [["a"]]);
 });
