@@ -100,7 +100,7 @@ export function duration(description: string, least: string, most: string) {
       (value) => within(parseDuration(value) ?? -1, from, to),
       `must be from ${formatDuration(from)} to ${formatDuration(to)}`,
     ),
-    z.describe(`${description} A duration from ${least} to ${most}.`),
+    z.meta({ title: "duration", description: `${description} A duration from ${least} to ${most}.` }),
   );
   return z.pipe(written, z.transform((value) => parseDuration(value) ?? 0));
 }
@@ -109,10 +109,14 @@ function within(value: number, least: number, most: number): boolean {
   return least <= value && value <= most;
 }
 
-/** A path. One that is not absolute starts at the folder of the config file. */
-export function path(description: string) {
+/**
+ * A path. One that is not absolute starts at the folder of the config file.
+ *
+ * @param title the kind of value, for the documents; words that are no path are taken too where it names them.
+ */
+export function path(description: string, title = "path") {
   // deno-lint-ignore no-control-regex
-  return text(description, /^[^\u0000-\u001f\u007f]{1,4095}$/, "must be a path");
+  return text(description, /^[^\u0000-\u001f\u007f]{1,4095}$/, "must be a path").check(z.meta({ title }));
 }
 
 /** The owner can connect, others cannot. */
@@ -124,7 +128,7 @@ export function fileMode(description: string) {
   const written = z.string(say(complaint)).check(
     z.regex(/^0?[0-7]{3}$/, { error: complaint, abort: true }),
     z.refine((value) => safeMode.test(value), "must let the owner read and write, and give others no access"),
-    z.meta({ description, pattern: safeMode.source }),
+    z.meta({ title: "file mode", description, pattern: safeMode.source }),
   );
   return z.pipe(written, z.transform((value) => Number.parseInt(value, 8)));
 }
@@ -136,14 +140,14 @@ export function account(description: string) {
     // 2^32 - 1 means "leave it as it is" to chown(2).
     z.int().check(z.gte(0, complaint), z.lte(4_294_967_294, complaint)),
     z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_.-]*\$?$/, complaint)),
-  ], say(complaint)).check(z.describe(description));
+  ], say(complaint)).check(z.meta({ title: "name or number", description }));
 }
 
 /** Where a KMS is; what comes out is the origin in its canonical form. */
 export function origin(description: string) {
   const written = z.string(say("must be an origin such as https://vault.example:8200")).check(
     (payload) => complain(payload, parseOrigin(payload.value)),
-    z.meta({ description, pattern: originPattern.source }),
+    z.meta({ title: "origin", description, pattern: originPattern.source }),
   );
   return z.pipe(written, z.transform((value) => new URL(value).origin));
 }
@@ -152,7 +156,7 @@ export function origin(description: string) {
 export function vaultAddress(description: string) {
   const written = z.string(say("must be an address such as https://vault.example:8200")).check(
     (payload) => complain(payload, parseVaultAddress(payload.value)),
-    z.meta({ description, pattern: vaultAddressPattern.source }),
+    z.meta({ title: "address", description, pattern: vaultAddressPattern.source }),
   );
   return z.pipe(
     written,
@@ -173,7 +177,7 @@ export function listen(description: string) {
   const complaint = "must be an address and a port such as 127.0.0.1:8090, or off";
   const written = z.string(say(complaint)).check(
     z.refine((value) => value === "off" || parseListen(value) !== undefined, complaint),
-    z.meta({ description, pattern: `${listenPattern.source}|^off$` }),
+    z.meta({ title: "address and port, or off", description, pattern: `${listenPattern.source}|^off$` }),
   );
   return z.pipe(written, z.transform((value) => value === "off" ? undefined : parseListen(value)));
 }
@@ -197,14 +201,14 @@ export function secret(description: string) {
       typeof input === "string" || typeof input === "number"
         ? "must not stand in the config; put it into a file and write { file: PATH }, or into a variable and write { variable: NAME }"
         : complaintOf(input, "must be { file: PATH } or { variable: NAME }"),
-  }).check(z.describe(description));
+  }).check(z.meta({ title: "reference to a secret", description }));
 }
 
 /** What is not secret and may be written out, but may be referred to as well. */
 export function openOrSecret(description: string) {
   const complaint = "must be a text without spaces, { file: PATH } or { variable: NAME }";
   return z.union([z.string().check(z.regex(/^[\x21-\x7e]+$/, complaint)), inAFile, inAVariable], say(complaint))
-    .check(z.describe(description));
+    .check(z.meta({ title: "text, or reference to a secret", description }));
 }
 
 /** A reference as it comes out of {@linkcode secret}. */

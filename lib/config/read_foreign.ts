@@ -25,7 +25,7 @@ const withContext = "aws-kms";
 const withVersion = "azure-key-vault";
 
 const providerName = text(
-  "The name of one of our providers.",
+  "The name of one of the providers, such as vault-eu.",
   /^[a-z0-9][a-z0-9-]{0,62}$/,
   "must be a provider's name",
 );
@@ -33,7 +33,7 @@ const providerName = text(
 const names = z.array(providerName, "must be a list of providers' names").check(
   z.minLength(1, "must name a provider"),
   z.maxLength(8, "must be at most 8 names"),
-  z.describe("Which of our providers may open it, by name: no other key is ever tried, whatever the data says."),
+  z.describe("The providers that may open it, by name: no other key is ever tried, whatever the data says."),
 );
 
 const encryptionContext = z.exactOptional(
@@ -45,14 +45,14 @@ const encryptionContext = z.exactOptional(
 );
 
 const entries = {
-  "trousseau-v1": section("The original Trousseau, version 1, with Vault.", {
+  "trousseau-v1": section("It is opened with the same mount and key of Vault.", {
     format: tag("What the original Trousseau wrote in version 1.", "trousseau-v1"),
     providers: names,
   }),
-  "trousseau-v2": section("The original Trousseau, the alpha of version 2, with Vault, AWS KMS or Azure Key Vault.", {
+  "trousseau-v2": section("It was an alpha, with Vault, AWS KMS or Azure Key Vault.", {
     format: tag("What the original Trousseau wrote in version 2.", "trousseau-v2"),
     providers: z.array(
-      section("One of our providers, and what the original called it.", {
+      section("A provider, and its name in the original.", {
         name: providerName,
         as: text(
           "The name in the data: the original's --enabled-providers, such as vault or awskms.",
@@ -71,15 +71,18 @@ const entries = {
     ).check(
       z.minLength(1, "must name a provider"),
       z.maxLength(8, "must be at most 8 names"),
-      z.describe("Which of our providers opens what was written under which name of the original's."),
+      z.describe("The providers that may open it, each with its name in the original."),
     ),
     encryptionContext,
   }),
-  "vault-kubernetes-kms": section("vault-kubernetes-kms.", {
-    format: tag("What vault-kubernetes-kms wrote.", "vault-kubernetes-kms"),
-    providers: names,
-  }),
-  "aws-encryption-provider": section("aws-encryption-provider.", {
+  "vault-kubernetes-kms": section(
+    "It is opened with the same mount and key of Vault; trousseau-v1 has the same form.",
+    {
+      format: tag("What vault-kubernetes-kms wrote.", "vault-kubernetes-kms"),
+      providers: names,
+    },
+  ),
+  "aws-encryption-provider": section("It is opened with the same key of AWS KMS.", {
     format: tag("What aws-encryption-provider wrote.", "aws-encryption-provider"),
     providers: names,
     encryptionContext,

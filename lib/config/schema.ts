@@ -43,7 +43,7 @@ const provider = variants("kind", Object.keys(arms), [
   arms["vault-transit"],
 ]);
 
-const telemetry = section("What the plugin tells about itself.", {
+const telemetry = section("HTTP pages, log and audit stream.", {
   listen: z.prefault(
     listen(
       "Address and port of /livez, /readyz and /metrics over HTTP, or off. Nothing secret is served, but keep it local.",
@@ -53,18 +53,21 @@ const telemetry = section("What the plugin tells about itself.", {
   log: z.prefault(
     section("The log.", {
       level: z._default(
-        oneOf("The least important thing that is logged.", ["debug", "info", "warn", "error"]),
+        oneOf("The lowest level that is logged.", ["debug", "info", "warn", "error"]),
         defaults.telemetry.log.level,
       ),
       format: z._default(
-        oneOf("As what: json for machines, text for eyes.", ["json", "text"]),
+        oneOf("The form of a line: json for machines, text for people.", ["json", "text"]),
         defaults.telemetry.log.format,
       ),
     }),
     {},
   ),
   audit: z._default(
-    path("Where each encrypt and decrypt is noted: stdout, off, or the path of a file."),
+    path(
+      "Where each Encrypt and Decrypt is noted: stdout, off, or a file such as /var/lib/trousseau/audit.log.",
+      "stdout, off, or a path",
+    ),
     defaults.telemetry.audit,
   ),
 });
@@ -79,9 +82,12 @@ const forgottenEntry = text(
 /** The root. */
 export const configSchema = section("Configuration of the Trousseau KMS plugin.", {
   socket: z.prefault(
-    section("The Unix socket that kube-apiserver connects to. Whoever may connect to it may decrypt.", {
+    section("The Unix socket that kube-apiserver connects to. A process that may connect to it may decrypt.", {
       path: z._default(
-        path("Its path, or unix:// and the path; the folder is made if it is absent."),
+        path(
+          "The path of the socket, or unix:// and the path: at most 107 bytes. A folder that is absent is made.",
+          "path, or unix:// and a path",
+        ),
         defaults.socket.path,
       ),
       ...socketFields("plugin"),
@@ -89,11 +95,11 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
     {},
   ),
   state: z.exactOptional(
-    path(`The folder for key IDs and versions, nothing secret. Default: $STATE_DIRECTORY, else ${defaults.state}.`),
+    path(`The state folder: key IDs and versions, nothing secret. Default: $STATE_DIRECTORY, else ${defaults.state}.`),
   ),
   kms: z.prefault(
-    section("Which API kube-apiserver sees.", {
-      v1beta1: z._default(flag("Whether KMS v1beta1 is served beside v2."), defaults.kms.v1beta1),
+    section("The API that kube-apiserver sees.", {
+      v1beta1: z._default(flag("Whether KMS v1beta1 is served beside v2, on the same socket."), defaults.kms.v1beta1),
       reportVersion: z._default(
         oneOf("The version in Status: v2beta1 only when replacing a plugin that said so.", ["v2", "v2beta1"]),
         defaults.kms.reportVersion,
@@ -102,7 +108,7 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
     {},
   ),
   keyEpoch: z._default(
-    integer("Part of the key ID: raise it on all nodes alike when check tells you to.", 0, 4_294_967_295),
+    integer("Part of the key ID: raise it by 1, on all nodes alike, when check says so.", 0, 4_294_967_295),
     defaults.keyEpoch,
   ),
   wrap: z.exactOptional(
@@ -117,34 +123,46 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
     defaults.unwrap,
   ),
   cache: z.prefault(
-    section("Opened data keys in memory.", {
-      entries: z._default(integer("How many.", 1, 1_048_576), defaults.cache.entries),
+    section("Data keys that were unwrapped and are kept in memory.", {
+      entries: z._default(
+        integer("How many data keys are kept at most; the one used longest ago is dropped first.", 1, 1_048_576),
+        defaults.cache.entries,
+      ),
       maxAge: z.prefault(
-        duration("After this the KMS is asked again at the next use.", "0s", "365d"),
+        duration("The age at which the KMS is asked again at the next use of a data key.", "0s", "365d"),
         defaults.cache.maxAge,
       ),
       graceOnOutage: z.prefault(
-        duration("How long an entry serves on while its KMS cannot be reached; 0s is strict.", "0s", "365d"),
+        duration("How long a data key serves on while its KMS cannot be reached; 0s is strict.", "0s", "365d"),
         defaults.cache.graceOnOutage,
       ),
-      lifetime: z.prefault(duration("After this an entry is dropped.", "1s", "365d"), defaults.cache.lifetime),
+      lifetime: z.prefault(
+        duration("The age since the last confirmation by a KMS at which a data key is dropped.", "1s", "365d"),
+        defaults.cache.lifetime,
+      ),
     }),
     {},
   ),
   readyDek: z.prefault(
     section("The data key that is held ready for the next encrypt.", {
-      maxAge: z.prefault(duration("After this v1beta1 gets a new one.", "1s", maxTimer), defaults.readyDek.maxAge),
+      maxAge: z.prefault(
+        duration("The age at which KMS v1beta1 gets a new one.", "1s", maxTimer),
+        defaults.readyDek.maxAge,
+      ),
     }),
     {},
   ),
   outage: z.prefault(
     section("What kube-apiserver sees when too few providers can be reached.", {
       policy: z._default(
-        oneOf("Writes go on, or they go on but the API server is not ready, or they stop.", [
-          "keepWriting",
-          "failReady",
-          "failClosed",
-        ]),
+        oneOf(
+          "With keepWriting writes go on; with failReady they go on, and the API server is not ready; with failClosed they stop.",
+          [
+            "keepWriting",
+            "failReady",
+            "failClosed",
+          ],
+        ),
         defaults.outage.policy,
       ),
       after: z.prefault(
@@ -156,7 +174,14 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
   ),
   probe: z.prefault(
     section("How each provider is watched.", {
-      interval: z.prefault(duration("Between two probes; 10 % more or less.", "1s", "1h"), defaults.probe.interval),
+      interval: z.prefault(
+        duration(
+          "The time between two probes of a provider, 10 % more or less; 75s are 1,152 calls a day.",
+          "1s",
+          "1h",
+        ),
+        defaults.probe.interval,
+      ),
     }),
     {},
   ),
@@ -170,12 +195,12 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
   }).check(
     z.minLength(1, `is empty; a config has 1 to ${maxProviders} providers`),
     z.maxLength(maxProviders, `has too many; a config has 1 to ${maxProviders} providers`),
-    z.describe(`The keys that guard the data, 1 to ${maxProviders}.`),
+    z.describe(`The keys that wrap each data key, 1 to ${maxProviders} of them.`),
   ),
   retired: z._default(
     z.array(provider, "must be a list of providers").check(
       z.maxLength(maxProviders, `must be at most ${maxProviders} providers`),
-      z.describe("Keys that only open what they wrapped before: no quorum or key ID counts them."),
+      z.describe("Providers that only unwrap: they count in no quorum and in no key ID."),
     ),
     [],
   ),
@@ -183,8 +208,8 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
     z.array(forgottenEntry, "must be a list of names").check(
       z.maxLength(64, "must be at most 64 names"),
       z.describe(
-        "What you know that nothing is left of in etcd: providers taken out, and versions of any provider's key as " +
-          "NAME@VERSION.",
+        "Providers that were taken out, and versions of any provider's key as NAME@VERSION, of which nothing is left in " +
+          "etcd, such as vault-old and vault@1.",
       ),
     ),
     [],

@@ -23,7 +23,9 @@ export function wrapField(description: string) {
   return z.union([
     z.enum(["all", "any"]),
     z.int().check(z.gte(1, wrapComplaint), z.lte(maxProviders, wrapComplaint)),
-  ], { error: () => wrapComplaint }).check(z.describe(description));
+  ], { error: () => wrapComplaint }).check(
+    z.meta({ title: `all, any, or 1 to ${maxProviders}`, description }),
+  );
 }
 
 /** Why so many of so few providers cannot wrap, if they cannot. */
@@ -37,11 +39,15 @@ export function socketFields(who: "plugin" | "sops") {
   const runs = who === "plugin" ? "the plugin" : "trousseau sops";
   return {
     mode: z.prefault(
-      fileMode('Its mode, in quotes: "0600" or "0660".'),
+      fileMode('The mode of the socket, in quotes: "0600" for its owner alone, "0660" for its group too.'),
       defaults[who === "plugin" ? "socket" : "sops"].mode,
     ),
-    owner: z.exactOptional(account(`The user that owns it, a name or a number. Default: who runs ${runs}.`)),
-    group: z.exactOptional(account(`The group that owns it, a name or a number. Default: who runs ${runs}.`)),
+    owner: z.exactOptional(
+      account(`The user that owns the socket, by name or number, such as root. Default: the user that runs ${runs}.`),
+    ),
+    group: z.exactOptional(
+      account(`The group that owns the socket, by name or number. Default: the group of the user that runs ${runs}.`),
+    ),
   };
 }
 

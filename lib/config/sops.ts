@@ -14,7 +14,7 @@ import type { Shaped } from "./shape.ts";
 import { accessOf, socketFields, socketOf, socketPathIn, wrapComplaintOf, wrapField } from "./socket_fields.ts";
 
 const keyName = text(
-  "The last word of hc_vault_transit_uri: it is bound to every file, so it never changes.",
+  "The last word of hc_vault_transit_uri, such as default: it is bound to every file, so it never changes.",
   /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
   "must be 1 to 63 lowercase letters, digits and -, with - neither first nor last",
 );
@@ -34,12 +34,13 @@ const key = section("A key that files may name.", {
 });
 
 /** What an operator writes. */
-export const sopsSchema = section("The key service for SOPS, served by trousseau sops and by nobody else.", {
+export const sopsSchema = section("The key service for SOPS, which trousseau sops serves.", {
   socket: z.prefault(
-    section("The Unix socket that sops connects to. Whoever may connect to it may decrypt every file.", {
+    section("The Unix socket that sops connects to. A process that may connect to it may decrypt every file.", {
       path: z.exactOptional(
         path(
-          "Its path, or unix:// and the path. Default: $XDG_RUNTIME_DIR/trousseau/sops.sock, else sops.sock beside the plugin's socket.",
+          "The path of the socket, or unix:// and the path. Default: $XDG_RUNTIME_DIR/trousseau/sops.sock, else sops.sock beside the plugin's socket.",
+          "path, or unix:// and a path",
         ),
       ),
       ...socketFields("sops"),
@@ -47,17 +48,18 @@ export const sopsSchema = section("The key service for SOPS, served by trousseau
     {},
   ),
   listen: z.prefault(
-    listen("Address and port of its own /livez, /readyz and /metrics over HTTP, or off."),
+    listen("Address and port of its own /livez, /readyz and /metrics over HTTP, such as 127.0.0.1:8091, or off."),
     defaults.sops.listen,
   ),
   audit: z._default(
     path(
-      "Where each encrypt and decrypt of a file's data key is noted: stdout, off, or the path of a file of its own.",
+      "Where each Encrypt and Decrypt of a file's data key is noted: stdout, off, or a file other than the plugin's.",
+      "stdout, off, or a path",
     ),
     defaults.sops.audit,
   ),
   decryptOnly: z._default(
-    flag("Whether nothing is encrypted here, as for a controller whose logins may only unwrap."),
+    flag("Whether Encrypt is refused here, as for a controller whose logins may only unwrap."),
     defaults.sops.decryptOnly,
   ),
   keys: z._default(

@@ -17,14 +17,14 @@ const ecsAgent = "http://169.254.170.2";
 const agents: readonly string[] = [ecsAgent, "http://169.254.170.23", "http://[fd00:ec2::23]"];
 
 const roleArn = text(
-  "The role's ARN.",
+  "The role's ARN, such as arn:aws:iam::111122223333:role/trousseau.",
   /^arn:aws[a-z-]{0,20}:iam::[0-9]{12}:role\/[\w+=,.@/-]{1,512}$/,
   "must be a role's ARN such as arn:aws:iam::111122223333:role/trousseau",
 );
 
 const sessionNamePattern = /^[\w+=,.@-]{2,64}$/;
 const sessionName = text(
-  "What the session is called in CloudTrail.",
+  "The name of the session in CloudTrail: 2 to 64 letters, digits and _ + = , . @ -.",
   sessionNamePattern,
   "must be 2 to 64 letters, digits and _ + = , . @ -",
 );
@@ -32,29 +32,41 @@ const sessionName = text(
 const auths = {
   "access-key": section("An access key of a user, or temporary credentials that something else renews.", {
     method: tag("With an access key.", "access-key"),
-    accessKeyId: openOrSecret("The access key's ID."),
+    accessKeyId: openOrSecret(
+      "The access key's ID, such as AKIAIOSFODNN7EXAMPLE; it is no secret and may be written out.",
+    ),
     secretAccessKey: secret("The secret access key."),
     sessionToken: z.exactOptional(secret("The session token of temporary credentials.")),
   }),
   "environment": section("The access key in the variables that AWS's tools have in common.", {
     method: tag("With $AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY and perhaps $AWS_SESSION_TOKEN.", "environment"),
   }),
-  "profile": section("A profile in files as the AWS CLI has them. What would start a process is refused.", {
+  "profile": section("A profile in files of the AWS CLI's form. A setting that would start a process is refused.", {
     method: tag("With a profile.", "profile"),
     // The AWS CLI takes spaces within a name: [profile "team kms"].
     profile: z._default(
-      text("The profile.", /^[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?$/, "must be a profile's name"),
+      text(
+        "The name of the profile, such as kms.",
+        /^[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?$/,
+        "must be a profile's name",
+      ),
       "default",
     ),
-    credentialsFile: z.exactOptional(path("The credentials file. Either this or configFile, or both.")),
-    configFile: z.exactOptional(path("The config file.")),
+    credentialsFile: z.exactOptional(
+      path("The credentials file, such as /etc/trousseau/aws-credentials. Either this or configFile, or both."),
+    ),
+    configFile: z.exactOptional(path("The config file of the AWS CLI's form.")),
   }),
   "web-identity": section("A token of another issuer, such as a cluster's, that a role trusts (IRSA).", {
     method: tag("With a token of another issuer.", "web-identity"),
-    roleArn: z.exactOptional(roleArn.check(z.describe("The role's ARN. Default: $AWS_ROLE_ARN."))),
+    roleArn: z.exactOptional(
+      roleArn.check(
+        z.describe("The role's ARN, such as arn:aws:iam::111122223333:role/trousseau. Default: $AWS_ROLE_ARN."),
+      ),
+    ),
     sessionName: z.exactOptional(
       sessionName.check(
-        z.describe("What the session is called in CloudTrail. Default: $AWS_ROLE_SESSION_NAME, else trousseau."),
+        z.describe("The name of the session in CloudTrail. Default: $AWS_ROLE_SESSION_NAME, else trousseau."),
       ),
     ),
     tokenFile: z.exactOptional(path("The file of the token. Default: $AWS_WEB_IDENTITY_TOKEN_FILE.")),
@@ -70,13 +82,13 @@ const auths = {
     method: tag("With the role of the container.", "container"),
     url: z.exactOptional(
       text(
-        "Where its agent is. Default: $AWS_CONTAINER_CREDENTIALS_FULL_URI, else $AWS_CONTAINER_CREDENTIALS_RELATIVE_URI.",
+        "The URL of the agent, such as http://169.254.170.23/v1/credentials. Default: $AWS_CONTAINER_CREDENTIALS_FULL_URI, else $AWS_CONTAINER_CREDENTIALS_RELATIVE_URI.",
         /^https?:\/\/[^\s@]{1,1024}$/,
         "must be a URL",
       ),
     ),
     tokenFile: z.exactOptional(
-      path("The file of what the agent wants to see. Default: $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, if it is set."),
+      path("The file of the token for the agent. Default: $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, if it is set."),
     ),
   }),
 } as const satisfies { readonly [Method in AwsAuth["method"]]: z.core.$ZodTypeDiscriminable };
@@ -89,16 +101,23 @@ export const awsAuthSchema = variants("method", Object.keys(auths), [
   auths["web-identity"],
   auths["instance-metadata"],
   auths.container,
-]).check(z.describe("How to come by credentials."));
+]).check(z.describe("How to get credentials."));
 
 /** A role beside them. */
-export const assumedRoleSchema = section("A role that is taken on with those credentials.", {
-  roleArn,
-  externalId: z.exactOptional(
-    text("The external ID that the role wants.", /^[\w+=,.@:/-]{2,1224}$/, "must be an external ID"),
-  ),
-  sessionName: z._default(sessionName, "trousseau"),
-});
+export const assumedRoleSchema = section(
+  "A role that is assumed with those credentials, in another account for instance.",
+  {
+    roleArn,
+    externalId: z.exactOptional(
+      text(
+        "The external ID that the role's trust policy asks for: 2 to 1,224 characters.",
+        /^[\w+=,.@:/-]{2,1224}$/,
+        "must be an external ID",
+      ),
+    ),
+    sessionName: z._default(sessionName, "trousseau"),
+  },
+);
 
 /** What the provider gets of it. */
 export function assumedRole({ roleArn, externalId, sessionName }: z.infer<typeof assumedRoleSchema>): AssumedRole {

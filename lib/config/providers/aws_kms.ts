@@ -19,7 +19,7 @@ export const awsKmsSchema = section("A key in AWS KMS.", {
   kind: tag("AWS KMS.", "aws-kms"),
   ...commonFields,
   key: text(
-    "The key: its ARN (recommended), its ID, or an alias such as alias/kubernetes, which must never be moved.",
+    "The key: its ARN, such as arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab, its ID, or an alias such as alias/kubernetes, which must never be moved.",
     /^[\x21-\x7e]{1,512}$/,
     "must be a key's ARN, a key ID, or an alias that begins with alias/",
   ),
@@ -37,23 +37,27 @@ export const awsKmsSchema = section("A key in AWS KMS.", {
       "must be a mapping of texts to texts",
     ).check(
       z.describe(
-        "What every wrap is bound to; CloudTrail shows it. Never change it: what was wrapped with another one does not open.",
+        "Texts by name that every wrap is bound to, such as { cluster: prod }, 8,192 characters in all; CloudTrail shows them. Never change them: what was wrapped with others does not open.",
       ),
     ),
     {},
   ),
   endpoint: z.exactOptional(
-    origin("Where KMS is, instead of the Region's own endpoint: a VPC endpoint's, for instance."),
+    origin(
+      "Where KMS is, instead of the Region's own endpoint: a VPC endpoint such as https://vpce-0123456789abcdef0-abcdefgh.kms.eu-central-1.vpce.amazonaws.com.",
+    ),
   ),
-  stsEndpoint: z.exactOptional(origin("Where STS is, likewise, for auth and assumeRole.")),
-  fips: z._default(flag("Whether the endpoints with FIPS 140 validated cryptography are used."), false),
-  dualStack: z._default(flag("Whether the endpoints with IPv4 and IPv6 are used."), false),
+  stsEndpoint: z.exactOptional(origin(
+    "Where STS is, for auth and assumeRole, such as https://vpce-0fedcba9876543210-abcdefgh.sts.eu-central-1.vpce.amazonaws.com.",
+  )),
+  fips: z._default(flag("Whether AWS's endpoints with FIPS 140 validated cryptography are used."), false),
+  dualStack: z._default(flag("Whether AWS's endpoints with IPv4 and IPv6 are used."), false),
   auth: awsAuthSchema,
   assumeRole: z.exactOptional(assumedRoleSchema),
   proxy: z.exactOptional(proxySchema),
   tls: z.prefault(
     section("How to trust the servers.", {
-      caFile: z.exactOptional(path("The certificates (PEM) to trust, instead of the system's.")),
+      caFile: z.exactOptional(path("The file of the authorities (PEM) to trust, instead of the system's.")),
     }),
     {},
   ),

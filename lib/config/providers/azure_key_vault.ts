@@ -24,13 +24,13 @@ const guidComplaint = "must be a GUID such as 2ad86d5c-0ecc-4ae4-b2b5-0f3e0c9c1a
 const tenant = /^[0-9A-Za-z]([0-9A-Za-z.-]{0,251}[0-9A-Za-z])?$/;
 const tenantComplaint = "must be a tenant's GUID or domain";
 
-const tenantId = text("The tenant: its GUID, or one of its domains.", tenant, tenantComplaint);
+const tenantId = text("The tenant: its GUID, or one of its domains such as contoso.example.", tenant, tenantComplaint);
 
 function clientId(description: string) {
   return text(description, guid, guidComplaint);
 }
 
-const application = clientId("The application's (client) ID.");
+const application = clientId("The application's (client) ID, a GUID such as 2ad86d5c-0ecc-4ae4-b2b5-0f3e0c9c1a11.");
 
 const auths = {
   "client-secret": section("An application's client secret.", {
@@ -53,7 +53,7 @@ const auths = {
   "managed-identity": section("The identity of the virtual machine that this runs on.", {
     method: tag("With a managed identity.", "managed-identity"),
     clientId: z.exactOptional(
-      clientId("The client ID of a user-assigned identity. Default: the machine's own identity."),
+      clientId("The client ID of a user-assigned identity, a GUID. Default: the machine's own identity."),
     ),
   }),
   "azure-arc": section("The identity that Azure Arc gives a machine outside of Azure.", {
@@ -71,15 +71,17 @@ const auths = {
 export const azureKeyVaultSchema = section("A key in Azure Key Vault or Managed HSM.", {
   kind: tag("Azure Key Vault or Managed HSM.", "azure-key-vault"),
   ...commonFields,
-  vault: origin("Where the vault or HSM pool is, such as https://team-a.vault.azure.net."),
+  vault: origin(
+    "Where the vault or HSM pool is, such as https://team-a.vault.azure.net or https://pool.managedhsm.azure.net.",
+  ),
   key: text(
-    "The key's name.",
+    "The key's name without a version, such as kubernetes: 1 to 127 letters, digits and -.",
     /^[0-9A-Za-z-]{1,127}$/,
     "must be a key's name of 1 to 127 letters, digits and -, without a version",
   ),
   version: z.exactOptional(
     text(
-      "Pins this version for ever: rotations in the vault are not followed. Leave it out to follow them.",
+      "A version to stay with, 32 hexadecimal digits: rotations in the vault are not followed. Leave it out to follow them.",
       /^[0-9a-f]{32}$/,
       "must be a version of 32 lowercase hexadecimal digits",
     ),
@@ -89,7 +91,7 @@ export const azureKeyVaultSchema = section("A key in Azure Key Vault or Managed 
       resource: origin(
         "What tokens are for, such as https://vault.local.azurestack.example; the vault is in its domain.",
       ),
-      authority: origin("Where tokens come from."),
+      authority: origin("Where tokens come from, such as https://login.local.azurestack.example."),
     }),
   ),
   unwrapAlgorithms: z._default(
@@ -98,7 +100,7 @@ export const azureKeyVaultSchema = section("A key in Azure Key Vault or Managed 
       "must be a list of algorithms",
     ).check(
       z.maxLength(2, "must be at most 2 algorithms"),
-      z.describe("What is taken for unwrapping beside RSA-OAEP-256, for old data. Nothing is wrapped with it."),
+      z.describe("Algorithms that unwrap old data beside RSA-OAEP-256. Nothing is wrapped with them."),
     ),
     [],
   ),
@@ -112,7 +114,7 @@ export const azureKeyVaultSchema = section("A key in Azure Key Vault or Managed 
   proxy: z.exactOptional(proxySchema),
   tls: z.prefault(
     section("How to trust the servers.", {
-      caFile: z.exactOptional(path("The certificates (PEM) to trust, instead of the system's.")),
+      caFile: z.exactOptional(path("The file of the authorities (PEM) to trust, instead of the system's.")),
     }),
     {},
   ),

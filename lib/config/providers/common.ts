@@ -26,13 +26,13 @@ export function providerName(description: string) {
 /** What every provider has beside its `kind`. */
 export const commonFields = {
   name: providerName(
-    "Your name for this key: a DNS label. It is part of the key ID; to change it, put the old one under formerly.",
+    "Your name for this key, a DNS label such as vault-eu. It is part of the key ID; to change it, put the old one under formerly.",
   ),
   formerly: z._default(
     z.array(providerName("A name that this provider had."), "must be a list of names")
       .check(
         z.maxLength(16, "must be at most 16 names"),
-        z.describe("Names it had before: what they wrapped still opens."),
+        z.describe("Names that this provider had before, at most 16: what they wrapped still opens."),
       ),
     [],
   ),

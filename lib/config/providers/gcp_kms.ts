@@ -28,7 +28,7 @@ const auths = {
   }),
   "service-account-key": section("A service account's key.", {
     method: tag("With a key of a service account.", "service-account-key"),
-    keyFile: path("The key, a JSON file of type service_account."),
+    keyFile: path("The key, a JSON file of type service_account, such as /etc/trousseau/gcp-key.json."),
   }),
   "workload-identity": section(
     "A token of another issuer, such as a cluster's, that a workload identity pool trusts.",
@@ -59,27 +59,35 @@ export const gcpKmsSchema = section("A key in Google Cloud KMS.", {
   kind: tag("Google Cloud KMS.", "gcp-kms"),
   ...commonFields,
   key: text(
-    "The key's resource name, projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY.",
+    "The key's resource name, projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY, with the project's ID.",
     /^projects\/[^\s]{1,512}$/,
     keyComplaint,
   ),
   universeDomain: z._default(
     text(
-      "The domain of Google's APIs: another one in clouds that others run with Google's software.",
+      "The domain of Google's APIs; another one in clouds that others run with Google's software.",
       /^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){1,8}$/,
       "must be a domain such as googleapis.com",
     ),
     "googleapis.com",
   ),
   endpoint: z.exactOptional(
-    origin("Where Cloud KMS is, instead of cloudkms.googleapis.com: a Private Service Connect endpoint, for instance."),
+    origin(
+      "Where Cloud KMS is, instead of cloudkms.googleapis.com, such as https://cloudkms.europe-west3.rep.googleapis.com.",
+    ),
   ),
-  oauthEndpoint: z.exactOptional(origin("The same of oauth2.googleapis.com, for a service account's key.")),
-  stsEndpoint: z.exactOptional(origin("The same of sts.googleapis.com, for workload identity federation.")),
-  iamEndpoint: z.exactOptional(origin("The same of iamcredentials.googleapis.com, for acting as a service account.")),
+  oauthEndpoint: z.exactOptional(
+    origin("Where the token service of service account keys is, instead of https://oauth2.googleapis.com."),
+  ),
+  stsEndpoint: z.exactOptional(
+    origin("Where workload identity federation gets tokens, instead of https://sts.googleapis.com."),
+  ),
+  iamEndpoint: z.exactOptional(
+    origin("Where a service account is impersonated, instead of https://iamcredentials.googleapis.com."),
+  ),
   additionalAuthenticatedData: z._default(
     text(
-      "What every wrap is bound to beside its version. Never change it: what was wrapped with another one does not open.",
+      'A text that every wrap is bound to beside its version, such as "cluster prod", 4,096 characters. Never change it: what was wrapped with another one does not open.',
       /^[\x20-\x7e]{0,4096}$/,
       "must be a text of at most 4096 characters, in quotes",
     ),
@@ -87,7 +95,7 @@ export const gcpKmsSchema = section("A key in Google Cloud KMS.", {
   ),
   quotaProject: z.exactOptional(
     text(
-      "The project whose quota and bill the calls go to. Default: the login's own.",
+      "The ID of the project whose quota and bill the calls count for, such as my-project. Default: the login's own.",
       /^[a-z0-9][a-z0-9.:-]{4,93}$/,
       "must be a project's ID",
     ),
@@ -99,12 +107,14 @@ export const gcpKmsSchema = section("A key in Google Cloud KMS.", {
     auths["metadata-server"],
   ]).check(z.describe("How to log in to Google Cloud.")),
   impersonate: z.exactOptional(
-    section("A service account that is acted as with that login.", {
-      serviceAccount: account("Its address."),
+    section("A service account that is impersonated with that login.", {
+      serviceAccount: account(
+        "The address of the service account, such as trousseau@my-project.iam.gserviceaccount.com.",
+      ),
       delegates: z._default(
         z.array(account("A service account in between."), "must be a list of service accounts").check(
           z.maxLength(4, "must be at most 4 service accounts"),
-          z.describe("Those in between, each of which may act as the next one."),
+          z.describe("Service accounts in between, at most 4, each of which may impersonate the next one."),
         ),
         [],
       ),
@@ -113,7 +123,7 @@ export const gcpKmsSchema = section("A key in Google Cloud KMS.", {
   proxy: z.exactOptional(proxySchema),
   tls: z.prefault(
     section("How to trust the servers.", {
-      caFile: z.exactOptional(path("The certificates (PEM) to trust, instead of the system's.")),
+      caFile: z.exactOptional(path("The file of the authorities (PEM) to trust, instead of the system's.")),
     }),
     {},
   ),

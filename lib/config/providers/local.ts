@@ -10,11 +10,13 @@ import { commonFields, type ConfigValidator } from "./common.ts";
 
 /** What an operator writes. */
 export const localSchema = section(
-  "A key in a file on this machine. It protects etcd's disk and backups, not against whoever reads this machine.",
+  "A key in a file on this machine. It protects a copy of etcd without this machine's disk, and nothing else.",
   {
     kind: tag("A key file on this machine.", "local"),
     ...commonFields,
-    keyFile: path("The file that holds the keys, all versions of them."),
+    keyFile: path(
+      "The file that holds all versions of the key, such as /var/lib/trousseau/local.keys, with mode 0600.",
+    ),
     create: z._default(
       flag("Whether a missing key file is made at the start, with mode 0600. With false a lost disk stays noticed."),
       false,

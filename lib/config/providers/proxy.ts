@@ -20,12 +20,12 @@ export const proxySchema = section(
     ),
     username: z.exactOptional(
       text(
-        "The user name of its login (Basic).",
+        "The user name for a login (Basic) at the proxy; it needs password.",
         /^[\x21-\x39\x3b-\x7e]{1,255}$/,
         "must be a user name without spaces and :",
       ),
     ),
-    password: z.exactOptional(secret("The password of its login.")),
+    password: z.exactOptional(secret("The password for that login.")),
   },
 );
 

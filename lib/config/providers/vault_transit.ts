@@ -28,10 +28,10 @@ function words(description: string) {
   return text(description, /^[^\u0000-\u001f\u007f]{1,512}$/, "must be a text on one line");
 }
 
-const role = words("The role to log in with.");
+const role = words("The role to log in with, such as trousseau.");
 
 function authMount(method: string) {
-  return z.prefault(mount("Where the auth method is mounted."), method);
+  return z.prefault(mount("The path of the auth method, without auth/."), method);
 }
 
 /** For a secret that may be given by a response-wrapping token. */
@@ -56,17 +56,19 @@ const auths = {
     "A token from elsewhere. It is renewed while it can be; past its maximum TTL a new one must be put there.",
     {
       method: tag("With a token.", "token"),
-      token: secret("The token."),
+      token: secret("The token, such as { file: /etc/trousseau/token }."),
       ...wrapping("token"),
     },
   ),
   approle: section("AppRole: a role ID, and a secret ID unless the role wants none.", {
     method: tag("With AppRole.", "approle"),
     mount: authMount("approle"),
-    roleId: openOrSecret("The role ID. It is no secret and may be written out."),
+    roleId: openOrSecret(
+      "The role ID, such as { file: /etc/trousseau/role-id }. It is no secret beside a secret ID and may be written out.",
+    ),
     secretId: z.exactOptional(
       secret(
-        "The secret ID. Leave it out for a role with bind_secret_id=false, whose only secret is the role ID then.",
+        "The secret ID, such as { file: /etc/trousseau/secret-id }. Leave it out for a role with bind_secret_id=false, whose only secret is the role ID then.",
       ),
     ),
     ...wrapping("secretId"),
@@ -81,7 +83,7 @@ const auths = {
     method: tag("With a JWT.", "jwt"),
     mount: authMount("jwt"),
     role,
-    jwt: secret("The JWT."),
+    jwt: secret("The JWT, such as { file: /etc/trousseau/jwt }."),
   }),
   cert: section("The client certificate named under tls.", {
     method: tag("With the client certificate.", "cert"),
@@ -92,11 +94,11 @@ const auths = {
     method: tag("With a password.", "userpass"),
     mount: authMount("userpass"),
     username: text(
-      "The user's name.",
+      "The user's name, such as trousseau.",
       /^[A-Za-z0-9_][A-Za-z0-9_.@+-]*$/,
       "must be a user name of letters, digits and _ . @ + -",
     ),
-    password: secret("The password."),
+    password: secret("The password, such as { file: /etc/trousseau/password }."),
   }),
   agent: section("No login: a Vault agent or proxy on this machine adds its own token to each request.", {
     method: tag("By a Vault agent or proxy.", "agent"),
@@ -114,16 +116,19 @@ export const vaultTransitSchema = section("A transit key in HashiCorp Vault or O
     ),
   ),
   addresses: z.exactOptional(
-    z.array(vaultAddress("Where a server of the cluster is."), "must be a list of addresses").check(
+    z.array(
+      vaultAddress("Where a server of the cluster is, such as https://vault-1.example:8200."),
+      "must be a list of addresses",
+    ).check(
       z.minLength(1, "must have an address"),
       z.maxLength(8, "must be at most 8 addresses"),
       z.describe("Several servers of one Vault, tried in turn. Either this or address."),
     ),
   ),
-  namespace: z.exactOptional(mount("The namespace of Vault Enterprise or OpenBao.")),
-  mount: z.prefault(mount("Where the transit engine is mounted."), "transit"),
+  namespace: z.exactOptional(mount("The namespace of Vault Enterprise or OpenBao, such as platform/kubernetes.")),
+  mount: z.prefault(mount("The path of the transit engine."), "transit"),
   key: text(
-    "The transit key's name.",
+    "The transit key's name, such as kubernetes.",
     /^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$/,
     "must be a key's name of letters, digits, _, - and .",
   ),
@@ -139,10 +144,10 @@ export const vaultTransitSchema = section("A transit key in HashiCorp Vault or O
   proxy: z.exactOptional(proxySchema),
   tls: z.prefault(
     section("How to trust the server, and how to be known to it.", {
-      caFile: z.exactOptional(path("The certificates (PEM) to trust, instead of the system's.")),
+      caFile: z.exactOptional(path("The file of the authorities (PEM) to trust, instead of the system's.")),
       serverName: z.exactOptional(
         text(
-          "The name to expect in the server's certificate where it is not the address's host.",
+          "The name to expect in the server's certificate instead of the address's host, such as vault.example.com.",
           /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/,
           "must be a host's name",
         ),
