@@ -46,11 +46,11 @@ const encryptionContext = z.exactOptional(
 
 const entries = {
   "trousseau-v1": section("It is opened with the same mount and key of Vault.", {
-    format: tag("What the original Trousseau wrote in version 1.", "trousseau-v1"),
+    format: tag("Data of the original Trousseau, version 1.", "trousseau-v1"),
     providers: names,
   }),
   "trousseau-v2": section("It was an alpha, with Vault, AWS KMS or Azure Key Vault.", {
-    format: tag("What the original Trousseau wrote in version 2.", "trousseau-v2"),
+    format: tag("Data of the original Trousseau, version 2.", "trousseau-v2"),
     providers: z.array(
       section("A provider, and its name in the original.", {
         name: providerName,
@@ -78,12 +78,12 @@ const entries = {
   "vault-kubernetes-kms": section(
     "It is opened with the same mount and key of Vault; trousseau-v1 has the same form.",
     {
-      format: tag("What vault-kubernetes-kms wrote.", "vault-kubernetes-kms"),
+      format: tag("Data of vault-kubernetes-kms.", "vault-kubernetes-kms"),
       providers: names,
     },
   ),
   "aws-encryption-provider": section("It is opened with the same key of AWS KMS.", {
-    format: tag("What aws-encryption-provider wrote.", "aws-encryption-provider"),
+    format: tag("Data of aws-encryption-provider.", "aws-encryption-provider"),
     providers: names,
     encryptionContext,
     unprefixed: z._default(

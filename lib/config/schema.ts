@@ -153,7 +153,7 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
     {},
   ),
   outage: z.prefault(
-    section("What kube-apiserver sees when too few providers can be reached.", {
+    section("The effect on kube-apiserver when too few providers can be reached.", {
       policy: z._default(
         oneOf(
           "With keepWriting writes go on; with failReady they go on, and the API server is not ready; with failClosed they stop.",

@@ -104,7 +104,7 @@ Deno.test("encryptionConfig() says when to rewrite, by which ways, and what to l
     "StorageVersionMigration",
     "--encryption-provider-config-automatic-reload=true",
     "has the announced key ID behind it, before anything is taken away",
-    'README, "Rotating the KEK"',
+    'docs/migrate.md, "Rewrite what is stored"',
   ];
   for (const words of said) ok(out.includes(words), words);
   const none = await printed("--socket", "/run/kms.sock", "--identity", "none");

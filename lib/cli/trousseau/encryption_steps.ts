@@ -61,7 +61,7 @@ export function firstSteps(options: EncryptionConfigurationOptions): readonly st
   const steps = { none: stepsOfNone, first: stepsOfFirst, last: stepsOfLast }[options.identity](options);
   return [
     "If kube-apiserver has an --encryption-provider-config already, do not use this file: every Secret would become",
-    'unreadable. Use encryption-config --from FILE --stage read (README, "A cluster that already encrypts").',
+    'unreadable. Use encryption-config --from FILE --stage read (docs/migrate.md, "A cluster that already encrypts").',
     "",
     ...numbered(steps),
     "",
@@ -76,7 +76,7 @@ export function firstSteps(options: EncryptionConfigurationOptions): readonly st
 export function stageSteps(facts: StageFacts): readonly string[] {
   const steps = { read: stepsOfRead, write: stepsOfWrite, final: stepsOfFinal }[facts.stage](facts);
   return [
-    `Stage ${facts.stage} of read, write and final; README, "A cluster that already encrypts".`,
+    `Stage ${facts.stage} of read, write and final; docs/migrate.md, "A cluster that already encrypts".`,
     ...(facts.holdsKeys
       ? [
         "This file holds keys: make it under umask 077, keep it owned by root with mode 0600 (install -m 0600), and",
@@ -198,7 +198,7 @@ function rewriteSteps(facts: Facts, written: readonly WrittenWith[]): readonly S
     ],
     [
       "Repeat what reports a conflict. These commands send every value through the pipe; StorageVersionMigration does",
-      'it inside the cluster (README, "Rotating the KEK").',
+      'it inside the cluster (docs/migrate.md, "Rewrite what is stored").',
       ...written.flatMap(({ resources }) => resources.map(rewrite)),
     ],
     ...written.map(({ name, resources }): Step => [

@@ -89,7 +89,7 @@ export const azureKeyVaultSchema = section("A key in Azure Key Vault or Managed 
   cloud: z.exactOptional(
     section("For a vault that is in none of Azure's public, Chinese and US government clouds.", {
       resource: origin(
-        "What tokens are for, such as https://vault.local.azurestack.example; the vault is in its domain.",
+        "The resource that tokens are for, such as https://vault.local.azurestack.example; the vault is in its domain.",
       ),
       authority: origin("Where tokens come from, such as https://login.local.azurestack.example."),
     }),

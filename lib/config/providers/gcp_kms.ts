@@ -23,9 +23,12 @@ function account(description: string) {
 }
 
 const auths = {
-  "application-default": section("What Google's tools would find, of what is good for a machine.", {
-    method: tag("With the file in $GOOGLE_APPLICATION_CREDENTIALS, else the metadata server.", "application-default"),
-  }),
+  "application-default": section(
+    "The credentials that Google's tools would find, as far as they are meant for a machine.",
+    {
+      method: tag("With the file in $GOOGLE_APPLICATION_CREDENTIALS, else the metadata server.", "application-default"),
+    },
+  ),
   "service-account-key": section("A service account's key.", {
     method: tag("With a key of a service account.", "service-account-key"),
     keyFile: path("The key, a JSON file of type service_account, such as /etc/trousseau/gcp-key.json."),

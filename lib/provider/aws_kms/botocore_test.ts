@@ -70,7 +70,7 @@ const sentences: Readonly<Record<string, string>> = {
   "an empty source_profile": "<F>/config:3: source_profile is empty; write a value or remove the line",
   "a circle": 'profile "b" in the AWS files leads in a circle (source_profile, <F>/config:6)',
   "a role without a source":
-    'profile "a" in the AWS files names no credentials that Trousseau can get (<F>/config:2); see the README',
+    'profile "a" in the AWS files names no credentials that Trousseau can get (<F>/config:2); see docs/kms/aws.md',
   "both kinds of source":
     'profile "a" in the AWS files has both source_profile and credential_source (<F>/config:4 and <F>/config:3); keep one',
   "a web identity without a role":

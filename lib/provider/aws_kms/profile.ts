@@ -109,7 +109,7 @@ function sourceOf({ name, section, fail }: Step): string | undefined {
   if (profile !== undefined) return profile;
   if (source === "Ec2InstanceMetadata") return undefined;
   const place = section.place(source === undefined ? "role_arn" : "credential_source");
-  throw fail(`${told} names no credentials that Trousseau can get (${place}); see the README`);
+  throw fail(`${told} names no credentials that Trousseau can get (${place}); see docs/kms/aws.md`);
 }
 
 function roleOf(step: Step): AssumedRole {
