@@ -7,7 +7,7 @@ import type { Provider } from "../../lib/provider/provider.ts";
 import type { ProviderKind } from "../../lib/provider/settings.ts";
 
 /**
- * What a bench that passes has shown: one row of the support matrix in the README.
+ * What a bench that passes has shown: one row of the support matrix in `docs/compatibility.md`.
  *
  * A new vendor puts this on its bench, and `deno task matrix` (`deno task matrix engines` where a server in
  * `tests/e2e` is behind it) adds the row. Every method of its `auth` needs one: the whole suite with one of them, and

@@ -12,7 +12,7 @@ import { registerOutcome, Tally } from "./results.ts";
 import { type Register, registerFor } from "./stage.ts";
 
 /**
- * Registers the suite for one vendor, and the test that what came of it is what the README says.
+ * Registers the suite for one vendor, and the test that what came of it is what `docs/compatibility.md` says.
  *
  * @param name how the vendor is called in the names of the tests, and its row in `results.json`: no other bench has it.
  */

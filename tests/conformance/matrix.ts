@@ -1,5 +1,5 @@
 /**
- * The support matrix: what results there have to be, and how the README shows them.
+ * The support matrix: what results there have to be, and how `docs/compatibility.md` shows them.
  *
  * @module
  */
@@ -61,11 +61,11 @@ function* faultsOf({ by, kind, auth, part, criteria }: Row, known: Offered, file
 
 const [begin, end] = ["<!-- Written by `deno task matrix`: -->", "<!-- to here. -->"];
 
-/** The README with the section between the two marks made anew. */
-export function withSection(readme: string, results: Results): string {
-  const [from, to] = [readme.indexOf(begin), readme.indexOf(end)];
-  if (from < 0 || to < from) throw new Error("Cannot write the support matrix: the README has lost its marks.");
-  return `${readme.slice(0, from)}${begin}\n\n${section(results)}\n${readme.slice(to)}`;
+/** The page with the section between the two marks made anew. */
+export function withSection(page: string, results: Results): string {
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
+  if (from < 0 || to < from) throw new Error("Cannot write the support matrix: the page has lost its marks.");
+  return `${page.slice(0, from)}${begin}\n\n${section(results)}\n${page.slice(to)}`;
 }
 
 /** Rows that show the same, put together. */

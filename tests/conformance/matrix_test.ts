@@ -1,5 +1,5 @@
 /**
- * The support matrix of the README is what the suite's runs have given, and lacks nothing.
+ * The support matrix of `docs/compatibility.md` is what the suite's runs have given, and lacks nothing.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { localBench } from "./local_bench.ts";
 import { gaps, type Offered, offered, withSection } from "./matrix.ts";
 import { readResults, type Results, type Row } from "./results.ts";
 
-const readme = new URL("../../README.md", import.meta.url);
+const page = new URL("../../docs/compatibility.md", import.meta.url);
 const task = "run deno task matrix; deno task matrix engines where a real server is behind the bench";
 
 async function allFiles(): Promise<string[]> {
@@ -20,8 +20,8 @@ async function allFiles(): Promise<string[]> {
   return [...quick, ...engines];
 }
 
-Deno.test("the support matrix of the README is what results.json gives", async () => {
-  const text = await Deno.readTextFile(readme);
+Deno.test("the support matrix of docs/compatibility.md is what results.json gives", async () => {
+  const text = await Deno.readTextFile(page);
   assert.equal(text, withSection(text, await readResults()), task);
 });
 
@@ -116,7 +116,7 @@ for (const [what, [results, sentence]] of Object.entries(spoiled)) {
 }
 
 Deno.test("withSection() shows another outcome, and fails where the marks are gone", async () => {
-  const text = await Deno.readTextFile(readme);
+  const text = await Deno.readTextFile(page);
   const all = await readResults();
   const shown = withSection(text, all);
   for (const [name, { criteria }] of Object.entries(all)) {

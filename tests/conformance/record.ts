@@ -1,6 +1,6 @@
 /**
- * `deno task matrix`: runs the suite, keeps what came of it in `results.json`, and writes the support matrix of the README
- * from that.
+ * `deno task matrix`: runs the suite, keeps what came of it in `results.json`, and writes the support matrix of
+ * `docs/compatibility.md` from that.
  *
  * By itself it runs the benches that need nothing but this repository. `deno task matrix engines` runs those of
  * `tests/e2e` too, whose servers it builds where they are lacking, and `deno task matrix FILE…` those files alone. What is
@@ -14,7 +14,7 @@ import { withSection } from "./matrix.ts";
 import { handedOver, readResults, recordVariable, type Results, resultsFile } from "./results.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const readmeFile = `${root}/README.md`;
+const page = `${root}/docs/compatibility.md`;
 
 /** How each kind of bench is run: all of them write the folder for the rows, and start servers on loopback. */
 const commands = {
@@ -65,7 +65,7 @@ try {
   const ran = [...toRun.quick, ...toRun.engines];
   const results = merged(before, await handedOver(folder), ran, [...files.quick, ...files.engines]);
   await Deno.writeTextFile(resultsFile, `${JSON.stringify(results, null, 2)}\n`);
-  await Deno.writeTextFile(readmeFile, withSection(await Deno.readTextFile(readmeFile), results));
+  await Deno.writeTextFile(page, withSection(await Deno.readTextFile(page), results));
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
