@@ -29,7 +29,7 @@ export function unreadable({ decrypts, sealedVersions }: Pick<ServiceStatus, "de
 
 function failing(windowMs: number, refused: readonly RefusedDecrypts[]): string {
   return `Stored data cannot be read: Decrypts of ${counted(refused)} were refused in the last ${minutes(windowMs)} ` +
-    `and none succeeded; find the cause in the README under "Refused Decrypts". ${messagesOf(refused)}`;
+    `and none succeeded; find the cause in docs/troubleshooting.md under "Refused Decrypts". ${messagesOf(refused)}`;
 }
 
 function messagesOf(of: readonly { readonly message: string }[]): string {

@@ -53,7 +53,7 @@ Deno.test("unreadable() says how many Decrypts were refused, why, and where to r
   equal(
     unreadable({ ...wellStatus, decrypts }),
     "Stored data cannot be read: Decrypts of 3 envelopes were refused in the last 5 minutes and none succeeded; find the " +
-      'cause in the README under "Refused Decrypts". No such key. Damaged.',
+      'cause in docs/troubleshooting.md under "Refused Decrypts". No such key. Damaged.',
   );
   equal(unreadable({ ...wellStatus, decrypts: { ...decrypts, failing: false } }), "");
 });
