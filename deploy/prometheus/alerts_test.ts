@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { z } from "zod";
 import { createMetrics } from "../../lib/telemetry/metrics.ts";
-import type { ServiceStatus } from "../../lib/service.ts";
+import type { ServiceStatus } from "../../lib/services/kms/service.ts";
 import { wellStatus } from "../../tests/support/fake_service.ts";
 
 const root = new URL("../..", import.meta.url);

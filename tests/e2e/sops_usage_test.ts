@@ -8,7 +8,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { keyUri } from "../../lib/sops/key_uri.ts";
+import { keyUri } from "../../lib/services/sops/key_uri.ts";
 import { Node } from "./harness/plugin.ts";
 import { setUp } from "./harness/providers.ts";
 import { Repository, type SopsResult, startKeyService } from "./harness/sops.ts";
