@@ -6,12 +6,12 @@
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { rpcServer } from "../../lib/net/grpc/server.ts";
 import { headerBlock } from "../../lib/net/http2/hpack.ts";
 import { Http2Listener } from "../../lib/net/http2/listener.ts";
-import { freePort, pause, run } from "../support/processes.ts";
+import { pause, run } from "../support/processes.ts";
+import { bridge } from "../support/tcp_bridge.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 import { serverProgram } from "./servers.ts";
 
@@ -20,20 +20,6 @@ const answer = {
   body: Buffer.from("answered in full"),
   trailers: headerBlock([["grpc-status", "0"]]),
 };
-
-/** h2spec dials addresses of TCP and no Unix sockets: whatever comes is handed on as it is. */
-async function bridge(path: string): Promise<{ readonly port: number } & AsyncDisposable> {
-  const port = freePort();
-  const server = createServer((outer) => {
-    const inner = connect(path);
-    for (const [one, other] of [[outer, inner], [inner, outer]] as const) {
-      one.on("error", () => {}).on("close", () => other.destroy());
-      one.pipe(other);
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
-  return { port, [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())) };
-}
 
 for (const afterMs of [0, 20]) {
   const when = afterMs === 0 ? "at once" : "while more comes";

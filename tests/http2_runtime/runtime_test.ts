@@ -1,0 +1,76 @@
+/**
+ * The suite of the HTTP/2 server on the runtime's own, `node:http2`, beside the same suite on `lib/http2`. It holds what
+ * fails on the runtime today; `docs/dependencies.md` says what follows from a list that has become empty.
+ *
+ * @module
+ */
+import { deepEqual, ok } from "node:assert/strict";
+import { join } from "node:path";
+import { serverProgram } from "../e2e/servers.ts";
+import { Process, run, waitFor } from "../support/processes.ts";
+import { inFolder } from "../support/temporary_folder.ts";
+import { runFile } from "./suite.ts";
+
+const files = ["lib/grpc/server_test.ts", "lib/grpc/late_close_test.ts"] as const;
+
+/** Tests of these files that fail on the runtime's HTTP/2, with Deno 2.9.6. */
+const failing: readonly string[] = [
+  // A graceful close resets the streams that are under way.
+  "RpcServer.shutdown() answers what was called before its client heard of it, and takes no new calls",
+  "RpcServer.shutdown() cuts off what has not ended by the deadline",
+  "Listener.close() lets its calls end, and RpcServer.shutdown() does not wait for it longer than it may",
+  // There is no limit to the unfinished requests that one connection makes the server hold.
+  "rpcServer() holds so much of requests that do not end for one connection, and answers others meanwhile",
+  // The connection ends after a thousand cancelled calls.
+  "rpcServer() goes on with a client that takes back any number of calls, as deadlines do in an outage",
+];
+
+/** Rows of h2spec, in strict mode, that do not hold. */
+const failingRows: readonly string[] = [
+  "Sends a DATA frame",
+  "Sends a DATA frame after sending RST_STREAM frame",
+  "Sends a HEADERS frame",
+  "Sends a HEADERS frame after sending RST_STREAM frame",
+  "Sends a PING frame with ACK",
+  "Sends a PRIORITY frame with 0x0 stream identifier",
+  "Sends PRIORITY frame that depend on itself",
+  "Sends multiple WINDOW_UPDATE frames increasing the flow control window to above 2^31-1 on a stream",
+  "Sends stream identifier that is numerically smaller than previous",
+];
+
+const changed = "the runtime's HTTP/2 has changed: update the list, and read the condition in docs/dependencies.md";
+
+for (const file of files) {
+  Deno.test(`${file} passes on our HTTP/2, and on the runtime's but for what is listed`, () =>
+    inFolder(async (folder) => {
+      const ours = await runFile(file, "ours", folder);
+      ok(ours.passed.length > 0);
+      deepEqual(ours.failed, []);
+      const failed: string[] = [];
+      for (const name of ours.passed) {
+        const { passed } = await runFile(file, "theirs", folder, name);
+        if (!passed.includes(name)) failed.push(name);
+      }
+      deepEqual(failed.toSorted(), failing.filter((name) => ours.passed.includes(name)).toSorted(), changed);
+    }));
+}
+
+Deno.test("h2spec passes on the runtime's HTTP/2 but for the rows that are listed", () =>
+  inFolder(async (folder) => {
+    await using server = new Process({
+      name: "the server",
+      command: Deno.execPath(),
+      args: ["run", "-A", "--no-check", join(import.meta.dirname ?? "", "h2spec_server.ts"), join(folder, "s")],
+    });
+    const { value: port } = await waitFor("its port", () => Promise.resolve(/^\d+$/m.exec(server.output)?.[0]), {
+      timeoutMs: 10_000,
+    });
+    const args = ["--strict", "--timeout", "2", "--host", "127.0.0.1", "--port", port];
+    const { stdout } = await run(await serverProgram("h2spec"), args);
+    const [, all = "0"] = /(\d+) tests, /.exec(stdout) ?? [];
+    ok(Number(all) >= 146, stdout.slice(-4000));
+    const rows = [...stdout.matchAll(/×(?: \d+:)?(?: [a-z()-]+( \([a-z]+\))?:)? (Sends .*)$/gm)].map(([, , row = ""]) =>
+      row.trim()
+    );
+    deepEqual([...new Set(rows)].toSorted(), failingRows.toSorted(), changed);
+  }));
