@@ -1,9 +1,10 @@
 /**
- * The tasks that the README names, and that trying the plugin out grants it no more than the binary has.
+ * The tasks and packages that the pages name, and that trying the plugin out grants it no more than the binary has.
  *
  * @module
  */
 import assert from "node:assert/strict";
+import { readPages } from "../docs/markdown.ts";
 import { bakedFlags } from "../../deploy/compile/permissions.ts";
 
 const root = new URL("../..", import.meta.url);
@@ -49,18 +50,26 @@ Deno.test("the tasks start and trousseau have the permissions and flags of the b
   }
 });
 
-Deno.test("every task that the README names is there", async () => {
-  const readme = await Deno.readTextFile(new URL("README.md", root));
-  const named = [...readme.matchAll(/\btask ([a-z:0-9]+)/g)].map(([, name]) => name ?? "");
-  assert.ok(named.length > 5);
-  for (const name of named) assert.ok(name in tasks, `deno task ${name}`);
+Deno.test("every task that a page names is there, and CONTRIBUTING.md names every task", async () => {
+  const pages = await readPages();
+  for (const { path } of pages) {
+    const text = await Deno.readTextFile(new URL(path, root));
+    for (const [, name = ""] of text.matchAll(/\bdeno(?:@[\d.]+)? task ([a-z:0-9]+)/g)) {
+      assert.ok(name in tasks, `${path}: deno task ${name}`);
+    }
+  }
+  const contributing = await Deno.readTextFile(new URL("CONTRIBUTING.md", root));
+  for (const name of Object.keys(tasks)) assert.match(contributing, new RegExp(`\\bdeno task ${name}(?![:\\w])`), name);
 });
 
-Deno.test("every package is pinned exactly, and has its line in the README", async () => {
-  const readme = await Deno.readTextFile(new URL("README.md", root));
+Deno.test("every package is pinned exactly, and docs/dependencies.md has its row and no other", async () => {
+  const page = await Deno.readTextFile(new URL("docs/dependencies.md", root));
+  const rows = [...page.matchAll(/^\| (`[^|]+?)(?: \(\w+\))? +\|/gm)].flatMap(([, cell = ""]) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name)
+  );
+  assert.deepEqual(rows.toSorted(), Object.keys(development.imports).toSorted());
   for (const [name, specifier] of Object.entries(development.imports)) {
     assert.match(specifier, /^npm:.+@\d+\.\d+\.\d+$/, name);
-    assert.ok(readme.includes(`\`${name}\``), `the README does not say why ${name} is there`);
   }
 });
 

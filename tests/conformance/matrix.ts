@@ -4,6 +4,7 @@
  * @module
  */
 import { configJsonSchema } from "../../lib/config/json_schema.ts";
+import { markdownTable } from "../support/markdown_table.ts";
 import { criteriaOf, type Criterion, type Part } from "./criteria.ts";
 import type { Results, Row } from "./results.ts";
 
@@ -91,7 +92,7 @@ function section(results: Results): string {
   const notes = lines.flatMap((line) =>
     restrictions(line).map((text) => `- \`${line.kind}\` on ${line.engine}: ${text}`)
   );
-  return `${table(head, cells)}\n\n${[...new Set(notes)].map(wrapped).join("\n")}\n`;
+  return `${markdownTable(head, cells)}\n\n${[...new Set(notes)].map(wrapped).join("\n")}\n`;
 }
 
 function linesOf(rows: readonly Row[]): Line[] {
@@ -133,14 +134,6 @@ function restrictions({ criteria }: Line): string[] {
       ? `cannot: ${names} (${outcome.slice("cannot: ".length)}).`
       : `${names}: ${outcome}.`;
   });
-}
-
-/** As `deno fmt` sets a table: every column as wide as its widest cell. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((cell, column) => Math.max(cell.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
-  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 }
 
 /** As `deno fmt` breaks an item of a list: at 120 characters. */

@@ -8,7 +8,7 @@ import ts from "typescript";
 import { parseAllDocuments, stringify } from "yaml";
 import { parse as parseCommand } from "../../lib/cli/arguments.ts";
 import { UsageError } from "../../lib/cli/command.ts";
-import { commands } from "../../lib/cli/commands.ts";
+import { commands } from "../../lib/cli/trousseau/commands.ts";
 import { readEncryptionFile } from "../../lib/config/encryption/file.ts";
 import { environmentFrom } from "../../lib/config/environment.ts";
 import { configJsonSchema } from "../../lib/config/json_schema.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { headerBlock } from "../../lib/http2/hpack.ts";
+import { headerBlock } from "../../lib/net/http2/hpack.ts";
 import { bridge } from "../support/tcp_bridge.ts";
 import { Http2Listener } from "./listener.ts";
 

@@ -12,18 +12,18 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import { KmsError } from "../../lib/errors.ts";
-import type { OnStream } from "../../lib/http2/connection.ts";
-import type { RequestHeaders } from "../../lib/http2/fields.ts";
-import { HpackReader } from "../../lib/http2/hpack.ts";
-import { ServerStream } from "../../lib/http2/stream.ts";
+import { KmsError } from "../../lib/base/errors.ts";
+import type { OnStream } from "../../lib/net/http2/connection.ts";
+import type { RequestHeaders } from "../../lib/net/http2/fields.ts";
+import { HpackReader } from "../../lib/net/http2/hpack.ts";
+import { ServerStream } from "../../lib/net/http2/stream.ts";
 
-export { mostConnections } from "../../lib/http2/listener.ts";
+export { mostConnections } from "../../lib/net/http2/listener.ts";
 
 /** RFC 9113, section 7. */
 const noError = 0;
 
-/** The interface of `lib/http2/listener.ts`. */
+/** The interface of `lib/net/http2/listener.ts`. */
 export class Http2Listener {
   readonly #onStream: OnStream;
   readonly #onBug: (thrown: unknown) => void;

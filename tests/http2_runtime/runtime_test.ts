@@ -11,7 +11,7 @@ import { Process, run, waitFor } from "../support/processes.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 import { runFile } from "./suite.ts";
 
-const files = ["lib/grpc/server_test.ts", "lib/grpc/late_close_test.ts"] as const;
+const files = ["lib/net/grpc/server_test.ts", "lib/net/grpc/deno_http2_workaround_test.ts"] as const;
 
 /** Tests of these files that fail on the runtime's HTTP/2, with Deno 2.9.6. */
 const failing: readonly string[] = [

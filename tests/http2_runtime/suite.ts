@@ -10,7 +10,7 @@ const root = new URL("../..", import.meta.url).pathname;
 const url = (path: string) => pathToFileURL(join(root, path)).href;
 
 /** What comes in the place of the product's own. */
-const ours = "lib/http2/listener.ts";
+const ours = "lib/net/http2/listener.ts";
 const theirs = "tests/http2_runtime/listener.ts";
 
 /** Longer than any of the files takes. */

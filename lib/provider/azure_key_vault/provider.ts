@@ -1,8 +1,8 @@
 /**
  * A KEK in Azure Key Vault or Managed HSM.
  *
- * It speaks Key Vault's REST API over the HTTP of this room instead of `@azure/keyvault-keys` and `@azure/identity`: the
- * README says what that would add. Those two prove this provider in tests instead.
+ * It speaks Key Vault's REST API over the HTTP of this room instead of `@azure/keyvault-keys` and `@azure/identity`:
+ * `docs/dependencies.md` says what that would add. Those two prove this provider in tests instead.
  *
  * @module
  */

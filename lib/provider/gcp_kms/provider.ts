@@ -1,8 +1,8 @@
 /**
  * A KEK in Google Cloud KMS.
  *
- * It speaks Cloud KMS's REST API over the HTTP of this room instead of `@google-cloud/kms`: the README says what that
- * would add. That client proves this provider in tests instead.
+ * It speaks Cloud KMS's REST API over the HTTP of this room instead of `@google-cloud/kms`: `docs/dependencies.md` says
+ * what that would add. That client proves this provider in tests instead.
  *
  * @module
  */
