@@ -43,7 +43,9 @@ const trials: Readonly<Record<string, Trial>> = {
 };
 
 /** What is wrong with a block; `undefined` if it is parsed, or is `text`. */
-export async function faultOf({ language, text }: Block): Promise<string | undefined> {
+export async function faultOf({ language, info, text }: Block): Promise<string | undefined> {
+  // A file that a page makes; `adding_a_provider_test.ts` makes it, and tries it with the others.
+  if (language === "yaml" && info !== "") return parseAllDocuments(text).flatMap(({ errors }) => errors)[0]?.message;
   const trial = Object.hasOwn(trials, language) ? trials[language] : undefined;
   if (trial === undefined) {
     return `its language "${language}" is none of ${Object.keys(trials).join(", ")}; ` +
