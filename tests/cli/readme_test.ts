@@ -27,3 +27,8 @@ Deno.test("the README's short table names every command and no other", async () 
   for (const { name } of table) ok(cells.some((cell) => `${cell} `.startsWith(`${name} `)), name);
   for (const cell of cells) ok(table.some(({ name }) => `${cell} `.startsWith(`${name} `)), cell);
 });
+
+Deno.test("README.md is one page", async () => {
+  const lines = (await read("README.md")).trimEnd().split("\n").length;
+  ok(lines <= 190, `README.md has ${lines} lines; docs/ has a page for each question`);
+});

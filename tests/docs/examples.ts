@@ -159,10 +159,11 @@ async function faultOfValue(value: unknown, text: string): Promise<string | unde
       if (doubt !== undefined) throw new Error(doubt);
     });
   }
-  // Another object of Kubernetes, a rule of sops, rules of Prometheus.
+  // Another object of Kubernetes, a rule of sops, rules and targets of Prometheus.
   if (typeof value["apiVersion"] === "string" && typeof value["kind"] === "string") return undefined;
   if (isList(value["creation_rules"])) return undefined;
   if (isList(value["groups"])) return faultOfRules(value["groups"]);
+  if (isList(value["scrape_configs"])) return undefined;
   return await faultOfConfig(value);
 }
 
