@@ -18,7 +18,7 @@ import type { RequestHeaders } from "../../lib/net/http2/fields.ts";
 import { HpackReader } from "../../lib/net/http2/hpack.ts";
 import { ServerStream } from "../../lib/net/http2/stream.ts";
 
-export { mostConnections } from "../../lib/net/http2/listener.ts";
+export { maxConnections } from "../../lib/net/http2/listener.ts";
 
 /** RFC 9113, section 7. */
 const noError = 0;
