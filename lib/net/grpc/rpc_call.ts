@@ -34,7 +34,7 @@ export interface RpcCall {
 }
 
 /** The part of a stream that tells that its client has gone. */
-export type ClosingStream = Pick<ServerStream, "gone" | "onGone">;
+export type ClosingStream = Pick<ServerStream, "closed" | "onClosed">;
 
 /** What a client sent with its call. */
 export interface Sent {
@@ -94,14 +94,14 @@ export class StreamCall implements RpcCall, Disposable {
 
   [Symbol.dispose](): void {
     this.#callOff?.();
-    this.#stream.onGone = undefined;
+    this.#stream.onClosed = undefined;
   }
 
   #watch(): AbortController {
     const controller = new AbortController();
     this.#callOff = this.#after(this.deadlineMs, () => controller.abort(timeoutReason()));
-    if (this.#stream.gone) controller.abort();
-    else this.#stream.onGone = () => controller.abort();
+    if (this.#stream.closed) controller.abort();
+    else this.#stream.onClosed = () => controller.abort();
     return controller;
   }
 }

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { type ClosingStream, printableUid, type Sent, StreamCall } from "./rpc_call.ts";
 
 class FakeStream implements ClosingStream {
-  gone = false;
-  onGone: (() => void) | undefined;
+  closed = false;
+  onClosed: (() => void) | undefined;
 }
 
 function callOn(stream: FakeStream, sent: Sent = {}): StreamCall {
@@ -30,9 +30,9 @@ Deno.test("StreamCall.signal is made when it is first asked for", () => {
   const stream = new FakeStream();
   using call = callOn(stream);
   ok(call.uid);
-  equal(stream.onGone, undefined);
+  equal(stream.onClosed, undefined);
   equal(call.signal, call.signal);
-  ok(stream.onGone);
+  ok(stream.onClosed);
 });
 
 Deno.test("StreamCall.left() is the time that it has, in the form that providers are handed", () => {
@@ -54,13 +54,13 @@ Deno.test("StreamCall.signal fires when the client goes, with a reason that says
   const stream = new FakeStream();
   using call = callOn(stream);
   const { signal } = call;
-  stream.onGone?.();
+  stream.onClosed?.();
   equal(signal.aborted && signal.reason.name, "AbortError");
 });
 
 Deno.test("StreamCall.signal has fired already for a client that went before it was asked for", () => {
   const stream = new FakeStream();
-  stream.gone = true;
+  stream.closed = true;
   using call = callOn(stream);
   ok(call.signal.aborted);
 });
@@ -70,6 +70,6 @@ Deno.test("StreamCall is told of nothing after the good end of a call", () => {
   const call = callOn(stream);
   const { signal } = call;
   call[Symbol.dispose]();
-  equal(stream.onGone, undefined);
+  equal(stream.onClosed, undefined);
   ok(!signal.aborted);
 });

@@ -8,7 +8,7 @@
 import type { ServiceDefinition } from "@grpc/grpc-js";
 import { systemClock } from "../../base/clock.ts";
 import { afterTimeout, coalescedTimers } from "../../base/deadline.ts";
-import { common } from "../http2/line.ts";
+import { sharedResources } from "../http2/socket_connection.ts";
 import { Http2Listener } from "../http2/listener.ts";
 import type { Rpc, V1beta1Rpcs, V2Rpcs } from "../../api/kms/messages.ts";
 import { defaultDeadlineMs, type RpcCall } from "./rpc_call.ts";
@@ -102,7 +102,7 @@ function serverOf(
     after: coalescedTimers(afterTimeout, deadlineTickMs, () => systemClock.now()),
   };
   const listeners = new Set<Http2Listener>();
-  const shared = common();
+  const shared = sharedResources();
   return {
     async listen(path, onRefused) {
       const listener = new Http2Listener(

@@ -1,21 +1,21 @@
 /**
  * The accept loop of a Unix socket.
  *
- * The system may refuse an accept, for instance with EMFILE. `node:net` under Deno 2.9.6 reports no refusal; this loop
- * does, waits, and goes on.
+ * `accept` can fail, for instance with EMFILE. `node:net` under Deno 2.9.6 does not report such failures. This loop
+ * reports each one, pauses and continues.
  *
  * @module
  */
 import { afterTimeout, backoff } from "../../base/deadline.ts";
 
-/** Milliseconds after a refused accept: the first pause, and the longest. */
+/** Shortest and longest pause after a failed `accept`, in milliseconds. */
 const pauses = { first: 20, most: 500 } as const;
 
-/** What an acceptor needs of the world. */
+/** Dependencies of an acceptor. */
 export interface AcceptorOptions<Connection> {
   readonly listener: { accept(): Promise<Connection>; close(): void };
   readonly onConnection: (connection: Connection) => void;
-  /** Told of each refusal, with the system's code, for instance `EMFILE`. */
+  /** Called for each failed `accept` with the system's error code, for instance `EMFILE`. */
   readonly onRefused: (code: string) => void;
 }
 
@@ -30,7 +30,7 @@ export class Acceptor<Connection> {
     void this.#accept();
   }
 
-  /** Accepts no more. Connections that were accepted stay. */
+  /** Stops accepting. Accepted connections stay open. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
@@ -55,9 +55,9 @@ export class Acceptor<Connection> {
 
   async #pause(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const callOff = afterTimeout(ms, resolve);
+    const cancel = afterTimeout(ms, resolve);
     await Promise.race([promise, this.#closed.promise]);
-    callOff();
+    cancel();
   }
 }
 

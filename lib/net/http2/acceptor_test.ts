@@ -1,7 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { Acceptor } from "./acceptor.ts";
 
-/** A listener whose accepts a test answers, one after the other. */
+/** A listener whose `accept` calls are settled by the test, one after the other. */
 class Script {
   readonly #waiting: PromiseWithResolvers<string>[] = [];
   closed = 0;
@@ -17,7 +17,7 @@ class Script {
     this.#waiting.shift()?.reject(new Deno.errors.Interrupted("closed"));
   }
 
-  /** Waits for the accept under way. */
+  /** Waits for the pending `accept` call. */
   async next(): Promise<PromiseWithResolvers<string>> {
     for (;;) {
       const next = this.#waiting.shift();
@@ -31,7 +31,7 @@ function failure(code: string): Error {
   return Object.assign(new Error("Too many open files (os error 24)"), { code });
 }
 
-Deno.test("Acceptor goes on after refused accepts, and tells each", async () => {
+Deno.test("Acceptor continues after failed accepts and reports each", async () => {
   const listener = new Script();
   const [taken, refused]: string[][] = [[], []];
   const acceptor = new Acceptor({
@@ -49,7 +49,7 @@ Deno.test("Acceptor goes on after refused accepts, and tells each", async () => 
   acceptor.close();
 });
 
-Deno.test("Acceptor.close() closes the listener once, ends the pause and tells nothing", async () => {
+Deno.test("Acceptor.close() closes the listener once, ends the pause and reports nothing", async () => {
   const listener = new Script();
   const refused: string[] = [];
   const acceptor = new Acceptor({ listener, onConnection: () => {}, onRefused: (code) => refused.push(code) });

@@ -1,27 +1,31 @@
 /**
- * Memory that clients may have the server hold: bodies that have not come as a whole, calls under way, answers that they
- * do not take. Counted in bytes, for each connection and for all together.
+ * Limits on the memory that the server holds for clients: incomplete request bodies, calls in progress and unsent
+ * responses. Counted in bytes, per connection and for all connections together.
  *
  * @module
  */
 
-/** Bytes. */
+/** Limits in bytes. */
 export const budgets = {
-  /** What one connection may have held. */
+  /** Maximum that is held for one connection. */
   connection: 8 << 20,
-  /** What all connections together may have held beyond what each is granted. */
+  /** Maximum that is held for all connections together, beyond the guaranteed bytes of each. */
   all: 32 << 20,
-  /** Granted to each connection whatever the others hold: one of the largest requests and a few small ones. */
+  /** Guaranteed to each connection, regardless of the others: one request of maximum size and a few small ones. */
   granted: 128 << 10,
-  /** What a stream is counted for beside its body: its objects here and in a handler that waits for a KMS. */
+  /** Counted for each stream in addition to its body: its objects here and those of a handler that waits for a KMS. */
   stream: 4 << 10,
 } as const;
 
-/** What all connections share. */
+/** The bytes that all connections share. */
 export class Pool {
   #left: number = budgets.all;
 
-  /** Takes bytes, or gives them back where there are fewer than none. @returns `false`, and takes none, if it lacks them. */
+  /**
+   * Takes bytes from the pool; a negative number returns bytes to it.
+   *
+   * @returns `false`, and takes none, if too few are left.
+   */
   take(bytes: number): boolean {
     if (bytes > this.#left) return false;
     this.#left -= bytes;
@@ -43,7 +47,11 @@ export class Share {
     return this.#used;
   }
 
-  /** Counts bytes as held. @returns `false`, and counts none, if that is more than may be held. */
+  /**
+   * Counts bytes as held.
+   *
+   * @returns `false`, and counts none, if a limit would be exceeded.
+   */
   take(bytes: number): boolean {
     const used = this.#used + bytes;
     if (used > budgets.connection || !this.#pool.take(beyondGrant(used) - beyondGrant(this.#used))) return false;
@@ -51,7 +59,7 @@ export class Share {
     return true;
   }
 
-  /** Counts bytes as held no more. */
+  /** Counts bytes as released. */
   credit(bytes: number): void {
     const used = this.#used - bytes;
     this.#pool.take(beyondGrant(used) - beyondGrant(this.#used));

@@ -2,7 +2,7 @@ import { equal, ok } from "node:assert/strict";
 import fc from "fast-check";
 import { budgets, Pool, Share } from "./budget.ts";
 
-Deno.test("Share.take() counts up to what one connection may have held, and not a byte more", () => {
+Deno.test("Share.take() permits exactly the maximum of one connection", () => {
   const share = new Share(new Pool());
   ok(share.take(budgets.connection));
   ok(!share.take(1));
@@ -11,7 +11,7 @@ Deno.test("Share.take() counts up to what one connection may have held, and not 
   ok(share.take(1));
 });
 
-Deno.test("Share.take() has all connections together hold no more than they may, beyond what each is granted", () => {
+Deno.test("Share.take() limits all connections together, beyond the guaranteed bytes of each", () => {
   const pool = new Pool();
   const each = budgets.connection - budgets.granted;
   const greedy = Array.from({ length: Math.floor(budgets.all / each) }, () => new Share(pool));
@@ -20,14 +20,14 @@ Deno.test("Share.take() has all connections together hold no more than they may,
   const rest = budgets.all - greedy.length * each;
   ok(!late.take(budgets.granted + rest + 1));
   ok(late.take(budgets.granted + rest));
-  // Whatever the others hold, a new one has what it is granted.
+  // A new connection has its guaranteed bytes, regardless of the others.
   const last = new Share(pool);
   ok(last.take(budgets.granted) && !last.take(1));
   greedy[0]?.credit(budgets.connection);
   ok(last.take(1));
 });
 
-Deno.test("Share.giveBack() leaves a pool as it was, in whatever order shares take and give back", () => {
+Deno.test("Share.credit() restores the pool, for any order of take and credit", () => {
   const step = fc.record({ which: fc.nat(3), bytes: fc.nat(budgets.connection) });
   fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
     const pool = new Pool();

@@ -1,8 +1,8 @@
 /**
- * The server's side of one HTTP/2 connection (RFC 9113), without the socket that it runs over: bytes come and bytes go.
+ * The server side of one HTTP/2 connection (RFC 9113), independent of its socket.
  *
- * It does what gRPC's calls need and no more: a request with a body, an answer with trailers. Nothing is pushed, no
- * priority is heeded, what is sent is compressed without state.
+ * It implements the subset that gRPC needs: requests with a body, responses with trailers. It does not push, ignores
+ * priorities, and compresses headers without a dynamic table.
  *
  * @module
  */
@@ -19,27 +19,31 @@ import { type Answer, ServerStream, type StreamHost, type StreamReceiver } from 
 import { lastPossible, maxStreams, StreamTable } from "./stream_table.ts";
 import { ReceiveWindow, windows } from "./windows.ts";
 
-/** Handed each stream with the headers that it began with; what it returns is told of the body. */
+/** Called for each new stream with its request headers. @returns the receiver of the body, if one is needed. */
 export type OnStream = (stream: ServerStream, headers: RequestHeaders) => StreamReceiver | undefined;
 
-/** What a connection needs of the world. */
+/** Callbacks and limits of a connection. */
 export interface ConnectionOptions extends Pick<SenderOptions, "write" | "soon" | "congested"> {
+  /** Called for each new request. */
   readonly onStream: OnStream;
-  /** What the connection may hold in memory. */
+  /** Memory budget of the connection. */
   readonly share: Share;
-  /** Ends the connection once all that was written has been sent. */
+  /** Closes the socket after all written bytes were sent. */
   readonly end: () => void;
-  /** Told of what is no client's fault: a mistake of ours, for which the connection is ended too. */
-  readonly onBug: (thrown: unknown) => void;
+  /** Called with an internal error, which also closes the connection. The client did not cause it. */
+  readonly onInternalError: (thrown: unknown) => void;
 }
 
 /**
- * Frames that further no call (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, RST_STREAM, empty DATA, unknown types) which a
- * client may send without one of its calls being answered.
+ * Maximum number of frames without progress since the last complete response, against floods of cheap frames: PING,
+ * SETTINGS, PRIORITY, WINDOW_UPDATE, RST_STREAM, GOAWAY, empty DATA and unknown types.
  */
 export const maxIdleFrames = 100_000;
 
-/** Goes with the first goodbye: when it comes back, all has come that the client sent before it knew. */
+/**
+ * Payload of the PING sent after the first GOAWAY. Its ACK proves that every frame sent before the client saw the
+ * GOAWAY has arrived.
+ */
 const shutdownPing = Buffer.from("goodbye!", "latin1");
 
 /** One connection. */
@@ -68,27 +72,27 @@ export class Connection implements StreamHost {
     this.#sender.frames.windowUpdate(0, windows.connection - windows.initial);
   }
 
-  /** Whether a call is under way whose request has come in whole. */
+  /** Whether a call is in progress whose request is complete. */
   get hasCalls(): boolean {
     for (const { ended } of this.#streams.values()) if (ended) return true;
     return false;
   }
 
-  /** Takes what was read; {@linkcode turn} deals with it. */
+  /** Buffers bytes that were read; {@linkcode turn} processes them. */
   receive(read: Buffer): void {
     if (this.#state !== "over") this.#splitter.add(read);
   }
 
-  /** The client has read what waited for it. */
+  /** Called when the socket can be written again. */
   drained(): void {
-    this.#sender.mayGoOn();
+    this.#sender.retryBlocked();
   }
 
   /**
-   * Deals with what has come, frame by frame, until `isOver` says so. It never throws: a fault ends the stream or the
-   * connection that it is on.
+   * Processes buffered frames until `isOver()` returns true. It does not throw: an error resets its stream or closes
+   * the connection.
    *
-   * @returns whether something is left that can be done now.
+   * @returns whether work is left that can be done now.
    */
   turn(isOver: () => boolean): boolean {
     try {
@@ -99,23 +103,24 @@ export class Connection implements StreamHost {
       if (thrown instanceof ConnectionError) this.#end(thrown.code, thrown.message);
       else {
         this.#end("INTERNAL_ERROR");
-        this.#options.onBug(thrown);
+        this.#options.onInternalError(thrown);
       }
     }
     return false;
   }
 
-  /** The client has gone. */
+  /** Called when the socket was closed. */
   lost(): void {
     this.#state = "over";
     this.#abandonAll();
   }
 
   /**
-   * Says goodbye: calls made before the client hears of it are answered, and then the connection ends. Two GOAWAYs with
-   * a PING between them, so that no call is lost that is under way (RFC 9113, section 6.8).
+   * Starts a graceful shutdown: calls that the client sent before it received the GOAWAY are answered, then the
+   * connection ends. Two GOAWAYs with a PING between them ensure that no call in transit is lost (RFC 9113, section
+   * 6.8).
    */
-  leave(): void {
+  shutDown(): void {
     if (this.#state !== "open") return;
     this.#state = "leaving";
     if (!this.#settingsReceived) return this.#end("NO_ERROR");
@@ -123,16 +128,16 @@ export class Connection implements StreamHost {
     this.#sender.frames.frame("PING", 0, 0, shutdownPing);
   }
 
-  /** Takes no stream more, on a connection that leaves: its client has heard of it, or takes too long to. */
-  takeNoMore(): void {
-    if (this.#state !== "leaving" || !this.#streams.takesMore) return;
-    this.#streams.takeNoMore();
+  /** Refuses new streams during a shutdown: after the ACK of the PING, or if it takes too long. */
+  refuseNewStreams(): void {
+    if (this.#state !== "leaving" || !this.#streams.acceptsNew) return;
+    this.#streams.refuseNew();
     this.#sender.frames.goAway(this.#streams.lastServed, "NO_ERROR");
     this.#endIfDone();
   }
 
-  /** Breaks off all that is under way, and ends. */
-  cutOff(): void {
+  /** Cancels all open streams and closes the connection. */
+  abort(): void {
     if (this.#state === "over") return;
     for (const { id } of this.#streams.all()) this.#sender.frames.resetStream(id, "CANCEL");
     this.#end("NO_ERROR");
@@ -143,8 +148,8 @@ export class Connection implements StreamHost {
     stream.sending = { answer, at: 0 };
     this.#sender.send(stream);
     if (!this.#sender.waits(stream) || this.#options.share.take(answer.body.length)) {
-      stream.held += stream.gone ? 0 : answer.body.length;
-    } else this.#streamFault(new StreamError("ENHANCE_YOUR_CALM", stream.id, "Too much waits for the client."));
+      stream.held += stream.closed ? 0 : answer.body.length;
+    } else this.#handleStreamError(new StreamError("ENHANCE_YOUR_CALM", stream.id, "Too much waits for the client."));
   }
 
   finish(stream: ServerStream, head: Uint8Array): void {
@@ -152,11 +157,16 @@ export class Connection implements StreamHost {
     this.#complete(stream);
   }
 
-  /** One frame, or what a stream can send now. Nothing is read on behalf of a client that does not read. */
+  /**
+   * Sends the next part of one blocked stream, and processes one frame. No frame is processed while the client does not
+   * read.
+   *
+   * @returns whether there was anything to do.
+   */
   #step(): boolean {
-    // A fault of an earlier frame of this read, or its goodbye, may have ended it all.
+    // An error or GOAWAY in an earlier frame of the same read can have closed the connection.
     if (this.#state === "over") return false;
-    const sent = this.#sender.goOn();
+    const sent = this.#sender.continueOne();
     const frame = this.#options.congested() ? undefined : this.#splitter.next();
     if (frame !== undefined) this.#take(frame);
     return sent || frame !== undefined;
@@ -175,7 +185,7 @@ export class Connection implements StreamHost {
       this.#read(frame);
     } catch (thrown) {
       if (!(thrown instanceof StreamError)) throw thrown;
-      this.#streamFault(thrown);
+      this.#handleStreamError(thrown);
     }
   }
 
@@ -207,23 +217,29 @@ export class Connection implements StreamHost {
 
   #data(frame: Http2Frame): void {
     const { from, to } = payloads.bodyPart(frame);
-    const told = this.#receiveWindow.take(frame.to - frame.from);
-    if (told > 0) this.#sender.frames.windowUpdate(0, told);
+    const increment = this.#receiveWindow.take(frame.to - frame.from);
+    if (increment > 0) this.#sender.frames.windowUpdate(0, increment);
     const stream = this.#streams.get(frame.stream);
     if (stream === undefined || stream.ended) return this.#streams.ignoreOrReject(frame.stream);
-    stream.came += frame.to - frame.from;
+    stream.receivedWithPadding += frame.to - frame.from;
     stream.received += to - from;
-    // Padding counts for the window, if not for the length.
-    if (stream.came > windows.stream) throw new StreamError("FLOW_CONTROL_ERROR", stream.id, "It sends too much.");
+    // Padding counts for flow control (RFC 9113, section 6.9.1) but not for `content-length`.
+    if (stream.receivedWithPadding > windows.stream) {
+      throw new StreamError("FLOW_CONTROL_ERROR", stream.id, "It sends too much.");
+    }
     const held = to > from ? stream.receiver?.data(frame.bytes.subarray(from, to)) : 0;
     if (typeof held === "number" && held > 0) this.#hold(stream, held);
-    // Its receiver may have refused it by now.
-    if ((frame.flags & frameFlags.END_STREAM) !== 0 && !stream.gone) this.#ended(stream);
+    // The receiver can have answered and thus closed the stream.
+    if ((frame.flags & frameFlags.END_STREAM) !== 0 && !stream.closed) this.#ended(stream);
   }
 
-  /** @throws {StreamError} `ENHANCE_YOUR_CALM` if more is held for the client than its budget allows. */
+  /**
+   * Counts bytes as held for the stream.
+   *
+   * @throws {StreamError} `ENHANCE_YOUR_CALM` if the budget of the connection is exceeded.
+   */
   #hold(stream: ServerStream, bytes: number): void {
-    if (stream.gone) return;
+    if (stream.closed) return;
     if (!this.#options.share.take(bytes)) {
       throw new StreamError("ENHANCE_YOUR_CALM", stream.id, "Too much is held for the client.");
     }
@@ -232,7 +248,7 @@ export class Connection implements StreamHost {
 
   #ended(stream: ServerStream): void {
     stream.ended = true;
-    if (stream.expected !== undefined && stream.expected !== stream.received) throw malformed(stream.id);
+    if (stream.contentLength !== undefined && stream.contentLength !== stream.received) throw malformed(stream.id);
     stream.receiver?.end();
   }
 
@@ -252,16 +268,16 @@ export class Connection implements StreamHost {
     const expected = request && bodyLength(request);
     if (request === undefined || Number.isNaN(expected) || dependsOnItself) throw malformed(id);
     if (!this.#options.share.take(budgets.stream)) {
-      // Nothing was done for it, so that its client may try again (RFC 9113, section 8.7).
+      // The request was not processed; REFUSED_STREAM permits the client to retry it (RFC 9113, section 8.7).
       throw new StreamError("REFUSED_STREAM", id, "Too much is held for the client.");
     }
     const stream = new ServerStream(this, id);
     stream.held = budgets.stream;
-    stream.expected = expected;
+    stream.contentLength = expected;
     stream.ended = endStream;
     this.#streams.add(stream);
     stream.receiver = this.#options.onStream(stream, request);
-    if (endStream && !stream.gone) this.#ended(stream);
+    if (endStream && !stream.closed) this.#ended(stream);
   }
 
   #resetByClient(frame: Http2Frame): void {
@@ -277,7 +293,7 @@ export class Connection implements StreamHost {
     const window = settings.get(settingIds.INITIAL_WINDOW_SIZE);
     if (window !== undefined) this.#sender.resize(window);
     this.#sender.maxPayload = settings.get(settingIds.MAX_FRAME_SIZE) ?? this.#sender.maxPayload;
-    // They are acknowledged before anything is sent that they allow (RFC 9113, section 6.5.3).
+    // The ACK precedes everything that the new settings permit (RFC 9113, section 6.5.3).
     this.#sender.frames.frame("SETTINGS", frameFlags.ACK, 0, new Uint8Array(0));
   }
 
@@ -285,7 +301,7 @@ export class Connection implements StreamHost {
     payloads.checkPing(frame);
     const payload = frame.bytes.subarray(frame.from, frame.to);
     if ((frame.flags & frameFlags.ACK) === 0) this.#sender.frames.frame("PING", frameFlags.ACK, 0, payload);
-    else if (payload.equals(shutdownPing)) this.takeNoMore();
+    else if (payload.equals(shutdownPing)) this.refuseNewStreams();
   }
 
   #windowUpdate(frame: Http2Frame): void {
@@ -296,15 +312,15 @@ export class Connection implements StreamHost {
     if (stream !== undefined) this.#sender.openStream(stream, increment);
   }
 
-  #streamFault({ code, stream: id }: StreamError): void {
+  #handleStreamError({ code, stream: id }: StreamError): void {
     this.#sender.frames.resetStream(id, code);
-    // What is closed already need not be remembered again, in the place of another one.
+    // A closed stream is remembered already or needs no entry; a new one could displace another stream.
     if (code !== "STREAM_CLOSED") this.#streams.rememberReset(id);
     const stream = this.#streams.get(id);
     if (stream !== undefined) this.#abandon(stream);
   }
 
-  /** The whole answer has been written. */
+  /** Called after the whole response was written. */
   #complete(stream: ServerStream): void {
     this.#idleFrames = 0;
     if (!stream.ended) {
@@ -315,7 +331,7 @@ export class Connection implements StreamHost {
   }
 
   #abandon(stream: ServerStream): void {
-    const { onGone } = stream;
+    const { onClosed: onGone } = stream;
     this.#forget(stream);
     onGone?.();
   }
@@ -329,16 +345,21 @@ export class Connection implements StreamHost {
     this.#sender.forget(stream);
     this.#options.share.credit(stream.held);
     stream.held = 0;
-    stream.leave();
+    stream.close();
     this.#endIfDone();
   }
 
   #endIfDone(): void {
-    const isLeft = this.#clientLeaves || !this.#streams.takesMore;
+    const isLeft = this.#clientLeaves || !this.#streams.acceptsNew;
     if (this.#state !== "over" && isLeft && this.#streams.size === 0) this.#end();
   }
 
-  /** @param code is said with a GOAWAY, if there is one. */
+  /**
+   * Closes the connection.
+   *
+   * @param code sent in a GOAWAY; without it no GOAWAY is sent
+   * @param why debug data of the GOAWAY
+   */
   #end(code?: ErrorName, why?: string): void {
     this.#state = "over";
     this.#abandonAll();
@@ -348,13 +369,15 @@ export class Connection implements StreamHost {
   }
 }
 
-/** Whether a frame furthers no call. Headers and bodies do; their number is bounded by what may be open and come. */
+/**
+ * Whether a frame makes no progress. HEADERS and DATA do; the limits on open streams and body sizes bound their number.
+ */
 function isIdle({ type, flags, from, to }: Http2Frame): boolean {
   if (type === frameTypes.DATA) return from === to && (flags & frameFlags.END_STREAM) === 0;
   return type !== frameTypes.HEADERS && type !== frameTypes.CONTINUATION;
 }
 
-/** RFC 9113, section 8.1.1. */
+/** The error for a malformed request (RFC 9113, section 8.1.1). */
 function malformed(stream: number): StreamError {
   return new StreamError("PROTOCOL_ERROR", stream, "The request is malformed.");
 }

@@ -18,9 +18,9 @@ const reply = {
   trailers: headerBlock([["x", "y"]]),
 };
 const nothing = new Uint8Array(0);
-const onBug = (thrown: unknown) => fail(String(thrown));
+const onInternalError = (thrown: unknown) => fail(String(thrown));
 
-/** A frame as a word: its type, its stream, and what matters of it. */
+/** A frame as text: its type, its stream and its relevant content. */
 function inWords({ type, flags, stream, bytes, from, to }: Http2Frame): string {
   const [name = `type ${type}`] = Object.entries(frameTypes).find(([, one]) => one === type) ?? [];
   const payload = bytes.subarray(from, to);
@@ -53,16 +53,16 @@ const options = {
   write() {},
   end() {},
   soon() {},
-  onBug,
+  onInternalError,
   congested: () => false,
   share: new Share(new Pool()),
 };
 
-/** A connection, and a client that writes to it by hand. */
+/** A connection, and a client that writes frames by hand. */
 class Wire {
   readonly streams: ServerStream[] = [];
-  /** What receivers were told. */
-  readonly told: string[] = [];
+  /** Calls of the receivers. */
+  readonly events: string[] = [];
   readonly client: FrameWriter = new FrameWriter(() => {});
   readonly connection: Connection;
   readonly bugs: unknown[] = [];
@@ -79,61 +79,61 @@ class Wire {
     this.connection = new Connection({
       onStream: (stream, headers) => {
         this.streams.push(stream);
-        this.told.push(`${stream.id} ${headers.method} ${headers.path}`);
-        stream.onGone = () => this.told.push(`${stream.id} gone`);
+        this.events.push(`${stream.id} ${headers.method} ${headers.path}`);
+        stream.onClosed = () => this.events.push(`${stream.id} gone`);
         return onStream?.(stream, headers) ?? {
           data: (piece) => {
-            this.told.push(`${stream.id} ${piece.toString("latin1").slice(0, 20)}`);
+            this.events.push(`${stream.id} ${piece.toString("latin1").slice(0, 20)}`);
             return piece.length;
           },
-          end: () => this.told.push(`${stream.id} end`),
+          end: () => this.events.push(`${stream.id} end`),
         };
       },
       write: (bytes) => this.#splitter.add(bytes),
       end: () => this.ended = true,
       soon: (work) => this.#work.push(work),
-      onBug: (thrown) => this.bugs.push(thrown),
+      onInternalError: (thrown) => this.bugs.push(thrown),
       share: this.share,
       congested: () => this.congested,
     });
     this.connection.receive(Buffer.from(preface));
     this.client.settings([]);
     this.say();
-    this.heard();
+    this.received();
   }
 
-  /** Sends what the client has written. */
+  /** Delivers the frames that the client has written. */
   say(): void {
     this.read(this.client.take() ?? Buffer.alloc(0));
   }
 
-  /** Has bytes dealt with in one turn that ends by itself. */
+  /** Processes bytes in one turn that no limit ends. */
   read(bytes: Buffer): void {
     this.connection.receive(bytes);
     ok(!this.connection.turn(() => false));
   }
 
-  /** Sends one frame. */
+  /** Writes and delivers one frame. */
   frame(type: keyof typeof frameTypes, flags: number, stream: number, payload: Uint8Array = nothing): void {
     this.client.frame(type, flags, stream, payload);
     this.say();
   }
 
-  /** Makes a call without a body, or with one. */
+  /** Sends a request without a body, or with one. */
   call(stream: number, body?: string): void {
     this.client.frame("HEADERS", END_HEADERS | (body === undefined ? END_STREAM : 0), stream, request);
     if (body !== undefined) this.client.frame("DATA", END_STREAM, stream, Buffer.from(body));
     this.say();
   }
 
-  /** What the server has sent since the last time. */
-  heard(): string[] {
+  /** Frames that the server has sent since the last call. */
+  received(): string[] {
     for (const work of this.#work.splice(0)) work();
     return wordsOf(this.#splitter);
   }
 }
 
-Deno.test("Connection begins with its settings, and opens its window", () => {
+Deno.test("Connection sends its settings first and enlarges its window", () => {
   const splitter = new FrameSplitter();
   splitter.add(Buffer.from(preface));
   const work: (() => void)[] = [];
@@ -145,23 +145,27 @@ Deno.test("Connection begins with its settings, and opens its window", () => {
   ok(settings?.type === frameTypes.SETTINGS);
   deepEqual(wordsOf(splitter), [`WINDOW_UPDATE 0 ${windows.connection - windows.initial}`]);
   const { bytes, from, to } = settings;
-  const told = Array.from({ length: (to - from) / 6 }, (_, at) => bytes.readUInt16BE(from + 6 * at));
-  deepEqual(told, [settingIds.MAX_CONCURRENT_STREAMS, settingIds.INITIAL_WINDOW_SIZE, settingIds.MAX_HEADER_LIST_SIZE]);
+  const identifiers = Array.from({ length: (to - from) / 6 }, (_, at) => bytes.readUInt16BE(from + 6 * at));
+  deepEqual(identifiers, [
+    settingIds.MAX_CONCURRENT_STREAMS,
+    settingIds.INITIAL_WINDOW_SIZE,
+    settingIds.MAX_HEADER_LIST_SIZE,
+  ]);
 });
 
-Deno.test("Connection hands a request on and sends the answer in one piece", () => {
+Deno.test("Connection passes a request on and sends the response in one write", () => {
   const wire = new Wire();
   wire.call(1, "ping");
-  deepEqual(wire.told, ["1 POST /a", "1 ping", "1 end"]);
+  deepEqual(wire.events, ["1 POST /a", "1 ping", "1 end"]);
   wire.streams[0]?.answer(reply);
-  deepEqual(wire.heard(), ["HEADERS 1", "DATA 1 pong", "HEADERS 1 end"]);
-  ok(wire.streams[0]?.gone);
+  deepEqual(wire.received(), ["HEADERS 1", "DATA 1 pong", "HEADERS 1 end"]);
+  ok(wire.streams[0]?.closed);
   wire.streams[0]?.answer(reply);
   wire.streams[0]?.finish(reply.head);
-  deepEqual(wire.heard(), []);
+  deepEqual(wire.received(), []);
 });
 
-Deno.test("Connection takes a request whose headers and body come in any number of frames, padded or not", () => {
+Deno.test("Connection accepts headers and body in any number of frames, with and without padding", () => {
   const wire = new Wire();
   wire.client.frame("HEADERS", 0, 1, request.subarray(0, 2));
   wire.client.frame("CONTINUATION", 0, 1, nothing);
@@ -170,61 +174,61 @@ Deno.test("Connection takes a request whose headers and body come in any number 
   wire.client.frame("DATA", frameFlags.PADDED, 1, Buffer.from("\x03ng\0\0\0"));
   wire.client.frame("DATA", END_STREAM, 1, nothing);
   wire.say();
-  deepEqual(wire.told, ["1 POST /a", "1 pi", "1 ng", "1 end"]);
+  deepEqual(wire.events, ["1 POST /a", "1 pi", "1 ng", "1 end"]);
   wire.client.frame("HEADERS", END_HEADERS, 3, request);
   wire.client.frame("HEADERS", END_HEADERS | END_STREAM, 3, headerBlock([["after", "all"]]));
   wire.say();
-  deepEqual(wire.told.slice(4), ["3 POST /a", "3 end"]);
+  deepEqual(wire.events.slice(4), ["3 POST /a", "3 end"]);
 });
 
-Deno.test("Connection sends a body as the client opens its windows, and the trailers behind it", () => {
+Deno.test("Connection sends a body as the client opens its windows, then the trailers", () => {
   const wire = new Wire();
   wire.client.settings([[settingIds.INITIAL_WINDOW_SIZE, 2]]);
   wire.say();
   wire.call(1);
   wire.streams[0]?.answer(reply);
-  deepEqual(wire.heard(), ["SETTINGS ack", "HEADERS 1", "DATA 1 po"]);
+  deepEqual(wire.received(), ["SETTINGS ack", "HEADERS 1", "DATA 1 po"]);
   wire.client.windowUpdate(1, 1);
   wire.say();
-  deepEqual(wire.heard(), ["DATA 1 n"]);
+  deepEqual(wire.received(), ["DATA 1 n"]);
   wire.client.settings([[settingIds.INITIAL_WINDOW_SIZE, 3]]);
   wire.say();
-  deepEqual(wire.heard(), ["SETTINGS ack", "DATA 1 g", "HEADERS 1 end"]);
+  deepEqual(wire.received(), ["SETTINGS ack", "DATA 1 g", "HEADERS 1 end"]);
 });
 
-Deno.test("Connection tells a stream that its client has gone, and sends no more of it", () => {
+Deno.test("Connection notifies a stream whose client has reset it, and sends nothing more for it", () => {
   const wire = new Wire();
   wire.client.settings([[settingIds.INITIAL_WINDOW_SIZE, 0]]);
   wire.call(1);
   wire.call(3);
   wire.streams[0]?.answer(reply);
-  wire.heard();
+  wire.received();
   wire.client.resetStream(1, "CANCEL");
   wire.client.windowUpdate(1, 100);
   wire.say();
-  deepEqual([wire.told.slice(-1), wire.heard()], [["1 gone"], []]);
+  deepEqual([wire.events.slice(-1), wire.received()], [["1 gone"], []]);
   wire.connection.lost();
-  deepEqual(wire.told.slice(-1), ["3 gone"]);
+  deepEqual(wire.events.slice(-1), ["3 gone"]);
   wire.streams[1]?.answer(reply);
-  deepEqual(wire.heard(), []);
+  deepEqual(wire.received(), []);
 });
 
-Deno.test("Connection tells a client to stop whose request is answered before it has ended", () => {
+Deno.test("Connection resets a stream with NO_ERROR if its response precedes the end of the request", () => {
   const wire = new Wire();
   wire.client.frame("HEADERS", END_HEADERS, 1, request);
   wire.say();
   wire.streams[0]?.finish(reply.head);
-  deepEqual(wire.heard(), ["HEADERS 1 end", "RST_STREAM 1 NO_ERROR"]);
-  // What it had sent by then is no fault, its trailers among it.
+  deepEqual(wire.received(), ["HEADERS 1 end", "RST_STREAM 1 NO_ERROR"]);
+  // Frames that were in transit are no error, trailers among them.
   wire.client.frame("DATA", 0, 1, Buffer.from("late"));
   wire.client.frame("HEADERS", END_HEADERS | END_STREAM, 1, request);
   wire.say();
-  deepEqual([wire.heard(), wire.told], [[], ["1 POST /a"]]);
+  deepEqual([wire.received(), wire.events], [[], ["1 POST /a"]]);
   wire.call(3);
-  deepEqual(wire.told.slice(1), ["3 POST /a", "3 end"]);
+  deepEqual(wire.events.slice(1), ["3 POST /a", "3 end"]);
 });
 
-Deno.test("Connection opens its window again for what it has read, be the requests whole or not", () => {
+Deno.test("Connection credits its receive window for all bytes read, for complete and incomplete requests", () => {
   const wire = new Wire(() => ({ data: () => 0, end() {} }));
   const piece = new Uint8Array(16_384);
   const quarter = windows.connection / 4;
@@ -233,10 +237,10 @@ Deno.test("Connection opens its window again for what it has read, be the reques
     for (let at = 0; at < 8; at++, sent += piece.length) wire.client.frame("DATA", 0, stream, piece);
     wire.say();
   }
-  deepEqual(wire.heard(), [`WINDOW_UPDATE 0 ${quarter}`, `WINDOW_UPDATE 0 ${quarter}`]);
+  deepEqual(wire.received(), [`WINDOW_UPDATE 0 ${quarter}`, `WINDOW_UPDATE 0 ${quarter}`]);
 });
 
-Deno.test("Connection.turn() does one piece of work at least, stops where it is told to, and goes on there", () => {
+Deno.test("Connection.turn() does at least one piece of work, stops when isOver() is true, and continues in the next turn", () => {
   const wire = new Wire();
   for (const stream of [1, 3, 5]) wire.client.frame("HEADERS", END_HEADERS | END_STREAM, stream, request);
   wire.connection.receive(wire.client.take() ?? Buffer.alloc(0));
@@ -245,62 +249,62 @@ Deno.test("Connection.turn() does one piece of work at least, stops where it is 
   deepEqual(turns, [[true, 1], [true, 2], [true, 3], [false, 3]]);
 });
 
-Deno.test("Connection deals with nothing more for a client that does not read, and goes on once it has", () => {
+Deno.test("Connection processes no frames for a client that does not read, and continues once it has read", () => {
   const wire = new Wire();
   wire.call(1);
   wire.congested = true;
   wire.call(3);
   wire.streams[0]?.answer(reply);
-  deepEqual([wire.heard(), wire.streams.length], [["HEADERS 1"], 1]);
+  deepEqual([wire.received(), wire.streams.length], [["HEADERS 1"], 1]);
   wire.congested = false;
   wire.connection.drained();
   ok(!wire.connection.turn(() => false));
-  deepEqual([wire.heard(), wire.streams.length], [["DATA 1 pong", "HEADERS 1 end"], 2]);
+  deepEqual([wire.received(), wire.streams.length], [["DATA 1 pong", "HEADERS 1 end"], 2]);
 });
 
-Deno.test("Connection ends one stream whose body is more than may be held, and gives its share back", () => {
+Deno.test("Connection resets one stream whose body exceeds the budget, and releases its bytes", () => {
   const wire = new Wire(() => ({ data: () => budgets.connection / 2, end() {} }));
   const before = wire.share.used;
   for (const stream of [1, 3]) wire.client.frame("HEADERS", END_HEADERS, stream, request);
   for (const stream of [1, 3]) wire.client.frame("DATA", 0, stream, Uint8Array.of(1));
   wire.say();
-  deepEqual(wire.heard(), ["RST_STREAM 3 ENHANCE_YOUR_CALM"]);
+  deepEqual(wire.received(), ["RST_STREAM 3 ENHANCE_YOUR_CALM"]);
   equal(wire.share.used, budgets.connection / 2 + budgets.stream);
   wire.client.resetStream(1, "CANCEL");
   wire.say();
   equal(wire.share.used, before);
 });
 
-Deno.test("Connection ends one stream whose answer its client does not take, if too much waits already", () => {
+Deno.test("Connection resets one stream whose response the client does not read, if the budget is exceeded", () => {
   const wire = new Wire();
   wire.client.settings([[settingIds.INITIAL_WINDOW_SIZE, 0]]);
   for (const stream of [1, 3]) wire.call(stream);
   const body = Buffer.alloc(budgets.connection / 2);
   for (const stream of wire.streams) stream.answer({ ...reply, body });
-  deepEqual(wire.heard(), ["SETTINGS ack", "HEADERS 1", "HEADERS 3", "RST_STREAM 3 ENHANCE_YOUR_CALM"]);
-  equal(wire.told.at(-1), "3 gone");
+  deepEqual(wire.received(), ["SETTINGS ack", "HEADERS 1", "HEADERS 3", "RST_STREAM 3 ENHANCE_YOUR_CALM"]);
+  equal(wire.events.at(-1), "3 gone");
   wire.connection.lost();
   equal(wire.share.used, 0);
 });
 
-Deno.test("Connection refuses a stream for which nothing is left, and has others go on", () => {
+Deno.test("Connection refuses a stream if the budget is used up, and continues others", () => {
   const pool = new Pool();
   const greedy = Array.from({ length: 4 }, () => new Share(pool));
   for (const share of greedy) ok(share.take(budgets.connection));
   const wire = new Wire((stream) => ({ data: () => budgets.granted / 2, end: () => stream.answer(reply) }), pool);
   ok(!new Share(pool).take(budgets.granted + budgets.all));
   wire.call(1, "ping");
-  deepEqual(wire.heard(), ["HEADERS 1", "DATA 1 pong", "HEADERS 1 end"]);
+  deepEqual(wire.received(), ["HEADERS 1", "DATA 1 pong", "HEADERS 1 end"]);
   const streams = budgets.granted / budgets.stream;
   for (let at = 1; at <= streams; at++) wire.client.frame("HEADERS", END_HEADERS, 2 * at + 1, request);
   wire.say();
-  deepEqual(wire.heard(), []);
+  deepEqual(wire.received(), []);
   pool.take(4 * budgets.granted);
   wire.call(2 * streams + 3);
-  deepEqual(wire.heard(), [`RST_STREAM ${2 * streams + 3} REFUSED_STREAM`]);
+  deepEqual(wire.received(), [`RST_STREAM ${2 * streams + 3} REFUSED_STREAM`]);
 });
 
-/** Frames that further no call. */
+/** Frames that make no progress. */
 const idle: Record<string, (wire: Wire) => void> = {
   PING: ({ client }) => client.frame("PING", 0, 0, new Uint8Array(8)),
   SETTINGS: ({ client }) => client.settings([[settingIds.INITIAL_WINDOW_SIZE, 1]]),
@@ -310,20 +314,20 @@ const idle: Record<string, (wire: Wire) => void> = {
 };
 
 for (const [name, send] of Object.entries(idle)) {
-  Deno.test(`Connection takes ${maxIdleFrames} frames that further no call, and no ${name} more`, () => {
+  Deno.test(`Connection accepts ${maxIdleFrames} frames without progress, and not one ${name} more`, () => {
     const wire = new Wire();
     wire.client.frame("HEADERS", END_HEADERS, 1, request);
-    // The first SETTINGS is one of them.
+    // The first SETTINGS counts as one.
     for (let at = 1; at < maxIdleFrames; at++) send(wire);
     wire.say();
     ok(!wire.ended);
     send(wire);
     wire.say();
-    deepEqual([wire.ended, wire.heard().at(-1)], [true, "GOAWAY 1 ENHANCE_YOUR_CALM"]);
+    deepEqual([wire.ended, wire.received().at(-1)], [true, "GOAWAY 1 ENHANCE_YOUR_CALM"]);
   });
 }
 
-Deno.test("Connection counts frames that further no call anew once a call is answered", () => {
+Deno.test("Connection restarts the count of frames without progress after a response", () => {
   const wire = new Wire((stream) => ({ data: () => 0, end: () => stream.answer(reply) }));
   for (const stream of [1, 3]) {
     for (let at = 1; at < maxIdleFrames; at++) wire.client.frame("PRIORITY", 0, 9, Uint8Array.of(0, 0, 0, 3, 1));
@@ -332,46 +336,46 @@ Deno.test("Connection counts frames that further no call anew once a call is ans
   ok(!wire.ended);
 });
 
-Deno.test("Connection.leave() serves what its client called before it heard, and then ends", () => {
+Deno.test("Connection.shutDown() answers calls sent before the client received GOAWAY, then ends", () => {
   const wire = new Wire();
   wire.call(1);
-  wire.connection.leave();
-  deepEqual(wire.heard(), ["GOAWAY 2147483647 NO_ERROR", "PING"]);
+  wire.connection.shutDown();
+  deepEqual(wire.received(), ["GOAWAY 2147483647 NO_ERROR", "PING"]);
   wire.call(3);
   wire.frame("PING", ACK, 0, Buffer.from("goodbye!"));
-  deepEqual(wire.heard(), ["GOAWAY 3 NO_ERROR"]);
+  deepEqual(wire.received(), ["GOAWAY 3 NO_ERROR"]);
   wire.call(5);
-  deepEqual(wire.heard(), ["RST_STREAM 5 REFUSED_STREAM"]);
+  deepEqual(wire.received(), ["RST_STREAM 5 REFUSED_STREAM"]);
   for (const stream of wire.streams) stream.answer(reply);
-  equal(wire.heard().length, 6);
-  deepEqual([wire.told, wire.ended], [["1 POST /a", "1 end", "3 POST /a", "3 end"], true]);
+  equal(wire.received().length, 6);
+  deepEqual([wire.events, wire.ended], [["1 POST /a", "1 end", "3 POST /a", "3 end"], true]);
 });
 
-Deno.test("Connection.leave() ends at once where nobody has said anything", () => {
+Deno.test("Connection.shutDown() ends at once if the client has sent nothing", () => {
   let ended = false;
   const connection = new Connection({ ...options, end: () => ended = true });
-  connection.leave();
+  connection.shutDown();
   ok(ended);
 });
 
-Deno.test("Connection.takeNoMore() does not wait for a client that has not heard", () => {
+Deno.test("Connection.refuseNewStreams() does not wait for the ACK of the PING", () => {
   const wire = new Wire();
-  wire.connection.takeNoMore();
-  deepEqual([wire.heard(), wire.ended], [[], false]);
-  wire.connection.leave();
-  wire.connection.takeNoMore();
-  deepEqual([wire.heard().at(-1), wire.ended], ["GOAWAY 0 NO_ERROR", true]);
+  wire.connection.refuseNewStreams();
+  deepEqual([wire.received(), wire.ended], [[], false]);
+  wire.connection.shutDown();
+  wire.connection.refuseNewStreams();
+  deepEqual([wire.received().at(-1), wire.ended], ["GOAWAY 0 NO_ERROR", true]);
 });
 
-Deno.test("Connection.cutOff() breaks off what is under way and tells its handlers", () => {
+Deno.test("Connection.abort() cancels open streams and notifies their handlers", () => {
   const wire = new Wire();
   wire.call(1);
-  wire.connection.cutOff();
-  deepEqual(wire.heard(), ["RST_STREAM 1 CANCEL", "GOAWAY 1 NO_ERROR"]);
-  deepEqual([wire.told.at(-1), wire.ended], ["1 gone", true]);
+  wire.connection.abort();
+  deepEqual(wire.received(), ["RST_STREAM 1 CANCEL", "GOAWAY 1 NO_ERROR"]);
+  deepEqual([wire.events.at(-1), wire.ended], ["1 gone", true]);
 });
 
-Deno.test("Connection ends when its client has said goodbye and has all its answers", () => {
+Deno.test("Connection ends after the client's GOAWAY, once all responses are sent", () => {
   const wire = new Wire();
   wire.call(1);
   wire.client.goAway(0, "NO_ERROR");
@@ -381,16 +385,16 @@ Deno.test("Connection ends when its client has said goodbye and has all its answ
   ok(wire.ended);
 });
 
-Deno.test("Connection ends where a window is opened on a stream that has not begun, by nothing too", () => {
+Deno.test("Connection ends on WINDOW_UPDATE for an idle stream, also with increment 0", () => {
   for (const increment of [0, 1]) {
     const wire = new Wire();
     wire.client.windowUpdate(9, increment);
     wire.say();
-    deepEqual(wire.heard(), ["GOAWAY 0 PROTOCOL_ERROR"]);
+    deepEqual(wire.received(), ["GOAWAY 0 PROTOCOL_ERROR"]);
   }
 });
 
-Deno.test("Connection ends for a mistake of ours, and tells of it", () => {
+Deno.test("Connection ends on an internal error and reports it", () => {
   const mistake = new TypeError("ours");
   const wire = new Wire((stream) => {
     if (stream.id === 3) throw mistake;
@@ -398,20 +402,20 @@ Deno.test("Connection ends for a mistake of ours, and tells of it", () => {
   });
   wire.call(1);
   wire.call(3);
-  deepEqual([wire.heard(), wire.ended, wire.bugs], [["GOAWAY 3 INTERNAL_ERROR"], true, [mistake]]);
-  ok(wire.streams.every(({ gone }) => gone));
+  deepEqual([wire.received(), wire.ended, wire.bugs], [["GOAWAY 3 INTERNAL_ERROR"], true, [mistake]]);
+  ok(wire.streams.every(({ closed }) => closed));
 });
 
-Deno.test("Connection refuses one stream more than it announced, which may be tried elsewhere", () => {
+Deno.test("Connection refuses one stream more than it announced, with a code that permits a retry", () => {
   const wire = new Wire();
   for (let at = 0; at <= maxStreams; at++) wire.call(2 * at + 1);
-  deepEqual(wire.heard(), [`RST_STREAM ${2 * maxStreams + 1} REFUSED_STREAM`]);
+  deepEqual(wire.received(), [`RST_STREAM ${2 * maxStreams + 1} REFUSED_STREAM`]);
   wire.streams[7]?.answer(reply);
   wire.call(2 * maxStreams + 3);
-  equal(wire.told.at(-1), `${2 * maxStreams + 3} end`);
+  equal(wire.events.at(-1), `${2 * maxStreams + 3} end`);
 });
 
-Deno.test("Connection ends one stream for a fault that is on it, and the others go on", () => {
+Deno.test("Connection resets one stream for a stream error, and continues the others", () => {
   const bad = {
     "a header in capitals": headerBlock([[":method", "POST"], [":scheme", "http"], [":path", "/"], ["Te", "trailers"]]),
     "no path": headerBlock([[":method", "POST"], [":scheme", "http"]]),
@@ -422,13 +426,13 @@ Deno.test("Connection ends one stream for a fault that is on it, and the others 
     const wire = new Wire();
     wire.call(1);
     wire.frame("HEADERS", END_HEADERS | END_STREAM, 3, block);
-    deepEqual(wire.heard(), ["RST_STREAM 3 PROTOCOL_ERROR"], what);
+    deepEqual(wire.received(), ["RST_STREAM 3 PROTOCOL_ERROR"], what);
     wire.streams[0]?.answer(reply);
-    deepEqual(wire.heard(), ["HEADERS 1", "DATA 1 pong", "HEADERS 1 end"], what);
+    deepEqual(wire.received(), ["HEADERS 1", "DATA 1 pong", "HEADERS 1 end"], what);
   }
 });
 
-Deno.test("Connection ends with a GOAWAY that says why, for a fault after which nothing can be understood", () => {
+Deno.test("Connection ends with a GOAWAY and its reason on a connection error", () => {
   const faults: Record<string, [(wire: Wire) => void, keyof typeof http2ErrorCodes]> = {
     "headers on stream 0": [(wire) => wire.frame("HEADERS", END_HEADERS, 0, request), "PROTOCOL_ERROR"],
     "headers on an even stream": [(wire) => wire.frame("HEADERS", END_HEADERS, 2, request), "PROTOCOL_ERROR"],
@@ -449,22 +453,22 @@ Deno.test("Connection ends with a GOAWAY that says why, for a fault after which 
     const wire = new Wire();
     wire.call(1);
     act(wire);
-    deepEqual([wire.heard().at(-1), wire.ended, wire.told.at(-1)], [`GOAWAY 1 ${code}`, true, "1 gone"], what);
+    deepEqual([wire.received().at(-1), wire.ended, wire.events.at(-1)], [`GOAWAY 1 ${code}`, true, "1 gone"], what);
     wire.call(11);
-    deepEqual(wire.heard(), [], what);
+    deepEqual(wire.received(), [], what);
   }
 });
 
-Deno.test("Connection ends a stream that sends more than was let in", () => {
+Deno.test("Connection resets a stream that exceeds its window", () => {
   const wire = new Wire();
   const piece = new Uint8Array(16_384);
   wire.client.frame("HEADERS", END_HEADERS, 1, request);
   for (let sent = 0; sent <= windows.stream; sent += piece.length) wire.client.frame("DATA", 0, 1, piece);
   wire.say();
-  deepEqual(wire.heard(), ["RST_STREAM 1 FLOW_CONTROL_ERROR"]);
+  deepEqual(wire.received(), ["RST_STREAM 1 FLOW_CONTROL_ERROR"]);
 });
 
-/** Frames that make sense more often than not, and some that never do. */
+/** Mostly valid frames, and some that are always invalid. */
 const anyFrame = fc.record({
   type: fc.constantFrom(...Object.keys(frameTypes) as (keyof typeof frameTypes)[]),
   flags: fc.constantFrom(0, 1, 4, 5, 8, 13, 32, 37, 0xff),
@@ -481,7 +485,7 @@ const anyFrame = fc.record({
   ),
 });
 
-Deno.test("Connection is total: whatever comes, it answers in good frames, ends at the most, and tells each stream once", () => {
+Deno.test("Connection is total: for any frames it sends valid frames, at most ends, and notifies each stream once", () => {
   fc.assert(
     fc.property(fc.array(anyFrame, { maxLength: 30 }), fc.infiniteStream(fc.nat({ max: 50 })), (frames, cuts) => {
       const wire = new Wire((stream) => ({ data: () => 0, end: () => stream.answer(reply) }));
@@ -492,29 +496,29 @@ Deno.test("Connection is total: whatever comes, it answers in good frames, ends 
         wire.read(bytes.subarray(at, at + cut));
         at += cut;
       }
-      const heard = wire.heard();
-      equal(heard.some((one) => one.startsWith("GOAWAY")) ? wire.ended : true, true);
+      const received = wire.received();
+      equal(received.some((one) => one.startsWith("GOAWAY")) ? wire.ended : true, true);
       wire.connection.lost();
       deepEqual(wire.bugs, []);
-      for (const stream of wire.streams) ok(stream.gone);
-      const gone = wire.told.filter((one) => one.endsWith("gone"));
+      for (const stream of wire.streams) ok(stream.closed);
+      const gone = wire.events.filter((one) => one.endsWith("gone"));
       equal(new Set(gone).size, gone.length);
     }),
     { numRuns: 500 },
   );
 });
 
-Deno.test("Connection never throws at arbitrary bytes, behind the preface or instead of it", () => {
+Deno.test("Connection never throws at arbitrary bytes, with or without a preface", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), fc.boolean(), (bytes, greeted) => {
     const connection = new Connection(options);
     if (greeted) connection.receive(Buffer.from(preface));
     connection.receive(Buffer.from(bytes));
     connection.turn(() => false);
-    connection.cutOff();
+    connection.abort();
   }));
 });
 
-Deno.test("Connection gives its whole budget back, whatever its streams did", () => {
+Deno.test("Connection releases its whole budget, for any course of its streams", () => {
   const id = fc.integer({ min: 0, max: 5 }).map((at) => 2 * at + 1);
   const step = fc.oneof(
     fc.record({ kind: fc.constant("begin" as const), id, end: fc.boolean(), length: fc.option(fc.nat(9)) }),
@@ -532,7 +536,7 @@ Deno.test("Connection gives its whole budget back, whatever its streams did", ()
     steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : never)[],
   ) => {
     const wire = new Wire();
-    // So little is left that some of it is refused.
+    // So little is left that some requests are refused.
     const taken = budgets.connection - 3 * budgets.stream - 150_000;
     ok(wire.share.take(taken));
     let last = -1;
@@ -561,12 +565,12 @@ Deno.test("Connection gives its whole budget back, whatever its streams did", ()
         wire.congested = one.on;
         if (!one.on) wire.connection.drained();
         wire.read(Buffer.alloc(0));
-      } else if (one.kind === "leave") wire.connection.takeNoMore();
+      } else if (one.kind === "leave") wire.connection.refuseNewStreams();
     }
     if (ending === "lost") wire.connection.lost();
-    else wire.connection.cutOff();
+    else wire.connection.abort();
     equal(wire.share.used, taken);
-    ok(wire.streams.every(({ held, gone }) => held === 0 && gone));
+    ok(wire.streams.every(({ held, closed }) => held === 0 && closed));
     deepEqual(wire.bugs, []);
   };
   fc.assert(fc.property(fc.constantFrom("lost", "cut off"), fc.array(step, { maxLength: 40 }), left), { numRuns: 500 });

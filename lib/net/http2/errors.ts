@@ -1,10 +1,10 @@
 /**
- * What a client can do wrong, by the name and number that HTTP/2 has for it.
+ * Error codes of HTTP/2, and the two kinds of errors that a client's frames cause.
  *
  * @module
  */
 
-/** RFC 9113, section 7. */
+/** Error codes and their numbers on the wire (RFC 9113, section 7). */
 export const http2ErrorCodes = {
   NO_ERROR: 0,
   PROTOCOL_ERROR: 1,
@@ -22,10 +22,13 @@ export const http2ErrorCodes = {
   HTTP_1_1_REQUIRED: 13,
 } as const satisfies Record<string, number>;
 
-/** The name of an error code. */
+/** The name of an HTTP/2 error code. */
 export type ErrorName = keyof typeof http2ErrorCodes;
 
-/** Ends the whole connection (RFC 9113, section 5.4.1): after it nothing that the client sends can be understood. */
+/**
+ * Closes the whole connection (RFC 9113, section 5.4.1): its state is lost, so that no later frame can be read
+ * correctly.
+ */
 export class ConnectionError extends Error {
   override readonly name = "ConnectionFault";
   readonly code: ErrorName;
@@ -36,10 +39,11 @@ export class ConnectionError extends Error {
   }
 }
 
-/** Ends one stream (RFC 9113, section 5.4.2): the others go on. */
+/** Resets one stream (RFC 9113, section 5.4.2). The other streams of the connection continue. */
 export class StreamError extends Error {
   override readonly name = "StreamFault";
   readonly code: ErrorName;
+  /** Stream identifier. */
   readonly stream: number;
 
   constructor(code: ErrorName, stream: number, why: string) {

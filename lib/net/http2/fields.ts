@@ -1,40 +1,46 @@
 /**
- * Headers: which are well formed, and what a request's say.
+ * Header fields: rules for well-formed ones, and the headers of a request.
  *
  * @module
  */
 
-/** One header as it came. Bytes above 0x7f are one character each. */
+/** A header field as received. Each byte is one character, bytes above 0x7f too (latin1). */
 export interface Field {
   readonly name: string;
   readonly value: string;
-  /** Judged once, when it is first read: most come again with every request. */
+  /**
+   * Determined once, when the field is first decoded; most fields return with every request through the dynamic table.
+   */
   readonly wellFormed: boolean;
 }
 
-/** What a request begins with. */
+/** The headers of a request. */
 export interface RequestHeaders {
+  /** Value of `:method`. */
   readonly method: string;
+  /** Value of `:path`. */
   readonly path: string;
-  /** The first header of that name, in lowercase. */
+  /** Value of the first field with that name; the name is lowercase. */
   get(name: string): string | undefined;
 }
 
 const token = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const pseudoNames: ReadonlySet<string> = new Set([":method", ":scheme", ":path", ":authority"]);
 
-/** They are about a connection of HTTP/1.1, and mean that somebody on the way has mistranslated. */
-const ofConnection: ReadonlySet<string> = new Set(
+/**
+ * Fields that belong to a connection of HTTP/1.1. In HTTP/2 they make a request malformed (RFC 9113, section 8.2.2).
+ */
+const connectionFields: ReadonlySet<string> = new Set(
   ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"],
 );
 
-/** Makes a field. RFC 9113, sections 8.2.1, 8.2.2 and 8.3, says what is well formed. */
+/** Creates a field and checks it by RFC 9113, sections 8.2.1, 8.2.2 and 8.3. */
 export function fieldOf(name: string, value: string): Field {
   return { name, value, wellFormed: isName(name) && isValue(value) && (name !== "te" || value === "trailers") };
 }
 
 function isName(name: string): boolean {
-  return name.startsWith(":") ? pseudoNames.has(name) : token.test(name) && !ofConnection.has(name);
+  return name.startsWith(":") ? pseudoNames.has(name) : token.test(name) && !connectionFields.has(name);
 }
 
 function isValue(value: string): boolean {
@@ -42,11 +48,12 @@ function isValue(value: string): boolean {
 }
 
 /**
- * A request's headers.
+ * The headers of a request.
  *
- * The authority may be anything or be left out: gRPC's clients put a socket's path there, escaped in ways of their own.
+ * `:authority` may have any value or be absent: gRPC clients put the path of a Unix socket there, each with its own
+ * escaping.
  *
- * @returns `undefined` where they are malformed (RFC 9113, section 8.1.1).
+ * @returns `undefined` if the request is malformed (RFC 9113, section 8.1.1).
  */
 export function requestHeaders(fields: readonly Field[]): RequestHeaders | undefined {
   const pseudo: Record<string, string> = { __proto__: null } as never;
@@ -55,7 +62,7 @@ export function requestHeaders(fields: readonly Field[]): RequestHeaders | undef
   for (const { name, value, wellFormed } of fields) {
     if (!wellFormed) return undefined;
     if (name === "content-length") {
-      // Only equal values may be taken for one (RFC 9110, section 8.6).
+      // Repeated values must be equal (RFC 9110, section 8.6).
       if (length !== undefined && length !== value) return undefined;
       length = value;
     }
@@ -68,12 +75,12 @@ export function requestHeaders(fields: readonly Field[]): RequestHeaders | undef
   return { method, path, get: (name) => fields.find((field) => field.name === name)?.value };
 }
 
-/** Whether fields may stand after a body. */
+/** Whether the fields may follow a body: well formed and without pseudo-header fields (RFC 9113, section 8.1). */
 export function areTrailers(fields: readonly Field[]): boolean {
   return fields.every(({ name, wellFormed }) => wellFormed && !name.startsWith(":"));
 }
 
-/** How long a request's body is said to be, in bytes; `undefined` where nothing is said, NaN where it is no length. */
+/** Value of `content-length` in bytes; `undefined` if absent, NaN if it is not a number. */
 export function bodyLength(headers: RequestHeaders): number | undefined {
   const length = headers.get("content-length");
   if (length === undefined) return undefined;

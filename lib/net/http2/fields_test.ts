@@ -62,13 +62,13 @@ const badly: readonly (readonly [why: string, ...Pair])[] = [
 ];
 
 for (const [name, value] of well) {
-  Deno.test(`fieldOf() takes ${JSON.stringify(name)}: ${JSON.stringify(value)}`, () => {
+  Deno.test(`fieldOf() accepts ${JSON.stringify(name)}: ${JSON.stringify(value)}`, () => {
     assert.deepEqual(fieldOf(name, value), { name, value, wellFormed: true });
   });
 }
 
 for (const [why, name, value] of badly) {
-  Deno.test(`fieldOf() marks ${why}, for which a request and trailers are refused`, () => {
+  Deno.test(`fieldOf() marks ${why}, for which requests and trailers are rejected`, () => {
     assert.deepEqual(fieldOf(name, value), { name, value, wellFormed: false });
     assert.equal(request(...needed.filter((one) => one[0] !== name), [name, value]), undefined);
     assert.equal(request([name, value], ...needed.filter((one) => one[0] !== name)), undefined);
@@ -76,14 +76,14 @@ for (const [why, name, value] of badly) {
   });
 }
 
-Deno.test("requestHeaders() gives the method, the path and the first header of each name", () => {
+Deno.test("requestHeaders() returns the method, the path and the first header of each name", () => {
   const headers = request(...needed, ["a", "1"], ["b", "2"], ["a", "3"]);
   assert.equal(headers?.method, "POST");
   assert.equal(headers?.path, path[1]);
   assert.deepEqual(["a", "b", "A", "c", "__proto__"].map(headers.get), ["1", "2", undefined, undefined, undefined]);
 });
 
-Deno.test("requestHeaders() takes what HTTP/2 asks for in any order, but before all else and each once", () => {
+Deno.test("requestHeaders() accepts pseudo-header fields in any order, before all others and each once", () => {
   assert.ok(request(path, scheme, method));
   for (const one of needed) {
     const others = needed.filter((other) => other !== one);
@@ -96,11 +96,11 @@ Deno.test("requestHeaders() takes what HTTP/2 asks for in any order, but before 
   assert.equal(request(), undefined);
 });
 
-Deno.test("requestHeaders() refuses an empty path", () => {
+Deno.test("requestHeaders() rejects an empty path", () => {
   assert.equal(request(method, scheme, [":path", ""]), undefined);
 });
 
-Deno.test("requestHeaders() takes any authority or none, but not two", () => {
+Deno.test("requestHeaders() accepts any authority or none, but not two", () => {
   for (const authority of ["", "localhost", "%2Frun%2Fkms.sock", "/run/kms.sock", "unix:@abstract", "a b", "[::1]:0"]) {
     const headers = request(...needed, [":authority", authority]);
     assert.equal(headers?.get(":authority"), authority);
@@ -109,7 +109,7 @@ Deno.test("requestHeaders() takes any authority or none, but not two", () => {
   assert.equal(request(...needed, ["a", "b"], [":authority", "x"]), undefined);
 });
 
-Deno.test("areTrailers() takes any headers but those that a request begins with", () => {
+Deno.test("areTrailers() accepts all headers except pseudo-header fields", () => {
   assert.ok(areTrailers([]));
   assert.ok(areTrailers(fieldsOf([["a", "b"], ["te", "trailers"]])));
   for (const one of [...needed, [":authority", "x"]] as Pair[]) {
@@ -119,7 +119,7 @@ Deno.test("areTrailers() takes any headers but those that a request begins with"
 });
 
 for (
-  const [said, length] of [
+  const [value, length] of [
     ["0", 0],
     ["5", 5],
     ["007", 7],
@@ -135,20 +135,20 @@ for (
     ["five", NaN],
   ] as const
 ) {
-  Deno.test(`bodyLength() reads "${said}" as ${length}`, () => {
-    const headers = request(...needed, ["content-length", said]);
+  Deno.test(`bodyLength() reads "${value}" as ${length}`, () => {
+    const headers = request(...needed, ["content-length", value]);
     assert.ok(headers !== undefined);
     assert.equal(bodyLength(headers), length);
   });
 }
 
-Deno.test("bodyLength() is undefined where nothing is said", () => {
+Deno.test("bodyLength() is undefined without content-length", () => {
   const headers = request(...needed);
   assert.ok(headers !== undefined);
   assert.equal(bodyLength(headers), undefined);
 });
 
-Deno.test("requestHeaders() refuses two lengths that differ, and takes one that is said twice", () => {
+Deno.test("requestHeaders() rejects two lengths that differ, and accepts a repeated equal one", () => {
   const length = (value: string): Pair => ["content-length", value];
   assert.equal(request(...needed, length("5"), length("6")), undefined);
   assert.equal(request(...needed, length("5"), ["a", "b"], length("05")), undefined);

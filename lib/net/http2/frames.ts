@@ -1,14 +1,15 @@
 /**
- * The frames of HTTP/2, read from a connection's bytes and written to them.
+ * Reads and writes the frames of HTTP/2.
  *
- * A frame: length of the payload in three bytes · type · flags · stream in four bytes · payload (RFC 9113, section 4.1).
+ * Layout of a frame: length of the payload in three bytes · type · flags · stream in four bytes · payload (RFC 9113,
+ * section 4.1).
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import { ConnectionError, type ErrorName, http2ErrorCodes } from "./errors.ts";
 
-/** RFC 9113, section 6. A type that is not among them is passed over. */
+/** Frame types (RFC 9113, section 6). Unknown types are ignored (section 4.1). */
 export const frameTypes = {
   DATA: 0,
   HEADERS: 1,
@@ -22,10 +23,10 @@ export const frameTypes = {
   CONTINUATION: 9,
 } as const satisfies Record<string, number>;
 
-/** The flags of all types; a bit means what it means for its type. */
+/** Flags of all frame types. ACK and END_STREAM share a bit; the frame's type decides. */
 export const frameFlags = { ACK: 1, END_STREAM: 1, END_HEADERS: 4, PADDED: 8, PRIORITY: 32 } as const;
 
-/** RFC 9113, section 6.5.2. */
+/** Identifiers of settings (RFC 9113, section 6.5.2). */
 export const settingIds = {
   ENABLE_PUSH: 2,
   MAX_CONCURRENT_STREAMS: 3,
@@ -34,44 +35,54 @@ export const settingIds = {
   MAX_HEADER_LIST_SIZE: 6,
 } as const;
 
-/** One frame as it came. Its payload is `bytes` between `from` and `to`: a view of it holds the whole read in memory. */
+/**
+ * A received frame. Its payload is `bytes` between `from` and `to`. A view of `bytes` retains the whole read in memory.
+ */
 export interface Http2Frame {
+  /** A number of {@linkcode frameTypes}, or an unknown type. */
   readonly type: number;
+  /** A combination of {@linkcode frameFlags}. */
   readonly flags: number;
-  /** 0 for the connection itself. */
+  /** Stream identifier; 0 for the connection. */
   readonly stream: number;
   readonly bytes: Buffer;
+  /** Offset of the first byte of the payload. */
   readonly from: number;
+  /** Offset after the last byte of the payload. */
   readonly to: number;
 }
 
-/** Bytes before a payload. */
+/** Length of a frame header in bytes. */
 export const frameHead = 9;
 
-/** The largest payload where nothing is announced: the least bound that HTTP/2 allows, and ours. */
+/**
+ * Largest payload in bytes without a SETTINGS_MAX_FRAME_SIZE: the smallest limit that HTTP/2 permits. This server keeps
+ * it.
+ */
 export const maxPayload = 16_384;
 
-/** What a client sends first (RFC 9113, section 3.4). */
+/** The connection preface, which a client sends first (RFC 9113, section 3.4). */
 export const preface: Uint8Array = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
 const none: Buffer = Buffer.alloc(0);
 
-/** Cuts what a client sends into frames, wherever the reads have cut it. */
+/** Splits received bytes into frames, independent of the boundaries of the reads. */
 export class FrameSplitter {
   #bytes = none;
   #at = 0;
   #prefaceReceived = false;
 
-  /** Takes one read, from which {@linkcode next} takes the frames. */
+  /** Takes the bytes of one read. {@linkcode next} returns their frames. */
   add(read: Buffer): void {
     this.#bytes = this.#at === this.#bytes.length ? read : Buffer.concat([this.#bytes.subarray(this.#at), read]);
     this.#at = 0;
   }
 
   /**
-   * The next frame; `undefined` if it has not come as a whole.
+   * The next frame; `undefined` if it is incomplete.
    *
-   * @throws {ConnectionError} for another preface, and for a frame larger than {@linkcode maxPayload}.
+   * @throws {ConnectionError} `PROTOCOL_ERROR` for a wrong preface; `FRAME_SIZE_ERROR` for a payload larger than
+   *   {@linkcode maxPayload}.
    */
   next(): Http2Frame | undefined {
     if (!this.#prefaceReceived) this.#readPreface();
@@ -82,13 +93,13 @@ export class FrameSplitter {
     if (to - from > maxPayload) throw new ConnectionError("FRAME_SIZE_ERROR", "A frame is too large.");
     if (to > bytes.length) return this.#wait();
     const [type = 0, flags = 0] = [bytes[this.#at + 3], bytes[this.#at + 4]];
-    // The highest bit of a stream's number means nothing.
+    // The highest bit is reserved and ignored (RFC 9113, section 4.1).
     const stream = bytes.readUInt32BE(this.#at + 5) & 0x7fff_ffff;
     this.#at = to;
     return { type, flags, stream, bytes, from, to };
   }
 
-  /** A copy of what is no whole frame yet, at most one frame: a view would keep the whole read, and plaintext, in memory. */
+  /** Keeps a copy of the incomplete frame. A view would retain the whole read, with plaintext, in memory. */
   #wait(): undefined {
     this.#bytes = this.#at === this.#bytes.length ? none : Buffer.from(this.#bytes.subarray(this.#at));
     this.#at = 0;
@@ -106,18 +117,18 @@ export class FrameSplitter {
 
 const minAllotted = 2048;
 
-/** Frames on their way out, one behind the other in one piece. */
+/** Collects outgoing frames in one buffer. */
 export class FrameWriter {
   readonly #onFilled: () => void;
   #bytes = none;
   #at = 0;
 
-  /** @param onFilled called when the first frame since the last {@linkcode take} begins: soon there is something to take. */
+  /** @param onFilled called when the first frame after the last {@linkcode take} is begun. */
   constructor(onFilled: () => void) {
     this.#onFilled = onFilled;
   }
 
-  /** Takes all that was written since the last time; `undefined` where there is nothing. */
+  /** The frames that were written since the last call; `undefined` if there are none. */
   take(): Buffer | undefined {
     if (this.#at === 0) return undefined;
     const written = this.#bytes.subarray(0, this.#at);
@@ -126,7 +137,7 @@ export class FrameWriter {
     return written;
   }
 
-  /** A frame whose payload is there already, or the part of it from `from` to `to`. */
+  /** Writes a frame with the given payload, or with its part between `from` and `to`. */
   frame(
     type: keyof typeof frameTypes,
     flags: number,
@@ -140,7 +151,7 @@ export class FrameWriter {
     this.#at += to - from;
   }
 
-  /** A block of headers, in as many frames as it takes. */
+  /** Writes a header block: one HEADERS frame and as many CONTINUATION frames as it needs. */
   headers(stream: number, block: Uint8Array, endStream: boolean): void {
     const flags = endStream ? frameFlags.END_STREAM : 0;
     if (block.length <= maxPayload) return this.frame("HEADERS", flags | frameFlags.END_HEADERS, stream, block);
@@ -151,7 +162,7 @@ export class FrameWriter {
     }
   }
 
-  /** Our own settings, by {@linkcode settingIds}. */
+  /** Writes SETTINGS; identifiers are those of {@linkcode settingIds}. */
   settings(settings: readonly (readonly [id: number, value: number])[]): void {
     this.#begin("SETTINGS", 0, 0, settings.length * 6);
     for (const [id, value] of settings) {
@@ -160,31 +171,31 @@ export class FrameWriter {
     }
   }
 
-  /** Ends a stream. */
+  /** Writes RST_STREAM. */
   resetStream(stream: number, code: ErrorName): void {
     this.#begin("RST_STREAM", 0, stream, 4);
     this.#uint32(http2ErrorCodes[code]);
   }
 
-  /** Lets the client send so many bytes more; on stream 0, on all streams together. */
+  /** Writes WINDOW_UPDATE: the client may send `increment` more bytes on the stream; stream 0 is the connection. */
   windowUpdate(stream: number, increment: number): void {
     this.#begin("WINDOW_UPDATE", 0, stream, 4);
     this.#uint32(increment);
   }
 
-  /** Says that no stream after `last` is answered, and why in words. */
+  /** Writes GOAWAY: streams above `last` were not processed. `why` is debug data for a human. */
   goAway(last: number, code: ErrorName, why = ""): void {
-    const words = Buffer.from(why);
-    this.#begin("GOAWAY", 0, 0, 8 + words.length);
+    const debugData = Buffer.from(why);
+    this.#begin("GOAWAY", 0, 0, 8 + debugData.length);
     this.#uint32(last);
     this.#uint32(http2ErrorCodes[code]);
-    this.#bytes.set(words, this.#at);
-    this.#at += words.length;
+    this.#bytes.set(debugData, this.#at);
+    this.#at += debugData.length;
   }
 
   #begin(type: keyof typeof frameTypes, flags: number, stream: number, length: number): void {
     if (this.#at === 0) this.#onFilled();
-    this.#make(frameHead + length);
+    this.#reserve(frameHead + length);
     this.#at = this.#bytes.writeUIntBE(length, this.#at, 3);
     this.#at = this.#bytes.writeUInt8(frameTypes[type], this.#at);
     this.#at = this.#bytes.writeUInt8(flags, this.#at);
@@ -195,9 +206,9 @@ export class FrameWriter {
     this.#at = this.#bytes.writeUInt32BE(value, this.#at);
   }
 
-  #make(room: number): void {
-    if (this.#at + room <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(minAllotted, 2 * this.#bytes.length, this.#at + room));
+  #reserve(length: number): void {
+    if (this.#at + length <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(minAllotted, 2 * this.#bytes.length, this.#at + length));
     this.#bytes.copy(larger, 0, 0, this.#at);
     this.#bytes = larger;
   }

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { ConnectionError, type ErrorName, http2ErrorCodes } from "./errors.ts";
 import { frameFlags, FrameSplitter, frameTypes, FrameWriter, maxPayload, preface } from "./frames.ts";
 
-/** A frame with its payload in hexadecimal, on its own. */
+/** A frame by itself, with its payload in hexadecimal. */
 interface Plain {
   readonly type: number;
   readonly flags: number;
@@ -14,12 +14,12 @@ interface Plain {
 
 const lastStream = 2 ** 31 - 1;
 
-/** Splits a connection's bytes, cut after each of the places. */
+/** Splits a connection's bytes into frames; the bytes arrive in pieces that end at `cuts`. */
 function split(bytes: Buffer, cuts: readonly number[] = []): Plain[] {
   const frames: Plain[] = [];
   const splitter = new FrameSplitter();
   const places = [0, ...cuts.map((cut) => Math.min(cut, bytes.length)).sort((a, b) => a - b), bytes.length];
-  // A copy of each piece, so that none can look into the next.
+  // Each piece is a copy, so that no frame can see bytes of a later piece.
   places.slice(1).forEach((end, i) => {
     splitter.add(Buffer.from(bytes.subarray(places[i], end)));
     for (let frame = splitter.next(); frame !== undefined; frame = splitter.next()) {
@@ -50,7 +50,7 @@ const payload = fc.oneof(
 const stream = fc.oneof(fc.nat(9), fc.nat(lastStream));
 const byte = fc.nat(255);
 
-Deno.test("FrameSplitter.next() gives the same frames however the bytes are cut, and heeds no reserved bit", () => {
+Deno.test("FrameSplitter.next() returns the same frames for any cuts, and ignores the reserved bit", () => {
   const frame = fc.record({ type: byte, flags: byte, stream, payload: payload.map(hex), reserved: fc.nat(1) });
   const cuts = fc.array(fc.oneof(fc.nat(40), fc.nat(400)), { maxLength: 12 });
   fc.assert(fc.property(fc.array(frame, { maxLength: 6 }), cuts, (sent, at) => {
@@ -61,14 +61,14 @@ Deno.test("FrameSplitter.next() gives the same frames however the bytes are cut,
   }));
 });
 
-Deno.test("FrameSplitter.next() keeps what is no whole frame yet", () => {
+Deno.test("FrameSplitter.next() keeps an incomplete frame", () => {
   const frame = { type: 0, flags: 1, stream: 1, payload: "616263" };
   const bytes = Buffer.concat([preface, encoded(frame)]);
   for (let at = 0; at < bytes.length; at++) assert.deepEqual(split(bytes.subarray(0, at)), []);
   assert.deepEqual(split(bytes), [frame]);
 });
 
-Deno.test("FrameSplitter.next() keeps a copy of what is no whole frame yet, and nothing of the read", () => {
+Deno.test("FrameSplitter.next() keeps a copy of an incomplete frame, and nothing else of the read", () => {
   const read = Buffer.concat([preface, encoded({ type: 0, flags: 0, stream: 1, payload: "00".repeat(300) })]);
   const splitter = new FrameSplitter();
   splitter.add(read.subarray(0, read.length - 1));
@@ -80,7 +80,7 @@ Deno.test("FrameSplitter.next() keeps a copy of what is no whole frame yet, and 
   assert.equal(frame?.bytes.toString("hex", frame.from, frame.to), "00".repeat(300));
 });
 
-Deno.test("FrameSplitter.next() gives one frame at a time, and goes on where it stopped when more was read", () => {
+Deno.test("FrameSplitter.next() returns one frame at a time, and continues when more bytes arrive", () => {
   const sent = ["01", "02", "03"].map((payload) => ({ type: 0, flags: 0, stream: 1, payload }));
   const splitter = new FrameSplitter();
   splitter.add(Buffer.concat([preface, ...sent.slice(0, 2).map((one) => encoded(one))]));
@@ -90,7 +90,7 @@ Deno.test("FrameSplitter.next() gives one frame at a time, and goes on where it 
   assert.deepEqual(payloads.map((one) => one?.bytes[one.from]), [1, 2, 3, undefined]);
 });
 
-Deno.test("FrameSplitter.next() refuses another preface at the first byte that differs", () => {
+Deno.test("FrameSplitter.next() rejects a wrong preface at its first differing byte", () => {
   preface.forEach((one, at) => {
     const other = Buffer.from(preface).fill(one ^ 1, at, at + 1);
     assert.throws(() => split(other), faultOf("PROTOCOL_ERROR"));
@@ -101,7 +101,7 @@ Deno.test("FrameSplitter.next() refuses another preface at the first byte that d
   assert.throws(() => split(Buffer.from("GET / HTTP/1.1\r\n\r\n")), faultOf("PROTOCOL_ERROR"));
 });
 
-Deno.test("FrameSplitter.next() takes 16384 bytes of payload, and refuses more before they have come", () => {
+Deno.test("FrameSplitter.next() accepts payloads of 16384 bytes, and rejects larger ones before they have arrived", () => {
   const largest = { type: 0, flags: 0, stream: 1, payload: "00".repeat(maxPayload) };
   assert.deepEqual(split(Buffer.concat([preface, encoded(largest)])), [largest]);
   for (const length of [maxPayload + 1, 2 ** 24 - 1]) {
@@ -113,7 +113,7 @@ Deno.test("FrameSplitter.next() takes 16384 bytes of payload, and refuses more b
   }
 });
 
-/** What is written, and how it comes out. */
+/** A call of a writer, and the frame that it writes. */
 interface Written {
   readonly write: (writer: FrameWriter) => void;
   readonly expected: readonly Plain[];
@@ -163,26 +163,26 @@ const written: fc.Arbitrary<Written> = fc.oneof(
   }),
 );
 
-Deno.test("FrameWriter writes what a FrameSplitter reads, and says once per take() that there is something", () => {
+Deno.test("FrameWriter writes frames that FrameSplitter reads, and calls onFilled once per take()", () => {
   fc.assert(fc.property(fc.array(fc.array(written, { maxLength: 8 }), { maxLength: 4 }), (rounds) => {
-    let told = 0;
-    const writer = new FrameWriter(() => told++);
+    let calls = 0;
+    const writer = new FrameWriter(() => calls++);
     const taken = rounds.map((round) => {
-      told = 0;
+      calls = 0;
       for (const { write } of round) write(writer);
-      assert.equal(told, round.length === 0 ? 0 : 1);
+      assert.equal(calls, round.length === 0 ? 0 : 1);
       const bytes = writer.take();
       assert.equal(bytes === undefined, round.length === 0);
       return bytes ?? Buffer.alloc(0);
     });
     assert.equal(writer.take(), undefined);
-    // Read at the end, for what was taken may not change any more.
+    // Read at the end, since taken bytes must not change later.
     const expected = rounds.flat().flatMap((one) => one.expected);
     assert.deepEqual(split(Buffer.concat([preface, ...taken])), expected);
   }));
 });
 
-Deno.test("FrameWriter makes room for any frame, also where it has just enough of it or a byte too little", () => {
+Deno.test("FrameWriter grows for any frame, also if its buffer is exactly full or a byte too small", () => {
   for (let length = 2000; length < 2060; length++) {
     const writer = new FrameWriter(() => {});
     const frames = [2, length, length].map((size) => ({ type: 0, flags: 0, stream: 1, payload: "ab".repeat(size) }));
@@ -195,7 +195,7 @@ Deno.test("FrameWriter makes room for any frame, also where it has just enough o
 
 for (const length of [0, 1, maxPayload, maxPayload + 1, 2 * maxPayload, 2 * maxPayload + 1, 5 * maxPayload - 1]) {
   for (const endStream of [false, true]) {
-    Deno.test(`FrameWriter.headers() splits ${length} bytes, ${endStream ? "the last" : "not the last"} of a stream`, () => {
+    Deno.test(`FrameWriter.headers() splits ${length} bytes, ${endStream ? "with" : "without"} END_STREAM`, () => {
       const block = Buffer.from(Uint8Array.from({ length }, (_, at) => at * 31));
       const writer = new FrameWriter(() => {});
       writer.headers(3, block, endStream);

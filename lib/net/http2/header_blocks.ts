@@ -1,5 +1,5 @@
 /**
- * Blocks of headers, which may come in several frames.
+ * Assembles header blocks, which can extend over several frames, and decodes them.
  *
  * @module
  */
@@ -10,68 +10,74 @@ import { frameFlags, frameTypes, type Http2Frame } from "./frames.ts";
 import { HpackReader, maxHeaderList } from "./hpack.ts";
 import { blockPart } from "./payloads.ts";
 
-/** Headers that have come as a whole. */
+/** A complete header block. */
 export interface Headers {
+  /** Stream identifier. */
   readonly stream: number;
   readonly fields: readonly Field[];
-  /** Whether nothing follows them on their stream. */
+  /** Whether they end the request: the HEADERS frame had END_STREAM. */
   readonly endStream: boolean;
+  /** Whether the priority in HEADERS names the stream itself, which is an error (RFC 7540, section 5.3.1). */
   readonly dependsOnItself: boolean;
 }
 
-interface Begun extends Omit<Headers, "fields"> {
-  /** A copy of what has come: a view would keep the whole read in memory, be the block ever so small. */
+interface PartialBlock extends Omit<Headers, "fields"> {
+  /** A copy of the fragments so far. A view of a small fragment would retain the whole read in memory. */
   bytes: Buffer;
   size: number;
   frames: number;
 }
 
-/** Puts the blocks of one connection together and reads them. */
+/** Assembles and decodes the header blocks of one connection. */
 export class HeaderBlocks {
   readonly #hpack = new HpackReader();
-  #begun: Begun | undefined;
+  #partial: PartialBlock | undefined;
 
-  /** @throws {ConnectionError} if a block has begun and this frame does not go on with it (RFC 9113, section 6.10). */
+  /**
+   * Checks that only CONTINUATION of the same stream follows an incomplete block (RFC 9113, section 6.10).
+   *
+   * @throws {ConnectionError} `PROTOCOL_ERROR` otherwise.
+   */
   check({ type, stream }: Http2Frame): void {
-    const goesOn = type === frameTypes.CONTINUATION;
-    if (this.#begun === undefined ? !goesOn : goesOn && stream === this.#begun.stream) return;
+    const isContinuation = type === frameTypes.CONTINUATION;
+    if (this.#partial === undefined ? !isContinuation : isContinuation && stream === this.#partial.stream) return;
     throw new ConnectionError("PROTOCOL_ERROR", "A block of headers is broken off, or goes on without a beginning.");
   }
 
   /**
    * Takes HEADERS or CONTINUATION.
    *
-   * @returns the headers, once their last frame has come.
-   * @throws {ConnectionError} as {@linkcode HpackReader.read}; `ENHANCE_YOUR_CALM` for a block that does not end.
+   * @returns the headers after the last frame of their block; `undefined` before.
+   * @throws {ConnectionError} as {@linkcode HpackReader.read}; `ENHANCE_YOUR_CALM` if an incomplete block is too large.
    */
   add(frame: Http2Frame): Headers | undefined {
     const isLast = (frame.flags & frameFlags.END_HEADERS) !== 0;
-    if (this.#begun !== undefined) return this.#goOn(this.#begun, frame, isLast);
+    if (this.#partial !== undefined) return this.#continue(this.#partial, frame, isLast);
     const { from, to, dependsOnItself } = blockPart(frame);
     const endStream = (frame.flags & frameFlags.END_STREAM) !== 0;
     const about = { stream: frame.stream, endStream, dependsOnItself };
     if (isLast) return { ...about, fields: this.#hpack.read(frame.bytes, from, to) };
-    this.#begun = { ...about, bytes: Buffer.from(frame.bytes.subarray(from, to)), size: to - from, frames: 0 };
+    this.#partial = { ...about, bytes: Buffer.from(frame.bytes.subarray(from, to)), size: to - from, frames: 0 };
     return undefined;
   }
 
-  #goOn(begun: Begun, { bytes, from, to }: Http2Frame, isLast: boolean): Headers | undefined {
-    const size = begun.size + to - from;
-    // A frame counts even if it is empty: there may not be any number of them.
-    if (size + ++begun.frames > maxHeaderList) {
+  #continue(partial: PartialBlock, { bytes, from, to }: Http2Frame, isLast: boolean): Headers | undefined {
+    const size = partial.size + to - from;
+    // Each frame counts as one byte, so that the number of empty frames is limited too.
+    if (size + ++partial.frames > maxHeaderList) {
       throw new ConnectionError("ENHANCE_YOUR_CALM", "The headers are too large.");
     }
-    if (size > begun.bytes.length) begun.bytes = enlarged(begun.bytes, begun.size, size);
-    bytes.copy(begun.bytes, begun.size, from, to);
-    begun.size = size;
+    if (size > partial.bytes.length) partial.bytes = enlarged(partial.bytes, partial.size, size);
+    bytes.copy(partial.bytes, partial.size, from, to);
+    partial.size = size;
     if (!isLast) return undefined;
-    this.#begun = undefined;
-    const { stream, endStream, dependsOnItself } = begun;
-    return { stream, endStream, dependsOnItself, fields: this.#hpack.read(begun.bytes, 0, size) };
+    this.#partial = undefined;
+    const { stream, endStream, dependsOnItself } = partial;
+    return { stream, endStream, dependsOnItself, fields: this.#hpack.read(partial.bytes, 0, size) };
   }
 }
 
-/** Room for `size` bytes and as many again, so that a block in tiny frames is not copied for each of them. */
+/** Allocates twice the needed size, so that a block of many small frames is not copied for each of them. */
 function enlarged(bytes: Buffer, used: number, size: number): Buffer {
   const larger = Buffer.allocUnsafe(2 * size);
   bytes.copy(larger, 0, 0, used);

@@ -15,7 +15,7 @@ function frame(type: keyof typeof frameTypes, flags: number, payload: Buffer, st
   return { type: frameTypes[type], flags, stream, bytes, from: 3, to: 3 + payload.length };
 }
 
-/** Checks and adds frames, of which only the last may end a block. */
+/** Checks and adds frames. Only the last one may complete a block. */
 function add(blocks: HeaderBlocks, ...frames: Http2Frame[]): Headers | undefined {
   let headers: Headers | undefined;
   for (const one of frames) {
@@ -26,7 +26,7 @@ function add(blocks: HeaderBlocks, ...frames: Http2Frame[]): Headers | undefined
   return headers;
 }
 
-/** A block in HEADERS and CONTINUATION, cut at each of the places. */
+/** A block as HEADERS and CONTINUATION frames, split at `cuts`. */
 function cutUp(bytes: Buffer, cuts: readonly number[], flags = 0): Http2Frame[] {
   const places = [0, ...cuts.map((cut) => Math.min(cut, bytes.length)).sort((a, b) => a - b), bytes.length];
   return places.slice(1).map((end, i) => {
@@ -44,7 +44,7 @@ function faultOf(code: ErrorName): (thrown: unknown) => boolean {
   return (thrown) => thrown instanceof ConnectionError && thrown.code === code;
 }
 
-Deno.test("HeaderBlocks.add() reads a block in however many frames it comes, and what its first one says", () => {
+Deno.test("HeaderBlocks.add() reads a block in any number of frames, with the flags of the first", () => {
   fc.assert(fc.property(fc.array(fc.nat(block.length), { maxLength: 6 }), fc.boolean(), (cuts, endStream) => {
     const headers = add(new HeaderBlocks(), ...cutUp(block, cuts, endStream ? END_STREAM : 0));
     assert.deepEqual(read(headers), pairs);
@@ -52,7 +52,7 @@ Deno.test("HeaderBlocks.add() reads a block in however many frames it comes, and
   }));
 });
 
-Deno.test("HeaderBlocks.add() leaves out padding and priority, and says whether a stream depends on itself", () => {
+Deno.test("HeaderBlocks.add() removes padding and priority, and reports a stream that depends on itself", () => {
   for (const [other, dependsOnItself] of [[3, false], [1, true]] as const) {
     for (const last of [END_HEADERS, 0]) {
       const payload = Buffer.concat([Buffer.of(2, 0, 0, 0, other, 16), block, Buffer.alloc(2)]);
@@ -65,19 +65,19 @@ Deno.test("HeaderBlocks.add() leaves out padding and priority, and says whether 
   }
 });
 
-Deno.test("HeaderBlocks.add() heeds no END_STREAM of a frame that goes on with a block", () => {
+Deno.test("HeaderBlocks.add() ignores END_STREAM in CONTINUATION", () => {
   const frames = [frame("HEADERS", 0, block), frame("CONTINUATION", END_HEADERS | END_STREAM, Buffer.alloc(0))];
   assert.equal(add(new HeaderBlocks(), ...frames)?.endStream, false);
 });
 
-Deno.test("HeaderBlocks.add() remembers for a block what an earlier one has taught, on whatever stream", () => {
+Deno.test("HeaderBlocks.add() keeps the dynamic table for later blocks, on any stream", () => {
   const blocks = new HeaderBlocks();
-  const learnt = Buffer.from([0x40, 1, 0x61, 1, 0x62]);
-  assert.deepEqual(read(add(blocks, ...cutUp(learnt, [2]))), [["a", "b"]]);
+  const added = Buffer.from([0x40, 1, 0x61, 1, 0x62]);
+  assert.deepEqual(read(add(blocks, ...cutUp(added, [2]))), [["a", "b"]]);
   assert.deepEqual(read(add(blocks, frame("HEADERS", END_HEADERS, Buffer.of(0xbe), 3))), [["a", "b"]]);
 });
 
-Deno.test("HeaderBlocks.check() lets nothing into a block but what goes on with it", () => {
+Deno.test("HeaderBlocks.check() accepts only CONTINUATION of the same stream within a block", () => {
   const names = Object.keys(frameTypes) as (keyof typeof frameTypes)[];
   const blocks = new HeaderBlocks();
   const empty = Buffer.alloc(0);
@@ -98,13 +98,13 @@ Deno.test("HeaderBlocks.check() lets nothing into a block but what goes on with 
   }
 });
 
-Deno.test("HeaderBlocks.add() refuses what is no block, in one frame or in several", () => {
+Deno.test("HeaderBlocks.add() rejects an invalid block, in one frame or in several", () => {
   for (const cuts of [[], [1]]) {
     assert.throws(() => add(new HeaderBlocks(), ...cutUp(Buffer.of(0x82, 0x80), cuts)), faultOf("COMPRESSION_ERROR"));
   }
 });
 
-Deno.test("HeaderBlocks.add() refuses a block that does not end, be its frames full or empty", () => {
+Deno.test("HeaderBlocks.add() rejects a block without an end, with full or with empty frames", () => {
   for (const payload of [Buffer.alloc(0), Buffer.alloc(1), Buffer.alloc(maxPayload)]) {
     const blocks = new HeaderBlocks();
     add(blocks, frame("HEADERS", 0, payload));

@@ -1,6 +1,6 @@
 /**
- * Header compression (HPACK, RFC 7541): everything that a client may send is read; what is sent is written without
- * state, so that a block can be made once and used for every answer.
+ * Header compression (HPACK, RFC 7541). The decoder supports all representations. The encoder uses no dynamic table, so
+ * that a block can be encoded once and sent with every response.
  *
  * @module
  */
@@ -10,34 +10,40 @@ import { type Field, fieldOf } from "./fields.ts";
 import { huffmanText } from "./huffman.ts";
 import { staticTable } from "./static_table.ts";
 
-/** What a field costs of a table, in bytes (RFC 7541, section 4.1). */
+/** Size of a field in the dynamic table, in bytes (RFC 7541, section 4.1). */
 function sizeOf({ name, value }: Field): number {
   return name.length + value.length + 32;
 }
 
 const staticFields: readonly Field[] = staticTable.map(([name, value]) => fieldOf(name, value));
 
-/** Bytes that a client may have remembered: what HTTP/2 gives where nothing is announced. */
+/**
+ * Maximum size of the dynamic table that a client's encoder may use, in bytes: the default of
+ * SETTINGS_HEADER_TABLE_SIZE, which is not announced.
+ */
 const tableSize = 4096;
 
 /**
- * The most that one block may hold once it is unpacked, by {@linkcode sizeOf}; announced to clients. kube-apiserver's have
- * less than 1 KiB.
+ * Maximum size of one decoded block in bytes, as {@linkcode sizeOf} counts; announced as SETTINGS_MAX_HEADER_LIST_SIZE.
+ * The blocks of kube-apiserver have less than 1 KiB.
  */
 export const maxHeaderList = 16_384;
 
-/** Reads the blocks of one connection, in the order in which they came: what one teaches, the next one uses. */
+/**
+ * Decodes the header blocks of one connection. They must be read in the order of arrival, since each block can add
+ * entries to the dynamic table that later ones refer to.
+ */
 export class HpackReader {
-  /** The youngest last, so that an insertion moves nothing. */
+  /** Oldest entry first, so that an insertion moves no entry. */
   #dynamicTable: Field[] = [];
   #size = 0;
-  #most = tableSize;
+  #maxSize = tableSize;
 
   /**
-   * Reads a block.
+   * Decodes a block.
    *
-   * @throws {ConnectionError} `COMPRESSION_ERROR` for what is no block, `ENHANCE_YOUR_CALM` for one that unpacks to more
-   *   than {@linkcode maxHeaderList}: after either the next block could not be read.
+   * @throws {ConnectionError} `COMPRESSION_ERROR` for an invalid block, `ENHANCE_YOUR_CALM` for one that decodes to
+   *   more than {@linkcode maxHeaderList}. After either, the dynamic table is out of step with the client's.
    */
   read(block: Buffer, from = 0, to = block.length): Field[] {
     const reader = new BlockReader(block, from, to);
@@ -46,11 +52,11 @@ export class HpackReader {
     while (!reader.done) {
       const first = reader.peek();
       if ((first & 0xe0) === 0x20) {
-        if (fields.length > 0) throw broken("A table is resized in the middle of a block.");
+        if (fields.length > 0) throw compressionError("A table is resized in the middle of a block.");
         this.#resize(reader.integer(5));
         continue;
       }
-      const field = (first & 0x80) === 0 ? this.#literal(reader, first) : this.#known(reader.integer(7));
+      const field = (first & 0x80) === 0 ? this.#literal(reader, first) : this.#fieldAt(reader.integer(7));
       size += sizeOf(field);
       if (size > maxHeaderList) throw new ConnectionError("ENHANCE_YOUR_CALM", "The headers are too large.");
       fields.push(field);
@@ -59,50 +65,53 @@ export class HpackReader {
   }
 
   #literal(reader: BlockReader, first: number): Field {
-    const learn = (first & 0x40) !== 0;
-    const index = reader.integer(learn ? 6 : 4);
-    const name = index === 0 ? reader.text() : this.#known(index).name;
+    const addsToTable = (first & 0x40) !== 0;
+    const index = reader.integer(addsToTable ? 6 : 4);
+    const name = index === 0 ? reader.text() : this.#fieldAt(index).name;
     const field = fieldOf(name, reader.text());
-    if (learn) this.#learn(field);
+    if (addsToTable) this.#insert(field);
     return field;
   }
 
-  #known(index: number): Field {
+  #fieldAt(index: number): Field {
     const field = index <= staticFields.length
       ? staticFields[index - 1]
       : this.#dynamicTable[this.#dynamicTable.length - (index - staticFields.length)];
-    if (field === undefined) throw broken("A header is referred to that is not known.");
+    if (field === undefined) throw compressionError("A header is referred to that is not known.");
     return field;
   }
 
-  #learn(field: Field): void {
+  #insert(field: Field): void {
     const size = sizeOf(field);
-    this.#shrink(this.#most - size);
-    // One that is larger than the table empties it and is not kept.
-    if (size > this.#most) return;
+    this.#shrink(this.#maxSize - size);
+    // An entry larger than the table empties it and is not added (RFC 7541, section 4.4).
+    if (size > this.#maxSize) return;
     this.#dynamicTable.push(field);
     this.#size += size;
   }
 
   #resize(most: number): void {
-    if (most > tableSize) throw broken("A table would be larger than it may be.");
-    this.#most = most;
+    if (most > tableSize) throw compressionError("A table would be larger than it may be.");
+    this.#maxSize = most;
     this.#shrink(most);
   }
 
   #shrink(most: number): void {
-    let gone = 0;
-    for (; this.#size > most && gone < this.#dynamicTable.length; gone++) {
-      this.#size -= sizeOf(this.#dynamicTable[gone] as Field);
+    let evicted = 0;
+    for (; this.#size > most && evicted < this.#dynamicTable.length; evicted++) {
+      this.#size -= sizeOf(this.#dynamicTable[evicted] as Field);
     }
-    if (gone > 0) this.#dynamicTable.splice(0, gone);
+    if (evicted > 0) this.#dynamicTable.splice(0, evicted);
   }
 }
 
-/** No length or index in a block has more than 21 bits: none that is good comes near it. */
+/**
+ * Largest shift of a continuation byte. Integers are thus limited to 21 bits and a prefix; valid lengths and indices
+ * are far smaller.
+ */
 const maxContinued = 14;
 
-/** Reads the parts of a block; past its end it throws. */
+/** Reads the parts of a block. It throws at the end of the block. */
 class BlockReader {
   readonly #block: Buffer;
   readonly #to: number;
@@ -120,11 +129,11 @@ class BlockReader {
 
   peek(): number {
     const byte = this.#block[this.#at];
-    if (this.done || byte === undefined) throw broken("A block ends too early.");
+    if (this.done || byte === undefined) throw compressionError("A block ends too early.");
     return byte;
   }
 
-  /** An integer in the last `bits` of a byte, and in those that follow where it does not fit (section 5.1). */
+  /** Reads an integer with a prefix of `bits` bits (RFC 7541, section 5.1). */
   integer(bits: number): number {
     const most = (1 << bits) - 1;
     let value = this.#byte() & most;
@@ -134,15 +143,15 @@ class BlockReader {
       value += (byte & 0x7f) << shift;
       if (byte < 0x80) return value;
     }
-    throw broken("A number is too large.");
+    throw compressionError("A number is too large.");
   }
 
-  /** A string behind its length (section 5.2). */
+  /** Reads a string with its length (RFC 7541, section 5.2). */
   text(): string {
     const packed = (this.peek() & 0x80) !== 0;
     const length = this.integer(7);
     const from = this.#at;
-    if (length > this.#to - from) throw broken("A string ends too early.");
+    if (length > this.#to - from) throw compressionError("A string ends too early.");
     this.#at = from + length;
     return packed ? huffmanText(this.#block, from, this.#at) : this.#block.toString("latin1", from, this.#at);
   }
@@ -154,13 +163,13 @@ class BlockReader {
   }
 }
 
-function broken(why: string): ConnectionError {
+function compressionError(why: string): ConnectionError {
   return new ConnectionError("COMPRESSION_ERROR", why);
 }
 
 /**
- * Writes a block: names and values that the static table has by their index, all else as it stands, nothing that a
- * client would have to remember.
+ * Encodes a block. Names and values in the static table become an index; all others are literals without indexing, so
+ * that the client's dynamic table stays empty.
  */
 export function headerBlock(fields: readonly (readonly [name: string, value: string])[]): Uint8Array {
   return Buffer.concat(fields.map(([name, value]) => {

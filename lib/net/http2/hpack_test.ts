@@ -9,9 +9,9 @@ import { staticTable } from "./static_table.ts";
 
 type Pair = readonly [name: string, value: string];
 
-/** How a field is written: what the first byte is, and how many of its bits are left for an index. */
-const ways = { indexed: [0x80, 7], learnt: [0x40, 6], plain: [0, 4], never: [0x10, 4] } as const;
-type Way = keyof typeof ways;
+/** A representation of a field: the first byte, and the number of its bits that hold an index. */
+const representations = { indexed: [0x80, 7], incremental: [0x40, 6], plain: [0, 4], never: [0x10, 4] } as const;
+type Representation = keyof typeof representations;
 
 function integer(first: number, bits: number, value: number): number[] {
   const most = 2 ** bits - 1;
@@ -33,14 +33,14 @@ function text(value: string, packed = false): number[] {
   return [...integer(0x80, 7, bytes.length), ...bytes];
 }
 
-function head(way: Way, index: number): number[] {
-  const [first, bits] = ways[way];
+function head(representation: Representation, index: number): number[] {
+  const [first, bits] = representations[representation];
   return integer(first, bits, index);
 }
 
-/** A literal with a name of its own. */
-function literal(way: Way, [name, value]: Pair, packed = false): number[] {
-  return [...head(way, 0), ...text(name, packed), ...text(value, packed)];
+/** A literal with a literal name. */
+function literal(representation: Representation, [name, value]: Pair, packed = false): number[] {
+  return [...head(representation, 0), ...text(name, packed), ...text(value, packed)];
 }
 
 const resized = (most: number) => integer(0x20, 5, most);
@@ -59,7 +59,7 @@ function refused(reader: HpackReader, bytes: readonly number[], code: ErrorName 
   assert.throws(() => reader.read(Buffer.from(bytes)), isFault, Buffer.from(bytes).toString("hex"));
 }
 
-/** Reads what may be no block: any fault but a `ConnectionError` ends the test. */
+/** Reads arbitrary bytes. An error other than `ConnectionError` fails the test. */
 function readAny(bytes: Uint8Array, before: readonly Buffer[] = []): Pair[] | undefined {
   const reader = new HpackReader();
   for (const block of before) reader.read(block);
@@ -93,14 +93,14 @@ const appendix = {
 for (const [section, encoded] of Object.entries(appendix)) {
   const blocks = encoded.map((block) => Buffer.from(block, "hex"));
 
-  Deno.test(`HpackReader.read() reads the requests of RFC 7541, appendix ${section}, one after the other`, () => {
+  Deno.test(`HpackReader.read() decodes the requests of RFC 7541, appendix ${section}, in order`, () => {
     const reader = new HpackReader();
     blocks.forEach((block, i) => assert.deepEqual(read(reader, ...block), requests[i]));
     assert.deepEqual(read(reader, ...indexed(62), ...indexed(64)), [["custom-key", "custom-value"], host]);
     refused(reader, indexed(65));
   });
 
-  Deno.test(`HpackReader.read() reads a block of ${section} that is cut or garbled, or throws a ConnectionFault`, () => {
+  Deno.test(`HpackReader.read() decodes a truncated or altered block of ${section}, or throws a ConnectionError`, () => {
     blocks.forEach((block, i) => {
       for (let at = 0; at < block.length; at++) {
         const cut = readAny(block.subarray(0, at), blocks.slice(0, i));
@@ -111,7 +111,7 @@ for (const [section, encoded] of Object.entries(appendix)) {
   });
 }
 
-Deno.test("HpackReader.read() knows the 61 headers of RFC 7541, appendix A", () => {
+Deno.test("HpackReader.read() has the 61 entries of RFC 7541, appendix A", () => {
   const some: Record<number, Pair> = {
     1: [":authority", ""],
     7: [":scheme", "https"],
@@ -128,82 +128,85 @@ Deno.test("HpackReader.read() knows the 61 headers of RFC 7541, appendix A", () 
   }
 });
 
-Deno.test("HpackReader.read() remembers 4096 bytes and no more, the youngest", () => {
+Deno.test("HpackReader.read() keeps the newest 4096 bytes of entries", () => {
   const reader = new HpackReader();
   const quarter = (name: string): Pair => [name, "v".repeat(1024 - 32 - 1)];
-  for (const name of "abcd") read(reader, ...literal("learnt", quarter(name)));
+  for (const name of "abcd") read(reader, ...literal("incremental", quarter(name)));
   const [first, last] = [quarter("a"), quarter("d")];
   assert.deepEqual(read(reader, ...indexed(65), ...indexed(62)), [first, last]);
-  read(reader, ...literal("learnt", quarter("e")));
+  read(reader, ...literal("incremental", quarter("e")));
   assert.deepEqual(read(reader, ...indexed(65)), [quarter("b")]);
   refused(reader, indexed(66));
   const whole: Pair = ["n", "v".repeat(4096 - 32 - 1)];
-  assert.deepEqual(read(reader, ...literal("learnt", whole), ...indexed(62)), [whole, whole]);
+  assert.deepEqual(read(reader, ...literal("incremental", whole), ...indexed(62)), [whole, whole]);
   refused(reader, indexed(63));
-  // A header that is too large for the table is read all the same.
+  // A field larger than the table is decoded too.
   const larger: Pair = ["n", `${whole[1]}v`];
-  assert.deepEqual(read(reader, ...literal("learnt", larger)), [larger]);
+  assert.deepEqual(read(reader, ...literal("incremental", larger)), [larger]);
   refused(reader, indexed(62));
 });
 
-Deno.test("HpackReader.read() forgets as a table is made smaller, and learns anew when it is larger again", () => {
+Deno.test("HpackReader.read() evicts entries when the table shrinks, and adds new ones when it grows again", () => {
   const reader = new HpackReader();
   const [a, b, c] = ["a", "b", "c"].map((name): Pair => [name, ""]) as [Pair, Pair, Pair];
-  for (const pair of [a, b, c]) read(reader, ...literal("learnt", pair));
+  for (const pair of [a, b, c]) read(reader, ...literal("incremental", pair));
   assert.deepEqual(read(reader, ...resized(66), ...indexed(62), ...indexed(63)), [c, b]);
   refused(reader, indexed(64));
-  // What is learnt later has no more room than that.
-  for (const pair of [a, b, c]) read(reader, ...literal("learnt", pair));
+  // The reduced size holds for later entries.
+  for (const pair of [a, b, c]) read(reader, ...literal("incremental", pair));
   refused(reader, indexed(64));
   assert.deepEqual(read(reader, ...resized(65), ...resized(4096), ...indexed(62)), [c]);
-  assert.deepEqual(read(reader, ...resized(0), ...literal("learnt", a)), [a]);
+  assert.deepEqual(read(reader, ...resized(0), ...literal("incremental", a)), [a]);
   refused(reader, indexed(62));
-  assert.deepEqual(read(reader, ...resized(4096), ...literal("learnt", b), ...indexed(62)), [b, b]);
+  assert.deepEqual(read(reader, ...resized(4096), ...literal("incremental", b), ...indexed(62)), [b, b]);
   assert.deepEqual(read(reader, ...resized(0), ...resized(4096)), []);
   refused(reader, indexed(62));
 });
 
-Deno.test("HpackReader.read() refuses a table that is too large, or resized behind a header", () => {
+Deno.test("HpackReader.read() rejects a table size that is too large, or an update after a field", () => {
   refused(new HpackReader(), resized(4097));
   refused(new HpackReader(), [...indexed(2), ...resized(4096)]);
 });
 
-Deno.test("HpackReader.read() refuses an index that stands for nothing", () => {
+Deno.test("HpackReader.read() rejects an index without an entry", () => {
   for (const index of [0, 62, 63, 4096, 2 ** 20]) refused(new HpackReader(), indexed(index));
-  for (const way of ["learnt", "plain", "never"] as const) {
-    refused(new HpackReader(), [...head(way, 62), ...text("")]);
+  for (const representation of ["incremental", "plain", "never"] as const) {
+    refused(new HpackReader(), [...head(representation, 62), ...text("")]);
   }
 });
 
-Deno.test("HpackReader.read() refuses a number that does not end or is too large, and a string cut short", () => {
+Deno.test("HpackReader.read() rejects unterminated and too large integers, and truncated strings", () => {
   for (const first of [0xff, 0x7f, 0x3f, 0x1f, 0x0f]) {
     for (const rest of [[], [0x80], new Array(40).fill(0x80), new Array(4).fill(0xff), [255, 255, 255, 255, 127]]) {
       refused(new HpackReader(), [first, ...rest]);
     }
   }
-  for (const way of ["learnt", "plain", "never"] as const) {
+  for (const representation of ["incremental", "plain", "never"] as const) {
     for (const packed of [false, true]) {
-      const whole = literal(way, ["name", "a value of some length"], packed);
+      const whole = literal(representation, ["name", "a value of some length"], packed);
       for (let at = 1; at < whole.length; at++) refused(new HpackReader(), whole.slice(0, at));
     }
   }
 });
 
-Deno.test("HpackReader.read() reads literals that are never to be indexed, and learns nothing from them", () => {
+Deno.test("HpackReader.read() decodes never-indexed literals without adding entries", () => {
   const reader = new HpackReader();
   const secret: Pair = ["password", "secret"];
-  for (const way of ["never", "plain"] as const) {
-    assert.deepEqual(read(reader, ...literal(way, secret), ...literal(way, secret, true)), [secret, secret]);
-    const named = [...head(way, 23), ...text("secret")];
+  for (const representation of ["never", "plain"] as const) {
+    assert.deepEqual(read(reader, ...literal(representation, secret), ...literal(representation, secret, true)), [
+      secret,
+      secret,
+    ]);
+    const named = [...head(representation, 23), ...text("secret")];
     assert.deepEqual(read(reader, ...named), [["authorization", "secret"]]);
   }
   refused(reader, indexed(62));
 });
 
-Deno.test("HpackReader.read() refuses a block that unpacks to more than is announced", () => {
+Deno.test("HpackReader.read() rejects a block that decodes to more than the announced maximum", () => {
   const sized = (size: number): Pair => ["n", "v".repeat(size - 32 - 1)];
   const others = new Array(maxHeaderList / 4096 - 2).fill(indexed(62)).flat();
-  const block = (last: number) => [...literal("learnt", sized(4096)), ...others, ...literal("plain", sized(last))];
+  const block = (last: number) => [...literal("incremental", sized(4096)), ...others, ...literal("plain", sized(last))];
   assert.equal(read(new HpackReader(), ...block(4096)).length, maxHeaderList / 4096);
   refused(new HpackReader(), block(4097), "ENHANCE_YOUR_CALM");
   assert.deepEqual(read(new HpackReader(), ...literal("plain", sized(maxHeaderList))), [sized(maxHeaderList)]);
@@ -219,12 +222,12 @@ const pair = fc.oneof(
   fc.tuple(fc.constantFrom("te", ":path", "n"), fc.constantFrom("trailers", "/", "v".repeat(4000), "v".repeat(5000))),
 );
 
-/** Whether headers are no larger than a reader takes, counted as RFC 7541, section 4.1 does. */
+/** Whether headers are within the reader's limit, by the size of RFC 7541, section 4.1. */
 function fits(sent: readonly (readonly [string, string])[]): boolean {
   return sent.reduce((size, [name, value]) => size + name.length + value.length + 32, 0) <= maxHeaderList;
 }
 
-Deno.test("HpackReader.read() reads what headerBlock() has written, which teaches nothing", () => {
+Deno.test("HpackReader.read() decodes blocks of headerBlock(), which add no entries", () => {
   fc.assert(fc.property(fc.array(pair, { maxLength: 8 }).filter(fits), (sent) => {
     const reader = new HpackReader();
     assert.deepEqual(reader.read(Buffer.from(headerBlock(sent))), sent.map(([name, value]) => fieldOf(name, value)));
@@ -233,10 +236,10 @@ Deno.test("HpackReader.read() reads what headerBlock() has written, which teache
   assert.deepEqual([...headerBlock([[":status", "200"]])], [0x88]);
 });
 
-/** Writes blocks with all that a client may use; which of it is chosen by what comes with each field. */
+/** Writes blocks with all representations that a client may use. A number with each field selects one. */
 class Client {
-  /** The youngest first. */
-  #learnt: Pair[] = [];
+  /** Newest entry first. */
+  #incremental: Pair[] = [];
   #most = 4096;
 
   resize(most: number): number[] {
@@ -245,14 +248,14 @@ class Client {
     return resized(most);
   }
 
-  write({ pair: [name, value], way, pick, packed }: Choice): number[] {
-    const known = [...staticTable, ...this.#learnt];
+  write({ pair: [name, value], representation, pick, packed }: Choice): number[] {
+    const known = [...staticTable, ...this.#incremental];
     const named = known.flatMap((one, i) => one[0] === name ? [i + 1] : []);
     const whole = named.filter((index) => known[index - 1]?.[1] === value);
-    if (way === "indexed" && whole.length > 0) return indexed(whole[pick % whole.length] ?? 0);
-    const form = way === "indexed" ? "learnt" : way;
-    if (form === "learnt") {
-      this.#learnt.unshift([name, value]);
+    if (representation === "indexed" && whole.length > 0) return indexed(whole[pick % whole.length] ?? 0);
+    const form = representation === "indexed" ? "incremental" : representation;
+    if (form === "incremental") {
+      this.#incremental.unshift([name, value]);
       this.#forget();
     }
     const index = [0, ...named][pick % (named.length + 1)] ?? 0;
@@ -260,22 +263,22 @@ class Client {
   }
 
   #forget(): void {
-    const size = () => this.#learnt.reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0);
-    while (size() > this.#most) this.#learnt.pop();
+    const size = () => this.#incremental.reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0);
+    while (size() > this.#most) this.#incremental.pop();
   }
 }
 
 interface Choice {
   readonly pair: Pair;
-  readonly way: Way;
+  readonly representation: Representation;
   readonly pick: number;
   readonly packed: boolean;
 }
 
-Deno.test("HpackReader.read() keeps up with a client that uses all of the compression, over several blocks", () => {
-  const way = fc.constantFrom(...Object.keys(ways) as Way[]);
+Deno.test("HpackReader.read() stays in step with a client that uses all representations, over several blocks", () => {
+  const representation = fc.constantFrom(...Object.keys(representations) as Representation[]);
   const few = fc.constantFrom<Pair>(["a", "1"], ["a", "2"], ["b", "1"], ["c", "v".repeat(1500)]);
-  const choice = fc.record({ pair: fc.oneof(few, few, pair), way, pick: fc.nat(70), packed: fc.boolean() });
+  const choice = fc.record({ pair: fc.oneof(few, few, pair), representation, pick: fc.nat(70), packed: fc.boolean() });
   const resizes = fc.array(fc.oneof(fc.nat(4096), fc.constantFrom(0, 4096)), { maxLength: 2 });
   const fitting = (choices: readonly Choice[]) => fits(choices.map(({ pair }) => pair));
   const block = fc.record({ resizes, choices: fc.array(choice, { maxLength: 8 }).filter(fitting) });
@@ -292,8 +295,8 @@ Deno.test("HpackReader.read() keeps up with a client that uses all of the compre
   );
 });
 
-Deno.test("HpackReader.read() looks at nothing before and behind a block", () => {
-  const sent = literal("learnt", ["name", "value"], true);
+Deno.test("HpackReader.read() reads nothing before and after a block", () => {
+  const sent = literal("incremental", ["name", "value"], true);
   const around = Buffer.concat([Buffer.from(sent), Buffer.from(sent), Buffer.from(sent)]);
   const [from, to] = [sent.length, 2 * sent.length];
   assert.deepEqual(pairs(new HpackReader().read(around, from, to)), [["name", "value"]]);
@@ -304,6 +307,6 @@ Deno.test("HpackReader.read() looks at nothing before and behind a block", () =>
   assert.throws(() => new HpackReader().read(Buffer.of(first, ...rest), 0, 1), ConnectionError);
 });
 
-Deno.test("HpackReader.read() gives fields or a ConnectionFault for any bytes", () => {
+Deno.test("HpackReader.read() returns fields or throws a ConnectionError for any bytes", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => void readAny(bytes)), { numRuns: 3000 });
 });

@@ -1,5 +1,5 @@
 /**
- * The Huffman code of HTTP/2's header compression, read four bits at a time.
+ * The Huffman code of HPACK (RFC 7541, appendix B), decoded four bits at a time.
  *
  * @module
  */
@@ -7,9 +7,10 @@ import type { Buffer } from "node:buffer";
 import { ConnectionError } from "./errors.ts";
 
 /**
- * Bits of each symbol's code: all symbols with as many bits, in their order. The code is canonical, so that from these
- * every code follows: it counts up within a length, and a zero is appended from one length to the next (RFC 7541,
- * appendix B).
+ * Symbols by the length of their code, in the order of their codes.
+ *
+ * The code is canonical (RFC 7541, appendix B), so that all codes follow from this table: a code is its predecessor
+ * plus one; at a greater length, zeros are appended.
  */
 const symbolsByLength: readonly (readonly [bits: number, symbols: readonly number[]])[] = [
   [5, ascii("012aceiost")],
@@ -46,29 +47,30 @@ const symbolsByLength: readonly (readonly [bits: number, symbols: readonly numbe
   [30, [10, 13, 22, 256]],
 ];
 
-/** The end of a string, which never stands in one: only its first bits may, as what fills the last byte. */
+/** The EOS symbol. It never occurs in a string; only its first bits do, as padding of the last byte. */
 const endOfString = 256;
 
-/** A code's bits as a number, and how many there are. */
+/** A code as a number, and its length in bits. */
 export interface HuffmanCode {
   readonly code: number;
+  /** From 5 to 30. */
   readonly bits: number;
 }
 
-/** The code of each symbol, 0 to 256. */
+/** The code of each symbol from 0 to 256. */
 export const huffmanCodes: readonly HuffmanCode[] = canonicalCodes();
 
 /**
- * A machine that takes four bits in each step. Of a state and four bits it says the next state, the byte that was
- * completed if any, and whether the string may end there.
+ * A state machine that takes four bits in each step. State and bits determine the next state, the byte that is
+ * completed, if any, and whether the string may end there.
  */
 const machine = huffmanMachine();
 
 /**
- * Reads a string.
+ * Decodes a string.
  *
- * @returns its bytes as text of one character each.
- * @throws {ConnectionError} `COMPRESSION_ERROR` for bits that no string has.
+ * @returns its bytes, each as one character (latin1).
+ * @throws {ConnectionError} `COMPRESSION_ERROR` for an EOS symbol or wrong padding.
  */
 export function huffmanText(bytes: Buffer, from: number, to: number): string {
   let [state, text, mayEnd] = [0, "", true];
@@ -101,15 +103,17 @@ function canonicalCodes(): HuffmanCode[] {
 }
 
 interface Machine {
-  /** By state times 16 plus four bits. */
+  /** Next state; the index is state × 16 + four bits. */
   readonly next: Uint16Array;
-  /** The same way: a symbol, or -1. No code has fewer than five bits, so that a step completes one at the most. */
+  /** Completed symbol, or -1; same index. Codes have at least five bits, so that a step completes at most one. */
   readonly symbols: Int16Array;
-  /** By state: 1 where at most seven bits have come since the last symbol, ones all of them (RFC 7541, section 5.2). */
+  /**
+   * 1 if the string may end in the state: at most seven bits, all ones, since the last symbol (RFC 7541, section 5.2).
+   */
   readonly mayEnd: Uint8Array;
 }
 
-/** An inner node of the code's tree: what a 0 and a 1 lead to. A number below zero is the symbol `-1 - number`. */
+/** An inner node of the code tree: its children for bit 0 and bit 1. A negative number is the symbol `-1 - number`. */
 type Node = [zero: number, one: number];
 
 function huffmanMachine(): Machine {

@@ -8,7 +8,7 @@ const endOfString = 256;
 const symbols = Array.from({ length: 256 }, (_, symbol) => symbol);
 const codes = huffmanCodes.map(({ code, bits }) => code.toString(2).padStart(bits, "0"));
 
-/** Noughts and ones of a string, without what fills its last byte. */
+/** The bits of a string as "0" and "1", without the padding of its last byte. */
 function bitsOf(bytes: Iterable<number>): string {
   return [...bytes].map((symbol) => codes[symbol] ?? "").join("");
 }
@@ -30,7 +30,7 @@ function isCompressionError(thrown: unknown): boolean {
   return thrown instanceof ConnectionError && thrown.code === "COMPRESSION_ERROR";
 }
 
-Deno.test("huffmanCodes is complete: every run of bits is the beginning of some text, and of one only", () => {
+Deno.test("huffmanCodes is complete: every sequence of bits begins exactly one text", () => {
   assert.equal(huffmanCodes.length, 257);
   assert.equal(huffmanCodes.reduce((sum, { bits }) => sum + 2 ** (30 - bits), 0), 2 ** 30);
   const sorted = codes.toSorted();
@@ -38,7 +38,7 @@ Deno.test("huffmanCodes is complete: every run of bits is the beginning of some 
   assert.equal(codes[endOfString], "1".repeat(30));
 });
 
-Deno.test("huffmanText() reads every symbol, alone and behind every other length of code", () => {
+Deno.test("huffmanText() decodes every symbol, alone and after every other length of code", () => {
   const lengths = [...new Set(codes.map((code) => code.length))];
   const before = lengths.map((length) => codes.findIndex((code) => code.length === length));
   for (const symbol of symbols) {
@@ -61,13 +61,13 @@ for (
     ["Mon, 21 Oct 2013 20:13:21 GMT", "d07abe941054d444a8200595040b8166e082a62d1bff"],
   ] as const
 ) {
-  Deno.test(`huffmanText() reads "${text}" as RFC 7541 has it`, () => {
+  Deno.test(`huffmanText() decodes "${text}" as RFC 7541 does`, () => {
     assert.equal(read(Buffer.from(encoded, "hex")), text);
     assert.equal(packed(bitsOf(Buffer.from(text))).toString("hex"), encoded);
   });
 }
 
-Deno.test("huffmanText() gives back any bytes, and looks at nothing around them", () => {
+Deno.test("huffmanText() restores any bytes, and reads nothing around them", () => {
   const bytes = fc.uint8Array({ maxLength: 80 });
   fc.assert(fc.property(bytes, bytes, bytes, (before, sent, after) => {
     const encoded = packed(bitsOf(sent));
@@ -77,7 +77,7 @@ Deno.test("huffmanText() gives back any bytes, and looks at nothing around them"
   }));
 });
 
-Deno.test("huffmanText() reads bytes only as the text that is written as these bytes, or refuses them", () => {
+Deno.test("huffmanText() decodes bytes only to the text that encodes to them, or rejects them", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 12 }), (bytes) => {
       let text;
@@ -92,7 +92,7 @@ Deno.test("huffmanText() reads bytes only as the text that is written as these b
   );
 });
 
-Deno.test("huffmanText() refuses the end of a string within it, wherever it stands", () => {
+Deno.test("huffmanText() rejects EOS at any position", () => {
   const end = codes[endOfString] ?? "";
   refused(end);
   for (const symbol of symbols) {
@@ -102,7 +102,7 @@ Deno.test("huffmanText() refuses the end of a string within it, wherever it stan
   }
 });
 
-Deno.test("huffmanText() refuses a byte or more of filling", () => {
+Deno.test("huffmanText() rejects padding of a byte or more", () => {
   refused("1".repeat(8));
   for (const symbol of symbols) {
     const whole = packed(bitsOf([symbol])).toString("hex");
@@ -112,19 +112,19 @@ Deno.test("huffmanText() refuses a byte or more of filling", () => {
   }
 });
 
-Deno.test("huffmanText() refuses filling that holds a zero", () => {
+Deno.test("huffmanText() rejects padding with a zero bit", () => {
   for (const symbol of symbols) {
     const bits = bitsOf([symbol]);
     const room = (8 - bits.length % 8) % 8;
     for (let filling = 0; filling < 2 ** room - 1; filling++) {
       const filled = filling.toString(2).padStart(room, "0");
-      // Five bits and more may be a symbol themselves.
+      // Five bits and more can be a symbol.
       if (!codes.some((code) => filled.startsWith(code))) refused(bits + filled);
     }
   }
 });
 
-Deno.test("huffmanText() refuses a string whose last code is cut short by a byte", () => {
+Deno.test("huffmanText() rejects a string whose last code lacks a byte", () => {
   for (const symbol of symbols) {
     const whole = packed(bitsOf([symbol]));
     for (let at = 1; at < whole.length; at++) {

@@ -1,5 +1,5 @@
 /**
- * A Unix socket on which HTTP/2 is spoken, and the connections that were made there.
+ * An HTTP/2 server on a Unix socket, and its connections.
  *
  * @module
  */
@@ -9,57 +9,64 @@ import { afterTimeout, deadline, orAborted } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
 import { Acceptor } from "./acceptor.ts";
 import type { Connection, OnStream } from "./connection.ts";
-import { type Common, common, Line } from "./line.ts";
+import { type SharedResources, sharedResources, SocketConnection } from "./socket_connection.ts";
 import { UnixStream } from "./unix_stream.ts";
 
-/** How long a client may take to say that it has heard the goodbye, and the system to close what was cut off; ms. */
-const patienceMs = 500;
+/**
+ * Milliseconds. Bounds the wait for the client's ACK of the shutdown PING, and the wait for sockets to close after they
+ * were aborted.
+ */
+const graceMs = 500;
 
-/** Connections that may be open at once: kube-apiserver opens a few. */
+/** Maximum number of open connections; kube-apiserver opens a few. */
 export const maxConnections = 256;
 
-/** Milliseconds without a byte after which a connection with calls under way may make room too: longer than any call. */
+/**
+ * Milliseconds without a received byte after which a connection with calls in progress may be closed in favour of a new
+ * one. Longer than any call.
+ */
 const silenceMs = 60_000;
 
 /** An HTTP/2 server on one Unix socket. */
 export class Http2Listener {
   readonly #onStream: OnStream;
-  readonly #onBug: (thrown: unknown) => void;
+  readonly #onInternalError: (thrown: unknown) => void;
   readonly #onRefused: (code: string) => void;
-  readonly #common: Common;
-  readonly #lines = new Set<Line>();
-  readonly #gone = Promise.withResolvers<void>();
+  readonly #shared: SharedResources;
+  readonly #connections = new Set<SocketConnection>();
+  readonly #allClosed = Promise.withResolvers<void>();
   #acceptor: Acceptor<Deno.UnixConn> | undefined;
-  #leaving = false;
+  #shuttingDown = false;
 
   /**
-   * @param onBug told of mistakes of ours, which end a connection.
-   * @param onRefused told the system's code, for instance `EMFILE`, when it refuses to accept; accepting goes on.
-   * @param shared what its connections share with those of other listeners.
+   * @param onInternalError called with an internal error that closed a connection.
+   * @param onRefused called with the system's error code, for instance `EMFILE`, when `accept` fails; accepting
+   *   continues.
+   * @param shared resources that the connections share with those of other listeners.
    */
   constructor(
     onStream: OnStream,
-    onBug: (thrown: unknown) => void,
+    onInternalError: (thrown: unknown) => void,
     onRefused: (code: string) => void = () => {},
-    shared: Common = common(),
+    shared: SharedResources = sharedResources(),
   ) {
     this.#onStream = onStream;
-    this.#onBug = onBug;
+    this.#onInternalError = onInternalError;
     this.#onRefused = onRefused;
-    this.#common = shared;
+    this.#shared = shared;
   }
 
   /**
-   * Listens on a path that does not exist yet.
+   * Creates the socket file and listens on it. The path must not exist yet.
    *
-   * @throws {KmsError} `config` if it cannot.
+   * @throws {KmsError} `config` if the system refuses the socket.
    */
-  // deno-lint-ignore require-await -- a failure rejects, as every other one of a listener does.
+  // deno-lint-ignore require-await -- a failure must reject, as in all other asynchronous methods.
   async listen(path: string): Promise<void> {
     try {
       this.#acceptor = new Acceptor({
         listener: Deno.listen({ transport: "unix", path }),
-        onConnection: (connection) => this.#meet(new UnixStream(connection)),
+        onConnection: (connection) => this.#onConnection(new UnixStream(connection)),
         onRefused: this.#onRefused,
       });
     } catch (cause) {
@@ -68,63 +75,70 @@ export class Http2Listener {
   }
 
   /**
-   * Stops listening, says goodbye, waits at most `ms` for the calls in flight, and cuts off those that are left. It may
-   * be called again, with less patience.
+   * Stops listening, sends GOAWAY, waits for calls in progress, and aborts the rest. It may be called again with a
+   * smaller `ms`.
+   *
+   * @param ms maximum wait for calls in progress, in milliseconds
    */
   async close(ms: number): Promise<void> {
-    this.#leave();
-    const callOff = [
-      afterTimeout(Math.min(ms, patienceMs), () => this.#each((connection) => connection.takeNoMore())),
-      afterTimeout(ms, () => this.#each((connection) => connection.cutOff())),
+    this.#shutDown();
+    const cancels = [
+      afterTimeout(Math.min(ms, graceMs), () => this.#each((connection) => connection.refuseNewStreams())),
+      afterTimeout(ms, () => this.#each((connection) => connection.abort())),
     ];
-    using bound = deadline(ms + patienceMs);
-    await orAborted(this.#gone.promise, bound.signal, "drain").catch(() => {});
-    for (const one of callOff) one();
+    using bound = deadline(ms + graceMs);
+    await orAborted(this.#allClosed.promise, bound.signal, "drain").catch(() => {});
+    for (const one of cancels) one();
   }
 
-  #leave(): void {
-    if (this.#leaving) return;
-    this.#leaving = true;
+  #shutDown(): void {
+    if (this.#shuttingDown) return;
+    this.#shuttingDown = true;
     this.#acceptor?.close();
-    this.#each((connection) => connection.leave());
-    this.#goneIfLast();
+    this.#each((connection) => connection.shutDown());
+    this.#resolveIfClosed();
   }
 
   #each(act: (connection: Connection) => void): void {
-    for (const { connection } of [...this.#lines]) act(connection);
+    for (const { connection } of [...this.#connections]) act(connection);
   }
 
-  #meet(socket: Duplex): void {
-    if (this.#lines.size >= maxConnections && !this.#makeRoom()) return void socket.destroy();
-    const line = new Line(socket, {
+  #onConnection(socket: Duplex): void {
+    if (this.#connections.size >= maxConnections && !this.#closeIdlest()) return void socket.destroy();
+    const accepted = new SocketConnection(socket, {
       onStream: this.#onStream,
-      onBug: this.#onBug,
-      common: this.#common,
-      onClose: (line) => {
-        this.#lines.delete(line);
-        this.#goneIfLast();
+      onInternalError: this.#onInternalError,
+      shared: this.#shared,
+      onClose: (closed) => {
+        this.#connections.delete(closed);
+        this.#resolveIfClosed();
       },
     });
-    this.#lines.add(line);
-    if (this.#leaving) line.connection.leave();
+    this.#connections.add(accepted);
+    if (this.#shuttingDown) accepted.connection.shutDown();
   }
 
   /**
-   * Ends the connection that was silent for the longest time of those without a call under way, by a GOAWAY after which
-   * its client connects anew. A request that has not come in whole is no such call: 256 of them would keep all others out.
+   * Closes the connection that has received nothing for the longest time, among those without a call in progress and
+   * those silent for `silenceMs`. GOAWAY makes its client reconnect. A call with an incomplete request does not count
+   * as in progress; otherwise 256 such requests would block all other clients.
+   *
+   * @returns `false` if each connection has a call in progress and has received bytes within `silenceMs`.
    */
-  #makeRoom(): boolean {
+  #closeIdlest(): boolean {
     const since = systemClock.now() - silenceMs;
-    const lines = [...this.#lines].filter(({ connection, readAt }) => !connection.hasCalls || readAt < since);
-    const [oldest] = lines.sort((one, other) => one.readAt - other.readAt);
+    const candidates = [...this.#connections].filter(({ connection, readAt }) =>
+      !connection.hasCalls || readAt < since
+    );
+    const [oldest] = candidates.sort((one, other) => one.readAt - other.readAt);
     if (oldest === undefined) return false;
-    this.#lines.delete(oldest);
-    oldest.connection.leave();
-    oldest.connection.cutOff();
+    this.#connections.delete(oldest);
+    oldest.connection.shutDown();
+    oldest.connection.abort();
     return true;
   }
 
-  #goneIfLast(): void {
-    if (this.#leaving && this.#lines.size === 0) this.#gone.resolve();
+  #resolveIfClosed(): void {
+    if (this.#shuttingDown && this.#connections.size === 0) this.#allClosed.resolve();
   }
 }

@@ -9,7 +9,7 @@ import { frameFlags, FrameSplitter, frameTypes, FrameWriter, type Http2Frame, pr
 import { Http2Listener, maxConnections } from "./listener.ts";
 import { headerBlock } from "./hpack.ts";
 
-/** A listener, and a client that says what the test has it say. */
+/** A listener, and clients whose bytes the test writes. */
 async function listening(
   act: (listener: Http2Listener, dial: () => Promise<Socket>) => Promise<void>,
   onStream: OnStream = () => undefined,
@@ -34,13 +34,13 @@ async function listening(
   });
 }
 
-function greeting(): Buffer {
+function clientPreface(): Buffer {
   const writer = new FrameWriter(() => {});
   writer.settings([]);
   return Buffer.concat([preface, writer.take() ?? Buffer.alloc(0)]);
 }
 
-Deno.test("Http2Listener.close() does not wait for a client that has said nothing", async () => {
+Deno.test("Http2Listener.close() does not wait for a client that has sent nothing", async () => {
   await listening(async (listener, dial) => {
     const socket = await dial();
     socket.resume();
@@ -50,7 +50,7 @@ Deno.test("Http2Listener.close() does not wait for a client that has said nothin
   });
 });
 
-Deno.test("Http2Listener.close() waits but a moment for a client that does not take notice of its goodbye", async () => {
+Deno.test("Http2Listener.close() waits only briefly for a client that does not answer the shutdown PING", async () => {
   await listening(async (listener, dial) => {
     const socket = await dial();
     const frames: Http2Frame[] = [];
@@ -60,7 +60,7 @@ Deno.test("Http2Listener.close() waits but a moment for a client that does not t
       splitter.add(read);
       for (let frame = splitter.next(); frame !== undefined; frame = splitter.next()) frames.push(frame);
     });
-    socket.write(greeting());
+    socket.write(clientPreface());
     await once(socket, "data");
     const closed = once(socket, "close");
     await listener.close(60_000);
@@ -69,10 +69,10 @@ Deno.test("Http2Listener.close() waits but a moment for a client that does not t
   });
 });
 
-Deno.test("Http2Listener says goodbye to a client that comes while it closes", async () => {
+Deno.test("Http2Listener sends GOAWAY to a client that connects during close()", async () => {
   await listening(async (listener, dial) => {
     const first = await dial();
-    first.resume().write(greeting());
+    first.resume().write(clientPreface());
     const second = await dial();
     second.resume();
     const closed = once(second, "close");
@@ -81,13 +81,13 @@ Deno.test("Http2Listener says goodbye to a client that comes while it closes", a
   });
 });
 
-Deno.test("Http2Listener reads no further from a client that does not read its answers", async () => {
+Deno.test("Http2Listener stops reading from a client that does not read its responses", async () => {
   await listening(async (_listener, dial) => {
     const socket = await dial();
     const writer = new FrameWriter(() => {});
     for (let at = 0; at < 4096; at++) writer.frame("PING", 0, 0, new Uint8Array(8));
     const pings = writer.take() ?? Buffer.alloc(0);
-    socket.pause().write(greeting());
+    socket.pause().write(clientPreface());
     let taken = 0;
     let stuck = false;
     while (!stuck && taken < 64 << 20) {
@@ -99,15 +99,19 @@ Deno.test("Http2Listener reads no further from a client that does not read its a
       taken += pings.length;
     }
     ok(stuck, "everything was read");
-    // It goes on where it stopped as soon as it is read from.
+    // It continues as soon as the client reads.
     const went = once(socket, "drain");
     socket.resume();
     await went;
   });
 });
 
-/** Writes frames, and waits until an answer to PING or SETTINGS shows that they were read. */
-async function saying(socket: Socket, write: (writer: FrameWriter) => void, before: Uint8Array = Buffer.alloc(0)) {
+/** Writes frames, and waits until the ACK of PING or SETTINGS shows that they were read. */
+async function writeAndAwaitAck(
+  socket: Socket,
+  write: (writer: FrameWriter) => void,
+  before: Uint8Array = Buffer.alloc(0),
+) {
   const writer = new FrameWriter(() => {});
   write(writer);
   socket.write(Buffer.concat([before, writer.take() ?? Buffer.alloc(0)]));
@@ -123,26 +127,26 @@ async function saying(socket: Socket, write: (writer: FrameWriter) => void, befo
   }
 }
 
-/** Says that a client speaks HTTP/2, and waits until it has been read. */
-function greet(socket: Socket): Promise<void> {
-  return saying(socket, (writer) => writer.settings([]), preface);
+/** Sends preface and settings, and waits until they were read. */
+function sendPreface(socket: Socket): Promise<void> {
+  return writeAndAwaitAck(socket, (writer) => writer.settings([]), preface);
 }
 
-Deno.test("Http2Listener has as many connections as it may, and ends one that was silent for one more", async () => {
+Deno.test("Http2Listener closes the most silent connection for a new one at the maximum", async () => {
   await listening(async (_listener, dial) => {
     const sockets: Socket[] = [];
     const closed: Socket[] = [];
     for (let at = 0; at < maxConnections; at++) {
       const socket = await dial();
       socket.on("close", () => closed.push(socket));
-      await greet(socket);
+      await sendPreface(socket);
       sockets.push(socket);
     }
     const [first] = sockets;
-    // Dialled first, and the last that has said something.
-    await saying(first as Socket, (writer) => writer.frame("PING", 0, 0, new Uint8Array(8)));
+    // The first to connect, and the last to send a byte.
+    await writeAndAwaitAck(first as Socket, (writer) => writer.frame("PING", 0, 0, new Uint8Array(8)));
     const one = Promise.race(sockets.map((socket) => once(socket.resume(), "close")));
-    await greet(await dial());
+    await sendPreface(await dial());
     await one;
     ok(closed.length === 1 && closed[0] !== first);
   });
@@ -150,12 +154,12 @@ Deno.test("Http2Listener has as many connections as it may, and ends one that wa
 
 const called = headerBlock([[":method", "POST"], [":scheme", "http"], [":path", "/a"]]);
 
-/** As many connections as there may be, each with a call whose request has come in whole or not. */
-async function fill(dial: () => Promise<Socket>, flags: number): Promise<Socket[]> {
+/** The maximum number of connections, each with a call whose request is complete or not, by `flags`. */
+async function connectMaximum(dial: () => Promise<Socket>, flags: number): Promise<Socket[]> {
   const sockets: Socket[] = [];
   for (let at = 0; at < maxConnections; at++) {
     const socket = await dial();
-    await saying(socket, (writer) => {
+    await writeAndAwaitAck(socket, (writer) => {
       writer.settings([]);
       writer.frame("HEADERS", frameFlags.END_HEADERS | flags, 1, called);
       writer.frame("PING", 0, 0, new Uint8Array(8));
@@ -165,39 +169,39 @@ async function fill(dial: () => Promise<Socket>, flags: number): Promise<Socket[
   return sockets;
 }
 
-Deno.test("Http2Listener ends no connection with a call under way for one more, and refuses that one", async () => {
+Deno.test("Http2Listener closes no connection with a call in progress, and refuses a new one at the maximum", async () => {
   await listening(async (_listener, dial) => {
-    const sockets = await fill(dial, frameFlags.END_STREAM);
+    const sockets = await connectMaximum(dial, frameFlags.END_STREAM);
     const refused = (await dial()).resume();
     await once(refused, "close");
     ok(sockets.every((socket) => !socket.destroyed));
     sockets[0]?.destroy();
-    // The server sees that a moment later.
+    // The server notices with a delay.
     for (let served = false; !served;) {
       const next = await dial();
-      served = await greet(next).then(() => true, () => false);
+      served = await sendPreface(next).then(() => true, () => false);
     }
   }, () => ({ data: () => 0, end() {} }));
 });
 
-Deno.test("Http2Listener ends one connection whose requests have not come in whole for one more", async () => {
+Deno.test("Http2Listener closes a connection with incomplete requests for a new one", async () => {
   await listening(async (_listener, dial) => {
-    const sockets = await fill(dial, 0);
+    const sockets = await connectMaximum(dial, 0);
     const one = once(sockets[0] as Socket, "close");
-    await greet(await dial());
+    await sendPreface(await dial());
     await one;
     ok(sockets.slice(1).every((socket) => !socket.destroyed));
   }, () => ({ data: () => 0, end() {} }));
 });
 
-Deno.test("Http2Listener answers one connection while another has sent more than a turn's worth", async () => {
+Deno.test("Http2Listener answers one connection while another has sent more than one turn of work", async () => {
   const request = headerBlock([[":method", "POST"], [":scheme", "http"], [":path", "/a"]]);
   const head = headerBlock([[":status", "200"]]);
   const order: string[] = [];
   const onStream: OnStream = (stream) => ({
     data: () => 0,
     end() {
-      // A call costs a millisecond: a turn.
+      // A call costs a millisecond, more than a turn.
       for (const began = performance.now(); performance.now() - began < 1;);
       order.push(stream.id === 2001 ? "other" : "busy");
       stream.finish(head);
@@ -205,8 +209,8 @@ Deno.test("Http2Listener answers one connection while another has sent more than
   });
   await listening(async (_listener, dial) => {
     const [busy, other] = [await dial(), await dial()];
-    await greet(busy);
-    await greet(other);
+    await sendPreface(busy);
+    await sendPreface(other);
     const calls = (ids: readonly number[]) => {
       const writer = new FrameWriter(() => {});
       for (const id of ids) {
@@ -220,7 +224,7 @@ Deno.test("Http2Listener answers one connection while another has sent more than
     other.write(calls([2001]));
     await answered;
     const at = order.indexOf("other");
-    // Of the 300 calls those are made before it that came before it was read, and a few turns' worth.
+    // Of the 300 calls, those run before it that arrived before it was read, and a few turns more.
     ok(at >= 0 && at < 150, `${at} calls came first`);
   }, onStream);
 });

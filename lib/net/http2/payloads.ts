@@ -1,5 +1,5 @@
 /**
- * What is in a frame, by its type: sizes and bounds are checked here, and nothing is done yet.
+ * Checks sizes and value ranges of each frame type's payload and locates its parts. It has no effects.
  *
  * @module
  */
@@ -7,19 +7,22 @@ import { ConnectionError, StreamError } from "./errors.ts";
 import { frameFlags, type Http2Frame, maxPayload, settingIds } from "./frames.ts";
 import { windows } from "./windows.ts";
 
-/** A part of a frame's bytes. */
+/** Part of a frame's bytes: from offset `from` up to, but not including, `to`. */
 export interface Part {
   readonly from: number;
   readonly to: number;
 }
 
-/** The body in DATA (RFC 9113, section 6.1). */
+/** The body in DATA (RFC 9113, section 6.1), without padding. */
 export function bodyPart(frame: Http2Frame): Part {
   requireStream(frame, true);
   return unpadded(frame, 0);
 }
 
-/** The block, or its beginning, in HEADERS (section 6.2), and whether its stream is said to depend on itself. */
+/**
+ * The header block, or its first fragment, in HEADERS (section 6.2), and whether the stream's priority depends on
+ * itself.
+ */
 export function blockPart(frame: Http2Frame): Part & { readonly dependsOnItself: boolean } {
   requireStream(frame, true);
   const hasPriority = (frame.flags & frameFlags.PRIORITY) !== 0;
@@ -28,8 +31,8 @@ export function blockPart(frame: Http2Frame): Part & { readonly dependsOnItself:
 }
 
 /**
- * Checks PRIORITY (section 6.3), which is not heeded: it is deprecated. A stream that has not begun may have one and
- * cannot be reset, so that a fault ends the connection.
+ * Checks PRIORITY (section 6.3). Its content is ignored: priorities are deprecated. An error closes the connection,
+ * because PRIORITY can arrive for an idle stream, which cannot be reset.
  */
 export function checkPriority(frame: Http2Frame): void {
   requireStream(frame, true);
@@ -44,10 +47,10 @@ export function checkReset(frame: Http2Frame): void {
 }
 
 /**
- * The settings in SETTINGS (section 6.5); none in one that acknowledges ours.
+ * The settings in SETTINGS (section 6.5); empty for an ACK.
  *
- * @returns identifiers and values. Each value is checked, and the last one of an identifier counts: nothing is sent between
- *   two settings of a frame, so that those before it have no effect.
+ * @returns values by identifier, of the settings that are used. All values are checked. The last value of an identifier
+ *   counts: nothing is sent between two settings of one frame, so that earlier values have no effect.
  */
 export function settingsIn(frame: Http2Frame): ReadonlyMap<number, number> {
   requireStream(frame, false);
@@ -60,16 +63,16 @@ export function settingsIn(frame: Http2Frame): ReadonlyMap<number, number> {
   for (let at = from; at < to; at += 6) {
     const [id, value] = [bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2)];
     checkSetting(id, value);
-    if (heeded.has(id)) settings.set(id, value);
+    if (usedSettings.has(id)) settings.set(id, value);
   }
   return settings;
 }
 
-/** The settings of a client that make a difference here. */
-const heeded: ReadonlySet<number> = new Set([settingIds.INITIAL_WINDOW_SIZE, settingIds.MAX_FRAME_SIZE]);
+/** The client's settings that this server uses. */
+const usedSettings: ReadonlySet<number> = new Set([settingIds.INITIAL_WINDOW_SIZE, settingIds.MAX_FRAME_SIZE]);
 
 function checkSetting(id: number, value: number): void {
-  if (id === settingIds.INITIAL_WINDOW_SIZE && value > windows.largest) {
+  if (id === settingIds.INITIAL_WINDOW_SIZE && value > windows.max) {
     throw new ConnectionError("FLOW_CONTROL_ERROR", "A window is announced that is too large.");
   }
   const [least, most] = bounds[id] ?? [0, 2 ** 32 - 1];
@@ -93,7 +96,7 @@ export function checkGoAway(frame: Http2Frame): void {
   if (frame.to - frame.from < 8) throw new ConnectionError("FRAME_SIZE_ERROR", "GOAWAY is too short.");
 }
 
-/** How much further a window is opened by WINDOW_UPDATE (section 6.9). */
+/** The increment in WINDOW_UPDATE, in bytes (section 6.9). */
 export function incrementIn(frame: Http2Frame): number {
   requireSize(frame, 4);
   const increment = frame.bytes.readUInt32BE(frame.from) & 0x7fff_ffff;
@@ -103,12 +106,12 @@ export function incrementIn(frame: Http2Frame): number {
   throw new StreamError("PROTOCOL_ERROR", frame.stream, why);
 }
 
-/** The payload without its padding, `head` bytes into it. */
+/** The payload without its padding and without its first `head` bytes. */
 function unpadded({ flags, bytes, from, to }: Http2Frame, head: number): Part {
   const isPadded = (flags & frameFlags.PADDED) !== 0;
   const begin = from + head + (isPadded ? 1 : 0);
   const end = isPadded ? to - (bytes[from] ?? 0) : to;
-  // Padded or not, `head` is a part of the payload that a frame has to have.
+  // The `head` bytes are mandatory, whether the frame is padded or not.
   if (begin > to) throw new ConnectionError("FRAME_SIZE_ERROR", "A frame is too short.");
   if (begin > end) throw new ConnectionError("PROTOCOL_ERROR", "A frame is padded with more than it holds.");
   return { from: begin, to: end };

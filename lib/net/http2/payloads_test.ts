@@ -11,11 +11,11 @@ interface Sent {
   readonly flags: number;
   readonly stream: number;
   readonly payload: Uint8Array;
-  /** What all bytes before and behind it are. */
+  /** Value of all bytes around the payload. */
   readonly beside?: number;
 }
 
-/** A frame in the midst of other bytes. */
+/** A frame between other bytes. */
 function frame(type: keyof typeof frameTypes, { flags, stream, payload, beside = 0xff }: Sent): Http2Frame {
   const around = Buffer.alloc(before, beside);
   const bytes = Buffer.concat([around, payload, around]);
@@ -26,7 +26,7 @@ function partOf({ bytes }: Http2Frame, { from, to }: payloads.Part): string {
   return bytes.toString("hex", from, to);
 }
 
-/** What is made of each type's frames, in words that a table can hold. */
+/** The result of each frame type's reader, as text for a table. */
 const readers = {
   DATA: (one) => partOf(one, payloads.bodyPart(one)),
   HEADERS: (one) => {
@@ -74,7 +74,7 @@ const tables: Readonly<Record<keyof typeof readers, readonly Row[]>> = {
     [8, 1, "01", overPadded],
     [8, 1, "", wrongSize],
     [8, 0, "", offStream],
-    // What stands for priority elsewhere means nothing here.
+    // The PRIORITY bit has no meaning in DATA.
     [32, 1, "61", "61"],
   ],
   HEADERS: [
@@ -143,9 +143,9 @@ const tables: Readonly<Record<keyof typeof readers, readonly Row[]>> = {
     [0, 0, "0001ffffffff0006ffffffff", ""],
     [0, 0, "abcdffffffff", ""],
     [0, 0, "000000000000", ""],
-    // A good one before it does not help.
+    // A valid value before it makes no difference.
     [0, 0, "000200000001000200000002", outOfBounds],
-    // Nor does a good one behind it.
+    // Nor does a valid value after it.
     [0, 0, "000480000000000400000001", "connection FLOW_CONTROL_ERROR"],
   ],
   PING: [
@@ -180,14 +180,14 @@ const tables: Readonly<Record<keyof typeof readers, readonly Row[]>> = {
 const names = Object.keys(readers) as (keyof typeof readers)[];
 
 for (const type of names) {
-  Deno.test(`${type} is read, or refused by the fault that HTTP/2 has for it`, () => {
+  Deno.test(`${type} is read, or rejected with the error code of RFC 9113`, () => {
     for (const [flags, stream, payload, expected] of tables[type]) {
       const actual = outcome(type, { flags, stream, payload: Buffer.from(payload, "hex") });
       assert.equal(actual, expected, `flags ${flags}, stream ${stream}, payload ${payload}`);
     }
   });
 
-  Deno.test(`${type} is read or refused by a fault whatever is in it, and nothing around it changes that`, () => {
+  Deno.test(`${type} is read or rejected for any payload, independent of the bytes around it`, () => {
     const stream = fc.oneof(fc.nat(3), fc.nat(2 ** 31 - 1));
     const sent = fc.record({ flags: fc.nat(255), stream, payload: fc.uint8Array({ maxLength: 24 }) });
     fc.assert(

@@ -1,5 +1,5 @@
 /**
- * What goes out on one connection: frames gathered into few writes, and bodies as fast as the client takes them.
+ * The sending side of one connection: frames are collected into few writes, bodies follow the client's windows.
  *
  * @module
  */
@@ -7,61 +7,61 @@ import type { Buffer } from "node:buffer";
 import { ConnectionError, StreamError } from "./errors.ts";
 import { FrameWriter, maxPayload } from "./frames.ts";
 import type { ServerStream } from "./stream.ts";
-import { opened, windows } from "./windows.ts";
+import { increased, windows } from "./windows.ts";
 
-/** What a sender needs of the world. */
+/** Callbacks of a sender. */
 export interface SenderOptions {
-  /** Sends bytes. */
+  /** Writes bytes to the socket. */
   readonly write: (bytes: Buffer) => void;
-  /** Does something when the events of now are dealt with: what is written until then leaves in one piece. */
+  /** Runs a function after the current events. All that is written until then is sent in one write. */
   readonly soon: (work: () => void) => void;
-  /** Called when the last of an answer has been written. */
+  /** Called after the last frame of a response was written. */
   readonly onSent: (stream: ServerStream) => void;
-  /** All streams that are open. */
+  /** All open streams. */
   readonly streams: () => Iterable<ServerStream>;
-  /** Whether so much waits to be read by the client that no body may be added to it. */
+  /** Whether so many bytes are unsent that no more body may be written. */
   readonly congested: () => boolean;
 }
 
 /** The sending side of one connection. */
 export class Sender {
-  /** Whatever is written here goes out soon. */
+  /** Collects frames. They are sent after the current events. */
   readonly frames: FrameWriter = new FrameWriter(() => this.#options.soon(() => this.flush()));
   readonly #options: SenderOptions;
-  /** Streams whose answer waits for the client to open a window, or to read. */
+  /** Streams whose response waits for a WINDOW_UPDATE or for a client that does not read. */
   readonly #blocked = new Set<ServerStream>();
-  /** The walk over them that sends what may be sent by now, and whether another one has to follow. */
+  /** The iteration over `#blocked` that sends pending bodies, and whether another one must follow. */
   #walk: Iterator<ServerStream> | undefined;
   #walkAgain = false;
-  /** What the client lets us send on all streams together, and on a new one; bytes. */
+  /** Send window of the connection, and initial send window of a stream; bytes. */
   #window: number = windows.initial;
   #streamWindow: number = windows.initial;
-  /** No open stream has a larger `openedBy`; some may have been larger, and have closed since. */
+  /** Upper bound of `openedBy` of all open streams, in bytes. It can be too high after a stream has closed. */
   #openedBy = 0;
-  /** The largest payload that the client takes. */
+  /** SETTINGS_MAX_FRAME_SIZE of the client: the largest payload that it accepts, in bytes. */
   maxPayload: number = maxPayload;
 
   constructor(options: SenderOptions) {
     this.#options = options;
   }
 
-  /** What a stream may send; below zero if the client has made its windows smaller since. */
+  /** Send window of a stream, in bytes. It is below zero if the client has reduced its initial window size since. */
   windowOf({ openedBy }: ServerStream): number {
     return this.#streamWindow + openedBy;
   }
 
-  /** Whether an answer of the stream waits for the client. */
+  /** Whether the response of the stream waits for the client. */
   waits(stream: ServerStream): boolean {
     return this.#blocked.has(stream);
   }
 
-  /** Sends what has been gathered, now. */
+  /** Sends the collected frames now. */
   flush(): void {
     const bytes = this.frames.take();
     if (bytes !== undefined) this.#options.write(bytes);
   }
 
-  /** Sends as much of a stream's answer as may be sent. */
+  /** Sends as much of a stream's response as the windows permit. */
   send(stream: ServerStream): void {
     const { id, sending } = stream;
     if (sending === undefined) return;
@@ -79,30 +79,32 @@ export class Sender {
     this.#options.onSent(stream);
   }
 
-  /** Sends no more of a stream. */
+  /** Removes a stream; nothing more is sent for it. */
   forget(stream: ServerStream): void {
     this.#blocked.delete(stream);
   }
 
   /**
-   * Opens the window of the connection. Nothing is sent yet: see {@linkcode Sender.goOn}.
+   * Increases the send window of the connection. Nothing is sent until {@linkcode Sender.continueOne} is called.
    *
-   * @throws {ConnectionError} if the window would be larger than a window can be.
+   * @param increment bytes
+   * @throws {ConnectionError} `FLOW_CONTROL_ERROR` if the window would exceed its maximum.
    */
   open(increment: number): void {
-    const window = opened(this.#window, increment);
+    const window = increased(this.#window, increment);
     if (window === undefined) throw new ConnectionError("FLOW_CONTROL_ERROR", "The connection's window is too large.");
     this.#window = window;
-    this.mayGoOn();
+    this.retryBlocked();
   }
 
   /**
-   * Opens the window of a stream, and sends what it lets through.
+   * Increases the send window of a stream, and sends the bytes that it then permits.
    *
-   * @throws {StreamError} if the window would be larger than a window can be.
+   * @param increment bytes
+   * @throws {StreamError} `FLOW_CONTROL_ERROR` if the window would exceed its maximum.
    */
   openStream(stream: ServerStream, increment: number): void {
-    if (opened(this.windowOf(stream), increment) === undefined) {
+    if (increased(this.windowOf(stream), increment) === undefined) {
       throw new StreamError("FLOW_CONTROL_ERROR", stream.id, "A stream's window is too large.");
     }
     stream.openedBy += increment;
@@ -111,36 +113,38 @@ export class Sender {
   }
 
   /**
-   * A new initial window, which changes those of the open streams as well, below zero if need be (RFC 9113, section
-   * 6.9.2). It costs the same however many there are. Nothing is sent yet: see {@linkcode Sender.goOn}.
+   * Applies a new initial window size. It changes the windows of open streams as well, also below zero (RFC 9113,
+   * section 6.9.2). The cost does not depend on their number. Nothing is sent until {@linkcode Sender.continueOne} is
+   * called.
    *
-   * @throws {ConnectionError} if one would be larger than a window can be.
+   * @param streamWindow bytes
+   * @throws {ConnectionError} `FLOW_CONTROL_ERROR` if a window would exceed its maximum.
    */
   resize(streamWindow: number): void {
-    if (opened(streamWindow, this.#openedBy) === undefined) {
-      // Streams are looked at only if one that was opened so far may have closed since.
+    if (increased(streamWindow, this.#openedBy) === undefined) {
+      // The upper bound can come from a stream that has closed since. Only in that case are all streams visited.
       this.#openedBy = 0;
       for (const { openedBy } of this.#options.streams()) this.#openedBy = Math.max(this.#openedBy, openedBy);
-      if (opened(streamWindow, this.#openedBy) === undefined) {
+      if (increased(streamWindow, this.#openedBy) === undefined) {
         throw new ConnectionError("FLOW_CONTROL_ERROR", "A stream's window is too large.");
       }
     }
     this.#streamWindow = streamWindow;
-    this.mayGoOn();
+    this.retryBlocked();
   }
 
-  /** Notes that streams that wait may be able to send. */
-  mayGoOn(): void {
+  /** Marks that blocked streams may be able to send again. */
+  retryBlocked(): void {
     this.#walkAgain = this.#blocked.size > 0;
   }
 
   /**
-   * Sends of one of the streams that wait what may be sent now. However often a client opens its windows, each is looked
-   * at once a walk, and each look is a piece of work of its own.
+   * Sends the next permitted part of one blocked stream. However often a client opens its windows, each stream is
+   * visited once in an iteration, and each visit is one piece of work in a turn.
    *
-   * @returns `false` where there is nothing to do.
+   * @returns `false` if there is nothing to do.
    */
-  goOn(): boolean {
+  continueOne(): boolean {
     if (this.#window <= 0 || this.#options.congested()) return false;
     if (this.#walk === undefined) {
       if (!this.#walkAgain) return false;

@@ -10,8 +10,8 @@ import { windows } from "./windows.ts";
 const trailers = Uint8Array.of(0x88);
 const host = { answer() {}, finish() {} };
 
-/** A sender, and the client at its other end, which adds up what has come. */
-class Line {
+/** A sender, and a client that records the frames. */
+class Bench {
   readonly sent: ServerStream[] = [];
   readonly writes: Buffer[] = [];
   readonly sizes: number[] = [];
@@ -41,16 +41,16 @@ class Line {
     return stream;
   }
 
-  /** Lets what was put off be done, and all go on that may. @returns how many pieces of work that was. */
-  goOn(): number {
+  /** Continues all blocked streams. @returns the number of pieces of work. */
+  continueAll(): number {
     let pieces = 0;
-    while (this.sender.goOn()) pieces++;
+    while (this.sender.continueOne()) pieces++;
     return pieces;
   }
 
-  /** The same, and takes what was sent. */
+  /** Continues all blocked streams, runs deferred work and reads the frames that were sent. */
   settle(): this {
-    this.goOn();
+    this.continueAll();
     for (const work of this.#work.splice(0)) work();
     for (const bytes of this.writes.splice(0)) this.#splitter.add(bytes);
     for (let frame = this.#splitter.next(); frame !== undefined; frame = this.#splitter.next()) this.#take(frame);
@@ -69,8 +69,8 @@ class Line {
     }
   }
 
-  /** What has come of a stream's body. */
-  came(id: number): Buffer {
+  /** The received body of a stream. */
+  received(id: number): Buffer {
     return Buffer.concat(this.#bodies.get(id) ?? []);
   }
 
@@ -83,34 +83,34 @@ function bodyOf(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, at) => at % 251);
 }
 
-Deno.test("Sender.send() sends an answer that fits at once, in one write with all else of now", () => {
-  const line = new Line();
-  const streams = [line.send(1, 10), line.send(3, 0), line.send(5, 40_000)];
-  assert.deepEqual(line.sent, streams);
-  assert.equal(line.writes.length, 0);
-  line.settle();
-  assert.deepEqual(line.came(1), Buffer.from(bodyOf(10)));
-  assert.deepEqual(line.sizes, [10, 16_384, 16_384, 40_000 - 2 * 16_384]);
-  assert.ok([1, 3, 5].every((id) => line.closed(id)));
+Deno.test("Sender.send() sends a response that fits at once, in one write with all other frames", () => {
+  const bench = new Bench();
+  const streams = [bench.send(1, 10), bench.send(3, 0), bench.send(5, 40_000)];
+  assert.deepEqual(bench.sent, streams);
+  assert.equal(bench.writes.length, 0);
+  bench.settle();
+  assert.deepEqual(bench.received(1), Buffer.from(bodyOf(10)));
+  assert.deepEqual(bench.sizes, [10, 16_384, 16_384, 40_000 - 2 * 16_384]);
+  assert.ok([1, 3, 5].every((id) => bench.closed(id)));
 });
 
-Deno.test("Sender writes once for all that is gathered until then, and nothing where there is nothing", () => {
-  const line = new Line();
-  line.sender.flush();
-  assert.equal(line.writes.length, 0);
-  line.send(1, 1);
-  line.send(3, 1);
-  line.sender.flush();
-  assert.equal(line.writes.length, 1);
-  line.settle();
-  assert.ok(line.closed(1) && line.closed(3));
+Deno.test("Sender writes once for all collected frames, and nothing if there are none", () => {
+  const bench = new Bench();
+  bench.sender.flush();
+  assert.equal(bench.writes.length, 0);
+  bench.send(1, 1);
+  bench.send(3, 1);
+  bench.sender.flush();
+  assert.equal(bench.writes.length, 1);
+  bench.settle();
+  assert.ok(bench.closed(1) && bench.closed(3));
 });
 
-Deno.test("Sender.send() does nothing for a stream that is not answered yet", () => {
-  const line = new Line();
-  line.sender.send(new ServerStream(host, 1));
-  line.sender.open(1);
-  assert.deepEqual([line.settle().sizes, line.sent], [[], []]);
+Deno.test("Sender.send() does nothing for a stream without a response", () => {
+  const bench = new Bench();
+  bench.sender.send(new ServerStream(host, 1));
+  bench.sender.open(1);
+  assert.deepEqual([bench.settle().sizes, bench.sent], [[], []]);
 });
 
 type Step =
@@ -129,18 +129,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant("maxPayload"), most: fc.constantFrom(1_000, 16_384) }),
 );
 
-/** What the client has let a line send, and whether what came keeps to it. */
+/** The client's windows, and whether the received frames respect them. */
 class Account {
-  readonly line = new Line();
-  readonly streams: { readonly stream: ServerStream; readonly length: number; allowed: number; came: number }[] = [];
+  readonly bench = new Bench();
+  readonly streams: { readonly stream: ServerStream; readonly length: number; allowed: number; received: number }[] =
+    [];
   #allowed: number = windows.initial;
   #initial: number = windows.initial;
 
   act(step: Step): void {
-    const { sender } = this.line;
+    const { sender } = this.bench;
     if (step.do === "answer") {
-      const stream = this.line.send(2 * this.streams.length + 1, step.length);
-      this.streams.push({ stream, length: step.length, allowed: this.#initial, came: 0 });
+      const stream = this.bench.send(2 * this.streams.length + 1, step.length);
+      this.streams.push({ stream, length: step.length, allowed: this.#initial, received: 0 });
     } else if (step.do === "open") {
       this.#allowed += step.increment;
       sender.open(step.increment);
@@ -159,28 +160,29 @@ class Account {
   }
 
   check(): void {
-    const { sender, sizes, sent } = this.line.settle();
-    const left = this.#allowed - this.streams.reduce((sum, { stream }) => sum + this.line.came(stream.id).length, 0);
+    const { sender, sizes, sent } = this.bench.settle();
+    const left = this.#allowed -
+      this.streams.reduce((sum, { stream }) => sum + this.bench.received(stream.id).length, 0);
     assert.ok(left >= 0);
     for (const one of this.streams) {
       const { stream, length, allowed } = one;
-      const came = this.line.came(stream.id).length;
-      // What was sent before a window was made smaller, was sent.
-      assert.ok(came === one.came || came <= allowed);
-      assert.equal(sender.windowOf(stream), allowed - came);
-      assert.ok(came === length || left === 0 || came >= allowed, "It waits without need.");
-      assert.equal(this.line.closed(stream.id), came === length);
-      assert.equal(sent.includes(stream), came === length);
-      one.came = came;
+      const received = this.bench.received(stream.id).length;
+      // Bytes that were sent before a window shrank stay sent.
+      assert.ok(received === one.received || received <= allowed);
+      assert.equal(sender.windowOf(stream), allowed - received);
+      assert.ok(received === length || left === 0 || received >= allowed, "It waits without need.");
+      assert.equal(this.bench.closed(stream.id), received === length);
+      assert.equal(sent.includes(stream), received === length);
+      one.received = received;
     }
     assert.ok(sizes.splice(0).every((size) => size > 0 && size <= sender.maxPayload));
   }
 }
 
-Deno.test("Sender sends all of every body in the end, and at no time more than a window or a payload allows", () => {
+Deno.test("Sender sends every body completely, and never more than a window or the maximum payload permits", () => {
   fc.assert(fc.property(fc.array(step, { minLength: 4, maxLength: 16 }), (steps) => {
     const account = new Account();
-    const { line, streams } = account;
+    const { bench, streams } = account;
     for (const step of steps) {
       account.act(step);
       account.check();
@@ -189,66 +191,66 @@ Deno.test("Sender sends all of every body in the end, and at no time more than a
     streams.forEach((_, which) => account.act({ do: "openStream", which, increment: 2 ** 20 }));
     account.check();
     for (const { stream, length } of streams) {
-      assert.ok(line.closed(stream.id));
-      assert.deepEqual(line.came(stream.id), Buffer.from(bodyOf(length)));
+      assert.ok(bench.closed(stream.id));
+      assert.deepEqual(bench.received(stream.id), Buffer.from(bodyOf(length)));
     }
   }));
 });
 
-Deno.test("Sender.open() lets every stream go on that waits for the connection's window", () => {
-  const line = new Line();
-  for (const id of [1, 3, 5]) line.send(id, 40_000);
-  assert.deepEqual([1, 3, 5].map((id) => line.settle().came(id).length), [40_000, windows.initial - 40_000, 0]);
-  line.sender.open(3 * 40_000 - windows.initial - 1);
-  assert.deepEqual([1, 3, 5].map((id) => line.settle().came(id).length), [40_000, 40_000, 39_999]);
-  line.sender.open(1);
-  assert.ok(line.settle().closed(5));
+Deno.test("Sender.open() continues every stream that waits for the connection's window", () => {
+  const bench = new Bench();
+  for (const id of [1, 3, 5]) bench.send(id, 40_000);
+  assert.deepEqual([1, 3, 5].map((id) => bench.settle().received(id).length), [40_000, windows.initial - 40_000, 0]);
+  bench.sender.open(3 * 40_000 - windows.initial - 1);
+  assert.deepEqual([1, 3, 5].map((id) => bench.settle().received(id).length), [40_000, 40_000, 39_999]);
+  bench.sender.open(1);
+  assert.ok(bench.settle().closed(5));
 });
 
-Deno.test("Sender.resize() sends nothing before goOn(), so that settings can be acknowledged first", () => {
-  const line = new Line();
-  line.sender.resize(0);
-  line.send(1, 30_000);
-  line.sender.resize(windows.initial);
-  line.sender.maxPayload = 15_000;
-  line.sender.flush();
-  assert.equal(line.writes.length, 0);
-  assert.deepEqual(line.settle().sizes, [15_000, 15_000]);
+Deno.test("Sender.resize() sends nothing before continueOne(), so that SETTINGS can be acknowledged first", () => {
+  const bench = new Bench();
+  bench.sender.resize(0);
+  bench.send(1, 30_000);
+  bench.sender.resize(windows.initial);
+  bench.sender.maxPayload = 15_000;
+  bench.sender.flush();
+  assert.equal(bench.writes.length, 0);
+  assert.deepEqual(bench.settle().sizes, [15_000, 15_000]);
 });
 
-Deno.test("Sender.resize() may leave a stream's window below zero, which is to be opened above it again", () => {
-  const line = new Line();
-  line.sender.open(100_000);
-  const stream = line.send(1, 70_000);
-  line.sender.resize(10);
-  assert.equal(line.sender.windowOf(stream), 10 - windows.initial);
-  line.sender.openStream(stream, windows.initial - 10);
-  assert.equal(line.sender.windowOf(stream), 0);
-  assert.equal(line.settle().came(1).length, windows.initial);
-  line.sender.openStream(stream, 1);
-  assert.equal(line.settle().came(1).length, windows.initial + 1);
-  line.sender.resize(windows.initial);
-  assert.ok(line.settle().closed(1));
+Deno.test("Sender.resize() can leave a stream's window below zero, from which WINDOW_UPDATE raises it", () => {
+  const bench = new Bench();
+  bench.sender.open(100_000);
+  const stream = bench.send(1, 70_000);
+  bench.sender.resize(10);
+  assert.equal(bench.sender.windowOf(stream), 10 - windows.initial);
+  bench.sender.openStream(stream, windows.initial - 10);
+  assert.equal(bench.sender.windowOf(stream), 0);
+  assert.equal(bench.settle().received(1).length, windows.initial);
+  bench.sender.openStream(stream, 1);
+  assert.equal(bench.settle().received(1).length, windows.initial + 1);
+  bench.sender.resize(windows.initial);
+  assert.ok(bench.settle().closed(1));
 });
 
-Deno.test("Sender looks at each stream that waits once, however often its client opens windows by nothing", () => {
-  const line = new Line();
-  line.sender.resize(0);
-  for (let id = 1; id < 200; id += 2) line.send(id, 10);
-  line.settle();
+Deno.test("Sender visits each blocked stream once, however often its client sends WINDOW_UPDATE", () => {
+  const bench = new Bench();
+  bench.sender.resize(0);
+  for (let id = 1; id < 200; id += 2) bench.send(id, 10);
+  bench.settle();
   for (let round = 0; round < 50; round++) {
-    line.sender.resize(0);
-    line.sender.open(1);
+    bench.sender.resize(0);
+    bench.sender.open(1);
   }
-  // One look a stream, and one that finds the end.
-  assert.equal(line.goOn(), 101);
-  assert.equal(line.goOn(), 0);
-  line.sender.resize(10);
-  line.settle();
-  assert.equal(line.sent.length, 100);
+  // One visit a stream, and one that finds the end.
+  assert.equal(bench.continueAll(), 101);
+  assert.equal(bench.continueAll(), 0);
+  bench.sender.resize(10);
+  bench.settle();
+  assert.equal(bench.sent.length, 100);
 });
 
-Deno.test("Sender.resize() looks at the open streams only where a window may be too large, and no closed one counts", () => {
+Deno.test("Sender.resize() visits open streams only if a window may be too large, and counts no closed one", () => {
   let looks = 0;
   const open = new Set<ServerStream>();
   const sender = new Sender({
@@ -261,52 +263,52 @@ Deno.test("Sender.resize() looks at the open streams only where a window may be 
   for (let round = 0; round < 50; round++) sender.resize(round);
   const stream = new ServerStream(host, 1);
   open.add(stream);
-  sender.openStream(stream, windows.largest - 49);
+  sender.openStream(stream, windows.max - 49);
   for (let round = 0; round < 50; round++) sender.resize(round);
   assert.equal(looks, 0);
   assert.throws(() => sender.resize(50), ConnectionError);
   open.delete(stream);
-  sender.resize(windows.largest);
+  sender.resize(windows.max);
   assert.equal(looks, 2);
   sender.resize(50);
   assert.equal(looks, 2);
 });
 
-Deno.test("Sender.send() adds no body to what a client does not read, and goes on once it does", () => {
-  const line = new Line();
-  line.congested = true;
-  line.send(1, 10);
-  assert.deepEqual(line.settle().sizes, []);
-  assert.equal(line.goOn(), 0);
-  line.congested = false;
-  line.sender.mayGoOn();
-  assert.ok(line.settle().closed(1));
+Deno.test("Sender.send() adds no body while the client does not read, and continues once it does", () => {
+  const bench = new Bench();
+  bench.congested = true;
+  bench.send(1, 10);
+  assert.deepEqual(bench.settle().sizes, []);
+  assert.equal(bench.continueAll(), 0);
+  bench.congested = false;
+  bench.sender.retryBlocked();
+  assert.ok(bench.settle().closed(1));
 });
 
-Deno.test("Sender.forget() stops a stream that waits, but no other", () => {
-  const line = new Line();
-  const [first, second] = [line.send(1, 70_000), line.send(3, 10)];
-  line.sender.forget(first);
-  line.sender.openStream(first, 100_000);
-  line.sender.open(100_000);
-  line.sender.resize(2 ** 20);
-  assert.equal(line.settle().came(1).length, windows.initial);
-  assert.deepEqual([line.closed(1), line.closed(3)], [false, true]);
-  assert.deepEqual(line.sent, [second]);
+Deno.test("Sender.forget() stops one blocked stream only", () => {
+  const bench = new Bench();
+  const [first, second] = [bench.send(1, 70_000), bench.send(3, 10)];
+  bench.sender.forget(first);
+  bench.sender.openStream(first, 100_000);
+  bench.sender.open(100_000);
+  bench.sender.resize(2 ** 20);
+  assert.equal(bench.settle().received(1).length, windows.initial);
+  assert.deepEqual([bench.closed(1), bench.closed(3)], [false, true]);
+  assert.deepEqual(bench.sent, [second]);
 });
 
-Deno.test("Sender refuses a window that would be larger than one can be, and keeps to the one before", () => {
-  const line = new Line();
-  const stream = line.send(1, 0);
-  line.sender.openStream(stream, windows.largest - windows.initial);
+Deno.test("Sender rejects a window above the maximum, and keeps the previous one", () => {
+  const bench = new Bench();
+  const stream = bench.send(1, 0);
+  bench.sender.openStream(stream, windows.max - windows.initial);
   assert.throws(
-    () => line.sender.openStream(stream, 1),
+    () => bench.sender.openStream(stream, 1),
     (thrown: unknown) => thrown instanceof StreamError && thrown.code === "FLOW_CONTROL_ERROR" && thrown.stream === 1,
   );
-  assert.equal(line.sender.windowOf(stream), windows.largest);
+  assert.equal(bench.sender.windowOf(stream), windows.max);
   const isFault = (thrown: unknown) => thrown instanceof ConnectionError && thrown.code === "FLOW_CONTROL_ERROR";
-  assert.throws(() => line.sender.open(windows.largest - windows.initial + 1), isFault);
-  line.sender.open(windows.largest - windows.initial);
-  assert.throws(() => line.sender.open(1), isFault);
-  assert.throws(() => line.sender.resize(windows.initial + 1), isFault);
+  assert.throws(() => bench.sender.open(windows.max - windows.initial + 1), isFault);
+  bench.sender.open(windows.max - windows.initial);
+  assert.throws(() => bench.sender.open(1), isFault);
+  assert.throws(() => bench.sender.resize(windows.initial + 1), isFault);
 });

@@ -1,10 +1,10 @@
 /**
- * The headers that HTTP/2's header compression knows from the start, in their order (RFC 7541, appendix A).
+ * The static table of HPACK, in the order of its indices (RFC 7541, appendix A).
  *
  * @module
  */
 
-/** A name and a value, `""` where only the name is known; the first has the index 1. */
+/** Name and value; `""` if the entry has no value. The first entry has index 1. */
 export const staticTable: readonly (readonly [name: string, value: string])[] = [
   [":authority", ""],
   [":method", "GET"],

@@ -1,36 +1,40 @@
 /**
- * One stream of a connection: a request that comes, and the one answer that it gets.
+ * One stream of a connection: one request and its one response.
  *
  * @module
  */
 import type { Buffer } from "node:buffer";
 
-/** Told what comes on a stream, once its headers have come. */
+/** Receives the body of a request. It is called only after the headers of the request were received. */
 export interface StreamReceiver {
   /**
-   * A piece of the body, a view of what was read: a receiver copies what it keeps, since a view holds the whole read.
+   * Takes a piece of the body.
    *
-   * @returns how many bytes more it holds now, if it holds more.
+   * @param piece a view of the bytes that were read. A receiver copies the part that it keeps, since a view retains the
+   *   whole read in memory.
+   * @returns by how many bytes the memory that the receiver holds has grown; nothing if it has not grown.
    */
   data(piece: Buffer): number | void;
-  /** The body is there as a whole. */
+  /** The body is complete. */
   end(): void;
 }
 
-/** An answer: blocks of headers as `headerBlock` makes them, and the body between them. */
+/** A response: two header blocks as `headerBlock` encodes them, and the body between them. */
 export interface Answer {
   readonly head: Uint8Array;
   readonly body: Uint8Array;
   readonly trailers: Uint8Array;
 }
 
-/** What a stream asks of its connection. */
+/** The methods of a connection that its streams call. */
 export interface StreamHost {
+  /** Sends headers, body and trailers. */
   answer(stream: ServerStream, answer: Answer): void;
+  /** Sends headers only and ends the stream. */
   finish(stream: ServerStream, head: Uint8Array): void;
 }
 
-/** An answer that is on its way, and how much of its body has been sent. */
+/** A response in transmission, and the number of body bytes that were sent. */
 interface Sending {
   readonly answer: Answer;
   at: number;
@@ -38,25 +42,28 @@ interface Sending {
 
 /** A stream that a client has opened. */
 export class ServerStream {
+  /** Stream identifier. */
   readonly id: number;
-  /** Called if the client goes, or takes its call back, before all of the answer was sent. */
-  onGone: (() => void) | undefined;
+  /** Called if the client disconnects or resets the stream before the whole response was sent. */
+  onClosed: (() => void) | undefined;
   /**
-   * Bytes by which its window is further open than the client's initial window, below zero once something was sent. So a
-   * new initial window changes the windows of all streams at once (RFC 9113, section 6.9.2).
+   * The stream's send window minus the client's initial window size, in bytes; sent bytes decrease it, also below zero.
+   * Thus a new initial window size changes the windows of all streams at once (RFC 9113, section 6.9.2).
    */
   openedBy = 0;
-  /** Whether the client has sent all that it will. */
+  /** Whether the client has sent END_STREAM. */
   ended = false;
-  /** Bytes of the body that have come. */
+  /** Body bytes that were received, without padding. */
   received = 0;
-  /** The same, its padding included. */
-  came = 0;
-  /** Bytes that the connection's budget counts for it. */
+  /** Body bytes that were received, with padding. */
+  receivedWithPadding = 0;
+  /** Bytes that the connection's budget counts for the stream. */
   held = 0;
-  /** What the client says how long the body is. */
-  expected: number | undefined;
+  /** The value of the request's `content-length` header, in bytes. */
+  contentLength: number | undefined;
+  /** Receives the body of the request; `undefined` if none is needed. */
   receiver: StreamReceiver | undefined;
+  /** The response in transmission; `undefined` before it and after the stream has closed. */
   sending: Sending | undefined;
   readonly #host: StreamHost;
   #gone = false;
@@ -66,25 +73,31 @@ export class ServerStream {
     this.id = id;
   }
 
-  /** Whether it is over: answered in full, reset, or left by its client. */
-  get gone(): boolean {
+  /** Whether the stream is closed: answered completely, reset, or lost with its connection. */
+  get closed(): boolean {
     return this.#gone;
   }
 
-  /** Answers; a stream that is gone takes no notice. The body goes out as fast as the client takes it. */
+  /** Sends the response, as fast as the client reads the body. Does nothing on a closed stream. */
   answer(answer: Answer): void {
     if (!this.#gone && this.sending === undefined) this.#host.answer(this, answer);
   }
 
-  /** Answers by headers alone. A client that is still sending is told to stop (RFC 9113, section 8.1). */
+  /**
+   * Sends a response of headers only. If the request is incomplete, RST_STREAM with NO_ERROR follows (RFC 9113, section
+   * 8.1).
+   */
   finish(head: Uint8Array): void {
     if (!this.#gone && this.sending === undefined) this.#host.finish(this, head);
   }
 
-  /** For its connection: it is over now. What hangs on it is let go, for the runtime may keep the stream for a while. */
-  leave(): void {
+  /**
+   * Called by the connection when the stream closes. Drops all references, since the runtime can keep the stream in
+   * memory.
+   */
+  close(): void {
     this.#gone = true;
-    this.onGone = undefined;
+    this.onClosed = undefined;
     this.receiver = undefined;
     this.sending = undefined;
   }

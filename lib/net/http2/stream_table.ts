@@ -1,66 +1,70 @@
 /**
- * The streams of one connection: which are open, which may begin, and which were there.
+ * The streams of one connection: the open ones, the rules for new ones, and the ones that were reset.
  *
  * @module
  */
 import { ConnectionError, StreamError } from "./errors.ts";
 import type { ServerStream } from "./stream.ts";
 
-/** Streams that one client may have open at once. */
+/** Maximum number of open streams of one client. */
 export const maxStreams = 1024;
 
-/** No stream has a higher number (RFC 9113, section 5.1.1). */
+/** The highest stream identifier (RFC 9113, section 5.1.1). */
 export const lastPossible: number = 2 ** 31 - 1;
 
-/** Streams by their numbers, which a client counts up by twos. */
+/** Streams by identifier. A client's identifiers are odd and ascending. */
 export class StreamTable {
   readonly #open = new Map<number, ServerStream>();
-  /** Those that were broken off from here: what is still under way for them is no fault. */
-  readonly #forgiven = new Set<number>();
+  /** Streams that the server has reset. Frames that the client had already sent for them are no error. */
+  readonly #reset = new Set<number>();
   #last = 0;
   #lastServed = Infinity;
 
-  /** The highest number that may have been answered, or may be yet: what a GOAWAY says. It never grows again. */
+  /**
+   * The highest stream identifier that was or will be processed; GOAWAY carries it. It no longer grows after
+   * {@linkcode refuseNew}.
+   */
   get lastServed(): number {
     return Math.min(this.#last, this.#lastServed);
   }
 
-  /** Whether streams are taken that have not begun yet. */
-  get takesMore(): boolean {
+  /** Whether new streams are accepted. */
+  get acceptsNew(): boolean {
     return this.#lastServed === Infinity;
   }
 
-  /** How many are open. */
+  /** Number of open streams. */
   get size(): number {
     return this.#open.size;
   }
 
-  /** All that are open, as they are now. */
+  /** A copy of the list of open streams. */
   all(): ServerStream[] {
     return [...this.#open.values()];
   }
 
-  /** The same one by one, without a copy: none may begin or end meanwhile. */
+  /** The open streams, without a copy: none may be added or removed during the iteration. */
   values(): Iterable<ServerStream> {
     return this.#open.values();
   }
 
-  /** The stream of that number, if it is open. */
+  /** The open stream with that identifier; `undefined` if there is none. */
   get(id: number): ServerStream | undefined {
     return this.#open.get(id);
   }
 
   /**
-   * Lets a stream begin, by its number.
+   * Checks the identifier of a new stream.
    *
-   * @returns `false` for one that was broken off, whose headers come late.
-   * @throws {ConnectionError} for a number that no new stream may have.
-   * @throws {StreamError} `REFUSED_STREAM` for one too many: its client may try again elsewhere (RFC 9113, section 8.7).
+   * @returns `false` for a stream that the server has reset, if its headers arrive late.
+   * @throws {ConnectionError} if no new stream may have that identifier.
+   * @throws {StreamError} `REFUSED_STREAM` if the limit is reached or the server shuts down: the client may retry
+   *   elsewhere (RFC 9113, section 8.7).
    */
   admit(id: number): boolean {
     if (id % 2 === 0) throw new ConnectionError("PROTOCOL_ERROR", "A client's streams have odd numbers.");
     if (id <= this.#last) {
-      if (this.#forgiven.has(id)) return false;
+      if (this.#reset.has(id)) return false;
       throw new ConnectionError("STREAM_CLOSED", "A stream is closed already.");
     }
     this.#last = id;
@@ -68,41 +72,42 @@ export class StreamTable {
     throw new StreamError("REFUSED_STREAM", id, "There are too many streams, or the server stops.");
   }
 
-  /** Takes in a stream that was admitted. */
+  /** Adds a stream that {@linkcode admit} has accepted. */
   add(stream: ServerStream): void {
     this.#open.set(stream.id, stream);
   }
 
-  /** Takes out one that is over. */
+  /** Removes a closed stream. */
   delete({ id }: ServerStream): void {
     this.#open.delete(id);
   }
 
-  /** Remembers one that was broken off; so many of them as could have been open, and as many again. */
+  /** Remembers a stream that the server has reset: at most twice as many as can be open, then the oldest is dropped. */
   rememberReset(id: number): void {
-    this.#forgiven.add(id);
-    const [oldest] = this.#forgiven;
-    if (this.#forgiven.size > 2 * maxStreams && oldest !== undefined) this.#forgiven.delete(oldest);
+    this.#reset.add(id);
+    const [oldest] = this.#reset;
+    if (this.#reset.size > 2 * maxStreams && oldest !== undefined) this.#reset.delete(oldest);
   }
 
-  /** Takes no stream any more that has not begun. */
-  takeNoMore(): void {
+  /** Accepts no new streams from now on. */
+  refuseNew(): void {
     this.#lastServed = this.#last;
   }
 
-  /** @throws {ConnectionError} for a number that has not come yet. */
+  /** @throws {ConnectionError} `PROTOCOL_ERROR` if the client has not opened that stream. */
   requireBegun(id: number): void {
     if (id > this.#last || id % 2 === 0) throw new ConnectionError("PROTOCOL_ERROR", "A stream has not begun.");
   }
 
   /**
-   * Judges a part of a request for a stream that takes none.
+   * Handles a frame of a request on a stream that is closed or was never accepted.
    *
-   * @throws {StreamError} `STREAM_CLOSED`, but not for what was under way when it was broken off.
+   * @throws {StreamError} `STREAM_CLOSED`, except for frames that were in transit when the server reset or refused the
+   *   stream.
    */
   ignoreOrReject(id: number): void {
     this.requireBegun(id);
-    if (this.#forgiven.has(id) || id > this.#lastServed) return;
+    if (this.#reset.has(id) || id > this.#lastServed) return;
     throw new StreamError("STREAM_CLOSED", id, "The stream is closed already.");
   }
 }

@@ -5,7 +5,7 @@ import { lastPossible, maxStreams, StreamTable } from "./stream_table.ts";
 
 const host = { answer() {}, finish() {} };
 
-/** Lets streams begin, and be open. */
+/** Admits and adds streams. */
 function begin(table: StreamTable, ...ids: number[]): ServerStream[] {
   return ids.map((id) => {
     assert.ok(table.admit(id));
@@ -27,7 +27,7 @@ function ofStream(code: ErrorName, id: number): (thrown: unknown) => boolean {
   return (thrown) => thrown instanceof StreamError && thrown.code === code && thrown.stream === id;
 }
 
-Deno.test("StreamTable has the streams that are open, until they are taken out", () => {
+Deno.test("StreamTable holds the open streams until they are deleted", () => {
   const table = new StreamTable();
   assert.deepEqual([table.size, table.lastServed, table.all()], [0, 0, []]);
   const [first, second] = begin(table, 1, 5) as [ServerStream, ServerStream];
@@ -39,7 +39,7 @@ Deno.test("StreamTable has the streams that are open, until they are taken out",
   assert.ok(all.length === 2 && all[0] === first && all[1] === second);
 });
 
-Deno.test("StreamTable.admit() takes odd numbers that rise, up to the last that is possible", () => {
+Deno.test("StreamTable.admit() accepts odd, ascending identifiers up to the maximum", () => {
   const table = new StreamTable();
   for (const id of [0, 2, 4]) assert.throws(() => table.admit(id), ofConnection("PROTOCOL_ERROR"));
   for (const id of [1, 3, 9]) assert.ok(table.admit(id));
@@ -49,7 +49,7 @@ Deno.test("StreamTable.admit() takes odd numbers that rise, up to the last that 
   assert.ok(table.admit(lastPossible));
 });
 
-Deno.test("StreamTable.admit() refuses one stream too many, and takes the next once another is over", () => {
+Deno.test("StreamTable.admit() refuses one stream too many, and accepts the next after another has closed", () => {
   const table = new StreamTable();
   const [first] = begin(table, ...odd(maxStreams)) as [ServerStream];
   const tooMany = 2 * maxStreams + 1;
@@ -59,7 +59,7 @@ Deno.test("StreamTable.admit() refuses one stream too many, and takes the next o
   assert.ok(table.admit(tooMany + 2));
 });
 
-Deno.test("StreamTable.admit() is false for a stream that was broken off, whose headers come late", () => {
+Deno.test("StreamTable.admit() is false for a stream that the server has reset, if its headers arrive late", () => {
   const table = new StreamTable();
   begin(table, 1, 3);
   table.rememberReset(1);
@@ -67,7 +67,7 @@ Deno.test("StreamTable.admit() is false for a stream that was broken off, whose 
   assert.throws(() => table.admit(3), ofConnection("STREAM_CLOSED"));
 });
 
-Deno.test("StreamTable.rememberReset() remembers twice as many streams as may be open, and then forgets the oldest", () => {
+Deno.test("StreamTable.rememberReset() remembers twice the maximum of open streams, then drops the oldest", () => {
   const table = new StreamTable();
   const ids = odd(2 * maxStreams + 1);
   for (const id of ids) table.admit(id);
@@ -78,42 +78,42 @@ Deno.test("StreamTable.rememberReset() remembers twice as many streams as may be
   for (const id of ids.slice(1)) table.ignoreOrReject(id);
 });
 
-Deno.test("StreamTable.takeNoMore() refuses streams that begin later, and passes over what comes on them", () => {
+Deno.test("StreamTable.refuseNew() refuses new streams and ignores frames on them", () => {
   const table = new StreamTable();
   const [open] = begin(table, 3);
-  assert.ok(table.takesMore);
-  table.takeNoMore();
-  assert.ok(!table.takesMore);
+  assert.ok(table.acceptsNew);
+  table.refuseNew();
+  assert.ok(!table.acceptsNew);
   assert.throws(() => table.admit(5), ofStream("REFUSED_STREAM", 5));
-  // A GOAWAY may name no higher stream than the one before it (RFC 9113, section 6.8).
+  // A GOAWAY must not have a higher identifier than the one before (RFC 9113, section 6.8).
   assert.equal(table.lastServed, 3);
   table.ignoreOrReject(5);
   assert.throws(() => table.ignoreOrReject(1), ofStream("STREAM_CLOSED", 1));
   assert.ok(table.get(3) === open);
 });
 
-Deno.test("StreamTable.takeNoMore() takes none either where none has come", () => {
+Deno.test("StreamTable.refuseNew() refuses new streams also if there was none before", () => {
   const table = new StreamTable();
-  table.takeNoMore();
-  assert.ok(!table.takesMore);
+  table.refuseNew();
+  assert.ok(!table.acceptsNew);
   assert.throws(() => table.admit(1), ofStream("REFUSED_STREAM", 1));
 });
 
-Deno.test("StreamTable.requireBegun() and passOver() refuse a number that has not come yet, or that none has", () => {
+Deno.test("StreamTable.requireBegun() and ignoreOrReject() reject an identifier that the client has not used", () => {
   const table = new StreamTable();
   begin(table, 1, 5);
   for (const id of [2, 4, 6, 7, lastPossible]) {
     assert.throws(() => table.requireBegun(id), ofConnection("PROTOCOL_ERROR"), `${id}`);
     assert.throws(() => table.ignoreOrReject(id), ofConnection("PROTOCOL_ERROR"), `${id}`);
   }
-  // Those that were left out are closed by the later ones (RFC 9113, section 5.1.1).
+  // A new stream closes all unused lower ones (RFC 9113, section 5.1.1).
   for (const id of [1, 3, 5]) table.requireBegun(id);
   assert.throws(() => table.ignoreOrReject(3), ofStream("STREAM_CLOSED", 3));
 });
 
-Deno.test("StreamTable.takeNoMore() is heeded after the last stream that is possible", () => {
+Deno.test("StreamTable.refuseNew() has effect after the highest identifier", () => {
   const table = new StreamTable();
   begin(table, lastPossible);
-  table.takeNoMore();
-  assert.ok(!table.takesMore);
+  table.refuseNew();
+  assert.ok(!table.acceptsNew);
 });

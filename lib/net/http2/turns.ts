@@ -1,61 +1,71 @@
 /**
- * Turns: connections that have something to be dealt with are served one after the other, each for a short time.
+ * A fair scheduler: connections that have work are served one after the other, each for a short time.
  *
- * A read of 64 KiB may hold two thousand requests. Without turns they would all be answered before any other connection
- * is read from.
+ * A read of 64 KiB can hold two thousand requests. Without turns, all of them would be answered before any other
+ * connection is read.
  *
  * @module
  */
 import { systemClock } from "../../base/clock.ts";
 
 /**
- * Milliseconds. Another connection's call waits for some turns: beside one busy connection on two cores, its p50 was 3.4 ms
- * and its p99 11 ms with turns of 1 ms, and 0.9 and 6 ms with a quarter of that, for a tenth of the busy one's calls.
+ * Limits in milliseconds.
+ *
+ * Beside one busy connection, a call on another connection waits for some turns. Measured on two cores: p50 3.4 ms and
+ * p99 11 ms with turns of 1 ms; p50 0.9 ms and p99 6 ms with turns of 0.25 ms. The shorter turn costs the busy
+ * connection a tenth of its calls.
  */
 export const turnLimits = {
-  /** One turn. */
+  /** Maximum length of one turn. */
   turnMs: 0.25,
-  /** All turns between two looks at the sockets, while some wait. */
+  /** Maximum total length of turns between two polls of the sockets, while other connections wait. */
   roundMs: 0.5,
-  /** The same while none waits: a process that is not busy looks at them anyway, whenever it rests. */
+  /**
+   * The same while no connection waits. An idle process polls its sockets anyway, whenever its event loop has no work.
+   */
   quietMs: 4,
 } as const;
 
 /**
- * While there is always something to be done at once, the runtime looks at its sockets and timers in every 61st pass of
- * the event loop only (tokio's `event_interval`; measured with Deno 2.9.6). With a turn in each pass that would be a look
- * in 61 ms. A pass in which nothing is done takes less than 2 µs.
+ * Empty passes of the event loop after which the sockets have been polled for certain.
+ *
+ * While the event loop always has immediate work, the runtime polls sockets and timers only in every 61st pass (tokio's
+ * `event_interval`; measured with Deno 2.9.6). With one turn in each pass, 61 turns would run between two polls. A pass
+ * without work takes less than 2 µs.
  */
 const passesToLook = 64;
 
-/** Something that takes turns. */
-export interface Turner {
+/** A task that takes turns. */
+export interface TurnTask {
   /**
-   * Works until nothing is left or `isOver` says so, which is asked after each piece of work.
+   * Works until no work is left or `isOver()` returns true. It calls `isOver()` after each piece of work.
    *
-   * @returns whether something is left that can be done now.
+   * @returns whether work is left that can be done now.
    */
   turn(isOver: () => boolean): boolean;
 }
 
-/** Dependencies of the turns; a test replaces them. */
+/** Dependencies of {@linkcode Turns}; a test replaces them. */
 export interface TurnsOptions {
-  /** Does something in the next pass of the event loop. */
+  /** Runs a function in the next pass of the event loop. */
   readonly soon: (work: () => void) => void;
-  /** Milliseconds. */
+  /** The current time in milliseconds. */
   readonly now: () => number;
 }
 
-/** Hands out turns: to those that ask anew first, and then to those that had one and have something left. */
+/** Assigns turns: first to tasks that have newly requested one, then to tasks that had one and have work left. */
 export class Turns {
   readonly #options: TurnsOptions;
-  /** Those that have asked, and those that had a turn and were not done. */
-  readonly #fresh = new Set<Turner>();
-  readonly #behind = new Set<Turner>();
+  /** Tasks that have newly requested a turn, and tasks whose last turn ended with work left. */
+  readonly #fresh = new Set<TurnTask>();
+  readonly #behind = new Set<TurnTask>();
   readonly #isOver = () => this.#options.now() >= this.#until;
   #until = 0;
   #round: "none" | "planned" | "running" = "none";
-  /** When the last turn ended, and how long turns took since the sockets were last looked at for sure; ms. */
+  /**
+   * End of the last turn, and the total length of the turns since the sockets were last polled for certain;
+   * milliseconds.
+   */
   #endedAt = -Infinity;
   #worked = 0;
 
@@ -63,31 +73,31 @@ export class Turns {
     this.#options = options;
   }
 
-  /** Milliseconds, on the clock of the turns. */
+  /** The current time in milliseconds, on the clock that measures the turns. */
   get now(): number {
     return this.#options.now();
   }
 
   /**
-   * Gives a turn: at once if none was given in this pass of the event loop, else after those that wait. A socket that
-   * always has more to be read would else be read from again and again, and no other one.
+   * Requests a turn. It starts at once if no turn has started in this pass of the event loop; otherwise the task is
+   * queued. Without the queue, a socket that always has data would be read again and again, and no other one.
    */
-  ask(turner: Turner): void {
+  ask(turner: TurnTask): void {
     if (this.#round !== "none") return this.#behind.has(turner) ? undefined : void this.#fresh.add(turner);
     this.#round = "running";
-    // A process that has rested has looked at its sockets.
+    // The event loop was idle since then, so that it has polled its sockets.
     if (this.#options.now() - this.#endedAt > turnLimits.turnMs) this.#worked = 0;
     this.#give(turner);
     this.#plan();
   }
 
-  /** Whether it waits for a turn. */
-  waits(turner: Turner): boolean {
+  /** Whether the task is queued for a turn. */
+  waits(turner: TurnTask): boolean {
     return this.#fresh.has(turner) || this.#behind.has(turner);
   }
 
-  /** Gives no turn any more. */
-  leave(turner: Turner): void {
+  /** Removes the task from the queues. */
+  leave(turner: TurnTask): void {
     this.#fresh.delete(turner);
     this.#behind.delete(turner);
   }
@@ -106,7 +116,7 @@ export class Turns {
     this.#options.soon(() => left > 1 ? this.#pass(left - 1) : this.#runRound());
   }
 
-  /** One turn for each that waits now, as far as a round goes, and at least one for those that were not done. */
+  /** One turn for each queued task, up to the limit of a round, and at least one for a task that had work left. */
   #runRound(): void {
     if (this.#fresh.size + this.#behind.size === 0) return void (this.#round = "none");
     this.#round = "running";
@@ -115,7 +125,7 @@ export class Turns {
     this.#plan();
   }
 
-  #giveEach(waiting: Set<Turner>): void {
+  #giveEach(waiting: Set<TurnTask>): void {
     let left = waiting.size;
     for (const turner of waiting) {
       waiting.delete(turner);
@@ -124,7 +134,7 @@ export class Turns {
     }
   }
 
-  #give(turner: Turner): void {
+  #give(turner: TurnTask): void {
     const began = this.#options.now();
     this.#until = began + turnLimits.turnMs;
     if (turner.turn(this.#isOver)) this.#behind.add(turner);

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { type Turner, turnLimits, Turns } from "./turns.ts";
+import { turnLimits, Turns, type TurnTask } from "./turns.ts";
 
-/** Turns on a clock of the test's own, which stands still but for what work costs. */
+/** Turns on a clock of the test, which advances only by the cost of work. */
 class Bench {
   readonly order: string[] = [];
   passes = 0;
@@ -9,8 +9,8 @@ class Bench {
   #work: (() => void)[] = [];
   readonly turns = new Turns({ soon: (work) => this.#work.push(work), now: () => this.#now });
 
-  /** One that has so many pieces of work, each of which costs so many milliseconds. */
-  worker(name: string, pieces: number, costMs: number): Turner & { pieces: number } {
+  /** A task with a number of pieces of work, each with a cost in milliseconds. */
+  worker(name: string, pieces: number, costMs: number): TurnTask & { pieces: number } {
     const worker = {
       pieces,
       turn: (isOver: () => boolean) => {
@@ -26,7 +26,7 @@ class Bench {
     return worker;
   }
 
-  /** One pass of the event loop. @returns whether there was anything to be done. */
+  /** One pass of the event loop. @returns whether it ran anything. */
   pass(): boolean {
     this.passes++;
     const work = this.#work.splice(0);
@@ -41,7 +41,7 @@ class Bench {
   }
 }
 
-Deno.test("Turns.ask() gives a turn at once where no other waits, and one in a pass of the event loop", () => {
+Deno.test("Turns.ask() starts a turn at once if no other waits, and one per pass of the event loop", () => {
   const bench = new Bench();
   bench.turns.ask(bench.worker("a", 1, 0.1));
   deepEqual(bench.order, ["a"]);
@@ -55,7 +55,7 @@ Deno.test("Turns.ask() gives a turn at once where no other waits, and one in a p
   ok(!bench.turns.waits(b));
 });
 
-Deno.test("Turns gives each that waits a turn of its time, those that ask anew before those that were not done", () => {
+Deno.test("Turns gives each queued task a turn, new requests before tasks with work left", () => {
   const bench = new Bench();
   const half = turnLimits.turnMs / 2;
   bench.turns.ask(bench.worker("a", 8, half));
@@ -64,20 +64,20 @@ Deno.test("Turns gives each that waits a turn of its time, those that ask anew b
   equal(bench.order.join(""), "aa" + "bbc" + "aa" + "bb" + "aaaa");
 });
 
-Deno.test("Turns has the sockets looked at after no more than a round, however much waits", () => {
+Deno.test("Turns has the sockets polled after at most a round, however much work waits", () => {
   const bench = new Bench();
   const cost = turnLimits.turnMs / 4;
   const [busy, other] = [bench.worker("a", 1000, cost), bench.worker("b", 1, cost)];
   bench.turns.ask(busy);
   let turns = 0;
   let passes = 0;
-  // The runtime looks at its sockets in each 61st pass, and only then sees the other.
+  // The runtime polls its sockets in each 61st pass, and only then sees the other connection.
   while (bench.pass()) if (++passes % 61 === 0 && ++turns === 3) bench.turns.ask(other);
   const before = bench.order.indexOf("b") * cost;
   ok(before > 0 && before <= 4 * turnLimits.roundMs, `${before} ms of others' work came first`);
 });
 
-Deno.test("Turns costs a process that is not busy one pass a turn", () => {
+Deno.test("Turns costs an idle process one pass a turn", () => {
   const bench = new Bench();
   for (let at = 0; at < 5; at++) {
     bench.turns.ask(bench.worker("a", 1, 0.1));
@@ -87,7 +87,7 @@ Deno.test("Turns costs a process that is not busy one pass a turn", () => {
   }
 });
 
-Deno.test("Turns.leave() gives no turn any more, and none is lost by it", () => {
+Deno.test("Turns.leave() removes a task without losing other turns", () => {
   const bench = new Bench();
   const [a, b, c] = [bench.worker("a", 9, 1), bench.worker("b", 1, 1), bench.worker("c", 1, 1)];
   for (const one of [a, b, c]) bench.turns.ask(one);

@@ -1,23 +1,24 @@
 /**
- * A connection that Deno accepted, as a stream of Node's: what reads, waits and writes need not know the difference.
+ * Adapts a connection that Deno accepted to a `Duplex` of `node:stream`.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import { Duplex } from "node:stream";
 
-/** What a read asks for, in bytes: little while a connection is quiet, since each idle one keeps that much. */
+/** Size of the read buffer in bytes. It is small while a connection is quiet, since each idle connection keeps one. */
 const readSizes = { least: 2 << 10, most: 64 << 10 } as const;
 
-/** What a connection has that Deno accepted. */
+/** The members of an accepted connection that are used. */
 export type AcceptedConnection = Pick<Deno.Conn, "read" | "write" | "close" | "closeWrite">;
 
 type Done = (error?: Error | null) => void;
 
 /**
- * A stream over one connection. It ends its writing side when its peer has ended, as sockets of `node:net` do.
+ * A stream over one connection. It ends its writable side after its peer has ended, as sockets of `node:net` do.
  *
- * A chunk that it hands on is a copy of exactly the bytes that came: whoever keeps a part of it keeps no larger buffer.
+ * Each chunk is a copy of exactly the bytes that were received, so that a reference to a part of it retains no larger
+ * buffer.
  */
 export class UnixStream extends Duplex {
   readonly #connection: AcceptedConnection;
@@ -47,7 +48,7 @@ export class UnixStream extends Duplex {
   }
 
   override _final(done: Done): void {
-    // A peer that has gone already has nothing left to be told.
+    // `closeWrite` fails if the peer has already disconnected; there is nothing left to send.
     this.#connection.closeWrite().then(() => done(), () => done());
   }
 
@@ -55,7 +56,7 @@ export class UnixStream extends Duplex {
     try {
       this.#connection.close();
     } catch {
-      // It was closed by a failure of its own.
+      // Closed already after a failed read or write.
     }
     done(error);
   }
@@ -64,7 +65,7 @@ export class UnixStream extends Duplex {
     for (let at = 0; at < bytes.length;) at += await this.#connection.write(at === 0 ? bytes : bytes.subarray(at));
   }
 
-  /** A full read asks for more the next time, a small one for less. */
+  /** Doubles the buffer after a full read, up to the maximum; halves it after a read of less than a quarter. */
   #resize(length: number): void {
     const size = this.#buffer.length;
     const next = length === size ? Math.min(2 * size, readSizes.most) : length < size / 4 ? size / 2 : size;

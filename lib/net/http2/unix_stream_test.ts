@@ -20,7 +20,7 @@ async function connected(act: (stream: UnixStream, client: Deno.UnixConn) => Pro
       try {
         client.close();
       } catch {
-        // The test closed it.
+        // Closed already by the test.
       }
     }
   });
@@ -30,7 +30,7 @@ async function readAll(client: Deno.UnixConn): Promise<Buffer> {
   return Buffer.concat(await Array.fromAsync(client.readable));
 }
 
-Deno.test("UnixStream hands on what comes, whole and in order, in chunks that keep no larger buffer", async () => {
+Deno.test("UnixStream delivers bytes complete and in order, in chunks that retain no larger buffer", async () => {
   await connected(async (stream, client) => {
     const sent = crypto.getRandomValues(new Uint8Array(60_000));
     const chunks: Buffer[] = [];
@@ -43,7 +43,7 @@ Deno.test("UnixStream hands on what comes, whole and in order, in chunks that ke
   });
 });
 
-Deno.test("UnixStream writes what is written at once and in turn, and ends after it", async () => {
+Deno.test("UnixStream writes concurrent writes in order, and ends after them", async () => {
   await connected(async (stream, client) => {
     const parts = [1, 2, 60_000, 3, 65_536].map((length) => crypto.getRandomValues(new Uint8Array(length)));
     const all = readAll(client);
@@ -54,7 +54,7 @@ Deno.test("UnixStream writes what is written at once and in turn, and ends after
   });
 });
 
-Deno.test("UnixStream closes when its client has gone, and takes writes until then without failing", async () => {
+Deno.test("UnixStream closes after its client has disconnected, and accepts writes until then", async () => {
   await connected(async (stream, client) => {
     const closed = once(stream.resume(), "close");
     client.close();
@@ -64,7 +64,7 @@ Deno.test("UnixStream closes when its client has gone, and takes writes until th
   });
 });
 
-Deno.test("UnixStream.destroy() closes the connection while it reads", async () => {
+Deno.test("UnixStream.destroy() closes the connection during a read", async () => {
   await connected(async (stream, client) => {
     const closed = once(stream.resume(), "close");
     stream.destroy();

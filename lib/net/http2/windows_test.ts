@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ConnectionError } from "./errors.ts";
-import { opened, ReceiveWindow, windows } from "./windows.ts";
+import { increased, ReceiveWindow, windows } from "./windows.ts";
 
 function isFlowControlError(thrown: unknown): boolean {
   return thrown instanceof ConnectionError && thrown.code === "FLOW_CONTROL_ERROR";
@@ -13,21 +13,21 @@ for (
     [windows.initial, 10, windows.initial + 10],
     [-5, 3, -2],
     [10, -15, -5],
-    [windows.largest - 1, 1, windows.largest],
-    [-1, windows.largest, windows.largest - 1],
-    [windows.largest, 1, undefined],
-    [1, windows.largest, undefined],
-    [windows.largest, windows.largest, undefined],
+    [windows.max - 1, 1, windows.max],
+    [-1, windows.max, windows.max - 1],
+    [windows.max, 1, undefined],
+    [1, windows.max, undefined],
+    [windows.max, windows.max, undefined],
   ] as const
 ) {
-  Deno.test(`opened() makes ${expected} of a window of ${window} and ${increment} more`, () => {
-    assert.equal(opened(window, increment), expected);
+  Deno.test(`increased() returns ${expected} for a window of ${window} and an increment of ${increment}`, () => {
+    assert.equal(increased(window, increment), expected);
   });
 }
 
 const quarter = windows.connection / 4;
 
-Deno.test("ReceiveWindow.take() opens by a quarter at a time, and says once by how much", () => {
+Deno.test("ReceiveWindow.take() credits a quarter at a time, and returns each increment once", () => {
   const window = new ReceiveWindow();
   assert.equal(window.take(quarter - 1), 0);
   assert.equal(window.take(0), 0);
@@ -36,12 +36,12 @@ Deno.test("ReceiveWindow.take() opens by a quarter at a time, and says once by h
   assert.equal(window.take(quarter), quarter + 100);
 });
 
-Deno.test("ReceiveWindow.take() takes as much as was let in, and not a byte more", () => {
+Deno.test("ReceiveWindow.take() permits exactly the size of the window", () => {
   assert.equal(new ReceiveWindow().take(windows.connection), windows.connection);
   assert.throws(() => new ReceiveWindow().take(windows.connection + 1), isFlowControlError);
 });
 
-Deno.test("ReceiveWindow never lets a client in that keeps to what it is told short, nor more than there is", () => {
+Deno.test("ReceiveWindow never blocks a client that respects it, nor permits more than its size", () => {
   const sizes = fc.array(fc.nat(windows.connection), { maxLength: 30 });
   fc.assert(fc.property(sizes, (sizes) => {
     const window = new ReceiveWindow();

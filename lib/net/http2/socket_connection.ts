@@ -1,5 +1,6 @@
 /**
- * One connection on its socket: it is read from while what was read is dealt with, and as long as its client reads.
+ * A connection with its socket. The socket is read only while earlier input is processed and the client reads
+ * responses.
  *
  * @module
  */
@@ -8,49 +9,53 @@ import type { Duplex } from "node:stream";
 import { afterTimeout } from "../../base/deadline.ts";
 import { Pool, Share } from "./budget.ts";
 import { Connection, type OnStream } from "./connection.ts";
-import { type Turner, Turns } from "./turns.ts";
+import { Turns, type TurnTask } from "./turns.ts";
 
-/** How long a client may take to read the last that it is sent, in milliseconds. */
+/** Milliseconds. Bounds the time in which a client may read the last bytes after the connection has ended. */
 const lingerMs = 5_000;
 
-/** Unsent bytes above which nothing more is done for a client that does not read. */
+/** Unsent bytes above which no more frames are processed for a client that does not read. */
 const maxUnsent = 128 << 10;
 
-/** Shared by all connections of a server: the processor's time, and memory. */
-export interface Common {
+/** Shared by all connections of a server: the turns (processor time) and the memory pool. */
+export interface SharedResources {
   readonly turns: Turns;
   readonly pool: Pool;
 }
 
-/** Makes what all connections share. */
-export function common(): Common {
+/** Creates the resources that all connections share. */
+export function sharedResources(): SharedResources {
   return { turns: new Turns(), pool: new Pool() };
 }
 
-/** Handlers and shared parts of a line. */
-export interface LineOptions {
+/** Callbacks and shared resources of a connection. */
+export interface SocketConnectionOptions {
   readonly onStream: OnStream;
-  readonly onBug: (thrown: unknown) => void;
-  readonly common: Common;
-  /** Called when the socket has closed. */
-  readonly onClose: (line: Line) => void;
+  /** Called with an internal error that closed the connection. */
+  readonly onInternalError: (thrown: unknown) => void;
+  readonly shared: SharedResources;
+  /** Called after the socket was closed. */
+  readonly onClose: (closed: SocketConnection) => void;
 }
 
 /** A connection and its socket. */
-export class Line implements Turner {
+export class SocketConnection implements TurnTask {
   readonly connection: Connection;
   readonly #socket: Duplex;
   readonly #turns: Turns;
   #readAt: number;
   #closed = false;
 
-  constructor(socket: Duplex, { onStream, onBug, common: { turns, pool }, onClose }: LineOptions) {
+  constructor(
+    socket: Duplex,
+    { onStream, onInternalError, shared: { turns, pool }, onClose }: SocketConnectionOptions,
+  ) {
     this.#socket = socket;
     this.#turns = turns;
     this.#readAt = turns.now;
     this.connection = new Connection({
       onStream,
-      onBug,
+      onInternalError,
       share: new Share(pool),
       write: (bytes) => void (socket.writable && socket.write(bytes)),
       end: () => this.#end(),
@@ -60,9 +65,9 @@ export class Line implements Turner {
     socket.on("data", (read: Buffer) => this.#receive(read));
     socket.on("drain", () => {
       this.connection.drained();
-      this.#ask();
+      this.#requestTurn();
     });
-    // A connection that fails closes as well; without a listener it would end the process.
+    // A "close" event follows each error. Without a listener for "error" the process would end.
     socket.on("error", () => {});
     socket.once("close", () => {
       this.#closed = true;
@@ -72,7 +77,7 @@ export class Line implements Turner {
     });
   }
 
-  /** When something was last read from the client, in milliseconds on the clock of the turns. */
+  /** Time of the last read, in milliseconds on the clock of {@linkcode Turns}. */
   get readAt(): number {
     return this.#readAt;
   }
@@ -80,23 +85,26 @@ export class Line implements Turner {
   turn(isOver: () => boolean): boolean {
     if (this.#closed) return false;
     const left = this.connection.turn(isOver);
-    this.#read(!left && !isCongested(this.#socket));
+    this.#setReading(!left && !isCongested(this.#socket));
     return left;
   }
 
   #receive(read: Buffer): void {
     this.#readAt = this.#turns.now;
     this.connection.receive(read);
-    this.#ask();
+    this.#requestTurn();
   }
 
-  #ask(): void {
+  #requestTurn(): void {
     this.#turns.ask(this);
-    if (this.#turns.waits(this)) this.#read(false);
+    if (this.#turns.waits(this)) this.#setReading(false);
   }
 
-  /** While something is left of what was read, or the client does not read, the kernel holds what more it sends. */
-  #read(wanted: boolean): void {
+  /**
+   * Pauses the socket while input is left to process or the client does not read; the kernel then buffers further
+   * input.
+   */
+  #setReading(wanted: boolean): void {
     if (wanted === this.#socket.isPaused()) wanted ? this.#socket.resume() : this.#socket.pause();
   }
 
