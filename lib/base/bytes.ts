@@ -1,5 +1,5 @@
 /**
- * Bytes in and out: joining, comparing, length-prefixing, and a reader that never runs past the end.
+ * Functions on byte arrays: encode, decode, join, compare, and a bounds-checked reader and writer.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { hash, timingSafeEqual } from "node:crypto";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** UTF-8 of a text. */
+/** The text in UTF-8. */
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
@@ -23,7 +23,7 @@ export function utf8Text(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** One new array that holds all parts in order. */
+/** A new array with all parts in order. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
@@ -35,8 +35,8 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * Each field behind its length in four bytes, big-endian, all in one piece: two fields so written can never be read as
- * two others.
+ * All fields in order, each after its length in four bytes, big-endian. The encoding is injective: different lists of
+ * fields never have the same encoding.
  */
 export function lengthPrefixed(...fields: readonly Uint8Array[]): Uint8Array {
   const writer = new ByteWriter(fields.reduce((sum, field) => sum + fieldSize(field), 0));
@@ -44,7 +44,7 @@ export function lengthPrefixed(...fields: readonly Uint8Array[]): Uint8Array {
   return writer.written().slice();
 }
 
-/** Two bytes, big-endian; the caller has checked that `value` fits. */
+/** Two bytes, big-endian. The caller ensures that `value` is from 0 to 65535. */
 export function uint16(value: number): Uint8Array {
   return Uint8Array.of(value >>> 8, value);
 }
@@ -54,17 +54,17 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(hash("sha256", bytes, "buffer"));
 }
 
-/** SHA-256 in lowercase hexadecimal: half the price of its bytes. */
+/** SHA-256 in lowercase hexadecimal. Measured at half the time of {@linkcode sha256}. */
 export function sha256Hex(bytes: Uint8Array): string {
   return hash("sha256", bytes, "hex");
 }
 
-/** Whether bytes begin with others, neither of them secret. */
+/** Whether `bytes` begins with `first`. Not for secrets: its duration depends on the content. */
 export function beginsWith(bytes: Uint8Array, first: Uint8Array): boolean {
   return bytes.length >= first.length && first.every((byte, at) => bytes[at] === byte);
 }
 
-/** Compares without telling by its duration where the first difference is. */
+/** Compares in constant time: the duration does not depend on the first differing byte. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
@@ -79,39 +79,39 @@ export function base64(bytes: Uint8Array): string {
   return view(bytes).toString("base64");
 }
 
-/** The bytes of standard base64 in its one canonical spelling, or `undefined`. */
+/** Decodes standard base64 with padding; `undefined` if the text is not the canonical encoding. */
 export function fromBase64(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(Buffer.from(text, "base64"));
   return base64(bytes) === text ? bytes : undefined;
 }
 
-/** Base64url without padding (RFC 4648, section 5), as JSON Web Tokens and Keys are written. */
+/** Encodes as base64url without padding (RFC 4648, section 5), the encoding of JSON Web Tokens and Keys. */
 export function base64url(bytes: Uint8Array): string {
   return view(bytes).toString("base64url");
 }
 
-/** The bytes of base64url in its one canonical spelling, or `undefined`. */
+/** Decodes base64url without padding; `undefined` if the text is not the canonical encoding. */
 export function fromBase64url(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(Buffer.from(text, "base64url"));
   return base64url(bytes) === text ? bytes : undefined;
 }
 
-// The engine's own methods for this are younger than some engines that the program may be compiled for.
+// `Uint8Array.prototype.toHex` and `toBase64` are missing in engines that the program may be compiled for.
 function view(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /**
- * Writes fields one after the other into memory that is allotted once, and from a pool: an array of its own for each
- * field costs more than hashing them all. For what is used at once and is no secret.
+ * Writes fields into one buffer from Node's pool: one array for each field would cost more than hashing all of them.
+ * The content must be used at once and must not be secret, since the pool's memory is reused.
  */
 export class ByteWriter {
   readonly #bytes: Buffer;
   #at = 0;
 
-  /** @param most bytes that will be written at the most; see {@linkcode fieldSize}. */
-  constructor(most: number) {
-    this.#bytes = Buffer.allocUnsafe(most);
+  /** @param maxBytes size of the buffer; see {@linkcode fieldSize}. */
+  constructor(maxBytes: number) {
+    this.#bytes = Buffer.allocUnsafe(maxBytes);
   }
 
   /** One byte. */
@@ -126,14 +126,14 @@ export class ByteWriter {
     return this;
   }
 
-  /** Bytes as they are. */
+  /** The bytes without a length. */
   bytes(value: Uint8Array): this {
     this.#bytes.set(value, this.#at);
     this.#at += value.length;
     return this;
   }
 
-  /** Bytes, or a text's UTF-8, behind their length in four bytes, as {@linkcode lengthPrefixed} writes them. */
+  /** Bytes, or a text in UTF-8, after their length in four bytes, as {@linkcode lengthPrefixed} writes them. */
   field(value: Uint8Array | string): this {
     if (typeof value !== "string") return this.uint32(value.length).bytes(value);
     const length = this.#bytes.write(value, this.#at + 4, "utf8");
@@ -142,21 +142,24 @@ export class ByteWriter {
     return this;
   }
 
-  /** What was written: a view, to be used before anything else is waited for. */
+  /** A view of the bytes written so far. Use it before the next `await`. */
   written(): Uint8Array {
     const { buffer, byteOffset } = this.#bytes;
     return new Uint8Array(buffer, byteOffset, this.#at);
   }
 }
 
-/** How many bytes {@linkcode ByteWriter.field} takes at the most: no character has more than three for each of its units. */
+/**
+ * Maximum number of bytes that {@linkcode ByteWriter.field} writes. UTF-8 has at most three bytes for a UTF-16 code
+ * unit.
+ */
 export function fieldSize(value: Uint8Array | string): number {
   return 4 + (typeof value === "string" ? 3 * value.length : value.length);
 }
 
 /**
- * Reads fields one after the other. Past the end each read gives `undefined` and so does every later one, so that a
- * parser may read all its fields and ask {@linkcode ByteReader.done} once.
+ * Reads fields in order. A read past the end returns `undefined`, and so do all later reads, so that a parser can read
+ * all fields and check {@linkcode ByteReader.done} once.
  */
 export class ByteReader {
   #bytes: Uint8Array;
@@ -167,7 +170,7 @@ export class ByteReader {
     this.#bytes = bytes;
   }
 
-  /** The next `length` bytes: a view of what is read. */
+  /** The next `length` bytes as a view of the input. */
   take(length: number): Uint8Array | undefined {
     const from = this.#advance(length);
     if (from === undefined) return undefined;
@@ -188,7 +191,7 @@ export class ByteReader {
     return high === undefined || low === undefined ? undefined : high * 256 + low;
   }
 
-  /** Where the next `length` bytes begin, and past them. */
+  /** Skips the next `length` bytes and returns their offset. */
   #advance(length: number): number | undefined {
     if (this.#failed || length > this.#bytes.length - this.#at) {
       this.#failed = true;
@@ -198,24 +201,24 @@ export class ByteReader {
     return this.#at - length;
   }
 
-  /** A field behind a two-byte length. */
+  /** A field after its two-byte length. */
   field16(): Uint8Array | undefined {
     const length = this.uint16();
     return length === undefined ? undefined : this.take(length);
   }
 
-  /** A field behind a one-byte length. */
+  /** A field after its one-byte length. */
   field8(): Uint8Array | undefined {
     const length = this.uint8();
     return length === undefined ? undefined : this.take(length);
   }
 
-  /** All bytes not yet read. */
+  /** All unread bytes. */
   rest(): Uint8Array | undefined {
     return this.take(this.#bytes.length - this.#at);
   }
 
-  /** Whether every read succeeded and nothing is left over. */
+  /** Whether every read succeeded and no bytes are left. */
   get done(): boolean {
     return !this.#failed && this.#at === this.#bytes.length;
   }

@@ -14,12 +14,12 @@ Deno.test("ByteWriter.field() writes texts and bytes as lengthPrefixed() does, w
   }));
 });
 
-Deno.test("ByteWriter writes a lone surrogate as UTF-8 does, and numbers big-endian", () => {
+Deno.test("ByteWriter encodes a lone surrogate as UTF-8 does, and numbers in big-endian order", () => {
   const writer = new ByteWriter(fieldSize("\ud800") + 5).field("\ud800").uint8(7).uint32(0xdeadbeef);
   assert.deepEqual(writer.written(), concat(lengthPrefixed(utf8("\ud800")), Uint8Array.of(7, 0xde, 0xad, 0xbe, 0xef)));
 });
 
-Deno.test("ByteWriter never writes past what it was allotted", () => {
+Deno.test("ByteWriter never writes past its buffer", () => {
   assert.throws(() => new ByteWriter(3).bytes(new Uint8Array(4)), RangeError);
   assert.throws(() => new ByteWriter(3).uint32(1), RangeError);
 });
@@ -28,7 +28,7 @@ Deno.test("sha256Hex() is sha256() in hexadecimal", () => {
   fc.assert(fc.property(bytes, (value) => assert.equal(sha256Hex(value), hex(sha256(value)))));
 });
 
-Deno.test("beginsWith() is true for every beginning and for nothing else", () => {
+Deno.test("beginsWith() is true exactly for the beginnings", () => {
   fc.assert(fc.property(bytes, bytes, (first, rest) => {
     const whole = concat(first, rest);
     assert.ok(beginsWith(whole, first));

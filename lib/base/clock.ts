@@ -1,25 +1,25 @@
 /**
- * Time as something that is passed in, so that a test can run a week in a second.
+ * Time as a dependency, so that a test can simulate a week in a second.
  *
  * @module
  */
 import { afterTimeout, type Deadline, deadline, type SetTimer, sleep } from "./deadline.ts";
 
-/** Where time comes from. */
+/** Source of the time and of timers. */
 export interface Clock {
   /**
-   * Monotonic time in milliseconds, from an origin without meaning: for intervals, ages and deadlines of this process.
-   * It is neither shown nor stored, since a clock that is set after the start leaves it where it was.
+   * Monotonic time in milliseconds since an arbitrary origin: for intervals, ages and deadlines within this process. It
+   * is neither shown nor stored, since changes of the wall clock do not affect it.
    */
   now(): number;
   /**
-   * The machine's wall clock: milliseconds since the epoch. It may step either way at any moment. It is for times that
-   * are shown to people, written to files, or compared with the time of another machine.
+   * Wall clock of the machine in milliseconds since the epoch. It can jump in either direction at any time. For times
+   * that are shown to people, written to files or compared with the time of another machine.
    */
   wall(): number;
-  /** Calls back once after `ms`; what it returns calls that off. */
+  /** Calls `fire` once after `ms` milliseconds. @returns a function that cancels the call. */
   after(...timer: Parameters<SetTimer>): ReturnType<SetTimer>;
-  /** Resolves after `ms` or as soon as `signal` fires; never throws. */
+  /** Resolves after `ms` milliseconds or as soon as `signal` is aborted; never rejects. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
@@ -31,15 +31,15 @@ export const systemClock: Clock = {
   sleep,
 };
 
-/** The clocks without their timers. */
+/** A clock without its timers. */
 export type Times = Pick<Clock, "now" | "wall">;
 
-/** Milliseconds. Within this the wall clock is steered rather than set, and a shown time should not flicker. */
-const steered = 250;
+/** Milliseconds. Smaller differences come from slewing (NTP adjusts the rate); shown times do not follow them. */
+const slewedMs = 250;
 
 /**
- * Converts moments of {@linkcode Clock.now} to wall times, by the present wall clock: a clock that is set after the
- * start moves the times that were shown.
+ * Converts times of {@linkcode Clock.now} to wall times with the current wall clock. If the wall clock is set later,
+ * past times are shown accordingly.
  */
 export class WallTimes {
   readonly #clock: Times;
@@ -50,14 +50,14 @@ export class WallTimes {
     this.#ahead = clock.wall() - clock.now();
   }
 
-  /** The wall time of a moment, in whole milliseconds since the epoch. */
+  /** The wall time of a monotonic time, in whole milliseconds since the epoch. */
   of(moment: number): number {
     const ahead = this.#clock.wall() - this.#clock.now();
-    if (Math.abs(ahead - this.#ahead) > steered) this.#ahead = ahead;
+    if (Math.abs(ahead - this.#ahead) > slewedMs) this.#ahead = ahead;
     return Math.round(moment + this.#ahead);
   }
 
-  /** The wall time of now. */
+  /** The current wall time in whole milliseconds since the epoch. */
   now(): number {
     return this.of(this.#clock.now());
   }
@@ -69,12 +69,15 @@ export const processStartedAt = performance.timeOrigin;
 /** The first millisecond of the year 0, and the one after the last of the year 9999. */
 const writable = { from: -62_167_219_200_000, to: 253_402_300_800_000 } as const;
 
-/** A wall time as RFC 3339 has it, in UTC with milliseconds; `undefined` for a number that it cannot express. */
+/**
+ * A wall time in milliseconds since the epoch as RFC 3339, in UTC with milliseconds; `undefined` outside the years 0 to
+ * 9999.
+ */
 export function rfc3339(wall: number): string | undefined {
   return wall >= writable.from && wall < writable.to ? new Date(wall).toISOString() : undefined;
 }
 
-/** As `deadline` of `lib/base/deadline.ts`, on a clock that a test may own. */
+/** `deadline` of `lib/base/deadline.ts` on the given clock, which can be that of a test. */
 export function deadlineBy(clock: Clock, ms: number, parent: AbortSignal): Deadline {
   return deadline(ms, parent, (ms, fire) => clock.after(ms, fire), () => clock.now());
 }

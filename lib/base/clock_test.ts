@@ -4,7 +4,7 @@ import { processStartedAt, rfc3339, systemClock, WallTimes } from "./clock.ts";
 
 const hour = 3_600_000;
 
-Deno.test("WallTimes.of() shows a moment by the wall clock of now", async () => {
+Deno.test("WallTimes.of() converts a time with the current wall clock", async () => {
   const clock = new FakeClock();
   const times = new WallTimes(clock);
   const moment = clock.now();
@@ -17,7 +17,7 @@ Deno.test("WallTimes.of() shows a moment by the wall clock of now", async () => 
   }
 });
 
-Deno.test("WallTimes.of() does not flicker while the wall clock is steered by less than a quarter of a second", async () => {
+Deno.test("WallTimes.of() stays constant while the wall clock is slewed by less than 250 ms", async () => {
   const clock = new FakeClock();
   const times = new WallTimes(clock);
   const [moment, shown] = [clock.now(), new Set<number>()];
@@ -31,13 +31,13 @@ Deno.test("WallTimes.of() does not flicker while the wall clock is steered by le
   ok(!shown.has(times.of(moment)), "more than that is a clock that was set");
 });
 
-Deno.test("systemClock.now() goes on from the start of the process and never back", async () => {
+Deno.test("systemClock.now() starts with the process and never decreases", async () => {
   const first = systemClock.now();
   await systemClock.sleep(5, new AbortController().signal);
   ok(first >= processStartedAt && systemClock.now() > first);
 });
 
-Deno.test("rfc3339() is UTC with milliseconds, and nothing for what it cannot express", () => {
+Deno.test("rfc3339() is UTC with milliseconds, and undefined outside its range of years", () => {
   equal(rfc3339(Date.parse("2026-11-03T18:03:12.041Z")), "2026-11-03T18:03:12.041Z");
   deepEqual([1e300, -1e300, NaN, Infinity, 253_402_300_800_000].map(rfc3339), Array(5).fill(undefined));
   equal(rfc3339(253_402_300_799_999), "9999-12-31T23:59:59.999Z");

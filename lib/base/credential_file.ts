@@ -1,13 +1,16 @@
 /**
- * Reads files that hold credentials or trusted authorities, and refuses those that others may write.
+ * Reads files with credentials or trusted certificates, and refuses files that every user can write.
  *
- * A user with write access to such a file chooses the login of the plugin, or the server that it trusts. So a file that
- * every user may write is refused, each time that it is read. A file that a group may write is not: an administrator
- * chose the group, and Kubernetes opens volumes to an `fsGroup`, so that a refusal would keep nodes from starting that
- * are well. There is a warning of it, unless the group is root's (containers of OpenShift run as any user of that group)
- * or has the number of the file's owner (a user's own group, as distributions with the umask 0002 make one). Nor is a
- * file refused that others may read: a cluster's tokens and Secrets in a pod are mode 0644 unless the pod sets another
- * mode.
+ * A user with write access to such a file controls the login of the plugin or the server that it trusts. Therefore a
+ * file that is writable for every user is refused at each reading.
+ *
+ * A file that is writable for its group is not refused: an administrator chose the group, and Kubernetes makes volumes
+ * writable for an `fsGroup`, so that a refusal would stop correctly configured nodes. A warning is logged instead,
+ * except if the group is root's (containers of OpenShift run as an arbitrary user of that group) or has the number of
+ * the file's owner (a private group, which distributions with umask 0002 create for each user).
+ *
+ * A file that others can read is not refused either: tokens and Secrets in a pod have mode 0644 unless the pod sets
+ * another mode.
  *
  * @module
  */
@@ -15,41 +18,46 @@ import { dirname } from "node:path";
 import { utf8Text } from "./bytes.ts";
 import { FileRefusedError, readRegularFile } from "./durable_file.ts";
 
-/** The owner, the group and the mode of a file. */
+/** Owner, group and mode of a file. */
 export interface Permissions {
-  /** With or without the bits of the type. */
+  /** Mode bits, with or without those of the file type. */
   readonly mode: number;
+  /** Numeric user ID of the owner. */
   readonly uid: number;
+  /** Numeric group ID. */
   readonly gid: number;
 }
 
-/** The access to a file and to the folders through which it can be replaced; all symbolic links followed. */
+/** Permissions of a file, and of the folders in which it can be replaced. Symbolic links are followed. */
 export interface Exposure {
   readonly file: Permissions;
+  /** The folders of the path and of the target of symbolic links. */
   readonly folders: readonly (Permissions & { readonly path: string })[];
 }
 
 const bits = { groupWrite: 0o020, othersWrite: 0o002, othersRead: 0o004, sticky: 0o1000, permissions: 0o7777 } as const;
 
 /**
- * Reads a file of a credential whole, as {@linkcode readRegularFile} does.
+ * Reads a credential file completely, as {@linkcode readRegularFile} does.
  *
- * @throws {FileRefusedError} also if others may write it.
+ * @param maxBytes maximum size in bytes
+ * @throws {FileRefusedError} also if every user can write the file.
  */
-export function readCredentialFile(path: string, most: number): Promise<Uint8Array> {
-  return readRegularFile(path, most, (info) => {
+export function readCredentialFile(path: string, maxBytes: number): Promise<Uint8Array> {
+  return readRegularFile(path, maxBytes, (info) => {
     const why = whyWritable(path, info);
     return why === undefined ? undefined : new FileRefusedError("WritableByOthers", path, why);
   });
 }
 
 /**
- * Reads a file of a credential that is text, such as PEM or JSON.
+ * Reads a credential file that contains text, for instance PEM or JSON.
  *
- * @throws {FileRefusedError} also if it is empty or no UTF-8.
+ * @param maxBytes maximum size in bytes
+ * @throws {FileRefusedError} also if the file is empty or not UTF-8.
  */
-export async function readCredentialText(path: string, most: number): Promise<string> {
-  const bytes = await readCredentialFile(path, most);
+export async function readCredentialText(path: string, maxBytes: number): Promise<string> {
+  const bytes = await readCredentialFile(path, maxBytes);
   const text = utf8Text(bytes);
   const why = text === undefined
     ? "it is binary, not text; write it as text (a key or certificate as PEM)"
@@ -63,19 +71,23 @@ export async function readCredentialText(path: string, most: number): Promise<st
 const controlCharacter = /[\u0000-\u001f\u007f]/;
 
 /**
- * Reads a file that holds one secret and nothing else.
+ * Reads a file that contains exactly one secret.
  *
- * @returns the text without the white space around it, such as a line feed at its end.
- * @throws {FileRefusedError} also if it can be no secret; nothing of it is in the error.
+ * @param maxBytes maximum size in bytes
+ * @returns the text without surrounding white space, for instance a final line feed.
+ * @throws {FileRefusedError} also if the content cannot be a secret; the error contains nothing of it.
  */
-export async function readSecretFile(path: string, most: number): Promise<string> {
-  const text = utf8Text(await readCredentialFile(path, most))?.trim();
+export async function readSecretFile(path: string, maxBytes: number): Promise<string> {
+  const text = utf8Text(await readCredentialFile(path, maxBytes))?.trim();
   const why = whyNoSecret(text);
   if (text === undefined || why !== undefined) throw new FileRefusedError("NoSecret", path, why ?? "");
   return text;
 }
 
-/** Why a text is no secret, as the end of a sentence without its full stop; it holds nothing of the text. */
+/**
+ * The reason why a text is not a secret, as the end of a sentence without its full stop; `undefined` if it can be one.
+ * It contains nothing of the text.
+ */
 export function whyNoSecret(text: string | undefined): string | undefined {
   if (text === undefined) return "it is binary, not UTF-8 text; write the secret into it as text";
   if (text === "") return "it is empty; write the secret into it";
@@ -86,14 +98,20 @@ export function whyNoSecret(text: string | undefined): string | undefined {
     : undefined;
 }
 
-/** Why a file is refused, as the end of a sentence without its full stop; `undefined` if it is not. */
+/**
+ * The reason why a file is refused, as the end of a sentence without its full stop; `undefined` if it is not refused.
+ */
 export function whyWritable(path: string, { mode }: Permissions): string | undefined {
   if ((mode & bits.othersWrite) === 0) return undefined;
   const group = (mode & bits.groupWrite) !== 0;
   return `every user may write it (mode ${octal(mode)}); run chmod ${group ? "go" : "o"}-w ${path}`;
 }
 
-/** Warnings about the permissions of a file that is not refused: whole sentences. */
+/**
+ * Warnings about the permissions of a file that is not refused, as complete sentences.
+ *
+ * @param secret whether the content must not be readable for others
+ */
 export function exposureRemarks(path: string, { file, folders }: Exposure, secret: boolean): readonly string[] {
   const readable = secret && (file.mode & bits.othersRead) !== 0
     ? [
@@ -120,11 +138,11 @@ export function exposureRemarks(path: string, { file, folders }: Exposure, secre
   ];
 }
 
-/** The access to a file; `undefined` where it cannot be looked at. */
+/** The permissions of a file and its folders; `undefined` if the file cannot be examined. */
 export async function exposureOf(path: string): Promise<Exposure | undefined> {
   const file = await permissionsAt(path);
   if (file === undefined) return undefined;
-  // A volume of Kubernetes has links to a folder that is another one after each change.
+  // A Kubernetes volume contains symbolic links to a folder that is replaced at each change.
   const target = await Deno.realPath(path).catch(() => path);
   const folders = await Promise.all([...new Set([dirname(path), dirname(target)])].map(async (place) => {
     const found = await permissionsAt(place);
@@ -137,7 +155,7 @@ async function permissionsAt(path: string): Promise<Permissions | undefined> {
   return await Deno.stat(path).then(permissionsOf, () => undefined);
 }
 
-/** A system without modes counts as one whose files only their owners may use. */
+/** On a system without modes, files count as accessible to their owners only. */
 function permissionsOf({ mode, uid, gid }: Deno.FileInfo): Permissions {
   return { mode: mode ?? 0, uid: uid ?? 0, gid: gid ?? 0 };
 }

@@ -10,17 +10,17 @@ import {
   whyWritable,
 } from "./credential_file.ts";
 
-Deno.test("whyWritable() refuses a file that every user may write, and none that a group may write", () => {
+Deno.test("whyWritable() refuses a file writable for every user, and accepts one writable for its group", () => {
   const cases: readonly [mode: number, uid: number, gid: number, why: RegExp | undefined][] = [
     [0o100600, 993, 993, undefined],
     [0o100644, 0, 0, undefined],
-    // A Secret's and a token's file in a pod, with and without an fsGroup.
+    // The file of a Secret or token in a pod, with and without an fsGroup.
     [0o100440, 0, 2000, undefined],
     [0o100640, 0, 2000, undefined],
-    // A user's own group under the umask 0002; any user of the root group in a container of OpenShift.
+    // A user's private group under umask 0002, and any user of the root group in a container of OpenShift.
     [0o100664, 1000, 1000, undefined],
     [0o100660, 1000650000, 0, undefined],
-    // A group of an administrator's choice, and a volume that Kubernetes opened to an fsGroup.
+    // A group that an administrator chose, and a volume that Kubernetes made writable for an fsGroup.
     [0o100660, 0, 2000, undefined],
     [0o100602, 993, 993, /^every user may write it \(mode 0602\); run chmod o-w \/f$/],
     [0o100666, 0, 0, /^every user may write it \(mode 0666\); run chmod go-w \/f$/],
@@ -32,20 +32,20 @@ Deno.test("whyWritable() refuses a file that every user may write, and none that
   }
 });
 
-Deno.test("exposureRemarks() warns of a group that may write and is neither root's nor the owner's own", () => {
-  const told = (mode: number, uid: number, gid: number) =>
+Deno.test("exposureRemarks() warns of a writable group that is neither root's nor the owner's private group", () => {
+  const remarks = (mode: number, uid: number, gid: number) =>
     exposureRemarks("/f", { file: { mode, uid, gid }, folders: [] }, false);
   for (const [mode, uid, gid] of [[0o640, 0, 2000], [0o664, 1000, 1000], [0o660, 5000, 0]] as const) {
-    assert.deepEqual(told(mode, uid, gid), []);
+    assert.deepEqual(remarks(mode, uid, gid), []);
   }
-  assert.deepEqual(told(0o660, 0, 2000), [
+  assert.deepEqual(remarks(0o660, 0, 2000), [
     "All of group 2000 may write /f (mode 0660), and so choose its content; run chmod g-w on it.",
   ]);
 });
 
-Deno.test("readCredentialFile() looks at the file that a link leads to, at each reading", () =>
+Deno.test("readCredentialFile() checks the target of a symbolic link at each reading", () =>
   inFolder(async (folder) => {
-    // As in a volume of Kubernetes: token → ..data/token, ..data → ..1.
+    // As in a Kubernetes volume: token → ..data/token, ..data → ..1.
     await Deno.mkdir(`${folder}/..1`);
     await Deno.writeTextFile(`${folder}/..1/token`, "x", { mode: 0o644 });
     await Deno.symlink("..1", `${folder}/..data`);
@@ -58,7 +58,7 @@ Deno.test("readCredentialFile() looks at the file that a link leads to, at each 
     }
   }));
 
-Deno.test("readCredentialFile() waits for no FIFO, whatever its mode", () =>
+Deno.test("readCredentialFile() does not wait for a FIFO of any mode", () =>
   inFolder(async (folder) => {
     await makeFifo(`${folder}/token`);
     for (const mode of [0o600, 0o666]) {
@@ -68,7 +68,7 @@ Deno.test("readCredentialFile() waits for no FIFO, whatever its mode", () =>
     }
   }));
 
-Deno.test("readCredentialText() tells an empty file from a binary one", () =>
+Deno.test("readCredentialText() distinguishes an empty file from a binary one", () =>
   inFolder(async (folder) => {
     await Deno.writeFile(`${folder}/der`, Uint8Array.of(0x30, 0x82, 0xff));
     await assert.rejects(readCredentialText(`${folder}/der`, 10), { why: /it is binary, not text; .*PEM/ });
@@ -76,7 +76,7 @@ Deno.test("readCredentialText() tells an empty file from a binary one", () =>
     await assert.rejects(readCredentialText(`${folder}/empty`, 10), { why: "it is empty" });
   }));
 
-Deno.test("exposureRemarks() warns of what others may read, and of folders where they may replace it", () =>
+Deno.test("exposureRemarks() warns of files readable for others, and of folders in which others can replace the file", () =>
   inFolder(async (folder) => {
     const path = `${folder}/place/token`;
     await Deno.mkdir(`${folder}/place`);

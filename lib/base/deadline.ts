@@ -1,38 +1,43 @@
 /**
- * Deadlines: every wait takes an AbortSignal, and a signal that fired says whether time ran out or the caller left.
+ * Deadlines and cancellation. Each wait takes an AbortSignal; the reason of an aborted signal tells a timeout from a
+ * cancellation by the caller.
  *
  * @module
  */
 import { KmsError } from "./errors.ts";
 
-/** A signal that fires after `ms`, or with `parent`, whichever is first. Call `clear` when the work is done. */
+/**
+ * A signal that is aborted after a time or together with its parent, whichever is first. Dispose of it when the work is
+ * done.
+ */
 export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
-  /** Milliseconds until it fires because time has run out. */
+  /** Milliseconds until the timeout. */
   readonly left: () => number;
 }
 
-/** Calls back once after `ms`; what it returns calls that off. */
+/** Calls `fire` once after `ms` milliseconds. @returns a function that cancels the call. */
 export type SetTimer = (ms: number, fire: () => void) => () => void;
 
-/** {@linkcode SetTimer} on the machine's own timers. */
+/** {@linkcode SetTimer} with the timers of the runtime. */
 export const afterTimeout: SetTimer = (ms, fire) => {
   const timer = setTimeout(fire, ms);
   return () => clearTimeout(timer);
 };
 
 /**
- * Many deadlines on one timer, each of them kept at most `everyMs` late: a timer of its own for each of the calls under
- * way costs more than what many of them do. A deadline so short that this would matter has a timer of its own.
+ * Coalesces many deadlines into one timer. Each fires at most `everyMs` milliseconds late. One timer for each call in
+ * progress would cost more than many of the calls themselves. A deadline shorter than `10 * everyMs` gets its own
+ * timer.
  *
- * @param now milliseconds, on the clock that `after` goes by.
+ * @param now the current time in milliseconds, on the clock of `after`.
  */
 export function coalescedTimers(after: SetTimer, everyMs: number, now: () => number): SetTimer {
   const waiting = new Set<{ readonly at: number; readonly fire: () => void }>();
-  let callOff: (() => void) | undefined;
-  const start = () => callOff ??= after(everyMs, tick);
+  let cancel: (() => void) | undefined;
+  const start = () => cancel ??= after(everyMs, tick);
   const tick = () => {
-    callOff = undefined;
+    cancel = undefined;
     const at = now();
     for (const one of [...waiting].filter((one) => one.at <= at)) {
       if (waiting.delete(one)) one.fire();
@@ -46,20 +51,20 @@ export function coalescedTimers(after: SetTimer, everyMs: number, now: () => num
     start();
     return () => {
       if (!waiting.delete(one) || waiting.size > 0) return;
-      callOff?.();
-      callOff = undefined;
+      cancel?.();
+      cancel = undefined;
     };
   };
 }
 
 /**
- * Bounds a piece of work.
+ * Limits the duration of work.
  *
- * A plain timer and one listener: `AbortSignal.any` and `AbortSignal.timeout` keep their sources alive until they are
- * collected, which under load is memory that grows.
+ * It uses a plain timer and one listener: `AbortSignal.any` and `AbortSignal.timeout` keep their sources alive until
+ * garbage collection, so that memory grows under load.
  *
  * @param ms milliseconds; at most 2^31-1.
- * @param now milliseconds, on the clock that `after` goes by.
+ * @param now the current time in milliseconds, on the clock of `after`.
  */
 export function deadline(
   ms: number,
@@ -69,7 +74,7 @@ export function deadline(
 ): Deadline {
   const controller = new AbortController();
   const end = now() + ms;
-  const callOff = after(Math.max(0, ms), () => controller.abort(timeoutReason()));
+  const cancel = after(Math.max(0, ms), () => controller.abort(timeoutReason()));
   const onParent = () => controller.abort(parent?.reason);
   if (parent?.aborted) onParent();
   else parent?.addEventListener("abort", onParent, { once: true });
@@ -77,25 +82,28 @@ export function deadline(
     signal: controller.signal,
     left: () => end - now(),
     [Symbol.dispose]() {
-      callOff();
+      cancel();
       parent?.removeEventListener("abort", onParent);
     },
   };
 }
 
-/** The reason that {@linkcode abortError} reads as "time ran out". */
+/** The abort reason that {@linkcode abortError} treats as a timeout. */
 export function timeoutReason(): DOMException {
   return new DOMException("The deadline passed.", "TimeoutError");
 }
 
-/** The reason to abort what nobody waits for any more: without one, an error with a stack trace is made for nobody. */
+/**
+ * The abort reason for work whose result is no longer needed. `abort()` without a reason would create an error with a
+ * stack trace, which is not used.
+ */
 export const abandoned = "no longer wanted";
 
 /**
- * The error for a signal that fired.
+ * The error for an aborted signal.
  *
- * @param action what could not be done, as in "wrap with provider \"vault-eu\"".
- * @returns `deadline_exceeded` if its reason is a TimeoutError, else `cancelled`.
+ * @param action the operation that failed, as in "wrap with provider \"vault-eu\"".
+ * @returns `deadline_exceeded` if the reason is a timeout, else `cancelled`.
  */
 export function abortError(signal: AbortSignal, action: string): KmsError {
   return isTimeout(signal)
@@ -103,19 +111,23 @@ export function abortError(signal: AbortSignal, action: string): KmsError {
     : new KmsError("cancelled", `Cannot ${action}: the caller gave up.`);
 }
 
-/** Whether a signal has fired because time ran out. */
+/** Whether a signal was aborted by a timeout. */
 export function isTimeout({ reason }: AbortSignal): boolean {
   return reason instanceof DOMException && reason.name === "TimeoutError";
 }
 
-/** When {@linkcode orAborted} rejects: at once, or after this turn of the event loop, for the work's own error. */
+/**
+ * The time at which {@linkcode orAborted} rejects: at once, or after this turn of the event loop, so that the work's
+ * own error can come first.
+ */
 export type AbortPatience = "at once" | "after this turn";
 
 /**
- * Waits for `work`, but not past `signal`. The work itself is not stopped by this: hand it the signal too.
+ * Waits for `work` until `signal` is aborted. This does not stop the work; it must observe the signal itself.
  *
- * @param patience `after this turn` for work that heeds the signal itself and whose error may name the silent server.
- * @throws {KmsError} `deadline_exceeded` or `cancelled`, or whatever the work throws.
+ * @param action the operation, as for {@linkcode abortError}.
+ * @param patience `after this turn` for work that observes the signal and whose error can name the silent server.
+ * @throws {KmsError} `deadline_exceeded` or `cancelled`, or the error of the work.
  */
 export function orAborted<T>(
   work: Promise<T>,
@@ -152,12 +164,21 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Spreads `ms` evenly over ±`share`, so that nodes that started together do not call together. */
+/**
+ * A random time from `ms * (1 - share)` to `ms * (1 + share)`, so that nodes that started together do not send requests
+ * together.
+ *
+ * @param share from 0 to 1
+ * @param random returns a number from 0 to 1
+ */
 export function jittered(ms: number, share: number, random: () => number = Math.random): number {
   return ms * (1 - share + 2 * share * random());
 }
 
-/** The pause after so many failures in a row: `first`, then twice as long each time, `most` at the longest. */
-export function backoff(failures: number, first: number, most: number): number {
-  return Math.min(most, first * 2 ** failures);
+/**
+ * The pause after a number of consecutive failures, in the unit of its arguments: `first`, doubled for each failure, at
+ * most `max`.
+ */
+export function backoff(failures: number, first: number, max: number): number {
+  return Math.min(max, first * 2 ** failures);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { coalescedTimers, deadline, orAborted } from "./deadline.ts";
 
-/** Timers that a test fires by moving the time, and how many of them are set. */
+/** Timers that fire when the test advances the time, and their number. */
 function timers() {
   let now = 0;
   const set = new Set<{ at: number; fire: () => void }>();
@@ -27,7 +27,7 @@ function timers() {
   };
 }
 
-Deno.test("coarse() keeps each of many deadlines, at most a tick late, on one timer", () => {
+Deno.test("coalescedTimers() keeps many deadlines, at most a tick late, with one timer", () => {
   const { after, now, pass, set } = timers();
   const deadlines = coalescedTimers(after, 10, now);
   const fired: [number, number][] = [];
@@ -39,7 +39,7 @@ Deno.test("coarse() keeps each of many deadlines, at most a tick late, on one ti
   assert.equal(set.size, 0);
 });
 
-Deno.test("coarse() fires nothing that was called off, and holds no timer for nobody", () => {
+Deno.test("coalescedTimers() fires no cancelled deadline, and keeps no timer without deadlines", () => {
   const { after, now, pass, set } = timers();
   const deadlines = coalescedTimers(after, 10, now);
   const fired: string[] = [];
@@ -59,7 +59,7 @@ Deno.test("coarse() fires nothing that was called off, and holds no timer for no
   assert.deepEqual(fired, ["first"]);
 });
 
-Deno.test("coarse() is exact where a tick would matter", () => {
+Deno.test("coalescedTimers() is exact for short deadlines", () => {
   const { after, now, pass } = timers();
   let at = 0;
   coalescedTimers(after, 10, now)(33, () => at = now());
@@ -67,7 +67,7 @@ Deno.test("coarse() is exact where a tick would matter", () => {
   assert.equal(at, 33);
 });
 
-Deno.test("orAborted() leaves no listener behind, whatever becomes of the work", async () => {
+Deno.test("orAborted() removes its listener for every outcome of the work", async () => {
   const heard: string[] = [];
   const { signal } = new AbortController();
   const { addEventListener, removeEventListener } = signal;
@@ -86,7 +86,7 @@ Deno.test("orAborted() leaves no listener behind, whatever becomes of the work",
   assert.deepEqual(heard, ["added", "removed", "added", "removed"]);
 });
 
-Deno.test("deadline() says how long it has left, on the clock that its timer goes by", () => {
+Deno.test("deadline() returns the remaining time, on the clock of its timer", () => {
   const time = timers();
   using bound = deadline(3_000, undefined, time.after, time.now);
   assert.equal(bound.left(), 3_000);

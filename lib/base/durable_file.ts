@@ -1,5 +1,5 @@
 /**
- * Files that survive a power cut: written beside their place, synced, and then moved there in one step.
+ * Files that survive a power failure: written to a temporary file, synced, then renamed in one step.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { hex } from "./bytes.ts";
 import { whyUnopened } from "./file_failures.ts";
-import { giveFile, ownerFor } from "./file_owner.ts";
+import { ownerFor, setOwner } from "./file_owner.ts";
 import { errnoOf, isRefusal } from "./system_failures.ts";
 
-/** Opens a file, works with it and closes it, whatever happens. */
+/** Opens a file, calls `work` and closes the file, also after an error. */
 export async function withFile<T>(
   path: string,
   options: Deno.OpenOptions,
@@ -25,9 +25,9 @@ export async function withFile<T>(
   }
 }
 
-/** A path that was to name a regular file of a bounded size, or more than that, and does not. Its name is the reason. */
+/** The error for a path that is not a regular file of limited size, or fails a further check. `name` is the reason. */
 export class FileRefusedError extends Error {
-  /** The same as the end of a sentence about the file, without its full stop. */
+  /** The reason as the end of a sentence about the file, without its full stop. */
   readonly why: string;
 
   constructor(
@@ -41,17 +41,18 @@ export class FileRefusedError extends Error {
 }
 
 /**
- * Reads a regular file whole, symbolic links followed. Everything else is refused before it is opened: the opening of a
- * FIFO waits for a writer, and that of a device may do anything.
+ * Reads a regular file completely; symbolic links are followed. All other kinds of files are refused before they are
+ * opened: opening a FIFO waits for a writer, and opening a device can have any effect.
  *
- * @param most bytes that it may have; no more are read.
- * @param refuse looks at the open file and may refuse it before it is read.
- * @throws {FileRefusedError} if it is something else or longer, or refused.
- * @throws {Deno.errors.NotFound | Deno.errors.PermissionDenied | Deno.errors.NotCapable} as `Deno.stat` and `Deno.open` do.
+ * @param maxBytes maximum size in bytes; not more is read.
+ * @param refuse examines the open file before it is read, and returns an error to refuse it.
+ * @throws {FileRefusedError} if the file is of another kind, too large or refused.
+ * @throws {Deno.errors.NotFound | Deno.errors.PermissionDenied | Deno.errors.NotCapable} as `Deno.stat` and `Deno.open`
+ *   do.
  */
 export async function readRegularFile(
   path: string,
-  most: number,
+  maxBytes: number,
   refuse: (
     info: { readonly mode: number; readonly uid: number; readonly gid: number },
   ) => FileRefusedError | undefined = () => undefined,
@@ -64,8 +65,8 @@ export async function readRegularFile(
     if (!info.isFile()) throw notRegular(path, "no regular file");
     const refusal = refuse(info);
     if (refusal !== undefined) throw refusal;
-    const bytes = await readBounded(file, info.size, most);
-    if (bytes === undefined) throw tooLarge(path, most);
+    const bytes = await readBounded(file, info.size, maxBytes);
+    if (bytes === undefined) throw tooLarge(path, maxBytes);
     return bytes;
   } finally {
     await file.close();
@@ -73,14 +74,14 @@ export async function readRegularFile(
 }
 
 /**
- * Why {@linkcode readRegularFile} failed, with the cure where this user may not read the file, as the end of a sentence
- * without its full stop. It holds nothing of the file.
+ * The reason why {@linkcode readRegularFile} failed, as the end of a sentence without its full stop; with the remedy if
+ * this user must not read the file. It contains nothing of the file's content.
  */
 export function whyUnreadable(thrown: unknown, path: string): string {
   return thrown instanceof FileRefusedError ? thrown.why : whyUnopened(thrown, path);
 }
 
-/** Without waiting, if a FIFO has been put into the place of the file since it was looked at. */
+/** O_NONBLOCK: if the file was replaced by a FIFO since `Deno.stat`, opening it does not wait for a writer. */
 async function openForReading(path: string): Promise<FileHandle> {
   try {
     return await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -91,16 +92,16 @@ async function openForReading(path: string): Promise<FileHandle> {
   }
 }
 
-/** The rest of an open file, or `undefined` if it is longer than `most`. A file may grow while it is read. */
-async function readBounded(file: FileHandle, size: number, most: number): Promise<Uint8Array | undefined> {
-  let bytes = new Uint8Array(Math.min(size, most) + 1);
+/** The content of an open file; `undefined` if it is larger than `maxBytes`. The file can grow during the reading. */
+async function readBounded(file: FileHandle, size: number, maxBytes: number): Promise<Uint8Array | undefined> {
+  let bytes = new Uint8Array(Math.min(size, maxBytes) + 1);
   for (let length = 0;;) {
     const { bytesRead } = await file.read(bytes, length, bytes.length - length);
     length += bytesRead;
-    if (length > most) return undefined;
+    if (length > maxBytes) return undefined;
     if (bytesRead === 0) return bytes.subarray(0, length);
     if (length < bytes.length) continue;
-    const larger = new Uint8Array(Math.min(2 * length, most + 1));
+    const larger = new Uint8Array(Math.min(2 * length, maxBytes + 1));
     larger.set(bytes);
     bytes.fill(0);
     bytes = larger;
@@ -117,10 +118,11 @@ function tooLarge(path: string, most: number): FileRefusedError {
 }
 
 /**
- * Writes and syncs a new file in the folder of `path`; only from there can it be moved into place in one step. Written by
- * root, it belongs to who owns the file at `path`, or the folder if there is none.
+ * Writes and syncs a new file in the folder of `path`. The same folder is necessary for an atomic rename. A file
+ * written by root gets the owner of the file at `path`, or of the folder if there is none.
  *
- * @returns the path of the temporary file, which the caller moves or removes.
+ * @param mode mode bits of the new file
+ * @returns the path of the temporary file, which the caller must rename or remove.
  */
 export async function writeBeside(path: string, bytes: Uint8Array, mode: number): Promise<string> {
   const temporary = join(dirname(path), `.${basename(path)}.${hex(crypto.getRandomValues(new Uint8Array(8)))}.tmp`);
@@ -128,7 +130,7 @@ export async function writeBeside(path: string, bytes: Uint8Array, mode: number)
   try {
     await withFile(temporary, { write: true, createNew: true, mode }, async (file) => {
       for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-      await giveFile(file, temporary, owner);
+      await setOwner(file, temporary, owner);
       await file.sync();
     });
     return temporary;
@@ -138,7 +140,11 @@ export async function writeBeside(path: string, bytes: Uint8Array, mode: number)
   }
 }
 
-/** Replaces a file in one step, or makes it; after a crash there is the old one or the new one. */
+/**
+ * Replaces or creates a file in one step. After a crash either the old or the new content is there, never a mixture.
+ *
+ * @param mode mode bits of the file
+ */
 export async function replaceFile(path: string, bytes: Uint8Array, mode: number): Promise<void> {
   const temporary = await writeBeside(path, bytes, mode);
   try {
@@ -150,7 +156,7 @@ export async function replaceFile(path: string, bytes: Uint8Array, mode: number)
   await syncFolderOf(path);
 }
 
-/** A new name is on the disk only when its folder is. */
+/** Syncs the folder of `path`. A new directory entry is durable only after its folder was synced. */
 export async function syncFolderOf(path: string): Promise<void> {
   await withFile(dirname(path), { read: true }, (folder) => folder.sync());
 }

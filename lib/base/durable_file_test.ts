@@ -4,7 +4,7 @@ import { readRegularFile, replaceFile, whyUnreadable, writeBeside } from "./dura
 import { makeFifo } from "../../tests/support/fifo.ts";
 import { inFolder } from "../../tests/support/temporary_folder.ts";
 
-Deno.test("replaceFile() makes a file and replaces it, with the mode asked for and nothing left beside it", async () => {
+Deno.test("replaceFile() creates and replaces a file with the given mode, and leaves no temporary file", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/file`;
     await replaceFile(path, utf8("one"), 0o600);
@@ -15,7 +15,7 @@ Deno.test("replaceFile() makes a file and replaces it, with the mode asked for a
   });
 });
 
-Deno.test("replaceFile() leaves the old file and nothing else where it fails", async () => {
+Deno.test("replaceFile() keeps the old file and leaves no temporary file after a failure", async () => {
   await inFolder(async (folder) => {
     await Deno.mkdir(`${folder}/file/inside`, { recursive: true });
     await assert.rejects(replaceFile(`${folder}/file`, utf8("x"), 0o600));
@@ -31,7 +31,7 @@ Deno.test("writeBeside() writes a hidden file in the same folder", async () => {
   });
 });
 
-Deno.test("readRegularFile() reads a file up to the limit, and nothing of a larger one", async () => {
+Deno.test("readRegularFile() reads a file up to the limit, and rejects a larger one", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/file`;
     for (const [text, most] of [["", 0], ["ab", 2], ["ab", 3], ["x".repeat(70_000), 70_000]] as const) {
@@ -44,7 +44,7 @@ Deno.test("readRegularFile() reads a file up to the limit, and nothing of a larg
   });
 });
 
-Deno.test("readRegularFile() follows a symlink to a regular file, as tokens and credentials are projected", async () => {
+Deno.test("readRegularFile() follows a symlink to a regular file, as in projected volumes", async () => {
   await inFolder(async (folder) => {
     await Deno.mkdir(`${folder}/..2026`);
     await Deno.writeTextFile(`${folder}/..2026/token`, "t");
@@ -69,7 +69,7 @@ Deno.test("readRegularFile() refuses a FIFO, a device, a socket and a folder wit
   });
 });
 
-Deno.test("readRegularFile() does not wait for a FIFO that took the file's place after the look", async () => {
+Deno.test("readRegularFile() does not wait for a FIFO that replaced the file after stat()", async () => {
   await inFolder(async (folder) => {
     await makeFifo(`${folder}/fifo`);
     await Deno.writeTextFile(`${folder}/file`, "x");
@@ -83,7 +83,7 @@ Deno.test("readRegularFile() does not wait for a FIFO that took the file's place
   });
 });
 
-Deno.test("whyUnreadable() ends a sentence for each reason", async () => {
+Deno.test("whyUnreadable() returns the end of a sentence for each reason", async () => {
   await inFolder(async (folder) => {
     const why = (path: string) => readRegularFile(path, 10).then(() => "", (thrown) => whyUnreadable(thrown, path));
     assert.equal(await why(`${folder}/none`), "there is no such file");

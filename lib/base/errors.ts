@@ -1,20 +1,24 @@
 /**
- * The one error that crosses rooms, and everything known about each of its codes.
+ * `KmsError`, the error type of all modules, and the properties of its codes.
  *
  * @module
  */
 
-/** What a code means for whoever caught it. */
+/** Properties of an error code. */
 interface CodeRow {
-  /** Whether the same call may succeed if it is made again within its deadline. `login`: once, after one shared login. */
+  /**
+   * Whether a repetition of the call within its deadline may succeed. `login`: once, after a login that calls share.
+   */
   readonly retry: "yes" | "no" | "login";
-  /** Whether a provider that answered so is taken for sick: always, never, or only when a probe or a wrap said so. */
+  /**
+   * Whether the code makes a provider count as unhealthy: always, never, or only if a probe or a wrap failed with it.
+   */
   readonly sick: "yes" | "no" | "probe-or-wrap";
-  /** Whether the KMS was reached and said no: a refusal is not an outage. */
+  /** Whether the KMS was reached and refused the request. A refusal is not an outage. */
   readonly refusal: boolean;
 }
 
-/** Every code of {@linkcode KmsError}, closed: a code that is not here cannot be thrown. */
+/** All codes of {@linkcode KmsError}. */
 export const errorCodes = {
   request_invalid: { retry: "no", sick: "no", refusal: false },
   integrity: { retry: "no", sick: "no", refusal: false },
@@ -35,26 +39,28 @@ export const errorCodes = {
 /** A code of {@linkcode errorCodes}. */
 export type ErrorCode = keyof typeof errorCodes;
 
-/** Details that some codes carry; none of them is secret. */
+/** Optional details of an error; none is secret. */
 export interface KmsErrorDetails {
-  /** What happened underneath. Never printed to a client; logs print its name only. */
+  /** The underlying error. It is never sent to a client; logs contain only its name. */
   readonly cause?: unknown;
-  /** For `throttled`: how long the KMS asks to be left alone, in milliseconds. */
+  /** For `throttled`: the delay that the KMS requested, in milliseconds. */
   readonly retryAfterMs?: number;
-  /** For `quorum_not_reached`: what each member said. */
+  /** For `quorum_not_reached`: the error of each member. */
   readonly members?: readonly KmsError[];
 }
 
 /**
- * A failure with a code and one sentence that says what could not be done, with which provider, and why.
+ * A failure: a code, and one sentence with the failed operation, the provider and the reason.
  *
- * The message goes to the API server's log and to an operator's eyes: it never holds key bytes, tokens or a body that
- * came from elsewhere.
+ * The message appears in the API server's log and in the operator's: it never contains key bytes, tokens or a response
+ * body.
  */
 export class KmsError extends Error {
   override readonly name = "KmsError";
   readonly code: ErrorCode;
+  /** As in {@linkcode KmsErrorDetails}; milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /** As in {@linkcode KmsErrorDetails}; empty for all codes except `quorum_not_reached`. */
   readonly members: readonly KmsError[];
 
   constructor(code: ErrorCode, message: string, details: KmsErrorDetails = {}) {
@@ -66,9 +72,9 @@ export class KmsError extends Error {
 }
 
 /**
- * The code that a client is told: for a missed quorum, the code its members share, else `unreachable`.
+ * The code that is reported to a client. For a missed quorum: the code that all members share, else `unreachable`.
  *
- * @returns any code but `quorum_not_reached`.
+ * @returns any code except `quorum_not_reached`.
  */
 export function effectiveCode(error: KmsError): Exclude<ErrorCode, "quorum_not_reached"> {
   if (error.code !== "quorum_not_reached") return error.code;
@@ -77,7 +83,7 @@ export function effectiveCode(error: KmsError): Exclude<ErrorCode, "quorum_not_r
   return codes.size === 1 && only !== undefined ? only : "unreachable";
 }
 
-/** Wraps whatever was thrown; a stranger becomes `internal`, whose sentence holds no detail. */
+/** Converts a thrown value to a `KmsError`. Any other error becomes `internal`; its sentence contains no details. */
 export function toKmsError(thrown: unknown): KmsError {
   if (thrown instanceof KmsError) return thrown;
   return new KmsError("internal", "Trousseau failed in a way that it does not know; the log has the kind of failure.", {

@@ -1,5 +1,5 @@
 /**
- * Why a file could not be read or written, and the cure: the errno in words, and the file's owner.
+ * The reason why a file could not be read or written, and its remedy, from the errno and the owner of the file.
  *
  * @module
  */
@@ -10,8 +10,10 @@ import { errnoOf, isRefusal, systemFailure } from "./system_failures.ts";
 /** The attempted operation. */
 type Access = "read" | "write";
 
-/** Cures of a failed write, by errno. An errno whose words in the table of failures name the cure has no row. */
-const cures: Readonly<Record<string, string | undefined>> = {
+/**
+ * Remedies for a failed write, by errno. There is no row if the phrase in {@linkcode systemFailure} names the remedy.
+ */
+const remedies: Readonly<Record<string, string | undefined>> = {
   ENOSPC: "make room there",
   EDQUOT: "raise the quota, or make room",
   EROFS: "mount it to be written, or add the folder to ReadWritePaths= of the unit",
@@ -22,32 +24,33 @@ const cures: Readonly<Record<string, string | undefined>> = {
   ENFILE: "raise fs.file-max",
 };
 
-/** Folders that the service may usually write. They are used to find the user of this process. */
+/** Folders that are normally writable for the service. They are used to determine the user of this process. */
 const ourFolders = ["/var/lib/trousseau", "/run/trousseau"] as const;
 
 /**
- * Why a file could not be written or made, with the cure, as the end of a sentence without its full stop.
+ * The reason why a file could not be written or created, and the remedy, as the end of a sentence without its full
+ * stop.
  *
- * @param path of the file or folder; it is named again only where another one on the way to it is the reason.
+ * @param path path of the file or folder. The phrase contains a path only if another folder on the way is the reason.
  */
 export function whyUnwritable(thrown: unknown, path: string): string {
   if (thrown instanceof Deno.errors.NotCapable) {
     return "Trousseau is permitted to write below /run, /var/run and /var/lib/trousseau alone; name a path there";
   }
-  const cure = isRefusal(thrown) ? ownerToMend(path, "write") : cures[errnoOf(thrown) ?? ""];
-  return cure === undefined ? systemFailure(thrown) : `${systemFailure(thrown)}; ${cure}`;
+  const remedy = isRefusal(thrown) ? ownerAndRemedy(path, "write") : remedies[errnoOf(thrown) ?? ""];
+  return remedy === undefined ? systemFailure(thrown) : `${systemFailure(thrown)}; ${remedy}`;
 }
 
 /**
- * Why a file could not be opened for reading, as the end of a sentence without its full stop. It holds nothing of the
- * file.
+ * The reason why a file could not be opened for reading, as the end of a sentence without its full stop. It contains
+ * nothing of the file's content.
  */
 export function whyUnopened(thrown: unknown, path: string): string {
   if (thrown instanceof Deno.errors.NotCapable) {
     return "Trousseau may not read there (nothing below /proc, /sys and /dev)";
   }
   if (isRefusal(thrown)) {
-    const owner = ownerToMend(path, "read");
+    const owner = ownerAndRemedy(path, "read");
     return owner === undefined ? "this user may not read it" : `this user may not read it; ${owner}`;
   }
   const failure = systemFailure(thrown);
@@ -55,8 +58,8 @@ export function whyUnopened(thrown: unknown, path: string): string {
 }
 
 /**
- * The owner of a file that this process may not use, and the user of this process: `it is owned by uid 0 (expected 993,
- * mode 0600)`; `undefined` if the file cannot be looked at.
+ * The owner of an inaccessible file and the user of this process, as in `it is owned by uid 0 (expected 993, mode
+ * 0600)`; `undefined` if the file cannot be examined.
  */
 export function ownerFound(path: string): string | undefined {
   try {
@@ -69,16 +72,18 @@ export function ownerFound(path: string): string | undefined {
 interface Found {
   readonly path: string;
   readonly info: Deno.FileInfo;
-  /** Whether it is a folder that does not let this user see what is below it. */
+  /** Whether it is a folder whose mode hides its content from this user. */
   readonly hidesMore: boolean;
 }
 
 /**
- * The owner of the file or folder at which the access fails, and the command that mends it. A file is written beside its
- * place and moved there, so that for a write the folder is named, unless this user owns it. The command never gives away
- * a folder that others use too: a folder on the way is opened to this user, and a missing one is made.
+ * The owner of the file or folder at which the access fails, and the command that repairs it.
+ *
+ * A write creates a file beside the target and renames it; so the folder is named, unless this user owns it. The
+ * command never changes the owner of a folder that other programs use: an existing folder is made accessible, a missing
+ * one is created.
  */
-function ownerToMend(path: string, access: Access): string | undefined {
+function ownerAndRemedy(path: string, access: Access): string | undefined {
   const [file, folder] = [nearest(path), nearest(dirname(path))];
   if (file === undefined || folder === undefined) return undefined;
   const user = ownUser(path, ...foldersAbove(path), ...ourFolders);
@@ -88,10 +93,10 @@ function ownerToMend(path: string, access: Access): string | undefined {
   if (user !== undefined && user === found.info.uid) {
     return `${sentence}; look at the modes of the folders above it, at its attributes (lsattr) and at SELinux or AppArmor`;
   }
-  return `${sentence}: ${cureOfOwner(path, access, found, `${user ?? "USER"}`)}`;
+  return `${sentence}: ${ownerRemedy(path, access, found, `${user ?? "USER"}`)}`;
 }
 
-function cureOfOwner(path: string, access: Access, { path: at, info, hidesMore }: Found, user: string): string {
+function ownerRemedy(path: string, access: Access, { path: at, info, hidesMore }: Found, user: string): string {
   if (!info.isDirectory) {
     const chown = `chown ${user} ${at}`;
     return access === "write" ? chown : `${chown}, or let a group of this user read it (chgrp, chmod g+r)`;
@@ -104,12 +109,15 @@ function cureOfOwner(path: string, access: Access, { path: at, info, hidesMore }
     : "let this user pass through it (chgrp, chmod g+x), or name a path elsewhere";
 }
 
-/** Whether Trousseau is permitted to write there: below `/run` and in its own folder, and not in all of `/etc`. */
+/**
+ * Whether the permissions of this program include writing to the path: below `/run` and in its own folder, but not
+ * below `/etc`.
+ */
 function mayWrite(path: string): boolean {
   return Deno.permissions.querySync({ name: "write", path }).state === "granted";
 }
 
-/** Whether a folder is the system's own, such as `/run` and `/var/lib`: the files of all other programs are in it. */
+/** Whether a folder belongs to the system, for instance `/run` and `/var/lib`: it holds files of all other programs. */
 function isShared(folder: string): boolean {
   return /^(\/var)?(\/[^/]*)?$/.test(folder);
 }
@@ -119,7 +127,7 @@ function ownedBy(info: Deno.FileInfo, user: number | undefined): string {
   return `is owned by uid ${info.uid} (expected ${user ?? "the user of this process"}, mode ${mode})`;
 }
 
-/** The file itself, or the first folder above it that can be looked at. */
+/** The file itself, or the nearest folder above it that can be examined. */
 function nearest(path: string): Found | undefined {
   let hidesMore = false;
   for (let at = path;; at = dirname(at)) {
@@ -132,7 +140,10 @@ function nearest(path: string): Found | undefined {
   }
 }
 
-/** The folders above a path, from the nearest to the root. One of them belongs to this user, if not the first. */
+/**
+ * The folders above a path, from the nearest to the root. Usually one of them belongs to this user, but not always the
+ * first.
+ */
 function foldersAbove(path: string): readonly string[] {
   const above = [dirname(path)];
   for (let at = dirname(path); at !== dirname(at);) above.push(at = dirname(at));

@@ -7,7 +7,7 @@ import { systemFailure } from "./system_failures.ts";
 
 const stranger = 64_001;
 
-Deno.test("whyUnwritable() says what to do", () => {
+Deno.test("whyUnwritable() names the remedy", () => {
   const path = "/nowhere/file";
   assert.equal(whyUnwritable(systemError("ENOSPC"), path), "the disk is full; make room there");
   assert.equal(
@@ -23,7 +23,7 @@ Deno.test("whyUnwritable() says what to do", () => {
   );
 });
 
-Deno.test("whyUnwritable() and whyUnopened() have a sentence for each errno, and repeat no text of the error", () => {
+Deno.test("whyUnwritable() and whyUnopened() have a phrase for each errno, and repeat no text of the error", () => {
   for (const why of [whyUnwritable, whyUnopened]) {
     const sentences = failingErrnos.map((errno) => why(systemError(errno), "/nowhere/file"));
     assert.ok(sentences.every((one) => !/canary|Error|os error/.test(one)), sentences.join("\n"));
@@ -31,7 +31,7 @@ Deno.test("whyUnwritable() and whyUnopened() have a sentence for each errno, and
   }
 });
 
-Deno.test("whyUnwritable() names the owner that was found and the one that was expected, of the folder or the file", () =>
+Deno.test("whyUnwritable() names the actual and the expected owner, of the folder or the file", () =>
   inFolder(async (folder) => {
     const user = ownUser(folder);
     const path = `${folder}/state/key-ring.json`;
@@ -61,7 +61,7 @@ Deno.test("whyUnwritable() names the owner that was found and the one that was e
     assert.match(whyUnwritable(systemError("EACCES"), path), /; it is owned by uid .*; look at the modes .* SELinux/);
   }));
 
-Deno.test("whyUnwritable() has a missing folder made, and does not give away the one above it", () =>
+Deno.test("whyUnwritable() advises to create a missing folder, and not to change the owner of the one above it", () =>
   inFolder(async (folder) => {
     const user = ownUser(folder);
     const refused = systemError("EACCES");
@@ -73,6 +73,6 @@ Deno.test("whyUnwritable() has a missing folder made, and does not give away the
     );
   }));
 
-Deno.test("ownerFound() says nothing of what is not there", () => {
+Deno.test("ownerFound() is undefined for a file that does not exist", () => {
   assert.equal(ownerFound("/nowhere/file"), undefined);
 });

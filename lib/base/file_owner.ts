@@ -1,6 +1,6 @@
 /**
- * Whose a file is. A command that root runs by hand must not leave files behind that the service's own user cannot read:
- * what root writes belongs to whoever owned the file before, or else the folder.
+ * Ownership of files. Commands that root runs by hand must not leave files that the service's user cannot read: a file
+ * written by root gets the owner of the file that it replaces, or else of the folder.
  *
  * @module
  */
@@ -9,13 +9,16 @@ import { dirname, join } from "node:path";
 import { hex } from "./bytes.ts";
 import { isRefusal } from "./system_failures.ts";
 
-/** A user and a group by their numbers. */
+/** Numeric user and group IDs. */
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** Who shall own a file at `path`: who owns the one that is there, else who owns the folder; `undefined` if neither is. */
+/**
+ * The owner that a file at `path` is to have: that of the existing file, else of the folder; `undefined` if neither
+ * exists.
+ */
 export async function ownerFor(path: string): Promise<Owner | undefined> {
   try {
     return ownerOf(await Deno.lstat(path));
@@ -25,7 +28,7 @@ export async function ownerFor(path: string): Promise<Owner | undefined> {
   }
 }
 
-/** Who owns the folder of `path`; `undefined` if it is not there. */
+/** The owner of the folder of `path`; `undefined` if it does not exist. */
 export function folderOwner(path: string): Owner | undefined {
   try {
     return ownerOf(Deno.statSync(dirname(path)));
@@ -36,18 +39,19 @@ export function folderOwner(path: string): Owner | undefined {
 }
 
 /**
- * Gives a file that this process has just made, and no other one, to `owner`. Only root can: for another user, and where
- * root lacks the right, the file stays as it was made.
+ * Changes the owner of a file that this process has just created. Has no effect unless the file belongs to root.
+ * Without the right to change owners (CAP_CHOWN), the owner stays.
  *
- * @param path where the file is. It is not followed if it is a symlink by now: its folder may be another user's.
+ * @param path path of the file. A symbolic link is not followed, and another file at that path is left unchanged: the
+ *   folder can belong to another user, who can replace the file in the meantime.
  */
-export async function giveFile(file: Deno.FsFile, path: string, owner: Owner | undefined): Promise<void> {
-  const made = await file.stat();
-  if (owner === undefined || made.uid !== 0 || (owner.uid === 0 && owner.gid === made.gid)) return;
+export async function setOwner(file: Deno.FsFile, path: string, owner: Owner | undefined): Promise<void> {
+  const created = await file.stat();
+  if (owner === undefined || created.uid !== 0 || (owner.uid === 0 && owner.gid === created.gid)) return;
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     const { dev, ino } = fstatSync(descriptor);
-    if (dev === made.dev && ino === made.ino) fchownSync(descriptor, owner.uid, owner.gid);
+    if (dev === created.dev && ino === created.ino) fchownSync(descriptor, owner.uid, owner.gid);
   } catch (thrown) {
     if (!isRefusal(thrown)) throw thrown;
   } finally {
@@ -55,8 +59,8 @@ export async function giveFile(file: Deno.FsFile, path: string, owner: Owner | u
   }
 }
 
-/** Opens a file, and makes it if it is not there: then it belongs to who owns the folder, if root makes it. */
-export async function openOrMake(path: string, options: Deno.OpenOptions): Promise<Deno.FsFile> {
+/** Opens a file, or creates it if it does not exist. A file that root creates gets the owner of the folder. */
+export async function openOrCreate(path: string, options: Deno.OpenOptions): Promise<Deno.FsFile> {
   try {
     return await Deno.open(path, options);
   } catch (thrown) {
@@ -64,7 +68,7 @@ export async function openOrMake(path: string, options: Deno.OpenOptions): Promi
   }
   const file = await Deno.open(path, { ...options, create: true });
   try {
-    await giveFile(file, path, folderOwner(path));
+    await setOwner(file, path, folderOwner(path));
     return file;
   } catch (thrown) {
     file.close();
@@ -73,10 +77,10 @@ export async function openOrMake(path: string, options: Deno.OpenOptions): Promi
 }
 
 /**
- * Which user this process is, by a folder that it makes and removes: asking the system would take a permission that the
- * program does not have.
+ * The user ID of this process, determined from a folder that is created and removed: `Deno.uid()` needs a permission
+ * (`--allow-sys`) that the program does not have.
  *
- * @returns `undefined` where it may not make one in any of `folders`.
+ * @returns `undefined` if none of `folders` is writable.
  */
 export function ownUser(...folders: readonly string[]): number | undefined {
   for (const folder of folders) {

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { inFolder } from "../../tests/support/temporary_folder.ts";
 import { utf8 } from "./bytes.ts";
 import { replaceFile } from "./durable_file.ts";
-import { giveFile, openOrMake, ownerFor, ownUser } from "./file_owner.ts";
+import { openOrCreate, ownerFor, ownUser, setOwner } from "./file_owner.ts";
 
-// The tests run as root, who alone can give files away.
+// The tests run as root, since only root can change owners.
 const service = { uid: 64_001, gid: 64_002 };
 
 function owner(path: string): { uid: number | null; gid: number | null } {
@@ -12,7 +12,7 @@ function owner(path: string): { uid: number | null; gid: number | null } {
   return { uid, gid };
 }
 
-Deno.test("replaceFile() keeps the owner and group of the file that it replaces, and gives a new one to the folder's", async () => {
+Deno.test("replaceFile() keeps owner and group of a replaced file, and gives a new one to the folder's owner", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/file`;
     await replaceFile(path, utf8("root's"), 0o600);
@@ -27,17 +27,17 @@ Deno.test("replaceFile() keeps the owner and group of the file that it replaces,
   });
 });
 
-Deno.test("openOrMake() gives a file to the folder's owner when it makes it, and leaves one alone that is there", async () => {
+Deno.test("openOrCreate() gives a new file to the folder's owner, and leaves an existing one unchanged", async () => {
   await inFolder(async (folder) => {
     Deno.writeTextFileSync(`${folder}/old`, "");
     Deno.chownSync(folder, service.uid, service.gid);
-    for (const name of ["old", "new"]) (await openOrMake(`${folder}/${name}`, { append: true, mode: 0o600 })).close();
+    for (const name of ["old", "new"]) (await openOrCreate(`${folder}/${name}`, { append: true, mode: 0o600 })).close();
     assert.deepEqual(owner(`${folder}/old`), { uid: 0, gid: 0 });
     assert.deepEqual(owner(`${folder}/new`), service);
   });
 });
 
-Deno.test("giveFile() gives away no file that was put in the place of the one that was made", async () => {
+Deno.test("setOwner() does not change the owner of a file that replaced the created one", async () => {
   await inFolder(async (folder) => {
     const victim = `${folder}/victim`;
     Deno.writeTextFileSync(victim, "root's");
@@ -46,13 +46,13 @@ Deno.test("giveFile() gives away no file that was put in the place of the one th
       using made = Deno.openSync(path, { write: true, createNew: true });
       Deno.removeSync(path);
       put(victim, path);
-      await giveFile(made, path, service).catch(() => {});
+      await setOwner(made, path, service).catch(() => {});
       assert.deepEqual(owner(victim), { uid: 0, gid: 0 }, name);
     }
   });
 });
 
-Deno.test("ownerFor() is the file's owner, else the folder's, else nobody", async () => {
+Deno.test("ownerFor() is the file's owner, else the folder's, else undefined", async () => {
   await inFolder(async (folder) => {
     Deno.chownSync(folder, service.uid, service.gid);
     Deno.writeTextFileSync(`${folder}/file`, "");
@@ -62,7 +62,7 @@ Deno.test("ownerFor() is the file's owner, else the folder's, else nobody", asyn
   });
 });
 
-Deno.test("ownUser() tells the user by a folder that it removes, and nothing where it may make none", async () => {
+Deno.test("ownUser() determines the user with a folder that it removes, and is undefined without a writable folder", async () => {
   await inFolder((folder) => {
     assert.equal(ownUser(`${folder}/none`, folder), Deno.lstatSync(folder).uid);
     assert.deepEqual([...Deno.readDirSync(folder)], []);

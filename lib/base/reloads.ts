@@ -1,26 +1,29 @@
 /**
- * What happens when a process is told to read its configuration again.
+ * Requests to reload the configuration.
  *
  * @module
  */
 
-/** Those who want to know of it. */
+/** Distributes reload requests to subscribers. */
 export class Reloads {
   readonly #actions = new Set<() => void>();
   #missed = false;
 
-  /** Whether one was announced that nobody was called back for: a process that still starts has read its files before it. */
+  /**
+   * Whether a request arrived while there was no subscriber: the process was starting and can have read its files
+   * earlier.
+   */
   get missed(): boolean {
     return this.#missed;
   }
 
-  /** Calls back at each reload, until disposed of. An action neither throws nor waits. */
+  /** Calls `act` at each reload until the result is disposed of. `act` must neither throw nor block. */
   subscribe(act: () => void): Disposable {
     this.#actions.add(act);
     return { [Symbol.dispose]: () => void this.#actions.delete(act) };
   }
 
-  /** Calls all of them back; says whether there was one. */
+  /** Calls all subscribers. @returns whether there was one */
   announce(): boolean {
     this.#missed ||= this.#actions.size === 0;
     for (const act of [...this.#actions]) act();

@@ -1,20 +1,23 @@
 /**
- * Closing what was opened, last opened first.
+ * Closes resources in reverse order of their creation.
  *
  * @module
  */
 
-/** Keeps what is opened on the way, so that a failure half-way closes it, and hands it on when all went well. */
+/**
+ * Collects resources during a multi-step start, so that a failure closes them all. After success, {@linkcode move}
+ * hands them to their owner.
+ */
 export class ResourceStack implements AsyncDisposable {
   #resources: AsyncDisposable[] = [];
 
-  /** Keeps a resource and gives it back. */
+  /** Adds a resource and returns it. */
   use<T extends AsyncDisposable>(resource: T): T {
     this.#resources.push(resource);
     return resource;
   }
 
-  /** Everything kept so far, for another owner; nothing is left here to be closed. */
+  /** Moves all resources into a new stack; this one is then empty. */
   move(): ResourceStack {
     const other = new ResourceStack();
     other.#resources = this.#resources;
@@ -22,7 +25,7 @@ export class ResourceStack implements AsyncDisposable {
     return other;
   }
 
-  /** Closes all of it, even if one fails to; the first failure is thrown in the end. */
+  /** Closes all resources, even if closing one of them fails. @throws the first failure, after all were closed */
   async [Symbol.asyncDispose](): Promise<void> {
     const failures: unknown[] = [];
     for (const resource of this.#resources.splice(0).reverse()) {

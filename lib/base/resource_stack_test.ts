@@ -10,7 +10,7 @@ function resource(name: string, closed: string[], fails = false): AsyncDisposabl
   };
 }
 
-Deno.test("ResourceStack closes the last opened first, and once", async () => {
+Deno.test("ResourceStack closes resources in reverse order, and once", async () => {
   const closed: string[] = [];
   const opened = new ResourceStack();
   opened.use(resource("a", closed));
@@ -20,7 +20,7 @@ Deno.test("ResourceStack closes the last opened first, and once", async () => {
   assert.deepEqual(closed, ["b", "a"]);
 });
 
-Deno.test("ResourceStack closes the rest although one fails, and says so", async () => {
+Deno.test("ResourceStack closes all resources although one fails, and throws that failure", async () => {
   const closed: string[] = [];
   const opened = new ResourceStack();
   opened.use(resource("a", closed));
@@ -29,7 +29,7 @@ Deno.test("ResourceStack closes the rest although one fails, and says so", async
   assert.deepEqual(closed, ["b", "a"]);
 });
 
-Deno.test("handOver() leaves nothing to be closed behind", async () => {
+Deno.test("move() leaves nothing to close", async () => {
   const closed: string[] = [];
   const opened = new ResourceStack();
   opened.use(resource("a", closed));

@@ -1,11 +1,11 @@
 /**
- * Values that must not be seen, and where they are read from.
+ * Secret values, and the sources that they are read from.
  *
  * @module
  */
 import { KmsError } from "./errors.ts";
 
-/** A value that prints as `[secret]` wherever it is printed. Only {@linkcode Secret.reveal} gives it away. */
+/** A value that prints, inspects and serializes as `[secret]`. Only {@linkcode Secret.reveal} returns it. */
 export class Secret {
   readonly #value: string;
 
@@ -13,12 +13,12 @@ export class Secret {
     this.#value = value;
   }
 
-  /** The value itself. Call it where it is sent, and keep it in no variable. */
+  /** The value itself. Call this where the value is sent, and do not keep it in a variable. */
   reveal(): string {
     return this.#value;
   }
 
-  /** Whether both hold the same value. */
+  /** Whether both hold the same value. Not constant-time. */
   equals(other: Secret | undefined): boolean {
     return other !== undefined && other.#value === this.#value;
   }
@@ -40,26 +40,28 @@ export class Secret {
   }
 }
 
-/** A secret that is not to be had from where it comes from. */
+/** The error for a secret that cannot be read from its source. */
 export class UnreadableSecretError extends KmsError {
-  /** The reason as the end of a sentence without its full stop; nothing of the secret is in it. */
+  /** The reason as the end of a sentence without its full stop. It contains nothing of the secret. */
   readonly why: string;
 
-  /** @param description as that of a {@linkcode SecretSource}. */
+  /** @param description as in {@linkcode SecretSource} */
   constructor(description: string, why: string, cause?: unknown) {
     super("config", `Cannot read the secret in ${description}: ${why}.`, { cause });
     this.why = why;
   }
 }
 
-/** Where a secret comes from: a file, read again at each call so that a rotated one is seen, or a variable. */
+/**
+ * Source of a secret: a file, read again at each call so that a rotated secret is noticed, or an environment variable.
+ */
 export interface SecretSource {
-  /** `file /run/secrets/token` or `variable VAULT_TOKEN`: for messages. */
+  /** For messages: `file /run/secrets/token` or `variable VAULT_TOKEN`. */
   readonly description: string;
   /**
-   * Reads the value of now, without the white space around it.
+   * Reads the current value, without surrounding white space.
    *
-   * @throws {UnreadableSecretError} `config` if it is not there, empty, or nothing that can be a secret.
+   * @throws {UnreadableSecretError} `config` if it is absent, empty or cannot be a secret.
    */
   read(): Promise<Secret>;
 }

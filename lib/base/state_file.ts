@@ -1,7 +1,9 @@
 /**
- * Small JSON files in the state folder, beside the key IDs: one fact a file, with a format number, none of it secret.
+ * Small JSON files in the state folder, beside the key IDs. Each holds one kind of value and a format number; none is
+ * secret.
  *
- * The folder belongs to one node. A build that does not know a file leaves it alone, so a rolling upgrade may add files.
+ * The folder belongs to one node. A version ignores files that it does not know, so that a rolling upgrade can add
+ * files.
  *
  * @module
  */
@@ -10,40 +12,41 @@ import { readRegularFile, replaceFile, whyUnreadable } from "./durable_file.ts";
 import { KmsError } from "./errors.ts";
 import { whyUnwritable } from "./file_failures.ts";
 
-/** How a file of the state folder looks. */
+/** Description of a file in the state folder. */
 export interface StateFileFormat<T> {
-  /** The file's name, for instance `sentinels.json`. */
+  /** File name, for instance `sentinels.json`. */
   readonly name: string;
-  /** Its content in a sentence about it, for instance `the sentinels of this node`. */
+  /** Content as a noun phrase for messages, for instance `the sentinels of this node`. */
   readonly content: string;
-  /** The format that is written and read; a larger number in the file is a newer version's. */
+  /** Format number that is written and read. A higher number in a file means that a newer version wrote it. */
   readonly format: number;
-  /** The largest file that is read, in bytes. */
+  /** Maximum size of a file that is read, in bytes. */
   readonly maxBytes: number;
-  /** The value of a parsed file whose format number fits, or `undefined` if it is anything else. */
+  /** Returns the value of a parsed file with the right format number; `undefined` if its fields are invalid. */
   readonly parse: (fields: { readonly [key: string]: unknown }) => T | undefined;
-  /** Advice for a damaged file, behind a semicolon. */
+  /** Advice for a damaged file. Messages append it after a semicolon. */
   readonly advice: string;
 }
 
-/** One file of one node. */
+/** A file of one node. */
 export interface StateFile<T> {
   readonly path: string;
   /**
-   * Reads it; `undefined` where there is no such file.
+   * Reads the value; `undefined` if the file does not exist.
    *
-   * @throws {KmsError} `config` if it cannot be read, is no regular file, is too long, damaged, or of a newer format.
+   * @throws {KmsError} `config` if the file cannot be read, is not a regular file, is too large, damaged or of a newer
+   *   format.
    */
   read(): Promise<T | undefined>;
   /**
-   * Replaces it; returns when it would survive a power cut. The folder is made if it is not there.
+   * Replaces the file. After the promise resolves, the content survives a power failure. A missing folder is created.
    *
-   * @throws {KmsError} `config` if it cannot be written.
+   * @throws {KmsError} `config` if the file cannot be written.
    */
   write(value: T): Promise<void>;
 }
 
-/** A file of the state folder. */
+/** Creates access to a file of the state folder; does not open it. */
 export function stateFile<T extends object>(folder: string, format: StateFileFormat<T>): StateFile<T> {
   const path = `${folder}/${format.name}`;
   return { path, read: () => readState(path, format), write: (value) => writeState(folder, path, format, value) };

@@ -16,7 +16,7 @@ const format = {
   advice: "remove it",
 } as const satisfies StateFileFormat<Colour>;
 
-Deno.test("stateFile() gives back what was written, and makes its folder for its owner alone", () =>
+Deno.test("stateFile() reads back the written value, and creates its folder with mode 0700", () =>
   inFolder(async (folder) => {
     const file = stateFile<Colour>(`${folder}/state`, format);
     assert.equal(await file.read(), undefined);
@@ -26,7 +26,7 @@ Deno.test("stateFile() gives back what was written, and makes its folder for its
     assert.equal(((await Deno.stat(`${folder}/state`)).mode ?? 0) & 0o777, 0o700);
   }));
 
-Deno.test("stateFile() tells a newer format from a damaged file", () =>
+Deno.test("stateFile() distinguishes a newer format from a damaged file", () =>
   inFolder(async (folder) => {
     const file = stateFile<Colour>(folder, format);
     await Deno.writeTextFile(file.path, '{"format":3,"colour":"green","shade":1}');
@@ -40,7 +40,7 @@ Deno.test("stateFile() tells a newer format from a damaged file", () =>
     }
   }));
 
-Deno.test("stateFile() reads no more than its format allows, and regular files alone", () =>
+Deno.test("stateFile() reads at most maxBytes, and only regular files", () =>
   inFolder(async (folder) => {
     const file = stateFile<Colour>(folder, format);
     await file.write({ colour: "g".repeat(200) });

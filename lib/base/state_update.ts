@@ -1,6 +1,6 @@
 /**
- * Changing a file of the state folder while another process of this node may change it too: during a takeover two
- * plugins run, and the key service for SOPS shares the folder.
+ * Changes a file of the state folder that another process of this node can change at the same time: during a takeover
+ * two plugin processes run, and the key service for SOPS shares the folder.
  *
  * @module
  */
@@ -10,14 +10,18 @@ import { KmsError } from "./errors.ts";
 import { whyUnwritable } from "./file_failures.ts";
 import type { StateFile } from "./state_file.ts";
 
-/** Milliseconds. An update reads and writes one small file; a process that holds the lock for longer was stopped. */
+/**
+ * Milliseconds. An update reads and writes one small file; a process that holds the lock longer than `patience` has
+ * been suspended.
+ */
 const lockTimings = { patience: 2_000, retry: 20 } as const;
 
 /**
- * Reads the file, changes its value and replaces it, under an exclusive lock on the folder, which leaves nothing behind.
+ * Reads the file, changes its value and replaces it, under an exclusive lock on the folder itself. No lock file is
+ * created.
  *
- * @param change gives the new value, or `undefined` if the file is right as it is.
- * @returns what the file holds now; `undefined` where there is none.
+ * @param change returns the new value; `undefined` to leave the file unchanged.
+ * @returns the value in the file afterwards; `undefined` if there is no file.
  * @throws {KmsError} `config` if the file cannot be read, is damaged or of a newer format, cannot be written, or if
  *   another process holds the lock for longer than two seconds.
  */
@@ -50,7 +54,7 @@ async function underLock<T>(folder: string, clock: Clock, work: () => Promise<T>
   }
 }
 
-/** A lock that is waited for cannot be given up again, so it is tried for instead. */
+/** Polls, since a pending blocking `lock()` cannot be cancelled. */
 async function lock(folder: string, locked: Deno.FsFile, clock: Clock): Promise<void> {
   const until = clock.now() + lockTimings.patience;
   while (!await locked.tryLock(true)) {

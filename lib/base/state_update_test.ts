@@ -18,10 +18,12 @@ const format = {
   advice: "remove it",
 } as const;
 
-/** Its intervals never end: a busy machine may need more than the two seconds of patience for twenty writes. */
+/**
+ * A clock whose time stands still: on a busy machine twenty writes can take longer than the two seconds of patience.
+ */
 const patient: Clock = { ...systemClock, now: () => 0 };
 
-Deno.test("updateState() loses no change when many update at once, and leaves nothing beside the file", async () => {
+Deno.test("updateState() loses no change of concurrent updates, and leaves no other file", async () => {
   await inFolder(async (parent) => {
     const folder = `${parent}/state`;
     const add = (name: string) => {
@@ -37,7 +39,7 @@ Deno.test("updateState() loses no change when many update at once, and leaves no
   });
 });
 
-Deno.test("updateState() writes nothing where there is nothing to change", async () => {
+Deno.test("updateState() writes nothing if there is no change", async () => {
   await inFolder(async (folder) => {
     const file = stateFile<Names>(folder, format);
     equal(await updateState(folder, file, () => undefined), undefined);
@@ -45,7 +47,7 @@ Deno.test("updateState() writes nothing where there is nothing to change", async
   });
 });
 
-Deno.test("updateState() gives up after two seconds where another process keeps the folder locked", async () => {
+Deno.test("updateState() fails after two seconds if another process keeps the folder locked", async () => {
   await inFolder(async (folder) => {
     using holder = await Deno.open(folder, { read: true });
     await holder.lock(true);

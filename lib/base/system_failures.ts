@@ -1,11 +1,11 @@
 /**
- * Failures of the operating system in words for an operator.
+ * Operating system errors as phrases for an operator.
  *
  * @module
  */
 import { constants } from "node:os";
 
-/** By the name of the errno (POSIX.1-2024, `errno.h`), as the end of a sentence without its full stop. */
+/** Phrases by the name of the errno (POSIX.1-2024, `errno.h`). Each ends a sentence and has no full stop. */
 export const systemFailures = {
   EACCES: "permission denied",
   EPERM: "the system does not permit it",
@@ -38,10 +38,10 @@ export const systemFailures = {
 } as const satisfies Record<string, string>;
 
 /**
- * The name of the errno that a call of Deno's or Node's failed with, such as `ENOSPC`; `undefined` where it has none.
+ * The name of the errno that a call of Deno or Node failed with, for instance `ENOSPC`; `undefined` if there is none.
  *
- * Neither names all of them: for EDQUOT and ESTALE, Deno sets no `code`, and Node's says `UNKNOWN`. The number is then at
- * the front of Deno's message (`Stale file handle (os error 116): open '…'`), or in Node's `errno`.
+ * Neither runtime names all errnos: for EDQUOT and ESTALE, Deno sets no `code` and Node sets `UNKNOWN`. The number is
+ * then at the start of Deno's message (`Stale file handle (os error 116): open '…'`) or in Node's `errno`.
  */
 export function errnoOf(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error)) return undefined;
@@ -58,7 +58,7 @@ function errnoNumber(thrown: Error): number | undefined {
   return typeof errno === "number" ? Math.abs(errno) : undefined;
 }
 
-/** Whether the system refused for want of a right: the cause is an owner or a mode. */
+/** Whether the system denied access. The cause is then an owner or a mode. */
 export function isRefusal(thrown: unknown): boolean {
   const errno = errnoOf(thrown);
   return errno === "EACCES" || errno === "EPERM" ||
@@ -66,8 +66,8 @@ export function isRefusal(thrown: unknown): boolean {
 }
 
 /**
- * Why a call to the system failed, as the end of a sentence without its full stop. It repeats no text of the error, which
- * may hold a path of elsewhere.
+ * The reason of a failed system call, as the end of a sentence without its full stop. It repeats no text of the error,
+ * which can contain a path of another machine or user.
  */
 export function systemFailure(thrown: unknown): string {
   if (thrown instanceof Deno.errors.NotCapable) {
@@ -85,7 +85,7 @@ export function systemFailure(thrown: unknown): string {
     : `the system answers ${errno}`;
 }
 
-/** Classes of Deno's that stand for one errno. */
+/** Errno by the name of the Deno error class that stands for it. */
 const classes: Readonly<Record<string, keyof typeof systemFailures | undefined>> = {
   PermissionDenied: "EACCES",
   NotFound: "ENOENT",

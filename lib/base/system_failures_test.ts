@@ -6,23 +6,23 @@ async function thrownBy(work: () => Promise<unknown>): Promise<unknown> {
   return await work().then(() => assert.fail("it did not fail"), (thrown) => thrown);
 }
 
-Deno.test("systemFailure() gives the errno of a real call its sentence", async () => {
+Deno.test("systemFailure() has the phrase for the errno of a real call", async () => {
   const thrown = await thrownBy(() => Deno.readTextFile(`${import.meta.filename}/below`));
   assert.equal(errnoOf(thrown), "ENOTDIR");
   assert.equal(systemFailure(thrown), "a part of its path is a file, not a folder");
 });
 
-Deno.test("systemFailure() a full device is said to be a full disk", () => {
+Deno.test("systemFailure() describes a full device as a full disk", () => {
   assert.equal(errnoOf(systemError("ENOSPC")), "ENOSPC");
   assert.equal(systemFailure(systemError("ENOSPC")), "the disk is full");
 });
 
-Deno.test("systemFailure() every errno of the table has its own sentence", () => {
+Deno.test("systemFailure() has a different phrase for each errno of the table", () => {
   const sentences = Object.keys(systemFailures).map((code) => systemFailure(Object.assign(new Error("x"), { code })));
   assert.equal(new Set(sentences).size, sentences.length);
 });
 
-Deno.test("systemFailure() an errno without a row is named, and a stranger by its class alone", () => {
+Deno.test("systemFailure() names an errno without a row, and other errors by their class only", () => {
   assert.equal(
     systemFailure(Object.assign(new Error("/secret/path"), { code: "EOVERFLOW" })),
     "the system answers EOVERFLOW",
@@ -31,20 +31,20 @@ Deno.test("systemFailure() an errno without a row is named, and a stranger by it
   assert.equal(systemFailure("text"), "the system gives no reason (unknown)");
 });
 
-Deno.test("errnoOf() names the errnos that neither Deno nor Node names", () => {
+Deno.test("errnoOf() finds the errnos that neither Deno nor Node names", () => {
   for (const errno of failingErrnos) assert.equal(errnoOf(systemError(errno)), errno);
-  // The error of node:fs for 122, an errno that it has no name for.
+  // The error of node:fs for errno 122, for which it has no name.
   const unknown = Object.assign(new Error("UNKNOWN: unknown error, open '/x'"), { code: "UNKNOWN", errno: -122 });
   assert.equal(errnoOf(unknown), "EDQUOT");
   assert.equal(systemFailure(new Error("Host is down (os error 112)")), "the system answers error number 112");
 });
 
-Deno.test("errnoOf() takes no number from a path in the message", () => {
+Deno.test("errnoOf() ignores numbers in a path of the message", () => {
   assert.equal(errnoOf(new Error("failed at '/x: Stale file handle (os error 116)'")), undefined);
   assert.equal(errnoOf("Stale file handle (os error 116)"), undefined);
 });
 
-Deno.test("systemFailure() says what the kernel says of real files", async () => {
+Deno.test("systemFailure() matches the kernel's errors for real files", async () => {
   const busy = () => Deno.open(Deno.execPath(), { write: true });
   const cases: Readonly<Record<string, () => Promise<unknown>>> = {
     "it is being executed": busy,

@@ -6,7 +6,7 @@ Deno.test("version equals the one in deno.json", () => {
   equal(version, manifest.version);
 });
 
-Deno.test("version is semantic, as KMS v1beta1 reports it", () => {
+Deno.test("version is a semantic version, as KMS v1beta1 reports it", () => {
   match(version, /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/);
 });
 

@@ -1,27 +1,28 @@
 /**
- * Which server a call waits for, so that a deadline's sentence can name it.
+ * Records which server a call waits for, so that the error for a missed deadline can name it.
  *
  * @module
  */
 import { type Clock, systemClock } from "./clock.ts";
 
-/** A request that has no answer yet. */
+/** A request without a response so far. */
 interface Wait {
   readonly server: string;
   readonly since: number;
   connected: boolean;
 }
 
-/** One request's own part of {@linkcode Waits}. */
+/** One request in {@linkcode Waits}. */
 export interface OpenWait {
-  /** Notes that there is a connection: from here on a missing answer is the server's fault, not the network's. */
+  /** Records that a connection exists. From then on a missing response is the server's fault, not the network's. */
   connected(): void;
-  /** The words for a server that has been silent until now: see {@linkcode Waits.silent}. */
+  /** The sentence for a server without a response so far: see {@linkcode Waits.silent}. */
   silence(): string;
+  /** Ends the wait, with or without a response. */
   end(): void;
 }
 
-/** The requests of one provider that wait for an answer. */
+/** The pending requests of one provider. */
 export class Waits {
   readonly #clock: Clock;
   readonly #open = new Set<Wait>();
@@ -30,7 +31,7 @@ export class Waits {
     this.#clock = clock;
   }
 
-  /** @param server its name and address, as in `Vault at https://vault.example:8200`. */
+  /** Starts the wait for a response. @param server name and address, as in `Vault at https://vault.example:8200` */
   begin(server: string): OpenWait {
     const wait = { server, since: this.#clock.now(), connected: false };
     this.#open.add(wait);
@@ -42,12 +43,14 @@ export class Waits {
   }
 
   /**
-   * The server that a call has waited for, such as `Vault at https://vault.example:8200 did not answer within 2.9 s`.
+   * A sentence about the server that has not answered, as in `Vault at https://vault.example:8200 did not answer within
+   * 2.9 s`; `undefined` if no request is the cause.
    *
-   * @param ms how long the call took; a request that has waited for less than a quarter of that did not hold it up.
+   * @param ms duration of the call in milliseconds. A request that has waited for less than a quarter of it is not the
+   *   cause.
    */
   silent(ms: number): string | undefined {
-    // A set keeps the order of insertion, and the clock is monotonic: the first request is the oldest.
+    // A set keeps the order of insertion and the clock is monotonic, so that the first request is the oldest.
     const [longest] = this.#open;
     return longest === undefined || this.#clock.now() - longest.since < ms / 4 ? undefined : this.#words(longest);
   }
@@ -58,7 +61,7 @@ export class Waits {
   }
 }
 
-/** Milliseconds in words: `2.9 s`, `10 s`. */
+/** Milliseconds as text in seconds, as in `2.9 s` or `10 s`; at least `0.1 s`. */
 export function seconds(ms: number): string {
   return `${Math.max(0.1, Math.round(ms / 100) / 10)} s`;
 }

@@ -5,7 +5,7 @@
  */
 import { KmsError } from "../base/errors.ts";
 import { whyUnwritable } from "../base/file_failures.ts";
-import { openOrMake } from "../base/file_owner.ts";
+import { openOrCreate } from "../base/file_owner.ts";
 
 /** Takes bytes in order. */
 export interface LineTarget extends AsyncDisposable {
@@ -86,7 +86,7 @@ async function openFile(path: string): Promise<OpenFile> {
   // The opening of a FIFO would wait until somebody reads from it.
   const found = await infoAt(path);
   if (found !== undefined && !found.isFile && !found.isDirectory) throw new NotRegularError();
-  const file = await openOrMake(path, { append: true, mode: 0o600 });
+  const file = await openOrCreate(path, { append: true, mode: 0o600 });
   try {
     return { file, inode: inode(await file.stat()) };
   } catch (thrown) {

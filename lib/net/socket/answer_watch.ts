@@ -1,42 +1,45 @@
 /**
- * Watches that a socket of ours is answered, by asking it as a client would: an accept loop can stop while the process
- * runs on and its HTTP pages say that all is well.
+ * Checks that one of our sockets answers, as a client would. An accept loop can stop while the process continues and
+ * its HTTP pages report that it is healthy.
  *
  * @module
  */
 import { systemClock } from "../../base/clock.ts";
 import type { Event, Notify } from "../../telemetry/events.ts";
-import { knock, type KnockAnswer } from "./knock.ts";
+import { probeSocket, type SocketProbeResult } from "./socket_probe.ts";
 
 /** Milliseconds. */
 export interface AnswerTimes {
-  /** Between two questions while they are answered. */
+  /** Interval of checks while they succeed. */
   readonly everyMs: number;
-  /** How long an answer may take. */
+  /** Timeout of a check. */
   readonly patienceMs: number;
-  /** The silence after which the process counts as dead. */
+  /** Duration without a response after which the process counts as dead. */
   readonly deadMs: number;
 }
 
-/** A listener that stopped is bound anew within 5 seconds: one question and two that follow at once. */
+/** A listener that has stopped is bound again within 5 seconds: one failed check, and another that follows at once. */
 export const answerTimes: AnswerTimes = { everyMs: 2_000, patienceMs: 1_000, deadMs: 30_000 };
 
-/** Unanswered questions in a row that are no accident, for instance of a process that was stopped for a while. */
+/**
+ * Number of consecutive failed checks after which the socket is bound again. A single one can be an accident, for
+ * instance after the process was suspended.
+ */
 const maxUnanswered = 2;
 
 const reasons = {
   silent: "a connection was made and nothing came back",
   refused: "no connection could be made",
   unable: "this process has no descriptor left; raise LimitNOFILE of the unit, or ulimit -n",
-} as const satisfies Record<Exclude<KnockAnswer, "answered" | "closed">, string>;
+} as const satisfies Record<Exclude<SocketProbeResult, "answered" | "closed">, string>;
 
-/** Asks one socket again and again. */
+/** Checks one socket regularly. */
 export class AnswerWatch {
   readonly #path: string;
   readonly #times: AnswerTimes;
   readonly #notify: Notify;
   #answeredAt = systemClock.now();
-  #askedAt = systemClock.now();
+  #checkedAt = systemClock.now();
   #unanswered = 0;
   #reason = "";
 
@@ -47,30 +50,30 @@ export class AnswerWatch {
   }
 
   /**
-   * Asks, if it is time to.
+   * Checks the socket, if a check is due.
    *
-   * @returns whether the socket has to be bound anew.
+   * @returns whether the socket must be bound again.
    */
   async isDead(signal: AbortSignal): Promise<boolean> {
     const now = systemClock.now();
-    if (this.#unanswered === 0 && now - this.#askedAt < this.#times.everyMs) return false;
-    this.#askedAt = now;
-    const answer = await knock(this.#path, this.#times.patienceMs, signal);
+    if (this.#unanswered === 0 && now - this.#checkedAt < this.#times.everyMs) return false;
+    this.#checkedAt = now;
+    const answer = await probeSocket(this.#path, this.#times.patienceMs, signal);
     if (signal.aborted) return false;
-    // A listener that ends a connection has accepted it: a new socket would only raise the number of connections.
+    // A server that closes a connection has accepted it. A new socket would only increase the number of connections.
     if (answer === "answered" || answer === "closed") return this.#answered();
     this.#unanswered++;
     if (this.#unanswered >= maxUnanswered) this.#complain(reasons[answer]);
-    // Without descriptors a new socket would fare no better, and it would drop the clients that wait.
+    // Without file descriptors a new socket would fail as well, and the waiting clients would be dropped.
     return answer !== "unable" && this.#unanswered >= maxUnanswered;
   }
 
-  /** A fresh socket is given time to answer. */
-  forgive(): void {
+  /** Resets the count of failed checks after the socket was bound again. */
+  reset(): void {
     this.#unanswered = 0;
   }
 
-  /** Why the process counts as dead, in one sentence; `""` while it does not. */
+  /** The reason why the process counts as dead, in one sentence; `""` if it does not. */
   complaint(): string {
     const ms = systemClock.now() - this.#answeredAt;
     if (ms < this.#times.deadMs || this.#reason === "") return "";
@@ -80,7 +83,7 @@ export class AnswerWatch {
   #answered(): false {
     this.#answeredAt = systemClock.now();
     this.#unanswered = 0;
-    if (this.#reason !== "") this.#tell("answering", "The socket answers again.");
+    if (this.#reason !== "") this.#notifyAction("answering", "The socket answers again.");
     this.#reason = "";
     return false;
   }
@@ -88,10 +91,10 @@ export class AnswerWatch {
   #complain(reason: string): void {
     if (reason === this.#reason) return;
     this.#reason = reason;
-    this.#tell("silent", `The socket does not answer: ${reason}.`);
+    this.#notifyAction("silent", `The socket does not answer: ${reason}.`);
   }
 
-  #tell(action: Extract<Event, { type: "socket" }>["action"], message: string): void {
+  #notifyAction(action: Extract<Event, { type: "socket" }>["action"], message: string): void {
     this.#notify({ type: "socket", action, path: this.#path, message });
   }
 }

@@ -4,12 +4,12 @@ import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import type { Event } from "../../telemetry/events.ts";
 import { Http2Listener } from "../http2/listener.ts";
 import { AnswerWatch } from "./answer_watch.ts";
-import { knock } from "./knock.ts";
+import { probeSocket } from "./socket_probe.ts";
 
 const never = new AbortController().signal;
 const times = { everyMs: 0, patienceMs: 50, deadMs: 60 };
 
-Deno.test("knock() tells a server, a listener that does not accept, one that speaks otherwise, and nobody", async () => {
+Deno.test("probeSocket() distinguishes a server, a listener that does not accept, one with another protocol, and no listener", async () => {
   await inFolder(async (folder) => {
     const server = new Http2Listener(() => undefined, () => {});
     await server.listen(join(folder, "server"));
@@ -19,23 +19,23 @@ Deno.test("knock() tells a server, a listener that does not accept, one that spe
       await connection.write(new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n"));
       connection.close();
     });
-    equal(await knock(join(folder, "server"), 4_000, never), "answered");
-    equal(await knock(join(folder, "silent"), 50, never), "silent");
-    equal(await knock(join(folder, "other"), 4_000, never), "silent");
-    equal(await knock(join(folder, "nobody"), 4_000, never), "refused");
+    equal(await probeSocket(join(folder, "server"), 4_000, never), "answered");
+    equal(await probeSocket(join(folder, "silent"), 50, never), "silent");
+    equal(await probeSocket(join(folder, "other"), 4_000, never), "silent");
+    equal(await probeSocket(join(folder, "nobody"), 4_000, never), "refused");
     await spoken;
     await server.close(0);
   });
 });
 
-Deno.test("AnswerWatch does not bind a socket anew whose server has as many connections as it may have", async () => {
+Deno.test("AnswerWatch does not bind a socket again whose server has its maximum of connections", async () => {
   await inFolder(async (folder) => {
     const path = join(folder, "full");
     using full = Deno.listen({ transport: "unix", path });
     const closing = (async () => {
       for (let at = 0; at < 4; at++) (await full.accept()).close();
     })();
-    equal(await knock(path, 4_000, never), "closed");
+    equal(await probeSocket(path, 4_000, never), "closed");
     const watch = new AnswerWatch(path, { ...times, patienceMs: 4_000 }, (event) => fail(JSON.stringify(event)));
     for (let at = 0; at < 3; at++) equal(await watch.isDead(never), false);
     equal(watch.complaint(), "");
@@ -43,7 +43,7 @@ Deno.test("AnswerWatch does not bind a socket anew whose server has as many conn
   });
 });
 
-Deno.test("AnswerWatch tells silence once, has the socket bound anew, and counts as dead after a while", async () => {
+Deno.test("AnswerWatch reports silence once, has the socket bound again, and counts as dead after a while", async () => {
   await inFolder(async (folder) => {
     const path = join(folder, "s");
     const events: Event[] = [];
@@ -57,7 +57,7 @@ Deno.test("AnswerWatch tells silence once, has the socket bound anew, and counts
     silent.close();
     const server = new Http2Listener(() => undefined, () => {});
     await server.listen(path);
-    watch.forgive();
+    watch.reset();
     equal(await watch.isDead(never), false);
     equal(watch.complaint(), "");
     await server.close(0);

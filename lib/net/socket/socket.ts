@@ -1,5 +1,5 @@
 /**
- * Holding a socket's path: who may start to serve there, keeping it while serving, and giving it up.
+ * Ownership of a socket's path: which process may start to serve there, keeping it while serving, and releasing it.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { type AnswerTimes, answerTimes, AnswerWatch } from "./answer_watch.ts";
 import type { Listener } from "../grpc/server.ts";
 import {
   checkPath,
-  look,
+  inspectSocket,
   makeFolder,
   type PlacedSocket,
   placeSocket,
@@ -21,42 +21,45 @@ import {
 } from "./socket_file.ts";
 import { type SocketLock, tryLockSocket } from "./socket_lock.ts";
 
-/** How to hold a socket. */
+/** Options of {@linkcode holdSocket}. */
 export interface SocketOptions extends SocketPlace {
-  /** Whether a live socket may be taken over, asked of it at this path. Left out, a live socket stops the start. */
+  /** Decides whether a live socket at the path may be replaced. Without it, a live socket prevents the start. */
   readonly takeover?: Takeover | undefined;
-  /** The lock, if it was taken before: see {@linkcode claimSocket}. */
+  /** The lock, if {@linkcode claimSocket} has taken it already. */
   readonly lock?: SocketLock | undefined;
   readonly notify: Notify;
-  /** Milliseconds between two looks at the path; 1,000 if left out. */
+  /** Interval of checks of the path in milliseconds; default 1,000. */
   readonly watchMs?: number;
-  /** How often it is asked whether it answers; {@linkcode answerTimes} if left out. */
+  /** Times of the checks for responses; default {@linkcode answerTimes}. */
   readonly answer?: AnswerTimes;
 }
 
 /**
- * Asks a predecessor whether this process may take its place.
+ * Asks the process at a path whether this one may replace it.
  *
- * @returns why not, as the end of a sentence without its full stop; `undefined` if it may.
+ * @returns the reason against it, as the end of a sentence without its full stop; `undefined` if it may.
  */
 export type Takeover = (path: string) => Promise<string | undefined>;
 
-/** A path that is ours. */
+/** A path that this process owns. */
 export interface HeldSocket {
-  /** Resolves when a successor has put its own socket there: time to drain and leave. */
+  /** Resolves after a successor has placed its socket there. The process should then finish its calls and exit. */
   readonly takenOver: Promise<void>;
-  /** Why nothing is answered there, in one sentence; `""` unless that has been so for long. */
+  /** The reason why the socket does not answer, in one sentence; `""` unless this has lasted for long. */
   complaint(): string;
-  /** Removes the file if it is still ours, and gives up the lock. Call it before the listeners are closed. */
+  /**
+   * Removes the file if it is still the one that was placed, and releases the lock. Call it before the listeners are
+   * closed.
+   */
   release(): Promise<void>;
 }
 
 /**
- * Takes the lock of a socket, so that others see from then on that a process starts to serve there. A start that takes
- * its time, or fails, does so with the lock held.
+ * Takes the lock of a socket early, so that other processes see that this one is starting. It holds the lock also
+ * during a long or failing start.
  *
- * @returns `undefined` if another process holds it; {@linkcode holdSocket} waits for it, or says so.
- * @throws {KmsError} `config` if the path cannot be had.
+ * @returns `undefined` if another process holds the lock; {@linkcode holdSocket} waits for it, or throws.
+ * @throws {KmsError} `config` if the path cannot be used.
  */
 export async function claimSocket(path: string): Promise<SocketLock | undefined> {
   checkPath(path);
@@ -66,28 +69,28 @@ export async function claimSocket(path: string): Promise<SocketLock | undefined>
 
 type Listen = (path: string) => Promise<Listener>;
 
-// As long as a start may wait for a process that is on its way out.
+// Milliseconds for which a start waits for a process that is shutting down.
 const settleMs = 2000;
 
 const never = new AbortController().signal;
 
 /**
- * Puts a socket of ours at a path and keeps it there.
+ * Places a socket at a path and keeps it there.
  *
  * @param listen makes the server listen on a path that does not exist yet.
- * @throws {KmsError} `config` if somebody else serves there, if something that is no socket stands there, or if the
+ * @throws {KmsError} `config` if another process serves there, if the file at the path is not a socket, or if the
  *   system refuses.
  */
 export async function holdSocket(listen: Listen, options: SocketOptions): Promise<HeldSocket> {
   checkPath(options.path);
   makeFolder(options.path);
-  let { lock, found } = await settled(options);
+  let { lock, found } = await settle(options);
   try {
     if (found === "symlink" || found === "other") throw notASocket(options.path, found);
     if (found === "denied") throw deniedSocket(options.path);
     if (found === "live" || lock === undefined) await agreeWithPredecessor(found, options);
     const socket = await placeSocket(listen, options);
-    tell(options, ...started(found));
+    notifyAction(options, ...startMessage(found));
     const held = new Holder(listen, options, lock, socket);
     lock = undefined;
     return held;
@@ -97,15 +100,15 @@ export async function holdSocket(listen: Listen, options: SocketOptions): Promis
 }
 
 /**
- * Who is there: the lock if it can be had, and what stands at the path. A process that holds the lock and does not listen
- * is starting or leaving; it gets a moment to make up its mind.
+ * Determines the lock, if it can be taken, and the kind of file at the path. A process that holds the lock without
+ * listening is starting or shutting down; it is given `settleMs` to finish.
  */
-async function settled(options: SocketOptions): Promise<{ lock: SocketLock | undefined; found: SocketFileFound }> {
+async function settle(options: SocketOptions): Promise<{ lock: SocketLock | undefined; found: SocketFileFound }> {
   const { path } = options;
   const until = systemClock.now() + settleMs;
   for (let taken = options.lock;; taken = undefined) {
     const lock = taken?.inPlace() ? taken : await tryLockSocket(path);
-    const found = await look(path);
+    const found = await inspectSocket(path);
     if (lock !== undefined || (found !== "absent" && found !== "stale") || systemClock.now() > until) {
       return { lock, found };
     }
@@ -113,13 +116,13 @@ async function settled(options: SocketOptions): Promise<{ lock: SocketLock | und
   }
 }
 
-function started(found: SocketFileFound): readonly [SocketEvent["action"], string] {
+function startMessage(found: SocketFileFound): readonly [SocketEvent["action"], string] {
   if (found === "live") return ["taken_over", "Took the socket over from the Trousseau that served there."];
   if (found === "stale") return ["stale_removed", "Replaced a socket file that nobody listened on."];
   return ["bound", "Bound the socket."];
 }
 
-/** Keeps what {@linkcode holdSocket} made. */
+/** Watches and keeps the socket that {@linkcode holdSocket} placed. */
 class Holder implements HeldSocket {
   readonly takenOver: Promise<void>;
   readonly #listen: Listen;
@@ -130,7 +133,7 @@ class Holder implements HeldSocket {
   readonly #successor = Promise.withResolvers<void>();
   #lock: SocketLock | undefined;
   #socket: PlacedSocket;
-  #complaint = "";
+  #lastError = "";
 
   constructor(listen: Listen, options: SocketOptions, lock: SocketLock | undefined, socket: PlacedSocket) {
     this.takenOver = this.#successor.promise;
@@ -152,9 +155,9 @@ class Holder implements HeldSocket {
     try {
       this.#unlink();
     } catch (error) {
-      this.#complain(error);
+      this.#reportError(error);
     }
-    // Given up before the calls in flight have ended: whoever starts next need not wait for them.
+    // The lock is released before the calls in progress have ended, so that the next process need not wait for them.
     this.#lock?.[Symbol.dispose]();
     this.#lock = undefined;
   }
@@ -162,7 +165,7 @@ class Holder implements HeldSocket {
   #unlink(): void {
     if (!this.#socket.inPlace()) return;
     Deno.removeSync(this.#options.path);
-    tell(this.#options, "unlinked", "Removed the socket.");
+    notifyAction(this.#options, "unlinked", "Removed the socket.");
   }
 
   async #watch(): Promise<void> {
@@ -174,24 +177,27 @@ class Holder implements HeldSocket {
         if (await this.#hasSuccessor()) return this.#successor.resolve();
         await this.#keepLock();
         if (await this.#answers.isDead(signal)) await this.#placeAgain();
-        this.#complaint = "";
+        this.#lastError = "";
       } catch (error) {
-        this.#complain(error);
+        this.#reportError(error);
       }
     }
   }
 
-  /** Looks whether the path is still ours, and takes it back if nobody serves there. */
+  /**
+   * Checks whether the path is still ours; binds again if no process serves there. @returns whether a successor serves
+   * there
+   */
   async #hasSuccessor(): Promise<boolean> {
     if (this.#socket.inPlace()) return false;
-    const found = await look(this.#options.path);
-    // A socket of another user is left alone too: a successor may serve there.
+    const found = await inspectSocket(this.#options.path);
+    // A socket of another user is left unchanged too: a successor can serve there.
     if (found === "live" || found === "denied") {
-      tell(this.#options, "lost", "Another process has put its socket in place of ours.");
+      notifyAction(this.#options, "lost", "Another process has put its socket in place of ours.");
       return true;
     }
     if (found === "symlink" || found === "other") throw notASocket(this.#options.path, found);
-    tell(this.#options, "lost", "Somebody removed the socket.");
+    notifyAction(this.#options, "lost", "Somebody removed the socket.");
     await this.#placeAgain();
     return false;
   }
@@ -201,25 +207,28 @@ class Holder implements HeldSocket {
     makeFolder(this.#options.path);
     this.#socket = await placeSocket(this.#listen, this.#options);
     old.listener.close();
-    this.#answers.forgive();
-    tell(this.#options, "rebound", "Bound the socket again.");
+    this.#answers.reset();
+    notifyAction(this.#options, "rebound", "Bound the socket again.");
   }
 
-  /** A successor serves before its predecessor has let go of the lock, and a lock file can be deleted. */
+  /**
+   * Takes the lock if it is missing: a successor serves before its predecessor has released the lock, and a lock file
+   * can be deleted.
+   */
   async #keepLock(): Promise<void> {
     if (this.#lock?.inPlace()) return;
     const lock = await tryLockSocket(this.#options.path);
     if (lock === undefined) return;
     this.#lock?.[Symbol.dispose]();
     this.#lock = lock;
-    tell(this.#options, "lock_acquired", "Holds the lock file beside the socket now.");
+    notifyAction(this.#options, "lock_acquired", "Holds the lock file beside the socket now.");
   }
 
-  /** Told once, and again only when something else is wrong: a look a second would fill the log. */
-  #complain(error: unknown): void {
+  /** Reports an error once, and again only if its message changes: a check each second would fill the log. */
+  #reportError(error: unknown): void {
     const message = error instanceof KmsError ? error.message : "Cannot look after the socket: the system refused it.";
-    if (message !== this.#complaint) tell(this.#options, "failed", message);
-    this.#complaint = message;
+    if (message !== this.#lastError) notifyAction(this.#options, "failed", message);
+    this.#lastError = message;
   }
 }
 
@@ -253,6 +262,6 @@ function deniedSocket(path: string): KmsError {
 
 type SocketEvent = Extract<Event, { type: "socket" }>;
 
-function tell(options: SocketOptions, action: SocketEvent["action"], message: string): void {
+function notifyAction(options: SocketOptions, action: SocketEvent["action"], message: string): void {
   options.notify({ type: "socket", action, path: options.path, message });
 }

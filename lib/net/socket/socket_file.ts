@@ -1,5 +1,5 @@
 /**
- * The file of a Unix socket: what stands at its path, and how ours gets there.
+ * The file of a Unix socket: the kind of file at its path, and the placement of a new socket.
  *
  * @module
  */
@@ -13,44 +13,48 @@ import { folderOwner } from "../../base/file_owner.ts";
 import { isRefusal } from "../../base/system_failures.ts";
 import type { Listener } from "../grpc/server.ts";
 
-/** Where a socket stands and who may connect to it. */
+/** Path and access rights of a socket. */
 export interface SocketPlace {
+  /** Path of the socket. */
   readonly path: string;
-  /** For instance 0o600. Connecting needs the right to write. */
+  /** Mode bits, for instance 0o600. Connecting requires write permission. */
   readonly mode: number;
-  /** Numeric; `undefined` leaves it as it was made. */
+  /** Numeric user ID; `undefined` keeps the default. */
   readonly owner: number | undefined;
+  /** Numeric group ID; `undefined` keeps the default. */
   readonly group: number | undefined;
 }
 
 /**
- * What stands at a path: a socket is `stale` if a connection to it was refused, `denied` if this user may not connect, so
- * that nothing is known of it, and else `live`.
+ * The kind of file at a path. A socket is `stale` if it refused a connection, `denied` if this user must not connect
+ * (so that its state is unknown), otherwise `live`.
  */
 export type SocketFileFound = "absent" | "live" | "stale" | "denied" | "symlink" | "other";
 
-/** A socket in its place. */
+/** A socket at its path. */
 export interface PlacedSocket {
   readonly listener: Listener;
-  /** Whether the file at the path is still the one that was put there. Ask before the listener is closed: from then on
-   * the file system may give the same inode number to somebody else. */
+  /**
+   * Whether the file at the path is still the one that was placed. Call this before the listener is closed: after that,
+   * the file system can assign the same inode number to another file.
+   */
   inPlace(): boolean;
 }
 
-// `sun_path` has 108 bytes in Linux, one of them for the closing zero: unix(7).
+// `sun_path` has 108 bytes on Linux, with a terminating zero: unix(7).
 const maxPathBytes = 107;
 
-/** Looks at what stands at a path, and knocks if it is a socket. */
-export async function look(path: string): Promise<SocketFileFound> {
+/** Determines the kind of file at a path, and connects to a socket. */
+export async function inspectSocket(path: string): Promise<SocketFileFound> {
   const info = fileInfo(path);
   if (info === undefined) return "absent";
   if (info.isSymlink) return "symlink";
   if (!info.isSocket) return "other";
-  return await knock(path);
+  return await probe(path);
 }
 
-// Only a refused connection proves that nobody listens. A full backlog proves nothing.
-async function knock(path: string): Promise<SocketFileFound> {
+// Only a refused connection proves that no process listens. A full backlog proves nothing.
+async function probe(path: string): Promise<SocketFileFound> {
   try {
     (await Deno.connect({ transport: "unix", path })).close();
     return "live";
@@ -62,10 +66,10 @@ async function knock(path: string): Promise<SocketFileFound> {
 }
 
 /**
- * Makes the folder of a socket if it is not there. Everybody may pass through it and nobody but us may list it: the
- * socket's own mode says who may connect.
+ * Creates the folder of a socket if it does not exist, with mode 0711: all users can pass through, only the owner can
+ * list it. The socket's own mode controls connections.
  *
- * @throws {KmsError} `config`
+ * @throws {KmsError} `config` if the folder cannot be created.
  */
 export function makeFolder(path: string): void {
   const folder = dirname(path);
@@ -81,12 +85,13 @@ export function makeFolder(path: string): void {
 }
 
 /**
- * Binds a socket and puts it into its place, over whatever is there.
+ * Binds a socket and moves it to its path, replacing an existing file.
  *
- * It is bound in a fresh folder that only we may enter and renamed when its mode and owner are right: so at no moment
- * can it be reached by anybody else, whatever the umask, and at no moment is there no socket at the path.
+ * It is bound in a new folder with mode 0700, and renamed after its mode and owner are set. Therefore no other user can
+ * connect to it before, whatever the umask, and the path never lacks a socket in between.
  *
- * @throws {KmsError} `config`
+ * @param listen listens on a path that does not exist yet
+ * @throws {KmsError} `config` if the system refuses the socket or the change of its owner.
  */
 export async function placeSocket(
   listen: (path: string) => Promise<Listener>,
@@ -99,7 +104,7 @@ export async function placeSocket(
     Deno.mkdirSync(folder, { mode: 0o700 });
     listener = await listen(temporary);
     Deno.chmodSync(temporary, place.mode);
-    giveSocket(temporary, place);
+    setSocketOwner(temporary, place);
     const ours = Deno.lstatSync(temporary);
     Deno.renameSync(temporary, place.path);
     return { listener, inPlace: () => sameFile(ours, place.path) };
@@ -115,16 +120,16 @@ export async function placeSocket(
 }
 
 /**
- * Gives a socket to its configured owner and group. Where none are configured, one that root makes belongs to who owns the
- * folder: left behind, it can be looked at and replaced by the service's own user.
+ * Sets the configured owner and group of a socket. Without them, a socket that root creates gets those of the folder,
+ * so that the service's user can examine and replace it later.
  */
-function giveSocket(temporary: string, { path, owner, group }: SocketPlace): void {
+function setSocketOwner(temporary: string, { path, owner, group }: SocketPlace): void {
   const { uid, gid } = Deno.lstatSync(temporary);
   const folder = uid === 0 ? folderOwner(path) : undefined;
   const [newUid, newGid] = [owner ?? folder?.uid ?? uid, group ?? folder?.gid ?? gid];
   if (newUid === null || newGid === null || (newUid === uid && newGid === gid)) return;
   try {
-    // A symlink is not followed: the folder may belong to another user, and this user could put one there.
+    // `lchown` does not follow a symbolic link: the folder can belong to another user, who could place one there.
     lchownSync(temporary, newUid, newGid);
   } catch (cause) {
     if (!isRefusal(cause)) throw cause;
@@ -136,7 +141,10 @@ function giveSocket(temporary: string, { path, owner, group }: SocketPlace): voi
   }
 }
 
-/** Which groups this user is in cannot be asked without a permission that the program does not have. */
+/**
+ * The message for a group that this user is not in. The groups of a user cannot be read without a permission that the
+ * program does not have.
+ */
 function whyNotGroup(group: number): string {
   return `the system does not let this user give it to group ${group}, which the user is not in; add the user of the ` +
     `service to it (SupplementaryGroups=${group} in the unit, supplementalGroups in a pod), or leave the group out of ` +
@@ -144,14 +152,14 @@ function whyNotGroup(group: number): string {
 }
 
 /**
- * Checks that a path can name a socket, and its temporary name too.
+ * Checks that a path is valid for a socket, and its temporary name too.
  *
- * @throws {KmsError} `config`
+ * @throws {KmsError} `config` if the path is too long or does not name a file.
  */
 export function checkPath(path: string): void {
-  const longest = Math.max(utf8(path).length, utf8(join(dirname(path), temporaryName(), "s")).length);
-  if (longest > maxPathBytes) {
-    const room = maxPathBytes - longest + utf8(path).length;
+  const maxLength = Math.max(utf8(path).length, utf8(join(dirname(path), temporaryName(), "s")).length);
+  if (maxLength > maxPathBytes) {
+    const room = maxPathBytes - maxLength + utf8(path).length;
     throw new KmsError(
       "config",
       `Cannot serve on "${path}": in this folder a socket's path has ${room} bytes at most.`,
@@ -162,7 +170,7 @@ export function checkPath(path: string): void {
   }
 }
 
-/** Whether a file that was looked at before is the one at `path` now. */
+/** Whether a file that was examined earlier is still the one at `path`. */
 export function sameFile(known: Deno.FileInfo, path: string): boolean {
   const now = fileInfo(path);
   return now !== undefined && now.ino === known.ino && now.dev === known.dev;
@@ -172,7 +180,7 @@ function temporaryName(): string {
   return `.t-${hex(randomBytes(3))}`;
 }
 
-/** The file at a path, a symlink itself and not its target; `undefined` where there is nothing. */
+/** Information about the file at a path, without following a symbolic link; `undefined` if there is none. */
 export function fileInfo(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.lstatSync(path);
@@ -186,6 +194,6 @@ function removeQuietly(folder: string): void {
   try {
     Deno.removeSync(folder, { recursive: true });
   } catch {
-    // An empty folder left behind harms nobody, and the failure that led here is the one to be told.
+    // An empty folder that remains is harmless, and the original error must be reported.
   }
 }

@@ -1,27 +1,28 @@
 /**
- * The lock file beside a socket: whoever holds it serves there. The kernel lets go of it when its holder dies, however
- * that happens, so that no stale lock can exist. The file itself stays: deleting it would let two processes lock two files.
+ * The lock file beside a socket. Its holder serves on the socket. The kernel releases the lock when the process ends,
+ * for any reason, so that there are no stale locks. The file itself remains: otherwise two processes could lock two
+ * different files of the same name.
  *
  * @module
  */
 import { systemClock } from "../../base/clock.ts";
 import { KmsError } from "../../base/errors.ts";
 import { ownerFound, whyUnwritable } from "../../base/file_failures.ts";
-import { openOrMake } from "../../base/file_owner.ts";
+import { openOrCreate } from "../../base/file_owner.ts";
 import { isRefusal } from "../../base/system_failures.ts";
 import { fileInfo, sameFile } from "./socket_file.ts";
 
-/** A lock that is held. Disposing of it gives it up. */
+/** A lock that is held. Disposing of it releases it; a second disposal has no effect. */
 export interface SocketLock extends Disposable {
-  /** Whether the locked file is still the one beside the socket: somebody may have deleted the folder. */
+  /** Whether the locked file is still the one beside the socket. The folder can have been deleted. */
   inPlace(): boolean;
 }
 
 /**
- * Takes the lock `<socket>.lock` if nobody holds it. Disposing of it twice is one time too many and does no harm.
+ * Takes the lock `<socket>.lock` if no other process holds it.
  *
- * @returns `undefined` if somebody else holds it.
- * @throws {KmsError} `config` if the file cannot be opened, or is no regular file.
+ * @returns `undefined` if another process holds it.
+ * @throws {KmsError} `config` if the file cannot be opened, or is not a regular file.
  */
 export async function tryLockSocket(socket: string): Promise<SocketLock | undefined> {
   const path = `${socket}.lock`;
@@ -34,9 +35,10 @@ export async function tryLockSocket(socket: string): Promise<SocketLock | undefi
       open = false;
     },
   };
-  // Between opening and locking, the file may have been deleted and made again by somebody who locked the new one.
+  // Between opening and locking, the file can have been deleted, and created and locked again by another process.
   if (await file.tryLock(true) && lock.inPlace()) {
-    // `trousseau probe --wait` sees by it that a process has begun to start, even if that ended before it was seen.
+    // From this time `trousseau probe --wait` sees that a process has started, even one that ended before the next
+    // check.
     const now = new Date(systemClock.wall());
     await file.utime(now, now).catch(() => {});
     return lock;
@@ -45,22 +47,22 @@ export async function tryLockSocket(socket: string): Promise<SocketLock | undefi
   return undefined;
 }
 
-/** What can be seen of a lock from outside. */
+/** The state of a lock as other processes see it. */
 export interface LockState {
-  /** `unknown` where the file may not be opened. */
+  /** `unknown` if the file must not be opened. */
   readonly state: "held" | "free" | "absent" | "unknown";
-  /** When it was last taken, in milliseconds since the epoch. */
+  /** Time at which it was last taken, in milliseconds since the epoch. */
   readonly takenAt: number | undefined;
 }
 
-/** Looks at the lock `<socket>.lock` without taking it. It never throws. */
-export async function lookAtLock(socket: string): Promise<LockState> {
+/** Examines the lock `<socket>.lock` without taking it. It never throws. */
+export async function inspectLock(socket: string): Promise<LockState> {
   const path = `${socket}.lock`;
   try {
-    // The opening of a FIFO would wait for a writer.
+    // Opening a FIFO would wait for a writer.
     if (!(await Deno.lstat(path)).isFile) return { state: "unknown", takenAt: undefined };
     using file = await Deno.open(path, { read: true });
-    // A shared lock is refused where the exclusive one is held; a start that it gets in the way of tries again.
+    // A shared lock is refused while the exclusive one is held. A start that is disturbed by it tries again.
     const state = await file.tryLock(false) ? "free" : "held";
     return { state, takenAt: (await file.stat()).mtime?.getTime() };
   } catch (thrown) {
@@ -73,7 +75,7 @@ async function openLock(path: string): Promise<Deno.FsFile> {
     const found = fileInfo(path);
     if (found?.isSymlink) throw new KmsError("config", `Cannot lock "${path}": it is a symlink.`);
     if (found !== undefined && !found.isFile) throw notRegular(path);
-    const file = await openOrMake(path, { read: true, write: true, mode: 0o600 });
+    const file = await openOrCreate(path, { read: true, write: true, mode: 0o600 });
     if (file.statSync().isFile) return file;
     file.close();
     throw notRegular(path);

@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { makeFifo } from "../../../tests/support/fifo.ts";
-import { lookAtLock } from "./socket_lock.ts";
+import { inspectLock } from "./socket_lock.ts";
 import type { Event } from "../../telemetry/events.ts";
 import { dialKms } from "../grpc/client.ts";
 import { serveKms, type SocketServer } from "./serve.ts";
@@ -21,7 +21,7 @@ function handlersOf(keyId: string): KmsHandlers {
   };
 }
 
-/** A folder of its own for each test, and everything that was served there shut down at its end. */
+/** A folder for each test. Everything that was served there is shut down at its end. */
 class Place implements AsyncDisposable {
   readonly folder = Deno.makeTempDirSync();
   readonly path = join(this.folder, "run", "kms.sock");
@@ -39,13 +39,13 @@ class Place implements AsyncDisposable {
     return { path: this.path, mode: 0o600, owner: undefined, group: undefined, notify, watchMs: 10 };
   }
 
-  /** What is announced at the path, `undefined` if nobody answers. */
+  /** The key ID that is announced at the path; `undefined` without a response. */
   async keyId(): Promise<string | undefined> {
     await using client = dialKms(this.path);
     return await client.v2.Status({}, { signal: never }).then(({ key_id }) => key_id, () => undefined);
   }
 
-  /** Waits until the path has told `action`. */
+  /** Waits for the event `action` of the path. */
   async told(action: string): Promise<void> {
     while (!this.actions().includes(action)) await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -64,7 +64,7 @@ class Place implements AsyncDisposable {
   }
 }
 
-/** Leaves a socket file that nobody listens on, as a crash does: Deno removes only the name that it bound. */
+/** Leaves a socket file without a listener, as a crash does: Deno removes only the name that it bound. */
 function leaveStale(path: string): void {
   const listener = Deno.listen({ transport: "unix", path: `${path}.bound` });
   Deno.renameSync(`${path}.bound`, path);
@@ -97,7 +97,7 @@ Deno.test("serveKms() leaves the folder's mode alone where it exists", async () 
   equal((Deno.lstatSync(dirname(place.path)).mode ?? 0) & 0o777, 0o750);
 });
 
-Deno.test("SocketServer.shutdown() removes the socket, keeps the lock file, and lets the next one start", async () => {
+Deno.test("SocketServer.shutdown() removes the socket, keeps the lock file, and permits the next start", async () => {
   await using place = new Place();
   const first = await place.serve("a");
   await first.shutdown(1000);
@@ -183,7 +183,7 @@ Deno.test("serveKms() refuses a lock file that is a FIFO or a folder", async () 
   Deno.mkdirSync(dirname(place.path));
   await makeFifo(`${place.path}.lock`);
   await rejects(place.serve("a"), { code: "config", message: /\.lock": it is no regular file; remove it\.$/ });
-  deepEqual(await lookAtLock(place.path), { state: "unknown", takenAt: undefined }, "nor does it wait for one");
+  deepEqual(await inspectLock(place.path), { state: "unknown", takenAt: undefined }, "nor does it wait for one");
   Deno.removeSync(`${place.path}.lock`);
   Deno.mkdirSync(`${place.path}.lock`);
   await rejects(place.serve("a"), { code: "config", message: /it is no regular file/ });
@@ -252,11 +252,11 @@ Deno.test("SocketServer binds and locks again when its whole folder is deleted",
   await rejects(place.serve("b"), { code: "config" });
 });
 
-Deno.test("holdSocket() binds anew when its listener accepts no more, and says so until it is answered", async () => {
+Deno.test("holdSocket() binds again when its listener stops accepting, and reports it until there is a response", async () => {
   await using place = new Place();
   const server = rpcServer(handlersOf("a"));
   let made = 0;
-  // A listener that never accepts stands for one that has stopped to.
+  // A listener that never accepts, like one that has stopped.
   const deaf = (path: string) => {
     const listener = Deno.listen({ transport: "unix", path });
     return Promise.resolve({ close: () => listener.close() });
@@ -282,7 +282,7 @@ Deno.test("SocketServer takes its place back from a successor that died", async 
   equal(await place.keyId(), "a");
 });
 
-Deno.test("SocketServer leaves alone what is no socket, says so once, and does not remove it when it goes", async () => {
+Deno.test("SocketServer leaves a file that is not a socket unchanged, reports it once, and does not remove it at its end", async () => {
   await using place = new Place();
   const server = await place.serve("a");
   Deno.removeSync(place.path);

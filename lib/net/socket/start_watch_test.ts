@@ -4,7 +4,7 @@ import { StartWatch } from "./start_watch.ts";
 
 const startedAt = 1_000_000;
 
-/** Looks at a row of states, 200 ms apart, and says after how many it took the process for ended; -1 for never. */
+/** Checks a row of states, 200 ms apart. @returns after how many the process counted as ended; -1 for never */
 async function looksUntilEnded(row: readonly LockState["state"][], takenAt = 0): Promise<number> {
   const states = [...row];
   const watch = new StartWatch("/s", startedAt, () => Promise.resolve({ state: states.shift() ?? "unknown", takenAt }));
@@ -34,6 +34,6 @@ Deno.test("StartWatch.hasEnded() when no process takes the lock for five seconds
   equal(await looksUntilEnded(Array(40).fill("free"), startedAt - 60_000), 26);
 });
 
-Deno.test("StartWatch.hasEnded() never for a lock that may not be looked at", async () => {
+Deno.test("StartWatch.hasEnded() is never true for a lock that must not be opened", async () => {
   equal(await looksUntilEnded(Array(40).fill("unknown")), -1);
 });

@@ -1,5 +1,6 @@
 /**
- * Asks a Unix socket of ours whether it serves: a connection, and the SETTINGS frame that an HTTP/2 server begins with.
+ * Checks whether one of our sockets is served: connects and waits for the SETTINGS frame that an HTTP/2 server sends
+ * first.
  *
  * @module
  */
@@ -8,39 +9,39 @@ import { abortError, deadline, orAborted } from "../../base/deadline.ts";
 import { frameHead, frameTypes, FrameWriter, preface } from "../http2/frames.ts";
 
 /**
- * `answered`; `closed` if the connection was accepted and ended at once, as by a server that has as many as it may have;
- * `silent` if the connection was made and no SETTINGS came; `refused` if it was not made; `unable` if this process has no
- * descriptor left to ask with.
+ * `answered`: SETTINGS arrived. `closed`: the connection was accepted and closed at once, as by a server at its maximum
+ * of connections. `silent`: connected, but no SETTINGS. `refused`: not connected. `unable`: this process has no free
+ * file descriptor.
  */
-export type KnockAnswer = "answered" | "closed" | "silent" | "refused" | "unable";
+export type SocketProbeResult = "answered" | "closed" | "silent" | "refused" | "unable";
 
-/** Where a frame's head has its type: RFC 9113, section 4.1. */
+/** Offset of the type in a frame header (RFC 9113, section 4.1). */
 const typeAt = 3;
 
 /**
- * Connects to `path`, sends a client's preface and waits for the server's first frame. It never throws.
+ * Connects to `path`, sends the client preface and waits for the server's first frame. It never throws.
  *
- * @param ms milliseconds, connecting included.
+ * @param ms timeout in milliseconds, including the connection.
  */
-export async function knock(path: string, ms: number, parent: AbortSignal): Promise<KnockAnswer> {
-  using bound = deadline(ms, parent);
+export async function probeSocket(path: string, ms: number, parent: AbortSignal): Promise<SocketProbeResult> {
+  using timeout = deadline(ms, parent);
   let connection: Deno.UnixConn;
   try {
-    connection = await connected(path, bound.signal);
+    connection = await connected(path, timeout.signal);
   } catch (thrown) {
     return isExhaustion(thrown) ? "unable" : "refused";
   }
   try {
-    return await orAborted(firstFrame(connection), bound.signal, "knock");
+    return await orAborted(firstFrame(connection), timeout.signal, "knock");
   } catch {
-    // A connection that waits to be accepted is never reset by its server: this one was.
-    return bound.signal.aborted ? "silent" : "closed";
+    // The server accepted and closed the connection: one that waits in the backlog is not reset.
+    return timeout.signal.aborted ? "silent" : "closed";
   } finally {
     connection.close();
   }
 }
 
-/** A connection that is made after the signal fired is closed at once. */
+/** Connects. A connection that is made after `signal` was aborted is closed at once. */
 async function connected(path: string, signal: AbortSignal): Promise<Deno.UnixConn> {
   const connecting = Deno.connect({ transport: "unix", path });
   try {
@@ -51,7 +52,7 @@ async function connected(path: string, signal: AbortSignal): Promise<Deno.UnixCo
   }
 }
 
-async function firstFrame(connection: Deno.UnixConn): Promise<KnockAnswer> {
+async function firstFrame(connection: Deno.UnixConn): Promise<SocketProbeResult> {
   const writer = new FrameWriter(() => {});
   writer.settings([]);
   await connection.write(Buffer.concat([preface, writer.take() ?? Buffer.alloc(0)]));
