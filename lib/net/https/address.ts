@@ -1,28 +1,28 @@
 /**
- * Addresses of servers as connections are made to them.
+ * Addresses of servers, and plain connections to them.
  *
  * @module
  */
 import { connect, type Socket } from "node:net";
 
-/** Where a server is: a host and a port, or a Unix socket. */
+/** Address of a server: host and port, or a Unix socket. */
 export interface Address {
-  /** As it is named in messages: without a slash at its end. */
+  /** The address in messages, without a slash at its end. */
   readonly shown: string;
-  /** Scheme, host and port, or the socket. */
+  /** Scheme, host and port, or the URL of the Unix socket. */
   readonly origin: string;
-  /** The beginning of each request's path: `""`, or segments such as `/vault`. */
+  /** Prefix of each request's path: `""`, or segments, for instance `/vault`. */
   readonly prefix: string;
-  /** Whether TLS is spoken. */
+  /** Whether the connection uses TLS. */
   readonly secure: boolean;
-  /** IPv6 without brackets; `""` for a Unix socket. */
+  /** Host name or IP address; IPv6 without brackets; `""` for a Unix socket. */
   readonly host: string;
   readonly port: number;
-  /** The path of the Unix socket. */
+  /** Path of the Unix socket; `undefined` for TCP. */
   readonly socketPath: string | undefined;
 }
 
-/** Reads `https://host:port/prefix`, `http://…` or `unix:///path`, as the configuration has accepted it. */
+/** Parses `https://host:port/prefix`, `http://…` or `unix:///path`. The configuration has validated it. */
 export function addressOf(address: string): Address {
   const url = new URL(address);
   if (url.protocol === "unix:") {
@@ -42,7 +42,7 @@ export function addressOf(address: string): Address {
   };
 }
 
-/** Connects without TLS. Rejects if it fails or the signal fires. */
+/** Connects without TLS. Rejects if the connection fails or `signal` is aborted. */
 export function dialPlain({ host, port }: Pick<Address, "host" | "port">, signal: AbortSignal): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const socket = connect({ host, port });
@@ -51,7 +51,7 @@ export function dialPlain({ host, port }: Pick<Address, "host" | "port">, signal
     reject(new Error("the connection was given up"));
   };
   socket.once("connect", () => resolve(socket));
-  // It stays: a socket that fails later must not end the process.
+  // The listener stays: a later error of a socket without one would end the process.
   socket.on("error", reject);
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();

@@ -1,5 +1,5 @@
 /**
- * Reads an answer whole.
+ * Reads a complete response.
  *
  * @module
  */
@@ -9,20 +9,20 @@ import type { HttpAnswer } from "./endpoint.ts";
 import { parsedJson } from "./fields.ts";
 import { serverNow } from "./server_time.ts";
 
-/** Why there is no answer: too many bytes, an end in the middle, or a TLS server that was asked in plain HTTP. */
+/** Reasons without a usable response: too large, ended early, or a TLS server that received plain HTTP. */
 export type AnswerFault = "tooLong" | "cutShort" | "plainOnTls";
 
-/** No answer that is asked for here comes near it; bytes. */
+/** Maximum body size in bytes; expected responses are far smaller. */
 const maxBody = 1 << 20;
 
-/** Sentences of TLS servers that were asked in plain HTTP: Go (Vault), nginx, Apache. */
+/** Responses of TLS servers to plain HTTP: Go (Vault), nginx, Apache. */
 const plainOnTls = [
   "Client sent an HTTP request to an HTTPS server",
   "The plain HTTP request was sent to HTTPS port",
   "You're speaking plain HTTP to an SSL-enabled server port",
 ] as const;
 
-/** Reads the body to its end. It never rejects. */
+/** Reads the whole body. It never rejects. */
 export function readAnswer(response: IncomingMessage): Promise<{ answer: HttpAnswer } | { fault: AnswerFault }> {
   return new Promise((resolve) => {
     const chunks: Uint8Array[] = [];
@@ -45,9 +45,10 @@ export function readAnswer(response: IncomingMessage): Promise<{ answer: HttpAns
 }
 
 /**
- * Milliseconds from a Retry-After header, which is a number of seconds or a date (RFC 9110, section 10.2.3).
+ * The delay in a Retry-After header in milliseconds. The header contains seconds or a date (RFC 9110, section 10.2.3).
  *
- * @returns at most an hour; `undefined` where the header is missing or malformed.
+ * @param now wall time of the server in milliseconds since the epoch
+ * @returns at most an hour; `undefined` if the header is missing or malformed.
  */
 export function retryAfter(header: string | undefined, now: number): number | undefined {
   if (header === undefined) return undefined;

@@ -1,22 +1,22 @@
 /**
- * Why a server's certificate was refused, in words for an operator.
+ * The reason why a server's certificate was refused, as text for an operator.
  *
  * @module
  */
 import type { DetailedPeerCertificate } from "node:tls";
 
-/** The authorities and the time that a certificate was verified against. */
+/** CA certificates and time of a verification. */
 export interface Trust {
-  /** Where the authorities come from, such as `/etc/trousseau/ca.pem`. */
+  /** Source of the CA certificates, for instance `/etc/trousseau/ca.pem`. */
   readonly source: string;
-  /** The machine's clock: milliseconds since the epoch. */
+  /** The machine's clock in milliseconds since the epoch. */
   readonly wall: number;
 }
 
-/** Certificates above a server's that are looked at. */
+/** Maximum number of issuers that are examined. */
 const maxChain = 8;
 
-/** The part of a sentence after the server's name, without the full stop. */
+/** The reason as the part of a sentence after the server's name, without the full stop. */
 export function certificateFault(shown: DetailedPeerCertificate | undefined, { source, wall }: Trust): string {
   const unknown = `has a certificate that cannot be verified with the authorities in ${source}`;
   if (shown === undefined) return unknown;
@@ -48,7 +48,7 @@ export function certificateFault(shown: DetailedPeerCertificate | undefined, { s
     "(tls.caFile), or have the server send the certificates between the two";
 }
 
-/** The words for a certificate that is good, and for another name. */
+/** The same for a valid certificate that does not contain the expected name. */
 export function nameFault(name: string, certificate: unknown): string {
   const names = namesIn(certificate);
   const found = names.length === 0 ? "" : ` (it is for ${names.join(", ")})`;
@@ -56,7 +56,7 @@ export function nameFault(name: string, certificate: unknown): string {
     "or in kind vault-transit set tls.serverName";
 }
 
-/** Up to three names of a certificate's; it was issued by an authority that is trusted. */
+/** Up to three names in the certificate. A trusted CA has issued it, so that its names may be shown. */
 function namesIn(certificate: unknown): readonly string[] {
   const text = typeof certificate === "object" && certificate !== null && "subjectaltname" in certificate
     ? certificate.subjectaltname
@@ -76,7 +76,7 @@ function chainOf(leaf: DetailedPeerCertificate): readonly DetailedPeerCertificat
   return chain;
 }
 
-/** In milliseconds since the epoch; infinite for an unreadable date, so that it is never the reason. */
+/** In milliseconds since the epoch. A malformed date becomes infinite, so that it is never the reason. */
 function validity(certificate: DetailedPeerCertificate): { readonly from: number; readonly to: number } {
   const [from, to] = [Date.parse(certificate.valid_from), Date.parse(certificate.valid_to)];
   return { from: Number.isNaN(from) ? -Infinity : from, to: Number.isNaN(to) ? Infinity : to };
@@ -86,7 +86,7 @@ function isSelfSigned({ subject, issuer }: DetailedPeerCertificate): boolean {
   return JSON.stringify(subject) === JSON.stringify(issuer);
 }
 
-/** The issuer's name if it is plain text: the certificate that it comes from is not trusted. */
+/** The issuer's name if it is plain text only: the certificate that contains it is not trusted. */
 function issuerOf({ issuer }: DetailedPeerCertificate): string {
   const name: unknown = issuer?.CN;
   return typeof name === "string" && /^[A-Za-z0-9 ._-]{1,64}$/.test(name) ? ` (its issuer calls itself "${name}")` : "";

@@ -5,7 +5,7 @@ import { certificateFault, nameFault } from "./certificate_fault.ts";
 const wall = Date.parse("2026-01-01T00:00:00Z");
 const trust = { source: "/etc/trousseau/ca.pem", wall };
 
-/** A certificate as Node describes it; its issuer's is its own unless another is given. */
+/** A certificate as Node describes it. It is its own issuer unless another is given. */
 function certificate(
   [subject, issuer]: readonly [string, string],
   [from, to]: readonly [string, string],
@@ -21,7 +21,7 @@ function certificate(
   return made;
 }
 
-Deno.test("certificateFault() looks at the dates first, then at those above it, then at the issuer", () => {
+Deno.test("certificateFault() checks the dates first, then those of the issuers, then the issuer", () => {
   const years = ["2025", "2027"] as const;
   const root = certificate(["root", "root"], years);
   const old = certificate(["intermediate", "root"], ["2020", "2025"], root);
@@ -56,7 +56,7 @@ Deno.test("certificateFault() looks at the dates first, then at those above it, 
   for (const [shown, words] of cases) assert.equal(certificateFault(shown, trust), words);
 });
 
-Deno.test("certificateFault() reads any certificate to an end", () => {
+Deno.test("certificateFault() terminates for any certificate", () => {
   const odd = { subject: {}, issuer: { CN: ["a", "b"] }, valid_from: "", valid_to: "?" } as unknown;
   assert.match(certificateFault(odd as DetailedPeerCertificate, trust), /did not issue: add its authority/);
   let long = certificate(["0", "1"], ["2025", "2027"]);
@@ -64,7 +64,7 @@ Deno.test("certificateFault() reads any certificate to an end", () => {
   assert.match(certificateFault(long, trust), /did not issue \(its issuer calls itself "100"\)/);
 });
 
-Deno.test("nameFault() repeats names that are names, and no more than three", () => {
+Deno.test("nameFault() repeats only valid names, and at most three", () => {
   const words = (subjectaltname: unknown) => nameFault("kms.test", { subjectaltname });
   assert.match(
     words("DNS:a.test, IP Address:192.0.2.1, DNS:*.b.test, DNS:c.test"),

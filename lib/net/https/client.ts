@@ -1,5 +1,5 @@
 /**
- * The few servers that a cloud's provider speaks to: the KMS itself, and whoever gives out its tokens.
+ * Requests to the servers of a cloud provider: the KMS and the servers that issue its tokens.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import type { Waits } from "../../base/waits.ts";
 import type { TlsFiles } from "./tls_files.ts";
 import { TlsWatch } from "./tls_watch.ts";
 
-/** Whom to ask. */
+/** A server that requests are sent to. */
 export interface Server {
-  /** What it is called in messages, such as `Key Vault`. */
+  /** Name in messages, for instance `Key Vault`. */
   readonly name: string;
   /** Scheme, host and port. */
   readonly origin: string;
 }
 
-/** Keeps connections to each server that was asked, all on the same TLS files. */
+/** Keeps connections to several servers; all use the same TLS files. */
 export class HttpClient implements Disposable {
   readonly #tls: TlsWatch;
   readonly #waits: Waits | undefined;
@@ -32,10 +32,10 @@ export class HttpClient implements Disposable {
   }
 
   /**
-   * Reads the TLS files; nothing goes over the network.
+   * Reads the TLS files. No network access.
    *
-   * @param waits where requests without an answer are noted.
-   * @throws {KmsError} `config` if they cannot be used.
+   * @param waits records requests without a response.
+   * @throws {KmsError} `config` if the files cannot be used.
    */
   static async open(
     provider: string,
@@ -49,7 +49,7 @@ export class HttpClient implements Disposable {
   }
 
   /**
-   * Asks one server once, and a second time where the connection failed and the TLS files have changed since.
+   * Sends a request to a server. Sends it a second time if the connection failed and the TLS files have changed since.
    *
    * @throws {KmsError} as {@linkcode HttpsEndpoint.ask}.
    */

@@ -9,7 +9,7 @@ import { form, jsonRequest } from "./endpoint.ts";
 const call = { ...patient, action: 'probe with provider "cloud"' };
 const get = { method: "GET", path: "/keys?api-version=1", headers: { authorization: "Bearer t" } } as const;
 
-/** A server that gives back what it was asked. */
+/** A server that echoes requests. */
 function echo(pair: Pair, port = 0): { readonly server: Server; readonly port: number } & AsyncDisposable {
   const options = { hostname: "127.0.0.1", port, cert: pair.certificate, key: pair.key, onListen() {} };
   const served = Deno.serve(options, async (request) =>
@@ -31,7 +31,7 @@ function pairOf(authority: Authority): Pair {
   return authority.issue({ commonName: "kms", names: ["127.0.0.1"] });
 }
 
-Deno.test("ask() sends path, headers and body as they are, and gives back status, JSON and headers", async () => {
+Deno.test("ask() sends path, headers and body unchanged, and returns status, JSON and headers", async () => {
   await inFolder(async (folder) => {
     const authority = new Authority();
     const caFile = `${folder}/ca.pem`;
@@ -59,7 +59,7 @@ Deno.test("ask() sends path, headers and body as they are, and gives back status
   });
 });
 
-Deno.test("ask() names the server in what went wrong", async () => {
+Deno.test("ask() names the server in errors", async () => {
   await inFolder(async (folder) => {
     const authority = new Authority();
     const caFile = `${folder}/ca.pem`;
@@ -77,7 +77,7 @@ Deno.test("ask() names the server in what went wrong", async () => {
   });
 });
 
-Deno.test("ask() refuses a secret that no header can carry, without showing it, and waits for nothing", async () => {
+Deno.test("ask() rejects a secret that a header cannot contain, without showing it, and leaves no pending wait", async () => {
   const waits = new Waits();
   const server = { name: "Key Vault", origin: "http://127.0.0.1:1" };
   using client = await HttpClient.open("cloud", [server], {}, () => {}, waits);
@@ -91,7 +91,7 @@ Deno.test("ask() refuses a secret that no header can carry, without showing it, 
   assert.equal(waits.silent(0), undefined);
 });
 
-Deno.test("ask() takes up a CA file that was replaced, for every server", async () => {
+Deno.test("ask() uses a replaced CA file, for every server", async () => {
   await inFolder(async (folder) => {
     const [old, next] = [new Authority(), new Authority()];
     const caFile = `${folder}/ca.pem`;
@@ -110,7 +110,7 @@ Deno.test("ask() takes up a CA file that was replaced, for every server", async 
   });
 });
 
-Deno.test("open() wants authorities for https, from the file or the machine", async () => {
+Deno.test("open() requires CA certificates for https, from the file or the system", async () => {
   await inFolder(async (folder) => {
     const servers = [{ name: "Key Vault", origin: "https://127.0.0.1:1" }];
     const missing = HttpClient.open("cloud", servers, { caFile: `${folder}/ca.pem` }, () => {});

@@ -1,8 +1,8 @@
 /**
- * One request to one address of a KMS or of whoever gives out its tokens, on kept-alive connections.
+ * Requests to one address of a KMS or of a server that issues its tokens, over kept-alive connections.
  *
- * It stands on `node:https` and not on `fetch`: only there can the name in the server's certificate differ from the
- * address, and only there does a CA file replace the built-in authorities instead of joining them.
+ * It uses `node:https` instead of `fetch`: only there can the expected name in the server's certificate differ from the
+ * address, and only there does a CA file replace the built-in CA certificates instead of extending them.
  *
  * @module
  */
@@ -24,24 +24,25 @@ import { socketFailure } from "./unix_socket.ts";
 
 export { retryAfter } from "./answer.ts";
 
-/** What is asked. */
+/** A request. */
 export interface HttpRequest {
   readonly method: "GET" | "POST" | "PUT";
-  /** From the first slash on, its segments encoded. */
+  /** Absolute path with encoded segments. */
   readonly path: string;
-  /** Lowercase names. A token travels here and nowhere else. */
+  /** Lowercase names. Tokens are sent here and nowhere else. */
   readonly headers: Readonly<Record<string, string>>;
-  /** As {@linkcode jsonRequest} or {@linkcode form} makes it. */
+  /** The body, created by {@linkcode jsonRequest} or {@linkcode form}. */
   readonly body?: HttpBody | undefined;
   /**
-   * Whether it works only once, as opening a wrapping token does. Such a request gets a connection of its own: on a kept
-   * one that the server has closed meanwhile, Node's client sends it a second time.
+   * Whether the request can succeed only once, for instance unwrapping a wrapping token. It gets a new connection: on a
+   * kept-alive one that the server has closed in the meantime, Node's client would send it a second time.
    */
   readonly once?: boolean;
 }
 
-/** A body and what it is. */
+/** A body and its media type. */
 export interface HttpBody {
+  /** Media type, sent as Content-Type. */
   readonly type: string;
   readonly bytes: Uint8Array;
 }
@@ -63,19 +64,23 @@ export interface HttpCall {
   readonly action: string;
 }
 
-/** PEM texts, the expected name and the proxy, for one connection. */
+/** PEM texts, the expected server name and the proxy, for connections. */
 export interface TlsMaterial {
+  /** CA certificates. */
   readonly ca: string | undefined;
+  /** Client certificate. */
   readonly certificate: string | undefined;
+  /** Private key of the client certificate. */
   readonly key: string | undefined;
+  /** Expected name in the server's certificate, if it differs from the address's host. */
   readonly serverName: string | undefined;
-  /** Where `ca` comes from, for messages: a file's path, or the system's authorities. */
+  /** Source of `ca`, for messages: a file's path, or the system's bundle. */
   readonly trusted?: string | undefined;
-  /** Through which connections beyond this machine are made. */
+  /** The proxy for servers beyond this machine. */
   readonly proxy?: Proxy | undefined;
 }
 
-/** One address with its pool of connections. */
+/** One address with its connection pool. */
 export class HttpsEndpoint implements Disposable {
   readonly #address: Address;
   readonly #server: string;
@@ -87,9 +92,9 @@ export class HttpsEndpoint implements Disposable {
   readonly #waits: Waits;
 
   /**
-   * @param server what it is called in messages, such as `Vault`.
-   * @param address `https://host:port`, with a path where all of the server's API is below one; or `unix:///path`.
-   * @param waits where requests without an answer are noted.
+   * @param server name in messages, for instance `Vault`.
+   * @param address `https://host:port`, with a path if the server's whole API is below it; or `unix:///path`.
+   * @param waits records requests without a response.
    * @throws {Error} if the TLS material cannot be used.
    */
   constructor(server: string, address: string, tls: TlsMaterial, waits: Waits = new Waits()) {
@@ -102,10 +107,10 @@ export class HttpsEndpoint implements Disposable {
       ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
       ...(tls.key === undefined ? {} : { key: tls.key }),
     };
-    // Plain http is for this machine and metadata services alone, which no proxy can reach.
+    // Plain http is permitted only for this machine and metadata services, which a proxy cannot reach.
     const proxy = this.#proxy = at.secure && !isThisMachine(at.host) ? tls.proxy : undefined;
-    // Said outright: left out, NODE_TLS_REJECT_UNAUTHORIZED and NODE_USE_ENV_PROXY of the environment decide, which no
-    // permission keeps from the runtime.
+    // Both are set explicitly. Otherwise the runtime would follow NODE_TLS_REJECT_UNAUTHORIZED and NODE_USE_ENV_PROXY
+    // of the environment, which it reads without a permission.
     const direct = { proxyEnv: {} };
     const options = { ...direct, rejectUnauthorized: true, ...secured };
     const trusted = tls.trusted ?? "the CA file";
@@ -128,7 +133,7 @@ export class HttpsEndpoint implements Disposable {
     });
   }
 
-  /** Its address as messages name it. */
+  /** The address in messages. */
   get address(): string {
     return this.#address.shown;
   }
@@ -143,28 +148,28 @@ export class HttpsEndpoint implements Disposable {
     this.#fresh.destroy();
   }
 
-  /** Lets what is under way finish and keeps no connection after it. */
+  /** Lets pending requests finish and keeps no idle connection. */
   retire(): void {
     this.#kept.maxFreeSockets = 0;
     this.#dropIdle();
   }
 
   /**
-   * Asks once.
+   * Sends a request once.
    *
-   * @throws {KmsError} `unreachable`, `deadline_exceeded`, `cancelled`, `provider_protocol` for an answer too large, or
-   *   `config` for a secret that no header can carry.
+   * @throws {KmsError} `unreachable`, `deadline_exceeded`, `cancelled`, `provider_protocol` for a response above 1 MiB,
+   *   or `config` for a secret that a header field cannot contain.
    */
   ask(request: HttpRequest, call: HttpCall): Promise<HttpAnswer> {
     const { signal, action } = call;
     if (signal.aborted) return Promise.reject(abortError(signal, action));
-    const unfit = Object.entries(request.headers).some(([name, value]) => !canBeSent(name, value));
-    if (unfit) return Promise.reject(this.#unfit(action));
+    const unsendable = Object.entries(request.headers).some(([name, value]) => !canBeSent(name, value));
+    if (unsendable) return Promise.reject(this.#unsendable(action));
     return new Promise((resolve, reject) => {
       const wait = this.#waits.begin(this.#name());
       const sent = this.#start(request, signal);
       const onAbort = () => {
-        // A connection that swallowed one request may swallow the next: none of the idle ones is trusted any more.
+        // A connection that lost one request can lose the next: all idle ones are closed.
         this.#dropIdle();
         const error = isTimeout(signal)
           ? new KmsError("deadline_exceeded", `Cannot ${action}: ${wait.silence()}.`)
@@ -174,7 +179,7 @@ export class HttpsEndpoint implements Disposable {
       };
       let finished = false;
       const finish = (settle: () => void) => {
-        // A request that is destroyed may still emit an error.
+        // A destroyed request can still emit an error.
         if (finished) return;
         finished = true;
         wait.end();
@@ -182,9 +187,9 @@ export class HttpsEndpoint implements Disposable {
         settle();
       };
       signal.addEventListener("abort", onAbort, { once: true });
-      sent.on("socket", (socket: Socket) => this.#watch(socket, () => wait.connected()));
+      sent.on("socket", (socket: Socket) => this.#onConnected(socket, () => wait.connected()));
       sent.on("error", (cause: NetworkCause) => {
-        // The server has failed, whether or not there is time to find out why.
+        // The error settles now, even if the call is aborted while the cause is determined.
         finish(() => this.#networkError(call, cause).then(reject, reject));
       });
       sent.on("response", (response: IncomingMessage) => {
@@ -198,7 +203,7 @@ export class HttpsEndpoint implements Disposable {
     });
   }
 
-  #watch(socket: Socket, connected: () => void): void {
+  #onConnected(socket: Socket, connected: () => void): void {
     if (!socket.connecting) return connected();
     socket.once(this.#address.secure ? "secureConnect" : "connect", connected);
   }
@@ -239,8 +244,8 @@ export class HttpsEndpoint implements Disposable {
     return this.#unreachable(action, speaksTls ? connectionFailures.speaksTls : connectionFailures.cutShort);
   }
 
-  /** Of all headers, only those with a secret from a file or a variable are not of this program's own making. */
-  #unfit(action: string): KmsError {
+  /** Header values with a secret from a file or a variable are the only ones that this program does not generate. */
+  #unsendable(action: string): KmsError {
     return new KmsError(
       "config",
       `Cannot ${action}: the secret for ${this.#name()} holds a character that cannot be sent, such as a line break or ` +
@@ -263,7 +268,7 @@ export class HttpsEndpoint implements Disposable {
   }
 }
 
-/** Whether a header can carry a value (RFC 9110, section 5.5); Node throws where it cannot. */
+/** Whether a header field can contain the value (RFC 9110, section 5.5). Node throws otherwise. */
 function canBeSent(name: string, value: string): boolean {
   try {
     validateHeaderValue(name, value);
@@ -273,12 +278,12 @@ function canBeSent(name: string, value: string): boolean {
   }
 }
 
-/** A body of JSON. */
+/** A body in JSON. */
 export function jsonRequest(value: unknown): HttpBody {
   return { type: "application/json", bytes: Buffer.from(JSON.stringify(value)) };
 }
 
-/** A body as an HTML form would send it, which is what OAuth's token endpoints take (RFC 6749, section 4.4.2). */
+/** A body of URL-encoded form fields, as OAuth token endpoints require (RFC 6749, section 4.4.2). */
 export function form(fields: Readonly<Record<string, string>>): HttpBody {
   return { type: "application/x-www-form-urlencoded", bytes: Buffer.from(new URLSearchParams(fields).toString()) };
 }

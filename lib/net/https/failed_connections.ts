@@ -1,5 +1,6 @@
 /**
- * Why connections to one server fail, in words. If the error has several possible causes, its certificate is read.
+ * The reasons for failed connections to one server, as text. If an error has several possible causes, the server's
+ * certificate is read.
  *
  * @module
  */
@@ -7,7 +8,7 @@ import type { Socket } from "node:net";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { deadline } from "../../base/deadline.ts";
 import { certificateFault, nameFault } from "./certificate_fault.ts";
-import { type CertificateLook, lookAtCertificate } from "./certificate_look.ts";
+import { type HandshakeResult, readCertificate } from "./read_certificate.ts";
 import {
   handshakeFailures,
   isHandshakeFailure,
@@ -16,52 +17,57 @@ import {
   networkFailure,
 } from "./network_failures.ts";
 
-/** One server, and the settings of connections to it. */
-export interface Dialled {
-  /** Opens a connection to it, without TLS. */
+/** A server, and the settings of connections to it. */
+export interface ConnectionTarget {
+  /** Opens a connection without TLS. */
   readonly dial: (signal: AbortSignal) => Promise<Socket>;
-  /** The name or the IP address that its certificate is held to. */
+  /** The DNS name or IP address that the certificate must contain. */
   readonly name: string;
+  /** Whether the connection uses TLS. */
   readonly secure: boolean;
+  /** CA certificates as PEM. */
   readonly ca: string | undefined;
-  /** Where the authorities come from. */
+  /** The source of the CA certificates, for messages. */
   readonly trusted: string;
-  /** Whether a client certificate is at hand. */
+  /** Whether a client certificate is configured. */
   readonly hasCertificate: boolean;
   readonly clock?: Clock;
 }
 
-/** Milliseconds for one look. */
-const lookMs = 1_000;
+/** Maximum duration of reading a certificate, in milliseconds. */
+const readMs = 1_000;
 
-/** How long the outcome of a look holds while connections go on failing, in milliseconds. */
-const holdsMs = 60_000;
+/** Milliseconds for which a certificate that was read is reused while connections continue to fail. */
+const reuseMs = 60_000;
 
-/** Alerts before anything else are one record of 7 bytes; a server's first flight of TLS 1.2 has hundreds. */
+/**
+ * Bytes. A fatal alert without earlier messages is one record of 7 bytes; the first flight of a TLS 1.2 server has
+ * hundreds.
+ */
 const alertBytes = 64;
 
-/** Looks once for each period of failures, and never while connections succeed. */
+/** Reads the certificate once for each period of failures, and never while connections succeed. */
 export class FailedConnections {
-  readonly #dialled: Dialled;
+  readonly #dialled: ConnectionTarget;
   readonly #clock: Clock;
-  #look: { readonly at: number; readonly outcome: Promise<CertificateLook | undefined> } | undefined;
+  #look: { readonly at: number; readonly outcome: Promise<HandshakeResult | undefined> } | undefined;
 
-  constructor(dialled: Dialled) {
+  constructor(dialled: ConnectionTarget) {
     this.#dialled = dialled;
     this.#clock = dialled.clock ?? systemClock;
   }
 
-  /** The part of a sentence after the server's name, without the full stop. It never throws. */
+  /** The reason as the part of a sentence after the server's name, without the full stop. It never throws. */
   async explain(cause: NetworkCause, signal: AbortSignal): Promise<string> {
     const { name, secure, hasCertificate, trusted } = this.#dialled;
     if (cause.code === "ERR_TLS_CERT_ALTNAME_INVALID") return nameFault(name, "cert" in cause ? cause.cert : undefined);
     if (isUnverified(cause)) {
-      const look = await this.#looked(signal);
+      const look = await this.#certificate(signal);
       const certificate = look?.verified === true ? undefined : look?.certificate;
       return certificateFault(certificate, { source: trusted, wall: this.#clock.wall() });
     }
     if (!isHandshakeFailure(cause)) return networkFailure(cause, secure, hasCertificate);
-    const look = await this.#looked(signal);
+    const look = await this.#certificate(signal);
     if (look === undefined) return handshakeFailures.unknown;
     return look.certificate === undefined && look.received <= alertBytes
       ? handshakeFailures.early
@@ -73,18 +79,18 @@ export class FailedConnections {
     this.#look = undefined;
   }
 
-  async #looked(signal: AbortSignal): Promise<CertificateLook | undefined> {
-    if (this.#look === undefined || this.#clock.now() - this.#look.at >= holdsMs) {
-      this.#look = { at: this.#clock.now(), outcome: this.#lookOnce(signal) };
+  async #certificate(signal: AbortSignal): Promise<HandshakeResult | undefined> {
+    if (this.#look === undefined || this.#clock.now() - this.#look.at >= reuseMs) {
+      this.#look = { at: this.#clock.now(), outcome: this.#readCertificate(signal) };
     }
     return await this.#look.outcome;
   }
 
-  async #lookOnce(parent: AbortSignal): Promise<CertificateLook | undefined> {
+  async #readCertificate(parent: AbortSignal): Promise<HandshakeResult | undefined> {
     const { dial, name, ca } = this.#dialled;
-    using bound = deadline(lookMs, parent);
-    const look = await lookAtCertificate({ dial, name, ca, signal: bound.signal }).catch(() => undefined);
-    // The caller's time was up: the next failure looks again.
+    using bound = deadline(readMs, parent);
+    const look = await readCertificate({ dial, name, ca, signal: bound.signal }).catch(() => undefined);
+    // The caller's deadline ended the attempt; the next failure tries again.
     if (look === undefined && parent.aborted) this.#look = undefined;
     return look;
   }

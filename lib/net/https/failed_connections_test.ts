@@ -15,7 +15,7 @@ function endpoint(address: string, changes: Partial<TlsMaterial> = {}): HttpsEnd
   return new HttpsEndpoint("Vault", address, { ...material, trusted: "/etc/trousseau/ca.pem", ...changes });
 }
 
-/** A TLS server that keeps all that clients send inside of TLS, and answers nothing. */
+/** A TLS server that records all that clients send inside TLS, and sends no response. */
 class Listening implements Disposable {
   connections = 0;
   received = "";
@@ -31,7 +31,7 @@ class Listening implements Disposable {
   async #accept(): Promise<void> {
     for await (const connection of this.#listener) {
       this.connections++;
-      // Reading to the end closes it.
+      // Reading to the end closes the connection.
       void this.#read(connection).catch(() => {});
     }
   }
@@ -46,7 +46,7 @@ class Listening implements Disposable {
   }
 }
 
-/** A server that answers the first bytes of each connection with these and hangs up. */
+/** A server that answers the first bytes of each connection with given bytes and closes it. */
 function answering(bytes: Uint8Array): { readonly port: number } & Disposable {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const serve = async (connection: Deno.Conn) => {
@@ -62,7 +62,7 @@ function answering(bytes: Uint8Array): { readonly port: number } & Disposable {
 
 const latin1 = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 
-Deno.test("ask() tells the causes apart for which a certificate is refused, and sends nothing to learn them", async () => {
+Deno.test("ask() distinguishes the causes for a refused certificate, and sends nothing to find them", async () => {
   const time = "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ";
   const cases: readonly (readonly [Pair, RegExp])[] = [
     [
@@ -96,7 +96,7 @@ Deno.test("ask() tells the causes apart for which a certificate is refused, and 
   }
 });
 
-Deno.test("ask() looks at a refused certificate once for many failures, and again after a success", async () => {
+Deno.test("ask() reads a refused certificate once for many failures, and again after a success", async () => {
   using server = new Listening(authority.issue({ ...good, days: -2 }));
   using vault = endpoint(server.address);
   for (let at = 1; at <= 5; at++) {
@@ -105,7 +105,7 @@ Deno.test("ask() looks at a refused certificate once for many failures, and agai
   }
 });
 
-Deno.test("ask() names the system's authorities where there is no CA file", async () => {
+Deno.test("ask() names the system's CA certificates if there is no CA file", async () => {
   using server = new Listening(authority.issue(good));
   using vault = endpoint(server.address, {
     ca: new Authority().certificate,
@@ -115,7 +115,7 @@ Deno.test("ask() names the system's authorities where there is no CA file", asyn
   await assert.rejects(vault.ask(get, call), refusedWith("unreachable", sentence));
 });
 
-Deno.test("ask() says https:// where a plain request met TLS, and http:// where TLS met a plain server", async () => {
+Deno.test("ask() advises https:// if a plain request met TLS, and http:// if TLS met a plain server", async () => {
   const pair = authority.issue(good);
   await using tls = Deno.serve({
     hostname: "127.0.0.1",
@@ -145,7 +145,7 @@ Deno.test("ask() says https:// where a plain request met TLS, and http:// where 
   await assert.rejects(mail.ask(get, call), refusedWith("unreachable", /answered what is no HTTP\.$/));
 });
 
-Deno.test("ask() has a sentence for each fatal alert of TLS", async () => {
+Deno.test("ask() has a phrase for each fatal alert of TLS", async () => {
   const client = authority.issue({ commonName: "trousseau" });
   const material = { certificate: client.certificate, key: client.key };
   const cases = [
@@ -169,7 +169,7 @@ Deno.test("ask() has a sentence for each fatal alert of TLS", async () => {
   }
 });
 
-Deno.test("ask() says that a client certificate is wanted, in TLS 1.3 and 1.2", async () => {
+Deno.test("ask() reports that a client certificate is required, in TLS 1.3 and 1.2", async () => {
   const pair = authority.issue(good);
   for (const version of ["TLSv1.3", "TLSv1.2"] as const) {
     const server = createServer({
@@ -193,7 +193,7 @@ Deno.test("ask() says that a client certificate is wanted, in TLS 1.3 and 1.2", 
   }
 });
 
-Deno.test("ask() names the server and the seconds of a silence, and whether there was a connection", async () => {
+Deno.test("ask() names the silent server, the seconds, and whether there was a connection", async () => {
   using server = new Listening(authority.issue(good));
   using vault = endpoint(server.address);
   const signal = AbortSignal.timeout(300);

@@ -1,21 +1,21 @@
 /**
- * Signed JSON Web Tokens, by which a login proves that it has a private key (RFC 7519, RFC 7515).
+ * Signed JSON Web Tokens, with which a login proves possession of a private key (RFC 7519, RFC 7515).
  *
  * @module
  */
 import { constants, type KeyObject, sign } from "node:crypto";
 import { base64url, utf8 } from "../../base/bytes.ts";
 
-/** RSA with SHA-256, by the names of RFC 7518, section 3.1. */
+/** RSA with SHA-256; names of RFC 7518, section 3.1. */
 const algorithms = {
   PS256: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST },
   RS256: { padding: constants.RSA_PKCS1_PADDING },
 } as const;
 
 /**
- * The compact form.
+ * A token in the compact serialization.
  *
- * @param header what stands in it beside `alg` and `typ`.
+ * @param header header parameters in addition to `alg` and `typ`.
  */
 export function signedJwt(
   alg: keyof typeof algorithms,
@@ -27,7 +27,7 @@ export function signedJwt(
   return `${signed}.${base64url(sign("sha256", utf8(signed), { key, ...algorithms[alg] }))}`;
 }
 
-/** The first private key in a PEM text; empty where there is none. */
+/** The first private key in a PEM text; `""` if there is none. */
 export function privateKeyPem(pem: string): string {
   return /-----BEGIN (RSA )?PRIVATE KEY-----[\s\S]*?-----END (RSA )?PRIVATE KEY-----/.exec(pem)?.[0] ?? "";
 }

@@ -8,7 +8,7 @@ const { certificate, key: pem } = rsaPair("jwt");
 const key = createPrivateKey(pem);
 
 for (const alg of ["PS256", "RS256"] as const) {
-  Deno.test(`signedJwt() signs by ${alg} what others verify`, () => {
+  Deno.test(`signedJwt() signs with ${alg} so that other implementations verify it`, () => {
     const jwt = signedJwt(alg, { kid: "1" }, { iss: "é" }, key);
     const [header = "", claims = "", signature = ""] = jwt.split(".");
     const read = (part: string) => JSON.parse(Buffer.from(part, "base64url").toString());
@@ -29,7 +29,7 @@ for (const alg of ["PS256", "RS256"] as const) {
   });
 }
 
-Deno.test("privateKeyPem() finds the key beside certificates, and is empty where there is none", () => {
+Deno.test("privateKeyPem() finds the key beside certificates, and is empty without one", () => {
   assert.equal(privateKeyPem(`${certificate}${pem}`), pem.trim());
   assert.equal(privateKeyPem(certificate), "");
 });

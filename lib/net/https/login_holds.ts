@@ -1,5 +1,5 @@
 /**
- * Which refused logins make a credential wait, and for how long.
+ * The kinds of refused logins after which a credential is held back, and the duration of the hold.
  *
  * @module
  */
@@ -7,41 +7,49 @@ import { KmsError } from "../../base/errors.ts";
 
 const minute = 60_000;
 
-/** How long a refused credential waits. */
+/** The hold of a refused credential. */
 export interface LoginHold {
+  /** Duration in milliseconds. */
   readonly ms: number;
+  /** The reason in an operator's words, if the refusal does not state it. */
   readonly since?: string;
 }
 
 /**
- * Milliseconds, give or take a fifth, and the reason in an operator's words where the refusal itself does not give it.
+ * Duration in milliseconds (RefusedLogins varies it by ±20 %), and the reason for the operator if the refusal does not
+ * state it.
  *
- * Everything that is not here waits as `session.ts` has it, 1 s growing to 60 s, in memory: nobody counts those
- * refusals, and what they want is often given a moment later. These are: Vault's token, cert, jwt and kubernetes methods
- * (its user lockout knows userpass, LDAP and AppRole alone), a certificate or a federated token for Entra ID (nobody
- * guesses at one, and it is often made known to the application later than to this node), managed identities and metadata services (on this machine),
- * AWS STS (AccessDenied is also the answer until a new trust policy has spread) and Google's token services (likewise).
+ * Other refused logins are repeated by `session.ts` after 1 s, growing to 60 s, in memory: their servers do not count
+ * refusals, and the missing right is often granted a moment later. These are: Vault's token, cert, jwt and kubernetes
+ * methods (its user lockout applies to userpass, LDAP and AppRole only); a certificate or federated token for Entra ID
+ * (not guessable, and often registered at the application later than on this node); managed identities and metadata
+ * services (on this machine); AWS STS (AccessDenied is also the response until a new trust policy has propagated); and
+ * Google's token services (likewise).
  */
 export const loginHolds = {
-  /** 400 and 401 for AppRole and userpass: five of them within 15 minutes lock the account for all nodes. */
+  /** Status 400 and 401 for AppRole and userpass: five within 15 minutes lock the account for all nodes. */
   vaultCounted: { ms: 30 * minute, since: "refused logins lock an account" },
   /**
-   * 403 for AppRole and userpass. Vault looks at no credential of a locked account, so that asking neither counts nor
-   * makes the lock longer, which ends 15 minutes after the last refusal that counted or when an administrator ends it.
+   * Status 403 for AppRole and userpass. Vault does not check the credential of a locked account, so that a login
+   * neither counts nor extends the lock. The lock ends 15 minutes after the last counted refusal, or when an
+   * administrator unlocks it.
    */
   vaultLocked: { ms: 5 * minute },
-  /** `invalid_client` for a client secret: Entra ID holds back an application that goes on with a wrong one. */
+  /** `invalid_client` for a client secret: Entra ID throttles an application that repeats a wrong one. */
   entraSecret: { ms: 30 * minute, since: "refused logins hold an application back" },
 } as const satisfies Record<string, LoginHold>;
 
-/** The refusal of a credential that shall not be sent again soon. */
+/** The refusal of a credential that must not be sent again soon. */
 export class RefusedLogin extends KmsError {
   constructor(message: string, readonly hold: keyof typeof loginHolds) {
     super("unauthenticated", message);
   }
 }
 
-/** The same once it is noted: `tried` if the credential was sent just now, else it was held back. */
+/**
+ * The error after the refusal was recorded. `tried` is true if the credential was sent just now, false if it was held
+ * back.
+ */
 export class HeldLogin extends KmsError {
   constructor(message: string, readonly tried: boolean) {
     super("unauthenticated", message);

@@ -1,20 +1,21 @@
 /**
- * One login at a time for all processes of a node: of two that start together, the second sees the refusal of the first.
+ * A lock between all processes of a node: one login at a time. Of two processes that start together, the second reads
+ * the refusal of the first.
  *
  * @module
  */
 import { type Clock, systemClock } from "../../base/clock.ts";
 
-/** Milliseconds. The wait leaves most of a login's ten seconds for the login itself. */
+/** Milliseconds. `longest` leaves most of a login's ten seconds for the login itself. */
 const timings = { poll: 50, longest: 3_000 } as const;
 
 /**
- * Waits for the lock of a file. The kernel releases it when its holder ends, however that happens; the file stays, since
- * deleting it would let two processes lock two files.
+ * Waits for the lock of a file. The kernel releases the lock when its process ends, for any reason. The file remains:
+ * otherwise two processes could lock two different files of the same name.
  *
  * @param signal ends the wait.
- * @returns the lock, or one of nothing where the folder is not there or may not be used, or after three seconds: a
- *   process that was stopped in the middle of its login must not keep the others from their KMS.
+ * @returns the lock. Without effect if the folder is missing or not accessible, and after three seconds: a process that
+ *   was suspended during its login must not block the others.
  */
 export async function loginLock(path: string, signal: AbortSignal, clock: Clock = systemClock): Promise<Disposable> {
   const file = await opened(path);
@@ -24,10 +25,10 @@ export async function loginLock(path: string, signal: AbortSignal, clock: Clock 
   return { [Symbol.dispose]: () => file.close() };
 }
 
-/** A lock needs no right to write: the file may be another user's, who ran `check`. */
+/** The lock needs no write permission: the file can belong to another user who ran `check`. */
 async function opened(path: string): Promise<Deno.FsFile | undefined> {
   try {
-    // The opening of a FIFO waits for a writer.
+    // Opening a FIFO would wait for a writer.
     return (await Deno.stat(path)).isFile ? await Deno.open(path, { read: true }) : undefined;
   } catch (thrown) {
     if (!(thrown instanceof Deno.errors.NotFound)) return undefined;
@@ -35,7 +36,7 @@ async function opened(path: string): Promise<Deno.FsFile | undefined> {
   }
 }
 
-/** On a file system without locks, nobody else holds it. */
+/** A file system without locks reports an error; the file then counts as locked. */
 async function locked(file: Deno.FsFile): Promise<boolean> {
   return await file.tryLock(true).catch(() => true);
 }

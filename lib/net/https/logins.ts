@@ -1,5 +1,5 @@
 /**
- * What the logins of clouds have in common: a secret that is read, a token out of an answer, and a refusal.
+ * Common parts of cloud logins: reading a secret, extracting a token from a response, and errors for refused logins.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { field } from "./fields.ts";
 import { busyOrDown, type Meaning, refusedBy, unacceptable, unknownMeaning } from "./refusals.ts";
 import type { Grant } from "./session.ts";
 
-/** A secret as it is now. @throws {KmsError} `unauthenticated` if it cannot be read, with the reason. */
+/** Reads a secret. @throws {KmsError} `unauthenticated` with the reason if it cannot be read */
 export async function readForLogin(source: SecretSource, action: string): Promise<Secret> {
   try {
     return await source.read();
@@ -22,18 +22,24 @@ export async function readForLogin(source: SecretSource, action: string): Promis
 }
 
 /**
- * A token and how long it lives, out of an answer of OAuth's (RFC 6749, section 5.1) or of a machine's metadata service.
+ * The token and its lifetime in an OAuth response (RFC 6749, section 5.1) or in that of a metadata service.
  *
- * @throws {KmsError} `provider_protocol` where the answer holds none.
+ * @throws {KmsError} `provider_protocol` if the response contains none.
  */
 export function bearerGrant({ body }: HttpAnswer, server: Server, call: HttpCall): Grant {
-  // Some give a number, some a text of digits; seconds.
+  // Seconds. Some servers send a number, others a string of digits.
   const seconds = Number(field(body, "expires_in"));
   const ttlMs = Number.isSafeInteger(seconds) && seconds > 0 ? seconds * 1000 : undefined;
   return tokenGrant(field(body, "access_token"), ttlMs, server, call);
 }
 
-/** The same of a token and a lifetime in milliseconds that stood elsewhere; `undefined` where there was none. */
+/**
+ * A grant of a token that was extracted by the caller.
+ *
+ * @param token the value that was found; `undefined` if there was none
+ * @param ttlMs lifetime in milliseconds; `undefined` if there was none
+ * @throws {KmsError} `provider_protocol` if either is missing
+ */
 export function tokenGrant(token: unknown, ttlMs: number | undefined, { name }: Server, { action }: HttpCall): Grant {
   const lacks = (what: string) => unacceptable(action, `the answer of ${name} holds no ${what}`);
   if (typeof token !== "string" || !/^[\x21-\x7e]{1,65536}$/.test(token)) throw lacks("token");
@@ -44,7 +50,7 @@ export function tokenGrant(token: unknown, ttlMs: number | undefined, { name }: 
 /**
  * The error for a login that was not granted.
  *
- * @param refused why, where the answer says that the login itself is refused; `undefined` where it says nothing of it.
+ * @param refused the reason if the response states that the login is refused; `undefined` otherwise.
  */
 export function loginRefusal(
   { name }: Server,
@@ -57,7 +63,7 @@ export function loginRefusal(
 
 function loginMeaning(status: number, refused: string | undefined): Meaning {
   if (status === 429) return busyOrDown[429];
-  // 404 and 410 are what Azure's metadata service answers while it is being updated.
+  // Azure's metadata service answers 404 and 410 during its updates.
   if (status >= 500 || ((status === 404 || status === 410) && refused === undefined)) return busyOrDown[503];
   return status >= 400 && refused !== undefined ? { code: "unauthenticated", why: refused } : unknownMeaning(status);
 }

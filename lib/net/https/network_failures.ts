@@ -1,6 +1,6 @@
 /**
- * Failures of a connection in words for an operator: the part of a sentence after the server's name, without its full
- * stop.
+ * Reasons for failed connections as text for an operator: the part of a sentence after the server's name, without its
+ * full stop.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export const networkFailures = {
     "speaks no TLS on this port; write http:// if it is on this machine, else give it a certificate",
 } as const satisfies Record<string, string>;
 
-/** By the failure, for failures without a code. */
+/** Failures without an error code, or with a cause more specific than it. */
 export const connectionFailures = {
   speaksTls: "speaks TLS on this port; write https://",
   closedPlain: "closed the connection without an answer; if it speaks TLS on this port, write https://",
@@ -33,7 +33,7 @@ export const connectionFailures = {
   otherwise: "cannot be spoken to",
 } as const satisfies Record<string, string>;
 
-/** By the errno of a connection to a Unix socket, or the type of file at its path. */
+/** By the errno of a connection to a Unix socket, or by the type of the file at its path. */
 export const socketFailures = {
   ENOENT: "is not there; start the agent, or mount the folder of its socket",
   ECONNREFUSED: "is a socket that nothing listens on; start the agent",
@@ -47,7 +47,7 @@ export const socketFailures = {
 const clientCertificateWanted =
   "wants a client certificate (in kind vault-transit: tls.certificateFile and tls.keyFile)";
 
-/** The meaning of an alert about a client certificate: the first if no certificate was sent. */
+/** The meanings of an alert about a client certificate: `without` if none was sent, else `with`. */
 function ofCertificate(refused: string) {
   return {
     without: clientCertificateWanted,
@@ -73,12 +73,12 @@ export const tlsAlerts = {
   AccessDenied: ofCertificate("it is valid, and has no access"),
 } as const satisfies Record<string, string | { readonly without: string; readonly with: string }>;
 
-/** The meaning of the alert `handshake_failure`, by the messages that the server sent before it. */
+/** Meanings of the alert `handshake_failure`, by the messages that the server sent before it. */
 export const handshakeFailures = {
-  /** No message: it answered the first one, which lists versions and ciphers. */
+  /** None before it: the alert answered ClientHello, which lists versions and ciphers. */
   early: "has no TLS cipher in common with Trousseau, which speaks AES-GCM and ChaCha20-Poly1305 with ECDHE; " +
     "allow one of them there",
-  /** Its certificate, in TLS 1.2: the server requires a client certificate. */
+  /** Its certificate came before it, in TLS 1.2: the server requires a client certificate. */
   late: clientCertificateWanted,
   unknown: "refused the TLS handshake: no cipher is in common, or it wants a client certificate " +
     "(in kind vault-transit: tls.certificateFile and tls.keyFile)",
@@ -87,11 +87,11 @@ export const handshakeFailures = {
 /** An error of Node's sockets, TLS or HTTP parser. */
 export type NetworkCause = Error & {
   readonly code?: unknown;
-  /** The input of the HTTP parser. */
+  /** Input of the HTTP parser. */
   readonly rawPacket?: unknown;
 };
 
-/** Deno's codes for a certificate that was not verified: the same one for several causes. */
+/** Deno's error codes for a certificate that was not verified. Each has several possible causes. */
 const unverifiedCodes: readonly unknown[] = [
   "CERT_HAS_EXPIRED",
   "CERT_NOT_YET_VALID",
@@ -102,21 +102,21 @@ const unverifiedCodes: readonly unknown[] = [
   "DEPTH_ZERO_SELF_SIGNED_CERT",
 ];
 
-/** Whether a server's certificate was not verified. */
+/** Whether the error means that the server's certificate was not verified. */
 export function isUnverified({ code }: NetworkCause): boolean {
   return unverifiedCodes.includes(code);
 }
 
-/** Whether TLS ended in the alert `handshake_failure`. */
+/** Whether the handshake ended with the alert `handshake_failure`. */
 export function isHandshakeFailure(cause: NetworkCause): boolean {
   return alertOf(cause) === "HandshakeFailure";
 }
 
 /**
- * The words for a failure whose cause follows from the error alone.
+ * The reason for a failure whose cause follows from the error alone.
  *
- * @param secure whether TLS was tried.
- * @param shown whether a client certificate was at hand.
+ * @param secure whether TLS was used.
+ * @param shown whether a client certificate was configured.
  */
 export function networkFailure(cause: NetworkCause, secure: boolean, shown = false): string {
   const code = String(cause.code);
@@ -137,18 +137,18 @@ export function networkFailure(cause: NetworkCause, secure: boolean, shown = fal
 
 function closedBy({ message }: NetworkCause, secure: boolean): string {
   if (!secure) return connectionFailures.closedPlain;
-  // Node's text; the code is the same after the handshake.
+  // Only the message differs; the code is the same after the handshake.
   return message.includes("before secure TLS connection")
     ? connectionFailures.closedHandshake
     : networkFailures.ECONNRESET;
 }
 
-/** The alert's name is in the text alone: Deno gives several alerts one code. */
+/** The alert's name is only in the message: Deno has one code for several alerts. */
 function alertOf({ message }: NetworkCause): string | undefined {
   return /^received fatal alert: ([A-Za-z0-9]{1,40})$/.exec(message)?.[1];
 }
 
-/** Whether bytes begin as a TLS alert does (RFC 8446, section 5.1): record type 21, version 3.x. */
+/** Whether bytes begin with a TLS alert record (RFC 8446, section 5.1): content type 21, version 3.x. */
 export function isTlsRecord(bytes: unknown): boolean {
   return bytes instanceof Uint8Array && bytes[0] === 21 && bytes[1] === 3;
 }

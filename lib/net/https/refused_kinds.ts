@@ -1,14 +1,17 @@
 /**
- * Kinds of request that a fresh token did not help: the right is missing, and another login would not give it.
+ * Kinds of requests for which a new token did not help: the permission is missing, and another login would not grant
+ * it.
  *
  * @module
  */
 import { backoff } from "../../base/deadline.ts";
 
-/** How long another login is not tried for such a kind, in milliseconds: longer after each one that did not help. */
+/** Milliseconds without another login for such a kind; doubled after each login that did not help. */
 const pauses = { first: 10_000, most: 120_000 } as const;
 
-/** The most kinds that are known at once: the oldest goes first. A vendor has a handful for each version of a key. */
+/**
+ * Maximum number of kinds that are remembered; the oldest is dropped. A vendor has a handful for each version of a key.
+ */
 const maxKinds = 64;
 
 interface Mark {
@@ -16,16 +19,16 @@ interface Mark {
   readonly until: number;
 }
 
-/** One for a session. Times are milliseconds on the session's clock. */
+/** The refused kinds of one session. Times are milliseconds on the session's clock. */
 export class RefusedKinds {
   readonly #marks = new Map<string, Mark>();
 
-  /** Whether a login for a refused request of this kind may help. */
+  /** Whether a login after a refused request of this kind can help. */
   mayHelp(kind: string, now: number): boolean {
     return now >= (this.#marks.get(kind)?.until ?? -Infinity);
   }
 
-  /** Notes that a request was refused with a token that was got for it. Of many that shared the login, the first counts. */
+  /** Records that a request was refused with a new token. If many requests shared the login, only the first counts. */
   refused(kind: string, now: number): void {
     if (!this.mayHelp(kind, now)) return;
     const logins = this.#marks.get(kind)?.logins ?? 0;
@@ -35,12 +38,12 @@ export class RefusedKinds {
     if (this.#marks.size > maxKinds && oldest !== undefined) this.#marks.delete(oldest);
   }
 
-  /** Notes that a request was served. */
+  /** Records that a request was accepted. */
   served(kind: string): void {
     this.#marks.delete(kind);
   }
 
-  /** Forgets all: the credentials are to be read anew. */
+  /** Drops all records, because the credentials will be read again. */
   clear(): void {
     this.#marks.clear();
   }

@@ -1,18 +1,20 @@
 /**
- * Logins that were refused, so that the same credential is not sent again before its wait is over.
+ * Refused logins, so that the same credential is not sent again before its hold has ended.
  *
- * Some servers lock an account after a few refused logins, for all nodes. A refused credential is therefore noted in a
- * file of the state folder, which all processes of this node read: `serve`, `sops` and `check`. A changed credential is
- * another one and is sent at once. An operator can remove the file to have the same one sent at once.
+ * Some servers lock an account after a few refused logins, for all nodes. A refused credential is therefore recorded in
+ * a file of the state folder, which all processes of this node read: `serve`, `sops` and `check`. A changed credential
+ * counts as a different one and is sent at once. An operator can remove the file, so that the same credential is sent
+ * at once.
  *
- * The file has wall times, and a process waits by the monotonic clock from when it has noted or first read a refusal, so
- * that a clock which is set makes it wait neither shorter nor longer. A refusal with a time in the future, noted by a
- * clock that ran ahead, counts as one of the present and is written back as such.
+ * The file contains wall times. A process measures a hold with its monotonic clock, from the moment at which it
+ * recorded or first read the refusal, so that setting the wall clock changes no hold. A refusal with a time in the
+ * future was recorded by a clock that was ahead; it counts as a current one and is written back with the current time.
  *
- * The file holds no credential, but it must not confirm a guess at one either: a password may be weak, and a state folder
- * may be in a backup. Two bytes are kept of a salted, slow hash. Of a dictionary of a million passwords some 15 fit by
- * chance, so that the file does not tell the right one; and each try costs a tenth of a second or less. In return one changed credential of 65,536 is taken for the old one, and waits. An HMAC would need a key, which would lie
- * in the same folder.
+ * The file contains no credential, and it must not confirm a guessed one either: a password can be weak, and a state
+ * folder can be in a backup. It keeps two bytes of a salted, slow hash. Of a dictionary of a million passwords about 15
+ * match by chance, so that the file does not identify the right one, and each attempt costs up to a tenth of a second.
+ * In return, one of 65,536 changed credentials is mistaken for the refused one and has to wait. An HMAC would need a
+ * key, which would be in the same folder.
  *
  * @module
  */
@@ -29,32 +31,32 @@ import { loginLock } from "./login_lock.ts";
 
 const minute = 60_000;
 
-/** A refusal that was noted. Times are milliseconds since the epoch. */
+/** A recorded refusal. Times are milliseconds since the epoch. */
 interface Refusal {
-  /** Of the credential: four hexadecimal digits. */
+  /** Truncated hash of the credential: four hexadecimal digits. */
   readonly tag: string;
   readonly at: number;
   readonly until: number;
   readonly hold: keyof typeof loginHolds;
-  /** What was answered, as the end of a sentence; nothing secret. */
+  /** The server's reason as the end of a sentence; nothing secret. */
   readonly why: string;
 }
 
-interface Noted {
-  /** 16 bytes in base64, one salt for all. */
+interface RefusalFile {
+  /** 16 bytes in base64. All refusals of the file share it. */
   readonly salt: string;
   readonly refusals: readonly Refusal[];
 }
 
 const spread = 0.2;
-/** The most that are kept; the oldest go first. */
+/** Maximum number of refusals in the file; the oldest are dropped first. */
 const maxRefusals = 32;
 const maxWhy = 512;
 const tagPattern = /^[0-9a-f]{4}$/;
-/** PBKDF2 with SHA-256: 0.04 s to 0.1 s, off this thread. */
+/** Iterations of PBKDF2 with SHA-256: 0.04 s to 0.1 s, in another thread. */
 const iterations = 200_000;
 
-const format: StateFileFormat<Noted> = {
+const format: StateFileFormat<RefusalFile> = {
   name: "refused-logins.json",
   content: "the refused logins of this node",
   format: 1,
@@ -67,39 +69,40 @@ const format: StateFileFormat<Noted> = {
   advice: "remove it",
 };
 
-/** What a {@linkcode RefusedLogins} is made of. */
+/** Dependencies of a {@linkcode RefusedLogins}. */
 export interface RefusedLoginsOptions {
+  /** Name of the provider, for messages. */
   readonly provider: string;
   readonly notify: Notify;
-  /** Without one, refusals are known to this process alone. */
+  /** Without a state folder, refusals are kept in the memory of this process only. */
   readonly stateFolder?: string | undefined;
-  /** Whom the logins ask: the same credential elsewhere is another one. */
+  /** The servers that the logins are sent to. The same credential at other servers counts as a different one. */
   readonly scope: readonly string[];
   readonly clock?: Clock;
 }
 
-/** A refusal's `until` as it is kept, and its times on the monotonic clock. */
-interface Moments {
+/** A refusal's `until` as stored, which identifies it, and its start and end in milliseconds on the monotonic clock. */
+interface MonotonicTimes {
   readonly until: number;
   readonly at: number;
   readonly end: number;
 }
 
-/** What the file says: `undefined` where there is none, `unusable` where it cannot be read. */
-type Found = Noted | undefined | "unusable";
+/** Content of the file: `undefined` if there is none, `unusable` if it cannot be read. */
+type Found = RefusalFile | undefined | "unusable";
 
 /** The refused logins of one provider. */
 export class RefusedLogins {
   readonly #options: RefusedLoginsOptions;
   readonly #clock: Clock;
-  readonly #file: StateFile<Noted> | undefined;
+  readonly #file: StateFile<RefusalFile> | undefined;
   readonly #servers: string;
-  /** The last refusal that this process saw, and whether it is in the file too. */
+  /** The last refusal that this process received, and whether it was written to the file. */
   #last: { readonly credential: Secret; readonly refusal: Refusal; readonly onDisk: boolean } | undefined;
   readonly #times: WallTimes;
-  /** By tag, the refusals that this process has noted or read, and their times on the monotonic clock. */
-  readonly #moments = new Map<string, Moments>();
-  /** The last hash: comparing a credential again costs nothing. */
+  /** By tag: the refusals that this process has recorded or read, with their times on the monotonic clock. */
+  readonly #monotonic = new Map<string, MonotonicTimes>();
+  /** The last hash, so that the same credential is not hashed again. */
   #hashed: { readonly credential: Secret; readonly salt: string; readonly tag: string } | undefined;
   #warned = false;
 
@@ -112,25 +115,25 @@ export class RefusedLogins {
   }
 
   /**
-   * Logs in, unless the same credential was refused lately.
+   * Logs in, unless the same credential was refused recently.
    *
-   * @param credential who logs in and with what, in a fixed order.
-   * @param login sends it.
-   * @throws {HeldLogin} if it was refused, now or before; whatever else `login` throws.
+   * @param credential identity and secret of the login, in a fixed order.
+   * @param login sends the credential.
+   * @throws {HeldLogin} if the credential was refused, now or earlier; any other error of `login`.
    */
   async attempt<T>(credential: readonly string[], { action, signal }: HttpCall, login: () => Promise<T>): Promise<T> {
     const secret = new Secret(JSON.stringify([...this.#options.scope, ...credential]));
-    // Providers that ask the same servers share a lock; others do not wait for each other.
+    // Providers with the same servers share a lock; others do not wait for each other.
     using _lock = await this.#lock(`login-${this.#servers}`, signal);
     const held = await this.#heldBy(secret);
     if (held !== undefined) throw this.#held(held, action);
     try {
       const granted = await login();
-      await this.#forget(signal);
+      await this.#removeLast(signal);
       return granted;
     } catch (thrown) {
       if (!(thrown instanceof RefusedLogin)) throw thrown;
-      throw this.#refused(thrown, await this.#note(secret, thrown));
+      throw this.#refused(thrown, await this.#record(secret, thrown));
     }
   }
 
@@ -139,11 +142,11 @@ export class RefusedLogins {
     return stateFolder === undefined ? undefined : await loginLock(`${stateFolder}/.${name}.lock`, signal);
   }
 
-  /** The refusal for which a credential has to wait. */
+  /** The refusal because of which a credential must wait; `undefined` if there is none. */
   async #heldBy(secret: Secret): Promise<Refusal | undefined> {
     const found = await this.#current();
     const last = this.#last;
-    // A file that was there and is gone was removed on purpose.
+    // The file existed and is gone: an operator has removed it to release the credential.
     const released = found === undefined && last?.onDisk === true;
     if (!released && last?.credential.equals(secret) && this.#isLive(last.refusal)) return last.refusal;
     if (found === undefined || found === "unusable") return undefined;
@@ -153,8 +156,8 @@ export class RefusedLogins {
     return live.find((refusal) => refusal.tag === tag);
   }
 
-  async #note(credential: Secret, { hold, message }: RefusedLogin): Promise<Refusal> {
-    // Noting takes a moment and is not given up with the login: the account would pay for it.
+  async #record(credential: Secret, { hold, message }: RefusedLogin): Promise<Refusal> {
+    // Recording is fast, and it continues if the login's call is cancelled: a lost record could lock the account.
     using _lock = await this.#lock(format.name, new AbortController().signal);
     const found = await this.#read();
     const salt = typeof found === "object" ? found.salt : base64(crypto.getRandomValues(new Uint8Array(16)));
@@ -166,8 +169,8 @@ export class RefusedLogins {
     return refusal;
   }
 
-  /** What this process noted of a credential that is good after all: a role may have been made meanwhile. */
-  async #forget(signal: AbortSignal): Promise<void> {
+  /** Removes this process's last refusal after a successful login: the role can have been created in the meantime. */
+  async #removeLast(signal: AbortSignal): Promise<void> {
     const last = this.#last;
     this.#last = undefined;
     if (last === undefined || !last.onDisk) return;
@@ -177,7 +180,7 @@ export class RefusedLogins {
     await this.#write({ ...found, refusals: found.refusals.filter(({ tag }) => tag !== last.refusal.tag) });
   }
 
-  /** The file's content. Refusals with a time in the future, noted by a clock that ran ahead, wait from now on. */
+  /** The file's content. A refusal with a time in the future, recorded by a clock that was ahead, starts again now. */
   async #current(): Promise<Found> {
     const found = await this.#read();
     if (typeof found !== "object" || !found.refusals.some((one) => this.#isOfTheFuture(one))) return found;
@@ -192,28 +195,28 @@ export class RefusedLogins {
   #refusalOfNow({ tag, hold, why }: Pick<Refusal, "tag" | "hold" | "why">): Refusal {
     const [now, ms] = [this.#clock.now(), jittered(loginHolds[hold].ms, spread)];
     const refusal = { tag, at: this.#times.of(now), until: this.#times.of(now + ms), hold, why };
-    this.#moments.set(tag, { until: refusal.until, at: now, end: now + ms });
+    this.#monotonic.set(tag, { until: refusal.until, at: now, end: now + ms });
     return refusal;
   }
 
-  /** Whether a refusal waits for longer than the longest wait, and this process has not noted it. */
+  /** Whether a refusal ends later than the longest hold permits, and was not recorded by this process. */
   #isOfTheFuture({ tag, until, hold }: Refusal): boolean {
     const longest = loginHolds[hold].ms * (1 + spread);
-    return this.#moments.get(tag)?.until !== until && until - this.#times.now() > longest;
+    return this.#monotonic.get(tag)?.until !== until && until - this.#times.now() > longest;
   }
 
   #isLive(refusal: Refusal): boolean {
-    return this.#clock.now() < this.#momentsOf(refusal).end;
+    return this.#clock.now() < this.#monotonicOf(refusal).end;
   }
 
-  #momentsOf({ tag, at, until }: Refusal): Moments {
-    const known = this.#moments.get(tag);
+  #monotonicOf({ tag, at, until }: Refusal): MonotonicTimes {
+    const known = this.#monotonic.get(tag);
     if (known?.until === until) return known;
     const [now, wall] = [this.#clock.now(), this.#times.now()];
     const moments = { until, at: now - Math.max(0, wall - at), end: now + (until - wall) };
-    this.#moments.set(tag, moments);
-    const [oldest] = this.#moments.keys();
-    if (this.#moments.size > 2 * maxRefusals && oldest !== undefined) this.#moments.delete(oldest);
+    this.#monotonic.set(tag, moments);
+    const [oldest] = this.#monotonic.keys();
+    if (this.#monotonic.size > 2 * maxRefusals && oldest !== undefined) this.#monotonic.delete(oldest);
     return moments;
   }
 
@@ -228,15 +231,17 @@ export class RefusedLogins {
     return tag;
   }
 
-  /** A file that cannot be used is replaced at the next refusal. Waiting for its repair would turn it into an outage. */
+  /**
+   * An unusable file counts as empty and is replaced at the next refusal. Waiting for its repair would cause an outage.
+   */
   async #read(): Promise<Found> {
     return await this.#file?.read().catch((): Found => "unusable");
   }
 
-  async #write(noted: Noted): Promise<boolean> {
+  async #write(content: RefusalFile): Promise<boolean> {
     if (this.#file === undefined) return false;
     try {
-      await this.#file.write(noted);
+      await this.#file.write(content);
       return true;
     } catch (thrown) {
       this.#warn(thrown);
@@ -254,14 +259,14 @@ export class RefusedLogins {
 
   #refused({ message }: RefusedLogin, refusal: Refusal): HeldLogin {
     const { hold } = refusal;
-    const until = this.#times.of(this.#momentsOf(refusal).end);
+    const until = this.#times.of(this.#monotonicOf(refusal).end);
     const { since }: LoginHold = loginHolds[hold];
     const it = since === undefined ? "It" : `Since ${since}, it`;
     return new HeldLogin(`${message} ${it} is not repeated before ${timeOf(until)}; ${this.#way()}.`, true);
   }
 
   #held(refusal: Refusal, action: string): HeldLogin {
-    const { at, end } = this.#momentsOf(refusal);
+    const { at, end } = this.#monotonicOf(refusal);
     const minutes = Math.floor((this.#clock.now() - at) / minute);
     const ago = minutes < 1 ? "just now" : minutes === 1 ? "1 minute ago" : `${minutes} minutes ago`;
     const until = `is not repeated before ${timeOf(this.#times.of(end))}`;
@@ -275,12 +280,12 @@ export class RefusedLogins {
   }
 }
 
-/** `18:42 UTC`, rounded up to a minute. */
+/** A time in milliseconds since the epoch as `18:42 UTC`, rounded up to a minute. */
 function timeOf(ms: number): string {
   return `${new Date(Math.ceil(ms / minute) * minute).toISOString().slice(11, 16)} UTC`;
 }
 
-/** The end of a sentence of the form "Cannot do this: cause." */
+/** The reason in a sentence of the form "Cannot do this: reason." */
 function causeOf(message: string): string {
   return message.replace(/^Cannot [^:]*: /, "").replace(/\.$/, "");
 }

@@ -11,7 +11,7 @@ const minute = 60_000;
 const action = 'log in with provider "vault-eu"';
 const call = { action, signal: new AbortController().signal };
 
-/** One process of a node: what it sends is counted, and refused unless it is `good`. */
+/** One process of a node. Its logins are counted, and refused unless the credential is `good`. */
 function processOf(stateFolder: string | undefined, clock: FakeClock, hold: keyof typeof loginHolds = "vaultCounted") {
   const events: Event[] = [];
   const sent: string[] = [];
@@ -33,7 +33,7 @@ const held = (sentence: RegExp, tried: boolean) => (thrown: unknown) => {
   return thrown.tried === tried;
 };
 
-Deno.test("attempt() sends a refused credential again after 30 minutes, give or take a fifth", () =>
+Deno.test("attempt() sends a refused credential again after 30 minutes ± 20 %", () =>
   inFolder(async (folder) => {
     const clock = new FakeClock();
     const node = processOf(folder, clock);
@@ -49,7 +49,7 @@ Deno.test("attempt() sends a refused credential again after 30 minutes, give or 
     assert.deepEqual(node.sent, ["wrong", "wrong"]);
   }));
 
-Deno.test("attempt() holds over restarts and for every process of the node, and sends a changed credential at once", () =>
+Deno.test("attempt() holds across restarts and for every process of the node, and sends a changed credential at once", () =>
   inFolder(async (folder) => {
     const clock = new FakeClock();
     await assert.rejects(processOf(folder, clock).attempt("wrong"), held(/./, true));
@@ -75,7 +75,7 @@ Deno.test("attempt() holds over restarts and for every process of the node, and 
     assert.equal(await elsewhere.attempt(["role", "wrong"], call, () => Promise.resolve("token")), "token");
   }));
 
-Deno.test("attempt() sends once where several processes of a node begin together, and waits for no other server", () =>
+Deno.test("attempt() sends once if several processes of a node start together, and does not wait for other servers", () =>
   inFolder(async (folder) => {
     const sent: string[] = [];
     const begin = (scope: string, credential: string) => {
@@ -94,7 +94,7 @@ Deno.test("attempt() sends once where several processes of a node begin together
     assert.deepEqual(sent.sort(), ["one", "two"]);
   }));
 
-Deno.test("attempt() stops waiting for another process with its signal", () =>
+Deno.test("attempt() stops waiting for another process when its signal is aborted", () =>
   inFolder(async (folder) => {
     const options = { provider: "a", notify: () => {}, stateFolder: folder, scope: [] };
     const done = Promise.withResolvers<void>();
@@ -107,7 +107,7 @@ Deno.test("attempt() stops waiting for another process with its signal", () =>
     await first;
   }));
 
-Deno.test("attempt() tries at once when the file was removed, in the process that wrote it too", () =>
+Deno.test("attempt() sends at once after the file was removed, also in the process that wrote it", () =>
   inFolder(async (folder) => {
     const clock = new FakeClock();
     const node = processOf(folder, clock);
@@ -118,7 +118,7 @@ Deno.test("attempt() tries at once when the file was removed, in the process tha
     assert.deepEqual(node.sent, ["wrong", "wrong"]);
   }));
 
-Deno.test("attempt() keeps the refusals of several credentials, drops those that are over, and forgets one that is good", () =>
+Deno.test("attempt() keeps the refusals of several credentials, drops expired ones, and removes one that is accepted", () =>
   inFolder(async (folder) => {
     const clock = new FakeClock();
     const read = async () => JSON.parse(await Deno.readTextFile(`${folder}/refused-logins.json`)).refusals.length;
@@ -137,7 +137,7 @@ Deno.test("attempt() keeps the refusals of several credentials, drops those that
     assert.equal(await read(), 0);
   }));
 
-Deno.test("attempt() waits for each kind of refusal as its row says", async () => {
+Deno.test("attempt() waits for each kind of refusal as long as its row states", async () => {
   for (const [hold, { ms }] of Object.entries(loginHolds) as [keyof typeof loginHolds, { ms: number }][]) {
     const clock = new FakeClock();
     const node = processOf(undefined, clock, hold);
@@ -149,7 +149,7 @@ Deno.test("attempt() waits for each kind of refusal as its row says", async () =
   }
 });
 
-Deno.test("attempt() holds nothing back for an outage, and passes its error on", () =>
+Deno.test("attempt() does not hold back after an outage, and passes its error on", () =>
   inFolder(async (folder) => {
     const logins = new RefusedLogins({ provider: "a", notify: () => {}, stateFolder: folder, scope: [] });
     for (const code of ["unreachable", "throttled", "unauthenticated"] as const) {
@@ -161,7 +161,7 @@ Deno.test("attempt() holds nothing back for an outage, and passes its error on",
     await assert.rejects(Deno.stat(`${folder}/refused-logins.json`), Deno.errors.NotFound);
   }));
 
-Deno.test("attempt() holds a login as long as it should when the clock is set meanwhile, and says when by the new time", () =>
+Deno.test("attempt() holds for the same time if the clock is set, and reports the end by the new time", () =>
   inFolder(async (folder) => {
     for (const hours of [3, -3]) {
       const clock = new FakeClock();
@@ -182,7 +182,7 @@ Deno.test("attempt() holds a login as long as it should when the clock is set me
   }));
 
 for (const hours of [3, -3]) {
-  Deno.test(`attempt() waits as long as it says, whatever the clock is set to meanwhile: by ${hours} h`, () =>
+  Deno.test(`attempt() waits as long as it reports if the clock is set by ${hours} h`, () =>
     inFolder(async (folder) => {
       const clock = new FakeClock();
       const [node, other] = [processOf(folder, clock), processOf(folder, clock)];
@@ -202,7 +202,7 @@ for (const hours of [3, -3]) {
     }));
 }
 
-Deno.test("attempt() lets a refusal that a clock ran ahead for wait from now, once and not at each start", () =>
+Deno.test("attempt() restarts the hold of a refusal with a future time once, and not at each start", () =>
   inFolder(async (folder) => {
     const [ahead, clock] = [new FakeClock(), new FakeClock()];
     await ahead.advance(365 * 24 * 60 * minute);
@@ -214,7 +214,7 @@ Deno.test("attempt() lets a refusal that a clock ran ahead for wait from now, on
     await assert.rejects(processOf(folder, clock).attempt("wrong"), held(/answered 400/, true));
   }));
 
-Deno.test("attempt() goes on where the file is damaged, replaces it, and warns once where it cannot be written", () =>
+Deno.test("attempt() continues with a damaged file, replaces it, and warns once if it cannot be written", () =>
   inFolder(async (folder) => {
     const clock = new FakeClock();
     const path = `${folder}/refused-logins.json`;
@@ -239,7 +239,7 @@ Deno.test("attempt() goes on where the file is damaged, replaces it, and warns o
     assert.deepEqual(unwritable.events.map(({ type }) => type), ["lifecycle"]);
   }));
 
-Deno.test("the file holds no credential and too little of its hash to confirm a guess", () =>
+Deno.test("the file contains no credential and too few bits of its hash to confirm a guess", () =>
   inFolder(async (folder) => {
     const clock = new FakeClock();
     await assert.rejects(processOf(folder, clock).attempt("canary-password"), held(/./, true));
@@ -248,7 +248,7 @@ Deno.test("the file holds no credential and too little of its hash to confirm a 
     const { salt, refusals: [{ tag }] } = JSON.parse(text);
     assert.match(tag, /^[0-9a-f]{4}$/);
     assert.equal(((await Deno.stat(`${folder}/refused-logins.json`)).mode ?? 0) & 0o777, 0o600);
-    // Written again from what the module's comment says: a changed hash would have every node log in once more.
+    // Computed again from the module's comment: a changed hash would cause one more login on every node.
     const field = (value: string) => {
       const length = new Uint8Array(4);
       new DataView(length.buffer).setUint32(0, value.length);
@@ -258,7 +258,7 @@ Deno.test("the file holds no credential and too little of its hash to confirm a 
     const secret = Uint8Array.from([...field("trousseau-refused-login-1"), ...field(credential)]);
     const hash = pbkdf2Sync(secret, Uint8Array.fromBase64(salt), 200_000, 2, "sha256");
     assert.equal(tag, hash.toString("hex"));
-    // Another node, or the same after the file was removed, has another salt.
+    // Another node, or the same one after the file was removed, has another salt.
     await Deno.remove(`${folder}/refused-logins.json`);
     await assert.rejects(processOf(folder, clock).attempt("canary-password"), held(/./, true));
     assert.notEqual(JSON.parse(await Deno.readTextFile(`${folder}/refused-logins.json`)).salt, salt);

@@ -1,11 +1,11 @@
 /**
- * The name of a server in a TLS handshake.
+ * The server name in a TLS handshake (SNI).
  *
  * @module
  */
 import { isIP } from "node:net";
 
-/** The name for the handshake and the certificate, which an IP address is not (RFC 6066, section 3). */
+/** Options with the server name; without it for an IP address, which SNI does not permit (RFC 6066, section 3). */
 export function serverNameOf(name: string): { readonly servername?: string } {
   return isIP(name) === 0 ? { servername: name } : {};
 }

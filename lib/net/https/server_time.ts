@@ -1,51 +1,55 @@
 /**
- * Times that a server gives, held against its own clock: this machine's may be wrong by hours until it is set.
+ * Times in a server's responses, compared with the server's own clock: the clock of this machine can be wrong by hours
+ * until it is set.
  *
  * @module
  */
 import { systemClock } from "../../base/clock.ts";
 import type { HttpAnswer } from "./endpoint.ts";
 
-/** Milliseconds; servers that check the time refuse a request that is dated five minutes off. */
-export const skew = 240_000;
+/** Milliseconds. Servers that check the time refuse a request whose date differs by five minutes. */
+export const maxClockSkewMs = 240_000;
 
-/** Milliseconds; a token that lives for less would be replaced without end. */
-const shortest = 1_000;
-/** A token that seems to have expired is tried all the same: a refusal by the server is certain, a clock is not. */
+/** Minimum lifetime in milliseconds; a shorter one would cause continuous renewals. */
+const minLifetimeMs = 1_000;
+/**
+ * Lifetime in milliseconds of a token that seems expired. It is used anyway: the clock can be wrong, a refusal is
+ * certain.
+ */
 const expired = 60_000;
 
 /**
- * A server's wall time when it answered, by the Date field of its answer (RFC 9110, section 6.6.1); this machine's where
- * there is none.
+ * The server's wall time at its response, from the Date field (RFC 9110, section 6.6.1); the wall time of this machine
+ * if the field is missing or malformed. Milliseconds since the epoch.
  */
 export function serverNow(date: string | undefined): number {
-  const told = date === undefined ? NaN : Date.parse(date);
-  return Number.isFinite(told) ? told : systemClock.wall();
+  const parsed = date === undefined ? NaN : Date.parse(date);
+  return Number.isFinite(parsed) ? parsed : systemClock.wall();
 }
 
 /**
- * How long something lives, in milliseconds.
+ * The remaining lifetime in milliseconds.
  *
- * @param expiresAt its end as the server gives it, in milliseconds since the epoch.
- * @param date the Date field of the same answer.
- * @param longest milliseconds that its server grants at most: neither clock can make it endless.
+ * @param expiresAt the end as the server states it, in milliseconds since the epoch.
+ * @param date the Date field of the same response.
+ * @param longest maximum lifetime that the server grants, in milliseconds: a limit against wrong clocks.
  */
 export function lifetimeUntil(expiresAt: number, date: string | undefined, longest: number): number {
-  // The Date field has whole seconds: the server's clock was up to a second further than it says.
+  // The Date field has whole seconds, so that the server's clock was up to 999 ms ahead of it.
   const left = expiresAt - serverNow(date) - (date === undefined ? 0 : 999);
-  return left > 0 ? Math.min(Math.max(shortest, left), longest) : Math.min(expired, longest);
+  return left > 0 ? Math.min(Math.max(minLifetimeMs, left), longest) : Math.min(expired, longest);
 }
 
 /**
- * Sends a request that bears this machine's time. If it is refused and this machine's clock is minutes off, it is sent
- * once more with the server's time.
+ * Sends a request that contains the time of this machine. If it is refused and the clock of this machine is off by
+ * minutes, sends it once more with the server's time.
  *
- * @param send takes a wall time in milliseconds since the epoch.
- * @returns the last answer, a refusal too.
+ * @param send sends the request with a wall time in milliseconds since the epoch.
+ * @returns the last response, also if it is a refusal.
  */
-export async function byServersTime(send: (wall: number) => Promise<HttpAnswer>): Promise<HttpAnswer> {
+export async function withServerTime(send: (wall: number) => Promise<HttpAnswer>): Promise<HttpAnswer> {
   const answer = await send(systemClock.wall());
   const refused = answer.status >= 400 && answer.status < 500;
   const now = serverNow(answer.headers.date);
-  return refused && Math.abs(now - systemClock.wall()) > skew ? await send(now) : answer;
+  return refused && Math.abs(now - systemClock.wall()) > maxClockSkewMs ? await send(now) : answer;
 }

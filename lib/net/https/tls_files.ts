@@ -1,5 +1,5 @@
 /**
- * The PEM files that a connection to a KMS stands on.
+ * The PEM files for connections to a KMS.
  *
  * @module
  */
@@ -11,22 +11,29 @@ import { KmsError } from "../../base/errors.ts";
 import type { TlsMaterial } from "./endpoint.ts";
 import { type ProxySettings, readProxy, sameProxy } from "./proxy.ts";
 
-/** Paths of PEM files, the proxy, and the name to expect in the server's certificate where it is not the address's host. */
+/**
+ * Paths of PEM files, the proxy, and the expected name in the server's certificate if it differs from the address's
+ * host.
+ */
 export interface TlsFiles {
+  /** CA certificates; without it, the system's bundle. */
   readonly caFile?: string;
+  /** Expected name in the server's certificate, if it differs from the address's host. */
   readonly serverName?: string;
+  /** Client certificate; only with `keyFile`. */
   readonly certificateFile?: string;
+  /** Private key of the client certificate. */
   readonly keyFile?: string;
-  /** The proxy on the way; left out, servers are dialled directly. */
+  /** The proxy for servers beyond this machine; `undefined` for direct connections. */
   readonly proxy?: ProxySettings;
 }
 
-/** In bytes: the authorities that a machine trusts have a quarter of a million. */
-const largestFile = 4 * 1024 * 1024;
+/** Maximum file size in bytes. A typical system bundle of CA certificates has a quarter of a million. */
+const maxFileBytes = 4 * 1024 * 1024;
 
 /**
- * Where Linux distributions keep the authorities that the machine trusts, all in one file: Debian and distroless, Fedora,
- * Red Hat, SUSE, Alpine. Deno's own list would want a permission that nothing else here needs.
+ * Bundles of the system's CA certificates, by distribution: Debian and distroless, Fedora, Red Hat, SUSE, Alpine.
+ * Deno's own list would need a permission that is not used otherwise.
  */
 const systemAuthorities = [
   "/etc/ssl/certs/ca-certificates.crt",
@@ -37,13 +44,13 @@ const systemAuthorities = [
 ] as const;
 
 /**
- * Reads the files of now and checks that they can be used. Without a CA file, the machine's authorities are read.
+ * Reads the files and checks that they can be used. Without a CA file, the system's bundle is read.
  *
- * @throws {KmsError} `config` if one cannot be read, holds no PEM, or certificate and key do not belong together.
+ * @throws {KmsError} `config` if a file cannot be read or contains no PEM, or if certificate and key do not match.
  */
 export async function readTlsFiles(tls: TlsFiles, provider: string): Promise<TlsMaterial> {
   const own = await readPem(tls.caFile, provider);
-  const authorities = own === undefined ? await machineAuthorities() : { pem: own, source: tls.caFile };
+  const authorities = own === undefined ? await systemBundle() : { pem: own, source: tls.caFile };
   const material = {
     ca: authorities?.pem,
     trusted: authorities?.source,
@@ -61,32 +68,32 @@ export async function readTlsFiles(tls: TlsFiles, provider: string): Promise<Tls
     throw unusable(provider, `${material.trusted} holds no certificate`, cause);
   }
   try {
-    if (belongTogether(material.certificate, material.key)) return material;
+    if (keyMatches(material.certificate, material.key)) return material;
   } catch (cause) {
     throw unusable(provider, `${tls.certificateFile} and ${tls.keyFile} are no certificate and key`, cause);
   }
   throw unusable(provider, `the key in ${tls.keyFile} is not the one of ${tls.certificateFile}`);
 }
 
-function belongTogether(certificate: string | undefined, key: string | undefined): boolean {
+function keyMatches(certificate: string | undefined, key: string | undefined): boolean {
   if (certificate === undefined || key === undefined) return true;
   return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
 }
 
-async function machineAuthorities(): Promise<{ readonly pem: string; readonly source: string } | undefined> {
+async function systemBundle(): Promise<{ readonly pem: string; readonly source: string } | undefined> {
   for (const path of systemAuthorities) {
-    const pem = await readRegularFile(path, largestFile).then(utf8Text, () => undefined);
+    const pem = await readRegularFile(path, maxFileBytes).then(utf8Text, () => undefined);
     if (pem !== undefined) return { pem, source: `${path} (the system's)` };
   }
   return undefined;
 }
 
-/** Whether two readings would make the same connection. */
+/** Whether both result in the same connections. */
 export function sameMaterial(a: TlsMaterial, b: TlsMaterial): boolean {
   return a.ca === b.ca && a.certificate === b.certificate && a.key === b.key && sameProxy(a.proxy, b.proxy);
 }
 
-/** When the client certificate expires, in milliseconds since the epoch; `undefined` where there is none. */
+/** Expiry of the client certificate in milliseconds since the epoch; `undefined` if there is none. */
 export function certificateExpiry(material: TlsMaterial): number | undefined {
   return material.certificate === undefined ? undefined : Date.parse(new X509Certificate(material.certificate).validTo);
 }
@@ -94,7 +101,7 @@ export function certificateExpiry(material: TlsMaterial): number | undefined {
 async function readPem(path: string | undefined, provider: string): Promise<string | undefined> {
   if (path === undefined) return undefined;
   try {
-    return await readCredentialText(path, largestFile);
+    return await readCredentialText(path, maxFileBytes);
   } catch (cause) {
     throw unusable(provider, `${path} cannot be read: ${whyUnreadable(cause, path)}`, cause);
   }

@@ -1,5 +1,5 @@
 /**
- * The TLS files as they are now: read at the start, and again while the plugin runs.
+ * Current content of the TLS files: read at the start and again while the plugin runs.
  *
  * @module
  */
@@ -9,19 +9,19 @@ import type { Notify } from "../../telemetry/events.ts";
 import type { TlsMaterial } from "./endpoint.ts";
 import { certificateExpiry, readTlsFiles, sameMaterial, type TlsFiles } from "./tls_files.ts";
 
-/** How often the files are looked at, at most, while the server can be spoken to. */
-const lookMs = 10_000;
+/** Minimum interval of checks in milliseconds while connections succeed. */
+const checkMs = 10_000;
 
-/** Tells by another object in {@linkcode TlsWatch.material} that something has changed. */
+/** Provides the TLS material. {@linkcode TlsWatch.material} returns a new object after a change. */
 export class TlsWatch {
   readonly #files: TlsFiles;
   readonly #provider: string;
   readonly #notify: Notify;
   readonly #watched: boolean;
   #material: TlsMaterial;
-  #lookedAt = systemClock.now();
-  #looking: Promise<void> | undefined;
-  #complaint = "";
+  #checkedAt = systemClock.now();
+  #check: Promise<void> | undefined;
+  #lastWarning = "";
 
   private constructor(files: TlsFiles, provider: string, notify: Notify, material: TlsMaterial) {
     this.#files = files;
@@ -30,13 +30,13 @@ export class TlsWatch {
     const { caFile, certificateFile, keyFile, proxy } = files;
     this.#watched = [caFile, certificateFile, keyFile, proxy?.login].some((one) => one !== undefined);
     this.#material = material;
-    this.#tellExpiry();
+    this.#notifyExpiry();
   }
 
   /**
-   * Reads the files; nothing goes over the network.
+   * Reads the files. No network access.
    *
-   * @param addresses what will be spoken to; where one begins with `https:`, somebody has to be trusted.
+   * @param addresses the servers' addresses. If one begins with `https:`, a CA certificate must be found.
    * @throws {KmsError} `config` if the files cannot be used.
    */
   static async open(
@@ -53,42 +53,42 @@ export class TlsWatch {
     return new TlsWatch(files, provider, notify, material);
   }
 
-  /** What a connection is to be made with. The same object until it changes. */
+  /** The material for new connections. The same object until a file changes. */
   get material(): TlsMaterial {
     return this.#material;
   }
 
-  /** Looks whether the files have changed. All calls of one moment wait for the same look. */
+  /** Checks whether the files have changed. Concurrent calls share one check. */
   async look(): Promise<void> {
-    if (!this.#watched || systemClock.now() - this.#lookedAt < lookMs) return;
-    this.#looking ??= this.#reload().finally(() => this.#looking = undefined);
-    await this.#looking;
+    if (!this.#watched || systemClock.now() - this.#checkedAt < checkMs) return;
+    this.#check ??= this.#reload().finally(() => this.#check = undefined);
+    await this.#check;
   }
 
-  /** Looks at once, since an authority that was replaced shows as a connection that fails. */
+  /** Checks at once. A replaced CA certificate shows as a failed connection. */
   async lookNow(): Promise<void> {
-    this.#lookedAt = -Infinity;
+    this.#checkedAt = -Infinity;
     await this.look();
   }
 
   async #reload(): Promise<void> {
     try {
       const material = await readTlsFiles(this.#files, this.#provider);
-      this.#complaint = "";
+      this.#lastWarning = "";
       if (!sameMaterial(material, this.#material)) {
         this.#material = material;
-        this.#tellExpiry();
+        this.#notifyExpiry();
       }
     } catch (thrown) {
-      // Files in the middle of being replaced are no reason to stop: what was read last serves on.
+      // Files can be unreadable while they are being replaced. The last material stays in use.
       const message = thrown instanceof KmsError ? thrown.message : "";
-      if (message !== this.#complaint) this.#notify({ type: "lifecycle", action: "warning", message });
-      this.#complaint = message;
+      if (message !== this.#lastWarning) this.#notify({ type: "lifecycle", action: "warning", message });
+      this.#lastWarning = message;
     }
-    this.#lookedAt = systemClock.now();
+    this.#checkedAt = systemClock.now();
   }
 
-  #tellExpiry(): void {
+  #notifyExpiry(): void {
     const expiresAt = certificateExpiry(this.#material);
     if (expiresAt !== undefined) {
       this.#notify({ type: "certificate_lifetime", provider: this.#provider, expiresAt });

@@ -1,5 +1,5 @@
 /**
- * Connections through a proxy: a CONNECT tunnel (RFC 9110, section 9.3.6), and TLS with the server inside of it. The proxy
+ * Connections through a proxy: a CONNECT tunnel (RFC 9110, section 9.3.6) with TLS to the server inside it. The proxy
  * sees the server's name and ciphertext.
  *
  * @module
@@ -16,40 +16,42 @@ import { FailedConnections } from "./failed_connections.ts";
 import { connectionFailures, isTlsRecord, type NetworkCause } from "./network_failures.ts";
 import { serverNameOf } from "./server_name.ts";
 
-/** A proxy as connections are made with it. */
+/** A proxy with its credentials. */
 export interface Proxy {
   /** Scheme, host and port. */
   readonly origin: string;
-  /** The value of `Proxy-Authorization`. */
+  /** Value of the header `Proxy-Authorization`. */
   readonly authorization: Secret | undefined;
 }
 
-/** Why there is no tunnel. */
+/** The error for a tunnel that could not be opened. */
 export class ProxyError extends Error {
   override readonly name = "ProxyError";
 }
 
-/** Milliseconds for a proxy to open a tunnel. The caller's own deadline is mostly shorter. */
+/** Milliseconds for the proxy to open a tunnel. The deadline of the caller is usually shorter. */
 const patienceMs = 10_000;
 
-/** The longest answer to CONNECT, in bytes. */
+/** Maximum length of the response to CONNECT, in bytes. */
 const maxHead = 8192;
 
-/** What a request hands on to its connection beside what the agent was made with. */
+/** Options of a request, passed on to its connection. */
 export type TunnelOptions = RequestOptions & {
-  /** Fires when the request is given up: a tunnel that is not open by then is not opened any more. */
+  /** Aborted when the request is given up. A tunnel that is still being opened is then cancelled. */
   readonly givenUp?: AbortSignal;
 };
 
 type OnConnection = (error: Error | null, connection?: Duplex) => void;
 
-/** A proxy, the authorities for its certificate, and why connections to it fail. */
+/** A proxy, the CA certificates for it, and the reasons for failed connections to it. */
 export class ProxyTrust {
   readonly proxy: Proxy;
+  /** CA certificates as PEM. */
   readonly ca: string | undefined;
+  /** Explains failed connections to the proxy. */
   readonly failed: FailedConnections;
 
-  /** @param trusted where the authorities come from, for messages. */
+  /** @param trusted source of the CA certificates, for messages. */
   constructor(proxy: Proxy, ca: string | undefined, trusted: string) {
     const { secure, host, port } = addressOf(proxy.origin);
     this.proxy = proxy;
@@ -59,7 +61,10 @@ export class ProxyTrust {
   }
 }
 
-/** Makes each connection through a proxy. Trust is given by the agent's options, for the server and the proxy alike. */
+/**
+ * Opens each connection through a proxy. The agent's TLS options apply to the server; CA certificates also to the
+ * proxy.
+ */
 export class TunnelAgent extends Agent {
   readonly #trust: ProxyTrust;
 
@@ -72,19 +77,19 @@ export class TunnelAgent extends Agent {
     options: TunnelOptions,
     callback?: (error: Error | null, stream: Duplex) => void,
   ): Duplex {
-    // Node calls back with an error alone; its types want a stream beside it.
+    // Node calls back with an error only; its types require a stream as well.
     const onConnection = callback as OnConnection;
     const target = { host: options.host ?? "", port: Number(options.port) };
     openTunnel(this.#trust, target, options.givenUp).then(
       (socket) => onConnection(null, connectTls({ ...securityOf(options), socket })),
       (thrown) => onConnection(thrown),
     );
-    // Nothing is returned where the connection comes by the callback, which not every version of Node's types says.
+    // Node permits `undefined` if the connection is passed to the callback; some versions of its types do not.
     return undefined as unknown as Duplex;
   }
 }
 
-/** What TLS with the server needs of a request's options. */
+/** The TLS options for the server, taken from a request's options. */
 function securityOf({ host, servername, ca, cert, key, rejectUnauthorized }: TunnelOptions): ConnectionOptions {
   return {
     host: host ?? "",
@@ -92,15 +97,15 @@ function securityOf({ host, servername, ca, cert, key, rejectUnauthorized }: Tun
     ca,
     cert,
     key,
-    // Never what the environment says where it is left out.
+    // Set explicitly, so that the environment (NODE_TLS_REJECT_UNAUTHORIZED) has no effect.
     rejectUnauthorized: rejectUnauthorized ?? true,
   };
 }
 
 /**
- * Has a proxy connect to a server.
+ * Opens a tunnel to a server.
  *
- * @throws {ProxyError} if the proxy does not open a tunnel in time.
+ * @throws {ProxyError} if the proxy does not open it in time.
  */
 export function openTunnel(
   { proxy, ca, failed }: ProxyTrust,
@@ -110,26 +115,26 @@ export function openTunnel(
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const target = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
   const socket = dial(proxy, ca);
-  const giveUp = () => {
+  const closeSocket = () => {
     done();
     socket.destroy();
   };
   const fail = (why: string) => {
-    giveUp();
+    closeSocket();
     reject(new ProxyError(why));
   };
   const onGivenUp = () => fail("the caller gave up");
-  const callOff = afterTimeout(patienceMs, () => fail(`it did not answer within ${patienceMs / 1000} s`));
+  const cancel = afterTimeout(patienceMs, () => fail(`it did not answer within ${patienceMs / 1000} s`));
   const done = () => {
-    callOff();
+    cancel();
     signal?.removeEventListener("abort", onGivenUp);
     socket.removeAllListeners();
-    // A socket that fails after it was given up must not end the process.
+    // A later error of the socket must not end the process.
     socket.on("error", () => {});
   };
   let head = Buffer.alloc(0);
   socket.on("error", (cause: NetworkCause) => {
-    giveUp();
+    closeSocket();
     void failed.explain(cause, signal ?? new AbortController().signal).then((why) =>
       reject(new ProxyError(`it ${why}`))
     );
@@ -140,8 +145,8 @@ export function openTunnel(
     const end = head.indexOf("\r\n\r\n");
     if (isTlsRecord(head)) return fail(`it ${connectionFailures.speaksTls}`);
     if (end < 0) return head.length > maxHead ? fail(`it ${connectionFailures.noHttp}`) : undefined;
-    const complaint = complaintOf(head.toString("latin1", 0, end), head.length - end - 4);
-    if (complaint !== undefined) return fail(complaint);
+    const refusal = refusalIn(head.toString("latin1", 0, end), head.length - end - 4);
+    if (refusal !== undefined) return fail(refusal);
     socket.pause();
     done();
     failed.succeeded();
@@ -170,8 +175,12 @@ function request(target: string, { authorization }: Proxy): string {
   return `CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${login}\r\n`;
 }
 
-/** @param extra bytes behind the head; in a tunnel the client speaks first. */
-function complaintOf(head: string, extra: number): string | undefined {
+/**
+ * The reason to reject a response to CONNECT; `undefined` for success.
+ *
+ * @param extra number of bytes after the header. In a tunnel the client sends first, so that any are an error.
+ */
+function refusalIn(head: string, extra: number): string | undefined {
   const status = Number(/^HTTP\/1\.[01] (\d{3})(?: |\r|$)/.exec(head)?.[1] ?? 0);
   if (status >= 200 && status < 300 && extra === 0) return undefined;
   if (status === 407) return "it answered 407 (it wants a login, or another one)";

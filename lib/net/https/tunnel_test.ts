@@ -14,7 +14,7 @@ const get = { method: "GET", path: "/keys", headers: { authorization: "Bearer ca
 const authority = new Authority();
 const pair = authority.issue({ commonName: "kms", names: ["kms.test", "127.0.0.1"] });
 
-/** A server behind TLS that says how many connections it has had. */
+/** A TLS server that counts its connections. */
 class Server implements AsyncDisposable {
   readonly asked: string[] = [];
   readonly #peers = new Set<string>();
@@ -45,7 +45,7 @@ function endpoint(proxy: Proxy, changes: Partial<TlsMaterial> = {}, address = "h
 
 const through = ({ origin }: ConnectProxy): Proxy => ({ origin, authorization: undefined });
 
-Deno.test("Endpoint.ask() goes through a proxy by a tunnel, which is kept, and the proxy reads nothing of it", async () => {
+Deno.test("Endpoint.ask() uses a tunnel through a proxy, keeps it, and the proxy sees no plaintext", async () => {
   await using server = new Server();
   using proxy = new ConnectProxy(server.port);
   using kms = endpoint(through(proxy));
@@ -56,7 +56,7 @@ Deno.test("Endpoint.ask() goes through a proxy by a tunnel, which is kept, and t
   assert.ok(proxy.carried.length > 0 && !proxy.carried.includes("canary"));
 });
 
-Deno.test("Endpoint.ask() checks the server's certificate through a proxy as it does without one", async () => {
+Deno.test("Endpoint.ask() checks the server's certificate through a proxy as without one", async () => {
   const other = authority.issue({ commonName: "other", names: ["other.test"] });
   const foreign = new Authority().issue({ commonName: "kms", names: ["kms.test"] });
   const cases = [[other, /has a certificate for another name/], [foreign, /authorities in .* did not issue/]] as const;
@@ -79,7 +79,7 @@ Deno.test("Endpoint.ask() checks the server's certificate through a proxy as it 
   await assert.rejects(wrongAddress.ask(get, call), refusedWith("unreachable", /certificate for another name/));
 });
 
-Deno.test("Endpoint.ask() says in one sentence why a proxy opens no tunnel", async () => {
+Deno.test("Endpoint.ask() states in one sentence why a proxy opens no tunnel", async () => {
   await using server = new Server();
   using proxy = new ConnectProxy(server.port);
   const cases = [
@@ -106,7 +106,7 @@ Deno.test("Endpoint.ask() says in one sentence why a proxy opens no tunnel", asy
   assert.deepEqual(server.asked, []);
 });
 
-Deno.test("Endpoint.ask() gives a tunnel up with its call, and leaves no connection behind", async () => {
+Deno.test("Endpoint.ask() cancels a tunnel with its call, and leaves no connection open", async () => {
   await using server = new Server();
   using proxy = new ConnectProxy(server.port);
   proxy.fault = "silent";
@@ -115,7 +115,7 @@ Deno.test("Endpoint.ask() gives a tunnel up with its call, and leaves no connect
   await waitFor("the proxy to see it go", () => proxy.ended === 1, { timeoutMs: 4000, everyMs: 10 });
 });
 
-Deno.test("Endpoint.ask() reaches a proxy behind TLS, if the authorities are trusted", async () => {
+Deno.test("Endpoint.ask() reaches a proxy over TLS with its CA certificate", async () => {
   await using server = new Server();
   using trusted = new ConnectProxy(server.port, authority.issue({ commonName: "proxy", names: ["127.0.0.1"] }));
   using kms = endpoint(through(trusted));
@@ -137,7 +137,7 @@ Deno.test("Endpoint.ask() reaches this machine without the proxy", async () => {
   assert.deepEqual(proxy.heads, []);
 });
 
-Deno.test("HttpClient.ask() logs in to the proxy, and takes up a password that was replaced", async () => {
+Deno.test("HttpClient.ask() logs in to the proxy, and uses a replaced password", async () => {
   await inFolder(async (folder) => {
     await using server = new Server();
     using proxy = new ConnectProxy(server.port);

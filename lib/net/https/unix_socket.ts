@@ -1,5 +1,5 @@
 /**
- * Why a Unix socket cannot be connected to.
+ * The reason why a connection to a Unix socket fails.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { socketFailures } from "./network_failures.ts";
 /** The part of a sentence after the socket's address, without the full stop. */
 export async function socketFailure(path: string, cause: Error): Promise<string> {
   const errno = errnoOf(cause);
-  // Linux answers ECONNREFUSED for a socket without a listener and for a file that is no socket.
+  // Linux reports ECONNREFUSED for a socket without a listener and also for a file that is not a socket.
   if (errno === "ECONNREFUSED" && !await isSocket(path)) return socketFailures.notASocket;
   if (errno === "EPERM") return socketFailures.EACCES;
   if (errno !== undefined && Object.hasOwn(socketFailures, errno)) {
@@ -22,7 +22,7 @@ async function isSocket(path: string): Promise<boolean> {
   try {
     return (await Deno.stat(path)).isSocket === true;
   } catch {
-    // It is gone meanwhile, or may not be looked at: the errno of the connection is the cause.
+    // Removed in the meantime, or not accessible: the errno of the connection is the cause.
     return true;
   }
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { socketFailure } from "./unix_socket.ts";
 
-Deno.test("socketFailure() has words for what keeps a client from a socket", async () => {
+Deno.test("socketFailure() has a phrase for each failed connection to a socket", async () => {
   const words = (code: string) => socketFailure("/run/none.sock", Object.assign(new Error(code), { code }));
   for (const code of ["EACCES", "EPERM"]) {
     assert.match(await words(code), /^may not be used by this user; look at socket_mode, socket_user and socket_group/);

@@ -4,7 +4,7 @@ import { fileSource } from "../../config/secrets.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { watchedSource } from "./watched_source.ts";
 
-Deno.test("watchedSource() warns once for each reason for which a credential cannot be read", () =>
+Deno.test("watchedSource() warns once for each reason why a credential cannot be read", () =>
   inFolder(async (folder) => {
     const path = `${folder}/token`;
     await Deno.writeTextFile(path, "canary", { mode: 0o600 });

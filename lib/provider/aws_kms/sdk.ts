@@ -8,7 +8,7 @@ import { systemClock } from "../../base/clock.ts";
 import { version } from "../../base/version.ts";
 import type { HttpClient } from "../../net/https/client.ts";
 import type { HttpBody, HttpCall } from "../../net/https/endpoint.ts";
-import { serverNow, skew } from "../../net/https/server_time.ts";
+import { maxClockSkewMs, serverNow } from "../../net/https/server_time.ts";
 import type { AwsKeys } from "./credentials.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 
@@ -73,7 +73,7 @@ export class SdkTransport {
     const { date } = answer.headers;
     options.seen.date = date;
     if (date !== undefined) this.#serverAhead = serverNow(date) - systemClock.now();
-    options.seen.skewed = Math.abs(serverNow(date) - signedAt(headers)) > skew;
+    options.seen.skewed = Math.abs(serverNow(date) - signedAt(headers)) > maxClockSkewMs;
     return { response: { statusCode: answer.status, headers: texts(answer.headers), body: answer.bytes } };
   }
 

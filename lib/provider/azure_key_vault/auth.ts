@@ -11,7 +11,7 @@ import { field } from "../../net/https/fields.ts";
 import { bearerGrant, loginRefusal, readForLogin } from "../../net/https/logins.ts";
 import { RefusedLogin } from "../../net/https/login_holds.ts";
 import type { RefusedLogins } from "../../net/https/refused_logins.ts";
-import { byServersTime } from "../../net/https/server_time.ts";
+import { withServerTime } from "../../net/https/server_time.ts";
 import type { Grant } from "../../net/https/session.ts";
 import { askArc } from "./arc.ts";
 import { assertion } from "./assertion.ts";
@@ -134,7 +134,7 @@ async function entra(
     return client.ask(entraServer(authority), request, call);
   };
   const answer = "dated" in proof
-    ? await byServersTime(async (wall) => await send(await proof.dated(wall)))
+    ? await withServerTime(async (wall) => await send(await proof.dated(wall)))
     : await send("secret" in proof ? proof.secret : proof.issued);
   if (answer.status !== 200) throw entraRefusal(entraServer(authority), answer, "secret" in proof, call);
   return bearerGrant(answer, entraServer(authority), call);

@@ -10,7 +10,7 @@ import { field } from "../../net/https/fields.ts";
 import { signedJwt } from "../../net/https/jwt.ts";
 import { bearerGrant, loginRefusal, tokenGrant } from "../../net/https/logins.ts";
 import { unacceptable } from "../../net/https/refusals.ts";
-import { byServersTime } from "../../net/https/server_time.ts";
+import { withServerTime } from "../../net/https/server_time.ts";
 import type { Grant } from "../../net/https/session.ts";
 import { type Credentials, readCredentials, type ServiceAccountKey } from "./credentials_file.ts";
 import { exchange } from "./federation.ts";
@@ -108,7 +108,7 @@ async function byKey({ settings, client }: Context, account: ServiceAccountKey, 
   }
   // Here a `sub` would be a person whom the service account stands for.
   const path = new URL(account.tokenUrl).pathname;
-  const answer = await byServersTime((wall) => {
+  const answer = await withServerTime((wall) => {
     const assertion = signedJwt("RS256", header, { ...claims(wall), aud: account.tokenUrl }, account.key);
     const body = form({ grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion });
     const request = { method: "POST", path, headers: { accept: "application/json" }, body, once: true } as const;

@@ -1,6 +1,6 @@
 /**
- * A look at a server's certificate after it was refused, to find the cause: Deno gives one code for several causes, and
- * does not give access to a certificate that it did not verify.
+ * Reads a server's certificate after it was refused, to find the cause. Deno has one error code for several causes, and
+ * does not expose a certificate that it did not verify.
  *
  * @module
  */
@@ -9,38 +9,39 @@ import { connect as connectTls, type DetailedPeerCertificate } from "node:tls";
 import type { NetworkCause } from "./network_failures.ts";
 import { serverNameOf } from "./server_name.ts";
 
-/** The result of a handshake. */
-export interface CertificateLook {
-  /** `undefined` where the handshake did not come as far. */
+/** Result of a handshake without verification. */
+export interface HandshakeResult {
+  /** `undefined` if the handshake failed before the certificate. */
   readonly certificate: DetailedPeerCertificate | undefined;
-  /** Whether the certificate was verified this time. */
+  /** Whether the certificate was valid this time. */
   readonly verified: boolean;
-  /** How many bytes the server sent. */
+  /** Number of bytes that the server sent. */
   readonly received: number;
 }
 
-/** How to reach the server. */
-export interface LookOptions {
-  /** Opens a connection to it, without TLS. */
+/** How the server is reached. */
+export interface HandshakeOptions {
+  /** Opens a connection without TLS. */
   readonly dial: (signal: AbortSignal) => Promise<Socket>;
-  /** The name or the IP address that its certificate is held to. */
+  /** The DNS name or IP address that the certificate must contain. */
   readonly name: string;
+  /** CA certificates as PEM; `undefined` for the built-in ones of the runtime. */
   readonly ca: string | undefined;
-  /** Ends the look. */
+  /** Cancels the handshake. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Shakes hands, reads the certificate and hangs up.
+ * Performs a handshake, reads the certificate and closes the connection.
  *
- * The certificate is not verified, and so nothing may be sent: no request, no token and no client certificate goes over
- * this connection, and nothing is read from it.
+ * The certificate is not verified; therefore nothing may be sent. No request, token or client certificate goes over
+ * this connection, and no response is read from it.
  *
- * @throws {Error} if the server cannot be reached, or the signal fires.
+ * @throws {Error} if the server cannot be reached, or `signal` is aborted.
  */
-export async function lookAtCertificate({ dial, name, ca, signal }: LookOptions): Promise<CertificateLook> {
+export async function readCertificate({ dial, name, ca, signal }: HandshakeOptions): Promise<HandshakeResult> {
   const socket = await dial(signal);
-  const { promise, resolve, reject } = Promise.withResolvers<CertificateLook>();
+  const { promise, resolve, reject } = Promise.withResolvers<HandshakeResult>();
   const onAbort = () => reject(new Error("the look was given up"));
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
@@ -50,7 +51,7 @@ export async function lookAtCertificate({ dial, name, ca, signal }: LookOptions)
     const certificate = Object.keys(shown ?? {}).length === 0 ? undefined : shown;
     resolve({ certificate, verified: tls.authorized, received: socket.bytesRead });
   });
-  // Both stay after the outcome: a socket that fails later must not end the process.
+  // Both listeners stay after the outcome: a later error of a socket without a listener would end the process.
   tls.on("error", (cause: NetworkCause) => {
     if (typeof cause.code === "string" && cause.code.startsWith("ERR_SSL_")) {
       resolve({ certificate: undefined, verified: false, received: socket.bytesRead });
