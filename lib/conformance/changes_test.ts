@@ -8,7 +8,7 @@ Deno.test("flipped() changes one byte of a copy", () => {
   deepEqual(bytes, Uint8Array.of(1, 2, 3));
 });
 
-Deno.test("everyFlip(), everyCut() and everyAppended() give what they say, and never the bytes themselves", () => {
+Deno.test("everyFlip(), everyCut() and everyAppended() return the described changes, and never the original bytes", () => {
   equal(everyFlip(bytes, [1, 0x20]).length, 6);
   deepEqual(everyCut(bytes).map(({ bytes: { length } }) => length), [0, 1, 2]);
   deepEqual(everyAppended(bytes, [9]).map((one) => one.bytes), [Uint8Array.of(1, 2, 3, 9)]);
@@ -16,7 +16,7 @@ Deno.test("everyFlip(), everyCut() and everyAppended() give what they say, and n
   equal(new Set([`${bytes}`, ...all.map((one) => `${one.bytes}`)]).size, all.length + 1);
 });
 
-Deno.test("spread() takes at most so many, the first among them, and each once", () => {
+Deno.test("spread() returns at most the given number, starting with the first, without duplicates", () => {
   const list = Array.from({ length: 100 }, (_, index) => index);
   deepEqual(spread(list, 100), list);
   const some = spread(list, 7);

@@ -1,17 +1,17 @@
 /**
- * All that is asked of a KMS plugin, in the order in which it is asked.
+ * All criteria for a KMS plugin, in the order in which they are tried.
  *
  * @module
  */
 import {
+  acceptsOldAuthority,
   answersAtOnce,
   answersV1AtOnce,
   isInTime,
   isStillWell,
-  outlivesImpatience,
-  serves2,
-  takesOldAuthority,
-} from "./company.ts";
+  servesTwoClients,
+  survivesCancelledCalls,
+} from "./concurrency.ts";
 import {
   announcesWhatItUses,
   keepsToLimits,
@@ -24,17 +24,19 @@ import {
 } from "./round_trips.ts";
 import { isQuick, isWell, saysTheSame, statusIsSound } from "./status.ts";
 import type { Subject, SubjectApi } from "./subject.ts";
-import { changed, changedV1, outlivesChanged, tellsByCode } from "./tampering.ts";
+import { changed, changedV1, refusesWithCode, survivesChanged } from "./tampering.ts";
 import { Unmet, Untried } from "./verdict.ts";
 
 /** One criterion. */
 export interface CriterionRow {
   readonly api: SubjectApi;
-  /** `must`: kube-apiserver or the data depends on it. `should`: whoever runs it will be glad of it. */
+  /** `must`: kube-apiserver or the data depends on it. `should`: it helps operators. */
   readonly weight: "must" | "should";
-  /** @returns what was seen, in a few words; throws `Unmet`, `Untried` or the failure of a call. */
+  /** Tries the criterion. @returns the observation in a few words @throws `Unmet`, `Untried` or the error of a call */
   readonly attempt: (subject: Subject) => Promise<string>;
-  /** Whether it judges what was seen before and asks nothing: a plugin that is gone by then has its verdict too. */
+  /**
+   * Whether it evaluates earlier observations and sends no request, so that it also has a result if the plugin is gone.
+   */
   readonly looksBack?: boolean;
 }
 
@@ -50,7 +52,7 @@ function lookingBack(row: CriterionRow): CriterionRow {
   return { ...row, looksBack: true };
 }
 
-/** What takes a hand on the plugin or on its KMS: said, so that nobody takes it for tried. */
+/** A criterion that needs an operator's action on the plugin or its KMS. It is listed as untried. */
 function byHand(why: string): CriterionRow {
   return lookingBack(must("v2", () => Promise.reject(new Untried(why))));
 }
@@ -61,7 +63,7 @@ async function versionIsSound({ client, signal }: Subject): Promise<string> {
   return `${answer.runtime_name} ${answer.runtime_version}`;
 }
 
-/** The table. */
+/** The criteria, by name. */
 export const criteria = {
   "Status says version v2 or v2beta1, and a key_id of 1 to 1,024 bytes": must("v2", statusIsSound),
   "Status says that it is well": must("v2", isWell),
@@ -78,12 +80,12 @@ export const criteria = {
   "a foreign key_id is refused": should("v2", changed("key_id", "refused")),
   "changed annotations never open to other bytes": must("v2", changed("annotations", "never other")),
   "changed annotations are refused": should("v2", changed("annotations", "refused")),
-  "no changed request ends the plugin": lookingBack(must("v2", outlivesChanged("v2"))),
-  "what is refused is refused by a code, and not by UNKNOWN": lookingBack(should("v2", tellsByCode("v2"))),
+  "no changed request ends the plugin": lookingBack(must("v2", survivesChanged("v2"))),
+  "what is refused is refused by a code, and not by UNKNOWN": lookingBack(should("v2", refusesWithCode("v2"))),
   "calls at once each get their own answer": must("v2", answersAtOnce),
-  "two clients are served, and one that leaves disturbs nobody": must("v2", serves2),
-  "calls that are given up cost nobody anything": must("v2", outlivesImpatience),
-  ":authority may be the socket's path, as kube-apiserver 1.29 to 1.31 sends it": must("v2", takesOldAuthority),
+  "two clients are served, and one that leaves disturbs nobody": must("v2", servesTwoClients),
+  "calls that are given up cost nobody anything": must("v2", survivesCancelledCalls),
+  ":authority may be the socket's path, as kube-apiserver 1.29 to 1.31 sends it": must("v2", acceptsOldAuthority),
   "Encrypt and Decrypt answer within 3 seconds": must("v2", isInTime),
   "all is well after all that": must("v2", isStillWell),
   "a new key version is a new key_id": byHand("its key would have to be rotated"),
@@ -95,10 +97,10 @@ export const criteria = {
   "two v1beta1 ciphertexts of one plaintext differ": should("v1beta1", v1SealsDiffer),
   "a changed v1beta1 ciphertext never opens to other bytes": must("v1beta1", changedV1("never other")),
   "a changed v1beta1 ciphertext is refused": should("v1beta1", changedV1("refused")),
-  "no changed v1beta1 request ends the plugin": lookingBack(must("v1beta1", outlivesChanged("v1beta1"))),
-  "what is refused over v1beta1 is refused by a code": lookingBack(should("v1beta1", tellsByCode("v1beta1"))),
+  "no changed v1beta1 request ends the plugin": lookingBack(must("v1beta1", survivesChanged("v1beta1"))),
+  "what is refused over v1beta1 is refused by a code": lookingBack(should("v1beta1", refusesWithCode("v1beta1"))),
   "v1beta1 calls at once each get their own answer": must("v1beta1", answersV1AtOnce),
 } as const satisfies Record<string, CriterionRow>;
 
-/** The name of one. */
+/** A name in {@linkcode criteria}. */
 export type PluginCriterion = keyof typeof criteria;

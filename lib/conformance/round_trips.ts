@@ -1,5 +1,5 @@
 /**
- * What is asked of good requests: what goes in comes out, within kube-apiserver's limits.
+ * Criteria for valid requests: the plaintext is restored, and responses are within kube-apiserver's limits.
  *
  * @module
  */
@@ -9,9 +9,10 @@ import { newPlaintext, type Sealer } from "./sealer.ts";
 import type { Subject, SubjectSealed } from "./subject.ts";
 import { meets, Unmet } from "./verdict.ts";
 
-/** Bytes: the length that a Trousseau in front of the plugin wraps (47), and lengths of other callers. */
+/** Plaintext lengths in bytes: that of a Trousseau whose provider is the plugin (47), and those of other callers. */
 const lengths = [47, 64, 128] as const;
 
+/** Encrypt uses the key ID that Status announced before or after it. */
 export async function announcesWhatItUses(subject: Subject): Promise<string> {
   const before = (await subject.status()).key_id;
   const { key_id: used } = await subject.v2().seal(newPlaintext());
@@ -20,6 +21,7 @@ export async function announcesWhatItUses(subject: Subject): Promise<string> {
   return "";
 }
 
+/** A response of Encrypt is within kube-apiserver's limits. */
 export async function keepsToLimits(subject: Subject): Promise<string> {
   const sealed = await subject.v2().seal(newPlaintext());
   meets(complaintAboutSealed(sealed));
@@ -28,23 +30,28 @@ export async function keepsToLimits(subject: Subject): Promise<string> {
   return `${sealed.ciphertext.length} bytes, and ${size} in ${pairs.length} annotations`;
 }
 
+/** A v1beta1 ciphertext is within kube-apiserver's limits. */
 export async function keepsToV1Limits(subject: Subject): Promise<string> {
   const cipher = await subject.v1beta1().seal(newPlaintext());
   meets(complaintAboutCipher(cipher));
   return `${cipher.length} bytes`;
 }
 
+/** A DEK seed of kube-apiserver, 32 bytes, is restored. */
 export const opensSeed = (subject: Subject): Promise<string> => comesBack(subject.v2(), [32]);
+/** Plaintexts of other lengths are restored. */
 export const opensOthers = (subject: Subject): Promise<string> => comesBack(subject.v2(), lengths);
 /** The API server's health check encrypts the four bytes `ping`. */
 export const opensV1Seed = (subject: Subject): Promise<string> => comesBack(subject.v1beta1(), [4, 32]);
 
+/** Two ciphertexts of one plaintext differ. */
 export const sealsDiffer = async (subject: Subject): Promise<string> =>
   await differ(subject.v2(), ({ ciphertext }: SubjectSealed) => ciphertext);
+/** The same for v1beta1. */
 export const v1SealsDiffer = async (subject: Subject): Promise<string> =>
   await differ(subject.v1beta1(), (cipher) => cipher);
 
-/** @throws {Unmet} if something comes back as something else. */
+/** @throws {Unmet} if a plaintext is not restored. */
 export async function comesBack<S>(sealer: Sealer<S>, sizes: readonly number[]): Promise<string> {
   for (const size of sizes) {
     const plaintext = newPlaintext(size);

@@ -8,25 +8,26 @@ import { KmsError } from "../base/errors.ts";
 import { isUnconnected } from "../net/grpc/status.ts";
 import { criteria, type CriterionRow, type PluginCriterion } from "./criteria.ts";
 import { served, Subject, type SubjectApi } from "./subject.ts";
-import { told, Unmet, Untried } from "./verdict.ts";
+import { failureText, Unmet, Untried } from "./verdict.ts";
 
-/** What came of one criterion. */
+/** The result of one criterion. */
 export interface Finding {
   readonly criterion: PluginCriterion;
   readonly api: SubjectApi;
   readonly weight: CriterionRow["weight"];
+  /** `untried` if the API is not served, the time was up, the plugin was gone, or the criterion needs an operator. */
   readonly result: "holds" | "fails" | "untried";
-  /** What was seen, or why not. It may hold words of the plugin's. */
+  /** The observation, or the reason why there is none. It can contain text of the plugin. */
   readonly detail: string;
 }
 
 type Outcome = Pick<Finding, "result" | "detail">;
 
-/** How long it may take. Milliseconds. */
+/** Time limits in milliseconds. */
 export interface TryTimes {
-  /** For one criterion. */
+  /** Limit for one criterion. */
   readonly each: number;
-  /** For all of them. */
+  /** Limit for all criteria together. */
   readonly all: number;
 }
 
@@ -34,12 +35,12 @@ export interface TryTimes {
 export const tryTimes: TryTimes = { each: 30_000, all: 180_000 };
 
 /**
- * Tries them.
+ * Tries all criteria.
  *
- * @param path of the plugin's socket.
- * @param onStart is told what is tried next.
- * @throws {KmsError} `unreachable` if nobody is there, `provider_protocol` if it serves neither API, `cancelled` if
- *   `signal` fired, `config` as `dialKms`.
+ * @param path path of the plugin's socket.
+ * @param onStart called before each criterion.
+ * @throws {KmsError} `unreachable` if no connection is possible, `provider_protocol` if the plugin serves neither API,
+ *   `cancelled` if `signal` was aborted, `config` as `dialKms`.
  */
 export async function tryPlugin(
   path: string,
@@ -49,25 +50,25 @@ export async function tryPlugin(
 ): Promise<readonly Finding[]> {
   using all = deadline(times.all, signal);
   await using subject = new Subject(path, all.signal);
-  const serves = await whatIsServed(subject);
+  const serves = await servedApis(subject);
   const findings: Finding[] = [];
-  let [doubtful, wasGone] = [false, false];
+  let [mayBeGone, wasGone] = [false, false];
   for (const [name, row] of Object.entries(criteria) as [PluginCriterion, CriterionRow][]) {
     if (signal.aborted) throw abortError(signal, `try ${path}`);
     onStart(name);
     const { api, weight } = row;
     const about = { criterion: name, api, weight };
-    if (doubtful && !row.looksBack) wasGone = await isGone(subject, wasGone, all);
+    if (mayBeGone && !row.looksBack) wasGone = await isGone(subject, wasGone, all);
     const isThere = row.looksBack || !wasGone;
-    const found = isThere ? await outcome(row, subject, serves, all, times.each) : noLongerThere;
-    doubtful = wasGone || found.result === "fails" || subject.wasLost;
+    const found = isThere ? await outcome(row, subject, serves, all, times.each) : disconnected;
+    mayBeGone = wasGone || found.result === "fails" || subject.wasLost;
     findings.push({ ...about, ...found });
   }
   if (signal.aborted) throw abortError(signal, `try ${path}`);
   return findings;
 }
 
-async function whatIsServed(subject: Subject): Promise<Readonly<Record<SubjectApi, boolean>>> {
+async function servedApis(subject: Subject): Promise<Readonly<Record<SubjectApi, boolean>>> {
   const failure = await subject.status().then(() => undefined, (thrown: unknown) => thrown);
   if (isUnconnected(failure)) throw failure;
   const serves = await served(subject);
@@ -75,15 +76,16 @@ async function whatIsServed(subject: Subject): Promise<Readonly<Record<SubjectAp
   throw new KmsError("provider_protocol", `Cannot try ${subject.path}: it serves neither KMS v2 nor v1beta1.`);
 }
 
-const noLongerThere = { result: "untried", detail: "nobody is there any more" } as const;
+const disconnected = { result: "untried", detail: "nobody is there any more" } as const;
 
 /**
- * Milliseconds that a supervisor has to start the plugin again, then for each later criterion, and between two looks. A
- * client that was refused connects again after 100 ms at the earliest, so that one look alone would not find the plugin.
+ * Milliseconds in which a supervisor must restart the plugin: at first, then at each later criterion; and the interval
+ * of checks. A client reconnects 100 ms after a refused connection at the earliest, so that one check would not find
+ * the plugin.
  */
 const restart = { within: 2000, later: 400, look: 100 } as const;
 
-/** Whether the socket refuses connections for as long as a supervisor has to start the plugin again. */
+/** Whether the socket refuses connections for longer than a supervisor needs to restart the plugin. */
 async function isGone(subject: Subject, wasGone: boolean, { signal }: Deadline): Promise<boolean> {
   using patience = deadline(wasGone ? restart.later : restart.within, signal);
   subject.signal = signal;
@@ -94,8 +96,8 @@ async function isGone(subject: Subject, wasGone: boolean, { signal }: Deadline):
   }
 }
 
-/** Calls that were cut off look like refusals, so that nothing is said of them. */
-const notThrough = { result: "untried", detail: "it was not through in its time" } as const;
+/** Aborted calls look like refusals; therefore there is no verdict. */
+const timedOut = { result: "untried", detail: "it was not through in its time" } as const;
 
 async function outcome(
   { api, attempt }: CriterionRow,
@@ -110,10 +112,10 @@ async function outcome(
   subject.signal = time.signal;
   try {
     const detail = await attempt(subject);
-    return time.signal.aborted ? notThrough : { result: "holds", detail };
+    return time.signal.aborted ? timedOut : { result: "holds", detail };
   } catch (thrown) {
     if (thrown instanceof Untried) return { result: "untried", detail: thrown.message };
-    if (time.signal.aborted) return notThrough;
-    return { result: "fails", detail: thrown instanceof Unmet ? thrown.message : told(thrown) };
+    if (time.signal.aborted) return timedOut;
+    return { result: "fails", detail: thrown instanceof Unmet ? thrown.message : failureText(thrown) };
   }
 }

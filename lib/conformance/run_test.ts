@@ -12,7 +12,7 @@ const { signal } = new AbortController();
 const names = Object.keys(criteria) as PluginCriterion[];
 const byHand = names.slice(names.indexOf("a new key version is a new key_id"), names.indexOf("Version says v1beta1"));
 
-Deno.test("tryPlugin() finds nothing wrong with a sound plugin, and says what it could not try", async () => {
+Deno.test("tryPlugin() finds no fault in a sound plugin, and lists the untried criteria", async () => {
   await using plugin = await PluginDouble.start();
   const started: string[] = [];
   const findings = await tryPlugin(plugin.socket, signal, (criterion) => started.push(criterion));
@@ -21,7 +21,7 @@ Deno.test("tryPlugin() finds nothing wrong with a sound plugin, and says what it
   assert.deepEqual(others.map(({ criterion, result }) => [criterion, result]), byHand.map((name) => [name, "untried"]));
 });
 
-Deno.test("tryPlugin() tries no API that is not served, and says so", async () => {
+Deno.test("tryPlugin() marks the criteria of an API that is not served as untried", async () => {
   await using plugin = await PluginDouble.start();
   plugin.servesV1beta1 = false;
   const old = (await tryPlugin(plugin.socket, signal)).filter(({ api }) => api === "v1beta1");
@@ -31,14 +31,14 @@ Deno.test("tryPlugin() tries no API that is not served, and says so", async () =
   }
 });
 
-Deno.test("tryPlugin() says that nobody is there, and that what is there is no KMS plugin", async () => {
+Deno.test("tryPlugin() throws if no process listens, or if the server is not a KMS plugin", async () => {
   await using plugin = await PluginDouble.start();
   await assert.rejects(tryPlugin(`${plugin.socket}.other`, signal), { code: "unreachable" });
   plugin.fault = { kind: "status", code: 12 };
   await assert.rejects(tryPlugin(plugin.socket, signal), { code: "provider_protocol", message: /neither KMS v2 nor/ });
 });
 
-Deno.test("tryPlugin() ends in time with a plugin that hangs, and at a signal", async () => {
+Deno.test("tryPlugin() ends in time with a plugin that hangs, and when its signal is aborted", async () => {
   await using plugin = await PluginDouble.start();
   plugin.faultOf = { Encrypt: { kind: "hang" }, Decrypt: { kind: "hang" } };
   const findings = await tryPlugin(plugin.socket, signal, () => {}, { each: 50, all: 500 });
@@ -48,7 +48,7 @@ Deno.test("tryPlugin() ends in time with a plugin that hangs, and at a signal", 
   await assert.rejects(tryPlugin(plugin.socket, AbortSignal.abort()), { code: "cancelled" });
 });
 
-Deno.test("tryPlugin() names the request that ended a plugin, and tries on when it is there again", async () => {
+Deno.test("tryPlugin() names the request that ended a plugin, and continues after its restart", async () => {
   for (const comesBack of [false, true]) {
     await using plugin = await PluginDouble.start();
     endsAtChange(plugin, "v2", "ciphertext");
@@ -75,7 +75,7 @@ const refuse = () => {
   throw new KmsError("unreachable", "Not now.");
 };
 
-/** Fails where more than a few calls are under way at once. */
+/** Fails if more than a few calls are in progress at once. */
 function crowded() {
   let calls = 0;
   return async (_: unknown, sound: () => unknown) => {
@@ -87,7 +87,7 @@ function crowded() {
   };
 }
 
-/** Ends the process, as a careless plugin may, if the last byte but one is not the sealed one. */
+/** Ends the process, as a careless plugin can, if the last byte but one differs from the sealed one. */
 function endsAtChange(plugin: PluginDouble, api: "v2" | "v1beta1", part: "ciphertext" | "cipher"): void {
   const given: Uint8Array[] = [];
   plugin.overrides[`${api} Encrypt`] = (_, sound) => {
@@ -97,21 +97,21 @@ function endsAtChange(plugin: PluginDouble, api: "v2" | "v1beta1", part: "cipher
   };
   plugin.overrides[`${api} Decrypt`] = (request, sound) => {
     const asked: Uint8Array = request[part];
-    // One of many that were given may begin or end as another one does: each is compared whole.
+    // A result can share its beginning or end with another one: each is compared completely.
     if (!given.some((one) => changedAt(one, asked) === asked.length - 2)) return sound();
     void plugin.die();
     return new Promise(() => {});
   };
 }
 
-/** The place of the one byte in which two texts of equal length differ. */
+/** Index of the only byte in which two texts of equal length differ. */
 function changedAt(one: Uint8Array, other: Uint8Array): number | undefined {
   if (one.length !== other.length) return undefined;
   const places = [...one.keys()].filter((place) => one[place] !== other[place]);
   return places.length === 1 ? places[0] : undefined;
 }
 
-/** Gives one answer to equal requests. */
+/** Returns the same response for equal requests. */
 function always(part: string) {
   const known = new Map<string, unknown>();
   return (request: Record<string, Uint8Array>, sound: () => unknown) => {
@@ -121,7 +121,7 @@ function always(part: string) {
   };
 }
 
-/** Gives something in place of each failure. */
+/** Returns a response instead of each failure. */
 function instead(answer: () => unknown) {
   return (_: unknown, sound: () => unknown) => {
     try {
@@ -132,7 +132,7 @@ function instead(answer: () => unknown) {
   };
 }
 
-/** Opens whatever it is handed to what was sealed last. */
+/** Decrypts every request to the last sealed plaintext. */
 function careless(
   seal: "v2 Encrypt" | "v1beta1 Encrypt",
   open: "v2 Decrypt" | "v1beta1 Decrypt",
@@ -284,7 +284,7 @@ const mutants: { readonly [Name in PluginCriterion]?: Readonly<Record<string, Mu
         };
         if (gone.aborted) leave();
         gone.addEventListener("abort", leave);
-        // Long beside the delays of a busy machine, so that some of the calls are given up in the middle of it.
+        // Long compared to the delays of a busy machine, so that some of the calls are cancelled during it.
         await pause(200);
         answered = true;
         return sound();
@@ -346,7 +346,7 @@ const mutants: { readonly [Name in PluginCriterion]?: Readonly<Record<string, Mu
   },
 };
 
-/** What has to have been refused before its codes can be judged. */
+/** A criterion that must have been tried before the codes of refusals can be evaluated. */
 const before: { readonly [Name in PluginCriterion]?: PluginCriterion } = {
   "no changed request ends the plugin": "a changed ciphertext is refused",
   "no changed v1beta1 request ends the plugin": "a changed v1beta1 ciphertext is refused",
@@ -379,7 +379,7 @@ for (const [name, plugins] of Object.entries(mutants) as [PluginCriterion, Recor
   }
 }
 
-Deno.test("a plugin without annotations is not tried for them", async () => {
+Deno.test("the criteria for annotations are untried with a plugin without annotations", async () => {
   const plain: Mutant = (plugin) => {
     plugin.overrides["v2 Encrypt"] = (request) => ({
       ciphertext: plugin.keys.seal(request.plaintext),
@@ -394,8 +394,8 @@ Deno.test("a plugin without annotations is not tried for them", async () => {
   assert.equal(await attempt("a seed of 32 bytes comes back", plain), undefined);
 });
 
-/** A request of a careful caller: as long as what was sealed, with all of its parts. */
-Deno.test("tryPlugin() hands in nothing that is empty, cut, longer than it was sealed, or has another number of parts", async () => {
+/** A valid request: as long as the sealed value, with all of its parts. */
+Deno.test("tryPlugin() sends nothing that is empty, truncated, longer than sealed, or has another number of parts", async () => {
   for (const bare of [false, true]) {
     await using plugin = await PluginDouble.start();
     const sealed = { keyIds: new Set<number>(), ciphertexts: new Set<number>(), ciphers: new Set<number>() };

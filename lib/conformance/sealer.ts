@@ -1,5 +1,5 @@
 /**
- * What seals and opens, whatever it is: an API of a KMS plugin, or a provider. What is tried on one is tried on all.
+ * A common interface of the APIs of a KMS plugin and of providers, so that all pass the same tests.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { equalBytes } from "../base/bytes.ts";
 import { type KmsError, toKmsError } from "../base/errors.ts";
 import { isUnconnected } from "../net/grpc/status.ts";
 
-/** Seals bytes and opens what it sealed. */
+/** Encrypts bytes and decrypts its own output. */
 export interface Sealer<Sealed> {
   /** @throws {KmsError} */
   seal(plaintext: Uint8Array): Promise<Sealed>;
@@ -15,37 +15,41 @@ export interface Sealer<Sealed> {
   open(sealed: Sealed): Promise<Uint8Array>;
 }
 
-/** Something sealed, with a few words on what was done to it. */
+/** A sealed value that was changed; `what` describes the change in a few words. */
 export interface Variant<Sealed> {
   readonly what: string;
   readonly sealed: Sealed;
-  /** Whether no other is under way beside it: what ends a process takes down all that it is at work on. */
+  /**
+   * Whether it must be sent while no other call is in progress. A request that ends the process fails all calls in
+   * progress.
+   */
   readonly alone?: boolean;
 }
 
-/** What came of an attempt to open something. */
+/** The result of an attempt to decrypt. */
 export interface Opening {
+  /** The change, as in {@linkcode Variant}. */
   readonly what: string;
   /**
-   * `same` as what was sealed; a wrong plaintext that is answered as good is `other`; `lost` where nobody answered, since
-   * the connection broke or none could be made.
+   * `same`: the original plaintext. `other`: a wrong plaintext in a successful response. `lost`: no response, since the
+   * connection broke or could not be made.
    */
   readonly result: "same" | "other" | "refused" | "lost";
-  /** Why it was refused or lost. */
+  /** The error of a refused or lost call. */
   readonly error?: KmsError;
 }
 
-/** So many calls are under way at once: a KMS over the network is not to be stormed. */
-const lot = 32;
+/** Maximum number of concurrent calls, to limit the load on a remote KMS. */
+const batchSize = 32;
 
-/** Hands in each variant of what was sealed from `plaintext`. */
+/** Decrypts each variant of a value that was sealed from `plaintext`. */
 export async function openAll<Sealed>(
   sealer: Sealer<Sealed>,
   plaintext: Uint8Array,
   variants: readonly Variant<Sealed>[],
 ): Promise<readonly Opening[]> {
   const openings: Opening[] = [];
-  for (const some of lotsOf(variants)) {
+  for (const some of batchesOf(variants)) {
     openings.push(
       ...await Promise.all(some.map(({ what, sealed }) => opening(what, sealer.open(sealed), plaintext))),
     );
@@ -53,21 +57,21 @@ export async function openAll<Sealed>(
   return openings;
 }
 
-function lotsOf<Sealed>(variants: readonly Variant<Sealed>[]): readonly (readonly Variant<Sealed>[])[] {
-  const lots: Variant<Sealed>[][] = [];
+function batchesOf<Sealed>(variants: readonly Variant<Sealed>[]): readonly (readonly Variant<Sealed>[])[] {
+  const batches: Variant<Sealed>[][] = [];
   for (const variant of variants) {
-    const last = lots.at(-1);
-    const joins = last !== undefined && last.length < lot && !variant.alone && !last[0]?.alone;
+    const last = batches.at(-1);
+    const joins = last !== undefined && last.length < batchSize && !variant.alone && !last[0]?.alone;
     if (joins) last.push(variant);
-    else lots.push([variant]);
+    else batches.push([variant]);
   }
-  return lots;
+  return batches;
 }
 
 /**
- * Seals many plaintexts at once and opens them at once, with `bad` in place of every tenth.
+ * Seals many plaintexts concurrently and opens them concurrently, with `bad` instead of every tenth.
  *
- * @returns for each plaintext what came of it: `refused` where it was `bad`, if all is well, and `same` elsewhere.
+ * @returns the result for each plaintext. Expected are `refused` for `bad` and `same` for all others.
  */
 export async function openAtOnce<Sealed>(
   sealer: Sealer<Sealed>,
@@ -76,12 +80,12 @@ export async function openAtOnce<Sealed>(
 ): Promise<readonly Opening[]> {
   const sealed = await Promise.all(plaintexts.map((plaintext) => sealer.seal(plaintext)));
   return await Promise.all(plaintexts.map((plaintext, index) => {
-    const handedIn = isBad(index) ? bad : sealed[index];
-    return opening(`call ${index}`, sealer.open(handedIn as Sealed), plaintext);
+    const sent = isBad(index) ? bad : sealed[index];
+    return opening(`call ${index}`, sealer.open(sent as Sealed), plaintext);
   }));
 }
 
-/** Whether {@linkcode openAtOnce} hands in something bad at this place. */
+/** Whether {@linkcode openAtOnce} sends `bad` at this index. */
 export function isBad(index: number): boolean {
   return index % 10 === 5;
 }
@@ -95,7 +99,7 @@ async function opening(what: string, work: Promise<Uint8Array>, plaintext: Uint8
   }
 }
 
-/** Random bytes to be sealed; a DEK seed of kube-apiserver has 32. */
+/** Random bytes. The default length is that of a DEK seed of kube-apiserver, 32 bytes. */
 export function newPlaintext(length = 32): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(length));
 }

@@ -1,5 +1,5 @@
 /**
- * The plugin that is tried, and what was found out about it on the way.
+ * The plugin under test, and observations that several criteria share.
  *
  * @module
  */
@@ -11,19 +11,21 @@ import { toolUid } from "../api/kms/tool_uid.ts";
 import type { EncryptResponse, StatusResponse } from "../api/kms/messages.ts";
 import { newPlaintext, openAll, type Opening, type Sealer, type Variant } from "./sealer.ts";
 
-/** Which of the two APIs a criterion is about. */
+/** The API that a criterion tests. */
 export type SubjectApi = "v2" | "v1beta1";
 
-/** Whatever v2 gave back. */
+/** A response of Encrypt of v2. */
 export type SubjectSealed = EncryptResponse;
 
-/** One plugin on one socket. Dispose of it when all is tried. */
+/** A plugin on a socket. Dispose of it after the last criterion. */
 export class Subject implements AsyncDisposable {
+  /** Path of the plugin's socket. */
   readonly path: string;
+  /** The client that criteria use by default. */
   readonly client: KmsClient;
-  /** The slowest good call of each RPC so far, in milliseconds. */
+  /** Duration of the slowest successful call of each RPC so far, in milliseconds. */
   readonly slowest = new Map<string, number>();
-  /** Fires when the criterion that is being tried has had its time. */
+  /** Aborted at the end of the time for the current criterion. */
   signal: AbortSignal;
   readonly #opened = new ResourceStack();
   readonly #openings = new Map<string, Promise<readonly Opening[]>>();
@@ -35,11 +37,12 @@ export class Subject implements AsyncDisposable {
     this.client = this.dial();
   }
 
-  /** One more client, as another API server would be; it is closed in the end if nobody does it before. */
+  /** Creates another client, like that of a second API server. It is closed with the subject, if not earlier. */
   dial(options: ClientOptions = {}): KmsClient {
     return this.#opened.use(dialKms(this.path, options));
   }
 
+  /** Calls Status of v2. */
   async status(client = this.client): Promise<StatusResponse> {
     return await this.#timed("Status", () => client.v2.Status({}, this.#call()));
   }
@@ -58,7 +61,7 @@ export class Subject implements AsyncDisposable {
     };
   }
 
-  /** The same of v1beta1. */
+  /** Encrypt and Decrypt of v1beta1. */
   v1beta1(client = this.client): Sealer<Uint8Array> {
     const version = "v1beta1";
     return {
@@ -67,7 +70,10 @@ export class Subject implements AsyncDisposable {
     };
   }
 
-  /** What becomes of changed variants of something sealed; several criteria ask about the same, which is tried once. */
+  /**
+   * Results of decrypting changed variants of a sealed value. They are cached by name, since several criteria use the
+   * same.
+   */
   openings<S>(name: string, sealer: Sealer<S>, variants: (sealed: S, sealer: Sealer<S>) => Promise<Variant<S>[]>) {
     const known = this.#openings.get(name);
     if (known !== undefined) return known;
@@ -81,12 +87,12 @@ export class Subject implements AsyncDisposable {
     return found;
   }
 
-  /** Whether the plugin was ever away while changed variants were handed in. */
+  /** Whether the plugin was ever unreachable while changed variants were sent. */
   get wasLost(): boolean {
     return this.#wasLost;
   }
 
-  /** All changed variants under one API so far, by what was changed. */
+  /** Results of all changed variants under one API so far, by the part that was changed. */
   async changed(api: SubjectApi): Promise<readonly (readonly [part: string, openings: readonly Opening[]])[]> {
     const found = [...this.#openings].filter(([name]) => name.startsWith(`${api} `));
     return await Promise.all(
@@ -94,7 +100,7 @@ export class Subject implements AsyncDisposable {
     );
   }
 
-  /** Everything under one API that was refused so far. */
+  /** All refusals under one API so far. */
   async refusals(api: SubjectApi): Promise<readonly Opening[]> {
     const openings = (await this.changed(api)).flatMap(([, openings]) => openings);
     return openings.filter(({ result }) => result === "refused");
@@ -116,13 +122,13 @@ export class Subject implements AsyncDisposable {
   }
 }
 
-/** An answer by itself: what is decoded are views of all that was received. */
+/** A copy of a response: its decoded fields are views of the whole received message. */
 function kept({ ciphertext, key_id, annotations }: SubjectSealed): SubjectSealed {
   const own = Object.entries(annotations).map(([key, value]) => [key, new Uint8Array(value)] as const);
   return { ciphertext: new Uint8Array(ciphertext), key_id, annotations: Object.fromEntries(own) };
 }
 
-/** Which APIs a plugin serves. */
+/** The APIs that a plugin serves. */
 export async function served(subject: Subject): Promise<Readonly<Record<SubjectApi, boolean>>> {
   const { client, signal } = subject;
   return {
@@ -131,7 +137,7 @@ export async function served(subject: Subject): Promise<Readonly<Record<SubjectA
   };
 }
 
-/** Any answer but "I do not know this call" shows that it is served. */
+/** Every response except UNIMPLEMENTED shows that the RPC is served. */
 async function answers(call: Promise<unknown>): Promise<boolean> {
   try {
     await call;

@@ -1,9 +1,12 @@
 /**
- * The criteria for changed requests. The plugin may serve a cluster: each request is as long as a good one, with all of
- * its parts. It differs in one bit of the later half of one part, where the sealed bytes and their tag stand, or in one
- * character of the key ID. A careful plugin refuses much more; no plugin that serves is tried with that.
- * A wrong plaintext that is answered as good poisons kube-apiserver's cache for a day; a
- * failure without a code tells nobody whether to try again, to look for a key, or to restore a backup.
+ * Criteria for changed requests.
+ *
+ * The plugin may serve a cluster; so each request is as long as a valid one and has all of its parts. It differs in one
+ * bit in the second half of one part, where ciphertext and tag are, or in one character of the key ID. A careful plugin
+ * rejects many more changes, but a plugin in service is not tested with them.
+ *
+ * A wrong plaintext in a successful response poisons kube-apiserver's cache for a day. A failure without a specific
+ * code does not show whether to retry, to look for a key, or to restore a backup.
  *
  * @module
  */
@@ -15,10 +18,10 @@ import { newPlaintext, type Opening, type Sealer, type Variant } from "./sealer.
 import type { Subject, SubjectApi, SubjectSealed } from "./subject.ts";
 import { Unmet, Untried } from "./verdict.ts";
 
-/** So many variants of one ciphertext are handed in at most, and of one annotation. */
-const most = { ciphertext: 64, annotation: 8 } as const;
+/** Maximum number of variants of a ciphertext, and of an annotation. */
+const maxVariants = { ciphertext: 64, annotation: 8 } as const;
 
-/** What a refusal of bytes may be called. */
+/** Codes that are acceptable for a refusal of changed bytes. */
 const refusals: readonly ErrorCode[] = [
   "request_invalid",
   "integrity",
@@ -37,28 +40,28 @@ export const parts = {
   (sealed: SubjectSealed, sealer: Sealer<SubjectSealed>) => Promise<Variant<SubjectSealed>[]>
 >;
 
-/** A part of {@linkcode parts}. */
+/** A key of {@linkcode parts}. */
 export type TamperedPart = keyof typeof parts;
 
-/** Whether no changed part opens to other bytes, or whether all of them are refused. */
+/** The criterion that no changed part decrypts to other bytes, or that all are refused. */
 export function changed(part: TamperedPart, wanted: "never other" | "refused"): (subject: Subject) => Promise<string> {
   return async (subject) =>
     judge(await subject.openings<SubjectSealed>(`v2 ${part}`, subject.v2(), parts[part]), wanted, part);
 }
 
-/** The same of v1beta1, which has one part. */
+/** The same for v1beta1, which has one part. */
 export function changedV1(wanted: "never other" | "refused"): (subject: Subject) => Promise<string> {
   return async (subject) => {
     const variants = (cipher: Uint8Array) =>
       Promise.resolve(
-        laterFlips(cipher, most.ciphertext).map(({ what, bytes }) => ({ what, sealed: bytes, alone: true })),
+        laterFlips(cipher, maxVariants.ciphertext).map(({ what, bytes }) => ({ what, sealed: bytes, alone: true })),
       );
     return judge(await subject.openings("v1beta1 cipher", subject.v1beta1(), variants), wanted, "ciphertext");
   };
 }
 
-/** Whether the plugin was still there after every changed request that was handed in so far. */
-export function outlivesChanged(api: SubjectApi): (subject: Subject) => Promise<string> {
+/** The criterion that the plugin was reachable after every changed request so far. */
+export function survivesChanged(api: SubjectApi): (subject: Subject) => Promise<string> {
   return async (subject) => {
     const all = (await subject.changed(api)).flatMap(([part, openings]) =>
       openings.map(({ what, result }) => ({ what: `${part} ${what}`, isLost: result === "lost" }))
@@ -71,12 +74,12 @@ export function outlivesChanged(api: SubjectApi): (subject: Subject) => Promise<
   };
 }
 
-/** Whether all refusals that were seen so far have codes that say something. */
-export function tellsByCode(api: SubjectApi): (subject: Subject) => Promise<string> {
+/** The criterion that all refusals so far have an acceptable code. */
+export function refusesWithCode(api: SubjectApi): (subject: Subject) => Promise<string> {
   return async (subject) => {
     const refused = await subject.refusals(api);
     if (refused.length === 0) throw new Untried("nothing was refused");
-    const bad = refused.filter(({ error }) => error === undefined || !isTold(error));
+    const bad = refused.filter(({ error }) => error === undefined || !hasAcceptableCode(error));
     const [first] = bad;
     if (first !== undefined) throw new Unmet(`${bad.length} of ${refused.length} by ${statusOf(first)}`);
     return `${refused.length} refusals: ${[...new Set(refused.map(statusOf))].join(", ")}`;
@@ -95,7 +98,7 @@ function judge(openings: readonly Opening[], wanted: "never other" | "refused", 
   return `${answered.length} variants`;
 }
 
-function isTold({ code, cause }: NonNullable<Opening["error"]>): boolean {
+function hasAcceptableCode({ code, cause }: NonNullable<Opening["error"]>): boolean {
   return refusals.includes(code) && cause instanceof RpcFailure;
 }
 
@@ -103,14 +106,14 @@ function statusOf({ error }: Opening): string {
   return error?.cause instanceof RpcFailure ? error.cause.status : error?.code ?? "nothing";
 }
 
-/** One bit of a byte, in each of some bytes of the later half. */
+/** Variants with one flipped bit, of at most `count` bytes in the second half. */
 function laterFlips(bytes: Uint8Array, count: number): readonly Changed[] {
   const half = Math.floor(bytes.length / 2);
   return spread(everyFlip(bytes, [0x01], half), count);
 }
 
 function ofCiphertext(sealed: SubjectSealed): Variant<SubjectSealed>[] {
-  return laterFlips(sealed.ciphertext, most.ciphertext).map(({ what, bytes }) => ({
+  return laterFlips(sealed.ciphertext, maxVariants.ciphertext).map(({ what, bytes }) => ({
     what,
     sealed: { ...sealed, ciphertext: bytes },
     alone: true,
@@ -119,7 +122,7 @@ function ofCiphertext(sealed: SubjectSealed): Variant<SubjectSealed>[] {
 
 function ofKeyId(sealed: SubjectSealed): Variant<SubjectSealed>[] {
   const { key_id: keyId } = sealed;
-  // A letter stays a letter and a digit a digit.
+  // A letter is replaced by a letter and a digit by a digit.
   const places = Array.from(keyId.matchAll(/[0-9A-Za-z]/g), ({ index }) => index);
   const chosen = new Set([places[Math.floor(places.length / 2)], places.at(-1)].filter((at) => at !== undefined));
   if (chosen.size === 0) throw new Untried("it has no letter and no digit");
@@ -130,7 +133,7 @@ function ofKeyId(sealed: SubjectSealed): Variant<SubjectSealed>[] {
   }));
 }
 
-/** `1` for `0`, `b` for `a`; the last of a kind is followed by the first. */
+/** The next letter or digit: `1` for `0`, `b` for `a`. The last one of its kind becomes the first. */
 function otherOf(character: string): string {
   const next: Readonly<Record<string, string>> = { "9": "0", "f": "a", "F": "A", "z": "a", "Z": "A" };
   return next[character] ?? String.fromCharCode(character.charCodeAt(0) + 1);
@@ -149,7 +152,7 @@ async function ofAnnotations(sealed: SubjectSealed, sealer: Sealer<SubjectSealed
   const isAlike = entries.every(([key, value]) => others[key]?.length === value.length);
   return [
     ...entries.flatMap(([key, value]) =>
-      laterFlips(value, most.annotation).map(({ what, bytes }) =>
+      laterFlips(value, maxVariants.annotation).map(({ what, bytes }) =>
         instead(`${key} ${what}`, { ...sealed.annotations, [key]: bytes })
       )
     ),

@@ -1,5 +1,6 @@
 /**
- * What is asked of a plugin that is not alone with one patient client.
+ * Criteria for a plugin with several clients, concurrent calls and impatient callers. Each exported function tries one
+ * row of `criteria.ts`.
  *
  * @module
  */
@@ -18,9 +19,10 @@ const patience = 3000;
 /** So many calls at once. */
 const crowd = 40;
 
-/** So many calls are given up. */
-const given = 20;
+/** Number of calls that are cancelled. */
+const cancelledCalls = 20;
 
+/** Concurrent v2 calls, some with a changed ciphertext, each get the response to their own request. */
 export async function answersAtOnce(subject: Subject): Promise<string> {
   const sealed = await subject.v2().seal(newPlaintext());
   return await atOnce(subject.v2(), {
@@ -29,6 +31,7 @@ export async function answersAtOnce(subject: Subject): Promise<string> {
   });
 }
 
+/** The same for v1beta1. */
 export async function answersV1AtOnce(subject: Subject): Promise<string> {
   const cipher = await subject.v1beta1().seal(newPlaintext());
   return await atOnce(subject.v1beta1(), flipped(cipher, cipher.length - 1));
@@ -45,8 +48,8 @@ async function atOnce<S>(sealer: Sealer<S>, bad: S): Promise<string> {
   return `${crowd} calls, bad ones among them`;
 }
 
-/** Several API servers may share a plugin, and one of them may leave in the middle. */
-export async function serves2(subject: Subject): Promise<string> {
+/** Several API servers may share a plugin, and one of them can disconnect while others have calls in progress. */
+export async function servesTwoClients(subject: Subject): Promise<string> {
   const plaintext = newPlaintext();
   const [one, other] = [subject.dial(), subject.dial()];
   const sealed = await subject.v2(one).seal(plaintext);
@@ -58,36 +61,38 @@ export async function serves2(subject: Subject): Promise<string> {
   return "what one sealed, the other opened";
 }
 
-/** A readiness probe that is impatient, and a call whose time is up, must not cost anybody else anything. */
-export async function outlivesImpatience(subject: Subject): Promise<string> {
+/** An impatient readiness probe or a call that reaches its deadline must not affect other callers. */
+export async function survivesCancelledCalls(subject: Subject): Promise<string> {
   const sealed = await subject.v2().seal(newPlaintext());
-  // The shortest of three: after one that the machine held up, all calls would be given up too late.
+  // The minimum of three: with one measurement that the machine delayed, all calls would be cancelled too late.
   let took = Infinity;
   for (let round = 0; round < 3; round++) {
     const began = systemClock.now();
     await subject.v2().open(sealed);
     took = Math.min(took, systemClock.now() - began);
   }
-  const calls = Array.from({ length: given }, async (_, index) => {
-    // Over all of the time that a call takes here: before it is read, while it is worked at, as it is answered.
-    using time = deadline(took * index / given, subject.signal);
+  const calls = Array.from({ length: cancelledCalls }, async (_, index) => {
+    // Cancelled at points spread over the duration of a call: before it is read, during its processing, during its
+    // response.
+    using time = deadline(took * index / cancelledCalls, subject.signal);
     const request = { ...sealed, uid: toolUid() };
     await subject.client.v2.Decrypt(request, { signal: time.signal }).catch(() => {});
   });
   await Promise.all(calls);
   await subject.status();
   await comesBack(subject.v2(), [32, 32, 32]);
-  return `${given} calls given up, and a good one after them`;
+  return `${cancelledCalls} calls given up, and a good one after them`;
 }
 
-/** From 1.29 to 1.31 kube-apiserver sent the path of the socket as a percent-encoded `:authority`. */
-export async function takesOldAuthority(subject: Subject): Promise<string> {
+/** kube-apiserver 1.29 to 1.31 sends the percent-encoded path of the socket as `:authority`. */
+export async function acceptsOldAuthority(subject: Subject): Promise<string> {
   const client = subject.dial({ authority: encodeURIComponent(subject.path) });
   await subject.status(client);
   await comesBack(subject.v2(client), [32]);
   return "";
 }
 
+/** Encrypt and Decrypt of v2 took at most `patience` in all criteria so far and in three more calls each. */
 export async function isInTime(subject: Subject): Promise<string> {
   await comesBack(subject.v2(), [32, 32, 32]);
   const times = ["Encrypt", "Decrypt"].map((rpc) => [rpc, Math.ceil(subject.slowest.get(rpc) ?? 0)] as const);
@@ -96,7 +101,7 @@ export async function isInTime(subject: Subject): Promise<string> {
   return times.map(([rpc, ms]) => `${rpc} ${ms} ms`).join(", ");
 }
 
-/** Asked last. */
+/** The last criterion of v2 that sends requests. */
 export const isStillWell = async (subject: Subject): Promise<string> => {
   const { healthz } = await subject.status();
   if (healthz !== "ok") throw new Unmet(`it says: ${healthz}`);
