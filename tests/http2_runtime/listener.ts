@@ -73,7 +73,7 @@ export class Http2Listener {
         http2Stream.end(body);
       },
       finish: (stream, head) => {
-        stream.leave();
+        stream.close();
         http2Stream.respond(fieldsOf(head), { endStream: true });
         if (!http2Stream.readableEnded) http2Stream.close(noError);
       },
@@ -87,13 +87,13 @@ export class Http2Listener {
       }
     };
     http2Stream.on("error", () => {}).on("close", () => {
-      const { onGone } = stream;
-      stream.leave();
-      guarded(() => onGone?.());
+      const { onClosed } = stream;
+      stream.close();
+      guarded(() => onClosed?.());
     });
     guarded(() => {
       const receiver = this.#onStream(stream, requestHeaders(headers));
-      if (!stream.gone) stream.receiver = receiver;
+      if (!stream.closed) stream.receiver = receiver;
       http2Stream.on("data", (piece: Buffer) => guarded(() => void stream.receiver?.data(piece)));
       http2Stream.on("end", () => guarded(() => stream.receiver?.end()));
     });
