@@ -16,7 +16,7 @@ import { dekUnwrapper, holdersOf, type Unwrapper, type UnwrapStrategy } from "..
 import { UnwrapCache, type UnwrapCacheOptions } from "../../envelope/unwrap_cache.ts";
 import { decodeAnnotations, foreignBytes, isReferenceTo } from "../../envelope/wrap.ts";
 import type { ForeignFormat, KmsApi, Notify } from "../../telemetry/events.ts";
-import type { Decrypted, Encrypted, Sealed, ServiceStatus } from "../../kek/status.ts";
+import type { Decrypted, Encrypted, Sealed, ServiceStatus } from "./status.ts";
 import { DecryptBoard } from "../../kek/decrypt_board.ts";
 import type { FirstEncryptFile } from "./key_ring/first_encrypt.ts";
 import { HealthBoard } from "../../kek/health.ts";
@@ -29,19 +29,8 @@ import type { RingStore } from "./key_ring/state.ts";
 import type { CallOptions, Provider } from "../../provider/provider.ts";
 import type { StateFolderWatch } from "../../base/state_folder.ts";
 
-export type {
-  Decrypted,
-  DecryptStatus,
-  Encrypted,
-  ProviderStatus,
-  ProviderVersion,
-  QuorumState,
-  RefusedDecrypts,
-  RetiredStatus,
-  Sealed,
-  SealedVersionStatus,
-  ServiceStatus,
-} from "../../kek/status.ts";
+export type { DecryptStatus, ProviderHealth, ProviderVersion, QuorumState, RefusedDecrypts } from "../../kek/status.ts";
+export type { Decrypted, Encrypted, ProviderStatus, Sealed, SealedVersionStatus, ServiceStatus } from "./status.ts";
 
 /** The plugin without its wire. */
 export interface Service {

@@ -9,7 +9,7 @@ import type { KmsApi } from "../../../telemetry/events.ts";
 import { encodeEnvelope, encodeFrameHead, formatSizes } from "../../../envelope/format.ts";
 import { bound, type SealContext, sealSeed } from "../../../envelope/seal.ts";
 import { encodeAnnotations, referenceTo, type Wrap } from "../../../envelope/wrap.ts";
-import type { Encrypted } from "../../../kek/status.ts";
+import type { Encrypted } from "../status.ts";
 
 /** What a ready DEK is made of. */
 export interface ReadyDekParts {
