@@ -167,7 +167,7 @@ export async function openService(options: ServiceOptions): Promise<OpenedServic
   const probeSoon = (name: string) => ring.probeSoon(name);
   for (const { provider, formerly } of decryptors) {
     for (const name of [provider.name, ...formerly]) {
-      named.set(name, dekUnwrapper(reportsHealth(provider, board, probeSoon)));
+      named.set(name, dekUnwrapper(reportsHealth(provider, board, probeSoon), "v2"));
     }
   }
   const foreign = new ForeignReader({
@@ -261,7 +261,7 @@ class KmsPluginService implements OpenedService {
       throw foreignBytes("the wraps are not those of the envelope");
     }
     const holders = () => holdersOf(wraps, this.#named, (name) => this.#ring.board.of(name).state === "sick");
-    const context = { api, threshold: envelope.threshold, keyId, reference: envelope.reference };
+    const context = { purpose: api, threshold: envelope.threshold, keyId, reference: envelope.reference };
     const open = (dek: Uint8Array) => openSeed(dek, envelope, context);
     const found = await this.#source.open({ reference, holders, wraps, open, call });
     // v1beta1's health check and `trousseau probe` have opened what was sealed a moment before: that shows nothing.
@@ -280,7 +280,7 @@ class KmsPluginService implements OpenedService {
 export const maxPlaintext = 900;
 
 function parse({ keyId, ciphertext, annotations }: Sealed, api: KmsApi): EnvelopeFrame {
-  if (api === "v1beta1") return decodeFrame(ciphertext);
+  if (api === "v1beta1") return decodeFrame(ciphertext, api);
   if (keyId === "") throw new KmsError("request_invalid", "Cannot decrypt: the request has no key ID.");
   return { keyId, wraps: decodeAnnotations(annotations), envelope: decodeEnvelope(ciphertext) };
 }

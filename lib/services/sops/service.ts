@@ -265,7 +265,7 @@ class SopsKeyService implements SopsService, AsyncDisposable {
 }
 
 function contextOf(name: string, reference: Uint8Array): SealContext {
-  return { api: "sops", threshold: 1, keyId: name, reference };
+  return { purpose: "sops", threshold: 1, keyId: name, reference };
 }
 
 function keyOf({ providers: names, wrap }: SopsKeyOptions, providers: readonly Provider[]): Key {
