@@ -28,6 +28,7 @@ Deno.test("a run of the model is the same each time: what fails once can be look
     const provider: Parts["provider"] = (sound, node) => ({
       name: sound.name,
       kind: sound.kind,
+      canUnwrap: sound.canUnwrap,
       probe: (call) => (calls.push(`${node} probe ${sound.name}`), sound.probe(call)),
       wrap: (dek, at, call) => (calls.push(`${node} wrap ${sound.name} ${at.version}`), sound.wrap(dek, at, call)),
       unwrap: (wrapped, call) => (calls.push(`${node} unwrap ${sound.name}`), sound.unwrap(wrapped, call)),
@@ -108,6 +109,7 @@ function closed({ provider, formerly }: ServiceProvider): ServiceProvider {
     provider: {
       name: provider.name,
       kind: provider.kind,
+      canUnwrap: provider.canUnwrap,
       probe: (call) => provider.probe(call),
       wrap: (dek, at, call) => provider.wrap(dek, at, call),
       unwrap,
@@ -146,6 +148,7 @@ const mutants: Readonly<Record<string, Mutant>> = {
         return {
           name: sound.name,
           kind: sound.kind,
+          canUnwrap: sound.canUnwrap,
           async probe(call) {
             remembered.push(await sound.probe(call));
             return remembered[0] ?? { version: "v1" };

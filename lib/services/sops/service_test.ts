@@ -248,6 +248,7 @@ Deno.test("decrypt() opens by the old name of a renamed provider, and after many
   const renamed = {
     name: "new",
     kind: "memory",
+    canUnwrap: true,
     probe: old.probe.bind(old),
     wrap: old.wrap.bind(old),
     unwrap: old.unwrap.bind(old),
