@@ -40,8 +40,6 @@ const upwards: readonly string[] = [
   "lib/net/grpc/server.ts -> lib/api/kms/messages.ts",
   "lib/net/grpc/server.ts -> lib/api/kms/services.ts",
   "lib/net/grpc/server.ts -> lib/api/sops/messages.ts",
-  "lib/services/sops/service.ts -> lib/services/kms/key_ring/key_id.ts",
-  "lib/services/sops/service.ts -> lib/services/kms/service.ts",
   "lib/telemetry/http.ts -> lib/services/kms/service.ts",
   "lib/telemetry/metrics.ts -> lib/services/kms/service.ts",
   "lib/telemetry/readiness.ts -> lib/services/kms/readable.ts",

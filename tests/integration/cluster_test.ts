@@ -9,7 +9,8 @@ import { KmsError } from "../../lib/base/errors.ts";
 import { Announcer } from "../../lib/services/kms/key_ring/announcer.ts";
 import { Snapshot } from "../../lib/services/kms/key_ring/snapshot.ts";
 import type { KeyState } from "../../lib/provider/provider.ts";
-import type { Encrypted, ServiceProvider } from "../../lib/services/kms/service.ts";
+import type { NamedProvider } from "../../lib/kek/kek_group.ts";
+import type { Encrypted } from "../../lib/services/kms/service.ts";
 import { type Parts, runCluster, soundParts } from "./cluster/cluster.ts";
 import { anyRun } from "./cluster/steps.ts";
 
@@ -103,7 +104,7 @@ function constantId(): Parts["service"] {
 }
 
 /** A provider that opens nothing. */
-function closed({ provider, formerly }: ServiceProvider): ServiceProvider {
+function closed({ provider, formerly }: NamedProvider): NamedProvider {
   const unwrap = () => Promise.reject(new KmsError("key_unknown", "It is retired."));
   return {
     provider: {
