@@ -5,7 +5,7 @@
  */
 import type { Config } from "../config/config.ts";
 import { foreignState } from "../services/kms/key_ring/foreign_state.ts";
-import type { Decryptors, WrapSet } from "../services/kms/key_ring/wrap_sets.ts";
+import { type Decryptors, decryptorsAmong } from "../services/kms/key_ring/wrap_sets.ts";
 import { readRingState } from "../services/kms/key_ring/state.ts";
 import { canUnwrap } from "../provider/registry.ts";
 import type { ProviderSettings } from "../provider/settings.ts";
@@ -19,10 +19,10 @@ export function decryptorsOf(
   { file, providers, retired, forgotten }: Pick<Config, "file" | "providers" | "retired" | "forgotten">,
   opens: (settings: ProviderSettings) => boolean = canUnwrap,
 ): Decryptors {
-  const namesOf = (isHolder: boolean): WrapSet =>
-    [...providers, ...retired].filter(({ settings }) => opens(settings) === isHolder)
-      .flatMap(({ name, formerly, settings: { kind } }) => [name, ...formerly].map((one) => ({ name: one, kind })));
-  return { holders: namesOf(true), wrapOnly: namesOf(false), forgotten, embedded: file === undefined };
+  const members = [...providers, ...retired].map(({ name, formerly, settings }) => {
+    return { name, kind: settings.kind, formerly, canUnwrap: opens(settings) };
+  });
+  return { ...decryptorsAmong(members, forgotten), embedded: file === undefined };
 }
 
 /**

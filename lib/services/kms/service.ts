@@ -21,7 +21,7 @@ import { KeyRing } from "./key_ring/key_ring.ts";
 import { memorySentinels, type SentinelStore } from "./key_ring/sentinel_file.ts";
 import { SentinelWatch } from "./key_ring/sentinel_watch.ts";
 import type { RingStore } from "./key_ring/state.ts";
-import type { Decryptors, WrapSet } from "./key_ring/wrap_sets.ts";
+import { type ConfiguredMember, decryptorsAmong } from "./key_ring/wrap_sets.ts";
 import type { Decrypted, Encrypted, Sealed, ServiceStatus } from "./status.ts";
 
 export type { DecryptStatus, ProviderHealth, ProviderVersion, QuorumState, RefusedDecrypts } from "../../kek/status.ts";
@@ -111,7 +111,7 @@ export async function openService(options: ServiceOptions): Promise<OpenedServic
     clock,
     notify,
   });
-  const decryptors = decryptorsAmong([...providers, ...retired], forgotten);
+  const decryptors = decryptorsAmong([...providers, ...retired].map(memberOf), forgotten);
   const store = options.sentinels ?? memorySentinels();
   const unwrapperOf = (name: string) => group.unwrapperOf(name, "sentinel");
   const ring = await KeyRing.open({
@@ -134,13 +134,8 @@ export async function openService(options: ServiceOptions): Promise<OpenedServic
 
 const nothingReadable = "Stored data cannot be read: every Decrypt of the last 5 minutes was refused.";
 
-/** Every name of the providers, apart by whether they can unwrap. */
-function decryptorsAmong(all: readonly NamedProvider[], forgotten: readonly string[]): Decryptors {
-  const namesOf = (canUnwrap: boolean): WrapSet =>
-    all.filter(({ provider }) => provider.canUnwrap === canUnwrap).flatMap(({ provider: { name, kind }, formerly }) =>
-      [name, ...formerly].map((one) => ({ name: one, kind }))
-    );
-  return { holders: namesOf(true), wrapOnly: namesOf(false), forgotten };
+function memberOf({ provider: { name, kind, canUnwrap }, formerly }: NamedProvider): ConfiguredMember {
+  return { name, kind, canUnwrap, formerly };
 }
 
 class KmsPluginService implements OpenedService {

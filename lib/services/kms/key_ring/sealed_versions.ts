@@ -87,16 +87,24 @@ function stateOf(
   return test === undefined ? untested("") : { state: "opens", code: "ok", message: "", testedAt: test.at };
 }
 
-/** What a refused version means and what to do: whole sentences. */
+/**
+ * The consequence of a refused version and how to mend it, in sentences.
+ *
+ * @param known all versions, by which the shortest entry for `forgotten` is chosen.
+ * @param wrapSets the providers that have wrapped together.
+ * @param wrapOnly the providers that only wrap.
+ */
 export function lossSentence(
   refused: SealedVersionStatus,
   known: readonly SealedVersion[],
-  sealedBy: readonly WrapSet[],
+  wrapSets: readonly WrapSet[],
+  wrapOnly: WrapSet = [],
 ): string {
   const { provider, kind, version, code, message } = refused;
   const others = new Set(
-    sealedBy.filter((set) => set.some((one) => one.name === provider && one.kind === kind)).flatMap((set) =>
-      set.map(({ name }) => name)
+    wrapSets.filter((set) => set.some((one) => one.name === provider && one.kind === kind)).flatMap((set) =>
+      set.filter((one) => !wrapOnly.some(({ name, kind }) => one.name === name && one.kind === kind))
+        .map(({ name }) => name)
     ),
   );
   others.delete(provider);

@@ -51,6 +51,17 @@ Deno.test("sealedVersions() bounds what it gives, and leaves out what is forgott
   ]);
 });
 
+Deno.test("sealedVersions() leaves out providers that only wrap, which open nothing", () => {
+  const decryptors = { holders: [], wrapOnly: [{ name: "a", kind }], forgotten: [] };
+  const current = announced("1");
+  deepEqual(sealedVersions({ sentinels: [], history: [current], announced: current.members, decryptors }), []);
+});
+
+Deno.test("lossSentence() names no provider that only wraps as one that still opens", () => {
+  const [a, r] = [{ name: "a", kind }, { name: "r", kind: "recovery" }];
+  match(lossSentence(refused, [refused], [[a, r]], [r]), /cannot be read any more: Cannot unwrap/);
+});
+
 Deno.test("lossSentence() says which providers may still open it, and what to restore or to write", () => {
   const [a, b] = [{ name: "a", kind }, { name: "b", kind: "local" }];
   match(

@@ -275,7 +275,7 @@ export class SentinelWatch implements AsyncDisposable {
     const refused = this.#statuses.find((one) => idOf(one) === id && one.state === "refused");
     if (refused && !plan.told) {
       const known = knownVersions(this.#book.all(), this.#history);
-      const message = lossSentence(refused, known, this.#options.wrapSets());
+      const message = lossSentence(refused, known, this.#options.wrapSets(), this.#options.decryptors.wrapOnly);
       this.#options.notify({ type: "lifecycle", action: "warning", message });
     }
     plan.told = refused !== undefined;

@@ -52,6 +52,21 @@ export interface Decryptors {
   readonly embedded?: boolean;
 }
 
+/** A configured provider: its names and whether it can unwrap. */
+export interface ConfiguredMember extends WrapMember {
+  readonly formerly: readonly string[];
+  readonly canUnwrap: boolean;
+}
+
+/** The decryptors of a configuration: every provider under each of its names. */
+export function decryptorsAmong(members: readonly ConfiguredMember[], forgotten: readonly string[]): Decryptors {
+  const namesOf = (canUnwrap: boolean): WrapSet =>
+    members.filter((one) => one.canUnwrap === canUnwrap).flatMap(({ name, formerly, kind }) =>
+      [name, ...formerly].map((one) => ({ name: one, kind }))
+    );
+  return { holders: namesOf(true), wrapOnly: namesOf(false), forgotten };
+}
+
 /**
  * The sets without a configured provider that can unwrap. A set is given up only if all its providers that can unwrap are
  * forgotten: the others may still be needed.
