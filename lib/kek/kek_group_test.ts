@@ -257,10 +257,23 @@ Deno.test("KekGroup that always probes does not take a good unwrap for the end o
   assert.equal(stage.group.status().providers[0]?.health, "sick");
 });
 
+Deno.test("KekGroup that always probes does not take a good probe for the end of an outage of wraps", async () => {
+  const [a = new MemoryProvider("a")] = memoryProviders("a");
+  await using stage = await settled([a]);
+  a.faults.set("wrap", "unreachable");
+  await assert.rejects(stage.wrap(), { code: "unreachable" });
+  await stage.clock.advance(5 * minute);
+  assert.equal(stage.group.status().quorum.state, "lost", "else it would be held and lost by turns");
+  a.faults.clear();
+  await stage.wrap();
+  assert.equal(stage.group.status().quorum.state, "held");
+});
+
 Deno.test("KekGroup that only unwraps makes no other call, and always holds its quorum of none", async () => {
   const [a = new MemoryProvider("a")] = memoryProviders("a");
   const probes = { when: "while_unwell", intervalMs: minute } as const;
   await using stage = await settled([a], { wrap: "none", probes });
+  assert.equal(stage.group.status().quorum.state, "held");
   await stage.clock.advance(hour);
   a.faults.set("unwrap", "unreachable");
   const wrapped = await a.wrap(new Uint8Array(randomBytes(47)), { version: "v1" }, { signal });
