@@ -290,6 +290,18 @@ Deno.test("peek() tells an outage and its end without a call, and an idle servic
   assert.equal(node.service.peek().quorum.state, "held");
 });
 
+Deno.test("peek() says nothing of a key ID or a data key in advance, and calls no provider retired that wraps", async () => {
+  await using node = await startSopsNode(memoryProviders("a", "b"), { retired: memoryProviders("old") });
+  await sealed(node);
+  const status = node.service.peek();
+  assert.deepEqual(
+    Object.keys(status).sort(),
+    ["canEncrypt", "decrypts", "needed", "providers", "quorum", "retired", "wrapOnly"],
+  );
+  const shown = (list: typeof status.providers) => list.map(({ name, health }) => `${name} ${health}`);
+  assert.deepEqual([shown(status.providers), shown(status.retired)], [["a well", "b well"], ["old unknown"]]);
+});
+
 Deno.test("peek() keeps a refusal to wrap until a wrap succeeds, whatever opens meanwhile", async () => {
   const providers = memoryProviders("a");
   await using node = await startSopsNode(providers);
