@@ -103,9 +103,9 @@ Deno.test("Latencies.hedge() keeps within its bounds and forgets old samples", (
   const latencies = new Latencies();
   assert.equal(latencies.hedge("new"), hedgeTimings.unknown);
   latencies.note("slow", 9_000);
-  assert.equal(latencies.hedge("slow"), hedgeTimings.most);
+  assert.equal(latencies.hedge("slow"), hedgeTimings.max);
   latencies.note("quick", 1);
-  assert.equal(latencies.hedge("quick"), hedgeTimings.least);
+  assert.equal(latencies.hedge("quick"), hedgeTimings.min);
   for (let i = 0; i < 64; i++) latencies.note("slow", 100);
   assert.equal(latencies.hedge("slow"), 100);
 });
