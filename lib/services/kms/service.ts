@@ -29,44 +29,45 @@ export type { Decrypted, Encrypted, ProviderStatus, Sealed, SealedVersionStatus,
 
 /** The plugin without its wire. */
 export interface Service {
-  /** From memory. Each call is noted as a Status answer: a new key ID waits until 4 s after the last one. */
+  /** The status for a Status answer, from memory: a new key ID waits until 4 s after the last call. */
   status(): ServiceStatus;
-  /** As {@linkcode Service.status}, without being noted: for eyes. */
+  /** The status for everything else, from memory. */
   peek(): ServiceStatus;
   /**
-   * Seals under the announced key ID, from memory and at once.
+   * Seals under the announced key ID, without a remote call.
    *
    * @param plaintext 1 to 900 bytes.
-   * @param byTool whether a tool of ours asks: its call does not show that an API server knows the key ID.
-   * @throws {KmsError} `request_invalid`, or `unreachable` and its kin while no ready DEK is held.
+   * @param byTool whether the caller is one of Trousseau's own commands: its call does not show that an API server knows
+   *   the key ID.
+   * @throws {KmsError} `request_invalid`; the reason why no data key is ready, such as `unreachable`.
    */
   encrypt(plaintext: Uint8Array, api: KmsApi, byTool?: boolean): Encrypted;
   /**
-   * Opens what some node sealed.
+   * Opens data that any node with these keys has sealed.
    *
-   * @throws {KmsError} `integrity` for anything that this key ring did not seal as it stands; see `lib/base/errors.ts`.
+   * @throws {KmsError} `integrity` for bytes that no such node has sealed, or that were changed; see `lib/base/errors.ts`.
    */
   decrypt(sealed: Sealed, api: KmsApi, call: CallOptions): Promise<Decrypted>;
-  /** Counts a Decrypt that was refused before it came to {@linkcode Service.decrypt}. */
+  /** Counts a Decrypt that was refused before {@linkcode Service.decrypt} was called. */
   refused(ciphertext: Uint8Array, error: KmsError): void;
-  /** Which other plugin wrote it, by its form alone; `undefined` for what is ours or is not to be read. */
+  /** The other plugin that wrote it, by its format; `undefined` for Trousseau's own data and for plugins not configured. */
   foreignFormat(sealed: Sealed, api: KmsApi): ForeignFormat | undefined;
 }
 
-/** A service that runs. */
+/** A running service. */
 export interface OpenedService extends Service, AsyncDisposable {
   /** Tests, in the background, whether the versions that this node has sealed with can be opened. */
   examine(): void;
 }
 
-/** What a service is made of. Durations are in milliseconds. */
+/** Options of a service. Durations are in milliseconds. */
 export interface ServiceOptions {
   readonly providers: readonly NamedProvider[];
-  /** Providers that only unwrap what they wrapped when they were among `providers`; none if left out. */
+  /** Providers that only unwrap; none if left out. */
   readonly retired?: readonly NamedProvider[];
-  /** Names of providers of which nothing is left that they wrapped, and `PROVIDER@VERSION` likewise; none if left out. */
+  /** Names of providers, or `PROVIDER@VERSION`, whose wraps the operator has given up; none if left out. */
   readonly forgotten?: readonly string[];
-  /** Whose data is read beside ours; none if left out. */
+  /** Other plugins whose data is read; none if left out. */
   readonly readForeign?: readonly ForeignSource[];
   readonly wrap: WrapQuorum;
   readonly unwrap: UnwrapStrategy;
@@ -77,23 +78,23 @@ export interface ServiceOptions {
   readonly dekMaxUses?: number;
   readonly probeIntervalMs: number;
   readonly store: RingStore;
-  /** Where the first Encrypt under a key ID is kept; in memory alone if left out. */
+  /** The file for the first Encrypt under a key ID; kept in memory only if left out. */
   readonly firstEncrypt?: FirstEncryptFile;
-  /** Where it is kept what shows that a version can still be opened; in memory if left out. */
+  /** The store of sentinels, which show whether a version can still be opened; in memory if left out. */
   readonly sentinels?: SentinelStore;
-  /** Whether the folder of these files can be written; the status lacks it if left out. */
+  /** For the status: whether the folder of these files can be written. */
   readonly stateFolder?: Pick<StateFolderWatch, "status">;
   readonly clock: Clock;
-  /** Spreads the probes of several nodes: numbers from 0 to 1, `Math.random` if left out. */
+  /** Spreads the probes of several nodes: numbers from 0 to below 1, `Math.random` if left out. */
   readonly random?: () => number;
   readonly notify: Notify;
 }
 
 /**
- * Opens the service. It does not wait for a KMS: until one answers, status says why there is no key ID.
+ * Opens the service. It does not wait for a KMS: until one answers, the status says why there is no key ID.
  *
- * @throws {KmsError} `config` if the state folder cannot be used, or if nobody is configured any more who could open
- *   something that this node has sealed.
+ * @throws {KmsError} `config` if the state folder cannot be used, or if data sealed by this node could not be opened by any
+ *   configured provider.
  */
 export async function openService(options: ServiceOptions): Promise<OpenedService> {
   const { clock, notify, providers, retired = [], forgotten = [], random } = options;
@@ -211,7 +212,7 @@ class KmsPluginService implements OpenedService {
   }
 }
 
-/** Bytes: a seed has 32, and what the envelope adds leaves room for this much in the API server's 1,024. */
+/** Bytes. A seed has 32; the API server allows 1,024 bytes of ciphertext, of which the envelope takes 62. */
 export const maxPlaintext = 900;
 
 function parse({ keyId, ciphertext, annotations }: Sealed, api: KmsApi): EnvelopeFrame {

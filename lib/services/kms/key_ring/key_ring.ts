@@ -29,7 +29,10 @@ import { shown } from "../../../kek/shown.ts";
 import { Snapshot } from "./snapshot.ts";
 import type { RingState, RingStore } from "./state.ts";
 
-/** Milliseconds. `gap` lies between two data keys, so that a storm of Encrypts is not a storm of wraps. */
+/**
+ * Milliseconds. `firstSight`: the wait for the first answer of every provider. `gap`: the pause between two data keys,
+ * which bounds the wraps that many Encrypts cause. `firstRetry`, `lastRetry`: pauses after a missed quorum.
+ */
 export const ringTimings = {
   firstSight: 30_000,
   gap: 50,
@@ -50,13 +53,13 @@ export interface KeyRingOptions {
   readonly clock: Clock;
   readonly notify: Notify;
   readonly store: RingStore;
-  /** Where the first Encrypt under a key ID is kept; in memory alone if `undefined`. */
+  /** The file for the first Encrypt under a key ID; kept in memory only if `undefined`. */
   readonly firstEncrypt: FirstEncryptFile | undefined;
-  /** Whether the state folder can be written, for the status; `undefined` where there is none. */
+  /** For the status; `undefined` if no state folder is used. */
   readonly stateFolder: Pick<StateFolderWatch, "status"> | undefined;
-  /** Opens a watch over the versions that the ring seals with; the ring disposes of it. */
+  /** Opens a watch over the versions that the ring seals with. The ring disposes of it. */
   readonly openSentinels: (sealedBy: () => readonly WrapSet[]) => Promise<SentinelWatch>;
-  /** How long a data key serves v1beta1, in milliseconds. */
+  /** Milliseconds after which a data key for v1beta1 is replaced. */
   readonly dekMaxAgeMs: number;
   /** Called at the first use of a data key. */
   readonly onFirstUse: (dek: ReadyDek) => void;
@@ -76,25 +79,25 @@ export class KeyRing implements AsyncDisposable {
   readonly #closing = new AbortController();
   readonly #wakeSignal = new WakeSignal();
   #ready: ReadyDek | undefined;
-  /** Wrapped under the next key ID, waiting for a pause to be announced. */
+  /** Wrapped for the next key ID, until that can be announced. */
   #next: ReadyDek | undefined;
-  /** Whether the ready DEK has done its work and another one shall take its place. */
+  /** Whether the ready DEK is used up or too old and has to be replaced. */
   #replace = false;
-  /** Providers without a wrap that have answered a probe since. */
+  /** Providers without a wrap of the ready DEK that have answered a probe since. */
   readonly #back = new Set<string>();
   #lastError: KmsError | undefined;
   #running: Promise<void> = Promise.resolve();
 
   /**
-   * Reads the node's state and starts to probe and to prepare. It does not wait for a KMS.
+   * Reads the node's state, and starts to probe providers and to prepare data keys. It does not wait for a KMS.
    *
-   * @throws {KmsError} `config` if the state folder cannot be used, or if nobody is configured any more who could open
-   *   something that this node has sealed.
+   * @throws {KmsError} `config` if the state folder cannot be used, or if data sealed by this node could not be opened by
+   *   any configured provider.
    */
   static async open(options: KeyRingOptions): Promise<KeyRing> {
     const state = await options.store.load();
     requireDecryptors(wrapSetsOf(state), options.decryptors);
-    // A folder that cannot be written to is better found by the start than by the first rotation.
+    // A folder that cannot be written fails the start, and not the first rotation.
     if (!state) await options.store.save({ format: 1, providers: [], history: [] });
     const memory = new RingMemory(options.store, state);
     const ring = new KeyRing(options, state, memory, {
@@ -128,13 +131,13 @@ export class KeyRing implements AsyncDisposable {
     this.#noteAnnounced();
   }
 
-  /** From memory, and noted: a new key ID waits until this answer has been used. */
+  /** The status for a Status answer, from memory: a new key ID waits until the Encrypt after it. */
   status(): ServiceStatus {
     this.#announcer.noteStatus();
     return this.peek();
   }
 
-  /** From memory. */
+  /** The status, from memory. */
   peek(): ServiceStatus {
     const { current } = this.#announcer;
     const group = this.#options.group.status();
@@ -153,7 +156,7 @@ export class KeyRing implements AsyncDisposable {
     };
   }
 
-  /** From now on, in the background, opens what shows whether the versions that were sealed with can be opened. */
+  /** Starts to test, in the background, whether the versions that this node has sealed with can be opened. */
   examine(): void {
     this.#sentinels.start();
   }
@@ -161,15 +164,15 @@ export class KeyRing implements AsyncDisposable {
   /**
    * Seals a seed under the announced key ID.
    *
-   * @param byTool whether it is for no API server.
-   * @throws {KmsError} why no data key is ready.
+   * @param byTool whether the caller is one of Trousseau's own commands and no API server.
+   * @throws {KmsError} with the reason, if no data key is ready.
    */
   seal(seed: Uint8Array, api: KmsApi, byTool: boolean): Encrypted {
     const ready = this.#ready;
     if (!ready) throw this.#notReady();
     const sealed = ready.seal(seed, api);
     if (ready.uses === 1) this.#options.onFirstUse(ready);
-    // Over v1beta1 the API server knows no key ID.
+    // v1beta1 has no key ID.
     if (api === "v2" && !byTool) this.#firstEncrypt.note(ready.keyId);
     const tooOld = this.#options.clock.now() - ready.madeAt >= this.#options.dekMaxAgeMs;
     if (!this.#replace && (api === "v2" || tooOld || ready.wearsOut)) {
@@ -221,7 +224,7 @@ export class KeyRing implements AsyncDisposable {
     return new KmsError(code, `Cannot encrypt: no data key is ready. ${message}`, { members });
   }
 
-  /** One piece of work after the other, so that at most one data key is being wrapped at any time. */
+  /** One loop does all of the work, so that at most one data key is being wrapped at any time. */
   async #prepareLoop(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     for (let failures = 0; !signal.aborted;) {
@@ -238,7 +241,7 @@ export class KeyRing implements AsyncDisposable {
     }
   }
 
-  /** When something falls due without anybody ringing: an announcement, or the end of the wait for a first sight. */
+  /** Milliseconds until the loop has work without being woken: an announcement, or the end of `firstSight`. */
   #untilDue(): number {
     const now = this.#options.clock.now();
     const candidate = this.#candidate();
@@ -248,17 +251,17 @@ export class KeyRing implements AsyncDisposable {
     return firstSight > 0 ? firstSight : ringTimings.idle;
   }
 
-  /** Whether an ID may be made of the snapshot: every provider has been seen, or has had its time to be. */
+  /** Whether a key ID may be made of the snapshot: every provider has answered once, or `firstSight` has passed. */
   #settled(): boolean {
     if (this.#snapshot.complete) return true;
     const waited = this.#options.clock.now() - this.#startedAt >= ringTimings.firstSight;
     return waited && this.#hasQuorum();
   }
 
-  /** The ID that a data key made now would be for. */
+  /** The key ID that a data key would be made for now. */
   #targetId(): string | undefined {
     if (this.#settled()) return keyIdOf(this.#options.keyEpoch, this.#snapshot.members());
-    // A restarted node goes on under its old ID until a provider that is new to it has been seen.
+    // A restarted node keeps its key ID until a provider that it has never seen has answered.
     return this.#hasQuorum() ? this.#announcer.current?.id : undefined;
   }
 
@@ -284,7 +287,7 @@ export class KeyRing implements AsyncDisposable {
 
   /** @returns whether a data key was wrapped. */
   async #prepare(signal: AbortSignal): Promise<boolean> {
-    // A node that has announced an ID is asked to encrypt under it from its start on.
+    // The API server calls Encrypt under an announced key ID right after the restart.
     const hasty = this.#ready === undefined && this.#announcer.current !== undefined;
     const order = { keyId: this.#targetId() ?? "", members: this.#members(), before: this.#ready, hasty };
     this.#back.clear();
@@ -292,7 +295,7 @@ export class KeyRing implements AsyncDisposable {
       const dek = await this.#maker.make(order, signal);
       if (!dek) return false;
       await this.#install(dek);
-      // Whoever was not waited for gets the time of others at the next one, which is made now.
+      // The next data key is made at once and waits for the providers that were not waited for.
       if (hasty && dek.lacking.size > 0) this.#replace = true;
       this.#lastError = undefined;
       return true;
@@ -304,18 +307,18 @@ export class KeyRing implements AsyncDisposable {
 
   async #install(dek: ReadyDek): Promise<void> {
     if (dek.keyId === this.#announcer.current?.id) {
-      await this.#noteOpeners(dek);
+      await this.#recordWrapSet(dek);
       await this.#keepSentinels(dek);
     }
-    // A version may have come to count meanwhile: then this key is for an ID that will not be.
+    // A new version may have been counted meanwhile: then this data key is for a key ID that will not be announced.
     if (dek.keyId !== this.#targetId()) return dek.wipe();
     this.#dropNext();
     if (dek.keyId === this.#announcer.current?.id) this.#makeReady(dek);
     else this.#next = dek;
   }
 
-  /** Before it seals anything, so that no provider is taken out by mistake that alone could open it. */
-  async #noteOpeners(dek: ReadyDek): Promise<void> {
+  /** Writes down which providers can open the data key before it seals, for `requireDecryptors` at a later start. */
+  async #recordWrapSet(dek: ReadyDek): Promise<void> {
     try {
       await this.#memory.sealing(this.#wrapSetOf(dek));
     } catch (thrown) {
@@ -326,7 +329,7 @@ export class KeyRing implements AsyncDisposable {
     }
   }
 
-  /** Before it seals anything too, but a failure stops nothing: a node that cannot write them still seals and opens. */
+  /** Called before the data key seals. A failed write is only a warning. */
   async #keepSentinels(dek: ReadyDek): Promise<void> {
     const holders = this.#options.group.providers.filter(({ canUnwrap }) => canUnwrap);
     await this.#sentinels.keep(dek, new Map(holders.map(({ name, kind }) => [name, kind])));
