@@ -1,5 +1,5 @@
 /**
- * Every version that a node may have sealed with, and whether it can still be opened.
+ * The versions that a node may have sealed with, and whether each can still be opened.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import type { Decryptors, WrapSet } from "./wrap_sets.ts";
 import { idOf, isLoss, type SealedVersion, type Sentinel } from "./sentinel.ts";
 import type { AnnouncedId } from "./state.ts";
 
-/** More rows help nobody, and the document that `status` reads is bounded. */
+/** Bounds the status document. */
 const maxStatuses = 256;
 
-/** What is known of the versions. */
+/** The sources of {@linkcode sealedVersions}. */
 export interface SealedKnowledge {
   readonly sentinels: readonly Sentinel[];
   /** Oldest first. */
@@ -22,7 +22,7 @@ export interface SealedKnowledge {
   /** The members of the announced key ID. */
   readonly announced: readonly KeyIdMember[];
   readonly decryptors: Decryptors;
-  /** Why a sentinel could not be tested last, by {@linkcode idOf}: an outage and its like. */
+  /** The failures of last tests without a result, such as an outage, by {@linkcode idOf}. */
   readonly failures?: ReadonlyMap<string, { readonly at: number; readonly code: ErrorCode; readonly message: string }>;
 }
 
