@@ -78,6 +78,8 @@ export class KekGroup implements AsyncDisposable {
   /** Counts the Decrypts of stored data. The service records each result. */
   readonly decrypts: DecryptBoard;
   readonly #options: KekGroupOptions;
+  /** The providers that count in the quorum. */
+  readonly #counted: readonly Provider[];
   readonly #retired: readonly Provider[];
   readonly #board: HealthBoard;
   readonly #quorum: QuorumWatch;
@@ -87,7 +89,7 @@ export class KekGroup implements AsyncDisposable {
   readonly #resolver: DekResolver;
   /** Providers that can unwrap, under each of their names; their unwraps are recorded on the board. */
   readonly #readers: ReadonlyMap<string, ReturnType<typeof reportsHealth>>;
-  /** All names of the providers that only wrap. */
+  /** All names of providers that cannot unwrap. */
   readonly #wrapOnly: ReadonlySet<string>;
   readonly #unwrappers = new Map<Purpose, ReadonlyMap<string, Unwrapper>>();
   readonly #closing = new AbortController();
@@ -100,9 +102,9 @@ export class KekGroup implements AsyncDisposable {
     this.#times = new WallTimes(clock);
     this.providers = options.providers.map(({ provider }) => provider);
     this.#retired = options.retired.map(({ provider }) => provider);
-    const counted = this.#counted();
-    this.needed = wrap === "none" ? 0 : quorumSize(wrap, counted.length);
-    const probed = probes.when === "always";
+    this.#counted = this.providers.filter(({ canUnwrap }) => canUnwrap);
+    this.needed = wrap === "none" ? 0 : quorumSize(wrap, this.#counted.length);
+    const probed = probes.when === "always" && wrap !== "none";
     this.#board = new HealthBoard(
       [
         ...this.providers.map(({ name, kind }) => ({ name, kind, probed })),
@@ -111,7 +113,7 @@ export class KekGroup implements AsyncDisposable {
       () => clock.now(),
       notify,
     );
-    this.#quorum = new QuorumWatch(this.#board, counted.map(({ name }) => name), this.needed, clock);
+    this.#quorum = new QuorumWatch(this.#board, this.#counted.map(({ name }) => name), this.needed, clock);
     this.#board.onChange((name) => this.#changed(name));
     this.decrypts = new DecryptBoard({ now: () => clock.now(), ...options.decrypts });
     this.#prober = new Prober(clock, { intervalMs: probes.intervalMs, random: probes.random ?? Math.random }, {
@@ -124,9 +126,9 @@ export class KekGroup implements AsyncDisposable {
       cache: new UnwrapCache(options.cache, clock, notify),
       onMismatch: (name) => this.#board.failed(name, "unwrap", mismatch(name)),
     });
-    this.#readers = this.#namedReaders();
-    const wrapOnly = options.providers.filter(({ provider }) => !provider.canUnwrap);
-    this.#wrapOnly = new Set(wrapOnly.flatMap(({ provider: { name }, formerly }) => [name, ...formerly]));
+    const all = [...options.providers, ...options.retired];
+    this.#readers = this.#readersOf(all.filter(({ provider }) => provider.canUnwrap));
+    this.#wrapOnly = new Set(all.filter(({ provider }) => !provider.canUnwrap).flatMap(namesOf));
   }
 
   /**
@@ -137,11 +139,6 @@ export class KekGroup implements AsyncDisposable {
   start(onState: (name: string, state: KeyState) => boolean = () => false): void {
     this.#onState = onState;
     if (this.needed > 0) this.#probing = this.#prober.run(this.providers, this.#closing.signal);
-  }
-
-  /** Probes a provider within a second. */
-  probeSoon(name: string): void {
-    this.#prober.probeSoon(name);
   }
 
   /** Whether a provider's last probes and calls succeeded. */
@@ -223,7 +220,7 @@ export class KekGroup implements AsyncDisposable {
   /** The status, from memory. */
   status(): KekGroupStatus {
     return {
-      providers: this.#counted().map((provider) => this.#healthOf(provider)),
+      providers: this.#counted.map((provider) => this.#healthOf(provider)),
       retired: this.#retired.map((provider) => this.#healthOf(provider)),
       wrapOnly: this.providers.filter(({ canUnwrap }) => !canUnwrap).map((provider) => this.#healthOf(provider)),
       quorum: this.#quorum.state(),
@@ -236,11 +233,6 @@ export class KekGroup implements AsyncDisposable {
     this.#closing.abort();
     this.#resolver[Symbol.dispose]();
     await this.#probing;
-  }
-
-  /** The providers that count in the quorum. */
-  #counted(): readonly Provider[] {
-    return this.providers.filter(({ canUnwrap }) => canUnwrap);
   }
 
   #healthOf(provider: Provider): ProviderHealth {
@@ -273,11 +265,10 @@ export class KekGroup implements AsyncDisposable {
     return { clock, strategy, latencies: this.#latencies, lastGoodAt };
   }
 
-  #namedReaders(): ReadonlyMap<string, ReturnType<typeof reportsHealth>> {
-    const all = [...this.#options.providers, ...this.#options.retired].filter(({ provider }) => provider.canUnwrap);
-    return new Map(all.flatMap(({ provider, formerly }) => {
-      const reader = reportsHealth(provider, this.#board, (name) => this.#prober.probeSoon(name));
-      return [provider.name, ...formerly].map((name) => [name, reader] as const);
+  #readersOf(providers: readonly NamedProvider[]): ReadonlyMap<string, ReturnType<typeof reportsHealth>> {
+    return new Map(providers.flatMap((named) => {
+      const reader = reportsHealth(named.provider, this.#board, (name) => this.#prober.probeSoon(name));
+      return namesOf(named).map((name) => [name, reader] as const);
     }));
   }
 
@@ -287,6 +278,10 @@ export class KekGroup implements AsyncDisposable {
     this.#unwrappers.set(purpose, made);
     return made;
   }
+}
+
+function namesOf({ provider: { name }, formerly }: NamedProvider): readonly string[] {
+  return [name, ...formerly];
 }
 
 function mismatch(name: string): KmsError {
