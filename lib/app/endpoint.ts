@@ -7,9 +7,11 @@ import { processStartedAt, systemClock } from "../base/clock.ts";
 import type { ListenConfig } from "../config/config.ts";
 import { backoff } from "../base/deadline.ts";
 import { toKmsError } from "../base/errors.ts";
+import { unseenVersion } from "../services/kms/key_ring/key_id.ts";
 import { outageState } from "../services/kms/outage.ts";
 import { unreadable } from "../services/kms/readable.ts";
-import type { ServiceStatus } from "../services/kms/service.ts";
+import type { ServiceStatus } from "../services/kms/status.ts";
+import type { SopsStatus } from "../services/sops/status.ts";
 import { type HttpEndpoint, type HttpOptions, serveHttp } from "../telemetry/http.ts";
 import { type Readiness, readiness } from "../telemetry/readiness.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -179,6 +181,22 @@ export function pluginReadiness(afterMs: number): EndpointOptions["readiness"] {
     const [lost, why] = [quorum.state === "lost" ? quorum.message : "", unreadable(status)];
     const ready = (state === "none" || state === "outage") && why === "";
     return readiness(status, { ready, message: [lost, why].filter(Boolean).join(" ") }, telemetry);
+  };
+}
+
+/** The key service's status with the plugin's fields left empty, for pages that show both. */
+export function withoutKeyId(status: SopsStatus): ServiceStatus {
+  return {
+    ...status,
+    providers: status.providers.map((health) => ({ ...health, version: unseenVersion, lacksWrapSince: undefined })),
+    keyId: undefined,
+    provisional: false,
+    message: "",
+    dataKeyMadeAt: undefined,
+    announcedAt: undefined,
+    firstEncryptAt: undefined,
+    stateFolder: undefined,
+    sealedVersions: [],
   };
 }
 

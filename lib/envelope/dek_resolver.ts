@@ -1,5 +1,5 @@
 /**
- * Where a decrypt gets its data key: from memory, from a call that is under way, or from a provider.
+ * Gets the data key for a Decrypt: from the cache, from an unwrap in flight, or from a provider.
  *
  * @module
  */
@@ -13,36 +13,40 @@ import { type Holder, inOrder, unwrapFirst, type UnwrapStrategy } from "./unwrap
 import type { CachedDek, UnwrapCache } from "./unwrap_cache.ts";
 import { areSameWraps, foreignBytes, ownWraps, type Wrap } from "./wrap.ts";
 
-/** Milliseconds. `revalidate` bounds the wait of a decrypt that has a cached key to fall back on. */
-const timings = { revalidate: 1_000, askAgain: 10_000, confirmDenial: 10_000, flight: 10_000, tick: 250 } as const;
+/**
+ * Milliseconds. `revalidate`: the longest wait of a Decrypt that can fall back on a stale data key. `askAgain`: the pause
+ * after a failed revalidation. `confirmDenial`: see `#isConfirmedRefusal`. `unwrap`: the deadline of an unwrap in flight,
+ * kept to within `tick`.
+ */
+const timings = { revalidate: 1_000, askAgain: 10_000, confirmDenial: 10_000, unwrap: 10_000, tick: 250 } as const;
 
-/** What a source is made of. */
+/** Options of a {@linkcode DekResolver}. */
 export interface DekResolverOptions {
   readonly cache: UnwrapCache;
   readonly clock: Clock;
   readonly strategy: UnwrapStrategy;
   readonly latencies: Latencies;
-  /** When a provider last answered well, in milliseconds since the epoch. */
+  /** When a call to a provider last succeeded, as a moment of `Clock.now`. */
   readonly lastGoodAt: (name: string) => number | undefined;
-  /** Told of a provider whose data key did not fit while another provider's did. */
+  /** Called for a provider whose data key was the wrong one while another provider's opened the seed. */
   readonly onMismatch: (name: string) => void;
 }
 
-/** A decrypt's need. */
+/** A Decrypt that needs a data key. */
 export interface DekRequest {
-  /** The reference in hexadecimal. */
+  /** The reference in hexadecimal, by which the data key is cached. */
   readonly reference: string;
-  /** Who can unwrap it, at least one; asked for only where somebody has to. */
+  /** The providers that can unwrap it, at least one. Called only if the data key is not cached. */
   readonly holders: () => readonly Holder[];
-  /** What the reference is the hash of, where it will be handed in often: see {@linkcode DekResolver.knows}. */
+  /** The wraps that the reference is the hash of; cached if given: see {@linkcode DekResolver.knows}. */
   readonly wraps?: readonly Wrap[];
-  /** Opens the sealed seed; `undefined` where the data key does not fit. */
+  /** Opens the sealed seed; `undefined` if the data key is the wrong one. */
   readonly open: (dek: Uint8Array) => Uint8Array | undefined;
-  /** Its signal is asked for only where a wait begins: a gRPC call makes one at a price. */
+  /** Its signal is read only before a wait: a gRPC call creates its AbortController at the first read. */
   readonly call: CallOptions;
 }
 
-/** The opened seed, and whose data key it was. */
+/** The opened seed and the providers that hold its data key. */
 export interface OpenedSeed {
   readonly seed: Uint8Array;
   readonly cache: CacheResult;
@@ -54,11 +58,11 @@ export interface OpenedSeed {
 interface InFlightUnwrap {
   readonly entry: Promise<CachedDek>;
   readonly abort: AbortController;
-  /** The calls that wait for it. */
+  /** The calls that wait for the result. */
   readonly waiting: Set<CallOptions>;
 }
 
-/** One for the whole plugin. */
+/** One for a group of providers. */
 export class DekResolver implements Disposable {
   readonly #options: DekResolverOptions;
   readonly #inFlight = new Map<string, InFlightUnwrap>();
@@ -71,13 +75,17 @@ export class DekResolver implements Disposable {
     this.#after = coalescedTimers((ms, fire) => clock.after(ms, fire), timings.tick, () => clock.now());
   }
 
-  /** Keeps the data key of something that this node has sealed itself; the cache owns `dek` from now on. */
-  remember(reference: string, dek: Uint8Array, wraps: readonly Wrap[]): void {
-    const holders = wraps.map(({ name, version }) => ({ name, version }));
+  /**
+   * Caches a data key that this process has made; the cache owns `dek` from now on.
+   *
+   * @param wraps all wraps, of which the reference is the hash.
+   * @param holders those of the wraps that can be unwrapped.
+   */
+  remember(reference: string, dek: Uint8Array, wraps: readonly Wrap[], holders: CachedDek["holders"]): void {
     this.#options.cache.put(reference, { dek, holders, wraps: ownWraps(wraps), own: true });
   }
 
-  /** Whether these are the wraps of a data key that is in memory under `reference`: then they need not be hashed again. */
+  /** Whether a cached data key has this reference and these wraps: then they need not be hashed again. */
   knows(reference: string, wraps: readonly Wrap[]): boolean {
     const known = this.#options.cache.peek(reference)?.wraps;
     return known !== undefined && areSameWraps(known, wraps);
@@ -101,73 +109,73 @@ export class DekResolver implements Disposable {
     try {
       return await this.#join(joined, request, "shared");
     } catch (thrown) {
-      // The envelope that the call was made for may have been tampered with: that is no verdict on this one.
+      // The unwrap was started for another envelope, which may have been tampered with: this one gets its own.
       if (effectiveCode(toKmsError(thrown)) !== "integrity") throw thrown;
       return await this.#join(this.#start(request), request, "miss");
     }
   }
 
-  /** Waits for a flight; when the last one who waits gives up, the remote call is given up too. */
-  async #join(flight: InFlightUnwrap, request: DekRequest, cache: CacheResult): Promise<OpenedSeed> {
+  /** Waits for an unwrap in flight. When the last waiting call gives up, the unwrap is aborted. */
+  async #join(inFlight: InFlightUnwrap, request: DekRequest, cache: CacheResult): Promise<OpenedSeed> {
     const { call } = request;
     const { signal } = call;
-    flight.waiting.add(call);
+    inFlight.waiting.add(call);
     try {
-      return openWith(await orAborted(flight.entry, signal, "unwrap a data key"), request, cache);
+      return openWith(await orAborted(inFlight.entry, signal, "unwrap a data key"), request, cache);
     } catch (thrown) {
-      if (!signal.aborted || flight.waiting.size > 1) throw thrown;
-      flight.abort.abort(signal.reason);
-      // It may still name the server that was silent.
-      return openWith(await orAborted(flight.entry, signal, "unwrap a data key", "after this turn"), request, cache);
+      if (!signal.aborted || inFlight.waiting.size > 1) throw thrown;
+      inFlight.abort.abort(signal.reason);
+      // The aborted unwrap has this turn of the event loop to name the server that did not answer.
+      return openWith(await orAborted(inFlight.entry, signal, "unwrap a data key", "after this turn"), request, cache);
     } finally {
-      flight.waiting.delete(call);
-      if (flight.waiting.size === 0) {
-        // Nobody may come on board of what is being given up.
-        this.#forget(request.reference, flight);
-        flight.abort.abort(signal.aborted ? signal.reason : abandoned);
+      inFlight.waiting.delete(call);
+      if (inFlight.waiting.size === 0) {
+        // A later call must not join an aborted unwrap.
+        this.#forget(request.reference, inFlight);
+        inFlight.abort.abort(signal.aborted ? signal.reason : abandoned);
       }
     }
   }
 
   #start(request: DekRequest): InFlightUnwrap {
     const abort = new AbortController();
-    const callOff = this.#after(timings.flight, () => abort.abort(timeoutReason()));
+    const stopTimer = this.#after(timings.unwrap, () => abort.abort(timeoutReason()));
     const waiting = new Set<CallOptions>([request.call]);
     const { clock } = this.#options;
-    const end = clock.now() + timings.flight;
+    const end = clock.now() + timings.unwrap;
     const call = { signal: abort.signal, left: () => maxLeft(waiting, end - clock.now()) };
-    const flight: InFlightUnwrap = { entry: this.#unwrap(request, call), abort, waiting };
-    this.#inFlight.set(request.reference, flight);
+    const inFlight: InFlightUnwrap = { entry: this.#unwrap(request, call), abort, waiting };
+    this.#inFlight.set(request.reference, inFlight);
     const settle = () => {
-      callOff();
-      this.#forget(request.reference, flight);
+      stopTimer();
+      this.#forget(request.reference, inFlight);
     };
-    flight.entry.then(settle, settle);
-    return flight;
+    inFlight.entry.then(settle, settle);
+    return inFlight;
   }
 
-  #forget(reference: string, flight: InFlightUnwrap): void {
-    if (this.#inFlight.get(reference) === flight) this.#inFlight.delete(reference);
+  #forget(reference: string, inFlight: InFlightUnwrap): void {
+    if (this.#inFlight.get(reference) === inFlight) this.#inFlight.delete(reference);
   }
 
   async #unwrap({ reference, wraps, open, ...request }: DekRequest, call: CallOptions): Promise<CachedDek> {
     const { cache, clock, strategy, latencies, onMismatch } = this.#options;
-    const asked = request.holders();
-    const ordered = inOrder(asked, strategy, this.#turn++, latencies);
+    const candidates = request.holders();
+    const ordered = inOrder(candidates, strategy, this.#turn++, latencies);
     const fits = (dek: Uint8Array) => open(dek) !== undefined;
     const { dek, mismatched } = await unwrapFirst(ordered, { ...call, clock, strategy, latencies, fits });
     mismatched.forEach(onMismatch);
-    const holders = asked.map(({ provider: { name }, wrap: { version } }) => ({ name, version }));
+    const holders = candidates.map(({ provider: { name }, wrap: { version } }) => ({ name, version }));
     const own = cache.peek(reference)?.own ?? false;
     return cache.put(reference, { dek, holders, own, ...(wraps && { wraps: ownWraps(wraps) }) });
   }
 
   async #revalidate(entry: CachedDek, request: DekRequest): Promise<OpenedSeed> {
     const { clock } = this.#options;
-    const mayServeOn = this.#mayServeStale(entry);
-    if (mayServeOn && clock.now() < entry.askAgainAt) return openWith(entry, request, "stale");
+    const mayServeStale = this.#mayServeStale(entry);
+    if (mayServeStale && clock.now() < entry.askAgainAt) return openWith(entry, request, "stale");
     try {
-      if (!mayServeOn) return await this.#ask(request);
+      if (!mayServeStale) return await this.#ask(request);
       using bound = deadlineBy(clock, timings.revalidate, request.call.signal);
       const left = () => Math.min(bound.left(), request.call.left?.() ?? Infinity);
       return await this.#ask({ ...request, call: { signal: bound.signal, left } });
@@ -190,8 +198,8 @@ export class DekResolver implements Disposable {
   }
 
   /**
-   * Whether every provider that holds the data key has said no: `key_unusable` at once, `permission_denied` when it is
-   * said again 10 s later, since a fresh login may have been under way.
+   * Whether every holder of the data key has refused: `key_unusable` counts at once, `permission_denied` only if it is
+   * repeated at least 10 s later, since a login or a policy may be in the middle of a change.
    */
   #isConfirmedRefusal(entry: CachedDek, error: KmsError): boolean {
     const codes = (error.members.length > 0 ? error.members : [error]).map(effectiveCode);
@@ -208,13 +216,13 @@ export class DekResolver implements Disposable {
   }
 }
 
-/** Milliseconds until the last of these calls ends, `most` at most; `undefined` where no deadline is known. */
-function maxLeft(calls: ReadonlySet<CallOptions>, most: number): number | undefined {
+/** Milliseconds until the last deadline of these calls, at most `max`; `undefined` if none has a known deadline. */
+function maxLeft(calls: ReadonlySet<CallOptions>, max: number): number | undefined {
   const known = [...calls].map((call) => call.left?.()).filter((left) => left !== undefined);
-  return known.length === 0 ? undefined : Math.min(most, Math.max(...known));
+  return known.length === 0 ? undefined : Math.min(max, Math.max(...known));
 }
 
-/** A data key is tried when it comes and used when it is kept: the second time the answer is there already. */
+/** Remembers the last result: a new data key is opened with twice, to check it and to answer. */
 function openingOnce(open: DekRequest["open"]): DekRequest["open"] {
   let last: { readonly dek: Uint8Array; readonly seed: Uint8Array | undefined } | undefined;
   return (dek) => {

@@ -18,6 +18,7 @@ function silent(inner: Provider): Provider {
     ...inner,
     name: inner.name,
     kind: inner.kind,
+    canUnwrap: inner.canUnwrap,
     unwrap: () => {
       waits.begin(`Vault at https://${inner.name}.test`).connected();
       return new Promise(() => {});
@@ -29,7 +30,7 @@ function silent(inner: Provider): Provider {
 
 function holders(...names: string[]): Holder[] {
   return memoryProviders(...names).map((provider) => ({
-    provider: dekUnwrapper(silent(provider)),
+    provider: dekUnwrapper(silent(provider), "v2"),
     wrap: { name: provider.name, version: "1", ciphertext: new Uint8Array(48) },
     sick: false,
   }));

@@ -1,19 +1,19 @@
 /**
- * How quickly each provider unwraps, so that the quickest is asked first and the next one not too late.
+ * Latencies of each provider's unwraps, which give the order of calls and the time of a hedged call.
  *
  * @module
  */
 
-/** Milliseconds. A hedge is never earlier than `least`: two calls for one data key should stay the exception. */
-export const hedgeTimings = { unknown: 250, least: 20, most: 700 } as const;
+/** Milliseconds. `min` keeps a second call for the same data key an exception; `unknown`: before the first unwrap. */
+export const hedgeTimings = { unknown: 250, min: 20, max: 700 } as const;
 
 const kept = 64;
 
-/** The last unwraps of each provider. */
+/** The last 64 unwraps of each provider. */
 export class Latencies {
   readonly #samples = new Map<string, number[]>();
 
-  /** Notes how long an unwrap took, in milliseconds. */
+  /** Adds the duration of an unwrap, in milliseconds. */
   note(name: string, ms: number): void {
     const samples = this.#samples.get(name) ?? [];
     samples.push(ms);
@@ -21,15 +21,15 @@ export class Latencies {
     this.#samples.set(name, samples);
   }
 
-  /** The median; a provider that was never asked comes before one that is known to be slow. */
+  /** The median in milliseconds. Without samples it is `unknown`, less than that of a provider known to be slow. */
   typical(name: string): number {
     return this.#quantile(name, 0.5) ?? hedgeTimings.unknown;
   }
 
-  /** How long to wait for a provider before the next one is asked too: its 95th percentile, within bounds. */
+  /** Milliseconds to wait for a provider before the next one is called too: its 95th percentile, within bounds. */
   hedge(name: string): number {
-    const { unknown, least, most } = hedgeTimings;
-    return Math.min(most, Math.max(least, this.#quantile(name, 0.95) ?? unknown));
+    const { unknown, min, max } = hedgeTimings;
+    return Math.min(max, Math.max(min, this.#quantile(name, 0.95) ?? unknown));
   }
 
   #quantile(name: string, share: number): number | undefined {

@@ -1,5 +1,5 @@
 /**
- * One of several wraps is enough: which provider is asked first, when the next one, and whose answer counts.
+ * Unwraps a data key with any one of its wraps: the order of the providers, the hedged calls, the first result that fits.
  *
  * @module
  */
@@ -8,40 +8,41 @@ import { abandoned, abortError, isTimeout } from "../base/deadline.ts";
 import { KmsError, toKmsError } from "../base/errors.ts";
 import type { CallOptions, Provider, WrappedDek } from "../provider/provider.ts";
 import { hedgeTimings, type Latencies } from "./latency.ts";
-import { type DekDomain, untaggedDek } from "./seal.ts";
+import type { Purpose } from "./purposes.ts";
+import { untaggedDek } from "./seal.ts";
 import type { Wrap } from "./wrap.ts";
 
-/** `fastest`: the quickest first. `roundrobin`: each in turn. `ordered`: as configured. */
+/** Order of the providers. `fastest`: by typical latency. `roundrobin`: each first in turn. `ordered`: as configured. */
 export type UnwrapStrategy = "fastest" | "roundrobin" | "ordered";
 
-/** The part of a provider that a decrypt needs. */
+/** The part of a provider that a Decrypt needs. */
 export interface Unwrapper {
   readonly name: string;
-  /** The data key, `undefined` where the KMS gave back something that is none. It ends with its call's signal. */
+  /** The data key, 32 bytes; `undefined` if the KMS returned other bytes than a tagged data key. */
   unwrap(wrapped: WrappedDek, call: CallOptions): Promise<Uint8Array | undefined>;
 }
 
-/** A provider whose answers count only behind our domain tag for what the data key is for. */
-export function dekUnwrapper(provider: Pick<Provider, "name" | "unwrap">, domain: DekDomain = "kms"): Unwrapper {
+/** An unwrapper that accepts only data keys with the tag of a purpose. */
+export function dekUnwrapper(provider: Pick<Provider, "name" | "unwrap">, purpose: Purpose): Unwrapper {
   return {
     name: provider.name,
-    unwrap: async (wrapped, call) => untaggedDek(await provider.unwrap(wrapped, call), domain),
+    unwrap: async (wrapped, call) => untaggedDek(await provider.unwrap(wrapped, call), purpose),
   };
 }
 
-/** A wrap and the provider that can open it, which may have had another name when it was made. */
+/** A wrap and the provider that can unwrap it. The provider may have had another name when it wrapped. */
 export interface Holder {
   readonly provider: Unwrapper;
   readonly wrap: Wrap;
-  /** Whether its last calls failed: it is asked last. */
+  /** Whether the provider's last calls failed: then it comes last. */
   readonly sick: boolean;
 }
 
 /**
- * Who can open a data key, by the names of its wraps.
+ * The configured providers that can unwrap a data key, by the names of its wraps.
  *
  * @param named providers under each of their names.
- * @throws {KmsError} `key_unknown` if nobody of them is configured.
+ * @throws {KmsError} `key_unknown` if no provider that wrapped it is configured.
  */
 export function holdersOf(
   wraps: readonly Wrap[],
@@ -57,11 +58,11 @@ export function holdersOf(
   throw new KmsError("key_unknown", `Cannot decrypt: no provider is configured that wrapped this data key (${names}).`);
 }
 
-/** A data key that fits, and whose it was. */
+/** A data key that opens the seed, and its provider. */
 export interface Unwrapped {
   readonly dek: Uint8Array;
   readonly holder: Holder;
-  /** Providers that gave a data key which does not fit, while another one's did. */
+  /** Providers whose data key did not open the seed. */
   readonly mismatched: readonly string[];
 }
 
@@ -75,7 +76,11 @@ const start: {
   ordered: (holders) => [...holders],
 };
 
-/** The order in which holders are asked; those that are sick come last. */
+/**
+ * The holders in the order of the strategy; those that are sick come last.
+ *
+ * @param turn a number that grows with each call, for `roundrobin`.
+ */
 export function inOrder(
   holders: readonly Holder[],
   strategy: UnwrapStrategy,
@@ -87,29 +92,29 @@ export function inOrder(
   return [...ordered.filter(({ sick }) => !sick), ...ordered.filter(({ sick }) => sick)];
 }
 
-/** What a race needs to know. */
+/** Options of {@linkcode unwrapFirst}. */
 export interface UnwrapCall extends CallOptions {
   readonly clock: Clock;
   readonly strategy: UnwrapStrategy;
   readonly latencies: Latencies;
-  /** Whether a data key opens the sealed seed. */
+  /** Whether a data key opens the seed. */
   readonly fits: (dek: Uint8Array) => boolean;
 }
 
 /**
- * Asks the holders one after the other, the next one when the last has failed or has taken longer than it usually does;
- * the first data key that opens the seed wins and the other calls are cancelled.
+ * Calls the holders one after the other: the next one as soon as the last has failed or takes longer than it usually
+ * does. The first data key that opens the seed is the result, and the other calls are aborted.
  *
- * @param holders in the order to be asked, at least one.
+ * @param holders at least one, in the order of the calls.
  * @throws {KmsError} the only holder's error, `integrity` if every data key was the wrong one, else `quorum_not_reached`
- *   with what each holder said.
+ *   with the error of each holder.
  */
 export function unwrapFirst(holders: readonly Holder[], call: UnwrapCall): Promise<Unwrapped> {
   const [only] = holders;
   return only && holders.length === 1 ? unwrapOnly(only, call) : new UnwrapRace(holders, call).run();
 }
 
-/** With one holder there is nobody to race against. */
+/** One holder needs no race. */
 async function unwrapOnly(holder: Holder, call: UnwrapCall): Promise<Unwrapped> {
   const dek = await ask(holder, call, call.signal);
   if (dek && call.fits(dek)) return { dek, holder, mismatched: [] };
@@ -151,7 +156,7 @@ class UnwrapRace {
     const { signal } = this.#call;
     const onAbort = () => {
       this.#over.abort(signal.reason);
-      // The calls have this turn of the event loop to name the servers that were silent.
+      // The aborted calls have this turn of the event loop to name the servers that did not answer.
       setImmediate(() => this.#outcome.reject(tooLate(signal, [...this.#errors.values()])));
     };
     if (signal.aborted) onAbort();
@@ -178,7 +183,7 @@ class UnwrapRace {
 
   async #hedge({ provider: { name } }: Holder, place: number): Promise<void> {
     const { clock, latencies, strategy } = this.#call;
-    const ms = strategy === "fastest" ? latencies.hedge(name) : hedgeTimings.most;
+    const ms = strategy === "fastest" ? latencies.hedge(name) : hedgeTimings.max;
     await clock.sleep(ms, this.#over.signal);
     if (this.#asked === place) this.#askNext();
   }
@@ -207,7 +212,7 @@ class UnwrapRace {
   }
 }
 
-/** The error of a race whose time ran out or whose caller left, with the errors of its calls. */
+/** The error of a race that was aborted, with the errors of its calls. */
 function tooLate(signal: AbortSignal, members: readonly KmsError[]): KmsError {
   if (!isTimeout(signal) || members.length === 0) return abortError(signal, "unwrap a data key");
   const reasons = members.map(({ message }) => message).join(" ");

@@ -1,5 +1,5 @@
 /**
- * Data keys that have been unwrapped, by reference, in memory only.
+ * Caches unwrapped data keys by reference, in memory only.
  *
  * @module
  */
@@ -7,41 +7,43 @@ import type { Clock } from "../base/clock.ts";
 import type { Notify } from "../telemetry/events.ts";
 import type { Wrap } from "./wrap.ts";
 
-/** How long a data key is kept. Durations in milliseconds. */
+/** How long a data key is kept. Durations are in milliseconds. */
 export interface UnwrapCacheOptions {
+  /** The largest number of data keys. */
   readonly entries: number;
-  /** Older entries are asked of their KMS again at their next use. */
+  /** An older entry is unwrapped again at its next use. */
   readonly maxAgeMs: number;
-  /** How long one serves on while its KMS cannot be reached, since that KMS's last good answer. 0: not at all. */
+  /** How long an entry is served in an outage, counted from the last success of a provider that can unwrap it. 0: never. */
   readonly graceOnOutageMs: number;
-  /** An entry that no KMS has confirmed for so long is dropped. */
+  /** An entry that was not unwrapped again for this time is dropped. */
   readonly lifetimeMs: number;
 }
 
-/** One data key. Times are milliseconds since the epoch. */
+/** One data key. Times are moments of `Clock.now`. */
 export interface CachedDek {
   /** 32 bytes. */
   readonly dek: Uint8Array;
-  /** The providers that hold a wrap of it, and the version of each. */
+  /** The configured providers that can unwrap it, and the version of each. */
   readonly holders: readonly { readonly name: string; readonly version: string }[];
-  /** The wraps that its reference is the hash of, each with a name of its own, where they are worth their place. */
+  /** The wraps that its reference is the hash of; all names differ. */
   readonly wraps?: readonly Wrap[];
-  /** Whether this process made it: then opening with it does not show that what was stored before can be read. */
+  /** Whether this process made it: then a Decrypt with it does not show that older data can be read. */
   readonly own?: boolean;
+  /** When it was last unwrapped or made. */
   confirmedAt: number;
-  /** Not before then is its KMS asked again: set after a failed try, so that an outage costs one wait and not each time. */
+  /** No earlier revalidation: set after a failed one, so that an outage delays one Decrypt and not each. */
   askAgainAt: number;
-  /** When it was first refused: a second refusal, 10 s later, confirms it. */
+  /** When it was first refused with `permission_denied`; a later refusal confirms it. */
   deniedAt: number | undefined;
 }
 
-/** Least recently used goes first. */
+/** A least recently used cache. */
 export class UnwrapCache implements Disposable {
   readonly #options: UnwrapCacheOptions;
   readonly #clock: Clock;
   readonly #notify: Notify;
   readonly #entries = new Map<string, CachedDek>();
-  #toldSize = 0;
+  #reportedSize = 0;
 
   constructor(options: UnwrapCacheOptions, clock: Clock, notify: Notify) {
     this.#options = options;
@@ -49,7 +51,7 @@ export class UnwrapCache implements Disposable {
     this.#notify = notify;
   }
 
-  /** The entry, moved to the young end; one past its lifetime is gone. */
+  /** The entry, which becomes the most recently used; `undefined` past its lifetime. */
   get(reference: string): CachedDek | undefined {
     const entry = this.#entries.get(reference);
     if (!entry) return undefined;
@@ -59,48 +61,48 @@ export class UnwrapCache implements Disposable {
     return entry;
   }
 
-  /** The entry, without being used. */
+  /** The entry, without changing the order. */
   peek(reference: string): CachedDek | undefined {
     return this.#entries.get(reference);
   }
 
-  /** Whether an entry may serve without its KMS being asked. */
+  /** Whether an entry is young enough to serve without a remote call. */
   isFresh(entry: CachedDek): boolean {
     return this.#clock.now() - entry.confirmedAt <= this.#options.maxAgeMs;
   }
 
-  /** Whether an entry may serve on although its KMS, whose last good answer was at `lastGoodAt`, is away. */
+  /** Whether an entry may serve in an outage of its providers, the last success of which was at `lastGoodAt`. */
   mayServeStale(entry: CachedDek, lastGoodAt: number): boolean {
     const since = Math.max(entry.confirmedAt, lastGoodAt);
     return this.#clock.now() - since < this.#options.graceOnOutageMs;
   }
 
-  /** Keeps a data key that a KMS has just confirmed; the cache owns all that it is given from now on. */
+  /** Adds or replaces a data key that was just unwrapped or made. The cache owns its argument from now on. */
   put(reference: string, kept: Pick<CachedDek, "dek" | "holders" | "wraps" | "own">): CachedDek {
     const entry: CachedDek = { ...kept, confirmedAt: this.#clock.now(), askAgainAt: 0, deniedAt: undefined };
     this.#entries.delete(reference);
     this.#entries.set(reference, entry);
     const [oldest] = this.#entries.keys();
     if (this.#entries.size > this.#options.entries && oldest !== undefined) this.#remove(oldest, "lru");
-    this.#tellSize();
+    this.#reportSize();
     return entry;
   }
 
-  /** Forgets a data key. It is not wiped: a decrypt under way may hold it. */
+  /** Removes a data key. It is not wiped: a Decrypt in progress may hold it. */
   drop(reference: string, reason: "lru" | "age" | "refused"): void {
     this.#remove(reference, reason);
-    this.#tellSize();
+    this.#reportSize();
   }
 
   #remove(reference: string, reason: "lru" | "age" | "refused"): void {
     if (this.#entries.delete(reference)) this.#notify({ type: "cache_evicted", reason, reference });
   }
 
-  // Where every key is its own, a full cache changes with each Decrypt and its size with none.
-  #tellSize(): void {
-    if (this.#entries.size === this.#toldSize) return;
-    this.#toldSize = this.#entries.size;
-    this.#notify({ type: "cache_size", entries: this.#toldSize });
+  // A full cache changes with each Decrypt of a new data key, and its size with none: no event then.
+  #reportSize(): void {
+    if (this.#entries.size === this.#reportedSize) return;
+    this.#reportedSize = this.#entries.size;
+    this.#notify({ type: "cache_size", entries: this.#reportedSize });
   }
 
   [Symbol.dispose](): void {

@@ -12,8 +12,8 @@ const never = new AbortController().signal;
 async function holdersOf(providers: readonly MemoryProvider[], dek: Uint8Array): Promise<Holder[]> {
   return await Promise.all(providers.map(async (provider) => {
     const at = await provider.probe({ signal: never });
-    const wrapped = await provider.wrap(taggedDek(dek), at, { signal: never });
-    return { provider: dekUnwrapper(provider), wrap: { name: provider.name, ...wrapped }, sick: false };
+    const wrapped = await provider.wrap(taggedDek(dek, "v2"), at, { signal: never });
+    return { provider: dekUnwrapper(provider, "v2"), wrap: { name: provider.name, ...wrapped }, sick: false };
   }));
 }
 
@@ -103,9 +103,9 @@ Deno.test("Latencies.hedge() keeps within its bounds and forgets old samples", (
   const latencies = new Latencies();
   assert.equal(latencies.hedge("new"), hedgeTimings.unknown);
   latencies.note("slow", 9_000);
-  assert.equal(latencies.hedge("slow"), hedgeTimings.most);
+  assert.equal(latencies.hedge("slow"), hedgeTimings.max);
   latencies.note("quick", 1);
-  assert.equal(latencies.hedge("quick"), hedgeTimings.least);
+  assert.equal(latencies.hedge("quick"), hedgeTimings.min);
   for (let i = 0; i < 64; i++) latencies.note("slow", 100);
   assert.equal(latencies.hedge("slow"), 100);
 });

@@ -1,5 +1,5 @@
 /**
- * Wraps: one DEK, given back by several KMS, and how they travel and are referred to.
+ * Wraps: one DEK wrapped by several KMS keys, their annotations, and the reference to them.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import {
 import { KmsError } from "../base/errors.ts";
 import { providerLimits, type WrappedDek } from "../provider/provider.ts";
 
-/** A wrapped DEK and the provider that wrapped it. */
+/** A wrapped DEK and the name of the provider that wrapped it. */
 export interface Wrap extends WrappedDek {
   readonly name: string;
 }
@@ -26,21 +26,21 @@ export interface Wrap extends WrappedDek {
 /** How many wraps one envelope may have: eight providers, and room for those that were renamed. */
 export const maxWraps = 16;
 
-/** What an annotation's key ends with. The API server wants lowercase domain names of two labels or more. */
+/** Suffix of an annotation's key. The API server requires lowercase domain names of two labels or more. */
 const annotationSuffix = ".wrap.trousseau.io";
 
 const annotationFormat = 1;
 const domain = utf8("trousseau/1 wraps");
 const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
-/** The error for bytes that this key ring did not write as they stand. */
+/** The error for stored bytes that Trousseau did not write, or that were changed. */
 export function foreignBytes(what: string): KmsError {
   return new KmsError("integrity", `Cannot decrypt: ${what}; the stored value was changed or is not Trousseau's.`);
 }
 
 /**
- * What an envelope refers to its wraps by: SHA-256 over them in canonical form. It is checked before any remote call,
- * and it is the key of the unwrap cache.
+ * An envelope's reference to its wraps: SHA-256 over their canonical form. It is checked before any remote call, and it is
+ * the key of the unwrap cache.
  *
  * @returns 32 bytes, the same for any order of the wraps.
  */
@@ -53,29 +53,29 @@ export function isReferenceTo(reference: string, wraps: readonly Wrap[]): boolea
   return sha256Hex(canonical(wraps)) === reference;
 }
 
-/** Domain · number of wraps in four bytes · of each, by name: name, version, wrapped DEK, each behind its length. */
+/** Domain · number of wraps in 4 bytes · for each wrap in the order of names: name, version, wrapped DEK, each behind its length. */
 function canonical(wraps: readonly Wrap[]): Uint8Array {
   const sorted = wraps.length === 1
     ? wraps
     : [...wraps].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  let most = domain.length + 4;
+  let size = domain.length + 4;
   for (const { name, version, ciphertext } of sorted) {
-    most += fieldSize(name) + fieldSize(version) + fieldSize(ciphertext);
+    size += fieldSize(name) + fieldSize(version) + fieldSize(ciphertext);
   }
-  const writer = new ByteWriter(most).bytes(domain).uint32(sorted.length);
+  const writer = new ByteWriter(size).bytes(domain).uint32(sorted.length);
   for (const { name, version, ciphertext } of sorted) writer.field(name).field(version).field(ciphertext);
   return writer.written();
 }
 
-/** Wraps that stay as they are, whatever becomes of the request that they came with. */
+/** A copy that does not share memory with the request. */
 export function ownWraps(wraps: readonly Wrap[]): readonly Wrap[] {
   return wraps.map(({ name, version, ciphertext }) => ({ name, version, ciphertext: ciphertext.slice() }));
 }
 
 /**
- * Whether these are the same wraps, in any order: then {@linkcode referenceTo} is the same too, at a fraction of the price.
+ * Whether these are the same wraps, in any order: then {@linkcode referenceTo} is the same too. This is much cheaper.
  *
- * @param known each of them with a name of its own.
+ * @param known wraps whose names all differ.
  */
 export function areSameWraps(known: readonly Wrap[], wraps: readonly Wrap[]): boolean {
   return known.length === wraps.length && known.every(({ name, version, ciphertext }) => {
@@ -84,7 +84,7 @@ export function areSameWraps(known: readonly Wrap[], wraps: readonly Wrap[]): bo
   });
 }
 
-/** Wraps as KMS v2 annotations: format 1 · version behind two bytes of length · the wrapped DEK. */
+/** Wraps as KMS v2 annotations: format in 1 byte · version behind 2 bytes of length · wrapped DEK. */
 export function encodeAnnotations(wraps: readonly Wrap[]): Record<string, Uint8Array> {
   return Object.fromEntries(wraps.map(({ name, version, ciphertext }) => {
     const versionBytes = utf8(version);
@@ -96,8 +96,8 @@ export function encodeAnnotations(wraps: readonly Wrap[]): Record<string, Uint8A
 }
 
 /**
- * Wraps from KMS v2 annotations. An annotation that is not ours is refused like a missing one: every byte from etcd is
- * authenticated, or nothing is answered.
+ * Wraps from KMS v2 annotations. An unknown annotation is refused like a missing one, so that every byte from etcd is
+ * authenticated.
  *
  * @throws {KmsError} `integrity`.
  */
@@ -108,7 +108,7 @@ export function decodeAnnotations(annotations: Readonly<Record<string, Uint8Arra
   return entries.map(([key, value]) => decodeAnnotation(key, value));
 }
 
-/** The largest annotation that a provider of this name can make, key and value, for a wrap of so many bytes. */
+/** The size in bytes of a provider's largest annotation, key and value, for a wrap of `maxWrap` bytes. */
 export function largestAnnotation(name: string, maxWrap: number): number {
   return name.length + annotationSuffix.length + 1 + 2 + providerLimits.version + maxWrap;
 }

@@ -1,9 +1,9 @@
 /**
- * Counts refused Decrypts, so that a node does not look well while nothing stored can be read.
+ * Counts refused Decrypts, so that a node whose stored data cannot be read is not reported as well.
  *
- * A refusal is every failure but an outage. What is counted is different envelopes, by a hash of their ciphertext: one
- * damaged object that is read again and again is one. An envelope's reference would not do, since all objects that are
- * written over v1beta1 within an hour share it.
+ * A refusal is every failure but an outage. Different envelopes are counted, by the hash of their ciphertext: a damaged
+ * object that is read repeatedly counts once. The envelope's reference would be too coarse: all objects written over
+ * v1beta1 within an hour share it.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import { sha256Hex } from "../base/bytes.ts";
 import { effectiveCode, type ErrorCode, type KmsError } from "../base/errors.ts";
 import type { DecryptStatus, RefusedDecrypts } from "./status.ts";
 
-/** Milliseconds, and numbers of envelopes. `remembered` bounds the memory: some 200 KiB. */
+/** `window` in milliseconds; `failing` and `remembered` in envelopes. The latter bounds the memory to about 200 KiB. */
 export const decryptLimits = { window: 300_000, failing: 3, remembered: 1_024 } as const;
 
 const none: readonly RefusedDecrypts[] = [];
 
-/** Failures that say nothing about the data: the KMS was not reached, or the caller gave up. */
+/** The codes that say nothing about the data: the KMS was not reached, or the call was aborted. */
 const isOutage = {
   unreachable: true,
   deadline_exceeded: true,
@@ -35,10 +35,10 @@ const isOutage = {
 } as const satisfies Record<ErrorCode, boolean>;
 
 /**
- * The code that a refused Decrypt is counted under.
+ * The code under which a refused Decrypt is counted.
  *
- * @returns `undefined` for an outage: of several providers that hold a data key, one that may still open it is enough.
- *   `quorum_not_reached` where all refused with different codes.
+ * @returns `undefined` for an outage, which includes an outage of one of several holders: it may still unwrap the data key.
+ *   `quorum_not_reached` if all holders refused with different codes.
  */
 export function refusalCode(error: KmsError): ErrorCode | undefined {
   if (error.code !== "quorum_not_reached") return isOutage[error.code] ? undefined : error.code;
@@ -53,40 +53,40 @@ interface Tally {
   envelopes: number;
 }
 
-/** How a board judges. */
+/** Options of a board. */
 export interface DecryptBoardOptions {
-  /** `Clock.now`: it never goes backwards. */
+  /** Monotonic: `Clock.now`. */
   readonly now: () => number;
-  /** Whether refusals alone make it fail; a key service for people's files only counts them. */
+  /** Whether refusals can make the status `failing`, or are only counted. */
   readonly canFail: boolean;
-  /** Called when it begins to fail, with the newest sentence. */
+  /** Called when the status becomes `failing`, with the newest error's sentence. */
   readonly onFailing: (message: string) => void;
 }
 
 /**
- * One for a service.
+ * One for each service.
  *
- * It fails while Decrypts of at least three different envelopes were refused in the last five minutes and none was
- * opened in them. It recovers by itself.
+ * Its status is `failing` while Decrypts of at least three different envelopes were refused within the last five minutes
+ * and no Decrypt succeeded within them.
  */
 export class DecryptBoard {
   readonly #options: DecryptBoardOptions;
-  /** By hash, the one that was refused longest ago first. */
+  /** By hash, oldest refusal first. */
   readonly #refused = new Map<string, { readonly code: ErrorCode; readonly at: number }>();
   readonly #tallies = new Map<ErrorCode, Tally>();
   #openedAt: number | undefined;
-  #told = false;
+  #reported = false;
 
   constructor(options: DecryptBoardOptions) {
     this.#options = options;
   }
 
-  /** Something stored was opened. This is on the path of every Decrypt. */
+  /** Records a Decrypt of stored data that succeeded. Called for every Decrypt. */
   opened(): void {
     this.#openedAt = this.#options.now();
   }
 
-  /** A Decrypt failed. */
+  /** Records a Decrypt that failed. */
   failed(ciphertext: Uint8Array, error: KmsError): void {
     const code = refusalCode(error);
     if (code === undefined) return;
@@ -100,10 +100,10 @@ export class DecryptBoard {
     this.#tallies.set(code, tally);
     const [oldest] = this.#refused.keys();
     if (this.#refused.size > decryptLimits.remembered && oldest !== undefined) this.#remove(oldest);
-    this.#tell(now, error.message);
+    this.#report(now, error.message);
   }
 
-  /** How it is now, in moments of `Clock.now`. Each Encrypt looks at it: where nothing was refused it costs next to nothing. */
+  /** The status, with times as moments of `Clock.now`. Each Encrypt calls this: it is cheap if nothing was refused. */
   status(): DecryptStatus {
     const { window: windowMs } = decryptLimits;
     const lastOpenedAt = this.#openedAt;
@@ -123,13 +123,13 @@ export class DecryptBoard {
     return this.#openedAt === undefined || now - this.#openedAt >= decryptLimits.window;
   }
 
-  #tell(now: number, message: string): void {
+  #report(now: number, message: string): void {
     const failing = this.#isFailing(now);
-    if (failing && !this.#told) this.#options.onFailing(message);
-    this.#told = failing;
+    if (failing && !this.#reported) this.#options.onFailing(message);
+    this.#reported = failing;
   }
 
-  /** Drops what has left the window. */
+  /** Drops the refusals before the window. */
   #forget(now: number): void {
     for (const [envelope, { at }] of this.#refused) {
       if (now - at < decryptLimits.window) break;

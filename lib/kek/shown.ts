@@ -1,22 +1,22 @@
 /**
- * Status values with times of the monotonic clock, converted to the wall clock at the time of the call.
+ * Converts the times of status values from moments of the monotonic clock to the wall clock.
  *
  * @module
  */
 import type { WallTimes } from "../base/clock.ts";
-import type { DecryptStatus, RetiredStatus } from "./status.ts";
+import type { DecryptStatus, ProviderHealth } from "./status.ts";
 import type { Health } from "./health.ts";
 
-/** How a provider is. */
+/** The health of a provider. */
 export function shownHealth(
   { name, kind }: { readonly name: string; readonly kind: string },
   { state, since, code, message, lastGoodAt }: Health,
   times: WallTimes,
-): RetiredStatus {
+): ProviderHealth {
   return { name, kind, health: state, since: times.of(since), code, message, lastGoodAt: shown(lastGoodAt, times) };
 }
 
-/** How Decrypts ended. */
+/** The status of Decrypts. */
 export function shownDecrypts({ lastOpenedAt, refused, ...rest }: DecryptStatus, times: WallTimes): DecryptStatus {
   return {
     ...rest,
@@ -25,7 +25,7 @@ export function shownDecrypts({ lastOpenedAt, refused, ...rest }: DecryptStatus,
   };
 }
 
-/** A moment that may be missing. */
+/** A moment, if there is one. */
 export function shown(moment: number | undefined, times: WallTimes): number | undefined {
   return moment === undefined ? undefined : times.of(moment);
 }

@@ -140,13 +140,13 @@ const expectations: readonly (readonly [Event, LogLevel, string, Readonly<Record
   [
     { type: "ready_dek", result: "ok", wrapped: ["a"], missing: [], seconds: 1 },
     "info",
-    "A data key is ready, wrapped by every provider.",
+    "A data key was wrapped by every provider.",
     { wrapped: ["a"], missing: [] },
   ],
   [
     { type: "ready_dek", result: "ok", wrapped: ["a"], missing: ["b"], seconds: 1 },
     "warn",
-    'A data key is ready, but not wrapped by "b".',
+    'A data key was wrapped, but not by "b".',
     {},
   ],
   [

@@ -211,8 +211,8 @@ function withReason(statement: string, reason: string): string {
 
 function readyDekSentence(event: EventOf<"ready_dek">): string {
   if (event.result !== "ok") return event.message ?? "Cannot prepare a data key.";
-  if (event.missing.length === 0) return "A data key is ready, wrapped by every provider.";
-  return `A data key is ready, but not wrapped by ${event.missing.map((name) => `"${name}"`).join(", ")}.`;
+  if (event.missing.length === 0) return "A data key was wrapped by every provider.";
+  return `A data key was wrapped, but not by ${event.missing.map((name) => `"${name}"`).join(", ")}.`;
 }
 
 function expiry(expiresAt: number, times: WallTimes): "expired" | "soon" | "fine" {

@@ -33,7 +33,6 @@ type Room = typeof order[number][number];
 const upwards: readonly string[] = [
   "lib/api/sops/messages.ts -> lib/api/kms/messages.ts",
   "lib/app/serving.ts -> lib/cli/exit_codes.ts",
-  "lib/base/state_folder.ts -> lib/telemetry/events.ts",
   "lib/net/grpc/client.ts -> lib/api/kms/messages.ts",
   "lib/net/grpc/client.ts -> lib/api/kms/services.ts",
   "lib/net/grpc/client.ts -> lib/api/sops/messages.ts",
@@ -41,8 +40,6 @@ const upwards: readonly string[] = [
   "lib/net/grpc/server.ts -> lib/api/kms/messages.ts",
   "lib/net/grpc/server.ts -> lib/api/kms/services.ts",
   "lib/net/grpc/server.ts -> lib/api/sops/messages.ts",
-  "lib/services/sops/service.ts -> lib/services/kms/key_ring/key_id.ts",
-  "lib/services/sops/service.ts -> lib/services/kms/service.ts",
   "lib/telemetry/http.ts -> lib/services/kms/service.ts",
   "lib/telemetry/metrics.ts -> lib/services/kms/service.ts",
   "lib/telemetry/readiness.ts -> lib/services/kms/readable.ts",

@@ -6,14 +6,14 @@
 import type { Config, ProviderConfig } from "../../config/config.ts";
 import { runtimeVariablesWarning } from "../../config/runtime_variables.ts";
 import { abortError } from "../../base/deadline.ts";
-import { quorumSize } from "../../envelope/quorum.ts";
+import { quorumSize, type WrapQuorum } from "../../envelope/quorum.ts";
 import { KmsError } from "../../base/errors.ts";
 import { foreignState } from "../../services/kms/key_ring/foreign_state.ts";
 import { wrapSetsOf } from "../../services/kms/key_ring/memory.ts";
 import { orphanedSentence, orphanedSets } from "../../services/kms/key_ring/wrap_sets.ts";
 import { lossSentence } from "../../services/kms/key_ring/sealed_versions.ts";
 import type { KeyState } from "../../provider/provider.ts";
-import { adviseOn } from "../../provider/registry.ts";
+import { adviseOn, canUnwrap } from "../../provider/registry.ts";
 import type { SealedVersionStatus } from "../../services/kms/service.ts";
 import { portWarnings } from "./check_ports.ts";
 import { checkJson, checkText } from "./check_report.ts";
@@ -39,14 +39,21 @@ import {
 } from "../../app/sealed_before.ts";
 import { wantsColour } from "../table.ts";
 
+/** The wrap quorum as the round trips show it. Only providers that can unwrap count. */
+export interface CheckedQuorum {
+  /** How many wraps a data key needs. */
+  readonly needed: number;
+  /** How many providers have just made one. */
+  readonly reached: number;
+}
+
 /** All that was found. */
 export interface CheckFindings {
   readonly config: Config;
   readonly trips: readonly RoundTrip[];
   /** The providers that only unwrap: opened and probed. */
   readonly retired: readonly RoundTrip[];
-  /** How many wraps a data key needs, and how many providers just made one. */
-  readonly quorum: { readonly needed: number; readonly reached: number };
+  readonly quorum: CheckedQuorum;
   /** What becomes of the key ID, or why this node's state cannot tell. */
   readonly plan: KeyPlan | KmsError;
   /** Why what this node has sealed could not be opened any more; `""` if it can. */
@@ -118,21 +125,23 @@ async function find(config: Config, call: Call): Promise<CheckFindings> {
     Promise.all(all.map(({ settings }) => adviseOn(settings))),
   ]);
   if (signal.aborted) throw abortError(signal, "check the providers");
-  const reached = trips.filter(({ steps }) => steps.some(({ step, result }) => step === "wrap" && result === "ok"));
   const sealed = statusesOf(config, memory, [...trips, ...retired].flatMap(({ sealed }) => sealed));
   const refused = sealed.filter(({ state }) => state === "refused");
   const sealedBy = wrapSetsOf(known);
-  const unusable = state instanceof KmsError ? state : foreignState(state, decryptorsOf(config), config.state);
+  const decryptors = decryptorsOf(config);
+  const unusable = state instanceof KmsError ? state : foreignState(state, decryptors, config.state);
   const live = trips.flatMap(({ name, key }): [string, KeyState][] => key === undefined ? [] : [[name, key]]);
   return {
     config,
     trips,
     retired,
-    quorum: { needed: quorumSize(config.wrap, trips.length), reached: reached.length },
+    quorum: quorumOf(config.wrap, trips),
     plan: unusable ?? planKeyId(config, known, new Map(live)),
-    lost: unusable === undefined ? orphanedSentence(orphanedSets(sealedBy, decryptorsOf(config))) : "",
+    lost: unusable === undefined ? orphanedSentence(orphanedSets(sealedBy, decryptors)) : "",
     sealed,
-    losses: unusable === undefined ? refused.map((one) => lossSentence(one, versionsIn(memory), sealedBy)) : [],
+    losses: unusable === undefined
+      ? refused.map((one) => lossSentence(one, versionsIn(memory), sealedBy, decryptors.wrapOnly))
+      : [],
     unusableFiles: [sentinels, localKeys].filter((found) => found instanceof KmsError),
     unwritable: writes.unwritable,
     warnings: [
@@ -149,6 +158,21 @@ async function find(config: Config, call: Call): Promise<CheckFindings> {
       ...doubtfulForgotten(config.forgotten, memory, new Map(live)),
     ],
   };
+}
+
+/**
+ * Counts the wraps of the round trips.
+ *
+ * @param opens whether a kind of provider can unwrap.
+ */
+export function quorumOf(
+  wrap: WrapQuorum,
+  trips: readonly Pick<RoundTrip, "kind" | "steps">[],
+  opens: (trip: Pick<RoundTrip, "kind">) => boolean = canUnwrap,
+): CheckedQuorum {
+  const counted = trips.filter(opens);
+  const reached = counted.filter(({ steps }) => steps.some(({ step, result }) => step === "wrap" && result === "ok"));
+  return { needed: quorumSize(wrap, counted.length), reached: reached.length };
 }
 
 async function processWarnings(config: Config, { environment, signal }: Terminal) {

@@ -21,7 +21,7 @@ import { version } from "../../base/version.ts";
 import type { Call } from "../command.ts";
 import { configuredToServe, configuredWithLevel, subjectOfSops } from "./configured.ts";
 import { countableBySops } from "../../app/countable.ts";
-import { keyServiceReadiness, openMovableEndpoint } from "../../app/endpoint.ts";
+import { keyServiceReadiness, openMovableEndpoint, withoutKeyId } from "../../app/endpoint.ts";
 import type { ExitStatus } from "../exit_codes.ts";
 import { openProviders } from "../../app/providers.ts";
 import { requireOwnState } from "../../app/decryptors.ts";
@@ -83,7 +83,7 @@ async function serveKeys(call: Call): Promise<ExitStatus> {
   const answers = {
     field: "sops.listen",
     socket: socket.path,
-    service,
+    service: { peek: () => withoutKeyId(service.peek()) },
     readiness: keyServiceReadiness,
     complaint,
   } as const;

@@ -1,6 +1,6 @@
 /**
- * An encrypted data key as text: SOPS takes bytes from a key service and writes them into YAML, JSON, dotenv and INI files
- * as they are.
+ * The text form of an encrypted data key: SOPS writes a key service's bytes into YAML, JSON, dotenv and INI files without
+ * encoding them.
  *
  * @module
  */
@@ -9,22 +9,23 @@ import { formatSizes } from "../../envelope/format.ts";
 import { foreignBytes } from "../../envelope/wrap.ts";
 import { KmsError } from "../../base/errors.ts";
 
-/** Whose it is, and which format. */
+/** Names the program and the format. */
 const prefix = "trousseau:1:";
 
-/** In bytes: the longest frame in base64. */
+/** In bytes: the prefix and the largest frame in base64. */
 export const maxArmour = prefix.length + 4 * Math.ceil(formatSizes.frame / 3);
 
-/** `trousseau:1:` and the frame in standard base64: one line of ASCII without a space. */
+/** `trousseau:1:` and the frame in standard base64: ASCII without spaces or line breaks. */
 export function armoured(frame: Uint8Array): Uint8Array {
   return utf8(prefix + base64(frame));
 }
 
 /**
- * The frame behind it.
+ * Decodes {@linkcode armoured}.
  *
- * @throws {KmsError} `request_invalid` if there is nothing or too much, `integrity` for anything that
- *   {@linkcode armoured} cannot have made.
+ * @returns the frame.
+ * @throws {KmsError} `request_invalid` if the ciphertext is empty or too long; `integrity` if {@linkcode armoured} cannot
+ *   have made it.
  */
 export function unarmoured(ciphertext: Uint8Array): Uint8Array {
   if (ciphertext.length === 0) throw new KmsError("request_invalid", "Cannot decrypt: the ciphertext is empty.");

@@ -12,18 +12,18 @@ import { armoured, unarmoured } from "./armour.ts";
 import { keyNameOf } from "./key_uri.ts";
 import type { SopsService } from "./service.ts";
 
-/** What the handlers are made of. */
+/** Options of {@linkcode sopsHandlers}. */
 export interface SopsHandlerOptions {
   readonly service: SopsService;
-  /** The names of the keys that files may name, at least one. */
+  /** The names of the configured keys, at least one. */
   readonly keys: readonly string[];
   readonly notify: Notify;
 }
 
-/** In bytes. A data key has 32, and 33 if it is split between groups of keys; nothing else has business here. */
+/** In bytes. A data key of SOPS has 32, and a share of one that is split between groups of keys has 33. */
 export const largestDataKey = 64;
 
-/** Milliseconds: longer than all providers are waited for. People wait here, and sops itself sets no deadline. */
+/** Milliseconds: longer than the wait for all wraps. sops sets no deadline itself. */
 const deadlineMs = 15_000;
 
 /** The handlers that `serveSops` takes. */

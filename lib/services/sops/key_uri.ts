@@ -1,9 +1,9 @@
 /**
- * How a file names one of our keys.
+ * The name of one of Trousseau's keys in a file.
  *
- * SOPS' protocol has a closed list of kinds of key, and ours is none of them: it travels as a key of Vault's transit
- * engine. The scheme of its address is no http, so that Vault's client, which a sops with its local key service asks
- * first, refuses it before a name is looked up or a byte is sent.
+ * SOPS' protocol has a fixed list of kinds of key. Trousseau's keys are sent as keys of Vault's transit engine. Their
+ * address has a scheme other than http: a sops that asks its local key service first hands the key to Vault's client, which
+ * then refuses the address without a DNS query or a connection.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { SopsKey, VaultKey } from "../../api/sops/messages.ts";
 const address = "trousseau://keyring";
 const engine = "sops";
 
-/** What was asked for, as a verb for sentences. */
+/** The operation, as a verb for sentences. */
 export type SopsVerb = "encrypt" | "decrypt";
 
 /** The URI of a key, as `hc_vault_transit_uri` and `--hc-vault-transit` take it. */
@@ -21,7 +21,7 @@ export function keyUri(name: string): string {
   return `${address}/v1/${engine}/keys/${name}`;
 }
 
-/** The same as SOPS sends it. */
+/** The same key as SOPS sends it. */
 export function vaultKeyOf(name: string): VaultKey {
   return { vault_address: address, engine_path: engine, key_name: name };
 }
@@ -36,10 +36,10 @@ const otherKinds = {
 } as const satisfies Record<Exclude<keyof SopsKey, "vault_key">, string>;
 
 /**
- * The name of the key that a request means.
+ * The name of a request's key.
  *
- * @param names those that there are.
- * @throws {KmsError} `request_invalid` for no key or several, `key_unknown` for any that is not one of ours.
+ * @param names of the configured keys.
+ * @throws {KmsError} `request_invalid` for no key or several; `key_unknown` for a key that is not one of `names`.
  */
 export function keyNameOf(verb: SopsVerb, key: SopsKey | undefined, names: readonly string[]): string {
   const { vault_key: ours, ...others } = key ?? {};
@@ -57,7 +57,7 @@ function notHere(verb: SopsVerb, what: string): KmsError {
   return refused("key_unknown", verb, `this key service has no ${what}; its own are ${keyUri("NAME")}`);
 }
 
-/** A name comes from a file, which may be anybody's. */
+/** The name comes from a file and may hold anything: only a plain one is repeated. */
 function quoted(name: string): string {
   return /^[\w.-]{1,63}$/.test(name) ? ` "${name}"` : " of that name";
 }

@@ -6,7 +6,6 @@ import { decodeEnvelope, decodeFrame, encodeEnvelope, encodeFrameHead } from "..
 import { decodeAnnotations, encodeAnnotations, referenceTo } from "../../envelope/wrap.ts";
 import { newDek, sealSeed, taggedDek } from "../../envelope/seal.ts";
 import { effectiveCode, KmsError } from "../../base/errors.ts";
-import { unreadable } from "../kms/readable.ts";
 import { MemoryProvider, memoryProviders } from "../../../tests/support/memory_provider.ts";
 import { type SopsNode, startSopsNode } from "../../../tests/support/sops_node.ts";
 import { startNode } from "../../../tests/support/test_service.ts";
@@ -104,7 +103,7 @@ Deno.test("nothing that was sealed for kube-apiserver is opened for files, and n
   const stolen = {
     "a v1beta1 frame as it is": v1beta1.ciphertext,
     "a v1beta1 frame with the first byte of ours": v1beta1.ciphertext.map((byte, i) => i === 0 ? 0xf5 : byte),
-    "the parts of a v1beta1 frame": reframed(decodeFrame(v1beta1.ciphertext), "default"),
+    "the parts of a v1beta1 frame": reframed(decodeFrame(v1beta1.ciphertext, "v1beta1"), "default"),
     "the parts of a v2 envelope": reframed(
       { wraps: decodeAnnotations(v2.annotations), envelope: decodeEnvelope(v2.ciphertext) },
       "default",
@@ -146,25 +145,25 @@ Deno.test("a data key that was wrapped for kube-apiserver opens no file, whoever
   await using plugin = await startNode([a]);
   await plugin.clock.advance(100);
   const dek = newDek();
-  const wrapped = async (domain: "kms" | "sops") => [
-    { name: "a", ...await a.wrap(taggedDek(dek, domain), { version: "v1" }, call) },
+  const wrapped = async (purpose: "v2" | "sops") => [
+    { name: "a", ...await a.wrap(taggedDek(dek, purpose), { version: "v1" }, call) },
   ];
-  const openedFile = async (domain: "kms" | "sops") => {
-    const wraps = await wrapped(domain);
-    const context = { api: "sops", threshold: 1, keyId: "default", reference: referenceTo(wraps) } as const;
+  const openedFile = async (purpose: "v2" | "sops") => {
+    const wraps = await wrapped(purpose);
+    const context = { purpose: "sops", threshold: 1, keyId: "default", reference: referenceTo(wraps) } as const;
     return await codeOf(() => opened(node, reframed({ wraps, envelope: sealSeed(dek, dataKey, context) }, "default")));
   };
-  assert.deepEqual([await openedFile("sops"), await openedFile("kms")], ["ok", "integrity"]);
+  assert.deepEqual([await openedFile("sops"), await openedFile("v2")], ["ok", "integrity"]);
   assert.equal(node.service.peek().providers[0]?.health, "well", "the provider is not blamed for it");
 
-  const openedSeed = async (domain: "kms" | "sops") => {
-    const wraps = await wrapped(domain);
-    const context = { api: "v2", threshold: 1, keyId: "t1-0", reference: referenceTo(wraps) } as const;
+  const openedSeed = async (purpose: "v2" | "sops") => {
+    const wraps = await wrapped(purpose);
+    const context = { purpose: "v2", threshold: 1, keyId: "t1-0", reference: referenceTo(wraps) } as const;
     const ciphertext = encodeEnvelope(sealSeed(dek, dataKey, context));
     const sealed = { keyId: "t1-0", ciphertext, annotations: encodeAnnotations(wraps) };
     return await codeOf(() => plugin.service.decrypt(sealed, "v2", call));
   };
-  assert.deepEqual([await openedSeed("kms"), await openedSeed("sops")], ["ok", "integrity"]);
+  assert.deepEqual([await openedSeed("v2"), await openedSeed("sops")], ["ok", "integrity"]);
 });
 
 Deno.test("encrypt() needs the quorum of its key, wraps with whoever is there, and says who was not", async () => {
@@ -248,6 +247,7 @@ Deno.test("decrypt() opens by the old name of a renamed provider, and after many
   const renamed = {
     name: "new",
     kind: "memory",
+    canUnwrap: true,
     probe: old.probe.bind(old),
     wrap: old.wrap.bind(old),
     unwrap: old.unwrap.bind(old),
@@ -288,6 +288,18 @@ Deno.test("peek() tells an outage and its end without a call, and an idle servic
   a.faults.clear();
   await node.clock.advance(90_000);
   assert.equal(node.service.peek().quorum.state, "held");
+});
+
+Deno.test("peek() says nothing of a key ID or a data key in advance, and calls no provider retired that wraps", async () => {
+  await using node = await startSopsNode(memoryProviders("a", "b"), { retired: memoryProviders("old") });
+  await sealed(node);
+  const status = node.service.peek();
+  assert.deepEqual(
+    Object.keys(status).sort(),
+    ["canEncrypt", "decrypts", "needed", "providers", "quorum", "retired", "wrapOnly"],
+  );
+  const shown = (list: typeof status.providers) => list.map(({ name, health }) => `${name} ${health}`);
+  assert.deepEqual([shown(status.providers), shown(status.retired)], [["a well", "b well"], ["old unknown"]]);
 });
 
 Deno.test("peek() keeps a refusal to wrap until a wrap succeeds, whatever opens meanwhile", async () => {
@@ -331,7 +343,6 @@ Deno.test("peek() shows refused Decrypts, and a person with files of another pla
   const { failing, refused } = node.service.peek().decrypts;
   const counts = refused.map(({ code, envelopes }) => [code, envelopes]);
   assert.deepEqual([failing, counts], [false, [["key_unknown", 5], ["request_invalid", 1]]]);
-  assert.equal(unreadable(node.service.peek()), "");
   const last = node.service.peek().decrypts.lastOpenedAt;
   await opened(node, await sealed(node));
   assert.deepEqual([last, node.service.peek().decrypts.lastOpenedAt], [undefined, node.clock.now()]);

@@ -1,5 +1,5 @@
 /**
- * Whether a key service may take the place of the one that serves now.
+ * Decides whether a key service may take over the socket of the one that serves it now.
  *
  * @module
  */
@@ -12,12 +12,12 @@ import { armoured } from "./armour.ts";
 import { vaultKeyOf } from "./key_uri.ts";
 import type { SopsService } from "./service.ts";
 
-/** Milliseconds: as long as any call may take. */
+/** Milliseconds: the deadline of a call to a key service. */
 const timeoutMs = 15_000;
 
 /**
- * Lets a socket be taken over from a predecessor that opens what this process seals, for each key: then nobody is served
- * by other keys than before. The protocol has no other way to ask.
+ * Permits a takeover if the predecessor decrypts a data key that this process has encrypted, for each key name: then both
+ * have the same keys. The protocol has no other way to compare them.
  */
 export function fromWhoOpens(service: SopsService, keys: readonly string[]): Takeover {
   return async (path) => {

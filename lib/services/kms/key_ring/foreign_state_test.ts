@@ -31,6 +31,13 @@ Deno.test("foreignState() takes a state for the configuration's own if they shar
   assert.ok(!isForeign({ ...stateOf(local), sealedBy: [[vault]] }, decryptors(vault)));
 });
 
+Deno.test("foreignState() takes a state for the configuration's own if they share a provider that only wraps", () => {
+  const recovery = { name: "r", kind: "recovery" };
+  const given = { ...decryptors(local), wrapOnly: [recovery] };
+  assert.ok(!isForeign(stateOf(vault, recovery), given), "orphanedSets() refuses it, with a better sentence");
+  assert.ok(isForeign(stateOf(vault), given));
+});
+
 Deno.test("foreignState() leaves alone what seals nothing, or of which the operator says forgotten", () => {
   const unseen = stateOf(vault);
   const members = [{ ...vault, version: "?" }];

@@ -6,32 +6,33 @@
  *
  * @module
  */
-import { WallTimes } from "../../../base/clock.ts";
+import { type Clock, WallTimes } from "../../../base/clock.ts";
 import { backoff } from "../../../base/deadline.ts";
+import { WakeSignal } from "../../../base/wake_signal.ts";
 import { KmsError, toKmsError } from "../../../base/errors.ts";
-import type { KmsApi } from "../../../telemetry/events.ts";
+import type { KmsApi, Notify } from "../../../telemetry/events.ts";
 import type { QuorumMember } from "../../../envelope/quorum.ts";
-import type { KeyState, Provider } from "../../../provider/provider.ts";
+import type { KeyState } from "../../../provider/provider.ts";
 import type { StateFolderWatch } from "../../../base/state_folder.ts";
 import { Announcer, type Candidate } from "./announcer.ts";
-import type { Encrypted, ProviderStatus, QuorumState, RetiredStatus, ServiceStatus } from "../../../kek/status.ts";
-import { WakeSignal } from "./wake_signal.ts";
-import { DekMaker, type DekMakerOptions } from "./dek_maker.ts";
-import type { DecryptBoard } from "../../../kek/decrypt_board.ts";
+import type { KekGroup } from "../../../kek/kek_group.ts";
+import type { ProviderHealth, QuorumState } from "../../../kek/status.ts";
+import type { Encrypted, ProviderStatus, ServiceStatus } from "../status.ts";
+import { DekMaker } from "./dek_maker.ts";
 import { FirstEncrypt, type FirstEncryptFile } from "./first_encrypt.ts";
-import type { HealthBoard } from "../../../kek/health.ts";
 import { keyIdOf, unseenVersion } from "./key_id.ts";
 import { RingMemory, wrapSetsOf } from "./memory.ts";
 import { type Decryptors, requireDecryptors, type WrapSet } from "./wrap_sets.ts";
-import { Prober } from "./prober.ts";
-import { QuorumWatch } from "../../../kek/quorum_watch.ts";
 import type { ReadyDek } from "./ready_dek.ts";
 import type { SentinelWatch } from "./sentinel_watch.ts";
-import { shown, shownDecrypts, shownHealth } from "../../../kek/shown.ts";
-import { type Observed, Snapshot } from "./snapshot.ts";
+import { shown } from "../../../kek/shown.ts";
+import { Snapshot } from "./snapshot.ts";
 import type { RingState, RingStore } from "./state.ts";
 
-/** Milliseconds. `gap` lies between two data keys, so that a storm of Encrypts is not a storm of wraps. */
+/**
+ * Milliseconds. `firstSight`: the wait for the first answer of every provider. `gap`: the pause between two data keys,
+ * which bounds the wraps that many Encrypts cause. `firstRetry`, `lastRetry`: pauses after a missed quorum.
+ */
 export const ringTimings = {
   firstSight: 30_000,
   gap: 50,
@@ -40,67 +41,63 @@ export const ringTimings = {
   idle: 3_600_000,
 } as const;
 
-/** What a key ring is made of. */
-export interface KeyRingOptions extends DekMakerOptions {
-  /** Providers that only unwrap: they count neither in the quorum nor in the key ID, and are not probed. */
-  readonly retired: readonly Provider[];
-  /** Who may open what this node has sealed. */
+/** Options of a key ring. */
+export interface KeyRingOptions {
+  /** The ring starts its probes; the caller disposes of it. */
+  readonly group: KekGroup;
+  /** The providers that can open what this node has sealed. */
   readonly decryptors: Decryptors;
   readonly keyEpoch: number;
+  /** How many seeds a data key may seal. */
+  readonly dekMaxUses: number;
+  readonly clock: Clock;
+  readonly notify: Notify;
   readonly store: RingStore;
-  /** Where the first Encrypt under a key ID is kept; in memory alone if `undefined`. */
+  /** The file for the first Encrypt under a key ID; kept in memory only if `undefined`. */
   readonly firstEncrypt: FirstEncryptFile | undefined;
-  /** Whether the state folder can be written, for the status; `undefined` where there is none. */
+  /** For the status; `undefined` if no state folder is used. */
   readonly stateFolder: Pick<StateFolderWatch, "status"> | undefined;
-  /** Decrypts that were refused, for the status. */
-  readonly decrypts: DecryptBoard;
-  /** Opens a watch over the versions that the ring seals with; the ring disposes of it. */
+  /** Opens a watch over the versions that the ring seals with. The ring disposes of it. */
   readonly openSentinels: (sealedBy: () => readonly WrapSet[]) => Promise<SentinelWatch>;
-  /** How long a data key serves v1beta1, in milliseconds. */
+  /** Milliseconds after which a data key for v1beta1 is replaced. */
   readonly dekMaxAgeMs: number;
-  readonly probeIntervalMs: number;
-  /** Spreads the probes of several nodes: numbers from 0 to 1. */
-  readonly random: () => number;
-  /** Told at the first use of a data key, so that what this node sealed it can open in an outage. */
+  /** Called at the first use of a data key. */
   readonly onFirstUse: (dek: ReadyDek) => void;
 }
 
 /** See the module. Open one with {@linkcode KeyRing.open}. */
 export class KeyRing implements AsyncDisposable {
-  readonly board: HealthBoard;
   readonly #options: KeyRingOptions;
   readonly #snapshot: Snapshot;
   readonly #memory: RingMemory;
   readonly #announcer: Announcer;
-  readonly #prober: Prober;
   readonly #maker: DekMaker;
-  readonly #quorum: QuorumWatch;
   readonly #firstEncrypt: FirstEncrypt;
   readonly #sentinels: SentinelWatch;
   readonly #times: WallTimes;
   readonly #startedAt: number;
   readonly #closing = new AbortController();
-  readonly #bell = new WakeSignal();
+  readonly #wakeSignal = new WakeSignal();
   #ready: ReadyDek | undefined;
-  /** Wrapped under the next key ID, waiting for a pause to be announced. */
+  /** Wrapped for the next key ID, until that can be announced. */
   #next: ReadyDek | undefined;
-  /** Whether the ready DEK has done its work and another one shall take its place. */
+  /** Whether the ready DEK is used up or too old and has to be replaced. */
   #replace = false;
-  /** Providers without a wrap that have answered a probe since. */
+  /** Providers without a wrap of the ready DEK that have answered a probe since. */
   readonly #back = new Set<string>();
   #lastError: KmsError | undefined;
-  #running: Promise<unknown> = Promise.resolve();
+  #running: Promise<void> = Promise.resolve();
 
   /**
-   * Reads the node's state and starts to probe and to prepare. It does not wait for a KMS.
+   * Reads the node's state, and starts to probe providers and to prepare data keys. It does not wait for a KMS.
    *
-   * @throws {KmsError} `config` if the state folder cannot be used, or if nobody is configured any more who could open
-   *   something that this node has sealed.
+   * @throws {KmsError} `config` if the state folder cannot be used, or if data sealed by this node could not be opened by
+   *   any configured provider.
    */
   static async open(options: KeyRingOptions): Promise<KeyRing> {
     const state = await options.store.load();
     requireDecryptors(wrapSetsOf(state), options.decryptors);
-    // A folder that cannot be written to is better found by the start than by the first rotation.
+    // A folder that cannot be written fails the start, and not the first rotation.
     if (!state) await options.store.save({ format: 1, providers: [], history: [] });
     const memory = new RingMemory(options.store, state);
     const ring = new KeyRing(options, state, memory, {
@@ -108,7 +105,8 @@ export class KeyRing implements AsyncDisposable {
       sentinels: await options.openSentinels(() => memory.wrapSets),
     });
     const { signal } = ring.#closing;
-    ring.#running = Promise.all([ring.#prober.run(options.providers, signal), ring.#prepareLoop(signal)]);
+    options.group.start((name, found) => ring.#answered(name, found));
+    ring.#running = ring.#prepareLoop(signal);
     return ring;
   }
 
@@ -118,56 +116,47 @@ export class KeyRing implements AsyncDisposable {
     memory: RingMemory,
     { firstEncrypt, sentinels }: { readonly firstEncrypt: FirstEncrypt; readonly sentinels: SentinelWatch },
   ) {
-    const { providers, clock, notify, probeIntervalMs, random } = options;
+    const { group, clock, notify } = options;
     this.#options = options;
     this.#times = new WallTimes(clock);
     this.#startedAt = clock.now();
-    this.board = options.board;
     const known = (state?.providers ?? []).map(({ name, kind, state }) => [name, { kind, state }] as const);
     const past = (state?.history ?? []).flatMap(({ members }) => members);
-    this.#snapshot = new Snapshot(providers, new Map(known), past);
+    this.#snapshot = new Snapshot(group.providers, new Map(known), past);
     this.#memory = memory;
     this.#sentinels = sentinels;
     this.#announcer = new Announcer(clock, this.#memory, notify);
     this.#firstEncrypt = firstEncrypt;
     this.#maker = new DekMaker(options);
-    this.#prober = new Prober(clock, { intervalMs: probeIntervalMs, random }, {
-      answered: (name, found) => this.#answered(name, found),
-      failed: (name, error) => this.board.failed(name, "probe", error),
-    });
-    this.#quorum = new QuorumWatch(this.board, providers.map(({ name }) => name), options.needed, clock);
     this.#noteAnnounced();
   }
 
-  /** From memory, and noted: a new key ID waits until this answer has been used. */
+  /** The status for a Status answer, from memory: a new key ID waits until the Encrypt after it. */
   status(): ServiceStatus {
     this.#announcer.noteStatus();
     return this.peek();
   }
 
-  /** From memory. */
+  /** The status, from memory. */
   peek(): ServiceStatus {
     const { current } = this.#announcer;
-    const quorum = this.#quorum.state();
+    const group = this.#options.group.status();
     return {
+      ...group,
       keyId: current?.id,
       provisional: current?.provisional ?? false,
-      message: current ? "" : this.#whyNoKeyId(quorum),
-      quorum,
-      needed: this.#options.needed,
-      providers: this.#options.providers.map((provider) => this.#providerStatus(provider)),
-      retired: this.#options.retired.map((provider) => this.#retiredStatus(provider)),
+      message: current ? "" : this.#whyNoKeyId(group.quorum),
+      providers: group.providers.map((health) => this.#providerStatus(health)),
       canEncrypt: this.#ready !== undefined,
       dataKeyMadeAt: shown(this.#ready?.madeAt, this.#times),
       announcedAt: this.#announcer.announcedAt,
       firstEncryptAt: current && this.#firstEncrypt.at(current.id),
-      decrypts: shownDecrypts(this.#options.decrypts.status(), this.#times),
       stateFolder: this.#options.stateFolder?.status(),
       sealedVersions: this.#sentinels.statuses,
     };
   }
 
-  /** From now on, in the background, opens what shows whether the versions that were sealed with can be opened. */
+  /** Starts to test, in the background, whether the versions that this node has sealed with can be opened. */
   examine(): void {
     this.#sentinels.start();
   }
@@ -175,27 +164,22 @@ export class KeyRing implements AsyncDisposable {
   /**
    * Seals a seed under the announced key ID.
    *
-   * @param byTool whether it is for no API server.
-   * @throws {KmsError} why no data key is ready.
+   * @param byTool whether the caller is one of Trousseau's own commands and no API server.
+   * @throws {KmsError} with the reason, if no data key is ready.
    */
   seal(seed: Uint8Array, api: KmsApi, byTool: boolean): Encrypted {
     const ready = this.#ready;
     if (!ready) throw this.#notReady();
     const sealed = ready.seal(seed, api);
     if (ready.uses === 1) this.#options.onFirstUse(ready);
-    // Over v1beta1 the API server knows no key ID.
+    // v1beta1 has no key ID.
     if (api === "v2" && !byTool) this.#firstEncrypt.note(ready.keyId);
     const tooOld = this.#options.clock.now() - ready.madeAt >= this.#options.dekMaxAgeMs;
     if (!this.#replace && (api === "v2" || tooOld || ready.wearsOut)) {
       this.#replace = true;
-      this.#bell.wake();
+      this.#wakeSignal.wake();
     }
     return sealed;
-  }
-
-  /** Has a provider probed soon: a call to it has failed. */
-  probeSoon(name: string): void {
-    this.#prober.probeSoon(name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -207,13 +191,13 @@ export class KeyRing implements AsyncDisposable {
     this.#next?.wipe();
   }
 
-  #answered(name: string, found: KeyState): Observed {
-    this.board.succeeded(name, "probe");
+  /** @returns whether another probe has to confirm the version soon. */
+  #answered(name: string, found: KeyState): boolean {
     const observed = this.#snapshot.observe(name, found);
     if (observed === "behind") this.#warnOfOldVersion(name, found);
-    if (this.#ready?.lacking.has(name) || this.board.of(name).state !== "well") this.#back.add(name);
-    if (observed === "changed" || this.#back.has(name)) this.#bell.wake();
-    return observed;
+    if (this.#ready?.lacking.has(name) || !this.#options.group.isWell(name)) this.#back.add(name);
+    if (observed === "changed" || this.#back.has(name)) this.#wakeSignal.wake();
+    return observed === "confirm";
   }
 
   #warnOfOldVersion(name: string, { version }: KeyState): void {
@@ -223,15 +207,11 @@ export class KeyRing implements AsyncDisposable {
     this.#options.notify({ type: "lifecycle", action: "warning", message });
   }
 
-  #retiredStatus(provider: Provider): RetiredStatus {
-    return shownHealth(provider, this.board.of(provider.name), this.#times);
-  }
-
-  #providerStatus(provider: Provider): ProviderStatus {
-    const { name } = provider;
+  #providerStatus(health: ProviderHealth): ProviderStatus {
+    const { name } = health;
     const version = this.#snapshot.counted(name)?.version ?? unseenVersion;
     const lacksWrapSince = shown(this.#ready?.lacking.get(name), this.#times);
-    return { ...this.#retiredStatus(provider), version, lacksWrapSince };
+    return { ...health, version, lacksWrapSince };
   }
 
   #whyNoKeyId(quorum: QuorumState): string {
@@ -244,7 +224,7 @@ export class KeyRing implements AsyncDisposable {
     return new KmsError(code, `Cannot encrypt: no data key is ready. ${message}`, { members });
   }
 
-  /** One piece of work after the other, so that at most one data key is being wrapped at any time. */
+  /** One loop does all of the work, so that at most one data key is being wrapped at any time. */
   async #prepareLoop(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     for (let failures = 0; !signal.aborted;) {
@@ -252,16 +232,16 @@ export class KeyRing implements AsyncDisposable {
       await this.#announceNext();
       if (failures === 0) {
         await clock.sleep(ringTimings.gap, signal);
-        if (!this.#wantsDek()) await this.#bell.wait(clock, this.#untilDue(), signal);
+        if (!this.#wantsDek()) await this.#wakeSignal.wait(clock, this.#untilDue(), signal);
       } else {
         await clock.sleep(ringTimings.firstRetry, signal);
         const { firstRetry, lastRetry } = ringTimings;
-        await this.#bell.wait(clock, backoff(failures, firstRetry, lastRetry) - firstRetry, signal);
+        await this.#wakeSignal.wait(clock, backoff(failures, firstRetry, lastRetry) - firstRetry, signal);
       }
     }
   }
 
-  /** When something falls due without anybody ringing: an announcement, or the end of the wait for a first sight. */
+  /** Milliseconds until the loop has work without being woken: an announcement, or the end of `firstSight`. */
   #untilDue(): number {
     const now = this.#options.clock.now();
     const candidate = this.#candidate();
@@ -271,18 +251,24 @@ export class KeyRing implements AsyncDisposable {
     return firstSight > 0 ? firstSight : ringTimings.idle;
   }
 
-  /** Whether an ID may be made of the snapshot: every provider has been seen, or has had its time to be. */
+  /** Whether a key ID may be made of the snapshot: every provider has answered once, or `firstSight` has passed. */
   #settled(): boolean {
     if (this.#snapshot.complete) return true;
     const waited = this.#options.clock.now() - this.#startedAt >= ringTimings.firstSight;
-    return waited && this.#members().length >= this.#options.needed;
+    return waited && this.#hasQuorum();
   }
 
-  /** The ID that a data key made now would be for. */
+  /** The key ID that a data key would be made for now. */
   #targetId(): string | undefined {
     if (this.#settled()) return keyIdOf(this.#options.keyEpoch, this.#snapshot.members());
-    // A restarted node goes on under its old ID until a provider that is new to it has been seen.
-    return this.#members().length >= this.#options.needed ? this.#announcer.current?.id : undefined;
+    // A restarted node keeps its key ID until a provider that it has never seen has answered.
+    return this.#hasQuorum() ? this.#announcer.current?.id : undefined;
+  }
+
+  /** Whether enough of the providers that were seen can unwrap what they wrap. */
+  #hasQuorum(): boolean {
+    const { needed } = this.#options.group;
+    return this.#members().filter(({ provider }) => provider.canUnwrap).length >= needed;
   }
 
   #wantsDek(): boolean {
@@ -293,7 +279,7 @@ export class KeyRing implements AsyncDisposable {
   }
 
   #members(): Required<QuorumMember>[] {
-    return this.#options.providers.flatMap((provider) => {
+    return this.#options.group.providers.flatMap((provider) => {
       const at = this.#snapshot.counted(provider.name);
       return at ? [{ provider, at }] : [];
     });
@@ -301,7 +287,7 @@ export class KeyRing implements AsyncDisposable {
 
   /** @returns whether a data key was wrapped. */
   async #prepare(signal: AbortSignal): Promise<boolean> {
-    // A node that has announced an ID is asked to encrypt under it from its start on.
+    // The API server calls Encrypt under an announced key ID right after the restart.
     const hasty = this.#ready === undefined && this.#announcer.current !== undefined;
     const order = { keyId: this.#targetId() ?? "", members: this.#members(), before: this.#ready, hasty };
     this.#back.clear();
@@ -309,7 +295,7 @@ export class KeyRing implements AsyncDisposable {
       const dek = await this.#maker.make(order, signal);
       if (!dek) return false;
       await this.#install(dek);
-      // Whoever was not waited for gets the time of others at the next one, which is made now.
+      // The next data key is made at once and waits for the providers that were not waited for.
       if (hasty && dek.lacking.size > 0) this.#replace = true;
       this.#lastError = undefined;
       return true;
@@ -321,18 +307,18 @@ export class KeyRing implements AsyncDisposable {
 
   async #install(dek: ReadyDek): Promise<void> {
     if (dek.keyId === this.#announcer.current?.id) {
-      await this.#noteOpeners(dek);
+      await this.#recordWrapSet(dek);
       await this.#keepSentinels(dek);
     }
-    // A version may have come to count meanwhile: then this key is for an ID that will not be.
+    // A new version may have been counted meanwhile: then this data key is for a key ID that will not be announced.
     if (dek.keyId !== this.#targetId()) return dek.wipe();
     this.#dropNext();
     if (dek.keyId === this.#announcer.current?.id) this.#makeReady(dek);
     else this.#next = dek;
   }
 
-  /** Before it seals anything, so that no provider is taken out by mistake that alone could open it. */
-  async #noteOpeners(dek: ReadyDek): Promise<void> {
+  /** Writes down which providers can open the data key before it seals, for `requireDecryptors` at a later start. */
+  async #recordWrapSet(dek: ReadyDek): Promise<void> {
     try {
       await this.#memory.sealing(this.#wrapSetOf(dek));
     } catch (thrown) {
@@ -343,10 +329,10 @@ export class KeyRing implements AsyncDisposable {
     }
   }
 
-  /** Before it seals anything too, but a failure stops nothing: a node that cannot write them still seals and opens. */
+  /** Called before the data key seals. A failed write is only a warning. */
   async #keepSentinels(dek: ReadyDek): Promise<void> {
-    const kinds = new Map(this.#options.providers.map(({ name, kind }) => [name, kind]));
-    await this.#sentinels.keep(dek, (name) => kinds.get(name) ?? "");
+    const holders = this.#options.group.providers.filter(({ canUnwrap }) => canUnwrap);
+    await this.#sentinels.keep(dek, new Map(holders.map(({ name, kind }) => [name, kind])));
   }
 
   #noteAnnounced(): void {
@@ -355,7 +341,7 @@ export class KeyRing implements AsyncDisposable {
 
   #wrapSetOf({ wraps }: ReadyDek): WrapSet {
     const wrapped = wraps.map(({ name }) => name);
-    const providers = this.#options.providers.filter(({ name }) => wrapped.includes(name));
+    const providers = this.#options.group.providers.filter(({ name }) => wrapped.includes(name));
     return providers.map(({ name, kind }) => ({ name, kind }));
   }
 

@@ -1,5 +1,5 @@
 /**
- * A data key that is wrapped already, so that Encrypt never waits for a KMS.
+ * A data key that was wrapped in advance, so that Encrypt never waits for a KMS.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import type { KmsApi } from "../../../telemetry/events.ts";
 import { encodeEnvelope, encodeFrameHead, formatSizes } from "../../../envelope/format.ts";
 import { bound, type SealContext, sealSeed } from "../../../envelope/seal.ts";
 import { encodeAnnotations, referenceTo, type Wrap } from "../../../envelope/wrap.ts";
-import type { Encrypted } from "../../../kek/status.ts";
+import type { Encrypted } from "../status.ts";
 
-/** What a ready DEK is made of. */
+/** The parts of a ready DEK. */
 export interface ReadyDekParts {
-  /** 32 bytes; the ready DEK owns them from now on. */
+  /** 32 bytes; the ready DEK owns and wipes them. */
   readonly dek: Uint8Array;
   readonly keyId: string;
   readonly wraps: readonly Wrap[];
-  /** Providers that should have wrapped it and did not, and since when. */
+  /** The providers without a wrap, and the moment of `Clock.now` since when they lack one. */
   readonly lacking: ReadonlyMap<string, number>;
   readonly madeAt: number;
   /** How many seeds it may seal. */
@@ -50,9 +50,9 @@ export class ReadyDek {
     this.reference = referenceTo(wraps);
     this.#annotations = Object.freeze(encodeAnnotations(wraps));
     this.#providers = wraps.map(({ name, version }) => ({ name, version }));
-    this.#frameHead = encodeFrameHead(keyId, wraps);
+    this.#frameHead = encodeFrameHead(keyId, wraps, "v1beta1");
     const { reference } = this;
-    const context = (api: KmsApi) => bound({ api, threshold: 1, keyId, reference });
+    const context = (purpose: KmsApi) => bound({ purpose, threshold: 1, keyId, reference });
     this.#contexts = { v2: context("v2"), v1beta1: context("v1beta1") };
     const frame = this.#frameHead.length + formatSizes.envelope;
     if (frame > formatSizes.frame) throw new KmsError("internal", "The wraps of a data key do not fit into a frame.");
@@ -63,12 +63,12 @@ export class ReadyDek {
     return this.#uses;
   }
 
-  /** Half of its uses are kept for the time that the KMS may be away. */
+  /** Whether it has to be replaced: half of its uses are reserved for an outage. */
   get wearsOut(): boolean {
     return this.#uses > this.#maxUses / 2;
   }
 
-  /** A copy of the data key, for the unwrap cache of this very process. */
+  /** A copy of the data key, 32 bytes. */
   copyOfDek(): Uint8Array {
     return this.#dek.slice();
   }
@@ -76,7 +76,7 @@ export class ReadyDek {
   /**
    * Seals a seed.
    *
-   * @throws {KmsError} `unreachable` once it has sealed as many seeds as it may: no KMS has wrapped another one since.
+   * @throws {KmsError} `unreachable` after `maxUses` seeds: no KMS has wrapped another data key in the meantime.
    */
   seal(seed: Uint8Array, api: KmsApi): Encrypted {
     if (this.#uses >= this.#maxUses) {

@@ -1,20 +1,20 @@
 /**
- * Every version that a node may have sealed with, and whether it can still be opened.
+ * The versions that a node may have sealed with, and whether each can still be opened.
  *
  * @module
  */
 import type { ErrorCode } from "../../../base/errors.ts";
-import type { SealedVersionStatus } from "../../../kek/status.ts";
+import type { SealedVersionStatus } from "../status.ts";
 import { entryFor, forgottenVersions } from "./forgotten.ts";
 import { type KeyIdMember, unseenVersion } from "./key_id.ts";
 import type { Decryptors, WrapSet } from "./wrap_sets.ts";
 import { idOf, isLoss, type SealedVersion, type Sentinel } from "./sentinel.ts";
 import type { AnnouncedId } from "./state.ts";
 
-/** More rows help nobody, and the document that `status` reads is bounded. */
+/** Bounds the status document. */
 const maxStatuses = 256;
 
-/** What is known of the versions. */
+/** The sources of {@linkcode sealedVersions}. */
 export interface SealedKnowledge {
   readonly sentinels: readonly Sentinel[];
   /** Oldest first. */
@@ -22,7 +22,7 @@ export interface SealedKnowledge {
   /** The members of the announced key ID. */
   readonly announced: readonly KeyIdMember[];
   readonly decryptors: Decryptors;
-  /** Why a sentinel could not be tested last, by {@linkcode idOf}: an outage and its like. */
+  /** The failures of last tests without a result, such as an outage, by {@linkcode idOf}. */
   readonly failures?: ReadonlyMap<string, { readonly at: number; readonly code: ErrorCode; readonly message: string }>;
 }
 
@@ -41,13 +41,15 @@ export function knownVersions(
   return [...found.values()].reverse();
 }
 
-/** The versions that matter: not those that are forgotten, or whose provider is forgotten or can be lost as a whole. */
+/** The versions without those that are forgotten, and without those of providers that are forgotten or only wrap. */
 export function sealedVersions(knowledge: SealedKnowledge): readonly SealedVersionStatus[] {
   const { sentinels, history, announced, decryptors, failures = new Map() } = knowledge;
   const known = knownVersions(sentinels, history);
   const { forgets } = forgottenVersions(decryptors.forgotten, known);
   const bySentinel = new Map(sentinels.map((sentinel) => [idOf(sentinel), sentinel]));
-  const all = known.filter((one) => !forgets(one) && !decryptors.forgotten.includes(one.provider)).map((one) => {
+  const matters = (one: SealedVersion) =>
+    !forgets(one) && !decryptors.forgotten.includes(one.provider) && !hasHolder(one, decryptors.wrapOnly ?? []);
+  const all = known.filter(matters).map((one) => {
     const sentinel = bySentinel.get(idOf(one));
     const counts = announced.some(({ name, kind, version }) =>
       name === one.provider && kind === one.kind && version === one.version
@@ -58,7 +60,7 @@ export function sealedVersions(knowledge: SealedKnowledge): readonly SealedVersi
   return all.sort((a, b) => rank(a) - rank(b)).slice(0, maxStatuses);
 }
 
-/** Whether some provider of the configuration opens what was wrapped under this name. */
+/** Whether `holders` has the provider of the version. */
 export function hasHolder({ provider, kind }: SealedVersion, holders: WrapSet): boolean {
   return holders.some((one) => one.name === provider && one.kind === kind);
 }
@@ -85,16 +87,24 @@ function stateOf(
   return test === undefined ? untested("") : { state: "opens", code: "ok", message: "", testedAt: test.at };
 }
 
-/** What a refused version means and what to do: whole sentences. */
+/**
+ * The consequence of a refused version and how to mend it, in sentences.
+ *
+ * @param known all versions, by which the shortest entry for `forgotten` is chosen.
+ * @param wrapSets the providers that have wrapped together.
+ * @param wrapOnly the providers that only wrap.
+ */
 export function lossSentence(
   refused: SealedVersionStatus,
   known: readonly SealedVersion[],
-  sealedBy: readonly WrapSet[],
+  wrapSets: readonly WrapSet[],
+  wrapOnly: WrapSet = [],
 ): string {
   const { provider, kind, version, code, message } = refused;
   const others = new Set(
-    sealedBy.filter((set) => set.some((one) => one.name === provider && one.kind === kind)).flatMap((set) =>
-      set.map(({ name }) => name)
+    wrapSets.filter((set) => set.some((one) => one.name === provider && one.kind === kind)).flatMap((set) =>
+      set.filter((one) => !wrapOnly.some(({ name, kind }) => one.name === name && one.kind === kind))
+        .map(({ name }) => name)
     ),
   );
   others.delete(provider);

@@ -1,5 +1,5 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import type { SealedVersionStatus } from "../../../kek/status.ts";
+import type { SealedVersionStatus } from "../status.ts";
 import { knownVersions, lossSentence, sealedVersions } from "./sealed_versions.ts";
 import type { AnnouncedId } from "./state.ts";
 
@@ -49,6 +49,17 @@ Deno.test("sealedVersions() bounds what it gives, and leaves out what is forgott
     "2 No provider of this name is configured any more.",
     "1 No provider of this name is configured any more.",
   ]);
+});
+
+Deno.test("sealedVersions() leaves out providers that only wrap, which open nothing", () => {
+  const decryptors = { holders: [], wrapOnly: [{ name: "a", kind }], forgotten: [] };
+  const current = announced("1");
+  deepEqual(sealedVersions({ sentinels: [], history: [current], announced: current.members, decryptors }), []);
+});
+
+Deno.test("lossSentence() names no provider that only wraps as one that still opens", () => {
+  const [a, r] = [{ name: "a", kind }, { name: "r", kind: "recovery" }];
+  match(lossSentence(refused, [refused], [[a, r]], [r]), /cannot be read any more: Cannot unwrap/);
 });
 
 Deno.test("lossSentence() says which providers may still open it, and what to restore or to write", () => {

@@ -1,10 +1,10 @@
 /**
- * What shows later whether a version of a provider's key can still be opened: 32 random bytes, sealed under a data key
- * that the provider wrapped under that version, as a seed is, and bound to their own purpose.
+ * Sentinels, which show later whether a version of a provider's key still unwraps data keys: 32 random bytes, sealed like
+ * a seed, but for their own purpose, under a data key that the provider wrapped under that version.
  *
- * The data key and its wrap are those of the ready data key in use: a wrap of its own would cost another remote call for
- * each version, and would prove less, since these are the very bytes that objects in etcd carry. Only the one wrap is
- * kept, so that no other provider can open the sentinel in its place.
+ * The data key and its wrap are those of a ready data key. A separate wrap would cost one more remote call for each
+ * version and prove less: objects in etcd carry this very wrap. No other wrap is kept, so that no other provider can open
+ * the sentinel.
  *
  * @module
  */
@@ -24,22 +24,22 @@ export interface SealedVersion {
   readonly version: string;
 }
 
-/** The last test that told whether the version opens: an outage tells nothing. */
+/** The last test with a result; an outage gives none. */
 export interface SentinelTest {
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly code: ErrorCode | "ok";
-  /** Why it was refused; `""` if it was not. */
+  /** The reason of a refusal, one sentence; `""` if it opened. */
   readonly message: string;
 }
 
-/** See the module. Nothing in it is secret: the data key is wrapped, and the random bytes are sealed or hashed. */
+/** See the module. It holds no secret: the data key is wrapped, and the random bytes are sealed and hashed. */
 export interface Sentinel extends SealedVersion {
   /** The key ID that it was sealed under. */
   readonly keyId: string;
   /** Milliseconds since the epoch. */
   readonly madeAt: number;
-  /** The data key, wrapped by the provider under the version. */
+  /** The data key wrapped under the version. */
   readonly wrapped: Uint8Array;
   /** The random bytes, sealed. */
   readonly envelope: Uint8Array;
@@ -53,11 +53,11 @@ export interface Sentinel extends SealedVersion {
 const sentinelBytes = 32;
 
 /**
- * Makes one.
+ * Makes a sentinel.
  *
- * @param dek the data key that `wrap` holds, 32 bytes; the caller wipes it.
+ * @param dek the data key of `wrap`, 32 bytes; the caller wipes it.
  * @param kind of the provider.
- * @param now milliseconds since the epoch; a wrap counts as tested, since each is opened once before it is used.
+ * @param now milliseconds since the epoch: the time of the first test, since every wrap is unwrapped before its use.
  */
 export function makeSentinel(dek: Uint8Array, wrap: Wrap, kind: string, keyId: string, now: number): Sentinel {
   const random = crypto.getRandomValues(new Uint8Array(sentinelBytes));
@@ -77,9 +77,9 @@ export function makeSentinel(dek: Uint8Array, wrap: Wrap, kind: string, keyId: s
 }
 
 /**
- * Opens one with the provider that has its name now.
+ * Opens a sentinel with a provider.
  *
- * @throws {KmsError} the provider's; `integrity` if what it unwrapped is not the data key.
+ * @throws {KmsError} the provider's error; `integrity` if it unwrapped other bytes than the data key.
  */
 export async function openSentinel(sentinel: Sentinel, unwrapper: Unwrapper, call: CallOptions): Promise<void> {
   const { provider: name, version, wrapped: ciphertext, keyId } = sentinel;
@@ -95,16 +95,16 @@ export async function openSentinel(sentinel: Sentinel, unwrapper: Unwrapper, cal
   }
 }
 
-/** Whether a code says that the version does not open: an outage, a login or a strange answer does not say so. */
+/** Whether a code means that the version does not open. An outage, a failed login or a malformed answer does not. */
 export function isLoss(code: ErrorCode): boolean {
   return code === "integrity" || code === "key_unknown" || code === "key_unusable" || code === "permission_denied";
 }
 
-/** Equal for equal versions. */
+/** A key for maps: equal for equal versions. */
 export function idOf({ provider, kind, version }: SealedVersion): string {
   return JSON.stringify([provider, kind, version]);
 }
 
 function contextOf(wrap: Wrap, keyId: string): SealContext {
-  return { api: "sentinel", threshold: 1, keyId, reference: referenceTo([wrap]) };
+  return { purpose: "sentinel", threshold: 1, keyId, reference: referenceTo([wrap]) };
 }

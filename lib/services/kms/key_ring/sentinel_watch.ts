@@ -1,5 +1,5 @@
 /**
- * Keeps a sentinel for each version that a node seals with, and opens them from time to time in the background.
+ * Keeps a sentinel for each version that a node seals with, and tests them in the background.
  *
  * @module
  */
@@ -7,8 +7,8 @@ import { deadlineBy, WallTimes } from "../../../base/clock.ts";
 import { backoff, orAborted } from "../../../base/deadline.ts";
 import type { Unwrapper } from "../../../envelope/unwrap.ts";
 import { effectiveCode, type ErrorCode, type KmsError, toKmsError } from "../../../base/errors.ts";
-import type { SealedVersionStatus } from "../../../kek/status.ts";
-import { WakeSignal } from "./wake_signal.ts";
+import type { SealedVersionStatus } from "../status.ts";
+import { WakeSignal } from "../../../base/wake_signal.ts";
 import { forgottenVersions } from "./forgotten.ts";
 import type { KeyIdMember } from "./key_id.ts";
 import type { Decryptors, WrapSet } from "./wrap_sets.ts";
@@ -19,9 +19,9 @@ import { idOf, isLoss, makeSentinel, openSentinel, type SealedVersion, type Sent
 import type { AnnouncedId } from "./state.ts";
 
 /**
- * Milliseconds. A version is tested once a day, or sooner: one of the announced key ID when the process starts and when
- * another takes its place, one that could not be asked or is refused after a growing pause. `perDay` such tests of one
- * provider and 1,152 probes leave room for logins below 1,440 calls.
+ * Milliseconds. Each version is tested once a day; those of the announced key ID also when the process starts and when
+ * another key ID replaces it; one that is refused or whose KMS is away, after a growing pause. `perDay` is a number of
+ * tests for each provider: with 1,152 probes it leaves room for logins below 1,440 calls a day.
  */
 export const sentinelTimings = {
   every: 86_400_000,
@@ -34,20 +34,20 @@ export const sentinelTimings = {
   perDay: 96,
 } as const;
 
-/** What a watch is made of. */
+/** Options of a watch. */
 export interface SentinelWatchOptions extends SentinelBookOptions {
   readonly decryptors: Decryptors;
-  /** The provider that opens what was wrapped under a name. */
+  /** The provider that can unwrap what was wrapped under a name. */
   readonly unwrapperOf: (name: string) => Unwrapper | undefined;
-  /** Which providers have wrapped together: see `wrap_sets.ts`. */
+  /** The sets of providers that have wrapped together. */
   readonly wrapSets: () => readonly WrapSet[];
 }
 
-/** What is known of a sentinel beside what is kept. */
+/** The state of a sentinel in this process. */
 interface Plan {
-  /** Whether it is tested before all that is merely due. */
+  /** Whether it is tested before those that are due. */
   urgent: boolean;
-  /** Whether a refusal means a loss: what its version sealed cannot have been rewritten yet. */
+  /** Whether a refusal means a loss: data that its version sealed cannot have been rewritten yet. */
   fresh: boolean;
   /** Tests in a row that did not open it. */
   failures: number;
@@ -57,8 +57,8 @@ interface Plan {
   tested: { readonly stored: number; readonly moment: number; readonly here: boolean } | undefined;
   /** Why the last test had no result; `at` is on the monotonic clock. */
   failure: { readonly at: number; readonly code: ErrorCode; readonly message: string } | undefined;
-  /** Whether its loss was told. */
-  told: boolean;
+  /** Whether a warning of its loss was logged. */
+  warned: boolean;
 }
 
 /** One for a key ring. */
@@ -67,7 +67,7 @@ export class SentinelWatch implements AsyncDisposable {
   readonly #book: SentinelBook;
   readonly #plans = new Map<string, Plan>();
   readonly #closing = new AbortController();
-  readonly #bell = new WakeSignal();
+  readonly #wakeSignal = new WakeSignal();
   readonly #times: WallTimes;
   #announced: readonly KeyIdMember[] | undefined;
   #history: readonly AnnouncedId[] = [];
@@ -87,21 +87,21 @@ export class SentinelWatch implements AsyncDisposable {
     this.#times = new WallTimes(options.clock);
   }
 
-  /** From memory. */
+  /** The status of each version, from memory. */
   get statuses(): readonly SealedVersionStatus[] {
-    // A wall clock that was set moves the times of tests of this process. Every Encrypt looks at this.
+    // A step of the wall clock moves the times of this process' tests. Cheap, since every Encrypt calls this.
     if (this.#times.of(0) !== this.#origin) this.#refresh();
     return this.#statuses;
   }
 
-  /** Tests from now on, until it is disposed of. To be called once the socket answers. */
+  /** Starts the tests. Called once the socket is served, so that they do not delay the start. */
   start(): void {
     this.#running ??= this.#run(this.#closing.signal);
   }
 
   /**
-   * Takes note of the announced key ID. Its versions are tested when the process starts, and once more when another ID
-   * takes its place: what they sealed has not been rewritten then.
+   * Sets the announced key ID. Its versions are tested when the process starts, and once more when another key ID replaces
+   * it: the data that they sealed has not been rewritten then.
    */
   announced(members: readonly KeyIdMember[], history: readonly AnnouncedId[]): void {
     const [before, now] = [this.#announced, members.map(versionOf).map(idOf)];
@@ -109,20 +109,22 @@ export class SentinelWatch implements AsyncDisposable {
     this.#history = history;
     const soon = before ? before.map(versionOf).map(idOf).filter((id) => !now.includes(id)) : now;
     for (const id of soon) Object.assign(this.#plan(id), { urgent: true, fresh: true });
-    if (soon.length > 0) this.#bell.wake();
+    if (soon.length > 0) this.#wakeSignal.wake();
     this.#refresh();
   }
 
   /**
-   * Keeps a sentinel for each version that a data key is wrapped under and that has none. Where it cannot be written, a
+   * Keeps a sentinel for each version that a data key is wrapped under and that has none. If it cannot be written, a
    * warning says so, and it is tried again with a later data key.
    *
-   * @param kindOf the kind of a provider.
+   * @param kinds of the providers that can unwrap, by name: a wrap of another one could never be tested.
    */
-  async keep(dek: ReadyDek, kindOf: (name: string) => string): Promise<void> {
-    const added = dek.wraps.map((wrap) => ({ wrap, kind: kindOf(wrap.name) })).filter(({ wrap, kind }) =>
-      !this.#book.has({ provider: wrap.name, kind, version: wrap.version })
-    );
+  async keep(dek: ReadyDek, kinds: ReadonlyMap<string, string>): Promise<void> {
+    const added = dek.wraps.flatMap((wrap) => {
+      const kind = kinds.get(wrap.name);
+      if (kind === undefined) return [];
+      return this.#book.has({ provider: wrap.name, kind, version: wrap.version }) ? [] : [{ wrap, kind }];
+    });
     if (added.length > 0) {
       const plain = dek.copyOfDek();
       for (const { wrap, kind } of added) {
@@ -135,7 +137,7 @@ export class SentinelWatch implements AsyncDisposable {
     if (added.length === 0 && !this.#book.wantsSave) return;
     await this.#book.save();
     this.#refresh();
-    this.#bell.wake();
+    this.#wakeSignal.wake();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -145,7 +147,7 @@ export class SentinelWatch implements AsyncDisposable {
 
   async #run(signal: AbortSignal): Promise<void> {
     for (const { provider, kind, version, test, lost } of this.#book.all()) {
-      // Whoever restarts the plugin has perhaps just mended this.
+      // A restart may follow a repair.
       if (lost || (test !== undefined && test.code !== "ok")) {
         this.#plan(idOf({ provider, kind, version })).retryAt = this.#options.clock.now();
       }
@@ -159,7 +161,11 @@ export class SentinelWatch implements AsyncDisposable {
         await this.#test(due.sentinel, signal);
       } else {
         const until = due.sentinel === undefined ? due.at : nextAt;
-        await this.#bell.wait(this.#options.clock, Math.min(Math.max(1, until - now), sentinelTimings.every), signal);
+        await this.#wakeSignal.wait(
+          this.#options.clock,
+          Math.min(Math.max(1, until - now), sentinelTimings.every),
+          signal,
+        );
       }
     }
   }
@@ -168,7 +174,7 @@ export class SentinelWatch implements AsyncDisposable {
     return this.#testable().filter((sentinel) => this.#plans.get(idOf(sentinel))?.urgent);
   }
 
-  /** What can be tested: it has a provider, and nobody has accepted its loss. */
+  /** The sentinels with a configured provider and a version that is not forgotten. */
   #testable(): readonly Sentinel[] {
     const { forgotten, holders } = this.#options.decryptors;
     const all = this.#book.all();
@@ -176,7 +182,7 @@ export class SentinelWatch implements AsyncDisposable {
     return all.filter((one) => !forgets(one) && hasHolder(one, holders));
   }
 
-  /** The one that has been due for longest, if one is; else when the next one will be. */
+  /** The sentinel that has been due for longest; if there is none, the time when the next one will be. */
   #due(now: number): { readonly sentinel: Sentinel | undefined; readonly at: number } {
     const all = this.#testable();
     const tested = (name: string) =>
@@ -186,7 +192,7 @@ export class SentinelWatch implements AsyncDisposable {
       at <= now && (this.#hasFailed(sentinel) || tested(sentinel.provider) < sentinelTimings.perDay)
     );
     const later = ranked.find(({ at }) => at > now)?.at ?? Infinity;
-    // What waits for a provider's share of the day is looked at again.
+    // Those that wait for their provider's share of the day are checked again after a gap.
     const waiting = ranked.some(({ at }) => at <= now) ? now + sentinelTimings.gap : Infinity;
     return { sentinel: ready?.sentinel, at: Math.min(later, waiting) };
   }
@@ -195,12 +201,12 @@ export class SentinelWatch implements AsyncDisposable {
     return this.#plans.get(idOf(sentinel))?.retryAt ?? this.#testedAt(sentinel) + sentinelTimings.every;
   }
 
-  /** On the monotonic clock: steps of the wall clock do not change the age of a test of this process. */
+  /** A moment of the monotonic clock: steps of the wall clock do not change the age of this process' tests. */
   #testedAt(sentinel: Sentinel): number {
     const [plan, now, stored] = [this.#plan(idOf(sentinel)), this.#options.clock.now(), sentinel.test?.at ?? 0];
     if (plan.tested?.stored === stored) return plan.tested.moment;
     const age = this.#times.now() - stored;
-    // A time in the future was written before the clock was set back: a test is due.
+    // A time in the future was stored before the clock was set back: a test is due.
     plan.tested = { stored, moment: now - (age < 0 ? sentinelTimings.every : age), here: false };
     return plan.tested.moment;
   }
@@ -220,7 +226,7 @@ export class SentinelWatch implements AsyncDisposable {
     plan.urgent = false;
     let error = await this.#open(sentinel, signal);
     if (error && effectiveCode(error) === "permission_denied") {
-      // A policy or a login that is being replaced refuses for a moment.
+      // A policy or a login may be in the middle of a change.
       await this.#options.clock.sleep(sentinelTimings.confirm, signal);
       error = await this.#open(sentinel, signal);
     }
@@ -243,7 +249,7 @@ export class SentinelWatch implements AsyncDisposable {
     this.#testedNow(tested);
     await this.#book.save();
     this.#refresh();
-    this.#tell(id, plan);
+    this.#warn(id, plan);
   }
 
   async #open(sentinel: Sentinel, signal: AbortSignal): Promise<KmsError | undefined> {
@@ -265,14 +271,14 @@ export class SentinelWatch implements AsyncDisposable {
     plan.failures++;
   }
 
-  #tell(id: string, plan: Plan): void {
+  #warn(id: string, plan: Plan): void {
     const refused = this.#statuses.find((one) => idOf(one) === id && one.state === "refused");
-    if (refused && !plan.told) {
+    if (refused && !plan.warned) {
       const known = knownVersions(this.#book.all(), this.#history);
-      const message = lossSentence(refused, known, this.#options.wrapSets());
+      const message = lossSentence(refused, known, this.#options.wrapSets(), this.#options.decryptors.wrapOnly);
       this.#options.notify({ type: "lifecycle", action: "warning", message });
     }
-    plan.told = refused !== undefined;
+    plan.warned = refused !== undefined;
   }
 
   #counts(id: string): boolean {
@@ -289,13 +295,13 @@ export class SentinelWatch implements AsyncDisposable {
       retryAt: undefined,
       tested: undefined,
       failure: undefined,
-      told: false,
+      warned: false,
     };
     this.#plans.set(id, plan);
     return plan;
   }
 
-  /** With the time of its last test by the wall clock of now, where this process made the test. */
+  /** The sentinel with the time of its last test by the present wall clock, if this process made the test. */
   #shown(sentinel: Sentinel): Sentinel {
     const { test } = sentinel;
     const tested = this.#plans.get(idOf(sentinel))?.tested;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  decryptorsAmong,
   isKnown,
   orphanedSentence,
   orphanedSets,
@@ -11,10 +12,10 @@ import {
   wrapSetsOfHistory,
 } from "./wrap_sets.ts";
 
-const opener = (name: string, kind = "local"): WrapMember => ({ name, kind });
-const set = (...names: string[]): WrapSet => names.map((name) => opener(name));
+const member = (name: string, kind = "local"): WrapMember => ({ name, kind });
+const set = (...names: string[]): WrapSet => names.map((name) => member(name));
 
-Deno.test("withOpeners() keeps the smallest sets only", () => {
+Deno.test("withWrapSet() keeps the smallest sets only", () => {
   const sets = [set("a", "b", "c"), set("a", "b"), set("b", "c"), set("a", "b", "c"), set("b")];
   assert.deepEqual(sets.slice(0, 4).reduce<readonly WrapSet[]>(withWrapSet, []), [set("a", "b"), set("b", "c")]);
   assert.deepEqual(sets.reduce<readonly WrapSet[]>(withWrapSet, []), [set("b")]);
@@ -24,7 +25,7 @@ const anyName: fc.Arbitrary<string> = fc.constantFrom("a", "b", "c", "d", "e");
 const anySet = fc.uniqueArray(anyName, { minLength: 1 }).map((names) => set(...names));
 const anyNames = fc.uniqueArray(anyName);
 
-Deno.test("lostOpeners() of what is kept is the verdict on every data key that was sealed", () => {
+Deno.test("orphanedSets() of what is kept is the verdict on every data key that was sealed", () => {
   fc.assert(fc.property(fc.array(anySet), anyNames, (sealed, configured) => {
     const kept = sealed.reduce<readonly WrapSet[]>(withWrapSet, []);
     const opens = (one: WrapSet) => one.some(({ name }) => configured.includes(name));
@@ -37,20 +38,41 @@ Deno.test("lostOpeners() of what is kept is the verdict on every data key that w
   }));
 });
 
-Deno.test("lostOpeners() wants the same kind, and takes a former name for the name", () => {
+Deno.test("orphanedSets() wants the same kind, and takes a former name for the name", () => {
   const known = [set("a", "b")];
-  assert.deepEqual(orphanedSets(known, { holders: [opener("a", "vault-transit")], forgotten: [] }), known);
-  assert.deepEqual(orphanedSets(known, { holders: [opener("b")], forgotten: [] }), []);
+  assert.deepEqual(orphanedSets(known, { holders: [member("a", "vault-transit")], forgotten: [] }), known);
+  assert.deepEqual(orphanedSets(known, { holders: [member("b")], forgotten: [] }), []);
 });
 
-Deno.test("lostOpeners() forgets a set only if all of it is forgotten", () => {
+Deno.test("orphanedSets() forgets a set only if all of it is forgotten", () => {
   const lost = (...forgotten: string[]) => orphanedSets([set("a", "b")], { holders: set("c"), forgotten });
   assert.deepEqual(lost("a"), [set("b")]);
   assert.deepEqual(lost("a", "b"), []);
   assert.deepEqual(lost("c"), [set("a", "b")]);
 });
 
-Deno.test("requireOpeners() names who is missing and both ways out", () => {
+Deno.test("orphanedSets() takes a provider that only wraps neither for a holder nor for a way out", () => {
+  const wrapOnly = [member("r", "recovery")];
+  const known = [[member("a"), member("r", "recovery")]];
+  assert.deepEqual(orphanedSets(known, { holders: set("b"), wrapOnly, forgotten: [] }), [set("a")]);
+  assert.deepEqual(orphanedSets(known, { holders: set("b"), wrapOnly, forgotten: ["a"] }), []);
+  assert.deepEqual(
+    orphanedSets(known, { holders: wrapOnly, forgotten: [] }),
+    [],
+    "with its private key it is a holder",
+  );
+});
+
+Deno.test("decryptorsAmong() gives every name of the providers, apart by whether they can unwrap", () => {
+  const all = [
+    { ...member("a"), formerly: ["old"], canUnwrap: true },
+    { ...member("r", "recovery"), formerly: [], canUnwrap: false },
+  ];
+  const wrapOnly = [member("r", "recovery")];
+  assert.deepEqual(decryptorsAmong(all, ["x"]), { holders: set("a", "old"), wrapOnly, forgotten: ["x"] });
+});
+
+Deno.test("requireDecryptors() names who is missing and both ways out", () => {
   assert.doesNotThrow(() => requireDecryptors([], { holders: [], forgotten: [] }));
   assert.throws(() => requireDecryptors([set("a"), set("b", "c")], { holders: set("d"), forgotten: [] }), {
     code: "config",
@@ -64,12 +86,12 @@ Deno.test("requireOpeners() names who is missing and both ways out", () => {
   assert.equal(orphanedSentence([]), "");
 });
 
-Deno.test("openersOfHistory() does not take a provider that was never seen for one that wrapped", () => {
-  const member = (name: string, version: string) => ({ name, kind: "local", version });
+Deno.test("wrapSetsOfHistory() does not take a provider that was never seen for one that wrapped", () => {
+  const seen = (name: string, version: string) => ({ ...member(name), version });
   const history = [
-    { members: [member("a", "1"), member("b", "?")] },
-    { members: [member("a", "1"), member("b", "1")] },
-    { members: [member("c", "?")] },
+    { members: [seen("a", "1"), seen("b", "?")] },
+    { members: [seen("a", "1"), seen("b", "1")] },
+    { members: [seen("c", "?")] },
   ];
   assert.deepEqual(wrapSetsOfHistory(history).map((one) => one.map(({ name }) => name)), [["a"]]);
 });
