@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { permissionFlags } from "../../deploy/compile/permissions.ts";
-import { dialKms } from "../../lib/net/grpc/client.ts";
+import { dialKms } from "../../lib/api/kms/client.ts";
 import { mainFile, writeLocalConfig } from "../support/local_plugin.ts";
 import { freePort, pause, Process, waitFor } from "../support/processes.ts";
 import { inFolder } from "../support/temporary_folder.ts";

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { permissionFlags } from "../../deploy/compile/permissions.ts";
-import { dialKms } from "../../lib/net/grpc/client.ts";
+import { dialKms } from "../../lib/api/kms/client.ts";
 import { GcpDouble, gcpKey } from "../support/gcp_double.ts";
 import { never } from "../support/plugin.ts";
 import { Process, run, waitFor } from "../support/processes.ts";

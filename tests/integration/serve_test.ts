@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { permissionFlags } from "../../deploy/compile/permissions.ts";
 import { KmsError } from "../../lib/base/errors.ts";
 import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
-import { dialKms } from "../../lib/net/grpc/client.ts";
+import { dialKms } from "../../lib/api/kms/client.ts";
 import type { EncryptResponse } from "../../lib/api/kms/messages.ts";
 import { freePort, Process, run, waitFor } from "../support/processes.ts";
 import { startTransitServer } from "../support/transit_server.ts";

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { permissionFlags } from "../../deploy/compile/permissions.ts";
-import { dialKms, type KmsClient } from "../../lib/net/grpc/client.ts";
+import { dialKms, type KmsClient } from "../../lib/api/kms/client.ts";
 import { freePort, pause, Process, run, waitFor } from "../support/processes.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 

@@ -1,6 +1,6 @@
 /**
- * What kube-apiserver takes of a plugin's answers. What goes out beyond it, or comes in from another plugin beyond it, is
- * an answer that the API server would throw away, and it would call the plugin unhealthy.
+ * The limits of kube-apiserver for a plugin's answers, and its deadline. It discards an answer beyond a limit and reports
+ * the plugin as unhealthy. The limits hold for our own answers and for those of another plugin.
  *
  * Source: the checks that k8s.io/apiserver makes on each answer of KMS v2, and the comments of k8s.io/kms
  * `apis/v2/api.proto`.
@@ -10,13 +10,16 @@
 import { utf8 } from "../../base/bytes.ts";
 import type { EncryptResponse, StatusResponse } from "./messages.ts";
 
-/** Sizes in bytes, each the largest that is allowed. */
+/** Milliseconds: the default of `timeout` in kube-apiserver's EncryptionConfiguration. */
+export const apiServerDeadlineMs = 3000;
+
+/** Maximum sizes in bytes. */
 export const answerLimits = {
   keyId: 1024,
   ciphertext: 1024,
   /** Keys and values together. */
   annotations: 32 * 1024,
-  /** The API server writes the length of what v1beta1 gave it in two bytes. */
+  /** A ciphertext of v1beta1: the API server stores its length in two bytes. */
   v1beta1: 65_535,
 } as const;
 

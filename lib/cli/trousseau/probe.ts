@@ -7,7 +7,7 @@ import { processStartedAt, systemClock } from "../../base/clock.ts";
 import { formatDuration, parseDuration } from "../../config/duration.ts";
 import { abortError, deadline, sleep } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
-import { dialKms } from "../../net/grpc/client.ts";
+import { dialKms } from "../../api/kms/client.ts";
 import { StartWatch } from "../../net/socket/start_watch.ts";
 import { isUnimplemented } from "../../net/grpc/status.ts";
 import { type Call, UsageError } from "../command.ts";

@@ -1,7 +1,8 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { KmsError } from "../../base/errors.ts";
 import type { V1beta1Rpcs, V2Rpcs } from "../../api/kms/messages.ts";
-import { type Handlers, type KmsHandlers, rpcServer } from "../../net/grpc/server.ts";
+import { type KmsHandlers, kmsServer } from "../../api/kms/server.ts";
+import type { Handlers } from "../../net/grpc/server.ts";
 import { commands } from "./commands.ts";
 import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
 import { run } from "../run.ts";
@@ -26,7 +27,7 @@ const v1beta1: Handlers<V1beta1Rpcs> = {
 async function probed(handlers: KmsHandlers | undefined, ...words: string[]) {
   const folder = await Deno.makeTempDir();
   const path = `${folder}/kms.sock`;
-  const server = handlers === undefined ? undefined : rpcServer(handlers);
+  const server = handlers === undefined ? undefined : kmsServer(handlers);
   await server?.listen(path);
   try {
     const terminal = fakeTerminal();

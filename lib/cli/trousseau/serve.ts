@@ -8,10 +8,11 @@ import type { Config } from "../../config/config.ts";
 import { isVolatile } from "../../config/defaults.ts";
 import { deadline } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
-import { dialKms } from "../../net/grpc/client.ts";
-import { serveKms } from "../../net/socket/serve.ts";
+import { dialKms } from "../../api/kms/client.ts";
+import { kmsServer } from "../../api/kms/server.ts";
+import { serveOnSocket } from "../../net/socket/serve.ts";
 import { claimSocket } from "../../net/socket/socket.ts";
-import { fromSameKeyId } from "../../net/socket/takeover.ts";
+import { fromSameKeyId } from "../../services/kms/takeover.ts";
 import { underPolicy } from "../../services/kms/outage.ts";
 import { Reloads } from "../../base/reloads.ts";
 import type { Service } from "../../services/kms/service.ts";
@@ -74,7 +75,7 @@ async function serveKeyRing(call: Call): Promise<ExitStatus> {
   // Before the socket changes hands there must be something to answer with, or the takeover itself would lose calls.
   if (takeover) await untilReady(plugin.service, "take over", timings.takeover, terminal.signal);
   else await letSettle(plugin.service, terminal.signal);
-  await using server = await serveKms(plugin.handlers, {
+  await using server = await serveOnSocket(kmsServer(plugin.handlers), {
     ...config.socket,
     lock,
     takeover: takeover ? fromSameKeyId(() => plugin.service.peek().keyId) : undefined,

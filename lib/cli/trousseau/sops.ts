@@ -9,7 +9,8 @@ import { isVolatile } from "../../config/defaults.ts";
 import { orAborted } from "../../base/deadline.ts";
 import { ResourceStack } from "../../base/resource_stack.ts";
 import type { Notify } from "../../telemetry/events.ts";
-import { serveSops } from "../../net/socket/serve.ts";
+import { sopsServer } from "../../api/sops/server.ts";
+import { serveOnSocket } from "../../net/socket/serve.ts";
 import { claimSocket } from "../../net/socket/socket.ts";
 import { Reloads } from "../../base/reloads.ts";
 import { sopsHandlers } from "../../services/sops/handlers.ts";
@@ -73,7 +74,7 @@ async function serveKeys(call: Call): Promise<ExitStatus> {
   using lock = await claimSocket(socket.path);
   const service = await orAborted(openKeyService(config, opened, notify, credentials), terminal.signal, "start");
   const keys = config.sops.keys.map(({ name }) => name);
-  await using server = await serveSops(sopsHandlers({ service, keys, notify }), {
+  await using server = await serveOnSocket(sopsServer(sopsHandlers({ service, keys, notify })), {
     ...socket,
     lock,
     takeover: takeover ? fromWhoOpens(service, keys) : undefined,

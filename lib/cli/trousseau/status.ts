@@ -8,7 +8,7 @@ import type { Config } from "../../config/config.ts";
 import { formatDuration, parseDuration } from "../../config/duration.ts";
 import { abortError } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
-import { dialKms } from "../../net/grpc/client.ts";
+import { dialKms } from "../../api/kms/client.ts";
 import type { StatusResponse } from "../../api/kms/messages.ts";
 import { counted, minutes } from "../../services/kms/readable.ts";
 import { type Call, UsageError } from "../command.ts";

@@ -1,5 +1,5 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import { rpcServer } from "../../net/grpc/server.ts";
+import { kmsServer } from "../../api/kms/server.ts";
 import type { ProviderStatus, SealedVersionStatus, ServiceStatus } from "../../services/kms/service.ts";
 import { asText } from "./status.ts";
 import { parseStatus } from "./status_document.ts";
@@ -135,7 +135,7 @@ Deno.test("status() asks the socket where HTTP is switched off", async () => {
     throw new TypeError("Nobody asks for this.");
   };
   const Status = () => ({ version: "v2", healthz: "ok", key_id: "t1-2" });
-  const server = rpcServer({ v2: { Status, Encrypt: never, Decrypt: never } });
+  const server = kmsServer({ v2: { Status, Encrypt: never, Decrypt: never } });
   await server.listen(`${config.folder}/kms.sock`);
   try {
     const { status, out } = await config.run("status", "--json");

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Notify } from "../../telemetry/events.ts";
-import type { KmsHandlers } from "../../net/grpc/server.ts";
+import type { KmsHandlers } from "../../api/kms/server.ts";
 import type { Service, ServiceStatus } from "./service.ts";
 import { notedBug, notedUnreadable } from "../../net/grpc/rpc_event.ts";
 import { type OutageDecision, outageDecision, type OutageSettings, type OutageState, outageState } from "./outage.ts";
@@ -21,7 +21,7 @@ export interface HandlerOptions {
   readonly version: string;
 }
 
-/** The handlers that `serveKms` takes. With `kms.v1beta1: false` the old API is not there at all. */
+/** The handlers of both KMS APIs. With `kms.v1beta1: false` the old API is not there at all. */
 export function kmsHandlers(options: HandlerOptions): KmsHandlers {
   const { service, notify, kms } = options;
   const judge = withTransitions(options);

@@ -18,6 +18,7 @@ import { decodeAnnotations, foreignBytes, isReferenceTo } from "../../envelope/w
 import type { ForeignFormat, KmsApi, Notify } from "../../telemetry/events.ts";
 import type { Decrypted, Encrypted, Sealed, ServiceStatus } from "../../kek/status.ts";
 import { DecryptBoard } from "../../kek/decrypt_board.ts";
+import { limits } from "./request_limits.ts";
 import type { FirstEncryptFile } from "./key_ring/first_encrypt.ts";
 import { HealthBoard } from "../../kek/health.ts";
 import { KeyRing } from "./key_ring/key_ring.ts";
@@ -236,8 +237,8 @@ class KmsPluginService implements OpenedService {
 
   encrypt(plaintext: Uint8Array, api: KmsApi, byTool = false): Encrypted {
     if (plaintext.length === 0) throw new KmsError("request_invalid", "Cannot encrypt: the plaintext is empty.");
-    if (plaintext.length > maxPlaintext) {
-      throw new KmsError("request_invalid", `Cannot encrypt: the plaintext is longer than ${maxPlaintext} bytes.`);
+    if (plaintext.length > limits.plaintext) {
+      throw new KmsError("request_invalid", `Cannot encrypt: the plaintext is longer than ${limits.plaintext} bytes.`);
     }
     return this.#ring.seal(plaintext, api, byTool);
   }
@@ -286,9 +287,6 @@ class KmsPluginService implements OpenedService {
     await this.#ring[Symbol.asyncDispose]();
   }
 }
-
-/** Bytes: a seed has 32, and what the envelope adds leaves room for this much in the API server's 1,024. */
-export const maxPlaintext = 900;
 
 function parse({ keyId, ciphertext, annotations }: Sealed, api: KmsApi): EnvelopeFrame {
   if (api === "v1beta1") return decodeFrame(ciphertext);

@@ -5,7 +5,7 @@
  */
 import { KmsError, toKmsError } from "../../base/errors.ts";
 import type { Notify } from "../../telemetry/events.ts";
-import type { SopsHandlers } from "../../net/grpc/server.ts";
+import type { SopsHandlers } from "../../api/sops/server.ts";
 import type { SopsKey } from "../../api/sops/messages.ts";
 import { notedBug, notedUnreadable, withRpcEvent } from "../../net/grpc/rpc_event.ts";
 import { armoured, unarmoured } from "./armour.ts";
@@ -23,10 +23,7 @@ export interface SopsHandlerOptions {
 /** In bytes. A data key has 32, and 33 if it is split between groups of keys; nothing else has business here. */
 export const largestDataKey = 64;
 
-/** Milliseconds: longer than all providers are waited for. People wait here, and sops itself sets no deadline. */
-const deadlineMs = 15_000;
-
-/** The handlers that `serveSops` takes. */
+/** The handlers of the key service. */
 export function sopsHandlers({ service, keys, notify }: SopsHandlerOptions): SopsHandlers {
   const addressed = (key: SopsKey | undefined, ciphertext: Uint8Array) => {
     try {
@@ -56,7 +53,6 @@ export function sopsHandlers({ service, keys, notify }: SopsHandlerOptions): Sop
     },
     unreadable: notedUnreadable(notify, () => "sops"),
     broken: notedBug(notify),
-    deadlineMs,
   };
 }
 
