@@ -37,7 +37,8 @@ export async function openPlugin(config: Config, notify: Notify, reloads?: Reloa
   // Before a local key is made beside what is another configuration's.
   await requireOwnState(config);
   const { providers, retired } = await openProviders(config, opened, notify, reloads);
-  const folder = opened.use(new StateFolderWatch({ folder: config.state, clock: systemClock, notify }));
+  const onChange = (message: string) => notify({ type: "state_folder", writable: message === "", message });
+  const folder = opened.use(new StateFolderWatch({ folder: config.state, clock: systemClock, onChange }));
   const service = opened.use(await openService({ ...ringOptions(config, folder), providers, retired, notify }));
   folder.start();
   const { kms, outage } = config;

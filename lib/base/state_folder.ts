@@ -6,24 +6,23 @@
 import { type Clock, WallTimes } from "./clock.ts";
 import { writeBeside } from "./durable_file.ts";
 import { toKmsError } from "./errors.ts";
-import type { Notify } from "../telemetry/events.ts";
 import { whyUnwritable } from "./file_failures.ts";
 
-/** Milliseconds. `hangs` is more than a slow disk needs for one small file. */
+/** Milliseconds between two tests, and after which a test counts as hanging: a slow disk needs less for a small file. */
 const timings = { every: 60_000, hangs: 10_000 } as const;
 
 /** Bytes. The test file is as large as the folder's largest JSON file, since a file is replaced by a new one beside it. */
-const tried = { least: 4096, most: 1024 * 1024 } as const;
+const testSize = { min: 4096, max: 1024 * 1024 } as const;
 
-/** After so many good tries in a row, an earlier failure to write a file no longer counts. */
+/** Successful tests in a row after which an earlier failure to write one file no longer counts. */
 const forgetAfter = 2;
 
 /** Whether the folder can be written. */
 export interface StateFolderStatus {
   readonly writable: boolean;
-  /** Since when, in milliseconds since the epoch. */
+  /** When `writable` changed last, in milliseconds since the epoch. */
   readonly since: number;
-  /** Why not, in sentences; `""` if it is. */
+  /** Why it is not writable, in sentences; `""` if it is. */
   readonly message: string;
 }
 
@@ -31,7 +30,7 @@ export interface StateFolderStatus {
  * Writes a file of random name into a folder, syncs it and removes it again.
  *
  * @param write {@linkcode writeBeside}; another one for tests.
- * @returns why that failed, as the end of a sentence without its full stop; `undefined` if it did not.
+ * @returns the reason of a failure, as the end of a sentence without its full stop; `undefined` after a success.
  */
 export async function whyFolderUnwritable(folder: string, write = writeBeside): Promise<string | undefined> {
   try {
@@ -44,38 +43,39 @@ export async function whyFolderUnwritable(folder: string, write = writeBeside): 
 }
 
 async function sizeToTry(folder: string): Promise<number> {
-  let size: number = tried.least;
+  let size: number = testSize.min;
   for await (const { name, isFile } of Deno.readDir(folder)) {
     const found = isFile && name.endsWith(".json")
       ? await Deno.lstat(`${folder}/${name}`).catch(() => undefined)
       : undefined;
-    size = Math.min(Math.max(size, found?.size ?? 0), tried.most);
+    size = Math.min(Math.max(size, found?.size ?? 0), testSize.max);
   }
   return size;
 }
 
-/** The parts of a watch. */
+/** Options of {@linkcode StateFolderWatch}. */
 export interface StateFolderWatchOptions {
   readonly folder: string;
   readonly clock: Clock;
-  readonly notify: Notify;
+  /** Called when the folder becomes writable or unwritable, and when the reason changes; `""` if it is writable. */
+  readonly onChange: (message: string) => void;
   /** {@linkcode whyFolderUnwritable}; another one for tests. */
   readonly look?: (folder: string) => Promise<string | undefined>;
 }
 
-/** Tries once a minute, and whenever a write shows that the folder has changed, until it is disposed of. */
+/** Tests the folder once a minute, and after each write whose result differs from the last test, until it is disposed. */
 export class StateFolderWatch implements AsyncDisposable {
   readonly #options: StateFolderWatchOptions;
   readonly #times: WallTimes;
   readonly #closing = new AbortController();
   #running: Promise<void> = Promise.resolve();
-  /** Files that could not be written, while the folder perhaps could, and how many tries were good since. */
-  readonly #failures = new Map<string, { readonly message: string; goodLooks: number }>();
+  /** Failed writes by file, and how many tests of the folder succeeded since. */
+  readonly #failures = new Map<string, { readonly message: string; successes: number }>();
   #why: string | undefined;
-  #told = "";
+  #reported = "";
   /** On the monotonic clock. */
   #since: number;
-  #looking: { readonly since: number; readonly done: Promise<void> } | undefined;
+  #testing: { readonly since: number; readonly done: Promise<void> } | undefined;
 
   constructor(options: StateFolderWatchOptions) {
     this.#options = options;
@@ -83,7 +83,7 @@ export class StateFolderWatch implements AsyncDisposable {
     this.#since = options.clock.now();
   }
 
-  /** Tries from now on. To be called once the folder has been made. */
+  /** Starts the tests. The folder must exist. */
   start(): void {
     this.#running = this.#run(this.#closing.signal);
   }
@@ -102,16 +102,16 @@ export class StateFolderWatch implements AsyncDisposable {
     return { writable: message === "", since: this.#times.of(this.#since), message };
   }
 
-  /** Takes note of how a write of one of the folder's files ends, and hands its end on. */
+  /** Records the result of a write to one of the folder's files, and returns or throws it. */
   async watched<T>(file: string, write: Promise<T>): Promise<T> {
     try {
       const written = await write;
-      if (this.#failures.delete(file)) this.#tell();
-      if (this.#why !== undefined) this.#look();
+      if (this.#failures.delete(file)) this.#report();
+      if (this.#why !== undefined) this.#test();
       return written;
     } catch (thrown) {
-      this.#failures.set(file, { message: toKmsError(thrown).message, goodLooks: 0 });
-      this.#look();
+      this.#failures.set(file, { message: toKmsError(thrown).message, successes: 0 });
+      this.#test();
       throw thrown;
     }
   }
@@ -119,36 +119,36 @@ export class StateFolderWatch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await this.#running;
-    // A write that hangs in the kernel is not waited for.
-    if (this.#hangsSince() === undefined) await this.#looking?.done;
+    // A write that hangs in the kernel may never end.
+    if (this.#hangsSince() === undefined) await this.#testing?.done;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      this.#look();
+      this.#test();
       await this.#options.clock.sleep(timings.every, signal);
     }
   }
 
-  #look(): void {
-    if (this.#looking !== undefined) return;
-    const done = this.#lookOnce().finally(() => this.#looking = undefined);
-    this.#looking = { since: this.#options.clock.now(), done };
+  #test(): void {
+    if (this.#testing !== undefined) return;
+    const done = this.#testOnce().finally(() => this.#testing = undefined);
+    this.#testing = { since: this.#options.clock.now(), done };
   }
 
-  async #lookOnce(): Promise<void> {
+  async #testOnce(): Promise<void> {
     const { look = whyFolderUnwritable, folder } = this.#options;
     this.#why = await look(folder);
     if (this.#why === undefined) {
       for (const [file, failure] of this.#failures) {
-        if (++failure.goodLooks > forgetAfter) this.#failures.delete(file);
+        if (++failure.successes > forgetAfter) this.#failures.delete(file);
       }
     }
-    this.#tell();
+    this.#report();
   }
 
   #hangsSince(): number | undefined {
-    const since = this.#looking?.since ?? Infinity;
+    const since = this.#testing?.since ?? Infinity;
     return this.#options.clock.now() - since >= timings.hangs ? since : undefined;
   }
 
@@ -162,12 +162,12 @@ export class StateFolderWatch implements AsyncDisposable {
     return `Cannot write to the state folder ${this.#options.folder}: ${why}. ${consequence}`;
   }
 
-  #tell(): void {
+  #report(): void {
     const message = this.#message();
-    if (message === this.#told) return;
-    if ((message === "") !== (this.#told === "")) this.#since = this.#options.clock.now();
-    this.#told = message;
-    this.#options.notify({ type: "state_folder", writable: message === "", message });
+    if (message === this.#reported) return;
+    if ((message === "") !== (this.#reported === "")) this.#since = this.#options.clock.now();
+    this.#reported = message;
+    this.#options.onChange(message);
   }
 }
 

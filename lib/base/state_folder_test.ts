@@ -2,7 +2,6 @@ import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { inFolder } from "../../tests/support/temporary_folder.ts";
 import { KmsError } from "./errors.ts";
-import type { Event } from "../telemetry/events.ts";
 import { StateFolderWatch, whyFolderUnwritable } from "./state_folder.ts";
 
 const minute = 60_000;
@@ -14,15 +13,21 @@ async function names(folder: string): Promise<readonly string[]> {
 /** A watch over a folder that a test makes fail. */
 function watched() {
   const clock = new FakeClock();
-  const events: Event[] = [];
+  /** What the watch reported, `""` for a folder that is writable. */
+  const reports: string[] = [];
   const disk: { why: string | undefined; hangs: Promise<void> | undefined } = { why: undefined, hangs: undefined };
   const look = async () => {
     await disk.hangs;
     return disk.why;
   };
-  const watch = new StateFolderWatch({ folder: "/state", clock, notify: (event) => void events.push(event), look });
+  const watch = new StateFolderWatch({
+    folder: "/state",
+    clock,
+    onChange: (message) => void reports.push(message),
+    look,
+  });
   watch.start();
-  return { clock, events, disk, watch };
+  return { clock, reports, disk, watch };
 }
 
 Deno.test("whyFolderUnwritable() leaves nothing behind, whatever comes of it", () =>
@@ -51,9 +56,9 @@ Deno.test("whyFolderUnwritable() tries as much as the largest of the folder's ow
   }));
 
 Deno.test("StateFolderWatch finds a full disk within a minute, and its end, and tells each once", async () => {
-  const { clock, events, disk, watch } = watched();
+  const { clock, reports, disk, watch } = watched();
   await clock.advance(1);
-  deepEqual([watch.status().writable, events.length], [true, 0]);
+  deepEqual([watch.status().writable, reports.length], [true, 0]);
   disk.why = "the disk is full";
   await clock.advance(5 * minute);
   const { writable, since, message } = watch.status();
@@ -65,7 +70,7 @@ Deno.test("StateFolderWatch finds a full disk within a minute, and its end, and 
   disk.why = undefined;
   await clock.advance(minute);
   deepEqual([watch.status().writable, watch.status().message], [true, ""]);
-  deepEqual(events.map((event) => event.type === "state_folder" && event.writable), [false, true]);
+  deepEqual(reports.map((message) => message === ""), [false, true]);
   await watch[Symbol.asyncDispose]();
 });
 
@@ -82,7 +87,7 @@ Deno.test("StateFolderWatch looks at once where a write succeeds in a folder tha
 });
 
 Deno.test("StateFolderWatch looks at once where a write fails, and shows a file that cannot be written alone", async () => {
-  const { clock, events, disk, watch } = watched();
+  const { clock, reports, disk, watch } = watched();
   await clock.advance(1);
   disk.why = "the disk is full";
   const failure = new KmsError("config", "Cannot write the key IDs of this node to /state/key-ring.json: canary.");
@@ -101,7 +106,7 @@ Deno.test("StateFolderWatch looks at once where a write fails, and shows a file 
   await rejects(watch.watched("first Encrypt", Promise.reject(failure)), failure);
   await clock.advance(4 * minute);
   equal(watch.status().writable, true, "what is written once is not waited for for ever");
-  equal(events.filter((event) => event.type === "state_folder" && event.writable).length, 2);
+  equal(reports.filter((message) => message === "").length, 2);
   await watch[Symbol.asyncDispose]();
 });
 

@@ -69,7 +69,7 @@ Deno.test("largestAnnotation() is what the largest wrap takes, and wherever anno
     annotations.map(([key, value]) => key.length + value.length),
     wraps.map(({ name }) => largestAnnotation(name, 4096)),
   );
-  const head = encodeFrameHead("", wraps).length - encodeFrameHead("", []).length;
+  const head = encodeFrameHead("", wraps, "v1beta1").length - encodeFrameHead("", [], "v1beta1").length;
   assert.ok(head < annotations.reduce((sum, [key, value]) => sum + key.length + value.length, 0));
   assert.ok(formatSizes.annotations + formatSizes.keyId + formatSizes.envelope + 4 < formatSizes.frame);
 });

@@ -29,7 +29,7 @@ function silent(inner: Provider): Provider {
 
 function holders(...names: string[]): Holder[] {
   return memoryProviders(...names).map((provider) => ({
-    provider: dekUnwrapper(silent(provider)),
+    provider: dekUnwrapper(silent(provider), "v2"),
     wrap: { name: provider.name, version: "1", ciphertext: new Uint8Array(48) },
     sick: false,
   }));

@@ -1,5 +1,5 @@
 /**
- * The bytes that kube-apiserver keeps in etcd for us, and SOPS in its files, written and read.
+ * The bytes that kube-apiserver stores in etcd and SOPS in its files: encoded and decoded.
  *
  * Envelope (KMS v2 `ciphertext`): format 0xe1 · threshold 1 · reference 32 · nonce 12 · sealed seed n + 16. For a seed of
  * 32 bytes that is 94 bytes; the API server allows 1,024 and copies them into every object.
@@ -7,7 +7,7 @@
  * Frame (KMS v1beta1 `cipher`): format 0xf1 · key ID behind two bytes of length · number of wraps · the wraps, each name
  * behind one byte, version and wrapped DEK behind two · the envelope. v1beta1 has neither annotations nor a key ID.
  *
- * For SOPS the frame begins with 0xf5, and the name of the file's key stands in the place of the key ID.
+ * For SOPS the frame begins with 0xf5 and holds the name of the file's key as its key ID.
  *
  * Every parser consumes all of its input or throws `integrity`.
  *
@@ -15,15 +15,11 @@
  */
 import { answerLimits } from "../api/kms/limits.ts";
 import { ByteReader, concat, uint16, utf8, utf8Text } from "../base/bytes.ts";
-import type { KmsApi } from "../telemetry/events.ts";
 import { providerLimits } from "../provider/provider.ts";
+import { type FramedPurpose, type Purpose, purposes } from "./purposes.ts";
 import { foreignBytes, maxWraps, type Wrap } from "./wrap.ts";
 
 const envelopeFormat = 0xe1;
-const frameFormats = { v1beta1: 0xf1, sops: 0xf5 } as const;
-
-/** An API whose messages have room for one piece of bytes and nothing beside it. */
-export type FramedApi = keyof typeof frameFormats;
 
 /**
  * Sizes in bytes: of each fixed field, and the maximum of each part. Those of KMS v2 are kube-apiserver's. A frame stays
@@ -40,7 +36,7 @@ export const formatSizes = {
   frame: 61_440,
 } as const;
 
-/** How many unwraps open it. One today; the byte is kept so that a later format need not change. */
+/** How many wraps have to be unwrapped to open it: always 1. The byte is reserved for a later format. */
 export type Threshold = 1;
 
 /** The sealed seed and what it refers to. */
@@ -62,9 +58,9 @@ export interface EnvelopeFrame {
   readonly envelope: Envelope;
 }
 
-/** Whether bytes begin as an envelope (v2) or a frame (v1beta1) does: then they are ours, or nobody's. */
-export function beginsAsOurs(bytes: Uint8Array, api: KmsApi): boolean {
-  return bytes[0] === (api === "v2" ? envelopeFormat : frameFormats[api]);
+/** Whether bytes begin as an envelope or, for purposes that have frames, as a frame: no other plugin's data does. */
+export function beginsAsOurs(bytes: Uint8Array, purpose: Purpose): boolean {
+  return bytes[0] === (purposes[purpose].frame ?? envelopeFormat);
 }
 
 /** An envelope as bytes. */
@@ -94,11 +90,11 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   return { threshold, reference, nonce, sealed };
 }
 
-/** All of a frame but the envelope, which is what stays the same while a data key is in use. */
-export function encodeFrameHead(keyId: string, wraps: readonly Wrap[], api: FramedApi = "v1beta1"): Uint8Array {
+/** A frame without its envelope. It stays the same while a data key is in use. */
+export function encodeFrameHead(keyId: string, wraps: readonly Wrap[], purpose: FramedPurpose): Uint8Array {
   const keyIdBytes = utf8(keyId);
   return concat(
-    Uint8Array.of(frameFormats[api]),
+    Uint8Array.of(purposes[purpose].frame),
     uint16(keyIdBytes.length),
     keyIdBytes,
     Uint8Array.of(wraps.length),
@@ -123,10 +119,10 @@ function encodeWrap({ name, version, ciphertext }: Wrap): Uint8Array {
  *
  * @throws {KmsError} `integrity` for anything that {@linkcode encodeFrameHead} and {@linkcode encodeEnvelope} cannot have made.
  */
-export function decodeFrame(bytes: Uint8Array, api: FramedApi = "v1beta1"): EnvelopeFrame {
+export function decodeFrame(bytes: Uint8Array, purpose: FramedPurpose): EnvelopeFrame {
   if (bytes.length > formatSizes.frame) throw foreignBytes("the cipher is too long");
   const reader = new ByteReader(bytes);
-  if (reader.uint8() !== frameFormats[api]) throw foreignBytes("the cipher does not begin as a frame does");
+  if (reader.uint8() !== purposes[purpose].frame) throw foreignBytes("the cipher does not begin as a frame does");
   const keyIdBytes = reader.field16();
   const count = reader.uint8();
   const keyId = keyIdBytes && utf8Text(keyIdBytes);

@@ -41,14 +41,16 @@ Deno.test("decodeEnvelope() is total, and accepts only what it would write the s
 Deno.test("decodeFrame() reads what was written, and refuses every cut of it", () => {
   fc.assert(
     fc.property(wraps, envelope, fc.string({ minLength: 1, maxLength: 50 }), (wraps, envelope, keyId) => {
-      const frame = concat(encodeFrameHead(keyId, wraps), encodeEnvelope(envelope));
-      const read = decodeFrame(frame);
+      const frame = concat(encodeFrameHead(keyId, wraps, "v1beta1"), encodeEnvelope(envelope));
+      const read = decodeFrame(frame, "v1beta1");
       assert.deepEqual(read.wraps, wraps);
       assert.deepEqual(read.envelope, envelope);
       assert.equal(read.keyId, Buffer.from(keyId).toString());
       // What is cut off behind the shortest sealed seed is for the tag to find.
       const shortest = frame.length - envelope.sealed.length + 17;
-      for (let cut = 0; cut < shortest; cut++) assert.throws(() => decodeFrame(frame.slice(0, cut)), isIntegrity);
+      for (let cut = 0; cut < shortest; cut++) {
+        assert.throws(() => decodeFrame(frame.slice(0, cut), "v1beta1"), isIntegrity);
+      }
     }),
     { numRuns: 20 },
   );
@@ -59,7 +61,7 @@ Deno.test("decodeFrame() is total", () => {
   fc.assert(
     fc.property(fc.oneof(bytes(0, 300), begun), (value) => {
       try {
-        decodeFrame(value);
+        decodeFrame(value, "v1beta1");
       } catch (thrown) {
         assert.ok(isIntegrity(thrown), String(thrown));
       }
@@ -129,7 +131,7 @@ Deno.test("decodeFrame() reads the frames of its own API and no others", () => {
   fc.assert(fc.property(wraps, envelope, (wraps, envelope) => {
     const rest = encodeEnvelope(envelope);
     const [v1beta1, sops] = [
-      concat(encodeFrameHead("k", wraps), rest),
+      concat(encodeFrameHead("k", wraps, "v1beta1"), rest),
       concat(encodeFrameHead("k", wraps, "sops"), rest),
     ];
     assert.deepEqual(decodeFrame(sops, "sops"), decodeFrame(v1beta1, "v1beta1"));

@@ -4,35 +4,27 @@
  * @module
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { beginsWith, ByteWriter, concat, fieldSize, lengthPrefixed, utf8 } from "../base/bytes.ts";
+import { beginsWith, ByteWriter, concat, fieldSize } from "../base/bytes.ts";
 import { KmsError } from "../base/errors.ts";
-import type { Api } from "../telemetry/events.ts";
 import { type Envelope, formatSizes, type Threshold } from "./format.ts";
+import { type Purpose, purposes } from "./purposes.ts";
 
 const algorithm = "aes-256-gcm";
 const dekBytes = 32;
 
-/** What stands before a data key when it is wrapped, by what it is for. All have 15 bytes. */
-const domainTags = { kms: utf8("trousseau-dek-1"), sops: utf8("trousseau-sop-1") } as const;
-
-/** What a data key is for: kube-apiserver's seeds, or files of SOPS. One for the first never opens the second. */
-export type DekDomain = keyof typeof domainTags;
-
-/** What a seal is for: an API's seeds, or the random bytes that show later whether a version can still be opened. */
-export type SealPurpose = Api | "sentinel";
-
-/** What a sealed seed is bound to, beside the data key. */
+/** The additional data of a sealed seed (NIST SP 800-38D, 5.2.1.1): it opens with the same values alone. */
 export interface SealContext {
-  readonly api: SealPurpose;
+  readonly purpose: Purpose;
   readonly threshold: Threshold;
-  /** Under `sops`, the name of the key in the file. */
+  /** For `sops`, the name of the key in the file. */
   readonly keyId: string;
+  /** 32 bytes: see `referenceTo`. */
   readonly reference: Uint8Array;
   /** Made by {@linkcode bound}. */
   readonly additionalData?: Uint8Array;
 }
 
-/** The context with its additional data made once, for one that seals many seeds. */
+/** The context with its additional data encoded once, for a data key that seals many seeds. */
 export function bound(context: SealContext): SealContext {
   return { ...context, additionalData: additionalDataOf(context).slice() };
 }
@@ -45,28 +37,28 @@ export function newDek(): Uint8Array {
   return new Uint8Array(randomBytes(dekBytes));
 }
 
-/** What providers wrap: the domain tag, then the data key; 47 bytes. */
-export function taggedDek(dek: Uint8Array, domain: DekDomain = "kms"): Uint8Array {
-  return concat(domainTags[domain], dek);
+/** The bytes that providers wrap: the purpose's tag, then the data key; 47 bytes. */
+export function taggedDek(dek: Uint8Array, purpose: Purpose): Uint8Array {
+  return concat(purposes[purpose].tag, dek);
 }
 
-/** Whether bytes begin with a domain tag of ours, whatever comes after it. */
+/** Whether bytes begin with the tag of any purpose. */
 export function isTagged(bytes: Uint8Array): boolean {
-  return Object.values(domainTags).some((tag) => beginsWith(bytes, tag));
+  return Object.values(purposes).some(({ tag }) => beginsWith(bytes, tag));
 }
 
 /**
- * The data key behind the domain tag.
+ * The data key behind the purpose's tag.
  *
- * @returns 32 bytes, or `undefined` where a KMS gave back something that we never wrapped as a data key of the domain.
+ * @returns 32 bytes, or `undefined` if Trousseau cannot have wrapped the bytes as a data key for this purpose.
  */
-export function untaggedDek(bytes: Uint8Array, domain: DekDomain = "kms"): Uint8Array | undefined {
-  const domainTag = domainTags[domain];
-  if (bytes.length !== domainTag.length + dekBytes || !beginsWith(bytes, domainTag)) return undefined;
-  return bytes.slice(domainTag.length);
+export function untaggedDek(bytes: Uint8Array, purpose: Purpose): Uint8Array | undefined {
+  const { tag } = purposes[purpose];
+  if (bytes.length !== tag.length + dekBytes || !beginsWith(bytes, tag)) return undefined;
+  return bytes.slice(tag.length);
 }
 
-/** Seals a seed. */
+/** Seals a seed under a data key of 32 bytes. */
 export function sealSeed(dek: Uint8Array, seed: Uint8Array, context: SealContext): Envelope {
   const nonce = randomBytes(formatSizes.nonce);
   const cipher = createCipheriv(algorithm, dek, nonce).setAAD(context.additionalData ?? additionalDataOf(context));
@@ -77,7 +69,7 @@ export function sealSeed(dek: Uint8Array, seed: Uint8Array, context: SealContext
 /**
  * Opens a sealed seed.
  *
- * @returns the seed, or `undefined` if the tag does not fit: another data key, or bytes that were changed.
+ * @returns the seed, or `undefined` if the tag does not verify: another data key or context, or changed bytes.
  */
 export function openSeed(dek: Uint8Array, envelope: Envelope, context: SealContext): Uint8Array | undefined {
   if (dek.length !== dekBytes) throw new KmsError("internal", "A data key has the wrong length.");
@@ -88,7 +80,7 @@ export function openSeed(dek: Uint8Array, envelope: Envelope, context: SealConte
   const { buffer, byteOffset, byteLength } = decipher.update(envelope.sealed.subarray(0, end));
   const seed = new Uint8Array(buffer, byteOffset, byteLength);
   try {
-    // In this mode nothing is left to give out; what it does is to look at the tag.
+    // GCM has no final block: this call only checks the tag.
     decipher.final();
     return seed;
   } catch {
@@ -97,16 +89,9 @@ export function openSeed(dek: Uint8Array, envelope: Envelope, context: SealConte
   }
 }
 
-/** All that does not change between two seals, by purpose: the format's name and the purpose. */
-const boundTo = {
-  v2: concat(utf8("trousseau/1"), lengthPrefixed(utf8("v2"))),
-  v1beta1: concat(utf8("trousseau/1"), lengthPrefixed(utf8("v1beta1"))),
-  sops: concat(utf8("trousseau/1"), lengthPrefixed(utf8("sops"))),
-  sentinel: concat(utf8("trousseau/1"), lengthPrefixed(utf8("sentinel"))),
-} as const satisfies Record<SealPurpose, Uint8Array>;
-
-function additionalDataOf({ api, threshold, keyId, reference }: SealContext): Uint8Array {
-  const first = boundTo[api];
+/** Format name · purpose behind its length · threshold in one byte · key ID behind its length · reference. */
+function additionalDataOf({ purpose, threshold, keyId, reference }: SealContext): Uint8Array {
+  const first: Uint8Array = purposes[purpose].additionalData;
   return new ByteWriter(first.length + 1 + fieldSize(keyId) + reference.length)
     .bytes(first).uint8(threshold).field(keyId).bytes(reference).written();
 }

@@ -4,7 +4,7 @@ import { concat, utf8 } from "../base/bytes.ts";
 import { isTagged, newDek, openSeed, type SealContext, sealSeed, taggedDek, untaggedDek } from "./seal.ts";
 
 const seed = new Uint8Array(randomBytes(32));
-const context: SealContext = { api: "v2", threshold: 1, keyId: "t1-0", reference: new Uint8Array(32).fill(7) };
+const context: SealContext = { purpose: "v2", threshold: 1, keyId: "t1-0", reference: new Uint8Array(32).fill(7) };
 
 Deno.test("openSeed() opens under the same data key and context only", () => {
   const dek = newDek();
@@ -12,8 +12,8 @@ Deno.test("openSeed() opens under the same data key and context only", () => {
   assert.deepEqual(openSeed(dek, envelope, context), seed);
   assert.equal(openSeed(newDek(), envelope, context), undefined);
   const others: SealContext[] = [
-    { ...context, api: "v1beta1" },
-    { ...context, api: "sops" },
+    { ...context, purpose: "v1beta1" },
+    { ...context, purpose: "sops" },
     { ...context, keyId: "t1-1" },
     { ...context, reference: new Uint8Array(32) },
   ];
@@ -34,9 +34,9 @@ Deno.test("sealSeed() writes AES-256-GCM with the additional data of format 1", 
 
 Deno.test("untaggedDek() takes back what taggedDek() made and nothing else", () => {
   const dek = newDek();
-  const tagged = taggedDek(dek);
+  const tagged = taggedDek(dek, "v2");
   assert.equal(tagged.length, 47);
-  assert.deepEqual(untaggedDek(tagged), dek);
+  assert.deepEqual(untaggedDek(tagged, "v2"), dek);
   for (
     const other of [
       dek,
@@ -46,15 +46,15 @@ Deno.test("untaggedDek() takes back what taggedDek() made and nothing else", () 
       new Uint8Array(0),
     ]
   ) {
-    assert.equal(untaggedDek(other), undefined);
+    assert.equal(untaggedDek(other, "v2"), undefined);
   }
 });
 
 Deno.test("untaggedDek() tells the data keys of files from those of seeds, and both are ours", () => {
   const dek = newDek();
-  const [seeds, files] = [taggedDek(dek, "kms"), taggedDek(dek, "sops")];
+  const [seeds, files] = [taggedDek(dek, "v2"), taggedDek(dek, "sops")];
   assert.deepEqual(files, concat(utf8("trousseau-sop-1"), dek));
-  assert.deepEqual([untaggedDek(files, "sops"), untaggedDek(seeds, "kms")], [dek, dek]);
-  assert.deepEqual([untaggedDek(files, "kms"), untaggedDek(seeds, "sops")], [undefined, undefined]);
+  assert.deepEqual([untaggedDek(files, "sops"), untaggedDek(seeds, "v2")], [dek, dek]);
+  assert.deepEqual([untaggedDek(files, "v2"), untaggedDek(seeds, "sops")], [undefined, undefined]);
   assert.deepEqual([seeds, files, dek].map(isTagged), [true, true, false]);
 });

@@ -8,7 +8,8 @@ import { abandoned, abortError, isTimeout } from "../base/deadline.ts";
 import { KmsError, toKmsError } from "../base/errors.ts";
 import type { CallOptions, Provider, WrappedDek } from "../provider/provider.ts";
 import { hedgeTimings, type Latencies } from "./latency.ts";
-import { type DekDomain, untaggedDek } from "./seal.ts";
+import type { Purpose } from "./purposes.ts";
+import { untaggedDek } from "./seal.ts";
 import type { Wrap } from "./wrap.ts";
 
 /** `fastest`: the quickest first. `roundrobin`: each in turn. `ordered`: as configured. */
@@ -21,11 +22,11 @@ export interface Unwrapper {
   unwrap(wrapped: WrappedDek, call: CallOptions): Promise<Uint8Array | undefined>;
 }
 
-/** A provider whose answers count only behind our domain tag for what the data key is for. */
-export function dekUnwrapper(provider: Pick<Provider, "name" | "unwrap">, domain: DekDomain = "kms"): Unwrapper {
+/** An unwrapper that accepts only data keys with the tag of a purpose. */
+export function dekUnwrapper(provider: Pick<Provider, "name" | "unwrap">, purpose: Purpose): Unwrapper {
   return {
     name: provider.name,
-    unwrap: async (wrapped, call) => untaggedDek(await provider.unwrap(wrapped, call), domain),
+    unwrap: async (wrapped, call) => untaggedDek(await provider.unwrap(wrapped, call), purpose),
   };
 }
 

@@ -12,8 +12,8 @@ const never = new AbortController().signal;
 async function holdersOf(providers: readonly MemoryProvider[], dek: Uint8Array): Promise<Holder[]> {
   return await Promise.all(providers.map(async (provider) => {
     const at = await provider.probe({ signal: never });
-    const wrapped = await provider.wrap(taggedDek(dek), at, { signal: never });
-    return { provider: dekUnwrapper(provider), wrap: { name: provider.name, ...wrapped }, sick: false };
+    const wrapped = await provider.wrap(taggedDek(dek, "v2"), at, { signal: never });
+    return { provider: dekUnwrapper(provider, "v2"), wrap: { name: provider.name, ...wrapped }, sick: false };
   }));
 }
 

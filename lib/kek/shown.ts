@@ -4,7 +4,7 @@
  * @module
  */
 import type { WallTimes } from "../base/clock.ts";
-import type { DecryptStatus, RetiredStatus } from "./status.ts";
+import type { DecryptStatus, ProviderHealth } from "./status.ts";
 import type { Health } from "./health.ts";
 
 /** How a provider is. */
@@ -12,7 +12,7 @@ export function shownHealth(
   { name, kind }: { readonly name: string; readonly kind: string },
   { state, since, code, message, lastGoodAt }: Health,
   times: WallTimes,
-): RetiredStatus {
+): ProviderHealth {
   return { name, kind, health: state, since: times.of(since), code, message, lastGoodAt: shown(lastGoodAt, times) };
 }
 

@@ -39,6 +39,7 @@ const status: ServiceStatus = {
   needed: 1,
   providers: [well, sick],
   retired: [],
+  wrapOnly: [],
   canEncrypt: true,
   sealedVersions: [{
     provider: "vault",

@@ -29,6 +29,7 @@ const status: ServiceStatus = {
   needed: 2,
   providers: [well, { ...well, name: "local", kind: "local", health: "sick", lacksWrapSince: 4_000 }],
   retired: [],
+  wrapOnly: [],
   canEncrypt: true,
   sealedVersions: [],
 };

@@ -7,10 +7,10 @@ import { rfc3339 } from "../base/clock.ts";
 import { counted, minutes, unreadable } from "../services/kms/readable.ts";
 import type {
   DecryptStatus,
+  ProviderHealth,
   ProviderStatus,
   QuorumState,
   RefusedDecrypts,
-  RetiredStatus,
   SealedVersionStatus,
   ServiceStatus,
 } from "../services/kms/service.ts";
@@ -99,7 +99,7 @@ function providerDocument(provider: ProviderStatus) {
   return { ...retiredDocument(provider), version, lacksWrapSince: time(lacksWrapSince) };
 }
 
-function retiredDocument({ name, kind, health, code, message, since, lastGoodAt }: RetiredStatus) {
+function retiredDocument({ name, kind, health, code, message, since, lastGoodAt }: ProviderHealth) {
   return { name, kind, health, code, message, since: time(since), lastGoodAt: time(lastGoodAt) };
 }
 
@@ -138,7 +138,7 @@ function sealedText(sealed: readonly SealedVersionStatus[]): readonly string[] {
   ];
 }
 
-function textRow(provider: Omit<RetiredStatus, "health"> & { readonly health: string }): readonly string[] {
+function textRow(provider: Omit<ProviderHealth, "health"> & { readonly health: string }): readonly string[] {
   const { name, kind, health, since, message } = provider;
   return [name, kind, health, instant(since), message];
 }

@@ -20,6 +20,7 @@ const status: ServiceStatus = {
   needed: 1,
   providers: [],
   retired: [],
+  wrapOnly: [],
   canEncrypt: true,
   sealedVersions: [],
 };

@@ -268,7 +268,7 @@ Deno.test("over the real sockets neither process opens what the other has sealed
   for (const key_id of ["default", seed.key_id]) {
     await assert.rejects(plugin.client.v2.Decrypt({ ...asSeed, key_id }, call), refused);
   }
-  const old = concat(encodeFrameHead("default", file.wraps), asSeed.ciphertext);
+  const old = concat(encodeFrameHead("default", file.wraps, "v1beta1"), asSeed.ciphertext);
   for (const cipher of [old, unarmoured(ciphertext)]) {
     await assert.rejects(plugin.client.v1beta1.Decrypt({ version: "v1beta1", cipher }, call), refused);
   }

@@ -62,7 +62,7 @@ function overhear(server: TransitServer, canaries: Canaries): void {
     if (token !== undefined) canaries.add(`token ${token.slice(0, 6)}`, utf8(token));
     for (const text of JSON.stringify([words, answered]).matchAll(/"plaintext":"([^"]+)"/g)) {
       const wrapped = fromBase64(text[1] ?? "") ?? new Uint8Array(0);
-      const dek = untaggedDek(wrapped, "kms") ?? untaggedDek(wrapped, "sops");
+      const dek = untaggedDek(wrapped, "v2") ?? untaggedDek(wrapped, "sops");
       if (dek) canaries.add(untaggedDek(wrapped, "sops") ? "file's data key" : "data key", dek);
     }
     return answered;
@@ -173,7 +173,7 @@ Deno.test("no plaintext, token or key byte reaches any output at any level", asy
       args: [...flags, "sops", "--config", file],
     });
     const alive = { timeoutMs: 40_000, alive: [plugin, sops] };
-    for (const name of ["kms", "sops"]) {
+    for (const name of ["v2", "sops"]) {
       await waitFor(`the socket ${name}`, async () => (await Deno.stat(`${folder}/${name}.sock`)).isSocket, alive);
     }
     await using client = dialKms(`${folder}/kms.sock`);

@@ -17,6 +17,7 @@ export const wellStatus: ServiceStatus = {
   needed: 1,
   providers: [],
   retired: [],
+  wrapOnly: [],
   canEncrypt: true,
   dataKeyMadeAt: 1_000,
   stateFolder: undefined,

@@ -66,7 +66,7 @@ function openProviders({ wraps }: Vector, folder: string) {
 for (const vector of vectors) {
   const [api, wraps, reference] = [apiOf(vector), wrapsOf(vector), bytesOf(vector.referenceHex)];
   const threshold: Threshold = 1;
-  const context = { api, threshold, keyId: vector.keyId, reference };
+  const context = { purpose: api, threshold, keyId: vector.keyId, reference };
 
   Deno.test(`decrypt() opens the frozen bytes: ${vector.what}`, () =>
     inFolder(async (folder) => {
@@ -82,22 +82,22 @@ for (const vector of vectors) {
     const { ciphertext, annotations } = storedOf(vector);
     const frame = vector.frameHex === undefined
       ? { keyId: vector.keyId, wraps: decodeAnnotations(annotations), envelope: decodeEnvelope(ciphertext) }
-      : decodeFrame(ciphertext);
+      : decodeFrame(ciphertext, "v1beta1");
     const { nonceHex, sealedHex } = vector;
     const envelope = { threshold: vector.threshold, reference, nonce: bytesOf(nonceHex), sealed: bytesOf(sealedHex) };
     assert.deepEqual(frame, { keyId: vector.keyId, wraps, envelope });
     for (const { ciphertextHex, ...wrap } of vector.wraps) {
       const tagged = unwrapLocally(localKeyOf(wrap), bytesOf(ciphertextHex));
       assert.ok(tagged);
-      assert.equal(hex(untaggedDek(tagged) ?? tagged), vector.dekHex);
+      assert.equal(hex(untaggedDek(tagged, api) ?? tagged), vector.dekHex);
     }
   });
 
   Deno.test(`the encoders give the frozen bytes: ${vector.what}`, () => {
     const dek = bytesOf(vector.dekHex);
-    assert.equal(hex(taggedDek(dek)), vector.taggedDekHex);
+    assert.equal(hex(taggedDek(dek, api)), vector.taggedDekHex);
     for (const { nonceHex, ciphertextHex, ...wrap } of vector.wraps) {
-      const wrapped = withRandom([bytesOf(nonceHex)], () => wrapLocally(localKeyOf(wrap), taggedDek(dek)));
+      const wrapped = withRandom([bytesOf(nonceHex)], () => wrapLocally(localKeyOf(wrap), taggedDek(dek, api)));
       assert.equal(hex(wrapped), ciphertextHex);
     }
     assert.equal(hex(referenceTo(wraps.toReversed())), vector.referenceHex);
@@ -110,7 +110,7 @@ for (const vector of vectors) {
     if (vector.frameHex === undefined) {
       assert.deepEqual(encodeAnnotations(wraps), hexValues(vector.annotationsHex ?? {}));
     } else {
-      assert.equal(hex(concat(encodeFrameHead(vector.keyId, wraps), seal(context))), vector.frameHex);
+      assert.equal(hex(concat(encodeFrameHead(vector.keyId, wraps, "v1beta1"), seal(context))), vector.frameHex);
     }
   });
 

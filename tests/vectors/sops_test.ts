@@ -21,7 +21,7 @@ for (const vector of vectors) {
   const wraps = vector.wraps.map(({ name, version, ciphertextHex }) => {
     return { name, version, ciphertext: bytesOf(ciphertextHex) };
   });
-  const context = { api: "sops", threshold: 1, keyId: keyName, reference } as const;
+  const context = { purpose: "sops", threshold: 1, keyId: keyName, reference } as const;
 
   Deno.test(`unarmoured() and decodeFrame() give the frozen fields, which open: SOPS, ${vector.what}`, () => {
     const frame = unarmoured(utf8(vector.armour));

@@ -32,7 +32,7 @@ export async function openSentinels(
 async function failureOf(provider: Provider, sentinel: Sentinel, signal: AbortSignal): Promise<KmsError | undefined> {
   using limit = deadline(callMs, signal);
   try {
-    await openSentinel(sentinel, dekUnwrapper(provider), { signal: limit.signal });
+    await openSentinel(sentinel, dekUnwrapper(provider, "sentinel"), { signal: limit.signal });
     return undefined;
   } catch (thrown) {
     return toKmsError(thrown);

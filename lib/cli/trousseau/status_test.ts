@@ -42,6 +42,7 @@ const good: ServiceStatus = {
   needed: 1,
   providers: [well, sick],
   retired: [],
+  wrapOnly: [],
   canEncrypt: true,
   sealedVersions: [],
 };

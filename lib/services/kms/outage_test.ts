@@ -15,6 +15,7 @@ const base: ServiceStatus = {
   needed: 1,
   providers: [],
   retired: [],
+  wrapOnly: [],
   canEncrypt: true,
   sealedVersions: [],
 };
@@ -73,6 +74,7 @@ const anyStatus: fc.Arbitrary<ServiceStatus> = fc.record({
   needed: fc.nat(8),
   providers: fc.constant([]),
   retired: fc.constant([]),
+  wrapOnly: fc.constant([]),
   canEncrypt: fc.boolean(),
   dataKeyMadeAt: fc.constant(wellStatus.dataKeyMadeAt),
   stateFolder: fc.constant(wellStatus.stateFolder),

@@ -16,7 +16,7 @@ import { dekUnwrapper, holdersOf, type Unwrapper, type UnwrapStrategy } from "..
 import { UnwrapCache, type UnwrapCacheOptions } from "../../envelope/unwrap_cache.ts";
 import { decodeAnnotations, foreignBytes, isReferenceTo } from "../../envelope/wrap.ts";
 import type { ForeignFormat, KmsApi, Notify } from "../../telemetry/events.ts";
-import type { Decrypted, Encrypted, Sealed, ServiceStatus } from "../../kek/status.ts";
+import type { Decrypted, Encrypted, Sealed, ServiceStatus } from "./status.ts";
 import { DecryptBoard } from "../../kek/decrypt_board.ts";
 import { limits } from "./request_limits.ts";
 import type { FirstEncryptFile } from "./key_ring/first_encrypt.ts";
@@ -30,19 +30,8 @@ import type { RingStore } from "./key_ring/state.ts";
 import type { CallOptions, Provider } from "../../provider/provider.ts";
 import type { StateFolderWatch } from "../../base/state_folder.ts";
 
-export type {
-  Decrypted,
-  DecryptStatus,
-  Encrypted,
-  ProviderStatus,
-  ProviderVersion,
-  QuorumState,
-  RefusedDecrypts,
-  RetiredStatus,
-  Sealed,
-  SealedVersionStatus,
-  ServiceStatus,
-} from "../../kek/status.ts";
+export type { DecryptStatus, ProviderHealth, ProviderVersion, QuorumState, RefusedDecrypts } from "../../kek/status.ts";
+export type { Decrypted, Encrypted, ProviderStatus, Sealed, SealedVersionStatus, ServiceStatus } from "./status.ts";
 
 /** The plugin without its wire. */
 export interface Service {
@@ -179,7 +168,7 @@ export async function openService(options: ServiceOptions): Promise<OpenedServic
   const probeSoon = (name: string) => ring.probeSoon(name);
   for (const { provider, formerly } of decryptors) {
     for (const name of [provider.name, ...formerly]) {
-      named.set(name, dekUnwrapper(reportsHealth(provider, board, probeSoon)));
+      named.set(name, dekUnwrapper(reportsHealth(provider, board, probeSoon), "v2"));
     }
   }
   const foreign = new ForeignReader({
@@ -273,7 +262,7 @@ class KmsPluginService implements OpenedService {
       throw foreignBytes("the wraps are not those of the envelope");
     }
     const holders = () => holdersOf(wraps, this.#named, (name) => this.#ring.board.of(name).state === "sick");
-    const context = { api, threshold: envelope.threshold, keyId, reference: envelope.reference };
+    const context = { purpose: api, threshold: envelope.threshold, keyId, reference: envelope.reference };
     const open = (dek: Uint8Array) => openSeed(dek, envelope, context);
     const found = await this.#source.open({ reference, holders, wraps, open, call });
     // v1beta1's health check and `trousseau probe` have opened what was sealed a moment before: that shows nothing.
@@ -289,7 +278,7 @@ class KmsPluginService implements OpenedService {
 }
 
 function parse({ keyId, ciphertext, annotations }: Sealed, api: KmsApi): EnvelopeFrame {
-  if (api === "v1beta1") return decodeFrame(ciphertext);
+  if (api === "v1beta1") return decodeFrame(ciphertext, api);
   if (keyId === "") throw new KmsError("request_invalid", "Cannot decrypt: the request has no key ID.");
   return { keyId, wraps: decodeAnnotations(annotations), envelope: decodeEnvelope(ciphertext) };
 }

@@ -27,7 +27,7 @@ import { QuorumWatch } from "../../kek/quorum_watch.ts";
 import { reportsHealth } from "../../kek/reporting.ts";
 import { shownDecrypts, shownHealth } from "../../kek/shown.ts";
 import type { CallOptions, Provider } from "../../provider/provider.ts";
-import type { ProviderVersion, RetiredStatus, ServiceProvider, ServiceStatus } from "../kms/service.ts";
+import type { ProviderHealth, ProviderVersion, ServiceProvider, ServiceStatus } from "../kms/service.ts";
 
 /** Milliseconds. All providers are waited for: one that is slow is worth a wait. */
 const timings = { wrap: 10_000, probe: 10_000 } as const;
@@ -149,6 +149,7 @@ class SopsKeyService implements SopsService, AsyncDisposable {
         lacksWrapSince: undefined,
       })),
       retired: retired.map(({ provider }) => this.#statusOf(provider)),
+      wrapOnly: [],
       dataKeyMadeAt: undefined,
       stateFolder: undefined,
       canEncrypt: !decryptOnly && quorum.state === "held",
@@ -258,13 +259,13 @@ class SopsKeyService implements SopsService, AsyncDisposable {
     }
   }
 
-  #statusOf(provider: Provider): RetiredStatus {
+  #statusOf(provider: Provider): ProviderHealth {
     return shownHealth(provider, this.#board.of(provider.name), this.#times);
   }
 }
 
 function contextOf(name: string, reference: Uint8Array): SealContext {
-  return { api: "sops", threshold: 1, keyId: name, reference };
+  return { purpose: "sops", threshold: 1, keyId: name, reference };
 }
 
 function keyOf({ providers: names, wrap }: SopsKeyOptions, providers: readonly Provider[]): Key {

@@ -104,7 +104,7 @@ Deno.test("nothing that was sealed for kube-apiserver is opened for files, and n
   const stolen = {
     "a v1beta1 frame as it is": v1beta1.ciphertext,
     "a v1beta1 frame with the first byte of ours": v1beta1.ciphertext.map((byte, i) => i === 0 ? 0xf5 : byte),
-    "the parts of a v1beta1 frame": reframed(decodeFrame(v1beta1.ciphertext), "default"),
+    "the parts of a v1beta1 frame": reframed(decodeFrame(v1beta1.ciphertext, "v1beta1"), "default"),
     "the parts of a v2 envelope": reframed(
       { wraps: decodeAnnotations(v2.annotations), envelope: decodeEnvelope(v2.ciphertext) },
       "default",
@@ -146,25 +146,25 @@ Deno.test("a data key that was wrapped for kube-apiserver opens no file, whoever
   await using plugin = await startNode([a]);
   await plugin.clock.advance(100);
   const dek = newDek();
-  const wrapped = async (domain: "kms" | "sops") => [
-    { name: "a", ...await a.wrap(taggedDek(dek, domain), { version: "v1" }, call) },
+  const wrapped = async (purpose: "v2" | "sops") => [
+    { name: "a", ...await a.wrap(taggedDek(dek, purpose), { version: "v1" }, call) },
   ];
-  const openedFile = async (domain: "kms" | "sops") => {
-    const wraps = await wrapped(domain);
-    const context = { api: "sops", threshold: 1, keyId: "default", reference: referenceTo(wraps) } as const;
+  const openedFile = async (purpose: "v2" | "sops") => {
+    const wraps = await wrapped(purpose);
+    const context = { purpose: "sops", threshold: 1, keyId: "default", reference: referenceTo(wraps) } as const;
     return await codeOf(() => opened(node, reframed({ wraps, envelope: sealSeed(dek, dataKey, context) }, "default")));
   };
-  assert.deepEqual([await openedFile("sops"), await openedFile("kms")], ["ok", "integrity"]);
+  assert.deepEqual([await openedFile("sops"), await openedFile("v2")], ["ok", "integrity"]);
   assert.equal(node.service.peek().providers[0]?.health, "well", "the provider is not blamed for it");
 
-  const openedSeed = async (domain: "kms" | "sops") => {
-    const wraps = await wrapped(domain);
-    const context = { api: "v2", threshold: 1, keyId: "t1-0", reference: referenceTo(wraps) } as const;
+  const openedSeed = async (purpose: "v2" | "sops") => {
+    const wraps = await wrapped(purpose);
+    const context = { purpose: "v2", threshold: 1, keyId: "t1-0", reference: referenceTo(wraps) } as const;
     const ciphertext = encodeEnvelope(sealSeed(dek, dataKey, context));
     const sealed = { keyId: "t1-0", ciphertext, annotations: encodeAnnotations(wraps) };
     return await codeOf(() => plugin.service.decrypt(sealed, "v2", call));
   };
-  assert.deepEqual([await openedSeed("kms"), await openedSeed("sops")], ["ok", "integrity"]);
+  assert.deepEqual([await openedSeed("v2"), await openedSeed("sops")], ["ok", "integrity"]);
 });
 
 Deno.test("encrypt() needs the quorum of its key, wraps with whoever is there, and says who was not", async () => {

@@ -95,7 +95,7 @@ export class DekMaker {
     const onWrap = (wraps: number) => {
       if (hasty && wraps === needed) callOff = clock.after(waits.hasty, () => enough.abort(abandoned));
     };
-    const tagged = taggedDek(dek);
+    const tagged = taggedDek(dek, "v2");
     try {
       return await wrapByAll(tagged, members, { signal: bound.signal, left: bound.left, onWrap });
     } finally {

@@ -14,7 +14,8 @@ import type { QuorumMember } from "../../../envelope/quorum.ts";
 import type { KeyState, Provider } from "../../../provider/provider.ts";
 import type { StateFolderWatch } from "../../../base/state_folder.ts";
 import { Announcer, type Candidate } from "./announcer.ts";
-import type { Encrypted, ProviderStatus, QuorumState, RetiredStatus, ServiceStatus } from "../../../kek/status.ts";
+import type { ProviderHealth, QuorumState } from "../../../kek/status.ts";
+import type { Encrypted, ProviderStatus, ServiceStatus } from "../status.ts";
 import { WakeSignal } from "./wake_signal.ts";
 import { DekMaker, type DekMakerOptions } from "./dek_maker.ts";
 import type { DecryptBoard } from "../../../kek/decrypt_board.ts";
@@ -157,6 +158,7 @@ export class KeyRing implements AsyncDisposable {
       needed: this.#options.needed,
       providers: this.#options.providers.map((provider) => this.#providerStatus(provider)),
       retired: this.#options.retired.map((provider) => this.#retiredStatus(provider)),
+      wrapOnly: [],
       canEncrypt: this.#ready !== undefined,
       dataKeyMadeAt: shown(this.#ready?.madeAt, this.#times),
       announcedAt: this.#announcer.announcedAt,
@@ -223,7 +225,7 @@ export class KeyRing implements AsyncDisposable {
     this.#options.notify({ type: "lifecycle", action: "warning", message });
   }
 
-  #retiredStatus(provider: Provider): RetiredStatus {
+  #retiredStatus(provider: Provider): ProviderHealth {
     return shownHealth(provider, this.board.of(provider.name), this.#times);
   }
 

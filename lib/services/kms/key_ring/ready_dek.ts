@@ -9,7 +9,7 @@ import type { KmsApi } from "../../../telemetry/events.ts";
 import { encodeEnvelope, encodeFrameHead, formatSizes } from "../../../envelope/format.ts";
 import { bound, type SealContext, sealSeed } from "../../../envelope/seal.ts";
 import { encodeAnnotations, referenceTo, type Wrap } from "../../../envelope/wrap.ts";
-import type { Encrypted } from "../../../kek/status.ts";
+import type { Encrypted } from "../status.ts";
 
 /** What a ready DEK is made of. */
 export interface ReadyDekParts {
@@ -50,9 +50,9 @@ export class ReadyDek {
     this.reference = referenceTo(wraps);
     this.#annotations = Object.freeze(encodeAnnotations(wraps));
     this.#providers = wraps.map(({ name, version }) => ({ name, version }));
-    this.#frameHead = encodeFrameHead(keyId, wraps);
+    this.#frameHead = encodeFrameHead(keyId, wraps, "v1beta1");
     const { reference } = this;
-    const context = (api: KmsApi) => bound({ api, threshold: 1, keyId, reference });
+    const context = (purpose: KmsApi) => bound({ purpose, threshold: 1, keyId, reference });
     this.#contexts = { v2: context("v2"), v1beta1: context("v1beta1") };
     const frame = this.#frameHead.length + formatSizes.envelope;
     if (frame > formatSizes.frame) throw new KmsError("internal", "The wraps of a data key do not fit into a frame.");

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ErrorCode } from "../../../base/errors.ts";
-import type { SealedVersionStatus } from "../../../kek/status.ts";
+import type { SealedVersionStatus } from "../status.ts";
 import { entryFor, forgottenVersions } from "./forgotten.ts";
 import { type KeyIdMember, unseenVersion } from "./key_id.ts";
 import type { Decryptors, WrapSet } from "./wrap_sets.ts";

@@ -1,5 +1,5 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import type { SealedVersionStatus } from "../../../kek/status.ts";
+import type { SealedVersionStatus } from "../status.ts";
 import { knownVersions, lossSentence, sealedVersions } from "./sealed_versions.ts";
 import type { AnnouncedId } from "./state.ts";
 

@@ -106,5 +106,5 @@ export function idOf({ provider, kind, version }: SealedVersion): string {
 }
 
 function contextOf(wrap: Wrap, keyId: string): SealContext {
-  return { api: "sentinel", threshold: 1, keyId, reference: referenceTo([wrap]) };
+  return { purpose: "sentinel", threshold: 1, keyId, reference: referenceTo([wrap]) };
 }

@@ -7,7 +7,7 @@ import { deadlineBy, WallTimes } from "../../../base/clock.ts";
 import { backoff, orAborted } from "../../../base/deadline.ts";
 import type { Unwrapper } from "../../../envelope/unwrap.ts";
 import { effectiveCode, type ErrorCode, type KmsError, toKmsError } from "../../../base/errors.ts";
-import type { SealedVersionStatus } from "../../../kek/status.ts";
+import type { SealedVersionStatus } from "../status.ts";
 import { WakeSignal } from "./wake_signal.ts";
 import { forgottenVersions } from "./forgotten.ts";
 import type { KeyIdMember } from "./key_id.ts";
