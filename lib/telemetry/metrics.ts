@@ -8,7 +8,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Times } from "../base/clock.ts";
 import { errorCodes } from "../base/errors.ts";
 import type { Api, Event, Notify, Result } from "./events.ts";
-import type { ServiceStatus } from "../services/kms/service.ts";
+import { type GaugeRow, gaugeSetter } from "./gauges.ts";
 import {
   cacheResults,
   type Countable,
@@ -21,7 +21,6 @@ import {
   verbs,
 } from "./label_values.ts";
 import { observeProcess } from "./process_metrics.ts";
-import { observeStatus } from "./status_metrics.ts";
 
 // 100 µs to 10 s: what is answered from memory takes fractions of a millisecond, and kube-apiserver gives up after 3 s.
 const seconds = [
@@ -50,8 +49,8 @@ export const metricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 export interface Metrics {
   /** Counts an event. */
   readonly observe: Notify;
-  /** All metrics in Prometheus' text format; what is a state rather than a count is read from `status`. */
-  render(status: ServiceStatus): Promise<string>;
+  /** All metrics in Prometheus' text format. `rows` are the gauges of the service's status. */
+  render(rows: readonly GaugeRow[]): Promise<string>;
 }
 
 /** What metrics are about besides events. */
@@ -84,17 +83,16 @@ export function createMetrics(options: MetricsOptions): Metrics {
     ...ringCounters(registry),
     ...expiries,
   } satisfies Counters;
-  const update = [
-    observeStatus(registry, options.clock),
-    observeProcess(registry, options),
-  ];
+  const setGauges = gaugeSetter(registry);
+  const updateProcess = observeProcess(registry, options);
   return {
     observe(event) {
       // The counter of an event's own type takes that event: the compiler cannot follow the pair through the union.
       (counters[event.type] as (event: Event) => void)(event);
     },
-    render(status) {
-      for (const set of update) set(status);
+    render(rows) {
+      setGauges(rows);
+      updateProcess();
       return registry.metrics();
     },
   };

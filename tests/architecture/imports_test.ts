@@ -35,11 +35,6 @@ const upwards: readonly string[] = [
   "lib/net/grpc/rpc_event.ts -> lib/services/kms/service.ts",
   "lib/services/sops/service.ts -> lib/services/kms/key_ring/key_id.ts",
   "lib/services/sops/service.ts -> lib/services/kms/service.ts",
-  "lib/telemetry/http.ts -> lib/services/kms/service.ts",
-  "lib/telemetry/metrics.ts -> lib/services/kms/service.ts",
-  "lib/telemetry/readiness.ts -> lib/services/kms/readable.ts",
-  "lib/telemetry/readiness.ts -> lib/services/kms/service.ts",
-  "lib/telemetry/status_metrics.ts -> lib/services/kms/service.ts",
 ];
 
 /** Packages and who alone may load them. */

@@ -16,13 +16,14 @@ import { fromSameKeyId } from "../../services/kms/takeover.ts";
 import { underPolicy } from "../../services/kms/outage.ts";
 import { Reloads } from "../../base/reloads.ts";
 import type { Service } from "../../services/kms/service.ts";
+import { kmsPages, pluginReadiness } from "../../services/kms/status_page.ts";
 import { openTelemetry } from "../../telemetry/telemetry.ts";
 import { version } from "../../base/version.ts";
 import type { Call } from "../command.ts";
 import { configuredToServe, configuredWithLevel, subjectOf } from "./configured.ts";
 import { countableByPlugin } from "../../app/countable.ts";
 import { encryptionConfiguration, encryptionDefaults } from "./encryption_configuration.ts";
-import { openMovableEndpoint, pluginReadiness } from "../../app/endpoint.ts";
+import { openMovableEndpoint } from "../../app/endpoint.ts";
 import type { ExitStatus } from "../exit_codes.ts";
 import { runsFromSource, tasksForTheClone } from "./from_source.ts";
 import { probeKms } from "./kms_probe.ts";
@@ -86,8 +87,7 @@ async function serveKeyRing(call: Call): Promise<ExitStatus> {
     field: "telemetry.listen",
     socket: config.socket.path,
     anyPort: config.file === undefined ? config.state : undefined,
-    service: { peek: () => underPolicy(config.outage, plugin.service.peek()) },
-    readiness: pluginReadiness(config.outage.afterMs),
+    pages: kmsPages(() => underPolicy(config.outage, plugin.service.peek()), pluginReadiness(config.outage.afterMs)),
     complaint: () => server.complaint(),
     telemetry,
   });

@@ -22,7 +22,8 @@ import { version } from "../../base/version.ts";
 import type { Call } from "../command.ts";
 import { configuredToServe, configuredWithLevel, subjectOfSops } from "./configured.ts";
 import { countableBySops } from "../../app/countable.ts";
-import { keyServiceReadiness, openMovableEndpoint } from "../../app/endpoint.ts";
+import { openMovableEndpoint } from "../../app/endpoint.ts";
+import { sopsPages } from "../../services/sops/status_page.ts";
 import type { ExitStatus } from "../exit_codes.ts";
 import { openProviders } from "../../app/providers.ts";
 import { requireOwnState } from "../../app/decryptors.ts";
@@ -84,8 +85,7 @@ async function serveKeys(call: Call): Promise<ExitStatus> {
   const answers = {
     field: "sops.listen",
     socket: socket.path,
-    service,
-    readiness: keyServiceReadiness,
+    pages: sopsPages(() => service.peek()),
     complaint,
   } as const;
   await using endpoint = await openMovableEndpoint({ ...answers, listen, telemetry });

@@ -10,7 +10,7 @@ import { abortError } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
 import { dialKms } from "../../api/kms/client.ts";
 import type { StatusResponse } from "../../api/kms/messages.ts";
-import { counted, minutes } from "../../services/kms/readable.ts";
+import { counted, minutes } from "../../kek/refused_decrypts.ts";
 import { type Call, UsageError } from "../command.ts";
 import { type CommandLog, commandLog } from "../command_log.ts";
 import { configuredToLook, subjectJson, subjectOf } from "./configured.ts";
