@@ -7,14 +7,13 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Times } from "../base/clock.ts";
 import { errorCodes } from "../base/errors.ts";
-import type { Api, Event, Notify, Result } from "./events.ts";
+import type { Event, Notify, Result } from "./events.ts";
 import { type GaugeRow, gaugeSetter } from "./gauges.ts";
 import {
   cacheResults,
   type Countable,
   evictionReasons,
   healthStates,
-  operations,
   portActions,
   results,
   socketActions,
@@ -59,7 +58,7 @@ export interface MetricsOptions {
   readonly clock: Times;
   /** When the process started, on the clock's `now`; now if left out. */
   readonly startedAt?: number;
-  /** Of these the counters are there from the start; if left out, of every API and of no provider. */
+  /** The counters of these are exported as 0 from the start; none if left out. */
   readonly countable?: Countable;
   /** Audit and log lines lost since the start. */
   readonly linesLost: () => { readonly audit: number; readonly log: number };
@@ -70,13 +69,11 @@ export interface MetricsOptions {
 type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
 type Counters = { readonly [Type in Event["type"]]: (event: EventOf<Type>) => void };
 
-const everyApi = Object.keys(operations) as readonly Api[];
-
 /** Makes a registry of its own: nothing is shared with another one in the same process. */
 export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
   const expiries = lifetimes(registry, options.clock);
-  const countable = options.countable ?? { apis: everyApi, providers: [] };
+  const countable = options.countable ?? { apis: {}, providers: [] };
   const counters = {
     ...rpcCounters(registry, countable),
     ...providerCounters(registry, countable),
@@ -130,10 +127,12 @@ function rpcCounters(registry: Registry, { apis }: Countable) {
     labelNames: ["format"],
     registers,
   });
-  for (const [api, operation] of apis.flatMap((api) => operations[api].map((operation) => [api, operation] as const))) {
-    // Of a histogram this one alone: each is some twenty samples.
-    rpc.zero({ api, operation, result: "ok" });
-    for (const result of results) calls.inc({ api, operation, result }, 0);
+  for (const [api, operations] of Object.entries(apis)) {
+    for (const operation of operations) {
+      // Of a histogram this one alone: each is some twenty samples.
+      rpc.zero({ api, operation, result: "ok" });
+      for (const result of results) calls.inc({ api, operation, result }, 0);
+    }
   }
   for (const result of cacheResults) cache.inc({ result }, 0);
   return {

@@ -6,6 +6,7 @@ import type { Event } from "./events.ts";
 import type { ProviderStatus, SealedVersionStatus, ServiceStatus } from "../services/kms/service.ts";
 import { anyEvent, anyText, eventArbitraries } from "../../tests/support/event_arbitraries.ts";
 import { createMetrics, type MetricsOptions } from "./metrics.ts";
+import { kmsOperations } from "../services/kms/rpc_event.ts";
 import { keyIdHash, kmsGauges } from "../services/kms/status_metrics.ts";
 import { wellStatus } from "../../tests/support/fake_service.ts";
 
@@ -44,7 +45,9 @@ function opened(options: Partial<MetricsOptions> = {}) {
 
 /** Every sample as `name{labels}` to its value. */
 async function samples(metrics: ReturnType<typeof createMetrics>, now = status) {
-  const lines = (await metrics.render(kmsGauges(now, 10_000))).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  const lines = (await metrics.render(kmsGauges(now, 10_000))).split("\n").filter((line) =>
+    line !== "" && !line.startsWith("#")
+  );
   return new Map(lines.map((line) => {
     const cut = line.lastIndexOf(" ");
     return [line.slice(0, cut), Number(line.slice(cut + 1))] as const;
@@ -282,7 +285,7 @@ Deno.test("createMetrics() has each counter of a closed set at 0 from the start"
     kind: "local",
     method: undefined,
   }];
-  const { metrics } = opened({ countable: { apis: ["v2", "v1beta1"], providers } });
+  const { metrics } = opened({ countable: { apis: kmsOperations, providers } });
   const found = await samples(metrics);
   const results = 1 + Object.keys(errorCodes).length;
   const counts = {

@@ -173,7 +173,7 @@ Deno.test("no plaintext, token or key byte reaches any output at any level", asy
       args: [...flags, "sops", "--config", file],
     });
     const alive = { timeoutMs: 40_000, alive: [plugin, sops] };
-    for (const name of ["v2", "sops"]) {
+    for (const name of ["kms", "sops"]) {
       await waitFor(`the socket ${name}`, async () => (await Deno.stat(`${folder}/${name}.sock`)).isSocket, alive);
     }
     await using client = dialKms(`${folder}/kms.sock`);

@@ -18,7 +18,9 @@ async function sample(clock: { now(): number; wall(): number }, status: ServiceS
   const metrics = createMetrics({ version: "1.2.3", clock, linesLost: () => ({ audit: 0, log: 0 }) });
   const expiresAt = clock.now() + 600_000;
   metrics.observe({ type: "token_lifetime", provider: "a", expiresAt });
-  const found = (await metrics.render(kmsGauges(status, clock.wall()))).split("\n").find((line) => line.startsWith(name));
+  const found = (await metrics.render(kmsGauges(status, clock.wall()))).split("\n").find((line) =>
+    line.startsWith(name)
+  );
   return Number(found?.split(" ").at(-1));
 }
 

@@ -6,6 +6,9 @@
  */
 import type { Rpc } from "../../net/grpc/contract.ts";
 
+/** An API of KMS. */
+export type KmsApi = "v2" | "v1beta1";
+
 /** Nothing: Status takes no field. */
 export type StatusRequest = Record<string, never>;
 

@@ -7,7 +7,8 @@ import { KmsError, toKmsError } from "../../base/errors.ts";
 import type { Notify } from "../../telemetry/events.ts";
 import type { SopsHandlers } from "../../api/sops/server.ts";
 import type { SopsKey } from "../../api/sops/messages.ts";
-import { notedBug, notedUnreadable, withRpcEvent } from "../../net/grpc/rpc_event.ts";
+import { notedBug } from "../../net/grpc/rpc_event.ts";
+import { notedUnreadable, withRpcEvent } from "./rpc_event.ts";
 import { armoured, unarmoured } from "./armour.ts";
 import { keyNameOf } from "./key_uri.ts";
 import type { SopsService } from "./service.ts";
@@ -51,7 +52,7 @@ export function sopsHandlers({ service, keys, notify }: SopsHandlerOptions): Sop
         return { plaintext };
       }),
     },
-    unreadable: notedUnreadable(notify, () => "sops"),
+    unreadable: notedUnreadable(notify),
     broken: notedBug(notify),
   };
 }

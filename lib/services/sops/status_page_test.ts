@@ -57,6 +57,6 @@ Deno.test("sopsPages() has no member, line or gauge of a key ID or of a data key
 Deno.test("sopsPages() shows a provider that only wraps beside the others", () => {
   const pages = sopsPages(() => ({ ...status, wrapOnly: [{ ...provider, name: "recovery", kind: "age" }] }));
   const page = pages.page("");
-  assert.match(page.text(), /^recovery  age            wrap only, well  1970-/m);
+  assert.match(page.text(), /^recovery +age +wrap only, well +1970-/m);
   assert.deepEqual((page.document()["wrapOnly"] as { name: string }[]).map(({ name }) => name), ["recovery"]);
 });

@@ -9,7 +9,7 @@
 import { WallTimes } from "../../../base/clock.ts";
 import { backoff } from "../../../base/deadline.ts";
 import { KmsError, toKmsError } from "../../../base/errors.ts";
-import type { KmsApi } from "../../../telemetry/events.ts";
+import type { KmsApi } from "../../../api/kms/messages.ts";
 import type { QuorumMember } from "../../../envelope/quorum.ts";
 import type { KeyState, Provider } from "../../../provider/provider.ts";
 import type { StateFolderWatch } from "../../../base/state_folder.ts";
