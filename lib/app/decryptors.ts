@@ -1,21 +1,28 @@
 /**
- * Who may open what a node has sealed, by the configuration.
+ * The configured providers that can open what a node has sealed.
  *
  * @module
  */
 import type { Config } from "../config/config.ts";
 import { foreignState } from "../services/kms/key_ring/foreign_state.ts";
-import type { Decryptors } from "../services/kms/key_ring/wrap_sets.ts";
+import type { Decryptors, WrapSet } from "../services/kms/key_ring/wrap_sets.ts";
 import { readRingState } from "../services/kms/key_ring/state.ts";
+import { canUnwrap } from "../provider/registry.ts";
+import type { ProviderSettings } from "../provider/settings.ts";
 
-/** Every provider under each of its names, retired ones too. */
+/**
+ * Every provider under each of its names, retired ones too.
+ *
+ * @param opens whether a provider with some settings can unwrap.
+ */
 export function decryptorsOf(
   { file, providers, retired, forgotten }: Pick<Config, "file" | "providers" | "retired" | "forgotten">,
+  opens: (settings: ProviderSettings) => boolean = canUnwrap,
 ): Decryptors {
-  const holders = [...providers, ...retired].flatMap(({ name, formerly, settings: { kind } }) =>
-    [name, ...formerly].map((one) => ({ name: one, kind }))
-  );
-  return { holders, forgotten, embedded: file === undefined };
+  const namesOf = (isHolder: boolean): WrapSet =>
+    [...providers, ...retired].filter(({ settings }) => opens(settings) === isHolder)
+      .flatMap(({ name, formerly, settings: { kind } }) => [name, ...formerly].map((one) => ({ name: one, kind })));
+  return { holders: namesOf(true), wrapOnly: namesOf(false), forgotten, embedded: file === undefined };
 }
 
 /**

@@ -10,7 +10,7 @@ import { decorate } from "../provider/decorated.ts";
 import type { Reloads } from "../base/reloads.ts";
 import { openProvider } from "../provider/registry.ts";
 import { Waits } from "../base/waits.ts";
-import type { ServiceProvider } from "../services/kms/service.ts";
+import type { NamedProvider } from "../kek/kek_group.ts";
 import { irreplaceable, nodeMemory } from "./sealed_before.ts";
 
 /**
@@ -24,10 +24,10 @@ export async function openProviders(
   opened: ResourceStack,
   notify: Notify,
   reloads?: Reloads,
-): Promise<{ readonly providers: readonly ServiceProvider[]; readonly retired: readonly ServiceProvider[] }> {
+): Promise<{ readonly providers: readonly NamedProvider[]; readonly retired: readonly NamedProvider[] }> {
   const knownVersions = irreplaceable(config, await nodeMemory(config));
   const open = async (list: readonly ProviderConfig[]) => {
-    const found: ServiceProvider[] = [];
+    const found: NamedProvider[] = [];
     for (const configured of list) {
       const { settings, formerly } = configured;
       const context = {

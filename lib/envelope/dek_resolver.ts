@@ -71,9 +71,13 @@ export class DekResolver implements Disposable {
     this.#after = coalescedTimers((ms, fire) => clock.after(ms, fire), timings.tick, () => clock.now());
   }
 
-  /** Keeps the data key of something that this node has sealed itself; the cache owns `dek` from now on. */
-  remember(reference: string, dek: Uint8Array, wraps: readonly Wrap[]): void {
-    const holders = wraps.map(({ name, version }) => ({ name, version }));
+  /**
+   * Caches a data key that this process has made; the cache owns `dek` from now on.
+   *
+   * @param wraps all wraps, of which the reference is the hash.
+   * @param holders those of the wraps that can be unwrapped.
+   */
+  remember(reference: string, dek: Uint8Array, wraps: readonly Wrap[], holders: CachedDek["holders"]): void {
     this.#options.cache.put(reference, { dek, holders, wraps: ownWraps(wraps), own: true });
   }
 

@@ -18,6 +18,7 @@ function silent(inner: Provider): Provider {
     ...inner,
     name: inner.name,
     kind: inner.kind,
+    canUnwrap: inner.canUnwrap,
     unwrap: () => {
       waits.begin(`Vault at https://${inner.name}.test`).connected();
       return new Promise(() => {});

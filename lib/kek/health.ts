@@ -1,5 +1,5 @@
 /**
- * How each provider is, judged by its probes and by real calls.
+ * The health of each provider, from its probes and from real calls.
  *
  * @module
  */
@@ -15,32 +15,35 @@ export interface Health {
   readonly lastGoodAt: number | undefined;
 }
 
-interface ProviderRecord {
+/** A provider on the board. */
+export interface BoardEntry {
+  readonly name: string;
   readonly kind: string;
-  /** Whether it is only ever asked to unwrap, so that a good unwrap is all there will be to show that it is well. */
-  readonly retired: boolean;
+  /**
+   * Whether it is probed at an interval, whatever its state. If it is not, its calls are all that shows that an outage is
+   * over: then any call that succeeds ends one.
+   */
+  readonly probed: boolean;
+}
+
+interface ProviderRecord extends BoardEntry {
   health: Health;
-  /** Kept apart: a good probe says nothing about a wrap that was refused, so only a good wrap takes this away. */
+  /** The failure that only a successful wrap clears: a successful probe does not show that a wrap is permitted again. */
   wrapError: KmsError | undefined;
   callError: KmsError | undefined;
 }
 
-/** The health of all providers. A change of state is told once. */
+/** The health of all providers. Each change of a state is one event. */
 export class HealthBoard {
   readonly #records = new Map<string, ProviderRecord>();
   readonly #notify: Notify;
   readonly #now: () => number;
   #onChange: (name: string) => void = () => {};
 
-  constructor(
-    providers: readonly { name: string; kind: string }[],
-    now: () => number,
-    notify: Notify,
-    retired: readonly { name: string; kind: string }[] = [],
-  ) {
+  constructor(entries: readonly BoardEntry[], now: () => number, notify: Notify) {
     this.#now = now;
     this.#notify = notify;
-    for (const { name, kind } of [...providers, ...retired]) {
+    for (const { name, kind, probed } of entries) {
       const health: Health = {
         state: "unknown",
         since: now(),
@@ -48,60 +51,59 @@ export class HealthBoard {
         message: "not asked yet",
         lastGoodAt: undefined,
       };
-      const isRetired = retired.some((one) => one.name === name);
-      this.#records.set(name, { kind, retired: isRetired, health, wrapError: undefined, callError: undefined });
+      this.#records.set(name, { name, kind, probed, health, wrapError: undefined, callError: undefined });
     }
   }
 
-  /** Calls back at each change of a provider's state. There is one listener: the key ring. */
+  /** Calls back after each change of a provider's state. A second listener replaces the first. */
   onChange(listener: (name: string) => void): void {
     this.#onChange = listener;
   }
 
-  /** How a provider is now. */
+  /** The health of a provider. */
   of(name: string): Health {
     const record = this.#records.get(name);
     if (!record) throw new RangeError(`no provider ${name}`);
     return record.health;
   }
 
-  /** A call that succeeded. A good unwrap shows that the KMS is there, but only a probe or a wrap clears an old error. */
+  /** Records a call that succeeded. */
   succeeded(name: string, verb: ProviderVerb): void {
     const record = this.#records.get(name);
     if (!record) return;
     record.health = { ...record.health, lastGoodAt: this.#now() };
-    if (verb === "unwrap" && !record.retired) return;
+    // It does not show that the key may wrap: of a provider that is probed, the next probe decides.
+    if (verb === "unwrap" && record.probed) return;
     record.callError = undefined;
     if (verb === "wrap") record.wrapError = undefined;
-    this.#settle(name, record);
+    this.#settle(record);
   }
 
-  /** A call that failed; whether that makes the provider sick is in the table of codes. */
+  /** Records a call that failed. `errorCodes` says whether that makes the provider sick. */
   failed(name: string, verb: ProviderVerb, error: KmsError): void {
     const record = this.#records.get(name);
     if (!record) return;
-    const rule = errorCodes[effectiveCode(error)].sick;
-    if (rule === "no" || (rule === "probe-or-wrap" && verb === "unwrap")) return this.#noteUnknown(record, error);
-    if (verb === "wrap") record.wrapError = error;
+    const { sick, refusal } = errorCodes[effectiveCode(error)];
+    if (sick === "no" || (sick === "probe-or-wrap" && verb === "unwrap")) return this.#noteUnknown(record, error);
+    if (verb === "wrap" && (record.probed || refusal)) record.wrapError = error;
     else record.callError = error;
-    this.#settle(name, record);
+    this.#settle(record);
   }
 
-  /** Until the first good answer the reason is worth knowing even where it does not make the provider sick. */
+  /** Keeps the reason of a failure that does not make a provider sick until its first success. */
   #noteUnknown(record: ProviderRecord, error: KmsError): void {
     if (record.health.state === "unknown") record.health = { ...record.health, message: error.message };
   }
 
-  #settle(name: string, record: ProviderRecord): void {
-    const error = record.callError ?? record.wrapError;
-    const before = record.health;
+  #settle(record: ProviderRecord): void {
+    const { name, kind, health: before, callError, wrapError } = record;
+    const error = callError ?? wrapError;
     const code = error ? effectiveCode(error) : "ok";
     const state: HealthState = code === "ok" ? "well" : errorCodes[code].refusal ? "refusing" : "sick";
     const since = state === before.state ? before.since : this.#now();
-    record.health = { ...before, state, since, code, message: error?.message ?? "" };
-    if (state === before.state) return;
-    const { kind } = record;
     const message = error?.message ?? "";
+    record.health = { ...before, state, since, code, message };
+    if (state === before.state) return;
     this.#notify({
       type: "provider_health",
       provider: name,

@@ -1,5 +1,5 @@
 /**
- * Whether enough providers are well to wrap a data key, and since when they are not.
+ * Whether enough providers are well to wrap a data key, and when that was lost.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { type Times, WallTimes } from "../base/clock.ts";
 import type { QuorumState } from "./status.ts";
 import type { HealthBoard } from "./health.ts";
 
-/** Watches a board; it counts as lost from the start until enough providers have answered. */
+/** The quorum of some providers of a board. It counts as lost until enough of them have answered. */
 export class QuorumWatch {
   readonly #board: HealthBoard;
   readonly #names: readonly string[];
@@ -16,19 +16,26 @@ export class QuorumWatch {
   readonly #times: WallTimes;
   #lostAt: number | undefined;
 
+  /**
+   * @param names the providers that count.
+   * @param needed how many of them have to be well; with 0 the quorum is always held.
+   */
   constructor(board: HealthBoard, names: readonly string[], needed: number, clock: Times) {
     this.#board = board;
     this.#names = names;
     this.#needed = needed;
     this.#clock = clock;
     this.#times = new WallTimes(clock);
-    this.#lostAt = clock.now();
-    board.onChange(() => {
-      this.#lostAt = this.#unwell().length <= names.length - needed ? undefined : this.#lostAt ?? clock.now();
-    });
+    this.#lostAt = needed === 0 ? undefined : clock.now();
   }
 
-  /** The quorum now. Refusal is not an outage: it is told apart where what does not refuse is too little. */
+  /** Has to be called after each change of a provider's state. */
+  update(): void {
+    const isHeld = this.#names.length - this.#unwell().length >= this.#needed;
+    this.#lostAt = isHeld ? undefined : this.#lostAt ?? this.#clock.now();
+  }
+
+  /** The quorum now. */
   state(): QuorumState {
     if (this.#lostAt === undefined) return { state: "held" };
     const unwell = this.#unwell();

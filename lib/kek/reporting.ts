@@ -1,5 +1,5 @@
 /**
- * What real unwraps show of a provider's health.
+ * Records the results of real unwraps on a health board.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import { foreignPart, type Provider } from "../provider/provider.ts";
 import type { HealthBoard } from "./health.ts";
 
 /**
- * A provider whose unwraps are noted on the board.
+ * A provider whose unwraps are recorded on the board.
  *
- * @param probeSoon called after a failure while the provider is not well: it should be probed soon.
+ * @param probeSoon called after a failed unwrap of a provider that is not well.
  */
 export function reportsHealth(
   provider: Provider,

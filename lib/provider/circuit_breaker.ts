@@ -64,6 +64,7 @@ export function breaking(provider: Provider, options: Partial<BreakerOptions> = 
 class CircuitBreaker implements CircuitBreakerProvider {
   readonly name: string;
   readonly kind: string;
+  readonly canUnwrap: boolean;
   readonly unwrapForeign?: UnwrapForeign;
   readonly #inner: Provider;
   readonly #options: BreakerOptions;
@@ -77,6 +78,7 @@ class CircuitBreaker implements CircuitBreakerProvider {
   constructor(provider: Provider, options: BreakerOptions) {
     this.name = provider.name;
     this.kind = provider.kind;
+    this.canUnwrap = provider.canUnwrap;
     this.#inner = provider;
     // Foreign bytes are stored bytes too: they count for no more than an unwrap does.
     const { unwrapForeign } = foreignPart(

@@ -27,6 +27,7 @@ function bench() {
   const inner: Provider = {
     name: "vault-eu",
     kind: "test",
+    canUnwrap: true,
     probe: () => answer(state),
     wrap: () => answer(wrapped),
     unwrap: () => answer(dek),

@@ -44,6 +44,7 @@ type Work<Out> = (call: HttpCall) => Promise<Out>;
 class ConcurrencyLimit implements Provider {
   readonly name: string;
   readonly kind: string;
+  readonly canUnwrap = true;
   readonly unwrapForeign?: UnwrapForeign;
   readonly remarks?: Remarks;
   readonly #key: RemoteKey;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { KmsError } from "../base/errors.ts";
 import type { Event } from "../telemetry/events.ts";
+import { MemoryProvider, WrapOnlyProvider } from "../../tests/support/memory_provider.ts";
 import { decorate } from "./decorated.ts";
 
 Deno.test("decorate() tells of every try, and makes none while the breaker is open", async () => {
@@ -10,6 +11,7 @@ Deno.test("decorate() tells of every try, and makes none while the breaker is op
   const provider = decorate({
     name: "vault-eu",
     kind: "test",
+    canUnwrap: true,
     probe: away,
     wrap: away,
     unwrap: away,
@@ -28,12 +30,19 @@ Deno.test("decorate() tells of every try, and makes none while the breaker is op
   assert.equal(disposed, 1);
 });
 
+Deno.test("decorate() passes on whether the provider can unwrap", () => {
+  for (const provider of [new MemoryProvider("a"), new WrapOnlyProvider("a")]) {
+    assert.equal(decorate(provider, { notify: () => {} }).canUnwrap, provider.canUnwrap);
+  }
+});
+
 Deno.test("decorate() gives unwrapForeign the breaker, the tries and the limits of unwrap, where there is one", async () => {
   const events: Event[] = [];
   const away = () => Promise.reject(new KmsError("unreachable", "Away."));
   const bare = {
     name: "vault-eu",
     kind: "test",
+    canUnwrap: true,
     probe: () => Promise.resolve({ version: "1" }),
     wrap: away,
     unwrap: away,

@@ -69,6 +69,7 @@ export function enforceContract(provider: Provider, context: ProviderContext): P
   return {
     name: provider.name,
     kind: provider.kind,
+    canUnwrap: provider.canUnwrap,
     probe: (options: CallOptions) => call("probe", options.signal, () => provider.probe(options), stateFault),
     wrap: (dek: Uint8Array, at: KeyState, options: CallOptions) =>
       call(

@@ -17,6 +17,7 @@ function bench(answers: Partial<Provider>, waits = new Waits()) {
   const inner: Provider = {
     name: "vault-eu",
     kind: "test",
+    canUnwrap: true,
     probe: () => Promise.resolve(state),
     wrap: () => Promise.resolve(wrapped),
     unwrap: () => Promise.resolve(dek),

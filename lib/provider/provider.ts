@@ -63,6 +63,11 @@ export interface Provider extends AsyncDisposable {
   readonly name: string;
   /** The row of the registry that it came from. */
   readonly kind: string;
+  /**
+   * Whether `unwrap` can succeed. A provider with a public key alone wraps and cannot unwrap: then it is not a holder of
+   * the data keys that it wrapped, and `unwrap` throws `key_unusable`.
+   */
+  readonly canUnwrap: boolean;
 
   /**
    * One remote call that proves as much as the vendor allows: the key is there, usable, and which version wraps now.

@@ -14,6 +14,8 @@ interface Row<Settings> {
   readonly advice: () => Promise<(settings: Settings) => ProviderAdvice>;
   /** The longest wrap of a data key that it ever gives, in bytes; left out where nobody can know. */
   readonly maxWrap?: number;
+  /** {@linkcode Provider.canUnwrap} of its providers. */
+  readonly canUnwrap: boolean;
   /** Whether its providers have {@linkcode Provider.remarks}. */
   readonly remarks?: true;
 }
@@ -24,12 +26,14 @@ const registry = {
   "aws-kms": {
     open: async () => (await import("./aws_kms/provider.ts")).openAwsKms,
     advice: async () => (await import("./aws_kms/advice.ts")).awsKmsAdvice,
+    canUnwrap: true,
     // About 220 for a data key of 64 bytes; how long the header is that KMS writes into a ciphertext is nowhere said.
     maxWrap: 1024,
   },
   "azure-key-vault": {
     open: async () => (await import("./azure_key_vault/provider.ts")).openAzureKeyVault,
     advice: async () => (await import("./azure_key_vault/advice.ts")).azureKeyVaultAdvice,
+    canUnwrap: true,
     // RSA-4096.
     maxWrap: 512,
     remarks: true,
@@ -37,6 +41,7 @@ const registry = {
   "gcp-kms": {
     open: async () => (await import("./gcp_kms/provider.ts")).openGcpKms,
     advice: async () => (await import("./gcp_kms/advice.ts")).gcpKmsAdvice,
+    canUnwrap: true,
     // About 150 for a data key of 64 bytes; how long the header of a ciphertext is, or what an external key manager gives,
     // is nowhere said.
     maxWrap: 1024,
@@ -44,17 +49,20 @@ const registry = {
   "kms-plugin": {
     open: async () => (await import("./kms_plugin/provider.ts")).openKmsPlugin,
     advice: async () => (await import("./kms_plugin/advice.ts")).kmsPluginAdvice,
+    canUnwrap: true,
     // No maxWrap: what is behind the socket may be anything, and change.
   },
   "local": {
     open: async () => (await import("./local/provider.ts")).openLocal,
     advice: async () => (await import("./local/advice.ts")).localAdvice,
+    canUnwrap: true,
     // A data key of 64 bytes, a nonce and a tag.
     maxWrap: 92,
   },
   "vault-transit": {
     open: async () => (await import("./vault_transit/provider.ts")).openVaultTransit,
     advice: async () => (await import("./vault_transit/advice.ts")).vaultTransitAdvice,
+    canUnwrap: true,
     // RSA-4096 is 702 in base64 behind the longest prefix; the rest is for what a managed key adds.
     maxWrap: 1024,
     remarks: true,
@@ -68,6 +76,11 @@ export const providerKinds = Object.keys(registry) as readonly ProviderKind[];
 export function maxWrapOf(kind: string): number {
   const rows: Readonly<Record<string, Row<never>>> = registry;
   return (Object.hasOwn(rows, kind) ? rows[kind]?.maxWrap : undefined) ?? providerLimits.ciphertext;
+}
+
+/** {@linkcode Provider.canUnwrap} of a provider with these settings, without opening it. */
+export function canUnwrap({ kind }: Pick<ProviderSettings, "kind">): boolean {
+  return registry[kind].canUnwrap;
 }
 
 /** Whether a kind of provider can be asked for {@linkcode Provider.remarks}. */

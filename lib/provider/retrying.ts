@@ -54,6 +54,7 @@ export function retrying(provider: Provider, options: Partial<RetryOptions> = {}
   return {
     name: provider.name,
     kind: provider.kind,
+    canUnwrap: provider.canUnwrap,
     probe: (call) => provider.probe(call),
     wrap: (dek, at, call) => tries.persist(() => provider.wrap(dek, at, call), call),
     unwrap: (wrapped, call) => tries.persist(() => provider.unwrap(wrapped, call), call),

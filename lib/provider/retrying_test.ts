@@ -35,6 +35,7 @@ class Bench {
     this.provider = retrying({
       name: "vault-eu",
       kind: "test",
+      canUnwrap: true,
       probe: (options) => call(state, options),
       wrap: (_dek, _at, options) => call(wrapped, options),
       unwrap: (_wrapped, options) => call(dek, options),

@@ -176,6 +176,7 @@ function mutated(sound: Provider, change: Partial<Provider>): Provider {
   return {
     name: sound.name,
     kind: sound.kind,
+    canUnwrap: sound.canUnwrap,
     probe: (call) => sound.probe(call),
     wrap: (dek, at, call) => sound.wrap(dek, at, call),
     unwrap: (wrapped, call) => sound.unwrap(wrapped, call),

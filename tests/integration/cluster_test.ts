@@ -9,7 +9,8 @@ import { KmsError } from "../../lib/base/errors.ts";
 import { Announcer } from "../../lib/services/kms/key_ring/announcer.ts";
 import { Snapshot } from "../../lib/services/kms/key_ring/snapshot.ts";
 import type { KeyState } from "../../lib/provider/provider.ts";
-import type { Encrypted, ServiceProvider } from "../../lib/services/kms/service.ts";
+import type { NamedProvider } from "../../lib/kek/kek_group.ts";
+import type { Encrypted } from "../../lib/services/kms/service.ts";
 import { type Parts, runCluster, soundParts } from "./cluster/cluster.ts";
 import { anyRun } from "./cluster/steps.ts";
 
@@ -28,6 +29,7 @@ Deno.test("a run of the model is the same each time: what fails once can be look
     const provider: Parts["provider"] = (sound, node) => ({
       name: sound.name,
       kind: sound.kind,
+      canUnwrap: sound.canUnwrap,
       probe: (call) => (calls.push(`${node} probe ${sound.name}`), sound.probe(call)),
       wrap: (dek, at, call) => (calls.push(`${node} wrap ${sound.name} ${at.version}`), sound.wrap(dek, at, call)),
       unwrap: (wrapped, call) => (calls.push(`${node} unwrap ${sound.name}`), sound.unwrap(wrapped, call)),
@@ -102,12 +104,13 @@ function constantId(): Parts["service"] {
 }
 
 /** A provider that opens nothing. */
-function closed({ provider, formerly }: ServiceProvider): ServiceProvider {
+function closed({ provider, formerly }: NamedProvider): NamedProvider {
   const unwrap = () => Promise.reject(new KmsError("key_unknown", "It is retired."));
   return {
     provider: {
       name: provider.name,
       kind: provider.kind,
+      canUnwrap: provider.canUnwrap,
       probe: (call) => provider.probe(call),
       wrap: (dek, at, call) => provider.wrap(dek, at, call),
       unwrap,
@@ -146,6 +149,7 @@ const mutants: Readonly<Record<string, Mutant>> = {
         return {
           name: sound.name,
           kind: sound.kind,
+          canUnwrap: sound.canUnwrap,
           async probe(call) {
             remembered.push(await sound.probe(call));
             return remembered[0] ?? { version: "v1" };

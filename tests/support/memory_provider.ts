@@ -17,7 +17,8 @@ const rsa4096 = 512;
 
 /** See the module. */
 export class MemoryProvider implements Provider {
-  readonly kind = "memory";
+  readonly kind: string = "memory";
+  readonly canUnwrap: boolean = true;
   /** By verb, or for all of them. */
   readonly faults = new Map<"probe" | "wrap" | "unwrap" | "all", Fault>();
   readonly calls = { probe: 0, wrap: 0, unwrap: 0 };
@@ -106,6 +107,17 @@ export class MemoryProvider implements Provider {
     if (fault === "wrong") return true;
     if (fault === "hang") return await orAborted(new Promise<never>(() => {}), signal, action);
     throw new KmsError(fault, `Cannot ${action}: ${fault}.`);
+  }
+}
+
+/** A provider with a public key alone: it wraps and cannot unwrap. */
+export class WrapOnlyProvider extends MemoryProvider {
+  override readonly kind = "recovery";
+  override readonly canUnwrap = false;
+
+  override unwrap(): Promise<Uint8Array> {
+    this.calls.unwrap++;
+    return Promise.reject(new KmsError("key_unusable", `Cannot unwrap with provider "${this.name}": it only wraps.`));
   }
 }
 

@@ -41,6 +41,7 @@ export function openKmsPlugin(
 class KmsPlugin implements Provider {
   readonly name: string;
   readonly kind = "kms-plugin";
+  readonly canUnwrap = true;
   readonly #socket: string;
   readonly #client: KmsClient;
   readonly #waits: Waits;

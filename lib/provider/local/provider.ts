@@ -101,6 +101,7 @@ function configError(settings: LocalSettings, why: string, cause?: unknown): Kms
 class LocalProvider implements Provider {
   readonly name: string;
   readonly kind = "local";
+  readonly canUnwrap = true;
   readonly #path: string;
   readonly #ledger: KeyLedger;
   #keys: readonly LocalKey[];

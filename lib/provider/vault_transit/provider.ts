@@ -53,6 +53,7 @@ export async function openVaultTransit(settings: VaultTransitSettings, context: 
 class VaultTransit implements Provider {
   readonly name: string;
   readonly kind = "vault-transit";
+  readonly canUnwrap = true;
   readonly #client: VaultClient;
   readonly #session: Session | AgentSession;
   /** None where an agent logs in. */

@@ -3,34 +3,29 @@
  *
  * @module
  */
-import { hex } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { KmsError, toKmsError } from "../../base/errors.ts";
-import { DekResolver } from "../../envelope/dek_resolver.ts";
+import type { StateFolderWatch } from "../../base/state_folder.ts";
 import { decodeEnvelope, decodeFrame, type EnvelopeFrame } from "../../envelope/format.ts";
-import { ForeignReader, type ForeignSource } from "../../envelope/foreign.ts";
-import { Latencies } from "../../envelope/latency.ts";
-import { quorumSize, type WrapQuorum } from "../../envelope/quorum.ts";
+import type { ForeignReader, ForeignSource } from "../../envelope/foreign.ts";
+import type { WrapQuorum } from "../../envelope/quorum.ts";
 import { maxUsesOfDek, openSeed } from "../../envelope/seal.ts";
-import { dekUnwrapper, holdersOf, type Unwrapper, type UnwrapStrategy } from "../../envelope/unwrap.ts";
-import { UnwrapCache, type UnwrapCacheOptions } from "../../envelope/unwrap_cache.ts";
-import { decodeAnnotations, foreignBytes, isReferenceTo } from "../../envelope/wrap.ts";
+import type { UnwrapStrategy } from "../../envelope/unwrap.ts";
+import type { UnwrapCacheOptions } from "../../envelope/unwrap_cache.ts";
+import { decodeAnnotations } from "../../envelope/wrap.ts";
+import { KekGroup, type NamedProvider } from "../../kek/kek_group.ts";
+import type { CallOptions } from "../../provider/provider.ts";
 import type { KmsApi } from "../../api/kms/messages.ts";
 import type { ForeignFormat } from "../../envelope/foreign_formats.ts";
 import type { Notify } from "../../telemetry/events.ts";
-import type { Decrypted, Encrypted, Sealed, ServiceStatus } from "./status.ts";
-import { DecryptBoard } from "../../kek/decrypt_board.ts";
 import { limits } from "./request_limits.ts";
 import type { FirstEncryptFile } from "./key_ring/first_encrypt.ts";
-import { HealthBoard } from "../../kek/health.ts";
 import { KeyRing } from "./key_ring/key_ring.ts";
-import type { WrapSet } from "./key_ring/wrap_sets.ts";
-import { reportsHealth } from "../../kek/reporting.ts";
 import { memorySentinels, type SentinelStore } from "./key_ring/sentinel_file.ts";
 import { SentinelWatch } from "./key_ring/sentinel_watch.ts";
 import type { RingStore } from "./key_ring/state.ts";
-import type { CallOptions, Provider } from "../../provider/provider.ts";
-import type { StateFolderWatch } from "../../base/state_folder.ts";
+import type { Decryptors, WrapSet } from "./key_ring/wrap_sets.ts";
+import type { Decrypted, Encrypted, Sealed, ServiceStatus } from "./status.ts";
 
 export type { DecryptStatus, ProviderHealth, ProviderVersion, QuorumState, RefusedDecrypts } from "../../kek/status.ts";
 export type { Decrypted, Encrypted, ProviderStatus, Sealed, SealedVersionStatus, ServiceStatus } from "./status.ts";
@@ -67,18 +62,11 @@ export interface OpenedService extends Service, AsyncDisposable {
   examine(): void;
 }
 
-/** A provider and the names under which it may have wrapped. */
-export interface ServiceProvider {
-  /** Decorated: observed, retrying, breaking. */
-  readonly provider: Provider;
-  readonly formerly: readonly string[];
-}
-
 /** What a service is made of. Durations are in milliseconds. */
 export interface ServiceOptions {
-  readonly providers: readonly ServiceProvider[];
+  readonly providers: readonly NamedProvider[];
   /** Providers that only unwrap what they wrapped when they were among `providers`; none if left out. */
-  readonly retired?: readonly ServiceProvider[];
+  readonly retired?: readonly NamedProvider[];
   /** Names of providers of which nothing is left that they wrapped, and `PROVIDER@VERSION` likewise; none if left out. */
   readonly forgotten?: readonly string[];
   /** Whose data is read beside ours; none if left out. */
@@ -111,107 +99,62 @@ export interface ServiceOptions {
  *   something that this node has sealed.
  */
 export async function openService(options: ServiceOptions): Promise<OpenedService> {
-  const { clock, notify } = options;
-  const named = new Map<string, Unwrapper>();
-  const providers = options.providers.map(({ provider }) => provider);
-  const retired = (options.retired ?? []).map(({ provider }) => provider);
-  const decryptors = [...options.providers, ...options.retired ?? []];
-  const board = new HealthBoard(providers, () => clock.now(), notify, retired);
-  const decrypts = new DecryptBoard({
-    now: () => clock.now(),
-    canFail: true,
-    onFailing: (why) => notify({ type: "lifecycle", action: "warning", message: `${nothingReadable} ${why}` }),
-  });
-  const common = {
-    clock,
-    strategy: options.unwrap,
-    latencies: new Latencies(),
-    lastGoodAt: (name: string) => board.of(name).lastGoodAt,
-  };
-  const source = new DekResolver({
-    ...common,
-    cache: new UnwrapCache(options.cache, clock, notify),
-    onMismatch: (name) => {
-      const message =
-        `Provider "${name}" unwrapped a data key to the wrong bytes while another provider had the right ones.`;
-      board.failed(name, "unwrap", new KmsError("provider_protocol", message));
-    },
-  });
-  const whoOpens = { holders: decryptors.flatMap(wrapSetOf), forgotten: options.forgotten ?? [] };
-  const store = options.sentinels ?? memorySentinels();
-  const ring = await KeyRing.open({
+  const { clock, notify, providers, retired = [], forgotten = [], random } = options;
+  const group = new KekGroup({
     providers,
     retired,
-    decryptors: whoOpens,
-    openSentinels: (wrapSets) =>
-      SentinelWatch.open({
-        clock,
-        notify,
-        store,
-        decryptors: whoOpens,
-        wrapSets,
-        unwrapperOf: (name) => named.get(name),
-      }),
-    board,
-    needed: quorumSize(options.wrap, providers.length),
+    wrap: options.wrap,
+    unwrap: options.unwrap,
+    cache: options.cache,
+    probes: { when: "always", intervalMs: options.probeIntervalMs, ...(random === undefined ? {} : { random }) },
+    decrypts: {
+      canFail: true,
+      onFailing: (why) => notify({ type: "lifecycle", action: "warning", message: `${nothingReadable} ${why}` }),
+    },
+    clock,
+    notify,
+  });
+  const decryptors = decryptorsAmong([...providers, ...retired], forgotten);
+  const store = options.sentinels ?? memorySentinels();
+  const unwrapperOf = (name: string) => group.unwrapperOf(name, "sentinel");
+  const ring = await KeyRing.open({
+    group,
+    decryptors,
+    openSentinels: (wrapSets) => SentinelWatch.open({ clock, notify, store, decryptors, wrapSets, unwrapperOf }),
     keyEpoch: options.keyEpoch,
     store: options.store,
     firstEncrypt: options.firstEncrypt,
     stateFolder: options.stateFolder,
-    decrypts,
     clock,
     notify,
     dekMaxAgeMs: options.dekMaxAgeMs,
     dekMaxUses: options.dekMaxUses ?? maxUsesOfDek,
-    probeIntervalMs: options.probeIntervalMs,
-    random: options.random ?? Math.random,
-    onFirstUse: (dek) => source.remember(hex(dek.reference), dek.copyOfDek(), dek.wraps),
+    // Cached, it opens in an outage what this node has sealed with it.
+    onFirstUse: (dek) => group.remember(dek.copyOfDek(), dek.reference, dek.wraps),
   });
-  const probeSoon = (name: string) => ring.probeSoon(name);
-  for (const { provider, formerly } of decryptors) {
-    for (const name of [provider.name, ...formerly]) {
-      named.set(name, dekUnwrapper(reportsHealth(provider, board, probeSoon), "v2"));
-    }
-  }
-  const foreign = new ForeignReader({
-    ...common,
-    sources: options.readForeign ?? [],
-    providers: decryptors.map(({ provider }) => reportsHealth(provider, board, probeSoon)),
-    isSick: (name) => board.of(name).state === "sick",
-    cache: options.cache,
-    notify,
-  });
-  return new KmsPluginService({ ring, source, named, foreign, decrypts });
+  return new KmsPluginService(ring, group, group.foreignReader(options.readForeign ?? []));
 }
 
 const nothingReadable = "Stored data cannot be read: every Decrypt of the last 5 minutes was refused.";
 
-/** A provider under each of its names. */
-function wrapSetOf({ provider: { name, kind }, formerly }: ServiceProvider): WrapSet {
-  return [name, ...formerly].map((one) => ({ name: one, kind }));
-}
-
-interface KeyServiceParts {
-  readonly ring: KeyRing;
-  readonly source: DekResolver;
-  readonly named: ReadonlyMap<string, Unwrapper>;
-  readonly foreign: ForeignReader;
-  readonly decrypts: DecryptBoard;
+/** Every name of the providers, apart by whether they can unwrap. */
+function decryptorsAmong(all: readonly NamedProvider[], forgotten: readonly string[]): Decryptors {
+  const namesOf = (canUnwrap: boolean): WrapSet =>
+    all.filter(({ provider }) => provider.canUnwrap === canUnwrap).flatMap(({ provider: { name, kind }, formerly }) =>
+      [name, ...formerly].map((one) => ({ name: one, kind }))
+    );
+  return { holders: namesOf(true), wrapOnly: namesOf(false), forgotten };
 }
 
 class KmsPluginService implements OpenedService {
   readonly #ring: KeyRing;
-  readonly #source: DekResolver;
-  readonly #named: ReadonlyMap<string, Unwrapper>;
+  readonly #group: KekGroup;
   readonly #foreign: ForeignReader;
-  readonly #decrypts: DecryptBoard;
 
-  constructor({ ring, source, named, foreign, decrypts }: KeyServiceParts) {
+  constructor(ring: KeyRing, group: KekGroup, foreign: ForeignReader) {
     this.#ring = ring;
-    this.#source = source;
-    this.#named = named;
+    this.#group = group;
     this.#foreign = foreign;
-    this.#decrypts = decrypts;
   }
 
   status(): ServiceStatus {
@@ -240,7 +183,8 @@ class KmsPluginService implements OpenedService {
 
   async decrypt(sealed: Sealed, api: KmsApi, call: CallOptions): Promise<Decrypted> {
     try {
-      return await this.#decrypt(sealed, api, call);
+      const format = this.#foreign.formatOf(sealed, api);
+      return await (format === undefined ? this.#decrypt(sealed, api, call) : this.#read(format, sealed, api, call));
     } catch (thrown) {
       this.refused(sealed.ciphertext, toKmsError(thrown));
       throw thrown;
@@ -248,33 +192,29 @@ class KmsPluginService implements OpenedService {
   }
 
   refused(ciphertext: Uint8Array, error: KmsError): void {
-    this.#decrypts.failed(ciphertext, error);
+    this.#group.decrypts.failed(ciphertext, error);
   }
 
   async #decrypt(sealed: Sealed, api: KmsApi, call: CallOptions): Promise<Decrypted> {
-    const format = this.#foreign.formatOf(sealed, api);
-    if (format !== undefined) {
-      const { seed, holders, cache } = await this.#foreign.read(format, sealed, api, call);
-      this.#decrypts.opened();
-      return { plaintext: seed, keyId: sealed.keyId, providers: holders, cache };
-    }
     const { keyId, wraps, envelope } = parse(sealed, api);
-    const reference = hex(envelope.reference);
-    if (!this.#source.knows(reference, wraps) && !isReferenceTo(reference, wraps)) {
-      throw foreignBytes("the wraps are not those of the envelope");
-    }
-    const holders = () => holdersOf(wraps, this.#named, (name) => this.#ring.board.of(name).state === "sick");
-    const context = { purpose: api, threshold: envelope.threshold, keyId, reference: envelope.reference };
+    const { threshold, reference } = envelope;
+    const context = { purpose: api, threshold, keyId, reference };
     const open = (dek: Uint8Array) => openSeed(dek, envelope, context);
-    const found = await this.#source.open({ reference, holders, wraps, open, call });
-    // v1beta1's health check and `trousseau probe` have opened what was sealed a moment before: that shows nothing.
-    if (!found.own) this.#decrypts.opened();
-    return { plaintext: found.seed, keyId, providers: found.holders, cache: found.cache };
+    const { seed, holders, cache, own } = await this.#group.open({ wraps, reference, purpose: api, open }, call);
+    // v1beta1's health check and `trousseau probe` decrypt a seed of a moment ago: that shows nothing about stored data.
+    if (!own) this.#group.decrypts.opened();
+    return { plaintext: seed, keyId, providers: holders, cache };
+  }
+
+  async #read(format: ForeignFormat, sealed: Sealed, api: KmsApi, call: CallOptions): Promise<Decrypted> {
+    const { seed, holders, cache } = await this.#foreign.read(format, sealed, api, call);
+    this.#group.decrypts.opened();
+    return { plaintext: seed, keyId: sealed.keyId, providers: holders, cache };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#source[Symbol.dispose]();
     this.#foreign[Symbol.dispose]();
+    await this.#group[Symbol.asyncDispose]();
     await this.#ring[Symbol.asyncDispose]();
   }
 }

@@ -54,6 +54,7 @@ export class ModelKms {
 export class NodeView implements Provider {
   readonly name: string;
   readonly kind = "model";
+  readonly canUnwrap = true;
   /** How many versions behind its probes are. */
   lag = 0;
   readonly #kms: ModelKms;

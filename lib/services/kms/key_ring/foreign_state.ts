@@ -1,6 +1,6 @@
 /**
- * Whether a node's state is that of another configuration: a command that was started with the wrong one must not give
- * advice about data that it knows nothing of.
+ * Whether a node's state belongs to another configuration: a command started with the wrong configuration must not advise
+ * how to drop data of the right one.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import { type Decryptors, orphanedSets, type WrapMember } from "./wrap_sets.ts";
 import type { RingState } from "./state.ts";
 
 /**
- * What is wrong with using a state that another configuration wrote.
+ * The error for a state that another configuration wrote.
  *
- * A state is a configuration's own if the two have a provider in common, by name and kind, or if the configuration says
- * `forgotten` of one. The embedded default has no part in a state with any other provider than its own: a configuration
- * may well call its local key the same.
+ * A state belongs to a configuration if they have a provider in common, by name and kind, or if the configuration lists
+ * one under `forgotten`. For the embedded default all providers must be its own: a configuration can give its local key
+ * the same name.
  *
  * @param where the state folder, for the sentence.
- * @returns `config`, or `undefined` if the state is the configuration's own, or nothing in it needs another one.
+ * @returns `config`, or `undefined` if the state belongs to the configuration, or nothing is lost by using it.
  */
 export function foreignState(
   state: RingState | undefined,
@@ -26,7 +26,8 @@ export function foreignState(
   where: string,
 ): KmsError | undefined {
   const known = providersOf(state);
-  const others = known.filter((one) => !isAmong(decryptors.holders, one));
+  const configured = [...decryptors.holders, ...decryptors.wrapOnly ?? []];
+  const others = known.filter((one) => !isAmong(configured, one));
   const isOwn = decryptors.embedded
     ? others.length === 0
     : others.length < known.length || known.some(({ name }) => decryptors.forgotten.includes(name));

@@ -6,30 +6,28 @@
  *
  * @module
  */
-import { WallTimes } from "../../../base/clock.ts";
+import { type Clock, WallTimes } from "../../../base/clock.ts";
 import { backoff } from "../../../base/deadline.ts";
+import { WakeSignal } from "../../../base/wake_signal.ts";
 import { KmsError, toKmsError } from "../../../base/errors.ts";
 import type { KmsApi } from "../../../api/kms/messages.ts";
+import type { Notify } from "../../../telemetry/events.ts";
 import type { QuorumMember } from "../../../envelope/quorum.ts";
-import type { KeyState, Provider } from "../../../provider/provider.ts";
+import type { KeyState } from "../../../provider/provider.ts";
 import type { StateFolderWatch } from "../../../base/state_folder.ts";
 import { Announcer, type Candidate } from "./announcer.ts";
+import type { KekGroup } from "../../../kek/kek_group.ts";
 import type { ProviderHealth, QuorumState } from "../../../kek/status.ts";
 import type { Encrypted, ProviderStatus, ServiceStatus } from "../status.ts";
-import { WakeSignal } from "./wake_signal.ts";
-import { DekMaker, type DekMakerOptions } from "./dek_maker.ts";
-import type { DecryptBoard } from "../../../kek/decrypt_board.ts";
+import { DekMaker } from "./dek_maker.ts";
 import { FirstEncrypt, type FirstEncryptFile } from "./first_encrypt.ts";
-import type { HealthBoard } from "../../../kek/health.ts";
 import { keyIdOf, unseenVersion } from "./key_id.ts";
 import { RingMemory, wrapSetsOf } from "./memory.ts";
 import { type Decryptors, requireDecryptors, type WrapSet } from "./wrap_sets.ts";
-import { Prober } from "./prober.ts";
-import { QuorumWatch } from "../../../kek/quorum_watch.ts";
 import type { ReadyDek } from "./ready_dek.ts";
 import type { SentinelWatch } from "./sentinel_watch.ts";
-import { shown, shownDecrypts, shownHealth } from "../../../kek/shown.ts";
-import { type Observed, Snapshot } from "./snapshot.ts";
+import { shown } from "../../../kek/shown.ts";
+import { Snapshot } from "./snapshot.ts";
 import type { RingState, RingStore } from "./state.ts";
 
 /** Milliseconds. `gap` lies between two data keys, so that a storm of Encrypts is not a storm of wraps. */
@@ -41,47 +39,43 @@ export const ringTimings = {
   idle: 3_600_000,
 } as const;
 
-/** What a key ring is made of. */
-export interface KeyRingOptions extends DekMakerOptions {
-  /** Providers that only unwrap: they count neither in the quorum nor in the key ID, and are not probed. */
-  readonly retired: readonly Provider[];
-  /** Who may open what this node has sealed. */
+/** Options of a key ring. */
+export interface KeyRingOptions {
+  /** The ring starts its probes; the caller disposes of it. */
+  readonly group: KekGroup;
+  /** The providers that can open what this node has sealed. */
   readonly decryptors: Decryptors;
   readonly keyEpoch: number;
+  /** How many seeds a data key may seal. */
+  readonly dekMaxUses: number;
+  readonly clock: Clock;
+  readonly notify: Notify;
   readonly store: RingStore;
   /** Where the first Encrypt under a key ID is kept; in memory alone if `undefined`. */
   readonly firstEncrypt: FirstEncryptFile | undefined;
   /** Whether the state folder can be written, for the status; `undefined` where there is none. */
   readonly stateFolder: Pick<StateFolderWatch, "status"> | undefined;
-  /** Decrypts that were refused, for the status. */
-  readonly decrypts: DecryptBoard;
   /** Opens a watch over the versions that the ring seals with; the ring disposes of it. */
   readonly openSentinels: (sealedBy: () => readonly WrapSet[]) => Promise<SentinelWatch>;
   /** How long a data key serves v1beta1, in milliseconds. */
   readonly dekMaxAgeMs: number;
-  readonly probeIntervalMs: number;
-  /** Spreads the probes of several nodes: numbers from 0 to 1. */
-  readonly random: () => number;
-  /** Told at the first use of a data key, so that what this node sealed it can open in an outage. */
+  /** Called at the first use of a data key. */
   readonly onFirstUse: (dek: ReadyDek) => void;
 }
 
 /** See the module. Open one with {@linkcode KeyRing.open}. */
 export class KeyRing implements AsyncDisposable {
-  readonly board: HealthBoard;
   readonly #options: KeyRingOptions;
   readonly #snapshot: Snapshot;
   readonly #memory: RingMemory;
   readonly #announcer: Announcer;
-  readonly #prober: Prober;
   readonly #maker: DekMaker;
-  readonly #quorum: QuorumWatch;
   readonly #firstEncrypt: FirstEncrypt;
   readonly #sentinels: SentinelWatch;
   readonly #times: WallTimes;
   readonly #startedAt: number;
   readonly #closing = new AbortController();
-  readonly #bell = new WakeSignal();
+  readonly #wakeSignal = new WakeSignal();
   #ready: ReadyDek | undefined;
   /** Wrapped under the next key ID, waiting for a pause to be announced. */
   #next: ReadyDek | undefined;
@@ -90,7 +84,7 @@ export class KeyRing implements AsyncDisposable {
   /** Providers without a wrap that have answered a probe since. */
   readonly #back = new Set<string>();
   #lastError: KmsError | undefined;
-  #running: Promise<unknown> = Promise.resolve();
+  #running: Promise<void> = Promise.resolve();
 
   /**
    * Reads the node's state and starts to probe and to prepare. It does not wait for a KMS.
@@ -109,7 +103,8 @@ export class KeyRing implements AsyncDisposable {
       sentinels: await options.openSentinels(() => memory.wrapSets),
     });
     const { signal } = ring.#closing;
-    ring.#running = Promise.all([ring.#prober.run(options.providers, signal), ring.#prepareLoop(signal)]);
+    options.group.start((name, found) => ring.#answered(name, found));
+    ring.#running = ring.#prepareLoop(signal);
     return ring;
   }
 
@@ -119,24 +114,18 @@ export class KeyRing implements AsyncDisposable {
     memory: RingMemory,
     { firstEncrypt, sentinels }: { readonly firstEncrypt: FirstEncrypt; readonly sentinels: SentinelWatch },
   ) {
-    const { providers, clock, notify, probeIntervalMs, random } = options;
+    const { group, clock, notify } = options;
     this.#options = options;
     this.#times = new WallTimes(clock);
     this.#startedAt = clock.now();
-    this.board = options.board;
     const known = (state?.providers ?? []).map(({ name, kind, state }) => [name, { kind, state }] as const);
     const past = (state?.history ?? []).flatMap(({ members }) => members);
-    this.#snapshot = new Snapshot(providers, new Map(known), past);
+    this.#snapshot = new Snapshot(group.providers, new Map(known), past);
     this.#memory = memory;
     this.#sentinels = sentinels;
     this.#announcer = new Announcer(clock, this.#memory, notify);
     this.#firstEncrypt = firstEncrypt;
     this.#maker = new DekMaker(options);
-    this.#prober = new Prober(clock, { intervalMs: probeIntervalMs, random }, {
-      answered: (name, found) => this.#answered(name, found),
-      failed: (name, error) => this.board.failed(name, "probe", error),
-    });
-    this.#quorum = new QuorumWatch(this.board, providers.map(({ name }) => name), options.needed, clock);
     this.#noteAnnounced();
   }
 
@@ -149,21 +138,17 @@ export class KeyRing implements AsyncDisposable {
   /** From memory. */
   peek(): ServiceStatus {
     const { current } = this.#announcer;
-    const quorum = this.#quorum.state();
+    const group = this.#options.group.status();
     return {
+      ...group,
       keyId: current?.id,
       provisional: current?.provisional ?? false,
-      message: current ? "" : this.#whyNoKeyId(quorum),
-      quorum,
-      needed: this.#options.needed,
-      providers: this.#options.providers.map((provider) => this.#providerStatus(provider)),
-      retired: this.#options.retired.map((provider) => this.#retiredStatus(provider)),
-      wrapOnly: [],
+      message: current ? "" : this.#whyNoKeyId(group.quorum),
+      providers: group.providers.map((health) => this.#providerStatus(health)),
       canEncrypt: this.#ready !== undefined,
       dataKeyMadeAt: shown(this.#ready?.madeAt, this.#times),
       announcedAt: this.#announcer.announcedAt,
       firstEncryptAt: current && this.#firstEncrypt.at(current.id),
-      decrypts: shownDecrypts(this.#options.decrypts.status(), this.#times),
       stateFolder: this.#options.stateFolder?.status(),
       sealedVersions: this.#sentinels.statuses,
     };
@@ -190,14 +175,9 @@ export class KeyRing implements AsyncDisposable {
     const tooOld = this.#options.clock.now() - ready.madeAt >= this.#options.dekMaxAgeMs;
     if (!this.#replace && (api === "v2" || tooOld || ready.wearsOut)) {
       this.#replace = true;
-      this.#bell.wake();
+      this.#wakeSignal.wake();
     }
     return sealed;
-  }
-
-  /** Has a provider probed soon: a call to it has failed. */
-  probeSoon(name: string): void {
-    this.#prober.probeSoon(name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -209,13 +189,13 @@ export class KeyRing implements AsyncDisposable {
     this.#next?.wipe();
   }
 
-  #answered(name: string, found: KeyState): Observed {
-    this.board.succeeded(name, "probe");
+  /** @returns whether another probe has to confirm the version soon. */
+  #answered(name: string, found: KeyState): boolean {
     const observed = this.#snapshot.observe(name, found);
     if (observed === "behind") this.#warnOfOldVersion(name, found);
-    if (this.#ready?.lacking.has(name) || this.board.of(name).state !== "well") this.#back.add(name);
-    if (observed === "changed" || this.#back.has(name)) this.#bell.wake();
-    return observed;
+    if (this.#ready?.lacking.has(name) || !this.#options.group.isWell(name)) this.#back.add(name);
+    if (observed === "changed" || this.#back.has(name)) this.#wakeSignal.wake();
+    return observed === "confirm";
   }
 
   #warnOfOldVersion(name: string, { version }: KeyState): void {
@@ -225,15 +205,11 @@ export class KeyRing implements AsyncDisposable {
     this.#options.notify({ type: "lifecycle", action: "warning", message });
   }
 
-  #retiredStatus(provider: Provider): ProviderHealth {
-    return shownHealth(provider, this.board.of(provider.name), this.#times);
-  }
-
-  #providerStatus(provider: Provider): ProviderStatus {
-    const { name } = provider;
+  #providerStatus(health: ProviderHealth): ProviderStatus {
+    const { name } = health;
     const version = this.#snapshot.counted(name)?.version ?? unseenVersion;
     const lacksWrapSince = shown(this.#ready?.lacking.get(name), this.#times);
-    return { ...this.#retiredStatus(provider), version, lacksWrapSince };
+    return { ...health, version, lacksWrapSince };
   }
 
   #whyNoKeyId(quorum: QuorumState): string {
@@ -254,11 +230,11 @@ export class KeyRing implements AsyncDisposable {
       await this.#announceNext();
       if (failures === 0) {
         await clock.sleep(ringTimings.gap, signal);
-        if (!this.#wantsDek()) await this.#bell.wait(clock, this.#untilDue(), signal);
+        if (!this.#wantsDek()) await this.#wakeSignal.wait(clock, this.#untilDue(), signal);
       } else {
         await clock.sleep(ringTimings.firstRetry, signal);
         const { firstRetry, lastRetry } = ringTimings;
-        await this.#bell.wait(clock, backoff(failures, firstRetry, lastRetry) - firstRetry, signal);
+        await this.#wakeSignal.wait(clock, backoff(failures, firstRetry, lastRetry) - firstRetry, signal);
       }
     }
   }
@@ -277,14 +253,20 @@ export class KeyRing implements AsyncDisposable {
   #settled(): boolean {
     if (this.#snapshot.complete) return true;
     const waited = this.#options.clock.now() - this.#startedAt >= ringTimings.firstSight;
-    return waited && this.#members().length >= this.#options.needed;
+    return waited && this.#hasQuorum();
   }
 
   /** The ID that a data key made now would be for. */
   #targetId(): string | undefined {
     if (this.#settled()) return keyIdOf(this.#options.keyEpoch, this.#snapshot.members());
     // A restarted node goes on under its old ID until a provider that is new to it has been seen.
-    return this.#members().length >= this.#options.needed ? this.#announcer.current?.id : undefined;
+    return this.#hasQuorum() ? this.#announcer.current?.id : undefined;
+  }
+
+  /** Whether enough of the providers that were seen can unwrap what they wrap. */
+  #hasQuorum(): boolean {
+    const { needed } = this.#options.group;
+    return this.#members().filter(({ provider }) => provider.canUnwrap).length >= needed;
   }
 
   #wantsDek(): boolean {
@@ -295,7 +277,7 @@ export class KeyRing implements AsyncDisposable {
   }
 
   #members(): Required<QuorumMember>[] {
-    return this.#options.providers.flatMap((provider) => {
+    return this.#options.group.providers.flatMap((provider) => {
       const at = this.#snapshot.counted(provider.name);
       return at ? [{ provider, at }] : [];
     });
@@ -347,8 +329,8 @@ export class KeyRing implements AsyncDisposable {
 
   /** Before it seals anything too, but a failure stops nothing: a node that cannot write them still seals and opens. */
   async #keepSentinels(dek: ReadyDek): Promise<void> {
-    const kinds = new Map(this.#options.providers.map(({ name, kind }) => [name, kind]));
-    await this.#sentinels.keep(dek, (name) => kinds.get(name) ?? "");
+    const holders = this.#options.group.providers.filter(({ canUnwrap }) => canUnwrap);
+    await this.#sentinels.keep(dek, new Map(holders.map(({ name, kind }) => [name, kind])));
   }
 
   #noteAnnounced(): void {
@@ -357,7 +339,7 @@ export class KeyRing implements AsyncDisposable {
 
   #wrapSetOf({ wraps }: ReadyDek): WrapSet {
     const wrapped = wraps.map(({ name }) => name);
-    const providers = this.#options.providers.filter(({ name }) => wrapped.includes(name));
+    const providers = this.#options.group.providers.filter(({ name }) => wrapped.includes(name));
     return providers.map(({ name, kind }) => ({ name, kind }));
   }
 

@@ -41,13 +41,15 @@ export function knownVersions(
   return [...found.values()].reverse();
 }
 
-/** The versions that matter: not those that are forgotten, or whose provider is forgotten or can be lost as a whole. */
+/** The versions without those that are forgotten, and without those of providers that are forgotten or only wrap. */
 export function sealedVersions(knowledge: SealedKnowledge): readonly SealedVersionStatus[] {
   const { sentinels, history, announced, decryptors, failures = new Map() } = knowledge;
   const known = knownVersions(sentinels, history);
   const { forgets } = forgottenVersions(decryptors.forgotten, known);
   const bySentinel = new Map(sentinels.map((sentinel) => [idOf(sentinel), sentinel]));
-  const all = known.filter((one) => !forgets(one) && !decryptors.forgotten.includes(one.provider)).map((one) => {
+  const matters = (one: SealedVersion) =>
+    !forgets(one) && !decryptors.forgotten.includes(one.provider) && !hasHolder(one, decryptors.wrapOnly ?? []);
+  const all = known.filter(matters).map((one) => {
     const sentinel = bySentinel.get(idOf(one));
     const counts = announced.some(({ name, kind, version }) =>
       name === one.provider && kind === one.kind && version === one.version
@@ -58,7 +60,7 @@ export function sealedVersions(knowledge: SealedKnowledge): readonly SealedVersi
   return all.sort((a, b) => rank(a) - rank(b)).slice(0, maxStatuses);
 }
 
-/** Whether some provider of the configuration opens what was wrapped under this name. */
+/** Whether `holders` has the provider of the version. */
 export function hasHolder({ provider, kind }: SealedVersion, holders: WrapSet): boolean {
   return holders.some((one) => one.name === provider && one.kind === kind);
 }

@@ -8,7 +8,7 @@ import { backoff, orAborted } from "../../../base/deadline.ts";
 import type { Unwrapper } from "../../../envelope/unwrap.ts";
 import { effectiveCode, type ErrorCode, type KmsError, toKmsError } from "../../../base/errors.ts";
 import type { SealedVersionStatus } from "../status.ts";
-import { WakeSignal } from "./wake_signal.ts";
+import { WakeSignal } from "../../../base/wake_signal.ts";
 import { forgottenVersions } from "./forgotten.ts";
 import type { KeyIdMember } from "./key_id.ts";
 import type { Decryptors, WrapSet } from "./wrap_sets.ts";
@@ -37,7 +37,7 @@ export const sentinelTimings = {
 /** What a watch is made of. */
 export interface SentinelWatchOptions extends SentinelBookOptions {
   readonly decryptors: Decryptors;
-  /** The provider that opens what was wrapped under a name. */
+  /** The provider that can unwrap what was wrapped under a name. */
   readonly unwrapperOf: (name: string) => Unwrapper | undefined;
   /** Which providers have wrapped together: see `wrap_sets.ts`. */
   readonly wrapSets: () => readonly WrapSet[];
@@ -67,7 +67,7 @@ export class SentinelWatch implements AsyncDisposable {
   readonly #book: SentinelBook;
   readonly #plans = new Map<string, Plan>();
   readonly #closing = new AbortController();
-  readonly #bell = new WakeSignal();
+  readonly #wakeSignal = new WakeSignal();
   readonly #times: WallTimes;
   #announced: readonly KeyIdMember[] | undefined;
   #history: readonly AnnouncedId[] = [];
@@ -109,20 +109,22 @@ export class SentinelWatch implements AsyncDisposable {
     this.#history = history;
     const soon = before ? before.map(versionOf).map(idOf).filter((id) => !now.includes(id)) : now;
     for (const id of soon) Object.assign(this.#plan(id), { urgent: true, fresh: true });
-    if (soon.length > 0) this.#bell.wake();
+    if (soon.length > 0) this.#wakeSignal.wake();
     this.#refresh();
   }
 
   /**
-   * Keeps a sentinel for each version that a data key is wrapped under and that has none. Where it cannot be written, a
+   * Keeps a sentinel for each version that a data key is wrapped under and that has none. If it cannot be written, a
    * warning says so, and it is tried again with a later data key.
    *
-   * @param kindOf the kind of a provider.
+   * @param kinds of the providers that can unwrap, by name: a wrap of another one could never be tested.
    */
-  async keep(dek: ReadyDek, kindOf: (name: string) => string): Promise<void> {
-    const added = dek.wraps.map((wrap) => ({ wrap, kind: kindOf(wrap.name) })).filter(({ wrap, kind }) =>
-      !this.#book.has({ provider: wrap.name, kind, version: wrap.version })
-    );
+  async keep(dek: ReadyDek, kinds: ReadonlyMap<string, string>): Promise<void> {
+    const added = dek.wraps.flatMap((wrap) => {
+      const kind = kinds.get(wrap.name);
+      if (kind === undefined) return [];
+      return this.#book.has({ provider: wrap.name, kind, version: wrap.version }) ? [] : [{ wrap, kind }];
+    });
     if (added.length > 0) {
       const plain = dek.copyOfDek();
       for (const { wrap, kind } of added) {
@@ -135,7 +137,7 @@ export class SentinelWatch implements AsyncDisposable {
     if (added.length === 0 && !this.#book.wantsSave) return;
     await this.#book.save();
     this.#refresh();
-    this.#bell.wake();
+    this.#wakeSignal.wake();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -159,7 +161,11 @@ export class SentinelWatch implements AsyncDisposable {
         await this.#test(due.sentinel, signal);
       } else {
         const until = due.sentinel === undefined ? due.at : nextAt;
-        await this.#bell.wait(this.#options.clock, Math.min(Math.max(1, until - now), sentinelTimings.every), signal);
+        await this.#wakeSignal.wait(
+          this.#options.clock,
+          Math.min(Math.max(1, until - now), sentinelTimings.every),
+          signal,
+        );
       }
     }
   }

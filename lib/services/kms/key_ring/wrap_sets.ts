@@ -1,8 +1,8 @@
 /**
- * Who can open what a node has sealed: what must be known before a provider is taken out of the configuration.
+ * Which providers can open what a node has sealed. This is checked before a provider is taken out of the configuration.
  *
- * A data key opens by any one of its wraps, so what matters is which providers wrapped it together. A set that holds
- * another one adds nothing: whoever can open the smaller can open the larger. What is kept is therefore short.
+ * Any one of its wraps opens a data key, so that the sets of providers that wrapped together are kept. A set that contains
+ * another one is dropped: a provider that opens the smaller set opens the larger one too. The list is therefore short.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { KmsError } from "../../../base/errors.ts";
 import { unseenVersion } from "./key_id.ts";
 import type { AnnouncedId } from "./state.ts";
 
-/** A provider by what stays of it: its name when it wrapped, and its kind. */
+/** A provider that wrapped, by its name at that time and its kind. */
 export interface WrapMember {
   readonly name: string;
   readonly kind: string;
@@ -19,49 +19,55 @@ export interface WrapMember {
 /** The providers that wrapped one data key. */
 export type WrapSet = readonly WrapMember[];
 
-/** Whether the known sets already say that some provider of `holders` has to stay. */
-export function isKnown(known: readonly WrapSet[], holders: WrapSet): boolean {
-  return known.some((one) => contains(holders, one));
+/** Whether `set` contains one of the known sets, and so adds nothing to them. */
+export function isKnown(known: readonly WrapSet[], set: WrapSet): boolean {
+  return known.some((one) => contains(set, one));
 }
 
-/** The sets with one more; those that hold it are dropped. */
-export function withWrapSet(known: readonly WrapSet[], holders: WrapSet): readonly WrapSet[] {
-  if (isKnown(known, holders)) return known;
-  const added = holders.map(({ name, kind }) => ({ name, kind }));
+/** The known sets and `set`, without those that contain it. */
+export function withWrapSet(known: readonly WrapSet[], set: WrapSet): readonly WrapSet[] {
+  if (isKnown(known, set)) return known;
+  const added = set.map(({ name, kind }) => ({ name, kind }));
   return [...known.filter((one) => !contains(one, added)), added];
 }
 
 /**
- * What can be said of a node whose state has IDs and no sets: every provider that was seen by then may have been the
- * only one that did not wrap, so all that is certain is that one of them did.
+ * The sets of a state file written before `sealedBy` existed: at least one of the providers seen by the time of an
+ * announced key ID wrapped the data key.
  */
 export function wrapSetsOfHistory(history: readonly Pick<AnnouncedId, "members">[]): readonly WrapSet[] {
   const sets = history.map(({ members }) => members.filter(({ version }) => version !== unseenVersion));
   return sets.filter((set) => set.length > 0).reduce<readonly WrapSet[]>(withWrapSet, []);
 }
 
-/** What the configuration says of them. */
+/** The configured providers that can open what a node has sealed. */
 export interface Decryptors {
-  /** Every name under which a wrap can be opened: of providers and retired ones, former names too. */
+  /** Every name under which a wrap can be unwrapped: of providers and retired ones, former names too. */
   readonly holders: WrapSet;
-  /** Names of which the operator says that nothing is left that they wrapped. */
+  /** Every name of configured providers that only wrap: they open nothing; none if left out. */
+  readonly wrapOnly?: WrapSet;
+  /** Entries of `forgotten`: providers and versions whose wraps the operator has given up. */
   readonly forgotten: readonly string[];
-  /** Whether there is no configuration, and the embedded default stands in for it; not so if left out. */
+  /** Whether the embedded default is used because there is no configuration; `false` if left out. */
   readonly embedded?: boolean;
 }
 
 /**
- * The sets of which nobody is left. All of a set must be forgotten before it may be lost: that one of several was is no
- * reason to lose what the others still open.
+ * The sets without a configured provider that can unwrap. A set is given up only if all its providers that can unwrap are
+ * forgotten: the others may still be needed.
  *
- * @returns the members of each such set that are not forgotten.
+ * @returns of each such set, the members that could open it and are not forgotten.
  */
-export function orphanedSets(known: readonly WrapSet[], { holders, forgotten }: Decryptors): readonly WrapSet[] {
+export function orphanedSets(
+  known: readonly WrapSet[],
+  { holders, wrapOnly = [], forgotten }: Decryptors,
+): readonly WrapSet[] {
   const lost = known.filter((set) => !set.some((one) => contains(holders, [one])));
-  return lost.map((set) => set.filter(({ name }) => !forgotten.includes(name))).filter((set) => set.length > 0);
+  return lost.map((set) => set.filter((one) => !forgotten.includes(one.name) && !contains(wrapOnly, [one])))
+    .filter((set) => set.length > 0);
 }
 
-/** What to do about it, one sentence for each set. */
+/** How to keep the data of orphaned sets, or give it up: one sentence for each set. */
 export function orphanedSentence(lost: readonly WrapSet[]): string {
   return lost.map((set) => {
     const named = set.map(({ name, kind }) => `"${name}" (${kind})`);
@@ -75,7 +81,7 @@ export function orphanedSentence(lost: readonly WrapSet[]): string {
   }).join(" ");
 }
 
-/** @throws {KmsError} `config` with {@linkcode orphanedSentence} if a set has nobody left. */
+/** @throws {KmsError} `config` with {@linkcode orphanedSentence} if a set is orphaned. */
 export function requireDecryptors(known: readonly WrapSet[], decryptors: Decryptors): void {
   const lost = orphanedSets(known, decryptors);
   if (lost.length > 0) throw new KmsError("config", orphanedSentence(lost));

@@ -1,16 +1,18 @@
 /**
- * Asks each provider, at its own pace, whether it is well and which version wraps now.
+ * Probes each provider for its health and for the version that wraps now.
  *
  * @module
  */
-import { type Clock, deadlineBy } from "../../../base/clock.ts";
-import { backoff, jittered, orAborted } from "../../../base/deadline.ts";
-import { effectiveCode, errorCodes, type KmsError, toKmsError } from "../../../base/errors.ts";
-import type { KeyState, Provider } from "../../../provider/provider.ts";
-import { WakeSignal } from "./wake_signal.ts";
-import type { Observed } from "./snapshot.ts";
+import { type Clock, deadlineBy } from "../base/clock.ts";
+import { backoff, jittered, orAborted } from "../base/deadline.ts";
+import { effectiveCode, errorCodes, type KmsError, toKmsError } from "../base/errors.ts";
+import { WakeSignal } from "../base/wake_signal.ts";
+import type { KeyState, Provider } from "../provider/provider.ts";
 
-/** Milliseconds. A probe every 75 s is 1,152 a day, which leaves room for logins and renewals below 1,440 calls. */
+/**
+ * Milliseconds; `jitter` is a share. A probe every 75 s is 1,152 a day, which leaves room for logins and renewals below
+ * 1,440 calls. `rest` is how long a provider that rests is not even looked at.
+ */
 export const probeTimings = {
   interval: 75_000,
   jitter: 0.1,
@@ -19,23 +21,27 @@ export const probeTimings = {
   firstRetry: 1_000,
   lastRetry: 10_000,
   refusedRetry: 15_000,
+  rest: 3_600_000,
 } as const;
 
-/** Who is told what the probes found. */
+/** Receives the results. */
 export interface ProbeListener {
-  /** @returns whether another probe shall confirm this version soon. */
-  answered(name: string, state: KeyState): Observed;
+  /** @returns whether another probe has to confirm this version soon. */
+  answered(name: string, state: KeyState): boolean;
   failed(name: string, error: KmsError): void;
+  /** Whether a provider needs no probe until {@linkcode Prober.probeSoon} is called for it. */
+  rests(name: string): boolean;
 }
 
-/** How often each provider is probed while it is well, and what spreads that over several nodes. */
+/** How often a provider is probed while it is well. */
 export interface ProbePace {
+  /** Milliseconds. */
   readonly intervalMs: number;
-  /** Numbers from 0 to 1. */
+  /** Numbers from 0 to below 1, which spread the probes of several nodes. */
   readonly random: () => number;
 }
 
-/** The loops that probe, one a provider. */
+/** One loop for each provider. */
 export class Prober {
   readonly #clock: Clock;
   readonly #listener: ProbeListener;
@@ -53,21 +59,25 @@ export class Prober {
     await Promise.all(providers.map((provider) => this.#watch(provider, signal)));
   }
 
-  /** Has a provider probed within a second: something suggests that it has changed. */
+  /** Probes a provider within a second instead of after its interval. */
   probeSoon(name: string): void {
     this.#wakeSignals.get(name)?.wake();
   }
 
   async #watch(provider: Provider, signal: AbortSignal): Promise<void> {
-    const bell = new WakeSignal();
-    this.#wakeSignals.set(provider.name, bell);
+    const wakeSignal = new WakeSignal();
+    this.#wakeSignals.set(provider.name, wakeSignal);
     for (let failures = 0; !signal.aborted;) {
+      if (this.#listener.rests(provider.name)) {
+        await wakeSignal.wait(this.#clock, probeTimings.rest, signal);
+        continue;
+      }
       const { ms, failed } = await this.#probe(provider, failures, signal);
       failures = failed ? failures + 1 : 0;
-      // A second passes in any case, so that many pokes are one probe.
-      const least = Math.min(ms, probeTimings.firstRetry);
-      await this.#clock.sleep(least, signal);
-      await bell.wait(this.#clock, ms - least, signal);
+      // At least a second between two probes, however often probeSoon() is called.
+      const pause = Math.min(ms, probeTimings.firstRetry);
+      await this.#clock.sleep(pause, signal);
+      await wakeSignal.wait(this.#clock, ms - pause, signal);
     }
   }
 
@@ -77,9 +87,9 @@ export class Prober {
       const call = { signal: bound.signal };
       const action = `probe provider "${provider.name}"`;
       const state = await orAborted(provider.probe(call), bound.signal, action, "after this turn");
-      const observed = this.#listener.answered(provider.name, state);
+      const confirm = this.#listener.answered(provider.name, state);
       const { intervalMs, random } = this.#pace;
-      const ms = observed === "confirm" ? probeTimings.confirm : jittered(intervalMs, probeTimings.jitter, random);
+      const ms = confirm ? probeTimings.confirm : jittered(intervalMs, probeTimings.jitter, random);
       return { ms, failed: false };
     } catch (thrown) {
       const error = toKmsError(thrown);
@@ -92,6 +102,6 @@ export class Prober {
 function retryAfter(error: KmsError, failures: number, random: () => number): number {
   const { firstRetry, lastRetry, refusedRetry, jitter } = probeTimings;
   const isRefusal = errorCodes[effectiveCode(error)].refusal;
-  const least = isRefusal && failures > 2 ? refusedRetry : backoff(failures, firstRetry, lastRetry);
-  return jittered(Math.max(least, error.retryAfterMs ?? 0), jitter, random);
+  const min = isRefusal && failures > 2 ? refusedRetry : backoff(failures, firstRetry, lastRetry);
+  return jittered(Math.max(min, error.retryAfterMs ?? 0), jitter, random);
 }

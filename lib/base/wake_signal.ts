@@ -1,25 +1,25 @@
 /**
- * Waking a loop that sleeps: a ring is never lost, and many rings are one.
+ * Wakes a loop that sleeps.
  *
  * @module
  */
-import type { Clock } from "../../../base/clock.ts";
-import { abandoned } from "../../../base/deadline.ts";
+import type { Clock } from "./clock.ts";
+import { abandoned } from "./deadline.ts";
 
-/** One loop waits, anybody rings. */
+/** For one loop that waits. A wake between two waits ends the next one at once, and several wakes count as one. */
 export class WakeSignal {
-  #rung = false;
+  #isSet = false;
   #wake: () => void = () => {};
 
-  /** Ends the wait under way, or the next one at once. */
+  /** Ends the wait in progress, or the next one. */
   wake(): void {
-    this.#rung = true;
+    this.#isSet = true;
     this.#wake();
   }
 
-  /** Waits for a ring, `ms` at most, or until `signal` fires. */
+  /** Waits until it is woken, for at most `ms` milliseconds, or until `signal` fires. */
   async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-    if (!this.#rung && !signal.aborted) {
+    if (!this.#isSet && !signal.aborted) {
       const woken = new AbortController();
       const wake = () => woken.abort(abandoned);
       this.#wake = wake;
@@ -28,6 +28,6 @@ export class WakeSignal {
       signal.removeEventListener("abort", wake);
       this.#wake = () => {};
     }
-    this.#rung = false;
+    this.#isSet = false;
   }
 }

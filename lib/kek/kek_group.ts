@@ -1,0 +1,296 @@
+/**
+ * A group of providers that wrap and unwrap the data keys of one service: the operator's KMS keys with their health, the
+ * wrap quorum and the unwrap cache.
+ *
+ * @module
+ */
+import { hex } from "../base/bytes.ts";
+import { type Clock, WallTimes } from "../base/clock.ts";
+import { abortError } from "../base/deadline.ts";
+import { KmsError, toKmsError } from "../base/errors.ts";
+import { DekResolver, type OpenedSeed } from "../envelope/dek_resolver.ts";
+import { ForeignReader, type ForeignSource } from "../envelope/foreign.ts";
+import { Latencies } from "../envelope/latency.ts";
+import type { Purpose } from "../envelope/purposes.ts";
+import { quorumSize, requireQuorum, type WrapQuorum } from "../envelope/quorum.ts";
+import { dekUnwrapper, holdersOf, type Unwrapper, type UnwrapStrategy } from "../envelope/unwrap.ts";
+import { UnwrapCache, type UnwrapCacheOptions } from "../envelope/unwrap_cache.ts";
+import { foreignBytes, isReferenceTo, type Wrap } from "../envelope/wrap.ts";
+import type { CallOptions, KeyState, Provider } from "../provider/provider.ts";
+import type { Notify } from "../telemetry/events.ts";
+import { DecryptBoard, type DecryptBoardOptions } from "./decrypt_board.ts";
+import { HealthBoard } from "./health.ts";
+import { Prober } from "./prober.ts";
+import { QuorumWatch } from "./quorum_watch.ts";
+import { reportsHealth } from "./reporting.ts";
+import { shownDecrypts, shownHealth } from "./shown.ts";
+import type { KekGroupStatus, ProviderHealth } from "./status.ts";
+import { fillOrder, type WrapOrder } from "./wrap_order.ts";
+
+/** A provider and its former names, under which it may have wrapped. */
+export interface NamedProvider {
+  /** With the decorators of `decorate`. */
+  readonly provider: Provider;
+  readonly formerly: readonly string[];
+}
+
+/** How providers are probed. */
+export interface ProbeOptions {
+  /** `while_unwell`: a provider that is well is not probed, so that an idle service makes no remote calls. */
+  readonly when: "always" | "while_unwell";
+  /** Milliseconds between two probes of a provider that is well. */
+  readonly intervalMs: number;
+  /** Spreads the probes of several nodes: numbers from 0 to below 1, `Math.random` if left out. */
+  readonly random?: () => number;
+}
+
+/** Options of a group. */
+export interface KekGroupOptions {
+  readonly providers: readonly NamedProvider[];
+  /** Providers that only unwrap. They are never probed. */
+  readonly retired: readonly NamedProvider[];
+  /** How many of the providers that can unwrap are needed to wrap a data key; `none`: the group only unwraps. */
+  readonly wrap: WrapQuorum | "none";
+  readonly unwrap: UnwrapStrategy;
+  readonly cache: UnwrapCacheOptions;
+  readonly probes: ProbeOptions;
+  readonly decrypts: Pick<DecryptBoardOptions, "canFail" | "onFailing">;
+  readonly clock: Clock;
+  readonly notify: Notify;
+}
+
+/** A data key to be unwrapped. */
+export interface OpenRequest {
+  readonly wraps: readonly Wrap[];
+  /** 32 bytes: see `referenceTo`. */
+  readonly reference: Uint8Array;
+  readonly purpose: Purpose;
+  /** Opens what was sealed under the data key; `undefined` if the data key is the wrong one. */
+  readonly open: (dek: Uint8Array) => Uint8Array | undefined;
+}
+
+/** See the module. One for each service. */
+export class KekGroup implements AsyncDisposable {
+  /** The providers that wrap, in the order of the configuration. */
+  readonly providers: readonly Provider[];
+  /** How many of them are needed to wrap a data key; 0 if the group only unwraps. */
+  readonly needed: number;
+  /** Counts the Decrypts of stored data. The service records each result. */
+  readonly decrypts: DecryptBoard;
+  readonly #options: KekGroupOptions;
+  readonly #retired: readonly Provider[];
+  readonly #board: HealthBoard;
+  readonly #quorum: QuorumWatch;
+  readonly #prober: Prober;
+  readonly #times: WallTimes;
+  readonly #latencies = new Latencies();
+  readonly #resolver: DekResolver;
+  /** Providers that can unwrap, under each of their names; their unwraps are recorded on the board. */
+  readonly #readers: ReadonlyMap<string, ReturnType<typeof reportsHealth>>;
+  /** All names of the providers that only wrap. */
+  readonly #wrapOnly: ReadonlySet<string>;
+  readonly #unwrappers = new Map<Purpose, ReadonlyMap<string, Unwrapper>>();
+  readonly #closing = new AbortController();
+  #onState: (name: string, state: KeyState) => boolean = () => false;
+  #probing: Promise<void> = Promise.resolve();
+
+  constructor(options: KekGroupOptions) {
+    const { clock, notify, wrap, probes } = options;
+    this.#options = options;
+    this.#times = new WallTimes(clock);
+    this.providers = options.providers.map(({ provider }) => provider);
+    this.#retired = options.retired.map(({ provider }) => provider);
+    const counted = this.#counted();
+    this.needed = wrap === "none" ? 0 : quorumSize(wrap, counted.length);
+    const probed = probes.when === "always";
+    this.#board = new HealthBoard(
+      [
+        ...this.providers.map(({ name, kind }) => ({ name, kind, probed })),
+        ...this.#retired.map(({ name, kind }) => ({ name, kind, probed: false })),
+      ],
+      () => clock.now(),
+      notify,
+    );
+    this.#quorum = new QuorumWatch(this.#board, counted.map(({ name }) => name), this.needed, clock);
+    this.#board.onChange((name) => this.#changed(name));
+    this.decrypts = new DecryptBoard({ now: () => clock.now(), ...options.decrypts });
+    this.#prober = new Prober(clock, { intervalMs: probes.intervalMs, random: probes.random ?? Math.random }, {
+      answered: (name, state) => this.#answered(name, state),
+      failed: (name, error) => this.#board.failed(name, "probe", error),
+      rests: (name) => !probed && this.isWell(name),
+    });
+    this.#resolver = new DekResolver({
+      ...this.#resolverParts(),
+      cache: new UnwrapCache(options.cache, clock, notify),
+      onMismatch: (name) => this.#board.failed(name, "unwrap", mismatch(name)),
+    });
+    this.#readers = this.#namedReaders();
+    const wrapOnly = options.providers.filter(({ provider }) => !provider.canUnwrap);
+    this.#wrapOnly = new Set(wrapOnly.flatMap(({ provider: { name }, formerly }) => [name, ...formerly]));
+  }
+
+  /**
+   * Starts the probes, unless the group only unwraps.
+   *
+   * @param onState called with the result of each successful probe; returns whether another probe has to confirm it soon.
+   */
+  start(onState: (name: string, state: KeyState) => boolean = () => false): void {
+    this.#onState = onState;
+    if (this.needed > 0) this.#probing = this.#prober.run(this.providers, this.#closing.signal);
+  }
+
+  /** Probes a provider within a second. */
+  probeSoon(name: string): void {
+    this.#prober.probeSoon(name);
+  }
+
+  /** Whether a provider's last probes and calls succeeded. */
+  isWell(name: string): boolean {
+    return this.#board.of(name).state === "well";
+  }
+
+  /**
+   * Has all members wrap a data key and records the results. One `ready_dek` event reports them.
+   *
+   * @throws {KmsError} as {@linkcode requireQuorum}; `cancelled` or `deadline_exceeded` if `signal` fired.
+   */
+  async wrap(order: WrapOrder, signal: AbortSignal): Promise<readonly Wrap[]> {
+    const { clock, notify } = this.#options;
+    const { members, needed, expected = members.map(({ provider: { name } }) => name) } = order;
+    const startedAt = clock.now();
+    const report = await fillOrder(order, clock, signal);
+    // The providers did not fail: the caller did not wait for them.
+    if (signal.aborted) throw abortError(signal, "wrap a data key");
+    for (const { provider: { name } } of members) {
+      const error = report.failures.get(name);
+      if (error) this.#board.failed(name, "wrap", error);
+      else this.#board.succeeded(name, "wrap");
+    }
+    const wrapped = report.wraps.map(({ name }) => name);
+    const missing = expected.filter((name) => !wrapped.includes(name));
+    const event = { type: "ready_dek", wrapped, missing, seconds: (clock.now() - startedAt) / 1000 } as const;
+    try {
+      requireQuorum(report, needed);
+    } catch (thrown) {
+      const { code, message } = toKmsError(thrown);
+      notify({ ...event, result: code, message });
+      throw thrown;
+    }
+    notify({ ...event, result: "ok" });
+    return report.wraps;
+  }
+
+  /**
+   * Opens what was sealed under a data key, with the cached data key or any provider that can unwrap it.
+   *
+   * @throws {KmsError} `integrity` if the wraps are not those of the reference, or if the right data key does not open it;
+   *   `key_unknown` if no configured provider can unwrap it; a provider's error; `deadline_exceeded`.
+   */
+  async open({ wraps, reference, purpose, open }: OpenRequest, call: CallOptions): Promise<OpenedSeed> {
+    const key = hex(reference);
+    if (!this.#resolver.knows(key, wraps) && !isReferenceTo(key, wraps)) {
+      throw foreignBytes("the wraps are not those of the envelope");
+    }
+    const holders = () =>
+      holdersOf(this.#unwrappable(wraps), this.#unwrappersFor(purpose), (name) => this.#isSick(name));
+    return await this.#resolver.open({ reference: key, holders, wraps, open, call });
+  }
+
+  /** Caches a data key that this process has made; the group owns `dek` from now on. */
+  remember(dek: Uint8Array, reference: Uint8Array, wraps: readonly Wrap[]): void {
+    const holders = wraps.filter(({ name }) => this.#readers.has(name));
+    this.#resolver.remember(hex(reference), dek, wraps, holders.map(({ name, version }) => ({ name, version })));
+  }
+
+  /** The provider that can unwrap what was wrapped under a name. */
+  unwrapperOf(name: string, purpose: Purpose): Unwrapper | undefined {
+    return this.#unwrappersFor(purpose).get(name);
+  }
+
+  /** A reader of other plugins' data with the providers of this group. The caller disposes of it. */
+  foreignReader(sources: readonly ForeignSource[]): ForeignReader {
+    const { cache, notify } = this.#options;
+    return new ForeignReader({
+      ...this.#resolverParts(),
+      sources,
+      providers: [...this.#readers.values()],
+      isSick: (name) => this.#isSick(name),
+      cache,
+      notify,
+    });
+  }
+
+  /** The status, from memory. */
+  status(): KekGroupStatus {
+    return {
+      providers: this.#counted().map((provider) => this.#healthOf(provider)),
+      retired: this.#retired.map((provider) => this.#healthOf(provider)),
+      wrapOnly: this.providers.filter(({ canUnwrap }) => !canUnwrap).map((provider) => this.#healthOf(provider)),
+      quorum: this.#quorum.state(),
+      needed: this.needed,
+      decrypts: shownDecrypts(this.decrypts.status(), this.#times),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    this.#resolver[Symbol.dispose]();
+    await this.#probing;
+  }
+
+  /** The providers that count in the quorum. */
+  #counted(): readonly Provider[] {
+    return this.providers.filter(({ canUnwrap }) => canUnwrap);
+  }
+
+  #healthOf(provider: Provider): ProviderHealth {
+    return shownHealth(provider, this.#board.of(provider.name), this.#times);
+  }
+
+  #isSick(name: string): boolean {
+    return this.#board.of(name).state === "sick";
+  }
+
+  /** Without the wraps of providers that only wrap; all of them if nothing is left. */
+  #unwrappable(wraps: readonly Wrap[]): readonly Wrap[] {
+    const found = wraps.filter(({ name }) => !this.#wrapOnly.has(name));
+    return found.length > 0 ? found : wraps;
+  }
+
+  #changed(name: string): void {
+    this.#quorum.update();
+    if (this.#options.probes.when === "while_unwell" && !this.isWell(name)) this.#prober.probeSoon(name);
+  }
+
+  #answered(name: string, state: KeyState): boolean {
+    this.#board.succeeded(name, "probe");
+    return this.#onState(name, state);
+  }
+
+  #resolverParts() {
+    const { clock, unwrap: strategy } = this.#options;
+    const lastGoodAt = (name: string) => this.#board.of(name).lastGoodAt;
+    return { clock, strategy, latencies: this.#latencies, lastGoodAt };
+  }
+
+  #namedReaders(): ReadonlyMap<string, ReturnType<typeof reportsHealth>> {
+    const all = [...this.#options.providers, ...this.#options.retired].filter(({ provider }) => provider.canUnwrap);
+    return new Map(all.flatMap(({ provider, formerly }) => {
+      const reader = reportsHealth(provider, this.#board, (name) => this.#prober.probeSoon(name));
+      return [provider.name, ...formerly].map((name) => [name, reader] as const);
+    }));
+  }
+
+  #unwrappersFor(purpose: Purpose): ReadonlyMap<string, Unwrapper> {
+    const made = this.#unwrappers.get(purpose) ??
+      new Map([...this.#readers].map(([name, reader]) => [name, dekUnwrapper(reader, purpose)] as const));
+    this.#unwrappers.set(purpose, made);
+    return made;
+  }
+}
+
+function mismatch(name: string): KmsError {
+  const message =
+    `Provider "${name}" unwrapped a data key to the wrong bytes while another provider had the right ones.`;
+  return new KmsError("provider_protocol", message);
+}
