@@ -11,7 +11,7 @@ import { GcpDouble } from "../support/gcp_double.ts";
 import { gcpKey } from "../support/gcp_double.ts";
 import { KeyVaultDouble } from "../support/key_vault_double.ts";
 import { pause } from "../support/processes.ts";
-import type { ProviderKind } from "../../lib/provider/settings.ts";
+import type { ProviderKind } from "../../lib/provider/registry.ts";
 import { type Bench, vaultAt } from "./bench.ts";
 import { localProvider, plugin, start, vaultProvider } from "./contestants.ts";
 import { footprint, median } from "./process_figures.ts";
