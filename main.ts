@@ -7,7 +7,7 @@ import { commandWord } from "./lib/cli/arguments.ts";
 import type { Command } from "./lib/cli/command.ts";
 import { commands } from "./lib/cli/trousseau/commands.ts";
 import { Reloads } from "./lib/base/reloads.ts";
-import { processOutput, type Terminal } from "./lib/app/terminal.ts";
+import { processOutput, type Terminal } from "./lib/cli/terminal.ts";
 import { readEnvironment } from "./lib/config/environment.ts";
 import { realFiles } from "./lib/config/files.ts";
 import { report, run } from "./lib/cli/run.ts";

@@ -7,8 +7,9 @@ import { parseArgs } from "node:util";
 import { type Command, type Positional, UsageError } from "./command.ts";
 import { findCommand, looksLikeFile } from "./command_words.ts";
 import { acceptedOptions, optionLabel, type OptionName, optionNames, optionRow, type OptionValues } from "./options.ts";
-import { printable } from "../app/terminal.ts";
-import { didYouMean, meantOption, meantWithTwoDashes } from "../config/suggestion.ts";
+import { printable } from "./terminal.ts";
+import { didYouMean } from "../base/nearest.ts";
+import { meantOption, meantWithTwoDashes } from "./suggestion.ts";
 
 /** A command and what it was called with. */
 export interface Parsed {

@@ -5,7 +5,7 @@
  */
 import type { ExitStatus } from "./exit_codes.ts";
 import type { OptionName, OptionValues } from "./options.ts";
-import type { Terminal } from "../app/terminal.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** What a command is run with: arguments that the table has vouched for, and the terminal. */
 export interface Call {

@@ -4,8 +4,9 @@
  * @module
  */
 import { type Command, UsageError } from "./command.ts";
-import { printable } from "../app/terminal.ts";
-import { didYouMean, meantCommand } from "../config/suggestion.ts";
+import { printable } from "./terminal.ts";
+import { didYouMean } from "../base/nearest.ts";
+import { meantCommand } from "./suggestion.ts";
 
 /**
  * The command that the first words name, the longest name first.

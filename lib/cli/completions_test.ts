@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { commands } from "./trousseau/commands.ts";
-import { topicNames } from "./help_topics.ts";
+import { topicNames } from "./trousseau/help_topics.ts";
 import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
 import { acceptedOptions, optionLabel, optionRow } from "./options.ts";
 import { run } from "./run.ts";

@@ -8,7 +8,7 @@ import type { Call, Command, Example } from "./command.ts";
 import { findCommand } from "./command_words.ts";
 import { commands } from "./trousseau/commands.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
-import { topicHelp, topicNames, topics } from "./help_topics.ts";
+import { topicHelp, topicNames, topics } from "./trousseau/help_topics.ts";
 import { acceptedOptions, optionForms, optionRow, optionUsage } from "./options.ts";
 import { columns, sections, wrapped } from "./table.ts";
 

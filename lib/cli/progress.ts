@@ -4,7 +4,7 @@
  * @module
  */
 import { systemClock } from "../base/clock.ts";
-import type { Terminal } from "../app/terminal.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** When progress shows itself, in milliseconds. */
 export interface ProgressTimes {

@@ -8,10 +8,10 @@ import { KmsError } from "../base/errors.ts";
 import { version } from "../base/version.ts";
 import { parse, type Parsed, shortUsage } from "./arguments.ts";
 import { type Call, type Command, UsageError } from "./command.ts";
-import { commandLog } from "./command_log.ts";
+import { commandLog } from "./trousseau/command_log.ts";
 import { exitCodes, type ExitStatus, exitStatus } from "./exit_codes.ts";
 import type { OptionValues } from "./options.ts";
-import { json, line, type Output, type Terminal } from "../app/terminal.ts";
+import { json, line, type Output, type Terminal } from "./terminal.ts";
 
 /**
  * Runs the command that the words name. It never throws.

@@ -5,7 +5,7 @@ import type { Command } from "./command.ts";
 import { commands } from "./trousseau/commands.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
-import { topicNames } from "./help_topics.ts";
+import { topicNames } from "./trousseau/help_topics.ts";
 import { acceptedOptions, optionLabel } from "./options.ts";
 import { run } from "./run.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Environment } from "../config/environment.ts";
-import { type Output, printable } from "../app/terminal.ts";
+import { type Output, printable } from "./terminal.ts";
 
 /** What a cell says at a glance. */
 export type Tone = "plain" | "good" | "warn" | "bad" | "dim";

@@ -7,7 +7,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { commands } from "../../lib/cli/trousseau/commands.ts";
 import { exitCodes } from "../../lib/cli/exit_codes.ts";
-import type { Output } from "../../lib/app/terminal.ts";
+import type { Output } from "../../lib/cli/terminal.ts";
 import { run } from "../../lib/cli/run.ts";
 import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
 import { fakeTerminal } from "../support/fake_terminal.ts";

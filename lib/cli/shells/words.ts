@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "../command.ts";
-import { topics } from "../help_topics.ts";
+import { topics } from "../trousseau/help_topics.ts";
 import { acceptedOptions, optionLabel, type OptionName, optionNames, optionRow } from "../options.ts";
 
 /** A word to offer, and what it stands for. */

@@ -229,7 +229,7 @@ export const commands = [
     positionals: [],
     options: ["json"],
     examples: [{ line: "trousseau version --json", does: "for a script or a bug report" }],
-    run: async (call) => (await import("./version.ts")).printVersion(call),
+    run: async (call) => (await import("../version.ts")).printVersion(call),
   },
   {
     name: "help",

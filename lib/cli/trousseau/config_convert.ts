@@ -10,7 +10,7 @@ import { KmsError } from "../../base/errors.ts";
 import type { Call } from "../command.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { NewFile } from "./new_file.ts";
-import { line, printable } from "../../app/terminal.ts";
+import { line, printable } from "../terminal.ts";
 
 /** In bytes; the original's files have some hundred. */
 const largest = 256 * 1024;

@@ -6,7 +6,7 @@
 import { configJsonSchema } from "../../config/json_schema.ts";
 import type { Call } from "../command.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
-import { line } from "../../app/terminal.ts";
+import { line } from "../terminal.ts";
 
 /** Prints the JSON Schema, laid out as a file that is kept. */
 export function printConfigSchema({ terminal }: Call): Promise<ExitStatus> {

@@ -6,11 +6,11 @@
 import { systemClock } from "../../base/clock.ts";
 import { type Finding, tryPlugin } from "../../conformance/run.ts";
 import { type Call, UsageError } from "../command.ts";
-import { commandLog } from "../command_log.ts";
+import { commandLog } from "./command_log.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { junitXml, type TimedFinding } from "./junit.ts";
 import { NewFile } from "./new_file.ts";
-import { json, line, type Output, type Terminal } from "../../app/terminal.ts";
+import { json, line, type Output, type Terminal } from "../terminal.ts";
 import { startProgress } from "../progress.ts";
 import { socketPath } from "./socket_path.ts";
 import { type Cell, table, type Tone, wantsColour } from "../table.ts";

@@ -16,7 +16,7 @@ import { resourceList, resourceWarnings } from "./encryption_resources.ts";
 import { type Stage, staged, type StagedEntry, type StageRequest } from "./encryption_stages.ts";
 import { commentBlock, stageSteps, withoutCommentBlock } from "./encryption_steps.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
-import { line, printable } from "../../app/terminal.ts";
+import { line, printable } from "../terminal.ts";
 
 /** Fields of both kinds of file. */
 interface Asked {

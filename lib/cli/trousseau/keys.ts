@@ -11,11 +11,11 @@ import { orphanedSentence, orphanedSets } from "../../services/kms/key_ring/wrap
 import { readRingState, type RingState } from "../../services/kms/key_ring/state.ts";
 import type { Config } from "../../config/config.ts";
 import type { Call } from "../command.ts";
-import { commandLog } from "../command_log.ts";
+import { commandLog } from "./command_log.ts";
 import { configured, subjectJson, subjectOf } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { isGivenUp, type KeyPlan, planKeyId, planSentence } from "./key_plan.ts";
-import { json, line } from "../../app/terminal.ts";
+import { json, line } from "../terminal.ts";
 import { startProgress } from "../progress.ts";
 import { decryptorsOf } from "../../app/decryptors.ts";
 import { allRemarks } from "./remarks.ts";

@@ -11,11 +11,11 @@ import { dialKms } from "../../net/grpc/client.ts";
 import { StartWatch } from "../../net/socket/start_watch.ts";
 import { isUnimplemented } from "../../net/grpc/status.ts";
 import { type Call, UsageError } from "../command.ts";
-import { type CommandLog, commandLog } from "../command_log.ts";
+import { type CommandLog, commandLog } from "./command_log.ts";
 import { configuredSocket, subjectOfSocket } from "./configured.ts";
 import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "../exit_codes.ts";
 import { probeKms, type ProbeReport, type ProbeStep } from "./kms_probe.ts";
-import { json, type Output, type Terminal } from "../../app/terminal.ts";
+import { json, type Output, type Terminal } from "../terminal.ts";
 import { startProgress } from "../progress.ts";
 import { durationText, table, type Tone, wantsColour } from "../table.ts";
 

@@ -25,7 +25,7 @@ import { openMovableEndpoint, pluginReadiness } from "../../app/endpoint.ts";
 import type { ExitStatus } from "../exit_codes.ts";
 import { runsFromSource, tasksForTheClone } from "./from_source.ts";
 import { probeKms } from "./kms_probe.ts";
-import { line, type Terminal } from "../../app/terminal.ts";
+import { line, type Terminal } from "../terminal.ts";
 import { openPlugin } from "../../app/plugin.ts";
 import { Reloading } from "../../app/reloading.ts";
 import {

@@ -8,7 +8,7 @@ import { wellStatus } from "../../../tests/support/fake_service.ts";
 import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { commands } from "./commands.ts";
-import type { Output } from "../../app/terminal.ts";
+import type { Output } from "../terminal.ts";
 import { run } from "../run.ts";
 
 const well: ProviderStatus = {

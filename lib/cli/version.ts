@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { commit, version } from "../../base/version.ts";
-import type { Call } from "../command.ts";
-import { exitCodes, type ExitStatus } from "../exit_codes.ts";
-import { json, line } from "../../app/terminal.ts";
+import { commit, version } from "../base/version.ts";
+import type { Call } from "./command.ts";
+import { exitCodes, type ExitStatus } from "./exit_codes.ts";
+import { json, line } from "./terminal.ts";
 
 /** Prints the version: one line, or with `--json` all that a bug report needs. */
 export function printVersion({ options, terminal }: Call): Promise<ExitStatus> {

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { systemClock } from "../base/clock.ts";
-import type { Notify } from "../telemetry/events.ts";
-import { eventLog } from "../telemetry/event_log.ts";
-import { createLogger, type Fields } from "../telemetry/log.ts";
-import type { Call } from "./command.ts";
-import { wantsColour } from "./table.ts";
+import { systemClock } from "../../base/clock.ts";
+import type { Notify } from "../../telemetry/events.ts";
+import { eventLog } from "../../telemetry/event_log.ts";
+import { createLogger, type Fields } from "../../telemetry/log.ts";
+import type { Call } from "../command.ts";
+import { wantsColour } from "../table.ts";
 
 /** Takes events and sentences. It never throws and never waits. */
 export interface CommandLog {

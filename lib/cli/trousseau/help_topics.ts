@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { environmentVariables } from "../config/environment.ts";
-import type { Command } from "./command.ts";
-import { exitCodes } from "./exit_codes.ts";
-import { columns, sections, wrapped } from "./table.ts";
+import { environmentVariables } from "../../config/environment.ts";
+import type { Command } from "../command.ts";
+import { exitCodes } from "../exit_codes.ts";
+import { columns, sections, wrapped } from "../table.ts";
 
 /** One topic. */
 interface Topic {

@@ -3,12 +3,7 @@
  *
  * @module
  */
-import { nearest } from "./nearest.ts";
-
-/** ` Did you mean "…"?`, or nothing where no candidate is near. */
-export function didYouMean(word: string, candidates: readonly string[]): string {
-  return suggestion(nearest(word, candidates));
-}
+import { nearest, suggestion } from "../base/nearest.ts";
 
 /** The words that other tools use for commands, and the commands. They are suggested, and not accepted. */
 const commandHabits: Readonly<Record<string, string>> = {
@@ -79,8 +74,4 @@ export function meantWithTwoDashes(name: string, known: readonly string[]): stri
 
 function own(table: Readonly<Record<string, string>>, key: string): string | undefined {
   return Object.hasOwn(table, key) ? table[key] : undefined;
-}
-
-function suggestion(candidate: string | undefined): string {
-  return candidate === undefined ? "" : ` Did you mean "${candidate}"?`;
 }
