@@ -8,8 +8,10 @@ import type { Files } from "../../config/files.ts";
 import { defaultConfigFile, embeddedConfig, requirePlace } from "../../config/defaults.ts";
 import { loadConfig } from "../../config/load.ts";
 import { orAborted } from "../../base/deadline.ts";
+import type { ServiceName } from "../../app/services.ts";
 import type { Call } from "../command.ts";
-import { socketEndpoint, socketPath } from "./socket_path.ts";
+import { socketEndpoint } from "../../config/socket_path.ts";
+import { socketPath } from "./socket_path.ts";
 
 /**
  * The file of `--config`, else that of `$TROUSSEAU_CONFIG`, else `/etc/trousseau/trousseau.yaml` if it is there, else the
@@ -59,7 +61,7 @@ export async function configuredWithLevel(call: Call): Promise<Config> {
  *
  * @throws {KmsError} `config`, `cancelled`
  */
-export async function configuredToServe(call: Call, command: "serve" | "sops"): Promise<Config> {
+export async function configuredToServe(call: Call, command: ServiceName): Promise<Config> {
   const config = await configuredWithLevel(call);
   await requirePlace(config, command, call.terminal);
   return config;
