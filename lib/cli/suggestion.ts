@@ -1,75 +1,39 @@
 /**
- * The end of a complaint about a name that does not exist.
+ * The end of a complaint about a command or an option that does not exist.
  *
  * @module
  */
 import { nearest, suggestion } from "../base/nearest.ts";
+import type { Habits } from "./program.ts";
 
-/** The words that other tools use for commands, and the commands. They are suggested, and not accepted. */
-const commandHabits: Readonly<Record<string, string>> = {
-  daemon: "serve",
-  start: "serve",
-  run: "serve",
-  validate: "check",
-  verify: "check",
-  test: "check",
-  lint: "check",
-  doctor: "check",
-  ping: "probe",
-  health: "probe",
-  info: "status",
-  top: "status --watch",
-  watch: "status --watch",
-  rotate: "keys rotate",
-  schema: "config schema",
-  convert: "config convert",
-  migrate: "config convert",
-};
-
-/** Words that a service manager takes: a plugin is started and stopped by its service manager. */
-const serviceManagerWords: Readonly<Record<string, string>> = {
-  stop: "systemctl stop trousseau",
-  restart: "systemctl restart trousseau",
-  reload: "systemctl reload trousseau",
-  enable: "systemctl enable trousseau",
-  disable: "systemctl disable trousseau",
-  logs: "journalctl -u trousseau",
-};
-
-/** The command that was probably meant by its first word. @param names of all commands, and topics of the help. */
-export function meantCommand(word: string, names: readonly string[]): string {
-  const service = own(serviceManagerWords, word);
-  if (service !== undefined) return suggestion(service);
-  const habit = own(commandHabits, word.toLowerCase());
+/**
+ * The command that was probably meant by its first word.
+ *
+ * @param names of all commands, and topics of the help.
+ */
+export function meantCommand(word: string, names: readonly string[], habits: Habits): string {
+  const line = own(habits.otherPrograms, word);
+  if (line !== undefined) return suggestion(line);
+  const habit = own(habits.commands, word.toLowerCase());
   if (habit !== undefined && names.includes(habit.split(" --")[0] ?? habit)) return suggestion(habit);
-  const firsts = [...new Set(names.map((name) => name.split(" ")[0] ?? name))];
-  const first = nearest(word, firsts);
+  const paths = names.map((name) => name.split(" "));
+  const first = nearest(word, [...new Set(paths.flatMap((path) => path.slice(0, 1)))]);
   if (first !== undefined) return suggestion(first);
-  const second = nearest(word, names.flatMap((name) => name.split(" ").slice(1)));
-  return suggestion(second === undefined ? undefined : names.find((name) => name.endsWith(` ${second}`)));
+  const later = nearest(word, paths.flatMap((path) => path.slice(1)));
+  const path = later === undefined ? undefined : paths.find((one) => one.indexOf(later) > 0);
+  return suggestion(path?.slice(0, path.indexOf(later ?? "") + 1).join(" "));
 }
 
-/** The names that other tools use for options, without dashes, and the options. They are suggested, and not accepted. */
-const optionHabits: Readonly<Record<string, string>> = {
-  debug: "--verbose",
-  f: "--config",
-  file: "--config",
-  follow: "--watch",
-  format: "--output",
-  n: "--interval",
-  s: "--socket",
-};
-
 /** The option that was probably meant. @param typed with its dashes. @param accepted by the command, with dashes. */
-export function meantOption(typed: string, accepted: readonly string[]): string {
+export function meantOption(typed: string, accepted: readonly string[], habits: Habits): string {
   const name = typed.replace(/^-+/, "");
-  const habit = own(optionHabits, name);
+  const habit = own(habits.options, name);
   return suggestion(habit !== undefined && accepted.includes(habit) ? habit : nearest(typed, accepted));
 }
 
 /** The option that a long one with one dash probably stands for; `undefined` for letters that are short options. */
-export function meantWithTwoDashes(name: string, known: readonly string[]): string | undefined {
-  return known.includes(name) ? `--${name}` : name.length > 1 ? own(optionHabits, name) : undefined;
+export function meantWithTwoDashes(name: string, known: readonly string[], habits: Habits): string | undefined {
+  return known.includes(name) ? `--${name}` : name.length > 1 ? own(habits.options, name) : undefined;
 }
 
 function own(table: Readonly<Record<string, string>>, key: string): string | undefined {

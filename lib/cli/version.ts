@@ -1,5 +1,5 @@
 /**
- * `trousseau version`
+ * The command `version` of every program.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { json, line } from "./terminal.ts";
 
 /** Prints the version: one line, or with `--json` all that a bug report needs. */
-export function printVersion({ options, terminal }: Call): Promise<ExitStatus> {
+export function printVersion({ options, program, terminal }: Call): Promise<ExitStatus> {
   if (options.json) {
     const { deno, v8 } = Deno.version;
     json(terminal.stdout, { version, commit: commit ?? null, deno, v8, target: Deno.build.target });
-  } else line(terminal.stdout, `trousseau ${version}`);
+  } else line(terminal.stdout, `${program.name} ${version}`);
   return Promise.resolve(exitCodes.ok.status);
 }

@@ -11,9 +11,9 @@ import { KmsError } from "../../base/errors.ts";
 import type { Config } from "../../config/config.ts";
 import { isVolatile } from "../../config/defaults.ts";
 import { dialKms } from "../../net/grpc/client.ts";
-import type { Call } from "../command.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
-import { line, type Terminal } from "../terminal.ts";
+import { line } from "../terminal.ts";
+import type { Terminal, TrousseauCall } from "./terminal.ts";
 import { configuredToServe, subjectOf } from "./configured.ts";
 import { encryptionConfiguration, encryptionDefaults } from "./encryption_configuration.ts";
 import { runsFromSource, tasksForTheClone } from "./from_source.ts";
@@ -24,7 +24,7 @@ import { serviceOptions } from "./service_options.ts";
 const selfTestMs = 10_000;
 
 /** Serves until the terminal's signal fires or a successor takes over. */
-export async function serve(call: Call): Promise<ExitStatus> {
+export async function serve(call: TrousseauCall): Promise<ExitStatus> {
   const { terminal } = call;
   await withCleanStop(terminal.signal, async () => {
     const config = await configuredToServe(call, "serve");

@@ -6,13 +6,13 @@
 import type { RunServiceOptions } from "../../app/run_service.ts";
 import type { OpenService } from "../../app/services.ts";
 import type { Config } from "../../config/config.ts";
-import type { Call } from "../command.ts";
 import { wantsColour } from "../table.ts";
 import { configuredWithLevel } from "./configured.ts";
+import type { TrousseauCall } from "./terminal.ts";
 
 /** The options of `runService` that every service takes from its call. @param subject see `RunServiceOptions`. */
 export function serviceOptions(
-  call: Call,
+  call: TrousseauCall,
   config: Config,
   subject: string,
 ): Omit<RunServiceOptions<OpenService>, "onServing"> {

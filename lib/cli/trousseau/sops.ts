@@ -6,14 +6,14 @@
 import { runService, withCleanStop } from "../../app/run_service.ts";
 import { services } from "../../app/services.ts";
 import { isVolatile } from "../../config/defaults.ts";
-import type { Call } from "../command.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { configuredToServe, subjectOfSops } from "./configured.ts";
 import { serviceOptions } from "./service_options.ts";
 import { sopsRules } from "./sops_rules.ts";
+import type { TrousseauCall } from "./terminal.ts";
 
 /** Serves until the terminal's signal fires or a successor takes over. */
-export async function sops(call: Call): Promise<ExitStatus> {
+export async function sops(call: TrousseauCall): Promise<ExitStatus> {
   const { signal, stdout, environment } = call.terminal;
   await withCleanStop(signal, async () => {
     const config = await configuredToServe(call, "sops");
