@@ -8,7 +8,7 @@ import * as z from "zod/mini";
 import { listenPattern, originPattern, parseListen, parseOrigin } from "./addresses.ts";
 import { durationPattern, formatDuration, parseDuration } from "./duration.ts";
 import { secretVariablePattern } from "./environment.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import { parseVaultAddress, vaultAddressPattern } from "./vault_address.ts";
 
 /** What to say of a value that is none of what it should be; two cases are the same everywhere. */

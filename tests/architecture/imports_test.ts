@@ -11,6 +11,7 @@ const root = new URL("../..", import.meta.url).pathname;
 /** The rooms from the top to the bottom. Each may import from those below it; rooms of one row never import each other. */
 const order = [
   ["main.ts"],
+  ["lib/cli/trousseau", "lib/cli/clectl"],
   ["lib/cli"],
   ["lib/app"],
   ["lib/config"],
@@ -30,9 +31,7 @@ const order = [
 type Room = typeof order[number][number];
 
 /** Imports that run upwards until their code is split. Each must still exist. */
-const upwards: readonly string[] = [
-  "lib/app/serving.ts -> lib/cli/exit_codes.ts",
-];
+const upwards: readonly string[] = [];
 
 /** Packages and who alone may load them. */
 const packages: Readonly<Record<string, readonly Room[]>> = {
@@ -42,13 +41,13 @@ const packages: Readonly<Record<string, readonly Room[]>> = {
   "protobufjs": ["lib/net/grpc"],
   "prom-client": ["lib/telemetry"],
   "yaml": ["lib/config"],
-  "zod": ["lib/config", "lib/cli"],
+  "zod": ["lib/config", "lib/cli/trousseau"],
 };
 
 /** What only some rooms may touch. */
 const touches: readonly { readonly what: string; readonly pattern: RegExp; readonly rooms: readonly Room[] }[] = [
   { what: "the environment", pattern: /\bDeno\.env\b|\bprocess\.env\b/, rooms: ["lib/config"] },
-  { what: "the exit", pattern: /\bDeno\.exit\b|\bprocess\.exit\b/, rooms: ["main.ts"] },
+  { what: "the exit", pattern: /\bDeno\.exit\b|\bprocess\.exit\b/, rooms: ["main.ts", "lib/cli/clectl"] },
   { what: "the console", pattern: /\bconsole\./, rooms: [] },
   { what: "module-level mutable state", pattern: /^(export )?let /m, rooms: [] },
   { what: "a default export", pattern: /^export default/m, rooms: [] },
@@ -161,6 +160,24 @@ function evaluated(path: string, text: string): string[] {
   const later = path === "lib/provider/registry.ts" ? [] : [...text.matchAll(/\bimport\(\s*"([^"]+)"/g)];
   return [...statements, ...later].flatMap(([, specifier]) => specifier === undefined ? [] : [specifier]);
 }
+
+/** The rooms that the client for laptops is made of, and no others. */
+const clientRooms: readonly Room[] = ["lib/cli/clectl", "lib/cli", "lib/base"];
+
+Deno.test("clectl reaches nothing of the plugin, its providers or a KMS, at once or later, and no package", async () => {
+  const files = new Map((await everyFile()).map(({ path, text }) => [path, text]));
+  const reached = new Set(["lib/cli/clectl/main.ts"]);
+  for (const path of reached) {
+    const text = files.get(path) ?? "";
+    assert.ok(clientRooms.includes(roomOf(path)), `clectl reaches ${path}`);
+    // Types leave no trace in a bundle.
+    for (const specifier of importsOf(text.replaceAll(/^import type [^;]*;$/gm, ""))) {
+      if (specifier.startsWith(".")) reached.add(relative(root, join(root, dirname(path), specifier)));
+      else assert.ok(specifier.startsWith("node:"), `clectl loads ${specifier} in ${path}`);
+    }
+  }
+  assert.ok(reached.has("lib/cli/arguments.ts") && reached.has("lib/cli/help.ts"), "imports are followed to their end");
+});
 
 Deno.test("a vendor's provider and its packages are loaded where the registry is asked for them, and not before", async () => {
   const files = new Map((await everyFile()).map(({ path, text }) => [path, text]));

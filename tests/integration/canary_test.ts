@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { permissionFlags } from "../../deploy/compile/permissions.ts";
+import { permissionFlags } from "../../deploy/compile/artefacts.ts";
 import { fromBase64, utf8 } from "../../lib/base/bytes.ts";
 import { untaggedDek } from "../../lib/envelope/seal.ts";
 import { KmsError } from "../../lib/base/errors.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { permissionFlags } from "../../deploy/compile/permissions.ts";
+import { permissionFlags } from "../../deploy/compile/artefacts.ts";
 import { dialKms } from "../../lib/api/kms/client.ts";
 import { mainFile, writeLocalConfig } from "../support/local_plugin.ts";
 import { freePort, pause, Process, waitFor } from "../support/processes.ts";

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
-import { permissionFlags } from "../../deploy/compile/permissions.ts";
+import { permissionFlags } from "../../deploy/compile/artefacts.ts";
 import { dialKms } from "../../lib/api/kms/client.ts";
 import { dialSops } from "../../lib/api/sops/client.ts";
 import { keyUri, vaultKeyOf } from "../../lib/services/sops/key_uri.ts";

@@ -18,12 +18,12 @@ import type { SealedVersionStatus } from "../../services/kms/service.ts";
 import { portWarnings } from "./check_ports.ts";
 import { checkJson, checkText } from "./check_report.ts";
 import { tryWrites } from "./check_writes.ts";
-import type { Call } from "../command.ts";
-import { commandLog } from "../command_log.ts";
+import { commandLog } from "./command_log.ts";
 import { configFile, configured } from "./configured.ts";
 import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "../exit_codes.ts";
 import { countedKey, type KeyPlan, planKeyId } from "./key_plan.ts";
-import { json, type Terminal } from "../../app/terminal.ts";
+import { json } from "../terminal.ts";
+import type { Terminal, TrousseauCall } from "./terminal.ts";
 import { startProgress } from "../progress.ts";
 import { type RoundTrip, roundTrip } from "./round_trip.ts";
 import { report } from "../run.ts";
@@ -64,7 +64,7 @@ export interface CheckFindings {
 }
 
 /** Checks the configuration and every provider in it. */
-export async function check(call: Call): Promise<ExitStatus> {
+export async function check(call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal } = call;
   const config = await readConfig(call);
   if (config instanceof KmsError) {
@@ -73,7 +73,7 @@ export async function check(call: Call): Promise<ExitStatus> {
     const problems = message.split("\n");
     const file = await configFile(call) ?? null;
     json(terminal.stdout, { ok: false, file, problems, error: { code, message, causes: [] } });
-    return report(config, terminal.stderr);
+    return report(config, terminal.stderr, call.program);
   }
   const findings = await find(config, call);
   const status = statusOf(findings);
@@ -82,7 +82,7 @@ export async function check(call: Call): Promise<ExitStatus> {
   return status;
 }
 
-async function readConfig(call: Call): Promise<Config | KmsError> {
+async function readConfig(call: TrousseauCall): Promise<Config | KmsError> {
   try {
     return await configured(call);
   } catch (thrown) {
@@ -91,7 +91,7 @@ async function readConfig(call: Call): Promise<Config | KmsError> {
   }
 }
 
-async function find(config: Config, call: Call): Promise<CheckFindings> {
+async function find(config: Config, call: TrousseauCall): Promise<CheckFindings> {
   const { terminal, terminal: { signal } } = call;
   const { notify } = commandLog(call);
   const all = [...config.providers, ...config.retired];

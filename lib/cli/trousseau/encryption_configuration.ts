@@ -5,7 +5,7 @@
  * @module
  */
 import { commentBlock, firstSteps } from "./encryption_steps.ts";
-import { socketEndpoint } from "./socket_path.ts";
+import { socketEndpoint } from "../../config/socket_path.ts";
 
 /** What is asked for. */
 export interface EncryptionConfigurationOptions {

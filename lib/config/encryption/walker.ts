@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../../base/nearest.ts";
 import type { FieldPath, Position } from "../positions.ts";
 import { pathText, type Problems } from "../problems.ts";
 import { isAbstract, pathOfEndpoint } from "../socket_path.ts";
