@@ -13,7 +13,7 @@ import type { Service } from "../services/kms/service.ts";
 import { kmsPages, pluginReadiness } from "../services/kms/status_page.ts";
 import { fromSameKeyId } from "../services/kms/takeover.ts";
 import { openPlugin } from "./plugin.ts";
-import type { OpenService, OpenServiceOptions } from "./services.ts";
+import type { OpenService, OpenServiceOptions } from "./service_row.ts";
 
 /** Milliseconds: a takeover's wait for the first data key, the wait of any other start, and the pause between two looks. */
 const timings = { takeover: 60_000, start: 700, poll: 20 } as const;

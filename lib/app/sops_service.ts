@@ -15,7 +15,7 @@ import { sopsPages } from "../services/sops/status_page.ts";
 import { fromWhoOpens } from "../services/sops/takeover.ts";
 import { requireOwnState } from "./decryptors.ts";
 import { openProviders } from "./providers.ts";
-import type { OpenService, OpenServiceOptions } from "./services.ts";
+import type { OpenService, OpenServiceOptions } from "./service_row.ts";
 
 /** Opens the key service. @throws {KmsError} `config` */
 export async function openSopsKeyService({ config, notify, credentials }: OpenServiceOptions): Promise<OpenService> {

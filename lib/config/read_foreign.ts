@@ -9,8 +9,7 @@ import type { ForeignFormat } from "../envelope/foreign_formats.ts";
 import { flag, section, tag, text, variants } from "./fields.ts";
 import type { FieldPath } from "./positions.ts";
 import type { ConfigValidator } from "./providers/common.ts";
-import { providerLists } from "./provider_lists.ts";
-import type { Shaped } from "./shape.ts";
+import { type ProviderLists, providerLists } from "./provider_lists.ts";
 
 /** What `readForeign` can do with the keys of one kind of provider. */
 export interface ForeignSupport {
@@ -107,7 +106,7 @@ type Written = z.infer<typeof readForeignSchema>[number];
 /** Complains of formats that stand there twice, and of providers that are not there or cannot read the format. */
 export function foreignSources(
   written: readonly Written[],
-  shaped: Shaped,
+  lists: ProviderLists,
   kinds: Kinds,
   validator: ConfigValidator,
 ): ForeignSource[] {
@@ -121,14 +120,14 @@ export function foreignSources(
       );
     }
   });
-  return written.map((one, index) => source(one, shaped, kinds, validator.within(index)));
+  return written.map((one, index) => source(one, lists, kinds, validator.within(index)));
 }
 
-function source(written: Written, shaped: Shaped, kinds: Kinds, validator: ConfigValidator): ForeignSource {
+function source(written: Written, lists: ProviderLists, kinds: Kinds, validator: ConfigValidator): ForeignSource {
   const { format } = written;
   const context = "encryptionContext" in written ? written.encryptionContext : undefined;
   const providers = pairs(written).map(({ at, ...pair }): ForeignKey => {
-    const kind = kindOf(pair.name, shaped);
+    const kind = kindOf(pair.name, lists);
     if (kind === undefined) validator.complain(at, "no provider has this name");
     // A provider that is not sound has complaints of its own.
     if (kind === undefined || kind === "") return pair;
@@ -170,8 +169,8 @@ function pairs(entry: Written): Pair[] {
 }
 
 /** `undefined` for a provider that is not there; one that is not sound has complaints of its own and no kind. */
-function kindOf(name: string, shaped: Shaped): string | undefined {
-  for (const { names, sound } of providerLists.map((list) => shaped[list])) {
+function kindOf(name: string, lists: ProviderLists): string | undefined {
+  for (const { names, sound } of providerLists.map((list) => lists[list])) {
     const index = names.findIndex((one) => one.name === name);
     if (index >= 0) return sound.find((one) => one.index === index)?.raw.kind ?? "";
   }

@@ -17,7 +17,8 @@ import { pathText } from "./problems.ts";
 import { foreignSources } from "./read_foreign.ts";
 import { checkTogether, foreignSupport, providerSettings, type RawProvider, retiredSettings } from "./schema.ts";
 import { providerLists } from "./provider_lists.ts";
-import type { ProviderList, Shaped } from "./shape.ts";
+import type { ProviderList } from "./provider_lists.ts";
+import type { Shaped } from "./shape.ts";
 import { socketOf, wrapComplaintOf } from "./socket_fields.ts";
 import { sopsConfig } from "./sops.ts";
 
@@ -144,7 +145,7 @@ export function checkRoom(rooms: readonly WrapRoom[], validator: Pick<ConfigVali
 }
 
 async function configsOf(
-  { sound }: ProviderList,
+  { sound }: ProviderList<RawProvider>,
   settingsOf: (raw: RawProvider, validator: ConfigValidator) => Promise<ProviderSettings>,
   validator: ConfigValidator,
 ): Promise<readonly ProviderConfig[]> {

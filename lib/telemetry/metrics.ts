@@ -19,7 +19,7 @@ import {
   socketActions,
   verbs,
 } from "./label_values.ts";
-import { observeProcess } from "./process_metrics.ts";
+import { observeProcess, type ProcessMetricsOptions } from "./process_metrics.ts";
 
 // 100 µs to 10 s: what is answered from memory takes fractions of a millisecond, and kube-apiserver gives up after 3 s.
 const seconds = [
@@ -53,17 +53,9 @@ export interface Metrics {
 }
 
 /** What metrics are about besides events. */
-export interface MetricsOptions {
-  readonly version: string;
-  readonly clock: Times;
-  /** When the process started, on the clock's `now`; now if left out. */
-  readonly startedAt?: number;
+export interface MetricsOptions extends ProcessMetricsOptions {
   /** The counters of these are exported as 0 from the start; none if left out. */
   readonly countable?: Countable;
-  /** Audit and log lines lost since the start. */
-  readonly linesLost: () => { readonly audit: number; readonly log: number };
-  /** Whether the audit stream takes lines; `undefined` where it is off. Off if left out. */
-  readonly auditWritable?: () => boolean | undefined;
 }
 
 type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;

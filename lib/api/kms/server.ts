@@ -26,6 +26,5 @@ export function kmsRoutes({ v2, v1beta1 }: KmsHandlers): readonly Route[] {
 
 /** Makes a server that does not listen yet. A call without a deadline may take as long as kube-apiserver waits. */
 export function kmsServer(handlers: KmsHandlers): RpcServer {
-  const { unreadable, broken } = handlers;
-  return rpcServer(kmsRoutes(handlers), { unreadable, broken, deadlineMs: apiServerDeadlineMs });
+  return rpcServer(kmsRoutes(handlers), apiServerDeadlineMs, handlers);
 }

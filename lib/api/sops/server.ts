@@ -20,6 +20,5 @@ export function sopsRoutes({ sops }: SopsHandlers): readonly Route[] {
 
 /** Makes a server that does not listen yet. A call without a deadline may take {@linkcode sopsDeadlineMs}. */
 export function sopsServer(handlers: SopsHandlers): RpcServer {
-  const { unreadable, broken } = handlers;
-  return rpcServer(sopsRoutes(handlers), { unreadable, broken, deadlineMs: sopsDeadlineMs });
+  return rpcServer(sopsRoutes(handlers), sopsDeadlineMs, handlers);
 }

@@ -26,12 +26,6 @@ export interface Listeners {
   readonly broken?: ((thrown: unknown) => void) | undefined;
 }
 
-/** Options of a server. */
-export interface RpcServerOptions extends Listeners {
-  /** Milliseconds that a call may take when its client sets no deadline. */
-  readonly deadlineMs: number;
-}
-
 /** A place where the server listens. */
 export interface Listener {
   /** Stops listening there and asks the connections made there, by GOAWAY, to come in another way. */
@@ -66,10 +60,15 @@ export function routesOf<Rpcs>(contract: ServiceContract<Rpcs>, handlers: Handle
   });
 }
 
-/** Makes a server that does not listen yet. A call of a path that no route has is answered with UNIMPLEMENTED. */
+/**
+ * Makes a server that does not listen yet. A call of a path that no route has is answered with UNIMPLEMENTED.
+ *
+ * @param deadlineMs milliseconds that a call may take when its client sets no deadline.
+ */
 export function rpcServer(
   routes: readonly Route[],
-  { unreadable = () => {}, broken = () => {}, deadlineMs }: RpcServerOptions,
+  deadlineMs: number,
+  { unreadable = () => {}, broken = () => {} }: Listeners = {},
 ): RpcServer {
   const byPath = new Map(routes.map((route) => [route.path, route]));
   const context = {
