@@ -47,7 +47,20 @@ export function orderText(): string {
   return order.map((row, index) => `${index + 1}. ${row.map((room) => `\`${room}\``).join(", ")}`).join("\n");
 }
 
-/** The rooms in the order in which a text names them in backquotes. */
-export function roomsIn(text: string): readonly string[] {
-  return [...text.matchAll(/`([^`\n]+?)\/?`/g)].flatMap(([, name]) => rooms.filter((room) => room === name));
+/**
+ * The complaint about a text that lists the rooms in backquotes, with `lib/` before them or without it, from the top to the
+ * bottom or from the bottom to the top; rooms of one row may stand in any order.
+ *
+ * @returns `undefined` if the text has each room once and in order.
+ */
+export function complaintAboutOrder(text: string): string | undefined {
+  const named = [...text.matchAll(/`(?:lib\/)?([^`\n]+?)\/?`/g)].flatMap(([, name]) =>
+    rooms.filter((room) => room === name || room === `lib/${name}`)
+  );
+  const missing = rooms.filter((room) => room !== "main.ts" && !named.includes(room));
+  if (missing.length > 0) return `It does not name ${missing.join(", ")}.`;
+  if (new Set(named).size < named.length) return "It names a room twice.";
+  const fromTop = named[0] === "lib/base" ? named.toReversed() : named;
+  const wrong = fromTop.find((room, index) => index > 0 && rowOf(room) < rowOf(fromTop[index - 1] ?? room));
+  return wrong === undefined ? undefined : `${wrong} is not at its place.`;
 }
