@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { bakedFlags } from "./permissions.ts";
+import { bakedFlags } from "./artefacts.ts";
 import { deno, repository, stage, type StageOptions } from "./stage.ts";
 
 /** What to compile, and for which machine. */

@@ -6,7 +6,7 @@
  * @module
  */
 import { join, relative, resolve } from "node:path";
-import { runFlags } from "./permissions.ts";
+import { runFlags } from "./artefacts.ts";
 
 /** The repository that this file is in. */
 export const repository = resolve(import.meta.dirname ?? ".", "../..");

@@ -15,7 +15,7 @@ import type { KeyState } from "../provider/provider.ts";
 import { fileTag, type KnownKey, readKnownKeys } from "../provider/local/key_ledger.ts";
 import type { SealedVersionStatus } from "../services/kms/service.ts";
 import { decryptorsOf } from "./decryptors.ts";
-import { didYouMean } from "../config/suggestion.ts";
+import { didYouMean } from "../base/nearest.ts";
 
 type Configured = Pick<Config, "file" | "providers" | "retired" | "forgotten" | "state">;
 

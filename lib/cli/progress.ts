@@ -4,7 +4,7 @@
  * @module
  */
 import { systemClock } from "../base/clock.ts";
-import type { Terminal } from "../app/terminal.ts";
+import type { Streams } from "./terminal.ts";
 
 /** When progress shows itself, in milliseconds. */
 export interface ProgressTimes {
@@ -23,7 +23,7 @@ export interface Progress extends Disposable {
  * line now and then elsewhere, so that a log stays short.
  */
 export function startProgress(
-  terminal: Terminal,
+  terminal: Pick<Streams, "stderr">,
   what: string,
   times: ProgressTimes = { after: 2000, every: terminal.stderr.isTerminal ? 1000 : 10_000 },
 ): Progress {

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { Environment } from "../config/environment.ts";
-import { type Output, printable } from "../app/terminal.ts";
+import { type Output, printable } from "./terminal.ts";
 
 /** What a cell says at a glance. */
 export type Tone = "plain" | "good" | "warn" | "bad" | "dim";
@@ -20,8 +19,13 @@ const codes = {
   dim: "2",
 } as const satisfies Record<Tone, string | undefined>;
 
+/** The variables of the environment that decide about colours. */
+export interface ColourVariables {
+  get(name: "NO_COLOR" | "TERM"): string | undefined;
+}
+
 /** Whether an output gets colours: on a terminal that can, and where `NO_COLOR` is unset or empty. */
-export function wantsColour(output: Output, environment: Environment): boolean {
+export function wantsColour(output: Output, environment: ColourVariables): boolean {
   return output.isTerminal && environment.get("NO_COLOR") === undefined && environment.get("TERM") !== "dumb";
 }
 

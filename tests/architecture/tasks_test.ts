@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { bakedFlags } from "../../deploy/compile/permissions.ts";
+import { bakedFlags } from "../../deploy/compile/artefacts.ts";
 
 const root = new URL("../..", import.meta.url);
 

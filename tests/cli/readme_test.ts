@@ -6,8 +6,8 @@
 import { deepEqual, ok } from "node:assert/strict";
 import type { Command } from "../../lib/cli/command.ts";
 import { commands } from "../../lib/cli/trousseau/commands.ts";
-import { exitCodes } from "../../lib/cli/exit_codes.ts";
-import type { OptionName } from "../../lib/cli/options.ts";
+import { exits } from "../../lib/cli/trousseau/exits.ts";
+import type { OptionName } from "../../lib/cli/trousseau/options.ts";
 
 const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
 const [section = ""] = /^## Commands\n[^]*?(?=^## )/m.exec(readme) ?? [];
@@ -35,7 +35,7 @@ Deno.test("the README's commands are those of the table", () => {
 
 Deno.test("the README's exit statuses are those of the table", () => {
   const found = rows.filter(([first]) => /^\d+$/.test(first ?? ""));
-  deepEqual(found, Object.values(exitCodes).map(({ status, meaning }) => [String(status), meaning]));
+  deepEqual(found, Object.values(exits).map(({ status, meaning }) => [String(status), meaning]));
 });
 
 Deno.test("the README's options are taken by the commands that it names", () => {

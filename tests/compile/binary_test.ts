@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
-import { permissions } from "../../deploy/compile/permissions.ts";
+import { permissions } from "../../deploy/compile/artefacts.ts";
 import { formatSums, parseSums, sha256 } from "../../deploy/compile/compile.ts";
 import { compareVersions, readElf } from "../../deploy/compile/elf.ts";
 import { deno, repository, stage } from "../../deploy/compile/stage.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { bakedFlags, permissionFlags, permissions, runFlags, v8Flags } from "../../deploy/compile/permissions.ts";
+import { bakedFlags, permissionFlags, permissions, runFlags, v8Flags } from "../../deploy/compile/artefacts.ts";
 
 // Written out once more on purpose: a change of the table has to be made in two places, and seen.
 const expected = {

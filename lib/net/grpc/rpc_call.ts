@@ -9,9 +9,6 @@ import { afterTimeout, type SetTimer, timeoutReason } from "../../base/deadline.
 import type { ServerStream } from "../http2/stream.ts";
 import { timeoutOf } from "./timeout_header.ts";
 
-/** How long a call may take when its client has set no deadline: kube-apiserver's own default. */
-export const defaultDeadlineMs = 3000;
-
 // Our own sentence has to reach the client before the client's clock runs out and hides it behind "deadline exceeded".
 const marginMs = 100;
 
@@ -47,8 +44,8 @@ export interface Sent {
 export interface CallTimes {
   /** The timer of all calls. */
   readonly after?: SetTimer;
-  /** How long a call may take where its client sets no deadline, in milliseconds. */
-  readonly deadlineMs?: number;
+  /** Milliseconds that a call may take when its client sets no deadline. */
+  readonly deadlineMs: number;
 }
 
 /** An {@linkcode RpcCall} over one stream, made once its request has come. Dispose of it when the answer is sent. */
@@ -63,11 +60,7 @@ export class StreamCall implements RpcCall, Disposable {
   #callOff: (() => void) | undefined;
   #uid: string | undefined;
 
-  constructor(
-    stream: ClosingStream,
-    sent: Sent,
-    { after = afterTimeout, deadlineMs = defaultDeadlineMs }: CallTimes = {},
-  ) {
+  constructor(stream: ClosingStream, sent: Sent, { after = afterTimeout, deadlineMs }: CallTimes) {
     this.#stream = stream;
     this.#sent = sent;
     this.#after = after;

@@ -8,7 +8,7 @@ class FakeStream implements ClosingStream {
 }
 
 function callOn(stream: FakeStream, sent: Sent = {}): StreamCall {
-  return new StreamCall(stream, sent);
+  return new StreamCall(stream, sent, { deadlineMs: 3000 });
 }
 
 Deno.test("printableUid() is short and visible ASCII, whatever a client sends", () => {

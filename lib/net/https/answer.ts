@@ -5,8 +5,8 @@
  */
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
-import type { HttpAnswer } from "./endpoint.ts";
 import { parsedJson } from "./fields.ts";
+import type { HttpAnswer } from "./http_answer.ts";
 import { serverNow } from "./server_time.ts";
 
 /** Why there is no answer: too many bytes, an end in the middle, or a TLS server that was asked in plain HTTP. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { systemClock } from "../../base/clock.ts";
-import type { HttpAnswer } from "./endpoint.ts";
+import type { HttpAnswer } from "./http_answer.ts";
 
 /** Milliseconds; servers that check the time refuse a request that is dated five minutes off. */
 export const skew = 240_000;

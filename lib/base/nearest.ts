@@ -46,6 +46,16 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return ranked.find(({ candidate }) => begins(wanted, plain(candidate)))?.candidate;
 }
 
+/** ` Did you mean "…"?`, the end of an error sentence; `""` where no candidate is near. */
+export function didYouMean(word: string, candidates: readonly string[]): string {
+  return suggestion(nearest(word, candidates));
+}
+
+/** ` Did you mean "…"?` for a word that is already chosen; `""` for `undefined`. */
+export function suggestion(candidate: string | undefined): string {
+  return candidate === undefined ? "" : ` Did you mean "${candidate}"?`;
+}
+
 function plain(word: string): string {
   return word.toLowerCase().replaceAll(/[-_]/g, "");
 }

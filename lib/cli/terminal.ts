@@ -4,9 +4,6 @@
  *
  * @module
  */
-import type { Environment } from "../config/environment.ts";
-import type { Files } from "../config/files.ts";
-import type { Reloads } from "../base/reloads.ts";
 
 /** One of the two streams. */
 export interface Output {
@@ -16,16 +13,12 @@ export interface Output {
   readonly isTerminal: boolean;
 }
 
-/** What a command knows of the world outside its arguments. */
-export interface Terminal {
+/** What every command knows of the world outside its arguments. */
+export interface Streams {
   readonly stdout: Output;
   readonly stderr: Output;
-  readonly environment: Environment;
-  readonly files: Files;
   /** Fires at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
-  /** Announced at each SIGHUP. */
-  readonly reloads: Reloads;
 }
 
 /** Writes one line, ended. */

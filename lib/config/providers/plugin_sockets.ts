@@ -1,39 +1,25 @@
 /**
- * Sockets of other plugins, held against our own and against each other.
+ * Compares the sockets of other plugins with our own and with each other.
  *
  * @module
  */
 import { basename, dirname } from "node:path";
-import type { ProviderConfig } from "./config.ts";
-import type { Files } from "./files.ts";
-import type { FieldPath } from "./positions.ts";
-import { pathText } from "./problems.ts";
-import type { ProviderListName } from "./provider_lists.ts";
-import type { ConfigValidator } from "./providers/common.ts";
-
-/** A provider and where it stands in the config. */
-export interface PlacedProvider {
-  readonly list: ProviderListName;
-  readonly index: number;
-  readonly provider: ProviderConfig;
-}
+import type { KmsPluginSettings } from "../../provider/kms_plugin/settings.ts";
+import type { Files } from "../files.ts";
+import type { FieldPath } from "../positions.ts";
+import { pathText } from "../problems.ts";
+import type { PlacedSettings, Surroundings } from "./common.ts";
 
 /**
- * A plugin that has itself for a KMS would wait for itself for ever, and one socket twice is one key twice. Both are found
- * under other names too: a link, or a folder that is mounted in two places.
- *
- * @param own the path that is served here.
+ * Complains of a plugin that has itself for a KMS, which would wait for itself for ever, and of one plugin that is
+ * configured twice. Both are found under other names too: a link, or a folder that is mounted in two places.
  */
 export async function checkPluginSockets(
-  own: string,
-  placed: readonly PlacedProvider[],
-  files: Files,
-  validator: Pick<ConfigValidator, "complain">,
+  placed: readonly PlacedSettings<KmsPluginSettings>[],
+  { socket: own, files, validator }: Surroundings,
 ): Promise<void> {
   const seen: { readonly path: FieldPath; readonly socket: string }[] = [];
-  for (const { list, index, provider: { settings } } of placed) {
-    if (settings.kind !== "kms-plugin") continue;
-    const { socket } = settings;
+  for (const { list, index, settings: { socket } } of placed) {
     const path = [list, index, "socket"];
     if (await isSame(socket, own, files)) {
       validator.complain(

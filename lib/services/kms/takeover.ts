@@ -1,20 +1,17 @@
 /**
- * Whether a plugin may take the place of the one that serves now.
+ * The condition under which a plugin takes over the socket of the one that serves now.
  *
  * @module
  */
-import { dialKms } from "../grpc/client.ts";
-import type { Takeover } from "./socket.ts";
-
-// kube-apiserver's own patience with one call.
-const timeoutMs = 3000;
+import { dialKms } from "../../api/kms/client.ts";
+import type { Takeover } from "../../net/socket/socket.ts";
 
 const never = new AbortController().signal;
 
 /**
- * Lets a socket be taken over from a predecessor that announces the same key ID: kube-apiserver notices nothing.
+ * Allows the takeover from a predecessor that announces the same key ID. kube-apiserver notices no change.
  *
- * @param keyId gives the one that this process will announce.
+ * @param keyId returns the key ID that this process will announce.
  */
 export function fromSameKeyId(keyId: () => string | undefined): Takeover {
   return async (path) => {
@@ -27,14 +24,14 @@ export function fromSameKeyId(keyId: () => string | undefined): Takeover {
 async function announcedAt(path: string): Promise<string | undefined> {
   await using client = dialKms(path);
   try {
-    const { key_id: keyId } = await client.v2.Status({}, { signal: never, timeoutMs });
+    const { key_id: keyId } = await client.v2.Status({}, { signal: never });
     return keyId;
   } catch {
     return undefined;
   }
 }
 
-// What stands behind a socket may be anybody's: its key ID is cut before it is printed.
+// Any process may listen on the socket: the key ID that it announces is cut before it is printed.
 function named(keyId: string | undefined): string {
   return keyId === undefined || keyId === "" ? "no key ID" : `the key ID ${JSON.stringify(keyId.slice(0, 80))}`;
 }

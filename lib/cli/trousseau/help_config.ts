@@ -5,11 +5,11 @@
  *
  * @module
  */
-import { configJsonSchema } from "../config/json_schema.ts";
-import { type Command, UsageError } from "./command.ts";
-import { printable } from "../app/terminal.ts";
-import { didYouMean } from "../config/suggestion.ts";
-import { columns, sections, wrapped } from "./table.ts";
+import { configJsonSchema } from "../../config/json_schema.ts";
+import { type Command, UsageError } from "../command.ts";
+import { printable } from "../terminal.ts";
+import { didYouMean } from "../../base/nearest.ts";
+import { columns, sections, wrapped } from "../table.ts";
 
 /** The keywords of a JSON Schema that are read. */
 interface Schema {

@@ -1,7 +1,7 @@
 import { equal, match, ok } from "node:assert/strict";
-import { configSchema } from "../config/schema.ts";
-import { configJsonSchema } from "../config/json_schema.ts";
-import { commands } from "./trousseau/commands.ts";
+import { configSchema } from "../../config/schema.ts";
+import { configJsonSchema } from "../../config/json_schema.ts";
+import { commands } from "./commands.ts";
 import { configHelp } from "./help_config.ts";
 
 /** Every description of a field, wherever it stands; lists of texts and ways to write one value are one field. */
@@ -49,5 +49,5 @@ Deno.test("configHelp() points to the schema, the examples and the check, which 
   match(text, /^ {2}trousseau config schema /m);
   match(text, /^ {2}trousseau check --config FILE /m);
   match(text, /^ {2}deploy\/config\/\*\.yaml .*production\.yaml/m);
-  equal((await Deno.stat(new URL("../../deploy/config/production.yaml", import.meta.url))).isFile, true);
+  equal((await Deno.stat(new URL("../../../deploy/config/production.yaml", import.meta.url))).isFile, true);
 });
