@@ -112,6 +112,8 @@ Deno.test("isGivenUp() is so where nothing is left that opens what was sealed un
     isGivenUp(plan, { holders: holders.map(opener), forgotten });
   deepEqual([givenUp(["a"], ["b"]), givenUp(["b"], ["a@1"]), givenUp(["c"], ["a", "b"])], [false, false, true]);
   deepEqual([givenUp(["a", "b"], ["a@1", "b@1"]), givenUp(["a"], ["a@1"])], [true, true]);
+  const wrapOnly = [opener("b")];
+  equal(isGivenUp(plan, { holders: [], wrapOnly, forgotten: ["a"] }), true, "one that only wraps opens nothing");
   equal(isGivenUp(planKeyId(one, undefined), { holders: [], forgotten: [] }), false);
   doesNotMatch(planSentence(plan, "given_up"), /objects are rewritten/);
   match(planSentence(plan, "given_up"), /^The key ID will change from t1-.* which forgotten gives up, can be neither/);
