@@ -1,12 +1,13 @@
 /**
- * Stages the plugin: one self-contained file, and beside it a launcher that runs it with the permissions of the binary.
+ * Stages the artefacts: one self-contained file each, and beside it a launcher that runs it with the permissions of the
+ * binary.
  *
- * `deno task stage [FOLDER]`; the folder is `dist/stage` by default.
+ * `deno task stage [FOLDER]` prints the path of each launcher, `trousseau` first; the folder is `dist/stage` by default.
  *
  * @module
  */
 import { join, relative, resolve } from "node:path";
-import { runFlags } from "./artefacts.ts";
+import { type Artefact, artefacts, runFlags, trousseau } from "./artefacts.ts";
 
 /** The repository that this file is in. */
 export const repository = resolve(import.meta.dirname ?? ".", "../..");
@@ -16,7 +17,7 @@ export interface Staged {
   readonly folder: string;
   /** The bundle: JavaScript that imports nothing but `node:` modules. */
   readonly bundle: string;
-  /** A shell script that takes the arguments of `trousseau` and becomes it: the process keeps its ID. */
+  /** A shell script that takes the arguments of the program and becomes it: the process keeps its ID. */
   readonly launcher: string;
 }
 
@@ -24,10 +25,8 @@ export interface Staged {
 export interface StageOptions {
   /** The checkout; by default the one that this file is in. */
   readonly root?: string;
-  /** Relative to `root`. */
-  readonly entry?: string;
-  /** What the bundle is called, without `.js`; the launcher has this name. */
-  readonly name?: string;
+  /** `trousseau` if left out. */
+  readonly artefact?: Artefact;
 }
 
 // A compiled file carries the time of what is in it, so that time has to be the same everywhere.
@@ -48,12 +47,13 @@ export async function deno(args: readonly string[], cwd: string, env: Record<str
 }
 
 /**
- * Bundles the plugin and its packages into one file, equal byte for byte wherever the checkout and Deno's cache are.
+ * Bundles an artefact and its packages into one file, equal byte for byte wherever the checkout and Deno's cache are.
  *
  * Dynamic imports end up in the same file and are still evaluated at their first use only.
  */
 export async function stage(folder: string, options: StageOptions = {}): Promise<Staged> {
-  const { root = repository, entry = "main.ts", name = "trousseau" } = options;
+  const { root = repository, artefact = trousseau } = options;
+  const { entry, name } = artefact;
   await Deno.mkdir(folder, { recursive: true });
   const staged = { folder, bundle: join(folder, `${name}.js`), launcher: join(folder, name) };
   const raw = join(folder, `.${name}.raw.js`);
@@ -63,7 +63,7 @@ export async function stage(folder: string, options: StageOptions = {}): Promise
   await rewrite(raw, staged.bundle);
   await Deno.remove(raw);
   await Deno.utime(staged.bundle, fileTime, fileTime);
-  await Deno.writeTextFile(staged.launcher, launcher(name), { mode: 0o755 });
+  await Deno.writeTextFile(staged.launcher, launcher(artefact), { mode: 0o755 });
   return staged;
 }
 
@@ -98,8 +98,9 @@ async function npmCache(root: string): Promise<string> {
   return info.npmCache;
 }
 
-function launcher(name: string): string {
-  const flags = runFlags().map((flag) => `'${flag}'`).join(" ");
+function launcher(artefact: Artefact): string {
+  const { name } = artefact;
+  const flags = runFlags(artefact).map((flag) => `'${flag}'`).join(" ");
   return `#!/bin/sh
 # Runs the staged bundle with exactly what is baked into the binary.
 export DENO_NO_UPDATE_CHECK=1
@@ -108,6 +109,9 @@ exec "\${DENO:-deno}" ${flags} "$(dirname "$0")/${name}.js" "$@"
 }
 
 if (import.meta.main) {
-  const staged = await stage(resolve(Deno.args[0] ?? join(repository, "dist/stage")));
-  await Deno.stdout.write(new TextEncoder().encode(`${staged.launcher}\n`));
+  const folder = resolve(Deno.args[0] ?? join(repository, "dist/stage"));
+  for (const artefact of artefacts) {
+    const staged = await stage(folder, { artefact });
+    await Deno.stdout.write(new TextEncoder().encode(`${staged.launcher}\n`));
+  }
 }
