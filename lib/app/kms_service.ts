@@ -12,7 +12,7 @@ import { underPolicy } from "../services/kms/outage.ts";
 import type { Service } from "../services/kms/service.ts";
 import { pluginReadiness } from "./endpoint.ts";
 import { openPlugin } from "./plugin.ts";
-import type { OpenService, OpenServiceOptions } from "./services.ts";
+import type { OpenService, OpenServiceOptions } from "./service.ts";
 
 /** Milliseconds: a takeover's wait for the first data key, the wait of any other start, and the pause between two looks. */
 const timings = { takeover: 60_000, start: 700, poll: 20 } as const;

@@ -19,7 +19,7 @@ import { openTelemetry } from "../telemetry/telemetry.ts";
 import { collectAtRest } from "./collect.ts";
 import { openMovableEndpoint } from "./endpoint.ts";
 import { Reloading } from "./reloading.ts";
-import type { OpenService, Permission, ServiceRow } from "./services.ts";
+import type { OpenService, Permission, ServiceRow } from "./service.ts";
 import { checkStateOwner } from "./state_owner.ts";
 
 /** How to run a service. */

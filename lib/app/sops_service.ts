@@ -14,7 +14,7 @@ import { fromWhoOpens } from "../services/sops/takeover.ts";
 import { requireOwnState } from "./decryptors.ts";
 import { keyServiceReadiness } from "./endpoint.ts";
 import { openProviders } from "./providers.ts";
-import type { OpenService, OpenServiceOptions } from "./services.ts";
+import type { OpenService, OpenServiceOptions } from "./service.ts";
 
 /** Opens the key service. @throws {KmsError} `config` */
 export async function openSopsKeyService({ config, notify, credentials }: OpenServiceOptions): Promise<OpenService> {

@@ -4,10 +4,9 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { type Command, type Positional, UsageError } from "./command.ts";
+import { type Command, type Positional, type Program, UsageError } from "./command.ts";
 import { commandNamed, findCommand, looksLikeFile } from "./command_words.ts";
 import { acceptedOptions, longName, optionLabel, optionRow, type OptionTable, type SharedValues } from "./options.ts";
-import type { Program } from "./program.ts";
 import { printable } from "./terminal.ts";
 import { didYouMean } from "../base/nearest.ts";
 import { meantOption, meantWithTwoDashes } from "./suggestion.ts";

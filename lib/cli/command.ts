@@ -1,11 +1,10 @@
 /**
- * What a command is: a row of a program's table, and a function that is loaded when it is called.
+ * What a program and its commands are: the tables that the parser, the help and the completions are made of.
  *
  * @module
  */
-import type { ExitStatus } from "./exit_codes.ts";
-import type { SharedValues } from "./options.ts";
-import type { Program } from "./program.ts";
+import type { ExitName, ExitStatus } from "./exit_codes.ts";
+import type { OptionTable, SharedValues } from "./options.ts";
 import type { Streams } from "./terminal.ts";
 
 /** What a command is run with: arguments that the table has vouched for, and the terminal. */
@@ -63,6 +62,74 @@ export interface Command<
    * @throws {KmsError} whose code decides the exit status; {@linkcode UsageError} for arguments that only it can judge.
    */
   run(call: Call<Values, Terminal>): Promise<ExitStatus>;
+}
+
+/** A subject of `help` that is no command. */
+export interface Topic {
+  /** Half a line for the list of topics. */
+  readonly summary: string;
+  /**
+   * The whole text.
+   *
+   * @param words that follow the topic.
+   * @param width the longest line, in characters.
+   * @throws {UsageError} for words that the topic does not have.
+   */
+  readonly text: (words: readonly string[], program: Program, width: number) => string | Promise<string>;
+}
+
+/** Words of other tools. They are suggested, and not accepted. */
+export interface Habits {
+  /** The command for a word, as in `start: "serve"`. */
+  readonly commands: Readonly<Record<string, string>>;
+  /** The line of another program for a word, as in `stop: "systemctl stop trousseau"`. */
+  readonly otherPrograms: Readonly<Record<string, string>>;
+  /** The option, with its dashes, for a name without dashes. */
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** An exit status in words. */
+export interface ExitRow {
+  readonly status: ExitStatus;
+  /** Half a line for the list of exit statuses. */
+  readonly meaning: string;
+  /** Half a line for `help exit-codes`. */
+  readonly cure: string;
+}
+
+/** The first page of the help. */
+export interface FirstPage {
+  /** The purpose of the program, in one paragraph. */
+  readonly about: string;
+  /** Further paragraphs, each under its title. */
+  readonly paragraphs: readonly (readonly [title: string, text: string])[];
+  readonly examples: readonly Example[];
+}
+
+/** One program. */
+export interface Program<Terminal extends Streams = Streams> {
+  /** As it is typed. */
+  readonly name: string;
+  /** In the order in which help lists them. */
+  readonly commands: readonly Command<SharedValues, Terminal>[];
+  readonly options: OptionTable;
+  /** Options that completions offer where no command has been typed. */
+  readonly freeOptions: readonly string[];
+  readonly topics: Readonly<Record<string, Topic>>;
+  /** The exit statuses that its commands can return. */
+  readonly exits: Readonly<Partial<Record<ExitName, ExitRow>>>;
+  readonly firstPage: FirstPage;
+  readonly habits: Habits;
+  /**
+   * Names of links to the program, and the words that each stands for: a link `trousseaud` with the row
+   * `["keyring", "serve"]` called with `--json` is `trousseau keyring serve --json`.
+   */
+  readonly links: Readonly<Record<string, readonly string[]>>;
+  /** Logs the start of a command. @returns a function that logs its end, which took that many milliseconds. */
+  logRun?(
+    command: Command,
+    call: Call<SharedValues, Terminal>,
+  ): Promise<(status: ExitStatus, durationMs: number) => void>;
 }
 
 /** Arguments that do not make sense; the message says which and what would. */

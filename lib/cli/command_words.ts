@@ -4,8 +4,7 @@
  * @module
  */
 import { didYouMean } from "../base/nearest.ts";
-import { type Command, UsageError } from "./command.ts";
-import type { Program } from "./program.ts";
+import { type Command, type Program, UsageError } from "./command.ts";
 import { meantCommand } from "./suggestion.ts";
 import { printable } from "./terminal.ts";
 

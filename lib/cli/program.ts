@@ -1,82 +1,13 @@
 /**
- * What a program is: its commands, its options and its words, in one value that the parser, the help and the completions
- * are made of.
+ * Making a program of its tables, and the words that it is called with.
  *
  * @module
  */
 import { basename } from "node:path";
-import type { Call, Command, Example } from "./command.ts";
-import type { ExitName, ExitStatus } from "./exit_codes.ts";
-import type { OptionTable, SharedValues, ValuesOf } from "./options.ts";
+import type { Call, Command, Program } from "./command.ts";
+import type { ExitStatus } from "./exit_codes.ts";
+import type { OptionTable, ValuesOf } from "./options.ts";
 import type { Streams } from "./terminal.ts";
-
-/** A subject of `help` that is no command. */
-export interface Topic {
-  /** Half a line for the list of topics. */
-  readonly summary: string;
-  /**
-   * The whole text.
-   *
-   * @param words that follow the topic.
-   * @param width the longest line, in characters.
-   * @throws {UsageError} for words that the topic does not have.
-   */
-  readonly text: (words: readonly string[], program: Program, width: number) => string | Promise<string>;
-}
-
-/** Words of other tools. They are suggested, and not accepted. */
-export interface Habits {
-  /** The command for a word, as in `start: "serve"`. */
-  readonly commands: Readonly<Record<string, string>>;
-  /** The line of another program for a word, as in `stop: "systemctl stop trousseau"`. */
-  readonly otherPrograms: Readonly<Record<string, string>>;
-  /** The option, with its dashes, for a name without dashes. */
-  readonly options: Readonly<Record<string, string>>;
-}
-
-/** An exit status in words. */
-export interface ExitRow {
-  readonly status: ExitStatus;
-  /** Half a line for the list of exit statuses. */
-  readonly meaning: string;
-  /** Half a line for `help exit-codes`. */
-  readonly cure: string;
-}
-
-/** The first page of the help. */
-export interface FirstPage {
-  /** The purpose of the program, in one paragraph. */
-  readonly about: string;
-  /** Further paragraphs, each under its title. */
-  readonly paragraphs: readonly (readonly [title: string, text: string])[];
-  readonly examples: readonly Example[];
-}
-
-/** One program. */
-export interface Program<Terminal extends Streams = Streams> {
-  /** As it is typed. */
-  readonly name: string;
-  /** In the order in which help lists them. */
-  readonly commands: readonly Command<SharedValues, Terminal>[];
-  readonly options: OptionTable;
-  /** Options that completions offer where no command has been typed. */
-  readonly freeOptions: readonly string[];
-  readonly topics: Readonly<Record<string, Topic>>;
-  /** The exit statuses that its commands can return. */
-  readonly exits: Readonly<Partial<Record<ExitName, ExitRow>>>;
-  readonly firstPage: FirstPage;
-  readonly habits: Habits;
-  /**
-   * Names of links to the program, and the words that each stands for: a link `trousseaud` with the row
-   * `["keyring", "serve"]` called with `--json` is `trousseau keyring serve --json`.
-   */
-  readonly links: Readonly<Record<string, readonly string[]>>;
-  /** Logs the start of a command. @returns a function that logs its end, which took that many milliseconds. */
-  logRun?(
-    command: Command,
-    call: Call<SharedValues, Terminal>,
-  ): Promise<(status: ExitStatus, durationMs: number) => void>;
-}
 
 /** A program whose commands take the options of its own table. */
 export interface ProgramParts<Table extends OptionTable, Terminal extends Streams>

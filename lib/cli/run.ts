@@ -6,10 +6,9 @@
 import { systemClock } from "../base/clock.ts";
 import { KmsError } from "../base/errors.ts";
 import { parse, type Parsed, shortUsage } from "./arguments.ts";
-import { type Call, UsageError } from "./command.ts";
+import { type Call, type Program, UsageError } from "./command.ts";
 import { exitCodes, type ExitStatus, exitStatus } from "./exit_codes.ts";
 import type { SharedValues } from "./options.ts";
-import type { Program } from "./program.ts";
 import { json, line, type Output, type Streams } from "./terminal.ts";
 
 /**

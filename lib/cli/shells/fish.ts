@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { Command } from "../command.ts";
+import type { Command, Program } from "../command.ts";
 import { longName, optionRow, type OptionTable } from "../options.ts";
-import type { Program } from "../program.ts";
 import {
   familiesOf,
   firstWords,

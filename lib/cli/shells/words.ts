@@ -3,10 +3,9 @@
  *
  * @module
  */
-import type { Command } from "../command.ts";
+import type { Command, Program } from "../command.ts";
 import { families, wordsBelow } from "../command_words.ts";
 import { acceptedOptions, optionLabel, optionRow, type OptionTable } from "../options.ts";
-import type { Program } from "../program.ts";
 
 /** A word to offer, and what it stands for; `""` where nothing is said. */
 export interface Word {
