@@ -15,13 +15,14 @@ import { lossSentence } from "../../services/kms/key_ring/sealed_versions.ts";
 import type { KeyState } from "../../provider/provider.ts";
 import { adviseOn } from "../../provider/registry.ts";
 import type { SealedVersionStatus } from "../../services/kms/service.ts";
+import type { CheckFindings } from "./check_findings.ts";
 import { portWarnings } from "./check_ports.ts";
 import { checkJson, checkText } from "./check_report.ts";
 import { tryWrites } from "./check_writes.ts";
 import { commandLog } from "./command_log.ts";
 import { configFile, configured } from "./configured.ts";
 import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "../exit_codes.ts";
-import { countedKey, type KeyPlan, planKeyId } from "./key_plan.ts";
+import { countedKey, planKeyId } from "./key_plan.ts";
 import { json } from "../terminal.ts";
 import type { Terminal, TrousseauCall } from "./terminal.ts";
 import { startProgress } from "../progress.ts";
@@ -38,30 +39,6 @@ import {
   versionsIn,
 } from "../../app/sealed_before.ts";
 import { wantsColour } from "../table.ts";
-
-/** All that was found. */
-export interface CheckFindings {
-  readonly config: Config;
-  readonly trips: readonly RoundTrip[];
-  /** The providers that only unwrap: opened and probed. */
-  readonly retired: readonly RoundTrip[];
-  /** How many wraps a data key needs, and how many providers just made one. */
-  readonly quorum: { readonly needed: number; readonly reached: number };
-  /** What becomes of the key ID, or why this node's state cannot tell. */
-  readonly plan: KeyPlan | KmsError;
-  /** Why what this node has sealed could not be opened any more; `""` if it can. */
-  readonly lost: string;
-  /** The versions that this node has sealed with, and whether they open. */
-  readonly sealed: readonly SealedVersionStatus[];
-  /** Of those that are refused: what that means and what to do. */
-  readonly losses: readonly string[];
-  /** Why other files of the state folder cannot be used, one error each. */
-  readonly unusableFiles: readonly KmsError[];
-  /** Why something that `serve` writes cannot be written, one error each. */
-  readonly unwritable: readonly KmsError[];
-  /** `provider` is `undefined` for what concerns the process and not one of its providers. */
-  readonly warnings: readonly { readonly provider: string | undefined; readonly message: string }[];
-}
 
 /** Checks the configuration and every provider in it. */
 export async function check(call: TrousseauCall): Promise<ExitStatus> {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EncryptionConfigurationOptions } from "./encryption_configuration.ts";
+import type { EncryptionConfigurationOptions } from "./encryption_options.ts";
 import type { Stage } from "./encryption_stages.ts";
 import { socketEndpoint } from "../../config/socket_path.ts";
 
