@@ -1,6 +1,6 @@
 /**
- * The artefacts that are made of this source, and what each may do: the compiled binaries, the staged bundles and the
- * tests all take it from here.
+ * The artefacts of this source, and the permissions of each. The compiled binaries, the staged bundles and the tests
+ * take them from this table.
  *
  * @module
  */
@@ -28,11 +28,11 @@ export interface Artefact {
 }
 
 /**
- * How V8 runs. A young generation of at most 8 MiB, and an old one that may double between two full collections: left to
- * itself V8 lets it grow fourfold, and a plugin that mostly waits would keep what one burst of calls had left behind,
- * 60 MB and more. There is no hard limit, which would turn a burst into a crash. With `gc` at hand a server gives back
- * what its start and each burst have left behind (`lib/app/collect.ts`). `tests/bench` runs its bare server under the same
- * flags.
+ * V8's flags for the plugin. The young generation has at most 8 MiB; the old one may double between two full
+ * collections. V8's default lets it grow fourfold, and an idle plugin would keep 60 MB and more of garbage after one
+ * burst of calls. There is no hard limit, since a burst would then crash the process. `--expose-gc` lets the plugin
+ * collect after its start and after each burst (`lib/app/collect.ts`). `tests/bench` runs its bare server under the
+ * same flags.
  */
 export const v8Flags = ["--max-semi-space-size=8", "--heap-growing-percent=100", "--expose-gc"] as const;
 
@@ -41,15 +41,15 @@ export const trousseau = {
   name: "trousseau",
   entry: "main.ts",
   permissions: {
-    // Hosts and paths are the operator's: they stand in a config that this table cannot know.
+    // Hosts and paths come from the operator's configuration, which does not exist yet when the binary is compiled.
     net: "all",
     read: "all",
-    // The socket and its lock, the state folder with the local key file, an audit file. On a current Linux /var/run is a
-    // link to /run; a config may name either.
+    // The socket and its lock, the state folder with the local key file, an audit file. On a current Linux /var/run is
+    // a link to /run; a configuration can name either.
     write: ["/run", "/var/run", "/var/lib/trousseau"],
-    // Other variables are not refused but absent: a library that asks for a variable of its own goes on with its default,
-    // and an operator's environment cannot switch on a library's tracing.
-    // Those of the runtime are here so that a start can warn of them: Deno reads them itself, whatever is granted.
+    // Other variables are not refused but absent: a library that asks for a variable of its own goes on with its
+    // default, and an operator's environment cannot switch on a library's tracing. Those of the runtime are here so
+    // that a start can warn of them: Deno reads them itself, whatever is granted.
     env: [...Object.keys(environmentVariables), ...Object.keys(runtimeVariables)],
     sys: [],
     run: [],
@@ -65,11 +65,11 @@ export const clectl = {
   name: "clectl",
   entry: "lib/cli/clectl/main.ts",
   permissions: {
-    // Outgoing connections only, as far as Deno can express it: its permission has no direction. Denied are the addresses
-    // that listen on every interface, and those that listen on a free port of this machine. Listening on a fixed port of
-    // one interface cannot be told from a connection to it; the bundle has no code that listens.
+    // Outgoing connections only, as far as Deno can express it: its permission has no direction. Listening on every
+    // interface is denied, and listening on a free port of this machine. Listening on a fixed port of one interface is
+    // not: Deno checks it as it checks a connection to that port. The bundle has no code that listens.
     net: { allBut: ["0.0.0.0", "[::]", "127.0.0.1:0", "[::1]:0", "localhost:0"] },
-    // People keep their files where they like.
+    // A person names any file of his own.
     read: "all",
     write: "all",
     // It reads no variable. As for `trousseau`, every other variable is absent.

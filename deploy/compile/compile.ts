@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { type Artefact, artefacts, bakedFlags, trousseau } from "./artefacts.ts";
 import { deno, repository, stage, type StageOptions } from "./stage.ts";
 
-/** What to compile, and for which machine. */
+/** The artefact to compile, and the machine. */
 export interface CompileOptions extends StageOptions {
   /** `x86_64-unknown-linux-gnu` or `aarch64-unknown-linux-gnu`; by default the machine's own. */
   readonly target?: string;
@@ -26,7 +26,7 @@ export interface Sum {
 /**
  * Writes the binary of an artefact to `output`.
  *
- * What decides about its bytes: the source, the locked packages, Deno's version, the row of `artefacts.ts`, the
+ * Its bytes depend on the source, the locked packages, Deno's version, the row of `artefacts.ts`, the
  * target, the file time that staging sets, and the name of the output; not the checkout's place.
  */
 export async function compile(output: string, options: CompileOptions = {}): Promise<Sum> {
@@ -73,7 +73,7 @@ export function parseSums(text: string): Sum[] {
   });
 }
 
-/** Says so where the result will not be the real thing. */
+/** A note for a build around another runtime than Deno's own; `undefined` for a real one. */
 export function runtimeNote(): string | undefined {
   const stand = Deno.env.get("DENORT_BIN");
   return stand === undefined ? undefined : `Note: DENORT_BIN is set, so the binaries are made around ${stand}.`;

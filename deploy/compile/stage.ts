@@ -2,7 +2,8 @@
  * Stages the artefacts: one self-contained file each, and beside it a launcher that runs it with the permissions of the
  * binary.
  *
- * `deno task stage [FOLDER]` prints the path of each launcher, `trousseau` first; the folder is `dist/stage` by default.
+ * `deno task stage [FOLDER]` prints the path of each launcher, `trousseau` first; the folder is `dist/stage` by
+ * default.
  *
  * @module
  */
@@ -12,7 +13,7 @@ import { type Artefact, artefacts, runFlags, trousseau } from "./artefacts.ts";
 /** The repository that this file is in. */
 export const repository = resolve(import.meta.dirname ?? ".", "../..");
 
-/** What staging made. */
+/** The files of a staged artefact. */
 export interface Staged {
   readonly folder: string;
   /** The bundle: JavaScript that imports nothing but `node:` modules. */
@@ -21,7 +22,7 @@ export interface Staged {
   readonly launcher: string;
 }
 
-/** What to stage, from where. */
+/** The artefact to stage, and the checkout. */
 export interface StageOptions {
   /** The checkout; by default the one that this file is in. */
   readonly root?: string;
@@ -29,10 +30,10 @@ export interface StageOptions {
   readonly artefact?: Artefact;
 }
 
-// A compiled file carries the time of what is in it, so that time has to be the same everywhere.
+// A compiled binary contains the modification time of its files, so that time must be the same everywhere.
 const fileTime = new Date("2000-01-01T00:00:00Z");
 
-/** Runs a Deno subcommand and keeps what it printed; the runtime is the one that runs this very code. */
+/** Runs a subcommand of the Deno that runs this code. @returns its standard output. @throws {Error} with its stderr. */
 export async function deno(args: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<string> {
   const command = new Deno.Command(Deno.execPath(), {
     args: [...args],
@@ -83,8 +84,8 @@ export function withoutCachePaths(bundle: string, root: string, cache: string): 
 }
 
 /**
- * Rewrites the file `raw` to `bundle` in a process of its own: esbuild stands in `deno.dev.json`, while the process that
- * stages may run with `deno.json`.
+ * Rewrites the file `raw` to `bundle` in a process of its own: esbuild is a package of `deno.dev.json`, and staging may
+ * run with `deno.json`.
  */
 async function rewrite(raw: string, bundle: string): Promise<void> {
   const config = ["--frozen", "--config", join(repository, "deno.dev.json")];

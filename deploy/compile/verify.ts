@@ -1,5 +1,5 @@
 /**
- * Compiles the artefacts again and compares them with sums that somebody else published.
+ * Compiles the artefacts again and compares them with published sums.
  *
  * `deno task verify [SHA256SUMS] [--target TRIPLE]`; ends with status 1 where one differs.
  *
@@ -11,7 +11,7 @@ import { type Artefact, artefacts } from "./artefacts.ts";
 import { compile, type CompileOptions, parseSums } from "./compile.ts";
 import { repository } from "./stage.ts";
 
-/** What a rebuild said. */
+/** The result of a rebuild. */
 export interface Verdict {
   readonly equal: boolean;
   /** One sentence. */

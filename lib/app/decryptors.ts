@@ -1,5 +1,5 @@
 /**
- * Who may open what a node has sealed, by the configuration.
+ * The providers that can open sealed data of a node, by the configuration.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a service of `trousseau` is: a row of the table in `services.ts`, and the service that the row opens.
+ * The types of a service of `trousseau`: a row of the table in `services.ts`, and the service that the row opens.
  *
  * @module
  */

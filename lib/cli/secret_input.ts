@@ -60,8 +60,8 @@ export function processInput(): Input {
 }
 
 /**
- * Reads a secret. On a terminal it is one line, typed without echo: Backspace and Ctrl-U edit it, Ctrl-C cancels. From a
- * file or a pipe it is everything to the end, without one newline there. It may be empty.
+ * Reads a secret. On a terminal it is one line, typed without echo: Backspace and Ctrl-U edit it, Ctrl-C cancels. From
+ * a file or a pipe it is everything to the end, without one newline there. It may be empty.
  *
  * @throws {UsageError} for one that is too large, or that was typed with a control character.
  * @throws {KmsError} `cancelled` by Ctrl-C or the signal; the terminal has been restored by then.
@@ -145,7 +145,7 @@ class TypedLine implements Disposable {
 
   /** @throws {UsageError} */
   finish(): SecretBytes {
-    // An arrow key sends such a character and some letters, which nobody sees.
+    // An arrow key sends such a character and letters after it, and none of them is visible.
     if (this.#hasControl) {
       throw new UsageError(
         "The typed secret has a control character, as that of an arrow key: type it again, or hand it over on standard input.",

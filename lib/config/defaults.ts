@@ -1,6 +1,6 @@
 /**
- * What holds where nothing is said, and the whole config where there is no config. Neither YAML nor the schema is loaded
- * for it.
+ * What holds where nothing is said, and the whole config where there is no config. Neither YAML nor the schema is
+ * loaded for it.
  *
  * @module
  */
@@ -44,14 +44,13 @@ export function stateFolderOf(environment: Environment): string | undefined {
 }
 
 /**
- * The config of somebody who has none: one key in a file in the state folder, made at the first start, and a socket that
- * needs no root.
+ * The config of somebody who has none: one key in a file in the state folder, made at the first start, and a socket
+ * that needs no root.
  *
- * State folder: `$STATE_DIRECTORY`, else `./run/state` where writing there is permitted, else `/var/lib/trousseau` if this
- * user can write there, else `$XDG_RUNTIME_DIR/trousseau/state`, which is gone after a logout; see
- * {@linkcode isVolatile}.
- * Socket: `$XDG_RUNTIME_DIR/trousseau/kms.sock` where that folder is there and writing to it is permitted, else
- * `./run/kms.sock` where permitted, else `/run/trousseau/kms.sock`.
+ * State folder: `$STATE_DIRECTORY`, else `./run/state` where writing there is permitted, else `/var/lib/trousseau` if
+ * this user can write there, else `$XDG_RUNTIME_DIR/trousseau/state`, which is gone after a logout; see {@linkcode
+ * isVolatile}. Socket: `$XDG_RUNTIME_DIR/trousseau/kms.sock` where that folder is there and writing to it is permitted,
+ * else `./run/kms.sock` where permitted, else `/run/trousseau/kms.sock`.
  *
  * @throws {KmsError} `config` if the socket's path is longer than the system takes.
  */

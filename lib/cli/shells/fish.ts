@@ -76,7 +76,7 @@ function commandRows(command: Command, program: Program): readonly string[] {
   ];
 }
 
-/** Makes rows of a program: what to offer after a command and so many words behind it. */
+/** Makes a function that writes one row: an offer after a command and that number of words behind it. */
 function rowsOf(program: string): (command: string, count: number | "any", rest: string) => string {
   return (command, count, rest) => {
     const condition = count === "any"

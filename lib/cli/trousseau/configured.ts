@@ -15,8 +15,8 @@ import { socketPath } from "./socket_path.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
 /**
- * The file of `--config`, else that of `$TROUSSEAU_CONFIG`, else `/etc/trousseau/trousseau.yaml` if it is there, else the
- * embedded default. A default file that may not be read is an error: what it says is not known.
+ * The file of `--config`, else that of `$TROUSSEAU_CONFIG`, else `/etc/trousseau/trousseau.yaml` if it is there, else
+ * the embedded default. A default file that may not be read is an error: what it says is not known.
  *
  * @throws {KmsError} `config`; `cancelled` if the terminal's signal fires before it is read.
  */
