@@ -1,4 +1,4 @@
-import { deepEqual, equal, match } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { bashOffers, completionScript, runBash } from "../../tests/support/completion.ts";
 import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
 import { clectl } from "./clectl/program.ts";
@@ -169,4 +169,19 @@ Deno.test("wordsOfCall() knows a link by process.argv0", async () => {
 
 Deno.test("run() takes the words of a link for those of its command", async () => {
   deepEqual(JSON.parse((await ran(...wordsOfCall("./toyd", ["show", "all"], toy))).out), ["store ca show all", {}, []]);
+});
+
+Deno.test("the examples of clectl's help run, as a shell splits them", async () => {
+  const examples = [...clectl.firstPage.examples, ...clectl.commands.flatMap(({ examples }) => examples)];
+  ok(examples.length > clectl.commands.length);
+  for (const { line } of examples) {
+    const script = `export HOME=$PWD; mkdir -p .zfunc .config/fish/completions
+      clectl() { echo "$*" >words; }
+      ${line}
+      cat words >&3; rm -r .zfunc .config words`;
+    const { code, out, err } = await runBash(["--norc", "-c", `{ ${script}\n} 3>&1`], "");
+    deepEqual([code, err], [0, ""], line);
+    const terminal = fakeTerminal();
+    equal(await run(out.trim().split(" "), clectl, terminal), exitCodes.ok.status, terminal.err());
+  }
 });
