@@ -1,5 +1,5 @@
 /**
- * The label values of the counters that a server of a configuration may raise.
+ * The label values of the counters of a server, by its configuration.
  *
  * @module
  */

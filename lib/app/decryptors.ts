@@ -1,5 +1,5 @@
 /**
- * The configured providers that can open what a node has sealed.
+ * The providers that can open sealed data of a node, by the configuration.
  *
  * @module
  */

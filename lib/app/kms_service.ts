@@ -13,9 +13,9 @@ import type { Service } from "../services/kms/service.ts";
 import { kmsPages, pluginReadiness } from "../services/kms/status_page.ts";
 import { fromSameKeyId } from "../services/kms/takeover.ts";
 import { openPlugin } from "./plugin.ts";
-import type { OpenService, OpenServiceOptions } from "./service_row.ts";
+import type { OpenService, OpenServiceOptions } from "./service.ts";
 
-/** Milliseconds: a takeover's wait for the first data key, the wait of any other start, and the pause between two looks. */
+/** Milliseconds: the wait of a takeover for the first data key, that of any other start, and the polling interval. */
 const timings = { takeover: 60_000, start: 700, poll: 20 } as const;
 
 /** The open plugin. */
@@ -59,9 +59,9 @@ async function requireReadyDek(service: Service, action: string, ms: number, sig
 }
 
 /**
- * After a restart the node knows its key ID before a data key is wrapped: Status would be healthy while Encrypt fails. A
- * reachable KMS closes that gap in a moment, so the socket is opened later by that much. If it takes longer, the socket
- * is opened all the same.
+ * After a restart the node knows its key ID before a data key is wrapped: Status would be healthy while Encrypt fails.
+ * A reachable KMS closes that gap in a moment, so the socket is opened later by that much. If it takes longer, the
+ * socket is opened all the same.
  */
 async function awaitFirstDek(service: Service, signal: AbortSignal): Promise<void> {
   await pollUntil(() => service.peek().keyId === undefined || service.peek().canEncrypt, timings.start, signal);

@@ -19,7 +19,7 @@ import { openTelemetry } from "../telemetry/telemetry.ts";
 import { collectAtRest } from "./collect.ts";
 import { openMovableEndpoint } from "./endpoint.ts";
 import { Reloading } from "./reloading.ts";
-import type { OpenService, Permission, ServiceRow } from "./service_row.ts";
+import type { OpenService, Permission, ServiceRow } from "./service.ts";
 import { checkStateOwner } from "./state_owner.ts";
 
 /** How to run a service. */
@@ -38,7 +38,7 @@ export interface RunServiceOptions<Service extends OpenService> {
   /** Stops the service. */
   readonly signal: AbortSignal;
   /**
-   * Called once the socket answers; what it throws ends the service.
+   * Called once the socket answers. Its error ends the service.
    *
    * @param origin of the HTTP pages, as in `http://127.0.0.1:8090`; `undefined` where there are none.
    */
@@ -109,7 +109,7 @@ export async function runService<Service extends OpenService>(
  * Does work that ends in {@linkcode runService}. A signal during the start ends it without an error, as a signal after
  * the start does.
  *
- * @throws whatever the work throws, but `cancelled` after the signal.
+ * @throws the error of the work, except `cancelled` after the signal.
  */
 export async function withCleanStop(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   try {
@@ -142,7 +142,7 @@ function warn(message: string | undefined, notify: Notify): void {
   if (message !== undefined) notify({ type: "lifecycle", action: "warning", message });
 }
 
-/** A failed start leaves one line in the log. At level `debug`, and in a takeover of up to a minute, it leaves all lines. */
+/** A failed start logs one line. At level `debug`, and in a takeover, which can take a minute, it logs all lines. */
 function dropsLinesOfFailedStart({ telemetry }: Pick<Config, "telemetry">, takeover: boolean): boolean {
   return telemetry.log.level !== "debug" && !takeover;
 }

@@ -29,6 +29,7 @@ async function runRow(folder: string, keeps: readonly string[], ready: string): 
     const step = (name) => () => Promise.resolve(void steps.push(name));
     const row = {
       keeps: ${JSON.stringify(keeps)},
+      action: "serve a toy",
       starts: "starts as a toy",
       settings: ({ socket }) => ({ socket, audit: undefined, listen: undefined }),
       listenField: "telemetry.listen",

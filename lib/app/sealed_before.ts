@@ -59,9 +59,9 @@ export function versionsIn({ state, sentinels }: NodeMemory): readonly SealedVer
 }
 
 /**
- * The versions of each provider that a new key must not take the place of: those that the node has sealed with, and those
- * of its key file that were used, unless `forgotten` names them; an error where a file of the state folder may know some
- * and cannot be used.
+ * The versions of each provider that a new key must not take the place of: those that the node has sealed with, and
+ * those of its key file that were used, unless `forgotten` names them; an error where a file of the state folder may
+ * know some and cannot be used.
  */
 export function irreplaceable(
   config: Configured,

@@ -4,13 +4,14 @@
  * @module
  */
 import { countableByPlugin, countableBySops } from "./countable.ts";
-import type { ServiceRow } from "./service_row.ts";
+import type { ServiceRow } from "./service.ts";
 
 /** The table, by the command that serves each. */
 export const services = {
   serve: {
     // Files: credentials and CA files are read again, the state folder and the audit file are written.
     keeps: ["net", "read", "write"],
+    action: "serve",
     starts: "starts",
     settings: ({ socket, telemetry: { audit, listen } }) => ({ socket, audit, listen }),
     listenField: "telemetry.listen",
@@ -21,6 +22,7 @@ export const services = {
   },
   sops: {
     keeps: ["net", "read", "write"],
+    action: "serve SOPS",
     starts: "starts as a key service for SOPS",
     settings: ({ sops: { socket, audit, listen } }) => ({ socket, audit, listen }),
     listenField: "sops.listen",

@@ -15,12 +15,13 @@ import { sopsPages } from "../services/sops/status_page.ts";
 import { fromWhoOpens } from "../services/sops/takeover.ts";
 import { requireOwnState } from "./decryptors.ts";
 import { openProviders } from "./providers.ts";
-import type { OpenService, OpenServiceOptions } from "./service_row.ts";
+import type { OpenService, OpenServiceOptions } from "./service.ts";
 
 /** Opens the key service. @throws {KmsError} `config` */
 export async function openSopsKeyService({ config, notify, credentials }: OpenServiceOptions): Promise<OpenService> {
   await using opened = new ResourceStack();
-  // The service keeps no state of its own, but the embedded default would make its key in another configuration's folder.
+  // The service keeps no state of its own, but the embedded default would make its key in another configuration's
+  // folder.
   if (config.file === undefined) await requireOwnState(config);
   const { wrap, unwrap, cache, sops, probe } = config;
   const service = opened.use(openSopsService({

@@ -1,18 +1,17 @@
 /**
- * From words to a command and its options. Strict: what the table does not know is a {@linkcode UsageError}.
+ * From words to a command and its options. Strict: a word that the tables do not have is a {@linkcode UsageError}.
  *
  * @module
  */
 import { parseArgs } from "node:util";
-import { type Command, type Positional, UsageError } from "./command.ts";
+import { type Command, type Positional, type Program, UsageError } from "./command.ts";
 import { commandNamed, findCommand, looksLikeFile } from "./command_words.ts";
 import { acceptedOptions, longName, optionLabel, optionRow, type OptionTable, type SharedValues } from "./options.ts";
-import type { Program } from "./program.ts";
 import { printable } from "./terminal.ts";
 import { didYouMean } from "../base/nearest.ts";
 import { meantOption, meantWithTwoDashes } from "./suggestion.ts";
 
-/** A command and what it was called with. */
+/** A command with its options and words. */
 export interface Parsed {
   readonly command: Command;
   /** By the names of the program's table. */
@@ -27,14 +26,14 @@ interface GivenOption {
   /** The option with its dashes. */
   readonly typed: string;
   readonly value: string | undefined;
-  /** Whether the value stands in the same word. */
+  /** Whether the value is in the same word. */
   readonly inline: boolean;
 }
 
 type Values = Record<string, string | true>;
 
 /**
- * Finds the command that the words name and reads the rest by its row. Options may stand anywhere, also before the
+ * Finds the command that the words name and reads the rest by its row. Options can be anywhere, also before the
  * command. With `--help` it is the command `help`, whatever else is wrong, and with `--version` alone `version`.
  *
  * @throws {UsageError}
@@ -104,8 +103,8 @@ function longNames(table: OptionTable): readonly string[] {
 }
 
 /**
- * Two habits that would be read as something else: long options with one dash, in which an `h` would ask for help, and a
- * level after `-v`.
+ * Refuses two styles of other tools that would be misread: a long option with one dash, in which an `h` would mean
+ * help, and a level after `-v`.
  */
 function refuseOtherStyles(words: readonly string[], { options, habits }: Program): void {
   const shortNames = Object.values(options).map(({ short }) => short);
@@ -130,7 +129,7 @@ function readOptions(given: readonly GivenOption[], command: Command, program: P
   for (const option of given) {
     const name = knownOption(option, command, program);
     const value = optionValue(name, option, command, program.options);
-    // A repeated flag changes nothing; of two values one would be ignored.
+    // A repeated flag changes nothing. Of two values one would be ignored silently.
     if (value !== true && Object.hasOwn(values, name)) {
       const label = optionLabel(program.options, name);
       throw new UsageError(`${label} is given twice.`, command.name);
@@ -192,7 +191,7 @@ function mergeCompanions(values: Values, command: Command): void {
   delete values["verbose"];
 }
 
-/** Checks the words after the command. Those that stand for an option become its value; the others are given back. */
+/** Checks the words after the command, and sets the options that words stand for. @returns the other words. */
 function readPositionals(
   given: readonly string[],
   values: Values,
@@ -243,7 +242,7 @@ function takeFor(
   values[name] = value;
 }
 
-/** A word that the command has no place for; it may be an option whose dashes were forgotten. */
+/** The error for a word that the command does not take; a similar option is suggested. */
 function notTaken(value: string, command: Command, program: Program): UsageError {
   const shown = printable(value);
   const near = shown === "help"
@@ -269,7 +268,7 @@ export function shortUsage(program: string, { name, positionals }: Pick<Command,
   return [program, name, ...positionals.map(positionalUsage), "[OPTIONS]"].join(" ");
 }
 
-/** A positional as it stands in a usage line. */
+/** A positional in a usage line. */
 export function positionalUsage(positional: Positional): string {
   const stands = (positional.choices?.join("|") ?? positional.name) + (positional.many ? "…" : "");
   return positional.optional ? `[${stands}]` : stands;

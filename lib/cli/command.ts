@@ -1,6 +1,5 @@
 /**
- * The types of a command and of its program: a command is a row of its program's table and a function that is loaded when
- * it is called. The parser, the help and the completions are made of a program.
+ * The types of a program and its commands. Parser, help and completions are made of these tables.
  *
  * @module
  */
@@ -8,7 +7,7 @@ import type { ExitName, ExitStatus } from "./exit_codes.ts";
 import type { OptionTable, SharedValues } from "./options.ts";
 import type { Streams } from "./terminal.ts";
 
-/** What a command is run with: arguments that the table has vouched for, and the terminal. */
+/** The argument of a command: options and words that its row allows, and the terminal. */
 export interface Call<Values = SharedValues, Terminal extends Streams = Streams> {
   readonly program: Program;
   readonly options: Values;
@@ -23,7 +22,7 @@ export interface Positional {
   readonly name: string;
   readonly choices?: readonly string[];
   readonly optional?: boolean;
-  /** Whether more words of the kind may follow; only the last one may be so. */
+  /** Whether more words of the kind can follow; only for the last positional. */
   readonly many?: boolean;
   /** Whether it stands for the words of a command or of a topic of the help. */
   readonly command?: boolean;
@@ -33,13 +32,13 @@ export interface Positional {
   readonly standsFor?: "config" | "socket";
 }
 
-/** A line to type, and what it does. */
+/** A command line, and its effect. */
 export interface Example {
   readonly line: string;
   readonly does: string;
 }
 
-/** One row of the table: what help, completions and the parser are made of. */
+/** One row of a program's table of commands. */
 export interface Command<
   Values = SharedValues,
   Terminal extends Streams = Streams,
@@ -49,7 +48,7 @@ export interface Command<
   readonly name: string;
   /** Half a line for the list of commands. */
   readonly summary: string;
-  /** What a person must know before they run it. */
+  /** The facts that a person needs before running it. */
   readonly description: string;
   readonly positionals: readonly Positional[];
   readonly options: readonly Option[];
@@ -133,7 +132,7 @@ export interface Program<Terminal extends Streams = Streams> {
   ): Promise<(status: ExitStatus, durationMs: number) => void>;
 }
 
-/** Arguments that do not make sense; the message says which and what would. */
+/** Arguments that are not accepted. The message names them and the accepted ones. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
   /** The words of the command that was meant, as far as they were understood. */

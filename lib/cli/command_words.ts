@@ -4,8 +4,7 @@
  * @module
  */
 import { didYouMean } from "../base/nearest.ts";
-import { type Command, UsageError } from "./command.ts";
-import type { Program } from "./program.ts";
+import { type Command, type Program, UsageError } from "./command.ts";
 import { meantCommand } from "./suggestion.ts";
 import { printable } from "./terminal.ts";
 
@@ -53,7 +52,7 @@ function isFamily(words: string, names: readonly string[]): boolean {
   return names.some((name) => `${name} `.startsWith(`${words} `));
 }
 
-/** The words that may follow those of a family, each once; the first words of all for `""`. */
+/** The words that can follow those of a family, each once; the first words of all names for `""`. */
 export function wordsBelow(family: string, names: readonly string[]): readonly string[] {
   const start = family === "" ? "" : `${family} `;
   const next = names.filter((name) => name.startsWith(start)).map((name) => name.slice(start.length).split(" ")[0]);
@@ -69,7 +68,7 @@ export function families(names: readonly string[]): readonly string[] {
   return [...new Set(found)];
 }
 
-/** Whether a word may be a file's name: a mistyped word has neither a slash nor a dot. */
+/** Whether a word is taken for the name of a file: a mistyped command has neither a slash nor a dot. */
 export function looksLikeFile(word: string): boolean {
   return /[/.]/.test(word);
 }

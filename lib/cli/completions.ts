@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { type Call, UsageError } from "./command.ts";
+import { type Call, type Program, UsageError } from "./command.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
-import type { Program } from "./program.ts";
 import { bashCompletions } from "./shells/bash.ts";
 import { fishCompletions } from "./shells/fish.ts";
 import { zshCompletions } from "./shells/zsh.ts";

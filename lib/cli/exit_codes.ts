@@ -5,7 +5,7 @@
  */
 import { effectiveCode, type ErrorCode, type KmsError } from "../base/errors.ts";
 
-/** Every way to end, closed: nothing else is ever returned. Each program says in words of its own what they mean. */
+/** Every exit status, closed. Each program has a table of its own with their meanings. */
 export const exitCodes = {
   /** All is well. */
   ok: { status: 0 },
@@ -26,7 +26,7 @@ export const exitCodes = {
 /** A row of {@linkcode exitCodes}. */
 export type ExitName = keyof typeof exitCodes;
 
-/** What a command may return. */
+/** An exit status that a command can return. */
 export type ExitStatus = (typeof exitCodes)[ExitName]["status"];
 
 const exitOfCode = {
@@ -56,7 +56,7 @@ export function exitStatus(error: KmsError): ExitStatus {
   return exitStatusOfCode(effectiveCode(error));
 }
 
-/** The worst of several: the highest, since what may heal by itself has lower numbers than what an operator must mend. */
+/** The highest of several: a failure that can pass by itself has a lower number than one that an operator must cure. */
 export function worst(statuses: Iterable<ExitStatus>): ExitStatus {
   let highest: ExitStatus = exitCodes.ok.status;
   for (const status of statuses) if (status > highest) highest = status;

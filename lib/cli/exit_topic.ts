@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Topic } from "./program.ts";
+import type { Topic } from "./command.ts";
 import { columns, sections, wrapped } from "./table.ts";
 
 /** The exit statuses of a program, with their cures. */

@@ -4,11 +4,10 @@
  * @module
  */
 import { positionalUsage } from "./arguments.ts";
-import type { Call, Command, Example } from "./command.ts";
+import type { Call, Command, Example, Program, Topic } from "./command.ts";
 import { families, findCommand } from "./command_words.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { acceptedOptions, optionForms, optionRow, optionUsage } from "./options.ts";
-import type { Program, Topic } from "./program.ts";
 import { columns, sections, wrapped } from "./table.ts";
 
 /** The longest line, in characters, before its indentation. */

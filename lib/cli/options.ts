@@ -1,5 +1,5 @@
 /**
- * What an option is. Each program has a table of its own, and one row has one meaning, whichever command takes it.
+ * The types of options. Each program has a table of its own. A row has one meaning for all commands that take it.
  *
  * @module
  */
@@ -9,7 +9,7 @@ export interface OptionRow {
   readonly type: "boolean" | "string";
   /** The letter of its short form. */
   readonly short?: string;
-  /** The typed name, where it is not the row's own name: two commands may use one name for two things. */
+  /** The typed name, where it differs from the name of the row: two commands can use one name for two things. */
   readonly long?: string;
   /** The placeholder of the value in a usage line, as in `FILE`. */
   readonly value?: string;

@@ -1,5 +1,5 @@
 /**
- * Makes a program from its commands, its options and its words.
+ * Making a program of its tables, and the words that it is called with.
  *
  * @module
  */
@@ -8,8 +8,6 @@ import type { Call, Command, Program } from "./command.ts";
 import type { ExitStatus } from "./exit_codes.ts";
 import type { OptionTable, ValuesOf } from "./options.ts";
 import type { Streams } from "./terminal.ts";
-
-export type { ExitRow, FirstPage, Habits, Program, Topic } from "./command.ts";
 
 /** A program whose commands take the options of its own table. */
 export interface ProgramParts<Table extends OptionTable, Terminal extends Streams>

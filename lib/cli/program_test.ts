@@ -1,11 +1,11 @@
-import { deepEqual, equal, match } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { bashOffers, completionScript, runBash } from "../../tests/support/completion.ts";
 import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
 import { clectl } from "./clectl/program.ts";
-import type { Command } from "./command.ts";
+import type { Command, Program } from "./command.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { type OptionTable, sharedOptions, type ValuesOf } from "./options.ts";
-import { defineProgram, type Program, wordsOfCall } from "./program.ts";
+import { defineProgram, wordsOfCall } from "./program.ts";
 import { run } from "./run.ts";
 import type { Streams } from "./terminal.ts";
 import { trousseau } from "./trousseau/program.ts";
@@ -147,6 +147,41 @@ Deno.test("wordsOfCall() puts the words of a link before the arguments, and none
   deepEqual(wordsOfCall("deno", ["serve"], trousseau), ["serve"]);
 });
 
+Deno.test("wordsOfCall() knows a link by process.argv0", async () => {
+  const folder = await Deno.makeTempDir();
+  const here = import.meta.dirname ?? ".";
+  await Deno.writeTextFile(
+    `${folder}/program.ts`,
+    `import process from "node:process";
+     import { wordsOfCall } from "${here}/program.ts";
+     console.log(JSON.stringify(wordsOfCall(process.argv0, Deno.args, { links: { toyd: ["store", "ca"] } })));`,
+  );
+  await Deno.symlink(Deno.execPath(), `${folder}/toyd`);
+  const args = ["run", "--quiet", "--no-check", "--no-config", `${folder}/program.ts`, "show"];
+  const words = async (command: string) => {
+    const { stdout } = await new Deno.Command(command, { args }).output();
+    return JSON.parse(new TextDecoder().decode(stdout));
+  };
+  deepEqual(await words(`${folder}/toyd`), ["store", "ca", "show"]);
+  deepEqual(await words(Deno.execPath()), ["show"]);
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("run() takes the words of a link for those of its command", async () => {
   deepEqual(JSON.parse((await ran(...wordsOfCall("./toyd", ["show", "all"], toy))).out), ["store ca show all", {}, []]);
+});
+
+Deno.test("the examples of clectl's help run, as a shell splits them", async () => {
+  const examples = [...clectl.firstPage.examples, ...clectl.commands.flatMap(({ examples }) => examples)];
+  ok(examples.length > clectl.commands.length);
+  for (const { line } of examples) {
+    const script = `export HOME=$PWD; mkdir -p .zfunc .config/fish/completions
+      clectl() { echo "$*" >words; }
+      ${line}
+      cat words >&3; rm -r .zfunc .config words`;
+    const { code, out, err } = await runBash(["--norc", "-c", `{ ${script}\n} 3>&1`], "");
+    deepEqual([code, err], [0, ""], line);
+    const terminal = fakeTerminal();
+    equal(await run(out.trim().split(" "), clectl, terminal), exitCodes.ok.status, terminal.err());
+  }
 });

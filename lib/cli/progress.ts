@@ -1,5 +1,5 @@
 /**
- * A sign of life on stderr for whoever waits longer than two seconds.
+ * Progress on stderr for work that takes longer than two seconds.
  *
  * @module
  */
@@ -12,9 +12,9 @@ export interface ProgressTimes {
   readonly every: number;
 }
 
-/** Work that is going on; dispose of it when it is done. */
+/** Work in progress; dispose of it at its end. */
 export interface Progress extends Disposable {
-  /** Says what is being done now. */
+  /** Replaces the description of the current work. */
   update(what: string): void;
 }
 

@@ -1,21 +1,20 @@
 /**
- * From words to an exit status: finds the command, runs it, and says what went wrong.
+ * From words to an exit status: finds the command, runs it, and reports its error.
  *
  * @module
  */
 import { systemClock } from "../base/clock.ts";
 import { KmsError } from "../base/errors.ts";
 import { parse, type Parsed, shortUsage } from "./arguments.ts";
-import { type Call, UsageError } from "./command.ts";
+import { type Call, type Program, UsageError } from "./command.ts";
 import { exitCodes, type ExitStatus, exitStatus } from "./exit_codes.ts";
 import type { SharedValues } from "./options.ts";
-import type { Program } from "./program.ts";
 import { json, line, type Output, type Streams } from "./terminal.ts";
 
 /**
  * Runs the command that the words name. It never throws.
  *
- * @param words what stands after the program's name.
+ * @param words the arguments, without the program's name.
  */
 export async function run<Terminal extends Streams>(
   words: readonly string[],
@@ -72,7 +71,7 @@ export function report(thrown: unknown, stderr: Output, { name, commands }: Prog
   return exitStatus(thrown);
 }
 
-/** The kind of a stranger's failure and where it arose, without its message, which may hold anything. */
+/** The class and the stack of an unknown error. Its message is left out, since it can contain secrets. */
 function whereabouts(thrown: unknown): string {
   if (!(thrown instanceof Error)) return `  ${typeof thrown}`;
   const frames = (thrown.stack ?? "").split("\n").filter((text) => /^\s+at /.test(text));

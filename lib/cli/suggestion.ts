@@ -4,7 +4,7 @@
  * @module
  */
 import { nearest, suggestion } from "../base/nearest.ts";
-import type { Habits } from "./program.ts";
+import type { Habits } from "./command.ts";
 
 /**
  * The command that was probably meant by its first word.

@@ -1,6 +1,6 @@
 /**
- * Where commands read the terminal and write to it. Everything is handed in, so that a test runs a command in its own
- * process and reads what it said.
+ * The terminal of a command. Everything is a parameter, so that a test runs a command in its own process and reads its
+ * output.
  *
  * @module
  */
@@ -9,11 +9,11 @@
 export interface Output {
   /** Writes the text as it stands, all of it, before it returns. */
   write(text: string): void;
-  /** Whether somebody may be looking at it. */
+  /** Whether it is a terminal, and no file or pipe. */
   readonly isTerminal: boolean;
 }
 
-/** What every command knows of the world outside its arguments. */
+/** The streams and the stop signal that every command gets. */
 export interface Streams {
   readonly stdout: Output;
   readonly stderr: Output;
@@ -37,8 +37,8 @@ export function jsonLine(output: Output, value: unknown): void {
 }
 
 /**
- * Text from elsewhere (a plugin's `healthz`, a KMS's name for a version) without what a terminal would obey: control
- * characters, and the marks that turn the direction of writing.
+ * Untrusted text (a plugin's `healthz`, a KMS's name for a version) without characters that change the terminal:
+ * control characters, and marks for the direction of writing.
  */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
@@ -58,7 +58,7 @@ export function processOutput(stream: {
       try {
         while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
       } catch (thrown) {
-        // Whoever reads may stop reading, as `head` does; that is no failure of ours.
+        // The reader of a pipe can end early, as `head` does; that is no error.
         if (!(thrown instanceof Deno.errors.BrokenPipe)) throw thrown;
       }
     },

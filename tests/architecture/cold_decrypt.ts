@@ -17,9 +17,12 @@ import { inFolder } from "../support/temporary_folder.ts";
 
 const starts = 5;
 
-/** Milliseconds: from the first answer until the work of the start is done, and from an answer until its audit line is
- * written. The plugin calls its own socket every two seconds, so that most starts are measured between two such calls. */
-const waits = { settled: 1_200, audited: 100 } as const;
+/**
+ * Milliseconds: from the first answer until the Decrypt of the first start, by how much later each further start sends it,
+ * and from an answer until its audit line is written. No two starts measure the same moment after the start, so that a
+ * timer with a fixed phase is not counted.
+ */
+const waits = { settled: 900, later: 400, audited: 300 } as const;
 
 const soon = { timeoutMs: 30_000, everyMs: 20 } as const;
 
@@ -58,7 +61,7 @@ export async function coldDecryptFiles(folder: string): Promise<readonly string[
       }, { ...soon, alive: [plugin] });
       if (sealed !== undefined) {
         const { ciphertext, key_id, annotations } = sealed;
-        await pause(waits.settled);
+        await pause(waits.settled + crossed.length * waits.later);
         crossed.push(
           await calledFiles(port, folder, async () => {
             await client.v2.Decrypt({ ciphertext, key_id, annotations, uid: "" }, { signal });

@@ -5,7 +5,7 @@
  */
 import { deepEqual, equal } from "node:assert/strict";
 import { completions } from "../../lib/cli/completions.ts";
-import type { Program } from "../../lib/cli/program.ts";
+import type { Program } from "../../lib/cli/command.ts";
 import type { Streams } from "../../lib/cli/terminal.ts";
 import { fakeTerminal } from "./fake_terminal.ts";
 

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Command } from "../command.ts";
+import type { Command, Program } from "../command.ts";
 import { exitCodesTopic } from "../exit_topic.ts";
 import { exitCodes } from "../exit_codes.ts";
 import { type OptionTable, sharedOptions, type ValuesOf } from "../options.ts";
-import { defineProgram, type Program } from "../program.ts";
+import { defineProgram } from "../program.ts";
 import type { Streams } from "../terminal.ts";
 
 const options = {

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { Command } from "../command.ts";
+import type { Command, Program } from "../command.ts";
 import { longName, optionRow, type OptionTable } from "../options.ts";
-import type { Program } from "../program.ts";
 import {
   familiesOf,
   firstWords,
@@ -77,7 +76,7 @@ function commandRows(command: Command, program: Program): readonly string[] {
   ];
 }
 
-/** Makes rows of a program: what to offer after a command and so many words behind it. */
+/** Makes a function that writes one row: an offer after a command and that number of words behind it. */
 function rowsOf(program: string): (command: string, count: number | "any", rest: string) => string {
   return (command, count, rest) => {
     const condition = count === "any"

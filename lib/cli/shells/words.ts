@@ -1,14 +1,13 @@
 /**
- * What a shell may offer, read off a program's tables.
+ * The words that a shell offers, from a program's tables.
  *
  * @module
  */
-import type { Command } from "../command.ts";
+import type { Command, Program } from "../command.ts";
 import { families, wordsBelow } from "../command_words.ts";
 import { acceptedOptions, optionLabel, optionRow, type OptionTable } from "../options.ts";
-import type { Program } from "../program.ts";
 
-/** A word to offer, and what it stands for; `""` where nothing is said. */
+/** A word to offer, and its description, or `""`. */
 export interface Word {
   readonly word: string;
   readonly summary: string;
@@ -19,7 +18,7 @@ export function firstWords(program: Program): readonly Word[] {
   return nextWords(program, "");
 }
 
-/** The words that may follow those of a family of commands; the first words of all for `""`. */
+/** The words that can follow those of a family of commands; the first words of all for `""`. */
 export function nextWords({ commands }: Program, family: string): readonly Word[] {
   const names = commands.map(({ name }) => name);
   return wordsBelow(family, names).map((word) => {
@@ -60,12 +59,12 @@ export function wordsAfter({ name, positionals: [first] }: Command, program: Pro
   return choices ?? nextWords(program, name);
 }
 
-/** Whether files may stand after a command. */
+/** Whether a command takes files. */
 export function takesFiles({ positionals }: Command): boolean {
   return positionals.some(({ files }) => files);
 }
 
-/** An option as it may be typed: `-c` and `--config`. */
+/** The forms of an option: `-c` and `--config`. */
 export function formsOf(table: OptionTable, name: string): readonly string[] {
   const { short } = optionRow(table, name);
   const label = optionLabel(table, name);

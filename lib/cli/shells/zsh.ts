@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { Command } from "../command.ts";
+import type { Command, Program } from "../command.ts";
 import { optionLabel, optionRow, type OptionTable } from "../options.ts";
-import type { Program } from "../program.ts";
 import {
   bareFamilies,
   familiesOf,

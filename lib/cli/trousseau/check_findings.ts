@@ -1,11 +1,11 @@
 /**
- * The result of `trousseau check`.
+ * The findings of `trousseau check`, before they become text or JSON.
  *
  * @module
  */
 import type { KmsError } from "../../base/errors.ts";
 import type { Config } from "../../config/config.ts";
-import type { SealedVersionStatus } from "../../services/kms/status.ts";
+import type { SealedVersionStatus } from "../../services/kms/service.ts";
 import type { KeyPlan } from "./key_plan.ts";
 import type { RoundTrip } from "./round_trip.ts";
 
@@ -17,7 +17,7 @@ export interface CheckedQuorum {
   readonly reached: number;
 }
 
-/** All that was found. */
+/** All findings of one run. */
 export interface CheckFindings {
   readonly config: Config;
   readonly trips: readonly RoundTrip[];

@@ -8,14 +8,15 @@ import type { Files } from "../../config/files.ts";
 import { defaultConfigFile, embeddedConfig, requirePlace } from "../../config/defaults.ts";
 import { loadConfig } from "../../config/load.ts";
 import { orAborted } from "../../base/deadline.ts";
-import type { ServiceName } from "../../app/services.ts";
+import type { ServiceRow } from "../../app/service.ts";
+import { type ServiceName, services } from "../../app/services.ts";
 import { socketEndpoint } from "../../config/socket_path.ts";
 import { socketPath } from "./socket_path.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
 /**
- * The file of `--config`, else that of `$TROUSSEAU_CONFIG`, else `/etc/trousseau/trousseau.yaml` if it is there, else the
- * embedded default. A default file that may not be read is an error: what it says is not known.
+ * The file of `--config`, else that of `$TROUSSEAU_CONFIG`, else `/etc/trousseau/trousseau.yaml` if it is there, else
+ * the embedded default. A default file that may not be read is an error: what it says is not known.
  *
  * @throws {KmsError} `config`; `cancelled` if the terminal's signal fires before it is read.
  */
@@ -63,7 +64,8 @@ export async function configuredWithLevel(call: TrousseauCall): Promise<Config> 
  */
 export async function configuredToServe(call: TrousseauCall, command: ServiceName): Promise<Config> {
   const config = await configuredWithLevel(call);
-  await requirePlace(config, command, call.terminal);
+  const { action, settings }: ServiceRow = services[command];
+  await requirePlace(config, { command, action, socket: settings(config).socket }, call.terminal);
   return config;
 }
 

@@ -8,7 +8,7 @@ import type { EncryptionConfigurationOptions } from "./encryption_options.ts";
 import { commentBlock, firstSteps } from "./encryption_steps.ts";
 import { socketEndpoint } from "../../config/socket_path.ts";
 
-/** What is asked for where nothing is. */
+/** The options that `encryption-config` has without any. */
 export const encryptionDefaults = {
   resources: ["secrets", "configmaps"],
   name: "trousseau",

@@ -1,10 +1,10 @@
 /**
- * The options of an EncryptionConfiguration.
+ * The options of an `EncryptionConfiguration` that is made anew.
  *
  * @module
  */
 
-/** The content of an EncryptionConfiguration with one provider. */
+/** Everything that the file depends on. */
 export interface EncryptionConfigurationOptions {
   /** The socket's absolute path. */
   readonly socketPath: string;
@@ -15,7 +15,7 @@ export interface EncryptionConfigurationOptions {
   readonly kmsVersion: "v2" | "v1beta1";
   /** `last` still reads plain text, `first` still writes it, `none` does neither. */
   readonly identity: "last" | "first" | "none";
-  /** Whether the comments say what to do with it. */
+  /** Whether the comments hold the order of steps. */
   readonly steps: boolean;
   /** The configuration and the plugin that the file is for, as the first comment; none if left out. */
   readonly subject?: string;

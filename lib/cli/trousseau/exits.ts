@@ -4,7 +4,7 @@
  * @module
  */
 import { exitCodes, type ExitName } from "../exit_codes.ts";
-import type { ExitRow } from "../program.ts";
+import type { ExitRow } from "../command.ts";
 
 /** Every exit status. */
 export const exits = {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Habits } from "../program.ts";
+import type { Habits } from "../command.ts";
 
 /** The table. */
 export const habits: Habits = {

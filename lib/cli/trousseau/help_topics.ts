@@ -5,7 +5,7 @@
  */
 import { environmentVariables } from "../../config/environment.ts";
 import { exitCodesTopic } from "../exit_topic.ts";
-import type { Topic } from "../program.ts";
+import type { Topic } from "../command.ts";
 import { columns, sections, wrapped } from "../table.ts";
 
 /** The table. */

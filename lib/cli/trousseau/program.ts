@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { defineProgram, type Program } from "../program.ts";
+import type { Program } from "../command.ts";
+import { defineProgram } from "../program.ts";
 import { commands } from "./commands.ts";
 import { exits } from "./exits.ts";
 import { habits } from "./habits.ts";

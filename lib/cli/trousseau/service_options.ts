@@ -4,7 +4,7 @@
  * @module
  */
 import type { RunServiceOptions } from "../../app/run_service.ts";
-import type { OpenService } from "../../app/service_row.ts";
+import type { OpenService } from "../../app/service.ts";
 import type { Config } from "../../config/config.ts";
 import { wantsColour } from "../table.ts";
 import { configuredWithLevel } from "./configured.ts";

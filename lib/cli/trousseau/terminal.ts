@@ -10,7 +10,7 @@ import type { Call, Command } from "../command.ts";
 import type { Streams } from "../terminal.ts";
 import type { OptionName, OptionValues } from "./options.ts";
 
-/** What a command of `trousseau` knows of the world outside its arguments. */
+/** The streams, the environment and the files that every command of `trousseau` gets. */
 export interface Terminal extends Streams {
   readonly environment: Environment;
   readonly files: Files;

@@ -1,5 +1,5 @@
 /**
- * The types of a service that `trousseau` serves: its row in the table, and the open service.
+ * The types of a service of `trousseau`: a row of the table in `services.ts`, and the service that the row opens.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export interface OpenServiceOptions {
 
 /** An open service, without its socket. */
 export interface OpenService extends AsyncDisposable {
-  /** What the HTTP pages show. */
+  /** The content of the HTTP pages. */
   readonly pages: ServicePages;
   /** The object of the log line `Serving ….`. */
   readonly served: string;
@@ -57,6 +57,8 @@ export interface OpenService extends AsyncDisposable {
 export interface ServiceRow<Service extends OpenService = OpenService> {
   /** Permissions kept after the start; `runService` revokes all others, for the whole process. */
   readonly keeps: readonly Permission[];
+  /** The verb of an error sentence about a start, as in `Cannot serve without a configuration`. */
+  readonly action: string;
   /** The predicate of the first log line, `Trousseau VERSION ….`. */
   readonly starts: string;
   readonly settings: (config: Config) => ServiceSettings;
