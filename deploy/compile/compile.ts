@@ -1,17 +1,17 @@
 /**
- * Compiles the plugin so that two builds from the same source are the same file.
+ * Compiles the artefacts so that two builds from the same source are the same files.
  *
- * `deno task compile [--target TRIPLE]` makes `dist/trousseau` and `dist/SHA256SUMS`.
+ * `deno task compile [--target TRIPLE]` makes `dist/trousseau`, `dist/clectl` and `dist/SHA256SUMS`.
  *
  * @module
  */
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { bakedFlags } from "./permissions.ts";
+import { type Artefact, artefacts, bakedFlags, trousseau } from "./artefacts.ts";
 import { deno, repository, stage, type StageOptions } from "./stage.ts";
 
-/** What to compile, and for which machine. */
+/** The artefact to compile, and the machine. */
 export interface CompileOptions extends StageOptions {
   /** `x86_64-unknown-linux-gnu` or `aarch64-unknown-linux-gnu`; by default the machine's own. */
   readonly target?: string;
@@ -24,9 +24,9 @@ export interface Sum {
 }
 
 /**
- * Writes the binary to `output`.
+ * Writes the binary of an artefact to `output`.
  *
- * What decides about its bytes: the source, the locked packages, Deno's version, the flags of `permissions.ts`, the
+ * Its bytes depend on the source, the locked packages, Deno's version, the row of `artefacts.ts`, the
  * target, the file time that staging sets, and the name of the output; not the checkout's place.
  */
 export async function compile(output: string, options: CompileOptions = {}): Promise<Sum> {
@@ -34,16 +34,17 @@ export async function compile(output: string, options: CompileOptions = {}): Pro
   try {
     const { bundle } = await stage(folder, options);
     await Deno.mkdir(dirname(output), { recursive: true });
-    await deno([...compileFlags(options.target), "--output", output, bundle], folder);
+    const { artefact = trousseau, target } = options;
+    await deno([...compileFlags(artefact, target), "--output", output, bundle], folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
   return { file: basename(output), sha256: await sha256(output) };
 }
 
-function compileFlags(target: string | undefined): string[] {
+function compileFlags(artefact: Artefact, target: string | undefined): string[] {
   const sealed = ["--quiet", "--no-config", "--no-lock", "--no-check", "--no-remote", "--no-npm"];
-  return ["compile", ...sealed, ...bakedFlags(), ...(target === undefined ? [] : ["--target", target])];
+  return ["compile", ...sealed, ...bakedFlags(artefact), ...(target === undefined ? [] : ["--target", target])];
 }
 
 /** The SHA-256 of a file, in lowercase hex. */
@@ -72,10 +73,10 @@ export function parseSums(text: string): Sum[] {
   });
 }
 
-/** Says so where the result will not be the real thing. */
+/** A note for a build around another runtime than Deno's own; `undefined` for a real one. */
 export function runtimeNote(): string | undefined {
   const stand = Deno.env.get("DENORT_BIN");
-  return stand === undefined ? undefined : `Note: DENORT_BIN is set, so the binary is made around ${stand}.`;
+  return stand === undefined ? undefined : `Note: DENORT_BIN is set, so the binaries are made around ${stand}.`;
 }
 
 if (import.meta.main) {
@@ -83,7 +84,9 @@ if (import.meta.main) {
   const dist = join(repository, "dist");
   const note = runtimeNote();
   if (note !== undefined) await Deno.stderr.write(new TextEncoder().encode(`${note}\n`));
-  const sum = await compile(join(dist, "trousseau"), values.target === undefined ? {} : { target: values.target });
-  await Deno.writeTextFile(join(dist, "SHA256SUMS"), formatSums([sum]));
-  await Deno.stdout.write(new TextEncoder().encode(formatSums([sum])));
+  const target = values.target === undefined ? {} : { target: values.target };
+  const sums: Sum[] = [];
+  for (const artefact of artefacts) sums.push(await compile(join(dist, artefact.name), { artefact, ...target }));
+  await Deno.writeTextFile(join(dist, "SHA256SUMS"), formatSums(sums));
+  await Deno.stdout.write(new TextEncoder().encode(formatSums(sums)));
 }

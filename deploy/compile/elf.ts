@@ -1,12 +1,12 @@
 /**
- * What an ELF file asks of the machine that it runs on: its loader, its libraries and the versions of their symbols.
+ * The requirements of an ELF file: its loader, its libraries and the versions of their symbols.
  *
  * Layouts are those of the System V ABI for 64-bit little-endian files, which both amd64 and arm64 Linux are.
  *
  * @module
  */
 
-/** What a dynamically linked file needs. */
+/** The requirements of a dynamically linked file. */
 export interface ElfNeeds {
   readonly machine: "amd64" | "arm64";
   /** The path of the dynamic loader. */

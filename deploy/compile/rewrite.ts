@@ -15,8 +15,8 @@ const prelude = `for (const name of ["dispose", "asyncDispose"]) {
 /**
  * How the bundle is written, in options of esbuild.
  *
- * Syntax younger than ES2022, `using` above all, is rewritten: a `denort` may carry another engine than V8. A file that
- * this engine cannot parse would fail on a control plane node first.
+ * Syntax younger than ES2022, such as `using`, is rewritten: a `denort` can contain another engine than V8. A file that
+ * this engine cannot parse would first fail on a control plane node.
  */
 const written = {
   target: "es2022",

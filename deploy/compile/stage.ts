@@ -1,39 +1,39 @@
 /**
- * Stages the plugin: one self-contained file, and beside it a launcher that runs it with the permissions of the binary.
+ * Stages the artefacts: one self-contained file each, and beside it a launcher that runs it with the permissions of the
+ * binary.
  *
- * `deno task stage [FOLDER]`; the folder is `dist/stage` by default.
+ * `deno task stage [FOLDER]` prints the path of each launcher, `trousseau` first; the folder is `dist/stage` by
+ * default.
  *
  * @module
  */
 import { join, relative, resolve } from "node:path";
-import { runFlags } from "./permissions.ts";
+import { type Artefact, artefacts, runFlags, trousseau } from "./artefacts.ts";
 
 /** The repository that this file is in. */
 export const repository = resolve(import.meta.dirname ?? ".", "../..");
 
-/** What staging made. */
+/** The files of a staged artefact. */
 export interface Staged {
   readonly folder: string;
   /** The bundle: JavaScript that imports nothing but `node:` modules. */
   readonly bundle: string;
-  /** A shell script that takes the arguments of `trousseau` and becomes it: the process keeps its ID. */
+  /** A shell script that takes the arguments of the program and becomes it: the process keeps its ID. */
   readonly launcher: string;
 }
 
-/** What to stage, from where. */
+/** The artefact to stage, and the checkout. */
 export interface StageOptions {
   /** The checkout; by default the one that this file is in. */
   readonly root?: string;
-  /** Relative to `root`. */
-  readonly entry?: string;
-  /** What the bundle is called, without `.js`; the launcher has this name. */
-  readonly name?: string;
+  /** `trousseau` if left out. */
+  readonly artefact?: Artefact;
 }
 
-// A compiled file carries the time of what is in it, so that time has to be the same everywhere.
+// A compiled binary contains the modification time of its files, so that time must be the same everywhere.
 const fileTime = new Date("2000-01-01T00:00:00Z");
 
-/** Runs a Deno subcommand and keeps what it printed; the runtime is the one that runs this very code. */
+/** Runs a subcommand of the Deno that runs this code. @returns its standard output. @throws {Error} with its stderr. */
 export async function deno(args: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<string> {
   const command = new Deno.Command(Deno.execPath(), {
     args: [...args],
@@ -48,12 +48,13 @@ export async function deno(args: readonly string[], cwd: string, env: Record<str
 }
 
 /**
- * Bundles the plugin and its packages into one file, equal byte for byte wherever the checkout and Deno's cache are.
+ * Bundles an artefact and its packages into one file, equal byte for byte wherever the checkout and Deno's cache are.
  *
  * Dynamic imports end up in the same file and are still evaluated at their first use only.
  */
 export async function stage(folder: string, options: StageOptions = {}): Promise<Staged> {
-  const { root = repository, entry = "main.ts", name = "trousseau" } = options;
+  const { root = repository, artefact = trousseau } = options;
+  const { entry, name } = artefact;
   await Deno.mkdir(folder, { recursive: true });
   const staged = { folder, bundle: join(folder, `${name}.js`), launcher: join(folder, name) };
   const raw = join(folder, `.${name}.raw.js`);
@@ -63,7 +64,7 @@ export async function stage(folder: string, options: StageOptions = {}): Promise
   await rewrite(raw, staged.bundle);
   await Deno.remove(raw);
   await Deno.utime(staged.bundle, fileTime, fileTime);
-  await Deno.writeTextFile(staged.launcher, launcher(name), { mode: 0o755 });
+  await Deno.writeTextFile(staged.launcher, launcher(artefact), { mode: 0o755 });
   return staged;
 }
 
@@ -83,8 +84,8 @@ export function withoutCachePaths(bundle: string, root: string, cache: string): 
 }
 
 /**
- * Rewrites the file `raw` to `bundle` in a process of its own: esbuild stands in `deno.dev.json`, while the process that
- * stages may run with `deno.json`.
+ * Rewrites the file `raw` to `bundle` in a process of its own: esbuild is a package of `deno.dev.json`, and staging may
+ * run with `deno.json`.
  */
 async function rewrite(raw: string, bundle: string): Promise<void> {
   const config = ["--frozen", "--config", join(repository, "deno.dev.json")];
@@ -98,8 +99,9 @@ async function npmCache(root: string): Promise<string> {
   return info.npmCache;
 }
 
-function launcher(name: string): string {
-  const flags = runFlags().map((flag) => `'${flag}'`).join(" ");
+function launcher(artefact: Artefact): string {
+  const { name } = artefact;
+  const flags = runFlags(artefact).map((flag) => `'${flag}'`).join(" ");
   return `#!/bin/sh
 # Runs the staged bundle with exactly what is baked into the binary.
 export DENO_NO_UPDATE_CHECK=1
@@ -108,6 +110,9 @@ exec "\${DENO:-deno}" ${flags} "$(dirname "$0")/${name}.js" "$@"
 }
 
 if (import.meta.main) {
-  const staged = await stage(resolve(Deno.args[0] ?? join(repository, "dist/stage")));
-  await Deno.stdout.write(new TextEncoder().encode(`${staged.launcher}\n`));
+  const folder = resolve(Deno.args[0] ?? join(repository, "dist/stage"));
+  for (const artefact of artefacts) {
+    const staged = await stage(folder, { artefact });
+    await Deno.stdout.write(new TextEncoder().encode(`${staged.launcher}\n`));
+  }
 }

@@ -1,35 +1,34 @@
 /**
- * Compiles the plugin again and compares it with sums that somebody else published.
+ * Compiles the artefacts again and compares them with published sums.
  *
- * `deno task verify [SHA256SUMS] [--target TRIPLE]`; ends with status 1 where they differ.
+ * `deno task verify [SHA256SUMS] [--target TRIPLE]`; ends with status 1 where one differs.
  *
  * @module
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { type Artefact, artefacts } from "./artefacts.ts";
 import { compile, type CompileOptions, parseSums } from "./compile.ts";
 import { repository } from "./stage.ts";
 
-/** What a rebuild said. */
+/** The result of a rebuild. */
 export interface Verdict {
   readonly equal: boolean;
   /** One sentence. */
   readonly message: string;
 }
 
-/** Rebuilds in a temporary folder and compares with the line for `trousseau` in `sums`. */
-export async function verify(sums: string, options: CompileOptions = {}): Promise<Verdict> {
-  const published = parseSums(sums).find(({ file }) => file === "trousseau");
-  if (published === undefined) return { equal: false, message: "The sums have no line for trousseau." };
+/** Rebuilds an artefact in a temporary folder and compares it with its line in `sums`. */
+export async function verify(sums: string, artefact: Artefact, options: CompileOptions = {}): Promise<Verdict> {
+  const { name } = artefact;
+  const published = parseSums(sums).find(({ file }) => file === name);
+  if (published === undefined) return { equal: false, message: `The sums have no line for ${name}.` };
   const folder = await Deno.makeTempDir({ prefix: "trousseau-verify-" });
   try {
-    const rebuilt = await compile(join(folder, "trousseau"), options);
-    return rebuilt.sha256 === published.sha256
-      ? { equal: true, message: `Equal: ${rebuilt.sha256} with Deno ${Deno.version.deno}.` }
-      : {
-        equal: false,
-        message: `Different: published ${published.sha256}, rebuilt ${rebuilt.sha256} with Deno ${Deno.version.deno}.`,
-      };
+    const rebuilt = await compile(join(folder, name), { ...options, artefact });
+    const equal = rebuilt.sha256 === published.sha256;
+    const sums = equal ? rebuilt.sha256 : `published ${published.sha256}, rebuilt ${rebuilt.sha256}`;
+    return { equal, message: `${equal ? "Equal" : "Different"}: ${name} ${sums} with Deno ${Deno.version.deno}.` };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -42,7 +41,10 @@ if (import.meta.main) {
     allowPositionals: true,
   });
   const sums = await Deno.readTextFile(positionals[0] ?? join(repository, "dist/SHA256SUMS"));
-  const { equal, message } = await verify(sums, values.target === undefined ? {} : { target: values.target });
-  await Deno.stdout.write(new TextEncoder().encode(`${message}\n`));
-  Deno.exitCode = equal ? 0 : 1;
+  const target = values.target === undefined ? {} : { target: values.target };
+  for (const artefact of artefacts) {
+    const { equal, message } = await verify(sums, artefact, target);
+    await Deno.stdout.write(new TextEncoder().encode(`${message}\n`));
+    if (!equal) Deno.exitCode = 1;
+  }
 }

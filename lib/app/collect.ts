@@ -1,12 +1,12 @@
 /**
- * Giving back memory that is not used any more.
+ * Garbage collection while the process is idle.
  *
  * @module
  */
 import process from "node:process";
 import { afterTimeout, type SetTimer } from "../base/deadline.ts";
 
-/** What V8 has as `gc` under `--expose-gc`: without other flavours it keeps code that might be run again. */
+/** V8's `gc` under `--expose-gc`. The flavour `last-resort` also drops compiled code that is not in use. */
 type Collect = (options: { readonly type: "major"; readonly flavor: "last-resort" }) => void;
 
 /** Resources that a process uses. */
@@ -25,27 +25,27 @@ export interface CollectOptions {
   readonly usage?: () => Usage;
 }
 
-// Long enough for the first probes and data keys. The collection takes some 60 ms, which a call of that moment waits.
+// Long enough for the first probes and data keys. The collection takes about 60 ms, and delays a concurrent call by
+// that.
 const settleMs = 2_000;
 
-/** How often it is looked whether the process rests, in milliseconds. */
+/** Milliseconds between two checks whether the process is idle. */
 const lookMs = 10_000;
 
-/** A process rests that used no more than this of the processor's time since the last look, in milliseconds. */
+/** Milliseconds of processor time since the last check, up to which the process counts as idle. */
 const restMs = 500;
 
-/** Bytes by which memory has to have grown since the last collection to be worth another one. */
+/** Bytes by which memory must have grown since the last collection before another one runs. */
 const worthwhile = 8e6;
 
 /**
- * Has the engine collect everything once a server has started, and again whenever the server rests after it has grown.
+ * Runs a full collection 2 s after the start of a server, and again when the server is idle and has grown.
  *
- * Most of what a start allocates, and the code that it ran, is never used again: schemas, YAML, protocol files, an SDK
- * that was evaluated. The same is true of what a burst of calls has left behind. An engine that waits for the next
- * allocations to notice waits for ever in a process that is idle. That is 10 MB and more of a process of 80 after a start,
- * and up to 100 MB after a burst.
+ * Most objects and code of a start are never used again: schemas, YAML, protocol files, an evaluated SDK. The same
+ * holds after a burst of calls. V8 collects on allocation, and an idle process allocates nothing. The garbage is 10 MB
+ * and more of a process of 80 MB after a start, and up to 100 MB after a burst.
  *
- * Disposing calls it off.
+ * Disposing cancels it.
  */
 export function collectAtRest(options: CollectOptions = {}): Disposable {
   const { after = afterTimeout, usage = usageOfThis } = options;
@@ -58,7 +58,7 @@ export function collectAtRest(options: CollectOptions = {}): Disposable {
     const { resident } = usage();
     collect({ type: "major", flavor: "last-resort" });
     least = usage().resident;
-    // Memory that one collection frees may go back to the system with the next one.
+    // V8 can return the memory of one collection to the system in the next one.
     helped = least < resident - worthwhile;
   };
   const look = () => {

@@ -1,23 +1,24 @@
 /**
- * The label values of the counters that a server of a configuration may raise.
+ * The label values of the counters of a server, by its configuration.
  *
  * @module
  */
 import type { Config, ProviderConfig } from "../config/config.ts";
-import type { Api } from "../telemetry/events.ts";
+import { kmsOperations } from "../services/kms/rpc_event.ts";
+import { sopsOperations } from "../services/sops/rpc_event.ts";
 import type { Countable } from "../telemetry/label_values.ts";
 
 /** The counters of the plugin. */
 export function countableByPlugin(config: Pick<Config, "kms" | "providers" | "retired">): Countable {
-  return countable(config, config.kms.v1beta1 ? ["v2", "v1beta1"] : ["v2"]);
+  return countable(config, config.kms.v1beta1 ? kmsOperations : { v2: kmsOperations.v2 });
 }
 
 /** The counters of the key service of SOPS. */
 export function countableBySops(config: Pick<Config, "providers" | "retired">): Countable {
-  return countable(config, ["sops"]);
+  return countable(config, sopsOperations);
 }
 
-function countable({ providers, retired }: Pick<Config, "providers" | "retired">, apis: readonly Api[]): Countable {
+function countable({ providers, retired }: Pick<Config, "providers" | "retired">, apis: Countable["apis"]): Countable {
   return { apis, providers: [...providers, ...retired].map(labelsOf) };
 }
 

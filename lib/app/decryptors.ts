@@ -1,5 +1,5 @@
 /**
- * The configured providers that can open what a node has sealed.
+ * The providers that can open sealed data of a node, by the configuration.
  *
  * @module
  */
@@ -7,8 +7,7 @@ import type { Config } from "../config/config.ts";
 import { foreignState } from "../services/kms/key_ring/foreign_state.ts";
 import { type Decryptors, decryptorsAmong } from "../services/kms/key_ring/wrap_sets.ts";
 import { readRingState } from "../services/kms/key_ring/state.ts";
-import { canUnwrap } from "../provider/registry.ts";
-import type { ProviderSettings } from "../provider/settings.ts";
+import { canUnwrap, type ProviderSettings } from "../provider/registry.ts";
 
 /**
  * Every provider under each of its names, retired ones too.

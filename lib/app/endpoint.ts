@@ -7,13 +7,8 @@ import { processStartedAt, systemClock } from "../base/clock.ts";
 import type { ListenConfig } from "../config/config.ts";
 import { backoff } from "../base/deadline.ts";
 import { toKmsError } from "../base/errors.ts";
-import { unseenVersion } from "../services/kms/key_ring/key_id.ts";
-import { outageState } from "../services/kms/outage.ts";
-import { unreadable } from "../services/kms/readable.ts";
-import type { ServiceStatus } from "../services/kms/status.ts";
-import type { SopsStatus } from "../services/sops/status.ts";
 import { type HttpEndpoint, type HttpOptions, serveHttp } from "../telemetry/http.ts";
-import { type Readiness, readiness } from "../telemetry/readiness.ts";
+import type { ServicePages } from "../telemetry/pages.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { version } from "../base/version.ts";
 import { listenText, telemetryAddressFile } from "./telemetry_address.ts";
@@ -33,9 +28,8 @@ export interface EndpointOptions {
    * keeps which. `undefined` where the address stands in a configuration.
    */
   readonly anyPort?: string | undefined;
-  readonly service: { peek(): ServiceStatus };
-  /** Whether it is ready, and why not. */
-  readonly readiness: (status: ServiceStatus, telemetry: string) => Readiness;
+  /** What the service shows. */
+  readonly pages: ServicePages;
   /** Why the process has to be started again; `""` while it does not. */
   readonly complaint: () => string;
   readonly telemetry: Telemetry;
@@ -133,14 +127,13 @@ const troubles = {
 } as const;
 
 function httpOptions(options: EndpointOptions, listen: HttpOptions["listen"]): HttpOptions {
-  const { field, service, readiness, complaint, socket, telemetry } = options;
+  const { field, pages, complaint, socket, telemetry } = options;
   const address = listenText(listen);
   return {
     listen,
     field,
     socket,
-    peek: () => service.peek(),
-    readiness,
+    pages,
     complaint,
     telemetry,
     version,
@@ -166,42 +159,4 @@ export async function openMovableEndpoint(options: EndpointOptions): Promise<Mov
     },
     [Symbol.asyncDispose]: () => open[Symbol.asyncDispose](),
   };
-}
-
-/**
- * The plugin's readiness, whatever kube-apiserver is told: an outage that lasts, a refusal, and stored data that cannot be
- * read are told here under every policy.
- *
- * @param afterMs how long an outage may last.
- */
-export function pluginReadiness(afterMs: number): EndpointOptions["readiness"] {
-  return (status, telemetry) => {
-    const { quorum } = status;
-    const state = outageState(quorum, afterMs);
-    const [lost, why] = [quorum.state === "lost" ? quorum.message : "", unreadable(status)];
-    const ready = (state === "none" || state === "outage") && why === "";
-    return readiness(status, { ready, message: [lost, why].filter(Boolean).join(" ") }, telemetry);
-  };
-}
-
-/** The key service's status with the plugin's fields left empty, for pages that show both. */
-export function withoutKeyId(status: SopsStatus): ServiceStatus {
-  return {
-    ...status,
-    providers: status.providers.map((health) => ({ ...health, version: unseenVersion, lacksWrapSince: undefined })),
-    keyId: undefined,
-    provisional: false,
-    message: "",
-    dataKeyMadeAt: undefined,
-    announcedAt: undefined,
-    firstEncryptAt: undefined,
-    stateFolder: undefined,
-    sealedVersions: [],
-  };
-}
-
-/** A key service's: it has no key ID, and people wait for it, so that it is ready while its providers are. */
-export function keyServiceReadiness(status: ServiceStatus, telemetry: string): Readiness {
-  const { quorum } = status;
-  return { ready: quorum.state === "held", message: quorum.state === "held" ? "" : quorum.message, status, telemetry };
 }

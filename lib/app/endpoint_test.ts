@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../base/clock.ts";
 import type { Event } from "../telemetry/events.ts";
-import type { ServiceStatus } from "../services/kms/service.ts";
 import { createLogger } from "../telemetry/log.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import { FakeService, wellStatus } from "../../tests/support/fake_service.ts";
+import { wellStatus } from "../../tests/support/fake_service.ts";
 import { waitFor } from "../../tests/support/processes.ts";
 import { inFolder } from "../../tests/support/temporary_folder.ts";
-import { type EndpointOptions, keyServiceReadiness, openEndpoint, pluginReadiness } from "./endpoint.ts";
+import { kmsPages, pluginReadiness } from "../services/kms/status_page.ts";
+import { type EndpointOptions, openEndpoint } from "./endpoint.ts";
 import { telemetryAddressFile } from "./telemetry_address.ts";
 
 const quiet = createLogger({ level: "error", format: "json", colours: false, now: Date.now, write() {} });
@@ -33,8 +33,7 @@ function stage(port: number): EndpointOptions & { readonly events: Event[] } {
     listen: { hostname: "127.0.0.1", port },
     field: "telemetry.listen",
     socket: "/run/kms.sock",
-    service: new FakeService(),
-    readiness: pluginReadiness(600_000),
+    pages: kmsPages(() => wellStatus, pluginReadiness(600_000)),
     complaint: () => "",
     telemetry,
   };
@@ -103,37 +102,4 @@ Deno.test("openEndpoint() serves where the state folder cannot be written", asyn
 Deno.test("openEndpoint() opens nothing where it is switched off", async () => {
   await using endpoint = await openEndpoint({ ...stage(0), listen: undefined });
   assert.equal(endpoint.origin(), undefined);
-});
-
-const failing: ServiceStatus = {
-  ...wellStatus,
-  decrypts: {
-    windowMs: 300_000,
-    refused: [{ code: "key_unknown", message: "No such key.", envelopes: 3, since: 0, lastAt: 0 }],
-    lastOpenedAt: undefined,
-    failing: true,
-  },
-};
-const away = { state: "lost", since: 0, forMs: 0, refused: true, message: "Vault refuses." } as const;
-
-Deno.test("pluginReadiness() is red where stored data cannot be read, whatever the quorum is", () => {
-  const ready = pluginReadiness(600_000);
-  assert.deepEqual([ready(wellStatus, "").ready, ready(wellStatus, "").message], [true, ""]);
-  const red = ready(failing, "");
-  assert.deepEqual(red.ready, false);
-  assert.match(red.message, /^Stored data cannot be read: .* No such key\.$/);
-  const both = ready({ ...failing, quorum: away }, "");
-  assert.deepEqual(both.ready, false);
-  assert.match(both.message, /^Vault refuses\. Stored data cannot be read: /);
-});
-
-Deno.test("pluginReadiness() stays green for fewer refusals, and tells of them", () => {
-  const few = { ...failing, decrypts: { ...failing.decrypts, failing: false } };
-  const { ready, message, status } = pluginReadiness(600_000)(few, "");
-  assert.deepEqual([ready, message, status.decrypts.refused.length], [true, "", 1]);
-});
-
-Deno.test("keyServiceReadiness() is red for its providers alone", () => {
-  assert.deepEqual(keyServiceReadiness(failing, "").ready, true);
-  assert.deepEqual(keyServiceReadiness({ ...failing, quorum: away }, "").ready, false);
 });

@@ -9,7 +9,7 @@ import { ResourceStack } from "../base/resource_stack.ts";
 import type { Notify } from "../telemetry/events.ts";
 import { kmsHandlers } from "../services/kms/handlers.ts";
 import type { Reloads } from "../base/reloads.ts";
-import type { KmsHandlers } from "../net/grpc/server.ts";
+import type { KmsHandlers } from "../api/kms/server.ts";
 import { firstEncryptFile, type FirstEncryptState } from "../services/kms/key_ring/first_encrypt.ts";
 import { folderSentinels, type SentinelStore } from "../services/kms/key_ring/sentinel_file.ts";
 import { folderStore, type RingState } from "../services/kms/key_ring/state.ts";

@@ -1,5 +1,5 @@
 /**
- * SIGHUP: what a server takes up from its configuration while it runs, and what it says of the rest.
+ * SIGHUP: applies the reloadable settings of the configuration, and names the changed settings that need a restart.
  *
  * @module
  */
@@ -8,26 +8,26 @@ import { toKmsError } from "../base/errors.ts";
 import type { Notify } from "../telemetry/events.ts";
 import type { Reloads } from "../base/reloads.ts";
 
-/** How a configuration is taken up. */
+/** How a configuration is reloaded. */
 export interface ReloadOptions {
   /** The configuration that the server started with. */
   readonly running: Config;
   /** Reads it again. */
   readonly load: () => Promise<Config>;
   readonly setLevel: (level: Config["telemetry"]["log"]["level"]) => void;
-  /** Which address the server's HTTP pages have in a configuration; `undefined` for none. */
+  /** The address of the server's HTTP pages in a configuration; `undefined` for none. */
   readonly listen: (config: Config) => ListenConfig | undefined;
-  /** Moves them. It neither throws nor waits for an address that is taken. */
+  /** Moves the HTTP pages. It neither throws nor waits for an address in use. */
   readonly setListen: (listen: ListenConfig | undefined) => Promise<void>;
-  /** Where those subscribe who hold credentials. */
+  /** Announced at each reload; holders of credentials subscribe to it. */
   readonly credentials: Reloads;
   readonly notify: Notify;
 }
 
-/** Settings that are taken up by a reload: they need no restart. */
+/** Settings that a reload applies. */
 const applied: readonly string[] = ["telemetry.log.level", "telemetry.listen", "sops.listen"];
 
-/** Reloads one after the other; of several that are asked for meanwhile, one. */
+/** Runs reloads one after the other. Several requests during one reload become one more reload. */
 export class Reloading {
   readonly #options: ReloadOptions;
   #now: Config;
@@ -39,7 +39,7 @@ export class Reloading {
     this.#now = options.running;
   }
 
-  /** Reads the configuration again, and says in one line what came of it. */
+  /** Reads the configuration again, and logs the result in one line. */
   start(): void {
     this.#again = true;
     this.#working ??= this.#work().finally(() => this.#working = undefined);
@@ -64,7 +64,7 @@ export class Reloading {
       next = await load();
     } catch (thrown) {
       const failure = toKmsError(thrown);
-      // The server stops: nothing is wrong with the configuration.
+      // The server is stopping; the configuration is not at fault.
       if (failure.code === "cancelled") return;
       const why = failure.message.replaceAll("\n", "; ");
       const message = `Cannot read the configuration again; the one in use stays. ${why}`;
@@ -86,12 +86,12 @@ export class Reloading {
   }
 }
 
-/** The settings that differ and are not taken up by a reload, by their names in the file. */
+/** The settings that differ and that a reload does not apply, by their names in the file. */
 export function needRestart(running: Config, next: Config): readonly string[] {
   return changes("", running, next).filter((name) => name !== "file" && name !== "remarks" && !applied.includes(name));
 }
 
-/** Only these are told apart further than by their section. */
+/** Sections whose fields are compared one by one; of all others the section is named. */
 const sections: readonly string[] = ["", "telemetry", "telemetry.log", "sops"];
 
 function changes(at: string, before: unknown, after: unknown): readonly string[] {
@@ -105,7 +105,7 @@ function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Both come from the same code, so that their fields are in the same order. A secret prints as what it is. */
+/** The same code makes both, so their fields have the same order. A secret prints as `[secret]` in both. */
 function same(one: unknown, other: unknown): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }

@@ -15,7 +15,7 @@ import type { KeyState } from "../provider/provider.ts";
 import { fileTag, type KnownKey, readKnownKeys } from "../provider/local/key_ledger.ts";
 import type { SealedVersionStatus } from "../services/kms/service.ts";
 import { decryptorsOf } from "./decryptors.ts";
-import { didYouMean } from "../config/suggestion.ts";
+import { didYouMean } from "../base/nearest.ts";
 
 type Configured = Pick<Config, "file" | "providers" | "retired" | "forgotten" | "state">;
 
@@ -59,9 +59,9 @@ export function versionsIn({ state, sentinels }: NodeMemory): readonly SealedVer
 }
 
 /**
- * The versions of each provider that a new key must not take the place of: those that the node has sealed with, and those
- * of its key file that were used, unless `forgotten` names them; an error where a file of the state folder may know some
- * and cannot be used.
+ * The versions of each provider that a new key must not take the place of: those that the node has sealed with, and
+ * those of its key file that were used, unless `forgotten` names them; an error where a file of the state folder may
+ * know some and cannot be used.
  */
 export function irreplaceable(
   config: Configured,

@@ -10,7 +10,7 @@ import { ownUser } from "../base/file_owner.ts";
 /**
  * Compares this process's user with the owner of the state folder.
  *
- * @returns what to warn of, in one sentence; `undefined` if both are the same, or one of them is not known.
+ * @returns a warning in one sentence; `undefined` if both are the same, or one of them is unknown.
  * @throws {KmsError} `config` if they differ and a socket is to be taken over: the service manager would not know the
  *   process that serves then.
  */
@@ -37,7 +37,7 @@ function ownerOf(folder: string): number | undefined {
   try {
     return Deno.statSync(folder).uid ?? undefined;
   } catch {
-    // Whether the folder can be used is told when it is.
+    // An unusable folder is reported at its first use.
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Where the plugin without a configuration listens for HTTP: a port that the system chose, kept in the state folder.
+ * The HTTP address of a plugin without a configuration: a port chosen by the system, kept in the state folder.
  *
  * @module
  */
@@ -7,13 +7,13 @@ import type { ListenConfig } from "../config/config.ts";
 import { parseListen } from "../config/addresses.ts";
 import { type StateFile, stateFile } from "../base/state_file.ts";
 
-/** The address of the process that served last. */
+/** The address of the last process that served. */
 export interface TelemetryAddress {
   /** For instance `127.0.0.1:8090`. */
   readonly listen: string;
 }
 
-/** The file of a state folder. It may name a process that has ended: whoever asks there has to look who answers. */
+/** The file in a state folder. Its process may have ended: a client must check the identity of the server there. */
 export function telemetryAddressFile(folder: string): StateFile<TelemetryAddress> {
   return stateFile<TelemetryAddress>(folder, {
     name: "telemetry-address.json",
@@ -25,7 +25,7 @@ export function telemetryAddressFile(folder: string): StateFile<TelemetryAddress
   });
 }
 
-/** An address as an operator writes it. */
+/** An address as in the configuration. */
 export function listenText({ hostname, port }: ListenConfig): string {
   return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }

@@ -1,19 +1,21 @@
 /**
- * From words to a command and its options. Strict: what the table does not know is a {@linkcode UsageError}.
+ * From words to a command and its options. Strict: a word that the tables do not have is a {@linkcode UsageError}.
  *
  * @module
  */
 import { parseArgs } from "node:util";
-import { type Command, type Positional, UsageError } from "./command.ts";
-import { findCommand, looksLikeFile } from "./command_words.ts";
-import { acceptedOptions, optionLabel, type OptionName, optionNames, optionRow, type OptionValues } from "./options.ts";
-import { printable } from "../app/terminal.ts";
-import { didYouMean, meantOption, meantWithTwoDashes } from "../config/suggestion.ts";
+import { type Command, type Positional, type Program, UsageError } from "./command.ts";
+import { commandNamed, findCommand, looksLikeFile } from "./command_words.ts";
+import { acceptedOptions, longName, optionLabel, optionRow, type OptionTable, type SharedValues } from "./options.ts";
+import { printable } from "./terminal.ts";
+import { didYouMean } from "../base/nearest.ts";
+import { meantOption, meantWithTwoDashes } from "./suggestion.ts";
 
-/** A command and what it was called with. */
+/** A command with its options and words. */
 export interface Parsed {
   readonly command: Command;
-  readonly options: OptionValues;
+  /** By the names of the program's table. */
+  readonly options: SharedValues;
   readonly positionals: readonly string[];
 }
 
@@ -24,52 +26,54 @@ interface GivenOption {
   /** The option with its dashes. */
   readonly typed: string;
   readonly value: string | undefined;
-  /** Whether the value stands in the same word. */
+  /** Whether the value is in the same word. */
   readonly inline: boolean;
 }
 
 type Values = Record<string, string | true>;
 
 /**
- * Finds the command that the words name and reads the rest by its row. Options may stand anywhere, also before the
+ * Finds the command that the words name and reads the rest by its row. Options can be anywhere, also before the
  * command. With `--help` it is the command `help`, whatever else is wrong, and with `--version` alone `version`.
  *
  * @throws {UsageError}
  */
-export function parse(words: readonly string[], commands: readonly Command[]): Parsed {
-  refuseOtherStyles(words);
-  const { given, positionals, before } = split(words);
-  const has = (name: OptionName) => given.some((option) => option.name === name);
-  if (has("help") || words.length === 0) return { command: named("help", commands), options: {}, positionals };
+export function parse(words: readonly string[], program: Program): Parsed {
+  refuseOtherStyles(words, program);
+  const { given, positionals, before } = split(words, program.options);
+  const has = (name: keyof SharedValues) => given.some((option) => option.name === name);
+  if (has("help") || words.length === 0) return { command: findCommand(["help"], program), options: {}, positionals };
   if (positionals.length === 0) {
     const rest = given.filter(({ name }) => name !== "version" && name !== "verbose");
-    if (rest.length < given.length) return parsed(named("version", commands), rest, []);
+    if (rest.length < given.length) return parsed(findCommand(["version"], program), rest, [], program);
   }
-  const unknown = before.find(({ name }) => !longNames.includes(name));
-  if (unknown !== undefined) throw unknownOption(unknown);
-  const command = findCommand(positionals, commands);
-  return parsed(command, given, positionals.slice(command.name.split(" ").length));
+  const known = longNames(program.options);
+  const unknown = before.find(({ name }) => !known.includes(name));
+  if (unknown !== undefined) throw unknownOption(unknown, program);
+  const command = findCommand(positionals, program);
+  return parsed(command, given, positionals.slice(command.name.split(" ").length), program);
 }
 
-/** The first word that is neither an option nor the value of one; it never throws. */
-export function commandWord(words: readonly string[]): string | undefined {
-  return split(words).positionals[0];
+/** The command that the words name, options before it or not; `undefined` where they name none. It never throws. */
+export function commandOf(words: readonly string[], { options, commands }: Program): Command | undefined {
+  return commandNamed(split(words, options).positionals, commands);
 }
 
-function parsed(command: Command, given: readonly GivenOption[], positionals: readonly string[]): Parsed {
-  const values = readOptions(given, command);
-  const rest = readPositionals(positionals, values, command);
+function parsed(
+  command: Command,
+  given: readonly GivenOption[],
+  positionals: readonly string[],
+  program: Program,
+): Parsed {
+  const values = readOptions(given, command, program);
+  const rest = readPositionals(positionals, values, command, program);
   mergeCompanions(values, command);
-  return { command, options: values as OptionValues, positionals: rest };
-}
-
-function named(name: string, commands: readonly Command[]): Command {
-  return findCommand([name], commands);
+  return { command, options: values as SharedValues, positionals: rest };
 }
 
 /** Options and other words, and the options that stand before the first of these. */
-function split(words: readonly string[]) {
-  const { tokens } = parseArgs({ args: [...words], options: parserOptions(), strict: false, tokens: true });
+function split(words: readonly string[], table: OptionTable) {
+  const { tokens } = parseArgs({ args: [...words], options: parserOptions(table), strict: false, tokens: true });
   const given: GivenOption[] = [];
   const positionals: string[] = [];
   const before: GivenOption[] = [];
@@ -86,81 +90,87 @@ function split(words: readonly string[]) {
   return { given, positionals, before };
 }
 
-function parserOptions(): Record<string, { type: "boolean" | "string"; short?: string }> {
-  return Object.fromEntries(optionNames.map((name) => {
-    const { type, short } = optionRow(name);
-    return [longOf(name), short === undefined ? { type } : { type, short }];
-  }));
+function parserOptions(table: OptionTable): Record<string, { type: "boolean" | "string"; short?: string }> {
+  return Object.fromEntries(
+    Object.entries(table).map(([name, { type, short }]) => {
+      return [longName(table, name), short === undefined ? { type } : { type, short }];
+    }),
+  );
 }
 
-function longOf(name: OptionName): string {
-  return optionRow(name).long ?? name;
+function longNames(table: OptionTable): readonly string[] {
+  return Object.keys(table).map((name) => longName(table, name));
 }
-
-const longNames: readonly string[] = optionNames.map(longOf);
-
-const shortNames: readonly string[] = optionNames.flatMap((name) => optionRow(name).short ?? []);
 
 /**
- * Two habits that would be read as something else: long options with one dash, in which an `h` would ask for help, and a
- * level after `-v`.
+ * Refuses two styles of other tools that would be misread: a long option with one dash, in which an `h` would mean
+ * help, and a level after `-v`.
  */
-function refuseOtherStyles(words: readonly string[]): void {
+function refuseOtherStyles(words: readonly string[], { options, habits }: Program): void {
+  const shortNames = Object.values(options).map(({ short }) => short);
   const end = words.indexOf("--");
   const read = end < 0 ? words : words.slice(0, end);
   read.forEach((word, index) => {
     const [, long] = /^-([a-z][a-z-]+)(?:=.*)?$/.exec(word) ?? [];
-    const meant = long === undefined ? undefined : meantWithTwoDashes(long, longNames);
+    const meant = long === undefined ? undefined : meantWithTwoDashes(long, longNames(options), habits);
     if (meant !== undefined) throw new UsageError(`A long option has two dashes: ${meant}, not -${long}.`);
     if (long !== undefined && !shortNames.includes(long.charAt(0))) {
       throw new UsageError(`There is no option -${printable(long)}.`);
     }
     const apart = word === "-v" && /^\d+$/.test(read[index + 1] ?? "");
-    if (apart || /^--?v(erbose)?=?\d+$/.test(word)) {
+    if (Object.hasOwn(options, "verbose") && (apart || /^--?v(erbose)?=?\d+$/.test(word))) {
       throw new UsageError("-v takes no number; -v alone is --log-level debug.");
     }
   });
 }
 
-function readOptions(given: readonly GivenOption[], command: Command): Values {
+function readOptions(given: readonly GivenOption[], command: Command, program: Program): Values {
   const values: Values = {};
   for (const option of given) {
-    const name = knownOption(option, command);
-    const value = optionValue(name, option, command);
-    // A repeated flag changes nothing; of two values one would be ignored.
+    const name = knownOption(option, command, program);
+    const value = optionValue(name, option, command, program.options);
+    // A repeated flag changes nothing. Of two values one would be ignored silently.
     if (value !== true && Object.hasOwn(values, name)) {
-      throw new UsageError(`${optionLabel(name)} is given twice.`, command.name);
+      const label = optionLabel(program.options, name);
+      throw new UsageError(`${label} is given twice.`, command.name);
     }
     values[name] = value;
   }
   return values;
 }
 
-function knownOption(option: GivenOption, command: Command): OptionName {
-  const found = acceptedOptions(command.options).find((name) => longOf(name) === option.name);
+function knownOption(option: GivenOption, command: Command, program: Program): string {
+  const accepted = acceptedOptions(command.options);
+  const found = accepted.find((name) => longName(program.options, name) === option.name);
   if (found !== undefined) return found;
-  throw unknownOption(option, command);
+  throw unknownOption(option, program, command);
 }
 
-function unknownOption({ name, typed }: GivenOption, command?: Command): UsageError {
-  const labels = (command === undefined ? optionNames : acceptedOptions(command.options)).map(optionLabel);
+function unknownOption({ name, typed }: GivenOption, { options, habits }: Program, command?: Command): UsageError {
+  const accepted = command === undefined ? Object.keys(options) : acceptedOptions(command.options);
+  const labels = accepted.map((one) => optionLabel(options, one));
   const shown = printable(typed);
   const subject = command === undefined ? `There is no option ${shown}` : `"${command.name}" has no option ${shown}`;
   const positive = name.startsWith("no-") ? `--${name.slice(3)}` : "";
   if (labels.includes(positive)) return new UsageError(`${subject}; leave out ${positive} instead.`, command?.name);
-  return new UsageError(`${subject}.${meantOption(shown, labels)}`, command?.name);
+  return new UsageError(`${subject}.${meantOption(shown, labels, habits)}`, command?.name);
 }
 
-function optionValue(name: OptionName, { value, inline }: GivenOption, command: Command): string | true {
-  const { type, choices, value: stands } = optionRow(name);
-  const label = optionLabel(name);
+function optionValue(
+  name: string,
+  { value, inline }: GivenOption,
+  command: Command,
+  table: OptionTable,
+): string | true {
+  const { type, choices, value: placeholder } = optionRow(table, name);
+  const label = optionLabel(table, name);
   if (type === "boolean") {
     if (value !== undefined) throw new UsageError(`${label} takes no value.`, command.name);
     return true;
   }
   // A forgotten value must not swallow the option after it; a value that does begin with a dash is given with "=".
   if (value === undefined || value === "" || (!inline && value.startsWith("-") && value !== "-")) {
-    throw new UsageError(`${label} wants a value: ${label} ${choices?.join("|") ?? stands}.`, command.name);
+    throw new UsageError(`${label} wants a value: ${label} ${choices?.join("|") ?? placeholder}.`, command.name);
   }
   if (choices !== undefined) checkChoice(label, value, choices, command);
   return value;
@@ -181,19 +191,24 @@ function mergeCompanions(values: Values, command: Command): void {
   delete values["verbose"];
 }
 
-/** Checks the words after the command. Those that stand for an option become its value; the others are given back. */
-function readPositionals(given: readonly string[], values: Values, command: Command): readonly string[] {
+/** Checks the words after the command, and sets the options that words stand for. @returns the other words. */
+function readPositionals(
+  given: readonly string[],
+  values: Values,
+  command: Command,
+  program: Program,
+): readonly string[] {
   const wanted = command.positionals;
   const rest = given.filter((value, index) => {
     const last = wanted.at(-1);
     const row = wanted[index] ?? (last?.many ? last : undefined);
     if (row === undefined) {
       if (wanted.some((positional) => positional.command)) return true;
-      throw notTaken(value, command);
+      throw notTaken(value, command, program);
     }
     if (row.choices !== undefined) checkChoice(row.name, value, row.choices, command);
     if (row.standsFor === undefined) return true;
-    takeFor(row.standsFor, value, values, command);
+    takeFor(row.standsFor, value, values, command, program);
     return false;
   });
   const missing = wanted[given.length];
@@ -203,8 +218,14 @@ function readPositionals(given: readonly string[], values: Values, command: Comm
   return rest;
 }
 
-function takeFor(name: "config" | "socket", value: string, values: Values, command: Command): void {
-  if (!looksLikeFile(value)) throw notTaken(value, command);
+function takeFor(
+  name: "config" | "socket",
+  value: string,
+  values: Values,
+  command: Command,
+  program: Program,
+): void {
+  if (!looksLikeFile(value)) throw notTaken(value, command, program);
   if (name === "socket" && /\.(ya?ml|json)$/.test(value)) {
     throw new UsageError(
       `"${command.name}" takes a socket, and a configuration with --config ${printable(value)}.`,
@@ -212,17 +233,21 @@ function takeFor(name: "config" | "socket", value: string, values: Values, comma
     );
   }
   if (Object.hasOwn(values, name)) {
-    throw new UsageError(`${optionLabel(name)} is given twice: once as "${printable(value)}".`, command.name);
+    const label = optionLabel(program.options, name);
+    throw new UsageError(
+      `${label} is given twice: once as "${printable(value)}".`,
+      command.name,
+    );
   }
   values[name] = value;
 }
 
-/** A word that the command has no place for; it may be an option whose dashes were forgotten. */
-function notTaken(value: string, command: Command): UsageError {
+/** The error for a word that the command does not take; a similar option is suggested. */
+function notTaken(value: string, command: Command, program: Program): UsageError {
   const shown = printable(value);
   const near = shown === "help"
-    ? ` Did you mean "trousseau help ${command.name}"?`
-    : didYouMean(shown, acceptedOptions(command.options).map(optionLabel));
+    ? ` Did you mean "${program.name} help ${command.name}"?`
+    : didYouMean(shown, acceptedOptions(command.options).map((name) => optionLabel(program.options, name)));
   const file = command.positionals.some(({ standsFor }) => standsFor === "config") && near === ""
     ? ` A configuration in this folder is written ./${shown}.`
     : "";
@@ -238,12 +263,12 @@ function checkChoice(what: string, value: string, choices: readonly string[], co
   );
 }
 
-/** How a command is called, in one line: `trousseau check [FILE] [OPTIONS]`. */
-export function shortUsage({ name, positionals }: Pick<Command, "name" | "positionals">): string {
-  return ["trousseau", name, ...positionals.map(positionalUsage), "[OPTIONS]"].join(" ");
+/** The usage of a command in one line: `trousseau check [FILE] [OPTIONS]`. */
+export function shortUsage(program: string, { name, positionals }: Pick<Command, "name" | "positionals">): string {
+  return [program, name, ...positionals.map(positionalUsage), "[OPTIONS]"].join(" ");
 }
 
-/** A positional as it stands in a usage line. */
+/** A positional in a usage line. */
 export function positionalUsage(positional: Positional): string {
   const stands = (positional.choices?.join("|") ?? positional.name) + (positional.many ? "…" : "");
   return positional.optional ? `[${stands}]` : stands;

@@ -1,11 +1,12 @@
 /**
- * The command that words name.
+ * The command that words name, of any number of words.
  *
  * @module
  */
-import { type Command, UsageError } from "./command.ts";
-import { printable } from "../app/terminal.ts";
-import { didYouMean, meantCommand } from "../config/suggestion.ts";
+import { didYouMean } from "../base/nearest.ts";
+import { type Command, type Program, UsageError } from "./command.ts";
+import { meantCommand } from "./suggestion.ts";
+import { printable } from "./terminal.ts";
 
 /**
  * The command that the first words name, the longest name first.
@@ -15,26 +16,59 @@ import { didYouMean, meantCommand } from "../config/suggestion.ts";
  */
 export function findCommand(
   words: readonly string[],
-  commands: readonly Command[],
+  { name: program, commands, habits }: Program,
   topics: readonly string[] = [],
 ): Command {
-  const [first, second] = words.map(printable);
-  if (first === undefined) throw new UsageError("A command is missing: trousseau COMMAND [OPTIONS].");
-  const family = commands.filter(({ name }) => name.split(" ")[0] === first);
-  if (family.length === 0) {
-    const near = meantCommand(first, [...commands.map(({ name }) => name), ...topics]);
+  const [first, ...more] = words.map(printable);
+  if (first === undefined) throw new UsageError(`A command is missing: ${program} COMMAND [OPTIONS].`);
+  const names = commands.map(({ name }) => name);
+  if (!isFamily(first, names)) {
+    const near = meantCommand(first, [...names, ...topics], habits);
     throw new UsageError(`There is no command "${first}".${near}`);
   }
-  const whole = family.find(({ name }) => name === `${first} ${second}`);
-  if (whole !== undefined) return whole;
-  const single = family.find(({ name }) => name === first);
-  const below = family.map(({ name }) => name.split(" ")[1]).filter((name) => name !== undefined);
-  if (single !== undefined && (second === undefined || below.length === 0 || looksLikeFile(second))) return single;
-  if (second === undefined) throw new UsageError(`"${first}" wants one more word: ${below.join(" or ")}.`, first);
-  throw new UsageError(`There is no command "${first} ${second}".${didYouMean(second, below)}`, first);
+  let family = first;
+  for (const word of more) {
+    if (!isFamily(`${family} ${word}`, names)) break;
+    family = `${family} ${word}`;
+  }
+  const next = more[family.split(" ").length - 1];
+  const found = commands.find(({ name }) => name === family);
+  const below = wordsBelow(family, names);
+  if (found !== undefined && (next === undefined || below.length === 0 || looksLikeFile(next))) return found;
+  if (next === undefined) throw new UsageError(`"${family}" wants one more word: ${below.join(" or ")}.`, family);
+  const near = didYouMean(next, below);
+  throw new UsageError(`There is no command "${family} ${next}".${near}`, family);
 }
 
-/** Whether a word may be a file's name: a mistyped word has neither a slash nor a dot. */
+/** The command with the longest name that the words begin with; `undefined` where none does. It never throws. */
+export function commandNamed(words: readonly string[], commands: readonly Command[]): Command | undefined {
+  const typed = `${words.join(" ")} `;
+  return commands.filter(({ name }) => typed.startsWith(`${name} `))
+    .toSorted((one, other) => other.name.length - one.name.length)[0];
+}
+
+/** Whether a command is called so, or its name begins so. */
+function isFamily(words: string, names: readonly string[]): boolean {
+  return names.some((name) => `${name} `.startsWith(`${words} `));
+}
+
+/** The words that can follow those of a family, each once; the first words of all names for `""`. */
+export function wordsBelow(family: string, names: readonly string[]): readonly string[] {
+  const start = family === "" ? "" : `${family} `;
+  const next = names.filter((name) => name.startsWith(start)).map((name) => name.slice(start.length).split(" ")[0]);
+  return [...new Set(next.flatMap((word) => word === undefined || word === "" ? [] : [word]))];
+}
+
+/** All beginnings of names that further words follow, as `config` of `config schema`, each once. */
+export function families(names: readonly string[]): readonly string[] {
+  const found = names.flatMap((name) => {
+    const words = name.split(" ");
+    return words.slice(1).map((_, index) => words.slice(0, index + 1).join(" "));
+  });
+  return [...new Set(found)];
+}
+
+/** Whether a word is taken for the name of a file: a mistyped command has neither a slash nor a dot. */
 export function looksLikeFile(word: string): boolean {
   return /[/.]/.test(word);
 }

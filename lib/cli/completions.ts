@@ -1,10 +1,9 @@
 /**
- * `trousseau completions SHELL`
+ * The command `completions SHELL` of every program.
  *
  * @module
  */
-import { type Call, type Command, UsageError } from "./command.ts";
-import { commands } from "./trousseau/commands.ts";
+import { type Call, type Program, UsageError } from "./command.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { bashCompletions } from "./shells/bash.ts";
 import { fishCompletions } from "./shells/fish.ts";
@@ -12,7 +11,7 @@ import { zshCompletions } from "./shells/zsh.ts";
 
 const shells = { bash: bashCompletions, zsh: zshCompletions, fish: fishCompletions } as const satisfies Record<
   string,
-  (table: readonly Command[]) => string
+  (program: Program) => string
 >;
 
 function isShell(name: string | undefined): name is keyof typeof shells {
@@ -20,8 +19,8 @@ function isShell(name: string | undefined): name is keyof typeof shells {
 }
 
 /** Prints the script for one shell. */
-export function completions({ positionals: [shell], terminal }: Call): Promise<ExitStatus> {
+export function completions({ positionals: [shell], program, terminal }: Call): Promise<ExitStatus> {
   if (!isShell(shell)) throw new UsageError(`There are no completions for "${shell}".`, "completions");
-  terminal.stdout.write(shells[shell](commands));
+  terminal.stdout.write(shells[shell](program));
   return Promise.resolve(exitCodes.ok.status);
 }

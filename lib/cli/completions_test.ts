@@ -1,44 +1,16 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { commands } from "./trousseau/commands.ts";
-import { topicNames } from "./help_topics.ts";
+import { trousseau } from "./trousseau/program.ts";
 import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
 import { acceptedOptions, optionLabel, optionRow } from "./options.ts";
+import { bashOffers, completionScript, runBash } from "../../tests/support/completion.ts";
 import { run } from "./run.ts";
 
-async function script(shell: string): Promise<string> {
-  const terminal = fakeTerminal();
-  equal(await run(["completions", shell], commands, terminal), 0);
-  return terminal.out();
-}
-
-/** In an empty folder: completions offer the files of the current one too. */
-async function bash(arguments_: string[], input: string): Promise<{ code: number; out: string; err: string }> {
-  const cwd = await Deno.makeTempDir();
-  const child = new Deno.Command("bash", { args: arguments_, cwd, stdin: "piped", stdout: "piped", stderr: "piped" })
-    .spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(input));
-  await writer.close();
-  const { code, stdout, stderr } = await child.output();
-  await Deno.remove(cwd);
-  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
-}
-
-/** What bash offers after these words, the last of which is being typed. */
-async function offered(...words: string[]): Promise<string[]> {
-  const simulated = `${await script("bash")}
-COMP_WORDS=(trousseau ${words.map((word) => `'${word}'`).join(" ")})
-COMP_CWORD=${words.length}
-_trousseau
-printf '%s\\n' "\${COMPREPLY[@]}"
-`;
-  const { code, out, err } = await bash(["--norc"], simulated);
-  deepEqual({ code, err }, { code: 0, err: "" });
-  return out.split("\n").filter((text) => text !== "");
-}
+const script = (shell: string) => completionScript(trousseau, shell);
+const offered = (...words: string[]) => bashOffers(trousseau, ...words);
 
 Deno.test("bashCompletions() is a script that bash accepts", async () => {
-  deepEqual(await bash(["-n"], await script("bash")), { code: 0, out: "", err: "" });
+  deepEqual(await runBash(["-n"], await script("bash")), { code: 0, out: "", err: "" });
 });
 
 Deno.test("bashCompletions() offers commands, options, values and second words", async () => {
@@ -103,13 +75,13 @@ Deno.test("bashCompletions() offers files where an option or a word names one", 
 for (const shell of ["bash", "zsh", "fish"]) {
   Deno.test(`completions(${shell}) names every command, every topic and every option`, async () => {
     const text = await script(shell);
-    for (const topic of topicNames) ok(text.includes(topic), `${shell} lacks ${topic}`);
+    for (const topic of Object.keys(trousseau.topics)) ok(text.includes(topic), `${shell} lacks ${topic}`);
     for (const { name, options } of commands) {
       for (const word of name.split(" ")) ok(text.includes(word), `${shell} lacks ${word}`);
       for (const option of acceptedOptions(options)) {
-        const label = optionLabel(option);
+        const label = optionLabel(trousseau.options, option);
         ok(text.includes(shell === "fish" ? `-l ${label.slice(2)} ` : label), `${shell} lacks ${label}`);
-        const { short, choices = [] } = optionRow(option);
+        const { short, choices = [] } = optionRow(trousseau.options, option);
         if (short !== undefined) ok(text.includes(shell === "fish" ? `-s ${short} ` : `-${short}`), `-${short}`);
         for (const choice of choices) ok(text.includes(choice), `${shell} lacks ${choice}`);
       }
@@ -119,6 +91,6 @@ for (const shell of ["bash", "zsh", "fish"]) {
 
 Deno.test("completions() refuses a shell that it does not know", async () => {
   const terminal = fakeTerminal();
-  equal(await run(["completions", "bahs"], commands, terminal), 64);
+  equal(await run(["completions", "bahs"], trousseau, terminal), 64);
   ok(terminal.err().includes('Did you mean "bash"?'), terminal.err());
 });

@@ -1,53 +1,32 @@
 /**
- * What the exit status of every command means. The numbers are those of BSD's `sysexits.h`, where it has them.
+ * The exit statuses of every command. The numbers are those of BSD's `sysexits.h`, where it has them.
  *
  * @module
  */
 import { effectiveCode, type ErrorCode, type KmsError } from "../base/errors.ts";
 
-/** Every way to end, closed: help prints it, and nothing else is ever returned. */
+/** Every exit status, closed. Each program has a table of its own with their meanings. */
 export const exitCodes = {
-  ok: {
-    status: 0,
-    meaning: "all is well",
-    cure: "nothing",
-  },
-  unmet: {
-    status: 1,
-    meaning: "a plugin was tried, and something does not hold",
-    cure: "read the rows that fail; a must is what kube-apiserver relies on",
-  },
-  usage: {
-    status: 64,
-    meaning: "an unknown command, option or value",
-    cure: "read the sentence on stderr, and trousseau help COMMAND",
-  },
-  unavailable: {
-    status: 69,
-    meaning: "the KMS or the plugin cannot be reached",
-    cure: "see whether the KMS or the plugin runs and is reached: trousseau status, trousseau check",
-  },
-  internal: {
-    status: 70,
-    meaning: "a failure inside, or an answer that makes no sense",
-    cure: "for an answer that makes no sense, look at what answers there; report a failure inside",
-  },
-  refused: {
-    status: 77,
-    meaning: "the KMS refuses, or a credential for it cannot be read",
-    cure: "look at the login, its policy and the state of the key in the KMS: trousseau check",
-  },
-  config: {
-    status: 78,
-    meaning: "the configuration is wrong, or the socket is in use",
-    cure: "mend the file at the line that is named, or end what holds the socket",
-  },
-} as const satisfies Record<string, { readonly status: number; readonly meaning: string; readonly cure: string }>;
+  /** All is well. */
+  ok: { status: 0 },
+  /** A condition does not hold. */
+  unmet: { status: 1 },
+  /** An unknown command, option or value. */
+  usage: { status: 64 },
+  /** A server cannot be reached. */
+  unavailable: { status: 69 },
+  /** A failure inside, or an answer that makes no sense. */
+  internal: { status: 70 },
+  /** A server refuses, or a credential for it cannot be read. */
+  refused: { status: 77 },
+  /** The configuration is wrong. */
+  config: { status: 78 },
+} as const satisfies Readonly<Record<string, { readonly status: number }>>;
 
 /** A row of {@linkcode exitCodes}. */
 export type ExitName = keyof typeof exitCodes;
 
-/** What a command may return. */
+/** An exit status that a command can return. */
 export type ExitStatus = (typeof exitCodes)[ExitName]["status"];
 
 const exitOfCode = {
@@ -77,7 +56,7 @@ export function exitStatus(error: KmsError): ExitStatus {
   return exitStatusOfCode(effectiveCode(error));
 }
 
-/** The worst of several: the highest, since what may heal by itself has lower numbers than what an operator must mend. */
+/** The highest of several: a failure that can pass by itself has a lower number than one that an operator must cure. */
 export function worst(statuses: Iterable<ExitStatus>): ExitStatus {
   let highest: ExitStatus = exitCodes.ok.status;
   for (const status of statuses) if (status > highest) highest = status;

@@ -1,83 +1,76 @@
 /**
- * Help texts, made from the table of commands.
+ * Help texts, made from a program's tables.
  *
  * @module
  */
 import { positionalUsage } from "./arguments.ts";
-import type { Call, Command, Example } from "./command.ts";
-import { findCommand } from "./command_words.ts";
-import { commands } from "./trousseau/commands.ts";
+import type { Call, Command, Example, Program, Topic } from "./command.ts";
+import { families, findCommand } from "./command_words.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
-import { topicHelp, topicNames, topics } from "./help_topics.ts";
 import { acceptedOptions, optionForms, optionRow, optionUsage } from "./options.ts";
 import { columns, sections, wrapped } from "./table.ts";
 
+/** The longest line, in characters, before its indentation. */
 const width = 92;
 
-/** `trousseau help [COMMAND|TOPIC]`. */
-export async function help({ positionals, terminal }: Call): Promise<ExitStatus> {
-  terminal.stdout.write(await helpText(positionals, commands));
+/** The command `help [COMMAND|TOPIC]` of every program. */
+export async function help({ positionals, program, terminal }: Call): Promise<ExitStatus> {
+  terminal.stdout.write(await helpText(positionals, program));
   return exitCodes.ok.status;
 }
 
 /**
- * The help text for words: of the whole program if there are none, else of a command or a topic.
+ * The help text for words: of the whole program if there are none, else of a command, a topic, or a family of commands.
  *
  * @throws {UsageError} for words that name none of them.
  */
-async function helpText(words: readonly string[], table: readonly Command[]): Promise<string> {
+async function helpText(words: readonly string[], program: Program): Promise<string> {
   const [first, ...rest] = words;
-  if (first === undefined) return programHelp(table);
-  const command = table.find(({ name }) => name === words.slice(0, 2).join(" "));
-  if (command !== undefined) return commandHelp(command);
-  if (topicNames.includes(first)) return await topicHelp(first, rest, table, width);
-  return commandHelp(findCommand(words, table, topicNames));
+  if (first === undefined) return programHelp(program);
+  const { commands, topics } = program;
+  const typed = words.join(" ");
+  const command = commands.find(({ name }) => name === typed);
+  if (command !== undefined) return commandHelp(program, command);
+  const topic: Topic | undefined = Object.hasOwn(topics, first) ? topics[first] : undefined;
+  if (topic !== undefined) return await topic.text(rest, program, width);
+  if (families(commands.map(({ name }) => name)).includes(typed)) return familyHelp(program, typed);
+  return commandHelp(program, findCommand(words, program, Object.keys(topics)));
 }
 
-/** What `trousseau` alone prints. */
-export function programHelp(table: readonly Command[]): string {
+/** The text of the program's name alone. */
+export function programHelp({ name, commands, topics, firstPage, exits }: Program): string {
   return sections([
-    [
-      "",
-      wrapped(
-        "Trousseau lets a Kubernetes API server encrypt what it stores with keys that never leave a key " +
-          "management service (KMS): a KMS plugin for one or more of them.",
-        width,
-      ),
-    ],
-    ["Usage", ["trousseau COMMAND [OPTIONS]"]],
-    ["Commands", columns(table.map(({ name, summary }) => [name, summary]), width)],
-    ["Topics", columns(Object.entries(topics).map(([name, { summary }]) => [`help ${name}`, summary]), width)],
-    [
-      "Configuration",
-      wrapped(
-        "The file of --config, else the one that the variable TROUSSEAU_CONFIG names, else " +
-          "/etc/trousseau/trousseau.yaml if it is there, else an embedded default with one local key, to try it.",
-        width,
-      ),
-    ],
-    [
-      "Examples",
-      examples([
-        { line: "trousseau serve", does: "try it with a local key" },
-        { line: "trousseau encryption-config", does: "what kube-apiserver needs for it" },
-        { line: "trousseau help check", does: "explain a command" },
-      ]),
-    ],
-    ["Exit status", columns(Object.values(exitCodes).map(({ status, meaning }) => [String(status), meaning]), width)],
+    ["", wrapped(firstPage.about, width)],
+    ["Usage", [`${name} COMMAND [OPTIONS]`]],
+    ["Commands", columns(commands.map((command) => [command.name, command.summary]), width)],
+    ["Topics", columns(Object.entries(topics).map(([topic, { summary }]) => [`help ${topic}`, summary]), width)],
+    ...firstPage.paragraphs.map(([title, text]) => [title, wrapped(text, width)] as const),
+    ["Examples", examples(firstPage.examples)],
+    ["Exit status", columns(Object.values(exits).map(({ status, meaning }) => [String(status), meaning]), width)],
   ]);
 }
 
-/** What `trousseau COMMAND --help` prints. */
-export function commandHelp(command: Command): string {
+/** The text of `COMMAND --help`. */
+export function commandHelp({ name: program, options: table }: Program, command: Command): string {
   const { name, summary, description, positionals, options } = command;
-  const usage = ["trousseau", name, ...positionals.map(positionalUsage), ...options.map((o) => `[${optionUsage(o)}]`)];
-  const rows = acceptedOptions(options).map((option) => [optionForms(option), optionRow(option).summary] as const);
+  const shown = options.map((option) => `[${optionUsage(table, option)}]`);
+  const rows = acceptedOptions(options).map((name) =>
+    [optionForms(table, name), optionRow(table, name).summary] as const
+  );
   return sections([
     ["", wrapped(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}. ${description}`, width)],
-    ["Usage", wrapped(usage, width)],
+    ["Usage", wrapped([program, name, ...positionals.map(positionalUsage), ...shown], width)],
     ["Options", columns(rows, width)],
     ["Examples", examples(command.examples)],
+  ]);
+}
+
+/** The text for words that only begin the names of commands. */
+function familyHelp({ name, commands }: Program, family: string): string {
+  const members = commands.filter((command) => command.name.startsWith(`${family} `));
+  return sections([
+    ["Usage", [`${name} ${family} COMMAND [OPTIONS]`]],
+    ["Commands", columns(members.map((command) => [command.name, command.summary]), width)],
   ]);
 }
 

@@ -1,10 +1,10 @@
 /**
- * A sign of life on stderr for whoever waits longer than two seconds.
+ * Progress on stderr for work that takes longer than two seconds.
  *
  * @module
  */
 import { systemClock } from "../base/clock.ts";
-import type { Terminal } from "../app/terminal.ts";
+import type { Streams } from "./terminal.ts";
 
 /** When progress shows itself, in milliseconds. */
 export interface ProgressTimes {
@@ -12,9 +12,9 @@ export interface ProgressTimes {
   readonly every: number;
 }
 
-/** Work that is going on; dispose of it when it is done. */
+/** Work in progress; dispose of it at its end. */
 export interface Progress extends Disposable {
-  /** Says what is being done now. */
+  /** Replaces the description of the current work. */
   update(what: string): void;
 }
 
@@ -23,7 +23,7 @@ export interface Progress extends Disposable {
  * line now and then elsewhere, so that a log stays short.
  */
 export function startProgress(
-  terminal: Terminal,
+  terminal: Pick<Streams, "stderr">,
   what: string,
   times: ProgressTimes = { after: 2000, every: terminal.stderr.isTerminal ? 1000 : 10_000 },
 ): Progress {

@@ -1,90 +1,77 @@
 /**
- * From words to an exit status: finds the command, runs it, and says what went wrong.
+ * From words to an exit status: finds the command, runs it, and reports its error.
  *
  * @module
  */
 import { systemClock } from "../base/clock.ts";
 import { KmsError } from "../base/errors.ts";
-import { version } from "../base/version.ts";
 import { parse, type Parsed, shortUsage } from "./arguments.ts";
-import { type Call, type Command, UsageError } from "./command.ts";
-import { commandLog } from "./command_log.ts";
+import { type Call, type Program, UsageError } from "./command.ts";
 import { exitCodes, type ExitStatus, exitStatus } from "./exit_codes.ts";
-import type { OptionValues } from "./options.ts";
-import { json, line, type Output, type Terminal } from "../app/terminal.ts";
+import type { SharedValues } from "./options.ts";
+import { json, line, type Output, type Streams } from "./terminal.ts";
 
 /**
  * Runs the command that the words name. It never throws.
  *
- * @param words what stands after the program's name.
+ * @param words the arguments, without the program's name.
  */
-export async function run(
+export async function run<Terminal extends Streams>(
   words: readonly string[],
-  commands: readonly Command[],
+  program: Program<Terminal>,
   terminal: Terminal,
 ): Promise<ExitStatus> {
-  let options: OptionValues = {};
+  let options: SharedValues = {};
   try {
-    const parsed = parse(words, commands);
+    const parsed = parse(words, program);
     options = parsed.options;
-    return await ran(parsed, terminal);
+    return await runParsed(parsed, { program, terminal, options, positionals: parsed.positionals });
   } catch (thrown) {
     const failed = failure(thrown, options);
     if (failed !== undefined) json(terminal.stdout, failed);
-    return report(thrown, terminal.stderr, commands);
+    return report(thrown, terminal.stderr, program);
   }
 }
 
-async function ran({ command, options, positionals }: Parsed, terminal: Terminal): Promise<ExitStatus> {
-  const call: Call = { options, positionals, terminal };
+async function runParsed({ command }: Parsed, call: Call): Promise<ExitStatus> {
+  // A server logs by its configuration.
   if (command.reloads) return await command.run(call);
-  const log = commandLog(call);
-  if (options["log-level"] !== undefined && command.options.includes("config")) {
-    const { configFile } = await import("./trousseau/configured.ts");
-    log.debug(`Runs "${command.name}".`, {
-      version,
-      configuration: await configFile(call) ?? "none",
-      socket: options.socket,
-    });
-  }
+  const logEnd = await call.program.logRun?.(command, call);
   const startedAt = systemClock.now();
   const status = await command.run(call);
-  log.debug(`"${command.name}" has ended.`, {
-    exitStatus: status,
-    durationMs: Math.round(systemClock.now() - startedAt),
-  });
+  logEnd?.(status, Math.round(systemClock.now() - startedAt));
   return status;
 }
 
 /** With `--json`, a failed command prints a document as well. A usage error stays text, for the script's author. */
-function failure(thrown: unknown, { json, quiet }: OptionValues): unknown {
+function failure(thrown: unknown, { json, quiet }: SharedValues): unknown {
   if (!json || quiet || thrown instanceof UsageError) return undefined;
   if (!(thrown instanceof KmsError)) return { ok: false, error: { code: "internal", message: "", causes: [] } };
   const { code, message, members } = thrown;
   return { ok: false, error: { code, message, causes: members.map(({ message }) => message) } };
 }
 
-/** Writes the error and returns its exit status. @param commands for the usage line of one of them. */
-export function report(thrown: unknown, stderr: Output, commands: readonly Command[] = []): ExitStatus {
+/** Writes the error to stderr. @returns its exit status. */
+export function report(thrown: unknown, stderr: Output, { name, commands }: Program): ExitStatus {
   if (thrown instanceof UsageError) {
-    const command = commands.find(({ name }) => name === thrown.command);
-    line(stderr, `trousseau: ${thrown.message}`);
-    line(stderr, `Usage: ${command === undefined ? "trousseau COMMAND [OPTIONS]" : shortUsage(command)}`);
-    line(stderr, `Run "${["trousseau help", thrown.command].join(" ").trimEnd()}" to see what there is.`);
+    const command = commands.find((one) => one.name === thrown.command);
+    line(stderr, `${name}: ${thrown.message}`);
+    line(stderr, `Usage: ${command === undefined ? `${name} COMMAND [OPTIONS]` : shortUsage(name, command)}`);
+    line(stderr, `Run "${[name, "help", thrown.command].join(" ").trimEnd()}" to see what there is.`);
     return exitCodes.usage.status;
   }
   if (!(thrown instanceof KmsError)) {
-    line(stderr, "trousseau: This should not have happened. A report of it needs these lines and what was called:");
+    line(stderr, `${name}: This should not have happened. A report of it needs these lines and what was called:`);
     line(stderr, whereabouts(thrown));
     return exitCodes.internal.status;
   }
   // Complaints about a configuration begin with file and line, which editors and eyes look for at the line's start.
-  line(stderr, thrown.code === "config" ? thrown.message : `trousseau: ${thrown.message}`);
+  line(stderr, thrown.code === "config" ? thrown.message : `${name}: ${thrown.message}`);
   for (const member of thrown.members) line(stderr, `  ${member.message}`);
   return exitStatus(thrown);
 }
 
-/** The kind of a stranger's failure and where it arose, without its message, which may hold anything. */
+/** The class and the stack of an unknown error. Its message is left out, since it can contain secrets. */
 function whereabouts(thrown: unknown): string {
   if (!(thrown instanceof Error)) return `  ${typeof thrown}`;
   const frames = (thrown.stack ?? "").split("\n").filter((text) => /^\s+at /.test(text));

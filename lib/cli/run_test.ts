@@ -1,17 +1,17 @@
 import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { KmsError } from "../base/errors.ts";
-import { commandWord } from "./arguments.ts";
+import { commandOf } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { commands } from "./trousseau/commands.ts";
-import { exitCodes } from "./exit_codes.ts";
+import { trousseau } from "./trousseau/program.ts";
+import { exits } from "./trousseau/exits.ts";
 import { fakeTerminal } from "../../tests/support/fake_terminal.ts";
-import { topicNames } from "./help_topics.ts";
 import { acceptedOptions, optionLabel } from "./options.ts";
 import { run } from "./run.ts";
 
-async function ran(words: readonly string[], table: readonly Command[] = commands) {
+async function ran(words: readonly string[], table: readonly Command[] = trousseau.commands) {
   const terminal = fakeTerminal();
-  const status = await run(words, table, terminal);
+  const status = await run(words, { ...trousseau, commands: table }, terminal);
   return { status, out: terminal.out(), err: terminal.err() };
 }
 
@@ -26,7 +26,7 @@ for (const words of [[], ["help"], ["--help"], ["-h"]]) {
     equal(status, 0);
     equal(err, "");
     for (const { name, summary } of commands) match(out, new RegExp(`^  ${name} +${summary.slice(0, 20)}`, "m"));
-    for (const { status, meaning } of Object.values(exitCodes)) {
+    for (const { status, meaning } of Object.values(exits)) {
       match(out, new RegExp(`^  ${status} +${meaning}$`, "m"));
     }
   });
@@ -44,7 +44,7 @@ for (const { name, options, examples } of commands) {
     equal(status, 0);
     match(out, new RegExp(`^  trousseau ${name}`, "m"));
     for (const option of acceptedOptions(options)) {
-      match(out, new RegExp(`^  (-[a-zA-Z], |    )${optionLabel(option)}\\b`, "m"));
+      match(out, new RegExp(`^  (-[a-zA-Z], |    )${optionLabel(trousseau.options, option)}\\b`, "m"));
     }
     for (const { line } of examples) equal(out.includes(line), true);
     equal((await ran(["help", ...name.split(" ")])).out, out);
@@ -57,7 +57,7 @@ Deno.test("run(help) has no line of more than 100 columns, whatever is explained
   const pages = [
     [],
     ...commands.map(({ name }) => name.split(" ")),
-    ...topicNames.map((name) => [name]),
+    ...Object.keys(trousseau.topics).map((name) => [name]),
     ...[...parts, "vault-transit"].map((part) => ["config", part]),
   ];
   for (const words of pages) {
@@ -271,11 +271,14 @@ Deno.test("run(--log-level debug) says on stderr what a command reads and how it
   equal((await ran(["tell", "--log-level", "warn"], telling("tell", { options: ["config", "log-level"] }))).err, "");
 });
 
-Deno.test("commandWord() finds the command after options and their values, and never throws", () => {
-  equal(commandWord(["-c", "a.yaml", "-v", "--log-level=debug", "serve", "check"]), "serve");
-  equal(commandWord(["--config", "serve"]), undefined);
-  equal(commandWord(["--nonsense", "serve"]), "serve");
-  equal(commandWord(["-c"]), undefined);
-  equal(commandWord(["--", "serve"]), "serve");
-  equal(commandWord([]), undefined);
+Deno.test("commandOf() finds the command after options and their values, and never throws", () => {
+  const named = (...words: string[]) => commandOf(words, trousseau)?.name;
+  equal(named("-c", "a.yaml", "-v", "--log-level=debug", "serve", "check"), "serve");
+  equal(named("keys", "--json", "rotate", "a.yaml"), "keys rotate");
+  equal(named("--config", "serve"), undefined);
+  equal(named("--nonsense", "serve"), "serve");
+  equal(named("nonsense"), undefined);
+  equal(named("-c"), undefined);
+  equal(named("--", "serve"), "serve");
+  equal(named(), undefined);
 });

@@ -1,12 +1,11 @@
 /**
- * Text laid out for eyes: aligned columns, wrapped paragraphs, and colour where somebody looks.
+ * Text for a terminal: aligned columns, wrapped paragraphs, and colours.
  *
  * @module
  */
-import type { Environment } from "../config/environment.ts";
-import { type Output, printable } from "../app/terminal.ts";
+import { type Output, printable } from "./terminal.ts";
 
-/** What a cell says at a glance. */
+/** The meaning of a cell's colour. */
 export type Tone = "plain" | "good" | "warn" | "bad" | "dim";
 
 /** A text, or a text with a tone. */
@@ -20,8 +19,13 @@ const codes = {
   dim: "2",
 } as const satisfies Record<Tone, string | undefined>;
 
+/** The variables of the environment that decide about colours. */
+export interface ColourVariables {
+  get(name: "NO_COLOR" | "TERM"): string | undefined;
+}
+
 /** Whether an output gets colours: on a terminal that can, and where `NO_COLOR` is unset or empty. */
-export function wantsColour(output: Output, environment: Environment): boolean {
+export function wantsColour(output: Output, environment: ColourVariables): boolean {
   return output.isTerminal && environment.get("NO_COLOR") === undefined && environment.get("TERM") !== "dumb";
 }
 
@@ -48,7 +52,7 @@ function length(cell: Cell): number {
   return [...printable(typeof cell === "string" ? cell : cell.text)].length;
 }
 
-/** A cell as it is written. */
+/** The text of a cell with its colour. */
 export function painted(cell: Cell, colour: boolean): string {
   if (typeof cell === "string") return printable(cell);
   const code = codes[cell.tone];
@@ -56,7 +60,7 @@ export function painted(cell: Cell, colour: boolean): string {
   return colour && code !== undefined && text !== "" ? `\x1b[${code}m${text}\x1b[0m` : text;
 }
 
-/** No left column is wider: beside a longer text there is nothing, and its right cell stands below. */
+/** The widest left column, in characters. The right cell of a longer text begins on the next line. */
 const widestLeft = 34;
 
 /**

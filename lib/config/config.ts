@@ -6,7 +6,7 @@
 import type { ForeignSource } from "../envelope/foreign.ts";
 import type { WrapQuorum } from "../envelope/quorum.ts";
 import type { UnwrapStrategy } from "../envelope/unwrap.ts";
-import type { ProviderSettings } from "../provider/settings.ts";
+import type { ProviderSettings } from "../provider/registry.ts";
 import type { OutagePolicy } from "../services/kms/outage.ts";
 
 /** A provider and what the key ring needs to know of it. */

@@ -1,6 +1,6 @@
 /**
- * What holds where nothing is said, and the whole config where there is no config. Neither YAML nor the schema is loaded
- * for it.
+ * What holds where nothing is said, and the whole config where there is no config. Neither YAML nor the schema is
+ * loaded for it.
  *
  * @module
  */
@@ -44,14 +44,13 @@ export function stateFolderOf(environment: Environment): string | undefined {
 }
 
 /**
- * The config of somebody who has none: one key in a file in the state folder, made at the first start, and a socket that
- * needs no root.
+ * The config of somebody who has none: one key in a file in the state folder, made at the first start, and a socket
+ * that needs no root.
  *
- * State folder: `$STATE_DIRECTORY`, else `./run/state` where writing there is permitted, else `/var/lib/trousseau` if this
- * user can write there, else `$XDG_RUNTIME_DIR/trousseau/state`, which is gone after a logout; see
- * {@linkcode isVolatile}.
- * Socket: `$XDG_RUNTIME_DIR/trousseau/kms.sock` where that folder is there and writing to it is permitted, else
- * `./run/kms.sock` where permitted, else `/run/trousseau/kms.sock`.
+ * State folder: `$STATE_DIRECTORY`, else `./run/state` where writing there is permitted, else `/var/lib/trousseau` if
+ * this user can write there, else `$XDG_RUNTIME_DIR/trousseau/state`, which is gone after a logout; see {@linkcode
+ * isVolatile}. Socket: `$XDG_RUNTIME_DIR/trousseau/kms.sock` where that folder is there and writing to it is permitted,
+ * else `./run/kms.sock` where permitted, else `/run/trousseau/kms.sock`.
  *
  * @throws {KmsError} `config` if the socket's path is longer than the system takes.
  */
@@ -139,19 +138,27 @@ export function isVolatile({ file, state }: Config, environment: Environment): b
   return file === undefined && runtime !== undefined && state === resolve(runtime, "trousseau", "state");
 }
 
+/** A service that needs a place for its socket. */
+export interface PlacedService {
+  /** As in `trousseau serve`. */
+  readonly command: string;
+  /** The verb of the error sentence. */
+  readonly action: string;
+  readonly socket: { readonly path: string };
+}
+
 /**
- * Checks that the embedded default has a place for its key and its socket.
+ * Checks that the embedded default has a place for its key and for the socket of the service that starts.
  *
- * @param command as in `trousseau serve`, for the way out.
  * @throws {KmsError} `config` with the folders that were tried and a command line that works.
  */
 export async function requirePlace(
-  { file, state, socket, sops }: Config,
-  command: "serve" | "sops",
+  { file, state }: Pick<Config, "file" | "state">,
+  { command, action, socket }: PlacedService,
   { environment, files }: { readonly environment: Environment; readonly files: Files },
 ): Promise<void> {
   if (file !== undefined) return;
-  const folders = [state, dirname(command === "serve" ? socket.path : sops.socket.path)];
+  const folders = [state, dirname(socket.path)];
   const closed: string[] = [];
   for (const folder of folders) if (!await files.canWrite(folder)) closed.push(folder);
   if (closed.length === 0) return;
@@ -159,7 +166,7 @@ export async function requirePlace(
   const trial = "/run/trousseau-trial";
   throw new KmsError(
     "config",
-    `Cannot ${command === "serve" ? "serve" : "serve SOPS"} without a configuration: this user cannot write to ` +
+    `Cannot ${action} without a configuration: this user cannot write to ` +
       `${closed.join(" and ")}, and XDG_RUNTIME_DIR ${
         runtime === undefined ? "is not set" : `(${runtime}) is of no use`
       }. ` +

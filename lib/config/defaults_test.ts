@@ -80,7 +80,10 @@ Deno.test("embeddedConfig() keeps its state in /var/lib/trousseau where this use
 Deno.test("requirePlace() says which folders were tried and the command line that works", async () => {
   const refusal = async (user: ReturnType<typeof asUser>, command: "serve" | "sops" = "serve") => {
     const { config } = await placesOf(user);
-    return await requirePlace(config, command, user).then(() => "", ({ code, message }) => `${code}: ${message}`);
+    const service = command === "serve"
+      ? { command, action: "serve", socket: config.socket }
+      : { command, action: "serve SOPS", socket: config.sops.socket };
+    return await requirePlace(config, service, user).then(() => "", ({ code, message }) => `${code}: ${message}`);
   };
   assert.equal(await refusal(asUser("/run/user/0", "/")), "");
   assert.equal(await refusal(asUser("/run/user/7", "/run/user/7")), "");
@@ -96,10 +99,14 @@ Deno.test("requirePlace() says which folders were tried and the command line tha
   );
   assert.match(
     await refusal(asUser("/tmp/runtime"), "sops"),
-    /XDG_RUNTIME_DIR \(\/tmp\/runtime\) is of no use\..*trousseau sops$/,
+    /^config: Cannot serve SOPS .*XDG_RUNTIME_DIR \(\/tmp\/runtime\) is of no use\..*trousseau sops$/,
   );
   const { config } = await placesOf(asUser(undefined));
-  await requirePlace({ ...config, file: "/etc/trousseau/trousseau.yaml" }, "serve", asUser(undefined));
+  await requirePlace({ ...config, file: "/etc/trousseau/trousseau.yaml" }, {
+    command: "serve",
+    action: "serve",
+    socket: config.socket,
+  }, asUser(undefined));
 });
 
 Deno.test("embeddedConfig() refuses a socket in a folder with too long a name", async () => {

@@ -8,7 +8,7 @@ import * as z from "zod/mini";
 import { listenPattern, originPattern, parseListen, parseOrigin } from "./addresses.ts";
 import { durationPattern, formatDuration, parseDuration } from "./duration.ts";
 import { secretVariablePattern } from "./environment.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import { parseVaultAddress, vaultAddressPattern } from "./vault_address.ts";
 
 /** What to say of a value that is none of what it should be; two cases are the same everywhere. */
@@ -50,12 +50,17 @@ export function section<Shape extends z.core.$ZodShape>(description: string, sha
   }).check(z.describe(description));
 }
 
-/** One of several mappings, told apart by the value of one key. */
-export function variants<
-  Key extends string,
-  Arms extends readonly [z.core.$ZodTypeDiscriminable, ...z.core.$ZodTypeDiscriminable[]],
->(key: Key, names: readonly string[], arms: Arms) {
-  return z.discriminatedUnion(key, arms, {
+/**
+ * One of several mappings, told apart by the value of one key.
+ *
+ * @param arms by that value, at least one.
+ */
+export function variants<Key extends string, Arm extends z.core.$ZodTypeDiscriminable>(
+  key: Key,
+  arms: Readonly<Record<string, Arm>>,
+) {
+  const names = Object.keys(arms);
+  return z.discriminatedUnion(key, Object.values(arms) as [Arm, ...Arm[]], {
     error: (issue) => {
       if (issue.code !== "invalid_union") return complaintOf(issue.input, "must be a mapping");
       const input: unknown = issue.input;

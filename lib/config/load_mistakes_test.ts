@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { providerKinds } from "../provider/registry.ts";
 import { complaints, localProvider } from "../../tests/support/fake_files.ts";
 
-const kinds = "aws-kms, azure-key-vault, gcp-kms, kms-plugin, local or vault-transit";
+const kinds = `${providerKinds.slice(0, -1).join(", ")} or ${providerKinds.at(-1)}`;
 const noProviders = "is missing; a config has 1 to 8 providers";
 const nine = Array.from({ length: 9 }, (_, index) => `{ kind: local, name: n${index}, keyFile: local.keys }`);
 

@@ -5,24 +5,27 @@
  */
 import * as z from "zod/mini";
 import type { ForeignKey, ForeignSource } from "../envelope/foreign.ts";
-import type { ForeignFormat } from "../telemetry/events.ts";
+import type { ForeignFormat } from "../envelope/foreign_formats.ts";
 import { flag, section, tag, text, variants } from "./fields.ts";
 import type { FieldPath } from "./positions.ts";
 import type { ConfigValidator } from "./providers/common.ts";
-import { providerLists } from "./provider_lists.ts";
-import type { Shaped } from "./shape.ts";
+import { type ProviderLists, providerLists } from "./provider_lists.ts";
 
-/** The kinds of provider whose vendor made what a format holds. */
-const kinds = {
-  "trousseau-v1": ["vault-transit"],
-  "trousseau-v2": ["vault-transit", "aws-kms", "azure-key-vault"],
-  "vault-kubernetes-kms": ["vault-transit"],
-  "aws-encryption-provider": ["aws-kms"],
-} as const satisfies Record<ForeignFormat, readonly string[]>;
+/** What `readForeign` can do with the keys of one kind of provider. */
+export interface ForeignSupport {
+  /** The formats that can hold ciphertexts of this kind's KMS. */
+  readonly formats: readonly ForeignFormat[];
+  /** `context`: the entry's encryption context goes to such a key. `keyVersion`: the entry has to give the version. */
+  readonly takes?: "context" | "keyVersion";
+}
 
-/** The kind that takes an encryption context, and the one that has to be told the version of the key. */
-const withContext = "aws-kms";
-const withVersion = "azure-key-vault";
+/** By kind of provider. */
+type Kinds = ReadonlyMap<string, ForeignSupport>;
+
+/** The kinds for which `holds` is true, as part of a sentence. */
+function kindsWith(kinds: Kinds, holds: (support: ForeignSupport) => boolean): string {
+  return [...kinds].filter(([, support]) => holds(support)).map(([kind]) => kind).join(" or ");
+}
 
 const providerName = text(
   "The name of one of the providers, such as vault-eu.",
@@ -95,12 +98,7 @@ const entries = {
 
 /** What an operator writes. */
 export const readForeignSchema = z.array(
-  variants("format", Object.keys(entries), [
-    entries["trousseau-v1"],
-    entries["trousseau-v2"],
-    entries["vault-kubernetes-kms"],
-    entries["aws-encryption-provider"],
-  ]),
+  variants("format", entries),
   "must be a list of formats",
 ).check(
   z.describe("Other plugins' data that is read and never written, while a cluster moves over. Nothing by default."),
@@ -111,7 +109,8 @@ type Written = z.infer<typeof readForeignSchema>[number];
 /** Complains of formats that stand there twice, and of providers that are not there or cannot read the format. */
 export function foreignSources(
   written: readonly Written[],
-  shaped: Shaped,
+  lists: ProviderLists,
+  kinds: Kinds,
   validator: ConfigValidator,
 ): ForeignSource[] {
   const formats = written.map(({ format }) => format);
@@ -124,29 +123,34 @@ export function foreignSources(
       );
     }
   });
-  return written.map((one, index) => source(one, shaped, validator.within(index)));
+  return written.map((one, index) => source(one, lists, kinds, validator.within(index)));
 }
 
-function source(written: Written, shaped: Shaped, validator: ConfigValidator): ForeignSource {
+function source(written: Written, lists: ProviderLists, kinds: Kinds, validator: ConfigValidator): ForeignSource {
   const { format } = written;
   const context = "encryptionContext" in written ? written.encryptionContext : undefined;
   const providers = pairs(written).map(({ at, ...pair }): ForeignKey => {
-    const kind = kindOf(pair.name, shaped);
-    const able: readonly string[] = kinds[format];
+    const kind = kindOf(pair.name, lists);
     if (kind === undefined) validator.complain(at, "no provider has this name");
-    else if (kind !== "" && !able.includes(kind)) {
-      validator.complain(at, `must be of kind ${able.join(" or ")}`);
+    // A provider that is not sound has complaints of its own.
+    if (kind === undefined || kind === "") return pair;
+    const support = kinds.get(kind);
+    if (support?.formats.includes(format) !== true) {
+      validator.complain(at, `must be of kind ${kindsWith(kinds, ({ formats }) => formats.includes(format))}`);
     }
-    if (kind === withVersion && pair.keyVersion === undefined) {
+    const takesVersion = support?.takes === "keyVersion";
+    if (takesVersion && pair.keyVersion === undefined) {
       validator.complain(at, "needs keyVersion beside it: the version that the original was told to use");
     }
-    if (kind !== withVersion && kind !== undefined && kind !== "" && pair.keyVersion !== undefined) {
-      validator.complain([...at.slice(0, -1), "keyVersion"], `is for providers of kind ${withVersion}`);
+    if (!takesVersion && pair.keyVersion !== undefined) {
+      const able = kindsWith(kinds, ({ takes }) => takes === "keyVersion");
+      validator.complain([...at.slice(0, -1), "keyVersion"], `is for providers of kind ${able}`);
     }
-    return context !== undefined && kind === withContext ? { ...pair, context } : pair;
+    return context !== undefined && support?.takes === "context" ? { ...pair, context } : pair;
   });
   if (context !== undefined && providers.every((key) => key.context === undefined)) {
-    validator.complain(["encryptionContext"], `is for providers of kind ${withContext}, and none is named here`);
+    const able = kindsWith(kinds, ({ takes }) => takes === "context");
+    validator.complain(["encryptionContext"], `is for providers of kind ${able}, and none is named here`);
   }
   return { format, providers, ...("unprefixed" in written ? { unprefixed: written.unprefixed } : {}) };
 }
@@ -168,8 +172,8 @@ function pairs(entry: Written): Pair[] {
 }
 
 /** `undefined` for a provider that is not there; one that is not sound has complaints of its own and no kind. */
-function kindOf(name: string, shaped: Shaped): string | undefined {
-  for (const { names, sound } of providerLists.map((list) => shaped[list])) {
+function kindOf(name: string, lists: ProviderLists): string | undefined {
+  for (const { names, sound } of providerLists.map((list) => lists[list])) {
     const index = names.findIndex((one) => one.name === name);
     if (index >= 0) return sound.find((one) => one.index === index)?.raw.kind ?? "";
   }

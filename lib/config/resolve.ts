@@ -6,19 +6,19 @@
  */
 import { formatSizes } from "../envelope/format.ts";
 import { largestAnnotation } from "../envelope/wrap.ts";
-import { maxWrapOf } from "../provider/registry.ts";
+import { maxWrapOf, type ProviderSettings } from "../provider/registry.ts";
 import type { Config, ProviderConfig } from "./config.ts";
-import { checkPluginSockets, type PlacedProvider } from "./plugin_sockets.ts";
 import { defaults, defaultWrap, stateFolderOf } from "./defaults.ts";
 import type { Environment } from "./environment.ts";
 import type { Files } from "./files.ts";
-import type { ConfigValidator } from "./providers/common.ts";
+import type { ConfigValidator, PlacedSettings } from "./providers/common.ts";
 import type { FieldPath } from "./positions.ts";
 import { pathText } from "./problems.ts";
 import { foreignSources } from "./read_foreign.ts";
-import { providerSettings } from "./schema.ts";
+import { checkTogether, foreignSupport, providerSettings, type RawProvider, retiredSettings } from "./schema.ts";
 import { providerLists } from "./provider_lists.ts";
-import type { ProviderList, Shaped } from "./shape.ts";
+import type { ProviderList } from "./provider_lists.ts";
+import type { Shaped } from "./shape.ts";
 import { socketOf, wrapComplaintOf } from "./socket_fields.ts";
 import { sopsConfig } from "./sops.ts";
 
@@ -44,10 +44,10 @@ export async function resolveConfig(
   checkCache(config.cache, validator.within("cache"));
   const ours = await socketOf(config.socket, files, validator.within("socket"));
   const lists = {
-    providers: await providers(shaped.providers, validator.within("providers")),
-    retired: await retired(shaped.retired, validator.within("retired")),
+    providers: await configsOf(shaped.providers, providerSettings, validator.within("providers")),
+    retired: await configsOf(shaped.retired, retiredSettings, validator.within("retired")),
   };
-  await checkPluginSockets(ours.path, placed(shaped, lists), files, validator);
+  await checkTogether(placed(shaped, lists), { socket: ours.path, files, validator });
   return {
     file,
     socket: ours,
@@ -70,15 +70,18 @@ export async function resolveConfig(
     ...lists,
     forgotten: config.forgotten,
     sops: await sopsConfig(shaped, environment, files, validator.within("sops")),
-    readForeign: foreignSources(config.readForeign, shaped, validator.within("readForeign")),
+    readForeign: foreignSources(config.readForeign, shaped, foreignSupport, validator.within("readForeign")),
   };
 }
 
 type Written = Shaped["config"];
 
-function placed(shaped: Shaped, lists: Pick<Config, "providers" | "retired">): readonly PlacedProvider[] {
+function placed(
+  shaped: Shaped,
+  lists: Pick<Config, "providers" | "retired">,
+): readonly PlacedSettings<ProviderSettings>[] {
   return providerLists.flatMap((list) =>
-    lists[list].map((provider, at) => ({ list, index: shaped[list].sound[at]?.index ?? at, provider }))
+    lists[list].map(({ settings }, at) => ({ list, index: shaped[list].sound[at]?.index ?? at, settings }))
   );
 }
 
@@ -141,31 +144,16 @@ export function checkRoom(rooms: readonly WrapRoom[], validator: Pick<ConfigVali
   );
 }
 
-async function providers({ sound }: ProviderList, validator: ConfigValidator): Promise<readonly ProviderConfig[]> {
+async function configsOf(
+  { sound }: ProviderList<RawProvider>,
+  settingsOf: (raw: RawProvider, validator: ConfigValidator) => Promise<ProviderSettings>,
+  validator: ConfigValidator,
+): Promise<readonly ProviderConfig[]> {
   const found: ProviderConfig[] = [];
-  const keyFiles = new Map<string, number>();
+  // One after the other: the remarks of `check` stand in the order of the file.
   for (const { index, raw } of sound) {
-    const inner = validator.within(index);
-    const settings = await providerSettings(raw, inner);
-    if (settings.kind === "local") {
-      const first = keyFiles.get(settings.keyFile);
-      if (first !== undefined) {
-        inner.complain(["keyFile"], `is the key file of providers[${first}] too; two copies of one key are no quorum`);
-      }
-      keyFiles.set(settings.keyFile, first ?? index);
-    }
+    const settings = await settingsOf(raw, validator.within(index));
     found.push({ name: raw.name, formerly: raw.formerly, settings });
   }
   return found;
-}
-
-/** A key that is made anew opens nothing of what the old one wrapped. */
-async function retired({ sound }: ProviderList, validator: ConfigValidator): Promise<readonly ProviderConfig[]> {
-  return await Promise.all(sound.map(async ({ index, raw }) => {
-    const inner = validator.within(index);
-    if (raw.kind === "local" && raw.create) {
-      inner.complain(["create"], "must be false here: a retired key is never made");
-    }
-    return { name: raw.name, formerly: raw.formerly, settings: await providerSettings(raw, inner) };
-  }));
 }

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Environment } from "./environment.ts";
 
 /**
  * Each variable and what it does, as the end of "NAME …". Measured with Deno 2.9.6 under the flags of the product.
@@ -36,7 +35,7 @@ export const runtimeVariables = {
 export type RuntimeVariable = keyof typeof runtimeVariables;
 
 /** One line that names those that are set, without their values; `undefined` if none is. */
-export function runtimeVariablesWarning(environment: Pick<Environment, "has">): string | undefined {
+export function runtimeVariablesWarning(environment: { has(name: RuntimeVariable): boolean }): string | undefined {
   const set = Object.entries(runtimeVariables).filter(([name]) => environment.has(name as RuntimeVariable));
   if (set.length === 0) return undefined;
   const effects = new Map<string, string[]>();

@@ -4,16 +4,17 @@
  * @module
  */
 import * as z from "zod/mini";
-import type { ProviderKind, ProviderSettings } from "../provider/settings.ts";
+import type { ProviderKind, ProviderSettings, SettingsOf } from "../provider/registry.ts";
 import { defaults } from "./defaults.ts";
 import { duration, flag, integer, listen, oneOf, path, section, text, variants } from "./fields.ts";
-import type { ConfigValidator } from "./providers/common.ts";
+import type { ConfigValidator, PlacedSettings, Surroundings } from "./providers/common.ts";
 import { awsKmsSchema, awsKmsSettings } from "./providers/aws_kms.ts";
 import { azureKeyVaultSchema, azureKeyVaultSettings } from "./providers/azure_key_vault.ts";
 import { gcpKmsSchema, gcpKmsSettings } from "./providers/gcp_kms.ts";
 import { kmsPluginSchema, kmsPluginSettings } from "./providers/kms_plugin.ts";
-import { localSchema, localSettings } from "./providers/local.ts";
-import { readForeignSchema } from "./read_foreign.ts";
+import { checkKeyFiles, checkRetired, localSchema, localSettings } from "./providers/local.ts";
+import { checkPluginSockets } from "./providers/plugin_sockets.ts";
+import { type ForeignSupport, readForeignSchema } from "./read_foreign.ts";
 import { maxProviders, socketFields, wrapField } from "./socket_fields.ts";
 import { sopsSchema } from "./sops.ts";
 import { vaultTransitSchema, vaultTransitSettings } from "./providers/vault_transit.ts";
@@ -21,27 +22,69 @@ import { vaultTransitSchema, vaultTransitSettings } from "./providers/vault_tran
 /** The longest wait that a timer can hold, 2^31 - 1 ms, rounded down to days. */
 const maxTimer = "24d";
 
-/** One arm for each kind. */
-const arms = {
-  "aws-kms": awsKmsSchema,
-  "azure-key-vault": azureKeyVaultSchema,
-  "gcp-kms": gcpKmsSchema,
-  "kms-plugin": kmsPluginSchema,
-  "local": localSchema,
-  "vault-transit": vaultTransitSchema,
-} as const satisfies { readonly [Kind in ProviderKind]: z.core.$ZodTypeDiscriminable };
+/** How one kind of provider is configured. */
+interface Row<Raw, Settings> {
+  readonly schema: z.core.$ZodTypeDiscriminable;
+  /** Checks the files, variables and paths that the entry names, and returns what `open` of the registry takes. */
+  readonly settings: (raw: Raw, validator: ConfigValidator) => Promise<Settings>;
+  /** Checks an entry of `retired` once more, for fields that such an entry must not have. */
+  readonly checkRetired?: (raw: Raw, validator: ConfigValidator) => void;
+  /** Compares all providers of this kind with each other and with the socket that is served. */
+  readonly checkTogether?: (
+    placed: readonly PlacedSettings<Settings>[],
+    surroundings: Surroundings,
+  ) => void | Promise<void>;
+  /** Left out where no other plugin's data can be read with such a key. */
+  readonly foreign?: ForeignSupport;
+}
+
+/** The one list of the kinds of provider: a row for each row of `lib/provider/registry.ts`. */
+const providerTable = {
+  "aws-kms": {
+    schema: awsKmsSchema,
+    settings: awsKmsSettings,
+    foreign: { formats: ["trousseau-v2", "aws-encryption-provider"], takes: "context" },
+  },
+  "azure-key-vault": {
+    schema: azureKeyVaultSchema,
+    settings: azureKeyVaultSettings,
+    foreign: { formats: ["trousseau-v2"], takes: "keyVersion" },
+  },
+  "gcp-kms": { schema: gcpKmsSchema, settings: gcpKmsSettings },
+  "kms-plugin": { schema: kmsPluginSchema, settings: kmsPluginSettings, checkTogether: checkPluginSockets },
+  "local": { schema: localSchema, settings: localSettings, checkRetired, checkTogether: checkKeyFiles },
+  "vault-transit": {
+    schema: vaultTransitSchema,
+    settings: vaultTransitSettings,
+    foreign: { formats: ["trousseau-v1", "trousseau-v2", "vault-kubernetes-kms"] },
+  },
+} as const satisfies { readonly [Kind in ProviderKind]: Row<never, SettingsOf<Kind>> };
+
+type Schemas = { readonly [Kind in ProviderKind]: (typeof providerTable)[Kind]["schema"] };
+
+type RawOf<Kind extends ProviderKind> = z.infer<Schemas[Kind]>;
 
 /** One provider as it comes out of the schema. */
-export type RawProvider = z.infer<(typeof arms)[ProviderKind]>;
+export type RawProvider = RawOf<ProviderKind>;
 
-const provider = variants("kind", Object.keys(arms), [
-  arms["aws-kms"],
-  arms["azure-key-vault"],
-  arms["gcp-kms"],
-  arms["kms-plugin"],
-  arms.local,
-  arms["vault-transit"],
-]);
+/** The same table, by which TypeScript checks that the functions of each row take what its schema returns. */
+const rows: { readonly [Kind in ProviderKind]: Row<RawOf<Kind>, SettingsOf<Kind>> } = providerTable;
+
+/** The one place where TypeScript cannot see that a row and a value are of the same kind. */
+function rowOf(kind: ProviderKind): Row<RawProvider, ProviderSettings> {
+  return rows[kind] as Row<never, ProviderSettings> as Row<RawProvider, ProviderSettings>;
+}
+
+/** The kinds of provider whose keys read data of other plugins. */
+export const foreignSupport: ReadonlyMap<string, ForeignSupport> = new Map(
+  Object.entries(rows).flatMap(([kind, { foreign }]) => foreign === undefined ? [] : [[kind, foreign]]),
+);
+
+const schemas = Object.fromEntries(
+  Object.entries(providerTable).map(([kind, { schema }]) => [kind, schema]),
+) as Schemas;
+
+const provider = variants("kind", schemas);
 
 const telemetry = section("HTTP pages, log and audit stream.", {
   listen: z.prefault(
@@ -221,20 +264,23 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
 /** The config as it comes out of the schema: right in its shape, durations in milliseconds. */
 export type RawConfig = z.infer<typeof configSchema>;
 
-/** What the provider of an arm gets; whatever it refers to is looked for. */
+/** The settings of one provider. Complains of what its entry refers to and is not there. */
 export async function providerSettings(raw: RawProvider, validator: ConfigValidator): Promise<ProviderSettings> {
-  switch (raw.kind) {
-    case "aws-kms":
-      return await awsKmsSettings(raw, validator);
-    case "azure-key-vault":
-      return await azureKeyVaultSettings(raw, validator);
-    case "gcp-kms":
-      return await gcpKmsSettings(raw, validator);
-    case "kms-plugin":
-      return await kmsPluginSettings(raw, validator);
-    case "local":
-      return await localSettings(raw, validator);
-    case "vault-transit":
-      return await vaultTransitSettings(raw, validator);
+  return await rowOf(raw.kind).settings(raw, validator);
+}
+
+/** The settings of one provider of `retired`, with the complaints of such an entry. */
+export async function retiredSettings(raw: RawProvider, validator: ConfigValidator): Promise<ProviderSettings> {
+  rowOf(raw.kind).checkRetired?.(raw, validator);
+  return await providerSettings(raw, validator);
+}
+
+/** Compares the providers of each kind with each other. */
+export async function checkTogether(
+  placed: readonly PlacedSettings<ProviderSettings>[],
+  surroundings: Surroundings,
+): Promise<void> {
+  for (const [kind, alike] of Map.groupBy(placed, ({ settings }) => settings.kind)) {
+    await rowOf(kind).checkTogether?.(alike, surroundings);
   }
 }

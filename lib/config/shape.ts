@@ -6,27 +6,13 @@
  */
 import type * as z from "zod/mini";
 import type { Problems } from "./problems.ts";
-import { type ProviderListName, providerLists } from "./provider_lists.ts";
+import { type ProviderList, type ProviderListName, providerLists, type ProviderNames } from "./provider_lists.ts";
 import { configSchema, type RawConfig, type RawProvider } from "./schema.ts";
 import { maxProviders } from "./socket_fields.ts";
 
-/** What one of {@linkcode providerLists} holds. */
-export interface ProviderList {
-  /** The sound ones, each with its index in the file. */
-  readonly sound: readonly { readonly index: number; readonly raw: RawProvider }[];
-  /** The names of all in the file, sound or not, as far as they are texts. */
-  readonly names: readonly ProviderNames[];
-}
-
 /** A config of the right shape, or what is left of one. */
-export interface Shaped extends Readonly<Record<ProviderListName, ProviderList>> {
+export interface Shaped extends Readonly<Record<ProviderListName, ProviderList<RawProvider>>> {
   readonly config: Omit<RawConfig, ProviderListName>;
-}
-
-/** What one provider is called. */
-export interface ProviderNames {
-  readonly name: string | undefined;
-  readonly formerly: readonly (string | undefined)[];
 }
 
 /** What each type is called in a complaint, for fields that have no words of their own. */
@@ -108,7 +94,7 @@ function removeKeys(from: unknown, path: readonly PropertyKey[], keys: readonly 
 
 function shaped(data: RawConfig, root: unknown, broken: ReadonlySet<string> = new Set()): Shaped {
   const { providers, retired, ...config } = data;
-  const list = (name: ProviderListName, raws: readonly RawProvider[]): ProviderList => {
+  const list = (name: ProviderListName, raws: readonly RawProvider[]): ProviderList<RawProvider> => {
     const written: unknown = isRecord(root) ? root[name] : undefined;
     const names = Array.isArray(written) ? written.map(namesOf) : [];
     const isSound = (index: number) =>

@@ -79,3 +79,8 @@ function decoded(text: string): string | undefined {
     return undefined;
   }
 }
+
+/** The socket as kube-apiserver's configuration names it, a URL; characters that a URL reserves are percent-encoded. */
+export function socketEndpoint(path: string): string {
+  return `unix://${path.split("/").map(encodeURIComponent).join("/")}`;
+}

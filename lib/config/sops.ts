@@ -10,7 +10,7 @@ import type { Environment } from "./environment.ts";
 import { flag, listen, path, section, text } from "./fields.ts";
 import type { Files } from "./files.ts";
 import { type ConfigValidator, providerName } from "./providers/common.ts";
-import type { Shaped } from "./shape.ts";
+import type { ProviderLists } from "./provider_lists.ts";
 import { accessOf, socketFields, socketOf, socketPathIn, wrapComplaintOf, wrapField } from "./socket_fields.ts";
 
 const keyName = text(
@@ -73,6 +73,16 @@ export const sopsSchema = section("The key service for SOPS, which trousseau sop
 });
 
 type Written = z.infer<typeof sopsSchema>;
+
+/** The parts of a configuration that the section depends on. */
+interface Shaped extends Pick<ProviderLists, "providers"> {
+  readonly config: {
+    readonly sops: Written;
+    readonly wrap?: Config["wrap"];
+    readonly socket: { readonly path: string };
+    readonly telemetry: { readonly audit: string };
+  };
+}
 
 /** Complains of keys that stand there twice, and of providers that are not there. */
 export async function sopsConfig(

@@ -6,15 +6,13 @@
  */
 import { systemClock } from "../base/clock.ts";
 import { deadline } from "../base/deadline.ts";
+import { apiServerDeadlineMs } from "../api/kms/limits.ts";
 import { toolUid } from "../api/kms/tool_uid.ts";
 import { flipped } from "./changes.ts";
 import { comesBack } from "./round_trips.ts";
 import { isBad, newPlaintext, openAtOnce, type Sealer } from "./sealer.ts";
 import type { Subject } from "./subject.ts";
 import { Unmet } from "./verdict.ts";
-
-/** Milliseconds that kube-apiserver gives a call if nobody says otherwise. */
-const patience = 3000;
 
 /** So many calls at once. */
 const crowd = 40;
@@ -96,7 +94,7 @@ export async function acceptsOldAuthority(subject: Subject): Promise<string> {
 export async function isInTime(subject: Subject): Promise<string> {
   await comesBack(subject.v2(), [32, 32, 32]);
   const times = ["Encrypt", "Decrypt"].map((rpc) => [rpc, Math.ceil(subject.slowest.get(rpc) ?? 0)] as const);
-  const late = times.find(([, ms]) => ms > patience);
+  const late = times.find(([, ms]) => ms > apiServerDeadlineMs);
   if (late !== undefined) throw new Unmet(`${late[0]} took ${late[1]} ms`);
   return times.map(([rpc, ms]) => `${rpc} ${ms} ms`).join(", ");
 }

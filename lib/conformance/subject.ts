@@ -5,7 +5,8 @@
  */
 import { systemClock } from "../base/clock.ts";
 import { ResourceStack } from "../base/resource_stack.ts";
-import { type ClientOptions, dialKms, type DialOptions, type KmsClient } from "../net/grpc/client.ts";
+import type { ClientOptions, DialOptions } from "../net/grpc/client.ts";
+import { dialKms, type KmsClient } from "../api/kms/client.ts";
 import { isUnimplemented } from "../net/grpc/status.ts";
 import { toolUid } from "../api/kms/tool_uid.ts";
 import type { EncryptResponse, StatusResponse } from "../api/kms/messages.ts";

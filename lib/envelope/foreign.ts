@@ -9,7 +9,9 @@
 import { lengthPrefixed, sha256Hex, utf8 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { KmsError } from "../base/errors.ts";
-import type { ForeignFormat, KmsApi, Notify } from "../telemetry/events.ts";
+import type { KmsApi } from "../api/kms/messages.ts";
+import type { ForeignFormat } from "./foreign_formats.ts";
+import type { Notify } from "../telemetry/events.ts";
 import type { CallOptions, Provider } from "../provider/provider.ts";
 import { DekResolver, type OpenedSeed } from "./dek_resolver.ts";
 import { foreignFormats, type ForeignSealed, type ForeignWrap, isOfFormat, readForeign } from "./foreign_formats.ts";

@@ -14,7 +14,7 @@
  */
 import { fromBase64, fromBase64url, utf8 } from "../base/bytes.ts";
 import { KmsError } from "../base/errors.ts";
-import type { ForeignFormat, KmsApi } from "../telemetry/events.ts";
+import type { KmsApi } from "../api/kms/messages.ts";
 import { providerLimits } from "../provider/provider.ts";
 
 /** What kube-apiserver hands back to be opened. */
@@ -73,7 +73,10 @@ const formats = {
       return fits && blob.length >= smallestBlob ? [{ written: "", version: "-", ciphertext: blob }] : undefined;
     },
   },
-} as const satisfies Record<ForeignFormat, FormatRow>;
+} as const satisfies Record<string, FormatRow>;
+
+/** The format of another plugin, as in the configuration. */
+export type ForeignFormat = keyof typeof formats;
 
 /** Every format, in the order in which they are tried. */
 export const foreignFormats = Object.keys(formats) as readonly ForeignFormat[];

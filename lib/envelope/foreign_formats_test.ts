@@ -3,7 +3,8 @@ import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { base64, base64url, concat, fromBase64, utf8 } from "../base/bytes.ts";
 import { KmsError } from "../base/errors.ts";
-import type { ForeignFormat, KmsApi } from "../telemetry/events.ts";
+import type { KmsApi } from "../api/kms/messages.ts";
+import type { ForeignFormat } from "./foreign_formats.ts";
 import vectors from "../../tests/vectors/foreign.json" with { type: "json" };
 import { foreignFormats, type ForeignSealed, type FormatOptions, isOfFormat, readForeign } from "./foreign_formats.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { base64, concat, utf8 } from "../base/bytes.ts";
 import { KmsError } from "../base/errors.ts";
-import type { KmsApi } from "../telemetry/events.ts";
+import type { KmsApi } from "../api/kms/messages.ts";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { type MemoryProvider, memoryProviders } from "../../tests/support/memory_provider.ts";
 import { startNode, type TestNode } from "../../tests/support/test_service.ts";

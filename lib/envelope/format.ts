@@ -13,6 +13,7 @@
  *
  * @module
  */
+import { answerLimits } from "../api/kms/limits.ts";
 import { ByteReader, concat, uint16, utf8, utf8Text } from "../base/bytes.ts";
 import { providerLimits } from "../provider/provider.ts";
 import { type FramedPurpose, type Purpose, purposes } from "./purposes.ts";
@@ -21,16 +22,17 @@ import { foreignBytes, maxWraps, type Wrap } from "./wrap.ts";
 const envelopeFormat = 0xe1;
 
 /**
- * Bytes of each fixed field, and how large the whole may be: kube-apiserver takes 32 KiB of annotations, keys and values
- * together; etcd prefixes of v1beta1 hold at most 65,535 bytes.
+ * Sizes in bytes: of each fixed field, and the maximum of each part. Those of KMS v2 are kube-apiserver's. A frame stays
+ * below kube-apiserver's limit for v1beta1, 65,535 bytes.
  */
 export const formatSizes = {
   reference: 32,
   nonce: 12,
   tag: 16,
-  keyId: 1024,
-  envelope: 1024,
-  annotations: 32_768,
+  keyId: answerLimits.keyId,
+  envelope: answerLimits.ciphertext,
+  /** Keys and values together. */
+  annotations: answerLimits.annotations,
   frame: 61_440,
 } as const;
 

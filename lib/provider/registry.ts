@@ -5,9 +5,8 @@
  */
 import type { ProviderAdvice } from "./advice.ts";
 import { type Provider, type ProviderContext, providerLimits } from "./provider.ts";
-import type { ProviderKind, ProviderSettings } from "./settings.ts";
 
-/** What a vendor's folder offers. Each part is loaded when it is asked for. */
+/** What a vendor's folder offers. Each part is loaded when it is first needed. */
 interface Row<Settings> {
   /** Opens a provider without touching the network. */
   readonly open: () => Promise<(settings: Settings, context: ProviderContext) => Promise<Provider>>;
@@ -19,8 +18,6 @@ interface Row<Settings> {
   /** Whether its providers have {@linkcode Provider.remarks}. */
   readonly remarks?: true;
 }
-
-type SettingsOf<Kind extends ProviderKind> = Extract<ProviderSettings, { kind: Kind }>;
 
 const registry = {
   "aws-kms": {
@@ -67,7 +64,18 @@ const registry = {
     maxWrap: 1024,
     remarks: true,
   },
-} as const satisfies { readonly [Kind in ProviderKind]: Row<SettingsOf<Kind>> };
+} as const satisfies Readonly<Record<string, Row<never>>>;
+
+/** The value of the field `kind`: the name of a row of the registry. */
+export type ProviderKind = keyof typeof registry;
+
+/** The settings of one kind of provider, as its row takes them. */
+export type SettingsOf<Kind extends ProviderKind> = Opens<Kind> & { readonly kind: Kind };
+
+type Opens<Kind extends ProviderKind> = Parameters<Awaited<ReturnType<(typeof registry)[Kind]["open"]>>>[0];
+
+/** The settings of a provider of any kind, discriminated by `kind`. */
+export type ProviderSettings = { readonly [Kind in ProviderKind]: SettingsOf<Kind> }[ProviderKind];
 
 /** Every kind that can be configured. */
 export const providerKinds = Object.keys(registry) as readonly ProviderKind[];

@@ -8,13 +8,10 @@
  *
  * @module
  */
-import type { Event } from "./events.ts";
+import type { AuditEvent } from "./events.ts";
 import { type LineTarget, openFileTarget, streamTarget } from "./line_target.ts";
 import { LineWriter, type LineWriterOptions, type WriterReport } from "./line_writer.ts";
 import { jsonText } from "./text.ts";
-
-/** What was asked for and what came of it. */
-export type RpcEvent = Extract<Event, { type: "rpc" }>;
 
 /** Takes calls, and writes those that touched a seed. */
 export interface Audit extends AsyncDisposable {
@@ -23,7 +20,7 @@ export interface Audit extends AsyncDisposable {
    *
    * @param at when the call was answered, in milliseconds since the epoch.
    */
-  record(event: RpcEvent, at: number): void;
+  record(event: AuditEvent, at: number): void;
   /** Lines lost since the start. */
   readonly lost: number;
   /** Whether it takes lines now. */
@@ -95,10 +92,11 @@ export function auditTo(
  * @param seq counts from 1 at each start of the process.
  * @param at milliseconds since the epoch, when the call was answered.
  */
-export function auditLine(event: RpcEvent, seq: number, at: number): string {
+export function auditLine(event: AuditEvent, seq: number, at: number): string {
   let line = `{"type":"audit","time":"${new Date(at).toISOString()}","seq":${seq}` +
     `,"operation":"${event.operation}","api":"${event.api}","uid":${jsonText(event.uid)}` +
-    `,"keyId":${jsonText(event.keyId)},"providers":[${event.providers.map(providerJson).join(",")}]` +
+    (event.keyId === undefined ? "" : `,"keyId":${jsonText(event.keyId)}`) +
+    (event.providers === undefined ? "" : `,"providers":[${event.providers.map(providerJson).join(",")}]`) +
     `,"result":"${event.result}"`;
   if (event.foreign !== undefined) line += `,"format":"${event.foreign}"`;
   if (event.cache !== undefined) line += `,"cache":"${event.cache}"`;
@@ -107,7 +105,7 @@ export function auditLine(event: RpcEvent, seq: number, at: number): string {
   return `${line}}\n`;
 }
 
-function providerJson(provider: RpcEvent["providers"][number]): string {
+function providerJson(provider: NonNullable<AuditEvent["providers"]>[number]): string {
   return `{"name":${jsonText(provider.name)},"version":${jsonText(provider.version)}}`;
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { KmsError } from "../base/errors.ts";
-import { type Audit, auditLine, openAudit, type RpcEvent } from "./audit.ts";
+import { type Audit, auditLine, openAudit } from "./audit.ts";
+import type { AuditEvent } from "./events.ts";
 import { eventArbitraries } from "../../tests/support/event_arbitraries.ts";
 import type { LineTarget } from "./line_target.ts";
 import { auditTo } from "./audit.ts";
@@ -9,7 +10,7 @@ import { makeFifo } from "../../tests/support/fifo.ts";
 import { inFolder } from "../../tests/support/temporary_folder.ts";
 
 const at = Date.UTC(2030, 0, 2, 3, 4, 5, 678);
-const decrypt: RpcEvent = {
+const decrypt: AuditEvent = {
   type: "rpc",
   api: "v2",
   operation: "decrypt",
@@ -48,9 +49,23 @@ Deno.test("auditLine() says who asked for what, with which keys, and what came o
   });
   const foreign = JSON.parse(auditLine({ ...decrypt, foreign: "vault-kubernetes-kms" }, 7, at));
   assert.equal(foreign.format, "vault-kubernetes-kms");
-  const refused: RpcEvent = { ...decrypt, result: "integrity", message: "Cannot open it.", cause: "canary" };
+  const refused: AuditEvent = { ...decrypt, result: "integrity", message: "Cannot open it.", cause: "canary" };
   const line = JSON.parse(auditLine(refused, 8, at));
   assert.deepEqual([line.result, line.message, line.cause], ["integrity", "Cannot open it.", undefined]);
+});
+
+Deno.test("auditLine() has no member that a service's event lacks", () => {
+  const event: AuditEvent = { type: "rpc", api: "keyring", operation: "get", result: "ok", seconds: 0.001, uid: "u-2" };
+  assert.deepEqual(JSON.parse(auditLine(event, 9, at)), {
+    type: "audit",
+    time: "2030-01-02T03:04:05.678Z",
+    seq: 9,
+    operation: "get",
+    api: "keyring",
+    uid: "u-2",
+    result: "ok",
+    durationMs: 1,
+  });
 });
 
 Deno.test("auditLine() is one line of JSON for any call", () => {
@@ -59,7 +74,7 @@ Deno.test("auditLine() is one line of JSON for any call", () => {
     assert.match(line, /^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*\n$/u);
     const read = JSON.parse(line);
     assert.deepEqual([read.uid, read.keyId, read.result], [event.uid, event.keyId, event.result]);
-    assert.deepEqual(read.providers, event.providers.map(({ name, version }) => ({ name, version })));
+    assert.deepEqual(read.providers, event.providers?.map(({ name, version }) => ({ name, version })));
   }));
 });
 

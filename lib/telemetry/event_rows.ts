@@ -40,7 +40,7 @@ export const eventRows = {
       result: e.result,
       uid: e.uid,
       keyId: e.keyId,
-      providers: e.providers.map(({ name, version }) => `${name}@${version}`),
+      providers: e.providers?.map(({ name, version }) => `${name}@${version}`),
       cache: e.cache,
       format: e.foreign,
       durationMs: milliseconds(e.seconds),

@@ -5,18 +5,6 @@
  */
 import type { ErrorCode } from "../base/errors.ts";
 
-/** The API that a request of kube-apiserver's came by. */
-export type KmsApi = "v2" | "v1beta1";
-
-/** The API that a request came by: KMS, or the key service of SOPS. What is sealed for one is never opened by another. */
-export type Api = KmsApi | "sops";
-
-/** What was asked for. */
-export type Operation = "status" | "encrypt" | "decrypt";
-
-/** Another plugin, by what it left in etcd: see `lib/envelope/foreign_formats.ts`. */
-export type ForeignFormat = "trousseau-v1" | "trousseau-v2" | "vault-kubernetes-kms" | "aws-encryption-provider";
-
 /** What a provider was asked for. */
 export type ProviderVerb = "probe" | "wrap" | "unwrap";
 
@@ -29,23 +17,38 @@ export type Result = "ok" | ErrorCode;
 /** How a provider is, judged by its probes and calls. */
 export type HealthState = "unknown" | "well" | "sick" | "refusing";
 
+/**
+ * One call of a client, answered or refused, as the log, the audit stream and the metrics have it. Each service has a
+ * type of its own that extends it and makes its members narrower (`rpc_event.ts`); a member that only one service needs
+ * is optional here.
+ */
+export interface AuditEvent {
+  readonly type: "rpc";
+  /** From a closed set of the service: a label of metrics. */
+  readonly api: string;
+  /** From a closed set of the API: a label of metrics. A call of `status` is not audited. */
+  readonly operation: string;
+  readonly result: Result;
+  readonly seconds: number;
+  /** Names the call in logs: at most 128 printable ASCII characters. */
+  readonly uid: string;
+  /** The error, one sentence. */
+  readonly message?: string;
+  /** The name of the error's cause. */
+  readonly cause?: string;
+  /** Services over KMS keys: the key ID, or the name of the key. */
+  readonly keyId?: string;
+  /** Services over KMS keys: the versions that wrapped or unwrapped the data key. */
+  readonly providers?: readonly { readonly name: string; readonly version: string }[];
+  /** Services over KMS keys: how a decrypt got its data key. */
+  readonly cache?: CacheResult;
+  /** The plugin: the format, for a decrypt of data that another plugin wrote. */
+  readonly foreign?: string;
+}
+
 /** A closed union; `lib/telemetry` has one row for each `type`. Durations are in seconds. */
 export type Event =
-  | {
-    type: "rpc";
-    api: Api;
-    operation: Operation;
-    result: Result;
-    seconds: number;
-    uid: string;
-    keyId: string;
-    providers: readonly { name: string; version: string }[];
-    cache?: CacheResult;
-    /** For a decrypt of what another plugin wrote. */
-    foreign?: ForeignFormat;
-    message?: string;
-    cause?: string;
-  }
+  | AuditEvent
   | {
     type: "provider_call";
     provider: string;
@@ -107,7 +110,7 @@ export type Event =
     message: string;
   }
   | { type: "state_folder"; writable: boolean; message: string }
-  | { type: "foreign"; format: ForeignFormat; providers: readonly string[] }
+  | { type: "foreign"; format: string; providers: readonly string[] }
   | {
     type: "lifecycle";
     action: "starting" | "serving" | "reloaded" | "stopping" | "stopped" | "warning";

@@ -6,12 +6,11 @@
 import { utf8 } from "../base/bytes.ts";
 import { rfc3339, systemClock, type Times, WallTimes } from "../base/clock.ts";
 import { KmsError } from "../base/errors.ts";
-import type { ServiceStatus } from "../services/kms/service.ts";
 import type { HttpContext, HttpPatience, PageResponse } from "./http_connection.ts";
 import { type HttpLimits, HttpListener, type OnTrouble } from "./http_listener.ts";
 import type { RequestHead } from "./http_request.ts";
 import { metricsContentType } from "./metrics.ts";
-import { type Readiness, readinessDocument, readinessText } from "./readiness.ts";
+import type { ServicePages } from "./pages.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { systemFailure } from "../base/system_failures.ts";
 import { causeName } from "./text.ts";
@@ -23,10 +22,8 @@ export interface HttpOptions {
   readonly listen: { readonly hostname: string; readonly port: number };
   /** The field of the config that says so; `telemetry.listen` if left out. */
   readonly field?: string;
-  /** From memory, without being noted as a Status answer. */
-  readonly peek: () => ServiceStatus;
-  /** What is made of it, and of what is wrong with the telemetry itself. */
-  readonly readiness: (status: ServiceStatus, telemetry: string) => Readiness;
+  /** What the service shows. */
+  readonly pages: ServicePages;
   /** Why the process has to be started again, in one sentence; `""` while it does not. Well if left out. */
   readonly complaint?: () => string;
   readonly telemetry: Pick<Telemetry, "metrics" | "problem" | "log">;
@@ -134,23 +131,23 @@ function answerer(options: HttpOptions): HttpContext["answer"] {
 }
 
 function routesOf(options: HttpOptions): ReadonlyMap<string, Route> {
-  const { peek, readiness, complaint = () => "", telemetry, version, socket, clock = systemClock } = options;
+  const { pages, complaint = () => "", telemetry, version, socket, clock = systemClock } = options;
   const [times, opened] = [new WallTimes(clock), options.startedAt ?? clock.now()];
-  const look = () => readiness(peek(), telemetry.problem());
+  const look = () => pages.page(telemetry.problem());
   const metrics = atMostEvery(options.bounds?.metricsMs ?? bounds.metricsMs, async () => {
-    return utf8(await telemetry.metrics.render(peek()));
+    return utf8(await telemetry.metrics.render(pages.gauges()));
   });
   return new Map<string, Route>([
     ["/livez", () => complaint() === "" ? text(200, "ok\n") : text(503, `${complaint()}\n`)],
     ["/readyz", (request, url) => {
       const found = look();
       const code = found.ready ? 200 : 503;
-      return wantsJson(request, url) ? json(code, readinessDocument(found)) : text(code, readinessText(found));
+      return wantsJson(request, url) ? json(code, found.document()) : text(code, found.text());
     }],
     ["/status", () => {
       const startedAt = rfc3339(times.of(opened)) ?? null;
       const uptimeSeconds = (clock.now() - opened) / 1000;
-      return json(200, { version, socket, startedAt, uptimeSeconds, ...readinessDocument(look()) });
+      return json(200, { version, socket, startedAt, uptimeSeconds, ...look().document() });
     }],
     ["/metrics", async () => text(200, await metrics(), { "content-type": metricsContentType })],
   ]);

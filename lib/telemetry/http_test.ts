@@ -6,7 +6,7 @@ import type { ProviderStatus, ServiceStatus } from "../services/kms/service.ts";
 import { type HttpEndpoint, type HttpOptions, serveHttp } from "./http.ts";
 import { createLogger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
-import { readiness } from "./readiness.ts";
+import { kmsPages, withKeys } from "../services/kms/status_page.ts";
 import { wellStatus } from "../../tests/support/fake_service.ts";
 
 const well: ProviderStatus = {
@@ -73,18 +73,17 @@ class Stage implements AsyncDisposable {
     const metrics = createMetrics({ version: "1.2.3", clock, linesLost: () => ({ audit: 0, log: 0 }) });
     this.endpoint = serveHttp({
       listen,
-      peek: () => {
+      pages: kmsPages(() => {
         if (this.status instanceof Error) throw this.status;
         return this.status;
-      },
-      readiness: (status, telemetry) => readiness(status, this.verdict, telemetry),
+      }, (status) => withKeys(status, this.verdict)),
       complaint: () => this.complaint,
       telemetry: {
         metrics: {
           observe: metrics.observe,
-          render: (status) => {
+          render: (rows) => {
             this.rendered++;
-            return metrics.render(status);
+            return metrics.render(rows);
           },
         },
         problem: () => this.problem,

@@ -5,7 +5,7 @@
  * @module
  */
 import { type ErrorCode, errorCodes } from "../base/errors.ts";
-import type { Api, CacheResult, Event, HealthState, Operation, ProviderVerb, Result } from "./events.ts";
+import type { CacheResult, Event, HealthState, ProviderVerb, Result } from "./events.ts";
 
 type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
 
@@ -19,8 +19,8 @@ export interface MetricsProvider {
 
 /** The label values of a process's counters. */
 export interface Countable {
-  /** The APIs that it may serve. */
-  readonly apis: readonly Api[];
+  /** The APIs that it serves, and the operations of each. */
+  readonly apis: Readonly<Record<string, readonly string[]>>;
   readonly providers: readonly MetricsProvider[];
 }
 
@@ -58,10 +58,3 @@ export const socketActions = every<EventOf<"socket">["action"]>({
   answering: true,
   failed: true,
 });
-
-/** The operations of each API. */
-export const operations = {
-  v2: ["status", "encrypt", "decrypt"],
-  v1beta1: ["status", "encrypt", "decrypt"],
-  sops: ["encrypt", "decrypt"],
-} as const satisfies Record<Api, readonly Operation[]>;

@@ -7,21 +7,19 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Times } from "../base/clock.ts";
 import { errorCodes } from "../base/errors.ts";
-import type { Api, Event, Notify, Result } from "./events.ts";
-import type { ServiceStatus } from "../services/kms/service.ts";
+import type { Event, Notify, Result } from "./events.ts";
+import { type GaugeRow, gaugeSetter } from "./gauges.ts";
 import {
   cacheResults,
   type Countable,
   evictionReasons,
   healthStates,
-  operations,
   portActions,
   results,
   socketActions,
   verbs,
 } from "./label_values.ts";
-import { observeProcess } from "./process_metrics.ts";
-import { observeStatus } from "./status_metrics.ts";
+import { observeProcess, type ProcessMetricsOptions } from "./process_metrics.ts";
 
 // 100 µs to 10 s: what is answered from memory takes fractions of a millisecond, and kube-apiserver gives up after 3 s.
 const seconds = [
@@ -50,51 +48,40 @@ export const metricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 export interface Metrics {
   /** Counts an event. */
   readonly observe: Notify;
-  /** All metrics in Prometheus' text format; what is a state rather than a count is read from `status`. */
-  render(status: ServiceStatus): Promise<string>;
+  /** All metrics in Prometheus' text format. `rows` are the gauges of the service's status. */
+  render(rows: readonly GaugeRow[]): Promise<string>;
 }
 
 /** What metrics are about besides events. */
-export interface MetricsOptions {
-  readonly version: string;
-  readonly clock: Times;
-  /** When the process started, on the clock's `now`; now if left out. */
-  readonly startedAt?: number;
-  /** Of these the counters are there from the start; if left out, of every API and of no provider. */
+export interface MetricsOptions extends ProcessMetricsOptions {
+  /** The counters of these are exported as 0 from the start; none if left out. */
   readonly countable?: Countable;
-  /** Audit and log lines lost since the start. */
-  readonly linesLost: () => { readonly audit: number; readonly log: number };
-  /** Whether the audit stream takes lines; `undefined` where it is off. Off if left out. */
-  readonly auditWritable?: () => boolean | undefined;
 }
 
 type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
 type Counters = { readonly [Type in Event["type"]]: (event: EventOf<Type>) => void };
 
-const everyApi = Object.keys(operations) as readonly Api[];
-
 /** Makes a registry of its own: nothing is shared with another one in the same process. */
 export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
   const expiries = lifetimes(registry, options.clock);
-  const countable = options.countable ?? { apis: everyApi, providers: [] };
+  const countable = options.countable ?? { apis: {}, providers: [] };
   const counters = {
     ...rpcCounters(registry, countable),
     ...providerCounters(registry, countable),
     ...ringCounters(registry),
     ...expiries,
   } satisfies Counters;
-  const update = [
-    observeStatus(registry, options.clock),
-    observeProcess(registry, options),
-  ];
+  const setGauges = gaugeSetter(registry);
+  const updateProcess = observeProcess(registry, options);
   return {
     observe(event) {
       // The counter of an event's own type takes that event: the compiler cannot follow the pair through the union.
       (counters[event.type] as (event: Event) => void)(event);
     },
-    render(status) {
-      for (const set of update) set(status);
+    render(rows) {
+      setGauges(rows);
+      updateProcess();
       return registry.metrics();
     },
   };
@@ -132,10 +119,12 @@ function rpcCounters(registry: Registry, { apis }: Countable) {
     labelNames: ["format"],
     registers,
   });
-  for (const [api, operation] of apis.flatMap((api) => operations[api].map((operation) => [api, operation] as const))) {
-    // Of a histogram this one alone: each is some twenty samples.
-    rpc.zero({ api, operation, result: "ok" });
-    for (const result of results) calls.inc({ api, operation, result }, 0);
+  for (const [api, operations] of Object.entries(apis)) {
+    for (const operation of operations) {
+      // Of a histogram this one alone: each is some twenty samples.
+      rpc.zero({ api, operation, result: "ok" });
+      for (const result of results) calls.inc({ api, operation, result }, 0);
+    }
   }
   for (const result of cacheResults) cache.inc({ result }, 0);
   return {

@@ -6,7 +6,8 @@ import type { Event } from "./events.ts";
 import type { ProviderStatus, SealedVersionStatus, ServiceStatus } from "../services/kms/service.ts";
 import { anyEvent, anyText, eventArbitraries } from "../../tests/support/event_arbitraries.ts";
 import { createMetrics, type MetricsOptions } from "./metrics.ts";
-import { keyIdHash } from "./status_metrics.ts";
+import { kmsOperations } from "../services/kms/rpc_event.ts";
+import { keyIdHash, kmsGauges } from "../services/kms/status_metrics.ts";
 import { wellStatus } from "../../tests/support/fake_service.ts";
 
 const well: ProviderStatus = {
@@ -44,7 +45,9 @@ function opened(options: Partial<MetricsOptions> = {}) {
 
 /** Every sample as `name{labels}` to its value. */
 async function samples(metrics: ReturnType<typeof createMetrics>, now = status) {
-  const lines = (await metrics.render(now)).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  const lines = (await metrics.render(kmsGauges(now, 10_000))).split("\n").filter((line) =>
+    line !== "" && !line.startsWith("#")
+  );
   return new Map(lines.map((line) => {
     const cut = line.lastIndexOf(" ");
     return [line.slice(0, cut), Number(line.slice(cut + 1))] as const;
@@ -252,7 +255,7 @@ Deno.test("Metrics.render() tells of the process", async () => {
   const { clock, lost, metrics } = opened();
   clock.now += 2_000;
   Object.assign(lost, { audit: 3, log: 1 });
-  await metrics.render(status);
+  await metrics.render(kmsGauges(status, 10_000));
   lost.audit = 5;
   const found = await samples(metrics);
   assert.equal(found.get("trousseau_uptime_seconds"), 2);
@@ -282,7 +285,7 @@ Deno.test("createMetrics() has each counter of a closed set at 0 from the start"
     kind: "local",
     method: undefined,
   }];
-  const { metrics } = opened({ countable: { apis: ["v2", "v1beta1"], providers } });
+  const { metrics } = opened({ countable: { apis: kmsOperations, providers } });
   const found = await samples(metrics);
   const results = 1 + Object.keys(errorCodes).length;
   const counts = {
@@ -404,7 +407,7 @@ Deno.test("createMetrics() has bounded labels whatever is in the texts of events
 Deno.test("createMetrics() names metrics as Prometheus wants them", async () => {
   const { metrics } = opened();
   for (const [event] of expectations) metrics.observe(event);
-  const page = await metrics.render(status);
+  const page = await metrics.render(kmsGauges(status, 10_000));
   for (const [, name = "", type = ""] of page.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
     assert.match(name, /^(trousseau|process)_[a-z][a-z_]*[a-z]$/);
     assert.equal(name.endsWith("_total"), type === "counter", name);

@@ -6,15 +6,26 @@
  */
 import process from "node:process";
 import { Counter, Gauge, type Registry } from "prom-client";
-import { WallTimes } from "../base/clock.ts";
-import type { MetricsOptions } from "./metrics.ts";
+import { type Times, WallTimes } from "../base/clock.ts";
+
+/** The process, as its metrics show it. */
+export interface ProcessMetricsOptions {
+  readonly version: string;
+  readonly clock: Times;
+  /** When the process started, on the clock's `now`; now if left out. */
+  readonly startedAt?: number;
+  /** Audit and log lines lost since the start. */
+  readonly linesLost: () => { readonly audit: number; readonly log: number };
+  /** Whether the audit stream takes lines; `undefined` where it is off. Off if left out. */
+  readonly auditWritable?: () => boolean | undefined;
+}
 
 /**
  * Registers them.
  *
  * @returns sets those that change.
  */
-export function observeProcess(registry: Registry, options: MetricsOptions): () => void {
+export function observeProcess(registry: Registry, options: ProcessMetricsOptions): () => void {
   const { version, clock, linesLost } = options;
   const registers = [registry];
   const times = new WallTimes(clock);

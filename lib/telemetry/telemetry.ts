@@ -92,9 +92,9 @@ export async function openTelemetry(options: TelemetryOptions): Promise<Telemetr
     started: () => start.release(),
     metrics: {
       observe: metrics.observe,
-      render(status) {
+      render(rows) {
         waiting.drain();
-        return metrics.render(status);
+        return metrics.render(rows);
       },
     },
     problem() {

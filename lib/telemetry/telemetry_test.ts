@@ -8,6 +8,7 @@ import { anyEvent } from "../../tests/support/event_arbitraries.ts";
 import type { LineTarget } from "./line_target.ts";
 import type { LogLevel } from "./log.ts";
 import { openTelemetry } from "./telemetry.ts";
+import { kmsGauges } from "../services/kms/status_metrics.ts";
 import { wellStatus } from "../../tests/support/fake_service.ts";
 import { systemError } from "../../tests/support/failing_system.ts";
 
@@ -66,7 +67,7 @@ const rpc = {
 Deno.test("openTelemetry() logs, audits and counts one event", async () => {
   const { log, audit, telemetry } = await opened();
   telemetry.notify(rpc);
-  const metrics = await telemetry.metrics.render(status);
+  const metrics = await telemetry.metrics.render(kmsGauges(status, 0));
   await telemetry[Symbol.asyncDispose]();
   assert.deepEqual([lines(log).length, lines(audit).length], [1, 1]);
   assert.ok(
@@ -165,7 +166,7 @@ Deno.test("openTelemetry() lets no secret out that an event carries besides its 
         { numRuns: 200 },
       );
       telemetry.log.log("error", "Fields.", { plaintext, secret: smuggled.secret, cause, list: [plaintext] } as never);
-      const metrics = await telemetry.metrics.render(canaryStatus);
+      const metrics = await telemetry.metrics.render(kmsGauges(canaryStatus, 0));
       await telemetry[Symbol.asyncDispose]();
       for (const trace of traces) {
         assert.ok(!audit.text.includes(trace), `audit at ${level}: ${trace}`);

@@ -1,68 +1,28 @@
 /**
- * The rooms of the house and their doors: who may import from whom, and what only one room may touch.
+ * The order of imports between rooms, and the packages and interfaces of the system that only one room may use.
  *
  * @module
  */
 import assert from "node:assert/strict";
-import { dirname, join, relative } from "node:path";
-
-const root = new URL("../..", import.meta.url).pathname;
-
-/** The rooms from the top to the bottom. Each may import from those below it; rooms of one row never import each other. */
-const order = [
-  ["main.ts"],
-  ["lib/cli"],
-  ["lib/app"],
-  ["lib/config"],
-  ["lib/conformance"],
-  ["lib/services/kms", "lib/services/sops"],
-  ["lib/kek"],
-  ["lib/envelope"],
-  ["lib/provider"],
-  ["lib/api/kms", "lib/api/sops"],
-  ["lib/net/socket"],
-  ["lib/net/grpc"],
-  ["lib/net/http2", "lib/net/https"],
-  ["lib/telemetry"],
-  ["lib/base"],
-] as const satisfies readonly (readonly string[])[];
-
-type Room = typeof order[number][number];
-
-/** Imports that run upwards until their code is split. Each must still exist. */
-const upwards: readonly string[] = [
-  "lib/api/sops/messages.ts -> lib/api/kms/messages.ts",
-  "lib/app/serving.ts -> lib/cli/exit_codes.ts",
-  "lib/net/grpc/client.ts -> lib/api/kms/messages.ts",
-  "lib/net/grpc/client.ts -> lib/api/kms/services.ts",
-  "lib/net/grpc/client.ts -> lib/api/sops/messages.ts",
-  "lib/net/grpc/rpc_event.ts -> lib/services/kms/service.ts",
-  "lib/net/grpc/server.ts -> lib/api/kms/messages.ts",
-  "lib/net/grpc/server.ts -> lib/api/kms/services.ts",
-  "lib/net/grpc/server.ts -> lib/api/sops/messages.ts",
-  "lib/telemetry/http.ts -> lib/services/kms/service.ts",
-  "lib/telemetry/metrics.ts -> lib/services/kms/service.ts",
-  "lib/telemetry/readiness.ts -> lib/services/kms/readable.ts",
-  "lib/telemetry/readiness.ts -> lib/services/kms/service.ts",
-  "lib/telemetry/status_metrics.ts -> lib/services/kms/service.ts",
-];
+import { join } from "node:path";
+import { type Room, roomOf, rowOf } from "./rooms.ts";
+import { importsOf, root, sourceFiles, targetOf } from "./sources.ts";
 
 /** Packages and who alone may load them. */
 const packages: Readonly<Record<string, readonly Room[]>> = {
   "@aws-sdk/client-kms": ["lib/provider"],
   "@aws-sdk/client-sts": ["lib/provider"],
-  "@grpc/grpc-js": ["lib/net/grpc", "lib/api/kms"],
-  "@grpc/proto-loader": ["lib/api/kms"],
-  "protobufjs": ["lib/net/grpc", "lib/api/kms"],
+  "@grpc/grpc-js": ["lib/net/grpc"],
+  "protobufjs": ["lib/net/grpc"],
   "prom-client": ["lib/telemetry"],
   "yaml": ["lib/config"],
-  "zod": ["lib/config", "lib/cli"],
+  "zod": ["lib/config", "lib/cli/trousseau"],
 };
 
 /** What only some rooms may touch. */
 const touches: readonly { readonly what: string; readonly pattern: RegExp; readonly rooms: readonly Room[] }[] = [
   { what: "the environment", pattern: /\bDeno\.env\b|\bprocess\.env\b/, rooms: ["lib/config"] },
-  { what: "the exit", pattern: /\bDeno\.exit\b|\bprocess\.exit\b/, rooms: ["main.ts"] },
+  { what: "the exit", pattern: /\bDeno\.exit\b|\bprocess\.exit\b/, rooms: ["main.ts", "lib/cli/clectl"] },
   { what: "the console", pattern: /\bconsole\./, rooms: [] },
   { what: "module-level mutable state", pattern: /^(export )?let /m, rooms: [] },
   { what: "a default export", pattern: /^export default/m, rooms: [] },
@@ -75,57 +35,25 @@ const touches: readonly { readonly what: string; readonly pattern: RegExp; reado
   { what: "a cast that hides a type", pattern: /\bas any\b|: any\b|@ts-ignore|@ts-nocheck/, rooms: [] },
 ];
 
-const rooms: readonly Room[] = order.flat();
-
-function roomOf(path: string): Room {
-  const room = rooms.find((one) => path === one || path.startsWith(`${one}/`));
-  assert.ok(room !== undefined, `${path} is in no room that this test knows`);
-  return room;
-}
-
-/** 0 is the top. */
-function floorOf(room: Room): number {
-  return order.findIndex((row) => (row as readonly Room[]).includes(room));
-}
-
-async function* sources(folder = "lib"): AsyncGenerator<string> {
-  for await (const entry of Deno.readDir(join(root, folder))) {
-    const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory) yield* sources(path);
-    else if (path.endsWith(".ts") && !path.endsWith("_test.ts")) yield path;
-  }
-}
-
-/** Everything that a file loads, statically or not. */
-function importsOf(text: string): string[] {
-  const found = text.matchAll(/(?:\bfrom\s+|\bimport\s+|\bimport\s*\(\s*)"([^"]+)"/g);
-  return [...found].flatMap(([, specifier]) => specifier === undefined ? [] : [specifier]);
-}
-
 async function everyFile(): Promise<{ path: string; room: Room; text: string }[]> {
-  const paths = ["main.ts"];
-  for await (const path of sources()) paths.push(path);
-  return await Promise.all(paths.map(async (path) => ({
-    path,
-    room: roomOf(path),
-    text: await Deno.readTextFile(join(root, path)),
-  })));
+  const main = { path: "main.ts", text: await Deno.readTextFile(join(root, "main.ts")) };
+  return [main, ...await sourceFiles()].map((file) => ({ ...file, room: roomOf(file.path) }));
 }
 
 Deno.test("imports go downwards only", async () => {
   const found: string[] = [];
   for (const { path, room, text } of await everyFile()) {
     for (const specifier of importsOf(text).filter((one) => one.startsWith("."))) {
-      const target = relative(root, join(root, dirname(path), specifier));
+      const target = targetOf(path, specifier);
       if (target.startsWith("proto/")) {
         assert.ok(room.startsWith("lib/api/"), `${path} may not import ${target}`);
         continue;
       }
       const there = roomOf(target);
-      if (there !== room && floorOf(there) <= floorOf(room)) found.push(`${path} -> ${target}`);
+      if (there !== room && rowOf(there) <= rowOf(room)) found.push(`${path} -> ${target}`);
     }
   }
-  assert.deepEqual(found.toSorted(), upwards.toSorted());
+  assert.deepEqual(found.toSorted(), []);
 });
 
 Deno.test("a vendor's folder imports neither another vendor's nor anything that is not a provider's", async () => {
@@ -133,7 +61,7 @@ Deno.test("a vendor's folder imports neither another vendor's nor anything that 
     const [, vendor] = /^lib\/provider\/([^/]+)\//.exec(path) ?? [];
     if (vendor === undefined) continue;
     for (const specifier of importsOf(text).filter((one) => one.startsWith("."))) {
-      const target = relative(root, join(root, dirname(path), specifier));
+      const target = targetOf(path, specifier);
       const [, other] = /^lib\/provider\/([^/]+)\//.exec(target) ?? [];
       assert.ok(
         other === undefined || other === vendor,
@@ -176,12 +104,30 @@ function evaluated(path: string, text: string): string[] {
   return [...statements, ...later].flatMap(([, specifier]) => specifier === undefined ? [] : [specifier]);
 }
 
+/** The rooms that the client for laptops is made of, and no others. */
+const clientRooms: readonly Room[] = ["lib/cli/clectl", "lib/cli", "lib/base"];
+
+Deno.test("clectl reaches nothing of the plugin, its providers or a KMS, at once or later, and no package", async () => {
+  const files = new Map((await everyFile()).map(({ path, text }) => [path, text]));
+  const reached = new Set(["lib/cli/clectl/main.ts"]);
+  for (const path of reached) {
+    const text = files.get(path) ?? "";
+    assert.ok(clientRooms.includes(roomOf(path)), `clectl reaches ${path}`);
+    // Types leave no trace in a bundle.
+    for (const specifier of importsOf(text.replaceAll(/^import type [^;]*;$/gm, ""))) {
+      if (specifier.startsWith(".")) reached.add(targetOf(path, specifier));
+      else assert.ok(specifier.startsWith("node:"), `clectl loads ${specifier} in ${path}`);
+    }
+  }
+  assert.ok(reached.has("lib/cli/arguments.ts") && reached.has("lib/cli/help.ts"), "imports are followed to their end");
+});
+
 Deno.test("a vendor's provider and its packages are loaded where the registry is asked for them, and not before", async () => {
   const files = new Map((await everyFile()).map(({ path, text }) => [path, text]));
   const reached = new Set(["main.ts"]);
   for (const path of reached) {
     for (const specifier of evaluated(path, files.get(path) ?? "")) {
-      reached.add(specifier.startsWith(".") ? relative(root, join(root, dirname(path), specifier)) : specifier);
+      reached.add(specifier.startsWith(".") ? targetOf(path, specifier) : specifier);
     }
   }
   assert.ok(reached.has("lib/config/schema.ts"), "what main.ts loads is followed to its end");

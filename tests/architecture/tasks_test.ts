@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { readPages } from "../docs/markdown.ts";
-import { bakedFlags } from "../../deploy/compile/permissions.ts";
+import { bakedFlags } from "../../deploy/compile/artefacts.ts";
 
 const root = new URL("../..", import.meta.url);
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { trousseau } from "../../deploy/compile/artefacts.ts";
 import { stage } from "../../deploy/compile/stage.ts";
 import { freePort, Process } from "../support/processes.ts";
 import type { Driver } from "./driver.ts";
@@ -45,7 +46,9 @@ export interface PluginOptions {
 /** Stages both with the flags of the binary. */
 export async function stageBoth(folder: string): Promise<Launchers> {
   const plugin = await stage(join(folder, "plugin"));
-  const bare = await stage(join(folder, "bare"), { entry: "tests/bench/bare_server.ts", name: "bare" });
+  const bare = await stage(join(folder, "bare"), {
+    artefact: { ...trousseau, name: "bare", entry: "tests/bench/bare_server.ts" },
+  });
   return { plugin: plugin.launcher, bare: bare.launcher };
 }
 

@@ -8,7 +8,7 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { v8Flags } from "../../deploy/compile/permissions.ts";
+import { v8Flags } from "../../deploy/compile/artefacts.ts";
 import { repository } from "../../deploy/compile/stage.ts";
 import { startVault } from "../support/vault.ts";
 import type { Bench, DistantVault } from "./bench.ts";

@@ -11,7 +11,7 @@ import { GcpDouble } from "../support/gcp_double.ts";
 import { gcpKey } from "../support/gcp_double.ts";
 import { KeyVaultDouble } from "../support/key_vault_double.ts";
 import { pause } from "../support/processes.ts";
-import type { ProviderKind } from "../../lib/provider/settings.ts";
+import type { ProviderKind } from "../../lib/provider/registry.ts";
 import { type Bench, vaultAt } from "./bench.ts";
 import { localProvider, plugin, start, vaultProvider } from "./contestants.ts";
 import { footprint, median } from "./process_figures.ts";
@@ -21,7 +21,7 @@ const settleMs = 3_000;
 
 type Prepare = (bench: Bench, stack: AsyncDisposableStack, home: string) => Promise<unknown>;
 
-/** A provider of each kind that is well, and what has to run for it. */
+/** A provider of a kind that is well, and what has to run for it. A kind without a row is not measured. */
 const vendors = {
   "local": (_bench, _stack, home) => Promise.resolve(localProvider(home)),
   "vault-transit": (bench, _stack, home) => vaultProvider(home, "vault", vaultAt(bench, 5)),
@@ -64,7 +64,7 @@ const vendors = {
     const auth = { method: "access-key", accessKeyId: logins.accessKeyId, secretAccessKey: { file } };
     return { name: "aws", kind: "aws-kms", key: arn, endpoint, stsEndpoint: endpoint, auth };
   },
-} as const satisfies Record<ProviderKind, Prepare>;
+} as const satisfies { readonly [Kind in ProviderKind]?: Prepare };
 
 /** Measures, prints the table, and returns what is to be judged. */
 export async function measureVendors(bench: Bench): Promise<Target[]> {

@@ -6,8 +6,9 @@
  */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { commands } from "../../lib/cli/trousseau/commands.ts";
+import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import { exitCodes } from "../../lib/cli/exit_codes.ts";
-import type { Output } from "../../lib/app/terminal.ts";
+import type { Output } from "../../lib/cli/terminal.ts";
 import { run } from "../../lib/cli/run.ts";
 import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
 import { fakeTerminal } from "../support/fake_terminal.ts";
@@ -93,7 +94,7 @@ async function ran(words: readonly string[], { folder, file }: Stage) {
   };
   if (words[0] === "serve" || words[0] === "sops") stop.abort();
   const isEndless = words.includes("-w");
-  const status = await run(words, commands, isEndless ? { ...terminal, stdout } : terminal);
+  const status = await run(words, trousseau, isEndless ? { ...terminal, stdout } : terminal);
   return { status, out: terminal.out(), err: terminal.err() };
 }
 

@@ -6,6 +6,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import type { Command } from "../../lib/cli/command.ts";
 import { commands } from "../../lib/cli/trousseau/commands.ts";
+import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import { run } from "../../lib/cli/run.ts";
 import { fakeTerminal } from "../support/fake_terminal.ts";
 import { PluginDouble } from "../support/plugin_double.ts";
@@ -15,7 +16,7 @@ const table: readonly Command[] = commands;
 
 async function ran(words: readonly string[], isTerminal: boolean) {
   const terminal = fakeTerminal({ isTerminal });
-  const status = await run(words, commands, terminal);
+  const status = await run(words, trousseau, terminal);
   return { status, out: terminal.out(), err: terminal.err() };
 }
 

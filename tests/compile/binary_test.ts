@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
-import { permissions } from "../../deploy/compile/permissions.ts";
+import { artefacts, clectl, trousseau } from "../../deploy/compile/artefacts.ts";
 import { formatSums, parseSums, sha256 } from "../../deploy/compile/compile.ts";
 import { compareVersions, readElf } from "../../deploy/compile/elf.ts";
 import { deno, repository, stage } from "../../deploy/compile/stage.ts";
@@ -8,7 +8,7 @@ import { copyCheckout, copyPackages, findRuntime, runTool } from "./support.ts";
 
 const runtime = await findRuntime();
 
-Deno.test("compile gives the same file from two checkouts with two caches, and verify tells a forged one", async (t) => {
+Deno.test("compile gives the same files from two checkouts with two caches, and verify tells a forged one", async (t) => {
   const folder = await Deno.makeTempDir();
   const [near, far] = [join(folder, "a"), join(folder, "another", "place", "altogether")];
   try {
@@ -21,21 +21,28 @@ Deno.test("compile gives the same file from two checkouts with two caches, and v
 
     await t.step("two checkouts", async () => {
       assert.equal(await Deno.readTextFile(join(far, "dist/SHA256SUMS")), sums);
-      assert.equal(await sha256(join(far, "dist/trousseau")), await sha256(join(near, "dist/trousseau")));
+      for (const { name } of artefacts) {
+        assert.equal(await sha256(join(far, "dist", name)), await sha256(join(near, "dist", name)), name);
+      }
     });
 
-    await t.step("the sums are those of the file", async () => {
-      assert.deepEqual(parseSums(sums), [{ file: "trousseau", sha256: await sha256(join(near, "dist/trousseau")) }]);
+    await t.step("the sums are those of the files", async () => {
+      const found = ["trousseau", "clectl"].map(async (file) => ({
+        file,
+        sha256: await sha256(join(near, "dist", file)),
+      }));
+      assert.deepEqual(parseSums(sums), await Promise.all(found));
     });
 
     await t.step("verify from a third checkout", async () => {
       const said = await runTool(repository, "deploy/compile/verify.ts", [join(near, "dist/SHA256SUMS")], runtime.env);
-      assert.match(said, /^Equal: [0-9a-f]{64} /);
+      assert.match(said, /^Equal: trousseau [0-9a-f]{64} with .*\nEqual: clectl [0-9a-f]{64} with /);
     });
 
     await t.step("verify refuses a sum that was forged", async () => {
       const forged = join(folder, "SHA256SUMS");
-      await Deno.writeTextFile(forged, formatSums([{ file: "trousseau", sha256: "0".repeat(64) }]));
+      const lie = parseSums(sums).map((sum) => sum.file === "clectl" ? { ...sum, sha256: "0".repeat(64) } : sum);
+      await Deno.writeTextFile(forged, formatSums(lie));
       await assert.rejects(runTool(repository, "deploy/compile/verify.ts", [forged], runtime.env));
     });
 
@@ -45,36 +52,47 @@ Deno.test("compile gives the same file from two checkouts with two caches, and v
       assert.notEqual(await Deno.readTextFile(join(far, "dist/SHA256SUMS")), sums);
     });
 
-    await t.step("the file carries the permissions", async () => {
+    // In Deno's own form `[]` is everything of a kind, `null` is nothing, and a denial counts whatever else is allowed.
+    const denied = { allow_sys: null, deny_sys: [], allow_run: null, deny_run: [], allow_ffi: null, deny_ffi: [] };
+    const common = { ...denied, deny_import: [], allow_read: [], deny_read: null, ignore_read: null, prompt: false };
+
+    await t.step("trousseau carries its permissions", async () => {
       assert.deepEqual(await bakedPermissions(join(near, "dist/trousseau")), {
+        ...common,
         allow_net: [],
         deny_net: null,
-        allow_read: [],
-        deny_read: null,
-        ignore_read: null,
         allow_write: ["/run", "/var/run", "/var/lib/trousseau"],
         deny_write: null,
-        allow_env: permissions.env,
+        allow_env: trousseau.permissions.env,
         deny_env: null,
         ignore_env: [],
-        allow_sys: null,
-        deny_sys: [],
-        allow_run: null,
-        deny_run: [],
-        allow_ffi: null,
-        deny_ffi: [],
-        deny_import: [],
-        prompt: false,
+      });
+    });
+
+    await t.step("clectl carries its permissions", async () => {
+      assert.deepEqual(await bakedPermissions(join(near, "dist/clectl")), {
+        ...common,
+        allow_net: [],
+        deny_net: clectl.permissions.net.allBut,
+        allow_write: [],
+        deny_write: null,
+        allow_env: null,
+        deny_env: [],
+        ignore_env: [],
       });
     });
 
     await t.step({
-      name: `the binary runs${runtime.real ? "" : " (cannot: no denort is at hand, and Deno itself stands in for it)"}`,
+      name: `the binaries run${
+        runtime.real ? "" : " (cannot: no denort is at hand, and Deno itself stands in for it)"
+      }`,
       ignore: !runtime.real,
       fn: async () => {
-        const { code, stdout } = await new Deno.Command(join(near, "dist/trousseau"), { args: ["version"] }).output();
-        assert.equal(code, 0);
-        assert.match(new TextDecoder().decode(stdout), /0\.\d+\.\d+/);
+        for (const { name } of artefacts) {
+          const { code, stdout } = await new Deno.Command(join(near, "dist", name), { args: ["version"] }).output();
+          assert.equal(code, 0);
+          assert.match(new TextDecoder().decode(stdout), new RegExp(`^${name} 0\\.\\d+\\.\\d+`));
+        }
       },
     });
 
@@ -87,10 +105,7 @@ Deno.test("compile gives the same file from two checkouts with two caches, and v
   }
 });
 
-/**
- * Reads the permissions out of the compiled file. In Deno's own form `[]` is everything of a kind, `null` is nothing, and
- * a kind that is denied stays denied whatever else is allowed.
- */
+/** Reads the permissions out of the compiled file. */
 async function bakedPermissions(binary: string): Promise<Record<string, unknown>> {
   const bytes = await Deno.readFile(binary);
   const tail = new TextDecoder("latin1").decode(bytes.subarray(-8 * 1024 * 1024));
@@ -154,7 +169,10 @@ Deno.test("stage makes one file that needs nothing beside it and evaluates dynam
        if (Deno.args[0] === "load") await import("./late.ts");
        await Deno.stdout.write(new TextEncoder().encode(String(late)));`,
     );
-    const { bundle, launcher } = await stage(join(folder, "stage"), { root: source, entry: "entry.ts", name: "late" });
+    const { bundle, launcher } = await stage(join(folder, "stage"), {
+      root: source,
+      artefact: { ...trousseau, entry: "entry.ts", name: "late" },
+    });
     await Deno.remove(source, { recursive: true });
     const run = async (...args: string[]) => {
       const { stdout } = await new Deno.Command(launcher, { args, env: { DENO: Deno.execPath() } }).output();
@@ -167,16 +185,18 @@ Deno.test("stage makes one file that needs nothing beside it and evaluates dynam
   }
 });
 
-Deno.test("the staged program imports nothing but what is inside the runtime", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const { bundle } = await stage(folder);
-    const graph: { modules: { specifier: string }[] } = JSON.parse(
-      await deno(["info", "--json", "--no-config", "--no-remote", "--no-npm", bundle], dirname(bundle)),
-    );
-    const beside = graph.modules.map(({ specifier }) => specifier).filter((name) => !name.startsWith("node:"));
-    assert.deepEqual(beside, [`file://${await Deno.realPath(bundle)}`]);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+for (const artefact of artefacts) {
+  Deno.test(`the staged ${artefact.name} imports nothing but what is inside the runtime`, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const { bundle } = await stage(folder, { artefact });
+      const graph: { modules: { specifier: string }[] } = JSON.parse(
+        await deno(["info", "--json", "--no-config", "--no-remote", "--no-npm", bundle], dirname(bundle)),
+      );
+      const beside = graph.modules.map(({ specifier }) => specifier).filter((name) => !name.startsWith("node:"));
+      assert.deepEqual(beside, [`file://${await Deno.realPath(bundle)}`]);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}

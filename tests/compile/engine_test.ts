@@ -6,6 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { newQuickJSWASMModuleFromVariant } from "quickjs-emscripten-core";
+import { artefacts } from "../../deploy/compile/artefacts.ts";
 import { stage } from "../../deploy/compile/stage.ts";
 
 /** What QuickJS says when it compiles a module; it stops at the first import, which it has nobody to ask for. */
@@ -21,18 +22,20 @@ async function verdict(source: string): Promise<string> {
   return `${name}: ${message}`;
 }
 
-Deno.test("stage() makes a bundle that QuickJS can parse", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const { bundle } = await stage(folder);
-    assert.match(
-      await verdict(await Deno.readTextFile(bundle)),
-      /^parsed$|^ReferenceError: could not load module 'node:/,
-    );
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+for (const artefact of artefacts) {
+  Deno.test(`stage() makes a bundle of ${artefact.name} that QuickJS can parse`, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const { bundle } = await stage(folder, { artefact });
+      assert.match(
+        await verdict(await Deno.readTextFile(bundle)),
+        /^parsed$|^ReferenceError: could not load module 'node:/,
+      );
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
 
 Deno.test("verdict() tells what QuickJS cannot parse", async () => {
   assert.match(await verdict("{ using file = open(); }"), /^SyntaxError/);

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { bakedFlags, permissionFlags, permissions, runFlags, v8Flags } from "../../deploy/compile/permissions.ts";
+import {
+  type Artefact,
+  artefacts,
+  bakedFlags,
+  clectl,
+  permissionFlags,
+  runFlags,
+  trousseau,
+  v8Flags,
+} from "../../deploy/compile/artefacts.ts";
 
 // Written out once more on purpose: a change of the table has to be made in two places, and seen.
 const expected = {
@@ -56,8 +65,8 @@ const expected = {
   import: [],
 };
 
-Deno.test("permissions are these and no others", () => {
-  assert.deepEqual(permissions, expected);
+Deno.test("permissions of trousseau are these and no others", () => {
+  assert.deepEqual(trousseau.permissions, expected);
   assert.deepEqual(permissionFlags(), [
     "--no-prompt",
     "--allow-net",
@@ -72,18 +81,59 @@ Deno.test("permissions are these and no others", () => {
   ]);
 });
 
-Deno.test("bakedFlags() and runFlags() differ by what a single file needs, and grant the same", () => {
-  const grants = (flags: readonly string[]) => flags.filter((flag) => /^--(allow|deny|ignore|no-prompt)/.test(flag));
-  assert.deepEqual(grants(bakedFlags()), permissionFlags());
-  assert.deepEqual(grants(runFlags()), permissionFlags());
-  for (const flags of [bakedFlags(), runFlags()]) {
-    assert.ok(flags.includes(`--v8-flags=${v8Flags.join(",")}`));
-    assert.ok(flags.includes("--no-code-cache"));
-  }
+Deno.test("permissions of clectl are these and no others", () => {
+  const wildcards = ["0.0.0.0", "[::]", "127.0.0.1:0", "[::1]:0", "localhost:0"];
+  assert.deepEqual(clectl.permissions, {
+    net: { allBut: wildcards },
+    read: "all",
+    write: "all",
+    env: [],
+    sys: [],
+    run: [],
+    ffi: [],
+    import: [],
+  });
+  assert.deepEqual(permissionFlags(clectl), [
+    "--no-prompt",
+    "--allow-net",
+    `--deny-net=${wildcards.join(",")}`,
+    "--allow-read",
+    "--allow-write",
+    "--deny-env",
+    "--deny-sys",
+    "--deny-run",
+    "--deny-ffi",
+    "--deny-import",
+    "--ignore-env",
+  ]);
 });
 
-/** Tries each name's code under the baked flags, in an empty folder, and tells how it ended. */
-async function attempt(attempts: Readonly<Record<string, string>>): Promise<Record<string, string>> {
+Deno.test("artefacts have names and entries of their own", () => {
+  assert.deepEqual(artefacts.map(({ name, entry }) => [name, entry]), [
+    ["trousseau", "main.ts"],
+    ["clectl", "lib/cli/clectl/main.ts"],
+  ]);
+  assert.deepEqual(artefacts.map(({ v8Flags }) => v8Flags), [v8Flags, []]);
+});
+
+for (const artefact of artefacts) {
+  Deno.test(`bakedFlags() and runFlags() of ${artefact.name} differ by what a single file needs, and grant the same`, () => {
+    const grants = (flags: readonly string[]) => flags.filter((flag) => /^--(allow|deny|ignore|no-prompt)/.test(flag));
+    const { v8Flags } = artefact;
+    const expected = v8Flags.length === 0 ? [] : [`--v8-flags=${v8Flags.join(",")}`];
+    for (const flags of [bakedFlags(artefact), runFlags(artefact)]) {
+      assert.deepEqual(grants(flags), permissionFlags(artefact));
+      assert.deepEqual(flags.filter((flag) => flag.startsWith("--v8-flags")), expected);
+      assert.ok(flags.includes("--no-code-cache"));
+    }
+  });
+}
+
+/** Tries each name's code under the flags of an artefact, in an empty folder, and tells how it ended. */
+async function attempt(
+  attempts: Readonly<Record<string, string>>,
+  artefact: Artefact = trousseau,
+): Promise<Record<string, string>> {
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(join(folder, "module.js"), "export const loaded = true;");
@@ -99,7 +149,7 @@ async function attempt(attempts: Readonly<Record<string, string>>): Promise<Reco
        await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(outcome)));`,
     );
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [...runFlags(), probe],
+      args: [...runFlags(artefact), probe],
       cwd: folder,
       signal: AbortSignal.timeout(20_000),
       clearEnv: true,
@@ -145,6 +195,34 @@ Deno.test("permissions refuse processes, libraries, remote code and the machine'
     user: 'NotCapable: Requires sys access to "uid"',
     ask: "denied",
   });
+});
+
+Deno.test("permissions of clectl refuse servers, processes, libraries, remote code and variables", async () => {
+  const outcome = await attempt({
+    "every interface": `Deno.listen({ port: 0 }); return "listens"`,
+    "every interface, fixed": `Deno.listen({ port: 1, hostname: "0.0.0.0" }); return "listens"`,
+    "every interface, IPv6": `Deno.listen({ port: 1, hostname: "::" }); return "listens"`,
+    "a free port": `Deno.listen({ port: 0, hostname: "127.0.0.1" }); return "listens"`,
+    "a web server": `Deno.serve({ onListen() {} }, () => new Response("")); return "listens"`,
+    "a node server": `const { createServer } = await import("node:net");
+      await new Promise((resolve, reject) => createServer().on("error", reject).listen(0, resolve)); return "listens"`,
+    process: `return (await new Deno.Command("true").output()).success`,
+    library: `return Deno.dlopen("/lib/x86_64-linux-gnu/libc.so.6", {})`,
+    code: `return typeof await import("https://example.com/module.js")`,
+    hostname: `return Deno.hostname()`,
+  }, clectl);
+  for (const [what, how] of Object.entries(outcome)) assert.match(how, /^(NotCapable|TypeError): Requires /, what);
+  assert.equal(Object.keys(outcome).length, 10);
+});
+
+Deno.test("permissions of clectl let it connect, and write where people keep files", async () => {
+  const outcome = await attempt({
+    connect: `await Deno.connect({ hostname: "127.0.0.1", port: 1 })`,
+    write: `await Deno.writeTextFile(folder + "/file", "kept"); return await Deno.readTextFile(folder + "/file")`,
+    variable: `return Deno.env.get("TROUSSEAU_SECRET_X")`,
+  }, clectl);
+  assert.match(outcome["connect"] ?? "", /^ConnectionRefused: /);
+  assert.deepEqual({ ...outcome, connect: "" }, { connect: "", write: "kept", variable: "undefined" });
 });
 
 Deno.test("permissions refuse writes outside the three folders", async () => {

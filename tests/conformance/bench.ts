@@ -4,7 +4,7 @@
  * @module
  */
 import type { Provider } from "../../lib/provider/provider.ts";
-import type { ProviderKind } from "../../lib/provider/settings.ts";
+import type { ProviderKind } from "../../lib/provider/registry.ts";
 
 /**
  * What a bench that passes has shown: one row of the support matrix in `docs/compatibility.md`.

@@ -41,7 +41,7 @@ const complaints = /^#?(complain|complainOf\w+|problem|refine|remark|note|warn|f
 
 /** Strings that begin as an error does are sentences wherever they stand: in the rows of the log, a schema or a report. */
 const beginnings =
-  /^((Cannot|Trousseau (failed|cannot|may not)|Stored data|The state folder [{"][^ ]*|Every user of this machine|All of group|What this node has sealed|trousseau: This|must|unknown key;|the process there) |(is missing|has no value|is empty|has too many); |is (too long|not valid)$)/;
+  /^((Cannot|Trousseau (failed|cannot|may not)|Stored data|The state folder [{"][^ ]*|Every user of this machine|All of group|What this node has sealed|\{name\}: This|must|unknown key;|the process there) |(is missing|has no value|is empty|has too many); |is (too long|not valid)$)/;
 
 /** Its sentences are verdicts on another plugin, not errors of this one. */
 const verdicts = "lib/conformance/";

@@ -1,6 +1,7 @@
 /**
  * The table of error sentences for the documents: `docs/errors.yaml` holds causes and cures, the source holds the
- * sentences, and `docs/errors.md` is made of both.
+ * sentences, and `docs/errors.md` is made of both. The folder of a provider may hold an `errors.yaml` with areas of its
+ * own, so that a provider is added without a change of `docs/errors.yaml`.
  *
  * @module
  */
@@ -33,12 +34,34 @@ const documentSchema = z.strictObject({
   names: z.array(words),
 });
 
+/** The content of an `errors.yaml` in a provider's folder. */
+const providersDocumentSchema = z.strictObject({ areas: z.array(areaSchema) });
+
 /** The content of `docs/errors.yaml`. */
 export type ErrorDocument = z.infer<typeof documentSchema>;
 
-/** @throws if the file is not shaped so. */
+const providers = "lib/provider";
+
+/**
+ * The document, with the areas of the providers' folders behind its own, by the names of the folders.
+ *
+ * @throws if a file is not shaped so.
+ */
 export async function readErrorDocument(root: string): Promise<ErrorDocument> {
-  return z.parse(documentSchema, parse(await Deno.readTextFile(join(root, "docs/errors.yaml"))));
+  const read = async (path: string): Promise<unknown> => parse(await Deno.readTextFile(join(root, path)));
+  const { areas, names } = z.parse(documentSchema, await read("docs/errors.yaml"));
+  const own: ErrorDocument["areas"] = [];
+  for (const folder of foldersWithErrors(root)) {
+    own.push(...z.parse(providersDocumentSchema, await read(`${providers}/${folder}/errors.yaml`)).areas);
+  }
+  return { areas: [...areas, ...own], names };
+}
+
+function foldersWithErrors(root: string): string[] {
+  const folders = [...Deno.readDirSync(join(root, providers))].filter(({ isDirectory }) => isDirectory);
+  const holds = ({ name }: Deno.DirEntry) =>
+    [...Deno.readDirSync(join(root, providers, name))].some((file) => file.name === "errors.yaml");
+  return folders.filter(holds).map(({ name }) => name).sort();
 }
 
 /** The differences of the document from the source, each with its cure; empty if they agree. */

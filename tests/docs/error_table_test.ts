@@ -64,6 +64,21 @@ Deno.test("errorSentences() follows names into templates and tables, and takes l
   for (const text of texts) assert.ok(!text.startsWith("wrap with provider"), `an action, no sentence: ${text}`);
 });
 
+Deno.test("readErrorDocument() puts the areas of a provider's folder behind those of docs/errors.yaml", async () => {
+  const folder = await Deno.makeTempDir();
+  await Deno.mkdir(`${folder}/docs`);
+  await Deno.mkdir(`${folder}/lib/provider/toy`, { recursive: true });
+  const area = (title: string) => `areas: [{ title: ${title}, rows: [{ says: ${title} fails, cause: c, cure: d }] }]\n`;
+  await Deno.writeTextFile(`${folder}/docs/errors.yaml`, `${area("All")}names: []\n`);
+  await Deno.writeTextFile(`${folder}/lib/provider/toy/errors.yaml`, area("Toy"));
+  const { areas } = await readErrorDocument(folder);
+  assert.deepEqual(areas.map(({ title, rows }) => [title, rows.map(({ says }) => says)]), [
+    ["All", ["All fails"]],
+    ["Toy", ["Toy fails"]],
+  ]);
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("differences() names what is missing, gone, doubled and bare", () => {
   const rows = [{ says: "a b", cause: "c", cure: "d" }, { says: "a b", cause: "c", cure: "d" }, { says: "gone x" }];
   const document = { areas: [{ title: "T", rows }], names: [] };

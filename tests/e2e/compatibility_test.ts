@@ -6,7 +6,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { utf8, utf8Text } from "../../lib/base/bytes.ts";
-import { dialKms, dialSops, type KmsClient } from "../../lib/net/grpc/client.ts";
+import { dialKms, type KmsClient } from "../../lib/api/kms/client.ts";
+import { dialSops } from "../../lib/api/sops/client.ts";
 import type { EncryptResponse } from "../../lib/api/kms/messages.ts";
 import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
 import { vaultKeyOf } from "../../lib/services/sops/key_uri.ts";

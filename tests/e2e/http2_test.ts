@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
-import { rpcServer } from "../../lib/net/grpc/server.ts";
+import { kmsServer } from "../../lib/api/kms/server.ts";
 import { headerBlock } from "../../lib/net/http2/hpack.ts";
 import { Http2Listener } from "../../lib/net/http2/listener.ts";
 import { pause, run } from "../support/processes.ts";
@@ -49,7 +49,7 @@ for (const afterMs of [0, 20]) {
 Deno.test("rpcServer() serves gRPC's client for Python, with bodies larger than its windows and calls taken back", async () => {
   await inFolder(async (folder) => {
     const path = join(folder, "s");
-    const server = rpcServer({
+    const server = kmsServer({
       v2: {
         Status: () => ({ version: "v2", healthz: "ok", key_id: "k" }),
         async Encrypt({ plaintext }) {

@@ -9,7 +9,7 @@ import { parse } from "yaml";
 import { concat } from "../../lib/base/bytes.ts";
 import { decodeEnvelope, decodeFrame, encodeEnvelope, encodeFrameHead } from "../../lib/envelope/format.ts";
 import { decodeAnnotations, encodeAnnotations } from "../../lib/envelope/wrap.ts";
-import { dialSops } from "../../lib/net/grpc/client.ts";
+import { dialSops } from "../../lib/api/sops/client.ts";
 import { armoured, unarmoured } from "../../lib/services/sops/armour.ts";
 import { keyUri, vaultKeyOf } from "../../lib/services/sops/key_uri.ts";
 import { run } from "../support/processes.ts";

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { permissionFlags } from "../../deploy/compile/permissions.ts";
+import { permissionFlags } from "../../deploy/compile/artefacts.ts";
 import { rsaPair } from "../support/certificates.ts";
 import { KeyVaultDouble } from "../support/key_vault_double.ts";
 import { run } from "../support/processes.ts";

@@ -7,11 +7,12 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { permissionFlags } from "../../deploy/compile/permissions.ts";
+import { permissionFlags } from "../../deploy/compile/artefacts.ts";
 import { fromBase64, utf8 } from "../../lib/base/bytes.ts";
 import { untaggedDek } from "../../lib/envelope/seal.ts";
 import { KmsError } from "../../lib/base/errors.ts";
-import { dialKms, dialSops, type KmsClient, type SopsClient } from "../../lib/net/grpc/client.ts";
+import { dialKms, type KmsClient } from "../../lib/api/kms/client.ts";
+import { dialSops, type SopsClient } from "../../lib/api/sops/client.ts";
 import { vaultKeyOf } from "../../lib/services/sops/key_uri.ts";
 import { freePort, pause, Process, run, waitFor } from "../support/processes.ts";
 import { startTransitServer, type TransitFault, type TransitServer } from "../support/transit_server.ts";

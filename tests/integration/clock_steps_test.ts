@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { createMetrics } from "../../lib/telemetry/metrics.ts";
 import type { ServiceStatus } from "../../lib/services/kms/service.ts";
+import { kmsGauges } from "../../lib/services/kms/status_metrics.ts";
 import { MemoryProvider } from "../support/memory_provider.ts";
 import { startNode } from "../support/test_service.ts";
 
@@ -17,7 +18,9 @@ async function sample(clock: { now(): number; wall(): number }, status: ServiceS
   const metrics = createMetrics({ version: "1.2.3", clock, linesLost: () => ({ audit: 0, log: 0 }) });
   const expiresAt = clock.now() + 600_000;
   metrics.observe({ type: "token_lifetime", provider: "a", expiresAt });
-  const found = (await metrics.render(status)).split("\n").find((line) => line.startsWith(name));
+  const found = (await metrics.render(kmsGauges(status, clock.wall()))).split("\n").find((line) =>
+    line.startsWith(name)
+  );
   return Number(found?.split(" ").at(-1));
 }
 

@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { permissionFlags } from "../../deploy/compile/permissions.ts";
+import { permissionFlags } from "../../deploy/compile/artefacts.ts";
 import { AwsDouble } from "../support/aws_double.ts";
 import { role } from "../support/aws_logins.ts";
 import { Authority, rsaPair } from "../support/certificates.ts";

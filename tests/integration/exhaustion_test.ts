@@ -5,8 +5,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { permissionFlags } from "../../deploy/compile/permissions.ts";
-import { dialKms } from "../../lib/net/grpc/client.ts";
+import { permissionFlags } from "../../deploy/compile/artefacts.ts";
+import { dialKms } from "../../lib/api/kms/client.ts";
 import { mainFile, writeLocalConfig } from "../support/local_plugin.ts";
 import { freePort, pause, Process, waitFor } from "../support/processes.ts";
 import { inFolder } from "../support/temporary_folder.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { permissionFlags } from "../../deploy/compile/permissions.ts";
-import { dialKms } from "../../lib/net/grpc/client.ts";
+import { permissionFlags } from "../../deploy/compile/artefacts.ts";
+import { dialKms } from "../../lib/api/kms/client.ts";
 import { rotateLocalKey } from "../../lib/provider/local/rotate.ts";
 import { fullDisk } from "../support/full_disk.ts";
 import { mainFile, writeLocalConfig } from "../support/local_plugin.ts";

@@ -5,8 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { permissionFlags } from "../../deploy/compile/permissions.ts";
-import { dialKms } from "../../lib/net/grpc/client.ts";
+import { permissionFlags } from "../../deploy/compile/artefacts.ts";
+import { dialKms } from "../../lib/api/kms/client.ts";
 import { GcpDouble, gcpKey } from "../support/gcp_double.ts";
 import { never } from "../support/plugin.ts";
 import { Process, run, waitFor } from "../support/processes.ts";

@@ -6,8 +6,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { permissionFlags } from "../../deploy/compile/permissions.ts";
-import { dialKms } from "../../lib/net/grpc/client.ts";
+import { permissionFlags } from "../../deploy/compile/artefacts.ts";
+import { dialKms } from "../../lib/api/kms/client.ts";
 import { Process, run, waitFor } from "../support/processes.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { dialKms } from "../../lib/net/grpc/client.ts";
+import { dialKms } from "../../lib/api/kms/client.ts";
 import { writeLocalConfig } from "../support/local_plugin.ts";
 import { serviceUser, Users } from "../support/other_user.ts";
 import { type Process, waitFor } from "../support/processes.ts";

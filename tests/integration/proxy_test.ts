@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { permissionFlags } from "../../deploy/compile/permissions.ts";
+import { permissionFlags } from "../../deploy/compile/artefacts.ts";
 import { role } from "../support/aws_logins.ts";
 import { Authority } from "../support/certificates.ts";
 import { ConnectProxy } from "../support/connect_proxy.ts";

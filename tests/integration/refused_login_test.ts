@@ -8,7 +8,7 @@ import { openVaultTransit } from "../../lib/provider/vault_transit/provider.ts";
 import type { VaultAuth, VaultTransitSettings } from "../../lib/provider/vault_transit/settings.ts";
 import { openAzureKeyVault } from "../../lib/provider/azure_key_vault/provider.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
-import type { ProviderSettings } from "../../lib/provider/settings.ts";
+import type { ProviderSettings } from "../../lib/provider/registry.ts";
 import { azureSettings, secretAuth } from "../support/azure_settings.ts";
 import { KeyVaultDouble } from "../support/key_vault_double.ts";
 import { pause } from "../support/processes.ts";

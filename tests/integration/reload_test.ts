@@ -4,8 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { permissionFlags } from "../../deploy/compile/permissions.ts";
-import { dialKms } from "../../lib/net/grpc/client.ts";
+import { permissionFlags } from "../../deploy/compile/artefacts.ts";
+import { dialKms } from "../../lib/api/kms/client.ts";
 import { mainFile, writeLocalConfig } from "../support/local_plugin.ts";
 import { freePort, Process, waitFor } from "../support/processes.ts";
 import { startTransitServer } from "../support/transit_server.ts";

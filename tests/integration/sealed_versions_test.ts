@@ -7,8 +7,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { permissionFlags } from "../../deploy/compile/permissions.ts";
-import { dialKms } from "../../lib/net/grpc/client.ts";
+import { permissionFlags } from "../../deploy/compile/artefacts.ts";
+import { dialKms } from "../../lib/api/kms/client.ts";
 import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
 import { freePort, Process, run, waitFor } from "../support/processes.ts";
 import { inFolder } from "../support/temporary_folder.ts";

@@ -6,10 +6,10 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { permissionFlags } from "../../deploy/compile/permissions.ts";
+import { permissionFlags } from "../../deploy/compile/artefacts.ts";
 import { KmsError } from "../../lib/base/errors.ts";
 import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
-import { dialKms } from "../../lib/net/grpc/client.ts";
+import { dialKms } from "../../lib/api/kms/client.ts";
 import type { EncryptResponse } from "../../lib/api/kms/messages.ts";
 import { freePort, Process, run, waitFor } from "../support/processes.ts";
 import { startTransitServer } from "../support/transit_server.ts";

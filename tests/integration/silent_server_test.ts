@@ -10,8 +10,7 @@ import { inFolder } from "../support/temporary_folder.ts";
 import { MemorySecret, refusedWith, userpassAuth } from "../support/vault_settings.ts";
 import { enforceContract } from "../../lib/provider/enforced_contract.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
-import { openProvider } from "../../lib/provider/registry.ts";
-import type { ProviderSettings } from "../../lib/provider/settings.ts";
+import { openProvider, type ProviderSettings } from "../../lib/provider/registry.ts";
 import { Waits } from "../../lib/base/waits.ts";
 
 const authority = new Authority();

@@ -5,7 +5,7 @@
  */
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import fc from "fast-check";
-import { dialKms } from "../../lib/net/grpc/client.ts";
+import { dialKms } from "../../lib/api/kms/client.ts";
 import { KmsError } from "../../lib/base/errors.ts";
 import type { SopsDecryptRequest, SopsKey } from "../../lib/api/sops/messages.ts";
 import { RpcFailure } from "../../lib/net/grpc/status.ts";

@@ -5,7 +5,8 @@
  */
 import { concat, equalBytes, hex, sha256, utf8 } from "../../lib/base/bytes.ts";
 import { type ErrorCode, KmsError } from "../../lib/base/errors.ts";
-import type { ForeignFormat, KmsApi } from "../../lib/telemetry/events.ts";
+import type { KmsApi } from "../../lib/api/kms/messages.ts";
+import type { ForeignFormat } from "../../lib/envelope/foreign_formats.ts";
 import type { Decrypted, Encrypted, Sealed, Service, ServiceStatus } from "../../lib/services/kms/service.ts";
 
 /** A well status with one provider. */

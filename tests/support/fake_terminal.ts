@@ -7,7 +7,8 @@ import { environmentFrom } from "../../lib/config/environment.ts";
 import { defaultConfigFile } from "../../lib/config/defaults.ts";
 import { type Files, realFiles } from "../../lib/config/files.ts";
 import { Reloads } from "../../lib/base/reloads.ts";
-import type { Output, Terminal } from "../../lib/app/terminal.ts";
+import type { Output } from "../../lib/cli/terminal.ts";
+import type { Terminal } from "../../lib/cli/trousseau/terminal.ts";
 
 /** What a test may say about the terminal. */
 export interface FakeTerminalOptions {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { runFlags } from "../../deploy/compile/permissions.ts";
+import { runFlags } from "../../deploy/compile/artefacts.ts";
 import { stage } from "../../deploy/compile/stage.ts";
 import { Process } from "./processes.ts";
 

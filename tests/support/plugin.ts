@@ -4,9 +4,10 @@
  * @module
  */
 import { join } from "node:path";
-import { dialKms, type KmsClient } from "../../lib/net/grpc/client.ts";
+import { dialKms, type KmsClient } from "../../lib/api/kms/client.ts";
 import type { Event } from "../../lib/telemetry/events.ts";
-import { serveKms, type SocketServer } from "../../lib/net/socket/serve.ts";
+import { kmsServer } from "../../lib/api/kms/server.ts";
+import { serveOnSocket, type SocketServer } from "../../lib/net/socket/serve.ts";
 import { type HandlerOptions, kmsHandlers } from "../../lib/services/kms/handlers.ts";
 import { FakeService } from "./fake_service.ts";
 
@@ -38,7 +39,7 @@ export async function startPlugin(options: Partial<HandlerOptions> = {}): Promis
     ...options,
   });
   const place = { path, mode: 0o600, owner: undefined, group: undefined };
-  const server = await serveKms(handlers, { ...place, notify, watchMs: 20 });
+  const server = await serveOnSocket(kmsServer(handlers), { ...place, notify, watchMs: 20 });
   const client = dialKms(path);
   return {
     path,

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { createServer, type Http2Server, type Http2Session, type ServerHttp2Stream } from "node:http2";
 import type { IncomingHttpHeaders } from "node:http2";
 import type { Socket } from "node:net";
@@ -12,7 +11,8 @@ import { concat } from "../../lib/base/bytes.ts";
 import { KmsError, toKmsError } from "../../lib/base/errors.ts";
 import { endLate } from "../../lib/net/grpc/deno_http2_workaround.ts";
 import type { DecryptRequest, EncryptRequest, V1DecryptRequest, V1EncryptRequest } from "../../lib/api/kms/messages.ts";
-import { kmsServices } from "../../lib/api/kms/services.ts";
+import { kmsContracts } from "../../lib/api/kms/contract.ts";
+import type { MethodContract, Rpc } from "../../lib/net/grpc/contract.ts";
 import { rpcStatus } from "../../lib/net/grpc/status.ts";
 import { PluginKeys } from "./plugin_keys.ts";
 import { backedOff, grpcFrame } from "./raw_grpc.ts";
@@ -76,7 +76,10 @@ export class PluginDouble implements AsyncDisposable {
   /** Called between a request and its answer. */
   before: (rpc: RpcName) => void = () => {};
   readonly #folder: string;
-  readonly #services = kmsServices();
+  readonly #contracts: Record<
+    "v2" | "v1beta1",
+    { readonly [Name in RpcName]?: MethodContract<Rpc<unknown, unknown>> }
+  > = kmsContracts() as never;
   readonly #sessions = new Map<Http2Session | undefined, number>();
   readonly #sockets = new Set<Socket>();
   #connections = 0;
@@ -156,7 +159,7 @@ export class PluginDouble implements AsyncDisposable {
     const fault = this.faultOf[rpc] ?? this.fault;
     if (fault !== undefined && fault.kind !== "unwell") return this.#fail(stream, fault);
     const api = path.startsWith("/v2.") ? "v2" : "v1beta1";
-    const method = api === "v2" || this.servesV1beta1 ? this.#services[api][rpc] : undefined;
+    const method = api === "v2" || this.servesV1beta1 ? this.#contracts[api][rpc] : undefined;
     if (method === undefined) return end(stream, 12, "");
     const gone = new AbortController();
     stream.on("close", () => gone.abort());
@@ -166,10 +169,10 @@ export class PluginDouble implements AsyncDisposable {
       signal: gone.signal,
     };
     try {
-      const request = method.requestDeserialize(Buffer.from(body.subarray(5)));
+      const request = method.request.decode(body.subarray(5)) as object;
       const sound = () => this.#answer(api, rpc, request, fault);
       const answer = await (this.overrides[`${api} ${rpc}` as RpcPath]?.(request, sound, about) ?? sound());
-      if (!gone.signal.aborted) reply(stream, grpcFrame(method.responseSerialize(answer)));
+      if (!gone.signal.aborted) reply(stream, grpcFrame(method.answer.encode(answer)));
     } catch (thrown) {
       const { code, details } = rpcStatus(toKmsError(thrown), "");
       if (!gone.signal.aborted) end(stream, this.knowsCodes ? code : 2, details);

@@ -5,9 +5,10 @@
  */
 import { join } from "node:path";
 import { systemClock } from "../../lib/base/clock.ts";
-import { dialSops, type SopsClient } from "../../lib/net/grpc/client.ts";
+import { dialSops, type SopsClient } from "../../lib/api/sops/client.ts";
 import type { Event } from "../../lib/telemetry/events.ts";
-import { serveSops, type SocketServer } from "../../lib/net/socket/serve.ts";
+import { sopsServer } from "../../lib/api/sops/server.ts";
+import { serveOnSocket, type SocketServer } from "../../lib/net/socket/serve.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
 import { sopsHandlers } from "../../lib/services/sops/handlers.ts";
 import { openSopsService, type SopsService } from "../../lib/services/sops/service.ts";
@@ -44,7 +45,8 @@ export async function startSopsServer(providers: readonly Provider[]): Promise<S
     notify,
   });
   const place = { path, mode: 0o600, owner: undefined, group: undefined };
-  const server = await serveSops(sopsHandlers({ service, keys, notify }), { ...place, notify, watchMs: 20 });
+  const handlers = sopsHandlers({ service, keys, notify });
+  const server = await serveOnSocket(sopsServer(handlers), { ...place, notify, watchMs: 20 });
   const client = dialSops(path);
   return {
     path,

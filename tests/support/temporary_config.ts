@@ -6,7 +6,7 @@
 import { stringify } from "yaml";
 import type { RingState } from "../../lib/services/kms/key_ring/state.ts";
 import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
-import { commands } from "../../lib/cli/trousseau/commands.ts";
+import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import { fakeTerminal } from "./fake_terminal.ts";
 import { run } from "../../lib/cli/run.ts";
 
@@ -58,7 +58,7 @@ export class TemporaryConfig implements AsyncDisposable {
   /** Runs a command with this configuration. */
   async run(...words: string[]): Promise<Said> {
     const terminal = fakeTerminal({ variables: { TROUSSEAU_CONFIG: this.file } });
-    const status = await run(words, commands, terminal);
+    const status = await run(words, trousseau, terminal);
     return { status, out: terminal.out(), err: terminal.err() };
   }
 

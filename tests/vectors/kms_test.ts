@@ -21,7 +21,7 @@ import {
   referenceTo,
   type Wrap,
 } from "../../lib/envelope/wrap.ts";
-import type { KmsApi } from "../../lib/telemetry/events.ts";
+import type { KmsApi } from "../../lib/api/kms/messages.ts";
 import { keyIdOf } from "../../lib/services/kms/key_ring/key_id.ts";
 import { unwrapLocally, wrapLocally } from "../../lib/provider/local/cipher.ts";
 import { encodeKeyFile } from "../../lib/provider/local/key_file.ts";

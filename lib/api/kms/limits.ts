@@ -1,6 +1,6 @@
 /**
- * What kube-apiserver takes of a plugin's answers. What goes out beyond it, or comes in from another plugin beyond it, is
- * an answer that the API server would throw away, and it would call the plugin unhealthy.
+ * The limits of kube-apiserver for a plugin's answers, and its deadline. It discards an answer beyond a limit and reports
+ * the plugin as unhealthy. The limits hold for our own answers and for those of another plugin.
  *
  * Source: the checks that k8s.io/apiserver makes on each answer of KMS v2, and the comments of k8s.io/kms
  * `apis/v2/api.proto`.
@@ -10,17 +10,20 @@
 import { utf8 } from "../../base/bytes.ts";
 import type { EncryptResponse, StatusResponse } from "./messages.ts";
 
-/** Sizes in bytes, each the largest that is allowed. */
+/** Milliseconds: the default of `timeout` in kube-apiserver's EncryptionConfiguration. */
+export const apiServerDeadlineMs = 3000;
+
+/** Maximum sizes in bytes. */
 export const answerLimits = {
   keyId: 1024,
   ciphertext: 1024,
   /** Keys and values together. */
   annotations: 32 * 1024,
-  /** The API server writes the length of what v1beta1 gave it in two bytes. */
+  /** A ciphertext of v1beta1: the API server stores its length in two bytes. */
   v1beta1: 65_535,
 } as const;
 
-/** What Status may say of itself. */
+/** Values of `version` in an answer to Status. */
 const versions: readonly string[] = ["v2", "v2beta1"];
 
 // RFC 1123 labels, two or more, all lowercase, as `IsFullyQualifiedDomainName` of k8s.io/apimachinery has it.
@@ -28,26 +31,23 @@ const label = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?";
 const domainName = new RegExp(`^${label}(?:\\.${label})+\\.?$`);
 const maxDomainName = 253;
 
-/** What is wrong with an answer to Status: half a sentence, `undefined` if nothing is. How `healthz` is, is no fault. */
+/** Why kube-apiserver would discard an answer to Status: half a sentence, `undefined` if it would not. `healthz` may be any text. */
 export function complaintAboutStatus({ version, key_id: keyId }: StatusResponse): string | undefined {
   if (!versions.includes(version)) return "its version must be v2 or v2beta1";
   return complaintAboutKeyId(keyId);
 }
 
-/** The same of what was encrypted. */
+/** The same for an answer to Encrypt. */
 export function complaintAboutSealed({ ciphertext, key_id: keyId, annotations }: EncryptResponse): string | undefined {
   return complaintAboutCiphertext(ciphertext) ?? complaintAboutKeyId(keyId) ?? complaintAboutAnnotations(annotations);
 }
 
-/** The same of a ciphertext. */
-export function complaintAboutCiphertext({ length }: Uint8Array): string | undefined {
-  if (length === 0) return "the ciphertext is empty";
-  return length > answerLimits.ciphertext
-    ? `the ciphertext has ${length} bytes, more than ${answerLimits.ciphertext}`
-    : undefined;
+/** The same for a ciphertext of v2. */
+export function complaintAboutCiphertext(ciphertext: Uint8Array): string | undefined {
+  return complaintAboutSize(ciphertext, answerLimits.ciphertext);
 }
 
-/** The same of a key ID. */
+/** The same for a key ID. */
 export function complaintAboutKeyId(keyId: string): string | undefined {
   if (keyId === "") return "the key_id is empty";
   // No character has more than three bytes for each of its UTF-16 units.
@@ -57,8 +57,7 @@ export function complaintAboutKeyId(keyId: string): string | undefined {
 }
 
 /**
- * The same of annotations. The size is summed before a key is looked at, so that a flood of them costs no more than their
- * number.
+ * The same for annotations. The sizes are added up before a key is checked: too many of them cost one addition each.
  */
 export function complaintAboutAnnotations(annotations: Readonly<Record<string, Uint8Array>>): string | undefined {
   const entries = Object.entries(annotations);
@@ -75,10 +74,12 @@ export function isAnnotationKey(key: string): boolean {
   return key.length <= maxDomainName && domainName.test(key);
 }
 
-/** What is wrong with what v1beta1 encrypted. */
-export function complaintAboutCipher({ length }: Uint8Array): string | undefined {
+/** The same for a ciphertext of v1beta1. */
+export function complaintAboutCipher(ciphertext: Uint8Array): string | undefined {
+  return complaintAboutSize(ciphertext, answerLimits.v1beta1);
+}
+
+function complaintAboutSize({ length }: Uint8Array, most: number): string | undefined {
   if (length === 0) return "the ciphertext is empty";
-  return length > answerLimits.v1beta1
-    ? `the ciphertext has ${length} bytes, more than ${answerLimits.v1beta1}`
-    : undefined;
+  return length > most ? `the ciphertext has ${length} bytes, more than ${most}` : undefined;
 }

@@ -4,6 +4,10 @@
  *
  * @module
  */
+import type { Rpc } from "../../net/grpc/contract.ts";
+
+/** An API of KMS. */
+export type KmsApi = "v2" | "v1beta1";
 
 /** Nothing: Status takes no field. */
 export type StatusRequest = Record<string, never>;
@@ -76,12 +80,6 @@ export interface V1DecryptRequest {
 /** v1beta1: an opened DEK. */
 export interface V1DecryptResponse {
   readonly plain: Uint8Array;
-}
-
-/** One RPC: what goes in and what comes out. */
-export interface Rpc<Request, Answer> {
-  readonly request: Request;
-  readonly answer: Answer;
 }
 
 /** The RPCs of `v2.KeyManagementService`. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Rpc } from "../kms/messages.ts";
+import type { Rpc } from "../../net/grpc/contract.ts";
 
 /** The key of a file that names a key in Vault: the one that ours travel as. */
 export interface VaultKey {

@@ -3,28 +3,28 @@
  *
  * @module
  */
-import type { Command } from "../command.ts";
-import { optionLabel, optionRow } from "../options.ts";
+import type { Command, Program } from "../command.ts";
+import { optionLabel, optionRow, type OptionTable } from "../options.ts";
 import {
   bareFamilies,
-  families,
+  familiesOf,
   firstWords,
   formsOf,
   formsWithValue,
-  freeOptions,
-  helpWords,
+  freeFileForms,
+  longNames,
+  nextWords,
   optionsOf,
-  secondWords,
   takesFiles,
   type Word,
   wordsAfter,
 } from "./words.ts";
 
 /** A script that bash sources. */
-export function bashCompletions(table: readonly Command[]): string {
-  const pairs = table.map(({ name }) => name).filter((name) => name.includes(" "));
-  return `# bash completion for trousseau
-_trousseau() {
+export function bashCompletions(program: Program): string {
+  const { name, commands, options: table, freeOptions } = program;
+  return `# bash completion for ${name}
+_${name}() {
   local current=\${COMP_WORDS[COMP_CWORD]} option='' name='' count=0 words='' options='' files='' word i
   # Finds the command, the number of words after it, and an option that waits for its value. bash takes --option=value
   # apart at the sign.
@@ -37,16 +37,15 @@ _trousseau() {
       continue
     fi
     case $word in
-      ${formsWithValue().join(" | ")}) option=$word ;;
-      -*) ;;
+${formsWithValue(table).map((form) => `      ${form}) option=$word ;;\n`).join("")}      -*) ;;
       *)
         if [[ -z $name ]]; then
           name=$word
         else
           case "$name $word" in
-            ${[...pairs, ...families(table).map((first) => `help ${first}`)].map(quoted).join(" | ")})
-              name+=" $word" count=0 ;;
-            *) ((++count)) ;;
+${
+    longNames(program).map((name) => `            ${quoted(name)}) name+=" $word" count=0 ;;\n`).join("")
+  }            *) ((++count)) ;;
           esac
         fi
         ;;
@@ -55,14 +54,13 @@ _trousseau() {
   if [[ $current == = ]]; then current=''; fi
   if [[ -n $option ]]; then
     case "$name $option" in
-${table.flatMap(valueCases).join("\n")}
-      *' --config' | *' -c') files=yes ;;
+${[...commands.flatMap((command) => valueCases(command, table)), ...freeFileCases(program)].join("\n")}
     esac
   elif [[ -z $name ]]; then
-    words='${joined(firstWords(table))}' options='${freeOptions.map(optionLabel).join(" ")}'
+    words='${joined(firstWords(program))}' options='${labels(table, freeOptions)}'
   else
     case "$name $count" in
-${[...table.flatMap((command) => commandCases(command, table)), ...helpCases(table)].join("\n")}
+${[...commands.flatMap((command) => commandCases(command, program)), ...familyCases(program)].join("\n")}
     esac
   fi
   # Options are shown where nothing has been typed yet, or a dash.
@@ -74,25 +72,30 @@ ${[...table.flatMap((command) => commandCases(command, table)), ...helpCases(tab
     mapfile -t -O \${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$current")
   fi
 }
-complete -F _trousseau trousseau
+complete -F _${name} ${name}
 `;
 }
 
 /** The completions behind each option of a command that takes a value: files, its choices, or none. */
-function valueCases(command: Command): readonly string[] {
+function valueCases(command: Command, table: OptionTable): readonly string[] {
   return optionsOf(command).flatMap((name) => {
-    const { type, choices, files } = optionRow(name);
+    const { type, choices, files } = optionRow(table, name);
     if (type === "boolean" || (choices === undefined && !files)) return [];
-    const patterns = formsOf(name).map((form) => quoted(`${command.name} ${form}`)).join(" | ");
+    const patterns = formsOf(table, name).map((form) => quoted(`${command.name} ${form}`)).join(" | ");
     return [`      ${patterns}) ${files ? "files=yes" : `words='${choices?.join(" ")}'`} ;;`];
   });
 }
 
+/** Files behind an option that stands before a command. */
+function freeFileCases(program: Program): readonly string[] {
+  return freeFileForms(program).map((form) => `      *' ${form}') files=yes ;;`);
+}
+
 /** The completions behind a command: words and files in the first place, options everywhere. */
-function commandCases(command: Command, table: readonly Command[]): readonly string[] {
+function commandCases(command: Command, program: Program): readonly string[] {
   const { name, positionals } = command;
-  const options = `options='${optionsOf(command).map(optionLabel).join(" ")}'`;
-  const words = wordsAfter(command, table);
+  const options = `options='${labels(program.options, optionsOf(command))}'`;
+  const words = wordsAfter(command, program);
   const first = [
     ...(words.length === 0 ? [] : [`words='${joined(words)}'`]),
     ...(takesFiles(command) ? ["files=yes"] : []),
@@ -102,14 +105,16 @@ function commandCases(command: Command, table: readonly Command[]): readonly str
   return [`      '${name} 0') ${first.join(" ")} ;;`, `      '${name} '[1-9]*) ${later.join(" ")} ;;`];
 }
 
-function helpCases(table: readonly Command[]): readonly string[] {
-  const known = helpWords(table).map(({ word }) => word);
+function familyCases(program: Program): readonly string[] {
+  const row = (family: string, typed: string) => `      '${typed} 0') words='${joined(nextWords(program, family))}' ;;`;
   return [
-    ...bareFamilies(table).map((first) => `      '${first} 0') words='${joined(secondWords(table, first))}' ;;`),
-    ...families(table).filter((first) => known.includes(first)).map((first) =>
-      `      'help ${first} 0') words='${joined(secondWords(table, first))}' ;;`
-    ),
+    ...bareFamilies(program).map((family) => row(family, family)),
+    ...familiesOf(program).map((family) => row(family, `help ${family}`)),
   ];
+}
+
+function labels(table: OptionTable, names: readonly string[]): string {
+  return names.map((name) => optionLabel(table, name)).join(" ");
 }
 
 function joined(words: readonly Word[]): string {

@@ -3,28 +3,30 @@
  *
  * @module
  */
-import type { Command } from "../command.ts";
-import { optionLabel, type OptionName, optionRow } from "../options.ts";
+import type { Command, Program } from "../command.ts";
+import { longName, optionRow, type OptionTable } from "../options.ts";
 import {
-  families,
+  familiesOf,
   firstWords,
   formsWithValue,
-  freeOptions,
+  longNames,
+  nextWords,
   optionsOf,
-  secondWords,
   takesFiles,
   type Word,
   wordsAfter,
 } from "./words.ts";
 
-/** A file named `trousseau.fish` for fish's `completions` folder. */
-export function fishCompletions(table: readonly Command[]): string {
-  const pairs = table.map(({ name }) => name).filter((name) => name.includes(" "));
-  const taken = [...pairs, ...families(table).map((first) => `help ${first}`)];
+/** A file named after the program, as in `trousseau.fish`, for fish's `completions` folder. */
+export function fishCompletions(program: Program): string {
+  const { name, commands, options, freeOptions } = program;
+  const taken = longNames(program);
+  const row = rowsOf(name);
+  const forms = formsWithValue(options);
   return [
-    "# fish completion for trousseau",
+    `# fish completion for ${name}`,
     "# Prints the command that has been typed, and how many words follow it.",
-    "function __trousseau_command",
+    `function __${name}_command`,
     "  set -l name ''",
     "  set -l count 0",
     "  set -l option ''",
@@ -34,8 +36,7 @@ export function fishCompletions(table: readonly Command[]): string {
     "      continue",
     "    end",
     "    switch $word",
-    `      case ${formsWithValue().join(" ")}`,
-    "        set option $word",
+    ...(forms.length === 0 ? [] : [`      case ${forms.join(" ")}`, "        set option $word"]),
     "      case '-*'",
     "      case '*'",
     '        if test -z "$name"',
@@ -49,52 +50,51 @@ export function fishCompletions(table: readonly Command[]): string {
     "  end",
     '  echo "$name $count"',
     "end",
-    "complete -c trousseau -f",
-    ...firstWords(table).map((word) => row(exactly("", 0), wordSpec(word))),
-    ...freeOptions.map((option) => row(exactly("", 0), optionSpec(option))),
-    ...families(table).flatMap((first) =>
-      secondWords(table, first).flatMap((word) => [
-        row(exactly(first, 0), wordSpec(word)),
-        row(exactly(`help ${first}`, 0), wordSpec(word)),
+    `complete -c ${name} -f`,
+    ...firstWords(program).map((word) => row("", 0, wordSpec(word))),
+    ...freeOptions.map((option) => row("", 0, optionSpec(options, option))),
+    ...familiesOf(program).flatMap((family) =>
+      nextWords(program, family).flatMap((word) => [
+        row(family, 0, wordSpec(word)),
+        row(`help ${family}`, 0, wordSpec(word)),
       ])
     ),
-    ...table.flatMap((command) => commandRows(command, table)),
+    ...commands.flatMap((command) => commandRows(command, program)),
     "",
   ].join("\n");
 }
 
-function commandRows(command: Command, table: readonly Command[]): readonly string[] {
-  const family = secondWords(table, command.name).map(({ word }) => word);
-  const words = wordsAfter(command, table).filter(({ word }) => !family.includes(word));
+function commandRows(command: Command, program: Program): readonly string[] {
+  const row = rowsOf(program.name);
+  const family = nextWords(program, command.name).map(({ word }) => word);
+  const words = wordsAfter(command, program).filter(({ word }) => !family.includes(word));
   const many = command.positionals.at(-1)?.many;
   return [
-    ...words.map((word) => row(exactly(command.name, 0), wordSpec(word))),
-    ...(takesFiles(command) ? [row(many ? anyhow(command.name) : exactly(command.name, 0), "-F")] : []),
-    ...optionsOf(command).map((option) => row(anyhow(command.name), optionSpec(option))),
+    ...words.map((word) => row(command.name, 0, wordSpec(word))),
+    ...(takesFiles(command) ? [row(command.name, many ? "any" : 0, "-F")] : []),
+    ...optionsOf(command).map((option) => row(command.name, "any", optionSpec(program.options, option))),
   ];
 }
 
-function row(condition: string, rest: string): string {
-  return `complete -c trousseau -n ${quoted(condition)} ${rest}`;
-}
-
-function exactly(name: string, count: number): string {
-  return `test (__trousseau_command) = "${name} ${count}"`;
-}
-
-function anyhow(name: string): string {
-  return `string match -qr -- "^${name} [0-9]+\\$" (__trousseau_command)`;
+/** Makes a function that writes one row: an offer after a command and that number of words behind it. */
+function rowsOf(program: string): (command: string, count: number | "any", rest: string) => string {
+  return (command, count, rest) => {
+    const condition = count === "any"
+      ? `string match -qr -- "^${command} [0-9]+\\$" (__${program}_command)`
+      : `test (__${program}_command) = "${command} ${count}"`;
+    return `complete -c ${program} -n ${quoted(condition)} ${rest}`;
+  };
 }
 
 function wordSpec({ word, summary }: Word): string {
   return `-a ${word}${summary === "" ? "" : ` -d ${quoted(summary)}`}`;
 }
 
-function optionSpec(name: OptionName): string {
-  const { type, short, choices, files, summary } = optionRow(name);
+function optionSpec(table: OptionTable, name: string): string {
+  const { type, short, choices, files, summary } = optionRow(table, name);
   const value = choices !== undefined ? `-x -a ${quoted(choices.join(" "))}` : files ? "-r -F" : "-x";
   return [
-    `-l ${optionLabel(name).slice(2)}`,
+    `-l ${longName(table, name)}`,
     ...(short === undefined ? [] : [`-s ${short}`]),
     ...(type === "boolean" ? [] : [value]),
     `-d ${quoted(summary)}`,

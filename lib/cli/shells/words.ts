@@ -1,83 +1,88 @@
 /**
- * What a shell may offer, read off the table of commands.
+ * The words that a shell offers, from a program's tables.
  *
  * @module
  */
-import type { Command } from "../command.ts";
-import { topics } from "../help_topics.ts";
-import { acceptedOptions, optionLabel, type OptionName, optionNames, optionRow } from "../options.ts";
+import type { Command, Program } from "../command.ts";
+import { families, wordsBelow } from "../command_words.ts";
+import { acceptedOptions, optionLabel, optionRow, type OptionTable } from "../options.ts";
 
-/** A word to offer, and what it stands for. */
+/** A word to offer, and its description, or `""`. */
 export interface Word {
   readonly word: string;
   readonly summary: string;
 }
 
-/** Options of a command, with those that all have. */
-export function optionsOf(command: Command): readonly OptionName[] {
-  return acceptedOptions(command.options);
-}
-
 /** The first words of all commands, each once. */
-export function firstWords(table: readonly Command[]): readonly Word[] {
-  const found = new Map<string, string>();
-  for (const { name, summary } of table) {
-    const [word = name] = name.split(" ");
-    const isCommand = table.some((command) => command.name === word);
-    const below = secondWords(table, word).map((second) => second.word).join(", ");
-    if (!found.has(word)) found.set(word, isCommand ? summary : below);
-  }
-  return [...found].map(([word, summary]) => ({ word, summary }));
+export function firstWords(program: Program): readonly Word[] {
+  return nextWords(program, "");
 }
 
-/** The second words of the commands that begin with `first`. */
-export function secondWords(table: readonly Command[], first: string): readonly Word[] {
-  return table.flatMap(({ name, summary }) => {
-    const [family, word] = name.split(" ");
-    return family === first && word !== undefined ? [{ word, summary }] : [];
+/** The words that can follow those of a family of commands; the first words of all for `""`. */
+export function nextWords({ commands }: Program, family: string): readonly Word[] {
+  const names = commands.map(({ name }) => name);
+  return wordsBelow(family, names).map((word) => {
+    const path = family === "" ? word : `${family} ${word}`;
+    const command = commands.find(({ name }) => name === path);
+    return { word, summary: command?.summary ?? wordsBelow(path, names).join(", ") };
   });
 }
 
 /** The words behind `help`: first words of commands, and topics. */
-export function helpWords(table: readonly Command[]): readonly Word[] {
-  const words = firstWords(table);
-  const more = Object.entries(topics).filter(([name]) => !words.some(({ word }) => word === name));
+export function helpWords(program: Program): readonly Word[] {
+  const words = firstWords(program);
+  const more = Object.entries(program.topics).filter(([name]) => !words.some(({ word }) => word === name));
   return [...words, ...more.map(([word, { summary }]) => ({ word, summary }))];
 }
 
-/** The first words after which `help` takes a second one. */
-export function families(table: readonly Command[]): readonly string[] {
-  return firstWords(table).map(({ word }) => word).filter((word) => secondWords(table, word).length > 0);
+/** The beginnings of commands that further words follow, as `config` of `config schema`. */
+export function familiesOf({ commands }: Program): readonly string[] {
+  return families(commands.map(({ name }) => name));
+}
+
+/** Families that are no command by themselves. */
+export function bareFamilies(program: Program): readonly string[] {
+  return familiesOf(program).filter((family) => !program.commands.some(({ name }) => name === family));
+}
+
+/** Everything of two words or more that a shell has to recognize as one name, with `help` before a family too. */
+export function longNames(program: Program): readonly string[] {
+  const all = [...familiesOf(program), ...program.commands.map(({ name }) => name)];
+  const long = all.filter((name) => name.includes(" "));
+  return [...new Set([...long, ...familiesOf(program).map((family) => `help ${family}`)])];
 }
 
 /** The words after a command: those of its family, those behind `help`, or the choices of its first positional. */
-export function wordsAfter(command: Command, table: readonly Command[]): readonly Word[] {
-  const [first] = command.positionals;
-  if (first?.command) return helpWords(table);
+export function wordsAfter({ name, positionals: [first] }: Command, program: Program): readonly Word[] {
+  if (first?.command) return helpWords(program);
   const choices = first?.choices?.map((word) => ({ word, summary: "" }));
-  return choices ?? secondWords(table, command.name);
+  return choices ?? nextWords(program, name);
 }
 
-/** Whether files may stand after a command. */
+/** Whether a command takes files. */
 export function takesFiles({ positionals }: Command): boolean {
   return positionals.some(({ files }) => files);
 }
 
-/** First words that are no command by themselves, as `config` in `config schema`. */
-export function bareFamilies(table: readonly Command[]): readonly string[] {
-  return firstWords(table).map(({ word }) => word).filter((word) => !table.some(({ name }) => name === word));
-}
-
-/** An option as it may be typed: `-c` and `--config`. */
-export function formsOf(name: OptionName): readonly string[] {
-  const { short } = optionRow(name);
-  return short === undefined ? [optionLabel(name)] : [`-${short}`, optionLabel(name)];
+/** The forms of an option: `-c` and `--config`. */
+export function formsOf(table: OptionTable, name: string): readonly string[] {
+  const { short } = optionRow(table, name);
+  const label = optionLabel(table, name);
+  return short === undefined ? [label] : [`-${short}`, label];
 }
 
 /** All forms of the options that take a value, each once. */
-export function formsWithValue(): readonly string[] {
-  return [...new Set(optionNames.filter((name) => optionRow(name).type === "string").flatMap(formsOf))];
+export function formsWithValue(table: OptionTable): readonly string[] {
+  const names = Object.keys(table).filter((name) => optionRow(table, name).type === "string");
+  return [...new Set(names.flatMap((name) => formsOf(table, name)))];
 }
 
-/** Options that may stand before a command or without one. */
-export const freeOptions: readonly OptionName[] = ["config", "help", "version"];
+/** The forms of the options without a command that name a file. */
+export function freeFileForms({ options, freeOptions }: Program): readonly string[] {
+  return freeOptions.filter((name) => optionRow(options, name).files).flatMap((name) => formsOf(options, name));
+}
+
+/** Options of a command, with those that all have. */
+export function optionsOf({ options }: Command): readonly string[] {
+  return acceptedOptions(options);
+}

@@ -3,58 +3,59 @@
  *
  * @module
  */
-import type { Command } from "../command.ts";
-import { optionLabel, type OptionName, optionRow } from "../options.ts";
+import type { Command, Program } from "../command.ts";
+import { optionLabel, optionRow, type OptionTable } from "../options.ts";
 import {
   bareFamilies,
-  families,
+  familiesOf,
   firstWords,
   formsWithValue,
+  freeFileForms,
+  longNames,
+  nextWords,
   optionsOf,
-  secondWords,
   takesFiles,
   type Word,
   wordsAfter,
 } from "./words.ts";
 
-/** A file named `_trousseau` for a folder of zsh's `fpath`; it may be sourced too. */
-export function zshCompletions(table: readonly Command[]): string {
-  const pairs = table.map(({ name }) => name).filter((name) => name.includes(" "));
+/** A file named `_` and the program, as in `_trousseau`, for a folder of zsh's `fpath`; it may be sourced too. */
+export function zshCompletions(program: Program): string {
+  const { name, commands, options } = program;
   const rows = [
-    ...table.map((command) => `    ('${command.name}') ${commandRow(command, table)} ;;`),
-    ...bareFamilies(table).map((name) => `    ('${name}') ${describe(secondWords(table, name))} ;;`),
-    ...families(table).map((name) => `    ('help ${name}') ${describe(secondWords(table, name))} ;;`),
+    ...commands.map((command) => `    ('${command.name}') ${commandRow(command, program)} ;;`),
+    ...bareFamilies(program).map((family) => `    ('${family}') ${describe(nextWords(program, family))} ;;`),
+    ...familiesOf(program).map((family) => `    ('help ${family}') ${describe(nextWords(program, family))} ;;`),
   ];
-  return `#compdef trousseau
-# zsh completion for trousseau
-_trousseau() {
+  return `#compdef ${name}
+# zsh completion for ${name}
+_${name}() {
   local -a offered
   local name='' i=2 at=1
   # Finds the command; options may stand before it.
   while ((i < CURRENT)); do
     case $words[i] in
-      (${formsWithValue().join("|")}) ((i += 1)) ;;
-      (-*) ;;
+${formsWithValue(options).map((form) => `      (${form}) ((i += 1)) ;;\n`).join("")}      (-*) ;;
       (*)
         if [[ -z $name ]]; then
           name=$words[i] at=$i
         else
           case "$name $words[i]" in
-            (${[...pairs, ...families(table).map((first) => `help ${first}`)].map((name) => `'${name}'`).join("|")})
-              name+=" $words[i]" at=$i ;;
+${
+    longNames(program).map((name) => `            ('${name}') name+=" $words[i]" at=$i ;;\n`).join("")
+  }            (*) break ;;
           esac
-          break
         fi
         ;;
     esac
     ((i += 1))
   done
   if [[ -z $name ]]; then
-    if [[ $words[CURRENT-1] == (-c|--config) ]]; then
-      _files
-    else
-      ${describe(firstWords(table))}
-    fi
+    case $words[CURRENT-1] in
+${freeFileForms(program).map((form) => `      (${form}) _files ;;\n`).join("")}      (*) ${
+    describe(firstWords(program))
+  } ;;
+    esac
     return
   fi
   shift $((at - 1)) words
@@ -64,9 +65,9 @@ ${rows.join("\n")}
   esac
 }
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
-  _trousseau "$@"
+  _${name} "$@"
 else
-  compdef _trousseau trousseau
+  compdef _${name} ${name}
 fi
 `;
 }
@@ -77,8 +78,8 @@ function describe(words: readonly Word[]): string {
 }
 
 /** Words and files in the first place together. The blank before `_alternative` keeps options of `_arguments` from it. */
-function commandRow(command: Command, table: readonly Command[]): string {
-  const words = wordsAfter(command, table).map(({ word }) => word).join(" ");
+function commandRow(command: Command, program: Program): string {
+  const words = wordsAfter(command, program).map(({ word }) => word).join(" ");
   const many = command.positionals.at(-1)?.many;
   const action = takesFiles(command)
     ? words === "" ? "_files" : ` _alternative "words:word:(${words})" "files:file:_files"`
@@ -86,15 +87,16 @@ function commandRow(command: Command, table: readonly Command[]): string {
     ? ""
     : `(${words})`;
   const positional = action === "" ? [] : [quoted(`${many ? "*" : "1"}:word:${action}`)];
-  return ["_arguments", ...optionsOf(command).flatMap(optionSpecs), ...positional].join(" ");
+  return ["_arguments", ...optionsOf(command).flatMap((name) => optionSpecs(program.options, name)), ...positional]
+    .join(" ");
 }
 
-function optionSpecs(name: OptionName): readonly string[] {
-  const { type, short, choices, files, value, summary } = optionRow(name);
+function optionSpecs(table: OptionTable, name: string): readonly string[] {
+  const { type, short, choices, files, value, summary } = optionRow(table, name);
   const text = `[${summary.replace(/[[\]]/g, "\\$&").replaceAll(":", "\\:")}]`;
   const action = choices === undefined ? (files ? "_files" : "") : `(${choices.join(" ")})`;
   const end = type === "boolean" ? text : `${text}:${value}:${action}`;
-  const long = quoted(`${optionLabel(name)}${type === "boolean" ? "" : "="}${end}`);
+  const long = quoted(`${optionLabel(table, name)}${type === "boolean" ? "" : "="}${end}`);
   return short === undefined ? [long] : [quoted(`-${short}${type === "boolean" ? "" : "+"}${end}`), long];
 }
 

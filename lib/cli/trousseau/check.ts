@@ -16,14 +16,15 @@ import type { KeyState } from "../../provider/provider.ts";
 import { adviseOn, canUnwrap } from "../../provider/registry.ts";
 import type { SealedVersionStatus } from "../../services/kms/service.ts";
 import { portWarnings } from "./check_ports.ts";
+import type { CheckedQuorum, CheckFindings } from "./check_findings.ts";
 import { checkJson, checkText } from "./check_report.ts";
 import { tryWrites } from "./check_writes.ts";
-import type { Call } from "../command.ts";
-import { commandLog } from "../command_log.ts";
+import { commandLog } from "./command_log.ts";
 import { configFile, configured } from "./configured.ts";
 import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "../exit_codes.ts";
-import { countedKey, type KeyPlan, planKeyId } from "./key_plan.ts";
-import { json, type Terminal } from "../../app/terminal.ts";
+import { countedKey, planKeyId } from "./key_plan.ts";
+import { json } from "../terminal.ts";
+import type { Terminal, TrousseauCall } from "./terminal.ts";
 import { startProgress } from "../progress.ts";
 import { type RoundTrip, roundTrip } from "./round_trip.ts";
 import { report } from "../run.ts";
@@ -39,39 +40,8 @@ import {
 } from "../../app/sealed_before.ts";
 import { wantsColour } from "../table.ts";
 
-/** The wrap quorum as the round trips show it. Only providers that can unwrap count. */
-export interface CheckedQuorum {
-  /** How many wraps a data key needs. */
-  readonly needed: number;
-  /** How many providers have just made one. */
-  readonly reached: number;
-}
-
-/** All that was found. */
-export interface CheckFindings {
-  readonly config: Config;
-  readonly trips: readonly RoundTrip[];
-  /** The providers that only unwrap: opened and probed. */
-  readonly retired: readonly RoundTrip[];
-  readonly quorum: CheckedQuorum;
-  /** What becomes of the key ID, or why this node's state cannot tell. */
-  readonly plan: KeyPlan | KmsError;
-  /** Why what this node has sealed could not be opened any more; `""` if it can. */
-  readonly lost: string;
-  /** The versions that this node has sealed with, and whether they open. */
-  readonly sealed: readonly SealedVersionStatus[];
-  /** Of those that are refused: what that means and what to do. */
-  readonly losses: readonly string[];
-  /** Why other files of the state folder cannot be used, one error each. */
-  readonly unusableFiles: readonly KmsError[];
-  /** Why something that `serve` writes cannot be written, one error each. */
-  readonly unwritable: readonly KmsError[];
-  /** `provider` is `undefined` for what concerns the process and not one of its providers. */
-  readonly warnings: readonly { readonly provider: string | undefined; readonly message: string }[];
-}
-
 /** Checks the configuration and every provider in it. */
-export async function check(call: Call): Promise<ExitStatus> {
+export async function check(call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal } = call;
   const config = await readConfig(call);
   if (config instanceof KmsError) {
@@ -80,7 +50,7 @@ export async function check(call: Call): Promise<ExitStatus> {
     const problems = message.split("\n");
     const file = await configFile(call) ?? null;
     json(terminal.stdout, { ok: false, file, problems, error: { code, message, causes: [] } });
-    return report(config, terminal.stderr);
+    return report(config, terminal.stderr, call.program);
   }
   const findings = await find(config, call);
   const status = statusOf(findings);
@@ -89,7 +59,7 @@ export async function check(call: Call): Promise<ExitStatus> {
   return status;
 }
 
-async function readConfig(call: Call): Promise<Config | KmsError> {
+async function readConfig(call: TrousseauCall): Promise<Config | KmsError> {
   try {
     return await configured(call);
   } catch (thrown) {
@@ -98,7 +68,7 @@ async function readConfig(call: Call): Promise<Config | KmsError> {
   }
 }
 
-async function find(config: Config, call: Call): Promise<CheckFindings> {
+async function find(config: Config, call: TrousseauCall): Promise<CheckFindings> {
   const { terminal, terminal: { signal } } = call;
   const { notify } = commandLog(call);
   const all = [...config.providers, ...config.retired];

@@ -5,7 +5,7 @@
  */
 import { rfc3339 } from "../../base/clock.ts";
 import { KmsError } from "../../base/errors.ts";
-import type { CheckFindings } from "./check.ts";
+import type { CheckFindings } from "./check_findings.ts";
 import type { SealedVersionStatus } from "../../services/kms/service.ts";
 import { subjectJson, subjectOf } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";

@@ -2,7 +2,7 @@ import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { keyIdOf } from "../../services/kms/key_ring/key_id.ts";
 import { rotateLocalKey } from "../../provider/local/rotate.ts";
 import { createKeyFile } from "../../provider/local/write_key_file.ts";
-import { commands } from "./commands.ts";
+import { trousseau } from "./program.ts";
 import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
 import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
 import { run } from "../run.ts";
@@ -222,7 +222,7 @@ Deno.test("check() paints on a terminal, and not with NO_COLOR", async () => {
   await using config = await TemporaryConfig.make();
   const painted = async (variables: Record<string, string>) => {
     const terminal = fakeTerminal({ isTerminal: true, variables });
-    await run(["check", "--config", config.file], commands, terminal);
+    await run(["check", "--config", config.file], trousseau, terminal);
     return terminal.out().includes("\x1b[32mok");
   };
   deepEqual([await painted({}), await painted({ NO_COLOR: "1" })], [true, false]);
@@ -368,7 +368,7 @@ Deno.test("check() warns in one line of variables of the runtime, and tells no v
   await using config = await TemporaryConfig.make();
   const variables = { NODE_TLS_REJECT_UNAUTHORIZED: "0", HTTPS_PROXY: "http://user:canary@proxy", SSLKEYLOGFILE: "/k" };
   const terminal = fakeTerminal({ variables: { TROUSSEAU_CONFIG: config.file, ...variables } });
-  equal(await run(["check"], commands, terminal), 0);
+  equal(await run(["check"], trousseau, terminal), 0);
   const lines = terminal.out().split("\n").filter((line) => line.includes("environment"));
   deepEqual(lines.length, 1);
   for (const name of Object.keys(variables)) match(lines[0] ?? "", new RegExp(`\\b${name}\\b`));
@@ -496,7 +496,7 @@ Deno.test("check FILE is check --config FILE", async () => {
   await using config = await TemporaryConfig.make();
   for (const words of [["check", config.file, "--json"], ["-c", config.file, "check", "--json"]]) {
     const terminal = fakeTerminal();
-    equal(await run(words, commands, terminal), 0);
+    equal(await run(words, trousseau, terminal), 0);
     equal(JSON.parse(terminal.out()).file, config.file);
   }
 });

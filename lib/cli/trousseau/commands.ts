@@ -1,10 +1,9 @@
 /**
- * The one table of commands. The parser, the help and the completions are made of it, and a command's code is loaded
- * when it is called, and not before.
+ * The table of the commands of `trousseau`. A command's code is loaded when it is called, and not before.
  *
  * @module
  */
-import type { Command } from "../command.ts";
+import type { TrousseauCommand } from "./terminal.ts";
 
 /** Every command, in the order in which help lists them. */
 export const commands = [
@@ -229,7 +228,7 @@ export const commands = [
     positionals: [],
     options: ["json"],
     examples: [{ line: "trousseau version --json", does: "for a script or a bug report" }],
-    run: async (call) => (await import("./version.ts")).printVersion(call),
+    run: async (call) => (await import("../version.ts")).printVersion(call),
   },
   {
     name: "help",
@@ -247,4 +246,4 @@ export const commands = [
     ],
     run: async (call) => (await import("../help.ts")).help(call),
   },
-] as const satisfies readonly Command[];
+] as const satisfies readonly TrousseauCommand[];

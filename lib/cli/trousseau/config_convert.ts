@@ -7,16 +7,16 @@ import { utf8Text } from "../../base/bytes.ts";
 import { convert } from "../../config/convert/convert.ts";
 import { readRegularFile, whyUnreadable } from "../../base/durable_file.ts";
 import { KmsError } from "../../base/errors.ts";
-import type { Call } from "../command.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { NewFile } from "./new_file.ts";
-import { line, printable } from "../../app/terminal.ts";
+import { line, printable } from "../terminal.ts";
+import type { TrousseauCall } from "./terminal.ts";
 
 /** In bytes; the original's files have some hundred. */
 const largest = 256 * 1024;
 
 /** Prints the new config, and on stderr what the user has to know of it. */
-export async function configConvert({ options, positionals, terminal }: Call): Promise<ExitStatus> {
+export async function configConvert({ options, positionals, terminal }: TrousseauCall): Promise<ExitStatus> {
   const files = await Promise.all(positionals.map(async (path) => ({ path, text: await readText(path) })));
   const { config, notes } = convert(files, options["read-foreign"] ?? false);
   if (options.output === undefined) terminal.stdout.write(config);

@@ -1,14 +1,14 @@
 import { equal, match } from "node:assert/strict";
 import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
-import { commands } from "./commands.ts";
+import { trousseau } from "./program.ts";
 import { run } from "../run.ts";
 
 const old = "keyNames: [k]\naddress: https://vault\ntoken: s.secret\n";
 
 async function ran(...words: string[]) {
   const terminal = fakeTerminal();
-  const status = await run(["config", "convert", ...words], commands, terminal);
+  const status = await run(["config", "convert", ...words], trousseau, terminal);
   return { status, out: terminal.out(), err: terminal.err() };
 }
 

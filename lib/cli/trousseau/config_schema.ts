@@ -4,12 +4,12 @@
  * @module
  */
 import { configJsonSchema } from "../../config/json_schema.ts";
-import type { Call } from "../command.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
-import { line } from "../../app/terminal.ts";
+import { line } from "../terminal.ts";
+import type { TrousseauCall } from "./terminal.ts";
 
 /** Prints the JSON Schema, laid out as a file that is kept. */
-export function printConfigSchema({ terminal }: Call): Promise<ExitStatus> {
+export function printConfigSchema({ terminal }: TrousseauCall): Promise<ExitStatus> {
   line(terminal.stdout, JSON.stringify(configJsonSchema(), null, 2));
   return Promise.resolve(exitCodes.ok.status);
 }

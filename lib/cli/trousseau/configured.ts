@@ -8,16 +8,19 @@ import type { Files } from "../../config/files.ts";
 import { defaultConfigFile, embeddedConfig, requirePlace } from "../../config/defaults.ts";
 import { loadConfig } from "../../config/load.ts";
 import { orAborted } from "../../base/deadline.ts";
-import type { Call } from "../command.ts";
-import { socketEndpoint, socketPath } from "./socket_path.ts";
+import type { ServiceRow } from "../../app/service.ts";
+import { type ServiceName, services } from "../../app/services.ts";
+import { socketEndpoint } from "../../config/socket_path.ts";
+import { socketPath } from "./socket_path.ts";
+import type { TrousseauCall } from "./terminal.ts";
 
 /**
- * The file of `--config`, else that of `$TROUSSEAU_CONFIG`, else `/etc/trousseau/trousseau.yaml` if it is there, else the
- * embedded default. A default file that may not be read is an error: what it says is not known.
+ * The file of `--config`, else that of `$TROUSSEAU_CONFIG`, else `/etc/trousseau/trousseau.yaml` if it is there, else
+ * the embedded default. A default file that may not be read is an error: what it says is not known.
  *
  * @throws {KmsError} `config`; `cancelled` if the terminal's signal fires before it is read.
  */
-export function configured(call: Call): Promise<Config> {
+export function configured(call: TrousseauCall): Promise<Config> {
   const { environment, files, signal } = call.terminal;
   const load = async () => {
     const file = await configFile(call);
@@ -32,7 +35,7 @@ export function configured(call: Call): Promise<Config> {
  *
  * @throws {KmsError} `config`, `cancelled`
  */
-export function configuredToLook(call: Call): Promise<Config> {
+export function configuredToLook(call: TrousseauCall): Promise<Config> {
   const { files } = call.terminal;
   const unexamined: Files = {
     read: (path, most) => files.read(path, most),
@@ -46,7 +49,7 @@ export function configuredToLook(call: Call): Promise<Config> {
 }
 
 /** With the level of `--log-level` in the place of the file's; at a reload too. */
-export async function configuredWithLevel(call: Call): Promise<Config> {
+export async function configuredWithLevel(call: TrousseauCall): Promise<Config> {
   const config = await configured(call);
   const { "log-level": level } = call.options;
   if (level === undefined) return config;
@@ -59,14 +62,17 @@ export async function configuredWithLevel(call: Call): Promise<Config> {
  *
  * @throws {KmsError} `config`, `cancelled`
  */
-export async function configuredToServe(call: Call, command: "serve" | "sops"): Promise<Config> {
+export async function configuredToServe(call: TrousseauCall, command: ServiceName): Promise<Config> {
   const config = await configuredWithLevel(call);
-  await requirePlace(config, command, call.terminal);
+  const { action, settings }: ServiceRow = services[command];
+  await requirePlace(config, { command, action, socket: settings(config).socket }, call.terminal);
   return config;
 }
 
 /** The file that {@linkcode configured} reads, `undefined` for the embedded default. */
-export async function configFile({ options, terminal: { environment, files } }: Call): Promise<string | undefined> {
+export async function configFile(
+  { options, terminal: { environment, files } }: TrousseauCall,
+): Promise<string | undefined> {
   const named = options.config ?? environment.get("TROUSSEAU_CONFIG");
   if (named !== undefined) return named;
   return await files.kind(defaultConfigFile) === "absent" ? undefined : defaultConfigFile;
@@ -77,7 +83,7 @@ export async function configFile({ options, terminal: { environment, files } }: 
  *
  * @throws {UsageError | KmsError} for a path that cannot be, and for a configuration that is wrong.
  */
-export async function configuredSocket(call: Call): Promise<SocketFound> {
+export async function configuredSocket(call: TrousseauCall): Promise<SocketFound> {
   const { socket } = call.options;
   if (socket !== undefined) return { path: socketPath(socket), from: "--socket" };
   const config = await configuredToLook(call);

@@ -4,8 +4,7 @@ import { fakeTerminal, type FakeTerminalOptions } from "../../../tests/support/f
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { makeFifo } from "../../../tests/support/fifo.ts";
 import type { Files } from "../../config/files.ts";
-import type { Call } from "../command.ts";
-import { commands } from "./commands.ts";
+import { trousseau } from "./program.ts";
 import {
   configured,
   configuredSocket,
@@ -15,6 +14,7 @@ import {
   subjectOfSocket,
 } from "./configured.ts";
 import { run } from "../run.ts";
+import type { TrousseauCall } from "./terminal.ts";
 
 const defaultFile = "/etc/trousseau/trousseau.yaml";
 
@@ -28,15 +28,15 @@ const contents = {
   [defaultFile]: config("/run/d/kms.sock"),
 };
 
-function call(options: Call["options"], terminal: FakeTerminalOptions): Call {
-  return { options, positionals: [], terminal: fakeTerminal(terminal) };
+function call(options: TrousseauCall["options"], terminal: FakeTerminalOptions): TrousseauCall {
+  return { program: trousseau, options, positionals: [], terminal: fakeTerminal(terminal) };
 }
 
 Deno.test("configured() takes --config, then TROUSSEAU_CONFIG, then the default file, then the embedded default", async () => {
   const variables = { TROUSSEAU_CONFIG: "/v.yaml" };
   const files = fakeFiles({ contents });
   const without = fakeFiles({ contents: {} });
-  const found = async (options: Call["options"], terminal: FakeTerminalOptions) => {
+  const found = async (options: TrousseauCall["options"], terminal: FakeTerminalOptions) => {
     const config = await configured(call(options, terminal));
     return [config.file, config.socket.path];
   };
@@ -68,7 +68,7 @@ for (const command of ["serve", "sops"]) {
     const stop = new AbortController();
     const files: Files = { ...fakeFiles({ contents }), read: () => new Promise<never>(() => {}) };
     const terminal = fakeTerminal({ files, signal: stop.signal });
-    const running = run([command, "--config", "/o.yaml"], commands, terminal);
+    const running = run([command, "--config", "/o.yaml"], trousseau, terminal);
     stop.abort();
     equal(await running, 0);
     deepEqual([terminal.out(), terminal.err()], ["", ""]);
@@ -109,7 +109,7 @@ Deno.test("subjectOf() names the configuration and the socket, for eyes and for 
 
 Deno.test("encryption-config prints the socket of the configuration that was found, and says which it is in a comment", async () => {
   const terminal = fakeTerminal({ files: fakeFiles({ contents }) });
-  equal(await run(["encryption-config"], commands, terminal), 0);
+  equal(await run(["encryption-config"], trousseau, terminal), 0);
   match(
     terminal.out(),
     /^# Configuration: \/etc\/trousseau\/trousseau\.yaml; plugin: unix:\/\/\/run\/d\/kms\.sock\n#\n/,
@@ -132,7 +132,7 @@ Deno.test("serve, sops, check and keys without a configuration leave a state alo
       const runtime = `${folder}/runtime`;
       await Deno.mkdir(runtime, { recursive: true });
       const terminal = fakeTerminal({ variables: { STATE_DIRECTORY: folder, XDG_RUNTIME_DIR: runtime } });
-      equal(await run([command], commands, terminal), 78, command);
+      equal(await run([command], trousseau, terminal), 78, command);
       const said = terminal.out() + terminal.err();
       match(
         said,
@@ -145,7 +145,7 @@ Deno.test("serve, sops, check and keys without a configuration leave a state alo
   }));
 
 Deno.test("configuredWithLevel() puts --log-level in the place of the file's level, at a reload too", async () => {
-  const level = async (options: Call["options"], text: string) => {
+  const level = async (options: TrousseauCall["options"], text: string) => {
     const files = fakeFiles({ contents: { "/o.yaml": config("/run/o/kms.sock") + text } });
     const { telemetry } = await configuredWithLevel(call({ config: "/o.yaml", ...options }, { files }));
     return [telemetry.log.level, telemetry.log.format];

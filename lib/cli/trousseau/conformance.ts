@@ -5,18 +5,19 @@
  */
 import { systemClock } from "../../base/clock.ts";
 import { type Finding, tryPlugin } from "../../conformance/run.ts";
-import { type Call, UsageError } from "../command.ts";
-import { commandLog } from "../command_log.ts";
+import { UsageError } from "../command.ts";
+import { commandLog } from "./command_log.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { junitXml, type TimedFinding } from "./junit.ts";
 import { NewFile } from "./new_file.ts";
-import { json, line, type Output, type Terminal } from "../../app/terminal.ts";
+import { json, line, type Output } from "../terminal.ts";
+import type { Terminal, TrousseauCall } from "./terminal.ts";
 import { startProgress } from "../progress.ts";
 import { socketPath } from "./socket_path.ts";
 import { type Cell, table, type Tone, wantsColour } from "../table.ts";
 
 /** Tries the plugin on a socket. */
-export async function conformance(call: Call): Promise<ExitStatus> {
+export async function conformance(call: TrousseauCall): Promise<ExitStatus> {
   const { options, positionals: [written = ""], terminal } = call;
   const path = socketPath(written);
   const toStdout = options.junit === "-";
@@ -44,7 +45,7 @@ function show(findings: readonly Finding[], output: Output, { environment }: Ter
 }
 
 /** A criterion lasts until the next one begins. */
-async function tried(path: string, call: Call): Promise<readonly TimedFinding[]> {
+async function tried(path: string, call: TrousseauCall): Promise<readonly TimedFinding[]> {
   const { terminal } = call;
   const log = commandLog(call);
   using progress = startProgress(terminal, `Trying ${path}`);

@@ -3,12 +3,12 @@ import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
 import { PluginDouble } from "../../../tests/support/plugin_double.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { criteria } from "../../conformance/criteria.ts";
-import { commands } from "./commands.ts";
+import { trousseau } from "./program.ts";
 import { run } from "../run.ts";
 
 async function tried(...words: string[]) {
   const terminal = fakeTerminal();
-  const status = await run(["conformance", ...words], commands, terminal);
+  const status = await run(["conformance", ...words], trousseau, terminal);
   return { status, out: terminal.out(), err: terminal.err() };
 }
 

@@ -8,7 +8,7 @@ import { commentsOf, type PlannedEntry, rewritten } from "../../config/encryptio
 import { type EncryptionFile, readEncryptionFile } from "../../config/encryption/file.ts";
 import { readTextFile } from "../../config/text_file.ts";
 import { readCredentialFile } from "../../base/credential_file.ts";
-import { type Call, UsageError } from "../command.ts";
+import { UsageError } from "../command.ts";
 import { configuredSocket, subjectOfSocket } from "./configured.ts";
 import { encryptionConfiguration, encryptionDefaults, kmsProvider } from "./encryption_configuration.ts";
 import type { Discovered } from "./encryption_discovery.ts";
@@ -16,7 +16,8 @@ import { resourceList, resourceWarnings } from "./encryption_resources.ts";
 import { type Stage, staged, type StagedEntry, type StageRequest } from "./encryption_stages.ts";
 import { commentBlock, stageSteps, withoutCommentBlock } from "./encryption_steps.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
-import { line, printable } from "../../app/terminal.ts";
+import { line, printable } from "../terminal.ts";
+import type { TrousseauCall } from "./terminal.ts";
 
 /** Fields of both kinds of file. */
 interface Asked {
@@ -29,7 +30,7 @@ interface Asked {
 }
 
 /** Prints the file, and on stderr what an operator has to know of it. */
-export async function encryptionConfig(call: Call): Promise<ExitStatus> {
+export async function encryptionConfig(call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal } = call;
   checkTogether(call);
   const socket = await configuredSocket(call);
@@ -54,14 +55,14 @@ interface Output {
   readonly notes: readonly string[];
 }
 
-async function firstFile({ resources: given, ...asked }: Asked, call: Call): Promise<Output> {
+async function firstFile({ resources: given, ...asked }: Asked, call: TrousseauCall): Promise<Output> {
   const resources = given ?? encryptionDefaults.resources;
   const notes = resourceWarnings(resources, await cluster(call));
   const identity = call.options.identity ?? encryptionDefaults.identity;
   return { text: encryptionConfiguration({ ...asked, resources, identity, steps: true, notes }), notes };
 }
 
-async function stageFile(asked: Asked, path: string, stage: Stage, call: Call): Promise<Output> {
+async function stageFile(asked: Asked, path: string, stage: Stage, call: TrousseauCall): Promise<Output> {
   // It may hold keys of other providers.
   const old = await readTextFile(path, readCredentialFile);
   const file = readEncryptionFile(path, old);
@@ -113,13 +114,13 @@ function mayHoldKeys(comments: string): boolean {
 }
 
 /** YAML is read once more, and HTTP is spoken, only where it was asked for. */
-async function cluster({ options, terminal }: Call): Promise<Discovered | undefined> {
+async function cluster({ options, terminal }: TrousseauCall): Promise<Discovered | undefined> {
   if (options.kubeconfig === undefined) return undefined;
   const { discoverResources } = await import("./encryption_discovery.ts");
   return await discoverResources(options.kubeconfig, terminal.signal);
 }
 
-function checkTogether({ options: { from, stage, identity } }: Call): void {
+function checkTogether({ options: { from, stage, identity } }: TrousseauCall): void {
   const wrong = (message: string) => new UsageError(message, "encryption-config");
   if (from !== undefined && identity !== undefined) {
     throw wrong("--identity is for a cluster that stores plain text; with --from it is --stage read, write or final.");

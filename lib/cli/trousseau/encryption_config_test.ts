@@ -1,13 +1,13 @@
 import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { parse } from "yaml";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
-import { commands } from "./commands.ts";
+import { trousseau } from "./program.ts";
 import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
 import { run } from "../run.ts";
 
 async function printed(...words: string[]): Promise<{ status: number; out: string; err: string }> {
   const terminal = fakeTerminal();
-  const status = await run(["encryption-config", ...words], commands, terminal);
+  const status = await run(["encryption-config", ...words], trousseau, terminal);
   return { status, out: terminal.out(), err: terminal.err() };
 }
 
@@ -130,7 +130,7 @@ async function stage(text: string, name: string, more: readonly string[] = [], i
     await Deno.writeTextFile(`${folder}/EC.json`, text);
     const terminal = fakeTerminal({ isTerminal });
     const words = ["--from", `${folder}/EC.json`, "--stage", name, "--socket", "unix:///run/t/kms.sock", ...more];
-    const status = await run(["encryption-config", ...words], commands, terminal);
+    const status = await run(["encryption-config", ...words], trousseau, terminal);
     result = { status, out: terminal.out(), err: terminal.err() };
   });
   return result;

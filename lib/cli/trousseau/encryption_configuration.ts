@@ -4,29 +4,11 @@
  *
  * @module
  */
+import type { EncryptionConfigurationOptions } from "./encryption_options.ts";
 import { commentBlock, firstSteps } from "./encryption_steps.ts";
-import { socketEndpoint } from "./socket_path.ts";
+import { socketEndpoint } from "../../config/socket_path.ts";
 
-/** What is asked for. */
-export interface EncryptionConfigurationOptions {
-  /** The socket's absolute path. */
-  readonly socketPath: string;
-  /** For instance `secrets` and `deployments.apps`. */
-  readonly resources: readonly string[];
-  /** Written into etcd before every value: it must never change while there are any. */
-  readonly name: string;
-  readonly kmsVersion: "v2" | "v1beta1";
-  /** `last` still reads plain text, `first` still writes it, `none` does neither. */
-  readonly identity: "last" | "first" | "none";
-  /** Whether the comments say what to do with it. */
-  readonly steps: boolean;
-  /** The configuration and the plugin that the file is for, as the first comment; none if left out. */
-  readonly subject?: string;
-  /** Sentences about the resources, for the comments. */
-  readonly notes?: readonly string[];
-}
-
-/** What is asked for where nothing is. */
+/** The options that `encryption-config` has without any. */
 export const encryptionDefaults = {
   resources: ["secrets", "configmaps"],
   name: "trousseau",

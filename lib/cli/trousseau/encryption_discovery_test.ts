@@ -9,7 +9,7 @@ import { KmsError } from "../../base/errors.ts";
 import { Authority } from "../../../tests/support/certificates.ts";
 import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
-import { commands } from "./commands.ts";
+import { trousseau } from "./program.ts";
 import { discoverResources } from "./encryption_discovery.ts";
 import { run } from "../run.ts";
 
@@ -143,7 +143,7 @@ Deno.test("encryptionConfig() --kubeconfig warns by what the cluster has", async
       const terminal = fakeTerminal();
       const names = "secrets,gadgets.example.com,gadget.example.com,configmaps,pods.metrics.k8s.io";
       const words = ["encryption-config", "--socket", "/run/kms.sock", "--resources", names];
-      equal(await run([...words, "--kubeconfig", `${folder}/config`], commands, terminal), 0);
+      equal(await run([...words, "--kubeconfig", `${folder}/config`], trousseau, terminal), 0);
       const notes = terminal.err().trimEnd().split("\n");
       equal(notes.length, 3, terminal.err());
       match(notes[0] ?? "", /"gadget\.example\.com" encrypts nothing: the cluster.*"gadgets\.example\.com"\?/);

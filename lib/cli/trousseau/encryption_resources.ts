@@ -7,7 +7,7 @@ import { builtInResources, likelyName, resourceDoubt } from "../../config/encryp
 import { listMistakes } from "../../config/encryption/rules.ts";
 import { UsageError } from "../command.ts";
 import type { Discovered } from "./encryption_discovery.ts";
-import { printable } from "../../app/terminal.ts";
+import { printable } from "../terminal.ts";
 
 // Lowercase, no subresource, `*.` for the core group.
 const resourcePattern = /^(?:[a-z0-9-]+(?:\.[a-z0-9.-]+)?|\*\.(?:\*|[a-z0-9.-]+)?)$/;

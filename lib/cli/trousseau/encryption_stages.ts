@@ -7,7 +7,7 @@ import type { EncryptionEntry, EncryptionFile, KmsEntry } from "../../config/enc
 import { covers, sameResource } from "../../config/encryption/rules.ts";
 import { pathOfEndpoint } from "../../config/socket_path.ts";
 import { UsageError } from "../command.ts";
-import { printable } from "../../app/terminal.ts";
+import { printable } from "../terminal.ts";
 
 /** `read`: all API servers learn to read. `write`: they write. `final`: nothing else is read any more. */
 export type Stage = "read" | "write" | "final";

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { EncryptionConfigurationOptions } from "./encryption_configuration.ts";
+import type { EncryptionConfigurationOptions } from "./encryption_options.ts";
 import type { Stage } from "./encryption_stages.ts";
-import { socketEndpoint } from "./socket_path.ts";
+import { socketEndpoint } from "../../config/socket_path.ts";
 
 /** Where the steps assume that the file lies: below what kubeadm mounts read-only anyway. */
 const file = "/etc/kubernetes/encryption.yaml";

@@ -10,23 +10,23 @@ import { wrapSetsOf } from "../../services/kms/key_ring/memory.ts";
 import { orphanedSentence, orphanedSets } from "../../services/kms/key_ring/wrap_sets.ts";
 import { readRingState, type RingState } from "../../services/kms/key_ring/state.ts";
 import type { Config } from "../../config/config.ts";
-import type { Call } from "../command.ts";
-import { commandLog } from "../command_log.ts";
+import { commandLog } from "./command_log.ts";
 import { configured, subjectJson, subjectOf } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { isGivenUp, type KeyPlan, planKeyId, planSentence } from "./key_plan.ts";
-import { json, line } from "../../app/terminal.ts";
+import { json, line } from "../terminal.ts";
 import { startProgress } from "../progress.ts";
 import { decryptorsOf } from "../../app/decryptors.ts";
 import { allRemarks } from "./remarks.ts";
 import { nodeMemory, statusesOf } from "../../app/sealed_before.ts";
 import { type Cell, painted, table, wantsColour } from "../table.ts";
+import type { TrousseauCall } from "./terminal.ts";
 
 /** How much of the history eyes are given; `--json` has all of it. */
 const shownIds = 20;
 
 /** Shows what this node remembers of its keys, and what the configuration would do to its key ID. */
-export async function keys(call: Call): Promise<ExitStatus> {
+export async function keys(call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal } = call;
   const { stdout, environment } = terminal;
   const config = await configured(call);
@@ -63,7 +63,7 @@ export async function keys(call: Call): Promise<ExitStatus> {
   return plan.verdict === "returns" || lost !== "" ? exitCodes.config.status : exitCodes.ok.status;
 }
 
-async function lookAt(config: Config, state: RingState | undefined, call: Call) {
+async function lookAt(config: Config, state: RingState | undefined, call: TrousseauCall) {
   const { terminal } = call;
   const all = [...config.providers, ...config.retired].filter(({ settings }) => makesRemarks(settings.kind));
   using _progress = startProgress(terminal, `Asking ${all.map(({ name }) => name).join(", ")}`);

@@ -5,14 +5,15 @@
  */
 import type { Config, ProviderConfig } from "../../config/config.ts";
 import { adviseOn } from "../../provider/registry.ts";
-import { type Call, UsageError } from "../command.ts";
+import { UsageError } from "../command.ts";
 import { configured, subjectJson, subjectOf } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
-import { json, line, printable } from "../../app/terminal.ts";
-import { didYouMean } from "../../config/suggestion.ts";
+import { json, line, printable } from "../terminal.ts";
+import { didYouMean } from "../../base/nearest.ts";
+import type { TrousseauCall } from "./terminal.ts";
 
 /** Rotates a local key, or prints the command that rotates a remote one. */
-export async function keysRotate(call: Call): Promise<ExitStatus> {
+export async function keysRotate(call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal: { stdout } } = call;
   const config = await configured(call);
   const { name, settings } = chosen(config, options.provider);

@@ -6,8 +6,8 @@
 import { equalBytes, utf8 } from "../../base/bytes.ts";
 import { systemClock } from "../../base/clock.ts";
 import { type ErrorCode, KmsError, toKmsError } from "../../base/errors.ts";
-import type { KmsApi } from "../../telemetry/events.ts";
-import type { KmsClient } from "../../net/grpc/client.ts";
+import type { KmsApi } from "../../api/kms/messages.ts";
+import type { KmsClient } from "../../api/kms/client.ts";
 import { complaintAboutCipher, complaintAboutSealed, complaintAboutStatus } from "../../api/kms/limits.ts";
 import type { EncryptResponse, StatusResponse } from "../../api/kms/messages.ts";
 import { isUnimplemented } from "../../net/grpc/status.ts";

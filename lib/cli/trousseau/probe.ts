@@ -7,15 +7,16 @@ import { processStartedAt, systemClock } from "../../base/clock.ts";
 import { formatDuration, parseDuration } from "../../config/duration.ts";
 import { abortError, deadline, sleep } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
-import { dialKms } from "../../net/grpc/client.ts";
+import { dialKms } from "../../api/kms/client.ts";
 import { StartWatch } from "../../net/socket/start_watch.ts";
 import { isUnimplemented } from "../../net/grpc/status.ts";
-import { type Call, UsageError } from "../command.ts";
-import { type CommandLog, commandLog } from "../command_log.ts";
+import { UsageError } from "../command.ts";
+import { type CommandLog, commandLog } from "./command_log.ts";
 import { configuredSocket, subjectOfSocket } from "./configured.ts";
 import { exitCodes, type ExitStatus, exitStatus, exitStatusOfCode, worst } from "../exit_codes.ts";
 import { probeKms, type ProbeReport, type ProbeStep } from "./kms_probe.ts";
-import { json, type Output, type Terminal } from "../../app/terminal.ts";
+import { json, type Output } from "../terminal.ts";
+import type { Terminal, TrousseauCall } from "./terminal.ts";
 import { startProgress } from "../progress.ts";
 import { durationText, table, type Tone, wantsColour } from "../table.ts";
 
@@ -26,7 +27,7 @@ const defaultWaitMs = 60_000;
 const pauseMs = 200;
 
 /** Probes a socket, and before that waits for it where that is asked for. */
-export async function probe(call: Call): Promise<ExitStatus> {
+export async function probe(call: TrousseauCall): Promise<ExitStatus> {
   if (!call.options.quiet) return await probeAloud(call);
   try {
     return await probeAloud({ ...call, terminal: { ...call.terminal, stdout: silent, stderr: silent } });
@@ -38,7 +39,7 @@ export async function probe(call: Call): Promise<ExitStatus> {
 
 const silent: Output = { isTerminal: false, write() {} };
 
-async function probeAloud(call: Call): Promise<ExitStatus> {
+async function probeAloud(call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal } = call;
   const waitMs = waitFor(call);
   const found = await configuredSocket(call);
@@ -59,7 +60,7 @@ async function probeAloud(call: Call): Promise<ExitStatus> {
   return status;
 }
 
-function waitFor({ options }: Call): number | undefined {
+function waitFor({ options }: TrousseauCall): number | undefined {
   if (options.timeout === undefined) return options.wait ? defaultWaitMs : undefined;
   if (!options.wait) throw new UsageError("--timeout is for --wait; without it each call has 3 seconds.", "probe");
   const ms = parseDuration(options.timeout);

@@ -1,8 +1,9 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { KmsError } from "../../base/errors.ts";
 import type { V1beta1Rpcs, V2Rpcs } from "../../api/kms/messages.ts";
-import { type Handlers, type KmsHandlers, rpcServer } from "../../net/grpc/server.ts";
-import { commands } from "./commands.ts";
+import { type KmsHandlers, kmsServer } from "../../api/kms/server.ts";
+import type { Handlers } from "../../net/grpc/server.ts";
+import { trousseau } from "./program.ts";
 import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
 import { run } from "../run.ts";
 
@@ -26,11 +27,11 @@ const v1beta1: Handlers<V1beta1Rpcs> = {
 async function probed(handlers: KmsHandlers | undefined, ...words: string[]) {
   const folder = await Deno.makeTempDir();
   const path = `${folder}/kms.sock`;
-  const server = handlers === undefined ? undefined : rpcServer(handlers);
+  const server = handlers === undefined ? undefined : kmsServer(handlers);
   await server?.listen(path);
   try {
     const terminal = fakeTerminal();
-    const status = await run(["probe", "--socket", `unix://${path}`, ...words], commands, terminal);
+    const status = await run(["probe", "--socket", `unix://${path}`, ...words], trousseau, terminal);
     return { status, out: terminal.out(), err: terminal.err(), path };
   } finally {
     await server?.shutdown(0);
@@ -163,7 +164,7 @@ Deno.test("probe(--wait) gives up after the timeout and says what is wrong", asy
 Deno.test("probe(--wait) ends at a signal", async () => {
   const controller = new AbortController();
   const terminal = fakeTerminal({ signal: controller.signal });
-  const running = run(["probe", "--wait", "--socket", "/nonexistent/kms.sock"], commands, terminal);
+  const running = run(["probe", "--wait", "--socket", "/nonexistent/kms.sock"], trousseau, terminal);
   controller.abort();
   equal(await running, 69);
   match(terminal.err(), /the caller gave up/);
@@ -172,7 +173,7 @@ Deno.test("probe(--wait) ends at a signal", async () => {
 for (const words of [["--timeout", "5s"], ["--wait", "--timeout", "5"], ["--wait", "--timeout", "0s"]]) {
   Deno.test(`probe(${words.join(" ")}) is a usage error`, async () => {
     const terminal = fakeTerminal();
-    equal(await run(["probe", "--socket", "/run/x.sock", ...words], commands, terminal), 64);
+    equal(await run(["probe", "--socket", "/run/x.sock", ...words], trousseau, terminal), 64);
     match(terminal.err(), /--timeout is/);
   });
 }

@@ -22,8 +22,3 @@ export function socketPath(text: string): string {
   }
   return path;
 }
-
-/** The endpoint for kube-apiserver, which reads it as a URL: what a URL would take for something else is encoded. */
-export function socketEndpoint(path: string): string {
-  return `unix://${path.split("/").map(encodeURIComponent).join("/")}`;
-}

@@ -4,7 +4,7 @@
  * @module
  */
 import { keyUri } from "../../services/sops/key_uri.ts";
-import { socketEndpoint } from "./socket_path.ts";
+import { socketEndpoint } from "../../config/socket_path.ts";
 
 /** What is served where. */
 export interface SopsRulesOptions {

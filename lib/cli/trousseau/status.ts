@@ -8,14 +8,15 @@ import type { Config } from "../../config/config.ts";
 import { formatDuration, parseDuration } from "../../config/duration.ts";
 import { abortError } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
-import { dialKms } from "../../net/grpc/client.ts";
+import { dialKms } from "../../api/kms/client.ts";
 import type { StatusResponse } from "../../api/kms/messages.ts";
-import { counted, minutes } from "../../services/kms/readable.ts";
-import { type Call, UsageError } from "../command.ts";
-import { type CommandLog, commandLog } from "../command_log.ts";
+import { counted, minutes } from "../../kek/refused_decrypts.ts";
+import { UsageError } from "../command.ts";
+import { type CommandLog, commandLog } from "./command_log.ts";
 import { configuredToLook, subjectJson, subjectOf } from "./configured.ts";
 import { exitCodes, type ExitStatus, exitStatus } from "../exit_codes.ts";
-import { json, jsonLine, line, type Terminal } from "../../app/terminal.ts";
+import { json, jsonLine, line } from "../terminal.ts";
+import type { Terminal, TrousseauCall } from "./terminal.ts";
 import { askPlugin } from "./running.ts";
 import type { StatusDocument } from "./status_document.ts";
 import { type Cell, elapsed, painted, table, type Tone, wantsColour } from "../table.ts";
@@ -33,7 +34,7 @@ type Look = { readonly source: "http"; readonly found: StatusDocument } | {
 };
 
 /** Shows how the running plugin is, once or again and again. */
-export async function status(call: Call): Promise<ExitStatus> {
+export async function status(call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal: { stdout, stderr, signal } } = call;
   const everyMs = pauseOf(call);
   const config = await configuredToLook(call);
@@ -52,7 +53,7 @@ export async function status(call: Call): Promise<ExitStatus> {
   return statusOf(look);
 }
 
-function pauseOf({ options: { watch, interval } }: Call): number | undefined {
+function pauseOf({ options: { watch, interval } }: TrousseauCall): number | undefined {
   if (interval === undefined) return watch ? pauses.preset : undefined;
   if (!watch) throw new UsageError("--interval is for --watch.", "status");
   const ms = parseDuration(interval);
@@ -63,7 +64,7 @@ function pauseOf({ options: { watch, interval } }: Call): number | undefined {
 }
 
 /** Shows the status until the signal fires. @returns the exit status of the last look. */
-async function watchStatus(config: Config, everyMs: number, call: Call): Promise<ExitStatus> {
+async function watchStatus(config: Config, everyMs: number, call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal, terminal: { stdout, environment, signal } } = call;
   const redraws = stdout.isTerminal && environment.get("TERM") !== "dumb";
   const every = `every ${formatDuration(everyMs)}; Ctrl-C ends it`;

@@ -1,5 +1,5 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import { rpcServer } from "../../net/grpc/server.ts";
+import { kmsServer } from "../../api/kms/server.ts";
 import type { ProviderStatus, SealedVersionStatus, ServiceStatus } from "../../services/kms/service.ts";
 import { asText } from "./status.ts";
 import { parseStatus } from "./status_document.ts";
@@ -7,8 +7,8 @@ import { TemporaryConfig } from "../../../tests/support/temporary_config.ts";
 import { wellStatus } from "../../../tests/support/fake_service.ts";
 import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
-import { commands } from "./commands.ts";
-import type { Output } from "../../app/terminal.ts";
+import { trousseau } from "./program.ts";
+import type { Output } from "../terminal.ts";
 import { run } from "../run.ts";
 
 const well: ProviderStatus = {
@@ -136,7 +136,7 @@ Deno.test("status() asks the socket where HTTP is switched off", async () => {
     throw new TypeError("Nobody asks for this.");
   };
   const Status = () => ({ version: "v2", healthz: "ok", key_id: "t1-2" });
-  const server = rpcServer({ v2: { Status, Encrypt: never, Decrypt: never } });
+  const server = kmsServer({ v2: { Status, Encrypt: never, Decrypt: never } });
   await server.listen(`${config.folder}/kms.sock`);
   try {
     const { status, out } = await config.run("status", "--json");
@@ -278,7 +278,7 @@ Deno.test("status() without a configuration asks the socket where the kept addre
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/telemetry-address.json`, "{");
     const terminal = fakeTerminal({ variables: { STATE_DIRECTORY: folder, XDG_RUNTIME_DIR: folder } });
-    equal(await run(["status"], commands, terminal), 69);
+    equal(await run(["status"], trousseau, terminal), 69);
     match(terminal.err(), /telemetry-address\.json: the file is damaged; .*: asking the socket\.$/m);
     match(terminal.err(), /Cannot call v2 Status/);
   }));
@@ -301,7 +301,7 @@ async function watched(answers: readonly (() => Response)[], isTerminal: boolean
       if (shown.filter((one) => one !== "\x1b[2J").length === answers.length) stop.abort();
     },
   };
-  const status = await run(["status", "-c", config.file, ...words], commands, { ...terminal, stdout });
+  const status = await run(["status", "-c", config.file, ...words], trousseau, { ...terminal, stdout });
   return { status, shown, err: terminal.err(), asked };
 }
 

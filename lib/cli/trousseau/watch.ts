@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../../base/clock.ts";
-import type { Output } from "../../app/terminal.ts";
+import type { Output } from "../terminal.ts";
 
 /** The look that is repeated, and its interval. */
 export interface WatchOptions<Found> {

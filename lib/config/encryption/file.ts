@@ -7,29 +7,11 @@
 import { readYaml } from "../positions.ts";
 import { Problems } from "../problems.ts";
 import { hasAnchors } from "./document.ts";
+import type { EncryptionEntry } from "./entries.ts";
 import { listMistakes, maskedNames } from "./rules.ts";
 import { Walker } from "./walker.ts";
 
-/** What is known of a provider. Keys are left where they are. */
-export type EncryptionProvider =
-  | { readonly kind: "aescbc" | "aesgcm" | "secretbox"; readonly keys: number }
-  | { readonly kind: "identity" }
-  | KmsEntry;
-
-/** A `kms` provider. */
-export interface KmsEntry {
-  readonly kind: "kms";
-  readonly name: string;
-  readonly endpoint: string;
-  readonly apiVersion: "v1" | "v2";
-}
-
-/** One item of `resources`. */
-export interface EncryptionEntry {
-  readonly resources: readonly string[];
-  /** The first one writes, all of them read. */
-  readonly providers: readonly EncryptionProvider[];
-}
+export type { EncryptionEntry, EncryptionProvider, KmsEntry } from "./entries.ts";
 
 /** A file that kube-apiserver takes. */
 export interface EncryptionFile {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { nearest } from "../nearest.ts";
+import { nearest } from "../../base/nearest.ts";
 import { parseResource } from "./rules.ts";
 
 /** Resources by their group, which is empty for the core group. */

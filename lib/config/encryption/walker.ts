@@ -4,11 +4,11 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../../base/nearest.ts";
 import type { FieldPath, Position } from "../positions.ts";
 import { pathText, type Problems } from "../problems.ts";
 import { isAbstract, pathOfEndpoint } from "../socket_path.ts";
-import type { EncryptionEntry, EncryptionProvider } from "./file.ts";
+import type { EncryptionEntry, EncryptionProvider } from "./entries.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

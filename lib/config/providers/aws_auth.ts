@@ -94,14 +94,7 @@ const auths = {
 } as const satisfies { readonly [Method in AwsAuth["method"]]: z.core.$ZodTypeDiscriminable };
 
 /** The ways to come by credentials. */
-export const awsAuthSchema = variants("method", Object.keys(auths), [
-  auths["access-key"],
-  auths.environment,
-  auths.profile,
-  auths["web-identity"],
-  auths["instance-metadata"],
-  auths.container,
-]).check(z.describe("How to get credentials."));
+export const awsAuthSchema = variants("method", auths).check(z.describe("How to get credentials."));
 
 /** A role beside them. */
 export const assumedRoleSchema = section(

@@ -104,13 +104,7 @@ export const azureKeyVaultSchema = section("A key in Azure Key Vault or Managed 
     ),
     [],
   ),
-  auth: variants("method", Object.keys(auths), [
-    auths["client-secret"],
-    auths["client-certificate"],
-    auths["managed-identity"],
-    auths["azure-arc"],
-    auths["workload-identity"],
-  ]).check(z.describe("How to log in to Microsoft Entra ID.")),
+  auth: variants("method", auths).check(z.describe("How to log in to Microsoft Entra ID.")),
   proxy: z.exactOptional(proxySchema),
   tls: z.prefault(
     section("How to trust the servers.", {

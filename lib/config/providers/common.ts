@@ -1,5 +1,5 @@
 /**
- * What the arms of all kinds of provider have in common.
+ * The fields and checks that all kinds of provider share.
  *
  * @module
  */
@@ -13,6 +13,7 @@ import { type SecretReference, text } from "../fields.ts";
 import type { Files } from "../files.ts";
 import type { FieldPath } from "../positions.ts";
 import type { Problems } from "../problems.ts";
+import type { ProviderListName } from "../provider_lists.ts";
 import { fileSource, literalSource, variableSource } from "../secrets.ts";
 
 const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -37,6 +38,22 @@ export const commonFields = {
     [],
   ),
 };
+
+/** The settings of one provider, and their place in the configuration. */
+export interface PlacedSettings<Settings> {
+  readonly list: ProviderListName;
+  /** Within the list, as it is written. */
+  readonly index: number;
+  readonly settings: Settings;
+}
+
+/** What the checks that span several providers read beside them. */
+export interface Surroundings {
+  /** The path of the plugin's own socket. */
+  readonly socket: string;
+  readonly files: Files;
+  readonly validator: Pick<ConfigValidator, "complain">;
+}
 
 /** Turns one field after the other of a part of the config into what the program uses, and collects what is amiss. */
 export class ConfigValidator {

@@ -103,12 +103,7 @@ export const gcpKmsSchema = section("A key in Google Cloud KMS.", {
       "must be a project's ID",
     ),
   ),
-  auth: variants("method", Object.keys(auths), [
-    auths["application-default"],
-    auths["service-account-key"],
-    auths["workload-identity"],
-    auths["metadata-server"],
-  ]).check(z.describe("How to log in to Google Cloud.")),
+  auth: variants("method", auths).check(z.describe("How to log in to Google Cloud.")),
   impersonate: z.exactOptional(
     section("A service account that is impersonated with that login.", {
       serviceAccount: account(

@@ -6,7 +6,7 @@
 import * as z from "zod/mini";
 import type { LocalSettings } from "../../provider/local/settings.ts";
 import { flag, path, section, tag } from "../fields.ts";
-import { commonFields, type ConfigValidator } from "./common.ts";
+import { commonFields, type ConfigValidator, type PlacedSettings, type Surroundings } from "./common.ts";
 
 /** What an operator writes. */
 export const localSchema = section(
@@ -33,4 +33,29 @@ export async function localSettings(
     ? await validator.writable(["keyFile"], raw.keyFile)
     : await validator.file(["keyFile"], raw.keyFile, "key");
   return { kind: raw.kind, name: raw.name, keyFile, create: raw.create };
+}
+
+/** A key that is made anew opens nothing of what the old one wrapped. */
+export function checkRetired(raw: z.infer<typeof localSchema>, validator: ConfigValidator): void {
+  if (raw.create) validator.complain(["create"], "must be false here: a retired key is never made");
+}
+
+/** Complains of a key file that two of `providers` name. */
+export function checkKeyFiles(
+  placed: readonly PlacedSettings<LocalSettings>[],
+  { validator }: Surroundings,
+): void {
+  const seen = new Map<string, number>();
+  for (const { list, index, settings: { keyFile } } of placed) {
+    if (list !== "providers") continue;
+    const first = seen.get(keyFile);
+    if (first === undefined) {
+      seen.set(keyFile, index);
+      continue;
+    }
+    validator.complain(
+      [list, index, "keyFile"],
+      `is the key file of providers[${first}] too; two copies of one key are no quorum`,
+    );
+  }
 }

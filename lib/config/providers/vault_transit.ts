@@ -132,15 +132,7 @@ export const vaultTransitSchema = section("A transit key in HashiCorp Vault or O
     /^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$/,
     "must be a key's name of letters, digits, _, - and .",
   ),
-  auth: variants("method", Object.keys(auths), [
-    auths.token,
-    auths.approle,
-    auths.kubernetes,
-    auths.jwt,
-    auths.cert,
-    auths.userpass,
-    auths.agent,
-  ]).check(z.describe("How to log in.")),
+  auth: variants("method", auths).check(z.describe("How to log in.")),
   proxy: z.exactOptional(proxySchema),
   tls: z.prefault(
     section("How to trust the server, and how to be known to it.", {

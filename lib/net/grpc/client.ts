@@ -1,24 +1,21 @@
 /**
- * Speaks to a KMS plugin on its socket as kube-apiserver does, and to a key service as sops does.
+ * A gRPC client for unary methods, on a Unix socket.
  *
  * @module
  */
-import { Client, credentials, type MethodDefinition, type ServiceDefinition, type ServiceError } from "@grpc/grpc-js";
+import { Client, credentials, type ServiceError } from "@grpc/grpc-js";
 import { systemClock } from "../../base/clock.ts";
 import { abortError } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
 import { closeClientsLate } from "./deno_http2_workaround.ts";
 import { localFailure } from "./connect_errors.ts";
-import type { Rpc, V1beta1Rpcs, V2Rpcs } from "../../api/kms/messages.ts";
-import { defaultDeadlineMs } from "./rpc_call.ts";
-import { kmsServices, sopsService } from "../../api/kms/services.ts";
-import type { SopsRpcs } from "../../api/sops/messages.ts";
+import type { MethodContract, Rpc, ServiceContract } from "./contract.ts";
 import { errorOfRpc } from "./status.ts";
 
-/** How a call is bounded. */
+/** The bounds of one call. */
 export interface DialOptions {
   readonly signal: AbortSignal;
-  /** Milliseconds, connecting included; 3,000 if left out, as kube-apiserver has it. */
+  /** Milliseconds, connecting included; the client's `timeoutMs` if left out. */
   readonly timeoutMs?: number;
 }
 
@@ -32,27 +29,25 @@ export type ClientCall<Method> = Method extends Rpc<infer Request, infer Answer>
   ? (request: Request, options: DialOptions) => Promise<Answer>
   : never;
 
-/** One function for each RPC of both services. */
-export interface KmsClient extends AsyncDisposable {
-  readonly v2: { readonly [Name in keyof V2Rpcs]: ClientCall<V2Rpcs[Name]> };
-  readonly v1beta1: { readonly [Name in keyof V1beta1Rpcs]: ClientCall<V1beta1Rpcs[Name]> };
+/** One function for each RPC of a service. */
+export type ClientCalls<Rpcs> = { readonly [Name in keyof Rpcs]: ClientCall<Rpcs[Name]> };
+
+/** A client that may call several services on one socket. */
+export interface RpcClient extends AsyncDisposable {
+  /** @param api names the service in errors, as in `Cannot call v2 Status on /run/kms.sock`. */
+  calls<Rpcs>(contract: ServiceContract<Rpcs>, api: string): ClientCalls<Rpcs>;
 }
 
-/** The same for the key service of SOPS. */
-export interface SopsClient extends AsyncDisposable {
-  readonly sops: { readonly [Name in keyof SopsRpcs]: ClientCall<SopsRpcs[Name]> };
-}
-
-/** How a client presents itself. */
+/** The headers of a client. */
 export interface ClientOptions {
-  /** Its `:authority`: `localhost` if left out, as kube-apiserver has it since 1.32; before it sent the socket's path. */
+  /** `:authority`; `localhost` if left out, as kube-apiserver sends it since 1.32. Earlier it sent the socket's path. */
   readonly authority?: string;
 }
 
 /**
- * What has to be told a client that kube-apiserver's would not be: that the path is not a name, and nobody's proxy. A
- * plugin that was restarted is there again at once, and knocking at a socket costs nothing: without bounds of its own
- * grpc-js would leave it alone for up to two minutes. The largest good answer is a v1beta1 ciphertext of 64 KiB.
+ * The options of grpc-js. The path is no host name and is reached by no proxy. A server that was restarted listens again
+ * at once; with the library's own bounds of the backoff the client would not connect for up to two minutes. The largest
+ * good answer, a ciphertext of KMS v1beta1, has 64 KiB.
  */
 const options = {
   "grpc.enable_channelz": 0,
@@ -65,36 +60,35 @@ const options = {
 } as const;
 
 /**
- * Opens a client for the plugin on a socket. Nothing is sent until the first call.
+ * Opens a client on a socket. Nothing is sent until the first call.
  *
- * @param path the socket's path, without `unix:`.
- * @throws {KmsError} `config` if Deno's permissions keep the program from it.
+ * @param path the path of the socket, without `unix:`.
+ * @param options.timeoutMs milliseconds for a call that gives no timeout of its own.
+ * @throws {KmsError} `config` if Deno's permissions do not include the path.
  */
-export function dialKms(path: string, { authority = "localhost" }: ClientOptions = {}): KmsClient {
+export function dial(
+  path: string,
+  { authority = "localhost", timeoutMs }: ClientOptions & { readonly timeoutMs: number },
+): RpcClient {
   const client = clientOf(path, authority);
-  const services = kmsServices();
   return {
-    v2: calls<KmsClient["v2"]>(client, services.v2, `v2`, path),
-    v1beta1: calls<KmsClient["v1beta1"]>(client, services.v1beta1, `v1beta1`, path),
-    [Symbol.asyncDispose]: () => closed(client),
-  };
-}
-
-/**
- * Opens a client for the key service of SOPS on a socket. Nothing is sent until the first call.
- *
- * @throws {KmsError} `config` as {@linkcode dialKms}.
- */
-export function dialSops(path: string): SopsClient {
-  const client = clientOf(path, "localhost");
-  return {
-    sops: calls<SopsClient["sops"]>(client, sopsService(), "sops", path),
-    [Symbol.asyncDispose]: () => closed(client),
+    calls<Rpcs>(contract: ServiceContract<Rpcs>, api: string): ClientCalls<Rpcs> {
+      const methods: [string, MethodContract<Rpc<unknown, unknown>>][] = Object.entries(contract);
+      return Object.fromEntries(methods.map(([name, method]) => [
+        name,
+        (request: unknown, options: DialOptions) =>
+          call(client, method, request, { timeoutMs, ...options }, `call ${api} ${name} on ${path}`),
+      ])) as Record<string, never> & ClientCalls<Rpcs>;
+    },
+    [Symbol.asyncDispose]() {
+      client.close();
+      return Promise.resolve();
+    },
   };
 }
 
 function clientOf(path: string, authority: string): Client {
-  // Deno asks for the right to write to a socket, whatever may be said on the network.
+  // For a Unix socket Deno asks for the permission to write, beside the one for the network.
   if (Deno.permissions.querySync({ name: "write", path }).state !== "granted") {
     throw new KmsError(
       "config",
@@ -111,26 +105,11 @@ function clientOf(path: string, authority: string): Client {
   });
 }
 
-function closed(client: Client): Promise<void> {
-  client.close();
-  return Promise.resolve();
-}
-
-function calls<Calls>(client: Client, service: ServiceDefinition, api: string, path: string): Calls {
-  return Object.fromEntries(
-    Object.entries(service).map(([name, method]) => [
-      name,
-      (request: unknown, options: DialOptions) =>
-        call(client, method, request, options, `call ${api} ${name} on ${path}`),
-    ]),
-  ) as Calls;
-}
-
 function call(
   client: Client,
-  method: MethodDefinition<unknown, unknown>,
+  method: MethodContract<Rpc<unknown, unknown>>,
   request: unknown,
-  { signal, timeoutMs = defaultDeadlineMs }: DialOptions,
+  { signal, timeoutMs }: Required<DialOptions>,
   action: string,
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
@@ -143,8 +122,8 @@ function call(
     };
     const running = client.makeUnaryRequest(
       method.path,
-      method.requestSerialize,
-      method.responseDeserialize,
+      method.request.encode,
+      method.answer.decode,
       request,
       { deadline: systemClock.wall() + timeoutMs },
       onAnswer,

@@ -1,7 +1,7 @@
 import { ok, rejects } from "node:assert/strict";
 import { join } from "node:path";
 import { KmsError } from "../../base/errors.ts";
-import { dialKms } from "./client.ts";
+import { dialKms } from "../../api/kms/client.ts";
 import { RpcFailure } from "./status.ts";
 
 const never = new AbortController().signal;

@@ -3,9 +3,9 @@ import { once } from "node:events";
 import http2, { createServer, type ServerHttp2Session } from "node:http2";
 import { join } from "node:path";
 import { connect as dial } from "node:net";
-import { dialKms } from "./client.ts";
+import { dialKms } from "../../api/kms/client.ts";
 import { closeClientsLate, endLate } from "./deno_http2_workaround.ts";
-import { rpcServer } from "./server.ts";
+import { kmsServer } from "../../api/kms/server.ts";
 
 const never = new AbortController().signal;
 const well = { version: "v2", healthz: "ok", key_id: "k" };
@@ -77,7 +77,7 @@ Deno.test("closeClientsLate() keeps a client's session while the GOAWAY of its s
 Deno.test("rpcServer() survives clients that come and go while others work", async () => {
   const folder = await Deno.makeTempDir();
   const path = join(folder, "s");
-  const server = rpcServer({ v2: { Status: () => well, Encrypt: unused, Decrypt: unused } });
+  const server = kmsServer({ v2: { Status: () => well, Encrypt: unused, Decrypt: unused } });
   await server.listen(path);
   const until = performance.now() + 1500;
   const busy = async () => {

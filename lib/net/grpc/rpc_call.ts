@@ -7,16 +7,15 @@ import { randomUUID } from "node:crypto";
 import { systemClock } from "../../base/clock.ts";
 import { afterTimeout, type SetTimer, timeoutReason } from "../../base/deadline.ts";
 import type { ServerStream } from "../http2/stream.ts";
-import { timeoutOf } from "./timeout_header.ts";
-
-/** How long a call may take when its client has set no deadline: kube-apiserver's own default. */
-export const defaultDeadlineMs = 3000;
 
 // Our own sentence has to reach the client before the client's clock runs out and hides it behind "deadline exceeded".
 const marginMs = 100;
 
 // What a timer takes: 25 days.
 const maxMs = 2 ** 31 - 1;
+
+/** Milliseconds in each unit that gRPC has ("gRPC over HTTP2", `Timeout`). */
+const units: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
 
 /** One call. */
 export interface RpcCall {
@@ -47,8 +46,8 @@ export interface Sent {
 export interface CallTimes {
   /** The timer of all calls. */
   readonly after?: SetTimer;
-  /** How long a call may take where its client sets no deadline, in milliseconds. */
-  readonly deadlineMs?: number;
+  /** Milliseconds that a call may take when its client sets no deadline. */
+  readonly deadlineMs: number;
 }
 
 /** An {@linkcode RpcCall} over one stream, made once its request has come. Dispose of it when the answer is sent. */
@@ -63,11 +62,7 @@ export class StreamCall implements RpcCall, Disposable {
   #callOff: (() => void) | undefined;
   #uid: string | undefined;
 
-  constructor(
-    stream: ClosingStream,
-    sent: Sent,
-    { after = afterTimeout, deadlineMs = defaultDeadlineMs }: CallTimes = {},
-  ) {
+  constructor(stream: ClosingStream, sent: Sent, { after = afterTimeout, deadlineMs }: CallTimes) {
     this.#stream = stream;
     this.#sent = sent;
     this.#after = after;
@@ -109,4 +104,14 @@ export class StreamCall implements RpcCall, Disposable {
 /** A client's uid as logs may print it: at most 128 visible ASCII characters, every other character as `_`. */
 export function printableUid(uid: unknown): string {
   return typeof uid === "string" ? uid.slice(0, 128).replaceAll(/[^\x21-\x7e]/g, "_") : "";
+}
+
+/**
+ * Reads `grpc-timeout`, the deadline that a client sends with its call.
+ *
+ * @returns milliseconds from the start of the call; `undefined` if the header is missing or malformed.
+ */
+export function timeoutOf(header: string | undefined): number | undefined {
+  const [, value, unit = ""] = /^(\d{1,8})([HMSmun])$/.exec(header ?? "") ?? [];
+  return value === undefined ? undefined : Number(value) * (units[unit] ?? NaN);
 }

@@ -1,6 +1,6 @@
 import { equal, match, ok } from "node:assert/strict";
 import fc from "fast-check";
-import { type ClosingStream, printableUid, type Sent, StreamCall } from "./rpc_call.ts";
+import { type ClosingStream, printableUid, type Sent, StreamCall, timeoutOf } from "./rpc_call.ts";
 
 class FakeStream implements ClosingStream {
   closed = false;
@@ -8,7 +8,7 @@ class FakeStream implements ClosingStream {
 }
 
 function callOn(stream: FakeStream, sent: Sent = {}): StreamCall {
-  return new StreamCall(stream, sent);
+  return new StreamCall(stream, sent, { deadlineMs: 3000 });
 }
 
 Deno.test("printableUid() is short and visible ASCII, whatever a client sends", () => {
@@ -72,4 +72,22 @@ Deno.test("StreamCall is told of nothing after the good end of a call", () => {
   call[Symbol.dispose]();
   equal(stream.onClosed, undefined);
   ok(!signal.aborted);
+});
+
+Deno.test("timeoutOf() reads every unit of gRPC", () => {
+  const timeouts = {
+    "2H": 7_200_000,
+    "1M": 60_000,
+    "3S": 3000,
+    "2999m": 2999,
+    "2500000u": 2500,
+    "99999999n": 99.999999,
+  };
+  for (const [value, ms] of Object.entries(timeouts)) equal(timeoutOf(value), ms, value);
+});
+
+Deno.test("timeoutOf() takes what gRPC does not have for no deadline", () => {
+  for (const value of [undefined, "", "3", "S", "3s", "-3S", "3.5S", "123456789m", "3S ", "3 S", "0x3S", "٣S"]) {
+    equal(timeoutOf(value), undefined, `${value}`);
+  }
 });

@@ -1,72 +1,87 @@
 /**
- * One `rpc` event for each call, whatever becomes of it.
+ * One `rpc` event for each call, answered or refused.
  *
  * @module
  */
 import { systemClock } from "../../base/clock.ts";
 import { type KmsError, toKmsError } from "../../base/errors.ts";
-import type { Api, CacheResult, Event, ForeignFormat, Notify, Operation } from "../../telemetry/events.ts";
+import type { AuditEvent, Notify } from "../../telemetry/events.ts";
 import type { RpcCall } from "./rpc_call.ts";
 import type { Unreadable } from "./unary.ts";
-import type { ProviderVersion } from "../../services/kms/service.ts";
 
-/** What a handler learns on its way that belongs into the event. */
-export interface Findings {
-  keyId: string;
-  providers: readonly ProviderVersion[];
-  cache?: CacheResult;
-  foreign?: ForeignFormat;
+/** Members of an event that are set here. */
+type Common = "type" | "api" | "operation" | "result" | "seconds" | "uid" | "message" | "cause";
+
+/** Members of a service's event that only its handlers can set. */
+export type Findings<Event extends AuditEvent> = {
+  -readonly [Name in keyof Event as Name extends Common ? never : Name]: Event[Name];
+};
+
+/** Makes the events of one service. */
+export interface RpcObserver<Event extends AuditEvent> {
+  /**
+   * Makes a handler that notifies of each of its calls. An answer that is not a promise is returned as it is: no promise
+   * is made for it.
+   *
+   * @param work fills in `findings` before it answers or throws.
+   */
+  withRpcEvent<Request, Answered>(
+    api: Event["api"],
+    operation: Event["operation"],
+    notify: Notify,
+    work: (request: Request, call: RpcCall, findings: Findings<Event>) => Answered,
+  ): (request: Request, call: RpcCall) => Answered;
+  /**
+   * Notifies of requests that cannot be decoded and reach no handler.
+   *
+   * @param callOf gives the API and the operation for the `:path` of a call.
+   */
+  notedUnreadable(notify: Notify, callOf: (path: string) => Pick<Event, "api" | "operation">): Unreadable;
 }
 
 /**
- * Makes a handler that notes each of its calls.
+ * The observer of a service.
  *
- * An answer that is there at once stays so: no promise is made for it.
- *
- * @param work fills in `findings` before it answers or throws.
+ * @param blank makes the findings of a new call.
  */
-export function withRpcEvent<Request, Answered>(
-  api: Api,
-  operation: Operation,
-  notify: Notify,
-  work: (request: Request, call: RpcCall, findings: Findings) => Answered,
-): (request: Request, call: RpcCall) => Answered {
-  return (request, call) => {
-    const start = systemClock.now();
-    const findings: Findings = { keyId: "", providers: [] };
-    const note = (failure?: KmsError) => notify(event(api, operation, call, start, findings, failure));
-    const fail = (thrown: unknown): never => {
-      const error = toKmsError(thrown);
-      note(error);
-      throw error;
-    };
-    try {
-      const answer = work(request, call, findings);
-      if (answer instanceof Promise) {
-        return answer.then((value) => {
+export function rpcObserver<Event extends AuditEvent>(blank: () => Findings<Event>): RpcObserver<Event> {
+  return {
+    withRpcEvent(api, operation, notify, work) {
+      return (request, call) => {
+        const start = systemClock.now();
+        const findings = blank();
+        const note = (failure?: KmsError) => notify(event(api, operation, call, start, findings, failure));
+        const fail = (thrown: unknown): never => {
+          const error = toKmsError(thrown);
+          note(error);
+          throw error;
+        };
+        try {
+          const answer = work(request, call, findings);
+          if (answer instanceof Promise) {
+            return answer.then((value) => {
+              note();
+              return value;
+            }, fail) as typeof answer;
+          }
           note();
-          return value;
-        }, fail) as Answered;
-      }
-      note();
-      return answer;
-    } catch (thrown) {
-      return fail(thrown);
-    }
+          return answer;
+        } catch (thrown) {
+          return fail(thrown);
+        }
+      };
+    },
+    notedUnreadable(notify, callOf) {
+      return (path, { code: result, message }, { uid }) => {
+        const { api, operation } = callOf(path);
+        const findings: object = blank();
+        notify({ type: "rpc", api, operation, result, seconds: 0, uid, ...findings, message });
+      };
+    },
   };
 }
 
-/** Garbage is counted and logged like every other request, under the RPC that it was sent to. */
-export function notedUnreadable(notify: Notify, apiOf: (path: string) => Api): Unreadable {
-  const operations: Readonly<Record<string, Operation>> = { Encrypt: "encrypt", Decrypt: "decrypt" };
-  return (path, error, { uid }) => {
-    const operation = operations[path.slice(path.lastIndexOf("/") + 1)] ?? "status";
-    const { code: result, message } = error;
-    notify({ type: "rpc", api: apiOf(path), operation, result, seconds: 0, uid, keyId: "", providers: [], message });
-  };
-}
-
-/** A connection that was ended for a mistake of ours, which the one at its other end cannot tell from a fault of his. */
+/** Logs an internal error that closed a connection; the client sees only a dropped connection. */
 export function notedBug(notify: Notify): (thrown: unknown) => void {
   return (thrown) => {
     const message = `Trousseau ended a connection because of a mistake of its own (${
@@ -76,19 +91,14 @@ export function notedBug(notify: Notify): (thrown: unknown) => void {
   };
 }
 
-/** Before the call is made, so that one that fails is noted as what it was too. */
-export function noteForeign(findings: Findings, format: ForeignFormat | undefined): void {
-  if (format !== undefined) findings.foreign = format;
-}
-
 function event(
-  api: Api,
-  operation: Operation,
+  api: string,
+  operation: string,
   call: RpcCall,
   start: number,
-  findings: Findings,
+  findings: object,
   failure: KmsError | undefined,
-): Event {
+): AuditEvent {
   return {
     type: "rpc",
     api,
@@ -102,7 +112,7 @@ function event(
   };
 }
 
-// The name alone: a message from elsewhere may hold anything.
+// The name alone: the message of a foreign error may hold a secret.
 function nameOf(cause: unknown): string {
   return cause instanceof Error ? cause.name : typeof cause;
 }

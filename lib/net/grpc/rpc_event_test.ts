@@ -1,16 +1,26 @@
 import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
 import { KmsError } from "../../base/errors.ts";
-import type { Event } from "../../telemetry/events.ts";
-import { notedBug, withRpcEvent } from "./rpc_event.ts";
+import type { AuditEvent, CacheResult, Event } from "../../telemetry/events.ts";
+import { notedBug, rpcObserver } from "./rpc_event.ts";
 
 const call = { signal: new AbortController().signal, deadlineMs: 1000, uid: "uid-1" };
+
+interface TestEvent extends AuditEvent {
+  readonly api: "v2";
+  readonly operation: "status" | "encrypt" | "decrypt";
+  readonly keyId: string;
+  readonly providers: readonly { readonly name: string; readonly version: string }[];
+  readonly cache?: CacheResult;
+}
+
+const { withRpcEvent, notedUnreadable } = rpcObserver<TestEvent>(() => ({ keyId: "", providers: [] }));
 
 function noted() {
   const events: Event[] = [];
   return { events, notify: (event: Event) => void events.push(event) };
 }
 
-Deno.test("observed() notes an answer with what the handler found", async () => {
+Deno.test("withRpcEvent() notes an answer with what the handler found", async () => {
   const { events, notify } = noted();
   const handler = withRpcEvent("v2", "decrypt", notify, async (request: string, _call, findings) => {
     await Promise.resolve();
@@ -33,13 +43,13 @@ Deno.test("observed() notes an answer with what the handler found", async () => 
   });
 });
 
-Deno.test("observed() makes no promise for an answer that is there at once", () => {
+Deno.test("withRpcEvent() makes no promise for an answer that is there at once", () => {
   const { events, notify } = noted();
   equal(withRpcEvent("v2", "status", notify, () => 7)({}, call), 7);
   equal(events.length, 1);
 });
 
-Deno.test("observed() notes a failure once, thrown at once or later, and throws it on", async () => {
+Deno.test("withRpcEvent() notes a failure once, thrown at once or later, and throws it on", async () => {
   const { events, notify } = noted();
   const failure = new KmsError("key_unusable", "Cannot.", { cause: new TypeError("hunter2") });
   const now = withRpcEvent("v2", "encrypt", notify, () => {
@@ -54,7 +64,7 @@ Deno.test("observed() notes a failure once, thrown at once or later, and throws 
   }
 });
 
-Deno.test("observed() makes an internal error of a stranger and lets nothing of it into the event", () => {
+Deno.test("withRpcEvent() makes an internal error of a stranger and lets nothing of it into the event", () => {
   const { events, notify } = noted();
   const handler = withRpcEvent("v2", "encrypt", notify, () => {
     throw new RangeError("hunter2");
@@ -62,6 +72,36 @@ Deno.test("observed() makes an internal error of a stranger and lets nothing of 
   throws(() => handler({}, call), { code: "internal" });
   ok(!JSON.stringify(events).includes("hunter2"));
   ok(JSON.stringify(events).includes("RangeError"));
+});
+
+Deno.test("withRpcEvent() begins each call with blank findings", () => {
+  const { events, notify } = noted();
+  const handler = withRpcEvent("v2", "encrypt", notify, (keyId: string, _call, findings) => {
+    if (keyId !== "") findings.keyId = keyId;
+  });
+  handler("first", call);
+  handler("", call);
+  deepEqual(events.map((event) => event.type === "rpc" && event.keyId), ["first", ""]);
+});
+
+Deno.test("notedUnreadable() notes a request under the call that its path names", () => {
+  const { events, notify } = noted();
+  const unreadable = notedUnreadable(
+    notify,
+    (path) => ({ api: "v2", operation: path === "/e" ? "encrypt" : "status" }),
+  );
+  unreadable("/e", new KmsError("request_invalid", "No message."), call);
+  deepEqual(events, [{
+    type: "rpc",
+    api: "v2",
+    operation: "encrypt",
+    result: "request_invalid",
+    seconds: 0,
+    uid: "uid-1",
+    keyId: "",
+    providers: [],
+    message: "No message.",
+  }]);
 });
 
 Deno.test("notedBug() warns of a mistake of ours by its name, and says nothing else of it", () => {

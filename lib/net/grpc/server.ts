@@ -1,19 +1,14 @@
 /**
- * A gRPC server for the KMS services, or for the key service of SOPS: handlers are plain functions that answer or throw.
- *
- * It serves what these services have, one message each way, over `lib/net/http2`.
+ * A gRPC server for unary methods, over `lib/net/http2`. Handlers are plain functions that answer or throw.
  *
  * @module
  */
-import type { ServiceDefinition } from "@grpc/grpc-js";
 import { systemClock } from "../../base/clock.ts";
 import { afterTimeout, coalescedTimers } from "../../base/deadline.ts";
 import { sharedResources } from "../http2/socket_connection.ts";
 import { Http2Listener } from "../http2/listener.ts";
-import type { Rpc, V1beta1Rpcs, V2Rpcs } from "../../api/kms/messages.ts";
-import { defaultDeadlineMs, type RpcCall } from "./rpc_call.ts";
-import { kmsServices, sopsService } from "../../api/kms/services.ts";
-import type { SopsRpcs } from "../../api/sops/messages.ts";
+import type { Rpc, ServiceContract } from "./contract.ts";
+import type { RpcCall } from "./rpc_call.ts";
 import { refuseUnknown, type Route, serveUnary, type Unreadable } from "./unary.ts";
 
 /** Answers at once or later, or throws a KmsError. Anything else that it throws is answered as INTERNAL. */
@@ -24,24 +19,11 @@ export type Handler<Method> = Method extends Rpc<infer Request, infer Answer>
 /** One handler for each RPC of a service. */
 export type Handlers<Rpcs> = { readonly [Name in keyof Rpcs]: Handler<Rpcs[Name]> };
 
-/** Who is told of what reaches no handler. */
+/** Callbacks for events that reach no handler. */
 export interface Listeners {
   readonly unreadable?: Unreadable | undefined;
-  /** Told of a mistake of ours on the wire, for which a connection was ended. */
+  /** Called with an internal error that closed a connection. */
   readonly broken?: ((thrown: unknown) => void) | undefined;
-}
-
-/** What to serve. A service that is left out is answered with UNIMPLEMENTED. */
-export interface KmsHandlers extends Listeners {
-  readonly v2: Handlers<V2Rpcs>;
-  readonly v1beta1?: Handlers<V1beta1Rpcs> | undefined;
-}
-
-/** The same for SOPS. */
-export interface SopsHandlers extends Listeners {
-  readonly sops: Handlers<SopsRpcs>;
-  /** How long a call may take when its client sets no deadline, in milliseconds: sops sets none. */
-  readonly deadlineMs: number;
 }
 
 /** A place where the server listens. */
@@ -50,12 +32,12 @@ export interface Listener {
   close(): void;
 }
 
-/** A server that may listen in several places, and knows nothing of who owns a socket file. */
+/** A server that may listen on several paths. The caller owns the socket files. */
 export interface RpcServer {
   /**
    * Listens on a path that does not exist yet.
    *
-   * @param onRefused told the system's code when it refuses to accept a connection; accepting goes on.
+   * @param onRefused called with the system's error code when an accept fails; accepting goes on.
    * @throws {KmsError} `config` if it cannot.
    */
   listen(path: string, onRefused?: (code: string) => void): Promise<Listener>;
@@ -63,37 +45,30 @@ export interface RpcServer {
   shutdown(ms: number): Promise<void>;
 }
 
-// How long a connection may linger on a listener that nobody can reach any more: longer than any call.
+// Milliseconds that a connection may stay open on a closed listener: longer than any call.
 const leaveMs = 10_000;
 
-// A deadline may be kept so much late: less than a call's margin before its client's own.
+// Milliseconds by which a deadline may fire late: less than the margin before the client's own deadline.
 const deadlineTickMs = 25;
 
-/** Makes a server for `handlers` that does not listen yet. */
-export function rpcServer({ v2, v1beta1, ...told }: KmsHandlers): RpcServer {
-  const services = kmsServices();
-  const routes = routesOf(services.v2, v2 as HandlerTable);
-  if (v1beta1) routes.push(...routesOf(services.v1beta1, v1beta1 as HandlerTable));
-  return serverOf(routes, { ...told, deadlineMs: defaultDeadlineMs });
-}
-
-/** The same for SOPS. */
-export function sopsServer({ sops, ...options }: SopsHandlers): RpcServer {
-  return serverOf(routesOf(sopsService(), sops as HandlerTable), options);
-}
-
-type HandlerTable = Readonly<Record<string, Route["handler"]>>;
-
-function routesOf(service: ServiceDefinition, handlers: HandlerTable): Route[] {
-  return Object.entries(service).flatMap(([name, { path, requestDeserialize, responseSerialize }]): Route[] => {
-    const handler = Object.hasOwn(handlers, name) ? handlers[name] : undefined;
-    return handler === undefined ? [] : [{ path, decode: requestDeserialize, encode: responseSerialize, handler }];
+/** The methods of a contract with their handlers. A method without a handler is answered with UNIMPLEMENTED. */
+export function routesOf<Rpcs>(contract: ServiceContract<Rpcs>, handlers: Handlers<Rpcs>): readonly Route[] {
+  const names = Object.keys(contract) as (keyof Rpcs)[];
+  return names.filter((name) => Object.hasOwn(handlers, name)).map((name) => {
+    const { path, request, answer } = contract[name];
+    return { path, decode: request.decode, encode: answer.encode, handler: handlers[name] } as Route;
   });
 }
 
-function serverOf(
+/**
+ * Makes a server that does not listen yet. A call of a path that no route has is answered with UNIMPLEMENTED.
+ *
+ * @param deadlineMs milliseconds that a call may take when its client sets no deadline.
+ */
+export function rpcServer(
   routes: readonly Route[],
-  { unreadable = () => {}, broken = () => {}, deadlineMs }: Listeners & { readonly deadlineMs: number },
+  deadlineMs: number,
+  { unreadable = () => {}, broken = () => {} }: Listeners = {},
 ): RpcServer {
   const byPath = new Map(routes.map((route) => [route.path, route]));
   const context = {

@@ -8,9 +8,10 @@ import { KmsError } from "../../base/errors.ts";
 import { PipelinedClient } from "../../../tests/support/pipelined_client.ts";
 import { grpcFrame, rawCall } from "../../../tests/support/raw_grpc.ts";
 import { budgets } from "../http2/budget.ts";
-import { dialKms, type KmsClient } from "./client.ts";
+import { dialKms, type KmsClient } from "../../api/kms/client.ts";
+import { type KmsHandlers, kmsServer } from "../../api/kms/server.ts";
 import { maxMessage } from "./message_reader.ts";
-import { type KmsHandlers, type Listener, type RpcServer, rpcServer } from "./server.ts";
+import type { Listener, RpcServer } from "./server.ts";
 import type { RpcFailure } from "./status.ts";
 
 const never = new AbortController().signal;
@@ -35,7 +36,7 @@ interface Served extends AsyncDisposable {
 async function serve(handlers: KmsHandlers): Promise<Served> {
   const folder = await Deno.makeTempDir();
   const path = join(folder, "s");
-  const server = rpcServer(handlers);
+  const server = kmsServer(handlers);
   const listener = await server.listen(path);
   const client = dialKms(path);
   return {

@@ -5,8 +5,8 @@
  */
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
-import type { HttpAnswer } from "./endpoint.ts";
 import { parsedJson } from "./fields.ts";
+import type { HttpAnswer } from "./http_answer.ts";
 import { serverNow } from "./server_time.ts";
 
 /** Reasons without a usable response: too large, ended early, or a TLS server that received plain HTTP. */

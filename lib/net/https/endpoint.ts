@@ -7,7 +7,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent as HttpAgent, request as httpRequest, validateHeaderValue } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
@@ -16,6 +16,7 @@ import { KmsError } from "../../base/errors.ts";
 import { Waits } from "../../base/waits.ts";
 import { type Address, addressOf, dialPlain } from "./address.ts";
 import { type AnswerFault, readAnswer } from "./answer.ts";
+import type { HttpAnswer } from "./http_answer.ts";
 import { FailedConnections } from "./failed_connections.ts";
 import { connectionFailures, type NetworkCause } from "./network_failures.ts";
 import { isThisMachine } from "./proxy.ts";
@@ -23,6 +24,7 @@ import { openTunnel, type Proxy, ProxyError, ProxyTrust, TunnelAgent } from "./t
 import { socketFailure } from "./unix_socket.ts";
 
 export { retryAfter } from "./answer.ts";
+export type { HttpAnswer } from "./http_answer.ts";
 
 /** A request. */
 export interface HttpRequest {
@@ -45,17 +47,6 @@ export interface HttpBody {
   /** Media type, sent as Content-Type. */
   readonly type: string;
   readonly bytes: Uint8Array;
-}
-
-/** What was answered, whatever its status. A redirect is an answer like any other and never followed. */
-export interface HttpAnswer {
-  readonly status: number;
-  /** The parsed JSON; `undefined` where the body was empty or no JSON. */
-  readonly body: unknown;
-  /** The body as it came, for what is no JSON. */
-  readonly bytes: Uint8Array;
-  readonly retryAfterMs: number | undefined;
-  readonly headers: IncomingHttpHeaders;
 }
 
 /** How a call is bounded and what it is for, as in `wrap with provider "vault-eu"`. */

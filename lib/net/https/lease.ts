@@ -5,9 +5,15 @@
  */
 import type { Secret } from "../../base/secret.ts";
 
+/** What requests are sent with: a token, or keys that sign. It prints nothing of its secrets. */
+export interface Comparable<Self> {
+  /** Whether both are the same credential. */
+  equals(other: Self | undefined): boolean;
+}
+
 /** The result of a login. */
-export interface Grant {
-  readonly token: Secret;
+export interface Grant<Credential = Secret> {
+  readonly token: Credential;
   /** How long the token lives from now, in milliseconds; `undefined` where it never expires. */
   readonly ttlMs: number | undefined;
   readonly renewable: boolean;
@@ -16,8 +22,8 @@ export interface Grant {
 }
 
 /** One login's token. */
-export class Lease {
-  readonly token: Secret;
+export class Lease<Credential = Secret> {
+  readonly token: Credential;
   readonly renewable: boolean;
   /** The lifetime that the login granted, in milliseconds. A much shorter renewal is near the token's maximum. */
   readonly fullMs: number | undefined;
@@ -28,7 +34,7 @@ export class Lease {
   #usesLeft: number;
 
   /** @param askedAt when the login was sent, in milliseconds on the session's clock. */
-  constructor({ token, ttlMs, renewable, uses = Infinity }: Grant, askedAt: number) {
+  constructor({ token, ttlMs, renewable, uses = Infinity }: Grant<Credential>, askedAt: number) {
     this.token = token;
     this.renewable = renewable;
     this.fullMs = ttlMs;

@@ -5,7 +5,7 @@
  * @module
  */
 import { systemClock } from "../../base/clock.ts";
-import type { HttpAnswer } from "./endpoint.ts";
+import type { HttpAnswer } from "./http_answer.ts";
 
 /** Milliseconds. Servers that check the time refuse a request whose date differs by five minutes. */
 export const maxClockSkewMs = 240_000;

@@ -9,7 +9,7 @@ import { errorCodes, KmsError, toKmsError } from "../../base/errors.ts";
 import type { Result } from "../../telemetry/events.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { HttpCall } from "./endpoint.ts";
-import { Lease } from "./lease.ts";
+import { type Comparable, Lease } from "./lease.ts";
 import { HeldLogin } from "./login_holds.ts";
 import { RefusedKinds } from "./refused_kinds.ts";
 import type { TokenSettings, TokenVerdict } from "./token_settings.ts";
@@ -38,15 +38,19 @@ const quickLogins = { count: 8, maxMs: 500 } as const;
 /** A pause that the login's server asks for counts up to here: a wrong one must not keep a node from its key. */
 const maxAskedMs = 60_000;
 
-/** Logs in at the first request, and never twice at once. */
-export class TokenSession implements AsyncDisposable {
-  readonly #settings: TokenSettings;
+/**
+ * Logs in at the first request, and never twice at once.
+ *
+ * @typeParam Credential what requests are sent with: a `Secret`, or a credential of several parts.
+ */
+export class TokenSession<Credential extends Comparable<Credential> = Secret> implements AsyncDisposable {
+  readonly #settings: TokenSettings<Credential>;
   readonly #clock: Clock;
   readonly #action: string;
   readonly #closing = new AbortController();
   readonly #reloads: Disposable | undefined;
-  #lease: Lease | undefined;
-  #loggingIn: Promise<Lease> | undefined;
+  #lease: Lease<Credential> | undefined;
+  #loggingIn: Promise<Lease<Credential>> | undefined;
   #upkeep: Promise<void> | undefined;
   #callOff = () => {};
   #failures = 0;
@@ -57,7 +61,7 @@ export class TokenSession implements AsyncDisposable {
   #anew = false;
   readonly #kinds = new RefusedKinds();
 
-  constructor(settings: TokenSettings) {
+  constructor(settings: TokenSettings<Credential>) {
     this.#settings = settings;
     this.#clock = settings.clock;
     this.#action = `log in with provider "${settings.provider}"`;
@@ -74,7 +78,7 @@ export class TokenSession implements AsyncDisposable {
    */
   async request<Answer>(
     kind: string,
-    send: (token: Secret) => Promise<Answer>,
+    send: (token: Credential) => Promise<Answer>,
     verdict: (answer: Answer) => TokenVerdict,
     call: HttpCall,
   ): Promise<Answer> {
@@ -97,7 +101,7 @@ export class TokenSession implements AsyncDisposable {
     this.#lease = undefined;
   }
 
-  #judge(verdict: TokenVerdict, lease: Lease, kind: string): TokenVerdict {
+  #judge(verdict: TokenVerdict, lease: Lease<Credential>, kind: string): TokenVerdict {
     if (verdict === "served") {
       lease.served = true;
       this.#kinds.served(kind);
@@ -106,7 +110,7 @@ export class TokenSession implements AsyncDisposable {
   }
 
   /** A token for one request, which is counted. The last use of a token begins the next login, so that no call waits. */
-  async #take(call: HttpCall): Promise<Lease> {
+  async #take(call: HttpCall): Promise<Lease<Credential>> {
     await this.#look();
     let lease = this.#lease;
     if (lease?.isExpired(this.#clock.now())) lease = undefined;
@@ -123,7 +127,7 @@ export class TokenSession implements AsyncDisposable {
    * @returns whether there is another one; false where another login would not help.
    * @throws {KmsError} the login's error.
    */
-  async #replaced(refused: Lease, kind: string, call: HttpCall): Promise<boolean> {
+  async #replaced(refused: Lease<Credential>, kind: string, call: HttpCall): Promise<boolean> {
     if (this.#loggingIn === undefined) {
       const now = this.#clock.now();
       if (this.#lease !== undefined && !this.#lease.token.equals(refused.token)) return true;
@@ -171,7 +175,7 @@ export class TokenSession implements AsyncDisposable {
   }
 
   /** Joins the login under way or begins one; after a failure, not before its back-off is over. */
-  #login(): Promise<Lease> {
+  #login(): Promise<Lease<Credential>> {
     if (this.#loggingIn !== undefined) return this.#loggingIn;
     if (this.#closing.signal.aborted) return Promise.reject(abortError(this.#closing.signal, this.#action));
     const error = this.#heldBack();
@@ -189,7 +193,7 @@ export class TokenSession implements AsyncDisposable {
     return new KmsError(error.code, error.message, { cause: error, retryAfterMs: waitMs });
   }
 
-  async #loginOnce(): Promise<Lease> {
+  async #loginOnce(): Promise<Lease<Credential>> {
     using bounded = deadlineBy(this.#clock, loginMs, this.#closing.signal);
     const call = { signal: bounded.signal, action: this.#action };
     const askedAt = this.#clock.now();
@@ -221,7 +225,7 @@ export class TokenSession implements AsyncDisposable {
   }
 
   /** Reports the lifetime of a token, and schedules its renewal or replacement. */
-  #keep({ expiresAt, renewable }: Lease, ttlMs: number | undefined): void {
+  #keep({ expiresAt, renewable }: Lease<Credential>, ttlMs: number | undefined): void {
     this.#settings.notify({ type: "token_lifetime", provider: this.#settings.provider, expiresAt });
     if (ttlMs !== undefined) this.#schedule(ttlMs * jittered(renewable ? renewAt : replaceAt, 0.1));
   }
@@ -248,7 +252,7 @@ export class TokenSession implements AsyncDisposable {
   }
 
   /** @returns whether the token lives on as long as it did at first; if not, it is time for another one. */
-  async #renew(lease: Lease): Promise<boolean> {
+  async #renew(lease: Lease<Credential>): Promise<boolean> {
     const { provider, renew } = this.#settings;
     if (renew === undefined) return false;
     using bounded = deadlineBy(this.#clock, loginMs, this.#closing.signal);

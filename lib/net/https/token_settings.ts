@@ -7,7 +7,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { KmsError } from "../../base/errors.ts";
 import type { Notify } from "../../telemetry/events.ts";
 import type { Reloads } from "../../base/reloads.ts";
-import type { Secret, SecretSource } from "../../base/secret.ts";
+import type { Secret } from "../../base/secret.ts";
 import type { HttpCall } from "./endpoint.ts";
 import type { Grant } from "./lease.ts";
 
@@ -26,8 +26,16 @@ export function verdictOf(status: number, refusal: number): TokenVerdict {
   return status >= 500 || unlooked.has(status) ? "silent" : "served";
 }
 
+/** The source of a credential that the operator gives: as a `SecretSource`, for any type of credential. */
+export interface CredentialSource<Credential> {
+  /** Half a sentence for messages, such as `profile default`. */
+  readonly description: string;
+  /** @throws {KmsError} if there is none, or it cannot be read. */
+  read(): Promise<Credential>;
+}
+
 /** How a vendor's tokens are got. */
-export interface TokenSettings {
+export interface TokenSettings<Credential = Secret> {
   readonly provider: string;
   /** The login method's name, for events. */
   readonly method: string;
@@ -39,11 +47,11 @@ export interface TokenSettings {
    * @throws {KmsError} `unauthenticated` if the login is refused, else why it could not be tried; a `HeldLogin`
    *   where the same credential shall not be sent again soon.
    */
-  readonly login: (call: HttpCall) => Promise<Grant>;
+  readonly login: (call: HttpCall) => Promise<Grant<Credential>>;
   /** For tokens that are renewable. */
-  readonly renew?: (token: Secret, call: HttpCall) => Promise<Renewal>;
+  readonly renew?: (token: Credential, call: HttpCall) => Promise<Renewal>;
   /** For a token that the operator gives: its source, watched between logins. */
-  readonly tokenSource?: SecretSource | undefined;
+  readonly tokenSource?: CredentialSource<Credential> | undefined;
   /** When to log in again with credentials that are read anew. */
   readonly reloads: Reloads | undefined;
 }

@@ -5,13 +5,17 @@
  */
 import { toKmsError } from "../../base/errors.ts";
 import type { Notify } from "../../telemetry/events.ts";
-import type { SecretSource } from "../../base/secret.ts";
+import type { CredentialSource } from "./token_settings.ts";
 
 /**
  * Wraps a source, and warns when it cannot be read, once for each reason. The session goes on with its credential, and
  * no other message would show that the file now has another one.
  */
-export function watchedSource(source: SecretSource, provider: string, notify: Notify): SecretSource {
+export function watchedSource<Credential>(
+  source: CredentialSource<Credential>,
+  provider: string,
+  notify: Notify,
+): CredentialSource<Credential> {
   let told = "";
   return {
     description: source.description,

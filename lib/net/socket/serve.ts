@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type KmsHandlers, type RpcServer, rpcServer, type SopsHandlers, sopsServer } from "../grpc/server.ts";
+import type { RpcServer } from "../grpc/server.ts";
 import { holdSocket, type SocketOptions } from "./socket.ts";
 
 /** A server that serves. Disposing of it cuts off the calls in flight; {@linkcode SocketServer.shutdown} lets them end. */
@@ -23,24 +23,12 @@ export interface SocketServer extends AsyncDisposable {
 }
 
 /**
- * Serves both KMS APIs on a Unix socket.
+ * Serves on a Unix socket.
  *
- * @throws {KmsError} `config` if the path cannot be had: the sentence says what stands in the way.
+ * @param server does not listen yet; the result shuts it down.
+ * @throws {KmsError} `config` if the path cannot be used; the message gives the reason.
  */
-export function serveKms(handlers: KmsHandlers, options: SocketOptions): Promise<SocketServer> {
-  return serveOn(rpcServer(handlers), options);
-}
-
-/**
- * Serves the key service of SOPS on a Unix socket.
- *
- * @throws {KmsError} `config` as {@linkcode serveKms}.
- */
-export function serveSops(handlers: SopsHandlers, options: SocketOptions): Promise<SocketServer> {
-  return serveOn(sopsServer(handlers), options);
-}
-
-async function serveOn(server: RpcServer, options: SocketOptions): Promise<SocketServer> {
+export async function serveOnSocket(server: RpcServer, options: SocketOptions): Promise<SocketServer> {
   const onRefused = (code: string) => {
     const message = `The system refused to accept a connection (${code}); it is tried again.`;
     options.notify({ type: "socket", action: "accept_refused", path: options.path, message });

@@ -3,13 +3,13 @@ import { dirname, join } from "node:path";
 import { makeFifo } from "../../../tests/support/fifo.ts";
 import { inspectLock } from "./socket_lock.ts";
 import type { Event } from "../../telemetry/events.ts";
-import { dialKms } from "../grpc/client.ts";
-import { serveKms, type SocketServer } from "./serve.ts";
-import { type KmsHandlers, rpcServer } from "../grpc/server.ts";
-import { holdSocket, type SocketOptions } from "./socket.ts";
-import { fromSameKeyId } from "./takeover.ts";
+import { dialKms } from "../../api/kms/client.ts";
+import { type KmsHandlers, kmsServer } from "../../api/kms/server.ts";
+import { serveOnSocket, type SocketServer } from "./serve.ts";
+import { holdSocket, type SocketOptions, type Takeover } from "./socket.ts";
 
 const never = new AbortController().signal;
+const fromAny: Takeover = () => Promise.resolve(undefined);
 
 function handlersOf(keyId: string): KmsHandlers {
   return {
@@ -29,7 +29,7 @@ class Place implements AsyncDisposable {
   readonly #servers: SocketServer[] = [];
 
   async serve(keyId: string, options: Partial<SocketOptions> = {}): Promise<SocketServer> {
-    const server = await serveKms(handlersOf(keyId), { ...this.options(), ...options });
+    const server = await serveOnSocket(kmsServer(handlersOf(keyId)), { ...this.options(), ...options });
     this.#servers.push(server);
     return server;
   }
@@ -71,7 +71,7 @@ function leaveStale(path: string): void {
   listener.close();
 }
 
-Deno.test("serveKms() makes the folder, serves with the mode asked for, and leaves no temporary name", async () => {
+Deno.test("serveOnSocket() makes the folder, serves with the mode asked for, and leaves no temporary name", async () => {
   await using place = new Place();
   await place.serve("a", { mode: 0o660 });
   equal(await place.keyId(), "a");
@@ -82,7 +82,7 @@ Deno.test("serveKms() makes the folder, serves with the mode asked for, and leav
   deepEqual(place.names(), ["kms.sock", "kms.sock.lock"]);
 });
 
-Deno.test("serveKms() gives the socket to the owner and group asked for", async () => {
+Deno.test("serveOnSocket() gives the socket to the owner and group asked for", async () => {
   await using place = new Place();
   const { uid, gid } = Deno.lstatSync(place.folder);
   await place.serve("a", { owner: uid ?? undefined, group: gid ?? undefined });
@@ -90,7 +90,7 @@ Deno.test("serveKms() gives the socket to the owner and group asked for", async 
   deepEqual([info.uid, info.gid], [uid, gid]);
 });
 
-Deno.test("serveKms() leaves the folder's mode alone where it exists", async () => {
+Deno.test("serveOnSocket() leaves the folder's mode alone where it exists", async () => {
   await using place = new Place();
   Deno.mkdirSync(dirname(place.path), { mode: 0o750 });
   await place.serve("a");
@@ -106,7 +106,7 @@ Deno.test("SocketServer.shutdown() removes the socket, keeps the lock file, and 
   equal(await place.keyId(), "b");
 });
 
-Deno.test("serveKms() stops at a live socket and leaves it serving", async () => {
+Deno.test("serveOnSocket() stops at a live socket and leaves it serving", async () => {
   await using place = new Place();
   await place.serve("a");
   await rejects(place.serve("b"), {
@@ -117,7 +117,7 @@ Deno.test("serveKms() stops at a live socket and leaves it serving", async () =>
   deepEqual(place.names(), ["kms.sock", "kms.sock.lock"]);
 });
 
-Deno.test("serveKms() stops at a live socket of a plugin that knows no lock file", async () => {
+Deno.test("serveOnSocket() stops at a live socket of a plugin that knows no lock file", async () => {
   await using place = new Place();
   Deno.mkdirSync(dirname(place.path));
   const foreign = Deno.listen({ transport: "unix", path: place.path });
@@ -125,7 +125,7 @@ Deno.test("serveKms() stops at a live socket of a plugin that knows no lock file
   foreign.close();
 });
 
-Deno.test("serveKms() waits a moment for a lock whose holder does not listen, and takes its place when it goes", async () => {
+Deno.test("serveOnSocket() waits a moment for a lock whose holder does not listen, and takes its place when it goes", async () => {
   await using place = new Place();
   Deno.mkdirSync(dirname(place.path));
   const holder = await Deno.open(`${place.path}.lock`, { write: true, create: true });
@@ -135,7 +135,7 @@ Deno.test("serveKms() waits a moment for a lock whose holder does not listen, an
   equal(await place.keyId(), "b");
 });
 
-Deno.test("serveKms() stops at a lock that is held on, even where no socket is", async () => {
+Deno.test("serveOnSocket() stops at a lock that is held on, even where no socket is", async () => {
   await using place = new Place();
   Deno.mkdirSync(dirname(place.path));
   using holder = await Deno.open(`${place.path}.lock`, { write: true, create: true });
@@ -143,7 +143,7 @@ Deno.test("serveKms() stops at a lock that is held on, even where no socket is",
   await rejects(place.serve("b"), { code: "config", message: /is starting or stopping\.$/ });
 });
 
-Deno.test("serveKms() replaces a stale socket file", async () => {
+Deno.test("serveOnSocket() replaces a stale socket file", async () => {
   await using place = new Place();
   Deno.mkdirSync(dirname(place.path));
   leaveStale(place.path);
@@ -152,7 +152,7 @@ Deno.test("serveKms() replaces a stale socket file", async () => {
   deepEqual(place.actions(), ["stale_removed"]);
 });
 
-Deno.test("serveKms() refuses a symlink, even one to a good socket, and leaves it alone", async () => {
+Deno.test("serveOnSocket() refuses a symlink, even one to a good socket, and leaves it alone", async () => {
   await using place = new Place();
   Deno.mkdirSync(dirname(place.path));
   Deno.symlinkSync(join(place.folder, "elsewhere"), place.path);
@@ -160,7 +160,7 @@ Deno.test("serveKms() refuses a symlink, even one to a good socket, and leaves i
   ok(Deno.lstatSync(place.path).isSymlink);
 });
 
-Deno.test("serveKms() refuses a file or a folder at the path and leaves it alone", async () => {
+Deno.test("serveOnSocket() refuses a file or a folder at the path and leaves it alone", async () => {
   await using place = new Place();
   Deno.mkdirSync(place.path, { recursive: true });
   await rejects(place.serve("a"), { code: "config", message: /something that is no socket/ });
@@ -170,7 +170,7 @@ Deno.test("serveKms() refuses a file or a folder at the path and leaves it alone
   equal(Deno.readTextFileSync(place.path), "mine");
 });
 
-Deno.test("serveKms() refuses a lock file that is a symlink", async () => {
+Deno.test("serveOnSocket() refuses a lock file that is a symlink", async () => {
   await using place = new Place();
   Deno.mkdirSync(dirname(place.path));
   Deno.symlinkSync(join(place.folder, "victim"), `${place.path}.lock`);
@@ -178,7 +178,7 @@ Deno.test("serveKms() refuses a lock file that is a symlink", async () => {
   ok(!place.names().includes("kms.sock"));
 });
 
-Deno.test("serveKms() refuses a lock file that is a FIFO or a folder", async () => {
+Deno.test("serveOnSocket() refuses a lock file that is a FIFO or a folder", async () => {
   await using place = new Place();
   Deno.mkdirSync(dirname(place.path));
   await makeFifo(`${place.path}.lock`);
@@ -190,7 +190,7 @@ Deno.test("serveKms() refuses a lock file that is a FIFO or a folder", async () 
   ok(!place.names().includes("kms.sock"));
 });
 
-Deno.test("serveKms() says how long a path may be", async () => {
+Deno.test("serveOnSocket() says how long a path may be", async () => {
   await using place = new Place();
   const path = join(place.folder, "x".repeat(120), "s");
   await rejects(place.serve("a", { path }), { code: "config", message: /Cannot serve on/ });
@@ -199,13 +199,13 @@ Deno.test("serveKms() says how long a path may be", async () => {
   await rejects(place.serve("a", { path: join(folder, "abcdefghijkl") }), { message: /has 107 bytes at most/ });
 });
 
-Deno.test("serveKms() takes over from the one that announces the same key ID; that one learns of it and drains", async () => {
+Deno.test("serveOnSocket() takes over where it may; the predecessor notices and drains", async () => {
   await using place = new Place();
   const old = await place.serve("same");
   await using client = dialKms(place.path);
   equal((await client.v2.Status({}, { signal: never })).key_id, "same");
   const inode = Deno.lstatSync(place.path).ino;
-  await place.serve("same", { takeover: fromSameKeyId(() => "same") });
+  await place.serve("same", { takeover: fromAny });
   ok(Deno.lstatSync(place.path).ino !== inode);
   await old.takenOver;
   await old.shutdown(1000);
@@ -215,22 +215,17 @@ Deno.test("serveKms() takes over from the one that announces the same key ID; th
   deepEqual(place.names(), ["kms.sock", "kms.sock.lock"]);
 });
 
-Deno.test("serveKms() takes over from nobody else", async () => {
+Deno.test("serveOnSocket() does not take over where it may not, and says why", async () => {
   await using place = new Place();
   await place.serve("theirs");
-  await rejects(place.serve("ours", { takeover: fromSameKeyId(() => "ours") }), {
-    code: "config",
-    message: /the process there announces the key ID "theirs", this one the key ID "ours"\.$/,
-  });
-  await rejects(place.serve("ours", { takeover: fromSameKeyId(() => undefined) }), {
-    message: /this one no key ID\.$/,
-  });
+  const takeover: Takeover = () => Promise.resolve("the process there is another one");
+  await rejects(place.serve("ours", { takeover }), { code: "config", message: /the process there is another one\.$/ });
   equal(await place.keyId(), "theirs");
 });
 
-Deno.test("serveKms() with a takeover starts as usual where nobody serves", async () => {
+Deno.test("serveOnSocket() with a takeover starts as usual where nobody serves", async () => {
   await using place = new Place();
-  await place.serve("a", { takeover: fromSameKeyId(() => "a") });
+  await place.serve("a", { takeover: fromAny });
   deepEqual(place.actions(), ["bound"]);
 });
 
@@ -254,7 +249,7 @@ Deno.test("SocketServer binds and locks again when its whole folder is deleted",
 
 Deno.test("holdSocket() binds again when its listener stops accepting, and reports it until there is a response", async () => {
   await using place = new Place();
-  const server = rpcServer(handlersOf("a"));
+  const server = kmsServer(handlersOf("a"));
   let made = 0;
   // A listener that never accepts, like one that has stopped.
   const deaf = (path: string) => {
@@ -298,12 +293,12 @@ Deno.test("SocketServer leaves a file that is not a socket unchanged, reports it
 Deno.test("SocketServer.shutdown() does not remove a successor's socket", async () => {
   await using place = new Place();
   const old = await place.serve("same", { watchMs: 60_000 });
-  await place.serve("same", { takeover: fromSameKeyId(() => "same") });
+  await place.serve("same", { takeover: fromAny });
   await old.shutdown(1000);
   equal(await place.keyId(), "same");
 });
 
-Deno.test("serveKms() tells its events in sentences with the path", async () => {
+Deno.test("serveOnSocket() tells its events in sentences with the path", async () => {
   await using place = new Place();
   const server = await place.serve("a");
   await server.shutdown(1000);

@@ -4,12 +4,11 @@
  * @module
  */
 import { KmsError } from "../../base/errors.ts";
-import type { Secret, SecretSource } from "../../base/secret.ts";
 import type { HttpClient } from "../../net/https/client.ts";
 import type { HttpCall } from "../../net/https/endpoint.ts";
 import { readForLogin } from "../../net/https/logins.ts";
-import type { Grant } from "../../net/https/session.ts";
-import { checkedKeys, granted, packed, unpacked } from "./credentials.ts";
+import type { CredentialSource } from "../../net/https/token_settings.ts";
+import { type AwsGrant, type AwsKeys, checkedKeys, granted } from "./credentials.ts";
 import { askContainer, askInstance } from "./metadata.ts";
 import { readProfile } from "./profile.ts";
 import type { AccessKeySources, AwsAuth, AwsKmsSettings } from "./settings.ts";
@@ -20,13 +19,13 @@ import { Sts } from "./sts.ts";
  *
  * @throws {KmsError} `unauthenticated` if they are refused or cannot be read, else why they could not be asked for.
  */
-export type Login = (call: HttpCall) => Promise<Grant>;
+export type Login = (call: HttpCall) => Promise<AwsGrant>;
 
 /** One method with its settings. */
 export interface LoginMethod {
   readonly login: Login;
   /** Where the credentials are what the operator gives: their source, watched between logins. */
-  readonly source?: SecretSource | undefined;
+  readonly source?: CredentialSource<AwsKeys> | undefined;
 }
 
 interface Context {
@@ -68,50 +67,50 @@ export async function loginOf(settings: AwsKmsSettings, http: HttpClient): Promi
   const make = methods[auth.method] as (auth: AwsAuth, context: Context) => LoginMethod | Promise<LoginMethod>;
   const method = await make(auth, { provider, http, sts });
   if (assumeRole === undefined) return method;
-  return { login: async (call) => await sts.assume(assumeRole, unpacked((await method.login(call)).token), call) };
+  return { login: async (call) => await sts.assume(assumeRole, (await method.login(call)).token, call) };
 }
 
 function accessKey(sources: AccessKeySources): LoginMethod {
-  const source: SecretSource = {
+  const source: CredentialSource<AwsKeys> = {
     description: sources.secretAccessKey.description,
     read: () => readKeys(sources, "read the AWS credentials"),
   };
-  return { login: async (call) => granted(unpacked(await readKeys(sources, call.action))), source };
+  return { login: async (call) => granted(await readKeys(sources, call.action)), source };
 }
 
-async function readKeys(sources: AccessKeySources, action: string): Promise<Secret> {
+async function readKeys(sources: AccessKeySources, action: string): Promise<AwsKeys> {
   const { accessKeyId, secretAccessKey, sessionToken } = sources;
   const id = (await readForLogin(accessKeyId, action)).reveal();
   const secret = (await readForLogin(secretAccessKey, action)).reveal();
   const token = sessionToken === undefined ? undefined : (await readForLogin(sessionToken, action)).reveal();
-  return packed(checkedKeys(id, secret, token, secretAccessKey.description, action));
+  return checkedKeys(id, secret, token, secretAccessKey.description, action);
 }
 
 /** A profile's files are read once before anything else, so that what cannot be done in them is said at the start. */
 async function profile(auth: Settings<"profile">, { provider, http, sts }: Context): Promise<LoginMethod> {
   await readProfile(auth, "config", `open provider "${provider}"`);
-  let held: Secret | undefined;
+  let held: AwsKeys | undefined;
   const login: Login = async (call) => {
     const { base, roles } = await readProfile(auth, "unauthenticated", call.action);
     let grant = await baseGrant(base, call);
-    for (const role of roles) grant = await sts.assume(role, unpacked(grant.token), call);
+    for (const role of roles) grant = await sts.assume(role, grant.token, call);
     held = grant.token;
     return grant;
   };
   const baseGrant = async (
     base: Awaited<ReturnType<typeof readProfile>>["base"],
     call: HttpCall,
-  ): Promise<Grant> => {
+  ): Promise<AwsGrant> => {
     if ("keys" in base) return granted(base.keys);
     if ("metadata" in base) return await askInstance(http, base.metadata, call);
     const token = await readForLogin(base.token, call.action);
     return await sts.assumeWithToken(base.roleArn, base.sessionName, token.reveal(), call);
   };
-  const source: SecretSource = {
+  const source: CredentialSource<AwsKeys> = {
     description: `profile ${auth.profile}`,
     async read() {
       const { base, roles } = await readProfile(auth, "unauthenticated", "read the AWS credentials");
-      if ("keys" in base && roles.length === 0) return packed(base.keys);
+      if ("keys" in base && roles.length === 0) return base.keys;
       // Its credentials come from elsewhere, and are replaced when they expire: until then there are no others.
       if (held !== undefined) return held;
       throw new KmsError("unauthenticated", "Cannot read the AWS credentials: the profile holds none itself.");

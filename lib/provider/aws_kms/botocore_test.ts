@@ -101,7 +101,7 @@ async function read({ profile, config, credentials }: Case): Promise<unknown> {
 function asRecorded({ base, roles }: Profile): unknown {
   const named = (name: string) => name === "trousseau" ? {} : { sessionName: name };
   return {
-    base: "keys" in base ? base.keys : "metadata" in base ? base.metadata : {
+    base: "keys" in base ? base.keys.reveal() : "metadata" in base ? base.metadata : {
       roleArn: base.roleArn,
       tokenFile: base.token.description.replace(/^file /, ""),
       ...named(base.sessionName),

@@ -1,21 +1,37 @@
 import assert from "node:assert/strict";
 import { refusedWith } from "../../../tests/support/vault_settings.ts";
-import { agentsGrant, checkedKeys, granted, packed, unpacked } from "./credentials.ts";
+import { agentsGrant, AwsKeys, checkedKeys, granted } from "./credentials.ts";
 
 const keys = { accessKeyId: "AKIAEXAMPLE", secretAccessKey: "wJalr/K7MDENG+bPxRfiCY=", sessionToken: "IQoJb3Jp==" };
 
-Deno.test("packed() and unpacked() are each other's inverse, and what is packed prints nothing", () => {
+Deno.test("AwsKeys reveals its parts, and prints none that is secret", () => {
   const { sessionToken: _, ...forEver } = keys;
   for (const some of [keys, forEver]) {
-    assert.deepEqual(unpacked(packed(some)), some);
-    assert.equal(`${packed(some)}`, "[secret]");
+    const held = new AwsKeys(some);
+    assert.deepEqual(held.reveal(), some);
+    const printed = `${Deno.inspect(held, { showHidden: true, depth: 9 })}${JSON.stringify(held)}${held}`;
+    assert.ok(!printed.includes(some.secretAccessKey) && !printed.includes(keys.sessionToken), printed);
   }
+});
+
+Deno.test("AwsKeys.equals() compares every part", () => {
+  const held = new AwsKeys(keys);
+  assert.ok(held.equals(new AwsKeys({ ...keys })));
+  const { sessionToken: _, ...forEver } = keys;
+  const others = [
+    { ...keys, accessKeyId: "AKIAOTHER" },
+    { ...keys, secretAccessKey: "other" },
+    { ...keys, sessionToken: "other" },
+    forEver,
+  ];
+  for (const other of others) assert.ok(!held.equals(new AwsKeys(other)) && !new AwsKeys(other).equals(held));
+  assert.ok(!held.equals(undefined));
 });
 
 Deno.test("checkedKeys() takes credentials and nothing that would end the header they are sent in", () => {
   const check = (id: unknown, secret: unknown, token?: unknown) => checkedKeys(id, secret, token, "the file", "log in");
-  assert.deepEqual(check(keys.accessKeyId, keys.secretAccessKey, keys.sessionToken), keys);
-  assert.equal("sessionToken" in check(keys.accessKeyId, keys.secretAccessKey), false);
+  assert.deepEqual(check(keys.accessKeyId, keys.secretAccessKey, keys.sessionToken).reveal(), keys);
+  assert.equal("sessionToken" in check(keys.accessKeyId, keys.secretAccessKey).reveal(), false);
   const bad: readonly (readonly [unknown, unknown, unknown?])[] = [
     [undefined, keys.secretAccessKey],
     [keys.accessKeyId, undefined],
@@ -38,10 +54,10 @@ Deno.test("checkedKeys() takes credentials and nothing that would end the header
 });
 
 Deno.test("granted() lives until its time, and a moment where that has passed", () => {
-  assert.equal(granted(keys).ttlMs, undefined);
-  const { ttlMs = 0, renewable } = granted(keys, Date.now() + 3_600_000);
+  assert.equal(granted(new AwsKeys(keys)).ttlMs, undefined);
+  const { ttlMs = 0, renewable } = granted(new AwsKeys(keys), Date.now() + 3_600_000);
   assert.ok(ttlMs > 3_590_000 && ttlMs <= 3_600_000 && !renewable);
-  assert.equal(granted(keys, 0).ttlMs, 60_000);
+  assert.equal(granted(new AwsKeys(keys), 0).ttlMs, 60_000);
 });
 
 const agents = {
@@ -54,7 +70,7 @@ const agents = {
 Deno.test("agentsGrant() reads what a machine's and a container's agents give", () => {
   for (const body of [agents, { Code: "Success", Type: "AWS-HMAC", ...agents }]) {
     const { token, ttlMs = 0 } = agentsGrant({ body, headers: {} }, "the metadata service", "log in");
-    assert.deepEqual(unpacked(token), keys);
+    assert.deepEqual(token.reveal(), keys);
     assert.ok(ttlMs > 3_590_000);
   }
 });

@@ -9,8 +9,7 @@ import type { Secret } from "../../base/secret.ts";
 import type { HttpClient, Server } from "../../net/https/client.ts";
 import type { HttpAnswer, HttpCall } from "../../net/https/endpoint.ts";
 import { unacceptable } from "../../net/https/refusals.ts";
-import type { Grant } from "../../net/https/session.ts";
-import { agentsGrant } from "./credentials.ts";
+import { agentsGrant, type AwsGrant } from "./credentials.ts";
 
 const rolePath = "/latest/meta-data/iam/security-credentials/";
 
@@ -23,7 +22,7 @@ const tokenLifetime = "60";
  * Version 2 of the service and no other: who can make this machine send a GET somewhere cannot get a token by it, which
  * has to be asked for by PUT ("Use the Instance Metadata Service to access instance metadata").
  */
-export async function askInstance(http: HttpClient, origin: string, call: HttpCall): Promise<Grant> {
+export async function askInstance(http: HttpClient, origin: string, call: HttpCall): Promise<AwsGrant> {
   const server = { name: "the metadata service", origin };
   const wanted = { "x-aws-ec2-metadata-token-ttl-seconds": tokenLifetime, "content-length": "0" };
   const begun = await http.ask(server, { method: "PUT", path: "/latest/api/token", headers: wanted }, call);
@@ -44,7 +43,7 @@ export async function askContainer(
   url: string,
   token: Secret | undefined,
   call: HttpCall,
-): Promise<Grant> {
+): Promise<AwsGrant> {
   const { origin, pathname, search } = new URL(url);
   const server = { name: "the container's agent", origin };
   const headers: Record<string, string> = { accept: "application/json" };

@@ -8,11 +8,16 @@ const arn = (name: string) => `arn:aws:iam::111122223333:role/${name}`;
 
 const keys = (id: string) => `aws_access_key_id = ${id}\naws_secret_access_key = secret-of-${id}\n`;
 
+/** A profile with its keys in plain text: `assert` compares no private fields. */
+interface PlainProfile extends Pick<Profile, "roles"> {
+  readonly base: unknown;
+}
+
 /** Reads a profile from texts of the two files. */
 async function read(
   profile: string,
   { config, credentials }: { readonly config?: string; readonly credentials?: string },
-): Promise<Profile> {
+): Promise<PlainProfile> {
   let found: Profile | undefined;
   await inFolder(async (folder) => {
     const files: { configFile?: string; credentialsFile?: string } = {};
@@ -22,7 +27,8 @@ async function read(
     }
     found = await readProfile({ method: "profile", profile, metadata, ...files }, "config", "open it");
   });
-  return found ?? assert.fail();
+  const { base, roles } = found ?? assert.fail();
+  return { base: "keys" in base ? { keys: base.keys.reveal() } : base, roles };
 }
 
 const of = (id: string) => ({ keys: { accessKeyId: id, secretAccessKey: `secret-of-${id}` } });

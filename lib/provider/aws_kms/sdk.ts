@@ -106,7 +106,7 @@ export function sdkConfig(
     useDualstackEndpoint: dualStack,
     ...(endpoint === undefined ? {} : { endpoint }),
     ignoreConfiguredEndpointUrls: true,
-    credentials: keys,
+    credentials: keys.reveal(),
     requestHandler: transport,
     systemClockOffset: transport.clockOffset,
     // A repeat is decided upon in lib/provider/retrying.ts, for all vendors alike.

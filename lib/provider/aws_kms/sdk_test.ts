@@ -7,6 +7,7 @@ import { utf8, utf8Text } from "../../base/bytes.ts";
 import { KmsError } from "../../base/errors.ts";
 import type { Server } from "../../net/https/client.ts";
 import type { HttpAnswer, HttpRequest } from "../../net/https/endpoint.ts";
+import { AwsKeys } from "./credentials.ts";
 import { sdkCall, sdkConfig, SdkTransport } from "./sdk.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 
@@ -47,12 +48,12 @@ function settings(changes: Partial<AwsKmsSettings>): AwsKmsSettings {
 
 function kms(http: Recorder, changes: Partial<AwsKmsSettings> = {}): KMSClient {
   const all = settings(changes);
-  return new KMSClient(sdkConfig(all, all.endpoint, new SdkTransport(http, "AWS KMS"), keys));
+  return new KMSClient(sdkConfig(all, all.endpoint, new SdkTransport(http, "AWS KMS"), new AwsKeys(keys)));
 }
 
 function sts(http: Recorder, changes: Partial<AwsKmsSettings> = {}): STSClient {
   const all = settings(changes);
-  return new STSClient(sdkConfig(all, all.stsEndpoint, new SdkTransport(http, "AWS STS"), keys));
+  return new STSClient(sdkConfig(all, all.stsEndpoint, new SdkTransport(http, "AWS STS"), new AwsKeys(keys)));
 }
 
 const assumed = "<AssumeRoleResponse><AssumeRoleResult></AssumeRoleResult></AssumeRoleResponse>";

@@ -6,7 +6,6 @@
 import { KMSClient } from "@aws-sdk/client-kms";
 import { systemClock } from "../../base/clock.ts";
 import { errorCodes } from "../../base/errors.ts";
-import type { Secret } from "../../base/secret.ts";
 import { HttpClient, type Server } from "../../net/https/client.ts";
 import type { HttpCall } from "../../net/https/endpoint.ts";
 import { TokenSession, type TokenVerdict } from "../../net/https/session.ts";
@@ -14,7 +13,7 @@ import { watchedSource } from "../../net/https/watched_source.ts";
 import type { ProviderContext } from "../provider.ts";
 import { type AwsFailure, failureOf, meaningOf, refusal } from "./errors.ts";
 import { loginOf } from "./auth.ts";
-import { unpacked } from "./credentials.ts";
+import type { AwsKeys } from "./credentials.ts";
 import { byServersClock, type SdkCall, sdkConfig, SdkTransport } from "./sdk.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 
@@ -31,10 +30,10 @@ export class AwsKmsSession implements AsyncDisposable {
   readonly #settings: AwsKmsSettings;
   readonly #http: HttpClient;
   readonly #transport: SdkTransport;
-  readonly #tokens: TokenSession;
-  #signing: { readonly token: Secret; readonly client: KMSClient } | undefined;
+  readonly #tokens: TokenSession<AwsKeys>;
+  #signing: { readonly token: AwsKeys; readonly client: KMSClient } | undefined;
 
-  private constructor(settings: AwsKmsSettings, http: HttpClient, tokens: TokenSession) {
+  private constructor(settings: AwsKmsSettings, http: HttpClient, tokens: TokenSession<AwsKeys>) {
     this.#settings = settings;
     this.#http = http;
     this.#transport = new SdkTransport(http, "AWS KMS");
@@ -82,7 +81,7 @@ export class AwsKmsSession implements AsyncDisposable {
     this.#http[Symbol.dispose]();
   }
 
-  async #send<Out>(send: Send<Out>, token: Secret, call: HttpCall): Promise<Outcome<Out>> {
+  async #send<Out>(send: Send<Out>, token: AwsKeys, call: HttpCall): Promise<Outcome<Out>> {
     try {
       const { out } = await byServersClock(call, (options) => send(this.#client(token), options));
       return { out };
@@ -91,9 +90,9 @@ export class AwsKmsSession implements AsyncDisposable {
     }
   }
 
-  #client(token: Secret): KMSClient {
+  #client(token: AwsKeys): KMSClient {
     if (this.#signing?.token.equals(token)) return this.#signing.client;
-    const config = sdkConfig(this.#settings, this.#settings.endpoint, this.#transport, unpacked(token));
+    const config = sdkConfig(this.#settings, this.#settings.endpoint, this.#transport, token);
     const client = new KMSClient(config);
     this.#signing = { token, client };
     return client;

@@ -7,17 +7,16 @@ import { AssumeRoleCommand, AssumeRoleWithWebIdentityCommand, type Credentials, 
 import type { HttpClient } from "../../net/https/client.ts";
 import type { HttpCall } from "../../net/https/endpoint.ts";
 import { unacceptable } from "../../net/https/refusals.ts";
-import type { Grant } from "../../net/https/session.ts";
 import { failureOf, stsRefusal } from "./errors.ts";
-import { type AwsKeys, checkedKeys, granted } from "./credentials.ts";
+import { type AwsGrant, AwsKeys, checkedKeys, granted } from "./credentials.ts";
 import { byServersClock, type SdkCall, sdkConfig, SdkTransport } from "./sdk.ts";
 import type { AssumedRole, AwsKmsSettings } from "./settings.ts";
 
 /** Seconds; what every role allows. */
 const lifetime = 3600;
 
-/** Nobody's: a token of another issuer stands in for a signature. */
-const noKeys: AwsKeys = { accessKeyId: "unsigned", secretAccessKey: "unsigned" };
+/** Placeholders: a request with a token of another issuer is not signed. */
+const noKeys = new AwsKeys({ accessKeyId: "unsigned", secretAccessKey: "unsigned" });
 
 /** The STS of one Region. */
 export class Sts {
@@ -34,7 +33,7 @@ export class Sts {
    *
    * @throws {KmsError} `unauthenticated` if STS refuses, else why it could not be asked.
    */
-  assume({ roleArn, externalId, sessionName }: AssumedRole, keys: AwsKeys, call: HttpCall): Promise<Grant> {
+  assume({ roleArn, externalId, sessionName }: AssumedRole, keys: AwsKeys, call: HttpCall): Promise<AwsGrant> {
     const command = new AssumeRoleCommand({
       RoleArn: roleArn,
       RoleSessionName: sessionName,
@@ -45,7 +44,7 @@ export class Sts {
   }
 
   /** The same for a token. */
-  assumeWithToken(roleArn: string, sessionName: string, token: string, call: HttpCall): Promise<Grant> {
+  assumeWithToken(roleArn: string, sessionName: string, token: string, call: HttpCall): Promise<AwsGrant> {
     const command = new AssumeRoleWithWebIdentityCommand({
       RoleArn: roleArn,
       RoleSessionName: sessionName,
@@ -59,7 +58,7 @@ export class Sts {
     send: (client: STSClient, options: SdkCall) => Promise<{ readonly Credentials?: Credentials | undefined }>,
     keys: AwsKeys,
     call: HttpCall,
-  ): Promise<Grant> {
+  ): Promise<AwsGrant> {
     const client = new STSClient(sdkConfig(this.#settings, this.#settings.stsEndpoint, this.#transport, keys));
     try {
       const { out, date } = await byServersClock(call, (options) => send(client, options));
@@ -72,7 +71,7 @@ export class Sts {
   }
 }
 
-function grantOf(credentials: Credentials | undefined, date: string | undefined, action: string): Grant {
+function grantOf(credentials: Credentials | undefined, date: string | undefined, action: string): AwsGrant {
   const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = credentials ?? {};
   const keys = checkedKeys(AccessKeyId, SecretAccessKey, SessionToken, "the answer of AWS STS", action);
   const expiresAt = Expiration?.getTime() ?? NaN;

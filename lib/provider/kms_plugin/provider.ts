@@ -6,7 +6,7 @@
 import { equalBytes } from "../../base/bytes.ts";
 import { abortError } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
-import { dialKms, type KmsClient } from "../../net/grpc/client.ts";
+import { dialKms, type KmsClient } from "../../api/kms/client.ts";
 import { complaintAboutSealed, complaintAboutStatus } from "../../api/kms/limits.ts";
 import type { EncryptResponse } from "../../api/kms/messages.ts";
 import type { CallOptions, KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";

@@ -4,9 +4,10 @@
  * @module
  */
 import type { Notify } from "../../telemetry/events.ts";
-import type { KmsHandlers } from "../../net/grpc/server.ts";
+import type { KmsHandlers } from "../../api/kms/server.ts";
 import type { Service, ServiceStatus } from "./service.ts";
-import { notedBug, notedUnreadable } from "../../net/grpc/rpc_event.ts";
+import { notedBug } from "../../net/grpc/rpc_event.ts";
+import { notedUnreadable } from "./rpc_event.ts";
 import { type OutageDecision, outageDecision, type OutageSettings, type OutageState, outageState } from "./outage.ts";
 import { v1beta1Handlers } from "./v1beta1.ts";
 import { v2Handlers } from "./v2.ts";
@@ -21,7 +22,7 @@ export interface HandlerOptions {
   readonly version: string;
 }
 
-/** The handlers that `serveKms` takes. With `kms.v1beta1: false` the old API is not there at all. */
+/** The handlers of both KMS APIs. With `kms.v1beta1: false` the old API is not there at all. */
 export function kmsHandlers(options: HandlerOptions): KmsHandlers {
   const { service, notify, kms } = options;
   const judge = withTransitions(options);
@@ -33,7 +34,7 @@ export function kmsHandlers(options: HandlerOptions): KmsHandlers {
   return {
     v2: v2Handlers(context, kms.reportVersion),
     v1beta1: kms.v1beta1 ? v1beta1Handlers(context, options.version) : undefined,
-    unreadable: notedUnreadable(notify, (path) => path.startsWith("/v2.") ? "v2" : "v1beta1"),
+    unreadable: notedUnreadable(notify),
     broken: notedBug(notify),
   };
 }

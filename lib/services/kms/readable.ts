@@ -5,7 +5,9 @@
  *
  * @module
  */
-import type { RefusedDecrypts, ServiceStatus } from "./service.ts";
+import { counted, minutes } from "../../kek/refused_decrypts.ts";
+import type { RefusedDecrypts } from "../../kek/status.ts";
+import type { ServiceStatus } from "./status.ts";
 
 /**
  * Why stored data cannot be read, in sentences; `""` where nothing shows that.
@@ -34,15 +36,4 @@ function failing(windowMs: number, refused: readonly RefusedDecrypts[]): string 
 
 function messagesOf(of: readonly { readonly message: string }[]): string {
   return [...new Set(of.map(({ message }) => message))].join(" ");
-}
-
-/** `1 envelope`, `3 envelopes`: all codes together. */
-export function counted(refused: readonly Pick<RefusedDecrypts, "envelopes">[]): string {
-  const all = refused.reduce((sum, { envelopes }) => sum + envelopes, 0);
-  return all === 1 ? "1 envelope" : `${all} envelopes`;
-}
-
-/** A window as eyes read it: `5 minutes`. */
-export function minutes(ms: number): string {
-  return `${Math.round(ms / 60_000)} minutes`;
 }

@@ -7,14 +7,15 @@
 import { KmsError } from "../../base/errors.ts";
 import { answerLimits, complaintAboutKeyId, complaintAboutSealed } from "../../api/kms/limits.ts";
 import type { DecryptRequest, EncryptResponse } from "../../api/kms/messages.ts";
+import { formatSizes } from "../../envelope/format.ts";
 
-/** Sizes in bytes, each the largest that is allowed. */
+/** Maximum sizes in bytes. */
 export const limits = {
   ...answerLimits,
-  /** A DEK seed is 32 bytes; the rest is room for what a future API server may send. */
+  /** A DEK seed has 32 bytes. A plaintext of 900 bytes still fits into a ciphertext of 1,024. */
   plaintext: 900,
-  /** Under v1beta1 everything travels in one frame; the API server itself stops a little later. */
-  frame: 60 * 1024,
+  /** A v1beta1 ciphertext is one frame. kube-apiserver's own limit, `v1beta1`, is higher. */
+  frame: formatSizes.frame,
 } as const;
 
 /**

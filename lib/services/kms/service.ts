@@ -15,7 +15,10 @@ import type { UnwrapCacheOptions } from "../../envelope/unwrap_cache.ts";
 import { decodeAnnotations } from "../../envelope/wrap.ts";
 import { KekGroup, type NamedProvider } from "../../kek/kek_group.ts";
 import type { CallOptions } from "../../provider/provider.ts";
-import type { ForeignFormat, KmsApi, Notify } from "../../telemetry/events.ts";
+import type { KmsApi } from "../../api/kms/messages.ts";
+import type { ForeignFormat } from "../../envelope/foreign_formats.ts";
+import type { Notify } from "../../telemetry/events.ts";
+import { limits } from "./request_limits.ts";
 import type { FirstEncryptFile } from "./key_ring/first_encrypt.ts";
 import { KeyRing } from "./key_ring/key_ring.ts";
 import { memorySentinels, type SentinelStore } from "./key_ring/sentinel_file.ts";
@@ -164,8 +167,8 @@ class KmsPluginService implements OpenedService {
 
   encrypt(plaintext: Uint8Array, api: KmsApi, byTool = false): Encrypted {
     if (plaintext.length === 0) throw new KmsError("request_invalid", "Cannot encrypt: the plaintext is empty.");
-    if (plaintext.length > maxPlaintext) {
-      throw new KmsError("request_invalid", `Cannot encrypt: the plaintext is longer than ${maxPlaintext} bytes.`);
+    if (plaintext.length > limits.plaintext) {
+      throw new KmsError("request_invalid", `Cannot encrypt: the plaintext is longer than ${limits.plaintext} bytes.`);
     }
     return this.#ring.seal(plaintext, api, byTool);
   }
@@ -211,9 +214,6 @@ class KmsPluginService implements OpenedService {
     await this.#ring[Symbol.asyncDispose]();
   }
 }
-
-/** Bytes. A seed has 32; the API server allows 1,024 bytes of ciphertext, of which the envelope takes 62. */
-export const maxPlaintext = 900;
 
 function parse({ keyId, ciphertext, annotations }: Sealed, api: KmsApi): EnvelopeFrame {
   if (api === "v1beta1") return decodeFrame(ciphertext, api);

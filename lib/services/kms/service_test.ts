@@ -7,7 +7,7 @@ import { MemoryStore } from "../../../tests/support/memory_store.ts";
 import { startNode, type TestNode } from "../../../tests/support/test_service.ts";
 import { deadlineBy } from "../../base/clock.ts";
 import { effectiveCode, KmsError } from "../../base/errors.ts";
-import type { KmsApi } from "../../telemetry/events.ts";
+import type { KmsApi } from "../../api/kms/messages.ts";
 import { answerChecker, checkFrame, checkFrameAnswer, checkSealed } from "./request_limits.ts";
 import { retrying } from "../../provider/retrying.ts";
 import type { Encrypted, Sealed } from "./service.ts";

@@ -8,7 +8,7 @@ import { KmsError } from "../../base/errors.ts";
 import type { V1beta1Rpcs } from "../../api/kms/messages.ts";
 import type { Handlers } from "../../net/grpc/server.ts";
 import { checkFrame, checkFrameAnswer, checkPlaintext } from "./request_limits.ts";
-import { noteForeign, withRpcEvent } from "../../net/grpc/rpc_event.ts";
+import { noteForeign, withRpcEvent } from "./rpc_event.ts";
 import { countRefusal, type HandlerContext } from "./v2.ts";
 
 const apiVersion = "v1beta1";

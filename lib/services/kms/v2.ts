@@ -10,7 +10,7 @@ import type { Handlers } from "../../net/grpc/server.ts";
 import { isToolUid } from "../../api/kms/tool_uid.ts";
 import type { Service } from "./service.ts";
 import { answerChecker, checkKeyId, checkPlaintext, checkSealed } from "./request_limits.ts";
-import { noteForeign, withRpcEvent } from "../../net/grpc/rpc_event.ts";
+import { noteForeign, withRpcEvent } from "./rpc_event.ts";
 import type { OutageDecision } from "./outage.ts";
 
 /** What both APIs' handlers stand on. */

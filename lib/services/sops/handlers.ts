@@ -5,9 +5,10 @@
  */
 import { KmsError, toKmsError } from "../../base/errors.ts";
 import type { Notify } from "../../telemetry/events.ts";
-import type { SopsHandlers } from "../../net/grpc/server.ts";
+import type { SopsHandlers } from "../../api/sops/server.ts";
 import type { SopsKey } from "../../api/sops/messages.ts";
-import { notedBug, notedUnreadable, withRpcEvent } from "../../net/grpc/rpc_event.ts";
+import { notedBug } from "../../net/grpc/rpc_event.ts";
+import { notedUnreadable, withRpcEvent } from "./rpc_event.ts";
 import { armoured, unarmoured } from "./armour.ts";
 import { keyNameOf } from "./key_uri.ts";
 import type { SopsService } from "./service.ts";
@@ -23,10 +24,7 @@ export interface SopsHandlerOptions {
 /** In bytes. A data key of SOPS has 32, and a share of one that is split between groups of keys has 33. */
 export const largestDataKey = 64;
 
-/** Milliseconds: longer than the wait for all wraps. sops sets no deadline itself. */
-const deadlineMs = 15_000;
-
-/** The handlers that `serveSops` takes. */
+/** The handlers of the key service. */
 export function sopsHandlers({ service, keys, notify }: SopsHandlerOptions): SopsHandlers {
   const addressed = (key: SopsKey | undefined, ciphertext: Uint8Array) => {
     try {
@@ -54,9 +52,8 @@ export function sopsHandlers({ service, keys, notify }: SopsHandlerOptions): Sop
         return { plaintext };
       }),
     },
-    unreadable: notedUnreadable(notify, () => "sops"),
+    unreadable: notedUnreadable(notify),
     broken: notedBug(notify),
-    deadlineMs,
   };
 }
 

@@ -6,14 +6,12 @@
 import { randomBytes } from "node:crypto";
 import { equalBytes } from "../../base/bytes.ts";
 import { deadline } from "../../base/deadline.ts";
-import { dialSops } from "../../net/grpc/client.ts";
+import { dialSops } from "../../api/sops/client.ts";
+import { sopsDeadlineMs } from "../../api/sops/contract.ts";
 import type { Takeover } from "../../net/socket/socket.ts";
 import { armoured } from "./armour.ts";
 import { vaultKeyOf } from "./key_uri.ts";
 import type { SopsService } from "./service.ts";
-
-/** Milliseconds: the deadline of a call to a key service. */
-const timeoutMs = 15_000;
 
 /**
  * Permits a takeover if the predecessor decrypts a data key that this process has encrypted, for each key name: then both
@@ -21,13 +19,13 @@ const timeoutMs = 15_000;
  */
 export function fromWhoOpens(service: SopsService, keys: readonly string[]): Takeover {
   return async (path) => {
-    using bound = deadline(timeoutMs);
+    using bound = deadline(sopsDeadlineMs);
     await using client = dialSops(path);
     for (const name of keys) {
       const plaintext = new Uint8Array(randomBytes(32));
       const { frame } = await service.encrypt(name, plaintext, bound);
       const request = { key: { vault_key: vaultKeyOf(name) }, ciphertext: armoured(frame) };
-      const opened = await client.sops.Decrypt(request, { ...bound, timeoutMs }).catch(() => undefined);
+      const opened = await client.sops.Decrypt(request, bound).catch(() => undefined);
       if (!opened || !equalBytes(opened.plaintext, plaintext)) {
         return `the process there does not open what this one encrypts with the key "${name}"`;
       }

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { dialKms, type KmsClient } from "../../../lib/net/grpc/client.ts";
+import { dialKms, type KmsClient } from "../../../lib/api/kms/client.ts";
 import type { StatusResponse } from "../../../lib/api/kms/messages.ts";
 import { stage } from "../../../deploy/compile/stage.ts";
 import type { KmsApi } from "./encryption.ts";

@@ -5,7 +5,7 @@
  */
 import { concat } from "../../../base/bytes.ts";
 import { KmsError } from "../../../base/errors.ts";
-import type { KmsApi } from "../../../telemetry/events.ts";
+import type { KmsApi } from "../../../api/kms/messages.ts";
 import { encodeEnvelope, encodeFrameHead, formatSizes } from "../../../envelope/format.ts";
 import { bound, type SealContext, sealSeed } from "../../../envelope/seal.ts";
 import { encodeAnnotations, referenceTo, type Wrap } from "../../../envelope/wrap.ts";

@@ -7,8 +7,7 @@
  * @module
  */
 import { KmsError } from "../../../base/errors.ts";
-import { unseenVersion } from "./key_id.ts";
-import type { AnnouncedId } from "./state.ts";
+import { type KeyIdMember, unseenVersion } from "./key_id.ts";
 
 /** A provider that wrapped, by its name at that time and its kind. */
 export interface WrapMember {
@@ -35,7 +34,9 @@ export function withWrapSet(known: readonly WrapSet[], set: WrapSet): readonly W
  * The sets of a state file written before `sealedBy` existed: at least one of the providers seen by the time of an
  * announced key ID wrapped the data key.
  */
-export function wrapSetsOfHistory(history: readonly Pick<AnnouncedId, "members">[]): readonly WrapSet[] {
+export function wrapSetsOfHistory(
+  history: readonly { readonly members: readonly KeyIdMember[] }[],
+): readonly WrapSet[] {
   const sets = history.map(({ members }) => members.filter(({ version }) => version !== unseenVersion));
   return sets.filter((set) => set.length > 0).reduce<readonly WrapSet[]>(withWrapSet, []);
 }

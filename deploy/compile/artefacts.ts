@@ -1,0 +1,117 @@
+/**
+ * The artefacts of this source, and the permissions of each. The compiled binaries, the staged bundles and the tests
+ * take them from this table.
+ *
+ * @module
+ */
+import { environmentVariables } from "../../lib/config/environment.ts";
+import { runtimeVariables } from "../../lib/config/runtime_variables.ts";
+
+/** A kind of permission that Deno knows. */
+type PermissionKind = "net" | "read" | "write" | "env" | "sys" | "run" | "ffi" | "import";
+
+/** `all`; or all but a list; or a list and nothing else, where an empty list is denied explicitly. */
+type Grant = "all" | { readonly allBut: readonly string[] } | readonly string[];
+
+/** Every permission of an artefact, closed: a kind that Deno gains stays denied until it has a row. */
+export type Permissions = { readonly [Kind in PermissionKind]: Grant };
+
+/** One program that is released. */
+export interface Artefact {
+  /** The name of the binary, and of the bundle and its launcher. */
+  readonly name: string;
+  /** The first module, relative to the root of the checkout. */
+  readonly entry: string;
+  readonly permissions: Permissions;
+  /** Flags of V8's, baked in too. */
+  readonly v8Flags: readonly string[];
+}
+
+/**
+ * V8's flags for the plugin. The young generation has at most 8 MiB; the old one may double between two full
+ * collections. V8's default lets it grow fourfold, and an idle plugin would keep 60 MB and more of garbage after one
+ * burst of calls. There is no hard limit, since a burst would then crash the process. `--expose-gc` lets the plugin
+ * collect after its start and after each burst (`lib/app/collect.ts`). `tests/bench` runs its bare server under the
+ * same flags.
+ */
+export const v8Flags = ["--max-semi-space-size=8", "--heap-growing-percent=100", "--expose-gc"] as const;
+
+/** The plugin, the key service for SOPS and the commands of their operator. */
+export const trousseau = {
+  name: "trousseau",
+  entry: "main.ts",
+  permissions: {
+    // Hosts and paths come from the operator's configuration, which does not exist yet when the binary is compiled.
+    net: "all",
+    read: "all",
+    // The socket and its lock, the state folder with the local key file, an audit file. On a current Linux /var/run is
+    // a link to /run; a configuration can name either.
+    write: ["/run", "/var/run", "/var/lib/trousseau"],
+    // Other variables are not refused but absent: a library that asks for a variable of its own goes on with its
+    // default, and an operator's environment cannot switch on a library's tracing. Those of the runtime are here so
+    // that a start can warn of them: Deno reads them itself, whatever is granted.
+    env: [...Object.keys(environmentVariables), ...Object.keys(runtimeVariables)],
+    sys: [],
+    run: [],
+    ffi: [],
+    // Without this row Deno would let a dynamic import fetch from a list of hosts of its own.
+    import: [],
+  },
+  v8Flags,
+} as const satisfies Artefact;
+
+/** The client for people's own machines. */
+export const clectl = {
+  name: "clectl",
+  entry: "lib/cli/clectl/main.ts",
+  permissions: {
+    // Outgoing connections only, as far as Deno can express it: its permission has no direction. Listening on every
+    // interface is denied, and listening on a free port of this machine. Listening on a fixed port of one interface is
+    // not: Deno checks it as it checks a connection to that port. The bundle has no code that listens.
+    net: { allBut: ["0.0.0.0", "[::]", "127.0.0.1:0", "[::1]:0", "localhost:0"] },
+    // A person names any file of his own.
+    read: "all",
+    write: "all",
+    // It reads no variable. As for `trousseau`, every other variable is absent.
+    env: [],
+    sys: [],
+    run: [],
+    ffi: [],
+    import: [],
+  },
+  // It ends after one command: V8's own limits do.
+  v8Flags: [],
+} as const satisfies Artefact;
+
+/** The table. */
+export const artefacts: readonly Artefact[] = [trousseau, clectl];
+
+/** The permissions of an artefact as flags of `deno run` and `deno compile`. */
+export function permissionFlags({ permissions }: Pick<Artefact, "permissions"> = trousseau): string[] {
+  const flags = Object.entries<Grant>(permissions).flatMap(([kind, grant]) => grantFlags(kind, grant));
+  return ["--no-prompt", ...flags, "--ignore-env"];
+}
+
+/** All that is baked into a binary: permissions, V8's flags, and no code cache. */
+export function bakedFlags(artefact: Artefact = trousseau): string[] {
+  const { v8Flags } = artefact;
+  // A compiled binary keeps its code cache under a guessable name in the folder for temporary files, where another
+  // user of the machine could put one first.
+  return [
+    ...permissionFlags(artefact),
+    ...(v8Flags.length === 0 ? [] : [`--v8-flags=${v8Flags.join(",")}`]),
+    "--no-code-cache",
+  ];
+}
+
+/** `deno run` of one self-contained file as the binary would run it: nothing is fetched, no config is looked for. */
+export function runFlags(artefact: Artefact = trousseau): string[] {
+  const closed = ["run", "--quiet", "--cached-only", "--no-remote", "--no-npm", "--no-config", "--no-lock"];
+  return [...closed, ...bakedFlags(artefact)];
+}
+
+function grantFlags(kind: string, grant: Grant): readonly string[] {
+  if (grant === "all") return [`--allow-${kind}`];
+  if ("allBut" in grant) return [`--allow-${kind}`, `--deny-${kind}=${grant.allBut.join(",")}`];
+  return [grant.length === 0 ? `--deny-${kind}` : `--allow-${kind}=${grant.join(",")}`];
+}

@@ -1,0 +1,16 @@
+/**
+ * The gRPC service of SOPS' key service, from the proto file that is embedded as text.
+ *
+ * @module
+ */
+import { type ServiceContract, serviceContract } from "../../net/grpc/contract.ts";
+import proto from "../../../proto/sops_keyservice.proto" with { type: "text" };
+import type { SopsRpcs } from "./messages.ts";
+
+/** Milliseconds that a call may take. sops sets no deadline; a person waits, and all providers are waited for. */
+export const sopsDeadlineMs = 15_000;
+
+/** Parses the proto file: a few milliseconds, once for each server or client. */
+export function sopsContract(): ServiceContract<SopsRpcs> {
+  return serviceContract<SopsRpcs>(proto, "KeyService");
+}

@@ -1,0 +1,74 @@
+/**
+ * The KMS plugin as a row of the table of services.
+ *
+ * @module
+ */
+import { systemClock } from "../base/clock.ts";
+import { deadline } from "../base/deadline.ts";
+import { KmsError } from "../base/errors.ts";
+import { kmsServer } from "../api/kms/server.ts";
+import { serveOnSocket } from "../net/socket/serve.ts";
+import { underPolicy } from "../services/kms/outage.ts";
+import type { Service } from "../services/kms/service.ts";
+import { kmsPages, pluginReadiness } from "../services/kms/status_page.ts";
+import { fromSameKeyId } from "../services/kms/takeover.ts";
+import { openPlugin } from "./plugin.ts";
+import type { OpenService, OpenServiceOptions } from "./service.ts";
+
+/** Milliseconds: the wait of a takeover for the first data key, that of any other start, and the polling interval. */
+const timings = { takeover: 60_000, start: 700, poll: 20 } as const;
+
+/** The open plugin. */
+export interface KmsService extends OpenService {
+  /**
+   * Waits until an Encrypt would be answered, or until the signal fires.
+   *
+   * @param action the verb of the error sentence.
+   * @param ms the longest wait, in milliseconds.
+   * @throws {KmsError} `unreachable` if no data key is ready by then.
+   */
+  waitUntilReady(action: string, ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Opens the plugin. @throws {KmsError} `config` */
+export async function openKmsService({ config, notify, credentials }: OpenServiceOptions): Promise<KmsService> {
+  const plugin = await openPlugin(config, notify, credentials);
+  const { service, handlers } = plugin;
+  const waitUntilReady: KmsService["waitUntilReady"] = (action, ms, signal) =>
+    requireReadyDek(service, action, ms, signal);
+  return {
+    pages: kmsPages(() => underPolicy(config.outage, service.peek()), pluginReadiness(config.outage.afterMs)),
+    served: `on ${config.socket.path}`,
+    takeover: fromSameKeyId(() => service.peek().keyId),
+    // A takeover needs a ready data key: calls that arrive when the socket changes hands would fail otherwise.
+    prepare: (takeover, signal) =>
+      takeover ? waitUntilReady("take over", timings.takeover, signal) : awaitFirstDek(service, signal),
+    serve: (options) => serveOnSocket(kmsServer(handlers), options),
+    afterStart: () => plugin.examine(),
+    waitUntilReady,
+    [Symbol.asyncDispose]: () => plugin[Symbol.asyncDispose](),
+  };
+}
+
+async function requireReadyDek(service: Service, action: string, ms: number, signal: AbortSignal): Promise<void> {
+  await pollUntil(() => service.peek().canEncrypt, ms, signal);
+  if (service.peek().canEncrypt || signal.aborted) return;
+  const { message, quorum } = service.peek();
+  const reason = message || (quorum.state === "lost" ? quorum.message : "");
+  throw new KmsError("unreachable", `Cannot ${action}: no data key could be wrapped. ${reason}`.trim());
+}
+
+/**
+ * After a restart the node knows its key ID before a data key is wrapped: Status would be healthy while Encrypt fails.
+ * A reachable KMS closes that gap in a moment, so the socket is opened later by that much. If it takes longer, the
+ * socket is opened all the same.
+ */
+async function awaitFirstDek(service: Service, signal: AbortSignal): Promise<void> {
+  await pollUntil(() => service.peek().keyId === undefined || service.peek().canEncrypt, timings.start, signal);
+}
+
+/** Returns when the condition holds, after `ms` milliseconds, or when the signal fires. */
+async function pollUntil(holds: () => boolean, ms: number, signal: AbortSignal): Promise<void> {
+  using bound = deadline(ms, signal);
+  while (!holds() && !bound.signal.aborted) await systemClock.sleep(timings.poll, bound.signal);
+}

@@ -1,0 +1,112 @@
+/**
+ * Every option of every command of `trousseau`.
+ *
+ * @module
+ */
+import { type OptionTable, sharedOptions, type ValuesOf } from "../options.ts";
+
+/** The table. */
+export const options = {
+  "config": {
+    type: "string",
+    short: "c",
+    value: "FILE",
+    files: true,
+    summary: "the configuration; else $TROUSSEAU_CONFIG, else /etc/trousseau/trousseau.yaml, else one local key",
+  },
+  "takeover": {
+    type: "boolean",
+    summary: "replace the Trousseau that serves the socket now, if it has the same keys",
+  },
+  json: sharedOptions.json,
+  format: sharedOptions.format,
+  "log-level": {
+    ...sharedOptions["log-level"],
+    summary: "what is logged to stderr at the least; serve and sops: in the place of telemetry.log.level",
+  },
+  verbose: sharedOptions.verbose,
+  "watch": { type: "boolean", short: "w", summary: "show it again and again, until SIGINT or SIGTERM" },
+  "interval": {
+    type: "string",
+    value: "DURATION",
+    summary: "with --watch: the pause between two looks, 1s or more; 2s if not given",
+  },
+  "junit": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "write JUnit XML too: to a new file below /run, /var/run or /var/lib/trousseau, or to stdout if it is -",
+  },
+  "socket": {
+    type: "string",
+    value: "PATH",
+    files: true,
+    summary: "the plugin's socket, as a path or as unix://PATH; without it, the one in the configuration",
+  },
+  "wait": { type: "boolean", summary: "try again until the plugin is well or the timeout has passed" },
+  quiet: sharedOptions.quiet,
+  "timeout": { type: "string", value: "DURATION", summary: "how long to wait, as in 30s" },
+  "provider": { type: "string", value: "NAME", summary: "the provider, by its name in the configuration" },
+  "resources": {
+    type: "string",
+    value: "LIST",
+    summary:
+      "what to encrypt, separated by commas; secrets,configmaps if not given, with --from what the file encrypts",
+  },
+  "name": {
+    type: "string",
+    value: "NAME",
+    summary: "the provider's name for kube-apiserver, written into etcd beside every value; trousseau if not given",
+  },
+  "kms-version": {
+    type: "string",
+    value: "VERSION",
+    choices: ["v2", "v1beta1"],
+    summary: "the KMS API; v2 if not given",
+  },
+  "identity": {
+    type: "string",
+    value: "PLACE",
+    choices: ["last", "first", "none"],
+    summary:
+      "where plain text stands: last still reads it, first still writes it, none does neither; last if not given",
+  },
+  "from": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "the EncryptionConfiguration that the cluster uses today, in YAML or JSON; its providers are kept",
+  },
+  "stage": {
+    type: "string",
+    value: "STAGE",
+    choices: ["read", "write", "final"],
+    summary:
+      "with --from: read adds Trousseau behind what writes today, write puts it first, final leaves out all others",
+  },
+  "kubeconfig": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "ask this cluster which resources there are, custom ones too",
+  },
+  "output": {
+    type: "string",
+    short: "o",
+    value: "FILE",
+    files: true,
+    summary: "a new file for it below /run, /var/run or /var/lib/trousseau, instead of stdout",
+  },
+  "read-foreign": {
+    type: "boolean",
+    summary: "read what the original wrote; without it, that stands there as a comment",
+  },
+  version: sharedOptions.version,
+  help: sharedOptions.help,
+} as const satisfies OptionTable;
+
+/** The name of an option, without its dashes. */
+export type OptionName = keyof typeof options;
+
+/** The options that were given. */
+export type OptionValues = ValuesOf<typeof options>;

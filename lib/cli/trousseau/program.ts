@@ -1,0 +1,46 @@
+/**
+ * The program `trousseau`: the plugin, the key service for SOPS, and the commands of their operator.
+ *
+ * @module
+ */
+import type { Program } from "../command.ts";
+import { defineProgram } from "../program.ts";
+import { commands } from "./commands.ts";
+import { exits } from "./exits.ts";
+import { habits } from "./habits.ts";
+import { topics } from "./help_topics.ts";
+import { options } from "./options.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** The program. */
+export const trousseau: Program<Terminal> = defineProgram({
+  name: "trousseau",
+  commands,
+  options,
+  freeOptions: ["config", "help", "version"],
+  topics,
+  exits,
+  habits,
+  links: {},
+  firstPage: {
+    about: "Trousseau lets a Kubernetes API server encrypt what it stores with keys that never leave a key " +
+      "management service (KMS): a KMS plugin for one or more of them.",
+    paragraphs: [
+      [
+        "Configuration",
+        "The file of --config, else the one that the variable TROUSSEAU_CONFIG names, else " +
+        "/etc/trousseau/trousseau.yaml if it is there, else an embedded default with one local key, to try it.",
+      ],
+    ],
+    examples: [
+      { line: "trousseau serve", does: "try it with a local key" },
+      { line: "trousseau encryption-config", does: "what kube-apiserver needs for it" },
+      { line: "trousseau help check", does: "explain a command" },
+    ],
+  },
+  async logRun(command, call) {
+    // Loaded on demand: most calls log nothing.
+    if (call.options["log-level"] === undefined) return () => {};
+    return await (await import("./command_log.ts")).logRun(command, call);
+  },
+});

@@ -1,0 +1,25 @@
+/**
+ * The terminal, the environment and the files as commands of `trousseau` see them.
+ *
+ * @module
+ */
+import type { Reloads } from "../../base/reloads.ts";
+import type { Environment } from "../../config/environment.ts";
+import type { Files } from "../../config/files.ts";
+import type { Call, Command } from "../command.ts";
+import type { Streams } from "../terminal.ts";
+import type { OptionName, OptionValues } from "./options.ts";
+
+/** The streams, the environment and the files that every command of `trousseau` gets. */
+export interface Terminal extends Streams {
+  readonly environment: Environment;
+  readonly files: Files;
+  /** Announced at each SIGHUP. */
+  readonly reloads: Reloads;
+}
+
+/** A call of a command of `trousseau`. */
+export type TrousseauCall = Call<OptionValues, Terminal>;
+
+/** A row of the table of `trousseau`. */
+export type TrousseauCommand = Command<OptionValues, Terminal, OptionName>;

@@ -1,0 +1,18 @@
+/**
+ * The command `version` of every program.
+ *
+ * @module
+ */
+import { commit, version } from "../base/version.ts";
+import type { Call } from "./command.ts";
+import { exitCodes, type ExitStatus } from "./exit_codes.ts";
+import { json, line } from "./terminal.ts";
+
+/** Prints the version: one line, or with `--json` all that a bug report needs. */
+export function printVersion({ options, program, terminal }: Call): Promise<ExitStatus> {
+  if (options.json) {
+    const { deno, v8 } = Deno.version;
+    json(terminal.stdout, { version, commit: commit ?? null, deno, v8, target: Deno.build.target });
+  } else line(terminal.stdout, `${program.name} ${version}`);
+  return Promise.resolve(exitCodes.ok.status);
+}

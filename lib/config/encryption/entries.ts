@@ -1,0 +1,26 @@
+/**
+ * The entries of an EncryptionConfiguration.
+ *
+ * @module
+ */
+
+/** What is known of a provider. Keys are left where they are. */
+export type EncryptionProvider =
+  | { readonly kind: "aescbc" | "aesgcm" | "secretbox"; readonly keys: number }
+  | { readonly kind: "identity" }
+  | KmsEntry;
+
+/** A `kms` provider. */
+export interface KmsEntry {
+  readonly kind: "kms";
+  readonly name: string;
+  readonly endpoint: string;
+  readonly apiVersion: "v1" | "v2";
+}
+
+/** One item of `resources`. */
+export interface EncryptionEntry {
+  readonly resources: readonly string[];
+  /** The first one writes, all of them read. */
+  readonly providers: readonly EncryptionProvider[];
+}

@@ -1,0 +1,142 @@
+/**
+ * The status of the plugin on the pages of the HTTP endpoint.
+ *
+ * @module
+ */
+import { systemClock, type Times } from "../../base/clock.ts";
+import {
+  decryptsDocument,
+  groupLines,
+  healthDocument,
+  providerLines,
+  quorumDocument,
+  readinessLine,
+  telemetryLines,
+  wrapOnlyDocument,
+} from "../../kek/status_page.ts";
+import { jsonTime, pageText, type Readiness, type ServicePages, type StatusPage } from "../../telemetry/pages.ts";
+import { outageState } from "./outage.ts";
+import { unreadable } from "./readable.ts";
+import type { ProviderStatus, SealedVersionStatus, ServiceStatus } from "./status.ts";
+import { keyIdHash, kmsGauges } from "./status_metrics.ts";
+
+/**
+ * The pages of the plugin.
+ *
+ * @param peek reads the status without counting as a Status call.
+ * @param readiness see {@linkcode pluginReadiness}.
+ * @param clock another one for tests.
+ */
+export function kmsPages(
+  peek: () => ServiceStatus,
+  readiness: (status: ServiceStatus) => Readiness,
+  clock: Pick<Times, "wall"> = systemClock,
+): ServicePages {
+  return {
+    page(telemetry) {
+      const status = peek();
+      return statusPage(status, readiness(status), telemetry);
+    },
+    gauges: () => kmsGauges(peek(), clock.wall()),
+  };
+}
+
+/**
+ * The readiness at `/readyz`. An outage beyond its limit, a refusal and stored data that cannot be read make the plugin
+ * unready under every outage policy, also where kube-apiserver is answered.
+ *
+ * @param afterMs milliseconds that an outage may last.
+ */
+export function pluginReadiness(afterMs: number): (status: ServiceStatus) => Readiness {
+  return (status) => {
+    const { quorum } = status;
+    const state = outageState(quorum, afterMs);
+    const [lost, why] = [quorum.state === "lost" ? quorum.message : "", unreadable(status)];
+    const ready = (state === "none" || state === "outage") && why === "";
+    return withKeys(status, { ready, message: [lost, why].filter(Boolean).join(" ") });
+  };
+}
+
+/** A plugin is ready only with a key ID and a data key for the next Encrypt. */
+export function withKeys(status: Pick<ServiceStatus, "keyId" | "message" | "canEncrypt">, found: Readiness): Readiness {
+  if (status.keyId === undefined) return { ready: false, message: status.message };
+  if (!found.ready || status.canEncrypt) return found;
+  return { ready: false, message: "No data key is ready: an Encrypt would be refused." };
+}
+
+function statusPage(status: ServiceStatus, readiness: Readiness, telemetry: string): StatusPage {
+  return {
+    ready: readiness.ready,
+    document: () => statusDocument(status, readiness, telemetry),
+    text: () => statusText(status, readiness, telemetry),
+  };
+}
+
+function statusDocument(status: ServiceStatus, { ready, message }: Readiness, telemetry: string) {
+  return {
+    ready,
+    reason: message,
+    telemetry,
+    keyId: status.keyId ?? null,
+    keyIdHash: keyIdHash(status.keyId ?? ""),
+    provisional: status.provisional,
+    announcedAt: jsonTime(status.announcedAt),
+    firstEncryptAt: jsonTime(status.firstEncryptAt),
+    message: status.message,
+    quorum: quorumDocument(status.quorum),
+    needed: status.needed,
+    canEncrypt: status.canEncrypt,
+    dataKeyMadeAt: jsonTime(status.dataKeyMadeAt),
+    stateFolder: stateFolderDocument(status.stateFolder),
+    providers: status.providers.map(providerDocument),
+    retired: status.retired.map(healthDocument),
+    ...wrapOnlyDocument(status),
+    unreadable: unreadable(status),
+    decrypts: decryptsDocument(status.decrypts),
+    sealedVersions: status.sealedVersions.map(sealedVersionDocument),
+  };
+}
+
+function sealedVersionDocument(sealed: SealedVersionStatus) {
+  const { provider, kind, version, announced, state, code, message, testedAt } = sealed;
+  return { provider, kind, version, announced, state, code, message, testedAt: jsonTime(testedAt) };
+}
+
+function stateFolderDocument(found: ServiceStatus["stateFolder"]) {
+  if (found === undefined) return null;
+  const { writable, since, message } = found;
+  return { writable, since: jsonTime(since), message };
+}
+
+function providerDocument(provider: ProviderStatus) {
+  const { version, lacksWrapSince } = provider;
+  return { ...healthDocument(provider), version, lacksWrapSince: jsonTime(lacksWrapSince) };
+}
+
+function statusText(status: ServiceStatus, readiness: Readiness, telemetry: string): string {
+  const { keyId, provisional, stateFolder } = status;
+  return pageText([
+    readinessLine(readiness),
+    `key ID: ${keyId ?? "none"}${provisional ? " (provisional)" : ""}`,
+    ...groupLines(status),
+    ...telemetryLines(telemetry),
+    ...(stateFolder?.writable === false ? [`state folder: ${stateFolder.message}`] : []),
+    "",
+    ...providerLines(status),
+    ...sealedLines(status.sealedVersions),
+  ]);
+}
+
+/** The versions by their state, and one line for each that is refused. */
+function sealedLines(sealed: readonly SealedVersionStatus[]): readonly string[] {
+  if (sealed.length === 0) return [];
+  const count = (state: SealedVersionStatus["state"]) => sealed.filter((one) => one.state === state).length;
+  return [
+    "",
+    `sealed versions: ${count("opens")} open, ${count("refused")} refused, ${count("unknown")} unknown, ` +
+    `${count("not_tested")} not tested`,
+    ...sealed.filter(({ state }) => state === "refused").map(({ provider, version, message }) =>
+      `refused: version ${version} of ${provider}: ${message}`
+    ),
+  ];
+}
