@@ -6,15 +6,7 @@
 import type { Notify, ProviderVerb } from "../telemetry/events.ts";
 import { Batcher } from "./batching.ts";
 import type { HttpCall } from "../net/https/endpoint.ts";
-import type {
-  CallOptions,
-  ForeignCiphertext,
-  KeyState,
-  Provider,
-  Remarks,
-  UnwrapForeign,
-  WrappedDek,
-} from "./provider.ts";
+import type { CallOptions, ForeignCiphertext, KeyState, Provider, Remarks, WrappedDek } from "./provider.ts";
 
 /** For each verb. */
 const inFlight = 16;
@@ -44,7 +36,7 @@ type Work<Out> = (call: HttpCall) => Promise<Out>;
 class ConcurrencyLimit implements Provider {
   readonly name: string;
   readonly kind: string;
-  readonly unwrapForeign?: UnwrapForeign;
+  readonly unwrapForeign?: NonNullable<Provider["unwrapForeign"]>;
   readonly remarks?: Remarks;
   readonly #key: RemoteKey;
   readonly #wraps: Batcher<Work<WrappedDek>, WrappedDek>;

@@ -10,11 +10,13 @@ import { type ErrorCode, KmsError, toKmsError } from "../base/errors.ts";
 import type { ProviderVerb } from "../telemetry/events.ts";
 import {
   type CallOptions,
-  foreignPart,
+  type CheckedProvider,
+  type ForeignCiphertext,
   type KeyState,
   type Provider,
   type ProviderContext,
   providerLimits,
+  type Unwrappable,
   type WrappedDek,
 } from "./provider.ts";
 import { maxWrapOf } from "./registry.ts";
@@ -28,7 +30,7 @@ import { maxWrapOf } from "./registry.ts";
  *   `provider_protocol`: the annotations of several providers have to fit together. A data key of none or more than 64
  *   bytes is `integrity`: the KMS did open it, so the bytes were not wrapped by us.
  */
-export function enforceContract(provider: Provider, context: ProviderContext): Provider {
+export function enforceContract(provider: Provider, context: ProviderContext): CheckedProvider {
   async function call<T>(
     verb: ProviderVerb,
     signal: AbortSignal,
@@ -77,16 +79,27 @@ export function enforceContract(provider: Provider, context: ProviderContext): P
         () => provider.wrap(dek, at, options),
         (answer) => wrappedFault(answer, maxWrap),
       ),
-    unwrap: (wrapped: WrappedDek, options: CallOptions) =>
-      call("unwrap", options.signal, () => provider.unwrap(wrapped, options), dekFault),
-    ...foreignPart(
-      provider,
-      (unwrapForeign) => (foreign, options) =>
-        call("unwrap", options.signal, () => unwrapForeign(foreign, options), dekFault),
-    ),
+    unwrap: (wrapped: Unwrappable, options: CallOptions) =>
+      call(
+        "unwrap",
+        options.signal,
+        () => isForeign(wrapped) ? openForeign(provider, wrapped, options) : provider.unwrap(wrapped, options),
+        dekFault,
+      ),
     ...remarksPart(provider),
     [Symbol.asyncDispose]: () => provider[Symbol.asyncDispose](),
   };
+}
+
+function isForeign(wrapped: Unwrappable): wrapped is ForeignCiphertext {
+  return !("version" in wrapped);
+}
+
+/** @throws {KmsError} `integrity` if the vendor knows no other program's data. */
+function openForeign(provider: Provider, foreign: ForeignCiphertext, options: CallOptions): Promise<Uint8Array> {
+  if (provider.unwrapForeign !== undefined) return provider.unwrapForeign(foreign, options);
+  const why = "it reads nothing that others wrote";
+  throw new KmsError("integrity", `Cannot decrypt with provider "${provider.name}": ${why}.`);
 }
 
 /** The error of a call whose signal has fired: its own where it has one, and the name of the server that was silent. */
