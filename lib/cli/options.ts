@@ -21,7 +21,7 @@ export interface OptionRow {
 }
 
 /** The table. */
-export const optionTable = {
+const optionTable = {
   "config": {
     type: "string",
     short: "c",
