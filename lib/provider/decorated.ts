@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from "../base/clock.ts";
 import { breaking } from "./circuit_breaker.ts";
 import { enforceContract } from "./enforced_contract.ts";
 import type { CheckedProvider, Provider, ProviderContext } from "./provider.ts";
@@ -16,7 +17,6 @@ import { retrying } from "./retrying.ts";
  * after all repeats, and a call that it refuses is not repeated. Disposing the result disposes the provider.
  */
 export function decorate(provider: Provider, context: ProviderContext): CheckedProvider {
-  return breaking(
-    retrying(enforceContract(provider, context), context.clock === undefined ? {} : { clock: context.clock }),
-  );
+  const { clock = systemClock } = context;
+  return breaking(retrying(enforceContract(provider, context), { clock }), { now: () => clock.now() });
 }

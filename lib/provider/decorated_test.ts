@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { KmsError } from "../base/errors.ts";
 import type { Event } from "../telemetry/events.ts";
 import { decorate } from "./decorated.ts";
@@ -93,4 +94,28 @@ Deno.test("decorate() ends the unwrap of a foreign ciphertext at its signal, eve
   const call = provider.unwrap({ ciphertext: new Uint8Array(75) }, { signal: caller.signal });
   caller.abort();
   await assert.rejects(call, { code: "cancelled" });
+});
+
+Deno.test("decorate() measures calls and pauses by the clock of its context", async () => {
+  const clock = new FakeClock();
+  const events: Event[] = [];
+  const provider = decorate({
+    name: "kms",
+    kind: "test",
+    probe: async () => {
+      await clock.advance(1500);
+      throw new KmsError("unreachable", "Away.");
+    },
+    wrap: () => Promise.reject(new Error("called")),
+    unwrap: () => Promise.resolve(new Uint8Array(47)),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }, { clock, notify: (event) => events.push(event) });
+  const { signal } = new AbortController();
+  const wrapped = { version: "v1", ciphertext: new Uint8Array(75) };
+
+  await assert.rejects(provider.probe({ signal }), { message: "Away." });
+  assert.deepEqual(events.map((event) => event.type === "provider_call" && event.seconds), [1.5]);
+  await assert.rejects(provider.unwrap(wrapped, { signal }), { code: "unreachable" });
+  await clock.advance(1000);
+  assert.equal((await provider.unwrap(wrapped, { signal })).length, 47);
 });

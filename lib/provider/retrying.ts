@@ -87,10 +87,11 @@ class Tries {
 
   async persist<T>(attempt: () => Promise<T>, call: CallOptions): Promise<T> {
     const one = this.#begin(call);
-    await this.#quiet(one);
+    if (one.sentAt < this.#quietUntil) await this.#quiet(one);
     for (;;) {
+      // The first try of most calls is sent at once, at the time that was read already.
+      if (one.tries > 0 || this.#quietUntil > -Infinity) one.sentAt = this.#clock.now();
       one.tries++;
-      one.sentAt = this.#clock.now();
       try {
         const answer = await attempt();
         this.#answered();
