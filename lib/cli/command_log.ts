@@ -18,7 +18,7 @@ export interface CommandLog {
 }
 
 /** Logs nothing. */
-const silentLog: CommandLog = { notify() {}, debug() {} };
+export const silentLog: CommandLog = { notify() {}, debug() {} };
 
 /** The log of a call: text on stderr, at the level of `--log-level`. */
 export function commandLog(

@@ -35,7 +35,7 @@ async function helpText(words: readonly string[], table: readonly Command[]): Pr
 }
 
 /** What `trousseau` alone prints. */
-function programHelp(table: readonly Command[]): string {
+export function programHelp(table: readonly Command[]): string {
   return sections([
     [
       "",
@@ -69,7 +69,7 @@ function programHelp(table: readonly Command[]): string {
 }
 
 /** What `trousseau COMMAND --help` prints. */
-function commandHelp(command: Command): string {
+export function commandHelp(command: Command): string {
   const { name, summary, description, positionals, options } = command;
   const usage = ["trousseau", name, ...positionals.map(positionalUsage), ...options.map((o) => `[${optionUsage(o)}]`)];
   const rows = acceptedOptions(options).map((option) => [optionForms(option), optionRow(option).summary] as const);

@@ -21,7 +21,7 @@ export interface OptionRow {
 }
 
 /** The table. */
-const optionTable = {
+export const optionTable = {
   "config": {
     type: "string",
     short: "c",

@@ -292,7 +292,7 @@ Deno.test("createMetrics() has each counter of a closed set at 0 from the start"
     "trousseau_token_renewals_total": results,
     "trousseau_ready_deks_total": results,
     "trousseau_cache_requests_total": 4,
-    "trousseau_cache_evictions_total": 4,
+    "trousseau_cache_evictions_total": 3,
     "trousseau_socket_events_total": 11,
     "trousseau_telemetry_port_events_total": 4,
     "trousseau_key_id_changes_total": 1,

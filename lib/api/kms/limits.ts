@@ -40,7 +40,7 @@ export function complaintAboutSealed({ ciphertext, key_id: keyId, annotations }:
 }
 
 /** The same of a ciphertext. */
-function complaintAboutCiphertext({ length }: Uint8Array): string | undefined {
+export function complaintAboutCiphertext({ length }: Uint8Array): string | undefined {
   if (length === 0) return "the ciphertext is empty";
   return length > answerLimits.ciphertext
     ? `the ciphertext has ${length} bytes, more than ${answerLimits.ciphertext}`
@@ -60,7 +60,7 @@ export function complaintAboutKeyId(keyId: string): string | undefined {
  * The same of annotations. The size is summed before a key is looked at, so that a flood of them costs no more than their
  * number.
  */
-function complaintAboutAnnotations(annotations: Readonly<Record<string, Uint8Array>>): string | undefined {
+export function complaintAboutAnnotations(annotations: Readonly<Record<string, Uint8Array>>): string | undefined {
   const entries = Object.entries(annotations);
   let size = 0;
   for (const [key, value] of entries) size += key.length + value.length;

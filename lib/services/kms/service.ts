@@ -288,7 +288,7 @@ class KmsPluginService implements OpenedService {
 }
 
 /** Bytes: a seed has 32, and what the envelope adds leaves room for this much in the API server's 1,024. */
-const maxPlaintext = 900;
+export const maxPlaintext = 900;
 
 function parse({ keyId, ciphertext, annotations }: Sealed, api: KmsApi): EnvelopeFrame {
   if (api === "v1beta1") return decodeFrame(ciphertext);

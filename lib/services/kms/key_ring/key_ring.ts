@@ -32,7 +32,7 @@ import { type Observed, Snapshot } from "./snapshot.ts";
 import type { RingState, RingStore } from "./state.ts";
 
 /** Milliseconds. `gap` lies between two data keys, so that a storm of Encrypts is not a storm of wraps. */
-const ringTimings = {
+export const ringTimings = {
   firstSight: 30_000,
   gap: 50,
   firstRetry: 1_000,

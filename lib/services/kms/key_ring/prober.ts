@@ -11,7 +11,7 @@ import { WakeSignal } from "./wake_signal.ts";
 import type { Observed } from "./snapshot.ts";
 
 /** Milliseconds. A probe every 75 s is 1,152 a day, which leaves room for logins and renewals below 1,440 calls. */
-const probeTimings = {
+export const probeTimings = {
   interval: 75_000,
   jitter: 0.1,
   deadline: 5_000,
