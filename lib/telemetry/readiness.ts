@@ -15,7 +15,7 @@ import type {
   ServiceStatus,
 } from "../services/kms/service.ts";
 import { keyIdHash } from "./status_metrics.ts";
-import { printable } from "./text.ts";
+import { escapedText } from "./text.ts";
 
 /** What the outage policy makes of a status. */
 export interface Verdict {
@@ -121,7 +121,7 @@ export function readinessText({ ready, message, status, telemetry }: Readiness):
     ]),
     ...sealedText(status.sealedVersions),
   ];
-  return `${lines.map(printable).join("\n")}\n`;
+  return `${lines.map(escapedText).join("\n")}\n`;
 }
 
 /** What cannot be opened, and how many versions can be. */
