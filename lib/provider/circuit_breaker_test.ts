@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ErrorCode, errorCodes, KmsError } from "../base/errors.ts";
 import { breaking } from "./circuit_breaker.ts";
-import type { KeyState, Provider, WrappedDek } from "./provider.ts";
+import type { CheckedProvider, KeyState, WrappedDek } from "./provider.ts";
 
 const dek = new Uint8Array(47).fill(7);
 const state: KeyState = { version: "v1" };
@@ -24,7 +24,7 @@ function bench() {
     if (code === undefined) return value;
     throw new KmsError(code, 'Cannot do it with provider "vault-eu": Vault answered 503 (sealed).');
   };
-  const inner: Provider = {
+  const inner: CheckedProvider = {
     name: "vault-eu",
     kind: "test",
     probe: () => answer(state),

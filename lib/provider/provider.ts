@@ -106,7 +106,7 @@ export interface Provider extends AsyncDisposable {
  */
 export interface CheckedProvider extends Omit<Provider, "unwrap" | "unwrapForeign"> {
   /** @throws {KmsError} as {@linkcode Provider.unwrap}; `integrity` for a vendor without {@linkcode Provider.unwrapForeign}. */
-  unwrap(wrapped: Unwrappable, call: CallOptions): Promise<Uint8Array>;
+  readonly unwrap: (wrapped: Unwrappable, call: CallOptions) => Promise<Uint8Array>;
 }
 
 /** What a provider gets from the room above when it is opened. */

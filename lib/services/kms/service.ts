@@ -26,7 +26,7 @@ import { reportsHealth } from "../../kek/reporting.ts";
 import { memorySentinels, type SentinelStore } from "./key_ring/sentinel_file.ts";
 import { SentinelWatch } from "./key_ring/sentinel_watch.ts";
 import type { RingStore } from "./key_ring/state.ts";
-import type { CallOptions, Provider } from "../../provider/provider.ts";
+import type { CallOptions, CheckedProvider } from "../../provider/provider.ts";
 import type { StateFolderWatch } from "../../base/state_folder.ts";
 
 export type {
@@ -78,7 +78,7 @@ export interface OpenedService extends Service, AsyncDisposable {
 /** A provider and the names under which it may have wrapped. */
 export interface ServiceProvider {
   /** Decorated: observed, retrying, breaking. */
-  readonly provider: Provider;
+  readonly provider: CheckedProvider;
   readonly formerly: readonly string[];
 }
 
