@@ -4,10 +4,11 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { openAudit, type RpcEvent } from "../../lib/telemetry/audit.ts";
+import { openAudit } from "../../lib/telemetry/audit.ts";
+import type { AuditEvent } from "../../lib/telemetry/events.ts";
 import { inFolder } from "../../tests/support/temporary_folder.ts";
 import { waitFor } from "../../tests/support/processes.ts";
-import { permissions } from "../compile/permissions.ts";
+import { trousseau } from "../compile/artefacts.ts";
 
 const read = (path: string) => Deno.readTextFile(new URL(path, import.meta.url));
 
@@ -27,7 +28,7 @@ const { paths, directives } = parsed(await read("trousseau"));
 Deno.test("deploy/logrotate/trousseau rotates files that the program may write, as the user that owns them", async () => {
   assert.ok(paths.length > 0);
   for (const path of paths) {
-    assert.ok(permissions.write.some((folder) => path.startsWith(`${folder}/`)), `${path} cannot be written`);
+    assert.ok(trousseau.permissions.write.some((folder) => path.startsWith(`${folder}/`)), `${path} cannot be written`);
   }
   const [, user, home] = /^u (\w+) - "[^"]*" (\S+)$/m.exec(await read("../systemd/trousseau.sysusers.conf")) ?? [];
   assert.equal(directives.get("su"), `${user} ${user}`);
@@ -55,7 +56,7 @@ Deno.test("deploy/logrotate/trousseau leaves the new file to the program, which 
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
   }));
 
-const decrypt: RpcEvent = {
+const decrypt: AuditEvent = {
   type: "rpc",
   api: "v2",
   operation: "decrypt",

@@ -7,7 +7,10 @@ import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { z } from "zod";
 import { createMetrics } from "../../lib/telemetry/metrics.ts";
-import type { ServiceStatus } from "../../lib/services/kms/service.ts";
+import { kmsOperations } from "../../lib/services/kms/rpc_event.ts";
+import type { ServiceStatus } from "../../lib/services/kms/status.ts";
+import { kmsGauges } from "../../lib/services/kms/status_metrics.ts";
+import { sopsOperations } from "../../lib/services/sops/rpc_event.ts";
 import { wellStatus } from "../../tests/support/fake_service.ts";
 
 const root = new URL("../..", import.meta.url);
@@ -79,7 +82,7 @@ async function exported(): Promise<ReadonlyMap<string, ReadonlyMap<string, Reado
     linesLost: () => ({ audit: 0, log: 0 }),
     auditWritable: () => true,
     countable: {
-      apis: ["v2", "v1beta1", "sops"],
+      apis: { ...kmsOperations, ...sopsOperations },
       providers: [{ name: "vault", kind: "vault-transit", method: "token" }],
     },
   });
@@ -101,7 +104,9 @@ async function exported(): Promise<ReadonlyMap<string, ReadonlyMap<string, Reado
     ],
   };
   const found = new Map<string, Map<string, Set<string>>>();
-  for (const line of (await metrics.render(status)).split("\n").filter((line) => /^[a-z]/.test(line))) {
+  for (
+    const line of (await metrics.render(kmsGauges(status, 10_000))).split("\n").filter((line) => /^[a-z]/.test(line))
+  ) {
     const [, metric = "", labels = ""] = /^(\w+)(?:\{(.*)\})? /.exec(line) ?? [];
     const known = found.get(metric) ?? new Map<string, Set<string>>();
     for (const { label, values } of matchersOf(labels)) {

@@ -23,9 +23,12 @@ export interface Clock {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
+/** When this process started, on {@linkcode systemClock}'s `now`. */
+export const processStartedAt = performance.timeOrigin;
+
 /** The machine's clocks. */
 export const systemClock: Clock = {
-  now: () => performance.timeOrigin + performance.now(),
+  now: () => processStartedAt + performance.now(),
   wall: () => Date.now(),
   after: afterTimeout,
   sleep,
@@ -62,9 +65,6 @@ export class WallTimes {
     return this.of(this.#clock.now());
   }
 }
-
-/** When this process started, on {@linkcode systemClock}'s `now`. */
-export const processStartedAt = performance.timeOrigin;
 
 /** The first millisecond of the year 0, and the one after the last of the year 9999. */
 const writable = { from: -62_167_219_200_000, to: 253_402_300_800_000 } as const;

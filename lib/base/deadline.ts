@@ -150,6 +150,38 @@ export function orAborted<T>(
   });
 }
 
+/**
+ * Starts work and waits for it, but not past `signal`, as {@linkcode orAborted} does.
+ *
+ * @param onAbort called when the signal fires. It runs before the listeners that the work itself registers.
+ */
+export function startedOrAborted<T>(
+  start: () => Promise<T>,
+  signal: AbortSignal,
+  action: string,
+  onAbort: () => void,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const end = () => {
+      onAbort();
+      reject(abortError(signal, action));
+    };
+    signal.addEventListener("abort", end, { once: true });
+    const fail = (thrown: unknown) => {
+      signal.removeEventListener("abort", end);
+      reject(thrown);
+    };
+    try {
+      start().then((value) => {
+        signal.removeEventListener("abort", end);
+        resolve(value);
+      }, fail);
+    } catch (thrown) {
+      fail(thrown);
+    }
+  });
+}
+
 /** Resolves after `ms`, or as soon as `signal` fires; it never throws, so that a loop can ask the signal itself. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

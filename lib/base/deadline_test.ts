@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { coalescedTimers, deadline, orAborted } from "./deadline.ts";
+import { coalescedTimers, deadline, orAborted, startedOrAborted } from "./deadline.ts";
 
 /** Timers that fire when the test advances the time, and their number. */
 function timers() {
@@ -94,4 +94,36 @@ Deno.test("deadline() returns the remaining time, on the clock of its timer", ()
   assert.deepEqual([bound.left(), bound.signal.aborted], [1, false]);
   time.pass(1);
   assert.deepEqual([bound.left(), bound.signal.aborted], [0, true]);
+});
+
+Deno.test("startedOrAborted() calls back at an abort before the work's own listeners, and ends with abortError()", async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const order: string[] = [];
+  const start = () =>
+    new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => {
+        order.push("work");
+        reject(new TypeError("the work's own"));
+      });
+    });
+  const waits = startedOrAborted(start, signal, "work", () => order.push("back"));
+  controller.abort();
+  await assert.rejects(waits, { code: "cancelled", message: "Cannot work: the caller gave up." });
+  assert.deepEqual(order, ["back", "work"]);
+});
+
+Deno.test("startedOrAborted() gives the outcome of the work, thrown at once too, and leaves no listener behind", async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  let backs = 0;
+  const back = () => void backs++;
+  assert.equal(await startedOrAborted(() => Promise.resolve(7), signal, "work", back), 7);
+  await assert.rejects(startedOrAborted(() => Promise.reject(new TypeError("no")), signal, "work", back), TypeError);
+  const throws = () => {
+    throw new RangeError("at once");
+  };
+  await assert.rejects(startedOrAborted(throws, signal, "work", back), RangeError);
+  controller.abort();
+  assert.equal(backs, 0);
 });

@@ -32,7 +32,7 @@ export interface TryTimes {
 }
 
 /** A plugin that is slow and not dead is through with it in time. */
-export const tryTimes: TryTimes = { each: 30_000, all: 180_000 };
+const tryTimes: TryTimes = { each: 30_000, all: 180_000 };
 
 /**
  * Tries all criteria.

@@ -31,7 +31,7 @@ const refusals: readonly ErrorCode[] = [
 ];
 
 /** Each part of what v2 seals that may be changed. */
-export const parts = {
+const parts = {
   ciphertext: (sealed: SubjectSealed) => Promise.resolve(ofCiphertext(sealed)),
   key_id: (sealed: SubjectSealed) => Promise.resolve(ofKeyId(sealed)),
   annotations: ofAnnotations,

@@ -12,7 +12,7 @@ import { KmsError } from "../base/errors.ts";
 import type { KmsApi } from "../api/kms/messages.ts";
 import type { ForeignFormat } from "./foreign_formats.ts";
 import type { Notify } from "../telemetry/events.ts";
-import type { CallOptions, Provider } from "../provider/provider.ts";
+import type { CallOptions, CheckedProvider } from "../provider/provider.ts";
 import { DekResolver, type OpenedSeed } from "./dek_resolver.ts";
 import { foreignFormats, type ForeignSealed, type ForeignWrap, isOfFormat, readForeign } from "./foreign_formats.ts";
 import { beginsAsOurs } from "./format.ts";
@@ -44,7 +44,7 @@ export interface ForeignKey {
 /** What a reader is made of. */
 export interface ForeignReaderOptions {
   readonly sources: readonly ForeignSource[];
-  readonly providers: readonly Pick<Provider, "name" | "unwrapForeign">[];
+  readonly providers: readonly Pick<CheckedProvider, "name" | "unwrap">[];
   readonly isSick: (name: string) => boolean;
   readonly cache: UnwrapCacheOptions;
   readonly clock: Clock;
@@ -62,7 +62,7 @@ const domain = utf8("trousseau/1 foreign");
 /** One for the whole plugin; without sources it recognises nothing. */
 export class ForeignReader implements Disposable {
   readonly #sources: ReadonlyMap<ForeignFormat, ForeignSource>;
-  readonly #providers: ReadonlyMap<string, Pick<Provider, "name" | "unwrapForeign">>;
+  readonly #providers: ReadonlyMap<string, Pick<CheckedProvider, "name" | "unwrap">>;
   readonly #isSick: (name: string) => boolean;
   readonly #source: DekResolver;
 
@@ -127,13 +127,13 @@ export class ForeignReader implements Disposable {
   }
 
   #unwrapper({ name, context, keyVersion }: ForeignKey): Unwrapper {
-    const unwrapForeign = this.#providers.get(name)?.unwrapForeign;
+    const provider = this.#providers.get(name);
     return {
       name,
       unwrap: async ({ ciphertext }, call) => {
         const bound = context === undefined ? {} : { context };
         const pinned = keyVersion === undefined ? {} : { keyVersion };
-        const opened = await unwrapForeign?.({ ciphertext, ...bound, ...pinned }, call);
+        const opened = await provider?.unwrap({ ciphertext, ...bound, ...pinned }, call);
         if (opened === undefined) throw refused(name, "it reads nothing that others wrote");
         if (isTagged(opened)) throw refused(name, "this is a wrapped data key of Trousseau's, and nobody else's data");
         if (opened.length !== seedBytes) throw refused(name, `what it opened is no seed of ${seedBytes} bytes`);

@@ -16,7 +16,7 @@ import { quorumSize, requireQuorum, type WrapQuorum } from "../envelope/quorum.t
 import { dekUnwrapper, holdersOf, type Unwrapper, type UnwrapStrategy } from "../envelope/unwrap.ts";
 import { UnwrapCache, type UnwrapCacheOptions } from "../envelope/unwrap_cache.ts";
 import { foreignBytes, isReferenceTo, type Wrap } from "../envelope/wrap.ts";
-import type { CallOptions, KeyState, Provider } from "../provider/provider.ts";
+import type { CallOptions, CheckedProvider, KeyState, Provider } from "../provider/provider.ts";
 import type { Notify } from "../telemetry/events.ts";
 import { DecryptBoard, type DecryptBoardOptions } from "./decrypt_board.ts";
 import { HealthBoard } from "./health.ts";
@@ -30,7 +30,7 @@ import { fillOrder, type WrapOrder } from "./wrap_order.ts";
 /** A provider and its former names, under which it may have wrapped. */
 export interface NamedProvider {
   /** With the decorators of `decorate`. */
-  readonly provider: Provider;
+  readonly provider: CheckedProvider;
   readonly formerly: readonly string[];
 }
 

@@ -6,7 +6,7 @@ import { equalBytes } from "../base/bytes.ts";
 import { toKmsError } from "../base/errors.ts";
 import { newDek } from "../envelope/seal.ts";
 import { referenceTo, type Wrap } from "../envelope/wrap.ts";
-import type { Provider } from "../provider/provider.ts";
+import type { CheckedProvider } from "../provider/provider.ts";
 import type { Event } from "../telemetry/events.ts";
 import { KekGroup, type KekGroupOptions } from "./kek_group.ts";
 
@@ -22,7 +22,7 @@ class Stage implements AsyncDisposable {
   readonly group: KekGroup;
   readonly dek = newDek();
 
-  constructor(providers: readonly Provider[], options: Partial<KekGroupOptions> = {}) {
+  constructor(providers: readonly CheckedProvider[], options: Partial<KekGroupOptions> = {}) {
     this.group = new KekGroup({
       providers: providers.map((provider) => ({ provider, formerly: [] })),
       retired: [],

@@ -4,7 +4,7 @@
  * @module
  */
 import { toKmsError } from "../base/errors.ts";
-import { foreignPart, type Provider } from "../provider/provider.ts";
+import type { CheckedProvider } from "../provider/provider.ts";
 import type { HealthBoard } from "./health.ts";
 
 /**
@@ -13,10 +13,10 @@ import type { HealthBoard } from "./health.ts";
  * @param probeSoon called after a failed unwrap of a provider that is not well.
  */
 export function reportsHealth(
-  provider: Provider,
+  provider: CheckedProvider,
   board: HealthBoard,
   probeSoon: (name: string) => void,
-): Pick<Provider, "name" | "unwrap" | "unwrapForeign"> {
+): Pick<CheckedProvider, "name" | "unwrap"> {
   const { name } = provider;
   const reported = async (work: () => Promise<Uint8Array>) => {
     try {
@@ -32,6 +32,5 @@ export function reportsHealth(
   return {
     name,
     unwrap: (wrapped, call) => reported(() => provider.unwrap(wrapped, call)),
-    ...foreignPart(provider, (unwrapForeign) => (foreign, call) => reported(() => unwrapForeign(foreign, call))),
   };
 }

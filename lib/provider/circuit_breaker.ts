@@ -7,20 +7,7 @@ import { systemClock } from "../base/clock.ts";
 import { type ErrorCode, errorCodes, KmsError, toKmsError } from "../base/errors.ts";
 import type { ProviderVerb } from "../telemetry/events.ts";
 import { actionOf } from "./enforced_contract.ts";
-import {
-  type CallOptions,
-  foreignPart,
-  type KeyState,
-  type Provider,
-  type UnwrapForeign,
-  type WrappedDek,
-} from "./provider.ts";
-
-/** A provider with a circuit breaker. */
-export interface CircuitBreakerProvider extends Provider {
-  /** Whether a wrap or an unwrap made now would fail at once, without a remote call. */
-  readonly open: boolean;
-}
+import type { CallOptions, CheckedProvider, KeyState, Unwrappable, WrappedDek } from "./provider.ts";
 
 /** When the breaker opens and for how long. Times are milliseconds. */
 export interface BreakerOptions {
@@ -57,16 +44,15 @@ type Verdict = "well" | "sick" | "silent";
  * After a pause of 1 s, growing to 10 s, one call at a time is let through on trial. A probe always passes. Whatever
  * shows that the KMS answers closes the breaker: a success, or a refusal of a probe or a wrap.
  */
-export function breaking(provider: Provider, options: Partial<BreakerOptions> = {}): CircuitBreakerProvider {
+export function breaking(provider: CheckedProvider, options: Partial<BreakerOptions> = {}): CheckedProvider {
   return new CircuitBreaker(provider, { ...defaults, ...options });
 }
 
-class CircuitBreaker implements CircuitBreakerProvider {
+class CircuitBreaker implements CheckedProvider {
   readonly name: string;
   readonly kind: string;
   readonly canUnwrap: boolean;
-  readonly unwrapForeign?: UnwrapForeign;
-  readonly #inner: Provider;
+  readonly #inner: CheckedProvider;
   readonly #options: BreakerOptions;
   #failures = 0;
   /** The failure that opened it; `undefined` while it is closed. */
@@ -75,22 +61,12 @@ class CircuitBreaker implements CircuitBreakerProvider {
   #trialAt = 0;
   #onTrial = false;
 
-  constructor(provider: Provider, options: BreakerOptions) {
+  constructor(provider: CheckedProvider, options: BreakerOptions) {
     this.name = provider.name;
     this.kind = provider.kind;
     this.canUnwrap = provider.canUnwrap;
     this.#inner = provider;
-    // Foreign bytes are stored bytes too: they count for no more than an unwrap does.
-    const { unwrapForeign } = foreignPart(
-      provider,
-      (inner) => (foreign, call) => this.#guarded("unwrap", () => inner(foreign, call)),
-    );
-    if (unwrapForeign !== undefined) this.unwrapForeign = unwrapForeign;
     this.#options = options;
-  }
-
-  get open(): boolean {
-    return this.#reason !== undefined && (this.#onTrial || this.#options.now() < this.#trialAt);
   }
 
   probe(call: CallOptions): Promise<KeyState> {
@@ -101,7 +77,7 @@ class CircuitBreaker implements CircuitBreakerProvider {
     return this.#guarded("wrap", () => this.#inner.wrap(dek, at, call));
   }
 
-  unwrap(wrapped: WrappedDek, call: CallOptions): Promise<Uint8Array> {
+  unwrap(wrapped: Unwrappable, call: CallOptions): Promise<Uint8Array> {
     return this.#guarded("unwrap", () => this.#inner.unwrap(wrapped, call));
   }
 
@@ -116,7 +92,7 @@ class CircuitBreaker implements CircuitBreakerProvider {
   }
 
   async #tried<T>(verb: ProviderVerb, work: () => Promise<T>, reason: KmsError): Promise<T> {
-    if (this.open) throw this.#refusal(verb, reason);
+    if (this.#onTrial || this.#options.now() < this.#trialAt) throw this.#refusal(verb, reason);
     this.#onTrial = true;
     try {
       return await this.#judged(verb, work, (reason) => this.#failsTrial(reason));

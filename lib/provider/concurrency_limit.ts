@@ -6,15 +6,7 @@
 import type { Notify, ProviderVerb } from "../telemetry/events.ts";
 import { Batcher } from "./batching.ts";
 import type { HttpCall } from "../net/https/endpoint.ts";
-import type {
-  CallOptions,
-  ForeignCiphertext,
-  KeyState,
-  Provider,
-  Remarks,
-  UnwrapForeign,
-  WrappedDek,
-} from "./provider.ts";
+import type { CallOptions, ForeignCiphertext, KeyState, Provider, Remarks, WrappedDek } from "./provider.ts";
 
 /** For each verb. */
 const inFlight = 16;
@@ -45,7 +37,7 @@ class ConcurrencyLimit implements Provider {
   readonly name: string;
   readonly kind: string;
   readonly canUnwrap = true;
-  readonly unwrapForeign?: UnwrapForeign;
+  readonly unwrapForeign?: NonNullable<Provider["unwrapForeign"]>;
   readonly remarks?: Remarks;
   readonly #key: RemoteKey;
   readonly #wraps: Batcher<Work<WrappedDek>, WrappedDek>;

@@ -3,20 +3,20 @@
  *
  * @module
  */
-import { breaking, type CircuitBreakerProvider } from "./circuit_breaker.ts";
+import { systemClock } from "../base/clock.ts";
+import { breaking } from "./circuit_breaker.ts";
 import { enforceContract } from "./enforced_contract.ts";
-import type { Provider, ProviderContext } from "./provider.ts";
+import type { CheckedProvider, Provider, ProviderContext } from "./provider.ts";
 import { retrying } from "./retrying.ts";
 
 /**
- * What the key ring holds: a bare provider, observed, retried and behind a breaker.
+ * The provider that a service holds: a vendor's, checked, retried and behind a circuit breaker.
  *
- * `enforceContract` is innermost, so that each remote call is told of and every answer is checked before anything is decided
- * by it. `retrying` is in the middle: its repeats are calls like others. `breaking` is outermost: it judges by what
- * became of a call in the end, and what it refuses is not tried four times. Disposing it disposes the provider.
+ * `enforceContract` is innermost: each remote call makes an event, and every answer is checked before a decorator decides
+ * by it. `retrying` is in the middle: each of its repeats is a call. `breaking` is outermost: it decides by the result
+ * after all repeats, and a call that it refuses is not repeated. Disposing the result disposes the provider.
  */
-export function decorate(provider: Provider, context: ProviderContext): CircuitBreakerProvider {
-  return breaking(
-    retrying(enforceContract(provider, context), context.clock === undefined ? {} : { clock: context.clock }),
-  );
+export function decorate(provider: Provider, context: ProviderContext): CheckedProvider {
+  const { clock = systemClock } = context;
+  return breaking(retrying(enforceContract(provider, context), { clock }), { now: () => clock.now() });
 }

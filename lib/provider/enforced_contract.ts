@@ -5,16 +5,18 @@
  */
 import { utf8 } from "../base/bytes.ts";
 import { systemClock } from "../base/clock.ts";
-import { abortError, isTimeout, orAborted } from "../base/deadline.ts";
+import { abortError, isTimeout, orAborted, startedOrAborted } from "../base/deadline.ts";
 import { type ErrorCode, KmsError, toKmsError } from "../base/errors.ts";
 import type { ProviderVerb } from "../telemetry/events.ts";
 import {
   type CallOptions,
-  foreignPart,
+  type CheckedProvider,
+  type ForeignCiphertext,
   type KeyState,
   type Provider,
   type ProviderContext,
   providerLimits,
+  type Unwrappable,
   type WrappedDek,
 } from "./provider.ts";
 import { maxWrapOf } from "./registry.ts";
@@ -28,23 +30,26 @@ import { maxWrapOf } from "./registry.ts";
  *   `provider_protocol`: the annotations of several providers have to fit together. A data key of none or more than 64
  *   bytes is `integrity`: the KMS did open it, so the bytes were not wrapped by us.
  */
-export function enforceContract(provider: Provider, context: ProviderContext): Provider {
+export function enforceContract(provider: Provider, context: ProviderContext): CheckedProvider {
+  const { clock = systemClock } = context;
+  const { name, kind } = provider;
+  const actions = { probe: actionOf("probe", name), wrap: actionOf("wrap", name), unwrap: actionOf("unwrap", name) };
+
   async function call<T>(
     verb: ProviderVerb,
     signal: AbortSignal,
     work: () => Promise<T>,
     fault: (answer: T) => Fault | undefined,
   ): Promise<T> {
-    const action = actionOf(verb, provider.name);
+    const action = actions[verb];
     if (signal.aborted) throw abortError(signal, action);
-    const began = systemClock.now();
-    // Registered before the work's own listeners, which remove the pending requests that the message names.
+    const began = clock.now();
     let silent: string | undefined;
-    const onAbort = () => silent = context.waits?.silent(systemClock.now() - began);
-    signal.addEventListener("abort", onAbort, { once: true });
+    // Read before the work's own listeners run, which remove the pending requests that the message names.
+    const onAbort = () => silent = context.waits?.silent(clock.now() - began);
     try {
       // What a vendor's method throws at once is caught here as well.
-      const answer = await orAborted(work(), signal, action);
+      const answer = await startedOrAborted(work, signal, action, onAbort);
       const found = fault(answer);
       if (found !== undefined) throw new KmsError(found.code, `Cannot ${action}: ${found.why}.`);
       report(verb, began);
@@ -53,17 +58,19 @@ export function enforceContract(provider: Provider, context: ProviderContext): P
       const error = signal.aborted ? lateError(thrown, signal, action, silent) : toKmsError(thrown);
       report(verb, began, error);
       throw error;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
     }
   }
 
   const maxWrap = maxWrapOf(provider.kind);
 
   function report(verb: ProviderVerb, began: number, error?: KmsError): void {
-    const seconds = (systemClock.now() - began) / 1000;
-    const about = { type: "provider_call", provider: provider.name, kind: provider.kind, verb, seconds } as const;
-    context.notify(error ? { ...about, result: error.code, message: error.message } : { ...about, result: "ok" });
+    const seconds = (clock.now() - began) / 1000;
+    if (error === undefined) {
+      context.notify({ type: "provider_call", provider: name, kind, verb, seconds, result: "ok" });
+      return;
+    }
+    const { code: result, message } = error;
+    context.notify({ type: "provider_call", provider: name, kind, verb, seconds, result, message });
   }
 
   return {
@@ -78,16 +85,27 @@ export function enforceContract(provider: Provider, context: ProviderContext): P
         () => provider.wrap(dek, at, options),
         (answer) => wrappedFault(answer, maxWrap),
       ),
-    unwrap: (wrapped: WrappedDek, options: CallOptions) =>
-      call("unwrap", options.signal, () => provider.unwrap(wrapped, options), dekFault),
-    ...foreignPart(
-      provider,
-      (unwrapForeign) => (foreign, options) =>
-        call("unwrap", options.signal, () => unwrapForeign(foreign, options), dekFault),
-    ),
+    unwrap: (wrapped: Unwrappable, options: CallOptions) =>
+      call(
+        "unwrap",
+        options.signal,
+        () => isForeign(wrapped) ? openForeign(provider, wrapped, options) : provider.unwrap(wrapped, options),
+        dekFault,
+      ),
     ...remarksPart(provider),
     [Symbol.asyncDispose]: () => provider[Symbol.asyncDispose](),
   };
+}
+
+function isForeign(wrapped: Unwrappable): wrapped is ForeignCiphertext {
+  return !("version" in wrapped);
+}
+
+/** @throws {KmsError} `integrity` if the vendor knows no other program's data. */
+function openForeign(provider: Provider, foreign: ForeignCiphertext, options: CallOptions): Promise<Uint8Array> {
+  if (provider.unwrapForeign !== undefined) return provider.unwrapForeign(foreign, options);
+  const why = "it reads nothing that others wrote";
+  throw new KmsError("integrity", `Cannot decrypt with provider "${provider.name}": ${why}.`);
 }
 
 /** The error of a call whose signal has fired: its own where it has one, and the name of the server that was silent. */

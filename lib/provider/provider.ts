@@ -45,8 +45,8 @@ export interface ForeignCiphertext {
   readonly keyVersion?: string;
 }
 
-/** See {@linkcode Provider.unwrapForeign}. */
-export type UnwrapForeign = (foreign: ForeignCiphertext, call: CallOptions) => Promise<Uint8Array>;
+/** What {@linkcode CheckedProvider.unwrap} takes; a ciphertext of another program has no `version`. */
+export type Unwrappable = WrappedDek | ForeignCiphertext;
 
 /**
  * What the KMS says of its key that an operator should know: versions that do not open any more, and ways by which the
@@ -99,19 +99,19 @@ export interface Provider extends AsyncDisposable {
    *
    * @throws {KmsError} as {@linkcode Provider.unwrap}.
    */
-  unwrapForeign?: UnwrapForeign;
+  unwrapForeign?(foreign: ForeignCiphertext, call: CallOptions): Promise<Uint8Array>;
 
   /** For `check` and `keys`; only where the rights that a probe has are enough. */
   remarks?: Remarks;
 }
 
-/** The optional method of a decorated provider: there only where the provider itself has it. */
-export function foreignPart(
-  provider: Provider,
-  around: (unwrapForeign: UnwrapForeign) => UnwrapForeign,
-): Pick<Provider, "unwrapForeign"> {
-  const own = provider.unwrapForeign?.bind(provider);
-  return own === undefined ? {} : { unwrapForeign: around(own) };
+/**
+ * A provider behind `enforceContract`. One method opens both kinds of ciphertext, so that whatever bounds, repeats, counts
+ * or refuses unwraps does the same to those of other programs.
+ */
+export interface CheckedProvider extends Omit<Provider, "unwrap" | "unwrapForeign"> {
+  /** @throws {KmsError} as {@linkcode Provider.unwrap}; `integrity` for a vendor without {@linkcode Provider.unwrapForeign}. */
+  readonly unwrap: (wrapped: Unwrappable, call: CallOptions) => Promise<Uint8Array>;
 }
 
 /** What a provider gets from the room above when it is opened. */

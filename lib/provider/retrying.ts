@@ -6,7 +6,7 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { backoff } from "../base/deadline.ts";
 import { errorCodes, KmsError, toKmsError } from "../base/errors.ts";
-import { type CallOptions, foreignPart, type Provider } from "./provider.ts";
+import type { CallOptions, CheckedProvider } from "./provider.ts";
 
 /** Replaced by tests. */
 export interface RetryOptions {
@@ -49,7 +49,7 @@ const busy = {
  *
  * The error of the last try is thrown: it is more specific than that time ran out.
  */
-export function retrying(provider: Provider, options: Partial<RetryOptions> = {}): Provider {
+export function retrying(provider: CheckedProvider, options: Partial<RetryOptions> = {}): CheckedProvider {
   const tries = new Tries({ clock: systemClock, random: Math.random, ...options });
   return {
     name: provider.name,
@@ -58,10 +58,6 @@ export function retrying(provider: Provider, options: Partial<RetryOptions> = {}
     probe: (call) => provider.probe(call),
     wrap: (dek, at, call) => tries.persist(() => provider.wrap(dek, at, call), call),
     unwrap: (wrapped, call) => tries.persist(() => provider.unwrap(wrapped, call), call),
-    ...foreignPart(
-      provider,
-      (unwrapForeign) => (foreign, call) => tries.persist(() => unwrapForeign(foreign, call), call),
-    ),
     [Symbol.asyncDispose]: () => provider[Symbol.asyncDispose](),
   };
 }
@@ -92,10 +88,11 @@ class Tries {
 
   async persist<T>(attempt: () => Promise<T>, call: CallOptions): Promise<T> {
     const one = this.#begin(call);
-    await this.#quiet(one);
+    if (one.sentAt < this.#quietUntil) await this.#quiet(one);
     for (;;) {
+      // The first try of most calls is sent at once, at the time that was read already.
+      if (one.tries > 0 || this.#quietUntil > -Infinity) one.sentAt = this.#clock.now();
       one.tries++;
-      one.sentAt = this.#clock.now();
       try {
         const answer = await attempt();
         this.#answered();

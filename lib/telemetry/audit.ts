@@ -40,7 +40,7 @@ export interface AuditOptions {
 }
 
 /** How lines wait: see {@linkcode LineWriterOptions}. 8 MiB are about 25,000 calls. */
-export const auditBuffer = { flushMs: 50, maxBuffered: 8 * 1024 * 1024, retryMs: 1000, closeMs: 2000 } as const;
+const auditBuffer = { flushMs: 50, maxBuffered: 8 * 1024 * 1024, retryMs: 1000, closeMs: 2000 } as const;
 
 /**
  * Opens the stream.

@@ -142,7 +142,7 @@ export const eventRows = {
     fields: (e) => ({ entries: e.entries }),
   },
   cache_evicted: {
-    level: ({ reason }) => reason === "refused" || reason === "grace" ? "warn" : "debug",
+    level: ({ reason }) => reason === "refused" ? "warn" : "debug",
     sentence: (e) => evictedSentences[e.reason],
     fields: (e) => ({ reason: e.reason, reference: e.reference }),
     repeats: (e) => e.reason,
@@ -202,7 +202,6 @@ const evictedSentences = {
   lru: "A data key left the unwrap cache to make room.",
   age: "A data key left the unwrap cache at the end of its lifetime.",
   refused: "A data key was dropped from the unwrap cache: its KMS refuses to open it.",
-  grace: "A data key was dropped from the unwrap cache: its KMS has been away for longer than the grace time.",
 } as const satisfies Record<EventOf<"cache_evicted">["reason"], string>;
 
 function withReason(statement: string, reason: string): string {

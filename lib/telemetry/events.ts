@@ -84,7 +84,7 @@ export type Event =
   }
   | { type: "outage"; state: "none" | "outage" | "outage_past_after" | "refused"; policy: string; message: string }
   | { type: "cache_size"; entries: number }
-  | { type: "cache_evicted"; reason: "lru" | "age" | "refused" | "grace"; reference: string }
+  | { type: "cache_evicted"; reason: "lru" | "age" | "refused"; reference: string }
   | {
     type: "socket";
     action:

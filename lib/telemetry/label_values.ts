@@ -37,7 +37,6 @@ export const evictionReasons = every<EventOf<"cache_evicted">["reason"]>({
   lru: true,
   age: true,
   refused: true,
-  grace: true,
 });
 export const portActions = every<EventOf<"telemetry_port">["action"]>({
   listening: true,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { jsonText, printable } from "./text.ts";
+import { escapedText, jsonText } from "./text.ts";
 
 const levels = {
   debug: { rank: 0, label: "DEBUG", colour: "\x1b[2m" },
@@ -74,11 +74,11 @@ const jsonLine: Format = (time, level, sentence, fields) => {
 };
 
 const textLine: Format = (time, level, sentence, fields) =>
-  `${time} ${levels[level].label} ${printable(sentence)}${textFields(fields)}\n`;
+  `${time} ${levels[level].label} ${escapedText(sentence)}${textFields(fields)}\n`;
 
 const colouredLine: Format = (time, level, sentence, fields) => {
   const { label, colour } = levels[level];
-  return `${levels.debug.colour}${time}${plain} ${colour}${label}${plain} ${printable(sentence)}` +
+  return `${levels.debug.colour}${time}${plain} ${colour}${label}${plain} ${escapedText(sentence)}` +
     `${levels.debug.colour}${textFields(fields)}${plain}\n`;
 };
 
@@ -90,14 +90,14 @@ function jsonValue(value: Exclude<FieldValue, undefined>): string {
 function textFields(fields: Fields): string {
   let out = "";
   for (const [name, value] of Object.entries(fields)) {
-    if (value !== undefined) out += ` ${printable(name)}=${textValue(value)}`;
+    if (value !== undefined) out += ` ${escapedText(name)}=${textValue(value)}`;
   }
   return out;
 }
 
 function textValue(value: Exclude<FieldValue, undefined>): string {
   const text = typeof value === "object" ? items(value).join(",") : String(value);
-  return /^[\w.:@/+,-]+$/.test(text) ? printable(text) : jsonText(text);
+  return /^[\w.:@/+,-]+$/.test(text) ? escapedText(text) : jsonText(text);
 }
 
 /** What the types already say, held at run time too: whatever was cast into a list of texts is not printed. */

@@ -123,8 +123,8 @@ const expectations: readonly (readonly [Event, Readonly<Record<string, number | 
     'trousseau_outage{state="refused"}': 0,
   }],
   [{ type: "cache_size", entries: 12 }, { "trousseau_cache_entries": 12 }],
-  [{ type: "cache_evicted", reason: "grace", reference: "ab" }, {
-    'trousseau_cache_evictions_total{reason="grace"}': 1,
+  [{ type: "cache_evicted", reason: "refused", reference: "ab" }, {
+    'trousseau_cache_evictions_total{reason="refused"}': 1,
   }],
   [{ type: "socket", action: "rebound", path: "/run/s", message: "" }, {
     'trousseau_socket_events_total{action="rebound"}': 1,
@@ -296,7 +296,7 @@ Deno.test("createMetrics() has each counter of a closed set at 0 from the start"
     "trousseau_token_renewals_total": results,
     "trousseau_ready_deks_total": results,
     "trousseau_cache_requests_total": 4,
-    "trousseau_cache_evictions_total": 4,
+    "trousseau_cache_evictions_total": 3,
     "trousseau_socket_events_total": 11,
     "trousseau_telemetry_port_events_total": 4,
     "trousseau_key_id_changes_total": 1,
@@ -375,7 +375,7 @@ const labelValues: Readonly<Record<string, RegExp>> = {
   kind: /^(vault-transit|local)$/,
   verb: /^(probe|wrap|unwrap)$/,
   method: /^(token|approle)$/,
-  reason: /^(lru|age|refused|grace)$/,
+  reason: /^(lru|age|refused)$/,
   action: /^[a-z_]{4,14}$/,
   to: /^(unknown|well|sick|refusing)$/,
   state: /^(unknown|well|sick|refusing|none|outage|outage_past_after|refused)$/,

@@ -5,7 +5,7 @@
  */
 import { rfc3339 } from "../base/clock.ts";
 import type { GaugeRow } from "./gauges.ts";
-import { printable } from "./text.ts";
+import { escapedText } from "./text.ts";
 
 /** The readiness of a service. */
 export interface Readiness {
@@ -20,7 +20,7 @@ export interface StatusPage {
   readonly ready: boolean;
   /** The JSON object of `/readyz` and `/status`. */
   document(): Readonly<Record<string, unknown>>;
-  /** The text of `/readyz`: printable lines, each ended by LF. */
+  /** The text of `/readyz`: escapedText lines, each ended by LF. */
   text(): string;
 }
 
@@ -49,7 +49,7 @@ export function aligned(rows: readonly (readonly string[])[]): readonly string[]
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd());
 }
 
-/** Lines as the text of a page; a character that is not printable is escaped. */
+/** Lines as the text of a page; a character that is not escapedText is escaped. */
 export function pageText(lines: readonly string[]): string {
-  return `${lines.map(printable).join("\n")}\n`;
+  return `${lines.map(escapedText).join("\n")}\n`;
 }

@@ -18,7 +18,7 @@ export function limited(text: string): string {
 }
 
 /** The text with whatever is not printable spelled as `\uXXXX`. */
-export function printable(text: string): string {
+export function escapedText(text: string): string {
   const short = limited(text);
   return unprintable.test(short) ? short.replace(everyUnprintable, escaped) : short;
 }

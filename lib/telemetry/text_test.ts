@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { anyText } from "../../tests/support/event_arbitraries.ts";
-import { causeName, className, jsonText, maxText, printable } from "./text.ts";
+import { causeName, className, escapedText, jsonText, maxText } from "./text.ts";
 
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 Deno.test("printable() and jsonText() let nothing through that could end a line or colour it", () => {
   fc.assert(fc.property(anyText, (text) => {
-    assert.doesNotMatch(printable(text), unprintable);
+    assert.doesNotMatch(escapedText(text), unprintable);
     assert.doesNotMatch(jsonText(text), unprintable);
   }));
 });
@@ -19,12 +19,12 @@ Deno.test("jsonText() is read back as what was written", () => {
 });
 
 Deno.test("printable() names what it escapes", () => {
-  assert.equal(printable("a\nb\x1b[31m\u202ec\ud800"), "a\\u000ab\\u001b[31m\\u202ec\\ud800");
-  assert.equal(printable("\u{e0041}"), "\\udb40\\udc41");
+  assert.equal(escapedText("a\nb\x1b[31m\u202ec\ud800"), "a\\u000ab\\u001b[31m\\u202ec\\ud800");
+  assert.equal(escapedText("\u{e0041}"), "\\udb40\\udc41");
 });
 
 Deno.test("printable() cuts long text", () => {
-  assert.equal(printable("x".repeat(5000)), `${"x".repeat(maxText)}…`);
+  assert.equal(escapedText("x".repeat(5000)), `${"x".repeat(maxText)}…`);
 });
 
 Deno.test("causeName() gives a class and never a message", () => {

@@ -6,9 +6,10 @@
 import { join } from "node:path";
 import { positionalUsage } from "../../lib/cli/arguments.ts";
 import type { Command } from "../../lib/cli/command.ts";
+import { acceptedOptions, optionForms, optionLabel, optionRow } from "../../lib/cli/options.ts";
 import { commands } from "../../lib/cli/trousseau/commands.ts";
-import { exitCodes } from "../../lib/cli/exit_codes.ts";
-import { acceptedOptions, optionForms, optionLabel, optionNames, optionRow } from "../../lib/cli/options.ts";
+import { exits } from "../../lib/cli/trousseau/exits.ts";
+import { options } from "../../lib/cli/trousseau/options.ts";
 import { markdownTable } from "../support/markdown_table.ts";
 
 const table: readonly Command[] = commands;
@@ -16,11 +17,11 @@ const table: readonly Command[] = commands;
 /** One table for each pair of marks. */
 const tables = {
   "table of commands": () => markdownTable(["command", "for", "options"], table.map(commandRow)),
-  "table of options": () => markdownTable(["option", "taken by", "for"], optionNames.map(optionCells)),
+  "table of options": () => markdownTable(["option", "taken by", "for"], Object.keys(options).map(optionCells)),
   "table of exit statuses": () =>
     markdownTable(
       ["exit status", "meaning", "cure"],
-      Object.values(exitCodes).map(({ status, meaning, cure }) => [String(status), escaped(meaning), escaped(cure)]),
+      Object.values(exits).map(({ status, meaning, cure }) => [String(status), escaped(meaning), escaped(cure)]),
     ),
 } as const;
 
@@ -29,15 +30,15 @@ function commandRow(command: Command): readonly string[] {
   return [
     code(usage),
     escaped(command.summary),
-    command.options.map((name) => code(optionLabel(name))).join(", ") || "–",
+    command.options.map((name) => code(optionLabel(options, name))).join(", ") || "–",
   ];
 }
 
-function optionCells(name: (typeof optionNames)[number]): readonly string[] {
+function optionCells(name: string): readonly string[] {
   const takers = table.filter(({ options }) => acceptedOptions(options).includes(name));
   const all = takers.length === table.length;
   const taken = all ? "every command" : takers.map((command) => code(command.name)).join(", ");
-  return [code(optionForms(name).trim()), taken || "no command", escaped(optionRow(name).summary)];
+  return [code(optionForms(options, name).trim()), taken || "no command", escaped(optionRow(options, name).summary)];
 }
 
 function code(text: string): string {

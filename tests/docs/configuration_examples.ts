@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ProviderKind } from "../../lib/provider/settings.ts";
+import type { ProviderKind } from "../../lib/provider/registry.ts";
 
 const examples = {
   "aws-kms": `providers:

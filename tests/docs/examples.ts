@@ -8,7 +8,7 @@ import ts from "typescript";
 import { parseAllDocuments, stringify } from "yaml";
 import { parse as parseCommand } from "../../lib/cli/arguments.ts";
 import { UsageError } from "../../lib/cli/command.ts";
-import { commands } from "../../lib/cli/trousseau/commands.ts";
+import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import { readEncryptionFile } from "../../lib/config/encryption/file.ts";
 import { environmentFrom } from "../../lib/config/environment.ts";
 import { configJsonSchema } from "../../lib/config/json_schema.ts";
@@ -78,7 +78,7 @@ export function faultOfCommand(words: readonly string[]): string | undefined {
 
 function faultOfArguments(words: readonly string[]): string | undefined {
   try {
-    parseCommand(words, commands);
+    parseCommand(words, trousseau);
     return undefined;
   } catch (thrown) {
     if (thrown instanceof UsageError) return `trousseau ${words.join(" ")}: ${thrown.message}`;

@@ -9,6 +9,7 @@ import { systemClock } from "../../lib/base/clock.ts";
 import { unreadable } from "../../lib/services/kms/readable.ts";
 import { openLocal } from "../../lib/provider/local/provider.ts";
 import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
+import { enforceContract } from "../../lib/provider/enforced_contract.ts";
 import type { Provider } from "../../lib/provider/provider.ts";
 import { openService, type Sealed, type Service, type ServiceOptions } from "../../lib/services/kms/service.ts";
 import { memoryProviders } from "../support/memory_provider.ts";
@@ -35,7 +36,7 @@ async function node(
     cache: { entries: 64, maxAgeMs: 600_000, graceOnOutageMs: 24 * hour, lifetimeMs: 7 * 24 * hour },
     dekMaxAgeMs: hour,
     probeIntervalMs: 75_000,
-    providers: [{ provider, formerly: [] }],
+    providers: [{ provider: enforceContract(provider, { notify: () => {} }), formerly: [] }],
     store: new MemoryStore(),
     clock: systemClock,
     notify: () => {},

@@ -104,7 +104,7 @@ export const eventArbitraries: { readonly [Type in Event["type"]]: fc.Arbitrary<
   cache_size: fc.record({ type: fc.constant("cache_size"), entries: fc.nat(4096) }),
   cache_evicted: fc.record({
     type: fc.constant("cache_evicted"),
-    reason: fc.constantFrom("lru", "age", "refused", "grace"),
+    reason: fc.constantFrom("lru", "age", "refused"),
     reference: text,
   }),
   socket: fc.record({

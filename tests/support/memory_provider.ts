@@ -7,7 +7,14 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { base64, concat, fromBase64, utf8, utf8Text } from "../../lib/base/bytes.ts";
 import { orAborted } from "../../lib/base/deadline.ts";
 import { type ErrorCode, KmsError } from "../../lib/base/errors.ts";
-import type { CallOptions, ForeignCiphertext, KeyState, Provider, WrappedDek } from "../../lib/provider/provider.ts";
+import type {
+  CallOptions,
+  ForeignCiphertext,
+  KeyState,
+  Provider,
+  Unwrappable,
+  WrappedDek,
+} from "../../lib/provider/provider.ts";
 
 /** `hang` never answers; `wrong` answers with other bytes; a code is thrown. */
 export type Fault = "hang" | "wrong" | ErrorCode;
@@ -63,7 +70,10 @@ export class MemoryProvider implements Provider {
     return { version: at.version, ciphertext: concat(body, new Uint8Array(Math.max(0, this.pad - body.length))) };
   }
 
-  async unwrap({ version, ciphertext }: WrappedDek, call: CallOptions): Promise<Uint8Array> {
+  /** Takes both kinds of ciphertext, as a provider behind `enforceContract` does. */
+  async unwrap(wrapped: Unwrappable, call: CallOptions): Promise<Uint8Array> {
+    if (!("version" in wrapped)) return await this.unwrapForeign(wrapped, call);
+    const { version, ciphertext } = wrapped;
     const wrong = await this.#act("unwrap", call);
     if (wrong) return concat(utf8("trousseau-dek-1"), new Uint8Array(randomBytes(32)));
     const body = this.pad > 0 ? ciphertext.subarray(0, 12 + 47 + 16) : ciphertext;

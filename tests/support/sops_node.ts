@@ -4,7 +4,7 @@
  * @module
  */
 import type { Event } from "../../lib/telemetry/events.ts";
-import type { Provider } from "../../lib/provider/provider.ts";
+import type { CheckedProvider } from "../../lib/provider/provider.ts";
 import { openSopsService, type SopsService, type SopsServiceOptions } from "../../lib/services/sops/service.ts";
 import { FakeClock } from "./fake_clock.ts";
 
@@ -18,7 +18,7 @@ export interface SopsNode extends AsyncDisposable {
 /** What a test may say; the rest is as in the default configuration. */
 export type SopsNodeOptions = Partial<Omit<SopsServiceOptions, "providers" | "retired" | "clock" | "notify">> & {
   readonly clock?: FakeClock;
-  readonly retired?: readonly Provider[];
+  readonly retired?: readonly CheckedProvider[];
   readonly formerly?: Readonly<Record<string, readonly string[]>>;
 };
 
@@ -26,12 +26,12 @@ const hour = 3_600_000;
 
 /** Starts one; the first probes have been answered when it returns. */
 export async function startSopsNode(
-  providers: readonly Provider[],
+  providers: readonly CheckedProvider[],
   { clock = new FakeClock(), retired = [], formerly = {}, ...rest }: SopsNodeOptions = {},
 ): Promise<SopsNode> {
   const events: Event[] = [];
   const wrap = providers.length > 1 ? 2 : 1;
-  const named = (list: readonly Provider[]) =>
+  const named = (list: readonly CheckedProvider[]) =>
     list.map((provider) => ({ provider, formerly: formerly[provider.name] ?? [] }));
   const service = openSopsService({
     wrap,

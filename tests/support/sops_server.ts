@@ -9,7 +9,7 @@ import { dialSops, type SopsClient } from "../../lib/api/sops/client.ts";
 import type { Event } from "../../lib/telemetry/events.ts";
 import { sopsServer } from "../../lib/api/sops/server.ts";
 import { serveOnSocket, type SocketServer } from "../../lib/net/socket/serve.ts";
-import type { Provider } from "../../lib/provider/provider.ts";
+import type { CheckedProvider } from "../../lib/provider/provider.ts";
 import { sopsHandlers } from "../../lib/services/sops/handlers.ts";
 import { openSopsService, type SopsService } from "../../lib/services/sops/service.ts";
 
@@ -25,7 +25,7 @@ export interface SopsServer extends AsyncDisposable {
 const hour = 3_600_000;
 
 /** Starts one with the keys `default` and `other`; disposing of it stops it and removes its folder. */
-export async function startSopsServer(providers: readonly Provider[]): Promise<SopsServer> {
+export async function startSopsServer(providers: readonly CheckedProvider[]): Promise<SopsServer> {
   const folder = await Deno.makeTempDir();
   const path = join(folder, "sops.sock");
   const events: Event[] = [];

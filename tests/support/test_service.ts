@@ -6,7 +6,7 @@
 import type { Event } from "../../lib/telemetry/events.ts";
 import { type OpenedService, openService, type ServiceOptions } from "../../lib/services/kms/service.ts";
 import { FakeClock } from "./fake_clock.ts";
-import type { Provider } from "../../lib/provider/provider.ts";
+import type { CheckedProvider } from "../../lib/provider/provider.ts";
 import { MemoryStore } from "./memory_store.ts";
 
 /** A service and everything around it. */
@@ -28,7 +28,7 @@ const hour = 3_600_000;
 
 /** Starts a node; time has not moved yet when it returns. */
 export async function startNode(
-  providers: readonly Provider[],
+  providers: readonly CheckedProvider[],
   options: TestNodeOptions = {},
 ): Promise<TestNode> {
   const { clock = new FakeClock(), store = new MemoryStore(), formerly = {}, ...rest } = options;

@@ -25,6 +25,7 @@ import type { KmsApi } from "../../lib/api/kms/messages.ts";
 import { keyIdOf } from "../../lib/services/kms/key_ring/key_id.ts";
 import { unwrapLocally, wrapLocally } from "../../lib/provider/local/cipher.ts";
 import { encodeKeyFile } from "../../lib/provider/local/key_file.ts";
+import { enforceContract } from "../../lib/provider/enforced_contract.ts";
 import { openLocal } from "../../lib/provider/local/provider.ts";
 import { withRandom } from "../support/fixed_random.ts";
 import { inFolder } from "../support/temporary_folder.ts";
@@ -71,7 +72,9 @@ for (const vector of vectors) {
   Deno.test(`decrypt() opens the frozen bytes: ${vector.what}`, () =>
     inFolder(async (folder) => {
       const providers = await openProviders(vector, folder);
-      await using node = await startNode(providers, { keyEpoch: vector.keyEpoch });
+      await using node = await startNode(providers.map((one) => enforceContract(one, { notify: () => {} })), {
+        keyEpoch: vector.keyEpoch,
+      });
       const stored = storedOf(vector);
       assert.ok(beginsAsOurs(stored.ciphertext, api));
       const { plaintext } = await node.service.decrypt(stored, api, { signal: new AbortController().signal });

@@ -20,7 +20,7 @@ import { openSentinels } from "./open_sentinels.ts";
 import type { SentinelResult } from "../../app/sealed_before.ts";
 
 /** What is tried, in this order; a failure ends it. */
-export const roundTripSteps = ["open", "probe", "wrap", "unwrap"] as const;
+const roundTripSteps = ["open", "probe", "wrap", "unwrap"] as const;
 
 /** One of {@linkcode roundTripSteps}. */
 export type RoundTripStepName = (typeof roundTripSteps)[number];

@@ -6,7 +6,7 @@
  */
 
 /** By the code of Node's error. Deno gives its own TLS (rustls) the codes of OpenSSL. */
-export const networkFailures = {
+const networkFailures = {
   ECONNREFUSED: "refused the connection",
   ECONNRESET: "closed the connection",
   EPIPE: "closed the connection",
@@ -56,7 +56,7 @@ function ofCertificate(refused: string) {
 }
 
 /** By the name of a fatal alert (RFC 8446, section 6.2), as rustls spells it. */
-export const tlsAlerts = {
+const tlsAlerts = {
   ProtocolVersion: "has no TLS version in common with Trousseau, which speaks TLS 1.2 and 1.3; allow one of them there",
   InsufficientSecurity: "refuses the TLS ciphers of Trousseau as too weak; allow AES-GCM or ChaCha20-Poly1305 there",
   UnrecognisedName: "serves no such name (TLS alert unrecognized_name); look at the address and at tls.serverName",

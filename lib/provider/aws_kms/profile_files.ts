@@ -167,7 +167,7 @@ function bareName(section: string): string {
  * The words of a text by the rules of a POSIX shell, as Python's `shlex.split` has them; `undefined` where a quotation or
  * an escape has no end.
  */
-export function shellWords(text: string): readonly string[] | undefined {
+function shellWords(text: string): readonly string[] | undefined {
   const words: string[] = [];
   let word: string | undefined;
   let quote = "";

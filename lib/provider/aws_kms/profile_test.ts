@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { refusedWith } from "../../../tests/support/vault_settings.ts";
+import type { PlainAwsKeys } from "./credentials.ts";
 import { type Profile, readProfile } from "./profile.ts";
 
 const metadata = "http://169.254.169.254";
@@ -10,7 +11,7 @@ const keys = (id: string) => `aws_access_key_id = ${id}\naws_secret_access_key =
 
 /** A profile with its keys in plain text: `assert` compares no private fields. */
 interface PlainProfile extends Pick<Profile, "roles"> {
-  readonly base: unknown;
+  readonly base: Exclude<Profile["base"], { readonly keys: unknown }> | { readonly keys: PlainAwsKeys };
 }
 
 /** Reads a profile from texts of the two files. */

@@ -6,6 +6,7 @@ import { freePort, pause, waitFor } from "../../../tests/support/processes.ts";
 import { startNode } from "../../../tests/support/test_service.ts";
 import { patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
 import { base64, fromBase64 } from "../../base/bytes.ts";
+import { enforceContract } from "../enforced_contract.ts";
 import type { Provider } from "../provider.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 
@@ -380,7 +381,7 @@ Deno.test("calls beyond 16 at once wait in line, and all are answered", () =>
 
 Deno.test("a rotation in AWS gives one new key ID, once, and what was sealed before still opens", () =>
   withAws(async (double, provider) => {
-    await using node = await startNode([provider]);
+    await using node = await startNode([enforceContract(provider, { notify: () => {} })]);
     const seed = new Uint8Array(32).fill(1);
     /** Lets time pass in steps in which the double can answer. */
     const live = async (seconds: number) => {

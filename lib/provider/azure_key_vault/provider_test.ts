@@ -6,6 +6,7 @@ import { KeyVaultDouble, type SeenRequest, type VaultFault } from "../../../test
 import { pause, waitFor } from "../../../tests/support/processes.ts";
 import { startNode } from "../../../tests/support/test_service.ts";
 import { patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
+import { enforceContract } from "../enforced_contract.ts";
 import type { Provider } from "../provider.ts";
 
 const dek = new Uint8Array(47).fill(7);
@@ -319,7 +320,9 @@ Deno.test("decrypt() opens the lines that the original Trousseau wrote with Azur
     const { body } = await double.keys.operate(key, keyVersion, "encrypt", { alg: "RSA1_5", value: base64url(seed) });
     const { value } = body as { value: string };
     const providers = [{ written: "azurekms", name: "azure", keyVersion }];
-    await using node = await startNode([provider], { readForeign: [{ format: "trousseau-v2", providers }] });
+    await using node = await startNode([enforceContract(provider, { notify: () => {} })], {
+      readForeign: [{ format: "trousseau-v2", providers }],
+    });
     const open = (line: string) =>
       node.service.decrypt({ keyId: "", ciphertext: utf8(line), annotations: {} }, "v1beta1", patient);
     assert.deepEqual((await open(`azurekms:-:${value}\n`)).plaintext, seed);
@@ -366,7 +369,7 @@ Deno.test("calls beyond 16 at once wait in line, and all are answered", () =>
 
 Deno.test("a rotation in the vault gives one new key ID, once, and what was sealed before still opens", () =>
   withVault(async (double, provider) => {
-    await using node = await startNode([provider]);
+    await using node = await startNode([enforceContract(provider, { notify: () => {} })]);
     const seed = new Uint8Array(32).fill(1);
     /** Lets time pass in steps in which the double can answer. */
     const live = async (seconds: number) => {

@@ -19,7 +19,7 @@ import type { AzureKeyVaultSettings } from "./settings.ts";
 const apiVersion = "7.4";
 
 /** What is asked of a vault: below `/keys/`, its segments encoded. */
-export interface VaultRequest {
+export interface KeyVaultRequest {
   readonly method: "GET" | "POST";
   readonly path: string;
   readonly body?: unknown;
@@ -66,7 +66,7 @@ export class KeyVault implements AsyncDisposable {
    * @returns the answer, whatever its status.
    * @throws {KmsError} as `Endpoint.ask`, or what the login said.
    */
-  ask(request: VaultRequest, call: HttpCall): Promise<HttpAnswer> {
+  ask(request: KeyVaultRequest, call: HttpCall): Promise<HttpAnswer> {
     return this.#tokens.request(
       request.path,
       (token) => this.#send(request, token, call),
@@ -80,7 +80,7 @@ export class KeyVault implements AsyncDisposable {
     this.#client[Symbol.dispose]();
   }
 
-  #send({ method, path, body }: VaultRequest, token: Secret | undefined, call: HttpCall): Promise<HttpAnswer> {
+  #send({ method, path, body }: KeyVaultRequest, token: Secret | undefined, call: HttpCall): Promise<HttpAnswer> {
     const headers: Record<string, string> = { accept: "application/json" };
     if (token !== undefined) headers["authorization"] = `Bearer ${token.reveal()}`;
     return this.#client.ask(this.#server, {

@@ -6,6 +6,7 @@ import { openGcp } from "../../../tests/support/gcp_settings.ts";
 import { pause, waitFor } from "../../../tests/support/processes.ts";
 import { startNode } from "../../../tests/support/test_service.ts";
 import { patient, refusedWith, within } from "../../../tests/support/vault_settings.ts";
+import { enforceContract } from "../enforced_contract.ts";
 import type { Provider } from "../provider.ts";
 import type { GcpKmsSettings } from "./settings.ts";
 
@@ -306,7 +307,7 @@ Deno.test("a token is replaced before it expires, without a call", async () => {
 
 Deno.test("a rotation gives one new key ID, once, and what was sealed before still opens", () =>
   withKms(async (double, provider) => {
-    await using node = await startNode([provider]);
+    await using node = await startNode([enforceContract(provider, { notify: () => {} })]);
     const seed = new Uint8Array(32).fill(1);
     /** Lets time pass in steps in which the double can answer. */
     const live = async (seconds: number) => {

@@ -71,7 +71,7 @@ export function failureOf(thrown: unknown, { verb, action }: PluginCall, socket:
   if (cause.unconnected !== undefined) {
     return new KmsError("unreachable", `Cannot ${action}: ${cause.unconnected}: ${printable(socket)}.`, { cause });
   }
-  if (tooLarge.test(cause.message)) return unacceptable(action, "it is larger than any good one");
+  if (tooLarge.test(cause.message)) return unusableAnswer(action, "it is larger than any good one");
   const { asked, unwrap } = meanings[cause.status];
   const meant = verb === "unwrap" ? unwrap : asked;
   const sentence = `Cannot ${action}: the plugin answered ${cause.status}${notes[cause.status] ?? ""}.`;
@@ -85,7 +85,7 @@ export function isSilent(thrown: unknown): boolean {
 }
 
 /** An answer that cannot be used. */
-export function unacceptable(action: string, why: string): KmsError {
+export function unusableAnswer(action: string, why: string): KmsError {
   return new KmsError("provider_protocol", `Cannot ${action}: the plugin's answer cannot be used: ${why}.`);
 }
 

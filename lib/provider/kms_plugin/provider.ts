@@ -12,7 +12,7 @@ import type { EncryptResponse } from "../../api/kms/messages.ts";
 import type { CallOptions, KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";
 import { providerLimits } from "../provider.ts";
 import { Waits } from "../../base/waits.ts";
-import { failureOf, isSilent, type PluginCall, unacceptable } from "./failures.ts";
+import { failureOf, isSilent, type PluginCall, unusableAnswer } from "./failures.ts";
 import type { KmsPluginSettings } from "./settings.ts";
 import { versionOf } from "./version.ts";
 import { decodeWrapped, encodeWrapped } from "./wrapped.ts";
@@ -70,7 +70,7 @@ class KmsPlugin implements Provider {
     if (ciphertext === undefined || ciphertext.length > providerLimits.ciphertext) {
       const size = ciphertext === undefined ? "has too many annotations" : `takes ${ciphertext.length} bytes`;
       const why = `with its key_id and annotations it ${size}, and ${providerLimits.ciphertext} bytes can be kept`;
-      throw unacceptable(call.action, why);
+      throw unusableAnswer(call.action, why);
     }
     return { version, ciphertext };
   }
@@ -103,7 +103,7 @@ class KmsPlugin implements Provider {
       throw new KmsError("unreachable", `Cannot ${call.action}: ${why}.`);
     }
     const complaint = complaintAboutStatus(status) ?? complaintAboutText(status.key_id);
-    if (complaint !== undefined) throw unacceptable(call.action, complaint);
+    if (complaint !== undefined) throw unusableAnswer(call.action, complaint);
     return this.#see(versionOf(status.key_id));
   }
 
@@ -111,7 +111,7 @@ class KmsPlugin implements Provider {
     const uid = crypto.randomUUID();
     const answer = await this.#send(call, (options) => this.#client.v2.Encrypt({ plaintext, uid }, options));
     const complaint = complaintAboutSealed(answer) ?? complaintAboutText(answer.key_id);
-    if (complaint !== undefined) throw unacceptable(call.action, complaint);
+    if (complaint !== undefined) throw unusableAnswer(call.action, complaint);
     return answer;
   }
 
@@ -123,7 +123,7 @@ class KmsPlugin implements Provider {
   }
 
   #checkDek(dek: Uint8Array, call: PluginCall): Uint8Array {
-    if (dek.length === 0) throw unacceptable(call.action, "it is empty");
+    if (dek.length === 0) throw unusableAnswer(call.action, "it is empty");
     if (dek.length <= providerLimits.dek) return dek;
     throw this.#notOurs(call, "what the plugin opened is no data key");
   }

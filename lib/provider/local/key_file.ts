@@ -137,7 +137,7 @@ function hasExactly<Name extends string>(
 }
 
 /** Tells apart two states of a file: another inode, size, mode or time of change. */
-export function stampOf({ dev, ino, size, mode, mtime, ctime }: Deno.FileInfo): string {
+function stampOf({ dev, ino, size, mode, mtime, ctime }: Deno.FileInfo): string {
   return [dev, ino, size, mode, mtime?.getTime(), ctime?.getTime()].join(":");
 }
 

@@ -12,7 +12,7 @@ import { readForLogin } from "../../net/https/logins.ts";
 import { unacceptable } from "../../net/https/refusals.ts";
 import type { Grant } from "../../net/https/session.ts";
 import type { ProviderContext } from "../provider.ts";
-import { deniesWithoutCause, loginRefusal } from "./errors.ts";
+import { deniesWithoutCause, vaultLoginRefusal } from "./errors.ts";
 import { type Authenticator, granted, lifetime, type LoginCall } from "./login.ts";
 import { OpenedTokens } from "./opened_tokens.ts";
 import type { MaybeWrapped, VaultAuth } from "./settings.ts";
@@ -211,7 +211,7 @@ async function post(call: LoginCall, login: Login): Promise<Grant> {
   if (answer.status !== 200) {
     const place = { path, hint: `${hint} at ${path}`, locks };
     const found = deniesWithoutCause(answer) ? await isMounted(call, login) : "unknown";
-    throw loginRefusal(answer, call.action, { ...place, mount: found });
+    throw vaultLoginRefusal(answer, call.action, { ...place, mount: found });
   }
   const auth = field(answer.body, "auth");
   const token = field(auth, "client_token");

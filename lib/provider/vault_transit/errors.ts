@@ -142,7 +142,7 @@ export interface LoginPlace {
  * The error for a login that failed. If Vault refuses it for its name, its password or its mount, the login is
  * `unauthenticated`. An answer without a list of errors does not come from Vault, but from something before it.
  */
-export function loginRefusal(answer: VaultAnswer, action: string, place: LoginPlace): KmsError {
+export function vaultLoginRefusal(answer: VaultAnswer, action: string, place: LoginPlace): KmsError {
   const refused = answer.status >= 400 && answer.status < 500 && ![412, 429, 472, 473, 474].includes(answer.status);
   if (!refused || !Array.isArray(field(answer.body, "errors"))) return refusal(answer, action);
   const found = reasons(answer.body);

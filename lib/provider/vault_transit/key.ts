@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { systemClock } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import { jittered } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
 import type { KeyState } from "../provider.ts";
@@ -16,13 +16,11 @@ import { keyRemarks } from "./remarks.ts";
 import type { VaultAnswer, VaultCall } from "./http.ts";
 import type { Session } from "./session.ts";
 
-/** What `read transit/keys/<key>` says. */
+/** The answer of `read transit/keys/<key>`. */
 interface KeyInfo {
   readonly latest: number;
   /** Seconds since the epoch by version number; versions that may not decrypt any more are not among them. */
   readonly createdAt: ReadonlyMap<number, number>;
-  /** When to read it again, on the monotonic clock. */
-  readonly staleAt: number;
 }
 
 /** A change shows at the next probe; the hourly read is for what a probe cannot see. */
@@ -36,13 +34,17 @@ export class TransitKey {
   readonly #session: Pick<Session, "request">;
   readonly #mount: string;
   readonly #name: string;
+  readonly #clock: Pick<Clock, "now">;
   #info: KeyInfo | undefined;
+  /** When to read it again, on the monotonic clock. */
+  #staleAt = -Infinity;
   #sentinel: string | undefined;
 
-  constructor(session: Pick<Session, "request">, mount: string, name: string) {
+  constructor(session: Pick<Session, "request">, mount: string, name: string, clock: Pick<Clock, "now">) {
     this.#session = session;
     this.#mount = encodedPath(mount);
     this.#name = encodeURIComponent(name);
+    this.#clock = clock;
   }
 
   /** Sends one operation of the engine on this key. */
@@ -56,7 +58,7 @@ export class TransitKey {
    * @throws {KmsError} what Vault said; `key_unusable` if the key cannot encrypt.
    */
   async probe(call: VaultCall): Promise<KeyState> {
-    if (this.#info === undefined || systemClock.now() >= this.#info.staleAt) await this.read(call);
+    if (this.#info === undefined || this.#clock.now() >= this.#staleAt) await this.read(call);
     const number = await this.#rewrap(call);
     const known = this.#known(number) ?? (await this.read(call), this.#known(number));
     // Nodes of a cluster may be a moment apart: the newest version that all of them know counts.
@@ -92,6 +94,7 @@ export class TransitKey {
    */
   async read(call: VaultCall): Promise<void> {
     this.#info = keyInfo(await this.#data(call), call.action);
+    this.#staleAt = this.#clock.now() + jittered(rereadMs, 0.1);
   }
 
   /** See `Remarks` of `lib/provider/provider.ts`. */
@@ -179,7 +182,7 @@ function keyInfo(data: unknown, action: string): KeyInfo {
     }
     createdAt.set(Number(number), seconds);
   }
-  return { latest, createdAt, staleAt: systemClock.now() + jittered(rereadMs, 0.1) };
+  return { latest, createdAt };
 }
 
 /** OpenBao's. */

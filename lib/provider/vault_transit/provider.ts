@@ -88,7 +88,7 @@ class VaultTransit implements Provider {
       clock,
       reloads,
     });
-    this.#key = new TransitKey(this.#session, settings.mount, settings.key);
+    this.#key = new TransitKey(this.#session, settings.mount, settings.key, clock);
     this.#wraps = new Batcher({ ...batching, provider, verb: "wrap", notify, send: this.#encrypt.bind(this) });
     this.#unwraps = new Batcher({ ...batching, provider, verb: "unwrap", notify, send: this.#decrypt.bind(this) });
   }

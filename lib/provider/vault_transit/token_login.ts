@@ -8,7 +8,7 @@ import { KmsError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { field } from "../../net/https/fields.ts";
 import type { Grant } from "../../net/https/session.ts";
-import { deniesWithoutCause, loginRefusal, saysTokenIsDead } from "./errors.ts";
+import { deniesWithoutCause, saysTokenIsDead, vaultLoginRefusal } from "./errors.ts";
 import type { VaultAnswer } from "./http.ts";
 import { granted, lifetime, type LoginCall } from "./login.ts";
 
@@ -42,12 +42,12 @@ export async function grantOfToken({ token, hint, hidden, refused }: GivenToken,
   if (answer.status === 200) return lookedUp(token, answer, call);
   if (!deniesWithoutCause(answer)) {
     if (saysTokenIsDead(answer)) await refused?.();
-    throw loginRefusal(answer, call.action, { hint });
+    throw vaultLoginRefusal(answer, call.action, { hint });
   }
   const grant = await unseen(token, call);
   if (grant === undefined) {
     const either = `${hint}, or its policies allow neither ${paths.lookup} nor the key`;
-    throw loginRefusal(answer, call.action, { hint: either });
+    throw vaultLoginRefusal(answer, call.action, { hint: either });
   }
   hidden();
   return grant;

@@ -10,7 +10,7 @@ import { field } from "../../net/https/fields.ts";
 import { readForLogin } from "../../net/https/logins.ts";
 import { unacceptable } from "../../net/https/refusals.ts";
 import { NotTried } from "../not_tried.ts";
-import { loginRefusal } from "./errors.ts";
+import { vaultLoginRefusal } from "./errors.ts";
 import type { VaultAnswer } from "./http.ts";
 import type { LoginCall } from "./login.ts";
 import { hashOf, type OpenedNote, type OpenedTokens } from "./opened_tokens.ts";
@@ -186,7 +186,7 @@ export class WrappedSecret {
           ? `the ${kind.content} in it is not kept any more, so put a new one there`
           : "put a new one there for each start, or set auth.keepUnwrapped: true");
     const hint = `the wrapping token in ${description} was used already, or has expired; ${ours}`;
-    return loginRefusal(answer, action, { hint });
+    return vaultLoginRefusal(answer, action, { hint });
   }
 
   #spared(until: number, { action }: LoginCall): string {

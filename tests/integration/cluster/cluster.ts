@@ -8,7 +8,8 @@ import assert from "node:assert/strict";
 import { equalBytes, sha256, utf8 } from "../../../lib/base/bytes.ts";
 import { KmsError } from "../../../lib/base/errors.ts";
 import type { RingStore } from "../../../lib/services/kms/key_ring/state.ts";
-import type { Provider } from "../../../lib/provider/provider.ts";
+import { enforceContract } from "../../../lib/provider/enforced_contract.ts";
+import type { CheckedProvider } from "../../../lib/provider/provider.ts";
 import { type Encrypted, openService, type Service, type ServiceOptions } from "../../../lib/services/kms/service.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
@@ -21,7 +22,7 @@ const second = 1_000;
 /** What a mutant may put in the place of sound parts. */
 export interface Parts {
   readonly service: (sound: Service & AsyncDisposable) => Service & AsyncDisposable;
-  readonly provider: (sound: Provider, node: number) => Provider;
+  readonly provider: (sound: CheckedProvider, node: number) => CheckedProvider;
   readonly store: (sound: RingStore) => RingStore;
   readonly options: (sound: ServiceOptions) => ServiceOptions;
 }
@@ -230,7 +231,7 @@ class Cluster implements AsyncDisposable {
       list.map((name) => {
         const view = views.get(name);
         assert.ok(view);
-        return { provider: this.#parts.provider(view, index), formerly: [] };
+        return { provider: this.#parts.provider(enforceContract(view, { notify: () => {} }), index), formerly: [] };
       });
     const options: ServiceOptions = {
       providers: provided(config.members),

@@ -17,7 +17,7 @@ import type { WrapSet } from "./wrap_sets.ts";
 import type { AnnouncedId } from "./state.ts";
 
 /** Milliseconds. The API server's deadline for an RPC is 3 s: 4 s after a Status no Encrypt of it can be under way. */
-export const announceTimings = { quiet: 4_000, latest: 30_000, retry: 10_000 } as const;
+const announceTimings = { quiet: 4_000, latest: 30_000, retry: 10_000 } as const;
 
 /** A key ID whose data key is ready. */
 export interface Candidate {
