@@ -23,10 +23,10 @@ export interface Clock {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** When this process started, on {@linkcode systemClock}'s `now`. */
+/** Start of this process in milliseconds on the monotonic clock of {@linkcode systemClock}. */
 export const processStartedAt = performance.timeOrigin;
 
-/** The machine's clocks. */
+/** The clocks and timers of the machine. */
 export const systemClock: Clock = {
   now: () => processStartedAt + performance.now(),
   wall: () => Date.now(),
@@ -66,7 +66,7 @@ export class WallTimes {
   }
 }
 
-/** The first millisecond of the year 0, and the one after the last of the year 9999. */
+/** First millisecond of the year 0 and first millisecond after the year 9999, since the epoch. */
 const writable = { from: -62_167_219_200_000, to: 253_402_300_800_000 } as const;
 
 /**

@@ -182,7 +182,7 @@ export function startedOrAborted<T>(
   });
 }
 
-/** Resolves after `ms`, or as soon as `signal` fires; it never throws, so that a loop can ask the signal itself. */
+/** Resolves after `ms` milliseconds or as soon as `signal` is aborted. It never rejects; a loop checks the signal itself. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();

@@ -14,8 +14,8 @@ import { isBad, newPlaintext, openAtOnce, type Sealer } from "./sealer.ts";
 import type { Subject } from "./subject.ts";
 import { Unmet } from "./verdict.ts";
 
-/** So many calls at once. */
-const crowd = 40;
+/** Number of concurrent calls. */
+const concurrentCalls = 40;
 
 /** Number of calls that are cancelled. */
 const cancelledCalls = 20;
@@ -36,14 +36,14 @@ export async function answersV1AtOnce(subject: Subject): Promise<string> {
 }
 
 async function atOnce<S>(sealer: Sealer<S>, bad: S): Promise<string> {
-  const plaintexts = Array.from({ length: crowd }, () => newPlaintext());
+  const plaintexts = Array.from({ length: concurrentCalls }, () => newPlaintext());
   const openings = await openAtOnce(sealer, plaintexts, bad);
   const good = openings.filter((_, index) => !isBad(index));
   const lost = good.filter(({ result }) => result !== "same");
   if (lost.length > 0) {
     throw new Unmet(`${lost.length} of ${good.length} good calls failed: ${lost[0]?.error?.message ?? "other bytes"}`);
   }
-  return `${crowd} calls, bad ones among them`;
+  return `${concurrentCalls} calls, bad ones among them`;
 }
 
 /** Several API servers may share a plugin, and one of them can disconnect while others have calls in progress. */

@@ -31,7 +31,7 @@ export interface TryTimes {
   readonly all: number;
 }
 
-/** A plugin that is slow and not dead is through with it in time. */
+/** Sufficient for a slow plugin that still answers. */
 const tryTimes: TryTimes = { each: 30_000, all: 180_000 };
 
 /**

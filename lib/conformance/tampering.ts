@@ -30,7 +30,7 @@ const refusals: readonly ErrorCode[] = [
   "permission_denied",
 ];
 
-/** Each part of what v2 seals that may be changed. */
+/** The parts of a v2 response that are changed, each with its variants. */
 const parts = {
   ciphertext: (sealed: SubjectSealed) => Promise.resolve(ofCiphertext(sealed)),
   key_id: (sealed: SubjectSealed) => Promise.resolve(ofKeyId(sealed)),

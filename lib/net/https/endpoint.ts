@@ -49,7 +49,7 @@ export interface HttpBody {
   readonly bytes: Uint8Array;
 }
 
-/** How a call is bounded and what it is for, as in `wrap with provider "vault-eu"`. */
+/** Limit and purpose of a call. `action` is the operation in messages, as in `wrap with provider "vault-eu"`. */
 export interface HttpCall {
   readonly signal: AbortSignal;
   readonly action: string;

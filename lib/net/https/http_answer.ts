@@ -1,17 +1,18 @@
 /**
- * The answer to a request over HTTP.
+ * The response to an HTTP request.
  *
  * @module
  */
 import type { IncomingHttpHeaders } from "node:http";
 
-/** What was answered, whatever its status. A redirect is an answer like any other and never followed. */
+/** A response of any status. Redirects are not followed. */
 export interface HttpAnswer {
   readonly status: number;
-  /** The parsed JSON; `undefined` where the body was empty or no JSON. */
+  /** The parsed JSON; `undefined` if the body is empty or not JSON. */
   readonly body: unknown;
-  /** The body as it came, for what is no JSON. */
+  /** The body as received, for formats other than JSON. */
   readonly bytes: Uint8Array;
+  /** The delay that the server requested with Retry-After, in milliseconds. */
   readonly retryAfterMs: number | undefined;
   readonly headers: IncomingHttpHeaders;
 }

@@ -1,11 +1,11 @@
 /**
- * A token in use: how long it lives, how many requests it has left, and whether one of them was served.
+ * A token in use: its lifetime, its remaining requests, and whether one of them was accepted.
  *
  * @module
  */
 import type { Secret } from "../../base/secret.ts";
 
-/** What requests are sent with: a token, or keys that sign. It prints nothing of its secrets. */
+/** A credential for requests: a token, or keys that sign. It prints nothing of its secrets. */
 export interface Comparable<Self> {
   /** Whether both are the same credential. */
   equals(other: Self | undefined): boolean;
@@ -14,26 +14,29 @@ export interface Comparable<Self> {
 /** The result of a login. */
 export interface Grant<Credential = Secret> {
   readonly token: Credential;
-  /** How long the token lives from now, in milliseconds; `undefined` where it never expires. */
+  /** Lifetime from now in milliseconds; `undefined` if the token does not expire. */
   readonly ttlMs: number | undefined;
   readonly renewable: boolean;
-  /** How many requests the token is good for, renewals included; left out where they are not counted. */
+  /** Number of requests that the token permits, renewals included; `undefined` if it is not limited. */
   readonly uses?: number | undefined;
 }
 
-/** One login's token. */
+/** The token of one login. */
 export class Lease<Credential = Secret> {
   readonly token: Credential;
   readonly renewable: boolean;
-  /** The lifetime that the login granted, in milliseconds. A much shorter renewal is near the token's maximum. */
+  /**
+   * The lifetime that the login granted, in milliseconds. A much shorter renewal means that the token is near its
+   * maximum.
+   */
   readonly fullMs: number | undefined;
-  /** Milliseconds on the session's clock; `undefined` where the token never expires. */
+  /** Milliseconds on the session's clock; `undefined` if the token does not expire. */
   expiresAt: number | undefined;
-  /** Whether a request was served with it. A token that is refused before that may be refused for good. */
+  /** Whether a request was accepted with it. A token that is refused before that can be permanently invalid. */
   served = false;
   #usesLeft: number;
 
-  /** @param askedAt when the login was sent, in milliseconds on the session's clock. */
+  /** @param askedAt time at which the login was sent, in milliseconds on the session's clock. */
   constructor({ token, ttlMs, renewable, uses = Infinity }: Grant<Credential>, askedAt: number) {
     this.token = token;
     this.renewable = renewable;
@@ -46,17 +49,17 @@ export class Lease<Credential = Secret> {
     return this.expiresAt !== undefined && this.expiresAt <= now;
   }
 
-  /** Whether a request may be sent with it: {@linkcode spend} comes first. */
+  /** Whether a request may be sent with it. Call {@linkcode spend} before sending. */
   get hasUses(): boolean {
     return this.#usesLeft > 0;
   }
 
-  /** Whether a renewal leaves a use for a request. */
+  /** Whether a renewal would leave at least one request. */
   get canRenew(): boolean {
     return this.renewable && this.#usesLeft > 1;
   }
 
-  /** Counts a request that is about to be sent. */
+  /** Counts a request; called before it is sent. */
   spend(): void {
     this.#usesLeft--;
   }

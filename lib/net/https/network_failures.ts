@@ -5,7 +5,7 @@
  * @module
  */
 
-/** By the code of Node's error. Deno gives its own TLS (rustls) the codes of OpenSSL. */
+/** By the error code of Node. Deno's TLS library (rustls) gets the codes of OpenSSL. */
 const networkFailures = {
   ECONNREFUSED: "refused the connection",
   ECONNRESET: "closed the connection",
@@ -55,7 +55,7 @@ function ofCertificate(refused: string) {
   };
 }
 
-/** By the name of a fatal alert (RFC 8446, section 6.2), as rustls spells it. */
+/** By the name of a fatal alert (RFC 8446, section 6.2), in the spelling of rustls. */
 const tlsAlerts = {
   ProtocolVersion: "has no TLS version in common with Trousseau, which speaks TLS 1.2 and 1.3; allow one of them there",
   InsufficientSecurity: "refuses the TLS ciphers of Trousseau as too weak; allow AES-GCM or ChaCha20-Poly1305 there",

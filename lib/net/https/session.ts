@@ -1,5 +1,6 @@
 /**
- * The token that all calls of one provider share: got once, renewed in time, replaced before it dies.
+ * The token or credential that all calls of one provider share: obtained once, renewed before it expires, replaced when
+ * it is refused.
  *
  * @module
  */
@@ -17,29 +18,41 @@ import type { TokenSettings, TokenVerdict } from "./token_settings.ts";
 export type { Grant } from "./lease.ts";
 export type { Renewal, TokenVerdict } from "./token_settings.ts";
 
-/** One login or renewal, all its requests together. */
+/** Timeout of a login or renewal in milliseconds, all its requests together. */
 const loginMs = 10_000;
-/** After a login that a refused call brought about: a token that has never served is then no reason to log in again. */
+/**
+ * Milliseconds after a login that a refused call caused. During this time, a refused token that was never accepted
+ * causes no other login.
+ */
 const cooldownMs = 10_000;
-/** How often a token's source is looked at, at most. */
-const lookMs = 1_000;
-/** A renewal that grants less than this share of the first grant runs into the token's maximum. */
+/** Minimum interval in milliseconds between two reads of a token's source. */
+const readSourceMs = 1_000;
+/** Fraction of the first lifetime. A renewal that grants less means that the token is near its maximum lifetime. */
 const fullShare = 0.75;
-/** The shares of its lifetime after which a token is renewed, or replaced if it cannot be renewed. */
+/** Fractions of the lifetime after which a token is renewed, or replaced if it is not renewable. */
 const renewAt = 0.55;
 const replaceAt = 0.7;
-/** Waits after failed logins, in milliseconds. What may lock an account waits longer: see `login_holds.ts`. */
+/**
+ * Pauses after failed logins, in milliseconds. Refusals that can lock an account have longer ones: see
+ * `login_holds.ts`.
+ */
 const pauses = {
   refused: { first: 1_000, most: 60_000 },
   failed: { first: 100, most: 5_000 },
 } as const;
-/** So many throttled logins in a row, 3 s in all, are so close together that a call finds one shortly before its end. */
+/**
+ * Number of consecutive throttled logins with short pauses, and the maximum of these; 3 s in total. They are so close
+ * together that one of them runs shortly before the end of a call.
+ */
 const quickLogins = { count: 8, maxMs: 500 } as const;
-/** A pause that the login's server asks for counts up to here: a wrong one must not keep a node from its key. */
+/**
+ * Maximum pause in milliseconds that a server can request. A wrong value must not separate a node from its key for
+ * longer.
+ */
 const maxAskedMs = 60_000;
 
 /**
- * Logs in at the first request, and never twice at once.
+ * Logs in at the first request. Logins never run concurrently.
  *
  * @typeParam Credential what requests are sent with: a `Secret`, or a credential of several parts.
  */
@@ -51,14 +64,14 @@ export class TokenSession<Credential extends Comparable<Credential> = Secret> im
   readonly #reloads: Disposable | undefined;
   #lease: Lease<Credential> | undefined;
   #loggingIn: Promise<Lease<Credential>> | undefined;
-  #upkeep: Promise<void> | undefined;
-  #callOff = () => {};
+  #renewal: Promise<void> | undefined;
+  #cancelTimer = () => {};
   #failures = 0;
   #failed: { readonly error: KmsError; readonly until: number } | undefined;
   #cooledUntil = -Infinity;
-  #lookedAt = -Infinity;
+  #sourceReadAt = -Infinity;
   /** Whether a reload waits for its login. */
-  #anew = false;
+  #reloadPending = false;
   readonly #kinds = new RefusedKinds();
 
   constructor(settings: TokenSettings<Credential>) {
@@ -69,12 +82,13 @@ export class TokenSession<Credential extends Comparable<Credential> = Secret> im
   }
 
   /**
-   * Sends a request with the token. Where the answer says that it is not taken, it is sent a second time with a new one,
-   * unless another login would not help.
+   * Sends a request with the token. If the token is refused, sends it a second time with a new token, unless another
+   * login would not help.
    *
-   * @param kind the operation and the key: requests of one kind need the same right.
-   * @returns the last answer, a refusal too.
-   * @throws {KmsError} as `send`, or what the login said.
+   * @param kind operation and key; requests of one kind need the same permission.
+   * @param verdict the verdict of a response on the token.
+   * @returns the last response, also if it is a refusal.
+   * @throws {KmsError} the error of `send` or of the login.
    */
   async request<Answer>(
     kind: string,
@@ -82,22 +96,25 @@ export class TokenSession<Credential extends Comparable<Credential> = Secret> im
     verdict: (answer: Answer) => TokenVerdict,
     call: HttpCall,
   ): Promise<Answer> {
-    const lease = await this.#take(call);
+    const lease = await this.#leaseForRequest(call);
     const answer = await send(lease.token);
     if (this.#judge(verdict(answer), lease, kind) !== "refused") return answer;
     if (!await this.#replaced(lease, kind, call)) return answer;
-    const next = await this.#take(call);
+    const next = await this.#leaseForRequest(call);
     const second = await send(next.token);
     if (this.#judge(verdict(second), next, kind) === "refused") this.#kinds.refused(kind, this.#clock.now());
     return second;
   }
 
-  /** Stops renewals and waits for what is under way. The token is left to expire: a restart is not worth a call. */
+  /**
+   * Stops renewals and waits for those in progress. The token is not revoked but expires: a request would only delay a
+   * restart.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#reloads?.[Symbol.dispose]();
     this.#closing.abort();
-    this.#callOff();
-    await Promise.allSettled([this.#loggingIn, this.#upkeep]);
+    this.#cancelTimer();
+    await Promise.allSettled([this.#loggingIn, this.#renewal]);
     this.#lease = undefined;
   }
 
@@ -109,12 +126,15 @@ export class TokenSession<Credential extends Comparable<Credential> = Secret> im
     return verdict;
   }
 
-  /** A token for one request, which is counted. The last use of a token begins the next login, so that no call waits. */
-  async #take(call: HttpCall): Promise<Lease<Credential>> {
-    await this.#look();
+  /**
+   * A token for one request, which is counted. The last request of a token starts the next login, so that no call waits
+   * for it.
+   */
+  async #leaseForRequest(call: HttpCall): Promise<Lease<Credential>> {
+    await this.#checkSource();
     let lease = this.#lease;
     if (lease?.isExpired(this.#clock.now())) lease = undefined;
-    // Of the calls that wait for one login, some may find all uses of its token taken.
+    // If many calls waited for one login, some can find that its token has no requests left.
     while (!lease?.hasUses) lease = await orAborted(this.#login(), call.signal, call.action);
     lease.spend();
     if (!lease.hasUses) this.#login().catch(() => {});
@@ -122,10 +142,11 @@ export class TokenSession<Credential extends Comparable<Credential> = Secret> im
   }
 
   /**
-   * Replaces the token that was refused. It stays until there is another one: it may still serve other requests.
+   * Replaces a refused token. It stays in use until there is a new one, since other requests can still be accepted with
+   * it.
    *
-   * @returns whether there is another one; false where another login would not help.
-   * @throws {KmsError} the login's error.
+   * @returns whether there is a new token; `false` if another login would not help.
+   * @throws {KmsError} the error of the login.
    */
   async #replaced(refused: Lease<Credential>, kind: string, call: HttpCall): Promise<boolean> {
     if (this.#loggingIn === undefined) {
@@ -139,42 +160,45 @@ export class TokenSession<Credential extends Comparable<Credential> = Secret> im
     return true;
   }
 
-  /** Where the operator gives the token itself: takes up another one soon, and uses the old one until it is known. */
-  async #look(): Promise<void> {
+  /**
+   * For a token that the operator provides: reads its source, and logs in with a changed one. The old token stays in
+   * use until then.
+   */
+  async #checkSource(): Promise<void> {
     const source = this.#settings.tokenSource;
     const lease = this.#lease;
-    if (source === undefined || lease === undefined || this.#clock.now() - this.#lookedAt < lookMs) return;
-    this.#lookedAt = this.#clock.now();
-    // A source that cannot be read just now is no reason to stop using the token that is held.
+    if (source === undefined || lease === undefined || this.#clock.now() - this.#sourceReadAt < readSourceMs) return;
+    this.#sourceReadAt = this.#clock.now();
+    // A source that is temporarily unreadable does not affect the current token.
     const token = await source.read().catch(() => lease.token);
     if (!token.equals(lease.token) && this.#lease === lease) this.#login().catch(() => {});
   }
 
-  /** Logs in, with the old token in use until there is a new one; without one, the next call logs in. */
+  /** Logs in with the old token in use until there is a new one. Without an old token, the next call logs in. */
   #reload(): void {
-    // A refused login keeps its pause: repeated, it may lock an account.
+    // The pause after a refused login remains, since a repetition can lock an account.
     if (this.#failed !== undefined && !errorCodes[this.#failed.error.code].refusal) this.#failed = undefined;
     this.#cooledUntil = -Infinity;
     this.#kinds.clear();
-    this.#loginAnew().catch(() => {});
+    this.#loginAfterReload().catch(() => {});
   }
 
   /**
-   * After a login under way, which may have read its credential before, and after the pause of a refused one. Of several
-   * that wait, one goes on.
+   * Logs in after a login in progress, which can have read the old credential, and after the pause of a refused one. Of
+   * several concurrent calls, only one continues.
    */
-  async #loginAnew(): Promise<void> {
-    if (this.#anew) return;
-    this.#anew = true;
+  async #loginAfterReload(): Promise<void> {
+    if (this.#reloadPending) return;
+    this.#reloadPending = true;
     await this.#loggingIn?.catch(() => {});
     const waitMs = (this.#failed?.until ?? -Infinity) - this.#clock.now();
-    // A timer may fire within the millisecond before its time.
+    // A timer can fire up to a millisecond early.
     if (waitMs > 0) await this.#clock.sleep(waitMs + 1, this.#closing.signal);
-    this.#anew = false;
+    this.#reloadPending = false;
     if (this.#lease !== undefined) await this.#login();
   }
 
-  /** Joins the login under way or begins one; after a failure, not before its back-off is over. */
+  /** Joins the login in progress or starts one. After a failure, rejects until the pause is over. */
   #login(): Promise<Lease<Credential>> {
     if (this.#loggingIn !== undefined) return this.#loggingIn;
     if (this.#closing.signal.aborted) return Promise.reject(abortError(this.#closing.signal, this.#action));
@@ -184,7 +208,7 @@ export class TokenSession<Credential extends Comparable<Credential> = Secret> im
     return this.#loggingIn;
   }
 
-  /** The last login's failure while it is too soon for another one; with `retryAfterMs` if the server was busy. */
+  /** The error of the last login during its pause; with `retryAfterMs` if the server throttled it. */
   #heldBack(): KmsError | undefined {
     const waitMs = (this.#failed?.until ?? -Infinity) - this.#clock.now();
     if (this.#failed === undefined || waitMs <= 0) return undefined;
@@ -196,28 +220,31 @@ export class TokenSession<Credential extends Comparable<Credential> = Secret> im
   async #loginOnce(): Promise<Lease<Credential>> {
     using bounded = deadlineBy(this.#clock, loginMs, this.#closing.signal);
     const call = { signal: bounded.signal, action: this.#action };
-    const askedAt = this.#clock.now();
+    const sentAt = this.#clock.now();
     try {
       const grant = await this.#settings.login(call);
       this.#failures = 0;
       this.#failed = undefined;
-      this.#lookedAt = askedAt;
-      this.#tellLogin("ok", askedAt);
-      this.#lease = new Lease(grant, askedAt);
-      this.#keep(this.#lease, grant.ttlMs);
+      this.#sourceReadAt = sentAt;
+      this.#notifyLogin("ok", sentAt);
+      this.#lease = new Lease(grant, sentAt);
+      this.#reportAndSchedule(this.#lease, grant.ttlMs);
       return this.#lease;
     } catch (thrown) {
       const error = toKmsError(thrown);
       this.#failed = { error, until: this.#clock.now() + this.#pauseAfter(error) };
-      // A credential that is held back was not sent: that is no login.
-      if (!(error instanceof HeldLogin) || error.tried) this.#tellLogin(error.code, askedAt, error.message);
+      // A credential that is held back was not sent; that is not a login.
+      if (!(error instanceof HeldLogin) || error.tried) this.#notifyLogin(error.code, sentAt, error.message);
       throw error;
     }
   }
 
-  /** How long callers are given the same error. Soon after, a held login looks whether its credential has changed. */
+  /**
+   * Milliseconds for which callers get the same error. It is short for a held login, which then checks whether the
+   * credential has changed.
+   */
   #pauseAfter(error: KmsError): number {
-    if (error instanceof HeldLogin) return lookMs;
+    if (error instanceof HeldLogin) return readSourceMs;
     const { first, most } = errorCodes[error.code].refusal ? pauses.refused : pauses.failed;
     const isQuick = error.code === "throttled" && this.#failures < quickLogins.count;
     const pause = backoff(this.#failures++, first, isQuick ? quickLogins.maxMs : most);
@@ -225,64 +252,64 @@ export class TokenSession<Credential extends Comparable<Credential> = Secret> im
   }
 
   /** Reports the lifetime of a token, and schedules its renewal or replacement. */
-  #keep({ expiresAt, renewable }: Lease<Credential>, ttlMs: number | undefined): void {
+  #reportAndSchedule({ expiresAt, renewable }: Lease<Credential>, ttlMs: number | undefined): void {
     this.#settings.notify({ type: "token_lifetime", provider: this.#settings.provider, expiresAt });
     if (ttlMs !== undefined) this.#schedule(ttlMs * jittered(renewable ? renewAt : replaceAt, 0.1));
   }
 
   #schedule(ms: number): void {
-    this.#callOff();
+    this.#cancelTimer();
     if (this.#closing.signal.aborted) return;
-    // A timer holds at most 2^31-1 milliseconds; a token that lives longer is renewed early.
-    this.#callOff = this.#clock.after(Math.min(Math.max(ms, 250), 2 ** 31 - 1), () => {
-      this.#upkeep = this.#keepUp().catch(() => this.#scheduleAgain());
+    // A timer has at most 2^31-1 milliseconds; a token with a longer lifetime is renewed early.
+    this.#cancelTimer = this.#clock.after(Math.min(Math.max(ms, 250), 2 ** 31 - 1), () => {
+      this.#renewal = this.#renewOrReplace().catch(() => this.#scheduleAgain());
     });
   }
 
-  /** After a failed renewal or login: again within the time that the token still has; after that, calls log in. */
+  /** After a failed renewal or login: tries again within the token's remaining lifetime. After that, calls log in. */
   #scheduleAgain(): void {
     const left = (this.#lease?.expiresAt ?? 0) - this.#clock.now();
     if (left > 0) this.#schedule(Math.min(jittered(left / 4, 0.2) + 50, pauses.refused.most));
   }
 
-  async #keepUp(): Promise<void> {
+  async #renewOrReplace(): Promise<void> {
     const lease = this.#lease;
     if (lease === undefined) return;
     if (!lease.canRenew || !await this.#renew(lease)) await this.#login();
   }
 
-  /** @returns whether the token lives on as long as it did at first; if not, it is time for another one. */
+  /** @returns whether the new lifetime is near the first one; if not, a new token is needed. */
   async #renew(lease: Lease<Credential>): Promise<boolean> {
     const { provider, renew } = this.#settings;
     if (renew === undefined) return false;
     using bounded = deadlineBy(this.#clock, loginMs, this.#closing.signal);
     const call = { signal: bounded.signal, action: `renew the token of provider "${provider}"` };
-    const askedAt = this.#clock.now();
+    const sentAt = this.#clock.now();
     lease.spend();
     try {
       const renewal = await renew(lease.token, call);
-      if ("refused" in renewal) return this.#tellRenewed(renewal.refused, askedAt);
+      if ("refused" in renewal) return this.#notifyRenewed(renewal.refused, sentAt);
       const ttlMs = lease.fullMs === undefined ? renewal.ttlMs : renewal.ttlMs ?? 0;
-      this.#tellRenewed(undefined, askedAt);
+      this.#notifyRenewed(undefined, sentAt);
       if (this.#lease !== lease) return true;
-      lease.expiresAt = ttlMs === undefined ? undefined : askedAt + ttlMs;
-      this.#keep(lease, ttlMs);
+      lease.expiresAt = ttlMs === undefined ? undefined : sentAt + ttlMs;
+      this.#reportAndSchedule(lease, ttlMs);
       return ttlMs === undefined || lease.fullMs === undefined || ttlMs >= lease.fullMs * fullShare;
     } catch (thrown) {
-      this.#tellRenewed(toKmsError(thrown), askedAt);
+      this.#notifyRenewed(toKmsError(thrown), sentAt);
       throw thrown;
     }
   }
 
-  #tellLogin(result: Result, askedAt: number, message?: string): void {
+  #notifyLogin(result: Result, sentAt: number, message?: string): void {
     const { provider, method, notify } = this.#settings;
-    const seconds = (this.#clock.now() - askedAt) / 1000;
+    const seconds = (this.#clock.now() - sentAt) / 1000;
     notify({ type: "login", provider, method, result, seconds, ...(message === undefined ? {} : { message }) });
   }
 
-  #tellRenewed(error: KmsError | undefined, askedAt: number): boolean {
+  #notifyRenewed(error: KmsError | undefined, sentAt: number): boolean {
     const { provider, notify } = this.#settings;
-    const seconds = (this.#clock.now() - askedAt) / 1000;
+    const seconds = (this.#clock.now() - sentAt) / 1000;
     const message = error === undefined ? {} : { message: error.message };
     notify({ type: "token_renewed", provider, result: error?.code ?? "ok", seconds, ...message });
     return error === undefined;

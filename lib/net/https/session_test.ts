@@ -8,16 +8,16 @@ import { type Grant, TokenSession } from "./session.ts";
 
 const call = { signal: new AbortController().signal, action: "probe" };
 
-/** A server's answer to a token. */
+/** A server's response to a token. */
 type Answer = "well" | "refused" | "busy";
 
 const verdicts = { well: "served", refused: "refused", busy: "silent" } as const;
 
-/** A session over logins that a test answers, and the tokens that it sends. */
+/** A session whose logins the test answers, and the tokens that it sends. */
 class Stage {
   logins = 0;
   refusal: KmsError | undefined;
-  /** The grant of each login without its token, which is `t1`, `t2` and so on. */
+  /** The grant of each login without its token. Tokens are `t1`, `t2` and so on. */
   grant: Partial<Grant> = {};
   answer: (token: string, kind: string) => Answer = () => "well";
   readonly sent: string[] = [];
@@ -39,7 +39,7 @@ class Stage {
     },
   });
 
-  /** The token that was served, or the other answer. */
+  /** The token that was accepted, or the other response. */
   async send(kind = "wrap"): Promise<string> {
     let last = "";
     const answer = await this.session.request(
@@ -83,7 +83,7 @@ Deno.test("TokenSession logs in again at a reload, and uses the old token until 
   equal(stage.reloads.announce(), false, "a closed session is told nothing");
 });
 
-Deno.test("TokenSession tries a login that failed at once after a reload, and one that was refused no sooner", async () => {
+Deno.test("TokenSession repeats a failed login at once after a reload, and a refused one only after its pause", async () => {
   await using stage = new Stage();
   stage.refusal = failure("unreachable");
   await rejects(stage.send());
@@ -98,7 +98,7 @@ Deno.test("TokenSession tries a login that failed at once after a reload, and on
   equal(refused.logins, 1);
 });
 
-Deno.test("TokenSession replaces a token that has served at once, and a token that has not at most once in 10 s", async () => {
+Deno.test("TokenSession replaces a token that was accepted before at once, and a new one at most once in 10 s", async () => {
   await using stage = new Stage();
   const dead = new Set<string>();
   stage.answer = (token) => dead.has(token) ? "refused" : "well";
@@ -118,7 +118,7 @@ Deno.test("TokenSession replaces a token that has served at once, and a token th
   equal(await stage.send(), "t7");
 });
 
-Deno.test("TokenSession takes no answer that says nothing of the token for one that was served", async () => {
+Deno.test("TokenSession does not count a response without a verdict as accepted", async () => {
   await using stage = new Stage();
   for (let calls = 0; calls < 5; calls++) {
     stage.answer = () => "busy";
@@ -129,7 +129,7 @@ Deno.test("TokenSession takes no answer that says nothing of the token for one t
   equal(stage.logins, 2);
 });
 
-Deno.test("TokenSession lets many calls with one spent token share one login", async () => {
+Deno.test("TokenSession shares one login between many calls with one refused token", async () => {
   await using stage = new Stage();
   await stage.send();
   stage.answer = (token) => token === "t1" ? "refused" : "well";
@@ -138,7 +138,7 @@ Deno.test("TokenSession lets many calls with one spent token share one login", a
   equal(stage.logins, 2);
 });
 
-Deno.test("TokenSession does not log in again for a kind of request that a fresh token did not help", async () => {
+Deno.test("TokenSession does not log in again for a kind of request that a new token did not help", async () => {
   await using stage = new Stage();
   stage.answer = (_token, kind) => kind === "unwrap" ? "refused" : "well";
   const mixed = async () => {
@@ -154,7 +154,7 @@ Deno.test("TokenSession does not log in again for a kind of request that a fresh
     await mixed();
     equal(stage.logins, logins, `${pause}`);
   }
-  // At the longest two minutes: a right that is given to a role shows with the next login.
+  // At most two minutes: a permission that is granted to a role takes effect with the next login.
   for (let logins = 6; logins <= 9; logins++) {
     await stage.clock.advance(120_000);
     await mixed();
@@ -183,7 +183,7 @@ Deno.test("TokenSession counts one login for many requests that it did not help"
   equal(await stage.send("unwrap"), "t3");
 });
 
-Deno.test("TokenSession logs in once more where the credentials are to be read anew during a login", async () => {
+Deno.test("TokenSession logs in once more after a reload during a login", async () => {
   await using stage = new Stage();
   const first = stage.send();
   while (stage.logins === 0) await Promise.resolve();
@@ -195,7 +195,7 @@ Deno.test("TokenSession logs in once more where the credentials are to be read a
   equal(stage.logins, 2);
 });
 
-Deno.test("TokenSession takes up what a reload brings as soon as the pause of a refused login is over", async () => {
+Deno.test("TokenSession logs in after a reload as soon as the pause of a refused login is over", async () => {
   await using stage = new Stage();
   equal(await stage.send(), "t1");
   stage.refusal = failure("unauthenticated");
@@ -209,7 +209,7 @@ Deno.test("TokenSession takes up what a reload brings as soon as the pause of a 
   deepEqual([stage.logins, await stage.send()], [3, "t3"]);
 });
 
-Deno.test("TokenSession sends no more requests with a token than it is good for, and logs in ahead of the last", async () => {
+Deno.test("TokenSession sends no more requests with a token than it permits, and logs in before the last", async () => {
   for (const uses of [1, 2, 10]) {
     await using stage = new Stage();
     stage.grant = { uses };
@@ -226,7 +226,7 @@ Deno.test("TokenSession sends no more requests with a token than it is good for,
   }
 });
 
-Deno.test("TokenSession keeps a token that was refused while no login can be had, and says why there is none", async () => {
+Deno.test("TokenSession keeps a refused token while logins fail, and reports the reason", async () => {
   for (const code of ["unauthenticated", "unreachable", "throttled", "provider_protocol"] as const) {
     await using stage = new Stage();
     await stage.send();
@@ -240,14 +240,14 @@ Deno.test("TokenSession keeps a token that was refused while no login can be had
   }
 });
 
-Deno.test("TokenSession takes a token that is about to expire as it comes, and logs in once", async () => {
+Deno.test("TokenSession uses a token that is about to expire, and logs in once", async () => {
   await using stage = new Stage();
   stage.grant = { ttlMs: 0 };
   equal(await stage.send(), "t1");
   equal(await stage.send(), "t2");
 });
 
-Deno.test("TokenSession waits after a throttled login as long as it is asked to, a minute at most, and says how long", async () => {
+Deno.test("TokenSession waits after a throttled login as long as requested, at most a minute, and reports the time", async () => {
   for (const [asked, waits] of [[7_000, 7_000], [3_600_000, 60_000]] as const) {
     await using stage = new Stage();
     stage.refusal = failure("throttled", asked);
@@ -261,7 +261,7 @@ Deno.test("TokenSession waits after a throttled login as long as it is asked to,
   }
 });
 
-Deno.test("TokenSession repeats a throttled login some times within a call's time, and then every 5 s", async () => {
+Deno.test("TokenSession repeats a throttled login several times within a call's time, and then every 5 s", async () => {
   await using stage = new Stage();
   stage.refusal = failure("throttled");
   const times: number[] = [];
@@ -277,12 +277,12 @@ Deno.test("TokenSession repeats a throttled login some times within a call's tim
   ok(within(30_000) <= 9 + 7, `${times}`);
 });
 
-Deno.test("TokenSession tells when a token expires, on its own clock, and how long a login took", async () => {
+Deno.test("TokenSession reports the expiry of a token on its own clock, and the duration of a login", async () => {
   await using stage = new Stage();
   stage.grant = { ttlMs: 100_000 };
   await stage.send();
   const expiresAt = stage.clock.now() + 100_000;
-  // The wall clock is set: the times of earlier events do not move.
+  // The wall clock is set: the times of earlier events stay.
   stage.clock.setWall(10_800_000);
   deepEqual(stage.events, [
     { type: "login", provider: "vault-eu", method: "approle", result: "ok", seconds: 0 },

@@ -1,5 +1,5 @@
 /**
- * How a vendor's tokens are got and renewed.
+ * How a vendor's tokens are obtained and renewed.
  *
  * @module
  */
@@ -11,47 +11,50 @@ import type { Secret } from "../../base/secret.ts";
 import type { HttpCall } from "./endpoint.ts";
 import type { Grant } from "./lease.ts";
 
-/** The result of a renewal: how long the token lives from now, or a refusal, after which a login is due. */
+/**
+ * Result of a renewal: lifetime from now in milliseconds (`undefined` if it does not expire), or a refusal, after which
+ * a login follows.
+ */
 export type Renewal = { readonly ttlMs: number | undefined } | { readonly refused: KmsError };
 
-/** The verdict of an answer on the token that was sent: accepted, refused, or unknown. */
+/** The verdict of a response on the token that was sent: accepted, refused, or unknown. */
 export type TokenVerdict = "served" | "refused" | "silent";
 
-/** Statuses other than 5xx with which a server, or a proxy before it, answers without a look at the token. */
-const unlooked: ReadonlySet<number> = new Set([307, 408, 412, 429, 472, 473]);
+/** Statuses below 500 that a server, or a proxy before it, sends without checking the token. */
+const unchecked: ReadonlySet<number> = new Set([307, 408, 412, 429, 472, 473]);
 
-/** The verdict of an answer's status. @param refusal the status that means that the token is not taken. */
+/** The verdict of a status. @param refusal the status with which the vendor refuses a token */
 export function verdictOf(status: number, refusal: number): TokenVerdict {
   if (status === refusal) return "refused";
-  return status >= 500 || unlooked.has(status) ? "silent" : "served";
+  return status >= 500 || unchecked.has(status) ? "silent" : "served";
 }
 
-/** The source of a credential that the operator gives: as a `SecretSource`, for any type of credential. */
+/** The source of a credential that the operator provides: like a `SecretSource`, for any type of credential. */
 export interface CredentialSource<Credential> {
-  /** Half a sentence for messages, such as `profile default`. */
+  /** Name in messages, for instance `profile default`. */
   readonly description: string;
-  /** @throws {KmsError} if there is none, or it cannot be read. */
+  /** Reads the current credential. @throws {KmsError} if it is absent or cannot be read */
   read(): Promise<Credential>;
 }
 
-/** How a vendor's tokens are got. */
+/** How a vendor's tokens are obtained. */
 export interface TokenSettings<Credential = Secret> {
   readonly provider: string;
-  /** The login method's name, for events. */
+  /** Name of the login method, for events. */
   readonly method: string;
   readonly notify: Notify;
   readonly clock: Clock;
   /**
-   * Reads the credential anew and logs in with it.
+   * Reads the credential and logs in with it.
    *
-   * @throws {KmsError} `unauthenticated` if the login is refused, else why it could not be tried; a `HeldLogin`
-   *   where the same credential shall not be sent again soon.
+   * @throws {KmsError} `unauthenticated` if the login is refused, or the reason why it could not be sent; a `HeldLogin`
+   *   if the credential must not be sent again soon.
    */
   readonly login: (call: HttpCall) => Promise<Grant<Credential>>;
-  /** For tokens that are renewable. */
+  /** Renews a token; only for renewable tokens. */
   readonly renew?: (token: Credential, call: HttpCall) => Promise<Renewal>;
-  /** For a token that the operator gives: its source, watched between logins. */
+  /** The source of a token that the operator provides; watched between logins. */
   readonly tokenSource?: CredentialSource<Credential> | undefined;
-  /** When to log in again with credentials that are read anew. */
+  /** Reload requests, after which the credential is read again and a login follows. */
   readonly reloads: Reloads | undefined;
 }

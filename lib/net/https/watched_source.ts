@@ -1,5 +1,5 @@
 /**
- * The source of a credential that is looked at while another one is in use.
+ * A credential source that is read while another credential is in use.
  *
  * @module
  */
@@ -8,27 +8,27 @@ import type { Notify } from "../../telemetry/events.ts";
 import type { CredentialSource } from "./token_settings.ts";
 
 /**
- * Wraps a source, and warns when it cannot be read, once for each reason. The session goes on with its credential, and
- * no other message would show that the file now has another one.
+ * Wraps a source. A failed read logs a warning, once for each reason: the session continues with its current
+ * credential, and no other message would show that a changed file cannot be read.
  */
 export function watchedSource<Credential>(
   source: CredentialSource<Credential>,
   provider: string,
   notify: Notify,
 ): CredentialSource<Credential> {
-  let told = "";
+  let lastWarning = "";
   return {
     description: source.description,
     async read() {
       try {
         const secret = await source.read();
-        told = "";
+        lastWarning = "";
         return secret;
       } catch (thrown) {
         const { message: why } = toKmsError(thrown);
         const message = `Provider "${provider}" goes on with the credential that it holds. ${why}`;
-        if (message !== told) notify({ type: "lifecycle", action: "warning", message });
-        told = message;
+        if (message !== lastWarning) notify({ type: "lifecycle", action: "warning", message });
+        lastWarning = message;
         throw thrown;
       }
     },

@@ -71,7 +71,7 @@ function leaveStale(path: string): void {
   listener.close();
 }
 
-Deno.test("serveOnSocket() makes the folder, serves with the mode asked for, and leaves no temporary name", async () => {
+Deno.test("serveOnSocket() creates the folder, serves with the given mode, and leaves no temporary name", async () => {
   await using place = new Place();
   await place.serve("a", { mode: 0o660 });
   equal(await place.keyId(), "a");
@@ -82,7 +82,7 @@ Deno.test("serveOnSocket() makes the folder, serves with the mode asked for, and
   deepEqual(place.names(), ["kms.sock", "kms.sock.lock"]);
 });
 
-Deno.test("serveOnSocket() gives the socket to the owner and group asked for", async () => {
+Deno.test("serveOnSocket() gives the socket to the given owner and group", async () => {
   await using place = new Place();
   const { uid, gid } = Deno.lstatSync(place.folder);
   await place.serve("a", { owner: uid ?? undefined, group: gid ?? undefined });
@@ -90,7 +90,7 @@ Deno.test("serveOnSocket() gives the socket to the owner and group asked for", a
   deepEqual([info.uid, info.gid], [uid, gid]);
 });
 
-Deno.test("serveOnSocket() leaves the folder's mode alone where it exists", async () => {
+Deno.test("serveOnSocket() does not change the mode of an existing folder", async () => {
   await using place = new Place();
   Deno.mkdirSync(dirname(place.path), { mode: 0o750 });
   await place.serve("a");
@@ -106,7 +106,7 @@ Deno.test("SocketServer.shutdown() removes the socket, keeps the lock file, and 
   equal(await place.keyId(), "b");
 });
 
-Deno.test("serveOnSocket() stops at a live socket and leaves it serving", async () => {
+Deno.test("serveOnSocket() fails at a live socket and leaves it serving", async () => {
   await using place = new Place();
   await place.serve("a");
   await rejects(place.serve("b"), {
@@ -117,7 +117,7 @@ Deno.test("serveOnSocket() stops at a live socket and leaves it serving", async 
   deepEqual(place.names(), ["kms.sock", "kms.sock.lock"]);
 });
 
-Deno.test("serveOnSocket() stops at a live socket of a plugin that knows no lock file", async () => {
+Deno.test("serveOnSocket() fails at a live socket of a plugin without a lock file", async () => {
   await using place = new Place();
   Deno.mkdirSync(dirname(place.path));
   const foreign = Deno.listen({ transport: "unix", path: place.path });
@@ -125,7 +125,7 @@ Deno.test("serveOnSocket() stops at a live socket of a plugin that knows no lock
   foreign.close();
 });
 
-Deno.test("serveOnSocket() waits a moment for a lock whose holder does not listen, and takes its place when it goes", async () => {
+Deno.test("serveOnSocket() waits for a lock whose holder does not listen, and starts when it is released", async () => {
   await using place = new Place();
   Deno.mkdirSync(dirname(place.path));
   const holder = await Deno.open(`${place.path}.lock`, { write: true, create: true });
@@ -135,7 +135,7 @@ Deno.test("serveOnSocket() waits a moment for a lock whose holder does not liste
   equal(await place.keyId(), "b");
 });
 
-Deno.test("serveOnSocket() stops at a lock that is held on, even where no socket is", async () => {
+Deno.test("serveOnSocket() fails at a lock that stays held, also without a socket", async () => {
   await using place = new Place();
   Deno.mkdirSync(dirname(place.path));
   using holder = await Deno.open(`${place.path}.lock`, { write: true, create: true });
@@ -152,7 +152,7 @@ Deno.test("serveOnSocket() replaces a stale socket file", async () => {
   deepEqual(place.actions(), ["stale_removed"]);
 });
 
-Deno.test("serveOnSocket() refuses a symlink, even one to a good socket, and leaves it alone", async () => {
+Deno.test("serveOnSocket() rejects a symlink, even one to a valid socket, and does not change it", async () => {
   await using place = new Place();
   Deno.mkdirSync(dirname(place.path));
   Deno.symlinkSync(join(place.folder, "elsewhere"), place.path);
@@ -160,7 +160,7 @@ Deno.test("serveOnSocket() refuses a symlink, even one to a good socket, and lea
   ok(Deno.lstatSync(place.path).isSymlink);
 });
 
-Deno.test("serveOnSocket() refuses a file or a folder at the path and leaves it alone", async () => {
+Deno.test("serveOnSocket() rejects a file or a folder at the path and does not change it", async () => {
   await using place = new Place();
   Deno.mkdirSync(place.path, { recursive: true });
   await rejects(place.serve("a"), { code: "config", message: /something that is no socket/ });
@@ -170,7 +170,7 @@ Deno.test("serveOnSocket() refuses a file or a folder at the path and leaves it 
   equal(Deno.readTextFileSync(place.path), "mine");
 });
 
-Deno.test("serveOnSocket() refuses a lock file that is a symlink", async () => {
+Deno.test("serveOnSocket() rejects a lock file that is a symlink", async () => {
   await using place = new Place();
   Deno.mkdirSync(dirname(place.path));
   Deno.symlinkSync(join(place.folder, "victim"), `${place.path}.lock`);
@@ -178,7 +178,7 @@ Deno.test("serveOnSocket() refuses a lock file that is a symlink", async () => {
   ok(!place.names().includes("kms.sock"));
 });
 
-Deno.test("serveOnSocket() refuses a lock file that is a FIFO or a folder", async () => {
+Deno.test("serveOnSocket() rejects a lock file that is a FIFO or a folder", async () => {
   await using place = new Place();
   Deno.mkdirSync(dirname(place.path));
   await makeFifo(`${place.path}.lock`);
@@ -190,7 +190,7 @@ Deno.test("serveOnSocket() refuses a lock file that is a FIFO or a folder", asyn
   ok(!place.names().includes("kms.sock"));
 });
 
-Deno.test("serveOnSocket() says how long a path may be", async () => {
+Deno.test("serveOnSocket() states the maximum length of a path", async () => {
   await using place = new Place();
   const path = join(place.folder, "x".repeat(120), "s");
   await rejects(place.serve("a", { path }), { code: "config", message: /Cannot serve on/ });
@@ -199,7 +199,7 @@ Deno.test("serveOnSocket() says how long a path may be", async () => {
   await rejects(place.serve("a", { path: join(folder, "abcdefghijkl") }), { message: /has 107 bytes at most/ });
 });
 
-Deno.test("serveOnSocket() takes over where it may; the predecessor notices and drains", async () => {
+Deno.test("serveOnSocket() takes over if the takeover permits it; the predecessor notices and drains", async () => {
   await using place = new Place();
   const old = await place.serve("same");
   await using client = dialKms(place.path);
@@ -215,7 +215,7 @@ Deno.test("serveOnSocket() takes over where it may; the predecessor notices and 
   deepEqual(place.names(), ["kms.sock", "kms.sock.lock"]);
 });
 
-Deno.test("serveOnSocket() does not take over where it may not, and says why", async () => {
+Deno.test("serveOnSocket() does not take over if the takeover refuses, and reports the reason", async () => {
   await using place = new Place();
   await place.serve("theirs");
   const takeover: Takeover = () => Promise.resolve("the process there is another one");
@@ -223,7 +223,7 @@ Deno.test("serveOnSocket() does not take over where it may not, and says why", a
   equal(await place.keyId(), "theirs");
 });
 
-Deno.test("serveOnSocket() with a takeover starts as usual where nobody serves", async () => {
+Deno.test("serveOnSocket() with a takeover starts normally without a predecessor", async () => {
   await using place = new Place();
   await place.serve("a", { takeover: fromAny });
   deepEqual(place.actions(), ["bound"]);
@@ -298,7 +298,7 @@ Deno.test("SocketServer.shutdown() does not remove a successor's socket", async 
   equal(await place.keyId(), "same");
 });
 
-Deno.test("serveOnSocket() tells its events in sentences with the path", async () => {
+Deno.test("serveOnSocket() reports its events in sentences with the path", async () => {
   await using place = new Place();
   const server = await place.serve("a");
   await server.shutdown(1000);
