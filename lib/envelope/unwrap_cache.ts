@@ -77,7 +77,7 @@ export class UnwrapCache implements Disposable {
 
   /** Keeps a data key that a KMS has just confirmed; the cache owns all that it is given from now on. */
   put(reference: string, kept: Pick<CachedDek, "dek" | "holders" | "wraps" | "own">): CachedDek {
-    const entry: CachedDek = { ...kept, confirmedAt: this.#clock.now(), askAgainAt: 0, deniedAt: undefined };
+    const entry: CachedDek = { ...kept, confirmedAt: this.#clock.now(), askAgainAt: -Infinity, deniedAt: undefined };
     this.#entries.delete(reference);
     this.#entries.set(reference, entry);
     const [oldest] = this.#entries.keys();

@@ -3,7 +3,7 @@ import { equalBytes } from "../bytes.ts";
 import { effectiveCode, KmsError } from "../errors.ts";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { type MemoryProvider, memoryProviders } from "../../tests/support/memory_provider.ts";
-import { hedgeTimings, Latencies } from "./latency.ts";
+import { Latencies } from "./latency.ts";
 import { newDek, taggedDek } from "./seal.ts";
 import { dekUnwrapper, type Holder, inOrder, unwrapFirst, type UnwrapStrategy } from "./unwrap.ts";
 
@@ -97,15 +97,4 @@ Deno.test("inOrder() puts the quickest, the next in turn, or the first configure
   assert.deepEqual([0, 1, 2, 3].map((turn) => names("roundrobin", turn)), ["abc", "bca", "cab", "abc"]);
   assert.equal(names("fastest", 0, "b"), "cab");
   assert.equal(names("ordered", 0, "a"), "bca");
-});
-
-Deno.test("Latencies.hedge() keeps within its bounds and forgets old samples", () => {
-  const latencies = new Latencies();
-  assert.equal(latencies.hedge("new"), hedgeTimings.unknown);
-  latencies.note("slow", 9_000);
-  assert.equal(latencies.hedge("slow"), hedgeTimings.most);
-  latencies.note("quick", 1);
-  assert.equal(latencies.hedge("quick"), hedgeTimings.least);
-  for (let i = 0; i < 64; i++) latencies.note("slow", 100);
-  assert.equal(latencies.hedge("slow"), 100);
 });
