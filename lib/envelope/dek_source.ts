@@ -116,16 +116,13 @@ export class DekSource implements Disposable {
       return openWith(await orAborted(flight.entry, signal, "unwrap a data key"), request, cache);
     } catch (thrown) {
       if (!signal.aborted || flight.waiting.size > 1) throw thrown;
+      // A call that comes in the same turn of the event loop would get this call's error.
+      this.#forget(request.reference, flight);
       flight.abort.abort(signal.reason);
       // It may still name the server that was silent.
       return openWith(await orAborted(flight.entry, signal, "unwrap a data key", "after this turn"), request, cache);
     } finally {
       flight.waiting.delete(call);
-      if (flight.waiting.size === 0) {
-        // Nobody may come on board of what is being given up.
-        this.#forget(request.reference, flight);
-        flight.abort.abort(signal.aborted ? signal.reason : noLongerWanted);
-      }
     }
   }
 
