@@ -107,35 +107,62 @@ class Workplace implements AsyncDisposable {
   }
 }
 
-/** The tests of a file that are quick enough, in two groups: its own, and the others. */
-async function testsFor(file: string, graph: ImportGraph, place: Workplace, times: Map<string, number>) {
-  const tests = killersOf(file, graph, limits.distance);
-  for (const test of tests) {
-    if (times.has(test)) continue;
-    const began = performance.now();
-    if (!await place.passes([test], limits.mostMs)) throw new Error(`${test} fails without a mutant.`);
-    times.set(test, performance.now() - began);
+/** The tests near a file: the nearest, and the others that are quick enough, which few mutants reach. */
+class NearTests {
+  readonly nearest: string;
+  readonly #others: readonly string[];
+  readonly #unchanged: Workplace;
+  readonly #times: Map<string, number>;
+  #measured: Promise<readonly string[]> | undefined;
+
+  /** @param times milliseconds that a test took on the unchanged copy, filled as they are measured. */
+  constructor(tests: readonly [string, ...string[]], unchanged: Workplace, times: Map<string, number>) {
+    [this.nearest, ...this.#others] = tests;
+    this.#unchanged = unchanged;
+    this.#times = times;
   }
-  const quick = tests.filter((test) => (times.get(test) ?? 0) < limits.slowMs);
-  if (quick.length === 0) throw new Error(`No test is near ${file}.`);
-  return {
-    first: quick.slice(0, 1),
-    rest: quick.slice(1),
-    ms: quick.reduce((sum, test) => sum + (times.get(test) ?? 0), 0),
-  };
+
+  /** Measured when the first mutant survives the nearest test. */
+  others(): Promise<readonly string[]> {
+    return this.#measured ??= this.#measureOthers();
+  }
+
+  async #measureOthers(): Promise<readonly string[]> {
+    const quick: string[] = [];
+    for (const test of this.#others) if (await this.#measure(test) < limits.slowMs) quick.push(test);
+    return quick;
+  }
+
+  async #measure(test: string): Promise<number> {
+    const known = this.#times.get(test);
+    if (known !== undefined) return known;
+    const began = performance.now();
+    if (!await this.#unchanged.passes([test], limits.mostMs)) throw new Error(`${test} fails without a mutant.`);
+    const ms = performance.now() - began;
+    this.#times.set(test, ms);
+    return ms;
+  }
+
+  /** Milliseconds that these tests may take with a mutant. */
+  async bound(tests: readonly string[]): Promise<number> {
+    let sum = 0;
+    for (const test of tests) sum += await this.#measure(test);
+    return Math.min(limits.mostMs, 5_000 + 5 * sum);
+  }
 }
 
-async function outcomeOf(
-  mutant: Mutant,
-  source: string,
-  place: Workplace,
-  tests: Awaited<ReturnType<typeof testsFor>>,
-) {
+function testsFor(file: string, graph: ImportGraph, unchanged: Workplace, times: Map<string, number>): NearTests {
+  const [nearest, ...others] = killersOf(file, graph, limits.distance);
+  if (nearest === undefined) throw new Error(`No test is near ${file}.`);
+  return new NearTests([nearest, ...others], unchanged, times);
+}
+
+async function outcomeOf(mutant: Mutant, source: string, place: Workplace, tests: NearTests): Promise<Outcome> {
   await place.write(mutant.file, mutated(source, mutant));
-  const ms = Math.min(limits.mostMs, 5_000 + 5 * tests.ms);
-  const survived = await place.passes(tests.first, ms) &&
-    (tests.rest.length === 0 || await place.passes(tests.rest, ms));
-  return { mutant, survived };
+  const nearest = [tests.nearest];
+  if (!await place.passes(nearest, await tests.bound(nearest))) return { mutant, survived: false };
+  const others = await tests.others();
+  return { mutant, survived: others.length === 0 || await place.passes(others, await tests.bound(others)) };
 }
 
 /** The identity of a mutant: the text of its line, and not its number, which changes with the lines above. */
@@ -165,9 +192,9 @@ async function main(): Promise<number> {
   const files = await filesIn(option("--only")?.split(",") ?? everything);
   const jobs = Number(option("--jobs") ?? navigator.hardwareConcurrency);
   const graph = await readImports(root);
+  if (!(jobs >= 1)) throw new Error("--jobs must be 1 or more.");
   const places = await Promise.all(Array.from({ length: jobs }, () => Workplace.make()));
-  const [measuring] = places;
-  if (measuring === undefined) throw new Error("--jobs must be 1 or more.");
+  const unchanged = await Workplace.make();
   const times = new Map<string, number>();
   const outcomes: (Outcome & { readonly name: string })[] = [];
   const known = new Map(
@@ -179,7 +206,7 @@ async function main(): Promise<number> {
       const source = await Deno.readTextFile(join(root, file));
       const mutants = [...mutantsOf(file, source)];
       if (mutants.length === 0) continue;
-      const tests = await testsFor(file, graph, measuring, times);
+      const tests = testsFor(file, graph, unchanged, times);
       const count = mutants.length;
       await Promise.all(places.map(async (place) => {
         for (let mutant = mutants.shift(); mutant !== undefined; mutant = mutants.shift()) {
@@ -200,7 +227,7 @@ async function main(): Promise<number> {
       );
     }
   } finally {
-    await Promise.all(places.map((place) => place[Symbol.asyncDispose]()));
+    await Promise.all([...places, unchanged].map((place) => place[Symbol.asyncDispose]()));
   }
   for (const name of stale) print(`equivalent.json names a mutant that is gone or killed: ${name}`);
   const equivalent = outcomes.filter(({ survived, name }) => survived && known.has(name)).length;
