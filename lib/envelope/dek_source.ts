@@ -191,7 +191,8 @@ export class DekSource implements Disposable {
    * said again 10 s later, since a fresh login may have been under way.
    */
   #isConfirmedRefusal(entry: CachedDek, error: KmsError): boolean {
-    const codes = (error.members.length > 0 ? error.members : [error]).map(effectiveCode);
+    // The members of a deadline's error are those that answered before it, and not all holders.
+    const codes = (error.code === "quorum_not_reached" ? error.members : [error]).map(effectiveCode);
     if (!codes.every((code) => code === "key_unusable" || code === "permission_denied")) return false;
     if (codes.every((code) => code === "key_unusable")) return true;
     const now = this.#options.clock.now();

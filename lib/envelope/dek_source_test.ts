@@ -81,6 +81,8 @@ class Key implements Unwrapper {
   /** The answer of each call; a promise that stays open stands for a silent server. */
   answer: () => Promise<Uint8Array | undefined>;
   readonly calls: CallOptions[] = [];
+  /** Whether it ends with its call's signal. */
+  heeds = true;
 
   constructor(readonly name: string, answer: () => Promise<Uint8Array | undefined> = () => Promise.resolve(dek)) {
     this.answer = answer;
@@ -88,6 +90,7 @@ class Key implements Unwrapper {
 
   async unwrap(_wrapped: WrappedDek, call: CallOptions): Promise<Uint8Array | undefined> {
     this.calls.push(call);
+    if (!this.heeds) return await this.answer();
     return await orAborted(this.answer(), call.signal, `unwrap with provider "${this.name}"`);
   }
 
@@ -289,6 +292,28 @@ Deno.test("open() shares no call that is being given up", async () => {
   assert.deepEqual(await Promise.all([stage.outcome(), first]), ["miss", "deadline_exceeded"]);
 });
 
+Deno.test("open() shares the call that was made after one that was given up", async () => {
+  const a = new Key("a");
+  a.hang();
+  a.heeds = false;
+  using stage = new Stage([a]);
+  const late = Promise.withResolvers<Uint8Array>();
+  a.answer = () => late.promise;
+  const caller = new AbortController();
+  const first = stage.outcome("00", { call: { signal: caller.signal } });
+  caller.abort();
+  assert.equal(await first, "cancelled");
+  const answer = Promise.withResolvers<Uint8Array>();
+  a.answer = () => answer.promise;
+  const second = stage.outcome();
+  late.reject(new KmsError("unreachable", "Its connection was closed."));
+  await stage.clock.settle();
+  const third = stage.outcome();
+  answer.resolve(dek);
+  assert.deepEqual(await Promise.all([second, third]), ["miss", "shared"]);
+  assert.equal(a.calls.length, 2);
+});
+
 Deno.test("open() gives a call up after 10 s, whoever waits for it", async () => {
   const a = new Key("a");
   a.hang();
@@ -447,6 +472,17 @@ Deno.test("open() keeps an old data key while one holder may still open it, whoe
     await stage.clock.advance(10_000);
   }
   assert.deepEqual(stage.evicted, []);
+});
+
+Deno.test("open() keeps an old data key while one holder is silent, whoever refuses", async () => {
+  const [a, b] = [new Key("a"), new Key("b")];
+  using stage = await aged(a, b);
+  a.fail("key_unusable");
+  b.hang();
+  b.heeds = false;
+  const outcome = stage.outcome();
+  await stage.clock.advance(1_000);
+  assert.deepEqual([await outcome, stage.evicted], ["stale", []]);
 });
 
 Deno.test("DekSource ends its calls and wipes its data keys when it is disposed of", async () => {
