@@ -69,6 +69,12 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
+/** Orders texts by their UTF-16 code units, as `<` does: negative, zero or positive. */
+export function compareTexts(one: string, other: string): number {
+  if (one === other) return 0;
+  return one < other ? -1 : 1;
+}
+
 /** Lowercase hexadecimal. */
 export function hex(bytes: Uint8Array): string {
   return view(bytes).toString("hex");

@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { beginsWith, ByteWriter, concat, fieldSize, hex, lengthPrefixed, sha256, sha256Hex, utf8 } from "./bytes.ts";
+import {
+  beginsWith,
+  ByteWriter,
+  compareTexts,
+  concat,
+  fieldSize,
+  hex,
+  lengthPrefixed,
+  sha256,
+  sha256Hex,
+  utf8,
+} from "./bytes.ts";
 
 const texts = fc.string({ unit: "binary", maxLength: 60 });
 const bytes = fc.uint8Array({ maxLength: 60 });
@@ -39,4 +50,21 @@ Deno.test("beginsWith() is true for every beginning and for nothing else", () =>
       assert.ok(!beginsWith(whole, flipped));
     }
   }));
+});
+
+Deno.test("compareTexts() orders by code units", () => {
+  assert.deepEqual(["b", "a", "", "ab", "B", "\uffff", "\ud83d\ude00"].sort(compareTexts), [
+    "",
+    "B",
+    "a",
+    "ab",
+    "b",
+    "\ud83d\ude00",
+    "\uffff",
+  ]);
+  assert.deepEqual([["a", "a"], ["a", "b"], ["b", "a"]].map(([a = "", b = ""]) => Math.sign(compareTexts(a, b))), [
+    0,
+    -1,
+    1,
+  ]);
 });

@@ -78,18 +78,14 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
  */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
   if (bytes.length > formatSizes.envelope) throw foreignBytes("the ciphertext is too long");
-  const reader = new ByteReader(bytes);
-  const format = reader.uint8();
-  const threshold = reader.uint8();
-  const reference = reader.take(formatSizes.reference);
-  const nonce = reader.take(formatSizes.nonce);
-  const sealed = reader.rest();
+  const [format, threshold] = [bytes[0], bytes[1]];
   if (format !== envelopeFormat) throw foreignBytes("the ciphertext does not begin as an envelope does");
   if (threshold !== 1) throw foreignBytes("the envelope's threshold is not 1");
-  if (!reference || !nonce || !sealed || sealed.length <= formatSizes.tag) {
-    throw foreignBytes("the envelope is cut off");
-  }
-  return { threshold, reference, nonce, sealed };
+  const nonceAt = 2 + formatSizes.reference;
+  const sealedAt = nonceAt + formatSizes.nonce;
+  if (bytes.length <= sealedAt + formatSizes.tag) throw foreignBytes("the envelope is cut off");
+  const reference = bytes.subarray(2, nonceAt);
+  return { threshold, reference, nonce: bytes.subarray(nonceAt, sealedAt), sealed: bytes.subarray(sealedAt) };
 }
 
 /** All of a frame but the envelope, which is what stays the same while a data key is in use. */
@@ -133,7 +129,7 @@ export function decodeFrame(bytes: Uint8Array, api: FramedApi = "v1beta1"): Fram
   const wraps: Wrap[] = [];
   for (let i = 0; i < count; i++) wraps.push(readWrap(reader));
   const envelope = reader.rest();
-  if (!envelope || !reader.done) throw foreignBytes("the frame is cut off");
+  if (!envelope?.length) throw foreignBytes("the frame is cut off");
   return { keyId, wraps, envelope: decodeEnvelope(envelope) };
 }
 

@@ -6,6 +6,7 @@
 import {
   ByteReader,
   ByteWriter,
+  compareTexts,
   concat,
   equalBytes,
   fieldSize,
@@ -55,9 +56,7 @@ export function isReferenceTo(reference: string, wraps: readonly Wrap[]): boolea
 
 /** Domain · number of wraps in four bytes · of each, by name: name, version, wrapped DEK, each behind its length. */
 function canonical(wraps: readonly Wrap[]): Uint8Array {
-  const sorted = wraps.length === 1
-    ? wraps
-    : [...wraps].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const sorted = wraps.toSorted((a, b) => compareTexts(a.name, b.name));
   let most = domain.length + 4;
   for (const { name, version, ciphertext } of sorted) {
     most += fieldSize(name) + fieldSize(version) + fieldSize(ciphertext);

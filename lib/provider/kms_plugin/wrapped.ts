@@ -16,7 +16,7 @@
  *
  * @module
  */
-import { ByteReader, concat, equalBytes, sha256, uint16, utf8, utf8Text } from "../../bytes.ts";
+import { ByteReader, compareTexts, concat, equalBytes, sha256, uint16, utf8, utf8Text } from "../../bytes.ts";
 import { complaintAboutSealed } from "../../grpc/limits.ts";
 import type { EncryptResponse } from "../../grpc/messages.ts";
 
@@ -26,7 +26,7 @@ const mostAnnotations = 255;
 
 /** The bytes of an answer that is within kube-apiserver's limits; `undefined` if it has too many annotations to be kept. */
 export function encodeWrapped({ key_id: keyId, ciphertext, annotations }: EncryptResponse): Uint8Array | undefined {
-  const entries = Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1));
+  const entries = Object.entries(annotations).sort(([a], [b]) => compareTexts(a, b));
   if (entries.length > mostAnnotations) return undefined;
   const body = concat(
     Uint8Array.of(format),
