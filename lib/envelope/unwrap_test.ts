@@ -3,6 +3,7 @@ import { equalBytes } from "../bytes.ts";
 import { noLongerWanted, timeoutReason } from "../deadline.ts";
 import { effectiveCode, KmsError } from "../errors.ts";
 import type { CallOptions, WrappedDek } from "../provider/provider.ts";
+import { CountingController } from "../../tests/support/counting_signal.ts";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { type MemoryProvider, memoryProviders } from "../../tests/support/memory_provider.ts";
 import { Latencies } from "./latency.ts";
@@ -325,23 +326,3 @@ Deno.test("unwrapFirst() leaves nothing on its caller's signal", async () => {
   await answer;
   assert.equal(caller.listeners, 0);
 });
-
-/** Counts the listeners of its signal. */
-class CountingController extends AbortController {
-  listeners = 0;
-
-  constructor() {
-    super();
-    const { signal } = this;
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = (...given: Parameters<typeof add>) => {
-      this.listeners++;
-      add(...given);
-    };
-    signal.removeEventListener = (...given: Parameters<typeof remove>) => {
-      this.listeners--;
-      remove(...given);
-    };
-  }
-}

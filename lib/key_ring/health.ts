@@ -97,11 +97,11 @@ export class HealthBoard {
     const before = record.health;
     const code = error ? effectiveCode(error) : "ok";
     const state: HealthState = code === "ok" ? "well" : errorCodes[code].refusal ? "refusing" : "sick";
+    const message = error?.message ?? "";
     const since = state === before.state ? before.since : this.#now();
-    record.health = { ...before, state, since, code, message: error?.message ?? "" };
+    record.health = { ...before, state, since, code, message };
     if (state === before.state) return;
     const { kind } = record;
-    const message = error?.message ?? "";
     this.#notify({
       type: "provider_health",
       provider: name,
