@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
-import { type ErrorCode, KmsError } from "../errors.ts";
+import type { ErrorCode } from "../errors.ts";
 import type { Provider } from "../provider/provider.ts";
 import { MemoryProvider } from "../../tests/support/memory_provider.ts";
 import { HealthBoard } from "./health.ts";
