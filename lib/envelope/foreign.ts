@@ -55,8 +55,6 @@ export interface ForeignReaderOptions {
 /** Bytes: what kube-apiserver has ever had wrapped, a seed (v2) or a data key (v1beta1). */
 const seedBytes = 32;
 
-const domain = utf8("trousseau/1 foreign");
-
 /** One for the whole plugin; without sources it recognises nothing. */
 export class ForeignReader implements Disposable {
   readonly #sources: ReadonlyMap<ForeignFormat, ForeignSource>;
@@ -99,7 +97,7 @@ export class ForeignReader implements Disposable {
   async read(format: ForeignFormat, sealed: ForeignSealed, api: KmsApi, call: CallOptions): Promise<Found> {
     const wraps = readForeign(format, sealed, api);
     const holders = () => this.#holders(format, wraps);
-    const reference = sha256Hex(lengthPrefixed(domain, utf8(format), sealed.ciphertext));
+    const reference = sha256Hex(lengthPrefixed(utf8(format), sealed.ciphertext));
     return await this.#source.open({ reference, holders, open: (seed) => seed.slice(), call });
   }
 

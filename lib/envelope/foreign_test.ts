@@ -133,6 +133,17 @@ Deno.test("decrypt() keeps foreign seeds in a cache of their own, and joins equa
   assert.equal(a.calls.unwrap, before);
 });
 
+Deno.test("ForeignReader tells what its cache drops, and leaves its size to the cache of our own data keys", async () => {
+  const [a] = memoryProviders("a") as [MemoryProvider];
+  const cache = { entries: 3, maxAgeMs: 600_000, graceOnOutageMs: 0, lifetimeMs: 600_000 };
+  await using node = await startNode([a], { readForeign: [by("trousseau-v1", "a")], cache });
+  await node.clock.advance(100);
+  node.events.splice(0);
+  for (let i = 0; i < 5; i++) await open(node, foreign(await a.encryptForeign(seed)), "v1beta1");
+  const told = node.events.filter(({ type }) => type.startsWith("cache_"));
+  assert.deepEqual(told.map((event) => event.type === "cache_evicted" && event.reason), ["lru", "lru"]);
+});
+
 Deno.test("decrypt() answers foreign reads with the codes of every other unwrap, and heeds the deadline", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   await using node = await started([a], by("trousseau-v1", "a"));
