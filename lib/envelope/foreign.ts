@@ -81,7 +81,7 @@ export class ForeignReader implements Disposable {
 
   /** Whose it is by how it begins; `undefined` for what is ours or is not to be read. */
   formatOf({ ciphertext }: ForeignSealed, api: KmsApi): ForeignFormat | undefined {
-    if (this.#sources.size === 0 || beginsAsOurs(ciphertext, api)) return undefined;
+    if (beginsAsOurs(ciphertext, api)) return undefined;
     return foreignFormats.find((format) => {
       const source = this.#sources.get(format);
       return source !== undefined && isOfFormat(format, ciphertext, api, source);
