@@ -4,9 +4,9 @@
  * @module
  */
 
-/** A controller that counts the listeners that were added to its signal and not removed. */
+/** A controller that counts the listeners of its signal. */
 export class CountingController extends AbortController {
-  listeners = 0;
+  readonly #held = new Set<unknown>();
 
   constructor() {
     super();
@@ -14,12 +14,17 @@ export class CountingController extends AbortController {
     const add = signal.addEventListener.bind(signal);
     const remove = signal.removeEventListener.bind(signal);
     signal.addEventListener = (...given: Parameters<typeof add>) => {
-      this.listeners++;
+      if (given[0] === "abort") this.#held.add(given[1]);
       add(...given);
     };
     signal.removeEventListener = (...given: Parameters<typeof remove>) => {
-      this.listeners--;
+      if (given[0] === "abort") this.#held.delete(given[1]);
       remove(...given);
     };
+  }
+
+  /** How many listeners wait for the signal to fire. */
+  get listeners(): number {
+    return this.#held.size;
   }
 }
