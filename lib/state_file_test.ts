@@ -31,7 +31,20 @@ Deno.test("stateFile() tells a newer format from a damaged file", () =>
     const file = stateFile<Colour>(folder, format);
     await Deno.writeTextFile(file.path, '{"format":3,"colour":"green","shade":1}');
     await assert.rejects(() => file.read(), /a newer version of Trousseau wrote it \(format 3, this version reads 2\)/);
-    for (const text of ["", "{", "[]", "null", '{"format":1,"colour":"green"}', '{"format":2}', '{"colour":"green"}']) {
+    for (
+      const text of [
+        "",
+        "{",
+        "[]",
+        "null",
+        "7",
+        '"text"',
+        '{"format":"3"}',
+        '{"format":1,"colour":"green"}',
+        '{"format":2}',
+        '{"colour":"green"}',
+      ]
+    ) {
       await Deno.writeTextFile(file.path, text);
       await assert.rejects(() => file.read(), (thrown) => {
         return thrown instanceof KmsError && thrown.code === "config" &&
