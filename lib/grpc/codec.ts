@@ -93,7 +93,6 @@ function readField(
     if (wireType !== lengthDelimited) throw malformed();
     readValue(reader, field, message);
   }
-  if (reader.pos > reader.len) throw malformed();
 }
 
 function readValue(reader: protobuf.Reader, { name, kind, codec }: Field, message: Record<string, unknown>): void {
@@ -113,8 +112,8 @@ function readEntry<Value>(
   readOne: (reader: protobuf.Reader) => Value,
 ): void {
   const length = reader.uint32();
+  // Where the message ends before the entry does, the reader throws.
   const end = reader.pos + length;
-  if (end > reader.len) throw malformed();
   let key = "";
   let value = empty;
   while (reader.pos < end) {
