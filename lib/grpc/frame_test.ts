@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { type Fault, faults, framed, FrameReader, maxMessage } from "./frame.ts";
+import { acceptedEncodings, type Fault, faults, framed, FrameReader, maxMessage } from "./frame.ts";
 import { statuses } from "./statuses.ts";
 
 function read(pieces: readonly Uint8Array[], encoding?: string): Buffer | Fault {
@@ -101,4 +101,36 @@ Deno.test("FrameReader refuses what is compressed, whatever with, and what is ma
 
 Deno.test("every fault has half a sentence", () => {
   for (const { why } of Object.values(faults)) ok(/^[a-z].*[^.]$/.test(why), why);
+});
+
+Deno.test("framed() writes a flag of 0, the length in four bytes, and the message", () => {
+  const message = new Uint8Array(0x01_02_03).fill(7);
+  deepEqual(framed(message).subarray(0, 6), Buffer.of(0, 0, 1, 2, 3, 7));
+  equal(framed(message).length, message.length + 5);
+});
+
+Deno.test("FrameReader takes messages of 96 KiB and no compression", () => {
+  equal(maxMessage, 98_304);
+  for (const fault of ["oversized", "too_large"] as const) equal(faults[fault].why, "it is larger than 96 KiB");
+  equal(acceptedEncodings, "identity");
+});
+
+Deno.test("FrameReader allots 4 KiB with the first byte of a message that is longer, and then twice as much each time", () => {
+  const frame = framed(new Uint8Array(20_000));
+  const reader = new FrameReader();
+  const heldAt = [1, 4, 5, 6, 4096, 4097, 8192, 8193, 16_384, 16_385, frame.length].map((size, index, sizes) => {
+    equal(reader.add(frame.subarray(sizes[index - 1] ?? 0, size)), undefined);
+    return reader.held;
+  });
+  deepEqual(heldAt, [5, 5, 5, 4096, 4096, 8192, 8192, 16_384, 16_384, frame.length, frame.length]);
+});
+
+Deno.test("FrameReader allots what a short message needs, of a memory of its own while the rest does not come", () => {
+  const frame = framed(Uint8Array.of(1, 2, 3));
+  const reader = new FrameReader();
+  reader.add(frame.subarray(0, 6));
+  equal(reader.held, frame.length);
+  reader.add(frame.subarray(6));
+  const message = reader.message();
+  ok(typeof message !== "string" && message.buffer.byteLength === frame.length);
 });
