@@ -74,7 +74,8 @@ export class DecryptBoard {
   readonly #refused = new Map<string, { readonly tally: Tally; readonly at: number }>();
   readonly #tallies = new Map<ErrorCode, Tally>();
   #openedAt: number | undefined;
-  #told = false;
+  /** Whether it failed at the last refusal. */
+  #told: boolean | undefined;
 
   constructor(options: DecryptBoardOptions) {
     this.#options = options;

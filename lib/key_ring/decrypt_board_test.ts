@@ -160,3 +160,15 @@ Deno.test("DecryptBoard says what its window is, and nothing else where nothing 
   stage.refuse("one");
   equal(stage.board.status().windowMs, window);
 });
+
+Deno.test("DecryptBoard does not count what left its window before the next refusal", () => {
+  const stage = new Stage();
+  stage.refuse(1, 2);
+  stage.now += window;
+  stage.refuse(3);
+  deepEqual(stage.told, []);
+  const now = stage.now;
+  deepEqual(stage.board.status().refused, [
+    { code: "integrity", message: "It is integrity.", envelopes: 1, since: now, lastAt: now },
+  ]);
+});

@@ -11,18 +11,28 @@
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { type ImportGraph, killersOf, readImports } from "./killers.ts";
-import { type Mutant, mutantsOf, mutated } from "./mutate.ts";
+import { type Equivalent, identityIn, identityOf, type Mutant, mutantsOf, mutated } from "./mutate.ts";
 import equivalentRows from "./equivalent.json" with { type: "json" };
 
 const root = new URL("../..", import.meta.url).pathname;
 
-/** The code that stored bytes and announced key IDs depend on. */
+/** The code that stored bytes, announced key IDs and the health of providers depend on, and the codecs of the wire. */
 const everything = [
   "lib/bytes.ts",
   "lib/envelope",
+  "lib/grpc/codec.ts",
+  "lib/grpc/frame.ts",
+  "lib/grpc/status.ts",
+  "lib/grpc/timeout_header.ts",
+  "lib/key_ring/bell.ts",
+  "lib/key_ring/decrypt_board.ts",
+  "lib/key_ring/health.ts",
   "lib/key_ring/key_id.ts",
-  "lib/key_ring/state.ts",
+  "lib/key_ring/quorum_watch.ts",
+  "lib/key_ring/reporting.ts",
   "lib/key_ring/sentinel_file.ts",
+  "lib/key_ring/shown.ts",
+  "lib/key_ring/state.ts",
   "lib/provider/local/cipher.ts",
   "lib/provider/local/key_file.ts",
   "lib/provider/kms_plugin/wrapped.ts",
@@ -38,13 +48,6 @@ const everything = [
 
 /** How many imports away a test may be; milliseconds that one run of tests may take on an unchanged copy, and at most. */
 const limits = { distance: 3, slowMs: 6_000, mostMs: 60_000 } as const;
-
-/** A mutant that behaves as the original. */
-interface Equivalent extends Pick<Mutant, "file" | "operator" | "from" | "to"> {
-  /** The line of the original, without the space around it. */
-  readonly line: string;
-  readonly reason: string;
-}
 
 const equivalents: readonly Equivalent[] = equivalentRows;
 
@@ -166,11 +169,6 @@ async function outcomeOf(mutant: Mutant, source: string, place: Workplace, tests
   return { mutant, survived: true };
 }
 
-/** The identity of a mutant: the text of its line, and not its number, which changes with the lines above. */
-function nameOf({ file, operator, from, to }: Mutant, source: string, line: number): string {
-  return [file, operator, from, to, source.split("\n")[line - 1]?.trim()].join(" | ");
-}
-
 function print(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
 }
@@ -198,9 +196,7 @@ async function main(): Promise<number> {
   const unchanged = await Workplace.make();
   const times = new Map<string, number>();
   const outcomes: (Outcome & { readonly name: string })[] = [];
-  const known = new Map(
-    equivalents.map((one) => [[one.file, one.operator, one.from, one.to, one.line].join(" | "), one]),
-  );
+  const known = new Map(equivalents.map((one) => [identityIn(one), one]));
   const stale: string[] = [];
   try {
     for (const file of files) {
@@ -212,7 +208,7 @@ async function main(): Promise<number> {
       await Promise.all(places.map(async (place) => {
         for (let mutant = mutants.shift(); mutant !== undefined; mutant = mutants.shift()) {
           const outcome = await outcomeOf(mutant, source, place, tests);
-          const name = nameOf(mutant, source, mutant.line);
+          const name = identityOf(mutant, source);
           outcomes.push({ ...outcome, name });
           if (outcome.survived && !known.has(name)) {
             print(`survived: ${file}:${mutant.line} ${mutant.operator}: ${mutant.from} -> ${mutant.to || "(gone)"}`);
