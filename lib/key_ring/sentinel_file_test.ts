@@ -21,8 +21,8 @@ Deno.test("folderSentinels() gives back what it wrote, and writes no data key", 
       sentinel("2@b", { test: refused, lost: true }),
       sentinel("3", { test: undefined }),
     ];
-    await store.update(() => written);
-    const kept = await store.load();
+    const kept = await store.update(() => written);
+    deepEqual(await store.load(), kept);
     deepEqual(kept[0], written[0]);
     deepEqual([kept[1]?.test?.message.length, kept[1]?.lost], [512, true]);
     deepEqual(kept[2], written[2]);
