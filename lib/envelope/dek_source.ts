@@ -221,7 +221,7 @@ function openingOnce(open: DekRequest["open"]): DekRequest["open"] {
   };
 }
 
-function openWith({ dek, holders, own = false }: CachedDek, { open }: DekRequest, cache: CacheResult): Found {
+function openWith({ dek, holders, own }: CachedDek, { open }: DekRequest, cache: CacheResult): Found {
   const seed = open(dek);
   if (!seed) throw foreignBytes("the sealed seed does not open");
   return { seed, cache, holders, own };

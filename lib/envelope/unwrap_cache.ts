@@ -27,7 +27,7 @@ export interface CachedDek {
   /** The wraps that its reference is the hash of, each with a name of its own, where they are worth their place. */
   readonly wraps?: readonly Wrap[];
   /** Whether this process made it: then opening with it does not show that what was stored before can be read. */
-  readonly own?: boolean;
+  readonly own: boolean;
   confirmedAt: number;
   /** Not before then is its KMS asked again: set after a failed try, so that an outage costs one wait and not each time. */
   askAgainAt: number;

@@ -9,7 +9,7 @@ function setUp() {
   const clock = new FakeClock();
   const events: Event[] = [];
   const cache = new UnwrapCache(limits, clock, (event) => events.push(event));
-  const put = (reference: string) => cache.put(reference, { dek: new Uint8Array(32), holders: [] });
+  const put = (reference: string) => cache.put(reference, { dek: new Uint8Array(32), holders: [], own: false });
   const told = () => events.splice(0).map((event) => event.type === "cache_size" ? event.entries : event.type);
   return { clock, cache, put, told, events };
 }
@@ -94,7 +94,7 @@ Deno.test("UnwrapCache#mayServeOn() holds for the grace since the KMS's last goo
 
 Deno.test("UnwrapCache wipes its data keys when it is disposed of", () => {
   const { cache } = setUp();
-  const { dek } = cache.put("a", { dek: new Uint8Array(32).fill(7), holders: [] });
+  const { dek } = cache.put("a", { dek: new Uint8Array(32).fill(7), holders: [], own: false });
   cache[Symbol.dispose]();
   assert.deepEqual(dek, new Uint8Array(32));
   assert.equal(cache.peek("a"), undefined);
