@@ -134,3 +134,12 @@ Deno.test("FrameReader allots what a short message needs, of a memory of its own
   const message = reader.message();
   ok(typeof message !== "string" && message.buffer.byteLength === frame.length);
 });
+
+Deno.test("FrameReader stays at the first thing that is wrong, whatever comes after it", () => {
+  const reader = new FrameReader();
+  equal(reader.add(flagged(Uint8Array.of(1), 1)), "garbled");
+  for (const piece of [Buffer.of(0, 0xff, 0xff, 0xff, 0xff), framed(Uint8Array.of(1))]) {
+    equal(reader.add(piece), "garbled");
+  }
+  deepEqual([reader.message(), reader.held], ["garbled", 0]);
+});

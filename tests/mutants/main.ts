@@ -112,39 +112,36 @@ class Workplace implements AsyncDisposable {
 
 /** The tests near a file: the nearest, and the others that are quick enough, which few mutants reach. */
 class NearTests {
-  readonly nearest: string;
+  readonly #nearest: string;
   readonly #others: readonly string[];
   readonly #unchanged: Workplace;
-  readonly #times: Map<string, number>;
-  #measured: Promise<readonly string[]> | undefined;
+  readonly #times: Map<string, Promise<number>>;
 
-  /** @param times milliseconds that a test took on the unchanged copy, filled as they are measured. */
-  constructor(tests: readonly [string, ...string[]], unchanged: Workplace, times: Map<string, number>) {
-    [this.nearest, ...this.#others] = tests;
+  /** @param times milliseconds that each test takes on the unchanged copy, measured when a mutant first reaches it. */
+  constructor(tests: readonly [string, ...string[]], unchanged: Workplace, times: Map<string, Promise<number>>) {
+    [this.#nearest, ...this.#others] = tests;
     this.#unchanged = unchanged;
     this.#times = times;
   }
 
-  /** Measured when the first mutant survives the nearest test. */
-  others(): Promise<readonly string[]> {
-    return this.#measured ??= this.#measureOthers();
+  /** The nearest, then the others. */
+  async *all(): AsyncGenerator<string> {
+    yield this.#nearest;
+    for (const test of this.#others) if (await this.#measure(test, limits.slowMs) < limits.slowMs) yield test;
   }
 
-  async #measureOthers(): Promise<readonly string[]> {
-    const quick: string[] = [];
-    for (const test of this.#others) if (await this.#measure(test, limits.slowMs) < limits.slowMs) quick.push(test);
-    return quick;
+  #measure(test: string, mostMs: number): Promise<number> {
+    const known = this.#times.get(test) ?? this.#measured(test, mostMs);
+    this.#times.set(test, known);
+    return known;
   }
 
   /** Milliseconds that a test takes on the unchanged copy; it is ended after `mostMs`. */
-  async #measure(test: string, mostMs: number): Promise<number> {
-    const known = this.#times.get(test);
-    if (known !== undefined) return known;
+  async #measured(test: string, mostMs: number): Promise<number> {
     const began = performance.now();
     const passed = await this.#unchanged.passes(test, mostMs);
     const ms = performance.now() - began;
     if (!passed && ms < mostMs) throw new Error(`${test} fails without a mutant.`);
-    this.#times.set(test, ms);
     return ms;
   }
 
@@ -154,7 +151,12 @@ class NearTests {
   }
 }
 
-function testsFor(file: string, graph: ImportGraph, unchanged: Workplace, times: Map<string, number>): NearTests {
+function testsFor(
+  file: string,
+  graph: ImportGraph,
+  unchanged: Workplace,
+  times: Map<string, Promise<number>>,
+): NearTests {
   const [nearest, ...others] = killersOf(file, graph, limits.distance);
   if (nearest === undefined) throw new Error(`No test is near ${file}.`);
   return new NearTests([nearest, ...others], unchanged, times);
@@ -163,9 +165,9 @@ function testsFor(file: string, graph: ImportGraph, unchanged: Workplace, times:
 async function outcomeOf(mutant: Mutant, source: string, place: Workplace, tests: NearTests): Promise<Outcome> {
   await place.write(mutant.file, mutated(source, mutant));
   // One at a time, since the time of many together would depend on what else the machine does.
-  const survives = async (test: string) => await place.passes(test, await tests.bound(test));
-  if (!await survives(tests.nearest)) return { mutant, survived: false };
-  for (const test of await tests.others()) if (!await survives(test)) return { mutant, survived: false };
+  for await (const test of tests.all()) {
+    if (!await place.passes(test, await tests.bound(test))) return { mutant, survived: false };
+  }
   return { mutant, survived: true };
 }
 
@@ -194,7 +196,7 @@ async function main(): Promise<number> {
   if (!(jobs >= 1)) throw new Error("--jobs must be 1 or more.");
   const places = await Promise.all(Array.from({ length: jobs }, () => Workplace.make()));
   const unchanged = await Workplace.make();
-  const times = new Map<string, number>();
+  const times = new Map<string, Promise<number>>();
   const outcomes: (Outcome & { readonly name: string })[] = [];
   const known = new Map(equivalents.map((one) => [identityIn(one), one]));
   const stale: string[] = [];
