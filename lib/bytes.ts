@@ -8,16 +8,29 @@ import { hash, timingSafeEqual } from "node:crypto";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
+const exactDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** UTF-8 of a text. */
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** The text of UTF-8 bytes, or `undefined` if they are not UTF-8. */
+/** The text of UTF-8 bytes without a byte order mark before it, as editors write it; `undefined` if they are not UTF-8. */
 export function utf8Text(bytes: Uint8Array): string | undefined {
+  return decoded(bytes, decoder);
+}
+
+/**
+ * The text of UTF-8 bytes that a program wrote, or `undefined` if they are not UTF-8. A byte order mark is a character of
+ * the text, so that no two runs of bytes give the same text.
+ */
+export function exactText(bytes: Uint8Array): string | undefined {
+  return decoded(bytes, exactDecoder);
+}
+
+function decoded(bytes: Uint8Array, by: TextDecoder): string | undefined {
   try {
-    return decoder.decode(bytes);
+    return by.decode(bytes);
   } catch {
     return undefined;
   }

@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { ByteReader, concat, uint16, utf8, utf8Text } from "../bytes.ts";
+import { ByteReader, concat, exactText, uint16, utf8 } from "../bytes.ts";
 import type { KmsApi } from "../events.ts";
 import { providerLimits } from "../provider/provider.ts";
 import { foreignBytes, maxWraps, type Wrap } from "./wrap.ts";
@@ -123,7 +123,7 @@ export function decodeFrame(bytes: Uint8Array, api: FramedApi = "v1beta1"): Fram
   if (reader.uint8() !== frameFormats[api]) throw foreignBytes("the cipher does not begin as a frame does");
   const keyIdBytes = reader.field16();
   const count = reader.uint8();
-  const keyId = keyIdBytes && utf8Text(keyIdBytes);
+  const keyId = keyIdBytes && exactText(keyIdBytes);
   if (!keyId || keyIdBytes.length > formatSizes.keyId) throw foreignBytes("the frame has no key ID");
   if (!count || count > maxWraps) throw foreignBytes("the frame has no wraps that can be counted");
   const wraps: Wrap[] = [];
@@ -145,5 +145,5 @@ function readWrap(reader: ByteReader): Wrap {
 }
 
 function textOf(bytes: Uint8Array | undefined): string | undefined {
-  return bytes && utf8Text(bytes);
+  return bytes && exactText(bytes);
 }

@@ -299,3 +299,11 @@ Deno.test("referenceTo() is SHA-256 over domain, number, and the fields behind t
   assert.deepEqual(referenceTo([empty]), sha256(least));
   assert.ok(isReferenceTo(hex(sha256(least)), [empty]));
 });
+
+Deno.test("decodeAnnotations() and decodeFrame() keep a byte order mark, so that no byte of a text goes unnoticed", () => {
+  const marked: Wrap = { ...aWrap, version: "\ufeff1" };
+  assert.deepEqual(decodeAnnotations(encodeAnnotations([marked])), [marked]);
+  const wraps = [{ ...marked, name: "\ufeffa" }];
+  const { keyId, wraps: read } = decodeFrame(concat(encodeFrameHead("\ufeffk", wraps), envelopeOf(63)));
+  assert.deepEqual([keyId, read], ["\ufeffk", wraps]);
+});

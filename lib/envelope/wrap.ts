@@ -9,12 +9,12 @@ import {
   compareTexts,
   concat,
   equalBytes,
+  exactText,
   fieldSize,
   sha256,
   sha256Hex,
   uint16,
   utf8,
-  utf8Text,
 } from "../bytes.ts";
 import { KmsError } from "../errors.ts";
 import { providerLimits, type WrappedDek } from "../provider/provider.ts";
@@ -119,7 +119,7 @@ function decodeAnnotation(key: string, value: Uint8Array): Wrap {
   const format = reader.uint8();
   const versionBytes = reader.field16();
   const ciphertext = reader.rest();
-  const version = versionBytes && utf8Text(versionBytes);
+  const version = versionBytes && exactText(versionBytes);
   if (format !== annotationFormat || !version || !ciphertext?.length) throw foreignBytes("an annotation is damaged");
   if (versionBytes.length > providerLimits.version || ciphertext.length > providerLimits.ciphertext) {
     throw foreignBytes("an annotation is too long");

@@ -16,7 +16,7 @@
  *
  * @module
  */
-import { ByteReader, compareTexts, concat, equalBytes, sha256, uint16, utf8, utf8Text } from "../../bytes.ts";
+import { ByteReader, compareTexts, concat, equalBytes, exactText, sha256, uint16, utf8 } from "../../bytes.ts";
 import { complaintAboutSealed } from "../../grpc/limits.ts";
 import type { EncryptResponse } from "../../grpc/messages.ts";
 
@@ -64,7 +64,7 @@ function readAnnotations(reader: ByteReader): EncryptResponse["annotations"] | u
 }
 
 function textOf(bytes: Uint8Array | undefined): string | undefined {
-  return bytes && utf8Text(bytes);
+  return bytes && exactText(bytes);
 }
 
 function field16(bytes: Uint8Array): Uint8Array {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fromBase64, utf8Text } from "../../bytes.ts";
+import { exactText, fromBase64 } from "../../bytes.ts";
 import { providerLimits } from "../provider.ts";
 
 /** A version of the key: its number, and when it was made in seconds since the epoch. */
@@ -42,7 +42,7 @@ export function prefixVersion(ciphertext: string): number | undefined {
 
 /** The text of a wrapped DEK's bytes and the number in its prefix; `undefined` where it is no transit ciphertext. */
 export function parseCiphertext(bytes: Uint8Array): { readonly text: string; readonly number: number } | undefined {
-  const text = utf8Text(bytes);
+  const text = exactText(bytes);
   const number = text === undefined ? undefined : prefixVersion(text);
   return text === undefined || number === undefined ? undefined : { text, number };
 }

@@ -47,4 +47,5 @@ Deno.test("parseCiphertext() reads bytes that are the text of a transit cipherte
   deepEqual(parseCiphertext(utf8("vault:v7:QUI=")), { text: "vault:v7:QUI=", number: 7 });
   equal(parseCiphertext(utf8("vault:v7:")), undefined);
   equal(parseCiphertext(Uint8Array.of(...utf8("vault:v7:QUI="), 0xff)), undefined, "no UTF-8");
+  equal(parseCiphertext(utf8("\ufeffvault:v7:QUI=")), undefined, "a byte order mark");
 });
