@@ -112,21 +112,20 @@ class Workplace implements AsyncDisposable {
 
 /** The tests near a file: the nearest, and the others that are quick enough, which few mutants reach. */
 class NearTests {
-  readonly #nearest: string;
+  readonly nearest: string;
   readonly #others: readonly string[];
   readonly #unchanged: Workplace;
   readonly #times: Map<string, Promise<number>>;
 
   /** @param times milliseconds that each test takes on the unchanged copy, measured when a mutant first reaches it. */
   constructor(tests: readonly [string, ...string[]], unchanged: Workplace, times: Map<string, Promise<number>>) {
-    [this.#nearest, ...this.#others] = tests;
+    [this.nearest, ...this.#others] = tests;
     this.#unchanged = unchanged;
     this.#times = times;
   }
 
-  /** The nearest, then the others. */
-  async *all(): AsyncGenerator<string> {
-    yield this.#nearest;
+  /** The others by their distance, each measured before it is given. */
+  async *others(): AsyncGenerator<string> {
     for (const test of this.#others) if (await this.#measure(test, limits.slowMs) < limits.slowMs) yield test;
   }
 
@@ -164,9 +163,11 @@ function testsFor(
 
 async function outcomeOf(mutant: Mutant, source: string, place: Workplace, tests: NearTests): Promise<Outcome> {
   await place.write(mutant.file, mutated(source, mutant));
-  // One at a time, since the time of many together would depend on what else the machine does.
-  for await (const test of tests.all()) {
-    if (!await place.passes(test, await tests.bound(test))) return { mutant, survived: false };
+  const fails = async (test: string) => !await place.passes(test, await tests.bound(test));
+  if (await fails(tests.nearest)) return { mutant, survived: false };
+  // Some of the others use real servers and timers, and one failure of theirs may be due to a busy machine.
+  for await (const test of tests.others()) {
+    if (await fails(test) && await fails(test)) return { mutant, survived: false };
   }
   return { mutant, survived: true };
 }
