@@ -82,10 +82,9 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** Orders texts by their UTF-16 code units, as `<` does: negative, zero or positive. */
-export function compareTexts(one: string, other: string): number {
-  if (one === other) return 0;
-  return one < other ? -1 : 1;
+/** Orders texts by their UTF-16 code units, as `<` does. */
+export function compareTexts(one: string, other: string): -1 | 0 | 1 {
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 /** Lowercase hexadecimal. */
