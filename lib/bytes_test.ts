@@ -154,3 +154,8 @@ Deno.test("ByteReader gives nothing past the end, and nothing after that", () =>
   assert.deepEqual([one.uint16(), one.uint8()], [undefined, undefined]);
   assert.equal(new ByteReader(new Uint8Array(0)).uint8(), undefined);
 });
+
+Deno.test("fieldSize() is what bytes take, and what a text of three bytes for each unit takes", () => {
+  fc.assert(fc.property(bytes, (value) => assert.equal(fieldSize(value), lengthPrefixed(value).length)));
+  assert.equal(fieldSize("€€"), lengthPrefixed(utf8("€€")).length);
+});

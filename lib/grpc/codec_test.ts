@@ -209,7 +209,7 @@ Deno.test("codecOf() refuses map entries with other fields or another length", (
 
 Deno.test("codecOf() refuses a known field of another wire type, even where its bytes would do", () => {
   const id = type.fields["uid"]?.id ?? 0;
-  for (const bytes of [[id << 3 | 0, 1], [id << 3 | 5, 1, 1, 1, 1], [id << 3 | 1, 1, 1, 1, 1, 1, 1, 1, 1]]) {
+  for (const bytes of [[id << 3 | 0, 1, letter], [id << 3 | 5, 3, 1, 1, 1], [id << 3 | 1, 1, 1, 1, 1, 1, 1, 1, 1]]) {
     assert.throws(() => codec.decode(Uint8Array.from(bytes)), RangeError);
   }
 });
