@@ -37,7 +37,7 @@ export const awsKmsSchema = section("A key in AWS KMS.", {
       "must be a mapping of texts to texts",
     ).check(
       z.describe(
-        "Texts by name that every wrap is bound to, such as { cluster: prod }, 8,192 characters in all; CloudTrail shows them. Never change them: what was wrapped with others does not open.",
+        "Texts by name that every wrap is bound to, such as { cluster: prod }, 8,192 characters in all; CloudTrail shows them. Never change them: a wrap made with others does not open.",
       ),
     ),
     {},
