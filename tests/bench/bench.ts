@@ -25,6 +25,8 @@ export interface Bench {
   readonly rounds: number;
   /** Another plugin to hold beside ours, if it was asked for. */
   readonly peer?: string;
+  /** Another commit of this repository, staged; only with `--against`. */
+  readonly against?: { readonly revision: string; readonly launcher: string };
 }
 
 /** The Vault that is so many milliseconds away. */
