@@ -99,5 +99,5 @@ function retryAfter(error: KmsError, failures: number, random: () => number): nu
   const { firstRetry, lastRetry, refusedRetry, jitter } = probeTimings;
   const isRefusal = errorCodes[effectiveCode(error)].refusal;
   const min = isRefusal && failures > 2 ? refusedRetry : backoff(failures, firstRetry, lastRetry);
-  return jittered(Math.max(min, error.retryAfterMs ?? 0), jitter, random);
+  return jittered(Math.max(min, error.retryAfterMs ?? min), jitter, random);
 }
