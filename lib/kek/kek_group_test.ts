@@ -151,6 +151,9 @@ Deno.test("KekGroup.open() asks a provider that only wraps for nothing, and name
     message: 'Cannot decrypt: no provider is configured that wrapped this data key ("a").',
   });
   assert.equal(alone.group.unwrapperOf("r", "v2"), undefined);
+  const recovered = wraps.slice(0, 1);
+  const request = { wraps: recovered, reference: referenceTo(recovered), purpose: "v2", open } as const;
+  await assert.rejects(stage.group.open(request, { signal }), { code: "key_unknown", message: /\("r"\)/ });
 });
 
 Deno.test("KekGroup.open() refuses wraps of another reference, and a data key of another purpose", async () => {
