@@ -267,6 +267,16 @@ Deno.test("ForeignReader refuses for a provider that reads nothing of others", a
   });
 });
 
+Deno.test("ForeignReader refuses for a provider of its sources that cannot unwrap", async () => {
+  using reader = readerOf(by("trousseau-v1", "wrap-only"), () => Promise.resolve(seed));
+  const [a] = memoryProviders("a") as [MemoryProvider];
+  const stored = foreign(await a.encryptForeign(seed), "");
+  await assert.rejects(reader.read("trousseau-v1", stored, "v1beta1", { signal: never }), {
+    code: "integrity",
+    message: 'Cannot decrypt with provider "wrap-only": it reads nothing that others wrote.',
+  });
+});
+
 Deno.test("ForeignReader ends its calls when it is disposed of", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   const reader = readerOf(by("trousseau-v1", "a"), (given, call) => a.unwrap(given, call));

@@ -69,6 +69,9 @@ export interface OpenRequest {
   readonly open: (dek: Uint8Array) => Uint8Array | undefined;
 }
 
+/** Receives the result of a successful probe; returns whether another probe has to confirm it soon. */
+type OnState = (name: string, state: KeyState) => boolean;
+
 /** See the module. One for each service. */
 export class KekGroup implements AsyncDisposable {
   /** The providers that wrap, in the order of the configuration. */
@@ -93,7 +96,7 @@ export class KekGroup implements AsyncDisposable {
   readonly #wrapOnly: ReadonlySet<string>;
   readonly #unwrappers = new Map<Purpose, ReadonlyMap<string, Unwrapper>>();
   readonly #closing = new AbortController();
-  #onState: (name: string, state: KeyState) => boolean = () => false;
+  #onState: OnState | undefined;
   #probing: Promise<void> = Promise.resolve();
 
   constructor(options: KekGroupOptions) {
@@ -134,9 +137,9 @@ export class KekGroup implements AsyncDisposable {
   /**
    * Starts the probes, unless the group only unwraps.
    *
-   * @param onState called with the result of each successful probe; returns whether another probe has to confirm it soon.
+   * @param onState called with the result of each successful probe.
    */
-  start(onState: (name: string, state: KeyState) => boolean = () => false): void {
+  start(onState?: OnState): void {
     this.#onState = onState;
     if (this.needed > 0) this.#probing = this.#prober.run(this.providers, this.#closing.signal);
   }
@@ -256,7 +259,7 @@ export class KekGroup implements AsyncDisposable {
 
   #answered(name: string, state: KeyState): boolean {
     this.#board.succeeded(name, "probe");
-    return this.#onState(name, state);
+    return this.#onState?.(name, state) ?? false;
   }
 
   #resolverParts() {

@@ -6,7 +6,7 @@ import { equalBytes } from "../base/bytes.ts";
 import { toKmsError } from "../base/errors.ts";
 import { newDek } from "../envelope/seal.ts";
 import { referenceTo, type Wrap } from "../envelope/wrap.ts";
-import type { CheckedProvider } from "../provider/provider.ts";
+import type { CheckedProvider, KeyState } from "../provider/provider.ts";
 import type { Event } from "../telemetry/events.ts";
 import { KekGroup, type KekGroupOptions } from "./kek_group.ts";
 
@@ -22,7 +22,11 @@ class Stage implements AsyncDisposable {
   readonly group: KekGroup;
   readonly dek = newDek();
 
-  constructor(providers: readonly CheckedProvider[], options: Partial<KekGroupOptions> = {}) {
+  constructor(
+    providers: readonly CheckedProvider[],
+    options: Partial<KekGroupOptions> = {},
+    onState?: Parameters<KekGroup["start"]>[0],
+  ) {
     this.group = new KekGroup({
       providers: providers.map((provider) => ({ provider, formerly: [] })),
       retired: [],
@@ -35,7 +39,7 @@ class Stage implements AsyncDisposable {
       clock: this.clock,
       notify: (event) => void this.events.push(event),
     });
-    this.group.start();
+    this.group.start(onState);
   }
 
   /** Wraps the stage's data key with all providers. */
@@ -147,6 +151,9 @@ Deno.test("KekGroup.open() asks a provider that only wraps for nothing, and name
     message: 'Cannot decrypt: no provider is configured that wrapped this data key ("a").',
   });
   assert.equal(alone.group.unwrapperOf("r", "v2"), undefined);
+  const recovered = wraps.slice(0, 1);
+  const request = { wraps: recovered, reference: referenceTo(recovered), purpose: "v2", open } as const;
+  await assert.rejects(stage.group.open(request, { signal }), { code: "key_unknown", message: /\("r"\)/ });
 });
 
 Deno.test("KekGroup.open() refuses wraps of another reference, and a data key of another purpose", async () => {
@@ -280,4 +287,162 @@ Deno.test("KekGroup that only unwraps makes no other call, and always holds its 
   assert.equal(await stage.open([{ name: "a", ...wrapped }]), "unreachable");
   const { quorum, needed, providers } = stage.group.status();
   assert.deepEqual([quorum.state, needed, providers[0]?.health, a.calls.probe], ["held", 0, "sick", 0]);
+});
+
+Deno.test("KekGroup.start() probes at the interval, and soon again where a version has to be confirmed", async () => {
+  for (const [confirms, expected] of [[undefined, [1, 2]], [false, [1, 2]], [true, [12, 13]]] as const) {
+    const [a = new MemoryProvider("a")] = memoryProviders("a");
+    const seen: string[] = [];
+    const onState = (name: string, { version }: KeyState) => {
+      seen.push(`${name} ${version}`);
+      return confirms === true;
+    };
+    await using stage = await settled([a], {}, ...(confirms === undefined ? [] : [onState]));
+    await stage.clock.advance(minute - 1);
+    const before = a.calls.probe;
+    await stage.clock.advance(1);
+    assert.deepEqual([before, a.calls.probe], expected);
+    if (confirms !== undefined) assert.deepEqual(seen.slice(0, 2), ["a v1", "a v1"]);
+  }
+});
+
+Deno.test("KekGroup.wrap() reports who wrapped, who is missing of those that were expected, and how long it took", async () => {
+  const providers = memoryProviders("a", "b");
+  const [a = new MemoryProvider("a"), b = a] = providers;
+  await using stage = await settled(providers);
+  const members = [{ provider: a }];
+  const order = { dek: stage.dek, purpose: "v2", members, needed: 1, expected: ["a", "b", "c"] } as const;
+  await stage.group.wrap(order, signal);
+  a.faults.set("wrap", "hang");
+  const pending = stage.group.wrap({ ...order, members: [{ provider: a }, { provider: b }], needed: 2 }, signal);
+  await Promise.all([assert.rejects(pending, { code: "quorum_not_reached" }), stage.clock.advance(10 * second)]);
+  const failed = stage.events.flatMap((event) => event.type === "ready_dek" ? [event] : []);
+  assert.deepEqual(failed, [
+    { type: "ready_dek", wrapped: ["a"], missing: ["b", "c"], seconds: 0, result: "ok" },
+    {
+      type: "ready_dek",
+      wrapped: ["b"],
+      missing: ["a", "c"],
+      seconds: 10,
+      result: "quorum_not_reached",
+      message:
+        'Cannot wrap: 1 of 2 needed providers did. Cannot wrap with provider "a": no answer within the deadline.',
+    },
+  ]);
+});
+
+Deno.test("KekGroup.open() takes a provider for sick that unwraps to other bytes than the others", async () => {
+  const [a = new MemoryProvider("a"), b = a] = memoryProviders("a", "b");
+  await using stage = await settled([a, b]);
+  const wraps = await stage.wrap();
+  a.faults.set("unwrap", "wrong");
+  assert.equal(await stage.open(wraps), "miss");
+  const [health] = stage.group.status().providers;
+  assert.deepEqual([health?.health, health?.code, health?.message], [
+    "sick",
+    "provider_protocol",
+    'Provider "a" unwrapped a data key to the wrong bytes while another provider had the right ones.',
+  ]);
+});
+
+Deno.test("KekGroup.open() asks a provider that is sick after the others", async () => {
+  const [a = new MemoryProvider("a"), b = a] = memoryProviders("a", "b");
+  await using stage = await settled([a, b]);
+  const wraps = await stage.wrap();
+  a.faults.set("probe", "unreachable");
+  await stage.clock.advance(2 * minute);
+  const before = [a.calls.unwrap, b.calls.unwrap];
+  assert.equal(await stage.open(wraps), "miss");
+  assert.deepEqual([a.calls.unwrap, b.calls.unwrap], [before[0], (before[1] ?? 0) + 1]);
+});
+
+Deno.test("KekGroup.open() has a provider probed soon after an unwrap of it failed", async () => {
+  const [a = new MemoryProvider("a")] = memoryProviders("a");
+  await using stage = await settled([a]);
+  const wraps = await stage.wrap();
+  await stage.clock.advance(30 * second);
+  a.faults.set("unwrap", "unreachable");
+  const before = a.calls.probe;
+  assert.equal(await stage.open(wraps), "unreachable");
+  await stage.clock.settle();
+  assert.equal(a.calls.probe, before + 1);
+});
+
+Deno.test("KekGroup that always probes keeps to its interval when a wrap fails", async () => {
+  const [a = new MemoryProvider("a")] = memoryProviders("a");
+  await using stage = await settled([a]);
+  a.faults.set("wrap", "unreachable");
+  await stage.clock.advance(30 * second);
+  await assert.rejects(stage.wrap(), { code: "unreachable" });
+  const before = a.calls.probe;
+  await stage.clock.advance(29 * second);
+  assert.equal(a.calls.probe, before);
+});
+
+Deno.test("KekGroup.open() finds providers under their former names, and retired ones, whose unwraps alone show their health", async () => {
+  const [a = new MemoryProvider("a"), old = a] = memoryProviders("a", "old");
+  await using before = await settled([a, old]);
+  const wraps = await before.wrap();
+  const renamed = wraps.map((wrap) => ({ ...wrap, name: `former-${wrap.name}` }));
+  const named = (provider: MemoryProvider) => ({ provider, formerly: [`former-${provider.name}`] });
+  const retired = old;
+  const probes = old.calls.probe;
+  await using stage = await settled([], { providers: [named(a)], retired: [named(retired)] });
+  stage.dek.set(before.dek);
+  a.faults.set("unwrap", "unreachable");
+  assert.equal(await stage.open(renamed), "miss");
+  const health = () => stage.group.status().retired.map(({ name, health }) => `${name} ${health}`);
+  assert.deepEqual(health(), ["old well"]);
+  old.faults.set("unwrap", "unreachable");
+  assert.equal(await stage.open(wraps), "quorum_not_reached");
+  assert.deepEqual(health(), ["old sick"]);
+  old.faults.clear();
+  assert.equal(await stage.open(wraps), "miss");
+  assert.deepEqual([health(), old.calls.probe], [["old well"], probes]);
+  assert.equal(stage.group.unwrapperOf("former-old", "v2")?.name, "old");
+});
+
+Deno.test("KekGroup.unwrapperOf() makes one for each provider and purpose", async () => {
+  await using stage = await settled(memoryProviders("a"));
+  const { group } = stage;
+  assert.equal(group.unwrapperOf("a", "v2"), group.unwrapperOf("a", "v2"));
+  assert.notEqual(group.unwrapperOf("a", "v2"), group.unwrapperOf("a", "sops"));
+});
+
+Deno.test("KekGroup that only unwraps ends an outage with the next good unwrap, however it probes", async () => {
+  const [a = new MemoryProvider("a")] = memoryProviders("a");
+  await using wrapping = await settled([a]);
+  const wraps = await wrapping.wrap();
+  await using stage = await settled([a], { wrap: "none" });
+  stage.dek.set(wrapping.dek);
+  a.faults.set("unwrap", "unreachable");
+  assert.equal(await stage.open(wraps), "unreachable");
+  assert.equal(stage.group.status().providers[0]?.health, "sick");
+  a.faults.clear();
+  assert.equal(await stage.open(wraps), "miss");
+  assert.equal(stage.group.status().providers[0]?.health, "well");
+});
+
+Deno.test("KekGroup ends its calls when it is disposed of, and waits for the probes in progress", async () => {
+  const [a = new MemoryProvider("a")] = memoryProviders("a");
+  const stage = await settled([a], { probes: { when: "always", intervalMs: second, random: () => 0.5 } });
+  const wraps = await stage.wrap();
+  a.faults.set("unwrap", "hang");
+  const pending = stage.open(wraps);
+  let ended = false;
+  a.probe = ({ signal }) =>
+    new Promise((_, reject) => {
+      signal.addEventListener("abort", () =>
+        setImmediate(() => {
+          ended = true;
+          reject(new Error("It was closed."));
+        }));
+    });
+  await stage.clock.advance(second);
+  await stage[Symbol.asyncDispose]();
+  assert.equal(ended, true);
+  assert.equal(await pending, "cancelled");
+  assert.equal(stage.group.status().providers[0]?.health, "well");
+  await stage.clock.settle();
+  assert.equal(stage.clock.untilNext(), Infinity);
 });

@@ -9,12 +9,8 @@ import { effectiveCode, errorCodes, type KmsError, toKmsError } from "../base/er
 import { WakeSignal } from "../base/wake_signal.ts";
 import type { KeyState, Provider } from "../provider/provider.ts";
 
-/**
- * Milliseconds; `jitter` is a share. A probe every 75 s is 1,152 a day, which leaves room for logins and renewals below
- * 1,440 calls. `rest` is how long a provider that rests is not even looked at.
- */
-export const probeTimings = {
-  interval: 75_000,
+/** Milliseconds; `jitter` is a share. `rest` is how long a provider that rests is not even looked at. */
+const probeTimings = {
   jitter: 0.1,
   deadline: 5_000,
   confirm: 5_000,
@@ -103,5 +99,5 @@ function retryAfter(error: KmsError, failures: number, random: () => number): nu
   const { firstRetry, lastRetry, refusedRetry, jitter } = probeTimings;
   const isRefusal = errorCodes[effectiveCode(error)].refusal;
   const min = isRefusal && failures > 2 ? refusedRetry : backoff(failures, firstRetry, lastRetry);
-  return jittered(Math.max(min, error.retryAfterMs ?? 0), jitter, random);
+  return jittered(Math.max(min, error.retryAfterMs ?? min), jitter, random);
 }

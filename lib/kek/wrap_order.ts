@@ -31,7 +31,7 @@ export async function fillOrder(order: WrapOrder, clock: Clock, signal: AbortSig
   const { dek, purpose, members, needed, hasty = false } = order;
   const enough = new AbortController();
   const onAbort = () => enough.abort(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
+  signal.addEventListener("abort", onAbort);
   if (signal.aborted) onAbort();
   using bound = deadlineBy(clock, timings.all, enough.signal);
   let stopTimer = () => {};
