@@ -1,5 +1,5 @@
 /**
- * Calls that come together travel together: a bounded number of requests in flight, the rest queued behind them.
+ * Batches concurrent calls. The number of requests in flight is bounded; further calls wait in a queue.
  *
  * @module
  */
@@ -7,45 +7,47 @@ import { abortError } from "../base/deadline.ts";
 import { KmsError, toKmsError } from "../base/errors.ts";
 import type { Notify, ProviderVerb } from "../telemetry/events.ts";
 
-/** How a {@linkcode Batcher} sends, and how much at once. */
+/** How a {@linkcode Batcher} sends, and its limits. */
 export interface BatcherSettings<In, Out> {
   /** The provider's name, for events and messages. */
   readonly provider: string;
   readonly verb: ProviderVerb;
-  /** How many requests may be under way, at least 1. */
+  /** Maximum number of concurrent requests, at least 1. */
   readonly inFlight: number;
-  /** How many items one request may carry, at least 1. */
+  /** Maximum number of items in a request, at least 1. */
   readonly size: number;
   /**
-   * Sends one request. It answers with one outcome for each item, in their order; a KmsError is that item's alone. What
-   * it throws is the outcome of them all. The signal fires when nobody waits for any of the items any more.
+   * Sends one request. It resolves with one outcome for each item, in the same order; a KmsError concerns that item
+   * only. If it rejects, the error is the outcome of all items. The signal is aborted when the callers of all items
+   * have gone.
    */
   readonly send: (items: readonly In[], signal: AbortSignal) => Promise<readonly (Out | KmsError)[]>;
   readonly notify: Notify;
-  /** Does something when the calls that have arrived by now are queued: {@linkcode afterThisTurn} if left out. */
+  /** Runs a function after the calls of this turn of the event loop are queued: {@linkcode afterThisTurn} if absent. */
   readonly soon?: (send: () => void) => void;
 }
 
-/** As soon as what the event loop has read by now is dealt with: no timer is waited for. */
+/** Runs `work` after the event loop has handled the input that it has read, without a timer. */
 export function afterThisTurn(work: () => void): void {
   setImmediate(work);
 }
 
-// A request costs as much as several items do: so few are not spread over two.
+// Minimum number of items in a share: a request costs as much as several items, so that fewer are not split over two
+// requests.
 const minShare = 32;
 
 interface Waiting<In, Out> {
   readonly item: In;
-  /** Gives the outcome to the caller, who may be gone already: then nothing happens. */
+  /** Passes the outcome to the caller; no effect if the caller has gone. */
   readonly settle: (outcome: Out | KmsError) => void;
-  /** Set while a request carries this item: tells it that one of its callers has gone. */
+  /** Set while a request contains this item: notifies it that the item's caller has gone. */
   onGone?: () => void;
 }
 
 /**
- * Merges concurrent calls into batches without ever waiting for company: a lone call goes out in the turn of the event
- * loop in which it came. What comes in that same turn goes with it: a client's calls arrive many in one read, and the
- * first of them alone would take up a request. What arrives while all requests are in flight travels with the next one.
+ * Merges concurrent calls into batches. A call is sent at the end of the turn of the event loop in which it arrived,
+ * together with all calls of the same turn: one read often delivers many calls, and the first of them would otherwise
+ * use a request for itself. Calls that arrive while all requests are in flight are sent with the next one.
  */
 export class Batcher<In, Out> {
   readonly #settings: BatcherSettings<In, Out>;
@@ -58,7 +60,7 @@ export class Batcher<In, Out> {
 
   constructor(settings: BatcherSettings<In, Out>) {
     this.#settings = settings;
-    // Where each item is a request of its own there is nobody to gather.
+    // With one item a request there is nothing to batch, and no reason to wait.
     this.#soon = settings.size === 1 ? (send) => send() : settings.soon ?? afterThisTurn;
     this.#action = `${settings.verb} with provider "${settings.provider}"`;
   }
@@ -66,8 +68,8 @@ export class Batcher<In, Out> {
   /**
    * The outcome of one item.
    *
-   * @throws {KmsError} `deadline_exceeded` or `cancelled` as soon as `signal` fires, queued or in flight; else what the
-   *   request said.
+   * @throws {KmsError} `deadline_exceeded` or `cancelled` as soon as `signal` is aborted, queued or in flight;
+   *   otherwise the item's error from the request.
    */
   call(item: In, signal: AbortSignal): Promise<Out> {
     if (signal.aborted) return Promise.reject(abortError(signal, this.#action));
@@ -88,7 +90,7 @@ export class Batcher<In, Out> {
     });
   }
 
-  /** Takes an item whose caller has gone out of the queue, or tells the request that carries it. */
+  /** Removes an item whose caller has gone from the queue, or notifies the request that contains it. */
   #leave(waiting: Waiting<In, Out>): void {
     if (waiting.onGone !== undefined) return waiting.onGone();
     this.#queue = this.#queue.filter((other) => other !== waiting);
@@ -117,13 +119,16 @@ export class Batcher<In, Out> {
     this.#tellQueue();
   }
 
-  /** An even share for each request that may go out now, so that not all answers come at once and then none. */
+  /**
+   * Number of items for the next request: an even share for each request that can be sent now, so that the responses
+   * are spread over time.
+   */
   #share(): number {
     const { inFlight, size } = this.#settings;
     return Math.min(size, Math.max(minShare, Math.ceil(this.#queue.length / (inFlight - this.#inFlight))));
   }
 
-  /** Sends one batch and hands out its outcomes. It never throws. */
+  /** Sends one batch and settles its items. It never throws. */
   async #carry(batch: readonly Waiting<In, Out>[]): Promise<void> {
     const controller = new AbortController();
     let waiting = batch.length;

@@ -1,5 +1,5 @@
 /**
- * Leaves a KMS alone that has just failed, so that callers need not wait to learn it again.
+ * A circuit breaker: calls fail at once while the KMS is known to be down, instead of waiting for another failure.
  *
  * @module
  */
@@ -9,14 +9,14 @@ import type { ProviderVerb } from "../telemetry/events.ts";
 import { actionOf } from "./enforced_contract.ts";
 import type { CallOptions, CheckedProvider, KeyState, Unwrappable, WrappedDek } from "./provider.ts";
 
-/** When the breaker opens and for how long. Times are milliseconds. */
+/** When the breaker opens, and for how long. */
 export interface BreakerOptions {
-  /** So many failed calls in a row open it; one failed probe does so alone. */
+  /** Number of consecutive failed calls that opens it; one failed probe opens it alone. */
   readonly failures: number;
-  /** The pause after it opened; twice as long after each failed trial. */
+  /** Milliseconds until the first trial call; doubled after each failed trial, up to `maxCoolDownMs`. */
   readonly firstCoolDownMs: number;
   readonly maxCoolDownMs: number;
-  /** A clock that never runs backwards. */
+  /** A monotonic clock in milliseconds. */
   readonly now: () => number;
 }
 
@@ -27,22 +27,22 @@ const defaults: BreakerOptions = {
   now: () => systemClock.now(),
 };
 
-/** What an outcome says about the KMS itself: `silent` is what says nothing either way. */
+/** What an outcome shows about the KMS; `silent`: nothing. */
 type Verdict = "well" | "sick" | "silent";
 
 /**
- * Fails `wrap` and `unwrap` at once while the KMS is down: with `unreachable`, or with the code of the refused login that
- * opened it.
+ * Fails `wrap` and `unwrap` at once while the KMS is down: with `unreachable`, or with the code of the refused login
+ * that opened the breaker.
  *
- * It opens after one failed probe or three failed calls in a row. What counts as failed:
+ * It opens after one failed probe or three consecutive failed calls. These count as failed:
  *
- * - for a probe and a wrap, the codes that always mean a sick provider. A refusal is not one of them: a KMS that says
- *   no was reached, and hiding its answer behind `unreachable` would delay a revocation;
- * - for an unwrap, `unreachable`, `deadline_exceeded` and `unauthenticated` alone. Nothing else, since anybody who can
- *   write to etcd could provoke it with a byte string and so take the provider away.
+ * - for a probe and a wrap, the codes that always mean a failing provider. A refusal is not one of them: it proves that
+ *   the KMS was reached, and hiding it behind `unreachable` would delay a revocation;
+ * - for an unwrap, only `unreachable`, `deadline_exceeded` and `unauthenticated`. Any other code could be provoked with
+ *   a byte string by anybody who can write to etcd, who could thus disable the provider.
  *
- * After a pause of 1 s, growing to 10 s, one call at a time is let through on trial. A probe always passes. Whatever
- * shows that the KMS answers closes the breaker: a success, or a refusal of a probe or a wrap.
+ * After a pause of 1 s, doubling up to 10 s, one call at a time passes as a trial. A probe always passes. Any outcome
+ * that proves a response of the KMS closes the breaker: a success, or a refusal of a probe or a wrap.
  */
 export function breaking(provider: CheckedProvider, options: Partial<BreakerOptions> = {}): CheckedProvider {
   return new CircuitBreaker(provider, { ...defaults, ...options });
@@ -85,7 +85,7 @@ class CircuitBreaker implements CheckedProvider {
     await this.#inner[Symbol.asyncDispose]();
   }
 
-  // A closed breaker, which is nearly all calls, adds no promise of its own.
+  // Nearly all calls meet a closed breaker: that path adds no promise of its own.
   #guarded<T>(verb: ProviderVerb, work: () => Promise<T>): Promise<T> {
     if (this.#reason === undefined) return this.#judged(verb, work, (reason) => this.#counts(reason));
     return this.#tried(verb, work, this.#reason);
@@ -116,13 +116,13 @@ class CircuitBreaker implements CheckedProvider {
   }
 
   #counts(reason: KmsError): void {
-    // A call that began before the breaker opened says nothing new.
+    // The breaker is open: a call that began before it opened adds no information.
     if (this.#reason !== undefined) return;
     this.#failures++;
     if (this.#failures >= this.#options.failures) this.#opens(reason);
   }
 
-  /** A probe that was answered meanwhile has closed the breaker, and weighs more than the trial. */
+  /** If a probe has closed the breaker in the meantime, that success outweighs the failed trial. */
   #failsTrial(reason: KmsError): void {
     if (this.#reason === undefined) this.#counts(reason);
     else this.#opens(reason);
@@ -142,13 +142,13 @@ class CircuitBreaker implements CheckedProvider {
 
   #refusal(verb: ProviderVerb, reason: KmsError): KmsError {
     const why = `it is not asked so soon after this failure: ${causeOf(reason)}`;
-    // A refused login stays a refusal: as an outage it would change the provider's health to and fro.
+    // A refused login keeps its code: reported as an outage, it would make the provider's health alternate.
     const code = errorCodes[reason.code].refusal ? reason.code : "unreachable";
     return new KmsError(code, `Cannot ${actionOf(verb, this.name)}: ${why}.`, { cause: reason });
   }
 }
 
-/** The end of a sentence of the form "Cannot do this: cause." */
+/** The cause in a message of the form "Cannot do this: cause." */
 function causeOf({ message }: KmsError): string {
   return message.replace(/^Cannot [^:]*: /, "").replace(/\.$/, "");
 }

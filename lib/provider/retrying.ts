@@ -1,5 +1,5 @@
 /**
- * Makes a call again that may succeed a moment later.
+ * Retries calls that can succeed a moment later.
  *
  * @module
  */
@@ -8,46 +8,47 @@ import { backoff } from "../base/deadline.ts";
 import { errorCodes, KmsError, toKmsError } from "../base/errors.ts";
 import type { CallOptions, CheckedProvider } from "./provider.ts";
 
-/** Replaced by tests. */
+/** Time and randomness; tests replace them. */
 export interface RetryOptions {
   readonly clock: Clock;
-  /** 0 to below 1. */
+  /** A number from 0 to below 1. */
   readonly random: () => number;
 }
 
-/** For a failure without a requested pause, as of a connection: calls in all, and milliseconds. */
+/** For a failure without a requested pause, for instance of a connection: total number of tries, and milliseconds. */
 const away = { tries: 4, firstPauseMs: 50 } as const;
 
-/** For a KMS that is busy, or that requests a pause. Times are milliseconds. */
+/** For a busy KMS or one that requests a pause. Times are milliseconds. */
 const busy = {
-  /** Calls in all: each costs a part of the quota that is used up. In 3 s the pauses leave room for seven or so. */
+  /** Maximum number of tries; each one uses some of the exhausted quota. Within 3 s the pauses permit about seven. */
   tries: 12,
-  /** Each pause is drawn evenly from 0 to a limit: this one at first, then twice as long each time. */
+  /** A pause is random between 0 and a limit, which is this one at first and doubles each time. */
   firstLimit: 100,
   maxLimit: 4_000,
-  /** After so long without a refusal the next one is the first again. */
+  /** If there was no refusal for this long, the next one counts as the first again. */
   forgotten: 10_000,
-  /** How long other calls are held back for one that was refused. */
+  /** Maximum time for which one refusal delays other calls. */
   maxShared: 1_000,
-  /** The time left for an answer before the deadline: twice as long as the last one took, within these limits. */
+  /** Time reserved for a response before the deadline: twice the duration of the previous one, within these limits. */
   minAnswer: 250,
   maxAnswer: 1_000,
-  /** Assumed for a call whose deadline is not known: an RPC of kube-apiserver's has 3 s. */
+  /** Assumed duration of a call without a known deadline; an RPC of kube-apiserver has 3 s. */
   assumed: 2_500,
 } as const;
 
 /**
- * Retries `wrap` and `unwrap` if the table of codes has the failure as retryable, and never past the signal. Probes are
- * made once: they report the present state. Each try is a call of the provider's, and counted as one.
+ * Retries `wrap` and `unwrap` if the table of error codes marks the failure as retryable, and never after the signal is
+ * aborted. Probes are made once: they report the present state. Each try is a call of the provider and is counted as
+ * one.
  *
- * - A KMS that cannot be reached is asked four times, with pauses of 50 ms, 100 ms and 200 ms, each spread over half to
- *   once and a half.
- * - A KMS that is busy is asked until shortly before the call's deadline, with exponential back-off and full jitter. All
- *   calls of the provider share the pause: many that wait do not each go on asking.
- * - A pause that the KMS asks for (`retryAfterMs`) is kept. If it is longer than the time left, the call ends at once,
- *   and its error has the seconds of the pause.
+ * - If the KMS is unreachable, there are four tries, with pauses of 50 ms, 100 ms and 200 ms, each multiplied by a
+ *   random factor from 0.5 to 1.5.
+ * - If the KMS is busy, tries continue until shortly before the call's deadline, with exponential back-off and full
+ *   jitter. All calls of the provider share the pause, so that waiting calls do not each send requests.
+ * - A pause that the KMS requests (`retryAfterMs`) is kept. If it is longer than the time left, the call ends at once,
+ *   and its error contains the pause in seconds.
  *
- * The error of the last try is thrown: it is more specific than that time ran out.
+ * It throws the error of the last try, which is more specific than an exceeded deadline.
  */
 export function retrying(provider: CheckedProvider, options: Partial<RetryOptions> = {}): CheckedProvider {
   const tries = new Tries({ clock: systemClock, random: Math.random, ...options });
@@ -62,7 +63,7 @@ export function retrying(provider: CheckedProvider, options: Partial<RetryOption
   };
 }
 
-/** One call and its tries so far. */
+/** A call and its tries so far. */
 interface Trying {
   readonly signal: AbortSignal;
   /** Milliseconds until the call's deadline. */
@@ -71,13 +72,13 @@ interface Trying {
   sentAt: number;
 }
 
-/** The state that all calls of one provider share. */
+/** The state shared by all calls of one provider. */
 class Tries {
   readonly #clock: Clock;
   readonly #random: () => number;
-  /** Until then no call is sent, since one was refused just now. */
+  /** No call is sent before this time, because one was refused recently. Milliseconds of the monotonic clock. */
   #quietUntil = -Infinity;
-  /** How often in a row it was busy; calls that are refused together count once. */
+  /** Number of consecutive refusals; calls that are refused together count once. */
   #level = 0;
   #raisedAt = -Infinity;
 
@@ -90,7 +91,7 @@ class Tries {
     const one = this.#begin(call);
     if (one.sentAt < this.#quietUntil) await this.#quiet(one);
     for (;;) {
-      // The first try of most calls is sent at once, at the time that was read already.
+      // The first try of most calls is sent at once; its time is already known.
       if (one.tries > 0 || this.#quietUntil > -Infinity) one.sentAt = this.#clock.now();
       one.tries++;
       try {
@@ -118,13 +119,13 @@ class Tries {
     this.#quietUntil = -Infinity;
   }
 
-  /** Waits while others were refused just now. @returns whether there is time left for a try. */
+  /** Waits while calls are held back after a refusal. @returns whether there is time left for a try. */
   async #quiet(one: Trying): Promise<boolean> {
     for (let now = this.#clock.now(); now < this.#quietUntil; now = this.#clock.now()) {
       const room = one.left() - busy.minAnswer;
       if (room <= 0 || one.signal.aborted) return false;
       const wait = Math.min(this.#quietUntil - now, room);
-      // The calls that wait do not all go on at once, not even at the end of their time.
+      // Spreads the waiting calls, so that they are not all sent at the same moment.
       const spread = this.#random() * Math.min(this.#limit(this.#level), room - wait);
       await this.#clock.sleep(wait + spread, one.signal);
       if (one.left() <= busy.minAnswer) return false;
@@ -133,9 +134,9 @@ class Tries {
   }
 
   /**
-   * How long to wait before the next try, or `undefined` if there is to be none.
+   * Milliseconds to wait before the next try, or `undefined` if there is none.
    *
-   * @throws {KmsError} the same error with one more sentence, where the KMS asks for too long a pause.
+   * @throws {KmsError} `error` with one more sentence, if the KMS requests a pause that is too long.
    */
   #pauseAfter(error: KmsError, one: Trying): number | undefined {
     if (errorCodes[error.code].retry !== "yes") return undefined;
