@@ -1,13 +1,13 @@
 /**
- * From the files of the original Trousseau, written in Go, to a config of ours.
+ * Converts files of the original Trousseau, written in Go, to a config of this one.
  *
- * | file            | known by                                | from               |
- * | --------------- | --------------------------------------- | ------------------ |
- * | `config.yaml`   | `provider`, and `vault` with its fields | version 1          |
- * | `vault.yaml`    | `keyNames`                              | version 2, alpha   |
- * | `awskms.yaml`   | `keyArn`                                | version 2, alpha   |
- * | `azurekms.yaml` | `keyVaultName`                          | version 2, alpha   |
- * | `azure.json`    | `aadClientId` and its like              | what the last names |
+ * | file            | identified by                           | from                                         |
+ * | --------------- | --------------------------------------- | -------------------------------------------- |
+ * | `config.yaml`   | `provider`, and `vault` with its fields | version 1                                    |
+ * | `vault.yaml`    | `keyNames`                              | version 2, alpha                             |
+ * | `awskms.yaml`   | `keyArn`                                | version 2, alpha                             |
+ * | `azurekms.yaml` | `keyVaultName`                          | version 2, alpha                             |
+ * | `azure.json`    | `aadClientId` and related fields        | the cloud provider; `azurekms.yaml` names it |
  *
  * @module
  */

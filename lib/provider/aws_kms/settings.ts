@@ -58,7 +58,7 @@ export interface AssumedRole {
 export interface AwsKmsSettings {
   readonly kind: "aws-kms";
   readonly name: string;
-  /** A key ID, a key's ARN, an alias such as `alias/kubernetes`, or an alias's ARN. */
+  /** A key ID, a key's ARN, an alias, for instance `alias/kubernetes`, or an alias's ARN. */
   readonly key: string;
   readonly region: string;
   /** The encryption context of every wrapped key; empty for none. */
