@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { FakeClock } from "../../tests/support/fake_clock.ts";
+import { systemClock } from "../base/clock.ts";
 import { abortError, timeoutReason } from "../base/deadline.ts";
 import { KmsError } from "../base/errors.ts";
 import type { Event } from "../telemetry/events.ts";
 import { enforceContract } from "./enforced_contract.ts";
-import type { KeyState, Provider, WrappedDek } from "./provider.ts";
+import type { KeyState, Provider, ProviderContext, WrappedDek } from "./provider.ts";
 import { Waits } from "../base/waits.ts";
 
 const dek = new Uint8Array(47).fill(7);
@@ -12,7 +14,10 @@ const wrapped: WrappedDek = { version: "v1", ciphertext: new Uint8Array(75) };
 const { signal } = new AbortController();
 
 /** A provider with given answers behind the contract checks, and the events that it emitted. */
-function bench(answers: Partial<Provider>, waits = new Waits()) {
+function bench(
+  answers: Partial<Provider>,
+  { clock = systemClock, waits = new Waits() }: Partial<ProviderContext> = {},
+) {
   const events: Event[] = [];
   const inner: Provider = {
     name: "vault-eu",
@@ -24,7 +29,7 @@ function bench(answers: Partial<Provider>, waits = new Waits()) {
     [Symbol.asyncDispose]: () => Promise.resolve(),
     ...answers,
   };
-  return { events, provider: enforceContract(inner, { notify: (event) => events.push(event), waits }) };
+  return { events, provider: enforceContract(inner, { notify: (event) => events.push(event), clock, waits }) };
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
@@ -140,10 +145,11 @@ Deno.test("enforceContract() names only the server that did not respond", async 
     ["for a moment", 180, /^Cannot unwrap with provider "vault-eu": no answer within the deadline\.$/],
   ] as const;
   for (const [, afterMs, sentence] of cases) {
-    const waits = new Waits();
+    const clock = new FakeClock();
+    const waits = new Waits(clock);
     const inner: Partial<Provider> = {
       unwrap: async (_, { signal }) => {
-        await new Promise((resolve) => setTimeout(resolve, afterMs));
+        await clock.sleep(afterMs, signal);
         const wait = waits.begin("Vault at https://a.test");
         wait.connected();
         return await new Promise((_, reject) =>
@@ -154,8 +160,12 @@ Deno.test("enforceContract() names only the server that did not respond", async 
         );
       },
     };
-    const { provider } = bench(inner, waits);
-    const work = provider.unwrap(wrapped, { signal: AbortSignal.timeout(200) });
+    const { provider } = bench(inner, { clock, waits });
+    const deadline = new AbortController();
+    const work = provider.unwrap(wrapped, { signal: deadline.signal });
+    await clock.advance(180);
+    await clock.advance(20);
+    deadline.abort(timeoutReason());
     await assert.rejects(work, (error) => error instanceof KmsError && sentence.test(error.message));
   }
 });

@@ -79,6 +79,13 @@ for (const [name, warning] of warned) {
   });
 }
 
+Deno.test("encryptionConfig() names the description of etcd's certificates with every etcdctl command", async () => {
+  for (const identity of ["last", "none"]) {
+    const { out } = await printed("--socket", "/run/x/kms.sock", "--identity", identity);
+    match(out, /docs\/migrate\.md, "Look into etcd".*\n#\s+etcdctl get /, identity);
+  }
+});
+
 Deno.test("encryptionConfig() does not warn of resources that are stored", async () => {
   const { err } = await printed("--socket", "/run/kms.sock", "--resources", "secrets,events,deployments.apps,*.batch");
   equal(err, "");

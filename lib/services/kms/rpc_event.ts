@@ -29,10 +29,10 @@ export interface KmsRpcEvent extends AuditEvent {
 const observer = rpcObserver<KmsRpcEvent>(() => ({ keyId: "", providers: [] }));
 
 /** Makes a handler that notifies of each of its calls. */
-export const withRpcEvent = observer.withRpcEvent;
+export const withKmsRpcEvent = observer.withRpcEvent;
 
 /** Notifies of requests that cannot be decoded. */
-export function notedUnreadable(notify: Notify): Unreadable {
+export function noteUnreadableKms(notify: Notify): Unreadable {
   const operations: Readonly<Record<string, KmsRpcEvent["operation"]>> = { Encrypt: "encrypt", Decrypt: "decrypt" };
   return observer.notedUnreadable(notify, (path) => ({
     api: path.startsWith("/v2.") ? "v2" : "v1beta1",

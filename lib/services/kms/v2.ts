@@ -10,7 +10,7 @@ import type { Handlers } from "../../net/grpc/server.ts";
 import { isToolUid } from "../../api/kms/tool_uid.ts";
 import type { Service } from "./service.ts";
 import { answerChecker, checkKeyId, checkPlaintext, checkSealed } from "./request_limits.ts";
-import { noteForeign, withRpcEvent } from "./rpc_event.ts";
+import { noteForeign, withKmsRpcEvent } from "./rpc_event.ts";
 import type { OutageDecision } from "./outage.ts";
 
 /** What both APIs' handlers stand on. */
@@ -30,14 +30,14 @@ export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2bet
   const { service, notify } = context;
   const checkAnswer = answerChecker();
   return {
-    Status: withRpcEvent("v2", "status", notify, (_request, _call, findings) => {
+    Status: withKmsRpcEvent("v2", "status", notify, (_request, _call, findings) => {
       const now = context.decide("status");
       if (now.say === "refuse") throw now.error;
       findings.keyId = checkKeyId(now.keyId);
       return { version: reportVersion, healthz: now.say === "ok" ? "ok" : now.message, key_id: now.keyId };
     }),
 
-    Encrypt: withRpcEvent("v2", "encrypt", notify, ({ plaintext, uid }, _call, findings) => {
+    Encrypt: withKmsRpcEvent("v2", "encrypt", notify, ({ plaintext, uid }, _call, findings) => {
       checkPlaintext(plaintext);
       // An Encrypt that succeeds while Status is refused would only hide from the API server's log why.
       const now = context.decide("peek");
@@ -48,7 +48,7 @@ export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2bet
     }),
 
     // The call itself is handed down: its signal is made only if somebody has to wait.
-    Decrypt: withRpcEvent("v2", "decrypt", notify, async (request, call, findings) => {
+    Decrypt: withKmsRpcEvent("v2", "decrypt", notify, async (request, call, findings) => {
       countRefusal(service, request.ciphertext, () => checkSealed(request));
       findings.keyId = request.key_id;
       const { ciphertext, key_id: keyId, annotations } = request;

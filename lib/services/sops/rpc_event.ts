@@ -23,10 +23,10 @@ export interface SopsRpcEvent extends AuditEvent {
 const observer = rpcObserver<SopsRpcEvent>(() => ({ keyId: "", providers: [] }));
 
 /** Makes a handler that notifies of each of its calls. */
-export const withRpcEvent = observer.withRpcEvent;
+export const withSopsRpcEvent = observer.withRpcEvent;
 
 /** Notifies of requests that cannot be decoded. */
-export function notedUnreadable(notify: Notify): Unreadable {
+export function noteUnreadableSops(notify: Notify): Unreadable {
   return observer.notedUnreadable(notify, (path) => ({
     api: "sops",
     operation: path.endsWith("/Encrypt") ? "encrypt" : "decrypt",
