@@ -20,7 +20,9 @@ export interface Call<Values = SharedValues, Terminal extends Streams = Streams>
 export interface Positional {
   /** Its placeholder in a usage line, for instance `SHELL`. */
   readonly name: string;
+  /** The only words that are accepted. */
   readonly choices?: readonly string[];
+  /** Whether the word can be omitted. */
   readonly optional?: boolean;
   /** Whether more words of this kind can follow; only for the last positional. */
   readonly many?: boolean;
@@ -34,7 +36,9 @@ export interface Positional {
 
 /** A command line, and its effect. */
 export interface Example {
+  /** The command line. */
   readonly line: string;
+  /** Its effect, as a phrase. */
   readonly does: string;
 }
 
@@ -51,6 +55,7 @@ export interface Command<
   /** The facts that a person needs before running the command. */
   readonly description: string;
   readonly positionals: readonly Positional[];
+  /** The options that it accepts, by their names in the table. */
   readonly options: readonly Option[];
   readonly examples: readonly Example[];
   /** Whether the command reads its configuration again at SIGHUP, which ends every other command. */

@@ -6,6 +6,7 @@
 
 /** A row of a program's table of options. */
 export interface OptionRow {
+  /** `boolean`: a flag without a value. */
   readonly type: "boolean" | "string";
   /** The letter of its short form. */
   readonly short?: string;
@@ -17,6 +18,7 @@ export interface OptionRow {
   readonly choices?: readonly string[];
   /** Whether a shell should offer files. */
   readonly files?: boolean;
+  /** A phrase for the list of options. */
   readonly summary: string;
 }
 

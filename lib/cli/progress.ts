@@ -8,7 +8,9 @@ import type { Streams } from "./terminal.ts";
 
 /** Delay and interval of progress messages, in milliseconds. */
 export interface ProgressTimes {
+  /** Milliseconds before the first message. */
   readonly after: number;
+  /** Milliseconds between messages. */
   readonly every: number;
 }
 

@@ -24,6 +24,7 @@ export interface ReadSecretOptions {
   readonly stderr: Output;
   /** Maximum size of the secret in bytes, without the newline at its end. */
   readonly maxBytes: number;
+  /** Aborts reading. */
   readonly signal: AbortSignal;
 }
 

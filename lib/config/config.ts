@@ -19,10 +19,13 @@ export interface ProviderConfig {
 
 /** A Unix socket. */
 export interface SocketConfig {
+  /** Absolute path. */
   readonly path: string;
   /** File mode, for instance 0o600. */
   readonly mode: number;
+  /** User ID; `undefined`: the user of the process. */
   readonly owner: number | undefined;
+  /** Group ID; `undefined`: the group of the process. */
   readonly group: number | undefined;
 }
 
@@ -38,6 +41,7 @@ export interface SopsKeyConfig {
   readonly name: string;
   /** Names of the providers that wrap; at least one. */
   readonly providers: readonly string[];
+  /** Number of its providers that must wrap a data key. */
   readonly wrap: WrapQuorum;
 }
 
@@ -50,19 +54,28 @@ export interface Config {
   readonly socket: SocketConfig;
   /** The folder in which key IDs and versions are stored; they are not secret. */
   readonly state: string;
+  /** Whether KMS v1beta1 is served in addition to v2, and the version in the response of Status. */
   readonly kms: { readonly v1beta1: boolean; readonly reportVersion: "v2" | "v2beta1" };
+  /** Part of the key ID, from 0 to 2^32 - 1; the same on all nodes. */
   readonly keyEpoch: number;
+  /** Number of providers that must wrap a data key. */
   readonly wrap: WrapQuorum;
+  /** Order in which providers are tried for an unwrap. */
   readonly unwrap: UnwrapStrategy;
+  /** Unwrapped data keys in memory: their maximum number and ages; see `cache` of the schema. */
   readonly cache: {
     readonly entries: number;
     readonly maxAgeMs: number;
     readonly graceOnOutageMs: number;
     readonly lifetimeMs: number;
   };
+  /** Age in milliseconds after which KMS v1beta1 gets a new data key. */
   readonly readyDek: { readonly maxAgeMs: number };
+  /** The policy during an outage of providers, and the duration in milliseconds after which it applies. */
   readonly outage: { readonly policy: OutagePolicy; readonly afterMs: number };
+  /** Milliseconds between two probes of a provider, varied by 10 %. */
   readonly probe: { readonly intervalMs: number };
+  /** Maximum duration of pending calls after SIGTERM, in milliseconds. */
   readonly drainMs: number;
   readonly telemetry: {
     /** `undefined` if it is switched off. */
@@ -71,6 +84,7 @@ export interface Config {
     /** A path, or `stdout`. */
     readonly audit: string | undefined;
   };
+  /** Providers that wrap and unwrap. */
   readonly providers: readonly ProviderConfig[];
   /** Providers that only unwrap. */
   readonly retired: readonly ProviderConfig[];

@@ -57,6 +57,7 @@ export const secretVariablePattern = /^(TROUSSEAU_SECRET_[A-Z0-9_]+|VAULT_TOKEN|
 
 /** Access to the environment. An empty variable counts as unset. */
 export interface Environment {
+  /** The value of a variable; `undefined` if it is unset or empty. */
   get(name: PlainVariable): string | undefined;
   /** Whether a variable of the runtime is set. */
   has(name: RuntimeVariable): boolean;

@@ -17,11 +17,15 @@ import { readTextFile } from "./text_file.ts";
 export interface ClusterAccess {
   /** An `https:` URL, with a path if several clusters share a host. */
   readonly server: URL;
+  /** The name expected in the server's certificate, if it differs from the URL's host. */
   readonly serverName: string | undefined;
   /** CA certificates; `undefined`: the system's. */
   readonly ca: string | undefined;
+  /** Client certificate. */
   readonly certificate: string | undefined;
+  /** Private key of the client certificate. */
   readonly key: string | undefined;
+  /** Bearer token. */
   readonly token: string | undefined;
 }
 

@@ -13,6 +13,7 @@ export type ProviderListName = (typeof providerLists)[number];
 /** The names of one provider; `undefined` in place of a name that is not a text. */
 export interface ProviderNames {
   readonly name: string | undefined;
+  /** Former names. */
   readonly formerly: readonly (string | undefined)[];
 }
 

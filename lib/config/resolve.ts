@@ -123,8 +123,10 @@ function checkNames(shaped: Shaped, validator: ConfigValidator): void {
 
 /** A provider, and the maximum size of a data key that it wraps, in bytes. */
 export interface WrapRoom {
+  /** Index in `providers`. */
   readonly index: number;
   readonly name: string;
+  /** Bytes. */
   readonly maxWrap: number;
 }
 

@@ -15,6 +15,7 @@ export interface BreakerOptions {
   readonly failures: number;
   /** Milliseconds until the first trial call; doubled after each failed trial, up to `maxCoolDownMs`. */
   readonly firstCoolDownMs: number;
+  /** Maximum pause in milliseconds. */
   readonly maxCoolDownMs: number;
   /** A monotonic clock in milliseconds. */
   readonly now: () => number;

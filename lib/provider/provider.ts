@@ -11,6 +11,7 @@ import type { Waits } from "../base/waits.ts";
 
 /** Bounds of a call. The signal is required, so that forgetting the deadline is a type error. */
 export interface CallOptions {
+  /** Aborts the call; its reason shows whether the deadline has passed. */
   readonly signal: AbortSignal;
   /** Milliseconds until the deadline aborts the signal; absent or `undefined` if that is not known. */
   left?(): number | undefined;

@@ -14,7 +14,9 @@ import { openFileTarget } from "../../telemetry/line_target.ts";
 
 /** The writes that failed. */
 export interface WriteFindings {
+  /** One error for each failed write. */
   readonly unwritable: readonly KmsError[];
+  /** Whole sentences about writes that would fail but do not prevent a start. */
   readonly warnings: readonly string[];
 }
 

@@ -94,6 +94,7 @@ export async function configuredSocket(call: TrousseauCall): Promise<SocketFound
 /** The path of a socket, with the source of the path as text. */
 export interface SocketFound {
   readonly path: string;
+  /** The source of the path, as text. */
   readonly from: string;
 }
 

@@ -18,6 +18,7 @@ export interface StageRequest {
   /** Name of the `kms` provider. That of a further entry gets a number, since kube-apiserver accepts each name once. */
   readonly name: string;
   readonly socketPath: string;
+  /** The version of the KMS API. */
   readonly apiVersion: "v1" | "v2";
   /** The resources to encrypt; all that the file encrypts if absent. */
   readonly resources?: readonly string[];
@@ -25,6 +26,7 @@ export interface StageRequest {
 
 /** Trousseau's `kms` provider in a list. */
 export interface OurKms {
+  /** Its name in the file. */
   readonly kms: string;
 }
 
@@ -42,6 +44,7 @@ export interface StagedEntry {
 /** The entries, and the notes for the operator. */
 export interface Staged {
   readonly entries: readonly StagedEntry[];
+  /** Whole sentences. */
   readonly notes: readonly string[];
 }
 

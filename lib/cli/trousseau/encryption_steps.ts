@@ -19,14 +19,17 @@ type Facts = Pick<EncryptionConfigurationOptions, "socketPath" | "kmsVersion">;
 /** Resources, and the name of the `kms` provider that writes them. */
 export interface WrittenWith {
   readonly resources: readonly string[];
+  /** The name of the `kms` provider. */
   readonly name: string;
 }
 
 /** The options of a stage for a cluster that already encrypts. */
 export interface StageFacts extends Facts {
   readonly stage: Stage;
+  /** Whether the file contains keys of other providers. */
   readonly holdsKeys: boolean;
   readonly written: readonly WrittenWith[];
+  /** Whole sentences for the comments. */
   readonly notes: readonly string[];
 }
 

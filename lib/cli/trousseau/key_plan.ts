@@ -21,9 +21,11 @@ export type KeyVerdict = "first" | "same" | "new" | "unseen" | "returns";
 /** The prediction. */
 export interface KeyPlan {
   readonly verdict: KeyVerdict;
+  /** The key ID that this node announced last; `undefined` if none. */
   readonly announced: AnnouncedId | undefined;
   /** The next ID; `undefined` while a version is not known. */
   readonly next: string | undefined;
+  /** The versions from which the next ID is derived. */
   readonly members: readonly KeyIdMember[];
   /** A `keyEpoch` with which no ID of the history can be announced again; it must be the same on all nodes. */
   readonly freshEpoch: number;

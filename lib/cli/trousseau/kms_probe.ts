@@ -16,9 +16,11 @@ import { toolUid } from "../../api/kms/tool_uid.ts";
 /** One call and its result. */
 export interface ProbeStep {
   readonly api: KmsApi;
+  /** The name of the method, for instance `Encrypt`. */
   readonly rpc: string;
   /** `off`: the plugin does not serve this API. `unwell`: it responds that it is unhealthy. */
   readonly result: "ok" | "off" | "unwell" | ErrorCode;
+  /** Duration in milliseconds. */
   readonly ms: number;
   /** The response, or the reason why there was none. */
   readonly detail: string;

@@ -15,7 +15,9 @@ import { openProvider } from "../../provider/registry.ts";
 
 /** One sentence about one provider. */
 export interface ProviderRemark {
+  /** The provider's name. */
   readonly provider: string;
+  /** A whole sentence. */
   readonly message: string;
 }
 

@@ -29,6 +29,7 @@ export type RoundTripStepName = (typeof roundTripSteps)[number];
 export interface RoundTripStep {
   readonly step: RoundTripStepName;
   readonly result: "ok" | ErrorCode;
+  /** Duration in milliseconds. */
   readonly ms: number;
   /** The error of the step as one sentence; `""` if it succeeded. */
   readonly message: string;
@@ -60,6 +61,7 @@ export interface RoundTripOptions {
 export interface RoundTrip {
   readonly name: string;
   readonly kind: ProviderKind;
+  /** The key state that the probe returned; `undefined` if it failed or was omitted. */
   readonly key: KeyState | undefined;
   /**
    * The object that the first start will create, without which nothing could be tested; `undefined` in the normal case.

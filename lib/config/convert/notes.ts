@@ -9,13 +9,16 @@ import { readYaml, type YamlFile } from "../positions.ts";
 export interface OldFile {
   /** Path as the operator gave it; the beginning of every line. */
   readonly path: string;
+  /** Its content. */
   readonly text: string;
 }
 
 /** One line of text, with its position. */
 export interface Note {
   readonly file: string;
+  /** Line, from 1. */
   readonly line: number;
+  /** Column, from 1. */
   readonly column: number;
   readonly text: string;
 }
@@ -55,6 +58,7 @@ export class OldFields {
     return [...this.#fields.values()].map(({ key }) => key);
   }
 
+  /** Whether the field exists; it does not count as read. */
   has(name: string): boolean {
     return this.#fields.has(name.toLowerCase());
   }
@@ -74,6 +78,7 @@ export class OldFields {
     return undefined;
   }
 
+  /** The value of a boolean field; false if it is missing. */
   flag(name: string): boolean {
     return this.#take(name)?.value === true;
   }

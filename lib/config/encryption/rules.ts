@@ -56,7 +56,9 @@ export function listMistakes(list: readonly string[]): ListMistake[] {
 
 /** A name in a list that an earlier list covers. */
 export interface MaskedName {
+  /** Index of the list. */
   readonly entry: number;
+  /** Index of the name in the list. */
   readonly index: number;
   /** The wildcard in the earlier list. */
   readonly by: string;

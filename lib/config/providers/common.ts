@@ -41,6 +41,7 @@ export const commonFields = {
 
 /** The settings of one provider, and their position in the configuration. */
 export interface PlacedSettings<Settings> {
+  /** The list that contains the entry. */
   readonly list: ProviderListName;
   /** Index in the list of the file. */
   readonly index: number;

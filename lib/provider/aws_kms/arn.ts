@@ -6,6 +6,7 @@
 
 /** The parts of the ARN of a key or an alias ("Amazon Resource Names", AWS KMS Developer Guide, "Key identifiers"). */
 export interface KmsArn {
+  /** For instance `aws` or `aws-cn`. */
   readonly partition: string;
   readonly region: string;
   /** Twelve digits. */

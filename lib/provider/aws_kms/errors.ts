@@ -115,7 +115,9 @@ export const stsCodes = {
 export interface AwsFailure {
   /** The error code of AWS; `undefined` if the response contains none. */
   readonly name: string | undefined;
+  /** HTTP status. */
   readonly status: number;
+  /** The pause that the response requests, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 }
 

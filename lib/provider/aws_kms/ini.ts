@@ -10,6 +10,7 @@ import { readCredentialFile } from "../../base/credential_file.ts";
 /** The value of a field, and the line of its name. */
 export interface IniField {
   readonly value: string;
+  /** Line number, from 1. */
   readonly line: number;
   /** The first continuation line of the value, which is indented further than the field. */
   readonly continuedAt?: number;
@@ -17,7 +18,9 @@ export interface IniField {
 
 /** A section: its line, and its fields by lowercase name. */
 export interface IniSection {
+  /** Line number, from 1. */
   readonly line: number;
+  /** Fields by lowercase name. */
   readonly fields: ReadonlyMap<string, IniField>;
 }
 

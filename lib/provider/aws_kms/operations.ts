@@ -15,6 +15,7 @@ export type EncryptionContext = Readonly<Record<string, string>>;
 
 /** The result of DescribeKey. */
 export interface KeyDescription {
+  /** The key's own ARN, never that of an alias. */
   readonly arn: string;
   /** Seconds since the epoch; `undefined` if the KMS does not return it. */
   readonly createdAt: number | undefined;

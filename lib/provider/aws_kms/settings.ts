@@ -49,14 +49,17 @@ export type AwsAuth =
 
 /** A role that is assumed with the credentials. */
 export interface AssumedRole {
+  /** ARN of the role. */
   readonly roleArn: string;
   readonly externalId?: string;
+  /** Name of the session in AWS's logs. */
   readonly sessionName: string;
 }
 
 /** One `aws-kms` entry of `providers`. */
 export interface AwsKmsSettings {
   readonly kind: "aws-kms";
+  /** The operator's name for the key. */
   readonly name: string;
   /** A key ID, a key's ARN, an alias, for instance `alias/kubernetes`, or an alias's ARN. */
   readonly key: string;
@@ -66,9 +69,12 @@ export interface AwsKmsSettings {
   /** Origins that replace those of the Region, for instance of a VPC endpoint. */
   readonly endpoint?: string;
   readonly stsEndpoint?: string;
+  /** Whether the FIPS endpoints of the Region are used. */
   readonly fips: boolean;
+  /** Whether the dual-stack endpoints of the Region are used. */
   readonly dualStack: boolean;
   readonly auth: AwsAuth;
+  /** A role that is assumed with the credentials of `auth`. */
   readonly assumeRole?: AssumedRole;
   readonly tls: Pick<TlsFiles, "caFile" | "proxy">;
 }

@@ -22,6 +22,7 @@ const largestKey = 4096;
 /** The origin of the agent, and the folder of its files. */
 export interface ArcAgent {
   readonly server: Server;
+  /** Absolute path of the folder of the agent's files. */
   readonly keyFolder: string;
 }
 

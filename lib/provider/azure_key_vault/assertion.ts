@@ -12,6 +12,7 @@ import { privateKeyPem, signedJwt } from "../../net/https/jwt.ts";
 
 /** Issuer, audience and files of an assertion. */
 export interface AssertionSettings {
+  /** The issuer: the client ID of the application. */
   readonly clientId: string;
   /** The token endpoint. */
   readonly audience: string;
@@ -29,6 +30,7 @@ const lifetime = 300;
 /** The JWT, and the expiry of its certificate in milliseconds since the epoch. */
 export interface Assertion {
   readonly jwt: string;
+  /** Expiry of the certificate in milliseconds since the epoch. */
   readonly expiresAt: number;
 }
 

@@ -19,9 +19,12 @@ import type { AzureAuth } from "./settings.ts";
 
 /** The dependencies of a login. */
 export interface LoginContext {
+  /** The provider's name, for events. */
   readonly provider: string;
   readonly client: HttpClient;
+  /** The resource of tokens, for instance `https://vault.azure.net`. */
   readonly resource: string;
+  /** Origin of the token issuer. */
   readonly authority: string;
   readonly notify: Notify;
   /** Holds back a credential that was refused recently. */

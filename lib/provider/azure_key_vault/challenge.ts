@@ -16,7 +16,9 @@ import { isBelow } from "./clouds.ts";
 
 /** The expected values. */
 export interface Expected {
+  /** Origin of the vault. */
   readonly vault: string;
+  /** The configured resource of tokens. */
   readonly resource: string;
   /** Present if the login names a tenant. */
   readonly tenantId: string | undefined;

@@ -32,7 +32,9 @@ export const clouds = {
 
 /** The cloud of a vault, with its domain. */
 export interface Place {
+  /** The resource of tokens: `https://` and the domain. */
   readonly resource: string;
+  /** Origins of the token issuer; the first one is the default. */
   readonly authorities: readonly [string, ...string[]];
 }
 

@@ -51,6 +51,7 @@ export type OldAlgorithm = "RSA-OAEP" | "RSA1_5";
 /** One `azure-key-vault` entry of `providers`. */
 export interface AzureKeyVaultSettings {
   readonly kind: "azure-key-vault";
+  /** The operator's name for the key. */
   readonly name: string;
   /** The origin, for instance `https://team-a.vault.azure.net` or `https://pool.managedhsm.azure.net`. */
   readonly vault: string;

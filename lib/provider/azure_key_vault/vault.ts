@@ -21,6 +21,7 @@ const apiVersion = "7.4";
 /** A request to a vault. Its path is below `/keys/`, with encoded segments. */
 export interface KeyVaultRequest {
   readonly method: "GET" | "POST";
+  /** Path below `/keys/` with encoded segments. */
   readonly path: string;
   readonly body?: unknown;
 }

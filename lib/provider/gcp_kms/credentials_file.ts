@@ -19,9 +19,12 @@ import { privateKeyPem } from "../../net/https/jwt.ts";
 /** A key of a service account. */
 export interface ServiceAccountKey {
   readonly type: "service_account";
+  /** Address of the service account. */
   readonly email: string;
+  /** Identifies the key to Google; sent in the header of JWTs. */
   readonly keyId: string | undefined;
   readonly key: KeyObject;
+  /** URL of the token endpoint. */
   readonly tokenUrl: string;
 }
 
@@ -37,10 +40,14 @@ export interface SubjectSource {
 /** Workload identity federation. */
 export interface ExternalAccount {
   readonly type: "external_account";
+  /** Resource name of the workload identity provider. */
   readonly audience: string;
   readonly subjectTokenType: string;
+  /** URL of the Security Token Service. */
   readonly tokenUrl: string;
+  /** Source of the other issuer's token. */
   readonly source: SubjectSource;
+  /** The service account to impersonate, and the lifetime of its tokens in seconds. */
   readonly impersonate: { readonly serviceAccount: string; readonly url: string; readonly seconds: number } | undefined;
 }
 
@@ -49,10 +56,12 @@ export type Credentials = ServiceAccountKey | ExternalAccount;
 
 /** How a file is read: its permitted types, and the code and action of errors. */
 export interface Reading {
+  /** The permitted types of file. */
   readonly types: readonly Credentials["type"][];
   readonly universeDomain: string;
   /** `config` at the start, `unauthenticated` later. */
   readonly code: ErrorCode;
+  /** The action in error messages. */
   readonly action: string;
 }
 

@@ -41,15 +41,20 @@ export interface Impersonation {
 
 /** Origins of Google's APIs. If those of a login are absent, its file or the universe determines them. */
 export interface GcpEndpoints {
+  /** Cloud KMS. */
   readonly kms: string;
+  /** OAuth 2.0 token endpoint. */
   readonly oauth?: string;
+  /** Security Token Service. */
   readonly sts?: string;
+  /** Service Account Credentials API. */
   readonly iam?: string;
 }
 
 /** One `gcp-kms` entry of `providers`. */
 export interface GcpKmsSettings {
   readonly kind: "gcp-kms";
+  /** The operator's name for the key. */
   readonly name: string;
   /** `projects/P/locations/L/keyRings/R/cryptoKeys/K`. */
   readonly key: string;

@@ -11,6 +11,7 @@ import type { VaultAnswer, VaultRequest } from "./http.ts";
 /** Sends the requests of one login; `action` is its name in messages. */
 export interface LoginCall {
   readonly ask: (request: VaultRequest) => Promise<VaultAnswer>;
+  /** Name of the login in messages. */
   readonly action: string;
   /** Aborts the login. */
   readonly signal: AbortSignal;

@@ -35,6 +35,7 @@ interface Opened {
 
 /** The record of one wrapping token. */
 export interface OpenedNote {
+  /** The hash of the token. */
   readonly hash: string;
   /** Time of opening in milliseconds since the epoch. */
   readonly at: number;
@@ -63,6 +64,7 @@ const format: StateFileFormat<Opened> = {
 
 /** The login that the records belong to, and the folder in which they are stored. */
 export interface OpenedTokensOptions {
+  /** The provider's name, for warnings. */
   readonly provider: string;
   readonly notify: Notify;
   /** State folder of the node; without one, records last as long as this process. */
@@ -71,6 +73,7 @@ export interface OpenedTokensOptions {
   readonly keepsStateAsItIs?: boolean | undefined;
   /** Identity of the login. Providers that read the same file for the same mount share records. */
   readonly scope: readonly string[];
+  /** The system clock if absent. */
   readonly clock?: Clock;
 }
 

@@ -8,9 +8,11 @@ import { parseVersion } from "./ciphertext.ts";
 
 /** The response of `read transit/keys/<key>`, with its verified parts. */
 export interface ReadKey {
+  /** The `data` of the response, not validated. */
   readonly data: unknown;
   /** Creation times in seconds since the epoch, by number, of versions that are allowed to decrypt. */
   readonly createdAt: ReadonlyMap<number, number>;
+  /** The number of the newest version. */
   readonly latest: number;
 }
 

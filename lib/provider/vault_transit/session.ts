@@ -20,6 +20,7 @@ import { type Authenticator, lifetime } from "./login.ts";
 
 /** The dependencies of a {@linkcode Session}. */
 export interface SessionSettings {
+  /** The provider's name, for events. */
   readonly provider: string;
   /** The auth method's name, for events. */
   readonly method: string;
@@ -27,6 +28,7 @@ export interface SessionSettings {
   readonly authenticator: Authenticator;
   /** The transit key that the tokens are used for. */
   readonly key: { readonly mount: string; readonly name: string };
+  /** Holds back a credential that was refused recently. */
   readonly refused: RefusedLogins;
   readonly notify: Notify;
   readonly clock: Clock;

@@ -45,15 +45,18 @@ export type VaultTls = TlsFiles;
 /** One `vault-transit` entry of `providers`. */
 export interface VaultTransitSettings {
   readonly kind: "vault-transit";
+  /** The operator's name for the key. */
   readonly name: string;
   /**
    * For instance `https://vault-1.example:8200`, `https://example.com/vault` or `unix:///run/agent.sock`; tried in
    * their order.
    */
   readonly addresses: readonly string[];
+  /** Namespace of all requests; the root namespace if absent. */
   readonly namespace?: string;
   /** Mount path of the transit engine, without leading and trailing slashes. */
   readonly mount: string;
+  /** Name of the transit key. */
   readonly key: string;
   readonly auth: VaultAuth | AgentAuth;
   readonly tls: VaultTls;

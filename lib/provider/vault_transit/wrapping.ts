@@ -17,6 +17,7 @@ import { hashOf, type OpenedNote, type OpenedTokens } from "./opened_tokens.ts";
 
 /** The kind of secret that a wrapping token must contain. */
 export interface WrappedKind {
+  /** Name of the secret in messages. */
   readonly content: "secret ID" | "token";
   /** The path that creates such a secret, as an operator writes it. */
   readonly madeBy: string;
@@ -59,6 +60,7 @@ export interface WrappedSecretOptions {
   readonly kind: WrappedKind;
   /** The configured namespace; a creation path may begin with it. */
   readonly namespace: string | undefined;
+  /** Records of opened wrapping tokens. */
   readonly tokens: OpenedTokens;
   /** Whether the secret is stored in the state folder for the next start. */
   readonly keep: boolean;
