@@ -34,14 +34,14 @@ export function afterThisTurn(work: () => void): void {
 
 // Minimum number of items in a share: a request costs as much as several items, so that fewer are not split over two
 // requests.
-const minShare = 32;
+const minBatch = 32;
 
 interface Waiting<In, Out> {
   readonly item: In;
   /** Passes the outcome to the caller; no effect if the caller has gone. */
   readonly settle: (outcome: Out | KmsError) => void;
   /** Set while a request contains this item: notifies it that the item's caller has gone. */
-  onGone?: () => void;
+  onCancel?: () => void;
 }
 
 /**
@@ -55,8 +55,8 @@ export class Batcher<In, Out> {
   readonly #soon: (send: () => void) => void;
   #queue: Waiting<In, Out>[] = [];
   #inFlight = 0;
-  #gathering = false;
-  #told = 0;
+  #scheduled = false;
+  #reported = 0;
 
   constructor(settings: BatcherSettings<In, Out>) {
     this.#settings = settings;
@@ -75,7 +75,7 @@ export class Batcher<In, Out> {
     if (signal.aborted) return Promise.reject(abortError(signal, this.#action));
     return new Promise<Out>((resolve, reject) => {
       const onAbort = () => {
-        this.#leave(waiting);
+        this.#cancel(waiting);
         reject(abortError(signal, this.#action));
       };
       const settle = (outcome: Out | KmsError) => {
@@ -86,54 +86,54 @@ export class Batcher<In, Out> {
       const waiting: Waiting<In, Out> = { item, settle };
       signal.addEventListener("abort", onAbort, { once: true });
       this.#queue.push(waiting);
-      this.#gather();
+      this.#schedule();
     });
   }
 
   /** Removes an item whose caller has gone from the queue, or notifies the request that contains it. */
-  #leave(waiting: Waiting<In, Out>): void {
-    if (waiting.onGone !== undefined) return waiting.onGone();
+  #cancel(waiting: Waiting<In, Out>): void {
+    if (waiting.onCancel !== undefined) return waiting.onCancel();
     this.#queue = this.#queue.filter((other) => other !== waiting);
-    this.#tellQueue();
+    this.#reportQueue();
   }
 
-  #gather(): void {
-    if (this.#gathering) return;
-    if (this.#inFlight >= this.#settings.inFlight) return this.#tellQueue();
-    this.#gathering = true;
+  #schedule(): void {
+    if (this.#scheduled) return;
+    if (this.#inFlight >= this.#settings.inFlight) return this.#reportQueue();
+    this.#scheduled = true;
     this.#soon(() => {
-      this.#gathering = false;
-      this.#pump();
+      this.#scheduled = false;
+      this.#sendQueued();
     });
   }
 
-  #pump(): void {
+  #sendQueued(): void {
     while (this.#inFlight < this.#settings.inFlight && this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, this.#share());
+      const batch = this.#queue.splice(0, this.#nextSize());
       this.#inFlight++;
-      void this.#carry(batch).finally(() => {
+      void this.#sendBatch(batch).finally(() => {
         this.#inFlight--;
-        if (this.#queue.length > 0) this.#gather();
+        if (this.#queue.length > 0) this.#schedule();
       });
     }
-    this.#tellQueue();
+    this.#reportQueue();
   }
 
   /**
    * Number of items for the next request: an even share for each request that can be sent now, so that the responses
    * are spread over time.
    */
-  #share(): number {
+  #nextSize(): number {
     const { inFlight, size } = this.#settings;
-    return Math.min(size, Math.max(minShare, Math.ceil(this.#queue.length / (inFlight - this.#inFlight))));
+    return Math.min(size, Math.max(minBatch, Math.ceil(this.#queue.length / (inFlight - this.#inFlight))));
   }
 
   /** Sends one batch and settles its items. It never throws. */
-  async #carry(batch: readonly Waiting<In, Out>[]): Promise<void> {
+  async #sendBatch(batch: readonly Waiting<In, Out>[]): Promise<void> {
     const controller = new AbortController();
     let waiting = batch.length;
     for (const one of batch) {
-      one.onGone = () => {
+      one.onCancel = () => {
         if (--waiting === 0) controller.abort();
       };
     }
@@ -155,11 +155,11 @@ export class Batcher<In, Out> {
     }
   }
 
-  #tellQueue(): void {
+  #reportQueue(): void {
     const { provider, notify } = this.#settings;
     const waiting = this.#queue.length;
-    if (waiting === this.#told) return;
-    this.#told = waiting;
+    if (waiting === this.#reported) return;
+    this.#reported = waiting;
     notify({ type: "queue", provider, waiting });
   }
 }

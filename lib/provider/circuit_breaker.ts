@@ -28,8 +28,8 @@ const defaults: BreakerOptions = {
   now: () => systemClock.now(),
 };
 
-/** What an outcome shows about the KMS; `silent`: nothing. */
-type Verdict = "well" | "sick" | "silent";
+/** What an outcome shows about the KMS; `unknown`: nothing. */
+type Verdict = "working" | "failing" | "unknown";
 
 /**
  * Fails `wrap` and `unwrap` at once while the KMS is down: with `unreachable`, or with the code of the refused login
@@ -71,15 +71,15 @@ class CircuitBreaker implements CheckedProvider {
   }
 
   probe(call: CallOptions): Promise<KeyState> {
-    return this.#judged("probe", () => this.#inner.probe(call), (reason) => this.#opens(reason));
+    return this.#record("probe", () => this.#inner.probe(call), (reason) => this.#open(reason));
   }
 
   wrap(dek: Uint8Array, at: KeyState, call: CallOptions): Promise<WrappedDek> {
-    return this.#guarded("wrap", () => this.#inner.wrap(dek, at, call));
+    return this.#call("wrap", () => this.#inner.wrap(dek, at, call));
   }
 
   unwrap(wrapped: Unwrappable, call: CallOptions): Promise<Uint8Array> {
-    return this.#guarded("unwrap", () => this.#inner.unwrap(wrapped, call));
+    return this.#call("unwrap", () => this.#inner.unwrap(wrapped, call));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -87,56 +87,56 @@ class CircuitBreaker implements CheckedProvider {
   }
 
   // Nearly all calls meet a closed breaker: that path adds no promise of its own.
-  #guarded<T>(verb: ProviderVerb, work: () => Promise<T>): Promise<T> {
-    if (this.#reason === undefined) return this.#judged(verb, work, (reason) => this.#counts(reason));
-    return this.#tried(verb, work, this.#reason);
+  #call<T>(verb: ProviderVerb, work: () => Promise<T>): Promise<T> {
+    if (this.#reason === undefined) return this.#record(verb, work, (reason) => this.#count(reason));
+    return this.#tryOnTrial(verb, work, this.#reason);
   }
 
-  async #tried<T>(verb: ProviderVerb, work: () => Promise<T>, reason: KmsError): Promise<T> {
+  async #tryOnTrial<T>(verb: ProviderVerb, work: () => Promise<T>, reason: KmsError): Promise<T> {
     if (this.#onTrial || this.#options.now() < this.#trialAt) throw this.#refusal(verb, reason);
     this.#onTrial = true;
     try {
-      return await this.#judged(verb, work, (reason) => this.#failsTrial(reason));
+      return await this.#record(verb, work, (reason) => this.#failTrial(reason));
     } finally {
       this.#onTrial = false;
     }
   }
 
-  async #judged<T>(verb: ProviderVerb, work: () => Promise<T>, onSick: (reason: KmsError) => void): Promise<T> {
+  async #record<T>(verb: ProviderVerb, work: () => Promise<T>, onFailure: (reason: KmsError) => void): Promise<T> {
     try {
       const answer = await work();
-      this.#closes();
+      this.#close();
       return answer;
     } catch (thrown) {
       const error = toKmsError(thrown);
       const verdict = verdictOf(verb, error.code);
-      if (verdict === "well") this.#closes();
-      if (verdict === "sick") onSick(error);
+      if (verdict === "working") this.#close();
+      if (verdict === "failing") onFailure(error);
       throw error;
     }
   }
 
-  #counts(reason: KmsError): void {
+  #count(reason: KmsError): void {
     // The breaker is open: a call that began before it opened adds no information.
     if (this.#reason !== undefined) return;
     this.#failures++;
-    if (this.#failures >= this.#options.failures) this.#opens(reason);
+    if (this.#failures >= this.#options.failures) this.#open(reason);
   }
 
   /** If a probe has closed the breaker in the meantime, that success outweighs the failed trial. */
-  #failsTrial(reason: KmsError): void {
-    if (this.#reason === undefined) this.#counts(reason);
-    else this.#opens(reason);
+  #failTrial(reason: KmsError): void {
+    if (this.#reason === undefined) this.#count(reason);
+    else this.#open(reason);
   }
 
-  #opens(reason: KmsError): void {
+  #open(reason: KmsError): void {
     const { firstCoolDownMs, maxCoolDownMs, now } = this.#options;
     this.#coolDownMs = this.#reason === undefined ? firstCoolDownMs : Math.min(this.#coolDownMs * 2, maxCoolDownMs);
     this.#reason = reason;
     this.#trialAt = now() + this.#coolDownMs;
   }
 
-  #closes(): void {
+  #close(): void {
     this.#failures = 0;
     this.#reason = undefined;
   }
@@ -154,11 +154,11 @@ function causeOf({ message }: KmsError): string {
   return message.replace(/^Cannot [^:]*: /, "").replace(/\.$/, "");
 }
 
-const unwrapSick: ReadonlySet<ErrorCode> = new Set(["unreachable", "deadline_exceeded", "unauthenticated"]);
+const unwrapFailures: ReadonlySet<ErrorCode> = new Set(["unreachable", "deadline_exceeded", "unauthenticated"]);
 
 function verdictOf(verb: ProviderVerb, code: ErrorCode): Verdict {
-  if (verb === "unwrap") return unwrapSick.has(code) ? "sick" : "silent";
+  if (verb === "unwrap") return unwrapFailures.has(code) ? "failing" : "unknown";
   const { sick, refusal } = errorCodes[code];
-  if (sick === "yes") return "sick";
-  return refusal || code === "throttled" ? "well" : "silent";
+  if (sick === "yes") return "failing";
+  return refusal || code === "throttled" ? "working" : "unknown";
 }

@@ -16,7 +16,7 @@ export interface RetryOptions {
 }
 
 /** For a failure without a requested pause, for instance of a connection: total number of tries, and milliseconds. */
-const away = { tries: 4, firstPauseMs: 50 } as const;
+const unreachable = { tries: 4, firstPauseMs: 50 } as const;
 
 /** For a busy KMS or one that requests a pause. Times are milliseconds. */
 const busy = {
@@ -26,14 +26,14 @@ const busy = {
   firstLimit: 100,
   maxLimit: 4_000,
   /** If there was no refusal for this long, the next one counts as the first again. */
-  forgotten: 10_000,
+  resetAfter: 10_000,
   /** Maximum time for which one refusal delays other calls. */
   maxShared: 1_000,
   /** Time reserved for a response before the deadline: twice the duration of the previous one, within these limits. */
   minAnswer: 250,
   maxAnswer: 1_000,
   /** Assumed duration of a call without a known deadline; an RPC of kube-apiserver has 3 s. */
-  assumed: 2_500,
+  assumedDuration: 2_500,
 } as const;
 
 /**
@@ -57,14 +57,14 @@ export function retrying(provider: CheckedProvider, options: Partial<RetryOption
     kind: provider.kind,
     canUnwrap: provider.canUnwrap,
     probe: (call) => provider.probe(call),
-    wrap: (dek, at, call) => tries.persist(() => provider.wrap(dek, at, call), call),
-    unwrap: (wrapped, call) => tries.persist(() => provider.unwrap(wrapped, call), call),
+    wrap: (dek, at, call) => tries.run(() => provider.wrap(dek, at, call), call),
+    unwrap: (wrapped, call) => tries.run(() => provider.unwrap(wrapped, call), call),
     [Symbol.asyncDispose]: () => provider[Symbol.asyncDispose](),
   };
 }
 
 /** A call and its tries so far. */
-interface Trying {
+interface RetriedCall {
   readonly signal: AbortSignal;
   /** Milliseconds until the call's deadline. */
   readonly left: () => number;
@@ -77,7 +77,7 @@ class Tries {
   readonly #clock: Clock;
   readonly #random: () => number;
   /** No call is sent before this time, because one was refused recently. Milliseconds of the monotonic clock. */
-  #quietUntil = -Infinity;
+  #heldUntil = -Infinity;
   /** Number of consecutive refusals; calls that are refused together count once. */
   #level = 0;
   #raisedAt = -Infinity;
@@ -87,48 +87,48 @@ class Tries {
     this.#random = random;
   }
 
-  async persist<T>(attempt: () => Promise<T>, call: CallOptions): Promise<T> {
-    const one = this.#begin(call);
-    if (one.sentAt < this.#quietUntil) await this.#quiet(one);
+  async run<T>(attempt: () => Promise<T>, call: CallOptions): Promise<T> {
+    const retried = this.#begin(call);
+    if (retried.sentAt < this.#heldUntil) await this.#waitWhileHeld(retried);
     for (;;) {
       // The first try of most calls is sent at once; its time is already known.
-      if (one.tries > 0 || this.#quietUntil > -Infinity) one.sentAt = this.#clock.now();
-      one.tries++;
+      if (retried.tries > 0 || this.#heldUntil > -Infinity) retried.sentAt = this.#clock.now();
+      retried.tries++;
       try {
         const answer = await attempt();
         this.#answered();
         return answer;
       } catch (thrown) {
         const error = toKmsError(thrown);
-        const pause = this.#pauseAfter(error, one);
-        if (pause === undefined || one.signal.aborted) throw error;
-        await this.#clock.sleep(pause, one.signal);
-        if (one.signal.aborted || !await this.#quiet(one)) throw error;
+        const pause = this.#pauseAfter(error, retried);
+        if (pause === undefined || retried.signal.aborted) throw error;
+        await this.#clock.sleep(pause, retried.signal);
+        if (retried.signal.aborted || !await this.#waitWhileHeld(retried)) throw error;
       }
     }
   }
 
-  #begin(call: CallOptions): Trying {
+  #begin(call: CallOptions): RetriedCall {
     const began = this.#clock.now();
-    const left = () => call.left?.() ?? busy.assumed - (this.#clock.now() - began);
+    const left = () => call.left?.() ?? busy.assumedDuration - (this.#clock.now() - began);
     return { signal: call.signal, left, tries: 0, sentAt: began };
   }
 
   #answered(): void {
     this.#level = 0;
-    this.#quietUntil = -Infinity;
+    this.#heldUntil = -Infinity;
   }
 
   /** Waits while calls are held back after a refusal. @returns whether there is time left for a try. */
-  async #quiet(one: Trying): Promise<boolean> {
-    for (let now = this.#clock.now(); now < this.#quietUntil; now = this.#clock.now()) {
-      const room = one.left() - busy.minAnswer;
-      if (room <= 0 || one.signal.aborted) return false;
-      const wait = Math.min(this.#quietUntil - now, room);
+  async #waitWhileHeld(retried: RetriedCall): Promise<boolean> {
+    for (let now = this.#clock.now(); now < this.#heldUntil; now = this.#clock.now()) {
+      const available = retried.left() - busy.minAnswer;
+      if (available <= 0 || retried.signal.aborted) return false;
+      const wait = Math.min(this.#heldUntil - now, available);
       // Spreads the waiting calls, so that they are not all sent at the same moment.
-      const spread = this.#random() * Math.min(this.#limit(this.#level), room - wait);
-      await this.#clock.sleep(wait + spread, one.signal);
-      if (one.left() <= busy.minAnswer) return false;
+      const spread = this.#random() * Math.min(this.#limit(this.#level), available - wait);
+      await this.#clock.sleep(wait + spread, retried.signal);
+      if (retried.left() <= busy.minAnswer) return false;
     }
     return true;
   }
@@ -138,32 +138,34 @@ class Tries {
    *
    * @throws {KmsError} `error` with one more sentence, if the KMS requests a pause that is too long.
    */
-  #pauseAfter(error: KmsError, one: Trying): number | undefined {
+  #pauseAfter(error: KmsError, retried: RetriedCall): number | undefined {
     if (errorCodes[error.code].retry !== "yes") return undefined;
-    if (error.code !== "throttled" && error.retryAfterMs === undefined) return this.#whileAway(one.tries);
+    if (error.code !== "throttled" && error.retryAfterMs === undefined) return this.#pauseIfUnreachable(retried.tries);
     const now = this.#clock.now();
-    const answer = Math.min(Math.max(2 * (now - one.sentAt), busy.minAnswer), busy.maxAnswer);
-    const room = one.left() - answer;
-    const asked = error.retryAfterMs ?? 0;
-    if (asked > 0 && asked > room) throw tooLong(error, asked);
-    if (room <= 0 || one.tries >= busy.tries) return undefined;
-    this.#raise(one.sentAt, now);
-    const limit = this.#limit(Math.max(this.#level, one.tries));
-    const pause = Math.min(room, asked + this.#random() * limit);
-    this.#quietUntil = Math.max(this.#quietUntil, now + Math.min(pause, busy.maxShared));
+    const answer = Math.min(Math.max(2 * (now - retried.sentAt), busy.minAnswer), busy.maxAnswer);
+    const available = retried.left() - answer;
+    const requested = error.retryAfterMs ?? 0;
+    if (requested > 0 && requested > available) throw tooLong(error, requested);
+    if (available <= 0 || retried.tries >= busy.tries) return undefined;
+    this.#raise(retried.sentAt, now);
+    const limit = this.#limit(Math.max(this.#level, retried.tries));
+    const pause = Math.min(available, requested + this.#random() * limit);
+    this.#heldUntil = Math.max(this.#heldUntil, now + Math.min(pause, busy.maxShared));
     return pause;
   }
 
   /** Raises the level once for calls that are refused together. */
   #raise(sentAt: number, now: number): void {
-    if (now - this.#raisedAt > busy.forgotten) this.#level = 0;
+    if (now - this.#raisedAt > busy.resetAfter) this.#level = 0;
     else if (sentAt < this.#raisedAt) return;
     this.#level++;
     this.#raisedAt = now;
   }
 
-  #whileAway(tries: number): number | undefined {
-    return tries >= away.tries ? undefined : away.firstPauseMs * 2 ** (tries - 1) * (0.5 + this.#random());
+  #pauseIfUnreachable(tries: number): number | undefined {
+    return tries >= unreachable.tries
+      ? undefined
+      : unreachable.firstPauseMs * 2 ** (tries - 1) * (0.5 + this.#random());
   }
 
   #limit(level: number): number {
@@ -171,8 +173,8 @@ class Tries {
   }
 }
 
-function tooLong(error: KmsError, asked: number): KmsError {
-  const seconds = Math.ceil(asked / 1000);
+function tooLong(error: KmsError, requested: number): KmsError {
+  const seconds = Math.ceil(requested / 1000);
   const message = `${error.message} The next try may come in ${seconds} s, which is longer than this call can wait.`;
-  return new KmsError(error.code, message, { cause: error, retryAfterMs: asked });
+  return new KmsError(error.code, message, { cause: error, retryAfterMs: requested });
 }
