@@ -29,7 +29,7 @@ interface Asked {
   readonly resources: readonly string[] | undefined;
 }
 
-/** Prints the file, and on stderr what an operator has to know of it. */
+/** Prints the file, and on stderr the notes for the operator. */
 export async function encryptionConfig(call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal } = call;
   checkTogether(call);
@@ -49,7 +49,7 @@ export async function encryptionConfig(call: TrousseauCall): Promise<ExitStatus>
   return exitCodes.ok.status;
 }
 
-/** A file, and the sentences that stand in its comments and on stderr. */
+/** A file, and the sentences for its comments and for stderr. */
 interface Output {
   readonly text: string;
   readonly notes: readonly string[];
@@ -63,7 +63,7 @@ async function firstFile({ resources: given, ...asked }: Asked, call: TrousseauC
 }
 
 async function stageFile(asked: Asked, path: string, stage: Stage, call: TrousseauCall): Promise<Output> {
-  // It may hold keys of other providers.
+  // The file can contain keys of other providers.
   const old = await readTextFile(path, readCredentialFile);
   const file = readEncryptionFile(path, old);
   const request: StageRequest = {
@@ -108,12 +108,14 @@ function keepsKeys(file: EncryptionFile, entries: readonly StagedEntry[]): boole
   );
 }
 
-/** Whether there is something as long as 16 bytes in base64: a key that somebody has commented out. */
+/** Whether a comment contains a word as long as 16 bytes in base64: a key that was commented out. */
 function mayHoldKeys(comments: string): boolean {
   return /[A-Za-z0-9+/]{22}/.test(comments);
 }
 
-/** YAML is read once more, and HTTP is spoken, only where it was asked for. */
+/**
+ * The cluster's resources if `--kubeconfig` is given; the kubeconfig's parser and the HTTP client are loaded only then.
+ */
 async function cluster({ options, terminal }: TrousseauCall): Promise<Discovered | undefined> {
   if (options.kubeconfig === undefined) return undefined;
   const { discoverResources } = await import("./encryption_discovery.ts");

@@ -1,5 +1,5 @@
 /**
- * `kind: kms-plugin`: any process that speaks KMS v2 on a Unix socket.
+ * `kind: kms-plugin`: any process that serves KMS v2 on a Unix socket.
  *
  * @module
  */
@@ -15,7 +15,7 @@ const complaint = "must be the absolute path of a socket, as in /run/hsm/kms.soc
 const abstract =
   "is an abstract socket, on which any process may answer in the plugin's place; give the plugin a path below /run";
 
-/** What an operator writes. */
+/** The schema of the entry. */
 export const kmsPluginSchema = section("Another KMS plugin: a vendor's, your own, or a second Trousseau.", {
   kind: tag("Another KMS plugin.", "kms-plugin"),
   ...commonFields,
@@ -27,7 +27,7 @@ export const kmsPluginSchema = section("Another KMS plugin: a vendor's, your own
   ),
 });
 
-/** What the provider gets. */
+/** The provider's settings. */
 export async function kmsPluginSettings(
   raw: z.infer<typeof kmsPluginSchema>,
   validator: ConfigValidator,
