@@ -8,16 +8,29 @@ import { hash, timingSafeEqual } from "node:crypto";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
+const exactDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The text in UTF-8. */
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** The text of UTF-8 bytes, or `undefined` if they are not UTF-8. */
+/** The text of UTF-8 bytes without a leading byte order mark, or `undefined` if they are not UTF-8. For files that people edit. */
 export function utf8Text(bytes: Uint8Array): string | undefined {
+  return decoded(bytes, decoder);
+}
+
+/**
+ * The text of UTF-8 bytes, or `undefined` if they are not UTF-8. A leading byte order mark stays a character of the text,
+ * so that different bytes never give the same text. For stored bytes.
+ */
+export function exactText(bytes: Uint8Array): string | undefined {
+  return decoded(bytes, exactDecoder);
+}
+
+function decoded(bytes: Uint8Array, by: TextDecoder): string | undefined {
   try {
-    return decoder.decode(bytes);
+    return by.decode(bytes);
   } catch {
     return undefined;
   }
@@ -67,6 +80,11 @@ export function beginsWith(bytes: Uint8Array, first: Uint8Array): boolean {
 /** Compares in constant time: the duration does not depend on the first differing byte. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/** Orders texts by their UTF-16 code units, as `<` does. */
+export function compareTexts(one: string, other: string): -1 | 0 | 1 {
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 /** Lowercase hexadecimal. */

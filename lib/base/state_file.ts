@@ -90,11 +90,10 @@ async function writeState<T extends object>(
   }
 }
 
-/** The object of a JSON text in UTF-8, or `undefined` if it is anything else. */
+/** The fields of a JSON text in UTF-8, none where it is no object; `undefined` if it is no JSON. */
 function jsonObject(bytes: Uint8Array): { readonly [key: string]: unknown } | undefined {
   try {
-    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+    return Object(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
   } catch {
     return undefined;
   }

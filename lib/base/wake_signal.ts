@@ -23,10 +23,9 @@ export class WakeSignal {
       const woken = new AbortController();
       const wake = () => woken.abort(abandoned);
       this.#wake = wake;
-      signal.addEventListener("abort", wake, { once: true });
+      signal.addEventListener("abort", wake);
       await clock.sleep(ms, woken.signal);
       signal.removeEventListener("abort", wake);
-      this.#wake = () => {};
     }
     this.#isSet = false;
   }

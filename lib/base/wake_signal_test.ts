@@ -1,38 +1,64 @@
-import { deepEqual } from "node:assert/strict";
+import { deepEqual, equal } from "node:assert/strict";
+import { CountingController } from "../../tests/support/counting_signal.ts";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { WakeSignal } from "./wake_signal.ts";
 
-/** Waits for a second, and notes when that ended, in milliseconds. */
-function waiting(clock: FakeClock, wakeSignal: WakeSignal, signal: AbortSignal) {
-  const ended: number[] = [];
-  const started = clock.now();
-  const done = wakeSignal.wait(clock, 1000, signal).then(() => void ended.push(clock.now() - started));
-  return { ended, done };
-}
+const never = new AbortController().signal;
 
-Deno.test("WakeSignal.wait() ends with wake(), with its time, or with the signal", async () => {
-  const [clock, wakeSignal, leaving] = [new FakeClock(), new WakeSignal(), new AbortController()];
-  const ends = async (early: () => void) => {
-    const { ended, done } = waiting(clock, wakeSignal, leaving.signal);
-    await clock.advance(400);
-    early();
-    await clock.advance(800);
-    await done;
+function setUp() {
+  const [clock, wakeSignal] = [new FakeClock(), new WakeSignal()];
+  let ended = 0;
+  const wait = (ms: number, signal = never) => wakeSignal.wait(clock, ms, signal).then(() => ended++);
+  const endedNow = async () => {
+    await clock.settle();
     return ended;
   };
-  deepEqual(await ends(() => {}), [1000]);
-  deepEqual(await ends(() => wakeSignal.wake()), [400]);
-  deepEqual(await ends(() => leaving.abort()), [400]);
+  return { clock, wakeSignal, wait, endedNow };
+}
+
+Deno.test("WakeSignal.wait() ends after its time", async () => {
+  const { clock, wait, endedNow } = setUp();
+  wait(1_000);
+  await clock.advance(999);
+  equal(await endedNow(), 0);
+  await clock.advance(1);
+  equal(await endedNow(), 1);
+});
+
+Deno.test("WakeSignal.wake() during a wait ends that wait, and none after it", async () => {
+  const { clock, wakeSignal, wait, endedNow } = setUp();
+  wait(1_000);
+  await clock.advance(400);
+  wakeSignal.wake();
+  wakeSignal.wake();
+  equal(await endedNow(), 1);
+  equal(clock.untilNext(), Infinity);
+  wait(1_000);
+  equal(await endedNow(), 1);
+  await clock.advance(1_000);
+  equal(await endedNow(), 2);
 });
 
 Deno.test("WakeSignal.wake() between two waits ends the next one at once, and that one alone", async () => {
-  const [clock, wakeSignal, { signal }] = [new FakeClock(), new WakeSignal(), new AbortController()];
+  const { wakeSignal, wait, endedNow } = setUp();
   wakeSignal.wake();
   wakeSignal.wake();
-  for (const expected of [0, 1000]) {
-    const { ended, done } = waiting(clock, wakeSignal, signal);
-    await clock.advance(1100);
-    await done;
-    deepEqual(ended, [expected]);
-  }
+  wait(1_000);
+  equal(await endedNow(), 1);
+  wait(1_000);
+  equal(await endedNow(), 1);
+});
+
+Deno.test("WakeSignal.wait() ends with its signal, and leaves no listener on it", async () => {
+  const { wakeSignal, wait, endedNow } = setUp();
+  const caller = new CountingController();
+  wait(1_000, caller.signal);
+  wakeSignal.wake();
+  deepEqual([await endedNow(), caller.listeners], [1, 0]);
+  wait(1_000, caller.signal);
+  equal(await endedNow(), 1);
+  caller.abort();
+  equal(await endedNow(), 2);
+  wait(1_000, caller.signal);
+  equal(await endedNow(), 3, "the signal has fired before");
 });

@@ -63,7 +63,11 @@ Deno.test("run(help) has no line of more than 100 columns, whatever is explained
   for (const words of pages) {
     const { status, out } = await ran(["help", ...words]);
     equal(status, 0, words.join(" "));
-    for (const text of out.split("\n")) ok(text.length <= 100, `${words.join(" ")}: ${text}`);
+    for (const text of out.split("\n")) {
+      // An address is copied as a whole, so it is not cut.
+      const isAddress = /^ *(arn|https):\S+$/.test(text);
+      ok(text.length <= 100 || isAddress, `${words.join(" ")}: ${text}`);
+    }
   }
 });
 

@@ -44,7 +44,7 @@ const encryptionContext = z.exactOptional(
     z.string().check(z.regex(/^(?!__proto__$)[\x20-\x7e]{1,512}$/, "must be a text")),
     z.string().check(z.maxLength(4096, "is too long")),
     "must be a mapping of texts to texts",
-  ).check(z.describe("The encryption context that the other plugin was told to use with AWS KMS.")),
+  ).check(z.describe("The encryption context of the other plugin for AWS KMS.")),
 );
 
 const entries = {
@@ -64,7 +64,7 @@ const entries = {
         ),
         keyVersion: z.exactOptional(
           text(
-            "For Azure Key Vault: the version of the key that the original was told to use, keyVersion in its azurekms.yaml.",
+            "For Azure Key Vault: the version of the key in the configuration of the original, keyVersion in its azurekms.yaml.",
             /^[0-9a-f]{32}$/,
             "must be a version of 32 lowercase hexadecimal digits",
           ),

@@ -124,16 +124,13 @@ export class DekResolver implements Disposable {
       return openWith(await orAborted(inFlight.entry, signal, "unwrap a data key"), request, cache);
     } catch (thrown) {
       if (!signal.aborted || inFlight.waiting.size > 1) throw thrown;
+      // A call that comes in the same turn of the event loop must not join the aborted unwrap.
+      this.#forget(request.reference, inFlight);
       inFlight.abort.abort(signal.reason);
       // The aborted unwrap has this turn of the event loop to name the server that did not answer.
       return openWith(await orAborted(inFlight.entry, signal, "unwrap a data key", "after this turn"), request, cache);
     } finally {
       inFlight.waiting.delete(call);
-      if (inFlight.waiting.size === 0) {
-        // A later call must not join an aborted unwrap.
-        this.#forget(request.reference, inFlight);
-        inFlight.abort.abort(signal.aborted ? signal.reason : abandoned);
-      }
     }
   }
 
@@ -202,7 +199,8 @@ export class DekResolver implements Disposable {
    * repeated at least 10 s later, since a login or a policy may be in the middle of a change.
    */
   #isConfirmedRefusal(entry: CachedDek, error: KmsError): boolean {
-    const codes = (error.members.length > 0 ? error.members : [error]).map(effectiveCode);
+    // The members of a `deadline_exceeded` error are the holders that answered in time, which need not be all.
+    const codes = (error.code === "quorum_not_reached" ? error.members : [error]).map(effectiveCode);
     if (!codes.every((code) => code === "key_unusable" || code === "permission_denied")) return false;
     if (codes.every((code) => code === "key_unusable")) return true;
     const now = this.#options.clock.now();
@@ -231,7 +229,7 @@ function openingOnce(open: DekRequest["open"]): DekRequest["open"] {
   };
 }
 
-function openWith({ dek, holders, own = false }: CachedDek, { open }: DekRequest, cache: CacheResult): OpenedSeed {
+function openWith({ dek, holders, own }: CachedDek, { open }: DekRequest, cache: CacheResult): OpenedSeed {
   const seed = open(dek);
   if (!seed) throw foreignBytes("the sealed seed does not open");
   return { seed, cache, holders, own };

@@ -57,8 +57,6 @@ export interface ForeignReaderOptions {
 /** Bytes: what kube-apiserver has ever had wrapped, a seed (v2) or a data key (v1beta1). */
 const seedBytes = 32;
 
-const domain = utf8("trousseau/1 foreign");
-
 /** One for the whole plugin; without sources it recognises nothing. */
 export class ForeignReader implements Disposable {
   readonly #sources: ReadonlyMap<ForeignFormat, ForeignSource>;
@@ -85,7 +83,7 @@ export class ForeignReader implements Disposable {
 
   /** Whose it is by how it begins; `undefined` for what is ours or is not to be read. */
   formatOf({ ciphertext }: ForeignSealed, api: KmsApi): ForeignFormat | undefined {
-    if (this.#sources.size === 0 || beginsAsOurs(ciphertext, api)) return undefined;
+    if (beginsAsOurs(ciphertext, api)) return undefined;
     return foreignFormats.find((format) => {
       const source = this.#sources.get(format);
       return source !== undefined && isOfFormat(format, ciphertext, api, source);
@@ -101,7 +99,7 @@ export class ForeignReader implements Disposable {
   async read(format: ForeignFormat, sealed: ForeignSealed, api: KmsApi, call: CallOptions): Promise<OpenedSeed> {
     const wraps = readForeign(format, sealed, api);
     const holders = () => this.#holders(format, wraps);
-    const reference = sha256Hex(lengthPrefixed(domain, utf8(format), sealed.ciphertext));
+    const reference = sha256Hex(lengthPrefixed(utf8(format), sealed.ciphertext));
     return await this.#source.open({ reference, holders, open: (seed) => seed.slice(), call });
   }
 

@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { fromBase64, fromBase64url, utf8 } from "../base/bytes.ts";
 import { KmsError } from "../base/errors.ts";
 import type { KmsApi } from "../api/kms/messages.ts";
@@ -49,7 +50,7 @@ interface FormatRow {
 /** In the order in which they are tried: the last one takes the most. */
 const formats = {
   "trousseau-v2": {
-    recognises: (ciphertext, api) => api === "v1beta1" && /^[\w.-]{1,63}:-:/.test(ascii(ciphertext.subarray(0, 66))),
+    recognises: (ciphertext, api) => api === "v1beta1" && /^[\w.-]{1,63}:-:/.test(latin1(ciphertext.subarray(0, 66))),
     read: ({ ciphertext }) => lines(ciphertext),
   },
   "trousseau-v1": {
@@ -131,18 +132,18 @@ function isVersionFrom(version: string | undefined, keyId: string): boolean {
 const maxLines = 8;
 
 function beginsAsTransit(ciphertext: Uint8Array): boolean {
-  return ascii(ciphertext.subarray(0, 7)) === "vault:v";
+  return latin1(ciphertext.subarray(0, 7)) === "vault:v";
 }
 
 function transit(ciphertext: Uint8Array, written: string): readonly ForeignWrap[] | undefined {
-  const [, version, sealed] = /^vault:v([1-9]\d{0,8}):([A-Za-z0-9+/]+={0,2})$/.exec(ascii(ciphertext)) ?? [];
-  if (version === undefined || sealed === undefined || fromBase64(sealed) === undefined) return undefined;
+  const [, version, sealed = ""] = /^vault:v([1-9]\d{0,8}):([A-Za-z0-9+/]+={0,2})$/.exec(latin1(ciphertext)) ?? [];
+  if (version === undefined || fromBase64(sealed) === undefined) return undefined;
   return [{ written, version, ciphertext }];
 }
 
 /** Lines in any order, each name once, each ended. */
 function lines(bytes: Uint8Array): readonly ForeignWrap[] | undefined {
-  const text = ascii(bytes);
+  const text = latin1(bytes);
   const found = text.split("\n");
   if (found.pop() !== "" || found.length > maxLines) return undefined;
   const wraps = found.map(line);
@@ -151,8 +152,8 @@ function lines(bytes: Uint8Array): readonly ForeignWrap[] | undefined {
 }
 
 function line(text: string): ForeignWrap | undefined {
-  const [, written, payload] = /^([\w.-]{1,63}):-:([A-Za-z0-9+/=_:-]+)$/.exec(text) ?? [];
-  if (written === undefined || payload === undefined || payload.includes(":-:")) return undefined;
+  const [, written, payload = ""] = /^([\w.-]{1,63}):-:([A-Za-z0-9+/=_:-]+)$/.exec(text) ?? [];
+  if (written === undefined) return undefined;
   // The first alpha versions wrote Vault's text as it is.
   if (payload.startsWith("vault:v")) return transit(utf8(payload), written)?.[0];
   // Vault's and AWS KMS's were encoded by the original; Key Vault gives base64url, which was taken as it came.
@@ -165,9 +166,7 @@ function isEmpty(annotations: Readonly<Record<string, Uint8Array>>): boolean {
   return Object.keys(annotations).length === 0;
 }
 
-/** A text of the same length in which everything but printable ASCII and line ends matches no pattern here. */
-function ascii(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += byte === 10 || (byte >= 32 && byte < 127) ? String.fromCharCode(byte) : "\u0000";
-  return text;
+/** Each byte as the character of its number. No pattern here matches a character above 127. */
+function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
 }

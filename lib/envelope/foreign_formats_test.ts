@@ -165,3 +165,32 @@ Deno.test("readForeign() gives ciphertexts of its bounds or integrity, whatever 
     { numRuns: 2000 },
   );
 });
+
+Deno.test("readForeign() takes blobs of AWS KMS of 60 bytes or more", () => {
+  const of = (length: number) =>
+    taken("aws-encryption-provider", sealed(concat(utf8("1"), new Uint8Array(length).fill(7)), arn), "v2");
+  assert.deepEqual([59, 60, 4096, 4097].map(of), ["integrity", "@-", "@-", "integrity"]);
+});
+
+Deno.test("readForeign() takes up to eight lines of trousseau-v2, with names of up to 63 characters", () => {
+  const line = (name: string) => `${name}:-:${base64(blob)}\n`;
+  const read = (text: string) => taken("trousseau-v2", sealed(utf8(text)), "v1beta1");
+  const names = [..."abcdefgh"];
+  assert.equal(read(names.map(line).join("")), names.map((name) => `${name}@-`).join(" "));
+  assert.equal(read([...names, "i"].map(line).join("")), "integrity");
+  const longest = "n".repeat(63);
+  assert.equal(read(line(longest)), `${longest}@-`);
+  assert.equal(read(line(`${longest}n`)), "not taken");
+  assert.throws(() => readForeign("trousseau-v2", sealed(new Uint8Array(0)), "v1beta1"), { code: "integrity" });
+});
+
+Deno.test("readForeign() takes a byte above 127 for no letter, digit or dash", () => {
+  const text = `vault:-:${base64(blob)}\n`;
+  for (let at = 0; at < text.length; at++) {
+    for (const byte of [0x80, 0xaa, 0xe9, 0xff]) {
+      const bytes = utf8(text).with(at, byte);
+      assert.notEqual(taken("trousseau-v2", sealed(bytes), "v1beta1"), "vault@-", `${byte} at ${at}`);
+      assert.throws(() => readForeign("trousseau-v2", sealed(bytes), "v1beta1"), { code: "integrity" });
+    }
+  }
+});

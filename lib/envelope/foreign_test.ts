@@ -3,11 +3,14 @@ import { randomBytes } from "node:crypto";
 import { base64, concat, utf8 } from "../base/bytes.ts";
 import { KmsError } from "../base/errors.ts";
 import type { KmsApi } from "../api/kms/messages.ts";
+import { enforceContract } from "../provider/enforced_contract.ts";
+import type { CheckedProvider, Provider } from "../provider/provider.ts";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { type MemoryProvider, memoryProviders } from "../../tests/support/memory_provider.ts";
 import { startNode, type TestNode } from "../../tests/support/test_service.ts";
 import type { Sealed } from "../services/kms/service.ts";
-import type { ForeignSource } from "./foreign.ts";
+import { ForeignReader, type ForeignSource } from "./foreign.ts";
+import { Latencies } from "./latency.ts";
 
 const seed = new Uint8Array(randomBytes(32));
 const never = new AbortController().signal;
@@ -133,6 +136,17 @@ Deno.test("decrypt() keeps foreign seeds in a cache of their own, and joins equa
   assert.equal(a.calls.unwrap, before);
 });
 
+Deno.test("ForeignReader tells what its cache drops, and leaves its size to the cache of our own data keys", async () => {
+  const [a] = memoryProviders("a") as [MemoryProvider];
+  const cache = { entries: 3, maxAgeMs: 600_000, graceOnOutageMs: 0, lifetimeMs: 600_000 };
+  await using node = await startNode([a], { readForeign: [by("trousseau-v1", "a")], cache });
+  await node.clock.advance(100);
+  node.events.splice(0);
+  for (let i = 0; i < 5; i++) await open(node, foreign(await a.encryptForeign(seed)), "v1beta1");
+  const told = node.events.filter(({ type }) => type.startsWith("cache_"));
+  assert.deepEqual(told.map((event) => event.type === "cache_evicted" && event.reason), ["lru", "lru"]);
+});
+
 Deno.test("decrypt() answers foreign reads with the codes of every other unwrap, and heeds the deadline", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   await using node = await started([a], by("trousseau-v1", "a"));
@@ -183,4 +197,82 @@ Deno.test("openService() tells of each format that is on", async () => {
   assert.deepEqual(node.events.filter(({ type }) => type === "foreign"), [
     { type: "foreign", format: "trousseau-v1", providers: ["a", "b"] },
   ]);
+});
+
+/** A reader without a node around it, whose only provider answers with `unwrap`. */
+function readerOf(source: ForeignSource, unwrap: CheckedProvider["unwrap"]): ForeignReader {
+  return new ForeignReader({
+    sources: [source],
+    providers: [{ name: "a", unwrap }],
+    isSick: () => false,
+    cache: { entries: 3, maxAgeMs: 1_000, graceOnOutageMs: 0, lifetimeMs: 1_000 },
+    clock: new FakeClock(),
+    strategy: "ordered",
+    latencies: new Latencies(),
+    lastGoodAt: () => undefined,
+    notify: () => {},
+  });
+}
+
+Deno.test("ForeignReader hands on what a key's entry says of context and version, and nothing else", async () => {
+  const stored = concat(utf8("1"), new Uint8Array(60).fill(7));
+  const ciphertext = stored.slice(1);
+  for (const bound of [{}, { context: { a: "b" } }, { keyVersion: "7" }, { context: {}, keyVersion: "7" }]) {
+    const asked: unknown[] = [];
+    using reader = readerOf(
+      { format: "aws-encryption-provider", providers: [{ written: "", name: "a", ...bound }] },
+      (given) => {
+        asked.push(given);
+        return Promise.resolve(seed);
+      },
+    );
+    const found = await reader.read("aws-encryption-provider", foreign(stored, ""), "v1beta1", { signal: never });
+    assert.deepEqual(asked, [{ ciphertext, ...bound }]);
+    assert.deepEqual(found, { seed, cache: "miss", holders: [{ name: "a", version: "-" }], own: false });
+  }
+});
+
+Deno.test("ForeignReader says why it takes nothing of a provider", async () => {
+  const format = "aws-encryption-provider";
+  const said = async (opened: Uint8Array) => {
+    using reader = readerOf(by(format, "a"), () => Promise.resolve(opened));
+    const stored = foreign(concat(utf8("1"), new Uint8Array(60)), "");
+    return await reader.read(format, stored, "v1beta1", { signal: never }).then(() => "", ({ message }) => message);
+  };
+  assert.equal(await said(seed), "");
+  for (const bytes of [seed.slice(1), concat(seed, Uint8Array.of(0)), new Uint8Array(0)]) {
+    assert.equal(await said(bytes), 'Cannot decrypt with provider "a": what it opened is no seed of 32 bytes.');
+  }
+  assert.match(await said(concat(utf8("trousseau-dek-1"), seed.slice(15))), /a wrapped data key of Trousseau's/);
+});
+
+Deno.test("ForeignReader refuses for a provider that reads nothing of others", async () => {
+  const [a] = memoryProviders("a") as [MemoryProvider];
+  const own: Provider = {
+    name: "a",
+    kind: "memory",
+    canUnwrap: true,
+    probe: (call) => a.probe(call),
+    wrap: (dek, at, call) => a.wrap(dek, at, call),
+    unwrap: (wrapped, call) => a.unwrap(wrapped, call),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  await using node = await startNode([enforceContract(own, { notify: () => {} })], {
+    readForeign: [by("trousseau-v1", "a")],
+  });
+  await node.clock.advance(100);
+  await assert.rejects(open(node, foreign(await a.encryptForeign(seed), ""), "v1beta1"), {
+    code: "integrity",
+    message: 'Cannot decrypt with provider "a": it reads nothing that others wrote.',
+  });
+});
+
+Deno.test("ForeignReader ends its calls when it is disposed of", async () => {
+  const [a] = memoryProviders("a") as [MemoryProvider];
+  const reader = readerOf(by("trousseau-v1", "a"), (given, call) => a.unwrap(given, call));
+  const ciphertext = await a.encryptForeign(seed);
+  a.faults.set("unwrap", "hang");
+  const answer = codeOf(reader.read("trousseau-v1", foreign(ciphertext, ""), "v1beta1", { signal: never }));
+  reader[Symbol.dispose]();
+  assert.equal(await answer, "cancelled");
 });

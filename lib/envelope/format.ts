@@ -14,7 +14,7 @@
  * @module
  */
 import { answerLimits } from "../api/kms/limits.ts";
-import { ByteReader, concat, uint16, utf8, utf8Text } from "../base/bytes.ts";
+import { ByteReader, concat, exactText, uint16, utf8 } from "../base/bytes.ts";
 import { providerLimits } from "../provider/provider.ts";
 import { type FramedPurpose, type Purpose, purposes } from "./purposes.ts";
 import { foreignBytes, maxWraps, type Wrap } from "./wrap.ts";
@@ -76,18 +76,14 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
  */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
   if (bytes.length > formatSizes.envelope) throw foreignBytes("the ciphertext is too long");
-  const reader = new ByteReader(bytes);
-  const format = reader.uint8();
-  const threshold = reader.uint8();
-  const reference = reader.take(formatSizes.reference);
-  const nonce = reader.take(formatSizes.nonce);
-  const sealed = reader.rest();
+  const [format, threshold] = [bytes[0], bytes[1]];
   if (format !== envelopeFormat) throw foreignBytes("the ciphertext does not begin as an envelope does");
   if (threshold !== 1) throw foreignBytes("the envelope's threshold is not 1");
-  if (!reference || !nonce || !sealed || sealed.length <= formatSizes.tag) {
-    throw foreignBytes("the envelope is cut off");
-  }
-  return { threshold, reference, nonce, sealed };
+  const nonceAt = 2 + formatSizes.reference;
+  const sealedAt = nonceAt + formatSizes.nonce;
+  if (bytes.length <= sealedAt + formatSizes.tag) throw foreignBytes("the envelope is cut off");
+  const reference = bytes.subarray(2, nonceAt);
+  return { threshold, reference, nonce: bytes.subarray(nonceAt, sealedAt), sealed: bytes.subarray(sealedAt) };
 }
 
 /** A frame without its envelope. It stays the same while a data key is in use. */
@@ -125,13 +121,13 @@ export function decodeFrame(bytes: Uint8Array, purpose: FramedPurpose): Envelope
   if (reader.uint8() !== purposes[purpose].frame) throw foreignBytes("the cipher does not begin as a frame does");
   const keyIdBytes = reader.field16();
   const count = reader.uint8();
-  const keyId = keyIdBytes && utf8Text(keyIdBytes);
+  const keyId = keyIdBytes && exactText(keyIdBytes);
   if (!keyId || keyIdBytes.length > formatSizes.keyId) throw foreignBytes("the frame has no key ID");
   if (!count || count > maxWraps) throw foreignBytes("the frame has no wraps that can be counted");
   const wraps: Wrap[] = [];
   for (let i = 0; i < count; i++) wraps.push(readWrap(reader));
   const envelope = reader.rest();
-  if (!envelope || !reader.done) throw foreignBytes("the frame is cut off");
+  if (!envelope?.length) throw foreignBytes("the frame is cut off");
   return { keyId, wraps, envelope: decodeEnvelope(envelope) };
 }
 
@@ -147,5 +143,5 @@ function readWrap(reader: ByteReader): Wrap {
 }
 
 function textOf(bytes: Uint8Array | undefined): string | undefined {
-  return bytes && utf8Text(bytes);
+  return bytes && exactText(bytes);
 }

@@ -32,10 +32,9 @@ export class Latencies {
     return Math.min(max, Math.max(min, this.#quantile(name, 0.95) ?? unknown));
   }
 
+  /** @param share at least 0 and less than 1. */
   #quantile(name: string, share: number): number | undefined {
     const samples = this.#samples.get(name);
-    if (!samples?.length) return undefined;
-    const sorted = samples.toSorted((a, b) => a - b);
-    return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
+    return samples?.toSorted((a, b) => a - b)[Math.floor(share * samples.length)];
   }
 }

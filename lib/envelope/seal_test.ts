@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { createDecipheriv, randomBytes } from "node:crypto";
 import { concat, utf8 } from "../base/bytes.ts";
-import { isTagged, newDek, openSeed, type SealContext, sealSeed, taggedDek, untaggedDek } from "./seal.ts";
+import {
+  bound,
+  isTagged,
+  maxUsesOfDek,
+  newDek,
+  openSeed,
+  type SealContext,
+  sealSeed,
+  taggedDek,
+  untaggedDek,
+} from "./seal.ts";
 
 const seed = new Uint8Array(randomBytes(32));
 const context: SealContext = { purpose: "v2", threshold: 1, keyId: "t1-0", reference: new Uint8Array(32).fill(7) };
@@ -18,18 +28,6 @@ Deno.test("openSeed() opens under the same data key and context only", () => {
     { ...context, reference: new Uint8Array(32) },
   ];
   for (const other of others) assert.equal(openSeed(dek, envelope, other), undefined);
-});
-
-Deno.test("sealSeed() writes AES-256-GCM with the additional data of format 1", () => {
-  const dek = newDek();
-  const { nonce, sealed } = sealSeed(dek, seed, context);
-  const decipher = createDecipheriv("aes-256-gcm", dek, nonce, { authTagLength: 16 });
-  const keyId = concat(Uint8Array.of(0, 0, 0, 4), utf8("t1-0"));
-  decipher.setAAD(
-    concat(utf8("trousseau/1"), Uint8Array.of(0, 0, 0, 2), utf8("v2"), Uint8Array.of(1), keyId, context.reference),
-  );
-  decipher.setAuthTag(sealed.subarray(-16));
-  assert.deepEqual(concat(decipher.update(sealed.subarray(0, -16)), decipher.final()), seed);
 });
 
 Deno.test("untaggedDek() takes back what taggedDek() made and nothing else", () => {
@@ -57,4 +55,71 @@ Deno.test("untaggedDek() tells the data keys of files from those of seeds, and b
   assert.deepEqual([untaggedDek(files, "sops"), untaggedDek(seeds, "v2")], [dek, dek]);
   assert.deepEqual([untaggedDek(files, "v2"), untaggedDek(seeds, "sops")], [undefined, undefined]);
   assert.deepEqual([seeds, files, dek].map(isTagged), [true, true, false]);
+});
+
+Deno.test("newDek() gives 32 bytes that never come again", () => {
+  assert.equal(newDek().length, 32);
+  assert.notDeepEqual(newDek(), newDek());
+});
+
+Deno.test("openSeed() under a context of bound() reads what sealSeed() wrote without, and the other way round", () => {
+  const dek = newDek();
+  // No text has more bytes for each of its units, and none is shorter than the empty one.
+  for (const keyId of ["€".repeat(20), ""]) {
+    const plain: SealContext = { ...context, keyId };
+    for (const [one, other] of [[plain, bound(plain)], [bound(plain), plain]] as const) {
+      assert.deepEqual(openSeed(dek, sealSeed(dek, seed, one), other), seed);
+    }
+    assert.equal(openSeed(dek, sealSeed(dek, seed, bound(plain)), bound(context)), undefined);
+  }
+});
+
+Deno.test("bound() stays as it is, whatever is sealed after it", () => {
+  const dek = newDek();
+  const one = bound(context);
+  const envelope = sealSeed(dek, seed, one);
+  for (let i = 0; i < 2000; i++) sealSeed(dek, seed, { ...context, keyId: `t1-${i}` });
+  assert.deepEqual(openSeed(dek, envelope, one), seed);
+});
+
+Deno.test("sealSeed() writes reference and threshold of its context, and a nonce of its own each time", () => {
+  const dek = newDek();
+  const [one, other] = [sealSeed(dek, seed, context), sealSeed(dek, seed, context)];
+  assert.deepEqual([one.threshold, one.reference, one.nonce.length, one.sealed.length], [1, context.reference, 12, 48]);
+  assert.notDeepEqual(one.nonce, other.nonce);
+});
+
+Deno.test("openSeed() refuses every changed byte", () => {
+  const dek = newDek();
+  const { sealed, nonce, ...rest } = sealSeed(dek, seed, context);
+  const flipped = (bytes: Uint8Array, at: number) => Uint8Array.from(bytes).with(at, (bytes[at] ?? 0) ^ 1);
+  for (let at = 0; at < sealed.length; at++) {
+    assert.equal(openSeed(dek, { ...rest, nonce, sealed: flipped(sealed, at) }, context), undefined);
+  }
+  for (let at = 0; at < nonce.length; at++) {
+    assert.equal(openSeed(dek, { ...rest, sealed, nonce: flipped(nonce, at) }, context), undefined);
+  }
+});
+
+Deno.test("openSeed() takes a data key of another length for a mistake of ours", () => {
+  const envelope = sealSeed(newDek(), seed, context);
+  for (const length of [0, 16, 31, 33]) {
+    assert.throws(() => openSeed(new Uint8Array(length), envelope, context), { name: "KmsError", code: "internal" });
+  }
+});
+
+Deno.test("A data key seals 1,048,576 seeds at most, as docs/format.md says", () => {
+  assert.equal(maxUsesOfDek, 1_048_576);
+});
+
+Deno.test("sealSeed() writes AES-256-GCM with the additional data of format 1, for every purpose", () => {
+  const dek = newDek();
+  for (const purpose of ["v2", "v1beta1", "sops", "sentinel"] as const) {
+    const { nonce, sealed } = sealSeed(dek, seed, { ...context, purpose });
+    const field = (text: string) => concat(Uint8Array.of(0, 0, 0, text.length), utf8(text));
+    const decipher = createDecipheriv("aes-256-gcm", dek, nonce, { authTagLength: 16 })
+      .setAAD(concat(utf8("trousseau/1"), field(purpose), Uint8Array.of(1), field("t1-0"), context.reference));
+    decipher.setAuthTag(sealed.subarray(-16));
+    assert.deepEqual(concat(decipher.update(sealed.subarray(0, -16)), decipher.final()), seed);
+  }
 });

@@ -87,7 +87,6 @@ export function inOrder(
   turn: number,
   latencies: Latencies,
 ): Holder[] {
-  if (holders.length === 1) return [...holders];
   const ordered = start[strategy](holders, turn, latencies);
   return [...ordered.filter(({ sick }) => !sick), ...ordered.filter(({ sick }) => sick)];
 }
@@ -106,8 +105,8 @@ export interface UnwrapCall extends CallOptions {
  * does. The first data key that opens the seed is the result, and the other calls are aborted.
  *
  * @param holders at least one, in the order of the calls.
- * @throws {KmsError} the only holder's error, `integrity` if every data key was the wrong one, else `quorum_not_reached`
- *   with the error of each holder.
+ * @throws {KmsError} of a single holder its error; of several `quorum_not_reached` with the error of each: `integrity` of
+ *   a holder whose data key does not open the seed.
  */
 export function unwrapFirst(holders: readonly Holder[], call: UnwrapCall): Promise<Unwrapped> {
   const [only] = holders;
@@ -142,7 +141,8 @@ class UnwrapRace {
   readonly #holders: readonly Holder[];
   readonly #call: UnwrapCall;
   readonly #over = new AbortController();
-  readonly #errors = new Map<string, KmsError>();
+  /** One for each holder that has failed; two of them may be the same provider. */
+  readonly #errors: KmsError[] = [];
   readonly #wrong: string[] = [];
   readonly #outcome = Promise.withResolvers<Unwrapped>();
   #asked = 0;
@@ -157,16 +157,16 @@ class UnwrapRace {
     const onAbort = () => {
       this.#over.abort(signal.reason);
       // The aborted calls have this turn of the event loop to name the servers that did not answer.
-      setImmediate(() => this.#outcome.reject(tooLate(signal, [...this.#errors.values()])));
+      setImmediate(() => this.#outcome.reject(tooLate(signal, this.#errors)));
     };
     if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
+    else signal.addEventListener("abort", onAbort);
     this.#askNext();
     try {
       return await this.#outcome.promise;
     } finally {
       signal.removeEventListener("abort", onAbort);
-      this.#over.abort(signal.aborted ? signal.reason : abandoned);
+      this.#over.abort(abandoned);
     }
   }
 
@@ -175,20 +175,25 @@ class UnwrapRace {
     if (!holder || this.#over.signal.aborted) return;
     const place = ++this.#asked;
     ask(holder, this.#call, this.#over.signal).then(
-      (dek) => this.#succeeded(holder, dek),
-      (thrown) => this.#failed(holder, toKmsError(thrown)),
+      (dek) => this.#succeeded(holder, dek, place),
+      (thrown) => this.#failed(toKmsError(thrown), place),
     );
-    if (this.#holders.length > place) this.#hedge(holder, place);
+    this.#hedge(holder, place);
+  }
+
+  /** Asks the next holder unless the one after `place` has been asked. */
+  #askAfter(place: number): void {
+    if (this.#asked === place) this.#askNext();
   }
 
   async #hedge({ provider: { name } }: Holder, place: number): Promise<void> {
     const { clock, latencies, strategy } = this.#call;
     const ms = strategy === "fastest" ? latencies.hedge(name) : hedgeTimings.max;
     await clock.sleep(ms, this.#over.signal);
-    if (this.#asked === place) this.#askNext();
+    this.#askAfter(place);
   }
 
-  #succeeded(holder: Holder, dek: Uint8Array | undefined): void {
+  #succeeded(holder: Holder, dek: Uint8Array | undefined, place: number): void {
     if (this.#over.signal.aborted) return void dek?.fill(0);
     const { name } = holder.provider;
     if (dek && this.#call.fits(dek)) {
@@ -197,18 +202,14 @@ class UnwrapRace {
       return;
     }
     this.#wrong.push(name);
-    this.#failed(holder, doesNotFit(name));
+    this.#failed(doesNotFit(name), place);
   }
 
-  #failed({ provider: { name } }: Holder, error: KmsError): void {
-    if (this.#over.signal.aborted && !this.#call.signal.aborted) return;
-    this.#errors.set(name, error);
+  #failed(error: KmsError, place: number): void {
+    this.#errors.push(error);
     if (this.#over.signal.aborted) return;
-    if (this.#errors.size < this.#holders.length) {
-      if (this.#errors.size === this.#asked) this.#askNext();
-      return;
-    }
-    this.#outcome.reject(allFailed([...this.#errors.values()]));
+    if (this.#errors.length === this.#holders.length) this.#outcome.reject(noneCould(this.#errors));
+    else this.#askAfter(place);
   }
 }
 
@@ -219,9 +220,7 @@ function tooLate(signal: AbortSignal, members: readonly KmsError[]): KmsError {
   return new KmsError("deadline_exceeded", `Cannot unwrap a data key within the deadline. ${reasons}`, { members });
 }
 
-function allFailed(members: readonly KmsError[]): KmsError {
-  const [only] = members;
-  if (only && members.length === 1) return only;
+function noneCould(members: readonly KmsError[]): KmsError {
   const reasons = members.map(({ message }) => message).join(" ");
   return new KmsError("quorum_not_reached", `Cannot unwrap: no provider could. ${reasons}`, { members });
 }

@@ -28,7 +28,7 @@ export interface CachedDek {
   /** The wraps that its reference is the hash of; all names differ. */
   readonly wraps?: readonly Wrap[];
   /** Whether this process made it: then a Decrypt with it does not show that older data can be read. */
-  readonly own?: boolean;
+  readonly own: boolean;
   /** When it was last unwrapped or made. */
   confirmedAt: number;
   /** No earlier revalidation: set after a failed one, so that an outage delays one Decrypt and not each. */
@@ -79,7 +79,7 @@ export class UnwrapCache implements Disposable {
 
   /** Adds or replaces a data key that was just unwrapped or made. The cache owns its argument from now on. */
   put(reference: string, kept: Pick<CachedDek, "dek" | "holders" | "wraps" | "own">): CachedDek {
-    const entry: CachedDek = { ...kept, confirmedAt: this.#clock.now(), askAgainAt: 0, deniedAt: undefined };
+    const entry: CachedDek = { ...kept, confirmedAt: this.#clock.now(), askAgainAt: -Infinity, deniedAt: undefined };
     this.#entries.delete(reference);
     this.#entries.set(reference, entry);
     const [oldest] = this.#entries.keys();

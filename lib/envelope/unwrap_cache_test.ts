@@ -9,9 +9,9 @@ function setUp() {
   const clock = new FakeClock();
   const events: Event[] = [];
   const cache = new UnwrapCache(limits, clock, (event) => events.push(event));
-  const put = (reference: string) => cache.put(reference, { dek: new Uint8Array(32), holders: [] });
+  const put = (reference: string) => cache.put(reference, { dek: new Uint8Array(32), holders: [], own: false });
   const told = () => events.splice(0).map((event) => event.type === "cache_size" ? event.entries : event.type);
-  return { clock, cache, put, told };
+  return { clock, cache, put, told, events };
 }
 
 Deno.test("UnwrapCache#put() drops the least recently used, and tells its size only when that has changed", () => {
@@ -49,4 +49,53 @@ Deno.test("UnwrapCache#get() forgets what no KMS has confirmed for its lifetime"
   await clock.advance(1);
   assert.equal(cache.get("a"), undefined);
   assert.deepEqual(told(), [1, "cache_evicted", 0]);
+});
+
+Deno.test("UnwrapCache tells why a data key went", async () => {
+  const { clock, cache, put, events } = setUp();
+  for (const reference of ["a", "b", "c", "d"]) put(reference);
+  cache.drop("b", "refused");
+  await clock.advance(limits.lifetimeMs + 1);
+  cache.get("c");
+  const evicted = events.flatMap((event) => event.type === "cache_evicted" ? [[event.reference, event.reason]] : []);
+  assert.deepEqual(evicted, [["a", "lru"], ["b", "refused"], ["c", "age"]]);
+});
+
+Deno.test("UnwrapCache#put() of a reference that is there makes it the youngest, and confirms it", async () => {
+  const { clock, cache, put } = setUp();
+  put("a");
+  await clock.advance(limits.lifetimeMs);
+  for (const reference of ["b", "c", "a", "d"]) put(reference);
+  assert.equal(cache.get("b"), undefined);
+  await clock.advance(limits.lifetimeMs);
+  assert.ok(cache.get("a"));
+});
+
+Deno.test("UnwrapCache#isFresh() holds for maxAge", async () => {
+  const { clock, cache, put } = setUp();
+  const entry = put("a");
+  await clock.advance(limits.maxAgeMs);
+  assert.equal(cache.isFresh(entry), true);
+  await clock.advance(1);
+  assert.equal(cache.isFresh(entry), false);
+});
+
+Deno.test("UnwrapCache#mayServeOn() holds for the grace since the KMS's last good answer or the entry's own", async () => {
+  const { clock, cache, put } = setUp();
+  const entry = put("a");
+  const later = entry.confirmedAt + 3;
+  await clock.advance(limits.graceOnOutageMs - 1);
+  assert.deepEqual([-Infinity, later].map((at) => cache.mayServeStale(entry, at)), [true, true]);
+  await clock.advance(1);
+  assert.deepEqual([-Infinity, later].map((at) => cache.mayServeStale(entry, at)), [false, true]);
+  await clock.advance(3);
+  assert.equal(cache.mayServeStale(entry, later), false);
+});
+
+Deno.test("UnwrapCache wipes its data keys when it is disposed of", () => {
+  const { cache } = setUp();
+  const { dek } = cache.put("a", { dek: new Uint8Array(32).fill(7), holders: [], own: false });
+  cache[Symbol.dispose]();
+  assert.deepEqual(dek, new Uint8Array(32));
+  assert.equal(cache.peek("a"), undefined);
 });

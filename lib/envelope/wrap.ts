@@ -6,14 +6,15 @@
 import {
   ByteReader,
   ByteWriter,
+  compareTexts,
   concat,
   equalBytes,
+  exactText,
   fieldSize,
   sha256,
   sha256Hex,
   uint16,
   utf8,
-  utf8Text,
 } from "../base/bytes.ts";
 import { KmsError } from "../base/errors.ts";
 import { providerLimits, type WrappedDek } from "../provider/provider.ts";
@@ -55,9 +56,7 @@ export function isReferenceTo(reference: string, wraps: readonly Wrap[]): boolea
 
 /** Domain · number of wraps in 4 bytes · for each wrap in the order of names: name, version, wrapped DEK, each behind its length. */
 function canonical(wraps: readonly Wrap[]): Uint8Array {
-  const sorted = wraps.length === 1
-    ? wraps
-    : [...wraps].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const sorted = wraps.toSorted((a, b) => compareTexts(a.name, b.name));
   let size = domain.length + 4;
   for (const { name, version, ciphertext } of sorted) {
     size += fieldSize(name) + fieldSize(version) + fieldSize(ciphertext);
@@ -120,7 +119,7 @@ function decodeAnnotation(key: string, value: Uint8Array): Wrap {
   const format = reader.uint8();
   const versionBytes = reader.field16();
   const ciphertext = reader.rest();
-  const version = versionBytes && utf8Text(versionBytes);
+  const version = versionBytes && exactText(versionBytes);
   if (format !== annotationFormat || !version || !ciphertext?.length) throw foreignBytes("an annotation is damaged");
   if (versionBytes.length > providerLimits.version || ciphertext.length > providerLimits.ciphertext) {
     throw foreignBytes("an annotation is too long");

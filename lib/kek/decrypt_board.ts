@@ -12,7 +12,7 @@ import { effectiveCode, type ErrorCode, type KmsError } from "../base/errors.ts"
 import type { DecryptStatus, RefusedDecrypts } from "./status.ts";
 
 /** `window` in milliseconds; `failing` and `remembered` in envelopes. The latter bounds the memory to about 200 KiB. */
-export const decryptLimits = { window: 300_000, failing: 3, remembered: 1_024 } as const;
+const decryptLimits = { window: 300_000, failing: 3, remembered: 1_024 } as const;
 
 const none: readonly RefusedDecrypts[] = [];
 
@@ -28,11 +28,10 @@ const isOutage = {
   key_unusable: false,
   unauthenticated: false,
   permission_denied: false,
-  quorum_not_reached: false,
   provider_protocol: false,
   internal: false,
   config: false,
-} as const satisfies Record<ErrorCode, boolean>;
+} as const satisfies Record<Exclude<ErrorCode, "quorum_not_reached">, boolean>;
 
 /**
  * The code under which a refused Decrypt is counted.
@@ -72,10 +71,11 @@ export interface DecryptBoardOptions {
 export class DecryptBoard {
   readonly #options: DecryptBoardOptions;
   /** By hash, oldest refusal first. */
-  readonly #refused = new Map<string, { readonly code: ErrorCode; readonly at: number }>();
+  readonly #refused = new Map<string, { readonly tally: Tally; readonly at: number }>();
   readonly #tallies = new Map<ErrorCode, Tally>();
   #openedAt: number | undefined;
-  #reported = false;
+  /** Whether Decrypt counted as failing at the last refusal. */
+  #reported: boolean | undefined;
 
   constructor(options: DecryptBoardOptions) {
     this.#options = options;
@@ -94,10 +94,10 @@ export class DecryptBoard {
     this.#forget(now);
     const envelope = sha256Hex(ciphertext);
     this.#remove(envelope);
-    this.#refused.set(envelope, { code, at: now });
     const tally = this.#tallies.get(code) ?? { since: now, lastAt: now, message: "", envelopes: 0 };
     Object.assign(tally, { lastAt: now, message: error.message, envelopes: tally.envelopes + 1 });
     this.#tallies.set(code, tally);
+    this.#refused.set(envelope, { tally, at: now });
     const [oldest] = this.#refused.keys();
     if (this.#refused.size > decryptLimits.remembered && oldest !== undefined) this.#remove(oldest);
     this.#report(now, error.message);
@@ -114,8 +114,7 @@ export class DecryptBoard {
   }
 
   #byCode(): readonly RefusedDecrypts[] {
-    const tallies = [...this.#tallies].filter(([, { envelopes }]) => envelopes > 0);
-    return tallies.map(([code, tally]) => ({ code, ...tally })).sort((a, b) => b.envelopes - a.envelopes);
+    return Array.from(this.#tallies, ([code, tally]) => ({ code, ...tally })).sort((a, b) => b.envelopes - a.envelopes);
   }
 
   #isFailing(now: number): boolean {
@@ -142,7 +141,6 @@ export class DecryptBoard {
     const known = this.#refused.get(envelope);
     if (known === undefined) return;
     this.#refused.delete(envelope);
-    const tally = this.#tallies.get(known.code);
-    if (tally !== undefined) tally.envelopes--;
+    known.tally.envelopes--;
   }
 }

@@ -2,9 +2,10 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import * as fc from "fast-check";
 import { utf8 } from "../base/bytes.ts";
 import { type ErrorCode, errorCodes, KmsError } from "../base/errors.ts";
-import { DecryptBoard, decryptLimits, refusalCode } from "./decrypt_board.ts";
+import { DecryptBoard, refusalCode } from "./decrypt_board.ts";
 
-const { window, remembered } = decryptLimits;
+/** Five minutes, in milliseconds; and how many envelopes are remembered. */
+const [window, remembered] = [300_000, 1_024];
 const envelope = (name: number | string) => utf8(`envelope ${name}`);
 const error = (code: ErrorCode, message = `It is ${code}.`) => new KmsError(code, message);
 
@@ -148,4 +149,26 @@ Deno.test("DecryptBoard counts what a list of all refusals would, whatever comes
       ok(refused.every(({ since, lastAt }) => since <= lastAt && stage.now - lastAt < window));
     }
   }));
+});
+
+Deno.test("DecryptBoard says what its window is, and nothing else where nothing was refused", () => {
+  const stage = new Stage();
+  deepEqual(stage.board.status(), { windowMs: window, refused: [], lastOpenedAt: undefined, failing: false });
+  stage.board.opened();
+  stage.now += 1;
+  deepEqual(stage.board.status(), { windowMs: window, refused: [], lastOpenedAt: stage.now - 1, failing: false });
+  stage.refuse("one");
+  equal(stage.board.status().windowMs, window);
+});
+
+Deno.test("DecryptBoard does not count what left its window before the next refusal", () => {
+  const stage = new Stage();
+  stage.refuse(1, 2);
+  stage.now += window;
+  stage.refuse(3);
+  deepEqual(stage.told, []);
+  const now = stage.now;
+  deepEqual(stage.board.status().refused, [
+    { code: "integrity", message: "It is integrity.", envelopes: 1, since: now, lastAt: now },
+  ]);
 });

@@ -16,7 +16,7 @@ export function kekGauges(status: KekGroupStatus): readonly GaugeRow[] {
 }
 
 /** A gauge without labels: 1 or 0. */
-export function flag(value: boolean): readonly GaugeSample[] {
+export function booleanSample(value: boolean): readonly GaugeSample[] {
   return [{ value: value ? 1 : 0 }];
 }
 
@@ -33,7 +33,7 @@ function quorumGauges({ quorum, needed }: KekGroupStatus): readonly GaugeRow[] {
     {
       name: "trousseau_quorum_held",
       help: "1 if as many providers as the wrap quorum needs can wrap now.",
-      samples: flag(quorum.state === "held"),
+      samples: booleanSample(quorum.state === "held"),
     },
     {
       name: "trousseau_quorum_needed",
@@ -88,7 +88,7 @@ function decryptGauges({ decrypts }: KekGroupStatus): readonly GaugeRow[] {
     {
       name: "trousseau_decrypts_failing",
       help: "1 if at least three different envelopes were refused in the last five minutes and none was opened.",
-      samples: flag(decrypts.failing),
+      samples: booleanSample(decrypts.failing),
     },
     {
       name: "trousseau_last_decrypt_timestamp_seconds",

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { FakeClock } from "../../tests/support/fake_clock.ts";
+import { systemClock } from "../base/clock.ts";
 import { abortError, timeoutReason } from "../base/deadline.ts";
 import { KmsError } from "../base/errors.ts";
 import type { Event } from "../telemetry/events.ts";
 import { enforceContract } from "./enforced_contract.ts";
-import type { KeyState, Provider, WrappedDek } from "./provider.ts";
+import type { KeyState, Provider, ProviderContext, WrappedDek } from "./provider.ts";
 import { Waits } from "../base/waits.ts";
 
 const dek = new Uint8Array(47).fill(7);
@@ -12,7 +14,10 @@ const wrapped: WrappedDek = { version: "v1", ciphertext: new Uint8Array(75) };
 const { signal } = new AbortController();
 
 /** An observed provider that answers as told, and what it emitted. */
-function bench(answers: Partial<Provider>, waits = new Waits()) {
+function bench(
+  answers: Partial<Provider>,
+  { clock = systemClock, waits = new Waits() }: Partial<ProviderContext> = {},
+) {
   const events: Event[] = [];
   const inner: Provider = {
     name: "vault-eu",
@@ -24,7 +29,7 @@ function bench(answers: Partial<Provider>, waits = new Waits()) {
     [Symbol.asyncDispose]: () => Promise.resolve(),
     ...answers,
   };
-  return { events, provider: enforceContract(inner, { notify: (event) => events.push(event), waits }) };
+  return { events, provider: enforceContract(inner, { notify: (event) => events.push(event), clock, waits }) };
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
@@ -37,7 +42,7 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   }
 }
 
-Deno.test("observed() tells of each call once, with its verb, result and seconds", async () => {
+Deno.test("enforceContract() tells of each call once, with its verb, result and seconds", async () => {
   const { provider, events } = bench({ wrap: () => Promise.reject(new KmsError("throttled", "Slow down.")) });
   await provider.probe({ signal });
   await provider.unwrap(wrapped, { signal });
@@ -51,7 +56,7 @@ Deno.test("observed() tells of each call once, with its verb, result and seconds
   for (const event of events) assert.ok(event.type === "provider_call" && event.seconds >= 0 && event.seconds < 60);
 });
 
-Deno.test("observed() ends with the signal though the provider does not heed it", async () => {
+Deno.test("enforceContract() ends with the signal though the provider does not heed it", async () => {
   for (const [reason, code] of [[timeoutReason(), "deadline_exceeded"], [undefined, "cancelled"]] as const) {
     const { provider, events } = bench({ unwrap: () => new Promise(() => {}) });
     const controller = new AbortController();
@@ -62,14 +67,14 @@ Deno.test("observed() ends with the signal though the provider does not heed it"
   }
 });
 
-Deno.test("observed() makes no call when the signal has fired already", async () => {
+Deno.test("enforceContract() makes no call when the signal has fired already", async () => {
   let calls = 0;
   const { provider, events } = bench({ probe: () => Promise.resolve((calls++, state)) });
   assert.equal(await codeOf(provider.probe({ signal: AbortSignal.abort() })), "cancelled");
   assert.deepEqual([calls, events.length], [0, 0]);
 });
 
-Deno.test("observed() turns a stranger into internal, also one that was thrown at once", async () => {
+Deno.test("enforceContract() turns a stranger into internal, also one that was thrown at once", async () => {
   const { provider } = bench({
     wrap: () => Promise.reject(new TypeError("hunter2")),
     probe: () => {
@@ -81,7 +86,7 @@ Deno.test("observed() turns a stranger into internal, also one that was thrown a
   await assert.rejects(provider.probe({ signal }), (error: Error) => !error.message.includes("hunter2"));
 });
 
-Deno.test("observed() reads an abort that the provider rethrows as what the signal says", async () => {
+Deno.test("enforceContract() reads an abort that the provider rethrows as what the signal says", async () => {
   const controller = new AbortController();
   const { provider } = bench({
     unwrap: () => {
@@ -92,7 +97,7 @@ Deno.test("observed() reads an abort that the provider rethrows as what the sign
   assert.equal(await codeOf(provider.unwrap(wrapped, { signal: controller.signal })), "deadline_exceeded");
 });
 
-Deno.test("observed() passes answers at the limits and refuses those beyond", async () => {
+Deno.test("enforceContract() passes answers at the limits and refuses those beyond", async () => {
   const versions = [["v".repeat(256), "ok"], ["v".repeat(257), "provider_protocol"], [
     "",
     "provider_protocol",
@@ -119,7 +124,7 @@ Deno.test("observed() passes answers at the limits and refuses those beyond", as
   assert.equal(await codeOf(provider.probe({ signal })), "provider_protocol");
 });
 
-Deno.test("observed() refuses a wrap that is longer than its kind ever gives", async () => {
+Deno.test("enforceContract() refuses a wrap that is longer than its kind ever gives", async () => {
   const lengths = { "test": [4096, 4097], "local": [92, 93] } as const;
   for (const [kind, [fits, tooLong]] of Object.entries(lengths)) {
     const codes = [fits, tooLong].map((length) => {
@@ -130,7 +135,7 @@ Deno.test("observed() refuses a wrap that is longer than its kind ever gives", a
   }
 });
 
-Deno.test("observed() names the server that a call has waited for, and no other one", async () => {
+Deno.test("enforceContract() names the server that a call has waited for, and no other one", async () => {
   const cases = [
     [
       "from the start",
@@ -140,10 +145,11 @@ Deno.test("observed() names the server that a call has waited for, and no other 
     ["for a moment", 180, /^Cannot unwrap with provider "vault-eu": no answer within the deadline\.$/],
   ] as const;
   for (const [, afterMs, sentence] of cases) {
-    const waits = new Waits();
+    const clock = new FakeClock();
+    const waits = new Waits(clock);
     const inner: Partial<Provider> = {
       unwrap: async (_, { signal }) => {
-        await new Promise((resolve) => setTimeout(resolve, afterMs));
+        await clock.sleep(afterMs, signal);
         const wait = waits.begin("Vault at https://a.test");
         wait.connected();
         return await new Promise((_, reject) =>
@@ -154,8 +160,12 @@ Deno.test("observed() names the server that a call has waited for, and no other 
         );
       },
     };
-    const { provider } = bench(inner, waits);
-    const work = provider.unwrap(wrapped, { signal: AbortSignal.timeout(200) });
+    const { provider } = bench(inner, { clock, waits });
+    const deadline = new AbortController();
+    const work = provider.unwrap(wrapped, { signal: deadline.signal });
+    await clock.advance(180);
+    await clock.advance(20);
+    deadline.abort(timeoutReason());
     await assert.rejects(work, (error) => error instanceof KmsError && sentence.test(error.message));
   }
 });

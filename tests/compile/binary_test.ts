@@ -99,6 +99,11 @@ Deno.test("compile gives the same files from two checkouts with two caches, and 
     await t.step("the image's base has all that the file asks for", async () => {
       const needs = readElf(await Deno.readFile(join(near, "dist/trousseau")));
       assertServedByImage(needs);
+      for (const page of ["docs/install.md", "docs/compatibility.md"]) {
+        const text = await Deno.readTextFile(join(repository, page));
+        assert.ok(text.includes(`glibc ${needs.glibc} or later`), `${page} does not say glibc ${needs.glibc}`);
+        assert.ok(text.includes("`libgcc_s.so.1`"), page);
+      }
     });
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -20,6 +20,14 @@ Deno.test("the API server first, then the plugin: ready without a restart", asyn
   await using cluster = await Cluster.start({ encryption, until: "live" });
   assert.equal(await cluster.server.ready(), false);
   assert.notEqual(await writeSecret(cluster.server, "early", "early"), 201);
+  // As docs/operations.md says: the check fails with its reason, `/readyz` withholds the reason, `/livez` is green.
+  const providersCheck = () => cluster.server.request("GET", "/readyz/kms-providers");
+  const failed = await providersCheck();
+  assert.equal(failed.status, 500, failed.body);
+  assert.match(failed.body, /kms-provider-0: .*kms\.sock: connect: no such file or directory/);
+  const verbose = await cluster.server.request("GET", "/readyz?verbose");
+  assert.match(verbose.body, /^\[-\]kms-providers failed: reason withheld$/m);
+  assert.equal((await cluster.server.request("GET", "/livez")).status, 200);
 
   await using _plugin = await node.start({ providers: providers.entries });
   const { ms } = await waitFor("a ready API server", () => cluster.server.ready(), {
@@ -29,6 +37,7 @@ Deno.test("the API server first, then the plugin: ready without a restart", asyn
   printFigure("plugin started after the API server", `ready ${seconds(ms)} after the plugin`);
   assert.equal(await writeSecret(cluster.server, "late", "late"), 201);
   assert.equal(await readSecret(cluster.server, "late"), "late");
+  assert.equal((await providersCheck()).status, 200);
   await assertSealed(cluster, "v2");
 });
 

@@ -134,6 +134,23 @@ export function mutantsOf(file: string, source: string): readonly Mutant[] {
   return found.toSorted((one, other) => one.start - other.start);
 }
 
+/** A mutant that behaves as the original. It is found by the text of its line, since the number changes with the lines above. */
+export interface Equivalent extends Pick<Mutant, "file" | "operator" | "from" | "to"> {
+  /** The line of the original, without the space around it. */
+  readonly line: string;
+  readonly reason: string;
+}
+
+/** The identity of a mutant in the list of those that behave as the original. */
+export function identityOf(mutant: Mutant, source: string): string {
+  return identityIn({ ...mutant, line: source.split("\n")[mutant.line - 1]?.trim() ?? "" });
+}
+
+/** The identity of the mutant that a row of the list means. */
+export function identityIn({ file, operator, from, to, line }: Omit<Equivalent, "reason">): string {
+  return [file, operator, from, to, line].join(" | ");
+}
+
 /** The source with the change made. */
 export function mutated(source: string, { start, end, to }: Mutant): string {
   return source.slice(0, start) + to + source.slice(end);

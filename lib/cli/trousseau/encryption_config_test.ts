@@ -79,6 +79,13 @@ for (const [name, warning] of warned) {
   });
 }
 
+Deno.test("encryptionConfig() says with every etcdctl command where etcd's certificates are described", async () => {
+  for (const identity of ["last", "none"]) {
+    const { out } = await printed("--socket", "/run/x/kms.sock", "--identity", identity);
+    match(out, /docs\/migrate\.md, "Look into etcd".*\n#\s+etcdctl get /, identity);
+  }
+});
+
 Deno.test("encryptionConfig() says nothing of resources that are stored", async () => {
   const { err } = await printed("--socket", "/run/kms.sock", "--resources", "secrets,events,deployments.apps,*.batch");
   equal(err, "");

@@ -122,7 +122,7 @@ function stepsOfNone(options: EncryptionConfigurationOptions): readonly Step[] {
     [
       "Take this file only when everything has been rewritten: what is still plain text cannot be read with it.",
       `See in etcd that every value begins with ${prefix(options.name, options)}`,
-      etcdLine(options.resources),
+      ...etcdLines(options.resources),
       ...unreadable,
     ],
     ...rollOut(options),
@@ -152,7 +152,7 @@ function stepsOfFinal(facts: StageFacts): readonly Step[] {
       "Take this file only when everything has been rewritten: what the old providers hold cannot be read with it.",
       ...facts.written.flatMap(({ name, resources }) => [
         `See in etcd that every value of ${resources.join(", ")} begins with ${prefix(name, facts)}`,
-        etcdLine(resources),
+        ...etcdLines(resources),
       ]),
       ...unreadable,
     ],
@@ -203,8 +203,8 @@ function rewriteSteps(facts: Facts, written: readonly WrittenWith[]): readonly S
     ],
     ...written.map(({ name, resources }): Step => [
       `See in etcd that every value begins with ${prefix(name, facts)}`,
-      ...(facts.kmsVersion === "v2" ? ["and has the announced key ID behind it, before anything is taken away:"] : []),
-      etcdLine(resources),
+      ...(facts.kmsVersion === "v2" ? ["and has the announced key ID behind it, before anything is taken away."] : []),
+      ...etcdLines(resources),
     ]),
   ];
 }
@@ -219,9 +219,12 @@ function prefix(name: string, { kmsVersion }: Facts): string {
   return `k8s:enc:kms:${kmsVersion === "v2" ? "v2" : "v1"}:${name}:`;
 }
 
-function etcdLine(resources: readonly string[]): string {
+function etcdLines(resources: readonly string[]): readonly string[] {
   const shown = resources.find((resource) => !/[.*]/.test(resource)) ?? "RESOURCE";
-  return `  etcdctl get /registry/${shown}/NAMESPACE/NAME | hexdump -C | head`;
+  return [
+    'etcd refuses a client without a certificate; kubeadm has one (docs/migrate.md, "Look into etcd"):',
+    `  etcdctl get /registry/${shown}/NAMESPACE/NAME | hexdump -C | head`,
+  ];
 }
 
 function keepName(names: readonly string[]): readonly string[] {

@@ -33,7 +33,7 @@ export const commonFields = {
     z.array(providerName("A name that this provider had."), "must be a list of names")
       .check(
         z.maxLength(16, "must be at most 16 names"),
-        z.describe("Names that this provider had before, at most 16: what they wrapped still opens."),
+        z.describe("Names that this provider had before, at most 16: their wraps still open."),
       ),
     [],
   ),

@@ -90,7 +90,7 @@ export const gcpKmsSchema = section("A key in Google Cloud KMS.", {
   ),
   additionalAuthenticatedData: z._default(
     text(
-      'A text that every wrap is bound to beside its version, such as "cluster prod", 4,096 characters. Never change it: what was wrapped with another one does not open.',
+      'A text that every wrap is bound to beside its version, such as "cluster prod", 4,096 characters. Never change it: a wrap made with another one does not open.',
       /^[\x20-\x7e]{0,4096}$/,
       "must be a text of at most 4096 characters, in quotes",
     ),

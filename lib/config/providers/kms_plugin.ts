@@ -20,7 +20,7 @@ export const kmsPluginSchema = section("Another KMS plugin: a vendor's, your own
   kind: tag("Another KMS plugin.", "kms-plugin"),
   ...commonFields,
   socket: text(
-    "The socket on which it speaks KMS v2, below /run, /var/run or /var/lib/trousseau: its path, or unix:// and the path.",
+    "The socket on which it serves KMS v2, below /run, /var/run or /var/lib/trousseau: its path, or unix:// and the path.",
     // deno-lint-ignore no-control-regex
     /^(unix:\/\/)?\/[^/\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$/,
     complaint,

@@ -24,13 +24,10 @@ export interface Codec {
   readonly decode: (bytes: Uint8Array) => Record<string, unknown>;
 }
 
-type Kind = "string" | "bytes" | "bytesMap" | "stringMap" | "message";
-
 interface Field {
   readonly name: string;
-  readonly kind: Kind;
-  /** Of a message. */
-  readonly codec?: Codec;
+  /** Of a message, its codec. */
+  readonly kind: "string" | "bytes" | "bytesMap" | "stringMap" | Codec;
 }
 
 const lengthDelimited = 2;
@@ -44,7 +41,7 @@ export function codecOf(type: protobuf.Type): Codec {
   const fields = type.fieldsArray.map((field): Field & { id: number } => ({
     id: field.id,
     name: field.name,
-    ...kindOf(field),
+    kind: kindOf(field),
   }));
   const byId: readonly (Field | undefined)[] = fields.reduce<(Field | undefined)[]>((all, field) => {
     all[field.id] = field;
@@ -65,15 +62,15 @@ export function codecOf(type: protobuf.Type): Codec {
   };
 }
 
-function kindOf(field: protobuf.Field): Pick<Field, "kind" | "codec"> {
+function kindOf(field: protobuf.Field): Field["kind"] {
   const isText = field.type === "string";
   if (field instanceof protobuf.MapField) {
     if (field.keyType === "string" && (isText || field.type === "bytes")) {
-      return { kind: isText ? "stringMap" : "bytesMap" };
+      return isText ? "stringMap" : "bytesMap";
     }
   } else if (!field.repeated) {
-    if (isText || field.type === "bytes") return { kind: isText ? "string" : "bytes" };
-    if (field.resolvedType instanceof protobuf.Type) return { kind: "message", codec: codecOf(field.resolvedType) };
+    if (isText || field.type === "bytes") return isText ? "string" : "bytes";
+    if (field.resolvedType instanceof protobuf.Type) return codecOf(field.resolvedType);
   }
   throw new TypeError(`The field ${field.fullName} is neither a string, bytes, a map of them nor a message.`);
 }
@@ -93,16 +90,15 @@ function readField(
     if (wireType !== lengthDelimited) throw malformed();
     readValue(reader, field, message);
   }
-  if (reader.pos > reader.len) throw malformed();
 }
 
-function readValue(reader: protobuf.Reader, { name, kind, codec }: Field, message: Record<string, unknown>): void {
+function readValue(reader: protobuf.Reader, { name, kind }: Field, message: Record<string, unknown>): void {
   if (kind === "string") message[name] = readString(reader);
   else if (kind === "bytes") message[name] = readBytes(reader);
   else if (kind === "bytesMap") readEntry(reader, message[name] as Record<string, Uint8Array>, nothing, readBytes);
   else if (kind === "stringMap") readEntry(reader, message[name] as Record<string, string>, "", readString);
-  else if (codec === undefined || name in message) throw malformed();
-  else message[name] = codec.decode(readBytes(reader));
+  else if (name in message) throw malformed();
+  else message[name] = kind.decode(readBytes(reader));
 }
 
 /** One entry of a map is a message of its own: the key, then the value; either may be left out (protobuf's encoding). */
@@ -113,8 +109,8 @@ function readEntry<Value>(
   readOne: (reader: protobuf.Reader) => Value,
 ): void {
   const length = reader.uint32();
+  // Where the message ends before the entry does, the reader throws.
   const end = reader.pos + length;
-  if (end > reader.len) throw malformed();
   let key = "";
   let value = empty;
   while (reader.pos < end) {

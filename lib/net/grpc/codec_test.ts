@@ -157,3 +157,69 @@ Deno.test("codecOf() reads any bytes as a message of messages, or throws", () =>
     { numRuns: 3000 },
   );
 });
+
+/** One length-delimited field. */
+function delimited(number: number, ...bytes: readonly number[]): readonly number[] {
+  return [number << 3 | 2, bytes.length, ...bytes];
+}
+
+const [letter, annotations] = [0x61, type.fields["annotations"]?.id ?? 0];
+const uid = [...delimited(type.fields["uid"]?.id ?? 0, letter)];
+
+Deno.test("codecOf() skips unknown fields of the four wire types that stand alone, and refuses the others", () => {
+  const unknown = {
+    varint: [15 << 3 | 0, 0xff, 0x01],
+    fixed64: [15 << 3 | 1, 1, 2, 3, 4, 5, 6, 7, 8],
+    delimited: delimited(15, 1, 2, 3),
+    fixed32: [15 << 3 | 5, 1, 2, 3, 4],
+  };
+  for (const [kind, bytes] of Object.entries(unknown)) {
+    assert.equal(codec.decode(Uint8Array.of(...bytes, ...uid)).uid, "a", kind);
+    for (let end = 1; end < bytes.length; end++) {
+      assert.throws(() => codec.decode(Uint8Array.from(bytes.slice(0, end))), RangeError, `${kind} cut to ${end}`);
+    }
+  }
+  const group = [15 << 3 | 3, ...uid, 15 << 3 | 4];
+  assert.throws(() => codec.decode(Uint8Array.of(...group, ...uid)), RangeError);
+  for (const wireType of [4, 6, 7]) assert.throws(() => codec.decode(Uint8Array.of(15 << 3 | wireType, ...uid)), Error);
+});
+
+Deno.test("codecOf() reads map entries whose key or value is left out, and the later one of two equal fields", () => {
+  const read = (...entry: readonly number[]) =>
+    plain(codec.decode(Uint8Array.from(delimited(annotations, ...entry))).annotations as object);
+  assert.deepEqual(read(), { "": [] });
+  assert.deepEqual(read(...delimited(1, letter)), { a: [] });
+  assert.deepEqual(read(...delimited(2, 7)), { "": [7] });
+  assert.deepEqual(read(...delimited(2, 7), ...delimited(1, letter)), { a: [7] });
+  assert.deepEqual(read(...delimited(1, letter), ...delimited(2, 7), ...delimited(2, 8)), { a: [8] });
+});
+
+Deno.test("codecOf() refuses map entries with other fields or another length", () => {
+  const good = [...delimited(1, letter), ...delimited(2, 7)];
+  const entries = [
+    delimited(annotations, ...good, ...delimited(3, 1)),
+    delimited(annotations, ...good, 1 << 3 | 0, 1),
+    [annotations << 3 | 2, good.length + 1, ...good],
+    [annotations << 3 | 2, good.length - 1, ...good],
+    [annotations << 3 | 2, good.length - 1, ...good, ...uid],
+  ];
+  for (const entry of entries) assert.throws(() => codec.decode(Uint8Array.from(entry)), RangeError);
+  assert.ok(codec.decode(Uint8Array.of(...delimited(annotations, ...good), ...uid)));
+});
+
+Deno.test("codecOf() refuses a known field of another wire type, even where its bytes would do", () => {
+  const id = type.fields["uid"]?.id ?? 0;
+  for (const bytes of [[id << 3 | 0, 1, letter], [id << 3 | 5, 3, 1, 1, 1], [id << 3 | 1, 1, 1, 1, 1, 1, 1, 1, 1]]) {
+    assert.throws(() => codec.decode(Uint8Array.from(bytes)), RangeError);
+  }
+});
+
+Deno.test("codecOf() gives views of what it reads, from the middle of a buffer too", () => {
+  const bytes = Uint8Array.of(9, ...delimited(type.fields["ciphertext"]?.id ?? 0, 1, 2, 3), ...uid, 9);
+  for (const whole of [bytes, Buffer.from(bytes)]) {
+    const { ciphertext, uid: text } = codec.decode(whole.subarray(1, -1));
+    assert.ok(ciphertext instanceof Uint8Array);
+    assert.deepEqual([[...ciphertext], text], [[1, 2, 3], "a"]);
+    assert.equal(ciphertext.buffer, whole.buffer);
+  }
+});

@@ -47,8 +47,8 @@ export const acceptedEncodings = "identity";
 /** A message in its frame. */
 export function framed(message: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafe(headBytes + message.length);
-  frame[0] = 0;
-  frame.writeUInt32BE(message.length, 1);
+  // The flag is 0, as the first of the five bytes of any length that fits into four.
+  frame.writeUIntBE(message.length, 0, headBytes);
   frame.set(message, headBytes);
   return frame;
 }
@@ -108,7 +108,7 @@ export class GrpcMessageReader {
 
   #grow(size: number): void {
     const end = this.#end ?? headBytes;
-    const wanted = end <= fewBytes ? end : Math.min(end, Math.max(2 * this.#bytes.length, fewBytes));
+    const wanted = Math.min(end, Math.max(2 * this.#bytes.length, fewBytes));
     const allotted = Math.max(size, wanted);
     // A piece of a pool would keep all of the pool in memory for as long as the rest does not come.
     const larger = size === end ? Buffer.allocUnsafe(allotted) : Buffer.allocUnsafeSlow(allotted);

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { type Fault, faults, framed, GrpcMessageReader, maxMessage } from "./message_reader.ts";
+import { acceptedEncodings, type Fault, faults, framed, GrpcMessageReader, maxMessage } from "./message_reader.ts";
 import { statuses } from "./codes.ts";
 
 function read(pieces: readonly Uint8Array[], encoding?: string): Buffer | Fault {
@@ -19,7 +19,7 @@ function flagged(message: Uint8Array, flag: number): Buffer {
   return frame;
 }
 
-Deno.test("FrameReader.message() gives back what framed() was given, in whatever pieces it comes", () => {
+Deno.test("GrpcMessageReader.message() gives back what framed() was given, in whatever pieces it comes", () => {
   const cuts = fc.array(fc.nat(400), { maxLength: 5 });
   fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), cuts, (message, at) => {
     const frame = framed(message);
@@ -29,7 +29,7 @@ Deno.test("FrameReader.message() gives back what framed() was given, in whatever
   }));
 });
 
-Deno.test("FrameReader.message() names what is wrong with every other run of bytes", () => {
+Deno.test("GrpcMessageReader.message() names what is wrong with every other run of bytes", () => {
   const whole = framed(Uint8Array.of(1, 2, 3));
   equal(read([]), "absent");
   for (let end = 1; end < whole.length; end++) equal(read([whole.subarray(0, end)]), "cut_short");
@@ -39,7 +39,7 @@ Deno.test("FrameReader.message() names what is wrong with every other run of byt
   equal(read([flagged(Uint8Array.of(1), 2)]), "garbled");
 });
 
-Deno.test("FrameReader takes the largest message and refuses a larger one by its length, before it has come", () => {
+Deno.test("GrpcMessageReader takes the largest message and refuses a larger one by its length, before it has come", () => {
   const largest = read([framed(new Uint8Array(maxMessage))]);
   ok(typeof largest !== "string" && largest.length === maxMessage);
   const reader = new GrpcMessageReader();
@@ -55,7 +55,7 @@ Deno.test("FrameReader takes the largest message and refuses a larger one by its
   deepEqual([mebibyte, more], ["oversized", "too_large"]);
 });
 
-Deno.test("FrameReader keeps nothing of what follows after a message, and reads no more of it than a message may have", () => {
+Deno.test("GrpcMessageReader keeps nothing of what follows after a message, and reads no more of it than a message may have", () => {
   const reader = new GrpcMessageReader();
   equal(reader.add(framed(Uint8Array.of(1, 2))), undefined);
   equal(reader.add(Buffer.alloc(maxMessage - 2)), undefined);
@@ -63,7 +63,7 @@ Deno.test("FrameReader keeps nothing of what follows after a message, and reads 
   equal(reader.add(Buffer.of(0)), "too_large");
 });
 
-Deno.test("FrameReader holds no more than twice what has come, in one buffer of its own, however small the pieces", () => {
+Deno.test("GrpcMessageReader holds no more than twice what has come, in one buffer of its own, however small the pieces", () => {
   const frame = framed(new Uint8Array(maxMessage).fill(7));
   const reader = new GrpcMessageReader();
   for (let at = 0; at < frame.length; at++) {
@@ -77,7 +77,7 @@ Deno.test("FrameReader holds no more than twice what has come, in one buffer of 
   ok(typeof message !== "string" && message.every((byte) => byte === 7));
 });
 
-Deno.test("FrameReader holds nothing of a message that it refuses", () => {
+Deno.test("GrpcMessageReader holds nothing of a message that it refuses", () => {
   for (const bytes of [flagged(new Uint8Array(2000), 1), framed(new Uint8Array(maxMessage + 1)).subarray(0, 2000)]) {
     const reader = new GrpcMessageReader("gzip");
     ok(reader.add(bytes) !== undefined);
@@ -85,7 +85,7 @@ Deno.test("FrameReader holds nothing of a message that it refuses", () => {
   }
 });
 
-Deno.test("FrameReader refuses what is compressed, whatever with, and what is marked so and is not", () => {
+Deno.test("GrpcMessageReader refuses what is compressed, whatever with, and what is marked so and is not", () => {
   const message = flagged(Uint8Array.of(1, 2, 3), 1);
   for (const encoding of ["gzip", "deflate", "snappy", "constructor", ""]) {
     equal(read([message], encoding), "compressed", encoding);
@@ -101,4 +101,45 @@ Deno.test("FrameReader refuses what is compressed, whatever with, and what is ma
 
 Deno.test("every fault has half a sentence", () => {
   for (const { why } of Object.values(faults)) ok(/^[a-z].*[^.]$/.test(why), why);
+});
+
+Deno.test("framed() writes a flag of 0, the length in four bytes, and the message", () => {
+  const message = new Uint8Array(0x01_02_03).fill(7);
+  deepEqual(framed(message).subarray(0, 6), Buffer.of(0, 0, 1, 2, 3, 7));
+  equal(framed(message).length, message.length + 5);
+});
+
+Deno.test("GrpcMessageReader takes messages of 96 KiB and no compression", () => {
+  equal(maxMessage, 98_304);
+  for (const fault of ["oversized", "too_large"] as const) equal(faults[fault].why, "it is larger than 96 KiB");
+  equal(acceptedEncodings, "identity");
+});
+
+Deno.test("GrpcMessageReader allots 4 KiB with the first byte of a message that is longer, and then twice as much each time", () => {
+  const frame = framed(new Uint8Array(20_000));
+  const reader = new GrpcMessageReader();
+  const heldAt = [1, 4, 5, 6, 4096, 4097, 8192, 8193, 16_384, 16_385, frame.length].map((size, index, sizes) => {
+    equal(reader.add(frame.subarray(sizes[index - 1] ?? 0, size)), undefined);
+    return reader.held;
+  });
+  deepEqual(heldAt, [5, 5, 5, 4096, 4096, 8192, 8192, 16_384, 16_384, frame.length, frame.length]);
+});
+
+Deno.test("GrpcMessageReader allots what a short message needs, of a memory of its own while the rest does not come", () => {
+  const frame = framed(Uint8Array.of(1, 2, 3));
+  const reader = new GrpcMessageReader();
+  reader.add(frame.subarray(0, 6));
+  equal(reader.held, frame.length);
+  reader.add(frame.subarray(6));
+  const message = reader.message();
+  ok(typeof message !== "string" && message.buffer.byteLength === frame.length);
+});
+
+Deno.test("GrpcMessageReader stays at the first thing that is wrong, whatever comes after it", () => {
+  const reader = new GrpcMessageReader();
+  equal(reader.add(flagged(Uint8Array.of(1), 1)), "garbled");
+  for (const piece of [Buffer.of(0, 0xff, 0xff, 0xff, 0xff), framed(Uint8Array.of(1))]) {
+    equal(reader.add(piece), "garbled");
+  }
+  deepEqual([reader.message(), reader.held], ["garbled", 0]);
 });

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { status } from "@grpc/grpc-js";
 import { type ErrorCode, errorCodes, KmsError } from "../../base/errors.ts";
-import { errorOfRpc, RpcFailure, rpcStatus } from "./status.ts";
+import { errorOfRpc, isUnconnected, isUnimplemented, RpcFailure, rpcStatus } from "./status.ts";
 
 const expected: Record<ErrorCode, keyof typeof status> = {
   request_invalid: "INVALID_ARGUMENT",
@@ -61,4 +61,48 @@ Deno.test("errorOfRpc() takes a number that gRPC does not have for UNKNOWN", () 
     equal(found, "provider_protocol");
     ok(cause instanceof RpcFailure && cause.status === "UNKNOWN");
   }
+});
+
+Deno.test("errorOfRpc() has a code for every status of gRPC", () => {
+  const codes: Record<keyof typeof status, ErrorCode> = {
+    OK: "internal",
+    CANCELLED: "cancelled",
+    UNKNOWN: "provider_protocol",
+    INVALID_ARGUMENT: "request_invalid",
+    DEADLINE_EXCEEDED: "deadline_exceeded",
+    NOT_FOUND: "key_unknown",
+    ALREADY_EXISTS: "provider_protocol",
+    PERMISSION_DENIED: "permission_denied",
+    RESOURCE_EXHAUSTED: "throttled",
+    FAILED_PRECONDITION: "key_unusable",
+    ABORTED: "provider_protocol",
+    OUT_OF_RANGE: "request_invalid",
+    UNIMPLEMENTED: "provider_protocol",
+    INTERNAL: "provider_protocol",
+    UNAVAILABLE: "unreachable",
+    DATA_LOSS: "integrity",
+    UNAUTHENTICATED: "unauthenticated",
+  };
+  for (const [name, code] of Object.entries(codes)) {
+    equal(errorOfRpc(status[name as keyof typeof status], "", "x").code, code, name);
+  }
+});
+
+Deno.test("rpcStatus() sends the first 1,000 characters of a sentence", () => {
+  equal(rpcStatus(new KmsError("integrity", "x".repeat(1001)), "uid").details, "x".repeat(1000));
+});
+
+Deno.test("isUnconnected() and isUnimplemented() look at the status that another process answered, if one did", () => {
+  const errors = [
+    errorOfRpc(status.UNAVAILABLE, "", "x", "there is no socket"),
+    errorOfRpc(status.UNAVAILABLE, "", "x"),
+    errorOfRpc(status.UNIMPLEMENTED, "", "x"),
+    new KmsError("unreachable", "Cannot."),
+    new RpcFailure("UNIMPLEMENTED", "", "there is no socket"),
+    undefined,
+  ];
+  deepEqual(errors.map(isUnconnected), [true, false, false, false, false, false]);
+  deepEqual(errors.map(isUnimplemented), [false, false, true, false, false, false]);
+  const failure = errors[0] instanceof KmsError ? errors[0].cause : undefined;
+  equal(failure instanceof RpcFailure && failure.name, "RpcFailure");
 });

@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { answeredVersion, isKeyName, isNumberedKeyName, pathOf, versionName, versionOf } from "./names.ts";
+import {
+  answeredVersion,
+  isKeyName,
+  isNumberedKeyName,
+  pathOf,
+  versionDigits,
+  versionName,
+  versionOf,
+} from "./names.ts";
 
 const key = "projects/my-project/locations/europe-west3/keyRings/kubernetes/cryptoKeys/prod";
 
@@ -61,4 +69,12 @@ Deno.test("answeredVersion() takes the project's number for its ID, and no other
 
 Deno.test("pathOf() keeps slashes and encodes the rest", () => {
   assert.equal(pathOf("projects/example.com:a/b"), "projects/example.com%3Aa/b");
+});
+
+Deno.test("versionDigits is how many digits versionOf() reads", () => {
+  const longest = 10 ** versionDigits - 1;
+  assert.deepEqual([versionOf(key, versionName(key, longest)), versionOf(key, versionName(key, longest + 1))], [
+    longest,
+    undefined,
+  ]);
 });

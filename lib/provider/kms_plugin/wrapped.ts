@@ -16,7 +16,7 @@
  *
  * @module
  */
-import { ByteReader, concat, equalBytes, sha256, uint16, utf8, utf8Text } from "../../base/bytes.ts";
+import { ByteReader, compareTexts, concat, equalBytes, exactText, sha256, uint16, utf8 } from "../../base/bytes.ts";
 import { complaintAboutSealed } from "../../api/kms/limits.ts";
 import type { EncryptResponse } from "../../api/kms/messages.ts";
 
@@ -26,7 +26,7 @@ const maxAnnotations = 255;
 
 /** The bytes of an answer that is within kube-apiserver's limits; `undefined` if it has too many annotations to be kept. */
 export function encodeWrapped({ key_id: keyId, ciphertext, annotations }: EncryptResponse): Uint8Array | undefined {
-  const entries = Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1));
+  const entries = Object.entries(annotations).sort(([a], [b]) => compareTexts(a, b));
   if (entries.length > maxAnnotations) return undefined;
   const body = concat(
     Uint8Array.of(format),
@@ -64,7 +64,7 @@ function readAnnotations(reader: ByteReader): EncryptResponse["annotations"] | u
 }
 
 function textOf(bytes: Uint8Array | undefined): string | undefined {
-  return bytes && utf8Text(bytes);
+  return bytes && exactText(bytes);
 }
 
 function field16(bytes: Uint8Array): Uint8Array {

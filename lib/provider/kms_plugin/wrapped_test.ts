@@ -91,3 +91,8 @@ Deno.test("versionOf() keeps short plain key IDs, hashes others, and keeps all a
 function withHash(body: Uint8Array): Uint8Array {
   return Uint8Array.of(...body, ...sha256(body).subarray(0, 16));
 }
+
+Deno.test("decodeWrapped() keeps a byte order mark of a key ID", () => {
+  const answer = { key_id: "\ufeffk", ciphertext: Uint8Array.of(1), annotations: {} };
+  equal(decodeWrapped(encoded(answer))?.key_id, answer.key_id);
+});

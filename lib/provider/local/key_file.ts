@@ -115,7 +115,7 @@ function parseKey(row: unknown): LocalKey | string {
   if (!hasExactly(row, ["id", "createdAt", "key"])) return "must hold `id`, `createdAt` and `key` alone";
   const { id, createdAt, key } = row;
   if (!isLocalKeyId(id)) return "has an id that is not 16 lowercase hexadecimal digits";
-  const time = typeof createdAt === "string" ? Date.parse(createdAt) : NaN;
+  const time = Date.parse(String(createdAt));
   if (Number.isNaN(time) || new Date(time).toISOString() !== createdAt) return "has a createdAt that is no UTC time";
   const material = typeof key === "string" ? fromBase64(key) : undefined;
   if (material?.length !== keyBytes) return `has a key that is not ${keyBytes} bytes of base64`;
@@ -137,8 +137,8 @@ function hasExactly<Name extends string>(
 }
 
 /** Tells apart two states of a file: another inode, size, mode or time of change. */
-function stampOf({ dev, ino, size, mode, mtime, ctime }: Deno.FileInfo): string {
-  return [dev, ino, size, mode, mtime?.getTime(), ctime?.getTime()].join(":");
+export function stampOf({ dev, ino, size, mode, mtime, ctime }: Deno.FileInfo): string {
+  return [dev, ino, size, mode, mtime?.getTime(), ctime?.getTime()].join();
 }
 
 /**

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
 import { utf8, utf8Text } from "../../base/bytes.ts";
-import { encodeKeyFile, newLocalKey, parseKeyFile, readKeyFile } from "./key_file.ts";
+import { makeFifo } from "../../../tests/support/fifo.ts";
+import { inFolder } from "../../../tests/support/temporary_folder.ts";
+import { markedFrom } from "./check_value.ts";
+import { encodeKeyFile, newLocalKey, parseKeyFile, readKeyFile, stampOf, stampOfKeyFile } from "./key_file.ts";
 
 const first = newLocalKey();
 const keys = [first, newLocalKey(first)];
@@ -162,3 +165,98 @@ Deno.test("readKeyFile() says that a file is empty, and that a folder is none", 
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("encodeKeyFile() writes JSON that a person can read", () => {
+  const rows = keys.map(({ id, createdAt, material }) =>
+    `    {
+      "id": "${id}",
+      "createdAt": "${new Date(createdAt).toISOString()}",
+      "key": "${material.toBase64()}"
+    }`
+  );
+  assert.equal(utf8Text(whole), `{\n  "format": 1,\n  "keys": [\n${rows.join(",\n")}\n  ]\n}\n`);
+});
+
+Deno.test("newLocalKey() is made at the first marked instant after the last key", () => {
+  const marked = markedFrom(Date.now() + 3_600_000);
+  assert.equal(newLocalKey({ ...first, createdAt: marked - 1 }).createdAt, marked);
+  assert.ok(newLocalKey({ ...first, createdAt: marked }).createdAt > marked);
+});
+
+/** Keys with random IDs, as older versions made them, at these times. */
+function made(...times: readonly number[]): string | number {
+  const all = times.map((createdAt, index) => ({
+    id: `${index}`.padStart(16, "0"),
+    createdAt,
+    material: first.material,
+  }));
+  const found = parseKeyFile(encodeKeyFile(all));
+  return typeof found === "string" ? found : found.length;
+}
+
+Deno.test("parseKeyFile() takes 1,000 keys, each younger than the one before it and none of before 1970", () => {
+  const from = Date.parse("2026-01-31T12:00:00.000Z");
+  assert.equal(made(...Array.from({ length: 1000 }, (_, index) => from + index)), 1000);
+  assert.equal(made(from, from), "is malformed: keys[1] is not the younger one");
+  assert.deepEqual([made(0), made(-1)], [1, "is malformed: keys[0] is not the younger one"]);
+});
+
+Deno.test("readKeyFile() reads 1 MiB at most, and says what is wrong with what it has read", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "local.keys");
+    const said = async (text: string, size?: number) => {
+      await Deno.writeTextFile(path, text, { mode: 0o600 });
+      if (size !== undefined) await Deno.truncate(path, size);
+      const found = await readKeyFile(path);
+      return found.problem ? `${found.code}: ${found.why.replace(path, "X")}` : found.keys.length;
+    };
+    const damaged =
+      'provider_protocol: the key file "X" is not a key file: it must hold `format` and `keys` alone; put it back from a backup';
+    assert.equal(await said("{}", 1_048_576), damaged);
+    assert.equal(await said("{}", 1_048_577), 'provider_protocol: the key file "X" is too large for a key file');
+    assert.equal(
+      await said('{"format":2,"keys":[]}'),
+      'provider_protocol: the key file "X" has a format that this version does not know (it knows format 1); ' +
+        "start the version that wrote it",
+    );
+    assert.equal(await said(utf8Text(whole) ?? ""), 2);
+  }));
+
+Deno.test("readKeyFile() says whether it found a symlink, a pipe, or a file that is open to others", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "local.keys");
+    const said = async () => {
+      const [found, stamp] = [await readKeyFile(path), await stampOfKeyFile(path)];
+      assert.ok(found.problem);
+      assert.deepEqual(stamp, found);
+      await Deno.remove(path);
+      return `${found.code}: ${found.why.replace(path, "X")}`;
+    };
+    await Deno.symlink("/dev/null", path);
+    assert.equal(await said(), 'key_unusable: the key file "X" is a symlink; name the file itself instead');
+    await makeFifo(path);
+    assert.equal(await said(), 'key_unusable: the key file "X" is not a regular file');
+    await Deno.writeFile(path, whole);
+    await Deno.chmod(path, 0o640);
+    assert.equal(
+      await said(),
+      'key_unusable: the key file "X" is open to others than its owner (mode 0640); run `chmod 600` on it, ' +
+        "and rotate if it may have been read",
+    );
+  }));
+
+Deno.test("stampOfKeyFile() is the stamp that readKeyFile() gives, until anything about the file changes", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "local.keys");
+    await Deno.writeFile(path, whole, { mode: 0o600 });
+    const found = await readKeyFile(path);
+    assert.ok(!found.problem);
+    assert.equal(await stampOfKeyFile(path), found.stamp);
+    const { info } = found;
+    const [time, other] = [new Date(1), new Date(2)];
+    const base = { ...info, dev: 1, ino: 2, size: 3, mode: 4, mtime: time, ctime: time };
+    const others = [{ dev: 9 }, { ino: 9 }, { size: 9 }, { mode: 9 }, { mtime: other }, { ctime: other }];
+    const stamps = [base, ...others.map((change) => ({ ...base, ...change }))].map(stampOf);
+    assert.equal(new Set(stamps).size, stamps.length);
+    assert.equal(stampOf({ ...base }), stampOf(base));
+  }));

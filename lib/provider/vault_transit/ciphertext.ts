@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fromBase64, utf8Text } from "../../base/bytes.ts";
+import { exactText, fromBase64 } from "../../base/bytes.ts";
 import { providerLimits } from "../provider.ts";
 
 /** A version of the key: its number, and when it was made in seconds since the epoch. */
@@ -36,13 +36,13 @@ export function parseVersion(name: string): KeyVersion | undefined {
  */
 export function prefixVersion(ciphertext: string): number | undefined {
   if (ciphertext.length > providerLimits.ciphertext) return undefined;
-  const [, number, sealed] = /^vault:v([1-9]\d{0,8}):([A-Za-z0-9+/]+={0,2})$/.exec(ciphertext) ?? [];
-  return number === undefined || sealed === undefined || fromBase64(sealed) === undefined ? undefined : Number(number);
+  const [, number, sealed = ""] = /^vault:v([1-9]\d{0,8}):([A-Za-z0-9+/]+={0,2})$/.exec(ciphertext) ?? [];
+  return number === undefined || fromBase64(sealed) === undefined ? undefined : Number(number);
 }
 
 /** The text of a wrapped DEK's bytes and the number in its prefix; `undefined` where it is no transit ciphertext. */
 export function parseCiphertext(bytes: Uint8Array): { readonly text: string; readonly number: number } | undefined {
-  const text = bytes.length <= providerLimits.ciphertext ? utf8Text(bytes) : undefined;
+  const text = exactText(bytes);
   const number = text === undefined ? undefined : prefixVersion(text);
   return text === undefined || number === undefined ? undefined : { text, number };
 }

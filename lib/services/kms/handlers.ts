@@ -7,7 +7,7 @@ import type { Notify } from "../../telemetry/events.ts";
 import type { KmsHandlers } from "../../api/kms/server.ts";
 import type { Service, ServiceStatus } from "./service.ts";
 import { notedBug } from "../../net/grpc/rpc_event.ts";
-import { notedUnreadable } from "./rpc_event.ts";
+import { noteUnreadableKms } from "./rpc_event.ts";
 import { type OutageDecision, outageDecision, type OutageSettings, type OutageState, outageState } from "./outage.ts";
 import { v1beta1Handlers } from "./v1beta1.ts";
 import { v2Handlers } from "./v2.ts";
@@ -34,7 +34,7 @@ export function kmsHandlers(options: HandlerOptions): KmsHandlers {
   return {
     v2: v2Handlers(context, kms.reportVersion),
     v1beta1: kms.v1beta1 ? v1beta1Handlers(context, options.version) : undefined,
-    unreadable: notedUnreadable(notify),
+    unreadable: noteUnreadableKms(notify),
     broken: notedBug(notify),
   };
 }

@@ -29,10 +29,10 @@ export interface KmsRpcEvent extends AuditEvent {
 const observer = rpcObserver<KmsRpcEvent>(() => ({ keyId: "", providers: [] }));
 
 /** Wraps a handler so that an event is sent for each call. */
-export const withRpcEvent = observer.withRpcEvent;
+export const withKmsRpcEvent = observer.withRpcEvent;
 
 /** Sends an event for each request that cannot be decoded. */
-export function notedUnreadable(notify: Notify): Unreadable {
+export function noteUnreadableKms(notify: Notify): Unreadable {
   const operations: Readonly<Record<string, KmsRpcEvent["operation"]>> = { Encrypt: "encrypt", Decrypt: "decrypt" };
   return observer.notedUnreadable(notify, (path) => ({
     api: path.startsWith("/v2.") ? "v2" : "v1beta1",

@@ -3,9 +3,9 @@ import { kmsContracts } from "../../api/kms/contract.ts";
 import { sopsContract } from "../../api/sops/contract.ts";
 import { KmsError } from "../../base/errors.ts";
 import type { Notify } from "../../telemetry/events.ts";
-import { notedUnreadable as notedUnreadableBySops } from "../sops/rpc_event.ts";
+import { noteUnreadableSops as notedUnreadableBySops } from "../sops/rpc_event.ts";
 import type { Unreadable } from "../../net/grpc/unary.ts";
-import { notedUnreadable } from "./rpc_event.ts";
+import { noteUnreadableKms } from "./rpc_event.ts";
 
 const call = { signal: new AbortController().signal, deadlineMs: 1000, uid: "" };
 
@@ -23,7 +23,7 @@ function notedAt(contracts: readonly object[], made: (notify: Notify) => Unreada
 
 Deno.test("notedUnreadable() names each RPC of the contracts", () => {
   const { v2, v1beta1 } = kmsContracts();
-  deepEqual(notedAt([v2, v1beta1], notedUnreadable), {
+  deepEqual(notedAt([v2, v1beta1], noteUnreadableKms), {
     "/v2.KeyManagementService/Status": "v2 status",
     "/v2.KeyManagementService/Encrypt": "v2 encrypt",
     "/v2.KeyManagementService/Decrypt": "v2 decrypt",

@@ -4,7 +4,7 @@
  * @module
  */
 import { sha256Hex, utf8 } from "../../base/bytes.ts";
-import { flag, kekGauges, moment } from "../../kek/status_metrics.ts";
+import { booleanSample, kekGauges, moment } from "../../kek/status_metrics.ts";
 import type { GaugeRow, GaugeSample } from "../../telemetry/gauges.ts";
 import type { ServiceStatus } from "./status.ts";
 
@@ -23,12 +23,12 @@ export function kmsGauges(status: ServiceStatus, wall: number): readonly GaugeRo
     {
       name: "trousseau_can_encrypt",
       help: "1 if an Encrypt would be answered now.",
-      samples: flag(status.canEncrypt),
+      samples: booleanSample(status.canEncrypt),
     },
     {
       name: "trousseau_state_folder_writable",
       help: "1 if the state folder could be written when it was tried last; it is tried once a minute.",
-      samples: status.stateFolder === undefined ? [] : flag(status.stateFolder.writable),
+      samples: status.stateFolder === undefined ? [] : booleanSample(status.stateFolder.writable),
     },
     ...kekGauges(status),
     ...readyDekGauges(status, wall),

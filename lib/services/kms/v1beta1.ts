@@ -8,7 +8,7 @@ import { KmsError } from "../../base/errors.ts";
 import type { V1beta1Rpcs } from "../../api/kms/messages.ts";
 import type { Handlers } from "../../net/grpc/server.ts";
 import { checkFrame, checkFrameAnswer, checkPlaintext } from "./request_limits.ts";
-import { noteForeign, withRpcEvent } from "./rpc_event.ts";
+import { noteForeign, withKmsRpcEvent } from "./rpc_event.ts";
 import { countRefusal, type HandlerContext } from "./v2.ts";
 
 const apiVersion = "v1beta1";
@@ -25,11 +25,11 @@ export function v1beta1Handlers(context: HandlerContext, runtimeVersion: string)
   const { service, notify } = context;
   return {
     // The version in the request is ignored: the purpose of this RPC is to return the plugin's version.
-    Version: withRpcEvent("v1beta1", "status", notify, () => {
+    Version: withKmsRpcEvent("v1beta1", "status", notify, () => {
       return { version: apiVersion, runtime_name: "Trousseau", runtime_version: runtimeVersion };
     }),
 
-    Encrypt: withRpcEvent("v1beta1", "encrypt", notify, ({ version, plain }, _call, findings) => {
+    Encrypt: withKmsRpcEvent("v1beta1", "encrypt", notify, ({ version, plain }, _call, findings) => {
       checkVersion(version);
       checkPlaintext(plain);
       const now = context.decide("peek");
@@ -40,7 +40,7 @@ export function v1beta1Handlers(context: HandlerContext, runtimeVersion: string)
       return { cipher: checkFrameAnswer(ciphertext) };
     }),
 
-    Decrypt: withRpcEvent("v1beta1", "decrypt", notify, async ({ version, cipher }, call, findings) => {
+    Decrypt: withKmsRpcEvent("v1beta1", "decrypt", notify, async ({ version, cipher }, call, findings) => {
       countRefusal(service, cipher, () => {
         checkVersion(version);
         checkFrame(cipher);

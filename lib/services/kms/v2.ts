@@ -10,7 +10,7 @@ import type { Handlers } from "../../net/grpc/server.ts";
 import { isToolUid } from "../../api/kms/tool_uid.ts";
 import type { Service } from "./service.ts";
 import { answerChecker, checkKeyId, checkPlaintext, checkSealed } from "./request_limits.ts";
-import { noteForeign, withRpcEvent } from "./rpc_event.ts";
+import { noteForeign, withKmsRpcEvent } from "./rpc_event.ts";
 import type { OutageDecision } from "./outage.ts";
 
 /** The dependencies of the handlers of both APIs. */
@@ -31,14 +31,14 @@ export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2bet
   const { service, notify } = context;
   const checkAnswer = answerChecker();
   return {
-    Status: withRpcEvent("v2", "status", notify, (_request, _call, findings) => {
+    Status: withKmsRpcEvent("v2", "status", notify, (_request, _call, findings) => {
       const now = context.decide("status");
       if (now.say === "refuse") throw now.error;
       findings.keyId = checkKeyId(now.keyId);
       return { version: reportVersion, healthz: now.say === "ok" ? "ok" : now.message, key_id: now.keyId };
     }),
 
-    Encrypt: withRpcEvent("v2", "encrypt", notify, ({ plaintext, uid }, _call, findings) => {
+    Encrypt: withKmsRpcEvent("v2", "encrypt", notify, ({ plaintext, uid }, _call, findings) => {
       checkPlaintext(plaintext);
       // If Encrypt succeeded while Status is refused, the API server's log would not show the reason.
       const now = context.decide("peek");
@@ -49,7 +49,7 @@ export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2bet
     }),
 
     // The call is passed on as it is: its abort signal is created at the first access, so that cached answers need none.
-    Decrypt: withRpcEvent("v2", "decrypt", notify, async (request, call, findings) => {
+    Decrypt: withKmsRpcEvent("v2", "decrypt", notify, async (request, call, findings) => {
       countRefusal(service, request.ciphertext, () => checkSealed(request));
       findings.keyId = request.key_id;
       const { ciphertext, key_id: keyId, annotations } = request;

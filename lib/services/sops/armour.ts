@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { base64, fromBase64, utf8, utf8Text } from "../../base/bytes.ts";
+import { base64, exactText, fromBase64, utf8 } from "../../base/bytes.ts";
 import { formatSizes } from "../../envelope/format.ts";
 import { foreignBytes } from "../../envelope/wrap.ts";
 import { KmsError } from "../../base/errors.ts";
@@ -33,7 +33,7 @@ export function unarmoured(ciphertext: Uint8Array): Uint8Array {
     const message = `Cannot decrypt: the ciphertext has ${ciphertext.length} bytes, more than ${maxArmour}.`;
     throw new KmsError("request_invalid", message);
   }
-  const text = utf8Text(ciphertext);
+  const text = exactText(ciphertext);
   const frame = text?.startsWith(prefix) ? fromBase64(text.slice(prefix.length)) : undefined;
   if (!frame) throw foreignBytes(`the ciphertext is not ${prefix} and base64`);
   return frame;

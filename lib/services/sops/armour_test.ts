@@ -23,6 +23,7 @@ Deno.test("unarmoured() takes one spelling only", () => {
     text.replace(":1:", ":2:"),
     `${text}\n`,
     ` ${text}`,
+    `\ufeff${text}`,
     text.replace(/=+$/, ""),
     text.replace("==", "=A"),
     text.replace("A==", "B=="),

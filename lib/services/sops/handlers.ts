@@ -8,7 +8,7 @@ import type { Notify } from "../../telemetry/events.ts";
 import type { SopsHandlers } from "../../api/sops/server.ts";
 import type { SopsKey } from "../../api/sops/messages.ts";
 import { notedBug } from "../../net/grpc/rpc_event.ts";
-import { notedUnreadable, withRpcEvent } from "./rpc_event.ts";
+import { noteUnreadableSops, withSopsRpcEvent } from "./rpc_event.ts";
 import { armoured, unarmoured } from "./armour.ts";
 import { keyNameOf } from "./key_uri.ts";
 import type { SopsService } from "./service.ts";
@@ -39,7 +39,7 @@ export function sopsHandlers({ service, keys, notify }: SopsHandlerOptions): Sop
   };
   return {
     sops: {
-      Encrypt: withRpcEvent("sops", "encrypt", notify, async ({ key, plaintext }, call, findings) => {
+      Encrypt: withSopsRpcEvent("sops", "encrypt", notify, async ({ key, plaintext }, call, findings) => {
         const name = findings.keyId = keyNameOf("encrypt", key, keys);
         checkDataKey(plaintext);
         const { frame, providers } = await service.encrypt(name, plaintext, call);
@@ -47,7 +47,7 @@ export function sopsHandlers({ service, keys, notify }: SopsHandlerOptions): Sop
         return { ciphertext: armoured(frame) };
       }),
 
-      Decrypt: withRpcEvent("sops", "decrypt", notify, async ({ key, ciphertext }, call, findings) => {
+      Decrypt: withSopsRpcEvent("sops", "decrypt", notify, async ({ key, ciphertext }, call, findings) => {
         const { name, frame } = addressed(key, ciphertext);
         findings.keyId = name;
         const { plaintext, providers, cache } = await service.decrypt(name, frame, call);
@@ -55,7 +55,7 @@ export function sopsHandlers({ service, keys, notify }: SopsHandlerOptions): Sop
         return { plaintext };
       }),
     },
-    unreadable: notedUnreadable(notify),
+    unreadable: noteUnreadableSops(notify),
     broken: notedBug(notify),
   };
 }

@@ -66,3 +66,12 @@ Deno.test("keyNameOf() refuses a request without a key", () => {
     assert.throws(() => keyNameOf("decrypt", key, names), { code: "request_invalid", message: /names no key\.$/ });
   }
 });
+
+Deno.test("keyUri() is what .sops.yaml names a key by", () => {
+  assert.equal(keyUri("apps"), "trousseau://keyring/v1/sops/keys/apps");
+  assert.deepEqual(vaultKeyOf("apps"), {
+    vault_address: "trousseau://keyring",
+    engine_path: "sops",
+    key_name: "apps",
+  });
+});

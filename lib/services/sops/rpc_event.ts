@@ -23,10 +23,10 @@ export interface SopsRpcEvent extends AuditEvent {
 const observer = rpcObserver<SopsRpcEvent>(() => ({ keyId: "", providers: [] }));
 
 /** Wraps a handler so that an event is sent for each call. */
-export const withRpcEvent = observer.withRpcEvent;
+export const withSopsRpcEvent = observer.withRpcEvent;
 
 /** Sends an event for each request that cannot be decoded. */
-export function notedUnreadable(notify: Notify): Unreadable {
+export function noteUnreadableSops(notify: Notify): Unreadable {
   return observer.notedUnreadable(notify, (path) => ({
     api: "sops",
     operation: path.endsWith("/Encrypt") ? "encrypt" : "decrypt",

@@ -13,7 +13,7 @@ import {
   telemetryLines,
   wrapOnlyDocument,
 } from "../../kek/status_page.ts";
-import { flag, kekGauges } from "../../kek/status_metrics.ts";
+import { booleanSample, kekGauges } from "../../kek/status_metrics.ts";
 import { pageText, type Readiness, type ServicePages } from "../../telemetry/pages.ts";
 import type { SopsStatus } from "./status.ts";
 
@@ -40,7 +40,7 @@ export function sopsPages(peek: () => SopsStatus): ServicePages {
       const status = peek();
       const { canEncrypt } = status;
       const help = "1 if an Encrypt would be answered now.";
-      return [{ name: "trousseau_can_encrypt", help, samples: flag(canEncrypt) }, ...kekGauges(status)];
+      return [{ name: "trousseau_can_encrypt", help, samples: booleanSample(canEncrypt) }, ...kekGauges(status)];
     },
   };
 }

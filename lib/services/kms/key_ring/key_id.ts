@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { hex, lengthPrefixed, sha256, utf8 } from "../../../base/bytes.ts";
+import { compareTexts, hex, lengthPrefixed, sha256, utf8 } from "../../../base/bytes.ts";
 
 /** What a provider adds to the ID. */
 export interface KeyIdMember {
@@ -23,7 +23,7 @@ export const unseenVersion = "?";
  * @returns 35 ASCII bytes.
  */
 export function keyIdOf(keyEpoch: number, members: readonly KeyIdMember[]): string {
-  const sorted = [...members].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const sorted = members.toSorted((a, b) => compareTexts(a.name, b.name));
   const texts = [String(keyEpoch), ...sorted.flatMap(({ name, kind, version }) => [name, kind, version])];
   const digest = sha256(lengthPrefixed(...texts.map(utf8)));
   return `t1-${hex(digest).slice(0, 32)}`;

@@ -26,6 +26,7 @@ Deno.test("folderStore() reads back what it saved, in a folder that it makes, re
     assert.deepEqual(await store.load(), state);
     const { mode } = await Deno.stat(ringStateFile(`${folder}/state`));
     assert.equal((mode ?? 0) & 0o777, 0o600);
+    assert.equal(((await Deno.stat(`${folder}/state`)).mode ?? 0) & 0o777, 0o700);
     assert.deepEqual([...Deno.readDirSync(`${folder}/state`)].map(({ name }) => name), ["key-ring.json"]);
   });
 });
@@ -46,29 +47,76 @@ Deno.test("readRingState() refuses a damaged file and says which", async () => {
 Deno.test("save() in a folder that cannot be written to says so", async () => {
   await inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/file`, "");
-    await assert.rejects(folderStore(`${folder}/file`).save(state), KmsError);
+    await assert.rejects(folderStore(`${folder}/file`).save(state), {
+      name: "KmsError",
+      code: "config",
+      message: /^Cannot write the key IDs of this node to .*\/file\/key-ring\.json: /,
+    });
   });
 });
 
 Deno.test("parseRingState() is total", () => {
   fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => assert.equal(parseRingState(text), undefined)));
-  const sealedBy = [[{ name: "a", kind: "local" }]];
+});
+
+const sealedBy = [[{ name: "a", kind: "local" }]];
+
+/** A text of the state in which one place has another value; JSON of `undefined` leaves the place out. */
+function textWith(value: unknown, ...path: readonly (string | number)[]): string {
+  const copy: unknown = structuredClone({ ...state, sealedBy });
+  const place = path.slice(0, -1).reduce<unknown>((at, step) => (at as Record<string | number, unknown>)[step], copy);
+  Object.assign(place as object, { [path.at(-1) ?? ""]: value });
+  // JSON has no infinite number, but texts that are read as one.
+  return JSON.stringify(copy, (_, one) => one === Infinity ? "∞" : one).replaceAll('"∞"', "1e999");
+}
+
+Deno.test("parseRingState() reads a state with and without what is optional", () => {
   assert.deepEqual(parseRingState(JSON.stringify({ ...state, sealedBy })), { ...state, sealedBy });
-  for (
-    const broken of [
-      { ...state, format: 2 },
-      { ...state, sealedBy: [{}] },
-      { ...state, sealedBy: [[{ name: "a" }]] },
-      { ...state, history: [{}] },
-      { ...state, providers: {} },
-      {
-        ...state,
-        providers: [{ name: "a", kind: "k", state: {} }],
-      },
-    ]
-  ) {
-    assert.equal(parseRingState(JSON.stringify(broken)), undefined);
+  assert.deepEqual(parseRingState(JSON.stringify(state)), state);
+  assert.deepEqual(parseRingState(textWith(undefined, "providers", 0, "state", "order"))?.providers, [
+    { name: "a", kind: "local", state: { version: "v1" } },
+  ]);
+});
+
+Deno.test("parseRingState() refuses every field that is missing or of another type", () => {
+  const notTexts = [undefined, "", 1, null, {}];
+  const notObjects = [undefined, null, 1, "text", {}, []];
+  const notArrays = [undefined, null, {}, "text"];
+  const table: readonly (readonly [readonly unknown[], ...(string | number)[]])[] = [
+    [[undefined, 0, 2, "1"], "format"],
+    [[...notArrays, [null], [1], [{}], [[]]], "providers"],
+    [[...notArrays, [null], [1], [{}], [[]]], "history"],
+    [[null, {}, "text", [null], [{}], [[null]], [[1]], [[{}]], [[[]]]], "sealedBy"],
+    [notObjects, "providers", 0, "state"],
+    [["1", null, Infinity], "providers", 0, "state", "order"],
+    [[undefined, "1", null, Infinity], "history", 0, "at"],
+    [[undefined, "1", null, 1.5], "history", 0, "keyEpoch"],
+    [[undefined, 0, "false", null], "history", 0, "provisional"],
+    [[...notArrays, [null], [1], [{}], [[]]], "history", 0, "members"],
+    ...["name", "kind"].flatMap((field) => [
+      [notTexts, "providers", 0, field] as const,
+      [notTexts, "history", 0, "members", 0, field] as const,
+      [notTexts, "sealedBy", 0, 0, field] as const,
+    ]),
+    [notTexts, "providers", 0, "state", "version"],
+    [notTexts, "history", 0, "members", 0, "version"],
+    [notTexts, "history", 0, "id"],
+  ];
+  for (const [values, ...path] of table) {
+    for (const value of values) {
+      assert.equal(parseRingState(textWith(value, ...path)), undefined, `${path.join(".")}: ${String(value)}`);
+    }
   }
+});
+
+Deno.test("save() keeps the newest 10,000 key IDs", async () => {
+  await inFolder(async (folder) => {
+    const [known] = state.history;
+    assert.ok(known);
+    const history = Array.from({ length: 10_001 }, (_, at) => ({ ...known, id: `t1-${at}`, at, members: [] }));
+    await folderStore(folder).save({ ...state, history });
+    assert.deepEqual((await readRingState(folder))?.history, history.slice(1));
+  });
 });
 
 Deno.test("readRingState() refuses a FIFO without waiting, and a file that is too large", async () => {
@@ -90,8 +138,8 @@ Deno.test("readRingState() says that a newer version wrote the file, and not tha
       code: "config",
       message: /a newer version of Trousseau wrote them \(format 2, this version reads 1\); start that version/,
     });
-    for (const format of [0, -1, 1.5, "2", null]) {
-      await Deno.writeTextFile(path, JSON.stringify({ ...state, format }));
+    for (const format of [0, 1, -1, 1.5, "2", null]) {
+      await Deno.writeTextFile(path, JSON.stringify({ ...state, history: {}, format }));
       await assert.rejects(readRingState(folder), /the file is damaged/);
     }
   });
