@@ -1,5 +1,5 @@
 /**
- * `deno task bench [PART…]`: the plugin's speed and size beside a bare server's, under the same V8 flags, in one run.
+ * `deno task bench [PART…]`: compares speed and size of the plugin with a bare server, under the same V8 flags, in one run.
  *
  * Parts: `startup`, `vendors`, `calls`, `several`, `objects`, `memory`, `load`; all by default. `--peers` adds vault-kubernetes-kms; `--rounds N` takes
  * each figure N times instead of 5; `--against REV` measures another commit beside this one and nothing else, in `--pairs N`
