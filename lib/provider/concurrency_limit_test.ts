@@ -6,7 +6,7 @@ import { oneByOne, type RemoteKey } from "./concurrency_limit.ts";
 const names = { name: "a", kind: "double" };
 const { signal } = new AbortController();
 
-/** A key that answers on request of the test. */
+/** A key that answers when the test releases it. */
 class HeldKey implements RemoteKey {
   readonly calls: HttpCall[] = [];
   readonly release = Promise.withResolvers<void>();

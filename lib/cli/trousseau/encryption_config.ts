@@ -19,8 +19,8 @@ import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { line, printable } from "../terminal.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
-/** Fields of both kinds of file. */
-interface Asked {
+/** Inputs that both kinds of file have. */
+interface FileInputs {
   /** The configuration and the plugin that the file is for. */
   readonly subject: string;
   readonly name: string;
@@ -34,7 +34,7 @@ export async function encryptionConfig(call: TrousseauCall): Promise<ExitStatus>
   const { options, terminal } = call;
   checkTogether(call);
   const socket = await configuredSocket(call);
-  const asked: Asked = {
+  const asked: FileInputs = {
     subject: subjectOfSocket(socket),
     resources: options.resources === undefined ? undefined : resourceList(options.resources),
     name: providerName(options.name ?? encryptionDefaults.name),
@@ -55,14 +55,14 @@ interface Output {
   readonly notes: readonly string[];
 }
 
-async function firstFile({ resources: given, ...asked }: Asked, call: TrousseauCall): Promise<Output> {
+async function firstFile({ resources: given, ...asked }: FileInputs, call: TrousseauCall): Promise<Output> {
   const resources = given ?? encryptionDefaults.resources;
   const notes = resourceWarnings(resources, await cluster(call));
   const identity = call.options.identity ?? encryptionDefaults.identity;
   return { text: encryptionConfiguration({ ...asked, resources, identity, steps: true, notes }), notes };
 }
 
-async function stageFile(asked: Asked, path: string, stage: Stage, call: TrousseauCall): Promise<Output> {
+async function stageFile(asked: FileInputs, path: string, stage: Stage, call: TrousseauCall): Promise<Output> {
   // The file can contain keys of other providers.
   const old = await readTextFile(path, readCredentialFile);
   const file = readEncryptionFile(path, old);
@@ -91,7 +91,7 @@ async function stageFile(asked: Asked, path: string, stage: Stage, call: Trousse
   return { text: `${commentBlock(comments, asked.subject).join("\n")}\n${body}`, notes: all };
 }
 
-function planned({ from, resources, providers }: StagedEntry, asked: Asked): PlannedEntry {
+function planned({ from, resources, providers }: StagedEntry, asked: FileInputs): PlannedEntry {
   const written = providers.map((one) => {
     if (typeof one === "number") return one;
     return one === "identity" ? "identity: {}" : kmsProvider({ ...asked, name: one.kms }).join("\n");

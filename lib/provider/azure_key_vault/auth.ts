@@ -148,7 +148,7 @@ async function entra(
 
 const federation = "no federated credential of the application fits the token's issuer, subject and audience";
 
-/** Explanations for numbers in `error_codes`, from "Microsoft Entra authentication and authorization error codes". */
+/** Explanations for numbers in `error_codes`; see "Microsoft Entra authentication and authorization error codes". */
 const entraCodes: Readonly<Record<number, string | undefined>> = {
   50034: "the tenant has no such account",
   53003: "a conditional access policy forbids it",
@@ -182,7 +182,7 @@ function entraRefusal(server: Server, answer: HttpAnswer, secret: boolean, call:
   return counts ? new RefusedLogin(refusal.message, "entraSecret") : refusal;
 }
 
-/** The meaning of errors from "Use managed identities on a virtual machine to acquire access token". */
+/** The meaning of errors; see "Use managed identities on a virtual machine to acquire access token". */
 function metadataRefusal(server: Server, answer: HttpAnswer, call: HttpCall): KmsError {
   const refused = answer.status === 400 || answer.status === 401 || answer.status === 403;
   const why = "this machine has no such managed identity";

@@ -246,7 +246,7 @@ const refusals: readonly (readonly [fault: Extract<VaultFault, { kind: "status" 
   ];
 
 for (const [fault, code, sentence] of refusals) {
-  Deno.test(`probe() takes ${fault.status} ${fault.code} for ${code}`, () =>
+  Deno.test(`probe() maps ${fault.status} ${fault.code} to ${code}`, () =>
     withVault(async (double, provider) => {
       await provider.probe(patient);
       double.fault = fault;

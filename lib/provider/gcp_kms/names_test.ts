@@ -71,7 +71,7 @@ Deno.test("pathOf() keeps slashes and encodes the rest", () => {
   assert.equal(pathOf("projects/example.com:a/b"), "projects/example.com%3Aa/b");
 });
 
-Deno.test("versionDigits is how many digits versionOf() reads", () => {
+Deno.test("versionDigits is the maximum number of digits for versionOf()", () => {
   const longest = 10 ** versionDigits - 1;
   assert.deepEqual([versionOf(key, versionName(key, longest)), versionOf(key, versionName(key, longest + 1))], [
     longest,

@@ -111,7 +111,7 @@ Deno.test("openLocal() writes nothing for a check, and checks existing records",
   });
 });
 
-Deno.test("openLocal() serves with a warning where the ledger cannot be used or written", async () => {
+Deno.test("openLocal() serves with a warning if the ledger cannot be used or written", async () => {
   await inFolder(async (folder) => {
     const { open, ledger, events } = await node(folder, good);
     const warnsOf = async (why: RegExp) => {
