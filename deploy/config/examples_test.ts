@@ -57,7 +57,7 @@ Deno.test("quorum.yaml wants two of three", async () => {
   assert.deepEqual([wrap, providers.map(({ name }) => name)], [2, ["vault", "openbao", "azure"]]);
 });
 
-/** What a production profile decides for itself. */
+/** The settings that a production profile sets. */
 function differences({ file, kms, telemetry, providers, sops }: Awaited<ReturnType<typeof load>>) {
   // Where nothing is said, the keys of files stand for all providers, whose names differ.
   return { file, kms, telemetry, providers, sops: { ...sops, keys: sops.keys.map(({ name }) => name) } };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parseAllDocuments } from "yaml";
 import { z } from "zod";
 
-// Only what the manifest uses, and strictly: kubelet drops a field that it does not know without a word.
+// Only the fields that the manifest uses, checked strictly: kubelet ignores an unknown field silently.
 const probe = z.strictObject({
   httpGet: z.strictObject({ host: z.literal("127.0.0.1"), port: z.literal(8090), path: z.literal("/livez") }),
   periodSeconds: z.int(),

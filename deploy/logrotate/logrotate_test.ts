@@ -1,5 +1,5 @@
 /**
- * The logrotate file fits what the program writes: paths that it may write, its user, and files that it opens anew.
+ * The logrotate file matches the program: the paths that it can write, its user, and the files that it opens again.
  *
  * @module
  */

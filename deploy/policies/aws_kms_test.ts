@@ -24,7 +24,7 @@ function expanded(patterns: readonly string[]): readonly string[] {
   );
 }
 
-/** Everything that a provider does in its life: probe, wrap, unwrap, follow a rotation, and refuse what is older. */
+/** All operations of a provider: probe, wrap, unwrap, follow a rotation, and refuse an older version. */
 async function live(aws: AwsDouble): Promise<void> {
   await using provider = (await openAws(aws)).provider;
   const dek = newDek();

@@ -49,7 +49,7 @@ Deno.test("restart-steps.conf makes pauses longer, in a drop-in that an older sy
   for (const key of dropIn.keys()) assert.equal(unit.get(key), undefined);
 });
 
-/** Runs the command of ExecStartPre as systemd would, as root, in another folder; says what is left there. */
+/** Runs the command of ExecStartPre as systemd would, as root, in another folder. @returns the remaining files. */
 async function cleaned(name: "kms" | "sops", folder: string): Promise<readonly string[]> {
   const [line = ""] = (await unitOf(name === "kms" ? "trousseau.service" : "trousseau-sops.service"))
     .get("Service.ExecStartPre") ?? [];
@@ -59,7 +59,7 @@ async function cleaned(name: "kms" | "sops", folder: string): Promise<readonly s
   return [...Deno.readDirSync(folder)].map((entry) => entry.name).sort();
 }
 
-/** A socket that nobody listens on, and a lock file. */
+/** A socket without a listener, and a lock file. */
 function leave(folder: string, name: string, uid: number): void {
   const listener = Deno.listen({ transport: "unix", path: `${folder}/bound` });
   Deno.renameSync(`${folder}/bound`, `${folder}/${name}.sock`);

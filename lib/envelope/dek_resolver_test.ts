@@ -166,7 +166,7 @@ class Stage implements Disposable {
   }
 }
 
-/** What a promise has come to, `waits` if nothing yet. */
+/** The state of a promise: its result or error, or `waits`. */
 async function stateOf<T>(work: Promise<T>): Promise<T | "waits"> {
   return await Promise.race([work, new Promise<"waits">((resolve) => setImmediate(() => resolve("waits")))]);
 }

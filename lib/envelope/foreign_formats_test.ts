@@ -16,7 +16,7 @@ function sealed(ciphertext: Uint8Array, keyId = "", annotations: ForeignSealed["
   return { keyId, ciphertext, annotations };
 }
 
-/** The formats that bytes are taken for, and what becomes of them. */
+/** The formats that are recognised for some bytes, and the results. */
 function taken(format: ForeignFormat, given: ForeignSealed, api: KmsApi, options: FormatOptions = {}): string {
   if (!isOfFormat(format, given.ciphertext, api, options)) return "not taken";
   try {

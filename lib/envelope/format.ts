@@ -39,7 +39,7 @@ export const formatSizes = {
 /** Number of wraps that have to be unwrapped to open an envelope: always 1. The byte is reserved for a later format. */
 export type Threshold = 1;
 
-/** The sealed seed and what it refers to. */
+/** The sealed seed and its reference to the wraps. */
 export interface Envelope {
   readonly threshold: Threshold;
   /** SHA-256 over the wraps, 32 bytes. */

@@ -53,7 +53,7 @@ Deno.test("decodeFrame() reads what was written, and refuses every cut of it", (
       assert.deepEqual(read.wraps, wraps);
       assert.deepEqual(read.envelope, envelope);
       assert.equal(read.keyId, Buffer.from(keyId).toString());
-      // What is cut off behind the shortest sealed seed is for the tag to find.
+      // A truncation after the shortest sealed seed is detected only by the tag.
       const shortest = frame.length - envelope.sealed.length + 17;
       for (let cut = 0; cut < shortest; cut++) {
         assert.throws(() => decodeFrame(frame.slice(0, cut), "v1beta1"), isIntegrity);
@@ -153,7 +153,7 @@ function envelopeOf(length: number): Uint8Array {
   return encodeEnvelope({ threshold: 1, reference, nonce, sealed: new Uint8Array(length - 46).fill(3) });
 }
 
-/** What is said of bytes that are refused; `""` of those that are read. */
+/** The error message for refused bytes; `""` for accepted ones. */
 function complaint(decode: () => unknown): string {
   try {
     decode();

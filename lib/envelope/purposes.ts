@@ -14,7 +14,7 @@ interface PurposeRow {
   readonly tag: Uint8Array;
   /** The first part of the additional data: format name, then the purpose behind its length. */
   readonly additionalData: Uint8Array;
-  /** First byte of a frame; `undefined` if the API has separate fields for what a frame holds. */
+  /** First byte of a frame; `undefined` if the API has separate fields for the parts of a frame. */
   readonly frame: number | undefined;
 }
 

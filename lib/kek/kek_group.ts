@@ -65,7 +65,7 @@ export interface OpenRequest {
   /** 32 bytes: see `referenceTo`. */
   readonly reference: Uint8Array;
   readonly purpose: Purpose;
-  /** Opens what was sealed under the data key; `undefined` if the data key is the wrong one. */
+  /** Opens the data sealed under the data key; `undefined` if the data key is the wrong one. */
   readonly open: (dek: Uint8Array) => Uint8Array | undefined;
 }
 
@@ -181,7 +181,7 @@ export class KekGroup implements AsyncDisposable {
   }
 
   /**
-   * Opens what was sealed under a data key, with the cached data key or any provider that can unwrap it.
+   * Opens data sealed under a data key, with the cached data key or any provider that can unwrap it.
    *
    * @throws {KmsError} `integrity` if the wraps are not those of the reference, or if the right data key does not open it;
    *   `key_unknown` if no configured provider can unwrap it; a provider's error; `deadline_exceeded`.
@@ -202,7 +202,7 @@ export class KekGroup implements AsyncDisposable {
     this.#resolver.remember(hex(reference), dek, wraps, holders.map(({ name, version }) => ({ name, version })));
   }
 
-  /** The provider that can unwrap what was wrapped under a name. */
+  /** The provider that can unwrap wraps with a name. */
   unwrapperOf(name: string, purpose: Purpose): Unwrapper | undefined {
     return this.#unwrappersFor(purpose).get(name);
   }

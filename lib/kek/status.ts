@@ -1,5 +1,5 @@
 /**
- * The status of a {@linkcode KekGroup}: what every service over the operator's KMS keys can report.
+ * The status of a {@linkcode KekGroup}, which every service over the operator's KMS keys can report.
  *
  * Times are milliseconds since the epoch, converted to the wall clock when the status is read.
  *

@@ -58,7 +58,7 @@ export function providerLines({ providers, retired, wrapOnly }: KekGroupStatus):
   ]);
 }
 
-/** The line of what is wrong with logs and audit; none if nothing is. */
+/** The line about a failure of logs and audit; none without a failure. */
 export function telemetryLines(problem: string): readonly string[] {
   return problem === "" ? [] : [`telemetry: ${problem}`];
 }

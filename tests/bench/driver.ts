@@ -68,7 +68,7 @@ export class Driver {
   }
 }
 
-/** Builds a Go program. @throws {Error} with what the compiler said. */
+/** Builds a Go program. @throws {Error} with the output of the compiler. */
 export async function goBuild(module: string, target: string, output: string): Promise<void> {
   const { code, stderr } = await run("nice", ["go", "build", "-trimpath", "-o", output, target], { cwd: module });
   if (code !== 0) throw new Error(`Cannot build ${output}: ${stderr.trim()}`);

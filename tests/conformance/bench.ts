@@ -1,5 +1,5 @@
 /**
- * What a vendor brings along so that its provider can be put to the conformance suite.
+ * The parts that a vendor supplies for the conformance suite of its provider.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Provider } from "../../lib/provider/provider.ts";
 import type { ProviderKind } from "../../lib/provider/registry.ts";
 
 /**
- * What a bench that passes has shown: one row of the support matrix in `docs/compatibility.md`.
+ * The result of a bench that passes: one row of the support matrix in `docs/compatibility.md`.
  *
  * A new vendor puts this on its bench, and `deno task matrix` (`deno task matrix engines` where a server in
  * `tests/e2e` is behind it) adds the row. Every method of its `auth` needs one: the whole suite with one of them, and
@@ -15,7 +15,7 @@ import type { ProviderKind } from "../../lib/provider/registry.ts";
  */
 export interface Proves {
   readonly kind: ProviderKind;
-  /** What answered: the product and its version, such as `Vault 1.21`, or `double` where it is one of ours. */
+  /** The server: the product and its version, such as `Vault 1.21`, or `double` for one of our doubles. */
   readonly engine: string;
   /** `auth.method` of the config; left out where there is no login. */
   readonly auth?: string;

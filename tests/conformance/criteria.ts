@@ -6,11 +6,11 @@
 import type { FaultName } from "./bench.ts";
 
 interface Asked {
-  /** Whether each way to log in has to meet it by itself, beside the one that the whole suite is run with. */
+  /** Whether each login method is tested for it, and not only that of the whole suite. */
   readonly login: boolean;
 }
 
-/** What is asked on single calls, over the life of a key, and of a KMS that fails. */
+/** The criteria for single calls, for the life of a key, and for a KMS that fails. */
 export const criteria = {
   "round trip of data keys of 1 to 64 bytes, within the limits": { login: true },
   "the version promised is the version used": { login: true },
@@ -37,13 +37,13 @@ export const criteria = {
   "a call cancelled under way is cancelled": { login: false },
 } as const satisfies Record<string, Asked> & Record<FaultName, Asked>;
 
-/** One of them. */
+/** The name of a criterion. */
 export type Criterion = keyof typeof criteria;
 
-/** How much of the suite a bench is put to: all of it, or what tells one way to log in from another. */
+/** The part of the suite for a bench: all criteria, or those that depend on the login method. */
 export type Part = "whole" | "login";
 
-/** What a part asks, in the order of the table. */
+/** The criteria of a part, in the order of the table. */
 export function criteriaOf(part: Part): readonly Criterion[] {
   const all = Object.keys(criteria) as Criterion[];
   return part === "whole" ? all : all.filter((criterion) => criteria[criterion].login);

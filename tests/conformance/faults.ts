@@ -10,7 +10,7 @@ import type { CallOptions, KeyState, Provider, WrappedDek } from "../../lib/prov
 import { type ConformanceBench, type FaultName, type FaultVariant, isCannot } from "./bench.ts";
 import { eventually, newDek, probe, refuses, type Register, unwrap, wrap } from "./stage.ts";
 
-/** What a fault may be called, and no other. */
+/** The permitted names of faults. */
 const codesOf = {
   "refused login": ["unauthenticated", "permission_denied"],
   "withdrawn right": ["permission_denied"],

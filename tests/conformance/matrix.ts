@@ -29,7 +29,7 @@ export function offered(): Offered {
   }));
 }
 
-/** What the results lack or have too much of, a sentence each; none if they are complete. */
+/** The missing and surplus results, one sentence for each; none if they are complete. */
 export function gaps(results: Results, known: Offered, files: readonly string[]): string[] {
   const rows = Object.entries(results);
   return [
@@ -124,7 +124,7 @@ function count(criteria: Row["criteria"]): string {
   return not === 0 ? `${possible} of ${possible}` : `${possible} of ${possible}, ${not} cannot be`;
 }
 
-/** What could not be asked, or not of all calls, with the criteria that have one reason in common. */
+/** The criteria that could not be tested, or not for all calls, grouped by their reason. */
 function restrictions({ criteria }: Line): string[] {
   const entries = Object.entries(criteria) as [Criterion, string][];
   const told = entries.filter(([, outcome]) => outcome !== "held");

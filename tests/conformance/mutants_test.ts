@@ -13,7 +13,7 @@ import { onStage, type Register } from "./stage.ts";
 interface Mutant {
   /** All cases whose criterion matches must fail. */
   readonly caughtBy: RegExp;
-  /** What it does in place of the sound provider. */
+  /** Its behaviour in place of the correct provider. */
   readonly change: (sound: Provider, world: KeyFolder) => Partial<Provider>;
 }
 

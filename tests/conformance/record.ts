@@ -36,7 +36,7 @@ async function record(kind: keyof typeof commands, files: readonly string[], fol
   if (!success) throw new Error("Cannot record results: a test failed.");
 }
 
-/** What is kept of `before` beside the new rows: what comes from files that were not run and are still there. */
+/** The rows of `before` that are kept beside the new ones: those of existing files that were not run. */
 function merged(before: Results, fresh: Results, ran: readonly string[], there: readonly string[]): Results {
   const kept = Object.entries(before).filter(([, { by }]) => there.includes(by) && !ran.includes(by));
   return Object.fromEntries([...kept, ...Object.entries(fresh)].toSorted(([a], [b]) => a < b ? -1 : 1));

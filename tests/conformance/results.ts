@@ -1,5 +1,5 @@
 /**
- * What came of the suite, bench by bench: `results.json` holds it, and only runs of the suite write it.
+ * The results of the suite for each bench, in `results.json`. Only runs of the suite write that file.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { criteriaOf, type Criterion, type Part } from "./criteria.ts";
 /** `held`, with a restriction behind it where there is one, or `cannot: ` and the reason. */
 export type Outcome = `held${string}` | `cannot: ${string}`;
 
-/** What one bench has shown. */
+/** The result of one bench. */
 export interface Row {
   /** The test file that it came from, as a path from the root of the repository. */
   readonly by: string;

@@ -1,5 +1,5 @@
 /**
- * What the cases of the conformance suite have in common: how they are registered, and what they hold an error to.
+ * The common parts of the conformance suite's cases: their registration, and the checks of an error.
  *
  * @module
  */

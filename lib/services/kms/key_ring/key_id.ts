@@ -1,24 +1,24 @@
 /**
- * The key ID that kube-apiserver compares: equal config and equal versions give equal IDs on every node.
+ * The key ID, which kube-apiserver compares. Equal configurations and equal versions give equal IDs on every node.
  *
  * @module
  */
 import { compareTexts, hex, lengthPrefixed, sha256, utf8 } from "../../../base/bytes.ts";
 
-/** What a provider adds to the ID. */
+/** The part of one provider in a key ID. */
 export interface KeyIdMember {
   readonly name: string;
   readonly kind: string;
-  /** `?` for one that this node has never seen. */
+  /** The counted version; {@linkcode unseenVersion} for a provider that has never answered on this node. */
   readonly version: string;
 }
 
-/** The version of a provider that was never seen: it makes the ID a provisional one. */
+/** The version of a provider that has never answered. A key ID with it is provisional. */
 export const unseenVersion = "?";
 
 /**
- * `t1-` and the first 32 hex digits of SHA-256 over the length-prefixed epoch, then each provider in name order: name,
- * kind, version. 128 bits: nobody can make two configurations collide by chance.
+ * Makes a key ID: `t1-` and the first 32 hexadecimal digits of SHA-256 over the length-prefixed epoch, then name, kind and
+ * version of each provider in name order. With 128 bits, two configurations do not collide by chance.
  *
  * @returns 35 ASCII bytes.
  */

@@ -47,7 +47,7 @@ export const ringTimings = {
 export interface KeyRingOptions {
   /** The ring starts its probes; the caller disposes of it. */
   readonly group: KekGroup;
-  /** The providers that can open what this node has sealed. */
+  /** The providers that can open data of this node. */
   readonly decryptors: Decryptors;
   readonly keyEpoch: number;
   /** Maximum number of seeds that a data key seals. */

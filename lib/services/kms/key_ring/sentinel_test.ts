@@ -24,7 +24,7 @@ async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 }
 
-/** A sentinel, made by hand from what `seal.ts` and `wrap.ts` say of the bytes. */
+/** A sentinel, made by hand from the formats in `seal.ts` and `wrap.ts`. */
 async function byHand(dek: Uint8Array<ArrayBuffer>, random: Uint8Array<ArrayBuffer>): Promise<Sentinel> {
   const fields = [text.encode(wrap.name), text.encode(wrap.version), wrap.ciphertext].map(field);
   const wraps = [...text.encode("trousseau/1 wraps"), 0, 0, 0, 1, ...fields.flatMap((one) => [...one])];

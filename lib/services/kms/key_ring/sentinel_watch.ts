@@ -37,7 +37,7 @@ export const sentinelTimings = {
 /** Options of a {@linkcode SentinelWatch}. */
 export interface SentinelWatchOptions extends SentinelBookOptions {
   readonly decryptors: Decryptors;
-  /** The provider that can unwrap what was wrapped under a name. */
+  /** The provider that can unwrap wraps with a name. */
   readonly unwrapperOf: (name: string) => Unwrapper | undefined;
   /** The sets of providers that have wrapped together. */
   readonly wrapSets: () => readonly WrapSet[];

@@ -1,5 +1,5 @@
 /**
- * What a node remembers between two runs: the versions it counted and the key IDs it announced. Nothing in it is secret.
+ * The state of a node between two runs: the counted versions and the announced key IDs. It contains no secret.
  *
  * @module
  */
@@ -20,25 +20,25 @@ export interface AnnouncedId {
   readonly members: readonly KeyIdMember[];
 }
 
-/** All that is kept. */
+/** The content of the state file. */
 export interface RingState {
   readonly format: 1;
   readonly providers: readonly { readonly name: string; readonly kind: string; readonly state: KeyState }[];
-  /** Oldest first; the last one is announced. */
+  /** The announced key IDs, oldest first. */
   readonly history: readonly AnnouncedId[];
-  /** The smallest sets of providers that have wrapped a data key in use; absent where an older version wrote. */
+  /** The minimal sets of providers that have wrapped a data key; absent in files of older versions. */
   readonly sealedBy?: readonly WrapSet[];
 }
 
-/** Where the state is kept. */
+/** A store of the state. */
 export interface RingStore {
-  /** What was saved last, `undefined` on a new node. */
+  /** Reads the state; `undefined` on a new node. */
   load(): Promise<RingState | undefined>;
-  /** Returns when the state would survive a power cut. */
+  /** Writes the state. Resolves when it would survive a power cut. */
   save(state: RingState): Promise<void>;
 }
 
-/** An ID is some 300 bytes with its members: this many are a rotation a day for 27 years. */
+/** Maximum number of key IDs in the file: with one rotation a day, those of 27 years. An ID has about 300 bytes. */
 const maxHistory = 10_000;
 const fileName = "key-ring.json";
 const format = 1;
@@ -46,7 +46,7 @@ const format = 1;
 /** In bytes: a history of so many IDs, each with eight members whose names and versions are as long as they may be. */
 const largestState = maxHistory * 4096;
 
-/** A store in a folder, which is made if it is not there. */
+/** A store in a folder, which is made if it does not exist. */
 export function folderStore(folder: string): RingStore {
   return { load: () => readRingState(folder), save: (state) => writeRingState(folder, state) };
 }
@@ -59,8 +59,9 @@ export function ringStateFile(folder: string): string {
 /**
  * Reads the state of a node.
  *
- * @throws {KmsError} `config` if the file cannot be read or is not one of ours: a forgotten key ID might come back, so
- *   that an operator has to say what to do.
+ * @returns the state; `undefined` if there is no file.
+ * @throws {KmsError} `config` if the file cannot be read or is not valid. The operator must decide then: without the file,
+ *   an earlier key ID could be announced again.
  */
 export async function readRingState(folder: string): Promise<RingState | undefined> {
   const path = ringStateFile(folder);
@@ -86,7 +87,7 @@ export async function readRingState(folder: string): Promise<RingState | undefin
   throw new KmsError("config", `Cannot use the key IDs of this node in ${path}: the file is damaged; ${advice}.`);
 }
 
-/** The format number of a text that only a newer version can have written. */
+/** The format number of a newer version's text; `undefined` for any other text. */
 function newerFormat(text: string): number | undefined {
   const value = parsedJson(text);
   return isFields(value) && Number.isSafeInteger(value.format) && Number(value.format) > format
@@ -94,7 +95,7 @@ function newerFormat(text: string): number | undefined {
     : undefined;
 }
 
-/** The state of a JSON text, or `undefined` if it is anything else. */
+/** Parses the JSON text of a state; `undefined` if it is not valid. */
 export function parseRingState(text: string): RingState | undefined {
   const value = parsedJson(text);
   return isRingState(value) ? value : undefined;
