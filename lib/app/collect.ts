@@ -20,7 +20,7 @@ export interface Usage {
 /** Dependencies of the collection; a test replaces them. */
 export interface CollectOptions {
   readonly after?: SetTimer;
-  /** `undefined` where the engine offers no collection, and is left alone. */
+  /** `undefined` if the engine offers no explicit collection. Then none is run. */
   readonly collect?: Collect | undefined;
   readonly usage?: () => Usage;
 }

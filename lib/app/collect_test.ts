@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { collectAtRest } from "./collect.ts";
 
-/** A process whose memory and processor time are the test's own. */
+/** A process with simulated memory and processor time. */
 function setUp() {
   const clock = new FakeClock();
   const collected: unknown[] = [];
@@ -15,7 +15,7 @@ function setUp() {
   return { clock, collected, process, options: { after: clock.after.bind(clock), collect, usage } };
 }
 
-Deno.test("collectAtRest() collects once, some time after the start", async () => {
+Deno.test("collectAtRest() collects once, two seconds after the start", async () => {
   const { clock, collected, options } = setUp();
   using _at = collectAtRest(options);
   assert.deepEqual(collected, []);
@@ -25,7 +25,7 @@ Deno.test("collectAtRest() collects once, some time after the start", async () =
   assert.deepEqual(collected, [{ type: "major", flavor: "last-resort" }]);
 });
 
-Deno.test("collectAtRest() collects again once a process rests that has grown, and as long as that helps", async () => {
+Deno.test("collectAtRest() collects again when an idle process has grown, as long as that frees memory", async () => {
   const { clock, collected, process, options } = setUp();
   process.afterwards = [70e6, 150e6, 90e6, 88e6];
   using _at = collectAtRest(options);
@@ -41,7 +41,7 @@ Deno.test("collectAtRest() collects again once a process rests that has grown, a
   assert.equal(process.resident, 88e6);
 });
 
-Deno.test("collectAtRest() leaves a process alone that has not grown", async () => {
+Deno.test("collectAtRest() does not collect in a process that has not grown", async () => {
   const { clock, collected, process, options } = setUp();
   using _at = collectAtRest(options);
   await clock.advance(5_000);
@@ -63,7 +63,7 @@ Deno.test("collectAtRest() collects nothing once it is disposed of", async () =>
   assert.equal(collected.length, 1);
 });
 
-Deno.test("collectAtRest() leaves an engine alone that offers no collection", async () => {
+Deno.test("collectAtRest() does nothing in an engine without explicit collection", async () => {
   const { clock, options } = setUp();
   using _at = collectAtRest({ ...options, collect: undefined });
   await clock.advance(60_000);

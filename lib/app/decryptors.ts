@@ -10,9 +10,9 @@ import { readRingState } from "../services/kms/key_ring/state.ts";
 import { canUnwrap, type ProviderSettings } from "../provider/registry.ts";
 
 /**
- * Every provider under each of its names, retired ones too.
+ * The decryptors of a configuration: every provider, retired ones too, under each of its names.
  *
- * @param opens whether a provider with some settings can unwrap.
+ * @param opens whether a provider with the given settings can unwrap.
  */
 export function decryptorsOf(
   { file, providers, retired, forgotten }: Pick<Config, "file" | "providers" | "retired" | "forgotten">,
@@ -25,7 +25,7 @@ export function decryptorsOf(
 }
 
 /**
- * Checks that the state folder is not another configuration's.
+ * Checks that the state folder does not belong to another configuration.
  *
  * @throws {KmsError} `config` if it is, or if its state cannot be read.
  */

@@ -5,7 +5,7 @@ const local = (name: string, ...formerly: string[]) => {
   return { name, formerly, settings: { kind: "local", name, keyFile: `/${name}.keys`, create: false } } as const;
 };
 
-Deno.test("decryptorsOf() counts no provider that only wraps as a holder, and retired ones do count", () => {
+Deno.test("decryptorsOf() counts retired providers as holders, and not those that only wrap", () => {
   const config = {
     file: "/c.yaml",
     providers: [local("a", "old"), local("r")],

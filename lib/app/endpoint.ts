@@ -1,5 +1,5 @@
 /**
- * The HTTP endpoint of a process that serves. Its port is never a reason not to serve.
+ * The HTTP endpoint of a process that serves. If it cannot listen on its port, the process serves without it.
  *
  * @module
  */
@@ -13,35 +13,36 @@ import type { Telemetry } from "../telemetry/telemetry.ts";
 import { version } from "../base/version.ts";
 import { listenText, telemetryAddressFile } from "./telemetry_address.ts";
 
-/** Milliseconds before the next try to get an address that another process holds: first, and at most. */
+/** Milliseconds until the next attempt to listen on an address in use: the first pause and the longest one. */
 const retry = { first: 250, most: 10_000 } as const;
 
-/** What an endpoint tells of. */
+/** Options of an endpoint. */
 export interface EndpointOptions {
+  /** The address; `undefined` for no endpoint. */
   readonly listen: ListenConfig | undefined;
-  /** The field of the config that says so. */
+  /** The configuration field of the address. */
   readonly field: "telemetry.listen" | "sops.listen";
   /** The path of the Unix socket that this process serves. */
   readonly socket: string;
   /**
-   * The state folder, where the address is only a wish: a port that is taken is replaced by a free one, and the folder
-   * keeps which. `undefined` where the address stands in a configuration.
+   * The state folder, if another port can be used instead: a port in use is replaced by a free one, and the address is
+   * written to the folder. `undefined` if the address comes from a configuration.
    */
   readonly anyPort?: string | undefined;
-  /** What the service shows. */
+  /** The pages of the service. */
   readonly pages: ServicePages;
-  /** Why the process has to be started again; `""` while it does not. */
+  /** The reason to restart the process, in one sentence; `""` if there is none. */
   readonly complaint: () => string;
   readonly telemetry: Telemetry;
 }
 
-/** An endpoint that is open or will be. */
+/** An endpoint that is open, or that tries to open. */
 export interface Endpoint extends AsyncDisposable {
-  /** Where it answers now, for instance `http://127.0.0.1:8090`; `undefined` where it does not. */
+  /** Its present origin, for instance `http://127.0.0.1:8090`; `undefined` if it is not open. */
   origin(): string | undefined;
 }
 
-/** Opens the endpoint, if the configuration wants one. Where it cannot, it warns and tries again until it is closed. */
+/** Opens the endpoint, if there is an address. If that fails, it logs a warning and tries again until it is closed. */
 export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> {
   const { listen } = options;
   if (listen === undefined) return { origin: () => undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
@@ -66,7 +67,7 @@ class RetriedEndpoint implements Endpoint {
     return this.#http?.origin;
   }
 
-  /** Tries once; the next tries are made in the background. */
+  /** Makes the first attempt. Later attempts are made in the background. */
   async start(): Promise<void> {
     const { anyPort } = this.#options;
     if (anyPort === undefined) {
@@ -144,7 +145,7 @@ function httpOptions(options: EndpointOptions, listen: HttpOptions["listen"]): H
 
 /** An endpoint whose address can be changed while it is open. */
 export interface MovableEndpoint extends Endpoint {
-  /** Closes it and opens it elsewhere, or nowhere. An address that is taken is waited for in the background. */
+  /** Closes the endpoint and opens it at another address, if there is one. It does not wait for an address in use. */
   move(listen: ListenConfig | undefined): Promise<void>;
 }
 

@@ -46,7 +46,7 @@ function holdPort(): Deno.TcpListener {
 const actions = (events: readonly Event[]) =>
   events.flatMap((event) => event.type === "telemetry_port" ? [event.action] : []);
 
-Deno.test("openEndpoint() warns of a taken port, and takes it as soon as it is free", async () => {
+Deno.test("openEndpoint() warns of a port in use, and listens as soon as it is free", async () => {
   const holder = holdPort();
   const { port } = holder.addr;
   const options = stage(port);
@@ -75,7 +75,7 @@ Deno.test("openEndpoint() that waits for a port can be closed", async () => {
   assert.equal(endpoint.origin(), undefined);
 });
 
-Deno.test("openEndpoint() takes another port where the address is only a wish, and keeps it in the state folder", async () => {
+Deno.test("openEndpoint() uses another port if permitted, and writes it to the state folder", async () => {
   await inFolder(async (folder) => {
     using holder = holdPort();
     const options = { ...stage(holder.addr.port), anyPort: `${folder}/state` };
@@ -88,7 +88,7 @@ Deno.test("openEndpoint() takes another port where the address is only a wish, a
   });
 });
 
-Deno.test("openEndpoint() serves where the state folder cannot be written", async () => {
+Deno.test("openEndpoint() serves even if the state folder cannot be written", async () => {
   await inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/file`, "");
     const options = { ...stage(0), anyPort: `${folder}/file/state` };
@@ -99,7 +99,7 @@ Deno.test("openEndpoint() serves where the state folder cannot be written", asyn
   });
 });
 
-Deno.test("openEndpoint() opens nothing where it is switched off", async () => {
+Deno.test("openEndpoint() opens nothing without an address", async () => {
   await using endpoint = await openEndpoint({ ...stage(0), listen: undefined });
   assert.equal(endpoint.origin(), undefined);
 });

@@ -60,8 +60,7 @@ async function requireReadyDek(service: Service, action: string, ms: number, sig
 
 /**
  * After a restart the node knows its key ID before a data key is wrapped: Status would be healthy while Encrypt fails.
- * A reachable KMS closes that gap in a moment, so the socket is opened later by that much. If it takes longer, the
- * socket is opened all the same.
+ * With a reachable KMS the gap is short, so the socket is opened after it, but at most 700 ms later.
  */
 async function awaitFirstDek(service: Service, signal: AbortSignal): Promise<void> {
   await pollUntil(() => service.peek().keyId === undefined || service.peek().canEncrypt, timings.start, signal);

@@ -1,5 +1,5 @@
 /**
- * The plugin put together: everything that `serve` opens, opened once and handed down.
+ * The composition of the plugin: opens the state folder, the providers, the key ring and the handlers.
  *
  * @module
  */
@@ -23,18 +23,19 @@ import { requireOwnState } from "./decryptors.ts";
 export interface Plugin extends AsyncDisposable {
   readonly service: Service;
   readonly handlers: KmsHandlers;
-  /** To be called once its socket answers: see `OpenedService`. */
+  /** Must be called once the socket answers; see `OpenedService`. */
   examine(): void;
 }
 
 /**
- * Opens the providers, the key ring and the handlers of a configuration. No KMS is waited for.
+ * Opens the plugin of a configuration. It does not wait for a KMS.
  *
- * @throws {KmsError} `config` if something that the configuration names is not there.
+ * @throws {KmsError} `config` if a file in the configuration is missing or cannot be used, or if the state folder belongs
+ *   to another configuration.
  */
 export async function openPlugin(config: Config, notify: Notify, reloads?: Reloads): Promise<Plugin> {
   await using opened = new ResourceStack();
-  // Before a local key is made beside what is another configuration's.
+  // This check comes first, because opening a provider can create a local key in the folder.
   await requireOwnState(config);
   const { providers, retired } = await openProviders(config, opened, notify, reloads);
   const onChange = (message: string) => notify({ type: "state_folder", writable: message === "", message });

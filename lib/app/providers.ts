@@ -1,5 +1,5 @@
 /**
- * The providers of a configuration, opened.
+ * Opens the providers of a configuration.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import type { NamedProvider } from "../kek/kek_group.ts";
 import { irreplaceable, nodeMemory } from "./sealed_before.ts";
 
 /**
- * Opens all of them, decorated. No KMS is waited for.
+ * Opens all providers with their decorators. It does not wait for a KMS.
  *
- * @param opened closes them.
- * @throws {KmsError} `config` if something that the configuration names is not there.
+ * @param opened receives the providers and closes them.
+ * @throws {KmsError} `config` if a file in the configuration is missing or cannot be used.
  */
 export async function openProviders(
   config: Pick<Config, "file" | "providers" | "retired" | "forgotten" | "state">,

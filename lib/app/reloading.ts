@@ -8,7 +8,7 @@ import { toKmsError } from "../base/errors.ts";
 import type { Notify } from "../telemetry/events.ts";
 import type { Reloads } from "../base/reloads.ts";
 
-/** How a configuration is reloaded. */
+/** Options of {@linkcode Reloading}. */
 export interface ReloadOptions {
   /** The configuration that the server started with. */
   readonly running: Config;
@@ -45,7 +45,7 @@ export class Reloading {
     this.#working ??= this.#work().finally(() => this.#working = undefined);
   }
 
-  /** Resolves when nothing is being reloaded any more. */
+  /** Resolves when no reload is in progress. */
   async settled(): Promise<void> {
     await this.#working;
   }

@@ -10,7 +10,7 @@ import { needRestart, Reloading } from "./reloading.ts";
 
 const base = await embeddedConfig(environmentFrom(() => undefined), fakeFiles({}));
 
-/** A server's side of a reload, and what it was told to do. */
+/** A server for a reload, and the calls that it received. */
 class Stage {
   next: Config | KmsError = base;
   readonly done: string[] = [];
@@ -44,7 +44,7 @@ function withTelemetry(telemetry: Partial<Config["telemetry"]>): Config {
   return { ...base, telemetry: { ...base.telemetry, ...telemetry } };
 }
 
-Deno.test("Reloading takes up level and address once, and credentials each time", async () => {
+Deno.test("Reloading applies level and address once, and credentials each time", async () => {
   const stage = new Stage();
   const next = withTelemetry({
     log: { level: "debug", format: "text" },
@@ -60,7 +60,7 @@ Deno.test("Reloading takes up level and address once, and credentials each time"
   deepEqual(stage.done.slice(4), ["credentials", "info", "8090"]);
 });
 
-Deno.test("Reloading names what a restart takes up, as often as it is asked", async () => {
+Deno.test("Reloading names the settings that need a restart, at each reload", async () => {
   const stage = new Stage();
   const next = { ...withTelemetry({ audit: "/var/lib/trousseau/audit" }), wrap: 2, drainMs: 1 };
   const expected = /taken up by a restart only: wrap, drain, telemetry\.audit\.$/;
@@ -68,7 +68,7 @@ Deno.test("Reloading names what a restart takes up, as often as it is asked", as
   match(await stage.reload(next), expected);
 });
 
-Deno.test("Reloading keeps the configuration in use where the new one is wrong, and says where in one line", async () => {
+Deno.test("Reloading keeps the present configuration if the new one is invalid, and reports the place in one line", async () => {
   const stage = new Stage();
   const said = await stage.reload(new KmsError("config", "a.yaml:1:2: wrong\na.yaml:3:4: wrong too"));
   equal(
@@ -78,13 +78,13 @@ Deno.test("Reloading keeps the configuration in use where the new one is wrong, 
   deepEqual(stage.done, []);
 });
 
-Deno.test("Reloading says nothing of a configuration that is not read since the server stops", async () => {
+Deno.test("Reloading logs nothing about a configuration that was not read because the server stops", async () => {
   const stage = new Stage();
   await stage.reload(new KmsError("cancelled", "Cannot load the configuration: the caller gave up."));
   deepEqual([stage.events, stage.done], [[], []]);
 });
 
-Deno.test("needRestart() has no name for what is equal or reloadable", () => {
+Deno.test("needRestart() leaves out equal and reloadable settings", () => {
   deepEqual(needRestart(base, { ...base, file: "/etc/trousseau/trousseau.yaml" }), []);
   deepEqual(needRestart(base, withTelemetry({ listen: undefined, log: { level: "warn", format: "text" } })), []);
   deepEqual(needRestart(base, withTelemetry({ log: { level: "warn", format: "json" } })), ["telemetry.log.format"]);

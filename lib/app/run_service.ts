@@ -22,7 +22,7 @@ import { Reloading } from "./reloading.ts";
 import type { OpenService, Permission, ServiceRow } from "./service.ts";
 import { checkStateOwner } from "./state_owner.ts";
 
-/** How to run a service. */
+/** Options of {@linkcode runService}. */
 export interface RunServiceOptions<Service extends OpenService> {
   readonly config: Config;
   /** Reads the configuration again, at each announcement of `reloads`. */
@@ -40,15 +40,15 @@ export interface RunServiceOptions<Service extends OpenService> {
   /**
    * Called once the socket answers. Its error ends the service.
    *
-   * @param origin of the HTTP pages, as in `http://127.0.0.1:8090`; `undefined` where there are none.
+   * @param origin the origin of the HTTP pages, for instance `http://127.0.0.1:8090`; `undefined` if there are none.
    */
   readonly onServing: (service: Service, origin: string | undefined) => Promise<void>;
 }
 
 /**
- * Serves until the signal fires or a successor has taken the socket over, and lets the calls in flight end.
+ * Serves until the signal fires or a successor has taken the socket over, then waits for the calls in progress.
  *
- * @throws {KmsError} of a start that fails; `cancelled` if the signal fires before the service is open.
+ * @throws {KmsError} if the start fails; `cancelled` if the signal fires before the service is open.
  */
 export async function runService<Service extends OpenService>(
   row: ServiceRow<Service>,
@@ -171,7 +171,7 @@ async function drainWhenStopped(server: SocketServer, options: DrainOptions): Pr
   const { signal, drainMs, notify, reloading, reloads } = options;
   using _collection = collectAtRest();
   using _subscription = reloads.subscribe(() => reloading.start());
-  // SIGHUP may have come during the start, before there was a subscriber.
+  // A SIGHUP during the start had no subscriber yet.
   if (reloads.missed) reloading.start();
   await signalOrTakeover(server, signal);
   notify({ type: "lifecycle", action: "stopping", message: "Letting the calls in flight end." });

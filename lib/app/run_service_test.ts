@@ -8,7 +8,7 @@ import { services } from "./services.ts";
 
 const here = import.meta.dirname ?? ".";
 
-/** Runs a row in a process of its own, since revoked permissions do not come back. */
+/** Runs a row in its own process, because revoked permissions cannot be restored. */
 async function runRow(folder: string, keeps: readonly string[], ready: string): Promise<unknown> {
   const config = join(folder, "trousseau.yaml");
   await createKeyFile(join(folder, "local.keys"));
@@ -82,19 +82,19 @@ async function runRow(folder: string, keeps: readonly string[], ready: string): 
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-Deno.test("runService() takes any row: it keeps the row's permissions alone, and closes what it opened", () =>
+Deno.test("runService() keeps only the permissions of its row, and closes all resources", () =>
   inFolder(async (folder) => {
     const steps = ["prepare", "after start", "shutdown", "close socket", "close service"];
     deepEqual(await runRow(folder, ["write", "read"], ""), { steps, granted: ["read", "write"] });
   }));
 
-Deno.test("runService() closes a service that was opened after the signal, and serves nothing", () =>
+Deno.test("runService() closes a service that was opened after the signal, without serving", () =>
   inFolder(async (folder) => {
     const found = await runRow(folder, ["read"], "stop.abort(); await new Promise((done) => setTimeout(done, 0));");
     deepEqual(found, { steps: ["close service"], granted: [] });
   }));
 
-Deno.test("withCleanStop() forgives `cancelled` after the signal, and no other error", async () => {
+Deno.test("withCleanStop() ignores `cancelled` after the signal, and no other error", async () => {
   const cancelled = new KmsError("cancelled", "Cannot start: the caller gave up.");
   const failed = new KmsError("config", "No.");
   await withCleanStop(AbortSignal.abort(), () => Promise.reject(cancelled));
@@ -102,7 +102,7 @@ Deno.test("withCleanStop() forgives `cancelled` after the signal, and no other e
   await rejects(withCleanStop(new AbortController().signal, () => Promise.reject(cancelled)), cancelled);
 });
 
-// Written out once more on purpose: a change of the table has to be made in two places, and seen.
+// Repeated here so that a change of the table must be made in two places and is noticed.
 Deno.test("services keep these permissions and no others", () => {
   deepEqual(Object.fromEntries(Object.entries(services).map(([name, { keeps }]) => [name, keeps])), {
     serve: ["net", "read", "write"],

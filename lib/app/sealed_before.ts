@@ -1,5 +1,5 @@
 /**
- * What the state folder tells of the versions that this node has sealed with, without a running plugin.
+ * Reads from the state folder, without a running plugin, the versions that this node has sealed with.
  *
  * @module
  */
@@ -19,21 +19,21 @@ import { didYouMean } from "../base/nearest.ts";
 
 type Configured = Pick<Config, "file" | "providers" | "retired" | "forgotten" | "state">;
 
-/** What was read from the state folder; an error where a file of it cannot be used. */
+/** The content of the state folder. A file that cannot be used is an error. */
 export interface NodeMemory {
   readonly state: RingState | undefined | KmsError;
   readonly sentinels: readonly Sentinel[] | KmsError;
-  /** The local keys that were used. */
+  /** The versions of `local` keys that this node has used. */
   readonly localKeys: readonly KnownKey[] | KmsError;
 }
 
-/** What a test of a sentinel showed; `error` is left out where it opened. */
+/** The result of a test of a sentinel. `error` is left out if the sentinel opened. */
 export interface SentinelResult {
   readonly sentinel: Sentinel;
   readonly error?: KmsError;
 }
 
-/** Reads what the node remembers. */
+/** Reads the state folder. */
 export async function nodeMemory({ state: folder }: Pick<Config, "state">): Promise<NodeMemory> {
   const [state, sentinels, localKeys] = await Promise.all([
     orConfigError(readRingState(folder)),
@@ -52,16 +52,17 @@ async function orConfigError<T>(work: Promise<T>): Promise<T | KmsError> {
   }
 }
 
-/** Every version that the node may have sealed with, as far as it can be read. */
+/** Every version that the node may have sealed with, as far as the files can be used. */
 export function versionsIn({ state, sentinels }: NodeMemory): readonly SealedVersion[] {
   const history = state instanceof KmsError ? [] : state?.history ?? [];
   return knownVersions(sentinels instanceof KmsError ? [] : sentinels, history);
 }
 
 /**
- * The versions of each provider that a new key must not take the place of: those that the node has sealed with, and
- * those of its key file that were used, unless `forgotten` names them; an error where a file of the state folder may
- * know some and cannot be used.
+ * The versions of a provider that a new local key must not replace: those that the node has sealed with, and those of its
+ * key file that were used, without those under `forgotten`.
+ *
+ * @returns a function from a provider to its versions. It returns an error if a file of the state folder cannot be used.
  */
 export function irreplaceable(
   config: Configured,
@@ -88,7 +89,7 @@ export function irreplaceable(
   };
 }
 
-/** The sentinels that a provider can be asked to open: of all its names, and not accepted as lost. */
+/** The sentinels that a provider can open: those of all its names, without forgotten versions. */
 export function sentinelsOf(
   { name, formerly, settings: { kind } }: ProviderConfig,
   memory: NodeMemory,
@@ -101,7 +102,7 @@ export function sentinelsOf(
   );
 }
 
-/** How the versions are, by what the node remembers and by tests that were just made. */
+/** The status of each version, from the state folder and from tests that were just made. */
 export function statusesOf(
   config: Configured,
   memory: NodeMemory,
@@ -129,9 +130,10 @@ function failureOf({ code, message }: KmsError) {
 }
 
 /**
- * Entries of `forgotten` that accept no version that this node knows, or one that still counts.
+ * The entries of `forgotten` that match no version of this node, several, or one that still counts.
  *
- * @param live versions that providers have just told of, by name.
+ * @param live the versions that providers have just returned, by name.
+ * @returns each entry with a warning.
  */
 export function doubtfulForgotten(
   forgotten: readonly string[],
@@ -141,7 +143,7 @@ export function doubtfulForgotten(
   return [...idleForgotten(forgotten, memory), ...countedForgotten(forgotten, memory, live)];
 }
 
-/** Nothing has taken the place of such a version, so that what it sealed cannot have been rewritten. */
+/** The entries for a version that still counts. No other version has replaced it, so its data cannot have been rewritten. */
 function countedForgotten(forgotten: readonly string[], memory: NodeMemory, live: ReadonlyMap<string, KeyState>) {
   const announced = memory.state instanceof KmsError ? [] : memory.state?.history.at(-1)?.members ?? [];
   const counted = announced.map(({ name: provider, kind, version }) => ({ provider, kind, version }))

@@ -32,19 +32,19 @@ export interface OpenServiceOptions {
   readonly credentials: Reloads;
 }
 
-/** An open service, without its socket. */
+/** An open service before it has a socket. */
 export interface OpenService extends AsyncDisposable {
   /** The content of the HTTP pages. */
   readonly pages: ServicePages;
   /** The object of the log line `Serving ….`. */
   readonly served: string;
-  /** Decides whether a predecessor on the same socket may be replaced. */
+  /** Decides whether to replace a running process on the same socket. */
   readonly takeover: Takeover;
   /**
-   * Waits before the socket is opened; left out where nothing is waited for.
+   * Waits before the socket is opened; left out if there is nothing to wait for.
    *
-   * @param takeover whether a predecessor is to be replaced.
-   * @throws {KmsError} `unreachable` if it cannot replace one.
+   * @param takeover whether a running process is to be replaced.
+   * @throws {KmsError} `unreachable` if the service is not ready for a takeover.
    */
   readonly prepare?: (takeover: boolean, signal: AbortSignal) => Promise<void>;
   /** Serves its API. @throws {KmsError} `config` if the path cannot be used. */
@@ -64,9 +64,9 @@ export interface ServiceRow<Service extends OpenService = OpenService> {
   readonly settings: (config: Config) => ServiceSettings;
   /** The field of {@linkcode ServiceSettings.listen} in the file. */
   readonly listenField: EndpointOptions["field"];
-  /** See `EndpointOptions`; left out where the address is never replaced. */
+  /** See `EndpointOptions`; left out if the address is never replaced. */
   readonly anyPort?: (config: Config) => string | undefined;
   readonly countable: (config: Config) => Countable;
-  /** Opens it. No KMS is waited for. @throws {KmsError} `config` */
+  /** Opens the service. It does not wait for a KMS. @throws {KmsError} `config` */
   readonly open: (options: OpenServiceOptions) => Promise<Service>;
 }

@@ -15,7 +15,7 @@ export const services = {
     starts: "starts",
     settings: ({ socket, telemetry: { audit, listen } }) => ({ socket, audit, listen }),
     listenField: "telemetry.listen",
-    // Without a configuration any free port will do; the state folder records it.
+    // Without a configuration any free port can be used. The state folder records the address.
     anyPort: ({ file, state }) => file === undefined ? state : undefined,
     countable: countableByPlugin,
     open: async (options) => (await import("./kms_service.ts")).openKmsService(options),

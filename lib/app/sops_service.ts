@@ -20,8 +20,8 @@ import type { OpenService, OpenServiceOptions } from "./service.ts";
 /** Opens the key service. @throws {KmsError} `config` */
 export async function openSopsKeyService({ config, notify, credentials }: OpenServiceOptions): Promise<OpenService> {
   await using opened = new ResourceStack();
-  // The service keeps no state of its own, but the embedded default would make its key in another configuration's
-  // folder.
+  // The service has no state, but the embedded default would create its local key in the folder of another
+  // configuration.
   if (config.file === undefined) await requireOwnState(config);
   const { wrap, unwrap, cache, sops, probe } = config;
   const service = opened.use(openSopsService({

@@ -1,5 +1,5 @@
 /**
- * Whether this process runs as the user whose state folder it is about to use.
+ * Checks that this process runs as the owner of the state folder.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export function checkStateOwner(
   const owner = ownerOf(state);
   const user = ownUser(state, dirname(socket.path));
   if (owner === undefined || user === undefined || owner === user) return undefined;
-  // Root's folder is the one that was made by hand: the service is not to be run as root for it.
+  // A folder of root was made by hand. The advice is to change its owner and not to run the service as root.
   if (owner === 0 && !takeover) {
     return `The state folder "${state}" is owned by uid 0 (expected ${user}): chown -R ${user} ${state}.`;
   }

@@ -13,7 +13,10 @@ export interface TelemetryAddress {
   readonly listen: string;
 }
 
-/** The file in a state folder. Its process may have ended: a client must check the identity of the server there. */
+/**
+ * The file `telemetry-address.json` in a state folder. The process that wrote it can have ended, so that a client must
+ * check the identity of the server at the address.
+ */
 export function telemetryAddressFile(folder: string): StateFile<TelemetryAddress> {
   return stateFile<TelemetryAddress>(folder, {
     name: "telemetry-address.json",
@@ -25,7 +28,7 @@ export function telemetryAddressFile(folder: string): StateFile<TelemetryAddress
   });
 }
 
-/** An address as in the configuration. */
+/** Formats an address as in the configuration. */
 export function listenText({ hostname, port }: ListenConfig): string {
   return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }

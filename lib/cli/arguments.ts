@@ -1,5 +1,6 @@
 /**
- * From words to a command and its options. Strict: a word that the tables do not have is a {@linkcode UsageError}.
+ * Parses the words of a command line into a command and its options. It is strict: a word that is not in the tables is
+ * a {@linkcode UsageError}.
  *
  * @module
  */
@@ -11,17 +12,17 @@ import { printable } from "./terminal.ts";
 import { didYouMean } from "../base/nearest.ts";
 import { meantOption, meantWithTwoDashes } from "./suggestion.ts";
 
-/** A command with its options and words. */
+/** A command with its options and positional words. */
 export interface Parsed {
   readonly command: Command;
-  /** By the names of the program's table. */
+  /** Options by their names in the program's table. */
   readonly options: SharedValues;
   readonly positionals: readonly string[];
 }
 
-/** An option as it was typed. */
+/** An option as typed. */
 interface GivenOption {
-  /** The long name if the table has it, else the typed word without dashes. */
+  /** The long name if the table contains the option, otherwise the typed word without dashes. */
   readonly name: string;
   /** The option with its dashes. */
   readonly typed: string;
@@ -33,8 +34,9 @@ interface GivenOption {
 type Values = Record<string, string | true>;
 
 /**
- * Finds the command that the words name and reads the rest by its row. Options can be anywhere, also before the
- * command. With `--help` it is the command `help`, whatever else is wrong, and with `--version` alone `version`.
+ * Finds the command that the words name, and parses the other words by its row. Options can be anywhere, also before
+ * the command. With `--help` the result is the command `help`, whatever else is wrong, and with `--version` alone
+ * `version`.
  *
  * @throws {UsageError}
  */
@@ -54,7 +56,7 @@ export function parse(words: readonly string[], program: Program): Parsed {
   return parsed(command, given, positionals.slice(command.name.split(" ").length), program);
 }
 
-/** The command that the words name, options before it or not; `undefined` where they name none. It never throws. */
+/** The command that the words name, with options before it or not; `undefined` if they name none. It never throws. */
 export function commandOf(words: readonly string[], { options, commands }: Program): Command | undefined {
   return commandNamed(split(words, options).positionals, commands);
 }
@@ -71,7 +73,7 @@ function parsed(
   return { command, options: values as SharedValues, positionals: rest };
 }
 
-/** Options and other words, and the options that stand before the first of these. */
+/** Separates options from other words; also returns the options before the first other word. */
 function split(words: readonly string[], table: OptionTable) {
   const { tokens } = parseArgs({ args: [...words], options: parserOptions(table), strict: false, tokens: true });
   const given: GivenOption[] = [];
@@ -81,7 +83,7 @@ function split(words: readonly string[], table: OptionTable) {
     if (token.kind === "positional") positionals.push(token.value);
     if (token.kind !== "option") continue;
     const inline = token.inlineValue ?? false;
-    // `-c=FILE`, as other tools take it.
+    // `-c=FILE`, a form that other tools accept.
     const value = inline && !token.rawName.startsWith("--") ? token.value?.replace(/^=/, "") : token.value;
     const option = { name: token.name, typed: token.rawName, value, inline };
     given.push(option);
@@ -103,8 +105,8 @@ function longNames(table: OptionTable): readonly string[] {
 }
 
 /**
- * Refuses two styles of other tools that would be misread: a long option with one dash, in which an `h` would mean
- * help, and a level after `-v`.
+ * Refuses two forms of other tools that would be misinterpreted: a long option with one dash, in which an `h` would
+ * mean help, and a level after `-v`.
  */
 function refuseOtherStyles(words: readonly string[], { options, habits }: Program): void {
   const shortNames = Object.values(options).map(({ short }) => short);
@@ -168,7 +170,8 @@ function optionValue(
     if (value !== undefined) throw new UsageError(`${label} takes no value.`, command.name);
     return true;
   }
-  // A forgotten value must not swallow the option after it; a value that does begin with a dash is given with "=".
+  // If a value is missing, the option after it must not be taken as the value; a value that begins with a dash requires
+  // "=".
   if (value === undefined || value === "" || (!inline && value.startsWith("-") && value !== "-")) {
     throw new UsageError(`${label} wants a value: ${label} ${choices?.join("|") ?? placeholder}.`, command.name);
   }
@@ -176,7 +179,7 @@ function optionValue(
   return value;
 }
 
-/** `-o json` is `--json`, and `-v` is `--log-level debug`. */
+/** Replaces `-o json` by `--json`, and `-v` by `--log-level debug`. */
 function mergeCompanions(values: Values, command: Command): void {
   const { format, verbose, json, "log-level": level } = values;
   if (json && format === "table") {
@@ -191,7 +194,7 @@ function mergeCompanions(values: Values, command: Command): void {
   delete values["verbose"];
 }
 
-/** Checks the words after the command, and sets the options that words stand for. @returns the other words. */
+/** Validates the positional words, and sets the options that words stand for. @returns the other words. */
 function readPositionals(
   given: readonly string[],
   values: Values,
@@ -242,7 +245,7 @@ function takeFor(
   values[name] = value;
 }
 
-/** The error for a word that the command does not take; a similar option is suggested. */
+/** The error for a word that the command does not accept; it suggests a similar option. */
 function notTaken(value: string, command: Command, program: Program): UsageError {
   const shown = printable(value);
   const near = shown === "help"

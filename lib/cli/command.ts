@@ -1,5 +1,5 @@
 /**
- * The types of a program and its commands. Parser, help and completions are made of these tables.
+ * The types of a program and its commands. The parser, the help and the completions use these tables.
  *
  * @module
  */
@@ -7,34 +7,38 @@ import type { ExitName, ExitStatus } from "./exit_codes.ts";
 import type { OptionTable, SharedValues } from "./options.ts";
 import type { Streams } from "./terminal.ts";
 
-/** The argument of a command: options and words that its row allows, and the terminal. */
+/** The argument of a command: the options and words that its row permits, and the terminal. */
 export interface Call<Values = SharedValues, Terminal extends Streams = Streams> {
   readonly program: Program;
   readonly options: Values;
-  /** As many as the command's row asks for. */
+  /** The positional words, as many as the command's row permits. */
   readonly positionals: readonly string[];
   readonly terminal: Terminal;
 }
 
-/** A word after the command that is no option. */
+/** A positional word after the command. */
 export interface Positional {
-  /** Its placeholder in a usage line, as in `SHELL`. */
+  /** Its placeholder in a usage line, for instance `SHELL`. */
   readonly name: string;
+  /** The only words that are accepted. */
   readonly choices?: readonly string[];
+  /** Whether the word can be omitted. */
   readonly optional?: boolean;
-  /** Whether more words of the kind can follow; only for the last positional. */
+  /** Whether more words of this kind can follow; only for the last positional. */
   readonly many?: boolean;
-  /** Whether it stands for the words of a command or of a topic of the help. */
+  /** Whether it contains the words of a command or of a help topic. */
   readonly command?: boolean;
   /** Whether a shell should offer files. */
   readonly files?: boolean;
-  /** The option that the word stands for. Only a word with a `/` or a `.` in it does: a mistyped word is no file. */
+  /** The option that the word replaces. Only a word with a `/` or a `.` does, because a mistyped word is not a file. */
   readonly standsFor?: "config" | "socket";
 }
 
 /** A command line, and its effect. */
 export interface Example {
+  /** The command line. */
   readonly line: string;
+  /** Its effect, as a phrase. */
   readonly does: string;
 }
 
@@ -44,56 +48,58 @@ export interface Command<
   Terminal extends Streams = Streams,
   Option extends string = string,
 > {
-  /** Any number of words, as in `keys rotate`. */
+  /** One or more words, for instance `keys rotate`. */
   readonly name: string;
-  /** Half a line for the list of commands. */
+  /** A phrase for the list of commands. */
   readonly summary: string;
-  /** The facts that a person needs before running it. */
+  /** The facts that a person needs before running the command. */
   readonly description: string;
   readonly positionals: readonly Positional[];
+  /** The options that it accepts, by their names in the table. */
   readonly options: readonly Option[];
   readonly examples: readonly Example[];
-  /** Whether it reads its configuration again at SIGHUP, which ends every other command. */
+  /** Whether the command reads its configuration again at SIGHUP, which ends every other command. */
   readonly reloads?: boolean;
   /**
-   * Loads the command and runs it.
+   * Loads and runs the command.
    *
    * @returns the exit status.
-   * @throws {KmsError} whose code decides the exit status; {@linkcode UsageError} for arguments that only it can judge.
+   * @throws {KmsError} its code determines the exit status; {@linkcode UsageError} for arguments that the parser cannot
+   *   validate.
    */
   run(call: Call<Values, Terminal>): Promise<ExitStatus>;
 }
 
-/** A subject of `help` that is no command. */
+/** A help topic that is not a command. */
 export interface Topic {
-  /** Half a line for the list of topics. */
+  /** A phrase for the list of topics. */
   readonly summary: string;
   /**
    * The whole text.
    *
-   * @param words that follow the topic.
-   * @param width the longest line, in characters.
-   * @throws {UsageError} for words that the topic does not have.
+   * @param words the words after the topic.
+   * @param width maximum length of a line, in characters.
+   * @throws {UsageError} for words that the topic does not contain.
    */
   readonly text: (words: readonly string[], program: Program, width: number) => string | Promise<string>;
 }
 
-/** Words of other tools. They are suggested, and not accepted. */
+/** Names from other tools. They are suggested, but not accepted. */
 export interface Habits {
-  /** The command for a word, as in `start: "serve"`. */
+  /** The command for a word, for instance `start: "serve"`. */
   readonly commands: Readonly<Record<string, string>>;
-  /** The line of another program for a word, as in `stop: "systemctl stop trousseau"`. */
+  /** The command line of another program for a word, for instance `stop: "systemctl stop trousseau"`. */
   readonly otherPrograms: Readonly<Record<string, string>>;
   /** The option, with its dashes, for a name without dashes. */
   readonly options: Readonly<Record<string, string>>;
 }
 
-/** An exit status in words. */
+/** The texts about an exit status. */
 export interface ExitRow {
   readonly status: ExitStatus;
-  /** Half a line for the list of exit statuses. */
+  /** A phrase for the list of exit statuses. */
   readonly meaning: string;
-  /** Half a line for `help exit-codes`. */
+  /** A phrase with the remedy, for `help exit-codes`. */
   readonly cure: string;
 }
 
@@ -106,14 +112,14 @@ export interface FirstPage {
   readonly examples: readonly Example[];
 }
 
-/** One program. */
+/** A program. */
 export interface Program<Terminal extends Streams = Streams> {
-  /** As it is typed. */
+  /** Its name on the command line. */
   readonly name: string;
-  /** In the order in which help lists them. */
+  /** The commands, in the order of the help. */
   readonly commands: readonly Command<SharedValues, Terminal>[];
   readonly options: OptionTable;
-  /** Options that completions offer where no command has been typed. */
+  /** Options that completions offer before a command is typed. */
   readonly freeOptions: readonly string[];
   readonly topics: Readonly<Record<string, Topic>>;
   /** The exit statuses that its commands can return. */
@@ -121,21 +127,21 @@ export interface Program<Terminal extends Streams = Streams> {
   readonly firstPage: FirstPage;
   readonly habits: Habits;
   /**
-   * Names of links to the program, and the words that each stands for: a link `trousseaud` with the row
-   * `["keyring", "serve"]` called with `--json` is `trousseau keyring serve --json`.
+   * Names of links to the program, each with the words that it adds: with the row `["keyring", "serve"]`, a link
+   * `trousseaud` called with `--json` runs `trousseau keyring serve --json`.
    */
   readonly links: Readonly<Record<string, readonly string[]>>;
-  /** Logs the start of a command. @returns a function that logs its end, which took that many milliseconds. */
+  /** Logs the start of a command. @returns a function that logs its end, with its duration in milliseconds. */
   logRun?(
     command: Command,
     call: Call<SharedValues, Terminal>,
   ): Promise<(status: ExitStatus, durationMs: number) => void>;
 }
 
-/** Arguments that are not accepted. The message names them and the accepted ones. */
+/** Invalid arguments. The message names them and the accepted ones. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
-  /** The words of the command that was meant, as far as they were understood. */
+  /** The words of the intended command, as far as they were recognized. */
   readonly command: string | undefined;
 
   constructor(message: string, command?: string) {

@@ -1,5 +1,5 @@
 /**
- * The command that words name, of any number of words.
+ * Finds commands by name. A name has one or more words.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { meantCommand } from "./suggestion.ts";
 import { printable } from "./terminal.ts";
 
 /**
- * The command that the first words name, the longest name first.
+ * The command that the first words name; the longest name takes precedence.
  *
  * @param topics other words that `help` explains, for a suggestion.
  * @throws {UsageError}
@@ -40,26 +40,26 @@ export function findCommand(
   throw new UsageError(`There is no command "${family} ${next}".${near}`, family);
 }
 
-/** The command with the longest name that the words begin with; `undefined` where none does. It never throws. */
+/** The command with the longest name with which the words begin; `undefined` if there is none. It never throws. */
 export function commandNamed(words: readonly string[], commands: readonly Command[]): Command | undefined {
   const typed = `${words.join(" ")} `;
   return commands.filter(({ name }) => typed.startsWith(`${name} `))
     .toSorted((one, other) => other.name.length - one.name.length)[0];
 }
 
-/** Whether a command is called so, or its name begins so. */
+/** Whether the words are the name of a command or its beginning. */
 function isFamily(words: string, names: readonly string[]): boolean {
   return names.some((name) => `${name} `.startsWith(`${words} `));
 }
 
-/** The words that can follow those of a family, each once; the first words of all names for `""`. */
+/** The words that can follow a family's, without duplicates; the first words of all names for `""`. */
 export function wordsBelow(family: string, names: readonly string[]): readonly string[] {
   const start = family === "" ? "" : `${family} `;
   const next = names.filter((name) => name.startsWith(start)).map((name) => name.slice(start.length).split(" ")[0]);
   return [...new Set(next.flatMap((word) => word === undefined || word === "" ? [] : [word]))];
 }
 
-/** All beginnings of names that further words follow, as `config` of `config schema`, each once. */
+/** All proper prefixes of names, for instance `config` of `config schema`, without duplicates. */
 export function families(names: readonly string[]): readonly string[] {
   const found = names.flatMap((name) => {
     const words = name.split(" ");
@@ -68,7 +68,7 @@ export function families(names: readonly string[]): readonly string[] {
   return [...new Set(found)];
 }
 
-/** Whether a word is taken for the name of a file: a mistyped command has neither a slash nor a dot. */
+/** Whether a word looks like a file name: a mistyped command contains neither a slash nor a dot. */
 export function looksLikeFile(word: string): boolean {
   return /[/.]/.test(word);
 }

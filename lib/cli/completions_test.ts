@@ -43,7 +43,7 @@ Deno.test("bashCompletions() finds the command after options", async () => {
   deepEqual(await offered("keys", "--json", "r"), ["rotate"]);
 });
 
-Deno.test("bashCompletions() offers files where an option or a word names one", async () => {
+Deno.test("bashCompletions() offers files if an option or a word names one", async () => {
   const folder = await Deno.makeTempDir();
   await Deno.writeTextFile(`${folder}/my config.yaml`, "");
   const found = [`${folder}/my config.yaml`];
@@ -89,7 +89,7 @@ for (const shell of ["bash", "zsh", "fish"]) {
   });
 }
 
-Deno.test("completions() refuses a shell that it does not know", async () => {
+Deno.test("completions() refuses an unknown shell", async () => {
   const terminal = fakeTerminal();
   equal(await run(["completions", "bahs"], trousseau, terminal), 64);
   ok(terminal.err().includes('Did you mean "bash"?'), terminal.err());

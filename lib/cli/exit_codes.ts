@@ -1,13 +1,13 @@
 /**
- * The exit statuses of every command. The numbers are those of BSD's `sysexits.h`, where it has them.
+ * The exit statuses of all commands. The numbers come from BSD's `sysexits.h` where it has a suitable one.
  *
  * @module
  */
 import { effectiveCode, type ErrorCode, type KmsError } from "../base/errors.ts";
 
-/** Every exit status, closed. Each program has a table of its own with their meanings. */
+/** All exit statuses. Each program has its own table with their meanings. */
 export const exitCodes = {
-  /** All is well. */
+  /** Success. */
   ok: { status: 0 },
   /** A condition does not hold. */
   unmet: { status: 1 },
@@ -15,11 +15,11 @@ export const exitCodes = {
   usage: { status: 64 },
   /** A server cannot be reached. */
   unavailable: { status: 69 },
-  /** A failure inside, or an answer that makes no sense. */
+  /** An internal failure, or an invalid response. */
   internal: { status: 70 },
-  /** A server refuses, or a credential for it cannot be read. */
+  /** A server refuses the request, or a credential for it cannot be read. */
   refused: { status: 77 },
-  /** The configuration is wrong. */
+  /** The configuration is invalid. */
   config: { status: 78 },
 } as const satisfies Readonly<Record<string, { readonly status: number }>>;
 
@@ -46,17 +46,17 @@ const exitOfCode = {
   config: "config",
 } as const satisfies Record<ErrorCode, ExitName>;
 
-/** The status that a code ends with. A missed quorum, where nothing else is known of it, is an outage. */
+/** The exit status for an error code. A missed quorum without further information is an outage. */
 export function exitStatusOfCode(code: ErrorCode): ExitStatus {
   return exitCodes[exitOfCode[code]].status;
 }
 
-/** The status that a failure ends with; a missed quorum ends as its members did, if they agree. */
+/** The exit status for an error. A missed quorum has the status of its members' errors if they are equal. */
 export function exitStatus(error: KmsError): ExitStatus {
   return exitStatusOfCode(effectiveCode(error));
 }
 
-/** The highest of several: a failure that can pass by itself has a lower number than one that an operator must cure. */
+/** The highest exit status. A temporary failure has a lower number than one that an operator must repair. */
 export function worst(statuses: Iterable<ExitStatus>): ExitStatus {
   let highest: ExitStatus = exitCodes.ok.status;
   for (const status of statuses) if (status > highest) highest = status;

@@ -1,12 +1,12 @@
 /**
- * The topic `exit-codes` of every program's help.
+ * The help topic `exit-codes` of every program.
  *
  * @module
  */
 import type { Topic } from "./command.ts";
 import { columns, sections, wrapped } from "./table.ts";
 
-/** The exit statuses of a program, with their cures. */
+/** The exit statuses of a program, with their remedies. */
 export const exitCodesTopic: Topic = {
   summary: "the exit statuses, and what to do about them",
   text: (_words, { exits }, width) => {

@@ -1,5 +1,5 @@
 /**
- * Help texts, made from a program's tables.
+ * Help texts, generated from a program's tables.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { acceptedOptions, optionForms, optionRow, optionUsage } from "./options.ts";
 import { columns, sections, wrapped } from "./table.ts";
 
-/** The longest line, in characters, before its indentation. */
+/** Maximum length of a line in characters, without its indentation. */
 const width = 92;
 
 /** The command `help [COMMAND|TOPIC]` of every program. */
@@ -20,9 +20,9 @@ export async function help({ positionals, program, terminal }: Call): Promise<Ex
 }
 
 /**
- * The help text for words: of the whole program if there are none, else of a command, a topic, or a family of commands.
+ * The help text for words: of the program if there are none, otherwise of a command, a topic, or a family of commands.
  *
- * @throws {UsageError} for words that name none of them.
+ * @throws {UsageError} if the words name none of them.
  */
 async function helpText(words: readonly string[], program: Program): Promise<string> {
   const [first, ...rest] = words;
@@ -37,7 +37,7 @@ async function helpText(words: readonly string[], program: Program): Promise<str
   return commandHelp(program, findCommand(words, program, Object.keys(topics)));
 }
 
-/** The text of the program's name alone. */
+/** The help of a program. */
 export function programHelp({ name, commands, topics, firstPage, exits }: Program): string {
   return sections([
     ["", wrapped(firstPage.about, width)],
@@ -50,7 +50,7 @@ export function programHelp({ name, commands, topics, firstPage, exits }: Progra
   ]);
 }
 
-/** The text of `COMMAND --help`. */
+/** The help of a command, also for `COMMAND --help`. */
 export function commandHelp({ name: program, options: table }: Program, command: Command): string {
   const { name, summary, description, positionals, options } = command;
   const shown = options.map((option) => `[${optionUsage(table, option)}]`);
@@ -65,7 +65,7 @@ export function commandHelp({ name: program, options: table }: Program, command:
   ]);
 }
 
-/** The text for words that only begin the names of commands. */
+/** The help for words that are only the beginning of commands' names. */
 function familyHelp({ name, commands }: Program, family: string): string {
   const members = commands.filter((command) => command.name.startsWith(`${family} `));
   return sections([

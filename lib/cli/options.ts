@@ -1,36 +1,38 @@
 /**
- * The types of options. Each program has a table of its own. A row has one meaning for all commands that take it.
+ * The types of options. Each program has its own table. A row has the same meaning for all commands that accept it.
  *
  * @module
  */
 
 /** A row of a program's table of options. */
 export interface OptionRow {
+  /** `boolean`: a flag without a value. */
   readonly type: "boolean" | "string";
   /** The letter of its short form. */
   readonly short?: string;
-  /** The typed name, where it differs from the name of the row: two commands can use one name for two things. */
+  /** The typed name if it differs from the name of the row: two commands can use one name for different options. */
   readonly long?: string;
-  /** The placeholder of the value in a usage line, as in `FILE`. */
+  /** The placeholder of the value in a usage line, for instance `FILE`. */
   readonly value?: string;
   /** The only values that are accepted. */
   readonly choices?: readonly string[];
   /** Whether a shell should offer files. */
   readonly files?: boolean;
+  /** A phrase for the list of options. */
   readonly summary: string;
 }
 
 /** A program's options by name, without dashes. */
 export type OptionTable = Readonly<Record<string, OptionRow>>;
 
-/** The values that the options of a table can have. */
+/** The values of the options of a table. */
 export type ValuesOf<Table extends OptionTable> = {
   readonly [Name in keyof Table]?: Table[Name] extends { choices: readonly (infer Choice)[] } ? Choice
     : Table[Name]["type"] extends "boolean" ? true
     : string;
 };
 
-/** Options that the parser knows the meaning of. A program's table takes those that its commands need. */
+/** The options that the parser itself interprets. A program's table contains those that its commands need. */
 export const sharedOptions = {
   "json": { type: "boolean", summary: "print JSON for scripts, the same as -o json" },
   "format": {
@@ -60,10 +62,10 @@ export const sharedOptions = {
 /** The values of {@linkcode sharedOptions}. */
 export type SharedValues = ValuesOf<typeof sharedOptions>;
 
-/** Options that are accepted wherever the key is, as `-o json` beside `--json`. */
+/** Options that are accepted together with another, for instance `-o json` with `--json`. */
 const companions: Readonly<Record<string, string>> = { json: "format", "log-level": "verbose" };
 
-/** All options that a command takes: those of its row, their companions, and `--help`. */
+/** All options that a command accepts: those of its row, their companions, and `--help`. */
 export function acceptedOptions(options: readonly string[]): readonly string[] {
   const all = options.flatMap((name) => {
     const companion = Object.hasOwn(companions, name) ? companions[name] : undefined;
@@ -72,24 +74,24 @@ export function acceptedOptions(options: readonly string[]): readonly string[] {
   return [...all, "help"];
 }
 
-/** The row of an option. @throws {Error} for a name that the table does not have: a mistake in a table of commands. */
+/** The row of an option. @throws {Error} if the table does not contain the name: a bug in a table of commands. */
 export function optionRow(table: OptionTable, name: string): OptionRow {
   const row = Object.hasOwn(table, name) ? table[name] : undefined;
   if (row === undefined) throw new Error(`The table of options has no row "${name}".`);
   return row;
 }
 
-/** The name as it is typed behind two dashes. */
+/** The typed name, without dashes. */
 export function longName(table: OptionTable, name: string): string {
   return optionRow(table, name).long ?? name;
 }
 
-/** The long form as it is typed: `--output`. */
+/** The long form, for instance `--output`. */
 export function optionLabel(table: OptionTable, name: string): string {
   return `--${longName(table, name)}`;
 }
 
-/** An option as it is typed, with the placeholder of its value: `--config FILE`. */
+/** The long form with the placeholder of its value, for instance `--config FILE`. */
 export function optionUsage(table: OptionTable, name: string): string {
   const { value, choices } = optionRow(table, name);
   const placeholder = choices?.join("|") ?? value;
@@ -97,7 +99,7 @@ export function optionUsage(table: OptionTable, name: string): string {
   return placeholder === undefined ? label : `${label} ${placeholder}`;
 }
 
-/** The same with its short form: `-c, --config FILE`. */
+/** Both forms with the placeholder, for instance `-c, --config FILE`. */
 export function optionForms(table: OptionTable, name: string): string {
   const { short } = optionRow(table, name);
   const usage = optionUsage(table, name);

@@ -1,5 +1,5 @@
 /**
- * Making a program of its tables, and the words that it is called with.
+ * Builds a program from its tables, and determines the words of a call.
  *
  * @module
  */
@@ -21,18 +21,18 @@ export interface ProgramParts<Table extends OptionTable, Terminal extends Stream
   ): Promise<(status: ExitStatus, durationMs: number) => void>;
 }
 
-/** Makes a program; a command that takes an option of another table does not compile. */
+/** Builds a program. A command that uses an option of another table does not compile. */
 export function defineProgram<const Table extends OptionTable, Terminal extends Streams>(
   parts: ProgramParts<Table, Terminal>,
 ): Program<Terminal> {
-  // The parser takes the values that it hands to a command from this very table.
+  // Safe: the parser takes the values for a command from this table.
   return parts as unknown as Program<Terminal>;
 }
 
 /**
- * The words of a call: those that the name of a link stands for, then the arguments.
+ * The words of a call: those of a link's name, then the arguments.
  *
- * @param argv0 the name that the program was called by, with its path or without.
+ * @param argv0 the name with which the program was called, with or without a path.
  */
 export function wordsOfCall(
   argv0: string,

@@ -113,7 +113,7 @@ Deno.test("run(help) explains commands and families of any number of words", asy
   match((await ran("help", "token")).out, /^ {2}token create +does token create$/m);
 });
 
-Deno.test("bashCompletions() offers each word of a command of many, before help too", async () => {
+Deno.test("bashCompletions() offers each word of a command of several words, also after help", async () => {
   deepEqual(await bashOffers(toy, "st"), ["store"]);
   deepEqual(await bashOffers(toy, "store", "c"), ["ca"]);
   deepEqual(await bashOffers(toy, "store", "ca", ""), ["rotate", "show"]);
@@ -139,7 +139,7 @@ Deno.test("bashCompletions() of clectl offers its commands, which all have one w
   deepEqual(await bashOffers(clectl, "help", "e"), ["exit-codes"]);
 });
 
-Deno.test("wordsOfCall() puts the words of a link before the arguments, and none before those of another name", () => {
+Deno.test("wordsOfCall() puts the words of a link before the arguments, and none for another name", () => {
   deepEqual(wordsOfCall("toyd", ["show"], toy), ["store", "ca", "show"]);
   deepEqual(wordsOfCall("/usr/local/bin/toyd", [], toy), ["store", "ca"]);
   deepEqual(wordsOfCall("/opt/toyd/toy", ["show"], toy), ["show"]);
@@ -147,7 +147,7 @@ Deno.test("wordsOfCall() puts the words of a link before the arguments, and none
   deepEqual(wordsOfCall("deno", ["serve"], trousseau), ["serve"]);
 });
 
-Deno.test("wordsOfCall() knows a link by process.argv0", async () => {
+Deno.test("wordsOfCall() recognizes a link by process.argv0", async () => {
   const folder = await Deno.makeTempDir();
   const here = import.meta.dirname ?? ".";
   await Deno.writeTextFile(
@@ -167,11 +167,11 @@ Deno.test("wordsOfCall() knows a link by process.argv0", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("run() takes the words of a link for those of its command", async () => {
+Deno.test("run() uses the words of a link as those of its command", async () => {
   deepEqual(JSON.parse((await ran(...wordsOfCall("./toyd", ["show", "all"], toy))).out), ["store ca show all", {}, []]);
 });
 
-Deno.test("the examples of clectl's help run, as a shell splits them", async () => {
+Deno.test("the examples in clectl's help run, split as by a shell", async () => {
   const examples = [...clectl.firstPage.examples, ...clectl.commands.flatMap(({ examples }) => examples)];
   ok(examples.length > clectl.commands.length);
   for (const { line } of examples) {

@@ -1,26 +1,28 @@
 /**
- * Progress on stderr for work that takes longer than two seconds.
+ * Progress messages on stderr for work that takes longer than two seconds.
  *
  * @module
  */
 import { systemClock } from "../base/clock.ts";
 import type { Streams } from "./terminal.ts";
 
-/** When progress shows itself, in milliseconds. */
+/** Delay and interval of progress messages, in milliseconds. */
 export interface ProgressTimes {
+  /** Milliseconds before the first message. */
   readonly after: number;
+  /** Milliseconds between messages. */
   readonly every: number;
 }
 
-/** Work in progress; dispose of it at its end. */
+/** Work in progress. Dispose of it when the work ends. */
 export interface Progress extends Disposable {
   /** Replaces the description of the current work. */
   update(what: string): void;
 }
 
 /**
- * Shows what is being done once it has taken `after` milliseconds: one line that is written over on a terminal, and a
- * line now and then elsewhere, so that a log stays short.
+ * Reports the current work after `after` milliseconds: on a terminal as one line that is overwritten, otherwise as a
+ * new line at a longer interval, so that a log stays short.
  */
 export function startProgress(
   terminal: Pick<Streams, "stderr">,

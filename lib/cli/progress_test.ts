@@ -4,25 +4,25 @@ import { startProgress } from "./progress.ts";
 
 const times = { after: 1, every: 1 };
 
-/** Control characters as something that an expression can look for. */
+/** Replaces control characters with text for regular expressions. */
 function visible(text: string): string {
   return text.replaceAll("\r", "\\r").replaceAll("\x1b", "");
 }
 
-/** Waits until something has been written. */
+/** Waits until output has been written. */
 async function written(read: () => string): Promise<string> {
   while (read() === "") await new Promise((resolve) => setTimeout(resolve, 1));
   return read();
 }
 
-Deno.test("startProgress() writes lines to stderr where nobody looks", async () => {
+Deno.test("startProgress() writes lines to stderr if it is not a terminal", async () => {
   const terminal = fakeTerminal();
   using _progress = startProgress(terminal, "Waiting", times);
   match(await written(terminal.err), /^(Waiting … \d+ s\n)+$/);
   equal(terminal.out(), "");
 });
 
-Deno.test("startProgress() writes one line over and over on a terminal, and takes it away", async () => {
+Deno.test("startProgress() overwrites one line on a terminal, and removes it", async () => {
   const terminal = fakeTerminal({ isTerminal: true });
   {
     using progress = startProgress(terminal, "Waiting", times);
@@ -32,7 +32,7 @@ Deno.test("startProgress() writes one line over and over on a terminal, and take
   match(visible(terminal.err()), /\\r\[K$/);
 });
 
-Deno.test("startProgress() is silent while the work is short", () => {
+Deno.test("startProgress() writes nothing if the work is short", () => {
   const terminal = fakeTerminal();
   startProgress(terminal, "Waiting", { after: 60_000, every: 60_000 })[Symbol.dispose]();
   equal(terminal.err(), "");

@@ -1,5 +1,5 @@
 /**
- * From words to an exit status: finds the command, runs it, and reports its error.
+ * Runs a command line: finds the command, runs it, reports its error, and returns the exit status.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export async function run<Terminal extends Streams>(
 }
 
 async function runParsed({ command }: Parsed, call: Call): Promise<ExitStatus> {
-  // A server logs by its configuration.
+  // A server logs as its configuration says.
   if (command.reloads) return await command.run(call);
   const logEnd = await call.program.logRun?.(command, call);
   const startedAt = systemClock.now();
@@ -43,7 +43,10 @@ async function runParsed({ command }: Parsed, call: Call): Promise<ExitStatus> {
   return status;
 }
 
-/** With `--json`, a failed command prints a document as well. A usage error stays text, for the script's author. */
+/**
+ * With `--json`, a failed command also prints a document. A usage error stays text, because it is for the author of the
+ * script.
+ */
 function failure(thrown: unknown, { json, quiet }: SharedValues): unknown {
   if (!json || quiet || thrown instanceof UsageError) return undefined;
   if (!(thrown instanceof KmsError)) return { ok: false, error: { code: "internal", message: "", causes: [] } };
@@ -65,13 +68,13 @@ export function report(thrown: unknown, stderr: Output, { name, commands }: Prog
     line(stderr, whereabouts(thrown));
     return exitCodes.internal.status;
   }
-  // Complaints about a configuration begin with file and line, which editors and eyes look for at the line's start.
+  // Errors of a configuration begin with file and line, which editors and readers expect at the beginning of a line.
   line(stderr, thrown.code === "config" ? thrown.message : `${name}: ${thrown.message}`);
   for (const member of thrown.members) line(stderr, `  ${member.message}`);
   return exitStatus(thrown);
 }
 
-/** The class and the stack of an unknown error. Its message is left out, since it can contain secrets. */
+/** The class and the stack of an unknown error. Its message is omitted, because it can contain secrets. */
 function whereabouts(thrown: unknown): string {
   if (!(thrown instanceof Error)) return `  ${typeof thrown}`;
   const frames = (thrown.stack ?? "").split("\n").filter((text) => /^\s+at /.test(text));

@@ -32,7 +32,7 @@ for (const words of [[], ["help"], ["--help"], ["-h"]]) {
   });
 }
 
-Deno.test("run() shows the usage of the command that was meant", async () => {
+Deno.test("run() shows the usage of the intended command", async () => {
   match((await ran(["keys", "rotate", "-x"])).err, /^Usage: trousseau keys rotate \[FILE\] \[OPTIONS\]$/m);
   match((await ran(["config", "convert"])).err, /^Usage: trousseau config convert FILE… \[OPTIONS\]$/m);
   match((await ran(["nonsense"])).err, /^Usage: trousseau COMMAND \[OPTIONS\]$/m);
@@ -52,7 +52,7 @@ for (const { name, options, examples } of commands) {
   });
 }
 
-Deno.test("run(help) has no line of more than 100 columns, whatever is explained", async () => {
+Deno.test("run(help) has no line of more than 100 columns, for every subject", async () => {
   const parts = ["providers", "sops", "telemetry", "aws-kms", "azure-key-vault", "gcp-kms", "kms-plugin", "local"];
   const pages = [
     [],
@@ -63,7 +63,11 @@ Deno.test("run(help) has no line of more than 100 columns, whatever is explained
   for (const words of pages) {
     const { status, out } = await ran(["help", ...words]);
     equal(status, 0, words.join(" "));
-    for (const text of out.split("\n")) ok(text.length <= 100, `${words.join(" ")}: ${text}`);
+    for (const text of out.split("\n")) {
+      // An address is copied as a whole, so it is not cut.
+      const isAddress = /^ *(arn|https):\S+$/.test(text);
+      ok(text.length <= 100 || isAddress, `${words.join(" ")}: ${text}`);
+    }
   }
 });
 
@@ -163,7 +167,7 @@ for (const [thrown, expected, text] of failures) {
   });
 }
 
-Deno.test("run() says where a stranger's failure arose, and not what it says", async () => {
+Deno.test("run() reports the stack of an unknown error, and not its message", async () => {
   const { status, err } = await ran(["fail"], failing(new TypeError("token s.abcdef")));
   equal(status, 70);
   match(err, /TypeError\n +at .*run_test\.ts/);
@@ -212,14 +216,14 @@ const sameCalls = [
 ] as const;
 
 for (const [line, expected] of sameCalls) {
-  Deno.test(`run(${line}) hands the command ${JSON.stringify(expected)}`, async () => {
+  Deno.test(`run(${line}) passes the command ${JSON.stringify(expected)}`, async () => {
     const table = telling("tell", { options: ["config", "json", "log-level"], positionals: [config] });
     const { status, out, err } = await ran(line.split(" "), table);
     deepEqual([status, JSON.parse(out)], [0, [expected, []]], err);
   });
 }
 
-Deno.test("run() takes -o for a file where the command writes one", async () => {
+Deno.test("run() accepts -o for a file if the command writes one", async () => {
   const { out } = await ran(["tell", "-o", "a.txt"], telling("tell", { options: ["output"] }));
   deepEqual(JSON.parse(out), [{ output: "a.txt" }, []]);
 });
@@ -238,7 +242,7 @@ Deno.test("run(config --help) explains the configuration, as help config does", 
   equal(out, (await ran(["help", "config"])).out);
 });
 
-Deno.test("run() hands scripts a document where a command with --json fails, and nothing else on stdout", async () => {
+Deno.test("run() prints a document if a command with --json fails, and nothing else on stdout", async () => {
   const members = [new KmsError("key_unusable", "It is disabled.")];
   const failed = new KmsError("quorum_not_reached", "No quorum.", { members });
   const table = failing(failed).map((command) => ({ ...command, options: ["json", "quiet"] as const }));
@@ -258,7 +262,7 @@ Deno.test("run() hands scripts a document where a command with --json fails, and
   doesNotMatch(internal.out, /abcdef/);
 });
 
-Deno.test("run(--log-level debug) says on stderr what a command reads and how it ends", async () => {
+Deno.test("run(--log-level debug) reports on stderr the files that a command reads and its end", async () => {
   const { out, err } = await ran(
     ["tell", "-v", "a.yaml"],
     telling("tell", { options: ["config", "log-level"], positionals: [config] }),

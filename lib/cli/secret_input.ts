@@ -1,5 +1,5 @@
 /**
- * A secret from a person or a script: from a prompt without echo, or from standard input to its end.
+ * Reads a secret from a person or a script: from a prompt without echo, or from standard input.
  *
  * @module
  */
@@ -13,17 +13,18 @@ export interface Input {
   readonly isTerminal: boolean;
   /** Reads up to `into.length` bytes. @returns their number; `null` at the end. */
   read(into: Uint8Array): Promise<number | null>;
-  /** Switches echo, line editing and signals of a terminal off, or on again. */
+  /** Switches echo, line editing and signals of a terminal off (true) or on again (false). */
   setRaw(raw: boolean): void;
 }
 
-/** How to read a secret. */
+/** The parameters of {@linkcode readSecret}. */
 export interface ReadSecretOptions {
-  /** Written to `stderr` where a person types the secret. */
+  /** Written to `stderr` if standard input is a terminal. */
   readonly prompt: string;
   readonly stderr: Output;
-  /** The largest secret, in bytes, without the newline at its end. */
+  /** Maximum size of the secret in bytes, without the newline at its end. */
   readonly maxBytes: number;
+  /** Aborts reading. */
   readonly signal: AbortSignal;
 }
 
@@ -31,7 +32,7 @@ export interface ReadSecretOptions {
 export class SecretBytes implements Disposable {
   readonly bytes: Uint8Array;
 
-  /** Takes over `bytes`: the caller keeps no other reference. */
+  /** Takes ownership of `bytes`: the caller keeps no other reference. */
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
   }
@@ -60,11 +61,11 @@ export function processInput(): Input {
 }
 
 /**
- * Reads a secret. On a terminal it is one line, typed without echo: Backspace and Ctrl-U edit it, Ctrl-C cancels. From
- * a file or a pipe it is everything to the end, without one newline there. It may be empty.
+ * Reads a secret. On a terminal it is one line without echo: Backspace and Ctrl-U edit it, Ctrl-C cancels. From a file
+ * or a pipe it is the whole input, without one newline at its end. It can be empty.
  *
- * @throws {UsageError} for one that is too large, or that was typed with a control character.
- * @throws {KmsError} `cancelled` by Ctrl-C or the signal; the terminal has been restored by then.
+ * @throws {UsageError} if it is too large, or was typed with a control character.
+ * @throws {KmsError} `cancelled` at Ctrl-C or when the signal is aborted; the terminal has been restored before.
  */
 export async function readSecret(input: Input, options: ReadSecretOptions): Promise<SecretBytes> {
   return input.isTerminal ? await readTyped(input, options) : await readToEnd(input, options);
@@ -74,7 +75,7 @@ async function readTyped(input: Input, { prompt, stderr, maxBytes, signal }: Rea
   using line = new TypedLine(maxBytes);
   input.setRaw(true);
   try {
-    // Not before: a key that is typed at once would be echoed.
+    // After echo is off: a key that is typed immediately would be echoed otherwise.
     stderr.write(prompt);
     await readChunks(input, signal, (byte) => line.take(byte));
     return line.finish();
@@ -85,7 +86,7 @@ async function readTyped(input: Input, { prompt, stderr, maxBytes, signal }: Rea
 }
 
 async function readToEnd(input: Input, { maxBytes, signal }: ReadSecretOptions): Promise<SecretBytes> {
-  // With room for the newline, which is "\r\n" at most.
+  // Includes space for the newline, which is at most "\r\n".
   const buffer = new Uint8Array(maxBytes + 2);
   try {
     let length = 0;
@@ -102,7 +103,7 @@ async function readToEnd(input: Input, { maxBytes, signal }: ReadSecretOptions):
   }
 }
 
-/** Hands over byte after byte until the input ends or `take` returns true. The chunks are overwritten. */
+/** Passes each byte to `take` until the input ends or `take` returns true. The chunks are overwritten. */
 async function readChunks(input: Input, signal: AbortSignal, take: (byte: number) => boolean): Promise<void> {
   for (;;) {
     const chunk = new Uint8Array(1024);
@@ -111,7 +112,7 @@ async function readChunks(input: Input, signal: AbortSignal, take: (byte: number
       const length = await orAborted(reading, signal, "read the secret");
       if (length === null || chunk.subarray(0, length).some(take)) return;
     } finally {
-      // A read that was abandoned may still fill the chunk.
+      // An abandoned read can still fill the chunk.
       reading.then(() => chunk.fill(0), () => {});
     }
   }
@@ -119,11 +120,11 @@ async function readChunks(input: Input, signal: AbortSignal, take: (byte: number
 
 const [ctrlC, ctrlD, backspace, newline, carriageReturn, ctrlU, rubout] = [3, 4, 8, 10, 13, 21, 127] as const;
 
-/** The line that a person types, byte by byte. */
+/** A typed line, byte by byte. */
 class TypedLine implements Disposable {
   readonly #bytes: Uint8Array;
   #length = 0;
-  /** Until Ctrl-U. */
+  /** Until Ctrl-U clears the line. */
   #isTooLarge = false;
   #hasControl = false;
 
@@ -145,7 +146,7 @@ class TypedLine implements Disposable {
 
   /** @throws {UsageError} */
   finish(): SecretBytes {
-    // An arrow key sends such a character and letters after it, and none of them is visible.
+    // An arrow key sends such a character followed by letters, and none of them is visible.
     if (this.#hasControl) {
       throw new UsageError(
         "The typed secret has a control character, as that of an arrow key: type it again, or hand it over on standard input.",
@@ -166,7 +167,7 @@ class TypedLine implements Disposable {
     this.#hasControl = false;
   }
 
-  /** Removes the last character of UTF-8: its continuation bytes, and the byte before them. */
+  /** Removes the last UTF-8 character: its continuation bytes, and the byte before them. */
   #removeCharacter(): void {
     while (this.#length > 0) {
       const last = this.#bytes[--this.#length] ?? 0;

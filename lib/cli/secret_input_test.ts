@@ -9,7 +9,7 @@ import { type Input, readSecret, SecretBytes } from "./secret_input.ts";
 
 const never = new AbortController().signal;
 
-/** An input that hands over one chunk a read, and what became of it. */
+/** An input that returns one chunk for each read, and records their later content. */
 class Double implements Input {
   readonly isTerminal: boolean;
   readonly raw: boolean[] = [];
@@ -41,7 +41,7 @@ async function read(input: Double, maxBytes = 16, signal = never) {
     using secret = await readSecret(input, { prompt: "Secret: ", stderr, maxBytes, signal });
     return { bytes: secret.bytes.slice(), shown };
   } finally {
-    // Every chunk is overwritten one turn later.
+    // Every chunk is overwritten in the next turn of the event loop.
     await new Promise((resolve) => setTimeout(resolve, 0));
     for (const buffer of input.buffers.slice(0, -1)) {
       ok(buffer.every((byte) => byte === 0), "a chunk is left in memory");
@@ -70,7 +70,7 @@ for (
     [["0123456789abcdef0\x15abc\n"], "abc"],
   ] as const
 ) {
-  Deno.test(`readSecret() takes ${JSON.stringify(chunks)} from a terminal for ${JSON.stringify(expected)}`, async () => {
+  Deno.test(`readSecret() reads ${JSON.stringify(chunks)} from a terminal as ${JSON.stringify(expected)}`, async () => {
     equal(utf8Text((await read(new Double(true, chunks))).bytes), expected);
   });
 }
@@ -90,12 +90,12 @@ for (
     [["0123456789abcdef\r\n"], "0123456789abcdef"],
   ] as const
 ) {
-  Deno.test(`readSecret() takes ${JSON.stringify(chunks)} from a pipe for ${JSON.stringify(expected)}`, async () => {
+  Deno.test(`readSecret() reads ${JSON.stringify(chunks)} from a pipe as ${JSON.stringify(expected)}`, async () => {
     equal(utf8Text((await read(new Double(false, chunks))).bytes), expected);
   });
 }
 
-Deno.test("readSecret() takes bytes that are no text from a pipe", async () => {
+Deno.test("readSecret() reads bytes that are not text from a pipe", async () => {
   const bytes = Uint8Array.of(0, 255, 10, 254);
   deepEqual((await read(new Double(false, [bytes]))).bytes, bytes);
 });
@@ -139,14 +139,14 @@ Deno.test("readSecret() is cancelled by the signal, and restores the terminal", 
   });
 });
 
-Deno.test("SecretBytes are zeros once they are disposed of, and never printed", () => {
+Deno.test("SecretBytes are zeros after they are disposed of, and never printed", () => {
   const secret = new SecretBytes(utf8("abc"));
   equal(Deno.inspect(secret) + JSON.stringify(secret), '[secret]"[secret]"');
   secret[Symbol.dispose]();
   deepEqual(secret.bytes, new Uint8Array(3));
 });
 
-/** Types into a program on a terminal of its own, once it has shown its prompt. */
+/** Types into a program on a terminal of its own, after it has shown its prompt. */
 async function onTerminal(folder: string, type: string | Deno.Signal) {
   const here = import.meta.dirname ?? ".";
   const program = join(folder, "program.ts");
@@ -190,7 +190,7 @@ async function onTerminal(folder: string, type: string | Deno.Signal) {
   return { shown, secret: await file("secret"), failure: await file("failure") };
 }
 
-Deno.test("readSecret() shows nothing of what is typed into a real terminal", () =>
+Deno.test("readSecret() echoes nothing that is typed into a real terminal", () =>
   inFolder(async (folder) => {
     const { shown, secret, failure } = await onTerminal(folder, "correct horst\x7fe\r");
     deepEqual([secret, failure], ["correct horse", undefined]);
@@ -198,7 +198,7 @@ Deno.test("readSecret() shows nothing of what is typed into a real terminal", ()
   }));
 
 for (const type of ["half\x03", "SIGTERM"] as const) {
-  Deno.test(`readSecret() gives a real terminal back after ${JSON.stringify(type)}`, () =>
+  Deno.test(`readSecret() restores a real terminal after ${JSON.stringify(type)}`, () =>
     inFolder(async (folder) => {
       const { shown, secret, failure } = await onTerminal(folder, type);
       deepEqual([secret, failure], [undefined, "cancelled"]);

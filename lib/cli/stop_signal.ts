@@ -4,7 +4,7 @@
  * @module
  */
 
-/** A controller that the first SIGINT or SIGTERM aborts. A second one ends the process at once. */
+/** A controller that is aborted by the first SIGINT or SIGTERM. A second one ends the process at once. */
 export function stopSignal(): AbortController {
   const controller = new AbortController();
   const names = ["SIGINT", "SIGTERM"] as const;

@@ -1,5 +1,5 @@
 /**
- * The end of a complaint about a command or an option that does not exist.
+ * The end of an error message about an unknown command or option.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { nearest, suggestion } from "../base/nearest.ts";
 import type { Habits } from "./command.ts";
 
 /**
- * The command that was probably meant by its first word.
+ * A suggestion of the intended command, from its first word.
  *
  * @param names of all commands, and topics of the help.
  */
@@ -24,14 +24,19 @@ export function meantCommand(word: string, names: readonly string[], habits: Hab
   return suggestion(path?.slice(0, path.indexOf(later ?? "") + 1).join(" "));
 }
 
-/** The option that was probably meant. @param typed with its dashes. @param accepted by the command, with dashes. */
+/**
+ * A suggestion of the intended option. @param typed with its dashes. @param accepted the command's options, with
+ * dashes.
+ */
 export function meantOption(typed: string, accepted: readonly string[], habits: Habits): string {
   const name = typed.replace(/^-+/, "");
   const habit = own(habits.options, name);
   return suggestion(habit !== undefined && accepted.includes(habit) ? habit : nearest(typed, accepted));
 }
 
-/** The option that a long one with one dash probably stands for; `undefined` for letters that are short options. */
+/**
+ * The option that was probably intended by a long name with one dash; `undefined` for letters that are short options.
+ */
 export function meantWithTwoDashes(name: string, known: readonly string[], habits: Habits): string | undefined {
   return known.includes(name) ? `--${name}` : name.length > 1 ? own(habits.options, name) : undefined;
 }

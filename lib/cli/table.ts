@@ -24,14 +24,14 @@ export interface ColourVariables {
   get(name: "NO_COLOR" | "TERM"): string | undefined;
 }
 
-/** Whether an output gets colours: on a terminal that can, and where `NO_COLOR` is unset or empty. */
+/** Whether an output gets colours: it is a terminal that supports them, and `NO_COLOR` is unset or empty. */
 export function wantsColour(output: Output, environment: ColourVariables): boolean {
   return output.isTerminal && environment.get("NO_COLOR") === undefined && environment.get("TERM") !== "dumb";
 }
 
 /**
- * Rows under a header, aligned, each line ended. Control characters in cells are made visible, so that text from
- * elsewhere cannot paint the operator's terminal.
+ * Aligned rows under a header; each line ends with a newline. Control characters in cells are made visible, so that
+ * text from other systems cannot control the operator's terminal.
  */
 export function table(header: readonly string[], rows: readonly (readonly Cell[])[], colour: boolean): string {
   const titles = header.map((text): Cell => ({ text: text.toUpperCase(), tone: "dim" }));
@@ -60,12 +60,12 @@ export function painted(cell: Cell, colour: boolean): string {
   return colour && code !== undefined && text !== "" ? `\x1b[${code}m${text}\x1b[0m` : text;
 }
 
-/** The widest left column, in characters. The right cell of a longer text begins on the next line. */
+/** Maximum width of the left column in characters. After a longer text, the right cell begins on the next line. */
 const widestLeft = 34;
 
 /**
- * Pairs as two columns, without a header. A line has at most `width` characters, or more where one word is longer; the
- * right column goes on below itself.
+ * Pairs as two columns without a header. A line has at most `width` characters, or more if one word is longer; the
+ * right column is wrapped below itself.
  */
 export function columns(pairs: readonly (readonly [left: string, right: string])[], width: number): readonly string[] {
   const fitting = pairs.map(([left]) => left.length).filter((length) => length <= widestLeft);
@@ -77,14 +77,14 @@ export function columns(pairs: readonly (readonly [left: string, right: string])
   });
 }
 
-/** Parts of a text, each under its title and indented; a part without a title is neither. */
+/** Parts of a text, each indented under its title; a part without a title is not indented. */
 export function sections(list: readonly (readonly [title: string, lines: readonly string[]])[]): string {
   return list.map(([title, lines]) =>
     title === "" ? `${lines.join("\n")}\n` : `${title}:\n${lines.map((text) => `  ${text}\n`).join("")}`
   ).join("\n");
 }
 
-/** A paragraph, or words that stay whole, in lines of at most `width` characters, or longer where one word is. */
+/** A paragraph, or words that must not be split, in lines of at most `width` characters, or longer if one word is. */
 export function wrapped(text: string | readonly string[], width: number): readonly string[] {
   const lines: string[] = [];
   let current = "";
@@ -97,13 +97,17 @@ export function wrapped(text: string | readonly string[], width: number): readon
   return [...lines, current];
 }
 
-/** Milliseconds for eyes: `0.42 ms`, `17 ms`, `1.2 s`. */
+/** Milliseconds for display: `0.42 ms`, `17 ms`, `1.2 s`. */
 export function durationText(ms: number): string {
   if (ms >= 1000) return `${(ms / 1000).toFixed(1)} s`;
   return ms >= 10 ? `${Math.round(ms)} ms` : `${ms.toFixed(2)} ms`;
 }
 
-/** How long ago something was, in its largest unit: `42 s`, `7 min`, `3 h`, `12 d`. */
+/**
+ * An age in its largest unit: `42 s`, `7 min`, `3 h`, `12 d`.
+ *
+ * @param ms milliseconds.
+ */
 export function elapsed(ms: number): string {
   const units = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000]] as const;
   if (Number.isNaN(ms)) return "?";

@@ -6,16 +6,16 @@ Deno.test("table() aligns columns and leaves no space at the ends of lines", () 
   equal(table(["a", "b"], [["long", "x"], ["s", ""]], false), "A     B\nlong  x\ns\n");
 });
 
-Deno.test("table() aligns the same with colours, which it never puts into the padding", () => {
+Deno.test("table() aligns equally with colours, which never include the padding", () => {
   const rows = [[{ text: "ok", tone: "good" }, "x"]] as const;
   equal(table(["result", "y"], rows, true), "\x1b[2mRESULT\x1b[0m  \x1b[2mY\x1b[0m\n\x1b[32mok\x1b[0m      x\n");
 });
 
-Deno.test("table() shows control characters of others and does not send them", () => {
+Deno.test("table() makes foreign control characters visible", () => {
   equal(table(["a"], [["x\x1b[2J\ny\u202e"]], false), "A\nx\ufffd[2J\ufffdy\ufffd\n");
 });
 
-Deno.test("wantsColour() wants a terminal that can, and no NO_COLOR", () => {
+Deno.test("wantsColour() requires a terminal that supports it, and no NO_COLOR", () => {
   const wants = (isTerminal: boolean, variables: Record<string, string>) =>
     wantsColour({ isTerminal, write() {} }, environmentFrom((name) => variables[name]));
   deepEqual(
@@ -25,7 +25,7 @@ Deno.test("wantsColour() wants a terminal that can, and no NO_COLOR", () => {
   equal(wants(true, { TERM: "dumb" }), false);
 });
 
-Deno.test("wrapped() breaks between words and leaves a long one whole", () => {
+Deno.test("wrapped() breaks between words and does not split a long one", () => {
   deepEqual(wrapped("one two three", 7), ["one two", "three"]);
   deepEqual(wrapped("unbreakable x", 4), ["unbreakable", "x"]);
   deepEqual(wrapped(["a b", "c"], 4), ["a b", "c"]);
@@ -35,11 +35,11 @@ Deno.test("columns() aligns the second one", () => {
   deepEqual(columns([["a", "x"], ["long", "y"]], 80), ["a     x", "long  y"]);
 });
 
-Deno.test("duration() keeps two or three digits", () => {
+Deno.test("durationText() keeps two or three digits", () => {
   deepEqual([0.4211, 9.876, 17.2, 1234].map(durationText), ["0.42 ms", "9.88 ms", "17 ms", "1.2 s"]);
 });
 
-Deno.test("elapsed() tells the largest unit of which there are two", () => {
+Deno.test("elapsed() uses the largest unit of which there are two", () => {
   deepEqual([-5, 0, 90_000, 119_999, 120_000, 7_200_000, 172_800_000].map(elapsed), [
     ...["0 s", "0 s", "90 s", "120 s"],
     ...["2 min", "2 h", "2 d"],

@@ -8,7 +8,7 @@ import type { Call } from "./command.ts";
 import { exitCodes, type ExitStatus } from "./exit_codes.ts";
 import { json, line } from "./terminal.ts";
 
-/** Prints the version: one line, or with `--json` all that a bug report needs. */
+/** Prints the version: one line, or with `--json` all data for a bug report. */
 export function printVersion({ options, program, terminal }: Call): Promise<ExitStatus> {
   if (options.json) {
     const { deno, v8 } = Deno.version;

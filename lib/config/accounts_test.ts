@@ -12,7 +12,7 @@ Deno.test("accountNumber() finds the number of a name", async () => {
   assert.equal(await accountNumber("/etc/passwd", "last", files), 12);
 });
 
-Deno.test("accountNumber() gives nothing for what is not there", async () => {
+Deno.test("accountNumber() is undefined for a missing name or file", async () => {
   for (const name of ["nemo", "broken", "odd", "", "x"]) {
     assert.equal(await accountNumber("/etc/passwd", name, files), undefined, name);
   }

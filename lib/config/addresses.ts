@@ -1,26 +1,26 @@
 /**
- * Addresses as an operator writes them: origins of a KMS, and where to listen.
+ * Parses addresses in the configuration: origins of a KMS, and listen addresses.
  *
  * @module
  */
 
-/** Where to listen for HTTP. Port 0 lets the system choose. */
+/** A listen address for HTTP. Port 0: the system selects the port. */
 export interface ListenAddress {
-  /** A host's name or an IP address, IPv6 without brackets. */
+  /** Host name or IP address; IPv6 without brackets. */
   readonly hostname: string;
   readonly port: number;
 }
 
-/** A scheme, a host and perhaps a port, and nothing behind them but one slash. */
+/** A scheme, a host and an optional port, followed by at most one slash. */
 export const originPattern = /^https?:\/\/[^/?#@\\\s]+\/?$/;
 
 /** A host, or an IPv6 address in brackets, and a port. */
 export const listenPattern = /^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.-]+):[0-9]{1,5}$/;
 
 /**
- * The origin in its canonical form, or why it is none: half a sentence that does not repeat the text, since a password
- * may stand in it. Plain http is taken for loopback addresses only; there is no switch for more, because a token and
- * every data key would cross the network readable.
+ * The origin in its canonical form, or the reason why the text is not an origin. The reason is the end of a sentence
+ * and does not repeat the text, which can contain a password. Plain http is accepted for loopback addresses only. There
+ * is no option to permit more, because a token and every data key would cross the network in plain text.
  */
 export function parseOrigin(text: string): { origin: string } | { complaint: string } {
   if (/^https?:\/\/[^/?#\\]*@/i.test(text)) {
@@ -38,12 +38,12 @@ export function parseOrigin(text: string): { origin: string } | { complaint: str
   return { origin: url.origin };
 }
 
-/** `localhost`, 127.0.0.0/8 and ::1, as `URL` spells them. */
+/** Whether it is `localhost`, 127.0.0.0/8 or ::1, in the spelling of `URL`. */
 function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(\.[0-9]+){3}$/.test(hostname);
 }
 
-/** A host and a port, or `undefined`. */
+/** A host and a port; `undefined` if the text has another form. */
 export function parseListen(text: string): ListenAddress | undefined {
   if (!listenPattern.test(text)) return undefined;
   const colon = text.lastIndexOf(":");

@@ -1,5 +1,5 @@
 /**
- * The configuration as the rest of the program sees it: checked, complete, durations in milliseconds.
+ * The configuration in the form that the program uses: validated, complete, with durations in milliseconds.
  *
  * @module
  */
@@ -9,83 +9,97 @@ import type { UnwrapStrategy } from "../envelope/unwrap.ts";
 import type { ProviderSettings } from "../provider/registry.ts";
 import type { OutagePolicy } from "../services/kms/outage.ts";
 
-/** A provider and what the key ring needs to know of it. */
+/** A provider, with the settings that concern the key ring. */
 export interface ProviderConfig {
   readonly name: string;
-  /** Names it had before: wraps made under them are still opened with it. */
+  /** Former names: data keys wrapped under them are unwrapped with this provider. */
   readonly formerly: readonly string[];
   readonly settings: ProviderSettings;
 }
 
 /** A Unix socket. */
 export interface SocketConfig {
+  /** Absolute path. */
   readonly path: string;
-  /** For instance 0o600. */
+  /** File mode, for instance 0o600. */
   readonly mode: number;
+  /** User ID; `undefined`: the user of the process. */
   readonly owner: number | undefined;
+  /** Group ID; `undefined`: the group of the process. */
   readonly group: number | undefined;
 }
 
-/** An address for HTTP. */
+/** An HTTP listen address. */
 export interface ListenConfig {
   readonly hostname: string;
   readonly port: number;
 }
 
-/** A key that files of SOPS may name. */
+/** A key that SOPS files can refer to. */
 export interface SopsKeyConfig {
   /** A DNS label. */
   readonly name: string;
-  /** The names of those that wrap, at least one. */
+  /** Names of the providers that wrap; at least one. */
   readonly providers: readonly string[];
+  /** Number of its providers that must wrap a data key. */
   readonly wrap: WrapQuorum;
 }
 
-/** The whole of it. */
+/** The whole configuration. */
 export interface Config {
-  /** The file it came from, `undefined` for the embedded default. */
+  /** Path of its file; `undefined` for the embedded default. */
   readonly file: string | undefined;
-  /** Warnings of `check` about the files that it names: whole sentences. */
+  /** Warnings of `check` about the files that the configuration names, as whole sentences. */
   readonly remarks?: readonly string[];
   readonly socket: SocketConfig;
-  /** The folder where the key IDs and versions are kept: nothing secret. */
+  /** The folder in which key IDs and versions are stored; they are not secret. */
   readonly state: string;
+  /** Whether KMS v1beta1 is served in addition to v2, and the version in the response of Status. */
   readonly kms: { readonly v1beta1: boolean; readonly reportVersion: "v2" | "v2beta1" };
+  /** Part of the key ID, from 0 to 2^32 - 1; the same on all nodes. */
   readonly keyEpoch: number;
+  /** Number of providers that must wrap a data key. */
   readonly wrap: WrapQuorum;
+  /** Order in which providers are tried for an unwrap. */
   readonly unwrap: UnwrapStrategy;
+  /** Unwrapped data keys in memory: their maximum number and ages; see `cache` of the schema. */
   readonly cache: {
     readonly entries: number;
     readonly maxAgeMs: number;
     readonly graceOnOutageMs: number;
     readonly lifetimeMs: number;
   };
+  /** Age in milliseconds after which KMS v1beta1 gets a new data key. */
   readonly readyDek: { readonly maxAgeMs: number };
+  /** The policy during an outage of providers, and the duration in milliseconds after which it applies. */
   readonly outage: { readonly policy: OutagePolicy; readonly afterMs: number };
+  /** Milliseconds between two probes of a provider, varied by 10 %. */
   readonly probe: { readonly intervalMs: number };
+  /** Maximum duration of pending calls after SIGTERM, in milliseconds. */
   readonly drainMs: number;
   readonly telemetry: {
-    /** `undefined` where it is switched off. */
+    /** `undefined` if it is switched off. */
     readonly listen: ListenConfig | undefined;
     readonly log: { readonly level: "debug" | "info" | "warn" | "error"; readonly format: "json" | "text" };
     /** A path, or `stdout`. */
     readonly audit: string | undefined;
   };
+  /** Providers that wrap and unwrap. */
   readonly providers: readonly ProviderConfig[];
   /** Providers that only unwrap. */
   readonly retired: readonly ProviderConfig[];
-  /** Names of providers of which nothing is left that they wrapped. */
+  /** Names of providers for which no data key remains that they wrapped. */
   readonly forgotten: readonly string[];
-  /** What other plugins wrote and is read, at most once for each format; nothing by default. */
+  /** Data of other plugins that can be read, at most one entry for each format; empty by default. */
   readonly readForeign: readonly ForeignSource[];
-  /** The key service for SOPS, which is a process of its own. */
+  /** The key service for SOPS, which runs in its own process. */
   readonly sops: {
     readonly socket: SocketConfig;
-    /** `undefined` where it is switched off. */
+    /** `undefined` if it is switched off. */
     readonly listen: ListenConfig | undefined;
     /** A path, or `stdout`. */
     readonly audit: string | undefined;
-    /** Whether nothing is encrypted, and no provider asked for more than to unwrap. */
+    /** Whether the service only decrypts, so that no provider needs the permission to wrap. */
     readonly decryptOnly: boolean;
     readonly keys: readonly SopsKeyConfig[];
   };

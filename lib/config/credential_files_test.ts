@@ -14,7 +14,7 @@ import {
 
 const folder = { path: "/etc/trousseau", mode: 0o40755, uid: 0, gid: 0 };
 
-/** A file of root's with this mode in a folder that is not open. */
+/** A file of root with this mode, in a folder that only root can write to. */
 function open(mode: number): Exposure {
   return { file: { mode: 0o100000 | mode, uid: 0, gid: 0 }, folders: [folder] };
 }
@@ -28,7 +28,9 @@ const azure = "    vault: https://v.vault.azure.net\n    key: k";
 const gcp = "    key: projects/my-project/locations/europe-west3/keyRings/kubernetes/cryptoKeys/prod";
 const ids = "tenantId: 00000000-0000-0000-0000-000000000001, clientId: 00000000-0000-0000-0000-000000000002";
 
-/** Every field of a config that names a file of a credential, and whether others may read that file without a remark. */
+/**
+ * Every field of a config that names a file with a credential, and whether others may read that file without a remark.
+ */
 const fields: Readonly<Record<string, readonly [config: string, reader: "secret" | "public"]>> = {
   "a secret": [vaultProvider(vault, "{ method: token, token: { file: f } }"), "secret"],
   "a secret ID": [vaultProvider(vault, "{ method: approle, roleId: r, secretId: { file: f } }"), "secret"],
@@ -58,7 +60,7 @@ async function remarks(config: string, fake: FakeFiles): Promise<readonly string
 }
 
 for (const [what, [config, reader]] of Object.entries(fields)) {
-  Deno.test(`loadConfig() refuses ${what} that others may write, and remarks where they may read a secret`, async () => {
+  Deno.test(`loadConfig() refuses ${what} if others may write it, and remarks if they may read a secret`, async () => {
     const found = async (mode: number) => await complaints(config, {}, { contents, exposures: { [file]: open(mode) } });
     for (const mode of [0o600, 0o640, 0o644, 0o660]) deepEqual(await found(mode), [], mode.toString(8));
     for (const mode of [0o602, 0o666, 0o646]) {
@@ -86,14 +88,14 @@ Deno.test("loadConfig() remarks that others may write the configuration itself",
   ]);
 });
 
-Deno.test("loadConfig() says why a secret's file cannot be looked at", async () => {
+Deno.test("loadConfig() reports why a secret's file is not accessible", async () => {
   const [line = ""] = await complaints(vaultProvider(vault, "{ method: token, token: { file: f } }"), {}, {
     kinds: { [file]: "failing" },
   });
   deepEqual(/token\.file: the file cannot be read: the disk reports an input\/output error/.test(line), true, line);
 });
 
-Deno.test("loadConfig() leaves a local key to its provider, which wants mode 0600", async () => {
+Deno.test("loadConfig() leaves the check of a local key to its provider, which requires mode 0600", async () => {
   const exposures = { "/etc/trousseau/local.keys": open(0o666) };
   deepEqual(await complaints(localProvider, {}, { exposures }), []);
 });

@@ -1,6 +1,6 @@
 /**
- * What holds where nothing is said, and the whole config where there is no config. Neither YAML nor the schema is
- * loaded for it.
+ * The default values, and the embedded configuration that is used without a config file. Loads neither YAML nor the
+ * schema.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import type { Environment } from "./environment.ts";
 import type { Files } from "./files.ts";
 import { socketPathComplaint } from "./socket_path.ts";
 
-/** The config where neither `--config` nor `$TROUSSEAU_CONFIG` names one. */
+/** Path of the config file if neither `--config` nor `$TROUSSEAU_CONFIG` names one. */
 export const defaultConfigFile = "/etc/trousseau/trousseau.yaml";
 
-/** The defaults as an operator would write them; the schema shows them to editors. */
+/** The defaults in the form of the config file; the schema shows them in editors. */
 export const defaults = {
   socket: { path: "/run/trousseau/kms.sock", mode: "0600" },
   state: "/var/lib/trousseau",
@@ -29,30 +29,31 @@ export const defaults = {
   probe: { interval: "75s" },
   drain: "10s",
   telemetry: { listen: "127.0.0.1:8090", log: { level: "info", format: "text" }, audit: "stdout" },
-  // Several people may run it on one machine, each with a socket of their own: it takes no port that nobody asked for.
+  // Several users can run it on one machine, each with their own socket. It therefore opens no port unless configured
+  // to.
   sops: { mode: "0600", listen: "off", audit: "stdout", decryptOnly: false, key: "default" },
 } as const;
 
-/** The wrap quorum where none is named: two where there are two to be had. */
+/** The default wrap quorum: two if there are at least two providers. */
 export function defaultWrap(providerCount: number): number {
   return providerCount >= 2 ? 2 : 1;
 }
 
-/** `$STATE_DIRECTORY` of systemd, the first of several that are separated by colons. */
+/** `$STATE_DIRECTORY` of systemd; the first of several that are separated by colons. */
 export function stateFolderOf(environment: Environment): string | undefined {
   return absolute(environment.get("STATE_DIRECTORY")?.split(":")[0]);
 }
 
 /**
- * The config of somebody who has none: one key in a file in the state folder, made at the first start, and a socket
- * that needs no root.
+ * The configuration without a config file: one key in a file in the state folder, created at the first start, and a
+ * socket that does not require root.
  *
- * State folder: `$STATE_DIRECTORY`, else `./run/state` where writing there is permitted, else `/var/lib/trousseau` if
- * this user can write there, else `$XDG_RUNTIME_DIR/trousseau/state`, which is gone after a logout; see {@linkcode
- * isVolatile}. Socket: `$XDG_RUNTIME_DIR/trousseau/kms.sock` where that folder is there and writing to it is permitted,
- * else `./run/kms.sock` where permitted, else `/run/trousseau/kms.sock`.
+ * State folder, the first of: `$STATE_DIRECTORY`; `./run/state` if writing there is permitted; `/var/lib/trousseau` if
+ * this user can write there; `$XDG_RUNTIME_DIR/trousseau/state`, which is deleted at logout (see
+ * {@linkcode isVolatile}). Socket, the first of: `$XDG_RUNTIME_DIR/trousseau/kms.sock` if that folder exists and
+ * writing to it is permitted; `./run/kms.sock` if permitted; `/run/trousseau/kms.sock`.
  *
- * @throws {KmsError} `config` if the socket's path is longer than the system takes.
+ * @throws {KmsError} `config` if the socket's path is longer than the system permits.
  */
 export async function embeddedConfig(environment: Environment, files: Files): Promise<Config> {
   const state = await embeddedState(environment, files);
@@ -113,8 +114,8 @@ export async function embeddedConfig(environment: Environment, files: Files): Pr
 const sopsSocketName = "sops.sock";
 
 /**
- * The socket of the key service where the config names none: beside the plugin's, if that has a place of its own, else
- * `$XDG_RUNTIME_DIR/trousseau/sops.sock` where that folder is there and writing to it is permitted, else
+ * The default socket of the key service, the first of: the folder of the plugin's socket if that is not the default
+ * one; `$XDG_RUNTIME_DIR/trousseau/sops.sock` if that folder exists and writing to it is permitted;
  * `/run/trousseau/sops.sock`.
  *
  * @param plugins the path of the plugin's own socket.
@@ -132,23 +133,23 @@ async function embeddedState(environment: Environment, files: Files): Promise<st
   return runtime === undefined || await files.canWrite(defaults.state) ? defaults.state : runtime;
 }
 
-/** Whether the state folder of the embedded default is one that the system empties when the user logs out. */
+/** Whether the state folder of the embedded default is one that the system empties at logout. */
 export function isVolatile({ file, state }: Config, environment: Environment): boolean {
   const runtime = absolute(environment.get("XDG_RUNTIME_DIR"));
   return file === undefined && runtime !== undefined && state === resolve(runtime, "trousseau", "state");
 }
 
-/** A service that needs a place for its socket. */
+/** A service that needs a writable folder for its socket. */
 export interface PlacedService {
-  /** As in `trousseau serve`. */
+  /** Name of the command, for instance `serve` in `trousseau serve`. */
   readonly command: string;
-  /** The verb of the error sentence. */
+  /** The verb of the error message. */
   readonly action: string;
   readonly socket: { readonly path: string };
 }
 
 /**
- * Checks that the embedded default has a place for its key and for the socket of the service that starts.
+ * Checks that the folders of the embedded default's key and of the service's socket are writable.
  *
  * @throws {KmsError} `config` with the folders that were tried and a command line that works.
  */
@@ -183,7 +184,7 @@ async function embeddedSocket(environment: Environment, files: Files, name: stri
   return `${dirname(defaults.socket.path)}/${name}`;
 }
 
-/** `$XDG_RUNTIME_DIR/trousseau/NAME` where that folder is there and writing to it is permitted. */
+/** `$XDG_RUNTIME_DIR/trousseau/NAME` if that folder exists and writing to it is permitted. */
 async function underRuntime(environment: Environment, files: Files, name: string): Promise<string | undefined> {
   const runtime = absolute(environment.get("XDG_RUNTIME_DIR"));
   if (runtime === undefined) return undefined;
@@ -191,7 +192,7 @@ async function underRuntime(environment: Environment, files: Files, name: string
   return await files.mayWrite(path) && await files.kind(runtime) === "folder" ? path : undefined;
 }
 
-/** The XDG base directory specification: a path that is not absolute is to be ignored. */
+/** The path if it is absolute. The XDG base directory specification requires that others are ignored. */
 function absolute(path: string | undefined): string | undefined {
   return path !== undefined && isAbsolute(path) ? path : undefined;
 }

@@ -13,7 +13,7 @@ function embedded(
   return embeddedConfig(environmentFrom((name) => variables[name]), fakeFiles({ mayWrite, kinds }));
 }
 
-Deno.test("embeddedConfig() is a local key under ./run where writing there is permitted", async () => {
+Deno.test("embeddedConfig() is a local key under ./run if writing there is permitted", async () => {
   const config = await embedded({}, (path) => path.startsWith("./run/"));
   assert.equal(config.file, undefined);
   assert.equal(config.socket.path, resolve("run/kms.sock"));
@@ -25,13 +25,13 @@ Deno.test("embeddedConfig() is a local key under ./run where writing there is pe
   }]);
 });
 
-Deno.test("embeddedConfig() goes to the system's folders where it may not write to ./run", async () => {
+Deno.test("embeddedConfig() uses the system's folders if it may not write to ./run", async () => {
   const config = await embedded({}, () => false);
   assert.equal(config.socket.path, "/run/trousseau/kms.sock");
   assert.equal(config.state, "/var/lib/trousseau");
 });
 
-Deno.test("embeddedConfig() takes the socket to the user's runtime folder if that can be used", async () => {
+Deno.test("embeddedConfig() puts the socket into the user's runtime folder if that is usable", async () => {
   const runtime = { XDG_RUNTIME_DIR: "/run/user/7" };
   const there: Record<string, FileKind> = { "/run/user/7": "folder" };
   const socket = async (...given: Parameters<typeof embedded>) => (await embedded(...given)).socket.path;
@@ -41,7 +41,7 @@ Deno.test("embeddedConfig() takes the socket to the user's runtime folder if tha
   assert.equal(await socket({ XDG_RUNTIME_DIR: "run/user/7" }, () => true, there), resolve("run/kms.sock"));
 });
 
-Deno.test("embeddedConfig() puts the socket for sops beside the plugin's", async () => {
+Deno.test("embeddedConfig() puts the socket for sops into the folder of the plugin's", async () => {
   const runtime = { XDG_RUNTIME_DIR: "/run/user/7" };
   const socket = async (...given: Parameters<typeof embedded>) => (await embedded(...given)).sops.socket.path;
   assert.equal(await socket(runtime, () => true, { "/run/user/7": "folder" }), "/run/user/7/trousseau/sops.sock");
@@ -49,13 +49,13 @@ Deno.test("embeddedConfig() puts the socket for sops beside the plugin's", async
   assert.equal(await socket({}, () => false), "/run/trousseau/sops.sock");
 });
 
-Deno.test("embeddedConfig() takes the state folder of systemd", async () => {
+Deno.test("embeddedConfig() uses the state folder of systemd", async () => {
   const state = async (folder: string) => (await embedded({ STATE_DIRECTORY: folder }, () => true)).state;
   assert.equal(await state("/var/lib/trousseau/a:/b"), "/var/lib/trousseau/a");
   assert.equal(await state("not/absolute"), resolve("run/state"));
 });
 
-/** As the binary may write, for a user who can write to these folders. */
+/** Files with the binary's write permissions, for a user who can write to these folders. */
 function asUser(runtime: string | undefined, ...writable: string[]) {
   const environment = environmentFrom((name) => name === "XDG_RUNTIME_DIR" ? runtime : undefined);
   const kinds: Record<string, FileKind> = runtime === undefined ? {} : { [runtime]: "folder" };
@@ -68,7 +68,7 @@ async function placesOf(user: ReturnType<typeof asUser>) {
   return { config, state: config.state, isVolatile: isVolatile(config, user.environment) };
 }
 
-Deno.test("embeddedConfig() keeps its state in /var/lib/trousseau where this user can write there, else in the session's folder", async () => {
+Deno.test("embeddedConfig() keeps its state in /var/lib/trousseau if this user can write there, else in the session's folder", async () => {
   const root = await placesOf(asUser("/run/user/0", "/"));
   assert.deepEqual([root.state, root.isVolatile], ["/var/lib/trousseau", false]);
   const user = await placesOf(asUser("/run/user/7", "/run/user/7"));
@@ -77,7 +77,7 @@ Deno.test("embeddedConfig() keeps its state in /var/lib/trousseau where this use
   assert.deepEqual([elsewhere.state, elsewhere.isVolatile], ["/var/lib/trousseau", false]);
 });
 
-Deno.test("requirePlace() says which folders were tried and the command line that works", async () => {
+Deno.test("requirePlace() names the folders that were tried and a command line that works", async () => {
   const refusal = async (user: ReturnType<typeof asUser>, command: "serve" | "sops" = "serve") => {
     const { config } = await placesOf(user);
     const service = command === "serve"
@@ -118,13 +118,13 @@ Deno.test("embeddedConfig() refuses a socket in a folder with too long a name", 
   });
 });
 
-Deno.test("embeddedConfig() is what a config of one local provider would be", async () => {
+Deno.test("embeddedConfig() equals a config of one local provider", async () => {
   const config = await embedded({}, () => false);
   const written = await loadFake(localProvider);
   assert.deepEqual({ ...config, file: fakePath, providers: written.providers }, written);
 });
 
-/** Every module that is loaded with a file, by its static imports, and the packages among them. */
+/** All modules that are loaded with a file, by its static imports, including packages. */
 async function loadedWith(file: URL, seen = new Set<string>()): Promise<Set<string>> {
   if (seen.has(file.href)) return seen;
   seen.add(file.href);
@@ -142,7 +142,7 @@ Deno.test("embeddedConfig() and loadConfig() load neither YAML nor the schema be
     const packages = [...await loadedWith(new URL(file, import.meta.url))].filter((name) => !name.startsWith("file:"));
     assert.deepEqual(packages.filter((name) => !name.startsWith("node:")), [], file);
   }
-  // The walk itself can tell.
+  // Proves that the walk finds them.
   const schema = await loadedWith(new URL("schema.ts", import.meta.url));
   assert.ok(schema.has("zod/mini"));
 });

@@ -1,5 +1,5 @@
 /**
- * Durations as an operator writes them: a whole number and one unit.
+ * Durations in the configuration: a whole number and one unit.
  *
  * @module
  */
@@ -9,17 +9,17 @@ const units = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as cons
 
 type Unit = keyof typeof units;
 
-/** `500ms`, `75s`, `10m`, `24h`, `7d`; nine digits at most, so that no duration leaves the safe integers. */
+/** For instance `500ms`, `75s`, `10m`, `24h`, `7d`; at most nine digits, so that every duration is a safe integer. */
 export const durationPattern = /^(0|[1-9][0-9]{0,8})(ms|s|m|h|d)$/;
 
-/** Milliseconds, or `undefined` if the text is no duration. */
+/** Milliseconds; `undefined` if the text is not a duration. */
 export function parseDuration(text: string): number | undefined {
   const [, count, unit] = durationPattern.exec(text) ?? [];
   return count === undefined || unit === undefined ? undefined : Number(count) * units[unit as Unit];
 }
 
 /**
- * The shortest way to write a duration, so that {@linkcode parseDuration} gives it back.
+ * The shortest text from which {@linkcode parseDuration} returns the same duration.
  *
  * @param ms whole milliseconds.
  */

@@ -30,11 +30,11 @@ Deno.test("parseDuration() refuses everything else", () => {
   }
 });
 
-Deno.test("formatDuration() is undone by parseDuration()", () => {
+Deno.test("parseDuration() is the inverse of formatDuration()", () => {
   fc.assert(fc.property(fc.nat({ max: 999_999_999 }), (ms) => assert.equal(parseDuration(formatDuration(ms)), ms)));
 });
 
-Deno.test("formatDuration() takes the largest unit that fits", () => {
+Deno.test("formatDuration() uses the largest unit that fits", () => {
   assert.deepEqual([0, 1, 1500, 75_000, 600_000, 86_400_000].map(formatDuration), [
     "0s",
     "1ms",

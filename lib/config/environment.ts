@@ -1,5 +1,5 @@
 /**
- * The environment: the only place of the program that reads it, and the one list of what it reads.
+ * The environment. Only this module reads it, and its list of variables is complete.
  *
  * @module
  */
@@ -7,8 +7,9 @@ import { Secret } from "../base/secret.ts";
 import type { RuntimeVariable } from "./runtime_variables.ts";
 
 /**
- * Every variable that the program reads, and what for. The names are also in its `--allow-env` list, literally; Deno takes
- * `*` at the end of a name for any ending. Of `runtimeVariables`, the rest of that list, it sees only whether they are set.
+ * Every variable that the program reads, with its purpose. The names are also listed in `--allow-env`, in this form:
+ * Deno accepts `*` at the end of a name as a wildcard. Of the other names in that list, `runtimeVariables`, the program
+ * reads only whether they are set.
  */
 export const environmentVariables = {
   TROUSSEAU_CONFIG: "the config file where no --config is given; before /etc/trousseau/trousseau.yaml",
@@ -36,36 +37,43 @@ export const environmentVariables = {
   "TROUSSEAU_SECRET_*": "secrets that a config may refer to",
 } as const satisfies Record<string, string>;
 
-/** The variables of an access key for AWS, which a config means all together and does not refer to one by one. */
+/** The variables of an AWS access key. A configuration uses them together and cannot refer to one of them. */
 const awsKeyVariables = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] as const;
 
 /** One of {@linkcode awsKeyVariables}. */
 export type AwsKeyVariable = (typeof awsKeyVariables)[number];
 
-/** The variables that hold a secret. */
+/** The variables that contain a secret. */
 type SecretVariable = "VAULT_TOKEN" | "BAO_TOKEN" | AwsKeyVariable | "TROUSSEAU_SECRET_*";
 
-/** A variable that holds nothing secret. */
+/** A variable that contains no secret. */
 export type PlainVariable = Exclude<keyof typeof environmentVariables, SecretVariable>;
 
 /**
- * The names that `{ variable: NAME }` may have. The list of variables is fixed when the program is compiled, so a name
- * that is not foreseen could not be read even if it were set.
+ * The names that `{ variable: NAME }` can have. The list of variables is fixed at compile time; the program could not
+ * read any other variable even if it were set.
  */
 export const secretVariablePattern = /^(TROUSSEAU_SECRET_[A-Z0-9_]+|VAULT_TOKEN|BAO_TOKEN)$/;
 
-/** What the rest of the program sees of the environment. An empty variable counts as one that is not set. */
+/** Access to the environment. An empty variable counts as unset. */
 export interface Environment {
+  /** The value of a variable; `undefined` if it is unset or empty. */
   get(name: PlainVariable): string | undefined;
   /** Whether a variable of the runtime is set. */
   has(name: RuntimeVariable): boolean;
-  /** The secret in a variable that fits {@linkcode secretVariablePattern} or is of AWS's, else `undefined`. */
+  /**
+   * The secret in a variable that matches {@linkcode secretVariablePattern} or belongs to the AWS access key, otherwise
+   * `undefined`.
+   */
   secret(name: string): Secret | undefined;
-  /** Whether a variable was asked for that this process may not read, or not any more: whether it is set is not known. */
+  /**
+   * Whether the program tried to read a variable without the permission, or after it was revoked: then it is not known
+   * whether the variable is set.
+   */
   mayNotRead(name: string): boolean;
 }
 
-/** An environment over any lookup: the process's own, or a test's. */
+/** An environment with any lookup function: that of the process, or of a test. */
 export function environmentFrom(
   lookup: (name: string) => string | undefined,
   mayNotRead: (name: string) => boolean = () => false,
@@ -84,15 +92,15 @@ export function environmentFrom(
 }
 
 /**
- * The environment of this process. A variable that may not be read counts as one that is not set. One that was read keeps
- * its value: a server gives up the right to read variables, and reads its configuration again at a reload.
+ * The environment of this process. A variable without read permission counts as unset. Values that were read are
+ * cached, because a server revokes the permission to read variables, and reads its configuration again at a reload.
  */
 export function readEnvironment(): Environment {
   const known = new Map<string, string | undefined>();
   const refused = new Set<string>();
   const lookup = (name: string) => {
     if (known.has(name)) return known.get(name);
-    // Under `--ignore-env` reading throws nothing: a variable that may not be read looks as if it were not set.
+    // With `--ignore-env`, reading a variable without the permission does not throw: it would look unset.
     if (Deno.permissions.querySync({ name: "env", variable: name }).state === "granted") {
       const value = Deno.env.get(name);
       known.set(name, value);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { environmentFrom, environmentVariables, readEnvironment, secretVariablePattern } from "./environment.ts";
 import { runtimeVariablesWarning } from "./runtime_variables.ts";
 
-Deno.test("environmentVariables is this list and no other", () => {
-  // What the program may read is a decision; whoever changes it changes it here too.
+Deno.test("environmentVariables is exactly this list", () => {
+  // Each variable that the program may read is a deliberate decision, to be repeated here.
   assert.deepEqual(Object.keys(environmentVariables), [
     "TROUSSEAU_CONFIG",
     "XDG_RUNTIME_DIR",
@@ -31,7 +31,7 @@ Deno.test("environmentVariables is this list and no other", () => {
   ]);
 });
 
-Deno.test("secretVariablePattern fits what the list of variables lets the program read", () => {
+Deno.test("secretVariablePattern matches the variables in the list that contain secrets", () => {
   for (const name of ["TROUSSEAU_SECRET_A", "TROUSSEAU_SECRET_VAULT_EU_2", "VAULT_TOKEN", "BAO_TOKEN"]) {
     assert.match(name, secretVariablePattern);
   }
@@ -50,13 +50,13 @@ Deno.test("secretVariablePattern fits what the list of variables lets the progra
   }
 });
 
-Deno.test("environmentFrom() takes an empty variable for one that is not set", () => {
+Deno.test("environmentFrom() treats an empty variable as unset", () => {
   const environment = environmentFrom(() => "");
   assert.equal(environment.get("XDG_RUNTIME_DIR"), undefined);
   assert.equal(environment.secret("VAULT_TOKEN"), undefined);
 });
 
-Deno.test("environmentFrom() tells of a variable of the runtime whether it is set, and runtimeVariablesWarning() which", () => {
+Deno.test("environmentFrom() reports whether a variable of the runtime is set, and runtimeVariablesWarning() which ones", () => {
   const set: Readonly<Record<string, string>> = {
     NODE_OPTIONS: "--require canary",
     https_proxy: "canary",
@@ -72,7 +72,7 @@ Deno.test("environmentFrom() tells of a variable of the runtime whether it is se
   assert.equal(runtimeVariablesWarning(environmentFrom(() => undefined)), undefined);
 });
 
-Deno.test("environmentFrom() gives a secret for secret names only, and hides it", () => {
+Deno.test("environmentFrom() returns a secret for secret names only, and hides it", () => {
   const environment = environmentFrom(() => "canary");
   assert.equal(environment.secret("VAULT_TOKEN")?.reveal(), "canary");
   for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]) {
@@ -83,7 +83,7 @@ Deno.test("environmentFrom() gives a secret for secret names only, and hides it"
 });
 
 Deno.test({
-  name: "readEnvironment() takes a variable that may not be read for one that is not set",
+  name: "readEnvironment() treats a variable without read permission as unset",
   permissions: { env: false },
   fn() {
     assert.equal(readEnvironment().get("TERM"), undefined);

@@ -1,6 +1,6 @@
 /**
- * The kinds of field that the schema is made of. Each has a description, which editors show, and complains in half a
- * sentence that never repeats the value.
+ * The kinds of field in the schema. Each has a description, which editors show; its complaints are the end of a
+ * sentence and never repeat the value.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { secretVariablePattern } from "./environment.ts";
 import { nearest } from "../base/nearest.ts";
 import { parseVaultAddress, vaultAddressPattern } from "./vault_address.ts";
 
-/** What to say of a value that is none of what it should be; two cases are the same everywhere. */
+/** The complaint about a value of the wrong kind; missing and empty values have the same complaint everywhere. */
 function complaintOf(input: unknown, text: string): string {
   return input === undefined ? "is missing" : input === null ? "has no value" : text;
 }
@@ -37,8 +37,8 @@ function list(words: readonly string[]): string {
 }
 
 /**
- * A mapping that takes these keys and no others. The complaint about unknown keys has one line for each of them, in the
- * order of the issue's `keys`.
+ * A mapping with these keys and no others. The complaint about unknown keys has one line for each of them, in the order
+ * of the issue's `keys`.
  */
 export function section<Shape extends z.core.$ZodShape>(description: string, shape: Shape) {
   const known = Object.keys(shape);
@@ -51,9 +51,9 @@ export function section<Shape extends z.core.$ZodShape>(description: string, sha
 }
 
 /**
- * One of several mappings, told apart by the value of one key.
+ * One of several mappings, distinguished by the value of one key.
  *
- * @param arms by that value, at least one.
+ * @param arms the mappings by that value, at least one.
  */
 export function variants<Key extends string, Arm extends z.core.$ZodTypeDiscriminable>(
   key: Key,
@@ -70,12 +70,12 @@ export function variants<Key extends string, Arm extends z.core.$ZodTypeDiscrimi
   });
 }
 
-/** The one word that tells an arm of {@linkcode variants} from the others. */
+/** The constant that distinguishes an arm of {@linkcode variants} from the others. */
 export function tag<const Word extends string>(description: string, word: Word) {
   return z.literal(word).check(z.describe(description));
 }
 
-/** One of a few words. */
+/** One of several words. */
 export function oneOf<const Words extends readonly string[]>(description: string, words: Words) {
   return z.enum(words, { error: ({ input }) => notOneOf(input, words) }).check(z.describe(description));
 }
@@ -85,18 +85,18 @@ export function flag(description: string) {
   return z.boolean(say("must be true or false")).check(z.describe(description));
 }
 
-/** A whole number within bounds, both included. */
+/** A whole number from `least` to `most`, inclusive. */
 export function integer(description: string, least: number, most: number) {
   const complaint = `must be a whole number from ${least} to ${most}`;
   return z.int(say(complaint)).check(z.gte(least, complaint), z.lte(most, complaint), z.describe(description));
 }
 
-/** A text of a form. */
+/** A text that matches a pattern. */
 export function text(description: string, pattern: RegExp, complaint: string) {
   return z.string(say(complaint)).check(z.regex(pattern, complaint), z.describe(description));
 }
 
-/** A duration within bounds, both included; what comes out is milliseconds. */
+/** A duration from `least` to `most`, inclusive; its output is milliseconds. */
 export function duration(description: string, least: string, most: string) {
   const [from, to] = [parseDuration(least) ?? 0, parseDuration(most) ?? 0];
   const written = z.string(say("must be a duration such as 500ms, 75s, 10m, 24h or 7d")).check(
@@ -115,19 +115,22 @@ function within(value: number, least: number, most: number): boolean {
 }
 
 /**
- * A path. One that is not absolute starts at the folder of the config file.
+ * A path. A relative one starts at the folder of the config file.
  *
- * @param title the kind of value, for the documents; words that are no path are taken too where it names them.
+ * @param title the kind of value, for the documentation; words that are not paths are accepted too if it names them.
  */
 export function path(description: string, title = "path") {
   // deno-lint-ignore no-control-regex
   return text(description, /^[^\u0000-\u001f\u007f]{1,4095}$/, "must be a path").check(z.meta({ title }));
 }
 
-/** The owner can connect, others cannot. */
+/** Modes in which the owner can connect and others cannot. */
 const safeMode = /^0?[67][0-7]0$/;
 
-/** A file mode in octal digits; what comes out is a number. No rights for others: whoever may connect may decrypt. */
+/**
+ * A file mode in octal digits; its output is a number. Others must have no permissions: a client that can connect can
+ * decrypt.
+ */
 export function fileMode(description: string) {
   const complaint = 'must be a file mode in quotes and octal digits, such as "0600"';
   const written = z.string(say(complaint)).check(
@@ -138,17 +141,17 @@ export function fileMode(description: string) {
   return z.pipe(written, z.transform((value) => Number.parseInt(value, 8)));
 }
 
-/** A user or a group, by number or by name. */
+/** A user or a group, by number or name. */
 export function account(description: string) {
   const complaint = "must be a name, or a number without quotes";
   return z.union([
-    // 2^32 - 1 means "leave it as it is" to chown(2).
+    // chown(2) takes 2^32 - 1 as "do not change".
     z.int().check(z.gte(0, complaint), z.lte(4_294_967_294, complaint)),
     z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_.-]*\$?$/, complaint)),
   ], say(complaint)).check(z.meta({ title: "name or number", description }));
 }
 
-/** Where a KMS is; what comes out is the origin in its canonical form. */
+/** Origin of a KMS; its output is in canonical form. */
 export function origin(description: string) {
   const written = z.string(say("must be an origin such as https://vault.example:8200")).check(
     (payload) => complain(payload, parseOrigin(payload.value)),
@@ -157,7 +160,7 @@ export function origin(description: string) {
   return z.pipe(written, z.transform((value) => new URL(value).origin));
 }
 
-/** The address of a Vault or its agent. The result has no slash at its end. */
+/** Address of a Vault or its agent; its output has no trailing slash. */
 export function vaultAddress(description: string) {
   const written = z.string(say("must be an address such as https://vault.example:8200")).check(
     (payload) => complain(payload, parseVaultAddress(payload.value)),
@@ -177,7 +180,7 @@ function complain(payload: z.core.ParsePayload<string>, parsed: { readonly compl
   payload.issues.push({ code: "custom", message: parsed.complaint, input: payload.value, continue: false });
 }
 
-/** A host and a port to listen on, or `off`; what comes out is `undefined` for `off`. */
+/** Host and port of a listen address, or `off`, whose output is `undefined`. */
 export function listen(description: string) {
   const complaint = "must be an address and a port such as 127.0.0.1:8090, or off";
   const written = z.string(say(complaint)).check(
@@ -199,7 +202,7 @@ const inAVariable = section("A variable of the environment that holds the value.
   ),
 });
 
-/** A secret, by reference. */
+/** A reference to a secret. */
 export function secret(description: string) {
   return z.union([inAFile, inAVariable], {
     error: ({ input }) =>
@@ -209,12 +212,12 @@ export function secret(description: string) {
   }).check(z.meta({ title: "reference to a secret", description }));
 }
 
-/** What is not secret and may be written out, but may be referred to as well. */
+/** A value that is not secret: the value itself, or a reference to it. */
 export function openOrSecret(description: string) {
   const complaint = "must be a text without spaces, { file: PATH } or { variable: NAME }";
   return z.union([z.string().check(z.regex(/^[\x21-\x7e]+$/, complaint)), inAFile, inAVariable], say(complaint))
     .check(z.meta({ title: "text, or reference to a secret", description }));
 }
 
-/** A reference as it comes out of {@linkcode secret}. */
+/** The output of {@linkcode secret}. */
 export type SecretReference = { readonly file: string } | { readonly variable: string };

@@ -1,5 +1,6 @@
 /**
- * What the loader asks of the file system: a seam, so that examples with other machines' paths can be checked too.
+ * The file system as the loader uses it. Tests replace it, so that examples with paths of other machines can be
+ * checked.
  *
  * @module
  */
@@ -9,23 +10,32 @@ import { readRegularFile } from "../base/durable_file.ts";
 import { isRefusal } from "../base/system_failures.ts";
 
 /**
- * The type of file at a path, symbolic links followed. `forbidden`: it may not be looked at. `failing`: the file system
- * failed for another reason, such as a disk's error.
+ * The type of file at a path; symbolic links are followed. `forbidden`: access is denied. `failing`: the file system
+ * failed for another reason, for instance a disk error.
  */
 export type FileKind = "file" | "folder" | "other" | "absent" | "forbidden" | "failing";
 
-/** The file system and this process's rights in it. */
+/** The file system with this process's permissions. */
 export interface Files {
-  /** @throws as {@linkcode readRegularFile}, for what is no regular file or longer than `most` bytes too. */
+  /**
+   * @param most maximum size in bytes.
+   * @throws as {@linkcode readRegularFile}, also for anything but a regular file and for one of more than `most` bytes.
+   */
   read(path: string, most: number): Promise<Uint8Array>;
   kind(path: string): Promise<FileKind>;
-  /** What tells a file or folder from all others, symbolic links followed; `undefined` where there is none to be seen. */
+  /**
+   * Device and inode, which identify a file or folder; symbolic links are followed. `undefined` if it is missing or
+   * inaccessible.
+   */
   identity(path: string): Promise<string | undefined>;
-  /** To whom a file is open; `undefined` where it cannot be looked at. */
+  /** The permissions of a file and its folders; `undefined` if they are inaccessible. */
   exposure(path: string): Promise<Exposure | undefined>;
-  /** Whether the permissions that this process was started with let it write there; the system may still refuse. */
+  /** Whether Deno's permissions allow writing to the path; the system can still refuse it. */
   mayWrite(path: string): Promise<boolean>;
-  /** Whether a folder is there or can be made, and files can be made in it. It is tried, and nothing is left behind. */
+  /**
+   * Whether a file can be created in the folder, which is created first if missing. It is tried, and nothing is left
+   * behind.
+   */
   canWrite(folder: string): Promise<boolean>;
 }
 
@@ -64,7 +74,8 @@ export const realFiles: Files = {
   },
 };
 
-// Modes and owners alone do not tell: this process may not ask who it is, and a file system may be mounted read-only.
+// Modes and owners are not sufficient: this process has no permission to read its user ID, and a file system can be
+// mounted read-only.
 async function tryToWrite(folder: string): Promise<void> {
   const kind = await realFiles.kind(folder);
   if (kind === "folder") return await Deno.remove(await Deno.makeTempFile({ dir: folder, prefix: ".trousseau-" }));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { realFiles } from "./files.ts";
 import { failing, type FailingErrno } from "../../tests/support/failing_system.ts";
 
-Deno.test("realFiles.kind() tells what stands at a path, and follows links", async () => {
+Deno.test("realFiles.kind() distinguishes the types of file, and follows links", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const path = (name: string) => join(folder, name);
@@ -27,7 +27,7 @@ Deno.test("realFiles.kind() tells what stands at a path, and follows links", asy
 });
 
 Deno.test({
-  name: "realFiles.mayWrite() is what the process was permitted",
+  name: "realFiles.mayWrite() is Deno's write permission",
   permissions: { write: [Deno.cwd()] },
   async fn() {
     assert.equal(await realFiles.mayWrite("./run/kms.sock"), true);
@@ -35,7 +35,7 @@ Deno.test({
   },
 });
 
-Deno.test("realFiles.canWrite() tries it and leaves nothing behind", async () => {
+Deno.test("realFiles.canWrite() tries to write and leaves nothing behind", async () => {
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(join(folder, "file"), "");
@@ -51,12 +51,12 @@ Deno.test("realFiles.canWrite() tries it and leaves nothing behind", async () =>
 });
 
 Deno.test({
-  name: "realFiles.canWrite() is false where the process was not permitted",
+  name: "realFiles.canWrite() is false without Deno's permission",
   permissions: { read: true, write: [Deno.cwd()] },
   fn: async () => assert.equal(await realFiles.canWrite("/tmp/trousseau-not-permitted"), false),
 });
 
-Deno.test("realFiles.kind() tells a failing disk from a refusal", async () => {
+Deno.test("realFiles.kind() distinguishes a failing disk from a refusal", async () => {
   const kindAfter = async (errno: FailingErrno) => {
     using _failure = failing("stat", errno);
     return await realFiles.kind("/x");

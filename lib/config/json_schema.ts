@@ -1,5 +1,5 @@
 /**
- * The schema for editors. Load this lazily: nothing else needs it.
+ * The JSON Schema for editors. It should be loaded lazily, since no other part needs it.
  *
  * @module
  */
@@ -7,8 +7,8 @@ import * as z from "zod/mini";
 import { configSchema } from "./schema.ts";
 
 /**
- * JSON Schema (draft 2020-12) of what an operator writes. What only the loader can tell (files, names that are used
- * twice, a quorum larger than the number of providers) is not in it.
+ * JSON Schema (draft 2020-12) of the config file. It does not contain the checks that only the loader can make: of
+ * files, duplicate names, and a quorum larger than the number of providers.
  */
 export function configJsonSchema(): object {
   return {

@@ -9,7 +9,7 @@ function isJson(value: unknown): value is Json {
   return typeof value === "object" && value !== null;
 }
 
-/** The subschemas of `properties` anywhere below, by their path. */
+/** All subschemas of `properties` with their paths. */
 function* fields(schema: unknown, path = ""): Generator<readonly [path: string, schema: Json]> {
   if (!isJson(schema)) return;
   for (const [key, inner] of Object.entries(schema)) {
@@ -30,14 +30,14 @@ Deno.test("configJsonSchema() describes every field in a sentence", () => {
   }
 });
 
-Deno.test("configJsonSchema() takes no unknown key anywhere", () => {
+Deno.test("configJsonSchema() permits no unknown key anywhere", () => {
   const open = [...fields({ properties: { root: configJsonSchema() } })]
     .filter(([, field]) => field["type"] === "object" && field["additionalProperties"] !== false)
     .filter(([, field]) => !isMappingOfTexts(field["additionalProperties"]));
   assert.deepEqual(open, []);
 });
 
-/** Whose keys are the operator's own, as in an encryption context. */
+/** Whether a mapping has arbitrary keys, as an encryption context. */
 function isMappingOfTexts(values: unknown): boolean {
   return isJson(values) && values["type"] === "string";
 }
@@ -46,7 +46,7 @@ Deno.test("configJsonSchema() names its dialect", () => {
   assert.equal(Reflect.get(configJsonSchema(), "$schema"), "https://json-schema.org/draft/2020-12/schema");
 });
 
-Deno.test("configJsonSchema() takes the example configs, and refuses them with a mistake", async () => {
+Deno.test("configJsonSchema() accepts the example configs, and rejects them with a mistake", async () => {
   const schema = fromJSONSchema({ ...configJsonSchema() });
   const folder = new URL("../../deploy/config/", import.meta.url);
   const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".yaml"));

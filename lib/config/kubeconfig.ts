@@ -1,6 +1,6 @@
 /**
- * How a cluster is reached by a kubeconfig. What would run a program, trust any certificate or go through a proxy is
- * refused.
+ * Reads the access to a cluster from a kubeconfig. Settings that would start a program, accept any certificate or use a
+ * proxy are rejected.
  *
  * @module
  */
@@ -13,24 +13,28 @@ import { type FieldPath, readYaml } from "./positions.ts";
 import { Problems } from "./problems.ts";
 import { readTextFile } from "./text_file.ts";
 
-/** Where the API server is, and how to speak to it. Texts are PEM. */
+/** Address of the API server, with the credentials for it. Texts are PEM. */
 export interface ClusterAccess {
-  /** `https:`, with a path where several clusters share a host. */
+  /** An `https:` URL, with a path if several clusters share a host. */
   readonly server: URL;
+  /** The name expected in the server's certificate, if it differs from the URL's host. */
   readonly serverName: string | undefined;
-  /** `undefined`: the authorities that the machine trusts. */
+  /** CA certificates; `undefined`: the system's. */
   readonly ca: string | undefined;
+  /** Client certificate. */
   readonly certificate: string | undefined;
+  /** Private key of the client certificate. */
   readonly key: string | undefined;
+  /** Bearer token. */
   readonly token: string | undefined;
 }
 
-/** In bytes, of each file that a kubeconfig names. */
+/** Maximum size in bytes of each file that a kubeconfig names. */
 const largestCredential = 64 * 1024;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Fields of a cluster and of a user that change how it is spoken to in a way that is not supported. */
+/** Unsupported fields of a cluster and of a user that change the connection. */
 const refused = {
   cluster: {
     "insecure-skip-tls-verify": "would trust any server; give certificate-authority-data instead",
@@ -47,7 +51,7 @@ const refused = {
 /**
  * Reads the current context of a kubeconfig.
  *
- * @throws {KmsError} `config`, with position and field; no credential is in the message.
+ * @throws {KmsError} `config`, with position and field; the message contains no credential.
  */
 export async function readKubeconfig(path: string): Promise<ClusterAccess> {
   const yaml = readYaml(await readTextFile(path, readCredentialFile));
@@ -133,7 +137,7 @@ class Reader {
     return undefined;
   }
 
-  /** The PEM in `NAME-data`, else in the file of `NAME`. */
+  /** The PEM in `NAME-data`, otherwise in the file of `NAME`. */
   async #pem({ fields, path }: Found, name: string): Promise<string | undefined> {
     const data = this.#text(fields[`${name}-data`], [...path, `${name}-data`]);
     if (data !== undefined && data !== "") return Buffer.from(data, "base64").toString("latin1");

@@ -13,7 +13,7 @@ async function read(folder: string): Promise<string> {
   return await readKubeconfig(`${folder}/config`).then(({ token }) => `token ${token}`, ({ message }) => message);
 }
 
-Deno.test("readKubeconfig() refuses a kubeconfig and its files that others may write, and says which fault one has", () =>
+Deno.test("readKubeconfig() refuses a kubeconfig and its files if others may write them, and names each fault", () =>
   inFolder(async (folder) => {
     const token = `${folder}/token`;
     await Deno.writeTextFile(`${folder}/config`, kubeconfig, { mode: 0o600 });

@@ -1,5 +1,5 @@
 /**
- * Reads a config file. All of its problems are reported at once, each at its place.
+ * Loads a config file. All of its problems are reported at once, each with its position.
  *
  * @module
  */
@@ -13,18 +13,18 @@ import type { Environment } from "./environment.ts";
 import { isRefusal } from "../base/system_failures.ts";
 import { type Files, realFiles } from "./files.ts";
 
-/** In bytes; a config of eight providers has about 4 KiB. */
+/** Maximum size in bytes; a config of eight providers has about 4 KiB. */
 const largestConfig = 256 * 1024;
 
 /**
- * Reads, checks and completes a config. YAML and schema are loaded by this call and not before, so that the embedded
- * default costs neither their memory nor their time.
+ * Reads, validates and completes a config. YAML and the schema are loaded by this call, so that the embedded default
+ * needs neither their memory nor their loading time.
  *
- * @param path relative to the working folder; paths inside the file start at the file's own folder.
+ * @param path relative to the working folder; relative paths in the file start at the file's folder.
  * @param environment for `{ variable: NAME }` and the state folder.
- * @param files another file system for tests.
+ * @param files another file system, for tests.
  * @throws {KmsError} `config`; the message has one line `path:line:column: field: …` for each problem, in the order of
- *   the file, and never the value of a field.
+ *   the file, and never contains the value of a field.
  */
 export async function loadConfig(path: string, environment: Environment, files: Files = realFiles): Promise<Config> {
   const text = await readText(path, files);
@@ -54,7 +54,7 @@ export async function loadConfig(path: string, environment: Environment, files: 
 
 async function readText(path: string, files: Files): Promise<string> {
   const bytes = await files.read(path, largestConfig).catch((thrown) => {
-    // A command run by hand as another user is more frequent than a file with a wrong owner.
+    // The more frequent cause is a command run by another user, not a wrong owner of the file.
     if (isRefusal(thrown)) {
       throw unreadable(path, "this user may not read it; run this as a user who may, for instance root", thrown);
     }

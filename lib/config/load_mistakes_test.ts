@@ -6,7 +6,7 @@ const kinds = `${providerKinds.slice(0, -1).join(", ")} or ${providerKinds.at(-1
 const noProviders = "is missing; a config has 1 to 8 providers";
 const nine = Array.from({ length: 9 }, (_, index) => `{ kind: local, name: n${index}, keyFile: local.keys }`);
 
-/** One mistake each: what is written and every line that it gets. */
+/** One mistake in each config, with all lines of its message. */
 const mistakes: readonly (readonly [criterion: string, config: string, lines: readonly string[]])[] = [
   ["an empty file", "", [`1:1: providers: ${noProviders}`]],
   ["a file that is no mapping", "- a\n", ["1:1: must be a mapping"]],
@@ -204,7 +204,7 @@ const mistakes: readonly (readonly [criterion: string, config: string, lines: re
 ];
 
 for (const [criterion, config, lines] of mistakes) {
-  Deno.test(`loadConfig() complains of ${criterion}`, async () => {
+  Deno.test(`loadConfig() reports ${criterion}`, async () => {
     assert.deepEqual(await complaints(config), lines);
   });
 }
@@ -245,7 +245,7 @@ wrap: 5
   ]);
 });
 
-Deno.test("loadConfig() says how many problems it leaves out after the fiftieth", async () => {
+Deno.test("loadConfig() reports the number of omitted problems after the fiftieth", async () => {
   const unknown = Array.from({ length: 60 }, (_, index) => `key${index}: 1\n`).join("");
   const found = await complaints(unknown + localProvider);
   assert.equal(found.length, 51);

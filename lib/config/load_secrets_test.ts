@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { complaints, localProvider, vaultProvider } from "../../tests/support/fake_files.ts";
 
-Deno.test("loadConfig() never repeats a value that may be a secret, whatever the mistake", async () => {
+Deno.test("loadConfig() never repeats a value that can be a secret, whatever the mistake", async () => {
   const canary = "hvs.CANARYcanary0123456789";
   const tame = "Canary-canary-0123";
   const mistaken = [
@@ -46,7 +46,7 @@ Deno.test("loadConfig() never repeats a value that may be a secret, whatever the
   }
 });
 
-Deno.test("loadConfig() tells who writes a secret into the config where to put it", async () => {
+Deno.test("loadConfig() names the right place for a secret that is written into the config", async () => {
   assert.deepEqual(
     await complaints(vaultProvider("    address: https://a", '{ method: userpass, username: a, password: "pw" }')),
     [

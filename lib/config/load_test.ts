@@ -43,7 +43,7 @@ Deno.test("loadConfig() fills in every default", async () => {
   });
 });
 
-Deno.test("loadConfig() takes every field", async () => {
+Deno.test("loadConfig() reads every field", async () => {
   const config = await loadFake(`
 socket: { path: /run/kms/kms.sock, mode: "0660", owner: kms, group: 997 }
 state: /var/lib/trousseau/a
@@ -120,7 +120,7 @@ sops:
   });
 });
 
-Deno.test("loadConfig() begins each line with the path as it was given", async () => {
+Deno.test("loadConfig() begins each line with the path in its original form", async () => {
   const files = fakeFiles({ contents: { "trousseau.yaml": "providers: []\nsokcet: {}\n" } });
   await assert.rejects(loadConfig("trousseau.yaml", nothing, files), {
     code: "config",
@@ -131,7 +131,7 @@ Deno.test("loadConfig() begins each line with the path as it was given", async (
   });
 });
 
-Deno.test("loadConfig() refuses a file that cannot be read as a config at all", async () => {
+Deno.test("loadConfig() refuses a file that cannot be read as a config", async () => {
   const load = (contents: Record<string, string | Uint8Array>, kinds = {}) =>
     loadConfig("c.yaml", nothing, fakeFiles({ contents, kinds }));
   const message = (why: string) => ({ code: "config", message: `Cannot read the config file c.yaml: ${why}.` });
@@ -145,7 +145,7 @@ Deno.test("loadConfig() refuses a file that cannot be read as a config at all", 
   await assert.rejects(load({ "c.yaml": "#".repeat(262_145) }), message("it is larger than 256 KiB"));
 });
 
-Deno.test("loadConfig() follows anchors, and says where a wrong one is used", async () => {
+Deno.test("loadConfig() follows anchors, and reports the place where a wrong one is used", async () => {
   const shared = (tls: string) =>
     `providers:
   - { kind: vault-transit, name: a, address: "https://a", key: k, auth: &login { method: token, token: { file: token } } }
@@ -158,13 +158,13 @@ Deno.test("loadConfig() follows anchors, and says where a wrong one is used", as
   ]);
 });
 
-Deno.test("loadConfig() takes the state folder of systemd where the config names none", async () => {
+Deno.test("loadConfig() uses the state folder of systemd if the config names none", async () => {
   const variables = { STATE_DIRECTORY: "/var/lib/trousseau/one:/var/lib/trousseau/two" };
   assert.equal((await loadFake(localProvider, variables)).state, "/var/lib/trousseau/one");
   assert.equal((await loadFake(`state: /run/s\n${localProvider}`, variables)).state, "/run/s");
 });
 
-Deno.test("loadConfig() wants two wraps where there are two providers", async () => {
+Deno.test("loadConfig() requires two wraps by default if there are two providers", async () => {
   const two = `providers:
   - { kind: local, name: a, keyFile: local.keys }
   - { kind: local, name: b, keyFile: token }

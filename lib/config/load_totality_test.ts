@@ -66,11 +66,11 @@ async function isTotal(config: string | Uint8Array): Promise<void> {
   }
 }
 
-Deno.test("loadConfig() takes or refuses any tree of known and unknown keys, and throws nothing else", async () => {
+Deno.test("loadConfig() accepts or refuses any tree of known and unknown keys, and throws nothing else", async () => {
   await fc.assert(fc.asyncProperty(value, (tree) => isTotal(JSON.stringify(tree))), { numRuns: 400 });
 });
 
-Deno.test("loadConfig() takes or refuses any providers, and throws nothing else", async () => {
+Deno.test("loadConfig() accepts or refuses any providers, and throws nothing else", async () => {
   const providers = fc.array(fc.dictionary(key, value, { maxKeys: 8 }), { maxLength: 9 });
   await fc.assert(
     fc.asyncProperty(
@@ -82,7 +82,7 @@ Deno.test("loadConfig() takes or refuses any providers, and throws nothing else"
   );
 });
 
-Deno.test("loadConfig() takes or refuses any text and any bytes, and throws nothing else", async () => {
+Deno.test("loadConfig() accepts or refuses any text and any bytes, and throws nothing else", async () => {
   const yamlish = fc.string({
     unit: fc.constantFrom(
       ..."abk:-,{}[]&*!|>'\"%@`#\n\t  \\?~0".split(""),
@@ -99,14 +99,14 @@ Deno.test("loadConfig() takes or refuses any text and any bytes, and throws noth
   await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 64 }), isTotal), { numRuns: 300 });
 });
 
-Deno.test("loadConfig() takes or refuses any cut of a good config, and throws nothing else", async () => {
+Deno.test("loadConfig() accepts or refuses any cut of a good config, and throws nothing else", async () => {
   const whole = vaultProvider("    address: https://a\n    tls: { caFile: ca.pem }") +
     "wrap: 1\ncache: { maxAge: 5m }\n";
   assert.deepEqual(await complaints(whole), []);
   for (let length = 0; length < whole.length; length++) await isTotal(whole.slice(0, length));
 });
 
-Deno.test("loadConfig() refuses an anchor that stands inside itself, and throws nothing else", async () => {
+Deno.test("loadConfig() refuses an anchor inside itself, and throws nothing else", async () => {
   for (
     const config of ["providers: &a [*a]\n", "&a { socket: *a, providers: [*a] }\n", "cache: &a { entries: *a }\n"]
   ) {

@@ -1,41 +1,44 @@
 /**
- * YAML with positions: the plain value, and where in the file each field of it stands.
+ * Parses YAML into a plain value, with the position of each field in the file.
  *
  * @module
  */
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
 import type { ErrorCode } from "yaml";
 
-/** From the root to a field: keys of mappings and indices of lists. */
+/** Path from the root to a field: keys of mappings and indices of lists. */
 export type FieldPath = readonly (string | number)[];
 
-/** Counted from 1, as editors do. */
+/** Line and column, counted from 1. */
 export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
-/** Something that is wrong with the YAML itself. */
+/** A syntax error of the YAML. */
 export interface YamlProblem {
   readonly position: Position;
   readonly text: string;
 }
 
-/** A file that was read, as far as it could be. */
+/** A parsed file; with problems, the part that could be parsed. */
 export interface YamlFile {
-  /** Mappings as objects; `null` for an empty file; `undefined` if the file is no YAML at all. */
+  /** Mappings are objects; `null` for an empty file; `undefined` if the file is not YAML. */
   readonly value: unknown;
   readonly problems: readonly YamlProblem[];
-  /** Where a field stands: at its key, or where its list item begins; for a field that is not there, its parent. */
+  /**
+   * Position of a field: that of its key, or of the beginning of its list item; for a missing field, that of its
+   * parent.
+   */
   position(path: FieldPath): Position;
 }
 
-/** How often anchors may be used in one file, nested uses multiplied. */
+/** Maximum number of uses of anchors in one file; nested uses multiply. */
 const maxAliases = 64;
 
 /**
- * What each finding of the parser is called here. The parser's own messages are not used: some of them repeat the text
- * that they complain of, which may be somebody's password.
+ * This program's messages for errors of the parser. The parser's own messages are not used, because some repeat the
+ * text, which can contain a password.
  */
 const complaints = {
   ALIAS_PROPS: "an alias (*) takes no anchor or tag",
@@ -63,7 +66,7 @@ const complaints = {
   UNEXPECTED_TOKEN: "this is not expected here; is a quote or a bracket missing?",
 } as const satisfies Record<ErrorCode, string>;
 
-/** Parses one document of YAML 1.2. It never throws. */
+/** Parses one YAML 1.2 document. It never throws. */
 export function readYaml(text: string): YamlFile {
   const lines = new LineCounter();
   const positionAt = (offset: number): Position => {
@@ -97,8 +100,8 @@ export function readYaml(text: string): YamlFile {
 }
 
 /**
- * Why the parser gave up: nesting deeper than the stack, or aliases that multiply. Anything else is a mistake in it or
- * here, of which the name alone is told: its message may repeat the text.
+ * The reason why the parser failed: nesting deeper than the stack, or aliases that multiply. Any other error is a bug;
+ * only its name is reported, because its message can repeat the text.
  */
 export function whyNoYaml(thrown: unknown): string {
   if (thrown instanceof RangeError) return "this YAML is too deeply nested";

@@ -10,17 +10,17 @@ function problems(text: string): readonly string[] {
   return readYaml(text).problems.map(({ position, text }) => `${position.line}:${position.column}: ${text}`);
 }
 
-Deno.test("readYaml() gives plain values", () => {
+Deno.test("readYaml() returns plain values", () => {
   const { value, problems } = readYaml('a: 1\nb: [true, null, off, 1.5, "0600"]\nc: { d: x }\n');
   assert.deepEqual(value, { a: 1, b: [true, null, "off", 1.5, "0600"], c: { d: "x" } });
   assert.deepEqual(problems, []);
 });
 
-Deno.test("readYaml() gives null for nothing", () => {
+Deno.test("readYaml() returns null for an empty text", () => {
   for (const text of ["", "# only a comment\n", "---\n", "\ufeff"]) assert.equal(readYaml(text).value, null);
 });
 
-Deno.test("position() is a field's key, an item's beginning, or the nearest parent", () => {
+Deno.test("position() is that of a field's key, of an item's beginning, or of the nearest parent", () => {
   const text = "# comment\na:\n  - name: x\n    key: y\n  -  [1, 22]\nb: {c: 1, d: 2}\n";
   assert.equal(at(text), "1:1");
   assert.equal(at(text, "a"), "2:1");
@@ -37,12 +37,12 @@ Deno.test("position() counts lines that end in CR LF", () => {
   assert.equal(at("a: 1\r\nb:\r\n  c: 2\r\n", "b", "c"), "3:3");
 });
 
-Deno.test("position() follows an alias to what it stands for", () => {
+Deno.test("position() follows an alias to its anchor", () => {
   assert.equal(at("a: &x { b: 1 }\nc: *x\n", "c"), "2:1");
   assert.equal(at("a: &x { b: 1 }\nc: *x\n", "c", "b"), "1:9");
 });
 
-/** What is no config's YAML, and what is said of it. */
+/** Texts that are no valid YAML of a config, with their problems. */
 const mistakes: readonly (readonly [criterion: string, text: string, expected: readonly string[]])[] = [
   ["a key that stands twice", "a: 1\nb: 2\na: 3\n", ["3:1: this key stands in the same mapping twice"]],
   ["a second document", "a: 1\n---\nb: 2\n", ["2:1: a second document begins here; a config is one document"]],
@@ -61,10 +61,10 @@ const mistakes: readonly (readonly [criterion: string, text: string, expected: r
 ];
 
 for (const [criterion, text, expected] of mistakes) {
-  Deno.test(`readYaml() complains of ${criterion}`, () => assert.deepEqual(problems(text), expected));
+  Deno.test(`readYaml() reports ${criterion}`, () => assert.deepEqual(problems(text), expected));
 }
 
-Deno.test("readYaml() gives no value with a problem, except for a key that stands twice", () => {
+Deno.test("readYaml() returns no value with a problem, except for a duplicate key", () => {
   assert.equal(readYaml("a: !x b\n").value, undefined);
   assert.equal(readYaml("a: *b\n").value, undefined);
   assert.deepEqual(readYaml("a: 1\na: 2\n").value, { a: 2 });
@@ -82,7 +82,7 @@ Deno.test("readYaml() refuses aliases that multiply", () => {
   ]);
 });
 
-Deno.test("readYaml() survives an anchor inside itself and any depth", () => {
+Deno.test("readYaml() terminates for an anchor inside itself and any depth", () => {
   readYaml("a: &a [*a]\n");
   for (const open of ["[", "{a: ", "- ", "? "]) {
     const { value, problems } = readYaml(open.repeat(60_000));
@@ -91,7 +91,7 @@ Deno.test("readYaml() survives an anchor inside itself and any depth", () => {
   }
 });
 
-Deno.test("whyNoYaml() tells nesting, aliases and a parser's own mistakes apart, and repeats no message", () => {
+Deno.test("whyNoYaml() distinguishes nesting, aliases and bugs of a parser, and repeats no message", () => {
   assert.equal(whyNoYaml(new RangeError("Maximum call stack size exceeded")), "this YAML is too deeply nested");
   assert.equal(whyNoYaml(new ReferenceError("x")), "this YAML uses its anchors more than 64 times");
   assert.match(whyNoYaml(new TypeError("hunter2")), /^this YAML cannot be read \(the parser failed with TypeError\)/);

@@ -1,26 +1,27 @@
 /**
- * The fields of the config that hold providers.
+ * The fields of the config that contain providers.
  *
  * @module
  */
 
-/** `providers` wrap and unwrap, `retired` ones only unwrap. */
+/** `providers` wrap and unwrap; `retired` ones only unwrap. */
 export const providerLists = ["providers", "retired"] as const;
 
 /** One of {@linkcode providerLists}. */
 export type ProviderListName = (typeof providerLists)[number];
 
-/** The names of one provider. A name that is no text is `undefined`. */
+/** The names of one provider; `undefined` in place of a name that is not a text. */
 export interface ProviderNames {
   readonly name: string | undefined;
+  /** Former names. */
   readonly formerly: readonly (string | undefined)[];
 }
 
 /** The providers of one list. */
 export interface ProviderList<Raw = { readonly kind: string }> {
-  /** Those without a mistake in their form, each with its index in the file. */
+  /** The providers that match the schema, each with its index in the file. */
   readonly sound: readonly { readonly index: number; readonly raw: Raw }[];
-  /** The names of all of them. */
+  /** The names of all providers of the list. */
   readonly names: readonly ProviderNames[];
 }
 

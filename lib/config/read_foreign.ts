@@ -1,5 +1,5 @@
 /**
- * `readForeign`: which other plugins' data is read, and with which of our keys.
+ * `readForeign`: the formats of other plugins whose data can be read, and the keys for them.
  *
  * @module
  */
@@ -11,15 +11,18 @@ import type { FieldPath } from "./positions.ts";
 import type { ConfigValidator } from "./providers/common.ts";
 import { type ProviderLists, providerLists } from "./provider_lists.ts";
 
-/** What `readForeign` can do with the keys of one kind of provider. */
+/** The support of `readForeign` for the keys of one kind of provider. */
 export interface ForeignSupport {
-  /** The formats that can hold ciphertexts of this kind's KMS. */
+  /** The formats that can contain ciphertexts of the KMS. */
   readonly formats: readonly ForeignFormat[];
-  /** `context`: the entry's encryption context goes to such a key. `keyVersion`: the entry has to give the version. */
+  /**
+   * `context`: the encryption context of the entry is used with the key. `keyVersion`: the entry must contain the
+   * version.
+   */
   readonly takes?: "context" | "keyVersion";
 }
 
-/** By kind of provider. */
+/** Support by kind of provider. */
 type Kinds = ReadonlyMap<string, ForeignSupport>;
 
 /** The kinds for which `holds` is true, as part of a sentence. */
@@ -44,7 +47,7 @@ const encryptionContext = z.exactOptional(
     z.string().check(z.regex(/^(?!__proto__$)[\x20-\x7e]{1,512}$/, "must be a text")),
     z.string().check(z.maxLength(4096, "is too long")),
     "must be a mapping of texts to texts",
-  ).check(z.describe("The encryption context that the other plugin was told to use with AWS KMS.")),
+  ).check(z.describe("The encryption context of the other plugin for AWS KMS.")),
 );
 
 const entries = {
@@ -64,7 +67,7 @@ const entries = {
         ),
         keyVersion: z.exactOptional(
           text(
-            "For Azure Key Vault: the version of the key that the original was told to use, keyVersion in its azurekms.yaml.",
+            "For Azure Key Vault: the version of the key in the configuration of the original, keyVersion in its azurekms.yaml.",
             /^[0-9a-f]{32}$/,
             "must be a version of 32 lowercase hexadecimal digits",
           ),
@@ -96,7 +99,7 @@ const entries = {
   }),
 } as const satisfies { readonly [Format in ForeignFormat]: z.core.$ZodTypeDiscriminable };
 
-/** What an operator writes. */
+/** The schema of the field. */
 export const readForeignSchema = z.array(
   variants("format", entries),
   "must be a list of formats",
@@ -106,7 +109,7 @@ export const readForeignSchema = z.array(
 
 type Written = z.infer<typeof readForeignSchema>[number];
 
-/** Complains of formats that stand there twice, and of providers that are not there or cannot read the format. */
+/** Validates the entries. Reports duplicate formats, and providers that do not exist or do not support the format. */
 export function foreignSources(
   written: readonly Written[],
   lists: ProviderLists,
@@ -132,7 +135,7 @@ function source(written: Written, lists: ProviderLists, kinds: Kinds, validator:
   const providers = pairs(written).map(({ at, ...pair }): ForeignKey => {
     const kind = kindOf(pair.name, lists);
     if (kind === undefined) validator.complain(at, "no provider has this name");
-    // A provider that is not sound has complaints of its own.
+    // A provider with a problem has its own complaint.
     if (kind === undefined || kind === "") return pair;
     const support = kinds.get(kind);
     if (support?.formats.includes(format) !== true) {
@@ -156,7 +159,7 @@ function source(written: Written, lists: ProviderLists, kinds: Kinds, validator:
 }
 
 interface Pair extends Pick<ForeignKey, "written" | "name" | "keyVersion"> {
-  /** Where it stands, below the entry. */
+  /** Position of the provider's name, relative to the entry. */
   readonly at: FieldPath;
 }
 
@@ -171,7 +174,10 @@ function pairs(entry: Written): Pair[] {
   }));
 }
 
-/** `undefined` for a provider that is not there; one that is not sound has complaints of its own and no kind. */
+/**
+ * The kind of a provider; `undefined` if it does not exist, `""` if it does not match the schema and has its own
+ * complaints.
+ */
 function kindOf(name: string, lists: ProviderLists): string | undefined {
   for (const { names, sound } of providerLists.map((list) => lists[list])) {
     const index = names.findIndex((one) => one.name === name);

@@ -3,12 +3,12 @@ import { complaints, loadFake, localProvider, vaultProvider } from "../../tests/
 
 const vault = vaultProvider("    address: https://vault:8200");
 
-Deno.test("foreignSources() reads nothing foreign unless told to", async () => {
+Deno.test("foreignSources() is empty by default", async () => {
   assert.deepEqual((await loadFake(vault)).readForeign, []);
   assert.deepEqual((await loadFake(`${vault}readForeign: []\n`)).readForeign, []);
 });
 
-Deno.test("foreignSources() takes formats with the providers that may open them", async () => {
+Deno.test("foreignSources() accepts formats with the providers that support them", async () => {
   const { readForeign } = await loadFake(`${vault}readForeign:
   - { format: vault-kubernetes-kms, providers: [vault] }
   - { format: trousseau-v2, providers: [{ name: vault, as: vault }, { name: vault, as: vault-old }] }
@@ -22,7 +22,7 @@ Deno.test("foreignSources() takes formats with the providers that may open them"
   ]);
 });
 
-Deno.test("foreignSources() takes a retired provider: what another plugin wrote may be all that it is needed for", async () => {
+Deno.test("foreignSources() accepts a retired provider: it may only be needed for another plugin's data", async () => {
   const { readForeign } = await loadFake(
     `${localProvider}${
       vault.replace("providers:", "retired:")
@@ -31,7 +31,7 @@ Deno.test("foreignSources() takes a retired provider: what another plugin wrote 
   assert.deepEqual(readForeign, [{ format: "trousseau-v1", providers: [{ written: "", name: "vault" }] }]);
 });
 
-Deno.test("foreignSources() gives the encryption context to keys in AWS KMS, and bare blobs only where they are asked for", async () => {
+Deno.test("foreignSources() passes the encryption context to keys in AWS KMS, and bare blobs only if they are configured", async () => {
   const aws = `providers:
   - name: aws
     kind: aws-kms
@@ -58,7 +58,7 @@ const azure = `providers:
     auth: { method: managed-identity }
 `;
 
-Deno.test("foreignSources() takes Azure with the version of the key that the original was told to use, and asks for it", async () => {
+Deno.test("foreignSources() accepts Azure with the key version of the original's configuration, and requires it", async () => {
   const lines = (rest: string) =>
     `readForeign: [{ format: trousseau-v2, providers: [{ name: azure, as: azurekms${rest} }] }]\n`;
   const keyVersion = "0123456789abcdef0123456789abcdef";
@@ -114,19 +114,19 @@ const mistakes: readonly (readonly [criterion: string, lines: string, expected: 
 ];
 
 for (const [criterion, lines, expected] of mistakes) {
-  Deno.test(`foreignSources() complains of ${criterion}`, async () => {
+  Deno.test(`foreignSources() reports ${criterion}`, async () => {
     assert.deepEqual(await complaints(`${vault}${lines}\n`), expected);
   });
 }
 
-Deno.test("foreignSources() lets a provider that is not sound have its own complaints only", async () => {
+Deno.test("foreignSources() adds no complaint about a provider that has its own", async () => {
   const broken = vaultProvider("    address: vault");
   const found = await complaints(`${broken}readForeign: [{ format: trousseau-v1, providers: [vault] }]\n`);
   assert.equal(found.length, 1);
   assert.match(found[0] ?? "", /providers\[0\]\.address/);
 });
 
-Deno.test("foreignSources() refuses local keys: no other plugin has written with them", async () => {
+Deno.test("foreignSources() refuses local keys: no other plugin has encrypted with them", async () => {
   const lines = "readForeign: [{ format: vault-kubernetes-kms, providers: [local] }]\n";
   assert.deepEqual(await complaints(localProvider + lines), [
     "2:59: readForeign[0].providers[0]: must be of kind vault-transit",

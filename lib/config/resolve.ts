@@ -1,6 +1,6 @@
 /**
- * From a config of the right shape to the one that the program uses: looks for what it refers to and checks what no
- * single field can tell.
+ * Turns a config that matches the schema into the one that the program uses: resolves references, and makes the checks
+ * that span several fields.
  *
  * @module
  */
@@ -23,9 +23,9 @@ import { socketOf, wrapComplaintOf } from "./socket_fields.ts";
 import { sopsConfig } from "./sops.ts";
 
 /**
- * Complains to `validator`; what is returned is to be used only if nothing was complained of.
+ * Reports problems to `validator`; the result must be used only if there are none.
  *
- * @param maxWrap the longest wrap of a kind, in bytes.
+ * @param maxWrap maximum size of a wrapped data key for a kind of provider, in bytes.
  */
 export async function resolveConfig(
   file: string,
@@ -102,7 +102,9 @@ function checkCache(cache: Written["cache"], validator: ConfigValidator): void {
   if (cache.maxAge > cache.lifetime) validator.complain(["maxAge"], "is longer than lifetime");
 }
 
-/** A name means one key for ever: wraps in etcd are found by it. */
+/**
+ * Reports duplicate names. A name must always mean the same key, because wrapped data keys in etcd are stored under it.
+ */
 function checkNames(shaped: Shaped, validator: ConfigValidator): void {
   const seen = new Map<string, string>();
   const take = (name: string | undefined, ...path: FieldPath) => {
@@ -119,17 +121,19 @@ function checkNames(shaped: Shaped, validator: ConfigValidator): void {
   shaped.config.forgotten.forEach((name, index) => take(name, "forgotten", index));
 }
 
-/** One provider, and how long a wrap of it can be, in bytes. */
+/** A provider, and the maximum size of a data key that it wraps, in bytes. */
 export interface WrapRoom {
+  /** Index in `providers`. */
   readonly index: number;
   readonly name: string;
+  /** Bytes. */
   readonly maxWrap: number;
 }
 
 /**
- * All wraps of a data key have to fit into the annotations that kube-apiserver takes, at the worst. Found here it is a
- * config to be mended; found later it would be an Encrypt that fails on the day that a key is rotated to a longer one.
- * A v1beta1 frame has more room and holds less for each wrap, so that it need not be looked at.
+ * Checks that all wrapped forms of a data key fit into the annotations that kube-apiserver accepts, in the worst case.
+ * Otherwise Encrypt would fail on the day on which a key is rotated to a longer one. A v1beta1 frame has more space and
+ * needs less for each wrapped key, so that it needs no check.
  */
 export function checkRoom(rooms: readonly WrapRoom[], validator: Pick<ConfigValidator, "complain">): void {
   const all = rooms.reduce((sum, { name, maxWrap }) => sum + largestAnnotation(name, maxWrap), 0);
@@ -150,7 +154,7 @@ async function configsOf(
   validator: ConfigValidator,
 ): Promise<readonly ProviderConfig[]> {
   const found: ProviderConfig[] = [];
-  // One after the other: the remarks of `check` stand in the order of the file.
+  // Sequential, so that the remarks of `check` are in the order of the file.
   for (const { index, raw } of sound) {
     const settings = await settingsOf(raw, validator.within(index));
     found.push({ name: raw.name, formerly: raw.formerly, settings });

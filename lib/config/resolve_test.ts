@@ -19,7 +19,7 @@ function complaintsOf(...maxWraps: readonly number[]): readonly string[] {
   return found;
 }
 
-Deno.test("checkRoom() takes five providers of any kind, two of them with RSA-4096, and seven of the largest", () => {
+Deno.test("checkRoom() accepts five providers of any kind, two of them with RSA-4096, and seven of the largest", () => {
   for (const kind of providerKinds) {
     assert.deepEqual(complaintsOf(512, 512, ...Array<number>(3).fill(maxWrapOf(kind))), [], kind);
     assert.deepEqual(complaintsOf(...Array<number>(5).fill(maxWrapOf(kind))), [], kind);
@@ -27,7 +27,7 @@ Deno.test("checkRoom() takes five providers of any kind, two of them with RSA-40
   assert.deepEqual(complaintsOf(...Array<number>(7).fill(providerLimits.ciphertext)), []);
 });
 
-Deno.test("checkRoom() refuses what would not fit at the worst, and says which to take out", () => {
+Deno.test("checkRoom() refuses providers that would not fit in the worst case, and names those to remove", () => {
   assert.deepEqual(complaintsOf(512, ...Array<number>(7).fill(4096)), []);
   assert.deepEqual(complaintsOf(4096, 4096, ...Array<number>(6).fill(4096)), [
     "providers: could need 35488 bytes for the wraps of one data key, and kube-apiserver takes 32768; take one of the " +
@@ -36,7 +36,7 @@ Deno.test("checkRoom() refuses what would not fit at the worst, and says which t
   ]);
 });
 
-Deno.test("resolveConfig() sums the wraps of providers, and not those of retired ones", async () => {
+Deno.test("resolveConfig() adds up the wraps of providers, without retired ones", async () => {
   const list = (names: string) => [...names].map((name) => ({ kind: "local", name, keyFile: "/k", create: false }));
   const complaints = async (config: unknown) => {
     const problems = new Problems("c.yaml", () => ({ line: 1, column: 1 }));
@@ -58,7 +58,7 @@ Deno.test("resolveConfig() sums the wraps of providers, and not those of retired
   assert.deepEqual(await complaints({ providers: list("abcdefg"), retired: list("hijklmno") }), []);
 });
 
-Deno.test("largestAnnotation() is what the largest wrap takes, and wherever annotations fit a frame does", () => {
+Deno.test("largestAnnotation() is the size for the largest wrap, and a frame fits whenever annotations fit", () => {
   const wraps = ["a", "b".repeat(63)].map((name) => ({
     name,
     version: "v".repeat(providerLimits.version),
@@ -74,7 +74,7 @@ Deno.test("largestAnnotation() is what the largest wrap takes, and wherever anno
   assert.ok(formatSizes.annotations + formatSizes.keyId + formatSizes.envelope + 4 < formatSizes.frame);
 });
 
-Deno.test("the envelope and the API's handlers mean the same limits", () => {
+Deno.test("the limits of the envelope and of the API's handlers are equal", () => {
   const { annotations, frame, keyId } = formatSizes;
   assert.deepEqual({ annotations, frame, keyId, ciphertext: formatSizes.envelope }, {
     annotations: limits.annotations,
@@ -84,7 +84,7 @@ Deno.test("the envelope and the API's handlers mean the same limits", () => {
   });
 });
 
-Deno.test("maxWrapOf() takes the most that any provider may give for a kind that does not say", () => {
+Deno.test("maxWrapOf() is the general maximum for a kind without a maximum of its own", () => {
   assert.equal(maxWrapOf("unheard-of"), providerLimits.ciphertext);
   assert.equal(maxWrapOf("constructor"), providerLimits.ciphertext);
   for (const kind of providerKinds) assert.ok(maxWrapOf(kind) <= providerLimits.ciphertext, kind);

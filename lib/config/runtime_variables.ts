@@ -1,14 +1,14 @@
 /**
- * Variables that the runtime itself reads, whatever the program may read: with them the environment reaches behind the
- * permissions. A user who can set the environment controls the process; the warning is for variables set by accident.
+ * Variables that the runtime itself reads, independent of the program's permissions. A user who can set the environment
+ * controls the process; the warning is for variables set by accident.
  *
  * @module
  */
 
 /**
- * Each variable and what it does, as the end of "NAME …". Measured with Deno 2.9.6 under the flags of the product.
+ * Each variable with its effect, as the end of "NAME …". Measured with Deno 2.9.6 under the flags of the product.
  *
- * Those that are overridden here still show that somebody expects them to work.
+ * Variables that the program overrides are included, because an operator who sets them expects an effect.
  */
 export const runtimeVariables = {
   NODE_TLS_REJECT_UNAUTHORIZED: "has no effect: certificates are always checked",
@@ -34,7 +34,7 @@ export const runtimeVariables = {
 /** One of {@linkcode runtimeVariables}. */
 export type RuntimeVariable = keyof typeof runtimeVariables;
 
-/** One line that names those that are set, without their values; `undefined` if none is. */
+/** One line with the names of those that are set, without their values; `undefined` if none is set. */
 export function runtimeVariablesWarning(environment: { has(name: RuntimeVariable): boolean }): string | undefined {
   const set = Object.entries(runtimeVariables).filter(([name]) => environment.has(name as RuntimeVariable));
   if (set.length === 0) return undefined;

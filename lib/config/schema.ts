@@ -1,5 +1,5 @@
 /**
- * The whole config as an operator writes it: one strict schema, from which the JSON Schema for editors is made too.
+ * The strict schema of the config file, from which the JSON Schema for editors is generated.
  *
  * @module
  */
@@ -19,26 +19,28 @@ import { maxProviders, socketFields, wrapField } from "./socket_fields.ts";
 import { sopsSchema } from "./sops.ts";
 import { vaultTransitSchema, vaultTransitSettings } from "./providers/vault_transit.ts";
 
-/** The longest wait that a timer can hold, 2^31 - 1 ms, rounded down to days. */
+/** Maximum delay of a timer, 2^31 - 1 ms, rounded down to days. */
 const maxTimer = "24d";
 
-/** How one kind of provider is configured. */
+/** The configuration of one kind of provider. */
 interface Row<Raw, Settings> {
   readonly schema: z.core.$ZodTypeDiscriminable;
-  /** Checks the files, variables and paths that the entry names, and returns what `open` of the registry takes. */
+  /**
+   * Checks the files, variables and paths that the entry names, and returns the settings for `open` of the registry.
+   */
   readonly settings: (raw: Raw, validator: ConfigValidator) => Promise<Settings>;
-  /** Checks an entry of `retired` once more, for fields that such an entry must not have. */
+  /** Further checks of an entry of `retired`, for fields that such an entry must not have. */
   readonly checkRetired?: (raw: Raw, validator: ConfigValidator) => void;
-  /** Compares all providers of this kind with each other and with the socket that is served. */
+  /** Compares all providers of this kind with each other and with the plugin's own socket. */
   readonly checkTogether?: (
     placed: readonly PlacedSettings<Settings>[],
     surroundings: Surroundings,
   ) => void | Promise<void>;
-  /** Left out where no other plugin's data can be read with such a key. */
+  /** Support of `readForeign`; absent if these keys cannot decrypt any other plugin's data. */
   readonly foreign?: ForeignSupport;
 }
 
-/** The one list of the kinds of provider: a row for each row of `lib/provider/registry.ts`. */
+/** All kinds of provider, with a row for each row of `lib/provider/registry.ts`. */
 const providerTable = {
   "aws-kms": {
     schema: awsKmsSchema,
@@ -64,18 +66,20 @@ type Schemas = { readonly [Kind in ProviderKind]: (typeof providerTable)[Kind]["
 
 type RawOf<Kind extends ProviderKind> = z.infer<Schemas[Kind]>;
 
-/** One provider as it comes out of the schema. */
+/** One provider as the schema outputs it. */
 export type RawProvider = RawOf<ProviderKind>;
 
-/** The same table, by which TypeScript checks that the functions of each row take what its schema returns. */
+/** The same table with a type that proves that the functions of each row accept the output of its schema. */
 const rows: { readonly [Kind in ProviderKind]: Row<RawOf<Kind>, SettingsOf<Kind>> } = providerTable;
 
-/** The one place where TypeScript cannot see that a row and a value are of the same kind. */
+/**
+ * The row for a kind. TypeScript cannot see that a row and a value have the same kind; this is the only cast for it.
+ */
 function rowOf(kind: ProviderKind): Row<RawProvider, ProviderSettings> {
   return rows[kind] as Row<never, ProviderSettings> as Row<RawProvider, ProviderSettings>;
 }
 
-/** The kinds of provider whose keys read data of other plugins. */
+/** The kinds of provider whose keys can decrypt data of other plugins. */
 export const foreignSupport: ReadonlyMap<string, ForeignSupport> = new Map(
   Object.entries(rows).flatMap(([kind, { foreign }]) => foreign === undefined ? [] : [[kind, foreign]]),
 );
@@ -115,14 +119,14 @@ const telemetry = section("HTTP pages, log and audit stream.", {
   ),
 });
 
-/** `providerName`, and then a version of 256 visible characters at the most. */
+/** `providerName`, followed by a version of at most 256 visible characters. */
 const forgottenEntry = text(
   "The name of a provider that was taken out, or NAME@VERSION: a version as keys shows it, or its number alone.",
   /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(@[\x21-\x7e]{1,256})?$/,
   "must be the name of a provider, or NAME@VERSION with a version as keys shows it",
 );
 
-/** The root. */
+/** The whole config file. */
 export const configSchema = section("Configuration of the Trousseau KMS plugin.", {
   socket: z.prefault(
     section("The Unix socket that kube-apiserver connects to. A process that may connect to it may decrypt.", {
@@ -261,15 +265,15 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
   sops: z.prefault(sopsSchema, {}),
 });
 
-/** The config as it comes out of the schema: right in its shape, durations in milliseconds. */
+/** The config as the schema outputs it: of the right form, with durations in milliseconds. */
 export type RawConfig = z.infer<typeof configSchema>;
 
-/** The settings of one provider. Complains of what its entry refers to and is not there. */
+/** The settings of one provider. Reports missing files and variables that its entry refers to. */
 export async function providerSettings(raw: RawProvider, validator: ConfigValidator): Promise<ProviderSettings> {
   return await rowOf(raw.kind).settings(raw, validator);
 }
 
-/** The settings of one provider of `retired`, with the complaints of such an entry. */
+/** The settings of one provider of `retired`, with the additional checks of such an entry. */
 export async function retiredSettings(raw: RawProvider, validator: ConfigValidator): Promise<ProviderSettings> {
   rowOf(raw.kind).checkRetired?.(raw, validator);
   return await providerSettings(raw, validator);

@@ -1,5 +1,5 @@
 /**
- * Where secrets are read from.
+ * Sources of secrets.
  *
  * @module
  */
@@ -8,11 +8,11 @@ import { whyUnreadable } from "../base/durable_file.ts";
 import { Secret, type SecretSource, UnreadableSecretError } from "../base/secret.ts";
 import type { Environment } from "./environment.ts";
 
-/** In bytes. A ServiceAccount's token is about 1 KiB; what is larger is another file than was meant. */
+/** Maximum size in bytes. A ServiceAccount token has about 1 KiB; a larger file is the wrong one. */
 const largestSecret = 64 * 1024;
 
 /**
- * A secret in a file, read again at each call.
+ * A secret in a file, which is read at each call.
  *
  * @param path absolute.
  */
@@ -30,8 +30,8 @@ export function fileSource(path: string): SecretSource {
 }
 
 /**
- * A secret in a variable that fits `secretVariablePattern`. It is read now and kept: a variable of this process cannot
- * change, and once the plugin serves it gives up the environment.
+ * A secret in a variable that matches `secretVariablePattern`. It is read once, at this call: variables of a running
+ * process do not change, and a plugin that serves has revoked its permission to read them.
  */
 export function variableSource(name: string, environment: Environment): SecretSource {
   const secret = environment.secret(name);
@@ -46,7 +46,7 @@ export function variableSource(name: string, environment: Environment): SecretSo
   };
 }
 
-/** A value that stands in the config itself, for what is not secret but may also be referred to. */
+/** A value from the config itself, for a field that is not secret but also accepts a reference. */
 export function literalSource(value: string): SecretSource {
   const secret = new Secret(value);
   return { description: "the config", read: () => Promise.resolve(secret) };

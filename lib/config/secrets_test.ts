@@ -16,7 +16,7 @@ async function inFile(content: string | Uint8Array, test: (path: string) => Prom
   }
 }
 
-Deno.test("fileSource() leaves out the white space around the secret", async () => {
+Deno.test("fileSource() removes white space around the secret", async () => {
   await inFile("  s.token \r\n\n", async (path) => {
     const source = fileSource(path);
     assert.equal((await source.read()).reveal(), "s.token");
@@ -24,7 +24,7 @@ Deno.test("fileSource() leaves out the white space around the secret", async () 
   });
 });
 
-Deno.test("fileSource() reads the file again each time", async () => {
+Deno.test("fileSource() reads the file at each call", async () => {
   await inFile("one\n", async (path) => {
     const source = fileSource(path);
     assert.equal((await source.read()).reveal(), "one");
@@ -38,7 +38,7 @@ Deno.test("fileSource() reads the file again each time", async () => {
   });
 });
 
-Deno.test("fileSource() refuses what can be no secret, without showing it", async () => {
+Deno.test("fileSource() refuses content that cannot be a secret, without showing it", async () => {
   for (
     const [content, why] of [
       ["", "it is empty; write the secret into it"],
@@ -59,14 +59,14 @@ Deno.test("fileSource() refuses what can be no secret, without showing it", asyn
   }
 });
 
-Deno.test("fileSource() names a folder and a way that ends at a file", async () => {
+Deno.test("fileSource() reports a folder, and a path through a file", async () => {
   await inFile("x", async (path) => {
     await assert.rejects(fileSource(join(path, "..")).read(), /: it is a folder, and only a regular file is read\./);
     await assert.rejects(fileSource(join(path, "x")).read(), /: a part of its path is a file, not a folder\./);
   });
 });
 
-Deno.test("fileSource() refuses at each reading what others may write, and reads on when it is mended", async () => {
+Deno.test("fileSource() refuses at each reading a file that others may write, and accepts it after it is corrected", async () => {
   await inFile("s.token", async (path) => {
     const source = fileSource(path);
     assert.equal((await source.read()).reveal(), "s.token");
@@ -79,7 +79,7 @@ Deno.test("fileSource() refuses at each reading what others may write, and reads
   });
 });
 
-Deno.test("fileSource() reads from no device, and does not wait for a FIFO", async () => {
+Deno.test("fileSource() does not read from a device, and does not wait for a FIFO", async () => {
   await assert.rejects(fileSource("/dev/zero").read(), /it is no regular file/);
   await inFolder(async (folder) => {
     await makeFifo(`${folder}/token`);
@@ -87,13 +87,13 @@ Deno.test("fileSource() reads from no device, and does not wait for a FIFO", asy
   });
 });
 
-Deno.test("fileSource() takes a secret of exactly 64 KiB", async () => {
+Deno.test("fileSource() accepts a secret of exactly 64 KiB", async () => {
   await inFile("x".repeat(65_536), async (path) => {
     assert.equal((await fileSource(path).read()).reveal().length, 65_536);
   });
 });
 
-Deno.test("variableSource() reads the variable, or says that it is not set", async () => {
+Deno.test("variableSource() reads the variable, or reports that it is not set", async () => {
   const environment = environmentFrom((name) => ({ VAULT_TOKEN: " s.token\n", BAO_TOKEN: " " })[name]);
   assert.equal((await variableSource("VAULT_TOKEN", environment).read()).reveal(), "s.token");
   assert.equal(variableSource("VAULT_TOKEN", environment).description, "variable VAULT_TOKEN");
@@ -105,7 +105,7 @@ Deno.test("variableSource() reads the variable, or says that it is not set", asy
   }
 });
 
-Deno.test("variableSource() refuses what can be no secret, without showing it", async () => {
+Deno.test("variableSource() refuses a value that cannot be a secret, without showing it", async () => {
   for (
     const [content, why] of [
       ["canary\ncanary", "it has 2 lines, and only one is wanted; leave the line of the secret alone in it"],
@@ -123,13 +123,13 @@ Deno.test("variableSource() refuses what can be no secret, without showing it", 
   }
 });
 
-Deno.test("literalSource() hides its value where it is printed", async () => {
+Deno.test("literalSource() hides its value when it is printed", async () => {
   const source = literalSource("role-canary");
   assert.equal((await source.read()).reveal(), "role-canary");
   assert.ok(!Deno.inspect({ source, secret: await source.read() }, { depth: 9 }).includes("canary"));
 });
 
-Deno.test("variableSource() still has its secret when the environment is given up", async () => {
+Deno.test("variableSource() still has its secret after the permission for the environment is revoked", async () => {
   let given: string | undefined = "s.token";
   const source = variableSource("VAULT_TOKEN", environmentFrom((name) => name === "VAULT_TOKEN" ? given : undefined));
   given = undefined;

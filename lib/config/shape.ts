@@ -1,6 +1,6 @@
 /**
- * Holds a plain value against the schema. What is sound of a config with problems is kept, so that the checks that come
- * after can report on it in the same run.
+ * Validates a plain value against the schema. The valid parts of a config with problems are kept, so that later checks
+ * can report on them in the same run.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import { type ProviderList, type ProviderListName, providerLists, type ProviderN
 import { configSchema, type RawConfig, type RawProvider } from "./schema.ts";
 import { maxProviders } from "./socket_fields.ts";
 
-/** A config of the right shape, or what is left of one. */
+/** A config that matches the schema, or its valid parts. */
 export interface Shaped extends Readonly<Record<ProviderListName, ProviderList<RawProvider>>> {
   readonly config: Omit<RawConfig, ProviderListName>;
 }
 
-/** What each type is called in a complaint, for fields that have no words of their own. */
+/** Names of types in complaints, for fields without a complaint of their own. */
 const typeNames: Readonly<Record<string, string>> = {
   string: "a text",
   number: "a number",
@@ -25,9 +25,9 @@ const typeNames: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reports every problem of the shape.
+ * Reports every mismatch with the schema.
  *
- * @returns what is sound, `undefined` if nothing can be made of it.
+ * @returns the valid parts; `undefined` if there are none.
  */
 export function checkShape(value: unknown, problems: Problems): Shaped | undefined {
   const root = value ?? {};
@@ -54,7 +54,10 @@ function report(issue: z.core.$ZodIssue, problems: Problems): void {
   issue.keys.forEach((key, index) => problems.atKey(path, key, complaints[index] ?? "unknown key"));
 }
 
-/** What cannot be used: a top-level field, or one provider. Unknown keys break nothing. */
+/**
+ * The part that is unusable because of an issue: a top-level field, or one provider. Unknown keys make no part
+ * unusable.
+ */
 function brokenPart({ code, path: [first, second] }: z.core.$ZodIssue): readonly string[] {
   if (first === undefined || code === "unrecognized_keys") return [];
   const list = providerLists.find((name) => name === first);
@@ -65,10 +68,10 @@ function providerPart(list: ProviderListName, index: number): string {
   return `${list} ${index}`;
 }
 
-/** Stands in for a provider that cannot be used, so that the others keep their places. */
+/** Replaces an unusable provider, so that the others keep their indices. */
 const standIn = { kind: "local", name: "local", keyFile: "local.keys" };
 
-/** A copy of what was read in which nothing is left that was complained of. */
+/** A copy of the value without its unusable parts. */
 function withoutParts(root: unknown, broken: ReadonlySet<string>, issues: readonly z.core.$ZodIssue[]): unknown {
   const copy: unknown = structuredClone(root);
   for (const issue of issues) {

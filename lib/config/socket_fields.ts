@@ -1,5 +1,5 @@
 /**
- * What both sockets and both quorums of a config have in common.
+ * The fields and checks that both sockets and both quorums of a config share.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { Files } from "./files.ts";
 import type { ConfigValidator } from "./providers/common.ts";
 import { readSocket, socketPathComplaint } from "./socket_path.ts";
 
-/** How many providers there may be: each adds an annotation, which kube-apiserver limits to 32 KiB in all. */
+/** Maximum number of providers: each adds an annotation, and kube-apiserver limits all annotations to 32 KiB. */
 export const maxProviders = 8;
 
 const wrapComplaint = `must be all, any, or a number from 1 to ${maxProviders}`;
@@ -28,13 +28,13 @@ export function wrapField(description: string) {
   );
 }
 
-/** Why so many of so few providers cannot wrap, if they cannot. */
+/** The reason why the quorum cannot be reached with this number of providers, if it cannot. */
 export function wrapComplaintOf(wrap: WrapQuorum, providerCount: number): string | undefined {
   if (typeof wrap !== "number" || wrap <= providerCount || providerCount === 0) return undefined;
   return `is ${wrap}, and there ${providerCount === 1 ? "is 1 provider" : `are ${providerCount} providers`}`;
 }
 
-/** Who may connect. */
+/** The permissions of a socket. */
 export function socketFields(who: "plugin" | "sops") {
   const runs = who === "plugin" ? "the plugin" : "trousseau sops";
   return {
@@ -57,7 +57,7 @@ interface WrittenAccess {
   readonly group?: string | number;
 }
 
-/** A socket that can be had, as far as can be told before it is bound. */
+/** The socket from the config, with the checks that are possible before it is bound. */
 export async function socketOf(
   written: WrittenAccess & { readonly path: string },
   files: Files,
@@ -75,13 +75,13 @@ export async function socketOf(
   return { path, ...access };
 }
 
-/** A path of a socket in a config that may be wrong elsewhere: always absolute. */
+/** The absolute path of a socket, for a config that may have other problems. */
 export function socketPathIn(written: string, validator: ConfigValidator): string {
   const read = readSocket(written);
   return validator.absolute("path" in read ? read.path : written);
 }
 
-/** Who may connect to a socket. */
+/** The mode, owner and group of a socket. */
 export async function accessOf(
   written: WrittenAccess,
   files: Files,

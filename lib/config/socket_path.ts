@@ -1,19 +1,20 @@
 /**
- * The path of a socket: how long it may be, and how it is written as an endpoint.
+ * Paths of sockets: their maximum length, and their form as an endpoint.
  *
  * @module
  */
 import { dirname, isAbsolute } from "node:path";
 import { utf8 } from "../base/bytes.ts";
 
-/** In bytes: `sun_path` of unix(7) has 108, the last of them zero. */
+/** Bytes: `sun_path` of unix(7) has 108, the last of which is zero. */
 export const maxSocketPath = 107;
 
-/** In bytes: the socket is bound in a fresh folder beside its place, as in `/.t-0a1b2c/s`, and renamed from there. */
+/** Bytes: the socket is bound in a new folder beside its final path, for instance `/.t-0a1b2c/s`, and then renamed. */
 const temporaryTail = 12;
 
 /**
- * Why no socket can be bound at a path: half a sentence that begins with the path, `undefined` if one can.
+ * The reason why no socket can be bound at a path, as the end of a sentence that begins with the path; `undefined` if
+ * it can.
  *
  * @param path absolute.
  */
@@ -28,11 +29,11 @@ export function socketPathComplaint(path: string): string | undefined {
     : undefined;
 }
 
-/** A path, or half a sentence about a text that names none. */
+/** A path, or the end of a sentence about a text that is not one. */
 export type SocketRead = { readonly path: string } | { readonly complaint: string };
 
 /**
- * A socket as people write it: a path, which may be relative, or the endpoint that kube-apiserver's configuration has.
+ * Parses a socket as people write it: a path, which may be relative, or an endpoint of kube-apiserver's configuration.
  */
 export function readSocket(text: string): SocketRead {
   if (isAbstract(text)) {
@@ -53,11 +54,11 @@ export function readSocket(text: string): SocketRead {
 }
 
 /**
- * The absolute path in an endpoint such as `unix:///run/trousseau/kms.sock`, which kube-apiserver reads as a URL;
- * `undefined` if it names none.
+ * The absolute path in an endpoint, for instance `unix:///run/trousseau/kms.sock`, which kube-apiserver parses as a
+ * URL; `undefined` if it names none.
  */
 export function pathOfEndpoint(endpoint: string): string | undefined {
-  // A URL's query and fragment are no part of its path.
+  // The query and the fragment of a URL do not belong to its path.
   if (!/^unix:/i.test(endpoint) || /[?#]/.test(endpoint)) return undefined;
   const path = decoded(endpoint.slice("unix:".length).replace(/^\/\/(?=\/)/, ""));
   if (path === undefined || !isAbsolute(path) || isAbstract(path)) return undefined;
@@ -65,8 +66,8 @@ export function pathOfEndpoint(endpoint: string): string | undefined {
 }
 
 /**
- * Whether a text names a socket in Linux's abstract namespace, which has no file and no access rights: `@name`, as an
- * endpoint `unix:@name` or `unix-abstract:name`. kube-apiserver takes `unix:///@name` for one as well.
+ * Whether a text names a socket in Linux's abstract namespace, which has no file and no permissions: `@name`, or an
+ * endpoint `unix:@name` or `unix-abstract:name`. kube-apiserver also takes `unix:///@name` for such a socket.
  */
 export function isAbstract(text: string): boolean {
   return /^\/?@/.test(text) || /^unix:(\/\/)?\/?(@|%40)/i.test(text) || /^unix-abstract:/i.test(text);
@@ -80,7 +81,7 @@ function decoded(text: string): string | undefined {
   }
 }
 
-/** The socket as kube-apiserver's configuration names it, a URL; characters that a URL reserves are percent-encoded. */
+/** The endpoint for kube-apiserver's configuration, a URL; reserved characters are percent-encoded. */
 export function socketEndpoint(path: string): string {
   return `unix://${path.split("/").map(encodeURIComponent).join("/")}`;
 }

@@ -18,7 +18,7 @@ const good: Readonly<Record<string, string>> = {
   "unix:///run/a%3Fb": "/run/a?b",
 };
 
-Deno.test("readSocket() takes a path as it is, and an endpoint for its path", () => {
+Deno.test("readSocket() returns a path unchanged, and the path of an endpoint", () => {
   for (const [text, path] of Object.entries(good)) deepEqual(readSocket(text), { path }, text);
 });
 
@@ -37,7 +37,7 @@ Deno.test("readSocket() refuses abstract sockets, endpoints without an absolute 
   for (const text of other) match(said(text), /^is no Unix socket, .*; write a path/);
 });
 
-Deno.test("pathOfEndpoint() is an absolute path that names no abstract socket, or nothing", () => {
+Deno.test("pathOfEndpoint() is an absolute path that names no abstract socket, or undefined", () => {
   for (const text of [...abstract, ...none, ...cut, ...other, "/run/x"]) equal(pathOfEndpoint(text), undefined, text);
   const text = fc.array(fc.constantFrom("unix:", "/", "//", "@", "%40", "%2f", "a", "?", "..", "%"), { maxLength: 6 });
   fc.assert(fc.property(text, (parts) => {
@@ -46,7 +46,7 @@ Deno.test("pathOfEndpoint() is an absolute path that names no abstract socket, o
   }));
 });
 
-Deno.test("both sockets of a config may be written as endpoints", async () => {
+Deno.test("both sockets of a config can be written as endpoints", async () => {
   const text = `socket: { path: unix:///run/t/kms.sock }\nsops: { socket: { path: unix:///run/s/sops.sock } }\n`;
   const config = await loadFake(text + localProvider);
   deepEqual([config.socket.path, config.sops.socket.path], ["/run/t/kms.sock", "/run/s/sops.sock"]);
@@ -57,7 +57,7 @@ Deno.test("both sockets of a config may be written as endpoints", async () => {
 for (const field of ["socket", "sops.socket"] as const) {
   const config = (path: string) =>
     (field === "socket" ? `socket: { path: "${path}" }\n` : `sops: { socket: { path: "${path}" } }\n`) + localProvider;
-  Deno.test(`a config's ${field}.path is refused where it names no path`, async () => {
+  Deno.test(`a config's ${field}.path is refused if it is not a path`, async () => {
     for (const path of [...abstract, ...none, ...cut, ...other]) {
       const found = await complaints(config(path));
       equal(found.length, 1, path);

@@ -1,5 +1,5 @@
 /**
- * `sops`: where `trousseau sops` serves, and what the keys of files stand for.
+ * `sops`: the address of `trousseau sops`, and the keys that files can name.
  *
  * @module
  */
@@ -33,7 +33,7 @@ const key = section("A key that files may name.", {
   ),
 });
 
-/** What an operator writes. */
+/** The schema of the section. */
 export const sopsSchema = section("The key service for SOPS, which trousseau sops serves.", {
   socket: z.prefault(
     section("The Unix socket that sops connects to. A process that may connect to it may decrypt every file.", {
@@ -84,7 +84,7 @@ interface Shaped extends Pick<ProviderLists, "providers"> {
   };
 }
 
-/** Complains of keys that stand there twice, and of providers that are not there. */
+/** Validates the section. Reports duplicate keys, and providers that do not exist. */
 export async function sopsConfig(
   shaped: Shaped,
   environment: Environment,
@@ -96,7 +96,8 @@ export async function sopsConfig(
   const inSocket = validator.within("socket");
   const { path } = written.socket;
   return {
-    // A path that nobody wrote is looked at by the command that serves there, and keeps no other from its start.
+    // A default path is checked only by the command that serves there, so that it does not prevent another command from
+    // starting.
     socket: path === undefined
       ? {
         path: await sopsSocketPath(socketPathIn(config.socket.path, validator), environment, files),
@@ -139,7 +140,7 @@ function keyOf(
   return { name, providers: chosen, wrap: written.wrap ?? inherited(wrap, chosen.length) };
 }
 
-/** The quorum of all providers, as far as so many are left. */
+/** The quorum of all providers, limited to the number of this key's providers. */
 function inherited(wrap: Shaped["config"]["wrap"], count: number): SopsKeyConfig["wrap"] {
   const wanted = wrap ?? defaultWrap(count);
   return typeof wanted === "number" ? Math.min(wanted, Math.max(1, count)) : wanted;

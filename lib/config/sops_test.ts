@@ -46,12 +46,12 @@ sops: { keys: [{ name: k, providers: [c] }] }\n`,
 ];
 
 for (const [criterion, text, lines] of mistakes) {
-  Deno.test(`sops complains of ${criterion}`, async () => {
+  Deno.test(`sops reports ${criterion}`, async () => {
     assert.deepEqual(await complaints(text), lines);
   });
 }
 
-Deno.test("sops takes the quorum of all providers for a key of fewer, as far as it goes", async () => {
+Deno.test("sops uses the quorum of all providers for a key, limited to the number of its providers", async () => {
   const keys = "sops: { keys: [{ name: one, providers: [a] }, { name: all }, { name: own, wrap: any }] }\n";
   const wraps = async (wrap: string) => (await loadFake(`${wrap}${two}${keys}`)).sops.keys.map(({ wrap }) => wrap);
   assert.deepEqual(await wraps(""), [1, 2, "any"]);
@@ -65,7 +65,7 @@ async function socketPath(text: string, variables: Record<string, string>, kinds
   return config.sops.socket.path;
 }
 
-Deno.test("sops serves in the user's runtime folder, else beside the plugin", async () => {
+Deno.test("sops serves in the user's runtime folder, else in the folder of the plugin's socket", async () => {
   const runtime = { XDG_RUNTIME_DIR: "/run/user/7" };
   const there: Record<string, FileKind> = { "/run/user/7": "folder" };
   assert.equal(await socketPath(localProvider, {}), "/run/trousseau/sops.sock");

@@ -1,5 +1,5 @@
 /**
- * Text files that an operator names: regular files of a bounded size.
+ * Text files that an operator names: regular files of limited size.
  *
  * @module
  */
@@ -7,15 +7,15 @@ import { utf8Text } from "../base/bytes.ts";
 import { readRegularFile, whyUnreadable } from "../base/durable_file.ts";
 import { KmsError } from "../base/errors.ts";
 
-/** In bytes. */
+/** Maximum size in bytes. */
 const largest = 256 * 1024;
 
 /**
- * Reads one.
+ * Reads a text file.
  *
- * @param path as the operator named it.
- * @param read another way to read, where the file holds credentials.
- * @throws {KmsError} `config` if it is not there, no regular file, longer than 256 KiB or not UTF-8.
+ * @param path as the operator gave it.
+ * @param read another function to read it, for a file with credentials.
+ * @throws {KmsError} `config` if it is missing, not a regular file, longer than 256 KiB or not UTF-8.
  */
 export async function readTextFile(path: string, read: typeof readRegularFile = readRegularFile): Promise<string> {
   const bytes = await read(path, largest).catch((thrown) => {

@@ -1,5 +1,5 @@
 /**
- * Addresses of Vault as an operator writes them: an origin, an origin with a path, or the Unix socket of an agent.
+ * Addresses of Vault in the configuration: an origin, an origin with a path, or the Unix socket of an agent.
  *
  * @module
  */
@@ -7,13 +7,13 @@ import { utf8 } from "../base/bytes.ts";
 import { parseOrigin } from "./addresses.ts";
 import { maxSocketPath } from "./socket_path.ts";
 
-/** A segment of a path: nothing that a server, a proxy or a file system could take for another one. */
+/** A path segment without characters that a server, a proxy or a file system could interpret. */
 const segment = "[A-Za-z0-9_~-][A-Za-z0-9_.~-]*";
 
-/** Behind the origin of an address; one slash at the end is taken. */
+/** The part after the origin of an address; one trailing slash is accepted. */
 const prefixPattern = new RegExp(`^(/${segment})*/?$`);
 
-/** The folders in which the compiled program may connect to a socket. */
+/** The folders in which the compiled program has permission to connect to a socket. */
 const socketPattern = new RegExp(`^unix:///(var/)?run(/${segment})+$`);
 
 const noAddress =
@@ -25,8 +25,8 @@ export const vaultAddressPattern = new RegExp(
 );
 
 /**
- * The address in its canonical form, without a slash at its end, or half a sentence with the reason why the text is no
- * address. The text is not repeated, since a password may stand in it.
+ * The address in its canonical form, without a trailing slash, or the reason why the text is not an address, as the end
+ * of a sentence. The text is not repeated, because it can contain a password.
  */
 export function parseVaultAddress(text: string): { readonly address: string } | { readonly complaint: string } {
   if (text.startsWith("unix:")) return parseSocket(text);

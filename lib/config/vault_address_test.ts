@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { addressOf } from "../net/https/address.ts";
 import { parseVaultAddress, vaultAddressPattern } from "./vault_address.ts";
 
-Deno.test("parseVaultAddress() takes origins, origins with a path, and sockets below /run", () => {
+Deno.test("parseVaultAddress() accepts origins, origins with a path, and sockets below /run", () => {
   const good = [
     ["https://Vault.Example:8200/", "https://vault.example:8200"],
     ["https://vault.example:443/vault", "https://vault.example/vault"],
@@ -20,7 +20,7 @@ Deno.test("parseVaultAddress() takes origins, origins with a path, and sockets b
   }
 });
 
-Deno.test("parseVaultAddress() says why it takes no other, and repeats nothing", () => {
+Deno.test("parseVaultAddress() gives the reason for refusing any other, and repeats nothing", () => {
   const bad: readonly (readonly [string, RegExp, "also the schema"?])[] = [
     ["https://canary:canary@vault.example/vault", /must not hold a user name or password/, "also the schema"],
     ["https://vault.example/vault?canary=1", /query or a fragment/, "also the schema"],
@@ -59,7 +59,7 @@ Deno.test("parseVaultAddress() says why it takes no other, and repeats nothing",
   }
 });
 
-Deno.test("parseVaultAddress() reads any text, and what it takes leads to no other path", () => {
+Deno.test("parseVaultAddress() accepts or refuses any text, and an accepted one leads to no other path", () => {
   const text = fc.oneof(
     fc.string(),
     fc.tuple(fc.constantFrom("https://vault.example", "unix:///run", "http://localhost:1"), fc.string())

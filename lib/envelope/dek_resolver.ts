@@ -62,7 +62,7 @@ interface InFlightUnwrap {
   readonly waiting: Set<CallOptions>;
 }
 
-/** One for a group of providers. */
+/** Resolves the data keys of one group of providers. */
 export class DekResolver implements Disposable {
   readonly #options: DekResolverOptions;
   readonly #inFlight = new Map<string, InFlightUnwrap>();
@@ -124,10 +124,10 @@ export class DekResolver implements Disposable {
       return openWith(await orAborted(inFlight.entry, signal, "unwrap a data key"), request, cache);
     } catch (thrown) {
       if (!signal.aborted || inFlight.waiting.size > 1) throw thrown;
-      // A call that comes in the same turn of the event loop must not join the aborted unwrap.
+      // A call in the same iteration of the event loop must not join the aborted unwrap.
       this.#forget(request.reference, inFlight);
       inFlight.abort.abort(signal.reason);
-      // The aborted unwrap has this turn of the event loop to name the server that did not answer.
+      // The aborted unwrap has this iteration of the event loop to report the server that did not answer.
       return openWith(await orAborted(inFlight.entry, signal, "unwrap a data key", "after this turn"), request, cache);
     } finally {
       inFlight.waiting.delete(call);

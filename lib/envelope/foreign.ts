@@ -1,8 +1,8 @@
 /**
- * Reads what another plugin wrote, with the keys that the operator allows for it and with no other.
+ * Reads data that another plugin wrote, with the keys that the configuration permits for it and no others.
  *
- * What comes back is 32 bytes, a seed or a data key of kube-apiserver's, or nothing: whoever can write to etcd can hand in
- * anything that the key ever encrypted, our own wrapped data keys above all.
+ * The result is 32 bytes, a seed or a data key of kube-apiserver, or an error. An attacker who can write to etcd can submit
+ * any ciphertext of the key, for instance our own wrapped data keys.
  *
  * @module
  */
@@ -21,27 +21,27 @@ import { isTagged } from "./seal.ts";
 import type { Holder, Unwrapper, UnwrapStrategy } from "./unwrap.ts";
 import { UnwrapCache, type UnwrapCacheOptions } from "./unwrap_cache.ts";
 
-/** A format that is read, and with which of our keys. */
+/** A format to read, and our keys for it. */
 export interface ForeignSource {
   readonly format: ForeignFormat;
   readonly providers: readonly ForeignKey[];
-  /** aws-encryption-provider: whether blobs without the leading byte are taken under v1beta1. */
+  /** aws-encryption-provider: whether blobs without the leading byte are accepted under v1beta1. */
   readonly unprefixed?: boolean;
 }
 
-/** One of our providers that may open what another plugin wrote. */
+/** One of our providers that can open data of another plugin. */
 export interface ForeignKey {
-  /** The name that stands for it in the data; `""` where the format has no such name. */
+  /** Its name in the data; `""` if the format has no names. */
   readonly written: string;
-  /** Our name for it. */
+  /** Its name in our configuration. */
   readonly name: string;
-  /** What the other plugin had the ciphertext bound to, where the vendor has such a thing. */
+  /** The encryption context that the other plugin used, if the vendor supports one. */
   readonly context?: Readonly<Record<string, string>>;
-  /** The version of the key that the other plugin was told to use, where the vendor has to be told. */
+  /** The configured key version of the other plugin, if a request of the vendor must name one. */
   readonly keyVersion?: string;
 }
 
-/** What a reader is made of. */
+/** Options of a {@linkcode ForeignReader}. */
 export interface ForeignReaderOptions {
   readonly sources: readonly ForeignSource[];
   readonly providers: readonly Pick<CheckedProvider, "name" | "unwrap">[];
@@ -54,10 +54,10 @@ export interface ForeignReaderOptions {
   readonly notify: Notify;
 }
 
-/** Bytes: what kube-apiserver has ever had wrapped, a seed (v2) or a data key (v1beta1). */
+/** Size in bytes of the plaintexts of kube-apiserver: a seed (v2) or a data key (v1beta1). */
 const seedBytes = 32;
 
-/** One for the whole plugin; without sources it recognises nothing. */
+/** The reader of a plugin. Without sources it recognises no data. */
 export class ForeignReader implements Disposable {
   readonly #sources: ReadonlyMap<ForeignFormat, ForeignSource>;
   readonly #providers: ReadonlyMap<string, Pick<CheckedProvider, "name" | "unwrap">>;
@@ -68,12 +68,12 @@ export class ForeignReader implements Disposable {
     this.#sources = new Map(sources.map((source) => [source.format, source]));
     this.#providers = new Map(providers.map((provider) => [provider.name, provider]));
     this.#isSick = isSick;
-    // A cache of its own: under v1beta1 there is a key for each object, and they would drive out our own few.
+    // A separate cache: under v1beta1 there is a key for each object, and they would evict our own few data keys.
     const quiet: Notify = (event) => event.type === "cache_size" ? undefined : notify(event);
     this.#source = new DekResolver({
       ...options,
       cache: new UnwrapCache(cache, options.clock, quiet),
-      // What opens to something else was stored so, and is no provider's fault.
+      // The data was stored with another plaintext. That is not a failure of the provider.
       onMismatch: () => {},
     });
     for (const { format, providers: keys } of sources) {
@@ -81,7 +81,7 @@ export class ForeignReader implements Disposable {
     }
   }
 
-  /** Whose it is by how it begins; `undefined` for what is ours or is not to be read. */
+  /** The format by the first bytes; `undefined` for our own data and for formats that are not configured. */
   formatOf({ ciphertext }: ForeignSealed, api: KmsApi): ForeignFormat | undefined {
     if (beginsAsOurs(ciphertext, api)) return undefined;
     return foreignFormats.find((format) => {
@@ -91,10 +91,10 @@ export class ForeignReader implements Disposable {
   }
 
   /**
-   * Opens it.
+   * Opens data of another plugin.
    *
-   * @throws {KmsError} `integrity` for what the other plugin cannot have written as it stands, and for what is no seed;
-   *   `key_unknown` if no configured provider may open it; a provider's error.
+   * @throws {KmsError} `integrity` if the other plugin cannot have written these bytes, or if the plaintext is not a seed;
+   *   `key_unknown` if no provider is configured for it; a provider's error.
    */
   async read(format: ForeignFormat, sealed: ForeignSealed, api: KmsApi, call: CallOptions): Promise<OpenedSeed> {
     const wraps = readForeign(format, sealed, api);

@@ -1,5 +1,5 @@
 /**
- * What other plugins have left in etcd, told apart and taken apart by its form alone.
+ * The formats of other plugins in etcd: recognises and parses them by their bytes.
  *
  * | format                 | API         | ciphertext                                                    | key ID and annotations |
  * | ---------------------- | ----------- | ------------------------------------------------------------- | ---------------------- |
@@ -18,7 +18,7 @@ import { KmsError } from "../base/errors.ts";
 import type { KmsApi } from "../api/kms/messages.ts";
 import { providerLimits } from "../provider/provider.ts";
 
-/** What kube-apiserver hands back to be opened. */
+/** The request of a Decrypt. */
 export interface ForeignSealed {
   readonly keyId: string;
   readonly ciphertext: Uint8Array;
@@ -27,27 +27,27 @@ export interface ForeignSealed {
 
 /** One vendor's ciphertext. */
 export interface ForeignWrap {
-  /** What the other plugin called the provider that made it; `""` where its format has no such name. */
+  /** The name of its provider in the other plugin; `""` if the format has no names. */
   readonly written: string;
-  /** The version of the KEK as far as the form tells it, else `-`. */
+  /** The version of the KEK, if the format has it; otherwise `-`. */
   readonly version: string;
   readonly ciphertext: Uint8Array;
 }
 
-/** What may be chosen about a format. */
+/** Options of a format. */
 export interface FormatOptions {
-  /** aws-encryption-provider: whether blobs without the leading byte are taken under v1beta1. */
+  /** aws-encryption-provider: whether blobs without the leading byte are accepted under v1beta1. */
   readonly unprefixed?: boolean;
 }
 
 interface FormatRow {
-  /** Whether bytes begin as this format does. It is the whole decision: what is amiss after that is `integrity`. */
+  /** Whether bytes begin as this format does. Any later violation of the format is an `integrity` error. */
   readonly recognises: (ciphertext: Uint8Array, api: KmsApi, options: FormatOptions) => boolean;
-  /** The vendors' ciphertexts, or `undefined` where anything is left over, missing or out of place. */
+  /** Parses the vendors' ciphertexts; `undefined` if the bytes violate the format. */
   readonly read: (sealed: ForeignSealed, api: KmsApi) => readonly ForeignWrap[] | undefined;
 }
 
-/** In the order in which they are tried: the last one takes the most. */
+/** The formats, in the order in which they are tried. The last one matches the most data. */
 const formats = {
   "trousseau-v2": {
     recognises: (ciphertext, api) => api === "v1beta1" && /^[\w.-]{1,63}:-:/.test(latin1(ciphertext.subarray(0, 66))),
@@ -93,10 +93,10 @@ export function isOfFormat(
 }
 
 /**
- * The vendors' ciphertexts in what {@linkcode isOfFormat} has recognised.
+ * Parses the vendors' ciphertexts in data that {@linkcode isOfFormat} has recognised.
  *
- * @returns at least one, each of 1 byte to 4 KiB.
- * @throws {KmsError} `integrity` for anything that the other plugin cannot have written as it stands.
+ * @returns at least one ciphertext, each of 1 byte to 4 KiB.
+ * @throws {KmsError} `integrity` if the other plugin cannot have written these bytes.
  */
 export function readForeign(format: ForeignFormat, sealed: ForeignSealed, api: KmsApi): readonly ForeignWrap[] {
   const row: FormatRow = formats[format];
@@ -109,26 +109,26 @@ export function readForeign(format: ForeignFormat, sealed: ForeignSealed, api: K
   );
 }
 
-/** ASCII "1": how aws-encryption-provider marks what it has written since its storage has versions. */
+/** ASCII "1": the first byte of data that aws-encryption-provider has written since its storage has versions. */
 const storageVersion = 0x31;
 
-/** In bytes: no authenticated encryption of 32 bytes with a nonce is shorter. */
+/** Minimum size in bytes: 32 bytes under authenticated encryption, with nonce and tag. */
 const smallestBlob = 60;
 
-/** What AWS KMS takes as `KeyId`: an ARN of a key or an alias, or their last part alone. */
+/** The forms of `KeyId` of AWS KMS: the ARN of a key or an alias, or only its last part. */
 const awsKeyId =
   /^(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key|alias)\/[\w/-]{1,256}|alias\/[\w/-]{1,256}|(mrk-)?[0-9a-f-]{32,36})$/;
 
 /**
- * Whether a key ID is a number of Vault's and not less than the version that the ciphertext names. vault-kubernetes-kms
- * asks for it after it has encrypted (`pkg/vault/transit.go`), so that a rotation between the two calls leaves a newer
- * one. Ten digits take a time in seconds too, should a release have used one.
+ * Whether a key ID is a version number of Vault that is not less than the version in the ciphertext. vault-kubernetes-kms
+ * reads the number after the encryption (`pkg/vault/transit.go`), so that it is higher after a rotation between the two
+ * calls. Ten digits also permit a time in seconds, in case a release has used one.
  */
 function isVersionFrom(version: string | undefined, keyId: string): boolean {
   return version !== undefined && /^[1-9]\d{0,9}$/.test(keyId) && Number(keyId) >= Number(version);
 }
 
-/** At most two providers could be configured; a few more do no harm. */
+/** Maximum number of lines. The other plugin permitted two providers; a few more are harmless. */
 const maxLines = 8;
 
 function beginsAsTransit(ciphertext: Uint8Array): boolean {
@@ -141,7 +141,7 @@ function transit(ciphertext: Uint8Array, written: string): readonly ForeignWrap[
   return [{ written, version, ciphertext }];
 }
 
-/** Lines in any order, each name once, each ended. */
+/** Parses lines in any order. Each name occurs once, and each line has its line feed. */
 function lines(bytes: Uint8Array): readonly ForeignWrap[] | undefined {
   const text = latin1(bytes);
   const found = text.split("\n");
@@ -154,9 +154,10 @@ function lines(bytes: Uint8Array): readonly ForeignWrap[] | undefined {
 function line(text: string): ForeignWrap | undefined {
   const [, written, payload = ""] = /^([\w.-]{1,63}):-:([A-Za-z0-9+/=_:-]+)$/.exec(text) ?? [];
   if (written === undefined) return undefined;
-  // The first alpha versions wrote Vault's text as it is.
+  // The first alpha versions wrote Vault's text without encoding it.
   if (payload.startsWith("vault:v")) return transit(utf8(payload), written)?.[0];
-  // Vault's and AWS KMS's were encoded by the original; Key Vault gives base64url, which was taken as it came.
+  // The other plugin encoded ciphertexts of Vault and AWS KMS in base64. Key Vault returns base64url, which it stored
+  // unchanged.
   const ciphertext = fromBase64(payload) ?? fromBase64url(payload);
   if (ciphertext === undefined) return undefined;
   return transit(ciphertext, written)?.[0] ?? { written, version: "-", ciphertext };
@@ -166,7 +167,7 @@ function isEmpty(annotations: Readonly<Record<string, Uint8Array>>): boolean {
   return Object.keys(annotations).length === 0;
 }
 
-/** Each byte as the character of its number. No pattern here matches a character above 127. */
+/** Decodes each byte as one character. The patterns here match no character above 127. */
 function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
 }

@@ -36,7 +36,7 @@ export const formatSizes = {
   frame: 61_440,
 } as const;
 
-/** How many wraps have to be unwrapped to open it: always 1. The byte is reserved for a later format. */
+/** Number of wraps that have to be unwrapped to open an envelope: always 1. The byte is reserved for a later format. */
 export type Threshold = 1;
 
 /** The sealed seed and what it refers to. */
@@ -50,7 +50,7 @@ export interface Envelope {
   readonly sealed: Uint8Array;
 }
 
-/** What a frame holds. */
+/** The content of a frame. */
 export interface EnvelopeFrame {
   /** For SOPS, the name of the file's key. */
   readonly keyId: string;
@@ -58,7 +58,7 @@ export interface EnvelopeFrame {
   readonly envelope: Envelope;
 }
 
-/** Whether bytes begin as an envelope or, for purposes that have frames, as a frame: no other plugin's data does. */
+/** Whether bytes begin as an envelope or, for purposes with frames, as a frame. No data of another plugin does. */
 export function beginsAsOurs(bytes: Uint8Array, purpose: Purpose): boolean {
   return bytes[0] === (purposes[purpose].frame ?? envelopeFormat);
 }

@@ -34,10 +34,10 @@ export const purposes = {
   sops: { tag: fileTag, additionalData: purposeBytes("sops"), frame: 0xf5 },
 } as const satisfies Readonly<Record<string, PurposeRow>>;
 
-/** What a seal is for. */
+/** The purpose of a seal. */
 export type Purpose = keyof typeof purposes;
 
-/** The purposes whose API carries a single field of bytes: wraps and key ID travel in a frame. */
+/** The purposes whose API has a single field of bytes, so that wraps and key ID are in a frame. */
 export type FramedPurpose = {
   [Name in Purpose]: (typeof purposes)[Name]["frame"] extends number ? Name : never;
 }[Purpose];

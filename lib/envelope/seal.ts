@@ -29,7 +29,7 @@ export function bound(context: SealContext): SealContext {
   return { ...context, additionalData: additionalDataOf(context).slice() };
 }
 
-/** How many seeds one data key may seal: far below the 2^32 that random nonces allow (NIST SP 800-38D, 8.3). */
+/** Maximum number of seeds under one data key: far below the 2^32 of random nonces (NIST SP 800-38D, 8.3). */
 export const maxUsesOfDek = 2 ** 20;
 
 /** A new data key, 32 random bytes. */

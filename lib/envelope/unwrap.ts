@@ -156,7 +156,7 @@ class UnwrapRace {
     const { signal } = this.#call;
     const onAbort = () => {
       this.#over.abort(signal.reason);
-      // The aborted calls have this turn of the event loop to name the servers that did not answer.
+      // The aborted calls have this iteration of the event loop to report the servers that did not answer.
       setImmediate(() => this.#outcome.reject(tooLate(signal, this.#errors)));
     };
     if (signal.aborted) onAbort();
@@ -181,7 +181,7 @@ class UnwrapRace {
     this.#hedge(holder, place);
   }
 
-  /** Asks the next holder unless the one after `place` has been asked. */
+  /** Calls the next holder, unless the holder after `place` has been called. */
   #askAfter(place: number): void {
     if (this.#asked === place) this.#askNext();
   }

@@ -24,7 +24,7 @@ export interface Wrap extends WrappedDek {
   readonly name: string;
 }
 
-/** How many wraps one envelope may have: eight providers, and room for those that were renamed. */
+/** Maximum number of wraps of one envelope: eight providers, and their former names. */
 export const maxWraps = 16;
 
 /** Suffix of an annotation's key. The API server requires lowercase domain names of two labels or more. */

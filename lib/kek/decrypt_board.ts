@@ -16,7 +16,7 @@ const decryptLimits = { window: 300_000, failing: 3, remembered: 1_024 } as cons
 
 const none: readonly RefusedDecrypts[] = [];
 
-/** The codes that say nothing about the data: the KMS was not reached, or the call was aborted. */
+/** The codes that are no evidence about the data: the KMS was not reached, or the call was aborted. */
 const isOutage = {
   unreachable: true,
   deadline_exceeded: true,
@@ -63,9 +63,9 @@ export interface DecryptBoardOptions {
 }
 
 /**
- * One for each service.
+ * The refused Decrypts of one service.
  *
- * Its status is `failing` while Decrypts of at least three different envelopes were refused within the last five minutes
+ * The status is `failing` while Decrypts of at least three different envelopes were refused within the last five minutes
  * and no Decrypt succeeded within them.
  */
 export class DecryptBoard {

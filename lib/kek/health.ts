@@ -20,8 +20,8 @@ export interface BoardEntry {
   readonly name: string;
   readonly kind: string;
   /**
-   * Whether it is probed at an interval, whatever its state. If it is not, its calls are all that shows that an outage is
-   * over: then any call that succeeds ends one.
+   * Whether it is probed at an interval in every state. If it is not, only its calls show the end of an outage: then any
+   * successful call ends one.
    */
   readonly probed: boolean;
 }
@@ -79,7 +79,7 @@ export class HealthBoard {
     this.#settle(record);
   }
 
-  /** Records a call that failed. `errorCodes` says whether that makes the provider sick. */
+  /** Records a call that failed. `errorCodes` decides whether that makes the provider sick. */
   failed(name: string, verb: ProviderVerb, error: KmsError): void {
     const record = this.#records.get(name);
     if (!record) return;

@@ -1,5 +1,5 @@
 /**
- * Whether enough providers are well to wrap a data key, and when that was lost.
+ * Watches whether enough providers are healthy to wrap a data key, and since when they are not.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export class QuorumWatch {
 
   /**
    * @param names the providers that count.
-   * @param needed how many of them have to be well; with 0 the quorum is always held.
+   * @param needed number of them that have to be healthy; with 0 the quorum is always held.
    */
   constructor(board: HealthBoard, names: readonly string[], needed: number, clock: Times) {
     this.#board = board;
@@ -29,7 +29,7 @@ export class QuorumWatch {
     this.#lostAt = needed === 0 ? undefined : clock.now();
   }
 
-  /** Has to be called after each change of a provider's state. */
+  /** Must be called after each change of a provider's state. */
   update(): void {
     const isHeld = this.#names.length - this.#unwell().length >= this.#needed;
     this.#lostAt = isHeld ? undefined : this.#lostAt ?? this.#clock.now();

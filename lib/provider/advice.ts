@@ -1,27 +1,30 @@
 /**
- * What an operator should hear about a provider's settings, told by the vendor's own folder.
+ * Advice for an operator about a provider's settings; each vendor's folder supplies its own.
  *
  * @module
  */
 
-/** How the key gets a new version: by this program, or by a command of the vendor that needs rights we do not have. */
+/**
+ * How the key gets a new version: by this program, or by a vendor's command that needs permissions which this program
+ * does not have.
+ */
 export type Rotation =
   | {
     readonly by: "trousseau";
     /**
-     * @param stateFolder of this node: what it knows of the key is heeded.
+     * @param stateFolder state folder of this node; the keys recorded in it are checked.
      * @returns the version that wraps from now on.
-     * @throws {KmsError} `config` if it cannot be added.
+     * @throws {KmsError} `config` if the version cannot be added.
      */
     rotate(stateFolder: string): Promise<{ readonly version: string }>;
   }
   | { readonly by: "command"; readonly command: string };
 
-/** What the settings alone and this machine tell; nothing is asked of the KMS for it. */
+/** Advice that follows from the settings and this machine alone, without a request to the KMS. */
 export interface ProviderAdvice {
-  /** What may keep a cluster from starting or its data from being safe: whole sentences. */
+  /** Whole sentences about settings that could keep a cluster from starting or put its data at risk. */
   readonly warnings: readonly string[];
   readonly rotation: Rotation;
-  /** What the first start will still make, in one sentence; `undefined` if there is nothing. Until then it cannot wrap. */
+  /** What the first start will create, as one sentence; `undefined` if nothing. Until then the provider cannot wrap. */
   readonly toBeMade: () => Promise<string | undefined>;
 }

@@ -1,5 +1,5 @@
 /**
- * Calls that come together travel together: a bounded number of requests in flight, the rest queued behind them.
+ * Batches concurrent calls. The number of requests in flight is bounded; further calls wait in a queue.
  *
  * @module
  */
@@ -7,45 +7,47 @@ import { abortError } from "../base/deadline.ts";
 import { KmsError, toKmsError } from "../base/errors.ts";
 import type { Notify, ProviderVerb } from "../telemetry/events.ts";
 
-/** How a {@linkcode Batcher} sends, and how much at once. */
+/** How a {@linkcode Batcher} sends, and its limits. */
 export interface BatcherSettings<In, Out> {
   /** The provider's name, for events and messages. */
   readonly provider: string;
   readonly verb: ProviderVerb;
-  /** How many requests may be under way, at least 1. */
+  /** Maximum number of concurrent requests, at least 1. */
   readonly inFlight: number;
-  /** How many items one request may carry, at least 1. */
+  /** Maximum number of items in a request, at least 1. */
   readonly size: number;
   /**
-   * Sends one request. It answers with one outcome for each item, in their order; a KmsError is that item's alone. What
-   * it throws is the outcome of them all. The signal fires when nobody waits for any of the items any more.
+   * Sends one request. It resolves with one outcome for each item, in the same order; a KmsError concerns that item
+   * only. If it rejects, the error is the outcome of all items. The signal is aborted when the callers of all items
+   * have gone.
    */
   readonly send: (items: readonly In[], signal: AbortSignal) => Promise<readonly (Out | KmsError)[]>;
   readonly notify: Notify;
-  /** Does something when the calls that have arrived by now are queued: {@linkcode afterThisTurn} if left out. */
+  /** Runs a function after the calls of this turn of the event loop are queued: {@linkcode afterThisTurn} if absent. */
   readonly soon?: (send: () => void) => void;
 }
 
-/** As soon as what the event loop has read by now is dealt with: no timer is waited for. */
+/** Runs `work` after the event loop has handled the input that it has read, without a timer. */
 export function afterThisTurn(work: () => void): void {
   setImmediate(work);
 }
 
-// A request costs as much as several items do: so few are not spread over two.
-const minShare = 32;
+// Minimum number of items in a share: a request costs as much as several items, so that fewer are not split over two
+// requests.
+const minBatch = 32;
 
 interface Waiting<In, Out> {
   readonly item: In;
-  /** Gives the outcome to the caller, who may be gone already: then nothing happens. */
+  /** Passes the outcome to the caller; no effect if the caller has gone. */
   readonly settle: (outcome: Out | KmsError) => void;
-  /** Set while a request carries this item: tells it that one of its callers has gone. */
-  onGone?: () => void;
+  /** Set while a request contains this item: notifies it that the item's caller has gone. */
+  onCancel?: () => void;
 }
 
 /**
- * Merges concurrent calls into batches without ever waiting for company: a lone call goes out in the turn of the event
- * loop in which it came. What comes in that same turn goes with it: a client's calls arrive many in one read, and the
- * first of them alone would take up a request. What arrives while all requests are in flight travels with the next one.
+ * Merges concurrent calls into batches. A call is sent at the end of the turn of the event loop in which it arrived,
+ * together with all calls of the same turn: one read often delivers many calls, and the first of them would otherwise
+ * use a request for itself. Calls that arrive while all requests are in flight are sent with the next one.
  */
 export class Batcher<In, Out> {
   readonly #settings: BatcherSettings<In, Out>;
@@ -53,12 +55,12 @@ export class Batcher<In, Out> {
   readonly #soon: (send: () => void) => void;
   #queue: Waiting<In, Out>[] = [];
   #inFlight = 0;
-  #gathering = false;
-  #told = 0;
+  #scheduled = false;
+  #reported = 0;
 
   constructor(settings: BatcherSettings<In, Out>) {
     this.#settings = settings;
-    // Where each item is a request of its own there is nobody to gather.
+    // With one item a request there is nothing to batch, and no reason to wait.
     this.#soon = settings.size === 1 ? (send) => send() : settings.soon ?? afterThisTurn;
     this.#action = `${settings.verb} with provider "${settings.provider}"`;
   }
@@ -66,14 +68,14 @@ export class Batcher<In, Out> {
   /**
    * The outcome of one item.
    *
-   * @throws {KmsError} `deadline_exceeded` or `cancelled` as soon as `signal` fires, queued or in flight; else what the
-   *   request said.
+   * @throws {KmsError} `deadline_exceeded` or `cancelled` as soon as `signal` is aborted, queued or in flight;
+   *   otherwise the item's error from the request.
    */
   call(item: In, signal: AbortSignal): Promise<Out> {
     if (signal.aborted) return Promise.reject(abortError(signal, this.#action));
     return new Promise<Out>((resolve, reject) => {
       const onAbort = () => {
-        this.#leave(waiting);
+        this.#cancel(waiting);
         reject(abortError(signal, this.#action));
       };
       const settle = (outcome: Out | KmsError) => {
@@ -84,51 +86,54 @@ export class Batcher<In, Out> {
       const waiting: Waiting<In, Out> = { item, settle };
       signal.addEventListener("abort", onAbort, { once: true });
       this.#queue.push(waiting);
-      this.#gather();
+      this.#schedule();
     });
   }
 
-  /** Takes an item whose caller has gone out of the queue, or tells the request that carries it. */
-  #leave(waiting: Waiting<In, Out>): void {
-    if (waiting.onGone !== undefined) return waiting.onGone();
+  /** Removes an item whose caller has gone from the queue, or notifies the request that contains it. */
+  #cancel(waiting: Waiting<In, Out>): void {
+    if (waiting.onCancel !== undefined) return waiting.onCancel();
     this.#queue = this.#queue.filter((other) => other !== waiting);
-    this.#tellQueue();
+    this.#reportQueue();
   }
 
-  #gather(): void {
-    if (this.#gathering) return;
-    if (this.#inFlight >= this.#settings.inFlight) return this.#tellQueue();
-    this.#gathering = true;
+  #schedule(): void {
+    if (this.#scheduled) return;
+    if (this.#inFlight >= this.#settings.inFlight) return this.#reportQueue();
+    this.#scheduled = true;
     this.#soon(() => {
-      this.#gathering = false;
-      this.#pump();
+      this.#scheduled = false;
+      this.#sendQueued();
     });
   }
 
-  #pump(): void {
+  #sendQueued(): void {
     while (this.#inFlight < this.#settings.inFlight && this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, this.#share());
+      const batch = this.#queue.splice(0, this.#nextSize());
       this.#inFlight++;
-      void this.#carry(batch).finally(() => {
+      void this.#sendBatch(batch).finally(() => {
         this.#inFlight--;
-        if (this.#queue.length > 0) this.#gather();
+        if (this.#queue.length > 0) this.#schedule();
       });
     }
-    this.#tellQueue();
+    this.#reportQueue();
   }
 
-  /** An even share for each request that may go out now, so that not all answers come at once and then none. */
-  #share(): number {
+  /**
+   * Number of items for the next request: an even share for each request that can be sent now, so that the responses
+   * are spread over time.
+   */
+  #nextSize(): number {
     const { inFlight, size } = this.#settings;
-    return Math.min(size, Math.max(minShare, Math.ceil(this.#queue.length / (inFlight - this.#inFlight))));
+    return Math.min(size, Math.max(minBatch, Math.ceil(this.#queue.length / (inFlight - this.#inFlight))));
   }
 
-  /** Sends one batch and hands out its outcomes. It never throws. */
-  async #carry(batch: readonly Waiting<In, Out>[]): Promise<void> {
+  /** Sends one batch and settles its items. It never throws. */
+  async #sendBatch(batch: readonly Waiting<In, Out>[]): Promise<void> {
     const controller = new AbortController();
     let waiting = batch.length;
     for (const one of batch) {
-      one.onGone = () => {
+      one.onCancel = () => {
         if (--waiting === 0) controller.abort();
       };
     }
@@ -150,11 +155,11 @@ export class Batcher<In, Out> {
     }
   }
 
-  #tellQueue(): void {
+  #reportQueue(): void {
     const { provider, notify } = this.#settings;
     const waiting = this.#queue.length;
-    if (waiting === this.#told) return;
-    this.#told = waiting;
+    if (waiting === this.#reported) return;
+    this.#reported = waiting;
     notify({ type: "queue", provider, waiting });
   }
 }

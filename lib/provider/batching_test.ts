@@ -35,7 +35,7 @@ function setUp(size = 4, inFlight = 2, soon = atOnce) {
 const never = new AbortController().signal;
 const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-/** Looks at a request that must have been sent. */
+/** A request that must have been sent. */
 function at(sent: readonly Sent[], index: number): Sent {
   const found = sent[index];
   assert(found !== undefined, `request ${index} was not sent`);
@@ -52,7 +52,7 @@ Deno.test("call() sends a lone item at once", async () => {
   assert.equal(await outcome, "seven");
 });
 
-Deno.test("call() sends what comes in one turn of the event loop as one request, at the end of that turn", async () => {
+Deno.test("call() sends the calls of one turn of the event loop as one request, at the end of that turn", async () => {
   const { batcher, sent } = setUp(4, 2, afterThisTurn);
   const outcomes = [1, 2].map((item) => batcher.call(item, never));
   const later = new Promise<void>((resolve) => setImmediate(resolve));
@@ -69,7 +69,7 @@ Deno.test("call() sends what comes in one turn of the event loop as one request,
   assert.deepEqual(await Promise.all([...outcomes, lone]), ["one", "two", "three", "four"]);
 });
 
-Deno.test("call() shares out what waits among the requests that may go, in shares of 32 or more", async () => {
+Deno.test("call() divides waiting items among the requests that can be sent, in shares of 32 or more", async () => {
   const sizes = async (waiting: number) => {
     const { batcher, sent } = setUp(128, 4, afterThisTurn);
     const outcomes = Array.from({ length: waiting }, (_, item) => batcher.call(item, never));
@@ -89,7 +89,7 @@ Deno.test("call() shares out what waits among the requests that may go, in share
   assert.deepEqual(await sizes(1000), [128, 128, 128, 128]);
 });
 
-Deno.test("call() sends nothing where all who came in one turn have gone by its end", async () => {
+Deno.test("call() sends nothing if all callers of one turn have gone by its end", async () => {
   const { batcher, sent, events } = setUp(4, 2, afterThisTurn);
   const leaving = new AbortController();
   const outcome = batcher.call(1, leaving.signal);
@@ -104,14 +104,14 @@ Deno.test("call() sends nothing where all who came in one turn have gone by its 
   assert.equal(await next, "two");
 });
 
-Deno.test("call() does not gather where each item is a request of its own", async () => {
+Deno.test("call() does not wait for further items if each item is a request of its own", async () => {
   const { batcher, sent } = setUp(1, 2, () => assert.fail("gathered"));
   const outcome = batcher.call(1, never);
   at(sent, 0).answer(["one"]);
   assert.equal(await outcome, "one");
 });
 
-Deno.test("call() lets what arrives behind full lines travel together", async () => {
+Deno.test("call() batches items that arrive while all requests are in flight", async () => {
   const { batcher, sent, events } = setUp();
   const outcomes = [1, 2, 3, 4, 5].map((item) => batcher.call(item, never));
   assert.deepEqual(sent.map(({ items }) => items), [[1], [2]]);
@@ -149,7 +149,7 @@ Deno.test("call() gives an item its own error and the others their results", asy
   assert(two?.status === "rejected" && code("integrity")(two.reason));
 });
 
-Deno.test("call() rejects all items of a request that failed, and goes on with the next", async () => {
+Deno.test("call() rejects all items of a failed request, and continues with the next", async () => {
   const { batcher, sent } = setUp(4, 1);
   const first = batcher.call(1, never);
   const second = batcher.call(2, never);
@@ -167,7 +167,7 @@ Deno.test("call() refuses an answer with too few outcomes", async () => {
   await assert.rejects(outcome, code("provider_protocol"));
 });
 
-Deno.test("call() drops a queued item whose signal fires", async () => {
+Deno.test("call() drops a queued item whose signal is aborted", async () => {
   const { batcher, sent } = setUp(4, 1);
   const first = batcher.call(1, never);
   const leaving = new AbortController();
@@ -183,7 +183,7 @@ Deno.test("call() drops a queued item whose signal fires", async () => {
   assert.equal(await third, "three");
 });
 
-Deno.test("call() aborts a request only when all its items are gone", async () => {
+Deno.test("call() aborts a request only when the callers of all its items have gone", async () => {
   const { batcher, sent } = setUp(4, 1);
   void batcher.call(0, never);
   const [one, two] = [new AbortController(), new AbortController()];
@@ -200,7 +200,7 @@ Deno.test("call() aborts a request only when all its items are gone", async () =
   await settled();
 });
 
-Deno.test("call() sends nothing for a signal that has fired already", async () => {
+Deno.test("call() sends nothing if the signal is already aborted", async () => {
   const { batcher, sent } = setUp();
   await assert.rejects(batcher.call(1, AbortSignal.abort()), code("cancelled"));
   assert.equal(sent.length, 0);

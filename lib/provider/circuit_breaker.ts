@@ -1,5 +1,5 @@
 /**
- * Leaves a KMS alone that has just failed, so that callers need not wait to learn it again.
+ * A circuit breaker: calls fail at once while the KMS is known to be down, instead of waiting for another failure.
  *
  * @module
  */
@@ -9,14 +9,15 @@ import type { ProviderVerb } from "../telemetry/events.ts";
 import { actionOf } from "./enforced_contract.ts";
 import type { CallOptions, CheckedProvider, KeyState, Unwrappable, WrappedDek } from "./provider.ts";
 
-/** When the breaker opens and for how long. Times are milliseconds. */
+/** When the breaker opens, and for how long. */
 export interface BreakerOptions {
-  /** So many failed calls in a row open it; one failed probe does so alone. */
+  /** Number of consecutive failed calls that opens it; one failed probe opens it alone. */
   readonly failures: number;
-  /** The pause after it opened; twice as long after each failed trial. */
+  /** Milliseconds until the first trial call; doubled after each failed trial, up to `maxCoolDownMs`. */
   readonly firstCoolDownMs: number;
+  /** Maximum pause in milliseconds. */
   readonly maxCoolDownMs: number;
-  /** A clock that never runs backwards. */
+  /** A monotonic clock in milliseconds. */
   readonly now: () => number;
 }
 
@@ -27,22 +28,22 @@ const defaults: BreakerOptions = {
   now: () => systemClock.now(),
 };
 
-/** What an outcome says about the KMS itself: `silent` is what says nothing either way. */
-type Verdict = "well" | "sick" | "silent";
+/** What an outcome shows about the KMS; `unknown`: nothing. */
+type Verdict = "working" | "failing" | "unknown";
 
 /**
- * Fails `wrap` and `unwrap` at once while the KMS is down: with `unreachable`, or with the code of the refused login that
- * opened it.
+ * Fails `wrap` and `unwrap` at once while the KMS is down: with `unreachable`, or with the code of the refused login
+ * that opened the breaker.
  *
- * It opens after one failed probe or three failed calls in a row. What counts as failed:
+ * It opens after one failed probe or three consecutive failed calls. These count as failed:
  *
- * - for a probe and a wrap, the codes that always mean a sick provider. A refusal is not one of them: a KMS that says
- *   no was reached, and hiding its answer behind `unreachable` would delay a revocation;
- * - for an unwrap, `unreachable`, `deadline_exceeded` and `unauthenticated` alone. Nothing else, since anybody who can
- *   write to etcd could provoke it with a byte string and so take the provider away.
+ * - for a probe and a wrap, the codes that always mean a failing provider. A refusal is not one of them: it proves that
+ *   the KMS was reached, and hiding it behind `unreachable` would delay a revocation;
+ * - for an unwrap, only `unreachable`, `deadline_exceeded` and `unauthenticated`. Any other code could be provoked with
+ *   a byte string by anybody who can write to etcd, who could thus disable the provider.
  *
- * After a pause of 1 s, growing to 10 s, one call at a time is let through on trial. A probe always passes. Whatever
- * shows that the KMS answers closes the breaker: a success, or a refusal of a probe or a wrap.
+ * After a pause of 1 s, doubling up to 10 s, one call at a time passes as a trial. A probe always passes. Any outcome
+ * that proves a response of the KMS closes the breaker: a success, or a refusal of a probe or a wrap.
  */
 export function breaking(provider: CheckedProvider, options: Partial<BreakerOptions> = {}): CheckedProvider {
   return new CircuitBreaker(provider, { ...defaults, ...options });
@@ -70,94 +71,94 @@ class CircuitBreaker implements CheckedProvider {
   }
 
   probe(call: CallOptions): Promise<KeyState> {
-    return this.#judged("probe", () => this.#inner.probe(call), (reason) => this.#opens(reason));
+    return this.#record("probe", () => this.#inner.probe(call), (reason) => this.#open(reason));
   }
 
   wrap(dek: Uint8Array, at: KeyState, call: CallOptions): Promise<WrappedDek> {
-    return this.#guarded("wrap", () => this.#inner.wrap(dek, at, call));
+    return this.#call("wrap", () => this.#inner.wrap(dek, at, call));
   }
 
   unwrap(wrapped: Unwrappable, call: CallOptions): Promise<Uint8Array> {
-    return this.#guarded("unwrap", () => this.#inner.unwrap(wrapped, call));
+    return this.#call("unwrap", () => this.#inner.unwrap(wrapped, call));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#inner[Symbol.asyncDispose]();
   }
 
-  // A closed breaker, which is nearly all calls, adds no promise of its own.
-  #guarded<T>(verb: ProviderVerb, work: () => Promise<T>): Promise<T> {
-    if (this.#reason === undefined) return this.#judged(verb, work, (reason) => this.#counts(reason));
-    return this.#tried(verb, work, this.#reason);
+  // Nearly all calls meet a closed breaker: that path adds no promise of its own.
+  #call<T>(verb: ProviderVerb, work: () => Promise<T>): Promise<T> {
+    if (this.#reason === undefined) return this.#record(verb, work, (reason) => this.#count(reason));
+    return this.#tryOnTrial(verb, work, this.#reason);
   }
 
-  async #tried<T>(verb: ProviderVerb, work: () => Promise<T>, reason: KmsError): Promise<T> {
+  async #tryOnTrial<T>(verb: ProviderVerb, work: () => Promise<T>, reason: KmsError): Promise<T> {
     if (this.#onTrial || this.#options.now() < this.#trialAt) throw this.#refusal(verb, reason);
     this.#onTrial = true;
     try {
-      return await this.#judged(verb, work, (reason) => this.#failsTrial(reason));
+      return await this.#record(verb, work, (reason) => this.#failTrial(reason));
     } finally {
       this.#onTrial = false;
     }
   }
 
-  async #judged<T>(verb: ProviderVerb, work: () => Promise<T>, onSick: (reason: KmsError) => void): Promise<T> {
+  async #record<T>(verb: ProviderVerb, work: () => Promise<T>, onFailure: (reason: KmsError) => void): Promise<T> {
     try {
       const answer = await work();
-      this.#closes();
+      this.#close();
       return answer;
     } catch (thrown) {
       const error = toKmsError(thrown);
       const verdict = verdictOf(verb, error.code);
-      if (verdict === "well") this.#closes();
-      if (verdict === "sick") onSick(error);
+      if (verdict === "working") this.#close();
+      if (verdict === "failing") onFailure(error);
       throw error;
     }
   }
 
-  #counts(reason: KmsError): void {
-    // A call that began before the breaker opened says nothing new.
+  #count(reason: KmsError): void {
+    // The breaker is open: a call that began before it opened adds no information.
     if (this.#reason !== undefined) return;
     this.#failures++;
-    if (this.#failures >= this.#options.failures) this.#opens(reason);
+    if (this.#failures >= this.#options.failures) this.#open(reason);
   }
 
-  /** A probe that was answered meanwhile has closed the breaker, and weighs more than the trial. */
-  #failsTrial(reason: KmsError): void {
-    if (this.#reason === undefined) this.#counts(reason);
-    else this.#opens(reason);
+  /** If a probe has closed the breaker in the meantime, that success outweighs the failed trial. */
+  #failTrial(reason: KmsError): void {
+    if (this.#reason === undefined) this.#count(reason);
+    else this.#open(reason);
   }
 
-  #opens(reason: KmsError): void {
+  #open(reason: KmsError): void {
     const { firstCoolDownMs, maxCoolDownMs, now } = this.#options;
     this.#coolDownMs = this.#reason === undefined ? firstCoolDownMs : Math.min(this.#coolDownMs * 2, maxCoolDownMs);
     this.#reason = reason;
     this.#trialAt = now() + this.#coolDownMs;
   }
 
-  #closes(): void {
+  #close(): void {
     this.#failures = 0;
     this.#reason = undefined;
   }
 
   #refusal(verb: ProviderVerb, reason: KmsError): KmsError {
     const why = `it is not asked so soon after this failure: ${causeOf(reason)}`;
-    // A refused login stays a refusal: as an outage it would change the provider's health to and fro.
+    // A refused login keeps its code: reported as an outage, it would make the provider's health alternate.
     const code = errorCodes[reason.code].refusal ? reason.code : "unreachable";
     return new KmsError(code, `Cannot ${actionOf(verb, this.name)}: ${why}.`, { cause: reason });
   }
 }
 
-/** The end of a sentence of the form "Cannot do this: cause." */
+/** The cause in a message of the form "Cannot do this: cause." */
 function causeOf({ message }: KmsError): string {
   return message.replace(/^Cannot [^:]*: /, "").replace(/\.$/, "");
 }
 
-const unwrapSick: ReadonlySet<ErrorCode> = new Set(["unreachable", "deadline_exceeded", "unauthenticated"]);
+const unwrapFailures: ReadonlySet<ErrorCode> = new Set(["unreachable", "deadline_exceeded", "unauthenticated"]);
 
 function verdictOf(verb: ProviderVerb, code: ErrorCode): Verdict {
-  if (verb === "unwrap") return unwrapSick.has(code) ? "sick" : "silent";
+  if (verb === "unwrap") return unwrapFailures.has(code) ? "failing" : "unknown";
   const { sick, refusal } = errorCodes[code];
-  if (sick === "yes") return "sick";
-  return refusal || code === "throttled" ? "well" : "silent";
+  if (sick === "yes") return "failing";
+  return refusal || code === "throttled" ? "working" : "unknown";
 }

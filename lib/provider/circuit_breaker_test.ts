@@ -9,7 +9,7 @@ const wrapped: WrappedDek = { version: "v1", ciphertext: new Uint8Array(75) };
 const { signal } = new AbortController();
 const codes = Object.keys(errorCodes) as ErrorCode[];
 
-/** A provider behind a breaker, its clock, and a switch for what it answers. */
+/** A provider behind a breaker, its clock, and a switch for the result of calls. */
 function bench() {
   const world = {
     now: 0,
@@ -44,7 +44,7 @@ function bench() {
     for (let n = 0; n < times; n++) await assert.rejects(verbs[verb](), KmsError);
     world.code = undefined;
   };
-  /** Whether a call made now fails without a remote one. The call that is made to see it says nothing about the KMS. */
+  /** Whether a call fails now without a remote call. The call made for this test says nothing about the KMS. */
   const isOpen = async () => {
     const { calls, code, held } = world;
     Object.assign(world, { code: "cancelled", held: undefined });
@@ -73,7 +73,7 @@ Deno.test("breaking() names the failure that opened it, in one sentence", async 
   });
 });
 
-Deno.test("breaking() passes a refused login on as one, and every other failure as an outage", async () => {
+Deno.test("breaking() passes on the code of a refused login, and reports every other failure as an outage", async () => {
   for (const code of codes.filter((code) => errorCodes[code].sick === "yes")) {
     const { world, fail, wrap, unwrap } = bench();
     await fail("probe", code);
@@ -83,7 +83,7 @@ Deno.test("breaking() passes a refused login on as one, and every other failure 
   }
 });
 
-Deno.test("breaking() opens after three failed calls in a row, and a success between them starts anew", async () => {
+Deno.test("breaking() opens after three consecutive failed calls; a success resets the count", async () => {
   const { isOpen, fail, wrap } = bench();
   await fail("unwrap", "unreachable", 2);
   await wrap();
@@ -93,7 +93,7 @@ Deno.test("breaking() opens after three failed calls in a row, and a success bet
   assert.equal(await isOpen(), true);
 });
 
-Deno.test("breaking() opens on an unwrap only for what a stored byte string cannot provoke", async () => {
+Deno.test("breaking() opens on an unwrap only for codes that a stored byte string cannot provoke", async () => {
   for (const code of codes) {
     const { isOpen, fail } = bench();
     await fail("unwrap", code, 5);
@@ -101,7 +101,7 @@ Deno.test("breaking() opens on an unwrap only for what a stored byte string cann
   }
 });
 
-Deno.test("breaking() opens on a probe or a wrap for every code that always means sick, and for no refusal", async () => {
+Deno.test("breaking() opens on a probe or a wrap for every code that always means a failing provider, and for no refusal", async () => {
   for (const code of codes) {
     for (const verb of ["probe", "wrap"] as const) {
       const { isOpen, fail } = bench();
@@ -111,7 +111,7 @@ Deno.test("breaking() opens on a probe or a wrap for every code that always mean
   }
 });
 
-Deno.test("breaking() closes when a probe is answered, be it by a refusal", async () => {
+Deno.test("breaking() closes when a probe is answered, even by a refusal", async () => {
   for (const code of [undefined, "key_unusable", "permission_denied", "throttled"] as const) {
     const { world, isOpen, fail, probe, unwrap } = bench();
     await fail("probe", "unreachable");
@@ -123,7 +123,7 @@ Deno.test("breaking() closes when a probe is answered, be it by a refusal", asyn
   }
 });
 
-Deno.test("breaking() lets one call at a time through on trial, and closes when it succeeds", async () => {
+Deno.test("breaking() passes one trial call at a time, and closes when it succeeds", async () => {
   const { world, isOpen, fail, unwrap } = bench();
   await fail("probe", "unreachable");
   world.now = 999;
@@ -141,7 +141,7 @@ Deno.test("breaking() lets one call at a time through on trial, and closes when 
   assert.equal(await isOpen(), false);
 });
 
-Deno.test("breaking() waits twice as long after each failed trial, up to 10 s, and from the start after closing", async () => {
+Deno.test("breaking() doubles the pause after each failed trial, up to 10 s, and starts again from 1 s after closing", async () => {
   const { world, isOpen, fail, probe } = bench();
   await fail("probe", "unreachable");
   for (const coolDown of [1000, 2000, 4000, 8000, 10_000, 10_000]) {
@@ -157,7 +157,7 @@ Deno.test("breaking() waits twice as long after each failed trial, up to 10 s, a
   assert.equal(await isOpen(), false);
 });
 
-Deno.test("breaking() neither closes nor stays shut when a trial says nothing about the KMS", async () => {
+Deno.test("breaking() neither closes nor stays shut if a trial says nothing about the KMS", async () => {
   for (const code of ["cancelled", "integrity", "key_unknown"] as const) {
     const { world, isOpen, fail, unwrap } = bench();
     await fail("probe", "unreachable");
@@ -170,7 +170,7 @@ Deno.test("breaking() neither closes nor stays shut when a trial says nothing ab
   }
 });
 
-Deno.test("breaking() lets an answered probe weigh more than a trial that fails after it", async () => {
+Deno.test("breaking() gives an answered probe precedence over a trial that fails after it", async () => {
   const { world, isOpen, fail, probe, unwrap } = bench();
   await fail("probe", "unreachable");
   world.now = 1000;

@@ -1,5 +1,5 @@
 /**
- * A provider over a key in a KMS that takes one data key in a request: so many requests are under way, the rest wait.
+ * A provider for a KMS that takes one data key a request. Up to 16 requests are in flight; further calls are queued.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { Batcher } from "./batching.ts";
 import type { HttpCall } from "../net/https/endpoint.ts";
 import type { CallOptions, ForeignCiphertext, KeyState, Provider, Remarks, WrappedDek } from "./provider.ts";
 
-/** For each verb. */
+/** Maximum number of concurrent requests for each verb. */
 const inFlight = 16;
 
-/** What a vendor's folder knows of its key. Each call is told what to say that it could not do. */
+/** A vendor's client for one key. Each call contains the action that error messages name. */
 export interface RemoteKey extends AsyncDisposable {
   probe(call: HttpCall): Promise<KeyState>;
   wrap(dek: Uint8Array, at: KeyState, call: HttpCall): Promise<WrappedDek>;
@@ -20,13 +20,13 @@ export interface RemoteKey extends AsyncDisposable {
   remarks?(versions: readonly string[], call: HttpCall): Promise<readonly string[]>;
 }
 
-/** Who it is. */
+/** Name and kind of a provider. */
 interface Names {
   readonly name: string;
   readonly kind: string;
 }
 
-/** The key as a provider; disposing it disposes the key. */
+/** The key as a provider with bounded concurrency. Disposing it disposes the key. */
 export function oneByOne(names: Names, key: RemoteKey, notify: Notify): Provider {
   return new ConcurrencyLimit(names, key, notify);
 }

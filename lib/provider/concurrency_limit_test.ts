@@ -6,7 +6,7 @@ import { oneByOne, type RemoteKey } from "./concurrency_limit.ts";
 const names = { name: "a", kind: "double" };
 const { signal } = new AbortController();
 
-/** A key that answers when it is told to. */
+/** A key that answers when the test releases it. */
 class HeldKey implements RemoteKey {
   readonly calls: HttpCall[] = [];
   readonly release = Promise.withResolvers<void>();
@@ -35,7 +35,7 @@ class HeldKey implements RemoteKey {
   }
 }
 
-Deno.test("oneByOne() has 16 requests of a verb under way, each told what it is for, and the rest wait", async () => {
+Deno.test("oneByOne() has at most 16 requests of a verb in flight, each with its action, and queues the rest", async () => {
   const key = new HeldKey();
   const events: Event[] = [];
   const provider = oneByOne(names, key, (event) => events.push(event));
@@ -58,7 +58,7 @@ Deno.test("oneByOne() has 16 requests of a verb under way, each told what it is 
   assert.equal(key.disposed, 1);
 });
 
-Deno.test("oneByOne() opens foreign bytes only where the key does, and through the same queue", async () => {
+Deno.test("oneByOne() decrypts foreign bytes only if the key does, and through the same queue", async () => {
   const key = new HeldKey();
   assert.equal(oneByOne(names, key, () => {}).unwrapForeign, undefined);
   const calls: HttpCall[] = [];

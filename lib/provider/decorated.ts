@@ -1,5 +1,5 @@
 /**
- * The decorators in their order.
+ * The decorators of a provider, in their order.
  *
  * @module
  */
@@ -10,11 +10,12 @@ import type { CheckedProvider, Provider, ProviderContext } from "./provider.ts";
 import { retrying } from "./retrying.ts";
 
 /**
- * The provider that a service holds: a vendor's, checked, retried and behind a circuit breaker.
+ * The provider that a service uses: the vendor's provider with contract checks, retries and a circuit breaker.
  *
- * `enforceContract` is innermost: each remote call makes an event, and every answer is checked before a decorator decides
- * by it. `retrying` is in the middle: each of its repeats is a call. `breaking` is outermost: it decides by the result
- * after all repeats, and a call that it refuses is not repeated. Disposing the result disposes the provider.
+ * `enforceContract` is innermost: each remote call emits an event, and each response is checked before another
+ * decorator acts on it. `retrying` is in the middle: each of its tries is a call of its own. `breaking` is outermost:
+ * it acts on the result after all tries, and a call that it rejects is not retried. Disposing the result disposes the
+ * provider.
  */
 export function decorate(provider: Provider, context: ProviderContext): CheckedProvider {
   const { clock = systemClock } = context;

@@ -5,7 +5,7 @@ import type { Event } from "../telemetry/events.ts";
 import { MemoryProvider, WrapOnlyProvider } from "../../tests/support/memory_provider.ts";
 import { decorate } from "./decorated.ts";
 
-Deno.test("decorate() tells of every try, and makes none while the breaker is open", async () => {
+Deno.test("decorate() emits an event for every try, and makes no call while the breaker is open", async () => {
   const events: Event[] = [];
   const away = () => Promise.reject(new KmsError("unreachable", "Away."));
   let disposed = 0;
@@ -37,7 +37,7 @@ Deno.test("decorate() passes on whether the provider can unwrap", () => {
   }
 });
 
-Deno.test("decorate() opens foreign ciphertexts with the breaker, the tries and the limits of unwrap", async () => {
+Deno.test("decorate() decrypts foreign ciphertexts with the breaker, the tries and the limits of unwrap", async () => {
   const events: Event[] = [];
   const away = () => Promise.reject(new KmsError("unreachable", "Away."));
   const bare = {
@@ -71,7 +71,7 @@ Deno.test("decorate() opens foreign ciphertexts with the breaker, the tries and 
   assert.deepEqual([...verbs], ["unwrap"]);
 });
 
-Deno.test("decorate() refuses a foreign ciphertext where the vendor has no unwrapForeign, and hands it to no other method", async () => {
+Deno.test("decorate() refuses a foreign ciphertext if the vendor has no unwrapForeign, and passes it to no other method", async () => {
   const never = () => Promise.reject(new Error("called"));
   const provider = decorate({
     name: "kms",
@@ -89,7 +89,7 @@ Deno.test("decorate() refuses a foreign ciphertext where the vendor has no unwra
   });
 });
 
-Deno.test("decorate() ends the unwrap of a foreign ciphertext at its signal, even if the vendor does not heed it", async () => {
+Deno.test("decorate() ends the unwrap of a foreign ciphertext when its signal is aborted, even if the vendor ignores it", async () => {
   const pending = () => new Promise<never>(() => {});
   const provider = decorate({
     name: "kms",

@@ -1,5 +1,5 @@
 /**
- * Holds a provider to its contract and tells of each call: the decorator next to the vendor's code.
+ * Enforces the contract of providers and emits an event for each call. It is the innermost decorator.
  *
  * @module
  */
@@ -22,13 +22,14 @@ import {
 import { maxWrapOf } from "./registry.ts";
 
 /**
- * Emits one `provider_call` for each call that was begun, and lets nothing pass that the contract does not allow.
+ * Emits one `provider_call` for each call that has begun, and rejects each response that the contract does not permit.
  *
- * - A call ends with its signal, even if the provider does not heed it: `deadline_exceeded` or `cancelled`.
- * - Whatever is thrown arrives as a KmsError.
- * - A version of more than 256 bytes, or a ciphertext of none or more bytes than its kind ever gives, is
- *   `provider_protocol`: the annotations of several providers have to fit together. A data key of none or more than 64
- *   bytes is `integrity`: the KMS did open it, so the bytes were not wrapped by us.
+ * - A call ends when its signal is aborted, even if the provider ignores the signal: `deadline_exceeded` or
+ *   `cancelled`.
+ * - Every error becomes a KmsError.
+ * - A version of 0 or more than 256 bytes, or a ciphertext of 0 bytes or more than the maximum of its kind, is
+ *   `provider_protocol`: the annotations of several providers must fit into one envelope. A data key of 0 or more than
+ *   64 bytes is `integrity`: the KMS did decrypt it, so this program did not wrap it.
  */
 export function enforceContract(provider: Provider, context: ProviderContext): CheckedProvider {
   const { clock = systemClock } = context;
@@ -45,10 +46,10 @@ export function enforceContract(provider: Provider, context: ProviderContext): C
     if (signal.aborted) throw abortError(signal, action);
     const began = clock.now();
     let silent: string | undefined;
-    // Read before the work's own listeners run, which remove the pending requests that the message names.
+    // Read before the listeners of the call itself run: they remove the pending requests that the message names.
     const onAbort = () => silent = context.waits?.silent(clock.now() - began);
     try {
-      // What a vendor's method throws at once is caught here as well.
+      // This also catches an error that the vendor's method throws synchronously.
       const answer = await startedOrAborted(work, signal, action, onAbort);
       const found = fault(answer);
       if (found !== undefined) throw new KmsError(found.code, `Cannot ${action}: ${found.why}.`);
@@ -101,21 +102,27 @@ function isForeign(wrapped: Unwrappable): wrapped is ForeignCiphertext {
   return !("version" in wrapped);
 }
 
-/** @throws {KmsError} `integrity` if the vendor knows no other program's data. */
+/** @throws {KmsError} `integrity` if the vendor does not support data of other programs. */
 function openForeign(provider: Provider, foreign: ForeignCiphertext, options: CallOptions): Promise<Uint8Array> {
   if (provider.unwrapForeign !== undefined) return provider.unwrapForeign(foreign, options);
   const why = "it reads nothing that others wrote";
   throw new KmsError("integrity", `Cannot decrypt with provider "${provider.name}": ${why}.`);
 }
 
-/** The error of a call whose signal has fired: its own where it has one, and the name of the server that was silent. */
+/**
+ * The error of a call whose signal is aborted: the provider's own KmsError if there is one, with the name of the server
+ * that did not respond.
+ */
 function lateError(thrown: unknown, signal: AbortSignal, action: string, silent: string | undefined): KmsError {
   const error = thrown instanceof KmsError ? thrown : abortError(signal, action);
   if (error.code !== "deadline_exceeded" || silent === undefined || !isTimeout(signal)) return error;
   return new KmsError("deadline_exceeded", `Cannot ${action}: ${silent}.`, { cause: thrown });
 }
 
-/** Passed on, with an end at the signal. It is no call of a service, so that nothing is told of it. */
+/**
+ * The provider's own `remarks`, which end when the signal is aborted. They are not calls of a service and emit no
+ * event.
+ */
 function remarksPart(provider: Provider): Pick<Provider, "remarks"> {
   const own = provider.remarks?.bind(provider);
   if (own === undefined) return {};
@@ -123,7 +130,7 @@ function remarksPart(provider: Provider): Pick<Provider, "remarks"> {
   return { remarks: (versions, options) => orAborted(own(versions, options), options.signal, action) };
 }
 
-/** How an error's sentence names a call. */
+/** The name of a call in error messages. */
 export function actionOf(verb: ProviderVerb, name: string): string {
   return verb === "probe" ? `probe provider "${name}"` : `${verb} with provider "${name}"`;
 }

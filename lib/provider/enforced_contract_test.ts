@@ -13,7 +13,7 @@ const state: KeyState = { version: "v1", order: 1 };
 const wrapped: WrappedDek = { version: "v1", ciphertext: new Uint8Array(75) };
 const { signal } = new AbortController();
 
-/** An observed provider that answers as told, and what it emitted. */
+/** A provider with given answers behind the contract checks, and the events that it emitted. */
 function bench(
   answers: Partial<Provider>,
   { clock = systemClock, waits = new Waits() }: Partial<ProviderContext> = {},
@@ -42,7 +42,7 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   }
 }
 
-Deno.test("enforceContract() tells of each call once, with its verb, result and seconds", async () => {
+Deno.test("enforceContract() emits one event for each call, with its verb, result and seconds", async () => {
   const { provider, events } = bench({ wrap: () => Promise.reject(new KmsError("throttled", "Slow down.")) });
   await provider.probe({ signal });
   await provider.unwrap(wrapped, { signal });
@@ -56,7 +56,7 @@ Deno.test("enforceContract() tells of each call once, with its verb, result and 
   for (const event of events) assert.ok(event.type === "provider_call" && event.seconds >= 0 && event.seconds < 60);
 });
 
-Deno.test("enforceContract() ends with the signal though the provider does not heed it", async () => {
+Deno.test("enforceContract() ends a call when its signal is aborted, even if the provider ignores it", async () => {
   for (const [reason, code] of [[timeoutReason(), "deadline_exceeded"], [undefined, "cancelled"]] as const) {
     const { provider, events } = bench({ unwrap: () => new Promise(() => {}) });
     const controller = new AbortController();
@@ -67,14 +67,14 @@ Deno.test("enforceContract() ends with the signal though the provider does not h
   }
 });
 
-Deno.test("enforceContract() makes no call when the signal has fired already", async () => {
+Deno.test("enforceContract() makes no call if the signal is already aborted", async () => {
   let calls = 0;
   const { provider, events } = bench({ probe: () => Promise.resolve((calls++, state)) });
   assert.equal(await codeOf(provider.probe({ signal: AbortSignal.abort() })), "cancelled");
   assert.deepEqual([calls, events.length], [0, 0]);
 });
 
-Deno.test("enforceContract() turns a stranger into internal, also one that was thrown at once", async () => {
+Deno.test("enforceContract() turns an unknown error into internal, also a synchronous one", async () => {
   const { provider } = bench({
     wrap: () => Promise.reject(new TypeError("hunter2")),
     probe: () => {
@@ -86,7 +86,7 @@ Deno.test("enforceContract() turns a stranger into internal, also one that was t
   await assert.rejects(provider.probe({ signal }), (error: Error) => !error.message.includes("hunter2"));
 });
 
-Deno.test("enforceContract() reads an abort that the provider rethrows as what the signal says", async () => {
+Deno.test("enforceContract() takes the code of an abort from the signal if the provider rethrows it", async () => {
   const controller = new AbortController();
   const { provider } = bench({
     unwrap: () => {
@@ -97,7 +97,7 @@ Deno.test("enforceContract() reads an abort that the provider rethrows as what t
   assert.equal(await codeOf(provider.unwrap(wrapped, { signal: controller.signal })), "deadline_exceeded");
 });
 
-Deno.test("enforceContract() passes answers at the limits and refuses those beyond", async () => {
+Deno.test("enforceContract() passes answers at the limits and refuses larger ones", async () => {
   const versions = [["v".repeat(256), "ok"], ["v".repeat(257), "provider_protocol"], [
     "",
     "provider_protocol",
@@ -124,7 +124,7 @@ Deno.test("enforceContract() passes answers at the limits and refuses those beyo
   assert.equal(await codeOf(provider.probe({ signal })), "provider_protocol");
 });
 
-Deno.test("enforceContract() refuses a wrap that is longer than its kind ever gives", async () => {
+Deno.test("enforceContract() refuses a wrapped key that is longer than the maximum of its kind", async () => {
   const lengths = { "test": [4096, 4097], "local": [92, 93] } as const;
   for (const [kind, [fits, tooLong]] of Object.entries(lengths)) {
     const codes = [fits, tooLong].map((length) => {
@@ -135,7 +135,7 @@ Deno.test("enforceContract() refuses a wrap that is longer than its kind ever gi
   }
 });
 
-Deno.test("enforceContract() names the server that a call has waited for, and no other one", async () => {
+Deno.test("enforceContract() names only the server that did not respond", async () => {
   const cases = [
     [
       "from the start",

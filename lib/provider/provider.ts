@@ -1,5 +1,5 @@
 /**
- * What a KMS has to be able to do to guard data keys: the whole surface of an extension.
+ * The contract that each KMS provider implements: the whole extension interface.
  *
  * @module
  */
@@ -9,134 +9,145 @@ import type { Notify } from "../telemetry/events.ts";
 import type { Reloads } from "../base/reloads.ts";
 import type { Waits } from "../base/waits.ts";
 
-/** How a call is bounded. The signal is required, so that a dropped deadline is a type error. */
+/** Bounds of a call. The signal is required, so that forgetting the deadline is a type error. */
 export interface CallOptions {
+  /** Aborts the call; its reason shows whether the deadline has passed. */
   readonly signal: AbortSignal;
-  /** Milliseconds until the signal fires because time has run out; `undefined`, or left out, where that is not known. */
+  /** Milliseconds until the deadline aborts the signal; absent or `undefined` if that is not known. */
   left?(): number | undefined;
 }
 
-/** Which version of the KEK wraps now. */
+/** The version of the KEK that wraps at present. */
 export interface KeyState {
   /**
-   * Unique for the life of the provider's name, at most 256 bytes of UTF-8. It carries the lineage: a key that was
-   * deleted and made again under the same name has another one.
+   * Unique for the lifetime of the provider's name; at most 256 bytes of UTF-8. A key that was deleted and created
+   * again under the same name has a different version.
    */
   readonly version: string;
-  /** Where versions are ordered: a version with a smaller order than the one announced is never announced again. */
+  /**
+   * Present if versions are ordered: once a version is announced, a version with a smaller order is never announced
+   * again.
+   */
   readonly order?: number;
 }
 
-/** A data key as the KMS gave it back. */
+/** A data key wrapped by the KMS. */
 export interface WrappedDek {
-  /** The version of the KEK that wrapped it, as the KMS itself reports for this very call. */
+  /** The version of the KEK that wrapped it, as the KMS reports it for this call. */
   readonly version: string;
-  /** At most 4 KiB. */
+  /** 1 to 4,096 bytes. */
   readonly ciphertext: Uint8Array;
 }
 
-/** What another program encrypted with the same KEK. */
+/** A ciphertext that another program created with the same KEK. */
 export interface ForeignCiphertext {
-  /** As the vendor's own API gave it back, without what the other program put around it; at most 4 KiB. */
+  /** As the vendor's API returned it, without the other program's encoding around it; at most 4 KiB. */
   readonly ciphertext: Uint8Array;
-  /** What it was bound to, where the vendor has such a thing and the other program was told to use it. */
+  /** The encryption context, if the vendor has one and the other program was configured to use it. */
   readonly context?: Readonly<Record<string, string>>;
-  /** Which version of the key encrypted it, where the vendor has to be told and the ciphertext does not say it. */
+  /** The key version that encrypted it, if the vendor's API requires it and the ciphertext does not contain it. */
   readonly keyVersion?: string;
 }
 
-/** What {@linkcode CheckedProvider.unwrap} takes; a ciphertext of another program has no `version`. */
+/** The input of {@linkcode CheckedProvider.unwrap}; a ciphertext of another program has no `version`. */
 export type Unwrappable = WrappedDek | ForeignCiphertext;
 
 /**
- * What the KMS says of its key that an operator should know: versions that do not open any more, and ways by which the
- * key may leave the KMS in plain text. One sentence each, none where all is well.
+ * Findings about the key in the KMS that an operator should see: versions that no longer decrypt, and ways in which the
+ * key material could leave the KMS in plain text.
  *
- * @param versions that this node has sealed with.
+ * @param versions under which this node has sealed data.
+ * @returns one sentence for each finding; empty if there is none.
  * @throws {KmsError} as {@linkcode Provider.probe}.
  */
 export type Remarks = (versions: readonly string[], call: CallOptions) => Promise<readonly string[]>;
 
-/** A remote key, opened under the operator's name for it. Opening never needs the network; what you hold is ready. */
+/** A KEK in a KMS, under the operator's name for it. Opening needs no network; disposing closes its connections. */
 export interface Provider extends AsyncDisposable {
   /** The operator's name for this key: a DNS label, 1 to 63 bytes. */
   readonly name: string;
-  /** The row of the registry that it came from. */
+  /** Its kind: a row of the registry. */
   readonly kind: string;
   /**
-   * Whether `unwrap` can succeed. A provider with a public key alone wraps and cannot unwrap: then it is not a holder of
-   * the data keys that it wrapped, and `unwrap` throws `key_unusable`.
+   * Whether `unwrap` can succeed. A provider that has only a public key wraps and cannot unwrap: it does not count as a
+   * holder of the data keys that it wrapped, and `unwrap` throws `key_unusable`.
    */
   readonly canUnwrap: boolean;
 
   /**
-   * One remote call that proves as much as the vendor allows: the key is there, usable, and which version wraps now.
+   * Checks the key with one remote call, as thoroughly as the vendor permits: that it exists and is usable, and which
+   * version wraps at present.
    *
-   * @throws {KmsError} with the code that tells why not.
+   * @throws {KmsError} with the code of the reason.
    */
   probe(call: CallOptions): Promise<KeyState>;
 
   /**
-   * Wraps a data key, pinned to the version `at` where the vendor can. Where it cannot, an answer newer than `at` is
-   * returned with its true version and an older one is refused.
+   * Wraps a data key, with the version `at` if the vendor can pin one. Otherwise a response with a newer version than
+   * `at` is returned with that version, and one with an older version is rejected.
    *
-   * @param dek at most 64 bytes; the caller wipes them.
+   * @param dek 1 to 64 bytes; the caller wipes them.
    * @throws {KmsError} `key_unusable` if the KEK is disabled; `unreachable`, `throttled`, …: see `lib/base/errors.ts`.
    */
   wrap(dek: Uint8Array, at: KeyState, call: CallOptions): Promise<WrappedDek>;
 
   /**
-   * Opens a wrapped data key.
+   * Unwraps a data key.
    *
-   * @throws {KmsError} `integrity` if the KMS refuses the bytes themselves, else as {@linkcode Provider.wrap}.
+   * @throws {KmsError} `integrity` if the KMS rejects the ciphertext itself, otherwise as {@linkcode Provider.wrap}.
    */
   unwrap(wrapped: WrappedDek, call: CallOptions): Promise<Uint8Array>;
 
   /**
-   * Opens what another program encrypted with this very key, for `readForeign`; only vendors whose programs that knows
-   * have it. The key is the configured one and never one that the ciphertext names. What comes back is anything that the
-   * key ever encrypted: the caller has to refuse what is no seed.
+   * Decrypts a ciphertext that another program created with the same key, for `readForeign`. Only vendors of the
+   * programs that `readForeign` supports implement it. The key is always the configured one, never one that the
+   * ciphertext names. The plain text can be anything that was ever encrypted with the key: the caller must reject it if
+   * it is not a seed.
    *
    * @throws {KmsError} as {@linkcode Provider.unwrap}.
    */
   unwrapForeign?(foreign: ForeignCiphertext, call: CallOptions): Promise<Uint8Array>;
 
-  /** For `check` and `keys`; only where the rights that a probe has are enough. */
+  /** For `check` and `keys`. Present only if it needs no permission beyond those of `probe`. */
   remarks?: Remarks;
 }
 
 /**
- * A provider behind `enforceContract`. One method opens both kinds of ciphertext, so that whatever bounds, repeats, counts
- * or refuses unwraps does the same to those of other programs.
+ * A provider behind `enforceContract`. One method decrypts both kinds of ciphertext, so that time limits, retries,
+ * metrics and the circuit breaker apply equally to those of other programs.
  */
 export interface CheckedProvider extends Omit<Provider, "unwrap" | "unwrapForeign"> {
   /** @throws {KmsError} as {@linkcode Provider.unwrap}; `integrity` for a vendor without {@linkcode Provider.unwrapForeign}. */
   readonly unwrap: (wrapped: Unwrappable, call: CallOptions) => Promise<Uint8Array>;
 }
 
-/** What a provider gets from the room above when it is opened. */
+/** The dependencies of a provider, passed to it when it is opened. */
 export interface ProviderContext {
-  /** Takes note of logins, renewals, expiries; a provider neither logs nor counts by itself. */
+  /** Receives logins, renewals and expiries; a provider itself does not log or count. */
   readonly notify: Notify;
-  /** The machine's clocks if left out. */
+  /** The system clock if absent. */
   readonly clock?: Clock;
-  /** The state folder of the node, for what a provider must know after a restart; absent where nothing is kept. */
+  /** The node's state folder, for data that a provider needs after a restart; absent if there is none. */
   readonly stateFolder?: string;
   /**
-   * Whether the state folder is only read, as a check does, which may run as another user than the plugin. Such a caller
-   * also spends no credential that the next start needs: the provider throws `NotTried` instead.
+   * Whether the state folder is read-only, as for a check, which may run as a different user than the plugin. The
+   * provider also uses up no credential that the next start needs: it throws `NotTried` instead.
    */
   readonly keepsStateAsItIs?: boolean;
   /**
-   * Versions of this provider, under its names of now and before, that this node may have sealed data with; none if left
-   * out. A key that has them is never made anew, nor one where they cannot be known: then it is the error that says why.
+   * Versions of this provider, under its present and former names, with which this node may have sealed data; empty if
+   * absent. If there are any, the provider does not create a new key. It is an error if they cannot be determined; then
+   * no key is created either, and the error states the reason.
    */
   readonly knownVersions?: readonly string[] | KmsError;
-  /** When credentials are to be read again, whether their files seem changed or not; absent where that never happens. */
+  /** Requests to read credentials again, even if their files seem unchanged; absent if there are none. */
   readonly reloads?: Reloads;
-  /** Where requests without an answer are noted, so that a deadline's sentence can name the server that was silent. */
+  /**
+   * Records requests without a response, so that the message of a missed deadline can name the server that did not
+   * respond.
+   */
   readonly waits?: Waits;
 }
 
-/** Sizes that every provider keeps to, in bytes. */
+/** Maximum sizes for every provider, in bytes. */
 export const providerLimits = { version: 256, ciphertext: 4096, dek: 64 } as const;

@@ -1,17 +1,17 @@
 /**
- * The one table of providers. A vendor's code is loaded when it is configured, and not before.
+ * The table of provider kinds. The code of a vendor is loaded only if it is configured.
  *
  * @module
  */
 import type { ProviderAdvice } from "./advice.ts";
 import { type Provider, type ProviderContext, providerLimits } from "./provider.ts";
 
-/** What a vendor's folder offers. Each part is loaded when it is first needed. */
+/** The parts of a vendor's folder. Each is loaded at its first use. */
 interface Row<Settings> {
-  /** Opens a provider without touching the network. */
+  /** Opens a provider without network access. */
   readonly open: () => Promise<(settings: Settings, context: ProviderContext) => Promise<Provider>>;
   readonly advice: () => Promise<(settings: Settings) => ProviderAdvice>;
-  /** The longest wrap of a data key that it ever gives, in bytes; left out where nobody can know. */
+  /** Maximum size of a wrapped data key in bytes; absent if there is no known limit. */
   readonly maxWrap?: number;
   /** {@linkcode Provider.canUnwrap} of its providers. */
   readonly canUnwrap: boolean;
@@ -24,7 +24,7 @@ const registry = {
     open: async () => (await import("./aws_kms/provider.ts")).openAwsKms,
     advice: async () => (await import("./aws_kms/advice.ts")).awsKmsAdvice,
     canUnwrap: true,
-    // About 220 for a data key of 64 bytes; how long the header is that KMS writes into a ciphertext is nowhere said.
+    // About 220 bytes for a data key of 64 bytes. AWS does not document the size of the header that KMS adds.
     maxWrap: 1024,
   },
   "azure-key-vault": {
@@ -39,28 +39,28 @@ const registry = {
     open: async () => (await import("./gcp_kms/provider.ts")).openGcpKms,
     advice: async () => (await import("./gcp_kms/advice.ts")).gcpKmsAdvice,
     canUnwrap: true,
-    // About 150 for a data key of 64 bytes; how long the header of a ciphertext is, or what an external key manager gives,
-    // is nowhere said.
+    // About 150 bytes for a data key of 64 bytes. Google documents neither the size of the header nor that of an
+    // external key manager's ciphertext.
     maxWrap: 1024,
   },
   "kms-plugin": {
     open: async () => (await import("./kms_plugin/provider.ts")).openKmsPlugin,
     advice: async () => (await import("./kms_plugin/advice.ts")).kmsPluginAdvice,
     canUnwrap: true,
-    // No maxWrap: what is behind the socket may be anything, and change.
+    // No maxWrap: the plugin behind the socket is unknown and can change.
   },
   "local": {
     open: async () => (await import("./local/provider.ts")).openLocal,
     advice: async () => (await import("./local/advice.ts")).localAdvice,
     canUnwrap: true,
-    // A data key of 64 bytes, a nonce and a tag.
+    // A data key of 64 bytes, the nonce and the tag.
     maxWrap: 92,
   },
   "vault-transit": {
     open: async () => (await import("./vault_transit/provider.ts")).openVaultTransit,
     advice: async () => (await import("./vault_transit/advice.ts")).vaultTransitAdvice,
     canUnwrap: true,
-    // RSA-4096 is 702 in base64 behind the longest prefix; the rest is for what a managed key adds.
+    // RSA-4096 takes 702 characters of base64 after the longest prefix; the rest is a reserve for managed keys.
     maxWrap: 1024,
     remarks: true,
   },
@@ -69,7 +69,7 @@ const registry = {
 /** The value of the field `kind`: the name of a row of the registry. */
 export type ProviderKind = keyof typeof registry;
 
-/** The settings of one kind of provider, as its row takes them. */
+/** The settings of one kind of provider, as its row requires them. */
 export type SettingsOf<Kind extends ProviderKind> = Opens<Kind> & { readonly kind: Kind };
 
 type Opens<Kind extends ProviderKind> = Parameters<Awaited<ReturnType<(typeof registry)[Kind]["open"]>>>[0];
@@ -80,7 +80,10 @@ export type ProviderSettings = { readonly [Kind in ProviderKind]: SettingsOf<Kin
 /** Every kind that can be configured. */
 export const providerKinds = Object.keys(registry) as readonly ProviderKind[];
 
-/** The longest wrap that a kind of provider gives, in bytes: what the annotations of an envelope are planned by. */
+/**
+ * Maximum size of a wrapped data key of this kind of provider, in bytes. The annotations of an envelope are planned
+ * with it.
+ */
 export function maxWrapOf(kind: string): number {
   const rows: Readonly<Record<string, Row<never>>> = registry;
   return (Object.hasOwn(rows, kind) ? rows[kind]?.maxWrap : undefined) ?? providerLimits.ciphertext;
@@ -91,28 +94,28 @@ export function canUnwrap({ kind }: Pick<ProviderSettings, "kind">): boolean {
   return registry[kind].canUnwrap;
 }
 
-/** Whether a kind of provider can be asked for {@linkcode Provider.remarks}. */
+/** Whether providers of a kind have {@linkcode Provider.remarks}. */
 export function makesRemarks(kind: ProviderKind): boolean {
   const row: Row<never> = registry[kind];
   return row.remarks === true;
 }
 
-/** The row for settings: the one place where TypeScript cannot see that both are of the same kind. */
+/** The row for settings. TypeScript cannot see that both have the same kind; this is the only cast for it. */
 function rowOf(settings: ProviderSettings): Row<ProviderSettings> {
   return registry[settings.kind] as Row<never> as Row<ProviderSettings>;
 }
 
 /**
- * Opens one configured provider, bare: what decorates it stands in `lib/provider/decorated.ts`.
+ * Opens one configured provider without decorators; `lib/provider/decorated.ts` adds them.
  *
- * @throws {KmsError} `config` if what the settings refer to is not there or not usable.
+ * @throws {KmsError} `config` if a file or other object that the settings refer to is missing or unusable.
  */
 export async function openProvider(settings: ProviderSettings, context: ProviderContext): Promise<Provider> {
   const open = await rowOf(settings).open();
   return await open(settings, context);
 }
 
-/** What an operator should hear about one provider's settings. */
+/** The advice for the settings of one provider. */
 export async function adviseOn(settings: ProviderSettings): Promise<ProviderAdvice> {
   const advise = await rowOf(settings).advice();
   return advise(settings);

@@ -10,17 +10,17 @@ const state: KeyState = { version: "v1" };
 const wrapped: WrappedDek = { version: "v1", ciphertext: new Uint8Array(75) };
 const never = new AbortController().signal;
 
-/** A retried provider on a clock of its own. */
+/** A retried provider with a simulated clock. */
 class Bench {
   readonly clock = new FakeClock();
   readonly #start = this.clock.now();
-  /** When each call was sent, in milliseconds since the beginning. */
+  /** Time of each call in milliseconds since the beginning. */
   readonly sent: number[] = [];
   readonly provider: Provider;
 
   /**
-   * @param answer the failure of the call with this number, from 1 on, or `undefined` for a success.
-   * @param options.tookMs how long each answer takes.
+   * @param answer the failure of the call with this number (from 1), or `undefined` for a success.
+   * @param options.tookMs duration of each answer in milliseconds.
    */
   constructor(
     answer: (number: number, at: number) => KmsError | undefined,
@@ -59,7 +59,7 @@ class Bench {
   }
 }
 
-/** The pauses between calls that were sent at these times. */
+/** The pauses between calls with these times, in milliseconds. */
 function pauses(sent: readonly number[]): number[] {
   return sent.slice(1).map((at, index) => at - (sent[index] ?? 0));
 }
@@ -78,13 +78,13 @@ Deno.test("retrying() repeats wrap and unwrap until they succeed, with pauses th
   assert.equal(await outcome, wrapped);
 });
 
-Deno.test("retrying() gives up after four tries with the last error where the KMS cannot be reached", async () => {
+Deno.test("retrying() stops after four tries with the last error if the KMS is unreachable", async () => {
   const last = new KmsError("unreachable", "The last one.");
   const bench = new Bench((number) => number < 4 ? away : last);
   assert.deepEqual(await bench.unwrap(60_000), { error: last, endedAt: 350 });
 });
 
-Deno.test("retrying() spreads each pause over half to once and a half where the KMS cannot be reached", async () => {
+Deno.test("retrying() multiplies each pause by a factor from 0.5 to 1.5 if the KMS is unreachable", async () => {
   for (const [random, pause] of [[0, 25], [0.999, 74.95]] as const) {
     const bench = new Bench((number) => number < 2 ? away : undefined, { random: () => random });
     await bench.unwrap(3_000);
@@ -92,12 +92,12 @@ Deno.test("retrying() spreads each pause over half to once and a half where the 
   }
 });
 
-Deno.test("retrying() asks a busy KMS until shortly before the deadline, with pauses whose limits double", async () => {
+Deno.test("retrying() retries a busy KMS until shortly before the deadline, with pauses whose limits double", async () => {
   const longest = new Bench(() => throttled(), { random: () => 0.999999 });
   const { error, endedAt } = await longest.unwrap(3_000);
   assert.equal(error?.code, "throttled");
   assert.equal(error.message, "Cannot unwrap: too many requests.");
-  // The last try leaves a quarter of a second for its answer.
+  // The last try has 250 ms left for its response.
   assert.deepEqual(pauses(longest.sent).map(Math.round), [100, 200, 400, 800, 1_250]);
   assert.equal(Math.round(endedAt), 2_750);
   for (const deadline of [1_000, 3_000, 10_000]) {
@@ -108,7 +108,7 @@ Deno.test("retrying() asks a busy KMS until shortly before the deadline, with pa
   }
 });
 
-Deno.test("retrying() succeeds where a busy KMS has room again before the deadline", async () => {
+Deno.test("retrying() succeeds if a busy KMS recovers before the deadline", async () => {
   for (const [deadline, busyMs] of [[3_000, 2_700], [10_000, 9_000]] as const) {
     for (const tookMs of [0, 40]) {
       const bench = new Bench((_number, at) => at < busyMs ? throttled() : undefined, { tookMs });
@@ -119,20 +119,20 @@ Deno.test("retrying() succeeds where a busy KMS has room again before the deadli
   }
 });
 
-Deno.test("retrying() leaves a slow KMS time for its answer", async () => {
+Deno.test("retrying() reserves time for the response of a slow KMS", async () => {
   const bench = new Bench(() => throttled(), { tookMs: 400 });
   const { error, endedAt } = await bench.unwrap(3_000);
   assert.equal(error?.code, "throttled");
   assert.ok(endedAt <= 2_600, `${endedAt}`);
 });
 
-Deno.test("retrying() draws each pause for a busy KMS from the whole span down to none, and asks at most 12 times", async () => {
+Deno.test("retrying() draws each pause for a busy KMS from zero to the limit, and makes at most 12 tries", async () => {
   const bench = new Bench(() => throttled(), { random: () => 0 });
   const { error, endedAt } = await bench.unwrap(3_000);
   assert.deepEqual([error?.code, bench.sent.length, endedAt], ["throttled", 12, 0]);
 });
 
-Deno.test("retrying() waits as long as the KMS asks for, and says how long where that is too long", async () => {
+Deno.test("retrying() keeps the pause that the KMS requests, and reports its length if it is too long", async () => {
   for (const code of ["throttled", "unreachable"] as const) {
     const asks = (retryAfterMs: number) => new KmsError(code, "Cannot unwrap: too many requests.", { retryAfterMs });
     const patient = new Bench((number) => number < 3 ? asks(700) : undefined, { random: () => 0 });
@@ -150,7 +150,7 @@ Deno.test("retrying() waits as long as the KMS asks for, and says how long where
   }
 });
 
-Deno.test("retrying() takes a call without a known deadline for one of kube-apiserver's", async () => {
+Deno.test("retrying() assumes the deadline of kube-apiserver for a call without a known one", async () => {
   const bench = new Bench(() => throttled());
   const outcome = assert.rejects(bench.provider.unwrap(wrapped, { signal: never }), { code: "throttled" });
   await bench.clock.advance(2_500);
@@ -158,7 +158,7 @@ Deno.test("retrying() takes a call without a known deadline for one of kube-apis
   assert.ok((bench.sent.at(-1) ?? 0) > 2_000 && bench.sent.length >= 5);
 });
 
-Deno.test("retrying() shares the pause among all calls: a hundred that wait do not each go on asking", async () => {
+Deno.test("retrying() shares the pause among all calls: a hundred waiting calls do not each send requests", async () => {
   let seed = 1;
   const random = () => (seed = seed * 48_271 % 2_147_483_647) / 2_147_483_647;
   const bench = new Bench(() => throttled(), { random, tookMs: 5 });
@@ -169,12 +169,12 @@ Deno.test("retrying() shares the pause among all calls: a hundred that wait do n
   const outcomes = Promise.allSettled(calls);
   await bench.clock.advance(3_000);
   assert.ok((await outcomes).every((one) => one.status === "rejected" && one.reason.code === "throttled"));
-  // Alone, each would ask six or seven times.
+  // Without a shared pause, each call would make six or seven tries.
   const repeats = bench.sent.length - 100;
   assert.ok(repeats >= 5 && repeats <= 80, `${repeats} repeats`);
 });
 
-Deno.test("retrying() holds new calls back for a second at most after a refusal, and lets all go after a success", async () => {
+Deno.test("retrying() holds new calls back for at most a second after a refusal, and releases them after a success", async () => {
   let busyNow = true;
   const bench = new Bench(() => busyNow ? throttled() : undefined, { random: () => 0.9 });
   using bound = deadlineBy(bench.clock, 10_000, never);
@@ -196,7 +196,7 @@ Deno.test("retrying() holds new calls back for a second at most after a refusal,
   await Promise.all(calls);
 });
 
-Deno.test("retrying() repeats exactly the codes that the table says", async () => {
+Deno.test("retrying() retries exactly the codes that the table marks as retryable", async () => {
   for (const code of Object.keys(errorCodes) as ErrorCode[]) {
     const bench = new Bench((number) => number < 2 ? new KmsError(code, "So.") : undefined);
     await bench.unwrap(3_000);
@@ -204,7 +204,7 @@ Deno.test("retrying() repeats exactly the codes that the table says", async () =
   }
 });
 
-Deno.test("retrying() never calls past the signal, and throws what the KMS said last", async () => {
+Deno.test("retrying() makes no call after its signal is aborted, and throws the last error of the KMS", async () => {
   for (const failure of [away, throttled()]) {
     const controller = new AbortController();
     const bench = new Bench(() => failure);

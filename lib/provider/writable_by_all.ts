@@ -4,12 +4,14 @@
  * @module
  */
 
-/** Whether every user of this machine has the right to write to a file, which connecting to a socket needs. */
+/**
+ * Whether every user of this machine may write to a file, which is the permission that connecting to a socket requires.
+ */
 export function writableByAll(path: string): boolean {
   try {
     return ((Deno.statSync(path).mode ?? 0) & 0o002) !== 0;
   } catch {
-    // It is not there, or may not be looked at: the probe reports that.
+    // The file is missing or inaccessible: the probe reports that.
     return false;
   }
 }

@@ -1,10 +1,10 @@
 /**
  * The audit stream: one line for each Encrypt and Decrypt, answered or refused, never sampled.
  *
- * A sink that fails or cannot keep up must not stop a cluster from reading its Secrets, so a call is never made to wait
- * for it. Lines are kept while there is room; what finds none is counted, leaves a line that says how many are missing,
- * and is told in the log, in `trousseau_audit_lines_lost_total` and at `/readyz`. A process that is killed loses what it
- * took in the last 50 ms; `seq` counts every call since the start, so that a gap of any origin can be seen.
+ * A slow or failing target must not stop a cluster from reading its Secrets, so no call waits for it. Lines are buffered
+ * up to a limit. Beyond it they are lost: a line in the stream gives their number, and the loss is reported in the log, in
+ * `trousseau_audit_lines_lost_total` and at `/readyz`. A process that is killed loses the lines of the last 50 ms. `seq`
+ * counts every call since the start, so that a gap with any cause can be detected.
  *
  * @module
  */
@@ -13,33 +13,33 @@ import { type LineTarget, openFileTarget, streamTarget } from "./line_target.ts"
 import { LineWriter, type LineWriterOptions, type WriterReport } from "./line_writer.ts";
 import { jsonText } from "./text.ts";
 
-/** Takes calls, and writes those that touched a seed. */
+/** Writes a line for each call that encrypts or decrypts. */
 export interface Audit extends AsyncDisposable {
   /**
-   * Never throws and never waits; Status is left out, for it touches nothing.
+   * Records a call. Status calls are ignored. It never throws and never waits.
    *
-   * @param at when the call was answered, in milliseconds since the epoch.
+   * @param at the time of the answer, in milliseconds since the epoch.
    */
   record(event: AuditEvent, at: number): void;
-  /** Lines lost since the start. */
+  /** Number of lines lost since the start. */
   readonly lost: number;
-  /** Whether it takes lines now. */
+  /** Whether the last write succeeded and no line is being lost. */
   readonly writable: boolean;
-  /** What is wrong with the stream, in one sentence; `""` if all lines were written so far. */
+  /** The failure of the stream, in sentences; `""` if no line was lost and writing works. */
   problem(): string;
 }
 
-/** Where the stream goes. */
+/** Options of an audit stream. */
 export interface AuditOptions {
   /** `stdout` or a path. */
   readonly to: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Called when the stream begins to fail, to lose lines, or is well again. */
+  /** Called when the stream begins to fail or to lose lines, and when it has recovered. */
   readonly onReport: (report: WriterReport) => void;
 }
 
-/** How lines wait: see {@linkcode LineWriterOptions}. 8 MiB are about 25,000 calls. */
+/** See {@linkcode LineWriterOptions}. 8 MiB are about 25,000 calls. */
 const auditBuffer = { flushMs: 50, maxBuffered: 8 * 1024 * 1024, retryMs: 1000, closeMs: 2000 } as const;
 
 /**
@@ -52,7 +52,7 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
   return auditTo(target, options);
 }
 
-/** The stream over a target of the caller's, which it owns from then on. */
+/** Opens the stream over a target. The stream owns the target. */
 export function auditTo(
   target: LineTarget,
   options: Pick<AuditOptions, "now" | "onReport"> & Partial<Pick<LineWriterOptions, keyof typeof auditBuffer>>,
@@ -86,11 +86,12 @@ export function auditTo(
 }
 
 /**
- * One line of JSON. The field names are a contract with whoever reads the stream: they are added to, never renamed.
- * Built by hand: at thousands of calls a second the stream may not cost what the sealing costs.
+ * One line of JSON with its line feed. The field names are a contract with the readers of the stream: names are added and
+ * never changed. The JSON is concatenated, because at thousands of calls a second a serializer would cost as much as the
+ * sealing.
  *
- * @param seq counts from 1 at each start of the process.
- * @param at milliseconds since the epoch, when the call was answered.
+ * @param seq number of the call, from 1 at each start of the process.
+ * @param at the time of the answer, in milliseconds since the epoch.
  */
 export function auditLine(event: AuditEvent, seq: number, at: number): string {
   let line = `{"type":"audit","time":"${new Date(at).toISOString()}","seq":${seq}` +

@@ -33,7 +33,7 @@ const written = async (done: () => boolean) => {
   while (!done()) await new Promise((resolve) => setTimeout(resolve, 5));
 };
 
-Deno.test("auditLine() says who asked for what, with which keys, and what came of it", () => {
+Deno.test("auditLine() has the caller, the operation, the keys and the result", () => {
   assert.deepEqual(JSON.parse(auditLine(decrypt, 7, at)), {
     type: "audit",
     time: "2030-01-02T03:04:05.678Z",
@@ -54,7 +54,7 @@ Deno.test("auditLine() says who asked for what, with which keys, and what came o
   assert.deepEqual([line.result, line.message, line.cause], ["integrity", "Cannot open it.", undefined]);
 });
 
-Deno.test("auditLine() has no member that a service's event lacks", () => {
+Deno.test("auditLine() leaves out members that a service's event does not have", () => {
   const event: AuditEvent = { type: "rpc", api: "keyring", operation: "get", result: "ok", seconds: 0.001, uid: "u-2" };
   assert.deepEqual(JSON.parse(auditLine(event, 9, at)), {
     type: "audit",
@@ -105,7 +105,7 @@ Deno.test("openAudit() loses nothing in a burst, closed at once", () =>
     for (const [n, line] of read.entries()) assert.deepEqual([line.uid, line.seq], [`u-${n}`, n + 1]);
   }));
 
-Deno.test("openAudit() appends to a file that is there", () =>
+Deno.test("openAudit() appends to an existing file", () =>
   inFolder(async (folder) => {
     const path = `${folder}/audit.log`;
     for (let start = 0; start < 2; start++) {
@@ -115,7 +115,7 @@ Deno.test("openAudit() appends to a file that is there", () =>
     assert.deepEqual(lines(path).map(({ seq }) => seq), [1, 1]);
   }));
 
-Deno.test("openAudit() goes on in a new file when the old one was renamed or removed", () =>
+Deno.test("openAudit() continues in a new file when the old one was renamed or removed", () =>
   inFolder(async (folder) => {
     const path = `${folder}/audit.log`;
     await using audit = await openAudit({ to: path, now, onReport });
@@ -133,7 +133,7 @@ Deno.test("openAudit() goes on in a new file when the old one was renamed or rem
     assert.equal(audit.lost, 0);
   }));
 
-Deno.test("openAudit() splits a stream over rotations without losing or doubling a line", () =>
+Deno.test("openAudit() continues a stream over rotations without losing or repeating a line", () =>
   inFolder(async (folder) => {
     const path = `${folder}/audit.log`;
     const audit = await openAudit({ to: path, now, onReport });
@@ -149,7 +149,7 @@ Deno.test("openAudit() splits a stream over rotations without losing or doubling
     assert.deepEqual(all, Array.from({ length: 400 }, (_, n) => n + 1));
   }));
 
-Deno.test("openAudit() says in one sentence why a path will not do", () =>
+Deno.test("openAudit() reports in one sentence why a path cannot be used", () =>
   inFolder(async (folder) => {
     const cases = [[`${folder}/none/audit.log`, /its folder does not exist/], [folder, /it is a folder/]] as const;
     for (const [to, reason] of cases) {
@@ -163,7 +163,7 @@ Deno.test("openAudit() says in one sentence why a path will not do", () =>
     }
   }));
 
-Deno.test("Audit.problem() tells of a stream that fails, and of what was lost for ever after", async () => {
+Deno.test("Audit.problem() reports a failing stream, and lost lines permanently", async () => {
   let failing = true;
   let text = "";
   const target: LineTarget = {

@@ -1,18 +1,18 @@
 /**
- * Descriptors that the process may still open. Its limit cannot be read: `/proc` is closed to it.
+ * Determines whether file descriptors are free. The limit cannot be read: the process has no permission for `/proc`.
  *
  * @module
  */
 
-/** Whether so many descriptors are free now, found out by opening as many and closing them again. */
+/** Whether `count` descriptors are free now. It opens as many and closes them again. */
 export function areFree(count: number): boolean {
   const opened: Deno.FsFile[] = [];
   try {
-    // The root folder is there and can be opened for reading everywhere.
+    // The root folder always exists, and every user can open it for reading.
     while (opened.length < count) opened.push(Deno.openSync("/", { read: true }));
     return true;
   } catch (thrown) {
-    // Another failure says nothing of descriptors.
+    // Any other failure has a different cause than descriptors.
     return !isShortage(thrown);
   } finally {
     for (const one of opened) one.close();

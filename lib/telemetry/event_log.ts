@@ -1,6 +1,6 @@
 /**
- * Events into the log, without repeating itself: a state is written when it changes, and a warning that comes with
- * every call once a minute. What is kept quiet is written at debug, so that nothing is out of reach.
+ * Writes events to the log without repetition: a state is logged when it changes, and equal warnings once a minute.
+ * Repetitions are logged at level debug.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { limited } from "./text.ts";
 const quietMs = 60_000;
 const maxRemembered = 512;
 
-/** Logs each event by its row. */
+/** Makes the function that logs each event by its row in `eventRows`. */
 export function eventLog(logger: Logger, clock: Times): Notify {
   const times = new WallTimes(clock);
   const states = new Map<string, string>();
@@ -25,7 +25,7 @@ export function eventLog(logger: Logger, clock: Times): Notify {
     return !same;
   };
 
-  /** How many equal ones were kept quiet since the last; `undefined` if this one is to be kept quiet too. */
+  /** The number of equal events suppressed since the last one logged; `undefined` if this one is suppressed too. */
   const toldAgain = (key: string, at: number): number | undefined => {
     const last = repeats.get(key);
     if (last !== undefined && at - last.since < quietMs) {
@@ -37,7 +37,7 @@ export function eventLog(logger: Logger, clock: Times): Notify {
   };
 
   return (event) => {
-    // The row of an event's own type takes that event: the compiler cannot follow the pair through the union.
+    // The row accepts this type of event. The compiler cannot infer that from the union.
     const row = eventRows[event.type] as Row<Event>;
     let level = row.level(event, times);
     let repeated: number | undefined;
@@ -55,7 +55,7 @@ export function eventLog(logger: Logger, clock: Times): Notify {
   };
 }
 
-/** Sets, and forgets the oldest when there are too many: keys may hold text of a caller's. */
+/** Sets an entry, and deletes the oldest beyond `maxRemembered`: keys can hold text of a caller. */
 function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
   map.delete(key);
   map.set(key, value);

@@ -54,7 +54,7 @@ const sick = {
 
 const call = { provider: "a", result: "ok", seconds: 0.002 } as const;
 
-/** What a fresh log makes of each event: level, sentence, fields. */
+/** The entry of a new log for each event: level, message, fields. */
 const expectations: readonly (readonly [Event, LogLevel, string, Readonly<Record<string, unknown>>])[] = [
   [rpc, "debug", "Answered decrypt.", {
     api: "v2",
@@ -218,7 +218,7 @@ Deno.test("eventLog() writes each event at its level, with its sentence and fiel
   assert.deepEqual([...covered].sort(), Object.keys(eventArbitraries).sort());
 });
 
-Deno.test("eventLog() keeps equal warnings quiet for a minute, and then says how many there were", () => {
+Deno.test("eventLog() suppresses equal warnings for a minute, then logs their number", () => {
   const { clock, logged } = opened();
   const refused = { ...rpc, result: "integrity", message: "Cannot open it." } as const;
   const levels: unknown[] = [];
@@ -231,14 +231,14 @@ Deno.test("eventLog() keeps equal warnings quiet for a minute, and then says how
   assert.equal(logged(refused)?.repeated, 1);
 });
 
-Deno.test("eventLog() does not take another reason for a repetition", () => {
+Deno.test("eventLog() does not count another reason as a repetition", () => {
   const { logged } = opened();
   assert.equal(logged({ ...rpc, result: "integrity", message: "One." })?.level, "warn");
   assert.equal(logged({ ...rpc, result: "integrity", message: "Two." })?.level, "warn");
   assert.equal(logged({ ...rpc, result: "integrity", message: "Two.", operation: "encrypt" })?.level, "warn");
 });
 
-Deno.test("eventLog() keeps a repetition quiet for a minute, whatever the wall clock does meanwhile", () => {
+Deno.test("eventLog() suppresses a repetition for a minute, independent of the wall clock", () => {
   const { clock, logged } = opened();
   const refused = { ...rpc, result: "integrity" } as const;
   logged(refused);
@@ -250,7 +250,7 @@ Deno.test("eventLog() keeps a repetition quiet for a minute, whatever the wall c
   assert.equal(logged(refused)?.level, "warn");
 });
 
-Deno.test("eventLog() tells when a token expires by the wall clock of now", () => {
+Deno.test("eventLog() logs the expiry of a token by the present wall clock", () => {
   const { clock, logged } = opened();
   clock.ahead = 3_600_000;
   const expiresAt = clock.now + 60_000;
@@ -258,13 +258,13 @@ Deno.test("eventLog() tells when a token expires by the wall clock of now", () =
   assert.equal(told?.expiresAt, new Date(expiresAt + 3_600_000).toISOString());
 });
 
-Deno.test("eventLog() writes each change of a state once, however often it is told and however fast", () => {
+Deno.test("eventLog() logs each change of a state once, for any number and rate of events", () => {
   const { lines, notify } = opened("info");
   const health = fc.constantFrom("well", "sick", "refusing");
   fc.assert(fc.property(fc.array(fc.tuple(fc.constantFrom("a", "b"), health), { maxLength: 60 }), (told) => {
     lines.length = 0;
     const last = new Map<string, string>();
-    // A state of its own begins each sequence, so that what a former one left is not in the way.
+    // Each sequence begins with a distinct state, so that the state of the previous one has no effect.
     const sequence = [["a", "unknown"], ["b", "unknown"], ...told] as const;
     let changes = 0;
     for (const [provider, to] of sequence) {
@@ -286,7 +286,7 @@ Deno.test("eventLog() keeps the calls of a sick provider out of the log at info"
   assert.equal(lines.length, 1);
 });
 
-Deno.test("eventLog() takes any event and writes at most one line", () => {
+Deno.test("eventLog() accepts any event and writes at most one line", () => {
   const { lines, notify } = opened();
   fc.assert(fc.property(anyEvent, (event) => {
     lines.length = 0;
@@ -296,7 +296,7 @@ Deno.test("eventLog() takes any event and writes at most one line", () => {
   }));
 });
 
-Deno.test("eventLog() warns once of a port that stays taken, and once a minute of connections that are dropped", () => {
+Deno.test("eventLog() warns once of a port that stays in use, and once a minute of dropped connections", () => {
   const { clock, logged } = opened();
   const port = { type: "telemetry_port", address: "127.0.0.1:8090", message: "Taken." } as const;
   const levels = (action: "listening" | "listen_failed" | "dropped") => logged({ ...port, action })?.level;

@@ -13,7 +13,7 @@ function queue() {
   return { taken, clock, events };
 }
 
-Deno.test("EventQueue hands events on later, in order, with the time at which they were noted", async () => {
+Deno.test("EventQueue delivers events later, in order, with their times", async () => {
   const { taken, clock, events } = queue();
   for (const entries of [1, 2, 3]) {
     clock.at = entries * 10;
@@ -26,14 +26,14 @@ Deno.test("EventQueue hands events on later, in order, with the time at which th
   events[Symbol.dispose]();
 });
 
-Deno.test("EventQueue lets no more wait than it may", () => {
+Deno.test("EventQueue holds no more events than its maximum", () => {
   const { taken, events } = queue();
   for (let n = 0; n < queueLimits.events; n++) events.push(event(n));
   assert.equal(taken.length, queueLimits.events);
   events[Symbol.dispose]();
 });
 
-Deno.test("EventQueue hands on what is left when it is disposed of, and at once what comes after", () => {
+Deno.test("EventQueue delivers the rest when it is disposed of, and later events at once", () => {
   const { taken, events } = queue();
   events.push(event(1));
   events[Symbol.dispose]();
@@ -42,7 +42,7 @@ Deno.test("EventQueue hands on what is left when it is disposed of, and at once 
   assert.deepEqual(taken.map(([entries]) => entries), [1, 2]);
 });
 
-Deno.test("EventQueue takes an event that comes while it hands others on", () => {
+Deno.test("EventQueue accepts an event during a delivery", () => {
   const taken: string[] = [];
   const events: EventQueue = new EventQueue(({ type }) => {
     if (taken.push(type) === 1) events.push({ type: "queue", provider: "p", waiting: 0 });

@@ -1,5 +1,5 @@
 /**
- * What each event looks like in the log: one row per type.
+ * The table of log entries: one row for each type of event.
  *
  * @module
  */
@@ -11,24 +11,26 @@ import { className } from "./text.ts";
 /** An event of one type. */
 type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
 
-/** How the events of one type are logged. */
+/** The log entry of one type of event. */
 export interface Row<E> {
   level(event: E, times: WallTimes): LogLevel;
-  /** One sentence for eyes, with its full stop. */
+  /** The message: one sentence with its full stop. */
   sentence(event: E): string;
-  /** Picked by name, so that nothing that an event may carry besides is written. */
+  /** The fields, each picked by name, so that other members of an event are not logged. */
   fields(event: E, times: WallTimes): Fields;
-  /** For what has a state: whose, and which. It is written at its level when it changes, and else at debug. */
+  /** The state that an event reports. It is logged at its level when it changes, otherwise at debug. */
   state?(event: E, times: WallTimes): readonly [subject: string, state: string];
-  /** For what may come with every call: equal warnings within a minute are written once, and else at debug.
-   * `undefined` for an event that is always written. */
+  /**
+   * For an event that can occur with every call: the key by which warnings are equal. Equal warnings are logged once a
+   * minute, otherwise at debug. `undefined` if the event is always logged.
+   */
   repeats?(event: E): string | undefined;
 }
 
 const day = 86_400_000;
 const minute = 60_000;
 
-/** A row for each event: one that is missing is a compile error. */
+/** A row for each type of event. A missing row is a compile error. */
 export const eventRows = {
   rpc: {
     level: ({ result }) =>
@@ -151,14 +153,14 @@ export const eventRows = {
     level: ({ action }) => socketLevels[action],
     sentence: (e) => e.message,
     fields: (e) => ({ action: e.action, path: e.path }),
-    // With no descriptor left, one may be refused after each one that is accepted.
+    // With no descriptor left, accepted and refused connections can alternate.
     repeats: (e) => e.action === "accept_refused" ? e.action : undefined,
   },
   telemetry_port: {
     level: ({ action }) => action === "listening" ? "info" : "warn",
     sentence: (e) => e.message,
     fields: (e) => ({ action: e.action, address: e.address }),
-    // A connection that could not be taken or was closed is no lasting state: such a line comes once a minute.
+    // A refused or closed connection is not a lasting state: it is logged once a minute.
     state: (e, times) =>
       e.action === "listening" || e.action === "listen_failed"
         ? [e.address, `${e.action} ${e.message}`]

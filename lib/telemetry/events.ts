@@ -1,26 +1,28 @@
 /**
- * What the rooms below tell the one that logs, audits and counts. Nothing here may hold a secret.
+ * The events that the other modules send to telemetry, which logs, audits and counts them. No event holds a secret.
  *
  * @module
  */
 import type { ErrorCode } from "../base/errors.ts";
 
-/** What a provider was asked for. */
+/** The operations of a provider. */
 export type ProviderVerb = "probe" | "wrap" | "unwrap";
 
-/** How a decrypt came by its data key: `stale` is a cached one served on while its KMS is away. */
+/**
+ * The source of a decrypt's data key. `hit`: the cache. `miss`: a KMS. `shared`: an unwrap that another call had started.
+ * `stale`: the cache, past the data key's age, while its KMS cannot be reached.
+ */
 export type CacheResult = "hit" | "miss" | "shared" | "stale";
 
 /** `ok` or the code of the failure. */
 export type Result = "ok" | ErrorCode;
 
-/** How a provider is, judged by its probes and calls. */
+/** The health of a provider, by its probes and calls. */
 export type HealthState = "unknown" | "well" | "sick" | "refusing";
 
 /**
- * One call of a client, answered or refused, as the log, the audit stream and the metrics have it. Each service has a
- * type of its own that extends it and makes its members narrower (`rpc_event.ts`); a member that only one service needs
- * is optional here.
+ * One call of a client, answered or refused, for the log, the audit stream and the metrics. Each service extends it with
+ * narrower types (`rpc_event.ts`). A member that only some services have is optional here.
  */
 export interface AuditEvent {
   readonly type: "rpc";
@@ -29,12 +31,13 @@ export interface AuditEvent {
   /** From a closed set of the API: a label of metrics. A call of `status` is not audited. */
   readonly operation: string;
   readonly result: Result;
+  /** Duration of the call. */
   readonly seconds: number;
-  /** Names the call in logs: at most 128 printable ASCII characters. */
+  /** The name of the call in logs: at most 128 printable ASCII characters. */
   readonly uid: string;
-  /** The error, one sentence. */
+  /** The error in one sentence. */
   readonly message?: string;
-  /** The name of the error's cause. */
+  /** The class name of the error's cause. */
   readonly cause?: string;
   /** Services over KMS keys: the key ID, or the name of the key. */
   readonly keyId?: string;
@@ -46,7 +49,10 @@ export interface AuditEvent {
   readonly foreign?: string;
 }
 
-/** A closed union; `lib/telemetry` has one row for each `type`. Durations are in seconds. */
+/**
+ * An event. The log has one row for each `type`. `expiresAt` is in milliseconds: of the monotonic clock for a token, since
+ * the epoch for a certificate.
+ */
 export type Event =
   | AuditEvent
   | {
@@ -117,5 +123,5 @@ export type Event =
     message: string;
   };
 
-/** Takes an event. It never throws and never waits. */
+/** Sends an event to telemetry. It never throws and never waits. */
 export type Notify = (event: Event) => void;

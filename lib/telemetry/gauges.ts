@@ -1,5 +1,5 @@
 /**
- * Gauges that show a status: a service gives their values each time the metrics are rendered.
+ * Gauges whose values a service computes each time the metrics are rendered.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { Gauge, type Registry } from "prom-client";
 
 /** One value of a gauge. */
 export interface GaugeSample {
-  /** A value for each name of `labelNames`, from a bounded set. None if left out. */
+  /** A value for each name of `labelNames`, from a bounded set; none if left out. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly value: number;
 }
@@ -16,16 +16,16 @@ export interface GaugeSample {
 export interface GaugeRow {
   readonly name: string;
   readonly help: string;
-  /** None if left out. */
+  /** No labels if left out. */
   readonly labelNames?: readonly string[];
-  /** Values of equal labels are added. A gauge without values has no line in the output but its help and type. */
+  /** Values with equal labels are added. A gauge without values has only its help and type in the output. */
   readonly samples: readonly GaugeSample[];
 }
 
 /**
- * Registers gauges as they come.
+ * Makes a function that sets all gauges. It registers a gauge at its first row.
  *
- * @returns a function that sets all of them. A gauge that is not among the rows has no value.
+ * @returns the function. A registered gauge that is not among its rows has no value.
  */
 export function gaugeSetter(registry: Registry): (rows: readonly GaugeRow[]) => void {
   const gauges = new Map<string, Gauge>();

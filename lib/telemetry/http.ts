@@ -1,5 +1,5 @@
 /**
- * The HTTP endpoint for kubelet, Prometheus and `trousseau status`. It reads from memory, and it can only be read.
+ * The HTTP endpoint for kubelet, Prometheus and `trousseau status`. It is read-only and answers from memory.
  *
  * @module
  */
@@ -16,44 +16,44 @@ import { systemFailure } from "../base/system_failures.ts";
 import { causeName } from "./text.ts";
 import { RequestTurns, type TurnLimits } from "./turns.ts";
 
-/** What is served, and where. */
+/** Options of the endpoint. */
 export interface HttpOptions {
-  /** Port 0 takes any that is free. */
+  /** Port 0 selects a free port. */
   readonly listen: { readonly hostname: string; readonly port: number };
-  /** The field of the config that says so; `telemetry.listen` if left out. */
+  /** The configuration field of the address, for error messages; `telemetry.listen` if left out. */
   readonly field?: string;
-  /** What the service shows. */
+  /** The pages of the service. */
   readonly pages: ServicePages;
-  /** Why the process has to be started again, in one sentence; `""` while it does not. Well if left out. */
+  /** The reason to restart the process, in one sentence; `""` if there is none. No reason if left out. */
   readonly complaint?: () => string;
   readonly telemetry: Pick<Telemetry, "metrics" | "problem" | "log">;
   /** Trousseau's version. */
   readonly version: string;
-  /** The path of the Unix socket that is served beside it: `/status` tells it, so that a reader knows whose this is. */
+  /** The path of the Unix socket that the process serves. `/status` returns it, so that a client can identify the server. */
   readonly socket?: string;
-  /** The system's where it is left out. */
+  /** The system clock if left out. */
   readonly clock?: Times;
-  /** When the process started, on the clock's `now`; the opening of the endpoint if left out. */
+  /** The start of the process, on the clock's `now`; the opening of the endpoint if left out. */
   readonly startedAt?: number;
-  /** Told of accepts that failed and of connections that were dropped. */
+  /** Called for each failed accept and each dropped connection. */
   readonly onTrouble?: OnTrouble;
-  /** Other bounds, for tests. */
+  /** Replaces some of the bounds, for tests. */
   readonly bounds?: Partial<HttpBounds>;
 }
 
-/** What a client may take. */
+/** The bounds for clients. */
 interface HttpBounds {
   readonly limits: HttpLimits;
   readonly patience: HttpPatience;
   readonly turns: TurnLimits;
-  /** Milliseconds for which rendered metrics are handed out again. */
+  /** Milliseconds for which rendered metrics are reused. */
   readonly metricsMs: number;
 }
 
 const bounds: HttpBounds = {
   limits: { most: 64, reserve: 16, least: 4, reliefMs: 60_000, acceptMs: 1 },
   patience: { headMs: 10_000, idleMs: 30_000, writeMs: 10_000 },
-  // Some 800 answers a second: kubelet and Prometheus ask a few times a minute.
+  // About 800 answers a second. Kubelet and Prometheus send a few requests a minute.
   turns: { most: 4, everyMs: 5 },
   metricsMs: 1000,
 };
@@ -62,7 +62,7 @@ const bounds: HttpBounds = {
 export interface HttpEndpoint extends AsyncDisposable {
   /** For instance `http://127.0.0.1:8090`. */
   readonly origin: string;
-  /** The port, also where the system chose it. */
+  /** The port, which the system has chosen if the option was 0. */
   readonly port: number;
 }
 
@@ -72,14 +72,14 @@ const closeMs = 1000;
 /**
  * Opens the endpoint:
  *
- * - `/livez` says that the event loop turns and that the socket is answered (200 or 503), and nothing else: an outage of
- *   a KMS must never restart the plugin;
- * - `/readyz` says whether whoever calls is served (200 or 503), with each provider and why; JSON with
- *   `Accept: application/json` or `?format=json`, else text;
- * - `/status` is all of it as JSON, with version and uptime;
- * - `/metrics` is Prometheus' text format.
+ * - `/livez`: whether the event loop runs and the socket answers (200 or 503). It does not depend on a KMS: an outage must
+ *   never restart the plugin.
+ * - `/readyz`: whether calls are answered (200 or 503), with the state of each provider and the reasons. JSON with
+ *   `Accept: application/json` or `?format=json`, otherwise text.
+ * - `/status`: the same as JSON, with version and uptime; always 200.
+ * - `/metrics`: the metrics in Prometheus' text format.
  *
- * @throws {KmsError} `config` if it cannot listen there.
+ * @throws {KmsError} `config` if it cannot listen on the address.
  */
 export function serveHttp(options: HttpOptions): HttpEndpoint {
   const { hostname } = options.listen;
@@ -101,7 +101,7 @@ export function serveHttp(options: HttpOptions): HttpEndpoint {
   };
 }
 
-/** Where to ask what listens there, for instance `http://127.0.0.1:8090`. A wildcard is no place to ask. */
+/** The origin for clients, for instance `http://127.0.0.1:8090`. A wildcard address becomes the loopback address. */
 export function originOf({ hostname, port }: HttpOptions["listen"]): string {
   const host = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
@@ -118,12 +118,13 @@ function answerer(options: HttpOptions): HttpContext["answer"] {
       return text(405, "Only GET and HEAD are answered here.\n", { allow: "GET, HEAD" });
     }
     const { target, host } = request;
-    // A client of HTTP/1.0 may name no host; a browser always does.
+    // An HTTP/1.0 client can omit Host. A browser always sends it.
     const url = URL.parse(
       target.startsWith("/") ? `${host === undefined ? originOf(options.listen) : `http://${host}`}${target}` : target,
     );
     if (url === null) return text(400, "The request's address cannot be read.\n");
-    // A page in a browser on this machine can give its own name our address, but not send another Host than its name.
+    // Against DNS rebinding: a web page can make its own name resolve to this address, but the browser then sends that
+    // name as Host.
     if (isLocal && !isAddress(url.hostname)) return text(421, "Ask by address or as localhost.\n");
     const route = routes.get(url.pathname);
     return route === undefined ? text(404, "There is nothing here.\n") : route(request, url);
@@ -153,7 +154,7 @@ function routesOf(options: HttpOptions): ReadonlyMap<string, Route> {
   ]);
 }
 
-/** Makes something once for all who ask within `ms`, and once for all who ask at the same time. */
+/** Reuses one result of `make` for all calls within `ms`, and for concurrent calls. */
 function atMostEvery<T>(ms: number, make: () => Promise<T>): () => Promise<T> {
   let made: { readonly value: Promise<T>; readonly until: number } | undefined;
   return () => {
@@ -161,7 +162,7 @@ function atMostEvery<T>(ms: number, make: () => Promise<T>): () => Promise<T> {
     if (made !== undefined && now < made.until) return made.value;
     const value = make();
     const kept = made = { value, until: now + ms };
-    // A failure is not kept: the next one to ask may have better luck.
+    // A failure is not reused: the next call tries again.
     value.catch(() => made = made === kept ? undefined : made);
     return value;
   };
@@ -206,7 +207,7 @@ function isAddress(hostname: string): boolean {
   return hostname === "localhost" || hostname.startsWith("[") || /^\d+\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
-/** Why the address cannot be listened on now; `undefined` if it can. */
+/** The error of listening on the address now; `undefined` if it is possible. */
 export function whyNotListen(at: Pick<HttpOptions, "listen" | "field">): KmsError | undefined {
   try {
     listening(at).close();

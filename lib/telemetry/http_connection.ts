@@ -1,5 +1,5 @@
 /**
- * One connection of an HTTP client: its requests are answered one after the other, and a client that is slow loses it.
+ * One connection of an HTTP client. Its requests are answered one after the other. It is closed if the client is slow.
  *
  * @module
  */
@@ -12,25 +12,25 @@ import type { RequestTurns } from "./turns.ts";
 export interface PageResponse {
   readonly status: keyof typeof reasons;
   readonly body: string | Uint8Array;
-  /** Lowercase names; the length and the connection's are added. */
+  /** Lowercase names. `date`, `content-length` and `connection` are added. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Milliseconds that a client has. */
+/** Timeouts of a connection in milliseconds. */
 export interface HttpPatience {
-  /** Between the first byte of a request and the end of its head; a new connection has as long to begin one. */
+  /** From the first byte of a request to the end of its head, and from the accept to the first byte. */
   readonly headMs: number;
-  /** Between an answer and the next request. */
+  /** From an answer to the next request. */
   readonly idleMs: number;
-  /** To take an answer. */
+  /** For the client to receive an answer. */
   readonly writeMs: number;
 }
 
-/** What a connection needs of its server. */
+/** The dependencies of a connection. */
 export interface HttpContext {
-  /** Answers a request; it may throw. */
+  /** Answers a request. It can throw. */
   readonly answer: (request: RequestHead) => PageResponse | Promise<PageResponse>;
-  /** The answer where `answer` threw. */
+  /** Makes the answer to a request for which `answer` has thrown. */
   readonly failed: (thrown: unknown) => PageResponse;
   readonly turns: RequestTurns;
   readonly patience: HttpPatience;
@@ -51,10 +51,13 @@ const reasons = {
 const headEnd = utf8("\r\n\r\n");
 const plain = { "content-type": "text/plain; charset=utf-8" } as const;
 
-/** Bytes and milliseconds for a body that is not read: closing at once would discard the answer on its way. */
+/**
+ * Maximum size in bytes and time in milliseconds of the input that is discarded before a close. Closing at once would
+ * reset the connection, and the client could lose the answer.
+ */
 const discard = { bytes: 65_536, ms: 1000 } as const;
 
-/** A connection that was accepted. */
+/** An accepted connection. */
 export class HttpConnection {
   readonly #conn: Deno.Conn;
   readonly #context: HttpContext;
@@ -70,30 +73,30 @@ export class HttpConnection {
     this.#context = context;
   }
 
-  /** Whether a request is being answered; otherwise closing it loses nothing. */
+  /** Whether a request is being answered. Otherwise the connection can be closed without loss. */
   get answering(): boolean {
     return this.#answering;
   }
 
-  /** Answers until the client leaves, is too slow, or breaks the protocol. It never rejects. */
+  /** Answers requests until the client closes the connection, is too slow, or violates HTTP. It never rejects. */
   async run(): Promise<void> {
     try {
       this.#limit(this.#context.patience.headMs);
       while (await this.#exchange()) this.#limit(this.#context.patience.idleMs);
     } catch {
-      // A connection that was reset, cut off by a limit, or closed: for the server it is all the same.
+      // The connection was reset, timed out or closed. In each case it only has to be cleaned up.
     } finally {
       this.close();
     }
   }
 
-  /** Lets the request in flight be answered, and ends the connection. */
+  /** Closes the connection after the request in progress has been answered. */
   leave(): void {
     this.#leaving = true;
     if (!this.#answering) this.close();
   }
 
-  /** Ends it now. */
+  /** Closes the connection now. */
   close(): void {
     this.#callOff?.();
     if (this.#closed) return;
@@ -101,13 +104,13 @@ export class HttpConnection {
     this.#conn.close();
   }
 
-  /** One request and its answer; whether another may follow. */
+  /** Answers one request. @returns whether another one can follow. */
   async #exchange(): Promise<boolean> {
     const head = await this.#readHead();
     if (head === undefined) return false;
     this.#answering = true;
     try {
-      // One request a turn: what a client has sent ahead waits.
+      // One request a turn: pipelined requests wait.
       await this.#context.turns.next();
       const request = head === "too long" ? undefined : parseHead(head);
       const stays = request !== undefined && request.keepAlive && !request.hasBody && !this.#leaving;
@@ -129,7 +132,7 @@ export class HttpConnection {
     }
   }
 
-  /** The next head, each byte a character; `undefined` where the client has ended the connection. */
+  /** Reads the next head, one character for each byte; `undefined` if the client has closed the connection. */
   async #readHead(): Promise<string | "too long" | undefined> {
     let from = 0;
     let begun = this.#filled > 0;
@@ -159,7 +162,7 @@ export class HttpConnection {
     for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
   }
 
-  /** Ends our half and reads a little of what still comes, so that the answer arrives. */
+  /** Closes the sending half and discards some input, so that the client receives the answer. */
   async #discardRest(): Promise<void> {
     await this.#conn.closeWrite();
     this.#limit(discard.ms);
@@ -170,7 +173,7 @@ export class HttpConnection {
     }
   }
 
-  /** Closes the connection after so long, in place of the limit before. */
+  /** Sets the timeout of the connection, which replaces the previous one. */
   #limit(ms: number): void {
     this.#callOff?.();
     this.#callOff = this.#context.clock.after(ms, () => this.close());
@@ -198,7 +201,7 @@ function bytesOf({ status, headers, body }: PageResponse, how: { stays: boolean;
   return bytes;
 }
 
-/** Where the end of a head begins in `bytes` between `from` and `end`, or -1. */
+/** The offset of the empty line after a head in `bytes` between `from` and `end`; -1 if there is none. */
 function indexOf(bytes: Uint8Array, from: number, end: number): number {
   const [cr, lf] = headEnd;
   for (let at = bytes.indexOf(cr ?? 0, from); at >= 0 && at + 3 < end; at = bytes.indexOf(cr ?? 0, at + 1)) {

@@ -37,7 +37,7 @@ function context(clock: FakeClock): HttpContext {
   };
 }
 
-Deno.test("HttpConnection is closed when its client does not take an answer", async () => {
+Deno.test("HttpConnection is closed if its client does not receive the answer", async () => {
   const clock = new FakeClock();
   const client = silentClient();
   const connection = new HttpConnection(client, context(clock));
@@ -52,7 +52,7 @@ Deno.test("HttpConnection is closed when its client does not take an answer", as
   assert.ok(!connection.answering);
 });
 
-Deno.test("HttpConnection.leave() lets the answer in flight go first", async () => {
+Deno.test("HttpConnection.leave() waits for the answer in progress", async () => {
   const clock = new FakeClock();
   const client = silentClient();
   const connection = new HttpConnection(client, context(clock));

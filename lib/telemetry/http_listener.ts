@@ -1,5 +1,5 @@
 /**
- * The connections of the HTTP endpoint: how many there are, and what happens when the process runs out of descriptors.
+ * Accepts and limits the connections of the HTTP endpoint, also when the process runs out of descriptors.
  *
  * It uses `Deno.listen`, whose `accept` rejects on a failure. `Deno.serve` and `node:net` of Deno 2.9 report none.
  *
@@ -9,33 +9,33 @@ import { backoff } from "../base/deadline.ts";
 import { areFree } from "./descriptors.ts";
 import { HttpConnection, type HttpContext } from "./http_connection.ts";
 
-/** Bounds of one listener. Every local user can connect to a port. */
+/** Limits of one listener. They are needed because every local user can connect to a port. */
 export interface HttpLimits {
-  /** Connections at once. */
+  /** Maximum number of connections. */
   readonly most: number;
-  /** Descriptors that stay free for the socket of the KMS API; where there are fewer, connections are closed. */
+  /** Number of descriptors kept free for the socket of the KMS API. If there are fewer, connections are closed. */
   readonly reserve: number;
-  /** Connections that there may be even then. */
+  /** Number of connections that are allowed even then. */
   readonly least: number;
-  /** Milliseconds after a shortage until `most` holds again. */
+  /** Milliseconds after a shortage of descriptors until `most` applies again. */
   readonly reliefMs: number;
-  /** Milliseconds between two accepts, so that a client that connects again and again does not fill the event loop. */
+  /** Milliseconds between two accepts, so that a client that reconnects in a loop does not block the event loop. */
   readonly acceptMs: number;
 }
 
-/** How a listener tells what happened to it. */
+/** Called for each failed accept, with its error, and for each connection that was dropped. */
 export type OnTrouble = (action: "accept_failed" | "dropped", thrown?: unknown) => void;
 
-/** Milliseconds before the next accept after one that failed: first, and at most. */
+/** Milliseconds from a failed accept to the next one: the first pause and the longest one. */
 const pause = { first: 50, most: 1000 } as const;
 
-/** Accepts connections until it is closed. */
+/** The listener. It accepts connections until it is closed. */
 export class HttpListener {
   readonly #listener: Deno.Listener;
   readonly #context: HttpContext;
   readonly #limits: HttpLimits;
   readonly #onTrouble: OnTrouble;
-  /** In the order in which they were accepted. */
+  /** The open connections, in the order in which they were accepted. */
   readonly #connections = new Set<HttpConnection>();
   readonly #closing = new AbortController();
   #most: number;
@@ -50,7 +50,7 @@ export class HttpListener {
     void this.#accept();
   }
 
-  /** Stops listening and lets the requests in flight end, `ms` at most. */
+  /** Stops listening, waits at most `ms` milliseconds for requests in progress, and closes all connections. */
   async close(ms: number): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
@@ -79,7 +79,7 @@ export class HttpListener {
 
   #meet(conn: Deno.Conn): void {
     if (this.#context.clock.now() >= this.#relievedUntil) this.#most = this.#limits.most;
-    // The oldest goes and not the newest: whoever holds all connections open must not keep kubelet's probe out.
+    // The oldest connection is closed and not the new one: a client that holds all connections must not keep out kubelet.
     this.#dropTo(this.#most - 1);
     const connection = new HttpConnection(conn, this.#context);
     this.#connections.add(connection);
@@ -87,7 +87,7 @@ export class HttpListener {
     if (this.#connections.size > this.#limits.least && !areFree(this.#limits.reserve)) this.#relieve();
   }
 
-  /** Descriptors run out: those of telemetry are the first to be given back. */
+  /** Called when descriptors run out: closes connections of the endpoint, so that the KMS API has descriptors. */
   #relieve(): void {
     const { least, reserve, reliefMs } = this.#limits;
     this.#most = Math.max(least, Math.min(this.#most, this.#connections.size) - reserve);

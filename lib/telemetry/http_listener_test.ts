@@ -4,7 +4,7 @@ import type { HttpContext } from "./http_connection.ts";
 import { type HttpLimits, HttpListener } from "./http_listener.ts";
 import { RequestTurns } from "./turns.ts";
 
-/** A listener whose accepts a test decides, and the connections that it gave. */
+/** A listener whose accepts are controlled by a test, and its connections. */
 class FakeListener {
   readonly open = new Set<number>();
   readonly #waiting: PromiseWithResolvers<Deno.Conn>[] = [];
@@ -65,7 +65,7 @@ function stage() {
   return { clock, fake, troubles, listener, connect };
 }
 
-Deno.test("HttpListener goes on after an accept that failed, after a pause that grows to a second", async () => {
+Deno.test("HttpListener continues after a failed accept, with a pause that grows to a second", async () => {
   const { clock, fake, troubles, listener } = stage();
   for (const ms of [50, 100, 200, 400, 800, 1000, 1000]) {
     const { accepts } = fake;
@@ -83,7 +83,7 @@ Deno.test("HttpListener goes on after an accept that failed, after a pause that 
   assert.equal(fake.open.size, 0);
 });
 
-Deno.test("HttpListener gives descriptors back when they run out, for a minute", async () => {
+Deno.test("HttpListener closes connections when descriptors run out, for a minute", async () => {
   const { clock, fake, troubles, listener, connect } = stage();
   await connect(6);
   assert.deepEqual([...fake.open], [0, 1, 2, 3, 4, 5]);
@@ -101,7 +101,7 @@ Deno.test("HttpListener gives descriptors back when they run out, for a minute",
   await listener.close(0);
 });
 
-Deno.test("HttpListener keeps a few connections however often an accept fails", async () => {
+Deno.test("HttpListener keeps a few connections for any number of failed accepts", async () => {
   const { clock, fake, listener, connect } = stage();
   await connect(2);
   for (let one = 0; one < 5; one++) {

@@ -1,24 +1,24 @@
 /**
- * The head of an HTTP/1.x request (RFC 9112), read strictly: bytes that do not fit its grammar are refused.
+ * A strict parser for the head of an HTTP/1.x request (RFC 9112). A head that violates the grammar is refused.
  *
  * @module
  */
 
 /** A request without its body. */
 export interface RequestHead {
-  /** As it was sent; RFC 9110 distinguishes case. */
+  /** As it was sent. Methods are case-sensitive (RFC 9110, section 9.1). */
   readonly method: string;
   /** The origin form with its query, or the absolute form. */
   readonly target: string;
   readonly host: string | undefined;
   readonly accept: string;
-  /** Whether the client may send another request on the same connection. */
+  /** Whether the client can send another request on the same connection. */
   readonly keepAlive: boolean;
-  /** Whether a body follows, which is not read. */
+  /** Whether a body follows. Bodies are not read. */
   readonly hasBody: boolean;
 }
 
-/** The longest head that is read, in bytes. Prometheus and kubelet send some 300. */
+/** Maximum size of a head in bytes. Prometheus and kubelet send about 300. */
 export const maxHead = 8192;
 
 /** A token of RFC 9110, section 5.6.2. */
@@ -27,10 +27,10 @@ const requestLine = new RegExp(`^(${token}) ([\\x21-\\x7e]+) HTTP/1\\.([01])$`);
 const fieldLine = new RegExp(`^(${token}):[ \\t]*([\\x20-\\x7e\\x80-\\xff\\t]*?)[ \\t]*$`);
 
 /**
- * Reads a head.
+ * Parses a head.
  *
- * @param text the lines before the empty one, each byte a character, separated by CRLF.
- * @returns `undefined` if it is none.
+ * @param text the lines before the empty line, one character for each byte, separated by CRLF.
+ * @returns the head; `undefined` if it is invalid.
  */
 export function parseHead(text: string): RequestHead | undefined {
   const [first = "", ...lines] = text.split("\r\n");
@@ -38,7 +38,8 @@ export function parseHead(text: string): RequestHead | undefined {
   const fields = fieldsOf(lines);
   if (method === undefined || target === undefined || fields === undefined) return undefined;
   const host = fields.get("host");
-  // RFC 9112, section 3.2: exactly one Host in a request of HTTP/1.1. Two are one list here, which no host has.
+  // RFC 9112, section 3.2: an HTTP/1.1 request has exactly one Host. Two of them are joined by a comma here, which is not
+  // valid in a host.
   if ((host === undefined && minor === "1") || (host !== undefined && !isHost(host))) return undefined;
   const length = fields.get("content-length") ?? "0";
   return {
@@ -62,7 +63,7 @@ function fieldsOf(lines: readonly string[]): ReadonlyMap<string, string> | undef
   return fields;
 }
 
-/** A name or an address with an optional port; user information, a path or a list is none. */
+/** Whether a text is a name or an address with an optional port, without user information, path or comma. */
 function isHost(text: string): boolean {
   return /^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._~!$&'()*+;=%-]+)(:[0-9]*)?$/.test(text);
 }

@@ -4,7 +4,7 @@ import { parseHead } from "./http_request.ts";
 
 const head = (...lines: string[]) => lines.join("\r\n");
 
-Deno.test("parseHead() reads what kubelet, Prometheus and curl send", () => {
+Deno.test("parseHead() parses the requests of kubelet, Prometheus and curl", () => {
   const text = head(
     "GET /readyz?verbose HTTP/1.1",
     "Host: 127.0.0.1:8090",
@@ -22,7 +22,7 @@ Deno.test("parseHead() reads what kubelet, Prometheus and curl send", () => {
   });
 });
 
-Deno.test("parseHead() keeps a connection as RFC 9112 says", () => {
+Deno.test("parseHead() determines keepAlive by RFC 9112", () => {
   const cases = [
     ["1.1", [], true],
     ["1.1", ["Connection: Close"], false],
@@ -36,7 +36,7 @@ Deno.test("parseHead() keeps a connection as RFC 9112 says", () => {
   }
 });
 
-Deno.test("parseHead() notices a body", () => {
+Deno.test("parseHead() detects a body", () => {
   const cases = [
     [[], false],
     [["Content-Length: 0"], false],
@@ -49,7 +49,7 @@ Deno.test("parseHead() notices a body", () => {
   }
 });
 
-Deno.test("parseHead() refuses what is no head of HTTP/1.x", () => {
+Deno.test("parseHead() refuses an invalid head of HTTP/1.x", () => {
   const refused = [
     "",
     "GET /",

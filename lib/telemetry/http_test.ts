@@ -102,12 +102,12 @@ class Stage implements AsyncDisposable {
     });
   }
 
-  /** A connection of its own, for what `fetch` does not do. */
+  /** A raw connection, for requests that `fetch` does not make. */
   connect(): Promise<Deno.TcpConn> {
     return Deno.connect({ hostname: "127.0.0.1", port: this.endpoint.port });
   }
 
-  /** Sends text and gives back all that comes until the server ends the connection. */
+  /** Sends text. @returns all bytes until the server closes the connection. */
   async send(text: string): Promise<string> {
     const connection = await this.connect();
     await connection.write(utf8(text));
@@ -124,7 +124,7 @@ class Stage implements AsyncDisposable {
   }
 }
 
-Deno.test("serveHttp() lives through whatever happens to the KMS", async () => {
+Deno.test("serveHttp() answers /livez with 200 in any state of the KMS", async () => {
   await using stage = new Stage();
   stage.status = new Error("canary");
   stage.verdict = { ready: false, message: "Gone." };
@@ -132,14 +132,14 @@ Deno.test("serveHttp() lives through whatever happens to the KMS", async () => {
   assert.deepEqual([code, body], [200, "ok\n"]);
 });
 
-Deno.test("serveHttp() tells at /livez that the socket has not answered for long", async () => {
+Deno.test("serveHttp() reports at /livez that the socket has not answered for long", async () => {
   await using stage = new Stage();
   stage.complaint = "The socket /s has not answered for 31 seconds.";
   const { code, body } = await stage.get("/livez");
   assert.deepEqual([code, body], [503, `${stage.complaint}\n`]);
 });
 
-Deno.test("serveHttp() tells at /readyz each provider and why", async () => {
+Deno.test("serveHttp() reports each provider and the reasons at /readyz", async () => {
   await using stage = new Stage();
   const { code, body, headers } = await stage.get("/readyz");
   assert.equal(code, 200);
@@ -190,7 +190,7 @@ Deno.test("serveHttp() answers 503 at /readyz with the reason", async () => {
   assert.match((await stage.get("/readyz")).body, /^quorum: .* lost since 1970-01-01T01:06:40Z: Nobody answers\.$/m);
 });
 
-Deno.test("serveHttp() stays ready when only the telemetry is in trouble, and says so", async () => {
+Deno.test("serveHttp() stays ready if only telemetry fails, and reports it", async () => {
   await using stage = new Stage();
   stage.problem = "3 audit lines were lost since the start.";
   stage.verdict = { ready: true, message: "An outage lasts." };
@@ -200,7 +200,7 @@ Deno.test("serveHttp() stays ready when only the telemetry is in trouble, and sa
   assert.match(body, /^telemetry: 3 audit lines were lost since the start\.$/m);
 });
 
-Deno.test("serveHttp() speaks JSON at /readyz to who asks for it", async () => {
+Deno.test("serveHttp() answers with JSON at /readyz on request", async () => {
   await using stage = new Stage();
   const asked = [
     await stage.get("/readyz", { headers: { accept: "application/json" } }),
@@ -226,7 +226,7 @@ Deno.test("serveHttp() speaks JSON at /readyz to who asks for it", async () => {
   assert.match(text.body, /^ready\n/);
 });
 
-Deno.test("serveHttp() gives at /status the whole of it", async () => {
+Deno.test("serveHttp() returns the complete status at /status", async () => {
   await using stage = new Stage();
   stage.now += 1500;
   const { code, body } = await stage.get("/status");
@@ -259,7 +259,7 @@ Deno.test("serveHttp() gives at /status the whole of it", async () => {
   assert.match(rest.keyIdHash, /^sha256:[0-9a-f]{64}$/);
 });
 
-Deno.test("serveHttp() gives metrics of the status of now", async () => {
+Deno.test("serveHttp() returns metrics of the present status", async () => {
   await using stage = new Stage();
   const { code, body, headers } = await stage.get("/metrics");
   assert.equal(code, 200);
@@ -267,7 +267,7 @@ Deno.test("serveHttp() gives metrics of the status of now", async () => {
   assert.match(body, /^trousseau_provider_health\{provider="local",kind="local",state="sick"\} 1$/m);
 });
 
-Deno.test("serveHttp() can only be read", async () => {
+Deno.test("serveHttp() answers only GET and HEAD", async () => {
   await using stage = new Stage();
   for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]) {
     const { code, headers } = await stage.get("/livez", { method });
@@ -279,14 +279,14 @@ Deno.test("serveHttp() can only be read", async () => {
   }
 });
 
-Deno.test("serveHttp() has nothing at any other path", async () => {
+Deno.test("serveHttp() answers 404 at any other path", async () => {
   await using stage = new Stage();
   for (const path of ["/", "/livez/", "/metrics/../../etc/passwd", "/constructor", "/__proto__"]) {
     assert.equal((await stage.get(path)).code, 404, path);
   }
 });
 
-Deno.test("serveHttp() on loopback answers who asks by address, and no page under a name of its own", async () => {
+Deno.test("serveHttp() on loopback answers requests by address or as localhost, and refuses other names", async () => {
   await using stage = new Stage();
   const { port } = new URL(stage.endpoint.origin);
   const cases = [["evil.example", 421], ["localhost", 200], ["127.0.0.1", 200], ["[::1]", 200]] as const;
@@ -298,7 +298,7 @@ Deno.test("serveHttp() on loopback answers who asks by address, and no page unde
   }
 });
 
-Deno.test("serveHttp() answers a failure without a word of it", async () => {
+Deno.test("serveHttp() answers a failure without its details", async () => {
   await using stage = new Stage();
   stage.status = new TypeError("canary");
   for (const path of ["/readyz", "/status", "/metrics"]) {
@@ -310,7 +310,7 @@ Deno.test("serveHttp() answers a failure without a word of it", async () => {
   assert.match(stage.log, /"cause":"TypeError"/);
 });
 
-Deno.test("serveHttp() serves no field that a status holds besides its own", async () => {
+Deno.test("serveHttp() serves no other fields of a status", async () => {
   await using stage = new Stage();
   const dek = utf8("canary-dek");
   const smuggled = { dek, token: "canary-token", secret: new Secret("canary-secret"), cause: new Error("canary") };
@@ -330,7 +330,7 @@ Deno.test("serveHttp() serves no field that a status holds besides its own", asy
   }
 });
 
-Deno.test("serveHttp() says in one sentence why it cannot listen", async () => {
+Deno.test("serveHttp() reports in one sentence why it cannot listen", async () => {
   await using stage = new Stage();
   const { port } = new URL(stage.endpoint.origin);
   assert.throws(() => new Stage({ hostname: "127.0.0.1", port: Number(port) }), (thrown) => {
@@ -363,7 +363,7 @@ const refusedDecrypts: ServiceStatus["decrypts"] = {
   failing: false,
 };
 
-Deno.test("serveHttp() tells of refused Decrypts at /readyz, each code with its newest sentence", async () => {
+Deno.test("serveHttp() reports refused Decrypts at /readyz, each code with its newest message", async () => {
   await using stage = new Stage();
   stage.status = { ...status, decrypts: refusedDecrypts };
   const { code, body } = await stage.get("/readyz");
@@ -382,7 +382,7 @@ Deno.test("serveHttp() tells of refused Decrypts at /readyz, each code with its 
   assert.match((await stage.get("/readyz")).body, /^refused Decrypts: .* last opened 1970-01-01T01:06:40Z$/m);
 });
 
-Deno.test("serveHttp() tells at /readyz and /status of a state folder that cannot be written, and stays ready", async () => {
+Deno.test("serveHttp() reports an unwritable state folder at /readyz and /status, and stays ready", async () => {
   await using stage = new Stage();
   const message = "Cannot write to the state folder /state: the disk is full.";
   stage.status = { ...status, stateFolder: { writable: false, since: 4_000_000, message } };
@@ -394,7 +394,7 @@ Deno.test("serveHttp() tells at /readyz and /status of a state folder that canno
   assert.deepEqual(stateFolder, { writable: false, since: "1970-01-01T01:06:40.000Z", message });
 });
 
-Deno.test("serveHttp() gives refused Decrypts, sentinels and the times of the key ID at /status", async () => {
+Deno.test("serveHttp() returns refused Decrypts, sentinels and the times of the key ID at /status", async () => {
   await using stage = new Stage();
   const sealedVersions = [{
     provider: "vault-eu",
@@ -423,7 +423,7 @@ Deno.test("serveHttp() gives refused Decrypts, sentinels and the times of the ke
 const limits = { most: 8, reserve: 16, least: 4, reliefMs: 60_000, acceptMs: 0 };
 const get = "GET /livez HTTP/1.1\r\nhost: localhost\r\n";
 
-Deno.test("serveHttp() answers requests that a client sends ahead, in order", async () => {
+Deno.test("serveHttp() answers pipelined requests in order", async () => {
   await using stage = new Stage();
   const paths = ["/livez", "/none", "/readyz"];
   const ahead = paths.map((path) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`).join("");
@@ -431,7 +431,7 @@ Deno.test("serveHttp() answers requests that a client sends ahead, in order", as
   assert.deepEqual(answered.match(/HTTP\/1\.1 \d+/g)?.map((line) => line.slice(-3)), ["200", "404", "200", "200"]);
 });
 
-Deno.test("serveHttp() reads a head that comes in pieces, and ignores an empty line before it", async () => {
+Deno.test("serveHttp() accepts a head in pieces, and ignores an empty line before it", async () => {
   await using stage = new Stage();
   const connection = await stage.connect();
   for (const piece of ["\r\nGET /li", "vez HTTP/1.1\r\nhost: local", "host\r\nconnection: close\r", "\n\r", "\n"]) {
@@ -441,7 +441,7 @@ Deno.test("serveHttp() reads a head that comes in pieces, and ignores an empty l
   assert.match(await new Response(connection.readable).text(), /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nok\n$/);
 });
 
-Deno.test("serveHttp() answers 400 and 431 to what it cannot read, and ends the connection", async () => {
+Deno.test("serveHttp() answers 400 and 431 to invalid heads, and closes the connection", async () => {
   await using stage = new Stage();
   assert.match(await stage.send("hello\r\n\r\n"), /^HTTP\/1\.1 400 [^]*connection: close/);
   assert.match(await stage.send(`${get}x: ${"x".repeat(8192)}`), /^HTTP\/1\.1 431 [^]*connection: close/);
@@ -451,13 +451,13 @@ Deno.test("serveHttp() answers 400 and 431 to what it cannot read, and ends the 
   );
 });
 
-Deno.test("serveHttp() reads no body, and lets its answer arrive all the same", async () => {
+Deno.test("serveHttp() reads no body, and the client receives the answer", async () => {
   await using stage = new Stage();
   const head = "POST /livez HTTP/1.1\r\nhost: localhost\r\ncontent-length: 40000\r\n\r\n";
   assert.match(await stage.send(head + "x".repeat(40_000)), /^HTTP\/1\.1 405 [^]*connection: close/);
 });
 
-Deno.test("serveHttp() answers a client of HTTP/1.0 without a host, and ends the connection", async () => {
+Deno.test("serveHttp() answers an HTTP/1.0 request without Host, and closes the connection", async () => {
   await using stage = new Stage();
   assert.match(await stage.send("GET /livez HTTP/1.0\r\n\r\n"), /^HTTP\/1\.1 200 OK\r\n[^]*ok\n$/);
 });
@@ -481,7 +481,7 @@ Deno.test("serveHttp() closes a connection that is idle or slow with its head", 
   assert.deepEqual([await nothing, await half], ["", ""]);
   assert.match(await once, /^HTTP\/1\.1 200 /);
   assert.ok(performance.now() - startedAt < 4 * 2000, "each within its time");
-  // A head that grows byte by byte gains no time.
+  // A head that arrives byte by byte does not extend the timeout.
   const connection = await stage.connect();
   const trickled = (async () => {
     for (let sent = 0; sent < 200; sent++) {
@@ -494,7 +494,7 @@ Deno.test("serveHttp() closes a connection that is idle or slow with its head", 
   connection.close();
 });
 
-Deno.test("serveHttp() renders metrics once for all who ask within a second", async () => {
+Deno.test("serveHttp() renders metrics once for all requests within a second", async () => {
   await using stage = new Stage();
   const bodies = await Promise.all(Array.from({ length: 20 }, () => stage.get("/metrics")));
   assert.equal(stage.rendered, 1);
@@ -512,7 +512,7 @@ Deno.test("serveHttp() tries again to render metrics after a failure", async () 
   assert.equal((await stage.get("/metrics")).code, 200);
 });
 
-Deno.test("serveHttp() answers a few requests a turn, however many are sent ahead", async () => {
+Deno.test("serveHttp() answers a few requests a turn, for any number of pipelined requests", async () => {
   await using stage = new Stage(undefined, { turns: { most: 2, everyMs: 20 } });
   const startedAt = performance.now();
   await Promise.all(

@@ -1,5 +1,5 @@
 /**
- * The closed sets behind labels. Each counter is exported as 0 before its first event: a counter that appears with its
+ * The closed sets of label values. Each counter is exported as 0 before its first event: a counter that appears with its
  * first event shows no increase in `rate()`.
  *
  * @module
@@ -9,11 +9,11 @@ import type { CacheResult, Event, HealthState, ProviderVerb, Result } from "./ev
 
 type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
 
-/** A provider as the labels of its metrics have it. */
+/** The label values of a provider. */
 export interface MetricsProvider {
   readonly name: string;
   readonly kind: string;
-  /** The login method; `undefined` where there is none. */
+  /** The login method; `undefined` if the provider has none. */
   readonly method: string | undefined;
 }
 
@@ -24,26 +24,33 @@ export interface Countable {
   readonly providers: readonly MetricsProvider[];
 }
 
-/** Each value of a union. A value that is missing is a compile error. */
+/** Lists all values of a union. A missing value is a compile error. */
 function every<Value extends string>(values: Readonly<Record<Value, true>>): readonly Value[] {
   return Object.keys(values) as Value[];
 }
 
+/** All values of {@linkcode Result}. */
 export const results: readonly Result[] = ["ok", ...Object.keys(errorCodes) as ErrorCode[]];
+/** All values of {@linkcode ProviderVerb}. */
 export const verbs = every<ProviderVerb>({ probe: true, wrap: true, unwrap: true });
+/** All values of {@linkcode HealthState}. */
 export const healthStates = every<HealthState>({ unknown: true, well: true, sick: true, refusing: true });
+/** All values of {@linkcode CacheResult}. */
 export const cacheResults = every<CacheResult>({ hit: true, miss: true, shared: true, stale: true });
+/** All reasons of a `cache_evicted` event. */
 export const evictionReasons = every<EventOf<"cache_evicted">["reason"]>({
   lru: true,
   age: true,
   refused: true,
 });
+/** All actions of a `telemetry_port` event. */
 export const portActions = every<EventOf<"telemetry_port">["action"]>({
   listening: true,
   listen_failed: true,
   accept_failed: true,
   dropped: true,
 });
+/** All actions of a `socket` event. */
 export const socketActions = every<EventOf<"socket">["action"]>({
   bound: true,
   rebound: true,

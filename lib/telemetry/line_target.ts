@@ -1,5 +1,5 @@
 /**
- * Where lines go: a stream of this process, or a file that somebody else may rotate.
+ * The targets of lines: a stream of this process, or a file that can be rotated.
  *
  * @module
  */
@@ -7,19 +7,19 @@ import { KmsError } from "../base/errors.ts";
 import { whyUnwritable } from "../base/file_failures.ts";
 import { openOrCreate } from "../base/file_owner.ts";
 
-/** Takes bytes in order. */
+/** A target that receives bytes in order. */
 export interface LineTarget extends AsyncDisposable {
   /**
-   * Makes ready for a write.
+   * Prepares a write.
    *
-   * @returns whether what follows goes to another file than before, so that a line cut in two must be begun again.
+   * @returns whether the file has changed. A line that was written in part must then be written again from its start.
    */
   prepare(): Promise<boolean>;
-  /** Writes some of the bytes and says how many. */
+  /** Writes some of the bytes. @returns the number of bytes written. */
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** A stream that stays open: `Deno.stdout` or `Deno.stderr`. */
+/** A target over `Deno.stdout` or `Deno.stderr`. Closing the target leaves the stream open. */
 export function streamTarget(stream: { write(bytes: Uint8Array): Promise<number> }): LineTarget {
   return {
     prepare: () => Promise.resolve(false),
@@ -29,11 +29,10 @@ export function streamTarget(stream: { write(bytes: Uint8Array): Promise<number>
 }
 
 /**
- * A file to append to, made with mode 0600 where there is none; the mode of one that is there is left alone. Before
- * each write its path is looked at, and if that is another file now, or none, it is opened anew: rotation by `rename`
- * needs no signal.
+ * Opens a file to append to. A new file gets mode 0600; the mode of an existing file is not changed. Before each write,
+ * the file is opened again if its path now leads to another file or to none, so that rotation by `rename` needs no signal.
  *
- * @throws {KmsError} `config` if it cannot be opened for writing.
+ * @throws {KmsError} `config` if the file cannot be opened for writing.
  */
 export async function openFileTarget(path: string): Promise<LineTarget> {
   try {
@@ -45,7 +44,7 @@ export async function openFileTarget(path: string): Promise<LineTarget> {
   }
 }
 
-/** A folder, a FIFO or a device stands at the path. */
+/** The file at the path is a FIFO, a device or a socket. */
 class NotRegularError extends Error {
   override readonly name = "NotRegularError";
 }
@@ -83,7 +82,7 @@ class FileTarget implements LineTarget {
 }
 
 async function openFile(path: string): Promise<OpenFile> {
-  // The opening of a FIFO would wait until somebody reads from it.
+  // Opening a FIFO would wait for a reader.
   const found = await infoAt(path);
   if (found !== undefined && !found.isFile && !found.isDirectory) throw new NotRegularError();
   const file = await openOrCreate(path, { append: true, mode: 0o600 });
@@ -113,7 +112,7 @@ function inode(info: Deno.FileInfo): string {
   return `${info.dev}:${info.ino}`;
 }
 
-/** Why the file could not be opened to be written, as the end of a sentence without its full stop. */
+/** The reason why the file cannot be opened for writing, as the end of a sentence without its full stop. */
 function whyNot(thrown: unknown, path: string): string {
   if (thrown instanceof NotRegularError) return "it is no regular file; name one, or stdout";
   if (thrown instanceof Deno.errors.NotFound) return "its folder does not exist; make it first";

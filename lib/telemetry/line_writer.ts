@@ -1,6 +1,5 @@
 /**
- * A bounded buffer of lines before a slow writer: the path of a call never waits for a disk, and no line is lost
- * without being counted.
+ * A bounded buffer of lines in front of a slow target. No call waits for a disk, and every lost line is counted.
  *
  * @module
  */
@@ -9,44 +8,47 @@ import { systemClock } from "../base/clock.ts";
 import { systemFailure } from "../base/system_failures.ts";
 import type { LineTarget } from "./line_target.ts";
 
-/** How lines fare: written, kept because writing fails, or lost because the buffer is full as well. */
+/**
+ * `well`: lines are written. `failing`: writing fails and lines are buffered. `losing`: lines were lost since the last
+ * successful write.
+ */
 export type WriterState = "well" | "failing" | "losing";
 
-/** What a writer tells when its state changes. */
+/** The report at a change of state. */
 export interface WriterReport {
   readonly state: WriterState;
-  /** Lines lost since the start. */
+  /** Number of lines lost since the start. */
   readonly lost: number;
-  /** Why the last write failed, as the end of a sentence without its full stop; `""` if none failed. */
+  /** Why the last write failed, as the end of a sentence without its full stop; `""` if it succeeded. */
   readonly cause: string;
 }
 
-/** How long lines may wait, and how many. */
+/** Options of a {@linkcode LineWriter}. */
 export interface LineWriterOptions {
   readonly target: LineTarget;
-  /** A line is handed to the target at the latest after this many milliseconds. */
+  /** The longest time until a line is passed to the target, in milliseconds. */
   readonly flushMs: number;
-  /** Most characters that wait, besides the batch that is being written; a line beyond them is lost. */
+  /** Maximum number of characters that wait, without the batch being written. A line beyond it is lost. */
   readonly maxBuffered: number;
-  /** Milliseconds between two tries of a write that failed. */
+  /** Milliseconds from a failed write to the next attempt. */
   readonly retryMs: number;
-  /** Most milliseconds that closing waits for what is buffered. */
+  /** The longest time that closing waits for buffered lines, in milliseconds. */
   readonly closeMs: number;
-  /** Called at each change of state, and never for each line. */
+  /** Called at each change of state, not for each line. */
   readonly onReport: (report: WriterReport) => void;
-  /** A line that takes the place of `lost` others, so that a reader sees the gap. */
+  /** Makes the line that is written in place of `lost` lines, so that a reader can detect the gap. */
   readonly gapLine?: (lost: number) => string;
 }
 
-/** Most characters of one write, each of at most three bytes. */
+/** Maximum number of UTF-16 units in one batch, each of at most three bytes. */
 const batchLength = 20 * 1024;
 
 const encoder = new TextEncoder();
 
-/** Writes lines in order. Closing it writes what is buffered, for as long as `closeMs`, and counts the rest as lost. */
+/** Writes lines in order. Closing it writes the buffered lines for at most `closeMs`, and counts the rest as lost. */
 export class LineWriter implements AsyncDisposable {
   readonly #options: LineWriterOptions;
-  /** From `#first` on they wait; those before it have been moved into a batch. */
+  /** The lines from `#first` on wait. Those before it have been moved into a batch. */
   #lines: string[] = [];
   #first = 0;
   #buffered = 0;
@@ -65,21 +67,22 @@ export class LineWriter implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Lines lost since the start. */
+  /** Number of lines lost since the start. */
   get lost(): number {
     return this.#lost;
   }
 
+  /** The present state. */
   get state(): WriterState {
     return this.#state;
   }
 
-  /** Why the last write failed, as in a report. */
+  /** Why the last write failed; see {@linkcode WriterReport}. */
   get cause(): string {
     return this.#cause;
   }
 
-  /** Takes one line with its line feed. It never throws and never waits. */
+  /** Buffers one line, which ends with its line feed. It never throws and never waits. */
   write(line: string): void {
     if (this.#closed || this.#buffered + line.length > this.#options.maxBuffered) return this.lose();
     this.#lines.push(line);
@@ -87,7 +90,7 @@ export class LineWriter implements AsyncDisposable {
     this.#schedule(this.#options.flushMs);
   }
 
-  /** Counts lines that could not be taken. */
+  /** Counts lines that could not be buffered. */
   lose(lines = 1): void {
     this.#lost += lines;
     this.#gap += lines;
@@ -125,7 +128,7 @@ export class LineWriter implements AsyncDisposable {
     return this.#flushing;
   }
 
-  /** One flush, or as much of it as `ms` allows; after one that failed, a short breath. */
+  /** Waits at most `ms` milliseconds for one flush, and pauses briefly if it failed. */
   async #attempt(ms: number): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const pause = (length: number) => new Promise<void>((resolve) => timer = setTimeout(resolve, length));
@@ -154,8 +157,8 @@ export class LineWriter implements AsyncDisposable {
   }
 
   /**
-   * Moves what fits of what waits into the batch. Its bytes are those of one buffer that is used again and again: a
-   * new one each time is memory that the collector sees late. A gap comes last: what was lost came after what is kept.
+   * Moves waiting lines into the batch. Batches share one buffer: V8 would collect new buffers late. The line about a gap
+   * comes last, because the lost lines came after the buffered ones.
    */
   #fill(): void {
     if (this.#gap > 0 && this.#options.gapLine !== undefined) this.#lines.push(this.#options.gapLine(this.#gap));

@@ -4,7 +4,7 @@ import { utf8Text } from "../base/bytes.ts";
 import type { LineTarget } from "./line_target.ts";
 import { LineWriter, type LineWriterOptions, type WriterReport } from "./line_writer.ts";
 
-/** A target in memory that can fail, hang, take a few bytes at a time, or turn into another file. */
+/** A target in memory that can fail, hang, accept a few bytes at a time, or change to another file. */
 class MemoryTarget implements LineTarget {
   files: string[] = [""];
   chunk = Infinity;
@@ -28,7 +28,7 @@ class MemoryTarget implements LineTarget {
     this.writes++;
     const taken = bytes.subarray(0, this.chunk);
     this.files[this.files.length - 1] += utf8Text(taken) ?? "?";
-    // What a full disk does: some of the bytes, then an error.
+    // As with a full disk: some of the bytes, then an error.
     if (this.writes === this.rotateAfter) this.failing = true;
     return Promise.resolve(taken.length);
   }
@@ -59,7 +59,7 @@ const until = async (done: () => boolean) => {
   while (!done()) await new Promise((resolve) => setTimeout(resolve, 1));
 };
 
-Deno.test("LineWriter writes by itself, without being closed", async () => {
+Deno.test("LineWriter writes without being closed", async () => {
   const target = new MemoryTarget();
   const { writer } = opened(target);
   writer.write("one\n");
@@ -70,7 +70,7 @@ Deno.test("LineWriter writes by itself, without being closed", async () => {
   assert.ok(target.closed);
 });
 
-Deno.test("LineWriter loses nothing in bursts of any shape, however few bytes a write takes", async () => {
+Deno.test("LineWriter loses nothing in bursts of any shape, even if a write accepts few bytes", async () => {
   const bursts = fc.array(fc.nat(50), { minLength: 1, maxLength: 8 });
   await fc.assert(
     fc.asyncProperty(bursts, fc.integer({ min: 1, max: 40 }), async (sizes, chunk) => {
@@ -93,7 +93,7 @@ Deno.test("LineWriter loses nothing in bursts of any shape, however few bytes a 
   );
 });
 
-Deno.test("LineWriter writes at closing what came a moment before", async () => {
+Deno.test("LineWriter writes the last lines at closing", async () => {
   const target = new MemoryTarget();
   const { writer } = opened(target, { flushMs: 1_000_000 });
   for (const line of numbered(20_000)) writer.write(line);
@@ -111,7 +111,7 @@ Deno.test("LineWriter writes lines of any length and script, in order", async ()
   assert.equal(writer.lost, 0);
 });
 
-Deno.test("LineWriter keeps lines while its target fails, and tells of it once", async () => {
+Deno.test("LineWriter keeps lines while its target fails, and reports it once", async () => {
   const target = new MemoryTarget();
   target.failing = true;
   const { writer, reports } = opened(target);
@@ -129,7 +129,7 @@ Deno.test("LineWriter keeps lines while its target fails, and tells of it once",
   ]);
 });
 
-Deno.test("LineWriter counts what finds no room, and leaves a line in its place", async () => {
+Deno.test("LineWriter counts lines beyond its limit, and writes a line in their place", async () => {
   const target = new MemoryTarget();
   target.failing = true;
   const { writer, reports } = opened(target, { maxBuffered: 21 });
@@ -144,7 +144,7 @@ Deno.test("LineWriter counts what finds no room, and leaves a line in its place"
   assert.deepEqual(reports.map(({ state, lost }) => [state, lost]), [["losing", 1], ["well", 2]]);
 });
 
-Deno.test("LineWriter begins a line again that was cut in two by a change of files", async () => {
+Deno.test("LineWriter writes a line again that was split by a change of files", async () => {
   const target = new MemoryTarget();
   target.chunk = 10;
   target.rotateAfter = 2;
@@ -156,7 +156,7 @@ Deno.test("LineWriter begins a line again that was cut in two by a change of fil
   assert.deepEqual(target.files, ["line 0\nline 1\nline 2", "line 2\nline 3\n"]);
 });
 
-Deno.test("LineWriter does not hang at closing, and counts what is left", async () => {
+Deno.test("LineWriter does not hang at closing, and counts the remaining lines", async () => {
   const target = new MemoryTarget();
   target.hanging = true;
   const { writer, reports } = opened(target, { closeMs: 30 });
@@ -168,7 +168,7 @@ Deno.test("LineWriter does not hang at closing, and counts what is left", async 
   assert.deepEqual(reports.map(({ state }) => state), ["losing"]);
 });
 
-Deno.test("LineWriter counts what comes after closing", async () => {
+Deno.test("LineWriter counts lines after closing as lost", async () => {
   const { writer } = opened(new MemoryTarget());
   await writer[Symbol.asyncDispose]();
   writer.write("late\n");

@@ -1,5 +1,5 @@
 /**
- * A small structured logger: one line per entry, typed fields, JSON for machines or text for eyes.
+ * A structured logger: one line for each entry, with typed fields, as JSON or as text.
  *
  * @module
  */
@@ -14,39 +14,39 @@ const levels = {
 
 const plain = "\x1b[0m";
 
-/** How grave an entry is. */
+/** The severity of an entry. */
 export type LogLevel = keyof typeof levels;
 
-/** What a field may hold. There is no arm for bytes, errors or objects: what cannot be said here cannot be leaked. */
+/** The value of a field. Bytes, errors and objects are excluded, so that they cannot be logged by accident. */
 export type FieldValue = string | number | boolean | readonly string[] | undefined;
 
-/** Named values of one entry; those that are `undefined` are left out. The names are identifiers of this source. */
+/** Named values of one entry. A value of `undefined` is left out. The names are constants of the source code. */
 export type Fields = Readonly<Record<string, FieldValue>>;
 
 /** Writes entries. It never throws and never waits. */
 export interface Logger {
-  /** Whether an entry of this level would be written: ask before computing one in the path of every call. */
+  /** Whether an entry of this level would be written. Check it first if the entry is expensive to compute. */
   enabled(level: LogLevel): boolean;
-  /** One entry; `sentence` is for eyes and ends with a full stop. */
+  /** Writes one entry. `sentence` ends with a full stop. */
   log(level: LogLevel, sentence: string, fields?: Fields): void;
-  /** From now on, the least grave level that is written. */
+  /** Sets the lowest level that is written. */
   setLevel(level: LogLevel): void;
 }
 
-/** How entries are written, and to where. */
+/** Options of a logger. */
 export interface LoggerOptions {
-  /** The least grave level that is written. */
+  /** The lowest level that is written. */
   readonly level: LogLevel;
   readonly format: "json" | "text";
-  /** Whether text is coloured: only where a terminal reads it. */
+  /** Whether text is coloured, for a terminal. */
   readonly colours: boolean;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Takes one line with its line feed. */
+  /** Writes one line, which ends with its line feed. */
   readonly write: (line: string) => void;
 }
 
-/** Opens a logger over `options.write`. */
+/** Makes a logger over `options.write`. */
 export function createLogger(options: LoggerOptions): Logger {
   let threshold: number = levels[options.level].rank;
   const format = options.format === "json" ? jsonLine : options.colours ? colouredLine : textLine;
@@ -62,7 +62,7 @@ export function createLogger(options: LoggerOptions): Logger {
   };
 }
 
-/** Writes one entry at one level; the time is ISO 8601 in UTC. */
+/** Formats one entry as a line. The time is ISO 8601 in UTC. */
 type Format = (time: string, level: LogLevel, sentence: string, fields: Fields) => string;
 
 const jsonLine: Format = (time, level, sentence, fields) => {
@@ -100,7 +100,7 @@ function textValue(value: Exclude<FieldValue, undefined>): string {
   return /^[\w.:@/+,-]+$/.test(text) ? escapedText(text) : jsonText(text);
 }
 
-/** What the types already say, held at run time too: whatever was cast into a list of texts is not printed. */
+/** Enforces the type at run time: an object that was cast to a list of strings is not printed. */
 function items(value: readonly string[]): readonly string[] {
   return Array.isArray(value) ? value.map((item) => typeof item === "string" ? item : "[object]") : ["[object]"];
 }

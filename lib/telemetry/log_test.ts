@@ -22,7 +22,7 @@ function written(
   return lines;
 }
 
-Deno.test("createLogger() writes text for eyes", () => {
+Deno.test("createLogger() writes text lines", () => {
   const lines = written({}, (logger) => {
     logger.log("warn", 'Provider "a" is sick.', {
       provider: "a",
@@ -56,7 +56,7 @@ Deno.test("createLogger() writes JSON lines", () => {
   }]);
 });
 
-Deno.test("createLogger() writes what is at its level or above, and says so beforehand", () => {
+Deno.test("createLogger() writes entries at its level or above, and enabled() reports the same", () => {
   for (const [index, level] of every.entries()) {
     const lines = written({ level, format: "json" }, (logger) => {
       for (const each of every) {
@@ -68,7 +68,7 @@ Deno.test("createLogger() writes what is at its level or above, and says so befo
   }
 });
 
-Deno.test("createLogger() colours only where it is told to", () => {
+Deno.test("createLogger() colours only if the option is set", () => {
   const use = (logger: ReturnType<typeof createLogger>) => logger.log("error", "Broken.", { a: "b" });
   const [plain = ""] = written({ colours: false }, use);
   const [coloured = ""] = written({ colours: true }, use);
@@ -79,7 +79,7 @@ Deno.test("createLogger() colours only where it is told to", () => {
   assert.equal(coloured.replace(/\x1b\[\d+m/g, ""), plain);
 });
 
-Deno.test("createLogger() makes one line of whatever it is given", () => {
+Deno.test("createLogger() writes any entry as one line", () => {
   const value: fc.Arbitrary<FieldValue> = fc.oneof(
     anyText,
     fc.array(anyText, { maxLength: 3 }),

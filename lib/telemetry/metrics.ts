@@ -1,6 +1,6 @@
 /**
- * Events as Prometheus metrics. Every label has a bounded set of values: closed unions and the operator's own names for
- * providers; never text of an error, of a client or of a KMS.
+ * Counts events as Prometheus metrics. Every label has a bounded set of values: closed unions and the configured names of
+ * providers. No label holds text of an error, of a client or of a KMS.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import {
 } from "./label_values.ts";
 import { observeProcess, type ProcessMetricsOptions } from "./process_metrics.ts";
 
-// 100 µs to 10 s: what is answered from memory takes fractions of a millisecond, and kube-apiserver gives up after 3 s.
+// 100 µs to 10 s: an answer from memory takes fractions of a millisecond, and kube-apiserver's deadline is 3 s.
 const seconds = [
   0.0001,
   0.00025,
@@ -41,27 +41,27 @@ const seconds = [
   10,
 ];
 
-/** The content type of what {@linkcode Metrics.render} gives. */
+/** The content type of the text of {@linkcode Metrics.render}. */
 export const metricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-/** Counts, and says what it has counted. */
+/** The metrics of a process. */
 export interface Metrics {
   /** Counts an event. */
   readonly observe: Notify;
-  /** All metrics in Prometheus' text format. `rows` are the gauges of the service's status. */
+  /** Renders all metrics in Prometheus' text format. @param rows the gauges of the service's status. */
   render(rows: readonly GaugeRow[]): Promise<string>;
 }
 
-/** What metrics are about besides events. */
+/** Options of the metrics. */
 export interface MetricsOptions extends ProcessMetricsOptions {
-  /** The counters of these are exported as 0 from the start; none if left out. */
+  /** The label values whose counters are exported as 0 from the start; none if left out. */
   readonly countable?: Countable;
 }
 
 type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
 type Counters = { readonly [Type in Event["type"]]: (event: EventOf<Type>) => void };
 
-/** Makes a registry of its own: nothing is shared with another one in the same process. */
+/** Makes metrics with their own registry. Nothing is shared with other metrics in the same process. */
 export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
   const expiries = lifetimes(registry, options.clock);
@@ -76,7 +76,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const updateProcess = observeProcess(registry, options);
   return {
     observe(event) {
-      // The counter of an event's own type takes that event: the compiler cannot follow the pair through the union.
+      // The counter accepts this type of event. The compiler cannot infer that from the union.
       (counters[event.type] as (event: Event) => void)(event);
     },
     render(rows) {
@@ -87,7 +87,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   };
 }
 
-/** A result that cannot be anything but a row of the error table, whatever was cast into the event. */
+/** Enforces the type at run time: a result that is not in the error table becomes `internal`. */
 function bounded(result: Result): Result {
   return result === "ok" || Object.hasOwn(errorCodes, result) ? result : "internal";
 }
@@ -121,7 +121,7 @@ function rpcCounters(registry: Registry, { apis }: Countable) {
   });
   for (const [api, operations] of Object.entries(apis)) {
     for (const operation of operations) {
-      // Of a histogram this one alone: each is some twenty samples.
+      // Only `ok` of the histogram: each label set of a histogram has about twenty samples.
       rpc.zero({ api, operation, result: "ok" });
       for (const result of results) calls.inc({ api, operation, result }, 0);
     }
@@ -135,7 +135,7 @@ function rpcCounters(registry: Registry, { apis }: Countable) {
       if (how !== undefined) cache.inc({ result: how });
       if (format !== undefined) foreign.inc({ format });
     },
-    // A format that is switched on and never read shows as 0 and not as nothing.
+    // A configured format is exported as 0 before the first read.
     foreign: ({ format }) => foreign.inc({ format }, 0),
   } satisfies Partial<Counters>;
 }
@@ -306,7 +306,7 @@ function ringCounters(registry: Registry) {
   } satisfies Partial<Counters>;
 }
 
-/** Gauges of the remaining lifetime, computed when they are read. */
+/** Gauges of the remaining lifetimes, computed when the metrics are rendered. */
 function lifetimes(registry: Registry, clock: Times) {
   const expiring = (name: string, help: string, left: (expiresAt: number) => number) => {
     const expiries = new Map<string, number>();
@@ -329,7 +329,7 @@ function lifetimes(registry: Registry, clock: Times) {
     token_lifetime: expiring(
       "trousseau_token_lifetime_seconds",
       "Time until the token of a provider expires, 0 once it has; a token that does not expire has no value.",
-      // The process measured its lifetime: the wall clock plays no part.
+      // The expiry is a time of the monotonic clock, so that steps of the wall clock have no effect.
       (expiresAt) => Math.max(0, expiresAt - clock.now()),
     ),
     certificate_lifetime: expiring(

@@ -43,7 +43,7 @@ function opened(options: Partial<MetricsOptions> = {}) {
   return { clock, lost, metrics };
 }
 
-/** Every sample as `name{labels}` to its value. */
+/** The value of each sample, by `name{labels}`. */
 async function samples(metrics: ReturnType<typeof createMetrics>, now = status) {
   const lines = (await metrics.render(kmsGauges(now, 10_000))).split("\n").filter((line) =>
     line !== "" && !line.startsWith("#")
@@ -67,7 +67,7 @@ const rpc = {
   cache: "hit",
 } as const satisfies Event;
 
-/** What each event moves, and to what. */
+/** The samples that each event changes, and their values. */
 const expectations: readonly (readonly [Event, Readonly<Record<string, number | undefined>>])[] = [
   [rpc, {
     'trousseau_rpc_duration_seconds_count{api="v2",operation="decrypt",result="ok"}': 1,
@@ -152,7 +152,7 @@ Deno.test("createMetrics() counts each event", async () => {
   assert.deepEqual([...covered].sort(), Object.keys(eventArbitraries).sort());
 });
 
-Deno.test("Metrics.render() tells the status of now, and forgets what is no longer so", async () => {
+Deno.test("Metrics.render() returns the present status, without previous values", async () => {
   const { metrics } = opened();
   const hash = keyIdHash(status.keyId ?? "");
   const found = await samples(metrics);
@@ -181,7 +181,7 @@ Deno.test("Metrics.render() tells the status of now, and forgets what is no long
   assert.deepEqual(gone, []);
 });
 
-Deno.test("Metrics.render() tells of a retired provider under a name of its own", async () => {
+Deno.test("Metrics.render() has a separate metric for retired providers", async () => {
   const { metrics } = opened();
   const { version: _version, lacksWrapSince: _lacks, ...old } = { ...well, name: "old", health: "unknown" as const };
   const found = await samples(metrics, { ...status, retired: [old] });
@@ -214,7 +214,7 @@ Deno.test("Metrics.render() shows refused Decrypts by code, and when the key ID 
   assert.deepEqual(times, [], "no time where there is none");
 });
 
-Deno.test("Metrics.render() counts no provider as having wrapped a data key where there is none", async () => {
+Deno.test("Metrics.render() has 0 for each provider's wrap if no data key is ready", async () => {
   const { metrics } = opened();
   const found = await samples(metrics, { ...status, canEncrypt: false, dataKeyMadeAt: undefined });
   const ready = [...found].filter(([sample]) => sample.startsWith("trousseau_ready_dek_"));
@@ -224,7 +224,7 @@ Deno.test("Metrics.render() counts no provider as having wrapped a data key wher
   ]);
 });
 
-Deno.test("Metrics.render() counts the versions that are refused by provider, and says 0 where none is", async () => {
+Deno.test("Metrics.render() counts the refused versions by provider, with 0 for none", async () => {
   const { metrics } = opened();
   const sealed = (provider: string, version: string, state: SealedVersionStatus["state"]): SealedVersionStatus => ({
     provider,
@@ -251,7 +251,7 @@ Deno.test("Metrics.render() counts the versions that are refused by provider, an
   assert.deepEqual(await count(status), []);
 });
 
-Deno.test("Metrics.render() tells of the process", async () => {
+Deno.test("Metrics.render() has the metrics of the process", async () => {
   const { clock, lost, metrics } = opened();
   clock.now += 2_000;
   Object.assign(lost, { audit: 3, log: 1 });
@@ -272,7 +272,7 @@ Deno.test("Metrics.render() tells of the process", async () => {
   assert.equal(found.get(`trousseau_build_info{version="1.2.3",runtime="deno ${Deno.version.deno}"}`), 1);
 });
 
-Deno.test("Metrics.render() tells when the process started by the wall clock of now", async () => {
+Deno.test("Metrics.render() has the start of the process by the present wall clock", async () => {
   const { clock, metrics } = opened();
   clock.ahead = 3_600_000;
   const found = await samples(metrics);
@@ -317,7 +317,7 @@ Deno.test("createMetrics() has each counter of a closed set at 0 from the start"
   assert.deepEqual(added, [], "no event of a known provider adds a series");
 });
 
-Deno.test("Metrics.render() counts a lifetime down, and leaves out what does not expire", async () => {
+Deno.test("Metrics.render() counts a lifetime down, and leaves out tokens that do not expire", async () => {
   const { clock, metrics } = opened();
   metrics.observe({ type: "token_lifetime", provider: "a", expiresAt: 70_000 });
   clock.now += 30_000;
@@ -388,7 +388,7 @@ const labelValues: Readonly<Record<string, RegExp>> = {
   runtime: /^deno [\d.]+$/,
 };
 
-Deno.test("createMetrics() has bounded labels whatever is in the texts of events", async () => {
+Deno.test("createMetrics() has bounded labels for any texts in events", async () => {
   const { metrics } = opened();
   const poisoned = fc.tuple(anyEvent, anyText, fc.boolean()).map((
     [event, text, cast],
@@ -404,7 +404,7 @@ Deno.test("createMetrics() has bounded labels whatever is in the texts of events
   assert.ok(series.size < 1000, `${series.size} series`);
 });
 
-Deno.test("createMetrics() names metrics as Prometheus wants them", async () => {
+Deno.test("createMetrics() has names that follow Prometheus' conventions", async () => {
   const { metrics } = opened();
   for (const [event] of expectations) metrics.observe(event);
   const page = await metrics.render(kmsGauges(status, 10_000));
@@ -416,7 +416,7 @@ Deno.test("createMetrics() names metrics as Prometheus wants them", async () => 
   }
 });
 
-Deno.test("keyIdHash() equals what kube-apiserver computes", () => {
+Deno.test("keyIdHash() equals the hash of kube-apiserver", () => {
   // Computed in Go as getHash of k8s.io/apiserver 0.36.3 does, pkg/storage/value/encrypt/envelope/metrics.
   assert.deepEqual(vectors.map(([keyId]) => keyIdHash(keyId)), vectors.map(([, hash]) => hash));
   fc.assert(fc.property(fc.string({ minLength: 1, maxLength: 40 }), (keyId) => {

@@ -1,5 +1,6 @@
 /**
- * The pages of a service, as the HTTP endpoint serves them: the service gives the rows, the endpoint the formats.
+ * The contract between a service and the HTTP endpoint: the service provides the content of the pages, the endpoint the
+ * protocol.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { escapedText } from "./text.ts";
 /** The readiness of a service. */
 export interface Readiness {
   readonly ready: boolean;
-  /** Why, in sentences; `""` if there is nothing to report. A service that is ready may give a message too. */
+  /** The reason, in sentences; `""` if there is nothing to report. A service that is ready can have a message too. */
   readonly message: string;
 }
 
@@ -20,36 +21,44 @@ export interface StatusPage {
   readonly ready: boolean;
   /** The JSON object of `/readyz` and `/status`. */
   document(): Readonly<Record<string, unknown>>;
-  /** The text of `/readyz`: escapedText lines, each ended by LF. */
+  /** The text of `/readyz`: lines of printable text (`escapedText`), each ended by LF. */
   text(): string;
 }
 
 /** The pages of a service. Each function reads the status from memory at the time of the call. */
 export interface ServicePages {
-  /** @param telemetry what is wrong with logs and audit, in one sentence; `""` if nothing is. */
+  /** Reads the status. @param telemetry the failure of telemetry, in sentences; `""` if there is none. */
   page(telemetry: string): StatusPage;
   /** The gauges of `/metrics` that show the status. */
   gauges(): readonly GaugeRow[];
 }
 
-/** A moment as JSON has it: RFC 3339 in UTC; `null` if it is missing or RFC 3339 cannot express it. */
+/**
+ * A time for JSON: RFC 3339 in UTC; `null` if it is missing or RFC 3339 cannot express it.
+ *
+ * @param wall milliseconds since the epoch.
+ */
 export function jsonTime(wall: number | undefined): string | null {
   return wall === undefined ? null : rfc3339(wall) ?? null;
 }
 
-/** A moment as text has it: RFC 3339 in UTC to the second; `?` if RFC 3339 cannot express it. */
+/**
+ * A time for text: RFC 3339 in UTC to the second; `?` if RFC 3339 cannot express it.
+ *
+ * @param wall milliseconds since the epoch.
+ */
 export function textTime(wall: number): string {
   return rfc3339(wall)?.replace(/\.\d+Z$/, "Z") ?? "?";
 }
 
-/** Rows of a table as lines with aligned columns, two spaces apart. */
+/** Formats the rows of a table as lines with aligned columns, two spaces apart. */
 export function aligned(rows: readonly (readonly string[])[]): readonly string[] {
   const width = (column: number) => Math.max(...rows.map((row) => row[column]?.length ?? 0));
   const widths = rows[0]?.map((_, column) => width(column)) ?? [];
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd());
 }
 
-/** Lines as the text of a page; a character that is not escapedText is escaped. */
+/** Joins lines to the text of a page. Characters that are not printable are escaped. */
 export function pageText(lines: readonly string[]): string {
   return `${lines.map(escapedText).join("\n")}\n`;
 }

@@ -1,6 +1,6 @@
 /**
- * The process itself as metrics: under the names that Prometheus' client libraries use, as far as they can be known
- * without reading `/proc`, and under those of former versions.
+ * Metrics of the process: under the names of Prometheus' client libraries, as far as the values can be read without
+ * `/proc`, and under the names of former versions of Trousseau.
  *
  * @module
  */
@@ -8,22 +8,23 @@ import process from "node:process";
 import { Counter, Gauge, type Registry } from "prom-client";
 import { type Times, WallTimes } from "../base/clock.ts";
 
-/** The process, as its metrics show it. */
+/** Options of the process metrics. */
 export interface ProcessMetricsOptions {
+  /** The version of Trousseau. */
   readonly version: string;
   readonly clock: Times;
-  /** When the process started, on the clock's `now`; now if left out. */
+  /** The start of the process, on the clock's `now`; now if left out. */
   readonly startedAt?: number;
-  /** Audit and log lines lost since the start. */
+  /** Numbers of audit and log lines lost since the start. */
   readonly linesLost: () => { readonly audit: number; readonly log: number };
-  /** Whether the audit stream takes lines; `undefined` where it is off. Off if left out. */
+  /** Whether the audit stream can be written; `undefined` if it is off. Off if left out. */
   readonly auditWritable?: () => boolean | undefined;
 }
 
 /**
- * Registers them.
+ * Registers the metrics of the process.
  *
- * @returns sets those that change.
+ * @returns a function that updates those that change.
  */
 export function observeProcess(registry: Registry, options: ProcessMetricsOptions): () => void {
   const { version, clock, linesLost } = options;
@@ -54,7 +55,7 @@ export function observeProcess(registry: Registry, options: ProcessMetricsOption
   const auditWritable = options.auditWritable?.() === undefined
     ? undefined
     : gauge("trousseau_audit_writable", "1 if the audit stream takes its lines, 0 while they wait or are lost.");
-  // Nothing below `/proc` can be read under the permissions of the product: there the gauges are absent.
+  // Under the permissions of the product `/proc` cannot be read. These gauges are then absent.
   const descriptors = openDescriptors() === undefined
     ? undefined
     : both("process_open_fds", "trousseau_open_descriptors", "Descriptors that the process holds open.");

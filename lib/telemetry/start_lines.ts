@@ -1,32 +1,32 @@
 /**
- * The log lines of a start: written when it has succeeded. A start that fails says why in the end, in one line; a service
- * manager tries again for as long as it takes, and each try would fill the log with the same lines before it.
+ * Holds the log lines of a start back until it has succeeded. A failed start reports its error in one line. A service
+ * manager repeats the start, and without this each attempt would log the same lines again.
  *
  * @module
  */
 
-/** Lines that are kept; a start writes about ten. */
+/** Maximum number of lines held back. A start writes about ten. */
 const maxKept = 1_000;
 
-/** Keeps lines until they are wanted. */
+/** Holds lines back until {@linkcode StartLines.release}. */
 export class StartLines {
   readonly #write: (line: string) => void;
   #kept: string[] | undefined;
 
-  /** @param keep whether lines are kept at all. */
+  /** @param keep whether to hold lines back; otherwise each is written at once. */
   constructor(keep: boolean, write: (line: string) => void) {
     this.#write = write;
     if (keep) this.#kept = [];
   }
 
-  /** Writes or keeps a line. When too many are kept, all of them are written: that is no start that fails at once. */
+  /** Holds a line back, or writes it. Beyond the maximum all lines are written: such a start did not fail at once. */
   write(line: string): void {
     if (this.#kept === undefined) return this.#write(line);
     this.#kept.push(line);
     if (this.#kept.length >= maxKept) this.release();
   }
 
-  /** Writes what was kept, and all that follows at once. */
+  /** Writes the lines held back. Later lines are written at once. */
   release(): void {
     const kept = this.#kept ?? [];
     this.#kept = undefined;

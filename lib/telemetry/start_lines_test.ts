@@ -1,7 +1,7 @@
 import { deepEqual } from "node:assert/strict";
 import { StartLines } from "./start_lines.ts";
 
-Deno.test("StartLines keeps lines until they are released, and then writes them in order and what follows at once", () => {
+Deno.test("StartLines holds lines until release(), then writes them in order and later ones at once", () => {
   const written: string[] = [];
   const lines = new StartLines(true, (line) => written.push(line));
   for (const line of ["a", "b"]) lines.write(line);
@@ -12,7 +12,7 @@ Deno.test("StartLines keeps lines until they are released, and then writes them 
   deepEqual(written, ["a", "b", "c"]);
 });
 
-Deno.test("StartLines keeps nothing where it is not to, and not without bound", () => {
+Deno.test("StartLines holds nothing if keep is false, and no more than its maximum", () => {
   const written: string[] = [];
   new StartLines(false, (line) => written.push(line)).write("a");
   const lines = new StartLines(true, (line) => written.push(line));

@@ -1,5 +1,5 @@
 /**
- * Logs, audit and metrics as one: the composition root hands `notify` down, and every room below speaks through it.
+ * Logs, audit and metrics behind one function: `notify` is passed to all other modules, which report their events with it.
  *
  * @module
  */
@@ -16,38 +16,38 @@ import { createMetrics, type Metrics } from "./metrics.ts";
 import { StartLines } from "./start_lines.ts";
 import { causeName } from "./text.ts";
 
-/** What is written, and to where. */
+/** Options of telemetry. */
 export interface TelemetryOptions {
   readonly log: Pick<LoggerOptions, "level" | "format" | "colours">;
-  /** `stdout`, a path, or `undefined` where it is switched off. */
+  /** The target of the audit stream: `stdout` or a path; `undefined` for no audit. */
   readonly audit: string | undefined;
-  /** Whether log lines are kept until {@linkcode Telemetry.started}, and dropped if that never comes. */
+  /** Whether log lines are held back until {@linkcode Telemetry.started}. They are dropped if it is not called. */
   readonly untilStarted?: boolean;
   /** Trousseau's version. */
   readonly version: string;
   /** See `MetricsOptions`. */
   readonly startedAt?: number;
   readonly countable?: Countable;
-  /** The system's where it is left out. */
+  /** The system clock if left out. */
   readonly clock?: Times;
-  /** Where lines go instead of stderr and what `audit` says. */
+  /** Targets of lines instead of stderr and `audit`. */
   readonly targets?: { readonly log?: LineTarget; readonly audit?: LineTarget };
 }
 
-/** Open telemetry. Closing it writes what is buffered, for 2 s at most each. */
+/** Open telemetry. Closing it writes the buffered lines, for at most 2 s for each of log and audit. */
 export interface Telemetry extends AsyncDisposable {
   /** Logs, audits and counts an event. It never throws and never waits. */
   readonly notify: Notify;
-  /** For sentences that are no event: use it sparingly. */
+  /** The logger, for entries that have no event type. */
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** The start has succeeded: its log lines are written. */
+  /** Called when the start has succeeded. It writes the log lines held back. */
   started(): void;
-  /** What is wrong with the telemetry itself, in one sentence for `/readyz`; `""` if nothing is. */
+  /** The failure of the audit stream, in sentences for `/readyz`; `""` if there is none. */
   problem(): string;
 }
 
-/** Waiting log lines: handed over at once, since what is read in an emergency must not lag. */
+/** Log lines are written without delay, because they are read in an emergency. */
 const logBuffer = { flushMs: 0, maxBuffered: 1024 * 1024, retryMs: 1000, closeMs: 2000 } as const;
 
 /**
@@ -124,14 +124,14 @@ function auditing(audit: Audit | undefined): Take {
   };
 }
 
-/** A part that stops neither the others nor the caller when it throws. */
+/** Wraps a part of telemetry so that its error does not affect the other parts or the caller. */
 function harmless(part: string, take: Take, log: Logger): Take {
   const failed = new Set<Event["type"]>();
   return (event, at) => {
     try {
       take(event, at);
     } catch (thrown) {
-      // Once for each kind: what fails for one event fails for the next as well.
+      // Logged once for each type: a failure for one event usually repeats for the next.
       if (failed.has(event.type)) return;
       failed.add(event.type);
       const fields = { part, event: event.type, cause: causeName(thrown) };

@@ -84,7 +84,7 @@ Deno.test("openTelemetry() loses no event at closing", async () => {
   assert.deepEqual([lines(log).length, lines(audit).length], [1, 5000]);
 });
 
-Deno.test("Telemetry.notify() never throws, and says once what it could not take", async () => {
+Deno.test("Telemetry.notify() never throws, and reports a failed part once", async () => {
   const { log, audit, telemetry } = await opened("info");
   const broken = { type: "rpc", operation: "encrypt", result: "ok" } as unknown as Event;
   const unknown = { type: "no such event" } as unknown as Event;
@@ -103,7 +103,7 @@ Deno.test("Telemetry.notify() never throws, and says once what it could not take
   assert.equal(sequence[0].seq, 4);
 });
 
-Deno.test("Telemetry.notify() takes any event at any level", async () => {
+Deno.test("Telemetry.notify() accepts any event at any level", async () => {
   for (const level of ["debug", "info", "warn", "error"] as const) {
     const { log, telemetry } = await opened(level);
     fc.assert(fc.property(anyEvent, (event) => telemetry.notify(event)), { numRuns: 300 });
@@ -112,7 +112,7 @@ Deno.test("Telemetry.notify() takes any event at any level", async () => {
   }
 });
 
-Deno.test("openTelemetry() tells in the log of an audit stream that fails, and when it is well again", async () => {
+Deno.test("openTelemetry() logs the failure of an audit stream and its recovery", async () => {
   const log = memory();
   const audit = memory();
   let failing = true;
@@ -138,7 +138,7 @@ Deno.test("openTelemetry() tells in the log of an audit stream that fails, and w
   ]);
 });
 
-Deno.test("openTelemetry() lets no secret out that an event carries besides its fields, at any level", async () => {
+Deno.test("openTelemetry() writes no secret in other members of an event, at any level", async () => {
   const plaintext = utf8("canary-plaintext");
   const token = "hvs.canary-token";
   const cause = new TypeError(`canary-error ${token}`);

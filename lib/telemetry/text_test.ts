@@ -5,29 +5,29 @@ import { causeName, className, escapedText, jsonText, maxText } from "./text.ts"
 
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 
-Deno.test("printable() and jsonText() let nothing through that could end a line or colour it", () => {
+Deno.test("escapedText() and jsonText() escape every character that could end a line or control a terminal", () => {
   fc.assert(fc.property(anyText, (text) => {
     assert.doesNotMatch(escapedText(text), unprintable);
     assert.doesNotMatch(jsonText(text), unprintable);
   }));
 });
 
-Deno.test("jsonText() is read back as what was written", () => {
+Deno.test("JSON.parse() returns the argument of jsonText()", () => {
   fc.assert(fc.property(anyText, (text) => {
     assert.equal(JSON.parse(jsonText(text)), text);
   }));
 });
 
-Deno.test("printable() names what it escapes", () => {
+Deno.test("escapedText() writes an escaped character as its code", () => {
   assert.equal(escapedText("a\nb\x1b[31m\u202ec\ud800"), "a\\u000ab\\u001b[31m\\u202ec\\ud800");
   assert.equal(escapedText("\u{e0041}"), "\\udb40\\udc41");
 });
 
-Deno.test("printable() cuts long text", () => {
+Deno.test("escapedText() cuts long text", () => {
   assert.equal(escapedText("x".repeat(5000)), `${"x".repeat(maxText)}…`);
 });
 
-Deno.test("causeName() gives a class and never a message", () => {
+Deno.test("causeName() returns a class name and never a message", () => {
   assert.equal(causeName(new TypeError("canary")), "TypeError");
   assert.equal(causeName(new Deno.errors.NotFound("canary")), "NotFound");
   assert.equal(causeName("canary"), "string");

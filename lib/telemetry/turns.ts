@@ -1,19 +1,19 @@
 /**
- * Telemetry comes last: its work is done in small portions, between which the event loop serves everything else.
+ * Limits the rate of telemetry's work, so that the event loop can serve the KMS API in between.
  *
  * @module
  */
 import type { Clock } from "../base/clock.ts";
 
-/** What one portion holds, and how far apart portions are. */
+/** The size and interval of turns. */
 export interface TurnLimits {
-  /** Pieces of work in one turn. */
+  /** Maximum number of callers served in one turn. */
   readonly most: number;
-  /** Milliseconds between the beginnings of two turns. */
+  /** Milliseconds from the start of a turn to that of the next one. */
   readonly everyMs: number;
 }
 
-/** Hands out turns in the order in which they were asked for. */
+/** Assigns turns to callers in the order of their calls. */
 export class RequestTurns {
   readonly #limits: TurnLimits;
   readonly #clock: Pick<Clock, "now" | "after">;
@@ -26,7 +26,7 @@ export class RequestTurns {
     this.#clock = clock;
   }
 
-  /** Resolves when it is the caller's turn, never within the turn of the event loop in which it was called. */
+  /** Resolves at the turn of the caller, not before the next iteration of the event loop. */
   next(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { RequestTurns } from "./turns.ts";
 
-Deno.test("Turns hand out a few at a time, in order, and so far apart", async () => {
+Deno.test("RequestTurns serves a few callers in each turn, in order, at the interval", async () => {
   const clock = new FakeClock();
   const turns = new RequestTurns({ most: 2, everyMs: 5 }, clock);
   const had: number[] = [];
@@ -19,7 +19,7 @@ Deno.test("Turns hand out a few at a time, in order, and so far apart", async ()
   assert.deepEqual(had, [0, 1, 2, 3, 4]);
 });
 
-Deno.test("Turns do not let anybody wait who asks rarely", async () => {
+Deno.test("RequestTurns does not delay a rare caller", async () => {
   const clock = new FakeClock();
   const turns = new RequestTurns({ most: 1, everyMs: 5 }, clock);
   for (let asked = 0; asked < 3; asked++) {

@@ -31,7 +31,8 @@ async function* pathsIn(folder: string): AsyncGenerator<string> {
 
 /** The specifiers that a file imports: types, values, re-exports and dynamic imports. */
 export function importsOf(text: string): readonly string[] {
-  const found = text.matchAll(/(?:\bfrom\s+|\bimport\s+|\bimport\s*\(\s*)"([^"]+)"/g);
+  const code = text.replace(/^\s*(?:\/\*[\s\S]*?\*\/|\/\/.*$)/gm, "");
+  const found = code.matchAll(/(?:\bfrom\s+|\bimport\s+|\bimport\s*\(\s*)"([^"]+)"/g);
   return [...found].flatMap(([, specifier]) => specifier === undefined ? [] : [specifier]);
 }
 

@@ -1,8 +1,8 @@
 /**
- * A KMS plugin on the usual library, grpc-js, with nothing behind it. What it costs is the price of the wire where nobody
- * takes trouble over it, which the benchmark holds beside every figure of the plugin.
+ * A minimal KMS plugin on the usual library, grpc-js. Its cost is that of the gRPC transport without optimisation, with
+ * which the benchmark compares every figure of the plugin.
  *
- * It answers with messages of the size that the plugin's have and hands back what it was given. It encrypts nothing.
+ * Its answers have the size of the plugin's. It returns the plaintext and does not encrypt.
  *
  * @module
  */
@@ -39,7 +39,7 @@ function service(proto: string, name: string): ServiceDefinition {
   }));
 }
 
-/** As the library's own loader of protocol files has it. */
+/** The codec of a message type, as in the library's own loader of protocol files. */
 function coded(type: protobuf.Type | null) {
   if (type === null) throw new TypeError("The method has no types.");
   return {

@@ -1,5 +1,5 @@
 /**
- * What every part of the benchmark is given.
+ * The shared input of all parts of the benchmark.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Vault } from "../support/vault.ts";
 import type { Launchers } from "./contestants.ts";
 import type { Driver } from "./driver.ts";
 
-/** A Vault and how far away it pretends to be. */
+/** A Vault and its simulated latency. */
 export interface DistantVault {
   readonly latencyMs: number;
   readonly vault: Vault;
@@ -17,17 +17,19 @@ export interface DistantVault {
 export interface Bench {
   readonly driver: Driver;
   readonly launchers: Launchers;
-  /** A folder under `/run`, the only kind of place where the plugin may write. */
+  /** A folder under `/run`, to which the plugin can write. */
   readonly folder: string;
   /** At 0, 5 and 20 ms. */
   readonly vaults: readonly DistantVault[];
-  /** How often each figure is taken; the median counts. */
+  /** Number of measurements of each figure; the median counts. */
   readonly rounds: number;
-  /** Another plugin to hold beside ours, if it was asked for. */
+  /** The program of another plugin to compare with, if requested. */
   readonly peer?: string;
+  /** Another commit of this repository, staged; only with `--against`. */
+  readonly against?: { readonly revision: string; readonly launcher: string };
 }
 
-/** The Vault that is so many milliseconds away. */
+/** The Vault with a latency of `latencyMs` milliseconds. */
 export function vaultAt(bench: Bench, latencyMs: number): Vault {
   const found = bench.vaults.find((one) => one.latencyMs === latencyMs);
   if (found === undefined) throw new Error(`There is no Vault at ${latencyMs} ms.`);

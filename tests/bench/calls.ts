@@ -1,8 +1,8 @@
 /**
- * Calls per second and latencies of each operation, every server's in turn.
+ * Calls per second and latencies of each operation, for every server in turn.
  *
- * Rounds go over all servers before the next one begins, and the median round counts: on a machine that is shared, the
- * ratio of two figures is worth something only if they were taken side by side.
+ * Each round measures all servers, and the median round counts. On a shared machine, only figures from the same round can
+ * be compared.
  *
  * @module
  */
@@ -16,10 +16,10 @@ import { number, printTable, ratio, type Target } from "./report.ts";
 
 const inFlight = [1, 16, 128] as const;
 const timing = { seconds: 1, warmup: 0.3 } as const;
-/** Values that no two share a data key, opened in turn; more than there are calls in flight, so that none are merged. */
+/** Number of values with distinct data keys. It exceeds the number of concurrent calls, so that no unwraps are shared. */
 const distinctValues = 400;
 
-/** One cell: what a server did at one operation and so many calls in flight. */
+/** One cell: the figures of a server for one operation and one number of concurrent calls. */
 interface Cell {
   readonly server: string;
   readonly rate: number;
@@ -40,7 +40,7 @@ interface Started {
   readonly running: Running;
 }
 
-/** Measures, prints the tables, and returns what is to be judged. */
+/** Measures and prints the tables. @returns the targets. */
 export async function measureCalls(bench: Bench): Promise<Target[]> {
   const cached = await cachedCalls(bench);
   const uncached = await uncachedCalls(bench);
@@ -121,7 +121,7 @@ async function overInFlight(
 }
 
 function cell(server: string, { calls, seconds, rate, p50, p99 }: Figures, processorUsed: number): Cell {
-  // The processor's clock ran during the warm-up as well, which made calls at about the same rate.
+  // The processor time includes the warm-up, which made calls at about the same rate.
   const allCalls = calls * (1 + timing.warmup / seconds);
   return { server, rate, p50, p99, processor: processorUsed * 1e6 / allCalls };
 }

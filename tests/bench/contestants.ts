@@ -1,5 +1,5 @@
 /**
- * What is measured: the plugin as it is shipped, and the bare server under the same flags.
+ * The measured servers: the plugin as it is shipped, and the bare server under the same flags.
  *
  * @module
  */
@@ -10,35 +10,35 @@ import { freePort, Process } from "../support/processes.ts";
 import type { Driver } from "./driver.ts";
 import type { Vault } from "../support/vault.ts";
 
-/** A server that runs. Disposing of it ends it and keeps its files, so that it can be started again. */
+/** A running server. Disposing of it ends it and keeps its files, so that it can be started again. */
 export interface Running extends AsyncDisposable {
   readonly pid: number;
 }
 
 /** A server that can be started. */
 export interface Contestant {
-  /** As the tables call it. */
+  /** Its name in the tables. */
   readonly name: string;
   readonly socket: string;
-  /** Words to run it, without a shell. */
+  /** Its command line, without a shell. */
   readonly command: readonly string[];
-  /** Where it counts what it did. */
+  /** The address of its metrics; none if left out. */
   readonly metrics?: string;
 }
 
-/** The plugin's files and the bare server's. */
+/** The launchers of the plugin and of the bare server. */
 export interface Launchers {
   readonly plugin: string;
   readonly bare: string;
 }
 
-/** How a plugin under test differs from the default config. */
+/** The differences of a plugin from the default configuration. */
 export interface PluginOptions {
-  /** Without one, a local key. */
+  /** The Vault of its key; a local key if left out. */
   readonly vault?: Vault;
-  /** Instead of one provider: all of them, as a config has them. */
+  /** The entries of all providers, in place of one provider. */
   readonly providers?: (home: string) => Promise<readonly unknown[]>;
-  /** Whether every Decrypt has to ask the KMS: the unwrap cache holds one entry. */
+  /** Whether every Decrypt must call the KMS: the unwrap cache holds one entry. */
   readonly uncached?: boolean;
   readonly unwrap?: "fastest" | "ordered";
 }
@@ -58,7 +58,7 @@ export function bareServer(launchers: Launchers, folder: string): Contestant {
   return { name: "bare", socket, command: [launchers.bare, socket] };
 }
 
-/** The plugin with its default config, but for what the benchmark has to set: paths, port, provider. */
+/** The plugin with the default configuration, except for paths, port and provider. */
 export async function plugin(
   launchers: Launchers,
   folder: string,
@@ -86,12 +86,12 @@ async function providers(home: string, { vault, providers }: PluginOptions): Pro
   return [vault === undefined ? localProvider(home) : await vaultProvider(home, "vault", vault)];
 }
 
-/** A key in a file, made at the first start. */
+/** The provider of a key in a file, which is made at the first start. */
 export function localProvider(home: string): unknown {
   return { name: "local", kind: "local", keyFile: join(home, "local.keys"), create: true };
 }
 
-/** The key of {@linkcode prepareVault}, by its address or by that of what stands before it. */
+/** The provider of the key of {@linkcode prepareVault}, at the Vault's address or at that of a proxy in front of it. */
 export async function vaultProvider(
   home: string,
   name: string,
@@ -109,8 +109,8 @@ export async function prepareVault(vault: Vault): Promise<void> {
 }
 
 /**
- * Starts a server and waits until it is well. What it prints, the audit stream too, goes to `/dev/null`: it is written,
- * as on a node, but nobody reads along on the same cores.
+ * Starts a server and waits until it answers. Its output with the audit stream goes to `/dev/null`: it is written as on a
+ * node, without a reader on the same cores.
  */
 export async function start(driver: Driver, { name, socket, command }: Contestant): Promise<Running> {
   const words = ["-c", 'exec "$@" > /dev/null', "sh", ...command];
@@ -118,13 +118,13 @@ export async function start(driver: Driver, { name, socket, command }: Contestan
   const died = process.exited.then(() => {
     throw new Error(`${name} ended. ${process.tail}`);
   });
-  // Later it may end as it likes.
+  // Its later end is not an error.
   died.catch(() => {});
   await Promise.race([driver.call("first", socket, { op: "encrypt" }), died]);
   return process;
 }
 
-/** The sum of a counter's samples whose labels match; 0 where there are none. */
+/** The sum of a counter's samples whose labels match; 0 if there are none. */
 export async function counter(contestant: Contestant, name: string, labels = /(?:)/): Promise<number | undefined> {
   if (contestant.metrics === undefined) return undefined;
   const text = await (await fetch(contestant.metrics)).text();

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { run } from "../support/processes.ts";
 
-/** What a measurement came to. Latencies are in milliseconds. */
+/** The result of a measurement. Latencies are in milliseconds. */
 export interface Figures {
   readonly calls: number;
   readonly seconds: number;
@@ -21,7 +21,7 @@ export interface Figures {
 /** The commands of `driver/main.go`. */
 export type DriverCommand = "load" | "seal" | "open" | "write" | "read" | "first";
 
-/** Options of the driver; `first` takes the words of a command too. */
+/** Options of the driver. `first` also accepts the words of a command. */
 export interface DriverOptions {
   readonly op?: "status" | "encrypt" | "decrypt" | "mixed";
   readonly "in-flight"?: number;
@@ -39,7 +39,7 @@ export class Driver {
     this.#program = program;
   }
 
-  /** Builds it; from Go's cache that takes a second. */
+  /** Builds the driver. With Go's cache this takes a second. */
   static async build(folder: string): Promise<Driver> {
     const program = join(folder, "driver");
     await goBuild(join(import.meta.dirname ?? ".", "driver"), ".", program);
@@ -49,7 +49,7 @@ export class Driver {
   /**
    * Runs one command to its end.
    *
-   * @throws {Error} if it could not be run or any call failed: a figure with failures in it would be none.
+   * @throws {Error} if it could not be run or if a call failed: figures with failures are not valid.
    */
   async call(
     command: DriverCommand,

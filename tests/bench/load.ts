@@ -1,5 +1,5 @@
 /**
- * A good client's latencies beside loads of well-formed calls, and memory at its height and a minute later.
+ * The latencies of a normal client beside loads of well-formed calls, the peak of memory, and memory a minute later.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Bench } from "./bench.ts";
 import { plugin, start } from "./contestants.ts";
 import { number, printTable, ratio, type Target } from "./report.ts";
 
-/** Measures, prints the table, and returns what is to be judged. */
+/** Measures and prints the table. @returns the targets. */
 export async function measureLoad({ driver, launchers, folder }: Bench): Promise<Target[]> {
   await using stack = new AsyncDisposableStack();
   const measured = [];

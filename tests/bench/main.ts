@@ -1,8 +1,9 @@
 /**
- * `deno task bench [PART…]`: the plugin's speed and size beside a bare server's, under the same V8 flags, in one run.
+ * `deno task bench [PART…]`: compares speed and size of the plugin with a bare server, under the same V8 flags, in one run.
  *
  * Parts: `startup`, `vendors`, `calls`, `several`, `objects`, `memory`, `load`; all by default. `--peers` adds vault-kubernetes-kms; `--rounds N` takes
- * each figure N times instead of 5; `--strict` ends with status 1 if anything falls short of its target.
+ * each figure N times instead of 5; `--against REV` measures another commit beside this one and nothing else, in `--pairs N`
+ * pairs (7 by default); `--strict` ends with status 1 if anything falls short of its target.
  *
  * @module
  */
@@ -11,6 +12,7 @@ import { parseArgs } from "node:util";
 import { v8Flags } from "../../deploy/compile/artefacts.ts";
 import { repository } from "../../deploy/compile/stage.ts";
 import { startVault } from "../support/vault.ts";
+import { measureAgainst, stageRevision } from "./against.ts";
 import type { Bench, DistantVault } from "./bench.ts";
 import { measureCalls } from "./calls.ts";
 import { prepareVault, stageBoth } from "./contestants.ts";
@@ -36,35 +38,47 @@ const parts = {
 
 const latencies = [0, 5, 20] as const;
 
-async function prepare(stack: AsyncDisposableStack, peers: boolean, rounds: number): Promise<Bench> {
+async function prepare(
+  stack: AsyncDisposableStack,
+  peers: boolean,
+  rounds: number,
+  revision?: string,
+): Promise<Bench> {
   const built = join(repository, ".bench");
   await Deno.mkdir(built, { recursive: true });
   const folder = await Deno.makeTempDir({ dir: "/run", prefix: "trousseau-bench-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
   const peer = peers ? { peer: await peerProgram(built) } : {};
   const [driver, launchers] = [await Driver.build(built), await stageBoth(built)];
+  const against = revision === undefined
+    ? {}
+    : { against: { revision, launcher: await stageRevision(revision, join(folder, "against")) } };
   const vaults: DistantVault[] = [];
   for (const latencyMs of latencies) {
     const vault = stack.use(await startVault({ latencyMs }));
     await prepareVault(vault);
     vaults.push({ latencyMs, vault });
   }
-  return { driver, launchers, folder, vaults, rounds, ...peer };
+  return { driver, launchers, folder, vaults, rounds, ...peer, ...against };
 }
 
 async function main(): Promise<number> {
   const options = {
     peers: { type: "boolean", default: false },
     rounds: { type: "string", default: "5" },
+    against: { type: "string" },
+    pairs: { type: "string", default: "7" },
     strict: { type: "boolean", default: false },
   } as const;
   const { values, positionals } = parseArgs({ args: Deno.args, options, allowPositionals: true });
   await using stack = new AsyncDisposableStack();
-  const bench = await prepare(stack, values.peers, Number(values.rounds));
+  const { against } = values;
+  const rounds = Number(against === undefined ? values.rounds : values.pairs);
+  const bench = await prepare(stack, values.peers, rounds, against);
   const machine = `${navigator.hardwareConcurrency} cores`;
   await print(`Deno ${Deno.version.deno} on ${machine}, V8 flags of plugin and bare server: ${v8Flags.join(" ")}`);
-  const targets: Target[] = [];
-  for (const [name, measure] of Object.entries(parts)) {
+  const targets: Target[] = against === undefined ? [] : await measureAgainst(bench);
+  for (const [name, measure] of Object.entries(against === undefined ? parts : {})) {
     if (positionals.length === 0 || positionals.includes(name)) targets.push(...await measure(bench));
   }
   const missed = await printTargets(targets);

@@ -12,7 +12,7 @@ import { printTable, type Target } from "./report.ts";
 const calls = 100_000;
 const settleMs = 3_000;
 const sampleMs = 250;
-/** Collections come and go; what is left between the medians of the first and the last quarter is growth. */
+/** The allowed difference between the medians of the first and the last quarter, which evens out garbage collections. */
 const allowedGrowthMb = 10;
 
 interface Memory {
@@ -21,7 +21,7 @@ interface Memory {
   readonly soak: readonly Footprint[];
 }
 
-/** Measures, prints the table, and returns what is to be judged. */
+/** Measures and prints the table. @returns the targets. */
 export async function measureMemory(bench: Bench): Promise<Target[]> {
   const { launchers, folder } = bench;
   const contestants = [
@@ -56,7 +56,7 @@ function judged(name: string, { idle, after, soak }: Memory, growth: number, ope
     { what: `${name}: resident when idle`, figure: idle.residentMb, unit: "MB", bound: { atMost: 80 } },
     { what: `${name}: resident at most after load`, figure: peak, unit: "MB", bound: { atMost: 200 } },
     { what: `${name}: growth over the soak`, figure: growth, unit: "MB", bound: { atMost: allowedGrowthMb } },
-    // As many as connections to a KMS may be kept; a leak would be thousands.
+    // The number of connections to a KMS that can stay open; a leak would be thousands.
     { what: `${name}: descriptors gained over the soak`, figure: opened, unit: "", bound: { atMost: 4 } },
   ];
 }

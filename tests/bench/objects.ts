@@ -1,5 +1,5 @@
 /**
- * 3,000 objects under v1beta1: written, then read one after the other by a fresh API server side through a fresh plugin.
+ * 3,000 objects under v1beta1: written, then read in sequence by a new client through a new plugin process.
  *
  * @module
  */
@@ -19,7 +19,7 @@ interface Round {
   readonly unwraps: number | undefined;
 }
 
-/** Measures, prints the table, and returns what is to be judged. */
+/** Measures and prints the table. @returns the targets. */
 export async function measureObjects(bench: Bench): Promise<Target[]> {
   const { launchers, folder } = bench;
   const near = vaultAt(bench, 5);

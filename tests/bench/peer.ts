@@ -1,5 +1,5 @@
 /**
- * vault-kubernetes-kms beside ours, on the same Vault.
+ * vault-kubernetes-kms beside our plugin, on the same Vault.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import { freePort, run } from "../support/processes.ts";
 const module = "github.com/FalcoSuessgott/vault-kubernetes-kms";
 
 /**
- * The peer's program: the one that `TROUSSEAU_PEER_BIN` names, else built from its Go module, which takes a minute.
+ * The peer's program: from `TROUSSEAU_PEER_BIN`, otherwise built from its Go module, which takes a minute.
  *
- * @throws {Error} if it can be had in neither way: a comparison that was asked for does not end quietly without one.
+ * @throws {Error} if there is neither: a requested comparison must not be left out.
  */
 export async function peerProgram(folder: string): Promise<string> {
   const given = Deno.env.get("TROUSSEAU_PEER_BIN");
@@ -25,7 +25,7 @@ export async function peerProgram(folder: string): Promise<string> {
   throw new Error(`Cannot build ${module}; set TROUSSEAU_PEER_BIN to its program. Go said: ${stderr.trim()}`);
 }
 
-/** The peer on the Vault that is `latencyMs` away, with the key that ours has there. */
+/** The peer on the Vault with a latency of `latencyMs` milliseconds, with the same key as our plugin. */
 export async function peer(program: string, bench: Bench, latencyMs: number): Promise<Contestant> {
   const vault = vaultAt(bench, latencyMs);
   const socket = join(await Deno.makeTempDir({ dir: bench.folder }), "peer.sock");

@@ -1,5 +1,5 @@
 /**
- * What the kernel knows of a process.
+ * Figures of a process from the kernel.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import { run } from "../support/processes.ts";
 export interface Footprint {
   /** Resident set in MB (10^6 bytes). */
   readonly residentMb: number;
-  /** The largest that it has been since the process began. */
+  /** The peak since the start of the process, in MB. */
   readonly highestMb: number;
   readonly descriptors: number;
 }
 
-/** Reads `/proc`, by a program of its own: Deno lets nobody read there who may not do everything. */
+/** Reads `/proc` with another program: Deno permits that only with all permissions. */
 export async function footprint(pid: number): Promise<Footprint> {
   const status = await output("cat", [`/proc/${pid}/status`]);
   const megabytes = (field: string) =>
@@ -23,10 +23,10 @@ export async function footprint(pid: number): Promise<Footprint> {
   return { residentMb: megabytes("VmRSS"), highestMb: megabytes("VmHWM"), descriptors };
 }
 
-/** Processor time that a process has used, in seconds; the kernel counts in hundredths. */
+/** Processor time of a process in seconds. The kernel counts in hundredths. */
 export async function processorSeconds(pid: number): Promise<number> {
   const stat = await output("cat", [`/proc/${pid}/stat`]);
-  // The name in parentheses may hold spaces; the fields are counted from behind it.
+  // The name in parentheses can hold spaces; the fields after it are counted.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
@@ -37,7 +37,7 @@ async function output(command: string, args: readonly string[]): Promise<string>
   return stdout;
 }
 
-/** The middle one, or the upper of the two in the middle. */
+/** The median; of an even number of values, the upper one of the middle two. */
 export function median(values: readonly number[]): number {
   const middle = values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
   if (middle === undefined) throw new Error("Cannot take the median of nothing.");

@@ -1,10 +1,10 @@
 /**
- * Tables, and what is to be reached.
+ * Tables and targets.
  *
  * @module
  */
 
-/** Prints text, cells padded to their column; the first column is set left, the others right. */
+/** Prints a table. The first column is aligned left, the others right. */
 export async function printTable(title: string, head: readonly string[], rows: readonly (readonly string[])[]) {
   const widths = head.map((cell, column) => Math.max(cell.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]) =>
@@ -20,12 +20,12 @@ export async function print(text: string): Promise<void> {
   await Deno.stdout.write(new TextEncoder().encode(`${text}\n`));
 }
 
-/** A figure beside what it should be. */
+/** A figure and its required bound. */
 export interface Target {
   readonly what: string;
   readonly figure: number;
   readonly unit: string;
-  /** The figure is to be at most, or at least, this. */
+  /** The maximum or minimum of the figure. */
   readonly bound: { readonly atMost: number } | { readonly atLeast: number };
 }
 
@@ -45,12 +45,12 @@ export async function printTargets(targets: readonly Target[]): Promise<number> 
   return targets.filter((target) => !reached(target)).length;
 }
 
-/** Two digits behind the point, or fewer for large numbers. */
+/** Formats a number with two decimals; with none from 100 on. */
 export function number(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toFixed(2);
 }
 
-/** A ratio, as in `1.12x`. */
+/** Formats a ratio, as in `1.12x`. */
 export function ratio(value: number): string {
   return `${value.toFixed(2)}x`;
 }

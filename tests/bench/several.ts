@@ -1,5 +1,5 @@
 /**
- * Several providers at once: a far one beside a near one, one that hangs, and three against one.
+ * Several providers at once: one with a high and one with a low latency, one that hangs, and three compared with one.
  *
  * @module
  */
@@ -14,12 +14,12 @@ import { number, printTable, ratio, type Target } from "./report.ts";
 
 const timing = { seconds: 1, warmup: 0.3 } as const;
 const inFlight = 16;
-/** Values that no two share a data key. */
+/** Number of values with distinct data keys. */
 const distinctValues = 200;
-/** In one go, as after the start of an API server. */
+/** Number of concurrent calls, as after the start of an API server. */
 const hungCalls = 100;
 
-/** Measures, prints the tables, and returns what is to be judged. */
+/** Measures and prints the tables. @returns the targets. */
 export async function measureSeveral(bench: Bench): Promise<Target[]> {
   return [...await farAndNear(bench), ...await hung(bench), ...await threeAgainstOne(bench)];
 }
@@ -125,7 +125,7 @@ type Operation = (file: string) => ["load" | "open", DriverOptions];
 
 const opening: Operation = (file) => ["open", { file }];
 
-/** Both run at once and are asked in turn; of each the median round counts. */
+/** Runs both at once and measures them in turn. The median round of each counts. */
 async function sideBySide(
   { driver, folder, rounds }: Bench,
   pair: readonly [Contestant, Contestant],

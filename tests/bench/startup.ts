@@ -1,5 +1,5 @@
 /**
- * From exec to the first good Status.
+ * The time from exec to the first successful Status.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { number, printTable, type Target } from "./report.ts";
 
 const starts = 7;
 
-/** Measures, prints the table, and returns what is to be judged. */
+/** Measures and prints the table. @returns the targets. */
 export async function measureStartup(bench: Bench): Promise<Target[]> {
   const { launchers, folder, driver } = bench;
   const contestants = [
@@ -24,7 +24,7 @@ export async function measureStartup(bench: Bench): Promise<Target[]> {
     const times: number[] = [];
     for (let round = 0; round < starts; round++) {
       times.push((await driver.call("first", socket, {}, command)).p50);
-      // The process was killed, so its socket is still there; the next start has to count from its own.
+      // The killed process has left its socket file. It is removed, so that the next start is measured correctly.
       await Deno.remove(socket).catch(() => {});
     }
     rows.push([name, number(median(times)), number(Math.max(...times))]);

@@ -1,7 +1,7 @@
 /**
- * What each vendor costs where it is configured: exec to the first Status, and memory when idle.
+ * The cost of each vendor's provider: time from exec to the first Status, and memory when idle.
  *
- * The clouds are doubles in this very process, so that both are the plugin's own cost and not that of a network.
+ * The clouds are doubles in this process, so that the figures do not include a network.
  *
  * @module
  */
@@ -21,7 +21,7 @@ const settleMs = 3_000;
 
 type Prepare = (bench: Bench, stack: AsyncDisposableStack, home: string) => Promise<unknown>;
 
-/** A provider of a kind that is well, and what has to run for it. A kind without a row is not measured. */
+/** The set-up of a working provider of each kind. A kind without a row is not measured. */
 const vendors = {
   "local": (_bench, _stack, home) => Promise.resolve(localProvider(home)),
   "vault-transit": (bench, _stack, home) => vaultProvider(home, "vault", vaultAt(bench, 5)),
@@ -66,7 +66,7 @@ const vendors = {
   },
 } as const satisfies { readonly [Kind in ProviderKind]?: Prepare };
 
-/** Measures, prints the table, and returns what is to be judged. */
+/** Measures and prints the table. @returns the targets. */
 export async function measureVendors(bench: Bench): Promise<Target[]> {
   const rows: string[][] = [];
   const targets: Target[] = [];
@@ -95,7 +95,7 @@ async function measure(
   const times: number[] = [];
   for (let round = 0; round < rounds; round++) {
     times.push((await driver.call("first", contestant.socket, {}, contestant.command)).p50);
-    // The process was killed, so its socket is still there; the next start has to count from its own.
+    // The killed process has left its socket file. It is removed, so that the next start is measured correctly.
     await Deno.remove(contestant.socket).catch(() => {});
   }
   await using running = await start(driver, contestant);

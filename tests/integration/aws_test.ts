@@ -1,5 +1,5 @@
 /**
- * The program as a process, with the permissions of the binary and no others, on a key in a double of AWS.
+ * The program as a process with the permissions of the binary, on a key in a double of AWS.
  *
  * @module
  */
@@ -25,7 +25,7 @@ interface Stage extends AsyncDisposable {
 
 type Env = Readonly<Record<string, string>>;
 
-// What AWS's library would look for by itself leads nowhere, so that a test fails where it does.
+// The default sources of AWS's library do not exist, so that a test fails if they are used.
 const traps = { AWS_PROFILE: "none", AWS_CONFIG_FILE: "/dev/null/x", AWS_ENDPOINT_URL: "http://127.0.0.1:9" };
 
 async function stage(): Promise<Stage> {
@@ -167,7 +167,7 @@ Deno.test("serve gets credentials again for as long as it runs, without the righ
   await waitFor("three more logins", () => logins.logins >= before + 6, soon);
   logins.revoke();
   aws.double.calls.length = 0;
-  // Each one has the next data key wrapped, with credentials of now.
+  // Each Encrypt causes a wrap of the next data key, with the present credentials.
   await encrypt();
   const wrapped = () =>
     aws.double.calls.some(({ operation, accessKeyId }) =>

@@ -1,5 +1,5 @@
 /**
- * The program as a process, with the permissions of the binary and no others, on a key in a double of Azure Key Vault.
+ * The program as a process with the permissions of the binary, on a key in a double of Azure Key Vault.
  *
  * @module
  */

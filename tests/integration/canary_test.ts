@@ -1,6 +1,6 @@
 /**
- * Canaries in every secret, and a look for them in every output at every level: logs, audit, metrics, HTTP, errors and the
- * commands that an operator runs.
+ * Searches every output at every level for known secrets: logs, audit, metrics, HTTP, errors and the commands of an
+ * operator.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { startTransitServer, type TransitFault, type TransitServer } from "../su
 const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const call = { signal: new AbortController().signal };
 
-/** What must be seen nowhere: bytes by name, in every spelling that a careless line would use. */
+/** The secrets that must not appear, by name, in every encoding that an output could use. */
 class Canaries {
   readonly #spellings = new Map<string, string>();
 
@@ -33,7 +33,7 @@ class Canaries {
       buffer.join(","),
       buffer.toString("latin1"),
     ];
-    // Base64 of text in which the bytes stand further on is another one: three phases cover all of them.
+    // The base64 of bytes depends on their offset modulo 3: three variants cover all offsets.
     for (const shift of [1, 2]) {
       spellings.push(Buffer.concat([new Uint8Array(shift), buffer]).toString("base64").slice(4, -4));
     }
@@ -52,7 +52,7 @@ class Canaries {
   }
 }
 
-/** Notes every token and data key that passes through the double. */
+/** Records every token and data key in the answers of the double. */
 function overhear(server: TransitServer, canaries: Canaries): void {
   const double = server as unknown as { answer(...words: unknown[]): { body?: { auth?: { client_token?: string } } } };
   const answer = double.answer.bind(double);
@@ -104,7 +104,7 @@ const faults: readonly (TransitFault | undefined)[] = [
   undefined,
 ];
 
-/** Good and bad requests; everything that comes back but the plaintext is an output. */
+/** Makes valid and invalid requests. Every part of the answers except the plaintext is an output. */
 async function exercise(client: KmsClient, seed: Uint8Array): Promise<string> {
   const said: unknown[] = [];
   const attempt = async (work: Promise<unknown>) => said.push(await work.catch((thrown: unknown) => describe(thrown)));
@@ -123,7 +123,7 @@ async function exercise(client: KmsClient, seed: Uint8Array): Promise<string> {
   return said.map((one) => typeof one === "string" ? one : JSON.stringify(one)).join("\n");
 }
 
-/** The same of the key service; what it is asked to encrypt is a secret like the seed. */
+/** The same for the key service. The data key is a secret like the seed. */
 async function exerciseSops({ sops }: SopsClient, dataKey: Uint8Array): Promise<string> {
   const key = { vault_key: vaultKeyOf("default") };
   const said: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * A plugin of ours against requests that `trousseau conformance` never sends, since they may crash a careless plugin:
- * all parts cut, emptied, missing, too long or changed anywhere.
+ * Our plugin under invalid requests that `trousseau conformance` does not send to other plugins: all parts cut, empty,
+ * missing, too long or changed at any place.
  *
  * @module
  */
@@ -20,7 +20,7 @@ const { signal } = new AbortController();
 /** The codes of a refusal of such bytes. */
 const codes: readonly ErrorCode[] = ["request_invalid", "integrity", "key_unknown"];
 
-/** Each byte flipped, the text cut, and one byte behind it. */
+/** The variants of some bytes: each byte flipped, all truncations, and one more byte. */
 function ofBytes(bytes: Uint8Array) {
   return [
     ...spread(everyFlip(bytes, [0x01, 0x20]), 512),
@@ -63,7 +63,7 @@ function assertRefused(openings: readonly Opening[], least: number): void {
   }
 }
 
-/** Runs `work` on a plugin with a local key that is a process of its own, and looks whether it is the same one after it. */
+/** Runs `work` on a plugin with a local key in its own process, and checks that the process still runs afterwards. */
 async function withPlugin(work: (subject: Subject) => Promise<void>): Promise<void> {
   await inFolder(async (folder) => {
     const { config, socket } = await writeLocalConfig(folder);

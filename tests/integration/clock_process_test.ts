@@ -1,5 +1,5 @@
 /**
- * The plugin as a process whose wall clock is set while it runs.
+ * The plugin as a process whose wall clock is stepped while it runs.
  *
  * @module
  */

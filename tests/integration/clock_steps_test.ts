@@ -1,6 +1,6 @@
 /**
- * A wall clock that is set after the start, as NTP does it: shown times are right by the clock of now, and no interval is
- * longer or shorter for it.
+ * Steps of the wall clock after the start, as NTP makes them: displayed times follow the new clock, and intervals do not
+ * change.
  *
  * @module
  */

@@ -12,7 +12,7 @@ import { inFolder } from "../support/temporary_folder.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Copies the files that the plugin runs from, without those for tests alone. */
+/** Copies the files that the plugin needs, without those of tests. */
 async function clone(to: string): Promise<void> {
   for (const part of ["deno.json", "deno.lock", "main.ts", "lib", "proto"]) {
     await cp(join(root, part), join(to, part), { recursive: true });

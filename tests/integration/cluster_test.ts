@@ -1,5 +1,5 @@
 /**
- * The model of a cluster, run at random, and mutants of the key ring that it has to catch.
+ * Random runs of the model of a cluster, and mutants of the key ring that the model must detect.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { Encrypted } from "../../lib/services/kms/service.ts";
 import { type Parts, runCluster, soundParts } from "./cluster/cluster.ts";
 import { anyRun } from "./cluster/steps.ts";
 
-/** As many as a quick test has time for; `tests/long` has more. A failure prints its seed and its path. */
+/** Number of runs in a quick test; `tests/long` has more. A failure prints its seed and its path. */
 const runs = 200;
 
 Deno.test("three nodes over five KMS keep every promise through outages, restarts, rotations, new configurations and lagging reads", async () => {
@@ -44,10 +44,10 @@ Deno.test("a run of the model is the same each time: what fails once can be look
 });
 
 interface Mutant {
-  /** The promise that it breaks. */
+  /** The message of the property that it violates. */
   readonly breaks: RegExp;
   readonly parts?: Partial<Parts>;
-  /** Puts something else in the place of a method, and gives the sound one back in the end. */
+  /** Replaces a method until it is disposed of. */
   readonly patch?: () => Disposable;
 }
 
@@ -58,7 +58,7 @@ function patched<T extends object, K extends keyof T>(holder: T, name: K, mutate
   return { [Symbol.dispose]: () => void (holder[name] = sound) };
 }
 
-/** A snapshot that counts whatever a probe said last. */
+/** A snapshot that counts the result of the last probe without confirmation. */
 function credulous(): Disposable {
   const last = new WeakMap<Snapshot, Map<string, KeyState>>();
   const patches = [
@@ -83,7 +83,7 @@ function credulous(): Disposable {
   return { [Symbol.dispose]: () => patches.forEach((patch) => patch[Symbol.dispose]()) };
 }
 
-/** The IDs that the constant one stands for, by what was sealed under them. */
+/** A service that shows one constant ID. It keeps the real ID of each sealed value. */
 function constantId(): Parts["service"] {
   const constant = "t1-0";
   const trueIds = new WeakMap<Uint8Array, string>();
@@ -103,7 +103,7 @@ function constantId(): Parts["service"] {
   });
 }
 
-/** A provider that opens nothing. */
+/** A provider that refuses every unwrap. */
 function closed({ provider, formerly }: NamedProvider): NamedProvider {
   const unwrap = () => Promise.reject(new KmsError("key_unknown", "It is retired."));
   return {
@@ -212,7 +212,7 @@ for (const [what, { breaks, parts, patch }] of Object.entries(mutants)) {
   Deno.test(`the model catches a key ring ${what}`, async () => {
     using _patch = patch?.();
     const mutated = { ...soundParts, ...parts };
-    // A fixed seed, so that whether a mutant lives is no matter of luck; the first failure is enough.
+    // A fixed seed makes the result reproducible. The first failure is enough.
     const found = await fc.check(fc.asyncProperty(anyRun, (run) => runCluster(run, mutated)), {
       seed: 20_231_114,
       numRuns: 2000,

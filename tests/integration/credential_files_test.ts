@@ -1,6 +1,6 @@
 /**
- * Files of credentials that others may write are refused at the start; later the plugin goes on with its present
- * credential. The refusal of a file that this user may not read names the file's owner.
+ * Credential files that other users can write are refused at the start; later the plugin keeps its present credential. The
+ * error for a file that this user cannot read names the file's owner.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Variables by which the environment reaches behind the permissions: with them set, every vendor and every login still
- * refuses a server whose certificate another authority issued, and goes through no proxy.
+ * Environment variables that the runtime or a library could read despite the permissions. With them set, every vendor and
+ * every login still refuses a server with a certificate of another authority, and uses no proxy.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { inFolder } from "../support/temporary_folder.ts";
 
 const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
-/** A server of an authority that nobody was told to trust. It notes the requests that it could read. */
+/** A server with a certificate of an untrusted authority. It records the requests that it could decrypt. */
 class ForeignServer implements AsyncDisposable {
   readonly seen: string[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
@@ -39,7 +39,7 @@ class ForeignServer implements AsyncDisposable {
   }
 }
 
-/** A proxy that notes the first line of whatever comes, and refuses it. */
+/** A proxy that records the first line of each request, and refuses it. */
 class RecordingProxy implements Disposable {
   readonly seen: string[] = [];
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -98,11 +98,11 @@ async function command(
   await Deno.writeTextFile(config, JSON.stringify({ ...common, telemetry, ...content }));
   const args = ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, main, ...words, "--config", config];
   const inherited = Object.fromEntries(["PATH", "HOME"].map((name) => [name, Deno.env.get(name) ?? ""]));
-  // Deno itself would look for a newer version, which the binary does not.
+  // `deno run` would check for a newer version, which the binary does not do.
   return { args, env: { ...inherited, DENO_NO_UPDATE_CHECK: "1", ...env } };
 }
 
-/** Runs `check --json` under variables, and gives how each provider failed by its name. */
+/** Runs `check --json` with variables. @returns the failure of each provider, by its name. */
 async function failures(
   { folder }: Stage,
   providers: readonly Provider[],
@@ -125,7 +125,7 @@ async function failures(
   }));
 }
 
-/** Each of these providers, under each kind of variable, fails for the certificate, and nothing else is asked. */
+/** Checks that each provider, with each kind of variable, fails because of the certificate and contacts no other server. */
 async function holds(stage: Stage, providers: readonly Provider[], env: Readonly<Record<string, string>> = {}) {
   for (const variables of [{ NODE_TLS_REJECT_UNAUTHORIZED: "0" }, stage.proxy.variables]) {
     const found = await failures(stage, providers, { ...env, ...variables });

@@ -1,6 +1,6 @@
 /**
- * `trousseau serve` with few descriptors, all of them taken by idle connections on its own socket: it serves again soon
- * after they are free.
+ * `trousseau serve` with few descriptors, all of them used by idle connections to its socket: it serves again soon after
+ * they are free.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import { mainFile, writeLocalConfig } from "../support/local_plugin.ts";
 import { freePort, pause, Process, waitFor } from "../support/processes.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 
-/** What the process may open, and how many connections one client makes: somewhat more than fit. */
+/** The limit of descriptors, and the number of connections of one client, which is higher. */
 const descriptors = 96;
 const connections = 120;
 
-/** The issue's bound is 5 seconds. */
+/** The process is required to serve again within 5 seconds; the wait allows for a busy machine. */
 const soon = { timeoutMs: 20_000, everyMs: 50 };
 
 async function status(path: string): Promise<string> {

@@ -1,5 +1,5 @@
 /**
- * A state folder that cannot be written: `check` reports it beforehand, and a running plugin goes on and reports it.
+ * A state folder that cannot be written: `check` reports it, and a running plugin keeps serving and reports it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The program as a process, with the permissions of the binary and no others, on a key in a double of Google Cloud.
+ * The program as a process with the permissions of the binary, on a key in a double of Google Cloud.
  *
  * @module
  */
@@ -24,7 +24,7 @@ interface Stage extends AsyncDisposable {
   serve(lines: string): Promise<Process>;
 }
 
-// What Google's tools would look for by themselves leads nowhere, so that a test fails where it does.
+// The default sources of Google's tools do not exist, so that a test fails if they are used.
 const traps = { CLOUDSDK_CONFIG: "/dev/null/x", GCE_METADATA_HOST: "127.0.0.1:9" };
 
 async function stage(): Promise<Stage> {
@@ -158,7 +158,7 @@ Deno.test("serve goes on logging in to Google Cloud for as long as it runs, with
   await waitFor("three more logins", () => logins.logins >= before + 6, soon);
   logins.revoke();
   calls.length = 0;
-  // Each one has the next data key wrapped, with a token of now.
+  // Each Encrypt causes a wrap of the next data key, with the present token.
   await encrypt();
   const wrapped = () =>
     calls.some(({ operation, token }) =>

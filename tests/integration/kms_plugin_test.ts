@@ -1,5 +1,5 @@
 /**
- * One Trousseau behind another, both as processes with the permissions of the binary, and what `conformance` says of them.
+ * One Trousseau behind another, both as processes with the permissions of the binary, and the result of `conformance`.
  *
  * @module
  */
@@ -15,7 +15,7 @@ const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const call = { signal: new AbortController().signal };
 const soon = { timeoutMs: 60_000, everyMs: 20 };
 
-/** The program with what is baked into the binary, and the test's folder in place of `/run`. */
+/** The arguments of the program with the flags of the binary, and the test's folder in place of `/run`. */
 function args(folder: string, ...words: string[]): string[] {
   return ["run", "--quiet", ...permissionFlags(), `--allow-write=${folder}`, main, ...words];
 }
@@ -60,7 +60,7 @@ async function roundTrip(path: string): Promise<string> {
 
 const inner = (folder: string) =>
   config(folder, "inner", { name: "local", kind: "local", keyFile: `${folder}/local.keys`, create: true });
-// Each of its probes is a Status of the inner one, whose key ID changes at once only when none came for four seconds.
+// Each of its probes is a Status call of the inner plugin, whose key ID changes only after four seconds without one.
 const outer = (folder: string) =>
   config(folder, "outer", { name: "chained", kind: "kms-plugin", socket: `unix://${folder}/inner.sock` }, "5s");
 
@@ -69,7 +69,7 @@ Deno.test("a Trousseau behind a Trousseau serves, outlives it, follows its rotat
     const [innerFile, outerFile] = [await inner(folder), await outer(folder)];
     const paths = { inner: `${folder}/inner.sock`, outer: `${folder}/outer.sock` };
     await using first = serve(folder, outerFile);
-    // It starts before its KMS does, and finds it by itself.
+    // It starts before its KMS and connects to it later.
     await waitFor("its socket", async () => (await Deno.stat(paths.outer)).isSocket, { ...soon, alive: [first] });
     let second = serve(folder, innerFile);
     try {

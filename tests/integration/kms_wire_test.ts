@@ -1,5 +1,5 @@
 /**
- * What a client can send to the socket that it should not, and what it hears.
+ * Invalid requests to the socket, and their answers.
  *
  * @module
  */
@@ -18,13 +18,13 @@ async function sealedBy({ client }: Plugin): Promise<DecryptRequest> {
   return { ...await client.v2.Encrypt({ plaintext: seed, uid: "u" }, signal), uid: "u" };
 }
 
-/** The next good request works, and gives back what was sealed. */
+/** Checks that the next valid request works. */
 async function stillWell(plugin: Plugin): Promise<void> {
   const opened = await plugin.client.v2.Decrypt(await sealedBy(plugin), signal);
   deepEqual(new Uint8Array(opened.plaintext), seed);
 }
 
-/** One sentence, INVALID_ARGUMENT, and one event that says the same. */
+/** Checks that a call is refused with INVALID_ARGUMENT and one sentence, and that its event has the same. */
 async function invalid(plugin: Plugin, work: Promise<unknown>): Promise<void> {
   const before = plugin.events.length;
   await rejects(work, (error) => {
@@ -95,7 +95,7 @@ Deno.test("any bytes in place of a message are answered, never with Unknown or I
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...paths), fc.uint8Array({ maxLength: 300 }), async (path, message) => {
       const answer = await rawCall(plugin.path, { path, authority: "localhost", frame: grpcFrame(message) });
-      // A random field 1 of Encrypt may be a good plaintext.
+      // A random field 1 of Encrypt can be a valid plaintext.
       ok(
         answer.status === "3" || (answer.status === "0" && path.endsWith("Encrypt")),
         `${answer.status} ${answer.message}`,
@@ -180,7 +180,7 @@ Deno.test("a Decrypt that waits in vain is told by us, before the client's clock
     new Promise((_resolve, reject) =>
       aborted.addEventListener("abort", () => reject(new KmsError("deadline_exceeded", "Cannot unwrap: no answer.")))
     );
-  // A busy machine may fire a timer later than the margin of 100 ms: one of five attempts has to be in time.
+  // On a busy machine a timer can fire later than the margin of 100 ms: one of five attempts must be in time.
   const told: unknown[] = [];
   for (
     let attempt = 0;

@@ -1,5 +1,5 @@
 /**
- * What root leaves behind, and the service's own user after it: sockets, locks, state and keys.
+ * Files that root has left, used by the service's user: sockets, locks, state and keys.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const soon = { timeoutMs: 30_000, everyMs: 20 };
 const users = await Users.stage();
 globalThis.addEventListener("unload", () => Deno.removeSync(users.folder, { recursive: true }));
 
-/** A folder of the service's user with a configuration, in which everything lies. */
+/** Works in a folder of the service's user with a configuration and all of its files. */
 async function inServiceFolder(
   act: (place: { folder: string; config: string; socket: string }) => Promise<void>,
 ): Promise<void> {
@@ -29,7 +29,7 @@ async function inServiceFolder(
   });
 }
 
-/** Leaves a socket file that nobody listens on, as a crash does. */
+/** Leaves a socket file without a listener, as a crash does. */
 function leaveStale(path: string): void {
   const listener = Deno.listen({ transport: "unix", path: `${path}.bound` });
   Deno.chmodSync(`${path}.bound`, 0o600);
@@ -66,7 +66,7 @@ Deno.test("serve and sops tell whose a dead socket is that they may not connect 
       assert.ok(refused.output.includes(`Cannot serve on "${path}": a socket stands there, ${whose}`), refused.output);
       assert.ok(Deno.lstatSync(path).isSocket);
     }
-    // Of its own user a connection is refused, which proves that nobody serves there.
+    // The same user gets a refused connection, which proves that no process serves there.
     Deno.chownSync(socket, serviceUser, serviceUser);
     await using plugin = users.start(serviceUser, folder, "serve", "--config", config);
     await keyId(socket, plugin);
@@ -133,7 +133,7 @@ Deno.test("sops --takeover is refused to another user than the owner of the stat
   });
 });
 
-/** Starts `serve` as the service's user, which refuses, and gives its sentence. */
+/** Starts `serve` as the service's user, which fails. @returns its error message. */
 async function refusal(folder: string, config: string, status = 78): Promise<string> {
   await using refused = users.start(serviceUser, folder, "serve", "--config", config);
   await waitFor("the refusal", () => refused.status !== undefined, { ...soon, alive: [] });

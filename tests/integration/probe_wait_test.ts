@@ -1,5 +1,5 @@
 /**
- * `trousseau probe --wait` beside `serve` as processes, as systemd runs both: it ends when the main process has ended.
+ * `trousseau probe --wait` beside `serve` as processes, as systemd runs them: it ends when the main process has ended.
  *
  * @module
  */
@@ -22,7 +22,7 @@ function startPost(folder: string, config: string, main: Process): Process {
   return start(folder, { MAINPID: String(main.pid) }, ...wait);
 }
 
-/** A plugin that runs and cannot say `ok`: its KMS is away. */
+/** The configuration of a plugin whose `healthz` is not `ok`, because its KMS cannot be reached. */
 async function unwellConfig(folder: string): Promise<string> {
   const address = `http://127.0.0.1:${freePort()}`;
   await Deno.writeTextFile(`${folder}/token`, "t", { mode: 0o600 });

@@ -1,5 +1,5 @@
 /**
- * `proxy:` of every vendor, with the permissions of the binary: what is beyond this machine goes through it.
+ * The setting `proxy:` of every vendor, with the permissions of the binary: requests to other machines use it.
  *
  * @module
  */

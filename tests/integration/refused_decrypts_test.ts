@@ -1,5 +1,6 @@
 /**
- * Each cause of refused Decrypts that a node looked well with: it shows in the status, and in nothing that is announced.
+ * Causes of refused Decrypts while Status and Encrypt work: the status document reports them, and the answers to
+ * kube-apiserver do not change.
  *
  * @module
  */
@@ -22,7 +23,7 @@ import { openVault, tokenAuth } from "../support/vault_settings.ts";
 const call = { signal: new AbortController().signal };
 const hour = 3_600_000;
 
-/** Beside options of the service, something that happens once it runs. */
+/** Options of the service, and an action once it runs. */
 type NodeOptions = Pick<Partial<ServiceOptions>, "forgotten"> & { readonly happens?: () => void };
 
 async function node(
@@ -57,7 +58,7 @@ async function refusals(service: Service, envelopes: readonly Sealed[]): Promise
   for (const sealed of envelopes) await assert.rejects(service.decrypt(sealed, "v2", call));
 }
 
-/** The node announces, encrypts and opens what it has just sealed, and still says that what was stored cannot be read. */
+/** Checks that a node announces, encrypts and opens its new data, and reports that stored data cannot be read. */
 async function showsRefused(provider: Provider, stored: readonly Sealed[], reason: RegExp, options: NodeOptions = {}) {
   await using service = await node(provider, options);
   await refusals(service, stored.slice(0, 2));

@@ -1,5 +1,5 @@
 /**
- * `status` beside a KMS that refuses: a data key that was wrapped before is there, and no Encrypt is answered with it.
+ * `status` while the KMS refuses: a wrapped data key is ready, but Encrypt is refused.
  *
  * @module
  */

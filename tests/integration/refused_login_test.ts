@@ -1,6 +1,6 @@
 /**
- * A wrong credential on several nodes, each with a plugin, a key service and a `check`: a Vault that locks accounts for
- * all nodes must not come to it.
+ * A wrong credential on several nodes, each with a plugin, a key service and a `check`: Vault locks accounts for all nodes,
+ * and must not reach that limit.
  */
 import assert from "node:assert/strict";
 import { roundTrip } from "../../lib/cli/trousseau/round_trip.ts";
@@ -34,7 +34,7 @@ const settings = (vault: VaultDouble, auth: VaultAuth): VaultTransitSettings => 
   tls: {},
 });
 
-/** A process of a node that asks all the time, for so long. */
+/** A process of a node that makes calls for `ms` milliseconds. @returns its error messages. */
 async function insist(open: () => Promise<Provider>, ms: number): Promise<Set<string>> {
   const said = new Set<string>();
   await using provider = await open();
@@ -47,7 +47,7 @@ async function insist(open: () => Promise<Provider>, ms: number): Promise<Set<st
 const logins = (vault: VaultDouble) =>
   vault.requests.filter(({ method, path }) => method === "POST" && path.includes("/login")).length;
 
-/** Works with so many nodes, each with its own state folder and a file for its secret. */
+/** Runs `work` with one node for each secret. Each node has its own state folder and secret file. */
 function withNodes(secrets: readonly string[], work: (folders: readonly string[]) => Promise<void>): Promise<void> {
   return inFolder(async (folder) => {
     const folders = secrets.map((_, at) => `${folder}/node-${at}`);
@@ -126,7 +126,7 @@ Deno.test("a locked role is told by 403, and asked again later than its refusal 
     assert(until - at >= 240_000 && until - at <= 360_000);
     const held = await check(folder, of);
     assert.equal(logins(vault), 1);
-    // What kube-apiserver is told has to be short enough for its log and for the conformance of every provider.
+    // The messages must be short enough for kube-apiserver's log and for the conformance of every provider.
     for (const { message } of [...steps, ...held.steps]) assert(message.length <= 308, `${message.length}: ${message}`);
   }));
 

@@ -19,7 +19,7 @@ function start(folder: string, config: string, command: string, env: Record<stri
   return new Process({ name: `trousseau ${command}`, command: Deno.execPath(), args, cwd: folder, env });
 }
 
-/** Sends SIGHUP and waits for the line that says what came of it. */
+/** Sends SIGHUP and waits for the log line with the result. */
 async function reload(process: Process): Promise<string> {
   const before = process.output.length;
   process.signal("SIGHUP");
@@ -138,7 +138,7 @@ Deno.test("serve takes up a SIGHUP that comes while it starts", async () => {
   await inFolder(async (folder) => {
     const { config, socket } = await writeLocalConfig(folder);
     await using plugin = start(folder, config, "serve");
-    // It has read its configuration when it takes the lock, and does not serve yet.
+    // When it takes the lock, it has read its configuration and does not serve yet.
     await waitFor("the lock", () => Deno.statSync(`${socket}.lock`).isFile, { timeoutMs: 30_000, everyMs: 1 });
     plugin.signal("SIGHUP");
     await waitFor("the line of the reload", () => plugin.output.includes("Read the configuration again"), soon);

@@ -1,6 +1,6 @@
 /**
- * What `check` and `serve` say where data that this node has sealed cannot be opened any more: keys lost, swapped between
- * nodes, damaged, or retired too early.
+ * The reports of `check` and `serve` when data of this node cannot be opened any more: keys lost, swapped between nodes,
+ * damaged, or retired too early.
  *
  * @module
  */
@@ -65,7 +65,7 @@ class Node {
     return await this.run("check");
   }
 
-  /** An envelope, once Encrypt is answered. */
+  /** Waits until Encrypt is answered. @returns the envelope. */
   async seal(process: Process) {
     const { value } = await waitFor("an Encrypt", async () => {
       await using client = dialKms(this.socket);
@@ -101,7 +101,7 @@ async function copyFile(from: string, to: string): Promise<void> {
   await Deno.rename(`${to}.new`, to);
 }
 
-/** One changed character of the last key's material, canonical base64 still. */
+/** Changes one character of the last key's material, which stays canonical base64. */
 async function damage(keyFile: string): Promise<void> {
   const file = JSON.parse(await Deno.readTextFile(keyFile));
   const last = file.keys.at(-1);
@@ -140,7 +140,7 @@ Deno.test("another node's key file: check ends with 77 and serve shows it at onc
       ["local", version, true, "key_unknown"],
     );
     assert.match(await node.get("/metrics"), /^trousseau_unopenable_versions\{provider="local",kind="local"\} 1$/m);
-    // It serves on: the key ID of the new key follows, and what was lost while it was announced stays shown.
+    // It keeps serving: the key ID of the new key is announced, and the lost version stays in the status.
     await waitFor("the next key ID", async () => {
       const { keyId, sealedVersions } = JSON.parse(await node.get("/status"));
       return keyId !== undefined && sealedVersions.some(({ state }: { state: string }) => state === "opens");
@@ -216,7 +216,7 @@ Deno.test("a new local key with one changed character is refused by check, serve
     const node = new Node(folder);
     await node.configure();
     await createKeyFile(node.keyFile);
-    // Nothing is known of the key on this node: the file itself tells.
+    // This node has no record of the key. The damage is found in the file itself.
     await damage(node.keyFile);
     const { code, text } = await node.check();
     assert.equal(code, 78, text);
@@ -250,7 +250,7 @@ Deno.test("an older local key with one changed character is refused once this no
     await copyFile(node.keyFile, `${folder}/backup`);
     await damage(node.keyFile);
     const refusal = /local\.keys" holds another key 0123456789abcdef than .* from a backup/;
-    // The next data key is the first to look at the file.
+    // The wrap of the next data key reads the file for the first time.
     await node.seal(process);
     await waitFor("a warning", () => refusal.test(process.output), { ...soon, alive: [process] });
     assert.equal((await node.open(sealed)).length, 32);

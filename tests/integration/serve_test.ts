@@ -1,5 +1,5 @@
 /**
- * `trousseau serve` as a process: the embedded default, a socket in use, taking over, restarting, a KMS that comes late.
+ * `trousseau serve` as a process: the embedded default, a socket in use, a takeover, a restart, a KMS that starts late.
  *
  * @module
  */
@@ -46,7 +46,7 @@ async function roundTrip(path: string): Promise<string> {
   return sealed.key_id;
 }
 
-/** The first round trip of a new node, which has no key ID in its first moments. */
+/** Waits for the first round trip of a new node, which has no key ID at first. */
 async function firstKeyId(path: string, process: Process): Promise<string> {
   await socketAt(path, process);
   return (await waitFor("a first round trip", () => roundTrip(path), { ...soon, alive: [process] })).value;
@@ -141,7 +141,7 @@ Deno.test("serve starts with its KMS down, says why, and recovers by itself", as
   });
 });
 
-/** What a plugin says of itself: `/readyz` and the two forms of `status`. */
+/** The outputs of a plugin: `/readyz`, `/metrics` and the two forms of `status`. */
 async function said(folder: string, config: string) {
   const { telemetry: { listen } } = JSON.parse(await Deno.readTextFile(config));
   const response = await fetch(`http://${listen}/readyz`);

@@ -1,6 +1,6 @@
 /**
- * A server that is silent, speaks no TLS or shows a certificate that has expired: each vendor's provider names it, and the
- * cause, in its one sentence.
+ * A server that does not answer, does not use TLS or has an expired certificate: the error of each vendor's provider names
+ * the server and the cause in one sentence.
  */
 import assert from "node:assert/strict";
 import { homeRegion } from "../support/aws_double.ts";
@@ -16,7 +16,7 @@ import { Waits } from "../../lib/base/waits.ts";
 const authority = new Authority();
 const secret = new MemorySecret("canary");
 
-/** The machine's metadata service, which gives a token to Google's provider. */
+/** The metadata service of the machine, which issues a token to Google's provider. */
 function metadataService(): { readonly origin: string } & AsyncDisposable {
   const served = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
@@ -28,7 +28,7 @@ function metadataService(): { readonly origin: string } & AsyncDisposable {
   return { origin: `http://127.0.0.1:${served.addr.port}`, [Symbol.asyncDispose]: () => served.shutdown() };
 }
 
-/** Settings of each vendor whose KMS is at an origin. */
+/** The settings of each vendor for a KMS at an origin. */
 function vendors(origin: string, caFile: string, metadata: string): readonly ProviderSettings[] {
   const tls = { caFile };
   return [

@@ -1,5 +1,5 @@
 /**
- * `trousseau sops` as a process: beside the plugin with the same configuration, on a workstation, in another's place.
+ * `trousseau sops` as a process: beside the plugin with the same configuration, on a workstation, and in a takeover.
  *
  * @module
  */

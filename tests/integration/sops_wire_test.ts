@@ -1,5 +1,5 @@
 /**
- * What a client can send to the key service's socket that it should not, and what it hears.
+ * Invalid requests to the key service's socket, and their answers.
  *
  * @module
  */
@@ -25,13 +25,13 @@ async function encrypted({ client }: SopsServer): Promise<SopsDecryptRequest> {
   return { key, ...await client.sops.Encrypt({ key, plaintext: dataKey }, signal) };
 }
 
-/** The next good request works, and gives back what was encrypted. */
+/** Checks that the next valid request works. */
 async function stillWell(server: SopsServer): Promise<void> {
   const { plaintext } = await server.client.sops.Decrypt(await encrypted(server), signal);
   deepEqual(new Uint8Array(plaintext), dataKey);
 }
 
-/** One sentence with this status, and one event that says the same. */
+/** Checks that a call is refused with this status and one sentence, and that its event has the same. */
 async function refused(server: SopsServer, status: string, work: () => Promise<unknown>): Promise<void> {
   const rpcs = () => server.events.filter((event) => event.type === "rpc");
   const before = rpcs().length;

@@ -1,6 +1,6 @@
 /**
- * The sentences of all that reads and writes files of this node, for each errno that a disk, a quota, a mount or an owner
- * brings about.
+ * The error messages of all readers and writers of this node's files, for each errno that a disk, a quota, a mount or an
+ * owner causes.
  *
  * @module
  */
@@ -46,7 +46,7 @@ const writers: Readonly<Record<string, readonly ["open" | "rename" | "mkdir", Wo
   "the audit stream": ["open", (folder) => openFileTarget(`${folder}/audit.log`)],
 };
 
-/** The decryptors, and the call that each makes: `Deno.stat` or `Deno.lstat`. */
+/** The readers, and the system call that fails in each. */
 const decryptors: Readonly<Record<string, readonly ["stat" | "lstat", Work]>> = {
   "a file of the state folder": ["stat", (folder) => colour(folder).read()],
   "the key IDs": ["stat", (folder) => folderStore(folder).load()],

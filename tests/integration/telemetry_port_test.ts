@@ -1,5 +1,5 @@
 /**
- * The HTTP port of `trousseau serve` as a process: taken by another program, out of descriptors, under a busy client.
+ * The HTTP port of `trousseau serve` as a process: in use by another program, without free descriptors, under load.
  *
  * @module
  */
@@ -147,7 +147,7 @@ function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Infinity;
 }
 
-/** Encrypts one after the other for so long; milliseconds of each, sorted. */
+/** Makes Encrypt calls in sequence for `ms` milliseconds. @returns the duration of each in milliseconds, sorted. */
 async function measured(client: KmsClient, ms: number): Promise<number[]> {
   const took: number[] = [];
   for (const until = performance.now() + ms; performance.now() < until;) took.push(await encrypted(client));

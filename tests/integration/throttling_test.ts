@@ -1,6 +1,6 @@
 /**
- * A busy KMS or a busy login, without and with Retry-After, at each vendor: a call goes on until shortly before its
- * deadline, and every try is counted.
+ * A throttling KMS or login service of each vendor, with and without Retry-After: a call is repeated until shortly before
+ * its deadline, and every attempt is counted.
  *
  * @module
  */
@@ -25,10 +25,10 @@ import { MemorySecret, openVault, patient, userpassAuth } from "../support/vault
 
 const dek = new Uint8Array(47).fill(7);
 
-/** A KMS that a test makes busy. */
+/** A provider whose KMS or login service can throttle. */
 interface Stage extends AsyncDisposable {
   readonly provider: Provider;
-  /** @param retryAfter seconds, for services that answer with it. */
+  /** Starts to throttle. @param retryAfter the Retry-After header in seconds. */
   busy(retryAfter?: string): void;
   idle(): void;
   /** The number of requests to the busy service. */
@@ -37,7 +37,7 @@ interface Stage extends AsyncDisposable {
 
 type Open = (clock: Clock) => Promise<Stage>;
 
-/** A stage over a double whose own disposal comes last. */
+/** A stage over a double, which is disposed of last. */
 function stageOf(double: AsyncDisposable, provider: Provider, rest: Pick<Stage, "busy" | "idle" | "asked">): Stage {
   return {
     provider,
@@ -162,18 +162,18 @@ const logins: Readonly<Record<string, Open>> = {
 
 interface Outcome {
   readonly error: KmsError | undefined;
-  /** Milliseconds until it ended. */
+  /** Duration of the call in milliseconds. */
   readonly took: number;
   /** The number of requests to the busy service. */
   readonly asked: number;
-  /** The results of the provider's calls, as they are counted. */
+  /** The counted results of the provider's calls. */
   readonly results: readonly string[];
 }
 
 /** Milliseconds until the deadline of a call. */
 const deadline = 2_900;
 
-/** Unwraps while something is busy, for so many milliseconds or to the end. */
+/** Unwraps while the service throttles, for `busyMs` milliseconds. */
 async function unwrapWhileBusy(open: Open, busyMs: number, retryAfter?: string): Promise<Outcome> {
   const clock = new FakeClock();
   await using stage = await open(clock);
@@ -216,7 +216,7 @@ for (const [what, open] of Object.entries({ ...kms, ...logins })) {
   Deno.test(`${what}: a call that is not answered ends shortly before its deadline`, async () => {
     const { error, took, asked, results } = await unwrapWhileBusy(open, Infinity);
     assert.equal(error?.code, "throttled");
-    // A login that was throttled is not sent again at once, for whichever call.
+    // A throttled login is not repeated at once for any call.
     const sentence = /^Cannot (unwrap|log in) with provider "[a-z-]+": .* answered \d{3} .*\)\.(?: The next try .*)?$/;
     assert.match(error.message, sentence);
     assert.ok(took >= deadline - 1_000 && took < deadline, `${took}`);

@@ -1,6 +1,5 @@
 /**
- * What a Vault or an OpenBao that refuses or seals shows of a provider's health, through all layers: one change for one
- * cause.
+ * The health of a provider whose Vault or OpenBao refuses or is sealed, through all layers: one change for each cause.
  */
 import assert from "node:assert/strict";
 import type { Event, HealthState } from "../../lib/telemetry/events.ts";
@@ -12,15 +11,15 @@ import { pause, waitFor } from "../support/processes.ts";
 import { refuse, VaultDouble } from "../support/vault_double.ts";
 import { openVault, patient, userpassAuth } from "../support/vault_settings.ts";
 
-/** How fast the service's time goes: its waits are seconds, and Vault answers in milliseconds. */
+/** The speed of the service's clock: its waits are seconds, and Vault answers in milliseconds. */
 const speed = 5;
 
-/** What is done to Vault. */
+/** Causes a fault of Vault. */
 type Fault = (vault: VaultDouble) => void;
 
 interface Seen {
   readonly states: readonly HealthState[];
-  /** `ok` or the code of every Decrypt, without repetitions in a row. */
+  /** `ok` or the code of every Decrypt, without consecutive repetitions. */
   readonly codes: readonly string[];
   readonly quorum: QuorumState;
 }
@@ -39,7 +38,11 @@ const timings = {
   longest: 4 * 11_000,
 } as const;
 
-/** Serves until it is well, causes the fault, decrypts until it is reported and for a while; returns the reports. */
+/**
+ * Serves until the provider is healthy, causes the fault, and decrypts until it is reported and for some time after.
+ *
+ * @returns the reports.
+ */
 async function under(fault: Fault, { graceMs = 0, until }: Options = {}): Promise<Seen> {
   await using vault = new VaultDouble();
   const events: Event[] = [];

@@ -1,8 +1,7 @@
 /**
- * A double of AWS on loopback ports inside this process: KMS with real cryptography, STS, a machine's metadata service
- * and a container's agent, with every signature checked, and faults on demand. What AWS's own library makes of it is
- * proven by every test of the provider, which stands on that library; that an engine of others agrees, by the same
- * conformance suite on moto.
+ * A double of AWS on loopback ports inside this process: KMS with real cryptography, STS, the metadata service of a
+ * machine and the agent of a container, with every signature checked, and faults on demand. The provider uses AWS's own
+ * library, so that each of its tests runs that library against the double. The same conformance suite runs on moto.
  *
  * @module
  */
@@ -16,7 +15,7 @@ import { type AwsReply, kmsError, KmsKeys } from "./kms_keys.ts";
 import { pause } from "./processes.ts";
 import { isSignedBy, scopeOf, signedAt, type SignedRequest } from "./sigv4.ts";
 
-/** What AWS does instead of answering as it should. */
+/** A fault of the double. */
 export type AwsFault =
   /** All credentials are revoked and every login is refused. */
   | { readonly kind: "refused_login" }
@@ -28,13 +27,13 @@ export type AwsFault =
   | { readonly kind: "half" }
   | { readonly kind: "garbage"; readonly text: string };
 
-/** A request as KMS saw it. */
+/** A request that KMS received. */
 export interface SeenCall {
   readonly operation: string;
   readonly region: string;
   readonly accessKeyId: string;
   readonly input: Readonly<Record<string, unknown>>;
-  /** The actions of IAM that it takes. */
+  /** The actions of IAM that it requires. */
   readonly actions: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -55,14 +54,14 @@ export class AwsDouble implements AsyncDisposable {
   #ahead = 0;
   readonly keys = new KmsKeys(() => this.now());
   readonly logins = new AwsLogins(() => this.now());
-  /** The ARN of a key that is there from the start, with the alias `alias/kubernetes`. */
+  /** The ARN of a key that exists from the start, with the alias `alias/kubernetes`. */
   readonly arn = this.keys.create(homeRegion);
   readonly calls: SeenCall[] = [];
   fault: AwsFault | undefined;
-  /** KMS and STS, and the agents. */
+  /** The address of KMS and STS, and that of the metadata service and the agent. */
   endpoint = "";
   metadata = "";
-  /** PEM of who signed the certificate, in a file, where the endpoint has one. */
+  /** The file with the PEM of the authority; `undefined` without TLS. */
   caFile: string | undefined;
   readonly #closes: (() => Promise<void>)[] = [];
 
@@ -82,7 +81,7 @@ export class AwsDouble implements AsyncDisposable {
     if (this.caFile !== undefined) await Deno.remove(this.caFile);
   }
 
-  /** The clock of the double runs ahead by so many seconds from now on. */
+  /** Advances the clock of the double by a number of seconds. */
   advance(seconds: number): void {
     this.#ahead += seconds;
   }
@@ -92,7 +91,7 @@ export class AwsDouble implements AsyncDisposable {
     return Date.now() / 1000 + this.#ahead;
   }
 
-  /** What KMS was asked for, in order. */
+  /** The operations that KMS received, in order. */
   get operations(): readonly string[] {
     return this.calls.map(({ operation }) => operation);
   }
@@ -176,7 +175,7 @@ export class AwsDouble implements AsyncDisposable {
     response.write(whole.slice(0, whole.length / 2), () => response.socket?.destroy());
   }
 
-  /** Why a caller is nobody; `undefined` for one who is known. */
+  /** The error code for a request without valid credentials; `undefined` if they are valid. */
   #refusal(request: SignedRequest): string | undefined {
     const scope = scopeOf(request);
     if (scope === undefined) return "MissingAuthenticationTokenException";
@@ -186,7 +185,7 @@ export class AwsDouble implements AsyncDisposable {
       return "UnrecognizedClientException";
     }
     if (issued.expires <= this.now()) return "ExpiredTokenException";
-    // "Signature Version 4": a signature is good for five minutes around its time.
+    // "Signature Version 4": a signature is valid for five minutes before and after its time.
     const isFresh = Math.abs(signedAt(request) - this.now()) < 300;
     return isFresh && isSignedBy(request, issued.secretAccessKey) ? undefined : "InvalidSignatureException";
   }

@@ -1,6 +1,6 @@
 /**
- * Who gives out credentials of AWS, as a double: STS, a machine's metadata service (version 2), and the agent of a
- * container; and which of them are good.
+ * A double of the services that issue credentials of AWS: STS, the metadata service of a machine (version 2), and the agent
+ * of a container.
  *
  * Written from the API reference of AWS STS, "Use the Instance Metadata Service to access instance metadata" and
  * "Container credential provider".
@@ -9,25 +9,25 @@
  */
 import { randomBytes } from "node:crypto";
 
-/** A text answer before it is put on the wire. */
+/** A text answer before it is encoded. */
 export interface LoginReply {
   readonly status: number;
   readonly text: string;
 }
 
-/** Credentials that were given out. */
+/** Issued credentials. */
 export interface Issued {
   readonly secretAccessKey: string;
-  /** Temporary ones have one. */
+  /** Only for temporary credentials. */
   readonly sessionToken: string | undefined;
   /** Seconds since the epoch. */
   readonly expires: number;
   readonly by: "user" | "assume-role" | "web-identity" | "instance" | "container";
-  /** What the role's session is called. */
+  /** The name of the role's session. */
   readonly session?: string | undefined;
 }
 
-/** What the role wants of those who take it on. */
+/** The role, and the values that it requires of a caller. */
 export const role = {
   arn: "arn:aws:iam::111122223333:role/trousseau",
   externalId: "the-external-id",
@@ -35,44 +35,44 @@ export const role = {
 
 /** One account's logins. */
 export class AwsLogins {
-  /** A user's, which never expire. */
+  /** The access key of a user, which does not expire. */
   readonly accessKeyId = `AKIA${id()}`;
   readonly secretAccessKey = randomBytes(30).toString("base64");
   readonly issued = new Map<string, Issued>();
-  /** What the role's issuer has signed. */
+  /** The token of the role's issuer. */
   webToken = randomBytes(40).toString("base64url");
-  /** What the container's agent wants to see. */
+  /** The token that the container's agent requires. */
   containerToken = randomBytes(20).toString("base64url");
-  /** The role of the machine; without one it has none. */
+  /** The role of the machine; `undefined` for none. */
   instanceRole: string | undefined = "node-role";
-  /** Seconds that temporary credentials live. */
+  /** The lifetime of temporary credentials in seconds. */
   lifetime = 3600;
   refuses = false;
-  /** Whether it has more requests than it takes. */
+  /** Whether it throttles requests. */
   busy = false;
-  /** How often credentials were asked for, whatever came of it. */
+  /** Number of requests for credentials, refused ones included. */
   logins = 0;
   readonly #now: () => number;
   readonly #metadataTokens = new Set<string>();
 
-  /** @param now seconds since the epoch. */
+  /** @param now returns seconds since the epoch. */
   constructor(now: () => number) {
     this.#now = now;
     this.restore();
   }
 
-  /** The user's key is good again. */
+  /** Makes the user's key valid again. */
   restore(): void {
     const { secretAccessKey } = this;
     this.issued.set(this.accessKeyId, { secretAccessKey, sessionToken: undefined, expires: Infinity, by: "user" });
   }
 
-  /** All credentials that were given out are good no more. */
+  /** Makes all issued credentials invalid. */
   revoke(): void {
     this.issued.clear();
   }
 
-  /** POST / of STS, for a caller whose signature was checked, or for one without. */
+  /** POST / of STS, for a caller with a checked signature or without a signature. */
   sts(form: URLSearchParams, signed: boolean): LoginReply {
     this.logins++;
     const action = form.get("Action") ?? "";
@@ -98,7 +98,7 @@ export class AwsLogins {
       this.#metadataTokens.add(token);
       return { status: 200, text: token };
     }
-    // Version 1 is switched off: a request without a token is refused.
+    // Version 1 is disabled: a request without a token is refused.
     if (!this.#metadataTokens.has(headers["x-aws-ec2-metadata-token"] ?? "")) return { status: 401, text: "" };
     const base = "/latest/meta-data/iam/security-credentials/";
     if (this.instanceRole === undefined) return { status: 404, text: "<html>404 - Not Found</html>" };

@@ -1,5 +1,5 @@
 /**
- * Settings of an `aws-kms` provider as tests want them.
+ * Settings of an `aws-kms` provider for tests.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export function awsSettings(double: AwsDouble, changes: Partial<AwsKmsSettings> 
 
 type KeyAuth = Extract<AwsAuth, { readonly method: "access-key" | "environment" }>;
 
-/** Auth by the double's access key, with changes. */
+/** Authentication by the double's access key, with changes. */
 export function keyAuth({ logins }: AwsDouble, changes: Partial<KeyAuth> = {}): AwsAuth {
   return {
     method: "access-key",
@@ -41,7 +41,7 @@ export function keyAuth({ logins }: AwsDouble, changes: Partial<KeyAuth> = {}): 
   };
 }
 
-/** Opens a provider and keeps its events. */
+/** Opens a provider and records its events. */
 export async function openAws(
   double: AwsDouble,
   changes: Partial<AwsKmsSettings> = {},

@@ -1,5 +1,5 @@
 /**
- * Settings of an `azure-key-vault` provider as tests want them.
+ * Settings of an `azure-key-vault` provider for tests.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export function azureSettings(
   };
 }
 
-/** Auth by the client secret that the double has now, or by another one. */
+/** Authentication by a client secret; the valid one of the double if left out. */
 export function secretAuth({ entra }: KeyVaultDouble, secret?: string): AzureAuth {
   const { tenantId, clientId } = entra;
   const clientSecret = secret === undefined ? currentSecret(entra) : new MemorySecret(secret);
@@ -45,7 +45,7 @@ function currentSecret(entra: EntraDouble): SecretSource {
   };
 }
 
-/** Opens a provider and keeps its events. */
+/** Opens a provider and records its events. */
 export async function openAzure(
   double: KeyVaultDouble,
   changes: Partial<AzureKeyVaultSettings> = {},

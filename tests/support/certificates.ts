@@ -1,5 +1,5 @@
 /**
- * Certificates for tests, made without any program: X.509 version 3 on P-256, valid from a day ago.
+ * Certificates for tests, made in this process: X.509 version 3 on P-256, valid from a day ago.
  *
  * @module
  */
@@ -12,16 +12,16 @@ export interface Pair {
   readonly key: string;
 }
 
-/** Whose certificate, and for what. */
+/** The subject of a certificate, and its validity. */
 export interface Subject {
   readonly commonName: string;
-  /** DNS names and IPv4 addresses that it serves. */
+  /** DNS names and IPv4 addresses. */
   readonly names?: readonly string[];
-  /** Days from now; negative for one that has expired. */
+  /** Days until it expires; negative for an expired certificate. */
   readonly days?: number;
-  /** Days from now from which on it is valid; left out, since a day ago or the day before it has expired. */
+  /** Days until it is valid; if left out, it is valid since a day ago, or since the day before it expired. */
   readonly from?: number;
-  /** Whether its key is an RSA key of 2,048 bits, and not one on P-256. */
+  /** Whether the key is an RSA key of 2,048 bits; otherwise it is on P-256. */
   readonly rsa?: boolean;
 }
 
@@ -85,7 +85,7 @@ export class Authority {
   }
 }
 
-/** A certificate on an RSA key of 2,048 bits, signed by an authority of its own. */
+/** A certificate on an RSA key of 2,048 bits, signed by its own authority. */
 export function rsaPair(commonName: string): Pair {
   return new Authority().issue({ commonName, rsa: true });
 }

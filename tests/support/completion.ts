@@ -17,7 +17,7 @@ export async function completionScript(program: Program, shell: string): Promise
   return terminal.out();
 }
 
-/** Runs bash in an empty folder: completions offer the files of the current one too. */
+/** Runs bash in an empty folder, because completions include the files of the current folder. */
 export async function runBash(args: string[], input: string): Promise<{ code: number; out: string; err: string }> {
   const cwd = await Deno.makeTempDir();
   const child = new Deno.Command("bash", { args, cwd, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();

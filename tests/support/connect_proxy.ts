@@ -1,20 +1,20 @@
 /**
- * A proxy that opens CONNECT tunnels (RFC 9110, section 9.3.6) to ports of this machine, whatever name was asked for.
+ * A proxy that opens CONNECT tunnels (RFC 9110, section 9.3.6) to ports of this machine for any requested name.
  *
  * @module
  */
 import type { Pair } from "./certificates.ts";
 
-/** What it does instead of opening a tunnel: answers this, nothing at all, or hangs up. */
+/** A fault of the proxy in place of a tunnel: an answer, no answer, or a closed connection. */
 export type ProxyFault = { readonly answer: string } | "silent" | "hangup";
 
 /** One proxy. Disposing it closes its port. */
 export class ConnectProxy implements Disposable {
-  /** The heads of the requests that came. */
+  /** The heads of the requests. */
   readonly heads: string[] = [];
-  /** All bytes that it carried towards servers, as Latin-1. */
+  /** All bytes that were forwarded to servers, as Latin-1. */
   carried = "";
-  /** Connections to it that have ended. */
+  /** Number of closed connections. */
   ended = 0;
   fault: ProxyFault | undefined;
   readonly origin: string;
@@ -22,8 +22,8 @@ export class ConnectProxy implements Disposable {
   readonly #listener: Deno.Listener<Deno.TcpConn | Deno.TlsConn>;
 
   /**
-   * @param port where all tunnels lead to.
-   * @param pair the certificate of a proxy behind TLS.
+   * @param port the port to which all tunnels lead.
+   * @param pair the certificate of the proxy; without TLS if left out.
    */
   constructor(port: number, pair?: Pair) {
     this.#port = port;

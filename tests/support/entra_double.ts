@@ -12,7 +12,7 @@ import { constants, randomBytes, verify, X509Certificate } from "node:crypto";
 import type { VaultReply } from "./key_vault_keys.ts";
 import { thumbprint } from "./key_vault_keys.ts";
 
-/** A token that was given out. */
+/** An issued token. */
 export interface Issued {
   readonly resource: string;
   readonly by: "client-secret" | "client-certificate" | "workload-identity" | "managed-identity" | "azure-arc";
@@ -20,34 +20,34 @@ export interface Issued {
   readonly expires: number;
 }
 
-/** One tenant with one application, and one machine with one identity of its own and one that was assigned to it. */
+/** One tenant with one application, and one machine with a system-assigned and a user-assigned identity. */
 export class EntraDouble {
   readonly tenantId = crypto.randomUUID();
   readonly clientId = crypto.randomUUID();
   clientSecret = newSecret();
   /** The client ID of a user-assigned identity of the machine. */
   readonly identityId = crypto.randomUUID();
-  /** What the federated credential trusts. */
+  /** The token that the federated credential accepts. */
   federatedToken = randomBytes(40).toString("base64url");
   /** The application's certificate, PEM. */
   certificate: string | undefined;
-  /** Whether it trusts the certificate's issuer and wants to see its chain. */
+  /** Whether it trusts the issuer of the certificate and requires the chain. */
   wantsChain = false;
-  /** Seconds that a token lives. */
+  /** The lifetime of a token in seconds. */
   lifetime = 3599;
   refuses = false;
-  /** Whether it has more requests than it takes. */
+  /** Whether it throttles requests. */
   busy = false;
-  /** Whether tokens are given that are good for nothing. */
+  /** Whether it issues tokens that are not valid. */
   forgets = false;
   readonly tokens = new Map<string, Issued>();
-  /** Where the Arc agent of this machine puts its key files. */
+  /** The folder of the Arc agent's key files. */
   arcFolder = "";
-  /** What the agent says that its next key file is, instead of a true one. */
+  /** The path of the next key file in the agent's answer; the real path if `undefined`. */
   arcRealm: string | undefined;
-  /** How often it was asked, whatever came of it. */
+  /** Number of requests for a token, refused ones included. */
   logins = 0;
-  /** What the last client assertion held. */
+  /** The content of the last client assertion. */
   lastAssertion: { readonly header: Record<string, unknown>; readonly claims: Record<string, unknown> } | undefined;
   readonly #now: () => number;
   #arcKey: string | undefined;
@@ -56,17 +56,17 @@ export class EntraDouble {
     this.#now = now;
   }
 
-  /** The application has another secret and not the one before. */
+  /** Replaces the secret of the application. */
   renewSecret(): void {
     this.clientSecret = newSecret();
   }
 
-  /** All tokens that were given out are good no more. */
+  /** Makes all issued tokens invalid. */
   revoke(): void {
     this.tokens.clear();
   }
 
-  /** GET /{tenant}/v2.0/.well-known/openid-configuration, which Microsoft's own library begins with. */
+  /** GET /{tenant}/v2.0/.well-known/openid-configuration, the first request of Microsoft's own library. */
   discover(origin: string, path: string): VaultReply {
     if (!path.startsWith(`/${this.tenantId}/v2.0/.well-known/openid-configuration`)) return { status: 404, body: {} };
     const base = `${origin}/${this.tenantId}`;
@@ -122,7 +122,7 @@ export class EntraDouble {
     };
   }
 
-  /** The same of an Azure Arc agent: 401 with the name of a file to be read, and a token for who has read it. */
+  /** The same for an Azure Arc agent: 401 with the path of a key file, then a token for a request with its content. */
   async arc(
     query: URLSearchParams,
     authorization: string | undefined,
@@ -151,7 +151,7 @@ export class EntraDouble {
     return token;
   }
 
-  /** How the application proved itself, or the number of the error. */
+  /** The method by which the application authenticated, or the number of the error. */
   #proof(fields: URLSearchParams, audience: string): Issued["by"] | number {
     const secret = fields.get("client_secret");
     if (secret !== null) return secret === this.clientSecret ? "client-secret" : 7000215;

@@ -12,8 +12,8 @@ import type { Event, Result } from "../../lib/telemetry/events.ts";
 export type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
 
 /**
- * Any UTF-16 there is, with more of what hurts: control characters, quotes, separators, overrides, halves of pairs. Made
- * of units: the library's own strings of code points take seconds to set up.
+ * Any UTF-16 text, with more control characters, quotes, separators, overrides and lone surrogates. It is made of UTF-16
+ * units: the library's own strings of code points take seconds to set up.
  */
 export const anyText: fc.Arbitrary<string> = fc.array(
   fc.oneof(

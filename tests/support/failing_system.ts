@@ -1,5 +1,5 @@
 /**
- * Calls of Deno's that fail with an errno of Linux. The errors have the class, `code` and message of Deno 2.9.6.
+ * Calls of Deno that fail with an errno of Linux. The errors have the class, `code` and message of Deno 2.9.6.
  *
  * @module
  */
@@ -18,13 +18,13 @@ const failures = {
   EPERM: { number: 1, text: "Operation not permitted", code: "EPERM" },
 } as const satisfies Record<string, { number: number; text: string; code: string | undefined }>;
 
-/** An errno that can be had here. */
+/** A supported errno. */
 export type FailingErrno = keyof typeof failures;
 
-/** All of them. */
+/** All supported errnos. */
 export const failingErrnos = Object.keys(failures) as FailingErrno[];
 
-/** The error of a call. The message ends in a path, which no sentence may repeat. */
+/** The error of a call. The message ends in a path, which must not appear in an error sentence. */
 export function systemError(errno: FailingErrno): Error {
   const { number, text, code } = failures[errno];
   const message = `${text} (os error ${number}): open '/canary'`;
@@ -32,7 +32,7 @@ export function systemError(errno: FailingErrno): Error {
   return code === undefined ? error : Object.assign(error, { code });
 }
 
-/** Until it is disposed of, one call fails. */
+/** Makes calls of one function fail until it is disposed of. */
 export function failing(name: "open" | "rename" | "mkdir" | "lstat" | "stat", errno: FailingErrno): Disposable {
   const real = Deno[name];
   Object.assign(Deno, { [name]: () => Promise.reject(systemError(errno)) });

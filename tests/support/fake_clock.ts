@@ -11,7 +11,7 @@ interface Timer {
   readonly fire: () => void;
 }
 
-/** Time moves only by {@linkcode FakeClock.advance}. */
+/** A clock that moves only by {@linkcode FakeClock.advance}. */
 export class FakeClock implements Clock {
   #now = 1_700_000_000_000;
   #wallAhead = 0;
@@ -56,12 +56,12 @@ export class FakeClock implements Clock {
     });
   }
 
-  /** Milliseconds until the next timer; `Infinity` where there is none. */
+  /** Milliseconds until the next timer; `Infinity` if there is none. */
   untilNext(): number {
     return Math.min(...this.#timers.map(({ at }) => at)) - this.#now;
   }
 
-  /** Lets `ms` pass: timers fire in order, and what they set going is run before the next one. */
+  /** Advances by `ms` milliseconds. Timers fire in order, and the work that one starts runs before the next one. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     await this.settle();

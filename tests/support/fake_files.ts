@@ -1,5 +1,5 @@
 /**
- * For tests: a file system of a few files, and a config that is loaded from it.
+ * A file system of a few files for tests, and a configuration that is loaded from it.
  *
  * @module
  */
@@ -12,20 +12,20 @@ import type { FileKind, Files } from "../../lib/config/files.ts";
 import { loadConfig } from "../../lib/config/load.ts";
 import { systemError } from "./failing_system.ts";
 
-/** What there is: texts or bytes by path, other kinds by path, and where writing is permitted. */
+/** The content of the file system: texts or bytes by path, other kinds by path, and the writable folders. */
 export interface FakeFiles {
   readonly contents?: Readonly<Record<string, string | Uint8Array>>;
   readonly kinds?: Readonly<Record<string, FileKind>>;
-  /** Paths that lead to one file or folder have one value. */
+  /** Paths of the same file or folder have equal values. */
   readonly identities?: Readonly<Record<string, string>>;
-  /** To whom files are open; nothing is known of others. */
+  /** The access of other users to files; unknown for all other paths. */
   readonly exposures?: Readonly<Record<string, Exposure>>;
   readonly mayWrite?: (path: string) => boolean;
-  /** Where the system lets this user write; wherever it is permitted if left out. */
+  /** Whether the system permits this user to write to a folder; as `mayWrite` if left out. */
   readonly canWrite?: (folder: string) => boolean;
 }
 
-/** By default one may write where the compiled program may. */
+/** Makes the file system. By default, writing is permitted where the compiled program has the permission. */
 export function fakeFiles(
   { contents = {}, kinds = {}, identities = {}, exposures = {}, mayWrite = underOurFolders, canWrite = mayWrite }:
     FakeFiles,
@@ -54,10 +54,10 @@ function underOurFolders(path: string): boolean {
   return ["/run/", "/var/run/", "/var/lib/trousseau"].some((folder) => path.startsWith(folder));
 }
 
-/** Where {@linkcode loadFake} finds the config. */
+/** The path of the configuration of {@linkcode loadFake}. */
 export const fakePath = "/etc/trousseau/trousseau.yaml";
 
-/** The files that the configs of the tests refer to. */
+/** The files in the configurations of the tests. */
 const usualFiles = {
   "/etc/passwd": "root:x:0:0:root:/root:/bin/sh\nkms:x:998:997::/:/bin/false\nbroken\n",
   "/etc/group": "root:x:0:\nkms:x:997:\n",
@@ -68,7 +68,7 @@ const usualFiles = {
   "/etc/trousseau/tls.key": "",
 };
 
-/** Loads a config from a text or from bytes. */
+/** Loads a configuration from a text or from bytes. */
 export function loadFake(
   config: string | Uint8Array,
   variables: Readonly<Record<string, string>> = {},
@@ -78,7 +78,7 @@ export function loadFake(
   return loadConfig(fakePath, environmentFrom((name) => variables[name]), fakeFiles({ ...fake, contents }));
 }
 
-/** The lines of complaint about a config, without the path that each begins with; none if it loads. */
+/** The error lines of a configuration, without the path at the start of each; none if it loads. */
 export async function complaints(...given: Parameters<typeof loadFake>): Promise<readonly string[]> {
   try {
     await loadFake(...given);
@@ -89,30 +89,30 @@ export async function complaints(...given: Parameters<typeof loadFake>): Promise
   }
 }
 
-/** A config of one local key, as lines before or behind the ones under test. */
+/** The provider of one local key, as a line beside those under test. */
 export const localProvider = "providers: [{ kind: local, name: local, keyFile: local.keys }]\n";
 
-/** A config of one Vault key; `lines` stand inside the provider, whose own begin at line 2 and column 5. */
+/** The provider of one Vault key. `lines` are added inside the provider, which begins at line 2 and column 5. */
 export function vaultProvider(lines: string, auth = "{ method: token, token: { file: token } }"): string {
   return `providers:\n  - kind: vault-transit\n    name: vault\n    key: k\n    auth: ${auth}\n${lines}\n`;
 }
 
-/** The same of one key in Azure Key Vault, whose `auth` stands at line 4. */
+/** The provider of one key in Azure Key Vault. Its `auth` is in line 4. */
 export function azureProvider(lines: string, auth = "{ method: managed-identity }"): string {
   return `providers:\n  - kind: azure-key-vault\n    name: azure\n    auth: ${auth}\n${lines}\n`;
 }
 
-/** The same of another plugin; the socket stands at line 4. */
+/** The provider of another plugin. Its socket is in line 4. */
 export function pluginProvider(socket: string, name = "hsm"): string {
   return `providers:\n  - kind: kms-plugin\n    name: ${name}\n    socket: ${socket}\n`;
 }
 
-/** The same of one key in AWS KMS, whose `auth` stands at line 4. */
+/** The provider of one key in AWS KMS. Its `auth` is in line 4. */
 export function awsProvider(lines: string, auth = "{ method: instance-metadata }"): string {
   return `providers:\n  - kind: aws-kms\n    name: aws\n    auth: ${auth}\n${lines}\n`;
 }
 
-/** The same of one key in Google Cloud KMS, whose `auth` stands at line 4. */
+/** The provider of one key in Google Cloud KMS. Its `auth` is in line 4. */
 export function gcpProvider(lines: string, auth = "{ method: metadata-server }"): string {
   return `providers:\n  - kind: gcp-kms\n    name: gcp\n    auth: ${auth}\n${lines}\n`;
 }

@@ -1,5 +1,5 @@
 /**
- * A Service in memory: it seals by remembering and opens what it sealed, as it stands.
+ * A Service in memory. It stores each plaintext and returns it for the ciphertext that it made.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { KmsApi } from "../../lib/api/kms/messages.ts";
 import type { ForeignFormat } from "../../lib/envelope/foreign_formats.ts";
 import type { Decrypted, Encrypted, Sealed, Service, ServiceStatus } from "../../lib/services/kms/service.ts";
 
-/** A well status with one provider. */
+/** The status of a healthy node with one provider. */
 export const wellStatus: ServiceStatus = {
   keyId: "t1-00112233445566778899aabbccddeeff",
   provisional: false,
@@ -30,21 +30,21 @@ export const wellStatus: ServiceStatus = {
 
 const providers = [{ name: "fake", version: "1" }];
 
-/** What a test may turn while it runs. */
+/** A service whose status and answers a test can set. */
 export class FakeService implements Service {
   current: ServiceStatus = wellStatus;
-  /** How often Status was asked for, and how often somebody only looked. */
+  /** Numbers of calls of `status` and of `peek`. */
   noted = 0;
   peeked = 0;
-  /** Of each encrypt, whether it was said to be a tool's. */
+  /** The argument `byTool` of each encrypt. */
   readonly byTool: boolean[] = [];
-  /** Codes of the decrypts that were refused before they came here. */
+  /** The codes of decrypts that were refused before they reached the service. */
   readonly refusals: ErrorCode[] = [];
   /** Thrown by the next encrypt or decrypt, once. */
   failNext: unknown;
-  /** Put into the next answer to encrypt, once. */
+  /** Merged into the next answer to encrypt, once. */
   answerNext: Partial<Encrypted> = {};
-  /** Waited for by each decrypt, with the call's own signal. */
+  /** Awaited by each decrypt, with the signal of the call. */
   hold: ((signal: AbortSignal) => Promise<void>) | undefined;
   readonly #sealed = new Map<
     string,
@@ -73,7 +73,7 @@ export class FakeService implements Service {
     return { ...sealed, providers };
   }
 
-  /** What every decrypt is said to be of. */
+  /** The foreign format of every decrypt. */
   foreign: ForeignFormat | undefined;
 
   foreignFormat(): ForeignFormat | undefined {

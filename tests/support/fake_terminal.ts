@@ -1,5 +1,5 @@
 /**
- * A terminal for tests: it keeps what is written.
+ * A terminal for tests. It keeps the output.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { Reloads } from "../../lib/base/reloads.ts";
 import type { Output } from "../../lib/cli/terminal.ts";
 import type { Terminal } from "../../lib/cli/trousseau/terminal.ts";
 
-/** What a test may say about the terminal. */
+/** Options of the terminal. */
 export interface FakeTerminalOptions {
   readonly isTerminal?: boolean;
   readonly variables?: Readonly<Record<string, string>>;
@@ -20,19 +20,19 @@ export interface FakeTerminalOptions {
   readonly files?: Files;
 }
 
-/** A {@linkcode Terminal} and what it was told. */
+/** A {@linkcode Terminal} and its output. */
 export interface FakeTerminal extends Terminal {
   readonly out: () => string;
   readonly err: () => string;
 }
 
-/** A test must not depend on what this machine has been set up for. */
+/** The files of this machine without a default configuration, on which a test must not depend. */
 const withoutDefault: Files = {
   ...realFiles,
   kind: (path) => path === defaultConfigFile ? Promise.resolve("absent") : realFiles.kind(path),
 };
 
-/** Makes one. */
+/** Makes a terminal. */
 export function fakeTerminal(options: FakeTerminalOptions = {}): FakeTerminal {
   const out: string[] = [];
   const err: string[] = [];

@@ -1,11 +1,11 @@
 /**
- * The machine's clock, run faster: for tests whose subject waits for seconds beside real connections.
+ * A clock that runs faster than the machine's, for tests with real connections whose subject waits for seconds.
  *
  * @module
  */
 import { type Clock, systemClock } from "../../lib/base/clock.ts";
 
-/** @param speed how many milliseconds of this clock pass in one of the machine's. */
+/** Makes the clock. @param speed milliseconds of this clock for one of the machine's. */
 export function fastClock(speed: number): Clock {
   const [now, wall] = [systemClock.now(), systemClock.wall()];
   const passed = () => (systemClock.now() - now) * speed;

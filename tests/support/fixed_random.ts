@@ -1,14 +1,15 @@
 /**
- * Randomness that a test chooses, for code that draws a nonce.
+ * Fixed random bytes for code that draws a nonce.
  *
  * @module
  */
 import assert from "node:assert/strict";
 
 /**
- * Runs synchronous code while each draw of random bytes gives the next of `draws`. The real source is back when it returns.
+ * Runs synchronous code with `draws` as the results of its draws of random bytes, in order. The real source is restored
+ * when it returns.
  *
- * @throws if the code draws another number of bytes, more often or less often.
+ * @throws {Error} if the number of draws or the size of one differs.
  */
 export function withRandom<T>(draws: readonly Uint8Array[], work: () => T): T {
   const original = crypto.getRandomValues;
@@ -19,7 +20,7 @@ export function withRandom<T>(draws: readonly Uint8Array[], work: () => T): T {
     target.set(next);
     return target;
   };
-  // node:crypto's randomBytes draws from here too.
+  // `randomBytes` of node:crypto calls this function too.
   crypto.getRandomValues = draw as typeof original;
   try {
     const result = work();

@@ -1,27 +1,27 @@
 /**
- * A folder whose disk fills up, for one process: a small file system of its own if this process may mount one, else the
- * limit of the process for the size of files, which the kernel enforces at the same calls.
+ * A folder on a full disk, for one process: a small file system if this process can mount one, otherwise the limit of the
+ * process for the size of files, which the kernel enforces at the same calls.
  *
  * @module
  */
 import { systemFailures } from "../../lib/base/system_failures.ts";
 import { Process, run } from "./processes.ts";
 
-/** Bytes of the file system. */
+/** Size of the file system in bytes. */
 const size = 256 * 1024;
 
 /** A folder that can be filled. */
 export interface FullDisk extends AsyncDisposable {
   readonly folder: string;
-  /** How the system's refusal ends in a sentence. */
+  /** The reason in an error message, as the end of its sentence. */
   readonly why: string;
   /** Starts a program that the limit applies to. */
   start(options: ConstructorParameters<typeof Process>[0]): Process;
-  /** From now on nothing can be written. */
+  /** Fills the disk, so that nothing can be written. */
   fill(): Promise<void>;
 }
 
-/** Mounts one at the folder, which is empty. */
+/** Makes a full disk at an empty folder. */
 export async function fullDisk(folder: string): Promise<FullDisk> {
   const mounted = await run("mount", ["-t", "tmpfs", "-o", `size=${size},mode=700`, "tmpfs", folder]).catch(() =>
     undefined
@@ -52,7 +52,7 @@ function limitOfProcess(folder: string): FullDisk {
     folder,
     why: systemFailures.EFBIG,
     start({ command, args, ...options }) {
-      // Without a handler the signal would end the process in place of the call.
+      // Without a handler, SIGXFSZ would end the process, and the call would not fail.
       const words = `trap "" XFSZ; ${state.full ? "ulimit -S -f 0; " : ""}exec "$@"`;
       const started = new Process({ ...options, command: "sh", args: ["-c", words, "sh", command, ...args] });
       pids.push(started.pid);

@@ -1,6 +1,7 @@
 /**
- * A double of Google Cloud on loopback ports inside this process: KMS with real cryptography, all that gives out tokens
- * for it, and faults on demand. Google's own client library is run against it in `tests/conformance/gcp_sdk_test.ts`.
+ * A double of Google Cloud on loopback ports inside this process: KMS with real cryptography, the services that issue
+ * tokens for it, and faults on demand. Google's own client library is run against it in
+ * `tests/conformance/gcp_sdk_test.ts`.
  *
  * @module
  */
@@ -13,7 +14,7 @@ import { detail, failure, GcpKeys, type GcpReply } from "./gcp_keys.ts";
 import { GcpLogins, type IssuedToken, scope } from "./gcp_logins.ts";
 import { pause } from "./processes.ts";
 
-/** What Google does instead of answering as it should. */
+/** A fault of the double. */
 export type GcpFault =
   /** All tokens are revoked and every login is refused. */
   | { readonly kind: "refused_login" }
@@ -22,7 +23,7 @@ export type GcpFault =
   | {
     readonly kind: "status";
     readonly status: number;
-    /** A name of google.rpc.Code; left out where something in between answers. */
+    /** A name of google.rpc.Code; left out for an answer of a proxy. */
     readonly name?: string;
     readonly details?: readonly unknown[];
     readonly retryAfter?: string;
@@ -31,28 +32,28 @@ export type GcpFault =
   | { readonly kind: "hang" }
   | { readonly kind: "half" }
   | { readonly kind: "garbage"; readonly text: string }
-  /** An answer that was changed on its way. */
+  /** A modified answer. */
   | { readonly kind: "changed"; readonly change: (body: Record<string, unknown>) => Record<string, unknown> };
 
-/** A request as KMS saw it. */
+/** A request that KMS received. */
 export interface SeenGcpCall {
   readonly operation: string;
   readonly path: string;
   readonly token: string | undefined;
   readonly quotaProject: string | undefined;
   readonly body: Readonly<Record<string, unknown>>;
-  /** The permission of IAM that it takes; `undefined` where there is no such call here. */
+  /** The permission of IAM that it requires; `undefined` if the double does not have the call. */
   readonly permission: string | undefined;
 }
 
-/** As in the REST reference of each call. */
+/** The permissions, from the REST reference of each call. */
 const permissions: Readonly<Record<string, string>> = {
   encrypt: "cloudkms.cryptoKeyVersions.useToEncrypt",
   decrypt: "cloudkms.cryptoKeyVersions.useToDecrypt",
   get: "cloudkms.cryptoKeys.get",
 };
 
-/** The key that is there from the start. */
+/** The key that exists from the start. */
 export const gcpKey = "projects/my-project/locations/europe-west3/keyRings/kubernetes/cryptoKeys/prod";
 
 /** One project. Disposing it closes its ports and every connection. */
@@ -62,12 +63,12 @@ export class GcpDouble implements AsyncDisposable {
   readonly logins = new GcpLogins(() => this.now());
   readonly calls: SeenGcpCall[] = [];
   fault: GcpFault | undefined;
-  /** Whether KMS takes what a service account's key has signed as a token, as in other universes. */
+  /** Whether KMS accepts a JWT signed by a service account's key as a token, as in other universes. */
   takesJwt = false;
-  /** KMS, OAuth, STS and IAM; and the metadata server, beside the issuer of another token. */
+  /** The address of KMS, OAuth, STS and IAM, and that of the metadata server and of another token issuer. */
   endpoint = "";
   metadata = "";
-  /** PEM of who signed the certificate, in a file, where the endpoint has one. */
+  /** The file with the PEM of the authority; `undefined` without TLS. */
   caFile: string | undefined;
   readonly #closes: (() => Promise<void>)[] = [];
 
@@ -87,7 +88,7 @@ export class GcpDouble implements AsyncDisposable {
     if (this.caFile !== undefined) await Deno.remove(this.caFile);
   }
 
-  /** The clock of the double runs ahead by so many seconds from now on. */
+  /** Advances the clock of the double by a number of seconds. */
   advance(seconds: number): void {
     this.#ahead += seconds;
   }
@@ -97,7 +98,7 @@ export class GcpDouble implements AsyncDisposable {
     return Date.now() / 1000 + this.#ahead;
   }
 
-  /** What KMS was asked for, in order. */
+  /** The operations that KMS received, in order. */
   get operations(): readonly string[] {
     return this.calls.map(({ operation }) => operation);
   }
@@ -134,7 +135,7 @@ export class GcpDouble implements AsyncDisposable {
     return `127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
-  /** The metadata server, and whoever issues another token than Google's. */
+  /** Answers as the metadata server, and as the issuer of tokens for workload identity federation. */
   #machine(request: IncomingMessage, _text: string, response: ServerResponse): void {
     this.logins.refuses = this.fault?.kind === "refused_login";
     const { pathname } = new URL(request.url ?? "/", this.metadata);

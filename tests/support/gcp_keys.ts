@@ -1,6 +1,6 @@
 /**
- * The keys of a double of Google Cloud KMS: AES-256-GCM, with the version told inside the ciphertext, as the real one does
- * in a way of its own.
+ * The keys of a double of Google Cloud KMS: AES-256-GCM, with the version inside the ciphertext, as in the real service,
+ * which uses another format.
  *
  * Written from "Key states", the REST reference of `projects.locations.keyRings.cryptoKeys` and "Verifying end-to-end data
  * integrity".
@@ -10,18 +10,18 @@
 import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 
-/** What a request got: a status and a body of JSON. */
+/** An answer: a status and a JSON body. */
 export interface GcpReply {
   readonly status: number;
   readonly body: unknown;
 }
 
-/** What a version can be in, of what matters here. */
+/** The states of a version that the tests use. */
 export type VersionState = "ENABLED" | "DISABLED" | "DESTROY_SCHEDULED" | "DESTROYED" | "PENDING_GENERATION";
 
 interface Version {
   readonly number: number;
-  /** 36 bytes, which a ciphertext begins with. */
+  /** 36 bytes at the start of its ciphertexts. */
   readonly mark: Buffer;
   readonly secret: Buffer;
   state: VersionState;
@@ -37,7 +37,7 @@ const head = Buffer.of(0x0a, 36);
 const nonceLength = 12;
 const tagLength = 16;
 
-/** The keys of one project. A key that was deleted leaves a name that nothing can have again. */
+/** The keys of one project. The name of a deleted key cannot be used again. */
 export class GcpKeys {
   readonly #keys = new Map<string, Key>();
   readonly #retired = new Set<string>();
@@ -65,13 +65,13 @@ export class GcpKeys {
     this.#key(name).primary = number;
   }
 
-  /** Of the primary version, or another one. */
+  /** Sets the state of a version; of the primary one if left out. */
   setState(name: string, state: VersionState, number = this.#key(name).primary): void {
     const version = this.#key(name).versions.find((one) => one.number === number);
     if (version !== undefined) version.state = state;
   }
 
-  /** Destroys all versions and deletes what is left, which Google has allowed since 2025. */
+  /** Destroys all versions and deletes the key, which Google has permitted since 2025. */
   delete(name: string): void {
     this.#keys.delete(name);
     this.#retired.add(name);
@@ -102,7 +102,7 @@ export class GcpKeys {
         name: full,
         ciphertext: ciphertext.toString("base64"),
         ciphertextCrc32c: `${castagnoli(ciphertext)}`,
-        // ProtoJSON leaves out what is false.
+        // ProtoJSON leaves out values of `false`.
         ...(body.plaintextCrc32c === undefined ? {} : { verifiedPlaintextCrc32c: true }),
         ...(body.additionalAuthenticatedDataCrc32c === undefined
           ? {}
@@ -206,7 +206,7 @@ function bytes(text: unknown): Buffer {
   return Buffer.from(typeof text === "string" ? text : "", "base64");
 }
 
-/** CRC-32C bit by bit: not the code under test. */
+/** CRC-32C bit by bit, independent of the code under test. */
 export function castagnoli(data: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of data) {

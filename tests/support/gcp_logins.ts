@@ -1,6 +1,6 @@
 /**
- * A double of all that gives out tokens for Google Cloud: OAuth for keys of service accounts, the Security Token Service,
- * the Service Account Credentials API and a machine's metadata server.
+ * A double of the services that issue tokens for Google Cloud: OAuth for keys of service accounts, the Security Token
+ * Service, the Service Account Credentials API and the metadata server of a machine.
  *
  * Written from "Using OAuth 2.0 for Server to Server Applications", the references of `sts.token` and
  * `projects.serviceAccounts.generateAccessToken`, and "About VM metadata".
@@ -12,10 +12,10 @@ import { generateKeyPair, type KeyObject, randomBytes, verify } from "node:crypt
 import { promisify } from "node:util";
 import { detail, failure, type GcpReply } from "./gcp_keys.ts";
 
-/** How a token came to be. */
+/** The method by which a token was issued. */
 export type IssuedBy = "key" | "federation" | "metadata" | "impersonation";
 
-/** A token that was given out. */
+/** An issued token. */
 export interface IssuedToken {
   readonly by: IssuedBy;
   readonly account: string;
@@ -25,10 +25,10 @@ export interface IssuedToken {
 }
 
 const generate = promisify(generateKeyPair);
-/** RSA keys are slow to make: there is one for all doubles. */
+/** Generating RSA keys is slow: all doubles share one. */
 const pairs: Promise<{ readonly privateKey: KeyObject; readonly publicKey: KeyObject }>[] = [];
 
-/** Google's names for what tokens are good for. */
+/** The OAuth scopes of tokens. */
 export const scope = {
   kms: "https://www.googleapis.com/auth/cloudkms",
   iam: "https://www.googleapis.com/auth/iam",
@@ -42,23 +42,23 @@ export class GcpLogins {
   readonly kmsUser = "kms-user@my-project.iam.gserviceaccount.com";
   readonly audience =
     "//iam.googleapis.com/projects/123456789/locations/global/workloadIdentityPools/nodes/providers/k8s";
-  /** What the pool trusts. */
+  /** The token that the pool accepts. */
   subjectToken = randomBytes(40).toString("base64url");
-  /** Seconds that a token lives. */
+  /** The lifetime of a token in seconds. */
   lifetime = 3599;
-  /** What the machine's service account may be used for: its access scopes. */
+  /** The access scopes of the machine's service account. */
   machineScopes: readonly string[] = [scope.all];
-  /** Who may act as `kmsUser`; unset for everybody. */
+  /** The accounts that can impersonate `kmsUser`; all if `undefined`. */
   mayImpersonate: readonly string[] | undefined;
   refuses = false;
-  /** Whether it has more requests than it takes. */
+  /** Whether it throttles requests. */
   busy = false;
-  /** Whether what answers on the metadata server's address says that it is one. */
+  /** Whether the metadata server sends its header `Metadata-Flavor`. */
   flavored = true;
-  /** The key's ID that is taken. */
+  /** The ID of the accepted key. */
   keyId = randomBytes(20).toString("hex");
   readonly issued = new Map<string, IssuedToken>();
-  /** How often a token was asked for, whatever came of it. */
+  /** Number of requests for a token, refused ones included. */
   logins = 0;
   lastAssertion: { readonly header: Record<string, unknown>; readonly claims: Record<string, unknown> } | undefined;
   lastImpersonation: Readonly<Record<string, unknown>> | undefined;
@@ -69,12 +69,12 @@ export class GcpLogins {
     this.#now = now;
   }
 
-  /** All tokens that were given out are good no more. */
+  /** Makes all issued tokens invalid. */
   revoke(): void {
     this.issued.clear();
   }
 
-  /** The service account's key as a file has it. */
+  /** The content of a key file of the service account. */
   async keyFile(changes: Readonly<Record<string, unknown>> = {}): Promise<string> {
     const { privateKey, publicKey } = await (pairs[0] ??= generate("rsa", { modulusLength: 2048 }));
     this.#public = publicKey;
@@ -105,7 +105,7 @@ export class GcpLogins {
     });
   }
 
-  /** Where such a file says that a service account is acted as. */
+  /** The URL in such a file for the impersonation of a service account. */
   impersonationUrl(account = this.kmsUser): string {
     return `https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/${account}:generateAccessToken`;
   }
@@ -123,7 +123,7 @@ export class GcpLogins {
     return this.#granted("key", this.email, String(claims.scope).split(" "));
   }
 
-  /** The claims of a JWT that the service account has signed. */
+  /** The claims of a JWT, if the service account has signed it. */
   checkedJwt(jwt: string): Record<string, unknown> | undefined {
     const [header = "", claims = "", signature = ""] = jwt.split(".");
     const read = (part: string): Record<string, unknown> => JSON.parse(Buffer.from(part, "base64url").toString());

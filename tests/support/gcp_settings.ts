@@ -1,5 +1,5 @@
 /**
- * Settings of a `gcp-kms` provider as tests want them.
+ * Settings of a `gcp-kms` provider for tests.
  *
  * @module
  */
@@ -26,12 +26,12 @@ export function gcpSettings(double: GcpDouble, changes: Partial<GcpKmsSettings> 
   };
 }
 
-/** Auth by the double's metadata server. */
+/** Authentication by the double's metadata server. */
 export function metadataAuth({ metadata }: GcpDouble, serviceAccount = "default"): GcpAuth {
   return { method: "metadata-server", metadata, serviceAccount };
 }
 
-/** Opens a provider and keeps its events. */
+/** Opens a provider and records its events. */
 export async function openGcp(
   double: GcpDouble,
   changes: Partial<GcpKmsSettings> = {},

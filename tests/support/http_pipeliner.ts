@@ -1,6 +1,6 @@
 /**
- * An HTTP client that sends requests ahead on a few connections, as fast as they are answered, for a bounded time. It is a
- * program of its own, so that its work is not the test's: `deno run http_pipeliner.ts PORT PATH CONNECTIONS AHEAD MS`.
+ * An HTTP client that pipelines requests on a few connections, as fast as they are answered, for a bounded time. It is a
+ * separate program, so that it does not slow down the test: `deno run http_pipeliner.ts PORT PATH CONNECTIONS AHEAD MS`.
  *
  * @module
  */
@@ -8,7 +8,7 @@ const [port = 0, connections = 0, ahead = 0, ms = 0] = [0, 2, 3, 4].map((index) 
 const request = new TextEncoder().encode(`GET ${Deno.args[1]} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
 const until = performance.now() + Math.min(ms, 30_000);
 
-/** Sends ahead and counts the answers by their first line; connects again where it was cut off. */
+/** Pipelines requests and counts the answers by their first line. It connects again after a closed connection. */
 async function pipeline(): Promise<number> {
   let answers = 0;
   while (performance.now() < until) {
@@ -25,7 +25,7 @@ async function pipeline(): Promise<number> {
         answers += got;
       }
     } catch {
-      // Cut off: it connects again.
+      // The connection was closed: the loop connects again.
     }
   }
   return answers;

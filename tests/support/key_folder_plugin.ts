@@ -1,5 +1,5 @@
 /**
- * Plugins of others as processes, each over a folder of keys: the Python sample, and one in Go on Kubernetes' own framework.
+ * Other KMS plugins as processes, each over a folder of keys: the Python sample, and one in Go on Kubernetes' framework.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import { Process, waitFor } from "./processes.ts";
 
 const sample = fileURLToPath(new URL("../../deploy/samples/kms-plugin-python/plugin.py", import.meta.url));
 
-/** The command of each; socket and folder of keys are to follow. */
+/** The command of each plugin, without its last arguments: socket and folder of keys. */
 const commands = {
   python: async () => [await serverProgram("kms-plugin-python"), "-B", sample],
   go: async () => [await serverProgram("kms-service-plugin")],
 } as const satisfies Record<string, () => Promise<readonly string[]>>;
 
-/** Which of them. */
+/** The language of a plugin. */
 export type PluginLanguage = keyof typeof commands;
 
-/** A plugin that runs. Disposing of it ends it and removes its folder. */
+/** A running plugin. Disposing of it ends it and removes its folder. */
 export class KeyFolderPlugin implements AsyncDisposable {
   readonly socket: string;
   process: Process;
@@ -42,9 +42,9 @@ export class KeyFolderPlugin implements AsyncDisposable {
     return plugin;
   }
 
-  /** Starts it again after it was ended or killed. */
+  /** Starts it again after its end. */
   async restart(): Promise<void> {
-    // A process that was killed leaves its socket behind, which not every plugin takes away.
+    // A killed process leaves its socket file, which not every plugin removes.
     await Deno.remove(this.socket).catch(() => {});
     this.process = this.#spawn();
     await this.#ready();

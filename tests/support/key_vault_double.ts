@@ -15,7 +15,7 @@ import { Authority } from "./certificates.ts";
 import { EntraDouble } from "./entra_double.ts";
 import { refused, VaultKeys, type VaultKeyType, type VaultReply } from "./key_vault_keys.ts";
 
-/** What the vault does instead of answering as it should. */
+/** A fault of the vault. */
 export type VaultFault =
   | { readonly kind: "refused_login" }
   /** Only these data actions are allowed. */
@@ -25,16 +25,16 @@ export type VaultFault =
   | { readonly kind: "half" }
   | { readonly kind: "garbage"; readonly text: string };
 
-/** A request as the vault saw it. */
+/** A request that the vault received. */
 export interface SeenRequest {
   readonly method: string;
   readonly path: string;
   readonly token: string | undefined;
-  /** The data action of Azure's roles that it takes; `undefined` where it came without a token. */
+  /** The data action of Azure's roles that it requires; `undefined` if it had no token. */
   readonly action: string | undefined;
 }
 
-/** The data actions of "Azure built-in roles for Security" by what is done. */
+/** The data actions of "Azure built-in roles for Security" by operation. */
 const actions: Readonly<Record<string, string>> = {
   GET: "Microsoft.KeyVault/vaults/keys/read",
   wrapkey: "Microsoft.KeyVault/vaults/keys/wrap/action",
@@ -45,31 +45,31 @@ const actions: Readonly<Record<string, string>> = {
   rotate: "Microsoft.KeyVault/vaults/keys/rotate/action",
 };
 
-/** What the built-in role "Key Vault Crypto Service Encryption User" may do with keys. */
+/** The data actions on keys of the built-in role "Key Vault Crypto Service Encryption User". */
 export const encryptionUser: readonly string[] = ["GET", "wrapkey", "unwrapkey"].map((one) => actions[one] ?? "");
 
-/** One vault and whoever gives out tokens for it. Disposing it closes its ports and every connection. */
+/** One vault and the services that issue tokens for it. Disposing it closes its ports and every connection. */
 export class KeyVaultDouble implements AsyncDisposable {
   readonly authority = new Authority();
   readonly entra = new EntraDouble(() => this.now());
   readonly requests: SeenRequest[] = [];
   fault: VaultFault | undefined;
-  /** Whether a path with an empty segment is redirected, as servers and gateways in front of a vault do. */
+  /** Whether a path with an empty segment is redirected, as by servers and gateways in front of a vault. */
   mergesSlashes = false;
-  /** What its challenge asks a token for, instead of itself. */
+  /** The resource and the tenant in its challenge, in place of the correct ones. */
   challengedResource: string | undefined;
   challengedTenant: string | undefined;
   keys!: VaultKeys;
-  /** `https://127.0.0.1:…`: the vault, Entra ID and what tokens are for; `http://…`: the metadata service. */
+  /** The addresses: `https://127.0.0.1:…` of the vault, Entra ID and the tokens' resource; `http://…` of the metadata service. */
   vault = "";
   login = "";
   metadata = "";
-  /** PEM of the authority, in a file. */
+  /** The file with the PEM of the authority. */
   caFile = "";
   readonly #closes: (() => Promise<void>)[] = [];
   #ahead = 0;
 
-  /** Starts one with the key `kubernetes`. */
+  /** Starts a double with the key `kubernetes`. */
   static async start(type: VaultKeyType = "RSA"): Promise<KeyVaultDouble> {
     const double = new KeyVaultDouble();
     const { certificate: cert, key } = double.authority.issue({ commonName: "vault", names: ["127.0.0.1"] });
@@ -88,7 +88,7 @@ export class KeyVaultDouble implements AsyncDisposable {
     await Deno.remove(this.caFile);
   }
 
-  /** The clock of the double runs ahead by so many seconds from now on. */
+  /** Advances the clock of the double by a number of seconds. */
   advance(seconds: number): void {
     this.#ahead += seconds;
   }

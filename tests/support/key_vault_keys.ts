@@ -16,13 +16,13 @@ import {
 } from "node:crypto";
 import { promisify } from "node:util";
 
-/** What a request got: a status and a body of JSON. */
+/** An answer: a status and a JSON body. */
 export interface VaultReply {
   readonly status: number;
   readonly body: unknown;
 }
 
-/** What may be changed of a version; times in seconds since the epoch. */
+/** The attributes of a version that can be changed. Times are in seconds since the epoch. */
 export interface Attributes {
   enabled: boolean;
   exp?: number;
@@ -39,13 +39,13 @@ interface Version extends Attributes {
 
 type Material = { readonly rsa: KeyObject; readonly public: KeyObject } | { readonly aes: CryptoKey };
 
-/** What a key may be here. */
+/** The supported types of keys. */
 export type VaultKeyType = "RSA" | "RSA-HSM" | "oct-HSM" | "EC";
 
 const everyOperation = ["encrypt", "decrypt", "sign", "verify", "wrapKey", "unwrapKey"];
 
 const generate = promisify(generateKeyPair);
-/** RSA keys are slow to make: a few are made once, and each new version of one key takes the next of them. */
+/** Generating RSA keys is slow: a few are made once, and each new version of a key uses the next one. */
 const rsaKeys: Promise<{ readonly rsa: KeyObject; readonly public: KeyObject }>[] = [];
 
 function rsaKey(at: number): Promise<Material> {
@@ -53,15 +53,14 @@ function rsaKey(at: number): Promise<Material> {
     .then(({ privateKey, publicKey }) => ({ rsa: privateKey, public: publicKey }));
 }
 
-/** The keys of one vault. Names are not told by their case. */
+/** The keys of one vault. Names are not case-sensitive. */
 export class VaultKeys {
   readonly #origin: string;
   readonly #now: () => number;
   readonly #keys = new Map<string, Version[]>();
   readonly #deleted = new Set<string>();
   /**
-   * How a key version that cannot be used is refused: by a code as the service does, by its text alone or not at all as
-   * stand-ins and proxies do.
+   * The reason in the refusal of a key version: `code` as in the service, `text` or `none` as in emulators and proxies.
    */
   reasons: "code" | "text" | "none" = "code";
   /** Whether a disabled version can be read. */
@@ -95,7 +94,7 @@ export class VaultKeys {
     this.#deleted.delete(name);
   }
 
-  /** The name of a version as a recorded wrap has it; the newest one without `back`. */
+  /** The identifier of a version; `back` counts from the newest version, 0. */
   kid(name: string, back = 0): string {
     return `${this.#origin}/keys/${name}/${this.#keys.get(name)?.at(-1 - back)?.id}`;
   }
@@ -104,12 +103,12 @@ export class VaultKeys {
     Object.assign(this.#keys.get(name)?.at(-1 - back) ?? {}, attributes);
   }
 
-  /** Soft-deletes it: it is not there, and its name is not free either. */
+  /** Soft-deletes a key: it cannot be used, and its name stays reserved. */
   delete(name: string): void {
     this.#deleted.add(name);
   }
 
-  /** Removes it for good. */
+  /** Purges a deleted key. */
   purge(name: string): void {
     this.#deleted.delete(name);
     this.#keys.delete(name);
@@ -170,7 +169,7 @@ export class VaultKeys {
 
   #forbidden(version: Version, operation: string, forward: boolean): VaultReply | undefined {
     if (!version.enabled) return this.#unusable(operation, "a disabled key", "KeyDisabled");
-    // Decrypting, unwrapping and verifying go on outside the dates ("Date-time controlled operations").
+    // Decrypt, unwrap and verify are permitted outside the dates ("Date-time controlled operations").
     if (forward && version.exp !== undefined && version.exp <= this.#now()) {
       return this.#unusable(operation, "an expired key");
     }
@@ -244,7 +243,7 @@ async function use(material: Material, alg: string, forward: boolean, bytes: Uin
     : privateDecrypt({ key: material.rsa, ...options }, bytes);
 }
 
-/** RFC 3394, by way of a key that holds the bytes; Web Crypto wraps nothing else. */
+/** For RFC 3394: Web Crypto wraps only keys, so that the bytes are imported as an HMAC key. */
 const carrier = { name: "HMAC", hash: "SHA-256" } as const;
 
 async function aesWrap(key: CryptoKey, bytes: Uint8Array): Promise<Uint8Array> {
@@ -257,7 +256,7 @@ async function aesUnwrap(key: CryptoKey, bytes: Uint8Array): Promise<Uint8Array>
   return new Uint8Array(await crypto.subtle.exportKey("raw", held));
 }
 
-/** The thumbprint that a client assertion carries of its certificate. */
+/** The thumbprint of the certificate in a client assertion. */
 export function thumbprint(der: Uint8Array): string {
   return createHash("sha256").update(der).digest("base64url");
 }

@@ -1,5 +1,5 @@
 /**
- * Keys as AWS KMS has them, in memory and with real AES-256-GCM: what stands behind the double of AWS.
+ * The keys of AWS KMS in memory, with real AES-256-GCM, for the double of AWS.
  *
  * Written from the API reference of AWS KMS (DescribeKey, Encrypt, Decrypt, ReEncrypt, RotateKeyOnDemand, ReplicateKey)
  * and "Key states of AWS KMS keys".
@@ -9,13 +9,13 @@
 import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
 
-/** An answer before it is put on the wire. */
+/** An answer before it is encoded. */
 export interface AwsReply {
   readonly status: number;
   readonly body: unknown;
 }
 
-/** One of a key's materials: the current one is the last. */
+/** One key material. The last one of a key encrypts. */
 interface Material {
   readonly id: string;
   readonly bytes: Uint8Array;
@@ -44,15 +44,15 @@ export function kmsError(code: string, status = 400): AwsReply {
 
 /** The keys of one account in all Regions. */
 export class KmsKeys {
-  /** Whether answers name the key material, as AWS's do, and those of some emulators do not. */
+  /** Whether answers name the key material, as those of AWS do; those of some emulators do not. */
   namesMaterial = true;
-  /** A place among the materials that encrypts instead of the last, as a part of KMS that lags behind has it. */
+  /** The index of the material that encrypts in place of the last one, as in a lagging part of KMS. */
   lagging: number | undefined;
   readonly #keys = new Map<string, Key>();
   readonly #aliases = new Map<string, string>();
   readonly #now: () => number;
 
-  /** @param now seconds since the epoch. */
+  /** @param now returns seconds since the epoch. */
   constructor(now: () => number) {
     this.#now = now;
   }
@@ -115,7 +115,7 @@ export class KmsKeys {
     return operation === "ReEncrypt" ? this.#reEncrypt(region, input) : kmsError("UnknownOperationException");
   }
 
-  /** The ARN that a text means in a Region; `undefined` where it means none. */
+  /** The ARN that a name or ID has in a Region; `undefined` if there is no such key. */
   arn(region: string, named: unknown): string | undefined {
     const key = this.#find(region, named);
     return key === undefined ? undefined : arnOf(key, region);
@@ -172,7 +172,7 @@ export class KmsKeys {
     return { status: 200, body: this.namesMaterial ? { ...body, ...named } : body };
   }
 
-  /** Key ID, place of the material, nonce, and what AES-256-GCM gives; all of the head is authenticated. */
+  /** Encrypts to: key ID, index of the material, nonce, AES-256-GCM ciphertext. The head is authenticated. */
   #seal(key: Key, plaintext: Uint8Array, context: unknown): { readonly blob: string; readonly material: string } {
     const place = this.lagging ?? key.materials.length - 1;
     const material = key.materials[place];
@@ -237,7 +237,7 @@ function arnOf({ id }: Key, region: string): string {
   return `arn:aws:kms:${region}:${account}:key/${id}`;
 }
 
-/** Pairs in the order of their names, so that the order in which they are sent does not matter. */
+/** Encodes the context sorted by name, so that the order of the request has no effect. */
 function contextBytes(context: unknown): Buffer {
   const entries = Object.entries((context ?? {}) as Record<string, string>);
   return Buffer.from(JSON.stringify(entries.toSorted(([a], [b]) => (a < b ? -1 : 1))));

@@ -5,13 +5,13 @@
  */
 import { fileURLToPath } from "node:url";
 
-/** The program. */
+/** The path of the program. */
 export const mainFile = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
 /**
- * Writes a configuration into a folder; its socket, state and key file lie there too.
+ * Writes a configuration into a folder. Its socket, state and key file are in the folder too.
  *
- * @param changes other values at its top.
+ * @param changes other values at the top level.
  */
 export async function writeLocalConfig(
   folder: string,

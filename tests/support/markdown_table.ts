@@ -1,10 +1,10 @@
 /**
- * Tables for pages that a task writes.
+ * Markdown tables for generated pages.
  *
  * @module
  */
 
-/** A table as `deno fmt` sets it: every column as wide as its widest cell. A `|` in a cell has to be `\|`. */
+/** A table in the format of `deno fmt`: every column is as wide as its widest cell. A `|` in a cell must be `\|`. */
 export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((cell, column) => Math.max(cell.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (cells: readonly string[]) =>

@@ -1,5 +1,5 @@
 /**
- * A KMS in memory: real AES-256-GCM under keys that can be rotated, and faults that can be switched on.
+ * A KMS in memory: real AES-256-GCM under keys that can be rotated, and faults on demand.
  *
  * @module
  */
@@ -16,28 +16,28 @@ import type {
   WrappedDek,
 } from "../../lib/provider/provider.ts";
 
-/** `hang` never answers; `wrong` answers with other bytes; a code is thrown. */
+/** `hang`: no answer. `wrong`: an answer with other bytes. A code: an error with it. */
 export type Fault = "hang" | "wrong" | ErrorCode;
 
-/** Answers are padded to this many bytes, as RSA-4096 would make them. */
+/** The size of a ciphertext under RSA-4096 in bytes. */
 const rsa4096 = 512;
 
-/** See the module. */
+/** A KMS in memory with one key. */
 export class MemoryProvider implements Provider {
   readonly kind: string = "memory";
   readonly canUnwrap: boolean = true;
-  /** By verb, or for all of them. */
+  /** The faults, by verb or for all verbs. */
   readonly faults = new Map<"probe" | "wrap" | "unwrap" | "all", Fault>();
   readonly calls = { probe: 0, wrap: 0, unwrap: 0 };
   readonly #keys: Uint8Array[] = [new Uint8Array(randomBytes(32))];
-  /** What a lagging replica answers to a probe. */
+  /** Number of versions by which probes lag behind, as a replica does. */
   lag = 0;
-  /** Whether a probe tells how its versions are ordered. */
+  /** Whether a probe returns the order of versions. */
   ordered = true;
 
   constructor(readonly name: string, readonly pad: number = 0) {}
 
-  /** As an RSA-4096 key would. */
+  /** Makes a provider whose ciphertexts have the size of RSA-4096. */
   static large(name: string): MemoryProvider {
     return new MemoryProvider(name, rsa4096);
   }
@@ -70,7 +70,7 @@ export class MemoryProvider implements Provider {
     return { version: at.version, ciphertext: concat(body, new Uint8Array(Math.max(0, this.pad - body.length))) };
   }
 
-  /** Takes both kinds of ciphertext, as a provider behind `enforceContract` does. */
+  /** Unwraps both kinds of ciphertext, as a provider behind `enforceContract` does. */
   async unwrap(wrapped: Unwrappable, call: CallOptions): Promise<Uint8Array> {
     if (!("version" in wrapped)) return await this.unwrapForeign(wrapped, call);
     const { version, ciphertext } = wrapped;
@@ -86,7 +86,7 @@ export class MemoryProvider implements Provider {
     }
   }
 
-  /** What another program would get from this KMS for a plaintext of its own, written as Vault's transit writes it. */
+  /** Encrypts a plaintext as this KMS would for another program, in the text form of Vault's transit engine. */
   async encryptForeign(plaintext: Uint8Array): Promise<Uint8Array> {
     const at = { version: `v${this.#keys.length}` };
     const { ciphertext } = await this.wrap(plaintext, at, { signal: new AbortController().signal });
@@ -108,7 +108,7 @@ export class MemoryProvider implements Provider {
     return key;
   }
 
-  /** @returns whether the answer shall be wrong. */
+  /** @returns whether the answer must be wrong. */
   async #act(verb: "probe" | "wrap" | "unwrap", { signal }: CallOptions): Promise<boolean> {
     this.calls[verb]++;
     const fault = this.faults.get(verb) ?? this.faults.get("all");
@@ -120,7 +120,7 @@ export class MemoryProvider implements Provider {
   }
 }
 
-/** A provider with a public key alone: it wraps and cannot unwrap. */
+/** A provider with only a public key: it wraps and cannot unwrap. */
 export class WrapOnlyProvider extends MemoryProvider {
   override readonly kind = "recovery";
   override readonly canUnwrap = false;
@@ -131,7 +131,7 @@ export class WrapOnlyProvider extends MemoryProvider {
   }
 }
 
-/** A provider whose every call succeeds at once. */
+/** Providers without faults, one for each name. */
 export function memoryProviders(...names: readonly string[]): MemoryProvider[] {
   return names.map((name) => new MemoryProvider(name));
 }

@@ -6,7 +6,7 @@
 import { KmsError } from "../../lib/base/errors.ts";
 import type { RingState, RingStore } from "../../lib/services/kms/key_ring/state.ts";
 
-/** Keeps what a node saved, so that the node can be started again. */
+/** Keeps the saved state, so that a node can be started again. */
 export class MemoryStore implements RingStore {
   saved: RingState | undefined;
   saves = 0;
@@ -25,7 +25,7 @@ export class MemoryStore implements RingStore {
     return Promise.resolve();
   }
 
-  /** Another folder with the same in it. */
+  /** Another store with the same content. */
   copy(): MemoryStore {
     const store = new MemoryStore();
     store.saved = structuredClone(this.saved);

@@ -1,7 +1,7 @@
 /**
- * A real moto for one test file: AWS in memory, as others have written it, on loopback.
+ * A real moto for one test file: an independent implementation of AWS in memory, on loopback.
  *
- * It checks signatures and the rights of users once it is told to, and does not check those of its administrator before.
+ * It checks signatures and the rights of users only after `enforce`, so that the administrator can set it up before.
  *
  * @module
  */
@@ -14,35 +14,35 @@ export interface MotoKey {
   readonly secretAccessKey: string;
 }
 
-/** A moto that runs. Disposing of it ends it. */
+/** A running moto. Disposing of it ends it. */
 export interface Moto extends AsyncDisposable {
-  /** Of all of its services. */
+  /** The address of all its services. */
   readonly endpoint: string;
   readonly process: Process;
-  /** One operation of KMS without rights being asked for; throws where it is refused. */
+  /** Makes one call of KMS without a check of rights. It throws if the call is refused. */
   // deno-lint-ignore no-explicit-any
   kms(operation: string, input: unknown, region?: string): Promise<any>;
-  /** One operation of IAM or STS, likewise. @returns the answer, XML. */
+  /** Makes one call of IAM or STS in the same way. @returns the answer, XML. */
   query(service: "iam" | "sts", action: string, fields: Readonly<Record<string, string>>): Promise<string>;
   /** Makes a symmetric key. @returns its ARN. */
   newKey(region?: string, input?: Readonly<Record<string, unknown>>): Promise<string>;
-  /** Makes a user with an access key and, if one is given, a policy. */
+  /** Makes a user with an access key and optionally a policy. */
   newUser(name: string, policy?: unknown): Promise<MotoKey>;
-  /** From now on signatures and rights are checked, or from now on they are not. */
+  /** Enables or disables the check of signatures and rights. */
   enforce(on: boolean): Promise<void>;
-  /** Forgets everything: keys, users, roles. */
+  /** Deletes everything: keys, users, roles. */
   reset(): Promise<void>;
 }
 
-/** Where keys are made if nothing is said. */
+/** The default Region of new keys. */
 export const motoRegion = "eu-central-1";
 
-/** Starts one and waits until it answers. */
+/** Starts moto and waits until it answers. */
 export async function startMoto(): Promise<Moto> {
   const port = freePort();
   const command = await serverProgram("moto_server");
   const log = await Deno.makeTempFile({ prefix: "moto-", suffix: ".log" });
-  // It prints a line for every request: read from a pipe, that would be a read under way in every test.
+  // It prints a line for every request. With a pipe, a pending read would count as a leak in every test.
   const args = ["-c", 'exec "$0" -H 127.0.0.1 -p "$1" >"$2" 2>&1', command, `${port}`, log];
   const process = new Process({ name: "moto", command: "/bin/sh", args });
   const endpoint = `http://127.0.0.1:${port}`;
@@ -95,7 +95,7 @@ class RunningMoto implements Moto {
   }
 
   async enforce(on: boolean): Promise<void> {
-    // So many requests are not checked before all are.
+    // The number of requests before the checks begin.
     await this.#must("reset-auth", on ? "0" : "inf");
     this.#enforced = on;
   }
@@ -109,7 +109,7 @@ class RunningMoto implements Moto {
     await Deno.remove(this.#log);
   }
 
-  /** As an administrator: rights are asked of nobody meanwhile. */
+  /** Makes a request as an administrator: the check of rights is disabled during it. */
   async #ask(service: string, region: string, headers: Record<string, string>, body: string): Promise<string> {
     const enforced = this.#enforced;
     if (enforced) await this.enforce(false);
@@ -130,15 +130,15 @@ class RunningMoto implements Moto {
   }
 }
 
-/** Gives a user one policy, in place of the one it had. */
+/** Replaces the policy of a user. */
 export async function putPolicy(moto: Moto, user: string, policy: unknown): Promise<void> {
   const fields = { UserName: user, PolicyName: "trousseau", PolicyDocument: JSON.stringify(policy) };
   await moto.query("iam", "PutUserPolicy", fields);
 }
 
 /**
- * The policy that operators are given, as moto can hold a user to it: it asks for the actions by the operations' own
- * names, and for no resource.
+ * The policy in `deploy`, in the form that moto can check: moto requires the actions by the names of the operations, and
+ * checks no resource.
  */
 export async function shippedPolicy(): Promise<unknown> {
   const text = await Deno.readTextFile(new URL("../../deploy/policies/aws-kms.json", import.meta.url));

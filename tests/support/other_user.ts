@@ -1,6 +1,6 @@
 /**
- * The program as a process of another user, with the permissions of the binary: a bundle that needs no cache of root's.
- * Only root can start one, as which the tests run.
+ * The program as a process of another user, with the permissions of the binary. It runs from a bundle, which needs no cache
+ * of root. The tests run as root, which is required to start it.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { runFlags } from "../../deploy/compile/artefacts.ts";
 import { stage } from "../../deploy/compile/stage.ts";
 import { Process } from "./processes.ts";
 
-/** Users and groups that no machine has: `serviceUser` stands for the user of the unit. */
+/** IDs of users and groups that do not exist on a machine. `serviceUser` represents the user of the unit. */
 export const serviceUser = 64_001;
 
-/** A bundle in a folder of its own, which every user may read. */
+/** A bundle in its own folder, which every user can read. */
 export class Users {
   readonly folder: string;
   readonly #bundle: string;
@@ -29,7 +29,7 @@ export class Users {
     return new Users(folder, bundle);
   }
 
-  /** Starts `trousseau` with `words` as the user; it may write below `folder`. */
+  /** Starts `trousseau` with `words` as a user. It has the permission to write below `folder`. */
   start(user: number, folder: string, ...words: string[]): Process {
     const program = [Deno.execPath(), ...runFlags(), `--allow-write=${folder}`, this.#bundle, ...words];
     const become = [`--reuid=${user}`, `--regid=${user}`, "--clear-groups", "--bounding-set=-all"];

@@ -1,31 +1,31 @@
 /**
- * A client of gRPC over HTTP/2 that writes its calls one behind the other, as many as the server lets it have open, and
- * measures each. It sends nothing but well-formed requests.
+ * A gRPC client that keeps as many concurrent calls open as the server permits, and measures each. It sends only
+ * well-formed requests.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import { frameFlags, FrameWriter, preface, settingIds } from "../../lib/net/http2/frames.ts";
 
-/** How calls are made. */
+/** Options of calls. */
 export interface CallOptions {
   /** `/` service `/` method. */
   readonly path: string;
   /** The message, without gRPC's prefix. */
   readonly message: Uint8Array;
-  /** Calls that are open at once. */
+  /** Number of concurrent calls. */
   readonly inFlight: number;
-  /** Ends the calling when it fires; calls in flight are still awaited. */
+  /** No new calls are made after it fires; calls in progress are awaited. */
   readonly signal: AbortSignal;
   /** Bytes of body in one DATA frame; all if left out. */
   readonly frameBytes?: number;
-  /** Milliseconds that each caller rests between two calls; 0 if left out. */
+  /** Milliseconds between two calls of each caller; 0 if left out. */
   readonly restMs?: number;
-  /** Calls in all; until the signal fires if left out. */
+  /** Total number of calls; unlimited until the signal fires if left out. */
   readonly calls?: number;
 }
 
-/** What calls came to. Latencies are in milliseconds. */
+/** The results of calls. Latencies are in milliseconds. */
 export interface CallFigures {
   readonly calls: number;
   readonly failed: number;
@@ -59,7 +59,7 @@ interface Open {
 const { END_STREAM, END_HEADERS, ACK } = frameFlags;
 const largestWindow = 2 ** 31 - 1;
 const frameHead = 9;
-/** A status of one digit or two behind its name, uncompressed, as our server writes it. */
+/** The field `grpc-status` with its value, without Huffman coding, as our server writes it. */
 const statusField = /grpc-status.(\d\d?)/s;
 /** The first index of HPACK's dynamic table. */
 const firstLearnt = 62;
@@ -82,7 +82,7 @@ export class PipelinedClient implements AsyncDisposable {
     this.#reading = this.#read();
   }
 
-  /** Connects to a Unix socket and lets the server send as much as HTTP/2 allows. */
+  /** Connects to a Unix socket, with the largest receive window of HTTP/2. */
   static async dial(path: string): Promise<PipelinedClient> {
     const client = new PipelinedClient(await Deno.connect({ transport: "unix", path }));
     client.#writer.settings([[settingIds.INITIAL_WINDOW_SIZE, largestWindow]]);
@@ -91,12 +91,12 @@ export class PipelinedClient implements AsyncDisposable {
     return client;
   }
 
-  /** Why the connection is over; `undefined` while it is not. */
+  /** The reason for the end of the connection; `undefined` while it is open. */
   get ended(): string | undefined {
     return this.#ended;
   }
 
-  /** Makes calls until all are made or the signal fires. */
+  /** Makes calls until their number is reached or the signal fires. */
   async run(options: CallOptions): Promise<CallFigures> {
     const latencies: number[] = [];
     const failures: string[] = [];
@@ -115,7 +115,7 @@ export class PipelinedClient implements AsyncDisposable {
     return figuresOf(latencies, failures, (performance.now() - began) / 1000);
   }
 
-  /** Makes one call. @returns why it failed; `undefined` where it was answered with OK. */
+  /** Makes one call. @returns the reason of its failure; `undefined` if it was answered with OK. */
   call(
     { path, message, frameBytes }: Pick<CallOptions, "path" | "message" | "frameBytes">,
   ): Promise<string | undefined> {
@@ -140,7 +140,7 @@ export class PipelinedClient implements AsyncDisposable {
     await this.#writing.catch(() => {});
   }
 
-  /** Taught with the first call on a path, and referred to from then on, as gRPC's own clients do. */
+  /** The header block: the first call on a path adds the fields to the dynamic table, later calls use their indexes. */
   #block(path: string): Buffer {
     const known = this.#paths.get(path);
     if (known !== undefined) return known;
@@ -158,7 +158,7 @@ export class PipelinedClient implements AsyncDisposable {
     ] as const;
     const literal = (text: string) => Buffer.from([text.length, ...Buffer.from(text)]);
     const first = fields.flatMap(([name, value]) => [Buffer.of(0x40), literal(name), literal(value)]);
-    // :method POST and :scheme http stand in the static table.
+    // :method POST and :scheme http are in the static table.
     const later = fields.map((_, at) => 0x80 | (firstLearnt + fields.length - 1 - at));
     this.#paths.set(path, Buffer.of(0x83, 0x86, ...later));
     return Buffer.concat([Buffer.of(0x83, 0x86), ...first]);
@@ -233,7 +233,7 @@ export class PipelinedClient implements AsyncDisposable {
     try {
       this.#socket.close();
     } catch {
-      // It has closed already.
+      // The socket is closed already.
     }
     for (const stream of [...this.#open.keys()]) this.#settle(stream, why);
   }

@@ -1,5 +1,5 @@
 /**
- * A plugin on a socket of its own over a service in memory, and what a test wants beside it.
+ * A plugin on its own socket over a service in memory, with a client.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { FakeService } from "./fake_service.ts";
 /** A signal that never fires. */
 export const never: AbortSignal = new AbortController().signal;
 
-/** Everything that a test of the wire needs. */
+/** A running plugin with its service and client. */
 export interface Plugin extends AsyncDisposable {
   readonly path: string;
   readonly service: FakeService;
@@ -23,7 +23,7 @@ export interface Plugin extends AsyncDisposable {
   readonly client: KmsClient;
 }
 
-/** Starts one; disposing of it stops it and removes its folder. */
+/** Starts a plugin. Disposing of it stops it and removes its folder. */
 export async function startPlugin(options: Partial<HandlerOptions> = {}): Promise<Plugin> {
   const folder = await Deno.makeTempDir();
   const path = join(folder, "kms.sock");

@@ -1,5 +1,5 @@
 /**
- * A KMS v2 plugin that can be made to misbehave, down to the frames of HTTP/2.
+ * A KMS v2 plugin with faults on demand, down to the frames of HTTP/2.
  *
  * @module
  */
@@ -17,61 +17,61 @@ import { rpcStatus } from "../../lib/net/grpc/status.ts";
 import { PluginKeys } from "./plugin_keys.ts";
 import { backedOff, grpcFrame } from "./raw_grpc.ts";
 
-/** What it does in place of an answer. */
+/** A fault of the plugin, in place of an answer. */
 export type PluginFault =
-  /** A status of gRPC by its number. */
+  /** A gRPC status by its number. */
   | { readonly kind: "status"; readonly code: number; readonly details?: string }
-  /** Its Status says so, and the rest is UNAVAILABLE. */
+  /** Status returns this `healthz`; all other RPCs return UNAVAILABLE. */
   | { readonly kind: "unwell"; readonly healthz: string }
   | { readonly kind: "hang" }
-  /** Half a message, and the connection is cut. */
+  /** Half a message, then the connection is closed. */
   | { readonly kind: "half" }
   /** A message of these bytes, and OK. */
   | { readonly kind: "message"; readonly bytes: Uint8Array }
   /** A body of these bytes, and OK. */
   | { readonly kind: "frame"; readonly bytes: Uint8Array }
-  /** No gRPC at all. */
+  /** An HTTP answer that is not gRPC. */
   | { readonly kind: "http"; readonly status: number; readonly text: string }
-  /** An end without a status. */
+  /** The end of the stream without a status. */
   | { readonly kind: "no status" };
 
 type RpcName = "Status" | "Encrypt" | "Decrypt" | "Version";
 
-/** An RPC of one of both services, as in `v2 Status`. */
+/** An RPC with its service, as in `v2 Status`. */
 export type RpcPath = `v2 ${"Status" | "Encrypt" | "Decrypt"}` | `v1beta1 ${"Version" | "Encrypt" | "Decrypt"}`;
 
-/** Answers in place of the sound plugin, which it may ask. It is called with what came over which connection. */
+/** Answers in place of the correct plugin. `sound` returns the correct answer. */
 // deno-lint-ignore no-explicit-any
 export type Override = (request: any, sound: () => any, about: CallAbout) => unknown;
 
-/** How a call came in. */
+/** Details of a call. */
 export interface CallAbout {
   /** Connections are numbered from 1. */
   readonly session: number;
   readonly authority: string | undefined;
-  /** Fires when the client has given the call up. */
+  /** Fires when the client has cancelled the call. */
   readonly signal: AbortSignal;
 }
 
-/** What it was asked. */
+/** A request that the plugin received. */
 export interface PluginCallSeen {
   readonly rpc: RpcName;
   readonly authority: string | undefined;
   readonly timeout: string | undefined;
 }
 
-/** A plugin on a socket in a folder of its own. */
+/** A plugin on a socket in its own folder. */
 export class PluginDouble implements AsyncDisposable {
   readonly socket: string;
   readonly keys = new PluginKeys();
   readonly calls: PluginCallSeen[] = [];
-  /** For every RPC, or for those named. */
+  /** The fault of every RPC, and the faults of single RPCs. */
   fault: PluginFault | undefined;
   faultOf: Partial<Record<RpcName, PluginFault>> = {};
   servesV1beta1 = true;
-  /** Most plugins know no codes: whatever is wrong, they answer UNKNOWN. */
+  /** Whether errors have their gRPC status. Most plugins answer every error with UNKNOWN. */
   knowsCodes = true;
-  /** What some RPCs do otherwise. */
+  /** Replacements for the answers of single RPCs. */
   overrides: { [Path in RpcPath]?: Override } = {};
   /** Called between a request and its answer. */
   before: (rpc: RpcName) => void = () => {};
@@ -98,9 +98,9 @@ export class PluginDouble implements AsyncDisposable {
     return double;
   }
 
-  /** Begins to listen, or begins again. */
+  /** Listens, also again after `stop`. */
   async listen(): Promise<void> {
-    // The end of the one before removes the socket's file, at whatever time it comes.
+    // The previous server removes the socket file when it has stopped.
     await this.#stopped;
     const server = this.#server = createServer();
     server.on("session", (session) => {
@@ -115,7 +115,7 @@ export class PluginDouble implements AsyncDisposable {
     });
     server.on("stream", (stream, headers) => {
       stream.on("error", () => {});
-      // A client may give a call up at any moment; what is answered then reaches nobody.
+      // A client can cancel a call at any time. Writing to a destroyed stream is then not an error.
       this.#serve(stream as ServerHttp2Stream, headers).catch((thrown) => {
         if (!stream.destroyed) throw thrown;
       });
@@ -123,7 +123,7 @@ export class PluginDouble implements AsyncDisposable {
     await new Promise<void>((resolve) => server.listen(this.socket, () => resolve()));
   }
 
-  /** Goes away as a process does that dies: its socket's file may stay. */
+  /** Stops as a process that dies: the socket file can remain. */
   stop(): Promise<void> {
     return this.#stopped = this.#stop();
   }
@@ -137,7 +137,7 @@ export class PluginDouble implements AsyncDisposable {
     await Deno.remove(this.socket).catch(() => {});
   }
 
-  /** Goes away in the middle of a call, with not a frame more. */
+  /** Stops during a call without sending another frame. */
   async die(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await this.stop();

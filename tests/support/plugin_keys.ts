@@ -1,5 +1,5 @@
 /**
- * The keys behind a KMS v2 plugin of the tests: real AES-256-GCM, versions, and what an operator may do to them.
+ * The keys of a KMS v2 plugin of the tests: real AES-256-GCM, versions, and the operations of an administrator.
  *
  * @module
  */
@@ -15,9 +15,9 @@ interface Key {
 
 const nonceKey = "nonce.double.test";
 
-/** Each version is a key_id. The nonce travels as an annotation, so that nothing opens without it. */
+/** The keys. Each version has its own key_id. The nonce is sent as an annotation, so that decryption requires it. */
 export class PluginKeys {
-  /** What makes a key_id of a lineage and a number. */
+  /** Makes a key_id from a lineage and a version number. */
   naming = (lineage: number, version: number): string => `key-${lineage}-${version}`;
   readonly #keys = new Map<string, Key>();
   #lineage = 0;
@@ -28,7 +28,7 @@ export class PluginKeys {
     this.create();
   }
 
-  /** The key_id that encrypts now; empty if there is none. */
+  /** The key_id of the version that encrypts; empty if there is none. */
   get current(): string {
     return this.#current;
   }
@@ -43,7 +43,7 @@ export class PluginKeys {
     this.#keys.set(this.#current, { secret: randomBytes(32), disabled: false });
   }
 
-  /** As after a restore of its own state: an older version encrypts again. */
+  /** Makes an older version encrypt again, as the restore of a backup does. */
   goBackTo(keyId: string): void {
     this.#current = keyId;
   }
@@ -85,7 +85,7 @@ export class PluginKeys {
     }
   }
 
-  /** Everything in one piece, as v1beta1 has it. */
+  /** Encrypts to one ciphertext with all parts, as v1beta1 requires. */
   seal(plaintext: Uint8Array): Uint8Array {
     const { ciphertext, key_id: keyId, annotations } = this.encrypt(plaintext);
     return lengthPrefixed(utf8(keyId), annotations[nonceKey] ?? new Uint8Array(), ciphertext);

@@ -1,6 +1,6 @@
 /**
- * A server under a load of well-formed calls, with a good client beside it: how long that one's calls take, and how much
- * memory the server has meanwhile and a minute later.
+ * Measures a server under a load of well-formed calls: the latency of a normal client beside it, and the memory of the
+ * server during the load and a minute later.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { type CallFigures, PipelinedClient } from "./pipelined_client.ts";
 import { encryptPath, encryptRequest, type Load } from "./pressure_client.ts";
 import { pause, run } from "./processes.ts";
 
-/** The loads, each as hard as well-formed calls can make it within the limits of one kind. */
+/** The loads. Each is the maximum of one kind of well-formed calls within the limits. */
 export const loads = {
   "pipelined calls on one connection": { connections: 1, inFlight: 1000, restMs: 0, uidBytes: 8, frameBytes: 0 },
   "many connections with a few calls each": { connections: 200, inFlight: 4, restMs: 5, uidBytes: 8, frameBytes: 0 },
@@ -20,38 +20,38 @@ export const loads = {
 /** The name of a load. */
 export type LoadName = keyof typeof loads;
 
-/** What is to be held of resident memory, in MB (10^6 bytes). */
+/** The bounds of resident memory, in MB (10^6 bytes). */
 export const bounds = { heightMb: 200, aboveIdleMb: 20 } as const;
 
-/** The most that the good client's p99 may be, as a multiple of its p99 alone: beside one connection at full load. */
+/** The maximum p99 of the normal client beside a load, as a multiple of its p99 without load. */
 export const slower: Readonly<Partial<Record<LoadName, number>>> = { "pipelined calls on one connection": 5 };
 
-/** Milliseconds after a load at which memory is looked at again. */
+/** Milliseconds from the end of a load to the second measurement of memory. */
 export const laterMs = 60_000;
 
-/** A server that is measured. */
+/** The measured server. */
 export interface Subject {
   readonly socket: string;
   readonly pid: number;
 }
 
-/** What was measured; memory in MB. */
+/** The result. Memory is in MB. */
 export interface Pressure {
   readonly alone: CallFigures;
   readonly beside: CallFigures;
-  /** What the load itself came to. */
+  /** The figures of the load itself. */
   readonly load: CallFigures;
   readonly idleMb: number;
   readonly heightMb: number;
-  /** When the load had ended, milliseconds of `performance.now()`. */
+  /** The end of the load, in milliseconds of `performance.now()`. */
   readonly endedAt: number;
 }
 
-/** A server has started what it has to, and collected what that left behind. */
+/** Milliseconds from the start of a server until its start-up and the garbage collection after it have ended. */
 const settleMs = 6_000;
 const aloneSeconds = 4;
 const loadSeconds = 8;
-/** The good client begins a little later than the load, and ends a little earlier. */
+/** The normal client starts this much later than the load and ends this much earlier. */
 const leadSeconds = 1.5;
 
 /** Measures one load. */
@@ -64,17 +64,17 @@ export async function measurePressure({ socket, pid }: Subject, name: LoadName):
   const beside = await goodClient(socket, loadSeconds - 2 * leadSeconds);
   const figures = await load;
   const endedAt = performance.now();
-  // The kernel's own mark: looking at it meanwhile would cost the good client's process time.
+  // The peak that the kernel records. Polling during the load would slow down the normal client's process.
   return { alone, beside, load: figures, idleMb, heightMb: (await footprint(pid)).highestMb, endedAt };
 }
 
-/** Waits until a minute has passed since the load. @returns resident memory then, in MB. */
+/** Waits until one minute after the load. @returns the resident memory then, in MB. */
 export async function residentLater({ pid }: Subject, { endedAt }: Pressure): Promise<number> {
   await pause(Math.max(0, endedAt + laterMs - performance.now()));
   return (await footprint(pid)).residentMb;
 }
 
-/** The figures in words. */
+/** The figures as text. */
 export function describePressure({ alone, beside, load, idleMb, heightMb }: Pressure, laterMb: number): string {
   const latencies = ({ p50, p99, failed, calls }: CallFigures) =>
     `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms, ${failed} of ${calls} failed`;
@@ -89,7 +89,7 @@ async function goodClient(socket: string, seconds: number): Promise<CallFigures>
   return await client.run({ path: encryptPath, message: encryptRequest(8), inFlight: 1, restMs: 2, signal });
 }
 
-/** The load comes from a process of its own: it would else slow down the good client and not the server. */
+/** Runs the load in a separate process, so that it slows down the server and not the normal client. */
 async function putLoad(socket: string, load: Load): Promise<CallFigures> {
   const program = join(import.meta.dirname ?? ".", "pressure_client.ts");
   const args = [

@@ -1,21 +1,21 @@
 /**
  * A program that puts a bounded load of well-formed calls on a socket: `pressure_client.ts SOCKET LOAD`, the load as JSON.
- * It prints what the calls came to.
+ * It prints the results of the calls.
  *
  * @module
  */
 import { ByteWriter } from "../../lib/base/bytes.ts";
 import { figuresOf, PipelinedClient } from "./pipelined_client.ts";
 
-/** What is called, how hard and for how long. */
+/** A load of calls. */
 export interface Load {
   readonly connections: number;
-  /** Calls that are open at once on each connection. */
+  /** Number of concurrent calls on each connection. */
   readonly inFlight: number;
-  /** Milliseconds that each caller rests between two calls. */
+  /** Milliseconds between two calls of each caller. */
   readonly restMs: number;
   readonly seconds: number;
-  /** Bytes of `uid`, which make a request as long as is wanted. */
+  /** Size of `uid` in bytes, which determines the size of a request. */
   readonly uidBytes: number;
   /** Bytes of body in one DATA frame; 0 for all. */
   readonly frameBytes: number;
@@ -34,7 +34,7 @@ export function encryptRequest(uidBytes: number): Uint8Array {
     .bytes(Uint8Array.of(0x0a, seed.length)).bytes(seed).bytes(Uint8Array.of(0x12, ...length)).bytes(uid).written();
 }
 
-/** The method that is called. */
+/** The path of the called method. */
 export const encryptPath = "/v2.KeyManagementService/Encrypt";
 
 if (import.meta.main) {

@@ -4,9 +4,9 @@
  * @module
  */
 
-/** How to start a program. */
+/** Options of a program. */
 export interface ProcessOptions {
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
@@ -15,17 +15,17 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-// What a failing test prints, and enough for a test that reads a log; a server that chatters does not fill the memory.
+// Characters of output: the maximum that is kept for tests that read a log, and the part that a failing test prints.
 const keptOutput = 4 << 20;
 const shownOutput = 4000;
 
-/** A program that was started. Disposing of it ends it: SIGTERM, and SIGKILL if it stays. */
+/** A started program. Disposing of it ends it by SIGTERM, then by SIGKILL. */
 export class Process implements AsyncDisposable {
   readonly name: string;
   readonly pid: number;
   /** Resolves when the program has ended and its output is read. */
   readonly exited: Promise<Deno.CommandStatus>;
-  /** How it ended; `undefined` while it runs. */
+  /** Its exit status; `undefined` while it runs. */
   status: Deno.CommandStatus | undefined;
   readonly #child: Deno.ChildProcess;
   #output = "";
@@ -51,7 +51,7 @@ export class Process implements AsyncDisposable {
     });
   }
 
-  /** What it printed so far, stdout and stderr as they came; of very much, the end. */
+  /** Its output so far, stdout and stderr in the order of arrival; only the end of a very long one. */
   get output(): string {
     return this.#output;
   }
@@ -61,7 +61,7 @@ export class Process implements AsyncDisposable {
     return `${this.name} printed last:\n${this.#output.slice(-shownOutput)}`;
   }
 
-  /** Sends a signal; a program that is gone already gets none. */
+  /** Sends a signal, unless the program has ended. */
   signal(signal: Deno.Signal): void {
     if (this.status !== undefined) return;
     try {
@@ -71,24 +71,24 @@ export class Process implements AsyncDisposable {
     }
   }
 
-  /** Stops it where it stands, until SIGCONT. Resolves when the signal has reached each of its threads. */
+  /** Suspends it until SIGCONT. Resolves when all of its threads have stopped. */
   async freeze(): Promise<void> {
     this.signal("SIGSTOP");
     const states = ["-c", `cat /proc/${this.pid}/task/*/stat`];
     await waitFor(`${this.name} to stop`, async () => {
       const { stdout } = await run("/bin/sh", states);
-      // The name in parentheses may hold anything.
+      // The name in parentheses can hold any characters.
       return stdout.trimEnd().split("\n").every((line) => line.slice(line.lastIndexOf(")")).startsWith(") T"));
     }, { timeoutMs: 10_000, everyMs: 5, alive: [this] });
   }
 
-  /** Ends it at once, as a crash would. */
+  /** Ends it by SIGKILL, as a crash would. */
   async kill(): Promise<void> {
     this.signal("SIGKILL");
     await this.exited;
   }
 
-  /** Asks it to end, and insists after `graceMs`. */
+  /** Ends it by SIGTERM, and by SIGKILL after `graceMs` milliseconds. */
   async stop(graceMs = 15_000): Promise<Deno.CommandStatus> {
     this.signal("SIGTERM");
     const timer = setTimeout(() => this.signal("SIGKILL"), graceMs);
@@ -113,24 +113,24 @@ export class Process implements AsyncDisposable {
 /** The shortest wait for an expected event, in milliseconds: four times as long as the shortest that a test names. */
 const leastWait = 20_000;
 
-/** How a condition is waited for. */
+/** Options of {@linkcode waitFor}. */
 export interface WaitOptions {
-  /** Milliseconds; on a busy machine an event may take twenty seconds, so that less than those is taken for them. */
+  /** Milliseconds. Values below 20,000 count as 20,000: on a busy machine an event can take twenty seconds. */
   readonly timeoutMs: number;
-  /** Whether `timeoutMs` is a bound that the test claims: then it is kept, however short. */
+  /** Whether `timeoutMs` is a bound that the test checks. Then it applies as it is. */
   readonly exactly?: boolean;
   /** Milliseconds between two tries; 100 if left out. */
   readonly everyMs?: number;
-  /** Programs that the condition depends on: if one ends, waiting is over. */
+  /** Programs that the condition depends on. Waiting fails when one of them ends. */
   readonly alive?: readonly Process[];
 }
 
 /**
- * Tries until something is there.
+ * Calls `attempt` until it succeeds.
  *
- * @param what what is waited for, as the end of "Waited 30 s for …".
- * @param attempt answers `undefined` or `false`, or throws, as long as it is not so.
- * @returns what `attempt` answered, and how many milliseconds that took.
+ * @param what the awaited event, as the end of "Waited 30 s for …".
+ * @param attempt returns `undefined` or `false`, or throws, until the event has occurred.
+ * @returns the result of `attempt`, and the elapsed milliseconds.
  * @throws {Error} after the timeout or when a program died, with its last output and the last failure.
  */
 export async function waitFor<T>(
@@ -157,12 +157,12 @@ export async function waitFor<T>(
   }
 }
 
-/** Lets `ms` pass. */
+/** Waits for `ms` milliseconds. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** A port on loopback that nobody listens on now. */
+/** A free port on loopback. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
@@ -189,7 +189,7 @@ export async function run(
   }).spawn();
   if (stdin !== undefined) {
     const writer = child.stdin.getWriter();
-    // A program that ends without reading all of it breaks the pipe; its exit status tells.
+    // A program that ends before it has read its whole input breaks the pipe. Its exit status shows whether it failed.
     await writer.write(new TextEncoder().encode(stdin)).catch(() => {});
     await writer.close().catch(() => {});
   }

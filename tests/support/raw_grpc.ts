@@ -1,5 +1,5 @@
 /**
- * gRPC by hand, over HTTP/2: for bytes and headers that no client would send.
+ * gRPC requests with arbitrary bytes and headers, which a client library would not send.
  *
  * @module
  */
@@ -8,14 +8,14 @@ import { createConnection } from "node:net";
 import { ByteWriter, concat } from "../../lib/base/bytes.ts";
 import { pause } from "./processes.ts";
 
-/** What came back: the status from headers or trailers, and all bytes of the body. */
+/** An answer: the status from headers or trailers, and all bytes of the body. */
 export interface RawAnswer {
   readonly status: string;
   readonly message: string;
   readonly body: Uint8Array;
 }
 
-/** What to send. `frame` is sent as it is; make one with {@linkcode grpcFrame}. */
+/** A request. `frame` is sent unchanged; {@linkcode grpcFrame} makes a valid one. */
 export interface RawRequest {
   readonly path: string;
   readonly authority: string;
@@ -28,7 +28,7 @@ export function grpcFrame(message: Uint8Array): Uint8Array {
   return new ByteWriter(5 + message.length).uint8(0).field(message).written().slice();
 }
 
-/** Sends one request over a connection of its own. */
+/** Sends one request over a new connection. */
 export function rawCall(socket: string, request: RawRequest): Promise<RawAnswer> {
   const session = connect(`http://localhost`, { createConnection: () => createConnection(socket) });
   const answer = new Promise<RawAnswer>((resolve, reject) => {
@@ -59,8 +59,8 @@ export function rawCall(socket: string, request: RawRequest): Promise<RawAnswer>
 }
 
 /**
- * grpc-js leaves a timer behind a channel that could not connect, for as long as `lib/net/grpc/client.ts` lets it back off.
- * Resolves when there can be none any more.
+ * Waits for the end of grpc-js's reconnect timers. A channel that could not connect leaves one, for at most the backoff in
+ * `lib/net/grpc/client.ts`.
  */
 export function backedOff(): Promise<void> {
   return pause(700);

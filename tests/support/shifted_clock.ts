@@ -1,7 +1,6 @@
 /**
- * Loaded before the program in a process of its own: at SIGUSR2 its wall clock is set by some hours, as NTP or an
- * administrator sets one. The monotonic clock is left alone. The hours stand in the address under which this file is
- * loaded: `shifted_clock.ts?hours=3`.
+ * A preloaded module for a separate process: at SIGUSR2 it steps the wall clock by some hours, as NTP or an administrator
+ * does. The monotonic clock does not change. The hours are in the URL of this module: `shifted_clock.ts?hours=3`.
  *
  * @module
  */

@@ -6,7 +6,7 @@
  */
 import { createHash, createHmac } from "node:crypto";
 
-/** A request as it came in; names of headers in lowercase. */
+/** A received request. Header names are lowercase. */
 export interface SignedRequest {
   readonly method: string;
   readonly path: string;
@@ -14,7 +14,7 @@ export interface SignedRequest {
   readonly body: string;
 }
 
-/** What the request says of itself. */
+/** The credential scope of a request. */
 export interface Scope {
   readonly accessKeyId: string;
   readonly region: string;
@@ -24,7 +24,7 @@ export interface Scope {
 const authorization =
   /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/([^/]+)\/aws4_request, ?SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})$/;
 
-/** Who signed it, and for where; `undefined` where it is not signed. */
+/** The credential scope of a request; `undefined` if it is not signed. */
 export function scopeOf({ headers }: SignedRequest): Scope | undefined {
   const [, accessKeyId, , region, service] = authorization.exec(headers.authorization ?? "") ?? [];
   return accessKeyId === undefined || region === undefined || service === undefined
@@ -32,7 +32,7 @@ export function scopeOf({ headers }: SignedRequest): Scope | undefined {
     : { accessKeyId, region, service };
 }
 
-/** Whether the signature is the one that this key makes for this request. */
+/** Whether the request was signed with this key. */
 export function isSignedBy(request: SignedRequest, secretAccessKey: string): boolean {
   const [, , date = "", region = "", service = "", signed = "", signature] =
     authorization.exec(request.headers.authorization ?? "") ?? [];

@@ -8,14 +8,14 @@ import type { CheckedProvider } from "../../lib/provider/provider.ts";
 import { openSopsService, type SopsService, type SopsServiceOptions } from "../../lib/services/sops/service.ts";
 import { FakeClock } from "./fake_clock.ts";
 
-/** A service and everything around it. */
+/** A service with its dependencies. */
 export interface SopsNode extends AsyncDisposable {
   readonly service: SopsService;
   readonly clock: FakeClock;
   readonly events: Event[];
 }
 
-/** What a test may say; the rest is as in the default configuration. */
+/** Options of a test; the rest is as in the default configuration. */
 export type SopsNodeOptions = Partial<Omit<SopsServiceOptions, "providers" | "retired" | "clock" | "notify">> & {
   readonly clock?: FakeClock;
   readonly retired?: readonly CheckedProvider[];
@@ -24,7 +24,7 @@ export type SopsNodeOptions = Partial<Omit<SopsServiceOptions, "providers" | "re
 
 const hour = 3_600_000;
 
-/** Starts one; the first probes have been answered when it returns. */
+/** Starts a service. The first probes have been answered when it returns. */
 export async function startSopsNode(
   providers: readonly CheckedProvider[],
   { clock = new FakeClock(), retired = [], formerly = {}, ...rest }: SopsNodeOptions = {},

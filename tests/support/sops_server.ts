@@ -1,5 +1,5 @@
 /**
- * A key service on a socket of its own over providers in memory, and what a test wants beside it.
+ * A key service on its own socket over providers in memory, with a client.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { CheckedProvider } from "../../lib/provider/provider.ts";
 import { sopsHandlers } from "../../lib/services/sops/handlers.ts";
 import { openSopsService, type SopsService } from "../../lib/services/sops/service.ts";
 
-/** Everything that a test of the wire needs. */
+/** A running key service with its client. */
 export interface SopsServer extends AsyncDisposable {
   readonly path: string;
   readonly service: SopsService;
@@ -24,7 +24,7 @@ export interface SopsServer extends AsyncDisposable {
 
 const hour = 3_600_000;
 
-/** Starts one with the keys `default` and `other`; disposing of it stops it and removes its folder. */
+/** Starts a key service with the keys `default` and `other`. Disposing of it stops it and removes its folder. */
 export async function startSopsServer(providers: readonly CheckedProvider[]): Promise<SopsServer> {
   const folder = await Deno.makeTempDir();
   const path = join(folder, "sops.sock");

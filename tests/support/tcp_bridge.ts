@@ -1,5 +1,5 @@
 /**
- * A port of TCP before a Unix socket, for clients that dial no Unix sockets.
+ * A TCP port in front of a Unix socket, for clients without support for Unix sockets.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A configuration in a folder of its own, for tests.
+ * A configuration in its own folder, for tests.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import { fakeTerminal } from "./fake_terminal.ts";
 import { run } from "../../lib/cli/run.ts";
 
-/** What a command said. */
+/** The output of a command. */
 export interface Said {
   readonly status: number;
   readonly out: string;
   readonly err: string;
 }
 
-/** A folder with `trousseau.yaml`, a state folder and whatever a test puts there; it is removed in the end. */
+/** A folder with `trousseau.yaml`, a state folder and files of a test. Disposing of it removes the folder. */
 export class TemporaryConfig implements AsyncDisposable {
   readonly folder: string;
   readonly file: string;
@@ -29,7 +29,7 @@ export class TemporaryConfig implements AsyncDisposable {
     this.#config = config;
   }
 
-  /** One local key that is there, unless `config` says otherwise. */
+  /** Makes a configuration with one existing local key, unless `config` has other providers. */
   static async make(config: Record<string, unknown> = {}): Promise<TemporaryConfig> {
     const folder = await Deno.makeTempDir();
     const made = new TemporaryConfig(folder, {
@@ -44,12 +44,12 @@ export class TemporaryConfig implements AsyncDisposable {
     return made;
   }
 
-  /** Writes the configuration again with other values at its top. */
+  /** Writes the configuration again with other values at the top level. */
   async write(changes: Record<string, unknown>): Promise<void> {
     await Deno.writeTextFile(this.file, stringify({ ...this.#config, ...changes }));
   }
 
-  /** What the node is to remember. */
+  /** Writes the state of the node. */
   async remember(state: Omit<RingState, "format">): Promise<void> {
     await Deno.mkdir(`${this.folder}/state`, { recursive: true });
     await Deno.writeTextFile(`${this.folder}/state/key-ring.json`, JSON.stringify({ format: 1, ...state }));

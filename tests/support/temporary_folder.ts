@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Works in a new empty folder, and removes it with all that is in it, whatever happens. */
+/** Runs `work` in a new empty folder, and removes the folder with its content afterwards, also after an error. */
 export async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {

@@ -9,7 +9,7 @@ import { FakeClock } from "./fake_clock.ts";
 import type { CheckedProvider } from "../../lib/provider/provider.ts";
 import { MemoryStore } from "./memory_store.ts";
 
-/** A service and everything around it. */
+/** A service with its dependencies. */
 export interface TestNode extends AsyncDisposable {
   readonly service: OpenedService;
   readonly clock: FakeClock;
@@ -17,7 +17,7 @@ export interface TestNode extends AsyncDisposable {
   readonly events: Event[];
 }
 
-/** What a test may say; the rest is as in the default configuration. */
+/** Options of a test; the rest is as in the default configuration. */
 export type TestNodeOptions = Partial<Omit<ServiceOptions, "providers" | "clock" | "store" | "notify">> & {
   readonly clock?: FakeClock;
   readonly store?: MemoryStore;
@@ -26,7 +26,7 @@ export type TestNodeOptions = Partial<Omit<ServiceOptions, "providers" | "clock"
 
 const hour = 3_600_000;
 
-/** Starts a node; time has not moved yet when it returns. */
+/** Starts a node. The clock has not moved when it returns. */
 export async function startNode(
   providers: readonly CheckedProvider[],
   options: TestNodeOptions = {},

@@ -1,23 +1,23 @@
 /**
- * A transit engine in memory, with real AES-256-GCM: what stands behind the double of Vault.
+ * A transit engine in memory, with real AES-256-GCM, for the double of Vault.
  *
- * It is written from Vault's API documentation (secret/transit) and answers, text by text, as Vault 1.21 was seen to:
- * version 0 of a ciphertext passes for 1, base64 is read leniently, one bad item makes the status of a batch 400 except
- * for `rewrap`.
+ * It is written from Vault's API documentation (secret/transit). Its answers have the texts that were observed on Vault
+ * 1.21: version 0 of a ciphertext counts as 1, base64 is decoded leniently, and one invalid item makes the status of a
+ * batch 400, except for `rewrap`.
  *
  * @module
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { Buffer } from "node:buffer";
 
-/** An answer before it is put on the wire. */
+/** An answer before it is encoded. */
 export interface DoubleAnswer {
   readonly status: number;
   readonly body?: unknown;
 }
 
 interface TransitKey {
-  /** Version to material and time of creation in seconds. */
+  /** The key of each version, and its creation time in seconds since the epoch. */
   readonly versions: Map<number, { readonly material: Uint8Array; readonly createdAt: number }>;
   latest: number;
   minDecryption: number;
@@ -31,7 +31,7 @@ export class TransitDouble {
   readonly #keys = new Map<string, TransitKey>();
   readonly #now: () => number;
 
-  /** @param now seconds since the epoch. */
+  /** @param now returns seconds since the epoch. */
   constructor(now: () => number) {
     this.#now = now;
   }
@@ -51,7 +51,7 @@ export class TransitDouble {
     Object.assign(this.#key(name), limits);
   }
 
-  /** @returns puts a key back as it is now, as the restore of a snapshot does. */
+  /** @returns a function that sets a key back to its present state, as the restore of a snapshot does. */
   backUp(name: string): () => void {
     const key = this.#key(name);
     const kept = { ...key, versions: new Map(key.versions) };
@@ -131,7 +131,7 @@ export function refused(why: string, status = 400): DoubleAnswer {
   return { status, body: { errors: [why] } };
 }
 
-/** What an item is answered: its fields, or the text of its error. */
+/** The answer to one item: its fields, or the text of its error. */
 type ItemResult = Readonly<Record<string, unknown>> | string;
 
 function encrypt(key: TransitKey, item: Item): ItemResult {
@@ -190,7 +190,7 @@ function openSealed(material: Uint8Array, sealed: Buffer): Buffer | string {
   }
 }
 
-/** As Go's `base64.StdEncoding` reads it: line breaks are skipped, and bits left over at the end are ignored. */
+/** Decodes as Go's `base64.StdEncoding`: line breaks are skipped, and surplus bits at the end are ignored. */
 function goBase64(text: unknown): Buffer | undefined {
   if (typeof text !== "string") return undefined;
   const joined = text.replace(/[\r\n]/g, "");

@@ -1,8 +1,8 @@
 /**
  * A Vault on a loopback port inside this process: token and AppRole logins, one transit mount, and faults on demand.
  *
- * It is written from Vault's HTTP API documentation and stands where a test must make Vault throttle, hang or answer
- * nonsense. What the real one does is proven in `tests/e2e`.
+ * It is written from Vault's HTTP API documentation, for tests in which Vault throttles, hangs or sends invalid answers.
+ * The tests in `tests/e2e` use a real Vault.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { answered, type DoubleAnswer, refused, TransitDouble } from "./transit_double.ts";
 
-/** What the double does instead of answering as it should. */
+/** A fault of the double. */
 export type TransitFault =
   /** All tokens are revoked and every login is refused. */
   | { readonly kind: "refused_login" }
@@ -20,7 +20,7 @@ export type TransitFault =
   | { readonly kind: "status"; readonly status: number; readonly why: string; readonly retryAfter?: string }
   /** The request is read and never answered. */
   | { readonly kind: "hang" }
-  /** Half of the true answer, then the connection is cut. */
+  /** Half of the correct answer, then the connection is closed. */
   | { readonly kind: "half" }
   /** Status 200 with this text as its body. */
   | { readonly kind: "garbage"; readonly text: string };
@@ -29,15 +29,15 @@ export type TransitFault =
 export interface TransitServer extends AsyncDisposable {
   readonly address: string;
   readonly transit: TransitDouble;
-  /** What AppRole takes for granted. */
+  /** The valid role ID and secret ID of AppRole. */
   readonly roleId: string;
   secretId: string;
   /** A token that never expires, with the rights of `deploy/policies/vault.hcl`. */
   readonly token: string;
   fault: TransitFault | undefined;
-  /** Whether it names a token that is not valid, as Vault does, or says `permission denied` alone, as OpenBao does. */
+  /** Whether an invalid token is named in the error, as by Vault; otherwise only `permission denied`, as by OpenBao. */
   namesDeadTokens: boolean;
-  /** The clock of the double runs ahead by so much from now on. */
+  /** Advances the clock of the double by a number of seconds. */
   advance(seconds: number): void;
 }
 
@@ -59,10 +59,10 @@ export async function startTransitServer(): Promise<TransitServer> {
   });
 }
 
-/** All that the tokens may use. */
+/** The mount and keys that the tokens permit. */
 const policy = { mount: "transit/", keys: ["kubernetes", "another"] } as const;
 
-/** Seconds that the token of a login lives. */
+/** The lifetime of a login's token in seconds. */
 const tokenTtl = 3600;
 
 class ServerState {
@@ -72,7 +72,7 @@ class ServerState {
   readonly transit = new TransitDouble(() => Math.floor(this.#now()));
   fault: TransitFault | undefined;
   namesDeadTokens = true;
-  /** Token to the second at which it expires. */
+  /** The expiry of each token, in seconds since the epoch. */
   readonly #tokens = new Map<string, number>([[this.token, Infinity]]);
   #ahead = 0;
 
@@ -116,7 +116,7 @@ class ServerState {
     if (!mine || name === undefined) return denied("permission denied");
     if (verb === "keys" && method === "GET") return this.transit.read(name);
     if (method !== "POST" && method !== "PUT") return denied("permission denied");
-    // Encrypting under a key that is not there would create it, which takes a right that the policy does not give.
+    // Encrypting under a missing key would create it, which the policy does not permit.
     if (verb === "encrypt" && !this.transit.has(name)) return denied("permission denied");
     if (verb === "encrypt" || verb === "decrypt" || verb === "rewrap") return this.transit.use(verb, name, body);
     return denied("permission denied");
@@ -135,7 +135,7 @@ function newToken(): string {
   return `hvs.${randomBytes(24).toString("base64url")}`;
 }
 
-/** A 403 as Vault folds its reasons into one text. */
+/** A 403 with the reasons in one text, as Vault writes it. */
 function denied(...reasons: readonly string[]): DoubleAnswer {
   const head = reasons.length === 1 ? "1 error occurred:" : `${reasons.length} errors occurred:`;
   return refused(`${head}\n${reasons.map((reason) => `\t* ${reason}\n`).join("")}\n`, 403);

@@ -12,48 +12,48 @@ import { serverProgram } from "../e2e/servers.ts";
 import { Authority } from "./certificates.ts";
 import { freePort, Process, waitFor } from "./processes.ts";
 
-/** A server that tests run on. */
+/** A server program for tests. */
 export interface VaultEngine {
-  /** With its version, as the names of tests and the support matrix give it. */
+  /** Its name with the version, as in the names of tests and in the support matrix. */
   readonly name: string;
   readonly isOpenBao: boolean;
-  /** Whether the support matrix keeps rows of it; it keeps none of a program that the environment names. */
+  /** Whether the support matrix has rows for it. It has none for a program from the environment. */
   readonly isKept: boolean;
-  /** Where its program is. */
+  /** The path of its program. */
   program(): Promise<string>;
 }
 
-/** How to start it. */
+/** Options of a server. */
 export interface VaultOptions {
   /** The first of {@linkcode vaultEngines} if left out. */
   readonly engine?: VaultEngine;
   /** Serve HTTPS with a certificate for `127.0.0.1` and `vault.test`. */
   readonly tls?: boolean;
-  /** Delay every answer by so many milliseconds; only Vault's core from this repository can. */
+  /** Delay of every answer in milliseconds. Only Vault's core from this repository supports it. */
   readonly latencyMs?: number;
 }
 
-/** What the API answered. */
+/** An answer of the API. */
 export interface ApiAnswer {
   readonly status: number;
   // deno-lint-ignore no-explicit-any
   readonly body: any;
 }
 
-/** A Vault that runs. Disposing of it ends it and removes its files. */
+/** A running Vault. Disposing of it ends it and removes its files. */
 export interface Vault extends AsyncDisposable {
   readonly address: string;
   readonly token: string;
-  /** Who issued its certificate; certificates of clients may come from here too. */
+  /** The authority of its certificate. It can also issue certificates of clients. */
   readonly authority: Authority;
-  /** PEM of the authority, in a file. */
+  /** The file with the PEM of the authority. */
   readonly caFile: string;
-  /** A folder of the test's own. */
+  /** A folder for the files of the test. */
   readonly folder: string;
   readonly process: Process;
-  /** Asks the API with the root token; throws where it refuses. */
+  /** Calls the API with the root token. It throws if the call is refused. */
   api(method: string, path: string, body?: unknown): Promise<ApiAnswer>;
-  /** Asks the API with any token, or none, and returns refusals as well. */
+  /** Calls the API with any token or none, and returns refusals too. */
   ask(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<ApiAnswer>;
   seal(): Promise<void>;
   unseal(): Promise<void>;
@@ -73,15 +73,15 @@ function given(path: string): VaultEngine {
 
 const named = Deno.env.get("TROUSSEAU_VAULT_BIN");
 
-/** The servers that there are. */
+/** The available servers. */
 export const vaultEngines = named === undefined ? provided : [given(named)] as const;
 
-/** Registers a test for each of them. */
+/** Registers a test for each of {@linkcode vaultEngines}. */
 export function testOnVaults(name: string, run: (engine: VaultEngine) => Promise<void>): void {
   for (const engine of vaultEngines) Deno.test(`${name} (${engine.name})`, () => run(engine));
 }
 
-/** Starts one and waits until it answers. */
+/** Starts a server and waits until it answers. */
 export async function startVault(options: VaultOptions = {}): Promise<Vault> {
   const folder = await Deno.makeTempDir({ prefix: "vault-" });
   const authority = new Authority();
@@ -136,7 +136,7 @@ export async function startVault(options: VaultOptions = {}): Promise<Vault> {
   };
 }
 
-/** Makes a namespace, each of its levels in the one above: neither server makes two levels at once. */
+/** Makes a namespace level by level: neither server can make two levels at once. */
 export async function makeNamespace({ ask, token }: Pick<Vault, "ask" | "token">, path: string): Promise<void> {
   const above: string[] = [];
   for (const level of path.split("/").filter(Boolean)) {
@@ -148,7 +148,7 @@ export async function makeNamespace({ ask, token }: Pick<Vault, "ask" | "token">
   }
 }
 
-/** A program that starts, and its output so far. */
+/** A starting program, and its output so far. */
 interface Started {
   readonly process: Process;
   readonly printed: () => Promise<string>;
@@ -177,7 +177,7 @@ async function startProcess(
   return { process, printed: () => Promise.resolve(process.output) };
 }
 
-/** `vault server -dev` and `bao server -dev` bring one listener without TLS; one with TLS comes beside it. */
+/** `vault server -dev` and `bao server -dev` have one listener without TLS. One with TLS is added. */
 async function startDevelopmentServer(
   { isOpenBao }: VaultEngine,
   command: string,
@@ -188,13 +188,13 @@ async function startDevelopmentServer(
   const config = join(folder, "server.hcl");
   const files = `tls_cert_file = "${tls?.certificate}"\n  tls_key_file = "${tls?.key}"`;
   const listener = tls === undefined ? "" : `listener "tcp" {\n  address = "${listen}"\n  ${files}\n}\n`;
-  // OpenBao lets audit devices be made by the API only where it is told to; Vault does not know the word.
+  // OpenBao permits audit devices through the API only with this setting, which Vault does not have.
   const audit = isOpenBao ? "unsafe_allow_api_audit_creation = true\n" : "";
   await Deno.writeTextFile(config, audit + listener);
   const plain = tls === undefined ? listen : `127.0.0.1:${freePort()}`;
   const known = [`-dev-root-token-id=${token}`, "-dev-no-store-token"];
   const args = ["server", "-dev", ...known, `-dev-listen-address=${plain}`, `-config=${config}`];
-  // It prints at any time: read from a pipe, that would be a read under way in every test, which Deno takes for a leak.
+  // It can print at any time. With a pipe, a pending read would count as a leak in every test.
   const log = join(folder, "server.log");
   await Deno.writeTextFile(log, "");
   const shell = ["-c", 'log=$1; shift; exec "$0" "$@" >"$log" 2>&1', command, log, ...args];

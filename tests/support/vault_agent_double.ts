@@ -1,6 +1,6 @@
 /**
  * A double of Vault's agent or proxy (`auto_auth` and `api_proxy { use_auto_auth_token = true }`), and of a reverse proxy
- * that has Vault below a path: it passes requests on to a Vault.
+ * with Vault below a path. It forwards requests to a Vault.
  *
  * @module
  */
@@ -9,21 +9,21 @@
 export interface AgentOptions {
   /** The address of the Vault behind it. */
   readonly vault: string;
-  /** The token for requests that have none; left out, none is added. */
+  /** The token for requests without one; none if left out. */
   readonly token?: string;
-  /** The path of a Unix socket; left out, it listens on a port of 127.0.0.1. */
+  /** The path of a Unix socket; a port of 127.0.0.1 if left out. */
   readonly socket?: string;
-  /** The path below which it has all of Vault's API, such as `/vault`. */
+  /** The path prefix of Vault's API, such as `/vault`. */
   readonly prefix?: string;
 }
 
 /** One agent. Disposing it ends it. */
 export class VaultAgentDouble implements AsyncDisposable {
   readonly address: string;
-  /** Method, path and token of each request as it came in. */
+  /** Method, path and token of each request. */
   readonly requests: { readonly method: string; readonly path: string; readonly token: string | null }[] = [];
   token: string | undefined;
-  /** Called before a request is passed on. */
+  /** Called before a request is forwarded. */
   before: (() => void) | undefined;
   readonly #options: AgentOptions;
   readonly #server: Deno.HttpServer;

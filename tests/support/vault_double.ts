@@ -1,16 +1,16 @@
 /**
- * A double of Vault's HTTP API, for what a real one cannot be brought to at will: silence, half answers, statuses of a
- * cluster. Its statuses and texts are those of Vault 1.21; its encryption is none.
+ * A double of Vault's HTTP API, for faults that a real server does not produce on demand: no answer, half an answer, the
+ * states of a cluster. Its statuses and texts are those of Vault 1.21. It does not encrypt.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import type { Pair } from "./certificates.ts";
 
-/** A request as it came in. */
+/** A received request. */
 export interface DoubleRequest {
   readonly method: string;
-  /** Below `/v1/`. */
+  /** The path below `/v1/`. */
   readonly path: string;
   readonly token: string | undefined;
   readonly namespace: string | undefined;
@@ -18,14 +18,14 @@ export interface DoubleRequest {
   readonly body: any;
 }
 
-/** Answers a request in place of the engine, or leaves it to the engine by giving `undefined`. */
+/** Answers a request in place of the engine; `undefined` passes it to the engine. */
 export type Intercept = (request: DoubleRequest) => Response | Promise<Response> | undefined;
 
-/** How long the tokens live that it gives, in seconds. */
+/** The properties of issued tokens. Durations are in seconds. */
 export interface DoubleTokens {
   readonly ttl: number;
   readonly renewable: boolean;
-  /** How many requests each is good for; any number if left out. */
+  /** Maximum number of requests with one token; unlimited if left out. */
   readonly uses?: number;
 }
 
@@ -36,7 +36,7 @@ export interface WrappedAnswer {
   readonly answer: unknown;
 }
 
-/** Refused logins of one account, for all clients of the server. */
+/** Number of refused logins at which an account is locked. */
 const lockedAt = 5;
 
 const denied = "1 error occurred:\n\t* permission denied\n\n";
@@ -51,7 +51,7 @@ const namespaceAnswers = {
   missing: [404, "namespace not found"],
 } as const;
 
-/** One transit key named `kubernetes` and every auth method; any login with the password `right` is good. */
+/** A Vault with one transit key named `kubernetes` and every auth method. Any login with the password `right` succeeds. */
 export class VaultDouble implements AsyncDisposable {
   readonly address: string;
   readonly requests: DoubleRequest[] = [];
@@ -59,25 +59,25 @@ export class VaultDouble implements AsyncDisposable {
   /** Called with the status of each answer. */
   answered: ((status: number) => void) | undefined;
   tokens: DoubleTokens = { ttl: 3600, renewable: true };
-  /** What has become of the namespace that is asked, whichever it is. */
+  /** The state of every namespace; `undefined` for the normal one. */
   namespace: keyof typeof namespaceAnswers | undefined;
-  /** The tokens that are good. */
+  /** The valid tokens. */
   readonly valid = new Set<string>(["root"]);
-  /** Creation times by version; empty: there is no key. */
+  /** Creation times by version. Without any there is no key. */
   versions: number[] = [1_700_000_000];
   minDecryption = 1;
   minEncryption = 0;
-  /** What reading the key says beside its versions. */
+  /** Further members of the answer to a read of the key. */
   properties: Readonly<Record<string, unknown>> = {};
   /** Logins that were refused and counted, by account; Vault locks one at the fifth (its "User lockout"). */
   readonly refusals = new Map<string, number>();
-  /** Paths of auth methods that are not there. */
+  /** Paths of auth methods that do not exist. */
   readonly absentMounts = new Set<string>();
-  /** Response-wrapping tokens that are not used yet. */
+  /** Unused response-wrapping tokens. */
   readonly wrapped = new Map<string, WrappedAnswer>();
-  /** Good tokens that may neither look themselves up nor renew themselves. */
+  /** Valid tokens without the right to look up or renew themselves. */
   readonly secretive = new Set<string>();
-  /** The remaining uses of the tokens that have a number of uses. */
+  /** The remaining uses of the tokens with limited uses. */
   readonly #uses = new Map<string, number>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #closing = new AbortController();
@@ -90,19 +90,19 @@ export class VaultDouble implements AsyncDisposable {
     this.address = `${tls === undefined ? "http" : "https"}://127.0.0.1:${this.#server.addr.port}`;
   }
 
-  /** An answer that never comes while the double lives. */
+  /** An answer that is not sent before the double is disposed of. */
   hang(): Promise<Response> {
     return new Promise((resolve) => {
       this.#closing.signal.addEventListener("abort", () => resolve(new Response(null, { status: 599 })));
     });
   }
 
-  /** Requests whose path begins so. */
+  /** The requests whose path begins with `path`. */
   asked(path: string): readonly DoubleRequest[] {
     return this.requests.filter((request) => request.path.startsWith(path));
   }
 
-  /** Deletes the key and makes another one under its name. */
+  /** Deletes the key and creates another one with its name. */
   remake(createdAt: number): void {
     this.versions = [createdAt];
   }
@@ -134,7 +134,7 @@ export class VaultDouble implements AsyncDisposable {
       return refuse(status, text);
     }
     if (request.path.startsWith("sys/wrapping/")) return this.#wrapping(request);
-    // Any request with a wrapping token as its token spends it.
+    // Any request with a wrapping token as its token uses it up.
     if (this.wrapped.delete(request.token ?? "")) return refuse(403, denied);
     const [, mount] = /^auth\/(.+)\/login/.exec(request.path) ?? [];
     const login = mount !== undefined;
@@ -268,7 +268,7 @@ export function refuse(status: number, error: string, headers: Record<string, st
   return Response.json({ errors: [error] }, { status, headers });
 }
 
-/** Listens and answers every connection with the same bytes, then closes it: half an answer, or none. */
+/** A server that answers every connection with the same bytes and closes it: half an answer, or none. */
 export class RawDouble implements AsyncDisposable {
   readonly address: string;
   readonly #listener: Deno.TcpListener;

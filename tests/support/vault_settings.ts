@@ -1,5 +1,5 @@
 /**
- * Settings of a `vault-transit` provider as tests want them.
+ * Settings of a `vault-transit` provider for tests.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import { openVaultTransit } from "../../lib/provider/vault_transit/provider.ts";
 import type { VaultAuth, VaultTransitSettings } from "../../lib/provider/vault_transit/settings.ts";
 import { Secret, type SecretSource } from "../../lib/base/secret.ts";
 
-/** A signal that never fires. */
+/** A call without a deadline. */
 export const patient = { signal: new AbortController().signal };
 
-/** A call that may take so long. */
+/** A call with a deadline of `ms` milliseconds. */
 export function within(ms: number): { readonly signal: AbortSignal } {
   return { signal: AbortSignal.timeout(ms) };
 }
 
-/** A secret in memory; its value may be changed, and `undefined` is one that cannot be read. */
+/** A secret in memory. Its value can be changed; `undefined` makes it unreadable. */
 export class MemorySecret implements SecretSource {
   readonly description = "file /etc/trousseau/secret";
   value: string | undefined;
@@ -42,17 +42,17 @@ export function fileSecret(path: string): SecretSource {
   };
 }
 
-/** Auth by a token that is known. */
+/** Authentication by a given token. */
 export function tokenAuth(token: string): VaultAuth {
   return { method: "token", token: new MemorySecret(token) };
 }
 
-/** Auth by a password that the double takes, or another one. */
+/** Authentication by a password; the valid one of the double if left out. */
 export function userpassAuth(password = "right"): VaultAuth {
   return { method: "userpass", mount: "userpass", username: "trousseau", password: new MemorySecret(password) };
 }
 
-/** Opens a provider named `vault-eu` on `transit/kubernetes` and keeps its events. */
+/** Opens a provider named `vault-eu` on `transit/kubernetes` and records its events. */
 export async function openVault(
   addresses: string | readonly string[],
   settings: Partial<VaultTransitSettings> = {},
@@ -72,7 +72,7 @@ export async function openVault(
   return { provider, events };
 }
 
-/** For `assert.rejects`: a KmsError with this code whose sentence fits. */
+/** For `assert.rejects`: accepts a KmsError with this code whose message matches. */
 export function refusedWith(code: string, sentence: RegExp = /./): (error: unknown) => boolean {
   return (error) => {
     if (!(error instanceof KmsError)) throw new Error(`not a KmsError: ${error}`);

@@ -1,5 +1,5 @@
 /**
- * Each way to log in to Vault, set up as an operator would, in a Vault of the test's own.
+ * Sets up each login method in a Vault of the test, as an administrator does.
  *
  * @module
  */
@@ -10,27 +10,27 @@ import { pause } from "./processes.ts";
 import type { Vault } from "./vault.ts";
 import { fileSecret, MemorySecret } from "./vault_settings.ts";
 
-/** Lifetimes that Vault is told to give its tokens, in seconds. */
+/** The lifetimes of tokens, in seconds. */
 export interface Lifetimes {
   readonly ttl: number;
   readonly max: number;
 }
 
-/** A method as an operator would set it up. */
+/** A login method that is set up. */
 export interface Way {
-  /** The mount, which is the audit file's word for it. */
+  /** The mount, by which the audit file names the method. */
   readonly mount: string;
   readonly auth: VaultAuth;
   readonly tls?: VaultTls;
-  /** What a login looks like in the audit file. */
+  /** The path of a login in the audit file. */
   readonly loginPath: string;
-  /** Turns the login away and takes back what it gave; what this returns lets it in again. */
+  /** Makes Vault refuse the login and revokes its tokens. @returns a function that permits it again. */
   readonly refuse: () => Promise<() => Promise<void>>;
-  /** What somebody outside does all the time, as Vault's agent does with a token file. */
+  /** Work of another program during the test, such as Vault's agent, which renews a token file. */
   readonly tend?: (signal: AbortSignal) => Promise<void>;
 }
 
-/** Where Vault's Kubernetes auth asks: a TokenReview that finds one service account good. */
+/** The TokenReview API that Vault's Kubernetes auth method calls. It accepts the token of one service account. */
 export class TokenReviewDouble implements AsyncDisposable {
   readonly #server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => this.#review(request));
   readonly address = `http://127.0.0.1:${this.#server.addr.port}`;
@@ -72,7 +72,7 @@ function signed(key: KeyObject, claims: Record<string, unknown>): string {
 const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const publicKey = keys.publicKey.export({ type: "spki", format: "pem" }).toString();
 
-/** The token that {@linkcode TokenReviewDouble} may find good, and that Vault's JWT method checks by itself. */
+/** A token that {@linkcode TokenReviewDouble} accepts, and that Vault's JWT method verifies itself. */
 export function serviceAccountJwt(): string {
   const now = Math.floor(Date.now() / 1000);
   return signed(keys.privateKey, {
@@ -88,7 +88,7 @@ export function serviceAccountJwt(): string {
   });
 }
 
-/** Puts a file in the Vault's folder in place of the one before, at once. */
+/** Replaces a file in the Vault's folder atomically. */
 export async function write(vault: Vault, name: string, text: string): Promise<string> {
   const path = join(vault.folder, name);
   await Deno.writeTextFile(`${path}.new`, text);
@@ -98,13 +98,14 @@ export async function write(vault: Vault, name: string, text: string): Promise<s
 
 const policies = { token_policies: "trousseau", token_no_default_policy: true };
 
-/** An address from nowhere near: a role that is bound to it turns everybody away. */
+/** An address from which no client connects: a role that is bound to it refuses every login. */
 const elsewhere = "192.0.2.1/32";
 
 /**
- * Makes a role, and returns how it is spoiled for {@linkcode Way.refuse}.
+ * Makes a role.
  *
- * @param renew gives the login another secret: one that was refused is not sent again soon.
+ * @param renew sets a new secret: a refused one is not sent again soon.
+ * @returns the function for {@linkcode Way.refuse}.
  */
 async function makeRole(
   vault: Vault,
@@ -123,7 +124,7 @@ async function makeRole(
 
 const given = ({ ttl, max }: Lifetimes) => ({ ...policies, token_ttl: `${ttl}s`, token_max_ttl: `${max}s` });
 
-/** Sets a method up. The policy `trousseau` is there. */
+/** Sets a method up. The policy `trousseau` must exist. */
 export type SetUp = (vault: Vault, lifetimes: Lifetimes, review: TokenReviewDouble) => Promise<Way>;
 
 async function approle(vault: Vault, lifetimes: Lifetimes, mount: string, wrapped: boolean): Promise<Way> {
@@ -143,7 +144,7 @@ async function approle(vault: Vault, lifetimes: Lifetimes, mount: string, wrappe
   return { mount, auth, loginPath: `auth/${mount}/login`, refuse };
 }
 
-/** By the method's name; where a method has two ways, the second has more words. */
+/** The set-up functions, by the method's name. The second variant of a method has a longer name. */
 export const ways: Readonly<Record<string, SetUp>> = {
   token: async (vault, { ttl, max }) => {
     const make = async () =>
@@ -184,7 +185,7 @@ export const ways: Readonly<Record<string, SetUp>> = {
     await vault.api("POST", "sys/auth/kubernetes", { type: "kubernetes" });
     await vault.api("POST", "auth/kubernetes/config", {
       kubernetes_host: review.address,
-      // The double speaks plain HTTP; OpenBao requires an authority all the same.
+      // The double uses plain HTTP, but OpenBao still requires an authority.
       kubernetes_ca_cert: vault.authority.certificate,
       disable_local_ca_jwt: true,
       token_reviewer_jwt: serviceAccountJwt(),

@@ -1,6 +1,6 @@
 /**
  * The limits of kube-apiserver for a plugin's answers, and its deadline. It discards an answer beyond a limit and reports
- * the plugin as unhealthy. The limits hold for our own answers and for those of another plugin.
+ * the plugin as unhealthy. The limits apply to our own answers and to those of another plugin.
  *
  * Source: the checks that k8s.io/apiserver makes on each answer of KMS v2, and the comments of k8s.io/kms
  * `apis/v2/api.proto`.
@@ -26,38 +26,42 @@ export const answerLimits = {
 /** Values of `version` in an answer to Status. */
 const versions: readonly string[] = ["v2", "v2beta1"];
 
-// RFC 1123 labels, two or more, all lowercase, as `IsFullyQualifiedDomainName` of k8s.io/apimachinery has it.
+// Two or more lowercase RFC 1123 labels, as `IsFullyQualifiedDomainName` of k8s.io/apimachinery requires.
 const label = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?";
 const domainName = new RegExp(`^${label}(?:\\.${label})+\\.?$`);
 const maxDomainName = 253;
 
-/** Why kube-apiserver would discard an answer to Status: half a sentence, `undefined` if it would not. `healthz` may be any text. */
+/**
+ * The reason why kube-apiserver would discard an answer to Status, as the end of a sentence without its full stop;
+ * `undefined` if it would accept it. `healthz` can be any text.
+ */
 export function complaintAboutStatus({ version, key_id: keyId }: StatusResponse): string | undefined {
   if (!versions.includes(version)) return "its version must be v2 or v2beta1";
   return complaintAboutKeyId(keyId);
 }
 
-/** The same for an answer to Encrypt. */
+/** As {@linkcode complaintAboutStatus}, for an answer to Encrypt. */
 export function complaintAboutSealed({ ciphertext, key_id: keyId, annotations }: EncryptResponse): string | undefined {
   return complaintAboutCiphertext(ciphertext) ?? complaintAboutKeyId(keyId) ?? complaintAboutAnnotations(annotations);
 }
 
-/** The same for a ciphertext of v2. */
+/** As {@linkcode complaintAboutStatus}, for a ciphertext of v2. */
 export function complaintAboutCiphertext(ciphertext: Uint8Array): string | undefined {
   return complaintAboutSize(ciphertext, answerLimits.ciphertext);
 }
 
-/** The same for a key ID. */
+/** As {@linkcode complaintAboutStatus}, for a key ID. */
 export function complaintAboutKeyId(keyId: string): string | undefined {
   if (keyId === "") return "the key_id is empty";
-  // No character has more than three bytes for each of its UTF-16 units.
+  // In UTF-8, a character has at most three bytes for each of its UTF-16 units.
   if (keyId.length * 3 <= answerLimits.keyId) return undefined;
   const size = utf8(keyId).length;
   return size > answerLimits.keyId ? `the key_id has ${size} bytes, more than ${answerLimits.keyId}` : undefined;
 }
 
 /**
- * The same for annotations. The sizes are added up before a key is checked: too many of them cost one addition each.
+ * As {@linkcode complaintAboutStatus}, for annotations. The sizes are summed before keys are checked, so that a flood of
+ * annotations costs one addition each.
  */
 export function complaintAboutAnnotations(annotations: Readonly<Record<string, Uint8Array>>): string | undefined {
   const entries = Object.entries(annotations);
@@ -69,12 +73,12 @@ export function complaintAboutAnnotations(annotations: Readonly<Record<string, U
     : "the name of an annotation is not a lowercase domain name of two labels or more";
 }
 
-/** Whether a text may be the key of an annotation: a fully qualified domain name, lowercase, of two labels or more. */
+/** Whether a text is valid as the key of an annotation: a lowercase, fully qualified domain name of at least two labels. */
 export function isAnnotationKey(key: string): boolean {
   return key.length <= maxDomainName && domainName.test(key);
 }
 
-/** The same for a ciphertext of v1beta1. */
+/** As {@linkcode complaintAboutStatus}, for a ciphertext of v1beta1. */
 export function complaintAboutCipher(ciphertext: Uint8Array): string | undefined {
   return complaintAboutSize(ciphertext, answerLimits.v1beta1);
 }

@@ -1,22 +1,22 @@
 /**
- * The messages of both KMS APIs as they look once decoded: field names as on the wire, `bytes` as Uint8Array, absent
- * fields as their empty values. The shapes follow `proto/kms_v2.proto` and `proto/kms_v1beta1.proto`.
+ * The decoded messages of both KMS APIs. Field names are those of the wire; `bytes` are Uint8Array; absent fields have
+ * their empty values. The shapes follow `proto/kms_v2.proto` and `proto/kms_v1beta1.proto`.
  *
  * @module
  */
 import type { Rpc } from "../../net/grpc/contract.ts";
 
-/** An API of KMS. */
+/** The name of a KMS API. */
 export type KmsApi = "v2" | "v1beta1";
 
-/** Nothing: Status takes no field. */
+/** The request of Status, which has no fields. */
 export type StatusRequest = Record<string, never>;
 
-/** What v2 says of itself. */
+/** The state of a v2 plugin. */
 export interface StatusResponse {
   /** `v2` or `v2beta1`. */
   readonly version: string;
-  /** `ok`, or the sentence that an operator reads at `/readyz/kms-providers`. */
+  /** `ok`, or the message that kube-apiserver shows at `/readyz/kms-providers`. */
   readonly healthz: string;
   /** 1 to 1,024 bytes. */
   readonly key_id: string;
@@ -47,12 +47,12 @@ export interface DecryptResponse {
   readonly plaintext: Uint8Array;
 }
 
-/** v1beta1: the version that the API server speaks. */
+/** v1beta1: the version of the API that the API server uses. */
 export interface VersionRequest {
   readonly version: string;
 }
 
-/** v1beta1: what the plugin is. */
+/** v1beta1: the version of the API and the name and version of the plugin. */
 export interface VersionResponse {
   readonly version: string;
   readonly runtime_name: string;
@@ -66,7 +66,7 @@ export interface V1EncryptRequest {
   readonly plain: Uint8Array;
 }
 
-/** v1beta1: a sealed DEK, at most 65,535 bytes: the API server writes its length in two. */
+/** v1beta1: a sealed DEK of at most 65,535 bytes. The API server stores its length in two bytes. */
 export interface V1EncryptResponse {
   readonly cipher: Uint8Array;
 }

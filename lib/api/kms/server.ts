@@ -24,7 +24,7 @@ export function kmsRoutes({ v2, v1beta1 }: KmsHandlers): readonly Route[] {
   ];
 }
 
-/** Makes a server that does not listen yet. A call without a deadline may take as long as kube-apiserver waits. */
+/** Makes a server that does not listen yet. A call without a deadline gets that of kube-apiserver, 3 s. */
 export function kmsServer(handlers: KmsHandlers): RpcServer {
   return rpcServer(kmsRoutes(handlers), apiServerDeadlineMs, handlers);
 }

@@ -7,7 +7,7 @@ import { type ServiceContract, serviceContract } from "../../net/grpc/contract.t
 import proto from "../../../proto/sops_keyservice.proto" with { type: "text" };
 import type { SopsRpcs } from "./messages.ts";
 
-/** Milliseconds that a call may take. sops sets no deadline; a person waits, and all providers are waited for. */
+/** The deadline of a call in milliseconds. sops sets none. A wrap waits for all providers of the key. */
 export const sopsDeadlineMs = 15_000;
 
 /** Parses the proto file: a few milliseconds, once for each server or client. */

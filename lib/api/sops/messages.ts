@@ -1,19 +1,19 @@
 /**
- * The messages of SOPS' key service as they look once decoded: field names as on the wire, `bytes` as Uint8Array, absent
- * fields as their empty values, absent messages left out. The shapes follow `proto/sops_keyservice.proto`.
+ * The decoded messages of SOPS' key service. Field names are those of the wire; `bytes` are Uint8Array; absent fields have
+ * their empty values; absent messages are left out. The shapes follow `proto/sops_keyservice.proto`.
  *
  * @module
  */
 import type { Rpc } from "../../net/grpc/contract.ts";
 
-/** The key of a file that names a key in Vault: the one that ours travel as. */
+/** A key in Vault. Trousseau's keys have this form; see `key_uri.ts`. */
 export interface VaultKey {
   readonly vault_address: string;
   readonly engine_path: string;
   readonly key_name: string;
 }
 
-/** A key in the metadata of a file. SOPS sets one of the fields; each is a kind of key. */
+/** A key in the metadata of a file. SOPS sets one field, which is the kind of the key. */
 export interface SopsKey {
   readonly vault_key?: VaultKey;
   readonly kms_key?: object;
@@ -24,10 +24,10 @@ export interface SopsKey {
   readonly hckms_key?: object;
 }
 
-/** A file's data key to be encrypted. */
+/** The data key of a file, to be encrypted. */
 export interface SopsEncryptRequest {
   readonly key?: SopsKey;
-  /** 32 bytes, or 33 for a share of a data key that is split between groups of keys. */
+  /** 32 bytes, or 33 for a share of a data key that SOPS has split between key groups. */
   readonly plaintext: Uint8Array;
 }
 

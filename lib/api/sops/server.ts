@@ -18,7 +18,7 @@ export function sopsRoutes({ sops }: SopsHandlers): readonly Route[] {
   return routesOf(sopsContract(), sops);
 }
 
-/** Makes a server that does not listen yet. A call without a deadline may take {@linkcode sopsDeadlineMs}. */
+/** Makes a server that does not listen yet. A call without a deadline gets {@linkcode sopsDeadlineMs}. */
 export function sopsServer(handlers: SopsHandlers): RpcServer {
   return rpcServer(sopsRoutes(handlers), sopsDeadlineMs, handlers);
 }

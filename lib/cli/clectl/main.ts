@@ -1,5 +1,5 @@
 /**
- * The program `clectl`: words in, exit status out. Nothing else ends the process.
+ * Entry point of the program `clectl`. It alone ends the process.
  *
  * @module
  */

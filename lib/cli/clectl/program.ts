@@ -1,5 +1,5 @@
 /**
- * The program `clectl`, the client for laptops. It loads nothing of the plugin, of its providers or of a KMS.
+ * The program `clectl`, the client for laptops. It loads no code of the plugin, its providers or a KMS.
  *
  * @module
  */
@@ -57,7 +57,7 @@ const commands = [
   },
 ] as const satisfies readonly ClectlCommand[];
 
-/** The program. */
+/** The definition of `clectl`. */
 export const clectl: Program = defineProgram<typeof options, Streams>({
   name: "clectl",
   commands,

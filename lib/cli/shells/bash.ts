@@ -76,7 +76,7 @@ complete -F _${name} ${name}
 `;
 }
 
-/** The completions behind each option of a command that takes a value: files, its choices, or none. */
+/** The completions after each option of a command that has a value: files, its choices, or none. */
 function valueCases(command: Command, table: OptionTable): readonly string[] {
   return optionsOf(command).flatMap((name) => {
     const { type, choices, files } = optionRow(table, name);
@@ -86,12 +86,12 @@ function valueCases(command: Command, table: OptionTable): readonly string[] {
   });
 }
 
-/** Files behind an option that stands before a command. */
+/** Completions of files after an option before a command. */
 function freeFileCases(program: Program): readonly string[] {
   return freeFileForms(program).map((form) => `      *' ${form}') files=yes ;;`);
 }
 
-/** The completions behind a command: words and files in the first place, options everywhere. */
+/** The completions after a command: words and files in the first position, options everywhere. */
 function commandCases(command: Command, program: Program): readonly string[] {
   const { name, positionals } = command;
   const options = `options='${labels(program.options, optionsOf(command))}'`;

@@ -17,7 +17,7 @@ import {
   wordsAfter,
 } from "./words.ts";
 
-/** A file named after the program, as in `trousseau.fish`, for fish's `completions` folder. */
+/** The text of a file in fish's `completions` folder that is named after the program, for instance `trousseau.fish`. */
 export function fishCompletions(program: Program): string {
   const { name, commands, options, freeOptions } = program;
   const taken = longNames(program);
@@ -76,7 +76,7 @@ function commandRows(command: Command, program: Program): readonly string[] {
   ];
 }
 
-/** Makes a function that writes one row: an offer after a command and that number of words behind it. */
+/** Returns a function that writes one row: a completion after a command and a number of words. */
 function rowsOf(program: string): (command: string, count: number | "any", rest: string) => string {
   return (command, count, rest) => {
     const condition = count === "any"

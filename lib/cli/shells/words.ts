@@ -1,5 +1,5 @@
 /**
- * The words that a shell offers, from a program's tables.
+ * The words that completions offer, from a program's tables.
  *
  * @module
  */
@@ -7,13 +7,13 @@ import type { Command, Program } from "../command.ts";
 import { families, wordsBelow } from "../command_words.ts";
 import { acceptedOptions, optionLabel, optionRow, type OptionTable } from "../options.ts";
 
-/** A word to offer, and its description, or `""`. */
+/** A word, and its description or `""`. */
 export interface Word {
   readonly word: string;
   readonly summary: string;
 }
 
-/** The first words of all commands, each once. */
+/** The first words of all commands, without duplicates. */
 export function firstWords(program: Program): readonly Word[] {
   return nextWords(program, "");
 }
@@ -28,31 +28,31 @@ export function nextWords({ commands }: Program, family: string): readonly Word[
   });
 }
 
-/** The words behind `help`: first words of commands, and topics. */
+/** The words after `help`: first words of commands, and topics. */
 export function helpWords(program: Program): readonly Word[] {
   const words = firstWords(program);
   const more = Object.entries(program.topics).filter(([name]) => !words.some(({ word }) => word === name));
   return [...words, ...more.map(([word, { summary }]) => ({ word, summary }))];
 }
 
-/** The beginnings of commands that further words follow, as `config` of `config schema`. */
+/** The proper prefixes of commands' names, for instance `config` of `config schema`. */
 export function familiesOf({ commands }: Program): readonly string[] {
   return families(commands.map(({ name }) => name));
 }
 
-/** Families that are no command by themselves. */
+/** Families that are not commands themselves. */
 export function bareFamilies(program: Program): readonly string[] {
   return familiesOf(program).filter((family) => !program.commands.some(({ name }) => name === family));
 }
 
-/** Everything of two words or more that a shell has to recognize as one name, with `help` before a family too. */
+/** All names of two or more words that a shell must recognize as one, also families after `help`. */
 export function longNames(program: Program): readonly string[] {
   const all = [...familiesOf(program), ...program.commands.map(({ name }) => name)];
   const long = all.filter((name) => name.includes(" "));
   return [...new Set([...long, ...familiesOf(program).map((family) => `help ${family}`)])];
 }
 
-/** The words after a command: those of its family, those behind `help`, or the choices of its first positional. */
+/** The words after a command: those of its family, those after `help`, or the choices of its first positional. */
 export function wordsAfter({ name, positionals: [first] }: Command, program: Program): readonly Word[] {
   if (first?.command) return helpWords(program);
   const choices = first?.choices?.map((word) => ({ word, summary: "" }));
@@ -77,12 +77,12 @@ export function formsWithValue(table: OptionTable): readonly string[] {
   return [...new Set(names.flatMap((name) => formsOf(table, name)))];
 }
 
-/** The forms of the options without a command that name a file. */
+/** The forms of the options before a command that name a file. */
 export function freeFileForms({ options, freeOptions }: Program): readonly string[] {
   return freeOptions.filter((name) => optionRow(options, name).files).flatMap((name) => formsOf(options, name));
 }
 
-/** Options of a command, with those that all have. */
+/** The options of a command, including those of all commands. */
 export function optionsOf({ options }: Command): readonly string[] {
   return acceptedOptions(options);
 }

@@ -19,7 +19,10 @@ import {
   wordsAfter,
 } from "./words.ts";
 
-/** A file named `_` and the program, as in `_trousseau`, for a folder of zsh's `fpath`; it may be sourced too. */
+/**
+ * The text of a file named `_` and the program, for instance `_trousseau`, for a folder of zsh's `fpath`; it can also
+ * be sourced.
+ */
 export function zshCompletions(program: Program): string {
   const { name, commands, options } = program;
   const rows = [
@@ -77,7 +80,10 @@ function describe(words: readonly Word[]): string {
   return `offered=(${list}); _describe command offered`;
 }
 
-/** Words and files in the first place together. The blank before `_alternative` keeps options of `_arguments` from it. */
+/**
+ * Offers words and files together in the first position. The blank before `_alternative` prevents `_arguments` from
+ * passing it its options.
+ */
 function commandRow(command: Command, program: Program): string {
   const words = wordsAfter(command, program).map(({ word }) => word).join(" ");
   const many = command.positionals.at(-1)?.many;

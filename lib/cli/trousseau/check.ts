@@ -131,7 +131,7 @@ async function find(config: Config, call: TrousseauCall): Promise<CheckFindings>
 }
 
 /**
- * Counts the wraps of the round trips.
+ * The quorum that the round trips show.
  *
  * @param opens whether a kind of provider can unwrap.
  */
@@ -155,7 +155,7 @@ async function processWarnings(config: Config, { environment, signal }: Terminal
   return messages.map((message) => ({ provider: undefined, message }));
 }
 
-/** A probe takes the right to wrap with most KMS, and a retired provider needs it no more. */
+/** With most KMS a probe requires the permission to wrap, which a retired provider no longer needs. */
 function mayNotWrap({ steps }: RoundTrip): boolean {
   return steps.some(({ step, result }) => step === "probe" && result === "permission_denied");
 }
@@ -172,7 +172,10 @@ function statusOf({ trips, retired, plan, lost, sealed, unusableFiles, unwritabl
   ]);
 }
 
-/** A version that is refused is lost data, whatever the code; one that could not be tried ends as its failure does. */
+/**
+ * A refused version is lost data, whatever the code; for a version that could not be tested, the status is that of the
+ * failure.
+ */
 function statusOfVersion({ state, code }: SealedVersionStatus): ExitStatus {
   if (state === "refused") return exitCodes.refused.status;
   return state === "unknown" && code !== "ok" ? exitStatusOfCode(code) : exitCodes.ok.status;

@@ -1,5 +1,5 @@
 /**
- * The findings of `trousseau check`, before they become text or JSON.
+ * The findings of `trousseau check`, from which text and JSON are made.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import type { SealedVersionStatus } from "../../services/kms/service.ts";
 import type { KeyPlan } from "./key_plan.ts";
 import type { RoundTrip } from "./round_trip.ts";
 
-/** The wrap quorum as the round trips show it. Only providers that can unwrap count. */
+/** The wrap quorum that the round trips show. Only providers that can unwrap count. */
 export interface CheckedQuorum {
-  /** How many wraps a data key needs. */
+  /** Number of wraps that a data key requires. */
   readonly needed: number;
-  /** How many providers have just made one. */
+  /** Number of providers that wrapped in this run. */
   readonly reached: number;
 }
 
@@ -21,21 +21,21 @@ export interface CheckedQuorum {
 export interface CheckFindings {
   readonly config: Config;
   readonly trips: readonly RoundTrip[];
-  /** The providers that only unwrap: opened and probed. */
+  /** The providers that only unwrap; they were opened and probed. */
   readonly retired: readonly RoundTrip[];
   readonly quorum: CheckedQuorum;
-  /** What becomes of the key ID, or why this node's state cannot tell. */
+  /** The effect on the key ID, or the reason why this node's state does not show it. */
   readonly plan: KeyPlan | KmsError;
-  /** Why what this node has sealed could not be opened any more; `""` if it can. */
+  /** The reason why data sealed by this node could no longer be decrypted; `""` if it can. */
   readonly lost: string;
-  /** The versions that this node has sealed with, and whether they open. */
+  /** The versions with which this node has sealed data, and whether they can unwrap. */
   readonly sealed: readonly SealedVersionStatus[];
-  /** Of those that are refused: what that means and what to do. */
+  /** The consequences of refused versions, with their remedies. */
   readonly losses: readonly string[];
-  /** Why other files of the state folder cannot be used, one error each. */
+  /** The reasons why other files of the state folder cannot be used, one error each. */
   readonly unusableFiles: readonly KmsError[];
-  /** Why something that `serve` writes cannot be written, one error each. */
+  /** The reasons why files that `serve` writes cannot be written, one error each. */
   readonly unwritable: readonly KmsError[];
-  /** `provider` is `undefined` for what concerns the process and not one of its providers. */
+  /** `provider` is `undefined` if the warning concerns the process instead of a provider. */
   readonly warnings: readonly { readonly provider: string | undefined; readonly message: string }[];
 }

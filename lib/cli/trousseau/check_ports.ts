@@ -1,5 +1,5 @@
 /**
- * Whether the addresses of a configuration can be listened on.
+ * Checks whether the program could listen on the addresses of a configuration.
  *
  * @module
  */
@@ -8,9 +8,11 @@ import { originOf, whyNotListen } from "../../telemetry/http.ts";
 import { serves } from "./running.ts";
 import { fetchStatus } from "./status_document.ts";
 
-/** A sentence for each address that cannot be had; one that a process of this very configuration holds can. */
+/**
+ * A sentence for each address that is not available. An address in use by a process of this configuration is available.
+ */
 export async function portWarnings(config: Config, signal: AbortSignal): Promise<readonly string[]> {
-  // Without a configuration a taken port is replaced by a free one.
+  // Without a configuration, an address in use is replaced by a free one.
   if (config.file === undefined) return [];
   const { telemetry, socket, sops } = config;
   const ports = [
@@ -33,7 +35,7 @@ export async function portWarnings(config: Config, signal: AbortSignal): Promise
 async function isOurs(config: Config, origin: string, path: string, signal: AbortSignal): Promise<boolean> {
   const found = await fetchStatus(origin, signal);
   if (found === undefined || !serves(found, path)) return false;
-  // Versions up to 0.1.0 do not tell their socket: they are known by their providers.
+  // Versions up to 0.1.0 do not report their socket; they are identified by their providers.
   const names = (providers: readonly { readonly name: string }[]) => providers.map(({ name }) => name).sort().join(" ");
   return found.socket !== undefined || names(found.providers) === names(config.providers);
 }

@@ -1,5 +1,5 @@
 /**
- * What `trousseau check` prints.
+ * The output of `trousseau check`.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { decryptorsOf } from "../../app/decryptors.ts";
 import type { RoundTrip, RoundTripStepName } from "./round_trip.ts";
 import { type Cell, durationText, painted, table } from "../table.ts";
 
-/** For scripts. Absent values are `null`. */
+/** The JSON output. Absent values are `null`. */
 export function checkJson(findings: CheckFindings, status: ExitStatus): unknown {
   const { config, trips, retired, quorum, plan, lost, sealed, losses, unusableFiles, unwritable, warnings } = findings;
   return {
@@ -56,7 +56,7 @@ function tripJson({ name, kind, key, toBeMade, untried, steps }: RoundTrip): unk
   };
 }
 
-/** For eyes: a table, then what went wrong, what follows for the key ID, and what to beware of. */
+/** The text output: a table, then the errors, the effect on the key ID, and the warnings. */
 export function checkText(findings: CheckFindings, colour: boolean): string {
   const { config, trips, retired, quorum, plan, lost, sealed, losses, unusableFiles, unwritable, warnings } = findings;
   const bad = (text: string) => painted({ text, tone: "bad" }, colour);
@@ -97,7 +97,7 @@ export function checkText(findings: CheckFindings, colour: boolean): string {
   ].join("\n") + "\n";
 }
 
-/** How the versions are that are not refused. */
+/** The states of the versions that are not refused. */
 function sealedSummary(sealed: readonly SealedVersionStatus[]): readonly string[] {
   const named = (state: SealedVersionStatus["state"]) =>
     sealed.filter((one) => one.state === state).map(({ provider, version }) => `${provider}@${version}`).join(", ");
@@ -117,7 +117,7 @@ function row(trip: RoundTrip): readonly Cell[] {
   if (trip.toBeMade !== undefined) return [trip.name, trip.kind, { text: "to be made", tone: "warn" }, "", ""];
   if (trip.untried !== undefined) return [trip.name, trip.kind, { text: "not tried", tone: "warn" }, "-", "-", ""];
   const opened = trip.steps.find(({ step }) => step === "open");
-  // What cannot be opened cannot be probed: its failure stands in the first column that there is.
+  // A provider that cannot be opened cannot be probed: its failure is shown in the first column.
   const first = opened?.result === "ok" ? cell(trip, "probe") : cell(trip, "open");
   return [trip.name, trip.kind, first, cell(trip, "wrap"), cell(trip, "unwrap"), trip.key?.version ?? ""];
 }

@@ -8,7 +8,7 @@ import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
 import { run } from "../run.ts";
 import { TemporaryConfig } from "../../../tests/support/temporary_config.ts";
 
-/** A local key, and a Vault; without an address nobody listens for it: its port is given back before it is used. */
+/** A local key and a Vault. Without an address no server listens for it: the port is released before it is used. */
 async function withVault(
   auth: (folder: string) => Record<string, unknown>,
   given?: string,
@@ -27,7 +27,7 @@ async function withVault(
   return config;
 }
 
-Deno.test("check() sends a data key through every provider and back", async () => {
+Deno.test("check() wraps and unwraps a data key with every provider", async () => {
   await using config = await TemporaryConfig.make();
   const { status, out } = await config.run("check", "--json");
   equal(status, 0);
@@ -41,7 +41,7 @@ Deno.test("check() sends a data key through every provider and back", async () =
   ]);
 });
 
-Deno.test("check() prints a table, the quorum, the key ID and what to beware of", async () => {
+Deno.test("check() prints a table, the quorum, the key ID and the warnings", async () => {
   await using config = await TemporaryConfig.make();
   const { status, out } = await config.run("check");
   equal(status, 0);
@@ -51,7 +51,7 @@ Deno.test("check() prints a table, the quorum, the key ID and what to beware of"
   match(out, /^warning: local: Its key lies in /m);
 });
 
-Deno.test("check() exits 78 for a configuration that is wrong, and hands scripts its lines", async () => {
+Deno.test("check() exits 78 for an invalid configuration, and prints its lines as JSON", async () => {
   await using config = await TemporaryConfig.make();
   await config.write({ wrapp: 2 });
   const { status, err } = await config.run("check");
@@ -64,7 +64,7 @@ Deno.test("check() exits 78 for a configuration that is wrong, and hands scripts
   match(problems[0], /wrapp/);
 });
 
-Deno.test("check() exits 69 where a KMS is away, and says what that means for the quorum", async () => {
+Deno.test("check() exits 69 if a KMS is unreachable, and reports the effect on the quorum", async () => {
   await using config = await withVault((folder) => ({ method: "token", token: { file: `${folder}/jwt` } }));
   const { status, out } = await config.run("check");
   equal(status, 69);
@@ -73,7 +73,7 @@ Deno.test("check() exits 69 where a KMS is away, and says what that means for th
   match(out, /^The wrap quorum of 2 is missed: 1 of 2 providers can wrap\.$/m);
 });
 
-Deno.test("check() warns of Kubernetes auth, which may ask the very API server that waits for this plugin", async () => {
+Deno.test("check() warns of Kubernetes auth, which can depend on the API server that waits for this plugin", async () => {
   await using config = await withVault((folder) => ({
     method: "kubernetes",
     role: "trousseau",
@@ -85,7 +85,7 @@ Deno.test("check() warns of Kubernetes auth, which may ask the very API server t
   match(ours[0].message, /asks an API server to check each login by Kubernetes auth/);
 });
 
-Deno.test("check() and keys() name versions that this node has sealed with and Vault has retired, and say that the key may leave", async () => {
+Deno.test("check() and keys() name versions with which this node has sealed and which Vault has retired, and report an exportable key", async () => {
   await using vault = new VaultDouble();
   vault.versions.push(1_700_000_500);
   vault.minDecryption = 2;
@@ -122,7 +122,7 @@ Deno.test("check() and keys() name versions that this node has sealed with and V
   match((await config.run("check")).out, /forgotten: "vault@2" names a version of the announced key ID/);
 });
 
-Deno.test("check() names retired versions of a retired provider that may not be probed any more", async () => {
+Deno.test("check() names retired versions of a retired provider that may no longer be probed", async () => {
   await using vault = new VaultDouble();
   vault.versions.push(1_700_000_500);
   vault.minDecryption = 2;
@@ -143,14 +143,14 @@ Deno.test("check() names retired versions of a retired provider that may not be 
   match(out, /^warning: vault: It refuses to be probed/m);
 });
 
-Deno.test("keys() says why it could not look at a key, and is no failure for it", async () => {
+Deno.test("keys() reports why it could not read a key's remarks, without failing", async () => {
   await using config = await withVault((folder) => ({ method: "token", token: { file: `${folder}/jwt` } }));
   const { out, status } = await config.run("keys");
   equal(status, 0);
   match(out, /^warning: vault: Its versions could not be looked at\. Cannot log in .*refused the connection\.$/m);
 });
 
-Deno.test("check() makes no key file, and takes one that is to be made for no failure", async () => {
+Deno.test("check() creates no key file, and a key file to be created is no failure", async () => {
   await using config = await TemporaryConfig.make();
   const keyFile = `${config.folder}/new.keys`;
   await config.write({ providers: [{ name: "new", kind: "local", keyFile, create: true }] });
@@ -161,7 +161,7 @@ Deno.test("check() makes no key file, and takes one that is to be made for no fa
   deepEqual(names, ["local.keys", "trousseau.yaml"]);
 });
 
-Deno.test("check() exits 78 where a key ID of this node would come back, and names the epoch that helps", async () => {
+Deno.test("check() exits 78 if a key ID of this node would be announced again, and names an epoch that prevents it", async () => {
   await using config = await TemporaryConfig.make();
   const { providers } = JSON.parse((await config.run("check", "--json")).out);
   const members = [{ name: "local", kind: "local", version: providers[0].version }];
@@ -175,7 +175,7 @@ Deno.test("check() exits 78 where a key ID of this node would come back, and nam
   equal((await config.run("check")).status, 0);
 });
 
-Deno.test("check() exits 78 where the node's own memory is damaged", async () => {
+Deno.test("check() exits 78 if the node's state is damaged", async () => {
   await using config = await TemporaryConfig.make();
   await config.remember({ providers: [], history: [] });
   await Deno.writeTextFile(`${config.folder}/state/key-ring.json`, "{");
@@ -184,7 +184,7 @@ Deno.test("check() exits 78 where the node's own memory is damaged", async () =>
   match(out, /the file is damaged/);
 });
 
-Deno.test("check() foresees the key ID that follows a rotation", async () => {
+Deno.test("check() predicts the key ID after a rotation", async () => {
   await using config = await TemporaryConfig.make();
   const { providers, keyId } = JSON.parse((await config.run("check", "--json")).out);
   const members = [{ name: "local", kind: "local", version: providers[0].version }];
@@ -195,7 +195,7 @@ Deno.test("check() foresees the key ID that follows a rotation", async () => {
   match((await config.run("check")).out, /^The key ID will change from t1-/m);
 });
 
-Deno.test("check() wraps under the version that counts, as serve does, and tells the way out where a key was taken back", async () => {
+Deno.test("check() wraps under the version that counts, as serve does, and names the remedy if a key was reverted", async () => {
   await using config = await TemporaryConfig.make();
   const { providers } = JSON.parse((await config.run("check", "--json")).out);
   const mine = { name: "local", kind: "local", version: providers[0].version };
@@ -203,7 +203,7 @@ Deno.test("check() wraps under the version that counts, as serve does, and tells
   const announced = (at: number, member: typeof mine) => (
     { id: keyIdOf(0, [member]), at, keyEpoch: 0, provisional: false, members: [member] }
   );
-  // Another node's key file was used for a while, and the right one is back.
+  // Another node's key file was used for a time, and the right one is restored.
   await config.remember({
     providers: [{ name: "local", kind: "local", state: { version: other.version, order: 8e14 } }],
     history: [announced(1, mine), announced(2, other)],
@@ -218,7 +218,7 @@ Deno.test("check() wraps under the version that counts, as serve does, and tells
   );
 });
 
-Deno.test("check() paints on a terminal, and not with NO_COLOR", async () => {
+Deno.test("check() prints colours on a terminal, and not with NO_COLOR", async () => {
   await using config = await TemporaryConfig.make();
   const painted = async (variables: Record<string, string>) => {
     const terminal = fakeTerminal({ isTerminal: true, variables });
@@ -228,14 +228,14 @@ Deno.test("check() paints on a terminal, and not with NO_COLOR", async () => {
   deepEqual([await painted({}), await painted({ NO_COLOR: "1" })], [true, false]);
 });
 
-/** The state of a node that sealed with a provider "old" alone, and with "local" too. */
+/** The state of a node that sealed with provider "old" only, and then with "local" too. */
 const sealedByOld = {
   providers: [],
   history: [],
   sealedBy: [[{ name: "old", kind: "local" }], [{ name: "local", kind: "local" }]],
 };
 
-Deno.test("check(), keys() and serve() say that a state is another configuration's, and give no advice to lose its data", async () => {
+Deno.test("check(), keys() and serve() report the state of another configuration, and give no advice that would lose its data", async () => {
   await using config = await TemporaryConfig.make();
   const members = [{ name: "vault", kind: "vault-transit", version: "1@1700000000" }];
   const history = [{ id: keyIdOf(0, members), at: 1, keyEpoch: 0, provisional: false, members }];
@@ -252,12 +252,12 @@ Deno.test("check(), keys() and serve() say that a state is another configuration
   }
   const { lost, keyId } = JSON.parse((await config.run("check", "--json")).out);
   deepEqual([lost, keyId.verdict], ["", "config"]);
-  // An operator who names the provider under forgotten knows of that state.
+  // If the operator names the provider under forgotten, the state is accepted.
   await config.write({ forgotten: ["vault"] });
   equal((await config.run("check")).status, 0);
 });
 
-Deno.test("check(), keys() and serve() exit 78 where nobody is left who opens what the node sealed, and say the ways out", async () => {
+Deno.test("check(), keys() and serve() exit 78 if no provider can decrypt the node's data, and name the remedies", async () => {
   await using config = await TemporaryConfig.make();
   await config.remember(sealedByOld);
   for (const command of ["check", "keys", "serve"]) {
@@ -281,7 +281,7 @@ Deno.test("check(), keys() and serve() exit 78 where nobody is left who opens wh
   }
 });
 
-Deno.test("check() opens and probes a retired provider, has it wrap nothing, and counts it in no quorum", async () => {
+Deno.test("check() opens and probes a retired provider, does not wrap with it, and counts it in no quorum", async () => {
   await using config = await TemporaryConfig.make();
   await createKeyFile(`${config.folder}/old.keys`);
   const old = { name: "old", kind: "local", keyFile: `${config.folder}/old.keys` };
@@ -300,7 +300,7 @@ Deno.test("check() opens and probes a retired provider, has it wrap nothing, and
   equal((await config.run("check")).status, 78);
 });
 
-Deno.test("check() takes a retired provider that may not be probed for well, and says so; a provider in use it does not", async () => {
+Deno.test("check() accepts a retired provider that may not be probed, with a remark, but not a provider in use", async () => {
   await using config = await TemporaryConfig.make();
   await Deno.writeTextFile(`${config.folder}/token`, "hvs.retired");
   const denied = { errors: ["1 error occurred:\n\t* permission denied\n\n"] };
@@ -326,11 +326,11 @@ Deno.test("check() takes a retired provider that may not be probed for well, and
   equal((await config.run("check")).status, 77);
 });
 
-Deno.test("check() warns once of an address that another program holds, and ends with 0", async () => {
+Deno.test("check() warns once of an address in use by another program, and exits 0", async () => {
   using holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const listen = `127.0.0.1:${holder.addr.port}`;
   await using config = await TemporaryConfig.make({ telemetry: { listen, audit: "off" } });
-  // The holder accepts nothing: an answer is not waited for without end.
+  // The program that holds the port accepts no connection: waiting for its response is bounded.
   const { status, out } = await config.run("check");
   equal(status, 0);
   deepEqual(out.split("\n").filter((line) => line.includes(listen)).length, 1);
@@ -339,7 +339,7 @@ Deno.test("check() warns once of an address that another program holds, and ends
   deepEqual([ok, warnings[0].provider], [true, null]);
 });
 
-Deno.test("check() warns of no address that a plugin of the same configuration holds", async () => {
+Deno.test("check() does not warn of addresses in use by a plugin of the same configuration", async () => {
   const answer = (socket: string | undefined) => ({
     socket,
     provisional: false,
@@ -364,7 +364,7 @@ Deno.test("check() warns of no address that a plugin of the same configuration h
   deepEqual(seen, [false, false, true, true]);
 });
 
-Deno.test("check() warns in one line of variables of the runtime, and tells no value", async () => {
+Deno.test("check() warns in one line of variables of the runtime, without their values", async () => {
   await using config = await TemporaryConfig.make();
   const variables = { NODE_TLS_REJECT_UNAUTHORIZED: "0", HTTPS_PROXY: "http://user:canary@proxy", SSLKEYLOGFILE: "/k" };
   const terminal = fakeTerminal({ variables: { TROUSSEAU_CONFIG: config.file, ...variables } });
@@ -375,7 +375,7 @@ Deno.test("check() warns in one line of variables of the runtime, and tells no v
   equal(terminal.out().includes("canary"), false);
 });
 
-Deno.test("check() lists a version without a sentinel as not tested, and hands scripts each version", async () => {
+Deno.test("check() lists a version without a sentinel as not tested, and prints each version as JSON", async () => {
   await using config = await TemporaryConfig.make();
   const { providers } = JSON.parse((await config.run("check", "--json")).out);
   const version: string = providers[0].version;
@@ -398,7 +398,7 @@ Deno.test("check() lists a version without a sentinel as not tested, and hands s
   match((await config.run("check")).out, /accepts nothing on this node.*Did you mean "local@0123456789abcdef"\?/);
 });
 
-Deno.test("check() exits 78 where the sentinels of the node are damaged", async () => {
+Deno.test("check() exits 78 if the sentinels of the node are damaged", async () => {
   await using config = await TemporaryConfig.make();
   await config.remember({ providers: [], history: [] });
   await Deno.writeTextFile(`${config.folder}/state/sentinels.json`, "{");
@@ -407,7 +407,7 @@ Deno.test("check() exits 78 where the sentinels of the node are damaged", async 
   match(out, /Cannot use the sentinels of this node in .*sentinels\.json: the file is damaged/);
 });
 
-Deno.test("check() exits 78 where the check values of local keys are damaged, and tries the provider all the same", async () => {
+Deno.test("check() exits 78 if the check values of local keys are damaged, and tests the provider nevertheless", async () => {
   await using config = await TemporaryConfig.make();
   await config.remember({ providers: [], history: [] });
   await Deno.writeTextFile(`${config.folder}/state/local-keys.json`, "{");
@@ -417,7 +417,7 @@ Deno.test("check() exits 78 where the check values of local keys are damaged, an
   match(out, /^Cannot use the check values of local keys in .*local-keys\.json: the file is damaged/m);
 });
 
-/** A provider by AppRole whose secret ID is wrapped. */
+/** A provider with AppRole and a wrapped secret ID. */
 async function withWrapped(vault: VaultDouble, changes: Record<string, unknown> = {}): Promise<TemporaryConfig> {
   vault.wrapped.set("hvs.wrapping", {
     madeBy: "auth/approle/role/trousseau/secret-id",
@@ -431,7 +431,7 @@ async function withWrapped(vault: VaultDouble, changes: Record<string, unknown> 
   return config;
 }
 
-Deno.test("check() and keys() say that they spare a wrapping token, and end well", async () => {
+Deno.test("check() and keys() report that they do not use up a wrapping token, and succeed", async () => {
   await using vault = new VaultDouble();
   await using config = await withWrapped(vault);
   const { status, out } = await config.run("check");
@@ -452,7 +452,7 @@ Deno.test("check() and keys() say that they spare a wrapping token, and end well
   ok(vault.wrapped.has("hvs.wrapping"));
 });
 
-Deno.test("check() exits 77 for a wrapping token that is spent, or made by another path", async () => {
+Deno.test("check() exits 77 for a wrapping token that is used up, or was created by another path", async () => {
   await using vault = new VaultDouble();
   await using config = await withWrapped(vault);
   vault.wrapped.set("hvs.wrapping", { madeBy: "sys/wrapping/wrap", answer: { data: { secret_id: "right" } } });
@@ -468,7 +468,7 @@ Deno.test("check() exits 77 for a wrapping token that is spent, or made by anoth
   );
 });
 
-Deno.test("check() says with its path that an auth mount is not there", async () => {
+Deno.test("check() names the path of a missing auth mount", async () => {
   await using vault = new VaultDouble();
   vault.absentMounts.add("aprole");
   await using config = await withVault((folder) => {
@@ -480,7 +480,7 @@ Deno.test("check() says with its path that an auth mount is not there", async ()
   match(out, /no such auth mount: no method of this kind answers at auth\/aprole\/login;/);
 });
 
-Deno.test("check(--log-level debug) shows the calls of each provider on stderr, and keeps JSON on stdout whole", async () => {
+Deno.test("check(--log-level debug) shows the calls of each provider on stderr, and keeps stdout valid JSON", async () => {
   await using config = await TemporaryConfig.make();
   const { status, out, err } = await config.run("check", "-v", "-o", "json");
   equal(status, 0);
@@ -501,7 +501,7 @@ Deno.test("check FILE is check --config FILE", async () => {
   }
 });
 
-Deno.test("check() says which of its faults a secret file has", async () => {
+Deno.test("check() names the defect of a secret file", async () => {
   await using vault = new VaultDouble();
   await using config = await withVault(
     (folder) => ({ method: "token", token: { file: `${folder}/jwt` } }),
@@ -551,7 +551,7 @@ Deno.test("check() refuses a credential that others may write, and warns of one 
   doesNotMatch((await config.run("check")).out, /may read/);
 });
 
-Deno.test("check() exits 78 where the state folder cannot be written, and hands scripts the sentence", async () => {
+Deno.test("check() exits 78 if the state folder cannot be written, and prints the sentence as JSON", async () => {
   await using config = await TemporaryConfig.make();
   const well = JSON.parse((await config.run("check", "--json")).out);
   deepEqual([well.ok, well.unwritable], [true, []]);
@@ -559,7 +559,7 @@ Deno.test("check() exits 78 where the state folder cannot be written, and hands 
     "local.keys",
     "trousseau.yaml",
   ]);
-  // A file in the place of the folder: no user can write into it.
+  // A file in place of the folder: no user can write into it.
   await Deno.writeTextFile(`${config.folder}/blocked`, "");
   await config.write({ state: `${config.folder}/blocked/state` });
   const { status, out } = await config.run("check", "--json");

@@ -1,5 +1,5 @@
 /**
- * Whether `serve` and `sops` could write the files that the configuration names. No file of the test stays.
+ * Checks whether `serve` and `sops` could write the files that the configuration names. No test file is left behind.
  *
  * @module
  */
@@ -14,7 +14,9 @@ import { openFileTarget } from "../../telemetry/line_target.ts";
 
 /** The writes that failed. */
 export interface WriteFindings {
+  /** One error for each failed write. */
   readonly unwritable: readonly KmsError[];
+  /** Whole sentences about writes that would fail but do not prevent a start. */
   readonly warnings: readonly string[];
 }
 
@@ -29,7 +31,7 @@ export async function tryWrites(config: Pick<Config, "state" | "telemetry" | "so
   return { unwritable, warnings: typeof state === "string" ? [state] : [] };
 }
 
-/** The error, or a warning, or `undefined` if it can be written. */
+/** The error, a warning, or `undefined` if the folder is writable. */
 async function tryState(folder: string): Promise<KmsError | string | undefined> {
   const missing = await missingFolders(folder);
   const made: string[] = [];
@@ -40,7 +42,8 @@ async function tryState(folder: string): Promise<KmsError | string | undefined> 
     }
   } catch (thrown) {
     await removeAll(made);
-    // The folders above may be out of reach of the permissions: `serve` can make them as it makes the last one.
+    // Deno's permissions may not include the parent folders. `serve` creates them together with the last one, in one
+    // recursive mkdir that requires the permission for the last one only.
     if (thrown instanceof Deno.errors.NotCapable && missing.length > 1) return undefined;
     return notMade(folder, thrown);
   }
@@ -52,7 +55,7 @@ async function tryState(folder: string): Promise<KmsError | string | undefined> 
   }
 }
 
-/** The one that is to be made last comes last. */
+/** The missing folders, outermost first. */
 async function missingFolders(folder: string): Promise<readonly string[]> {
   const missing: string[] = [];
   for (let at = folder; at !== dirname(at) && await isMissing(at); at = dirname(at)) missing.unshift(at);
@@ -64,7 +67,7 @@ async function isMissing(path: string): Promise<boolean> {
 }
 
 async function removeAll(folders: readonly string[]): Promise<void> {
-  // Another process may have begun to use one: then it is no longer empty, and stays.
+  // If another process has begun to use a folder, it is not empty and stays.
   for (const one of folders.toReversed()) await Deno.remove(one).catch(() => undefined);
 }
 
@@ -83,7 +86,7 @@ function unwritableState(folder: string, why: string): KmsError {
   );
 }
 
-/** Opens an existing file without writing to it, and tests its disk with a file beside it. */
+/** Opens an existing file without writing to it, and tests the file system with a temporary file beside it. */
 async function tryAudit(path: string): Promise<KmsError | undefined> {
   const isThere = !await isMissing(path);
   try {
@@ -102,7 +105,10 @@ async function tryAudit(path: string): Promise<KmsError | undefined> {
   }
 }
 
-/** Appending to an existing file needs no right to its folder, and permissions may name the file alone. */
+/**
+ * Whether the failure concerns the audit file. Appending to an existing file requires no permission for its folder, and
+ * Deno's permissions may include the file only.
+ */
 async function matters(thrown: unknown, path: string, isThere: boolean): Promise<boolean> {
   const errno = errnoOf(thrown);
   if (isThere) return errno !== undefined && ofTheDisk.includes(errno);

@@ -1,5 +1,5 @@
 /**
- * The log on stderr of a command that does not serve. Without `--log-level` it is empty.
+ * The log of a command that is not a service, on stderr. It is empty without `--log-level`.
  *
  * @module
  */
@@ -14,17 +14,17 @@ import { configFile } from "./configured.ts";
 import type { TrousseauCall } from "./terminal.ts";
 import { wantsColour } from "../table.ts";
 
-/** Takes events and sentences. It never throws and never waits. */
+/** Receives events and sentences. It never throws and never blocks. */
 export interface CommandLog {
   readonly notify: Notify;
-  /** An entry at level debug; `sentence` ends with a full stop. */
+  /** Logs an entry at level debug; `sentence` ends with a full stop. */
   debug(sentence: string, fields?: Fields): void;
 }
 
-/** Logs nothing. */
+/** A log that drops all entries. */
 export const silentLog: CommandLog = { notify() {}, debug() {} };
 
-/** The log of a call: text on stderr, at the level of `--log-level`. */
+/** The log of a call: text on stderr at the level of `--log-level`. */
 export function commandLog(
   { options, terminal: { stderr, environment } }: Pick<TrousseauCall, "options" | "terminal">,
 ): CommandLog {
@@ -43,7 +43,7 @@ export function commandLog(
   };
 }
 
-/** Logs what a command reads. @returns a function that logs how it ended. */
+/** Logs the start of a command and its files. @returns a function that logs its end. */
 export async function logRun(
   { name, options }: Pick<Command, "name" | "options">,
   call: TrousseauCall,

@@ -1,11 +1,11 @@
 /**
- * The table of the commands of `trousseau`. A command's code is loaded when it is called, and not before.
+ * The table of the commands of `trousseau`. A command's code is loaded when it is called.
  *
  * @module
  */
 import type { TrousseauCommand } from "./terminal.ts";
 
-/** Every command, in the order in which help lists them. */
+/** All commands, in the order of the help. */
 export const commands = [
   {
     name: "serve",

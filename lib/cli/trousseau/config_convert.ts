@@ -12,10 +12,10 @@ import { NewFile } from "./new_file.ts";
 import { line, printable } from "../terminal.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
-/** In bytes; the original's files have some hundred. */
+/** Maximum size in bytes; the original's files have some hundred. */
 const largest = 256 * 1024;
 
-/** Prints the new config, and on stderr what the user has to know of it. */
+/** Prints the new config, and on stderr the notes for the user. */
 export async function configConvert({ options, positionals, terminal }: TrousseauCall): Promise<ExitStatus> {
   const files = await Promise.all(positionals.map(async (path) => ({ path, text: await readText(path) })));
   const { config, notes } = convert(files, options["read-foreign"] ?? false);

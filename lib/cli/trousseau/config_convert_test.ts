@@ -12,7 +12,7 @@ async function ran(...words: string[]) {
   return { status, out: terminal.out(), err: terminal.err() };
 }
 
-Deno.test("config convert prints the config on stdout and what to know of it on stderr", async () => {
+Deno.test("config convert prints the config on stdout and the notes on stderr", async () => {
   await inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/vault.yaml`, old);
     const { status, out, err } = await ran(`${folder}/vault.yaml`, "--read-foreign");
@@ -23,7 +23,7 @@ Deno.test("config convert prints the config on stdout and what to know of it on 
   });
 });
 
-Deno.test("config convert writes a new file for --output, and never over another one", async () => {
+Deno.test("config convert writes a new file for --output, and never replaces an existing one", async () => {
   await inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/vault.yaml`, old);
     const target = `${folder}/trousseau.yaml`;
@@ -39,7 +39,7 @@ Deno.test("config convert writes a new file for --output, and never over another
   });
 });
 
-Deno.test("config convert says what is not there, and wants a file", async () => {
+Deno.test("config convert reports missing files, and requires a file", async () => {
   const absent = await ran("/absent/vault.yaml");
   equal(absent.status, 78);
   match(absent.err, /Cannot read \/absent\/vault\.yaml: there is no such file\./);

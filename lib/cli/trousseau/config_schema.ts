@@ -8,7 +8,7 @@ import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { line } from "../terminal.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
-/** Prints the JSON Schema, laid out as a file that is kept. */
+/** Prints the JSON Schema, indented for saving it to a file. */
 export function printConfigSchema({ terminal }: TrousseauCall): Promise<ExitStatus> {
   line(terminal.stdout, JSON.stringify(configJsonSchema(), null, 2));
   return Promise.resolve(exitCodes.ok.status);

@@ -1,5 +1,5 @@
 /**
- * The configuration that a command works with.
+ * The configuration of a command.
  *
  * @module
  */
@@ -15,10 +15,11 @@ import { socketPath } from "./socket_path.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
 /**
- * The file of `--config`, else that of `$TROUSSEAU_CONFIG`, else `/etc/trousseau/trousseau.yaml` if it is there, else
- * the embedded default. A default file that may not be read is an error: what it says is not known.
+ * The configuration, from the first of: the file of `--config`; that of `$TROUSSEAU_CONFIG`;
+ * `/etc/trousseau/trousseau.yaml` if it exists; the embedded default. A default file without read permission is an
+ * error, because its content is unknown.
  *
- * @throws {KmsError} `config`; `cancelled` if the terminal's signal fires before it is read.
+ * @throws {KmsError} `config`; `cancelled` if the terminal's signal is aborted before it is read.
  */
 export function configured(call: TrousseauCall): Promise<Config> {
   const { environment, files, signal } = call.terminal;
@@ -30,8 +31,8 @@ export function configured(call: TrousseauCall): Promise<Config> {
 }
 
 /**
- * The same for a command that only looks at a running plugin: it reads no credential, so that a credential file which
- * others may write is no reason to refuse an answer about the plugin's health.
+ * The configuration for a command that only queries a running plugin. It reads no credential: a credential file that
+ * others may write is no reason to refuse reporting the plugin's health.
  *
  * @throws {KmsError} `config`, `cancelled`
  */
@@ -48,7 +49,7 @@ export function configuredToLook(call: TrousseauCall): Promise<Config> {
   return configured({ ...call, terminal: { ...call.terminal, files: unexamined } });
 }
 
-/** With the level of `--log-level` in the place of the file's; at a reload too. */
+/** The configuration with the level of `--log-level` instead of the file's; also for a reload. */
 export async function configuredWithLevel(call: TrousseauCall): Promise<Config> {
   const config = await configured(call);
   const { "log-level": level } = call.options;
@@ -58,7 +59,7 @@ export async function configuredWithLevel(call: TrousseauCall): Promise<Config> 
 }
 
 /**
- * The same for a command that serves: what it makes must have a place.
+ * The configuration for a service: its files must be in writable places.
  *
  * @throws {KmsError} `config`, `cancelled`
  */
@@ -69,7 +70,7 @@ export async function configuredToServe(call: TrousseauCall, command: ServiceNam
   return config;
 }
 
-/** The file that {@linkcode configured} reads, `undefined` for the embedded default. */
+/** The file that {@linkcode configured} reads; `undefined` for the embedded default. */
 export async function configFile(
   { options, terminal: { environment, files } }: TrousseauCall,
 ): Promise<string | undefined> {
@@ -79,9 +80,9 @@ export async function configFile(
 }
 
 /**
- * The path of `--socket`, else that of the configuration.
+ * The path of `--socket`, otherwise that of the configuration.
  *
- * @throws {UsageError | KmsError} for a path that cannot be, and for a configuration that is wrong.
+ * @throws {UsageError | KmsError} for an invalid path, and for an invalid configuration.
  */
 export async function configuredSocket(call: TrousseauCall): Promise<SocketFound> {
   const { socket } = call.options;
@@ -90,28 +91,29 @@ export async function configuredSocket(call: TrousseauCall): Promise<SocketFound
   return { path: config.socket.path, from: nameOf(config) };
 }
 
-/** A socket, and where its path comes from in words. */
+/** The path of a socket, with the source of the path as text. */
 export interface SocketFound {
   readonly path: string;
+  /** The source of the path, as text. */
   readonly from: string;
 }
 
-/** Which configuration and which plugin a command speaks of: its first line for eyes. */
+/** The configuration and the plugin of a command, as the first line of text output. */
 export function subjectOf(config: Config): string {
   return subjectOfSocket({ path: config.socket.path, from: nameOf(config) });
 }
 
-/** The same for the key service of SOPS. */
+/** The same line for the key service of SOPS. */
 export function subjectOfSops(config: Config): string {
   return subjectOfSocket({ path: config.sops.socket.path, from: nameOf(config) });
 }
 
-/** The same for a command that needs a socket alone. */
+/** The same line for a command that needs only a socket. */
 export function subjectOfSocket({ path, from }: SocketFound): string {
   return `Configuration: ${from}; plugin: ${socketEndpoint(path)}`;
 }
 
-/** The same for scripts; `file` is `null` for the embedded default. */
+/** The same for JSON; `file` is `null` for the embedded default. */
 export function subjectJson({ file, socket }: Config): { readonly file: string | null; readonly socket: string } {
   return { file: file ?? null, socket: socket.path };
 }

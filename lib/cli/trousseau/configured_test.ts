@@ -32,7 +32,7 @@ function call(options: TrousseauCall["options"], terminal: FakeTerminalOptions):
   return { program: trousseau, options, positionals: [], terminal: fakeTerminal(terminal) };
 }
 
-Deno.test("configured() takes --config, then TROUSSEAU_CONFIG, then the default file, then the embedded default", async () => {
+Deno.test("configured() uses --config, then TROUSSEAU_CONFIG, then the default file, then the embedded default", async () => {
   const variables = { TROUSSEAU_CONFIG: "/v.yaml" };
   const files = fakeFiles({ contents });
   const without = fakeFiles({ contents: {} });
@@ -46,7 +46,7 @@ Deno.test("configured() takes --config, then TROUSSEAU_CONFIG, then the default 
   deepEqual(await found({}, { files: without }), [undefined, "/run/trousseau/kms.sock"]);
 });
 
-Deno.test("configured() says so where the default file may not be read, and does not fall back", async () => {
+Deno.test("configured() reports a default file without read permission, and does not use the embedded default", async () => {
   for (const kind of ["forbidden", "folder", "other"] as const) {
     const files = fakeFiles({ kinds: { [defaultFile]: kind } });
     await rejects(configured(call({}, { files })), { code: "config", message: /^Cannot read the config file \/etc\// });
@@ -55,7 +55,7 @@ Deno.test("configured() says so where the default file may not be read, and does
   await rejects(configured(call({}, { files })), /this user may not read it; run this as a user who may/);
 });
 
-Deno.test("configured() ends as soon as the signal fires, whatever the reading waits for", async () => {
+Deno.test("configured() ends as soon as the signal is aborted, even if reading blocks", async () => {
   const stop = new AbortController();
   const files: Files = { ...fakeFiles({ contents }), read: () => new Promise<never>(() => {}) };
   const loading = configured(call({ config: "/o.yaml" }, { files, signal: stop.signal }));
@@ -64,7 +64,7 @@ Deno.test("configured() ends as soon as the signal fires, whatever the reading w
 });
 
 for (const command of ["serve", "sops"]) {
-  Deno.test(`${command}() ends with 0 at a signal while it loads, and says nothing`, async () => {
+  Deno.test(`${command}() exits 0 at a signal while it loads, without output`, async () => {
     const stop = new AbortController();
     const files: Files = { ...fakeFiles({ contents }), read: () => new Promise<never>(() => {}) };
     const terminal = fakeTerminal({ files, signal: stop.signal });
@@ -75,7 +75,7 @@ for (const command of ["serve", "sops"]) {
   });
 }
 
-Deno.test("configured() refuses a FIFO, a device and a file without end as a configuration", () =>
+Deno.test("configured() refuses a FIFO, a device and an endless file as a configuration", () =>
   inFolder(async (folder) => {
     await makeFifo(`${folder}/fifo`);
     await Deno.writeTextFile(`${folder}/huge`, "");
@@ -92,7 +92,7 @@ Deno.test("configured() refuses a FIFO, a device and a file without end as a con
     }
   }));
 
-Deno.test("subjectOf() names the configuration and the socket, for eyes and for scripts", async () => {
+Deno.test("subjectOf() and subjectJson() name the configuration and the socket", async () => {
   const files = fakeFiles({ contents });
   const found = await configured(call({}, { files }));
   equal(subjectOf(found), `Configuration: ${defaultFile}; plugin: unix:///run/d/kms.sock`);
@@ -107,7 +107,7 @@ Deno.test("subjectOf() names the configuration and the socket, for eyes and for 
   equal(subjectOfSocket(given), "Configuration: --socket; plugin: unix:///run/x.sock");
 });
 
-Deno.test("encryption-config prints the socket of the configuration that was found, and says which it is in a comment", async () => {
+Deno.test("encryption-config prints the socket of the configuration that was found, and names the configuration in a comment", async () => {
   const terminal = fakeTerminal({ files: fakeFiles({ contents }) });
   equal(await run(["encryption-config"], trousseau, terminal), 0);
   match(
@@ -117,7 +117,7 @@ Deno.test("encryption-config prints the socket of the configuration that was fou
   match(terminal.out(), /^ +endpoint: unix:\/\/\/run\/d\/kms\.sock$/m);
 });
 
-Deno.test("serve, sops, check and keys without a configuration leave a state alone that another one wrote", () =>
+Deno.test("serve, sops, check and keys without a configuration do not use a state that another one wrote", () =>
   inFolder(async (folder) => {
     const history = [{
       id: "t1-0",
@@ -144,7 +144,7 @@ Deno.test("serve, sops, check and keys without a configuration leave a state alo
     equal(await Deno.readTextFile(`${folder}/key-ring.json`), state);
   }));
 
-Deno.test("configuredWithLevel() puts --log-level in the place of the file's level, at a reload too", async () => {
+Deno.test("configuredWithLevel() replaces the file's level by --log-level, also at a reload", async () => {
   const level = async (options: TrousseauCall["options"], text: string) => {
     const files = fakeFiles({ contents: { "/o.yaml": config("/run/o/kms.sock") + text } });
     const { telemetry } = await configuredWithLevel(call({ config: "/o.yaml", ...options }, { files }));

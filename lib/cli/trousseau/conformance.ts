@@ -16,13 +16,13 @@ import { startProgress } from "../progress.ts";
 import { socketPath } from "./socket_path.ts";
 import { type Cell, table, type Tone, wantsColour } from "../table.ts";
 
-/** Tries the plugin on a socket. */
+/** Tests the plugin on a socket. */
 export async function conformance(call: TrousseauCall): Promise<ExitStatus> {
   const { options, positionals: [written = ""], terminal } = call;
   const path = socketPath(written);
   const toStdout = options.junit === "-";
   if (toStdout && options.json) throw new UsageError("--json and --junit - would both write to stdout.", "conformance");
-  // Made before anything is tried: minutes of work must not end at a file that cannot be written.
+  // Created before the tests: minutes of work must not be lost because a file cannot be written.
   await using file = options.junit === undefined || toStdout
     ? undefined
     : await NewFile.make(options.junit, "use --junit - > FILE");
@@ -44,7 +44,7 @@ function show(findings: readonly Finding[], output: Output, { environment }: Ter
   line(output, `\n${sentence(findings)}`);
 }
 
-/** A criterion lasts until the next one begins. */
+/** Runs the tests, with times. A criterion's duration ends when the next one begins. */
 async function tried(path: string, call: TrousseauCall): Promise<readonly TimedFinding[]> {
   const { terminal } = call;
   const log = commandLog(call);

@@ -12,7 +12,7 @@ async function tried(...words: string[]) {
   return { status, out: terminal.out(), err: terminal.err() };
 }
 
-Deno.test("conformance() exits 0 where all holds, and prints a row for each criterion", async () => {
+Deno.test("conformance() exits 0 if all criteria hold, and prints a row for each criterion", async () => {
   await using plugin = await PluginDouble.start();
   const { status, out } = await tried(`unix://${plugin.socket}`);
   equal(status, 0, out);
@@ -23,7 +23,7 @@ Deno.test("conformance() exits 0 where all holds, and prints a row for each crit
   equal(out.split("\n").length, Object.keys(criteria).length + 4);
 });
 
-Deno.test("conformance() exits 1 where something does not hold, and says how much of it is a must", async () => {
+Deno.test("conformance() exits 1 if a criterion does not hold, and reports the number of required ones", async () => {
   await using plugin = await PluginDouble.start();
   plugin.knowsCodes = false;
   plugin.overrides["v2 Status"] = (_, sound) => ({ ...sound(), version: "v1\u001b[2J" });
@@ -34,7 +34,7 @@ Deno.test("conformance() exits 1 where something does not hold, and says how muc
   match(out, /\n\n\d+ of \d+ hold, 3 do not \(1 of them is a must\); 3 could not be tried\.\n$/);
 });
 
-Deno.test("conformance(--json) hands scripts the same", async () => {
+Deno.test("conformance(--json) prints the same as JSON", async () => {
   await using plugin = await PluginDouble.start();
   plugin.servesV1beta1 = false;
   plugin.fault = { kind: "unwell", healthz: "sealed" };
@@ -58,7 +58,7 @@ Deno.test("conformance(--json) hands scripts the same", async () => {
   });
 });
 
-Deno.test("conformance() exits 69 where nobody is, 70 where no KMS plugin is, 64 without a socket", async () => {
+Deno.test("conformance() exits 69 without a server, 70 if it is not a KMS plugin, 64 without a socket", async () => {
   const away = await tried("unix:///run/nowhere/kms.sock");
   deepEqual([away.status, away.out], [69, ""]);
   match(away.err, /there is no such socket\.$/m);
@@ -69,7 +69,7 @@ Deno.test("conformance() exits 69 where nobody is, 70 where no KMS plugin is, 64
   equal((await tried("unix://run/kms.sock")).status, 64);
 });
 
-Deno.test("conformance(--junit FILE) writes a new file beside the table, with a case for each criterion", () =>
+Deno.test("conformance(--junit FILE) writes a new file in addition to the table, with a case for each criterion", () =>
   inFolder(async (folder) => {
     await using plugin = await PluginDouble.start();
     plugin.knowsCodes = false;
@@ -89,7 +89,7 @@ Deno.test("conformance(--junit FILE) writes a new file beside the table, with a 
     equal(await Deno.readTextFile(file), xml);
   }));
 
-Deno.test("conformance(--junit -) has XML alone on stdout, and the table on stderr", async () => {
+Deno.test("conformance(--junit -) prints only XML on stdout, and the table on stderr", async () => {
   await using plugin = await PluginDouble.start();
   const { status, out, err } = await tried("--junit", "-", plugin.socket);
   equal(status, 0);
@@ -97,7 +97,7 @@ Deno.test("conformance(--junit -) has XML alone on stdout, and the table on stde
   match(err, /^API +RESULT[^]* hold; /);
 });
 
-Deno.test("conformance(--junit FILE) leaves no file where nothing could be tried", () =>
+Deno.test("conformance(--junit FILE) leaves no file if nothing could be tested", () =>
   inFolder(async (folder) => {
     equal((await tried("--junit", `${folder}/a.xml`, "/run/nowhere/kms.sock")).status, 69);
     deepEqual([...Deno.readDirSync(folder)], []);

@@ -19,8 +19,8 @@ import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { line, printable } from "../terminal.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
-/** Fields of both kinds of file. */
-interface Asked {
+/** Inputs that both kinds of file have. */
+interface FileInputs {
   /** The configuration and the plugin that the file is for. */
   readonly subject: string;
   readonly name: string;
@@ -29,12 +29,12 @@ interface Asked {
   readonly resources: readonly string[] | undefined;
 }
 
-/** Prints the file, and on stderr what an operator has to know of it. */
+/** Prints the file, and on stderr the notes for the operator. */
 export async function encryptionConfig(call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal } = call;
   checkTogether(call);
   const socket = await configuredSocket(call);
-  const asked: Asked = {
+  const asked: FileInputs = {
     subject: subjectOfSocket(socket),
     resources: options.resources === undefined ? undefined : resourceList(options.resources),
     name: providerName(options.name ?? encryptionDefaults.name),
@@ -49,21 +49,21 @@ export async function encryptionConfig(call: TrousseauCall): Promise<ExitStatus>
   return exitCodes.ok.status;
 }
 
-/** A file, and the sentences that stand in its comments and on stderr. */
+/** A file, and the sentences for its comments and for stderr. */
 interface Output {
   readonly text: string;
   readonly notes: readonly string[];
 }
 
-async function firstFile({ resources: given, ...asked }: Asked, call: TrousseauCall): Promise<Output> {
+async function firstFile({ resources: given, ...asked }: FileInputs, call: TrousseauCall): Promise<Output> {
   const resources = given ?? encryptionDefaults.resources;
   const notes = resourceWarnings(resources, await cluster(call));
   const identity = call.options.identity ?? encryptionDefaults.identity;
   return { text: encryptionConfiguration({ ...asked, resources, identity, steps: true, notes }), notes };
 }
 
-async function stageFile(asked: Asked, path: string, stage: Stage, call: TrousseauCall): Promise<Output> {
-  // It may hold keys of other providers.
+async function stageFile(asked: FileInputs, path: string, stage: Stage, call: TrousseauCall): Promise<Output> {
+  // The file can contain keys of other providers.
   const old = await readTextFile(path, readCredentialFile);
   const file = readEncryptionFile(path, old);
   const request: StageRequest = {
@@ -91,7 +91,7 @@ async function stageFile(asked: Asked, path: string, stage: Stage, call: Trousse
   return { text: `${commentBlock(comments, asked.subject).join("\n")}\n${body}`, notes: all };
 }
 
-function planned({ from, resources, providers }: StagedEntry, asked: Asked): PlannedEntry {
+function planned({ from, resources, providers }: StagedEntry, asked: FileInputs): PlannedEntry {
   const written = providers.map((one) => {
     if (typeof one === "number") return one;
     return one === "identity" ? "identity: {}" : kmsProvider({ ...asked, name: one.kms }).join("\n");
@@ -108,12 +108,14 @@ function keepsKeys(file: EncryptionFile, entries: readonly StagedEntry[]): boole
   );
 }
 
-/** Whether there is something as long as 16 bytes in base64: a key that somebody has commented out. */
+/** Whether a comment contains a word as long as 16 bytes in base64: a key that was commented out. */
 function mayHoldKeys(comments: string): boolean {
   return /[A-Za-z0-9+/]{22}/.test(comments);
 }
 
-/** YAML is read once more, and HTTP is spoken, only where it was asked for. */
+/**
+ * The cluster's resources if `--kubeconfig` is given; the kubeconfig's parser and the HTTP client are loaded only then.
+ */
 async function cluster({ options, terminal }: TrousseauCall): Promise<Discovered | undefined> {
   if (options.kubeconfig === undefined) return undefined;
   const { discoverResources } = await import("./encryption_discovery.ts");

@@ -11,7 +11,7 @@ async function printed(...words: string[]): Promise<{ status: number; out: strin
   return { status, out: terminal.out(), err: terminal.err() };
 }
 
-Deno.test("encryptionConfig() prints what was asked for", async () => {
+Deno.test("encryptionConfig() prints the requested file", async () => {
   const { status, out } = await printed(
     ...["--socket", "unix:///run/x/kms.sock", "--resources", "secrets, *.apps", "--name", "other", "--identity=none"],
   );
@@ -69,7 +69,7 @@ const warned = [
 for (const [name, warning] of warned) {
   Deno.test(`encryptionConfig() warns of --resources ${name}, on stderr and in the file`, async () => {
     const { status, out, err } = await printed("--socket", "/run/kms.sock", "--resources", `configmaps.apps,${name}`);
-    // A wildcard may not cover the other one.
+    // A wildcard must not cover another name in the list.
     const alone = await printed("--socket", "/run/kms.sock", "--resources", name);
     equal(alone.status, 0);
     match(alone.err, warning);
@@ -79,19 +79,19 @@ for (const [name, warning] of warned) {
   });
 }
 
-Deno.test("encryptionConfig() says with every etcdctl command where etcd's certificates are described", async () => {
+Deno.test("encryptionConfig() names the description of etcd's certificates with every etcdctl command", async () => {
   for (const identity of ["last", "none"]) {
     const { out } = await printed("--socket", "/run/x/kms.sock", "--identity", identity);
     match(out, /docs\/migrate\.md, "Look into etcd".*\n#\s+etcdctl get /, identity);
   }
 });
 
-Deno.test("encryptionConfig() says nothing of resources that are stored", async () => {
+Deno.test("encryptionConfig() does not warn of resources that are stored", async () => {
   const { err } = await printed("--socket", "/run/kms.sock", "--resources", "secrets,events,deployments.apps,*.batch");
   equal(err, "");
 });
 
-Deno.test("encryptionConfig() sends a cluster that encrypts already to --from, whatever --identity is", async () => {
+Deno.test("encryptionConfig() refers a cluster that already encrypts to --from, with any --identity", async () => {
   for (const place of ["first", "last", "none"]) {
     const { out } = await printed("--socket", "/run/kms.sock", "--identity", place);
     match(
@@ -102,7 +102,7 @@ Deno.test("encryptionConfig() sends a cluster that encrypts already to --from, w
   }
 });
 
-Deno.test("encryptionConfig() says when to rewrite, by which ways, and what to look at before", async () => {
+Deno.test("encryptionConfig() explains when and how to rewrite, and the checks before it", async () => {
   const { out } = await printed("--socket", "/run/kms.sock");
   const said = [
     "apiserver_envelope_encryption_key_id_hash_status_last_timestamp_seconds",
@@ -120,7 +120,7 @@ Deno.test("encryptionConfig() says when to rewrite, by which ways, and what to l
 
 const key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 
-/** As k3s writes it. */
+/** The form that k3s writes. */
 const json = JSON.stringify({
   kind: "EncryptionConfiguration",
   apiVersion: "apiserver.config.k8s.io/v1",
@@ -130,7 +130,7 @@ const json = JSON.stringify({
   }],
 });
 
-/** Runs a stage over a file with the given text. */
+/** Runs a stage on a file with the given text. */
 async function stage(text: string, name: string, more: readonly string[] = [], isTerminal = false) {
   let result = { status: -1, out: "", err: "" };
   await inFolder(async (folder) => {
@@ -161,7 +161,7 @@ for (const [name, expected] of Object.entries(order)) {
   });
 }
 
-Deno.test("encryptionConfig() --stage runs on its own output, says the same again and piles nothing up", async () => {
+Deno.test("encryptionConfig() --stage runs on its own output, and prints the same notes without duplicates", async () => {
   let text = json;
   for (const name of ["read", "read", "write", "write", "read", "write", "final", "final"]) {
     const { status, out, err } = await stage(text, name);
@@ -169,13 +169,13 @@ Deno.test("encryptionConfig() --stage runs on its own output, says the same agai
     equal(kinds(out).join(), order[name as keyof typeof order]);
     equal(out.split("End of Trousseau's steps").length, 2);
     text = out;
-    // The notes say what changes, so only a repeated stage is equal in every byte.
+    // The notes describe the changes, so that only a repeated stage is equal in every byte.
     const again = await stage(out, name);
     equal((await stage(again.out, name)).out, again.out, name);
   }
 });
 
-Deno.test("encryptionConfig() --from takes what it printed for a cluster without encryption", async () => {
+Deno.test("encryptionConfig() --from reads its own output for a cluster without encryption", async () => {
   const { out } = await printed("--socket", "unix:///run/t/kms.sock", "--identity", "first");
   const { out: write, status } = await stage(out, "write");
   equal(status, 0);
@@ -183,7 +183,7 @@ Deno.test("encryptionConfig() --from takes what it printed for a cluster without
   equal(write.split("What kube-apiserver needs").length, 2);
 });
 
-Deno.test("encryptionConfig() --from shows no key on a terminal, and what holds none it shows", async () => {
+Deno.test("encryptionConfig() --from prints no key on a terminal, and prints files without keys", async () => {
   for (const name of ["read", "write"]) {
     const { status, out, err } = await stage(json, name, [], true);
     equal(status, 64);
@@ -196,12 +196,12 @@ Deno.test("encryptionConfig() --from shows no key on a terminal, and what holds 
   equal((await stage(commented, "final", [], true)).status, 64, "a key in a comment is a key");
 });
 
-Deno.test("encryptionConfig() --from says in the file that it holds keys and which mode it wants", async () => {
+Deno.test("encryptionConfig() --from writes a comment that the file contains keys, with the required mode", async () => {
   match((await stage(json, "read")).out, /holds keys: make it under umask 077.*0600 \(install -m 0600\)/);
   doesNotMatch((await stage(json, "final")).out, /holds keys/);
 });
 
-Deno.test("encryptionConfig() --stage final says what it leaves out and what to look at before", async () => {
+Deno.test("encryptionConfig() --stage final names the removed providers and the checks before it", async () => {
   const { out, err } = await stage((await stage(json, "write")).out, "final");
   match(err, /^trousseau: resources\[0\] \(secrets\) loses aescbc, identity\.\n$/);
   match(out, /# resources\[0\] \(secrets\) loses aescbc, identity\./);
@@ -226,7 +226,7 @@ for (const [text, complaint] of badFiles) {
   });
 }
 
-Deno.test("encryptionConfig() --from refuses what is no regular file, without opening it", async () => {
+Deno.test("encryptionConfig() --from refuses anything but a regular file, without opening it", async () => {
   for (const path of ["/dev/zero", "/", "/nowhere/EC.yaml"]) {
     const { status, err } = await printed("--from", path, "--stage", "read", "--socket", "/run/kms.sock");
     equal(status, 78);

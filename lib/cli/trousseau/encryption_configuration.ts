@@ -1,6 +1,6 @@
 /**
- * The file that makes kube-apiserver encrypt: `EncryptionConfiguration` of `apiserver.config.k8s.io/v1`, with the order
- * of steps in its comments.
+ * The file that configures kube-apiserver for encryption: `EncryptionConfiguration` of `apiserver.config.k8s.io/v1`,
+ * with the order of steps in its comments.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { EncryptionConfigurationOptions } from "./encryption_options.ts";
 import { commentBlock, firstSteps } from "./encryption_steps.ts";
 import { socketEndpoint } from "../../config/socket_path.ts";
 
-/** The options that `encryption-config` has without any. */
+/** The defaults of the options of `encryption-config`. */
 export const encryptionDefaults = {
   resources: ["secrets", "configmaps"],
   name: "trousseau",
@@ -17,7 +17,7 @@ export const encryptionDefaults = {
   steps: true,
 } as const satisfies Omit<EncryptionConfigurationOptions, "socketPath">;
 
-/** The YAML, ended by a newline. */
+/** The YAML with a newline at its end. */
 export function encryptionConfiguration(options: EncryptionConfigurationOptions): string {
   const { identity, resources } = options;
   const providers = [
@@ -40,7 +40,7 @@ export function encryptionConfiguration(options: EncryptionConfigurationOptions)
   return `${lines.join("\n")}\n`;
 }
 
-/** Our provider, line by line. */
+/** The lines of Trousseau's `kms` provider. */
 export function kmsProvider(
   { name, socketPath, kmsVersion }: Pick<EncryptionConfigurationOptions, "name" | "socketPath" | "kmsVersion">,
 ): readonly string[] {
@@ -50,12 +50,12 @@ export function kmsProvider(
     `  name: ${scalar(name)}`,
     `  endpoint: ${scalar(socketEndpoint(socketPath))}`,
     "  timeout: 3s",
-    // KMS v1beta1 alone has a cache whose size may be set; under v2 the API server refuses the field.
+    // Only KMS v1beta1 has a cache with a configurable size; for v2 the API server refuses the field.
     ...(kmsVersion === "v1beta1" ? ["  cachesize: 1000"] : []),
   ];
 }
 
-/** A YAML scalar: plain where it cannot be taken for anything but text, else quoted as JSON, which YAML reads too. */
+/** A YAML scalar: plain if it can only be read as text, otherwise quoted as JSON, which is valid YAML. */
 function scalar(text: string): string {
   const plain = /^[A-Za-z/][A-Za-z0-9._/-]*(:\/\/[A-Za-z0-9._/%-]+)?$/.test(text);
   const isWord = /^(true|false|null|yes|no|on|off|y|n)$/i.test(text);

@@ -5,12 +5,12 @@ import { encryptionConfiguration, encryptionDefaults } from "./encryption_config
 
 const socketPath = "/run/trousseau/kms.sock";
 
-/** The providers that a file names, as kube-apiserver reads them. */
+/** The providers of a file, as kube-apiserver reads them. */
 function providers(text: string): unknown {
   return parse(text).resources[0].providers;
 }
 
-Deno.test("encryptionConfiguration() is what kube-apiserver takes for v2", () => {
+Deno.test("encryptionConfiguration() is valid for kube-apiserver with v2", () => {
   deepEqual(parse(encryptionConfiguration({ ...encryptionDefaults, socketPath })), {
     apiVersion: "apiserver.config.k8s.io/v1",
     kind: "EncryptionConfiguration",
@@ -24,7 +24,7 @@ Deno.test("encryptionConfiguration() is what kube-apiserver takes for v2", () =>
   });
 });
 
-Deno.test("encryptionConfiguration() gives v1beta1 its cache and its feature gate", () => {
+Deno.test("encryptionConfiguration() adds the cache and the feature gate of v1beta1", () => {
   const text = encryptionConfiguration({ ...encryptionDefaults, socketPath, kmsVersion: "v1beta1", identity: "none" });
   deepEqual(providers(text), [{
     kms: { apiVersion: "v1", name: "trousseau", endpoint: `unix://${socketPath}`, timeout: "3s", cachesize: 1000 },
@@ -33,7 +33,7 @@ Deno.test("encryptionConfiguration() gives v1beta1 its cache and its feature gat
   match(text, /k8s:enc:kms:v1:trousseau:/);
 });
 
-Deno.test("encryptionConfiguration() puts identity where it is asked for", () => {
+Deno.test("encryptionConfiguration() puts identity at the requested position", () => {
   const kinds = (identity: "first" | "last" | "none") =>
     (providers(encryptionConfiguration({ ...encryptionDefaults, socketPath, identity })) as Record<string, unknown>[])
       .flatMap((provider) => Object.keys(provider));
@@ -42,7 +42,7 @@ Deno.test("encryptionConfiguration() puts identity where it is asked for", () =>
   deepEqual(kinds("none"), ["kms"]);
 });
 
-Deno.test("encryptionConfiguration() says how each resource is rewritten, and nothing of it without steps", () => {
+Deno.test("encryptionConfiguration() explains how each resource is rewritten, and omits it without steps", () => {
   const asked = { ...encryptionDefaults, socketPath, resources: ["secrets", "widgets.example.com", "*.apps"] };
   const text = encryptionConfiguration(asked);
   ok(text.includes("kubectl get widgets.example.com --all-namespaces -o json | kubectl replace -f -"));
@@ -50,7 +50,7 @@ Deno.test("encryptionConfiguration() says how each resource is rewritten, and no
   equal(encryptionConfiguration({ ...asked, steps: false }).includes("#"), false);
 });
 
-Deno.test("encryptionConfiguration() keeps any name and any path as they are", () => {
+Deno.test("encryptionConfiguration() keeps any name and any path unchanged", () => {
   const printable = fc.string({ minLength: 1, unit: "grapheme" }).filter((text) => !/[\p{C}\p{Z}:]/u.test(text));
   fc.assert(fc.property(printable, fc.stringMatching(/^\/[a-z#?% é/-]{1,30}$/u), (name, path) => {
     const text = encryptionConfiguration({ ...encryptionDefaults, socketPath: path, name });

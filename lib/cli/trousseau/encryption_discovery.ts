@@ -1,5 +1,5 @@
 /**
- * The resources of a cluster, custom ones too, as its API server's discovery names them.
+ * The resources of a cluster, including custom ones, from its API server's discovery.
  *
  * @module
  */
@@ -11,29 +11,30 @@ import { HttpsEndpoint } from "../../net/https/endpoint.ts";
 import { field } from "../../net/https/fields.ts";
 import { readTlsFiles } from "../../net/https/tls_files.ts";
 
-/** The answer of a cluster. */
+/** The result of the discovery. */
 export interface Discovered {
   readonly table: ResourceTable;
-  /** Groups whose own server did not answer, such as those of an extension that is down. */
+  /** Groups whose own server did not respond, for instance an extension that is down. */
   readonly silent: ReadonlySet<string>;
 }
 
-/** For all questions together, in milliseconds. */
+/** Deadline for all requests together, in milliseconds. */
 const timeoutMs = 30_000;
 
-/** Group versions of one cluster; a large one has some hundred. */
+/** Maximum number of group versions of a cluster; a large one has some hundred. */
 const maxGroupVersions = 2_000;
 
-/** Questions under way at once. */
+/** Maximum number of concurrent requests. */
 const width = 8;
 
 const action = "ask the cluster of --kubeconfig for its resources";
 
 /**
- * Asks the cluster of a kubeconfig's current context: `/api/v1`, `/apis`, and each group version that is there.
+ * Sends discovery requests to the cluster of a kubeconfig's current context: for `/api/v1`, `/apis`, and each group
+ * version.
  *
  * @throws {KmsError} `config` for the kubeconfig; `unauthenticated`, `permission_denied`, `unreachable`,
- *   `deadline_exceeded` or `provider_protocol` by what was answered.
+ *   `deadline_exceeded` or `provider_protocol` depending on the response.
  */
 export async function discoverResources(kubeconfig: string, signal: AbortSignal): Promise<Discovered> {
   const { server, serverName, ca, certificate, key, token } = await readKubeconfig(kubeconfig);
@@ -57,10 +58,10 @@ export async function discoverResources(kubeconfig: string, signal: AbortSignal)
   return await discovered(ask);
 }
 
-/** Asks for one document. */
+/** Requests one document. */
 export type Ask = (path: string) => Promise<{ readonly status: number; readonly body: unknown }>;
 
-/** Puts the documents together. */
+/** Requests and merges the documents. */
 export async function discovered(ask: Ask): Promise<Discovered> {
   const versions = ["v1", ...groupVersions(await must(ask, "/apis"))];
   const table = new Map<string, string[]>();
@@ -91,7 +92,7 @@ async function must(ask: Ask, path: string): Promise<unknown> {
   throw new KmsError("provider_protocol", `Cannot ${action}: it answered ${status} to ${path}.`);
 }
 
-/** `undefined` where the server of the group did not answer. */
+/** `undefined` if the server of the group did not respond. */
 async function extension(ask: Ask, path: string): Promise<string[] | undefined> {
   const { status, body } = await ask(path);
   return status === 200 ? storedResources(body) : undefined;
@@ -113,7 +114,10 @@ function groupVersions(body: unknown): string[] {
   return versions;
 }
 
-/** Without what is asked and never stored, such as reviews, and without parts of objects, such as `pods/status`. */
+/**
+ * The resources that are stored: without those that are only created as requests, for instance reviews, and without
+ * subresources, for instance `pods/status`.
+ */
 function storedResources(body: unknown): string[] {
   return items(body, "resources").flatMap((resource) => {
     const [name, verbs] = [field(resource, "name"), field(resource, "verbs")];

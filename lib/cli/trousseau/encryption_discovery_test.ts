@@ -36,7 +36,7 @@ const documents: Readonly<Record<string, unknown>> = {
   "/apis/example.com/v2": { resources: [{ name: "widgets", verbs: all }, { name: "gadgets", verbs: all }] },
 };
 
-/** An API server's discovery over TLS that asks for a token or a client certificate of its authority. */
+/** An API server's discovery over TLS that requires a token or a client certificate of its CA. */
 async function withServer(work: (server: Served) => Promise<void>): Promise<void> {
   const authority = new Authority();
   const own = authority.issue({ commonName: "server", names: ["127.0.0.1"] });
@@ -97,7 +97,7 @@ async function discover(text: string, files: Readonly<Record<string, string>> = 
   return found;
 }
 
-Deno.test("discoverResources() asks with a token, under a path, and knows what is stored", async () => {
+Deno.test("discoverResources() sends a token, under a path, and returns the stored resources", async () => {
   await withServer(async ({ address, authority, asked }) => {
     const cluster = { server: `${address}/prefix/`, "certificate-authority-data": base64(authority.certificate) };
     const found = await discover(kubeconfig(cluster, { token: "t0ken-of-the-test" }));
@@ -111,7 +111,7 @@ Deno.test("discoverResources() asks with a token, under a path, and knows what i
   });
 });
 
-Deno.test("discoverResources() takes files beside the kubeconfig, and a client certificate with a SEC 1 key", async () => {
+Deno.test("discoverResources() reads files beside the kubeconfig, and a client certificate with a SEC 1 key", async () => {
   await withServer(async ({ address, authority }) => {
     const cluster = { server: address, "certificate-authority": "ca.pem" };
     const files = { "ca.pem": authority.certificate, "token": "t0ken-of-the-test\n" };
@@ -123,7 +123,7 @@ Deno.test("discoverResources() takes files beside the kubeconfig, and a client c
   });
 });
 
-Deno.test("discoverResources() trusts the kubeconfig's authority and nobody else, and says what was refused", async () => {
+Deno.test("discoverResources() trusts only the kubeconfig's CA, and reports the reason of a refusal", async () => {
   await withServer(async ({ address, authority }) => {
     const own = { server: address, "certificate-authority-data": base64(authority.certificate) };
     const foreign = { ...own, "certificate-authority-data": base64(new Authority("Another").certificate) };
@@ -135,7 +135,7 @@ Deno.test("discoverResources() trusts the kubeconfig's authority and nobody else
   });
 });
 
-Deno.test("encryptionConfig() --kubeconfig warns by what the cluster has", async () => {
+Deno.test("encryptionConfig() --kubeconfig warns based on the cluster's resources", async () => {
   await withServer(async ({ address, authority }) => {
     const cluster = { server: address, "certificate-authority-data": base64(authority.certificate) };
     await inFolder(async (folder) => {

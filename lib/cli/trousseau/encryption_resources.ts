@@ -1,5 +1,6 @@
 /**
- * `--resources`: what kube-apiserver refuses is an error, what it accepts and never encrypts a warning.
+ * Validates `--resources`: names that kube-apiserver refuses are errors; names that it accepts but never encrypts cause
+ * a warning.
  *
  * @module
  */
@@ -13,9 +14,9 @@ import { printable } from "../terminal.ts";
 const resourcePattern = /^(?:[a-z0-9-]+(?:\.[a-z0-9.-]+)?|\*\.(?:\*|[a-z0-9.-]+)?)$/;
 
 /**
- * The list that `--resources` means.
+ * The list in `--resources`.
  *
- * @throws {UsageError} for what is no resource, and for what kube-apiserver refuses.
+ * @throws {UsageError} for a malformed name, and for a list that kube-apiserver refuses.
  */
 export function resourceList(text: string): readonly string[] {
   const resources = text.split(",").map((resource) => resource.trim());
@@ -35,9 +36,9 @@ export function resourceList(text: string): readonly string[] {
 }
 
 /**
- * Sentences about names that would encrypt nothing, and about what a wildcard leaves out.
+ * Sentences about names that would encrypt nothing, and about resources that a wildcard does not include.
  *
- * @param cluster what a cluster said of itself; without it, the resources of Kubernetes itself are known.
+ * @param cluster the resources of a cluster; the built-in resources of Kubernetes are used if `undefined`.
  */
 export function resourceWarnings(resources: readonly string[], cluster: Discovered | undefined): string[] {
   const table = cluster?.table ?? builtInResources();

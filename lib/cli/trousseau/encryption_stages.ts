@@ -1,5 +1,5 @@
 /**
- * How the lists of providers change while a cluster that encrypts already moves to Trousseau.
+ * The changes to the lists of providers while a cluster that already encrypts moves to Trousseau.
  *
  * @module
  */
@@ -9,47 +9,50 @@ import { pathOfEndpoint } from "../../config/socket_path.ts";
 import { UsageError } from "../command.ts";
 import { printable } from "../terminal.ts";
 
-/** `read`: all API servers learn to read. `write`: they write. `final`: nothing else is read any more. */
+/** `read`: all API servers can read. `write`: they write. `final`: nothing else can be read any longer. */
 export type Stage = "read" | "write" | "final";
 
-/** What is asked for. */
+/** The parameters of a stage. */
 export interface StageRequest {
   readonly stage: Stage;
-  /** Of the `kms` provider. A second entry's gets a number, since kube-apiserver takes each name once. */
+  /** Name of the `kms` provider. That of a further entry gets a number, since kube-apiserver accepts each name once. */
   readonly name: string;
   readonly socketPath: string;
+  /** The version of the KMS API. */
   readonly apiVersion: "v1" | "v2";
-  /** Without them, whatever the file encrypts. */
+  /** The resources to encrypt; all that the file encrypts if absent. */
   readonly resources?: readonly string[];
 }
 
-/** Our `kms` provider in a list. */
+/** Trousseau's `kms` provider in a list. */
 export interface OurKms {
+  /** Its name in the file. */
   readonly kms: string;
 }
 
-/** An entry of the file that is written. */
+/** An entry of the new file. */
 export interface StagedEntry {
-  /** Its index in the file that was read; a new entry has none. */
+  /** Its index in the old file; absent for a new entry. */
   readonly from?: number;
   readonly resources: readonly string[];
-  /** A number is the index of a provider in the entry that was read. */
+  /** A number is the index of a provider in the old entry. */
   readonly providers: readonly (number | OurKms | "identity")[];
-  /** The name of our `kms` provider in it; an entry without it is left as it was. */
+  /** The name of Trousseau's `kms` provider in the entry; absent if the entry is unchanged. */
   readonly kms?: string;
 }
 
-/** The entries, and what an operator has to know of them. */
+/** The entries, and the notes for the operator. */
 export interface Staged {
   readonly entries: readonly StagedEntry[];
+  /** Whole sentences. */
   readonly notes: readonly string[];
 }
 
 /**
- * Puts our provider into each entry that is asked for.
+ * Inserts Trousseau's provider into each requested entry.
  *
- * @throws {UsageError} if the resources that are asked for do not fit the file's entries.
- * @throws {KmsError} `config` if the file has another `kms` provider of our name.
+ * @throws {UsageError} if the requested resources do not match the file's entries.
+ * @throws {KmsError} `config` if the file has another `kms` provider of the same name.
  */
 export function staged(file: EncryptionFile, request: StageRequest): Staged {
   refuseOtherKms(file, request);
@@ -85,12 +88,15 @@ function ordered<T>(stage: Stage, ours: T, [writer, ...rest]: readonly T[]): T[]
   return stage === "write" ? [ours, writer, ...rest] : [writer, ours, ...rest];
 }
 
-/** Resources that were not listed are plain text until now. */
+/** An entry for resources that were not listed, which are stored as plain text until now. */
 function newEntry(resources: readonly string[], kms: string, stage: Stage): StagedEntry {
   return { resources, providers: ordered<OurKms | "identity">(stage, { kms }, ["identity"]), kms };
 }
 
-/** Whether a `kms` provider is ours: the same plugin over the same API, under our name or one that {@linkcode Names} made. */
+/**
+ * Whether a `kms` provider is Trousseau's: the same socket and API, under the requested name or one that
+ * {@linkcode Names} generated.
+ */
 function isOurs(provider: EncryptionEntry["providers"][number], request: StageRequest): provider is KmsEntry {
   return provider.kind === "kms" && reachesUs(provider, request) && numbered(provider.name, request.name);
 }
@@ -120,7 +126,7 @@ function refuseOtherKms(file: EncryptionFile, request: StageRequest): void {
   );
 }
 
-/** Names that kube-apiserver finds nowhere twice. */
+/** Generates names that are unique in the file, as kube-apiserver requires. */
 class Names {
   readonly #used: Set<string>;
   readonly #base: string;
@@ -139,13 +145,14 @@ class Names {
   }
 }
 
-/** Whether an entry is one of those that are asked for. */
+/** Whether an entry is requested. */
 function isTaken({ resources, providers }: EncryptionEntry, index: number, request: StageRequest): boolean {
   const { resources: asked } = request;
   const isOpen = providers.every(({ kind }) => kind === "identity");
   if (asked === undefined) return !isOpen;
   const named = resources.filter((one) => asked.some((name) => sameResource(name, one)));
-  // An entry with identity alone takes something out of a wildcard on purpose: it is taken by its own name only.
+  // An entry with identity alone excludes resources from a wildcard deliberately: it is changed only if it is requested
+  // by its own name.
   const met = isOpen
     ? named
     : resources.filter((one) => named.includes(one) || asked.some((name) => covers(name, one)));
@@ -157,7 +164,10 @@ function isTaken({ resources, providers }: EncryptionEntry, index: number, reque
   );
 }
 
-/** kube-apiserver joins the providers of all entries that list a resource: no stage of one of them is one of the whole. */
+/**
+ * Refuses a resource in several entries. kube-apiserver merges the providers of all entries that list a resource, so
+ * that a stage of one of them would be incomplete.
+ */
 function refuseRepeated({ entries }: EncryptionFile, taken: readonly boolean[]): void {
   for (const name of entries.flatMap(({ resources }, index) => taken[index] === true ? resources : [])) {
     const listed = entries.flatMap(({ resources }, at) => resources.some((one) => sameResource(one, name)) ? [at] : []);
@@ -170,7 +180,7 @@ function refuseRepeated({ entries }: EncryptionFile, taken: readonly boolean[]):
   }
 }
 
-/** The resources that no entry lists. */
+/** The requested resources that no entry lists. */
 function unlisted({ entries }: EncryptionFile, { resources: asked = [] }: StageRequest): string[] {
   const added = asked.filter((name) =>
     !entries.some(({ resources }) => resources.some((one) => sameResource(one, name)))

@@ -214,7 +214,7 @@ for (const { what, from, asked, complaint } of refused) {
   Deno.test(`staged() refuses ${what}`, () => throws(() => run(from, asked), complaint));
 }
 
-Deno.test("staged() says in notes what is easily overlooked", () => {
+Deno.test("staged() notes facts that are easily overlooked", () => {
   const all = (from: readonly Entry[], asked: Partial<StageRequest> = {}) => run(from, asked).notes.join("\n");
   match(
     all([["events", "identity"], ["secrets", "aescbc"]]),
@@ -232,7 +232,7 @@ Deno.test("staged() says in notes what is easily overlooked", () => {
   equal(all([["secrets", "aescbc identity"]], { stage: "write" }), "");
 });
 
-Deno.test("staged() gives no name twice, whatever the file has used", () => {
+Deno.test("staged() generates no duplicate name, whatever names the file contains", () => {
   const from: Entry[] = [["a", "kms:trousseau-2@/run/other.sock"], ["b", "aescbc"], ["c", "aescbc"]];
   const { lists } = run(from, { stage: "write" });
   deepEqual(lists.map(([, providers]) => providers), [

@@ -1,5 +1,5 @@
 /**
- * The comments at the head of an EncryptionConfiguration: what to do with the file, and in which order.
+ * The comments at the head of an EncryptionConfiguration: the steps to apply the file, in their order.
  *
  * @module
  */
@@ -7,36 +7,39 @@ import type { EncryptionConfigurationOptions } from "./encryption_options.ts";
 import type { Stage } from "./encryption_stages.ts";
 import { socketEndpoint } from "../../config/socket_path.ts";
 
-/** Where the steps assume that the file lies: below what kubeadm mounts read-only anyway. */
+/** The path of the file in the steps, below a folder that kubeadm mounts read-only by default. */
 const file = "/etc/kubernetes/encryption.yaml";
 
 const firstLine = "What kube-apiserver needs to encrypt with Trousseau, and in which order.";
 const lastLine = "End of Trousseau's steps.";
 
-/** Facts that a step depends on. */
+/** The options on which a step depends. */
 type Facts = Pick<EncryptionConfigurationOptions, "socketPath" | "kmsVersion">;
 
-/** Resources, and the name of the `kms` provider that they are written with. */
+/** Resources, and the name of the `kms` provider that writes them. */
 export interface WrittenWith {
   readonly resources: readonly string[];
+  /** The name of the `kms` provider. */
   readonly name: string;
 }
 
-/** A stage of a cluster that encrypts already. */
+/** The options of a stage for a cluster that already encrypts. */
 export interface StageFacts extends Facts {
   readonly stage: Stage;
+  /** Whether the file contains keys of other providers. */
   readonly holdsKeys: boolean;
   readonly written: readonly WrittenWith[];
+  /** Whole sentences for the comments. */
   readonly notes: readonly string[];
 }
 
-/** A step's first line, and those below it. */
+/** The first line of a step, and the lines below it. */
 type Step = readonly [string, ...string[]];
 
 /**
- * Lines of YAML: the text as a comment, a marker around it, an empty line behind it.
+ * The lines of a YAML comment, between markers and followed by an empty line.
  *
- * @param subject the line before the marker: it begins with `Configuration: `.
+ * @param subject the line before the first marker; it begins with `Configuration: `.
  */
 export function commentBlock(lines: readonly string[], subject?: string): readonly string[] {
   return [...(subject === undefined ? [] : [subject, ""]), firstLine, "", ...lines, lastLine].map((text) =>
@@ -44,7 +47,7 @@ export function commentBlock(lines: readonly string[], subject?: string): readon
   ).concat("");
 }
 
-/** A file without the {@linkcode commentBlock} of the stage before. */
+/** The text of a file without the {@linkcode commentBlock} of the previous stage. */
 export function withoutCommentBlock(text: string): string {
   const lines = text.split("\n");
   const first = lines.findIndex((line) => line.trimEnd() === `# ${firstLine}`);
@@ -56,7 +59,7 @@ export function withoutCommentBlock(text: string): string {
   return [...lines.slice(0, begin), ...lines.slice(last + 1 + gap)].join("\n");
 }
 
-/** For a cluster that stores plain text. */
+/** The steps for a cluster that stores plain text. */
 export function firstSteps(options: EncryptionConfigurationOptions): readonly string[] {
   const steps = { none: stepsOfNone, first: stepsOfFirst, last: stepsOfLast }[options.identity](options);
   return [
@@ -72,7 +75,7 @@ export function firstSteps(options: EncryptionConfigurationOptions): readonly st
   ];
 }
 
-/** For a cluster that encrypts already. */
+/** The steps for a cluster that already encrypts. */
 export function stageSteps(facts: StageFacts): readonly string[] {
   const steps = { read: stepsOfRead, write: stepsOfWrite, final: stepsOfFinal }[facts.stage](facts);
   return [
@@ -161,7 +164,7 @@ function stepsOfFinal(facts: StageFacts): readonly Step[] {
   ];
 }
 
-/** One object is enough. */
+/** The effect of objects that cannot be decrypted; a single one is enough. */
 const unreadable = [
   "One object that cannot be decrypted keeps a restarted API server from becoming ready, and lists of all",
   "namespaces fail.",

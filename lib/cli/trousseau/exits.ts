@@ -1,5 +1,5 @@
 /**
- * The exit statuses of `trousseau` in words, for its help.
+ * The meanings of the exit statuses of `trousseau`, for its help.
  *
  * @module
  */

@@ -1,13 +1,13 @@
 /**
- * Whether the program runs from a clone.
+ * Whether the program runs from a clone of the repository.
  *
  * @module
  */
 
-/** True for `deno task start`. A staged bundle and a compiled binary are one JavaScript file, and have no task beside it. */
+/** True for `deno task start`. A staged bundle and a compiled binary are single JavaScript files without tasks. */
 export const runsFromSource: boolean = import.meta.url.endsWith(".ts");
 
-/** The first commands for a plugin that runs from a clone: lines without their comment signs. */
+/** The first commands for a plugin that runs from a clone, as lines without comment signs. */
 export function tasksForTheClone(denoVersion: string): readonly string[] {
   return [
     "Speak to it in another terminal, in this folder: deno task trousseau probe",

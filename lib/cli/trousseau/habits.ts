@@ -1,5 +1,5 @@
 /**
- * Words of other tools that people type for commands and options of `trousseau`.
+ * Names from other tools that people type as commands and options of `trousseau`.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export const habits: Habits = {
     convert: "config convert",
     migrate: "config convert",
   },
-  // A plugin is started and stopped by its service manager.
+  // A service manager starts and stops a plugin.
   otherPrograms: {
     stop: "systemctl stop trousseau",
     restart: "systemctl restart trousseau",

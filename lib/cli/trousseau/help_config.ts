@@ -1,7 +1,7 @@
 /**
- * `trousseau help config`: the configuration's fields as its schema describes them.
+ * `trousseau help config`: the configuration's fields with their descriptions from the schema.
  *
- * Load this lazily: nothing else needs the JSON Schema.
+ * It should be loaded lazily, since no other part needs the JSON Schema.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { printable } from "../terminal.ts";
 import { didYouMean } from "../../base/nearest.ts";
 import { columns, sections, wrapped } from "../table.ts";
 
-/** The keywords of a JSON Schema that are read. */
+/** The keywords of a JSON Schema that are used. */
 interface Schema {
   readonly description?: string;
   readonly default?: unknown;
@@ -24,11 +24,11 @@ interface Schema {
   readonly oneOf?: readonly Schema[];
 }
 
-/** A part of the configuration that has a page of its own. */
+/** A part of the configuration with a help page of its own. */
 interface Part {
   readonly name: string;
   readonly schema: Schema;
-  /** The place in the file. */
+  /** Its path in the file. */
   readonly place: string;
 }
 
@@ -87,7 +87,7 @@ function descriptionOf({ description, properties }: Schema): string {
   return description ?? properties?.["kind"]?.description ?? "";
 }
 
-/** A row for each field, and those of its sections below it. */
+/** A row for each field, followed by those of its subsections. */
 function fieldRows(
   { properties = {}, required = [] }: Schema,
   deepest = 2,
@@ -104,7 +104,7 @@ function below(field: Schema, deepest: number, depth: number): readonly (readonl
   if (field.properties !== undefined) return fieldRows(field, deepest, depth);
   const { items, oneOf } = field;
   if (items?.properties !== undefined) return fieldRows(items, deepest, depth);
-  // The ways to log in; the kinds of provider have pages of their own.
+  // The login methods; the kinds of provider have their own pages.
   return (oneOf ?? []).flatMap((way) => {
     const [tag, ...rest] = Object.entries(way.properties ?? {});
     if (tag === undefined) return [];

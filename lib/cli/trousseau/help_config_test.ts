@@ -4,7 +4,7 @@ import { configJsonSchema } from "../../config/json_schema.ts";
 import { commands } from "./commands.ts";
 import { configHelp } from "./help_config.ts";
 
-/** Every description of a field, wherever it stands; lists of texts and ways to write one value are one field. */
+/** All descriptions of fields in a schema. Lists of texts and alternative forms of one value count as one field. */
 function descriptions(schema: unknown): readonly string[] {
   if (typeof schema !== "object" || schema === null) return [];
   return Object.entries(schema).flatMap(([key, value]) => {
@@ -18,7 +18,7 @@ function flat(text: string): string {
   return text.replaceAll(/\s+/g, " ");
 }
 
-Deno.test("configHelp() has every field of the root, with its description", () => {
+Deno.test("configHelp() contains every field of the root, with its description", () => {
   const text = configHelp([], commands, 92);
   for (const name of Object.keys(configSchema.def.shape)) match(text, new RegExp(`^  ${name} `, "m"));
   const { properties } = configJsonSchema() as { properties: Record<string, unknown> };
@@ -29,7 +29,7 @@ Deno.test("configHelp() has every field of the root, with its description", () =
   }
 });
 
-Deno.test("configHelp() has a page for every kind of provider, with every field of it", () => {
+Deno.test("configHelp() has a page for every kind of provider, with all of its fields", () => {
   const { properties } = configJsonSchema() as {
     properties: { providers: { items: { oneOf: { properties: Record<string, { const?: string }> }[] } } };
   };
@@ -44,7 +44,7 @@ Deno.test("configHelp() has a page for every kind of provider, with every field 
   }
 });
 
-Deno.test("configHelp() points to the schema, the examples and the check, which are there", async () => {
+Deno.test("configHelp() refers to the schema, the examples and the check, which exist", async () => {
   const text = configHelp([], commands, 92);
   match(text, /^ {2}trousseau config schema /m);
   match(text, /^ {2}trousseau check --config FILE /m);

@@ -1,24 +1,27 @@
 /**
- * Findings as JUnit XML, in the form that Jenkins, GitLab and their like read.
+ * Findings as JUnit XML, in the form that Jenkins, GitLab and similar systems read.
  *
  * @module
  */
 import type { Finding } from "../../conformance/run.ts";
 
-/** One finding and how long it took. */
+/** A finding with its duration. */
 export interface TimedFinding extends Finding {
   readonly seconds: number;
 }
 
 /** The subject of a report. */
 export interface JunitSubject {
-  /** The socket's path. */
+  /** Path of the socket. */
   readonly socket: string;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
 }
 
-/** One suite for each API, and one case for each criterion. A criterion that could not be tried counts as skipped. */
+/**
+ * The report, with one suite for each API and one case for each criterion. A criterion that could not be tested is
+ * `skipped`.
+ */
 export function junitXml(findings: readonly TimedFinding[], subject: JunitSubject): string {
   const apis = [...new Set(findings.map(({ api }) => api))];
   const suites = apis.map((api) => suite(api, findings.filter((finding) => finding.api === api), subject));
@@ -72,7 +75,7 @@ function element(name: string, attributes: Readonly<Record<string, string>>, chi
 
 const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
-/** An attribute's value. A character that XML 1.0 cannot hold becomes U+FFFD, and a line's end becomes a space. */
+/** An attribute's value. A character that XML 1.0 does not permit becomes U+FFFD, and a line break becomes a space. */
 function escaped(text: string): string {
   return text.toWellFormed()
     .replace(/[\t\n\r]+/g, " ")

@@ -10,7 +10,7 @@ function finding(changes: Partial<TimedFinding>): TimedFinding {
 
 const subject = { socket: "/run/hsm/kms.sock", startedAt: Date.UTC(2026, 10, 3, 18, 3, 12) };
 
-/** The elements in their order, each with its depth; fails for text that is not well-formed XML of attributes alone. */
+/** The elements in their order, each with its depth. Throws unless the text is well-formed XML with attributes only. */
 function elements(xml: string): readonly [depth: number, name: string, attributes: Record<string, string>][] {
   const found: [number, string, Record<string, string>][] = [];
   const open: string[] = [];
@@ -67,7 +67,7 @@ Deno.test("junitXml() has a suite for each API and a case for each finding, with
   ]);
 });
 
-Deno.test("junitXml() escapes whatever a plugin says, and holds no character that XML cannot", () => {
+Deno.test("junitXml() escapes any text of a plugin, and contains no character that XML does not permit", () => {
   const said = `it said <a href="x">&amp;'</a>\n]]>\x1b[2J\0\ud800 \ufffe é 🔑`;
   const xml = junitXml([finding({ result: "fails", detail: said })], subject);
   // deno-lint-ignore no-control-regex
@@ -77,6 +77,6 @@ Deno.test("junitXml() escapes whatever a plugin says, and holds no character tha
   match(xml, /message="it said &lt;a href=&quot;x&quot;&gt;&amp;amp;/);
 });
 
-Deno.test("junitXml() of a very small time has no exponent", () => {
+Deno.test("junitXml() writes a very short time without an exponent", () => {
   match(junitXml([finding({ seconds: 1e-9 })], subject), /time="0\.000"/);
 });

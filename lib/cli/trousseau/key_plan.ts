@@ -1,5 +1,5 @@
 /**
- * What a configuration would do to this node's key ID.
+ * Predicts the effect of a configuration on this node's key ID.
  *
  * @module
  */
@@ -12,27 +12,30 @@ import type { AnnouncedId, RingState } from "../../services/kms/key_ring/state.t
 import type { KeyState } from "../../provider/provider.ts";
 
 /**
- * `first`: this node has announced none. `same`: nothing changes. `new`: kube-apiserver will make a new seed. `unseen`: a
- * provider's version is not known yet, so neither is the ID. `returns`: the ID was announced before and then replaced.
+ * `first`: this node has not announced a key ID. `same`: nothing changes. `new`: kube-apiserver will create a new seed.
+ * `unseen`: the version of a provider is not known yet, and therefore the ID is not. `returns`: the ID was announced
+ * and replaced before.
  */
 export type KeyVerdict = "first" | "same" | "new" | "unseen" | "returns";
 
-/** What would come. */
+/** The prediction. */
 export interface KeyPlan {
   readonly verdict: KeyVerdict;
+  /** The key ID that this node announced last; `undefined` if none. */
   readonly announced: AnnouncedId | undefined;
-  /** The ID that follows, `undefined` while a version is not known. */
+  /** The next ID; `undefined` while a version is not known. */
   readonly next: string | undefined;
+  /** The versions from which the next ID is derived. */
   readonly members: readonly KeyIdMember[];
-  /** A `keyEpoch` under which no ID of the history can come back; the same one belongs on every node. */
+  /** A `keyEpoch` with which no ID of the history can be announced again; it must be the same on all nodes. */
   readonly freshEpoch: number;
 }
 
 /**
- * Compares the ID that a configuration leads to with those of the node's history. A key ID must never come back: old
- * objects would look fresh, and KEP-3299 forbids it.
+ * Compares the ID that follows from a configuration with those of the node's history. A key ID must never be announced
+ * again: objects with it would look fresh (KEP-3299).
  *
- * @param live versions that providers have just told of; those that the node remembers stand in for the others.
+ * @param live versions from providers at present; for the others, those in the node's state are used.
  */
 export function planKeyId(
   config: Pick<Config, "keyEpoch" | "providers">,
@@ -56,8 +59,8 @@ export function planKeyId(
 }
 
 /**
- * The key that counts once a provider has told of one: the key ring never goes back to an older version, nor to one that
- * was replaced. Under a new name it takes the first version that it sees.
+ * The version that counts after a provider has reported one: the key ring never returns to an older or replaced
+ * version. Under a new name it uses the first version that is reported.
  */
 export function countedKey(
   { name, kind }: { readonly name: string; readonly kind: string },
@@ -81,12 +84,12 @@ function verdictOn(next: string, history: readonly AnnouncedId[]): KeyVerdict {
 }
 
 /**
- * How what was sealed under the announced key ID is: `opens` as far as is known, `refused`, or `given_up`: `forgotten` says
- * so of each provider or version that could open it.
+ * The state of data that was sealed under the announced key ID: `opens`: it can be decrypted as far as is known.
+ * `refused`. `given_up`: `forgotten` lists each provider or version that could decrypt it.
  */
 export type OldData = "opens" | "refused" | "given_up";
 
-/** Whether what was sealed under the announced key ID is given up. */
+/** Whether the data that was sealed under the announced key ID is given up. */
 export function isGivenUp({ announced }: KeyPlan, { holders, forgotten }: Decryptors): boolean {
   const wrapped = (announced?.members ?? []).filter(({ version }) => version !== unseenVersion)
     .map(({ name: provider, kind, version }) => ({ provider, kind, version }));
@@ -94,7 +97,7 @@ export function isGivenUp({ announced }: KeyPlan, { holders, forgotten }: Decryp
   return wrapped.length > 0 && wrapped.every((one) => forgets(one) || !hasHolder(one, holders));
 }
 
-/** One sentence for eyes. */
+/** The prediction as one sentence. */
 export function planSentence(
   { verdict, announced, next, members, freshEpoch }: KeyPlan,
   old: OldData = "opens",

@@ -14,7 +14,7 @@ function announced(keyEpoch: number, versions: Record<string, string>): Announce
   return { id: keyIdOf(keyEpoch, members), at: 0, keyEpoch, provisional: false, members };
 }
 
-/** A node that remembers these versions and announced these IDs. */
+/** The state of a node with these versions and announced IDs. */
 function state(versions: Record<string, string>, ...history: AnnouncedId[]): RingState {
   const providers = Object.entries(versions).map(([name, version]) => ({ name, kind: "local", state: { version } }));
   return { format: 1, providers, history };
@@ -29,12 +29,12 @@ Deno.test("planKeyId() of a new node waits for versions", () => {
   equal(planKeyId(one, undefined, new Map([["a", { version: "1" }]])).next, announced(0, { a: "1" }).id);
 });
 
-Deno.test("planKeyId() sees that nothing changes, in whatever order the providers stand", () => {
+Deno.test("planKeyId() reports no change, in any order of the providers", () => {
   const node = state({ a: "1", b: "1" }, announced(0, { a: "1", b: "1" }));
   equal(planKeyId({ keyEpoch: 0, providers: [provider("b"), provider("a")] }, node).verdict, "same");
 });
 
-Deno.test("planKeyId() sees a rotation, an added provider and a removed one", () => {
+Deno.test("planKeyId() detects a rotation, an added provider and a removed one", () => {
   const node = state({ a: "1" }, announced(0, { a: "1" }));
   equal(planKeyId(one, node, new Map([["a", { version: "2" }]])).verdict, "new");
   equal(planKeyId({ keyEpoch: 0, providers: [provider("a"), provider("b")] }, node).verdict, "unseen");
@@ -42,14 +42,14 @@ Deno.test("planKeyId() sees a rotation, an added provider and a removed one", ()
   equal(planKeyId(one, two).verdict, "new");
 });
 
-Deno.test("planKeyId() takes the version of a provider that was renamed, under another ID", () => {
+Deno.test("planKeyId() uses the version of a provider that was renamed, under another ID", () => {
   const node = state({ old: "1" }, announced(0, { old: "1" }));
   const plan = planKeyId({ keyEpoch: 0, providers: [provider("a", ["old"])] }, node);
   deepEqual(plan.members, [{ name: "a", kind: "local", version: "1" }]);
   equal(plan.verdict, "new");
 });
 
-Deno.test("planKeyId() does not go back to a version that is older by its order", () => {
+Deno.test("planKeyId() does not return to a version that is older by its order", () => {
   const node: RingState = {
     format: 1,
     providers: [{ name: "a", kind: "local", state: { version: "2", order: 2 } }],
@@ -58,13 +58,13 @@ Deno.test("planKeyId() does not go back to a version that is older by its order"
   equal(planKeyId(one, node, new Map([["a", { version: "1", order: 1 }]])).verdict, "same");
 });
 
-Deno.test("planKeyId() does not go back to a version that was replaced, where versions have no order", () => {
+Deno.test("planKeyId() does not return to a replaced version, if versions have no order", () => {
   const node = state({ a: "2" }, announced(0, { a: "1" }), announced(0, { a: "2" }));
   equal(planKeyId(one, node, new Map([["a", { version: "1" }]])).verdict, "same");
   equal(planKeyId(one, node, new Map([["a", { version: "3" }]])).verdict, "new");
 });
 
-Deno.test("planKeyId() goes back to an old version under a new name, as the key ring does", () => {
+Deno.test("planKeyId() returns to an old version under a new name, as the key ring does", () => {
   const node: RingState = {
     format: 1,
     providers: [{ name: "old", kind: "local", state: { version: "2", order: 2 } }],
@@ -75,7 +75,7 @@ Deno.test("planKeyId() goes back to an old version under a new name, as the key 
   deepEqual([plan.verdict, plan.members[0]?.version], ["new", "1"]);
 });
 
-Deno.test("planKeyId() refuses an ID that was announced before, and knows an epoch under which none comes back", () => {
+Deno.test("planKeyId() refuses an ID that was announced before, and returns an epoch under which none repeats", () => {
   const history = [announced(0, { a: "1" }), announced(3, { a: "1" })];
   const plan = planKeyId(one, state({ a: "1" }, ...history));
   equal(plan.verdict, "returns");
@@ -84,7 +84,7 @@ Deno.test("planKeyId() refuses an ID that was announced before, and knows an epo
   equal(planKeyId({ ...one, keyEpoch: 4 }, state({ a: "1" }, ...history)).verdict, "new");
 });
 
-Deno.test("planKeyId() finds that no ID of any history comes back under the fresh epoch", () => {
+Deno.test("planKeyId() finds that no ID of any history repeats under the fresh epoch", () => {
   const versions = fc.dictionary(fc.constantFrom("a", "b", "c"), fc.constantFrom("1", "2"), { minKeys: 1 });
   const past = fc.array(fc.tuple(fc.nat(3), versions), { minLength: 1, maxLength: 6 });
   fc.assert(fc.property(past, versions, fc.nat(3), (entries, now, keyEpoch) => {
@@ -99,13 +99,13 @@ Deno.test("planKeyId() finds that no ID of any history comes back under the fres
   }));
 });
 
-Deno.test("planSentence() does not promise a rewrite of what cannot be opened", () => {
+Deno.test("planSentence() does not promise a rewrite of data that cannot be decrypted", () => {
   const plan = planKeyId(one, state({ a: "1" }, announced(0, { a: "1" })), new Map([["a", { version: "2" }]]));
   match(planSentence(plan), /will change .* objects are rewritten at their next update/);
   match(planSentence(plan, "refused"), /would change .* what cannot be opened cannot be rewritten/);
 });
 
-Deno.test("isGivenUp() is so where nothing is left that opens what was sealed under the announced key ID", () => {
+Deno.test("isGivenUp() is true if no provider remains that decrypts data sealed under the announced key ID", () => {
   const plan = planKeyId(one, state({ a: "1", b: "1" }, announced(0, { a: "1", b: "1" })), new Map());
   const opener = (name: string) => ({ name, kind: "local" });
   const givenUp = (holders: string[], forgotten: string[]) =>

@@ -22,10 +22,10 @@ import { nodeMemory, statusesOf } from "../../app/sealed_before.ts";
 import { type Cell, painted, table, wantsColour } from "../table.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
-/** How much of the history eyes are given; `--json` has all of it. */
+/** Maximum number of IDs of the history in the text output; `--json` has all of it. */
 const shownIds = 20;
 
-/** Shows what this node remembers of its keys, and what the configuration would do to its key ID. */
+/** Prints the node's recorded keys, and the effect of the configuration on its key ID. */
 export async function keys(call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal } = call;
   const { stdout, environment } = terminal;
@@ -89,7 +89,7 @@ function asJson(state: RingState | undefined, plan: KeyPlan, message: string) {
   };
 }
 
-/** Providers of the configuration, retired ones, then those that only the node remembers. */
+/** The versions of configured providers, of retired ones, then of those that are only in the node's state. */
 function versionTable(
   { members, announced }: KeyPlan,
   state: RingState | undefined,

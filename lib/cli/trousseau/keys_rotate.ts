@@ -38,7 +38,7 @@ export async function keysRotate(call: TrousseauCall): Promise<ExitStatus> {
   return exitCodes.ok.status;
 }
 
-/** The provider of that name, or the only one there is. */
+/** The provider of that name, or the only one if no name is given. */
 function chosen({ providers }: Config, wanted: string | undefined): ProviderConfig {
   const names = providers.map(({ name }) => name);
   const [only] = providers;

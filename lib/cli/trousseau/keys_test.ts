@@ -8,7 +8,7 @@ function announced(keyEpoch: number, version: string) {
   return { id: keyIdOf(keyEpoch, members), at: 1_700_000_000_000, keyEpoch, provisional: false, members } as const;
 }
 
-Deno.test("keys() of a new node has nothing to show but the providers", async () => {
+Deno.test("keys() of a new node shows only the providers", async () => {
   await using config = await TemporaryConfig.make();
   const { status, out } = await config.run("keys");
   equal(status, 0);
@@ -16,7 +16,7 @@ Deno.test("keys() of a new node has nothing to show but the providers", async ()
   match(out, /This node has announced no key ID yet/);
 });
 
-Deno.test("keys() shows versions, the announced ID, its history and what is not configured any more", async () => {
+Deno.test("keys() shows versions, the announced ID, its history and providers that are no longer configured", async () => {
   await using config = await TemporaryConfig.make();
   await config.remember({
     providers: [
@@ -38,7 +38,7 @@ Deno.test("keys() shows versions, the announced ID, its history and what is not 
   deepEqual(providers, [{ name: "local", kind: "local", version: "v2" }]);
 });
 
-Deno.test("keys() exits 78 where the configuration would bring a key ID back", async () => {
+Deno.test("keys() exits 78 if the configuration would announce a key ID again", async () => {
   await using config = await TemporaryConfig.make();
   await config.remember({
     providers: [{ name: "local", kind: "local", state: { version: "v1" } }],
@@ -86,7 +86,7 @@ Deno.test("keysRotate() prints the vendor's command for a remote key", async () 
   match((await config.run("keys", "rotate", "--provider", "valt")).err, /Did you mean "vault"\?/);
 });
 
-Deno.test("keysRotate() exits 78 where there is no key file to rotate", async () => {
+Deno.test("keysRotate() exits 78 if there is no key file to rotate", async () => {
   await using config = await TemporaryConfig.make();
   await Deno.remove(`${config.folder}/local.keys`);
   const { status, out } = await config.run("keys", "rotate");
@@ -94,7 +94,7 @@ Deno.test("keysRotate() exits 78 where there is no key file to rotate", async ()
   equal(out, "");
 });
 
-Deno.test("configSchema() is JSON Schema that knows the configuration", async () => {
+Deno.test("configSchema() is a JSON Schema that describes the configuration", async () => {
   await using config = await TemporaryConfig.make();
   const { status, out } = await config.run("config", "schema");
   equal(status, 0);
@@ -103,7 +103,7 @@ Deno.test("configSchema() is JSON Schema that knows the configuration", async ()
   equal("providers" in properties, true);
 });
 
-Deno.test("keys() names versions that did not open when they were tested last", async () => {
+Deno.test("keys() names versions that failed their last test", async () => {
   await using config = await TemporaryConfig.make();
   await config.remember({
     providers: [{ name: "local", kind: "local", state: { version: "v2" } }],

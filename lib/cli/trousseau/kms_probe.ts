@@ -1,5 +1,5 @@
 /**
- * Speaks to a KMS plugin as kube-apiserver does, and holds its answers against the limits that kube-apiserver has.
+ * Calls a KMS plugin as kube-apiserver does, and checks its responses against kube-apiserver's limits.
  *
  * @module
  */
@@ -13,34 +13,36 @@ import type { EncryptResponse, StatusResponse } from "../../api/kms/messages.ts"
 import { isUnimplemented } from "../../net/grpc/status.ts";
 import { toolUid } from "../../api/kms/tool_uid.ts";
 
-/** One call and what came of it. */
+/** One call and its result. */
 export interface ProbeStep {
   readonly api: KmsApi;
+  /** The name of the method, for instance `Encrypt`. */
   readonly rpc: string;
-  /** `off`: the plugin does not serve this API. `unwell`: it answers, and says that it is not well. */
+  /** `off`: the plugin does not serve this API. `unwell`: it responds that it is unhealthy. */
   readonly result: "ok" | "off" | "unwell" | ErrorCode;
+  /** Duration in milliseconds. */
   readonly ms: number;
-  /** What was answered, or why it was not. */
+  /** The response, or the reason why there was none. */
   readonly detail: string;
 }
 
-/** All calls, and what Status said. */
+/** All calls, and the response of Status. */
 export interface ProbeReport {
   readonly status: StatusResponse | undefined;
   readonly steps: readonly ProbeStep[];
 }
 
-/** A DEK seed of kube-apiserver has 32 bytes. */
+/** Size of a DEK seed of kube-apiserver in bytes. */
 const seedBytes = 32;
 
-/** What a call is judged by. */
+/** A response with the properties that are checked. */
 interface Answer<T> {
   readonly value: T;
   readonly detail: string;
   readonly unwell?: boolean;
 }
 
-/** Runs the calls of both APIs in kube-apiserver's order. An API's first failure ends its row of calls. */
+/** Makes the calls of both APIs in kube-apiserver's order. The first failure of an API ends its calls. */
 export async function probeKms(client: KmsClient, signal: AbortSignal): Promise<ProbeReport> {
   const steps: ProbeStep[] = [];
   const status = await probeV2(client.v2, signal, steps);
@@ -92,7 +94,7 @@ async function probeV1beta1(v1: KmsClient["v1beta1"], signal: AbortSignal, steps
   });
 }
 
-/** Times a call and notes it; `undefined` if what follows would make no sense. */
+/** Makes a call and records it with its duration; `undefined` if the following calls would be pointless. */
 async function step<T>(
   steps: ProbeStep[],
   api: KmsApi,

@@ -1,5 +1,5 @@
 /**
- * A file that a command makes because an option names it. It never takes the place of another one.
+ * A file that a command creates because an option names it. It never replaces an existing file.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { utf8 } from "../../base/bytes.ts";
 import { KmsError } from "../../base/errors.ts";
 import { whyUnwritable } from "../../base/file_failures.ts";
 
-/** A new, empty file. If it is disposed of before it is written, it is removed. */
+/** A new, empty file. It is removed if it is disposed of before it is written. */
 export class NewFile implements AsyncDisposable {
   readonly #path: string;
   readonly #file: Deno.FsFile;
@@ -19,10 +19,10 @@ export class NewFile implements AsyncDisposable {
   }
 
   /**
-   * Makes the file, for its owner alone.
+   * Creates the file with access for its owner only.
    *
-   * @param instead the advice for a path where Trousseau may not write: half a sentence.
-   * @throws {KmsError} `config` if it is there already or cannot be made.
+   * @param instead the advice for a path where Trousseau may not write, as the end of a sentence.
+   * @throws {KmsError} `config` if the file exists or cannot be created.
    */
   static async make(path: string, instead: string): Promise<NewFile> {
     try {
@@ -34,7 +34,7 @@ export class NewFile implements AsyncDisposable {
     }
   }
 
-  /** Writes all of it. @throws {KmsError} `config` */
+  /** Writes the whole text. @throws {KmsError} `config` */
   async write(text: string): Promise<void> {
     const bytes = utf8(text);
     try {

@@ -2,7 +2,7 @@ import { equal, rejects } from "node:assert/strict";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { NewFile } from "./new_file.ts";
 
-Deno.test("NewFile holds what is written, for its owner alone", () =>
+Deno.test("NewFile contains the written text, with access for its owner only", () =>
   inFolder(async (folder) => {
     {
       await using file = await NewFile.make(`${folder}/a`, "use >");
@@ -12,7 +12,7 @@ Deno.test("NewFile holds what is written, for its owner alone", () =>
     equal(((await Deno.stat(`${folder}/a`)).mode ?? 0) & 0o777, 0o600);
   }));
 
-Deno.test("NewFile never takes the place of another file, nor of what a link names", () =>
+Deno.test("NewFile never replaces an existing file, nor the target of a link", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/keys`, "keys");
     await Deno.symlink(`${folder}/absent`, `${folder}/link`);
@@ -34,7 +34,7 @@ Deno.test("NewFile that is not written is removed", () =>
     await rejects(Deno.stat(`${folder}/a`), Deno.errors.NotFound);
   }));
 
-Deno.test("NewFile says in words why the system refuses", () =>
+Deno.test("NewFile reports the system's reason for a refusal as text", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/file`, "");
     await rejects(NewFile.make(`${folder}/absent/a`, "use >"), {

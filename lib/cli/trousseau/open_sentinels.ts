@@ -1,5 +1,5 @@
 /**
- * Has a provider open sentinels, one after the other.
+ * Tests a provider with sentinels, one after the other.
  *
  * @module
  */
@@ -10,10 +10,13 @@ import { isLoss, openSentinel, type Sentinel } from "../../services/kms/key_ring
 import type { Provider } from "../../provider/provider.ts";
 import type { SentinelResult } from "../../app/sealed_before.ts";
 
-/** Milliseconds for each of them. */
+/** Deadline for each sentinel in milliseconds. */
 const callMs = 10_000;
 
-/** Opens all of them. After a failure that says nothing of the version, such as an outage, the rest are not tried. */
+/**
+ * Unwraps all sentinels. After a failure that does not concern the version, for instance an outage, the remaining ones
+ * are not tested.
+ */
 export async function openSentinels(
   provider: Provider,
   sentinels: readonly Sentinel[],

@@ -1,5 +1,5 @@
 /**
- * Every option of every command of `trousseau`.
+ * All options of the commands of `trousseau`.
  *
  * @module
  */
@@ -108,5 +108,5 @@ export const options = {
 /** The name of an option, without its dashes. */
 export type OptionName = keyof typeof options;
 
-/** The options that were given. */
+/** The values of the options that were given. */
 export type OptionValues = ValuesOf<typeof options>;

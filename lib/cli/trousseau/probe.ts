@@ -20,13 +20,13 @@ import type { Terminal, TrousseauCall } from "./terminal.ts";
 import { startProgress } from "../progress.ts";
 import { durationText, table, type Tone, wantsColour } from "../table.ts";
 
-/** How long `--wait` waits, in milliseconds: less than the 90 s that systemd gives a start. */
+/** The default timeout of `--wait` in milliseconds: less than the 90 s that systemd permits for a start. */
 const defaultWaitMs = 60_000;
 
-/** Between two tries of `--wait`, in milliseconds. */
+/** Pause between two tries of `--wait`, in milliseconds. */
 const pauseMs = 200;
 
-/** Probes a socket, and before that waits for it where that is asked for. */
+/** Probes a socket; with `--wait`, waits for it first. */
 export async function probe(call: TrousseauCall): Promise<ExitStatus> {
   if (!call.options.quiet) return await probeAloud(call);
   try {
@@ -68,12 +68,18 @@ function waitFor({ options }: TrousseauCall): number | undefined {
   return ms;
 }
 
-/** systemd names the main process to a command of ExecStartPost, which has nothing to wait for when that has ended. */
+/**
+ * Watches the main process during a start by systemd. systemd passes its process ID to a command of ExecStartPost;
+ * after the process has ended, there is nothing to wait for.
+ */
 function watchOf(path: string, { environment }: Terminal): StartWatch | undefined {
   return environment.get("MAINPID") === undefined ? undefined : new StartWatch(path, processStartedAt);
 }
 
-/** Tries until Status is `ok` or the time is over. Each try dials anew: a channel that failed once would pause longer. */
+/**
+ * Tries until Status is `ok` or the time is over. Each try uses a new connection: a channel would pause longer after
+ * each failure.
+ */
 async function waitUntilWell(
   path: string,
   ms: number,
@@ -101,7 +107,7 @@ async function isWell(path: string, log: CommandLog, signal: AbortSignal): Promi
   } catch (thrown) {
     if (!(thrown instanceof KmsError)) throw thrown;
     log.debug(thrown.message, { code: thrown.code });
-    // A plugin of the old API alone is there, and has no more to say.
+    // A plugin with the old API only is running, and has no Status.
     return isUnimplemented(thrown);
   }
 }

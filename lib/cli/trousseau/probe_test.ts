@@ -23,7 +23,7 @@ const v1beta1: Handlers<V1beta1Rpcs> = {
   Decrypt: ({ cipher }) => ({ plain: cipher.map((byte) => byte ^ 1) }),
 };
 
-/** Probes a plugin with these handlers. */
+/** Probes a plugin with the given handlers. */
 async function probed(handlers: KmsHandlers | undefined, ...words: string[]) {
   const folder = await Deno.makeTempDir();
   const path = `${folder}/kms.sock`;
@@ -39,7 +39,7 @@ async function probed(handlers: KmsHandlers | undefined, ...words: string[]) {
   }
 }
 
-/** The results of all calls, as in `v2 Status: ok`. */
+/** The results of all calls, in the form `v2 Status: ok`. */
 function results(out: string): string[] {
   return JSON.parse(out).calls.map((c: Record<string, string>) => `${c["api"]} ${c["rpc"]}: ${c["result"]}`);
 }
@@ -60,19 +60,19 @@ Deno.test("probe() makes the calls of both APIs in kube-apiserver's order", asyn
   deepEqual({ keyId, version, healthz, well }, { keyId: "k1", version: "v2", healthz: "ok", well: true });
 });
 
-Deno.test("probe() prints a table for eyes", async () => {
+Deno.test("probe() prints a table", async () => {
   const { out } = await probed({ v2, v1beta1 });
   match(out, /^Configuration: --socket; plugin: unix:\/\/\S+\nAPI +CALL +RESULT +TIME +DETAIL\n/);
   match(out, /v2 +Decrypt +ok +[\d.]+ m?s +the same 32 bytes\n/);
 });
 
-Deno.test("probe() takes v1beta1 that is switched off for no failure", async () => {
+Deno.test("probe() does not count a disabled v1beta1 as a failure", async () => {
   const { status, out } = await probed({ v2 }, "--json");
   equal(status, 0);
   equal(results(out).at(-1), "v1beta1 Version: off");
 });
 
-Deno.test("probe() exits 69 and shows the sentence where healthz is not ok", async () => {
+Deno.test("probe() exits 69 and shows the message if healthz is not ok", async () => {
   const sick = { ...v2, Status: () => ({ version: "v2", healthz: "Vault is sealed.\x1b[2J", key_id: "k1" }) };
   const { status, out } = await probed({ v2: sick });
   equal(status, 69);
@@ -127,14 +127,14 @@ function refuse(): never {
 }
 
 for (const [what, handlers, expected, complaint] of wrong) {
-  Deno.test(`probe() does not take ${what}`, async () => {
+  Deno.test(`probe() rejects ${what}`, async () => {
     const { status, out } = await probed(handlers);
     equal(status, expected, out);
     match(out, complaint);
   });
 }
 
-Deno.test("probe() exits 69 where nobody listens", async () => {
+Deno.test("probe() exits 69 if no server listens", async () => {
   const { status, out } = await probed(undefined, "--json");
   equal(status, 69);
   deepEqual(results(out), ["v2 Status: unreachable", "v1beta1 Version: unreachable"]);
@@ -155,7 +155,7 @@ Deno.test("probe(--wait) waits for Status to be ok", async () => {
   ok(asked >= 4, "three tries to wait and one to probe");
 });
 
-Deno.test("probe(--wait) gives up after the timeout and says what is wrong", async () => {
+Deno.test("probe(--wait) stops after the timeout and reports the reason", async () => {
   const { status, out } = await probed(undefined, "--wait", "--timeout=300ms");
   equal(status, 69);
   match(out, /v2 +Status +unreachable/);
@@ -178,7 +178,7 @@ for (const words of [["--timeout", "5s"], ["--wait", "--timeout", "5"], ["--wait
   });
 }
 
-Deno.test("probe() names itself in its calls, so that a plugin does not take it for an API server", async () => {
+Deno.test("probe() identifies itself in its calls, so that a plugin can distinguish it from an API server", async () => {
   const uids: string[] = [];
   const noted: Handlers<V2Rpcs> = {
     ...v2,

@@ -1,5 +1,5 @@
 /**
- * The program `trousseau`: the plugin, the key service for SOPS, and the commands of their operator.
+ * The program `trousseau`: the plugin, the key service for SOPS, and the operator's commands.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { topics } from "./help_topics.ts";
 import { options } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** The program. */
+/** The definition of `trousseau`. */
 export const trousseau: Program<Terminal> = defineProgram({
   name: "trousseau",
   commands,
@@ -39,7 +39,7 @@ export const trousseau: Program<Terminal> = defineProgram({
     ],
   },
   async logRun(command, call) {
-    // Loaded on demand: most calls log nothing.
+    // Loaded on demand, because most calls log nothing.
     if (call.options["log-level"] === undefined) return () => {};
     return await (await import("./command_log.ts")).logRun(command, call);
   },

@@ -1,5 +1,5 @@
 /**
- * Remarks of the KMS on the keys and versions that this node has sealed with.
+ * Findings of the KMS about the keys and versions with which this node has sealed data.
  *
  * @module
  */
@@ -15,17 +15,19 @@ import { openProvider } from "../../provider/registry.ts";
 
 /** One sentence about one provider. */
 export interface ProviderRemark {
+  /** The provider's name. */
   readonly provider: string;
+  /** A whole sentence. */
   readonly message: string;
 }
 
-/** Milliseconds for one provider, its login included. */
+/** Deadline for one provider in milliseconds, including its login. */
 const lookMs = 5_000;
 
 /**
  * The versions of a provider that have counted on this node, under each of its names, oldest first.
  *
- * @param forgotten as in the configuration: a version that was accepted as gone is left out.
+ * @param forgotten the configuration's list; a version that was accepted as lost is omitted.
  */
 export function versionsOf(
   { name, formerly, settings: { kind } }: ProviderConfig,
@@ -43,9 +45,9 @@ export function versionsOf(
 }
 
 /**
- * What an open provider remarks; nothing where it has no such thing.
+ * The remarks of an open provider; empty if it does not support them.
  *
- * @param failure whether a sentence says that it cannot be asked, or nothing does.
+ * @param failure whether a failed request adds a sentence, or nothing.
  */
 export async function remarksOf(
   provider: Provider,
@@ -62,14 +64,14 @@ export async function remarksOf(
   }
 }
 
-/** The remarks of all providers, each opened for it alone. */
+/** The remarks of all providers, each of which is opened for them. */
 export async function allRemarks(
   providers: readonly ProviderConfig[],
   state: RingState | undefined,
   { state: stateFolder, forgotten }: Pick<Config, "state" | "forgotten">,
   { signal, notify = () => {} }: { readonly signal: AbortSignal; readonly notify?: Notify },
 ): Promise<readonly ProviderRemark[]> {
-  // Looking spends nothing that the next start needs.
+  // Reading remarks uses up no credential that the next start needs.
   const looking = { notify, stateFolder, keepsStateAsItIs: true };
   const found = await Promise.all(providers.map(async (config) => {
     try {

@@ -1,5 +1,5 @@
 /**
- * Has a provider prove itself: open, probe, wrap, unwrap, and open what this node has sealed with it before.
+ * Tests a provider: open, probe, wrap, unwrap, and unwrap sentinels of this node.
  *
  * @module
  */
@@ -19,64 +19,74 @@ import type { Sentinel } from "../../services/kms/key_ring/sentinel.ts";
 import { openSentinels } from "./open_sentinels.ts";
 import type { SentinelResult } from "../../app/sealed_before.ts";
 
-/** What is tried, in this order; a failure ends it. */
+/** The steps, in this order; a failure ends them. */
 const roundTripSteps = ["open", "probe", "wrap", "unwrap"] as const;
 
 /** One of {@linkcode roundTripSteps}. */
 export type RoundTripStepName = (typeof roundTripSteps)[number];
 
-/** One step that was tried. */
+/** A step that was made. */
 export interface RoundTripStep {
   readonly step: RoundTripStepName;
   readonly result: "ok" | ErrorCode;
+  /** Duration in milliseconds. */
   readonly ms: number;
-  /** Why it failed: one sentence, `""` where it did not. */
+  /** The error of the step as one sentence; `""` if it succeeded. */
   readonly message: string;
 }
 
-/** Inputs of a trip, and its last step. */
+/** The inputs of a round trip. */
 export interface RoundTripOptions {
-  /** Of this node: what its providers keep there is heeded. */
+  /** State folder of this node; the providers check their data in it. */
   readonly stateFolder: string;
-  /** Takes the provider's events about its calls and logins; they are dropped if it is left out. */
+  /** Receives the provider's events about its calls and logins; they are dropped if absent. */
   readonly notify?: Notify;
-  /** Ends all of it. */
+  /** Aborts the round trip. */
   readonly signal: AbortSignal;
-  /** The last step: `probe` for a provider that only unwraps. One that only wraps ends before the step `unwrap`. */
+  /** The last step: `probe` for a provider that only unwraps. A provider that only wraps ends before `unwrap`. */
   readonly last: "probe" | "unwrap";
-  /** Versions that a new key must not take the place of. */
+  /** Versions that a new key must not replace. */
   readonly knownVersions: readonly string[] | KmsError;
-  /** The key that counts on this node where the provider tells of one: it is what a plugin wraps under. */
+  /** The key that counts on this node after the provider has reported one: a plugin wraps under it. */
   readonly counts: (live: KeyState) => KeyState;
-  /** Versions that this node has sealed with, for the remarks. */
+  /** Versions with which this node has sealed data, for the remarks. */
   readonly versions: readonly string[];
-  /** Sentinels of the versions that this node has sealed with. */
+  /** Sentinels of the versions with which this node has sealed data. */
   readonly sentinels: readonly Sentinel[];
-  /** {@linkcode openProvider}; another one for tests. */
+  /** {@linkcode openProvider} if absent; tests replace it. */
   readonly open?: typeof openProvider;
 }
 
-/** How a provider did. */
+/** The result for a provider. */
 export interface RoundTrip {
   readonly name: string;
   readonly kind: ProviderKind;
+  /** The key state that the probe returned; `undefined` if it failed or was omitted. */
   readonly key: KeyState | undefined;
-  /** What the first start will still make, and for want of which nothing was tried; `undefined` in the normal case. */
+  /**
+   * The object that the first start will create, without which nothing could be tested; `undefined` in the normal case.
+   */
   readonly toBeMade: string | undefined;
-  /** Why everything after the opening was left out, without any failure: see `NotTried`; `undefined` in the normal case. */
+  /**
+   * The reason why all steps after opening were omitted without a failure: see `NotTried`; `undefined` in the normal
+   * case.
+   */
   readonly untried: string | undefined;
   readonly steps: readonly RoundTripStep[];
-  /** How each sentinel did, whatever became of the steps after the first. */
+  /** The result of each sentinel, independent of the steps after the first. */
   readonly sealed: readonly SentinelResult[];
-  /** Remarks of its KMS on the key and on the versions asked about; read after the probe. */
+  /** Findings of its KMS about the key and the given versions; read after the probe. */
   readonly remarks: readonly string[];
 }
 
-/** Milliseconds for each call: more than kube-apiserver would give, so that a slow KMS is told from a dead one. */
+/**
+ * Deadline of each call in milliseconds. It is longer than kube-apiserver's, so that a slow KMS can be distinguished
+ * from a dead one.
+ */
 const callMs = 10_000;
 
 /**
- * Wraps a throwaway data key, and unwraps it again if the provider can; then opens sentinels. Nothing is retried and
+ * Wraps a temporary data key, and unwraps it if the provider can; then unwraps sentinels. Nothing is retried and
  * nothing created: a check shows the present state.
  */
 export async function roundTrip(
@@ -101,7 +111,8 @@ export async function roundTrip(
   let remarks: readonly string[] = [];
   await trip.attempt(async () => {
     const told = key = await trip.take("probe", (signal) => provider.probe({ signal })).catch(async (thrown) => {
-      // A login that may not wrap any more, or a disabled key, may still be told which versions open.
+      // A login without the permission to wrap, or with a disabled key, may still be permitted to read which versions
+      // can decrypt.
       if (isRefusal(thrown)) remarks = await remarksOf(provider, options.versions, options.signal, "hidden");
       throw thrown;
     });
@@ -120,7 +131,7 @@ export async function roundTrip(
 
 const asUsual = { toBeMade: undefined, untried: undefined } as const;
 
-/** What a plugin that runs tells some minutes later, from its probes. */
+/** The warning that a running plugin reports from its probes some minutes later. */
 function takenBack(told: KeyState, counted: KeyState): string {
   return `It answers with version ${told.version}, but this node has counted ${counted.version} since, and never goes ` +
     "back: it wraps under that version alone. If the key was taken back on purpose, or the other version was a mistake, " +
@@ -141,18 +152,20 @@ function isRefusal(thrown: unknown): boolean {
   return thrown instanceof KmsError && (thrown.code === "permission_denied" || thrown.code === "key_unusable");
 }
 
-/** Times steps and notes what became of them. */
+/** Makes steps with their times, and records their results. */
 class Trip {
   readonly steps: RoundTripStep[] = [];
   readonly #signal: AbortSignal;
-  /** The error that ended it. Each step notes its failure before it rethrows it; an untried step has not failed. */
+  /**
+   * The error that ended the trip. Each step records its failure before it rethrows it; an omitted step has not failed.
+   */
   failure: KmsError | undefined;
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
   }
 
-  /** Does some steps; `undefined` if one of them fails. */
+  /** Makes some steps; `undefined` if one of them fails. */
   async attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();

@@ -3,7 +3,7 @@ import { MemoryProvider, WrapOnlyProvider } from "../../../tests/support/memory_
 import { quorumOf } from "./check.ts";
 import { roundTrip } from "./round_trip.ts";
 
-/** A check of a provider in memory, in the place of the configured one. */
+/** A check of a provider in memory instead of the configured one. */
 function tripOf(provider: MemoryProvider) {
   const settings = { kind: "local", name: provider.name, keyFile: "/absent", create: false } as const;
   return roundTrip({ name: provider.name, settings }, {
@@ -27,7 +27,7 @@ Deno.test("roundTrip() ends with the wrap for a provider that only wraps", async
   equal(recovery.calls.unwrap, 0);
 });
 
-Deno.test("quorumOf() counts providers that can unwrap alone", () => {
+Deno.test("quorumOf() counts only providers that can unwrap", () => {
   const step = (result: "ok" | "unreachable") => ({ step: "wrap", result, ms: 1, message: "" }) as const;
   const trips = [
     { kind: "vault-transit", steps: [step("ok")] },

@@ -1,5 +1,5 @@
 /**
- * The plugin that serves a configuration on this machine, asked over HTTP.
+ * Requests the status of the plugin that serves a configuration on this machine, over HTTP.
  *
  * @module
  */
@@ -10,10 +10,13 @@ import { originOf } from "../../telemetry/http.ts";
 import { fetchStatus, type StatusDocument } from "./status_document.ts";
 import { telemetryAddressFile } from "../../app/telemetry_address.ts";
 
-/** What it said, or why nothing can be had from it over HTTP: half a sentence. */
+/** The status, or the reason why there is none over HTTP, as the end of a sentence. */
 export type Running = { readonly found: StatusDocument } | { readonly absent: string };
 
-/** Asks at the address of the configuration, or at the one that the state folder keeps where there is no configuration. */
+/**
+ * Requests the status at the address of the configuration, or without one at the address that the state folder
+ * contains.
+ */
 export async function askPlugin(config: Config, signal: AbortSignal): Promise<Running> {
   const listen = await addressOf(config);
   if (listen instanceof KmsError) return { absent: listen.message.replace(/\.$/, "") };
@@ -27,7 +30,7 @@ export async function askPlugin(config: Config, signal: AbortSignal): Promise<Ru
   return { found };
 }
 
-/** Whether the process that told this serves that socket. Versions up to 0.1.0 do not tell their socket. */
+/** Whether the status comes from a process that serves that socket. Versions up to 0.1.0 do not report their socket. */
 export function serves({ socket }: StatusDocument, path: string): boolean {
   return typeof socket !== "string" || socket === path;
 }

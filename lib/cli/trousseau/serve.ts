@@ -1,5 +1,5 @@
 /**
- * `trousseau serve`: the configuration and the terminal for the plugin, and its hints for a trial.
+ * `trousseau serve`: supplies the configuration and the terminal to the plugin, and prints hints for a trial.
  *
  * @module
  */
@@ -20,10 +20,10 @@ import { runsFromSource, tasksForTheClone } from "./from_source.ts";
 import { probeKms } from "./kms_probe.ts";
 import { serviceOptions } from "./service_options.ts";
 
-/** Milliseconds until the round trip of a trial must have ended. */
+/** Deadline of a trial's round trip in milliseconds. */
 const selfTestMs = 10_000;
 
-/** Serves until the terminal's signal fires or a successor takes over. */
+/** Serves until the terminal's signal is aborted or a successor takes over. */
 export async function serve(call: TrousseauCall): Promise<ExitStatus> {
   const { terminal } = call;
   await withCleanStop(terminal.signal, async () => {
@@ -40,7 +40,7 @@ export async function serve(call: TrousseauCall): Promise<ExitStatus> {
   return exitCodes.ok.status;
 }
 
-/** For a start without a configuration: proves that a round trip works, and prints the next steps. */
+/** For a start without a configuration: tests a round trip, and prints the next steps. */
 async function printFirstSteps(
   config: Config,
   { volatile, origin }: { readonly volatile: boolean; readonly origin: string | undefined },
@@ -68,7 +68,7 @@ async function printFirstSteps(
   stdout.write(encryptionConfiguration({ ...encryptionDefaults, socketPath: path }));
 }
 
-/** One round trip over each API, as kube-apiserver makes them. @returns the reason if it fails. */
+/** One round trip with each API, as kube-apiserver makes them. @returns the reason if it fails. */
 async function selfTest(path: string, parent: AbortSignal): Promise<string | undefined> {
   using bound = deadline(selfTestMs, parent);
   await using client = dialKms(path);

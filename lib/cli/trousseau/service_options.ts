@@ -1,5 +1,5 @@
 /**
- * What a service takes from its call: the terminal, the signals and the options.
+ * The inputs of a service from its call: the terminal, the signals and the options.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { wantsColour } from "../table.ts";
 import { configuredWithLevel } from "./configured.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
-/** The options of `runService` that every service takes from its call. @param subject see `RunServiceOptions`. */
+/** The options of `runService` from a call. @param subject see `RunServiceOptions`. */
 export function serviceOptions(
   call: TrousseauCall,
   config: Config,

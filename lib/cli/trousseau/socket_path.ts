@@ -1,5 +1,5 @@
 /**
- * A Unix socket as people write it: a path, or the `unix://` that kube-apiserver's configuration has.
+ * Parses a Unix socket on the command line: a path, or a `unix://` endpoint of kube-apiserver's configuration.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import { maxSocketPath, readSocket } from "../../config/socket_path.ts";
 import { UsageError } from "../command.ts";
 
 /**
- * The absolute path that was meant.
+ * The absolute path.
  *
- * @throws {UsageError} if there can be no such socket.
+ * @throws {UsageError} if no such socket can exist.
  */
 export function socketPath(text: string): string {
   const read = readSocket(text);

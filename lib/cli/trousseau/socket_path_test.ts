@@ -8,7 +8,7 @@ Deno.test("socketPath() is absolute, for a path and for an endpoint", () => {
   equal(socketPath("x.sock"), `${Deno.cwd()}/x.sock`);
 });
 
-Deno.test("socketPath() refuses an address that is no path, and says what to write", () => {
+Deno.test("socketPath() refuses an address that is not a path, and names the right form", () => {
   const cases = {
     "tcp://127.0.0.1:8090":
       /^UsageError: "tcp:\/\/127\.0\.0\.1:8090" is no Unix socket, .*; write a path, or unix:\/\/ and/,

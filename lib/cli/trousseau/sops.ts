@@ -1,5 +1,6 @@
 /**
- * `trousseau sops`: the configuration and the terminal for the key service of SOPS, and `.sops.yaml` for a person.
+ * `trousseau sops`: supplies the configuration and the terminal to the key service of SOPS, and prints `.sops.yaml` for
+ * a person.
  *
  * @module
  */
@@ -12,7 +13,7 @@ import { serviceOptions } from "./service_options.ts";
 import { sopsRules } from "./sops_rules.ts";
 import type { TrousseauCall } from "./terminal.ts";
 
-/** Serves until the terminal's signal fires or a successor takes over. */
+/** Serves until the terminal's signal is aborted or a successor takes over. */
 export async function sops(call: TrousseauCall): Promise<ExitStatus> {
   const { signal, stdout, environment } = call.terminal;
   await withCleanStop(signal, async () => {
@@ -24,7 +25,7 @@ export async function sops(call: TrousseauCall): Promise<ExitStatus> {
     await runService(services.sops, {
       ...serviceOptions(call, config, subjectOfSops(config)),
       onServing: () => {
-        // Under a service manager stdout carries audit lines only.
+        // Under a service manager stdout contains audit lines only.
         if (stdout.isTerminal || onThisMachine) {
           stdout.write(sopsRules({ socketPath: config.sops.socket.path, keys, onThisMachine, volatile }));
         }

@@ -1,24 +1,24 @@
 /**
- * What sops needs to use the key service: the file `.sops.yaml`, with the commands in its comments.
+ * The file `.sops.yaml`, with which sops uses the key service; its comments contain the commands.
  *
  * @module
  */
 import { keyUri } from "../../services/sops/key_uri.ts";
 import { socketEndpoint } from "../../config/socket_path.ts";
 
-/** What is served where. */
+/** The inputs of the file. */
 export interface SopsRulesOptions {
-  /** The socket's absolute path. */
+  /** Absolute path of the socket. */
   readonly socketPath: string;
   /** The names of the keys, at least one. */
   readonly keys: readonly string[];
-  /** Whether the key lies in a file on this machine, for want of a configuration. */
+  /** Whether the key is in a file on this machine, because there is no configuration. */
   readonly onThisMachine: boolean;
-  /** The folder of that key if the system empties it when the user logs out. */
+  /** The folder of that key if the system empties it at logout. */
   readonly volatile?: string | undefined;
 }
 
-/** The YAML, ended by a newline. */
+/** The YAML with a newline at its end. */
 export function sopsRules({ socketPath, keys, onThisMachine, volatile }: SopsRulesOptions): string {
   const [first = "", ...others] = keys.map(keyUri);
   const endpoint = socketEndpoint(socketPath);
@@ -53,7 +53,7 @@ const warning = [
   "#",
 ];
 
-/** As a shell takes it for one word. */
+/** The text as one word of a shell. */
 function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

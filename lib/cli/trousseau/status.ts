@@ -22,18 +22,18 @@ import type { StatusDocument } from "./status_document.ts";
 import { type Cell, elapsed, painted, table, type Tone, wantsColour } from "../table.ts";
 import { redraw, watch } from "./watch.ts";
 
-/** Milliseconds between two looks of `--watch`. */
+/** Milliseconds between two requests of `--watch`: the default and the minimum. */
 const pauses = { preset: 2000, least: 1000 } as const;
 
-/** The result of one look. */
+/** The result of one request. */
 type Look = { readonly source: "http"; readonly found: StatusDocument } | {
   readonly source: "socket";
-  /** Why HTTP gave no status: half a sentence. */
+  /** The reason why HTTP returned no status, as the end of a sentence. */
   readonly absent: string;
   readonly answer: StatusResponse | KmsError;
 };
 
-/** Shows how the running plugin is, once or again and again. */
+/** Prints the status of the running plugin, once or repeatedly. */
 export async function status(call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal: { stdout, stderr, signal } } = call;
   const everyMs = pauseOf(call);
@@ -63,7 +63,7 @@ function pauseOf({ options: { watch, interval } }: TrousseauCall): number | unde
   return ms;
 }
 
-/** Shows the status until the signal fires. @returns the exit status of the last look. */
+/** Prints the status until the signal is aborted. @returns the exit status of the last request. */
 async function watchStatus(config: Config, everyMs: number, call: TrousseauCall): Promise<ExitStatus> {
   const { options, terminal, terminal: { stdout, environment, signal } } = call;
   const redraws = stdout.isTerminal && environment.get("TERM") !== "dumb";
@@ -87,7 +87,7 @@ function absentLine(look: Look): string {
   return look.source === "http" ? "" : `${look.absent}: asking the socket.\n`;
 }
 
-/** Gets the status over HTTP, and over the socket if HTTP gives none. */
+/** Gets the status over HTTP, or over the socket if HTTP returns none. */
 async function lookAt(
   config: Config,
   signal: AbortSignal,
@@ -143,7 +143,11 @@ function statusOfDocument({ unreadable, canEncrypt, quorum }: StatusDocument): E
   return quorum.state === "lost" && quorum.refused ? exitCodes.refused.status : exitCodes.unavailable.status;
 }
 
-/** For eyes. Times are told as how long ago they were. */
+/**
+ * The status as text. Times are shown as ages.
+ *
+ * @param now milliseconds since the epoch.
+ */
 export function asText(found: StatusDocument, now: number, colour: boolean): string {
   const { keyId, provisional, message, quorum, needed, providers, retired = [] } = found;
   const troubles = [...providers, ...retired.filter(({ health }) => health !== "unknown")].filter((
@@ -178,7 +182,7 @@ export function asText(found: StatusDocument, now: number, colour: boolean): str
   ].join("\n");
 }
 
-/** Since when the key ID is announced and whether an API server uses it: before that, rewriting changes nothing. */
+/** The time since the key ID was announced, and whether an API server uses it: before that, rewriting has no effect. */
 function announcedLines({ keyId, announcedAt, firstEncryptAt }: StatusDocument, now: number): readonly string[] {
   if (typeof keyId !== "string" || announcedAt === undefined || announcedAt === null) return [];
   const first = typeof firstEncryptAt === "string"
@@ -187,7 +191,7 @@ function announcedLines({ keyId, announcedAt, firstEncryptAt }: StatusDocument, 
   return [`         announced ${timeOfDay(announcedAt, now)}, ${first} (UTC)`];
 }
 
-/** In UTC, as logs have it: `18:03:12`, with the date where it is a day ago or more. */
+/** A time in UTC as in logs: `18:03:12`, with the date if it is at least a day ago. */
 function timeOfDay(told: string, now: number): string {
   const wall = at(told);
   const [day, time] = rfc3339(wall)?.slice(0, 19).split("T") ?? [];
@@ -195,12 +199,12 @@ function timeOfDay(told: string, now: number): string {
   return Math.abs(now - wall) < 86_400_000 ? time : `${day} ${time}`;
 }
 
-/** Milliseconds since the epoch; `NaN` for a text that is no time. */
+/** Milliseconds since the epoch; `NaN` for an invalid time. */
 function at(told: string | null | undefined): number {
   return Date.parse(told ?? "");
 }
 
-/** How an Encrypt would be answered now. A data key that was wrapped before does not make a refusing KMS well. */
+/** The present result of an Encrypt. A data key that was wrapped earlier does not hide a KMS that refuses. */
 function encryptCell(found: StatusDocument, now: number): Cell {
   const { canEncrypt, quorum, dataKeyMadeAt } = found;
   const made = typeof dataKeyMadeAt === "string" ? ` made ${elapsed(now - at(dataKeyMadeAt))} ago` : "";
@@ -217,12 +221,12 @@ function encryptCell(found: StatusDocument, now: number): Cell {
   return { text: `refused, although a data key${made} is held: ${why}: ${quorum.message}`, tone: "bad" };
 }
 
-/** Versions up to 0.1.0 do not report when it was made. */
+/** Versions up to 0.1.0 do not report when the data key was created. */
 function hasDataKey({ canEncrypt, dataKeyMadeAt }: StatusDocument): boolean {
   return dataKeyMadeAt === undefined ? canEncrypt : dataKeyMadeAt !== null;
 }
 
-/** Warnings of faults that do not yet keep the plugin from serving. */
+/** Warnings of faults that do not prevent the plugin from serving yet. */
 function warningLines(
   { stateFolder, telemetry = "" }: StatusDocument,
   now: number,
@@ -237,7 +241,7 @@ function warningLines(
   ];
 }
 
-/** Why stored data cannot be read, and which Decrypts were refused lately. */
+/** The reason why stored data cannot be read, and recently refused Decrypts. */
 function decryptLines({ unreadable = "", decrypts }: StatusDocument, now: number, colour: boolean): readonly string[] {
   const refused = decrypts?.refused ?? [];
   const within = minutes(decrypts?.windowMs ?? 0);
@@ -253,7 +257,7 @@ function decryptLines({ unreadable = "", decrypts }: StatusDocument, now: number
   ];
 }
 
-/** What cannot be opened, and how the others are. */
+/** The versions that cannot unwrap, and a summary of the others. */
 function sealedLines({ sealedVersions = [], providers }: StatusDocument, now: number, colour: boolean): string[] {
   const sealed = sealedVersions.map((one) => ({
     ...one,
@@ -280,7 +284,7 @@ function sealedLines({ sealedVersions = [], providers }: StatusDocument, now: nu
 
 type NamedVersion = NonNullable<StatusDocument["sealedVersions"]>[number] & { readonly counts: boolean };
 
-/** A version that was lost stays marked, also where the announced key ID has another one since. */
+/** The name of a version. A lost version stays marked, even if the announced key ID has a newer one. */
 function sealedName({ provider, version, announced, state, counts }: NamedVersion): string {
   const wasLost = announced && state === "refused" && !counts;
   const mark = wasLost ? " (lost while it was in the announced key ID)" : announced ? " (in the announced key ID)" : "";

@@ -1,5 +1,5 @@
 /**
- * What the running plugin tells about itself over HTTP, read without trusting it: the port may be another program's.
+ * The status of the running plugin over HTTP. It is validated, because another program may use the port.
  *
  * @module
  */
@@ -9,16 +9,16 @@ import { deadline } from "../../base/deadline.ts";
 import { errorCodes, KmsError } from "../../base/errors.ts";
 import { HttpsEndpoint, type TlsMaterial } from "../../net/https/endpoint.ts";
 
-/** Milliseconds. The answer comes from memory. */
+/** Deadline in milliseconds; the plugin responds from memory. */
 const patience = 3000;
 
-/** In bytes; the document of eight providers has about 4 KiB, and 256 refused versions of theirs some 250 KiB. */
+/** Maximum size in bytes. The document of eight providers has about 4 KiB; with 256 refused versions about 250 KiB. */
 const largest = 512 * 1024;
 
 const noTls: TlsMaterial = { ca: undefined, certificate: undefined, key: undefined, serverName: undefined };
 
 const text = z.string();
-/** RFC 3339; versions up to 0.1.0 give milliseconds since the epoch. */
+/** RFC 3339; versions up to 0.1.0 use milliseconds since the epoch. */
 const time = z.pipe(
   z.union([z.number(), z.string()]),
   z.transform((told: number | string) => typeof told === "number" ? rfc3339(told) ?? "?" : told),
@@ -79,13 +79,13 @@ const document = z.looseObject({
   sealedVersions: z.optional(z.array(sealedVersion)),
 });
 
-/** `ServiceStatus` as it travels: what is absent may be `null` or left out, and what is new is kept. */
+/** `ServiceStatus` in its JSON form: absent values can be `null` or omitted, and unknown fields are kept. */
 export type StatusDocument = z.infer<typeof document>;
 
 /**
- * Asks the plugin; `undefined` if nothing answers there, or another program does.
+ * Requests the status; `undefined` if there is no response, or if another program responds.
  *
- * It goes over the HTTP client of the providers: `fetch` would take a proxy from the environment.
+ * It uses the HTTP client of the providers: `fetch` would use a proxy from the environment.
  */
 export async function fetchStatus(origin: string, signal: AbortSignal): Promise<StatusDocument | undefined> {
   using limit = deadline(patience, signal);
@@ -96,13 +96,13 @@ export async function fetchStatus(origin: string, signal: AbortSignal): Promise<
     if (status !== 200 || bytes.length > largest) return undefined;
     return parseStatus(new TextDecoder().decode(bytes));
   } catch (thrown) {
-    // A refused connection, a deadline, a body that ends early: for the caller it is all the same.
+    // A refused connection, a deadline and a truncated body are equivalent for the caller.
     if (thrown instanceof KmsError) return undefined;
     throw thrown;
   }
 }
 
-/** The document in a JSON text, or `undefined` if it is anything else. */
+/** The document in a JSON text; `undefined` for any other text. */
 export function parseStatus(body: string): StatusDocument | undefined {
   try {
     const parsed = z.safeParse(document, JSON.parse(body));

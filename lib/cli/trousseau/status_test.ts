@@ -47,7 +47,7 @@ const good: ServiceStatus = {
   sealedVersions: [],
 };
 
-/** Runs `status` against an HTTP server that answers so, and nothing on the socket. */
+/** Runs `status` with an HTTP server that gives this response, and without a socket. */
 async function asked(answer: () => Response, ...words: string[]) {
   await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, answer);
   await using config = await TemporaryConfig.make({
@@ -56,7 +56,7 @@ async function asked(answer: () => Response, ...words: string[]) {
   return await config.run("status", ...words);
 }
 
-Deno.test("status() shows what the plugin tells over HTTP", async () => {
+Deno.test("status() shows the plugin's status over HTTP", async () => {
   const { status, out, err } = await asked(() => Response.json(good));
   equal(status, 0);
   equal(err, "");
@@ -66,14 +66,14 @@ Deno.test("status() shows what the plugin tells over HTTP", async () => {
   match(out, /Vault answered 503/);
 });
 
-/** A status as the plugin serves it: its times are RFC 3339. */
+/** A status in the form of the plugin: its times are RFC 3339. */
 function told(status: ServiceStatus): unknown {
   const time = (key: string, value: unknown) =>
     typeof value === "number" && /^since$|At$|Since$/.test(key) ? new Date(value).toISOString() : value;
   return JSON.parse(JSON.stringify(status, time));
 }
 
-Deno.test("status(--json) hands scripts all of it, with times as RFC 3339 has them", async () => {
+Deno.test("status(--json) prints the whole document, with times in RFC 3339", async () => {
   for (const answer of [good, told(good)]) {
     const { out } = await asked(() => Response.json(answer), "--json");
     deepEqual(JSON.parse(out).providers[0].lastGoodAt, "1970-01-01T00:00:00.000Z");
@@ -109,7 +109,7 @@ const strangers: readonly (readonly [string, () => Response])[] = [
 ];
 
 for (const [what, answer] of strangers) {
-  Deno.test(`status() does not take ${what} for Trousseau, and asks the socket`, async () => {
+  Deno.test(`status() does not accept ${what} as Trousseau, and uses the socket`, async () => {
     const { status, out, err } = await asked(answer);
     equal(status, 69);
     match(out, /^Configuration: \/\S+\/trousseau\.yaml; plugin: unix:\/\/\/\S+\/kms\.sock\n$/);
@@ -120,7 +120,7 @@ for (const [what, answer] of strangers) {
   });
 }
 
-Deno.test("status() does not take another plugin's answer for its own, and asks the socket", async () => {
+Deno.test("status() does not accept another plugin's status, and uses the socket", async () => {
   const { status, out, err } = await asked(() => Response.json({ ...good, socket: "/run/other/kms.sock" }));
   equal(status, 69);
   match(out, /^Configuration: \S+; plugin: unix:\/\/\S+\n$/, "nothing of the other plugin's");
@@ -130,7 +130,7 @@ Deno.test("status() does not take another plugin's answer for its own, and asks 
   );
 });
 
-Deno.test("status() asks the socket where HTTP is switched off", async () => {
+Deno.test("status() uses the socket if HTTP is switched off", async () => {
   await using config = await TemporaryConfig.make();
   const never = () => {
     throw new TypeError("Nobody asks for this.");
@@ -148,7 +148,7 @@ Deno.test("status() asks the socket where HTTP is switched off", async () => {
   }
 });
 
-Deno.test("asText() tells since when the quorum is lost", () => {
+Deno.test("asText() shows since when the quorum is lost", () => {
   const document = parseStatus(JSON.stringify({ ...good, quorum: lost }));
   match(document === undefined ? "" : asText(document, 600_000, false), /^Quorum: {2}lost for 10 min: Away\.$/m);
 });
@@ -170,7 +170,7 @@ Deno.test("status() shows a retired provider as such, and counts it in no quorum
   match((await asked(() => Response.json({ ...good, retired: [sickOld] }))).out, /^Cannot unwrap: away\.$/m);
 });
 
-Deno.test("status() shows the versions that cannot be opened, and exits 77 where stored data is unreadable for it", async () => {
+Deno.test("status() shows the versions that cannot unwrap, and exits 77 if stored data is unreadable because of it", async () => {
   const sealed = (version: string, state: SealedVersionStatus["state"], announced: boolean): SealedVersionStatus => ({
     provider: "vault-eu",
     kind: "vault-transit",
@@ -200,7 +200,7 @@ Deno.test("status() shows the versions that cannot be opened, and exits 77 where
   );
 });
 
-Deno.test("asText() says of no provider that it has a wrap where there is no data key at all", () => {
+Deno.test("asText() attributes no wrap to a provider if there is no data key", () => {
   const text = (found: ServiceStatus) => {
     // As the plugin serves it: an absent value is null.
     const document = parseStatus(JSON.stringify({ ...found, dataKeyMadeAt: found.dataKeyMadeAt ?? null }));
@@ -215,13 +215,13 @@ Deno.test("asText() says of no provider that it has a wrap where there is no dat
 
 const refuses = 'Cannot probe provider "vault": Vault answered 403 (permission denied).';
 
-Deno.test("asText() calls no Encrypt ready beside a KMS that refuses, and names the data key that is held", () => {
+Deno.test("asText() does not report Encrypt as ready while a KMS refuses, and names the existing data key", () => {
   const dataKeyMadeAt = 600_000 - 4 * 60_000;
   const encrypt = (found: unknown) => /^Encrypt: (.*)$/m.exec(textOf(found, 600_000))?.[1];
   const refusing = { ...lost, refused: true, message: refuses };
   const held = `refused, although a data key made 4 min ago is held: the KMS refuses: ${refuses}`;
   equal(encrypt({ ...good, dataKeyMadeAt, canEncrypt: false, quorum: refusing }), held);
-  // A plugin of a former version reports that it can encrypt, and does not report when the data key was made.
+  // A plugin of an earlier version reports that it can encrypt, but not when the data key was created.
   const former = { ...good, dataKeyMadeAt: undefined, quorum: refusing };
   equal(encrypt(former), `refused, although a data key is held: the KMS refuses: ${refuses}`);
   const outage = "answered with the data key made 4 min ago; no KMS wraps another one: Away.";
@@ -247,7 +247,7 @@ function textOf(found: unknown, now = at("18:10:00")): string {
   return document === undefined ? "" : asText(document, now, false);
 }
 
-Deno.test("asText() says when the key ID was announced and first used by an API server", () => {
+Deno.test("asText() shows when the key ID was announced and first used by an API server", () => {
   const found = { ...good, announcedAt: at("18:03:12"), firstEncryptAt: at("18:03:41") };
   match(textOf(found), /^ +announced 18:03:12, first Encrypt under it 18:03:41 \(UTC\)$/m);
   const unused = { ...found, firstEncryptAt: null };
@@ -262,7 +262,7 @@ Deno.test("asText() says when the key ID was announced and first used by an API 
 const refused = [{ code: "key_unknown", message: "No such key.", envelopes: 3, since: at("18:08:00"), lastAt: 0 }];
 const decrypts = { windowMs: 300_000, refused, lastOpenedAt: null, failing: true };
 
-Deno.test("status() shows refused Decrypts, and exits 77 where stored data cannot be read", async () => {
+Deno.test("status() shows refused Decrypts, and exits 77 if stored data cannot be read", async () => {
   match(
     textOf({ ...good, decrypts }),
     /^Decrypt: 3 envelopes refused in the last 5 minutes, since 2 min: No such key\. \(key_unknown\)$/m,
@@ -274,7 +274,7 @@ Deno.test("status() shows refused Decrypts, and exits 77 where stored data canno
   equal(textOf(good).includes("Decrypt:"), false);
 });
 
-Deno.test("status() without a configuration asks the socket where the kept address is damaged, and says so", () =>
+Deno.test("status() without a configuration uses the socket if the stored address is damaged, and reports it", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/telemetry-address.json`, "{");
     const terminal = fakeTerminal({ variables: { STATE_DIRECTORY: folder, XDG_RUNTIME_DIR: folder } });
@@ -283,7 +283,7 @@ Deno.test("status() without a configuration asks the socket where the kept addre
     match(terminal.err(), /Cannot call v2 Status/);
   }));
 
-/** Watches a plugin whose HTTP answers so, until it has been shown as often as there are answers. */
+/** Watches a plugin with these HTTP responses, until it has been shown as often as there are responses. */
 async function watched(answers: readonly (() => Response)[], isTerminal: boolean, ...words: string[]) {
   let asked = 0;
   const answer = () => (answers[asked++] ?? answers.at(-1))?.() ?? new Response();
@@ -305,7 +305,7 @@ async function watched(answers: readonly (() => Response)[], isTerminal: boolean
   return { status, shown, err: terminal.err(), asked };
 }
 
-Deno.test("status(--watch --json) prints one document a line, also where nothing answers, and ends as the last look", async () => {
+Deno.test("status(--watch --json) prints one document a line, also without a response, and exits with the last status", async () => {
   const answers = [() => Response.json(good), () => new Response("<html>")];
   const { status, shown, err } = await watched(answers, true, "--watch", "--interval", "1s", "--json");
   deepEqual([status, err], [69, ""]);
@@ -316,7 +316,7 @@ Deno.test("status(--watch --json) prints one document a line, also where nothing
   deepEqual([second.source, second.ok, second.error.code], [null, false, "unreachable"]);
 });
 
-Deno.test("status(-w) draws over a terminal, says how it is ended, and asks once a look", async () => {
+Deno.test("status(-w) overwrites a terminal, explains how to end it, and sends one request at a time", async () => {
   const answers = [() => Response.json(good), () => Response.json({ ...good, quorum: lost })];
   const { status, shown, err, asked } = await watched(answers, true, "-w", "--interval", "1s");
   deepEqual([status, err, asked], [69, "", 2]);
@@ -329,27 +329,27 @@ Deno.test("status(-w) draws over a terminal, says how it is ended, and asks once
   match(shown[2] ?? "", /Quorum: {2}.*lost/);
 });
 
-Deno.test("status(-w) writes one table below the other where nobody looks on", async () => {
+Deno.test("status(-w) prints the tables below each other if stdout is not a terminal", async () => {
   const { status, shown } = await watched([() => Response.json(good)], false, "-w");
   equal(status, 0);
   equal(shown.join("").includes("\x1b"), false);
   match(shown.join(""), /^Configuration: .*\n\S+Z, every 2s; Ctrl-C ends it\nKey ID: {2}t1-1$/m);
 });
 
-Deno.test("status(--json) hands scripts a document where nothing answers", async () => {
+Deno.test("status(--json) prints a document if there is no response", async () => {
   const { status, out } = await asked(() => new Response("<html>"), "--json");
   equal(status, 69);
   const { ok, error } = JSON.parse(out);
   deepEqual([ok, error.code], [false, "unreachable"]);
 });
 
-Deno.test("status(-v) says on stderr where it asks", async () => {
+Deno.test("status(-v) reports on stderr the addresses of its requests", async () => {
   const { out, err } = await asked(() => Response.json(good), "-v", "--json");
   equal(JSON.parse(out).source, "http");
   match(err, /DEBUG The plugin has told its status over HTTP\./);
 });
 
-Deno.test("status() and probe look at the plugin although others may write a credential file", async () => {
+Deno.test("status() and probe query the plugin even if others may write a credential file", async () => {
   await using config = await TemporaryConfig.make();
   const token = `${config.folder}/token`;
   await Deno.writeTextFile(token, "canary\n");

@@ -1,5 +1,5 @@
 /**
- * The terminal, the environment and the files as commands of `trousseau` see them.
+ * The terminal, the environment and the files for commands of `trousseau`.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import type { Call, Command } from "../command.ts";
 import type { Streams } from "../terminal.ts";
 import type { OptionName, OptionValues } from "./options.ts";
 
-/** The streams, the environment and the files that every command of `trousseau` gets. */
+/** The streams, the environment and the files of every command of `trousseau`. */
 export interface Terminal extends Streams {
   readonly environment: Environment;
   readonly files: Files;
-  /** Announced at each SIGHUP. */
+  /** Emits an event at each SIGHUP. */
   readonly reloads: Reloads;
 }
 

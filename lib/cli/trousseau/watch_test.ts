@@ -2,7 +2,7 @@ import { deepEqual, equal } from "node:assert/strict";
 import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { redraw, watch } from "./watch.ts";
 
-Deno.test("watch() looks at once, and again a pause after each look has ended", async () => {
+Deno.test("watch() makes a request at once, and the next one a pause after each has ended", async () => {
   const clock = new FakeClock();
   const stop = new AbortController();
   const shown: number[] = [];
@@ -31,7 +31,7 @@ Deno.test("watch() looks at once, and again a pause after each look has ended", 
   equal(await watching, 12);
 });
 
-Deno.test("watch() shows nothing of a look that the signal cuts short", async () => {
+Deno.test("watch() shows nothing of a request that the signal aborts", async () => {
   const clock = new FakeClock();
   const stop = new AbortController();
   const shown: string[] = [];
@@ -49,7 +49,7 @@ Deno.test("watch() shows nothing of a look that the signal cuts short", async ()
   deepEqual([await watching, shown], [undefined, []]);
 });
 
-Deno.test("redraw() writes over what stands there on a terminal alone", () => {
+Deno.test("redraw() overwrites the previous text only on a terminal", () => {
   const written: string[] = [];
   const output = { isTerminal: true, write: (text: string) => void written.push(text) };
   redraw(output, "a\nb\n", true);

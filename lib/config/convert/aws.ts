@@ -1,5 +1,5 @@
 /**
- * The original's `awskms.yaml`.
+ * Converts the original's `awskms.yaml`.
  *
  * @module
  */
@@ -7,19 +7,19 @@ import { isAlias, parseKmsArn } from "../../provider/aws_kms/arn.ts";
 import type { OldFields } from "./notes.ts";
 import { address, type ConvertedProvider } from "./provider.ts";
 
-/** Where the user puts the files that the original looked for in the home folder. */
+/** The paths to which the user copies the files that the original read from the home folder. */
 const files = { credentialsFile: "/etc/trousseau/aws-credentials", configFile: "/etc/trousseau/aws-config" } as const;
 
-/** What everything in AWS KMS was bound to, if it was. */
+/** The encryption context of the original's data in AWS KMS, if it had one. */
 export type OldContext = Readonly<Record<string, string>>;
 
-/** What became of one file. */
+/** The result for one file. */
 export interface ConvertedAws {
   readonly provider: ConvertedProvider;
   readonly context: OldContext | undefined;
 }
 
-/** One `aws-kms` provider. */
+/** Converts to one `aws-kms` provider. */
 export function convertAws(old: OldFields, name: string): ConvertedAws {
   const context = encryptionContext(old);
   const roleArn = old.text("roleArn");
@@ -48,7 +48,7 @@ function key(old: OldFields): string {
   return arn ?? "alias/kubernetes";
 }
 
-/** One endpoint served the original for KMS and STS alike. */
+/** The endpoints; the original used one for both KMS and STS. */
 function endpoints(old: OldFields, withRole: boolean): { endpoint?: string; stsEndpoint?: string } {
   if (old.text("endpoint") === undefined) return {};
   const endpoint = address(old, "endpoint");

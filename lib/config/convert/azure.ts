@@ -1,5 +1,5 @@
 /**
- * The original's `azurekms.yaml`, and the cloud provider's config (`azure.json`) that it points to for its login.
+ * Converts the original's `azurekms.yaml`, and the cloud provider's config (`azure.json`) that it names for its login.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { clouds } from "../../provider/azure_key_vault/clouds.ts";
 import type { OldFields } from "./notes.ts";
 import { type ConvertedProvider, secretFile } from "./provider.ts";
 
-/** The clouds by the names that they have in `azure.json`. */
+/** The clouds by their names in `azure.json`. */
 const cloudNames: ReadonlyMap<string, keyof typeof clouds> = new Map([
   ["azurepubliccloud", "public"],
   ["azurechinacloud", "china"],
@@ -16,20 +16,24 @@ const cloudNames: ReadonlyMap<string, keyof typeof clouds> = new Map([
 
 const guid = /^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;
 
-/** How to log in, and to which cloud. */
+/** A login, and its cloud. */
 export interface AzureLogin {
   readonly cloud: keyof typeof clouds;
   readonly auth: unknown;
 }
 
-/** What became of one file. */
+/** The result for one file. */
 export interface ConvertedAzure {
   readonly provider: ConvertedProvider;
-  /** What the original encrypted with; `undefined` where it does not say. */
+  /** The key version with which the original encrypted; `undefined` if the file does not contain it. */
   readonly keyVersion: string | undefined;
 }
 
-/** One `azure-key-vault` provider. @param login from the cloud provider's config, if that is converted too. */
+/**
+ * Converts to one `azure-key-vault` provider.
+ *
+ * @param login from the cloud provider's config, if that is converted too.
+ */
 export function convertAzure(old: OldFields, name: string, login: AzureLogin | undefined): ConvertedAzure {
   const [vault, hsm] = clouds[login?.cloud ?? "public"].domains;
   const vaultName = old.text("keyVaultName");
@@ -69,7 +73,7 @@ export function isAzureLogin(old: OldFields): boolean {
   return old.has("aadClientId") || old.has("useManagedIdentityExtension") || old.has("aadClientSecret");
 }
 
-/** Reads what is about the login; the rest of that file is for other programs. */
+/** Reads the fields about the login; the other fields of that file are for other programs. */
 export function azureLogin(old: OldFields, name: string): AzureLogin {
   const named = old.text("cloud")?.toLowerCase();
   const cloud = cloudNames.get(named ?? "azurepubliccloud");

@@ -1,13 +1,13 @@
 /**
- * From the files of the original Trousseau, written in Go, to a config of ours.
+ * Converts files of the original Trousseau, written in Go, to a config of this one.
  *
- * | file            | known by                                | from               |
- * | --------------- | --------------------------------------- | ------------------ |
- * | `config.yaml`   | `provider`, and `vault` with its fields | version 1          |
- * | `vault.yaml`    | `keyNames`                              | version 2, alpha   |
- * | `awskms.yaml`   | `keyArn`                                | version 2, alpha   |
- * | `azurekms.yaml` | `keyVaultName`                          | version 2, alpha   |
- * | `azure.json`    | `aadClientId` and its like              | what the last names |
+ * | file            | identified by                           | from                                         |
+ * | --------------- | --------------------------------------- | -------------------------------------------- |
+ * | `config.yaml`   | `provider`, and `vault` with its fields | version 1                                    |
+ * | `vault.yaml`    | `keyNames`                              | version 2, alpha                             |
+ * | `awskms.yaml`   | `keyArn`                                | version 2, alpha                             |
+ * | `azurekms.yaml` | `keyVaultName`                          | version 2, alpha                             |
+ * | `azure.json`    | `aadClientId` and related fields        | the cloud provider; `azurekms.yaml` names it |
  *
  * @module
  */
@@ -22,24 +22,24 @@ import { type Note, OldFields, type OldFile } from "./notes.ts";
 import type { ConvertedProvider } from "./provider.ts";
 import { convertVault } from "./vault.ts";
 
-/** What came out. */
+/** The result of a conversion. */
 export interface Converted {
-  /** A config of ours as YAML. */
+  /** A Trousseau config as YAML. */
   readonly config: string;
-  /** One line `file:line:column: field: …` for each thing that the user has to know or do, in the order of the files. */
+  /** One line `file:line:column: field: …` for each fact or task for the user, in the order of the files. */
   readonly notes: readonly string[];
 }
 
 type Kind = "config" | "vault" | "aws" | "azure" | "azureLogin";
 
-/** How many files a call takes: two providers at most could be used, and a login beside them. */
+/** Maximum number of files in a call. A plugin used at most two providers, with a login beside them. */
 const maxFiles = 8;
 
 /**
- * Converts files that belong to one plugin.
+ * Converts the files of one plugin.
  *
- * @param readForeign whether what the original wrote is read; else it stands there as a comment.
- * @throws {KmsError} `config`, one line for each problem, if nothing can be made of a file.
+ * @param readForeign whether the config enables reading the original's data; otherwise that field is a comment.
+ * @throws {KmsError} `config`, one line for each problem, if a file cannot be converted.
  */
 export function convert(files: readonly OldFile[], readForeign: boolean): Converted {
   const notes: Note[] = [];
@@ -59,7 +59,7 @@ export function convert(files: readonly OldFile[], readForeign: boolean): Conver
   return { config, notes: [...text, ...complaints(config)] };
 }
 
-/** What our own schema says of the output: a value that was wrong before is wrong still. */
+/** Problems of the output according to the schema, for instance a value that was wrong in the old file. */
 function complaints(config: string): readonly string[] {
   const { value, position } = readYaml(config);
   const problems = new Problems("output", position);
@@ -84,11 +84,11 @@ function kindOf(old: OldFields): Kind | undefined {
   return isAzureLogin(old) ? "azureLogin" : undefined;
 }
 
-/** What the original wrote with one provider, as `readForeign` takes it. */
+/** The original's data of one provider, as an entry of `readForeign`. */
 interface Foreign {
   readonly format: "trousseau-v1" | "trousseau-v2";
   readonly name: string;
-  /** What the original called it in its data, as its own files and examples do. */
+  /** The provider's name in the original's data, as its files and examples have it. */
   readonly as?: "vault" | "awskms" | "azurekms";
   readonly keyVersion?: string;
   readonly context?: OldContext;

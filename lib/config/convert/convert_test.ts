@@ -5,7 +5,7 @@ import type { FileKind } from "../files.ts";
 import { loadFake } from "../../../tests/support/fake_files.ts";
 import { convert } from "./convert.ts";
 
-/** Files that the converted configs name and that the user has to make. */
+/** Files that the converted configs name and that the user must create. */
 const made: Record<string, FileKind> = Object.fromEntries(
   [
     "vault-token",
@@ -35,7 +35,7 @@ function settingsOf({ ours }: Awaited<ReturnType<typeof loaded>>, index = 0) {
 
 const secret = "s.3cr3tV4lu3";
 
-Deno.test("convert() turns config.yaml of version 1 into a config that loads, without its token", async () => {
+Deno.test("convert() turns config.yaml of version 1 into a config that can be loaded, without its token", async () => {
   const found = await loaded({
     "config.yaml":
       `provider: vault\nvault:\n  keynames:\n  - old-key\n  address: https://vault.example:8200\n  token: ${secret}\n`,
@@ -56,7 +56,7 @@ Deno.test("convert() turns config.yaml of version 1 into a config that loads, wi
   assert.ok(!found.config.includes(secret) && !found.notes.join().includes(secret));
 });
 
-Deno.test("convert() takes every field of vault.yaml", async () => {
+Deno.test("convert() converts every field of vault.yaml", async () => {
   const found = await loaded({
     "vault.yaml": `keyNames: [k8s, other]
 address: https://vault.example:8200/ui
@@ -90,7 +90,7 @@ authPath: auth/team
   assert.ok(!found.config.includes(secret) && !found.notes.join().includes(secret));
 });
 
-Deno.test("convert() logs in by certificate where the original did, and writes plain http as https", async () => {
+Deno.test("convert() logs in by certificate if the original did, and writes plain http as https", async () => {
   const found = await loaded({
     "vault.yaml": "keyNames: [k]\naddress: http://vault:8200\nclientCert: client.pem\nclientKey: client.key\n",
   });
@@ -103,7 +103,7 @@ Deno.test("convert() logs in by certificate where the original did, and writes p
   ]);
 });
 
-Deno.test("convert() carries over an address with a path, and the socket of an agent", async () => {
+Deno.test("convert() keeps an address with a path, and the socket of an agent", async () => {
   for (const address of ["https://example.com/team/vault", "unix:///run/vault/agent.sock"]) {
     const found = await loaded({
       "vault.yaml": `keyNames: [k]\naddress: ${address}\nroleID: r\nsecretID: ${secret}\n`,
@@ -118,7 +118,7 @@ Deno.test("convert() carries over an address with a path, and the socket of an a
 const azure =
   "keyVaultName: team-a\nkeyName: kms\nkeyVersion: 0123456789abcdef0123456789abcdef\nconfigFilePath: azure.json\n";
 
-Deno.test("convert() turns azurekms.yaml into a provider, with the login of azure.json if that is there", async () => {
+Deno.test("convert() turns azurekms.yaml into a provider, with the login of azure.json if that is given", async () => {
   const alone = await loaded({ "azurekms.yaml": azure });
   const settings = settingsOf(alone);
   assert.ok(settings.kind === "azure-key-vault" && settings.auth.method === "managed-identity");
@@ -146,7 +146,7 @@ Deno.test("convert() turns azurekms.yaml into a provider, with the login of azur
   assert.ok(!both.config.includes(secret) && !both.notes.join().includes(secret));
 });
 
-Deno.test("convert() reads nothing of what the original wrote with Azure where its key version is missing", async () => {
+Deno.test("convert() does not enable reading the original's Azure data if its key version is missing", async () => {
   const { ours, notes } = await loaded({ "azurekms.yaml": "keyVaultName: team-a\nkeyName: kms\n" });
   assert.deepEqual(ours.readForeign, []);
   assert.match(notes.join("\n"), /keyVersion: is missing: what the original wrote with Azure is not read without it/);
@@ -155,7 +155,7 @@ Deno.test("convert() reads nothing of what the original wrote with Azure where i
 const keyArn = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const roleArn = "arn:aws:iam::111122223333:role/trousseau";
 
-Deno.test("convert() turns awskms.yaml into a provider, with what its data is bound to", async () => {
+Deno.test("convert() turns awskms.yaml into a provider, with the encryption context of its data", async () => {
   const found = await loaded({
     "awskms.yaml": `endpoint: https://vpce-1.kms.eu-west-1.vpce.amazonaws.com
 profile: node
@@ -186,7 +186,7 @@ encryptionContext: { cluster: prod, Env: "1" }
   ]);
 });
 
-Deno.test("convert() says of awskms.yaml what the user has to decide, and leaves a code for MFA behind", async () => {
+Deno.test("convert() notes the decisions that awskms.yaml leaves to the user, and omits a code for MFA", async () => {
   const found = await loaded({
     "awskms.yaml": `keyArn: ${keyArn.replace("key/", "alias/")}\nassumeRoleMFAToken: "${secret}"\nother: 1\n`,
   });
@@ -218,19 +218,19 @@ Deno.test("convert() puts Vault, AWS KMS and Azure of one plugin into one entry 
   );
 });
 
-Deno.test("convert() puts two providers into one config, and one of each name", async () => {
+Deno.test("convert() puts two providers into one config, with unique names", async () => {
   const vault = "keyNames: [k]\naddress: https://vault:8200\ntoken: x\n";
   const { ours } = await loaded({ "a.yaml": vault, "b.yaml": vault, "c.yaml": azure });
   assert.deepEqual(ours.providers.map(({ name }) => name), ["vault", "vault-2", "azure"]);
 });
 
-Deno.test("convert() fails where there is nothing but a login", () => {
+Deno.test("convert() fails if there is only a login", () => {
   const guid = "2ad86d5c-0ecc-4ae4-b2b5-0f3e0c9c1a11";
   const login = { path: "azure.json", text: JSON.stringify({ tenantId: guid, aadClientId: guid }) };
   assert.throws(() => convert([login], false), { code: "config", message: /There is no provider to convert\.$/ });
 });
 
-Deno.test("convert() leaves readForeign as a comment that becomes right when the marks are taken away", async () => {
+Deno.test("convert() writes readForeign as a comment that is valid after uncommenting", async () => {
   const vault = "keyNames: [k]\naddress: https://vault:8200\ntoken: x\n";
   const { config, ours } = await loaded({ "vault.yaml": vault }, false);
   assert.deepEqual(ours.readForeign, []);
@@ -240,7 +240,7 @@ Deno.test("convert() leaves readForeign as a comment that becomes right when the
   assert.equal((await loadFake(uncommented, {}, { kinds: made })).readForeign.length, 1);
 });
 
-Deno.test("convert() notes each field that it does not know, and values of our schema's that are wrong", () => {
+Deno.test("convert() notes each unknown field, and values that violate the schema", () => {
   const text = "keyNames: [a/b]\naddress: https://vault\ntoken: x\nmfaToken: y\n'very secret key': z\n";
   const { notes } = convert([{ path: "vault.yaml", text }], false);
   assert.deepEqual(notes.filter((note) => !note.includes("token:")), [
@@ -250,7 +250,7 @@ Deno.test("convert() notes each field that it does not know, and values of our s
   ]);
 });
 
-Deno.test("convert() refuses what is none of the original's files, and says all that is wrong with them", () => {
+Deno.test("convert() refuses files that are not the original's, with all of their problems", () => {
   const bad = [
     { path: "a.yaml", text: "providers: []\n" },
     { path: "b.yaml", text: "- x\n" },
@@ -267,7 +267,7 @@ Deno.test("convert() refuses what is none of the original's files, and says all 
   });
 });
 
-Deno.test("convert() gives a config or complaints, and never repeats a value of a field that may be secret", () => {
+Deno.test("convert() returns a config or complaints, and never repeats a value of a field that can be secret", () => {
   const canary = "kanarienvogel";
   const value = fc.oneof(fc.constant(canary), fc.string().map((text) => `${canary}${text}`), fc.constant([canary]));
   const fields = fc.constantFrom("token", "secretID", "TOKEN", "aadClientSecret", "assumeRoleMFAToken", "authPath");

@@ -1,29 +1,32 @@
 /**
- * What a conversion has to say, at the place in the file that it is about. No value of the file ever gets into it.
+ * Notes of a conversion, with their positions in the file. They never contain a value of the file.
  *
  * @module
  */
 import { readYaml, type YamlFile } from "../positions.ts";
 
-/** A file that is to be converted. */
+/** A file to be converted. */
 export interface OldFile {
-  /** As the operator named it: it begins every line. */
+  /** Path as the operator gave it; the beginning of every line. */
   readonly path: string;
+  /** Its content. */
   readonly text: string;
 }
 
-/** One line, with where it belongs. */
+/** One line of text, with its position. */
 export interface Note {
   readonly file: string;
+  /** Line, from 1. */
   readonly line: number;
+  /** Column, from 1. */
   readonly column: number;
   readonly text: string;
 }
 
-/** Keys that may be repeated: what else stands where a key should be may be a secret at the wrong place. */
+/** Keys that are printed. Any other text in place of a key could be a misplaced secret. */
 const tameKey = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
 
-/** A mapping of an old file, whose keys are found in any spelling of upper and lower case, as the original did. */
+/** A mapping of an old file. Its keys are case-insensitive, as in the original. */
 export class OldFields {
   readonly #file: string;
   readonly #yaml: YamlFile;
@@ -41,7 +44,7 @@ export class OldFields {
     this.notes = notes;
   }
 
-  /** The root of a file; `undefined` where it is no mapping, with the reasons in `notes`. */
+  /** The root of a file; `undefined` if it is not a mapping, with the reasons in `notes`. */
   static open({ path, text }: OldFile, notes: Note[]): OldFields | undefined {
     const yaml = readYaml(text);
     for (const { position, text } of yaml.problems) notes.push({ file: path, ...position, text });
@@ -50,23 +53,24 @@ export class OldFields {
     return undefined;
   }
 
-  /** Every key of the mapping, as it stands there. */
+  /** Every key of the mapping in its original spelling. */
   names(): readonly string[] {
     return [...this.#fields.values()].map(({ key }) => key);
   }
 
+  /** Whether the field exists; it does not count as read. */
   has(name: string): boolean {
     return this.#fields.has(name.toLowerCase());
   }
 
-  /** A mapping below this one; it counts as read. */
+  /** A nested mapping; it counts as read. */
   below(name: string): OldFields | undefined {
     const found = this.#take(name);
     if (found === undefined || !isMapping(found.value)) return undefined;
     return new OldFields(this.#file, this.#yaml, [...this.#base, found.key], found.value, this.notes);
   }
 
-  /** A text that is not empty. Another kind of value is noted. */
+  /** A non-empty text. A value of another type is noted. */
   text(name: string): string | undefined {
     const value = this.#take(name)?.value;
     if (typeof value === "number" || typeof value === "string") return `${value}`.trim() || undefined;
@@ -74,6 +78,7 @@ export class OldFields {
     return undefined;
   }
 
+  /** The value of a boolean field; false if it is missing. */
   flag(name: string): boolean {
     return this.#take(name)?.value === true;
   }
@@ -84,11 +89,11 @@ export class OldFields {
     return Array.isArray(value) ? value.filter((one): one is string => typeof one === "string" && one !== "") : [];
   }
 
-  /** A sentence about a field; what it holds is not repeated. */
+  /** Adds a note about a field; it does not repeat the value. */
   note(name: string, text: string): void {
     const key = this.#fields.get(name.toLowerCase())?.key;
     const path = key === undefined ? this.#base : [...this.#base, key];
-    // A field that is not there is named as we know it, at the place where it should be.
+    // A missing field has the name of the caller, and the position of its parent.
     const where = [...this.#base, key ?? name].filter((segment) => tameKey.test(segment)).join(".");
     this.notes.push({
       file: this.#file,
@@ -97,7 +102,7 @@ export class OldFields {
     });
   }
 
-  /** Notes every field that nobody has asked for. */
+  /** Adds a note for every field that was not read. */
   noteRest(): void {
     for (const name of this.#unread) this.note(name, "is not carried over: nothing here corresponds to it");
   }

@@ -1,17 +1,17 @@
 /**
- * What the conversions of all kinds have in common.
+ * The parts common to the conversions of all kinds.
  *
  * @module
  */
 import type { OldFields } from "./notes.ts";
 
-/** An entry of `providers` as it will be written; secrets are references. */
+/** An entry of `providers` to be written; secrets are references. */
 export type ConvertedProvider = { readonly kind: string; readonly name: string } & Readonly<Record<string, unknown>>;
 
-/** Where the user has to put what must not stand in a config. */
+/** The folder in which the user must put secrets, which a config must not contain. */
 const secretsFolder = "/etc/trousseau";
 
-/** A reference to a file that the user makes; what the old file holds is not looked at. */
+/** A reference to a file that the user creates; the value in the old file is not read. */
 export function secretFile(old: OldFields, field: string, name: string): { readonly file: string } {
   const file = `${secretsFolder}/${name}`;
   const text = old.has(field)
@@ -21,7 +21,7 @@ export function secretFile(old: OldFields, field: string, name: string): { reado
   return { file };
 }
 
-/** An origin. Plain http is for this machine alone, and so it is written as https. */
+/** An origin. Plain http is permitted within this machine only, so that it is written as https. */
 export function address(old: OldFields, field: string): string {
   const value = old.text(field);
   if (value === undefined) {

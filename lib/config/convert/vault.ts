@@ -1,5 +1,5 @@
 /**
- * The original's `vault.yaml`, and the section `vault` of its first `config.yaml`.
+ * Converts the original's `vault.yaml`, and the section `vault` of its first `config.yaml`.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import type { OldFields } from "./notes.ts";
 import { parseVaultAddress } from "../vault_address.ts";
 import { address, type ConvertedProvider, secretFile } from "./provider.ts";
 
-/** Where the original logs in unless it is told otherwise. */
+/** The auth path that the original uses by default. */
 const defaultAuthPath = "auth";
 
-/** One `vault-transit` provider. */
+/** Converts to one `vault-transit` provider. */
 export function convertVault(old: OldFields, name: string): ConvertedProvider {
   const transit = old.text("transitPath")?.replace(/^\/+|\/+$/g, "");
   const authPath = (old.text("authPath") ?? defaultAuthPath).replace(/^\/+|\/+$/g, "");
@@ -27,7 +27,7 @@ export function convertVault(old: OldFields, name: string): ConvertedProvider {
   return provider;
 }
 
-/** With its path, or the socket of an agent, where it can be written as it is. */
+/** The address with its path, or the socket of an agent, if this program supports it unchanged. */
 function vaultAddress(old: OldFields): string {
   const value = old.text("address");
   const parsed = value === undefined ? undefined : parseVaultAddress(value);
@@ -43,7 +43,7 @@ function key(old: OldFields): string {
   return first ?? "kubernetes";
 }
 
-/** In the order in which the original tries them. */
+/** The auth method; the order is that in which the original tries them. */
 function auth(old: OldFields, name: string, authPath: string): unknown {
   const [token, certificate, certificateKey, roleId] = ["token", "clientCert", "clientKey", "roleID"].map((field) =>
     old.text(field)

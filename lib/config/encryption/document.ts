@@ -1,6 +1,6 @@
 /**
- * Writes an EncryptionConfiguration again with other lists of providers. Comments, quotes and the order of the file stay;
- * JSON, which is YAML too, becomes YAML in block style.
+ * Rewrites an EncryptionConfiguration with other lists of providers. Comments, quotes and the order of the file are
+ * kept; JSON, which is also YAML, becomes YAML in block style.
  *
  * @module
  */
@@ -8,17 +8,17 @@ import { type Document, isAlias, isCollection, isMap, isNode, isSeq, parseDocume
 import { KmsError } from "../../base/errors.ts";
 import { readYaml } from "../positions.ts";
 
-/** An entry as it is to be written. */
+/** An entry to be written. */
 export interface PlannedEntry {
-  /** Its index in the file; a new entry has none and comes last. */
+  /** Its index in the file; absent for a new entry, which is appended. */
   readonly from?: number;
-  /** Of a new entry. */
+  /** Resources of a new entry. */
   readonly resources?: readonly string[];
-  /** A number is the index of a provider of the same entry, a text the YAML of a new one. */
+  /** A number is the index of a provider of the same entry, a text the YAML of a new provider. */
   readonly providers: readonly (number | string)[];
 }
 
-/** Whether a text uses what this module cannot keep: two places of the file that are one. */
+/** Whether a text uses anchors, which this module cannot keep: one node appears in several places. */
 export function hasAnchors(text: string): boolean {
   let found = false;
   visit(parsed(text), (_key, node) => {
@@ -31,9 +31,9 @@ export function hasAnchors(text: string): boolean {
 /**
  * Applies a plan.
  *
- * @param text of a file that {@linkcode readEncryptionFile} has read without a problem.
- * @returns YAML, ended by a newline.
- * @throws {KmsError} `internal` if what would be written is not what the plan says.
+ * @param text of a file that {@linkcode readEncryptionFile} has accepted.
+ * @returns YAML that ends with a newline.
+ * @throws {KmsError} `internal` if the output would differ from the plan.
  */
 export function rewritten(text: string, plan: readonly PlannedEntry[]): string {
   const document = parsed(text);
@@ -53,7 +53,7 @@ export function rewritten(text: string, plan: readonly PlannedEntry[]): string {
   return written;
 }
 
-/** All comments of a text, without their `#`. */
+/** All comments of a text, without `#`. */
 export function commentsOf(text: string): string {
   const document = parsed(text);
   const found: (string | null | undefined)[] = [document.commentBefore, document.comment];
@@ -70,11 +70,11 @@ function parsed(text: string): Document {
 function makeBlock(document: Document): void {
   visit(document, {
     Collection(_key, node) {
-      // An empty one is `{}` in either style.
+      // An empty mapping or list has the same form in both styles.
       if (node.items.length > 0) node.flow = false;
     },
     Pair(_key, { key }) {
-      // The names of fields need no quotes.
+      // Field names need no quotes.
       if (isNode(key) && "type" in key) key.type = "PLAIN";
     },
   });
@@ -93,7 +93,7 @@ function newEntry({ resources = [], providers }: PlannedEntry): string {
   return `resources:${names}\nproviders:${written}\n`;
 }
 
-/** The same plan, applied to the plain value. */
+/** The result of the plan as a plain value. */
 function expected(text: string, plan: readonly PlannedEntry[]): unknown {
   const value = readYaml(text).value as { resources: { providers: unknown[] }[] };
   const entries = plan.map(({ from, resources, providers }) => {

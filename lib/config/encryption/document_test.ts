@@ -25,7 +25,7 @@ resources:
 
 const kms = "kms:\n  apiVersion: v2\n  name: trousseau\n  endpoint: unix:///run/t/kms.sock";
 
-Deno.test("rewritten() puts a provider where it belongs and keeps comments, quotes and order", () => {
+Deno.test("rewritten() inserts a provider at its place and keeps comments, quotes and order", () => {
   const text = rewritten(commented, [{ from: 0, providers: [0, kms, 1] }]);
   for (const line of commented.split("\n")) ok(text.includes(line.trim().replace(/(?<=:) # two$/, "")), line);
   ok(commentsOf(text).includes("two"));
@@ -37,7 +37,7 @@ Deno.test("rewritten() puts a provider where it belongs and keeps comments, quot
   ]);
 });
 
-Deno.test("rewritten() leaves out what a plan leaves out, and nothing else", () => {
+Deno.test("rewritten() omits exactly the parts that a plan omits", () => {
   const text = rewritten(commented, [{ from: 0, providers: [kms] }, {
     resources: ["*.apps"],
     providers: ["identity: {}"],
@@ -48,17 +48,17 @@ Deno.test("rewritten() leaves out what a plan leaves out, and nothing else", () 
   ]);
 });
 
-Deno.test("rewritten() makes block style of JSON", () => {
+Deno.test("rewritten() turns JSON into block style", () => {
   const json = JSON.stringify({ resources: [{ resources: ["yes", "1"], providers: [{ identity: {} }] }], kind: "no" });
   const text = rewritten(json, [{ from: 0, providers: [kms, 0] }]);
   equal(text.includes("{}"), true);
   equal(text.replace("{}", "").includes("{"), false);
-  // A reader of YAML 1.1, as kube-apiserver is, takes these for texts only in quotes.
+  // A reader of YAML 1.1, as kube-apiserver is, takes these as texts only in quotes.
   match(text, /- "yes"\n {6}- "1"/);
   match(text, /kind: "no"/);
 });
 
-Deno.test("rewritten() keeps any text and any number of a file as it is", () => {
+Deno.test("rewritten() keeps any text and any number of a file unchanged", () => {
   const value = fc.oneof(
     fc.string({ unit: "grapheme" }),
     fc.string(),
@@ -78,7 +78,7 @@ Deno.test("rewritten() keeps any text and any number of a file as it is", () => 
   }));
 });
 
-Deno.test("hasAnchors() and commentsOf() see what is there", () => {
+Deno.test("hasAnchors() and commentsOf() find anchors and comments", () => {
   equal(hasAnchors(commented), false);
   equal(hasAnchors("a: &x 1\nb: *x"), true);
   equal(hasAnchors("a: &x {b: 1}"), true);
@@ -89,7 +89,7 @@ Deno.test("hasAnchors() and commentsOf() see what is there", () => {
   }
 });
 
-/** Whether the reader takes a text; every other failure than a complaint is one of the test. */
+/** Whether the reader accepts a text; any other failure than a complaint fails the test. */
 function isTaken(text: string): boolean {
   try {
     readEncryptionFile("EC.yaml", text);
@@ -100,7 +100,7 @@ function isTaken(text: string): boolean {
   }
 }
 
-Deno.test("rewritten() writes whatever readEncryptionFile() takes, wherever a file was changed", () => {
+Deno.test("rewritten() writes every file that readEncryptionFile() accepts, wherever it was changed", () => {
   const piece = fc.constantFrom(
     "",
     " ",

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What is known of a provider. Keys are left where they are. */
+/** A provider, without its keys. */
 export type EncryptionProvider =
   | { readonly kind: "aescbc" | "aesgcm" | "secretbox"; readonly keys: number }
   | { readonly kind: "identity" }
@@ -21,6 +21,6 @@ export interface KmsEntry {
 /** One item of `resources`. */
 export interface EncryptionEntry {
   readonly resources: readonly string[];
-  /** The first one writes, all of them read. */
+  /** The first provider writes, all of them read. */
   readonly providers: readonly EncryptionProvider[];
 }

@@ -1,6 +1,6 @@
 /**
- * Reads an EncryptionConfiguration that a cluster uses already, in YAML or JSON. It is as strict as kube-apiserver: a
- * field that is not known here is a problem, so that nothing of the file is lost when it is written again.
+ * Reads an EncryptionConfiguration that a cluster already uses, in YAML or JSON. It is as strict as kube-apiserver: an
+ * unknown field is a problem, so that no part of the file is lost when it is rewritten.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import { Walker } from "./walker.ts";
 
 export type { EncryptionEntry, EncryptionProvider, KmsEntry } from "./entries.ts";
 
-/** A file that kube-apiserver takes. */
+/** A file that kube-apiserver accepts. */
 export interface EncryptionFile {
   readonly entries: readonly EncryptionEntry[];
-  /** Sentences about keys for which kube-apiserver refuses the file. */
+  /** Sentences about keys for which kube-apiserver would refuse the file. */
   readonly doubts: readonly string[];
   /**
-   * Complains of a provider's name.
+   * Fails with a complaint about a provider's name.
    *
    * @throws {KmsError} `config`, with the file's name and the position of the name.
    */
@@ -27,10 +27,10 @@ export interface EncryptionFile {
 }
 
 /**
- * Reads and checks the text of a file.
+ * Parses and validates the text of a file.
  *
- * @param path as the operator named it.
- * @throws {KmsError} `config`, one line `path:line:column: field: …` for each problem; no key is in any of them.
+ * @param path as the operator gave it.
+ * @throws {KmsError} `config`, one line `path:line:column: field: …` for each problem; no line contains a key.
  */
 export function readEncryptionFile(path: string, text: string): EncryptionFile {
   const yaml = readYaml(text);
@@ -55,7 +55,7 @@ export function readEncryptionFile(path: string, text: string): EncryptionFile {
   };
 }
 
-/** YAML ends a line at a lone carriage return, and the package that writes it does not. */
+/** Refuses a lone carriage return: it is a line break in YAML, but not for the package that writes YAML. */
 function refuseLoneReturns(text: string, problems: Problems): void {
   const before = /^[^\r]*(?:\r\n[^\r]*)*(?=\r(?!\n))/.exec(text)?.[0].split("\n");
   if (before === undefined) return;

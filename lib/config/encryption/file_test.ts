@@ -95,7 +95,7 @@ const wrong: readonly (readonly [text: string, complaint: RegExp])[] = [
 ];
 
 for (const [text, expected] of wrong) {
-  Deno.test(`readEncryptionFile() complains: ${expected.source.slice(0, 60)}`, () => {
+  Deno.test(`readEncryptionFile() reports: ${expected.source.slice(0, 60)}`, () => {
     match(complaint(text), expected);
     doesNotMatch(complaint(text), /c2VjcmV0IGlz/);
   });
@@ -108,7 +108,7 @@ Deno.test("readEncryptionFile() names no key, wherever a file is damaged", () =>
   }));
 });
 
-Deno.test("complainOfName() has file, position and field", () => {
+Deno.test("complainOfName() includes file, position and field", () => {
   const file = readEncryptionFile("EC.yaml", kms("name: a, endpoint: unix:///a"));
   throws(
     () => file.complainOfName(0, 0, "is wrong"),
@@ -116,7 +116,7 @@ Deno.test("complainOfName() has file, position and field", () => {
   );
 });
 
-Deno.test("readEncryptionFile() doubts keys that kube-apiserver does not take, and names none of them", () => {
+Deno.test("readEncryptionFile() doubts keys that kube-apiserver does not accept, and names none of them", () => {
   const doubts = (text: string) => readEncryptionFile("EC.yaml", text).doubts.join();
   const at = "resources[0].providers[0].aescbc.keys[0].secret";
   const said = `${at} is not base64 of 16, 24 or 32 bytes, and kube-apiserver refuses the file.`;
@@ -126,7 +126,7 @@ Deno.test("readEncryptionFile() doubts keys that kube-apiserver does not take, a
   match(doubts(entry("[{secretbox: {keys: [{name: a, secret: MDEyMzQ1Njc4OTAxMjM0NQ==}]}}]")), /of 32 bytes/);
 });
 
-Deno.test("readEncryptionFile() doubts endpoints at which no plugin of ours can be", () => {
+Deno.test("readEncryptionFile() doubts endpoints at which this plugin cannot serve", () => {
   const doubts = (endpoint: string) =>
     readEncryptionFile("EC.yaml", kms(`name: a, endpoint: "${endpoint}"`)).doubts.join();
   const at = "resources[0].providers[0].kms.endpoint";

@@ -1,17 +1,17 @@
 /**
- * Which resources there are to be encrypted: kube-apiserver accepts any other name, and encrypts nothing under it.
+ * The resources that can be encrypted. kube-apiserver accepts any other name, and encrypts nothing under it.
  *
  * @module
  */
 import { nearest } from "../../base/nearest.ts";
 import { parseResource } from "./rules.ts";
 
-/** Resources by their group, which is empty for the core group. */
+/** Resources by group; the core group is `""`. */
 export type ResourceTable = ReadonlyMap<string, readonly string[]>;
 
 /**
- * What kube-apiserver 1.36 stores, alpha and beta APIs included, as its discovery names it. `events` of `events.k8s.io`
- * are missing, since they are stored in the core group; some groups store nothing.
+ * The resources that kube-apiserver 1.36 stores, including alpha and beta APIs, as its discovery names them. `events`
+ * of `events.k8s.io` are missing, because they are stored in the core group; some groups store nothing.
  */
 const storedNames = {
   "": "configmaps endpoints events limitranges namespaces nodes persistentvolumeclaims persistentvolumes pods " +
@@ -43,51 +43,54 @@ const storedNames = {
   "storagemigration.k8s.io": "storageversionmigrations",
 } as const satisfies Record<string, string>;
 
-/** The resources of Kubernetes itself. */
+/** The built-in resources of Kubernetes. */
 export function builtInResources(): ResourceTable {
   return new Map(
     Object.entries(storedNames).map(([group, names]) => [group, names.split(" ").filter((name) => name !== "")]),
   );
 }
 
-/** What is known of a name that a table does not have. */
+/** The finding about a name that is not in a table. */
 export interface ResourceDoubt {
-  /** `nothing`: nothing is stored under it. `unknown`: it may be a custom resource, which only a cluster knows. */
+  /**
+   * `nothing`: nothing is stored under the name. `unknown`: it may be a custom resource, which only a cluster can
+   * confirm.
+   */
   readonly kind: "nothing" | "unknown";
-  /** The name that was probably meant. */
+  /** The name that was probably intended. */
   readonly likely?: string;
 }
 
 /**
- * Looks a name up, wildcards too.
+ * Looks up a name, which can be a wildcard.
  *
- * @param complete whether the table has the custom resources of the cluster.
- * @returns `undefined` where the table has it.
+ * @param complete whether the table contains the custom resources of the cluster.
+ * @returns `undefined` if the table contains it.
  */
 export function resourceDoubt(name: string, table: ResourceTable, complete: boolean): ResourceDoubt | undefined {
   const { resource, group } = parseResource(name);
   const stored = table.get(group) ?? [];
   if (group === "*" || (resource === "*" ? stored.length > 0 : stored.includes(resource))) return undefined;
   const near = inGroup(resource, group, table);
-  // The group of a custom resource has a dot in it (apiextensions.k8s.io, `spec.group` of a CustomResourceDefinition).
+  // The group of a custom resource contains a dot (apiextensions.k8s.io, `spec.group` of a CustomResourceDefinition).
   const mayBeCustom = !complete && !table.has(group) && group.includes(".") && near === undefined;
   if (mayBeCustom) return { kind: "unknown" };
   const likely = near ?? anywhere(resource, table);
   return { kind: "nothing", ...(likely === undefined ? {} : { likely }) };
 }
 
-/** The name that was probably meant, whatever the reason why this one is wrong. */
+/** The name that was probably intended, whatever the reason why this one is wrong. */
 export function likelyName(name: string, table: ResourceTable): string | undefined {
   const { resource, group } = parseResource(name);
   return inGroup(resource, group, table) ?? anywhere(resource, table);
 }
 
-/** A version, which kubectl puts between resource and group, as in `deployments.v1.apps`. */
+/** A version, which kubectl puts between resource and group, for instance `deployments.v1.apps`. */
 const versionSegment = /^v[1-9][0-9]*(?:(?:alpha|beta)[1-9][0-9]*)?(?:\.|$)/;
 
 function inGroup(resource: string, group: string, table: ResourceTable): string | undefined {
   const meant = group.replace(versionSegment, "");
-  // In the core group a wrong name says nothing about the group: `deployments` is not meant to be in it.
+  // In the core group, a wrong name says nothing about the group: `deployments` is probably not intended to be in it.
   if (meant === "" && group === "") return undefined;
   const found = table.has(meant) ? meant : nearest(meant, [...table.keys()]);
   if (found === undefined) return undefined;

@@ -4,7 +4,7 @@ import { builtInResources, likelyName, resourceDoubt } from "./resources.ts";
 const table = builtInResources();
 
 for (const name of ["secrets", "events", "deployments.apps", "*.", "*.*", "*.apps", "leases.coordination.k8s.io"]) {
-  Deno.test(`resourceDoubt() has none about ${name}`, () => equal(resourceDoubt(name, table, false), undefined));
+  Deno.test(`resourceDoubt() is undefined for ${name}`, () => equal(resourceDoubt(name, table, false), undefined));
 }
 
 const nothing: readonly (readonly [name: string, likely: string | undefined])[] = [
@@ -21,18 +21,18 @@ const nothing: readonly (readonly [name: string, likely: string | undefined])[] 
   ["roles.rbac", "roles.rbac.authorization.k8s.io"],
   ["*.app", "*.apps"],
   ["*.v1", "*."],
-  // Asked for, and never stored.
+  // Only created as requests, never stored.
   ["tokenreviews.authentication.k8s.io", undefined],
   ["zzzzzz", undefined],
 ];
 
 for (const [name, likely] of nothing) {
-  Deno.test(`resourceDoubt() says that ${name} is nothing, likely ${likely}`, () => {
+  Deno.test(`resourceDoubt() reports that ${name} stores nothing, likely ${likely}`, () => {
     deepEqual(resourceDoubt(name, table, false), { kind: "nothing", ...(likely === undefined ? {} : { likely }) });
   });
 }
 
-Deno.test("resourceDoubt() leaves a custom resource open until the cluster was asked", () => {
+Deno.test("resourceDoubt() leaves a custom resource open without the cluster's own list", () => {
   for (const name of ["widgets.example.com", "*.example.com", "volumesnapshots.snapshot.storage.k8s.io"]) {
     equal(resourceDoubt(name, table, false)?.kind, "unknown", name);
     equal(resourceDoubt(name, table, true)?.kind, "nothing", name);
@@ -43,7 +43,7 @@ Deno.test("resourceDoubt() leaves a custom resource open until the cluster was a
   equal(resourceDoubt("widget.example.com", cluster, true)?.likely, "widgets.example.com");
 });
 
-Deno.test("likelyName() finds where a moved resource went", () => {
+Deno.test("likelyName() finds the new group of a moved resource", () => {
   equal(likelyName("ingresses.extensions", table), "ingresses.networking.k8s.io");
   equal(likelyName("deployments.extensions", table), "deployments.apps");
   equal(likelyName("events.events.k8s.io", table), "events");

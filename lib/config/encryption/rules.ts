@@ -1,13 +1,13 @@
 /**
- * Which lists of resources kube-apiserver refuses in an EncryptionConfiguration.
+ * The lists of resources that kube-apiserver refuses in an EncryptionConfiguration.
  *
  * The rules are those of k8s.io/apiserver 0.36.3: `ValidateEncryptionConfiguration` for one list, and the loading of
- * transformers for what an earlier list covers.
+ * transformers for names that an earlier list covers.
  *
  * @module
  */
 
-/** A resource's name and its group, which is empty for the core group; either may be `*`. */
+/** A resource's name and its group (`""` for the core group); either can be `*`. */
 export interface GroupResource {
   readonly resource: string;
   readonly group: string;
@@ -19,7 +19,7 @@ export function parseResource(text: string): GroupResource {
   return dot < 0 ? { resource: text, group: "" } : { resource: text.slice(0, dot), group: text.slice(dot + 1) };
 }
 
-/** Whether a wildcard stands for a resource. Nothing covers itself. */
+/** Whether a wildcard covers a resource. No name covers itself. */
 export function covers(wildcard: string, text: string): boolean {
   const [by, one] = [parseResource(wildcard), parseResource(text)];
   if (by.resource !== "*" || same(by, one)) return false;
@@ -35,15 +35,15 @@ function same(a: GroupResource, b: GroupResource): boolean {
   return a.resource === b.resource && a.group === b.group;
 }
 
-/** A reason to refuse a list: half a sentence about the name at `index`. */
+/** A reason to refuse a list: the end of a sentence about the name at `index`. */
 export interface ListMistake {
   readonly index: number;
-  /** Whether the name is wrong by itself, or beside others. */
+  /** Whether the name is wrong by itself, or only in combination with others. */
   readonly of: "name" | "list";
   readonly text: string;
 }
 
-/** Everything in one list that kube-apiserver refuses, in the order of the list. */
+/** All mistakes in one list for which kube-apiserver refuses it, in the order of the list. */
 export function listMistakes(list: readonly string[]): ListMistake[] {
   return list.flatMap((name, index): ListMistake[] => {
     const ofName = nameMistake(name);
@@ -54,15 +54,17 @@ export function listMistakes(list: readonly string[]): ListMistake[] {
   });
 }
 
-/** A name that stands in a list behind a list that covers it. */
+/** A name in a list that an earlier list covers. */
 export interface MaskedName {
+  /** Index of the list. */
   readonly entry: number;
+  /** Index of the name in the list. */
   readonly index: number;
-  /** The wildcard of an earlier list. */
+  /** The wildcard in the earlier list. */
   readonly by: string;
 }
 
-/** The names that earlier lists cover: kube-apiserver refuses the whole file for one of them. */
+/** The names that earlier lists cover: one of them makes kube-apiserver refuse the whole file. */
 export function maskedNames(lists: readonly (readonly string[])[]): MaskedName[] {
   return lists.flatMap((list, entry) => {
     const earlier = lists.slice(0, entry).flat();
@@ -74,7 +76,7 @@ export function maskedNames(lists: readonly (readonly string[])[]): MaskedName[]
   });
 }
 
-/** Kept in etcd by kube-apiserver for itself, under these names. */
+/** Resources that kube-apiserver stores in etcd for itself, under these names, without an API. */
 const withoutApi = ["apiserveripinfo", "serviceipallocations", "servicenodeportallocations"];
 
 function nameMistake(name: string): string | undefined {

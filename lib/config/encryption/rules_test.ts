@@ -1,7 +1,8 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { covers, listMistakes, maskedNames, sameResource } from "./rules.ts";
 
-// What `ValidateEncryptionConfiguration` of k8s.io/apiserver 0.36.3 refuses; tests/e2e tries a part on kube-apiserver.
+// The mistakes that `ValidateEncryptionConfiguration` of k8s.io/apiserver 0.36.3 refuses; tests/e2e verifies some with
+// kube-apiserver.
 const refused: readonly (readonly [list: readonly string[], index: number, text: RegExp])[] = [
   [["*.*", "secrets"], 0, /covers "secrets"/],
   [["secrets", "*.*"], 1, /covers "secrets"/],
@@ -39,22 +40,22 @@ const taken = [
   ["*."],
   ["*.apps", "*.batch", "secrets"],
   ["*.", "*.apps"],
-  // Names that protect nothing are no mistake to kube-apiserver.
+  // kube-apiserver accepts names that protect nothing.
   ["secretz", "deployments", "secrets.v1", "pods/status", ""],
   ["serviceipallocations.example.com"],
 ] as const;
 
 for (const list of taken) {
-  Deno.test(`listMistakes() takes ${list.join(" beside ")}`, () => deepEqual(listMistakes(list), []));
+  Deno.test(`listMistakes() accepts ${list.join(" beside ")}`, () => deepEqual(listMistakes(list), []));
 }
 
-Deno.test("maskedNames() has what an earlier list covers, and nothing that a later one does", () => {
+Deno.test("maskedNames() contains names that an earlier list covers, and none that a later one covers", () => {
   deepEqual(maskedNames([["*."], ["secrets", "deployments.apps"]]), [{ entry: 1, index: 0, by: "*." }]);
   deepEqual(maskedNames([["*.*"], ["*.apps"]]), [{ entry: 1, index: 0, by: "*.*" }]);
   deepEqual(maskedNames([["*.apps"], ["*.apps"]]), [{ entry: 1, index: 0, by: "*.apps" }]);
   deepEqual(maskedNames([["*.*"], ["*.*"]]), [{ entry: 1, index: 0, by: "*.*" }]);
   deepEqual(maskedNames([["secrets"], ["events"], ["*."], ["*.*"]]), []);
-  // kube-apiserver joins the providers of two entries for one resource.
+  // kube-apiserver merges the providers of two entries for one resource.
   deepEqual(maskedNames([["secrets"], ["secrets"]]), []);
 });
 

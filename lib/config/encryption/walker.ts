@@ -1,5 +1,5 @@
 /**
- * The fields of an EncryptionConfiguration, and what kube-apiserver 1.36 takes in them.
+ * The fields of an EncryptionConfiguration, with the rules of kube-apiserver 1.36 for their values.
  *
  * @module
  */
@@ -14,27 +14,27 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const kinds = ["aescbc", "aesgcm", "secretbox", "identity", "kms"] as const;
 
-/** Lengths of keys in bytes. */
+/** Permitted lengths of keys in bytes. */
 const keyLengths = { aescbc: [16, 24, 32], aesgcm: [16, 24, 32], secretbox: [32] } as const;
 
-/** `EncryptionConfig` of `v1` is an old name for the same thing. */
+/** `EncryptionConfig` of `v1` is an old name of the same type. */
 const types = [
   { apiVersion: "apiserver.config.k8s.io/v1", kind: "EncryptionConfiguration" },
   { apiVersion: "v1", kind: "EncryptionConfig" },
 ] as const;
 
-/** A duration of Go. */
+/** A duration in Go's syntax. */
 const goDuration = /^\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/;
 
-/** Base64 with padding, as Go's standard encoding reads it; line breaks are left out by it. */
+/** Base64 with padding, as Go's standard encoding reads it; that encoding ignores line breaks. */
 const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** Collects what is wrong with a file, and gives back what is sound of it. */
+/** Walks through a file, collects its problems, and returns its valid parts. */
 export class Walker {
   readonly #problems: Problems;
   readonly #positionOf: (path: FieldPath) => Position;
   readonly #kmsNames = new Set<string>();
-  /** Sentences about keys that kube-apiserver does not take: this program only hands them on. */
+  /** Sentences about keys that kube-apiserver does not accept; this program only copies keys. */
   readonly doubts: string[] = [];
 
   constructor(problems: Problems, positionOf: (path: FieldPath) => Position) {
@@ -122,7 +122,7 @@ export class Walker {
 
   #endpoint(endpoint: string, path: FieldPath): void {
     if (!/^unix:/i.test(endpoint)) return this.#problems.at(path, "must begin with unix://");
-    // kube-apiserver accepts the file all the same, and finds no plugin there, or that of another user.
+    // kube-apiserver accepts the file, but finds no plugin at this endpoint, or that of another user.
     const doubt = isAbstract(endpoint)
       ? "is an abstract socket, on which every process of the API server's network namespace may answer instead"
       : pathOfEndpoint(endpoint) === undefined
@@ -158,7 +158,7 @@ export class Walker {
       return undefined;
     }
     for (const key of Object.keys(value).filter((key) => !known.includes(key))) {
-      // The key itself is not repeated: where a quote or a colon is missing, it may be a secret.
+      // The text of the key is not repeated: if a quote or a colon is missing, it can be a secret.
       const near = nearest(key, known);
       const hint = near === undefined ? "" : `; did you mean "${near}"?`;
       const where = path.length === 0 ? "" : `${pathText(path)}: `;

@@ -1,5 +1,5 @@
 /**
- * How a config says where credentials for AWS come from, and what the provider gets of it.
+ * The source of AWS credentials in the configuration, and its translation to the provider's settings.
  *
  * @module
  */
@@ -9,10 +9,13 @@ import { flag, openOrSecret, path, secret, section, tag, text, variants } from "
 import { fileSource } from "../secrets.ts";
 import type { ConfigValidator } from "./common.ts";
 
-/** Where every EC2 instance finds its metadata service; it answers the machine itself alone. */
+/** The metadata service of every EC2 instance. The address is link-local. */
 const metadataService = { ipv4: "http://169.254.169.254", ipv6: "http://[fd00:ec2::254]" } as const;
 
-/** Where the agents of ECS and EKS are; credentials are sent over plain http to these and to loopback only. */
+/**
+ * The addresses of the agents of ECS and EKS; credentials are received over plain http only from these and from
+ * loopback.
+ */
 const ecsAgent = "http://169.254.170.2";
 const agents: readonly string[] = [ecsAgent, "http://169.254.170.23", "http://[fd00:ec2::23]"];
 
@@ -43,7 +46,7 @@ const auths = {
   }),
   "profile": section("A profile in files of the AWS CLI's form. A setting that would start a process is refused.", {
     method: tag("With a profile.", "profile"),
-    // The AWS CLI takes spaces within a name: [profile "team kms"].
+    // The AWS CLI accepts spaces within a name: [profile "team kms"].
     profile: z._default(
       text(
         "The name of the profile, such as kms.",
@@ -93,10 +96,10 @@ const auths = {
   }),
 } as const satisfies { readonly [Method in AwsAuth["method"]]: z.core.$ZodTypeDiscriminable };
 
-/** The ways to come by credentials. */
+/** The schema of `auth`, by method. */
 export const awsAuthSchema = variants("method", auths).check(z.describe("How to get credentials."));
 
-/** A role beside them. */
+/** The schema of a role to assume. */
 export const assumedRoleSchema = section(
   "A role that is assumed with those credentials, in another account for instance.",
   {
@@ -112,14 +115,14 @@ export const assumedRoleSchema = section(
   },
 );
 
-/** What the provider gets of it. */
+/** The provider's settings for a role to assume. */
 export function assumedRole({ roleArn, externalId, sessionName }: z.infer<typeof assumedRoleSchema>): AssumedRole {
   return { roleArn, sessionName, ...(externalId === undefined ? {} : { externalId }) };
 }
 
 type Raw = z.infer<typeof awsAuthSchema>;
 
-/** What the provider gets of those. */
+/** The provider's settings for `auth`. */
 export async function awsAuth(raw: Raw, validator: ConfigValidator): Promise<AwsAuth> {
   switch (raw.method) {
     case "access-key":
@@ -218,7 +221,7 @@ async function container(raw: Variant<"container">, validator: ConfigValidator):
   };
 }
 
-/** Where a container's credentials may come from: what goes over plain http must not leave the machine. */
+/** Whether credentials may be received from a URL: plain http is permitted within this machine only. */
 function isAgent(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { protocol, origin: there, hostname, username } = new URL(url);

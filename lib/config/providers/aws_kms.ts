@@ -11,10 +11,10 @@ import { commonFields, type ConfigValidator } from "./common.ts";
 import { proxySchema, proxySettings } from "./proxy.ts";
 import { assumedRole, assumedRoleSchema, awsAuth, awsAuthSchema } from "./aws_auth.ts";
 
-/** In characters, of all names and values ("Encryption context", AWS KMS Developer Guide). */
+/** Maximum number of characters of all names and values ("Encryption context", AWS KMS Developer Guide). */
 const largestContext = 8192;
 
-/** What an operator writes. */
+/** The schema of the entry. */
 export const awsKmsSchema = section("A key in AWS KMS.", {
   kind: tag("AWS KMS.", "aws-kms"),
   ...commonFields,
@@ -37,7 +37,7 @@ export const awsKmsSchema = section("A key in AWS KMS.", {
       "must be a mapping of texts to texts",
     ).check(
       z.describe(
-        "Texts by name that every wrap is bound to, such as { cluster: prod }, 8,192 characters in all; CloudTrail shows them. Never change them: what was wrapped with others does not open.",
+        "Texts by name that every wrap is bound to, such as { cluster: prod }, 8,192 characters in all; CloudTrail shows them. Never change them: a wrap made with others does not open.",
       ),
     ),
     {},
@@ -65,7 +65,7 @@ export const awsKmsSchema = section("A key in AWS KMS.", {
 
 type Raw = z.infer<typeof awsKmsSchema>;
 
-/** What the provider gets. */
+/** The provider's settings. */
 export async function awsKmsSettings(raw: Raw, validator: ConfigValidator): Promise<AwsKmsSettings> {
   checkEndpoints(raw, validator);
   const size = Object.entries(raw.encryptionContext).reduce((sum, pair) => sum + pair.join("").length, 0);
@@ -106,7 +106,7 @@ function regionOf({ key, region }: Raw, validator: ConfigValidator): string {
   return region ?? arn?.region ?? "";
 }
 
-/** An endpoint that is written out is what it is. */
+/** Reports `fips` and `dualStack` beside explicit endpoints: they apply to AWS's own endpoints only. */
 function checkEndpoints({ endpoint, stsEndpoint, fips, dualStack }: Raw, validator: ConfigValidator): void {
   if (endpoint === undefined && stsEndpoint === undefined) return;
   const why = "goes with AWS's own endpoints; leave it out, or endpoint and stsEndpoint";

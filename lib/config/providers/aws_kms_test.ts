@@ -17,7 +17,7 @@ async function settings(
   return provider.settings;
 }
 
-Deno.test("awsKmsSettings() needs a key's ARN and a login, and fills in the rest", async () => {
+Deno.test("awsKmsSettings() requires a key's ARN and a login, and fills in the rest", async () => {
   assert.deepEqual(await settings(key), {
     kind: "aws-kms",
     name: "aws",
@@ -31,7 +31,7 @@ Deno.test("awsKmsSettings() needs a key's ARN and a login, and fills in the rest
   });
 });
 
-Deno.test("awsKmsSettings() takes every other name of a key, with the Region beside it where it names none", async () => {
+Deno.test("awsKmsSettings() accepts every other name of a key, with the Region in its own field if the name has none", async () => {
   const alias = "arn:aws-cn:kms:cn-north-1:111122223333:alias/kubernetes";
   const names = [[id, "eu-west-1"], ["alias/kubernetes", "eu-west-1"], [alias, "cn-north-1"]] as const;
   for (const [name, region] of names) {
@@ -41,7 +41,7 @@ Deno.test("awsKmsSettings() takes every other name of a key, with the Region bes
   assert.equal((await settings(`    key: ${alias}`)).region, "cn-north-1");
 });
 
-Deno.test("awsKmsSettings() takes every field beside auth", async () => {
+Deno.test("awsKmsSettings() reads every field except auth", async () => {
   const found = await settings(`${key}
     encryptionContext: { cluster: prod, "team name": "a b" }
     endpoint: https://vpce-1.kms.eu-central-1.vpce.amazonaws.com/
@@ -60,7 +60,7 @@ Deno.test("awsKmsSettings() takes every field beside auth", async () => {
 
 const roleArn = "arn:aws:iam::111122223333:role/trousseau";
 
-/** What each method looks like, as written and with its sources shown by their descriptions. */
+/** Each method as written, and as settings with the descriptions of its sources. */
 const methods: readonly (readonly [written: string, expected: Record<string, unknown>])[] = [
   ["{ method: access-key, accessKeyId: AKIA1, secretAccessKey: { file: token } }", {
     method: "access-key",
@@ -118,12 +118,12 @@ function shown(auth: AwsKmsSettings["auth"]): Record<string, unknown> {
 }
 
 for (const [written, expected] of methods) {
-  Deno.test(`awsKmsSettings() takes auth: ${written}`, async () => {
+  Deno.test(`awsKmsSettings() reads auth: ${written}`, async () => {
     assert.deepEqual(shown((await settings(key, written)).auth), expected);
   });
 }
 
-/** What AWS's agents put into the environment, and what comes of it. */
+/** Environments as AWS's agents set them, and the resulting settings. */
 const environments: readonly (readonly [
   auth: string,
   variables: Record<string, string>,
@@ -168,12 +168,12 @@ const environments: readonly (readonly [
 ];
 
 for (const [auth, variables, expected] of environments) {
-  Deno.test(`awsKmsSettings() takes ${auth} from ${Object.keys(variables).join(", ")}`, async () => {
+  Deno.test(`awsKmsSettings() reads ${auth} from ${Object.keys(variables).join(", ")}`, async () => {
     assert.deepEqual(shown((await settings(key, auth, variables)).auth), expected);
   });
 }
 
-Deno.test("awsKmsSettings() takes no variable that the configured method does not mean", async () => {
+Deno.test("awsKmsSettings() reads no variable of another method", async () => {
   const variables = {
     AWS_ACCESS_KEY_ID: "AKIA1",
     AWS_SECRET_ACCESS_KEY: "s",
@@ -264,12 +264,12 @@ const mistakes: readonly (readonly [criterion: string, lines: string, auth: stri
 ];
 
 for (const [criterion, lines, auth, expected] of mistakes) {
-  Deno.test(`awsKmsSettings() complains of ${criterion}`, async () => {
+  Deno.test(`awsKmsSettings() reports ${criterion}`, async () => {
     assert.deepEqual((await complaints(awsProvider(lines, auth))).toSorted(), [...expected].toSorted());
   });
 }
 
-Deno.test("awsKmsSettings() complains of variables that hold something else than they should", async () => {
+Deno.test("awsKmsSettings() reports variables with an invalid value", async () => {
   const web = awsProvider(key, "{ method: web-identity, tokenFile: token }");
   const variables = { AWS_ROLE_ARN: "trousseau", AWS_ROLE_SESSION_NAME: "two words" };
   assert.deepEqual(await complaints(web, variables), [

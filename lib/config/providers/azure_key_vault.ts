@@ -13,10 +13,10 @@ import { fileSource } from "../secrets.ts";
 import { commonFields, type ConfigValidator } from "./common.ts";
 import { proxySchema, proxySettings } from "./proxy.ts";
 
-/** Where every virtual machine of Azure's finds its metadata service; it answers the machine itself alone. */
+/** The metadata service of every virtual machine on Azure. The address is link-local. */
 const metadataService = "http://169.254.169.254";
 
-/** Where the agent of Azure Arc is on a Linux machine, and where it puts the files that only some may read. */
+/** The origin of Azure Arc's agent on a Linux machine, and the folder of its files, which only some users may read. */
 const arcAgent = { metadata: "http://127.0.0.1:40342", keyFolder: "/var/opt/azcmagent/tokens" } as const;
 
 const guid = /^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;
@@ -67,7 +67,7 @@ const auths = {
   }),
 } as const satisfies { readonly [Method in AzureAuth["method"]]: z.core.$ZodTypeDiscriminable };
 
-/** What an operator writes. */
+/** The schema of the entry. */
 export const azureKeyVaultSchema = section("A key in Azure Key Vault or Managed HSM.", {
   kind: tag("Azure Key Vault or Managed HSM.", "azure-key-vault"),
   ...commonFields,
@@ -116,7 +116,7 @@ export const azureKeyVaultSchema = section("A key in Azure Key Vault or Managed 
 
 type Raw = z.infer<typeof azureKeyVaultSchema>;
 
-/** What the provider gets. */
+/** The provider's settings. */
 export async function azureKeyVaultSettings(raw: Raw, validator: ConfigValidator): Promise<AzureKeyVaultSettings> {
   const key = raw.key.toLowerCase();
   const place = placeIn(raw, validator);
@@ -147,7 +147,7 @@ export async function azureKeyVaultSettings(raw: Raw, validator: ConfigValidator
   };
 }
 
-/** Which cloud the vault is in. Nothing but `cloud` opens another domain to its tokens. */
+/** The cloud of the vault. Only `cloud` permits tokens for a domain that is not Azure's. */
 function placeIn({ vault, cloud }: Raw, validator: ConfigValidator): Place {
   const known = placeOf(vault);
   const place = cloud === undefined ? known : { resource: cloud.resource, authorities: [cloud.authority] as const };
@@ -168,7 +168,7 @@ function placeIn({ vault, cloud }: Raw, validator: ConfigValidator): Place {
   return place;
 }
 
-/** AKS tells where a workload identity logs in; it is held to the authorities of the vault's own cloud. */
+/** The token issuer. AKS sets it for a workload identity; it must be an authority of the vault's cloud. */
 function authority({ auth }: Raw, { authorities }: Place, validator: ConfigValidator): string {
   const told = auth.method === "workload-identity" ? validator.variable("AZURE_AUTHORITY_HOST") : undefined;
   if (told === undefined) return authorities[0];
@@ -194,7 +194,7 @@ async function azureAuth(raw: Raw["auth"], validator: ConfigValidator): Promise<
         certificateFile: await validator.file(
           ["certificateFile"],
           certificateFile,
-          // Without a file of its own, the key stands in it too.
+          // Without a separate key file, the certificate file contains the key too.
           keyFile === undefined ? "credential" : "public",
         ),
         ...(keyFile === undefined ? {} : { keyFile: await validator.file(["keyFile"], keyFile) }),

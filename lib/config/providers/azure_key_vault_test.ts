@@ -16,7 +16,7 @@ async function settings(
   return provider.settings;
 }
 
-Deno.test("azureKeyVaultSettings() fills in defaults, and writes names as the vault compares them", async () => {
+Deno.test("azureKeyVaultSettings() fills in defaults, and writes names in the form that the vault compares", async () => {
   assert.deepEqual(await settings("    vault: https://Team-A.vault.azure.net/\n    key: Kubernetes"), {
     kind: "azure-key-vault",
     name: "azure",
@@ -47,13 +47,13 @@ for (const [origin, resource, authority] of places) {
   });
 }
 
-Deno.test("azureKeyVaultSettings() takes another cloud where it is written out", async () => {
+Deno.test("azureKeyVaultSettings() accepts another cloud if it is configured explicitly", async () => {
   const cloud = "{ resource: https://vault.stack.example, authority: https://login.stack.example }";
   const found = await settings(`    vault: https://a.vault.stack.example\n    key: k\n    cloud: ${cloud}`);
   assert.deepEqual(found.cloud, { resource: "https://vault.stack.example", authority: "https://login.stack.example" });
 });
 
-Deno.test("azureKeyVaultSettings() takes every field beside auth", async () => {
+Deno.test("azureKeyVaultSettings() reads every field except auth", async () => {
   const version = "0123456789abcdef0123456789abcdef";
   const found = await settings(`${vault}
     version: "${version}"
@@ -64,7 +64,7 @@ Deno.test("azureKeyVaultSettings() takes every field beside auth", async () => {
   }]);
 });
 
-/** What each method looks like, as written and with its sources shown by their descriptions. */
+/** Each method as written, and as settings with the descriptions of its sources. */
 const methods: readonly (readonly [written: string, expected: Record<string, unknown>])[] = [
   [`{ method: client-secret, tenantId: contoso.example, clientId: ${id}, clientSecret: { file: token } }`, {
     method: "client-secret",
@@ -114,12 +114,12 @@ function shown(auth: AzureKeyVaultSettings["auth"]): Record<string, unknown> {
 }
 
 for (const [written, expected] of methods) {
-  Deno.test(`azureKeyVaultSettings() takes auth: ${written}`, async () => {
+  Deno.test(`azureKeyVaultSettings() reads auth: ${written}`, async () => {
     assert.deepEqual(shown((await settings(vault, written)).auth), expected);
   });
 }
 
-Deno.test("azureKeyVaultSettings() takes a workload identity from the environment", async () => {
+Deno.test("azureKeyVaultSettings() reads a workload identity from the environment", async () => {
   const variables = {
     AZURE_TENANT_ID: id,
     AZURE_CLIENT_ID: id,
@@ -237,7 +237,7 @@ const mistakes: readonly (readonly [criterion: string, lines: string, auth: stri
 ];
 
 for (const [criterion, lines, auth, expected] of mistakes) {
-  Deno.test(`azureKeyVaultSettings() complains of ${criterion}`, async () => {
+  Deno.test(`azureKeyVaultSettings() reports ${criterion}`, async () => {
     assert.deepEqual((await complaints(azureProvider(lines, auth))).toSorted(), [...expected].toSorted());
   });
 }

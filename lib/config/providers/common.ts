@@ -19,12 +19,12 @@ import { fileSource, literalSource, variableSource } from "../secrets.ts";
 const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const labelComplaint = "must be 1 to 63 lowercase letters, digits and -, with - neither first nor last";
 
-/** A field that holds a provider's name. */
+/** A field that contains a provider's name. */
 export function providerName(description: string) {
   return text(description, label, labelComplaint);
 }
 
-/** What every provider has beside its `kind`. */
+/** The fields of every provider, in addition to `kind`. */
 export const commonFields = {
   name: providerName(
     "Your name for this key, a DNS label such as vault-eu. It is part of the key ID; to change it, put the old one under formerly.",
@@ -33,21 +33,22 @@ export const commonFields = {
     z.array(providerName("A name that this provider had."), "must be a list of names")
       .check(
         z.maxLength(16, "must be at most 16 names"),
-        z.describe("Names that this provider had before, at most 16: what they wrapped still opens."),
+        z.describe("Names that this provider had before, at most 16: their wraps still open."),
       ),
     [],
   ),
 };
 
-/** The settings of one provider, and their place in the configuration. */
+/** The settings of one provider, and their position in the configuration. */
 export interface PlacedSettings<Settings> {
+  /** The list that contains the entry. */
   readonly list: ProviderListName;
-  /** Within the list, as it is written. */
+  /** Index in the list of the file. */
   readonly index: number;
   readonly settings: Settings;
 }
 
-/** What the checks that span several providers read beside them. */
+/** The context of the checks that span several providers. */
 export interface Surroundings {
   /** The path of the plugin's own socket. */
   readonly socket: string;
@@ -55,7 +56,7 @@ export interface Surroundings {
   readonly validator: Pick<ConfigValidator, "complain">;
 }
 
-/** Turns one field after the other of a part of the config into what the program uses, and collects what is amiss. */
+/** Translates the fields of a part of the config into settings, and reports their problems. */
 export class ConfigValidator {
   readonly #problems: Problems;
   readonly #files: Files;
@@ -63,7 +64,7 @@ export class ConfigValidator {
   readonly #folder: string;
   readonly #base: FieldPath;
 
-  /** @param folder absolute: where relative paths start. */
+  /** @param folder absolute; relative paths start there. */
   constructor(problems: Problems, files: Files, environment: Environment, folder: string, base: FieldPath = []) {
     this.#problems = problems;
     this.#files = files;
@@ -72,35 +73,36 @@ export class ConfigValidator {
     this.#base = base;
   }
 
-  /** The same for a part of this part. */
+  /** A validator for a part of this part. */
   within(...path: FieldPath): ConfigValidator {
     return new ConfigValidator(this.#problems, this.#files, this.#environment, this.#folder, [...this.#base, ...path]);
   }
 
-  /** Takes note of something wrong with a field. */
+  /** Reports a problem of a field. */
   complain(path: FieldPath, complaint: string): void {
     this.#problems.at([...this.#base, ...path], complaint);
   }
 
-  /** What a variable says that a field may be left out for; `undefined` where it is not set. */
+  /** The value of a variable that replaces a missing field; `undefined` if it is not set. */
   variable(name: PlainVariable): string | undefined {
     return this.#environment.get(name);
   }
 
-  /** A part of AWS's access key in its variable; `undefined` where it is not set. */
+  /** A part of the AWS access key from its variable; `undefined` if it is not set. */
   secretVariable(name: AwsKeyVariable): SecretSource | undefined {
     return this.#environment.secret(name) === undefined ? undefined : variableSource(name, this.#environment);
   }
 
-  /** The path from the root of the file system. */
+  /** The absolute path. */
   absolute(path: string): string {
     return resolve(this.#folder, path);
   }
 
   /**
-   * A file that has to be there, and that others may not write.
+   * Checks that a file exists and that others may not write it.
    *
-   * @param kind whether others may read it without a remark; `key`: its provider looks at its permissions.
+   * @param kind whether others may read it without a remark; `key`: its provider checks its permissions.
+   * @returns the absolute path.
    */
   async file(path: FieldPath, written: string, kind: "public" | "credential" | "key" = "credential"): Promise<string> {
     const absolute = this.absolute(written);
@@ -109,7 +111,11 @@ export class ConfigValidator {
     return absolute;
   }
 
-  /** A path that the process has to be allowed to write to. */
+  /**
+   * Checks that the process has permission to write to a path.
+   *
+   * @returns the absolute path.
+   */
   async writable(path: FieldPath, written: string): Promise<string> {
     const absolute = this.absolute(written);
     if (!await this.#files.mayWrite(absolute)) {
@@ -121,7 +127,10 @@ export class ConfigValidator {
     return absolute;
   }
 
-  /** A socket of somebody else's, which need not be there yet. Deno asks for the right to write where one connects. */
+  /**
+   * Checks that the process has permission to connect to another program's socket, which need not exist yet. Deno
+   * requires the write permission for connecting.
+   */
   async reachable(path: FieldPath, absolute: string): Promise<void> {
     if (await this.#files.mayWrite(absolute)) return;
     this.complain(
@@ -130,7 +139,7 @@ export class ConfigValidator {
     );
   }
 
-  /** A secret that has to be there now. What was written is not repeated: it may be the secret itself. */
+  /** Checks that a secret exists. The message does not repeat the reference, which can be the secret itself. */
   async secret(path: FieldPath, reference: SecretReference): Promise<SecretSource> {
     if ("variable" in reference) {
       const secret = this.#environment.secret(reference.variable);
@@ -151,12 +160,12 @@ export class ConfigValidator {
     return fileSource(absolute);
   }
 
-  /** What may be written out as well. */
+  /** A source for a value or a reference; only a reference is checked. */
   async openOrSecret(path: FieldPath, reference: string | SecretReference): Promise<SecretSource> {
     return typeof reference === "string" ? literalSource(reference) : await this.secret(path, reference);
   }
 
-  /** Warns if others may read a file or replace it, and complains if they may write it. */
+  /** Remarks if others may read a file or replace it; a complaint if they may write it. */
   async #exposed(absolute: string, kind: "public" | "credential" | "key"): Promise<string | undefined> {
     const exposure = kind === "key" ? undefined : await this.#files.exposure(absolute);
     if (exposure === undefined) return undefined;
@@ -166,7 +175,7 @@ export class ConfigValidator {
     return undefined;
   }
 
-  /** Read, a file that cannot even be looked at fails with the system's reason. */
+  /** The system's reason why a file is not accessible, from an attempt to read it. */
   async #failureOf(absolute: string): Promise<string> {
     const why = await this.#files.read(absolute, 1).then(() => undefined, (thrown) => whyUnreadable(thrown, absolute));
     return why === undefined ? "could not be looked at a moment ago; try again" : `cannot be read: ${why}`;

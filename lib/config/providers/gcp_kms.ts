@@ -12,7 +12,7 @@ import { origin, path, section, tag, text, variants } from "../fields.ts";
 import { commonFields, type ConfigValidator } from "./common.ts";
 import { proxySchema, proxySettings } from "./proxy.ts";
 
-/** Where every machine of Google's finds its metadata server; it answers the machine itself alone. */
+/** The metadata server of every machine on Google Cloud. The address is link-local. */
 const metadataServer = "http://169.254.169.254";
 
 const serviceAccount = /^[0-9A-Za-z._-]{1,128}@[0-9A-Za-z.:-]{1,253}$/;
@@ -57,7 +57,7 @@ const auths = {
 
 const keyComplaint = "must be projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY, without a version";
 
-/** What an operator writes. */
+/** The schema of the entry. */
 export const gcpKmsSchema = section("A key in Google Cloud KMS.", {
   kind: tag("Google Cloud KMS.", "gcp-kms"),
   ...commonFields,
@@ -90,7 +90,7 @@ export const gcpKmsSchema = section("A key in Google Cloud KMS.", {
   ),
   additionalAuthenticatedData: z._default(
     text(
-      'A text that every wrap is bound to beside its version, such as "cluster prod", 4,096 characters. Never change it: what was wrapped with another one does not open.',
+      'A text that every wrap is bound to beside its version, such as "cluster prod", 4,096 characters. Never change it: a wrap made with another one does not open.',
       /^[\x20-\x7e]{0,4096}$/,
       "must be a text of at most 4096 characters, in quotes",
     ),
@@ -129,7 +129,7 @@ export const gcpKmsSchema = section("A key in Google Cloud KMS.", {
 
 type Raw = z.infer<typeof gcpKmsSchema>;
 
-/** What the provider gets. */
+/** The provider's settings. */
 export async function gcpKmsSettings(raw: Raw, validator: ConfigValidator): Promise<GcpKmsSettings> {
   checkKey(raw.key, validator);
   const { universeDomain, endpoint, oauthEndpoint, stsEndpoint, iamEndpoint } = raw;
@@ -159,7 +159,7 @@ export async function gcpKmsSettings(raw: Raw, validator: ConfigValidator): Prom
 
 function checkKey(key: string, validator: ConfigValidator): void {
   if (isNumberedKeyName(key)) {
-    // Its versions would have other names than by the ID, and so would be another key's.
+    // The names of its versions would differ from those by the project's ID, as if they belonged to another key.
     return validator.complain(["key"], "must name the project by its ID, not by its number");
   }
   if (!isKeyName(key)) return validator.complain(["key"], keyComplaint);
@@ -181,7 +181,10 @@ async function gcpAuth(raw: Raw["auth"], validator: ConfigValidator): Promise<Gc
   }
 }
 
-/** The home folder is not looked into: what is there is a person's, and the plugin has no right to see it. */
+/**
+ * The login by application default credentials. The home folder is not searched: its credentials belong to a person,
+ * and the plugin has no permission to read it.
+ */
 async function applicationDefault(validator: ConfigValidator): Promise<GcpAuth> {
   const found = validator.variable("GOOGLE_APPLICATION_CREDENTIALS");
   return {

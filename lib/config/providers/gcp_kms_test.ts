@@ -31,7 +31,7 @@ Deno.test("gcpKmsSettings() fills in defaults", async () => {
   });
 });
 
-Deno.test("gcpKmsSettings() takes every field beside auth", async () => {
+Deno.test("gcpKmsSettings() reads every field except auth", async () => {
   const found = await settings(`${key}
     universeDomain: cloud.example
     oauthEndpoint: https://oauth2-psc.p.cloud.example
@@ -80,12 +80,12 @@ const methods: readonly (readonly [written: string, expected: GcpKmsSettings["au
 ];
 
 for (const [written, expected] of methods) {
-  Deno.test(`gcpKmsSettings() takes auth: ${written}`, async () => {
+  Deno.test(`gcpKmsSettings() reads auth: ${written}`, async () => {
     assert.deepEqual((await settings(key, written)).auth, expected);
   });
 }
 
-Deno.test("gcpKmsSettings() takes the variable of Google's tools where the method says so, and only there", async () => {
+Deno.test("gcpKmsSettings() reads the variable of Google's tools only if the method requires it", async () => {
   const variables = { GOOGLE_APPLICATION_CREDENTIALS: "/etc/trousseau/token", HOME: "/root" };
   assert.deepEqual((await settings(key, "{ method: application-default }", variables)).auth, {
     method: "application-default",
@@ -160,7 +160,7 @@ const mistakes: readonly (readonly [criterion: string, lines: string, auth: stri
 ];
 
 for (const [criterion, lines, auth, expected] of mistakes) {
-  Deno.test(`gcpKmsSettings() complains of ${criterion}`, async () => {
+  Deno.test(`gcpKmsSettings() reports ${criterion}`, async () => {
     assert.deepEqual((await complaints(gcpProvider(lines, auth))).toSorted(), [...expected].toSorted());
   });
 }

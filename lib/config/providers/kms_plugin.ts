@@ -1,5 +1,5 @@
 /**
- * `kind: kms-plugin`: any process that speaks KMS v2 on a Unix socket.
+ * `kind: kms-plugin`: any process that serves KMS v2 on a Unix socket.
  *
  * @module
  */
@@ -15,19 +15,19 @@ const complaint = "must be the absolute path of a socket, as in /run/hsm/kms.soc
 const abstract =
   "is an abstract socket, on which any process may answer in the plugin's place; give the plugin a path below /run";
 
-/** What an operator writes. */
+/** The schema of the entry. */
 export const kmsPluginSchema = section("Another KMS plugin: a vendor's, your own, or a second Trousseau.", {
   kind: tag("Another KMS plugin.", "kms-plugin"),
   ...commonFields,
   socket: text(
-    "The socket on which it speaks KMS v2, below /run, /var/run or /var/lib/trousseau: its path, or unix:// and the path.",
+    "The socket on which it serves KMS v2, below /run, /var/run or /var/lib/trousseau: its path, or unix:// and the path.",
     // deno-lint-ignore no-control-regex
     /^(unix:\/\/)?\/[^/\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$/,
     complaint,
   ),
 });
 
-/** What the provider gets. */
+/** The provider's settings. */
 export async function kmsPluginSettings(
   raw: z.infer<typeof kmsPluginSchema>,
   validator: ConfigValidator,

@@ -3,12 +3,12 @@ import { complaints, loadFake, pluginProvider } from "../../../tests/support/fak
 
 const socket = "/run/hsm/kms.sock";
 
-Deno.test("kmsPluginSettings() takes a socket below the folders where one may be reached, there or not", async () => {
+Deno.test("kmsPluginSettings() accepts a socket below the permitted folders, whether it exists or not", async () => {
   for (const path of [socket, "/var/run/hsm.sock", "/var/lib/trousseau/hsm.sock"]) {
     const { providers } = await loadFake(pluginProvider(`unix://${path}`));
     deepEqual(providers[0]?.settings, { kind: "kms-plugin", name: "hsm", socket: path });
   }
-  // A path is taken as it stands, and an endpoint is a URL.
+  // A path is used unchanged, and an endpoint is parsed as a URL.
   for (const path of [socket, "/run/a%20b.sock"]) {
     const { providers } = await loadFake(pluginProvider(path));
     deepEqual(providers[0]?.settings, { kind: "kms-plugin", name: "hsm", socket: path });
@@ -39,7 +39,7 @@ for (
   });
 }
 
-Deno.test("kmsPluginSettings() says where a socket can be reached, and how long its path may be", async () => {
+Deno.test("kmsPluginSettings() reports the permitted folders, and the maximum length of the path", async () => {
   deepEqual(await complaints(pluginProvider("unix:///opt/hsm/kms.sock")), [
     "4:5: providers[0].socket: /opt/hsm/kms.sock is not where Trousseau is permitted to reach a socket " +
     "(/run, /var/run, /var/lib/trousseau)",
@@ -54,12 +54,12 @@ const own = "/run/trousseau/kms.sock";
 const loop = (path: string) =>
   `4:5: providers[0].socket: ${path} is the socket that this plugin serves itself: it would wait for itself for ever`;
 
-Deno.test("a plugin that has itself for a KMS is refused, by its path and by every other way to its socket", async () => {
+Deno.test("a plugin that is its own KMS is refused, by its path and by every other path to its socket", async () => {
   deepEqual(await complaints(pluginProvider(`unix://${own}`)), [loop(own)]);
   deepEqual(await complaints(pluginProvider(`unix:///run/x/..${own.slice(4)}`)), [loop(own)]);
   const linked = { identities: { [own]: "1:7", [socket]: "1:7" } };
   deepEqual(await complaints(pluginProvider(`unix://${socket}`), {}, linked), [loop(socket)]);
-  // Nobody serves yet, so that there is no socket to be compared: /var/run is /run.
+  // No process serves there yet, so that no socket can be compared: /var/run is /run.
   const other = "/var/run/trousseau/kms.sock";
   const folders = { identities: { "/run/trousseau": "1:8", "/var/run/trousseau": "1:8" } };
   deepEqual(await complaints(pluginProvider(`unix://${other}`), {}, folders), [loop(other)]);
@@ -71,14 +71,14 @@ Deno.test("a plugin that has itself for a KMS is refused, by its path and by eve
   equal(found[0]?.includes("retired[0].socket"), true);
 });
 
-Deno.test("one plugin twice is refused", async () => {
+Deno.test("a plugin that is configured twice is refused", async () => {
   const twice = pluginProvider(`unix://${socket}`) + `  - { kind: kms-plugin, name: b, socket: "unix://${socket}" }\n`;
   deepEqual(await complaints(twice), [
     "5:34: providers[1].socket: is the socket of providers[0] too; one plugin twice is no quorum",
   ]);
 });
 
-Deno.test("as many plugins as could be too much for kube-apiserver's annotations are refused", async () => {
+Deno.test("more plugins than fit into kube-apiserver's annotations are refused", async () => {
   const list = (count: number) =>
     `providers:\n${
       Array.from(

@@ -8,7 +8,7 @@ import type { LocalSettings } from "../../provider/local/settings.ts";
 import { flag, path, section, tag } from "../fields.ts";
 import { commonFields, type ConfigValidator, type PlacedSettings, type Surroundings } from "./common.ts";
 
-/** What an operator writes. */
+/** The schema of the entry. */
 export const localSchema = section(
   "A key in a file on this machine. It protects a copy of etcd without this machine's disk, and nothing else.",
   {
@@ -24,7 +24,7 @@ export const localSchema = section(
   },
 );
 
-/** What the provider gets. */
+/** The provider's settings. */
 export async function localSettings(
   raw: z.infer<typeof localSchema>,
   validator: ConfigValidator,
@@ -35,12 +35,12 @@ export async function localSettings(
   return { kind: raw.kind, name: raw.name, keyFile, create: raw.create };
 }
 
-/** A key that is made anew opens nothing of what the old one wrapped. */
+/** Reports `create` in a retired entry: a new key cannot unwrap the data keys of the old one. */
 export function checkRetired(raw: z.infer<typeof localSchema>, validator: ConfigValidator): void {
   if (raw.create) validator.complain(["create"], "must be false here: a retired key is never made");
 }
 
-/** Complains of a key file that two of `providers` name. */
+/** Reports a key file that two entries of `providers` name. */
 export function checkKeyFiles(
   placed: readonly PlacedSettings<LocalSettings>[],
   { validator }: Surroundings,

@@ -1,5 +1,5 @@
 /**
- * Compares the sockets of other plugins with our own and with each other.
+ * Compares the sockets of other plugins with that of this plugin and with each other.
  *
  * @module
  */
@@ -11,8 +11,8 @@ import { pathText } from "../problems.ts";
 import type { PlacedSettings, Surroundings } from "./common.ts";
 
 /**
- * Complains of a plugin that has itself for a KMS, which would wait for itself for ever, and of one plugin that is
- * configured twice. Both are found under other names too: a link, or a folder that is mounted in two places.
+ * Reports a plugin that is its own KMS, which would wait for itself for ever, and a plugin that is configured twice.
+ * Both are also detected under other paths: through a link, or a folder that is mounted twice.
  */
 export async function checkPluginSockets(
   placed: readonly PlacedSettings<KmsPluginSettings>[],
@@ -45,7 +45,7 @@ async function firstOf(
   return undefined;
 }
 
-/** Whether two paths lead to one socket, or will once it is there. */
+/** Whether two paths lead to the same socket, or will once it exists. */
 async function isSame(one: string, other: string, files: Files): Promise<boolean> {
   if (one === other) return true;
   if (await haveOneIdentity(one, other, files)) return true;

@@ -9,7 +9,7 @@ import { isThisMachine } from "../../net/https/proxy.ts";
 import { secret, section, text } from "../fields.ts";
 import type { ConfigValidator } from "./common.ts";
 
-/** What an operator writes. */
+/** The schema of the field. */
 export const proxySchema = section(
   "A proxy (CONNECT) for every server of this provider beyond this machine. None is taken from the environment.",
   {
@@ -29,7 +29,7 @@ export const proxySchema = section(
   },
 );
 
-/** The part of a provider's settings that says it; empty where there is no proxy. */
+/** The proxy's part of a provider's settings; empty without a proxy. */
 export async function proxySettings(
   raw: z.infer<typeof proxySchema> | undefined,
   validator: ConfigValidator,

@@ -18,7 +18,7 @@ async function load(proxy: object) {
 
 const login = { username: "user", password: { variable: "TROUSSEAU_SECRET_P" } };
 
-Deno.test("proxy takes http and https, and a login by reference", async () => {
+Deno.test("proxy accepts http and https, and credentials by reference", async () => {
   assert.deepEqual(await load({ address: "http://proxy.example:3128/" }), { address: "http://proxy.example:3128" });
   for (const address of ["https://proxy.example:3129", "http://127.0.0.1:3128", "http://[::1]:3128"]) {
     const found = await load({ address, ...login });

@@ -12,10 +12,10 @@ import { fileSource } from "../secrets.ts";
 import { commonFields, type ConfigValidator } from "./common.ts";
 import { proxySchema, proxySettings } from "./proxy.ts";
 
-/** Where Kubernetes puts the token of a pod's ServiceAccount. */
+/** The path at which Kubernetes mounts the token of a pod's ServiceAccount. */
 const serviceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-// A segment of a request's path: nothing that a server could take for another path.
+// A mount path without segments that a server could interpret as another path.
 const mountPattern = /^\/?[A-Za-z0-9_-][A-Za-z0-9_.-]*(\/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*\/?$/;
 
 function mount(description: string) {
@@ -34,7 +34,7 @@ function authMount(method: string) {
   return z.prefault(mount("The path of the auth method, without auth/."), method);
 }
 
-/** For a secret that may be given by a response-wrapping token. */
+/** The fields of a secret that can be supplied in a response-wrapping token. */
 function wrapping(field: "token" | "secretId") {
   const content = field === "token" ? "token" : "secret ID";
   return {
@@ -105,7 +105,7 @@ const auths = {
   }),
 } as const satisfies { readonly [Method in (VaultAuth | AgentAuth)["method"]]: z.core.$ZodTypeDiscriminable };
 
-/** What an operator writes. */
+/** The schema of the entry. */
 export const vaultTransitSchema = section("A transit key in HashiCorp Vault or OpenBao.", {
   kind: tag("HashiCorp Vault or OpenBao.", "vault-transit"),
   ...commonFields,
@@ -153,7 +153,7 @@ export const vaultTransitSchema = section("A transit key in HashiCorp Vault or O
 
 type Raw = z.infer<typeof vaultTransitSchema>;
 
-/** What the provider gets. */
+/** The provider's settings. */
 export async function vaultTransitSettings(raw: Raw, validator: ConfigValidator): Promise<VaultTransitSettings> {
   const addresses = vaultAddresses(raw, validator);
   if (raw.auth.method === "cert") checkCertificateLogin(raw, addresses, validator);
@@ -194,7 +194,7 @@ function checkCertificateLogin(raw: Raw, addresses: readonly string[], validator
   }
 }
 
-/** Every client that reaches an agent can use the key. So an agent's address must be on this machine. */
+/** Reports an agent that is not on this machine: any client that can connect to it can use the key. */
 function checkAgent(addresses: readonly string[], validator: ConfigValidator): void {
   const isLocal = (address: string) => {
     const { socketPath, host } = addressOf(address);
@@ -244,8 +244,8 @@ async function appRole(
 }
 
 /**
- * Vault takes `auth/x` for a mount's path too, so that the prefix is refused and not dropped: with it, logins would go to
- * `auth/auth/x/login`.
+ * Refuses the prefix `auth/`: with it, logins would go to `auth/auth/x/login`. It is not removed silently, because
+ * Vault also accepts `auth/x` as the path of a mount.
  */
 function checkAuthMount(
   { method, mount }: { readonly method: string; readonly mount: string },

@@ -29,7 +29,7 @@ Deno.test("vaultTransitSettings() fills in defaults", async () => {
   });
 });
 
-Deno.test("vaultTransitSettings() takes an agent on a socket or a loopback address, and a token through it", async () => {
+Deno.test("vaultTransitSettings() accepts an agent on a socket or a loopback address, and a token through it", async () => {
   const socket = "    address: unix:///run/vault/agent.sock";
   const { addresses, auth } = await settings(socket, "{ method: agent }");
   assert.deepEqual([addresses, auth], [["unix:///run/vault/agent.sock"], { method: "agent" }]);
@@ -38,7 +38,7 @@ Deno.test("vaultTransitSettings() takes an agent on a socket or a loopback addre
   assert.equal((await settings(socket)).auth.method, "token");
 });
 
-Deno.test("vaultTransitSettings() takes every field beside auth", async () => {
+Deno.test("vaultTransitSettings() reads every field except auth", async () => {
   const found = await settings(`
     addresses: [https://a:8200, "http://127.0.0.1:8200", "http://[::1]:8200", http://localhost]
     namespace: team-a/sub/
@@ -63,7 +63,7 @@ Deno.test("vaultTransitSettings() takes every field beside auth", async () => {
 
 const jwtFile = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/** What each method looks like, as written and with its sources shown by their descriptions. */
+/** Each method as written, and as settings with the descriptions of its sources. */
 const methods: readonly (readonly [written: string, expected: Record<string, unknown>])[] = [
   ["{ method: token, token: { variable: BAO_TOKEN } }", {
     method: "token",
@@ -129,7 +129,7 @@ const methods: readonly (readonly [written: string, expected: Record<string, unk
 ];
 
 for (const [written, expected] of methods) {
-  Deno.test(`vaultTransitSettings() takes auth: ${written}`, async () => {
+  Deno.test(`vaultTransitSettings() reads auth: ${written}`, async () => {
     const tls = "    tls: { certificateFile: tls.pem, keyFile: tls.key }";
     const found = await settings(
       `${address}\n${tls}`,
@@ -284,7 +284,7 @@ const mistakes: readonly (readonly [criterion: string, lines: string, auth: stri
   ]],
 ];
 
-Deno.test("vaultTransitSettings() complains of a file that may not be seen, with the owner that bars the way", async () => {
+Deno.test("vaultTransitSettings() reports an inaccessible file, with the owner of the folder that denies access", async () => {
   const config = vaultProvider(address, "{ method: token, token: { file: /nowhere/t } }");
   const [complaint = ""] = await complaints(config, {}, { kinds: { "/nowhere/t": "forbidden" } });
   assert.match(
@@ -293,7 +293,7 @@ Deno.test("vaultTransitSettings() complains of a file that may not be seen, with
   );
 });
 
-Deno.test("vaultTransitSettings() complains of a variable that can be no secret, without showing it", async () => {
+Deno.test("vaultTransitSettings() reports a variable that cannot be a secret, without showing it", async () => {
   const config = vaultProvider(address, "{ method: token, token: { variable: VAULT_TOKEN } }");
   assert.deepEqual(await complaints(config, { VAULT_TOKEN: "canary\ncanary" }), [
     "5:37: providers[0].auth.token.variable: the variable is not read: it has 2 lines, and only one is wanted; " +
@@ -302,7 +302,7 @@ Deno.test("vaultTransitSettings() complains of a variable that can be no secret,
 });
 
 for (const [criterion, lines, auth, expected] of mistakes) {
-  Deno.test(`vaultTransitSettings() complains of ${criterion}`, async () => {
+  Deno.test(`vaultTransitSettings() reports ${criterion}`, async () => {
     const kinds = { "/": "folder" } as const;
     assert.deepEqual(await complaints(vaultProvider(lines, auth), {}, { kinds }), expected);
   });

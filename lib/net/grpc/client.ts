@@ -12,18 +12,19 @@ import { localFailure } from "./connect_errors.ts";
 import type { MethodContract, Rpc, ServiceContract } from "./contract.ts";
 import { errorOfRpc } from "./status.ts";
 
-/** The bounds of one call. */
+/** Options of one call. */
 export interface DialOptions {
+  /** Cancels the call. */
   readonly signal: AbortSignal;
-  /** Milliseconds, connecting included; the client's `timeoutMs` if left out. */
+  /** Timeout in milliseconds, including the connection; the client's `timeoutMs` if left out. */
   readonly timeoutMs?: number;
 }
 
 /**
  * Makes one call.
  *
- * @throws {KmsError} with the code that the answered status stands for and an `RpcFailure` as its cause, or `cancelled`
- *   or `deadline_exceeded` if `signal` fired first.
+ * @throws {KmsError} with the code for the status of the answer and an `RpcFailure` as its cause; `cancelled` or
+ *   `deadline_exceeded` if `signal` fired first.
  */
 export type ClientCall<Method> = Method extends Rpc<infer Request, infer Answer>
   ? (request: Request, options: DialOptions) => Promise<Answer>
@@ -32,22 +33,26 @@ export type ClientCall<Method> = Method extends Rpc<infer Request, infer Answer>
 /** One function for each RPC of a service. */
 export type ClientCalls<Rpcs> = { readonly [Name in keyof Rpcs]: ClientCall<Rpcs[Name]> };
 
-/** A client that may call several services on one socket. */
+/** A client for one or several services on one socket. */
 export interface RpcClient extends AsyncDisposable {
-  /** @param api names the service in errors, as in `Cannot call v2 Status on /run/kms.sock`. */
+  /**
+   * Makes the functions of a service.
+   *
+   * @param api the name of the service in errors, as in `Cannot call v2 Status on /run/kms.sock`.
+   */
   calls<Rpcs>(contract: ServiceContract<Rpcs>, api: string): ClientCalls<Rpcs>;
 }
 
-/** The headers of a client. */
+/** Options of a client. */
 export interface ClientOptions {
   /** `:authority`; `localhost` if left out, as kube-apiserver sends it since 1.32. Earlier it sent the socket's path. */
   readonly authority?: string;
 }
 
 /**
- * The options of grpc-js. The path is no host name and is reached by no proxy. A server that was restarted listens again
- * at once; with the library's own bounds of the backoff the client would not connect for up to two minutes. The largest
- * good answer, a ciphertext of KMS v1beta1, has 64 KiB.
+ * The options of grpc-js. A Unix socket is not reached by a proxy. The reconnect backoff is short, because a restarted
+ * server listens at once, and with the default the client would not connect for up to two minutes. The largest valid
+ * answer, a ciphertext of KMS v1beta1, has 64 KiB.
  */
 const options = {
   "grpc.enable_channelz": 0,
@@ -63,7 +68,7 @@ const options = {
  * Opens a client on a socket. Nothing is sent until the first call.
  *
  * @param path the path of the socket, without `unix:`.
- * @param options.timeoutMs milliseconds for a call that gives no timeout of its own.
+ * @param options.timeoutMs the timeout of a call without its own, in milliseconds.
  * @throws {KmsError} `config` if Deno's permissions do not include the path.
  */
 export function dial(
@@ -88,7 +93,7 @@ export function dial(
 }
 
 function clientOf(path: string, authority: string): Client {
-  // For a Unix socket Deno asks for the permission to write, beside the one for the network.
+  // For a Unix socket Deno requires the permission to write the path, besides the network permission.
   if (Deno.permissions.querySync({ name: "write", path }).state !== "granted") {
     throw new KmsError(
       "config",
@@ -100,7 +105,7 @@ function clientOf(path: string, authority: string): Client {
   return new Client(`unix:${path}`, credentials.createInsecure(), {
     ...options,
     "grpc.default_authority": authority,
-    // A Unix socket has no proxy; this keeps the library from reading proxy variables at all.
+    // Prevents the library from reading the environment variables for proxies.
     "grpc.enable_http_proxy": 0,
   });
 }

@@ -18,7 +18,7 @@ function unreachable(sentence: RegExp) {
   };
 }
 
-Deno.test("dialKms() says that there is no socket, or nobody behind it", async () => {
+Deno.test("dialKms() reports a missing socket, and one without a listener", async () => {
   const folder = await Deno.makeTempDir();
   const path = join(folder, "s");
   await rejects(statusOf(path), unreachable(/^Cannot call v2 Status on .*: UNAVAILABLE: there is no such socket\.$/));
@@ -34,7 +34,7 @@ Deno.test("dialKms() makes no call for a signal that has fired", async () => {
   await rejects(statusOf("/nowhere", gone), { code: "cancelled" });
 });
 
-Deno.test("dialKms() gives up in time on somebody who takes the connection and says nothing", async () => {
+Deno.test("dialKms() times out for a server that accepts the connection and does not answer", async () => {
   const folder = await Deno.makeTempDir();
   const path = join(folder, "s");
   using listener = Deno.listen({ transport: "unix", path });

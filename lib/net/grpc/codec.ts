@@ -1,9 +1,9 @@
 /**
- * The messages of the APIs that are served here, to bytes and back: every field is a string, bytes, a map from strings to
- * either, or a message of such fields.
+ * A strict protobuf codec for messages whose fields are strings, bytes, maps from strings to either, or messages of such
+ * fields.
  *
- * protobufjs alone takes a string that is cut short for a shorter string, and reads a known field by its number whatever
- * its wire type. Here one strict pass reads a message, on the library's own reader.
+ * The decoder of protobufjs reads a truncated string as a shorter string, and does not check the wire type of a known
+ * field. This codec decodes strictly, with the reader of protobufjs.
  *
  * @module
  */
@@ -11,22 +11,22 @@ import { Buffer } from "node:buffer";
 import protobuf from "protobufjs";
 import { utf8Text } from "../../base/bytes.ts";
 
-/** One message type's way out and in. */
+/** Encodes and decodes one message type. */
 export interface Codec {
   readonly encode: (message: object) => Buffer;
   /**
-   * Every field of the message, those that are not there as their empty values; a message that is not there is left out.
-   * Bytes are views of what was read.
+   * Decodes every field of the message. An absent field has its empty value; an absent message is left out. Bytes are views
+   * of the input.
    *
-   * @throws {Error} if the fields do not fill `bytes` exactly, one has another wire type than the message has it, a text is
-   *   no UTF-8, or a message within it stands there twice: protobuf would merge the two, and nobody means that.
+   * @throws {Error} if the fields do not fill `bytes` exactly, a field has another wire type than in the schema, a string is
+   *   not UTF-8, or a message field occurs twice. Protobuf would merge the two, which no client intends.
    */
   readonly decode: (bytes: Uint8Array) => Record<string, unknown>;
 }
 
 interface Field {
   readonly name: string;
-  /** Of a message, its codec. */
+  /** The kind of the field; for a message, its codec. */
   readonly kind: "string" | "bytes" | "bytesMap" | "stringMap" | Codec;
 }
 
@@ -36,7 +36,7 @@ const keyTag = 1 << 3 | lengthDelimited;
 const valueTag = 2 << 3 | lengthDelimited;
 const nothing: Uint8Array = new Uint8Array(0);
 
-/** The codec of a message type, whose references are resolved. */
+/** Makes the codec of a message type. The references of the type must be resolved. */
 export function codecOf(type: protobuf.Type): Codec {
   const fields = type.fieldsArray.map((field): Field & { id: number } => ({
     id: field.id,
@@ -101,7 +101,7 @@ function readValue(reader: protobuf.Reader, { name, kind }: Field, message: Reco
   else message[name] = kind.decode(readBytes(reader));
 }
 
-/** One entry of a map is a message of its own: the key, then the value; either may be left out (protobuf's encoding). */
+/** Decodes one map entry: a message of the key and the value, either of which can be absent (Protocol Buffers encoding). */
 function readEntry<Value>(
   reader: protobuf.Reader,
   map: Record<string, Value>,
@@ -109,7 +109,7 @@ function readEntry<Value>(
   readOne: (reader: protobuf.Reader) => Value,
 ): void {
   const length = reader.uint32();
-  // Where the message ends before the entry does, the reader throws.
+  // The reader throws if the message ends within the entry.
   const end = reader.pos + length;
   let key = "";
   let value = empty;
@@ -128,11 +128,11 @@ function readEntry<Value>(
 function readString(reader: protobuf.Reader): string {
   const from = readLength(reader);
   const { buf, pos } = reader;
-  // A view of its own costs more than the text.
+  // A new view would cost more than decoding the text.
   const text = buf instanceof Buffer
     ? buf.toString("utf8", from, pos)
     : viewOf(buf.subarray(from, pos)).toString("utf8");
-  // Bytes that are no UTF-8 have become this character, which few texts hold by themselves.
+  // Invalid UTF-8 decodes to this character. A text can hold it too, so the bytes are checked again.
   if (text.includes("\ufffd") && utf8Text(buf.subarray(from, pos)) === undefined) throw malformed();
   return text;
 }
@@ -147,7 +147,7 @@ function readBytes(reader: protobuf.Reader): Uint8Array {
   return new Uint8Array(buffer, byteOffset + from, reader.pos - from);
 }
 
-/** Where the field begins whose length stands next; the reader goes to its end. */
+/** Reads a length and moves the reader past the field. @returns the offset of the field's first byte. */
 function readLength(reader: protobuf.Reader): number {
   const length = reader.uint32();
   const from = reader.pos;

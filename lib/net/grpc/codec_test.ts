@@ -27,7 +27,7 @@ function bare(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }
 
-Deno.test("codecOf() reads what it has written, and what the library has written", () => {
+Deno.test("codecOf() decodes its own messages and those of the library", () => {
   fc.assert(fc.property(message, (sent) => {
     const written = codec.encode(sent);
     assert.deepEqual(bare(written), bare(type.encode(type.fromObject(sent)).finish()));
@@ -74,7 +74,7 @@ Deno.test("codecOf() reads any bytes or throws, and never takes a wrong wire typ
   assert.throws(() => codec.decode(Uint8Array.of(0, 0)), RangeError);
 });
 
-Deno.test("codecOf() refuses a text that is no UTF-8, wherever a text stands", () => {
+Deno.test("codecOf() refuses invalid UTF-8 in every field", () => {
   const id = (name: string) => type.fields[name]?.id ?? 0;
   const field = (number: number, ...bytes: number[]) => [number << 3 | 2, bytes.length, ...bytes];
   const broken = [[0xff], [0xc3], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0x61, 0x80, 0x62], [0xf4, 0x90, 0x80, 0x80]];
@@ -92,7 +92,7 @@ Deno.test("codecOf() refuses a text that is no UTF-8, wherever a text stands", (
   }
 });
 
-Deno.test("codecOf() skips a field that it does not know", () => {
+Deno.test("codecOf() skips an unknown field", () => {
   const read = codec.decode(Uint8Array.of(15 << 3 | 0, 7, 15 << 3 | 2, 1, 9, 2 << 3 | 2, 1, 0x75));
   assert.equal(read.uid, "u");
 });
@@ -107,7 +107,7 @@ Deno.test("codecOf() refuses an annotation that would become the prototype", () 
 for (
   const field of ["int32 n = 1;", "repeated string n = 1;", "map<string, int32> n = 1;", "map<int32, string> n = 1;"]
 ) {
-  Deno.test(`codecOf() takes no type with a field such as ${field}`, () => {
+  Deno.test(`codecOf() refuses a type with a field such as ${field}`, () => {
     const text = `syntax = "proto3"; message M { ${field} }`;
     const other = protobuf.parse(text).root.resolveAll().lookupType("M");
     assert.throws(() => codecOf(other), /neither a string, bytes, a map of them nor a message/);
@@ -125,7 +125,7 @@ const sopsKey = fc.oneof(
   fc.constant({}),
 );
 
-Deno.test("codecOf() reads messages within messages as the library has written them", () => {
+Deno.test("codecOf() decodes nested messages of the library", () => {
   const sent = fc.record({ key: sopsKey, plaintext: fc.uint8Array({ maxLength: 40 }) });
   fc.assert(fc.property(sent, (value) => {
     const written = sopsCodec.encode(value);
@@ -134,7 +134,7 @@ Deno.test("codecOf() reads messages within messages as the library has written t
   }));
 });
 
-Deno.test("codecOf() leaves out a message that is not there, and refuses one that is there twice or cut off", () => {
+Deno.test("codecOf() leaves out an absent message, and refuses a repeated or truncated one", () => {
   assert.deepEqual(plain(sopsCodec.decode(new Uint8Array(0))), { plaintext: [] });
   const key = bare(sopsCodec.encode({ key: { age_key: { recipient: "age1" } } }));
   assert.deepEqual(plain(sopsCodec.decode(key)), { plaintext: [], key: { age_key: { recipient: "age1" } } });

@@ -1,5 +1,5 @@
 /**
- * The statuses of gRPC by name, as they go over the wire.
+ * The status codes of gRPC by name.
  *
  * Source: "Status codes and their use in gRPC" of the gRPC project.
  *
@@ -7,7 +7,7 @@
  */
 import type { status } from "@grpc/grpc-js";
 
-/** Each name and its number; the same set as the client library has. */
+/** Each name and its number on the wire. The type requires the same set as in grpc-js. */
 export const statuses = {
   OK: 0,
   CANCELLED: 1,
@@ -31,12 +31,12 @@ export const statuses = {
 /** The name of a gRPC status, such as `UNIMPLEMENTED`. */
 export type StatusName = keyof typeof statuses;
 
-/** Its number. */
+/** The number of a gRPC status. */
 export type Status = typeof statuses[StatusName];
 
 const names = new Map<number, StatusName>(Object.entries(statuses).map(([name, code]) => [code, name as StatusName]));
 
-/** The name of a number from elsewhere; `undefined` if gRPC has none for it. */
+/** The name of a status number; `undefined` if gRPC does not define the number. */
 export function statusName(code: number): StatusName | undefined {
   return names.get(code);
 }

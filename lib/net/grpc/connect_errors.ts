@@ -1,18 +1,18 @@
 /**
- * What grpc-js says by itself where no plugin has answered, told apart by its words: it has no other field for them.
+ * Recognizes the errors of grpc-js that no server has sent. They differ from a server's errors only in their text.
  *
  * @module
  */
 import { type Status, statuses } from "./codes.ts";
 
-/** A failure on this side of the socket. */
+/** A failure of the connection. */
 export interface LocalFailure {
   readonly code: Status;
-  /** Half a sentence of our own: why the plugin could not be reached, or not any more. */
+  /** The reason, as the end of a sentence without its full stop. */
   readonly why: string;
 }
 
-/** Why a connection could not be made, by the system's name for it. */
+/** The reason why no connection could be made, by the error code of the system. */
 const connectFailures: Readonly<Record<string, string>> = {
   ENOENT: "there is no such socket",
   ECONNREFUSED: "nobody listens on the socket",
@@ -20,7 +20,7 @@ const connectFailures: Readonly<Record<string, string>> = {
   ENOTSOCK: "it is no socket",
 };
 
-/** What such a failure is; `undefined` for everything that a plugin may have said itself. */
+/** The failure behind an error of grpc-js; `undefined` if a server can have sent the error. */
 export function localFailure(details: string): LocalFailure | undefined {
   const [, name = ""] = /^No connection established\..*\b(E[A-Z]+)\b/.exec(details) ?? [];
   const why = connectFailures[name];
@@ -29,7 +29,7 @@ export function localFailure(details: string): LocalFailure | undefined {
   return undefined;
 }
 
-/** Where a process that dies takes its connections along; the last one is INTERNAL to grpc-js. */
+/** The errors of a connection whose server process has ended. grpc-js reports the last one as INTERNAL. */
 const broken = [
   /^Connection dropped$/,
   /^[a-z]+ ECONNRESET$/,

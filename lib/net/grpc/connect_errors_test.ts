@@ -2,11 +2,11 @@ import { deepEqual, equal } from "node:assert/strict";
 import { status } from "@grpc/grpc-js";
 import { localFailure } from "./connect_errors.ts";
 
-// As grpc-js 1.14 says them: `client_test.ts` and the end-to-end tests meet them for real.
+// The texts of grpc-js 1.14. `client_test.ts` and the end-to-end tests produce the real errors.
 const connect = "No connection established. Last error: Error: connect ENOENT /run/kms.sock. Resolution note: ";
 const broken = "Received RST_STREAM with code 2 triggered by internal client error: write EPIPE";
 
-Deno.test("localFailure() knows what grpc-js says by itself", () => {
+Deno.test("localFailure() recognizes the errors of grpc-js itself", () => {
   deepEqual(localFailure(connect), { code: status.UNAVAILABLE, why: "there is no such socket" });
   deepEqual(localFailure(broken), { code: status.UNAVAILABLE, why: "the connection broke" });
   for (const details of ["Connection dropped", "read ECONNRESET"]) {
@@ -16,7 +16,7 @@ Deno.test("localFailure() knows what grpc-js says by itself", () => {
   equal(localFailure(ended)?.why, "the connection broke");
 });
 
-Deno.test("localFailure() leaves alone what a plugin says", () => {
+Deno.test("localFailure() ignores the errors of a plugin", () => {
   for (
     const details of [
       "",

@@ -32,9 +32,9 @@ export interface MethodContract<Method> {
 export type ServiceContract<Rpcs> = { readonly [Name in keyof Rpcs]: MethodContract<Rpcs[Name]> };
 
 /**
- * Parses a proto file, a few milliseconds. No file is read: the text is part of the program.
+ * Parses the text of a proto file, which takes a few milliseconds.
  *
- * @typeParam Rpcs describes the methods as the proto file has them.
+ * @typeParam Rpcs the types of the methods in the proto file.
  * @param proto the text of the proto file.
  * @param service the name of the service with its package, for instance `v2.KeyManagementService`.
  */

@@ -1,18 +1,18 @@
 /**
- * Keeps an HTTP/2 session alive until the runtime has finished reading from it.
+ * A workaround for Deno's HTTP/2 client: it closes a session only after the current read has finished.
  *
  * @module
  */
 import http2, { type Http2Session } from "node:http2";
 
 /**
- * As {@linkcode endLate}, for every client session of this process: a plugin that stops says goodbye to its clients.
- * It may be called again and again.
+ * Applies {@linkcode endLate} to every client session of this process, because a server that stops sends GOAWAY, which
+ * closes the session. Further calls have no effect.
  */
 export function closeClientsLate(): void {
   const { connect } = http2;
   if (late in connect) return;
-  // grpc-js calls `connect` by way of the module, and hands out no session.
+  // grpc-js calls `connect` of the module and does not expose its sessions.
   const connectLate = (...args: Parameters<typeof connect>) => {
     const session = connect(...args);
     endLate(session);
@@ -24,16 +24,16 @@ export function closeClientsLate(): void {
 const late = Symbol("ends its sessions late");
 
 /**
- * Lets `close` and `destroy` of one session return before they do anything.
+ * Delays `close` and `destroy` of one session by a microtask.
  *
- * In tests under load, the HTTP/2 of Deno 2.9 ended the process by SIGSEGV or by an assertion of nghttp2; with this delay
- * it has not. Our own server stands on `lib/net/http2` for that reason among others.
+ * In tests under load, Deno 2.9's HTTP/2 ended the process by SIGSEGV or by an assertion of nghttp2. With this delay it
+ * did not. This is one of the reasons why the server uses `lib/net/http2`.
  */
 export function endLate(session: Pick<Http2Session, "close" | "closed" | "destroy">): void {
   const { close, destroy } = session;
   session.close = (callback) =>
     queueMicrotask(() => {
-      // Whoever asks a second time would never be answered; without the delay he would see `closed` and not ask.
+      // A second `close` never calls its callback. Without the delay, the caller would see `closed` and not call it.
       if (session.closed) callback?.();
       else close.call(session, callback);
     });

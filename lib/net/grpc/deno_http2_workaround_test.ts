@@ -51,7 +51,7 @@ Deno.test("endLate() keeps a session while the GOAWAY of its client is read", as
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("closeClientsLate() keeps a client's session while the GOAWAY of its server is read, and is done once", async () => {
+Deno.test("closeClientsLate() keeps a client's session while the GOAWAY of its server is read, and has an effect once", async () => {
   closeClientsLate();
   const { connect } = http2;
   closeClientsLate();
@@ -74,7 +74,7 @@ Deno.test("closeClientsLate() keeps a client's session while the GOAWAY of its s
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("rpcServer() survives clients that come and go while others work", async () => {
+Deno.test("rpcServer() survives clients that connect and disconnect while others make calls", async () => {
   const folder = await Deno.makeTempDir();
   const path = join(folder, "s");
   const server = kmsServer({ v2: { Status: () => well, Encrypt: unused, Decrypt: unused } });

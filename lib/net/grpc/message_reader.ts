@@ -1,6 +1,6 @@
 /**
- * gRPC's framing: a flag of one byte, the length of the message in four bytes, the message. A call of ours has one
- * message each way.
+ * gRPC's framing: a flag of one byte, the length of the message in four bytes, the message. Unary calls have one message
+ * in each direction.
  *
  * Source: "gRPC over HTTP2" (`Length-Prefixed-Message`) and "gRPC Compression" of the gRPC project.
  *
@@ -9,10 +9,13 @@
 import { Buffer } from "node:buffer";
 import { statuses } from "./codes.ts";
 
-/** Bytes of a request at most. The largest good one is SOPS' armour of a frame of 60 KiB; one somewhat larger is refused by its handler. */
+/**
+ * Maximum size of a request message in bytes. The largest valid one is a frame of 60 KiB in the text form for SOPS.
+ * Messages between that size and this one are refused by the handler.
+ */
 export const maxMessage = 96 << 10;
 
-/** What is wrong with the bytes of a request: its status, and why as half a sentence. */
+/** The faults of a request's bytes: the gRPC status, and the reason as the end of a sentence without its full stop. */
 export const faults = {
   absent: { status: statuses.INVALID_ARGUMENT, why: "there is none" },
   cut_short: { status: statuses.INVALID_ARGUMENT, why: "it is cut short" },
@@ -27,24 +30,24 @@ export const faults = {
   },
 } as const satisfies Record<string, { readonly status: number; readonly why: string }>;
 
-/** A row of {@linkcode faults}. */
+/** The name of a row of {@linkcode faults}. */
 export type Fault = keyof typeof faults;
 
-/** A message said to be larger than this is an attempt to exhaust the server, and no mistake about a limit of the API. */
+/** Bytes. A larger announced length is regarded as an attempt to exhaust the server and not as a violated API limit. */
 const largestMistake = 1 << 20;
 
 const headBytes = 5;
 
-/** As few bytes as this are allotted at once as soon as a message says that it has them. */
+/** Bytes. A message of at most this announced length gets its whole buffer at once. */
 const fewBytes = 4096;
 
 /**
- * `grpc-accept-encoding`: no message is read that is compressed. A kilobyte could become a mebibyte, in one piece of work,
- * and kube-apiserver compresses none.
+ * The value of `grpc-accept-encoding`. Compressed messages are refused: a kilobyte could expand to a mebibyte, and
+ * kube-apiserver does not compress.
  */
 export const acceptedEncodings = "identity";
 
-/** A message in its frame. */
+/** Adds the prefix of a message. */
 export function framed(message: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafe(headBytes + message.length);
   // The flag is 0, as the first of the five bytes of any length that fits into four.
@@ -53,37 +56,37 @@ export function framed(message: Uint8Array): Buffer {
   return frame;
 }
 
-/** Takes in the frame of a request piece by piece, in one buffer that grows as the message comes. */
+/** Collects the message of a request piece by piece, in one buffer that grows with the received bytes. */
 export class GrpcMessageReader {
   readonly #encoding: string;
   #bytes: Buffer = Buffer.alloc(0);
   #size = 0;
-  /** Where the message ends; once its length has come. */
+  /** The offset of the message's end; `undefined` until its length has been received. */
   #end: number | undefined;
   #fault: Fault | undefined;
 
-  /** @param encoding as `grpc-encoding` says, if it says anything. */
+  /** @param encoding the header `grpc-encoding`. */
   constructor(encoding = "identity") {
     this.#encoding = encoding;
   }
 
-  /** Bytes that are allotted. */
+  /** Number of allocated bytes. */
   get held(): number {
     return this.#bytes.length;
   }
 
-  /** Takes a copy of one piece. @returns what is wrong, as soon as it can be seen: then read no more. */
+  /** Copies one piece. @returns the fault, as soon as it is known; then no more pieces must be added. */
   add(piece: Buffer): Fault | undefined {
     const size = this.#size + piece.length;
     if (this.#end === undefined) this.#readHead(piece);
     if (size > headBytes + maxMessage) this.#fault ??= "too_large";
     if (this.#fault !== undefined) return this.#fault;
-    // What follows after the message is counted, and not kept.
+    // Bytes after the message are counted and not stored.
     if (size <= (this.#end ?? size)) this.#copy(piece, size);
     this.#size = size;
   }
 
-  /** The message, once everything has come. */
+  /** The message or its fault. Called when the request is complete. */
   message(): Buffer | Fault {
     if (this.#fault !== undefined) return this.#fault;
     if (this.#size === 0) return "absent";
@@ -96,7 +99,7 @@ export class GrpcMessageReader {
     if (this.#size + piece.length < headBytes) return;
     const length = head.readUInt32BE(1);
     this.#end = headBytes + length;
-    // A flag of 1 says that a message is compressed; there are no others ("gRPC Compression").
+    // A flag of 1 marks a compressed message. No other flags are defined ("gRPC Compression").
     if (head[0] !== 0) this.#fault = head[0] !== 1 || this.#encoding === "identity" ? "garbled" : "compressed";
     else if (length > maxMessage) this.#fault = length > largestMistake ? "too_large" : "oversized";
   }
@@ -110,7 +113,7 @@ export class GrpcMessageReader {
     const end = this.#end ?? headBytes;
     const wanted = Math.min(end, Math.max(2 * this.#bytes.length, fewBytes));
     const allotted = Math.max(size, wanted);
-    // A piece of a pool would keep all of the pool in memory for as long as the rest does not come.
+    // A slice of Node's buffer pool would keep the whole pool in memory while the rest of the message is missing.
     const larger = size === end ? Buffer.allocUnsafe(allotted) : Buffer.allocUnsafeSlow(allotted);
     this.#bytes.copy(larger, 0, 0, this.#size);
     this.#bytes = larger;

@@ -19,7 +19,7 @@ function flagged(message: Uint8Array, flag: number): Buffer {
   return frame;
 }
 
-Deno.test("GrpcMessageReader.message() gives back what framed() was given, in whatever pieces it comes", () => {
+Deno.test("GrpcMessageReader.message() returns the argument of framed(), received in any pieces", () => {
   const cuts = fc.array(fc.nat(400), { maxLength: 5 });
   fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), cuts, (message, at) => {
     const frame = framed(message);
@@ -29,7 +29,7 @@ Deno.test("GrpcMessageReader.message() gives back what framed() was given, in wh
   }));
 });
 
-Deno.test("GrpcMessageReader.message() names what is wrong with every other run of bytes", () => {
+Deno.test("GrpcMessageReader.message() returns the fault of any other bytes", () => {
   const whole = framed(Uint8Array.of(1, 2, 3));
   equal(read([]), "absent");
   for (let end = 1; end < whole.length; end++) equal(read([whole.subarray(0, end)]), "cut_short");
@@ -39,7 +39,7 @@ Deno.test("GrpcMessageReader.message() names what is wrong with every other run 
   equal(read([flagged(Uint8Array.of(1), 2)]), "garbled");
 });
 
-Deno.test("GrpcMessageReader takes the largest message and refuses a larger one by its length, before it has come", () => {
+Deno.test("GrpcMessageReader accepts the largest message, and refuses a larger one by its announced length", () => {
   const largest = read([framed(new Uint8Array(maxMessage))]);
   ok(typeof largest !== "string" && largest.length === maxMessage);
   const reader = new GrpcMessageReader();
@@ -55,7 +55,7 @@ Deno.test("GrpcMessageReader takes the largest message and refuses a larger one 
   deepEqual([mebibyte, more], ["oversized", "too_large"]);
 });
 
-Deno.test("GrpcMessageReader keeps nothing of what follows after a message, and reads no more of it than a message may have", () => {
+Deno.test("GrpcMessageReader stores no bytes after a message, and reads at most the maximum size", () => {
   const reader = new GrpcMessageReader();
   equal(reader.add(framed(Uint8Array.of(1, 2))), undefined);
   equal(reader.add(Buffer.alloc(maxMessage - 2)), undefined);
@@ -63,7 +63,7 @@ Deno.test("GrpcMessageReader keeps nothing of what follows after a message, and 
   equal(reader.add(Buffer.of(0)), "too_large");
 });
 
-Deno.test("GrpcMessageReader holds no more than twice what has come, in one buffer of its own, however small the pieces", () => {
+Deno.test("GrpcMessageReader allocates at most twice the received bytes, in one buffer, for any size of pieces", () => {
   const frame = framed(new Uint8Array(maxMessage).fill(7));
   const reader = new GrpcMessageReader();
   for (let at = 0; at < frame.length; at++) {
@@ -77,7 +77,7 @@ Deno.test("GrpcMessageReader holds no more than twice what has come, in one buff
   ok(typeof message !== "string" && message.every((byte) => byte === 7));
 });
 
-Deno.test("GrpcMessageReader holds nothing of a message that it refuses", () => {
+Deno.test("GrpcMessageReader stores no bytes of a refused message", () => {
   for (const bytes of [flagged(new Uint8Array(2000), 1), framed(new Uint8Array(maxMessage + 1)).subarray(0, 2000)]) {
     const reader = new GrpcMessageReader("gzip");
     ok(reader.add(bytes) !== undefined);
@@ -85,7 +85,7 @@ Deno.test("GrpcMessageReader holds nothing of a message that it refuses", () => 
   }
 });
 
-Deno.test("GrpcMessageReader refuses what is compressed, whatever with, and what is marked so and is not", () => {
+Deno.test("GrpcMessageReader refuses any compression, and a flag without a compression", () => {
   const message = flagged(Uint8Array.of(1, 2, 3), 1);
   for (const encoding of ["gzip", "deflate", "snappy", "constructor", ""]) {
     equal(read([message], encoding), "compressed", encoding);
@@ -99,7 +99,7 @@ Deno.test("GrpcMessageReader refuses what is compressed, whatever with, and what
   deepEqual(read([framed(Uint8Array.of(9))], "gzip"), Buffer.of(9));
 });
 
-Deno.test("every fault has half a sentence", () => {
+Deno.test("every fault has a reason without a full stop", () => {
   for (const { why } of Object.values(faults)) ok(/^[a-z].*[^.]$/.test(why), why);
 });
 
@@ -109,13 +109,13 @@ Deno.test("framed() writes a flag of 0, the length in four bytes, and the messag
   equal(framed(message).length, message.length + 5);
 });
 
-Deno.test("GrpcMessageReader takes messages of 96 KiB and no compression", () => {
+Deno.test("GrpcMessageReader accepts messages of 96 KiB without compression", () => {
   equal(maxMessage, 98_304);
   for (const fault of ["oversized", "too_large"] as const) equal(faults[fault].why, "it is larger than 96 KiB");
   equal(acceptedEncodings, "identity");
 });
 
-Deno.test("GrpcMessageReader allots 4 KiB with the first byte of a message that is longer, and then twice as much each time", () => {
+Deno.test("GrpcMessageReader allocates 4 KiB at the first byte of a longer message, then doubles it", () => {
   const frame = framed(new Uint8Array(20_000));
   const reader = new GrpcMessageReader();
   const heldAt = [1, 4, 5, 6, 4096, 4097, 8192, 8193, 16_384, 16_385, frame.length].map((size, index, sizes) => {
@@ -125,7 +125,7 @@ Deno.test("GrpcMessageReader allots 4 KiB with the first byte of a message that 
   deepEqual(heldAt, [5, 5, 5, 4096, 4096, 8192, 8192, 16_384, 16_384, frame.length, frame.length]);
 });
 
-Deno.test("GrpcMessageReader allots what a short message needs, of a memory of its own while the rest does not come", () => {
+Deno.test("GrpcMessageReader allocates the size of a short message, outside the pool while it is incomplete", () => {
   const frame = framed(Uint8Array.of(1, 2, 3));
   const reader = new GrpcMessageReader();
   reader.add(frame.subarray(0, 6));
@@ -135,7 +135,7 @@ Deno.test("GrpcMessageReader allots what a short message needs, of a memory of i
   ok(typeof message !== "string" && message.buffer.byteLength === frame.length);
 });
 
-Deno.test("GrpcMessageReader stays at the first thing that is wrong, whatever comes after it", () => {
+Deno.test("GrpcMessageReader keeps the first fault, for any later bytes", () => {
   const reader = new GrpcMessageReader();
   equal(reader.add(flagged(Uint8Array.of(1), 1)), "garbled");
   for (const piece of [Buffer.of(0, 0xff, 0xff, 0xff, 0xff), framed(Uint8Array.of(1))]) {

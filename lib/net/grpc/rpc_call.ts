@@ -1,5 +1,5 @@
 /**
- * What a handler knows about its call besides the request.
+ * The context of a call that a handler receives with the request: deadline, cancellation and uid.
  *
  * @module
  */
@@ -8,10 +8,11 @@ import { systemClock } from "../../base/clock.ts";
 import { afterTimeout, type SetTimer, timeoutReason } from "../../base/deadline.ts";
 import type { ServerStream } from "../http2/stream.ts";
 
-// Our own sentence has to reach the client before the client's clock runs out and hides it behind "deadline exceeded".
+// Milliseconds by which a call ends before the client's deadline, so that its error reaches the client. Otherwise the
+// client would report only "deadline exceeded".
 const marginMs = 100;
 
-// What a timer takes: 25 days.
+// The longest delay of `setTimeout` in milliseconds, about 25 days.
 const maxMs = 2 ** 31 - 1;
 
 /** Milliseconds in each unit that gRPC has ("gRPC over HTTP2", `Timeout`). */
@@ -20,43 +21,43 @@ const units: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_
 /** One call. */
 export interface RpcCall {
   /**
-   * Fires a little before the client's deadline, or when the client goes away. It is made when it is first asked for:
-   * Status and Encrypt answer from memory and do not pay for a timer.
+   * Fires shortly before the client's deadline, or when the stream closes. It is created at the first access, so that
+   * Status and Encrypt, which answer from memory, need no timer.
    */
   readonly signal: AbortSignal;
-  /** Milliseconds left until `signal` fires. */
+  /** Milliseconds until `signal` fires. */
   readonly deadlineMs: number;
-  /** The same at the time of the call, for a caller that passes the rest of the time on. */
+  /** Returns the milliseconds that are left now; left out if they are not known. */
   left?(): number;
-  /** Names the request in logs: the client's uid made safe to print, or a new one where the client has none. */
+  /** The name of the call in logs: the client's uid made safe to print, or a new UUID if the client sent none. */
   readonly uid: string;
 }
 
-/** The part of a stream that tells that its client has gone. */
+/** The part of a stream that reports its closing. */
 export type ClosingStream = Pick<ServerStream, "closed" | "onClosed">;
 
-/** What a client sent with its call. */
+/** The metadata that a client sent with its call. */
 export interface Sent {
-  /** `grpc-timeout`. */
+  /** The header `grpc-timeout`. */
   readonly timeout?: string | undefined;
   readonly uid?: unknown;
 }
 
-/** What all calls share. */
+/** The timers and the default deadline of all calls of a server. */
 export interface CallTimes {
-  /** The timer of all calls. */
+  /** The timer of all calls; `setTimeout` if left out. */
   readonly after?: SetTimer;
-  /** Milliseconds that a call may take when its client sets no deadline. */
+  /** The deadline of a call without `grpc-timeout`, in milliseconds. */
   readonly deadlineMs: number;
 }
 
-/** An {@linkcode RpcCall} over one stream, made once its request has come. Dispose of it when the answer is sent. */
+/** An {@linkcode RpcCall} over one stream, made when its request is complete. Dispose of it when the answer is sent. */
 export class StreamCall implements RpcCall, Disposable {
   readonly #stream: ClosingStream;
   readonly #sent: Sent;
   readonly #after: SetTimer;
   readonly #withoutTimeoutMs: number;
-  // The request has come together with its headers, or a moment later: it is small.
+  // The time of the complete request stands for that of the headers: a request is small and arrives with them.
   readonly #began = systemClock.now();
   #controller: AbortController | undefined;
   #callOff: (() => void) | undefined;
@@ -101,13 +102,13 @@ export class StreamCall implements RpcCall, Disposable {
   }
 }
 
-/** A client's uid as logs may print it: at most 128 visible ASCII characters, every other character as `_`. */
+/** A client's uid made safe to print: at most 128 visible ASCII characters, with `_` for every other character. */
 export function printableUid(uid: unknown): string {
   return typeof uid === "string" ? uid.slice(0, 128).replaceAll(/[^\x21-\x7e]/g, "_") : "";
 }
 
 /**
- * Reads `grpc-timeout`, the deadline that a client sends with its call.
+ * Parses the header `grpc-timeout`.
  *
  * @returns milliseconds from the start of the call; `undefined` if the header is missing or malformed.
  */

@@ -11,7 +11,7 @@ function callOn(stream: FakeStream, sent: Sent = {}): StreamCall {
   return new StreamCall(stream, sent, { deadlineMs: 3000 });
 }
 
-Deno.test("printableUid() is short and visible ASCII, whatever a client sends", () => {
+Deno.test("printableUid() is short and visible ASCII for any value", () => {
   fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 400 }), (uid) => {
     match(printableUid(uid), /^[\x21-\x7e]{0,128}$/);
   }));
@@ -20,13 +20,13 @@ Deno.test("printableUid() is short and visible ASCII, whatever a client sends", 
   equal(printableUid(7), "");
 });
 
-Deno.test("StreamCall.uid is made once where the client has none", () => {
+Deno.test("StreamCall.uid is made once if the client has sent none", () => {
   const call = callOn(new FakeStream(), { uid: "" });
   match(call.uid, /^[0-9a-f-]{36}$/);
   equal(call.uid, call.uid);
 });
 
-Deno.test("StreamCall.signal is made when it is first asked for", () => {
+Deno.test("StreamCall.signal is created at the first access", () => {
   const stream = new FakeStream();
   using call = callOn(stream);
   ok(call.uid);
@@ -35,7 +35,7 @@ Deno.test("StreamCall.signal is made when it is first asked for", () => {
   ok(stream.onClosed);
 });
 
-Deno.test("StreamCall.left() is the time that it has, in the form that providers are handed", () => {
+Deno.test("StreamCall.left() is the remaining time, as providers receive it", () => {
   const call = callOn(new FakeStream(), { timeout: "2S" });
   const { left } = { left: () => call.left() };
   ok(left() > 1_000 && left() <= 1_900);
@@ -50,7 +50,7 @@ Deno.test("StreamCall.deadlineMs stays below the client's deadline and never bel
   equal(left("99999999H"), 2 ** 31 - 1);
 });
 
-Deno.test("StreamCall.signal fires when the client goes, with a reason that says so", () => {
+Deno.test("StreamCall.signal fires when the client disconnects, with a reason", () => {
   const stream = new FakeStream();
   using call = callOn(stream);
   const { signal } = call;
@@ -58,14 +58,14 @@ Deno.test("StreamCall.signal fires when the client goes, with a reason that says
   equal(signal.aborted && signal.reason.name, "AbortError");
 });
 
-Deno.test("StreamCall.signal has fired already for a client that went before it was asked for", () => {
+Deno.test("StreamCall.signal has fired at the first access if the client had disconnected before", () => {
   const stream = new FakeStream();
   stream.closed = true;
   using call = callOn(stream);
   ok(call.signal.aborted);
 });
 
-Deno.test("StreamCall is told of nothing after the good end of a call", () => {
+Deno.test("StreamCall removes its timer and listener at the end of a call", () => {
   const stream = new FakeStream();
   const call = callOn(stream);
   const { signal } = call;
@@ -86,7 +86,7 @@ Deno.test("timeoutOf() reads every unit of gRPC", () => {
   for (const [value, ms] of Object.entries(timeouts)) equal(timeoutOf(value), ms, value);
 });
 
-Deno.test("timeoutOf() takes what gRPC does not have for no deadline", () => {
+Deno.test("timeoutOf() treats an invalid header as no deadline", () => {
   for (const value of [undefined, "", "3", "S", "3s", "-3S", "3.5S", "123456789m", "3S ", "3 S", "0x3S", "٣S"]) {
     equal(timeoutOf(value), undefined, `${value}`);
   }

@@ -1,5 +1,5 @@
 /**
- * One `rpc` event for each call, answered or refused.
+ * Sends one `rpc` event for each call, answered or refused.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import type { AuditEvent, Notify } from "../../telemetry/events.ts";
 import type { RpcCall } from "./rpc_call.ts";
 import type { Unreadable } from "./unary.ts";
 
-/** Members of an event that are set here. */
+/** The members of an event that this module sets. */
 type Common = "type" | "api" | "operation" | "result" | "seconds" | "uid" | "message" | "cause";
 
-/** Members of a service's event that only its handlers can set. */
+/** The members of a service's event that its handlers set. */
 export type Findings<Event extends AuditEvent> = {
   -readonly [Name in keyof Event as Name extends Common ? never : Name]: Event[Name];
 };
@@ -20,10 +20,9 @@ export type Findings<Event extends AuditEvent> = {
 /** Makes the events of one service. */
 export interface RpcObserver<Event extends AuditEvent> {
   /**
-   * Makes a handler that notifies of each of its calls. An answer that is not a promise is returned as it is: no promise
-   * is made for it.
+   * Makes a handler that sends an event for each of its calls. A synchronous answer is returned without a promise.
    *
-   * @param work fills in `findings` before it answers or throws.
+   * @param work sets members of `findings` before it answers or throws.
    */
   withRpcEvent<Request, Answered>(
     api: Event["api"],
@@ -32,7 +31,7 @@ export interface RpcObserver<Event extends AuditEvent> {
     work: (request: Request, call: RpcCall, findings: Findings<Event>) => Answered,
   ): (request: Request, call: RpcCall) => Answered;
   /**
-   * Notifies of requests that cannot be decoded and reach no handler.
+   * Makes a function that sends an event for each request that cannot be decoded and reaches no handler.
    *
    * @param callOf gives the API and the operation for the `:path` of a call.
    */
@@ -40,9 +39,9 @@ export interface RpcObserver<Event extends AuditEvent> {
 }
 
 /**
- * The observer of a service.
+ * Makes the observer of a service.
  *
- * @param blank makes the findings of a new call.
+ * @param blank makes the initial findings of a call.
  */
 export function rpcObserver<Event extends AuditEvent>(blank: () => Findings<Event>): RpcObserver<Event> {
   return {
@@ -112,7 +111,7 @@ function event(
   };
 }
 
-// The name alone: the message of a foreign error may hold a secret.
+// Only the name is used: the message of an error from another library can hold a secret.
 function nameOf(cause: unknown): string {
   return cause instanceof Error ? cause.name : typeof cause;
 }

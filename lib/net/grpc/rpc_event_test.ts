@@ -43,13 +43,13 @@ Deno.test("withRpcEvent() notes an answer with what the handler found", async ()
   });
 });
 
-Deno.test("withRpcEvent() makes no promise for an answer that is there at once", () => {
+Deno.test("withRpcEvent() makes no promise for a synchronous answer", () => {
   const { events, notify } = noted();
   equal(withRpcEvent("v2", "status", notify, () => 7)({}, call), 7);
   equal(events.length, 1);
 });
 
-Deno.test("withRpcEvent() notes a failure once, thrown at once or later, and throws it on", async () => {
+Deno.test("withRpcEvent() notes a failure once, synchronous or asynchronous, and rethrows it", async () => {
   const { events, notify } = noted();
   const failure = new KmsError("key_unusable", "Cannot.", { cause: new TypeError("hunter2") });
   const now = withRpcEvent("v2", "encrypt", notify, () => {
@@ -64,7 +64,7 @@ Deno.test("withRpcEvent() notes a failure once, thrown at once or later, and thr
   }
 });
 
-Deno.test("withRpcEvent() makes an internal error of a stranger and lets nothing of it into the event", () => {
+Deno.test("withRpcEvent() turns an unknown error into an internal one, without its details in the event", () => {
   const { events, notify } = noted();
   const handler = withRpcEvent("v2", "encrypt", notify, () => {
     throw new RangeError("hunter2");
@@ -104,7 +104,7 @@ Deno.test("notedUnreadable() notes a request under the call that its path names"
   }]);
 });
 
-Deno.test("notedBug() warns of a mistake of ours by its name, and says nothing else of it", () => {
+Deno.test("notedBug() warns of an internal error with its class name only", () => {
   const { events, notify } = noted();
   notedBug(notify)(new TypeError("hunter2"));
   const [event] = events;

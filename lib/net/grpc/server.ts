@@ -11,7 +11,7 @@ import type { Rpc, ServiceContract } from "./contract.ts";
 import type { RpcCall } from "./rpc_call.ts";
 import { refuseUnknown, type Route, serveUnary, type Unreadable } from "./unary.ts";
 
-/** Answers at once or later, or throws a KmsError. Anything else that it throws is answered as INTERNAL. */
+/** Returns the answer or a promise of it, or throws a KmsError. Any other error is answered as INTERNAL. */
 export type Handler<Method> = Method extends Rpc<infer Request, infer Answer>
   ? (request: Request, call: RpcCall) => Answer | Promise<Answer>
   : never;
@@ -26,29 +26,29 @@ export interface Listeners {
   readonly broken?: ((thrown: unknown) => void) | undefined;
 }
 
-/** A place where the server listens. */
+/** A path on which the server listens. */
 export interface Listener {
-  /** Stops listening there and asks the connections made there, by GOAWAY, to come in another way. */
+  /** Stops listening on the path and sends GOAWAY on its connections, so that the clients connect again. */
   close(): void;
 }
 
-/** A server that may listen on several paths. The caller owns the socket files. */
+/** A server that can listen on several paths. The caller owns the socket files. */
 export interface RpcServer {
   /**
    * Listens on a path that does not exist yet.
    *
    * @param onRefused called with the system's error code when an accept fails; accepting goes on.
-   * @throws {KmsError} `config` if it cannot.
+   * @throws {KmsError} `config` if it cannot listen on the path.
    */
   listen(path: string, onRefused?: (code: string) => void): Promise<Listener>;
-  /** Stops listening, sends GOAWAY, waits at most `ms` for the calls in flight, and cuts off those that are left. */
+  /** Stops listening, sends GOAWAY, waits at most `ms` milliseconds for calls in progress, and closes all connections. */
   shutdown(ms: number): Promise<void>;
 }
 
-// Milliseconds that a connection may stay open on a closed listener: longer than any call.
+// The longest time that a connection stays open on a closed listener, in milliseconds: longer than a call of KMS.
 const leaveMs = 10_000;
 
-// Milliseconds by which a deadline may fire late: less than the margin before the client's own deadline.
+// Maximum delay of a deadline in milliseconds. It is less than the margin before the client's own deadline.
 const deadlineTickMs = 25;
 
 /** The methods of a contract with their handlers. A method without a handler is answered with UNIMPLEMENTED. */
@@ -63,7 +63,7 @@ export function routesOf<Rpcs>(contract: ServiceContract<Rpcs>, handlers: Handle
 /**
  * Makes a server that does not listen yet. A call of a path that no route has is answered with UNIMPLEMENTED.
  *
- * @param deadlineMs milliseconds that a call may take when its client sets no deadline.
+ * @param deadlineMs the deadline of a call whose client sets none, in milliseconds.
  */
 export function rpcServer(
   routes: readonly Route[],

@@ -19,7 +19,7 @@ const seed = new Uint8Array(32).fill(7);
 const request = { ciphertext: seed, key_id: "k", annotations: {}, uid: "" };
 const well = { version: "v2", healthz: "ok", key_id: "k" };
 
-/** Answers everything; a test replaces what it is about. */
+/** Handlers for all methods; a test replaces some. */
 const plain: KmsHandlers["v2"] = {
   Status: () => well,
   Encrypt: ({ plaintext }) => ({ ciphertext: plaintext, key_id: "k", annotations: { "a.test": plaintext } }),
@@ -52,7 +52,7 @@ async function serve(handlers: KmsHandlers): Promise<Served> {
   };
 }
 
-/** A Decrypt that answers once it is released, and tells when it was asked. */
+/** A Decrypt that answers after its release, and reports when it was called. */
 function held() {
   const [asked, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const Decrypt: KmsHandlers["v2"]["Decrypt"] = async ({ ciphertext }) => {
@@ -67,7 +67,7 @@ function answered(...statuses: string[]) {
   return (error: unknown) => error instanceof KmsError && statuses.includes((error.cause as RpcFailure).status);
 }
 
-Deno.test("rpcServer() answers at once and later, fields as on the wire", async () => {
+Deno.test("rpcServer() sends synchronous and asynchronous answers, with the fields of the wire", async () => {
   await using served = await serve({ v2: plain });
   const { v2 } = served.client;
   deepEqual(await v2.Status({}, { signal: never }), well);
@@ -77,7 +77,7 @@ Deno.test("rpcServer() answers at once and later, fields as on the wire", async 
   deepEqual(new Uint8Array(opened.plaintext), seed);
 });
 
-Deno.test("rpcServer() answers UNIMPLEMENTED for a service or a method that is not there", async () => {
+Deno.test("rpcServer() answers UNIMPLEMENTED for an unknown service or method", async () => {
   await using served = await serve({ v2: plain });
   await rejects(served.client.v1beta1.Version({ version: "v1beta1" }, { signal: never }), answered("UNIMPLEMENTED"));
   const path = "/v2.KeyManagementService/Export";
@@ -85,7 +85,7 @@ Deno.test("rpcServer() answers UNIMPLEMENTED for a service or a method that is n
   equal(answer.status, "12");
 });
 
-Deno.test("rpcServer() gives a handler's stranger as INTERNAL with the uid and nothing of it", async () => {
+Deno.test("rpcServer() answers an unknown error with INTERNAL and the uid, without its details", async () => {
   const throws = () => {
     throw new Error("token-hunter2");
   };
@@ -105,7 +105,7 @@ Deno.test("rpcServer() gives a handler's stranger as INTERNAL with the uid and n
   deepEqual(await v2.Status({}, { signal: never }), well);
 });
 
-Deno.test("rpcServer() keeps a sentence short enough for headers, whatever its characters", async () => {
+Deno.test("rpcServer() keeps a message short enough for headers, for any characters", async () => {
   const long = "\u9375\u{1f511}".repeat(300);
   const throws = () => {
     throw new KmsError("unreachable", long);
@@ -117,7 +117,7 @@ Deno.test("rpcServer() keeps a sentence short enough for headers, whatever its c
   ok(long.startsWith(answer.message.slice(0, -1)));
 });
 
-Deno.test("rpcServer() says itself that the deadline passed, before the client's own clock does", async () => {
+Deno.test("rpcServer() answers DEADLINE_EXCEEDED before the client's own deadline", async () => {
   await using served = await serve({
     v2: {
       ...plain,
@@ -133,7 +133,7 @@ Deno.test("rpcServer() says itself that the deadline passed, before the client's
   });
 });
 
-Deno.test("rpcServer() tells a handler that its client went away", async () => {
+Deno.test("rpcServer() aborts a handler's signal when its client disconnects", async () => {
   const gone = Promise.withResolvers<string>();
   const started = Promise.withResolvers<void>();
   await using served = await serve({
@@ -154,7 +154,7 @@ Deno.test("rpcServer() tells a handler that its client went away", async () => {
   equal(await gone.promise, "cancelled");
 });
 
-Deno.test("rpcServer() answers INVALID_ARGUMENT for garbage, and the next good request works", async () => {
+Deno.test("rpcServer() answers INVALID_ARGUMENT for invalid bytes, and the next valid request works", async () => {
   await using served = await serve({ v2: plain });
   const garbage = [
     Uint8Array.of(0x0a, 0x7f, 1, 2, 3), // 127 bytes promised, three there
@@ -181,21 +181,21 @@ Deno.test("rpcServer() answers INVALID_ARGUMENT for garbage, and the next good r
   deepEqual(await served.client.v2.Status({}, { signal: never }), well);
 });
 
-Deno.test("rpcServer() passes over fields that a newer API server may send", async () => {
+Deno.test("rpcServer() skips fields that a newer API server can send", async () => {
   await using served = await serve({ v2: plain });
   const path = "/v2.KeyManagementService/Encrypt";
   const message = Uint8Array.of(0x78, 0x05, 0x0a, 0x01, 0x07, 0x82, 0x01, 0x01, 0x00); // 15: a number, 1, 16: bytes
   equal((await rawCall(served.path, { path, authority: "localhost", frame: grpcFrame(message) })).status, "0");
 });
 
-Deno.test("rpcServer() refuses a request larger than any good one, and the next good request works", async () => {
+Deno.test("rpcServer() refuses a request above the maximum, and the next valid request works", async () => {
   await using served = await serve({ v2: plain });
   const plaintext = new Uint8Array((1 << 20) + 1);
   await rejects(served.client.v2.Encrypt({ plaintext, uid: "" }, { signal: never }), answered("RESOURCE_EXHAUSTED"));
   deepEqual(await served.client.v2.Status({}, { signal: never }), well);
 });
 
-Deno.test("rpcServer() takes every form of :authority", async () => {
+Deno.test("rpcServer() accepts every form of :authority", async () => {
   await using served = await serve({ v2: plain });
   const forms = ["localhost", encodeURIComponent(served.path), served.path.replaceAll("/", "%2F"), "x:0", "unix"];
   for (const authority of forms) {
@@ -206,7 +206,7 @@ Deno.test("rpcServer() takes every form of :authority", async () => {
   }
 });
 
-Deno.test("RpcServer.shutdown() answers what was called before its client heard of it, and takes no new calls", async () => {
+Deno.test("RpcServer.shutdown() answers calls made before the client received GOAWAY, and no later ones", async () => {
   const { Decrypt, asked, release } = held();
   await using served = await serve({ v2: { ...plain, Decrypt } });
   const { v2 } = served.client;
@@ -220,7 +220,7 @@ Deno.test("RpcServer.shutdown() answers what was called before its client heard 
   await down;
 });
 
-Deno.test("RpcServer.shutdown() cuts off what has not ended by the deadline", async () => {
+Deno.test("RpcServer.shutdown() cancels calls that have not ended by the deadline", async () => {
   const { Decrypt, asked } = held();
   await using served = await serve({ v2: { ...plain, Decrypt } });
   const cut = rejects(
@@ -232,7 +232,7 @@ Deno.test("RpcServer.shutdown() cuts off what has not ended by the deadline", as
   await cut;
 });
 
-Deno.test("RpcServer.listen() says what stands in the way", async () => {
+Deno.test("RpcServer.listen() reports why it cannot listen", async () => {
   await using served = await serve({ v2: plain });
   await rejects(served.server.listen("/nowhere/at/all"), { code: "config", message: /Cannot listen on "\/nowhere/ });
 });
@@ -240,7 +240,7 @@ Deno.test("RpcServer.listen() says what stands in the way", async () => {
 const call = { path: "/v2.KeyManagementService/Encrypt", authority: "localhost" };
 const good = grpcFrame(Uint8Array.of(0x0a, 1, 7));
 
-Deno.test("rpcServer() answers what is framed badly with the status of its fault, and tells of it", async () => {
+Deno.test("rpcServer() answers an invalid frame with the status of its fault, and reports it", async () => {
   const told: string[] = [];
   await using served = await serve({
     v2: plain,
@@ -266,7 +266,7 @@ Deno.test("rpcServer() answers what is framed badly with the status of its fault
   deepEqual(await served.client.v2.Status({}, { signal: never }), well);
 });
 
-Deno.test("rpcServer() says with a refusal that it reads no compressed message", async () => {
+Deno.test("rpcServer() sends grpc-accept-encoding with the refusal of a compressed message", async () => {
   await using served = await serve({ v2: plain });
   const stream = await openCall(served.path, { "grpc-encoding": "gzip" });
   const answered = once(stream, "response");
@@ -283,7 +283,7 @@ Deno.test("rpcServer() reads a message in frames of one byte each", async () => 
   equal(await client.call({ path: call.path, message, frameBytes: 1 }), undefined);
 });
 
-/** A call by hand, to be ended by the test or not at all. */
+/** A raw call, which the test can leave incomplete. */
 async function openCall(path: string, headers: Record<string, string> = {}): Promise<ClientHttp2Stream> {
   const session = connect("http://localhost", { createConnection: () => dial(path) });
   session.on("error", () => {});
@@ -294,7 +294,7 @@ async function openCall(path: string, headers: Record<string, string> = {}): Pro
   return stream;
 }
 
-Deno.test("rpcServer() holds so much of requests that do not end for one connection, and answers others meanwhile", async () => {
+Deno.test("rpcServer() limits the memory of a connection's incomplete requests, and answers others meanwhile", async () => {
   await using served = await serve({ v2: plain });
   const first = await openCall(served.path);
   const session = first.session as ClientHttp2Session;
@@ -315,7 +315,7 @@ Deno.test("rpcServer() holds so much of requests that do not end for one connect
   equal(await closed, 11);
   deepEqual(refused, []);
   deepEqual(await served.client.v2.Status({}, { signal: never }), well);
-  // What is held is given back with the streams that it is held for.
+  // The memory is released with its streams.
   for (const stream of streams) stream.close(8);
   const answered = once(first, "response");
   first.end(good);
@@ -323,7 +323,7 @@ Deno.test("rpcServer() holds so much of requests that do not end for one connect
   session.destroy();
 });
 
-Deno.test("rpcServer() tells a client that never stops sending to stop, and says why", async () => {
+Deno.test("rpcServer() resets the stream of an endless request, and gives the reason", async () => {
   await using served = await serve({ v2: plain });
   for (const path of [call.path, "/v2.KeyManagementService/Export"]) {
     const stream = await openCall(served.path, { ":path": path });
@@ -341,7 +341,7 @@ Deno.test("rpcServer() tells a client that never stops sending to stop, and says
   deepEqual(await served.client.v2.Status({}, { signal: never }), well);
 });
 
-Deno.test("rpcServer() answers 415 to what is no gRPC", async () => {
+Deno.test("rpcServer() answers 415 to requests that are not gRPC", async () => {
   await using served = await serve({ v2: plain });
   for (
     const headers of [
@@ -359,7 +359,7 @@ Deno.test("rpcServer() answers 415 to what is no gRPC", async () => {
   }
 });
 
-Deno.test("rpcServer() lives on after clients that go at any moment, and after bytes that are no HTTP/2", async () => {
+Deno.test("rpcServer() survives clients that disconnect at any time, and bytes that are not HTTP/2", async () => {
   const { Decrypt, asked, release } = held();
   const told: string[] = [];
   await using served = await serve({ v2: { ...plain, Decrypt }, unreadable: (path) => told.push(path) });
@@ -384,12 +384,12 @@ Deno.test("rpcServer() lives on after clients that go at any moment, and after b
     socket.resume();
     await once(socket, "close");
   }
-  // Of a call that its client ended before its message was whole, no more than its path is told.
+  // Of a call with an incomplete message, only the path is reported.
   ok(told.every((path) => path === call.path), told.join());
   deepEqual(await served.client.v2.Status({}, { signal: never }), well);
 });
 
-Deno.test("rpcServer() goes on with a client that takes back any number of calls, as deadlines do in an outage", async () => {
+Deno.test("rpcServer() keeps a connection on which the client cancels any number of calls, as in an outage", async () => {
   let aborted = 0;
   const { Decrypt } = held();
   await using served = await serve({
@@ -411,7 +411,7 @@ Deno.test("rpcServer() goes on with a client that takes back any number of calls
   for (let calls = 0; calls < 1500; calls += 50) {
     const streams = Array.from({ length: 50 }, () => session.request(headers).on("error", () => {}));
     for (const stream of streams) stream.end(good);
-    // An answered PING: the calls before it have come.
+    // An answered PING proves that the calls before it have arrived.
     await new Promise((resolve) => session.ping(resolve));
     for (const stream of streams) stream.close(8);
     await new Promise((resolve) => session.ping(resolve));
@@ -422,7 +422,7 @@ Deno.test("rpcServer() goes on with a client that takes back any number of calls
   equal((await answered)[0][":status"], 200);
 });
 
-Deno.test("rpcServer() tells of a mistake of ours on the wire, and goes on with other connections", async () => {
+Deno.test("rpcServer() reports an internal error of a connection, and keeps the other connections", async () => {
   const told: unknown[] = [];
   const mistake = new TypeError("ours");
   const unreadable = () => {
@@ -434,7 +434,7 @@ Deno.test("rpcServer() tells of a mistake of ours on the wire, and goes on with 
   deepEqual(await served.client.v2.Status({}, { signal: never }), well);
 });
 
-Deno.test("rpcServer() answers INTERNAL where a handler's answer is none", async () => {
+Deno.test("rpcServer() answers INTERNAL if a handler's answer cannot be encoded", async () => {
   await using served = await serve({
     v2: {
       ...plain,
@@ -447,7 +447,7 @@ Deno.test("rpcServer() answers INTERNAL where a handler's answer is none", async
   await rejects(v2.Decrypt(request, { signal: never }), answered("INTERNAL"));
 });
 
-Deno.test("Listener.close() lets its calls end, and RpcServer.shutdown() does not wait for it longer than it may", async () => {
+Deno.test("Listener.close() waits for its calls, and RpcServer.shutdown() waits at most its time for it", async () => {
   const { Decrypt, asked } = held();
   await using served = await serve({ v2: { ...plain, Decrypt } });
   const { v2 } = served.client;

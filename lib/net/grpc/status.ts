@@ -1,12 +1,12 @@
 /**
- * Error codes and gRPC statuses: one table for the way out, one for the way in.
+ * The conversion between error codes and gRPC statuses: one table for each direction.
  *
  * @module
  */
 import { effectiveCode, type ErrorCode, KmsError, toKmsError } from "../../base/errors.ts";
 import { type Status, statuses, type StatusName, statusName } from "./codes.ts";
 
-/** The code that a client is told. `config` never reaches one; it has a row so that no code can be forgotten. */
+/** The status of an answer with an error. `config` is never sent; the type requires a row for each code. */
 const statusOfCode = {
   request_invalid: statuses.INVALID_ARGUMENT,
   integrity: statuses.INVALID_ARGUMENT,
@@ -24,7 +24,7 @@ const statusOfCode = {
   config: statuses.INTERNAL,
 } as const satisfies Record<ErrorCode, Status>;
 
-/** What a status means when it comes from another process. A plugin that knows no codes answers UNKNOWN to everything. */
+/** The error code for a status from another process. Many plugins answer every error with UNKNOWN. */
 const codeOfStatus = {
   OK: "internal",
   CANCELLED: "cancelled",
@@ -45,19 +45,20 @@ const codeOfStatus = {
   UNAUTHENTICATED: "unauthenticated",
 } as const satisfies Record<StatusName, ErrorCode>;
 
-/** A status and its sentence. */
+/** A status and its message. */
 export interface RpcStatus {
   readonly code: Status;
   readonly details: string;
 }
 
-// The message travels percent-encoded in one HTTP/2 trailer, and a lone surrogate cannot be encoded at all.
+// The longest message in UTF-16 units. It is sent percent-encoded in one HTTP/2 trailer. A lone surrogate cannot be
+// encoded.
 const maxDetails = 1000;
 
 /**
- * What a client is told about whatever a handler threw.
+ * The status for an error that a handler has thrown.
  *
- * @param uid names the request in our log; only an `internal` error mentions it, and nothing else.
+ * @param uid the name of the request in our log. The message of an `internal` error holds it, and no details.
  */
 export function rpcStatus(thrown: unknown, uid: string): RpcStatus {
   const error = toKmsError(thrown);
@@ -67,11 +68,11 @@ export function rpcStatus(thrown: unknown, uid: string): RpcStatus {
   return { code: statusOfCode[effectiveCode(error)], details: details.slice(0, maxDetails).toWellFormed() };
 }
 
-/** A status that came from another process, as the `cause` of the error made from it. */
+/** A status from another process: the `cause` of the error made from it. */
 export class RpcFailure extends Error {
   override readonly name = "RpcFailure";
   readonly status: StatusName;
-  /** Where no connection could be made: why, in our own words. What else is in the message comes from elsewhere. */
+  /** The reason why no connection could be made, in our own words; `undefined` if another process sent the status. */
   readonly unconnected: string | undefined;
 
   constructor(status: StatusName, details: string, unconnected?: string) {
@@ -82,13 +83,13 @@ export class RpcFailure extends Error {
 }
 
 /**
- * The error for a status that another process answered.
+ * Makes the error for a status from another process.
  *
- * @param action what could not be done, as in `call v2 Status on /run/kms.sock`.
- * @param unconnected why no connection could be made, if that is what it stands for.
+ * @param action the failed action, as in `call v2 Status on /run/kms.sock`.
+ * @param unconnected the reason why no connection could be made; left out if another process sent the status.
  */
 export function errorOfRpc(code: number, details: string, action: string, unconnected?: string): KmsError {
-  // A status is a number from elsewhere: one that gRPC does not have says nothing.
+  // The number comes from another process. A number that gRPC does not define counts as UNKNOWN.
   const name = statusName(code) ?? "UNKNOWN";
   const cause = new RpcFailure(name, details, unconnected);
   return new KmsError(codeOfStatus[name], `Cannot ${action}: ${name}: ${details}`, { cause });
@@ -99,7 +100,7 @@ export function isUnconnected(error: unknown): boolean {
   return error instanceof KmsError && error.cause instanceof RpcFailure && error.cause.unconnected !== undefined;
 }
 
-/** Whether another process answered that it knows no such call. */
+/** Whether another process answered UNIMPLEMENTED. */
 export function isUnimplemented(error: unknown): boolean {
   return error instanceof KmsError && error.cause instanceof RpcFailure && error.cause.status === "UNIMPLEMENTED";
 }

@@ -26,7 +26,7 @@ Deno.test("rpcStatus() has the documented status for every code, and none is UNK
   }
 });
 
-Deno.test("rpcStatus() tells a missed quorum by the code that its members share", () => {
+Deno.test("rpcStatus() of a missed quorum is that of its members' common code", () => {
   const refused = new KmsError("permission_denied", "Cannot wrap.");
   const away = new KmsError("unreachable", "Cannot wrap.");
   const missed = (...members: KmsError[]) => new KmsError("quorum_not_reached", "Cannot seal.", { members });
@@ -34,7 +34,7 @@ Deno.test("rpcStatus() tells a missed quorum by the code that its members share"
   equal(rpcStatus(missed(refused, away), "uid").code, status.UNAVAILABLE);
 });
 
-Deno.test("rpcStatus() gives an internal error or a stranger the uid and no detail", () => {
+Deno.test("rpcStatus() of an internal or unknown error has the uid and no details", () => {
   for (const thrown of [new KmsError("internal", "secret-7"), new Error("secret-7"), "secret-7", undefined]) {
     const { code, details } = rpcStatus(thrown, "uid-1");
     equal(code, status.INTERNAL);
@@ -42,12 +42,12 @@ Deno.test("rpcStatus() gives an internal error or a stranger the uid and no deta
   }
 });
 
-Deno.test("rpcStatus() sends nothing that a trailer cannot carry", () => {
+Deno.test("rpcStatus() has only text that a trailer can carry", () => {
   const { details } = rpcStatus(new KmsError("integrity", "\ud800" + "x".repeat(5000)), "uid");
   ok(encodeURI(details).length < 8192);
 });
 
-Deno.test("errorOfRpc() brings back the code, with the status as its cause", () => {
+Deno.test("errorOfRpc() restores the code, with the status as its cause", () => {
   const error = errorOfRpc(status.UNIMPLEMENTED, "no such method", "call it");
   deepEqual([error.code, error.message], ["provider_protocol", "Cannot call it: UNIMPLEMENTED: no such method"]);
   ok(error.cause instanceof RpcFailure && error.cause.status === "UNIMPLEMENTED");
@@ -55,7 +55,7 @@ Deno.test("errorOfRpc() brings back the code, with the status as its cause", () 
   equal(errorOfRpc(status.UNKNOWN, "", "x").code, "provider_protocol");
 });
 
-Deno.test("errorOfRpc() takes a number that gRPC does not have for UNKNOWN", () => {
+Deno.test("errorOfRpc() treats an undefined status number as UNKNOWN", () => {
   for (const code of [17, 99, -1]) {
     const { code: found, cause } = errorOfRpc(code, "", "call it");
     equal(found, "provider_protocol");
@@ -92,7 +92,7 @@ Deno.test("rpcStatus() sends the first 1,000 characters of a sentence", () => {
   equal(rpcStatus(new KmsError("integrity", "x".repeat(1001)), "uid").details, "x".repeat(1000));
 });
 
-Deno.test("isUnconnected() and isUnimplemented() look at the status that another process answered, if one did", () => {
+Deno.test("isUnconnected() and isUnimplemented() depend on the status of the answer, if there was one", () => {
   const errors = [
     errorOfRpc(status.UNAVAILABLE, "", "x", "there is no socket"),
     errorOfRpc(status.UNAVAILABLE, "", "x"),

@@ -1,5 +1,5 @@
 /**
- * One call of gRPC on one stream of HTTP/2: a message comes, a message or a status goes.
+ * One unary gRPC call on one HTTP/2 stream: receives one message, sends one message or a status.
  *
  * Source: "gRPC over HTTP2" of the gRPC project (`Requests`, `Responses`), with one message each way.
  *
@@ -15,47 +15,47 @@ import { type CallTimes, type RpcCall, StreamCall } from "./rpc_call.ts";
 import { type RpcStatus, rpcStatus } from "./status.ts";
 import { statuses } from "./codes.ts";
 
-/** A request: under KMS v2 it may have a name for the logs. */
+/** A decoded request. Requests of KMS v2 have a uid, which names the call in logs. */
 type Request = { readonly uid?: unknown };
 
-/** One method that is served. */
+/** One served method. */
 export interface Route {
-  /** `/` service `/` method. */
+  /** `/` service `/` method: the `:path` of a call. */
   readonly path: string;
-  /** @throws {Error} for bytes that are not the message: the caller's fault, who is told so. */
+  /** @throws {Error} for bytes that are not the message. The call is refused with INVALID_ARGUMENT. */
   readonly decode: (message: Buffer) => Request;
   readonly encode: (answer: unknown) => Uint8Array;
-  /** Answers at once or later, or throws. */
+  /** Returns the answer or a promise of it, or throws. */
   readonly handler: (request: unknown, call: RpcCall) => unknown;
 }
 
-/** Told of a request that is not the message it should be; it is refused with `error` without reaching a handler. */
+/** Called for a request that cannot be decoded. It is refused with `error` and reaches no handler. */
 export type Unreadable = (path: string, error: KmsError, call: RpcCall) => void;
 
-/** What all calls share. */
+/** The context of all calls of a server. */
 export interface CallContext extends CallTimes {
   readonly unreadable: Unreadable;
 }
 
-/** gRPC itself, and not gRPC-Web or whatever else begins like it. */
+/** The content types of gRPC. `application/grpc-web` and others that only begin alike are excluded. */
 const contentType = /^application\/grpc($|[+;])/;
-/** Bytes: half of what some clients take of headers in all. */
+/** Maximum size of `grpc-message` in bytes: half of the limit of some clients for all headers. */
 const maxMessage = 4096;
 const headFields = [[":status", "200"], ["content-type", "application/grpc+proto"]] as const;
 const head = headerBlock(headFields);
 const good = headerBlock([["grpc-status", String(statuses.OK)]]);
-/** What a client that does not speak gRPC is told, "Unsupported Media Type". */
+/** The answer to a client that does not use gRPC: "Unsupported Media Type". */
 const unsupported = headerBlock([[":status", "415"]]);
 
-/** Answers a call for something that is not served. */
+/** Answers a call of a path that is not served with UNIMPLEMENTED. */
 export function refuseUnknown(stream: ServerStream, headers: RequestHeaders): undefined {
   if (!isGrpc(headers)) return void stream.finish(unsupported);
-  // Whoever asks knows what he has asked for: a path may hold anything, and be long.
+  // The path is not repeated in the message: it can be long and hold any bytes.
   const details = "Cannot answer: this service or method is not served here.";
   refuse(stream, { code: statuses.UNIMPLEMENTED, details });
 }
 
-/** Has a call answered, once its request has come. */
+/** Answers a call once its request is complete. @returns the receiver of the request's body. */
 export function serveUnary(
   stream: ServerStream,
   headers: RequestHeaders,
@@ -75,7 +75,7 @@ class UnaryCall implements StreamReceiver {
 
   constructor(stream: ServerStream, headers: RequestHeaders, route: Route, context: CallContext) {
     this.#stream = stream;
-    // The headers themselves are not kept: a request may never end.
+    // The headers are not kept, because an incomplete request can stay open for long.
     this.#timeout = headers.get("grpc-timeout");
     this.#route = route;
     this.#context = context;
@@ -108,7 +108,7 @@ class UnaryCall implements StreamReceiver {
     return new StreamCall(this.#stream, { timeout: this.#timeout, uid }, this.#context);
   }
 
-  /** No promise is made for an answer that is there at once: Status and Encrypt stay on the fast path. */
+  /** A synchronous answer is sent without a promise, which keeps Status and Encrypt fast. */
   #handle(request: Request, call: StreamCall): void {
     const fail = (thrown: unknown) => {
       call[Symbol.dispose]();
@@ -149,7 +149,7 @@ function refuse(stream: ServerStream, { code, details }: RpcStatus): void {
   ]));
 }
 
-/** As gRPC wants it, percent-encoded: a character takes nine bytes at the most. */
+/** Percent-encodes a message for `grpc-message`. A UTF-16 unit takes at most nine bytes. */
 function encoded(details: string): string {
   const text = encodeURI(details);
   if (text.length <= maxMessage) return text;

@@ -6,18 +6,21 @@
 import type { RpcServer } from "../grpc/server.ts";
 import { holdSocket, type SocketOptions } from "./socket.ts";
 
-/** A server that serves. Disposing of it cuts off the calls in flight; {@linkcode SocketServer.shutdown} lets them end. */
+/**
+ * A server on its socket. Disposing of it cancels the calls in progress; {@linkcode SocketServer.shutdown} waits for them.
+ */
 export interface SocketServer extends AsyncDisposable {
+  /** The path of the socket. */
   readonly path: string;
-  /** Resolves when a successor has taken the path over: call `shutdown` and leave with status 0. */
+  /** Resolves when a successor has taken the path over. The process should then call `shutdown` and exit with status 0. */
   readonly takenOver: Promise<void>;
-  /** Why nothing is answered on the socket, in one sentence; `""` unless that has been so for 30 seconds. */
+  /** The reason why the socket does not answer, in one sentence; `""` unless that has lasted for 30 seconds. */
   complaint(): string;
   /**
-   * Removes the socket if it is still ours, sends GOAWAY, waits for the calls in flight, and gives up the lock. It may
-   * be called twice; the first call counts.
+   * Removes the socket if it is still ours, releases the lock, sends GOAWAY, and waits for the calls in progress. Further
+   * calls return the promise of the first one.
    *
-   * @param deadlineMs milliseconds until what is still in flight is cut off.
+   * @param deadlineMs milliseconds until calls in progress are cancelled.
    */
   shutdown(deadlineMs: number): Promise<void>;
 }
@@ -25,7 +28,7 @@ export interface SocketServer extends AsyncDisposable {
 /**
  * Serves on a Unix socket.
  *
- * @param server does not listen yet; the result shuts it down.
+ * @param server a server that does not listen yet. The result shuts it down.
  * @throws {KmsError} `config` if the path cannot be used; the message gives the reason.
  */
 export async function serveOnSocket(server: RpcServer, options: SocketOptions): Promise<SocketServer> {

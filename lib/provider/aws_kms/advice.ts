@@ -1,5 +1,5 @@
 /**
- * What an operator should know about the settings of a key in AWS KMS.
+ * Advice about the settings of a key in AWS KMS.
  *
  * @module
  */
@@ -7,10 +7,13 @@ import type { ProviderAdvice } from "../advice.ts";
 import { isAlias } from "./arn.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 
-/** Where the kubelet mounts tokens that it has from its API server, and where its webhooks for AWS put them. */
+/** The folders in which the kubelet mounts service account tokens, and EKS's webhook those for AWS. */
 const mountedTokens = ["/var/run/secrets/kubernetes.io/", "/var/run/secrets/eks.amazonaws.com/"] as const;
 
-/** The agent of EKS gives out credentials for tokens of the cluster's API server. */
+/**
+ * Folder of the tokens for the EKS Pod Identity agent, which exchanges tokens of the cluster's API server for
+ * credentials.
+ */
 const podIdentityFolder = "/var/run/secrets/pods.eks.amazonaws.com/";
 
 /** See {@linkcode ProviderAdvice}. */
@@ -52,7 +55,7 @@ function isFromApiServer(auth: AwsKmsSettings["auth"]): boolean {
   return [...mountedTokens, podIdentityFolder].some((folder) => from.includes(folder));
 }
 
-/** For the AWS CLI: new key material beside the old one, which goes on opening what it wrapped. */
+/** The command of the AWS CLI that adds new key material; the old material continues to decrypt. */
 function rotateCommand({ key, region }: AwsKmsSettings): string {
   return `aws kms rotate-key-on-demand --region ${region} --key-id ${key}`;
 }

@@ -75,7 +75,7 @@ for (const [what, [changes, expected]] of Object.entries(cases)) {
   });
 }
 
-Deno.test("awsKmsAdvice() rotates by the AWS CLI, and nothing is to be made by a start", async () => {
+Deno.test("awsKmsAdvice() names the AWS CLI's command for rotation, and a start creates nothing", async () => {
   const { rotation, toBeMade } = awsKmsAdvice(machine);
   const command = `aws kms rotate-key-on-demand --region eu-central-1 --key-id ${arn}`;
   assert.deepEqual(rotation, { by: "command", command });

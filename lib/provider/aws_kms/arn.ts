@@ -1,11 +1,12 @@
 /**
- * What names a key of AWS KMS.
+ * The names of keys in AWS KMS.
  *
  * @module
  */
 
-/** A key's or an alias's ARN, taken apart ("Amazon Resource Names", AWS KMS Developer Guide, "Key identifiers"). */
+/** The parts of the ARN of a key or an alias ("Amazon Resource Names", AWS KMS Developer Guide, "Key identifiers"). */
 export interface KmsArn {
+  /** For instance `aws` or `aws-cn`. */
   readonly partition: string;
   readonly region: string;
   /** Twelve digits. */
@@ -20,7 +21,7 @@ const arnPattern =
 const keyIdPattern = /^(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 const aliasPattern = /^alias\/[0-9A-Za-z/_-]{1,250}$/;
 
-/** Takes an ARN apart; `undefined` where it is none of a key or an alias. */
+/** Parses an ARN; `undefined` unless it is that of a key or an alias. */
 export function parseKmsArn(text: string): KmsArn | undefined {
   const [, partition, region, account, key, alias] = arnPattern.exec(text) ?? [];
   if (partition === undefined || region === undefined || account === undefined) return undefined;
@@ -29,25 +30,25 @@ export function parseKmsArn(text: string): KmsArn | undefined {
     : { partition, region, account, type: "key", id: key };
 }
 
-/** Whether a text may stand for a key: an ARN, a key ID, or an alias. */
+/** Whether a text has the form of a name of a key: an ARN, a key ID, or an alias. */
 export function isKeyName(text: string): boolean {
   return parseKmsArn(text) !== undefined || keyIdPattern.test(text) || aliasPattern.test(text);
 }
 
-/** Whether a key is known by an alias, which may be moved to another key. */
+/** Whether the name of a key is an alias, which can be moved to another key. */
 export function isAlias(key: string): boolean {
   return key.startsWith("alias/") || parseKmsArn(key)?.type === "alias";
 }
 
 /**
- * What the versions of a key begin with: its ARN, and for a multi-Region key the same for all of its replicas, with `*`
- * for the Region. Replicas have the partition, the account, the key ID and the key material in common.
+ * The prefix of a key's versions: its ARN. For a multi-Region key the Region is replaced by `*`, so that all replicas
+ * have the same: they share the partition, the account, the key ID and the key material.
  */
 export function lineageOf({ partition, region, account, id }: KmsArn): string {
   return `arn:${partition}:kms:${isMultiRegion(id) ? "*" : region}:${account}:key/${id}`;
 }
 
-/** Whether a key ID is one of a multi-Region key: the prefix is there for telling ("How multi-Region keys work"). */
+/** Whether a key ID is that of a multi-Region key, which AWS marks with a prefix ("How multi-Region keys work"). */
 export function isMultiRegion(id: string): boolean {
   return id.startsWith("mrk-");
 }

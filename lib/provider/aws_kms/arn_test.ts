@@ -4,7 +4,7 @@ import { isAlias, isKeyName, isMultiRegion, lineageOf, parseKmsArn } from "./arn
 const id = "1234abcd-12ab-34cd-56ef-1234567890ab";
 const multi = "mrk-1234abcd12ab34cd56ef1234567890ab";
 
-Deno.test("parseKmsArn() takes apart the ARN of a key and of an alias, in every partition", () => {
+Deno.test("parseKmsArn() parses the ARN of a key and of an alias, in every partition", () => {
   assert.deepEqual(parseKmsArn(`arn:aws:kms:eu-central-1:111122223333:key/${id}`), {
     partition: "aws",
     region: "eu-central-1",
@@ -17,7 +17,7 @@ Deno.test("parseKmsArn() takes apart the ARN of a key and of an alias, in every 
   assert.equal(parseKmsArn(`arn:aws-cn:kms:cn-north-1:111122223333:key/${multi}`)?.id, multi);
 });
 
-Deno.test("parseKmsArn() finds nothing in what is no ARN of a key", () => {
+Deno.test("parseKmsArn() returns undefined for any other text", () => {
   const good = `arn:aws:kms:eu-central-1:111122223333:key/${id}`;
   const bad = [
     "",
@@ -37,7 +37,7 @@ Deno.test("parseKmsArn() finds nothing in what is no ARN of a key", () => {
   for (const text of bad) assert.equal(parseKmsArn(text), undefined, text);
 });
 
-Deno.test("isKeyName() takes ARNs, key IDs and aliases, and isAlias() tells those that may move", () => {
+Deno.test("isKeyName() accepts ARNs, key IDs and aliases, and isAlias() identifies aliases", () => {
   const arn = `arn:aws:kms:eu-central-1:111122223333:key/${id}`;
   const fixed = [id, multi, arn];
   const moving = ["alias/kubernetes", "arn:aws:kms:eu-central-1:111122223333:alias/kubernetes"];
@@ -48,7 +48,7 @@ Deno.test("isKeyName() takes ARNs, key IDs and aliases, and isAlias() tells thos
   assert.deepEqual([...fixed, ...moving].map(isAlias), [false, false, false, true, true]);
 });
 
-Deno.test("lineageOf() is one for all replicas of a multi-Region key, and tells everything else apart", () => {
+Deno.test("lineageOf() is the same for all replicas of a multi-Region key, and differs otherwise", () => {
   const lineage = (arn: string) => lineageOf(parseKmsArn(arn) ?? assert.fail(arn));
   const [frankfurt, dublin] = ["eu-central-1", "eu-west-1"].map((region) => `arn:aws:kms:${region}:111122223333:key/`);
   assert.ok(isMultiRegion(multi) && !isMultiRegion(id));

@@ -1,5 +1,5 @@
 /**
- * The ways to come by AWS credentials, one row each. None of them starts a process.
+ * The methods to get AWS credentials, one row each. None of them starts a process.
  *
  * @module
  */
@@ -15,16 +15,16 @@ import type { AccessKeySources, AwsAuth, AwsKmsSettings } from "./settings.ts";
 import { Sts } from "./sts.ts";
 
 /**
- * Gets credentials, reading all secrets anew.
+ * Gets credentials; reads all secrets again.
  *
- * @throws {KmsError} `unauthenticated` if they are refused or cannot be read, else why they could not be asked for.
+ * @throws {KmsError} `unauthenticated` if they are refused or cannot be read, otherwise the error of the request.
  */
 export type Login = (call: HttpCall) => Promise<AwsGrant>;
 
 /** One method with its settings. */
 export interface LoginMethod {
   readonly login: Login;
-  /** Where the credentials are what the operator gives: their source, watched between logins. */
+  /** The source of credentials that the operator supplies; watched between logins. */
   readonly source?: CredentialSource<AwsKeys> | undefined;
 }
 
@@ -57,9 +57,9 @@ const methods = {
 };
 
 /**
- * The login that is configured.
+ * The configured login.
  *
- * @throws {KmsError} `config` if a profile's files are there and say what cannot be done.
+ * @throws {KmsError} `config` if the files of a profile exist and contain settings that are not supported.
  */
 export async function loginOf(settings: AwsKmsSettings, http: HttpClient): Promise<LoginMethod> {
   const { name: provider, auth, assumeRole } = settings;
@@ -86,7 +86,7 @@ async function readKeys(sources: AccessKeySources, action: string): Promise<AwsK
   return checkedKeys(id, secret, token, secretAccessKey.description, action);
 }
 
-/** A profile's files are read once before anything else, so that what cannot be done in them is said at the start. */
+/** Reads a profile's files once at the start, so that unsupported settings are reported then. */
 async function profile(auth: Settings<"profile">, { provider, http, sts }: Context): Promise<LoginMethod> {
   await readProfile(auth, "config", `open provider "${provider}"`);
   let held: AwsKeys | undefined;
@@ -111,7 +111,7 @@ async function profile(auth: Settings<"profile">, { provider, http, sts }: Conte
     async read() {
       const { base, roles } = await readProfile(auth, "unauthenticated", "read the AWS credentials");
       if ("keys" in base && roles.length === 0) return base.keys;
-      // Its credentials come from elsewhere, and are replaced when they expire: until then there are no others.
+      // These credentials are issued to the plugin and replaced when they expire; the files contain no newer ones.
       if (held !== undefined) return held;
       throw new KmsError("unauthenticated", "Cannot read the AWS credentials: the profile holds none itself.");
     },

@@ -12,7 +12,7 @@ import type { Event } from "../../telemetry/events.ts";
 import { openAwsKms } from "./provider.ts";
 import type { AssumedRole, AwsAuth, AwsKmsSettings } from "./settings.ts";
 
-/** How the double says that the credentials of the last call were got. */
+/** The login that issued the credentials of the last call, according to the double. */
 function proven({ calls, logins }: AwsDouble): Issued["by"] | undefined {
   return logins.issued.get(calls.at(-1)?.accessKeyId ?? "")?.by;
 }
@@ -34,7 +34,7 @@ async function probeWith(double: AwsDouble, changes: Partial<AwsKmsSettings>, ca
   await provider.probe(call);
 }
 
-Deno.test("an access key signs, and what is wrong with it is said", async () => {
+Deno.test("an access key signs requests, and errors about it name the cause", async () => {
   await using double = await AwsDouble.start();
   await probeWith(double, { auth: keyAuth(double) });
   assert.equal(proven(double), "user");
@@ -57,7 +57,7 @@ Deno.test("an access key signs, and what is wrong with it is said", async () => 
   }
 });
 
-Deno.test("an access key that is replaced in its file is taken up while the plugin runs", async () => {
+Deno.test("an access key that is replaced in its file is used while the plugin runs", async () => {
   await using double = await AwsDouble.start();
   const secretAccessKey = new MemorySecret(double.logins.secretAccessKey);
   await using provider = (await openAws(double, { auth: keyAuth(double, { secretAccessKey }) })).provider;
@@ -69,7 +69,7 @@ Deno.test("an access key that is replaced in its file is taken up while the plug
   await provider.probe(patient);
 });
 
-Deno.test("assumeRole takes on a role with any credentials, and says that it is refused", async () => {
+Deno.test("assumeRole assumes a role with any credentials, and reports a refusal", async () => {
   await using double = await AwsDouble.start();
   const ways = [keyAuth(double), containerAuth(double), webAuth(double)];
   for (const auth of ways) {
@@ -102,7 +102,7 @@ Deno.test("web-identity exchanges a token that is read at each login", async () 
   await assert.rejects(probeWith(double, { auth }), refusedWith("unauthenticated", /secret cannot be read/));
 });
 
-Deno.test("instance-metadata asks by version 2, and says what the machine lacks", async () => {
+Deno.test("instance-metadata uses version 2, and reports settings that the machine lacks", async () => {
   await using double = await AwsDouble.start();
   const auth: AwsAuth = { method: "instance-metadata", metadata: double.metadata };
   await probeWith(double, { auth });
@@ -112,7 +112,7 @@ Deno.test("instance-metadata asks by version 2, and says what the machine lacks"
   await assert.rejects(probeWith(double, { auth }), none);
 });
 
-Deno.test("container sends its token, which is read at each login, and no token where there is none", async () => {
+Deno.test("container sends its token, which is read at each login, and no token if none is configured", async () => {
   await using double = await AwsDouble.start();
   await probeWith(double, { auth: containerAuth(double) });
   assert.equal(proven(double), "container");
@@ -122,7 +122,7 @@ Deno.test("container sends its token, which is read at each login, and no token 
   await assert.rejects(probeWith(double, { auth: containerAuth(double, { token: undefined }) }), refused);
 });
 
-Deno.test("a profile whose credentials come from elsewhere is looked at without a warning", async () => {
+Deno.test("a profile whose credentials are issued by a server is checked without a warning", async () => {
   await using double = await AwsDouble.start();
   const { logins } = double;
   await inFolder(async (folder) => {
@@ -145,7 +145,7 @@ Deno.test("a profile whose credentials come from elsewhere is looked at without 
   });
 });
 
-Deno.test("a profile takes each of its ways, and reads its files at each login", async () => {
+Deno.test("a profile supports each of its sources, and its files are read at each login", async () => {
   await using double = await AwsDouble.start();
   const { logins, metadata } = double;
   const key = `aws_access_key_id = ${logins.accessKeyId}\naws_secret_access_key = ${logins.secretAccessKey}\n`;
@@ -177,7 +177,7 @@ Deno.test("a profile takes each of its ways, and reads its files at each login",
   });
 });
 
-Deno.test("credentials are got again before they expire, so that no call finds them expired", async () => {
+Deno.test("credentials are replaced before they expire, so that no call uses expired ones", async () => {
   await using double = await AwsDouble.start();
   const clock = new FakeClock();
   const { provider, events } = await openAws(double, { auth: containerAuth(double) }, clock);
@@ -195,7 +195,7 @@ Deno.test("credentials are got again before they expire, so that no call finds t
   assert.deepEqual([double.calls.at(-1)?.operation, double.logins.logins], ["ReEncrypt", 3]);
 });
 
-Deno.test("credentials that AWS takes for expired or unknown are got again, and the call is made once more", async () => {
+Deno.test("credentials that AWS reports as expired or unknown are replaced, and the call is sent once more", async () => {
   await using double = await AwsDouble.start();
   await using provider = (await openAws(double, { auth: containerAuth(double) })).provider;
   await provider.probe(patient);
@@ -206,7 +206,7 @@ Deno.test("credentials that AWS takes for expired or unknown are got again, and 
   assert.equal(double.logins.logins, 2);
 });
 
-Deno.test("after AccessDenied the credentials are got again once, since the role may have been given the right", async () => {
+Deno.test("after AccessDenied the credentials are replaced once, since the role may have received the permission", async () => {
   await using double = await AwsDouble.start();
   await using provider = (await openAws(double, { auth: containerAuth(double) })).provider;
   await provider.probe(patient);
@@ -219,7 +219,7 @@ Deno.test("after AccessDenied the credentials are got again once, since the role
   assert.equal(double.logins.logins, 2);
 });
 
-Deno.test("many calls at once share one login", async () => {
+Deno.test("concurrent calls share one login", async () => {
   await using double = await AwsDouble.start();
   await using provider = (await openAws(double, { auth: webAuth(double), assumeRole })).provider;
   const state = await provider.probe(patient);
@@ -228,11 +228,11 @@ Deno.test("many calls at once share one login", async () => {
   double.logins.revoke();
   double.logins.restore();
   await Promise.all(Array.from({ length: 20 }, () => provider.unwrap(wrapped, patient)));
-  // One for the token, one for the role that it takes on.
+  // One login for the token, one for the role that is assumed with it.
   assert.equal(double.logins.logins - before, 2);
 });
 
-/** A server of one text, whatever it is asked. */
+/** A server that gives the same response to every request. */
 function answering(status: number, text: string, seen: string[] = []) {
   return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, ({ method, url }) => {
     seen.push(`${method} ${new URL(url).pathname}`);
@@ -240,7 +240,7 @@ function answering(status: number, text: string, seen: string[] = []) {
   });
 }
 
-/** The servers that a login asks, each by settings that lead to an origin. */
+/** The servers of logins, with settings that direct each to an origin. */
 const servers: Readonly<Record<string, (double: AwsDouble, origin: string) => Partial<AwsKmsSettings>>> = {
   "AWS STS, for a role": (_double, origin) => ({ stsEndpoint: origin, assumeRole }),
   "AWS STS, for a token": (double, origin) => ({ stsEndpoint: origin, auth: webAuth(double) }),
@@ -269,7 +269,7 @@ for (const [what, leadTo] of Object.entries(servers)) {
     await assert.rejects(probeWith(double, leadTo(double, `http://127.0.0.1:${busy.addr.port}`)), throttled);
   });
 
-  Deno.test(`a login at ${what}: who waits for a hung one gives up at his own deadline, and asks nothing twice`, async () => {
+  Deno.test(`a login at ${what}: callers of a login that hangs end at their own deadline, and no request is sent twice`, async () => {
     await using double = await AwsDouble.start();
     let asked = 0;
     const held: Deno.Conn[] = [];
@@ -292,7 +292,7 @@ for (const [what, leadTo] of Object.entries(servers)) {
     }
   });
 
-  Deno.test(`a login at ${what}: an answer that is none gives no credentials`, async () => {
+  Deno.test(`a login at ${what}: an invalid answer gives no credentials`, async () => {
     await using double = await AwsDouble.start();
     const later = new Date(Date.now() + 3_600_000).toISOString();
     const texts = [
@@ -320,7 +320,7 @@ for (const [what, leadTo] of Object.entries(servers)) {
   });
 }
 
-Deno.test("a slow login is waited for, and whoever has less time leaves it to the others", async () => {
+Deno.test("callers wait for a slow login; a caller with an earlier deadline leaves it to the others", async () => {
   await using double = await AwsDouble.start();
   const { logins } = double;
   const credentials = logins.container(logins.containerToken).text;
@@ -335,7 +335,7 @@ Deno.test("a slow login is waited for, and whoever has less time leaves it to th
   await hasty;
 });
 
-Deno.test("the metadata service is never asked without its token, and what it calls a role is not followed elsewhere", async () => {
+Deno.test("the metadata service gets no request without its token, and a malformed role name is not used in a path", async () => {
   await using double = await AwsDouble.start();
   const seen: string[] = [];
   await using odd = answering(200, "../../user-data", seen);
@@ -383,7 +383,7 @@ function lifetimes(events: readonly Event[]): readonly number[] {
 }
 
 for (const hours of [3, -3]) {
-  Deno.test(`a clock of this machine that is ${-hours} h ahead of AWS' keeps no login from its work`, async () => {
+  Deno.test(`a clock of this machine that is ${-hours} h ahead of AWS' does not prevent a login`, async () => {
     await using double = await AwsDouble.start();
     double.advance(hours * 3600);
     const ways = [
@@ -404,7 +404,7 @@ for (const hours of [3, -3]) {
   });
 }
 
-Deno.test("a clock that is set while the plugin runs costs no call and no login", async () => {
+Deno.test("setting the clock while the plugin runs causes no failed call and no login", async () => {
   await using double = await AwsDouble.start();
   const { provider, events } = await openAws(double, { auth: webAuth(double) });
   await using open = provider;

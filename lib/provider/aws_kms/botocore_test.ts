@@ -1,5 +1,6 @@
 /**
- * Profiles as botocore reads them: its answers are in `tests/botocore/profiles.json`, written by the script beside it.
+ * Compares profiles with botocore's: its results are in `tests/botocore/profiles.json`, written by the script in that
+ * folder.
  *
  * @module
  */
@@ -19,7 +20,7 @@ interface Case {
 
 const cases: readonly Case[] = recorded.cases;
 
-/** Texts that botocore reads and Trousseau refuses: botocore would send unusable values, or read unintended ones. */
+/** Texts that botocore reads and Trousseau rejects: botocore would send unusable values, or read unintended ones. */
 const stricter: Readonly<Record<string, string>> = {
   "a value over two lines":
     "credentials:4 is indented further than aws_secret_access_key above it, and so a part of its value; indent both alike",
@@ -32,14 +33,14 @@ const stricter: Readonly<Record<string, string>> = {
     "config:3: web_identity_token_file is empty; write a value or remove the line",
 };
 
-/** The same three of the texts that were generated. */
+/** Patterns of the same three reasons in generated texts. */
 const reasons = /^<F>\/(config|credentials):[0-9]+(: \w+ is empty;|: a comment behind| is indented further) /;
 
 function mayRefuse(name: string, sentence: string): boolean {
   return name.startsWith("generated ") && reasons.test(sentence);
 }
 
-/** Texts that both refuse, and the sentence. `<F>` stands for the folder. */
+/** Texts that both reject, with the message. `<F>` is the folder. */
 const sentences: Readonly<Record<string, string>> = {
   "the second field indented further":
     "<F>/credentials:3 is indented further than aws_access_key_id above it, and so a part of its value; indent both alike",
@@ -80,7 +81,7 @@ const sentences: Readonly<Record<string, string>> = {
   "a code for a role": 'profile "a" in the AWS files wants a code from somebody (mfa_serial, <F>/config:4)',
 };
 
-/** The profile in the shape of the recorded answers, or the sentence without its first words. */
+/** The profile in the form of the recorded results, or the message without its first words. */
 async function read({ profile, config, credentials }: Case): Promise<unknown> {
   let found: unknown;
   await inFolder(async (folder) => {
@@ -122,10 +123,10 @@ async function compare(one: Case): Promise<void> {
 const isGenerated = ({ name }: Case) => name.startsWith("generated ");
 
 for (const one of cases.filter((one) => !isGenerated(one))) {
-  Deno.test(`readProfile() takes ${one.name} as botocore ${recorded.botocore} does, or refuses it`, () => compare(one));
+  Deno.test(`readProfile() reads ${one.name} as botocore ${recorded.botocore} does, or refuses it`, () => compare(one));
 }
 
-Deno.test(`readProfile() takes generated files as botocore ${recorded.botocore} does, or refuses them`, async () => {
+Deno.test(`readProfile() reads generated files as botocore ${recorded.botocore} does, or refuses them`, async () => {
   for (const one of cases.filter(isGenerated)) await compare(one);
 });
 

@@ -1,5 +1,5 @@
 /**
- * AWS credentials on their way from where they are got to where they sign.
+ * AWS credentials, from the login to the signature.
  *
  * @module
  */
@@ -10,17 +10,17 @@ import { field } from "../../net/https/fields.ts";
 import { lifetimeUntil } from "../../net/https/server_time.ts";
 import type { Grant } from "../../net/https/session.ts";
 
-/** The parts of an access key in plain text, as the SDK takes them. */
+/** The parts of an access key in plain text, in the form of the SDK. */
 export interface PlainAwsKeys {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** For temporary credentials; sent along with every request. */
+  /** For temporary credentials; sent with every request. */
   readonly sessionToken?: string;
 }
 
-/** What requests are signed with. */
+/** An access key, with which requests are signed. */
 export class AwsKeys {
-  /** Identifies the key and is no secret: AWS writes it into its own logs. */
+  /** Identifies the key; not secret: AWS writes it to its own logs. */
   readonly accessKeyId: string;
   readonly #secretAccessKey: Secret;
   readonly #sessionToken: Secret | undefined;
@@ -38,7 +38,7 @@ export class AwsKeys {
       other.#sessionToken?.reveal() === this.#sessionToken?.reveal();
   }
 
-  /** The parts in plain text. Call it where they are handed to the SDK, and keep them in no variable. */
+  /** The parts in plain text. Call it where they are passed to the SDK, and do not keep the result. */
   reveal(): PlainAwsKeys {
     const { accessKeyId } = this;
     const secretAccessKey = this.#secretAccessKey.reveal();
@@ -47,18 +47,18 @@ export class AwsKeys {
   }
 }
 
-/** A login's result. */
+/** The result of a login. */
 export type AwsGrant = Grant<AwsKeys>;
 
-// What is sent in a header, and nothing that could end it.
+// Characters that cannot end the header in which the ID is sent.
 const idPattern = /^[0-9A-Za-z_-]{3,128}$/;
 const secretPattern = /^[\x21-\x7e]{1,512}$/;
 const tokenPattern = /^[\x21-\x7e]{1,16384}$/;
 
 /**
- * Keys of which nothing is known yet.
+ * Validates the parts of an access key.
  *
- * @throws {KmsError} `unauthenticated` where they cannot be any.
+ * @throws {KmsError} `unauthenticated` if they cannot be credentials.
  */
 export function checkedKeys(
   accessKeyId: unknown,
@@ -79,27 +79,27 @@ export function checkedKeys(
   throw new KmsError("unauthenticated", `Cannot ${action}: ${from} holds no AWS credentials.`);
 }
 
-/** Milliseconds; the longest lifetime of any AWS credentials. */
+/** Maximum lifetime of AWS credentials in milliseconds. */
 const longest = 12 * 3_600_000;
 
 /**
- * A grant that lives until a time in milliseconds since the epoch, or for ever.
+ * A grant that is valid until a time in milliseconds since the epoch, or for ever.
  *
- * @param date the Date field of the answer that said so.
+ * @param date the Date header of the response that contains the time.
  */
 export function granted(keys: AwsKeys, expiresAt?: number, date?: string): AwsGrant {
   const ttlMs = expiresAt === undefined ? undefined : lifetimeUntil(expiresAt, date, longest);
   return { token: keys, ttlMs, renewable: false };
 }
 
-/** The fields of an agent's answer that are read. */
+/** The parts of an agent's response that are read. */
 type AgentsAnswer = Pick<HttpAnswer, "body" | "headers">;
 
 /**
- * Credentials as a machine's and a container's agents give them: `AccessKeyId`, `SecretAccessKey`, `Token` and
- * `Expiration`.
+ * Reads the credentials in the response of a machine's or a container's agent: `AccessKeyId`, `SecretAccessKey`,
+ * `Token` and `Expiration`.
  *
- * @throws {KmsError} `provider_protocol` or `unauthenticated` where the answer holds none.
+ * @throws {KmsError} `provider_protocol` or `unauthenticated` if the response contains none.
  */
 export function agentsGrant({ body, headers }: AgentsAnswer, server: string, action: string): AwsGrant {
   const code = field(body, "Code");

@@ -4,7 +4,7 @@ import { agentsGrant, AwsKeys, checkedKeys, granted } from "./credentials.ts";
 
 const keys = { accessKeyId: "AKIAEXAMPLE", secretAccessKey: "wJalr/K7MDENG+bPxRfiCY=", sessionToken: "IQoJb3Jp==" };
 
-Deno.test("AwsKeys reveals its parts, and prints none that is secret", () => {
+Deno.test("AwsKeys reveals its parts, and prints no secret one", () => {
   const { sessionToken: _, ...forEver } = keys;
   for (const some of [keys, forEver]) {
     const held = new AwsKeys(some);
@@ -28,7 +28,7 @@ Deno.test("AwsKeys.equals() compares every part", () => {
   assert.ok(!held.equals(undefined));
 });
 
-Deno.test("checkedKeys() takes credentials and nothing that would end the header they are sent in", () => {
+Deno.test("checkedKeys() accepts credentials and no characters that would end the header they are sent in", () => {
   const check = (id: unknown, secret: unknown, token?: unknown) => checkedKeys(id, secret, token, "the file", "log in");
   assert.deepEqual(check(keys.accessKeyId, keys.secretAccessKey, keys.sessionToken).reveal(), keys);
   assert.equal("sessionToken" in check(keys.accessKeyId, keys.secretAccessKey).reveal(), false);
@@ -53,7 +53,7 @@ Deno.test("checkedKeys() takes credentials and nothing that would end the header
   }
 });
 
-Deno.test("granted() lives until its time, and a moment where that has passed", () => {
+Deno.test("granted() is valid until its time, and for a moment if that has passed", () => {
   assert.equal(granted(new AwsKeys(keys)).ttlMs, undefined);
   const { ttlMs = 0, renewable } = granted(new AwsKeys(keys), Date.now() + 3_600_000);
   assert.ok(ttlMs > 3_590_000 && ttlMs <= 3_600_000 && !renewable);
@@ -67,7 +67,7 @@ const agents = {
   Expiration: new Date(Date.now() + 3_600_000).toISOString(),
 };
 
-Deno.test("agentsGrant() reads what a machine's and a container's agents give", () => {
+Deno.test("agentsGrant() reads the responses of a machine's and a container's agents", () => {
   for (const body of [agents, { Code: "Success", Type: "AWS-HMAC", ...agents }]) {
     const { token, ttlMs = 0 } = agentsGrant({ body, headers: {} }, "the metadata service", "log in");
     assert.deepEqual(token.reveal(), keys);

@@ -1,6 +1,6 @@
 /**
- * What the errors of AWS KMS and AWS STS mean, by their codes and the HTTP status. Their texts are for people; they are
- * neither read nor repeated.
+ * The meaning of errors of AWS KMS and AWS STS, from their codes and the HTTP status. Their texts are neither read nor
+ * repeated.
  *
  * @module
  */
@@ -23,8 +23,8 @@ const badSignature = {
 } as const;
 
 /**
- * The errors of the four operations in the API reference, those that all of AWS's services have ("Common errors"), and
- * what both are called by services of the older kind.
+ * The errors of the four operations in the API reference, those of all AWS services ("Common errors"), and the names
+ * that older services use for both.
  */
 export const awsErrorCodes = {
   AccessDeniedException: { code: "permission_denied", why: "the login may not do this with this key" },
@@ -85,7 +85,7 @@ export const awsErrorCodes = {
   MissingAuthenticationTokenException: unknownLogin,
 } as const satisfies Record<string, Meaning>;
 
-/** What STS says on top of that ("AssumeRole", "AssumeRoleWithWebIdentity"). Whoever it refuses is not logged in. */
+/** Additional errors of STS ("AssumeRole", "AssumeRoleWithWebIdentity"). A refusal means that the login failed. */
 export const stsCodes = {
   AccessDenied: { code: "unauthenticated", why: "the role does not trust this login, or there is no such role" },
   AccessDeniedException: {
@@ -111,29 +111,31 @@ export const stsCodes = {
   },
 } as const satisfies Record<string, Meaning>;
 
-/** An answer that is an error, taken from what the SDK throws. */
+/** An error response, extracted from an error of the SDK. */
 export interface AwsFailure {
-  /** AWS's code for it; `undefined` where the answer holds none. */
+  /** The error code of AWS; `undefined` if the response contains none. */
   readonly name: string | undefined;
+  /** HTTP status. */
   readonly status: number;
+  /** The pause that the response requests, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 }
 
 /**
- * The answer behind what the SDK threw.
+ * Extracts the response from an error of the SDK.
  *
- * @throws {KmsError} why there was no answer; and whatever else was thrown.
+ * @throws {KmsError} the reason if there was no response; any other error unchanged.
  */
 export function failureOf(thrown: unknown, { signal, action }: HttpCall): AwsFailure {
   if (thrown instanceof KmsError) throw thrown;
-  // The SDK ends a call by itself when its signal fires.
+  // The SDK itself ends a call when its signal is aborted.
   if (signal.aborted) throw abortError(signal, action);
   const status = field(field(thrown, "$metadata"), "httpStatusCode");
   if (!(thrown instanceof Error) || typeof status !== "number") throw thrown;
   const headers = field(field(thrown, "$response"), "headers");
   const header = textOf(headers, "retry-after");
   return {
-    // `$fault` is on errors that were read from an answer; others came from reading it.
+    // Errors that were read from a response have `$fault`; others occurred while reading it.
     name: field(thrown, "$fault") === undefined ? undefined : nameOf(thrown),
     status,
     retryAfterMs: header !== undefined ? retryAfter(header, serverNow(textOf(headers, "date"))) : undefined,
@@ -145,22 +147,22 @@ function textOf(headers: unknown, name: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** Which of our codes an error of KMS's has. */
+/** The error code of this program for an error of KMS. */
 export function meaningOf(failure: AwsFailure): ErrorCode {
   return meaning(failure, awsErrorCodes).code;
 }
 
-/** The error for an answer of KMS's. */
+/** The error for a response of KMS. */
 export function refusal(failure: AwsFailure, action: string): KmsError {
   return toError("AWS KMS", failure, meaning(failure, awsErrorCodes), action);
 }
 
-/** The error for an answer of STS's. */
+/** The error for a response of STS. */
 export function stsRefusal(failure: AwsFailure, action: string): KmsError {
   return toError("AWS STS", failure, meaning(failure, { ...awsErrorCodes, ...stsCodes }), action);
 }
 
-/** The SDK names an error by its class or, where it has none for it, by the code in the answer. */
+/** The name of the error. The SDK uses its class or, if it has none for the error, the code in the response. */
 function nameOf(thrown: Error): string | undefined {
   return /^[A-Za-z.]{1,64}$/.test(thrown.name) ? thrown.name : undefined;
 }

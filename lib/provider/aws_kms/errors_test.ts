@@ -9,7 +9,7 @@ function failure(name: string | undefined, status: number, retryAfterMs?: number
   return { name, status, retryAfterMs };
 }
 
-/** One of each kind of meaning, as AWS would send it, and whether lib/provider/retrying.ts should try again. */
+/** One error of each kind of meaning, as AWS would send it, and whether lib/provider/retrying.ts should retry it. */
 const examples: readonly (readonly [name: string | undefined, status: number, code: string])[] = [
   ["AccessDeniedException", 400, "permission_denied"],
   ["NotFoundException", 400, "key_unknown"],
@@ -41,13 +41,13 @@ const examples: readonly (readonly [name: string | undefined, status: number, co
 ];
 
 for (const [name, status, code] of examples) {
-  Deno.test(`refusal() reads ${status} ${name} as ${code}`, () => {
+  Deno.test(`refusal() maps ${status} ${name} to ${code}`, () => {
     assert.equal(meaningOf(failure(name, status)), code);
     assert.equal(refusal(failure(name, status), call.action).code, code);
   });
 }
 
-Deno.test("refusal() is one sentence with AWS's own name for it where that is known, and hands on how long to wait", () => {
+Deno.test("refusal() is one sentence with AWS's name of the error if that is known, and passes on the requested pause", () => {
   const error = refusal(failure("ThrottlingException", 400, 1500), call.action);
   assert.equal(
     error.message,
@@ -58,7 +58,7 @@ Deno.test("refusal() is one sentence with AWS's own name for it where that is kn
   assert.ok(!unknown.message.includes("Evil"), unknown.message);
 });
 
-Deno.test("stsRefusal() reads what STS refuses as a login that is refused", () => {
+Deno.test("stsRefusal() maps refusals of STS to a refused login", () => {
   const cases: readonly (readonly [string, number, string])[] = [
     ["AccessDenied", 403, "unauthenticated"],
     ["InvalidIdentityToken", 400, "unauthenticated"],
@@ -79,18 +79,18 @@ Deno.test("stsRefusal() reads what STS refuses as a login that is refused", () =
   }
 });
 
-Deno.test("no meaning is without its words, and none of them ends a sentence or a line", () => {
+Deno.test("every meaning has a phrase, and none of them ends a sentence or a line", () => {
   for (const [name, { why }] of Object.entries({ ...awsErrorCodes, ...stsCodes })) {
     assert.match(why, /^[a-zA-Z][^.\n()]+$/, name);
   }
 });
 
-/** What the SDK throws for an answer: a subclass of Error with these fields. */
+/** An error of the SDK for a response: a subclass of Error with these fields. */
 function thrown(name: string, fields: object): Error {
   return Object.assign(new Error("a text that nobody should repeat"), { name, ...fields });
 }
 
-Deno.test("failureOf() takes AWS's code where an answer was understood, and the status where it was not", () => {
+Deno.test("failureOf() uses AWS's code if the response was understood, and the status otherwise", () => {
   const headers = { "retry-after": "2" };
   const understood = thrown("DisabledException", {
     $fault: "client",
@@ -104,7 +104,7 @@ Deno.test("failureOf() takes AWS's code where an answer was understood, and the 
   assert.equal(failureOf(evil, call).name, undefined);
 });
 
-Deno.test("failureOf() hands on our own errors, and says of a call that ended why", () => {
+Deno.test("failureOf() passes on KmsErrors, and reports why a call has ended", () => {
   const own = new KmsError("unreachable", "Cannot wrap: AWS KMS refused the connection.");
   assert.throws(() => failureOf(own, call), (error) => error === own);
   const gone = AbortSignal.abort();
@@ -114,7 +114,7 @@ Deno.test("failureOf() hands on our own errors, and says of a call that ended wh
   assert.throws(() => failureOf(bug, call), (error) => error === bug);
 });
 
-Deno.test("failureOf() says deadline_exceeded where the call's time was over", async () => {
+Deno.test("failureOf() throws deadline_exceeded if the call's deadline has passed", async () => {
   const { signal } = within(1);
   await new Promise((resolve) => setTimeout(resolve, 20));
   assert.throws(() => failureOf(thrown("AbortError", {}), { ...call, signal }), refusedWith("deadline_exceeded"));

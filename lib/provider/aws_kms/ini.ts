@@ -1,35 +1,38 @@
 /**
- * The form of the files that the AWS CLI and the SDKs share, read as botocore reads them: with Python's `configparser`,
- * and fields of fields below an empty one.
+ * Parser of the files that the AWS CLI and the SDKs share. It reads them as botocore does: with the rules of Python's
+ * `configparser`, and nested fields below an empty field.
  *
  * @module
  */
 import { utf8Text } from "../../base/bytes.ts";
 import { readCredentialFile } from "../../base/credential_file.ts";
 
-/** A field's value, and the line that names the field. */
+/** The value of a field, and the line of its name. */
 export interface IniField {
   readonly value: string;
+  /** Line number, from 1. */
   readonly line: number;
-  /** The first line that goes on with the value: one that is indented further than the field. */
+  /** The first continuation line of the value, which is indented further than the field. */
   readonly continuedAt?: number;
 }
 
-/** One section: its line, and its fields by name in lowercase. */
+/** A section: its line, and its fields by lowercase name. */
 export interface IniSection {
+  /** Line number, from 1. */
   readonly line: number;
+  /** Fields by lowercase name. */
   readonly fields: ReadonlyMap<string, IniField>;
 }
 
-/** Sections by name, in the order of the file. Each has the fields of `[DEFAULT]` as well. */
+/** Sections by name, in the order of the file. Each also has the fields of `[DEFAULT]`. */
 export type Ini = ReadonlyMap<string, IniSection>;
 
-/** A line that has not this form. */
+/** A line that violates the syntax. */
 export class IniSyntaxError extends Error {
   override readonly name = "IniSyntaxError";
   /** Line number, from 1. */
   readonly line: number;
-  /** The end of a sentence without its full stop. It holds nothing of the file. */
+  /** The end of a sentence without its full stop. It contains nothing from the file. */
   readonly why: string;
 
   constructor(line: number, why: string) {
@@ -39,18 +42,18 @@ export class IniSyntaxError extends Error {
   }
 }
 
-/** In bytes. */
+/** Maximum size of a file in bytes. */
 const largest = 256 * 1024;
 
 /**
- * Reads a file of this form.
+ * Reads and parses a file.
  *
- * @throws {IniSyntaxError} as {@linkcode parseIni}, at a byte order mark, or at the first line that is no UTF-8.
+ * @throws {IniSyntaxError} as {@linkcode parseIni}, at a byte order mark, or at the first line that is not UTF-8.
  * @throws as `readRegularFile`.
  */
 export async function readIni(path: string): Promise<Ini> {
   const bytes = await readCredentialFile(path, largest);
-  // The decoder would drop it, and the AWS CLI refuses such a file.
+  // The decoder would remove the byte order mark silently; the AWS CLI rejects such a file.
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     throw new IniSyntaxError(1, "it begins with a byte order mark; save the file without one");
   }
@@ -59,7 +62,7 @@ export async function readIni(path: string): Promise<Ini> {
   return parseIni(text);
 }
 
-// White space as Python defines it: more control characters than in JavaScript, and no byte order mark.
+// White space by Python's definition: it has more control characters than JavaScript's, and no byte order mark.
 const space = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const breaks = "\\n-\\r\\x1c-\\x1e\\x85\\u2028\\u2029";
 const leading = new RegExp(`^[${space}]+`);
@@ -82,14 +85,14 @@ interface OpenSection {
 }
 
 /**
- * Reads a text of this form.
+ * Parses a text.
  *
- * - A section is `[name]`. The text behind the last `]` of its line is ignored, and spaces belong to the name.
+ * - A section is `[name]`. The text after the last `]` of its line is ignored, and spaces belong to the name.
  * - A field is `name = value` or `name: value`, indented or not.
- * - A line that is indented further than the field before it goes on with that field's value.
- * - A line that begins with `#` or `;`, indented or not, is a comment. A comment cannot stand behind a value.
+ * - A line that is indented further than the preceding field continues that field's value.
+ * - A line that begins with `#` or `;`, indented or not, is a comment. A comment after a value is not supported.
  *
- * @throws {IniSyntaxError} at any other line, and at a section or field that is there twice.
+ * @throws {IniSyntaxError} at any other line, and at a duplicate section or field.
  */
 export function parseIni(text: string): Ini {
   const reader = new Reader();
@@ -99,7 +102,7 @@ export function parseIni(text: string): Ini {
 
 class Reader {
   readonly #sections = new Map<string, OpenSection>();
-  /** `[DEFAULT]` may be there more than once. */
+  /** `[DEFAULT]` can occur more than once. */
   readonly #defaults: OpenSection = { line: 0, fields: new Map() };
   #section: OpenSection | undefined;
   #field: OpenField | undefined;
@@ -160,7 +163,7 @@ function closed({ line, lines, continuedAt }: OpenField): IniField {
   return { value, line, ...(continuedAt === undefined ? {} : { continuedAt }) };
 }
 
-/** The indented lines below an empty field, such as `s3 =`, are fields of their own. They are checked and not used. */
+/** Checks the indented lines below an empty field, for instance `s3 =`: they are nested fields, which are not used. */
 function checkNested(value: string, line: number): void {
   if (value.split(lineBreaks).some((nested) => strip(nested) !== "" && !nested.includes("="))) {
     throw new IniSyntaxError(line, "this field is empty, and a line below it is not name = value");

@@ -34,7 +34,7 @@ aws_secret_access_key: a+b/c=
   assert.deepEqual(parsed(text.replaceAll("\n", "\r\n")), parsed(text));
 });
 
-Deno.test("parseIni() says where a field is, and where its value goes on", () => {
+Deno.test("parseIni() records the line of a field and of its value's continuation", () => {
   const { line, fields } = parseIni("\n[a]\nx = 1\n # c\n  y = 2\nz = 3\n").get("a") ?? assert.fail();
   assert.deepEqual([line, fields.get("x"), fields.get("z")], [
     2,
@@ -43,14 +43,14 @@ Deno.test("parseIni() says where a field is, and where its value goes on", () =>
   ]);
 });
 
-Deno.test("parseIni() gives what [DEFAULT] says to all sections, and their own goes first", () => {
+Deno.test("parseIni() adds the fields of [DEFAULT] to all sections, whose own fields take precedence", () => {
   assert.deepEqual(parsed("[a]\nx = 1\n[DEFAULT]\nx = 2\ny = 3\n[b]\n"), {
     a: { x: "1", y: "3" },
     b: { x: "2", y: "3" },
   });
 });
 
-Deno.test("parseIni() says at which line it stops, and why", () => {
+Deno.test("parseIni() reports the line of an error, and its reason", () => {
   const [before, nothing] = [
     "it stands before the first [section]",
     "it is neither [section] nor name = value nor a comment",
@@ -71,7 +71,7 @@ Deno.test("parseIni() says at which line it stops, and why", () => {
   }
 });
 
-Deno.test("parseIni() reads any text or refuses it with a line that is there", () => {
+Deno.test("parseIni() reads any text or rejects it with an existing line", () => {
   const pieces = [
     "[a]",
     "[b]",
@@ -100,13 +100,13 @@ Deno.test("parseIni() reads any text or refuses it with a line that is there", (
   }));
 });
 
-Deno.test("parseIni() takes no field for what every object has", () => {
+Deno.test("parseIni() does not confuse properties of every object with fields", () => {
   const fields = parseIni("[a]\n__proto__ = x\n").get("a")?.fields ?? assert.fail();
   assert.deepEqual([...fields.keys()], ["__proto__"]);
   assert.equal(({} as Record<string, unknown>).x, undefined);
 });
 
-Deno.test("readIni() reads a file, and none that is too large or no text", async () => {
+Deno.test("readIni() reads a file, and rejects one that is too large or not text", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/config`;
     await Deno.writeTextFile(path, "[a]\nx = 1\n");

@@ -1,5 +1,5 @@
 /**
- * The key as we know it: its ARN, which of its key material wraps now, and a sentinel that proves it.
+ * The known state of a key: its ARN, the key material that wraps at present, and a sentinel for probes.
  *
  * @module
  */
@@ -15,32 +15,34 @@ import type { AwsKmsSession } from "./session.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 import { type KmsVersion, parseVersion, versionName } from "./version.ts";
 
-/** What DescribeKey has said once, and for good. */
+/** The result of the first DescribeKey; these properties never change. */
 interface Known {
   readonly arn: string;
   readonly lineage: string;
-  /** For keys whose material has no name and that have no replicas. */
+  /** Creation time in seconds since the epoch, for keys whose material has no ID and that have no replicas. */
   readonly createdAt: number | undefined;
   readonly multiRegion: boolean;
 }
 
-/** What the sentinel holds: nothing that anybody would want to know. */
+/** The plain text of the sentinel; it is not secret. */
 const sentinelPlaintext = utf8("trousseau-probe");
-/** Every so many probes the sentinel is decrypted as well: a second call, which the daily budget of calls allows for. */
+/**
+ * Number of probes after which the sentinel is also decrypted: a second call, which the daily budget of calls permits.
+ */
 const decryptEvery = 10;
-/** In bytes: what Decrypt takes. */
+/** Maximum size of a ciphertext for Decrypt, in bytes. */
 const largestCiphertext = 6144;
 
 /**
  * One key, by its ARN.
  *
- * Whatever the operator names it by, DescribeKey resolves it once, and from then on the ARN is what is sent: an alias that
- * is moved to another key is another key, and a name means one key for its life.
+ * DescribeKey resolves the configured name once, whatever its form; all further calls use the ARN. A provider's name
+ * thus means one key for its lifetime: an alias that is moved to another key would mean a different one.
  *
- * A probe is a ReEncrypt of a sentinel. That one call proves that the key is there, enabled, and that this login may use
- * it both ways; and its answer names the key material that encrypts now, which Encrypt's does not. Encrypt and Decrypt are
- * rights of their own, so the first probe and each tenth one decrypt the sentinel too: 1.1 calls a probe, 1,267 a day at
- * one probe in 75 seconds.
+ * A probe is a ReEncrypt of a sentinel. This call proves that the key exists and is enabled, and that this login may
+ * use it in both directions. Its response also names the key material that encrypts at present, which the response of
+ * Encrypt does not. Encrypt and Decrypt are separate permissions, so the first probe and each tenth one also decrypt
+ * the sentinel: 1.1 calls a probe, 1,267 a day with one probe every 75 seconds.
  */
 export class KmsKey implements RemoteKey {
   readonly #session: AwsKmsSession;
@@ -49,7 +51,10 @@ export class KmsKey implements RemoteKey {
   #known: Known | undefined;
   #sentinel: Uint8Array | undefined;
   #current: string | undefined;
-  /** Key material that wrapped once and was replaced. KMS's names for it have no order; what was seen gives them one. */
+  /**
+   * Key material that wrapped earlier and was replaced. The IDs of KMS have no order; the sequence of responses
+   * supplies it.
+   */
   readonly #replaced = new Set<string>();
   #probes = 0;
 
@@ -59,7 +64,7 @@ export class KmsKey implements RemoteKey {
     this.#context = settings.encryptionContext;
   }
 
-  /** Proves that the key can be used and says which version wraps now. */
+  /** Verifies that the key can be used, and returns the version that wraps at present. */
   async probe(call: HttpCall): Promise<KeyState> {
     const known = this.#known ?? await this.#describe(call);
     const material = await this.#reEncrypt(known, call);
@@ -70,9 +75,10 @@ export class KmsKey implements RemoteKey {
   }
 
   /**
-   * Encrypts, and decrypts what came of it: only that tells which key material it was, and that it can be opened.
+   * Encrypts a data key, and decrypts the result: only the response of Decrypt names the key material, and it proves
+   * that the ciphertext can be decrypted.
    *
-   * Where the KMS does not name its material, the version is all that can be known, and the second call is spared.
+   * If the KMS does not name its key material, the version is known already, and the second call is omitted.
    */
   async wrap(dek: Uint8Array, at: KeyState, call: HttpCall): Promise<WrappedDek> {
     const known = this.#known ?? await this.#describe(call);
@@ -93,13 +99,13 @@ export class KmsKey implements RemoteKey {
     return { version: this.#versionName(known, opened.material), ciphertext };
   }
 
-  /** Opens what was wrapped under any version of this key, in this Region or, for a multi-Region key, in another. */
+  /** Unwraps a data key of any version of this key, in this Region or, for a multi-Region key, in another. */
   async unwrap({ version: name, ciphertext }: WrappedDek, call: HttpCall): Promise<Uint8Array> {
     const version = parseVersion(name);
     const arn = await this.#arnFor(version, call);
     this.#checkSize(ciphertext, call);
     const { plaintext, material } = await this.#decryptOurs(arn, ciphertext, call);
-    // Replicas have their material in common; that they have one name for it is nowhere promised.
+    // Replicas share their material; AWS does not promise that they also share its ID.
     const named = version?.material !== undefined && material !== undefined && !version.lineage.includes(":*:");
     if (named && material !== version.material) {
       plaintext.fill(0);
@@ -109,7 +115,7 @@ export class KmsKey implements RemoteKey {
     return this.#checkDek(plaintext, call);
   }
 
-  /** Opens what another program encrypted with this key. */
+  /** Decrypts a ciphertext that another program created with this key. */
   async unwrapForeign({ ciphertext, context = {} }: ForeignCiphertext, call: HttpCall): Promise<Uint8Array> {
     const arn = configuredArn(this.#settings) ?? (this.#known ?? await this.#describe(call)).arn;
     this.#checkSize(ciphertext, call);
@@ -133,11 +139,11 @@ export class KmsKey implements RemoteKey {
     return this.#known;
   }
 
-  /** The ARN to decrypt a version with; what names another key is never tried. */
+  /** The ARN to decrypt a version with; a version of another key is rejected without a request. */
   async #arnFor(version: KmsVersion | undefined, call: HttpCall): Promise<string> {
     const given = configuredArn(this.#settings);
     const parsed = given === undefined ? undefined : parseKmsArn(given);
-    // With an ARN at hand nothing has to be asked first, so that a cold start opens data with one call.
+    // With a configured ARN, a cold start unwraps with one call, without DescribeKey.
     const known = this.#known;
     const [arn, lineage] = given !== undefined && parsed !== undefined
       ? [given, lineageOf(parsed)]
@@ -159,8 +165,9 @@ export class KmsKey implements RemoteKey {
   }
 
   /**
-   * Decrypts what is bound to this provider's context. KMS may answer "denied" for bytes that name a key which is not
-   * there; whether the right is missing or the bytes are bad shows by a ciphertext of our own.
+   * Decrypts a ciphertext that is bound to this provider's context. KMS can answer "denied" for bytes that name a
+   * nonexistent key; decrypting a ciphertext of this program shows whether the permission is missing or the bytes are
+   * invalid.
    */
   async #decryptOurs(arn: string, ciphertext: Uint8Array, call: HttpCall) {
     try {
@@ -184,7 +191,7 @@ export class KmsKey implements RemoteKey {
     }
   }
 
-  /** @returns the material that encrypts now. */
+  /** @returns the ID of the material that encrypts at present, if KMS names it. */
   async #reEncrypt(known: Known, call: HttpCall): Promise<string | undefined> {
     const kept = this.#sentinel;
     const made = kept ?? await encrypt(this.#session, known.arn, sentinelPlaintext, this.#context, call);
@@ -193,7 +200,7 @@ export class KmsKey implements RemoteKey {
       this.#sentinel = ciphertext;
       return material;
     } catch (thrown) {
-      // A sentinel that the key does not open any more is made again, once.
+      // A sentinel that the key can no longer decrypt is created again, once.
       if (kept === undefined || !(thrown instanceof KmsError) || thrown.code !== "integrity") throw thrown;
       this.#sentinel = undefined;
       return await this.#reEncrypt(known, call);
@@ -214,8 +221,8 @@ export class KmsKey implements RemoteKey {
   }
 
   /**
-   * Where the material is not the one that was announced, a rotation has come in between, or a part of KMS has not heard
-   * of the last one yet. What was seen before tells, and else KMS itself.
+   * Rejects older material than announced. Other material means either a rotation in the meantime, or a part of KMS
+   * that does not have the last rotation yet. The sequence of earlier responses decides, otherwise KMS itself.
    */
   async #refuseOlder(used: string, announced: string, { arn }: Known, call: HttpCall): Promise<void> {
     const older = this.#replaced.has(used) || (await describe(this.#session, arn, call)).material === announced;
@@ -239,12 +246,12 @@ export class KmsKey implements RemoteKey {
   }
 }
 
-/** The key's ARN where the operator has written that. */
+/** The key's ARN, if the settings contain it. */
 function configuredArn({ key }: AwsKmsSettings): string | undefined {
   return parseKmsArn(key)?.type === "key" ? key : undefined;
 }
 
-/** Whether a key ID was asked for and another one has answered; an alias may stand for any. */
+/** Whether the response is about another key ID than requested; an alias can stand for any ID. */
 function isOtherId(key: string, answered: string): boolean {
   return !key.startsWith("alias/") && !key.startsWith("arn:") && key !== answered;
 }

@@ -1,5 +1,5 @@
 /**
- * The agents of a machine and of a container, which give out credentials of the role that it has.
+ * The agents of a machine and of a container, which issue credentials of its role.
  *
  * @module
  */
@@ -13,14 +13,14 @@ import { agentsGrant, type AwsGrant } from "./credentials.ts";
 
 const rolePath = "/latest/meta-data/iam/security-credentials/";
 
-/** Seconds; one login needs it for a moment. */
+/** Seconds; a login uses the token for a moment only. */
 const tokenLifetime = "60";
 
 /**
  * Credentials of the role of an EC2 instance.
  *
- * Version 2 of the service and no other: who can make this machine send a GET somewhere cannot get a token by it, which
- * has to be asked for by PUT ("Use the Instance Metadata Service to access instance metadata").
+ * Only version 2 of the service is used. It requires a token from a PUT request, so that an attacker who can make this
+ * machine send a GET request cannot get credentials ("Use the Instance Metadata Service to access instance metadata").
  */
 export async function askInstance(http: HttpClient, origin: string, call: HttpCall): Promise<AwsGrant> {
   const server = { name: "the metadata service", origin };
@@ -37,7 +37,7 @@ export async function askInstance(http: HttpClient, origin: string, call: HttpCa
   return agentsGrant(answer, server.name, call.action);
 }
 
-/** Credentials of the role of a task of ECS or a pod of EKS. */
+/** Credentials of the role of an ECS task or an EKS pod. */
 export async function askContainer(
   http: HttpClient,
   url: string,

@@ -1,5 +1,5 @@
 /**
- * The four operations on one key: what is sent, and what an answer has to hold.
+ * The four operations on one key: their requests, and the validation of their responses.
  *
  * @module
  */
@@ -10,34 +10,35 @@ import { unacceptable } from "../../net/https/refusals.ts";
 import type { AwsKmsSession } from "./session.ts";
 import { materialPattern } from "./version.ts";
 
-/** What goes with every ciphertext; empty for nothing. */
+/** The encryption context of every ciphertext; empty for none. */
 export type EncryptionContext = Readonly<Record<string, string>>;
 
-/** What DescribeKey says. */
+/** The result of DescribeKey. */
 export interface KeyDescription {
+  /** The key's own ARN, never that of an alias. */
   readonly arn: string;
-  /** Seconds since the epoch; `undefined` where the KMS does not tell. */
+  /** Seconds since the epoch; `undefined` if the KMS does not return it. */
   readonly createdAt: number | undefined;
-  /** The key material that wraps now; `undefined` where the KMS does not name it. */
+  /** ID of the key material that wraps at present; `undefined` if the KMS does not name it. */
   readonly material: string | undefined;
 }
 
-/** Which key material was used; `undefined` where the KMS does not name it. */
+/** ID of the key material that was used; `undefined` if the KMS does not name it. */
 export interface UsedMaterial {
   readonly material: string | undefined;
 }
 
-/** What a key is for. Some emulators leave it out. */
+/** The required key usage. Some emulators omit it. */
 const fitting = "ENCRYPT_DECRYPT";
 
-/** States in which a key can be used, and the sentences for the others ("Key states of AWS KMS keys"). */
+/** The states in which a key can be used, and the messages for the others ("Key states of AWS KMS keys"). */
 const usable = new Set(["Enabled", "Updating"]);
 
 /**
- * Reads about a key.
+ * Describes a key.
  *
- * @param key anything that names it.
- * @throws {KmsError} `key_unusable` if it is of a kind or in a state that cannot serve.
+ * @param key its name in any form.
+ * @throws {KmsError} `key_unusable` if its type or its state does not permit its use.
  */
 export async function describe(session: AwsKmsSession, key: string, call: HttpCall): Promise<KeyDescription> {
   const answer = await session.ask(
@@ -62,7 +63,7 @@ export async function describe(session: AwsKmsSession, key: string, call: HttpCa
   };
 }
 
-/** Encrypts under whatever key material is current; the answer does not name it. */
+/** Encrypts with the key material that is current; the response does not name it. */
 export async function encrypt(
   session: AwsKmsSession,
   arn: string,
@@ -80,7 +81,7 @@ export async function encrypt(
   return bytesOf(answer.CiphertextBlob, "ciphertext", call);
 }
 
-/** Decrypts with this key and no other, whatever the ciphertext says of itself. */
+/** Decrypts with this key only, even if the ciphertext names another. */
 export async function decrypt(
   session: AwsKmsSession,
   arn: string,
@@ -101,7 +102,7 @@ export async function decrypt(
   };
 }
 
-/** Decrypts and encrypts again, both with this key, inside the KMS; names the material that encrypted. */
+/** Decrypts and encrypts again inside the KMS, both with this key. The response names the material that encrypted. */
 export async function reEncrypt(
   session: AwsKmsSession,
   arn: string,

@@ -1,6 +1,7 @@
 /**
- * Profiles in the files that the AWS CLI and the SDKs share: where their credentials come from, and which roles are taken
- * on with them. The order is botocore's. A profile whose credentials come from a process, a browser or MFA is refused.
+ * Profiles in the files that the AWS CLI and the SDKs share: the source of their credentials, and the roles that are
+ * assumed with them. The precedence is botocore's. A profile that takes credentials from a process, a browser or MFA is
+ * rejected.
  *
  * @module
  */
@@ -12,27 +13,27 @@ import { type AwsKeys, checkedKeys } from "./credentials.ts";
 import { type Fail, ProfileFiles, type ProfileSection } from "./profile_files.ts";
 import type { AssumedRole, AwsAuth } from "./settings.ts";
 
-/** Where a profile's first credentials come from. */
+/** The source of a profile's first credentials. */
 export type ProfileBase =
   | { readonly keys: AwsKeys }
   | { readonly metadata: string }
   | { readonly roleArn: string; readonly sessionName: string; readonly token: SecretSource };
 
-/** A profile, followed to its end. */
+/** A profile with all of its source profiles resolved. */
 export interface Profile {
   readonly base: ProfileBase;
-  /** Taken on one after the other. */
+  /** Roles to assume, in this order. */
   readonly roles: readonly AssumedRole[];
 }
 
 type Settings = Extract<AwsAuth, { readonly method: "profile" }>;
 
-/** How many profiles may follow from each other by `source_profile`. */
+/** Maximum number of profiles that are linked by `source_profile`. */
 const maxChain = 5;
 
 const browser = "wants a login in a browser";
 
-/** What would start a process, open a browser or ask somebody. */
+/** Settings that would start a process, open a browser or prompt a person. */
 const refused = {
   credential_process: "wants a process started, which Trousseau never does",
   sso_role_name: browser,
@@ -43,7 +44,7 @@ const refused = {
   mfa_serial: "wants a code from somebody",
 } as const satisfies Record<string, string>;
 
-/** A profile on the way to its end. */
+/** A profile on the path of source profiles. */
 interface Step {
   readonly name: string;
   readonly section: ProfileSection;
@@ -51,9 +52,9 @@ interface Step {
 }
 
 /**
- * Reads the files of now.
+ * Reads the profile from the files.
  *
- * @param code of the error where the profile cannot be used.
+ * @param code code of the error if the profile cannot be used.
  * @throws {KmsError} with that code.
  */
 export async function readProfile(settings: Settings, code: ErrorCode, action: string): Promise<Profile> {
@@ -66,7 +67,7 @@ export async function readProfile(settings: Settings, code: ErrorCode, action: s
     const { section } = step;
     const isRole = section.has("role_arn") && !section.has("web_identity_token_file");
     const hasKeys = section.has("aws_access_key_id") || section.has("aws_secret_access_key");
-    // A source's own keys go before its role; one that names itself as its source means its keys.
+    // A source's own keys take precedence over its role. A profile that is its own source uses its own keys.
     if (!isRole || (visited.length > 1 && hasKeys)) return { base: baseOf(step), roles: roles.reverse() };
     roles.push(roleOf(step));
     const next = sourceOf(step);
@@ -123,7 +124,7 @@ function roleOf(step: Step): AssumedRole {
   };
 }
 
-/** A profile's own credentials. */
+/** The credentials of a profile itself. */
 function baseOf(step: Step): ProfileBase {
   const { name, section, fail } = step;
   if (section.has("web_identity_token_file")) return webIdentity(step);
@@ -149,7 +150,7 @@ function webIdentity({ name, section, fail }: Step): ProfileBase {
   return { roleArn, sessionName: section.get("role_session_name") ?? "trousseau", token: tokenIn(tokenFile) };
 }
 
-/** In bytes; a token of a web identity has about 1 KiB. */
+/** Maximum size in bytes; a web identity token has about 1 KiB. */
 const largestToken = 64 * 1024;
 
 function tokenIn(path: string): SecretSource {

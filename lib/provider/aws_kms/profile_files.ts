@@ -1,5 +1,6 @@
 /**
- * The two files of profiles, put together as botocore does: which section is which profile, and which field goes first.
+ * The two files of profiles, merged as in botocore: the mapping from sections to profiles, and the precedence of
+ * fields.
  *
  * @module
  */
@@ -8,10 +9,10 @@ import type { KmsError } from "../../base/errors.ts";
 import { type Ini, type IniField, IniSyntaxError, readIni } from "./ini.ts";
 import type { AwsAuth } from "./settings.ts";
 
-/** Makes an error of half a sentence. */
+/** Creates an error; `why` is the end of its sentence. */
 export type Fail = (why: string, cause?: unknown) => KmsError;
 
-/** A field and the file that holds it. */
+/** A field and the file that contains it. */
 interface Field extends IniField {
   readonly file: string;
 }
@@ -32,23 +33,23 @@ export class ProfileSection {
     this.#fail = fail;
   }
 
-  /** Whether a field is there, empty or not. */
+  /** Whether a field exists, empty or not. */
   has(name: string): boolean {
     return this.#merged.has(name);
   }
 
-  /** Where a field stands: `file:line`. */
+  /** Position of a field: `file:line`. */
   place(name: string): string {
     const field = this.#merged.get(name);
     return field === undefined ? "" : `${field.file}:${field.line}`;
   }
 
-  /** A field's value, of the credentials file before the config file. */
+  /** The value of a field; the credentials file takes precedence over the config file. */
   get(name: string): string | undefined {
     return this.#value(this.#merged, name);
   }
 
-  /** The access key in one of the files: its parts are never mixed with those in the other. */
+  /** The access key in one of the files; its parts are never combined with those in the other file. */
   accessKey(file: "credentials" | "config") {
     const fields = file === "credentials" ? this.#credentials : this.#config;
     if (!fields.has("aws_access_key_id")) return undefined;
@@ -89,7 +90,7 @@ export class ProfileFiles {
     this.#fail = fail;
   }
 
-  /** Reads those that are named. */
+  /** Reads the configured files. */
   static async read(
     { credentialsFile, configFile }: Extract<AwsAuth, { readonly method: "profile" }>,
     fail: Fail,
@@ -98,14 +99,16 @@ export class ProfileFiles {
     return new ProfileFiles(credentials, await sourceOf(configFile, profileNamed, fail), fail);
   }
 
-  /** A profile; `undefined` where neither file has it. */
+  /** A profile; `undefined` if neither file contains it. */
   get(name: string): ProfileSection | undefined {
     const [credentials, config] = [this.#credentials?.profiles.get(name), this.#config?.profiles.get(name)];
     if (credentials === undefined && config === undefined) return undefined;
     return new ProfileSection(credentials, config, this.#fail);
   }
 
-  /** The place of a section whose name lacks `profile`, or is misspelt: `file:line` and the correct text. */
+  /**
+   * Position of a section whose name lacks `profile` or is misspelt, with the correct text: `file:line` and the text.
+   */
   misnamed(name: string): string | undefined {
     const wanted = [
       { source: this.#credentials, header: `[${name}]` },
@@ -125,7 +128,7 @@ interface Source {
   readonly profiles: ReadonlyMap<string, Fields>;
 }
 
-/** @param nameOf the profile that a section is about. The last of several sections about one stands alone. */
+/** @param nameOf the profile of a section. If several sections belong to one profile, only the last one counts. */
 async function sourceOf(
   file: string | undefined,
   nameOf: (section: string) => string | undefined,
@@ -150,7 +153,7 @@ async function readFile(file: string, fail: Fail): Promise<Ini> {
   }
 }
 
-/** The profile that a section of the config file is about: `[default]`, `[profile a]`, `[profile "a b"]`. */
+/** The profile of a section in the config file: `[default]`, `[profile a]`, `[profile "a b"]`. */
 function profileNamed(section: string): string | undefined {
   if (section === "default") return section;
   if (!section.startsWith("profile")) return undefined;
@@ -158,14 +161,14 @@ function profileNamed(section: string): string | undefined {
   return words?.length === 2 ? words[1] : undefined;
 }
 
-/** The name in a section's header, without the characters around it. */
+/** The name in a section's header, without the surrounding white space. */
 function bareName(section: string): string {
   return section.trim().replace(/^profile\b\s*/, "").replace(/^(["'])(.*)\1$/s, "$2").trim();
 }
 
 /**
- * The words of a text by the rules of a POSIX shell, as Python's `shlex.split` has them; `undefined` where a quotation or
- * an escape has no end.
+ * Splits a text into words by the rules of a POSIX shell, as Python's `shlex.split` does; `undefined` if a quotation or
+ * an escape is not terminated.
  */
 function shellWords(text: string): readonly string[] | undefined {
   const words: string[] = [];
@@ -178,7 +181,7 @@ function shellWords(text: string): readonly string[] | undefined {
       at++;
       if (at === text.length) return undefined;
       const escaped = text.charAt(at);
-      // Within double quotes it escapes these two only.
+      // Within double quotes, a backslash escapes only these two.
       word = (word ?? "") + (quote === "" || escaped === '"' || escaped === "\\" ? escaped : `\\${escaped}`);
     } else if (quote !== "") word = (word ?? "") + char;
     else if (char === '"' || char === "'") [quote, word] = [char, word ?? ""];

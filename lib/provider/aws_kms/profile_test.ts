@@ -14,7 +14,7 @@ interface PlainProfile extends Pick<Profile, "roles"> {
   readonly base: Exclude<Profile["base"], { readonly keys: unknown }> | { readonly keys: PlainAwsKeys };
 }
 
-/** Reads a profile from texts of the two files. */
+/** Reads a profile from the texts of both files. */
 async function read(
   profile: string,
   { config, credentials }: { readonly config?: string; readonly credentials?: string },
@@ -34,7 +34,7 @@ async function read(
 
 const of = (id: string) => ({ keys: { accessKeyId: id, secretAccessKey: `secret-of-${id}` } });
 
-Deno.test("readProfile() finds keys in either file, and those of the credentials file go first", async () => {
+Deno.test("readProfile() finds keys in either file; those of the credentials file take precedence", async () => {
   assert.deepEqual(await read("default", { credentials: `[default]\n${keys("AKIA1")}` }), {
     base: of("AKIA1"),
     roles: [],
@@ -47,7 +47,7 @@ Deno.test("readProfile() finds keys in either file, and those of the credentials
   assert.deepEqual((await read("a", temporary)).base, { keys: { ...of("ASIA1").keys, sessionToken: "token" } });
 });
 
-Deno.test("readProfile() follows source_profile, and takes the roles on from its end", async () => {
+Deno.test("readProfile() follows source_profile, and assumes the roles beginning with the last profile's", async () => {
   const config = `[profile c]
 role_arn = ${arn("c")}
 source_profile = b
@@ -66,13 +66,13 @@ source_profile = a
   });
 });
 
-Deno.test("readProfile() takes a profile that is its own source for its own keys", async () => {
+Deno.test("readProfile() uses the own keys of a profile that is its own source", async () => {
   const credentials = `[a]\n${keys("AKIA1")}role_arn = ${arn("a")}\nsource_profile = a\n`;
   const { base, roles } = await read("a", { credentials });
   assert.deepEqual([base, roles], [of("AKIA1"), [{ roleArn: arn("a"), sessionName: "trousseau" }]]);
 });
 
-Deno.test("readProfile() begins with a web identity or the machine's role where a profile says so", async () => {
+Deno.test("readProfile() begins with a web identity or the machine's role if a profile requires it", async () => {
   await inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/token`, "e30.e30.x\n");
     const web = `[profile a]\nrole_arn = ${arn("a")}\nweb_identity_token_file = ${folder}/token\n`;
@@ -124,7 +124,7 @@ for (const [what, [config, sentence]] of Object.entries(refused)) {
   });
 }
 
-Deno.test("readProfile() shows no secret where it refuses", async () => {
+Deno.test("readProfile() shows no secret in an error", async () => {
   const config = `[profile a]\naws_access_key_id = AK IA\naws_secret_access_key = topsecret\n`;
   const error = await read("a", { config }).then(() => assert.fail(), (thrown: Error) => thrown);
   assert.ok(!Deno.inspect(error, { depth: 9 }).includes("topsecret"));

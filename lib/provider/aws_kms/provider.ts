@@ -1,9 +1,9 @@
 /**
  * A KEK in AWS KMS.
  *
- * The AWS SDK signs requests, knows the endpoints of all Regions and reads answers. Connections and credentials are this
- * room's: the SDK's own would read the environment and the home folder, ask the machine's metadata service without being
- * told to, and start processes.
+ * The AWS SDK signs requests, determines the endpoints of all Regions and parses responses. This folder supplies
+ * connections and credentials: those of the SDK would read the environment and the home folder, use the machine's
+ * metadata service without being configured to, and start processes.
  *
  * @module
  */
@@ -14,9 +14,9 @@ import { AwsKmsSession } from "./session.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 
 /**
- * Opens a key; the first call gets credentials.
+ * Opens a key. The first call gets credentials.
  *
- * @throws {KmsError} `config` if the CA file cannot be used, or a profile is none that works without starting a process.
+ * @throws {KmsError} `config` if the CA file cannot be used, or a profile cannot be used without starting a process.
  */
 export async function openAwsKms(settings: AwsKmsSettings, context: ProviderContext): Promise<Provider> {
   return oneByOne(settings, new KmsKey(await AwsKmsSession.open(settings, context), settings), context.notify);

@@ -21,7 +21,7 @@ async function withAws(
   await work(double, provider);
 }
 
-/** The version that a key's newest material has, or an older one's. */
+/** The version of a key's newest material, or of an older one. */
 function version(double: AwsDouble, arn = double.arn, at = -1): string {
   return `${arn}#${double.keys.materials(arn).at(at)}`;
 }
@@ -34,11 +34,11 @@ Deno.test("probe() is one call, and two at each tenth time", () =>
     for (let probes = 1; probes <= 30; probes++) await provider.probe(patient);
     const calls = double.operations;
     assert.deepEqual([calls.length, calls.filter((call) => call === "ReEncrypt").length], [33, 30]);
-    // With an hourly login, a day at one probe each 75 s stays below 1,440 calls.
+    // With an hourly login, one probe every 75 s makes fewer than 1,440 calls a day.
     assert.ok(1152 * calls.length / 30 + 24 / 0.63 * 3 < 1440);
   }));
 
-Deno.test("probe() notices a KMS that decrypts something else than it encrypted", () =>
+Deno.test("probe() detects a KMS that does not decrypt to what it encrypted", () =>
   withAws(async (double, provider) => {
     const operate = double.keys.operate.bind(double.keys);
     double.keys.operate = (operation, region, input) => {
@@ -49,7 +49,7 @@ Deno.test("probe() notices a KMS that decrypts something else than it encrypted"
     await assert.rejects(provider.probe(patient), refusedWith("provider_protocol", /something else/));
   }));
 
-Deno.test("probe() makes its sentinel again where the key does not open it any more, once", () =>
+Deno.test("probe() creates its sentinel again if the key can no longer decrypt it, once", () =>
   withAws(async (double, provider) => {
     await provider.probe(patient);
     const operate = double.keys.operate.bind(double.keys);
@@ -65,7 +65,7 @@ Deno.test("probe() makes its sentinel again where the key does not open it any m
     await assert.rejects(provider.probe(patient), refusedWith("integrity"));
   }));
 
-Deno.test("every call names the key by its ARN, and goes with the encryption context", async () => {
+Deno.test("every call names the key by its ARN, and contains the encryption context", async () => {
   await withAws(async (double, provider) => {
     await provider.unwrap(await provider.wrap(dek, await provider.probe(patient), patient), patient);
     const context = { cluster: "prod" };
@@ -82,7 +82,7 @@ Deno.test("every call names the key by its ARN, and goes with the encryption con
   });
 });
 
-Deno.test("another encryption context opens nothing, and none is sent where none is configured", async () => {
+Deno.test("ciphertexts do not decrypt under another encryption context, and none is sent if none is configured", async () => {
   await using double = await AwsDouble.start();
   const { provider: prod } = await openAws(double);
   const wrapped = await prod.wrap(dek, await prod.probe(patient), patient);
@@ -96,7 +96,7 @@ Deno.test("another encryption context opens nothing, and none is sent where none
   assert.equal("EncryptionContext" in (double.calls[0]?.input ?? {}), false);
 });
 
-Deno.test("an alias or a key ID is resolved once, and then its ARN is what is asked", async () => {
+Deno.test("an alias or a key ID is resolved once; all later requests use its ARN", async () => {
   await using double = await AwsDouble.start();
   const { arn, keys } = double;
   const names = [arn, arn.split("/")[1] ?? "", "alias/kubernetes", arn.replace(/key.*/, "alias/kubernetes")];
@@ -106,7 +106,7 @@ Deno.test("an alias or a key ID is resolved once, and then its ARN is what is as
     double.calls.length = 0;
     const state = await provider.probe(patient);
     assert.equal(state.version, version(double), key);
-    // Whoever moves the alias now is not followed.
+    // Moving the alias now has no effect.
     keys.alias("alias/kubernetes", keys.create(homeRegion));
     const wrapped = await provider.wrap(dek, await provider.probe(patient), patient);
     assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
@@ -116,7 +116,7 @@ Deno.test("an alias or a key ID is resolved once, and then its ARN is what is as
   }
 });
 
-Deno.test("an alias that was moved while the plugin was away opens nothing old, and says why", async () => {
+Deno.test("an alias that was moved while the plugin was stopped decrypts nothing old, and the error says why", async () => {
   await using double = await AwsDouble.start();
   const { provider: before } = await openAws(double, { key: "alias/kubernetes" });
   const wrapped = await before.wrap(dek, await before.probe(patient), patient);
@@ -127,12 +127,12 @@ Deno.test("an alias that was moved while the plugin was away opens nothing old, 
   await assert.rejects(after.unwrap(wrapped, patient), refusedWith("key_unknown", sentence));
 });
 
-Deno.test("DescribeKey that answers about another key is not believed", async () => {
+Deno.test("a DescribeKey response about another key is rejected", async () => {
   const other = `arn:aws:kms:${homeRegion}:${account}:key/00000000-0000-4000-8000-000000000000`;
   const elsewhere = (arn: string) => arn.replace(homeRegion, "eu-west-1");
   for (const named of ["arn", "id", "alias"] as const) {
     for (const lie of [() => other, elsewhere, () => "arn:aws:s3:::bucket"]) {
-      // What an alias stands for only KMS knows.
+      // Only KMS can resolve an alias.
       if (named === "alias" && lie("x") === other) continue;
       await using double = await AwsDouble.start();
       const { arn, keys } = double;
@@ -151,7 +151,7 @@ Deno.test("DescribeKey that answers about another key is not believed", async ()
   }
 });
 
-Deno.test("an answer of another key is not believed, whichever operation gives it", async () => {
+Deno.test("an answer of another key is rejected, for every operation", async () => {
   for (const lying of ["Encrypt", "Decrypt", "ReEncrypt"]) {
     await withAws(async (double, provider) => {
       const operate = double.keys.operate.bind(double.keys);
@@ -167,7 +167,7 @@ Deno.test("an answer of another key is not believed, whichever operation gives i
   }
 });
 
-Deno.test("wrap() encrypts and decrypts, and needs no probe before it", () =>
+Deno.test("wrap() encrypts and decrypts, and requires no earlier probe", () =>
   withAws(async (double, provider) => {
     const wrapped = await provider.wrap(dek, { version: version(double) }, patient);
     assert.deepEqual(double.operations, ["DescribeKey", "Encrypt", "Decrypt"]);
@@ -177,7 +177,7 @@ Deno.test("wrap() encrypts and decrypts, and needs no probe before it", () =>
     await assert.rejects(other, refusedWith("key_unusable", /not one of the key that is used now/));
   }));
 
-Deno.test("wrap() gives nothing out that the KMS decrypts to something else", () =>
+Deno.test("wrap() returns nothing that the KMS does not decrypt to its input", () =>
   withAws(async (double, provider) => {
     const state = await provider.probe(patient);
     const operate = double.keys.operate.bind(double.keys);
@@ -189,7 +189,7 @@ Deno.test("wrap() gives nothing out that the KMS decrypts to something else", ()
     await assert.rejects(provider.wrap(dek, state, patient), refusedWith("provider_protocol", /something else/));
   }));
 
-Deno.test("wrap() keeps the true version after a rotation, and refuses a part of KMS that lags behind", () =>
+Deno.test("wrap() returns the true version after a rotation, and rejects the answer of a part of KMS that lags behind", () =>
   withAws(async (double, provider) => {
     const before = await provider.probe(patient);
     double.keys.rotate(double.arn);
@@ -199,12 +199,12 @@ Deno.test("wrap() keeps the true version after a rotation, and refuses a part of
     double.keys.lagging = 0;
     const sentence = /wrapped with key material that was replaced/;
     await assert.rejects(provider.wrap(dek, after, patient), refusedWith("unreachable", sentence));
-    // Another node that has not seen the older material asks KMS which of the two is in use.
+    // Another node that has not seen the older material requests the current one from KMS.
     await using fresh = (await openAws(double)).provider;
     await assert.rejects(fresh.wrap(dek, after, patient), refusedWith("unreachable", sentence));
   }));
 
-Deno.test("unwrap() asks nothing of the KMS for a version of another key or bytes of an impossible size", () =>
+Deno.test("unwrap() sends no request for a version of another key or bytes of an impossible size", () =>
   withAws(async (double, provider) => {
     const ciphertext = new Uint8Array(200);
     const good = version(double);
@@ -221,7 +221,7 @@ Deno.test("unwrap() asks nothing of the KMS for a version of another key or byte
     assert.equal(double.calls.length, 0);
   }));
 
-Deno.test("unwrap() of a key named by its ARN is one call, even the very first", async () => {
+Deno.test("unwrap() of a key configured by its ARN is one call, even the first one", async () => {
   await using double = await AwsDouble.start();
   const { provider: one } = await openAws(double);
   const wrapped = await one.wrap(dek, await one.probe(patient), patient);
@@ -232,11 +232,11 @@ Deno.test("unwrap() of a key named by its ARN is one call, even the very first",
   assert.deepEqual(double.operations, ["Decrypt"]);
 });
 
-Deno.test("unwrap() tells a right that is missing from bytes that name another key", () =>
+Deno.test("unwrap() distinguishes a missing permission from bytes that name another key", () =>
   withAws(async (double, provider) => {
     const wrapped = await provider.wrap(dek, await provider.probe(patient), patient);
     const operate = double.keys.operate.bind(double.keys);
-    // KMS says so where the bytes name a key that is not there.
+    // The response of KMS if the bytes name a nonexistent key.
     double.keys.operate = (operation, region, input) =>
       operation === "Decrypt" && input.CiphertextBlob === "AAAA"
         ? { status: 400, body: { __type: "AccessDeniedException" } }
@@ -278,7 +278,7 @@ Deno.test("a key that is disabled and enabled again works again, with the versio
     assert.deepEqual(await provider.probe(patient), state);
   }));
 
-Deno.test("a multi-Region key has one version in all Regions, and each replica opens what another has wrapped", async () => {
+Deno.test("a multi-Region key has one version in all Regions, and each replica unwraps data keys of another", async () => {
   await using double = await AwsDouble.start();
   const primary = double.keys.create(homeRegion, { multiRegion: true });
   const replica = double.keys.replicate(primary, "eu-west-1");
@@ -295,7 +295,7 @@ Deno.test("a multi-Region key has one version in all Regions, and each replica o
   await assert.rejects(single.unwrap(wrapped, patient), refusedWith("key_unknown"));
 });
 
-Deno.test("a KMS that does not name its key material gives versions by the key's time of creation", async () => {
+Deno.test("a KMS that does not name its key material has versions by the key's creation time", async () => {
   await withAws(async (double, provider) => {
     double.keys.namesMaterial = false;
     const state = await provider.probe(patient);
@@ -311,7 +311,7 @@ Deno.test("a KMS that does not name its key material gives versions by the key's
   });
 });
 
-Deno.test("unwrapForeign() opens what another program encrypted with this key, in its own context and no other", () =>
+Deno.test("unwrapForeign() decrypts a ciphertext of another program with this key, in its own context only", () =>
   withAws(async (double, provider) => {
     const seed = new Uint8Array(32).fill(3);
     const encrypt = (EncryptionContext?: Record<string, string>) => {
@@ -344,7 +344,7 @@ Deno.test("unwrapForeign() opens what another program encrypted with this key, i
     await assert.rejects(open({ ciphertext }, patient), refusedWith("integrity", /wrapped by another key/));
   }));
 
-Deno.test("a KMS that refuses connections, is slow or hangs costs its caller no more than his time", () =>
+Deno.test("a KMS that refuses connections, is slow or hangs does not delay a caller beyond its deadline", () =>
   withAws(async (double, provider) => {
     const state = await provider.probe(patient);
     const nowhere = `http://127.0.0.1:${freePort()}`;
@@ -363,7 +363,7 @@ Deno.test("a KMS that refuses connections, is slow or hangs costs its caller no 
     await provider.probe(patient);
   }));
 
-Deno.test("a KMS behind TLS is trusted by the CA file, and not without it", async () => {
+Deno.test("a KMS behind TLS is trusted with the CA file, and not without it", async () => {
   await using double = await AwsDouble.start(true);
   await using trusting = (await openAws(double)).provider;
   await trusting.probe(patient);
@@ -371,7 +371,7 @@ Deno.test("a KMS behind TLS is trusted by the CA file, and not without it", asyn
   await assert.rejects(doubting.probe(patient), refusedWith("unreachable", /certificate/));
 });
 
-Deno.test("calls beyond 16 at once wait in line, and all are answered", () =>
+Deno.test("calls beyond 16 at once are queued, and all are answered", () =>
   withAws(async (_double, provider) => {
     const state = await provider.probe(patient);
     const deks = Array.from({ length: 64 }, (_, at) => new Uint8Array(32).fill(at));
@@ -379,11 +379,11 @@ Deno.test("calls beyond 16 at once wait in line, and all are answered", () =>
     assert.deepEqual(await Promise.all(wraps.map((one) => provider.unwrap(one, patient))), deks);
   }));
 
-Deno.test("a rotation in AWS gives one new key ID, once, and what was sealed before still opens", () =>
+Deno.test("a rotation in AWS changes the key ID once, and data sealed before it can still be decrypted", () =>
   withAws(async (double, provider) => {
     await using node = await startNode([enforceContract(provider, { notify: () => {} })]);
     const seed = new Uint8Array(32).fill(1);
-    /** Lets time pass in steps in which the double can answer. */
+    /** Advances time in steps in which the double can answer. */
     const live = async (seconds: number) => {
       for (let second = 0; second < seconds; second++) {
         await node.clock.advance(1000);

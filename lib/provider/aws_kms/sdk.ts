@@ -1,6 +1,7 @@
 /**
- * The AWS SDK, kept to signing, naming endpoints and reading answers: it sends over the HTTP of this room, makes each
- * call once, and is told everything that it would look for in the environment, in the home folder or on the network.
+ * The configuration of the AWS SDK. It is used for signing, endpoints and parsing only: it sends over the HTTP client
+ * of this project, makes each call once, and gets all values that it would otherwise read from the environment, the
+ * home folder or the network.
  *
  * @module
  */
@@ -12,7 +13,7 @@ import { maxClockSkewMs, serverNow } from "../../net/https/server_time.ts";
 import type { AwsKeys } from "./credentials.ts";
 import type { AwsKmsSettings } from "./settings.ts";
 
-/** What a command is sent with: the SDK hands it to the transport as it is. */
+/** The options of a command; the SDK passes them to the transport unchanged. */
 export interface SdkCall {
   readonly abortSignal: AbortSignal;
   readonly call: HttpCall;
@@ -20,15 +21,15 @@ export interface SdkCall {
   readonly seen: SdkSeen;
 }
 
-/** The parts of an answer that the SDK does not return. */
+/** The parts of a response that the SDK does not return. */
 interface SdkSeen {
-  /** Its Date field. */
+  /** The Date header. */
   date?: string | undefined;
-  /** Whether the request was signed by a clock that is minutes off the answer's. */
+  /** Whether the time of the signature differs from the response's by minutes. */
   skewed?: boolean;
 }
 
-/** A request as the SDK has built and signed it. */
+/** A request that the SDK has built and signed. */
 interface SdkRequest {
   readonly method: string;
   readonly protocol: string;
@@ -39,26 +40,28 @@ interface SdkRequest {
   readonly body?: unknown;
 }
 
-/** What the SDK reads an answer from. */
+/** A response in the form that the SDK parses. */
 interface SdkResponse {
   readonly statusCode: number;
   readonly headers: Record<string, string>;
   readonly body: Uint8Array;
 }
 
-/** What {@linkcode SdkCall} wraps a call in. */
+/** The SDK options for a call. */
 export function sdkCall(call: HttpCall): SdkCall {
   return { abortSignal: call.signal, call, seen: {} };
 }
 
-/** Sends for the SDK. What fails on the way is thrown as a KmsError, which the SDK hands on untouched. */
+/** Sends requests of the SDK. Errors of the connection are thrown as KmsErrors, which the SDK passes on unchanged. */
 export class SdkTransport {
   readonly #http: Pick<HttpClient, "ask">;
   readonly #server: string;
-  /** The server's wall time less the monotonic one of this process, which no clock that is set changes. */
+  /**
+   * The server's wall time minus this process's monotonic time, which is independent of changes to the system clock.
+   */
   #serverAhead: number | undefined;
 
-  /** @param server what it is called in messages, such as `AWS KMS`. */
+  /** @param server name in messages, for instance `AWS KMS`. */
   constructor(http: Pick<HttpClient, "ask">, server: string) {
     this.#http = http;
     this.#server = server;
@@ -78,14 +81,14 @@ export class SdkTransport {
   }
 
   /**
-   * Milliseconds by which AWS' clock is ahead of this machine's; 0 where that is not known. A signature that is five
-   * minutes off is refused, so that a new client begins with the offset of the one before it.
+   * Milliseconds by which AWS's clock is ahead of this machine's; 0 if unknown. AWS refuses a signature that is off by
+   * five minutes, so that a new client begins with the offset of its predecessor.
    */
   get clockOffset(): number {
     return this.#serverAhead === undefined ? 0 : this.#serverAhead + systemClock.now() - systemClock.wall();
   }
 
-  /** Part of what the SDK wants of a transport; nothing of it is configured through the SDK. */
+  /** Required by the SDK's transport interface; nothing is configured through it. */
   updateHttpClientConfig(): void {}
 
   httpHandlerConfigs(): Record<string, never> {
@@ -93,7 +96,7 @@ export class SdkTransport {
   }
 }
 
-/** The configuration of a client. What is left out here the SDK would go and look for. */
+/** The configuration of a client. The SDK would search the environment for any setting that is missing here. */
 export function sdkConfig(
   { region, fips, dualStack }: AwsKmsSettings,
   endpoint: string | undefined,
@@ -109,19 +112,19 @@ export function sdkConfig(
     credentials: keys.reveal(),
     requestHandler: transport,
     systemClockOffset: transport.clockOffset,
-    // A repeat is decided upon in lib/provider/retrying.ts, for all vendors alike.
+    // lib/provider/retrying.ts retries for all vendors.
     maxAttempts: 1,
     retryMode: "standard" as const,
     defaultsMode: "standard" as const,
     disableClockSkewCorrection: false,
     authSchemePreference: [],
     userAgentAppId: "trousseau",
-    // The SDK's own would tell AWS about this machine, and may not ask the machine.
+    // The SDK's default user agent describes this machine, which the permissions do not allow it to read.
     defaultUserAgentProvider: () => Promise.resolve([["trousseau", version] as [string, string]]),
   };
 }
 
-/** AWS's error codes for a signature of another time ("Troubleshoot Signature Version 4 signing"). */
+/** AWS's error codes for a signature with a wrong time ("Troubleshoot Signature Version 4 signing"). */
 const skewErrors: readonly string[] = [
   "InvalidSignatureException",
   "RequestExpired",
@@ -131,8 +134,8 @@ const skewErrors: readonly string[] = [
 ];
 
 /**
- * Sends, and once more where it was signed by a clock that is wrong: the SDK signs by AWS' clock then, which it has from
- * the answer.
+ * Sends a command, and sends it once more if its signature had the wrong time: the SDK then signs with AWS's time,
+ * which it takes from the response.
  */
 export async function byServersClock<Out>(call: HttpCall, send: (options: SdkCall) => Promise<Out>) {
   const first = sdkCall(call);
@@ -146,7 +149,7 @@ export async function byServersClock<Out>(call: HttpCall, send: (options: SdkCal
   }
 }
 
-/** The time of the X-Amz-Date field, `20261103T180000Z`, in milliseconds since the epoch; `NaN` where there is none. */
+/** The time of the X-Amz-Date header, `20261103T180000Z`, in milliseconds since the epoch; `NaN` if there is none. */
 function signedAt(headers: SdkRequest["headers"]): number {
   const [, year, month, day, hour, minute, second] =
     /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(headers["x-amz-date"] ?? "") ?? [];

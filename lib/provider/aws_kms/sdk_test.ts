@@ -14,7 +14,7 @@ import type { AwsKmsSettings } from "./settings.ts";
 const keys = { accessKeyId: "AKIAEXAMPLE", secretAccessKey: "secret", sessionToken: "token" };
 const call = { ...patient, action: "try it" };
 
-/** Answers with a text, and keeps what was asked. */
+/** Responds with a given text, and records requests. */
 class Recorder {
   readonly asked: { readonly server: Server; readonly request: HttpRequest }[] = [];
   readonly #answer: () => { readonly status: number; readonly text: string };
@@ -83,8 +83,8 @@ const places: readonly (readonly [changes: Partial<AwsKmsSettings>, kms: string,
 ];
 
 /**
- * All that the SDK may touch here: five variables that it asks for whatever it is told, and that tell it nothing where
- * the binary's permissions hide them. What else it would read or ask for by itself makes these tests fail.
+ * The permissions that the SDK may use here: five variables, which it always reads and which are empty because the
+ * binary's permissions hide them. Any other access of its own makes these tests fail.
  */
 const permissions: Deno.PermissionOptions = {
   env: [
@@ -111,7 +111,7 @@ for (const [changes, kmsOrigin, stsOrigin] of places) {
 }
 
 Deno.test({
-  name: "a command is one signed POST for the Region, and tells nothing of this machine",
+  name: "a command is one signed POST to the Region, and contains nothing about this machine",
   permissions,
   async fn() {
     const http = new Recorder();
@@ -129,7 +129,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "AssumeRoleWithWebIdentity goes without a signature, since the token stands for it",
+  name: "AssumeRoleWithWebIdentity is not signed, since the token authenticates it",
   permissions,
   async fn() {
     const http = new Recorder(() => ({ status: 200, text: assumed.replaceAll("Role", "RoleWithWebIdentity") }));
@@ -146,7 +146,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a call is made once, whatever is answered",
+  name: "a call is made once, whatever the response",
   permissions,
   async fn() {
     for (const status of [400, 429, 500, 503]) {
@@ -160,7 +160,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what fails on the way comes back as it was thrown, and is not tried again",
+  name: "errors of the connection are thrown unchanged, and the call is not retried",
   permissions,
   async fn() {
     const broken = new KmsError("unreachable", "Cannot try it: AWS KMS refused the connection.");
@@ -173,7 +173,7 @@ Deno.test({
   },
 });
 
-Deno.test("a command that is sent without its call is a mistake of ours", async () => {
+Deno.test("a command that is sent without its call is an internal error", async () => {
   const http = new Recorder();
   await assert.rejects(kms(http).send(new DescribeKeyCommand({ KeyId: "x" })), TypeError);
   assert.equal(http.asked.length, 0);

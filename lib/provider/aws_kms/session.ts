@@ -1,5 +1,5 @@
 /**
- * AWS KMS, asked with credentials that all calls share.
+ * Requests to AWS KMS with shared credentials.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export type Send<Out> = (client: KMSClient, options: SdkCall) => Promise<Out>;
 
 type Outcome<Out> = { readonly out: Out } | { readonly failure: AwsFailure };
 
-/** Gets credentials at the first request. */
+/** A session that gets credentials at its first request. */
 export class AwsKmsSession implements AsyncDisposable {
   readonly #settings: AwsKmsSettings;
   readonly #http: HttpClient;
@@ -41,7 +41,7 @@ export class AwsKmsSession implements AsyncDisposable {
   }
 
   /**
-   * Reads the CA file and a profile's files; nothing goes over the network.
+   * Reads the CA file and a profile's files. No network access.
    *
    * @throws {KmsError} `config` if they cannot be used.
    */
@@ -63,11 +63,13 @@ export class AwsKmsSession implements AsyncDisposable {
   }
 
   /**
-   * Sends a command with the credentials that there are, and where those are refused, once more with new ones. A missing
-   * right counts as well: it may have been given to the role since, or the credentials are those of another one.
+   * Sends a command with the present credentials. If they are refused, it sends the command once more with new ones. A
+   * missing permission counts as a refusal: the role may have received it in the meantime, or the credentials may now
+   * be those of another role.
    *
-   * @param operation its name, as AWS has it in a policy.
-   * @throws {KmsError} what AWS answered, as `answers.ts` reads it; why it could not be asked; or what the login said.
+   * @param operation its name in AWS policies.
+   * @throws {KmsError} the error in AWS's response as `errors.ts` reads it, the error of the connection, or that of the
+   *   login.
    */
   async ask<Out>(operation: KmsOperation, send: Send<Out>, call: HttpCall): Promise<Out> {
     const outcome = await this.#tokens.request(operation, (token) => this.#send(send, token, call), verdictOf, call);
@@ -106,7 +108,10 @@ function verdictOf(outcome: Outcome<unknown>): TokenVerdict {
   return errorCodes[code].retry === "yes" ? "silent" : "served";
 }
 
-/** Who will be spoken to. The SDK alone knows where a Region's own endpoints are; that they have TLS is enough here. */
+/**
+ * The servers that requests are sent to. Only the SDK knows the endpoints of a Region; here it suffices that they use
+ * TLS.
+ */
 function serversOf({ endpoint, stsEndpoint, auth, assumeRole }: AwsKmsSettings): readonly Server[] {
   const regional = "https://amazonaws.com";
   const roles = assumeRole !== undefined || auth.method === "web-identity" || auth.method === "profile";

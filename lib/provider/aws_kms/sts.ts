@@ -1,5 +1,5 @@
 /**
- * Roles: credentials from AWS STS, for other credentials or for a token of another issuer.
+ * Roles: credentials from AWS STS in exchange for other credentials or for a token of another issuer.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { type AwsGrant, AwsKeys, checkedKeys, granted } from "./credentials.ts";
 import { byServersClock, type SdkCall, sdkConfig, SdkTransport } from "./sdk.ts";
 import type { AssumedRole, AwsKmsSettings } from "./settings.ts";
 
-/** Seconds; what every role allows. */
+/** Lifetime of a role's credentials in seconds; every role permits it. */
 const lifetime = 3600;
 
 /** Placeholders: a request with a token of another issuer is not signed. */
@@ -29,9 +29,9 @@ export class Sts {
   }
 
   /**
-   * Takes on a role.
+   * Assumes a role with an access key.
    *
-   * @throws {KmsError} `unauthenticated` if STS refuses, else why it could not be asked.
+   * @throws {KmsError} `unauthenticated` if STS refuses, otherwise the error of the request.
    */
   assume({ roleArn, externalId, sessionName }: AssumedRole, keys: AwsKeys, call: HttpCall): Promise<AwsGrant> {
     const command = new AssumeRoleCommand({
@@ -43,7 +43,7 @@ export class Sts {
     return this.#ask((client, options) => client.send(command, options), keys, call);
   }
 
-  /** The same for a token. */
+  /** Assumes a role with a token of another issuer. Errors as {@linkcode Sts.assume}. */
   assumeWithToken(roleArn: string, sessionName: string, token: string, call: HttpCall): Promise<AwsGrant> {
     const command = new AssumeRoleWithWebIdentityCommand({
       RoleArn: roleArn,

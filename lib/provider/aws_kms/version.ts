@@ -10,17 +10,17 @@
  * @module
  */
 
-/** One version. */
+/** A parsed version. */
 export interface KmsVersion {
-  /** As `lineageOf` gives it. */
+  /** The result of `lineageOf`. */
   readonly lineage: string;
-  /** KMS's name for the key material; a rotation makes another one. */
+  /** ID of the key material; a rotation changes it. */
   readonly material?: string | undefined;
-  /** When the key was made, in seconds since the epoch. */
+  /** Creation time of the key in seconds since the epoch. */
   readonly createdAt?: number | undefined;
 }
 
-/** KMS gives 64 hex digits ("DescribeKey", `CurrentKeyMaterialId`); others may call theirs otherwise. */
+/** AWS uses 64 hex digits ("DescribeKey", `CurrentKeyMaterialId`); other implementations may use other IDs. */
 export const materialPattern = /^[0-9A-Za-z-]{1,64}$/;
 
 const versionPattern = /^([^#@]{1,180})(?:#([0-9A-Za-z-]{1,64})|@(\d{1,11}))?$/;
@@ -31,7 +31,7 @@ export function versionName({ lineage, material, createdAt }: KmsVersion): strin
   return createdAt === undefined ? lineage : `${lineage}@${createdAt}`;
 }
 
-/** Reads such a name; `undefined` where it is none. */
+/** Parses the name of a version; `undefined` if it has none of the forms. */
 export function parseVersion(name: string): KmsVersion | undefined {
   const [, lineage, material, seconds] = versionPattern.exec(name) ?? [];
   if (lineage === undefined) return undefined;

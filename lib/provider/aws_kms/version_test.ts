@@ -16,7 +16,7 @@ Deno.test("versionName() and parseVersion() are each other's inverse in all thre
   assert.equal(versionName({ lineage, createdAt: 17 }), `${lineage}@17`);
 });
 
-Deno.test("parseVersion() finds nothing in what is no such name, and throws at no text", () => {
+Deno.test("parseVersion() returns undefined for any other text, and never throws", () => {
   for (const name of ["", "#", `#${material}`, `${lineage}#`, `${lineage}@`, `${lineage}@-1`, `${lineage}#a@1`]) {
     assert.equal(parseVersion(name), undefined, name);
   }

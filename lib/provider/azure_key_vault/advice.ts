@@ -1,12 +1,12 @@
 /**
- * What an operator should know about the settings of a key in Azure Key Vault.
+ * Advice about the settings of a key in Azure Key Vault.
  *
  * @module
  */
 import type { ProviderAdvice } from "../advice.ts";
 import type { AzureKeyVaultSettings } from "./settings.ts";
 
-/** Where the kubelet mounts tokens that it has from its API server, and where its webhook for Azure puts them. */
+/** The folders in which the kubelet mounts service account tokens, and Azure's webhook its tokens. */
 const mountedTokens = ["/var/run/secrets/kubernetes.io/", "/var/run/secrets/azure/tokens/"] as const;
 
 /** See {@linkcode ProviderAdvice}. */
@@ -41,7 +41,7 @@ function warnings({ auth, version, unwrapAlgorithms }: AzureKeyVaultSettings): r
   ];
 }
 
-/** For the Azure CLI: a new version beside the old ones, with their attributes. */
+/** The command of the Azure CLI that adds a version; the old versions keep their attributes. */
 function rotateCommand({ vault, key }: AzureKeyVaultSettings): string {
   return `az keyvault key rotate --id ${vault}/keys/${key}`;
 }

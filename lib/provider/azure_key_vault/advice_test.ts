@@ -17,7 +17,7 @@ function advice(changes: Partial<AzureKeyVaultSettings> = {}) {
   });
 }
 
-Deno.test("azureKeyVaultAdvice() says how the key is rotated, and has nothing against good settings", async () => {
+Deno.test("azureKeyVaultAdvice() names the command for rotation, and has no warning for good settings", async () => {
   const { warnings, rotation, toBeMade } = advice();
   const command = "az keyvault key rotate --id https://a.vault.azure.net/keys/kubernetes";
   deepEqual([warnings, rotation, await toBeMade()], [[], { by: "command", command }, undefined]);

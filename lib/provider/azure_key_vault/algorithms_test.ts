@@ -4,7 +4,7 @@ import { isKeyType, toWrap, unwrapAlgorithms, unwrapped, wrapAlgorithm } from ".
 
 const deks = fc.uint8Array({ minLength: 1, maxLength: 64 });
 
-Deno.test("toWrap() frames for AES-KW in whole blocks that never repeat, and unwrapped() takes the frame off", () => {
+Deno.test("toWrap() uses a frame of whole blocks that never repeats for AES-KW, and unwrapped() removes it", () => {
   fc.assert(fc.property(deks, (dek) => {
     const [frame, other] = [toWrap("A256KW", dek), toWrap("A256KW", dek)];
     assert.equal(frame.length % 8, 0);
@@ -14,7 +14,7 @@ Deno.test("toWrap() frames for AES-KW in whole blocks that never repeat, and unw
   }));
 });
 
-Deno.test("toWrap() hands a data key to RSA as it is", () => {
+Deno.test("toWrap() passes a data key to RSA unchanged", () => {
   fc.assert(fc.property(deks, (dek) => {
     assert.deepEqual(toWrap("RSA-OAEP-256", dek), dek);
     for (const algorithm of ["RSA-OAEP-256", "RSA-OAEP", "RSA1_5"] as const) {
@@ -23,7 +23,7 @@ Deno.test("toWrap() hands a data key to RSA as it is", () => {
   }));
 });
 
-Deno.test("unwrapped() takes no bytes that are no frame, and no data key that is too long or empty", () => {
+Deno.test("unwrapped() rejects bytes without a frame, and a data key that is too long or empty", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 120 }), (bytes) => {
     const dek = unwrapped("A256KW", bytes);
     if (dek === undefined) return;
@@ -40,7 +40,7 @@ Deno.test("unwrapped() takes no bytes that are no frame, and no data key that is
   for (const length of [0, 65]) assert.equal(unwrapped("RSA-OAEP-256", new Uint8Array(length)), undefined);
 });
 
-Deno.test("unwrapAlgorithms() goes by the size, and never tries an old algorithm that nobody asked for", () => {
+Deno.test("unwrapAlgorithms() depends on the size, and never includes an old algorithm that is not configured", () => {
   for (const size of [256, 384, 512]) {
     assert.deepEqual(unwrapAlgorithms(new Uint8Array(size), []), ["RSA-OAEP-256"]);
     assert.deepEqual(unwrapAlgorithms(new Uint8Array(size), ["RSA-OAEP"]), ["RSA-OAEP-256", "RSA-OAEP"]);
@@ -50,7 +50,7 @@ Deno.test("unwrapAlgorithms() goes by the size, and never tries an old algorithm
   }
 });
 
-Deno.test("wrapAlgorithm() knows every type that can wrap", () => {
+Deno.test("wrapAlgorithm() has a row for every type that can wrap", () => {
   const types = ["RSA", "RSA-HSM", "oct", "oct-HSM"].filter(isKeyType);
   assert.deepEqual(types.map(wrapAlgorithm), ["RSA-OAEP-256", "RSA-OAEP-256", "A256KW", "A256KW"]);
   for (const kty of ["EC", "EC-HSM", "toString", "", undefined, 7]) assert.ok(!isKeyType(kty));

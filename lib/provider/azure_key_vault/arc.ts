@@ -1,8 +1,9 @@
 /**
- * The agent of Azure Arc, which gives a machine outside of Azure the identity that it has there.
+ * The agent of Azure Arc, which provides the Azure identity of a machine outside Azure.
  *
- * It answers a first request with the name of a file that only root and the group `himds` may read, and a second one that
- * carries what is in it with a token ("Access Azure resources by using managed identity on Azure Arc-enabled servers").
+ * It answers a first request with the name of a file that only root and the group `himds` may read. A second request
+ * that contains the text of that file gets a token ("Access Azure resources by using managed identity on Azure
+ * Arc-enabled servers").
  *
  * @module
  */
@@ -15,20 +16,22 @@ import type { HttpClient, Server } from "../../net/https/client.ts";
 import type { HttpAnswer, HttpCall } from "../../net/https/endpoint.ts";
 import { unacceptable } from "../../net/https/refusals.ts";
 
-/** In bytes; what the agent writes is shorter. */
+/** Maximum size in bytes; the agent's files are shorter. */
 const largestKey = 4096;
 
-/** Where the agent is, and where its files are. */
+/** The origin of the agent, and the folder of its files. */
 export interface ArcAgent {
   readonly server: Server;
+  /** Absolute path of the folder of the agent's files. */
   readonly keyFolder: string;
 }
 
 /**
- * Asks the agent and proves that this process may read its files.
+ * Sends the request to the agent, and proves that this process may read its files.
  *
- * @returns the second answer, or the first one where it does not ask for the proof.
- * @throws {KmsError} `unauthenticated` if the file cannot be read; `provider_protocol` if it is none of the agent's.
+ * @returns the second response, or the first one if it does not require the proof.
+ * @throws {KmsError} `unauthenticated` if the file cannot be read; `provider_protocol` if it is not one of the agent's
+ *   files.
  */
 export async function askArc(client: HttpClient, agent: ArcAgent, path: string, call: HttpCall): Promise<HttpAnswer> {
   const request = { method: "GET", path, headers: { metadata: "true" } } as const;
@@ -41,7 +44,10 @@ export async function askArc(client: HttpClient, agent: ArcAgent, path: string, 
   }, call);
 }
 
-/** Whoever answers on the port in place of the agent shall not choose what is read and sent to him. */
+/**
+ * Validates the path: a server that listens on the port in place of the agent must not choose which file is read and
+ * sent to it.
+ */
 function keyPath({ headers }: HttpAnswer, { keyFolder }: ArcAgent, { action }: HttpCall): string {
   const [, path = ""] = /^basic\s+realm="?([^"]+)"?$/i.exec(headers["www-authenticate"] ?? "") ?? [];
   const name = path.startsWith(`${keyFolder}/`) ? path.slice(keyFolder.length + 1) : "";
@@ -53,7 +59,8 @@ async function readKey(path: string, { action }: HttpCall): Promise<string> {
   const noKey = () => unacceptable(action, "the Azure Arc agent's key file holds no key");
   const bytes = await readCredentialFile(path, largestKey).catch((cause) => {
     if (cause instanceof FileRefusedError && cause.name !== "WritableByOthers") throw noKey();
-    // Azure's agent makes the file anew for each answer: the cure is the group of this user, not the file's owner.
+    // Azure's agent creates a new file for each response: the remedy is membership of this user in the group, not
+    // another owner of the file.
     const why = isRefusal(cause)
       ? "cannot be read; its user must be in the group himds"
       : `cannot be read: ${whyUnreadable(cause, path)}`;

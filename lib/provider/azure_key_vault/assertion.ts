@@ -1,5 +1,5 @@
 /**
- * A JWT by which an application proves that it has the key of its certificate.
+ * A JWT with which an application proves possession of its certificate's key.
  *
  * @module
  */
@@ -10,8 +10,9 @@ import { whyUnreadable } from "../../base/durable_file.ts";
 import { KmsError } from "../../base/errors.ts";
 import { privateKeyPem, signedJwt } from "../../net/https/jwt.ts";
 
-/** Who asserts, to whom, and with which files. */
+/** Issuer, audience and files of an assertion. */
 export interface AssertionSettings {
+  /** The issuer: the client ID of the application. */
   readonly clientId: string;
   /** The token endpoint. */
   readonly audience: string;
@@ -20,24 +21,25 @@ export interface AssertionSettings {
   readonly sendChain: boolean;
 }
 
-/** In bytes: a certificate with its chain and its key have some ten thousand. */
+/** Maximum size in bytes; a certificate with its chain and key has about ten thousand. */
 const largestFile = 256 * 1024;
 
-/** An assertion is used once, at once; seconds. */
+/** Seconds. An assertion is used once, immediately. */
 const lifetime = 300;
 
-/** The JWT, and when its certificate expires in milliseconds since the epoch. */
+/** The JWT, and the expiry of its certificate in milliseconds since the epoch. */
 export interface Assertion {
   readonly jwt: string;
+  /** Expiry of the certificate in milliseconds since the epoch. */
   readonly expiresAt: number;
 }
 
 /**
- * Reads the files of now and signs. PS256 with the certificate's SHA-256 thumbprint in the header, as "Application
- * authentication certificate credentials" of the Microsoft identity platform wants it.
+ * Reads the files and signs. The algorithm is PS256 with the certificate's SHA-256 thumbprint in the header, as
+ * "Application authentication certificate credentials" of the Microsoft identity platform requires.
  *
- * @param wall when it is made, in milliseconds since the epoch.
- * @throws {KmsError} `unauthenticated` if the files cannot be read or are no certificate with its RSA key.
+ * @param wall time of issue in milliseconds since the epoch.
+ * @throws {KmsError} `unauthenticated` if the files cannot be read or do not contain a certificate with its RSA key.
  */
 export async function assertion(settings: AssertionSettings, wall: number, action: string): Promise<Assertion> {
   const unusable = (why: string, cause?: unknown) =>

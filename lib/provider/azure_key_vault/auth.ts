@@ -1,5 +1,5 @@
 /**
- * The ways to get a token from Microsoft Entra ID, one row each.
+ * The methods to get a token from Microsoft Entra ID, one row each.
  *
  * @module
  */
@@ -17,23 +17,27 @@ import { askArc } from "./arc.ts";
 import { assertion } from "./assertion.ts";
 import type { AzureAuth } from "./settings.ts";
 
-/** What a login is made with. */
+/** The dependencies of a login. */
 export interface LoginContext {
+  /** The provider's name, for events. */
   readonly provider: string;
   readonly client: HttpClient;
+  /** The resource of tokens, for instance `https://vault.azure.net`. */
   readonly resource: string;
+  /** Origin of the token issuer. */
   readonly authority: string;
   readonly notify: Notify;
-  /** Holds back a credential that was refused lately. */
+  /** Holds back a credential that was refused recently. */
   readonly refused: RefusedLogins;
-  /** Asked before anything is sent: no token is got for a server that does not ask for its own domain. */
+  /** Runs before anything is sent: no token is requested for a server that does not require one for its own domain. */
   readonly challenge: (call: HttpCall) => Promise<void>;
 }
 
 /**
- * Logs in, reading all secrets anew.
+ * Logs in; reads all secrets again.
  *
- * @throws {KmsError} `unauthenticated` if the login is refused or a secret cannot be read, else why it cannot be tried.
+ * @throws {KmsError} `unauthenticated` if the login is refused or a secret cannot be read, otherwise the error of the
+ *   request.
  */
 export type Login = (call: HttpCall) => Promise<Grant>;
 
@@ -86,13 +90,13 @@ const methods = {
   readonly [Method in AzureAuth["method"]]: (auth: Settings<Method>, context: LoginContext) => Login;
 };
 
-/** The login of a configured method. */
+/** The login of the configured method. */
 export function loginWith(auth: AzureAuth, context: LoginContext): Login {
   const make = methods[auth.method] as (auth: AzureAuth, context: LoginContext) => Login;
   return make(auth, context);
 }
 
-/** Whom a login asks. */
+/** The server to which the requests of a login are sent. */
 export function loginServer(auth: AzureAuth, authority: string): Server {
   const onThisMachine = auth.method === "managed-identity" || auth.method === "azure-arc";
   return onThisMachine ? metadataServer(auth) : entraServer(authority);
@@ -112,7 +116,9 @@ function tokenPath(tenantId: string): string {
 
 type ProofFields = Readonly<Record<string, string>>;
 
-/** A secret, which may be guessed at; a token that another issuer has made; or an assertion that bears a time of ours. */
+/**
+ * A secret, which could be guessed; a token of another issuer; or an assertion that contains a time of this program.
+ */
 type Proof =
   | { readonly secret: ProofFields }
   | { readonly issued: ProofFields }
@@ -142,7 +148,7 @@ async function entra(
 
 const federation = "no federated credential of the application fits the token's issuer, subject and audience";
 
-/** Numbers in `error_codes`, as "Microsoft Entra authentication and authorization error codes" lists them. */
+/** Explanations for numbers in `error_codes`; see "Microsoft Entra authentication and authorization error codes". */
 const entraCodes: Readonly<Record<number, string | undefined>> = {
   50034: "the tenant has no such account",
   53003: "a conditional access policy forbids it",
@@ -162,7 +168,7 @@ const entraCodes: Readonly<Record<number, string | undefined>> = {
   7000229: "the application has no service principal in the tenant",
 };
 
-/** Whoever Entra ID refuses is not who he says; a refusal without its `error` does not come from Entra ID. */
+/** The error for a refused login. A refusal without `error` does not come from Entra ID. */
 function entraRefusal(server: Server, answer: HttpAnswer, secret: boolean, call: HttpCall): KmsError {
   const numbers = field(answer.body, "error_codes");
   const [known] = (Array.isArray(numbers) ? numbers : [])
@@ -171,12 +177,12 @@ function entraRefusal(server: Server, answer: HttpAnswer, secret: boolean, call:
   const said = field(answer.body, "error");
   const why = typeof said === "string" ? known ?? "it refuses the login" : undefined;
   const refusal = loginRefusal(server, answer, why, call);
-  // RFC 6749, section 5.2: the client's authentication failed. Other errors are about the application or the tenant.
+  // RFC 6749, section 5.2: the authentication of the client failed. Other errors concern the application or the tenant.
   const counts = secret && said === "invalid_client" && refusal.code === "unauthenticated";
   return counts ? new RefusedLogin(refusal.message, "entraSecret") : refusal;
 }
 
-/** As in "Use managed identities on a virtual machine to acquire access token", its part on errors. */
+/** The meaning of errors; see "Use managed identities on a virtual machine to acquire access token". */
 function metadataRefusal(server: Server, answer: HttpAnswer, call: HttpCall): KmsError {
   const refused = answer.status === 400 || answer.status === 401 || answer.status === 403;
   const why = "this machine has no such managed identity";

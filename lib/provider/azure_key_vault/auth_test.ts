@@ -14,7 +14,7 @@ import type { AzureAuth } from "./settings.ts";
 
 const none = "00000000-0000-4000-8000-000000000000";
 
-/** How the double says that the last login was made. */
+/** The method of the last login, according to the double. */
 function proven(double: KeyVaultDouble): Issued["by"] | undefined {
   return [...double.entra.tokens.values()].at(-1)?.by;
 }
@@ -29,7 +29,7 @@ async function probeWith(double: KeyVaultDouble, auth: AzureAuth): Promise<void>
   await provider.probe(patient);
 }
 
-Deno.test("client-secret logs in, and says which of its parts is refused", async () => {
+Deno.test("client-secret logs in, and reports which of its parts is refused", async () => {
   await using double = await KeyVaultDouble.start();
   const right = secretAuth(double);
   await probeWith(double, right);
@@ -51,7 +51,7 @@ Deno.test("client-secret logs in, and says which of its parts is refused", async
   }
 });
 
-Deno.test("client-certificate asserts by PS256 and the certificate's thumbprint, from one file or two", async () => {
+Deno.test("client-certificate asserts with PS256 and the certificate's thumbprint, from one file or two", async () => {
   await using double = await KeyVaultDouble.start();
   const pair = rsaPair("trousseau");
   double.entra.certificate = pair.certificate;
@@ -76,7 +76,7 @@ Deno.test("client-certificate asserts by PS256 and the certificate's thumbprint,
   });
 });
 
-Deno.test("client-certificate reads its file at each login, tells when it expires, and says what is wrong with it", async () => {
+Deno.test("client-certificate reads its file at each login, reports its expiry, and names errors in it", async () => {
   await using double = await KeyVaultDouble.start();
   const [pair, next] = [rsaPair("trousseau"), rsaPair("trousseau")];
   await inFolder(async (folder) => {
@@ -110,7 +110,7 @@ Deno.test("client-certificate reads its file at each login, tells when it expire
   });
 });
 
-Deno.test("managed-identity asks the metadata service for the machine's own identity or an assigned one", async () => {
+Deno.test("managed-identity requests the machine's own identity or an assigned one from the metadata service", async () => {
   await using double = await KeyVaultDouble.start();
   const { metadata } = double;
   await probeWith(double, { method: "managed-identity", metadata });
@@ -122,7 +122,7 @@ Deno.test("managed-identity asks the metadata service for the machine's own iden
   await assert.rejects(other, refusedWith("unauthenticated", sentence));
 });
 
-Deno.test("managed-identity tells a metadata service that is away or busy from one that refuses", async () => {
+Deno.test("managed-identity distinguishes a metadata service that is unreachable or busy from one that refuses", async () => {
   await using double = await KeyVaultDouble.start();
   const replies = [[404, "unreachable"], [410, "unreachable"], [500, "unreachable"], [429, "throttled"]] as const;
   for (const [status, code] of replies) {
@@ -137,7 +137,7 @@ Deno.test("managed-identity tells a metadata service that is away or busy from o
   await assert.rejects(closed, refusedWith("unreachable", /the metadata service at http:\/\/127\.0\.0\.1:1 refused/));
 });
 
-Deno.test("azure-arc proves itself by the file that the agent names, and reads no other", async () => {
+Deno.test("azure-arc proves its identity with the file that the agent names, and reads no other", async () => {
   await using double = await KeyVaultDouble.start();
   await inFolder(async (folder) => {
     const { entra, metadata } = double;
@@ -175,7 +175,7 @@ Deno.test("azure-arc proves itself by the file that the agent names, and reads n
   });
 });
 
-Deno.test("workload-identity hands over the token that its file holds now", async () => {
+Deno.test("workload-identity sends the present token of its file", async () => {
   await using double = await KeyVaultDouble.start();
   await inFolder(async (folder) => {
     const { entra } = double;
@@ -205,7 +205,7 @@ Deno.test("workload-identity hands over the token that its file holds now", asyn
   });
 });
 
-Deno.test("a login that hangs or breaks off ends with the caller's deadline or says so", async () => {
+Deno.test("a login that hangs or breaks off ends with the caller's deadline or reports it", async () => {
   await using double = await KeyVaultDouble.start();
   const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const hanging = { method: "managed-identity", metadata: `http://127.0.0.1:${silent.addr.port}` } as const;
@@ -222,7 +222,7 @@ Deno.test("a login that hangs or breaks off ends with the caller's deadline or s
   }
 });
 
-Deno.test("a login outlives the caller that began it, and serves the next one", async () => {
+Deno.test("a login continues after its first caller has gone, and serves the next one", async () => {
   await using double = await KeyVaultDouble.start();
   let asked = 0;
   await using slow = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async () => {
@@ -237,7 +237,7 @@ Deno.test("a login outlives the caller that began it, and serves the next one", 
   assert.equal(asked, 1);
 });
 
-Deno.test("a login takes no answer that is none", async () => {
+Deno.test("a login rejects an invalid answer", async () => {
   await using double = await KeyVaultDouble.start();
   const bodies: readonly unknown[] = [
     {},
@@ -281,7 +281,7 @@ Deno.test("logins and what follows them show no secret in any error or event", a
 });
 
 for (const hours of [3, -3]) {
-  Deno.test(`a clock of this machine that is ${-hours} h ahead of Entra ID's keeps no certificate from logging in`, async () => {
+  Deno.test(`a clock of this machine that is ${-hours} h ahead of Entra ID's does not prevent a login with a certificate`, async () => {
     await using double = await KeyVaultDouble.start();
     const pair = rsaPair("trousseau");
     double.entra.certificate = pair.certificate;
@@ -291,7 +291,7 @@ for (const hours of [3, -3]) {
       await probeWith(double, certificateAuth(double, `${folder}/app.pem`));
       assert.equal(proven(double), "client-certificate");
     });
-    // A secret that is refused is not sent a second time for that.
+    // A refused secret is not sent a second time because of the clock.
     const before = double.entra.logins;
     await assert.rejects(
       probeWith(double, secretAuth(double, "wrong")),

@@ -1,8 +1,9 @@
 /**
- * What a vault answers to a request without a token: for which service it wants one, and of which tenant.
+ * The challenge with which a vault answers a request without a token: the service and the tenant of the token that it
+ * requires.
  *
- * Reading it before a token is sent keeps a token from a server that is no vault of the cloud that was configured: see
- * "Authentication, requests and responses" of Key Vault, and what Microsoft's own clients do as "challenge resource
+ * Checking it first prevents sending a token to a server that is not a vault of the configured cloud: see
+ * "Authentication, requests and responses" of Key Vault. Microsoft's own clients call it "challenge resource
  * verification".
  *
  * @module
@@ -13,21 +14,23 @@ import { unacceptable } from "../../net/https/refusals.ts";
 import { refusal } from "./errors.ts";
 import { isBelow } from "./clouds.ts";
 
-/** What the answer is held against. */
+/** The expected values. */
 export interface Expected {
+  /** Origin of the vault. */
   readonly vault: string;
+  /** The configured resource of tokens. */
   readonly resource: string;
-  /** Where the login names one. */
+  /** Present if the login names a tenant. */
   readonly tenantId: string | undefined;
 }
 
 const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * Checks that the vault asks for a token for its own domain.
+ * Checks that the vault requires a token for its own domain.
  *
- * @throws {KmsError} `provider_protocol` if it asks for another, `unauthenticated` if it is another tenant's, else what
- *   the answer means.
+ * @throws {KmsError} `provider_protocol` if it requires a token for another domain, `unauthenticated` if it belongs to
+ *   another tenant, otherwise the error for the response.
  */
 export function checkChallenge(answer: HttpAnswer, expected: Expected, action: string): void {
   if (answer.status !== 401) {
@@ -46,9 +49,9 @@ export function checkChallenge(answer: HttpAnswer, expected: Expected, action: s
 }
 
 /**
- * The origin that a token has to be for and the tenant that has to issue it; `undefined` what is not told.
+ * The origin that a token must be for and the tenant that must issue it; `undefined` if absent.
  *
- * @param header one challenge or several, joined by commas; what the first one by bearer token says counts.
+ * @param header one or several challenges, separated by commas; the first bearer challenge counts.
  */
 export function parseChallenge(header: string): { readonly resource?: string; readonly tenant?: string } {
   const [, parameters = ""] = /(?:^|,)\s*bearer\s+([\s\S]*)$/i.exec(header) ?? [];

@@ -18,7 +18,7 @@ function refuses(header: string, code: string, sentence: RegExp, status = 401): 
   assert.throws(() => checkChallenge(challenge(header, status), expected, "log in"), refusedWith(code, sentence));
 }
 
-Deno.test("parseChallenge() reads both spellings that Azure has", () => {
+Deno.test("parseChallenge() reads both spellings of Azure", () => {
   const known = { resource: "https://vault.azure.net", tenant: tenantId };
   const login = `https://login.microsoftonline.com/${tenantId}`;
   for (
@@ -32,7 +32,7 @@ Deno.test("parseChallenge() reads both spellings that Azure has", () => {
   ) assert.deepEqual(parseChallenge(header), known);
 });
 
-Deno.test("parseChallenge() reads nothing from what is no challenge", () => {
+Deno.test("parseChallenge() reads nothing from other headers", () => {
   for (
     const header of ["", "Bearer", 'Basic realm="x"', 'Bearer resource="vault"', "Bearer resource=https://x", "\u0000"]
   ) {
@@ -40,7 +40,7 @@ Deno.test("parseChallenge() reads nothing from what is no challenge", () => {
   }
 });
 
-Deno.test("checkChallenge() takes the vault's own domain and no other", () => {
+Deno.test("checkChallenge() accepts only the vault's own domain", () => {
   checkChallenge(challenge('Bearer resource="https://vault.azure.net"'), expected, "log in");
   const other = /not for its own domain, and gets none/;
   for (
@@ -58,7 +58,7 @@ Deno.test("checkChallenge() takes the vault's own domain and no other", () => {
   refuses("", "unreachable", /503/, 503);
 });
 
-Deno.test("checkChallenge() says that the vault is another tenant's", () => {
+Deno.test("checkChallenge() reports a vault of another tenant", () => {
   const header = (tenant: string) =>
     `Bearer authorization="https://login.microsoftonline.com/${tenant}", resource="https://vault.azure.net"`;
   checkChallenge(challenge(header(tenantId.toUpperCase())), expected, "log in");
@@ -66,7 +66,7 @@ Deno.test("checkChallenge() says that the vault is another tenant's", () => {
   refuses(header("00000000-0000-4000-8000-000000000000"), "unauthenticated", /belongs to another tenant/);
 });
 
-Deno.test("isBelow() and placeOf() go by whole labels of the name", () => {
+Deno.test("isBelow() and placeOf() compare whole labels of the name", () => {
   assert.ok(isBelow("https://a.b.vault.azure.net", "https://vault.azure.net"));
   assert.ok(!isBelow("https://avault.azure.net", "https://vault.azure.net"));
   assert.ok(!isBelow("https://vault.azure.net.example", "https://vault.azure.net"));
@@ -74,7 +74,7 @@ Deno.test("isBelow() and placeOf() go by whole labels of the name", () => {
   assert.equal(placeOf("https://a.vault.azure.cn")?.resource, "https://vault.azure.cn");
 });
 
-Deno.test("no token is got or sent where the vault asks for another domain's", async () => {
+Deno.test("no token is requested or sent if the vault requires one for another domain", async () => {
   await using double = await KeyVaultDouble.start();
   double.challengedResource = "https://management.azure.com";
   await using provider = (await openAzure(double)).provider;
@@ -83,7 +83,7 @@ Deno.test("no token is got or sent where the vault asks for another domain's", a
   assert.ok(double.requests.every(({ token }) => token === undefined));
 });
 
-Deno.test("no token is got for a vault of another tenant", async () => {
+Deno.test("no token is requested for a vault of another tenant", async () => {
   await using double = await KeyVaultDouble.start();
   double.challengedTenant = "00000000-0000-4000-8000-000000000000";
   await using provider = (await openAzure(double, { auth: secretAuth(double) })).provider;

@@ -1,18 +1,20 @@
 /**
- * Azure's clouds: under which domains vaults live, and where their tokens come from.
+ * Azure's clouds: the domains of their vaults, and the issuers of their tokens.
  *
  * @module
  */
 
 /** One cloud. */
 interface Cloud {
-  /** Of Key Vault and of Managed HSM. A token for `https://` and the domain is good for every vault below it. */
+  /** Domains of Key Vault and Managed HSM. A token for `https://` and the domain is valid for every vault in it. */
   readonly domains: readonly [keyVault: string, managedHsm: string];
-  /** Microsoft Entra ID's origins; the first one is asked unless the operator names another of them. */
+  /** Origins of Microsoft Entra ID; the first one is the default. */
   readonly authorities: readonly [string, ...string[]];
 }
 
-/** As in "National clouds" of the Microsoft identity platform and "About keys, secrets and certificates" of Key Vault. */
+/**
+ * From "National clouds" of the Microsoft identity platform and "About keys, secrets and certificates" of Key Vault.
+ */
 export const clouds = {
   public: {
     domains: ["vault.azure.net", "managedhsm.azure.net"],
@@ -28,13 +30,15 @@ export const clouds = {
   },
 } as const satisfies Record<string, Cloud>;
 
-/** Where a vault belongs. */
+/** The cloud of a vault, with its domain. */
 export interface Place {
+  /** The resource of tokens: `https://` and the domain. */
   readonly resource: string;
+  /** Origins of the token issuer; the first one is the default. */
   readonly authorities: readonly [string, ...string[]];
 }
 
-/** The cloud of a vault by its origin; `undefined` where the host lies in no domain of Azure's. */
+/** The cloud of a vault from its origin; `undefined` if the host is in none of Azure's domains. */
 export function placeOf(vault: string): Place | undefined {
   for (const { domains, authorities } of Object.values<Cloud>(clouds)) {
     const domain = domains.find((one) => isBelow(vault, `https://${one}`));
@@ -43,7 +47,10 @@ export function placeOf(vault: string): Place | undefined {
   return undefined;
 }
 
-/** Whether the vault's host is the resource's or lies in its domain: only then may it see a token for that resource. */
+/**
+ * Whether the vault's host is that of the resource or in its domain: only then may a token for that resource be sent to
+ * it.
+ */
 export function isBelow(vault: string, resource: string): boolean {
   const [host, domain] = [new URL(vault).hostname, new URL(resource).hostname];
   return host === domain || host.endsWith(`.${domain}`);

@@ -1,6 +1,6 @@
 /**
- * The meaning of Key Vault's errors, by HTTP status, `error.code` and `error.innererror.code`. Its texts are for
- * people: three of them are read where a 403 has no more specific code, and they are never repeated.
+ * The meaning of Key Vault's errors, from the HTTP status, `error.code` and `error.innererror.code`. Its texts are
+ * never repeated; three of them are read if a 403 has no specific code.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const disabled = { code: "key_unusable", why: "the key version is disabled" } as
 const expired = { code: "key_unusable", why: "the key version has expired" } as const;
 const notYetValid = { code: "key_unusable", why: "the key version is not valid yet" } as const;
 
-/** Codes of a 403: of `error.innererror`, or of `error` itself where a proxy or an older service leaves that out. */
+/** Codes of a 403: of `error.innererror`, or of `error` itself if a proxy or an older service omits that. */
 const forbidden = {
   KeyDisabled: disabled,
   KeyExpired: expired,
@@ -42,14 +42,14 @@ const forbidden = {
   },
 } as const satisfies Record<string, Meaning>;
 
-/** Texts of a 403 without such a code, as the service and its stand-ins write them. */
+/** Texts of a 403 without such a code, from the service and its emulators. */
 const texts: readonly (readonly [text: RegExp, meaning: Meaning])[] = [
   [/^Operation \w{1,20} is not allowed on a disabled key\b/i, disabled],
   [/^Operation \w{1,20} is not allowed on an expired key\b/i, expired],
   [/^Operation \w{1,20} is not allowed on a key that is not yet valid\b/i, notYetValid],
 ];
 
-/** `error.code`. */
+/** Meanings of `error.code`. */
 const codes = {
   BadParameter: { code: "key_unusable", why: "this kind of key cannot wrap with that algorithm" },
   KeyNotFound: { code: "key_unknown", why: "there is no such key or version" },
@@ -58,28 +58,26 @@ const codes = {
   Throttled: busyOrDown[429],
 } as const satisfies Record<string, Meaning>;
 
-/** Statuses, where no code told more. */
+/** Meanings of statuses, if no code is more specific. */
 const statuses: Readonly<Record<number, Meaning | undefined>> = {
   ...busyOrDown,
   401: { code: "unauthenticated", why: "it does not take the token" },
   403: { code: "permission_denied", why: "the login may not do this with this key" },
 };
 
-/** The error for an answer that is not the one asked for. */
+/** The error for an unsuccessful response. */
 export function refusal(answer: HttpAnswer, action: string): KmsError {
   return refusedBy("Key Vault", answer, meaning(answer), action);
 }
 
-/**
- * The same for unwrapKey, where a 400 `BadParameter` is what Key Vault says of bytes that the key did not wrap.
- */
+/** The same for unwrapKey, whose 400 `BadParameter` means that the key did not wrap these bytes. */
 export function unwrapRefusal(answer: HttpAnswer, action: string): KmsError {
   const bytes = answer.status === 400 && errorCode(answer.body) === "BadParameter";
   const why = "these bytes were not wrapped by this key version";
   return refusedBy("Key Vault", answer, bytes ? { code: "integrity", why } : meaning(answer), action);
 }
 
-/** Whether an answer leaves open what a 403 is for. */
+/** Whether a response is a 403 without a known reason. */
 export function unexplained(answer: HttpAnswer): boolean {
   return answer.status === 403 && reasonOf(answer.body) === undefined;
 }
@@ -100,7 +98,7 @@ function errorCode(body: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
-/** The innermost known code, which is the most specific. The service spells the field in two ways. */
+/** The innermost known code, which is the most specific one. The service has two spellings of the field. */
 function reasonOf(body: unknown): Meaning | undefined {
   const error = field(body, "error");
   let found: Meaning | undefined;

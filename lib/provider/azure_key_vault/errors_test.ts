@@ -68,7 +68,7 @@ const meanings: readonly (readonly [status: number, error: unknown, code: string
 ];
 
 for (const [status, error, code] of meanings) {
-  Deno.test(`refusal() takes ${status} ${JSON.stringify(error) ?? "without a body"} for ${code}`, () => {
+  Deno.test(`refusal() maps ${status} ${JSON.stringify(error) ?? "without a body"} to ${code}`, () => {
     const { code: found, message } = refusal(answer(status, error), 'wrap with provider "azure"');
     assert.equal(found, code);
     assert.match(
@@ -79,14 +79,14 @@ for (const [status, error, code] of meanings) {
   });
 }
 
-Deno.test("unwrapRefusal() takes a bad parameter for bytes that the key did not wrap, and all else as refusal() does", () => {
+Deno.test("unwrapRefusal() maps a bad parameter to bytes that the key did not wrap, and everything else as refusal() does", () => {
   assert.equal(unwrapRefusal(answer(400, { code: "BadParameter" }), "unwrap").code, "integrity");
   for (const [status, error, code] of meanings.filter(([status]) => status !== 400)) {
     assert.equal(unwrapRefusal(answer(status, error), "unwrap").code, code);
   }
 });
 
-Deno.test("refusal() has a sentence of its own for each reason of a 403", () => {
+Deno.test("refusal() has a message for each reason of a 403", () => {
   const reasons = [
     "KeyDisabled",
     "KeyExpired",
@@ -100,13 +100,13 @@ Deno.test("refusal() has a sentence of its own for each reason of a 403", () => 
   assert.equal(new Set(messages).size, messages.length);
 });
 
-Deno.test("isUnusable() is a 403 that says it of the key version", () => {
+Deno.test("isUnusable() is true for a 403 about the key version", () => {
   assert.ok(isUnusable(answer(403, inner("KeyDisabled"))));
   assert.ok(!isUnusable(answer(403, inner("AccessDenied"))) && !isUnusable(answer(404, { code: "KeyNotFound" })));
   assert.ok(!isUnusable(answer(200, inner("KeyDisabled"))));
 });
 
-Deno.test("unexplained() is a 403 without an inner code that is known", () => {
+Deno.test("unexplained() is true for a 403 without a known inner code", () => {
   assert.ok(unexplained(answer(403)) && unexplained(answer(403, inner("SomethingNew"))));
   assert.ok(!unexplained(answer(403, inner("KeyDisabled"))) && !unexplained(answer(404)));
 });

@@ -1,5 +1,5 @@
 /**
- * The key as we know it: which of its versions is the newest, what each can do, and a sentinel that proves it.
+ * The known state of a key: its newest version, the types of its versions, and a sentinel for probes.
  *
  * @module
  */
@@ -15,28 +15,30 @@ import { type Algorithm, isKeyType, type KeyType, toWrap, unwrapped, wrapAlgorit
 import type { AzureKeyVaultSettings } from "./settings.ts";
 import type { KeyVault } from "./vault.ts";
 
-/** What reading one version of the key says. It never changes but for being enabled, which each call tells by itself. */
+/** Properties of one version of the key. They do not change, except for being enabled, which each call reports. */
 interface VersionInfo {
   readonly version: string;
   readonly type: KeyType;
-  /** Seconds since the epoch. */
+  /** Creation time in seconds since the epoch. */
   readonly created: number;
 }
 
 type Operation = "wrapkey" | "unwrapkey";
 
-/** What wrapKey gave. */
+/** The result of wrapKey. */
 interface Wrapped {
   readonly version: string;
   readonly ciphertext: Uint8Array;
 }
 
-/** What the sentinel holds: nothing that anybody would want to know. */
+/** The plain text of the sentinel; it is not secret. */
 const sentinel = utf8("trousseau-probe");
-/** Every so many probes the sentinel is unwrapped as well: a second call, which the daily budget of calls allows for. */
+/**
+ * Number of probes after which the sentinel is also unwrapped: a second call, which the daily budget of calls permits.
+ */
 const unwrapEvery = 10;
 
-/** Each version that a node has sealed with is one call; the newest are looked at. */
+/** Maximum number of versions that are checked, the newest first: each takes one call. */
 const maxRemarks = 20;
 
 const versionPattern = /^[0-9a-f]{32}$/;
@@ -44,14 +46,14 @@ const versionPattern = /^[0-9a-f]{32}$/;
 /**
  * One key, at its newest version or at the one that the settings pin.
  *
- * A probe is a wrapKey on the key without a version. That one call proves that the key is there, enabled and within its
- * dates, that this login may wrap with it, and that the HSM works; and its `kid` names the newest version. Reading the key
- * would name it too, and prove none of the rest. What it cannot prove is unwrapping, so each tenth probe unwraps what it
- * has wrapped: 1.1 calls a probe, 1,267 a day at one probe in 75 seconds, and about 70 for logins that come hourly. A
- * version is read once, when it is first seen, for its type and its time of creation.
+ * A probe is a wrapKey on the key without a version. This call proves that the key exists, is enabled and within its
+ * dates, that this login may wrap with it, and that the HSM works; its `kid` names the newest version. Reading the key
+ * would also name it, but prove none of the rest. To prove unwrapping, each tenth probe also unwraps the result: 1.1
+ * calls a probe, 1,267 a day with one probe every 75 seconds, and about 70 for hourly logins. A version is read once,
+ * when it first appears, for its type and creation time.
  *
- * Key Vault takes the newest version for a key without one, enabled or not. So disabling it stops wrapping, although an
- * older one may be enabled: announcing an older version again would be going back, and whoever wants it makes a new one.
+ * For a key without a version, Key Vault uses the newest version, enabled or not. Disabling it therefore stops wrapping
+ * even if an older one is enabled: announcing an older version again is not permitted; the remedy is a new version.
  */
 export class KeyVaultKey {
   readonly #vault: KeyVault;
@@ -70,9 +72,9 @@ export class KeyVaultKey {
   }
 
   /**
-   * Proves that the key can be used and says which version wraps now.
+   * Verifies that the key can be used, and returns the version that wraps at present.
    *
-   * @throws {KmsError} what Key Vault said.
+   * @throws {KmsError} the error from Key Vault.
    */
   async probe(call: HttpCall): Promise<KeyState> {
     const known = this.#newest ?? await this.#read(this.#pinned, call);
@@ -92,7 +94,7 @@ export class KeyVaultKey {
     return { version: this.#prefix + info.version, order: info.created };
   }
 
-  /** Wraps with one version and no other. */
+  /** Wraps with the given version only. */
   async wrap(version: string, dek: Uint8Array, call: HttpCall): Promise<Uint8Array> {
     return (await this.#wrap(version, await this.#info(version, call), dek, call)).ciphertext;
   }
@@ -100,7 +102,7 @@ export class KeyVaultKey {
   /**
    * Unwraps with one version and one algorithm.
    *
-   * @throws {KmsError} `integrity` where Key Vault refuses the bytes or they hold no data key.
+   * @throws {KmsError} `integrity` if Key Vault refuses the bytes or they contain no data key.
    */
   async unwrap(version: string, ciphertext: Uint8Array, algorithm: Algorithm, call: HttpCall): Promise<Uint8Array> {
     const answer = await this.#operate(version, "unwrapkey", algorithm, ciphertext, call);
@@ -118,7 +120,9 @@ export class KeyVaultKey {
     throw new KmsError("integrity", `Cannot ${call.action}: what the key opened is no data key.`);
   }
 
-  /** See `Remarks` of `lib/provider/provider.ts`. An expired version still unwraps, so only a disabled one is told. */
+  /**
+   * See `Remarks` of `lib/provider/provider.ts`. An expired version still unwraps, so only disabled ones are reported.
+   */
   async remarks(names: readonly string[], call: HttpCall): Promise<readonly string[]> {
     const versions = names.map((name) => this.versionOf(name)).filter((version) => version !== undefined);
     const found = await Promise.all(
@@ -140,7 +144,7 @@ export class KeyVaultKey {
     ];
   }
 
-  /** The version that a recorded name is about; `undefined` where it is no version of this key. */
+  /** The version of a recorded name; `undefined` if it is not a version of this key. */
   versionOf(name: string): string | undefined {
     const version = name.startsWith(this.#prefix) ? name.slice(this.#prefix.length) : "";
     return versionPattern.test(version) ? version : undefined;
@@ -150,7 +154,7 @@ export class KeyVaultKey {
     const algorithm = wrapAlgorithm(info.type);
     const answer = await this.#operate(version, "wrapkey", algorithm, toWrap(algorithm, dek), call);
     if (answer.status !== 200) {
-      // A key of another type may have followed under this name.
+      // A key of another type may exist under this name now.
       if (answer.status === 400 || answer.status === 404) this.#newest = undefined;
       throw unexplained(answer)
         ? await this.#explained(answer, version, "wrapkey", call)
@@ -171,8 +175,8 @@ export class KeyVaultKey {
     value: Uint8Array,
     call: HttpCall,
   ): Promise<HttpAnswer> {
-    // Microsoft's library for .NET leaves the segment of a version out, the others leave it empty. Servers that merge
-    // slashes redirect a path with an empty segment, or do not find it.
+    // Microsoft's library for .NET omits the segment of a missing version; the others leave it empty. Servers that
+    // merge slashes redirect a path with an empty segment, or do not find it.
     const key = version === undefined ? this.#name : `${this.#name}/${version}`;
     const path = `${key}/${operation}`;
     return this.#vault.ask({ method: "POST", path, body: { alg, value: base64url(value) } }, call);
@@ -200,7 +204,7 @@ export class KeyVaultKey {
     );
   }
 
-  /** For a 403 without a reason: the key may say of itself why it cannot be used. */
+  /** For a 403 without a reason: reads the key, whose attributes may contain the reason. */
   async #explained(
     denied: HttpAnswer,
     version: string | undefined,
@@ -217,7 +221,7 @@ export class KeyVaultKey {
   }
 }
 
-/** Key Vault's KeyOperationResult. */
+/** Parses Key Vault's KeyOperationResult. */
 function result(answer: HttpAnswer, action: string): { readonly version: string; readonly value: Uint8Array } {
   const version = lastSegment(field(answer.body, "kid"));
   const text = field(answer.body, "value");
@@ -228,7 +232,7 @@ function result(answer: HttpAnswer, action: string): { readonly version: string;
   return { version, value };
 }
 
-/** Key Vault's KeyBundle. */
+/** Parses Key Vault's KeyBundle. */
 function versionInfo(body: unknown, action: string): VersionInfo {
   const key = field(body, "key");
   const version = lastSegment(field(key, "kid"));
@@ -248,7 +252,7 @@ function versionInfo(body: unknown, action: string): VersionInfo {
   return { version, type, created: Math.floor(created) };
 }
 
-/** Only the version counts: the name's case may differ, and the host is the one that was asked. */
+/** The version at the end of a `kid`. The name in it can differ in case, and the host is that of the request. */
 function lastSegment(kid: unknown): string | undefined {
   if (typeof kid !== "string") return undefined;
   const [, version] = /\/keys\/[0-9A-Za-z-]{1,127}\/([0-9a-f]{32})$/.exec(kid) ?? [];

@@ -1,8 +1,8 @@
 /**
  * A KEK in Azure Key Vault or Managed HSM.
  *
- * It speaks Key Vault's REST API over the HTTP of this room instead of `@azure/keyvault-keys` and `@azure/identity`:
- * `docs/dependencies.md` says what that would add. Those two prove this provider in tests instead.
+ * It uses Key Vault's REST API over the HTTP client of this project instead of `@azure/keyvault-keys` and
+ * `@azure/identity`: `docs/dependencies.md` has the reasons. Tests verify this provider against those two.
  *
  * @module
  */
@@ -15,13 +15,13 @@ import { KeyVaultKey } from "./key.ts";
 import type { AzureKeyVaultSettings, OldAlgorithm } from "./settings.ts";
 import { KeyVault } from "./vault.ts";
 
-/** What Microsoft's own plugin encrypted with over v1beta1, and the original Trousseau with it. */
+/** The algorithm of Microsoft's own plugin under v1beta1, and of the original Trousseau with it. */
 const foreignAlgorithm = "RSA1_5";
-/** Bytes: a data key of kube-apiserver's. */
+/** Bytes of a data key of kube-apiserver. */
 const foreignSeed = 32;
 
 /**
- * Opens a key; the first call logs in.
+ * Opens a key. The first call logs in.
  *
  * @throws {KmsError} `config` if the CA file cannot be used.
  */
@@ -30,7 +30,7 @@ export async function openAzureKeyVault(settings: AzureKeyVaultSettings, context
   return oneByOne(settings, new AzureKey(settings, vault), context.notify);
 }
 
-/** Names of versions as they are recorded, and the algorithms that may have wrapped what is recorded. */
+/** The key with the recorded names of its versions, and the algorithms of recorded data. */
 class AzureKey implements RemoteKey {
   readonly #vault: KeyVault;
   readonly #key: KeyVaultKey;
@@ -66,10 +66,10 @@ class AzureKey implements RemoteKey {
   }
 
   /**
-   * For RSA keys Key Vault's decrypt and unwrapKey are the same, so that no other right is needed.
+   * For RSA keys Key Vault's decrypt and unwrapKey are the same operation, so that no other permission is needed.
    *
-   * Whatever is amiss with the bytes is one sentence: whoever could tell wrong padding from a wrong plaintext could have
-   * the key decrypt for him (Bleichenbacher 1998; RFC 8017, section 7.2.2).
+   * There is one message for all defects of the bytes: an attacker who could distinguish wrong padding from a wrong
+   * plain text could use the key for decryption (Bleichenbacher 1998; RFC 8017, section 7.2.2).
    */
   async unwrapForeign({ ciphertext, context, keyVersion }: ForeignCiphertext, call: HttpCall): Promise<Uint8Array> {
     const refused = new KmsError(
@@ -94,7 +94,7 @@ class AzureKey implements RemoteKey {
     await this.#vault[Symbol.asyncDispose]();
   }
 
-  /** @param algorithms what may have wrapped it, in the order to be tried. */
+  /** @param algorithms that may have wrapped it, in the order to be tried. */
   async #unwrap(
     version: string,
     ciphertext: Uint8Array,

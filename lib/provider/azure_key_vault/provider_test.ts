@@ -18,7 +18,7 @@ async function withVault(work: (double: KeyVaultDouble, provider: Provider) => P
   await work(double, provider);
 }
 
-/** What was asked with a token: `GET`, or the operation and the version it named. */
+/** The requests with a token: `GET`, or the operation and its version. */
 function asked({ requests }: KeyVaultDouble): readonly string[] {
   return requests.filter(({ token }) => token !== undefined).map(({ method, path }: SeenRequest) => {
     const [, , , ...rest] = path.split("/");
@@ -34,11 +34,11 @@ Deno.test("probe() is one call, and two at each tenth time", () =>
     for (let probes = 1; probes <= 30; probes++) await provider.probe(patient);
     const calls = asked(double);
     assert.deepEqual([calls.length, calls.filter((call) => call === "wrapkey").length], [33, 30]);
-    // With an hourly login and its request without a token, a day at one probe each 75 s stays below 1,440 calls.
+    // With an hourly login and its request without a token, one probe every 75 s makes fewer than 1,440 calls a day.
     assert.ok(1152 * calls.length / 30 + 24 / 0.63 * 2 + 24 < 1440);
   }));
 
-Deno.test("probe() reads a version once, when it is first seen", () =>
+Deno.test("probe() reads a version once, when it first appears", () =>
   withVault(async (double, provider) => {
     const before = await provider.probe(patient);
     double.advance(60);
@@ -53,7 +53,7 @@ Deno.test("probe() reads a version once, when it is first seen", () =>
     assert.deepEqual(asked(double), ["wrapkey"]);
   }));
 
-Deno.test("remarks() names versions that are disabled or not there, and a key that may be exported", () =>
+Deno.test("remarks() names versions that are disabled or missing, and a key that may be exported", () =>
   withVault(async (double, provider) => {
     const old = await provider.probe(patient);
     double.advance(60);
@@ -74,7 +74,7 @@ Deno.test("remarks() names versions that are disabled or not there, and a key th
     assert.deepEqual(asked(double), ["GET", "GET"]);
   }));
 
-Deno.test("probe() notices a vault that unwraps something else than it wrapped", () =>
+Deno.test("probe() detects a vault that does not unwrap to what it wrapped", () =>
   withVault(async (double, provider) => {
     const operate = double.keys.operate.bind(double.keys);
     double.keys.operate = async (name, id, operation, body) => {
@@ -85,7 +85,7 @@ Deno.test("probe() notices a vault that unwraps something else than it wrapped",
     await assert.rejects(provider.probe(patient), refusedWith("provider_protocol", /something else/));
   }));
 
-Deno.test("wrap() goes to the version it is told, unwrap() to the one recorded", () =>
+Deno.test("wrap() uses the requested version, unwrap() the recorded one", () =>
   withVault(async (double, provider) => {
     const before = await provider.probe(patient);
     await double.keys.create(key);
@@ -97,7 +97,7 @@ Deno.test("wrap() goes to the version it is told, unwrap() to the one recorded",
     assert.deepEqual(double.requests.map((request) => request.path), [`${path}/wrapkey`, `${path}/unwrapkey`]);
   }));
 
-Deno.test("wrap() needs no probe before it: a restarted plugin knows its version from its state", () =>
+Deno.test("wrap() requires no earlier probe: a restarted plugin has its version from its state", () =>
   withVault(async (double, provider) => {
     const version = double.keys.kid(key);
     assert.deepEqual(await provider.unwrap(await provider.wrap(dek, { version }, patient), patient), dek);
@@ -105,7 +105,7 @@ Deno.test("wrap() needs no probe before it: a restarted plugin knows its version
     await assert.rejects(other, refusedWith("internal"));
   }));
 
-Deno.test("unwrap() asks nothing of the vault for a version of another key or bytes of another size", () =>
+Deno.test("unwrap() sends no request for a version of another key or bytes of another size", () =>
   withVault(async (double, provider) => {
     const { version } = await provider.probe(patient);
     double.requests.length = 0;
@@ -120,7 +120,7 @@ Deno.test("unwrap() asks nothing of the vault for a version of another key or by
     assert.equal(double.requests.length, 0);
   }));
 
-Deno.test("a pinned version wraps for ever, and a rotation is not followed", async () => {
+Deno.test("a pinned version always wraps, and a rotation is not followed", async () => {
   await using double = await KeyVaultDouble.start();
   const pinned = double.keys.kid(key);
   const version = pinned.split("/").at(-1) ?? "";
@@ -133,7 +133,7 @@ Deno.test("a pinned version wraps for ever, and a rotation is not followed", asy
   await assert.rejects(gone.probe(patient), refusedWith("key_unknown", /no such key or version/));
 });
 
-Deno.test("a version that is disabled, has expired or is not valid yet does not wrap, and says why", async () => {
+Deno.test("a version that is disabled, expired or not valid yet does not wrap, and the error says why", async () => {
   const day = 86_400;
   const now = Math.floor(Date.now() / 1000);
   const cases = [
@@ -154,7 +154,7 @@ Deno.test("a version that is disabled, has expired or is not valid yet does not 
   }
 });
 
-Deno.test("a version that cannot be used is key_unusable, however little the answer says of it", async () => {
+Deno.test("a version that cannot be used is key_unusable, even if the answer contains few details", async () => {
   const day = 86_400;
   const now = Math.floor(Date.now() / 1000);
   const cases = [
@@ -176,7 +176,7 @@ Deno.test("a version that cannot be used is key_unusable, however little the ans
             const [remark] = await provider.remarks?.([state.version], patient) ?? [];
             assert.match(remark ?? "", /it is disabled/);
           }
-          // A plugin that starts then has the same sentence.
+          // A plugin that starts in this state has the same message.
           await using second = (await openAzure(double)).provider;
           await assert.rejects(second.probe(patient), refusedWith("key_unusable", sentence));
         });
@@ -246,7 +246,7 @@ const refusals: readonly (readonly [fault: Extract<VaultFault, { kind: "status" 
   ];
 
 for (const [fault, code, sentence] of refusals) {
-  Deno.test(`probe() takes ${fault.status} ${fault.code} for ${code}`, () =>
+  Deno.test(`probe() maps ${fault.status} ${fault.code} to ${code}`, () =>
     withVault(async (double, provider) => {
       await provider.probe(patient);
       double.fault = fault;
@@ -257,7 +257,7 @@ for (const [fault, code, sentence] of refusals) {
     }));
 }
 
-Deno.test("calls that come together log in once, and once more when their token is refused", () =>
+Deno.test("concurrent calls log in once, and once more when their token is refused", () =>
   withVault(async (double, provider) => {
     const state = await provider.probe(patient);
     assert.equal(double.entra.logins, 1);
@@ -266,10 +266,10 @@ Deno.test("calls that come together log in once, and once more when their token 
     await Promise.all(Array.from({ length: 40 }, () => provider.unwrap(wrapped, patient)));
     assert.equal(double.entra.logins, 2);
     double.entra.revoke();
-    // A token that has served is worth a login at once.
+    // A token that has worked before is replaced by a new login at once.
     await provider.unwrap(wrapped, patient);
     assert.equal(double.entra.logins, 3);
-    // A fresh token that is refused as well is no reason to log in again.
+    // A fresh token that is refused as well does not cause another login.
     double.entra.forgets = true;
     double.entra.revoke();
     for (let tries = 0; tries < 5; tries++) {
@@ -278,7 +278,7 @@ Deno.test("calls that come together log in once, and once more when their token 
     assert.equal(double.entra.logins, 4);
   }));
 
-Deno.test("unwrapForeign() opens what another plugin encrypted with RSA1_5, by the version that it is told", () =>
+Deno.test("unwrapForeign() decrypts data that another plugin encrypted with RSA1_5, with the given version", () =>
   withVault(async (double, provider) => {
     const newest = () => double.keys.kid(key).split("/").at(-1) ?? "";
     const keyVersion = newest();
@@ -304,7 +304,7 @@ Deno.test("unwrapForeign() opens what another plugin encrypted with RSA1_5, by t
       { ciphertext: ciphertext.with(9, 0).with(10, 0), keyVersion },
       { ciphertext: ciphertext.subarray(1), keyVersion },
     ];
-    // One sentence for all of them, or the key would decrypt for whoever can write to etcd.
+    // One message for all of them; otherwise anybody who can write to etcd could use the key for decryption.
     for (const one of bad) await assert.rejects(open(one, patient), refusedWith("integrity", why));
     await assert.rejects(open({ ciphertext, keyVersion: "0".repeat(32) }, patient), refusedWith("key_unknown"));
     await assert.rejects(
@@ -313,7 +313,7 @@ Deno.test("unwrapForeign() opens what another plugin encrypted with RSA1_5, by t
     );
   }));
 
-Deno.test("decrypt() opens the lines that the original Trousseau wrote with Azure, and none of another name", () =>
+Deno.test("decrypt() reads the values that the original Trousseau wrote with Azure, and none of another name", () =>
   withVault(async (double, provider) => {
     const keyVersion = double.keys.kid(key).split("/").at(-1) ?? "";
     const seed = new Uint8Array(32).fill(5);
@@ -331,7 +331,7 @@ Deno.test("decrypt() opens the lines that the original Trousseau wrote with Azur
     await assert.rejects(open(`azurekms:-:${changed}\n`), refusedWith("integrity"));
   }));
 
-Deno.test("a call is replayed within its own deadline", () =>
+Deno.test("a call is repeated within its own deadline", () =>
   withVault(async (double, provider) => {
     await provider.probe(patient);
     double.entra.revoke();
@@ -339,7 +339,7 @@ Deno.test("a call is replayed within its own deadline", () =>
     await assert.rejects(provider.probe(within(50)), refusedWith("deadline_exceeded"));
   }));
 
-Deno.test("a token is replaced before it expires, without a call", async () => {
+Deno.test("a token is replaced before it expires, without a failed call", async () => {
   await using double = await KeyVaultDouble.start();
   const clock = new FakeClock();
   const { provider, events } = await openAzure(double, { auth: secretAuth(double) }, clock);
@@ -359,7 +359,7 @@ Deno.test("a token is replaced before it expires, without a call", async () => {
   assert.equal(double.entra.logins, 2);
 });
 
-Deno.test("calls beyond 16 at once wait in line, and all are answered", () =>
+Deno.test("calls beyond 16 at once are queued, and all are answered", () =>
   withVault(async (_double, provider) => {
     const state = await provider.probe(patient);
     const deks = Array.from({ length: 64 }, (_, at) => new Uint8Array(32).fill(at));
@@ -367,11 +367,11 @@ Deno.test("calls beyond 16 at once wait in line, and all are answered", () =>
     assert.deepEqual(await Promise.all(wraps.map((one) => provider.unwrap(one, patient))), deks);
   }));
 
-Deno.test("a rotation in the vault gives one new key ID, once, and what was sealed before still opens", () =>
+Deno.test("a rotation in the vault changes the key ID once, and data sealed before it can still be decrypted", () =>
   withVault(async (double, provider) => {
     await using node = await startNode([enforceContract(provider, { notify: () => {} })]);
     const seed = new Uint8Array(32).fill(1);
-    /** Lets time pass in steps in which the double can answer. */
+    /** Advances time in steps in which the double can answer. */
     const live = async (seconds: number) => {
       for (let second = 0; second < seconds; second++) {
         await node.clock.advance(1000);

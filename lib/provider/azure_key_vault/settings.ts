@@ -1,12 +1,12 @@
 /**
- * What an operator says about a key in Azure Key Vault or Managed HSM.
+ * The settings of a key in Azure Key Vault or Managed HSM.
  *
  * @module
  */
 import type { SecretSource } from "../../base/secret.ts";
 import type { TlsFiles } from "../../net/https/tls_files.ts";
 
-/** How to log in to Microsoft Entra ID. Tenants are GUIDs or domains, client IDs are GUIDs. */
+/** The method to log in to Microsoft Entra ID. Tenants are GUIDs or domains, client IDs are GUIDs. */
 export type AzureAuth =
   | {
     readonly method: "client-secret";
@@ -18,7 +18,7 @@ export type AzureAuth =
     readonly method: "client-certificate";
     readonly tenantId: string;
     readonly clientId: string;
-    /** PEM: the certificate, its chain behind it, and the key too where there is no `keyFile`. */
+    /** PEM: the certificate followed by its chain, and the key too if there is no `keyFile`. */
     readonly certificateFile: string;
     readonly keyFile?: string;
     /** Whether the chain is sent, for applications that trust a subject name and an issuer instead of a thumbprint. */
@@ -26,14 +26,14 @@ export type AzureAuth =
   }
   | {
     readonly method: "managed-identity";
-    /** The client ID of a user-assigned identity; without it the machine's own is meant. */
+    /** Client ID of a user-assigned identity; the machine's own identity if absent. */
     readonly clientId?: string;
-    /** Where the machine's metadata service is. */
+    /** Origin of the machine's metadata service. */
     readonly metadata: string;
   }
   | {
     readonly method: "azure-arc";
-    /** Where the machine's Arc agent is, and the folder of the files by which it knows who asks. */
+    /** Origin of the machine's Arc agent, and the folder of the files with which it authenticates its clients. */
     readonly metadata: string;
     readonly keyFolder: string;
   }
@@ -45,26 +45,27 @@ export type AzureAuth =
     readonly token: SecretSource;
   };
 
-/** What the wrapping algorithms of old data may be. Nothing is ever wrapped with them here. */
+/** A wrapping algorithm that old data may have. This program never wraps with it. */
 export type OldAlgorithm = "RSA-OAEP" | "RSA1_5";
 
 /** One `azure-key-vault` entry of `providers`. */
 export interface AzureKeyVaultSettings {
   readonly kind: "azure-key-vault";
+  /** The operator's name for the key. */
   readonly name: string;
-  /** The origin, such as `https://team-a.vault.azure.net` or `https://pool.managedhsm.azure.net`. */
+  /** The origin, for instance `https://team-a.vault.azure.net` or `https://pool.managedhsm.azure.net`. */
   readonly vault: string;
-  /** The key's name in lowercase: Key Vault does not tell names by their case. */
+  /** The key's name in lowercase: Key Vault's names are case-insensitive. */
   readonly key: string;
-  /** 32 hex digits: this version wraps for ever, and a rotation in the vault is not followed. */
+  /** 32 hex digits. If present, this version always wraps, and a rotation in the vault is not followed. */
   readonly version?: string;
   readonly cloud: {
-    /** What tokens are for, such as `https://vault.azure.net`; the vault's host lies in its domain. */
+    /** The resource of tokens, for instance `https://vault.azure.net`; the vault's host is in its domain. */
     readonly resource: string;
-    /** Where tokens come from, such as `https://login.microsoftonline.com`. */
+    /** Origin of the token issuer, for instance `https://login.microsoftonline.com`. */
     readonly authority: string;
   };
-  /** Tried after RSA-OAEP-256 when a wrapped key is opened. */
+  /** Tried after RSA-OAEP-256 when a data key is unwrapped. */
   readonly unwrapAlgorithms: readonly OldAlgorithm[];
   readonly auth: AzureAuth;
   readonly tls: Pick<TlsFiles, "caFile" | "proxy">;

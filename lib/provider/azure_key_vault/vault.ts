@@ -1,5 +1,5 @@
 /**
- * One vault or HSM pool, asked with a token that all calls share.
+ * Requests to one vault or HSM pool with a shared token.
  *
  * @module
  */
@@ -15,19 +15,21 @@ import { loginServer, loginWith } from "./auth.ts";
 import { checkChallenge } from "./challenge.ts";
 import type { AzureKeyVaultSettings } from "./settings.ts";
 
-/** Generally available in every cloud since 2023; what is used of it is in later versions unchanged. */
+/** Generally available in every cloud since 2023; later versions do not change the parts that are used. */
 const apiVersion = "7.4";
 
-/** What is asked of a vault: below `/keys/`, its segments encoded. */
+/** A request to a vault. Its path is below `/keys/`, with encoded segments. */
 export interface KeyVaultRequest {
   readonly method: "GET" | "POST";
+  /** Path below `/keys/` with encoded segments. */
   readonly path: string;
   readonly body?: unknown;
 }
 
 /**
- * Logs in at the first request. Before each login the vault is asked, without a token, what it wants one for: no token is
- * got for, or sent to, a server that does not ask for its own domain.
+ * A client that logs in at its first request. Before each login it sends a request without a token, whose response
+ * names the resource of the token that the vault requires: no token is requested for, or sent to, a server that does
+ * not require one for its own domain.
  */
 export class KeyVault implements AsyncDisposable {
   readonly #settings: AzureKeyVaultSettings;
@@ -49,7 +51,7 @@ export class KeyVault implements AsyncDisposable {
   }
 
   /**
-   * Reads the CA file; nothing goes over the network.
+   * Reads the CA file. No network access.
    *
    * @throws {KmsError} `config` if it cannot be used.
    */
@@ -61,10 +63,10 @@ export class KeyVault implements AsyncDisposable {
   }
 
   /**
-   * Asks with the token, and where that is refused, once more with a new one.
+   * Sends a request with the token. If the token is refused, it sends the request once more with a new one.
    *
-   * @returns the answer, whatever its status.
-   * @throws {KmsError} as `Endpoint.ask`, or what the login said.
+   * @returns the response, whatever its status.
+   * @throws {KmsError} as `Endpoint.ask`, or the error of the login.
    */
   ask(request: KeyVaultRequest, call: HttpCall): Promise<HttpAnswer> {
     return this.#tokens.request(

@@ -1,5 +1,5 @@
 /**
- * What an operator should know about the settings of a key in Google Cloud KMS.
+ * Advice about the settings of a key in Google Cloud KMS.
  *
  * @module
  */
@@ -37,7 +37,10 @@ function warnings({ auth }: GcpKmsSettings): readonly string[] {
   }
 }
 
-/** For the Google Cloud CLI: a new version that is the primary one from then on; the old ones go on opening. */
+/**
+ * The command of the Google Cloud CLI that adds a version and makes it the primary one; the old versions continue to
+ * decrypt.
+ */
 function rotateCommand({ key }: GcpKmsSettings): string {
   const [, project, , location, , keyRing, , name] = key.split("/");
   return `gcloud kms keys versions create --project ${project} --location ${location} --keyring ${keyRing} --key ${name} --primary`;

@@ -18,14 +18,14 @@ function advice(auth: GcpAuth) {
   });
 }
 
-Deno.test("gcpKmsAdvice() says how the key is rotated, and has nothing against the machine's service account", async () => {
+Deno.test("gcpKmsAdvice() names the command for rotation, and has no warning for the machine's service account", async () => {
   const { warnings, rotation, toBeMade } = advice({ method: "metadata-server", metadata, serviceAccount: "default" });
   const command = "gcloud kms keys versions create --project my-project --location europe-west3 --keyring kubernetes " +
     "--key prod --primary";
   deepEqual([warnings, rotation, await toBeMade()], [[], { by: "command", command }, undefined]);
 });
 
-Deno.test("gcpKmsAdvice() warns of a key that never expires, of another's token, and of what the environment decides", () => {
+Deno.test("gcpKmsAdvice() warns of a key that never expires, of another issuer's token, and of settings from the environment", () => {
   match(advice({ method: "service-account-key", keyFile: "/k.json" }).warnings.join(), /does not expire/);
   match(advice({ method: "workload-identity", credentialsFile: "/w.json" }).warnings.join(), /API server/);
   match(advice({ method: "application-default", metadata }).warnings.join(), /decided by the environment/);

@@ -1,5 +1,5 @@
 /**
- * The ways to get a token from Google, one row each.
+ * The methods to get a token from Google, one row each.
  *
  * @module
  */
@@ -18,19 +18,20 @@ import { actAs } from "./impersonation.ts";
 import type { GcpAuth, GcpKmsSettings } from "./settings.ts";
 
 /**
- * Logs in, reading all secrets anew.
+ * Logs in; reads all secrets again.
  *
- * @throws {KmsError} `unauthenticated` if the login is refused or a secret cannot be read, else why it cannot be tried.
+ * @throws {KmsError} `unauthenticated` if the login is refused or a secret cannot be read, otherwise the error of the
+ *   request.
  */
 export type Login = (call: HttpCall) => Promise<Grant>;
 
-/** What a token may be used for: each call takes the narrowest one that Google has for it. */
+/** The scopes of tokens: each call uses the narrowest one that Google offers for it. */
 const scopes = {
   kms: "https://www.googleapis.com/auth/cloudkms",
   impersonate: "https://www.googleapis.com/auth/iam",
 } as const;
 
-/** The same for a token of the scope that is asked for. */
+/** A login for a token with the given scope. */
 type ScopedLogin = (scope: string, call: HttpCall) => Promise<Grant>;
 
 interface Context {
@@ -40,7 +41,7 @@ interface Context {
 
 type Settings<Method extends GcpAuth["method"]> = Extract<GcpAuth, { readonly method: Method }>;
 
-/** Seconds; what Google takes at most. */
+/** Seconds; Google's maximum. */
 const assertionLifetime = 3600;
 
 const methods = {
@@ -59,9 +60,9 @@ const methods = {
 };
 
 /**
- * The login that is configured.
+ * The configured login.
  *
- * @throws {KmsError} `config` if a file is there and says what cannot be done.
+ * @throws {KmsError} `config` if a file exists and contains settings that are not supported.
  */
 export async function loginOf(settings: GcpKmsSettings, client: HttpClient): Promise<Login> {
   const { auth, impersonate } = settings;
@@ -76,7 +77,7 @@ export async function loginOf(settings: GcpKmsSettings, client: HttpClient): Pro
   };
 }
 
-/** The file is read once before anything else, so that what cannot be done with it is said at the start. */
+/** Reads the file once at the start, so that unsupported settings are reported then. */
 async function fileLogin(
   path: string,
   types: readonly Credentials["type"][],
@@ -102,11 +103,12 @@ async function byKey({ settings, client }: Context, account: ServiceAccountKey, 
   };
   const server = { name: "Google's OAuth", origin: settings.endpoints.oauth ?? new URL(account.tokenUrl).origin };
   if (settings.universeDomain !== "googleapis.com") {
-    // Elsewhere there is no such service: the APIs take what the key itself has signed ("Self-signed JWT", AIP-4111).
+    // In other universes there is no token service: the APIs accept a JWT that the key itself has signed ("Self-signed
+    // JWT", AIP-4111).
     const own = signedJwt("RS256", header, { ...claims(systemClock.wall()), sub: account.email }, account.key);
     return tokenGrant(own, assertionLifetime * 1000, server, call);
   }
-  // Here a `sub` would be a person whom the service account stands for.
+  // A `sub` here would be a user whom the service account impersonates.
   const path = new URL(account.tokenUrl).pathname;
   const answer = await withServerTime((wall) => {
     const assertion = signedJwt("RS256", header, { ...claims(wall), aud: account.tokenUrl }, account.key);
@@ -135,10 +137,10 @@ async function byFederation(
   return await actAs(context.client, { serviceAccount, delegates: [] }, own, { scope, seconds, at }, call);
 }
 
-/** What an answer of the metadata server bears, and no other machine's. */
+/** Header that only responses of the metadata server have. */
 const flavor = { name: "metadata-flavor", value: "Google" } as const;
 
-/** "Authenticate applications directly with access tokens": the scopes of its tokens are the machine's. */
+/** "Authenticate applications directly with access tokens": its tokens have the machine's scopes. */
 function metadataLogin(origin: string, serviceAccount: string, { client }: Context): ScopedLogin {
   const server = { name: "the metadata server", origin };
   const path = `/computeMetadata/v1/instance/service-accounts/${encodeURIComponent(serviceAccount)}/token`;

@@ -16,13 +16,13 @@ async function probeWith(double: GcpDouble, auth: GcpAuth, changes: Partial<GcpK
   await provider.probe(patient);
 }
 
-/** The login of the token that KMS saw last. */
+/** The login of the last token that KMS received. */
 function used({ calls, logins }: GcpDouble): Pick<IssuedToken, "by" | "account" | "scopes"> | undefined {
   const { by, account, scopes } = logins.issued.get(calls.at(-1)?.token ?? "") ?? {};
   return by === undefined || account === undefined || scopes === undefined ? undefined : { by, account, scopes };
 }
 
-/** A double, and a folder with a token for it. */
+/** Runs a test with a double and a temporary folder. */
 async function withFolder(work: (double: GcpDouble, folder: string) => Promise<void>): Promise<void> {
   await using double = await GcpDouble.start();
   await inFolder(async (folder) => {
@@ -41,7 +41,7 @@ async function federationAuth(double: GcpDouble, folder: string, source: object,
   return { method: "workload-identity", credentialsFile: `${folder}/wif.json` };
 }
 
-Deno.test("service-account-key asserts by RS256 for the scope of KMS alone, and says when it is refused", () =>
+Deno.test("service-account-key asserts with RS256 for the scope of KMS only, and reports a refusal", () =>
   withFolder(async (double, folder) => {
     const { logins } = double;
     await probeWith(double, await keyAuth(double, folder));
@@ -67,7 +67,7 @@ Deno.test("service-account-key reads its file at each login", () =>
     assert.equal(double.logins.lastAssertion?.header.kid, "the-next-key");
   }));
 
-Deno.test("a login whose file has gone or is another is refused, and told so", () =>
+Deno.test("a login whose file is missing or has another type is refused with its reason", () =>
   withFolder(async (double, folder) => {
     const auth = await keyAuth(double, folder);
     for (
@@ -83,7 +83,7 @@ Deno.test("a login whose file has gone or is another is refused, and told so", (
     }
   }));
 
-Deno.test("in another universe the key's own signature is the token, and nobody is asked for one", () =>
+Deno.test("in another universe the key's own signature is the token, and no token is requested", () =>
   withFolder(async (double, folder) => {
     double.takesJwt = true;
     const auth = await keyAuth(double, folder, { universe_domain: "cloud.example", token_uri: undefined });
@@ -95,7 +95,7 @@ Deno.test("in another universe the key's own signature is the token, and nobody 
     await assert.rejects(wrong, refusedWith("config", /is for another universe than universeDomain/));
   }));
 
-Deno.test("workload-identity exchanges the token of a file, as a text or in JSON, and of a URL with its headers", () =>
+Deno.test("workload-identity exchanges the token of a file, as text or in JSON, and of a URL with its headers", () =>
   withFolder(async (double, folder) => {
     const { subjectToken } = double.logins;
     await Deno.writeTextFile(`${folder}/token.json`, JSON.stringify({ id_token: subjectToken }));
@@ -129,7 +129,7 @@ Deno.test("workload-identity exchanges the token of a file, as a text or in JSON
     await assert.rejects(pool, refusedWith("unauthenticated", /there is no such pool or provider/));
   }));
 
-Deno.test("workload-identity takes up a new token of its file when it logs in again", () =>
+Deno.test("workload-identity uses a new token of its file at the next login", () =>
   withFolder(async (double, folder) => {
     const auth = await federationAuth(double, folder, { file: `${folder}/token` });
     await using provider = (await openGcp(double, { auth })).provider;
@@ -141,7 +141,7 @@ Deno.test("workload-identity takes up a new token of its file when it logs in ag
     assert.equal(double.logins.logins, 2);
   }));
 
-Deno.test("workload-identity acts as the service account that its file names, for as long as that says", () =>
+Deno.test("workload-identity impersonates the service account that its file names, for the lifetime in the file", () =>
   withFolder(async (double, folder) => {
     const { logins } = double;
     const source = { file: `${folder}/token` };
@@ -152,7 +152,7 @@ Deno.test("workload-identity acts as the service account that its file names, fo
     await probeWith(double, await federationAuth(double, folder, source, acting));
     assert.deepEqual(used(double), { by: "impersonation", account: logins.kmsUser, scopes: [scope.kms] });
     assert.deepEqual(logins.lastImpersonation, { scope: [scope.kms], lifetime: "2800s" });
-    // What the pool gives may do nothing but that.
+    // The token of the pool permits nothing but that.
     assert.deepEqual([...logins.issued.values()].map(({ by, scopes }) => [by, ...scopes]), [
       ["federation", scope.iam],
       ["impersonation", scope.kms],
@@ -163,7 +163,7 @@ Deno.test("workload-identity acts as the service account that its file names, fo
     await assert.rejects(probing, refusedWith("unauthenticated", sentence));
   }));
 
-Deno.test("impersonate acts as a service account with any login, through those in between", () =>
+Deno.test("impersonate impersonates a service account with any login, through delegates", () =>
   withFolder(async (double, folder) => {
     const { logins } = double;
     const between = "between@my-project.iam.gserviceaccount.com";
@@ -185,7 +185,7 @@ Deno.test("impersonate acts as a service account with any login, through those i
     await assert.rejects(probing, refusedWith("unauthenticated", /IAM answered 403/));
   }));
 
-Deno.test("metadata-server uses the machine's service account, and trusts no other server on its address", async () => {
+Deno.test("metadata-server uses the machine's service account, and trusts no other server at its address", async () => {
   await using double = await GcpDouble.start();
   const { logins } = double;
   for (const account of ["default", logins.machine]) {
@@ -201,7 +201,7 @@ Deno.test("metadata-server uses the machine's service account, and trusts no oth
   await assert.rejects(other, refusedWith("provider_protocol", /is none of Google's/));
 });
 
-Deno.test("application-default takes the file that it was given, of either type, else the metadata server", () =>
+Deno.test("application-default uses the configured file, of either type, otherwise the metadata server", () =>
   withFolder(async (double, folder) => {
     const { metadata } = double;
     await keyAuth(double, folder);
@@ -217,7 +217,7 @@ Deno.test("application-default takes the file that it was given, of either type,
     }
   }));
 
-Deno.test("a login that hangs or breaks off ends with the caller's deadline or says so", async () => {
+Deno.test("a login that hangs or breaks off ends with the caller's deadline or reports it", async () => {
   await using double = await GcpDouble.start();
   const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   {
@@ -235,7 +235,7 @@ Deno.test("a login that hangs or breaks off ends with the caller's deadline or s
   }
 });
 
-Deno.test("a login outlives the caller that began it, and serves the next one", async () => {
+Deno.test("a login continues after its first caller has gone, and serves the next one", async () => {
   await using double = await GcpDouble.start();
   let asked = 0;
   await using slow = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async () => {
@@ -252,7 +252,7 @@ Deno.test("a login outlives the caller that began it, and serves the next one", 
   assert.equal(asked, 1);
 });
 
-/** How each server of a login may answer, and what is made of it. */
+/** Possible responses of each server of a login, and the codes of the errors. */
 const answers: readonly (readonly [status: number, body: unknown, code: string])[] = [
   [200, {}, "provider_protocol"],
   [200, { access_token: "t" }, "provider_protocol"],
@@ -267,7 +267,7 @@ const answers: readonly (readonly [status: number, body: unknown, code: string])
 ];
 
 for (const [status, body, code] of answers) {
-  Deno.test(`a login that is answered ${status} ${JSON.stringify(body)} is ${code}, whoever answers`, () =>
+  Deno.test(`a login that is answered ${status} ${JSON.stringify(body)} is ${code}, for every server`, () =>
     withFolder(async (double, folder) => {
       await using server = Deno.serve(
         { hostname: "127.0.0.1", port: 0, onListen() {} },
@@ -317,7 +317,7 @@ Deno.test("logins and what follows them show no secret in any error or event", (
   }));
 
 for (const hours of [3, -3]) {
-  Deno.test(`a clock of this machine that is ${-hours} h ahead of Google's keeps no login from its work`, () =>
+  Deno.test(`a clock of this machine that is ${-hours} h ahead of Google's does not prevent a login`, () =>
     withFolder(async (double, folder) => {
       double.advance(hours * 3600);
       const { kmsUser } = double.logins;

@@ -1,6 +1,6 @@
 /**
- * CRC-32C, the checksum by which Cloud KMS and its clients tell each other that nothing changed on the way (RFC 3720,
- * section 12.1: polynomial 0x1EDC6F41, reflected). Node has the other CRC-32 only.
+ * CRC-32C, the checksum with which Cloud KMS and its clients detect changes in transit (RFC 3720, section 12.1:
+ * polynomial 0x1EDC6F41, reflected). Node supports the other CRC-32 only.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-/** Of all the bytes, as an unsigned number of 32 bits. */
+/** The checksum of all bytes, as an unsigned 32-bit number. */
 export function crc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) crc = (crc >>> 8) ^ (table[(crc ^ byte) & 0xff] ?? 0);

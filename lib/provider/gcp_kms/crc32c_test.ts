@@ -4,7 +4,7 @@ import { castagnoli } from "../../../tests/support/gcp_keys.ts";
 import { utf8 } from "../../base/bytes.ts";
 import { crc32c } from "./crc32c.ts";
 
-/** RFC 3720, appendix B.4, and the check value of every catalogue of checksums. */
+/** RFC 3720, appendix B.4, and the standard check value of checksum catalogues. */
 const vectors: readonly (readonly [what: string, bytes: Uint8Array, expected: number])[] = [
   ["nothing", new Uint8Array(), 0],
   ["32 zeros", new Uint8Array(32), 0x8a9136aa],
@@ -18,6 +18,6 @@ for (const [what, bytes, expected] of vectors) {
   Deno.test(`crc32c() of ${what}`, () => assert.equal(crc32c(bytes), expected));
 }
 
-Deno.test("crc32c() is what it is bit by bit", () => {
+Deno.test("crc32c() equals a bitwise calculation", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => crc32c(bytes) === castagnoli(bytes)));
 });

@@ -1,9 +1,10 @@
 /**
- * The JSON files by which Google's tools and libraries are told how to log in: what is in them, and what of it is taken.
+ * The JSON files with which Google's tools and libraries are configured to log in, and the parts of them that are
+ * supported.
  *
- * A file may come from elsewhere, and says where credentials are to be sent and where they are to be read ("Security
- * requirements when using credential configurations from an external source"). So Google's own addresses have to lie in
- * the configured universe, nothing is started, and what is not understood is refused.
+ * A file can come from an untrusted source, and names the addresses to which credentials are sent and the places from
+ * which they are read ("Security requirements when using credential configurations from an external source"). So
+ * Google's own addresses must be in the configured universe, no process is started, and unknown content is rejected.
  *
  * @module
  */
@@ -18,47 +19,56 @@ import { privateKeyPem } from "../../net/https/jwt.ts";
 /** A key of a service account. */
 export interface ServiceAccountKey {
   readonly type: "service_account";
+  /** Address of the service account. */
   readonly email: string;
+  /** Identifies the key to Google; sent in the header of JWTs. */
   readonly keyId: string | undefined;
   readonly key: KeyObject;
+  /** URL of the token endpoint. */
   readonly tokenUrl: string;
 }
 
-/** Where another issuer's token is read from: a file or a URL, as a text or as a field of JSON. */
+/** The source of another issuer's token: a file or a URL, as text or as a field of JSON. */
 export interface SubjectSource {
   readonly from:
     | { readonly file: string }
     | { readonly url: string; readonly headers: Readonly<Record<string, string>> };
-  /** The field of a JSON object that holds the token; `undefined` where it is all that there is. */
+  /** The field of a JSON object that contains the token; `undefined` if the text is the token. */
   readonly field: string | undefined;
 }
 
 /** Workload identity federation. */
 export interface ExternalAccount {
   readonly type: "external_account";
+  /** Resource name of the workload identity provider. */
   readonly audience: string;
   readonly subjectTokenType: string;
+  /** URL of the Security Token Service. */
   readonly tokenUrl: string;
+  /** Source of the other issuer's token. */
   readonly source: SubjectSource;
+  /** The service account to impersonate, and the lifetime of its tokens in seconds. */
   readonly impersonate: { readonly serviceAccount: string; readonly url: string; readonly seconds: number } | undefined;
 }
 
-/** What such a file may hold here. */
+/** The supported types of file. */
 export type Credentials = ServiceAccountKey | ExternalAccount;
 
-/** How a file is read: what may be in it, and how to say that it is not. */
+/** How a file is read: its permitted types, and the code and action of errors. */
 export interface Reading {
+  /** The permitted types of file. */
   readonly types: readonly Credentials["type"][];
   readonly universeDomain: string;
   /** `config` at the start, `unauthenticated` later. */
   readonly code: ErrorCode;
+  /** The action in error messages. */
   readonly action: string;
 }
 
-/** In bytes; a key file has about 2,300. */
+/** Maximum size in bytes; a key file has about 2,300. */
 const largestFile = 64 * 1024;
 
-/** Types of file that are refused, and what to do about it. */
+/** Types of file that are rejected, with the remedy. */
 const refusedTypes = {
   authorized_user: "it is a person's login; make a service account for this machine",
   external_account_authorized_user: "it is a person's login; make a service account for this machine",
@@ -66,24 +76,24 @@ const refusedTypes = {
   gdch_service_account: "it is for Google Distributed Cloud, which has no Cloud KMS",
 } as const satisfies Record<string, string>;
 
-/** Sources of a subject token that are refused, by the field that tells. */
+/** Sources of a subject token that are rejected, by the field that identifies them. */
 const refusedSources = {
   executable: "its token comes from a program, and Trousseau starts none; take it from a file or a URL",
   environment_id: "its token is signed with AWS credentials; take one of an OpenID Connect issuer from a file or a URL",
   certificate: "its token is a certificate; take one of an OpenID Connect issuer from a file or a URL",
 } as const satisfies Record<string, string>;
 
-/** Where old key files point to, beside the domain of the universe. */
+/** The token URL in old key files, outside the domain of the universe. */
 const oldTokenUrl = "https://accounts.google.com/o/oauth2/token";
 
-/** What is sent as a header. */
+/** The form of a header name. */
 const headerName = /^[0-9A-Za-z!#$%&'*+.^_|~-]{1,128}$/;
 const headerValue = /^[\x20-\x7e]{0,8192}$/;
 
 /**
- * Reads a file as it is now.
+ * Reads a file.
  *
- * @throws {KmsError} the reading's code, and what is wrong with the file. Nothing of what is in it is repeated.
+ * @throws {KmsError} the reading's code, with the defect of the file. The message repeats nothing of its content.
  */
 export async function readCredentials(path: string, reading: Reading): Promise<Credentials> {
   const fail = (why: string, cause?: unknown) =>
@@ -107,7 +117,7 @@ export async function readCredentials(path: string, reading: Reading): Promise<C
   return found;
 }
 
-/** The key, or what is wrong with it. */
+/** The key, or the defect of the file. */
 function serviceAccountKey(json: unknown, universe: string): ServiceAccountKey | string {
   const text = textsOf(json);
   const [email, pem, keyId] = [text("client_email"), text("private_key"), text("private_key_id")];
@@ -131,7 +141,7 @@ function rsaKey(pem: string): KeyObject | undefined {
   }
 }
 
-/** The same of workload identity federation. */
+/** The settings of workload identity federation, or the defect of the file. */
 function externalAccount(json: unknown, universe: string): ExternalAccount | string {
   const text = textsOf(json);
   const [audience, subjectTokenType] = [text("audience"), text("subject_token_type")];
@@ -193,14 +203,14 @@ function impersonation(json: unknown, universe: string): ExternalAccount["impers
   if (!isGoogles(url, universe) || !isEmail(serviceAccount)) {
     return "has a service_account_impersonation_url that is not one of the universe";
   }
-  // By default an hour; an organization may allow twelve.
+  // One hour by default; an organization can permit up to twelve.
   const seconds = field(field(json, "service_account_impersonation"), "token_lifetime_seconds") ?? 3600;
   return typeof seconds === "number" && Number.isInteger(seconds) && seconds >= 600 && seconds <= 43_200
     ? { serviceAccount, url, seconds }
     : "has a token_lifetime_seconds that is not from 600 to 43200";
 }
 
-/** A service account's address, as a part of a path. */
+/** Whether a text is the address of a service account, which is used in a path. */
 function isEmail(text: string): boolean {
   return /^[0-9A-Za-z._-]{1,128}@[0-9A-Za-z.:-]{1,253}$/.test(text);
 }
@@ -212,7 +222,7 @@ function isGoogles(url: string, universe: string): boolean {
   return protocol === "https:" && username === "" && port === "" && hostname.endsWith(`.${universe}`);
 }
 
-/** Whether a token may be read there: what goes over plain http must not leave the machine. */
+/** Whether a token may be read from a URL: plain http is permitted on this machine only. */
 function isSource(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { protocol, hostname, username } = new URL(url);

@@ -25,7 +25,7 @@ async function read(text: string, changes: Partial<Reading> = {}): Promise<Crede
 
 const file = { file: "/run/token" };
 
-Deno.test("readCredentials() takes a service account's key, and one of before there were universes", async () => {
+Deno.test("readCredentials() reads a service account's key, also one from before universes existed", async () => {
   const found = await read(await logins.keyFile());
   assert.ok(found.type === "service_account");
   assert.deepEqual([found.email, found.keyId, found.tokenUrl, found.key.asymmetricKeyType], [
@@ -41,7 +41,7 @@ Deno.test("readCredentials() takes a service account's key, and one of before th
   assert.equal(there.tokenUrl, "https://oauth2.cloud.example/token");
 });
 
-Deno.test("readCredentials() takes federation from a file and a URL, with and without a service account", async () => {
+Deno.test("readCredentials() reads federation from a file and a URL, with and without a service account", async () => {
   const plain = await read(logins.federationFile(file));
   assert.deepEqual(plain, {
     type: "external_account",
@@ -51,7 +51,7 @@ Deno.test("readCredentials() takes federation from a file and a URL, with and wi
     source: { from: file, field: undefined },
     impersonate: undefined,
   });
-  // As gcloud writes it for a virtual machine of Azure's.
+  // As gcloud writes it for a virtual machine on Azure.
   const url = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=x";
   const format = { type: "json", subject_token_field_name: "access_token" };
   const azure = logins.federationFile({ url, headers: { Metadata: "True" }, format }, {
@@ -74,7 +74,7 @@ const source = (value: unknown, changes: Record<string, unknown> = {}) =>
   Promise.resolve(logins.federationFile(value as Record<string, unknown>, changes));
 const acting = (url: string) => source(file, { service_account_impersonation_url: url });
 
-/** What is refused, and the part of the sentence that says why. */
+/** Rejected files, and the part of the message with the reason. */
 const refused: readonly (readonly [what: string, text: () => Promise<string>, sentence: RegExp])[] = [
   ["nothing", () => Promise.resolve(""), /cannot be read: it is empty/],
   ["no JSON", () => Promise.resolve("-----BEGIN PRIVATE KEY-----"), /of type service_account or external_account/],
@@ -167,7 +167,7 @@ for (const [what, text, sentence] of refused) {
   });
 }
 
-Deno.test("readCredentials() takes only the types that it is asked for, and says which file is missing", async () => {
+Deno.test("readCredentials() accepts only the requested types, and names a missing file", async () => {
   const wrong = read(await logins.keyFile(), { types: ["external_account"], code: "unauthenticated" });
   await assert.rejects(wrong, refusedWith("unauthenticated", /holds no credentials of type external_account/));
   const absent = readCredentials("/nowhere/login.json", reading);

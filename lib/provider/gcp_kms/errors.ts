@@ -1,6 +1,6 @@
 /**
- * What Google's errors mean: `google.rpc.Status` by its `status`, the `reason` of an ErrorInfo and the `type` of a
- * PreconditionFailure ("Errors", AIP-193). Its texts are for people; they are neither read nor repeated.
+ * The meaning of Google's errors, from the `status` of a `google.rpc.Status`, the `reason` of an ErrorInfo and the
+ * `type` of a PreconditionFailure ("Errors", AIP-193). Their texts are neither read nor repeated.
  *
  * @module
  */
@@ -21,7 +21,7 @@ const badToken = { code: "unauthenticated", why: "it does not take the token" } 
 const busy = busyOrDown[429];
 const ailing = busyOrDown[500];
 
-/** `violations[].type` of a PreconditionFailure. */
+/** Meanings of `violations[].type` of a PreconditionFailure. */
 const violations = {
   KEY_DISABLED: { code: "key_unusable", why: "the key version is disabled" },
   KEY_DESTROY_SCHEDULED: { code: "key_unusable", why: "the key version is scheduled for destruction" },
@@ -29,7 +29,7 @@ const violations = {
   KEY_PENDING_GENERATION: { code: "unreachable", why: "the key version is still being made" },
 } as const satisfies Record<string, Meaning>;
 
-/** `reason` of an ErrorInfo (google/api/error_reason.proto, and that of IAM). */
+/** Meanings of the `reason` of an ErrorInfo (google/api/error_reason.proto, and that of IAM). */
 const reasons = {
   SERVICE_DISABLED: { code: "permission_denied", why: "the API is not enabled in the project" },
   BILLING_DISABLED: { code: "permission_denied", why: "billing is not enabled in the project" },
@@ -55,7 +55,7 @@ const reasons = {
   RESOURCE_QUOTA_EXCEEDED: busy,
 } as const satisfies Record<string, Meaning>;
 
-/** `status`, a name of google.rpc.Code. */
+/** Meanings of `status`, a name of google.rpc.Code. */
 const statuses = {
   INVALID_ARGUMENT: { code: "key_unusable", why: "the key cannot encrypt so; its purpose has to be ENCRYPT_DECRYPT" },
   FAILED_PRECONDITION: { code: "key_unusable", why: "the key version is disabled, destroyed or not ready" },
@@ -72,21 +72,21 @@ const statuses = {
   UNKNOWN: ailing,
 } as const satisfies Record<string, Meaning>;
 
-/** HTTP statuses, where no `google.rpc.Status` came with them: what stands before the API answers so. */
+/** Meanings of HTTP statuses without a `google.rpc.Status`: they come from a proxy in front of the API. */
 const httpStatuses: Readonly<Record<number, Meaning | undefined>> = {
   ...busyOrDown,
   401: badToken,
   403: denied,
 };
 
-/** The error for an answer that is not the one asked for. */
+/** The error for an unsuccessful response. */
 export function refusal(answer: HttpAnswer, action: string): KmsError {
   return toError(answer, action, meaning(answer));
 }
 
 /**
- * The same for decrypt, where INVALID_ARGUMENT is what Cloud KMS says of bytes that the key did not wrap, or not with this
- * additional authenticated data.
+ * The same for decrypt, whose INVALID_ARGUMENT means that the key did not wrap these bytes, or not with this additional
+ * authenticated data.
  */
 export function unwrapRefusal(answer: HttpAnswer, action: string): KmsError {
   const bytes = answer.status === 400 && statusOf(answer.body) === "INVALID_ARGUMENT";
@@ -105,13 +105,13 @@ function meaning({ status, body }: HttpAnswer): Meaning {
     meaningIn(statuses, statusOf(body)) ?? httpStatuses[status] ?? unknownMeaning(status);
 }
 
-/** A name of google.rpc.Code; `undefined` where the answer is none of Google's APIs. */
+/** A name of google.rpc.Code; `undefined` if the response does not come from a Google API. */
 export function statusOf(body: unknown): string | undefined {
   const status = field(field(body, "error"), "status");
   return typeof status === "string" ? status : undefined;
 }
 
-/** The `reason` of an ErrorInfo in an answer. */
+/** The `reason` of the ErrorInfo in a response. */
 export function reasonOf(body: unknown): unknown {
   return field(detail(body, "ErrorInfo"), "reason");
 }
@@ -121,7 +121,7 @@ function violationOf(body: unknown): unknown {
   return field(Array.isArray(found) ? found[0] : undefined, "type");
 }
 
-/** `retryDelay` of a RetryInfo, a duration as in `1.5s`; at most an hour. */
+/** The `retryDelay` of a RetryInfo in milliseconds, at most an hour. It is a duration in the form `1.5s`. */
 function retryDelay(body: unknown): number | undefined {
   const delay = field(detail(body, "RetryInfo"), "retryDelay");
   const [, seconds] = typeof delay === "string" ? /^(\d{1,9}(?:\.\d{1,9})?)s$/.exec(delay) ?? [] : [];

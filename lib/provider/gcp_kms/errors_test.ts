@@ -65,7 +65,7 @@ const meanings: readonly (readonly [status: number, error: unknown, code: string
 ];
 
 for (const [status, error, code] of meanings) {
-  Deno.test(`refusal() takes ${status} ${JSON.stringify(error) ?? "without a body"} for ${code}`, () => {
+  Deno.test(`refusal() maps ${status} ${JSON.stringify(error) ?? "without a body"} to ${code}`, () => {
     const { code: found, message } = refusal(answer(status, error), 'wrap with provider "gcp"');
     assert.equal(found, code);
     const form = `^Cannot wrap with provider "gcp": Cloud KMS answered ${status} \\([a-zA-Z_.;, -]+\\)\\.$`;
@@ -74,7 +74,7 @@ for (const [status, error, code] of meanings) {
   });
 }
 
-Deno.test("refusal() says what is to be done about an API, a scope and a quota project", () => {
+Deno.test("refusal() names the remedy for an API, a scope and a quota project", () => {
   const said = (reason: string) => refusal(answer(403, because("PERMISSION_DENIED", reason)), "wrap").message;
   assert.match(said("SERVICE_DISABLED"), /the API is not enabled in the project/);
   assert.match(said("ACCESS_TOKEN_SCOPE_INSUFFICIENT"), /access scopes/);
@@ -82,7 +82,7 @@ Deno.test("refusal() says what is to be done about an API, a scope and a quota p
   assert.match(refusal(answer(400, violation("KEY_DISABLED")), "wrap").message, /the key version is disabled/);
 });
 
-Deno.test("refusal() waits as long as the header says, else the RetryInfo, and an hour at most", () => {
+Deno.test("refusal() takes the pause from the header, otherwise from the RetryInfo, at most an hour", () => {
   const busy = (retryDelay: unknown) => ({
     status: "RESOURCE_EXHAUSTED",
     details: [detail("RetryInfo", { retryDelay })],
@@ -94,7 +94,7 @@ Deno.test("refusal() waits as long as the header says, else the RetryInfo, and a
   for (const delay of ["", "-1s", "1", "1.s", 5, null]) assert.equal(waits(busy(delay)), undefined);
 });
 
-Deno.test("unwrapRefusal() takes an invalid argument for bytes of another key, and all else as refusal() does", () => {
+Deno.test("unwrapRefusal() maps an invalid argument to bytes of another key, and everything else as refusal() does", () => {
   const invalid = { status: "INVALID_ARGUMENT" };
   assert.equal(unwrapRefusal(answer(400, invalid), "unwrap").code, "integrity");
   for (

@@ -1,5 +1,5 @@
 /**
- * Another issuer's token for one of Google's: the security token service (RFC 8693).
+ * Exchanges a token of another issuer for a Google token: the Security Token Service (RFC 8693).
  *
  * @module
  */
@@ -16,10 +16,13 @@ import type { ExternalAccount, SubjectSource } from "./credentials_file.ts";
 
 const accessToken = "urn:ietf:params:oauth:token-type:access_token";
 
-/** In bytes, of a file with a token in it; a SAML response is longer than a JWT. */
+/** Maximum size of a file with a token, in bytes; a SAML response is longer than a JWT. */
 const largestToken = 64 * 1024;
 
-/** `error` of an answer ("Error codes", RFC 6749, section 5.2; "Token Exchange" of the Security Token Service). */
+/**
+ * Explanations of `error` in a response ("Error codes", RFC 6749, section 5.2; "Token Exchange" of the Security Token
+ * Service).
+ */
 const refusals: Readonly<Record<string, string | undefined>> = {
   invalid_grant: "the pool does not take this token: its issuer, audience, time or condition does not fit",
   invalid_request: "it does not take the request; compare the audience and the type of the token",
@@ -29,8 +32,8 @@ const refusals: Readonly<Record<string, string | undefined>> = {
 };
 
 /**
- * @param origin of the service.
- * @throws {KmsError} `unauthenticated` where the token cannot be read or is refused.
+ * @param origin the origin of the service.
+ * @throws {KmsError} `unauthenticated` if the token cannot be read or is refused.
  */
 export async function exchange(
   client: HttpClient,

@@ -1,5 +1,5 @@
 /**
- * Acting as a service account ("Create short-lived credentials for a service account").
+ * Impersonation of a service account ("Create short-lived credentials for a service account").
  *
  * @module
  */
@@ -13,11 +13,11 @@ import { reasonOf, statusOf } from "./errors.ts";
 import type { Impersonation } from "./settings.ts";
 
 /**
- * A token of a service account, got with another token.
+ * Gets a token of a service account in exchange for another token.
  *
- * @param own needs the scope `iam`.
+ * @param own a token with the scope `iam`.
  * @param at the origin of the Service Account Credentials API.
- * @throws {KmsError} `unauthenticated` where the login may not act as that service account.
+ * @throws {KmsError} `unauthenticated` if the login may not impersonate the service account.
  */
 export async function actAs(
   client: HttpClient,

@@ -1,5 +1,5 @@
 /**
- * The key as we know it: which of its versions wraps, and a sentinel that proves it.
+ * The known state of a key: the version that wraps, and a sentinel for probes.
  *
  * @module
  */
@@ -14,21 +14,24 @@ import { decrypt, encrypt } from "./operations.ts";
 import type { GcpKmsSession } from "./session.ts";
 import type { GcpKmsSettings } from "./settings.ts";
 
-/** What the sentinel holds: nothing that anybody would want to know. */
+/** The plain text of the sentinel; it is not secret. */
 const sentinel = utf8("trousseau-probe");
-/** Every so many probes the sentinel is decrypted as well: a second call, which the daily budget of calls allows for. */
+/**
+ * Number of probes after which the sentinel is also decrypted: a second call, which the daily budget of calls permits.
+ */
 const decryptEvery = 10;
 
 /**
  * One key, at its primary version.
  *
- * A probe is an encrypt on the key, for which Cloud KMS takes the primary version and names it. That one call proves that
- * the key is there, that this version is enabled and that this login may encrypt; the first probe, each tenth one and the
- * first of a new version decrypt the sentinel too: 1.1 calls a probe, 1,267 a day at one probe in 75 seconds.
+ * A probe is an encrypt on the key, for which Cloud KMS uses the primary version and names it in the response. This
+ * call proves that the key exists, that this version is enabled and that this login may encrypt. The first probe, each
+ * tenth one and the first of a new version also decrypt the sentinel: 1.1 calls a probe, 1,267 a day with one probe
+ * every 75 seconds.
  *
- * A wrap is an encrypt on the version that was announced. Cloud KMS takes every enabled version for it, primary or not,
- * and the right to do so is the same. Decrypt takes the key alone and says nothing of the version, so the version's name is
- * part of what a wrap is bound to: what one version wrapped does not open under the name of another.
+ * A wrap is an encrypt on the announced version. Cloud KMS accepts every enabled version for it, primary or not, with
+ * the same permission. Decrypt accepts the key only and does not return the version, so the version's name is part of
+ * the additional authenticated data: a ciphertext of one version does not decrypt under the name of another.
  */
 export class GcpKey implements RemoteKey {
   readonly #session: GcpKmsSession;
@@ -93,7 +96,10 @@ export class GcpKey implements RemoteKey {
     return version;
   }
 
-  /** A name holds no line break, so that a name and a context can be read in one way only. */
+  /**
+   * The additional authenticated data. A name contains no line break, so that a name and a context can be separated in
+   * one way only.
+   */
   #bound(name: string): Uint8Array {
     return utf8(this.#context === "" ? name : `${name}\n${this.#context}`);
   }

@@ -11,7 +11,7 @@ import {
 
 const key = "projects/my-project/locations/europe-west3/keyRings/kubernetes/cryptoKeys/prod";
 
-Deno.test("isKeyName() takes a key by its project's ID, and nothing more or less", () => {
+Deno.test("isKeyName() accepts a key with its project's ID, and nothing more or less", () => {
   for (
     const name of [key, key.replace("my-project", "example.com:my-project"), key.replace("my-project", "s3ns:abcdef")]
   ) {
@@ -39,7 +39,7 @@ Deno.test("isKeyName() takes a key by its project's ID, and nothing more or less
   assert.ok(isNumberedKeyName(key.replace("my-project", "123456789")) && !isNumberedKeyName(key));
 });
 
-Deno.test("versionOf() reads what versionName() wrote, of this key alone", () => {
+Deno.test("versionOf() reads the output of versionName(), for this key only", () => {
   assert.equal(versionName(key, 7), `${key}/cryptoKeyVersions/7`);
   assert.equal(versionOf(key, versionName(key, 7)), 7);
   const foreign = [
@@ -58,7 +58,7 @@ Deno.test("versionOf() reads what versionName() wrote, of this key alone", () =>
   for (const name of foreign) assert.equal(versionOf(key, name), undefined, name);
 });
 
-Deno.test("answeredVersion() takes the project's number for its ID, and no other difference", () => {
+Deno.test("answeredVersion() accepts the project's number instead of its ID, and no other difference", () => {
   assert.equal(answeredVersion(key, versionName(key, 3)), 3);
   assert.equal(answeredVersion(key, versionName(key.replace("my-project", "123456789"), 3)), 3);
   for (const name of [undefined, 7, key, versionName(key.replace("my-project", "other-project"), 3)]) {
@@ -71,7 +71,7 @@ Deno.test("pathOf() keeps slashes and encodes the rest", () => {
   assert.equal(pathOf("projects/example.com:a/b"), "projects/example.com%3Aa/b");
 });
 
-Deno.test("versionDigits is how many digits versionOf() reads", () => {
+Deno.test("versionDigits is the maximum number of digits for versionOf()", () => {
   const longest = 10 ** versionDigits - 1;
   assert.deepEqual([versionOf(key, versionName(key, longest)), versionOf(key, versionName(key, longest + 1))], [
     longest,

@@ -1,5 +1,5 @@
 /**
- * The two calls of Cloud KMS that are made here, with every checksum of theirs sent and held against the answer
+ * The two operations of Cloud KMS that are used. All of their checksums are sent, and verified in the response
  * ("Verifying end-to-end data integrity").
  *
  * @module
@@ -13,19 +13,19 @@ import { crc32c } from "./crc32c.ts";
 import { pathOf } from "./names.ts";
 import type { GcpKmsSession } from "./session.ts";
 
-/** What encrypt gave. */
+/** The result of encrypt. */
 export interface GcpEncrypted {
-  /** The version's resource name, as it was answered. */
+  /** The version's resource name in the response. */
   readonly name: unknown;
   readonly ciphertext: Uint8Array;
 }
 
 /**
- * Encrypts with one version of a key, or with the primary one of a key.
+ * Encrypts with one version of a key, or with the primary version of a key.
  *
- * @param name of the key or of the version.
- * @param bound what the ciphertext is bound to: its additional authenticated data.
- * @throws {KmsError} what Cloud KMS said; `provider_protocol` where a checksum does not hold or was not looked at.
+ * @param name resource name of the key or of the version.
+ * @param bound the additional authenticated data.
+ * @throws {KmsError} the error from Cloud KMS; `provider_protocol` if a checksum differs or was not verified.
  */
 export async function encrypt(
   session: GcpKmsSession,
@@ -50,10 +50,10 @@ export async function encrypt(
 }
 
 /**
- * Decrypts with the version of the key that the ciphertext itself tells; no other may be named.
+ * Decrypts. Cloud KMS takes the version from the ciphertext; it cannot be given.
  *
- * @throws {KmsError} `integrity` where these bytes are not of this key or bound to something else; else as
- *   {@linkcode encrypt}.
+ * @throws {KmsError} `integrity` if the ciphertext does not belong to this key or to this additional authenticated
+ *   data; otherwise as {@linkcode encrypt}.
  */
 export async function decrypt(
   session: GcpKmsSession,
@@ -73,7 +73,7 @@ export async function decrypt(
   return checkedBytes(answer, "plaintext", call);
 }
 
-/** As an int64 travels in JSON ("ProtoJSON format"). */
+/** A checksum in the JSON form of an int64 ("ProtoJSON format"). */
 function checksum(bytes: Uint8Array): string {
   return `${crc32c(bytes)}`;
 }
@@ -82,7 +82,7 @@ function checkedBytes({ body }: HttpAnswer, name: "plaintext" | "ciphertext", { 
   const text = field(body, name);
   const bytes = typeof text === "string" ? fromBase64(text) : undefined;
   if (bytes === undefined || bytes.length === 0) throw unacceptable(action, `Cloud KMS's answer holds no ${name}`);
-  // A number where a text of digits is usual is good JSON of an int64 too.
+  // An int64 in JSON is usually a string of digits, but a number is valid too.
   const told = field(body, `${name}Crc32c`);
   if ((typeof told === "string" || typeof told === "number") && `${told}` === checksum(bytes)) return bytes;
   throw unacceptable(action, `the checksum of the ${name} in Cloud KMS's answer does not hold`);

@@ -1,8 +1,8 @@
 /**
  * A KEK in Google Cloud KMS.
  *
- * It speaks Cloud KMS's REST API over the HTTP of this room instead of `@google-cloud/kms`: `docs/dependencies.md` says
- * what that would add. That client proves this provider in tests instead.
+ * It uses Cloud KMS's REST API over the HTTP client of this project instead of `@google-cloud/kms`:
+ * `docs/dependencies.md` has the reasons. Tests verify this provider against that client.
  *
  * @module
  */
@@ -13,9 +13,9 @@ import { GcpKmsSession } from "./session.ts";
 import type { GcpKmsSettings } from "./settings.ts";
 
 /**
- * Opens a key; the first call logs in.
+ * Opens a key. The first call logs in.
  *
- * @throws {KmsError} `config` if the CA file cannot be used, or the file of the login holds nothing that is taken.
+ * @throws {KmsError} `config` if the CA file cannot be used, or the file of the login is not supported.
  */
 export async function openGcpKms(settings: GcpKmsSettings, context: ProviderContext): Promise<Provider> {
   return oneByOne(settings, new GcpKey(await GcpKmsSession.open(settings, context), settings), context.notify);

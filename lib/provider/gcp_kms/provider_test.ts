@@ -22,7 +22,7 @@ async function withKms(
   await work(double, provider);
 }
 
-/** What a call was bound to. */
+/** The additional authenticated data of a call. */
 function bound({ calls }: GcpDouble): string {
   return atob(String(calls.at(-1)?.body.additionalAuthenticatedData));
 }
@@ -35,18 +35,19 @@ Deno.test("probe() is one call, and two at the first and each tenth time", () =>
     for (let probes = 1; probes <= 30; probes++) await provider.probe(patient);
     const calls = double.operations;
     assert.deepEqual([calls.length, calls.filter((call) => call === "encrypt").length], [33, 30]);
-    // The longest login asks three servers; a token lives an hour and is replaced after 0.63 of it at the soonest.
+    // The longest login sends requests to three servers; a token is valid for an hour and is replaced after 0.63 of it
+    // at the earliest.
     assert.ok(1152 * calls.length / 30 + 24 / 0.63 * 3 < 1440);
   }));
 
-Deno.test("probe() encrypts with the key, wrap() with the version that was announced, and both open what they made", () =>
+Deno.test("probe() encrypts with the key, wrap() with the announced version, and both ciphertexts can be decrypted", () =>
   withKms(async (double, provider) => {
     const before = await provider.probe(patient);
     double.keys.rotate(gcpKey);
     double.calls.length = 0;
     const after = await provider.probe(patient);
     assert.deepEqual(after, { version: `${gcpKey}/cryptoKeyVersions/2`, order: 2 });
-    // A version that is new is proven at once, out of turn.
+    // A new version is verified at once, out of turn.
     assert.deepEqual(double.calls.map(({ path }) => path), [`/v1/${gcpKey}:encrypt`, `/v1/${gcpKey}:decrypt`]);
     for (const state of [before, after]) {
       double.calls.length = 0;
@@ -60,7 +61,7 @@ Deno.test("probe() encrypts with the key, wrap() with the version that was annou
     }
   }));
 
-Deno.test("every part of a call travels with its checksum, as an int64 does in JSON", () =>
+Deno.test("every part of a call is sent with its checksum, in the JSON form of an int64", () =>
   withKms(async (double, provider) => {
     const wrapped = await provider.wrap(dek, { version: first }, patient);
     await provider.unwrap(wrapped, patient);
@@ -73,7 +74,7 @@ Deno.test("every part of a call travels with its checksum, as an int64 does in J
     }
   }));
 
-/** What may happen to an answer on its way, and what is said of it. */
+/** Possible changes of an answer in transit, and the error messages. */
 const changes: readonly (readonly [what: string, change: Record<string, unknown>, sentence: RegExp])[] = [
   ["a plaintext's checksum that was not looked at", { verifiedPlaintextCrc32c: undefined }, /does not confirm/],
   ["a plaintext's checksum that did not hold", { verifiedPlaintextCrc32c: false }, /does not confirm/],
@@ -92,7 +93,7 @@ const changes: readonly (readonly [what: string, change: Record<string, unknown>
 ];
 
 for (const [what, change, sentence] of changes) {
-  Deno.test(`probe() and wrap() take no answer with ${what}`, () =>
+  Deno.test(`probe() and wrap() reject an answer with ${what}`, () =>
     withKms(async (double, provider) => {
       const state = await provider.probe(patient);
       double.fault = { kind: "changed", change: (body) => ({ ...body, ...change }) };
@@ -101,7 +102,7 @@ for (const [what, change, sentence] of changes) {
     }));
 }
 
-Deno.test("wrap() takes no answer of another version than it asked for, nor more bytes than an envelope holds", () =>
+Deno.test("wrap() rejects an answer of another version than requested, and more bytes than an envelope can contain", () =>
   withKms(async (double, provider) => {
     const state = await provider.probe(patient);
     double.keys.addVersion(gcpKey);
@@ -115,7 +116,7 @@ Deno.test("wrap() takes no answer of another version than it asked for, nor more
     await assert.rejects(provider.wrap(dek, state, patient), refusedWith("provider_protocol", /more than 4096/));
   }));
 
-Deno.test("unwrap() takes no plaintext whose checksum does not hold, and none that is no data key", () =>
+Deno.test("unwrap() rejects a plaintext whose checksum differs, and one that is no data key", () =>
   withKms(async (double, provider) => {
     const wrapped = await provider.wrap(dek, await provider.probe(patient), patient);
     for (const change of [{ plaintext: "AAAA" }, { plaintextCrc32c: undefined }, { plaintext: undefined }]) {
@@ -130,7 +131,7 @@ Deno.test("unwrap() takes no plaintext whose checksum does not hold, and none th
     await assert.rejects(provider.unwrap(wrapped, patient), refusedWith("integrity", /is no data key/));
   }));
 
-Deno.test("a checksum may be a number in an answer, as ProtoJSON allows", () =>
+Deno.test("a checksum can be a number in an answer, as ProtoJSON permits", () =>
   withKms(async (double, provider) => {
     double.fault = {
       kind: "changed",
@@ -145,7 +146,7 @@ Deno.test("a checksum may be a number in an answer, as ProtoJSON allows", () =>
     assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
   }));
 
-Deno.test("probe() notices a KMS that decrypts something else than it encrypted", () =>
+Deno.test("probe() detects a KMS that does not decrypt to what it encrypted", () =>
   withKms(async (double, provider) => {
     double.fault = {
       kind: "changed",
@@ -157,7 +158,7 @@ Deno.test("probe() notices a KMS that decrypts something else than it encrypted"
     await assert.rejects(provider.probe(patient), refusedWith("provider_protocol", /something else than it had/));
   }));
 
-Deno.test("additional authenticated data is part of what opens a wrap, and so is the version", async () => {
+Deno.test("a wrapped key is bound to the additional authenticated data and to the version", async () => {
   await using double = await GcpDouble.start();
   await using one = (await openGcp(double, { context: "cluster-a" })).provider;
   await using other = (await openGcp(double, { context: "cluster-b" })).provider;
@@ -175,7 +176,7 @@ Deno.test("additional authenticated data is part of what opens a wrap, and so is
   await assert.rejects(one.unwrap(renamed, patient), refusedWith("integrity"));
 });
 
-Deno.test("a version of another key is never asked for", () =>
+Deno.test("no request is sent for a version of another key", () =>
   withKms(async (double, provider) => {
     await provider.probe(patient);
     double.calls.length = 0;
@@ -185,7 +186,7 @@ Deno.test("a version of another key is never asked for", () =>
     assert.deepEqual(double.calls, []);
   }));
 
-Deno.test("a disabled primary version stops a probe and not what an older one wrapped", () =>
+Deno.test("a disabled primary version fails a probe, and not the data keys of an older one", () =>
   withKms(async (double, provider) => {
     const wrapped = await provider.wrap(dek, await provider.probe(patient), patient);
     double.keys.rotate(gcpKey);
@@ -204,7 +205,7 @@ Deno.test("a key for another purpose is key_unusable", () =>
     await provider.probe(patient);
   }));
 
-Deno.test("the quota project travels with each call, where one is set", async () => {
+Deno.test("each call contains the quota project, if one is configured", async () => {
   await using double = await GcpDouble.start();
   for (const [changes, expected] of [[{}, undefined], [{ quotaProject: "billing" }, "billing"]] as const) {
     await using provider = (await openGcp(double, changes)).provider;
@@ -213,7 +214,7 @@ Deno.test("the quota project travels with each call, where one is set", async ()
   }
 });
 
-Deno.test("a key behind TLS is spoken to where its certificate is trusted, and nowhere else", async () => {
+Deno.test("a key behind TLS is used if its certificate is trusted, and not otherwise", async () => {
   await using double = await GcpDouble.start(true);
   await using provider = (await openGcp(double)).provider;
   assert.equal((await provider.probe(patient)).version, first);
@@ -247,7 +248,7 @@ const refusals: readonly (readonly [fault: Extract<GcpFault, { kind: "status" }>
 ];
 
 for (const [fault, code, sentence] of refusals) {
-  Deno.test(`probe() takes ${fault.status} ${JSON.stringify(fault.details ?? fault.name)} for ${code}`, () =>
+  Deno.test(`probe() maps ${fault.status} ${JSON.stringify(fault.details ?? fault.name)} to ${code}`, () =>
     withKms(async (double, provider) => {
       await provider.probe(patient);
       double.fault = fault;
@@ -258,7 +259,7 @@ for (const [fault, code, sentence] of refusals) {
     }));
 }
 
-Deno.test("a slow KMS is waited for as long as the call allows", () =>
+Deno.test("a call waits for a slow KMS until its deadline", () =>
   withKms(async (double, provider) => {
     await provider.probe(patient);
     double.fault = { kind: "slow", ms: 60 };
@@ -266,18 +267,18 @@ Deno.test("a slow KMS is waited for as long as the call allows", () =>
     await assert.rejects(provider.probe(within(20)), refusedWith("deadline_exceeded"));
   }));
 
-Deno.test("calls that come together log in once, and once more when their token is refused", () =>
+Deno.test("concurrent calls log in once, and once more when their token is refused", () =>
   withKms(async (double, provider) => {
     const wrapped = await provider.wrap(dek, await provider.probe(patient), patient);
     assert.equal(double.logins.logins, 1);
     double.logins.revoke();
     await Promise.all(Array.from({ length: 40 }, () => provider.unwrap(wrapped, patient)));
     assert.equal(double.logins.logins, 2);
-    // A token that has served is worth a login at once.
+    // A token that has worked before is replaced by a new login at once.
     double.logins.revoke();
     await provider.unwrap(wrapped, patient);
     assert.equal(double.logins.logins, 3);
-    // A fresh token that is refused as well is no reason to log in again.
+    // A fresh token that is refused as well does not cause another login.
     double.fault = { kind: "status", status: 401, name: "UNAUTHENTICATED" };
     for (let tries = 0; tries < 5; tries++) {
       await assert.rejects(provider.unwrap(wrapped, patient), refusedWith("unauthenticated", /401/));
@@ -285,7 +286,7 @@ Deno.test("calls that come together log in once, and once more when their token 
     assert.equal(double.logins.logins, 4);
   }));
 
-Deno.test("a token is replaced before it expires, without a call", async () => {
+Deno.test("a token is replaced before it expires, without a failed call", async () => {
   await using double = await GcpDouble.start();
   const clock = new FakeClock();
   const { provider, events } = await openGcp(double, {}, clock);
@@ -305,11 +306,11 @@ Deno.test("a token is replaced before it expires, without a call", async () => {
   assert.equal(double.logins.logins, 2);
 });
 
-Deno.test("a rotation gives one new key ID, once, and what was sealed before still opens", () =>
+Deno.test("a rotation changes the key ID once, and data sealed before it can still be decrypted", () =>
   withKms(async (double, provider) => {
     await using node = await startNode([enforceContract(provider, { notify: () => {} })]);
     const seed = new Uint8Array(32).fill(1);
-    /** Lets time pass in steps in which the double can answer. */
+    /** Advances time in steps in which the double can answer. */
     const live = async (seconds: number) => {
       for (let second = 0; second < seconds; second++) {
         await node.clock.advance(1000);
@@ -325,7 +326,7 @@ Deno.test("a rotation gives one new key ID, once, and what was sealed before sti
     await live(180);
     const fresh = node.service.encrypt(seed, "v2");
     assert.notEqual(fresh.keyId, old.keyId);
-    // Back to the version before: what was replaced is never announced again.
+    // Back to the previous version: a replaced version is never announced again.
     double.keys.setPrimary(gcpKey, 1);
     await live(300);
     assert.equal(node.service.status().keyId, fresh.keyId);

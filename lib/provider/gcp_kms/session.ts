@@ -1,5 +1,5 @@
 /**
- * Cloud KMS, asked with a token that all calls share.
+ * Requests to Cloud KMS with a shared token.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { ProviderContext } from "../provider.ts";
 import { loginOf } from "./auth.ts";
 import type { GcpKmsSettings } from "./settings.ts";
 
-/** Logs in at the first request. */
+/** A session that logs in at its first request. */
 export class GcpKmsSession implements AsyncDisposable {
   readonly #server: Server;
   readonly #quotaProject: string | undefined;
@@ -28,7 +28,7 @@ export class GcpKmsSession implements AsyncDisposable {
   }
 
   /**
-   * Reads the CA file and the file of the login; nothing goes over the network.
+   * Reads the CA file and the file of the login. No network access.
    *
    * @throws {KmsError} `config` if they cannot be used.
    */
@@ -43,11 +43,11 @@ export class GcpKmsSession implements AsyncDisposable {
   }
 
   /**
-   * Posts with the token, and where that is refused, once more with a new one.
+   * Sends a POST request with the token. If the token is refused, it sends the request once more with a new one.
    *
-   * @param path from the first slash on, its segments encoded.
-   * @returns the answer, whatever its status.
-   * @throws {KmsError} as `Endpoint.ask`, or what the login said.
+   * @param path absolute path with encoded segments.
+   * @returns the response, whatever its status.
+   * @throws {KmsError} as `Endpoint.ask`, or the error of the login.
    */
   ask(path: string, body: unknown, call: HttpCall): Promise<HttpAnswer> {
     return this.#tokens.request(

@@ -1,17 +1,17 @@
 /**
- * What an operator says about a key in Google Cloud KMS.
+ * The settings of a key in Google Cloud KMS.
  *
  * @module
  */
 import type { TlsFiles } from "../../net/https/tls_files.ts";
 
-/** How to log in to Google Cloud. Paths are absolute. */
+/** The method to log in to Google Cloud. Paths are absolute. */
 export type GcpAuth =
   | {
     readonly method: "application-default";
-    /** What $GOOGLE_APPLICATION_CREDENTIALS named; without it the machine's service account is meant. */
+    /** The value of $GOOGLE_APPLICATION_CREDENTIALS; the machine's service account if absent. */
     readonly credentialsFile?: string;
-    /** Where the machine's metadata server is. */
+    /** Origin of the machine's metadata server. */
     readonly metadata: string;
   }
   | {
@@ -31,34 +31,39 @@ export type GcpAuth =
     readonly serviceAccount: string;
   };
 
-/** A service account that is acted as with the login that there is. */
+/** A service account that the login impersonates. */
 export interface Impersonation {
   /** Its e-mail address. */
   readonly serviceAccount: string;
-  /** Those in between, each of which may act as the next one. */
+  /** Intermediate service accounts, each of which may impersonate the next one. */
   readonly delegates: readonly string[];
 }
 
-/** Origins of Google's APIs. Where those of a login are left out, its file says where they are, or the universe does. */
+/** Origins of Google's APIs. If those of a login are absent, its file or the universe determines them. */
 export interface GcpEndpoints {
+  /** Cloud KMS. */
   readonly kms: string;
+  /** OAuth 2.0 token endpoint. */
   readonly oauth?: string;
+  /** Security Token Service. */
   readonly sts?: string;
+  /** Service Account Credentials API. */
   readonly iam?: string;
 }
 
 /** One `gcp-kms` entry of `providers`. */
 export interface GcpKmsSettings {
   readonly kind: "gcp-kms";
+  /** The operator's name for the key. */
   readonly name: string;
   /** `projects/P/locations/L/keyRings/R/cryptoKeys/K`. */
   readonly key: string;
-  /** `googleapis.com`, or the domain of another cloud that Google's software runs. */
+  /** `googleapis.com`, or the domain of another cloud that runs Google's software. */
   readonly universeDomain: string;
   readonly endpoints: GcpEndpoints;
-  /** What every wrap is bound to beside its version; empty for none. */
+  /** The context that every wrapped key is bound to, in addition to its version; empty for none. */
   readonly context: string;
-  /** Whose quota and bill the calls go to; without it the login's own project. */
+  /** Project whose quota and billing account are used; the login's own project if absent. */
   readonly quotaProject?: string;
   readonly auth: GcpAuth;
   readonly impersonate?: Impersonation;

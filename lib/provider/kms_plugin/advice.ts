@@ -1,5 +1,5 @@
 /**
- * What an operator should know about a provider that is another plugin.
+ * Advice about a provider that is another plugin.
  *
  * @module
  */

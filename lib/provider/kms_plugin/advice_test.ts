@@ -14,7 +14,7 @@ Deno.test("kmsPluginAdvice() warns of a socket that everybody may connect to", a
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("kmsPluginAdvice() takes a socket that is not there yet, and leaves the rotation to the vendor", async () => {
+Deno.test("kmsPluginAdvice() accepts a socket that does not exist yet, and leaves the rotation to the vendor", async () => {
   const advice = kmsPluginAdvice({ kind: "kms-plugin", name: "hsm", socket: "/run/nowhere/kms.sock" });
   deepEqual(advice.warnings, []);
   equal(await advice.toBeMade(), undefined);

@@ -1,8 +1,8 @@
 /**
- * What another plugin's failures mean.
+ * Translates failures of another plugin into errors of this program.
  *
- * Its sentences are not repeated: they come from elsewhere and may hold anything. `trousseau probe` shows them to whoever
- * asks.
+ * The plugin's messages are not repeated, because they are not trusted and can contain anything. `trousseau probe`
+ * shows them.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { ProviderVerb } from "../../telemetry/events.ts";
 import { RpcFailure } from "../../net/grpc/status.ts";
 import type { StatusName } from "../../net/grpc/codes.ts";
 
-/** What is called, and how a sentence says so. */
+/** A call to the plugin, and its name in messages. */
 export interface PluginCall {
   readonly verb: ProviderVerb;
   /** For instance `wrap with provider "hsm"`. */
@@ -20,19 +20,21 @@ export interface PluginCall {
 }
 
 interface Meaning {
-  /** For a probe or a wrap, whose request is ours and sound. */
+  /** Code for a probe or a wrap, whose request is known to be valid. */
   readonly asked: ErrorCode;
-  /** For an unwrap, where the stored bytes may be what is wrong; `silent`: the status does not say which it is. */
+  /**
+   * Code for an unwrap, for which the stored bytes may be invalid; `silent`: the status does not show whether they are.
+   */
   readonly unwrap: ErrorCode | "silent";
 }
 
 /**
- * Every status. Most plugins know no codes and answer UNKNOWN to everything: for a wrap that is most often a KMS that is
- * away, and is taken for an outage, which is tried again.
+ * The meaning of every status. Most plugins use no codes and answer UNKNOWN to everything. For a wrap, the usual reason
+ * is an unreachable KMS: it is treated as an outage, which is retried.
  */
 const meanings = {
   OK: { asked: "provider_protocol", unwrap: "provider_protocol" },
-  // Nobody here has cancelled: whoever that was, it is not the caller.
+  // The caller did not cancel this call; another component did.
   CANCELLED: { asked: "unreachable", unwrap: "unreachable" },
   UNKNOWN: { asked: "unreachable", unwrap: "silent" },
   INVALID_ARGUMENT: { asked: "provider_protocol", unwrap: "integrity" },
@@ -51,19 +53,23 @@ const meanings = {
   UNAUTHENTICATED: { asked: "unauthenticated", unwrap: "unauthenticated" },
 } as const satisfies Record<StatusName, Meaning>;
 
-/** Statuses that need a word of explanation. */
+/** Explanations of statuses, added to the message. */
 const notes: Readonly<Partial<Record<StatusName, string>>> = {
   UNIMPLEMENTED: ": it does not serve KMS v2",
   UNKNOWN: ", which may be anything; its own log may tell",
 };
 
 /**
- * RESOURCE_EXHAUSTED to grpc-js, whoever says it of whose message. Ours are small: it is the plugin's that was not taken,
- * and nothing is throttled.
+ * Message of grpc-js for RESOURCE_EXHAUSTED if either side rejects a message as too large. Requests are small: it is
+ * the plugin's response that was rejected, and nothing is throttled.
  */
 const tooLarge = /^Received message larger than max/;
 
-/** The failure of a call to it, in our own terms: with the code and a sentence of ours. */
+/**
+ * The error for a failed call, with a code and a message of this program.
+ *
+ * @throws `thrown` itself if it is not a KmsError.
+ */
 export function failureOf(thrown: unknown, { verb, action }: PluginCall, socket: string): KmsError {
   if (!(thrown instanceof KmsError)) throw thrown;
   const { cause, code } = thrown;
@@ -78,13 +84,13 @@ export function failureOf(thrown: unknown, { verb, action }: PluginCall, socket:
   return new KmsError(meant === "silent" ? "unreachable" : meant, sentence, { cause });
 }
 
-/** Whether the plugin did not say if the bytes are bad or if it is unwell itself. */
+/** Whether the failure leaves open if the bytes are invalid or if the plugin itself is failing. */
 export function isSilent(thrown: unknown): boolean {
   const cause = thrown instanceof KmsError ? thrown.cause : undefined;
   return cause instanceof RpcFailure && meanings[cause.status].unwrap === "silent";
 }
 
-/** An answer that cannot be used. */
+/** The error for an unusable answer. */
 export function unusableAnswer(action: string, why: string): KmsError {
   return new KmsError("provider_protocol", `Cannot ${action}: the plugin's answer cannot be used: ${why}.`);
 }

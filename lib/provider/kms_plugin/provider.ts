@@ -1,5 +1,5 @@
 /**
- * A KEK behind another KMS plugin: any process that speaks KMS v2 on a Unix socket.
+ * A KEK behind another KMS plugin: any process that serves KMS v2 on a Unix socket.
  *
  * @module
  */
@@ -17,19 +17,22 @@ import type { KmsPluginSettings } from "./settings.ts";
 import { versionOf } from "./version.ts";
 import { decodeWrapped, encodeWrapped } from "./wrapped.ts";
 
-/** Milliseconds; longer than whoever calls a provider waits, whose signal therefore counts. */
+/** Milliseconds. It exceeds the deadline of every caller, so that the caller's signal decides. */
 const maxCall = 30_000;
 
-/** How many versions are remembered in the order in which they were first seen. */
+/** Maximum number of versions whose order of appearance is remembered. */
 const maxSeen = 256;
 
-/** What stands in for a data key where only the plugin itself is tried; 47 bytes, as of a real one. */
+/**
+ * Size in bytes of the random sample that replaces a data key when the plugin itself is tested; a data key has about
+ * this size.
+ */
 const sampleBytes = 47;
 
 /**
  * Opens a plugin. Nothing is sent before the first call.
  *
- * @throws {KmsError} `config` if Deno's permissions keep the program from its socket.
+ * @throws {KmsError} `config` if Deno's permissions do not include the socket.
  */
 export function openKmsPlugin(
   settings: KmsPluginSettings,
@@ -45,7 +48,7 @@ class KmsPlugin implements Provider {
   readonly #socket: string;
   readonly #client: KmsClient;
   readonly #waits: Waits;
-  /** Versions in the order of their first appearance: key IDs have none of their own. */
+  /** Versions in the order of their first appearance; key IDs themselves have no order. */
   readonly #seen = new Map<string, number>();
   #sightings = 0;
   readonly #closed = new AbortController();
@@ -94,10 +97,10 @@ class KmsPlugin implements Provider {
     await this.#client[Symbol.asyncDispose]();
   }
 
-  /** What Status says that wraps now. */
+  /** The version that wraps at present according to Status. */
   async #announced(call: PluginCall): Promise<string> {
     const status = await this.#send(call, (options) => this.#client.v2.Status({}, options));
-    // A plugin that is unwell may have no key_id to tell.
+    // An unhealthy plugin may report no key_id.
     if (status.healthz !== "ok") {
       const why = `it says that it is not well; "trousseau probe --socket" on its socket shows what it says`;
       throw new KmsError("unreachable", `Cannot ${call.action}: ${why}.`);
@@ -118,7 +121,7 @@ class KmsPlugin implements Provider {
   async #decrypt(wrapped: EncryptResponse, call: PluginCall): Promise<Uint8Array> {
     const request = { ...wrapped, uid: crypto.randomUUID() };
     const { plaintext } = await this.#send(call, (options) => this.#client.v2.Decrypt(request, options));
-    // The answer is a view of all that was received, which must not be kept for as long as the data key is.
+    // The plain text is a view of the whole received buffer; a copy does not keep that buffer as long as the data key.
     return new Uint8Array(plaintext);
   }
 
@@ -129,8 +132,9 @@ class KmsPlugin implements Provider {
   }
 
   /**
-   * Where the plugin wrapped under another key_id than the one announced, it has rotated in between, or it has gone back.
-   * What was seen first tells; of a key_id that was never seen, Status.
+   * Rejects an older version than the announced one. If the plugin wrapped under a key_id that it did not announce, it
+   * has either rotated in the meantime or returned to an older key. The order of appearance decides; for a key_id that
+   * was not seen before, a new Status decides.
    */
   async #refuseOlder(used: string, announced: string, call: PluginCall): Promise<void> {
     const [usedSince, announcedSince] = [this.#seen.get(used), this.#seen.get(announced)];
@@ -143,8 +147,8 @@ class KmsPlugin implements Provider {
   }
 
   /**
-   * Many plugins answer UNKNOWN to whatever they do not like. Whether the bytes are bad or the plugin cannot reach its KMS
-   * shows by what it makes itself.
+   * Whether the plugin decrypts its own ciphertext. Many plugins answer UNKNOWN to any failure; this shows whether the
+   * bytes are invalid or the plugin cannot reach its KMS.
    */
   async #opensItsOwn(call: PluginCall): Promise<boolean> {
     try {
@@ -187,7 +191,9 @@ class KmsPlugin implements Provider {
   }
 }
 
-/** gRPC sends no text that is not UTF-8, and what is read in place of such bytes would open nothing. */
+/**
+ * gRPC strings are UTF-8. A key_id decoded from other bytes contains replacement characters and would decrypt nothing.
+ */
 function complaintAboutText(keyId: string): string | undefined {
   return keyId.includes("\ufffd") ? "the key_id is not UTF-8" : undefined;
 }

@@ -44,7 +44,7 @@ Deno.test("openKmsPlugin() sends nothing; a probe is one Status, a wrap one Encr
   }
 });
 
-Deno.test("wrap() keeps the key_id, the ciphertext and the annotations, and unwrap() hands them in again", async () => {
+Deno.test("wrap() stores key_id, ciphertext and annotations, and unwrap() passes them back", async () => {
   await using world = await opened();
   const { plugin, provider } = world;
   plugin.keys.naming = (lineage, version) => `${"kéy ".repeat(200)}${lineage}-${version}`;
@@ -58,7 +58,7 @@ Deno.test("wrap() keeps the key_id, the ciphertext and the annotations, and unwr
   assert.deepEqual(await unwrap(provider, wrapped), dek);
 });
 
-Deno.test("wrap() keeps the true version of an answer that is newer than announced, and refuses an older one", async () => {
+Deno.test("wrap() returns the true version of an answer that is newer than announced, and refuses an older one", async () => {
   await using world = await opened();
   const { plugin: { keys }, provider } = world;
   const [first, before] = [keys.current, await probe(provider)];
@@ -68,7 +68,7 @@ Deno.test("wrap() keeps the true version of an answer that is newer than announc
   const now = await probe(provider);
   keys.goBackTo(first);
   await refuses(provider, wrap(provider, newDek(), now), ["unreachable"], "older than what was announced");
-  // Nothing is held against a version for good: it is what the ring announces that counts.
+  // The ring's announcement alone counts: a version is not refused for good.
   assert.equal((await wrap(provider, newDek(), await probe(provider))).version, first);
 });
 
@@ -80,7 +80,7 @@ Deno.test("wrap() refuses a key_id that Status does not announce", async () => {
   await refuses(provider, wrap(provider, newDek(), before), ["unreachable"], "another key_id than announced");
 });
 
-Deno.test("wrap() refuses an answer that is too large to be kept, in a sentence", async () => {
+Deno.test("wrap() refuses an answer that is too large to be stored, in a sentence", async () => {
   await using world = await opened();
   const { plugin, provider } = world;
   const state = await probe(provider);
@@ -114,7 +114,7 @@ Deno.test("wrap() and probe() refuse an answer that kube-apiserver would refuse"
   }
 });
 
-Deno.test("unwrap() tells bytes that a plugin without codes does not open from one that opens nothing", async () => {
+Deno.test("unwrap() distinguishes bytes that a plugin without codes cannot decrypt from a plugin that decrypts nothing", async () => {
   await using world = await opened();
   const { plugin, provider } = world;
   plugin.knowsCodes = false;
@@ -127,7 +127,7 @@ Deno.test("unwrap() tells bytes that a plugin without codes does not open from o
   await refuses(provider, probe(provider), ["unreachable"], "probe");
 });
 
-Deno.test("unwrap() of what was changed asks nobody", async () => {
+Deno.test("unwrap() of changed bytes sends no request", async () => {
   await using world = await opened();
   const { plugin, provider } = world;
   const wrapped = await wrapNow(provider, newDek());
@@ -143,7 +143,7 @@ Deno.test("unwrap() of what was changed asks nobody", async () => {
   assert.equal(plugin.calls.length, asked + 2, "only the second wrap was asked for");
 });
 
-Deno.test("probe() says that the plugin is unwell, and does not repeat what it says", async () => {
+Deno.test("probe() reports an unhealthy plugin, and does not repeat its message", async () => {
   await using world = await opened();
   const { plugin, provider } = world;
   plugin.fault = { kind: "unwell", healthz: "login with hunter2 failed" };
@@ -152,13 +152,13 @@ Deno.test("probe() says that the plugin is unwell, and does not repeat what it s
   assert.match(message, /it says that it is not well; "trousseau probe --socket"/);
 });
 
-Deno.test("a plugin that was restarted is found again by the next calls", async () => {
+Deno.test("calls reach a restarted plugin again", async () => {
   await using world = await opened();
   const { plugin, provider } = world;
   const dek = newDek();
   const wrapped = await wrapNow(provider, dek);
   await plugin.stop();
-  // As many failures as would make grpc-js leave the socket alone for half a minute, if it were let.
+  // Enough failures for grpc-js to back off for half a minute, which the client must prevent.
   let last = "";
   for (let failed = 0; failed < 8; failed++) {
     last = (await refuses(provider, probe(provider), ["unreachable"], "gone")).message;
@@ -173,7 +173,7 @@ Deno.test("a plugin that was restarted is found again by the next calls", async 
 });
 
 Deno.test({
-  name: "openKmsPlugin() says that Deno's permissions stand in the way",
+  name: "openKmsPlugin() reports missing permissions of Deno",
   permissions: { read: true, net: true, write: false, env: "inherit" },
   async fn() {
     const open = async () => await openKmsPlugin({ kind: "kms-plugin", name: "hsm", socket: "/elsewhere/kms.sock" });
@@ -181,7 +181,7 @@ Deno.test({
   },
 });
 
-Deno.test("a plugin that hangs is named with its socket and the seconds", async () => {
+Deno.test("the error for a plugin that does not respond names its socket and the seconds", async () => {
   await using plugin = await PluginDouble.start();
   plugin.fault = { kind: "hang" };
   const context = { notify: () => {}, waits: new Waits() };

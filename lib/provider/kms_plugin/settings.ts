@@ -1,5 +1,5 @@
 /**
- * What an operator says about another KMS plugin.
+ * The settings of another KMS plugin.
  *
  * @module
  */
@@ -7,7 +7,8 @@
 /** One `kms-plugin` entry of `providers`. */
 export interface KmsPluginSettings {
   readonly kind: "kms-plugin";
+  /** The operator's name for the key. */
   readonly name: string;
-  /** The absolute path of the socket on which it speaks KMS v2. */
+  /** Absolute path of the socket on which the plugin serves KMS v2. */
   readonly socket: string;
 }

@@ -1,5 +1,5 @@
 /**
- * How the key IDs of another plugin become versions.
+ * Derives versions from the key IDs of another plugin.
  *
  * @module
  */
@@ -8,12 +8,12 @@ import { providerLimits } from "../provider.ts";
 
 const hashPrefix = "sha256:";
 
-/** What can be shown anywhere as it stands. */
+/** Key IDs that are used as they are: visible ASCII characters, at most 256. */
 const plain = new RegExp(`^[\\x21-\\x7e]{1,${providerLimits.version}}$`);
 
 /**
- * The version that a key ID stands for, 1 to 256 bytes: the key ID itself, or its SHA-256 where it is too long or is not
- * made of visible ASCII characters. Two key IDs have two versions.
+ * The version for a key ID, 1 to 256 bytes: the key ID itself, or its SHA-256 if it is too long or contains anything
+ * but visible ASCII characters. Two key IDs have two versions.
  *
  * @param keyId 1 to 1,024 bytes.
  */

@@ -1,5 +1,5 @@
 /**
- * What an operator should know about a local key.
+ * Advice about a local key.
  *
  * @module
  */

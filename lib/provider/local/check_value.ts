@@ -1,12 +1,12 @@
 /**
- * How a damaged local key is told from a good one.
+ * Check values, which distinguish a damaged local key from an intact one.
  *
- * The ID of a key is its check value: the first 8 bytes of HMAC-SHA-256 under the key of a fixed label, in hexadecimal.
- * Keys that were made before IDs were check values have random ones, and the file has no field that could say which is
- * which: older versions of Trousseau refuse any field that they do not know. So the time of creation says it. Time is
- * divided into slots of 2^24 ms, some four hours and a half; each slot has one marked instant, which only its number
- * decides. A key whose `createdAt` is a marked instant has a check value for an ID. An older key was made at a marked
- * instant with a probability of 2^-24.
+ * The ID of a key is its check value: the first 8 bytes of HMAC-SHA-256 of a fixed label under the key, in hexadecimal.
+ * Keys created before IDs were check values have random IDs. A new field in the file cannot mark the difference,
+ * because older versions of Trousseau reject unknown fields. So the creation time marks it: time is divided into slots
+ * of 2^24 ms (about four and a half hours), and each slot has one marked instant, which depends on its number alone.
+ * The ID of a key whose `createdAt` is a marked instant is a check value. An older key has such a time with a
+ * probability of 2^-24.
  *
  * @module
  */
@@ -21,21 +21,25 @@ const slotMs = 2 ** 24;
 /**
  * The check value of a key.
  *
- * @param material 32 random bytes. What 8 bytes of an HMAC tell of them helps nobody to find them.
+ * @param material 32 random bytes. 8 bytes of an HMAC do not help to find them.
  * @returns 16 lowercase hexadecimal digits.
  */
 export function checkValueOf(material: Uint8Array): string {
   return hex(new Uint8Array(createHmac("sha256", material).update(label).digest()).subarray(0, checkBytes));
 }
 
-/** The first marked instant that is not before `ms`. Both are milliseconds since the epoch. */
+/** The first marked instant at or after `ms`. Both are milliseconds since the epoch. */
 export function markedFrom(ms: number): number {
   const slot = Math.floor(ms / slotMs);
   const marked = markOf(slot);
   return marked >= ms ? marked : markOf(slot + 1);
 }
 
-/** Whether a key that was made at this time has a check value for an ID. */
+/**
+ * Whether the ID of a key created at this time is a check value.
+ *
+ * @param createdAt milliseconds since the epoch.
+ */
 export function isMarked(createdAt: number): boolean {
   return markOf(Math.floor(createdAt / slotMs)) === createdAt;
 }

@@ -2,7 +2,7 @@ import { equal, match, notEqual, ok } from "node:assert/strict";
 import fc from "fast-check";
 import { checkValueOf, isMarked, markedFrom } from "./check_value.ts";
 
-/** From b6d3b61's earliest key to the latest time that a key file can hold. */
+/** From the earliest key of b6d3b61 to the latest time that a key file can contain. */
 const times = fc.integer({ min: 0, max: 8.64e15 - 2 ** 25 });
 
 Deno.test("checkValueOf() is the first 8 bytes of HMAC-SHA-256 under the key of a fixed label", async () => {
@@ -30,11 +30,11 @@ Deno.test("markedFrom() finds the first marked instant from a time on, at most t
   }));
 });
 
-Deno.test("isMarked() is so for one instant of each slot, and for no round time of an older file", () => {
+Deno.test("isMarked() is true for one instant of each slot, and for no round time of an older file", () => {
   for (const time of ["2026-01-01T00:00:00.000Z", "2026-01-31T12:00:00.000Z", "1970-01-01T00:00:00.000Z"]) {
     equal(isMarked(Date.parse(time)), false, time);
   }
   equal(isMarked(-1), false);
-  // Computed by another program: a later version has to find the same instants.
+  // Computed by another program: later versions must find the same instants.
   equal(markedFrom(Date.parse("2026-11-29T12:00:00.000Z")), 1_795_964_744_098);
 });

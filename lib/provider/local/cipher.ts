@@ -1,5 +1,5 @@
 /**
- * How a local key wraps a data key: AES-256-GCM with a random 96-bit nonce (NIST SP 800-38D, 8.2.2).
+ * Wrapping of data keys with a local key: AES-256-GCM with a random 96-bit nonce (NIST SP 800-38D, 8.2.2).
  *
  * @module
  */
@@ -10,10 +10,12 @@ import type { LocalKey } from "./key_file.ts";
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** What a wrap is longer than what it holds, in bytes. */
+/** Size of nonce and tag, by which a wrapped key is longer than the data key, in bytes. */
 export const localOverhead = nonceBytes + tagBytes;
 
-/** Binds a wrap to its purpose and to its version: no other use of the same key, and no other version, can pass for it. */
+/**
+ * Binds a wrapped key to its purpose and version: a ciphertext of another use or another version does not pass for it.
+ */
 function additionalData(id: string): Uint8Array {
   return concat(lengthPrefixed(utf8("trousseau-local-wrap-1")), lengthPrefixed(utf8(id)));
 }
@@ -26,7 +28,7 @@ export function wrapLocally(key: LocalKey, dek: Uint8Array): Uint8Array {
   return concat(nonce, cipher.update(dek), cipher.final(), cipher.getAuthTag());
 }
 
-/** @returns what was wrapped, or `undefined` if these are not, byte for byte, what this key wrapped. */
+/** @returns the data key, or `undefined` unless the bytes are exactly what this key wrapped. */
 export function unwrapLocally(key: LocalKey, wrapped: Uint8Array): Uint8Array | undefined {
   if (wrapped.length <= localOverhead) return undefined;
   const end = wrapped.length - tagBytes;

@@ -7,7 +7,7 @@ import { newLocalKey } from "./key_file.ts";
 const key = newLocalKey();
 const dek = crypto.getRandomValues(new Uint8Array(47));
 
-Deno.test("unwrapLocally() opens what wrapLocally() made, of any size", () => {
+Deno.test("unwrapLocally() decrypts the output of wrapLocally(), of any size", () => {
   fc.assert(fc.property(fc.uint8Array({ minLength: 1, maxLength: 64 }), (bytes) => {
     const wrapped = wrapLocally(key, bytes);
     assert.equal(wrapped.length, bytes.length + localOverhead);

@@ -1,9 +1,9 @@
 /**
- * The keys that this node has used, by provider and version, each with its check value: `local-keys.json` in the state
- * folder. A file with another key under the ID of one of them is damaged, or is another node's.
+ * The local keys that this node has used, by provider and version, each with its check value: `local-keys.json` in the
+ * state folder. A key file with a different key under one of these IDs is damaged, or belongs to another node.
  *
- * A key that was made since IDs are check values is known to be good by itself. For an older one, the check value that is
- * kept at its first use is all there is.
+ * A key created since IDs are check values verifies itself. For an older key, the check value recorded at its first use
+ * is the only evidence.
  *
  * @module
  */
@@ -17,13 +17,13 @@ import { checkValueOf } from "./check_value.ts";
 import { isLocalKeyId, type LocalKey } from "./key_file.ts";
 import type { LocalSettings } from "./settings.ts";
 
-/** A key of which no byte is kept. */
+/** A record of a key. It contains no byte of the key itself. */
 export interface KnownKey {
-  /** The name of the provider that used it first. */
+  /** Name of the provider that used it first. */
   readonly provider: string;
-  /** Which key file it was in: see {@linkcode fileTag}. */
+  /** The key file that contained it: see {@linkcode fileTag}. */
   readonly file: string;
-  /** The ID of the key. */
+  /** ID of the key. */
   readonly version: string;
   /** Its check value, 16 hexadecimal digits. */
   readonly check: string;
@@ -34,18 +34,21 @@ interface KnownKeys {
   readonly keys: readonly KnownKey[];
 }
 
-/** Tells the paths of key files apart, in 16 hexadecimal digits: a path may be longer than all the rest. */
+/**
+ * A hash of the path of a key file, 16 hexadecimal digits. It replaces the path, which can be longer than the rest of
+ * the record.
+ */
 export function fileTag(keyFile: string): string {
   return sha256Hex(utf8(keyFile)).slice(0, 16);
 }
 
-/** Eight files of a thousand keys each would be kept whole. */
+/** Enough for eight files of a thousand keys each. */
 const maxKeys = 8192;
-/** A key is some 160 bytes with the longest name. */
+/** A record takes about 160 bytes with the longest name. */
 const maxBytes = 2 * 1024 * 1024;
 
 /**
- * The keys that a node's state folder knows, of all providers.
+ * The keys recorded in a node's state folder, of all providers.
  *
  * @throws {KmsError} `config` if the file cannot be read.
  */
@@ -53,19 +56,19 @@ export async function readKnownKeys(stateFolder: string): Promise<readonly Known
   return (await ledgerFile(stateFolder).read())?.keys ?? [];
 }
 
-/** What one provider knows of keys, from the state folder if it has one. */
+/** The recorded keys of one provider, from the state folder if there is one. */
 export class KeyLedger {
   readonly #settings: LocalSettings;
   readonly #folder: string | undefined;
-  /** Whether anything new is written to the folder. */
+  /** Whether new keys are written to the folder. */
   readonly #keeps: boolean;
   readonly #notify: Notify;
-  /** By version. */
+  /** Check values by version. */
   readonly #known: Map<string, string>;
 
   /**
-   * A file that cannot be used stops nothing: a key that opens what it sealed is worth more than the knowledge that it is
-   * the right one, and a key that is not makes its sentinel fail. {@linkcode KeyLedger.note} warns of the file.
+   * An unusable ledger prevents nothing: a key that decrypts its own data is worth more than the evidence that it is
+   * the right one, and a wrong key is found by its sentinel. {@linkcode KeyLedger.note} warns of the file.
    */
   static async open(settings: LocalSettings, context: ProviderContext): Promise<KeyLedger> {
     const { stateFolder } = context;
@@ -81,9 +84,9 @@ export class KeyLedger {
   }
 
   /**
-   * Compares keys that were just read with those that are known.
+   * Compares keys that were just read with the recorded ones.
    *
-   * @returns the end of a sentence that names the file and the first version that differs; `undefined` if none does.
+   * @returns the end of a sentence that names the file and the first version that differs; `undefined` if none differs.
    */
   mismatch(keys: readonly LocalKey[]): string | undefined {
     const changed = keys.find(({ id, material }) =>
@@ -97,7 +100,7 @@ export class KeyLedger {
       `used: the file is damaged or was made elsewhere; put it back from a backup${wayBack}`;
   }
 
-  /** Takes good keys down. Where that cannot be written, a warning is told and the keys serve all the same. */
+  /** Records valid keys. If they cannot be written, it emits a warning and the keys are used nevertheless. */
   async note(keys: readonly LocalKey[]): Promise<void> {
     const { name: provider, keyFile } = this.#settings;
     const file = fileTag(keyFile);

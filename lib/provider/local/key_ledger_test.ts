@@ -10,7 +10,7 @@ import { createKeyFile } from "./write_key_file.ts";
 const { signal } = new AbortController();
 const dek = crypto.getRandomValues(new Uint8Array(47));
 
-/** A key as b6d3b61 made it: nothing in the file tells whether it is damaged. */
+/** A key as b6d3b61 created it: the file does not show whether it is damaged. */
 const older = (material: string, id = "0123456789abcdef") => ({
   format: 1,
   keys: [{ id, createdAt: "2026-01-31T12:00:00.000Z", key: material }],
@@ -18,7 +18,7 @@ const older = (material: string, id = "0123456789abcdef") => ({
 const good = older("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
 const damaged = older("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHR8=");
 
-/** A key file and a state folder, and what opens one with the other. */
+/** A key file and a state folder, with a function that opens the provider. */
 async function node(folder: string, content: unknown) {
   const settings = { kind: "local", name: "local", keyFile: `${folder}/local.keys`, create: false } as const;
   const events: Event[] = [];
@@ -33,7 +33,7 @@ async function node(folder: string, content: unknown) {
   return { settings, put, open, events, ledger: `${folder}/state/local-keys.json` };
 }
 
-Deno.test("openLocal() keeps the check value of an older key at its first use, and nothing of the key", async () => {
+Deno.test("openLocal() records the check value of an older key at its first use, and no byte of the key", async () => {
   await inFolder(async (folder) => {
     const { open, ledger, settings } = await node(folder, good);
     await (await open())[Symbol.asyncDispose]();
@@ -69,7 +69,7 @@ async function localAdviceRotate(settings: Parameters<typeof localAdvice>[0], st
   return rotation.by === "trousseau" ? await rotation.rotate(stateFolder) : undefined;
 }
 
-Deno.test("openLocal() goes on with the keys in memory where the file is damaged meanwhile, and wraps nothing under it", async () => {
+Deno.test("openLocal() continues with the keys in memory if the file is damaged later, and wraps nothing under it", async () => {
   await inFolder(async (folder) => {
     const { put, open } = await node(folder, good);
     await using provider = await open();
@@ -85,7 +85,7 @@ Deno.test("openLocal() goes on with the keys in memory where the file is damaged
   });
 });
 
-Deno.test("openLocal() takes down a key that was added while it serves, and another provider heeds it", async () => {
+Deno.test("openLocal() records a key that was added while it serves, and another provider checks it", async () => {
   await inFolder(async (folder) => {
     const { settings, open, put, ledger } = await node(folder, good);
     await using provider = await open();
@@ -99,7 +99,7 @@ Deno.test("openLocal() takes down a key that was added while it serves, and anot
   });
 });
 
-Deno.test("openLocal() writes nothing for a check, and heeds what is there", async () => {
+Deno.test("openLocal() writes nothing for a check, and checks existing records", async () => {
   await inFolder(async (folder) => {
     const { put, open, ledger } = await node(folder, good);
     const asCheck = { keepsStateAsItIs: true };
@@ -111,7 +111,7 @@ Deno.test("openLocal() writes nothing for a check, and heeds what is there", asy
   });
 });
 
-Deno.test("openLocal() serves with a warning where the ledger cannot be used or written", async () => {
+Deno.test("openLocal() serves with a warning if the ledger cannot be used or written", async () => {
   await inFolder(async (folder) => {
     const { open, ledger, events } = await node(folder, good);
     const warnsOf = async (why: RegExp) => {
@@ -139,7 +139,7 @@ Deno.test("openLocal() serves with a warning where the ledger cannot be used or 
   });
 });
 
-Deno.test("openLocal() makes no key file where it cannot be told whether versions are known", async () => {
+Deno.test("openLocal() creates no key file if it cannot determine whether versions are known", async () => {
   await inFolder(async (folder) => {
     const { settings } = await node(folder, good);
     await Deno.remove(settings.keyFile);
@@ -160,14 +160,14 @@ Deno.test("two key files of two nodes never share a version, however they are co
     const [a, b] = await Promise.all(
       ["a", "b"].map(async (name) => JSON.parse(await Deno.readTextFile(`${folder}/${name}.keys`))),
     );
-    // The key of one under the ID of the other is what used to announce one key ID for two keys.
+    // The key of one file under the ID of the other used to announce one key ID for two keys.
     a.keys[0].key = b.keys[0].key;
     const { open } = await node(`${folder}/node`, a);
     await rejects(open(), { code: "config", message: /has an id that does not fit its key/ });
   });
 });
 
-Deno.test("openLocal() makes no key file in the place of one whose versions are known, and says the two ways out", async () => {
+Deno.test("openLocal() creates no key file in place of one whose versions are known, and names the two remedies", async () => {
   await inFolder(async (folder) => {
     const { settings, open } = await node(folder, good);
     await Deno.remove(settings.keyFile);

@@ -1,9 +1,10 @@
 /**
- * A key ring in a file of this node: the provider that needs nothing else.
+ * A provider whose keys are in a file of this node; it needs no other service.
  *
- * It protects against whoever gets hold of etcd without the node's disk: a backup, a snapshot, a disk of another
- * machine. It does not protect against whoever has the node, its disk or an image of it: key and data lie side by side
- * there, nobody counts or can stop their use, and deleting the file loses the data. It is no remote KMS.
+ * It protects against an attacker who obtains the data of etcd without the node's disk: from a backup, a snapshot or a
+ * disk of another machine. It does not protect against one who has the node, its disk or an image of it: key and data
+ * are stored side by side, their use is neither counted nor revocable, and deleting the file loses the data. It does
+ * not replace a remote KMS.
  *
  * @module
  */
@@ -20,20 +21,21 @@ import type { LocalSettings } from "./settings.ts";
 import { createKeyFile } from "./write_key_file.ts";
 
 /**
- * Opens a key file. The version of a key is its ID; its order is its time of creation in milliseconds, which rotation
- * makes grow even if the clock was set back, and which taking old keys out of the file leaves as it is.
+ * Opens a key file. The version of a key is its ID. Its order is its creation time in milliseconds: rotation increases
+ * it even if the clock was set back, and removing old keys from the file does not change it.
  *
- * `probe` and `wrap` look at the file each time and read it again when it has changed, so that nothing new is wrapped
- * by a key that a restart would not find. `unwrap` looks only if it does not hold the version asked for. While the file
- * is unsafe, unreadable or malformed, `probe` and `wrap` fail and `unwrap` goes on with what was read last: nobody has
- * said that the keys are gone. A file that is not there, or that no longer lists a key, does say so: from the next
- * probe on, that key is `key_unknown`.
+ * `probe` and `wrap` check the file each time and read it again if it has changed, so that no data key is wrapped with
+ * a key that a restart would not find. `unwrap` checks the file only if it does not have the requested version. While
+ * the file is unsafe, unreadable or malformed, `probe` and `wrap` fail and `unwrap` uses the keys that were read last,
+ * because nothing shows that they were removed. A missing file, or a file that no longer lists a key, does show it:
+ * from the next probe on, that key is `key_unknown`.
  *
- * A key that is not the one that this node first used under its ID is as bad as a malformed file: see `key_ledger.ts`.
+ * A key that differs from the one that this node first used under its ID is treated like a malformed file: see
+ * `key_ledger.ts`.
  *
- * @throws {KmsError} `config` if the file is missing and not to be made, open to others than its owner, a symlink,
- *   malformed or damaged, if others may write to its folder, or if it is missing and what this node has sealed with cannot
- *   be read.
+ * @throws {KmsError} `config` if the file is missing and not to be created, accessible to users other than its owner, a
+ *   symlink, malformed or damaged, if every user may write to its folder, or if the file is missing and the versions
+ *   with which this node has sealed data cannot be read.
  */
 export async function openLocal(settings: LocalSettings, context: ProviderContext): Promise<Provider> {
   const ledger = await KeyLedger.open(settings, context);
@@ -58,7 +60,9 @@ export async function openLocal(settings: LocalSettings, context: ProviderContex
   return new LocalProvider(settings, file, ledger);
 }
 
-/** A new key opens nothing of what a lost one wrapped; made in its place, it would hide the loss until a read fails. */
+/**
+ * A new key cannot unwrap the data keys of a lost one; created in its place, it would hide the loss until a read fails.
+ */
 function refuseToReplace(settings: LocalSettings, known: readonly string[] | KmsError): void {
   if (known instanceof KmsError) {
     const why = `the key file "${settings.keyFile}" is not there, and none is made while it cannot be told whether`;
@@ -74,7 +78,7 @@ function refuseToReplace(settings: LocalSettings, known: readonly string[] | Kms
   );
 }
 
-/** A sentence with more versions than these is not read to its end. */
+/** Maximum number of versions in the message; a longer list would not be read to its end. */
 const maxShown = 8;
 
 async function create(settings: LocalSettings): Promise<void> {
@@ -86,7 +90,7 @@ async function create(settings: LocalSettings): Promise<void> {
   }
 }
 
-/** Who may write to the folder may put a key of his own in place; the sticky bit keeps others from doing so. */
+/** Refuses a folder in which any user could replace the key file. The sticky bit prevents that. */
 async function refuseOpenFolder(settings: LocalSettings): Promise<void> {
   const folder = dirname(settings.keyFile);
   const mode = (await Deno.stat(folder)).mode ?? 0;
@@ -153,7 +157,7 @@ class LocalProvider implements Provider {
   #key(version: string, action: string): LocalKey {
     const key = this.#keys.find(({ id }) => id === version);
     if (key !== undefined) return key;
-    // A version comes from etcd, where anybody may have written it: only what looks like an ID is printed.
+    // The version comes from etcd, where anybody may have written it: it is printed only if it has the form of an ID.
     const which = isLocalKeyId(version) ? `no key ${version}` : "no key of that version";
     throw failure("key_unknown", action, `the key file "${this.#path}" holds ${which}`);
   }
@@ -172,7 +176,10 @@ class LocalProvider implements Provider {
     throw failure(file.code, action, file.why);
   }
 
-  /** Goes on with what was read last where the file holds another key under an ID that is known. */
+  /**
+   * Takes over the keys of the file, unless it contains another key under a known ID; then the keys that were read last
+   * remain.
+   */
   async #take(file: KeyFile, action: string): Promise<void> {
     const mismatch = this.#ledger.mismatch(file.keys);
     if (mismatch !== undefined) {

@@ -20,13 +20,13 @@ async function wrapNow(provider: Provider) {
   return await provider.wrap(dek, await provider.probe({ signal }), { signal });
 }
 
-/** Takes all keys but the last out of a file, as an operator with an editor would. */
+/** Removes all keys but the last from a file, as an operator with an editor would. */
 async function keepLastKey(keyFile: string): Promise<void> {
   const file = JSON.parse(await Deno.readTextFile(keyFile));
   await Deno.writeTextFile(keyFile, JSON.stringify({ ...file, keys: file.keys.slice(-1) }));
 }
 
-Deno.test("openLocal() makes a missing file only where it is told to", async () => {
+Deno.test("openLocal() creates a missing file only if configured to", async () => {
   await using at = await bench();
   await assert.rejects(open(at.keyFile), { code: "config", message: /is not there; put it back .*create: true/ });
   assert.deepEqual([...Deno.readDirSync(at.folder)], []);
@@ -58,7 +58,7 @@ Deno.test("openLocal() refuses a folder that everybody may write to, unless it i
   await (await open(at.keyFile))[Symbol.asyncDispose]();
 });
 
-Deno.test("probe() sees a rotation, and the order grows also after old keys were taken out", async () => {
+Deno.test("probe() sees a rotation, and the order also increases after old keys were removed", async () => {
   await using at = await bench();
   await using provider = await open(at.keyFile, true);
   const orders: number[] = [];
@@ -74,7 +74,7 @@ Deno.test("probe() sees a rotation, and the order grows also after old keys were
   assert.equal(orders[2], orders[3], "the key that stayed keeps its order");
 });
 
-Deno.test("wrap() is pinned to the version asked for and refuses one that the file no longer lists", async () => {
+Deno.test("wrap() is pinned to the requested version and refuses one that the file no longer lists", async () => {
   await using at = await bench();
   await using provider = await open(at.keyFile, true);
   const before = await provider.probe({ signal });
@@ -86,7 +86,7 @@ Deno.test("wrap() is pinned to the version asked for and refuses one that the fi
   await assert.rejects(provider.unwrap(wrapped, { signal }), { code: "key_unknown" });
 });
 
-Deno.test("unwrap() finds a key that another process has added since", async () => {
+Deno.test("unwrap() finds a key that another process has added in the meantime", async () => {
   await using at = await bench();
   await using reader = await open(at.keyFile, true);
   await rotateLocalKey(at.keyFile);
@@ -94,7 +94,7 @@ Deno.test("unwrap() finds a key that another process has added since", async () 
   assert.deepEqual(await reader.unwrap(await wrapNow(writer), { signal }), dek);
 });
 
-Deno.test("unwrap() goes on while the file is malformed or open to others; probe() and wrap() do not", async () => {
+Deno.test("unwrap() continues while the file is malformed or open to others; probe() and wrap() fail", async () => {
   await using at = await bench();
   await using provider = await open(at.keyFile, true);
   const state = await provider.probe({ signal });
@@ -117,7 +117,7 @@ Deno.test("unwrap() goes on while the file is malformed or open to others; probe
   assert.deepEqual(await provider.probe({ signal }), state, "and it is well again by itself");
 });
 
-Deno.test("a deleted file is key_unknown from the next probe on, until it is put back", async () => {
+Deno.test("a deleted file is key_unknown from the next probe on, until it is restored", async () => {
   await using at = await bench();
   await using provider = await open(at.keyFile, true);
   const state = await provider.probe({ signal });
@@ -155,7 +155,7 @@ Deno.test("wrap() refuses an empty data key and one of more than 64 bytes", asyn
   }
 });
 
-Deno.test("a disposed provider answers nothing and shows no key when it is printed", async () => {
+Deno.test("a disposed provider fails all calls and prints no key", async () => {
   await using at = await bench();
   const provider = await open(at.keyFile, true);
   const wrapped = await wrapNow(provider);

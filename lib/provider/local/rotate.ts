@@ -1,5 +1,5 @@
 /**
- * Adds a key to a local key file: what `trousseau keys rotate` does.
+ * Adds a key to a local key file, for `trousseau keys rotate`.
  *
  * @module
  */
@@ -10,24 +10,25 @@ import { whyUnwritable } from "../../base/file_failures.ts";
 import { keyFileLimits, type LocalKey, newLocalKey, readKeyFile } from "./key_file.ts";
 import { replaceKeyFile } from "./write_key_file.ts";
 
-/** What a rotation made. */
+/** The result of a rotation. */
 export interface LocalRotation {
-  /** The ID of the new key, which wraps from now on. */
+  /** ID of the new key, which wraps from now on. */
   readonly id: string;
-  /** How many keys the file holds now. */
+  /** Number of keys in the file after the rotation. */
   readonly keys: number;
 }
 
 /**
- * Appends a new key, which wraps from then on; the keys before it go on unwrapping. A running plugin sees it at its
+ * Appends a new key, which wraps from then on; the earlier keys continue to unwrap. A running plugin sees it at its
  * next probe.
  *
- * Rotations of the same file wait for each other behind a lock on its folder, which leaves nothing behind. The new file
- * has the mode, owner and group of the old one and replaces it in one step.
+ * Concurrent rotations of the same file are serialized by a lock on its folder, which leaves no file behind. The new
+ * file has the mode, owner and group of the old one and replaces it atomically.
  *
- * @param complaintOf why the keys of the file may not be used, as the end of a sentence; `undefined` if they may.
- * @throws {KmsError} `config` if the file is not there, not safe or not well formed, or cannot be written; it is then
- *   as it was.
+ * @param complaintOf the reason why the keys of the file must not be used, as the end of a sentence; `undefined` if
+ *   there is none.
+ * @throws {KmsError} `config` if the file is missing, unsafe or malformed, or cannot be written; the file is then
+ *   unchanged.
  */
 export async function rotateLocalKey(
   keyFile: string,

@@ -18,7 +18,7 @@ async function idsIn(path: string): Promise<readonly string[]> {
   return file.keys.map(({ id }) => id);
 }
 
-Deno.test("rotateLocalKey() appends a key, keeps those before it and the mode, and leaves nothing behind", async () => {
+Deno.test("rotateLocalKey() appends a key, keeps the earlier ones and the mode, and leaves no other file", async () => {
   await using file = await keyFile();
   await Deno.chmod(file.path, 0o400);
   const before = await idsIn(file.path);
@@ -29,7 +29,7 @@ Deno.test("rotateLocalKey() appends a key, keeps those before it and the mode, a
   assert.deepEqual([...Deno.readDirSync(file.folder)].map(({ name }) => name), ["local.keys"]);
 });
 
-Deno.test("rotateLocalKey() loses no key when many rotate at once", async () => {
+Deno.test("rotateLocalKey() loses no key in concurrent rotations", async () => {
   await using file = await keyFile();
   const rotations = await Promise.all(Array.from({ length: 12 }, () => rotateLocalKey(file.path)));
   const ids = await idsIn(file.path);
@@ -37,7 +37,7 @@ Deno.test("rotateLocalKey() loses no key when many rotate at once", async () => 
   assert.deepEqual(rotations.map(({ id }) => id).sort(), ids.slice(1).sort());
 });
 
-Deno.test("rotateLocalKey() refuses a file that is missing, malformed or open to others, and leaves it so", async () => {
+Deno.test("rotateLocalKey() refuses a file that is missing, malformed or open to others, and leaves it unchanged", async () => {
   await using file = await keyFile();
   await assert.rejects(rotateLocalKey(join(file.folder, "absent")), { name: "KmsError", code: "config" });
   await assert.rejects(rotateLocalKey(join(file.folder, "no", "folder")), { name: "KmsError", code: "config" });

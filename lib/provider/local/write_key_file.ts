@@ -1,5 +1,5 @@
 /**
- * Writes key files so that a crash at any moment leaves the old file, the new one or none, and never half of one.
+ * Writes key files atomically: a crash at any moment leaves the old file, the new one or none, never a partial one.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { syncFolderOf, writeBeside } from "../../base/durable_file.ts";
 import { encodeKeyFile, type KeyFile, type LocalKey, newLocalKey } from "./key_file.ts";
 
 /**
- * Makes a key file with one new key, mode 0600, and its folder with mode 0700 if that is not there. A file that is
- * there already is left as it is: of two processes that start together, one makes the file and both use it.
+ * Creates a key file with one new key and mode 0600, and its folder with mode 0700 if missing. An existing file is left
+ * unchanged: if two processes start together, one creates the file and both use it.
  *
- * @throws whatever the file system throws.
+ * @throws the error of the file system.
  */
 export async function createKeyFile(path: string): Promise<void> {
   await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -30,9 +30,10 @@ export async function createKeyFile(path: string): Promise<void> {
 }
 
 /**
- * Puts `keys` in the place of the file that was read, with its mode, owner and group.
+ * Replaces the file that was read with one that contains `keys`; its owner and group stay, and the owner's bits of its
+ * mode.
  *
- * @throws whatever the file system throws; the old file is then still there.
+ * @throws the error of the file system; the old file then still exists.
  */
 export async function replaceKeyFile(path: string, old: KeyFile, keys: readonly LocalKey[]): Promise<void> {
   const temporary = await writeKeysBeside(path, keys, (old.info.mode ?? 0o600) & 0o700);

@@ -10,7 +10,7 @@ async function folder() {
 
 const namesIn = (path: string) => [...Deno.readDirSync(path)].map(({ name }) => name).sort();
 
-Deno.test("createKeyFile() makes the folder 0700, the file 0600 and nothing else", async () => {
+Deno.test("createKeyFile() creates the folder with mode 0700, the file with mode 0600 and nothing else", async () => {
   await using temporary = await folder();
   const path = join(temporary.path, "a", "b", "local.keys");
   await createKeyFile(path);
@@ -21,7 +21,7 @@ Deno.test("createKeyFile() makes the folder 0700, the file 0600 and nothing else
   assert.deepEqual(namesIn(join(temporary.path, "a", "b")), ["local.keys"]);
 });
 
-Deno.test("createKeyFile() leaves a file that is there as it is, also a dangling symlink", async () => {
+Deno.test("createKeyFile() leaves an existing file unchanged, also a dangling symlink", async () => {
   await using temporary = await folder();
   const path = join(temporary.path, "local.keys");
   await Deno.writeTextFile(path, "mine");
@@ -34,7 +34,7 @@ Deno.test("createKeyFile() leaves a file that is there as it is, also a dangling
   assert.deepEqual(namesIn(temporary.path), ["link", "local.keys"]);
 });
 
-Deno.test("createKeyFile() makes one file when many start together", async () => {
+Deno.test("createKeyFile() creates one file if many processes start together", async () => {
   await using temporary = await folder();
   const path = join(temporary.path, "local.keys");
   const seen = await Promise.all(Array.from({ length: 16 }, async () => {
@@ -52,7 +52,7 @@ Deno.test("replaceKeyFile() leaves the old file and no other when it cannot move
   await createKeyFile(path);
   const old = await readKeyFile(path);
   assert.ok(!old.problem);
-  // A folder with something in it cannot be renamed over.
+  // A non-empty folder cannot be replaced by a rename.
   const busy = join(temporary.path, "busy");
   await Deno.mkdir(join(busy, "inside"), { recursive: true });
   await assert.rejects(replaceKeyFile(busy, old, [newLocalKey()]));

@@ -1,5 +1,5 @@
 /**
- * What an operator should know about the settings of a Vault transit key.
+ * Advice about the settings of a Vault transit key.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { addressOf } from "../../net/https/address.ts";
 import { writableByAll } from "../writable_by_all.ts";
 import type { VaultTransitSettings } from "./settings.ts";
 
-/** Where the kubelet mounts tokens that it has from its API server. */
+/** The folder in which the kubelet mounts service account tokens. */
 const serviceAccountFolder = "/var/run/secrets/kubernetes.io/";
 
 /** See {@linkcode ProviderAdvice}. */
@@ -21,9 +21,10 @@ export function vaultTransitAdvice(settings: VaultTransitSettings): ProviderAdvi
 }
 
 /**
- * Vault's Kubernetes auth asks an API server (TokenReview) at every login. If that one is served by this plugin, the API
- * server waits for the plugin, the plugin for Vault, and Vault for the API server. Which one Vault asks can only be read
- * with rights that the plugin has no use for, so it is said whenever it may be so.
+ * Vault's Kubernetes auth sends a TokenReview to an API server at every login. If this plugin serves that API server,
+ * there is a cycle: the API server waits for the plugin, the plugin for Vault, and Vault for the API server. Reading
+ * which API server Vault uses requires permissions that the plugin does not need, so the warning is given whenever it
+ * is possible.
  */
 function warnings({ auth, addresses }: VaultTransitSettings): readonly string[] {
   if (auth.method === "agent") return addresses.flatMap(openAgent);
@@ -48,7 +49,7 @@ function warnings({ auth, addresses }: VaultTransitSettings): readonly string[] 
     : [];
 }
 
-/** Every client that reaches an agent with a token of its own may use the key. */
+/** Any client that can connect to an agent which adds its own token can use the key. */
 function openAgent(address: string): readonly string[] {
   const { socketPath } = addressOf(address);
   if (socketPath === undefined) {
@@ -65,7 +66,7 @@ function openAgent(address: string): readonly string[] {
     : [];
 }
 
-/** For `vault`, and in the same words for OpenBao's `bao`. */
+/** The command for `vault`; OpenBao's `bao` takes the same arguments. */
 function rotateCommand({ addresses: [address], namespace, mount, key }: VaultTransitSettings): string {
   return [
     "vault write -f",
@@ -75,7 +76,7 @@ function rotateCommand({ addresses: [address], namespace, mount, key }: VaultTra
   ].join(" ");
 }
 
-/** One word for a POSIX shell. */
+/** `word` as one word of a POSIX shell. */
 function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -16,7 +16,7 @@ function settings(auth: VaultTransitSettings["auth"], more: Partial<VaultTransit
 const token: VaultAuth = { method: "token", token: source("file /t") };
 const mounted = source("file /var/run/secrets/kubernetes.io/serviceaccount/token");
 
-Deno.test("vaultTransitAdvice() warns of logins that need an API server", () => {
+Deno.test("vaultTransitAdvice() warns of logins that require an API server", () => {
   const kubernetes = settings({ method: "kubernetes", mount: "kubernetes", role: "r", jwt: source("file /jwt") });
   match(vaultTransitAdvice(kubernetes).warnings.join(), /neither starts without the other/);
   const jwt = (from: SecretSource) => settings({ method: "jwt", mount: "jwt", role: "r", jwt: from });
@@ -31,7 +31,7 @@ Deno.test("vaultTransitAdvice() warns of a role ID that is the only secret", () 
   deepEqual(vaultTransitAdvice(settings({ ...approle, secretId: source("file /s") })).warnings, []);
 });
 
-Deno.test("vaultTransitAdvice() warns of an agent that everybody of the machine reaches", async () => {
+Deno.test("vaultTransitAdvice() warns of an agent to which every user of the machine can connect", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/agent.sock`;
     using _listener = Deno.listen({ transport: "unix", path });

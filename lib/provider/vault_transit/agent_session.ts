@@ -1,5 +1,5 @@
 /**
- * Requests through an agent or proxy of Vault's, which logs in by itself and adds its own token.
+ * Requests through a Vault agent or proxy, which logs in by itself and adds its own token.
  *
  * @module
  */
@@ -8,7 +8,9 @@ import { refusal } from "./errors.ts";
 import type { VaultClient } from "./client.ts";
 import type { VaultAnswer, VaultCall, VaultRequest } from "./http.ts";
 
-/** How long an agent has to log in again after its token was refused, in milliseconds before each further try. */
+/**
+ * Milliseconds before each further try after the agent's token was refused; the agent logs in again in the meantime.
+ */
 const pauses = [250, 750] as const;
 
 /** Sends requests without a token. */
@@ -21,11 +23,11 @@ export class AgentSession implements AsyncDisposable {
   }
 
   /**
-   * Sends a request. If Vault answers that the agent's token is not valid any more, the agent logs in, and the request
-   * is sent again soon after.
+   * Sends a request. If Vault answers that the agent's token is no longer valid, it sends the request again after a
+   * pause in which the agent logs in.
    *
-   * @returns Vault's last answer.
-   * @throws {KmsError} as {@linkcode VaultClient.request}; `cancelled` once this is disposed.
+   * @returns Vault's last response.
+   * @throws {KmsError} as {@linkcode VaultClient.request}; `cancelled` after disposal.
    */
   async request(request: VaultRequest, call: VaultCall): Promise<VaultAnswer> {
     let answer = await this.#send(request, call);

@@ -27,13 +27,13 @@ Deno.test("a provider behind an agent's socket sends no token and makes no login
   });
 });
 
-Deno.test("a provider behind an agent's socket may have a token of its own", async () => {
+Deno.test("a provider behind an agent's socket can have its own token", async () => {
   await inFolder(async (folder) => {
     await using vault = new VaultDouble();
     await using double = new VaultAgentDouble({ vault: vault.address, socket: join(folder, "a.sock") });
     await using provider = (await openVault(double.address, { auth: tokenAuth("root") })).provider;
     await roundTrip(provider);
-    // Whether a token is a wrapping one is asked without it.
+    // The check for a wrapping token is sent without the token.
     const withToken = double.requests.filter(({ path }) => path !== "/v1/sys/wrapping/lookup");
     assert.ok(withToken.length > 4 && withToken.every(({ token }) => token === "root"));
   });
@@ -51,7 +51,7 @@ Deno.test("a provider below a path sends every request there", async () => {
   await assert.rejects(wrong.probe(patient), refusedWith("unreachable", sentence));
 });
 
-Deno.test("a provider behind an agent waits a moment while the agent logs in again", async () => {
+Deno.test("a provider behind an agent retries after a pause while the agent logs in again", async () => {
   await using vault = new VaultDouble();
   await using double = new VaultAgentDouble({ vault: vault.address, token: "root" });
   await using provider = (await openVault(double.address, { auth: agent })).provider;
@@ -67,7 +67,7 @@ Deno.test("a provider behind an agent waits a moment while the agent logs in aga
   await assert.rejects(provider.probe(within(100)), refusedWith("deadline_exceeded"));
 });
 
-Deno.test("a provider behind an agent that adds no token says so", async () => {
+Deno.test("a provider behind an agent that adds no token reports it", async () => {
   await using vault = new VaultDouble();
   vault.intercept = ({ token }) => token === undefined ? refuse(403, "permission denied") : undefined;
   await using double = new VaultAgentDouble({ vault: vault.address });
@@ -77,7 +77,7 @@ Deno.test("a provider behind an agent that adds no token says so", async () => {
   await assert.rejects(provider.probe(patient), refusedWith("permission_denied", sentence));
 });
 
-Deno.test("a socket that cannot be connected to says why", async () => {
+Deno.test("the error for a socket that refuses connections contains the reason", async () => {
   await inFolder(async (folder) => {
     const stale = join(folder, "stale.sock");
     const listener = Deno.listen({ transport: "unix", path: stale });

@@ -1,5 +1,5 @@
 /**
- * The ways to log in to Vault, one row each.
+ * The methods to log in to Vault, one row each.
  *
  * @module
  */
@@ -28,12 +28,15 @@ export interface AuthContext extends Pick<ProviderContext, "stateFolder" | "keep
 
 type Settings<Method extends VaultAuth["method"]> = Extract<VaultAuth, { readonly method: Method }>;
 
-/** A login by one request, and how Vault may refuse it. */
+/** A login that is one request, and the ways in which Vault can refuse it. */
 interface Login {
   readonly mount: string;
-  /** The rest of the login's path, behind `login`. */
+  /** The end of the login's path, after `login`. */
   readonly rest?: string;
-  /** Behind `login`, for {@linkcode isMounted}; it names a missing account, since Vault may have locked ours. */
+  /**
+   * Path after `login` for {@linkcode isMounted}. It names a nonexistent account, because the configured one may be
+   * locked.
+   */
   readonly nobody?: string;
   readonly body: unknown;
   readonly hint: string;
@@ -128,7 +131,7 @@ function appRoleLogin(auth: Settings<"approle">, context: AuthContext): Authenti
         try {
           return await post(call, { mount, nobody: "?role_id=-", body, hint: appRoleHint(auth), locks: true });
         } catch (thrown) {
-          // Vault does not look at the secret ID of a locked role.
+          // Vault does not check the secret ID of a locked role, so it has not refused this one.
           if (thrown instanceof RefusedLogin && thrown.hold === "vaultCounted") await wrapped?.refused();
           throw thrown;
         }
@@ -147,13 +150,13 @@ function appRoleHint({ secretId, wrapped }: Settings<"approle">): string {
     : "it refuses the role ID or the secret ID";
 }
 
-/** A token of Vault's by its form; a secret ID has another one unless an operator chose it. */
+/** The form of Vault's tokens. A secret ID has a different form unless an operator chose it. */
 const tokenForm = /^(hvs\.|s\.|eyJ)/;
 
 async function plainSecretId(source: SecretSource | undefined, call: LoginCall): Promise<Secret | undefined> {
   if (source === undefined) return undefined;
   const secretId = await readForLogin(source, call.action);
-  // Sent as a secret ID, it would count as a refused login.
+  // Vault would count a token that is sent as a secret ID as a refused login.
   if (tokenForm.test(secretId.reveal())) {
     await refuseWrappingToken(secretId, source.description, call, "secret ID");
   }
@@ -173,7 +176,7 @@ function wrappedSecret(
   return new WrappedSecret({ source, kind, namespace, tokens, keep: keepUnwrapped, spare, clock });
 }
 
-/** Warns once that the lifetime of a token is not to be had. */
+/** Warns once that the lifetime of a token cannot be determined. */
 class HiddenLifetime {
   readonly #sentence: string;
   readonly #warn: (message: string) => void;
@@ -220,15 +223,15 @@ async function post(call: LoginCall, login: Login): Promise<Grant> {
   return { ...granted(new Secret(token), ttlMs, field(auth, "renewable") === true, call.action), uses: usesOf(auth) };
 }
 
-/** How many requests the token is good for (`token_num_uses`); 0 is any number. */
+/** Number of requests for which the token is valid (`token_num_uses`); 0 is unlimited. */
 function usesOf(auth: unknown): number | undefined {
   const uses = field(auth, "num_uses");
   return typeof uses === "number" && Number.isSafeInteger(uses) && uses > 0 ? uses : undefined;
 }
 
 /**
- * Whether a method of this kind is mounted there. To a GET of its login path without a token, Vault answers 405 where the
- * path takes logins, and 403 where it does not. Such a request counts as no login.
+ * Whether an auth method of this kind is mounted at the path. Vault answers a GET of the login path without a token
+ * with 405 if the path accepts logins, and with 403 otherwise. Such a request does not count as a login.
  */
 async function isMounted(call: LoginCall, { mount, nobody = "" }: Login): Promise<"there" | "absent" | "unknown"> {
   const { status } = await call.ask({ method: "GET", path: `auth/${encodedPath(mount)}/login${nobody}` });

@@ -38,7 +38,7 @@ const cases: readonly (readonly [VaultAuth, string, unknown])[] = [
 ];
 
 for (const [auth, path, body] of cases) {
-  Deno.test(`login() by ${auth.method} asks ${path} with ${Object.keys(Object(body))}`, async () => {
+  Deno.test(`login() by ${auth.method} sends ${path} with ${Object.keys(Object(body))}`, async () => {
     const asked: VaultRequest[] = [];
     const answer = { status: 200, body: { auth: { client_token: "hvs.x", lease_duration: 60, renewable: true } } };
     const grant = await wayOf(auth).login(doubleCall(asked, () => answer));
@@ -46,7 +46,7 @@ for (const [auth, path, body] of cases) {
     assert.deepEqual([grant.token.reveal(), grant.ttlMs, grant.renewable], ["hvs.x", 60_000, true]);
   });
 
-  Deno.test(`login() by ${auth.method} to ${path} with ${Object.keys(Object(body))} fails as unauthenticated where Vault refuses`, async () => {
+  Deno.test(`login() by ${auth.method} to ${path} with ${Object.keys(Object(body))} fails as unauthenticated if Vault refuses`, async () => {
     for (const status of [400, 401, 403, 404]) {
       const refused = wayOf(auth).login(doubleCall([], () => ({ status, body: { errors: ["hvs.canary"] } })));
       await assert.rejects(refused, refusedWith("unauthenticated", new RegExp(`Vault answered ${status}`)));
@@ -57,7 +57,7 @@ for (const [auth, path, body] of cases) {
   });
 }
 
-Deno.test("login() takes a namespace that is not there, locked or sealed for what it is, by every method", async () => {
+Deno.test("login() reports a namespace that is missing, locked or sealed, for every method", async () => {
   const sentence = 'API access to this namespace has been locked by an administrator - "a/" must be unlocked.';
   const answers = [
     [404, "namespace not found", "key_unknown", /no such namespace: "team-a"/],
@@ -77,7 +77,7 @@ Deno.test("login() takes a namespace that is not there, locked or sealed for wha
   }
 });
 
-Deno.test("login() by approle and userpass says with 403 that the account may be locked, and others do not", async () => {
+Deno.test("login() by approle and userpass reports with 403 that the account may be locked, and other methods do not", async () => {
   for (const [auth, path] of cases) {
     const answer = ({ method }: VaultRequest) =>
       method === "GET"
@@ -91,13 +91,13 @@ Deno.test("login() by approle and userpass says with 403 that the account may be
   }
 });
 
-Deno.test("login() by every method tells an auth mount that is not there from a refused credential", async () => {
+Deno.test("login() by every method distinguishes a missing auth mount from a refused credential", async () => {
   for (const [auth, path] of cases) {
     const asked: VaultRequest[] = [];
     const answer = () => ({ status: 403, body: { errors: ["permission denied"] } });
     const refused = wayOf(auth).login(doubleCall(asked, answer));
     await assert.rejects(refused, refusedWith("unauthenticated", new RegExp(`no such auth mount: .* ${path};`)));
-    // A refusal that Vault does not count is not held back.
+    // A refusal that Vault does not count does not hold the credential back.
     await assert.rejects(refused, (error: Error) => !(error instanceof RefusedLogin));
     assert.deepEqual(asked.map(({ method, token }) => [method, token]), [["POST", undefined], ["GET", undefined]]);
     assert(asked[1]?.path.startsWith(`auth/${"mount" in auth ? auth.mount : ""}/login`));
@@ -105,7 +105,7 @@ Deno.test("login() by every method tells an auth mount that is not there from a 
   }
 });
 
-Deno.test("login() by approle says that a secret ID is wanted, or that the role is bound to addresses, and holds neither", async () => {
+Deno.test("login() by approle reports a missing secret ID, or a role bound to addresses, and holds back neither", async () => {
   const auth: VaultAuth = { method: "approle", mount: "approle", roleId: secret("role") };
   const texts = [
     ["missing secret_id", /the role wants a secret ID besides: set auth\.secretId/],
@@ -135,7 +135,7 @@ function doubleCall(
   };
 }
 
-Deno.test("login() refuses an answer without a usable token", async () => {
+Deno.test("login() rejects an answer without a usable token", async () => {
   const [auth] = cases.find(([{ method }]) => method === "jwt") ?? assert.fail();
   const good = { client_token: "hvs.x", lease_duration: 60, renewable: true };
   const bad = [
@@ -154,7 +154,7 @@ Deno.test("login() refuses an answer without a usable token", async () => {
   }
 });
 
-Deno.test("login() names the secret that cannot be read", async () => {
+Deno.test("login() names a secret that cannot be read", async () => {
   await using vault = new VaultDouble();
   const auth: VaultAuth = { method: "jwt", mount: "jwt", role: "kms", jwt: new MemorySecret(undefined) };
   await using provider = (await openVault(vault.address, { auth })).provider;
@@ -175,7 +175,8 @@ Deno.test("login() and the calls after it show no secret in any error or event",
     assert(error instanceof KmsError);
     seen.push(error, error.message, error.stack, error.cause, JSON.stringify(error));
   };
-  // A double that repeats all it was sent, as a careless proxy might: first to every call but the login, then to all.
+  // A double that repeats the whole request, as a careless proxy might: first for every call except the login, then for
+  // all.
   for (const spared of ["login", "nothing"]) {
     vault.intercept = ({ path, token, body }) =>
       path.includes(spared) ? undefined : refuse(400, `you sent ${token} ${JSON.stringify(body)}`);

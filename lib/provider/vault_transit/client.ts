@@ -1,5 +1,5 @@
 /**
- * Vault behind one or more addresses: which of them to ask, and what to do when one does not serve.
+ * A client for Vault behind one or more addresses, with failover.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import { passesOn } from "./errors.ts";
 import { redirectOrigin, type VaultAnswer, vaultAnswer, type VaultCall, vaultHttp, type VaultRequest } from "./http.ts";
 import type { VaultTransitSettings } from "./settings.ts";
 
-/** How long one address may stay silent while another has not been tried; an RPC of kube-apiserver's has 3 s. */
+/** Milliseconds to wait for one address while another has not been tried; an RPC of kube-apiserver has 3 s. */
 const patienceMs = 1_000;
 
-/** Asks the address that served last, then the others in their order. */
+/** Sends requests to the address that served last, then to the others in their order. */
 export class VaultClient implements Disposable {
   readonly #addresses: readonly string[];
   readonly #namespace: string | undefined;
@@ -36,10 +36,10 @@ export class VaultClient implements Disposable {
   }
 
   /**
-   * Reads the TLS files; nothing goes over the network.
+   * Reads the TLS files. No network access.
    *
-   * @param waits where requests without an answer are noted.
-   * @throws {KmsError} `config` if they cannot be used.
+   * @param waits records requests without a response.
+   * @throws {KmsError} `config` if the files cannot be used.
    */
   static async open(settings: VaultTransitSettings, notify: Notify, waits?: Waits): Promise<VaultClient> {
     const tls = await TlsWatch.open(settings.tls, settings.name, settings.addresses, notify);
@@ -47,9 +47,11 @@ export class VaultClient implements Disposable {
   }
 
   /**
-   * One answer, whatever its status. Where no address serves, the last answer is returned, since it says why.
+   * Sends a request and resolves with the response, whatever its status. If no address serves, the last response is
+   * returned, because it contains the reason.
    *
-   * @throws {KmsError} `unreachable` if no address answered at all; `deadline_exceeded` or `cancelled` with the signal.
+   * @throws {KmsError} `unreachable` if no address responded at all; `deadline_exceeded` or `cancelled` when the signal
+   *   is aborted.
    */
   async request(request: VaultRequest, call: VaultCall): Promise<VaultAnswer> {
     await this.#tls.look();
@@ -116,7 +118,7 @@ export class VaultClient implements Disposable {
     }
   }
 
-  /** The connections of now: other ones as soon as the TLS files have changed. */
+  /** The present connections; they are replaced when the TLS files have changed. */
   #current(): readonly HttpsEndpoint[] {
     if (this.#tls.material === this.#material) return this.#endpoints;
     const retired = this.#endpoints;
@@ -131,7 +133,10 @@ export class VaultClient implements Disposable {
   }
 }
 
-/** A standby names the active node; it is followed only to an address that the operator has configured. */
+/**
+ * Moves the active node that a standby names to the front, if it is one of the configured addresses; others are not
+ * followed.
+ */
 function moveToFront(untried: HttpsEndpoint[], location: string | undefined): void {
   const origin = redirectOrigin(location);
   const at = untried.findIndex((endpoint) => endpoint.origin === origin);

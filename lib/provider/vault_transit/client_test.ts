@@ -35,7 +35,7 @@ async function closedAddress(): Promise<string> {
   return double.address;
 }
 
-Deno.test("request() tries the addresses in turn and stays with the one that serves", async () => {
+Deno.test("request() tries the addresses in their order and stays with the one that serves", async () => {
   await using first = new VaultDouble();
   await using second = new VaultDouble();
   const cases = [
@@ -55,7 +55,7 @@ Deno.test("request() tries the addresses in turn and stays with the one that ser
   }
 });
 
-Deno.test("request() follows a standby to the active node among the configured addresses first", async () => {
+Deno.test("request() tries the active node that a standby names first, if it is a configured address", async () => {
   await using standby = new VaultDouble();
   await using other = new VaultDouble();
   await using active = new VaultDouble();
@@ -81,14 +81,14 @@ Deno.test("request() never follows a redirect to an address that is not configur
   assert.equal(stranger.requests.length, 0);
 });
 
-Deno.test("request() returns the answer that says why when no address serves", async () => {
+Deno.test("request() returns the answer with the reason if no address serves", async () => {
   await using vault = new VaultDouble();
   vault.intercept = () => refuse(503, "Vault is sealed");
   using client = (await openClient([vault.address, await closedAddress()])).client;
   assert.equal((await client.request(health, call)).status, 503);
 });
 
-Deno.test("request() ends with its signal while addresses are left", async () => {
+Deno.test("request() ends when its signal is aborted, even if addresses are left", async () => {
   await using first = new VaultDouble();
   await using second = new VaultDouble();
   first.intercept = () => first.hang();
@@ -97,7 +97,7 @@ Deno.test("request() ends with its signal while addresses are left", async () =>
   assert.equal(second.requests.length, 0);
 });
 
-Deno.test("request() asks no other address where the namespace is locked, and the next one where it is sealed", async () => {
+Deno.test("request() tries no other address if the namespace is locked, and the next one if it is sealed", async () => {
   await using first = new VaultDouble();
   await using second = new VaultDouble();
   await using provider = (await openVault([first.address, second.address])).provider;
@@ -120,7 +120,7 @@ Deno.test("request() sends the namespace with every request", async () => {
   assert.deepEqual(new Set(vault.requests.map(({ namespace }) => namespace)), new Set(["team-a"]));
 });
 
-Deno.test("request() survives connections that the server has closed meanwhile", async () => {
+Deno.test("request() tolerates connections that the server has closed in the meantime", async () => {
   const first = new VaultDouble();
   const { port } = new URL(first.address);
   await using provider = (await openVault(first.address)).provider;
@@ -132,7 +132,7 @@ Deno.test("request() survives connections that the server has closed meanwhile",
   await again.shutdown();
 });
 
-/** Answers the first request of each connection and cuts the connection at its second one. */
+/** Answers the first request of each connection and closes the connection at its second one. */
 async function serveOncePerConnection(listener: Deno.TcpListener, seen: string[]): Promise<void> {
   const body = JSON.stringify({ errors: ["permission denied"] });
   const answer = new TextEncoder().encode(`HTTP/1.1 403 no\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
@@ -152,19 +152,19 @@ async function serveOncePerConnection(listener: Deno.TcpListener, seen: string[]
   await Promise.all(connections);
 }
 
-Deno.test("request() outlives a kept connection that was closed under it, and sends what works only once but once", async () => {
+Deno.test("request() retries on a closed kept-alive connection, and sends a one-time request only once", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const seen: string[] = [];
   const serving = serveOncePerConnection(listener, seen);
   const { client } = await openClient([`http://127.0.0.1:${listener.addr.port}`]);
   const twice = { method: "POST", path: "transit/decrypt/kubernetes", body: {} } as const;
   assert.equal((await client.request(twice, call)).status, 403);
-  // A connection goes back to its pool a moment after the answer.
+  // A connection returns to its pool a moment after the answer.
   await pause(50);
   assert.equal((await client.request(twice, call)).status, 403);
   await pause(50);
   assert.equal(seen.length, 3);
-  // On the kept connection this one would be cut and sent again.
+  // On the kept-alive connection this request would fail and be sent again.
   assert.equal((await client.request({ ...twice, once: true }, call)).status, 403);
   assert.equal(seen.length, 4);
   client[Symbol.dispose]();
@@ -191,7 +191,7 @@ async function withFiles(authority: Authority, use: (files: Files) => Promise<vo
   }
 }
 
-Deno.test("request() trusts the authorities of the CA file and no others", async () => {
+Deno.test("request() trusts only the CA certificates of the CA file", async () => {
   const authority = new Authority();
   await using vault = new VaultDouble(authority.issue({ commonName: "vault", names: ["127.0.0.1"] }));
   await withFiles(authority, async ({ caFile, write }) => {
@@ -205,7 +205,7 @@ Deno.test("request() trusts the authorities of the CA file and no others", async
   });
 });
 
-Deno.test("request() holds the server to the name that is configured", async () => {
+Deno.test("request() verifies the server's certificate with the configured name", async () => {
   const authority = new Authority();
   await using vault = new VaultDouble(authority.issue({ commonName: "vault", names: ["vault.test"] }));
   await withFiles(authority, async ({ caFile }) => {
@@ -219,7 +219,7 @@ Deno.test("request() holds the server to the name that is configured", async () 
   assert(vault.requests.every(({ token, path }) => token === "root" || path === "sys/wrapping/lookup"));
 });
 
-Deno.test("request() takes no certificate that has expired", async () => {
+Deno.test("request() rejects an expired certificate", async () => {
   const authority = new Authority();
   await using vault = new VaultDouble(authority.issue({ commonName: "vault", names: ["127.0.0.1"], days: -1 }));
   await withFiles(authority, async ({ caFile }) => {
@@ -229,7 +229,7 @@ Deno.test("request() takes no certificate that has expired", async () => {
   });
 });
 
-Deno.test("request() reads a CA file again that was replaced", async () => {
+Deno.test("request() reads a replaced CA file", async () => {
   const [old, next] = [new Authority(), new Authority()];
   const before = new VaultDouble(old.issue({ commonName: "vault", names: ["127.0.0.1"] }));
   await withFiles(old, async ({ caFile, write }) => {
@@ -249,7 +249,7 @@ Deno.test("request() reads a CA file again that was replaced", async () => {
   });
 });
 
-Deno.test("open() tells when the client certificate expires", async () => {
+Deno.test("open() reports the expiry of the client certificate", async () => {
   const authority = new Authority();
   await withFiles(authority, async ({ write }) => {
     const pair = authority.issue({ commonName: "trousseau", days: 3 });

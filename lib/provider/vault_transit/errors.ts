@@ -1,8 +1,8 @@
 /**
- * What Vault's answers mean: the one place that knows its texts and statuses.
+ * The meaning of Vault's responses; its texts and statuses are known here only.
  *
- * Transit answers 400 for a missing key, a version too old and bad ciphertext alike, and only the text tells them apart.
- * The texts are those of Vault 1.21 and OpenBao 2; none of them is ever repeated in a message of ours.
+ * Transit answers 400 for a missing key, a version too old and a bad ciphertext alike; only the text distinguishes
+ * them. The texts are those of Vault 1.21 and OpenBao 2. No message of this program repeats them.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Meaning } from "../../net/https/refusals.ts";
 import { RefusedLogin } from "../../net/https/login_holds.ts";
 import type { Asked, Redirect, VaultAnswer } from "./http.ts";
 
-/** What a text means; where it is about the namespace, the sentence names the one that was asked. */
+/** The meaning of a text. If it concerns the namespace, the message names the configured one. */
 interface VaultMeaning extends Meaning {
   readonly ofNamespace?: true;
 }
@@ -58,7 +58,7 @@ const texts: Readonly<Record<string, VaultMeaning | undefined>> = {
     code: "unreachable",
     why: "standby, and no active node is known",
   },
-  // OpenBao's; its sys/health answers 200 all the same.
+  // OpenBao only; its sys/health answers 200 nevertheless.
   "namespace is sealed": { code: "unreachable", why: "namespace sealed", ofNamespace: true },
   "namespace not found": { code: "key_unknown", why: "no such namespace", ofNamespace: true },
   ...Object.fromEntries(
@@ -69,15 +69,15 @@ const texts: Readonly<Record<string, VaultMeaning | undefined>> = {
   ),
 };
 
-/** Beginnings of texts that end in a name or an error of elsewhere. */
+/** Prefixes of texts that end in a name or an error from another component. */
 const beginnings: readonly (readonly [string, VaultMeaning])[] = [
-  // An agent's or proxy's own.
+  // A text of an agent or proxy itself.
   ["failed to get the response: ", { code: "unreachable", why: "the agent cannot reach Vault; look at its log" }],
   ["error performing token check: failed to look up namespace from the token", {
     code: "unauthenticated",
     why: "it knows no such token; look for quotation marks around it, and whether it is of this Vault",
   }],
-  // OpenBao adds which namespace it is that has to be unlocked: this one or one above it.
+  // OpenBao adds the namespace that must be unlocked: this one or a parent.
   ["API access to this namespace has been locked by an administrator", {
     code: "permission_denied",
     why: "namespace locked",
@@ -85,7 +85,7 @@ const beginnings: readonly (readonly [string, VaultMeaning])[] = [
   }],
 ];
 
-/** Statuses, where no text told more. */
+/** The meanings of statuses, if no text is more specific. */
 const statuses: Readonly<Record<number, Meaning | undefined>> = {
   301: { code: "unreachable", why: "a redirect" },
   302: { code: "unreachable", why: "a redirect" },
@@ -105,42 +105,42 @@ const statuses: Readonly<Record<number, Meaning | undefined>> = {
   530: { code: "unreachable", why: "this node was removed from the cluster" },
 };
 
-/** The error for an answer that is not the one asked for. */
+/** The error for an unsuccessful response. */
 export function refusal(answer: VaultAnswer, action: string): KmsError {
   const { code, why } = meaningOf(answer);
   const message = `Cannot ${action}: Vault answered ${answer.status} (${why}).`;
   return new KmsError(code, message, answer.retryAfterMs === undefined ? {} : { retryAfterMs: answer.retryAfterMs });
 }
 
-/** The error for one item of a batch: an unknown text says nothing about the others. */
+/** The error for one item of a batch. An unknown text does not concern the other items. */
 export function itemRefusal(status: number, text: string, action: string): KmsError {
   const { code, why } = meaning(status, [text]);
   return new KmsError(code, `Cannot ${action}: Vault answered ${status} (${why}).`);
 }
 
-/** Texts of refused logins that do not count and are not about the credential. */
+/** Texts of refused logins that Vault does not count and that do not concern the credential. */
 const loginTexts: Readonly<Record<string, { readonly why: string } | undefined>> = {
   "missing secret_id": { why: "the role wants a secret ID besides: set auth.secretId" },
 };
 
-/** The beginning of a refusal of a role that is bound to addresses; the rest of the text repeats one. */
+/** Prefix of the refusal of a role that is bound to addresses; the rest of the text contains an address. */
 const boundElsewhere = { beginning: 'source address "', word: "CIDR" } as const;
 
-/** A login, and the known facts about its mount. */
+/** A login, with the known facts about its mount. */
 export interface LoginPlace {
-  /** Why Vault may refuse it, as in `it refuses the role ID or the secret ID at auth/approle/login`. */
+  /** The subject of the refusal, as in `it refuses the role ID or the secret ID at auth/approle/login`. */
   readonly hint: string;
-  /** Below `/v1/`, where the login depends on the mount of an auth method. */
+  /** The path below `/v1/`, if the login depends on the mount of an auth method. */
   readonly path?: string;
-  /** Whether Vault locks the account after some refused logins: a role of AppRole, a user of userpass. */
+  /** Whether Vault locks the account after several refused logins: a role of AppRole, a user of userpass. */
   readonly locks?: boolean;
-  /** Whether a method of this kind is mounted there, as far as is known. */
+  /** Whether a method of this kind is mounted at the path, if that was determined. */
   readonly mount?: "there" | "absent" | "unknown";
 }
 
 /**
- * The error for a login that failed. If Vault refuses it for its name, its password or its mount, the login is
- * `unauthenticated`. An answer without a list of errors does not come from Vault, but from something before it.
+ * The error for a failed login. If Vault refuses the name, the password or the mount, it is `unauthenticated`. A
+ * response without a list of errors does not come from Vault, but from a proxy in front of it.
  */
 export function vaultLoginRefusal(answer: VaultAnswer, action: string, place: LoginPlace): KmsError {
   const refused = answer.status >= 400 && answer.status < 500 && ![412, 429, 472, 473, 474].includes(answer.status);
@@ -159,7 +159,7 @@ export function vaultLoginRefusal(answer: VaultAnswer, action: string, place: Lo
   return new RefusedLogin(said(`${hint}, ${locked}`), "vaultLocked");
 }
 
-/** Vault answers a login of a locked account in the words of one at a mount that is not there. */
+/** Vault refuses a login of a locked account with the same text as one at a missing mount. */
 const mayBeLocked = "or has locked it (sys/locked-users)";
 
 function noSuchMount(path: string): string {
@@ -176,28 +176,29 @@ function loginCause(found: readonly string[]): string | undefined {
 }
 
 /**
- * Whether an answer is Vault's bare "permission denied": of a path that is forbidden or not there, of a locked account,
- * and with OpenBao of a token that is not valid any more.
+ * Whether a response is Vault's bare "permission denied": for a path that is forbidden or missing, for a locked
+ * account, and in OpenBao for a token that is no longer valid.
  */
 export function deniesWithoutCause({ status, body }: VaultAnswer): boolean {
   return status === 403 && Array.isArray(field(body, "errors")) && knownText(reasons(body)) === undefined;
 }
 
-/** Whether Vault answers that the token is unknown or no longer valid. OpenBao has no such answer. */
+/** Whether Vault answers that the token is unknown or no longer valid. OpenBao has no such response. */
 export function saysTokenIsDead({ status, body }: VaultAnswer): boolean {
   return status === 403 && knownText(reasons(body))?.code === "unauthenticated";
 }
 
-/** Whether another address may do better: this one is down, sealed, a standby, behind, or redirects. */
+/** Whether another address should be tried: this one is down, sealed, a standby, behind the others, or redirects. */
 export function passesOn(answer: VaultAnswer): boolean {
   if ([301, 302, 307, 308, 412, 472, 473, 474].includes(answer.status)) return true;
-  // A failing item of a batch can make its status 500; such an answer is the engine's own and the same everywhere.
+  // A failing item of a batch can set the status to 500; such a response comes from the engine and is the same at every
+  // address.
   if (answer.status < 500 || field(answer.body, "data") !== undefined) return false;
-  // What an administrator has locked is locked at every address.
+  // A lock by an administrator applies at every address.
   return knownText(reasons(answer.body))?.code !== "permission_denied";
 }
 
-/** The meaning of an answer, by its content and by the request. */
+/** The meaning of a response, from its content and the request. */
 function meaningOf(answer: VaultAnswer): Meaning {
   const { status, body, namespace } = answer;
   const found = reasons(body);
@@ -208,12 +209,12 @@ function meaningOf(answer: VaultAnswer): Meaning {
   if (knownText(found) !== undefined) return known;
   if ((status === 401 || status === 403) && !isVaults(answer)) return { code: "unreachable", why: proxys };
   if (status === 403 && answer.asked !== undefined) return { code: known.code, why: denied(answer.asked) };
-  // Vault's own 404 has a list of errors, though it may be empty.
+  // A 404 of Vault itself contains a list of errors, which may be empty.
   if (status === 404 && !isVaults(answer)) return { code: "unreachable", why: notVault };
   return known;
 }
 
-/** Whether a refusal is Vault's own: these have a list of errors, or the results of a batch. */
+/** Whether a refusal comes from Vault itself: it contains a list of errors, or the results of a batch. */
 export function isVaults({ body }: VaultAnswer): boolean {
   return Array.isArray(field(body, "errors")) || field(body, "data") !== undefined;
 }
@@ -221,7 +222,7 @@ export function isVaults({ body }: VaultAnswer): boolean {
 const proxys = "not from Vault's API, but from something before it: look at the log of the proxy, and at address";
 const notVault = "not from Vault's API, but from something before it: look at the path in address";
 
-/** Vault answers alike where a policy is missing and where there is no such mount. */
+/** Vault gives the same answer for a missing policy and a missing mount. */
 function denied({ method, path, hasToken }: Asked): string {
   const right = `${method === "GET" ? "read" : "update"} on ${path}`;
   return hasToken
@@ -230,7 +231,9 @@ function denied({ method, path, hasToken }: Asked): string {
       "and api_proxy { use_auto_auth_token = true } of the agent";
 }
 
-/** A standby of Vault's answers 307; any other redirect is of something before it, such as a page for logins. */
+/**
+ * A standby of Vault answers 307; any other redirect comes from a proxy in front of it, for instance to a login page.
+ */
 function redirected({ origin, configured }: Redirect, status: number): string {
   if (configured) return `it redirects to ${origin}, which is among the addresses and did not serve either`;
   return status === 307
@@ -247,7 +250,7 @@ function meaning(status: number, found: readonly string[]): VaultMeaning {
     : { code: "provider_protocol", why: "for a reason that Trousseau does not know" };
 }
 
-/** The first text that says more than "permission denied" decides. */
+/** The meaning of the first text that is more specific than "permission denied". */
 function knownText(found: readonly string[]): VaultMeaning | undefined {
   for (const text of found) {
     const known = Object.hasOwn(texts, text)
@@ -258,12 +261,12 @@ function knownText(found: readonly string[]): VaultMeaning | undefined {
   return undefined;
 }
 
-/** The name comes from the configuration; the one in the answer is not repeated. */
+/** Adds the namespace from the configuration; the one in the response is not repeated. */
 function named({ code, why, ofNamespace }: VaultMeaning, namespace: string | undefined): Meaning {
   return { code, why: ofNamespace === true && namespace !== undefined ? `${why}: "${namespace}"` : why };
 }
 
-/** Vault's list `errors`, where several reasons may be folded into one text of lines that begin with an asterisk. */
+/** The texts of Vault's list `errors`. One text can contain several reasons, as lines that begin with an asterisk. */
 function reasons(body: unknown): string[] {
   const errors = field(body, "errors");
   if (!Array.isArray(errors)) return [];

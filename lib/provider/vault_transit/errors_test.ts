@@ -6,13 +6,13 @@ import { refusal } from "./errors.ts";
 const action = 'probe with provider "vault-eu"';
 const denied = { errors: ["1 error occurred:\n\t* permission denied\n\n"] };
 
-/** The part of the sentence in brackets. */
+/** The part of the message in brackets. */
 function why(answer: Parameters<typeof refusal>[0]): string {
   const { code, message } = refusal(answer, action);
   return `${code}: ${/\((.*)\)\.$/.exec(message)?.[1]}`;
 }
 
-Deno.test("refusal() names the path that a 403 was for, and the right that it takes", () => {
+Deno.test("refusal() names the path of a 403, and the required permission", () => {
   const answer = (method: "GET" | "POST", path: string, hasToken = true) =>
     why({ status: 403, body: denied, retryAfterMs: undefined, asked: { method, path, hasToken } });
   for (const verb of ["encrypt", "decrypt", "rewrap"]) {
@@ -28,7 +28,7 @@ Deno.test("refusal() names the path that a 403 was for, and the right that it ta
   assert.match(answer("GET", "transit/keys/k", false), /the agent adds no token, .* use_auto_auth_token = true/);
 });
 
-Deno.test("a policy that lacks rewrap is named by the path that it lacks", async () => {
+Deno.test("a policy that lacks rewrap is reported with the path that it lacks", async () => {
   await using vault = new VaultDouble();
   vault.intercept = ({ path }) => path.includes("/rewrap/") ? refuse(403, "permission denied") : undefined;
   await using provider = (await openVault(vault.address, { auth: tokenAuth("root") })).provider;
@@ -36,7 +36,7 @@ Deno.test("a policy that lacks rewrap is named by the path that it lacks", async
   await assert.rejects(provider.probe(patient), refusedWith("permission_denied", sentence));
 });
 
-Deno.test("refusal() names the target of a redirect, and where to write it", () => {
+Deno.test("refusal() names the target of a redirect, and the setting for it", () => {
   const answer = (status: number, configured: boolean) =>
     why({ status, body: undefined, retryAfterMs: undefined, redirect: { origin: "https://b.test:8200", configured } });
   assert.equal(
@@ -44,7 +44,7 @@ Deno.test("refusal() names the target of a redirect, and where to write it", () 
     "unreachable: standby; it redirects to https://b.test:8200, which is not followed: write that into addresses",
   );
   assert.match(answer(307, true), /among the addresses and did not serve either$/);
-  // Not Vault's own: the token must not be sent to where a page for logins is.
+  // Not Vault's own redirect: the token must not be sent to the address of a login page.
   for (const status of [301, 302, 308]) {
     assert.equal(
       answer(status, false),
@@ -54,8 +54,8 @@ Deno.test("refusal() names the target of a redirect, and where to write it", () 
   }
 });
 
-Deno.test("refusal() takes a token that Vault cannot place for one that it refuses, though the status is 500", () => {
-  // Vault 1.21, of a token in quotation marks.
+Deno.test("refusal() maps a token that Vault cannot attribute to a refused one, though the status is 500", () => {
+  // The text of Vault 1.21 for a token in quotation marks.
   const errors = ["error performing token check: failed to look up namespace from the token: no namespace"];
   assert.equal(
     why({ status: 500, body: { errors }, retryAfterMs: undefined }),
@@ -63,19 +63,19 @@ Deno.test("refusal() takes a token that Vault cannot place for one that it refus
   );
 });
 
-Deno.test("refusal() says that an agent cannot reach Vault, and repeats nothing of its text", () => {
+Deno.test("refusal() reports that an agent cannot reach Vault, and repeats nothing of its text", () => {
   const errors = ['failed to get the response: Get "https://canary:8200": dial tcp: connection refused'];
   const words = why({ status: 500, body: { errors }, retryAfterMs: undefined });
   assert.equal(words, "unreachable: the agent cannot reach Vault; look at its log");
 });
 
-Deno.test("refusal() tells a 404 of Vault from one of something before it", () => {
+Deno.test("refusal() distinguishes a 404 of Vault from one of a proxy in front of it", () => {
   const answer = (body: unknown) => why({ status: 404, body, retryAfterMs: undefined });
   assert.equal(answer({ errors: [] }), "key_unknown: there is no such key or mount");
   assert.match(answer(undefined), /^unreachable: not from Vault's API, .* look at the path in address$/);
 });
 
-Deno.test("refusal() tells a 401 or 403 of something before Vault from Vault's own", () => {
+Deno.test("refusal() distinguishes a 401 or 403 of a proxy in front of Vault from Vault's own", () => {
   for (const status of [401, 403]) {
     const answer = (body: unknown) =>
       why({ status, body, retryAfterMs: undefined, asked: { method: "POST", path: "a/b", hasToken: false } });
@@ -89,7 +89,7 @@ Deno.test("refusal() tells a 401 or 403 of something before Vault from Vault's o
   }
 });
 
-Deno.test("a 403 of something before Vault brings no login, and is no refusal of the key", async () => {
+Deno.test("a 403 of a proxy in front of Vault causes no login, and is no refusal of the key", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address, { auth: userpassAuth() })).provider;
   const at = await provider.probe(patient);

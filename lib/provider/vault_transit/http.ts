@@ -1,5 +1,5 @@
 /**
- * Vault's own part of a request: its headers, and the path that all of its API is below.
+ * The parts of a request that are specific to Vault: its headers, and the path prefix of its API.
  *
  * @module
  */
@@ -7,55 +7,58 @@ import type { Secret } from "../../base/secret.ts";
 import type { HttpAnswer, HttpCall, HttpRequest } from "../../net/https/endpoint.ts";
 import { jsonRequest } from "../../net/https/endpoint.ts";
 
-/** What is asked of Vault. */
+/** A request to Vault. */
 export interface VaultRequest {
   readonly method: "GET" | "POST";
-  /** Below `/v1/`, its segments encoded. */
+  /** Path below `/v1/` with encoded segments. */
   readonly path: string;
   readonly body?: unknown;
-  /** Travels in a header and nowhere else. */
+  /** Token; sent in a header and nowhere else. */
   readonly token?: Secret | undefined;
-  /** Whether it works only once: see {@linkcode HttpRequest}. */
+  /** Whether the request can succeed only once: see {@linkcode HttpRequest}. */
   readonly once?: boolean;
-  /** Whether an address that is silent is waited for to the end, since another one would find spent what this one takes. */
+  /**
+   * Whether to wait for a silent address until the deadline, because another address would find the one-time token
+   * already used up.
+   */
   readonly patient?: boolean;
 }
 
-/** An answer of Vault's, without the headers and the bytes of the body. */
+/** A response of Vault, without the headers and the bytes of the body. */
 export interface VaultAnswer extends Omit<HttpAnswer, "headers" | "bytes"> {
-  /** The configured namespace, which was asked. */
+  /** The configured namespace, to which the request was sent. */
   readonly namespace?: string | undefined;
-  /** The request that was answered. */
+  /** The request of this response. */
   readonly asked?: Asked | undefined;
-  /** Where a redirect points to. */
+  /** The target of a redirect. */
   readonly redirect?: Redirect | undefined;
 }
 
-/** Which request was made. */
+/** The parts of a request that messages name. */
 export interface Asked {
   readonly method: VaultRequest["method"];
-  /** Below `/v1/`. */
+  /** Path below `/v1/`. */
   readonly path: string;
-  /** Whether a token was sent; an agent adds its own. */
+  /** Whether a token was sent, by this program or by an agent. */
   readonly hasToken: boolean;
 }
 
-/** The target of a redirect, which is not followed. */
+/** The target of a redirect; redirects are not followed. */
 export interface Redirect {
   readonly origin: string;
-  /** Whether it is one of the configured addresses. */
+  /** Whether the target is one of the configured addresses. */
   readonly configured: boolean;
 }
 
-/** A request, and the addresses that it may be sent to. */
+/** A request, and the addresses to which it can be sent. */
 export interface Question {
   readonly request: VaultRequest;
   readonly namespace: string | undefined;
-  /** The origins of all addresses. */
+  /** The origins (scheme, host and port) of all addresses. */
   readonly origins: readonly string[];
 }
 
-/** The parts of an answer that are kept. */
+/** The parts of a response that are kept. */
 export function vaultAnswer(
   { status, body, retryAfterMs, headers }: HttpAnswer,
   { request: { method, path, token }, namespace, origins }: Question,
@@ -65,17 +68,17 @@ export function vaultAnswer(
   return { status, body, retryAfterMs, namespace, asked: { method, path, hasToken: token !== undefined }, redirect };
 }
 
-/** Scheme, host and port of a redirect; `undefined` if it has none, or none that can be shown. */
+/** Scheme, host and port of a redirect; `undefined` if it has none, or one that is not safe to print. */
 export function redirectOrigin(location: string | undefined): string | undefined {
   if (location === undefined || !URL.canParse(location)) return undefined;
   const { protocol, origin } = new URL(location);
   return /^https?:$/.test(protocol) && origin.length <= 300 ? origin : undefined;
 }
 
-/** How a call is bounded and what it is for, as in `wrap with provider "vault-eu"`. */
+/** Signal and action of a call, for instance `wrap with provider "vault-eu"`. */
 export type VaultCall = HttpCall;
 
-/** The request as it travels. */
+/** The HTTP request for a request to Vault. */
 export function vaultHttp(request: VaultRequest, namespace: string | undefined): HttpRequest {
   const headers: Record<string, string> = { "x-vault-request": "true", accept: "application/json" };
   if (namespace !== undefined) headers["x-vault-namespace"] = namespace;

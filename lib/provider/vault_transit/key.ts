@@ -1,5 +1,5 @@
 /**
- * The transit key as we know it: its versions with their times of creation, and a sentinel that proves it is usable.
+ * The known state of a transit key: its versions with their creation times, and a sentinel for probes.
  *
  * @module
  */
@@ -16,17 +16,23 @@ import { keyRemarks } from "./remarks.ts";
 import type { VaultAnswer, VaultCall } from "./http.ts";
 import type { Session } from "./session.ts";
 
-/** The answer of `read transit/keys/<key>`. */
+/** The response of `read transit/keys/<key>`. */
 interface KeyInfo {
   readonly latest: number;
-  /** Seconds since the epoch by version number; versions that may not decrypt any more are not among them. */
+  /**
+   * Creation times in seconds since the epoch, by version number; without versions that are no longer allowed to
+   * decrypt.
+   */
   readonly createdAt: ReadonlyMap<number, number>;
 }
 
-/** A change shows at the next probe; the hourly read is for what a probe cannot see. */
+/**
+ * Milliseconds. Probes detect a change of version at once; the hourly read finds the changes that a probe cannot
+ * detect.
+ */
 const rereadMs = 3_600_000;
 
-/** What the sentinel holds: nothing that anybody would want to know. */
+/** The plain text of the sentinel; it is not secret. */
 const sentinelPlaintext = "dHJvdXNzZWF1";
 
 /** One key of one transit mount. */
@@ -36,7 +42,7 @@ export class TransitKey {
   readonly #name: string;
   readonly #clock: Pick<Clock, "now">;
   #info: KeyInfo | undefined;
-  /** When to read it again, on the monotonic clock. */
+  /** Time of the next read on the monotonic clock, in milliseconds. */
   #staleAt = -Infinity;
   #sentinel: string | undefined;
 
@@ -53,23 +59,23 @@ export class TransitKey {
   }
 
   /**
-   * Rewraps the sentinel: one call that decrypts, encrypts and says which version encrypts now.
+   * Rewraps the sentinel: one call that decrypts, encrypts and returns the version that encrypts at present.
    *
-   * @throws {KmsError} what Vault said; `key_unusable` if the key cannot encrypt.
+   * @throws {KmsError} the error from Vault; `key_unusable` if the key cannot encrypt.
    */
   async probe(call: VaultCall): Promise<KeyState> {
     if (this.#info === undefined || this.#clock.now() >= this.#staleAt) await this.read(call);
     const number = await this.#rewrap(call);
     const known = this.#known(number) ?? (await this.read(call), this.#known(number));
-    // Nodes of a cluster may be a moment apart: the newest version that all of them know counts.
+    // Nodes of a cluster can differ for a moment: the newest version that all of them have counts.
     return state(known ?? this.#latest(call));
   }
 
   /**
-   * Checks that a version named earlier is still one of this key's.
+   * Checks that a version that was announced earlier still belongs to this key.
    *
-   * @returns its number.
-   * @throws {KmsError} `key_unusable` if the key was deleted and made again since.
+   * @returns the number of the version.
+   * @throws {KmsError} `key_unusable` if the key has been deleted and created again.
    */
   async pin(at: KeyState, call: VaultCall): Promise<number> {
     const version = parseVersion(at.version);
@@ -81,16 +87,16 @@ export class TransitKey {
     throw new KmsError("key_unusable", `Cannot ${call.action}: the key was deleted and made again under its name.`);
   }
 
-  /** Whether the key that had this version is known to be gone, and another one has its name. */
+  /** Whether the key of this version is known to be gone, with another key under its name. */
   remade(version: KeyVersion): boolean {
     const createdAt = this.#info?.createdAt.get(version.number);
     return createdAt !== undefined && createdAt !== version.createdAt;
   }
 
   /**
-   * Reads the key's versions.
+   * Reads the versions of the key.
    *
-   * @throws {KmsError} `key_unknown` if there is no such key; `key_unusable` if it is of a kind that cannot serve.
+   * @throws {KmsError} `key_unknown` if the key does not exist; `key_unusable` if its type is not supported.
    */
   async read(call: VaultCall): Promise<void> {
     this.#info = keyInfo(await this.#data(call), call.action);
@@ -118,7 +124,7 @@ export class TransitKey {
       const answer = await this.operate("rewrap", { ciphertext: this.#sentinel }, call);
       const error = answer.status === 200 ? undefined : refusal(answer, call.action);
       if (error === undefined) return this.#keep(answer, call);
-      // The sentinel's version was retired, or the key was made again: both show in what the key says of itself.
+      // The version of the sentinel was retired, or the key was created again; reading the key shows which.
       if (error.code !== "integrity" && error.code !== "key_unusable") throw error;
       this.#sentinel = undefined;
       await this.read(call);
@@ -155,8 +161,8 @@ export class TransitKey {
 }
 
 /**
- * The order puts a later creation above an earlier one, so that a key made again counts as newer than the one before
- * it, and within one second the higher number. Both fit in the 53 bits of an exact number.
+ * The order of a version. A later creation time is always greater, so that a key created again is newer than its
+ * predecessor; within one second, the higher number is greater. Both fit into the 53 bits of an exact integer.
  */
 function state(version: KeyVersion): KeyState {
   return { version: versionName(version), order: version.createdAt * 2 ** 20 + Math.min(version.number, 2 ** 20 - 1) };
@@ -185,12 +191,15 @@ function keyInfo(data: unknown, action: string): KeyInfo {
   return { latest, createdAt };
 }
 
-/** OpenBao's. */
+/** Whether the key is soft-deleted; OpenBao only. */
 function isSoftDeleted(data: unknown): boolean {
   return field(data, "soft_deleted") === true;
 }
 
-/** Symmetric keys have a number of seconds here, asymmetric ones an object with a date. */
+/**
+ * Creation time in seconds since the epoch. The entry of a symmetric key is a number of seconds, that of an asymmetric
+ * key an object with a date.
+ */
 function creation(entry: unknown): number | undefined {
   const seconds = typeof entry === "number"
     ? entry

@@ -1,5 +1,5 @@
 /**
- * The parts that all logins to Vault share: how their requests are sent, and the grant in an answer.
+ * The parts common to all logins to Vault: sending their requests, and reading the grant in a response.
  *
  * @module
  */
@@ -8,30 +8,31 @@ import { unacceptable } from "../../net/https/refusals.ts";
 import type { Grant } from "../../net/https/session.ts";
 import type { VaultAnswer, VaultRequest } from "./http.ts";
 
-/** Sends the requests of one login; the action is for messages. */
+/** Sends the requests of one login; `action` is its name in messages. */
 export interface LoginCall {
   readonly ask: (request: VaultRequest) => Promise<VaultAnswer>;
+  /** Name of the login in messages. */
   readonly action: string;
-  /** Ends the login. */
+  /** Aborts the login. */
   readonly signal: AbortSignal;
-  /** Logs in with a credential unless it was refused lately: see `refused_logins.ts`. */
+  /** Logs in with a credential, unless it was refused recently: see `refused_logins.ts`. */
   readonly attempt: (credential: readonly string[], login: () => Promise<Grant>) => Promise<Grant>;
-  /** Whether Vault takes the token for an operation on the configured key. It changes nothing. */
+  /** Whether Vault accepts the token for an operation on the configured key. The operation changes nothing. */
   readonly mayUseKey: (token: Secret) => Promise<boolean>;
 }
 
-/** One method with its settings. It holds all that it needs between two logins. */
+/** One auth method with its settings, and its state between logins. */
 export interface Authenticator {
   /**
-   * Logs in, reading all secrets anew.
+   * Logs in; reads all secrets again.
    *
-   * @throws {KmsError} `unauthenticated` if Vault refuses or a secret cannot be read, else as `VaultClient.request`;
-   *   `NotTried` where a check must leave the login out.
+   * @throws {KmsError} `unauthenticated` if Vault refuses the login or a secret cannot be read, otherwise as
+   *   `VaultClient.request`; `NotTried` if a check must omit the login.
    */
   login(call: LoginCall): Promise<Grant>;
   /**
-   * Where the token itself, or a wrapping token, is given by the operator: its source, watched between logins. It reads
-   * as the token in use until there is another one.
+   * Source of a token or wrapping token that the operator supplies; watched between logins. It reads as the token in
+   * use until there is a different one.
    */
   readonly tokenSource?: SecretSource;
   /** Warnings about the login for an operator: whole sentences. */
@@ -39,11 +40,11 @@ export interface Authenticator {
 }
 
 /**
- * @param ttlMs how long the token lives; `undefined` where it never expires, or where that is not known.
+ * @param ttlMs lifetime of the token in milliseconds; `undefined` if it never expires or if the lifetime is not known.
  * @throws {KmsError} `provider_protocol` if the token cannot be sent in a header.
  */
 export function granted(token: Secret, ttlMs: number | undefined, renewable: boolean, action: string): Grant {
-  // A header can carry no more than visible ASCII; a login that requires a second factor gives an empty token.
+  // A header can contain only visible ASCII. A login that requires a second factor returns an empty token.
   if (!/^[\x21-\x7e]{1,65536}$/.test(token.reveal())) {
     throw unacceptable(
       action,
@@ -53,7 +54,7 @@ export function granted(token: Secret, ttlMs: number | undefined, renewable: boo
   return { token, ttlMs, renewable };
 }
 
-/** Seconds as Vault gives them, in milliseconds; 0 is a token that never expires. */
+/** Milliseconds from Vault's lifetime in seconds; `undefined` from 0, which is a token that never expires. */
 export function lifetime(ttl: unknown, action: string): number | undefined {
   if (typeof ttl !== "number" || !Number.isSafeInteger(ttl) || ttl < 0) {
     throw unacceptable(action, "Vault's answer holds no lifetime of the token");

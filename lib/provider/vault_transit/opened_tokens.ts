@@ -1,9 +1,9 @@
 /**
  * The wrapping tokens that this node has opened: `wrapping-tokens.json` in the state folder.
  *
- * A wrapping token opens once. The notes distinguish a token that this node has spent from one that another client has
- * opened. The note has a hash of the token: a token has 120 random bits or more, so that the hash confirms no guess.
- * The secret of the token is kept only if the configuration has `auth.keepUnwrapped`.
+ * A wrapping token can be opened once. The records distinguish a token that this node has opened from one that another
+ * client has opened. A record contains a hash of the token; since a token has at least 120 random bits, the hash does
+ * not help to guess it. The secret inside the token is stored only if the configuration sets `auth.keepUnwrapped`.
  *
  * @module
  */
@@ -16,15 +16,15 @@ import { type StateFile, stateFile, type StateFileFormat } from "../../base/stat
 import { updateState } from "../../base/state_update.ts";
 import { loginLock } from "../../net/https/login_lock.ts";
 
-/** A wrapping token that was opened here, as it stands in the file. */
+/** A wrapping token that this node has opened, as stored in the file. */
 interface OpenedToken {
   /** The login that it was opened for: 16 hexadecimal digits. */
   readonly login: string;
   /** The hash of the token: 64 hexadecimal digits. */
   readonly hash: string;
-  /** Milliseconds since the epoch. */
+  /** Time of opening in milliseconds since the epoch. */
   readonly at: number;
-  /** The secret of the token; left out where it is not kept, or was refused since. */
+  /** The secret inside the token; absent if it is not stored, or was refused later. */
   readonly secret?: string;
 }
 
@@ -33,19 +33,23 @@ interface Opened {
   readonly tokens: readonly OpenedToken[];
 }
 
-/** The note of one wrapping token. */
+/** The record of one wrapping token. */
 export interface OpenedNote {
+  /** The hash of the token. */
   readonly hash: string;
-  /** When it was opened, in milliseconds since the epoch. */
+  /** Time of opening in milliseconds since the epoch. */
   readonly at: number;
-  /** Its content where that is kept. */
+  /** The secret inside the token, if it is stored. */
   readonly secret: Secret | undefined;
 }
 
 const maxTokens = 32;
-/** Milliseconds between two tries to write a note that could not be written. */
+/** Milliseconds between two attempts to write a record. */
 const againMs = 60_000;
-/** Characters of a secret that is kept; a secret ID has 36, a token of Vault's about 100, of Enterprise up to some 4,000. */
+/**
+ * Maximum number of characters of a stored secret. A secret ID has 36, a token of Vault about 100, one of Vault
+ * Enterprise up to about 4,000.
+ */
 const maxSecret = 8 * 1024;
 
 const format: StateFileFormat<Opened> = {
@@ -58,25 +62,27 @@ const format: StateFileFormat<Opened> = {
   advice: "remove it, and give each login a new wrapping token",
 };
 
-/** Which login the notes are of, and where they are kept. */
+/** The login that the records belong to, and the folder in which they are stored. */
 export interface OpenedTokensOptions {
+  /** The provider's name, for warnings. */
   readonly provider: string;
   readonly notify: Notify;
-  /** Without one, nothing is kept beyond this process. */
+  /** State folder of the node; without one, records last as long as this process. */
   readonly stateFolder?: string | undefined;
-  /** Whether the folder is only read. */
+  /** Whether the folder is read-only. */
   readonly keepsStateAsItIs?: boolean | undefined;
-  /** The identity of the login. Providers that read the same file for the same mount share notes. */
+  /** Identity of the login. Providers that read the same file for the same mount share records. */
   readonly scope: readonly string[];
+  /** The system clock if absent. */
   readonly clock?: Clock;
 }
 
-/** The hash by which a wrapping token is found again. */
+/** The hash that identifies a wrapping token in the records. */
 export function hashOf(token: Secret): string {
   return sha256Hex(lengthPrefixed(utf8("trousseau-wrapping-token-1"), utf8(token.reveal())));
 }
 
-/** The notes of one login. A folder that cannot be used costs a warning, and never a login. */
+/** The records of one login. An unusable folder causes a warning, never a failed login. */
 export class OpenedTokens {
   readonly #options: OpenedTokensOptions;
   readonly #clock: Clock;
@@ -84,7 +90,7 @@ export class OpenedTokens {
   readonly #file: StateFile<Opened> | undefined;
   #warned = false;
   #unreadable = false;
-  /** A note that could not be written, and when that was tried last, on the monotonic clock. */
+  /** A record that could not be written yet; `#triedAt` is the time of the last attempt on the monotonic clock. */
   #unwritten: OpenedToken | undefined;
   #triedAt = -Infinity;
 
@@ -95,19 +101,22 @@ export class OpenedTokens {
     this.#file = options.stateFolder === undefined ? undefined : stateFile(options.stateFolder, format);
   }
 
-  /** Held while a token is opened: of two processes that find the same one, the second finds the note of the first. */
+  /**
+   * Locks the file while a token is opened: if two processes find the same token, the second finds the record of the
+   * first.
+   */
   async lock(signal: AbortSignal): Promise<Disposable | undefined> {
     const { stateFolder, keepsStateAsItIs } = this.#options;
     if (stateFolder === undefined || keepsStateAsItIs === true) return undefined;
     return await loginLock(`${stateFolder}/.unwrap-${this.#login.slice(0, 8)}.lock`, signal);
   }
 
-  /** The path of the file, if it could not be read when it was last looked into: a token without a note means nothing then. */
+  /** Path of the file if the last attempt to read it failed; then a missing record proves nothing. */
   get unreadable(): string | undefined {
     return this.#unreadable ? this.#file?.path : undefined;
   }
 
-  /** The note of a token, or of the last one that this login opened if no hash is given. */
+  /** The record of the token with this hash, or without a hash the last record of this login. */
   async find(hash?: string): Promise<OpenedNote | undefined> {
     this.#unreadable = false;
     const found = await this.#file?.read().catch((thrown) => {
@@ -121,9 +130,10 @@ export class OpenedTokens {
   }
 
   /**
-   * Notes that a token was opened now. The secrets of tokens that this login opened before are dropped.
+   * Records that a token was opened at this moment, and drops the stored secrets of tokens that this login opened
+   * before.
    *
-   * @param secret its content where that shall be kept.
+   * @param secret the secret to store; `undefined` to store none.
    */
   async note(hash: string, secret: Secret | undefined): Promise<void> {
     const value = secret?.reveal();
@@ -137,7 +147,9 @@ export class OpenedTokens {
     if (written) this.#unwritten = undefined;
   }
 
-  /** Writes the last note if it could not be written then: once a minute at most, until the folder can be used again. */
+  /**
+   * Writes the last record if it could not be written before; at most once a minute, until the folder is usable again.
+   */
   async noteAgain(): Promise<void> {
     if (this.#unwritten === undefined || this.#clock.now() - this.#triedAt < againMs) return;
     this.#triedAt = this.#clock.now();
@@ -147,7 +159,7 @@ export class OpenedTokens {
     if (written) this.#unwritten = undefined;
   }
 
-  /** Forgets the secrets of this login, not that their tokens were opened. */
+  /** Drops the stored secrets of this login; the records of its opened tokens stay. */
   async dropSecrets(): Promise<void> {
     if (this.#unwritten !== undefined) this.#unwritten = this.#without(this.#unwritten);
     await this.#update((tokens) =>
@@ -157,7 +169,10 @@ export class OpenedTokens {
     );
   }
 
-  /** An older note than others of its login stands before them, without its secret: theirs are the ones in use. */
+  /**
+   * Inserts a record. If it is older than other records of its login, it comes before them and without its secret: the
+   * newer secrets are in use.
+   */
   #inserted(entry: OpenedToken, tokens: readonly OpenedToken[]): readonly OpenedToken[] {
     const others = this.#others(tokens, entry.hash);
     const isLast = others.every(({ login, at }) => login !== this.#login || at <= entry.at);
@@ -173,7 +188,7 @@ export class OpenedTokens {
     return one.login === this.#login || secret === undefined ? one : { ...one, secret };
   }
 
-  /** @returns whether the file is as it should be. */
+  /** @returns whether the file is up to date. */
   async #update(change: (tokens: readonly OpenedToken[]) => readonly OpenedToken[] | undefined): Promise<boolean> {
     const { stateFolder, keepsStateAsItIs } = this.#options;
     if (stateFolder === undefined || this.#file === undefined || keepsStateAsItIs === true) return true;

@@ -15,7 +15,7 @@ function opened(stateFolder: string, options: Partial<OpenedTokensOptions> = {})
 
 const token = (name: string) => hashOf(new Secret(name));
 
-Deno.test("find() gives the note of a token, or the last one, of its own login alone", () =>
+Deno.test("find() returns the record of a token, or the last one, of its own login only", () =>
   inFolder(async (folder) => {
     const { tokens } = opened(folder);
     await tokens.note(token("one"), new Secret("secret-1"));
@@ -28,7 +28,7 @@ Deno.test("find() gives the note of a token, or the last one, of its own login a
     assert.equal((await opened(folder, { scope: ["b"] }).tokens.find())?.secret?.reveal(), "secret-2");
   }));
 
-Deno.test("note() keeps the newest 32 tokens, one secret of a login, and none that is very long", () =>
+Deno.test("note() keeps the newest 32 tokens, one secret for each login, and none that is very long", () =>
   inFolder(async (folder) => {
     const { tokens, path } = opened(folder);
     for (let count = 0; count < 40; count++) await tokens.note(token(`${count}`), new Secret(`secret-${count};`));
@@ -40,7 +40,7 @@ Deno.test("note() keeps the newest 32 tokens, one secret of a login, and none th
     assert.equal((await tokens.find(token("long")))?.secret, undefined);
   }));
 
-Deno.test("note() leaves a file alone that is damaged or of a newer format, and warns once", () =>
+Deno.test("note() does not change a file that is damaged or of a newer format, and warns once", () =>
   inFolder(async (folder) => {
     for (const text of ["{", '{"format":2,"tokens":[]}', '{"format":1,"tokens":[{"login":"x"}]}']) {
       const { tokens, events, path } = opened(folder);
@@ -52,7 +52,7 @@ Deno.test("note() leaves a file alone that is damaged or of a newer format, and 
     }
   }));
 
-Deno.test("find() reads any file", () =>
+Deno.test("find() accepts any content of the file", () =>
   inFolder((folder) =>
     fc.assert(
       fc.asyncProperty(fc.json(), async (json) => {
@@ -64,7 +64,7 @@ Deno.test("find() reads any file", () =>
     )
   ));
 
-Deno.test("note() and dropSecrets() write nothing where the state folder is only read", () =>
+Deno.test("note() and dropSecrets() write nothing if the state folder is read-only", () =>
   inFolder(async (folder) => {
     const { tokens, path } = opened(folder, { keepsStateAsItIs: true });
     await tokens.note(token("one"), new Secret("secret-1"));
@@ -74,7 +74,7 @@ Deno.test("note() and dropSecrets() write nothing where the state folder is only
     await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
   }));
 
-Deno.test("noteAgain() writes what could not be written, a minute after the last try, and no secret that was refused since", () =>
+Deno.test("noteAgain() writes a record that could not be written, a minute after the last try, without a secret refused since", () =>
   inFolder(async (folder) => {
     for (const refused of [false, true]) {
       const stateFolder = `${folder}/${refused}`;
@@ -99,7 +99,7 @@ Deno.test("noteAgain() writes what could not be written, a minute after the last
     }
   }));
 
-Deno.test("noteAgain() leaves the secret of a token that another process opened later", () =>
+Deno.test("noteAgain() keeps the secret of a token that another process opened later", () =>
   inFolder(async (folder) => {
     const stateFolder = `${folder}/state`;
     await Deno.writeTextFile(stateFolder, "a file in the place of the folder");

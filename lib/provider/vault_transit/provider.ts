@@ -23,7 +23,7 @@ import { TransitKey } from "./key.ts";
 import { Session } from "./session.ts";
 import type { VaultTransitSettings } from "./settings.ts";
 
-/** Requests in flight for each verb, and items in one of them. */
+/** Maximum number of requests in flight for each verb, and of items in one request. */
 const batching = { inFlight: 6, size: 128 } as const;
 
 /** An item of `transit/encrypt`, pinned to a version. */
@@ -38,7 +38,7 @@ interface UnwrapItem {
 }
 
 /**
- * Opens a transit key; the first call logs in.
+ * Opens a transit key. The first call logs in.
  *
  * @throws {KmsError} `config` if the TLS files cannot be used.
  */
@@ -56,7 +56,7 @@ class VaultTransit implements Provider {
   readonly canUnwrap = true;
   readonly #client: VaultClient;
   readonly #session: Session | AgentSession;
-  /** None where an agent logs in. */
+  /** `undefined` if an agent logs in. */
   readonly #authenticator: Authenticator | undefined;
   readonly #key: TransitKey;
   readonly #wraps: Batcher<WrapItem, string>;
@@ -152,7 +152,8 @@ class VaultTransit implements Provider {
   async #encrypt(items: readonly WrapItem[], signal: AbortSignal): Promise<readonly (string | KmsError)[]> {
     const call = this.#call("wrap", signal);
     const answer = await this.#key.operate("encrypt", { batch_input: items }, call);
-    // Without the right to create, Vault refuses to encrypt with a key that is not there: only reading it tells.
+    // If the policy does not permit creating keys, Vault answers 403 to encrypting with a missing key; only reading it
+    // shows which it is.
     if (answer.status === 403) await this.#key.read(call).catch(onlyUnknownKey);
     return results(answer, items.length, call, (item) => {
       const ciphertext = field(item, "ciphertext");
@@ -175,7 +176,10 @@ class VaultTransit implements Provider {
   }
 }
 
-/** Outcomes in the order of the items. One bad item makes the status 400 or 500, and the others are good all the same. */
+/**
+ * The outcomes in the order of the items. One bad item sets the status to 400 or 500; the other items are valid
+ * nevertheless.
+ */
 function results<Out>(
   answer: VaultAnswer,
   count: number,

@@ -8,7 +8,7 @@ import { parseVersion } from "./ciphertext.ts";
 
 const dek = Uint8Array.from({ length: 47 }, (_, at) => at);
 
-Deno.test("probe() tells the version with its time of creation, in one call once it knows the key", async () => {
+Deno.test("probe() returns the version with its creation time, in one call after the key was read", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const { version } = await provider.probe(patient);
@@ -18,7 +18,7 @@ Deno.test("probe() tells the version with its time of creation, in one call once
   assert.deepEqual(vault.requests.slice(before).map(({ path }) => path), ["transit/rewrap/kubernetes"]);
 });
 
-Deno.test("probe() sees a rotation at once, and orders it above", async () => {
+Deno.test("probe() detects a rotation at once, and gives it a greater order", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const before = await provider.probe(patient);
@@ -28,7 +28,7 @@ Deno.test("probe() sees a rotation at once, and orders it above", async () => {
   assert(before.order !== undefined && after.order !== undefined && after.order > before.order);
 });
 
-Deno.test("probe() counts the version that wraps, where nodes of a cluster are a moment apart", async () => {
+Deno.test("probe() returns the version that wraps, if nodes of a cluster differ for a moment", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   vault.versions.push(1_700_000_500);
@@ -40,7 +40,7 @@ Deno.test("probe() counts the version that wraps, where nodes of a cluster are a
   assert.equal((await provider.probe(patient)).version, "2@1700000500");
 });
 
-Deno.test("probe() makes its sentinel anew when its version was retired", async () => {
+Deno.test("probe() creates its sentinel again if its version was retired", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   await provider.probe(patient);
@@ -49,7 +49,7 @@ Deno.test("probe() makes its sentinel anew when its version was retired", async 
   assert.equal((await provider.probe(patient)).version, "2@1700000500");
 });
 
-Deno.test("probe() tells a key made again under its name from the one before, and orders it above", async () => {
+Deno.test("probe() distinguishes a key created again under its name from its predecessor, and gives it a greater order", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   vault.versions.push(1_700_000_500);
@@ -60,7 +60,7 @@ Deno.test("probe() tells a key made again under its name from the one before, an
   assert(before.order !== undefined && after.order !== undefined && after.order > before.order);
 });
 
-Deno.test("wrap() refuses a version of a key that was deleted and made again", async () => {
+Deno.test("wrap() refuses a version of a key that was deleted and created again", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const at = await provider.probe(patient);
@@ -71,7 +71,7 @@ Deno.test("wrap() refuses a version of a key that was deleted and made again", a
   await assert.rejects(provider.unwrap(wrapped, patient), refusedWith("key_unknown", /another one has its name/));
 });
 
-Deno.test("wrap() and unwrap() give back the DEK, pinned to the version asked for", async () => {
+Deno.test("wrap() and unwrap() return the data key, pinned to the requested version", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const at = await provider.probe(patient);
@@ -83,7 +83,7 @@ Deno.test("wrap() and unwrap() give back the DEK, pinned to the version asked fo
   assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
 });
 
-Deno.test("wrap() refuses an answer under another version than the one asked for", async () => {
+Deno.test("wrap() rejects an answer under another version than requested", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const at = await provider.probe(patient);
@@ -94,7 +94,7 @@ Deno.test("wrap() refuses an answer under another version than the one asked for
   await assert.rejects(provider.wrap(dek, at, patient), refusedWith("provider_protocol", /another version/));
 });
 
-Deno.test("wrap() says that the key is unusable when its minimum forbids the version", async () => {
+Deno.test("wrap() reports the key as unusable if its minimum version forbids the version", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const at = await provider.probe(patient);
@@ -103,7 +103,7 @@ Deno.test("wrap() says that the key is unusable when its minimum forbids the ver
   await assert.rejects(provider.wrap(dek, at, patient), refusedWith("key_unusable", /min_encryption_version/));
 });
 
-Deno.test("wrap(), unwrap() and probe() say that the key is unknown when it is gone", async () => {
+Deno.test("wrap(), unwrap() and probe() report the key as unknown if it is missing", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const at = await provider.probe(patient);
@@ -114,7 +114,7 @@ Deno.test("wrap(), unwrap() and probe() say that the key is unknown when it is g
   await assert.rejects(provider.probe(patient), refusedWith("key_unknown"));
 });
 
-Deno.test("unwrap() refuses, without any call, bytes whose version is not the one they are said to have", async () => {
+Deno.test("unwrap() refuses, without any call, bytes whose version is not the recorded one", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const at = await provider.probe(patient);
@@ -142,7 +142,7 @@ Deno.test("unwrap() refuses, without any call, bytes whose version is not the on
   assert.equal(vault.requests.length, calls);
 });
 
-Deno.test("unwrap() keeps the good ones of a batch in which one is bad", async () => {
+Deno.test("unwrap() returns the valid items of a batch with an invalid one", async () => {
   await using vault = new VaultDouble();
   const { provider, events } = await openVault(vault.address);
   await using _provider = provider;
@@ -157,7 +157,7 @@ Deno.test("unwrap() keeps the good ones of a batch in which one is bad", async (
   assert.deepEqual(sizes, [7]);
 });
 
-Deno.test("unwrap() takes nothing for a data key that cannot be one", async () => {
+Deno.test("unwrap() rejects a result that cannot be a data key", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const at = await provider.probe(patient);
@@ -175,7 +175,7 @@ Deno.test("unwrap() takes nothing for a data key that cannot be one", async () =
   }
 });
 
-Deno.test("probe(), wrap() and unwrap() name Vault's statuses by their codes", async () => {
+Deno.test("probe(), wrap() and unwrap() map Vault's statuses to codes", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const at = await provider.probe(patient);
@@ -221,7 +221,7 @@ Deno.test("probe(), wrap() and unwrap() name Vault's statuses by their codes", a
   assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
 });
 
-Deno.test("probe(), wrap() and unwrap() name the namespace that is locked, sealed or not there", async () => {
+Deno.test("probe(), wrap() and unwrap() name a namespace that is locked, sealed or missing", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address, { namespace: "team-a" })).provider;
   const at = await provider.probe(patient);
@@ -239,7 +239,7 @@ Deno.test("probe(), wrap() and unwrap() name the namespace that is locked, seale
     ],
     [503, "namespace is sealed", "unreachable", /503 \(namespace sealed: "team-a"\)\.$/],
     [404, "namespace not found", "key_unknown", /404 \(no such namespace: "team-a"\)\.$/],
-    // A text that only begins alike is none of the table's.
+    // A text that only begins like one in the table does not match it.
     [503, "namespace is sealed off", "unreachable", /503 \(out of service\)\.$/],
   ] as const;
   for (const [status, text, code, said] of cases) {
@@ -250,7 +250,7 @@ Deno.test("probe(), wrap() and unwrap() name the namespace that is locked, seale
   }
 });
 
-Deno.test("unwrap() refuses garbage that was answered as good", async () => {
+Deno.test("unwrap() rejects an invalid answer with a success status", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const at = await provider.probe(patient);
@@ -266,7 +266,7 @@ Deno.test("unwrap() refuses garbage that was answered as good", async () => {
   await assert.rejects(provider.unwrap(wrapped, patient), refusedWith("provider_protocol", /1 MiB/));
 });
 
-Deno.test("unwrap() survives any JSON", async () => {
+Deno.test("unwrap() accepts or rejects any JSON", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const at = await provider.probe(patient);
@@ -281,7 +281,7 @@ Deno.test("unwrap() survives any JSON", async () => {
   );
 });
 
-Deno.test("unwrap() says what a broken connection did", async () => {
+Deno.test("unwrap() reports the cause of a broken connection", async () => {
   const answers = [
     ["", /closed the connection/],
     ['HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{"data":', /in the middle of an answer/],
@@ -295,7 +295,7 @@ Deno.test("unwrap() says what a broken connection did", async () => {
   }
 });
 
-Deno.test("probe() says that nobody listens, or that the name does not resolve", async () => {
+Deno.test("probe() reports a refused connection, and a name that cannot be resolved", async () => {
   const vault = new VaultDouble();
   await vault[Symbol.asyncDispose]();
   await using closed = (await openVault(vault.address)).provider;
@@ -304,7 +304,7 @@ Deno.test("probe() says that nobody listens, or that the name does not resolve",
   await assert.rejects(unknown.probe(patient), refusedWith("unreachable", /does not resolve/));
 });
 
-Deno.test("wrap() and unwrap() end with their deadline, whatever hangs", async () => {
+Deno.test("wrap() and unwrap() end at their deadline, whatever hangs", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const at = await provider.probe(patient);
@@ -321,7 +321,7 @@ Deno.test("wrap() and unwrap() end with their deadline, whatever hangs", async (
   assert.deepEqual(await provider.unwrap(wrapped, patient), dek);
 });
 
-Deno.test("unwrap() gives the caller's deadline to a body that comes byte by byte", async () => {
+Deno.test("unwrap() applies the caller's deadline to a body that arrives byte by byte", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const at = await provider.probe(patient);
@@ -339,14 +339,14 @@ Deno.test("unwrap() gives the caller's deadline to a body that comes byte by byt
   await pause(20);
 });
 
-Deno.test("parseVersion() takes only what versionName() makes", () => {
+Deno.test("parseVersion() accepts only the output of versionName()", () => {
   assert.deepEqual(parseVersion("12@1700000000"), { number: 12, createdAt: 1_700_000_000 });
   for (const bad of ["0@1", "1@", "@1", "1@01", "-1@1", "1@1@1", "1.5@1", "1@1e3", "9999999999@1"]) {
     assert.equal(parseVersion(bad), undefined);
   }
 });
 
-Deno.test("unwrapForeign() opens what was encrypted with the key, of any version, and in batches with unwraps", async () => {
+Deno.test("unwrapForeign() decrypts ciphertexts of the key, of any version, and in batches with unwraps", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const wrapped = await provider.wrap(dek, await provider.probe(patient), patient);
@@ -359,7 +359,7 @@ Deno.test("unwrapForeign() opens what was encrypted with the key, of any version
   assert(vault.requests.length - before <= 7, `${vault.requests.length - before} requests`);
 });
 
-Deno.test("unwrapForeign() refuses, without any call, what is no transit ciphertext or is bound to a context", async () => {
+Deno.test("unwrapForeign() refuses, without any call, anything but a transit ciphertext, and one bound to a context", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const { ciphertext } = await provider.wrap(dek, await provider.probe(patient), patient);
@@ -382,7 +382,7 @@ Deno.test("unwrapForeign() refuses, without any call, what is no transit ciphert
   assert.equal(vault.requests.length, before);
 });
 
-Deno.test("unwrapForeign() fails as unwrap() does: forged, gone, refused, slow", async () => {
+Deno.test("unwrapForeign() fails as unwrap() does: forged, missing, refused, slow", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address)).provider;
   const { ciphertext } = await provider.wrap(dek, await provider.probe(patient), patient);

@@ -1,16 +1,18 @@
 /**
- * What Vault says of a transit key that an operator should know.
+ * Findings about a transit key in Vault, for an operator.
  *
  * @module
  */
 import { field } from "../../net/https/fields.ts";
 import { parseVersion } from "./ciphertext.ts";
 
-/** What `read transit/keys/<key>` says, and what of it was checked. */
+/** The response of `read transit/keys/<key>`, with its verified parts. */
 export interface ReadKey {
+  /** The `data` of the response, not validated. */
   readonly data: unknown;
-  /** Seconds since the epoch by version number, of those that may decrypt. */
+  /** Creation times in seconds since the epoch, by number, of versions that are allowed to decrypt. */
   readonly createdAt: ReadonlyMap<number, number>;
+  /** The number of the newest version. */
   readonly latest: number;
 }
 
@@ -38,7 +40,7 @@ function whyLost(name: string, { data, createdAt, latest }: ReadKey): string | u
     : "the key has no such version any more";
 }
 
-/** Neither setting can be taken back. */
+/** Warnings about settings that permit the key to leave Vault. Neither can be reverted. */
 function leaks(data: unknown): readonly string[] {
   return [
     ...(field(data, "exportable") === true

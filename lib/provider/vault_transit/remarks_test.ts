@@ -7,7 +7,7 @@ const remarks = async (vault: VaultDouble, ...versions: readonly string[]) => {
   return await provider.remarks?.(versions, patient);
 };
 
-Deno.test("remarks() says nothing of a key whose versions all open, and asks with the rights of a probe", async () => {
+Deno.test("remarks() is empty for a key whose versions all decrypt, and needs only the permissions of a probe", async () => {
   await using vault = new VaultDouble();
   vault.versions.push(1_700_000_500);
   assert.deepEqual(await remarks(vault, "1@1700000000", "2@1700000500", "not one of ours"), []);
@@ -16,7 +16,7 @@ Deno.test("remarks() says nothing of a key whose versions all open, and asks wit
   ]);
 });
 
-Deno.test("remarks() names versions that are retired, trimmed, or of a key that is no more", async () => {
+Deno.test("remarks() names versions that are retired, trimmed, or of a key that no longer exists", async () => {
   await using vault = new VaultDouble();
   vault.versions.push(1_700_000_500, 1_700_000_900);
   vault.minDecryption = 2;
@@ -39,7 +39,7 @@ Deno.test("remarks() names versions that are retired, trimmed, or of a key that 
   ]);
 });
 
-Deno.test("remarks() says by which ways the key may leave Vault in plain text", async () => {
+Deno.test("remarks() names the ways in which the key could leave Vault in plain text", async () => {
   await using vault = new VaultDouble();
   vault.properties = { exportable: true };
   assert.match((await remarks(vault))?.join() ?? "", /^The key is exportable: [^.]*\.$/);
@@ -47,7 +47,7 @@ Deno.test("remarks() says by which ways the key may leave Vault in plain text", 
   assert.match((await remarks(vault))?.join() ?? "", /^The key has allow_plaintext_backup: [^.]*\.$/);
 });
 
-Deno.test("remarks() says that the key is soft-deleted, and fails as a probe does where it is gone", async () => {
+Deno.test("remarks() reports a soft-deleted key, and fails as a probe does if it is missing", async () => {
   await using vault = new VaultDouble();
   vault.properties = { soft_deleted: true };
   assert.match((await remarks(vault, "1@1700000000"))?.join() ?? "", /^The key is soft-deleted: [^.]*\.$/);

@@ -1,5 +1,5 @@
 /**
- * Vault's tokens: how they are sent, renewed, and known to be refused.
+ * Tokens of Vault: how they are sent and renewed, and how their refusal is detected.
  *
  * @module
  */
@@ -18,8 +18,9 @@ import type { VaultClient } from "./client.ts";
 import type { VaultAnswer, VaultCall, VaultRequest } from "./http.ts";
 import { type Authenticator, lifetime } from "./login.ts";
 
-/** What a {@linkcode Session} is made of. */
+/** The dependencies of a {@linkcode Session}. */
 export interface SessionSettings {
+  /** The provider's name, for events. */
   readonly provider: string;
   /** The auth method's name, for events. */
   readonly method: string;
@@ -27,13 +28,14 @@ export interface SessionSettings {
   readonly authenticator: Authenticator;
   /** The transit key that the tokens are used for. */
   readonly key: { readonly mount: string; readonly name: string };
+  /** Holds back a credential that was refused recently. */
   readonly refused: RefusedLogins;
   readonly notify: Notify;
   readonly clock: Clock;
   readonly reloads: Reloads | undefined;
 }
 
-/** Sends requests with the token that all of them share. */
+/** Sends requests with a shared token. */
 export class Session implements AsyncDisposable {
   readonly #client: VaultClient;
   readonly #tokens: TokenSession;
@@ -60,10 +62,10 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Sends a request with the token. Where Vault answers 403, it is sent a second time with a new one.
+   * Sends a request with the token. If Vault answers 403, it sends the request a second time with a new token.
    *
-   * @returns whatever Vault answered in the end, a 403 too.
-   * @throws {KmsError} as {@linkcode VaultClient.request}, or what the login said.
+   * @returns the last response of Vault, also a 403.
+   * @throws {KmsError} as {@linkcode VaultClient.request}, or the error of the login.
    */
   request(request: VaultRequest, call: VaultCall): Promise<VaultAnswer> {
     const send = (token: Secret) => this.#client.request({ ...request, token }, call);
@@ -75,12 +77,18 @@ export class Session implements AsyncDisposable {
     );
   }
 
-  /** Stops renewals and waits for what is under way. The token is left to expire: a restart is not worth a call. */
+  /**
+   * Stops renewals and waits for pending requests. The token is not revoked but expires: that saves a call at each
+   * restart.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tokens[Symbol.asyncDispose]();
   }
 
-  /** Reads the key, or sends a decryption of nothing: with the right to it, Vault answers that it lacks a ciphertext. */
+  /**
+   * Reads the key, or sends an empty decryption: if the token has the permission, Vault answers that the ciphertext is
+   * missing.
+   */
   async #mayUse({ mount, name }: SessionSettings["key"], token: Secret, call: VaultCall): Promise<boolean> {
     const [folder, key] = [encodedPath(mount), encodeURIComponent(name)];
     const tries: readonly VaultRequest[] = [

@@ -20,20 +20,20 @@ const userpass = (password = "right"): VaultAuth => ({
   password: new MemorySecret(password),
 });
 
-/** A GET there looks for the mount and is no login. */
+/** A GET of that path checks the mount and is not a login. */
 const logins = (vault: VaultDouble) =>
   vault.requests.filter(({ method, path }) => method === "POST" && /^auth\/.+\/login/.test(path));
 const results = (events: readonly Event[], type: "login" | "token_renewed") =>
   events.flatMap((event) => event.type === type ? [event.result] : []);
 
-Deno.test("request() logs in once for all calls that come together", async () => {
+Deno.test("request() logs in once for concurrent calls", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address, { auth: userpass() })).provider;
   await Promise.all(Array.from({ length: 16 }, () => provider.probe(patient)));
   assert.equal(logins(vault).length, 1);
 });
 
-Deno.test("request() logs in once more when the token is revoked, and no call fails", async () => {
+Deno.test("request() logs in once more if the token is revoked, and no call fails", async () => {
   await using vault = new VaultDouble();
   const { provider, events } = await openVault(vault.address, { auth: userpass() });
   await using _provider = provider;
@@ -45,7 +45,7 @@ Deno.test("request() logs in once more when the token is revoked, and no call fa
   assert.deepEqual(results(events, "login"), ["ok", "ok"]);
 });
 
-Deno.test("request() replays within the caller's deadline", async () => {
+Deno.test("request() repeats a request within the caller's deadline", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address, { auth: userpass() })).provider;
   await provider.probe(patient);
@@ -54,7 +54,7 @@ Deno.test("request() replays within the caller's deadline", async () => {
   await assert.rejects(provider.probe(within(40)), refusedWith("deadline_exceeded"));
 });
 
-Deno.test("request() does not log in again and again for a token that is refused when fresh", async () => {
+Deno.test("request() does not log in repeatedly for a token that is refused when fresh", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address, { auth: userpass() })).provider;
   const at = await provider.probe(patient);
@@ -67,7 +67,7 @@ Deno.test("request() does not log in again and again for a token that is refused
   assert.equal(logins(vault).length, 2);
 });
 
-Deno.test("request() says `unauthenticated` when even a fresh token is not valid", async () => {
+Deno.test("request() fails with `unauthenticated` if even a fresh token is not valid", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address, { auth: userpass() })).provider;
   vault.intercept = ({ path }) =>
@@ -88,7 +88,7 @@ Deno.test("request() backs off after a refused login", async () => {
   assert.deepEqual(results(events, "login"), ["unauthenticated"]);
 });
 
-Deno.test("request() tells of a refused login once while it is held, and sends a changed password", async () => {
+Deno.test("request() reports a refused login once while it is held back, and sends a changed password", async () => {
   await using vault = new VaultDouble();
   const password = new MemorySecret("wrong");
   const auth: VaultAuth = { method: "userpass", mount: "userpass", username: "trousseau", password };
@@ -110,7 +110,7 @@ Deno.test("request() tells of a refused login once while it is held, and sends a
   assert.deepEqual([results(events, "login"), logins(vault).length], [["unauthenticated", "ok"], 2]);
 });
 
-Deno.test("request() logs in by itself once Vault is back", async () => {
+Deno.test("request() logs in by itself as soon as Vault is available again", async () => {
   await using vault = new VaultDouble();
   const clock = new FakeClock();
   await using provider = (await openVault(vault.address, { auth: userpass() }, { clock })).provider;
@@ -121,19 +121,19 @@ Deno.test("request() logs in by itself once Vault is back", async () => {
   await provider.probe(patient);
 });
 
-/** Moves a clock to the session's next timer. @returns how long that took, in milliseconds. */
+/** Advances a clock to the session's next timer. @returns the advance in milliseconds. */
 async function toNextTimer(clock: FakeClock): Promise<number> {
   const due = clock.untilNext();
   await clock.advance(due);
   return due;
 }
 
-/** Waits for something that does not wait for the session's clock. */
+/** Waits for an event that does not depend on the session's clock. */
 function until(what: string, isSo: () => boolean): Promise<unknown> {
   return waitFor(what, isSo, { timeoutMs: 20_000, everyMs: 2 });
 }
 
-Deno.test("request() renews the token before it expires, and goes on with it", async () => {
+Deno.test("request() renews the token before it expires, and continues to use it", async () => {
   await using vault = new VaultDouble();
   const clock = new FakeClock();
   const { provider, events } = await openVault(vault.address, { auth: userpass() }, { clock });
@@ -180,7 +180,7 @@ Deno.test("request() replaces a token that cannot be renewed", async () => {
   assert.equal(vault.asked("auth/token/renew-self").length, 0);
 });
 
-Deno.test("request() tries a renewal again that met a sealed Vault, and logs in where it is refused", async () => {
+Deno.test("request() retries a renewal that failed because Vault was sealed, and logs in if it is refused", async () => {
   await using vault = new VaultDouble();
   const clock = new FakeClock();
   const answers = [refuse(503, "Vault is sealed"), refuse(403, "permission denied")];
@@ -195,7 +195,7 @@ Deno.test("request() tries a renewal again that met a sealed Vault, and logs in 
   assert.deepEqual(results(events, "token_renewed"), ["unreachable", "permission_denied"]);
 });
 
-Deno.test("request() asks once how long a given token lives, and renews it", async () => {
+Deno.test("request() looks up the lifetime of a given token once, and renews it", async () => {
   await using vault = new VaultDouble();
   const clock = new FakeClock();
   await using provider = (await openVault(vault.address, { auth: tokenAuth("root") }, { clock })).provider;
@@ -205,7 +205,7 @@ Deno.test("request() asks once how long a given token lives, and renews it", asy
   assert.equal(vault.asked("auth/token/lookup-self").length, 1);
 });
 
-/** The requests that were answered with 403. */
+/** The number of requests that were answered with 403. */
 function refusals(vault: VaultDouble): () => number {
   let count = 0;
   const before = vault.answered;
@@ -216,7 +216,7 @@ function refusals(vault: VaultDouble): () => number {
   return () => count;
 }
 
-Deno.test("request() logs in ahead of a token's last use, so that no call fails: a login for ten calls", async () => {
+Deno.test("request() logs in before a token's last use, so that no call fails: one login for ten calls", async () => {
   await using vault = new VaultDouble();
   const refused = refusals(vault);
   vault.tokens = { ttl: 3600, renewable: true, uses: 10 };
@@ -230,7 +230,7 @@ Deno.test("request() logs in ahead of a token's last use, so that no call fails:
   assert.equal(refused(), 0);
 });
 
-Deno.test("request() shares each login among many calls at once, however few uses a token has", async () => {
+Deno.test("request() shares each login among many concurrent calls, however few uses a token has", async () => {
   for (const uses of [1, 3, 10]) {
     await using vault = new VaultDouble();
     const refused = refusals(vault);
@@ -240,13 +240,13 @@ Deno.test("request() shares each login among many calls at once, however few use
     const calls = vault.requests.length - logins(vault).length;
     assert(calls >= 80, `${calls}`);
     assert.equal(refused(), 0);
-    // The last use begins the next login.
+    // The last use triggers the next login.
     await until("the last login", () => logins(vault).length >= Math.floor(calls / uses) + 1);
     assert.equal(logins(vault).length, Math.floor(calls / uses) + 1);
   }
 });
 
-Deno.test("request() replaces a token that was used up elsewhere, at once and again at once", async () => {
+Deno.test("request() replaces a token that was used up by another client, every time at once", async () => {
   await using vault = new VaultDouble();
   await using provider = (await openVault(vault.address, { auth: userpass() })).provider;
   const at = await provider.probe(patient);
@@ -258,7 +258,7 @@ Deno.test("request() replaces a token that was used up elsewhere, at once and ag
   }
 });
 
-Deno.test("request() counts a renewal as a use, and logs in instead where it would be the last", async () => {
+Deno.test("request() counts a renewal as a use, and logs in instead if it would be the last", async () => {
   await using vault = new VaultDouble();
   const clock = new FakeClock();
   const refused = refusals(vault);
@@ -277,7 +277,7 @@ Deno.test("request() counts a renewal as a use, and logs in instead where it wou
   assert.deepEqual([results(events, "token_renewed"), refused()], [["ok", "ok"], 0]);
 });
 
-Deno.test("request() does not log in for each call that a policy forbids, and goes on with those that it allows", async () => {
+Deno.test("request() does not log in for each call that a policy forbids, and continues to serve permitted ones", async () => {
   await using vault = new VaultDouble();
   const clock = new FakeClock();
   await using provider = (await openVault(vault.address, { auth: userpass() }, { clock })).provider;
@@ -308,7 +308,7 @@ Deno.test("request() does not log in for each call that a policy forbids, and go
   assert.equal(logins(vault).length, 4, "what was served is worth a login again");
 });
 
-Deno.test("request() keeps a token that is refused for one call while no login can be had", async () => {
+Deno.test("request() keeps a token that is refused for one call while no login succeeds", async () => {
   const whys: readonly (readonly [Response, string])[] = [
     [refuse(403, "permission denied"), "unauthenticated"],
     [refuse(400, "invalid username or password"), "unauthenticated"],
@@ -332,7 +332,7 @@ Deno.test("request() keeps a token that is refused for one call while no login c
   }
 });
 
-Deno.test("request() leaves a token alone that never expires", async () => {
+Deno.test("request() does not renew a token that never expires", async () => {
   await using vault = new VaultDouble();
   vault.tokens = { ttl: 0, renewable: false };
   const { provider, events } = await openVault(vault.address, { auth: tokenAuth("root") });
@@ -343,7 +343,7 @@ Deno.test("request() leaves a token alone that never expires", async () => {
   ]);
 });
 
-Deno.test("request() takes up a replaced token without a failure", async () => {
+Deno.test("request() uses a replaced token without a failed call", async () => {
   await using vault = new VaultDouble();
   vault.valid.add("second");
   const token = new MemorySecret("root");
@@ -369,7 +369,7 @@ Deno.test("request() stops for a given token that is refused and was not replace
 });
 
 Deno.test({
-  name: "asyncDispose leaves no timer and no connection behind",
+  name: "asyncDispose leaves no timer and no connection open",
   sanitizeOps: true,
   sanitizeResources: true,
   fn: async () => {
@@ -380,7 +380,7 @@ Deno.test({
   },
 });
 
-Deno.test("asyncDispose stops renewals, and calls after it end at once", async () => {
+Deno.test("asyncDispose stops renewals, and later calls fail at once", async () => {
   await using vault = new VaultDouble();
   const clock = new FakeClock();
   const { provider } = await openVault(vault.address, { auth: userpass() }, { clock });

@@ -1,27 +1,27 @@
 /**
- * What an operator says about a Vault transit key.
+ * The settings of a Vault transit key.
  *
  * @module
  */
 import type { SecretSource } from "../../base/secret.ts";
 import type { TlsFiles } from "../../net/https/tls_files.ts";
 
-/** Settings of a secret that may be given by a response-wrapping token. */
+/** Settings of a secret that can be supplied in a response-wrapping token. */
 export interface MaybeWrapped {
-  /** Whether the source holds a response-wrapping token instead of the secret itself; false where it is left out. */
+  /** Whether the source contains a response-wrapping token instead of the secret; false if absent. */
   readonly wrapped?: boolean;
-  /** Whether the unwrapped secret is kept in the state folder for the next start; false where it is left out. */
+  /** Whether the unwrapped secret is stored in the state folder for the next start; false if absent. */
   readonly keepUnwrapped?: boolean;
 }
 
-/** How to log in. `mount` is the path of the auth method without slashes at its ends. */
+/** An auth method. `mount` is its path without leading and trailing slashes. */
 export type VaultAuth =
   | ({ readonly method: "token"; readonly token: SecretSource } & MaybeWrapped)
   | ({
     readonly method: "approle";
     readonly mount: string;
     readonly roleId: SecretSource;
-    /** Left out for a role without secret IDs (`bind_secret_id=false`). */
+    /** Absent for a role without secret IDs (`bind_secret_id=false`). */
     readonly secretId?: SecretSource;
   } & MaybeWrapped)
   | { readonly method: "kubernetes"; readonly mount: string; readonly role: string; readonly jwt: SecretSource }
@@ -34,7 +34,7 @@ export type VaultAuth =
     readonly password: SecretSource;
   };
 
-/** No login: an agent or proxy of Vault's adds its own token to each request. */
+/** No login: a Vault agent or proxy adds its own token to each request. */
 export interface AgentAuth {
   readonly method: "agent";
 }
@@ -45,12 +45,18 @@ export type VaultTls = TlsFiles;
 /** One `vault-transit` entry of `providers`. */
 export interface VaultTransitSettings {
   readonly kind: "vault-transit";
+  /** The operator's name for the key. */
   readonly name: string;
-  /** Such as `https://vault-1.example:8200`, `https://example.com/vault` or `unix:///run/agent.sock`, tried in turn. */
+  /**
+   * For instance `https://vault-1.example:8200`, `https://example.com/vault` or `unix:///run/agent.sock`; tried in
+   * their order.
+   */
   readonly addresses: readonly string[];
+  /** Namespace of all requests; the root namespace if absent. */
   readonly namespace?: string;
-  /** The transit engine's mount path, without slashes at its ends. */
+  /** Mount path of the transit engine, without leading and trailing slashes. */
   readonly mount: string;
+  /** Name of the transit key. */
   readonly key: string;
   readonly auth: VaultAuth | AgentAuth;
   readonly tls: VaultTls;

@@ -1,5 +1,5 @@
 /**
- * A token that the operator gives: whether Vault takes it, and how long it lives.
+ * Verifies a token that the operator supplies, and determines its lifetime.
  *
  * @module
  */
@@ -18,24 +18,24 @@ const paths = {
   wrapping: "sys/wrapping/lookup",
 } as const;
 
-/** Milliseconds in which Vault says whether a token is a wrapping token; a login has ten seconds. */
+/** Milliseconds to determine whether a token is a wrapping token; a login has ten seconds. */
 const lookMs = 2_000;
 
-/** The words for a token's source, and the callbacks for its lookup. */
+/** The name of a token's source in messages, and the callbacks of its lookup. */
 export interface GivenToken {
   readonly token: Secret;
-  /** For a refusal, as in `it refuses the token in file /etc/trousseau/token`. */
+  /** The subject of a refusal, as in `it refuses the token in file /etc/trousseau/token`. */
   readonly hint: string;
-  /** Called where the token may not look itself up. */
+  /** Called if the token may not look itself up. */
   readonly hidden: () => void;
   /** Called if Vault answers that the token is not valid. */
   readonly refused?: () => Promise<void>;
 }
 
 /**
- * Looks the token up. Where its policies do not allow that, its lifetime comes from a renewal, or stays unknown.
+ * Looks the token up. If its policies do not permit that, its lifetime comes from a renewal, or stays unknown.
  *
- * @throws {KmsError} `unauthenticated` if Vault does not take the token.
+ * @throws {KmsError} `unauthenticated` if Vault does not accept the token.
  */
 export async function grantOfToken({ token, hint, hidden, refused }: GivenToken, call: LoginCall): Promise<Grant> {
   const answer = await call.ask({ method: "GET", path: paths.lookup, token });
@@ -54,10 +54,10 @@ export async function grantOfToken({ token, hint, hidden, refused }: GivenToken,
 }
 
 /**
- * Refuses a response-wrapping token that was given as the token itself. The lookup has it in the body and not in a
- * header: any other request would spend it.
+ * Refuses a response-wrapping token in place of the token itself. The lookup sends it in the body instead of a header:
+ * any other request would use it up.
  *
- * @throws {KmsError} `unauthenticated` if it is one.
+ * @throws {KmsError} `unauthenticated` if it is a wrapping token.
  */
 export async function refuseWrappingToken(token: Secret, where: string, call: LoginCall, content: string) {
   if (!await isWrappingToken(token, call)) return;
@@ -68,7 +68,7 @@ export async function refuseWrappingToken(token: Secret, where: string, call: Lo
   );
 }
 
-/** It is a courtesy: where something before Vault holds the question back, the login goes on without an answer. */
+/** The check is optional: if a proxy in front of Vault blocks it, the login continues without its result. */
 async function isWrappingToken(token: Secret, call: LoginCall): Promise<boolean> {
   using limit = deadline(lookMs, call.signal);
   const asked = call.ask({ method: "POST", path: paths.wrapping, body: { token: token.reveal() } });
@@ -81,15 +81,17 @@ async function isWrappingToken(token: Secret, call: LoginCall): Promise<boolean>
 
 function lookedUp(token: Secret, { body }: VaultAnswer, { action }: LoginCall): Grant {
   const data = field(body, "data");
-  // `ttl` counts whole seconds, so that 0 may also be a token in its last one; only the missing date means never.
+  // `ttl` is a whole number of seconds, so that 0 can also be the last second of a token; only the missing expiry date
+  // means that it never expires.
   const ttl = field(data, "ttl");
   const ttlMs = field(data, "expire_time") === undefined ? undefined : lifetime(ttl, action) ?? 500;
   return granted(token, ttlMs, field(data, "renewable") === true, action);
 }
 
 /**
- * A token whose lookup was denied, by the first proof that it is valid: it can be renewed, Vault answers that it cannot
- * be renewed (400), or it may use the key. OpenBao denies a dead token in the same words as a forbidden path.
+ * The grant of a token whose lookup was denied. The first of these proves that it is valid: it can be renewed, Vault
+ * answers that it is not renewable (400), or it may use the key. OpenBao denies an expired token with the same text as
+ * a forbidden path.
  */
 async function unseen(token: Secret, call: LoginCall): Promise<Grant | undefined> {
   const { status, body } = await call.ask({ method: "POST", path: paths.renew, body: {}, token });

@@ -6,7 +6,7 @@ import type { Event } from "../../telemetry/events.ts";
 const warnings = (events: readonly Event[]) =>
   events.flatMap((event) => event.type === "lifecycle" && event.action === "warning" ? [event.message] : []);
 
-Deno.test("login() with a token that may not look itself up goes on without a lifetime, with one warning", async () => {
+Deno.test("login() with a token that may not look itself up continues without a lifetime, with one warning", async () => {
   await using vault = new VaultDouble();
   vault.valid.add("quiet").add("quiet-2");
   vault.secretive.add("quiet").add("quiet-2");
@@ -29,7 +29,7 @@ Deno.test("login() with a token that may not look itself up goes on without a li
   assert.match((await provider.remarks?.([], patient) ?? []).join("\n"), /may not look itself up/);
 });
 
-Deno.test("login() with a token that may only renew itself takes its lifetime from that", async () => {
+Deno.test("login() with a token that may only renew itself takes its lifetime from the renewal", async () => {
   await using vault = new VaultDouble();
   vault.valid.add("quiet");
   vault.intercept = ({ path }) => path.endsWith("/lookup-self") ? refuse(403, "permission denied") : undefined;
@@ -41,7 +41,7 @@ Deno.test("login() with a token that may only renew itself takes its lifetime fr
   assert.equal(vault.asked("transit/decrypt").length, 0);
 });
 
-Deno.test("login() with a token that cannot be renewed knows from that refusal that it lives", async () => {
+Deno.test("login() with a token that cannot be renewed concludes from that refusal that it is valid", async () => {
   await using vault = new VaultDouble();
   vault.valid.add("quiet");
   vault.intercept = ({ path }) =>
@@ -56,7 +56,7 @@ Deno.test("login() with a token that cannot be renewed knows from that refusal t
   assert.deepEqual(events.flatMap((event) => event.type === "token_lifetime" ? [event.expiresAt] : []), [undefined]);
 });
 
-Deno.test("login() with the right to decrypt alone is known by an operation that changes nothing", async () => {
+Deno.test("login() with permission only to decrypt is verified by an operation that changes nothing", async () => {
   await using vault = new VaultDouble();
   vault.valid.add("quiet");
   vault.secretive.add("quiet");
@@ -77,7 +77,7 @@ for (
     ["OpenBao", "permission denied"],
   ] as const
 ) {
-  Deno.test(`login() with a dead token is refused in the words of ${server}`, async () => {
+  Deno.test(`login() with an expired token is refused with the text of ${server}`, async () => {
     await using vault = new VaultDouble();
     vault.intercept = ({ token }) => token === "dead" ? refuse(403, text) : undefined;
     await using provider = (await openVault(vault.address, { auth: tokenAuth("dead") })).provider;
@@ -88,7 +88,7 @@ for (
   });
 }
 
-Deno.test("login() with a token passes on why Vault cannot be asked about it", async () => {
+Deno.test("login() with a token passes on the reason why the lookup failed", async () => {
   await using vault = new VaultDouble();
   vault.valid.add("quiet");
   vault.secretive.add("quiet");
@@ -97,7 +97,7 @@ Deno.test("login() with a token passes on why Vault cannot be asked about it", a
   await assert.rejects(provider.probe(patient), refusedWith("unreachable", /sealed/));
 });
 
-Deno.test("login() finds a wrapping token in the place of a token or a secret ID, and does not spend it", async () => {
+Deno.test("login() detects a wrapping token in place of a token or a secret ID, and does not use it up", async () => {
   await using vault = new VaultDouble();
   vault.wrapped.set("hvs.wrapping", { madeBy: "auth/token/create", answer: {} });
   const source = new MemorySecret("hvs.wrapping");

@@ -1,5 +1,5 @@
 /**
- * Secrets behind a response-wrapping token, which opens once (Vault, "Response wrapping").
+ * Secrets in a response-wrapping token, which can be opened once (Vault, "Response wrapping").
  *
  * @module
  */
@@ -15,18 +15,19 @@ import type { VaultAnswer } from "./http.ts";
 import type { LoginCall } from "./login.ts";
 import { hashOf, type OpenedNote, type OpenedTokens } from "./opened_tokens.ts";
 
-/** The kind of secret that a wrapping token must hold. */
+/** The kind of secret that a wrapping token must contain. */
 export interface WrappedKind {
+  /** Name of the secret in messages. */
   readonly content: "secret ID" | "token";
-  /** The path that makes such a secret, as an operator writes it. */
+  /** The path that creates such a secret, as an operator writes it. */
   readonly madeBy: string;
-  /** Whether a `creation_path` is one that makes such a secret. */
+  /** Whether a `creation_path` creates such a secret. */
   readonly isMadeBy: (path: string) => boolean;
-  /** The secret in the answer of `sys/wrapping/unwrap`. */
+  /** Extracts the secret from the response of `sys/wrapping/unwrap`. */
   readonly take: (body: unknown) => unknown;
 }
 
-/** Secret IDs of one mount of AppRole. */
+/** Secret IDs of one AppRole mount. */
 export function wrappedSecretId(mount: string): WrappedKind {
   const [start, end] = [`auth/${mount}/role/`, /^[^/]+\/(custom-)?secret-id$/];
   return {
@@ -37,7 +38,7 @@ export function wrappedSecretId(mount: string): WrappedKind {
   };
 }
 
-/** Tokens that were created, or given by a login. */
+/** Tokens that were created, or returned by a login. */
 export const wrappedToken: WrappedKind = {
   content: "token",
   madeBy: "auth/token/create or a login",
@@ -45,29 +46,30 @@ export const wrappedToken: WrappedKind = {
   take: (body) => field(field(body, "auth"), "client_token"),
 };
 
-/** Paths that wrap something else, by their beginning or all of it; anything further is "another path". */
+/** Paths that create other secrets, as patterns with their names in messages; any other path is "another path". */
 const otherPaths: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^sys\/wrapping\/wrap$/, "sys/wrapping/wrap"],
   [/^auth\/.+\/role\/[^/]+\/(custom-)?secret-id$/, "the secret-id path of an AppRole"],
   [/^auth\/token\/create/, "auth/token/create"],
 ];
 
-/** The parts of a {@linkcode WrappedSecret}. */
+/** The dependencies of a {@linkcode WrappedSecret}. */
 export interface WrappedSecretOptions {
-  /** Where the wrapping token is. */
+  /** Source of the wrapping token. */
   readonly source: SecretSource;
   readonly kind: WrappedKind;
-  /** The namespace of the configuration; a creation path may begin with it. */
+  /** The configured namespace; a creation path may begin with it. */
   readonly namespace: string | undefined;
+  /** Records of opened wrapping tokens. */
   readonly tokens: OpenedTokens;
-  /** Whether the secret outlives this process, in the state folder. */
+  /** Whether the secret is stored in the state folder for the next start. */
   readonly keep: boolean;
-  /** Whether a wrapping token is looked at and never opened, as by a check. */
+  /** Whether a wrapping token is only looked up and never opened, as in a check. */
   readonly spare: boolean;
   readonly clock?: Clock;
 }
 
-/** The secret behind a wrapping token, opened once and used until another token takes the place of the first. */
+/** The secret in a wrapping token. The token is opened once; the secret is used until another token replaces it. */
 export class WrappedSecret {
   readonly #options: WrappedSecretOptions;
   readonly #clock: Clock;
@@ -79,14 +81,14 @@ export class WrappedSecret {
   }
 
   /**
-   * The secret: of this process, else of the state folder, else out of the wrapping token.
+   * The secret, from the first of: this process, the state folder, the wrapping token.
    *
-   * @throws {KmsError} `unauthenticated` if the token is spent, expired, or not made by the path of its kind; `NotTried`
-   *   where it is good and must not be spent.
+   * @throws {KmsError} `unauthenticated` if the token is used up, expired, or was not created by the path of its kind;
+   *   `NotTried` if it is valid and must not be used up.
    */
   async read(call: LoginCall): Promise<Secret> {
     const token = await readForLogin(this.#options.source, call.action).catch((error) => error as KmsError);
-    // A wrapping token that was removed after use is not missed.
+    // The wrapping token may have been removed after its use.
     const hash = token instanceof Secret ? hashOf(token) : undefined;
     const opened = this.#opened;
     if (opened !== undefined && (hash === undefined || hash === opened.hash)) {
@@ -103,12 +105,16 @@ export class WrappedSecret {
     return await this.#open(token, note, call);
   }
 
-  /** Notes that Vault refused the secret: another start shall not try it again. */
+  /** Records that Vault refused the secret, so that the next start does not try it again. */
   async refused(): Promise<void> {
     await this.#options.tokens.dropSecrets();
   }
 
-  /** The source for `Authenticator.tokenSource`; `current` is the token in use. */
+  /**
+   * The source for `Authenticator.tokenSource`.
+   *
+   * @param current the token in use.
+   */
   watched(current: () => Secret | undefined): SecretSource {
     const { source } = this.#options;
     return {
@@ -125,7 +131,7 @@ export class WrappedSecret {
     const { kind, spare, tokens, keep } = this.#options;
     const until = await this.#verify(token, note, call);
     if (spare) throw new NotTried(this.#spared(until, call));
-    // The address that has just answered the lookup is asked first.
+    // The first address to try is the one that just answered the lookup.
     const unwrap = { method: "POST", path: "sys/wrapping/unwrap", token, once: true, patient: true } as const;
     const answer = await call.ask(unwrap);
     if (answer.status !== 200) throw this.#spent(answer, note, call);
@@ -142,9 +148,10 @@ export class WrappedSecret {
   }
 
   /**
-   * Looks at the token without spending it: in a header it would be used up.
+   * Looks the token up without using it up: it is sent in the body, since a request with it in a header would use it
+   * up.
    *
-   * @returns when it expires, in milliseconds since the epoch.
+   * @returns its expiry in milliseconds since the epoch.
    */
   async #verify(token: Secret, note: OpenedNote | undefined, call: LoginCall): Promise<number> {
     const body = { token: token.reveal() };
@@ -154,7 +161,7 @@ export class WrappedSecret {
     const [path, made, ttl] = ["creation_path", "creation_time", "creation_ttl"].map((name) => field(data, name));
     if (typeof path !== "string" || !this.#isMadeRight(path)) throw this.#misMade(path, call);
     const until = Date.parse(String(made)) + Number(ttl) * 1000;
-    // A time for people: an answer without one is no reason to refuse a token that Vault takes.
+    // The time is for display only: a response without one is no reason to refuse a token that Vault accepts.
     return Number.isFinite(until) && until < 8.64e15 ? until : this.#clock.wall();
   }
 
@@ -197,7 +204,11 @@ export class WrappedSecret {
   }
 }
 
-/** `2026-11-30 18:42 UTC`. */
+/**
+ * A time in the form `2026-11-30 18:42 UTC`.
+ *
+ * @param ms milliseconds since the epoch.
+ */
 function minuteOf(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }

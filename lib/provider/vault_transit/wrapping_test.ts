@@ -7,10 +7,10 @@ import { MemorySecret, openVault, patient, refusedWith } from "../../../tests/su
 import { NotTried } from "../not_tried.ts";
 import type { VaultAuth } from "./settings.ts";
 
-/** A wrapped secret of either method, as an operator gives it to the plugin. */
+/** A wrapped secret of either method, as an operator supplies it. */
 interface Kind {
   readonly madeBy: string;
-  /** A path that makes something else. */
+  /** A path that creates another kind of secret. */
   readonly otherPath: string;
   readonly answer: (secret: string) => unknown;
   readonly auth: (source: MemorySecret, keepUnwrapped?: boolean) => VaultAuth;
@@ -34,13 +34,13 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
 };
 
-/** Puts a wrapping token there; a token that it holds is good. */
+/** Creates a wrapping token in the double; a token inside it is valid. */
 function wrap(vault: VaultDouble, { madeBy, answer }: Kind, by: string, secret: string): void {
   vault.wrapped.set(by, { madeBy, answer: answer(secret) });
   vault.valid.add(secret);
 }
 
-/** Opens a wrapping token, and answers later than another address is waited for. */
+/** Opens a wrapping token, and answers later than the pause after which another address is tried. */
 async function slowly(vault: VaultDouble, { answer }: Kind, secret: string): Promise<Response> {
   vault.wrapped.clear();
   await pause(1_200);
@@ -72,7 +72,7 @@ async function start(
 }
 
 for (const [content, kind] of Object.entries(kinds)) {
-  Deno.test(`login() by a wrapped ${content} looks at the wrapping token without spending it, and opens it once`, async () => {
+  Deno.test(`login() by a wrapped ${content} looks the wrapping token up without using it up, and opens it once`, async () => {
     await using vault = new VaultDouble();
     wrap(vault, kind, "first", "secret-1");
     await using provider = (await openVault(vault.address, { auth: kind.auth(new MemorySecret("first")) })).provider;
@@ -95,7 +95,7 @@ for (const [content, kind] of Object.entries(kinds)) {
     assert.equal(second.requests.length, 0, "there it would be spent");
   });
 
-  Deno.test(`login() by a wrapped ${content} opens another one soon after it took the place of the first`, async () => {
+  Deno.test(`login() by a wrapped ${content} opens another one soon after it replaced the first`, async () => {
     await using vault = new VaultDouble();
     wrap(vault, kind, "first", "secret-1");
     wrap(vault, kind, "second", "secret-2");
@@ -111,7 +111,7 @@ for (const [content, kind] of Object.entries(kinds)) {
     assert.equal(vault.asked("sys/wrapping/unwrap").length, 2);
   });
 
-  Deno.test(`login() by a wrapped ${content} refuses a wrapping token that another path made, and leaves it unopened`, async () => {
+  Deno.test(`login() by a wrapped ${content} refuses a wrapping token that another path created, and does not open it`, async () => {
     for (const madeBy of ["sys/wrapping/wrap", kind.otherPath, `x/${kind.madeBy}`, "cubbyhole/response"]) {
       await using vault = new VaultDouble();
       wrap(vault, { ...kind, madeBy }, "first", "secret-1");
@@ -127,7 +127,7 @@ for (const [content, kind] of Object.entries(kinds)) {
     }
   });
 
-  Deno.test(`login() by a wrapped ${content} takes a creation path that begins with the namespace`, async () => {
+  Deno.test(`login() by a wrapped ${content} accepts a creation path that begins with the namespace`, async () => {
     await using vault = new VaultDouble();
     wrap(vault, { ...kind, madeBy: `team-a/${kind.madeBy}` }, "first", "secret-1");
     const settings = { auth: kind.auth(new MemorySecret("first")), namespace: "team-a" };
@@ -135,7 +135,7 @@ for (const [content, kind] of Object.entries(kinds)) {
     await provider.probe(patient);
   });
 
-  Deno.test(`login() says of a spent token with a ${content} whether this node opened it`, async () => {
+  Deno.test(`login() reports for a used token with a ${content} whether this node opened it`, async () => {
     await withFolder(async (stateFolder) => {
       await using vault = new VaultDouble();
       const auth = kind.auth(new MemorySecret("first"));
@@ -159,7 +159,7 @@ for (const [content, kind] of Object.entries(kinds)) {
     });
   });
 
-  Deno.test(`login() in a check leaves a good wrapping token with a ${content} unspent, and says so`, async () => {
+  Deno.test(`login() in a check does not use up a valid wrapping token with a ${content}, and reports it`, async () => {
     await withFolder(async (stateFolder) => {
       await using vault = new VaultDouble();
       wrap(vault, kind, "first", "secret-1");
@@ -182,7 +182,7 @@ for (const [content, kind] of Object.entries(kinds)) {
     });
   });
 
-  Deno.test(`login() keeps an unwrapped ${content} for the next start if it is told to, and a check logs in with it`, async () => {
+  Deno.test(`login() stores an unwrapped ${content} for the next start if configured, and a check logs in with it`, async () => {
     await withFolder(async (stateFolder) => {
       await using vault = new VaultDouble();
       wrap(vault, kind, "first", "secret-1");
@@ -194,13 +194,13 @@ for (const [content, kind] of Object.entries(kinds)) {
       assert(!(await Deno.readTextFile(`${stateFolder}/wrapping-tokens.json`)).includes("first"));
       source.value = undefined;
       await start(vault, kind.auth(source, true), stateFolder);
-      // Another token replaces the kept secret.
+      // Another token replaces the stored secret.
       wrap(vault, kind, "second", "secret-2");
       source.value = "second";
       await start(vault, kind.auth(source, true), stateFolder);
       const kept = await Deno.readTextFile(`${stateFolder}/wrapping-tokens.json`);
       assert(kept.includes("secret-2") && !kept.includes("secret-1"), kept);
-      // Switched off, it is not used and does not stay.
+      // If the setting is off, the stored secret is not used and is deleted.
       await assert.rejects(
         start(vault, kind.auth(source), stateFolder),
         refusedWith("unauthenticated", /this node opened it/),
@@ -209,7 +209,7 @@ for (const [content, kind] of Object.entries(kinds)) {
     });
   });
 
-  Deno.test(`login() drops a kept ${content} that Vault refuses, though not in a check`, async () => {
+  Deno.test(`login() drops a stored ${content} that Vault refuses, except in a check`, async () => {
     await withFolder(async (stateFolder) => {
       await using vault = new VaultDouble();
       wrap(vault, kind, "first", "secret-1");
@@ -236,7 +236,7 @@ for (const [content, kind] of Object.entries(kinds)) {
     });
   });
 
-  Deno.test(`login() by a wrapped ${content} serves all the same where the state folder cannot be used`, async () => {
+  Deno.test(`login() by a wrapped ${content} works without a usable state folder`, async () => {
     await using vault = new VaultDouble();
     wrap(vault, kind, "first", "secret-1");
     const file = await Deno.makeTempFile();
@@ -252,7 +252,7 @@ for (const [content, kind] of Object.entries(kinds)) {
   });
 }
 
-Deno.test("login() accuses nobody of a spent wrapping token where its notes cannot be read", async () => {
+Deno.test("login() does not suspect another client of a used wrapping token if its records cannot be read", async () => {
   await withFolder(async (stateFolder) => {
     await using vault = new VaultDouble();
     await Deno.mkdir(stateFolder);
@@ -265,7 +265,7 @@ Deno.test("login() accuses nobody of a spent wrapping token where its notes cann
   });
 });
 
-Deno.test("login() keeps what a wrapping token held once the state folder can be written again", async () => {
+Deno.test("login() stores the secret of a wrapping token as soon as the state folder is writable again", async () => {
   for (const kind of Object.values(kinds)) {
     await withFolder(async (stateFolder) => {
       await using vault = new VaultDouble();
@@ -286,7 +286,7 @@ Deno.test("login() keeps what a wrapping token held once the state folder can be
   }
 });
 
-Deno.test("login() of two processes that start together opens a wrapping token once where it is kept", async () => {
+Deno.test("login() of two processes that start together opens a wrapping token once if it is stored", async () => {
   await withFolder(async (stateFolder) => {
     await Deno.mkdir(stateFolder, { mode: 0o700 });
     await using vault = new VaultDouble();
@@ -298,7 +298,7 @@ Deno.test("login() of two processes that start together opens a wrapping token o
   });
 });
 
-Deno.test("login() by a wrapped secret ID logs in again with what the token held, its file there or not", async () => {
+Deno.test("login() by a wrapped secret ID logs in again with the secret of the token, whether its file exists or not", async () => {
   await using vault = new VaultDouble();
   const kind = kinds["secret ID"] ?? assert.fail();
   wrap(vault, kind, "first", "secret-1");
@@ -311,7 +311,7 @@ Deno.test("login() by a wrapped secret ID logs in again with what the token held
   assert.deepEqual(vault.asked("auth/approle/login").map(({ body }) => body.secret_id), ["secret-1", "secret-1"]);
 });
 
-Deno.test("login() by a wrapped token renews what it held", async () => {
+Deno.test("login() by a wrapped token renews the token inside it", async () => {
   await using vault = new VaultDouble();
   vault.tokens = { ttl: 1, renewable: true };
   const kind = kinds.token ?? assert.fail();
@@ -322,7 +322,7 @@ Deno.test("login() by a wrapped token renews what it held", async () => {
   assert.equal(vault.asked("auth/token/renew-self")[0]?.token, "secret-1");
 });
 
-Deno.test("login() keeps the secret ID of a role that is locked, which Vault has not looked at", async () => {
+Deno.test("login() keeps the secret ID of a locked role, which Vault has not checked", async () => {
   await withFolder(async (stateFolder) => {
     await using vault = new VaultDouble();
     const kind = kinds["secret ID"] ?? assert.fail();
@@ -334,7 +334,7 @@ Deno.test("login() keeps the secret ID of a role that is locked, which Vault has
   });
 });
 
-Deno.test("login() by a token goes on where the question whether it is a wrapping token is held back", async () => {
+Deno.test("login() by a token continues if the check for a wrapping token is blocked", async () => {
   await using vault = new VaultDouble();
   const { promise, resolve } = Promise.withResolvers<Response>();
   vault.intercept = ({ path }) => path === "sys/wrapping/lookup" ? promise : undefined;

@@ -1,5 +1,5 @@
 /**
- * Puts the handlers of both APIs together over one service.
+ * The handlers of both KMS APIs over one service.
  *
  * @module
  */
@@ -12,17 +12,17 @@ import { type OutageDecision, outageDecision, type OutageSettings, type OutageSt
 import { v1beta1Handlers } from "./v1beta1.ts";
 import { v2Handlers } from "./v2.ts";
 
-/** What the handlers are made of. */
+/** Options of {@linkcode kmsHandlers}. */
 export interface HandlerOptions {
   readonly service: Service;
   readonly kms: { readonly v1beta1: boolean; readonly reportVersion: "v2" | "v2beta1" };
   readonly outage: OutageSettings;
   readonly notify: Notify;
-  /** A semantic version: this release. */
+  /** The semantic version of this release. */
   readonly version: string;
 }
 
-/** The handlers of both KMS APIs. With `kms.v1beta1: false` the old API is not there at all. */
+/** Makes the handlers of both KMS APIs. With `kms.v1beta1: false` the v1beta1 API is not registered. */
 export function kmsHandlers(options: HandlerOptions): KmsHandlers {
   const { service, notify, kms } = options;
   const judge = withTransitions(options);
@@ -39,7 +39,7 @@ export function kmsHandlers(options: HandlerOptions): KmsHandlers {
   };
 }
 
-/** Judges a status and notes when an outage begins, passes `after`, turns into a refusal, or ends. */
+/** Decides how to answer, and notifies when an outage begins, passes `after`, turns into a refusal, or ends. */
 function withTransitions({ outage, notify }: HandlerOptions): (status: ServiceStatus) => OutageDecision {
   let last: OutageState = "none";
   return (status) => {

@@ -31,7 +31,7 @@ function setUp(options: Partial<HandlerOptions> = {}) {
   return { service, events, v2, v1beta1 };
 }
 
-Deno.test("v2 Status announces the key ID and is noted by the service; nothing else is", async () => {
+Deno.test("v2 Status announces the key ID, and only Status is noted by the service", async () => {
   const { v2, v1beta1, service } = setUp();
   deepEqual(v2.Status({}, call), { version: "v2", healthz: "ok", key_id: wellStatus.keyId });
   equal(service.noted, 1);
@@ -41,7 +41,7 @@ Deno.test("v2 Status announces the key ID and is noted by the service; nothing e
   equal(service.noted, 1);
 });
 
-Deno.test("v2 Status reports the version that the operator wants", async () => {
+Deno.test("v2 Status reports the configured version", async () => {
   const { v2 } = setUp({ kms: { v1beta1: true, reportVersion: "v2beta1" } });
   equal((await v2.Status({}, call)).version, "v2beta1");
 });
@@ -55,7 +55,7 @@ Deno.test("v2 Encrypt and Decrypt round trip, answered with the announced key ID
   deepEqual(rpcs, [["encrypt", wellStatus.keyId, undefined], ["decrypt", wellStatus.keyId, "hit"]]);
 });
 
-Deno.test("v1beta1 round trips, and Version says who this is", async () => {
+Deno.test("v1beta1 round trips, and Version returns name and version", async () => {
   const { v1beta1 } = setUp();
   const expected = { version: "v1beta1", runtime_name: "Trousseau", runtime_version: "1.2.3" };
   deepEqual(v1beta1.Version({ version: "v1beta1" }, call), expected);
@@ -73,14 +73,14 @@ Deno.test("v1beta1 refuses requests of another version", async () => {
   }
 });
 
-Deno.test("kmsHandlers() has no v1beta1 where it is switched off", () => {
+Deno.test("kmsHandlers() has no v1beta1 if it is disabled", () => {
   const service = new FakeService();
   const options = { service, notify: () => {}, version: "1.2.3" };
   const outage = { policy: "keepWriting", afterMs: 0 } as const;
   equal(kmsHandlers({ ...options, outage, kms: { v1beta1: false, reportVersion: "v2" } }).v1beta1, undefined);
 });
 
-/** What each RPC does under a policy in an outage past `after`: `ok`, `unwell`, or the code that it is refused with. */
+/** The result of each RPC under a policy in an outage past `after`: `ok`, `unwell`, or the code of its refusal. */
 async function behaviour(policy: OutagePolicy, status: ServiceStatus): Promise<string[]> {
   const { v2, v1beta1, service } = setUp({ outage: { policy, afterMs: 1000 } });
   service.current = status;
@@ -100,7 +100,7 @@ async function behaviour(policy: OutagePolicy, status: ServiceStatus): Promise<s
   ];
 }
 
-Deno.test("kmsHandlers() in an outage: Status, v2 Encrypt, v1beta1 ping and Encrypt, as the policy has it", async () => {
+Deno.test("kmsHandlers() in an outage answers Status, v2 Encrypt, v1beta1 ping and Encrypt by the policy", async () => {
   deepEqual(await behaviour("keepWriting", lost), ["ok", "ok", "ok", "ok"]);
   deepEqual(await behaviour("failReady", lost), ["unwell", "ok", "unreachable", "ok"]);
   deepEqual(await behaviour("failClosed", lost), Array(4).fill("unreachable"));
@@ -115,21 +115,21 @@ Deno.test("kmsHandlers() without a key ID, and with KEKs refused: the same under
   }
 });
 
-Deno.test("kmsHandlers() refuse v2 Encrypt with the very sentence of Status", () => {
+Deno.test("kmsHandlers() refuse v2 Encrypt with the message of Status", () => {
   const { v2, service } = setUp({ outage: { policy: "failClosed", afterMs: 1000 } });
   service.current = lost;
   throws(() => v2.Status({}, call), { code: "unreachable", message: "Vault is away." });
   throws(() => v2.Encrypt({ plaintext: seed, uid: "" }, call), { code: "unreachable", message: "Vault is away." });
 });
 
-Deno.test("kmsHandlers() decrypt whatever the policy says", async () => {
+Deno.test("kmsHandlers() decrypt under every policy", async () => {
   const { v2, service } = setUp({ outage: { policy: "failClosed", afterMs: 1000 } });
   const sealed = await v2.Encrypt({ plaintext: seed, uid: "" }, call);
   service.current = lost;
   deepEqual((await v2.Decrypt({ ...sealed, uid: "" }, call)).plaintext, seed);
 });
 
-Deno.test("kmsHandlers() tell of an outage when it changes, and not at each call", async () => {
+Deno.test("kmsHandlers() notify of an outage when it changes, and not at each call", async () => {
   const { v2, service, events } = setUp();
   const lostFor = (forMs: number): ServiceStatus => ({ ...lost, quorum: { ...lost.quorum, forMs } as QuorumState });
   const states: string[] = [];
@@ -141,7 +141,7 @@ Deno.test("kmsHandlers() tell of an outage when it changes, and not at each call
   deepEqual(states, ["outage", "outage_past_after", "none"]);
 });
 
-Deno.test("v2 Encrypt stops an answer that kube-apiserver would throw away", () => {
+Deno.test("v2 Encrypt does not send an answer that kube-apiserver would reject", () => {
   const { v2, service, events } = setUp();
   service.answerNext = { ciphertext: new Uint8Array(1025) };
   throws(() => v2.Encrypt({ plaintext: seed, uid: "" }, call), { code: "internal" });
@@ -150,7 +150,7 @@ Deno.test("v2 Encrypt stops an answer that kube-apiserver would throw away", () 
   match(event.message ?? "", /1025 bytes/);
 });
 
-Deno.test("Decrypt notes the format of what another plugin wrote, answered or refused", async () => {
+Deno.test("Decrypt notes the format of another plugin's data, answered or refused", async () => {
   const { v2, v1beta1, service, events } = setUp();
   service.foreign = "vault-kubernetes-kms";
   const sealed = await v2.Encrypt({ plaintext: seed, uid: "" }, call);
@@ -164,7 +164,7 @@ Deno.test("Decrypt notes the format of what another plugin wrote, answered or re
   ]);
 });
 
-Deno.test("Decrypt counts what is refused before the service is asked", async () => {
+Deno.test("Decrypt counts requests that are refused before the service is called", async () => {
   const { v2, v1beta1, service } = setUp();
   const request = { ciphertext: new Uint8Array(2000), key_id: "k", annotations: {}, uid: "" };
   await rejects(async () => await v2.Decrypt(request, call), { code: "request_invalid" });
@@ -173,7 +173,7 @@ Deno.test("Decrypt counts what is refused before the service is asked", async ()
   deepEqual(service.refusals, ["request_invalid", "request_invalid"]);
 });
 
-Deno.test("v2 Encrypt tells the service which calls are a tool's", () => {
+Deno.test("v2 Encrypt passes to the service which calls come from Trousseau's commands", () => {
   const { v2, service } = setUp();
   for (const uid of ["trousseau-0123", "0123", ""]) v2.Encrypt({ plaintext: seed, uid }, call);
   deepEqual(service.byTool, [true, false, false]);

@@ -1,31 +1,35 @@
 /**
- * The answers to kube-apiserver during an outage of the KMS: a pure function of the policy and the node's status.
+ * The outage policy: how to answer kube-apiserver during an outage of the KMS. It is a pure function of the settings and
+ * the status of the node.
  *
  * @module
  */
 import { KmsError } from "../../base/errors.ts";
 import type { QuorumState, ServiceStatus } from "./service.ts";
 
-/** What the operator decided. */
+/** The outage settings of the configuration. */
 export interface OutageSettings {
   readonly policy: OutagePolicy;
-  /** Milliseconds that an outage may last before the policy shows. */
+  /** Milliseconds that an outage lasts before the policy takes effect. */
   readonly afterMs: number;
 }
 
-/** How the wrap quorum is. A quorum that is refused is no outage. */
+/** The state of the wrap quorum. A quorum that is refused is not an outage. */
 export type OutageState = "none" | "outage" | "outage_past_after" | "refused";
 
-/** How to answer Status and Encrypt. Decrypt is always tried: what is in the cache can still be read. */
+/** How to answer Status and Encrypt. Decrypt does not depend on it: data with a cached data key can still be read. */
 export type OutageDecision =
-  /** `healthz` says `ok`, Encrypt is answered. */
+  /** `healthz` is `ok`, and Encrypt is answered. */
   | { readonly say: "ok"; readonly keyId: string }
-  /** `healthz` says why, Encrypt is answered, v1beta1's `ping` is refused: it is all that its health check looks at. */
+  /**
+   * `healthz` is the message, and Encrypt is answered. Under v1beta1 the Encrypt of `ping` is refused, because it is
+   * kube-apiserver's only health check.
+   */
   | { readonly say: "unwell"; readonly keyId: string; readonly message: string }
   /** Status and Encrypt are refused. */
   | { readonly say: "refuse"; readonly error: KmsError };
 
-/** How the quorum is. */
+/** The state of a quorum. @param afterMs milliseconds; from then on it is `outage_past_after`. */
 export function outageState(quorum: QuorumState, afterMs: number): OutageState {
   if (quorum.state === "held") return "none";
   if (quorum.refused) return "refused";
@@ -35,8 +39,8 @@ export function outageState(quorum: QuorumState, afterMs: number): OutageState {
 /**
  * Decides how to answer.
  *
- * A node without a key ID and one whose KEKs are refused answer the same under every policy: there is nothing to
- * announce, or a KMS was reached and said no.
+ * A node without a key ID and one whose KEKs are refused answer the same under every policy: the first has no key ID to
+ * announce, and the second has no outage.
  */
 export function outageDecision(settings: OutageSettings, status: ServiceStatus): OutageDecision {
   const { keyId, quorum } = status;
@@ -46,26 +50,26 @@ export function outageDecision(settings: OutageSettings, status: ServiceStatus):
   return past[settings.policy](keyId, quorum.message);
 }
 
-/** A status with `canEncrypt` by the policy: a ready data key may not be used while its KEKs are refused. */
+/** A status whose `canEncrypt` follows the policy: Encrypt is refused while the KEKs are, even if a data key is ready. */
 export function underPolicy(settings: OutageSettings, status: ServiceStatus): ServiceStatus {
   return { ...status, canEncrypt: status.canEncrypt && outageDecision(settings, status).say !== "refuse" };
 }
 
-/** What each policy says once `after` has passed. */
+/** The decision of each policy once `after` has passed. */
 const past = {
   keepWriting: (keyId) => ({ say: "ok", keyId }),
   failReady: (keyId, message) => ({ say: "unwell", keyId, message: sentence(message) }),
   failClosed: (_keyId, message) => refuse("unreachable", message),
 } as const satisfies Record<string, (keyId: string, message: string) => OutageDecision>;
 
-/** What the operator may choose from. */
+/** The outage policies of the configuration. */
 export type OutagePolicy = keyof typeof past;
 
 function refuse(code: "unreachable" | "key_unusable", message: string): OutageDecision {
   return { say: "refuse", error: new KmsError(code, sentence(message)) };
 }
 
-// `healthz` must not be empty or say `ok`, whatever the room below has to tell.
+// kube-apiserver takes the plugin for healthy if `healthz` is `ok`.
 function sentence(message: string): string {
   return message === "" || message === "ok" ? "The wrap quorum cannot be reached." : message;
 }

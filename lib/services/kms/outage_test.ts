@@ -45,7 +45,7 @@ Deno.test("outageDecision() follows the table of the outage policy, row by row",
   equal(say("failClosed", { quorum: away }, afterMs), "unreachable: Vault is away.");
 });
 
-Deno.test("outageDecision() gives an operator the sentence as healthz, and never `ok` or nothing for what is not well", () => {
+Deno.test("outageDecision() sets healthz to the message, and never to `ok` or an empty text during an outage", () => {
   for (const message of ["", "ok", "Vault is away."]) {
     const decided = outageDecision({ policy: "failReady", afterMs }, {
       ...base,
@@ -84,7 +84,7 @@ const anyStatus: fc.Arbitrary<ServiceStatus> = fc.record({
   sealedVersions: fc.constant(wellStatus.sealedVersions),
 });
 
-Deno.test("outageDecision() under any policy: announces the key ID that is known, and refuses with no other code than two", () => {
+Deno.test("outageDecision() under any policy announces the known key ID, and refuses with one of two codes", () => {
   fc.assert(fc.property(fc.constantFrom(...policies), anyStatus, (policy, status) => {
     const decided = outageDecision({ policy, afterMs }, status);
     if (decided.say === "refuse") {
@@ -94,7 +94,7 @@ Deno.test("outageDecision() under any policy: announces the key ID that is known
   }));
 });
 
-Deno.test("outageDecision() under keepWriting refuses nothing but a missing key ID and a refusal", () => {
+Deno.test("outageDecision() under keepWriting refuses only without a key ID or if the KEKs are refused", () => {
   fc.assert(fc.property(anyStatus, (status) => {
     const { say } = outageDecision({ policy: "keepWriting", afterMs }, status);
     const { keyId, quorum } = status;
@@ -110,7 +110,7 @@ Deno.test("outageDecision() is the same under all policies until `after` has pas
   }));
 });
 
-Deno.test("outageDecision() once shown stays until the quorum is back: time alone never makes it well", () => {
+Deno.test("outageDecision() past `after` does not change until the quorum is held again", () => {
   fc.assert(
     fc.property(
       fc.constantFrom(...policies),
@@ -125,7 +125,7 @@ Deno.test("outageDecision() once shown stays until the quorum is back: time alon
   );
 });
 
-Deno.test("outageState() is past at the very millisecond", () => {
+Deno.test("outageState() is outage_past_after from the exact millisecond on", () => {
   equal(outageState({ ...away, forMs: 9 }, 10), "outage");
   equal(outageState({ ...away, forMs: 10 }, 10), "outage_past_after");
   equal(outageState(refused, 10), "refused");

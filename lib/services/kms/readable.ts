@@ -1,7 +1,7 @@
 /**
- * Whether what is stored can be read, as far as a node knows: a pure function of its status.
+ * Detects stored data that cannot be read. It is a pure function of the status of a node.
  *
- * It is apart from the outage policy: kube-apiserver is told nothing of it, since Encrypt and Status are well.
+ * It is separate from the outage policy: Status and Encrypt still work, so their answers do not depend on it.
  *
  * @module
  */
@@ -10,12 +10,13 @@ import type { RefusedDecrypts } from "../../kek/status.ts";
 import type { ServiceStatus } from "./status.ts";
 
 /**
- * Why stored data cannot be read, in sentences; `""` where nothing shows that.
+ * The reasons why stored data cannot be read, in sentences; `""` if there is no sign of it. There are two signs:
  *
- * Two signs count. Each provider of the announced key ID refuses a sentinel of it, or of a key ID before it that was
- * announced when the sentinel was refused first: with another key in its place a node announces the next key ID within
- * seconds, and what it has sealed stays unreadable. Any one wrap opens an envelope, so one provider that refuses none is
- * enough to say nothing. Or Decrypts fail as `DecryptBoard` has it.
+ * - Each provider of the announced key ID refuses one of its sentinels: a sentinel of a version that counts in the
+ *   announced key ID, or that counted in an earlier one when it was first refused. Earlier ones matter because a node
+ *   whose key was replaced announces the next key ID within seconds, while the data sealed before stays unreadable. Any
+ *   one wrap opens an envelope, so one provider without a refused sentinel is enough to read.
+ * - Decrypts fail: `decrypts.failing`, see `DecryptBoard`.
  */
 export function unreadable({ decrypts, sealedVersions }: Pick<ServiceStatus, "decrypts" | "sealedVersions">): string {
   const announced = sealedVersions.filter((version) => version.announced);

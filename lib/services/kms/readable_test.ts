@@ -19,7 +19,7 @@ const sealed = (
   testedAt: 0,
 });
 
-Deno.test("unreadable() is red when every announced provider refuses a sentinel, and not while one may open", () => {
+Deno.test("unreadable() reports when every announced provider refuses a sentinel, and not while one does not", () => {
   const why = (...sealedVersions: SealedVersionStatus[]) => unreadable({ ...wellStatus, sealedVersions });
   equal(why(), "");
   match(
@@ -35,7 +35,7 @@ Deno.test("unreadable() is red when every announced provider refuses a sentinel,
   match(why(sealed("old", "opens", false), sealed("a", "refused")), /"a"/);
 });
 
-Deno.test("unreadable() stays red when a key that took the place of a lost one is announced and opens", () => {
+Deno.test("unreadable() still reports when the key that replaced a lost one is announced and opens", () => {
   const why = (...sealedVersions: SealedVersionStatus[]) => unreadable({ ...wellStatus, sealedVersions });
   const [lost, next] = [sealed("a", "refused"), sealed("a", "opens", true, "v2")];
   equal(why(lost, next), 'What this node has sealed cannot be opened again. Provider "a" has no version v1.');
@@ -44,7 +44,7 @@ Deno.test("unreadable() stays red when a key that took the place of a lost one i
   equal(why(sealed("a", "refused", false), next), "", "a version that was retired after it was replaced");
 });
 
-Deno.test("unreadable() says how many Decrypts were refused, why, and where to read on", () => {
+Deno.test("unreadable() gives the number of refused Decrypts, the reason, and the page of the documentation", () => {
   const refused = [
     { code: "key_unknown", message: "No such key.", envelopes: 2, since: 0, lastAt: 0 },
     { code: "integrity", message: "Damaged.", envelopes: 1, since: 0, lastAt: 0 },

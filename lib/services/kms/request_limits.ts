@@ -1,6 +1,8 @@
 /**
- * The limits of both KMS APIs, held on both sides. What comes in beyond them is refused with a sentence; what would go
- * out beyond them is stopped here, because kube-apiserver would throw the answer away and call the plugin unhealthy.
+ * Checks requests and answers of both KMS APIs against their limits.
+ *
+ * A request beyond them is refused. An answer beyond them is not sent: kube-apiserver would reject it and regard the
+ * plugin as unhealthy.
  *
  * @module
  */
@@ -19,9 +21,9 @@ export const limits = {
 } as const;
 
 /**
- * Checks what is to be sealed.
+ * Checks the plaintext of an Encrypt.
  *
- * @throws {KmsError} `request_invalid`
+ * @throws {KmsError} `request_invalid` if it is empty or longer than 900 bytes.
  */
 export function checkPlaintext(plaintext: Uint8Array): void {
   if (plaintext.length === 0) throw refused("encrypt", "the plaintext is empty");
@@ -31,9 +33,9 @@ export function checkPlaintext(plaintext: Uint8Array): void {
 }
 
 /**
- * Checks what is to be opened under v2, before anything in it is read.
+ * Checks the request of a v2 Decrypt before it is decoded further.
  *
- * @throws {KmsError} `request_invalid`
+ * @throws {KmsError} `request_invalid` if a field is empty or beyond its limit.
  */
 export function checkSealed(request: DecryptRequest): void {
   const complaint = complaintAboutSealed(request);
@@ -41,9 +43,9 @@ export function checkSealed(request: DecryptRequest): void {
 }
 
 /**
- * Checks what is to be opened under v1beta1.
+ * Checks the ciphertext of a v1beta1 Decrypt.
  *
- * @throws {KmsError} `request_invalid`
+ * @throws {KmsError} `request_invalid` if it is empty or larger than a frame.
  */
 export function checkFrame(frame: Uint8Array): void {
   if (frame.length === 0) throw refused("decrypt", "the ciphertext is empty");
@@ -53,10 +55,11 @@ export function checkFrame(frame: Uint8Array): void {
 }
 
 /**
- * Makes the check of v2 answers on their way out. Annotations that are frozen and were found good are the same for every
- * seed under a data key, and are not looked at again.
+ * Makes the check of v2 Encrypt answers. All answers under one data key share one frozen annotations object, which is
+ * checked once.
  *
- * @returns a function that throws `internal`: the fault would be ours.
+ * @returns a function that returns a valid answer unchanged. It throws a `KmsError` with the code `internal` for an
+ *   invalid one, which would be an error of the plugin.
  */
 export function answerChecker(): (answer: EncryptResponse) => EncryptResponse {
   const good = new WeakSet<EncryptResponse["annotations"]>();
@@ -71,9 +74,9 @@ export function answerChecker(): (answer: EncryptResponse) => EncryptResponse {
 }
 
 /**
- * Checks a key ID on its way out.
+ * Checks the key ID of an answer.
  *
- * @throws {KmsError} `internal`
+ * @throws {KmsError} `internal` if kube-apiserver would refuse it.
  */
 export function checkKeyId(keyId: string): string {
   const complaint = complaintAboutKeyId(keyId);
@@ -82,9 +85,9 @@ export function checkKeyId(keyId: string): string {
 }
 
 /**
- * Checks a v1beta1 answer on its way out.
+ * Checks the ciphertext of a v1beta1 Encrypt answer.
  *
- * @throws {KmsError} `internal`
+ * @throws {KmsError} `internal` if it is empty or larger than a frame.
  */
 export function checkFrameAnswer(frame: Uint8Array): Uint8Array {
   if (frame.length === 0 || frame.length > limits.frame) throw broken(`the frame has ${frame.length} bytes`);

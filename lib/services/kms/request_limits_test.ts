@@ -13,7 +13,7 @@ const good = { ciphertext: new Uint8Array(100), key_id: "t1-a", annotations: { "
 const invalid = { code: "request_invalid" };
 const broken = { code: "internal" };
 
-Deno.test("checkPlaintext() takes 1 to 900 bytes", () => {
+Deno.test("checkPlaintext() accepts 1 to 900 bytes", () => {
   for (const size of [1, 4, 32, 900]) doesNotThrow(() => checkPlaintext(new Uint8Array(size)));
   throws(() => checkPlaintext(new Uint8Array(0)), { ...invalid, message: "Cannot encrypt: the plaintext is empty." });
   throws(() => checkPlaintext(new Uint8Array(901)), {
@@ -22,7 +22,7 @@ Deno.test("checkPlaintext() takes 1 to 900 bytes", () => {
   });
 });
 
-Deno.test("checkFrame() and checkFrameAnswer() take 1 byte to 60 KiB", () => {
+Deno.test("checkFrame() and checkFrameAnswer() accept 1 byte to 60 KiB", () => {
   for (const size of [1, 60 * 1024]) {
     doesNotThrow(() => checkFrame(new Uint8Array(size)));
     equal(checkFrameAnswer(new Uint8Array(size)).length, size);
@@ -40,7 +40,7 @@ Deno.test("checkKeyId() counts bytes, not characters", () => {
   throws(() => checkKeyId("é".repeat(513)), broken);
 });
 
-Deno.test("checkSealed() and answerChecker() agree on every limit, one as the caller's fault and one as ours", () => {
+Deno.test("checkSealed() and answerChecker() have the same limits, one for requests and one for answers", () => {
   const bad = [
     { ciphertext: new Uint8Array(0) },
     { ciphertext: new Uint8Array(1025) },
@@ -58,7 +58,7 @@ Deno.test("checkSealed() and answerChecker() agree on every limit, one as the ca
   }
 });
 
-Deno.test("answerChecker() takes what is at the limits, and gives it back as it is", () => {
+Deno.test("answerChecker() accepts values at the limits, and returns them unchanged", () => {
   const annotations = { "a.b": new Uint8Array(32 * 1024 - 3) };
   const full = { ciphertext: new Uint8Array(1024), key_id: "x".repeat(1024), annotations };
   equal(answerChecker()(full), full);
@@ -78,7 +78,7 @@ Deno.test("checkSealed() refuses any flood of annotations above 32 KiB in all", 
   );
 });
 
-Deno.test("answerChecker() looks at annotations again unless they are frozen", () => {
+Deno.test("answerChecker() checks annotations again unless they are frozen", () => {
   const check = answerChecker();
   const answer = (annotations: Record<string, Uint8Array>) => ({
     ciphertext: new Uint8Array(1),

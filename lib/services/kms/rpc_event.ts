@@ -20,7 +20,7 @@ export const kmsOperations = {
 export interface KmsRpcEvent extends AuditEvent {
   readonly api: KmsApi;
   readonly operation: typeof kmsOperations[KmsApi][number];
-  /** `""` as long as the call has named none. */
+  /** `""` until the key ID of the call is known. */
   readonly keyId: string;
   readonly providers: readonly ProviderVersion[];
   readonly foreign?: ForeignFormat;
@@ -28,10 +28,10 @@ export interface KmsRpcEvent extends AuditEvent {
 
 const observer = rpcObserver<KmsRpcEvent>(() => ({ keyId: "", providers: [] }));
 
-/** Makes a handler that notifies of each of its calls. */
+/** Wraps a handler so that an event is sent for each call. */
 export const withKmsRpcEvent = observer.withRpcEvent;
 
-/** Notifies of requests that cannot be decoded. */
+/** Sends an event for each request that cannot be decoded. */
 export function noteUnreadableKms(notify: Notify): Unreadable {
   const operations: Readonly<Record<string, KmsRpcEvent["operation"]>> = { Encrypt: "encrypt", Decrypt: "decrypt" };
   return observer.notedUnreadable(notify, (path) => ({
@@ -40,7 +40,7 @@ export function noteUnreadableKms(notify: Notify): Unreadable {
   }));
 }
 
-/** Notes the format before the call is made, so that the event of a call that fails has it too. */
+/** Sets the foreign format of an event. It is set before the data is decrypted, so that failed calls have it too. */
 export function noteForeign(findings: Findings<KmsRpcEvent>, format: ForeignFormat | undefined): void {
   if (format !== undefined) findings.foreign = format;
 }

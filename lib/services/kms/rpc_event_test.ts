@@ -9,7 +9,7 @@ import { noteUnreadableKms } from "./rpc_event.ts";
 
 const call = { signal: new AbortController().signal, deadlineMs: 1000, uid: "" };
 
-/** The API and the operation under which garbage at each path of a contract is noted. */
+/** The API and the operation of the event for an invalid message at each path of a contract. */
 function notedAt(contracts: readonly object[], made: (notify: Notify) => Unreadable): Record<string, string> {
   const noted: Record<string, string> = {};
   for (const { path } of contracts.flatMap((contract) => Object.values(contract))) {

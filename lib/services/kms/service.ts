@@ -1,5 +1,6 @@
 /**
- * Status, encrypt and decrypt in our own types: what the RPC handlers, the CLI and the HTTP endpoint speak to.
+ * The KMS plugin's service: status, encryption and decryption, independent of the wire format. The RPC handlers, the CLI
+ * and the HTTP endpoint call it.
  *
  * @module
  */
@@ -30,36 +31,38 @@ import type { Decrypted, Encrypted, Sealed, ServiceStatus } from "./status.ts";
 export type { DecryptStatus, ProviderHealth, ProviderVersion, QuorumState, RefusedDecrypts } from "../../kek/status.ts";
 export type { Decrypted, Encrypted, ProviderStatus, Sealed, SealedVersionStatus, ServiceStatus } from "./status.ts";
 
-/** The plugin without its wire. */
+/** The operations of the plugin. */
 export interface Service {
-  /** The status for a Status answer, from memory: a new key ID waits until 4 s after the last call. */
+  /** The status for a Status answer, from memory. The key ID does not change in the 4 s after a call, for at most 30 s. */
   status(): ServiceStatus;
-  /** The status for everything else, from memory. */
+  /** The status for every other use, from memory. */
   peek(): ServiceStatus;
   /**
    * Seals under the announced key ID, without a remote call.
    *
    * @param plaintext 1 to 900 bytes.
-   * @param byTool whether the caller is one of Trousseau's own commands: its call does not show that an API server knows
-   *   the key ID.
-   * @throws {KmsError} `request_invalid`; the reason why no data key is ready, such as `unreachable`.
+   * @param byTool whether the caller is one of Trousseau's own commands. Such a call is not noted as an API server's first
+   *   Encrypt under the key ID.
+   * @throws {KmsError} `request_invalid` if the plaintext is empty or too long; if no data key is ready, the code of the
+   *   failed wrap, such as `unreachable`.
    */
   encrypt(plaintext: Uint8Array, api: KmsApi, byTool?: boolean): Encrypted;
   /**
    * Opens data that any node with these keys has sealed.
    *
-   * @throws {KmsError} `integrity` for bytes that no such node has sealed, or that were changed; see `lib/base/errors.ts`.
+   * @throws {KmsError} `integrity` for bytes that no such node has sealed, or that were changed; the other codes are in
+   *   `lib/base/errors.ts`.
    */
   decrypt(sealed: Sealed, api: KmsApi, call: CallOptions): Promise<Decrypted>;
   /** Counts a Decrypt that was refused before {@linkcode Service.decrypt} was called. */
   refused(ciphertext: Uint8Array, error: KmsError): void;
-  /** The other plugin that wrote it, by its format; `undefined` for Trousseau's own data and for plugins not configured. */
+  /** The format of data that another plugin wrote; `undefined` for Trousseau's data and formats not configured. */
   foreignFormat(sealed: Sealed, api: KmsApi): ForeignFormat | undefined;
 }
 
 /** A running service. */
 export interface OpenedService extends Service, AsyncDisposable {
-  /** Tests, in the background, whether the versions that this node has sealed with can be opened. */
+  /** Starts to test, in the background, whether the versions that this node has sealed with can be opened. */
   examine(): void;
 }
 
@@ -70,31 +73,31 @@ export interface ServiceOptions {
   readonly retired?: readonly NamedProvider[];
   /** Names of providers, or `PROVIDER@VERSION`, whose wraps the operator has given up; none if left out. */
   readonly forgotten?: readonly string[];
-  /** Other plugins whose data is read; none if left out. */
+  /** Sources of data in the formats of other plugins; none if left out. */
   readonly readForeign?: readonly ForeignSource[];
   readonly wrap: WrapQuorum;
   readonly unwrap: UnwrapStrategy;
   readonly keyEpoch: number;
   readonly cache: UnwrapCacheOptions;
   readonly dekMaxAgeMs: number;
-  /** How many seeds a data key may seal; 2^20 if left out. */
+  /** Maximum number of seeds that a data key seals; 2^20 if left out. */
   readonly dekMaxUses?: number;
   readonly probeIntervalMs: number;
   readonly store: RingStore;
-  /** The file for the first Encrypt under a key ID; kept in memory only if left out. */
+  /** The file for the first Encrypt under a key ID; if left out, it is kept in memory only. */
   readonly firstEncrypt?: FirstEncryptFile;
   /** The store of sentinels, which show whether a version can still be opened; in memory if left out. */
   readonly sentinels?: SentinelStore;
   /** For the status: whether the folder of these files can be written. */
   readonly stateFolder?: Pick<StateFolderWatch, "status">;
   readonly clock: Clock;
-  /** Spreads the probes of several nodes: numbers from 0 to below 1, `Math.random` if left out. */
+  /** Returns numbers from 0 to below 1, which spread the probes of several nodes; `Math.random` if left out. */
   readonly random?: () => number;
   readonly notify: Notify;
 }
 
 /**
- * Opens the service. It does not wait for a KMS: until one answers, the status says why there is no key ID.
+ * Opens the service. It does not wait for a KMS. Until one answers, the status has the reason why there is no key ID.
  *
  * @throws {KmsError} `config` if the state folder cannot be used, or if data sealed by this node could not be opened by any
  *   configured provider.
@@ -130,7 +133,7 @@ export async function openService(options: ServiceOptions): Promise<OpenedServic
     notify,
     dekMaxAgeMs: options.dekMaxAgeMs,
     dekMaxUses: options.dekMaxUses ?? maxUsesOfDek,
-    // Cached, it opens in an outage what this node has sealed with it.
+    // In the cache, the data key opens during an outage the data that this node has sealed with it.
     onFirstUse: (dek) => group.remember(dek.copyOfDek(), dek.reference, dek.wraps),
   });
   return new KmsPluginService(ring, group, group.foreignReader(options.readForeign ?? []));
@@ -197,7 +200,8 @@ class KmsPluginService implements OpenedService {
     const context = { purpose: api, threshold, keyId, reference };
     const open = (dek: Uint8Array) => openSeed(dek, envelope, context);
     const { seed, holders, cache, own } = await this.#group.open({ wraps, reference, purpose: api, open }, call);
-    // v1beta1's health check and `trousseau probe` decrypt a seed of a moment ago: that shows nothing about stored data.
+    // v1beta1's health check and `trousseau probe` decrypt a seed that this process has just sealed. Their success is no
+    // evidence about stored data.
     if (!own) this.#group.decrypts.opened();
     return { plaintext: seed, keyId, providers: holders, cache };
   }

@@ -36,7 +36,7 @@ async function started(providers: readonly MemoryProvider[], options: Parameters
 }
 
 for (const api of ["v2", "v1beta1"] as const) {
-  Deno.test(`decrypt() gives back what encrypt() sealed, on this node and on another one, over ${api}`, async () => {
+  Deno.test(`decrypt() opens data of encrypt(), on this node and on another one, over ${api}`, async () => {
     const providers = memoryProviders("a", "b");
     await using node = await started(providers);
     await using other = await started(providers);
@@ -121,7 +121,7 @@ Deno.test("decrypt() is total: random bytes get a code and never an answer", asy
   );
 });
 
-Deno.test("encrypt() refuses an empty and an oversized plaintext, and takes every size between", async () => {
+Deno.test("encrypt() refuses an empty and an oversized plaintext, and accepts every size between", async () => {
   await using node = await started(memoryProviders("a"));
   assert.equal(await codeOf(() => node.service.encrypt(new Uint8Array(0), "v2")), "request_invalid");
   assert.equal(await codeOf(() => node.service.encrypt(new Uint8Array(901), "v2")), "request_invalid");
@@ -158,7 +158,7 @@ Deno.test("encrypt() uses a new data key after each v2 use, and one for an hour 
   assert.notEqual(head(node.service.encrypt(seed, "v1beta1")), frame);
 });
 
-Deno.test("encrypt() asks for another data key at half of its uses and refuses at the last one", async () => {
+Deno.test("encrypt() replaces the data key at half of its uses, and refuses after the last one", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   await using node = await started([a], { dekMaxUses: 100 });
   a.faults.set("wrap", "unreachable");
@@ -169,7 +169,7 @@ Deno.test("encrypt() asks for another data key at half of its uses and refuses a
   assert.equal(await codeOf(() => node.service.encrypt(seed, "v1beta1")), "ok");
 });
 
-Deno.test("status() knows no key ID before a quorum has wrapped, says why, and recovers by itself", async () => {
+Deno.test("status() has no key ID before a quorum has wrapped, gives the reason, and recovers by itself", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   a.faults.set("all", "unreachable");
   await using node = await started([a]);
@@ -206,7 +206,7 @@ for (const [wrap, needed] of [["all", 5], ["any", 1], [2, 2]] as const) {
   }
 }
 
-Deno.test("encrypt() by five providers with two of RSA-4096, and by seven with the largest wraps, is what the API takes", async () => {
+Deno.test("encrypt() with five providers, two of RSA-4096, and with seven of the largest wraps stays within the API's limits", async () => {
   const largest = [..."abcdefg"].map((letter) => new MemoryProvider(letter.repeat(63), 4096));
   for (const providers of [five(), largest]) {
     await using node = await started(providers, { wrap: "all" });
@@ -221,7 +221,7 @@ Deno.test("encrypt() by five providers with two of RSA-4096, and by seven with t
   }
 });
 
-Deno.test("decrypt() needs one provider that wrapped, whatever the others do", async () => {
+Deno.test("decrypt() needs one provider that wrapped, for any faults of the others", async () => {
   for (const fault of ["hang", "unreachable", "wrong", "key_unknown", "permission_denied", "throttled"] as const) {
     const providers = five();
     await using node = await started(providers, { wrap: "all" });
@@ -234,7 +234,7 @@ Deno.test("decrypt() needs one provider that wrapped, whatever the others do", a
   }
 });
 
-Deno.test("decrypt() answers integrity only after every wrap gave a data key that does not fit", async () => {
+Deno.test("decrypt() throws integrity only after the data keys of all wraps do not fit", async () => {
   const [a, b] = memoryProviders("a", "b") as [MemoryProvider, MemoryProvider];
   await using node = await started([a, b]);
   const sealed = node.service.encrypt(seed, "v2");
@@ -249,7 +249,7 @@ Deno.test("decrypt() answers integrity only after every wrap gave a data key tha
   assert.deepEqual(health(), ["sick", "well"]);
 });
 
-Deno.test("decrypt() says which provider is not configured any more", async () => {
+Deno.test("decrypt() names the provider that is not configured any more", async () => {
   await using node = await started(memoryProviders("old"));
   const sealed = node.service.encrypt(seed, "v2");
   await using other = await started(memoryProviders("new"));
@@ -271,7 +271,7 @@ function bound(target: MemoryProvider, key: string | symbol): unknown {
   return typeof value === "function" ? value.bind(target) : value;
 }
 
-Deno.test("decrypt() asks its KMS once for many at once, and not again within maxAge", async () => {
+Deno.test("decrypt() calls its KMS once for concurrent requests, and not again within maxAge", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   await using node = await started([a]);
   const sealed = node.service.encrypt(seed, "v2");
@@ -287,7 +287,7 @@ Deno.test("decrypt() asks its KMS once for many at once, and not again within ma
   assert.equal(a.calls.unwrap - before, 2);
 });
 
-Deno.test("decrypt() of a good envelope is not spoilt by a bad one with the same wraps, under way at the same time", async () => {
+Deno.test("decrypt() of a valid envelope does not fail because of a concurrent invalid one with the same wraps", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   await using node = await started([a]);
   const sealed = node.service.encrypt(seed, "v2");
@@ -297,7 +297,7 @@ Deno.test("decrypt() of a good envelope is not spoilt by a bad one with the same
   assert.deepEqual(await Promise.all(codes), ["integrity", "ok", "ok", "integrity", "ok"]);
 });
 
-Deno.test("decrypt() of what this node sealed needs no KMS", async () => {
+Deno.test("decrypt() of this node's own data needs no KMS", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   await using node = await started([a]);
   const sealed = node.service.encrypt(seed, "v2");
@@ -306,7 +306,7 @@ Deno.test("decrypt() of what this node sealed needs no KMS", async () => {
   assert.deepEqual(await opened(node, sealed), seed);
 });
 
-Deno.test("decrypt() serves a cached data key on through an outage, up to the grace since the last good answer", async () => {
+Deno.test("decrypt() serves a cached data key in an outage, up to the grace since the last successful call", async () => {
   for (const fault of ["unreachable", "hang"] as const) {
     const [a] = memoryProviders("a") as [MemoryProvider];
     await using node = await started([a]);
@@ -329,7 +329,7 @@ Deno.test("decrypt() serves a cached data key on through an outage, up to the gr
   }
 });
 
-Deno.test("decrypt() with no grace refuses as soon as the KMS is away", async () => {
+Deno.test("decrypt() without grace refuses as soon as the KMS is unavailable", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   const cache = { entries: 10, maxAgeMs: 10 * minute, graceOnOutageMs: 0, lifetimeMs: 24 * hour };
   await using node = await started([a], { cache });
@@ -367,7 +367,7 @@ Deno.test("decrypt() drops a cached data key at once when its KEK is disabled, b
   assert.equal(await codeOf(() => opened(node, sealed)), "key_unusable");
 });
 
-Deno.test("decrypt() given up by its caller says so, and does not spoil the next one", async () => {
+Deno.test("decrypt() reports a cancellation by its caller, and the next one works", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   await using node = await started([a]);
   const sealed = node.service.encrypt(seed, "v2");
@@ -390,7 +390,7 @@ Deno.test("openService() refuses a state folder that cannot be written to", asyn
   assert.equal(await codeOf(() => startNode(memoryProviders("a"), { clock, store })), "config");
 });
 
-Deno.test("decrypt() opens with a retired provider what it wrapped, and asks it for nothing else", async () => {
+Deno.test("decrypt() calls a retired provider only for its own wraps", async () => {
   const [a, b, old] = memoryProviders("a", "b", "old") as [MemoryProvider, MemoryProvider, MemoryProvider];
   await using before = await started([old]);
   const sealed = before.service.encrypt(seed, "v2");
@@ -409,7 +409,7 @@ Deno.test("decrypt() opens with a retired provider what it wrapped, and asks it 
   assert.equal(node.service.peek().providers.length, 2);
 });
 
-Deno.test("status() tells of a retired provider that is away, and of its return when it next unwraps", async () => {
+Deno.test("status() reports an unavailable retired provider, and its recovery at its next unwrap", async () => {
   const [a, old] = memoryProviders("a", "old") as [MemoryProvider, MemoryProvider];
   await using before = await started([old]);
   const [first, second] = [before.service.encrypt(seed, "v2"), before.service.encrypt(seed, "v1beta1")];
@@ -423,7 +423,7 @@ Deno.test("status() tells of a retired provider that is away, and of its return 
   assert.deepEqual(node.service.peek().retired.map(({ health, code }) => [health, code]), [["well", "ok"]]);
 });
 
-Deno.test("openService() refuses to lose the last provider that can open what the node has sealed", async () => {
+Deno.test("openService() refuses a configuration without a provider that can open the node's data", async () => {
   const [a, b, c] = memoryProviders("a", "b", "c") as [MemoryProvider, MemoryProvider, MemoryProvider];
   const store = new MemoryStore();
   {
@@ -458,7 +458,7 @@ Deno.test("openService() refuses to lose the last provider that can open what th
   assert.equal(await refusal([b, c]), "");
 });
 
-Deno.test("encrypt() uses no data key before it is written down who can open it", async () => {
+Deno.test("encrypt() uses no data key before its wrap set is written", async () => {
   const [a, b] = memoryProviders("a", "b") as [MemoryProvider, MemoryProvider];
   const store = new MemoryStore();
   await using node = await started([a, b], { store, wrap: 1 });
@@ -474,7 +474,7 @@ Deno.test("encrypt() uses no data key before it is written down who can open it"
   assert.deepEqual(store.saved?.sealedBy, [[{ name: "b", kind: "memory" }]]);
 });
 
-Deno.test("decrypt() of what this process sealed does not show that stored data can be read: the health check of v1beta1", async () => {
+Deno.test("decrypt() of this process's own data, such as v1beta1's health check, is no evidence that stored data can be read", async () => {
   const [old, now] = memoryProviders("old", "now") as [MemoryProvider, MemoryProvider];
   await using before = await started([old]);
   const stored = [1, 2, 3].map(() => before.service.encrypt(seed, "v1beta1"));
@@ -483,7 +483,7 @@ Deno.test("decrypt() of what this process sealed does not show that stored data 
   for (let i = 0; i < 30; i++) {
     await ping();
     for (const sealed of stored) assert.equal(await codeOf(() => opened(node, sealed, "v1beta1")), "key_unknown");
-    // Longer than `maxAge`: the KMS has confirmed the data key of the ping meanwhile, and that shows no more.
+    // Longer than `maxAge`: the KMS has confirmed the ping's data key since, which is no more evidence.
     await node.clock.advance(minute);
     assert.equal(node.service.peek().decrypts.failing, true, `after ${i} minutes`);
   }
@@ -505,7 +505,7 @@ Deno.test("decrypt() counts envelopes and not references: a whole hour of v1beta
   assert.equal(node.service.peek().decrypts.failing, true);
 });
 
-Deno.test("decrypt() in an outage is no refusal, and one that another node sealed is a success", async () => {
+Deno.test("decrypt() in an outage is not a refusal, and one of another node's data is a success", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   await using other = await started([a]);
   const stored = [1, 2, 3, 4].map(() => other.service.encrypt(seed, "v2"));
@@ -524,7 +524,7 @@ Deno.test("decrypt() in an outage is no refusal, and one that another node seale
   assert.equal(node.service.peek().decrypts.failing, false, "it recovers by itself");
 });
 
-Deno.test("decrypt() counts what is no envelope at all, foreign formats that are not read too", async () => {
+Deno.test("decrypt() counts data that is not an envelope, and foreign formats that are not configured", async () => {
   await using node = await started(memoryProviders("a"));
   const bytes = ["vault:v1:AAAA", "1aws", "", "\xe1"].map((text) => new TextEncoder().encode(text));
   for (const ciphertext of bytes) await codeOf(() => opened(node, { keyId: "1", ciphertext, annotations: {} }));
@@ -532,7 +532,7 @@ Deno.test("decrypt() counts what is no envelope at all, foreign formats that are
   assert.deepEqual([failing, refused.map(({ code, envelopes }) => [code, envelopes])], [true, [["integrity", 4]]]);
 });
 
-Deno.test("decrypt() of a busy KMS ends shortly before its caller's deadline with what the KMS said, or is answered", async () => {
+Deno.test("decrypt() with a throttling KMS is answered, or ends shortly before its caller's deadline with the KMS's error", async () => {
   for (const deadline of [1_000, 2_900, 8_000]) {
     for (const busyMs of [deadline / 2, Infinity]) {
       const clock = new FakeClock();
@@ -546,7 +546,7 @@ Deno.test("decrypt() of a busy KMS ends shortly before its caller's deadline wit
       clock.after(busyMs, () => memory.faults.clear());
       const began = clock.now();
       using bound = deadlineBy(clock, deadline, new AbortController().signal);
-      // A call that came before, with less time, does not keep the other from its own.
+      // An earlier call with a shorter deadline does not shorten that of the other one.
       using short = deadlineBy(clock, 400, new AbortController().signal);
       const early = codeOf(() => reader.service.decrypt(sealed, "v2", short));
       let endedAt = NaN;
@@ -560,7 +560,7 @@ Deno.test("decrypt() of a busy KMS ends shortly before its caller's deadline wit
   }
 });
 
-Deno.test("a wrap by a busy KMS is repeated within the time that a ready DEK's making has", async () => {
+Deno.test("a wrap by a throttling KMS is repeated within the time limit of a data key's preparation", async () => {
   const clock = new FakeClock();
   const memory = new MemoryProvider("a");
   memory.faults.set("wrap", "throttled");

@@ -1,5 +1,5 @@
 /**
- * The plugin's status and its answers, in our own types.
+ * The status of the plugin and the results of its operations, independent of the wire format.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { CacheResult } from "../../telemetry/events.ts";
 export interface ProviderStatus extends ProviderHealth {
   /** The version that counts in the key ID, `?` if this node has never seen one. */
   readonly version: string;
-  /** When it first lacked a wrap of the ready data key; `undefined` if it has one, or if no data key is ready. */
+  /** When it first lacked a wrap of the ready data key; `undefined` if it has wrapped that, or if no data key is ready. */
   readonly lacksWrapSince: number | undefined;
 }
 
@@ -22,35 +22,35 @@ export interface SealedVersionStatus {
   readonly kind: string;
   readonly version: string;
   /**
-   * Whether it counts in the announced key ID. A version that was refused while it counted keeps this until it opens
-   * again or is forgotten: data sealed under it cannot have been rewritten.
+   * Whether it counts in the announced key ID. It stays `true` for a version that was refused while it counted, until the
+   * version opens again or is forgotten: data sealed under it cannot have been rewritten.
    */
   readonly announced: boolean;
   /** `unknown`: it was tested and its KMS could not be reached. */
   readonly state: "not_tested" | "opens" | "refused" | "unknown";
   readonly code: ErrorCode | "ok";
-  /** Why it was refused, or not tested: one sentence, `""` when it opens. */
+  /** The reason why it was refused or not tested, in one sentence; `""` if it opens. */
   readonly message: string;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch; `undefined` if it was not tested. */
   readonly testedAt: number | undefined;
 }
 
-/** The status of the node, from memory. Its times are by the wall clock at the time of the call. */
+/** The status of the node, from memory. Its times are milliseconds since the epoch, by the wall clock at the call. */
 export interface ServiceStatus extends KekGroupStatus {
   readonly providers: readonly ProviderStatus[];
-  /** The announced key ID; `undefined` as long as none is known. */
+  /** The announced key ID; `undefined` until one is known. */
   readonly keyId: string | undefined;
-  /** Whether the ID counts a provider that has never been seen. */
+  /** Whether the key ID was made without the version of a provider, because that has never answered. */
   readonly provisional: boolean;
-  /** Why there is no key ID, in one sentence; `""` when there is one. */
+  /** The reason why there is no key ID; `""` if there is one. */
   readonly message: string;
-  /** Whether a data key is ready for the next Encrypt; the outage policy may still forbid it: see `underPolicy`. */
+  /** Whether a data key is ready for the next Encrypt. The outage policy can still refuse it: see `underPolicy`. */
   readonly canEncrypt: boolean;
   /** When the ready data key was made; `undefined` if none is ready. */
   readonly dataKeyMadeAt: number | undefined;
   /** When the key ID was announced, in milliseconds since the epoch. */
   readonly announcedAt: number | undefined;
-  /** When an API server first called Encrypt over v2 under it; `undefined` if no such call was noted. */
+  /** When an API server first called Encrypt over v2 under the key ID; `undefined` if no such call was noted. */
   readonly firstEncryptAt: number | undefined;
   /** Whether the state folder can be written; `undefined` if the node keeps no state in one. */
   readonly stateFolder: StateFolderStatus | undefined;
@@ -67,15 +67,18 @@ export interface Sealed {
   readonly annotations: Readonly<Record<string, Uint8Array>>;
 }
 
-/** An answer to Encrypt. */
+/** The result of an Encrypt. */
 export interface Encrypted extends Sealed {
+  /** The providers that have wrapped the data key. */
   readonly providers: readonly ProviderVersion[];
 }
 
-/** An answer to Decrypt. */
+/** The result of a Decrypt. */
 export interface Decrypted {
   readonly plaintext: Uint8Array;
+  /** The key ID that the data was sealed under. */
   readonly keyId: string;
+  /** The providers that have wrapped the data key. */
   readonly providers: readonly ProviderVersion[];
   readonly cache: CacheResult;
 }

@@ -9,14 +9,14 @@ import type { GaugeRow, GaugeSample } from "../../telemetry/gauges.ts";
 import type { ServiceStatus } from "./status.ts";
 
 /**
- * The key ID as kube-apiserver's metric `apiserver_envelope_encryption_key_id_hash_total` has it, so that both can be
- * joined: `sha256:` and the hash of its UTF-8 in lowercase hexadecimal; `""` for an empty one.
+ * The hash of a key ID, as in kube-apiserver's metric `apiserver_envelope_encryption_key_id_hash_total`, so that both can
+ * be joined: `sha256:` and the SHA-256 of its UTF-8 bytes in lowercase hexadecimal; `""` for an empty key ID.
  */
 export function keyIdHash(keyId: string): string {
   return keyId === "" ? "" : `sha256:${sha256Hex(utf8(keyId))}`;
 }
 
-/** @param wall the wall clock now, in milliseconds since the epoch. */
+/** The gauges of the plugin. @param wall the present time, in milliseconds since the epoch. */
 export function kmsGauges(status: ServiceStatus, wall: number): readonly GaugeRow[] {
   return [
     ...keyIdGauges(status),

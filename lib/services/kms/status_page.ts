@@ -25,7 +25,7 @@ import { keyIdHash, kmsGauges } from "./status_metrics.ts";
  *
  * @param peek reads the status without counting as a Status call.
  * @param readiness see {@linkcode pluginReadiness}.
- * @param clock another one for tests.
+ * @param clock the system clock if left out.
  */
 export function kmsPages(
   peek: () => ServiceStatus,
@@ -42,10 +42,10 @@ export function kmsPages(
 }
 
 /**
- * The readiness at `/readyz`. An outage beyond its limit, a refusal and stored data that cannot be read make the plugin
- * unready under every outage policy, also where kube-apiserver is answered.
+ * The readiness at `/readyz`. An outage longer than `afterMs`, a refusal and stored data that cannot be read make the
+ * plugin unready under every outage policy, even if it still answers kube-apiserver.
  *
- * @param afterMs milliseconds that an outage may last.
+ * @param afterMs milliseconds that an outage lasts before the plugin is unready.
  */
 export function pluginReadiness(afterMs: number): (status: ServiceStatus) => Readiness {
   return (status) => {
@@ -57,7 +57,7 @@ export function pluginReadiness(afterMs: number): (status: ServiceStatus) => Rea
   };
 }
 
-/** A plugin is ready only with a key ID and a data key for the next Encrypt. */
+/** Makes a readiness unready if there is no key ID or no data key for the next Encrypt. */
 export function withKeys(status: Pick<ServiceStatus, "keyId" | "message" | "canEncrypt">, found: Readiness): Readiness {
   if (status.keyId === undefined) return { ready: false, message: status.message };
   if (!found.ready || status.canEncrypt) return found;

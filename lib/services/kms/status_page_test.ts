@@ -14,7 +14,7 @@ const failing: ServiceStatus = {
 };
 const away = { state: "lost", since: 0, forMs: 0, refused: true, message: "Vault refuses." } as const;
 
-Deno.test("pluginReadiness() is red where stored data cannot be read, whatever the quorum is", () => {
+Deno.test("pluginReadiness() is unready if stored data cannot be read, for any quorum", () => {
   const ready = pluginReadiness(600_000);
   assert.deepEqual([ready(wellStatus).ready, ready(wellStatus).message], [true, ""]);
   const red = ready(failing);
@@ -25,7 +25,7 @@ Deno.test("pluginReadiness() is red where stored data cannot be read, whatever t
   assert.match(both.message, /^Vault refuses\. Stored data cannot be read: /);
 });
 
-Deno.test("kmsPages() stays green for fewer refusals, and tells of them", () => {
+Deno.test("kmsPages() stays ready with fewer refusals, and reports them", () => {
   const few = { ...failing, decrypts: { ...failing.decrypts, failing: false } };
   const pages = kmsPages(() => few, pluginReadiness(600_000));
   const page = pages.page("");

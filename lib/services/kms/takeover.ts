@@ -1,5 +1,5 @@
 /**
- * The condition under which a plugin takes over the socket of the one that serves now.
+ * The condition under which a plugin takes over the socket of a running plugin.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import type { Takeover } from "../../net/socket/socket.ts";
 const never = new AbortController().signal;
 
 /**
- * Allows the takeover from a predecessor that announces the same key ID. kube-apiserver notices no change.
+ * Permits the takeover if the running plugin announces the same key ID, so that kube-apiserver sees no change.
  *
- * @param keyId returns the key ID that this process will announce.
+ * @param keyId returns the key ID that this process will announce; `undefined` if there is none.
  */
 export function fromSameKeyId(keyId: () => string | undefined): Takeover {
   return async (path) => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { kmsServer } from "../../api/kms/server.ts";
 import { fromSameKeyId } from "./takeover.ts";
 
-Deno.test("fromSameKeyId() allows the takeover from a plugin with the same key ID, and gives both IDs otherwise", async () => {
+Deno.test("fromSameKeyId() permits the takeover from a plugin with the same key ID, and reports both IDs otherwise", async () => {
   const folder = await Deno.makeTempDir();
   const path = join(folder, "s");
   const server = kmsServer({

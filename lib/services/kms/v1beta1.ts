@@ -1,5 +1,5 @@
 /**
- * The handlers of KMS v1beta1: no key ID, no annotations, one frame that carries all.
+ * The handlers of KMS v1beta1. This API has no key ID and no annotations: the ciphertext is one frame with all parts.
  *
  * @module
  */
@@ -13,18 +13,18 @@ import { countRefusal, type HandlerContext } from "./v2.ts";
 
 const apiVersion = "v1beta1";
 
-// What kube-apiserver encrypts to see whether a v1beta1 plugin is well.
+// The plaintext of kube-apiserver's health check for v1beta1 plugins.
 const ping = utf8("ping");
 
 /**
- * Version and Encrypt answer from memory; Decrypt may ask a KMS.
+ * Makes the handlers. Version and Encrypt are answered from memory; Decrypt can call a KMS.
  *
- * @param runtimeVersion a semantic version.
+ * @param runtimeVersion the semantic version of this release.
  */
 export function v1beta1Handlers(context: HandlerContext, runtimeVersion: string): Handlers<V1beta1Rpcs> {
   const { service, notify } = context;
   return {
-    // Whatever version the caller speaks: this RPC is there to tell him ours.
+    // The version in the request is ignored: the purpose of this RPC is to return the plugin's version.
     Version: withKmsRpcEvent("v1beta1", "status", notify, () => {
       return { version: apiVersion, runtime_name: "Trousseau", runtime_version: runtimeVersion };
     }),

@@ -13,18 +13,19 @@ import { answerChecker, checkKeyId, checkPlaintext, checkSealed } from "./reques
 import { noteForeign, withKmsRpcEvent } from "./rpc_event.ts";
 import type { OutageDecision } from "./outage.ts";
 
-/** What both APIs' handlers stand on. */
+/** The dependencies of the handlers of both APIs. */
 export interface HandlerContext {
   readonly service: Service;
   readonly notify: Notify;
-  /** How to answer now: as Status, which the service notes, or for another call's sake. */
+  /** Decides how to answer now: `status` for a Status call, which the service notes; `peek` for any other call. */
   readonly decide: (noted: "status" | "peek") => OutageDecision;
 }
 
 /**
- * Status and Encrypt answer from memory; Decrypt may ask a KMS.
+ * Makes the handlers. Status and Encrypt are answered from memory; Decrypt can call a KMS.
  *
- * @param reportVersion must stay what it is while an API server runs: it refuses a plugin whose version changes.
+ * @param reportVersion the version in Status. It must not change while an API server runs, which refuses a plugin whose
+ *   version changes.
  */
 export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2beta1"): Handlers<V2Rpcs> {
   const { service, notify } = context;
@@ -39,7 +40,7 @@ export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2bet
 
     Encrypt: withKmsRpcEvent("v2", "encrypt", notify, ({ plaintext, uid }, _call, findings) => {
       checkPlaintext(plaintext);
-      // An Encrypt that succeeds while Status is refused would only hide from the API server's log why.
+      // If Encrypt succeeded while Status is refused, the API server's log would not show the reason.
       const now = context.decide("peek");
       if (now.say === "refuse") throw now.error;
       const { keyId, ciphertext, annotations, providers } = service.encrypt(plaintext, "v2", isToolUid(uid));
@@ -47,7 +48,7 @@ export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2bet
       return checkAnswer({ ciphertext, key_id: keyId, annotations });
     }),
 
-    // The call itself is handed down: its signal is made only if somebody has to wait.
+    // The call is passed on as it is: its abort signal is created at the first access, so that cached answers need none.
     Decrypt: withKmsRpcEvent("v2", "decrypt", notify, async (request, call, findings) => {
       countRefusal(service, request.ciphertext, () => checkSealed(request));
       findings.keyId = request.key_id;
@@ -61,7 +62,7 @@ export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2bet
   };
 }
 
-/** Runs the checks that come before a service is asked to decrypt; what they refuse counts like its own refusals. */
+/** Runs checks that precede {@linkcode Service.decrypt}. Their refusals are counted like those of the service. */
 export function countRefusal(service: Pick<Service, "refused">, ciphertext: Uint8Array, check: () => void): void {
   try {
     check();

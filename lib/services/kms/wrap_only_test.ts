@@ -16,7 +16,7 @@ async function started(providers: readonly MemoryProvider[], options: TestNodeOp
   return node;
 }
 
-Deno.test("a provider that only wraps wraps each data key and counts in the key ID, and is asked to unwrap none", async () => {
+Deno.test("a provider that only wraps wraps each data key and counts in the key ID, and unwraps none", async () => {
   const [a, r] = [new MemoryProvider("a"), new WrapOnlyProvider("r")];
   await using alone = await started([a]);
   await using node = await started([a, r]);
@@ -37,7 +37,7 @@ Deno.test("a provider that only wraps wraps each data key and counts in the key 
   notEqual(node.service.peek().keyId, before, "other recipients are another key ID");
 });
 
-Deno.test("a provider that only wraps is not enough to prepare a data key with", async () => {
+Deno.test("a provider that only wraps is not enough to prepare a data key", async () => {
   const [a, r] = [new MemoryProvider("a"), new WrapOnlyProvider("r")];
   a.faults.set("all", "unreachable");
   await using node = await started([a, r]);
@@ -50,7 +50,7 @@ Deno.test("a provider that only wraps is not enough to prepare a data key with",
   equal(node.service.status().canEncrypt, true);
 });
 
-Deno.test("openService() does not take a provider that only wraps for one that can open what the node has sealed", async () => {
+Deno.test("openService() does not count a provider that only wraps as one that can open the node's data", async () => {
   const [a, c] = memoryProviders("a", "c") as [MemoryProvider, MemoryProvider];
   const r = new WrapOnlyProvider("r");
   const store = new MemoryStore();

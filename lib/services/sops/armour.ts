@@ -9,13 +9,13 @@ import { formatSizes } from "../../envelope/format.ts";
 import { foreignBytes } from "../../envelope/wrap.ts";
 import { KmsError } from "../../base/errors.ts";
 
-/** Names the program and the format. */
+/** The name of the program and the version of the format. */
 const prefix = "trousseau:1:";
 
-/** In bytes: the prefix and the largest frame in base64. */
+/** Maximum size of the text form in bytes: the prefix and the largest frame in base64. */
 export const maxArmour = prefix.length + 4 * Math.ceil(formatSizes.frame / 3);
 
-/** `trousseau:1:` and the frame in standard base64: ASCII without spaces or line breaks. */
+/** Encodes a frame as `trousseau:1:` and standard base64: ASCII without spaces or line breaks. */
 export function armoured(frame: Uint8Array): Uint8Array {
   return utf8(prefix + base64(frame));
 }

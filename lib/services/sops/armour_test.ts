@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { utf8, utf8Text } from "../../base/bytes.ts";
 import { armoured, maxArmour, unarmoured } from "./armour.ts";
 
-Deno.test("unarmoured() reads what armoured() wrote, which is one word of ASCII", () => {
+Deno.test("unarmoured() decodes the result of armoured(), which is one word of ASCII", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (frame) => {
     const text = armoured(frame);
     assert.match(utf8Text(text) ?? "", /^trousseau:1:[A-Za-z0-9+/]*={0,2}$/);
@@ -11,11 +11,11 @@ Deno.test("unarmoured() reads what armoured() wrote, which is one word of ASCII"
   }));
 });
 
-Deno.test("armoured() has room for the largest frame", () => {
+Deno.test("maxArmour is the size of the largest frame after armoured()", () => {
   assert.equal(armoured(new Uint8Array(61_440)).length, maxArmour);
 });
 
-Deno.test("unarmoured() takes one spelling only", () => {
+Deno.test("unarmoured() accepts only the canonical form", () => {
   const text = utf8Text(armoured(Uint8Array.of(1, 2, 3, 4))) ?? "";
   const others = [
     text.slice(1),

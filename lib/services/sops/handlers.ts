@@ -1,5 +1,5 @@
 /**
- * The handlers of SOPS' key service.
+ * The handlers of the key service for SOPS.
  *
  * @module
  */
@@ -21,10 +21,13 @@ export interface SopsHandlerOptions {
   readonly notify: Notify;
 }
 
-/** In bytes. A data key of SOPS has 32, and a share of one that is split between groups of keys has 33. */
+/**
+ * Maximum size of a data key in bytes. A data key of SOPS has 32 bytes. A share of a data key that SOPS has split between
+ * key groups has 33.
+ */
 export const largestDataKey = 64;
 
-/** The handlers of the key service. */
+/** Makes the handlers of the key service. */
 export function sopsHandlers({ service, keys, notify }: SopsHandlerOptions): SopsHandlers {
   const addressed = (key: SopsKey | undefined, ciphertext: Uint8Array) => {
     try {

@@ -1,9 +1,9 @@
 /**
- * The name of one of Trousseau's keys in a file.
+ * The name of a Trousseau key in a SOPS file.
  *
- * SOPS' protocol has a fixed list of kinds of key. Trousseau's keys are sent as keys of Vault's transit engine. Their
- * address has a scheme other than http: a sops that asks its local key service first hands the key to Vault's client, which
- * then refuses the address without a DNS query or a connection.
+ * SOPS' protocol has a fixed list of kinds of key. Trousseau's keys are sent as keys of Vault's transit engine. The scheme
+ * of their address is not http: if sops calls its local key service first, that passes the key to Vault's client, which
+ * refuses the address without a DNS query or a connection.
  *
  * @module
  */
@@ -13,15 +13,15 @@ import type { SopsKey, VaultKey } from "../../api/sops/messages.ts";
 const address = "trousseau://keyring";
 const engine = "sops";
 
-/** The operation, as a verb for sentences. */
+/** The operation, as the verb of error messages. */
 export type SopsVerb = "encrypt" | "decrypt";
 
-/** The URI of a key, as `hc_vault_transit_uri` and `--hc-vault-transit` take it. */
+/** The URI of a key for `hc_vault_transit_uri` and `--hc-vault-transit`. */
 export function keyUri(name: string): string {
   return `${address}/v1/${engine}/keys/${name}`;
 }
 
-/** The same key as SOPS sends it. */
+/** The key message that SOPS sends for the same key. */
 export function vaultKeyOf(name: string): VaultKey {
   return { vault_address: address, engine_path: engine, key_name: name };
 }
@@ -36,9 +36,9 @@ const otherKinds = {
 } as const satisfies Record<Exclude<keyof SopsKey, "vault_key">, string>;
 
 /**
- * The name of a request's key.
+ * Reads the name of the key from a request.
  *
- * @param names of the configured keys.
+ * @param names the names of the configured keys.
  * @throws {KmsError} `request_invalid` for no key or several; `key_unknown` for a key that is not one of `names`.
  */
 export function keyNameOf(verb: SopsVerb, key: SopsKey | undefined, names: readonly string[]): string {
@@ -57,7 +57,7 @@ function notHere(verb: SopsVerb, what: string): KmsError {
   return refused("key_unknown", verb, `this key service has no ${what}; its own are ${keyUri("NAME")}`);
 }
 
-/** The name comes from a file and may hold anything: only a plain one is repeated. */
+/** The name comes from a file and can hold any text. Only a name of plain characters is repeated in a message. */
 function quoted(name: string): string {
   return /^[\w.-]{1,63}$/.test(name) ? ` "${name}"` : " of that name";
 }

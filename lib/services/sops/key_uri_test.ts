@@ -4,7 +4,7 @@ import { keyNameOf, keyUri, vaultKeyOf } from "./key_uri.ts";
 const names = ["default", "apps"];
 const refused = /^Cannot decrypt: .*\.$/;
 
-Deno.test("keyNameOf() knows the names that there are, in the form that sops makes of keyUri()", () => {
+Deno.test("keyNameOf() returns configured names, from keys in the form that sops makes of keyUri()", () => {
   for (const name of names) {
     const { host, pathname, protocol } = new URL(keyUri(name));
     const { vault_address, engine_path, key_name } = vaultKeyOf(name);
@@ -14,7 +14,7 @@ Deno.test("keyNameOf() knows the names that there are, in the form that sops mak
   }
 });
 
-Deno.test("keyNameOf() says what it has where a name is unknown, and repeats only a name that is short and clean", () => {
+Deno.test("keyNameOf() lists its keys for an unknown name, and repeats only a short name of plain characters", () => {
   const asked = (key_name: string) => () =>
     keyNameOf("decrypt", { vault_key: { ...vaultKeyOf("default"), key_name } }, names);
   const message = 'Cannot decrypt: this key service has no key "other"; it has "default", "apps".';
@@ -45,7 +45,7 @@ for (
   });
 }
 
-Deno.test("keyNameOf() refuses keys of a real Vault, however near their address is to ours", () => {
+Deno.test("keyNameOf() refuses keys of a real Vault, even with a similar address", () => {
   const ours = vaultKeyOf("default");
   const others = [
     { ...ours, vault_address: "https://vault.example.com:8200" },
@@ -67,7 +67,7 @@ Deno.test("keyNameOf() refuses a request without a key", () => {
   }
 });
 
-Deno.test("keyUri() is what .sops.yaml names a key by", () => {
+Deno.test("keyUri() is the form of a key in .sops.yaml", () => {
   assert.equal(keyUri("apps"), "trousseau://keyring/v1/sops/keys/apps");
   assert.deepEqual(vaultKeyOf("apps"), {
     vault_address: "trousseau://keyring",

@@ -15,17 +15,17 @@ export const sopsOperations = { sops: ["encrypt", "decrypt"] } as const;
 export interface SopsRpcEvent extends AuditEvent {
   readonly api: "sops";
   readonly operation: typeof sopsOperations["sops"][number];
-  /** The name of the key; `""` as long as the call has named none. */
+  /** The name of the key; `""` until the name is known. */
   readonly keyId: string;
   readonly providers: readonly ProviderVersion[];
 }
 
 const observer = rpcObserver<SopsRpcEvent>(() => ({ keyId: "", providers: [] }));
 
-/** Makes a handler that notifies of each of its calls. */
+/** Wraps a handler so that an event is sent for each call. */
 export const withSopsRpcEvent = observer.withRpcEvent;
 
-/** Notifies of requests that cannot be decoded. */
+/** Sends an event for each request that cannot be decoded. */
 export function noteUnreadableSops(notify: Notify): Unreadable {
   return observer.notedUnreadable(notify, (path) => ({
     api: "sops",

@@ -1,9 +1,9 @@
 /**
- * Encrypts and decrypts the data keys of files, in our own types.
+ * The key service for SOPS: it encrypts and decrypts the data keys of files, independent of the wire format.
  *
- * Each file gets a DEK of its own, which is wrapped while SOPS waits: there is no DEK in advance, no key ID and no state.
- * Files lie in repositories for years: a wrap that is missing then cannot be added, so that a missed quorum is an error.
- * A leaked DEK opens one file.
+ * Each file gets its own DEK, which is wrapped during the call. There is no DEK in advance, no key ID and no state. Files
+ * are stored for years, and a missing wrap cannot be added later, so that a missed quorum is an error. A leaked DEK opens
+ * one file.
  *
  * @module
  */
@@ -36,21 +36,21 @@ export interface SopsOpened {
   readonly cache: CacheResult;
 }
 
-/** The key service without its wire. */
+/** The operations of the key service. */
 export interface SopsService {
   /** The status, from memory. */
   peek(): SopsStatus;
   /**
-   * Seals under a new DEK that the key's providers wrap now.
+   * Seals under a new DEK, which the providers of the key wrap during the call.
    *
-   * @param name one of the keys that the service was opened with.
+   * @param name the name of a configured key.
    * @throws {KmsError} `permission_denied` if the service only decrypts; `quorum_not_reached` and a provider's errors.
    */
   encrypt(name: string, plaintext: Uint8Array, call: CallOptions): Promise<SopsSealed>;
   /**
-   * Opens data sealed for this name by this API, with any configured provider that wrapped it.
+   * Opens data that the key service has sealed for this name, with any configured provider that wrapped its DEK.
    *
-   * @throws {KmsError} `integrity` for anything else; see `lib/base/errors.ts`.
+   * @throws {KmsError} `integrity` for any other data; the other codes are in `lib/base/errors.ts`.
    */
   decrypt(name: string, frame: Uint8Array, call: CallOptions): Promise<SopsOpened>;
   /** Counts a Decrypt that was refused before {@linkcode SopsService.decrypt} was called. */
@@ -62,7 +62,7 @@ export interface SopsKeyOptions {
   readonly name: string;
   /** Names of providers. */
   readonly providers: readonly string[];
-  /** How many of those of them that can unwrap have to wrap. */
+  /** The quorum: number of those providers that can unwrap and that have to wrap. */
   readonly wrap: WrapQuorum;
 }
 
@@ -71,7 +71,7 @@ export interface SopsServiceOptions {
   readonly providers: readonly NamedProvider[];
   /** Providers that only unwrap. */
   readonly retired: readonly NamedProvider[];
-  /** How many of all providers have to be well for the service to be ready. */
+  /** The quorum of all providers that has to be healthy for the service to be ready. */
   readonly wrap: WrapQuorum;
   readonly keys: readonly SopsKeyOptions[];
   readonly decryptOnly: boolean;
@@ -107,7 +107,7 @@ class SopsKeyService implements SopsService, AsyncDisposable {
       unwrap,
       cache,
       probes: { when: "while_unwell", intervalMs: options.probeIntervalMs },
-      // A person who tries to open a file of another cluster must not make the service look broken.
+      // An attempt to open a file of another cluster must not make the service unready.
       decrypts: { canFail: false, onFailing: () => {} },
       clock,
       notify,

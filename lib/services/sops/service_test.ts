@@ -30,7 +30,7 @@ async function opened({ service }: SopsNode, frame: Uint8Array, name = "default"
   return (await service.decrypt(name, frame, call)).plaintext;
 }
 
-Deno.test("decrypt() gives back what encrypt() sealed, here and on another machine, with every provider alone", async () => {
+Deno.test("decrypt() opens data of encrypt(), here and on another machine, with any single provider", async () => {
   const providers = memoryProviders("a", "b");
   await using node = await startSopsNode(providers);
   const frame = await sealed(node);
@@ -42,7 +42,7 @@ Deno.test("decrypt() gives back what encrypt() sealed, here and on another machi
   }
 });
 
-Deno.test("encrypt() makes a data key of its own for each file, and keeps none of them", async () => {
+Deno.test("encrypt() makes a new data key for each file, and stores none", async () => {
   const [a = new MemoryProvider("a")] = memoryProviders("a");
   await using node = await startSopsNode([a]);
   const [one, two] = [await sealed(node), await sealed(node)];
@@ -79,7 +79,7 @@ Deno.test("decrypt() is total: random bytes get a code and never an answer", asy
   );
 });
 
-Deno.test("decrypt() refuses a file that was made for a key of another name, even with the name in it changed", async () => {
+Deno.test("decrypt() refuses a file for a key of another name, even if the name in it was changed", async () => {
   const providers = memoryProviders("a");
   const keys = ["default", "other"].map((name) => ({ name, providers: ["a"], wrap: 1 }));
   await using node = await startSopsNode(providers, { keys });
@@ -91,7 +91,7 @@ Deno.test("decrypt() refuses a file that was made for a key of another name, eve
   assert.deepEqual(await opened(node, frame, "default"), dataKey);
 });
 
-Deno.test("nothing that was sealed for kube-apiserver is opened for files, and nothing of a file for kube-apiserver", async () => {
+Deno.test("data sealed for kube-apiserver is not opened for files, and data of files is not opened for kube-apiserver", async () => {
   const providers = memoryProviders("a", "b");
   await using plugin = await startNode(providers);
   await plugin.clock.advance(100);
@@ -112,7 +112,7 @@ Deno.test("nothing that was sealed for kube-apiserver is opened for files, and n
   for (const [what, frame] of Object.entries(stolen)) {
     assert.equal(await codeOf(() => opened(node, frame)), "integrity", what);
   }
-  // A key may be named like the cluster's key ID, and the domain of the data key alone still keeps the two apart.
+  // Even if a key has the name of the cluster's key ID, the tag of the data key separates the two.
   const { keyId } = v2;
   await using named = await startSopsNode(providers, { keys: [{ name: keyId, providers: ["a"], wrap: 1 }] });
   const asNamed = reframed(
@@ -139,7 +139,7 @@ function reframed({ wraps, envelope }: Pick<ReturnType<typeof decodeFrame>, "wra
   return concat(encodeFrameHead(name, wraps, "sops"), encodeEnvelope(envelope));
 }
 
-Deno.test("a data key that was wrapped for kube-apiserver opens no file, whoever sealed with it, and the other way round", async () => {
+Deno.test("a data key wrapped for kube-apiserver opens no file, even one sealed with it, and vice versa", async () => {
   const a = new MemoryProvider("a");
   await using node = await startSopsNode([a]);
   await using plugin = await startNode([a]);
@@ -166,7 +166,7 @@ Deno.test("a data key that was wrapped for kube-apiserver opens no file, whoever
   assert.deepEqual([await openedSeed("v2"), await openedSeed("sops")], ["ok", "integrity"]);
 });
 
-Deno.test("encrypt() needs the quorum of its key, wraps with whoever is there, and says who was not", async () => {
+Deno.test("encrypt() requires the quorum of its key, wraps with all available providers, and reports the others", async () => {
   const providers = memoryProviders("a", "b", "c");
   const [, , c] = providers;
   await using node = await startSopsNode(providers, {
@@ -188,7 +188,7 @@ Deno.test("encrypt() needs the quorum of its key, wraps with whoever is there, a
   });
 });
 
-Deno.test("encrypt() waits ten seconds for a provider that hangs, and no longer", async () => {
+Deno.test("encrypt() waits ten seconds at most for a provider that hangs", async () => {
   const providers = memoryProviders("a", "b", "c");
   for (const verb of ["probe", "wrap"] as const) {
     providers[2]?.faults.clear();
@@ -203,7 +203,7 @@ Deno.test("encrypt() waits ten seconds for a provider that hangs, and no longer"
   }
 });
 
-Deno.test("encrypt() ends when its caller leaves", async () => {
+Deno.test("encrypt() ends when its caller cancels", async () => {
   const providers = memoryProviders("a");
   await using node = await startSopsNode(providers);
   providers[0]?.faults.set("wrap", "hang");
@@ -214,7 +214,7 @@ Deno.test("encrypt() ends when its caller leaves", async () => {
   assert.equal(await pending, "cancelled");
 });
 
-Deno.test("encrypt() believes no provider whose wrap does not open to the same bytes", async () => {
+Deno.test("encrypt() rejects a wrap that does not unwrap to the same bytes", async () => {
   const providers = memoryProviders("a", "b");
   await using node = await startSopsNode(providers, {
     wrap: 1,
@@ -224,7 +224,7 @@ Deno.test("encrypt() believes no provider whose wrap does not open to the same b
   assert.deepEqual(decodeFrame(await sealed(node), "sops").wraps.map(({ name }) => name), ["b"]);
 });
 
-Deno.test("decrypt() works with one of two providers down, and with a retired or renamed one", async () => {
+Deno.test("decrypt() works with one of two providers unavailable, and with a retired or renamed one", async () => {
   const providers = memoryProviders("a", "b");
   const [a, b = new MemoryProvider("b")] = providers;
   await using node = await startSopsNode(providers);
@@ -259,7 +259,7 @@ Deno.test("decrypt() opens by the old name of a renamed provider, and after many
   assert.deepEqual(again.map(({ name, version }) => [name, version]), [["new", "v21"]], "the newest version wraps");
 });
 
-Deno.test("decrypt() serves on from memory while every KMS is away, and asks again once they are back", async () => {
+Deno.test("decrypt() serves cached data keys while no KMS is available, and calls a KMS again afterwards", async () => {
   const providers = memoryProviders("a", "b");
   await using node = await startSopsNode(providers);
   const frame = await sealed(node);
@@ -272,7 +272,7 @@ Deno.test("decrypt() serves on from memory while every KMS is away, and asks aga
   assert.equal(await codeOf(() => opened(node, frame)), "key_unusable");
 });
 
-Deno.test("peek() tells an outage and its end without a call, and an idle service asks nobody", async () => {
+Deno.test("peek() reports an outage and its end without a call, and an idle service makes no calls", async () => {
   const providers = memoryProviders("a", "b");
   const [a = new MemoryProvider("a")] = providers;
   await using node = await startSopsNode(providers);
@@ -290,7 +290,7 @@ Deno.test("peek() tells an outage and its end without a call, and an idle servic
   assert.equal(node.service.peek().quorum.state, "held");
 });
 
-Deno.test("peek() says nothing of a key ID or a data key in advance, and calls no provider retired that wraps", async () => {
+Deno.test("peek() has no key ID and no ready data key, and lists no wrapping provider as retired", async () => {
   await using node = await startSopsNode(memoryProviders("a", "b"), { retired: memoryProviders("old") });
   await sealed(node);
   const status = node.service.peek();
@@ -302,7 +302,7 @@ Deno.test("peek() says nothing of a key ID or a data key in advance, and calls n
   assert.deepEqual([shown(status.providers), shown(status.retired)], [["a well", "b well"], ["old unknown"]]);
 });
 
-Deno.test("peek() keeps a refusal to wrap until a wrap succeeds, whatever opens meanwhile", async () => {
+Deno.test("peek() reports a refusal to wrap until a wrap succeeds, even if unwraps succeed", async () => {
   const providers = memoryProviders("a");
   await using node = await startSopsNode(providers);
   const frame = await sealed(node);
@@ -316,7 +316,7 @@ Deno.test("peek() keeps a refusal to wrap until a wrap succeeds, whatever opens 
   assert.equal(node.service.peek().quorum.state, "held");
 });
 
-Deno.test("a service that only decrypts refuses to encrypt, and asks for nothing but to unwrap", async () => {
+Deno.test("a service that only decrypts refuses to encrypt, and calls providers only to unwrap", async () => {
   const providers = memoryProviders("a");
   await using full = await startSopsNode(providers);
   const frame = await sealed(full);
@@ -332,7 +332,7 @@ Deno.test("a service that only decrypts refuses to encrypt, and asks for nothing
   assert.deepEqual([quorum.state, canEncrypt, first?.health], ["held", false, "well"]);
 });
 
-Deno.test("peek() shows refused Decrypts, and a person with files of another place makes nothing red", async () => {
+Deno.test("peek() reports refused Decrypts, and stays ready after Decrypts of foreign files", async () => {
   await using elsewhere = await startSopsNode(memoryProviders("theirs"));
   await using node = await startSopsNode(memoryProviders("a"));
   for (let i = 0; i < 5; i++) {

@@ -45,7 +45,7 @@ export function sopsPages(peek: () => SopsStatus): ServicePages {
   };
 }
 
-/** The key service is ready while its quorum is held: people wait for its answers. */
+/** The readiness at `/readyz`. The key service is ready while its quorum is held: callers wait for each wrap. */
 export function keyServiceReadiness({ quorum }: Pick<SopsStatus, "quorum">): Readiness {
   return quorum.state === "held" ? { ready: true, message: "" } : { ready: false, message: quorum.message };
 }

@@ -24,7 +24,7 @@ const status: SopsStatus = {
   canEncrypt: true,
 };
 
-Deno.test("keyServiceReadiness() follows the quorum alone", () => {
+Deno.test("keyServiceReadiness() depends only on the quorum", () => {
   assert.deepEqual(keyServiceReadiness(status), { ready: true, message: "" });
   assert.deepEqual(keyServiceReadiness({ quorum: away }), { ready: false, message: "Vault refuses." });
 });

@@ -1,5 +1,5 @@
 /**
- * Decides whether a key service may take over the socket of the one that serves it now.
+ * The condition under which a key service takes over the socket of a running key service.
  *
  * @module
  */
@@ -14,8 +14,8 @@ import { vaultKeyOf } from "./key_uri.ts";
 import type { SopsService } from "./service.ts";
 
 /**
- * Permits a takeover if the predecessor decrypts a data key that this process has encrypted, for each key name: then both
- * have the same keys. The protocol has no other way to compare them.
+ * Permits the takeover if the running process decrypts, for each key name, a data key that this process has encrypted:
+ * then both have the same keys. The protocol has no other way to compare them.
  */
 export function fromWhoOpens(service: SopsService, keys: readonly string[]): Takeover {
   return async (path) => {

@@ -9,15 +9,15 @@ import type { Etcd } from "./etcd.ts";
 import { freePort, Process, waitFor } from "../../support/processes.ts";
 import { serverProgram } from "../servers.ts";
 
-/** How to start one. */
+/** Options of an API server. */
 export interface ApiServerOptions {
   readonly etcd: Etcd;
-  /** Its own files: keys, certificates, a token. One that starts again in the same folder is the same server. */
+  /** The folder of its keys, certificates and token. A restart in the same folder keeps its identity. */
   readonly folder: string;
   /** An EncryptionConfiguration as text; without it nothing is encrypted. */
   readonly encryption?: string;
   readonly flags?: readonly string[];
-  /** What is waited for: all of `/readyz`, which is the default, all of `/livez`, or an answer of any kind. */
+  /** The condition to wait for: `/readyz` (by default), `/livez`, or any answer. */
   readonly until?: "ready" | "live" | "answering";
 }
 
@@ -31,18 +31,18 @@ export interface ApiAnswer {
 export interface ApiServer extends AsyncDisposable {
   readonly process: Process;
   readonly kubeconfig: string;
-  /** How long it took from exec to what was waited for, in milliseconds. */
+  /** Milliseconds from exec to the awaited condition. */
   readonly startMs: number;
-  /** One call as the administrator; an answer of any status is an answer. */
+  /** Makes one call as the administrator. It returns answers of any status. */
   request(method: string, path: string, body?: unknown): Promise<ApiAnswer>;
-  /** Whether `/readyz` is green now. */
+  /** Whether `/readyz` answers 200 now. */
   ready(): Promise<boolean>;
 }
 
 const startTimeoutMs = 180_000;
 const callTimeoutMs = 35_000;
 
-/** Starts one and waits for it. */
+/** Starts an API server and waits for it. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { etcd, folder, encryption, flags = [], until = "ready" } = options;
   const program = await serverProgram("kube-apiserver");
@@ -93,7 +93,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   return server;
 }
 
-/** Keys and the token are made once for a folder, and so is the port, so that a kubeconfig outlives a restart. */
+/** Makes keys, token and port once for each folder, so that a kubeconfig stays valid after a restart. */
 async function prepare(folder: string): Promise<{ token: string; port: number }> {
   const file = join(folder, "prepared.json");
   const known = await Deno.readTextFile(file).catch(() => undefined);
@@ -124,7 +124,7 @@ function baseFlags(etcd: Etcd, folder: string, port: number): string[] {
     `--service-account-key-file=${join(folder, "sa.pub")}`,
     `--service-account-signing-key-file=${join(folder, "sa.key")}`,
     "--service-cluster-ip-range=10.0.0.0/24",
-    // No controller manager runs here to make the accounts that this plugin would wait for.
+    // The admission plugin would wait for accounts that only a controller manager makes, which does not run here.
     "--disable-admission-plugins=ServiceAccount",
   ];
 }
@@ -136,7 +136,7 @@ async function encryptionFlags(folder: string, encryption: string | undefined): 
   return [`--encryption-provider-config=${file}`];
 }
 
-/** Trusts the certificate that the API server makes for itself: the file holds the authority that signed it too. */
+/** A client that trusts the certificate that the API server has made. The file also holds its authority. */
 async function trusting(file: string): Promise<Deno.HttpClient | undefined> {
   const pem = await Deno.readTextFile(file).catch(() => "");
   const complete = pem.split("-----END CERTIFICATE-----").length === 3;

@@ -1,12 +1,12 @@
 /**
- * The AWS KMS that the scenarios run against: moto, which holds a user to its signature and to the policy that is shipped.
+ * The AWS KMS of the scenarios: moto, which checks the signature of a user and its rights by the shipped policy.
  *
  * @module
  */
 import { type Moto, motoRegion, putPolicy, shippedPolicy, startMoto } from "../../support/moto.ts";
 import type { Node } from "./plugin.ts";
 
-/** A key, and all that one plugin needs to use it. Disposing of it ends the server. */
+/** A key and the settings of one plugin for it. Disposing of it ends the server. */
 export interface AwsKey extends AsyncDisposable {
   /** The entry of `providers`; it calls `endpoint`. */
   readonly provider: { readonly name: string; readonly kind: string; readonly endpoint: string };
@@ -18,7 +18,7 @@ export interface AwsKey extends AsyncDisposable {
 
 const user = "plugin";
 
-/** Makes a user with a policy of least right, writes its key into the node's folder, and has moto hold it to that. */
+/** Makes a user with the minimal policy, writes its key to the node's folder, and enables moto's checks. */
 export async function awsEntry(moto: Moto, key: string, node: Node): Promise<AwsKey["provider"]> {
   const { accessKeyId, secretAccessKey } = await moto.newUser(user, await shippedPolicy());
   await moto.enforce(true);
@@ -39,7 +39,7 @@ export async function awsKey(node: Node): Promise<AwsKey> {
   };
 }
 
-/** Rights that are of no use here. */
+/** A policy without rights to the key. */
 const elsewhere = {
   Version: "2012-10-17",
   Statement: [{ Effect: "Allow", Action: "kms:ListAliases", Resource: "*" }],

@@ -1,5 +1,5 @@
 /**
- * etcd and an API server in front of it: what a test calls a cluster.
+ * A cluster for tests: etcd and an API server.
  *
  * @module
  */
@@ -8,17 +8,17 @@ import { type ApiServer, type ApiServerOptions, startApiServer } from "./api_ser
 import { type Etcd, startEtcd } from "./etcd.ts";
 import { run } from "../../support/processes.ts";
 
-/** What may be chosen about a cluster. */
+/** Options of a cluster. */
 export type ClusterOptions = Pick<ApiServerOptions, "encryption" | "flags" | "until">;
 
-/** What `kubectl` printed and how it ended. */
+/** The exit status and output of `kubectl`. */
 export interface KubectlResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A cluster without nodes. Disposing of it ends it and removes what it wrote. */
+/** A cluster without nodes. Disposing of it ends it and removes its files. */
 export class Cluster implements AsyncDisposable {
   readonly etcd: Etcd;
   readonly #folder: string;
@@ -29,7 +29,7 @@ export class Cluster implements AsyncDisposable {
     this.etcd = etcd;
   }
 
-  /** Starts one. */
+  /** Starts a cluster. */
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
     const folder = await Deno.makeTempDir({ prefix: "trousseau-e2e-" });
     const cluster = new Cluster(folder, await startEtcd(join(folder, "etcd")));
@@ -48,7 +48,7 @@ export class Cluster implements AsyncDisposable {
     return this.#server;
   }
 
-  /** Starts the API server that was stopped, with the same keys, port and etcd. */
+  /** Starts the API server again, with the same keys, port and etcd. */
   async startServer(options: ClusterOptions = {}): Promise<ApiServer> {
     this.#server = await startApiServer({ etcd: this.etcd, folder: join(this.#folder, "server"), ...options });
     return this.#server;
@@ -67,7 +67,7 @@ export class Cluster implements AsyncDisposable {
     return await run("kubectl", args, { env: this.kubectlEnv, ...text });
   }
 
-  /** The environment of a `kubectl` that knows this cluster and remembers no other. */
+  /** The environment of a `kubectl` for this cluster only. */
   get kubectlEnv(): Record<string, string> {
     return { KUBECONFIG: this.server.kubeconfig, HOME: this.#folder };
   }

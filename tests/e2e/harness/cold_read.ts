@@ -1,6 +1,6 @@
 /**
- * The two Secrets that have to be there as soon as an API server is: an application's, and the key with which a storage
- * driver opens a volume.
+ * Two Secrets that must be readable as soon as an API server answers: that of an application, and the key with which a
+ * storage driver opens a volume.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import type { ApiServer } from "./api_server.ts";
 
 const places = [
   { namespace: "default", name: "application", field: "password" },
-  // As drivers for encrypted volumes read it.
+  // The form that drivers for encrypted volumes read.
   { namespace: "kube-system", name: "storage-driver", field: "encryptionPassphrase" },
 ] as const;
 
-/** Both, with their values. */
+/** Both Secrets with their values. */
 export class ColdSecrets {
   readonly #values = places.map((place) => ({ ...place, value: randomBytes(24).toString("hex") }));
 
@@ -29,9 +29,9 @@ export class ColdSecrets {
   }
 
   /**
-   * Reads both from an API server that has just begun to answer.
+   * Reads both from an API server that has just started to answer.
    *
-   * @param withinMs when to give up.
+   * @param withinMs timeout in milliseconds.
    * @returns milliseconds until both were read.
    */
   async read(server: ApiServer, withinMs: number): Promise<number> {

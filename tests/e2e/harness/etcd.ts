@@ -1,5 +1,5 @@
 /**
- * A real etcd on loopback, and a look at everything that it holds.
+ * A real etcd on loopback, with access to its whole content.
  *
  * @module
  */
@@ -16,13 +16,13 @@ export interface Entry {
 export interface Etcd extends AsyncDisposable {
   readonly url: string;
   readonly process: Process;
-  /** Everything that it holds now: every key there is. */
+  /** All present keys. */
   entries(): Promise<Entry[]>;
-  /** Each file of its database and its log, with what was overwritten and deleted since. */
+  /** Each file of its database and its log, which also contain overwritten and deleted values. */
   files(): Promise<Entry[]>;
 }
 
-/** Starts one with its data in `folder`. */
+/** Starts an etcd with its data in `folder`. */
 export async function startEtcd(folder: string): Promise<Etcd> {
   const [client, peer] = [freePort(), freePort()].map((port) => `http://127.0.0.1:${port}`);
   const process = new Process({
@@ -68,14 +68,14 @@ async function filesUnder(folder: string): Promise<Entry[]> {
   return found;
 }
 
-// The log is laid out with 64 MB of zeros before anything is written to it.
+// The log is preallocated with 64 MB of zeros.
 function withoutPadding(bytes: Uint8Array): Uint8Array {
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0) end--;
   return bytes.subarray(0, end);
 }
 
-/** A place where something secret stands in the clear. */
+/** A place with a secret in plain text. */
 export interface Leak {
   readonly key: string;
   readonly secret: string;
@@ -83,9 +83,9 @@ export interface Leak {
 }
 
 /**
- * Looks for each secret in each value, as it is and in base64.
+ * Searches each value for each secret, in plain text and in base64.
  *
- * @param secrets in ASCII, at least 16 characters each: shorter ones could stand there by chance.
+ * @param secrets ASCII texts of at least 16 characters: shorter ones could occur by chance.
  */
 export function findLeaks(entries: readonly Entry[], secrets: readonly string[]): Leak[] {
   const needles = secrets.flatMap((secret) => {
@@ -101,7 +101,7 @@ export function findLeaks(entries: readonly Entry[], secrets: readonly string[])
 }
 
 /**
- * How bytes look inside base64, wherever they begin in what was encoded: the characters that depend on nothing else.
+ * The base64 forms of bytes at each offset in the encoded text, without characters that depend on other bytes.
  */
 export function base64Forms(bytes: Uint8Array): string[] {
   return [0, 1, 2].flatMap((offset) => {

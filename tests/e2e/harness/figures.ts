@@ -4,12 +4,12 @@
  * @module
  */
 
-/** Prints one on a line of its own, whether or not the test goes on to fail. */
+/** Prints a figure on its own line, also if the test fails later. */
 export function printFigure(name: string, figure: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`figure: ${name}: ${figure}\n`));
 }
 
-/** Milliseconds as they are, or seconds with one decimal from one second on. */
+/** Formats a duration: in milliseconds below one second, otherwise in seconds with one decimal. */
 export function duration(ms: number): string {
   return ms < 1000 ? `${ms.toFixed(0)} ms` : seconds(ms);
 }

@@ -1,5 +1,5 @@
 /**
- * The KMS behind a plugin that is replaced: first for the other plugin, then for ours.
+ * The KMS of another plugin that is replaced by ours. Both use it.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { startVault } from "../../support/vault.ts";
 import { awsEntry } from "./aws.ts";
 import type { Node } from "./plugin.ts";
 
-/** How a program is run. */
+/** The command line of a program. */
 export interface CommandLine {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -17,17 +17,17 @@ export interface CommandLine {
 
 /** A key that both plugins use. Disposing of it ends the server. */
 export interface ForeignKms extends AsyncDisposable {
-  /** What our provider is called. */
+  /** The name of our provider. */
   readonly name: "vault" | "aws";
-  /** The command line of the stand-in, as far as it is about the KMS. */
+  /** The arguments of the stand-in for the KMS. */
   readonly args: readonly string[];
-  /** That of the real plugin, whole: vault-kubernetes-kms or aws-encryption-provider. */
+  /** The complete command line of the real plugin: vault-kubernetes-kms or aws-encryption-provider. */
   real(socket: string): CommandLine;
-  /** What `readForeign` has beside format and providers. */
+  /** The fields of `readForeign` besides format and providers. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** The key gets another version, where the server can do that. */
+  /** Makes a new version of the key, if the server supports it. */
   rotate(): Promise<void>;
-  /** The entry of our provider, with the rights that operators are told to give it and no others. */
+  /** The entry of our provider, with only the documented rights. */
   entry(node: Node): Promise<unknown>;
 }
 
@@ -62,10 +62,10 @@ export async function vaultKms(): Promise<ForeignKms> {
   };
 }
 
-/** What the other plugin binds everything in AWS KMS to. */
+/** The encryption context of the other plugin in AWS KMS. */
 const context = { cluster: "old" };
 
-/** A key in moto, which lets the other plugin do anything and holds ours to its rights. */
+/** A key in moto. The other plugin has all rights; the rights of ours are checked. */
 export async function awsKms(options: { readonly unprefixed?: boolean } = {}): Promise<ForeignKms> {
   const moto = await startMoto();
   const arn = await unprefixedKey(moto);
@@ -86,8 +86,8 @@ export async function awsKms(options: { readonly unprefixed?: boolean } = {}): P
 }
 
 /**
- * A key whose ciphertexts do not begin with the byte that aws-encryption-provider puts before them, "1": moto's begin with
- * the key's ID, AWS's with 0x01.
+ * Makes a key whose ciphertexts do not begin with "1", the prefix of aws-encryption-provider: those of moto begin with the
+ * key's ID, those of AWS with 0x01.
  */
 async function unprefixedKey(moto: Moto): Promise<string> {
   for (;;) {

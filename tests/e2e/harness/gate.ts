@@ -1,5 +1,5 @@
 /**
- * A door before Vault: counts who comes through, and can be shut.
+ * An HTTP forwarder in front of Vault. It records the requests, and can be closed.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Buffer } from "node:buffer";
 import { freePort } from "../../support/processes.ts";
 
-/** One request that came. */
+/** A forwarded request. */
 export interface Passage {
   readonly method: string;
   readonly path: string;
@@ -17,7 +17,7 @@ export interface Passage {
 /** Forwards HTTP from a port of loopback to an origin. */
 export class Gate implements AsyncDisposable {
   readonly address: string;
-  /** Everything that came through, in order. */
+  /** The forwarded requests, in order. */
   readonly passages: Passage[] = [];
   readonly #port = freePort();
   readonly #origin: string;
@@ -31,9 +31,9 @@ export class Gate implements AsyncDisposable {
   }
 
   /**
-   * Opens one.
+   * Opens a forwarder.
    *
-   * @param authority PEM of who signed the origin's certificate, where the system does not know them.
+   * @param authority PEM of the authority of the origin's certificate, if the system does not trust it.
    */
   static async open(origin: string, authority?: string): Promise<Gate> {
     const gate = new Gate(origin, authority);
@@ -41,7 +41,7 @@ export class Gate implements AsyncDisposable {
     return gate;
   }
 
-  /** Lets requests through again. */
+  /** Forwards requests again. */
   async open(): Promise<void> {
     if (this.#server !== undefined) return;
     const server = createServer((request, response) => void this.#forward(request, response));
@@ -50,7 +50,7 @@ export class Gate implements AsyncDisposable {
     this.#server = server;
   }
 
-  /** Cuts what is open and refuses what comes, as a host does whose server is gone. */
+  /** Closes all connections and refuses new ones, as a host without the server does. */
   async shut(): Promise<void> {
     const server = this.#server;
     if (server === undefined) return;
@@ -82,7 +82,7 @@ export class Gate implements AsyncDisposable {
       response.writeHead(answer.status, [...answer.headers].filter(([name]) => !hopByHop.has(name)).flat());
       response.end(content);
     } catch {
-      // The origin is gone: so is this connection, without an answer.
+      // The origin is not reachable: the connection is closed without an answer.
       request.socket.destroy();
     }
   }

@@ -1,5 +1,5 @@
 /**
- * Secrets written and read without a pause, while something is done to the plugin.
+ * A load of Secrets that are written and read continuously, during a change of the plugin.
  *
  * @module
  */
@@ -8,23 +8,23 @@ import { pause } from "../../support/processes.ts";
 import type { ApiServer } from "./api_server.ts";
 import { seconds } from "./figures.ts";
 
-/** What the load saw. */
+/** The result of a load. */
 export interface LoadReport {
   readonly calls: number;
   readonly lost: number;
-  /** From the first call that failed to the first that succeeded after it, the longest of them, in milliseconds. */
+  /** The longest time from a failed call to the next successful one, in milliseconds. */
   readonly longestLossMs: number;
   readonly slowestMs: number;
-  /** Names of the Secrets that were written, and their values. */
+  /** The names and values of the written Secrets. */
   readonly written: ReadonlyMap<string, string>;
   /** Answers other than 2xx, each once. */
   readonly failures: readonly string[];
 }
 
-/** How hard a load is. */
+/** Options of a load. */
 export interface LoadOptions {
   readonly writers?: number;
-  /** Milliseconds that each writer rests after a Secret. */
+  /** Milliseconds between two Secrets of each writer. */
   readonly pauseMs?: number;
 }
 
@@ -42,19 +42,19 @@ export class Load {
   #longestLossMs = 0;
   #slowestMs = 0;
 
-  /** Starts it. */
+  /** Starts the load. */
   constructor(server: ApiServer, prefix: string, { writers = 4, pauseMs = 20 }: LoadOptions = {}) {
     this.#server = server;
     this.#pauseMs = pauseMs;
     this.#work = Array.from({ length: writers }, (_, index) => this.#write(`${prefix}-${index}`));
   }
 
-  /** How many Secrets are written by now. */
+  /** Number of Secrets written so far. */
   get count(): number {
     return this.#written.size;
   }
 
-  /** Ends it when the calls in flight are answered. */
+  /** Ends the load after the calls in progress. */
   async stop(): Promise<LoadReport> {
     this.#stop.abort();
     await Promise.all(this.#work);
@@ -112,7 +112,7 @@ export function describeLoad({ calls, lost, longestLossMs, slowestMs }: LoadRepo
   }`;
 }
 
-/** Where the Secrets of the namespace `default` are. */
+/** The path of the Secrets in the namespace `default`. */
 export const secrets = "/api/v1/namespaces/default/secrets";
 
 /** A Secret with one value, under the name `value`. */
@@ -120,18 +120,18 @@ export function secret(name: string, value: string): unknown {
   return { metadata: { name }, stringData: { value } };
 }
 
-/** Writes one and tells the status. */
+/** Writes a Secret. @returns the HTTP status. */
 export async function writeSecret(server: ApiServer, name: string, value: string): Promise<number> {
   return (await server.request("POST", secrets, secret(name, value))).status;
 }
 
-/** The value of one, as the API gives it; `undefined` where it gives none. */
+/** The value of a Secret from the API; `undefined` if the API does not return it. */
 export async function readSecret(server: ApiServer, name: string): Promise<string | undefined> {
   const { status, body } = await server.request("GET", `${secrets}/${name}`);
   return status === 200 ? atob(JSON.parse(body).data.value) : undefined;
 }
 
-/** How many of the Secrets read as they were written. */
+/** Number of Secrets that are read with their written value. */
 export async function countReadable(server: ApiServer, written: ReadonlyMap<string, string>): Promise<number> {
   const { status, body } = await server.request("GET", secrets);
   if (status !== 200) return 0;

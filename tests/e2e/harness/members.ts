@@ -1,5 +1,5 @@
 /**
- * Three KMS for one plugin, and what may befall each of them.
+ * Three KMS for one plugin, and the faults of each.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Node } from "./plugin.ts";
 import { vaultUnderTest } from "./vault.ts";
 import { Wire } from "./wire.ts";
 
-/** What may befall a KMS: it is gone, it takes calls and never answers, it says no. */
+/** The faults of a KMS: it does not run, it accepts calls without answering, it refuses. */
 export const faults = ["killed", "hung", "refusing"] as const;
 
 /** One of {@linkcode faults}. */
@@ -18,22 +18,22 @@ export type Fault = typeof faults[number];
 
 /** A fault of one KMS. */
 interface Blow {
-  /** What is done, for whoever reads the figures. */
+  /** The description of the fault in the figures. */
   readonly what: string;
   strike(): Promise<void>;
 }
 
-/** A KMS, seen from outside. */
+/** A KMS with its faults. */
 export interface Member {
   readonly name: string;
   /** The entry of `providers`. */
   readonly entry: unknown;
   readonly blows: Readonly<Record<Fault, Blow>>;
-  /** Ends whatever befell it. */
+  /** Ends the fault. */
   heal(): Promise<void>;
-  /** Gives the key a new version; `undefined` where the KMS cannot. */
+  /** Makes a new version of the key; left out if the KMS cannot. */
   readonly rotate?: () => Promise<void>;
-  /** Whether a plugin can be started while it is down: what lies in the node's own files has to be sound at a start. */
+  /** Whether a plugin can be started during the fault. Files of the node itself must be valid at a start. */
   readonly startsWithout: boolean;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What Prometheus would read: counters and histograms of a plugin or an API server, added up over restarts.
+ * Reads counters and histograms of a plugin or an API server, and sums them over restarts.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export function parsePage(page: string): Sample[] {
   });
 }
 
-/** The sum of all samples of a name whose labels are those given, and maybe others. */
+/** The sum of all samples of a name that have the given labels and possibly others. */
 export function sumOf(page: string, name: string, labels: Readonly<Record<string, string>> = {}): number {
   return parsePage(page).filter((sample) => sample.name === name && fits(sample, labels))
     .reduce((sum, { value }) => sum + value, 0);
@@ -33,23 +33,23 @@ function fits({ labels }: Sample, wanted: Readonly<Record<string, string>>): boo
 
 /** The latencies of one kind of call. */
 interface Series {
-  /** By upper bound in seconds: how many calls took no longer. */
+  /** Number of calls up to each upper bound in seconds. */
   readonly within: Map<number, number>;
 }
 
-/** The latencies that one histogram has of each kind of call. */
+/** The latencies of each kind of call, from one histogram. */
 export class Latencies {
   readonly #histogram: string;
   readonly #by: readonly string[];
   readonly #series = new Map<string, Series>();
 
-  /** @param by the labels that tell kinds of calls apart; others are added up. */
+  /** @param by the labels that distinguish kinds of calls. Other labels are summed. */
   constructor(histogram: string, by: readonly string[]) {
     this.#histogram = histogram;
     this.#by = by;
   }
 
-  /** Adds the page of a process that is about to end, or that is looked at for the last time. */
+  /** Adds the last page of a process. */
   add(page: string): void {
     for (const { name, labels, value } of parsePage(page)) {
       if (name !== `${this.#histogram}_bucket`) continue;
@@ -61,17 +61,17 @@ export class Latencies {
     }
   }
 
-  /** How many calls there were. */
+  /** Number of calls. */
   get count(): number {
     return [...this.#series.values()].reduce((sum, { within }) => sum + (within.get(Infinity) ?? 0), 0);
   }
 
-  /** Kinds of calls that were seen. */
+  /** The kinds with at least one call. */
   get kinds(): string[] {
     return [...this.#series.keys()].filter((kind) => (this.#series.get(kind)?.within.get(Infinity) ?? 0) > 0);
   }
 
-  /** How many calls took longer than a bound of the histogram, in seconds. */
+  /** Number of calls that took longer than a bound of the histogram, in seconds. */
   slowerThan(bound: number): number {
     return [...this.#series.values()].reduce((sum, { within }) => {
       const quick = within.get(bound);
@@ -80,7 +80,7 @@ export class Latencies {
     }, 0);
   }
 
-  /** One line a kind: how many, and the bounds under which half, 99 of 100 and all of them were. */
+  /** One line for each kind: the number of calls, and the bounds of half, 99 % and all of them. */
   describe(): string[] {
     return this.kinds.map((kind) => {
       const { within } = this.#series.get(kind) ?? { within: new Map<number, number>() };

@@ -1,5 +1,5 @@
 /**
- * The plugin as an operator has it: the staged bundle with what is baked into the binary, or a binary.
+ * The plugin as it is installed: the staged bundle with the flags of the binary, or a binary.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { stage } from "../../../deploy/compile/stage.ts";
 import type { KmsApi } from "./encryption.ts";
 import { freePort, pause, Process, type ProcessOptions, run, waitFor } from "../../support/processes.ts";
 
-/** A node's own places: the folder of its socket, its state, its config. Disposing of it removes them. */
+/** A node: the folder of its socket, state and configuration. Disposing of it removes the folder. */
 export class Node implements AsyncDisposable {
   readonly folder: string;
   readonly #program: string;
@@ -22,7 +22,7 @@ export class Node implements AsyncDisposable {
     this.#empty = empty;
   }
 
-  /** Makes one, under the only folders that the plugin may write to. */
+  /** Makes a node below one of the folders to which the plugin can write. */
   static async make(): Promise<Node> {
     const base = Deno.uid() === 0 ? "/run" : Deno.env.get("XDG_RUNTIME_DIR");
     const folder = await Deno.makeTempDir({ prefix: "trousseau-e2e-", ...(base === undefined ? {} : { dir: base }) });
@@ -34,7 +34,7 @@ export class Node implements AsyncDisposable {
     return join(this.folder, "kms.sock");
   }
 
-  /** Writes a file that the config refers to, and returns its path. */
+  /** Writes a file for the configuration. @returns its path. */
   async write(name: string, content: string): Promise<string> {
     const path = join(this.folder, name);
     await Deno.writeTextFile(path, content, { mode: 0o600 });
@@ -58,12 +58,12 @@ export class Node implements AsyncDisposable {
     }
   }
 
-  /** Starts another command of the program that goes on until it is stopped. */
+  /** Starts another command of the program, which runs until it is stopped. */
   process(...args: string[]): Process {
     return new Process({ ...this.#exec(args), name: `trousseau ${args[0]}` });
   }
 
-  /** What the program itself tells to hand to the API server. */
+  /** The EncryptionConfiguration that the program prints for the API server. */
   async encryptionConfiguration(api: KmsApi): Promise<string> {
     const args = ["encryption-config", "--socket", this.socket, "--kms-version", api];
     const { code, stdout, stderr } = await this.command(...args);
@@ -82,7 +82,7 @@ export class Node implements AsyncDisposable {
     await Deno.remove(this.#empty, { recursive: true });
   }
 
-  /** All of a config: what is given, and this node's own places. */
+  /** The complete configuration: the given part, and the paths of this node. */
   config(given: PluginConfig, port = freePort()): unknown {
     return {
       socket: { path: this.socket },
@@ -92,14 +92,14 @@ export class Node implements AsyncDisposable {
     };
   }
 
-  // In an empty folder, with an empty cache of Deno's: whatever the program needs has to be in its one file.
+  // It runs in an empty folder with an empty cache of Deno, so that its one file must contain everything.
   #exec(args: readonly string[]): Omit<ProcessOptions, "name"> {
     const env = { DENO: Deno.execPath(), DENO_DIR: join(this.#empty, ".deno"), NO_COLOR: "1" };
     return { command: this.#program, args, cwd: this.#empty, env };
   }
 }
 
-/** A config without what the node decides. */
+/** A configuration without the paths of the node. */
 export interface PluginConfig {
   readonly providers: readonly unknown[];
   readonly wrap?: number | "all" | "any";
@@ -134,10 +134,10 @@ export class Plugin implements AsyncDisposable {
     return await this.client.v2.Status({}, { signal: new AbortController().signal });
   }
 
-  /** A page of its HTTP endpoint; `undefined` as long as nobody answers. */
+  /** A page of its HTTP endpoint; `undefined` if the endpoint does not answer. */
   async http(path: string): Promise<{ status: number; body: string } | undefined> {
     if (path === "/metrics") {
-      // They are rendered at most once a second: two readings that are to be compared lie further apart.
+      // Metrics are rendered at most once a second, so that two readings to compare must be further apart.
       await pause(this.#metricsAt + 1100 - performance.now());
       this.#metricsAt = performance.now();
     }

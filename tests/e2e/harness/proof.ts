@@ -1,5 +1,5 @@
 /**
- * The proofs that what is in etcd is encrypted.
+ * The checks that the content of etcd is encrypted.
  *
  * @module
  */
@@ -9,16 +9,16 @@ import { guarded, isSealed, type KmsApi } from "./encryption.ts";
 import { findLeaks, type Leak } from "./etcd.ts";
 import type { Values } from "./script.ts";
 
-/** How the script leaves etcd. */
+/** The size of the searched data. */
 export interface Scan {
   readonly keys: number;
   readonly files: number;
 }
 
 /**
- * Looks for every value that was ever written, in every key and in each file of etcd, deleted and overwritten ones too.
+ * Searches every key and each file of etcd for all values, deleted and overwritten ones too.
  *
- * @throws {AssertionError} that names the places and not the values.
+ * @throws {AssertionError} with the places, without the values.
  */
 export async function assertNothingInTheClear(cluster: Cluster, values: Values): Promise<Scan> {
   const secrets = Object.values(values);
@@ -29,10 +29,10 @@ export async function assertNothingInTheClear(cluster: Cluster, values: Values):
 }
 
 /**
- * Looks at every Secret and ConfigMap in etcd.
+ * Checks every Secret and ConfigMap in etcd.
  *
- * @returns how many there are.
- * @throws {AssertionError} if one of them was not sealed by way of the plugin, or if there is none.
+ * @returns their number.
+ * @throws {AssertionError} if one of them was not sealed by the plugin, or if there is none.
  */
 export async function assertSealed(cluster: Cluster, api: KmsApi): Promise<number> {
   const all = guarded(await cluster.etcd.entries());

@@ -1,5 +1,5 @@
 /**
- * The KMS behind a plugin, by name: the same scenario runs with each.
+ * The KMS of a plugin by name, so that one scenario can run with each.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { Node } from "./plugin.ts";
 import { vaultUnderTest } from "./vault.ts";
 
-/** A KMS that a scenario can be given. */
+/** The name of a KMS. */
 export type Kms = "local" | "vault";
 
 /** Entries of `providers` for one node. Disposing of it ends the server behind them. */
@@ -15,7 +15,7 @@ export interface Providers extends AsyncDisposable {
   readonly entries: readonly unknown[];
 }
 
-/** Sets one up. */
+/** Sets up a KMS for a node. */
 export async function setUp(kms: Kms, node: Node): Promise<Providers> {
   return await ({ local, vault })[kms](node);
 }

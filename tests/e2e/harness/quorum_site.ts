@@ -1,5 +1,5 @@
 /**
- * A plugin with several KMS, an API server for each KMS API before it, and what is done to them.
+ * A plugin with several KMS, an API server for each KMS API, and their outages.
  *
  * @module
  */
@@ -15,12 +15,12 @@ import { sumOf } from "./metrics.ts";
 import { Node, type Plugin, type PluginConfig } from "./plugin.ts";
 import { RpcFigures } from "./rpc_figures.ts";
 
-/** What kube-apiserver gives a call to the plugin, and a person a fresh API server. */
+/** Milliseconds: kube-apiserver's deadline for a call to the plugin, and the limit for reads from a new API server. */
 const patienceMs = 3000;
 
 const apis = ["v1beta1", "v2"] as const satisfies readonly KmsApi[];
 
-/** An API server that speaks one API to the plugin, and what was written there. */
+/** An API server that uses one KMS API, and the Secrets written there. */
 interface Side {
   readonly api: KmsApi;
   readonly cluster: Cluster;
@@ -29,19 +29,19 @@ interface Side {
   readonly written: Map<string, string>;
 }
 
-/** Which KMS a site has, by their names, and how many have to wrap. */
+/** The KMS of a site, by their names, and the quorum. */
 export interface SiteOptions {
   readonly members: readonly string[];
   readonly wrap: number;
 }
 
-/** What a status document of the plugin tells that is looked at here. */
+/** The fields of the plugin's status document that are used here. */
 interface Status {
   readonly keyId: string;
   readonly providers: readonly { readonly name: string; readonly health: string; readonly lacksWrapSince?: number }[];
 }
 
-/** See the module. */
+/** A plugin with its KMS and API servers. */
 export class QuorumSite implements AsyncDisposable {
   readonly members: readonly Member[];
   readonly #rpcs = new RpcFigures();
@@ -66,7 +66,7 @@ export class QuorumSite implements AsyncDisposable {
     this.#stack = stack;
   }
 
-  /** Starts one with every KMS well, and writes the Secrets that are read cold later on. */
+  /** Starts a site with every KMS available, and writes the Secrets for later cold reads. */
   static async start({ members: names, wrap }: SiteOptions): Promise<QuorumSite> {
     await using stack = new AsyncDisposableStack();
     const node = stack.use(await Node.make());
@@ -93,10 +93,10 @@ export class QuorumSite implements AsyncDisposable {
   }
 
   /**
-   * One outage from its beginning to its end: under load, with another KMS's key rotated, and with API servers that are
-   * started in the middle of it, and the plugin with them where that can be.
+   * Runs one outage: under load, with a rotation of another KMS's key, and with a restart of the API servers and, if
+   * possible, of the plugin during the outage.
    *
-   * @throws {AssertionError} for each write or read that failed, and for a key ID that changed more than the rotation.
+   * @throws {AssertionError} if a write or read failed, or if the key ID changed other than by the rotation.
    */
   async outage(member: Member, fault: Fault): Promise<void> {
     const { what, strike } = member.blows[fault];
@@ -125,7 +125,7 @@ export class QuorumSite implements AsyncDisposable {
     assert.deepEqual((await this.#history()).slice(before.length), ids.slice(1), `${title}: key IDs of the outage`);
   }
 
-  /** Takes what the processes have counted that run now. @returns all that was counted since the site was started. */
+  /** Adds the metrics of the running processes. @returns the figures since the start of the site. */
   async countedCalls(): Promise<RpcFigures> {
     for (const { cluster } of this.#sides) await this.#takeServerRpcs(cluster);
     this.#rpcs.takePlugin(await this.#metrics());
@@ -136,7 +136,7 @@ export class QuorumSite implements AsyncDisposable {
     await this.#stack[Symbol.asyncDispose]();
   }
 
-  /** Under load, with as many Encrypts of v1beta1 at the plugin as Secrets were written that way, or more. */
+  /** Runs `work` under load, and checks that the plugin had at least one v1beta1 Encrypt for each Secret. */
   async #counted(title: string, id: string, work: () => Promise<void>): Promise<void> {
     const before = await this.#encrypts("v1beta1");
     const { v1beta1 } = await this.#underLoad(title, `${id}-begins`, work);
@@ -179,7 +179,7 @@ export class QuorumSite implements AsyncDisposable {
     return reports;
   }
 
-  /** API servers with nothing in memory, and a plugin likewise, as on a node that was switched off and on. */
+  /** Restarts the API servers and optionally the plugin, as after a reboot of the node. */
   async #restart(title: string, pluginToo: boolean): Promise<void> {
     for (const { cluster } of this.#sides) await this.#takeServerRpcs(cluster);
     await each(this.#sides, ({ cluster }) => cluster.stopServer());
@@ -246,7 +246,7 @@ export class QuorumSite implements AsyncDisposable {
     this.#rpcs.takeServer((await server.request("GET", "/metrics")).body);
   }
 
-  /** Every key ID that this node has announced, oldest first, as the plugin has written it down. */
+  /** The announced key IDs in the plugin's state, oldest first. */
   async #history(): Promise<string[]> {
     const config = await this.#node.write("keys.yaml", JSON.stringify(this.#node.config(this.#config)));
     const { stdout, stderr } = await this.#node.command("keys", "--json", "--config", config);
@@ -255,7 +255,7 @@ export class QuorumSite implements AsyncDisposable {
   }
 }
 
-/** Both at once; a failure of one is thrown when the other has come to its end too. */
+/** Runs both sides at once. A failure of one is thrown after the other has ended too. */
 async function each(sides: readonly Side[], work: (side: Side) => Promise<void>): Promise<void> {
   const failed = (await Promise.allSettled(sides.map(work))).find(({ status }) => status === "rejected");
   if (failed?.status === "rejected") throw failed.reason;

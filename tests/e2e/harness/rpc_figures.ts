@@ -1,5 +1,5 @@
 /**
- * How long the calls between kube-apiserver and the plugin took, as both of them count, over restarts of either.
+ * The latencies of calls between kube-apiserver and the plugin, from the metrics of both, over restarts of either.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { printFigure } from "./figures.ts";
 import { Latencies } from "./metrics.ts";
 
-/** One for a scenario. kube-apiserver counts what it asks over v2 only. */
+/** The latencies of one scenario. kube-apiserver has metrics for v2 only. */
 export class RpcFigures {
   readonly #plugin = new Latencies("trousseau_rpc_duration_seconds", ["api", "operation", "result"]);
   readonly #server = new Latencies("apiserver_envelope_encryption_kms_operations_latency_seconds", [
@@ -15,12 +15,12 @@ export class RpcFigures {
     "grpc_status_code",
   ]);
 
-  /** Adds the metrics of a plugin that is about to end. */
+  /** Adds the metrics of a plugin before its end. */
   takePlugin(page: string): void {
     this.#plugin.add(page);
   }
 
-  /** Adds the metrics of an API server that is about to end. */
+  /** Adds the metrics of an API server before its end. */
   takeServer(page: string): void {
     this.#server.add(page);
   }
@@ -30,7 +30,7 @@ export class RpcFigures {
     for (const line of this.#server.describe()) printFigure("calls as the API servers count them", line);
   }
 
-  /** Every call was answered, and none took as long as the 3 s that kube-apiserver waits. */
+  /** Checks that every call was answered within kube-apiserver's deadline of 3 s. */
   assertAllAnswered(): void {
     assert.ok(this.#plugin.count > 0 && this.#server.count > 0, "no call was counted");
     // The last bound of the plugin's histogram below 3 s.

@@ -1,5 +1,5 @@
 /**
- * What a person and their tools do to Secrets and ConfigMaps with `kubectl`, as a transcript that can be compared.
+ * A script of typical operations on Secrets and ConfigMaps with `kubectl`, with a transcript that can be compared.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import type { Cluster } from "./cluster.ts";
 import { Process, waitFor } from "../../support/processes.ts";
 
-/** The values that the script stores: none may be found in etcd. Drawn by lot, so that none stands there by chance. */
+/** The values that the script stores. They are random, so that none can be in etcd by chance. */
 export interface Values {
   readonly password: string;
   readonly rotated: string;
@@ -21,7 +21,7 @@ export interface Values {
   readonly sealedForEver: string;
 }
 
-/** Draws them. */
+/** Makes random values. */
 export function drawValues(): Values {
   const draw = () => `value-${randomBytes(15).toString("base64url")}`;
   return {
@@ -38,7 +38,7 @@ export function drawValues(): Values {
   };
 }
 
-/** Those that the script leaves in place until it deletes everything. */
+/** The values that exist until the script deletes everything. */
 export function lastingValues(values: Values): string[] {
   const { rotated, systemToken, registryPassword, newStorageKey, newSetting, patched, sealedForEver } = values;
   return [rotated, systemToken, registryPassword, newStorageKey, newSetting, patched, sealedForEver];
@@ -50,8 +50,8 @@ const watched = ["-l", "e2e=script"];
 /**
  * Runs the script.
  *
- * @param beforeDelete is called when everything has been written and nothing deleted.
- * @returns the transcript: commands, what they printed and how they ended, without what differs from run to run.
+ * @param beforeDelete called when everything has been written and nothing deleted.
+ * @returns the transcript: commands, their output and exit status, without parts that differ between runs.
  */
 export async function runScript(cluster: Cluster, values: Values, beforeDelete: () => Promise<void>): Promise<string> {
   const transcript: string[] = [];
@@ -68,7 +68,7 @@ export async function runScript(cluster: Cluster, values: Values, beforeDelete: 
   return transcript.join("\n");
 }
 
-/** The values of a transcript, for a failure that should not print them. */
+/** Replaces the values in a transcript with their names, for messages of failures. */
 export function withoutValues(transcript: string, values: Values): string {
   return Object.entries(values).reduce((text, [name, value]) => text.replaceAll(value, `<${name}>`), transcript);
 }
@@ -137,8 +137,8 @@ const deletions = [
   ["get", "secrets,configmaps", "-A", "-o", "name", ...watched],
 ] as const;
 
-// As a storage driver's node plugin has it: a type of its own, base64 in `data`, written by `apply`, which keeps a copy
-// of it in an annotation.
+// The Secret of a storage driver's node plugin: a custom type, base64 in `data`, written by `apply`, which stores a copy
+// in an annotation.
 function storageSecret(key: string): unknown {
   return {
     apiVersion: "v1",
@@ -158,7 +158,7 @@ function configMap(setting: string): unknown {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "applied", labels }, data: { setting } };
 }
 
-// An object is printed without what every cluster draws anew.
+// Objects are compared without values that differ between clusters.
 function comparable(stdout: string): string {
   if (!stdout.startsWith("{")) return stdout.trimEnd();
   const object = JSON.parse(stdout);
@@ -176,7 +176,7 @@ class Watch implements AsyncDisposable {
     this.#process = process;
   }
 
-  /** Starts one, and makes sure that it sees what happens from now on: it has seen a first object come and go. */
+  /** Starts a watch, and waits until it has reported a first object and its deletion. */
   static async start(cluster: Cluster, kind: string): Promise<Watch> {
     const process = new Process({
       name: `kubectl get ${kind} --watch`,
@@ -199,7 +199,7 @@ class Watch implements AsyncDisposable {
     }
   }
 
-  /** What it printed, once the object that the script deletes last is gone. */
+  /** Its output, up to the deletion of the script's last object. */
   async untilDeleted(): Promise<string> {
     await this.#until(this.kind === "secrets" ? "DELETED pull" : "DELETED applied");
     await this.#until(this.kind === "secrets" ? "DELETED immutable" : "DELETED settings");

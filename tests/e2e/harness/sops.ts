@@ -1,6 +1,6 @@
 /**
- * The real sops, in an environment where nothing but a key service could open a file: whatever Vault's client or a proxy
- * would reach is a trap that counts.
+ * The real sops, in an environment where only a key service can open a file: the addresses of Vault's client and of proxies
+ * lead to a trap that counts connections.
  *
  * @module
  */
@@ -11,21 +11,21 @@ import { freePort, type Process, run, waitFor } from "../../support/processes.ts
 import { serverProgram } from "../servers.ts";
 import type { Node, PluginConfig } from "./plugin.ts";
 
-/** How `sops` ended and what it printed. */
+/** The exit status and output of `sops`. */
 export interface SopsResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A folder with files, and sops in it. Disposing of it removes the folder and shuts the trap. */
+/** A folder with files for sops. Disposing of it removes the folder and closes the trap. */
 export class Repository implements AsyncDisposable {
   readonly folder: string;
   readonly #program: string;
   readonly #home: string;
   readonly #trap = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #socket: string;
-  /** How often somebody else than the key service was called. */
+  /** Number of connections to the trap. */
   trapped = 0;
 
   private constructor(folder: string, home: string, program: string, socket: string) {
@@ -36,7 +36,7 @@ export class Repository implements AsyncDisposable {
     void this.#count();
   }
 
-  /** Makes one whose sops asks the key service of a node. */
+  /** Makes a folder whose sops uses the key service of a node. */
   static async make(node: Node): Promise<Repository> {
     const base = await Deno.makeTempDir({ prefix: "trousseau-e2e-sops-" });
     const folder = join(base, "repository");
@@ -64,7 +64,7 @@ export class Repository implements AsyncDisposable {
     return await run(this.#program, args, { cwd: this.folder, env: { ...this.env, ...env }, clearEnv: true });
   }
 
-  /** What a program needs that calls sops by its name. */
+  /** The environment for a program that runs sops by its name. */
   get env(): Record<string, string> {
     const { port } = this.#trap.addr;
     const trap = `http://127.0.0.1:${port}`;

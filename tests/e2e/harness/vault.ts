@@ -1,10 +1,10 @@
 /**
- * The Vault or OpenBao that the scenarios run against, and a key in it for each plugin.
+ * The Vault or OpenBao of the scenarios, and a key in it for each plugin.
  *
- * By default a Vault of their own. With `TROUSSEAU_E2E_VAULT_ADDR` one that runs: `…_TOKEN` may write policies and mount
- * engines there, `…_NAMESPACE` is where they do it, `…_CACERT` is a file with who signed its certificate, and with
- * `…_UNSEAL_KEY` it is sealed and unsealed, where without one it is cut off. With `TROUSSEAU_E2E_VAULT_BIN` a program
- * that is started as `server -dev`.
+ * By default a new Vault is started. `TROUSSEAU_E2E_VAULT_ADDR` names a running one: `…_TOKEN` has the rights to write
+ * policies and to mount engines, `…_NAMESPACE` is the namespace for them, `…_CACERT` is a file with the authority of its
+ * certificate. With `…_UNSEAL_KEY` an outage seals and unseals it; otherwise its connections are closed.
+ * `TROUSSEAU_E2E_VAULT_BIN` names a program that is started as `server -dev`.
  *
  * @module
  */
@@ -15,16 +15,16 @@ import { waitFor } from "../../support/processes.ts";
 import { Gate } from "./gate.ts";
 import type { Node } from "./plugin.ts";
 
-/** How a plugin logs in: by AppRole, which logs in again by itself, or with a token that may be revoked for good. */
+/** The login of a plugin: AppRole, which logs in again by itself, or a token, which can be revoked permanently. */
 export type Login = "approle" | "token";
 
-/** A transit key, and all that one plugin needs to use it. */
+/** A transit key and the settings of one plugin for it. */
 export interface VaultKey {
   /** The entry of `providers`. */
   readonly provider: { readonly name: string; readonly kind: string; readonly address: string };
   readonly gate: Gate;
   rotate(): Promise<void>;
-  /** Makes every version that there is unusable. */
+  /** Makes every existing version unusable. */
   disable(): Promise<void>;
   /** Revokes the plugin's token. */
   revoke(): Promise<void>;
@@ -32,17 +32,17 @@ export interface VaultKey {
   withdraw(): Promise<void>;
   /** Gives them back. */
   grant(): Promise<void>;
-  /** How many requests Vault's audit log has from this plugin; `undefined` where there is none to read. */
+  /** Number of this plugin's requests in Vault's audit log; `undefined` if there is no readable log. */
   audited(): Promise<number | undefined>;
 }
 
-/** A server. Disposing of it removes what was made there. */
+/** A server. Disposing of it removes the keys and policies that were made there. */
 export interface VaultUnderTest extends AsyncDisposable {
-  /** What figures call it. */
+  /** Its name in figures. */
   readonly name: string;
-  /** Makes a key, a policy of least right and a login, and writes what the config refers to into the node's folder. */
+  /** Makes a key, a minimal policy and a login, and writes the files of the configuration to the node's folder. */
   key(node: Node, login?: Login): Promise<VaultKey>;
-  /** Takes the server away from every plugin. @returns how. */
+  /** Makes the server unavailable to every plugin. @returns the method. */
   leave(): Promise<"sealed" | "cut off">;
   /** Brings it back. */
   comeBack(): Promise<void>;
@@ -107,7 +107,7 @@ class Server implements VaultUnderTest {
     this.#client = Deno.createHttpClient(access.authority === undefined ? {} : { caCerts: [access.authority] });
   }
 
-  /** The namespace, and an audit log where this machine is the server's. */
+  /** Makes the namespace, and an audit log if the server runs on this machine. */
   async prepare(): Promise<void> {
     const { namespace, own } = this.#access;
     if (namespace !== undefined) {
@@ -118,7 +118,7 @@ class Server implements VaultUnderTest {
     if (own === undefined) return;
     const file = join(own.folder, "audit.log");
     const audit = { type: "file", options: { file_path: file } };
-    // OpenBao takes audit devices from its config only.
+    // OpenBao accepts audit devices only from its configuration.
     if ((await this.#send("POST", "sys/audit/file", audit, "")).status < 300) this.#auditFile = file;
   }
 
@@ -240,7 +240,7 @@ class Server implements VaultUnderTest {
   }
 }
 
-/** The policy that operators are given, for this mount and key. */
+/** The policy in `deploy`, for this mount and key. */
 async function leastRight(mount: string, key: string): Promise<string> {
   const file = join(import.meta.dirname ?? ".", "../../../deploy/policies/vault.hcl");
   const policy = await Deno.readTextFile(file);

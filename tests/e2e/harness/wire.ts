@@ -1,7 +1,7 @@
 /**
- * The wire before a KMS: it can be cut, and it can go dead while both ends stay connected.
+ * A TCP forwarder in front of a KMS. It can close its connections, or stop forwarding while both ends stay connected.
  *
- * It passes bytes and knows nothing of what they say, so that a signature over the address that was called holds.
+ * It does not change the bytes, so that signatures over the called address stay valid.
  *
  * @module
  */
@@ -12,16 +12,16 @@ interface Link {
   readonly far: Deno.TcpConn;
 }
 
-/** Passes TCP from a port of loopback to another one. */
+/** Forwards TCP connections from one port of loopback to another one. */
 export class Wire implements AsyncDisposable {
-  /** As an origin of plain HTTP. */
+  /** Its address as an origin of plain HTTP. */
   readonly address: string;
   readonly #port = freePort();
   readonly #far: number;
   readonly #links = new Set<Link>();
   readonly #work = new Set<Promise<void>>();
   #listener: Deno.TcpListener | undefined;
-  /** Pending while the wire is dead. */
+  /** Pending while nothing is forwarded. */
   #alive: Promise<void> = Promise.resolve();
   #revive: () => void = () => {};
 
@@ -30,14 +30,14 @@ export class Wire implements AsyncDisposable {
     this.address = `http://127.0.0.1:${this.#port}`;
   }
 
-  /** Lays one. */
+  /** Starts a forwarder to an origin. */
   static to(origin: string): Wire {
     const wire = new Wire(origin);
     wire.mend();
     return wire;
   }
 
-  /** Passes bytes again, those that wait first. */
+  /** Forwards again, first the bytes that wait. */
   mend(): void {
     this.#revive();
     if (this.#listener !== undefined) return;
@@ -45,7 +45,7 @@ export class Wire implements AsyncDisposable {
     this.#track(this.#accept(this.#listener));
   }
 
-  /** Cuts what is open and refuses what comes, as a host does whose server is gone. */
+  /** Closes all connections and refuses new ones, as a host without the server does. */
   cut(): void {
     this.#revive();
     this.#listener?.close();
@@ -53,7 +53,7 @@ export class Wire implements AsyncDisposable {
     for (const link of this.#links) hangUp(link);
   }
 
-  /** Takes connections and requests, and passes nothing: whoever calls waits. */
+  /** Accepts connections and forwards nothing, so that clients wait. */
   freeze(): void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#alive = promise;
@@ -79,14 +79,14 @@ export class Wire implements AsyncDisposable {
     if (far === undefined) return near.close();
     const link = { near, far };
     this.#links.add(link);
-    // Cut while it was being dialled.
+    // `cut` was called during the dial.
     if (this.#listener === undefined) hangUp(link);
     await Promise.all([this.#pass(near, far), this.#pass(far, near)]);
     hangUp(link);
     this.#links.delete(link);
   }
 
-  /** Until either end is gone. */
+  /** Forwards one direction until either end is closed. */
   async #pass(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
     const bytes = new Uint8Array(16_384);
     try {
@@ -96,7 +96,7 @@ export class Wire implements AsyncDisposable {
       }
       await to.closeWrite();
     } catch {
-      // An end that is closed under a read or a write: so the other one is closed too.
+      // One end was closed during a read or a write. The other one is closed too.
       close(to);
       close(from);
     }

@@ -1,6 +1,6 @@
 /**
- * A cluster in a model: three nodes over five KMS, on one clock that the model moves, and what must hold whatever
- * happens to them. A run does what a list of steps says and throws at the first property that does not hold.
+ * A model of a cluster: three nodes over five KMS on one simulated clock. A run executes a list of steps and throws at the
+ * first violated property.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { kmsNames, nodeCount, randomFrom, type Run, type Step } from "./steps.ts
 
 const second = 1_000;
 
-/** What a mutant may put in the place of sound parts. */
+/** The parts that a mutant can replace. */
 export interface Parts {
   readonly service: (sound: Service & AsyncDisposable) => Service & AsyncDisposable;
   readonly provider: (sound: CheckedProvider, node: number) => CheckedProvider;
@@ -27,7 +27,7 @@ export interface Parts {
   readonly options: (sound: ServiceOptions) => ServiceOptions;
 }
 
-/** Nothing mutated. */
+/** The parts without mutations. */
 export const soundParts: Parts = {
   service: (sound) => sound,
   provider: (sound) => sound,
@@ -35,7 +35,7 @@ export const soundParts: Parts = {
   options: (sound) => sound,
 };
 
-/** Lets a run happen. */
+/** Executes a run. @throws {AssertionError} at the first violated property. */
 export async function runCluster(run: Run, parts: Parts = soundParts): Promise<void> {
   await using cluster = new Cluster(run, parts);
   await cluster.start();
@@ -56,9 +56,9 @@ interface ModelNode {
   readonly store: MemoryStore;
   config: ClusterConfig;
   service: (Service & AsyncDisposable) | undefined;
-  /** Each ID that Status has shown, in order. */
+  /** The IDs in the answers to Status, in order. */
   readonly ids: string[];
-  /** How many of them there were when all was known last. */
+  /** Number of IDs at the last `settle`. */
   idsAtSettle: number;
 }
 
@@ -68,7 +68,7 @@ interface SealedByModel {
   readonly sealed: Encrypted;
 }
 
-/** How many sealed seeds a run remembers: enough for every set of providers that it meets. */
+/** Maximum number of sealed seeds of a run: enough for every set of providers. */
 const mostSealed = 16;
 
 class Cluster implements AsyncDisposable {
@@ -80,7 +80,7 @@ class Cluster implements AsyncDisposable {
   #config: ClusterConfig;
   readonly #used = new Set<string>();
   readonly #sealed: SealedByModel[] = [];
-  /** What the key ID was for each set of versions that all nodes agreed on. */
+  /** The key ID of each set of versions, which must be equal on all nodes. */
   readonly #agreed = new Map<string, string>();
   #rotations = 0;
   #configs = 0;
@@ -136,7 +136,7 @@ class Cluster implements AsyncDisposable {
     }
   }
 
-  /** Everything answers for five minutes, and every node has the newest configuration: now all is known. */
+  /** Makes every KMS answer for five minutes, and gives every node the newest configuration. */
   async settle(): Promise<void> {
     for (const kms of this.#kms) kms.fault = undefined;
     for (const { views } of this.#nodes) for (const view of views.values()) view.lag = 0;
@@ -165,7 +165,7 @@ class Cluster implements AsyncDisposable {
     this.#configs = 0;
   }
 
-  /** What happened since the last time that all was known: an outage alone changes nothing, one rotation once. */
+  /** Checks the changes since the last `settle`: none for an outage, one for a rotation. */
   #checkChanges(node: ModelNode): void {
     const changes = node.ids.length - node.idsAtSettle;
     if (node.idsAtSettle > 0 && this.#configs === 0) {
@@ -189,7 +189,7 @@ class Cluster implements AsyncDisposable {
     this.#used.add(memberKey(next));
     this.#configs++;
     this.#config = {
-      // As `check` demands it where an ID would come back.
+      // `check` requires another epoch if an ID would be used again.
       epoch: this.#config.epoch + (isOld ? 1 : 0),
       members: next,
       retired: retire ? gone : [],
@@ -209,7 +209,7 @@ class Cluster implements AsyncDisposable {
     try {
       node.service = await this.#openNode(node);
     } catch (thrown) {
-      // The node refuses to lose what it has sealed; the operator reads its sentence and retires the provider.
+      // The node refuses a configuration that cannot open its data. The operator follows the message and retires the provider.
       assert.ok(thrown instanceof KmsError && thrown.code === "config", `${thrown}`);
       assert.match(thrown.message, /under retired:/);
       const { members } = this.#config;
@@ -250,7 +250,7 @@ class Cluster implements AsyncDisposable {
     return this.#parts.service(await openService(this.#parts.options(options)));
   }
 
-  /** Time passes; kube-apiserver asks as it does, and something that was sealed is read again. */
+  /** Advances the clock with the calls of kube-apiserver, and reads a sealed value again. */
   async #wait(seconds: number, least = 5): Promise<void> {
     for (let left = seconds; left > 0;) {
       const pause = Math.min(left, least + Math.floor(this.#random() * 90));
@@ -261,7 +261,7 @@ class Cluster implements AsyncDisposable {
     }
   }
 
-  /** Encrypt follows Status within its 3 s, under the ID of that Status. */
+  /** Calls Status, then Encrypt within 3 s, and checks that both have the same ID. */
   async #statusAndEncrypt(): Promise<void> {
     const asked = this.#nodes.map((node) => ({ node, status: this.#look(node) }));
     await this.#clock.advance(Math.floor(this.#random() * 2_900));
@@ -276,7 +276,7 @@ class Cluster implements AsyncDisposable {
     }
   }
 
-  /** Takes note of a node's ID and of what changed it. */
+  /** Records the ID of a node, and checks its history. */
   #look(node: ModelNode) {
     const status = this.#serviceOf(node).status();
     const before = node.ids.at(-1);
@@ -318,7 +318,7 @@ class Cluster implements AsyncDisposable {
     return service;
   }
 
-  /** A KMS that the newest configuration has: what becomes of the others changes nothing. */
+  /** A KMS of the newest configuration. Faults of the others have no effect. */
   #member(index: number): ModelKms {
     const { members } = this.#config;
     return this.#named(this.#at(members, index % members.length));

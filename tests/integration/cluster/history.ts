@@ -1,5 +1,5 @@
 /**
- * What must hold of the IDs that a node has announced, whatever happened.
+ * The properties of the announced IDs of a node, which hold in every run.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import type { AnnouncedId, RingState } from "../../../lib/services/kms/key_ring/state.ts";
 import type { ModelKms } from "./model_kms.ts";
 
-/** Each ID of a node differs from the one before by a rotation, a sight of what was unseen, or the configuration. */
+/** Checks that each ID differs from its predecessor by a rotation, a provider's first answer, or the configuration. */
 export function checkHistory(state: RingState | undefined, kms: readonly ModelKms[]): void {
   const [before, after] = state?.history.slice(-2) ?? [];
   if (before === undefined || after === undefined) return;
@@ -25,13 +25,13 @@ export function checkHistory(state: RingState | undefined, kms: readonly ModelKm
   if (sameNames && before.keyEpoch === after.keyEpoch) assert.ok(grown > 0, "a key ID changes for a reason");
 }
 
-/** 0 for a provider that was not seen yet, `undefined` for one that is not a member. */
+/** The version number of a provider in an ID: 0 if it was never seen, `undefined` if it is not a member. */
 export function numberOf({ members }: AnnouncedId, name: string): number | undefined {
   const version = members.find((member) => member.name === name)?.version;
   return version === undefined ? undefined : version === "?" ? 0 : Number(version.slice(1));
 }
 
-/** The same for any order of the names. */
+/** A key for a set of names, independent of their order. */
 export function memberKey(members: readonly string[]): string {
   return members.toSorted().join();
 }

@@ -1,6 +1,6 @@
 /**
- * A KMS for the model of a cluster: it opens what it wrapped, under the version that wrapped it, and nothing else. It
- * remembers instead of encrypting, so that a run of the model is quick.
+ * A KMS for the model of a cluster. It unwraps only its own wraps, under the version that made them. It stores plaintexts
+ * and does not encrypt, so that a run is fast.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { orAborted } from "../../../lib/base/deadline.ts";
 import { type ErrorCode, KmsError } from "../../../lib/base/errors.ts";
 import type { CallOptions, KeyState, Provider, WrappedDek } from "../../../lib/provider/provider.ts";
 
-/** `hang` never answers; `wrong` answers with other bytes; a code is thrown. */
+/** `hang`: no answer. `wrong`: an answer with other bytes. A code: an error with it. */
 export type ModelFault = "hang" | "wrong" | ErrorCode;
 
 /** One KMS, which all nodes share. */
 export class ModelKms {
   readonly name: string;
-  /** Whether a probe tells how its versions are ordered. */
+  /** Whether a probe returns the order of versions. */
   readonly ordered: boolean;
   fault: ModelFault | undefined;
   version = 1;
@@ -30,7 +30,7 @@ export class ModelKms {
     this.version++;
   }
 
-  /** Whether a call made now is answered as it should be. */
+  /** Whether calls are answered correctly now. */
   get answers(): boolean {
     return this.fault === undefined;
   }
@@ -50,19 +50,19 @@ export class ModelKms {
   }
 }
 
-/** A KMS as one node sees it. */
+/** The provider of one node over a shared KMS. */
 export class NodeView implements Provider {
   readonly name: string;
   readonly kind = "model";
   readonly canUnwrap = true;
-  /** How many versions behind its probes are. */
+  /** Number of versions by which its probes lag behind. */
   lag = 0;
   readonly #kms: ModelKms;
   readonly #announced: () => readonly number[];
 
   /**
-   * @param announced the versions of it that the node has announced. A lagging replica of a KMS that does not order its
-   *   versions shows one of these: one that the node has missed between two probes it must take for a new one.
+   * @param announced the versions that the node has announced. A lagging replica of a KMS without an order of versions
+   *   returns one of these: the node could not distinguish a missed version from a new one.
    */
   constructor(kms: ModelKms, announced: () => readonly number[]) {
     this.name = kms.name;
@@ -97,7 +97,7 @@ export class NodeView implements Provider {
     return Promise.resolve();
   }
 
-  /** @returns whether the answer shall be wrong. */
+  /** @returns whether the answer must be wrong. */
   async #act(verb: string, { signal }: CallOptions): Promise<boolean> {
     const { fault } = this.#kms;
     const action = `${verb} with provider "${this.name}"`;

@@ -1,25 +1,25 @@
 /**
- * What may happen to a cluster in a model, at random.
+ * Random steps for the model of a cluster.
  *
  * @module
  */
 import fc from "fast-check";
 import type { ModelFault } from "./model_kms.ts";
 
-/** The KMS; those without an order of their versions come last. */
+/** The names of the KMS. Those without an order of versions come last. */
 export const kmsNames = ["a", "b", "c", "d", "e"] as const;
 
-/** How many nodes there are. */
+/** Number of nodes. */
 export const nodeCount = 3;
 
-/** One thing that happens. Numbers are indices, those of a KMS among the configured ones; waits are in seconds. */
+/** One step. Numbers are indices; that of a KMS counts the configured ones. Waits are in seconds. */
 export type Step =
   | { readonly what: "fault"; readonly kms: number; readonly fault: ModelFault | "none" }
   | { readonly what: "rotate"; readonly kms: number }
   | { readonly what: "lag"; readonly node: number; readonly kms: number; readonly lag: number }
   | { readonly what: "wait"; readonly seconds: number }
   | { readonly what: "restart"; readonly node: number }
-  /** A new configuration, which a node takes up when it is restarted. */
+  /** A new configuration, which a node uses after its next restart. */
   | {
     readonly what: "config";
     readonly members: readonly number[];
@@ -28,7 +28,7 @@ export type Step =
   }
   | { readonly what: "settle" };
 
-/** A run: what happens, and the seed of the jitter. */
+/** A run: its steps, and the seed of the jitter. */
 export interface Run {
   readonly seed: number;
   readonly first: readonly number[];
@@ -76,7 +76,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ what: "settle" as const }) },
 );
 
-/** A replica that falls back behind a rotation that was noticed: seldom met by single steps. */
+/** A replica that lags behind a counted rotation: single random steps seldom produce it. */
 const fallBack: fc.Arbitrary<readonly Step[]> = fc.tuple(kms, node, fc.integer({ min: 90, max: 180 })).map((
   [kms, node, seconds],
 ) => [
@@ -91,14 +91,14 @@ const part: fc.Arbitrary<readonly Step[]> = fc.oneof(
   { weight: 1, arbitrary: fallBack },
 );
 
-/** Any run. */
+/** A generator of runs. */
 export const anyRun: fc.Arbitrary<Run> = fc.record({
   seed: fc.nat(),
   first: fc.uniqueArray(kms, { minLength: 2, maxLength: kmsNames.length }),
   steps: fc.array(part, { minLength: 1, maxLength: 7, size: "max" }).map((parts) => parts.flat()),
 });
 
-/** Numbers from 0 to 1 that are the same for the same seed: a linear congruential generator. */
+/** A linear congruential generator of numbers from 0 to 1, reproducible by its seed. */
 export function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {

@@ -1,9 +1,9 @@
 /**
- * Which key ID is announced, and when the next one may take its place.
+ * The announced key ID, and the time at which the next one replaces it.
  *
- * kube-apiserver asks for Status and then Encrypt under one lock and throws an Encrypt away whose key ID is not the one
- * of that Status. So an ID changes only in a pause between two Status answers, and only after it has been written to the
- * state folder, so that this node never forgets an ID it has used.
+ * kube-apiserver calls Status and then Encrypt under one lock, and rejects an Encrypt response whose key ID differs from
+ * that of the Status. An ID therefore changes only in a pause between two Status calls. It is written to the state folder
+ * first, so that the node has a record of every ID that it has used.
  *
  * @module
  */
@@ -16,32 +16,36 @@ import type { RingMemory } from "./memory.ts";
 import type { WrapSet } from "./wrap_sets.ts";
 import type { AnnouncedId } from "./state.ts";
 
-/** Milliseconds. The API server's deadline for an RPC is 3 s: 4 s after a Status no Encrypt of it can be under way. */
+/**
+ * Milliseconds. `quiet`: the pause after a Status before a change. kube-apiserver's deadline for an RPC is 3 s, so that
+ * the Encrypt that follows the Status has ended by then. `latest`: the change is made this long after the data key is
+ * ready even without a pause. `retry`: the pause after a failed write.
+ */
 const announceTimings = { quiet: 4_000, latest: 30_000, retry: 10_000 } as const;
 
-/** A key ID whose data key is ready. */
+/** The next key ID to announce. Its data key has been wrapped by the quorum. */
 export interface Candidate {
   readonly id: string;
-  /** Since when it is ready, on the monotonic clock. */
+  /** When its data key was made, in milliseconds of the monotonic clock. */
   readonly since: number;
   readonly keyEpoch: number;
   readonly members: readonly KeyIdMember[];
-  /** The versions behind the members, for the next run of this node. */
+  /** The counted versions, which are stored for the next run of this node. */
   readonly states: readonly { readonly name: string; readonly kind: string; readonly state: KeyState }[];
-  /** Who has wrapped the data key. */
+  /** The providers that have wrapped the data key. */
   readonly holders: WrapSet;
 }
 
-/** Holds the announced ID and its history. */
+/** The announced key ID and those before it. */
 export class Announcer {
   readonly #clock: Clock;
   readonly #memory: RingMemory;
   readonly #notify: Notify;
-  /** What was announced; the file may hold one more, whose time had passed when it was written. */
+  /** The announced IDs, oldest first. The file can hold one more: an ID that was no longer due once it was written. */
   #history: readonly AnnouncedId[];
   #current: AnnouncedId | undefined;
   readonly #times: WallTimes;
-  /** When this process announced it, on the monotonic clock; `undefined` for an ID of a former run. */
+  /** The time of the announcement on the monotonic clock; `undefined` if a former run announced the ID. */
   #announcedAt: number | undefined;
   #lastStatusAt = -Infinity;
   #refusedUntil = -Infinity;
@@ -55,22 +59,25 @@ export class Announcer {
     this.#current = this.#history.at(-1);
   }
 
-  /** What Status answers now. */
+  /** The announced key ID; `undefined` if none is known. */
   get current(): AnnouncedId | undefined {
     return this.#current;
   }
 
-  /** When it was announced, by the wall clock of now; of an ID of a former run, by the one of then. */
+  /**
+   * The time of the announcement, in milliseconds since the epoch, by the present wall clock. For an ID of a former run it
+   * is the stored time.
+   */
   get announcedAt(): number | undefined {
     return this.#announcedAt === undefined ? this.#current?.at : this.#times.of(this.#announcedAt);
   }
 
-  /** A Status is being answered: the Encrypt that may follow needs the same ID. */
+  /** Notes that a Status is answered now: an Encrypt can follow it, and needs the same ID. */
   noteStatus(): void {
     this.#lastStatusAt = this.#clock.now();
   }
 
-  /** From when on the candidate may be announced, on the monotonic clock. */
+  /** The earliest time to announce the candidate, in milliseconds of the monotonic clock. */
   dueAt(candidate: Candidate): number {
     if (!this.#current) return this.#refusedUntil;
     const { quiet, latest } = announceTimings;
@@ -78,9 +85,10 @@ export class Announcer {
   }
 
   /**
-   * Writes the candidate down and announces it, if it is still due and still wanted then.
+   * Writes the candidate to the state folder, then announces it if it is still due and `stillWanted()`. A failed write is
+   * a warning, and the ID stays.
    *
-   * @param commit called in the same step in which the ID changes, if it does.
+   * @param commit called synchronously with the change of the ID; not called if the ID stays.
    */
   async announce(candidate: Candidate, stillWanted: () => boolean, commit: () => void): Promise<void> {
     const announced = this.#announcedFrom(candidate);
@@ -92,7 +100,7 @@ export class Announcer {
       const message = `${toKmsError(thrown).message} The key ID stays as it is until that is mended.`;
       return this.#notify({ type: "lifecycle", action: "warning", message });
     }
-    // A Status may have been answered while the file was written; its Encrypt still needs the old ID.
+    // If a Status was answered while the file was written, its Encrypt still needs the old ID.
     if (!stillWanted() || this.dueAt(candidate) > this.#clock.now()) return;
     const before = this.#current;
     this.#history = history;

@@ -17,17 +17,18 @@ export interface DekMakerOptions {
   readonly clock: Clock;
 }
 
-/** The data key that is wanted. */
+/** The parameters of one data key. */
 export interface DekOrder {
+  /** The key ID that the data key seals under. */
   readonly keyId: string;
   readonly members: readonly QuorumMember[];
-  /** The data key that it replaces, which has the times since when providers lack a wrap. */
+  /** The data key that it replaces. It has the times at which providers first lacked a wrap. */
   readonly before: ReadyDek | undefined;
-  /** Whether the quorum is enough, because nothing can be encrypted until then. */
+  /** Whether to wait for the quorum only and not for all providers, because no data key is ready. */
   readonly hasty: boolean;
 }
 
-/** One for a key ring. */
+/** Makes the data keys of one key ring. */
 export class DekMaker {
   readonly #options: DekMakerOptions;
 
@@ -36,15 +37,15 @@ export class DekMaker {
   }
 
   /**
-   * Makes a data key.
+   * Makes a data key and has it wrapped.
    *
-   * @returns `undefined` if `signal` fired.
-   * @throws {KmsError} as {@linkcode KekGroup.wrap}; then nothing may be sealed.
+   * @returns the data key; `undefined` if `signal` fired.
+   * @throws {KmsError} as {@linkcode KekGroup.wrap}. The data key is wiped then.
    */
   async make({ keyId, members, before, hasty }: DekOrder, signal: AbortSignal): Promise<ReadyDek | undefined> {
     const { group, clock, dekMaxUses: maxUses } = this.#options;
     const [dek, { needed }] = [newDek(), group];
-    // A provider that has never answered is no member, and is reported as missing all the same.
+    // A provider that has never answered is not a member. It is still reported as missing.
     const expected = group.providers.map(({ name }) => name);
     try {
       const wraps = await group.wrap({ dek, purpose: "v2", members, needed, hasty, expected }, signal);
@@ -57,7 +58,7 @@ export class DekMaker {
     }
   }
 
-  /** When each provider without a wrap first lacked one. */
+  /** The providers without a wrap, and when each of them first lacked one. */
   #lacking(wrapped: readonly string[], before: ReadyDek | undefined): Map<string, number> {
     const { clock, group } = this.#options;
     const without = group.providers.filter(({ name }) => !wrapped.includes(name));

@@ -1,8 +1,8 @@
 /**
- * When an API server first called Encrypt under the announced key ID.
+ * The time of an API server's first Encrypt under the announced key ID.
  *
- * kube-apiserver learns of a new key ID from its next Status and then calls Encrypt once; before that, rewriting an object
- * changes nothing in etcd. It does not call Encrypt again when the plugin restarts, so the time is kept in a file.
+ * kube-apiserver receives a new key ID with its next Status and then calls Encrypt once. Before that, rewriting an object
+ * changes nothing in etcd. It does not call Encrypt again after a restart of the plugin, so the time is kept in a file.
  *
  * @module
  */
@@ -11,19 +11,20 @@ import { toKmsError } from "../../../base/errors.ts";
 import type { Notify } from "../../../telemetry/events.ts";
 import { type StateFile, stateFile } from "../../../base/state_file.ts";
 
-/** A key ID and when it was first sealed under, in milliseconds since the epoch. */
+/** The first Encrypt under a key ID. */
 export interface FirstEncryptState {
   readonly keyId: string;
+  /** Milliseconds since the epoch. */
   readonly at: number;
 }
 
-/** Where it is kept. */
+/** The file of the first Encrypt. */
 export type FirstEncryptFile = Pick<StateFile<FirstEncryptState>, "read" | "write">;
 
-/** A key ID has at most 1,024 bytes. */
+/** Maximum size of the file in bytes. A key ID has at most 1,024 bytes. */
 const maxBytes = 4_096;
 
-/** The file in a node's state folder. */
+/** `first-encrypt.json` in the state folder of a node. */
 export function firstEncryptFile(folder: string): FirstEncryptFile {
   return stateFile(folder, {
     name: "first-encrypt.json",
@@ -36,13 +37,13 @@ export function firstEncryptFile(folder: string): FirstEncryptFile {
   });
 }
 
-/** Keeps it in memory, and in the file where there is one. */
+/** The first Encrypt, in memory and, if there is a state folder, in its file. */
 export class FirstEncrypt {
   readonly #file: FirstEncryptFile | undefined;
   readonly #notify: Notify;
   readonly #clock: Times;
   readonly #times: WallTimes;
-  /** When this process noted it, on the monotonic clock; `undefined` for a time that a former run wrote to the file. */
+  /** The time of the call on the monotonic clock; `undefined` if a former run wrote the time to the file. */
   #moment: number | undefined;
   #state: FirstEncryptState | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -60,7 +61,7 @@ export class FirstEncrypt {
     this.#state = state;
   }
 
-  /** Reads the file. One that cannot be used is warned of and stops nothing: no data depends on it. */
+  /** Reads the file. If it cannot be used, a warning is logged and the service starts: no data depends on the file. */
   static async open(file: FirstEncryptFile | undefined, notify: Notify, clock: Times): Promise<FirstEncrypt> {
     try {
       return new FirstEncrypt(file, notify, clock, await file?.read());
@@ -70,7 +71,10 @@ export class FirstEncrypt {
     }
   }
 
-  /** An Encrypt is answered. Only the first one under a key ID costs more than a comparison; its file is not waited for. */
+  /**
+   * Notes an answered Encrypt. After the first one under a key ID it costs one comparison. The file is written in the
+   * background.
+   */
   note(keyId: string): void {
     if (this.#state?.keyId === keyId) return;
     this.#moment = this.#clock.now();
@@ -79,13 +83,13 @@ export class FirstEncrypt {
     this.#writing = this.#writing.then(() => this.#file?.write(state)).catch((thrown) => warn(this.#notify, thrown));
   }
 
-  /** When it was, in milliseconds since the epoch; `undefined` where none was noted under this key ID. */
+  /** The time of the first Encrypt, in milliseconds since the epoch; `undefined` if none was noted under this key ID. */
   at(keyId: string): number | undefined {
     if (this.#state?.keyId !== keyId) return undefined;
     return this.#moment === undefined ? this.#state.at : this.#times.of(this.#moment);
   }
 
-  /** Resolves when nothing is being written. */
+  /** Resolves when the last write has ended. */
   written(): Promise<void> {
     return this.#writing;
   }

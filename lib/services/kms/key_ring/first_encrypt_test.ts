@@ -6,7 +6,7 @@ import { FirstEncrypt, firstEncryptFile } from "./first_encrypt.ts";
 
 const quiet = () => {};
 
-Deno.test("FirstEncrypt keeps the first time under each key ID, over a restart too", async () => {
+Deno.test("FirstEncrypt keeps the first time under each key ID, also over a restart", async () => {
   await inFolder(async (folder) => {
     const clock = new FakeClock();
     const start = clock.wall();
@@ -30,7 +30,7 @@ Deno.test("FirstEncrypt keeps the first time under each key ID, over a restart t
   });
 });
 
-Deno.test("FirstEncrypt warns of a file that cannot be used, and stops nothing", async () => {
+Deno.test("FirstEncrypt warns of a file that cannot be used, and continues", async () => {
   await inFolder(async (folder) => {
     const events: Event[] = [];
     const clock = new FakeClock();
@@ -44,7 +44,7 @@ Deno.test("FirstEncrypt warns of a file that cannot be used, and stops nothing",
   });
 });
 
-Deno.test("FirstEncrypt warns where it cannot write, and goes on in memory", async () => {
+Deno.test("FirstEncrypt warns if it cannot write, and continues in memory", async () => {
   const events: Event[] = [];
   const clock = new FakeClock();
   const file = { read: () => Promise.resolve(undefined), write: () => Promise.reject(new Error("canary")) };
@@ -56,7 +56,7 @@ Deno.test("FirstEncrypt warns where it cannot write, and goes on in memory", asy
   equal(JSON.stringify(events).includes("canary"), false);
 });
 
-Deno.test("FirstEncrypt shows the time by the wall clock of now, and what a former run wrote as it was written", async () => {
+Deno.test("FirstEncrypt returns the time by the present wall clock, and a former run's time unchanged", async () => {
   await inFolder(async (folder) => {
     const clock = new FakeClock();
     const file = firstEncryptFile(folder);

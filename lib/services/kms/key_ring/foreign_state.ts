@@ -1,6 +1,6 @@
 /**
- * Whether a node's state belongs to another configuration: a command started with the wrong configuration must not advise
- * how to drop data of the right one.
+ * Detects that the state of a node belongs to another configuration. A command that was started with the wrong
+ * configuration must not advise to give up data of the right one.
  *
  * @module
  */
@@ -13,12 +13,13 @@ import type { RingState } from "./state.ts";
 /**
  * The error for a state that another configuration wrote.
  *
- * A state belongs to a configuration if they have a provider in common, by name and kind, or if the configuration lists
- * one under `forgotten`. For the embedded default all providers must be its own: a configuration can give its local key
- * the same name.
+ * A state belongs to a configuration if they have a provider in common, by name and kind, or if the configuration lists a
+ * provider of the state under `forgotten`. With the embedded default, all providers of the state must be those of the
+ * default: a configuration file can give its local key the same name.
  *
- * @param where the state folder, for the sentence.
- * @returns `config`, or `undefined` if the state belongs to the configuration, or nothing is lost by using it.
+ * @param where the state folder, for the message.
+ * @returns an error with the code `config`; `undefined` if the state belongs to the configuration, or if the configuration
+ *   can open all data that the state records.
  */
 export function foreignState(
   state: RingState | undefined,
@@ -44,7 +45,7 @@ export function foreignState(
   );
 }
 
-/** Every provider that a state names and that was seen, once. */
+/** The providers in a state without those that were never seen, each once. */
 function providersOf(state: RingState | undefined): readonly WrapMember[] {
   if (state === undefined) return [];
   const members = state.history.flatMap(({ members }) => members).filter(({ version }) => version !== unseenVersion);

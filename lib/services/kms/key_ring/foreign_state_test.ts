@@ -20,7 +20,7 @@ function isForeign(state: RingState | undefined, given: Decryptors): boolean {
   return foreignState(state, given, "/s") !== undefined;
 }
 
-Deno.test("foreignState() takes a state for the configuration's own if they share a provider by name and kind", () => {
+Deno.test("foreignState() accepts a state if it shares a provider with the configuration, by name and kind", () => {
   assert.ok(!isForeign(undefined, decryptors(local)));
   assert.ok(!isForeign({ format: 1, providers: [], history: [] }, decryptors(local)));
   assert.ok(!isForeign(stateOf(local, vault), decryptors(local)));
@@ -31,27 +31,27 @@ Deno.test("foreignState() takes a state for the configuration's own if they shar
   assert.ok(!isForeign({ ...stateOf(local), sealedBy: [[vault]] }, decryptors(vault)));
 });
 
-Deno.test("foreignState() takes a state for the configuration's own if they share a provider that only wraps", () => {
+Deno.test("foreignState() accepts a state if it shares a provider that only wraps with the configuration", () => {
   const recovery = { name: "r", kind: "recovery" };
   const given = { ...decryptors(local), wrapOnly: [recovery] };
   assert.ok(!isForeign(stateOf(vault, recovery), given), "orphanedSets() refuses it, with a better sentence");
   assert.ok(isForeign(stateOf(vault), given));
 });
 
-Deno.test("foreignState() leaves alone what seals nothing, or of which the operator says forgotten", () => {
+Deno.test("foreignState() accepts a state without sealed data, or with providers under forgotten", () => {
   const unseen = stateOf(vault);
   const members = [{ ...vault, version: "?" }];
   assert.ok(!isForeign({ ...unseen, history: unseen.history.map((one) => ({ ...one, members })) }, decryptors(local)));
   assert.ok(!isForeign(stateOf(vault), { holders: [local], forgotten: ["vault"] }));
 });
 
-Deno.test("foreignState() gives the embedded default no part in a state with any other provider", () => {
+Deno.test("foreignState() refuses a state with any other provider for the embedded default", () => {
   const embedded: Decryptors = { ...decryptors(local), embedded: true };
   assert.ok(!isForeign(stateOf(local), embedded));
   assert.ok(isForeign(stateOf(local, vault), embedded));
 });
 
-Deno.test("foreignState() names the others once and the folder, and never advises to forget", () => {
+Deno.test("foreignState() names the other providers once and the folder, and never advises to forget them", () => {
   const error = foreignState({ ...stateOf(vault), sealedBy: [[vault]] }, decryptors(local), "/var/lib/trousseau");
   assert.equal(error?.code, "config");
   assert.match(error.message, /^The state of this node in \/var\/lib\/trousseau is another configuration's, with /);

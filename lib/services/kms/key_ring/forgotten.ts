@@ -1,31 +1,39 @@
 /**
- * What `forgotten` says of versions: `PROVIDER@VERSION`. A provider's name is a DNS label, so that the first `@` divides
- * the two whatever the version holds.
+ * The entries of `forgotten` that give up one version: `PROVIDER@VERSION`.
+ *
+ * The name of a provider is a DNS label and holds no `@`. The first `@` therefore separates the two parts, even if the
+ * version holds another one.
  *
  * @module
  */
 import type { SealedVersion } from "./sentinel.ts";
 
-/** An entry of `forgotten` that accepts no version, and why. */
+/** An entry of `forgotten` that matches no version. */
 export interface IdleEntry {
   readonly entry: string;
-  /** The versions that it may mean: several, or all that are known of the provider. */
+  /** `ambiguous`: the versions that it matches. `unknown`: all known versions of the provider. */
   readonly candidates: readonly string[];
   readonly reason: "ambiguous" | "unknown";
 }
 
-/** What a list of entries says about the versions that a node knows. */
+/** The result of {@linkcode forgottenVersions}. */
 export interface ForgottenVersions {
+  /** Whether an entry gives up this version. */
   readonly forgets: (version: SealedVersion) => boolean;
+  /** The entries that match no version, or several. */
   readonly idle: readonly IdleEntry[];
 }
 
 /**
- * Matches entries with versions. An entry means the version that it spells out; else the only one of which it is the part
- * before the first `@`, as Vault's number is in `3@2026-01-31T12:00:00Z`, or behind the last `/`, as Google's number is in
- * a resource name. Where several fit, it means none: a key that was deleted and made again counts from 1 again.
+ * Matches entries of `forgotten` with versions.
  *
- * @param entries of `forgotten`; those that are names of providers say nothing here.
+ * An entry matches the version that is equal to its text. Otherwise it matches the version of which its text is a short
+ * form: the part before the first `@` (Vault's number in `3@2026-01-31T12:00:00Z`) or after the last `/` (Google's number
+ * in a resource name). A short form of several versions matches none of them: the numbers of a key that was deleted and
+ * created again start from 1 again.
+ *
+ * @param entries of `forgotten`. Those that are names of providers are ignored.
+ * @param known the versions that the node has sealed with.
  */
 export function forgottenVersions(
   entries: readonly string[],
@@ -47,7 +55,7 @@ export function forgottenVersions(
   return { forgets: ({ provider, version }) => forgotten.has(keyOf(provider, version)), idle };
 }
 
-/** The shortest text that means this version and no other one of the provider: what a sentence tells to write. */
+/** The shortest entry of `forgotten` that matches this version and no other known version of the provider. */
 export function entryFor({ provider, version }: SealedVersion, known: readonly SealedVersion[]): string {
   const others = known.filter((one) => one.provider === provider && one.version !== version);
   const taken = others.flatMap((one) => [one.version, ...shortForms(one.version)]);
@@ -55,7 +63,7 @@ export function entryFor({ provider, version }: SealedVersion, known: readonly S
   return `${provider}@${short ?? version}`;
 }
 
-/** Only what the vendor's own tools show as a version: a number, or an ID behind the name of its key. */
+/** The forms in which the tools of a vendor show the version: a number, or an ID after the name of the key. */
 function shortForms(version: string): readonly string[] {
   const [before = ""] = version.split("@", 1);
   const behind = version.slice(version.lastIndexOf("/") + 1);

@@ -20,7 +20,7 @@ function forgets(...entries: string[]) {
   return { versions: known.filter(forgets).map(({ provider, version }) => `${provider}@${version}`), idle };
 }
 
-Deno.test("forgottenVersions() takes a version as it stands, and the number or the ID that its vendor shows", () => {
+Deno.test("forgottenVersions() matches a version by its text, or by the number or ID that its vendor shows", () => {
   deepEqual(forgets("vault@1").versions, ["vault@1@2026-01-31T12:00:00Z"]);
   deepEqual(forgets("vault@11").versions, ["vault@11@2026-02-28T12:00:00Z"]);
   deepEqual(forgets("vault@1@2026-01-31T12:00:00Z").versions, ["vault@1@2026-01-31T12:00:00Z"]);
@@ -30,7 +30,7 @@ Deno.test("forgottenVersions() takes a version as it stands, and the number or t
   deepEqual(forgets("local@0123456789abcdef").versions, ["local@0123456789abcdef"]);
 });
 
-Deno.test("forgottenVersions() accepts nothing for a name alone, another provider, a part of a number, or a number twice used", () => {
+Deno.test("forgottenVersions() matches nothing by a name alone, another provider, a part of a number, or an ambiguous number", () => {
   for (const entry of ["vault", "other@1", "vault@2", "vault@", "vault@1@", "vault@2026-01-31T12:00:00Z", "local@01"]) {
     deepEqual(forgets(entry).versions, [], entry);
   }
@@ -50,7 +50,7 @@ Deno.test("forgottenVersions() accepts nothing for a name alone, another provide
   deepEqual(forgets("remade@1@2026-06-30T12:00:00Z").versions, ["remade@1@2026-06-30T12:00:00Z"]);
 });
 
-Deno.test("entryFor() gives an entry that forgets its version and no other one", () => {
+Deno.test("entryFor() returns an entry that matches its version and no other one", () => {
   equal(entryFor({ provider: "vault", kind: "vault-transit", version: "1@2026-01-31T12:00:00Z" }, known), "vault@1");
   const version = fc.stringMatching(/^[1-3](@[a-b])?(\/[1-3])?$/);
   fc.assert(fc.property(fc.uniqueArray(version, { minLength: 1, maxLength: 8 }), (versions) => {

@@ -5,7 +5,7 @@ import { type KeyIdMember, keyIdOf, unseenVersion } from "./key_id.ts";
 const vault: KeyIdMember = { name: "vault-eu", kind: "vault-transit", version: "7" };
 const aws: KeyIdMember = { name: "aws-é", kind: "aws-kms", version: "arn:aws:kms:eu-west-1:111122223333:key/1" };
 
-/** The ID as docs/format.md has it. */
+/** The ID by the description in docs/format.md. */
 function expected(...fields: readonly string[]): string {
   const hash = createHash("sha256");
   for (const field of fields) {
@@ -24,7 +24,7 @@ Deno.test("keyIdOf() hashes the epoch, then name, kind and version of each provi
   equal(id.length, 35);
 });
 
-Deno.test("keyIdOf() is another ID for every other epoch, name, kind, version or number of providers", () => {
+Deno.test("keyIdOf() differs for each other epoch, name, kind, version or number of providers", () => {
   const others = [
     keyIdOf(0, [vault]),
     keyIdOf(1, []),
@@ -34,7 +34,7 @@ Deno.test("keyIdOf() is another ID for every other epoch, name, kind, version or
   for (const other of others) notEqual(other, keyIdOf(1, [vault]));
 });
 
-Deno.test("keyIdOf() does not touch the list that it is given", () => {
+Deno.test("keyIdOf() does not change its argument", () => {
   const members = [vault, aws];
   keyIdOf(0, members);
   equal(members[0], vault);

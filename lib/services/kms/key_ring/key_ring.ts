@@ -1,8 +1,8 @@
 /**
- * The key ring: the versions that count, the announced key ID, and the data key that is ready to seal under it.
+ * The key ring: the counted versions, the announced key ID, and the data key that is ready to seal under it.
  *
- * A key ID is announced only when a data key has been wrapped under it by the quorum, so Encrypt is answered from memory
- * whenever an ID is known to this process, and no KMS is between kube-apiserver and its start.
+ * A key ID is announced only after the quorum has wrapped a data key for it. Encrypt is then answered from memory, and
+ * kube-apiserver starts without waiting for a KMS.
  *
  * @module
  */
@@ -32,7 +32,8 @@ import type { RingState, RingStore } from "./state.ts";
 
 /**
  * Milliseconds. `firstSight`: the wait for the first answer of every provider. `gap`: the pause between two data keys,
- * which bounds the wraps that many Encrypts cause. `firstRetry`, `lastRetry`: pauses after a missed quorum.
+ * which bounds the number of wraps that many Encrypts cause. `firstRetry`, `lastRetry`: the shortest and longest pause
+ * after a missed quorum. `idle`: the longest sleep of the loop without work.
  */
 export const ringTimings = {
   firstSight: 30_000,
@@ -49,20 +50,20 @@ export interface KeyRingOptions {
   /** The providers that can open what this node has sealed. */
   readonly decryptors: Decryptors;
   readonly keyEpoch: number;
-  /** How many seeds a data key may seal. */
+  /** Maximum number of seeds that a data key seals. */
   readonly dekMaxUses: number;
   readonly clock: Clock;
   readonly notify: Notify;
   readonly store: RingStore;
-  /** The file for the first Encrypt under a key ID; kept in memory only if `undefined`. */
+  /** The file for the first Encrypt under a key ID; `undefined` keeps it in memory only. */
   readonly firstEncrypt: FirstEncryptFile | undefined;
   /** For the status; `undefined` if no state folder is used. */
   readonly stateFolder: Pick<StateFolderWatch, "status"> | undefined;
-  /** Opens a watch over the versions that the ring seals with. The ring disposes of it. */
+  /** Opens the watch that tests the versions that the ring has sealed with. The ring disposes of it. */
   readonly openSentinels: (sealedBy: () => readonly WrapSet[]) => Promise<SentinelWatch>;
   /** Milliseconds after which a data key for v1beta1 is replaced. */
   readonly dekMaxAgeMs: number;
-  /** Called at the first use of a data key. */
+  /** Called when a data key has sealed its first seed. */
   readonly onFirstUse: (dek: ReadyDek) => void;
 }
 
@@ -80,7 +81,7 @@ export class KeyRing implements AsyncDisposable {
   readonly #closing = new AbortController();
   readonly #wakeSignal = new WakeSignal();
   #ready: ReadyDek | undefined;
-  /** Wrapped for the next key ID, until that can be announced. */
+  /** The data key for the next key ID, until that ID can be announced. */
   #next: ReadyDek | undefined;
   /** Whether the ready DEK is used up or too old and has to be replaced. */
   #replace = false;
@@ -132,7 +133,7 @@ export class KeyRing implements AsyncDisposable {
     this.#noteAnnounced();
   }
 
-  /** The status for a Status answer, from memory: a new key ID waits until the Encrypt after it. */
+  /** The status for a Status answer, from memory. A change of the key ID waits for the Encrypt that can follow. */
   status(): ServiceStatus {
     this.#announcer.noteStatus();
     return this.peek();
@@ -311,7 +312,7 @@ export class KeyRing implements AsyncDisposable {
       await this.#recordWrapSet(dek);
       await this.#keepSentinels(dek);
     }
-    // A new version may have been counted meanwhile: then this data key is for a key ID that will not be announced.
+    // If another version counts by now, this data key is for a key ID that will not be announced.
     if (dek.keyId !== this.#targetId()) return dek.wipe();
     this.#dropNext();
     if (dek.keyId === this.#announcer.current?.id) this.#makeReady(dek);

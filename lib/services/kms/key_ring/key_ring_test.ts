@@ -15,7 +15,7 @@ function changes(node: TestNode): Extract<Event, { type: "key_id" }>[] {
   return node.events.filter((event) => event.type === "key_id");
 }
 
-/** As kube-apiserver does: Status, and Encrypt under the ID of that Status. */
+/** Calls Status, then Encrypt under the ID of that Status, as kube-apiserver does. */
 function statusAndEncrypt(node: TestNode): string {
   const { keyId } = node.service.status();
   assert.ok(keyId);
@@ -40,7 +40,7 @@ Deno.test("status() announces an ID as soon as the quorum has wrapped, and keeps
   assert.equal(changes(node).length, 1);
 });
 
-Deno.test("status() changes the ID exactly once after a rotation, within 180 s, for an API server that asks each minute", async () => {
+Deno.test("status() changes the ID exactly once after a rotation, within 180 s, with a Status each minute", async () => {
   const [a, b] = memoryProviders("a", "b") as [MemoryProvider, MemoryProvider];
   await using node = await started([a, b]);
   const old = statusAndEncrypt(node);
@@ -73,7 +73,7 @@ Deno.test("status() never changes the ID between a Status and the Encrypt that f
   assert.equal(changes(node).length, 17);
 });
 
-Deno.test("status() changes the ID at most 30 s late where Status is asked all the time", async () => {
+Deno.test("status() changes the ID at most 30 s late under continuous Status calls", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   await using node = await started([a]);
   const old = node.service.status().keyId;
@@ -82,7 +82,7 @@ Deno.test("status() changes the ID at most 30 s late where Status is asked all t
   assert.notEqual(node.service.status().keyId, old);
 });
 
-Deno.test("status() believes a version only when two probes in a row say it, and never an older one", async () => {
+Deno.test("status() counts a version only after two probes in a row, and never an older one", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   a.rotate();
   await using node = await started([a]);
@@ -90,7 +90,7 @@ Deno.test("status() believes a version only when two probes in a row say it, and
   a.lag = 1;
   await node.clock.advance(10 * minute);
   assert.equal(statusAndEncrypt(node), keyId, "a lagging replica");
-  // One probe in many tells of a version that nobody made: the next one does not confirm it.
+  // A single probe returns a version that does not exist: the next one does not confirm it.
   a.lag = 0;
   const probes = a.calls.probe;
   while (a.calls.probe === probes) {
@@ -105,7 +105,7 @@ Deno.test("status() believes a version only when two probes in a row say it, and
 });
 
 for (const fault of ["hang", "unreachable"] as const) {
-  Deno.test(`encrypt() works again at once on a node restarted while one of three providers is away (${fault})`, async () => {
+  Deno.test(`encrypt() works again at once after a restart while one of three providers is unavailable (${fault})`, async () => {
     const [a, b, c] = memoryProviders("a", "b", "c") as [MemoryProvider, MemoryProvider, MemoryProvider];
     const store = new MemoryStore();
     let keyId: string;
@@ -126,7 +126,7 @@ for (const fault of ["hang", "unreachable"] as const) {
   });
 }
 
-Deno.test("encrypt() waits for a slow provider's wrap once there is something to encrypt with, and does not call it sick", async () => {
+Deno.test("encrypt() waits for a slow provider's wrap once a data key is ready, and does not report it as sick", async () => {
   const [a, b, c] = memoryProviders("a", "b", "c") as [MemoryProvider, MemoryProvider, MemoryProvider];
   const store = new MemoryStore();
   {
@@ -150,7 +150,7 @@ Deno.test("encrypt() waits for a slow provider's wrap once there is something to
   assert.deepEqual(node.events.filter((event) => event.type === "provider_health" && event.to !== "well"), []);
 });
 
-Deno.test("status() never goes back to a version that was replaced, though the KMS does not say how versions are ordered", async () => {
+Deno.test("status() never counts a replaced version again, even if the KMS does not order versions", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   a.ordered = false;
   const store = new MemoryStore();
@@ -174,7 +174,7 @@ Deno.test("status() never goes back to a version that was replaced, though the K
   assert.equal(raised.service.peek().providers[0]?.version, "v2", "under a new epoch");
 });
 
-Deno.test("a KMS that stays behind for longer than a replica lags is warned of, once", async () => {
+Deno.test("a warning is logged once for a KMS that stays behind for longer than a replica lags", async () => {
   for (const ordered of [true, false]) {
     const [a] = memoryProviders("a") as [MemoryProvider];
     a.ordered = ordered;
@@ -198,7 +198,7 @@ Deno.test("a KMS that stays behind for longer than a replica lags is warned of, 
   }
 });
 
-Deno.test("status() finds the newest version of a provider that was taken out and is back, though its first answer lags", async () => {
+Deno.test("status() finds the newest version of a provider that was removed and added again, even if its first answer lags", async () => {
   const [a, b] = memoryProviders("a", "b") as [MemoryProvider, MemoryProvider];
   a.ordered = false;
   const store = new MemoryStore();
@@ -236,7 +236,7 @@ Deno.test("status() keeps the ID of a complete node through any outage", async (
   }
 });
 
-Deno.test("status() is answered by a node that was restarted in an outage, and encrypts when a KMS is back", async () => {
+Deno.test("status() is answered after a restart in an outage, and Encrypt works when a KMS is available again", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   const store = new MemoryStore();
   const node = await started([a], { store });
@@ -252,7 +252,7 @@ Deno.test("status() is answered by a node that was restarted in an outage, and e
   assert.equal(changes(again).length, 0);
 });
 
-Deno.test("status() announces a provisional ID after 30 s if the quorum stands without a new provider, and replaces it once", async () => {
+Deno.test("status() announces a provisional ID after 30 s if the quorum is held without a new provider, and replaces it once", async () => {
   const [a, b, c] = memoryProviders("a", "b", "c") as [MemoryProvider, MemoryProvider, MemoryProvider];
   c.faults.set("all", "hang");
   await using node = await started([a, b, c]);
@@ -270,7 +270,7 @@ Deno.test("status() announces a provisional ID after 30 s if the quorum stands w
   assert.equal(other.service.status().keyId, keyId);
 });
 
-Deno.test("status() says since when a provider lacks a wrap, and makes the data key again when it is back", async () => {
+Deno.test("status() reports since when a provider lacks a wrap; the data key is made again when it is available", async () => {
   const [a, b, c] = memoryProviders("a", "b", "c") as [MemoryProvider, MemoryProvider, MemoryProvider];
   await using node = await started([a, b, c]);
   c.faults.set("all", "unreachable");
@@ -302,7 +302,7 @@ Deno.test("status() shows a refused KEK within 180 s as refused, and an unreacha
   }
 });
 
-Deno.test("status() takes a wrap that is refused seriously although the probe is well", async () => {
+Deno.test("status() reports a refused wrap even if the probe succeeds", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   await using node = await started([a]);
   a.faults.set("wrap", "permission_denied");
@@ -315,7 +315,7 @@ Deno.test("status() takes a wrap that is refused seriously although the probe is
   assert.equal(node.service.status().quorum.state, "held");
 });
 
-Deno.test("encrypt() goes on under the old ID while the new one cannot be written down", async () => {
+Deno.test("encrypt() uses the old ID while the new one cannot be written", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   const store = new MemoryStore();
   await using node = await started([a], { store });
@@ -330,7 +330,7 @@ Deno.test("encrypt() goes on under the old ID while the new one cannot be writte
   assert.equal(store.saved?.history.length, 2);
 });
 
-Deno.test("open() writes each ID down before it is announced", async () => {
+Deno.test("open() writes each ID before it is announced", async () => {
   const store = new MemoryStore();
   const [a] = memoryProviders("a") as [MemoryProvider];
   await using node = await startNode([a], { store });
@@ -380,7 +380,7 @@ Deno.test("adding and removing a provider changes the ID of a node once each, re
   assert.equal(await changed([c, b]), 0, "taken out");
 });
 
-Deno.test("the ID is the same for any order of providers, and another one for each change of config", async () => {
+Deno.test("the ID is the same for any order of providers, and differs for each change of the configuration", async () => {
   const [a, b] = memoryProviders("a", "b") as [MemoryProvider, MemoryProvider];
   const idOf = async (providers: MemoryProvider[], keyEpoch = 0) => {
     await using node = await started(providers, { keyEpoch });
@@ -391,7 +391,7 @@ Deno.test("the ID is the same for any order of providers, and another one for ea
   assert.equal(await idOf([b, a]), ids[0]);
 });
 
-Deno.test("status() says when the key ID was announced and when an API server first encrypted under it", async () => {
+Deno.test("status() reports when the key ID was announced and when an API server first encrypted under it", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   const store = new MemoryStore();
   let kept: FirstEncryptState | undefined;
@@ -426,7 +426,7 @@ Deno.test("status() says when the key ID was announced and when an API server fi
     announced.used = times()[1] ?? NaN;
     assert.equal(announced.used, node.clock.now());
   }
-  // kube-apiserver does not call Encrypt again because the plugin was restarted.
+  // kube-apiserver does not call Encrypt again after a restart of the plugin.
   await using again = await started([a], { store, firstEncrypt });
   const { announcedAt, firstEncryptAt } = again.service.peek();
   assert.deepEqual([announcedAt, firstEncryptAt], [announced.at, announced.used]);

@@ -1,12 +1,12 @@
 /**
- * A node's state while it runs: what it holds is what has been written.
+ * The state of a running node in memory. It changes only after the file has been written.
  *
  * @module
  */
 import { isKnown, withWrapSet, type WrapSet, wrapSetsOfHistory } from "./wrap_sets.ts";
 import type { AnnouncedId, RingState, RingStore } from "./state.ts";
 
-/** One for a key ring, whose loop is the only one that writes. */
+/** The state of one key ring. Only the loop of the key ring writes to it. */
 export class RingMemory {
   readonly #store: RingStore;
   #state: RingState;
@@ -21,16 +21,18 @@ export class RingMemory {
     return this.#state.history;
   }
 
-  /** Which providers have wrapped together: the smallest sets. */
+  /** The minimal sets of providers that have wrapped a data key together. */
   get wrapSets(): readonly WrapSet[] {
     return wrapSetsOf(this.#state);
   }
 
   /**
-   * Writes down the IDs, the last of which is to be announced, with the versions behind it and who can open what is
-   * sealed under it.
+   * Writes the announced IDs before the last of them is announced.
    *
-   * @throws {KmsError} `config` if it cannot be written.
+   * @param history the IDs, oldest first.
+   * @param providers the counted versions of the last ID.
+   * @param holders the providers that have wrapped its data key.
+   * @throws {KmsError} `config` if the state cannot be written.
    */
   async announcing(
     history: RingState["history"],
@@ -41,9 +43,10 @@ export class RingMemory {
   }
 
   /**
-   * Writes down who can open what a data key will seal, unless that is known.
+   * Writes the set of providers that wrapped a data key, before the data key is used. Nothing is written if a stored set
+   * is contained in it.
    *
-   * @throws {KmsError} `config` if it cannot be written.
+   * @throws {KmsError} `config` if the state cannot be written.
    */
   async sealing(holders: WrapSet): Promise<void> {
     const known = wrapSetsOf(this.#state);
@@ -56,7 +59,7 @@ export class RingMemory {
   }
 }
 
-/** The sets of a state; one that was written before sets were kept tells what its history does. */
+/** The wrap sets of a state. They are derived from the announced IDs if the state was written before `sealedBy` existed. */
 export function wrapSetsOf(state: RingState | undefined): readonly WrapSet[] {
   return state?.sealedBy ?? wrapSetsOfHistory(state?.history ?? []);
 }

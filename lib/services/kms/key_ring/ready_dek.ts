@@ -17,10 +17,11 @@ export interface ReadyDekParts {
   readonly dek: Uint8Array;
   readonly keyId: string;
   readonly wraps: readonly Wrap[];
-  /** The providers without a wrap, and the moment of `Clock.now` since when they lack one. */
+  /** The providers without a wrap, and when each first lacked one, in milliseconds of the monotonic clock. */
   readonly lacking: ReadonlyMap<string, number>;
+  /** Milliseconds of the monotonic clock. */
   readonly madeAt: number;
-  /** How many seeds it may seal. */
+  /** Maximum number of seeds that it seals. */
   readonly maxUses: number;
 }
 
@@ -28,9 +29,11 @@ export interface ReadyDekParts {
 export class ReadyDek {
   readonly keyId: string;
   readonly wraps: readonly Wrap[];
+  /** The providers without a wrap, and when each first lacked one, in milliseconds of the monotonic clock. */
   readonly lacking: ReadonlyMap<string, number>;
+  /** Milliseconds of the monotonic clock. */
   readonly madeAt: number;
-  /** 32 bytes. */
+  /** The reference to the wraps, 32 bytes; see `referenceTo`. */
   readonly reference: Uint8Array;
   readonly #dek: Uint8Array;
   readonly #annotations: Readonly<Record<string, Uint8Array>>;
@@ -58,12 +61,12 @@ export class ReadyDek {
     if (frame > formatSizes.frame) throw new KmsError("internal", "The wraps of a data key do not fit into a frame.");
   }
 
-  /** How many seeds it has sealed. */
+  /** Number of seeds that it has sealed. */
   get uses(): number {
     return this.#uses;
   }
 
-  /** Whether it has to be replaced: half of its uses are reserved for an outage. */
+  /** Whether more than half of its uses are spent, so that it has to be replaced. The rest is reserved for an outage. */
   get wearsOut(): boolean {
     return this.#uses > this.#maxUses / 2;
   }
@@ -76,7 +79,8 @@ export class ReadyDek {
   /**
    * Seals a seed.
    *
-   * @throws {KmsError} `unreachable` after `maxUses` seeds: no KMS has wrapped another data key in the meantime.
+   * @param seed 1 to 900 bytes.
+   * @throws {KmsError} `unreachable` after `maxUses` seeds, if no KMS has wrapped another data key by then.
    */
   seal(seed: Uint8Array, api: KmsApi): Encrypted {
     if (this.#uses >= this.#maxUses) {
@@ -93,7 +97,7 @@ export class ReadyDek {
       : { keyId, ciphertext: concat(this.#frameHead, envelope), annotations: {}, providers: this.#providers };
   }
 
-  /** Wipes the key, as far as JavaScript can. */
+  /** Overwrites the key with zeros. Copies that the JavaScript engine may have made remain. */
   wipe(): void {
     this.#dek.fill(0);
   }

@@ -11,7 +11,7 @@ import type { Decryptors, WrapSet } from "./wrap_sets.ts";
 import { idOf, isLoss, type SealedVersion, type Sentinel } from "./sentinel.ts";
 import type { AnnouncedId } from "./state.ts";
 
-/** Bounds the status document. */
+/** Maximum number of versions in the status document. */
 const maxStatuses = 256;
 
 /** The sources of {@linkcode sealedVersions}. */
@@ -22,7 +22,7 @@ export interface SealedKnowledge {
   /** The members of the announced key ID. */
   readonly announced: readonly KeyIdMember[];
   readonly decryptors: Decryptors;
-  /** The failures of last tests without a result, such as an outage, by {@linkcode idOf}. */
+  /** The last tests that had no result, because of an outage for example, by {@linkcode idOf}. `at` is since the epoch. */
   readonly failures?: ReadonlyMap<string, { readonly at: number; readonly code: ErrorCode; readonly message: string }>;
 }
 

@@ -26,7 +26,7 @@ Deno.test("knownVersions() names each version once, newest first, and none that 
   deepEqual(knownVersions([], history).map(({ version }) => version), ["2", "1"]);
 });
 
-Deno.test("sealedVersions() bounds what it gives, and leaves out what is forgotten", () => {
+Deno.test("sealedVersions() limits its result, and leaves out forgotten versions", () => {
   const history = Array.from({ length: 10_000 }, (_, i) => announced(`v${i}`));
   const decryptors = { holders: [{ name: "a", kind }], forgotten: [] };
   const current = history.at(-1)?.members ?? [];
@@ -62,7 +62,7 @@ Deno.test("lossSentence() names no provider that only wraps as one that still op
   match(lossSentence(refused, [refused], [[a, r]], [r]), /cannot be read any more: Cannot unwrap/);
 });
 
-Deno.test("lossSentence() says which providers may still open it, and what to restore or to write", () => {
+Deno.test("lossSentence() names the providers that can still open the data, and the remedies", () => {
   const [a, b] = [{ name: "a", kind }, { name: "b", kind: "local" }];
   match(
     lossSentence(refused, [refused], [[a]]),

@@ -24,7 +24,7 @@ export interface SealedVersion {
   readonly version: string;
 }
 
-/** The last test with a result; an outage gives none. */
+/** The last test that had a result. A test during an outage has none. */
 export interface SentinelTest {
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -33,7 +33,7 @@ export interface SentinelTest {
   readonly message: string;
 }
 
-/** See the module. It holds no secret: the data key is wrapped, and the random bytes are sealed and hashed. */
+/** A sentinel. It holds no secret: the data key is wrapped, and the random bytes are sealed and hashed. */
 export interface Sentinel extends SealedVersion {
   /** The key ID that it was sealed under. */
   readonly keyId: string;
@@ -100,7 +100,7 @@ export function isLoss(code: ErrorCode): boolean {
   return code === "integrity" || code === "key_unknown" || code === "key_unusable" || code === "permission_denied";
 }
 
-/** A key for maps: equal for equal versions. */
+/** A key for maps, unique to the provider, kind and version. */
 export function idOf({ provider, kind, version }: SealedVersion): string {
   return JSON.stringify([provider, kind, version]);
 }

@@ -1,5 +1,5 @@
 /**
- * The sentinels of a running node: what it holds is written as soon as that can be done.
+ * The sentinels of a running node in memory. Changes are written at once; a failed write is repeated after a minute.
  *
  * @module
  */
@@ -9,17 +9,20 @@ import type { Notify } from "../../../telemetry/events.ts";
 import { idOf, type SealedVersion, type Sentinel } from "./sentinel.ts";
 import type { SentinelStore } from "./sentinel_file.ts";
 
-/** Milliseconds between two tries to write, where it fails. */
+/** Milliseconds from a failed write to the next attempt. */
 const saveAgain = 60_000;
 
-/** What a book is made of. */
+/** Options of a {@linkcode SentinelBook}. */
 export interface SentinelBookOptions {
   readonly clock: Clock;
   readonly notify: Notify;
   readonly store: SentinelStore;
 }
 
-/** Nothing that it does throws: a node that seals and opens serves, and a warning says what it does not keep. */
+/**
+ * The sentinels of a node. No method throws: encryption and decryption do not depend on sentinels, so a failed read or
+ * write is only a warning.
+ */
 export class SentinelBook {
   readonly #options: SentinelBookOptions;
   readonly #sentinels = new Map<string, Sentinel>();
@@ -27,7 +30,7 @@ export class SentinelBook {
   #saveAt = -Infinity;
   #warned = false;
 
-  /** Reads what is kept. */
+  /** Reads the stored sentinels. If they cannot be read, a warning is logged and the book is empty. */
   static async open(options: SentinelBookOptions): Promise<SentinelBook> {
     const book = new SentinelBook(options);
     try {
@@ -52,24 +55,24 @@ export class SentinelBook {
     return this.#sentinels.has(idOf(version));
   }
 
-  /** Takes a new one, or a new result, which the next {@linkcode SentinelBook.save} writes. */
+  /** Adds a sentinel, or replaces it with a new test result. The next {@linkcode SentinelBook.save} writes it. */
   put(sentinel: Sentinel): void {
     this.#sentinels.set(idOf(sentinel), sentinel);
     this.#unsaved.add(idOf(sentinel));
   }
 
-  /** Whether something is not written that can be tried to be. */
+  /** Whether there are unsaved changes and the pause after a failed write has passed. */
   get wantsSave(): boolean {
     return this.#unsaved.size > 0 && this.#options.clock.now() >= this.#saveAt;
   }
 
-  /** Writes what has changed to what the store holds: of two tests of one sentinel, the newer one counts. */
+  /** Merges the unsaved sentinels into the store. Of two tests of one sentinel, the newer one is kept. */
   async save(): Promise<void> {
     const ids = [...this.#unsaved];
     const changed = ids.flatMap((id) => this.#sentinels.get(id) ?? []);
     try {
       const kept = await this.#options.store.update((found) => merged(found, changed, this.#options.clock.wall()));
-      // Another result may have come in while this was written.
+      // A sentinel that was put while the store was written stays unsaved.
       for (const one of changed) if (this.#sentinels.get(idOf(one)) === one) this.#unsaved.delete(idOf(one));
       for (const one of kept) if (!this.#unsaved.has(idOf(one))) this.#sentinels.set(idOf(one), one);
       this.#warned = false;
@@ -91,7 +94,7 @@ function merged(found: readonly Sentinel[], changed: readonly Sentinel[], wall: 
   for (const sentinel of changed) {
     const kept = all.get(idOf(sentinel));
     const keptAt = kept?.test?.at ?? 0;
-    // A result of the future was written before the clock was set back.
+    // A stored time in the future was written before the clock was set back.
     const isNewer = (sentinel.test?.at ?? 0) >= keptAt || keptAt > wall;
     if (!kept) all.set(idOf(sentinel), sentinel);
     else if (isNewer) all.set(idOf(sentinel), { ...kept, test: sentinel.test, lost: sentinel.lost });

@@ -1,6 +1,6 @@
 /**
- * The sentinels of a node, in `sentinels.json` of its state folder. Only `serve` writes it; during a takeover two of them
- * do, so that each change is made to what the file holds then.
+ * The sentinels of a node, in `sentinels.json` of its state folder. Only `serve` writes the file. During a takeover two
+ * `serve` processes do, so that each change reads the file, changes it and writes it under a lock.
  *
  * @module
  */
@@ -12,20 +12,23 @@ import { stateFile } from "../../../base/state_file.ts";
 import { updateState } from "../../../base/state_update.ts";
 import type { Sentinel, SentinelTest } from "./sentinel.ts";
 
-/** Where sentinels are kept. */
+/** A store of sentinels. */
 export interface SentinelStore {
-  /** @throws {KmsError} `config` if they cannot be read. */
+  /** @throws {KmsError} `config` if the store cannot be read. */
   load(): Promise<readonly Sentinel[]>;
   /**
-   * Changes what is kept; returns when it would survive a power cut.
+   * Replaces the stored sentinels with the result of `change`. Resolves when they would survive a power cut.
    *
-   * @returns what is kept now.
-   * @throws {KmsError} `config` if it cannot be read or written.
+   * @returns the stored sentinels after the change.
+   * @throws {KmsError} `config` if the store cannot be read or written.
    */
   update(change: (kept: readonly Sentinel[]) => readonly Sentinel[]): Promise<readonly Sentinel[]>;
 }
 
-/** `count`: the newest are kept. `bytes`: as many with the longest wraps. `message`: in characters. */
+/**
+ * `count`: number of sentinels; the newest are kept. `bytes`: size of the file, enough for `count` sentinels with the
+ * longest wraps. `message`: length of a test's message in characters.
+ */
 const sentinelLimits = { count: 1024, bytes: 10 * 1024 * 1024, message: 512 } as const;
 
 /** A store in the state folder. */

@@ -11,7 +11,7 @@ function sentinel(version: string, more: Partial<Sentinel> = {}): Sentinel {
   return { ...makeSentinel(dek, wrap, "vault-transit", "t1-00112233445566778899aabbccddeeff", 1_000), ...more };
 }
 
-Deno.test("folderSentinels() gives back what it wrote, and writes no data key", async () => {
+Deno.test("folderSentinels() reads back its own file, and writes no data key", async () => {
   await inFolder(async (folder) => {
     const store = folderSentinels(`${folder}/state`);
     deepEqual(await store.load(), []);
@@ -32,7 +32,7 @@ Deno.test("folderSentinels() gives back what it wrote, and writes no data key", 
   });
 });
 
-Deno.test("folderSentinels() loses nothing where two processes write, and bounds what it keeps", async () => {
+Deno.test("folderSentinels() loses nothing if two processes write, and limits the number of sentinels", async () => {
   await inFolder(async (folder) => {
     const [one, two] = [folderSentinels(folder), folderSentinels(folder)];
     const add = (store: typeof one, version: string) => store.update((kept) => [...kept, sentinel(version)]);

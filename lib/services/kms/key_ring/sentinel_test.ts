@@ -48,7 +48,7 @@ async function byHand(dek: Uint8Array<ArrayBuffer>, random: Uint8Array<ArrayBuff
   };
 }
 
-Deno.test("openSentinel() opens the bytes that are kept, by their format and no other", async () => {
+Deno.test("openSentinel() opens the stored bytes in their exact format", async () => {
   const [dek, random] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
   const sentinel = await byHand(dek, random);
   await openSentinel(sentinel, unwrapper(dek), call);
@@ -65,7 +65,7 @@ Deno.test("openSentinel() opens the bytes that are kept, by their format and no 
   }
 });
 
-Deno.test("makeSentinel() makes what opens, of new random bytes each time, and counts as tested", async () => {
+Deno.test("makeSentinel() makes a sentinel that opens, of new random bytes, and that counts as tested", async () => {
   const dek = newDek();
   const [one, two] = [1, 2].map((now) => makeSentinel(dek, wrap, "vault-transit", keyId, now + 0.4));
   if (one === undefined || two === undefined) throw new Error("unreachable");
@@ -76,7 +76,7 @@ Deno.test("makeSentinel() makes what opens, of new random bytes each time, and c
   deepEqual([one.madeAt, one.test], [1, { at: 1, code: "ok", message: "" }]);
 });
 
-Deno.test("openSentinel() takes another data key, and what is none, for a loss, and passes on what the provider says", async () => {
+Deno.test("openSentinel() throws integrity for another data key or none, and passes on a provider's error", async () => {
   const sentinel = makeSentinel(newDek(), wrap, "vault-transit", keyId, 0);
   for (const dek of [newDek(), undefined]) {
     await rejects(openSentinel(sentinel, unwrapper(dek, "renamed"), call), {
@@ -95,7 +95,7 @@ Deno.test("openSentinel() takes another data key, and what is none, for a loss, 
   deepEqual(noLoss.map(isLoss), Array(5).fill(false));
 });
 
-Deno.test("idOf() tells versions apart whatever their names hold", () => {
+Deno.test("idOf() differs for different versions, for any characters in names", () => {
   const ids = [["a", "k", "v"], ["a", "k,v", ""], ['a"', "k", "v"]].map(([provider = "", kind = "", version = ""]) =>
     idOf({ provider, kind, version })
   );

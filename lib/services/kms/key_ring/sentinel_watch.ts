@@ -34,7 +34,7 @@ export const sentinelTimings = {
   perDay: 96,
 } as const;
 
-/** Options of a watch. */
+/** Options of a {@linkcode SentinelWatch}. */
 export interface SentinelWatchOptions extends SentinelBookOptions {
   readonly decryptors: Decryptors;
   /** The provider that can unwrap what was wrapped under a name. */
@@ -53,7 +53,7 @@ interface Plan {
   failures: number;
   /** When it is tested again after such a test, on the monotonic clock. */
   retryAt: number | undefined;
-  /** The wall time that the sentinel bears of its last test, that moment on the monotonic clock, and whether it was tested here. */
+  /** The last test: its stored wall time, its time on the monotonic clock, and whether this process made it. */
   tested: { readonly stored: number; readonly moment: number; readonly here: boolean } | undefined;
   /** Why the last test had no result; `at` is on the monotonic clock. */
   failure: { readonly at: number; readonly code: ErrorCode; readonly message: string } | undefined;
@@ -61,7 +61,7 @@ interface Plan {
   warned: boolean;
 }
 
-/** One for a key ring. */
+/** Keeps and tests the sentinels of one key ring. */
 export class SentinelWatch implements AsyncDisposable {
   readonly #options: SentinelWatchOptions;
   readonly #book: SentinelBook;
@@ -72,11 +72,11 @@ export class SentinelWatch implements AsyncDisposable {
   #announced: readonly KeyIdMember[] | undefined;
   #history: readonly AnnouncedId[] = [];
   #statuses: readonly SealedVersionStatus[] = [];
-  /** The wall time of the monotonic clock's origin that they were made with. */
+  /** The wall time of the monotonic clock's origin when `#statuses` was made. */
   #origin = 0;
   #running: Promise<void> | undefined;
 
-  /** Reads what is kept. */
+  /** Reads the stored sentinels. If they cannot be read, a warning is logged. */
   static async open(options: SentinelWatchOptions): Promise<SentinelWatch> {
     return new SentinelWatch(options, await SentinelBook.open(options));
   }

@@ -25,7 +25,7 @@ class RetiringProvider extends MemoryProvider {
   }
 }
 
-/** What a node keeps over restarts. */
+/** The files of a node, which are kept over restarts. */
 interface Disk {
   readonly store: MemoryStore;
   readonly sentinels: SentinelStore;
@@ -35,7 +35,7 @@ function disk(): Disk {
   return { store: new MemoryStore(), sentinels: memorySentinels() };
 }
 
-/** A node that has announced an ID and examines what it sealed with. */
+/** A node that has announced an ID and tests its versions. */
 async function running(
   providers: readonly MemoryProvider[],
   kept: Disk,
@@ -65,7 +65,7 @@ function warnings({ events }: TestNode): readonly string[] {
   return events.flatMap((event) => event.type === "lifecycle" && event.action === "warning" ? [event.message] : []);
 }
 
-Deno.test("SentinelWatch keeps one sentinel for each provider and version, at the price of no call", async () => {
+Deno.test("SentinelWatch keeps one sentinel for each provider and version, without an additional call", async () => {
   const providers = memoryProviders("a", "b");
   const kept = disk();
   await using node = await running(providers, kept);
@@ -81,7 +81,7 @@ Deno.test("SentinelWatch keeps one sentinel for each provider and version, at th
   ok(testedAt >= 1_700_000_000_000 && testedAt < 1_700_000_001_000);
 });
 
-Deno.test("SentinelWatch makes sentinels that only their own provider opens, and that pass for no seed", async () => {
+Deno.test("SentinelWatch makes sentinels that only their own provider opens, and that do not open as seeds", async () => {
   const [a, b] = memoryProviders("a", "b") as [MemoryProvider, MemoryProvider];
   const kept = disk();
   await using node = await running([a, b], kept);
@@ -96,7 +96,7 @@ Deno.test("SentinelWatch makes sentinels that only their own provider opens, and
   ok(!JSON.stringify(await kept.sentinels.load()).includes('"dek"'));
 });
 
-Deno.test("SentinelWatch finds within a minute that the announced version is another key, and says so once", async () => {
+Deno.test("SentinelWatch detects within a minute that the announced version is another key, and warns once", async () => {
   const kept = disk();
   await (await running(memoryProviders("a"), kept))[Symbol.asyncDispose]();
   // Another node's key: the same name and version, other bytes.
@@ -113,7 +113,7 @@ Deno.test("SentinelWatch finds within a minute that the announced version is ano
   match(told[0] ?? "", /sealed with version v1 of provider "a" cannot be read any more: .* forgotten: \['a@v1'\]\./);
 });
 
-Deno.test("SentinelWatch sees soon that a lost version is back, while it runs and after a restart", async () => {
+Deno.test("SentinelWatch soon detects that a lost version opens again, while it runs and after a restart", async () => {
   const [a] = memoryProviders("a") as [MemoryProvider];
   const kept = disk();
   await (await running([a], kept))[Symbol.asyncDispose]();
@@ -133,7 +133,7 @@ Deno.test("SentinelWatch sees soon that a lost version is back, while it runs an
   deepEqual(states(again), ["a v1 opens announced"]);
 });
 
-Deno.test("SentinelWatch takes a version that is retired after its rewrite for no loss, and asks for it once a day", async () => {
+Deno.test("SentinelWatch does not report a version that is retired after its rewrite, and tests it once a day", async () => {
   const a = new RetiringProvider("a");
   await using node = await running([a], disk());
   await rotate(node, a);
@@ -147,7 +147,7 @@ Deno.test("SentinelWatch takes a version that is retired after its rewrite for n
   equal(node.service.peek().canEncrypt, true);
 });
 
-Deno.test("SentinelWatch goes on to call a version announced that was lost while it was, whatever is announced then", async () => {
+Deno.test("SentinelWatch keeps reporting a version as announced that was lost while it was announced", async () => {
   const a = new RetiringProvider("a");
   const kept = disk();
   await (await running([a], kept))[Symbol.asyncDispose]();
@@ -163,7 +163,7 @@ Deno.test("SentinelWatch goes on to call a version announced that was lost while
   deepEqual(states(accepted), ["a v2 opens announced"]);
 });
 
-Deno.test("SentinelWatch tests a version once more when another takes its place", async () => {
+Deno.test("SentinelWatch tests a version once more when another one replaces it", async () => {
   const a = new RetiringProvider("a");
   await using node = await running([a], disk());
   await node.clock.advance(minute);
@@ -173,7 +173,7 @@ Deno.test("SentinelWatch tests a version once more when another takes its place"
   deepEqual(states(node), ["a v1 refused announced", "a v2 opens announced"]);
 });
 
-Deno.test("SentinelWatch takes an outage for no refusal, and one denial that passes for none", async () => {
+Deno.test("SentinelWatch does not count an outage or a single transient denial as a refusal", async () => {
   const a = new RetiringProvider("a");
   const kept = disk();
   await (await running([a], kept))[Symbol.asyncDispose]();
@@ -195,7 +195,7 @@ Deno.test("SentinelWatch takes an outage for no refusal, and one denial that pas
   deepEqual(states(node), ["a v1 opens announced"]);
 });
 
-Deno.test("SentinelWatch serves with a warning where nothing can be kept or read, and keeps it later", async () => {
+Deno.test("SentinelWatch only warns if sentinels cannot be written or read, and writes them later", async () => {
   const kept = memorySentinels();
   let broken = true;
   const full = () => Promise.reject(new KmsError("config", "Cannot write the sentinels: the disk is full."));
@@ -242,7 +242,7 @@ Deno.test("SentinelWatch opens with a renamed provider and with a retired one, a
   deepEqual(states(second).filter((state) => !state.startsWith("new")), ["a v1 refused", "b v1 opens"]);
 });
 
-Deno.test("SentinelWatch asks a provider for at most 96 of very many versions a day", async () => {
+Deno.test("SentinelWatch tests at most 96 versions of a provider a day", async () => {
   const a = new MemoryProvider("a");
   const kept = disk();
   await (await running([a], kept))[Symbol.asyncDispose]();
@@ -258,7 +258,7 @@ Deno.test("SentinelWatch asks a provider for at most 96 of very many versions a 
 });
 
 for (const hours of [3, -3]) {
-  Deno.test(`SentinelWatch tests once a day, and shows when, whatever the clock is set to: by ${hours} h`, async () => {
+  Deno.test(`SentinelWatch tests once a day and reports the time under a step of the wall clock by ${hours} h`, async () => {
     const [provider] = memoryProviders("a");
     ok(provider);
     await using node = await running([provider], disk());

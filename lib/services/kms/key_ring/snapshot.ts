@@ -1,6 +1,7 @@
 /**
- * Which version of each provider counts: what was seen, how often in a row, never downwards, and never again what was
- * replaced.
+ * The counted version of each provider: the version that goes into the key ID.
+ *
+ * A new version counts after two probes in a row have returned it. An older version and one that was replaced never count.
  *
  * @module
  */
@@ -10,31 +11,31 @@ import { type KeyIdMember, unseenVersion } from "./key_id.ts";
 interface Seen {
   readonly kind: string;
   counted: KeyState | undefined;
-  /** A version seen once: it counts when the next probe says the same. */
+  /** A version seen once. It counts if the next probe returns it too. */
   candidate: KeyState | undefined;
-  /** Versions that counted before. Where versions have no order, this is what tells a lagging replica from a rotation. */
+  /** Versions that counted before. For versions without an order, they distinguish a lagging replica from a rotation. */
   readonly replaced: Set<string>;
-  /** How many probes in a row told of an older or a replaced version. */
+  /** Number of probes in a row that returned an older or a replaced version. */
   behind: number;
 }
 
 /**
- * What an observation changed: nothing, a version to confirm by another probe soon, or what counts; `behind` once a
- * provider has told of a version that does not count any more for longer than a replica lags.
+ * The effect of a probe. `same`: none. `confirm`: another probe has to confirm a new version. `changed`: another version
+ * counts. `behind`: the provider has returned an older or replaced version for longer than a replica lags.
  */
 export type Observed = "same" | "confirm" | "changed" | "behind";
 
-/** So many probes in a row, some twelve minutes, are no lagging replica any more. */
+/** Probes in a row with an older version, about twelve minutes, after which the cause is not a lagging replica. */
 const maxBehind = 10;
 
-/** The versions that count, by provider. */
+/** The counted versions, by provider. */
 export class Snapshot {
   readonly #seen = new Map<string, Seen>();
 
   /**
-   * @param known what a former run of this node counted; it stands in for a provider that cannot be reached.
-   * @param past the members of all IDs announced so far, oldest first: none of their versions comes back. A key that its
-   *   KMS has really taken back to an old version needs a new name, with the old one under `formerly`.
+   * @param known the versions that counted in a former run of this node. They count until the provider has answered.
+   * @param past the members of all IDs announced so far, oldest first. None of their versions counts again. If a KMS has
+   *   set a key back to an old version, its provider needs a new name, with the old name under `formerly`.
    */
   constructor(
     providers: readonly { name: string; kind: string }[],
@@ -51,7 +52,7 @@ export class Snapshot {
     }
   }
 
-  /** Takes a probe's answer into account. */
+  /** Records the version that a probe has returned. */
   observe(name: string, state: KeyState): Observed {
     const seen = this.#seen.get(name);
     if (!seen) return "same";
@@ -64,12 +65,12 @@ export class Snapshot {
     return "confirm";
   }
 
-  /** The version that counts, or `undefined` for a provider never seen. */
+  /** The counted version; `undefined` for a provider that has never answered. */
   counted(name: string): KeyState | undefined {
     return this.#seen.get(name)?.counted;
   }
 
-  /** What the key ID is made of. */
+  /** The members of the key ID: every provider with its counted version. */
   members(): { name: string; kind: string; version: string }[] {
     return [...this.#seen].map(([name, { kind, counted }]) => ({
       name,
@@ -78,7 +79,7 @@ export class Snapshot {
     }));
   }
 
-  /** Whether every provider has been seen once. */
+  /** Whether every provider has answered at least once. */
   get complete(): boolean {
     return [...this.#seen.values()].every((seen) => seen.counted !== undefined);
   }
@@ -102,7 +103,7 @@ export class Snapshot {
   }
 }
 
-/** A lagging replica may tell of a version that is gone; one that is ordered before what counts is never believed. */
+/** Whether the versions have an order and `state` comes before `counted`, as the answer of a lagging replica does. */
 function isOlder(state: KeyState, counted: KeyState): boolean {
   return state.order !== undefined && counted.order !== undefined && state.order < counted.order;
 }

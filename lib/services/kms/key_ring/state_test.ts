@@ -17,7 +17,7 @@ const state: RingState = {
   }],
 };
 
-Deno.test("folderStore() reads back what it saved, in a folder that it makes, readable by nobody else", async () => {
+Deno.test("folderStore() reads back its state, in a folder that it makes with access for its user only", async () => {
   await inFolder(async (folder) => {
     const store = folderStore(`${folder}/state`);
     assert.equal(await store.load(), undefined);
@@ -31,7 +31,7 @@ Deno.test("folderStore() reads back what it saved, in a folder that it makes, re
   });
 });
 
-Deno.test("readRingState() refuses a damaged file and says which", async () => {
+Deno.test("readRingState() refuses a damaged file and names it", async () => {
   await inFolder(async (folder) => {
     await folderStore(folder).save(state);
     const path = ringStateFile(folder);
@@ -44,7 +44,7 @@ Deno.test("readRingState() refuses a damaged file and says which", async () => {
   });
 });
 
-Deno.test("save() in a folder that cannot be written to says so", async () => {
+Deno.test("save() reports a folder that cannot be written", async () => {
   await inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/file`, "");
     await assert.rejects(folderStore(`${folder}/file`).save(state), {
@@ -130,7 +130,7 @@ Deno.test("readRingState() refuses a FIFO without waiting, and a file that is to
   });
 });
 
-Deno.test("readRingState() says that a newer version wrote the file, and not that it is damaged", async () => {
+Deno.test("readRingState() reports the file of a newer version as such, and not as damaged", async () => {
   await inFolder(async (folder) => {
     const path = ringStateFile(folder);
     await Deno.writeTextFile(path, JSON.stringify({ ...state, format: 2, more: true }));

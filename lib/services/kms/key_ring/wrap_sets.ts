@@ -1,8 +1,9 @@
 /**
- * Which providers can open what a node has sealed. This is checked before a provider is taken out of the configuration.
+ * The sets of providers that have wrapped a data key together. They show at the start whether the configuration still has
+ * a provider that can open each data key of this node.
  *
- * Any one of its wraps opens a data key, so that the sets of providers that wrapped together are kept. A set that contains
- * another one is dropped: a provider that opens the smaller set opens the larger one too. The list is therefore short.
+ * Any one of its wraps opens a data key. A set that contains another set is dropped: a provider that opens the data keys
+ * of the smaller set opens those of the larger one too. The list is therefore short.
  *
  * @module
  */
@@ -18,7 +19,7 @@ export interface WrapMember {
 /** The providers that wrapped one data key. */
 export type WrapSet = readonly WrapMember[];
 
-/** Whether `set` contains one of the known sets, and so adds nothing to them. */
+/** Whether `set` contains one of the known sets, so that it need not be stored. */
 export function isKnown(known: readonly WrapSet[], set: WrapSet): boolean {
   return known.some((one) => contains(set, one));
 }
@@ -41,11 +42,11 @@ export function wrapSetsOfHistory(
   return sets.filter((set) => set.length > 0).reduce<readonly WrapSet[]>(withWrapSet, []);
 }
 
-/** The configured providers that can open what a node has sealed. */
+/** The configured providers that can open data of a node. */
 export interface Decryptors {
-  /** Every name under which a wrap can be unwrapped: of providers and retired ones, former names too. */
+  /** Every name under which a wrap can be unwrapped: of providers and retired providers, with their former names. */
   readonly holders: WrapSet;
-  /** Every name of configured providers that only wrap: they open nothing; none if left out. */
+  /** Every name of configured providers that only wrap; none if left out. */
   readonly wrapOnly?: WrapSet;
   /** Entries of `forgotten`: providers and versions whose wraps the operator has given up. */
   readonly forgotten: readonly string[];
@@ -72,7 +73,7 @@ export function decryptorsAmong(members: readonly ConfiguredMember[], forgotten:
  * The sets without a configured provider that can unwrap. A set is given up only if all its providers that can unwrap are
  * forgotten: the others may still be needed.
  *
- * @returns of each such set, the members that could open it and are not forgotten.
+ * @returns for each such set, its members that can unwrap and are not forgotten.
  */
 export function orphanedSets(
   known: readonly WrapSet[],
@@ -83,7 +84,7 @@ export function orphanedSets(
     .filter((set) => set.length > 0);
 }
 
-/** How to keep the data of orphaned sets, or give it up: one sentence for each set. */
+/** The advice how to keep or give up the data of orphaned sets: one sentence for each set. */
 export function orphanedSentence(lost: readonly WrapSet[]): string {
   return lost.map((set) => {
     const named = set.map(({ name, kind }) => `"${name}" (${kind})`);

@@ -25,7 +25,7 @@ const anyName: fc.Arbitrary<string> = fc.constantFrom("a", "b", "c", "d", "e");
 const anySet = fc.uniqueArray(anyName, { minLength: 1 }).map((names) => set(...names));
 const anyNames = fc.uniqueArray(anyName);
 
-Deno.test("orphanedSets() of what is kept is the verdict on every data key that was sealed", () => {
+Deno.test("orphanedSets() of the kept sets gives the same result as that of all wrap sets", () => {
   fc.assert(fc.property(fc.array(anySet), anyNames, (sealed, configured) => {
     const kept = sealed.reduce<readonly WrapSet[]>(withWrapSet, []);
     const opens = (one: WrapSet) => one.some(({ name }) => configured.includes(name));
@@ -38,7 +38,7 @@ Deno.test("orphanedSets() of what is kept is the verdict on every data key that 
   }));
 });
 
-Deno.test("orphanedSets() wants the same kind, and takes a former name for the name", () => {
+Deno.test("orphanedSets() requires the same kind, and accepts a former name", () => {
   const known = [set("a", "b")];
   assert.deepEqual(orphanedSets(known, { holders: [member("a", "vault-transit")], forgotten: [] }), known);
   assert.deepEqual(orphanedSets(known, { holders: [member("b")], forgotten: [] }), []);
@@ -51,7 +51,7 @@ Deno.test("orphanedSets() forgets a set only if all of it is forgotten", () => {
   assert.deepEqual(lost("c"), [set("a", "b")]);
 });
 
-Deno.test("orphanedSets() takes a provider that only wraps neither for a holder nor for a way out", () => {
+Deno.test("orphanedSets() counts a provider that only wraps neither as a holder nor in its advice", () => {
   const wrapOnly = [member("r", "recovery")];
   const known = [[member("a"), member("r", "recovery")]];
   assert.deepEqual(orphanedSets(known, { holders: set("b"), wrapOnly, forgotten: [] }), [set("a")]);
@@ -72,7 +72,7 @@ Deno.test("decryptorsAmong() gives every name of the providers, apart by whether
   assert.deepEqual(decryptorsAmong(all, ["x"]), { holders: set("a", "old"), wrapOnly, forgotten: ["x"] });
 });
 
-Deno.test("requireDecryptors() names who is missing and both ways out", () => {
+Deno.test("requireDecryptors() names the missing providers and both remedies", () => {
   assert.doesNotThrow(() => requireDecryptors([], { holders: [], forgotten: [] }));
   assert.throws(() => requireDecryptors([set("a"), set("b", "c")], { holders: set("d"), forgotten: [] }), {
     code: "config",
@@ -86,7 +86,7 @@ Deno.test("requireDecryptors() names who is missing and both ways out", () => {
   assert.equal(orphanedSentence([]), "");
 });
 
-Deno.test("wrapSetsOfHistory() does not take a provider that was never seen for one that wrapped", () => {
+Deno.test("wrapSetsOfHistory() leaves out providers that were never seen", () => {
   const seen = (name: string, version: string) => ({ ...member(name), version });
   const history = [
     { members: [seen("a", "1"), seen("b", "?")] },
