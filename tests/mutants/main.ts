@@ -25,6 +25,7 @@ const everything = [
   "lib/kek",
   "lib/net/grpc/codec.ts",
   "lib/net/grpc/message_reader.ts",
+  "lib/net/grpc/rpc_call.ts",
   "lib/net/grpc/status.ts",
   "lib/services/kms/key_ring/key_id.ts",
   "lib/services/kms/key_ring/sentinel_file.ts",
