@@ -38,7 +38,7 @@ function list(words: readonly string[]): string {
 
 /**
  * A mapping with these keys and no others. The complaint about unknown keys has one line for each of them, in the order
- * of the issue's `keys`.
+ * of a list of `keys`.
  */
 export function section<Shape extends z.core.$ZodShape>(description: string, shape: Shape) {
   const known = Object.keys(shape);
