@@ -16,13 +16,13 @@ const files = ["lib/net/grpc/server_test.ts", "lib/net/grpc/deno_http2_workaroun
 /** Tests of these files that fail on the runtime's HTTP/2, with Deno 2.9.6. */
 const failing: readonly string[] = [
   // A graceful close resets the streams that are under way.
-  "RpcServer.shutdown() answers what was called before its client heard of it, and takes no new calls",
-  "RpcServer.shutdown() cuts off what has not ended by the deadline",
-  "Listener.close() lets its calls end, and RpcServer.shutdown() does not wait for it longer than it may",
+  "RpcServer.shutdown() answers calls made before the client received GOAWAY, and no later ones",
+  "RpcServer.shutdown() cancels calls that have not ended by the deadline",
+  "Listener.close() waits for its calls, and RpcServer.shutdown() waits at most its time for it",
   // There is no limit to the unfinished requests that one connection makes the server hold.
-  "rpcServer() holds so much of requests that do not end for one connection, and answers others meanwhile",
+  "rpcServer() limits the memory of a connection's incomplete requests, and answers others meanwhile",
   // The connection ends after a thousand cancelled calls.
-  "rpcServer() goes on with a client that takes back any number of calls, as deadlines do in an outage",
+  "rpcServer() keeps a connection on which the client cancels any number of calls, as in an outage",
 ];
 
 /** Rows of h2spec, in strict mode, that do not hold. */
@@ -38,6 +38,9 @@ const failingRows: readonly string[] = [
   "Sends stream identifier that is numerically smaller than previous",
 ];
 
+/** The names of {@linkcode failing} that no file has run yet: a renamed test must not fall out of the list unseen. */
+const notSeen = new Set(failing);
+
 const changed = "the runtime's HTTP/2 has changed: update the list, and read the condition in docs/dependencies.md";
 
 for (const file of files) {
@@ -46,6 +49,7 @@ for (const file of files) {
       const ours = await runFile(file, "ours", folder);
       ok(ours.passed.length > 0);
       deepEqual(ours.failed, []);
+      for (const name of ours.passed) notSeen.delete(name);
       const failed: string[] = [];
       for (const name of ours.passed) {
         const { passed } = await runFile(file, "theirs", folder, name);
@@ -54,6 +58,8 @@ for (const file of files) {
       deepEqual(failed.toSorted(), failing.filter((name) => ours.passed.includes(name)).toSorted(), changed);
     }));
 }
+
+Deno.test("each test that the runtime's HTTP/2 fails is in the suite", () => deepEqual([...notSeen], []));
 
 Deno.test("h2spec passes on the runtime's HTTP/2 but for the rows that are listed", () =>
   inFolder(async (folder) => {
