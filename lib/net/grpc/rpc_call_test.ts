@@ -1,4 +1,4 @@
-import { equal, match, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import fc from "fast-check";
 import { type ClosingStream, printableUid, type Sent, StreamCall, timeoutOf } from "./rpc_call.ts";
 
@@ -17,6 +17,7 @@ Deno.test("printableUid() is short and visible ASCII for any value", () => {
   }));
   equal(printableUid("7b9a3a1c-0000"), "7b9a3a1c-0000");
   equal(printableUid("a\nb\u001b[31m"), "a_b_[31m");
+  equal(printableUid("u".repeat(129)), "u".repeat(128));
   equal(printableUid(7), "");
 });
 
@@ -72,6 +73,19 @@ Deno.test("StreamCall removes its timer and listener at the end of a call", () =
   call[Symbol.dispose]();
   equal(stream.onClosed, undefined);
   ok(!signal.aborted);
+});
+
+Deno.test("StreamCall calls off its timer when it is disposed of", () => {
+  const timers: number[] = [];
+  const after = (ms: number) => {
+    timers.push(ms);
+    return () => void timers.pop();
+  };
+  const call = new StreamCall(new FakeStream(), {}, { after, deadlineMs: 3000 });
+  ok(!call.signal.aborted);
+  deepEqual(timers, [2900]);
+  call[Symbol.dispose]();
+  deepEqual(timers, []);
 });
 
 Deno.test("timeoutOf() reads every unit of gRPC", () => {
