@@ -11,7 +11,7 @@ import { serveOnSocket } from "../net/socket/serve.ts";
 import { underPolicy } from "../services/kms/outage.ts";
 import type { Service } from "../services/kms/service.ts";
 import { kmsPages, pluginReadiness } from "../services/kms/status_page.ts";
-import { fromSameKeyId } from "../services/kms/takeover.ts";
+import { whereKeyIdMatches } from "../services/kms/takeover.ts";
 import { openPlugin } from "./plugin.ts";
 import type { OpenService, OpenServiceOptions } from "./service.ts";
 
@@ -39,7 +39,7 @@ export async function openKmsService({ config, notify, credentials }: OpenServic
   return {
     pages: kmsPages(() => underPolicy(config.outage, service.peek()), pluginReadiness(config.outage.afterMs)),
     served: `on ${config.socket.path}`,
-    takeover: fromSameKeyId(() => service.peek().keyId),
+    takeover: whereKeyIdMatches(() => service.peek().keyId),
     // A takeover needs a ready data key: calls that arrive when the socket changes hands would fail otherwise.
     prepare: (takeover, signal) =>
       takeover ? waitUntilReady("take over", timings.takeover, signal) : awaitFirstDek(service, signal),

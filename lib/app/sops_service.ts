@@ -12,7 +12,7 @@ import { sopsHandlers } from "../services/sops/handlers.ts";
 import { keyUri } from "../services/sops/key_uri.ts";
 import { openSopsService } from "../services/sops/service.ts";
 import { sopsPages } from "../services/sops/status_page.ts";
-import { fromWhoOpens } from "../services/sops/takeover.ts";
+import { whereKeysMatch } from "../services/sops/takeover.ts";
 import { requireOwnState } from "./decryptors.ts";
 import { openProviders } from "./providers.ts";
 import type { OpenService, OpenServiceOptions } from "./service.ts";
@@ -41,7 +41,7 @@ export async function openSopsKeyService({ config, notify, credentials }: OpenSe
   return {
     pages: sopsPages(() => service.peek()),
     served: `${keys.map(keyUri).join(", ")} on ${socketEndpoint(sops.socket.path)}`,
-    takeover: fromWhoOpens(service, keys),
+    takeover: whereKeysMatch(service, keys),
     serve: (options) => serveOnSocket(sopsServer(handlers), options),
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };

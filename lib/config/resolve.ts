@@ -37,7 +37,7 @@ export async function resolveConfig(
 ): Promise<Config> {
   const { config } = shaped;
   checkNames(shaped, validator);
-  checkRoom(
+  checkWrapBudget(
     shaped.providers.sound.map(({ index, raw: { name, kind } }) => ({ index, name, maxWrap: maxWrap(kind) })),
     validator,
   );
@@ -122,7 +122,7 @@ function checkNames(shaped: Shaped, validator: ConfigValidator): void {
 }
 
 /** A provider, and the maximum size of a data key that it wraps, in bytes. */
-export interface WrapRoom {
+export interface WrapBudget {
   /** Index in `providers`. */
   readonly index: number;
   readonly name: string;
@@ -135,7 +135,7 @@ export interface WrapRoom {
  * Otherwise Encrypt would fail on the day on which a key is rotated to a longer one. A v1beta1 frame has more space and
  * needs less for each wrapped key, so that it needs no check.
  */
-export function checkRoom(rooms: readonly WrapRoom[], validator: Pick<ConfigValidator, "complain">): void {
+export function checkWrapBudget(rooms: readonly WrapBudget[], validator: Pick<ConfigValidator, "complain">): void {
   const all = rooms.reduce((sum, { name, maxWrap }) => sum + largestAnnotation(name, maxWrap), 0);
   if (all <= formatSizes.annotations) return;
   const largest = Math.max(...rooms.map(({ maxWrap }) => maxWrap));

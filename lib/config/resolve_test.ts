@@ -9,17 +9,17 @@ import { KmsError } from "../base/errors.ts";
 import { environmentFrom } from "./environment.ts";
 import { Problems } from "./problems.ts";
 import { ConfigValidator } from "./providers/common.ts";
-import { checkRoom, resolveConfig, type WrapRoom } from "./resolve.ts";
+import { checkWrapBudget, resolveConfig, type WrapBudget } from "./resolve.ts";
 import { checkShape } from "./shape.ts";
 
 function complaintsOf(...maxWraps: readonly number[]): readonly string[] {
   const found: string[] = [];
-  const rooms = maxWraps.map((maxWrap, index): WrapRoom => ({ index, name: `${index}`.repeat(63), maxWrap }));
-  checkRoom(rooms, { complain: (path, complaint) => void found.push(`${path.join(".")}: ${complaint}`) });
+  const rooms = maxWraps.map((maxWrap, index): WrapBudget => ({ index, name: `${index}`.repeat(63), maxWrap }));
+  checkWrapBudget(rooms, { complain: (path, complaint) => void found.push(`${path.join(".")}: ${complaint}`) });
   return found;
 }
 
-Deno.test("checkRoom() accepts five providers of any kind, two of them with RSA-4096, and seven of the largest", () => {
+Deno.test("checkWrapBudget() accepts five providers of any kind, two of them with RSA-4096, and seven of the largest", () => {
   for (const kind of providerKinds) {
     assert.deepEqual(complaintsOf(512, 512, ...Array<number>(3).fill(maxWrapOf(kind))), [], kind);
     assert.deepEqual(complaintsOf(...Array<number>(5).fill(maxWrapOf(kind))), [], kind);
@@ -27,7 +27,7 @@ Deno.test("checkRoom() accepts five providers of any kind, two of them with RSA-
   assert.deepEqual(complaintsOf(...Array<number>(7).fill(providerLimits.ciphertext)), []);
 });
 
-Deno.test("checkRoom() refuses providers that would not fit in the worst case, and names those to remove", () => {
+Deno.test("checkWrapBudget() refuses providers that would not fit in the worst case, and names those to remove", () => {
   assert.deepEqual(complaintsOf(512, ...Array<number>(7).fill(4096)), []);
   assert.deepEqual(complaintsOf(4096, 4096, ...Array<number>(6).fill(4096)), [
     "providers: could need 35488 bytes for the wraps of one data key, and kube-apiserver takes 32768; take one of the " +

@@ -45,7 +45,7 @@ type Verdict = "working" | "failing" | "unknown";
  * After a pause of 1 s, doubling up to 10 s, one call at a time passes as a trial. A probe always passes. Any outcome
  * that proves a response of the KMS closes the breaker: a success, or a refusal of a probe or a wrap.
  */
-export function breaking(provider: CheckedProvider, options: Partial<BreakerOptions> = {}): CheckedProvider {
+export function withCircuitBreaker(provider: CheckedProvider, options: Partial<BreakerOptions> = {}): CheckedProvider {
   return new CircuitBreaker(provider, { ...defaults, ...options });
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ErrorCode, errorCodes, KmsError } from "../base/errors.ts";
-import { breaking } from "./circuit_breaker.ts";
+import { withCircuitBreaker } from "./circuit_breaker.ts";
 import type { CheckedProvider, KeyState, WrappedDek } from "./provider.ts";
 
 const dek = new Uint8Array(47).fill(7);
@@ -33,7 +33,7 @@ function bench() {
     unwrap: () => answer(dek),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-  const provider = breaking(inner, { now: () => world.now });
+  const provider = withCircuitBreaker(inner, { now: () => world.now });
   const verbs = {
     probe: () => provider.probe({ signal }),
     wrap: () => provider.wrap(dek, state, { signal }),
@@ -56,7 +56,7 @@ function bench() {
   return { world, isOpen, fail, ...verbs };
 }
 
-Deno.test("breaking() opens after one failed probe and then makes no call", async () => {
+Deno.test("withCircuitBreaker() opens after one failed probe and then makes no call", async () => {
   const { world, isOpen, fail, wrap, unwrap } = bench();
   await fail("probe", "unreachable");
   assert.equal(await isOpen(), true);
@@ -64,7 +64,7 @@ Deno.test("breaking() opens after one failed probe and then makes no call", asyn
   assert.equal(world.calls, 1);
 });
 
-Deno.test("breaking() names the failure that opened it, in one sentence", async () => {
+Deno.test("withCircuitBreaker() names the failure that opened it, in one sentence", async () => {
   const { fail, unwrap } = bench();
   await fail("probe", "unreachable");
   await assert.rejects(unwrap(), {
@@ -73,7 +73,7 @@ Deno.test("breaking() names the failure that opened it, in one sentence", async 
   });
 });
 
-Deno.test("breaking() passes on the code of a refused login, and reports every other failure as an outage", async () => {
+Deno.test("withCircuitBreaker() passes on the code of a refused login, and reports every other failure as an outage", async () => {
   for (const code of codes.filter((code) => errorCodes[code].sick === "yes")) {
     const { world, fail, wrap, unwrap } = bench();
     await fail("probe", code);
@@ -83,7 +83,7 @@ Deno.test("breaking() passes on the code of a refused login, and reports every o
   }
 });
 
-Deno.test("breaking() opens after three consecutive failed calls; a success resets the count", async () => {
+Deno.test("withCircuitBreaker() opens after three consecutive failed calls; a success resets the count", async () => {
   const { isOpen, fail, wrap } = bench();
   await fail("unwrap", "unreachable", 2);
   await wrap();
@@ -93,7 +93,7 @@ Deno.test("breaking() opens after three consecutive failed calls; a success rese
   assert.equal(await isOpen(), true);
 });
 
-Deno.test("breaking() opens on an unwrap only for codes that a stored byte string cannot provoke", async () => {
+Deno.test("withCircuitBreaker() opens on an unwrap only for codes that a stored byte string cannot provoke", async () => {
   for (const code of codes) {
     const { isOpen, fail } = bench();
     await fail("unwrap", code, 5);
@@ -101,7 +101,7 @@ Deno.test("breaking() opens on an unwrap only for codes that a stored byte strin
   }
 });
 
-Deno.test("breaking() opens on a probe or a wrap for every code that always means a failing provider, and for no refusal", async () => {
+Deno.test("withCircuitBreaker() opens on a probe or a wrap for every code that always means a failing provider, and for no refusal", async () => {
   for (const code of codes) {
     for (const verb of ["probe", "wrap"] as const) {
       const { isOpen, fail } = bench();
@@ -111,7 +111,7 @@ Deno.test("breaking() opens on a probe or a wrap for every code that always mean
   }
 });
 
-Deno.test("breaking() closes when a probe is answered, even by a refusal", async () => {
+Deno.test("withCircuitBreaker() closes when a probe is answered, even by a refusal", async () => {
   for (const code of [undefined, "key_unusable", "permission_denied", "throttled"] as const) {
     const { world, isOpen, fail, probe, unwrap } = bench();
     await fail("probe", "unreachable");
@@ -123,7 +123,7 @@ Deno.test("breaking() closes when a probe is answered, even by a refusal", async
   }
 });
 
-Deno.test("breaking() passes one trial call at a time, and closes when it succeeds", async () => {
+Deno.test("withCircuitBreaker() passes one trial call at a time, and closes when it succeeds", async () => {
   const { world, isOpen, fail, unwrap } = bench();
   await fail("probe", "unreachable");
   world.now = 999;
@@ -141,7 +141,7 @@ Deno.test("breaking() passes one trial call at a time, and closes when it succee
   assert.equal(await isOpen(), false);
 });
 
-Deno.test("breaking() doubles the pause after each failed trial, up to 10 s, and starts again from 1 s after closing", async () => {
+Deno.test("withCircuitBreaker() doubles the pause after each failed trial, up to 10 s, and starts again from 1 s after closing", async () => {
   const { world, isOpen, fail, probe } = bench();
   await fail("probe", "unreachable");
   for (const coolDown of [1000, 2000, 4000, 8000, 10_000, 10_000]) {
@@ -157,7 +157,7 @@ Deno.test("breaking() doubles the pause after each failed trial, up to 10 s, and
   assert.equal(await isOpen(), false);
 });
 
-Deno.test("breaking() neither closes nor stays shut if a trial says nothing about the KMS", async () => {
+Deno.test("withCircuitBreaker() neither closes nor stays shut if a trial says nothing about the KMS", async () => {
   for (const code of ["cancelled", "integrity", "key_unknown"] as const) {
     const { world, isOpen, fail, unwrap } = bench();
     await fail("probe", "unreachable");
@@ -170,7 +170,7 @@ Deno.test("breaking() neither closes nor stays shut if a trial says nothing abou
   }
 });
 
-Deno.test("breaking() gives an answered probe precedence over a trial that fails after it", async () => {
+Deno.test("withCircuitBreaker() gives an answered probe precedence over a trial that fails after it", async () => {
   const { world, isOpen, fail, probe, unwrap } = bench();
   await fail("probe", "unreachable");
   world.now = 1000;

@@ -27,7 +27,7 @@ interface Names {
 }
 
 /** The key as a provider with bounded concurrency. Disposing it disposes the key. */
-export function oneByOne(names: Names, key: RemoteKey, notify: Notify): Provider {
+export function limitConcurrency(names: Names, key: RemoteKey, notify: Notify): Provider {
   return new ConcurrencyLimit(names, key, notify);
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Event } from "../telemetry/events.ts";
 import type { HttpCall } from "../net/https/endpoint.ts";
-import { oneByOne, type RemoteKey } from "./concurrency_limit.ts";
+import { limitConcurrency, type RemoteKey } from "./concurrency_limit.ts";
 
 const names = { name: "a", kind: "double" };
 const { signal } = new AbortController();
@@ -35,10 +35,10 @@ class HeldKey implements RemoteKey {
   }
 }
 
-Deno.test("oneByOne() has at most 16 requests of a verb in flight, each with its action, and queues the rest", async () => {
+Deno.test("limitConcurrency() has at most 16 requests of a verb in flight, each with its action, and queues the rest", async () => {
   const key = new HeldKey();
   const events: Event[] = [];
-  const provider = oneByOne(names, key, (event) => events.push(event));
+  const provider = limitConcurrency(names, key, (event) => events.push(event));
   const dek = Uint8Array.of(7);
   const wraps = Array.from({ length: 20 }, () => provider.wrap(dek, { version: "1" }, { signal }));
   const unwraps = Array.from({ length: 20 }, () => provider.unwrap({ version: "1", ciphertext: dek }, { signal }));
@@ -58,9 +58,9 @@ Deno.test("oneByOne() has at most 16 requests of a verb in flight, each with its
   assert.equal(key.disposed, 1);
 });
 
-Deno.test("oneByOne() decrypts foreign bytes only if the key does, and through the same queue", async () => {
+Deno.test("limitConcurrency() decrypts foreign bytes only if the key does, and through the same queue", async () => {
   const key = new HeldKey();
-  assert.equal(oneByOne(names, key, () => {}).unwrapForeign, undefined);
+  assert.equal(limitConcurrency(names, key, () => {}).unwrapForeign, undefined);
   const calls: HttpCall[] = [];
   const able = Object.assign(new HeldKey(), {
     unwrapForeign({ ciphertext }: { ciphertext: Uint8Array }, call: HttpCall) {
@@ -68,7 +68,9 @@ Deno.test("oneByOne() decrypts foreign bytes only if the key does, and through t
       return Promise.resolve(ciphertext);
     },
   });
-  const opened = await oneByOne(names, able, () => {}).unwrapForeign?.({ ciphertext: Uint8Array.of(1) }, { signal });
+  const opened = await limitConcurrency(names, able, () => {}).unwrapForeign?.({ ciphertext: Uint8Array.of(1) }, {
+    signal,
+  });
   assert.deepEqual(opened, Uint8Array.of(1));
   assert.deepEqual(calls.map(({ action }) => action), ['unwrap with provider "a"']);
 });

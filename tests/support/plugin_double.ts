@@ -9,7 +9,7 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import { concat } from "../../lib/base/bytes.ts";
 import { KmsError, toKmsError } from "../../lib/base/errors.ts";
-import { endLate } from "../../lib/net/grpc/deno_http2_workaround.ts";
+import { endSessionLate } from "../../lib/net/grpc/deno_http2_workaround.ts";
 import type { DecryptRequest, EncryptRequest, V1DecryptRequest, V1EncryptRequest } from "../../lib/api/kms/messages.ts";
 import { kmsContracts } from "../../lib/api/kms/contract.ts";
 import type { MethodContract, Rpc } from "../../lib/net/grpc/contract.ts";
@@ -104,7 +104,7 @@ export class PluginDouble implements AsyncDisposable {
     await this.#stopped;
     const server = this.#server = createServer();
     server.on("session", (session) => {
-      endLate(session);
+      endSessionLate(session);
       this.#sessions.set(session, ++this.#connections);
       session.on("close", () => this.#sessions.delete(session));
       session.on("error", () => {});

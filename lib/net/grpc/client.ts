@@ -50,7 +50,8 @@ export interface ClientOptions {
 }
 
 /**
- * The options of grpc-js. A Unix socket is not reached by a proxy. The reconnect backoff is short, because a restarted
+ * The options of grpc-js. A Unix socket is not reached by a proxy; `enable_http_proxy: 0` also keeps the library from
+ * reading the environment variables for proxies. The reconnect backoff is short, because a restarted
  * server listens at once, and with the default the client would not connect for up to two minutes. The largest valid
  * answer, a ciphertext of KMS v1beta1, has 64 KiB.
  */
@@ -105,8 +106,6 @@ function clientOf(path: string, authority: string): Client {
   return new Client(`unix:${path}`, credentials.createInsecure(), {
     ...options,
     "grpc.default_authority": authority,
-    // Prevents the library from reading the environment variables for proxies.
-    "grpc.enable_http_proxy": 0,
   });
 }
 

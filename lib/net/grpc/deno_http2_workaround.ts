@@ -6,7 +6,7 @@
 import http2, { type Http2Session } from "node:http2";
 
 /**
- * Applies {@linkcode endLate} to every client session of this process, because a server that stops sends GOAWAY, which
+ * Applies {@linkcode endSessionLate} to every client session of this process, because a server that stops sends GOAWAY, which
  * closes the session. Further calls have no effect.
  */
 export function closeClientsLate(): void {
@@ -15,7 +15,7 @@ export function closeClientsLate(): void {
   // grpc-js calls `connect` of the module and does not expose its sessions.
   const connectLate = (...args: Parameters<typeof connect>) => {
     const session = connect(...args);
-    endLate(session);
+    endSessionLate(session);
     return session;
   };
   Reflect.set(http2, "connect", Object.assign(connectLate, { [late]: true }));
@@ -29,7 +29,7 @@ const late = Symbol("ends its sessions late");
  * In tests under load, Deno 2.9's HTTP/2 ended the process by SIGSEGV or by an assertion of nghttp2. With this delay it
  * did not. This is one of the reasons why the server uses `lib/net/http2`.
  */
-export function endLate(session: Pick<Http2Session, "close" | "closed" | "destroy">): void {
+export function endSessionLate(session: Pick<Http2Session, "close" | "closed" | "destroy">): void {
   const { close, destroy } = session;
   session.close = (callback) =>
     queueMicrotask(() => {

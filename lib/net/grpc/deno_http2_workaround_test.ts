@@ -4,7 +4,7 @@ import http2, { createServer, type ServerHttp2Session } from "node:http2";
 import { join } from "node:path";
 import { connect as dial } from "node:net";
 import { dialKms } from "../../api/kms/client.ts";
-import { closeClientsLate, endLate } from "./deno_http2_workaround.ts";
+import { closeClientsLate, endSessionLate } from "./deno_http2_workaround.ts";
 import { kmsServer } from "../../api/kms/server.ts";
 
 const never = new AbortController().signal;
@@ -13,7 +13,7 @@ const unused = () => {
   throw new Error("not called");
 };
 
-Deno.test("endLate() lets close() and destroy() return before the session ends", async () => {
+Deno.test("endSessionLate() lets close() and destroy() return before the session ends", async () => {
   const done: string[] = [];
   const session = {
     closed: false,
@@ -24,7 +24,7 @@ Deno.test("endLate() lets close() and destroy() return before the session ends",
     },
     destroy: () => void done.push("destroy"),
   };
-  endLate(session);
+  endSessionLate(session);
   session.close(() => done.push("first told"));
   session.close(() => done.push("second told"));
   session.destroy();
@@ -33,12 +33,12 @@ Deno.test("endLate() lets close() and destroy() return before the session ends",
   deepEqual(done, ["close", "first told", "second told", "destroy"]);
 });
 
-Deno.test("endLate() keeps a session while the GOAWAY of its client is read", async () => {
+Deno.test("endSessionLate() keeps a session while the GOAWAY of its client is read", async () => {
   const folder = await Deno.makeTempDir();
   const path = join(folder, "s");
   const server = createServer();
   const session = new Promise<ServerHttp2Session>((resolve) => server.on("session", resolve));
-  server.on("session", endLate).listen(path);
+  server.on("session", endSessionLate).listen(path);
   const client = http2.connect("http://localhost", { createConnection: () => dial(path) });
   await once(client, "connect");
   const one = await session;

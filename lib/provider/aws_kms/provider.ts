@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { oneByOne } from "../concurrency_limit.ts";
+import { limitConcurrency } from "../concurrency_limit.ts";
 import type { Provider, ProviderContext } from "../provider.ts";
 import { KmsKey } from "./key.ts";
 import { AwsKmsSession } from "./session.ts";
@@ -19,5 +19,5 @@ import type { AwsKmsSettings } from "./settings.ts";
  * @throws {KmsError} `config` if the CA file cannot be used, or a profile cannot be used without starting a process.
  */
 export async function openAwsKms(settings: AwsKmsSettings, context: ProviderContext): Promise<Provider> {
-  return oneByOne(settings, new KmsKey(await AwsKmsSession.open(settings, context), settings), context.notify);
+  return limitConcurrency(settings, new KmsKey(await AwsKmsSession.open(settings, context), settings), context.notify);
 }

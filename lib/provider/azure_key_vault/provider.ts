@@ -8,7 +8,7 @@
  */
 import { KmsError } from "../../base/errors.ts";
 import type { HttpCall } from "../../net/https/endpoint.ts";
-import { oneByOne, type RemoteKey } from "../concurrency_limit.ts";
+import { limitConcurrency, type RemoteKey } from "../concurrency_limit.ts";
 import type { ForeignCiphertext, KeyState, Provider, ProviderContext, WrappedDek } from "../provider.ts";
 import { type Algorithm, isRsaSize, unwrapAlgorithms } from "./algorithms.ts";
 import { KeyVaultKey } from "./key.ts";
@@ -27,7 +27,7 @@ const foreignSeed = 32;
  */
 export async function openAzureKeyVault(settings: AzureKeyVaultSettings, context: ProviderContext): Promise<Provider> {
   const vault = await KeyVault.open(settings, context);
-  return oneByOne(settings, new AzureKey(settings, vault), context.notify);
+  return limitConcurrency(settings, new AzureKey(settings, vault), context.notify);
 }
 
 /** The key with the recorded names of its versions, and the algorithms of recorded data. */

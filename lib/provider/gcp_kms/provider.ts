@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { oneByOne } from "../concurrency_limit.ts";
+import { limitConcurrency } from "../concurrency_limit.ts";
 import type { Provider, ProviderContext } from "../provider.ts";
 import { GcpKey } from "./key.ts";
 import { GcpKmsSession } from "./session.ts";
@@ -18,5 +18,5 @@ import type { GcpKmsSettings } from "./settings.ts";
  * @throws {KmsError} `config` if the CA file cannot be used, or the file of the login is not supported.
  */
 export async function openGcpKms(settings: GcpKmsSettings, context: ProviderContext): Promise<Provider> {
-  return oneByOne(settings, new GcpKey(await GcpKmsSession.open(settings, context), settings), context.notify);
+  return limitConcurrency(settings, new GcpKey(await GcpKmsSession.open(settings, context), settings), context.notify);
 }

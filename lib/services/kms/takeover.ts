@@ -13,7 +13,7 @@ const never = new AbortController().signal;
  *
  * @param keyId returns the key ID that this process will announce; `undefined` if there is none.
  */
-export function fromSameKeyId(keyId: () => string | undefined): Takeover {
+export function whereKeyIdMatches(keyId: () => string | undefined): Takeover {
   return async (path) => {
     const [ours, theirs] = [keyId(), await announcedAt(path)];
     if (ours !== undefined && ours === theirs) return undefined;

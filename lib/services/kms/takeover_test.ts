@@ -1,9 +1,9 @@
 import { equal } from "node:assert/strict";
 import { join } from "node:path";
 import { kmsServer } from "../../api/kms/server.ts";
-import { fromSameKeyId } from "./takeover.ts";
+import { whereKeyIdMatches } from "./takeover.ts";
 
-Deno.test("fromSameKeyId() permits the takeover from a plugin with the same key ID, and reports both IDs otherwise", async () => {
+Deno.test("whereKeyIdMatches() permits the takeover from a plugin with the same key ID, and reports both IDs otherwise", async () => {
   const folder = await Deno.makeTempDir();
   const path = join(folder, "s");
   const server = kmsServer({
@@ -15,11 +15,11 @@ Deno.test("fromSameKeyId() permits the takeover from a plugin with the same key 
   });
   await server.listen(path);
   try {
-    equal(await fromSameKeyId(() => "theirs")(path), undefined);
+    equal(await whereKeyIdMatches(() => "theirs")(path), undefined);
     const other = `the process there announces the key ID "theirs", this one the key ID "ours"`;
-    equal(await fromSameKeyId(() => "ours")(path), other);
+    equal(await whereKeyIdMatches(() => "ours")(path), other);
     equal(
-      await fromSameKeyId(() => undefined)(path),
+      await whereKeyIdMatches(() => undefined)(path),
       `the process there announces the key ID "theirs", this one no key ID`,
     );
   } finally {

@@ -17,7 +17,7 @@ import type { SopsService } from "./service.ts";
  * Permits the takeover if the running process decrypts, for each key name, a data key that this process has encrypted:
  * then both have the same keys. The protocol has no other way to compare them.
  */
-export function fromWhoOpens(service: SopsService, keys: readonly string[]): Takeover {
+export function whereKeysMatch(service: SopsService, keys: readonly string[]): Takeover {
   return async (path) => {
     using bound = deadline(sopsDeadlineMs);
     await using client = dialSops(path);
