@@ -28,6 +28,12 @@ Deno.test("unwrapLocally() refuses every flipped bit and every other length", ()
   assert.equal(unwrapLocally(key, new Uint8Array([...wrapped, 0])), undefined);
 });
 
+Deno.test("unwrapLocally() refuses a data key of no bytes, whose tag is correct", () => {
+  const wrapped = wrapLocally(key, new Uint8Array(0));
+  assert.equal(wrapped.length, localOverhead);
+  assert.equal(unwrapLocally(key, wrapped), undefined);
+});
+
 Deno.test("unwrapLocally() refuses the same material under another ID", () => {
   assert.equal(unwrapLocally({ ...key, id: "0".repeat(16) }, wrapLocally(key, dek)), undefined);
 });
