@@ -11,8 +11,11 @@ Deno.test("unarmoured() decodes the result of armoured(), which is one word of A
   }));
 });
 
-Deno.test("maxArmour is the size of the largest frame after armoured()", () => {
-  assert.equal(armoured(new Uint8Array(61_440)).length, maxArmour);
+Deno.test("maxArmour is the size of the largest frame after armoured(), which unarmoured() decodes", () => {
+  const largest = new Uint8Array(61_440);
+  const text = armoured(largest);
+  assert.equal(text.length, maxArmour);
+  assert.deepEqual(unarmoured(text), largest);
 });
 
 Deno.test("unarmoured() accepts only the canonical form", () => {
