@@ -35,7 +35,9 @@ for (
   ] as const
 ) {
   Deno.test(`keyNameOf() refuses a key of ${kind}, alone and beside ours`, () => {
-    const alone = { code: "key_unknown", message: new RegExp(`no keys of ${kind}; its own are trousseau://keyring/`) };
+    const message =
+      `Cannot decrypt: this key service has no keys of ${kind}; its own are trousseau://keyring/v1/sops/keys/NAME.`;
+    const alone = { code: "key_unknown", message };
     assert.throws(() => keyNameOf("decrypt", { [field]: {} }, names), alone);
     const both = { vault_key: vaultKeyOf("default"), [field]: {} };
     assert.throws(() => keyNameOf("decrypt", both, names), {
