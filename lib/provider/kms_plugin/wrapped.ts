@@ -40,7 +40,7 @@ export function encodeWrapped({ key_id: keyId, ciphertext, annotations }: Encryp
 
 /** The answer that {@linkcode encodeWrapped} made such bytes of; `undefined` for all others. */
 export function decodeWrapped(bytes: Uint8Array): EncryptResponse | undefined {
-  const body = bytes.subarray(0, Math.max(0, bytes.length - hashBytes));
+  const body = bytes.subarray(0, -hashBytes);
   if (!equalBytes(bytes.subarray(body.length), hashOf(body))) return undefined;
   const reader = new ByteReader(body);
   const isOurs = reader.uint8() === format;

@@ -72,6 +72,24 @@ Deno.test("decodeWrapped() refuses what no plugin may have answered", () => {
   for (const part of bad) equal(decodeWrapped(encoded({ ...good, ...part })), undefined);
 });
 
+Deno.test("decodeWrapped() refuses annotations in another order, twice, or with a key that is not text, under a good hash", () => {
+  const annotation = (...key: number[]) => [key.length, ...key, 0, 1, 7];
+  const [a, b] = [annotation(0x61, 0x2e, 0x61), annotation(0x62, 0x2e, 0x62)];
+  const read = (...annotations: number[][]) =>
+    decodeWrapped(withHash(Uint8Array.of(1, 0, 1, 0x6b, 0, 1, 5, annotations.length, ...annotations.flat())));
+  deepEqual(Object.keys(read(a, b)?.annotations ?? {}), ["a.a", "b.b"]);
+  for (const others of [[b, a], [a, a], [a, b, b], [annotation(0x61, 0x2e, 0xff)], [annotation()]]) {
+    equal(read(...others), undefined, JSON.stringify(others));
+  }
+});
+
+Deno.test("encodeWrapped() has a form for 255 annotations, which decodeWrapped() reads", () => {
+  const names = Array.from({ length: 255 }, (_, i) => `a${i}.b`);
+  const annotations = Object.fromEntries(names.map((name) => [name, Uint8Array.of(1)]));
+  const found = decodeWrapped(encoded({ key_id: "k", ciphertext: new Uint8Array(1), annotations }));
+  deepEqual(Object.keys(found?.annotations ?? {}).sort(), names.sort());
+});
+
 Deno.test("encodeWrapped() has a form for the largest answer without annotations, within what a wrap may have", () => {
   const key_id = "x".repeat(answerLimits.keyId);
   const largest = encoded({ key_id, ciphertext: new Uint8Array(answerLimits.ciphertext), annotations: {} });
