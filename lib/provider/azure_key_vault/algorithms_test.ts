@@ -50,6 +50,13 @@ Deno.test("unwrapAlgorithms() depends on the size, and never includes an old alg
   }
 });
 
+Deno.test("unwrapAlgorithms() includes A256KW for data keys of 1 and of 64 bytes, and for no block fewer or more", () => {
+  const framed = [1, 64].map((length) => toWrap("A256KW", new Uint8Array(length)).length);
+  assert.deepEqual(framed, [24, 88]);
+  const found = [16, 24, 88, 96].map((length) => unwrapAlgorithms(new Uint8Array(length + 8), []));
+  assert.deepEqual(found, [[], ["A256KW"], ["A256KW"], []]);
+});
+
 Deno.test("wrapAlgorithm() has a row for every type that can wrap", () => {
   const types = ["RSA", "RSA-HSM", "oct", "oct-HSM"].filter(isKeyType);
   assert.deepEqual(types.map(wrapAlgorithm), ["RSA-OAEP-256", "RSA-OAEP-256", "A256KW", "A256KW"]);
