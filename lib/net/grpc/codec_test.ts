@@ -139,6 +139,10 @@ Deno.test("codecOf() leaves out an absent message, and refuses a repeated or tru
   const key = bare(sopsCodec.encode({ key: { age_key: { recipient: "age1" } } }));
   assert.deepEqual(plain(sopsCodec.decode(key)), { plaintext: [], key: { age_key: { recipient: "age1" } } });
   assert.throws(() => sopsCodec.decode(Uint8Array.of(...key, ...key)), RangeError);
+  // The length and the content of this second key would pass for a field of their own: 17 bytes of plaintext.
+  const second = delimited(1, 17, ...new Uint8Array(17));
+  assert.equal(second[1], 2 << 3 | 2);
+  assert.throws(() => sopsCodec.decode(Uint8Array.of(...key, ...second)), RangeError);
   assert.throws(() => sopsCodec.decode(key.subarray(0, -1)), RangeError);
   const inner = key.slice();
   inner[5] = 9;
