@@ -54,10 +54,12 @@ export function decodeWrapped(bytes: Uint8Array): EncryptResponse | undefined {
 
 function readAnnotations(reader: ByteReader): EncryptResponse["annotations"] | undefined {
   const entries: [string, Uint8Array][] = [];
-  for (let left = reader.uint8() ?? 0; left > 0; left--) {
+  const count = reader.uint8() ?? 0;
+  for (let left = count; left > 0; left--) {
     const key = textOf(reader.field8());
     const value = reader.field16();
-    if (key === undefined || value === undefined || key <= (entries.at(-1)?.[0] ?? "")) return undefined;
+    if (key === undefined || value === undefined) return undefined;
+    if (key <= (entries.at(-1)?.[0] ?? "")) return undefined;
     entries.push([key, value]);
   }
   return Object.fromEntries(entries);
