@@ -1,6 +1,6 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
 import fc from "fast-check";
-import { decodedPath, urlPathOf, folderPath, parentOf, pathLimits, secretPath, segmentsOf } from "./paths.ts";
+import { decodedPath, folderPath, parentOf, pathLimits, secretPath, segmentsOf, urlPathOf } from "./paths.ts";
 import { KeyringError } from "./problems.ts";
 
 const refused = (why: RegExp) => (thrown: unknown) =>
