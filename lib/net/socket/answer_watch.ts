@@ -6,7 +6,7 @@
  */
 import { systemClock } from "../../base/clock.ts";
 import type { Event, Notify } from "../../telemetry/events.ts";
-import { probeSocket, type SocketProbeResult } from "./socket_probe.ts";
+import { probeSocket, type SocketProbeResult, type SocketProtocol } from "./socket_probe.ts";
 
 /** Milliseconds. */
 export interface AnswerTimes {
@@ -38,15 +38,17 @@ export class AnswerWatch {
   readonly #path: string;
   readonly #times: AnswerTimes;
   readonly #notify: Notify;
+  readonly #protocol: SocketProtocol;
   #answeredAt = systemClock.now();
   #checkedAt = systemClock.now();
   #unanswered = 0;
   #reason = "";
 
-  constructor(path: string, times: AnswerTimes, notify: Notify) {
+  constructor(path: string, times: AnswerTimes, notify: Notify, protocol: SocketProtocol = "http2") {
     this.#path = path;
     this.#times = times;
     this.#notify = notify;
+    this.#protocol = protocol;
   }
 
   /**
@@ -58,7 +60,7 @@ export class AnswerWatch {
     const now = systemClock.now();
     if (this.#unanswered === 0 && now - this.#checkedAt < this.#times.everyMs) return false;
     this.#checkedAt = now;
-    const answer = await probeSocket(this.#path, this.#times.patienceMs, signal);
+    const answer = await probeSocket(this.#path, this.#times.patienceMs, signal, this.#protocol);
     if (signal.aborted) return false;
     // A server that closes a connection has accepted it. A new socket would only increase the number of connections.
     if (answer === "answered" || answer === "closed") return this.#answered();

@@ -1,4 +1,5 @@
 import { deepEqual, equal, fail, match } from "node:assert/strict";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import type { Event } from "../../telemetry/events.ts";
@@ -25,6 +26,22 @@ Deno.test("probeSocket() distinguishes a server, a listener that does not accept
     equal(await probeSocket(join(folder, "nobody"), 4_000, never), "refused");
     await spoken;
     await server.close(0);
+  });
+});
+
+Deno.test("probeSocket() distinguishes a server of HTTP/1.1 from one of another protocol and from silence", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "server");
+    const server = createServer((_request, response) => response.writeHead(503).end());
+    await new Promise<void>((resolve) => server.listen(path, () => resolve()));
+    equal(await probeSocket(path, 4_000, never, "http1"), "answered", "any status is an answer");
+    await new Promise((resolve) => server.close(resolve));
+    const grpc = new Http2Listener(() => undefined, () => {});
+    await grpc.listen(join(folder, "grpc"));
+    equal(await probeSocket(join(folder, "grpc"), 4_000, never, "http1"), "silent");
+    await grpc.close(0);
+    using _silent = Deno.listen({ transport: "unix", path: join(folder, "silent") });
+    equal(await probeSocket(join(folder, "silent"), 50, never, "http1"), "silent");
   });
 });
 

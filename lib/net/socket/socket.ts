@@ -20,6 +20,7 @@ import {
   type SocketPlace,
 } from "./socket_file.ts";
 import { type SocketLock, tryLockSocket } from "./socket_lock.ts";
+import type { SocketProtocol } from "./socket_probe.ts";
 
 /** Options of {@linkcode holdSocket}. */
 export interface SocketOptions extends SocketPlace {
@@ -32,6 +33,8 @@ export interface SocketOptions extends SocketPlace {
   readonly watchMs?: number;
   /** Times of the checks for responses; default {@linkcode answerTimes}. */
   readonly answer?: AnswerTimes;
+  /** The protocol of the checks for responses; default `http2`. */
+  readonly protocol?: SocketProtocol;
 }
 
 /**
@@ -141,7 +144,7 @@ class Holder implements HeldSocket {
     this.#options = options;
     this.#lock = lock;
     this.#socket = socket;
-    this.#answers = new AnswerWatch(options.path, options.answer ?? answerTimes, options.notify);
+    this.#answers = new AnswerWatch(options.path, options.answer ?? answerTimes, options.notify, options.protocol);
     this.#watching = this.#watch();
   }
 
