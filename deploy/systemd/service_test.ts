@@ -134,6 +134,19 @@ Deno.test("trousseau.service does not forbid what V8 needs to compile", () => {
   assert.equal(unit.get("Service.MemoryDenyWriteExecute"), undefined);
 });
 
+/** Keys that differ between the units. */
+const ownKeys = [
+  "Unit.Description",
+  "Unit.Before",
+  "Unit.After",
+  ...["ExecStart", "ExecStartPre", "ExecStartPost", "TimeoutStartSec", "RestartSec", "OOMScoreAdjust"].map((key) =>
+    `Service.${key}`
+  ),
+];
+
+const without = (one: typeof unit, keys: readonly string[]) =>
+  Object.fromEntries([...one].filter(([key]) => !keys.includes(key)));
+
 Deno.test("trousseau-sops.service runs beside the plugin, and as well shut in", async () => {
   const sops = await unitOf("trousseau-sops.service");
   assert.deepEqual(sops.get("Service.ExecStart"), [
@@ -141,25 +154,28 @@ Deno.test("trousseau-sops.service runs beside the plugin, and as well shut in", 
   ]);
   // A socket that the plugin has in the same folder must not go when this unit stops.
   assert.deepEqual(sops.get("Service.RuntimeDirectoryPreserve"), ["yes"]);
-  const its = new Set(
-    ["Unit", "Service"].flatMap((section) =>
-      [
-        "Description",
-        "Before",
-        "After",
-        "StartLimitIntervalSec",
-        "ExecStart",
-        "ExecStartPre",
-        "ExecStartPost",
-        "TimeoutStartSec",
-        "RestartSec",
-        "OOMScoreAdjust",
-      ]
-        .map((key) => `${section}.${key}`)
-    ),
-  );
-  const rest = (one: typeof unit) => Object.fromEntries([...one].filter(([key]) => !its.has(key)));
-  assert.deepEqual(rest(sops), rest(unit), "nothing else differs from the plugin's unit");
+  assert.deepEqual(without(sops, ownKeys), without(unit, ownKeys), "nothing else differs from the plugin's unit");
+});
+
+Deno.test("trousseaud.service has a user and folders of its own, and is as well shut in as the plugin", async () => {
+  const keyring = await unitOf("trousseaud.service");
+  assert.deepEqual(keyring.get("Service.ExecStart"), [
+    "/usr/local/bin/trousseaud --config /etc/trousseau/keyring.yaml",
+  ]);
+  const places = ["Service.User", "Service.Group", "Service.RuntimeDirectory", "Service.StateDirectory"];
+  for (const key of places) assert.deepEqual(keyring.get(key), ["trousseaud"], key);
+  const its = [...ownKeys, ...places, "Unit.RequiresMountsFor"];
+  assert.deepEqual(without(keyring, its), without(unit, its));
+});
+
+Deno.test("trousseaud.tmpfiles.conf lets only the server's user to the administrator's socket", async () => {
+  const text = await Deno.readTextFile(new URL("trousseaud.tmpfiles.conf", import.meta.url));
+  const rows = text.split("\n").filter((line) => line.startsWith("d "));
+  assert.deepEqual(rows, [
+    "d /run/trousseaud 0755 trousseaud trousseaud -",
+    "d /run/trousseaud/admin 0700 trousseaud trousseaud -",
+    "d /run/trousseaud/clients 0755 trousseaud trousseaud -",
+  ]);
 });
 
 Deno.test("kms-plugin.conf lets the unit start without the other plugin, and into its group", async () => {

@@ -67,7 +67,7 @@ Deno.test({
   },
 });
 
-for (const unit of ["trousseau.service", "trousseau-sops.service"]) {
+for (const unit of ["trousseau.service", "trousseau-sops.service", "trousseaud.service"]) {
   Deno.test({
     name: `systemd takes ${unit} without a complaint, and complains of a word that it does not know${unlessHere}`,
     ignore,
@@ -98,11 +98,13 @@ for (const unit of ["trousseau.service", "trousseau-sops.service"]) {
 
 const hasSysusers = await installed("systemd-sysusers");
 
-Deno.test({
-  name: `systemd-sysusers reads trousseau.sysusers.conf${hasSysusers ? "" : " (cannot: there is no systemd)"}`,
-  ignore: !hasSysusers,
-  fn: async () => {
-    const { code, text } = await run("systemd-sysusers", ["--dry-run", join(units, "trousseau.sysusers.conf")]);
-    assert.equal(code, 0, text);
-  },
-});
+for (const name of ["trousseau.sysusers.conf", "trousseaud.sysusers.conf"]) {
+  Deno.test({
+    name: `systemd-sysusers reads ${name}${hasSysusers ? "" : " (cannot: there is no systemd)"}`,
+    ignore: !hasSysusers,
+    fn: async () => {
+      const { code, text } = await run("systemd-sysusers", ["--dry-run", join(units, name)]);
+      assert.equal(code, 0, text);
+    },
+  });
+}
