@@ -18,6 +18,11 @@ export function countableBySops(config: Pick<Config, "providers" | "retired">): 
   return countable(config, sopsOperations);
 }
 
+/** The counters of the keyring: it serves no gRPC. */
+export function countableByKeyring(config: Pick<Config, "providers" | "retired">): Countable {
+  return countable(config, {});
+}
+
 function countable({ providers, retired }: Pick<Config, "providers" | "retired">, apis: Countable["apis"]): Countable {
   return { apis, providers: [...providers, ...retired].map(labelsOf) };
 }

@@ -21,7 +21,7 @@ export interface EndpointOptions {
   /** The address; `undefined` for no endpoint. */
   readonly listen: ListenConfig | undefined;
   /** The configuration field of the address. */
-  readonly field: "telemetry.listen" | "sops.listen";
+  readonly field: "telemetry.listen" | "sops.listen" | "keyring.metrics";
   /** The path of the Unix socket that this process serves. */
   readonly socket: string;
   /**

@@ -25,7 +25,7 @@ export interface ReloadOptions {
 }
 
 /** Settings that a reload applies. */
-const applied: readonly string[] = ["telemetry.log.level", "telemetry.listen", "sops.listen"];
+const applied: readonly string[] = ["telemetry.log.level", "telemetry.listen", "sops.listen", "keyring.metrics"];
 
 /** Runs reloads one after the other. Several requests during one reload become one more reload. */
 export class Reloading {

@@ -55,7 +55,7 @@ export async function runService<Service extends OpenService>(
   options: RunServiceOptions<Service>,
 ): Promise<void> {
   const { config, takeover, signal } = options;
-  const { socket, audit, listen } = row.settings(config);
+  const { socket, state, audit, listen } = row.settings(config);
   await using telemetry = await openTelemetry({
     log: { ...config.telemetry.log, colours: options.colours },
     audit,
@@ -68,7 +68,7 @@ export async function runService<Service extends OpenService>(
   const message = `Trousseau ${version} ${row.starts}. ${options.subject}.`;
   notify({ type: "lifecycle", action: "starting", message });
   warn(runtimeVariablesWarning(options.environment), notify);
-  warn(checkStateOwner({ state: config.state, socket }, takeover), notify);
+  warn(checkStateOwner({ state, socket }, takeover), notify);
   const credentials = new Reloads();
   using lock = await claimSocket(socket.path);
   await using service = await openUnlessAborted(row.open({ config, notify, credentials }), signal);

@@ -18,6 +18,8 @@ export type Permission = "env" | "ffi" | "import" | "net" | "read" | "run" | "sy
 /** The settings that every service has, from its section of the configuration. */
 export interface ServiceSettings {
   readonly socket: Config["socket"];
+  /** The folder of the service's own files. */
+  readonly state: string;
   /** `stdout`, a path, or `undefined` for no audit. */
   readonly audit: string | undefined;
   /** The address of the HTTP pages; `undefined` for none. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { countableByPlugin, countableBySops } from "./countable.ts";
+import { countableByKeyring, countableByPlugin, countableBySops } from "./countable.ts";
 import type { ServiceRow } from "./service.ts";
 
 /** The table, by the command that serves each. */
@@ -13,7 +13,7 @@ export const services = {
     keeps: ["net", "read", "write"],
     action: "serve",
     starts: "starts",
-    settings: ({ socket, telemetry: { audit, listen } }) => ({ socket, audit, listen }),
+    settings: ({ socket, state, telemetry: { audit, listen } }) => ({ socket, state, audit, listen }),
     listenField: "telemetry.listen",
     // Without a configuration any free port can be used. The state folder records the address.
     anyPort: ({ file, state }) => file === undefined ? state : undefined,
@@ -24,10 +24,22 @@ export const services = {
     keeps: ["net", "read", "write"],
     action: "serve SOPS",
     starts: "starts as a key service for SOPS",
-    settings: ({ sops: { socket, audit, listen } }) => ({ socket, audit, listen }),
+    settings: ({ state, sops: { socket, audit, listen } }) => ({ socket, state, audit, listen }),
     listenField: "sops.listen",
     countable: countableBySops,
     open: async (options) => (await import("./sops_service.ts")).openSopsKeyService(options),
+  },
+  "keyring serve": {
+    keeps: ["net", "read", "write"],
+    action: "serve the keyring",
+    starts: "starts as a keyring",
+    // Its audit is a chain of its own, beside the events of telemetry.
+    settings: ({ keyring: { adminSocket, state, metrics } }) => {
+      return { socket: adminSocket, state, audit: undefined, listen: metrics };
+    },
+    listenField: "keyring.metrics",
+    countable: countableByKeyring,
+    open: async (options) => (await import("./keyring_service.ts")).openKeyringService(options),
   },
 } as const satisfies Readonly<Record<string, ServiceRow>>;
 

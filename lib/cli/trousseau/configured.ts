@@ -66,7 +66,8 @@ export async function configuredWithLevel(call: TrousseauCall): Promise<Config> 
 export async function configuredToServe(call: TrousseauCall, command: ServiceName): Promise<Config> {
   const config = await configuredWithLevel(call);
   const { action, settings }: ServiceRow = services[command];
-  await requirePlace(config, { command, action, socket: settings(config).socket }, call.terminal);
+  const { socket, state } = settings(config);
+  await requirePlace({ file: config.file, state }, { command, action, socket }, call.terminal);
   return config;
 }
 
@@ -106,6 +107,11 @@ export function subjectOf(config: Config): string {
 /** The same line for the key service of SOPS. */
 export function subjectOfSops(config: Config): string {
   return subjectOfSocket({ path: config.sops.socket.path, from: nameOf(config) });
+}
+
+/** The same line for the keyring. */
+export function subjectOfKeyring(config: Config): string {
+  return `Configuration: ${nameOf(config)}; keyring: ${socketEndpoint(config.keyring.adminSocket.path)}`;
 }
 
 /** The same line for a command that needs only a socket. */

@@ -21,7 +21,7 @@ export const trousseau: Program<Terminal> = defineProgram({
   topics,
   exits,
   habits,
-  links: {},
+  links: { trousseaud: ["keyring", "serve"] },
   firstPage: {
     about: "Trousseau lets a Kubernetes API server encrypt what it stores with keys that never leave a key " +
       "management service (KMS): a KMS plugin for one or more of them.",
