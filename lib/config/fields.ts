@@ -219,5 +219,12 @@ export function openOrSecret(description: string) {
     .check(z.meta({ title: "text, or reference to a secret", description }));
 }
 
+/** A public recovery key, or a file that holds it. */
+export function recipientText(description: string) {
+  const complaint = "must be a public key that begins with trousseau-recovery1, or { file: PATH }";
+  return z.union([z.string().check(z.regex(/^trousseau-recovery1[a-z0-9]+$/, complaint)), inAFile], say(complaint))
+    .check(z.meta({ title: "public key, or reference to a file", description }));
+}
+
 /** The output of {@linkcode secret}. */
 export type SecretReference = { readonly file: string } | { readonly variable: string };

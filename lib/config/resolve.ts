@@ -6,7 +6,7 @@
  */
 import { formatSizes } from "../envelope/format.ts";
 import { largestAnnotation } from "../envelope/wrap.ts";
-import { maxWrapOf, type ProviderSettings } from "../provider/registry.ts";
+import { isHolderKind, maxWrapOf, type ProviderSettings } from "../provider/registry.ts";
 import type { Config, ProviderConfig } from "./config.ts";
 import { defaults, defaultWrap, stateFolderOf } from "./defaults.ts";
 import type { Environment } from "./environment.ts";
@@ -92,8 +92,12 @@ async function audit(written: string, validator: ConfigValidator): Promise<strin
   return written === "stdout" ? written : await validator.writable(["audit"], written);
 }
 
-function wrap({ config, providers: { names } }: Shaped, validator: ConfigValidator): Config["wrap"] {
-  const providerCount = names.length;
+function wrap({ config, providers: { names, sound } }: Shaped, validator: ConfigValidator): Config["wrap"] {
+  // A recovery provider counts in no quorum. Entries with mistakes count, so that they cause no second complaint.
+  const providerCount = names.length - sound.filter(({ raw: { kind } }) => !isHolderKind(kind)).length;
+  if (names.length > 0 && providerCount === 0) {
+    validator.complain(["providers"], "must have one that can unwrap; a recovery key is for the safe alone");
+  }
   const wanted = config.wrap ?? defaultWrap(providerCount);
   const complaint = wrapComplaintOf(wanted, providerCount);
   if (complaint !== undefined) validator.complain(["wrap"], complaint);

@@ -15,6 +15,7 @@ import { gcpKmsSchema, gcpKmsSettings } from "./providers/gcp_kms.ts";
 import { kmsPluginSchema, kmsPluginSettings } from "./providers/kms_plugin.ts";
 import { checkKeyFiles, checkRetired, localSchema, localSettings } from "./providers/local.ts";
 import { checkPluginSockets } from "./providers/plugin_sockets.ts";
+import { recoverySchema, recoverySettings } from "./providers/recovery.ts";
 import { type ForeignSupport, readForeignSchema } from "./read_foreign.ts";
 import { maxProviders, socketFields, wrapField } from "./socket_fields.ts";
 import { sopsSchema } from "./sops.ts";
@@ -56,6 +57,7 @@ const providerTable = {
   "gcp-kms": { schema: gcpKmsSchema, settings: gcpKmsSettings },
   "kms-plugin": { schema: kmsPluginSchema, settings: kmsPluginSettings, checkTogether: checkPluginSockets },
   "local": { schema: localSchema, settings: localSettings, checkRetired, checkTogether: checkKeyFiles },
+  "recovery": { schema: recoverySchema, settings: recoverySettings },
   "vault-transit": {
     schema: vaultTransitSchema,
     settings: vaultTransitSettings,

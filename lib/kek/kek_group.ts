@@ -131,7 +131,9 @@ export class KekGroup implements AsyncDisposable {
     });
     const all = [...options.providers, ...options.retired];
     this.#readers = this.#readersOf(all.filter(({ provider }) => provider.canUnwrap));
-    this.#wrapOnly = new Set(all.filter(({ provider }) => !provider.canUnwrap).flatMap(namesOf));
+    const wrapOnly = all.filter(({ provider }) => !provider.canUnwrap).flatMap(namesOf);
+    // During a recovery another entry unwraps under the name of a provider that only wraps.
+    this.#wrapOnly = new Set(wrapOnly.filter((name) => !this.#readers.has(name)));
   }
 
   /**

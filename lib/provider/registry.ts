@@ -5,6 +5,7 @@
  */
 import type { ProviderAdvice } from "./advice.ts";
 import { type Provider, type ProviderContext, providerLimits } from "./provider.ts";
+import type { RecoverySettings } from "./recovery/settings.ts";
 
 /** The parts of a vendor's folder. Each is loaded at its first use. */
 interface Row<Settings> {
@@ -13,8 +14,8 @@ interface Row<Settings> {
   readonly advice: () => Promise<(settings: Settings) => ProviderAdvice>;
   /** Maximum size of a wrapped data key in bytes; absent if there is no known limit. */
   readonly maxWrap?: number;
-  /** {@linkcode Provider.canUnwrap} of its providers. */
-  readonly canUnwrap: boolean;
+  /** {@linkcode Provider.canUnwrap} of its providers, if it does not depend on their settings. */
+  readonly canUnwrap: boolean | ((settings: Settings) => boolean);
   /** Whether its providers have {@linkcode Provider.remarks}. */
   readonly remarks?: true;
 }
@@ -56,6 +57,13 @@ const registry = {
     // A data key of 64 bytes, the nonce and the tag.
     maxWrap: 92,
   },
+  "recovery": {
+    open: async () => (await import("./recovery/provider.ts")).openRecovery,
+    advice: async () => (await import("./recovery/advice.ts")).recoveryAdvice,
+    canUnwrap: ({ privateKey }: RecoverySettings) => privateKey !== undefined,
+    // Three recipients: `maxRecoveryWrap` of its wrap_format.ts, which loads its packages.
+    maxWrap: 3626,
+  },
   "vault-transit": {
     open: async () => (await import("./vault_transit/provider.ts")).openVaultTransit,
     advice: async () => (await import("./vault_transit/advice.ts")).vaultTransitAdvice,
@@ -90,8 +98,18 @@ export function maxWrapOf(kind: string): number {
 }
 
 /** {@linkcode Provider.canUnwrap} of a provider with these settings, without opening it. */
-export function canUnwrap({ kind }: Pick<ProviderSettings, "kind">): boolean {
-  return registry[kind].canUnwrap;
+export function canUnwrap(settings: ProviderSettings): boolean {
+  const { canUnwrap } = rowOf(settings);
+  return typeof canUnwrap === "boolean" ? canUnwrap : canUnwrap(settings);
+}
+
+/**
+ * Whether providers of a kind can unwrap whatever their settings are: they count in the quorum. A recovery provider does
+ * not, also while it has a private key.
+ */
+export function isHolderKind(kind: ProviderKind): boolean {
+  const row: Row<never> = registry[kind];
+  return row.canUnwrap === true;
 }
 
 /** Whether providers of a kind have {@linkcode Provider.remarks}. */

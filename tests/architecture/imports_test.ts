@@ -12,6 +12,9 @@ import { importsOf, root, sourceFiles, targetOf } from "./sources.ts";
 const packages: Readonly<Record<string, readonly Room[]>> = {
   "@aws-sdk/client-kms": ["lib/provider"],
   "@aws-sdk/client-sts": ["lib/provider"],
+  "@hpke/core": ["lib/provider"],
+  "@hpke/hybridkem-x-wing": ["lib/provider"],
+  "@scure/base": ["lib/provider"],
   "@grpc/grpc-js": ["lib/net/grpc"],
   "protobufjs": ["lib/net/grpc"],
   "prom-client": ["lib/telemetry"],

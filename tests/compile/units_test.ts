@@ -25,7 +25,10 @@ const unlessHere = ignore ? " (cannot: there is no systemd)" : "";
 async function asInstalled(folder: string, name: string, change = (text: string) => text): Promise<string> {
   const path = join(folder, name);
   const text = await Deno.readTextFile(join(units, name));
-  const here = text.replaceAll(/\/usr\/local\/bin\/trousseaud?/g, "/usr/bin/true").replace(/^(User|Group)=.*$/gm, "$1=root");
+  const here = text.replaceAll(/\/usr\/local\/bin\/trousseaud?/g, "/usr/bin/true").replace(
+    /^(User|Group)=.*$/gm,
+    "$1=root",
+  );
   await Deno.writeTextFile(path, change(here));
   return path;
 }

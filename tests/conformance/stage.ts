@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { deadline } from "../../lib/base/deadline.ts";
 import { type ErrorCode, KmsError } from "../../lib/base/errors.ts";
 import type { KeyState, Provider, WrappedDek } from "../../lib/provider/provider.ts";
-import { canUnwrap, providerKinds } from "../../lib/provider/registry.ts";
+import { isHolderKind, providerKinds } from "../../lib/provider/registry.ts";
 import { type Cannot, type ConformanceBench, isCannot } from "./bench.ts";
 import type { Criterion } from "./criteria.ts";
 import type { Tally } from "./results.ts";
@@ -85,7 +85,7 @@ export async function onStage<World extends AsyncDisposable>(
   const another = async () => opened.use(await bench.open(world));
   const provider = await another();
   const kind = providerKinds.find((one) => one === provider.kind);
-  if (kind !== undefined) assert.equal(provider.canUnwrap, canUnwrap({ kind }), "as the registry says");
+  if (kind !== undefined && isHolderKind(kind)) assert.ok(provider.canUnwrap, "as the registry says");
   await run({ world, provider, another });
 }
 

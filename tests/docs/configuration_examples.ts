@@ -32,6 +32,14 @@ const examples = {
     kind: local
     keyFile: /var/lib/trousseau/local.keys
     create: true`,
+  "recovery": `providers:
+  - name: local
+    kind: local
+    keyFile: /var/lib/trousseau/local.keys
+    create: true
+  - name: safe
+    kind: recovery
+    recipients: [{ file: /etc/trousseau/recovery.pub }]`,
   "vault-transit": `providers:
   - name: vault
     kind: vault-transit

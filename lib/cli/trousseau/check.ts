@@ -13,7 +13,7 @@ import { wrapSetsOf } from "../../services/kms/key_ring/memory.ts";
 import { orphanedSentence, orphanedSets } from "../../services/kms/key_ring/wrap_sets.ts";
 import { lossSentence } from "../../services/kms/key_ring/sealed_versions.ts";
 import type { KeyState } from "../../provider/provider.ts";
-import { adviseOn, canUnwrap } from "../../provider/registry.ts";
+import { adviseOn, isHolderKind } from "../../provider/registry.ts";
 import type { SealedVersionStatus } from "../../services/kms/service.ts";
 import { portWarnings } from "./check_ports.ts";
 import type { CheckedQuorum, CheckFindings } from "./check_findings.ts";
@@ -138,7 +138,7 @@ async function find(config: Config, call: TrousseauCall): Promise<CheckFindings>
 export function quorumOf(
   wrap: WrapQuorum,
   trips: readonly Pick<RoundTrip, "kind" | "steps">[],
-  opens: (trip: Pick<RoundTrip, "kind">) => boolean = canUnwrap,
+  opens: (trip: Pick<RoundTrip, "kind">) => boolean = ({ kind }) => isHolderKind(kind),
 ): CheckedQuorum {
   const counted = trips.filter(opens);
   const reached = counted.filter(({ steps }) => steps.some(({ step, result }) => step === "wrap" && result === "ok"));

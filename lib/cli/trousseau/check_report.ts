@@ -9,7 +9,7 @@ import type { CheckFindings } from "./check_findings.ts";
 import type { SealedVersionStatus } from "../../services/kms/service.ts";
 import { subjectJson, subjectOf } from "./configured.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
-import { canUnwrap } from "../../provider/registry.ts";
+import { isHolderKind } from "../../provider/registry.ts";
 import { isGivenUp, type KeyPlan, type OldData, planSentence } from "./key_plan.ts";
 import { decryptorsOf } from "../../app/decryptors.ts";
 import type { RoundTrip, RoundTripStepName } from "./round_trip.ts";
@@ -69,7 +69,7 @@ export function checkText(findings: CheckFindings, colour: boolean): string {
   ];
   const keyId = plan instanceof KmsError ? bad(plan.message) : planSentence(plan, oldData(plan, findings));
   const quorumLine = `The wrap quorum of ${quorum.needed} is ${quorum.reached < quorum.needed ? "missed" : "held"}: ` +
-    `${quorum.reached} of ${trips.filter(canUnwrap).length} providers can wrap.`;
+    `${quorum.reached} of ${trips.filter(({ kind }) => isHolderKind(kind)).length} providers can wrap.`;
   const isBack = !(plan instanceof KmsError) && plan.verdict === "returns";
   return [
     subjectOf(config),

@@ -17,7 +17,7 @@ export const commands = [
       "this user can write there, as root can, else in $XDG_RUNTIME_DIR/trousseau/state, which is gone after a logout; " +
       "the socket is $XDG_RUNTIME_DIR/trousseau/kms.sock, else /run/trousseau/kms.sock.",
     positionals: [{ name: "FILE", optional: true, files: true, standsFor: "config" }],
-    options: ["config", "takeover", "log-level"],
+    options: ["config", "takeover", "recovery-key", "log-level"],
     examples: [
       { line: "trousseau serve", does: "try it with a local key" },
       { line: "trousseau serve --config /etc/trousseau/trousseau.yaml", does: "serve with a configuration" },
@@ -37,7 +37,7 @@ export const commands = [
       "data, and for an API of their own, so that nobody opens the cluster's data over this socket. It keeps no state and runs beside " +
       "serve or without it. On a terminal it prints .sops.yaml and the commands to use.",
     positionals: [{ name: "FILE", optional: true, files: true, standsFor: "config" }],
-    options: ["config", "takeover", "log-level"],
+    options: ["config", "takeover", "recovery-key", "log-level"],
     examples: [
       { line: "trousseau sops", does: "try it with a local key" },
       { line: "trousseau sops --config /etc/trousseau/trousseau.yaml", does: "serve with a configuration" },
@@ -59,7 +59,7 @@ export const commands = [
       "key, to try it, in /var/lib/trousseaud where this user can write there, else in $XDG_RUNTIME_DIR/trousseau/keyring. " +
       "A link named trousseaud adds the words keyring serve by itself.",
     positionals: [{ name: "FILE", optional: true, files: true, standsFor: "config" }],
-    options: ["config", "log-level"],
+    options: ["config", "recovery-key", "log-level"],
     examples: [
       { line: "trousseau keyring serve", does: "try it with a local key" },
       { line: "trousseau keyring serve --config /etc/trousseau/keyring.yaml", does: "serve with a configuration" },
@@ -75,7 +75,7 @@ export const commands = [
       "Refuses a configuration that would bring back a key ID of this node's history, or that leaves nobody to open " +
       "what this node has sealed. The exit status is that of the worst finding.",
     positionals: [{ name: "FILE", optional: true, files: true, standsFor: "config" }],
-    options: ["config", "json", "log-level"],
+    options: ["config", "recovery-key", "json", "log-level"],
     examples: [
       { line: "trousseau check --config /etc/trousseau/trousseau.yaml", does: "before a restart" },
       { line: "trousseau check --config trousseau.yaml --json", does: "the same for a script" },
@@ -171,6 +171,37 @@ export const commands = [
       },
     ],
     run: async (call) => (await import("./keys_rotate.ts")).keysRotate(call),
+  },
+  {
+    name: "recovery new",
+    summary: "make a recovery key for the safe",
+    description:
+      "Shows the private key once on a terminal, in groups of five characters, and asks for its last characters before " +
+      "it prints the public key. A provider of kind recovery with that public key wraps each data key to it too, so " +
+      "that the data outlives every KMS. The private key is used with --recovery-key alone.",
+    positionals: [],
+    options: ["plain"],
+    examples: [
+      { line: "trousseau recovery new", does: "on a terminal, with paper at hand" },
+      {
+        line: "trousseau recovery new --plain | age -r age1example > recovery.age",
+        does: "into another encrypted store",
+      },
+    ],
+    run: async (call) => (await import("./recovery.ts")).recoveryNew(call),
+  },
+  {
+    name: "recovery public",
+    summary: "print the public key and the fingerprint of a recovery key",
+    description:
+      "Reads the private key from a prompt without echo, or from standard input. The fingerprint is the one " +
+      "that trousseau check prints of each recipient.",
+    positionals: [],
+    options: [],
+    examples: [
+      { line: "trousseau recovery public", does: "prove that the paper in the safe is the configured recipient" },
+    ],
+    run: async (call) => (await import("./recovery.ts")).recoveryPublic(call),
   },
   {
     name: "encryption-config",

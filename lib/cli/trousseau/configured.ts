@@ -4,11 +4,14 @@
  * @module
  */
 import type { Config } from "../../config/config.ts";
+import { withRecoveryKey } from "../../config/recovery_key.ts";
+import { fileSource } from "../../config/secrets.ts";
 import type { Files } from "../../config/files.ts";
 import { defaultConfigFile, embeddedConfig, requirePlace } from "../../config/defaults.ts";
 import { loadConfig } from "../../config/load.ts";
 import { orAborted } from "../../base/deadline.ts";
 import type { ServiceRow } from "../../app/service.ts";
+import { resolve } from "node:path";
 import { type ServiceName, services } from "../../app/services.ts";
 import { socketEndpoint } from "../../config/socket_path.ts";
 import { socketPath } from "./socket_path.ts";
@@ -25,7 +28,11 @@ export function configured(call: TrousseauCall): Promise<Config> {
   const { environment, files, signal } = call.terminal;
   const load = async () => {
     const file = await configFile(call);
-    return file === undefined ? await embeddedConfig(environment, files) : await loadConfig(file, environment, files);
+    const config = file === undefined
+      ? await embeddedConfig(environment, files)
+      : await loadConfig(file, environment, files);
+    const { "recovery-key": keyFile } = call.options;
+    return keyFile === undefined ? config : withRecoveryKey(config, fileSource(resolve(keyFile)));
   };
   return orAborted(load(), signal, "load the configuration");
 }

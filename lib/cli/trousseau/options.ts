@@ -97,6 +97,13 @@ export const options = {
     files: true,
     summary: "a new file for it below /run, /var/run or /var/lib/trousseau, instead of stdout",
   },
+  "recovery-key": {
+    type: "string",
+    value: "FILE",
+    files: true,
+    summary: "for a recovery: a file with the private key of a recipient, which opens what recovery providers wrapped",
+  },
+  "plain": { type: "boolean", summary: "print the recovery key in one line and ask nothing, also to a file or pipe" },
   "read-foreign": {
     type: "boolean",
     summary: "read what the original wrote; without it, that stands there as a comment",
