@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
 import { environmentFrom } from "../../lib/config/environment.ts";
-import { type FakeFiles, fakeFiles } from "../../tests/support/fake_files.ts";
+import { contentOf, type FakeFiles, fakeFiles } from "../../tests/support/fake_files.ts";
 import { loadConfig } from "../../lib/config/load.ts";
-import { Hpke } from "../../lib/provider/recovery/hpke.ts";
-import { publicKeyText } from "../../lib/provider/recovery/key_text.ts";
 import { providerKinds } from "../../lib/provider/registry.ts";
-
-const publicKey = publicKeyText((await new Hpke().newKeyPair()).publicKey);
 
 const folder = new URL(".", import.meta.url);
 const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => !name.endsWith(".ts")).sort();
@@ -22,7 +18,7 @@ async function needsOf(name: string): Promise<readonly string[]> {
 async function load(name: string, there: readonly string[]) {
   const contents: FakeFiles["contents"] = {
     [name]: await textOf(name),
-    ...Object.fromEntries(there.map((path) => [path, path.endsWith("recovery.pub") ? publicKey : "x"])),
+    ...Object.fromEntries(there.map((path) => [path, contentOf(path)])),
   };
   return await loadConfig(name, environmentFrom(() => undefined), fakeFiles({ contents }));
 }

@@ -15,7 +15,14 @@ Deno.test("bashCompletions() is a script that bash accepts", async () => {
 
 Deno.test("bashCompletions() offers commands, options, values and second words", async () => {
   deepEqual(await offered("se"), ["serve"]);
-  deepEqual(await offered("serve", "--"), ["--config", "--takeover", "--log-level", "--verbose", "--help"]);
+  deepEqual(await offered("serve", "--"), [
+    "--config",
+    "--takeover",
+    "--recovery-key",
+    "--log-level",
+    "--verbose",
+    "--help",
+  ]);
   deepEqual(await offered("keys", "r"), ["rotate"]);
   deepEqual(await offered("keys", "rotate", "--p"), ["--provider"]);
   deepEqual(await offered("config", ""), ["schema", "convert"]);

@@ -36,6 +36,10 @@ const otherEnds: Readonly<Record<string, number>> = {
   // There is no cluster to be asked.
   "trousseau encryption-config --resources secrets,widgets.example.com --kubeconfig ~/.kube/config":
     exitCodes.unavailable.status,
+  // A key is shown on a terminal alone.
+  "trousseau recovery new": exitCodes.usage.status,
+  // Standard input is empty.
+  "trousseau recovery public": exitCodes.config.status,
 };
 
 /** All that the examples need, in one folder. */
@@ -69,7 +73,7 @@ function onStage(line: string, { folder, file, socket }: Stage): string {
 async function wordsOf(line: string, { folder }: Stage): Promise<readonly string[] | undefined> {
   const words = `${folder}/words`;
   await Deno.writeTextFile(words, "");
-  const script = `set -e\ntrousseau() { printf '%s\\0' "$@" >'${words}'; }\nsops() { :; }\n${line}\n`;
+  const script = `set -e\ntrousseau() { printf '%s\\0' "$@" >'${words}'; }\nsops() { :; }\nage() { :; }\n${line}\n`;
   const args = ["--norc", "-c", script];
   const { code, stderr } = await new Deno.Command("bash", { args, cwd: folder, env: { HOME: folder } }).output();
   deepEqual([code, new TextDecoder().decode(stderr)], [0, ""], line);
@@ -92,7 +96,7 @@ async function ran(words: readonly string[], { folder, file }: Stage) {
       stop.abort();
     },
   };
-  if (words[0] === "serve" || words[0] === "sops") stop.abort();
+  if (words.includes("serve") || words[0] === "sops") stop.abort();
   const isEndless = words.includes("-w");
   const status = await run(words, trousseau, isEndless ? { ...terminal, stdout } : terminal);
   return { status, out: terminal.out(), err: terminal.err() };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { configJsonSchema } from "../../lib/config/json_schema.ts";
-import { complaints } from "../support/fake_files.ts";
+import { complaints, contentOf } from "../support/fake_files.ts";
 import { configExamples } from "./configuration_examples.ts";
 import { fieldSections, withFields } from "./configuration_table.ts";
 
@@ -9,7 +9,9 @@ const page = await Deno.readTextFile(new URL("../../docs/configuration.md", impo
 /** The files that the examples name. */
 const files = {
   contents: Object.fromEntries(
-    ["role-id", "secret-id", "vault-ca.pem", "proxy-password"].map((name) => [`/etc/trousseau/${name}`, "x"]),
+    ["role-id", "secret-id", "vault-ca.pem", "proxy-password", "recovery.pub"].map((
+      name,
+    ) => [`/etc/trousseau/${name}`, contentOf(name)]),
   ),
 };
 

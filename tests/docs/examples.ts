@@ -14,7 +14,7 @@ import { environmentFrom } from "../../lib/config/environment.ts";
 import { configJsonSchema } from "../../lib/config/json_schema.ts";
 import { loadConfig } from "../../lib/config/load.ts";
 import { providerKinds } from "../../lib/provider/registry.ts";
-import { fakeFiles, fakePath } from "../support/fake_files.ts";
+import { contentOf, fakeFiles, fakePath } from "../support/fake_files.ts";
 import type { Block } from "./markdown.ts";
 import { simpleCommands, typedLines } from "./shell.ts";
 
@@ -262,7 +262,7 @@ async function faultOfLoad(config: Fields): Promise<string | undefined> {
     if (key === "variable") named.set(value, "x");
     if (["group", "owner"].includes(key)) accounts.push(`${value}:x:${1000 + accounts.length}:1000::/:/bin/false\n`);
     if (/^(?!(state|socket|path|audit)$)/.test(key)) {
-      contents[join("/", isAbsolute(value) ? value : join("etc/trousseau", value))] = "x";
+      contents[join("/", isAbsolute(value) ? value : join("etc/trousseau", value))] = contentOf(value);
     }
   }
   contents["/etc/passwd"] = contents["/etc/group"] = accounts.join("");

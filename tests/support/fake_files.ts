@@ -10,6 +10,8 @@ import { utf8 } from "../../lib/base/bytes.ts";
 import { environmentFrom } from "../../lib/config/environment.ts";
 import type { FileKind, Files } from "../../lib/config/files.ts";
 import { loadConfig } from "../../lib/config/load.ts";
+import { Hpke } from "../../lib/provider/recovery/hpke.ts";
+import { publicKeyText } from "../../lib/provider/recovery/key_text.ts";
 import { systemError } from "./failing_system.ts";
 
 /** The content of the file system: texts or bytes by path, other kinds by path, and the writable folders. */
@@ -52,6 +54,13 @@ export function fakeFiles(
 
 function underOurFolders(path: string): boolean {
   return ["/run/", "/var/run/", "/var/lib/trousseau", "/var/lib/trousseaud"].some((folder) => path.startsWith(folder));
+}
+
+const publicKey = publicKeyText((await new Hpke().newKeyPair()).publicKey);
+
+/** The content of a file of which a test needs no more than that it can be read: `x`, or a public recovery key. */
+export function contentOf(path: string): string {
+  return path.endsWith(".pub") ? publicKey : "x";
 }
 
 /** The path of the configuration of {@linkcode loadFake}. */

@@ -86,5 +86,6 @@ export async function recoveryPublic(call: TrousseauCall, input: Input = process
 
 function printPublic(publicKey: Uint8Array, write: (text: string) => void, note: (text: string) => void): void {
   write(`${publicKeyText(publicKey)}\n`);
-  note(`Fingerprint: ${recipientFingerprint(publicKey)}`);
+  const fingerprint = recipientFingerprint(publicKey);
+  note(`Fingerprint: ${fingerprint}`);
 }

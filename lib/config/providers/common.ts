@@ -5,6 +5,7 @@
  */
 import { resolve } from "node:path";
 import * as z from "zod/mini";
+import { utf8Text } from "../../base/bytes.ts";
 import { exposureRemarks, whyNoSecret, whyWritable } from "../../base/credential_file.ts";
 import { whyUnreadable } from "../../base/durable_file.ts";
 import type { SecretSource } from "../../base/secret.ts";
@@ -15,6 +16,9 @@ import type { FieldPath } from "../positions.ts";
 import type { Problems } from "../problems.ts";
 import type { ProviderListName } from "../provider_lists.ts";
 import { fileSource, literalSource, variableSource } from "../secrets.ts";
+
+/** Bytes: a public recovery key has about 2,000. */
+const maxPublicText = 16 * 1024;
 
 const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const labelComplaint = "must be 1 to 63 lowercase letters, digits and -, with - neither first nor last";
@@ -158,6 +162,23 @@ export class ConfigValidator {
     const complaint = await this.#complaintOfFile(absolute) ?? await this.#exposed(absolute, "credential");
     if (complaint !== undefined) this.complain([...path, "file"], `the file ${complaint}`);
     return fileSource(absolute);
+  }
+
+  /**
+   * The text of a public value, which stands in the configuration or in a file that others may not write.
+   *
+   * @returns `undefined` if the file cannot be read; then it has been reported.
+   */
+  async publicText(path: FieldPath, written: string | { readonly file: string }): Promise<string | undefined> {
+    if (typeof written === "string") return written;
+    const absolute = await this.file([...path, "file"], written.file, "public");
+    if (await this.#files.kind(absolute) !== "file") return undefined;
+    try {
+      return utf8Text(await this.#files.read(absolute, maxPublicText)) ?? "";
+    } catch (thrown) {
+      this.complain([...path, "file"], `${absolute} cannot be read: ${whyUnreadable(thrown, absolute)}`);
+      return undefined;
+    }
   }
 
   /** A source for a value or a reference; only a reference is checked. */

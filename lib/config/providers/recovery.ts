@@ -37,8 +37,7 @@ export async function recoverySettings(
   const recipients: Uint8Array[] = [];
   const seen = new Set<string>();
   for (const [index, written] of raw.recipients.entries()) {
-    const source = await validator.openOrSecret(["recipients", index], written);
-    const text = await source.read().then((secret) => secret.reveal(), () => undefined);
+    const text = await validator.publicText(["recipients", index], written);
     if (text === undefined) continue;
     const key = parsePublicKey(text);
     if (key === undefined) {

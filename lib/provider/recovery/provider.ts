@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { compareTexts, concat, hex, sha256Hex } from "../../base/bytes.ts";
+import { compareTexts, hex, sha256Hex, utf8 } from "../../base/bytes.ts";
 import { abortError, orAborted } from "../../base/deadline.ts";
 import { type ErrorCode, KmsError } from "../../base/errors.ts";
 import {
@@ -34,10 +34,14 @@ export async function openRecovery(settings: RecoverySettings, _context: Provide
   return new RecoveryProvider(settings, hpke, pair);
 }
 
-/** The version of a set of recipients, which does not depend on their order: `recovery-` and 32 hexadecimal digits. */
-export function recoveryVersion(recipients: readonly Uint8Array[]): string {
-  const sorted = recipients.map((key) => ({ key, text: hex(key) })).sort((a, b) => compareTexts(a.text, b.text));
-  return `recovery-${sha256Hex(concat(...sorted.map(({ key }) => key))).slice(0, 32)}`;
+/**
+ * The version of a set of recipients, which does not depend on their order: `recovery-` and 32 hexadecimal digits. It is a
+ * hash of the IDs that a wrap contains, so that a wrap under another version is refused.
+ *
+ * @param ids of {@linkcode recipientId}.
+ */
+export function recoveryVersion(ids: readonly Uint8Array[]): string {
+  return `recovery-${sha256Hex(utf8(ids.map(hex).sort(compareTexts).join(" "))).slice(0, 32)}`;
 }
 
 async function readPrivateKey(settings: RecoverySettings, hpke: Hpke): Promise<RecoveryKeyPair> {
@@ -66,7 +70,7 @@ class RecoveryProvider implements Provider {
   constructor({ name, recipients }: RecoverySettings, hpke: Hpke, pair: RecoveryKeyPair | undefined) {
     this.name = name;
     this.#recipients = recipients;
-    this.#version = recoveryVersion(recipients);
+    this.#version = recoveryVersion(recipients.map(recipientId));
     this.#hpke = hpke;
     this.#pair = pair;
     this.canUnwrap = pair !== undefined;
@@ -91,14 +95,16 @@ class RecoveryProvider implements Provider {
     });
   }
 
-  unwrap({ ciphertext }: WrappedDek, { signal }: CallOptions): Promise<Uint8Array> {
+  unwrap({ version, ciphertext }: WrappedDek, { signal }: CallOptions): Promise<Uint8Array> {
     return this.#open("unwrap", signal, async () => {
       const pair = this.#pair;
       if (pair === undefined) {
         throw this.#failure("key_unusable", "unwrap", "its private keys are in a safe; give one with --recovery-key");
       }
       const wraps = decodeRecoveryWrap(ciphertext);
-      if (wraps === undefined) throw this.#failure("integrity", "unwrap", "these are not bytes that it wrapped");
+      if (wraps === undefined || version !== recoveryVersion(wraps.map(({ id }) => id))) {
+        throw this.#failure("integrity", "unwrap", "these are not bytes that it wrapped");
+      }
       const own = wraps.find(({ id }) => isRecipient(id, pair.publicKey));
       if (own === undefined) throw this.#failure("key_unknown", "unwrap", "they were not wrapped to this recovery key");
       const dek = await this.#hpke.open(pair.privateKey, own);
@@ -122,6 +128,7 @@ class RecoveryProvider implements Provider {
   }
 
   #failure(code: ErrorCode, verb: string, why: string): KmsError {
-    return new KmsError(code, `Cannot ${verb} with provider "${this.name}": ${why}.`);
+    const action = `${verb} with provider "${this.name}"`;
+    return new KmsError(code, `Cannot ${action}: ${why}.`);
   }
 }

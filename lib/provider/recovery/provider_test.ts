@@ -5,6 +5,7 @@ import type { Provider } from "../provider.ts";
 import { Hpke, type RecoveryKeyPair } from "./hpke.ts";
 import { privateKeyText } from "./key_text.ts";
 import { openRecovery, recoveryVersion } from "./provider.ts";
+import { recipientId } from "./wrap_format.ts";
 
 const call = { signal: new AbortController().signal };
 const context = { notify: () => {} };
@@ -53,7 +54,7 @@ Deno.test("unwrap() without a private key is key_unusable, and the provider says
   await rejects(safe.unwrap(wrapped, call), { code: "key_unusable" });
 });
 
-Deno.test("unwrap() refuses every changed byte as integrity, or as another recipient's", async () => {
+Deno.test("unwrap() refuses every changed byte as integrity", async () => {
   await using opened = await open(pairs.slice(0, 1), pairs[0]);
   const { version, ciphertext } = await opened.wrap(dek, await opened.probe(call), call);
   // A decapsulation takes milliseconds: every byte of the frame and of the sealed data key, and some in between.
@@ -83,7 +84,7 @@ Deno.test("openRecovery() refuses a private key that is none, and one of another
 });
 
 Deno.test("recoveryVersion() depends on the recipients and not on their order", () => {
-  const keys = pairs.map(({ publicKey }) => publicKey);
+  const keys = pairs.map(({ publicKey }) => recipientId(publicKey));
   equal(recoveryVersion(keys), recoveryVersion(keys.toReversed()));
   notDeepEqual(recoveryVersion(keys), recoveryVersion(keys.slice(1)));
 });
