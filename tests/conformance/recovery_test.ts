@@ -17,9 +17,9 @@ interface Safe extends AsyncDisposable {
   readonly pairs: RecoveryKeyPair[];
 }
 
-conformance<Safe>("recovery", {
+conformance("recovery", {
   proves: { kind: "recovery", engine: "a public key", key: "X-Wing" },
-  async start() {
+  async start(): Promise<Safe> {
     return { pairs: [await new Hpke().newKeyPair()], [Symbol.asyncDispose]: () => Promise.resolve() };
   },
   open: ({ pairs: [newest] }) =>
