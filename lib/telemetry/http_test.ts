@@ -420,7 +420,7 @@ Deno.test("serveHttp() returns refused Decrypts, sentinels and the times of the 
   assert.equal(found.unreadable, "What this node has sealed cannot be opened again. Gone.");
 });
 
-const limits = { most: 8, reserve: 16, least: 4, reliefMs: 60_000, acceptMs: 0 };
+const limits = { max: 8, reserve: 16, min: 4, reliefMs: 60_000, acceptMs: 0 };
 const get = "GET /livez HTTP/1.1\r\nhost: localhost\r\n";
 
 Deno.test("serveHttp() answers pipelined requests in order", async () => {
@@ -465,7 +465,7 @@ Deno.test("serveHttp() answers an HTTP/1.0 request without Host, and closes the 
 Deno.test("serveHttp() closes the oldest idle connection for a new one, above its limit", async () => {
   await using stage = new Stage(undefined, { limits });
   const idle: Deno.TcpConn[] = [];
-  for (let one = 0; one < limits.most; one++) idle.push(await stage.connect());
+  for (let one = 0; one < limits.max; one++) idle.push(await stage.connect());
   for (let one = 0; one < 4; one++) assert.equal((await stage.get("/livez")).code, 200);
   assert.ok(stage.troubles.includes("dropped"), "one was closed");
   assert.equal(await idle[0]?.read(new Uint8Array(1)).catch(() => null), null, "the oldest");

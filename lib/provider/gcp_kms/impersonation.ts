@@ -19,7 +19,7 @@ import type { Impersonation } from "./settings.ts";
  * @param at the origin of the Service Account Credentials API.
  * @throws {KmsError} `unauthenticated` if the login may not impersonate the service account.
  */
-export async function actAs(
+export async function impersonatedToken(
   client: HttpClient,
   { serviceAccount, delegates }: Impersonation,
   own: Grant,
