@@ -1,5 +1,5 @@
 /**
- * All that the suite asks of a provider, by name: the support matrix is counted in these.
+ * The criteria of the suite by name. The support matrix has a row or column for each.
  *
  * @module
  */

@@ -111,7 +111,7 @@ Deno.test("two nodes, one of an earlier build: equal key IDs, and each reads the
   await assertReads(one, byPresent, "by the present build");
 });
 
-Deno.test("one node, upgraded and put back: its state, its key ID and all of its data stay", async () => {
+Deno.test("one node, upgraded and downgraded: its state, its key ID and all of its data stay", async () => {
   await using builds = await openBuilds();
   await makeKeys(builds.folder);
   const { config, path } = await writeNode(builds.folder, "node");
