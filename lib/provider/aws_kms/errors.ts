@@ -174,8 +174,8 @@ function toError(
   action: string,
 ): KmsError {
   const known = meaningIn(awsErrorCodes, name) !== undefined || meaningIn(stsCodes, name) !== undefined;
-  const said = known ? `${status} ${name}` : `${status}`;
-  const message = `Cannot ${action}: ${server} answered ${said} (${why}).`;
+  const reply = known ? `${status} ${name}` : `${status}`;
+  const message = `Cannot ${action}: ${server} answered ${reply} (${why}).`;
   return new KmsError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
 }
 

@@ -148,15 +148,15 @@ export function vaultLoginRefusal(answer: VaultAnswer, action: string, place: Lo
   const found = reasons(answer.body);
   if (knownText(found)?.ofNamespace === true) return refusal(answer, action);
   const { hint, path, locks = false, mount = "unknown" } = place;
-  const said = (why: string) => `Cannot ${action}: Vault answered ${answer.status} (${why}).`;
+  const sentence = (why: string) => `Cannot ${action}: Vault answered ${answer.status} (${why}).`;
   if (path !== undefined && (mount === "absent" || answer.status === 404)) {
-    return new KmsError("unauthenticated", said(noSuchMount(path)));
+    return new KmsError("unauthenticated", sentence(noSuchMount(path)));
   }
   const cause = loginCause(found);
-  if (cause !== undefined || !locks) return new KmsError("unauthenticated", said(cause ?? hint));
-  if (answer.status !== 403) return new RefusedLogin(said(hint), "vaultCounted");
+  if (cause !== undefined || !locks) return new KmsError("unauthenticated", sentence(cause ?? hint));
+  if (answer.status !== 403) return new RefusedLogin(sentence(hint), "vaultCounted");
   const locked = mount === "there" ? mayBeLocked : `${mayBeLocked}, or has no such auth mount`;
-  return new RefusedLogin(said(`${hint}, ${locked}`), "vaultLocked");
+  return new RefusedLogin(sentence(`${hint}, ${locked}`), "vaultLocked");
 }
 
 /** Vault refuses a login of a locked account with the same text as one at a missing mount. */

@@ -180,8 +180,8 @@ export class OpenedTokens {
       .slice(-maxTokens);
   }
 
-  #others(tokens: readonly OpenedToken[], asked: string): readonly OpenedToken[] {
-    return tokens.filter(({ login, hash }) => login !== this.#login || hash !== asked);
+  #others(tokens: readonly OpenedToken[], exceptHash: string): readonly OpenedToken[] {
+    return tokens.filter(({ login, hash }) => login !== this.#login || hash !== exceptHash);
   }
 
   #without({ secret, ...one }: OpenedToken): OpenedToken {
