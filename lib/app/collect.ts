@@ -66,15 +66,15 @@ export function collectAtRest(options: CollectOptions = {}): Disposable {
     const rests = now.processorMs - last.processorMs <= restMs;
     if (rests && (helped || now.resident > least + worthwhile)) collectNow();
     last = usage();
-    callOff = after(lookMs, look);
+    cancelTimer = after(lookMs, look);
   };
-  let callOff = after(settleMs, () => {
+  let cancelTimer = after(settleMs, () => {
     collectNow();
     helped = false;
     last = usage();
-    callOff = after(lookMs, look);
+    cancelTimer = after(lookMs, look);
   });
-  return { [Symbol.dispose]: () => callOff() };
+  return { [Symbol.dispose]: () => cancelTimer() };
 }
 
 function collector(): Collect | undefined {

@@ -31,12 +31,12 @@ export async function isWell(subject: Subject): Promise<string> {
 /** All clients get the same version and key ID. */
 export async function saysTheSame(subject: Subject): Promise<string> {
   const clients = [subject.client, subject.dial()];
-  const said = new Set<string>();
+  const answers = new Set<string>();
   for (let call = 0; call < calls; call++) {
     const { version, key_id: keyId } = await subject.status(clients[call % 2]);
-    said.add(JSON.stringify([version, keyId]));
+    answers.add(JSON.stringify([version, keyId]));
   }
-  if (said.size > 1) throw new Unmet(`${said.size} different answers in ${calls} calls`);
+  if (answers.size > 1) throw new Unmet(`${answers.size} different answers in ${calls} calls`);
   return `${calls} calls`;
 }
 

@@ -26,5 +26,5 @@ export interface ProviderAdvice {
   readonly warnings: readonly string[];
   readonly rotation: Rotation;
   /** What the first start will create, as one sentence; `undefined` if nothing. Until then the provider cannot wrap. */
-  readonly toBeMade: () => Promise<string | undefined>;
+  readonly pendingCreation: () => Promise<string | undefined>;
 }

@@ -133,7 +133,7 @@ export interface ProviderContext {
    * Whether the state folder is read-only, as for a check, which may run as a different user than the plugin. The
    * provider also uses up no credential that the next start needs: it throws `NotTried` instead.
    */
-  readonly keepsStateAsItIs?: boolean;
+  readonly readOnlyState?: boolean;
   /**
    * Versions of this provider, under its present and former names, with which this node may have sealed data; empty if
    * absent. If there are any, the provider does not create a new key. It is an error if they cannot be determined; then

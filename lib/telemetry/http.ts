@@ -51,7 +51,7 @@ interface HttpBounds {
 }
 
 const bounds: HttpBounds = {
-  limits: { most: 64, reserve: 16, least: 4, reliefMs: 60_000, acceptMs: 1 },
+  limits: { max: 64, reserve: 16, min: 4, reliefMs: 60_000, acceptMs: 1 },
   patience: { headMs: 10_000, idleMs: 30_000, writeMs: 10_000 },
   // About 800 answers a second. Kubelet and Prometheus send a few requests a minute.
   turns: { most: 4, everyMs: 5 },

@@ -63,7 +63,7 @@ export class HttpConnection {
   readonly #context: HttpContext;
   readonly #buffer = new Uint8Array(maxHead);
   #filled = 0;
-  #callOff: (() => void) | undefined;
+  #cancelTimer: (() => void) | undefined;
   #closed = false;
   #answering = false;
   #leaving = false;
@@ -98,7 +98,7 @@ export class HttpConnection {
 
   /** Closes the connection now. */
   close(): void {
-    this.#callOff?.();
+    this.#cancelTimer?.();
     if (this.#closed) return;
     this.#closed = true;
     this.#conn.close();
@@ -175,8 +175,8 @@ export class HttpConnection {
 
   /** Sets the timeout of the connection, which replaces the previous one. */
   #limit(ms: number): void {
-    this.#callOff?.();
-    this.#callOff = this.#context.clock.after(ms, () => this.close());
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#context.clock.after(ms, () => this.close());
   }
 }
 

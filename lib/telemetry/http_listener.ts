@@ -12,12 +12,12 @@ import { HttpConnection, type HttpContext } from "./http_connection.ts";
 /** Limits of one listener. They are needed because every local user can connect to a port. */
 export interface HttpLimits {
   /** Maximum number of connections. */
-  readonly most: number;
+  readonly max: number;
   /** Number of descriptors kept free for the socket of the KMS API. If there are fewer, connections are closed. */
   readonly reserve: number;
   /** Number of connections that are allowed even then. */
-  readonly least: number;
-  /** Milliseconds after a shortage of descriptors until `most` applies again. */
+  readonly min: number;
+  /** Milliseconds after a shortage of descriptors until `max` applies again. */
   readonly reliefMs: number;
   /** Milliseconds between two accepts, so that a client that reconnects in a loop does not block the event loop. */
   readonly acceptMs: number;
@@ -27,7 +27,7 @@ export interface HttpLimits {
 export type OnTrouble = (action: "accept_failed" | "dropped", thrown?: unknown) => void;
 
 /** Milliseconds from a failed accept to the next one: the first pause and the longest one. */
-const pause = { first: 50, most: 1000 } as const;
+const pause = { first: 50, max: 1000 } as const;
 
 /** The listener. It accepts connections until it is closed. */
 export class HttpListener {
@@ -38,7 +38,7 @@ export class HttpListener {
   /** The open connections, in the order in which they were accepted. */
   readonly #connections = new Set<HttpConnection>();
   readonly #closing = new AbortController();
-  #most: number;
+  #max: number;
   #relievedUntil = -Infinity;
 
   constructor(listener: Deno.Listener, context: HttpContext, limits: HttpLimits, onTrouble: OnTrouble) {
@@ -46,7 +46,7 @@ export class HttpListener {
     this.#context = context;
     this.#limits = limits;
     this.#onTrouble = onTrouble;
-    this.#most = limits.most;
+    this.#max = limits.max;
     void this.#accept();
   }
 
@@ -72,31 +72,31 @@ export class HttpListener {
         if (signal.aborted) return;
         this.#relieve();
         this.#onTrouble("accept_failed", thrown);
-        await this.#context.clock.sleep(backoff(failures++, pause.first, pause.most), signal);
+        await this.#context.clock.sleep(backoff(failures++, pause.first, pause.max), signal);
       }
     }
   }
 
   #meet(conn: Deno.Conn): void {
-    if (this.#context.clock.now() >= this.#relievedUntil) this.#most = this.#limits.most;
+    if (this.#context.clock.now() >= this.#relievedUntil) this.#max = this.#limits.max;
     // The oldest connection is closed and not the new one: a client that holds all connections must not keep out kubelet.
-    this.#dropTo(this.#most - 1);
+    this.#dropTo(this.#max - 1);
     const connection = new HttpConnection(conn, this.#context);
     this.#connections.add(connection);
     void connection.run().then(() => this.#connections.delete(connection));
-    if (this.#connections.size > this.#limits.least && !areFree(this.#limits.reserve)) this.#relieve();
+    if (this.#connections.size > this.#limits.min && !areFree(this.#limits.reserve)) this.#relieve();
   }
 
   /** Called when descriptors run out: closes connections of the endpoint, so that the KMS API has descriptors. */
   #relieve(): void {
-    const { least, reserve, reliefMs } = this.#limits;
-    this.#most = Math.max(least, Math.min(this.#most, this.#connections.size) - reserve);
+    const { min, reserve, reliefMs } = this.#limits;
+    this.#max = Math.max(min, Math.min(this.#max, this.#connections.size) - reserve);
     this.#relievedUntil = this.#context.clock.now() + reliefMs;
-    this.#dropTo(this.#most);
+    this.#dropTo(this.#max);
   }
 
-  #dropTo(most: number): void {
-    while (this.#connections.size > Math.max(0, most)) {
+  #dropTo(max: number): void {
+    while (this.#connections.size > Math.max(0, max)) {
       const [oldest] = this.#connections;
       const one = [...this.#connections].find(({ answering }) => !answering) ?? oldest;
       if (one === undefined) return;

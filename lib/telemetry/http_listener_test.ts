@@ -41,7 +41,7 @@ class FakeListener {
   }
 }
 
-const limits: HttpLimits = { most: 6, reserve: 3, least: 2, reliefMs: 60_000, acceptMs: 1 };
+const limits: HttpLimits = { max: 6, reserve: 3, min: 2, reliefMs: 60_000, acceptMs: 1 };
 
 function stage() {
   const clock = new FakeClock();

@@ -7,40 +7,24 @@
  * @module
  */
 import { join } from "node:path";
-import { repository } from "../../deploy/compile/stage.ts";
+import { unpackRevision } from "../support/archived_revision.ts";
 import { run } from "../support/processes.ts";
 import { type Bench, vaultAt } from "./bench.ts";
-import { type Contestant, plugin, type PluginOptions, type Running, start } from "./contestants.ts";
+import { plugin, type PluginOptions, start } from "./contestants.ts";
 import type { DriverCommand, DriverOptions } from "./driver.ts";
-import { footprint, median, processorSeconds } from "./process_figures.ts";
+import { footprint, median } from "./process_figures.ts";
 import { number, print, printTable, ratio, type Target } from "./report.ts";
+import { callsInFlight, distinctValues, measureTimed, type Started, type TimedFigures } from "./timed_calls.ts";
 
-const inFlight = [1, 16, 128] as const;
-const timing = { seconds: 1, warmup: 0.3 } as const;
-const distinctValues = 400;
+/** The figures of one plugin in one pair, or their ratios. */
+type PairFigures = Omit<TimedFigures, "p99">;
 
-/** The figures of one plugin in one pair. */
-interface Figures {
-  /** Calls a second. */
-  readonly rate: number;
-  /** Milliseconds. */
-  readonly p50: number;
-  /** Microseconds of processor time, user and system, for each call. */
-  readonly processor: number;
-}
-
-/** A plugin and the process that runs it. */
-interface Side {
-  readonly contestant: Contestant;
-  readonly running: Running;
-}
-
-/** What both sides are asked for. */
+/** The calls that are measured on both sides. */
 interface Load {
   readonly name: string;
   readonly options: PluginOptions;
   readonly command: DriverCommand;
-  readonly ask: (side: Side) => DriverOptions;
+  readonly callOptions: (side: Started) => DriverOptions;
 }
 
 /**
@@ -51,24 +35,13 @@ interface Load {
  */
 export async function stageRevision(revision: string, folder: string): Promise<string> {
   const [source, out] = [join(folder, "source"), join(folder, "staged")];
-  await Deno.mkdir(source, { recursive: true });
-  const tar = join(folder, "source.tar");
-  const archived = await run("git", ["-C", repository, "archive", "--output", tar, revision]);
-  if (archived.code !== 0) {
-    throw new Error(
-      `This clone lacks commit ${revision}. Run "git fetch origin ${revision}", or clone without --depth.`,
-    );
-  }
-  await must("tar", ["-xf", tar, "-C", source]);
+  await unpackRevision(revision, source);
   const config = ["--config", join(source, "deno.json")];
   const rights = ["--allow-read", "--allow-write", "--allow-run", "--allow-env"];
-  await must(Deno.execPath(), ["run", ...config, ...rights, join(source, "deploy/compile/stage.ts"), out]);
+  const args = ["run", ...config, ...rights, join(source, "deploy/compile/stage.ts"), out];
+  const { code, stderr } = await run(Deno.execPath(), args);
+  if (code !== 0) throw new Error(`Cannot stage commit ${revision}: ${stderr}`);
   return join(out, "trousseau");
-}
-
-async function must(command: string, args: readonly string[]): Promise<void> {
-  const { code, stderr } = await run(command, args);
-  if (code !== 0) throw new Error(`${command} ${args.join(" ")}: ${stderr}`);
 }
 
 /** Measures, prints every pair, and returns the medians. */
@@ -76,22 +49,22 @@ export async function measureAgainst(bench: Bench): Promise<Target[]> {
   if (bench.against === undefined) return [];
   const { revision, launcher } = bench.against;
   const targets: Target[] = [];
-  const file = ({ contestant: { name } }: Side) => join(bench.folder, `${name.replaceAll(" ", "-")}.pairs`);
+  const file = ({ contestant: { name } }: Started) => join(bench.folder, `${name.replaceAll(" ", "-")}.pairs`);
   const loads: readonly Load[] = [
-    { name: "encrypt", options: {}, command: "load", ask: () => ({ op: "encrypt" }) },
-    { name: "decrypt, cached", options: {}, command: "load", ask: () => ({ op: "decrypt" }) },
+    { name: "encrypt", options: {}, command: "load", callOptions: () => ({ op: "encrypt" }) },
+    { name: "decrypt, cached", options: {}, command: "load", callOptions: () => ({ op: "decrypt" }) },
     {
       name: "decrypt, uncached, Vault 5 ms",
       options: { vault: vaultAt(bench, 5), uncached: true },
       command: "open",
-      ask: (side) => ({ file: file(side) }),
+      callOptions: (side) => ({ file: file(side) }),
     },
   ];
   await print(`\nPairs of this checkout and ${revision}; each ratio is this one to the other`);
   for (const load of loads) {
     await using stack = new AsyncDisposableStack();
     const other = { ...bench.launchers, plugin: launcher };
-    const sides: Side[] = [];
+    const sides: Started[] = [];
     for (const [which, launchers] of [["this", bench.launchers], ["other", other]] as const) {
       const contestant = await plugin(
         launchers,
@@ -106,20 +79,22 @@ export async function measureAgainst(bench: Bench): Promise<Target[]> {
         await bench.driver.call("seal", side.contestant.socket, { calls: distinctValues, file: file(side) });
       }
     }
-    for (const count of inFlight) targets.push(...await pairs(bench, load, sides, count));
+    for (const count of callsInFlight) targets.push(...await pairs(bench, load, sides, count));
     targets.push(await memory(load.name, sides));
   }
   return [...targets, await starts(bench, launcher)];
 }
 
-async function pairs(bench: Bench, load: Load, sides: readonly Side[], count: number): Promise<Target[]> {
-  const ratios: Figures[] = [];
+async function pairs(bench: Bench, load: Load, sides: readonly Started[], count: number): Promise<Target[]> {
+  const ratios: PairFigures[] = [];
   const rows: string[][] = [];
   for (let pair = 0; pair < bench.rounds; pair++) {
-    const figures: Figures[] = [];
+    const figures: PairFigures[] = [];
     // The side that begins changes, so that a slow phase of the machine meets both.
     const order = pair % 2 === 0 ? sides : sides.toReversed();
-    for (const side of order) figures.push(await figuresOf(bench, load, side, count));
+    for (const side of order) {
+      figures.push(await measureTimed(bench.driver, side, load.command, load.callOptions(side), count));
+    }
     const [ours, theirs] = pair % 2 === 0 ? figures : figures.toReversed();
     if (ours === undefined || theirs === undefined) throw new Error("A pair has two sides.");
     const one = {
@@ -140,7 +115,7 @@ async function pairs(bench: Bench, load: Load, sides: readonly Side[], count: nu
   }
   const head = ["pair", "calls/s", "other", "", "p50 ms", "other", "", "us/call", "other", ""];
   await printTable(`${load.name}, ${count} in flight`, head, rows);
-  const of = (figure: keyof Figures) => median(ratios.map((one) => one[figure]));
+  const of = (figure: keyof PairFigures) => median(ratios.map((one) => one[figure]));
   const what = `${load.name}, ${count} in flight`;
   return [
     { what: `${what}: calls/s`, figure: of("rate"), unit: "x", bound: { atLeast: 1 } },
@@ -149,16 +124,7 @@ async function pairs(bench: Bench, load: Load, sides: readonly Side[], count: nu
   ];
 }
 
-async function figuresOf(bench: Bench, load: Load, side: Side, count: number): Promise<Figures> {
-  const before = await processorSeconds(side.running.pid);
-  const asked = { ...load.ask(side), ...timing, "in-flight": count };
-  const { calls, seconds, rate, p50 } = await bench.driver.call(load.command, side.contestant.socket, asked);
-  const used = await processorSeconds(side.running.pid) - before;
-  // The processor's clock ran during the warm-up as well, which made calls at about the same rate.
-  return { rate, p50, processor: used * 1e6 / (calls * (1 + timing.warmup / seconds)) };
-}
-
-async function memory(name: string, sides: readonly Side[]): Promise<Target> {
+async function memory(name: string, sides: readonly Started[]): Promise<Target> {
   const [ours = 0, theirs = 0] = await Promise.all(
     sides.map(async ({ running }) => (await footprint(running.pid)).residentMb),
   );

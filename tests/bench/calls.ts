@@ -8,36 +8,22 @@
  */
 import { join } from "node:path";
 import type { Bench } from "./bench.ts";
-import { bareServer, type Contestant, plugin, type Running, start } from "./contestants.ts";
-import type { Driver, DriverCommand, DriverOptions, Figures } from "./driver.ts";
+import { bareServer, type Contestant, plugin, start } from "./contestants.ts";
+import type { Driver, DriverCommand, DriverOptions } from "./driver.ts";
 import { peer } from "./peer.ts";
-import { median, processorSeconds } from "./process_figures.ts";
+import { median } from "./process_figures.ts";
 import { number, printTable, ratio, type Target } from "./report.ts";
-
-const inFlight = [1, 16, 128] as const;
-const timing = { seconds: 1, warmup: 0.3 } as const;
-/** Number of values with distinct data keys. It exceeds the number of concurrent calls, so that no unwraps are shared. */
-const distinctValues = 400;
+import { callsInFlight, distinctValues, measureTimed, type Started, type TimedFigures } from "./timed_calls.ts";
 
 /** One cell: the figures of a server for one operation and one number of concurrent calls. */
-interface Cell {
+interface Cell extends TimedFigures {
   readonly server: string;
-  readonly rate: number;
-  readonly p50: number;
-  readonly p99: number;
-  /** Microseconds of processor time for each call. */
-  readonly processor: number;
 }
 
 interface Measured {
   readonly operation: string;
   readonly inFlight: number;
   readonly cells: readonly Cell[];
-}
-
-interface Started {
-  readonly contestant: Contestant;
-  readonly running: Running;
 }
 
 /** Measures and prints the tables. @returns the targets. */
@@ -104,26 +90,18 @@ async function overInFlight(
   options: (contestant: Contestant) => DriverOptions,
 ): Promise<Measured[]> {
   const measured: Measured[] = [];
-  for (const count of inFlight) {
+  for (const count of callsInFlight) {
     const cells = new Map<string, Cell[]>(started.map(({ contestant }) => [contestant.name, []]));
     for (let round = 0; round < bench.rounds; round++) {
-      for (const { contestant, running } of started) {
-        const before = await processorSeconds(running.pid);
-        const asked = { ...options(contestant), ...timing, "in-flight": count };
-        const figures = await bench.driver.call(command, contestant.socket, asked);
-        const used = await processorSeconds(running.pid) - before;
-        cells.get(contestant.name)?.push(cell(contestant.name, figures, used));
+      for (const one of started) {
+        const { contestant } = one;
+        const figures = await measureTimed(bench.driver, one, command, options(contestant), count);
+        cells.get(contestant.name)?.push({ server: contestant.name, ...figures });
       }
     }
     measured.push({ operation, inFlight: count, cells: [...cells.values()].map(middle) });
   }
   return measured;
-}
-
-function cell(server: string, { calls, seconds, rate, p50, p99 }: Figures, processorUsed: number): Cell {
-  // The processor time includes the warm-up, which made calls at about the same rate.
-  const allCalls = calls * (1 + timing.warmup / seconds);
-  return { server, rate, p50, p99, processor: processorUsed * 1e6 / allCalls };
 }
 
 /** The median of each figure over the rounds. */

@@ -23,7 +23,7 @@ const logins: { readonly [Name in Method]: (site: Site) => Promise<AzureAuth> } 
   "client-secret": ({ vault }) => Promise.resolve(secretAuth(vault)),
   "client-certificate": async ({ vault: { entra }, folder }) => {
     const certificateFile = join(folder, "app.pem");
-    // Every provider that is opened has the same application.
+    // All opened providers have the same application.
     if (entra.certificate === undefined) {
       const pair = rsaPair("trousseau");
       await Deno.writeTextFile(certificateFile, pair.certificate + pair.key);
@@ -63,7 +63,7 @@ function fault(what: string, of: VaultFault): FaultVariant<Site> {
       return Promise.resolve({
         [Symbol.asyncDispose]: () => {
           vault.fault = undefined;
-          // A client secret that was refused is not sent again soon: what lets the login in again is another one.
+          // A refused client secret is not sent again soon, so a different one makes the login succeed again.
           if (of.kind === "refused_login") vault.entra.renewSecret();
           return Promise.resolve();
         },
@@ -89,7 +89,7 @@ function bench(type: keyof typeof keyKinds, method: Method): ConformanceBench<Si
     start: () => newSite(type),
     open: async (site) => (await openAzure(site.vault, { auth: await logins[method](site) })).provider,
     rotate: async ({ vault }) => {
-      // Key Vault tells when a version was made to the second.
+      // Key Vault gives the creation time of a version in whole seconds.
       vault.advance(1);
       await vault.keys.create(key, type);
     },

@@ -1,5 +1,5 @@
 /**
- * Microsoft's own client libraries against the double that the provider is tested with: what one wraps the other opens.
+ * Microsoft's client libraries and the provider against the same double: each unwraps the other's wraps.
  *
  * @module
  */
@@ -40,7 +40,7 @@ function cryptography(double: KeyVaultDouble, kid: string, credential = held(dou
   return new CryptographyClient(kid, credential, options(double));
 }
 
-// The libraries keep connections that nobody can close.
+// The libraries keep connections open and have no method to close them.
 const unwatched = { sanitizeResources: false, sanitizeOps: false } as const;
 
 function crosswise(name: string, work: (double: KeyVaultDouble, provider: Provider) => Promise<void>): void {
@@ -82,7 +82,7 @@ crosswise("a key without a version is wrapped with by its newest version, for bo
   double.requests.length = 0;
   const dek = newDek();
   const theirs = new Uint8Array((await versionless.wrapKey("RSA-OAEP-256", dek)).result);
-  // The library says nothing of the version that was used; only that this one opens it tells.
+  // The library does not return the version that was used. That this version unwraps is the only evidence.
   assert.deepEqual(await unwrap(provider, { version: after.version, ciphertext: theirs }), dek);
   assert.ok(double.requests.some(({ path }) => path === "/keys/kubernetes//wrapkey"), JSON.stringify(double.requests));
 });
@@ -166,7 +166,7 @@ Deno.test({
       const ourJwt = async () => (await assertion(asserted, Date.now(), "log in")).jwt;
       const credentials = [
         new ClientSecretCredential(entra.tenantId, entra.clientId, entra.clientSecret, shared),
-        // Its ClientCertificateCredential wants one file of both, which Deno's createPrivateKey cannot read.
+        // Its ClientCertificateCredential needs certificate and key in one file, which Deno's createPrivateKey cannot read.
         new ClientAssertionCredential(entra.tenantId, entra.clientId, ourJwt, shared),
         new WorkloadIdentityCredential({ ...identity, ...shared }),
       ];

@@ -1,5 +1,5 @@
 /**
- * Cases on single calls: what goes in comes out, and nothing else does.
+ * Cases for single calls: a wrapped data key is unwrapped unchanged, and all other bytes are refused.
  *
  * @module
  */
@@ -67,7 +67,7 @@ export function callCases<World extends AsyncDisposable>(register: Register<Worl
     const dek = newDek();
     const { version, ciphertext } = await wrapNow(provider, dek);
     const flips = everyFlip(ciphertext, [0x01, 0x20, 0x80]);
-    // Each flip of a long one is a private operation with a large key: there each byte is flipped once.
+    // For a long wrap each flip costs a private-key operation with a large key, so only one bit of each byte is flipped.
     const wanted = ciphertext.length > longest ? flips.filter((_, at) => at % 3 === Math.floor(at / 3) % 3) : flips;
     await allRefused(provider, wanted, version, dek);
   });

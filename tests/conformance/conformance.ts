@@ -1,5 +1,5 @@
 /**
- * One suite for every provider: what the interface promises, tried on each vendor's KMS.
+ * One suite for every provider: the contract of the interface, tested with each vendor's KMS.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import { registerOutcome, Tally } from "./results.ts";
 import { type Register, registerFor } from "./stage.ts";
 
 /**
- * Registers the suite for one vendor, and the test that what came of it is what `docs/compatibility.md` says.
+ * Registers the suite for one vendor, and a test that `docs/compatibility.md` has the results.
  *
- * @param name how the vendor is called in the names of the tests, and its row in `results.json`: no other bench has it.
+ * @param name the vendor in the names of the tests and in `results.json`, different for each bench.
  */
 export function conformance<World extends AsyncDisposable>(name: string, bench: ConformanceBench<World>): void {
   registerPart(name, bench, "whole");

@@ -1,11 +1,11 @@
 /**
- * All that the suite asks of a provider, by name: the support matrix is counted in these.
+ * The criteria of the suite by name. The support matrix has a row or column for each.
  *
  * @module
  */
 import type { FaultName } from "./bench.ts";
 
-interface Asked {
+interface CriterionOptions {
   /** Whether each login method is tested for it, and not only that of the whole suite. */
   readonly login: boolean;
 }
@@ -35,7 +35,7 @@ export const criteria = {
   "half an answer": { login: false },
   "garbage answer": { login: false },
   "a call cancelled under way is cancelled": { login: false },
-} as const satisfies Record<string, Asked> & Record<FaultName, Asked>;
+} as const satisfies Record<string, CriterionOptions> & Record<FaultName, CriterionOptions>;
 
 /** The name of a criterion. */
 export type Criterion = keyof typeof criteria;

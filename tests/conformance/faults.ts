@@ -1,5 +1,5 @@
 /**
- * Cases on a KMS that fails: with which code, within which time, and that all is well when it is back.
+ * Cases for a KMS that fails: the error code, the time until the error, and the recovery.
  *
  * @module
  */
@@ -22,8 +22,8 @@ const codesOf = {
 } as const satisfies Record<FaultName, readonly ErrorCode[]>;
 
 /**
- * Milliseconds: how long a call may hang, how long one may take that is answered, which a busy machine must not turn into
- * one that hangs, and how long each is watched before it is said to have outlived that.
+ * Milliseconds: the deadline of a call that hangs; the deadline of a call that is answered, long enough for a busy
+ * machine; and the time after which a call is regarded as having missed its deadline.
  */
 const time = { hang: 250, answered: 3000, watch: 5000 } as const;
 
@@ -63,7 +63,7 @@ function oneFault<World extends AsyncDisposable>(
       for (const [verb, call] of calls(bench, provider, state, dek, wrapped)) {
         await refuses(provider, inTime(ms, call), codes, verb, [dek]);
       }
-      // One that has never seen its KMS well: opening it needs no network, so it tells the same.
+      // A provider that never reached its KMS: opening it needs no network, so its calls fail in the same way.
       const late = await another().catch(() => undefined);
       if (late !== undefined) await refuses(late, inTime(ms, (call) => late.probe(call)), codes, "first probe");
     }

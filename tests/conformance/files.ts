@@ -1,5 +1,5 @@
 /**
- * The test files that put a bench to the suite.
+ * The test files that run the suite on a bench.
  *
  * @module
  */

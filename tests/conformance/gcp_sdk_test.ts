@@ -1,5 +1,5 @@
 /**
- * Google's own client libraries against the double that the provider is tested with: what one wraps the other opens.
+ * Google's client libraries and the provider against the same double: each unwraps the other's wraps.
  *
  * @module
  */
@@ -59,7 +59,7 @@ function bytesOf(value: Uint8Array | string | null | undefined): Uint8Array {
   return new Uint8Array(value);
 }
 
-// The libraries keep connections that nobody can close.
+// The libraries keep connections open and have no method to close them.
 const unwatched = { sanitizeResources: false, sanitizeOps: false } as const;
 
 type Crosswise = (double: GcpDouble, provider: Provider, client: KeyManagementServiceClient) => Promise<void>;
@@ -158,7 +158,7 @@ function toDouble(double: GcpDouble): typeof fetch {
 }
 
 function theirLogin(double: GcpDouble, file: string): JWT | BaseExternalAccountClient {
-  // Of federation the file says whom to ask.
+  // For federation the file names the servers.
   const json = JSON.parse(file.replace(/https:\/\/(sts|iamcredentials)\.googleapis\.com/g, double.endpoint));
   const scopes = [scope.kms];
   const { client_email: email, private_key: key } = json;

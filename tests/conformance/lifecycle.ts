@@ -1,5 +1,5 @@
 /**
- * Cases on what a KEK lives through: rotation, disabling, deletion, and being made again.
+ * Cases for the life of a KEK: rotation, disabling, deletion and creation under the same name.
  *
  * @module
  */
@@ -101,7 +101,7 @@ export function lifecycleCases<World extends AsyncDisposable>(
       await change("recreate", world);
       for (const user of [provider, await another()]) {
         const shut = ["integrity", "key_unknown", "key_unusable"] as const;
-        // Nothing has told the provider of the change yet: it may refuse, but what it wraps must open.
+        // The provider does not know of the change yet. It may refuse, but its wraps must be unwrappable.
         const late = await wrap(user, dek, before).catch(() => undefined);
         await refuses(user, unwrap(user, old), shut, "unwrap", [dek]);
         const after = await probe(user);

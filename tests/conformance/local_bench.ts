@@ -1,5 +1,5 @@
 /**
- * The local key file on the bench: its levers are those of an operator with a shell.
+ * The bench of the local provider: it changes the key file as an operator with a shell can.
  *
  * @module
  */

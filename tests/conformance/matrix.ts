@@ -1,5 +1,5 @@
 /**
- * The support matrix: what results there have to be, and how `docs/compatibility.md` shows them.
+ * The support matrix: the required results, and their form in `docs/compatibility.md`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The support matrix of `docs/compatibility.md` is what the suite's runs have given, and lacks nothing.
+ * The support matrix of `docs/compatibility.md` is complete and equals the results of the suite's runs.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Shows that the suite can fail: providers with one fault each, and the cases that must catch it.
+ * Shows that the suite can fail: providers with one fault each, and the cases that must detect it.
  *
  * @module
  */

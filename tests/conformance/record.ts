@@ -1,10 +1,10 @@
 /**
- * `deno task matrix`: runs the suite, keeps what came of it in `results.json`, and writes the support matrix of
- * `docs/compatibility.md` from that.
+ * `deno task matrix`: runs the suite, stores the results in `results.json`, and writes the support matrix of
+ * `docs/compatibility.md` from them.
  *
- * By itself it runs the benches that need nothing but this repository. `deno task matrix engines` runs those of
- * `tests/e2e` too, whose servers it builds where they are lacking, and `deno task matrix FILE…` those files alone. What is
- * not run keeps its rows. If a test fails, nothing is written.
+ * Without arguments it runs the benches that need only this repository. `deno task matrix engines` also runs those of
+ * `tests/e2e` and builds their missing servers. `deno task matrix FILE…` runs only these files. Rows of benches that are
+ * not run remain. If a test fails, nothing is written.
  *
  * @module
  */

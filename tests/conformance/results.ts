@@ -77,9 +77,9 @@ export class Tally {
   }
 
   /**
-   * Holds the outcome against the row that is kept, or hands it to `deno task matrix` where that asks for it.
+   * Compares the outcome with the stored row, or passes it to `deno task matrix` if that runs the suite.
    *
-   * @throws {AssertionError} if a test failed or did not run, or if the outcome is another one than is kept.
+   * @throws {AssertionError} if a test failed or did not run, or if the outcome differs from the stored one.
    */
   async settle(): Promise<void> {
     assert.deepEqual([...this.#open], [], "these failed, or were left out of this run");

@@ -13,9 +13,8 @@ import type { Criterion } from "./criteria.ts";
 import type { Tally } from "./results.ts";
 
 /**
- * Longer than any call of a test may take; a call that is still going then is one that hangs, in milliseconds. A Vault
- * opens the items of a batch one after the other: eight times RSA-4096, at most half a second each where all cores are
- * busy with something else, and four times that.
+ * Milliseconds after which a call is regarded as hanging. A Vault decrypts the items of a batch one after the other:
+ * eight times RSA-4096, at most half a second each while all cores are busy. The value is four times that.
  */
 const patienceMs = 20_000;
 
@@ -31,9 +30,9 @@ export interface Stage<World> {
 }
 
 /**
- * Registers one case. What it opens it must close: Deno's sanitizers look for what a provider leaves behind.
+ * Registers one case. It must close everything that it opens: Deno's sanitizers detect resources that a provider leaves open.
  *
- * @param details what the test's name says beside its criterion, and what the criterion does not reach.
+ * @param details a title in place of the criterion, and a restriction that the result shows.
  */
 export type Register<World extends AsyncDisposable> = (
   criterion: Criterion,
@@ -58,18 +57,18 @@ export function registerFor<World extends AsyncDisposable>(
   return (criterion, needs, run, { title = criterion, restriction } = {}) => {
     const missing = needs.find(isCannot);
     const reason = missing === undefined ? "" : ` (cannot: ${missing.cannot})`;
-    const told = restriction === undefined ? title : `${title}, ${restriction}`;
-    if (missing === undefined) tally.expect(told);
+    const fullTitle = restriction === undefined ? title : `${title}, ${restriction}`;
+    if (missing === undefined) tally.expect(fullTitle);
     else tally.cannot(criterion, missing);
     Deno.test({
-      name: `${name} conformance: ${told}${reason}`,
+      name: `${name} conformance: ${fullTitle}${reason}`,
       ignore: missing !== undefined,
-      // Deno counts timers among the resources.
+      // Deno's sanitizers count timers as resources.
       sanitizeOps: bench.leavesTimers === undefined,
       sanitizeResources: bench.leavesTimers === undefined,
       fn: async () => {
         await onStage(bench, run);
-        tally.held(criterion, told, restriction);
+        tally.held(criterion, fullTitle, restriction);
       },
     });
   };
@@ -114,8 +113,8 @@ export async function wrapNow(provider: Provider, dek: Uint8Array): Promise<Wrap
 }
 
 /**
- * Expects a failure with one of these codes, told as an operator is to read it: one line that begins with what could not
- * be done, names the provider, and repeats none of `secret`.
+ * Expects an error with one of these codes. Its message must be one line that begins with the failed action, names the
+ * provider, and contains none of `secret`.
  */
 export async function refuses(
   provider: Provider,

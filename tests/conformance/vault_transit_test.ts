@@ -19,7 +19,7 @@ function fault(what: string, of: TransitFault): FaultVariant<TransitServer> {
       return Promise.resolve({
         [Symbol.asyncDispose]: () => {
           vault.fault = undefined;
-          // A secret ID that was refused is not sent again soon: what lets the login in again is another one.
+          // A refused secret ID is not sent again soon, so a different one makes the login succeed again.
           if (of.kind === "refused_login") vault.secretId = crypto.randomUUID();
           return Promise.resolve();
         },
@@ -66,7 +66,7 @@ const bench: ConformanceBench<TransitServer> = {
   },
   remove: (vault) => Promise.resolve(vault.transit.delete(key)),
   recreate: (vault) => {
-    // Vault tells when a version was made to the second.
+    // Vault gives the creation time of a version in whole seconds.
     vault.advance(1);
     return Promise.resolve(vault.transit.create(key));
   },

@@ -11,12 +11,12 @@ import { dialSops } from "../../lib/api/sops/client.ts";
 import type { EncryptResponse } from "../../lib/api/kms/messages.ts";
 import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
 import { vaultKeyOf } from "../../lib/services/sops/key_uri.ts";
+import { unpackRevision } from "../support/archived_revision.ts";
 import { never } from "../support/plugin.ts";
-import { Process, run, waitFor } from "../support/processes.ts";
+import { Process, waitFor } from "../support/processes.ts";
 
 /** The build whose data has to stay readable, and which has to read this one's: the reference of `tests/vectors`. */
 const earlier = "b6d3b61ef2dc77b1c77e5f1c57cbb6482442655d";
-const repository = new URL("../../", import.meta.url).pathname;
 
 type Build = "earlier" | "present";
 
@@ -29,8 +29,7 @@ interface Builds extends AsyncDisposable {
 async function openBuilds(): Promise<Builds> {
   const folder = await Deno.makeTempDir({ dir: "/run", prefix: "trousseau-compatibility-" });
   const source = join(folder, "earlier");
-  await Deno.mkdir(source);
-  await archive(source);
+  await unpackRevision(earlier, source);
   const main = join(source, "main.ts");
   const args = ["run", "-A", "--no-prompt", "--config", join(source, "deno.json"), main];
   return {
@@ -43,18 +42,6 @@ async function openBuilds(): Promise<Builds> {
     },
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };
-}
-
-/** The files of the earlier build. @throws with the command that fetches the commit, where the clone lacks it. */
-async function archive(to: string): Promise<void> {
-  const tar = join(to, "source.tar");
-  const { code } = await run("git", ["-C", repository, "archive", "--output", tar, earlier]);
-  if (code !== 0) {
-    throw new Error(
-      `This clone lacks commit ${earlier}. Run \`git fetch origin ${earlier}\`, or clone without --depth.`,
-    );
-  }
-  assert.equal((await run("tar", ["-xf", tar, "-C", to])).code, 0);
 }
 
 /** Writes a configuration of two local keys; nodes share the key files and have folders of their own. */
@@ -124,7 +111,7 @@ Deno.test("two nodes, one of an earlier build: equal key IDs, and each reads the
   await assertReads(one, byPresent, "by the present build");
 });
 
-Deno.test("one node, upgraded and put back: its state, its key ID and all of its data stay", async () => {
+Deno.test("one node, upgraded and downgraded: its state, its key ID and all of its data stay", async () => {
   await using builds = await openBuilds();
   await makeKeys(builds.folder);
   const { config, path } = await writeNode(builds.folder, "node");

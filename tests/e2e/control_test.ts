@@ -10,7 +10,7 @@ import { findLeaks } from "./harness/etcd.ts";
 import { drawValues, lastingValues, runScript } from "./harness/script.ts";
 import { printFigure } from "./harness/figures.ts";
 
-Deno.test("without encryption the proofs of encryption fail", async () => {
+Deno.test("without encryption the checks for encryption fail", async () => {
   await using cluster = await Cluster.start();
   const values = drawValues();
   await runScript(cluster, values, async () => {

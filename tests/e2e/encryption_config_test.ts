@@ -107,7 +107,7 @@ for (const kind of ["aescbc", "aesgcm", "secretbox"] as const) {
   });
 }
 
-Deno.test("a cluster with another kms moves by two kms entries, and begins to write under automatic reload", async () => {
+Deno.test("a cluster with another KMS plugin moves with two kms entries, and starts to write under automatic reload", async () => {
   await using other = await Node.make();
   await using otherProviders = await setUp("local", other);
   await using _other = await other.start({ providers: otherProviders.entries });
@@ -170,7 +170,7 @@ Deno.test("the API server refuses the lists that are refused here", async () => 
   }
 });
 
-Deno.test("the API server takes the names that are warned of, and stores plain text", async () => {
+Deno.test("the API server accepts the names that Trousseau warns of, and stores plain text", async () => {
   await using node = await Node.make();
   await using providers = await setUp("local", node);
   await using _plugin = await node.start({ providers: providers.entries });
@@ -215,7 +215,7 @@ async function makeCustomResource(cluster: Cluster, names: { plural: string; kin
   return (await cluster.server.request("POST", path, definition)).status;
 }
 
-Deno.test("the table of built-in resources is what the API server's discovery names", async () => {
+Deno.test("the table of built-in resources equals the API server's discovery", async () => {
   const flags = ["--runtime-config=api/all=true", "--feature-gates=AllAlpha=true,AllBeta=true"];
   await using cluster = await Cluster.start({ flags });
   const { table } = await discovered(async (path) => {

@@ -23,7 +23,7 @@ const answer = {
 
 for (const afterMs of [0, 20]) {
   const when = afterMs === 0 ? "at once" : "while more comes";
-  Deno.test(`Http2Listener passes h2spec in strict mode where requests are answered ${when}`, async () => {
+  Deno.test(`Http2Listener passes h2spec in strict mode with requests answered ${when}`, async () => {
     await inFolder(async (folder) => {
       const path = join(folder, "s");
       const listener = new Http2Listener((stream) => ({
@@ -46,7 +46,7 @@ for (const afterMs of [0, 20]) {
   });
 }
 
-Deno.test("rpcServer() serves gRPC's client for Python, with bodies larger than its windows and calls taken back", async () => {
+Deno.test("rpcServer() serves gRPC's client for Python, with bodies larger than its windows and cancelled calls", async () => {
   await inFolder(async (folder) => {
     const path = join(folder, "s");
     const server = kmsServer({

@@ -17,7 +17,7 @@ import { drawValues, runScript, type Values, withoutValues } from "./harness/scr
 
 for (const kms of ["local", "vault"] as const) {
   for (const api of ["v2", "v1beta1"] as const) {
-    Deno.test(`kubectl sees the same with ${kms} over ${api} as without encryption, and etcd shows nothing`, async () => {
+    Deno.test(`kubectl reads the same with ${kms} over ${api} as without encryption, and etcd contains no plain text`, async () => {
       const values = drawValues();
       const [sealed, open] = await Promise.all([sealedTranscript(kms, api, values), openTranscript(values)]);
       assert.equal(withoutValues(sealed, values), withoutValues(open, values));
@@ -26,7 +26,7 @@ for (const kms of ["local", "vault"] as const) {
   }
 }
 
-Deno.test("what was written before encryption reads on, and is sealed after kubectl replace", async () => {
+Deno.test("objects written before encryption stay readable, and are sealed after kubectl replace", async () => {
   await using node = await Node.make();
   await using providers = await setUp("local", node);
   await using cluster = await Cluster.start();

@@ -27,7 +27,7 @@ const leastP99 = 1;
 /** Milliseconds: as long as kube-apiserver waits for a call. */
 const mostMs = 3_000;
 
-Deno.test("loads of well-formed calls slow others' calls by a bounded factor, and their memory is given back", async () => {
+Deno.test("loads of well-formed calls slow other calls by a bounded factor, and their memory is released", async () => {
   await using stack = new AsyncDisposableStack();
   const measured = [];
   // One after the other, each on a process of its own; their rests of a minute overlap.

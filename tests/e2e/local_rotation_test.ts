@@ -35,7 +35,7 @@ async function putInPlace(node: Node, content: string): Promise<void> {
   await Deno.rename(join(node.folder, "local.keys.new"), join(node.folder, "local.keys"));
 }
 
-Deno.test("a rotated copy of a shared local key changes nothing until it is put in place, and no node needs a restart", async () => {
+Deno.test("a rotated copy of a shared local key has no effect until it is put in place, and no node needs a restart", async () => {
   await using one = await Node.make();
   await using two = await Node.make();
   await using first = await one.start(config(one, true));

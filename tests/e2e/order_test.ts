@@ -41,7 +41,7 @@ Deno.test("the API server first, then the plugin: ready without a restart", asyn
   await assertSealed(cluster, "v2");
 });
 
-Deno.test("Vault last: plugin and API server wait for it, and are green without a restart", async () => {
+Deno.test("Vault last: plugin and API server wait for it, and are ready without a restart", async () => {
   await using vault = await vaultUnderTest();
   await using node = await Node.make();
   const key = await vault.key(node);

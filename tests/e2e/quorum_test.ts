@@ -29,7 +29,7 @@ Deno.test("with `wrap: 2` of three, each KMS may be killed, hang and refuse: no 
   await t.step("every call was answered within kube-apiserver's 3 s", () => calls.assertAllAnswered());
 });
 
-Deno.test("control run: with one KMS the same fails when it is killed", async () => {
+Deno.test("control run: with one KMS the same calls fail when it is killed", async () => {
   await using site = await QuorumSite.start({ members: ["vault"], wrap: 1 });
   const [vault] = site.members;
   assert.ok(vault);

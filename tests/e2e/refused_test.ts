@@ -79,7 +79,7 @@ async function isRed(node: Node, config: PluginConfig, stored: readonly EncryptR
   assert.match(found.stdout, why);
 }
 
-Deno.test("a key in Vault that was deleted and made again turns /readyz red", async () => {
+Deno.test("/readyz fails for a key in Vault that was deleted and created again", async () => {
   await using node = await Node.make();
   await using vault = await vaultWithKeys(node);
   const stored = await sealed(node, vault.config());
@@ -91,7 +91,7 @@ Deno.test("a key in Vault that was deleted and made again turns /readyz red", as
   await isRed(node, vault.config(), stored, /Cannot unwrap with provider "vault"/, true);
 });
 
-Deno.test("a Vault that was restored from before a rotation turns /readyz of a node with a new state folder red", async () => {
+Deno.test("/readyz of a node with a new state folder fails for a Vault that was restored to a state before a rotation", async () => {
   await using node = await Node.make();
   await using vault = await vaultWithKeys(node);
   const kept = { exportable: true, allow_plaintext_backup: true, deletion_allowed: true };
@@ -104,14 +104,14 @@ Deno.test("a Vault that was restored from before a rotation turns /readyz of a n
   await isRed(node, vault.config(), stored, /Cannot unwrap with provider "vault"/);
 });
 
-Deno.test("a key that was mistyped to another one of Vault's turns /readyz red", async () => {
+Deno.test("/readyz fails for the name of another key of the same Vault", async () => {
   await using node = await Node.make();
   await using vault = await vaultWithKeys(node);
   const stored = await sealed(node, vault.config());
   await isRed(node, vault.config("another"), stored, /Cannot unwrap with provider "vault"/, true);
 });
 
-Deno.test("a provider that was forgotten too early turns /readyz red", async () => {
+Deno.test("/readyz fails for a provider that was removed too early", async () => {
   await using node = await Node.make();
   await using vault = await vaultWithKeys(node);
   const stored = await sealed(node, vault.config());

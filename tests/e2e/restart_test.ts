@@ -18,7 +18,7 @@ import { setUp } from "./harness/providers.ts";
 const restarts = 5;
 
 for (const api of ["v2", "v1beta1"] as const) {
-  Deno.test(`SIGKILL and restart over ${api}: the API server goes on and all of it reads afterwards`, async () => {
+  Deno.test(`SIGKILL and restart over ${api}: the API server continues, and all objects are readable afterwards`, async () => {
     await using node = await Node.make();
     await using providers = await setUp("local", node);
     const config = { providers: providers.entries };
@@ -108,7 +108,7 @@ Deno.test("SIGTERM and a new start, as systemctl restart does it, lose no call o
   }
 });
 
-Deno.test("without --takeover a second plugin does not start, and the first one serves on", async () => {
+Deno.test("without --takeover a second plugin does not start, and the first one continues to serve", async () => {
   await using node = await Node.make();
   await using providers = await setUp("local", node);
   const config = { providers: providers.entries };

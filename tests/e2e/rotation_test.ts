@@ -13,7 +13,7 @@ import { readSecret, writeSecret } from "./harness/load.ts";
 import { Node, type Plugin } from "./harness/plugin.ts";
 import { vaultUnderTest } from "./harness/vault.ts";
 
-Deno.test("a rotation in Vault: one new key ID, old objects readable, stale ones sealed anew when rewritten", async () => {
+Deno.test("a rotation in Vault: one new key ID, old objects stay readable, and rewritten ones are sealed with the new version", async () => {
   await using vault = await vaultUnderTest();
   await using node = await Node.make();
   const key = await vault.key(node);

@@ -11,7 +11,7 @@ import { findLeaks } from "./harness/etcd.ts";
 const secret = fc.stringMatching(/^[A-Za-z0-9_-]{16,40}$/);
 const bytes = fc.uint8Array({ maxLength: 50 });
 
-Deno.test("findLeaks() finds a value among any bytes, as it is and in both alphabets of base64", () => {
+Deno.test("findLeaks() finds a value in any bytes, verbatim and in both base64 alphabets", () => {
   fc.assert(fc.property(secret, bytes, bytes, bytes, (text, before, after, around) => {
     const plain = Buffer.concat([before, Buffer.from(text), after]);
     const forms = { value: plain, base64: Buffer.from(plain.toString("base64")) };
@@ -24,7 +24,7 @@ Deno.test("findLeaks() finds a value among any bytes, as it is and in both alpha
   }));
 });
 
-Deno.test("findLeaks() finds nothing where there is nothing", () => {
+Deno.test("findLeaks() finds nothing in bytes without the value", () => {
   fc.assert(fc.property(secret, bytes, (text, value) => {
     assert.deepEqual(findLeaks([{ key: "/key", value }], [text]), []);
   }));

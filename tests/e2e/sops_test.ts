@@ -55,7 +55,7 @@ const files = {
   "values.ini": "[db]\nuser     = app\npassword = hunter2\n",
 } as const satisfies Record<string, string>;
 
-Deno.test("sops encrypts and decrypts every format of file, and asks nobody but the key service", async () => {
+Deno.test("sops encrypts and decrypts every file format, and sends requests only to the key service", async () => {
   await using node = await Node.make();
   await using providers = await setUp("local", node);
   await using _service = await startKeyService(node, { providers: providers.entries });
@@ -76,7 +76,7 @@ Deno.test("sops encrypts and decrypts every format of file, and asks nobody but 
   assert.equal(repository.trapped, 0);
 });
 
-Deno.test("a file's metadata holds our key and no other, and sops without the key service opens nothing and calls nobody", async () => {
+Deno.test("a file's metadata contains only the key of the key service, and sops without it decrypts nothing and sends no request", async () => {
   await using node = await Node.make();
   await using providers = await setUp("local", node);
   const service = await startKeyService(node, { providers: providers.entries });
@@ -149,7 +149,7 @@ Deno.test("edit, set, updatekeys and rotate work, and rotate makes a new data ke
   assert.equal(repository.trapped, 0);
 });
 
-Deno.test("a wrong name, a tampered file and another kind of key are refused with our sentence", async () => {
+Deno.test("a wrong name, a tampered file and another kind of key are refused with the key service's sentence", async () => {
   await using node = await Node.make();
   const sops = { keys: [{ name: "default" }, { name: "other" }] };
   await using _service = await startKeyService(node, { providers: [local(node, "local")], sops });
@@ -192,7 +192,7 @@ Deno.test("a wrong name, a tampered file and another kind of key are refused wit
   assert.equal(repository.trapped, 0);
 });
 
-Deno.test("a quorum of a real Vault and a local key: either opens what both have wrapped, and what lacks a wrap is not written", async () => {
+Deno.test("a quorum of a real Vault and a local key: either decrypts the files of both, and no file with fewer wraps is written", async () => {
   await using node = await Node.make();
   await using vault = await vaultUnderTest();
   const { provider } = await vault.key(node);
@@ -244,7 +244,7 @@ Deno.test("two key groups, each with a provider of its own: sops needs both KMS 
   assert.equal(failed.stdout, "");
 });
 
-Deno.test("over the real sockets neither process opens what the other has sealed with the same keys", async () => {
+Deno.test("over the real sockets neither process decrypts data that the other has sealed with the same keys", async () => {
   await using node = await Node.make();
   const providers = [local(node, "local")];
   await using plugin = await node.start({ providers });

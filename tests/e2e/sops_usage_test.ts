@@ -56,7 +56,7 @@ const optionsOf = (
   node: Node,
 ) => ["--enable-local-keyservice=false", "--keyservice", `unix://${node.folder}/sops.sock`];
 
-Deno.test("no command of docs/sops.md calls VAULT_AGENT_ADDR", async () => {
+Deno.test("no command of docs/sops.md sends a request to VAULT_AGENT_ADDR", async () => {
   await using node = await Node.make();
   await using providers = await setUp("local", node);
   await using _service = await startKeyService(node, {
@@ -101,7 +101,7 @@ Deno.test("options of the key service before the subcommand are dropped, and the
   assert.equal(agent.requests.length, count);
 });
 
-Deno.test("unquoted scalars that look like numbers or dates come back changed, quoted ones as they were", async () => {
+Deno.test("unquoted scalars that look like numbers or dates are changed by a round trip, quoted ones are not", async () => {
   await using node = await Node.make();
   await using providers = await setUp("local", node);
   await using _service = await startKeyService(node, { providers: providers.entries });
@@ -125,7 +125,7 @@ Deno.test("unquoted scalars that look like numbers or dates come back changed, q
   assert.equal(await roundTrip(quoted), quoted);
 });
 
-Deno.test("a recipient of age beside ours: either opens the file, and encrypting needs sops' local key service for age", async () => {
+Deno.test("a recipient of age beside the key service: either decrypts the file, and encryption needs sops' local key service for age", async () => {
   await using node = await Node.make();
   await using providers = await setUp("local", node);
   const service = await startKeyService(node, { providers: providers.entries });

@@ -11,7 +11,7 @@ import { encryptFiles, Repository, startKeyService } from "./harness/sops.ts";
 
 const policyFile = new URL("../../deploy/policies/vault.hcl", import.meta.url);
 
-Deno.test("sops decrypts 8 files at once behind a Vault that takes 2 requests in a second", async () => {
+Deno.test("sops decrypts 8 files at once with a Vault that accepts 2 requests per second", async () => {
   await using vault = await startVault();
   await using node = await Node.make();
   await vault.api("POST", "sys/mounts/transit", { type: "transit" });

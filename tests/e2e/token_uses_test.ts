@@ -15,13 +15,13 @@ const policyFile = new URL("../../deploy/policies/vault.hcl", import.meta.url);
 const uses = 10;
 
 /** The requests to a Vault so far: logins, requests with their tokens, and the number of those that it refused. */
-interface Asked {
+interface RequestCounts {
   readonly logins: number;
   readonly calls: number;
   readonly refused: number;
 }
 
-async function askedIn(audit: string): Promise<Asked> {
+async function requestCountsIn(audit: string): Promise<RequestCounts> {
   const lines = (await Deno.readTextFile(audit)).trim().split("\n").map((line) => JSON.parse(line));
   const to = (type: string, prefix: string) =>
     lines.filter((line) => line.type === type && String(line.request.path).startsWith(prefix));
@@ -55,7 +55,7 @@ Deno.test("sops decrypts 40 files of 40 behind an AppRole with token_num_uses=10
   const names = Array.from({ length: 40 }, (_, at) => `${at + 1}.yaml`);
   await encryptFiles(repository, node, provider, names);
 
-  const before = await askedIn(audit);
+  const before = await requestCountsIn(audit);
   assert.equal(before.refused, 0);
   assert.ok(before.logins <= Math.ceil(before.calls / uses) + 1, JSON.stringify(before));
   await using _second = await startKeyService(node, { providers: [provider] });
@@ -64,7 +64,7 @@ Deno.test("sops decrypts 40 files of 40 behind an AppRole with token_num_uses=10
     const { code, stdout } = await repository.sops("decrypt", name);
     if (code === 0 && stdout === `password: hunter-${name}\n`) ok++;
   }
-  const after = await askedIn(audit);
+  const after = await requestCountsIn(audit);
   const [logins, calls] = [after.logins - before.logins, after.calls - before.calls];
   printFigure(`tokens of ${uses} uses`, `${ok} of 40 decrypts, ${logins} logins for ${calls} calls`);
   assert.equal(ok, 40);

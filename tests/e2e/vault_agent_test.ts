@@ -43,7 +43,7 @@ async function check(node: Node, provider: object) {
 
 const allGood = ["ok", "ok", "ok", "ok"];
 
-Deno.test("check and serve go through the socket of an agent without a login of their own", async () => {
+Deno.test("check and serve use the socket of an agent without a login of their own", async () => {
   await using vault = await prepared(await Deno.readTextFile(policyFile));
   await using node = await Node.make();
   const socket = join(node.folder, "agent.sock");
@@ -75,7 +75,7 @@ Deno.test("check and serve go through the socket of an agent without a login of 
   assert.deepEqual((await check(node, { ...provider, auth: token })).results, allGood);
 });
 
-Deno.test("check goes below the path of an address, and says what a wrong path, scheme and policy are", async () => {
+Deno.test("check requests below the path of an address, and names a wrong path, scheme and policy", async () => {
   const policy = (await Deno.readTextFile(policyFile)).replace(/path "transit\/rewrap\/kubernetes" \{[^}]*\}/, "");
   await using vault = await prepared(policy);
   await using node = await Node.make();
@@ -103,7 +103,7 @@ Deno.test("check goes below the path of an address, and says what a wrong path, 
   assert.match(tls.why, /speaks no TLS on this port; write http:\/\/ if it is on this machine/);
 });
 
-Deno.test("check says https:// where a plain request meets the TLS port of a Vault", async () => {
+Deno.test("check names https:// for a plain request to the TLS port of a Vault", async () => {
   await using vault = await startVault({ tls: true });
   await using node = await Node.make();
   const auth = { method: "token", token: { file: await node.write("root", vault.token) } };

@@ -80,7 +80,7 @@ async function serves(node: Node, config: PluginConfig): Promise<void> {
 }
 
 for (const [content, { wrap, auth }] of Object.entries(kinds)) {
-  Deno.test(`a wrapped ${content} survives checks, serves one start, and every start where it is kept`, async () => {
+  Deno.test(`a wrapped ${content} survives checks, and serves one start, or every start if it is stored`, async () => {
     await using site = await newSite();
     await using node = await Node.make();
     const token = await wrap(site);
@@ -146,7 +146,7 @@ Deno.test("a wrapped token is renewed, and another wrapping token is opened whil
   assert(events.every((event) => event.type !== "login" || event.result === "ok"));
 });
 
-Deno.test("an auth mount that is not there is told from refused credentials by every method, and from a locked account", async () => {
+Deno.test("a missing auth mount is distinguished from refused credentials and from a locked account, for every method", async () => {
   await using site = await newSite(true);
   await using review = new TokenReviewDouble("");
   await write(site.vault, "service-account", serviceAccountJwt());
@@ -203,7 +203,7 @@ Deno.test("check names the path of a mistyped auth mount of AppRole", async () =
   assert.match(prefixed.said, /check\.yaml:\d+:\d+: providers\[0\]\.auth\.mount: .*write approle/);
 });
 
-Deno.test("AppRole without a secret ID logs in where the role wants none, and says so where it wants one", async () => {
+Deno.test("AppRole without a secret ID logs in if the role needs none, and reports it if the role needs one", async () => {
   await using site = await newSite();
   const auth = (roleId: string): VaultAuth => ({
     method: "approle",
@@ -226,7 +226,7 @@ Deno.test("AppRole without a secret ID logs in where the role wants none, and sa
   await assert.rejects(elsewhere.probe(patient), refusedWith("unauthenticated", /bound to other addresses/));
 });
 
-Deno.test("a token that may not look itself up serves, and a dead one is told from it", async () => {
+Deno.test("a token without the permission to look itself up serves, and an expired one is distinguished from it", async () => {
   await using site = await newSite();
   const full = await Deno.readTextFile(policyFile);
   const rights = { both: [], "no renewal": ["renew-self"], neither: ["lookup-self", "renew-self"] };
@@ -253,7 +253,7 @@ Deno.test("a token that may not look itself up serves, and a dead one is told fr
   }
 });
 
-Deno.test("a wrapping token in the place of a token or a secret ID is found out and not spent", async () => {
+Deno.test("a wrapping token in place of a token or a secret ID is detected and not used up", async () => {
   await using site = await newSite();
   const [token, secretId] = [await site.wrap("auth/token/create-orphan", tokenBody), await site.wrap(secretIdPath)];
   const roleId = new MemorySecret(site.roleId);

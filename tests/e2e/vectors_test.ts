@@ -29,7 +29,7 @@ async function changed(folder: string, name: string, change: (text: string) => s
   return folder;
 }
 
-Deno.test("check.py agrees with every vector", async () => {
+Deno.test("check.py verifies every vector", async () => {
   const { code, stdout } = await check();
   assert.match(stdout, /^(?!0 )\d+ vectors, 0 differ\n$/);
   assert.equal(code, 0);
@@ -43,7 +43,7 @@ Deno.test("check.py names file, vector and step of a changed byte, and ends with
     assert.equal(code, 1);
   }));
 
-Deno.test("check.py names a field that is gone, and a file and a list without a check", () =>
+Deno.test("check.py names a missing field, and a file and a list without a check", () =>
   inFolder(async (folder) => {
     await changed(folder, "wraps.json", (text) => text.replace('"keyHex"', '"key"').replace('"gcpKms"', '"gcp"'));
     await Deno.writeTextFile(join(folder, "other.json"), "[]");

@@ -91,7 +91,7 @@ Deno.test("the way back to plain text reads everything at each step and ends wit
   }
 });
 
-Deno.test("--stage read from the file of --stage write goes back to the provider of before", async () => {
+Deno.test("--stage read from the file of --stage write returns to the earlier provider", async () => {
   await using node = await Node.make();
   await using providers = await setUp("local", node);
   await using _plugin = await node.start({ providers: providers.entries });

@@ -67,7 +67,7 @@ providers:
   };
 }
 
-Deno.test("check proves a key in AWS by each way to log in, with the permissions of the binary", async () => {
+Deno.test("check tests a key in AWS with each login method, with the permissions of the binary", async () => {
   await using aws = await stage();
   const { double: { logins, metadata, arn, keys }, folder } = aws;
   const { accessKeyId, secretAccessKey } = logins;
@@ -120,7 +120,7 @@ Deno.test("check proves a key in AWS by each way to log in, with the permissions
   }
 });
 
-Deno.test("check says in one sentence why a key in AWS cannot be used, and exits 77 where it is refused", async () => {
+Deno.test("check states in one sentence why a key in AWS cannot be used, and exits with 77 if it is refused", async () => {
   await using aws = await stage();
   const { logins, arn, keys } = aws.double;
   const auth = "auth: { method: environment }";
@@ -134,7 +134,7 @@ Deno.test("check says in one sentence why a key in AWS cannot be used, and exits
   assert.match(deleted.output, /Cannot probe with provider \\"aws\\": the key is disabled, pending deletion/);
 });
 
-Deno.test("a profile that wants a process is refused at the start, with exit status 78, and nothing is started", async () => {
+Deno.test("a profile that needs a process is refused at the start with exit status 78, and no process is started", async () => {
   await using aws = await stage();
   await Deno.writeTextFile(
     `${aws.folder}/config`,
@@ -147,7 +147,7 @@ Deno.test("a profile that wants a process is refused at the start, with exit sta
   assert.deepEqual(aws.double.calls, []);
 });
 
-Deno.test("serve gets credentials again for as long as it runs, without the rights that it gave up at its start", async () => {
+Deno.test("serve renews credentials while it runs, without the permissions that it revoked at its start", async () => {
   await using aws = await stage();
   const { logins, metadata } = aws.double;
   logins.lifetime = 2;

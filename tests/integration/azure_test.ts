@@ -56,7 +56,7 @@ providers:
   };
 }
 
-Deno.test("check proves a key in Azure by each way to log in, with the permissions of the binary", async () => {
+Deno.test("check tests a key in Azure with each login method, with the permissions of the binary", async () => {
   await using azure = await stage();
   const { double: { entra, keys }, folder } = azure;
   const pair = rsaPair("trousseau");
@@ -93,7 +93,7 @@ Deno.test("check proves a key in Azure by each way to log in, with the permissio
   }
 });
 
-Deno.test("check says in one sentence why a key in Azure cannot be used, and exits 77 where it is refused", async () => {
+Deno.test("check states in one sentence why a key in Azure cannot be used, and exits with 77 if it is refused", async () => {
   await using azure = await stage();
   const { entra, keys } = azure.double;
   const auth = (secret: string) => {

@@ -217,7 +217,7 @@ Deno.test("no plaintext, token or key byte reaches any output at any level", asy
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("Canaries.check() finds a canary in every spelling", () => {
+Deno.test("Canaries.check() finds a canary in every encoding", () => {
   const canaries = new Canaries();
   const bytes = new Uint8Array(randomBytes(32));
   canaries.add("x", bytes);

@@ -87,14 +87,14 @@ async function withPlugin(work: (subject: Subject) => Promise<void>): Promise<vo
   });
 }
 
-Deno.test("serve refuses every damaged Decrypt of v2 by a code and serves on", () =>
+Deno.test("serve refuses every damaged Decrypt of v2 with a code and continues to serve", () =>
   withPlugin(async (subject) => {
     const plaintext = newPlaintext();
     const variants = ofSealed(await subject.v2().seal(plaintext));
     assertRefused(await openAll(subject.v2(), plaintext, variants), 400);
   }));
 
-Deno.test("serve refuses every damaged Decrypt of v1beta1 by a code and serves on", () =>
+Deno.test("serve refuses every damaged Decrypt of v1beta1 with a code and continues to serve", () =>
   withPlugin(async (subject) => {
     const plaintext = newPlaintext();
     const variants = ofBytes(await subject.v1beta1().seal(plaintext)).map(({ what, bytes }) => ({
@@ -104,7 +104,7 @@ Deno.test("serve refuses every damaged Decrypt of v1beta1 by a code and serves o
     assertRefused(await openAll(subject.v1beta1(), plaintext, variants), 500);
   }));
 
-Deno.test("serve refuses to encrypt nothing and far too much, and gives back all else", () =>
+Deno.test("serve refuses to encrypt an empty and an oversized plaintext, and decrypts all others unchanged", () =>
   withPlugin(async (subject) => {
     for (const sealer of [subject.v2(), subject.v1beta1()]) {
       for (const length of [0, 64 * 1024]) {

@@ -28,7 +28,7 @@ interface Status {
 }
 
 for (const hours of [3, -3]) {
-  Deno.test(`serve tells right times after the clock was set by ${hours} h, and goes on as before`, async () => {
+  Deno.test(`serve reports correct times after the clock was set by ${hours} h, and serves as before`, async () => {
     await inFolder(async (folder) => {
       await using server = await startTransitServer();
       server.transit.create("kubernetes");

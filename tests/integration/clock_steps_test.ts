@@ -25,7 +25,7 @@ async function sample(clock: { now(): number; wall(): number }, status: ServiceS
 }
 
 for (const step of [3 * hour, -3 * hour]) {
-  Deno.test(`times are right after the wall clock was set by ${step / hour} h`, async () => {
+  Deno.test(`times are correct after the wall clock was set by ${step / hour} h`, async () => {
     const provider = new MemoryProvider("a");
     await using node = await startNode([provider]);
     const { clock, service } = node;

@@ -23,7 +23,7 @@ const soon = { timeoutMs: 60_000, everyMs: 20 };
 const cache = Deno.env.get("DENO_DIR");
 const environment = { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", ...(cache === undefined ? {} : { DENO_DIR: cache }) };
 
-Deno.test("the task start names the command that speaks to it from the clone, which finds its socket", async () => {
+Deno.test("the task start names the command for the clone that connects to its socket", async () => {
   await inFolder(async (folder) => {
     await clone(folder);
     const start = { name: "deno task start", command: Deno.execPath(), args: ["task", "start"], cwd: folder };

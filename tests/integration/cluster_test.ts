@@ -17,11 +17,11 @@ import { anyRun } from "./cluster/steps.ts";
 /** Number of runs in a quick test; `tests/long` has more. A failure prints its seed and its path. */
 const runs = 200;
 
-Deno.test("three nodes over five KMS keep every promise through outages, restarts, rotations, new configurations and lagging reads", async () => {
+Deno.test("the model of three nodes and five KMS has no violation under outages, restarts, rotations, new configurations and stale reads", async () => {
   await fc.assert(fc.asyncProperty(anyRun, (run) => runCluster(run)), { numRuns: runs });
 });
 
-Deno.test("a run of the model is the same each time: what fails once can be looked at", async () => {
+Deno.test("a run of the model with the same seed is the same, so that a failure can be repeated", async () => {
   const [run] = fc.sample(anyRun, { seed: 7, numRuns: 1 });
   assert.ok(run);
   const record = async () => {

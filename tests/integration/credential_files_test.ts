@@ -23,7 +23,7 @@ function warnings(events: readonly Event[]): readonly string[] {
   return events.flatMap((event) => event.type === "lifecycle" && event.action === "warning" ? [event.message] : []);
 }
 
-Deno.test("a provider goes on with the token that it holds when others may write its file, and says so once", () =>
+Deno.test("a provider keeps its token when others may write the token's file, and warns once", () =>
   inFolder(async (folder) => {
     await using vault = new VaultDouble();
     const path = `${folder}/token`;
@@ -55,7 +55,7 @@ Deno.test("a login with a secret that others may write fails before anything is 
     assert.deepEqual(vault.requests, []);
   }));
 
-Deno.test("TLS files that others may write are refused at the start, and later those that were read serve on", () =>
+Deno.test("TLS files that others may write are refused at the start; later the files read before stay in use", () =>
   inFolder(async (folder) => {
     const authority = new Authority();
     const pair = authority.issue({ commonName: "client" });
@@ -79,7 +79,7 @@ Deno.test("TLS files that others may write are refused at the start, and later t
     assert.match(warnings(events).join(), /tls\.key cannot be read: every user may write it/);
   }));
 
-Deno.test("serve as its own user refuses a secret that others may write, and says whose one is that it may not read", () =>
+Deno.test("serve as its own user refuses a secret that others may write, and names the owner of one that it may not read", () =>
   inFolder(async (folder) => {
     const users = await Users.stage();
     try {

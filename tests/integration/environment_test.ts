@@ -267,7 +267,7 @@ Deno.test("no variable of the runtime leads gcp-kms past its authorities or thro
   });
 });
 
-Deno.test("no proxy of the environment sees plain http of this machine, a container's agent or trousseau status", async () => {
+Deno.test("no proxy of the environment gets plain HTTP requests to this machine, a container's agent or trousseau status", async () => {
   await staged(async (stage) => {
     const { folder, proxy } = stage;
     await using double = await AwsDouble.start();

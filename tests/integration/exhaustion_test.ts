@@ -28,7 +28,7 @@ async function page(port: number, path: string): Promise<string> {
   return `${response.status} ${await response.text()}`;
 }
 
-Deno.test("serve accepts connections again after it had no descriptor left, and tells of it", async () => {
+Deno.test("serve accepts connections again after it ran out of descriptors, and logs that", async () => {
   await inFolder(async (folder) => {
     const port = freePort();
     const { config, socket } = await writeLocalConfig(folder, { telemetry: { listen: `127.0.0.1:${port}` } });

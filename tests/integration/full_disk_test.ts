@@ -26,7 +26,7 @@ async function names(folder: string): Promise<readonly string[]> {
   return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
 }
 
-Deno.test("a full disk shows in status, at /readyz and in the metrics; Encrypt and Decrypt go on", async () => {
+Deno.test("a full disk shows in status, at /readyz and in the metrics; Encrypt and Decrypt continue", async () => {
   await inFolder(async (folder) => {
     await Deno.mkdir(`${folder}/state`);
     await using disk = await fullDisk(`${folder}/state`);
@@ -72,7 +72,7 @@ Deno.test("a full disk shows in status, at /readyz and in the metrics; Encrypt a
   });
 });
 
-Deno.test("check says that the disk is full, and leaves nothing behind", async () => {
+Deno.test("check reports a full disk, and leaves no file", async () => {
   await inFolder(async (folder) => {
     await Deno.mkdir(`${folder}/state`);
     await using disk = await fullDisk(`${folder}/state`);
@@ -91,7 +91,7 @@ Deno.test("check says that the disk is full, and leaves nothing behind", async (
   });
 });
 
-Deno.test("check says that a state folder may not be written by its user, and makes none for good", async () => {
+Deno.test("check reports a state folder that its user may not write, and creates none that remains", async () => {
   await inFolder(async (folder) => {
     const { config } = await writeLocalConfig(folder);
     Deno.chmodSync(config, 0o644);
@@ -115,7 +115,7 @@ Deno.test("check says that a state folder may not be written by its user, and ma
   });
 });
 
-Deno.test("check tries an audit file that is there without a right to its folder, and writes nothing into it", async () => {
+Deno.test("check tests an existing audit file without write permission to its folder, and does not change it", async () => {
   await inFolder(async (folder) => {
     const audit = `${folder}/logs/audit.log`;
     const { config } = await writeLocalConfig(folder, { telemetry: { listen: "off", audit } });

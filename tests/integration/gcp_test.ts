@@ -69,7 +69,7 @@ providers:
   };
 }
 
-Deno.test("check proves a key in Google Cloud by each way to log in, with the permissions of the binary", async () => {
+Deno.test("check tests a key in Google Cloud with each login method, with the permissions of the binary", async () => {
   await using gcp = await stage();
   const { double: { logins, keys, calls, metadata }, folder } = gcp;
   const acting = { service_account_impersonation_url: logins.impersonationUrl() };
@@ -106,7 +106,7 @@ Deno.test("check proves a key in Google Cloud by each way to log in, with the pe
   }
 });
 
-Deno.test("check says in one sentence why a key in Google Cloud cannot be used, and exits 77 where it is refused", async () => {
+Deno.test("check states in one sentence why a key in Google Cloud cannot be used, and exits with 77 if it is refused", async () => {
   await using gcp = await stage();
   const { logins, keys } = gcp.double;
   const auth = "auth: { method: service-account-key, keyFile: key.json }";
@@ -125,7 +125,7 @@ Deno.test("check says in one sentence why a key in Google Cloud cannot be used, 
   );
 });
 
-Deno.test("a login that wants a program is refused at the start, with exit status 78, and nothing is started", async () => {
+Deno.test("a login that needs a program is refused at the start with exit status 78, and no program is started", async () => {
   await using gcp = await stage();
   const executable = { command: `/bin/touch ${gcp.folder}/touched` };
   await Deno.writeTextFile(`${gcp.folder}/wif.json`, gcp.double.logins.federationFile({ executable }));
@@ -136,7 +136,7 @@ Deno.test("a login that wants a program is refused at the start, with exit statu
   assert.deepEqual(gcp.double.calls, []);
 });
 
-Deno.test("serve goes on logging in to Google Cloud for as long as it runs, without the rights that it gave up", async () => {
+Deno.test("serve logs in to Google Cloud again while it runs, without the permissions that it revoked", async () => {
   await using gcp = await stage();
   const { logins, calls } = gcp.double;
   logins.lifetime = 2;

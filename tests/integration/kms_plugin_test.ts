@@ -64,7 +64,7 @@ const inner = (folder: string) =>
 const outer = (folder: string) =>
   config(folder, "outer", { name: "chained", kind: "kms-plugin", socket: `unix://${folder}/inner.sock` }, "5s");
 
-Deno.test("a Trousseau behind a Trousseau serves, outlives it, follows its rotation, and everything holds of both", async () => {
+Deno.test("a Trousseau with another Trousseau as its KMS serves, survives its end, follows its rotation, and both conform", async () => {
   await inFolder(async (folder) => {
     const [innerFile, outerFile] = [await inner(folder), await outer(folder)];
     const paths = { inner: `${folder}/inner.sock`, outer: `${folder}/outer.sock` };
@@ -110,7 +110,7 @@ Deno.test("a Trousseau behind a Trousseau serves, outlives it, follows its rotat
   });
 });
 
-Deno.test("check refuses a plugin that has itself for a KMS, also by a link, and one outside of the folders", async () => {
+Deno.test("check refuses a plugin that is its own KMS, also through a link, and one outside of the folders", async () => {
   await inFolder(async (folder) => {
     const provider = (socket: string) => ({ name: "self", kind: "kms-plugin", socket: `unix://${socket}` });
     await Deno.mkdir(`${folder}/real`);

@@ -47,7 +47,7 @@ Deno.test("a plaintext that is empty or too large is refused", async () => {
   await stillWell(plugin);
 });
 
-Deno.test("a sealed seed with a part missing, oversized or foreign is refused", async () => {
+Deno.test("a sealed seed with a missing, oversized or foreign part is refused", async () => {
   await using plugin = await startPlugin();
   const sealed = await sealedBy(plugin);
   const changed: Partial<DecryptRequest>[] = [
@@ -106,7 +106,7 @@ Deno.test("any bytes in place of a message are answered, never with Unknown or I
   await stillWell(plugin);
 });
 
-Deno.test("garbage is noted under the RPC that it was sent to", async () => {
+Deno.test("an undecodable request is logged under its RPC", async () => {
   await using plugin = await startPlugin();
   const rpcs = [["v2", "Encrypt"], ["v2", "Decrypt"], ["v1beta1", "Encrypt"], ["v1beta1", "Version"]] as const;
   for (const [api, name] of rpcs) {
@@ -129,7 +129,7 @@ Deno.test("garbage is noted under the RPC that it was sent to", async () => {
   );
 });
 
-Deno.test("a frame whose length lies, or that is cut short, ends the call and nothing else", async () => {
+Deno.test("a frame with a wrong length or without its end ends its call and no other", async () => {
   await using plugin = await startPlugin();
   const path = "/v2.KeyManagementService/Encrypt";
   for (
@@ -141,7 +141,7 @@ Deno.test("a frame whose length lies, or that is cut short, ends the call and no
   await stillWell(plugin);
 });
 
-Deno.test("a compressed request is refused with UNIMPLEMENTED, by a sentence that says what to do", async () => {
+Deno.test("a compressed request is refused with UNIMPLEMENTED, and the sentence has the remedy", async () => {
   await using plugin = await startPlugin();
   for (const encoding of ["gzip", "deflate"]) {
     const frame = grpcFrame(new Uint8Array(20));
@@ -155,7 +155,7 @@ Deno.test("a compressed request is refused with UNIMPLEMENTED, by a sentence tha
   await stillWell(plugin);
 });
 
-Deno.test("a uid is printed short and clean, and an internal error names it", async () => {
+Deno.test("a uid is logged shortened and without control characters, and an internal error names it", async () => {
   await using plugin = await startPlugin();
   plugin.service.failNext = new Error("hunter2");
   const uid = `evil\n\u001b[31m${"x".repeat(500)}`;
@@ -167,13 +167,13 @@ Deno.test("a uid is printed short and clean, and an internal error names it", as
   ok(event?.type === "rpc" && event.uid.length === 128 && event.result === "internal");
 });
 
-Deno.test("v1beta1 switched off is not there, and v2 is", async () => {
+Deno.test("v1beta1 is not served if it is switched off, and v2 is", async () => {
   await using plugin = await startPlugin({ kms: { v1beta1: false, reportVersion: "v2" } });
   await rejects(plugin.client.v1beta1.Version({ version: "v1beta1" }, signal), /UNIMPLEMENTED/);
   await stillWell(plugin);
 });
 
-Deno.test("a Decrypt that waits in vain is told by us, before the client's clock", async () => {
+Deno.test("a Decrypt without an answer of its KMS ends before the client's deadline", async () => {
   await using plugin = await startPlugin();
   const sealed = await sealedBy(plugin);
   plugin.service.hold = (aborted) =>

@@ -55,7 +55,7 @@ function owners(folder: string): Record<string, number | null> {
   return found;
 }
 
-Deno.test("serve and sops tell whose a dead socket is that they may not connect to, and leave it", async () => {
+Deno.test("serve and sops name the owner of a dead socket that they may not connect to, and leave it", async () => {
   await inServiceFolder(async ({ folder, config, socket }) => {
     const commands = [["serve", socket], ["serve", socket, "--takeover"], ["sops", `${folder}/sops.sock`]] as const;
     for (const [command, path, ...words] of commands) {
@@ -74,7 +74,7 @@ Deno.test("serve and sops tell whose a dead socket is that they may not connect 
   });
 });
 
-Deno.test("serve tells whose a lock file is that it may not open", async () => {
+Deno.test("serve names the owner of a lock file that it may not open", async () => {
   await inServiceFolder(async ({ folder, config, socket }) => {
     Deno.writeTextFileSync(`${socket}.lock`, "", { mode: 0o600 });
     await using refused = users.start(serviceUser, folder, "serve", "--config", config);
@@ -84,7 +84,7 @@ Deno.test("serve tells whose a lock file is that it may not open", async () => {
   });
 });
 
-Deno.test("serve as root warns, and leaves nothing that the folder's owner could not use", async () => {
+Deno.test("serve as root warns, and leaves only files that the folder's owner can use", async () => {
   await inServiceFolder(async ({ folder, config, socket }) => {
     const first = users.start(serviceUser, folder, "serve", "--config", config);
     const announced = await keyId(socket, first);
@@ -105,7 +105,7 @@ Deno.test("serve as root warns, and leaves nothing that the folder's owner could
   });
 });
 
-Deno.test("serve --takeover is refused to another user than the owner of the state folder", async () => {
+Deno.test("serve --takeover is refused to users other than the owner of the state folder", async () => {
   await inServiceFolder(async ({ folder, config, socket }) => {
     await using served = users.start(serviceUser, folder, "serve", "--config", config);
     const announced = await keyId(socket, served);
@@ -122,7 +122,7 @@ Deno.test("serve --takeover is refused to another user than the owner of the sta
   });
 });
 
-Deno.test("sops --takeover is refused to another user than the owner of the state folder", async () => {
+Deno.test("sops --takeover is refused to users other than the owner of the state folder", async () => {
   await inServiceFolder(async ({ folder, config }) => {
     await using served = users.start(serviceUser, folder, "sops", "--config", config);
     await waitFor("it to serve", () => served.output.includes("Serving "), { ...soon, alive: [served] });
@@ -141,7 +141,7 @@ async function refusal(folder: string, config: string, status = 78): Promise<str
   return refused.output;
 }
 
-Deno.test("serve names the owner that was found and the one that was expected, and chown", async () => {
+Deno.test("serve names the actual and the expected owner, and chown", async () => {
   await inServiceFolder(async ({ folder, config, socket }) => {
     await using first = users.start(serviceUser, folder, "serve", "--config", config);
     await keyId(socket, first);
@@ -172,7 +172,7 @@ Deno.test("serve names the folder of its socket that it may not write to, and it
   });
 });
 
-Deno.test("serve advises to give away no folder of the system's, and nothing above a folder that is missing", async () => {
+Deno.test("serve does not advise to change the owner of a system folder or of a parent of a missing folder", async () => {
   await inServiceFolder(async ({ folder, config }) => {
     const given = Deno.readTextFileSync(config);
     for (
@@ -192,7 +192,7 @@ Deno.test("serve advises to give away no folder of the system's, and nothing abo
   });
 });
 
-Deno.test("serve names the group that its user is not in, and where to add it", async () => {
+Deno.test("serve names the missing group of its user, and the place to add it", async () => {
   await inServiceFolder(async ({ folder, config }) => {
     const given = JSON.parse(Deno.readTextFileSync(config));
     for (
@@ -207,7 +207,7 @@ Deno.test("serve names the group that its user is not in, and where to add it", 
   });
 });
 
-Deno.test("serve warns of a state folder of root's, with the owner that was expected", async () => {
+Deno.test("serve warns of a state folder that belongs to root, and names the expected owner", async () => {
   await inServiceFolder(async ({ folder, config, socket }) => {
     Deno.mkdirSync(`${folder}/state`);
     Deno.chmodSync(`${folder}/state`, 0o777);

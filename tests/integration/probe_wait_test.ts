@@ -49,7 +49,7 @@ Deno.test("probe --wait ends soon after a start that failed, and prints nothing 
   });
 });
 
-Deno.test("probe --wait goes on while the main process lives, and ends when that is killed", async () => {
+Deno.test("probe --wait continues while the main process runs, and ends when it is killed", async () => {
   await inFolder(async (folder) => {
     const config = await unwellConfig(folder);
     const main = start(folder, {}, "serve", "--config", config);
@@ -65,7 +65,7 @@ Deno.test("probe --wait goes on while the main process lives, and ends when that
   });
 });
 
-Deno.test("probe --wait by hand waits for a plugin that is not there yet", async () => {
+Deno.test("probe --wait on the command line waits for a plugin that has not started", async () => {
   await inFolder(async (folder) => {
     const { config } = await writeLocalConfig(folder);
     await using waiting = start(folder, {}, "probe", "--wait", "--timeout", "60s", "--config", config);

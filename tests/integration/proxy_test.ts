@@ -16,7 +16,7 @@ import { inFolder } from "../support/temporary_folder.ts";
 
 const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
-Deno.test("every vendor asks its KMS and its logins through the proxy that the configuration names", async () => {
+Deno.test("every vendor sends requests to its KMS and its logins through the configured proxy", async () => {
   await inFolder(async (folder) => {
     using proxy = new ConnectProxy(1);
     proxy.fault = { answer: "HTTP/1.1 403 Forbidden\r\n\r\n" };

@@ -87,7 +87,7 @@ Deno.test("refused Decrypts show with another node's local.keys", async () => {
   });
 });
 
-Deno.test("refused Decrypts show with a lost local.keys that was made anew", async () => {
+Deno.test("refused Decrypts show with a lost local.keys that was created again", async () => {
   await inFolder(async (folder) => {
     const stored = await sealedBy(await localAt(`${folder}/local.keys`, true));
     await Deno.remove(`${folder}/local.keys`);
@@ -111,14 +111,14 @@ async function inVault(work: (server: TransitServer, open: (key?: string) => Pro
   }
 }
 
-Deno.test("refused Decrypts show with a key that was mistyped to another one of Vault's", async () => {
+Deno.test("refused Decrypts show with the name of another key of the same Vault", async () => {
   await inVault(async ({ transit }, open) => {
     transit.create("another");
     await showsRefused(await open("another"), await sealedBy(await open()), /"vault-eu"/);
   });
 });
 
-Deno.test("refused Decrypts show with a Vault that was restored from before a rotation", async () => {
+Deno.test("refused Decrypts show with a Vault that was restored to a state before a rotation", async () => {
   await inVault(async ({ transit }, open) => {
     const restore = transit.backUp("kubernetes");
     transit.rotate("kubernetes");
@@ -128,7 +128,7 @@ Deno.test("refused Decrypts show with a Vault that was restored from before a ro
   });
 });
 
-Deno.test("refused Decrypts show with a key that was deleted and made again", async () => {
+Deno.test("refused Decrypts show with a key that was deleted and created again", async () => {
   await inVault(async (server, open) => {
     const stored = await sealedBy(await open());
     server.transit.delete("kubernetes");
@@ -138,14 +138,14 @@ Deno.test("refused Decrypts show with a key that was deleted and made again", as
   });
 });
 
-Deno.test("refused Decrypts show after a right was taken away that only unwrapping needs", async () => {
+Deno.test("refused Decrypts show after the permission to unwrap was removed", async () => {
   const [a] = memoryProviders("a") as [ReturnType<typeof memoryProviders>[number]];
   const stored = await sealedBy(a);
   const happens = () => void a.faults.set("unwrap", "permission_denied");
   await showsRefused(a, stored, /permission_denied/, { happens });
 });
 
-Deno.test("refused Decrypts show where a provider was forgotten too early", async () => {
+Deno.test("refused Decrypts show if a provider was removed too early", async () => {
   const [old, now] = memoryProviders("old", "now") as ReturnType<typeof memoryProviders> & { length: 2 };
   assert.ok(old && now);
   const stored = await sealedBy(old);

@@ -14,7 +14,7 @@ import { startTransitServer } from "../support/transit_server.ts";
 
 const soon = { timeoutMs: 60_000, everyMs: 100 };
 
-Deno.test("status says that Encrypt is refused where its KMS refuses, and the metric says the same", async () => {
+Deno.test("status and the metric show that Encrypt is refused if its KMS refuses", async () => {
   await inFolder(async (folder) => {
     await using server = await startTransitServer();
     server.transit.create("kubernetes");

@@ -94,7 +94,7 @@ Deno.test("three nodes with one wrong secret ID make three refused logins, over 
     assert.deepEqual([logins(vault), vault.refusals.get("role")], [3, 3]);
   }));
 
-Deno.test("a changed secret ID is tried within two seconds, and a good node is not kept out by a stale one", () =>
+Deno.test("a changed secret ID is tried within two seconds, and a node with the valid one is not held by a stale one", () =>
   withNodes(["wrong", "right"], async ([stale = "", good = ""]) => {
     await using vault = new VaultDouble();
     const open = (stateFolder: string) =>
@@ -115,7 +115,7 @@ Deno.test("a changed secret ID is tried within two seconds, and a good node is n
     assert.equal(logins(vault), 3);
   }));
 
-Deno.test("a locked role is told by 403, and asked again later than its refusal but before a wrong secret ID would be", () =>
+Deno.test("a locked role is recognized by 403, and tried again before a wrong secret ID would be", () =>
   withNodes(["right"], async ([folder = ""]) => {
     await using vault = new VaultDouble();
     vault.refusals.set("role", 5);
@@ -130,7 +130,7 @@ Deno.test("a locked role is told by 403, and asked again later than its refusal 
     for (const { message } of [...steps, ...held.steps]) assert(message.length <= 308, `${message.length}: ${message}`);
   }));
 
-Deno.test("what no server counts is tried again as before: a JWT, a certificate, an outage, a throttled login", () =>
+Deno.test("logins that servers do not count are tried again as before: a JWT, a certificate, an outage, a throttled login", () =>
   inFolder(async (stateFolder) => {
     await using vault = new VaultDouble();
     const jwt: VaultAuth = { method: "jwt", mount: "jwt", role: "kms", jwt: new MemorySecret("wrong") };
@@ -147,7 +147,7 @@ Deno.test("what no server counts is tried again as before: a JWT, a certificate,
     await assert.rejects(Deno.stat(`${stateFolder}/refused-logins.json`), Deno.errors.NotFound);
   }));
 
-Deno.test("a refused client secret of Entra ID is held too, and neither it nor Key Vault is asked meanwhile", () =>
+Deno.test("a refused client secret of Entra ID is held too, without requests to Entra ID or Key Vault meanwhile", () =>
   inFolder(async (stateFolder) => {
     await using double = await KeyVaultDouble.start();
     const of = azureSettings(double, { auth: secretAuth(double, "wrong") });

@@ -35,7 +35,7 @@ async function livez(port: number): Promise<number> {
   return response.status;
 }
 
-Deno.test("serve takes up log level, telemetry.listen and credentials at SIGHUP, and names what needs a restart", async () => {
+Deno.test("serve applies log level, telemetry.listen and credentials at SIGHUP, and names the fields that need a restart", async () => {
   await inFolder(async (folder) => {
     await using vault = await startTransitServer();
     vault.transit.create("kubernetes");
@@ -80,7 +80,7 @@ Deno.test("serve takes up log level, telemetry.listen and credentials at SIGHUP,
   });
 });
 
-Deno.test("serve says that a variable that is new in its configuration takes a restart", async () => {
+Deno.test("serve reports that a new variable in its configuration needs a restart", async () => {
   await inFolder(async (folder) => {
     const vault = (variable: string) => ({
       name: "vault",
@@ -99,7 +99,7 @@ Deno.test("serve says that a variable that is new in its configuration takes a r
   });
 });
 
-Deno.test("sops lives on at SIGHUP and takes up its log level", async () => {
+Deno.test("sops continues at SIGHUP and applies its log level", async () => {
   await inFolder(async (folder) => {
     const place = { sops: { socket: { path: `${folder}/sops.sock` } } };
     const { config } = await writeLocalConfig(folder, place);
@@ -136,7 +136,7 @@ Deno.test("probe --wait ends at SIGHUP", async () => {
   });
 });
 
-Deno.test("serve takes up a SIGHUP that comes while it starts", async () => {
+Deno.test("serve handles a SIGHUP during its start", async () => {
   await inFolder(async (folder) => {
     const { config, socket } = await writeLocalConfig(folder);
     await using plugin = start(folder, config, "serve");

@@ -160,7 +160,7 @@ Deno.test("another node's key file: check ends with 77 and serve shows it at onc
   });
 });
 
-Deno.test("a lost key file under create: true is not made anew by check, serve or sops, until that is accepted", async () => {
+Deno.test("a lost key file under create: true is not created again by check, serve or sops before the loss is accepted", async () => {
   await inFolder(async (folder) => {
     const node = new Node(folder);
     await node.configure();
@@ -187,7 +187,7 @@ Deno.test("a lost key file under create: true is not made anew by check, serve o
   });
 });
 
-Deno.test("a lost key file of the key service alone is not made anew, and another key file is no lost one", async () => {
+Deno.test("a lost key file of the key service alone is not created again, and another key file is not reported as lost", async () => {
   await inFolder(async (folder) => {
     const node = new Node(folder);
     await node.configure();
@@ -232,7 +232,7 @@ Deno.test("a new local key with one changed character is refused by check, serve
   });
 });
 
-Deno.test("an older local key with one changed character is refused once this node has used it; a plugin that runs goes on with the good one", async () => {
+Deno.test("an older local key with one changed character is refused once this node has used it; a running plugin keeps the unchanged one", async () => {
   await inFolder(async (folder) => {
     const node = new Node(folder);
     await node.configure();

@@ -56,7 +56,7 @@ async function socketAt(path: string, process: Process): Promise<void> {
   await waitFor(`the socket ${path}`, async () => (await Deno.stat(path)).isSocket, { ...soon, alive: [process] });
 }
 
-Deno.test("serve without a configuration proves itself, says what to hand to kube-apiserver, and ends with 0 at SIGTERM", async () => {
+Deno.test("serve without a configuration tests itself, prints the settings for kube-apiserver, and ends with 0 at SIGTERM", async () => {
   await inFolder(async (folder) => {
     await using plugin = serve(folder);
     const path = `${folder}/trousseau/kms.sock`;
@@ -72,7 +72,7 @@ Deno.test("serve without a configuration proves itself, says what to hand to kub
   });
 });
 
-Deno.test("serve ends with 78 where another one serves, and takes over with --takeover", async () => {
+Deno.test("serve ends with 78 while another one serves, and takes over with --takeover", async () => {
   await inFolder(async (folder) => {
     const [config, path] = [await localConfig(folder), `${folder}/kms.sock`];
     await using first = serve(folder, "--config", config);
@@ -106,7 +106,7 @@ Deno.test("serve that was killed starts again over its stale socket, and its fir
   });
 });
 
-Deno.test("serve starts with its KMS down, says why, and recovers by itself", async () => {
+Deno.test("serve starts while its KMS is down, prints the reason, and recovers by itself", async () => {
   await inFolder(async (folder) => {
     await using server = await startTransitServer();
     server.transit.create("kubernetes");

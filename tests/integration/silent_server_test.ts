@@ -91,7 +91,7 @@ async function each(origin: string, use: (provider: Provider) => Promise<void>):
   });
 }
 
-Deno.test("every vendor names a silent server with its address and the seconds, the login's too", async () => {
+Deno.test("every vendor reports a server that does not answer with its address and the seconds, for logins too", async () => {
   const pair = authority.issue({ commonName: "kms", names: ["127.0.0.1"] });
   const closing = new AbortController();
   const silence = new Promise<Response>((resolve) => {
@@ -114,7 +114,7 @@ Deno.test("every vendor names a silent server with its address and the seconds, 
   }
 });
 
-Deno.test("every vendor says that a certificate has expired, and that a port speaks no TLS", async () => {
+Deno.test("every vendor reports an expired certificate, and a port without TLS", async () => {
   const pair = authority.issue({ commonName: "kms", names: ["127.0.0.1"], days: -2 });
   const options = { hostname: "127.0.0.1", port: 0, onListen() {} };
   await using expired = Deno.serve({ ...options, cert: pair.certificate, key: pair.key }, () => new Response());

@@ -113,7 +113,7 @@ Deno.test("sops with a configuration runs beside the plugin, each with its own s
   });
 });
 
-Deno.test("sops ends with 78 where another one serves, and takes over from one that opens what it encrypts", async () => {
+Deno.test("sops ends with 78 while another one serves, and takes over from one that can decrypt its data", async () => {
   await inFolder(async (folder) => {
     const config = await configIn(folder);
     const path = `${folder}/sops.sock`;
@@ -148,7 +148,7 @@ Deno.test("sops that was killed starts again over its stale socket", async () =>
   });
 });
 
-Deno.test("sops starts with its KMS down, says why, and recovers by itself", async () => {
+Deno.test("sops starts while its KMS is down, prints the reason, and recovers by itself", async () => {
   await inFolder(async (folder) => {
     await using server = await startTransitServer();
     server.transit.create("kubernetes");
@@ -185,7 +185,7 @@ Deno.test("sops starts with its KMS down, says why, and recovers by itself", asy
   });
 });
 
-Deno.test("sops serves where another program holds the port of sops.listen, and warns of it", async () => {
+Deno.test("sops serves while another program uses the port of sops.listen, and warns of it", async () => {
   await inFolder(async (folder) => {
     using holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = holder.addr;

@@ -46,7 +46,7 @@ async function refused(server: SopsServer, status: string, work: () => Promise<u
   equal(others.length, 0);
 }
 
-Deno.test("a data key of sops' own sizes is encrypted, and the answer is text for every format of file", async () => {
+Deno.test("data keys of the sizes that sops uses are encrypted, and the answer is text for every file format", async () => {
   await using server = await startSopsServer(memoryProviders("a", "b"));
   for (const size of [1, 32, 33, largestDataKey]) {
     const plaintext = new Uint8Array(size).fill(size);
@@ -92,7 +92,7 @@ Deno.test("a ciphertext that is empty, oversized, truncated, flipped, foreign or
   await stillWell(server);
 });
 
-Deno.test("keys that are not ours are refused by name, and nothing is asked of a KMS for them", async () => {
+Deno.test("keys of other kinds are refused by name, without a request to a KMS", async () => {
   const [a = new MemoryProvider("a")] = memoryProviders("a");
   await using server = await startSopsServer([a]);
   const { ciphertext } = await encrypted(server);
@@ -140,7 +140,7 @@ Deno.test("two keys in one request, which protobuf would merge, are refused", as
   await stillWell(server);
 });
 
-Deno.test("every form of :authority that sops may send is taken", async () => {
+Deno.test("every form of :authority that sops may send is accepted", async () => {
   await using server = await startSopsServer(memoryProviders("a"));
   const frame = grpcFrame(new Uint8Array(0));
   for (const authority of ["localhost", encodeURIComponent(server.path), "127.0.0.1"]) {
@@ -149,7 +149,7 @@ Deno.test("every form of :authority that sops may send is taken", async () => {
   }
 });
 
-Deno.test("a failed provider is told with its name and its reason, and by the status of the table", async () => {
+Deno.test("a failed provider is reported with its name and reason, and with the status of the table", async () => {
   const [a = new MemoryProvider("a")] = memoryProviders("a");
   await using server = await startSopsServer([a]);
   for (const [fault, status] of [["unreachable", "UNAVAILABLE"], ["permission_denied", "PERMISSION_DENIED"]] as const) {
@@ -182,7 +182,7 @@ Deno.test("a call in flight is answered while the server stops", async () => {
   await stopped;
 });
 
-Deno.test("the sockets of the plugin and of the key service know nothing of each other's services", async () => {
+Deno.test("the sockets of the plugin and of the key service do not serve each other's services", async () => {
   await using server = await startSopsServer(memoryProviders("a"));
   await using plugin = await startPlugin();
   await using kms = dialKms(server.path);

@@ -70,7 +70,7 @@ async function sentence(work: Work, name: Parameters<typeof failing>[0], errno: 
 
 for (const [kind, table] of [["written", writers], ["read", decryptors]] as const) {
   for (const [what, [name, work]] of Object.entries(table)) {
-    Deno.test(`systemFailure() is told where ${what} cannot be ${kind}, for each errno`, async () => {
+    Deno.test(`${what} that cannot be ${kind}: the message has the sentence of systemFailure() for each errno`, async () => {
       for (const errno of failingErrnos) {
         const said = await sentence(work, name, errno);
         const refused = errno === "EACCES" || errno === "EPERM";

@@ -69,7 +69,7 @@ async function livez(port: number): Promise<boolean> {
   return await response.text() === "ok\n";
 }
 
-Deno.test("a port that another program holds stops neither check nor serve, and serve takes it when it is free", async () => {
+Deno.test("a port in use stops neither check nor serve, and serve listens on it when it is free", async () => {
   await inFolder(async (folder) => {
     const holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = holder.addr;
@@ -113,7 +113,7 @@ Deno.test("two plugins without a configuration serve beside each other, and stat
   });
 });
 
-Deno.test("the plugin outlives a port at which descriptors run out, and serves its socket meanwhile", async () => {
+Deno.test("the plugin serves its socket while clients of its port use up all descriptors", async () => {
   await inFolder(async (folder) => {
     const port = freePort();
     await using plugin = serve(folder, ["--config", await localConfig(folder, port)], 72);
@@ -154,7 +154,7 @@ async function measured(client: KmsClient, ms: number): Promise<number[]> {
   return took.toSorted((a, b) => a - b);
 }
 
-Deno.test("clients that send requests for /metrics ahead do not starve the socket", async () => {
+Deno.test("clients that pipeline requests for /metrics do not starve the socket", async () => {
   await inFolder(async (folder) => {
     const port = freePort();
     await using plugin = serve(folder, ["--config", await localConfig(folder, port)]);

@@ -204,7 +204,7 @@ async function unwrapWhileBusy(open: Open, busyMs: number, retryAfter?: string):
 }
 
 for (const [what, open] of Object.entries({ ...kms, ...logins })) {
-  Deno.test(`${what}: a call goes on until it is answered`, async () => {
+  Deno.test(`${what}: a throttled call is repeated until it is answered`, async () => {
     const { error, took, asked, results } = await unwrapWhileBusy(open, 1_500);
     assert.equal(error, undefined);
     assert.ok(took >= 1_500 && took < deadline, `${took}`);
@@ -227,7 +227,7 @@ for (const [what, open] of Object.entries({ ...kms, ...logins })) {
 }
 
 for (const [what, open] of Object.entries(kms)) {
-  Deno.test(`${what}: a Retry-After is kept, and one beyond the deadline ends the call at once`, async () => {
+  Deno.test(`${what}: a Retry-After is obeyed, and one beyond the deadline ends the call at once`, async () => {
     const kept = await unwrapWhileBusy(open, 1_500, "1");
     assert.equal(kept.error, undefined);
     assert.equal(kept.asked, 3);

@@ -93,7 +93,7 @@ const revoked = (fault: Fault): Fault => (vault) => {
   vault.valid.clear();
 };
 
-Deno.test("a locked namespace is a refusal: every Decrypt says so, and health changes once", async () => {
+Deno.test("a locked namespace is a refusal: every Decrypt reports it, and health changes once", async () => {
   const { states, codes, quorum } = await under(becomes("locked"));
   assert.deepEqual([states, codes], [["refusing"], ["permission_denied"]]);
   assert(quorum.state === "lost" && quorum.refused);
@@ -108,12 +108,12 @@ Deno.test("a locked namespace is a refusal under grace too: Decrypts end once it
   assert.deepEqual([states, codes], [["refusing"], ["ok", "permission_denied"]]);
 });
 
-Deno.test("a locked namespace that is found at a login is the same refusal", async () => {
+Deno.test("a locked namespace at a login is the same refusal", async () => {
   const { states, codes } = await under(revoked(becomes("locked")));
   assert.deepEqual([states, codes], [["refusing"], ["permission_denied"]]);
 });
 
-Deno.test("a login that is refused is told once, although the breaker answers for it", async () => {
+Deno.test("a refused login is reported once, although the circuit breaker answers later calls", async () => {
   const { states, codes } = await under(revoked((vault) => {
     vault.intercept = ({ path }) => path.includes("/login") ? refuse(400, "invalid username or password") : undefined;
   }));
@@ -132,7 +132,7 @@ Deno.test("a sealed namespace is an outage, and health changes once", async () =
   assert.match(quorum.message, /503 \(namespace sealed: "team-a"\)/);
 });
 
-Deno.test("a namespace that is not there is named, at a login as well", async () => {
+Deno.test("a missing namespace is named, at a login too", async () => {
   for (const fault of [becomes("missing"), revoked(becomes("missing"))]) {
     const { states, codes, quorum } = await under(fault);
     assert.deepEqual([states, codes], [["refusing"], ["key_unknown"]]);

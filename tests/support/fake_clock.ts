@@ -31,27 +31,27 @@ export class FakeClock implements Clock {
   }
 
   after(ms: number, fire: () => void): () => void {
-    const callOff = () => void (this.#timers = this.#timers.filter((other) => other !== timer));
+    const cancel = () => void (this.#timers = this.#timers.filter((other) => other !== timer));
     const timer: Timer = {
       at: this.#now + Math.max(0, ms),
       fire() {
-        callOff();
+        cancel();
         fire();
       },
     };
     this.#timers.push(timer);
-    return callOff;
+    return cancel;
   }
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (signal.aborted) return resolve();
       const done = () => {
-        callOff();
+        cancel();
         signal.removeEventListener("abort", done);
         resolve();
       };
-      const callOff = this.after(ms, done);
+      const cancel = this.after(ms, done);
       signal.addEventListener("abort", done, { once: true });
     });
   }

@@ -45,12 +45,12 @@ function oldData(plan: KeyPlan, { config, losses }: CheckFindings): OldData {
   return losses.length > 0 ? "refused" : isGivenUp(plan, decryptorsOf(config)) ? "given_up" : "opens";
 }
 
-function tripJson({ name, kind, key, toBeMade, untried, steps }: RoundTrip): unknown {
+function tripJson({ name, kind, key, pendingCreation, untried, steps }: RoundTrip): unknown {
   return {
     name,
     kind,
     version: key?.version ?? null,
-    toBeMade: toBeMade ?? null,
+    toBeMade: pendingCreation ?? null,
     untried: untried ?? null,
     steps: steps.map((step) => ({ ...step, ms: Number(step.ms.toFixed(3)) })),
   };
@@ -64,7 +64,7 @@ export function checkText(findings: CheckFindings, colour: boolean): string {
     steps.flatMap(({ message }) => message === "" ? [] : [message])
   );
   const leftOut = [
-    ...trips.flatMap(({ toBeMade }) => toBeMade ?? []),
+    ...trips.flatMap(({ pendingCreation }) => pendingCreation ?? []),
     ...[...trips, ...retired].flatMap(({ untried }) => untried ?? []),
   ];
   const keyId = plan instanceof KmsError ? bad(plan.message) : planSentence(plan, oldData(plan, findings));
@@ -109,12 +109,12 @@ function sealedSummary(sealed: readonly SealedVersionStatus[]): readonly string[
   ];
 }
 
-function isLeftOut({ toBeMade, untried }: RoundTrip): boolean {
-  return toBeMade !== undefined || untried !== undefined;
+function isLeftOut({ pendingCreation, untried }: RoundTrip): boolean {
+  return pendingCreation !== undefined || untried !== undefined;
 }
 
 function row(trip: RoundTrip): readonly Cell[] {
-  if (trip.toBeMade !== undefined) return [trip.name, trip.kind, { text: "to be made", tone: "warn" }, "", ""];
+  if (trip.pendingCreation !== undefined) return [trip.name, trip.kind, { text: "to be made", tone: "warn" }, "", ""];
   if (trip.untried !== undefined) return [trip.name, trip.kind, { text: "not tried", tone: "warn" }, "-", "-", ""];
   const opened = trip.steps.find(({ step }) => step === "open");
   // A provider that cannot be opened cannot be probed: its failure is shown in the first column.

@@ -111,7 +111,7 @@ Deno.test("encryptionConfig() explains when and how to rewrite, and the checks b
     "StorageVersionMigration",
     "--encryption-provider-config-automatic-reload=true",
     "has the announced key ID behind it, before anything is taken away",
-    'docs/migrate.md, "Rewrite what is stored"',
+    'docs/migrate.md, "Rewrite stored data"',
   ];
   for (const words of said) ok(out.includes(words), words);
   const none = await printed("--socket", "/run/kms.sock", "--identity", "none");

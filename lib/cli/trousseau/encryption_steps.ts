@@ -201,7 +201,7 @@ function rewriteSteps(facts: Facts, written: readonly WrittenWith[]): readonly S
     ],
     [
       "Repeat what reports a conflict. These commands send every value through the pipe; StorageVersionMigration does",
-      'it inside the cluster (docs/migrate.md, "Rewrite what is stored").',
+      'it inside the cluster (docs/migrate.md, "Rewrite stored data").',
       ...written.flatMap(({ resources }) => resources.map(rewrite)),
     ],
     ...written.map(({ name, resources }): Step => [

@@ -72,7 +72,7 @@ export async function allRemarks(
   { signal, notify = () => {} }: { readonly signal: AbortSignal; readonly notify?: Notify },
 ): Promise<readonly ProviderRemark[]> {
   // Reading remarks uses up no credential that the next start needs.
-  const looking = { notify, stateFolder, keepsStateAsItIs: true };
+  const looking = { notify, stateFolder, readOnlyState: true };
   const found = await Promise.all(providers.map(async (config) => {
     try {
       await using provider = await openProvider(config.settings, looking);

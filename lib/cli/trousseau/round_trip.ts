@@ -66,7 +66,7 @@ export interface RoundTrip {
   /**
    * The object that the first start will create, without which nothing could be tested; `undefined` in the normal case.
    */
-  readonly toBeMade: string | undefined;
+  readonly pendingCreation: string | undefined;
   /**
    * The reason why all steps after opening were omitted without a failure: see `NotTried`; `undefined` in the normal
    * case.
@@ -94,10 +94,18 @@ export async function roundTrip(
   options: RoundTripOptions,
 ): Promise<RoundTrip> {
   const found = { name, kind: settings.kind };
-  const toBeMade = await (await adviseOn(settings)).toBeMade();
+  const pendingCreation = await (await adviseOn(settings)).pendingCreation();
   const { knownVersions } = options;
-  if (toBeMade !== undefined && !(knownVersions instanceof KmsError) && knownVersions.length === 0) {
-    return { ...found, key: undefined, toBeMade, untried: undefined, steps: [], sealed: [], remarks: [] };
+  if (pendingCreation !== undefined && !(knownVersions instanceof KmsError) && knownVersions.length === 0) {
+    return {
+      ...found,
+      key: undefined,
+      pendingCreation,
+      untried: undefined,
+      steps: [],
+      sealed: [],
+      remarks: [],
+    };
   }
   const trip = new Trip(options.signal);
   const provider = await trip.attempt(() => trip.take("open", () => openObserved(settings, options)));
@@ -110,7 +118,7 @@ export async function roundTrip(
   let key: KeyState | undefined;
   let remarks: readonly string[] = [];
   await trip.attempt(async () => {
-    const told = key = await trip.take("probe", (signal) => provider.probe({ signal })).catch(async (thrown) => {
+    const probed = key = await trip.take("probe", (signal) => provider.probe({ signal })).catch(async (thrown) => {
       // A login without the permission to wrap, or with a disabled key, may still be permitted to read which versions
       // can decrypt.
       if (isRefusal(thrown)) remarks = await remarksOf(provider, options.versions, options.signal, "hidden");
@@ -118,8 +126,8 @@ export async function roundTrip(
     });
     remarks = await remarksOf(provider, options.versions, options.signal);
     if (options.last !== "unwrap") return;
-    const at = options.counts(told);
-    if (at.version !== told.version) remarks = [takenBack(told, at), ...remarks];
+    const at = options.counts(probed);
+    if (at.version !== probed.version) remarks = [olderVersionRemark(probed, at), ...remarks];
     await thereAndBack(provider, at, trip);
   });
   if (trip.failure instanceof NotTried) {
@@ -129,11 +137,11 @@ export async function roundTrip(
   return { ...found, key, ...asUsual, steps: trip.steps, sealed, remarks };
 }
 
-const asUsual = { toBeMade: undefined, untried: undefined } as const;
+const asUsual = { pendingCreation: undefined, untried: undefined } as const;
 
 /** The warning that a running plugin reports from its probes some minutes later. */
-function takenBack(told: KeyState, counted: KeyState): string {
-  return `It answers with version ${told.version}, but this node has counted ${counted.version} since, and never goes ` +
+function olderVersionRemark(probed: KeyState, counted: KeyState): string {
+  return `It answers with version ${probed.version}, but this node has counted ${counted.version} since, and never goes ` +
     "back: it wraps under that version alone. If the key was taken back on purpose, or the other version was a mistake, " +
     "rotate the key, or give the provider a new name, with this one under formerly.";
 }
@@ -198,7 +206,7 @@ async function openObserved(
     "stateFolder" | "knownVersions" | "notify" | "open"
   >,
 ): Promise<Provider> {
-  const context = { notify, stateFolder, keepsStateAsItIs: true, knownVersions, waits: new Waits() };
+  const context = { notify, stateFolder, readOnlyState: true, knownVersions, waits: new Waits() };
   return enforceContract(await open(settings, context), context);
 }
 

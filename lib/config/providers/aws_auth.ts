@@ -183,9 +183,9 @@ async function profile(
 }
 
 async function webIdentity(raw: Variant<"web-identity">, validator: ConfigValidator): Promise<AwsAuth> {
-  const told = { role: validator.variable("AWS_ROLE_ARN"), session: validator.variable("AWS_ROLE_SESSION_NAME") };
-  const role = raw.roleArn ?? told.role;
-  const session = raw.sessionName ?? told.session ?? "trousseau";
+  const variables = { role: validator.variable("AWS_ROLE_ARN"), session: validator.variable("AWS_ROLE_SESSION_NAME") };
+  const role = raw.roleArn ?? variables.role;
+  const session = raw.sessionName ?? variables.session ?? "trousseau";
   const tokenFile = raw.tokenFile ?? validator.variable("AWS_WEB_IDENTITY_TOKEN_FILE");
   if (role === undefined) validator.complain(["roleArn"], "is missing, and AWS_ROLE_ARN is not set");
   else if (!roleArn.safeParse(role).success) validator.complain(["roleArn"], "AWS_ROLE_ARN does not hold one");

@@ -170,9 +170,9 @@ function placeIn({ vault, cloud }: Raw, validator: ConfigValidator): Place {
 
 /** The token issuer. AKS sets it for a workload identity; it must be an authority of the vault's cloud. */
 function authority({ auth }: Raw, { authorities }: Place, validator: ConfigValidator): string {
-  const told = auth.method === "workload-identity" ? validator.variable("AZURE_AUTHORITY_HOST") : undefined;
-  if (told === undefined) return authorities[0];
-  const named = URL.canParse(told) ? new URL(told).origin : told;
+  const variable = auth.method === "workload-identity" ? validator.variable("AZURE_AUTHORITY_HOST") : undefined;
+  if (variable === undefined) return authorities[0];
+  const named = URL.canParse(variable) ? new URL(variable).origin : variable;
   const found = authorities.find((one) => one === named);
   if (found === undefined) {
     validator.complain(

@@ -21,7 +21,7 @@ export function awsKmsAdvice(settings: AwsKmsSettings): ProviderAdvice {
   return {
     warnings: warnings(settings),
     rotation: { by: "command", command: rotateCommand(settings) },
-    toBeMade: () => Promise.resolve(undefined),
+    pendingCreation: () => Promise.resolve(undefined),
   };
 }
 

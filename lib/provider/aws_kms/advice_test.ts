@@ -76,8 +76,8 @@ for (const [what, [changes, expected]] of Object.entries(cases)) {
 }
 
 Deno.test("awsKmsAdvice() names the AWS CLI's command for rotation, and a start creates nothing", async () => {
-  const { rotation, toBeMade } = awsKmsAdvice(machine);
+  const { rotation, pendingCreation } = awsKmsAdvice(machine);
   const command = `aws kms rotate-key-on-demand --region eu-central-1 --key-id ${arn}`;
   assert.deepEqual(rotation, { by: "command", command });
-  assert.equal(await toBeMade(), undefined);
+  assert.equal(await pendingCreation(), undefined);
 });

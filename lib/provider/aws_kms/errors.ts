@@ -8,12 +8,12 @@ import { abortError } from "../../base/deadline.ts";
 import { type ErrorCode, KmsError } from "../../base/errors.ts";
 import { type HttpCall, retryAfter } from "../../net/https/endpoint.ts";
 import { field } from "../../net/https/fields.ts";
-import { busyOrDown, type Meaning } from "../../net/https/refusals.ts";
+import { busyOrDown, type Meaning, meaningIn, unknownMeaning } from "../../net/https/refusals.ts";
 import { serverNow } from "../../net/https/server_time.ts";
 
-const busy = { code: "throttled", why: "too many requests" } as const;
+const busy = busyOrDown[429];
 const usedUp = { code: "throttled", why: "a quota is used up" } as const;
-const broken = { code: "unreachable", why: "an error of its own" } as const;
+const broken = busyOrDown[500];
 const store = { code: "unreachable", why: "the key store behind the key is out of service" } as const;
 const unknownLogin = { code: "unauthenticated", why: "it does not know the access key" } as const;
 const expired = { code: "unauthenticated", why: "the credentials have expired" } as const;
@@ -173,19 +173,18 @@ function toError(
   { code, why }: Meaning,
   action: string,
 ): KmsError {
-  const known = name !== undefined && (Object.hasOwn(awsErrorCodes, name) || Object.hasOwn(stsCodes, name));
-  const said = known ? `${status} ${name}` : `${status}`;
-  const message = `Cannot ${action}: ${server} answered ${said} (${why}).`;
+  const known = meaningIn(awsErrorCodes, name) !== undefined || meaningIn(stsCodes, name) !== undefined;
+  const reply = known ? `${status} ${name}` : `${status}`;
+  const message = `Cannot ${action}: ${server} answered ${reply} (${why}).`;
   return new KmsError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
 }
 
 function meaning({ name, status }: AwsFailure, codes: Readonly<Record<string, Meaning>>): Meaning {
-  const found = name !== undefined && Object.hasOwn(codes, name) ? codes[name] : undefined;
-  if (found !== undefined) return found;
+  const known = meaningIn(codes, name);
+  if (known !== undefined) return known;
   if (status === 429) return busy;
   if (status === 408) return busyOrDown[408];
-  if (status >= 500) return broken;
   if (status === 401) return unknownLogin;
   if (status === 403) return { code: "permission_denied", why: "without saying why" };
-  return { code: "provider_protocol", why: "for a reason that Trousseau does not know" };
+  return unknownMeaning(status);
 }

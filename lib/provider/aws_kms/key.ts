@@ -130,9 +130,11 @@ export class KmsKey implements RemoteKey {
     const { key, region } = this.#settings;
     const { arn, createdAt } = await describe(this.#session, key, call);
     const parsed = parseKmsArn(arn);
-    const asked = parseKmsArn(key);
+    const configured = parseKmsArn(key);
     const wrong = parsed?.type !== "key" || parsed.region !== region ||
-      (asked?.type === "key" ? asked.id !== parsed.id || asked.account !== parsed.account : isOtherId(key, parsed.id));
+      (configured?.type === "key"
+        ? configured.id !== parsed.id || configured.account !== parsed.account
+        : isOtherId(key, parsed.id));
     if (wrong) throw unacceptable(call.action, "AWS KMS answers about another key than it was asked for");
     const multiRegion = isMultiRegion(parsed.id);
     this.#known = { arn, lineage: lineageOf(parsed), createdAt: multiRegion ? undefined : createdAt, multiRegion };

@@ -72,13 +72,13 @@ export async function readProfile(settings: Settings, code: ErrorCode, action: s
     roles.push(roleOf(step));
     const next = sourceOf(step);
     if (next === undefined) return { base: { metadata: settings.metadata }, roles: roles.reverse() };
-    const told = `profile "${name}" in the AWS files`;
-    if (next === name && !hasKeys) throw fail(`${told} holds no AWS credentials and is its own source_profile`);
+    const subject = `profile "${name}" in the AWS files`;
+    if (next === name && !hasKeys) throw fail(`${subject} holds no AWS credentials and is its own source_profile`);
     if (next !== name && visited.includes(next)) {
-      throw fail(`${told} leads in a circle (source_profile, ${section.place("source_profile")})`);
+      throw fail(`${subject} leads in a circle (source_profile, ${section.place("source_profile")})`);
     }
     if (visited.length >= maxChain) {
-      throw fail(`${told} is the end of more than ${maxChain} profiles that follow from each other`);
+      throw fail(`${subject} is the end of more than ${maxChain} profiles that follow from each other`);
     }
     visited.push(next);
     name = next;
@@ -89,8 +89,8 @@ function stepTo(name: string, files: ProfileFiles, fail: Fail): Step {
   const section = files.get(name);
   if (section !== undefined) return { name, section, fail };
   const misnamed = files.misnamed(name);
-  const told = `profile "${name}" in the AWS files is not there`;
-  throw fail(misnamed === undefined ? told : `${told}: ${misnamed}`);
+  const missing = `profile "${name}" in the AWS files is not there`;
+  throw fail(misnamed === undefined ? missing : `${missing}: ${misnamed}`);
 }
 
 function refuse({ name, section, fail }: Step, ...fields: readonly (keyof typeof refused)[]): void {
@@ -102,15 +102,15 @@ function refuse({ name, section, fail }: Step, ...fields: readonly (keyof typeof
 /** The source profile of a role; `undefined` for the machine's own role. */
 function sourceOf({ name, section, fail }: Step): string | undefined {
   const [profile, source] = [section.get("source_profile"), section.get("credential_source")];
-  const told = `profile "${name}" in the AWS files`;
+  const subject = `profile "${name}" in the AWS files`;
   if (profile !== undefined && source !== undefined) {
     const places = `${section.place("source_profile")} and ${section.place("credential_source")}`;
-    throw fail(`${told} has both source_profile and credential_source (${places}); keep one`);
+    throw fail(`${subject} has both source_profile and credential_source (${places}); keep one`);
   }
   if (profile !== undefined) return profile;
   if (source === "Ec2InstanceMetadata") return undefined;
   const place = section.place(source === undefined ? "role_arn" : "credential_source");
-  throw fail(`${told} names no credentials that Trousseau can get (${place}); see docs/kms/aws.md`);
+  throw fail(`${subject} names no credentials that Trousseau can get (${place}); see docs/kms/aws.md`);
 }
 
 function roleOf(step: Step): AssumedRole {

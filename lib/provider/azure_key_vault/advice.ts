@@ -14,7 +14,7 @@ export function azureKeyVaultAdvice(settings: AzureKeyVaultSettings): ProviderAd
   return {
     warnings: warnings(settings),
     rotation: { by: "command", command: rotateCommand(settings) },
-    toBeMade: () => Promise.resolve(undefined),
+    pendingCreation: () => Promise.resolve(undefined),
   };
 }
 

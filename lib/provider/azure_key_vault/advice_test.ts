@@ -18,9 +18,9 @@ function advice(changes: Partial<AzureKeyVaultSettings> = {}) {
 }
 
 Deno.test("azureKeyVaultAdvice() names the command for rotation, and has no warning for good settings", async () => {
-  const { warnings, rotation, toBeMade } = advice();
+  const { warnings, rotation, pendingCreation } = advice();
   const command = "az keyvault key rotate --id https://a.vault.azure.net/keys/kubernetes";
-  deepEqual([warnings, rotation, await toBeMade()], [[], { by: "command", command }, undefined]);
+  deepEqual([warnings, rotation, await pendingCreation()], [[], { by: "command", command }, undefined]);
 });
 
 Deno.test("azureKeyVaultAdvice() warns of a pinned version, an oracle, and a token that needs an API server", () => {

@@ -174,11 +174,11 @@ function entraRefusal(server: Server, answer: HttpAnswer, secret: boolean, call:
   const [known] = (Array.isArray(numbers) ? numbers : [])
     .flatMap((number: unknown) => typeof number === "number" ? [entraCodes[number]] : [])
     .filter((why) => why !== undefined);
-  const said = field(answer.body, "error");
-  const why = typeof said === "string" ? known ?? "it refuses the login" : undefined;
+  const error = field(answer.body, "error");
+  const why = typeof error === "string" ? known ?? "it refuses the login" : undefined;
   const refusal = loginRefusal(server, answer, why, call);
   // RFC 6749, section 5.2: the authentication of the client failed. Other errors concern the application or the tenant.
-  const counts = secret && said === "invalid_client" && refusal.code === "unauthenticated";
+  const counts = secret && error === "invalid_client" && refusal.code === "unauthenticated";
   return counts ? new RefusedLogin(refusal.message, "entraSecret") : refusal;
 }
 

@@ -11,7 +11,7 @@ export function gcpKmsAdvice(settings: GcpKmsSettings): ProviderAdvice {
   return {
     warnings: warnings(settings),
     rotation: { by: "command", command: rotateCommand(settings) },
-    toBeMade: () => Promise.resolve(undefined),
+    pendingCreation: () => Promise.resolve(undefined),
   };
 }
 

@@ -19,10 +19,14 @@ function advice(auth: GcpAuth) {
 }
 
 Deno.test("gcpKmsAdvice() names the command for rotation, and has no warning for the machine's service account", async () => {
-  const { warnings, rotation, toBeMade } = advice({ method: "metadata-server", metadata, serviceAccount: "default" });
+  const { warnings, rotation, pendingCreation } = advice({
+    method: "metadata-server",
+    metadata,
+    serviceAccount: "default",
+  });
   const command = "gcloud kms keys versions create --project my-project --location europe-west3 --keyring kubernetes " +
     "--key prod --primary";
-  deepEqual([warnings, rotation, await toBeMade()], [[], { by: "command", command }, undefined]);
+  deepEqual([warnings, rotation, await pendingCreation()], [[], { by: "command", command }, undefined]);
 });
 
 Deno.test("gcpKmsAdvice() warns of a key that never expires, of another issuer's token, and of settings from the environment", () => {

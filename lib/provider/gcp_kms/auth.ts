@@ -14,7 +14,7 @@ import { withServerTime } from "../../net/https/server_time.ts";
 import type { Grant } from "../../net/https/session.ts";
 import { type Credentials, readCredentials, type ServiceAccountKey } from "./credentials_file.ts";
 import { exchange } from "./federation.ts";
-import { actAs } from "./impersonation.ts";
+import { impersonatedToken } from "./impersonation.ts";
 import type { GcpAuth, GcpKmsSettings } from "./settings.ts";
 
 /**
@@ -73,7 +73,7 @@ export async function loginOf(settings: GcpKmsSettings, client: HttpClient): Pro
   return async (call) => {
     const own = await login(scopes.impersonate, call);
     const at = settings.endpoints.iam ?? `https://iamcredentials.${settings.universeDomain}`;
-    return await actAs(client, impersonate, own, { scope: scopes.kms, seconds: 3600, at }, call);
+    return await impersonatedToken(client, impersonate, own, { scope: scopes.kms, seconds: 3600, at }, call);
   };
 }
 
@@ -134,7 +134,7 @@ async function byFederation(
   if (impersonate === undefined) return own;
   const { serviceAccount, seconds } = impersonate;
   const at = iam ?? new URL(impersonate.url).origin;
-  return await actAs(context.client, { serviceAccount, delegates: [] }, own, { scope, seconds, at }, call);
+  return await impersonatedToken(context.client, { serviceAccount, delegates: [] }, own, { scope, seconds, at }, call);
 }
 
 /** Header that only responses of the metadata server have. */

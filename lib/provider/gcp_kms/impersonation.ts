@@ -19,7 +19,7 @@ import type { Impersonation } from "./settings.ts";
  * @param at the origin of the Service Account Credentials API.
  * @throws {KmsError} `unauthenticated` if the login may not impersonate the service account.
  */
-export async function actAs(
+export async function impersonatedToken(
   client: HttpClient,
   { serviceAccount, delegates }: Impersonation,
   own: Grant,
@@ -43,8 +43,8 @@ export async function actAs(
 
 function impersonationRefusal({ status, body }: HttpAnswer): string | undefined {
   if (reasonOf(body) === "SERVICE_DISABLED") return "the IAM Service Account Credentials API is not enabled";
-  const said = statusOf(body);
-  if (said === undefined) return undefined;
+  const code = statusOf(body);
+  if (code === undefined) return undefined;
   return status === 403 || status === 404
     ? "the login may not act as that service account, or there is none; it needs roles/iam.serviceAccountTokenCreator"
     : "it refuses the login";

@@ -83,7 +83,7 @@ function checkedBytes({ body }: HttpAnswer, name: "plaintext" | "ciphertext", { 
   const bytes = typeof text === "string" ? fromBase64(text) : undefined;
   if (bytes === undefined || bytes.length === 0) throw unacceptable(action, `Cloud KMS's answer holds no ${name}`);
   // An int64 in JSON is usually a string of digits, but a number is valid too.
-  const told = field(body, `${name}Crc32c`);
-  if ((typeof told === "string" || typeof told === "number") && `${told}` === checksum(bytes)) return bytes;
+  const expected = field(body, `${name}Crc32c`);
+  if ((typeof expected === "string" || typeof expected === "number") && `${expected}` === checksum(bytes)) return bytes;
   throw unacceptable(action, `the checksum of the ${name} in Cloud KMS's answer does not hold`);
 }

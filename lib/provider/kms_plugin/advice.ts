@@ -20,6 +20,6 @@ export function kmsPluginAdvice({ socket }: KmsPluginSettings): ProviderAdvice {
       by: "command",
       command: `trousseau probe --socket unix://${socket}  # after rotating as its vendor says`,
     },
-    toBeMade: () => Promise.resolve(undefined),
+    pendingCreation: () => Promise.resolve(undefined),
   };
 }

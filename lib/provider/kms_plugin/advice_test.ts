@@ -17,6 +17,6 @@ Deno.test("kmsPluginAdvice() warns of a socket that everybody may connect to", a
 Deno.test("kmsPluginAdvice() accepts a socket that does not exist yet, and leaves the rotation to the vendor", async () => {
   const advice = kmsPluginAdvice({ kind: "kms-plugin", name: "hsm", socket: "/run/nowhere/kms.sock" });
   deepEqual(advice.warnings, []);
-  equal(await advice.toBeMade(), undefined);
+  equal(await advice.pendingCreation(), undefined);
   match(advice.rotation.by === "command" ? advice.rotation.command : "", /unix:\/\/\/run\/nowhere\/kms\.sock/);
 });

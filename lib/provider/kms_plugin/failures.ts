@@ -21,7 +21,7 @@ export interface PluginCall {
 
 interface Meaning {
   /** Code for a probe or a wrap, whose request is known to be valid. */
-  readonly asked: ErrorCode;
+  readonly other: ErrorCode;
   /**
    * Code for an unwrap, for which the stored bytes may be invalid; `silent`: the status does not show whether they are.
    */
@@ -33,24 +33,24 @@ interface Meaning {
  * is an unreachable KMS: it is treated as an outage, which is retried.
  */
 const meanings = {
-  OK: { asked: "provider_protocol", unwrap: "provider_protocol" },
+  OK: { other: "provider_protocol", unwrap: "provider_protocol" },
   // The caller did not cancel this call; another component did.
-  CANCELLED: { asked: "unreachable", unwrap: "unreachable" },
-  UNKNOWN: { asked: "unreachable", unwrap: "silent" },
-  INVALID_ARGUMENT: { asked: "provider_protocol", unwrap: "integrity" },
-  DEADLINE_EXCEEDED: { asked: "deadline_exceeded", unwrap: "deadline_exceeded" },
-  NOT_FOUND: { asked: "key_unknown", unwrap: "key_unknown" },
-  ALREADY_EXISTS: { asked: "provider_protocol", unwrap: "silent" },
-  PERMISSION_DENIED: { asked: "permission_denied", unwrap: "permission_denied" },
-  RESOURCE_EXHAUSTED: { asked: "throttled", unwrap: "throttled" },
-  FAILED_PRECONDITION: { asked: "key_unusable", unwrap: "key_unusable" },
-  ABORTED: { asked: "unreachable", unwrap: "silent" },
-  OUT_OF_RANGE: { asked: "provider_protocol", unwrap: "integrity" },
-  UNIMPLEMENTED: { asked: "provider_protocol", unwrap: "provider_protocol" },
-  INTERNAL: { asked: "provider_protocol", unwrap: "silent" },
-  UNAVAILABLE: { asked: "unreachable", unwrap: "unreachable" },
-  DATA_LOSS: { asked: "provider_protocol", unwrap: "integrity" },
-  UNAUTHENTICATED: { asked: "unauthenticated", unwrap: "unauthenticated" },
+  CANCELLED: { other: "unreachable", unwrap: "unreachable" },
+  UNKNOWN: { other: "unreachable", unwrap: "silent" },
+  INVALID_ARGUMENT: { other: "provider_protocol", unwrap: "integrity" },
+  DEADLINE_EXCEEDED: { other: "deadline_exceeded", unwrap: "deadline_exceeded" },
+  NOT_FOUND: { other: "key_unknown", unwrap: "key_unknown" },
+  ALREADY_EXISTS: { other: "provider_protocol", unwrap: "silent" },
+  PERMISSION_DENIED: { other: "permission_denied", unwrap: "permission_denied" },
+  RESOURCE_EXHAUSTED: { other: "throttled", unwrap: "throttled" },
+  FAILED_PRECONDITION: { other: "key_unusable", unwrap: "key_unusable" },
+  ABORTED: { other: "unreachable", unwrap: "silent" },
+  OUT_OF_RANGE: { other: "provider_protocol", unwrap: "integrity" },
+  UNIMPLEMENTED: { other: "provider_protocol", unwrap: "provider_protocol" },
+  INTERNAL: { other: "provider_protocol", unwrap: "silent" },
+  UNAVAILABLE: { other: "unreachable", unwrap: "unreachable" },
+  DATA_LOSS: { other: "provider_protocol", unwrap: "integrity" },
+  UNAUTHENTICATED: { other: "unauthenticated", unwrap: "unauthenticated" },
 } as const satisfies Record<StatusName, Meaning>;
 
 /** Explanations of statuses, added to the message. */
@@ -78,8 +78,8 @@ export function failureOf(thrown: unknown, { verb, action }: PluginCall, socket:
     return new KmsError("unreachable", `Cannot ${action}: ${cause.unconnected}: ${printable(socket)}.`, { cause });
   }
   if (tooLarge.test(cause.message)) return unusableAnswer(action, "it is larger than any good one");
-  const { asked, unwrap } = meanings[cause.status];
-  const meant = verb === "unwrap" ? unwrap : asked;
+  const { other, unwrap } = meanings[cause.status];
+  const meant = verb === "unwrap" ? unwrap : other;
   const sentence = `Cannot ${action}: the plugin answered ${cause.status}${notes[cause.status] ?? ""}.`;
   return new KmsError(meant === "silent" ? "unreachable" : meant, sentence, { cause });
 }

@@ -1,18 +1,18 @@
 /**
- * What another plugin gave back for a data key, as bytes: all of it has to be handed in again to open it.
+ * The encoding of another plugin's EncryptResponse for a data key. Decrypt needs all of its fields again.
  *
- * | bytes | what                                                                                          |
- * | ----- | --------------------------------------------------------------------------------------------- |
- * | 1     | the format: 1                                                                                 |
- * | 2 + n | the key_id, 1 to 1,024 bytes of UTF-8                                                         |
- * | 2 + n | the ciphertext, 1 to 1,024 bytes                                                              |
- * | 1     | how many annotations follow                                                                   |
- * | 1 + n | an annotation's key: a lowercase domain name, each greater than the one before it             |
- * | 2 + n | its value                                                                                     |
- * | 16    | the first bytes of SHA-256 over all before: what was damaged is known without asking anybody  |
+ * | bytes | field                                                                                     |
+ * | ----- | ----------------------------------------------------------------------------------------- |
+ * | 1     | format: 1                                                                                 |
+ * | 2 + n | `key_id`, 1 to 1,024 bytes of UTF-8                                                       |
+ * | 2 + n | ciphertext, 1 to 1,024 bytes                                                              |
+ * | 1     | number of annotations                                                                     |
+ * | 1 + n | key of an annotation: a lowercase domain name; the keys are in strictly ascending order   |
+ * | 2 + n | value of the annotation                                                                   |
+ * | 16    | first bytes of SHA-256 over all bytes before; detects damage without a request            |
  *
- * Lengths are big-endian and stand before what they measure. One answer has one form, and every other one is refused. The
- * hash is no protection against whoever writes such bytes on purpose; that is what the envelope around them is for.
+ * Each length is big-endian and stands before its field. The encoding is canonical: a response has one encoding, and all
+ * other bytes are refused. The hash does not authenticate; the envelope around these bytes does.
  *
  * @module
  */
@@ -24,7 +24,7 @@ const format = 1;
 const hashBytes = 16;
 const maxAnnotations = 255;
 
-/** The bytes of an answer that is within kube-apiserver's limits; `undefined` if it has too many annotations to be kept. */
+/** Encodes a response within kube-apiserver's limits; `undefined` if it has more than 255 annotations. */
 export function encodeWrapped({ key_id: keyId, ciphertext, annotations }: EncryptResponse): Uint8Array | undefined {
   const entries = Object.entries(annotations).sort(([a], [b]) => compareTexts(a, b));
   if (entries.length > maxAnnotations) return undefined;
@@ -38,7 +38,7 @@ export function encodeWrapped({ key_id: keyId, ciphertext, annotations }: Encryp
   return concat(body, hashOf(body));
 }
 
-/** The answer that {@linkcode encodeWrapped} made such bytes of; `undefined` for all others. */
+/** Decodes bytes of {@linkcode encodeWrapped}; `undefined` for all other bytes. */
 export function decodeWrapped(bytes: Uint8Array): EncryptResponse | undefined {
   const body = bytes.subarray(0, -hashBytes);
   if (!equalBytes(bytes.subarray(body.length), hashOf(body))) return undefined;

@@ -19,11 +19,11 @@ export function localAdvice(settings: LocalSettings): ProviderAdvice {
           import("./rotate.ts"),
           import("./key_ledger.ts"),
         ]);
-        const ledger = await KeyLedger.open(settings, { stateFolder, notify: () => {}, keepsStateAsItIs: true });
+        const ledger = await KeyLedger.open(settings, { stateFolder, notify: () => {}, readOnlyState: true });
         return { version: (await rotateLocalKey(settings.keyFile, (keys) => ledger.mismatch(keys))).id };
       },
     },
-    async toBeMade() {
+    async pendingCreation() {
       if (!settings.create) return undefined;
       return await isMissing(settings.keyFile)
         ? `The key file ${settings.keyFile} is not there yet; the first start makes it.`

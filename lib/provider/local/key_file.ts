@@ -1,13 +1,13 @@
 /**
- * The file of local keys: its format, and how it is read without trusting it.
+ * The key file of the local provider: its format, and reading with checks of its owner, kind and content.
  *
  * ```json
  * { "format": 1, "keys": [{ "id": "16 hex digits", "createdAt": "2026-01-31T12:00:00.000Z", "key": "base64 of 32 bytes" }] }
  * ```
  *
- * The last key wraps, all of them unwrap. A key ID is random, so that a file that was lost and made again shares no
- * version with the one before it. In a key that was made since IDs are check values, the ID also tells whether the key is
- * the one that was made: see `check_value.ts`.
+ * The last key wraps; all keys unwrap. The ID of a new key is its check value, which detects a changed key: see
+ * `check_value.ts`. IDs of older keys are random. In both cases a file that was lost and created again shares no version
+ * with the lost one.
  *
  * @module
  */
@@ -21,15 +21,15 @@ import { checkValueOf, isMarked, markedFrom } from "./check_value.ts";
 
 /** One key of the file. */
 export interface LocalKey {
-  /** 16 lowercase hexadecimal digits: the check value of the key; in older keys, drawn at random. */
+  /** 16 lowercase hexadecimal digits: the check value of the key, or a random number in older keys. */
   readonly id: string;
-  /** Milliseconds since the epoch; it grows strictly from key to key. */
+  /** Milliseconds since the epoch, strictly ascending from key to key. */
   readonly createdAt: number;
-  /** 32 bytes; whoever holds the key wipes them. */
+  /** 32 bytes; the owner of the object wipes them. */
   readonly material: Uint8Array;
 }
 
-/** Why a key file cannot be used: a code, and the end of a sentence that says what to do about it. */
+/** The reason why a key file cannot be used: a code, and the end of a sentence with the remedy. */
 export interface KeyFileProblem {
   readonly problem: true;
   readonly code: Extract<
@@ -39,17 +39,17 @@ export interface KeyFileProblem {
   readonly why: string;
 }
 
-/** A key file that was read whole and is well formed. */
+/** A complete and well-formed key file. */
 export interface KeyFile {
   readonly problem: false;
-  /** One key or more, oldest first. */
+  /** At least one key, oldest first. */
   readonly keys: readonly LocalKey[];
-  /** What the file looked like when it was read: see {@linkcode stampOf}. */
+  /** The state of the file when it was read: see {@linkcode stampOf}. */
   readonly stamp: string;
   readonly info: Deno.FileInfo;
 }
 
-/** `maxBytes` bounds what is read at all; a thousand rotations are more than a node lives to see. */
+/** `maxBytes` is the maximum size of a file that is read; `keys` is the maximum number of its keys. */
 export const keyFileLimits = { maxBytes: 1_048_576, keys: 1000 } as const;
 
 const format = 1;
@@ -57,14 +57,14 @@ const otherFormat =
   `has a format that this version does not know (it knows format ${format}); start the version that wrote it`;
 const keyBytes = 32;
 
-/** A new random key that is younger than `last`, even if the clock was set back. Its time is the next marked instant. */
+/** A new random key. Its `createdAt` is the next marked instant, and later than that of `last` even if the clock was set back. */
 export function newLocalKey(last?: LocalKey): LocalKey {
   const material = crypto.getRandomValues(new Uint8Array(keyBytes));
   const createdAt = markedFrom(Math.max(systemClock.wall(), (last?.createdAt ?? 0) + 1));
   return { id: checkValueOf(material), createdAt, material };
 }
 
-/** The bytes of a key file. */
+/** The content of a key file. */
 export function encodeKeyFile(keys: readonly LocalKey[]): Uint8Array {
   const rows = keys.map(({ id, createdAt, material }) => ({
     id,
@@ -75,9 +75,9 @@ export function encodeKeyFile(keys: readonly LocalKey[]): Uint8Array {
 }
 
 /**
- * The keys of a key file, all or none.
+ * Parses the content of a key file.
  *
- * @returns the keys, or the end of a sentence that says what is wrong and where, and holds nothing of the file.
+ * @returns all keys; or the end of a sentence with the fault and its place, without any content of the file.
  */
 export function parseKeyFile(bytes: Uint8Array): readonly LocalKey[] | string {
   const root = parsedJson(bytes);
@@ -132,19 +132,19 @@ function hasExactly<Name extends string>(
   names: readonly Name[],
 ): value is { readonly [Key in Name]: unknown } {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  const found = Object.keys(value);
-  return found.length === names.length && names.every((name) => found.includes(name));
+  const keys = Object.keys(value);
+  return keys.length === names.length && names.every((name) => keys.includes(name));
 }
 
-/** Tells apart two states of a file: another inode, size, mode or time of change. */
+/** A text that differs for two states of a file if device, inode, size, mode or a time of change differs. */
 export function stampOf({ dev, ino, size, mode, mtime, ctime }: Deno.FileInfo): string {
   return [dev, ino, size, mode, mtime?.getTime(), ctime?.getTime()].join();
 }
 
 /**
- * What the file looks like now, without reading it.
+ * The stamp of a key file. The file is examined, but not read.
  *
- * @returns its stamp, or the problem that keeps it from being used.
+ * @returns the stamp, or the reason why the file cannot be used.
  */
 export async function stampOfKeyFile(path: string): Promise<string | KeyFileProblem> {
   try {
@@ -156,13 +156,13 @@ export async function stampOfKeyFile(path: string): Promise<string | KeyFileProb
 }
 
 /**
- * Reads and checks a key file. A symlink is refused, and so is a file that anybody but its owner may read or write.
+ * Reads and checks a key file. A symlink is refused, and so is a file that users other than its owner can read or write.
  *
- * @returns the keys, which the caller wipes, or why there are none.
+ * @returns the keys, which the caller must wipe, or the reason why they cannot be read.
  */
 export async function readKeyFile(path: string): Promise<KeyFile | KeyFileProblem> {
   try {
-    // A rotation may replace the file between the look and the opening; twice in a row it will not.
+    // A rotation can replace the file between `lstat` and `open`, but not in three attempts in a row.
     return await readUnchanged(path) ?? await readUnchanged(path) ?? await readUnchanged(path) ??
       problem("unreachable", path, "changes faster than it can be read");
   } catch (error) {
@@ -170,21 +170,21 @@ export async function readKeyFile(path: string): Promise<KeyFile | KeyFileProble
   }
 }
 
-/** @returns `undefined` if what was opened is not what was looked at: a symlink may have been put in its place. */
+/** @returns `undefined` if the opened file is not the examined one, for instance because a symlink replaced it. */
 async function readUnchanged(path: string): Promise<KeyFile | KeyFileProblem | undefined> {
-  const seen = await Deno.lstat(path);
-  const refusal = unsafe(path, seen);
+  const examined = await Deno.lstat(path);
+  const refusal = unsafe(path, examined);
   if (refusal !== undefined) return refusal;
-  return await withFile(path, { read: true }, (file) => readOpened(path, file, seen));
+  return await withFile(path, { read: true }, (file) => readOpened(path, file, examined));
 }
 
 async function readOpened(
   path: string,
   file: Deno.FsFile,
-  seen: Deno.FileInfo,
+  examined: Deno.FileInfo,
 ): Promise<KeyFile | KeyFileProblem | undefined> {
   const info = await file.stat();
-  if (stampOf(info) !== stampOf(seen)) return undefined;
+  if (stampOf(info) !== stampOf(examined)) return undefined;
   if (info.size > keyFileLimits.maxBytes) return problem("provider_protocol", path, "is too large for a key file");
   if (info.size === 0) return problem("provider_protocol", path, "is empty; put it back from a backup");
   const bytes = await readAll(file, info.size);

@@ -245,6 +245,122 @@ Deno.test("readKeyFile() says whether it found a symlink, a pipe, or a file that
     );
   }));
 
+/** Reads the key file while `swap` runs after each look at it, before it is opened. */
+async function readWhile(path: string, swap: (look: number) => Promise<void>) {
+  const { lstat } = Deno;
+  let looks = 0;
+  Deno.lstat = async (one) => {
+    const info = await lstat(one);
+    if (one === path) await swap(++looks);
+    return info;
+  };
+  try {
+    return { read: await readKeyFile(path), looks };
+  } finally {
+    Deno.lstat = lstat;
+  }
+}
+
+Deno.test("readKeyFile() reads a file that is replaced between the look and the opening as it is afterwards", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "local.keys");
+    for (const replaced of [1, 2]) {
+      await Deno.writeFile(path, encodeKeyFile([first]), { mode: 0o600 });
+      const { read, looks } = await readWhile(path, async (look) => {
+        if (look > replaced) return;
+        await Deno.writeFile(`${path}.new`, whole, { mode: 0o600 });
+        await Deno.rename(`${path}.new`, path);
+      });
+      assert.ok(!read.problem);
+      assert.deepEqual([looks, read.keys, read.stamp], [replaced + 1, keys, await stampOfKeyFile(path)]);
+    }
+  }));
+
+Deno.test("readKeyFile() refuses a symlink that comes in the place of the file between the look and the opening", () =>
+  inFolder(async (folder) => {
+    const [path, target] = [join(folder, "local.keys"), join(folder, "target")];
+    for (const one of [path, target]) await Deno.writeFile(one, whole, { mode: 0o600 });
+    const { read, looks } = await readWhile(path, async (look) => {
+      if (look > 1) return;
+      await Deno.symlink(target, `${path}.new`);
+      await Deno.rename(`${path}.new`, path);
+    });
+    assert.equal(looks, 2);
+    assert.ok(read.problem && read.code === "key_unusable" && read.why.includes("is a symlink"));
+  }));
+
+Deno.test("readKeyFile() gives up on a file that is replaced between each look and the opening", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "local.keys");
+    await Deno.writeFile(path, whole, { mode: 0o600 });
+    const { read, looks } = await readWhile(path, async () => {
+      await Deno.writeFile(`${path}.new`, whole, { mode: 0o600 });
+      await Deno.rename(`${path}.new`, path);
+    });
+    const why = `the key file "${path}" changes faster than it can be read`;
+    assert.deepEqual([looks, read], [3, { problem: true, code: "unreachable", why }]);
+  }));
+
+/** Runs `work` while `Deno.lstat` gives the information about the file with `change`, or throws it. */
+async function withLstat<T>(change: Partial<Deno.FileInfo> | Error, work: () => Promise<T>): Promise<T> {
+  const { lstat } = Deno;
+  Deno.lstat = async (one) => {
+    if (change instanceof Error) throw change;
+    return { ...await lstat(one), ...change };
+  };
+  try {
+    return await work();
+  } finally {
+    Deno.lstat = lstat;
+  }
+}
+
+Deno.test("stampOfKeyFile() and readKeyFile() refuse a file whose mode is unknown", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "local.keys");
+    await Deno.writeFile(path, whole, { mode: 0o600 });
+    for (const examine of [stampOfKeyFile, readKeyFile]) {
+      const read = await withLstat({ mode: null }, async () => await examine(path));
+      assert.ok(typeof read === "object" && read.problem && read.code === "key_unusable");
+      assert.match(read.why, /open to others than its owner \(mode 0777\)/);
+    }
+  }));
+
+Deno.test("readKeyFile() distinguishes a file that it may not read from one that cannot be reached", async () => {
+  const refused = Object.assign(new Error("EACCES"), { code: "EACCES" });
+  for (
+    const [thrown, code] of [
+      [new Deno.errors.PermissionDenied("x"), "permission_denied"],
+      [refused, "permission_denied"],
+      [new Deno.errors.NotCapable("x"), "permission_denied"],
+      [new Deno.errors.NotFound("x"), "key_unknown"],
+      [new Deno.errors.Interrupted("x"), "unreachable"],
+    ] as const
+  ) {
+    const read = await withLstat(thrown, () => readKeyFile("/nowhere/local.keys"));
+    assert.ok(read.problem);
+    assert.equal(read.code, code, thrown.name);
+  }
+});
+
+Deno.test("readKeyFile() refuses a file that becomes shorter while it is read", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "local.keys");
+    await Deno.writeFile(path, whole, { mode: 0o600 });
+    const { stat } = Deno.FsFile.prototype;
+    Deno.FsFile.prototype.stat = async function () {
+      const info = await stat.call(this);
+      await Deno.truncate(path, whole.length - 10);
+      return info;
+    };
+    try {
+      const read = await readKeyFile(path);
+      assert.ok(read.problem && read.code === "provider_protocol");
+    } finally {
+      Deno.FsFile.prototype.stat = stat;
+    }
+  }));
+
 Deno.test("stampOfKeyFile() is the stamp that readKeyFile() gives, until anything about the file changes", () =>
   inFolder(async (folder) => {
     const path = join(folder, "local.keys");

@@ -78,7 +78,7 @@ export class KeyLedger {
   private constructor(settings: LocalSettings, context: ProviderContext, known: readonly KnownKey[]) {
     this.#settings = settings;
     this.#folder = context.stateFolder;
-    this.#keeps = !(context.keepsStateAsItIs ?? false);
+    this.#keeps = !(context.readOnlyState ?? false);
     this.#notify = context.notify;
     this.#known = new Map(known.map(({ version, check }) => [version, check]));
   }

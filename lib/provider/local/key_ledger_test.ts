@@ -102,7 +102,7 @@ Deno.test("openLocal() records a key that was added while it serves, and another
 Deno.test("openLocal() writes nothing for a check, and checks existing records", async () => {
   await inFolder(async (folder) => {
     const { put, open, ledger } = await node(folder, good);
-    const asCheck = { keepsStateAsItIs: true };
+    const asCheck = { readOnlyState: true };
     await (await open(asCheck))[Symbol.asyncDispose]();
     await rejects(Deno.stat(ledger), Deno.errors.NotFound);
     await (await open())[Symbol.asyncDispose]();

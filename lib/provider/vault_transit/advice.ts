@@ -16,7 +16,7 @@ export function vaultTransitAdvice(settings: VaultTransitSettings): ProviderAdvi
   return {
     warnings: warnings(settings),
     rotation: { by: "command", command: rotateCommand(settings) },
-    toBeMade: () => Promise.resolve(undefined),
+    pendingCreation: () => Promise.resolve(undefined),
   };
 }
 

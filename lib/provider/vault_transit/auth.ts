@@ -20,7 +20,7 @@ import { grantOfToken, refuseWrappingToken } from "./token_login.ts";
 import { type WrappedKind, WrappedSecret, wrappedSecretId, wrappedToken } from "./wrapping.ts";
 
 /** Dependencies of an {@linkcode Authenticator}. */
-export interface AuthContext extends Pick<ProviderContext, "stateFolder" | "keepsStateAsItIs" | "clock"> {
+export interface AuthContext extends Pick<ProviderContext, "stateFolder" | "readOnlyState" | "clock"> {
   readonly provider: string;
   readonly namespace: string | undefined;
   readonly notify: Notify;
@@ -168,11 +168,11 @@ function wrappedSecret(
   { keepUnwrapped = false }: MaybeWrapped,
   kind: WrappedKind,
   mount: string,
-  { provider, namespace, notify, stateFolder, keepsStateAsItIs, clock = systemClock }: AuthContext,
+  { provider, namespace, notify, stateFolder, readOnlyState, clock = systemClock }: AuthContext,
 ): WrappedSecret {
   const scope = [namespace ?? "", kind.content, mount, source.description];
-  const tokens = new OpenedTokens({ provider, notify, stateFolder, keepsStateAsItIs, scope, clock });
-  const spare = keepsStateAsItIs === true;
+  const tokens = new OpenedTokens({ provider, notify, stateFolder, readOnlyState, scope, clock });
+  const spare = readOnlyState === true;
   return new WrappedSecret({ source, kind, namespace, tokens, keep: keepUnwrapped, spare, clock });
 }
 

@@ -10,7 +10,7 @@ import { KmsError } from "../../base/errors.ts";
 import { field } from "../../net/https/fields.ts";
 import type { Meaning } from "../../net/https/refusals.ts";
 import { RefusedLogin } from "../../net/https/login_holds.ts";
-import type { Asked, Redirect, VaultAnswer } from "./http.ts";
+import type { Redirect, RequestSummary, VaultAnswer } from "./http.ts";
 
 /** The meaning of a text. If it concerns the namespace, the message names the configured one. */
 interface VaultMeaning extends Meaning {
@@ -148,15 +148,15 @@ export function vaultLoginRefusal(answer: VaultAnswer, action: string, place: Lo
   const found = reasons(answer.body);
   if (knownText(found)?.ofNamespace === true) return refusal(answer, action);
   const { hint, path, locks = false, mount = "unknown" } = place;
-  const said = (why: string) => `Cannot ${action}: Vault answered ${answer.status} (${why}).`;
+  const sentence = (why: string) => `Cannot ${action}: Vault answered ${answer.status} (${why}).`;
   if (path !== undefined && (mount === "absent" || answer.status === 404)) {
-    return new KmsError("unauthenticated", said(noSuchMount(path)));
+    return new KmsError("unauthenticated", sentence(noSuchMount(path)));
   }
   const cause = loginCause(found);
-  if (cause !== undefined || !locks) return new KmsError("unauthenticated", said(cause ?? hint));
-  if (answer.status !== 403) return new RefusedLogin(said(hint), "vaultCounted");
+  if (cause !== undefined || !locks) return new KmsError("unauthenticated", sentence(cause ?? hint));
+  if (answer.status !== 403) return new RefusedLogin(sentence(hint), "vaultCounted");
   const locked = mount === "there" ? mayBeLocked : `${mayBeLocked}, or has no such auth mount`;
-  return new RefusedLogin(said(`${hint}, ${locked}`), "vaultLocked");
+  return new RefusedLogin(sentence(`${hint}, ${locked}`), "vaultLocked");
 }
 
 /** Vault refuses a login of a locked account with the same text as one at a missing mount. */
@@ -208,7 +208,7 @@ function meaningOf(answer: VaultAnswer): Meaning {
   }
   if (knownText(found) !== undefined) return known;
   if ((status === 401 || status === 403) && !isVaults(answer)) return { code: "unreachable", why: proxys };
-  if (status === 403 && answer.asked !== undefined) return { code: known.code, why: denied(answer.asked) };
+  if (status === 403 && answer.request !== undefined) return { code: known.code, why: denied(answer.request) };
   // A 404 of Vault itself contains a list of errors, which may be empty.
   if (status === 404 && !isVaults(answer)) return { code: "unreachable", why: notVault };
   return known;
@@ -223,7 +223,7 @@ const proxys = "not from Vault's API, but from something before it: look at the 
 const notVault = "not from Vault's API, but from something before it: look at the path in address";
 
 /** Vault gives the same answer for a missing policy and a missing mount. */
-function denied({ method, path, hasToken }: Asked): string {
+function denied({ method, path, hasToken }: RequestSummary): string {
   const right = `${method === "GET" ? "read" : "update"} on ${path}`;
   return hasToken
     ? `the token's policies do not allow ${right}: look at mount, key or policy`

@@ -14,7 +14,7 @@ function why(answer: Parameters<typeof refusal>[0]): string {
 
 Deno.test("refusal() names the path of a 403, and the required permission", () => {
   const answer = (method: "GET" | "POST", path: string, hasToken = true) =>
-    why({ status: 403, body: denied, retryAfterMs: undefined, asked: { method, path, hasToken } });
+    why({ status: 403, body: denied, retryAfterMs: undefined, request: { method, path, hasToken } });
   for (const verb of ["encrypt", "decrypt", "rewrap"]) {
     assert.equal(
       answer("POST", `transit/${verb}/kubernetes`),
@@ -78,7 +78,7 @@ Deno.test("refusal() distinguishes a 404 of Vault from one of a proxy in front o
 Deno.test("refusal() distinguishes a 401 or 403 of a proxy in front of Vault from Vault's own", () => {
   for (const status of [401, 403]) {
     const answer = (body: unknown) =>
-      why({ status, body, retryAfterMs: undefined, asked: { method: "POST", path: "a/b", hasToken: false } });
+      why({ status, body, retryAfterMs: undefined, request: { method: "POST", path: "a/b", hasToken: false } });
     for (const body of [undefined, {}, { message: "forbidden by canary" }]) {
       assert.equal(
         answer(body),

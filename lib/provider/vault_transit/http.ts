@@ -29,13 +29,13 @@ export interface VaultAnswer extends Omit<HttpAnswer, "headers" | "bytes"> {
   /** The configured namespace, to which the request was sent. */
   readonly namespace?: string | undefined;
   /** The request of this response. */
-  readonly asked?: Asked | undefined;
+  readonly request?: RequestSummary | undefined;
   /** The target of a redirect. */
   readonly redirect?: Redirect | undefined;
 }
 
 /** The parts of a request that messages name. */
-export interface Asked {
+export interface RequestSummary {
   readonly method: VaultRequest["method"];
   /** Path below `/v1/`. */
   readonly path: string;
@@ -51,7 +51,7 @@ export interface Redirect {
 }
 
 /** A request, and the addresses to which it can be sent. */
-export interface Question {
+export interface AddressedRequest {
   readonly request: VaultRequest;
   readonly namespace: string | undefined;
   /** The origins (scheme, host and port) of all addresses. */
@@ -61,11 +61,11 @@ export interface Question {
 /** The parts of a response that are kept. */
 export function vaultAnswer(
   { status, body, retryAfterMs, headers }: HttpAnswer,
-  { request: { method, path, token }, namespace, origins }: Question,
+  { request: { method, path, token }, namespace, origins }: AddressedRequest,
 ): VaultAnswer {
   const origin = status >= 300 && status < 400 ? redirectOrigin(headers.location) : undefined;
   const redirect = origin === undefined ? undefined : { origin, configured: origins.includes(origin) };
-  return { status, body, retryAfterMs, namespace, asked: { method, path, hasToken: token !== undefined }, redirect };
+  return { status, body, retryAfterMs, namespace, request: { method, path, hasToken: token !== undefined }, redirect };
 }
 
 /** Scheme, host and port of a redirect; `undefined` if it has none, or one that is not safe to print. */

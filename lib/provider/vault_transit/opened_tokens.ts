@@ -34,7 +34,7 @@ interface Opened {
 }
 
 /** The record of one wrapping token. */
-export interface OpenedNote {
+export interface TokenRecord {
   /** The hash of the token. */
   readonly hash: string;
   /** Time of opening in milliseconds since the epoch. */
@@ -70,7 +70,7 @@ export interface OpenedTokensOptions {
   /** State folder of the node; without one, records last as long as this process. */
   readonly stateFolder?: string | undefined;
   /** Whether the folder is read-only. */
-  readonly keepsStateAsItIs?: boolean | undefined;
+  readonly readOnlyState?: boolean | undefined;
   /** Identity of the login. Providers that read the same file for the same mount share records. */
   readonly scope: readonly string[];
   /** The system clock if absent. */
@@ -106,8 +106,8 @@ export class OpenedTokens {
    * first.
    */
   async lock(signal: AbortSignal): Promise<Disposable | undefined> {
-    const { stateFolder, keepsStateAsItIs } = this.#options;
-    if (stateFolder === undefined || keepsStateAsItIs === true) return undefined;
+    const { stateFolder, readOnlyState } = this.#options;
+    if (stateFolder === undefined || readOnlyState === true) return undefined;
     return await loginLock(`${stateFolder}/.unwrap-${this.#login.slice(0, 8)}.lock`, signal);
   }
 
@@ -117,7 +117,7 @@ export class OpenedTokens {
   }
 
   /** The record of the token with this hash, or without a hash the last record of this login. */
-  async find(hash?: string): Promise<OpenedNote | undefined> {
+  async find(hash?: string): Promise<TokenRecord | undefined> {
     this.#unreadable = false;
     const found = await this.#file?.read().catch((thrown) => {
       this.#unreadable = true;
@@ -180,8 +180,8 @@ export class OpenedTokens {
       .slice(-maxTokens);
   }
 
-  #others(tokens: readonly OpenedToken[], asked: string): readonly OpenedToken[] {
-    return tokens.filter(({ login, hash }) => login !== this.#login || hash !== asked);
+  #others(tokens: readonly OpenedToken[], exceptHash: string): readonly OpenedToken[] {
+    return tokens.filter(({ login, hash }) => login !== this.#login || hash !== exceptHash);
   }
 
   #without({ secret, ...one }: OpenedToken): OpenedToken {
@@ -190,8 +190,8 @@ export class OpenedTokens {
 
   /** @returns whether the file is up to date. */
   async #update(change: (tokens: readonly OpenedToken[]) => readonly OpenedToken[] | undefined): Promise<boolean> {
-    const { stateFolder, keepsStateAsItIs } = this.#options;
-    if (stateFolder === undefined || this.#file === undefined || keepsStateAsItIs === true) return true;
+    const { stateFolder, readOnlyState } = this.#options;
+    if (stateFolder === undefined || this.#file === undefined || readOnlyState === true) return true;
     try {
       await updateState(stateFolder, this.#file, (found) => {
         const tokens = change(found?.tokens ?? []);

@@ -66,7 +66,7 @@ Deno.test("find() accepts any content of the file", () =>
 
 Deno.test("note() and dropSecrets() write nothing if the state folder is read-only", () =>
   inFolder(async (folder) => {
-    const { tokens, path } = opened(folder, { keepsStateAsItIs: true });
+    const { tokens, path } = opened(folder, { readOnlyState: true });
     await tokens.note(token("one"), new Secret("secret-1"));
     await tokens.dropSecrets();
     using lock = await tokens.lock(new AbortController().signal);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import type { Event } from "../../telemetry/events.ts";
 import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { waitFor } from "../../../tests/support/processes.ts";
 import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
@@ -12,19 +11,7 @@ import {
   within,
 } from "../../../tests/support/vault_settings.ts";
 import type { VaultAuth } from "./settings.ts";
-
-const userpass = (password = "right"): VaultAuth => ({
-  method: "userpass",
-  mount: "userpass",
-  username: "trousseau",
-  password: new MemorySecret(password),
-});
-
-/** A GET of that path checks the mount and is not a login. */
-const logins = (vault: VaultDouble) =>
-  vault.requests.filter(({ method, path }) => method === "POST" && /^auth\/.+\/login/.test(path));
-const results = (events: readonly Event[], type: "login" | "token_renewed") =>
-  events.flatMap((event) => event.type === type ? [event.result] : []);
+import { logins, refusals, results, until, userpass } from "../../../tests/support/vault_session.ts";
 
 Deno.test("request() logs in once for concurrent calls", async () => {
   await using vault = new VaultDouble();
@@ -121,101 +108,6 @@ Deno.test("request() logs in by itself as soon as Vault is available again", asy
   await provider.probe(patient);
 });
 
-/** Advances a clock to the session's next timer. @returns the advance in milliseconds. */
-async function toNextTimer(clock: FakeClock): Promise<number> {
-  const due = clock.untilNext();
-  await clock.advance(due);
-  return due;
-}
-
-/** Waits for an event that does not depend on the session's clock. */
-function until(what: string, isSo: () => boolean): Promise<unknown> {
-  return waitFor(what, isSo, { timeoutMs: 20_000, everyMs: 2 });
-}
-
-Deno.test("request() renews the token before it expires, and continues to use it", async () => {
-  await using vault = new VaultDouble();
-  const clock = new FakeClock();
-  const { provider, events } = await openVault(vault.address, { auth: userpass() }, { clock });
-  await using _provider = provider;
-  await provider.probe(patient);
-  for (let renewals = 1; renewals <= 2; renewals++) {
-    const due = await toNextTimer(clock);
-    assert(due > 0.49 * 3_600_000 && due < 0.61 * 3_600_000, `${due}`);
-    await until("a renewal", () => results(events, "token_renewed").length === renewals);
-  }
-  await provider.probe(patient);
-  assert.equal(logins(vault).length, 1);
-  assert.deepEqual(results(events, "token_renewed"), ["ok", "ok"]);
-  const lifetimes = events.flatMap((event) => event.type === "token_lifetime" ? [event.expiresAt] : []);
-  assert.equal(lifetimes.length, 3);
-  assert.equal(lifetimes.at(-1), clock.now() + 3_600_000);
-});
-
-Deno.test("request() replaces a token whose renewals no longer extend it, before it expires", async () => {
-  await using vault = new VaultDouble();
-  const clock = new FakeClock();
-  vault.intercept = ({ path, token }) =>
-    path === "auth/token/renew-self"
-      ? Response.json({ auth: { client_token: token, lease_duration: 1800, renewable: true } })
-      : undefined;
-  await using provider = (await openVault(vault.address, { auth: userpass() }, { clock })).provider;
-  await provider.probe(patient);
-  await toNextTimer(clock);
-  await until("another login", () => logins(vault).length === 2);
-  assert.equal(vault.asked("auth/token/renew-self").length, 1);
-  await provider.probe(patient);
-  assert.equal(logins(vault).length, 2);
-});
-
-Deno.test("request() replaces a token that cannot be renewed", async () => {
-  await using vault = new VaultDouble();
-  const clock = new FakeClock();
-  vault.tokens = { ttl: 100, renewable: false };
-  await using provider = (await openVault(vault.address, { auth: userpass() }, { clock })).provider;
-  await provider.probe(patient);
-  const due = await toNextTimer(clock);
-  assert(due > 62_000 && due < 78_000, `${due}`);
-  await until("another login", () => logins(vault).length === 2);
-  assert.equal(vault.asked("auth/token/renew-self").length, 0);
-});
-
-Deno.test("request() retries a renewal that failed because Vault was sealed, and logs in if it is refused", async () => {
-  await using vault = new VaultDouble();
-  const clock = new FakeClock();
-  const answers = [refuse(503, "Vault is sealed"), refuse(403, "permission denied")];
-  vault.intercept = ({ path }) => path === "auth/token/renew-self" ? answers.shift() : undefined;
-  const { provider, events } = await openVault(vault.address, { auth: userpass() }, { clock });
-  await using _provider = provider;
-  await provider.probe(patient);
-  await toNextTimer(clock);
-  await until("a failed renewal", () => clock.untilNext() < Infinity && results(events, "token_renewed").length === 1);
-  await toNextTimer(clock);
-  await until("another login", () => logins(vault).length === 2);
-  assert.deepEqual(results(events, "token_renewed"), ["unreachable", "permission_denied"]);
-});
-
-Deno.test("request() looks up the lifetime of a given token once, and renews it", async () => {
-  await using vault = new VaultDouble();
-  const clock = new FakeClock();
-  await using provider = (await openVault(vault.address, { auth: tokenAuth("root") }, { clock })).provider;
-  await provider.probe(patient);
-  await toNextTimer(clock);
-  await until("a renewal", () => vault.asked("auth/token/renew-self").length === 1);
-  assert.equal(vault.asked("auth/token/lookup-self").length, 1);
-});
-
-/** The number of requests that were answered with 403. */
-function refusals(vault: VaultDouble): () => number {
-  let count = 0;
-  const before = vault.answered;
-  vault.answered = (status) => {
-    before?.(status);
-    if (status === 403) count++;
-  };
-  return () => count;
-}
-
 Deno.test("request() logs in before a token's last use, so that no call fails: one login for ten calls", async () => {
   await using vault = new VaultDouble();
   const refused = refusals(vault);
@@ -256,25 +148,6 @@ Deno.test("request() replaces a token that was used up by another client, every 
     await Promise.all(Array.from({ length: 8 }, () => provider.unwrap(wrapped, patient)));
     assert.equal(logins(vault).length, times);
   }
-});
-
-Deno.test("request() counts a renewal as a use, and logs in instead if it would be the last", async () => {
-  await using vault = new VaultDouble();
-  const clock = new FakeClock();
-  const refused = refusals(vault);
-  vault.tokens = { ttl: 3600, renewable: true, uses: 6 };
-  const { provider, events } = await openVault(vault.address, { auth: userpass() }, { clock });
-  await using _provider = provider;
-  // Three of six uses.
-  await provider.probe(patient);
-  for (const renewals of [1, 2]) {
-    await toNextTimer(clock);
-    await until("a renewal", () => results(events, "token_renewed").length === renewals);
-  }
-  await toNextTimer(clock);
-  await until("a login", () => logins(vault).length === 2);
-  await provider.probe(patient);
-  assert.deepEqual([results(events, "token_renewed"), refused()], [["ok", "ok"], 0]);
 });
 
 Deno.test("request() does not log in for each call that a policy forbids, and continues to serve permitted ones", async () => {
@@ -330,17 +203,6 @@ Deno.test("request() keeps a token that is refused for one call while no login s
     }
     assert.equal(logins(vault).length, 2);
   }
-});
-
-Deno.test("request() does not renew a token that never expires", async () => {
-  await using vault = new VaultDouble();
-  vault.tokens = { ttl: 0, renewable: false };
-  const { provider, events } = await openVault(vault.address, { auth: tokenAuth("root") });
-  await using _provider = provider;
-  await provider.probe(patient);
-  assert.deepEqual(events.filter(({ type }) => type === "token_lifetime"), [
-    { type: "token_lifetime", provider: "vault-eu", expiresAt: undefined },
-  ]);
 });
 
 Deno.test("request() uses a replaced token without a failed call", async () => {

@@ -71,8 +71,8 @@ export async function refuseWrappingToken(token: Secret, where: string, call: Lo
 /** The check is optional: if a proxy in front of Vault blocks it, the login continues without its result. */
 async function isWrappingToken(token: Secret, call: LoginCall): Promise<boolean> {
   using limit = deadline(lookMs, call.signal);
-  const asked = call.ask({ method: "POST", path: paths.wrapping, body: { token: token.reveal() } });
-  const answer = await orAborted(asked, limit.signal, call.action).catch((thrown: unknown) => {
+  const response = call.ask({ method: "POST", path: paths.wrapping, body: { token: token.reveal() } });
+  const answer = await orAborted(response, limit.signal, call.action).catch((thrown: unknown) => {
     if (call.signal.aborted) throw thrown;
     return undefined;
   });

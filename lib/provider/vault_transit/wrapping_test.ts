@@ -64,9 +64,9 @@ async function start(
   vault: VaultDouble,
   auth: VaultAuth,
   stateFolder: string,
-  keepsStateAsItIs = false,
+  readOnlyState = false,
 ): Promise<void> {
-  const context = { stateFolder, keepsStateAsItIs };
+  const context = { stateFolder, readOnlyState };
   await using provider = (await openVault(vault.address, { auth }, context)).provider;
   await provider.probe(patient);
 }
