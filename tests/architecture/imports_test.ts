@@ -16,7 +16,7 @@ const packages: Readonly<Record<string, readonly Room[]>> = {
   "protobufjs": ["lib/net/grpc"],
   "prom-client": ["lib/telemetry"],
   "yaml": ["lib/config"],
-  "zod": ["lib/config", "lib/cli/trousseau"],
+  "zod": ["lib/api/keyring", "lib/config", "lib/cli/trousseau"],
 };
 
 /** What only some rooms may touch. */
