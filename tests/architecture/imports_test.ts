@@ -19,7 +19,7 @@ const packages: Readonly<Record<string, readonly Room[]>> = {
   "protobufjs": ["lib/net/grpc"],
   "prom-client": ["lib/telemetry"],
   "yaml": ["lib/config"],
-  "zod": ["lib/config", "lib/cli/trousseau"],
+  "zod": ["lib/api/keyring", "lib/config", "lib/cli/trousseau"],
 };
 
 /** Patterns that are permitted only in the listed rooms and files. */
