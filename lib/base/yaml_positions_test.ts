@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type FieldPath, readYaml, whyNoYaml } from "./positions.ts";
+import { type FieldPath, readYaml, whyNoYaml } from "./yaml_positions.ts";
 
 function at(text: string, ...path: FieldPath): string {
   const { line, column } = readYaml(text).position(path);
