@@ -43,7 +43,7 @@ const codec = jsonCodec<AuthoritiesRecord>(
 const rowKey = utf8("authorities");
 
 /** A signed certificate. */
-export interface IssuedCertificate {
+export interface SignedCertificate {
   /** PEM. */
   readonly certificate: string;
   /** PEM of every authority that is trusted, the newest first. */
@@ -101,7 +101,7 @@ export class CertificateAuthority {
     subject: { readonly commonName: string; readonly enrolmentId: string; readonly publicKey: Uint8Array },
     until: number,
     signal: AbortSignal,
-  ): Promise<IssuedCertificate> {
+  ): Promise<SignedCertificate> {
     const rows = await this.#trustedRows(signal);
     const authority = newest(rows);
     const { commonName, enrolmentId, publicKey } = subject;

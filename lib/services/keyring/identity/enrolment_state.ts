@@ -5,7 +5,7 @@
  */
 import { X509Certificate } from "node:crypto";
 import { sha256Hex } from "../../../base/bytes.ts";
-import type { IssuedCertificate } from "./certificate_authority.ts";
+import type { SignedCertificate } from "./certificate_authority.ts";
 import type { EnrolmentRecord } from "./enrolment_records.ts";
 import { lifetimes } from "./lifetimes.ts";
 
@@ -29,7 +29,7 @@ export interface EnrolmentInfo {
 }
 
 /** The record with one more certificate, without those that have expired. */
-export function withCertificate(record: EnrolmentRecord, issued: IssuedCertificate, now: number): EnrolmentRecord {
+export function withCertificate(record: EnrolmentRecord, issued: SignedCertificate, now: number): EnrolmentRecord {
   const added = { sha256: certificateHash(new X509Certificate(issued.certificate).raw), notAfter: issued.notAfter };
   const kept = record.certificates.filter(({ notAfter }) => notAfter > now);
   return { ...record, certificates: [...kept, added].slice(-maxCertificates) };

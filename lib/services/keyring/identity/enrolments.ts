@@ -15,7 +15,7 @@ import { requireAdmin } from "../policy/require_admin.ts";
 import { rightsBeyond } from "../policy/rights.ts";
 import { rolesFor } from "../policy/takers.ts";
 import type { OpenedRecord, RecordReader, RecordStore } from "../records/records.ts";
-import type { CertificateAuthority, IssuedCertificate } from "./certificate_authority.ts";
+import type { CertificateAuthority, SignedCertificate } from "./certificate_authority.ts";
 import { clientPublicKey } from "./certificates.ts";
 import { requireClock } from "./clock_check.ts";
 import { codeCodec, enrolmentCodec, type EnrolmentRecord, idBytes, newId } from "./enrolment_records.ts";
@@ -89,7 +89,7 @@ export class Enrolments {
   redeem(
     { code, publicKey }: { readonly code: string; readonly publicKey: Uint8Array },
     signal: AbortSignal,
-  ): Promise<IssuedCertificate & { readonly id: string }> {
+  ): Promise<SignedCertificate & { readonly id: string }> {
     const key = acceptedKey(publicKey);
     return this.#parts.failedAnswers.delayFailure(async () => {
       if (enrolmentSecret(code) === undefined) throw wrongCode();
@@ -124,7 +124,7 @@ export class Enrolments {
    * @throws {KeyringError} `forbidden` for any other identity, `unauthenticated` if the enrolment has ended,
    *   `request_invalid`, `clock_behind`.
    */
-  async renew(identity: Identity, publicKey: Uint8Array, signal: AbortSignal): Promise<IssuedCertificate> {
+  async renew(identity: Identity, publicKey: Uint8Array, signal: AbortSignal): Promise<SignedCertificate> {
     if (identity.kind !== "person") {
       throw new KeyringError("forbidden", `Cannot renew: ${identity.name} has no client certificate.`);
     }
@@ -193,7 +193,7 @@ export class Enrolments {
     publicKey: Uint8Array,
     endsAt: number,
     signal: AbortSignal,
-  ): Promise<IssuedCertificate> {
+  ): Promise<SignedCertificate> {
     return this.#parts.authority.clientCertificate({ commonName, enrolmentId, publicKey }, endsAt, signal);
   }
 

@@ -12,7 +12,7 @@ export const loginMethods = {
   /** A token of a ServiceAccount, reviewed by its cluster. */
   kubernetes: "cluster",
   /** A token of an OIDC issuer, verified by its keys. */
-  jwt: "issuer",
+  oidc: "issuer",
 } as const satisfies Readonly<Record<string, "cluster" | "issuer">>;
 
 /** A method of login. */
@@ -31,7 +31,7 @@ export interface JwtVerifier {
   /** The configured name. */
   readonly name: string;
   /**
-   * @throws {KeyringError} `unauthenticated` for a token that does not verify; `store_unavailable` if the cluster or the
+   * @throws {KeyringError} `unauthenticated` for a token that does not verify; `issuer_unavailable` if the cluster or the
    *   issuer cannot be asked.
    */
   verify(jwt: string, signal: AbortSignal): Promise<VerifiedSubject>;
@@ -77,7 +77,7 @@ export class LoginVerifier {
     }
     const found = configured.find((one) => one.name === name);
     if (found !== undefined) return found;
-    throw invalid(`no ${kind} of this name is configured.${didYouMean(name, configured.map(({ name }) => name))}`);
+    throw invalid(`no ${kind} of this name is configured`, didYouMean(name, configured.map(({ name }) => name)));
   }
 }
 
@@ -86,6 +86,6 @@ export function refusedJwt(why: string, cause?: unknown): KeyringError {
   return new KeyringError("unauthenticated", `The token of the login is refused: ${why}.`, { cause });
 }
 
-function invalid(why: string): KeyringError {
-  return new KeyringError("request_invalid", `Cannot log in: ${why.replace(/\.$/, "")}${why.endsWith("?") ? "" : "."}`);
+function invalid(why: string, hint = ""): KeyringError {
+  return new KeyringError("request_invalid", `Cannot log in: ${why}.${hint}`);
 }

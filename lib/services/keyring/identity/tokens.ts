@@ -121,7 +121,7 @@ export class Tokens {
    *
    * @returns times in milliseconds since the epoch.
    * @throws {KeyringError} `unauthenticated` for a JWT that does not verify, delayed; `forbidden` if the identity may not
-   *   take the role; `request_invalid`, `clock_behind`, `rate_limited`, `store_unavailable`.
+   *   take the role; `request_invalid`, `clock_behind`, `rate_limited`, `issuer_unavailable`.
    */
   login(
     request: LoginRequest,
