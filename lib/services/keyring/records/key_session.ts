@@ -7,7 +7,7 @@ import { createHmac } from "node:crypto";
 import { hex, lengthPrefixed } from "../../../base/bytes.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { RowCondition } from "../engine/engine.ts";
-import { keyCondition, type KeyRing } from "./key_ring.ts";
+import { keyCondition, type StoreKeys } from "./store_keys.ts";
 import { type LookupPurpose, lookupPurposes } from "./records.ts";
 import { damagedKey, type KeyUse, type OpenedKey, type StoreKeyRow } from "./store_key.ts";
 
@@ -19,7 +19,7 @@ export type ResealCheck = (newest: OpenedKey) => Promise<boolean>;
 
 /** See the module. */
 export class KeySession {
-  readonly #ring: KeyRing;
+  readonly #ring: StoreKeys;
   readonly #signal: AbortSignal;
   readonly #isResealing: ResealCheck;
   readonly #opened = new Map<string, OpenedKey>();
@@ -28,7 +28,7 @@ export class KeySession {
   #loaded = false;
   #resealing: Promise<boolean> | undefined;
 
-  constructor(ring: KeyRing, isResealing: ResealCheck, signal: AbortSignal) {
+  constructor(ring: StoreKeys, isResealing: ResealCheck, signal: AbortSignal) {
     this.#ring = ring;
     this.#isResealing = isResealing;
     this.#signal = signal;

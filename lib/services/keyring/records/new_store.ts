@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../../../base/clock.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { type Engine, type RowCondition, type TableName, tables } from "../engine/engine.ts";
-import { type KeyRing, keyRowName, type NewKey } from "./key_ring.ts";
+import { keyRowName, type NewKey, type StoreKeys } from "./store_keys.ts";
 import { sealRecord } from "./seal.ts";
 import { formatCodec, metaKey } from "./store_format.ts";
 import { type KeyUse, keyUses } from "./store_key.ts";
@@ -15,7 +15,7 @@ import { type KeyUse, keyUses } from "./store_key.ts";
 /** Parts of {@linkcode createKeys}. */
 export interface NewStoreParts {
   readonly engine: Engine;
-  readonly ring: KeyRing;
+  readonly ring: StoreKeys;
   readonly clock: Clock;
   /** The number that is written. */
   readonly format: number;
@@ -47,7 +47,7 @@ export async function createKeys(parts: NewStoreParts, signal: AbortSignal): Pro
 }
 
 /** A new key of 32 random bytes. */
-export function newKey(ring: KeyRing, use: KeyUse, epoch: number): NewKey {
+export function newKey(ring: StoreKeys, use: KeyUse, epoch: number): NewKey {
   return { name: ring.newName(use, epoch), bytes: new Uint8Array(randomBytes(32)) };
 }
 

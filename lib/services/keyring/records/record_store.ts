@@ -7,7 +7,7 @@ import { type Clock, deadlineBy } from "../../../base/clock.ts";
 import { abandoned, jittered } from "../../../base/deadline.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { Engine, RowName, TableName } from "../engine/engine.ts";
-import { KeyRing, type StoreKeyGroup } from "./key_ring.ts";
+import { type StoreKeyGroup, StoreKeys } from "./store_keys.ts";
 import { fingerprintMac, KeySession } from "./key_session.ts";
 import { createKeys } from "./new_store.ts";
 import type { LookupPurpose, RecordReader, RecordStore, RecordTransaction } from "./records.ts";
@@ -51,7 +51,7 @@ export class SealedRecordStore implements RecordStore, Disposable {
   readonly storeId: Uint8Array;
   readonly engine: Engine;
   readonly clock: Clock;
-  readonly ring: KeyRing;
+  readonly ring: StoreKeys;
   readonly #closing = new AbortController();
   readonly #steps: readonly Migration[];
   readonly #cache: RecordCache;
@@ -63,7 +63,7 @@ export class SealedRecordStore implements RecordStore, Disposable {
     this.engine = engine;
     this.storeId = engine.storeId;
     this.clock = clock;
-    this.ring = new KeyRing({ engine, group, clock });
+    this.ring = new StoreKeys({ engine, group, clock });
     this.#cache = new RecordCache(cacheBytes);
     this.#steps = steps;
   }

@@ -26,8 +26,8 @@ import {
 /** The part of a `KekGroup` that the keyring needs. */
 export type StoreKeyGroup = Pick<KekGroup, "providers" | "needed" | "wrap" | "open" | "remember">;
 
-/** Parts of a {@linkcode KeyRing}. */
-export interface KeyRingParts {
+/** Parts of a {@linkcode StoreKeys}. */
+export interface StoreKeysParts {
   readonly engine: Engine;
   readonly group: StoreKeyGroup;
   readonly clock: Clock;
@@ -43,13 +43,13 @@ export interface NewKey {
 }
 
 /** See the module. */
-export class KeyRing {
-  readonly #parts: KeyRingParts;
+export class StoreKeys {
+  readonly #parts: StoreKeysParts;
   #rows: ReadonlyMap<string, StoreKeyRow> = new Map();
   /** Counts reads, so that a slow one does not replace the result of a later one. */
   readonly #loads = { started: 0, taken: 0 };
 
-  constructor(parts: KeyRingParts) {
+  constructor(parts: StoreKeysParts) {
     this.#parts = parts;
   }
 
