@@ -18,7 +18,7 @@ import { idBytes } from "./enrolment_records.ts";
 import type { FailedAnswers } from "./failed_answers.ts";
 import { lifetimes } from "./lifetimes.ts";
 import { restoreNumber } from "./restore_number.ts";
-import type { LoginMethod, VerifiedSubject } from "./login.ts";
+import type { LoginMethodName, VerifiedSubject } from "./login.ts";
 import { type LoginSubject, newToken, tokenCodec, tokenIdOf, tokenKey, type TokenRecord } from "./token_records.ts";
 
 /** Maximum number of rows that a list has. */
@@ -26,7 +26,7 @@ const maxListed = 10_000;
 
 /** The request of a login. */
 export interface LoginRequest {
-  readonly method: LoginMethod;
+  readonly method: LoginMethodName;
   /** The configured name of the cluster or issuer; it may be left out if there is one of this method. */
   readonly issuer?: string;
   readonly role: string;

@@ -15,7 +15,7 @@ export interface Rule {
 }
 
 /** An entry of `take`: identities that may take a role. */
-export type Take =
+export type RoleTake =
   | { readonly kind: "person"; readonly name: string }
   | { readonly kind: "socket"; readonly name: string }
   | {
@@ -29,7 +29,7 @@ export type Take =
 
 /** A role. */
 export interface Role {
-  readonly take: readonly Take[];
+  readonly take: readonly RoleTake[];
   readonly rules: readonly Rule[];
   /** Lifetime of a login's token in milliseconds. */
   readonly tokenTtlMs: number;

@@ -9,7 +9,7 @@ import { KeyringError } from "../../../api/keyring/problems.ts";
 import { utf8 } from "../../../base/bytes.ts";
 import { parseDuration } from "../../../base/duration.ts";
 import { type FieldPath, readYaml, type YamlFile } from "../../../base/yaml_positions.ts";
-import { defaultTokenTtlMs, type Policy, type Role, type Take } from "./policy.ts";
+import { defaultTokenTtlMs, type Policy, type Role, type RoleTake } from "./policy.ts";
 
 /** Maximum number of problems in one error. */
 const maxProblems = 20;
@@ -51,7 +51,7 @@ function compiled(document: PolicyDocument, version: number): Policy {
 
 type RawTake = NonNullable<PolicyDocument["roles"][string]["take"]>[number];
 
-function takeOf({ person, socket, issuer, cluster, subject, claims }: RawTake): Take {
+function takeOf({ person, socket, issuer, cluster, subject, claims }: RawTake): RoleTake {
   if (person !== undefined) return { kind: "person", name: person };
   if (socket !== undefined) return { kind: "socket", name: socket };
   return {
