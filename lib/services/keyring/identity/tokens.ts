@@ -213,7 +213,7 @@ export class Tokens {
     { value }: Pick<OpenedRecord<TokenRecord>, "value">,
   ): Promise<{ readonly role: Role }> {
     const [policy, restore] = await Promise.all([this.#parts.policies.read(reader), restoreNumber(reader)]);
-    if (value.revokedAt !== undefined) throw refusedToken("it was revoked");
+    if (value.revokedAt !== undefined) throw refusedToken("it has been revoked");
     if (value.restore !== restore) throw refusedToken("it is from before a restore of the store");
     if (value.expiresAt <= this.#parts.clock.wall()) throw refusedToken("it has expired");
     const role = policy.roles.get(value.role);

@@ -96,5 +96,5 @@ function refused(problems: readonly PlacedProblem[]): KeyringError {
   const lines = [...new Set(sorted.map(({ line, column, text }) => `${line}:${column}: ${text}`))];
   const left = lines.length - maxProblems;
   const shown = [...lines.slice(0, maxProblems), ...(left > 0 ? [`and ${left} more`] : [])];
-  return new KeyringError("request_invalid", `The policy is refused:\n${shown.join("\n")}`);
+  return new KeyringError("request_invalid", ["The policy is refused:", ...shown].join("\n"));
 }
