@@ -13,7 +13,7 @@ import type { Environment } from "./environment.ts";
 import type { Files } from "./files.ts";
 import { keyringConfig } from "./keyring.ts";
 import type { ConfigValidator, PlacedSettings } from "./providers/common.ts";
-import type { FieldPath } from "./positions.ts";
+import type { FieldPath } from "../base/yaml_positions.ts";
 import { pathText } from "./problems.ts";
 import { foreignSources } from "./read_foreign.ts";
 import { checkTogether, foreignSupport, providerSettings, type RawProvider, retiredSettings } from "./schema.ts";

@@ -18,8 +18,11 @@ const packages: Readonly<Record<string, readonly Room[]>> = {
   "@grpc/grpc-js": ["lib/net/grpc"],
   "protobufjs": ["lib/net/grpc"],
   "prom-client": ["lib/telemetry"],
-  "yaml": ["lib/config"],
-  "zod": ["lib/api/keyring", "lib/config", "lib/cli/trousseau"],
+  "@peculiar/x509": ["lib/services/keyring"],
+  "reflect-metadata": ["lib/services/keyring"],
+  "jose": ["lib/services/keyring"],
+  "yaml": ["lib/config", "lib/base"],
+  "zod": ["lib/config", "lib/cli/trousseau", "lib/api/keyring", "lib/services/keyring"],
 };
 
 /** Patterns that are permitted only in the listed rooms and files. */
