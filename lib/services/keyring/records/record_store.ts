@@ -115,6 +115,10 @@ export class SealedRecordStore implements RecordStore, Disposable {
     return this.engine.watch(table, signal);
   }
 
+  async purge(signal: AbortSignal): Promise<void> {
+    await this.engine.purge(signal);
+  }
+
   /** The greatest revision of all records that were opened or written so far: milliseconds since the epoch. */
   get newestRevision(): number {
     return this.#highest;

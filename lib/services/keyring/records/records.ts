@@ -102,6 +102,8 @@ export interface RecordStore {
   lookupKey(purpose: LookupPurpose, ...fields: readonly Uint8Array[]): Promise<Uint8Array>;
   /** HMAC-SHA-256 under the fingerprint key, 8 bytes. */
   fingerprint(...fields: readonly Uint8Array[]): Promise<Uint8Array>;
+  /** Resolves when no deleted content is left in the engine's files; see `Engine.purge`. */
+  purge(signal: AbortSignal): Promise<void>;
   /** Names of changed rows; see `Engine.watch`. */
   watch(table: TableName, signal: AbortSignal): AsyncIterable<readonly Pick<StoredRow, "key">[]>;
 }
