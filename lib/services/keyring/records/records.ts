@@ -121,6 +121,7 @@ export const lookupPurposes = {
   idempotency: 6,
   claim: 7,
   requestBody: 8,
+  checkpoint: 9,
 } as const satisfies Readonly<Record<string, number>>;
 
 /** A use of the index key. */
