@@ -26,11 +26,17 @@ export interface Submitted<Answer> {
 /** Sends jobs in batches, one batch at a time, in the order in which they came. */
 export class Batches<Job, Answer> {
   readonly #send: (jobs: readonly Job[]) => Promise<readonly Answer[]>;
+  readonly #mayRepeat: (thrown: unknown) => boolean;
   #waiting: BatchJob<Job, Answer>[] = [];
   #isBusy = false;
 
-  constructor(send: (jobs: readonly Job[]) => Promise<readonly Answer[]>) {
+  /** @param mayRepeat whether the jobs of a batch that failed so are sent one by one. */
+  constructor(
+    send: (jobs: readonly Job[]) => Promise<readonly Answer[]>,
+    mayRepeat: (thrown: unknown) => boolean = () => true,
+  ) {
     this.#send = send;
+    this.#mayRepeat = mayRepeat;
   }
 
   /** @param bytes the size of the job. */
@@ -74,7 +80,7 @@ export class Batches<Job, Answer> {
       batch.forEach(({ resolve }, index) => resolve(answers[index] as Answer));
     } catch (thrown) {
       // A failure of all together can be one job's own: too large for the rest of the disk.
-      if (batch.length === 1) return batch[0]?.reject(thrown);
+      if (batch.length === 1 || !this.#mayRepeat(thrown)) return batch.forEach(({ reject }) => reject(thrown));
       for (const one of batch) await this.#sendBatch([one]);
     }
   }

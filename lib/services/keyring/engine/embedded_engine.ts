@@ -26,7 +26,7 @@ import { RowChanges } from "./row_changes.ts";
 import { isFinalFailure, isUncertain, sqliteFailure } from "./sqlite_failures.ts";
 import type { SqliteRead, SqliteRow, SqliteTransaction } from "./sqlite_jobs.ts";
 import { SqliteError, SqliteThread } from "./sqlite_thread.ts";
-import { examineStore, makeStore, refused } from "./store_file.ts";
+import { examineStore, makeStore, refused, requireFormat } from "./store_file.ts";
 import { lockStore } from "./store_lock.ts";
 
 /** Options of {@linkcode openEmbeddedEngine}. */
@@ -56,16 +56,17 @@ export async function openEmbeddedEngine(options: EmbeddedOptions): Promise<Engi
   const exists = await examineStore(path);
   if (!exists && !create) throw refused(path, "there is none; restore a backup, or let the server make a new one");
   const lock = await lockStore(path);
-  let thread: SqliteThread | undefined;
+  const thread = new SqliteThread();
   try {
     // Another process can have made it before the lock was taken.
     if (!exists && !await examineStore(path)) await makeStore(path);
-    thread = new SqliteThread();
-    const { storeId } = await thread.ask("open", { path, readOnly: false });
+    const { storeId, format } = await thread.ask("open", { path, readOnly: false });
+    // A newer version can have written a header that is still in the log.
+    requireFormat(path, format);
     if (storeId === undefined) throw refused(path, "its tables are not those of the keyring; restore a backup");
     return new EmbeddedEngine(options, storeId, thread, lock);
   } catch (thrown) {
-    thread?.[Symbol.dispose]();
+    await thread[Symbol.asyncDispose]();
     lock[Symbol.dispose]();
     throw thrown instanceof SqliteError ? refused(path, sqliteFailure(thrown.failure), thrown) : thrown;
   }
@@ -98,7 +99,9 @@ class EmbeddedEngine implements Engine {
     this.#lock = lock;
     this.#changes = new RowChanges(options.clock);
     this.#reads = new Batches((jobs) => thread.ask("read", jobs));
-    this.#commits = new Batches((jobs) => thread.ask("commit", jobs));
+    // What comes after a failed sync must not be written: it would depend on pages that may be lost.
+    const mayRepeat = (thrown: unknown) => thrown instanceof SqliteError && !isFinalFailure(thrown.failure);
+    this.#commits = new Batches((jobs) => thread.ask("commit", jobs), mayRepeat);
   }
 
   async get(names: readonly RowName[], signal: AbortSignal): Promise<readonly (StoredRow | undefined)[]> {
@@ -140,7 +143,7 @@ class EmbeddedEngine implements Engine {
 
   async *snapshot(signal: AbortSignal): AsyncGenerator<readonly StoredRow[]> {
     this.#require("read", signal);
-    using thread = new SqliteThread();
+    await using thread = new SqliteThread();
     try {
       await thread.ask("open", { path: this.#options.path, readOnly: true });
       await thread.ask("snapshot", undefined);
@@ -152,9 +155,6 @@ class EmbeddedEngine implements Engine {
       }
     } catch (thrown) {
       throw thrown instanceof SqliteError ? this.#failure("read", thrown) : thrown;
-    } finally {
-      // A transaction that stays open would keep the log from being emptied.
-      await thread.ask("close", undefined).catch(() => {});
     }
   }
 
@@ -182,8 +182,7 @@ class EmbeddedEngine implements Engine {
     this.#closing.abort(abandoned);
     this.#changes.fail(this.#error("watch", "it is closed"));
     await this.#check;
-    await this.#thread.ask("close", undefined).catch(() => {});
-    this.#thread[Symbol.dispose]();
+    await this.#thread[Symbol.asyncDispose]();
     this.#lock[Symbol.dispose]();
   }
 
@@ -223,13 +222,12 @@ class EmbeddedEngine implements Engine {
 
   /** Reads the whole file in another worker. */
   async #checkFile(): Promise<void> {
-    using thread = new SqliteThread();
-    const end = () => thread[Symbol.dispose]();
+    await using thread = new SqliteThread();
+    const end = () => thread.abandon();
     this.#closing.signal.addEventListener("abort", end, { once: true });
     try {
       await thread.ask("open", { path: this.#options.path, readOnly: true });
       if (await thread.ask("check", undefined) !== "ok") this.#fail("its file is damaged; restore a backup");
-      await thread.ask("close", undefined);
     } catch (thrown) {
       if (!this.#closing.signal.aborted) this.#failure("check", thrown);
     } finally {

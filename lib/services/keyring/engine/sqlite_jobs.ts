@@ -51,7 +51,7 @@ export interface SqliteJobs {
   /** Opens a database; `storeId` is `undefined` if its schema is another one. */
   open: {
     argument: { readonly path: string; readonly readOnly: boolean };
-    answer: { readonly storeId: Uint8Array | undefined };
+    answer: { readonly storeId: Uint8Array | undefined; readonly format: number };
   };
   read: { argument: readonly SqliteRead[]; answer: readonly (readonly (SqliteRow | undefined)[])[] };
   /** Commits transactions together: each that has its conditions. */

@@ -23,7 +23,7 @@ interface Waiting {
 }
 
 /** The thread. Jobs are done in the order in which they were given. */
-export class SqliteThread implements Disposable {
+export class SqliteThread implements AsyncDisposable {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   #last = 0;
@@ -58,8 +58,14 @@ export class SqliteThread implements Disposable {
     return promise as Promise<SqliteJobs[Kind]["answer"]>;
   }
 
-  /** Ends the thread; jobs in progress fail. The database is left as a crash would leave it, unless `close` was done. */
-  [Symbol.dispose](): void {
+  /** Closes the database and ends the thread. Locks of a database that is not closed would stay until the process ends. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.ask("close", undefined).catch(() => {});
+    this.abandon();
+  }
+
+  /** Ends the thread in the middle of its job. The database is left as a crash would leave it. */
+  abandon(): void {
     this.#worker.terminate();
     this.#end({ code: undefined, name: "WorkerEnded" });
   }

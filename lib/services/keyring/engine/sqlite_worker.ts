@@ -102,7 +102,8 @@ function openDatabase(held: Held, Database: SqliteDatabase, argument: SqliteJobs
     allOf(held, "PRAGMA synchronous = FULL");
     allOf(held, "PRAGMA secure_delete = ON");
   }
-  return { storeId: storeIdOf(held) };
+  const [version] = allOf(held, "PRAGMA user_version");
+  return { storeId: storeIdOf(held), format: Number(version?.user_version) };
 }
 
 function storeIdOf(held: Held): Uint8Array | undefined {

@@ -56,8 +56,10 @@ export async function makeStore(path: string): Promise<void> {
   try {
     for (const rest of ["", "-wal", "-shm", "-journal"]) await Deno.remove(`${made}${rest}`).catch(() => {});
     (await openOrCreate(made, { write: true, createNew: true, mode: 0o600 })).close();
-    using thread = new SqliteThread();
-    await thread.ask("make", { path: made, storeId: randomId(), applicationId, format: storeFormat });
+    {
+      await using thread = new SqliteThread();
+      await thread.ask("make", { path: made, storeId: randomId(), applicationId, format: storeFormat });
+    }
     await withFile(made, { read: true }, (file) => file.sync());
     await Deno.rename(made, path);
     await syncFolderOf(path);
@@ -65,6 +67,12 @@ export async function makeStore(path: string): Promise<void> {
     const why = thrown instanceof SqliteError ? sqliteFailure(thrown.failure) : whyUnwritable(thrown, path);
     throw new KeyringError("store_unavailable", `Cannot make the store at "${path}": ${why}.`, { cause: thrown });
   }
+}
+
+/** @throws {KeyringError} `store_unavailable` for a format that this version does not know. */
+export function requireFormat(path: string, format: number): void {
+  if (format === storeFormat) return;
+  throw refused(path, `it has format ${format}, and this version knows ${storeFormat}; use the version that wrote it`);
 }
 
 /** The error for a store that cannot be opened. */
