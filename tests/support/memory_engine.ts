@@ -5,6 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { compareTexts, hex } from "../../lib/base/bytes.ts";
+import { type Clock, systemClock } from "../../lib/base/clock.ts";
 import { KeyringError } from "../../lib/api/keyring/problems.ts";
 import {
   type Engine,
@@ -13,20 +14,16 @@ import {
   type Range,
   type RowCondition,
   type RowName,
+  type RowWatch,
   type RowWrite,
   type StoredRow,
   type TableName,
   tables,
 } from "../../lib/services/keyring/engine/engine.ts";
+import { RowChanges } from "../../lib/services/keyring/engine/row_changes.ts";
 
 /** The verbs of an engine that a test can make fail. */
 export type EngineVerb = "get" | "scan" | "commit" | "snapshot" | "purge";
-
-interface Watcher {
-  readonly table: TableName;
-  readonly seen: RowName[];
-  wake: () => void;
-}
 
 /** One table: rows by key in hexadecimal, and the sorted keys. */
 class MemoryTable {
@@ -52,11 +49,13 @@ export class MemoryEngine implements Engine {
   before: (verb: EngineVerb, count: number, writes: readonly RowWrite[]) => Promise<void> | void = () => {};
   readonly calls = { get: 0, scan: 0, commit: 0, snapshot: 0, purge: 0 };
   readonly #tables = new Map<TableName, MemoryTable>();
-  readonly #watchers = new Set<Watcher>();
+  readonly #changes: RowChanges;
   #version = 0;
 
-  constructor(storeId: Uint8Array = new Uint8Array(randomBytes(16))) {
+  /** @param clock of the times at which a watch is confirmed. */
+  constructor(clock: Pick<Clock, "now"> = systemClock, storeId: Uint8Array = new Uint8Array(randomBytes(16))) {
     this.storeId = storeId;
+    this.#changes = new RowChanges(clock);
   }
 
   async get(names: readonly RowName[], signal: AbortSignal): Promise<readonly (StoredRow | undefined)[]> {
@@ -92,20 +91,8 @@ export class MemoryEngine implements Engine {
     return holds;
   }
 
-  async *watch(table: TableName, signal: AbortSignal): AsyncIterable<readonly RowName[]> {
-    const watcher: Watcher = { table, seen: [], wake: () => {} };
-    this.#watchers.add(watcher);
-    const onAbort = () => watcher.wake();
-    signal.addEventListener("abort", onAbort);
-    try {
-      while (!signal.aborted) {
-        if (watcher.seen.length > 0) yield watcher.seen.splice(0);
-        else await new Promise<void>((resolve) => watcher.wake = resolve);
-      }
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-      this.#watchers.delete(watcher);
-    }
+  watch(table: TableName, signal: AbortSignal): RowWatch {
+    return this.#changes.watch(table, signal);
   }
 
   async *snapshot(signal: AbortSignal): AsyncIterable<readonly StoredRow[]> {
@@ -145,7 +132,7 @@ export class MemoryEngine implements Engine {
 
   /** Another engine with the same store ID and copies of all rows. */
   copy(): MemoryEngine {
-    const engine = new MemoryEngine(this.storeId);
+    const engine = new MemoryEngine(systemClock, this.storeId);
     engine.tamper(...this.rows().map(copyOf));
     return engine;
   }
@@ -169,10 +156,7 @@ export class MemoryEngine implements Engine {
       const row = bytes && { table, key: key.slice(), bytes: bytes.slice(), version: this.#version };
       this.#table(table).set(hex(key), row);
     }
-    for (const watcher of this.#watchers) {
-      watcher.seen.push(...writes.filter(({ table }) => table === watcher.table));
-      if (watcher.seen.length > 0) watcher.wake();
-    }
+    this.#changes.announce(writes.map(({ table, key }) => ({ table, key: key.slice() })));
   }
 }
 

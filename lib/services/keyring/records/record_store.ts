@@ -6,7 +6,7 @@
 import { type Clock, deadlineBy } from "../../../base/clock.ts";
 import { abandoned, jittered } from "../../../base/deadline.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
-import type { Engine, RowName, TableName } from "../engine/engine.ts";
+import type { Engine, RowWatch, TableName } from "../engine/engine.ts";
 import { type StoreKeyGroup, StoreKeys } from "./store_keys.ts";
 import { fingerprintMac, KeySession } from "./key_session.ts";
 import { createKeys } from "./new_store.ts";
@@ -111,7 +111,7 @@ export class SealedRecordStore implements RecordStore, Disposable {
     return fingerprintMac(key.bytes, fields);
   }
 
-  watch(table: TableName, signal: AbortSignal): AsyncIterable<readonly Pick<RowName, "key">[]> {
+  watch(table: TableName, signal: AbortSignal): RowWatch {
     return this.engine.watch(table, signal);
   }
 
