@@ -10,7 +10,6 @@ import { KeyringError } from "../../lib/api/keyring/problems.ts";
 import {
   type Engine,
   type EngineHealth,
-  engineLimits,
   type Range,
   type RowCondition,
   type RowName,
@@ -20,6 +19,7 @@ import {
   type TableName,
   tables,
 } from "../../lib/services/keyring/engine/engine.ts";
+import { requireNames, requireRange, requireTransaction } from "../../lib/services/keyring/engine/limits.ts";
 import { RowChanges } from "../../lib/services/keyring/engine/row_changes.ts";
 
 /** The verbs of an engine that a test can make fail. */
@@ -59,13 +59,14 @@ export class MemoryEngine implements Engine {
   }
 
   async get(names: readonly RowName[], signal: AbortSignal): Promise<readonly (StoredRow | undefined)[]> {
-    names.forEach(checkName);
+    requireNames(names);
     await this.#begin("get", signal);
     return names.map((name) => this.row(name)).map((row) => row && copyOf(row));
   }
 
-  async scan({ table, prefix, after, limit }: Range, signal: AbortSignal): Promise<readonly StoredRow[]> {
-    if (limit < 1 || limit > 10_000) throw new RangeError("the limit of a scan is 1 to 10,000");
+  async scan(range: Range, signal: AbortSignal): Promise<readonly StoredRow[]> {
+    requireRange(range);
+    const { table, prefix, after, limit } = range;
     await this.#begin("scan", signal);
     const [first, past] = [hex(prefix), after && hex(after)];
     const keys = this.#table(table).sorted();
@@ -84,7 +85,7 @@ export class MemoryEngine implements Engine {
     writes: readonly RowWrite[],
     signal: AbortSignal,
   ): Promise<boolean> {
-    checkTransaction(conditions, writes);
+    requireTransaction(conditions, writes);
     await this.#begin("commit", signal, writes);
     const holds = conditions.every((one) => (this.row(one)?.version ?? "absent") === one.version);
     if (holds) this.#apply(writes);
@@ -173,19 +174,4 @@ function firstAtLeast(keys: readonly string[], first: string): number {
     else to = middle;
   }
   return from;
-}
-
-function checkName({ key }: RowName): void {
-  if (key.length < 1 || key.length > engineLimits.keyBytes) throw new RangeError("a row's key has 1 to 64 bytes");
-}
-
-function checkTransaction(conditions: readonly RowCondition[], writes: readonly RowWrite[]): void {
-  [...conditions, ...writes].forEach(checkName);
-  if (conditions.length + writes.length > engineLimits.operations) throw new RangeError("too many operations");
-  const sizes = writes.map(({ bytes }) => bytes?.length ?? 0);
-  if (sizes.some((size) => size > engineLimits.rowBytes)) throw new RangeError("a row is too large");
-  const total = sizes.reduce((sum, size) => sum + size, 0);
-  if (total > engineLimits.transactionBytes) throw new RangeError("a transaction is too large");
-  const names = writes.map(({ table, key }) => `${table} ${hex(key)}`);
-  if (new Set(names).size < names.length) throw new RangeError("a transaction writes a row twice");
 }
