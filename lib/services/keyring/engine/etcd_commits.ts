@@ -8,7 +8,7 @@
 import { randomBytes } from "node:crypto";
 import { equalBytes } from "../../../base/bytes.ts";
 import { type Clock, deadlineBy } from "../../../base/clock.ts";
-import { KmsError, toKmsError } from "../../../base/errors.ts";
+import { type KmsError, toKmsError } from "../../../base/errors.ts";
 import type { EtcdClient } from "../../../net/etcd/etcd_client.ts";
 import { isPassing, isUnexecuted } from "../../../net/etcd/etcd_error.ts";
 import type { EtcdRow } from "../../../net/etcd/etcd_fields.ts";
