@@ -16,6 +16,6 @@ export function recoveryAdvice({ recipients, privateKey }: RecoverySettings): Pr
   return {
     warnings: privateKey === undefined ? [compare] : [compare, loaded],
     rotation: { by: "command", command: "trousseau recovery new" },
-    toBeMade: () => Promise.resolve(undefined),
+    pendingCreation: () => Promise.resolve(undefined),
   };
 }

@@ -98,6 +98,11 @@ export class ChangeQueue implements RowWatch {
     this.#wake?.();
   }
 
+  /** Whether nothing more is taken: it has ended or failed. */
+  get isOver(): boolean {
+    return this.#ended || this.#error !== undefined;
+  }
+
   end(): void {
     this.#ended = true;
     this.#waiting = [];
