@@ -33,7 +33,7 @@ export const renewRequest = z.strictObject({
 
 /** Body of `POST login`. */
 export const loginRequest = z.strictObject({
-  method: z.enum(["kubernetes", "oidc"], "must be kubernetes or oidc"),
+  method: z.enum(["kubernetes", "jwt"], "must be kubernetes or jwt"),
   issuer: z.optional(named("Name of the configured cluster or issuer; needed if there are several.", 128)),
   role: named("Name of the role of the policy.", 128),
   jwt: named("The token of the ServiceAccount or of the CI system.", 65_536),
@@ -71,6 +71,9 @@ export const certificateAnswer = z.object({
 
 /** A token of a login. */
 export const loginAnswer = z.object({ token: z.string(), expiresAt: shownTime, renewableUntil: z.optional(shownTime) });
+
+/** The token of the request after it was renewed. */
+export const renewedAnswer = z.object({ expiresAt: shownTime, renewableUntil: z.optional(shownTime) });
 
 /** A new token. */
 export const tokenAnswer = z.object({ token: z.string(), id: z.string(), expiresAt: shownTime });
@@ -132,6 +135,7 @@ export type PolicyRequest = z.input<typeof policyRequest>;
 export type EnrolmentAnswer = z.infer<typeof enrolmentAnswer>;
 export type CertificateAnswer = z.infer<typeof certificateAnswer>;
 export type LoginAnswer = z.infer<typeof loginAnswer>;
+export type RenewedAnswer = z.infer<typeof renewedAnswer>;
 export type TokenAnswer = z.infer<typeof tokenAnswer>;
 export type TokensAnswer = z.infer<typeof tokensAnswer>;
 export type IdentitiesAnswer = z.infer<typeof identitiesAnswer>;

@@ -36,6 +36,21 @@ export function jsonMembers(text: string, names: readonly string[]): ReadonlyMap
   return new Map([...membersAt(text, at)].map(([name, slice]) => [name, text.slice(...slice)]));
 }
 
+/** The texts of the elements of an array. @param text an array that `JSON.parse` accepts. */
+export function jsonElements(text: string): readonly string[] {
+  const elements: string[] = [];
+  let at = afterSpace(text, 0);
+  if (text[at] !== "[") return elements;
+  at = afterSpace(text, at + 1);
+  while (at < text.length && text[at] !== "]") {
+    const to = afterValue(text, at);
+    elements.push(text.slice(at, to));
+    at = afterSpace(text, to);
+    if (text[at] === ",") at = afterSpace(text, at + 1);
+  }
+  return elements;
+}
+
 /** The members of the object that begins at an index; none if it is another kind of value. */
 function membersAt(text: string, start: number): ReadonlyMap<string, JsonSlice> {
   const members = new Map<string, JsonSlice>();

@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
-import { jsonMembers, jsonSlice } from "./json_slices.ts";
+import { jsonElements, jsonMembers, jsonSlice } from "./json_slices.ts";
 
 Deno.test("jsonSlice() returns a value as it is written", () => {
   const text = ` { "a" : {"b":1.0,"c": 12345678901234567890 , "d\\"x":[1 , {"e":"}"}], "f":"\\\\"} ,"g":null}`;
@@ -32,4 +32,12 @@ Deno.test("jsonMembers() finds every member of any JSON object, and their texts 
 Deno.test("jsonMembers() needs no stack for a deep value", () => {
   const deep = "[".repeat(5_000) + "]".repeat(5_000);
   equal(jsonMembers(`{"a":${deep}}`, []).get("a"), deep);
+});
+
+Deno.test("jsonElements() finds every element of any JSON array", () => {
+  fc.assert(fc.property(fc.array(fc.jsonValue()), fc.constantFrom(0, 2), (array, space) => {
+    const text = JSON.stringify(array, undefined, space);
+    deepEqual(jsonElements(text).map((element) => JSON.parse(element)), JSON.parse(text));
+  }));
+  deepEqual(jsonElements("{}"), []);
 });

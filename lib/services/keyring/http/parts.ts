@@ -7,6 +7,7 @@
 import type { SecretField } from "../../../api/keyring/fields.ts";
 import type { FolderPath, SecretPath } from "../../../api/keyring/paths.ts";
 import type { ProblemCode } from "../../../api/keyring/problems.ts";
+import type { Clock } from "../../../base/clock.ts";
 import type { Identity } from "../policy/identity.ts";
 import type { Policies } from "../policy/policies.ts";
 import type { RecordStore, RecordTransaction } from "../records/records.ts";
@@ -76,10 +77,12 @@ export interface SecretChanges {
 }
 
 /** A change of a secret, for watch. */
-export interface SecretChange {
+export interface SecretChangeShown {
   readonly path: SecretPath;
+  /** For a move, the path before. */
+  readonly from?: SecretPath;
   readonly version: number;
-  readonly action: string;
+  readonly action: "create" | "update" | "patch" | "move" | "delete" | "undelete" | "destroy";
 }
 
 /** The secrets. */
@@ -125,7 +128,7 @@ export interface SecretsPart {
     readonly changed: readonly string[];
     readonly same: readonly string[];
   }>;
-  changes(signal: AbortSignal): AsyncIterable<SecretChange>;
+  changes(signal: AbortSignal): AsyncIterable<SecretChangeShown>;
 }
 
 /** One secret of an import. */
@@ -182,8 +185,12 @@ export interface EnrolmentsPart {
       readonly id: string;
       readonly name: string;
       readonly roles: readonly string[];
-      readonly state: "invited" | "enrolled" | "revoked" | "expired";
-      readonly expiresAt?: number;
+      readonly state: "pending" | "active" | "ended" | "revoked";
+      readonly createdAt: number;
+      readonly createdBy: string;
+      readonly enrolledAt?: number;
+      readonly endsAt?: number;
+      readonly certificateUntil?: number;
     }[]
   >;
   revoke(id: string, by: Identity, signal: AbortSignal): Promise<void>;
@@ -205,7 +212,7 @@ export interface TokensPart {
   ): Promise<{ readonly token: string; readonly id: string; readonly expiresAt: number }>;
   login(
     request: {
-      readonly method: "kubernetes" | "oidc";
+      readonly method: "kubernetes" | "jwt";
       readonly issuer?: string;
       readonly role: string;
       readonly jwt: string;
@@ -221,9 +228,12 @@ export interface TokensPart {
   list(by: Identity, signal: AbortSignal): Promise<
     readonly {
       readonly id: string;
-      readonly name: string;
-      readonly roles: readonly string[];
+      readonly identity: string;
+      readonly role: string;
+      readonly createdAt: number;
+      readonly createdBy: string;
       readonly expiresAt: number;
+      readonly state: "active" | "expired" | "revoked";
     }[]
   >;
 }
@@ -243,10 +253,14 @@ export interface AuditedOperation {
 /** The audit. */
 export interface AuditPart {
   /** Fulfilled when the line is in the kernel. @throws {KeyringError} `audit_unavailable` */
-  record(entry: AuditedOperation): Promise<void>;
-  /** Counts a denial without an identity: one line an address and minute. */
-  deny(address: string, entry: AuditedOperation): void | Promise<void>;
+  record(entry: AuditedOperation, signal?: AbortSignal): Promise<void>;
+  /** Counts a denial without an identity: one line for an address and a minute. */
+  deny(address: string, denial: Pick<AuditedOperation, "action" | "result">): void;
   head(): { readonly lines: number; readonly hash: string; readonly at: number };
+}
+
+/** The key that verifies the audit. */
+export interface AuditKey {
   /** Ed25519, SubjectPublicKeyInfo in PEM. */
   readonly publicKey: string;
   readonly serverId: string;
@@ -254,6 +268,7 @@ export interface AuditPart {
 
 /** All parts behind the API. They exist once the store is opened. */
 export interface KeyringParts {
+  readonly clock: Clock;
   readonly store: RecordStore;
   readonly secrets: SecretsPart;
   readonly imports: ImportsPart;
@@ -262,6 +277,7 @@ export interface KeyringParts {
   readonly tokens: TokensPart;
   readonly policies: Policies;
   readonly audit: AuditPart;
+  readonly auditKey: AuditKey;
   /** The bytes of a backup. */
   backup(signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
