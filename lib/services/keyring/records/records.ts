@@ -86,6 +86,11 @@ export interface RecordTransaction extends RecordReader {
 export interface RecordStore {
   /** 16 bytes. */
   readonly storeId: Uint8Array;
+  /**
+   * The greatest revision that this server has read or written, which is about the time of the newest write in
+   * milliseconds since the epoch; 0 if it has read none.
+   */
+  newestRevision(): number;
   /** Reads without a transaction. */
   reader(signal: AbortSignal): RecordReader;
   /**
