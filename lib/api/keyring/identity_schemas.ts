@@ -33,7 +33,7 @@ export const renewRequest = z.strictObject({
 
 /** Body of `POST login`. */
 export const loginRequest = z.strictObject({
-  method: z.enum(["kubernetes", "jwt"], "must be kubernetes or jwt"),
+  method: z.enum(["kubernetes", "oidc"], "must be kubernetes or oidc"),
   issuer: z.optional(named("Name of the configured cluster or issuer; needed if there are several.", 128)),
   role: named("Name of the role of the policy.", 128),
   jwt: named("The token of the ServiceAccount or of the CI system.", 65_536),

@@ -7,10 +7,10 @@ import { type FolderPath, type SecretPath, secretPath } from "../../../api/keyri
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { requestLimits } from "../../../api/keyring/secret_schemas.ts";
 import { mayList } from "../policy/rights.ts";
+import type { ListedPath, ReadSecret } from "../secrets/model.ts";
 import { jsonAnswer, jsonTextAnswer } from "./exchange.ts";
 import type { NativeCall, NativeHandlers } from "./native_handlers.ts";
 import type { AuditedTarget, OperationResult } from "./operation.ts";
-import type { SecretRead, SecretShown } from "./parts.ts";
 import { problemOf, toKeyringError } from "./problem_answer.ts";
 import { requireOtherPath, writtenAs } from "./secret_handlers.ts";
 import { secretText, shownAt } from "./secret_json.ts";
@@ -39,12 +39,6 @@ async function list(call: NativeCall<"list">): Promise<OperationResult> {
   };
 }
 
-/** An entry of a listing. */
-interface Entry {
-  readonly path: SecretPath | FolderPath;
-  readonly info?: SecretShown;
-}
-
 /**
  * One page of the entries that the identity may list. Entries that it may not list are passed over, so that a page is
  * shorter than its limit only at the end.
@@ -53,12 +47,17 @@ export async function listedEntries(
   call: Pick<NativeCall<"list">, "parts" | "policy" | "identity" | "signal">,
   folder: FolderPath,
   { after, limit }: { readonly after?: string; readonly limit: number },
-): Promise<{ readonly entries: readonly Entry[]; readonly more: boolean }> {
+): Promise<{ readonly entries: readonly ListedPath[]; readonly more: boolean }> {
   const { parts, policy, identity, signal } = call;
-  const entries: Entry[] = [];
+  const entries: ListedPath[] = [];
   let last = after;
   for (;;) {
-    const page = await parts.secrets.list(folder, { limit, signal, ...(last === undefined ? {} : { after: last }) });
+    const page = await parts.secrets.list(folder, {
+      limit,
+      withInfo: true,
+      signal,
+      ...(last === undefined ? {} : { after: last }),
+    });
     for (const [index, entry] of page.entries.entries()) {
       if (!mayList(policy, identity, folder, entry.path)) continue;
       entries.push(entry);
@@ -69,7 +68,7 @@ export async function listedEntries(
   }
 }
 
-function entryOf({ path, info }: Entry) {
+function entryOf({ path, info }: ListedPath) {
   if (info === undefined) return { path };
   return {
     path,
@@ -107,7 +106,7 @@ async function readSecrets(call: NativeCall<"readSecrets">): Promise<OperationRe
 }
 
 /** A secret, or its own problem. @throws {KeyringError} for a failure that concerns all of them. */
-async function readOne(call: NativeCall<"readSecrets">, text: string): Promise<SecretRead | KeyringError> {
+async function readOne(call: NativeCall<"readSecrets">, text: string): Promise<ReadSecret | KeyringError> {
   try {
     const path = secretPath(text);
     call.authorize("read", path);

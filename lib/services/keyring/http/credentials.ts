@@ -5,7 +5,7 @@
  */
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { IncomingRequest } from "./exchange.ts";
-import type { PresentedCredentials } from "./parts.ts";
+import type { Credentials } from "../identity/authenticator.ts";
 
 /**
  * A bearer token counts before the certificate of the connection and before its socket, so that a token that is refused
@@ -14,7 +14,7 @@ import type { PresentedCredentials } from "./parts.ts";
  * @param vaultHeader whether `X-Vault-Token` is taken.
  * @throws {KeyringError} `request_invalid` for a header that is no bearer token.
  */
-export function credentialsOf(request: IncomingRequest, vaultHeader: boolean): PresentedCredentials {
+export function credentialsOf(request: IncomingRequest, vaultHeader: boolean): Credentials {
   const token = bearerOf(request) ?? (vaultHeader ? request.header("x-vault-token") : undefined);
   if (token !== undefined && token !== "") return { kind: "bearer", token };
   const { socket, certificate } = request.peer;

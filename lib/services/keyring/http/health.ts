@@ -5,7 +5,7 @@
  */
 import type { HealthAnswer } from "../../../api/keyring/system_schemas.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
-import type { KekGroupStatus } from "../../../kek/status.ts";
+import type { KekGroupStatus, ProviderHealth } from "../../../kek/status.ts";
 
 /** A state, from the best to the worst. */
 export const healthStates = ["ok", "degraded", "failed"] as const;
@@ -51,9 +51,9 @@ export function storeHealth(
 export function kmsHealth(status: KekGroupStatus): readonly PartHealth[] {
   const each = [...status.providers, ...status.retired, ...status.wrapOnly].map(({ name, health, message }) => ({
     name: `kms:${name}`,
-    ...(health === "sick" ? { state: "degraded" as const, reason: message } : { state: "ok" as const }),
+    ...(isUnwell(health) ? { state: "degraded" as const, reason: message } : { state: "ok" as const }),
   }));
-  const readers = status.providers.filter(({ health }) => health !== "sick");
+  const readers = status.providers.filter(({ health }) => !isUnwell(health));
   if (status.providers.length > 0 && readers.length === 0) {
     return [
       { name: "kms", state: "failed", reason: "No provider is well, so that no store key can be unwrapped." },
@@ -63,6 +63,10 @@ export function kmsHealth(status: KekGroupStatus): readonly PartHealth[] {
   return status.quorum.state === "held"
     ? [{ name: "kms", state: "ok" }, ...each]
     : [{ name: "kms", state: "degraded", reason: status.quorum.message }, ...each];
+}
+
+function isUnwell(health: ProviderHealth["health"]): boolean {
+  return health === "sick" || health === "refusing";
 }
 
 const dayMs = 86_400_000;

@@ -11,7 +11,7 @@ import type { Clock } from "../../../base/clock.ts";
 import type { Identity } from "../policy/identity.ts";
 import { jsonCodec } from "../records/json_codec.ts";
 import type { RecordStore } from "../records/records.ts";
-import type { SecretWrite, SecretWritten } from "./parts.ts";
+import type { WriteCall, WrittenSecret } from "../secrets/model.ts";
 
 /** Lifetime of a record in milliseconds: 24 hours. */
 const keptMs = 86_400_000;
@@ -85,7 +85,7 @@ export class IdempotencyKeys {
    */
   async once<Result>(
     request: KeyedRequest,
-    work: (alongside: NonNullable<SecretWrite["alongside"]>) => Promise<Result>,
+    work: (alongside: NonNullable<WriteCall["alongside"]>) => Promise<Result>,
     signal: AbortSignal,
   ): Promise<{ readonly record: IdempotencyRecord } | { readonly result: Result }> {
     const slot = await this.#slotOf(request);
@@ -131,10 +131,10 @@ export class IdempotencyKeys {
   }
 
   async #put(
-    tx: Parameters<NonNullable<SecretWrite["alongside"]>>[0],
+    tx: Parameters<NonNullable<WriteCall["alongside"]>>[0],
     { key, body }: Slot,
     { method, target, status }: KeyedRequest,
-    { path, version, fingerprint }: SecretWritten,
+    { path, version, fingerprint }: WrittenSecret,
   ): Promise<void> {
     const before = await tx.get(codec, key);
     if (before !== undefined && this.#isCurrent(before.value)) throw new RecordFound(before.value);

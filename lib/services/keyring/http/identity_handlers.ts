@@ -11,7 +11,6 @@ import { allows, mayList } from "../policy/rights.ts";
 import { jsonAnswer } from "./exchange.ts";
 import type { NativeHandlers } from "./native_handlers.ts";
 import type { OperationResult } from "./operation.ts";
-import type { IssuedCertificate } from "./parts.ts";
 import { etagOf } from "./secret_handlers.ts";
 import { shownAt } from "./secret_json.ts";
 
@@ -132,6 +131,8 @@ function publicKeyFrom(text: string): Uint8Array {
   throw new KeyringError("request_invalid", "The body is refused: publicKey is not the canonical base64 of its bytes.");
 }
 
-function issued({ certificate, ca, notAfter }: IssuedCertificate): OperationResult {
+function issued(
+  { certificate, ca, notAfter }: { readonly certificate: string; readonly ca: string; readonly notAfter: number },
+): OperationResult {
   return { answer: jsonAnswer(201, { certificate, ca, notAfter: shownAt(notAfter) }), audited: [{}] };
 }

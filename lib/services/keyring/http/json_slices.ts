@@ -29,7 +29,7 @@ export function jsonSlice(text: string, names: readonly string[]): string | unde
  * @param text a text that `JSON.parse` accepts.
  * @param names names of members, from the outermost one; empty for the whole text.
  */
-export function jsonMembers(text: string, names: readonly string[]): ReadonlyMap<string, string> {
+export function jsonMemberTexts(text: string, names: readonly string[]): ReadonlyMap<string, string> {
   let at: number | undefined = afterSpace(text, 0);
   for (const name of names) at = at === undefined ? undefined : membersAt(text, at).get(name)?.[0];
   if (at === undefined) return new Map();

@@ -12,7 +12,8 @@ import type { Identity } from "../policy/identity.ts";
 import type { Policy } from "../policy/policy.ts";
 import { allows } from "../policy/rights.ts";
 import type { ApiAnswer, IncomingRequest } from "./exchange.ts";
-import type { KeyringParts, SecretWrite } from "./parts.ts";
+import type { WriteCall } from "../secrets/model.ts";
+import type { KeyringParts } from "./parts.ts";
 import type { RenderProblem } from "./problem_answer.ts";
 
 /** A line of the audit about a success. */
@@ -60,13 +61,13 @@ export class OperationCall<Path = unknown, Query = unknown, Body = unknown> {
   /** The body as it was sent. */
   readonly text: string;
   /** Options of a write: check-and-set, and the record of the idempotency key. */
-  readonly write: SecretWrite;
+  readonly write: WriteCall;
   readonly #identity: Identity | undefined;
 
   constructor(
     common: CallParts,
     input: { readonly path: Path; readonly query: Query; readonly body: Body; readonly text: string },
-    write: SecretWrite,
+    write: WriteCall,
   ) {
     this.parts = common.parts;
     this.request = common.request;

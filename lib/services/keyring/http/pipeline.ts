@@ -23,7 +23,9 @@ import {
   type OperationResult,
   requireRight,
 } from "./operation.ts";
-import type { AuditedOperation, KeyringParts, SecretWrite } from "./parts.ts";
+import type { KeyringAuditEntry } from "../../../api/keyring/audit_format.ts";
+import type { WriteCall } from "../secrets/model.ts";
+import type { KeyringParts } from "./parts.ts";
 import { toKeyringError } from "./problem_answer.ts";
 import { RateLimit, type RateOptions } from "./rate_limit.ts";
 import { checkedBody, checkedQuery, idempotencyKeyOf, ifMatchOf, refuseBrowsers } from "./request_input.ts";
@@ -158,7 +160,7 @@ export class Pipeline {
     const key = idempotencyKeyOf(request, operation.idempotent === true);
     const read = await checkedBody(request, operation.body, operation.maxBody, operation.vault === true);
     const input = { path, query, body: read.value as Body, text: read.text };
-    const callWith = (alongside?: SecretWrite["alongside"]) =>
+    const callWith = (alongside?: WriteCall["alongside"]) =>
       new OperationCall(admitted, input, {
         signal,
         ...(cas === undefined ? {} : { cas }),
@@ -235,8 +237,8 @@ function lineOf(
   { action }: Pick<Operation, "action">,
   request: IncomingRequest,
   target: { readonly path?: string; readonly version?: number; readonly note?: string },
-  result: AuditedOperation["result"] = "ok",
-): AuditedOperation {
+  result: KeyringAuditEntry["result"] = "ok",
+): KeyringAuditEntry {
   return {
     requestId,
     identity: identity?.name ?? "none",

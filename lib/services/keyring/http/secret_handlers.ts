@@ -7,10 +7,10 @@ import type { SecretPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { generate } from "../generators/generate.ts";
 import { jsonAnswer, jsonTextAnswer } from "./exchange.ts";
-import { jsonMembers } from "./json_slices.ts";
+import { jsonMemberTexts } from "./json_slices.ts";
 import type { NativeCall, NativeHandlers } from "./native_handlers.ts";
 import type { OperationResult } from "./operation.ts";
-import type { SecretRead, SecretWritten } from "./parts.ts";
+import type { ReadSecret, WrittenSecret } from "../secrets/model.ts";
 import { fieldChangesFrom, fieldsFrom, historyOf, secretText } from "./secret_json.ts";
 
 /** IDs of the routes for one secret. */
@@ -56,11 +56,8 @@ export const secretHandlers: NativeHandlers<SecretOperation> = {
 
   async generateSecret({ parts, path, body, text, write }) {
     const { fields, bits } = await generate(body.generator, body.field);
-    const content = { fields, generated: true, ...expiry(body) };
-    const written = write.cas === undefined || write.cas === 0
-      ? await parts.secrets.create(path, { ...content, ...labelsOf(body, text) }, write)
-      : await parts.secrets.update(path, content, write);
-    return writtenAs(201, written, { bits });
+    const content = { fields, generated: true, ...expiry(body), ...labelsOf(body, text) };
+    return writtenAs(201, await parts.secrets.create(path, content, write), { bits });
   },
 
   async undeleteSecret({ parts, path, body, write }) {
@@ -104,7 +101,7 @@ async function patchSecret(call: NativeCall<"patchSecret">): Promise<OperationRe
 /** The answer to a write. */
 export function writtenAs(
   status: number,
-  { path, version, fingerprint }: SecretWritten,
+  { path, version, fingerprint }: WrittenSecret,
   more: { readonly bits?: number; readonly note?: string } = {},
 ): OperationResult {
   const { bits, note } = more;
@@ -124,7 +121,7 @@ export function etagOf(version: number): string {
   return `"${version}"`;
 }
 
-function withField(read: SecretRead, name: string | undefined): SecretRead {
+function withField(read: ReadSecret, name: string | undefined): ReadSecret {
   if (name === undefined) return read;
   const fields = read.fields.filter((field) => field.name === name);
   if (fields.length > 0) return { ...read, fields };
@@ -145,7 +142,7 @@ export function labelsOf<Value>(
   place: readonly string[] = ["labels"],
 ): { readonly labels?: Readonly<Record<string, Value>> } {
   if (labels === undefined) return {};
-  if (jsonMembers(text, place).size === Object.keys(labels).length) return { labels };
+  if (jsonMemberTexts(text, place).size === Object.keys(labels).length) return { labels };
   throw new KeyringError("request_invalid", 'The body is refused: "__proto__" is no name of a label.');
 }
 

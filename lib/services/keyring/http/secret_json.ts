@@ -9,8 +9,8 @@ import type { SecretField } from "../../../api/keyring/fields.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { base64, exactText, fromBase64, utf8 } from "../../../base/bytes.ts";
 import { rfc3339 } from "../../../base/clock.ts";
-import { jsonMembers, jsonSlice } from "./json_slices.ts";
-import type { SecretRead, SecretShown, SecretVersionShown } from "./parts.ts";
+import { jsonMemberTexts, jsonSlice } from "./json_slices.ts";
+import type { ReadSecret, SecretInfo, SecretVersion } from "../secrets/model.ts";
 
 type FieldInput = z.output<typeof fieldInput>;
 
@@ -26,7 +26,7 @@ export function fieldsFrom(
   text: string,
   place: readonly string[] = ["fields"],
 ): readonly SecretField[] {
-  const members = jsonMembers(text, place);
+  const members = jsonMemberTexts(text, place);
   checkNames(members, fields);
   return Object.entries(fields).map(([name, input]) => fieldFrom(name, input, members.get(name) ?? ""));
 }
@@ -36,7 +36,7 @@ export function fieldChangesFrom(
   fields: Readonly<Record<string, FieldInput | null>>,
   text: string,
 ): Readonly<Record<string, SecretField | null>> {
-  const members = jsonMembers(text, ["fields"]);
+  const members = jsonMemberTexts(text, ["fields"]);
   checkNames(members, fields);
   const entries = Object.entries(fields).map(([name, input]) =>
     [name, input === null ? null : fieldFrom(name, input, members.get(name) ?? "")] as const
@@ -81,7 +81,7 @@ export function textFrom(name: string, text: string): Uint8Array {
 }
 
 /** A secret with its values as the JSON text of `secretAnswer`. */
-export function secretText({ info, version, fields }: SecretRead): string {
+export function secretText({ info, version, fields }: ReadSecret): string {
   const head = {
     path: info.path,
     version: version.version,
@@ -108,7 +108,7 @@ export function valueText({ name, kind, value }: SecretField): string {
 }
 
 /** A secret without its values as `historyAnswer`. */
-export function historyOf(info: SecretShown) {
+export function historyOf(info: SecretInfo) {
   const { path, id, labels, currentVersion, keptVersions, versions } = info;
   return {
     path,
@@ -123,7 +123,7 @@ export function historyOf(info: SecretShown) {
   };
 }
 
-function versionOf({ version, state, createdAt, deletedAt, fields, generated, fingerprint }: SecretVersionShown) {
+function versionOf({ version, state, createdAt, deletedAt, fields, generated, fingerprint }: SecretVersion) {
   return {
     version,
     state,

@@ -16,7 +16,8 @@ import { credentialsOf } from "./credentials.ts";
 import type { IncomingRequest } from "./exchange.ts";
 import type { NativeCall } from "./native_handlers.ts";
 import { lacksRight, type OperationResult } from "./operation.ts";
-import type { KeyringParts, SecretChangeShown } from "./parts.ts";
+import type { SecretChange } from "../secrets/model.ts";
+import type { KeyringParts } from "./parts.ts";
 import { problemOf, toKeyringError } from "./problem_answer.ts";
 
 /** Milliseconds between two checks of a stream in which nothing happens. */
@@ -77,7 +78,7 @@ async function rightsNow({ parts, request }: Watched, folder: FolderPath): Promi
 
 /** The event for a change, if the secret is below the folder and may be listed. */
 function eventFor(
-  { path, version, action, from }: SecretChangeShown,
+  { path, version, action, from }: SecretChange,
   folder: FolderPath,
   rights: Rights,
 ): ChangeEvent | undefined {
@@ -92,7 +93,7 @@ function eventFor(
 /** The changes since its construction, with a time limit for each wait. */
 class Changes implements Disposable {
   readonly #stop = new AbortController();
-  readonly #waiting: SecretChangeShown[] = [];
+  readonly #waiting: SecretChange[] = [];
   readonly #clock: Clock;
   readonly #outer: AbortSignal;
   #failure: unknown;
@@ -108,7 +109,7 @@ class Changes implements Disposable {
   }
 
   /** The next change; `undefined` after `ms` milliseconds. @throws the failure of the watch. */
-  async next(ms: number): Promise<SecretChangeShown | undefined> {
+  async next(ms: number): Promise<SecretChange | undefined> {
     if (this.#waiting.length === 0 && !this.#ended) {
       await new Promise<void>((resolve) => {
         const cancel = this.#clock.after(ms, resolve);
@@ -132,7 +133,7 @@ class Changes implements Disposable {
 
   readonly #abort = () => this.#stop.abort();
 
-  async #follow(changes: AsyncIterable<SecretChangeShown>): Promise<void> {
+  async #follow(changes: AsyncIterable<SecretChange>): Promise<void> {
     try {
       for await (const change of changes) {
         if (this.#waiting.length >= maxWaiting) {
