@@ -4,24 +4,18 @@ import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { connect, createServer, type TLSSocket } from "node:tls";
 import { join } from "node:path";
 import { FakeClock } from "../../../../tests/support/fake_clock.ts";
-import { FakeRecordStore } from "../../../../tests/support/fake_record_store.ts";
+import { TestStore } from "../../../../tests/support/keyring_store.ts";
 import { inFolder } from "../../../../tests/support/temporary_folder.ts";
 import { hex } from "../../../base/bytes.ts";
-import { type Clock, systemClock } from "../../../base/clock.ts";
+import { systemClock } from "../../../base/clock.ts";
 import { CertificateAuthority } from "./certificate_authority.ts";
 import { clientPublicKey } from "./certificates.ts";
 
 const never = new AbortController().signal;
 const dayMs = 86_400_000;
 
-function openedBy(clock: Clock) {
-  const store = new FakeRecordStore(clock);
-  return { store, ca: new CertificateAuthority({ store, clock }) };
-}
-
-function opened() {
-  const clock = new FakeClock();
-  return { clock, ...openedBy(clock) };
+class TestAuthority extends TestStore {
+  readonly ca = new CertificateAuthority(this);
 }
 
 function clientKey(type: "ec" | "ed25519" = "ed25519") {
@@ -44,8 +38,10 @@ async function openssl(...args: string[]): Promise<{ readonly success: boolean; 
 }
 
 Deno.test("CertificateAuthority makes one authority, also if two servers are first", async () => {
-  const { store, clock, ca } = opened();
-  const other = new CertificateAuthority({ store, clock });
+  await using parts = new TestAuthority();
+  await using others = parts.again();
+  const { store, clock, ca } = parts;
+  const other = new CertificateAuthority(others);
   const [one, two] = await Promise.all([ca.trusted(never), other.trusted(never)]);
   equal(one, two);
   const authority = new X509Certificate(one);
@@ -55,7 +51,8 @@ Deno.test("CertificateAuthority makes one authority, also if two servers are fir
 });
 
 Deno.test("CertificateAuthority makes certificates that OpenSSL verifies for their purpose alone", async () => {
-  const { store, ca } = openedBy(systemClock);
+  await using parts = new TestAuthority({ clock: systemClock });
+  const { store, ca } = parts;
   const server = await ca.serverCertificate(["keys.example.org", "localhost", "192.0.2.7"], never);
   for (const type of ["ec", "ed25519"] as const) {
     const client = await ca.clientCertificate(subjectOf(clientKey(type).spki), Infinity, never);
@@ -87,11 +84,13 @@ Deno.test("CertificateAuthority makes certificates that OpenSSL verifies for the
 });
 
 Deno.test("CertificateAuthority makes certificates for mutual TLS 1.3 with node:tls, in both places right", async () => {
-  const { ca } = openedBy(systemClock);
+  await using parts = new TestAuthority({ clock: systemClock });
+  await using others = new TestAuthority({ clock: systemClock });
+  const { ca } = parts;
   const server = await ca.serverCertificate(["localhost"], never);
   const client = clientKey("ec");
   const issued = await ca.clientCertificate(subjectOf(client.spki), Infinity, never);
-  const other = await openedBy(systemClock).ca.clientCertificate(subjectOf(client.spki), Infinity, never);
+  const other = await others.ca.clientCertificate(subjectOf(client.spki), Infinity, never);
   equal(await handshake(server, issued.ca, { cert: issued.certificate, key: client.key }), "CN=anna");
   await rejects(
     handshake(server, issued.ca, { cert: other.certificate, key: client.key }),
@@ -129,7 +128,9 @@ async function handshake(
 }
 
 Deno.test("CertificateAuthority limits certificates to a week, 90 days, and the end that is given", async () => {
-  const { ca, clock } = opened();
+  const clock = new FakeClock();
+  await using parts = new TestAuthority({ clock });
+  const { ca } = parts;
   const { spki } = clientKey();
   equal((await ca.clientCertificate(subjectOf(spki), Infinity, never)).notAfter - clock.wall(), 7 * dayMs);
   const short = await ca.clientCertificate(subjectOf(spki), clock.wall() + dayMs, never);
@@ -138,7 +139,9 @@ Deno.test("CertificateAuthority limits certificates to a week, 90 days, and the 
 });
 
 Deno.test("CertificateAuthority.rotate() runs two authorities for 90 days", async () => {
-  const { ca, clock } = opened();
+  const clock = new FakeClock();
+  await using parts = new TestAuthority({ clock });
+  const { ca } = parts;
   const old = await ca.trusted(never);
   const both = await ca.rotate(never);
   equal(blocks(both).length, 2);

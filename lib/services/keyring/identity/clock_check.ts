@@ -17,7 +17,7 @@ const toleranceMs = 60_000;
  * @throws {KeyringError} `clock_behind`
  */
 export function requireClock(store: Pick<RecordStore, "newestRevision">, clock: Clock): void {
-  const behindMs = store.newestRevision() - clock.wall();
+  const behindMs = store.newestRevision - clock.wall();
   if (behindMs <= toleranceMs) return;
   throw new KeyringError(
     "clock_behind",

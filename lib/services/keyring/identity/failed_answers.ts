@@ -25,6 +25,11 @@ export class FailedAnswers {
     this.#clock = clock;
   }
 
+  /** The number of answers that are held now. */
+  get held(): number {
+    return this.#held;
+  }
+
   /**
    * Runs a check of credentials. If it throws `unauthenticated`, the error comes after the delay, or at once when the
    * signal is aborted.

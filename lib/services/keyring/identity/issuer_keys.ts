@@ -22,6 +22,8 @@ export const keySetTimes = {
   maxStale: 3_600_000,
   /** Minimum interval of loads, also for tokens with an unknown key. */
   interval: 30_000,
+  /** The same after a load that failed. */
+  retry: 5_000,
   /** Timeout of a load. */
   load: 10_000,
 } as const;
@@ -87,7 +89,8 @@ export class IssuerKeySet {
 
   /** Callers share one load. It does not end with the caller that started it. */
   async #load(signal: AbortSignal): Promise<void> {
-    if (this.#loading === undefined && this.#clock.now() - this.#triedAt < keySetTimes.interval) return;
+    const interval = this.#failure === undefined ? keySetTimes.interval : keySetTimes.retry;
+    if (this.#loading === undefined && this.#clock.now() - this.#triedAt < interval) return;
     this.#loading ??= this.#loadOnce().finally(() => this.#loading = undefined);
     try {
       await orAborted(this.#loading, signal, "load keys");

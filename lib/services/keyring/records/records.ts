@@ -90,7 +90,7 @@ export interface RecordStore {
    * The greatest revision that this server has read or written, which is about the time of the newest write in
    * milliseconds since the epoch; 0 if it has read none.
    */
-  newestRevision(): number;
+  readonly newestRevision: number;
   /** Reads without a transaction. */
   reader(signal: AbortSignal): RecordReader;
   /**
