@@ -128,7 +128,10 @@ export const changeActions = {
 /** A kind of change. */
 export type ChangeAction = keyof typeof changeActions;
 
-/** A change of a secret; several that follow each other quickly are reported as the last one. */
+/**
+ * A change of a secret; several that follow each other quickly are reported as the last one. After a gap of the engine's
+ * watch, a change of the minute before the watch began may be reported, too.
+ */
 export interface SecretChange {
   readonly path: SecretPath;
   /** For a move, the path before. */
