@@ -11,7 +11,8 @@ import { HealthPages, type HealthSources } from "./health_pages.ts";
 import { nativeOperations } from "./native_operations.ts";
 import { openApiText } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
-import { Pipeline, type PipelineOptions, requestIdOf } from "./pipeline.ts";
+import { Pipeline, type PipelineOptions } from "./pipeline.ts";
+import { requestIdOf, withCommonHeaders } from "./request_id.ts";
 import { problemAnswer, toKeyringError } from "./problem_answer.ts";
 import { type RequestTarget, requestTarget } from "./target.ts";
 
@@ -41,7 +42,7 @@ export function keyringApp(options: KeyringAppOptions): AnswerRequest {
       const request = new Request(`http://keyring.invalid${target.path}`, { method: incoming.method });
       return await app.fetch(request, { incoming, target });
     } catch (thrown) {
-      return responseOf(problemAnswer(toKeyringError(thrown), requestIdOf(incoming)));
+      return refusal(incoming, toKeyringError(thrown));
     }
   };
 }
@@ -62,7 +63,7 @@ function routedApp(options: KeyringAppOptions): KeyringHono {
     const { method, path } = routes[id];
     add(app, pipeline, { method, path: `${apiPrefix}${path}` }, operation);
   }
-  app.all("*", ({ env: { incoming } }) => responseOf(problemAnswer(noRoute(), requestIdOf(incoming))));
+  app.all("*", ({ env: { incoming } }) => refusal(incoming, noRoute()));
   return app;
 }
 
@@ -79,6 +80,12 @@ function add(
     const encodedPath = target.path.slice(prefix.length);
     return responseOf(await pipeline.run({ request: incoming, target, encodedPath }, operation));
   });
+}
+
+/** The answer to a request that reaches no operation. */
+function refusal(incoming: IncomingRequest, error: KeyringError): Response {
+  const requestId = requestIdOf(incoming);
+  return responseOf(withCommonHeaders(problemAnswer(error, requestId), requestId));
 }
 
 function noRoute(): KeyringError {

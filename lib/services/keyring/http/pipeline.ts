@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { randomUUID } from "node:crypto";
 import { folderPath } from "../../../api/keyring/paths.ts";
 import { KeyringError, type ProblemCode } from "../../../api/keyring/problems.ts";
 import { concat, utf8 } from "../../../base/bytes.ts";
@@ -27,6 +26,7 @@ import type { KeyringAuditEntry } from "../../../api/keyring/audit_format.ts";
 import type { WriteCall } from "../secrets/model.ts";
 import type { KeyringParts } from "./parts.ts";
 import { toKeyringError } from "./problem_answer.ts";
+import { requestIdOf, withCommonHeaders } from "./request_id.ts";
 import { RateLimit, type RateOptions } from "./rate_limit.ts";
 import { checkedBody, checkedQuery, idempotencyKeyOf, ifMatchOf, refuseBrowsers } from "./request_input.ts";
 import type { RequestTarget } from "./target.ts";
@@ -251,22 +251,4 @@ function lineOf(
 
 function addressOf({ peer }: IncomingRequest): string {
   return peer.address ?? (peer.socket === undefined ? "unknown" : `socket:${peer.socket}`);
-}
-
-/** The client's ID of the request, if it is a plain word; else a new one. */
-export function requestIdOf(request: IncomingRequest): string {
-  const given = request.header("x-request-id");
-  return given !== undefined && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : randomUUID();
-}
-
-function withCommonHeaders(answer: ApiAnswer, requestId: string): ApiAnswer {
-  return {
-    ...answer,
-    headers: {
-      "cache-control": "no-store",
-      "x-content-type-options": "nosniff",
-      ...answer.headers,
-      "x-request-id": requestId,
-    },
-  };
 }
