@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { createServer } from "node:https";
 import type { TLSSocket } from "node:tls";
@@ -43,7 +44,11 @@ export interface TlsListenerOptions extends ServerKeyPair {
 /** A listener whose certificate can be replaced. */
 export interface TlsListener extends ApiListener {
   readonly port: number;
-  /** New connections get the new certificate; those that are open keep theirs. */
+  /**
+   * New connections get the new certificate; those that are open keep theirs.
+   *
+   * @throws {KmsError} `config` if key and certificate do not belong together; then the old ones stay.
+   */
   renew(pair: ServerKeyPair): void;
 }
 
@@ -58,6 +63,7 @@ export async function openTlsListener(options: TlsListenerOptions): Promise<TlsL
   const { host, clock, limits = connectionLimits } = options;
   const stopping = new AbortController();
   const listener = nodeListener(options.answer, tlsPeer, stopping.signal);
+  checkPair(options);
   let pair: ServerKeyPair = options;
   const servers = new NodeServers(
     (onRequest) => createServer(tlsOptions(pair, limits), onRequest),
@@ -88,6 +94,7 @@ export async function openTlsListener(options: TlsListenerOptions): Promise<TlsL
     port,
     complaint: () => watch.complaint(),
     renew(next) {
+      checkPair(next);
       pair = next;
       for (const server of servers.all) {
         if ("setSecureContext" in server && typeof server.setSecureContext === "function") {
@@ -98,6 +105,19 @@ export async function openTlsListener(options: TlsListenerOptions): Promise<TlsL
     close,
     [Symbol.asyncDispose]: () => close(0),
   };
+}
+
+/** Deno 2.9 takes any text for a key, and then fails each handshake. */
+function checkPair({ key, chain }: ServerKeyPair): void {
+  let fits = false;
+  try {
+    fits = new X509Certificate(chain).checkPrivateKey(createPrivateKey(key));
+  } catch {
+    // The error of a parser could repeat a part of the key.
+  }
+  if (!fits) {
+    throw new KmsError("config", "Cannot serve TLS: the key is not that of the server's certificate, or is no PEM.");
+  }
 }
 
 function tlsOptions({ key, chain }: ServerKeyPair, limits: ConnectionLimits) {
@@ -129,7 +149,7 @@ function whyNotBound(thrown: unknown): string {
   if (code === "EADDRINUSE") return "another process listens there; stop it, or choose another port";
   if (code === "EADDRNOTAVAIL") return "this machine does not have the address";
   if (code === "EACCES") return "this user may not use the port; choose one above 1023";
-  return "the key, the certificate or the address cannot be used";
+  return "the system refused the address";
 }
 
 function portOf(address: ReturnType<Awaited<ReturnType<NodeServers["listen"]>>["server"]["address"]>): number {
