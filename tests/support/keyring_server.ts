@@ -113,6 +113,7 @@ export class TestKeyring implements AsyncDisposable {
       onAnswered: (answered) => void this.answered.push(answered),
       health: () => this.health,
       version: "0.1.0",
+      kvMount: "secret",
     });
   }
 

@@ -6,7 +6,14 @@
 import { Hono } from "hono";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { apiPrefix, routes } from "../../../api/keyring/routes.ts";
-import { type AnswerRequest, type ApiAnswer, type IncomingRequest, jsonTextAnswer, responseOf } from "./exchange.ts";
+import {
+  type AnswerRequest,
+  type ApiAnswer,
+  type IncomingRequest,
+  jsonAnswer,
+  jsonTextAnswer,
+  responseOf,
+} from "./exchange.ts";
 import { HealthPages, type HealthSources } from "./health_pages.ts";
 import { nativeOperations } from "./native_operations.ts";
 import { openApiText } from "./openapi.ts";
@@ -15,9 +22,13 @@ import { Pipeline, type PipelineOptions } from "./pipeline.ts";
 import { requestIdOf, withCommonHeaders } from "./request_id.ts";
 import { problemAnswer, toKeyringError } from "./problem_answer.ts";
 import { type RequestTarget, requestTarget } from "./target.ts";
+import { type VaultRoute, vaultRoutes } from "./vault/vault_operations.ts";
 
 /** Options of the application. */
-export interface KeyringAppOptions extends PipelineOptions, HealthSources {}
+export interface KeyringAppOptions extends PipelineOptions, HealthSources {
+  /** Name of the mount under which Vault's clients find the secrets, for instance `secret`. */
+  readonly kvMount: string;
+}
 
 interface Bindings {
   readonly incoming: IncomingRequest;
@@ -63,6 +74,8 @@ function routedApp(options: KeyringAppOptions): KeyringHono {
     const { method, path } = routes[id];
     add(app, pipeline, { method, path: `${apiPrefix}${path}` }, operation);
   }
+  for (const route of vaultRoutes(options.kvMount)) addVault(app, pipeline, route);
+  app.all("/v1/*", ({ env: { incoming } }) => vaultRefusal(incoming));
   app.all("*", ({ env: { incoming } }) => refusal(incoming, noRoute()));
   return app;
 }
@@ -80,6 +93,22 @@ function add(
     const encodedPath = target.path.slice(prefix.length);
     return responseOf(await pipeline.run({ request: incoming, target, encodedPath }, operation));
   });
+}
+
+/** Adds a route of Vault's API. One with a query comes before one without. */
+function addVault(app: KeyringHono, pipeline: Pipeline, { methods, path, whenQuery, operation }: VaultRoute): void {
+  const pattern = `/v1/${path}`;
+  const prefix = pattern.replace(/\*$/, "");
+  app.on([...methods], pattern, async ({ env: { incoming, target } }, next) => {
+    if (whenQuery !== undefined && !target.query.startsWith(whenQuery)) return await next();
+    const encodedPath = target.path.slice(prefix.length);
+    return responseOf(await pipeline.run({ request: incoming, target, encodedPath }, operation));
+  });
+}
+
+function vaultRefusal(incoming: IncomingRequest): Response {
+  const message = "unsupported operation: this server answers a subset of the KV version 2 API";
+  return responseOf(withCommonHeaders(jsonAnswer(405, { errors: [message] }), requestIdOf(incoming)));
 }
 
 /** The answer to a request that reaches no operation. */

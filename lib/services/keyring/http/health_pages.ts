@@ -76,7 +76,7 @@ export class HealthPages {
   async #hasIdentity(request: IncomingRequest): Promise<boolean> {
     if (request.peer.socket === "admin" && request.header("authorization") === undefined) return true;
     try {
-      const credentials = credentialsOf(request, false);
+      const { credentials } = credentialsOf(request, false);
       if (credentials.kind === "none") return false;
       await this.#sources.parts().authenticator.authenticate(credentials, request.signal);
       return true;

@@ -126,6 +126,8 @@ export interface Operation<Path = unknown, Query = unknown, Body = unknown> {
   /** Whether `X-Vault-Token` is taken, and a body without a content type. */
   readonly vault?: true | undefined;
   readonly renderProblem: RenderProblem;
+  /** Refuses a request by its headers, before anything else. @throws {KeyringError} */
+  refuse?(request: IncomingRequest): void;
   /** The path from the end of the target, percent-encoded. @throws {KeyringError} `path_invalid` */
   pathOf(encoded: string): Path;
   /** Authorizes the paths in the body. @throws {KeyringError} `forbidden` */

@@ -114,6 +114,7 @@ export class Pipeline {
     const { request } = routed;
     const parts = this.#options.parts();
     refuseBrowsers(request);
+    operation.refuse?.(request);
     using time = deadlineBy(this.#options.clock, operation.timeoutMs, request.signal);
     const common = { parts, request, requestId, signal: time.signal, trace: {} };
     const identity = operation.verb === "none" ? undefined : await this.#authenticate(common, operation);
@@ -136,9 +137,10 @@ export class Pipeline {
     { parts, request, signal }: Omit<Admitted, "identity" | "policy" | "trace">,
     operation: Pick<Operation, "action" | "vault">,
   ): Promise<Identity> {
-    const credentials = credentialsOf(request, operation.vault === true);
+    const { credentials, role } = credentialsOf(request, operation.vault === true);
     try {
-      return await parts.authenticator.authenticate(credentials, signal);
+      const identity = await parts.authenticator.authenticate(credentials, signal);
+      return role === undefined ? identity : withRole(identity, role);
     } catch (thrown) {
       const error = toKeyringError(thrown);
       this.#deny(parts, request, operation, error);
@@ -205,6 +207,12 @@ export class Pipeline {
   ): void {
     audit.deny(addressOf(request), { action, result: code });
   }
+}
+
+/** The identity with one of its roles. @throws {KeyringError} `unauthenticated` */
+function withRole(identity: Identity, role: string): Identity {
+  if (identity.roles.includes(role)) return { ...identity, roles: [role] };
+  throw new KeyringError("unauthenticated", `The token is refused: ${identity.name} no longer has its role.`);
 }
 
 function authorizeTarget(

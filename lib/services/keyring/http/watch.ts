@@ -70,7 +70,7 @@ interface Rights {
 
 /** @throws {KeyringError} `unauthenticated` or `forbidden` */
 async function rightsNow({ parts, request }: Watched, folder: FolderPath): Promise<Rights> {
-  const identity = await parts.authenticator.authenticate(credentialsOf(request, false), request.signal);
+  const identity = await parts.authenticator.authenticate(credentialsOf(request, false).credentials, request.signal);
   const policy = await parts.policies.current(request.signal);
   if (!mayList(policy, identity, folder)) throw lacksRight(identity, "list", folder);
   return { identity, policy };
