@@ -67,6 +67,10 @@ export class TestKeyring implements AsyncDisposable {
   health: readonly PartHealth[] = [{ name: "store", state: "ok" }];
   /** While it is set, the store counts as not open. */
   unavailable: KeyringError | undefined;
+  /** While it is set, no line of the audit can be written. */
+  auditFailure: KeyringError | undefined;
+  /** Denials without an identity. */
+  readonly denied: { readonly address: string; readonly action: string; readonly result: string }[] = [];
   readonly #audit: AuditChain;
 
   private constructor(options: TestKeyringOptions, folder: string, audit: AuditChain) {
@@ -94,7 +98,16 @@ export class TestKeyring implements AsyncDisposable {
       enrolments,
       tokens,
       policies,
-      audit,
+      audit: {
+        record: (entry, signal) =>
+          this.auditFailure === undefined ? audit.record(entry, signal) : Promise.reject(this.auditFailure),
+        deny: (address, denial) => {
+          this.denied.push({ address, ...denial });
+          audit.deny(address, denial);
+        },
+        head: () => audit.head(),
+        health: () => audit.health(),
+      },
       auditKey: {
         serverId: "s1",
         publicKey: auditKeys.publicKey.export({ type: "spki", format: "pem" }).toString(),
@@ -172,6 +185,13 @@ export class TestKeyring implements AsyncDisposable {
   /** Sets the policy as the administrator. */
   async policy(text: string): Promise<void> {
     await this.expect(200, "PUT", "/api/v1/policy", { body: { text } });
+  }
+
+  /** A token of a role, as headers. */
+  async token(role: string): Promise<TestRequest> {
+    const body = { role, ttl: 3_600, name: `${role}-token` };
+    const { token } = (await this.expect(201, "POST", "/api/v1/tokens", { body })).body;
+    return { peer: { address: "192.0.2.1" }, headers: { authorization: `Bearer ${token}` } };
   }
 
   /** The lines of the audit about requests, without hashes and times. */

@@ -43,7 +43,7 @@ interface Watched {
 
 async function* events(watched: Watched, folder: FolderPath): AsyncGenerator<Uint8Array> {
   using changes = new Changes(watched.parts, watched.request.signal);
-  // The first bytes tell the client that the watch has begun: no later change is missed.
+  // The client learns that the stream is open.
   yield utf8(": watching\n\n");
   try {
     while (!watched.request.signal.aborted) {
