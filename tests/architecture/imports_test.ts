@@ -18,10 +18,11 @@ const packages: Readonly<Record<string, readonly Room[]>> = {
   "@grpc/grpc-js": ["lib/net/grpc"],
   "protobufjs": ["lib/net/grpc"],
   "prom-client": ["lib/telemetry"],
+  "hono": ["lib/services/keyring"],
   "@peculiar/x509": ["lib/services/keyring"],
   "reflect-metadata": ["lib/services/keyring"],
   "jose": ["lib/services/keyring"],
-  "yaml": ["lib/config", "lib/base"],
+  "yaml": ["lib/base", "lib/config"],
   "zod": ["lib/config", "lib/cli/trousseau", "lib/api/keyring", "lib/services/keyring"],
 };
 

@@ -1,0 +1,35 @@
+/**
+ * The parts of the keyring that answer the requests of the API.
+ *
+ * @module
+ */
+import type { Clock } from "../../../base/clock.ts";
+import type { AuditChain } from "../audit/audit_chain.ts";
+import type { Authenticator } from "../identity/authenticator.ts";
+import type { Enrolments } from "../identity/enrolments.ts";
+import type { Tokens } from "../identity/tokens.ts";
+import type { Policies } from "../policy/policies.ts";
+import type { RecordStore } from "../records/records.ts";
+import type { Secrets } from "../secrets/secrets.ts";
+
+/** The key that verifies the audit. */
+export interface AuditKey {
+  /** Ed25519, SubjectPublicKeyInfo in PEM. */
+  readonly publicKey: string;
+  readonly serverId: string;
+}
+
+/** All parts behind the API. They exist once the store is opened. */
+export interface KeyringParts {
+  readonly clock: Clock;
+  readonly store: RecordStore;
+  readonly secrets: Pick<Secrets, keyof Secrets>;
+  readonly authenticator: Pick<Authenticator, "authenticate">;
+  readonly enrolments: Pick<Enrolments, "create" | "redeem" | "renew" | "list" | "revoke">;
+  readonly tokens: Pick<Tokens, "create" | "login" | "renew" | "list" | "revoke">;
+  readonly policies: Pick<Policies, "current" | "text" | "set">;
+  readonly audit: Pick<AuditChain, "record" | "deny" | "head" | "health">;
+  readonly auditKey: AuditKey;
+  /** The bytes of a backup. */
+  backup(signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
