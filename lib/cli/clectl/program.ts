@@ -8,6 +8,7 @@ import { exitCodesTopic } from "../exit_topic.ts";
 import { exitCodes } from "../exit_codes.ts";
 import { type OptionTable, sharedOptions, type ValuesOf } from "../options.ts";
 import { defineProgram } from "../program.ts";
+import { completionsCommand, versionCommand } from "../shared_commands.ts";
 import type { Streams } from "../terminal.ts";
 
 const options = {
@@ -21,28 +22,8 @@ const options = {
 export type ClectlCommand = Command<ValuesOf<typeof options>, Streams, keyof typeof options>;
 
 const commands = [
-  {
-    name: "completions",
-    summary: "print completions for a shell",
-    description: "The completions are made from the table of commands, so they know all of them.",
-    positionals: [{ name: "SHELL", choices: ["bash", "zsh", "fish"] }],
-    options: [],
-    examples: [
-      { line: "source <(clectl completions bash)", does: "in ~/.bashrc" },
-      { line: "clectl completions zsh > ~/.zfunc/_clectl", does: "a folder in zsh's fpath" },
-      { line: "clectl completions fish > ~/.config/fish/completions/clectl.fish", does: "for fish" },
-    ],
-    run: async (call) => (await import("../completions.ts")).completions(call),
-  },
-  {
-    name: "version",
-    summary: "print the version",
-    description: "Prints the version of clectl, and with --json those of the runtime inside it too.",
-    positionals: [],
-    options: ["json"],
-    examples: [{ line: "clectl version --json", does: "for a script or a bug report" }],
-    run: async (call) => (await import("../version.ts")).printVersion(call),
-  },
+  completionsCommand("clectl"),
+  versionCommand("clectl", "clectl"),
   {
     name: "help",
     summary: "explain a command, or a topic",

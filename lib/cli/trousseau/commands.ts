@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { completionsCommand, versionCommand } from "../shared_commands.ts";
 import type { TrousseauCommand } from "./terminal.ts";
 
 /** All commands, in the order of the help. */
@@ -208,28 +209,8 @@ export const commands = [
     ],
     run: async (call) => (await import("./config_convert.ts")).configConvert(call),
   },
-  {
-    name: "completions",
-    summary: "print completions for a shell",
-    description: "The completions are made from the table of commands, so they know all of them.",
-    positionals: [{ name: "SHELL", choices: ["bash", "zsh", "fish"] }],
-    options: [],
-    examples: [
-      { line: "source <(trousseau completions bash)", does: "in ~/.bashrc" },
-      { line: "trousseau completions zsh > ~/.zfunc/_trousseau", does: "a folder in zsh's fpath" },
-      { line: "trousseau completions fish > ~/.config/fish/completions/trousseau.fish", does: "for fish" },
-    ],
-    run: async (call) => (await import("../completions.ts")).completions(call),
-  },
-  {
-    name: "version",
-    summary: "print the version",
-    description: "Prints the version of Trousseau, and with --json those of the runtime inside it too.",
-    positionals: [],
-    options: ["json"],
-    examples: [{ line: "trousseau version --json", does: "for a script or a bug report" }],
-    run: async (call) => (await import("../version.ts")).printVersion(call),
-  },
+  completionsCommand("trousseau"),
+  versionCommand("trousseau", "Trousseau"),
   {
     name: "help",
     summary: "explain a command, or a topic",

@@ -13,7 +13,7 @@ import { options } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The definition of `trousseau`. */
-export const trousseau: Program<Terminal> = defineProgram({
+export const trousseau: Program<Terminal> = defineProgram<typeof options, Terminal>({
   name: "trousseau",
   commands,
   options,
