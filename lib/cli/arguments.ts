@@ -69,7 +69,7 @@ function parsed(
 ): Parsed {
   const values = readOptions(given, command, program);
   const rest = readPositionals(positionals, values, command, program);
-  mergeCompanions(values, command);
+  mergeCompanions(values, command, program.options);
   return { command, options: values as SharedValues, positionals: rest };
 }
 
@@ -179,18 +179,23 @@ function optionValue(
   return value;
 }
 
-/** Replaces `-o json` by `--json`, and `-v` by `--log-level debug`. */
-function mergeCompanions(values: Values, command: Command): void {
-  const { format, verbose, json, "log-level": level } = values;
-  if (json && format === "table") {
-    throw new UsageError("--json and --output table contradict each other.", command.name);
+/**
+ * Replaces `-o json` by `--json`, and `-v` by `--log-level debug`. Another row than `format` with the long name `output`
+ * sets `json` too, and stays.
+ */
+function mergeCompanions(values: Values, command: Command, table: OptionTable): void {
+  const { verbose, json, "log-level": level } = values;
+  const output = Object.keys(values).find((name) => longName(table, name) === "output");
+  const format = output === undefined ? undefined : values[output];
+  if (json && format !== undefined && format !== "json") {
+    throw new UsageError(`--json and --output ${format} contradict each other.`, command.name);
   }
   if (verbose && level !== undefined && level !== "debug") {
     throw new UsageError(`--verbose and --log-level ${level} contradict each other.`, command.name);
   }
   if (format === "json") values["json"] = true;
   if (verbose) values["log-level"] = "debug";
-  delete values["format"];
+  if (format === "json" || format === "table") delete values["format"];
   delete values["verbose"];
 }
 

@@ -112,6 +112,16 @@ export interface FirstPage {
   readonly examples: readonly Example[];
 }
 
+/** An error of a known class, as it is reported. */
+export interface ReportedError {
+  readonly code: string;
+  /** One sentence. */
+  readonly message: string;
+  /** Sentences of the errors that caused it. */
+  readonly causes: readonly string[];
+  readonly status: ExitStatus;
+}
+
 /** A program. */
 export interface Program<Terminal extends Streams = Streams> {
   /** Its name on the command line. */
@@ -131,6 +141,8 @@ export interface Program<Terminal extends Streams = Streams> {
    * `trousseaud` called with `--json` runs `trousseau keyring serve --json`.
    */
   readonly links: Readonly<Record<string, readonly string[]>>;
+  /** Reads errors of the program's own classes. @returns `undefined` for any other error. */
+  reportError?(thrown: unknown): ReportedError | undefined;
   /** Logs the start of a command. @returns a function that logs its end, with its duration in milliseconds. */
   logRun?(
     command: Command,
