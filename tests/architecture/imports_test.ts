@@ -16,7 +16,8 @@ const packages: Readonly<Record<string, readonly Room[]>> = {
   "protobufjs": ["lib/net/grpc"],
   "prom-client": ["lib/telemetry"],
   "yaml": ["lib/config"],
-  "zod": ["lib/config", "lib/cli/trousseau"],
+  "hono": ["lib/services/keyring"],
+  "zod": ["lib/config", "lib/cli/trousseau", "lib/api/keyring", "lib/services/keyring"],
 };
 
 /** Patterns that are permitted only in the listed rooms and files. */
