@@ -25,10 +25,12 @@ export interface ApiCall {
   /** Below `/api/v1/`, percent-encoded. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
-  /** Sent as JSON. */
-  readonly body?: unknown;
+  /** JSON. It is a text, so that JSON values of fields are sent as they were written. */
+  readonly body?: string;
   /** The version that a write expects. */
   readonly ifMatch?: number;
+  /** Whether the route takes an idempotency key. */
+  readonly idempotent?: boolean;
   /** Milliseconds for this request; the client's time if left out. */
   readonly timeoutMs?: number;
 }
@@ -54,8 +56,8 @@ export class KeyringClient implements Disposable {
   }
 
   /**
-   * Sends a request and reads its JSON answer. A request whose connection breaks is repeated once: reads change nothing,
-   * and each write has an idempotency key that both attempts share.
+   * Sends a request and reads its JSON answer. If the connection breaks, a read is repeated once, and so is a write with
+   * an idempotency key, which both attempts share.
    *
    * @throws {KeyringError} the problem that the server answers. @throws {KmsError} for a failure on the way.
    */
@@ -64,7 +66,7 @@ export class KeyringClient implements Disposable {
     try {
       return await this.#once(request, call, read);
     } catch (thrown) {
-      if (!(thrown instanceof BrokenConnectionError)) throw thrown;
+      if (!(thrown instanceof BrokenConnectionError) || !request.repeatable) throw thrown;
       return await this.#once(request, call, read);
     }
   }
@@ -118,7 +120,7 @@ export class KeyringClient implements Disposable {
     throw new KmsError("provider_protocol", `The answer of ${this.address} is not ${accept}, as a keyring's would be.`);
   }
 
-  #request({ method, path, query = {}, body, ifMatch }: ApiCall): HttpRequest {
+  #request({ method, path, query = {}, body, ifMatch, idempotent }: ApiCall): HttpRequest {
     const { address, token } = this.#server;
     const given = Object.entries(query).flatMap(([name, value]) => value === undefined ? [] : [[name, value]]);
     const search = given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
@@ -126,19 +128,33 @@ export class KeyringClient implements Disposable {
       accept: "application/json",
       host: address.kind === "socket" ? "localhost" : new URL(address.text).host,
       ...(body === undefined ? {} : { "content-type": "application/json" }),
-      ...(method === "GET" ? {} : { "idempotency-key": hex(crypto.getRandomValues(new Uint8Array(16))) }),
+      ...(idempotent !== true ? {} : { "idempotency-key": hex(crypto.getRandomValues(new Uint8Array(16))) }),
       ...(ifMatch === undefined ? {} : { "if-match": `"${ifMatch}"` }),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     };
-    const sent = body === undefined ? {} : { body: utf8(JSON.stringify(body)) };
-    return { method, path: `/api/v1/${path}${search}`, headers, ...sent };
+    const sent = body === undefined ? {} : { body: utf8(body) };
+    const repeatable = method === "GET" || idempotent === true;
+    return { method, path: `/api/v1/${path}${search}`, headers, repeatable, ...sent };
   }
 }
 
-/** @throws {KmsError} `provider_protocol` */
+/** JSON.parse with the source text of numbers, and its counterpart. TypeScript's library lacks both. */
+const exactJson = JSON as unknown as {
+  parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown;
+  rawJSON(source: string): unknown;
+};
+
+/**
+ * Parses an answer. A number that JavaScript would change, such as one of 20 digits, stays as it is written.
+ *
+ * @throws {KmsError} `provider_protocol`
+ */
 function parsedJson(body: Uint8Array, address: string): unknown {
   try {
-    return JSON.parse(utf8Text(body) ?? "");
+    return exactJson.parse(utf8Text(body) ?? "", (_, value, { source }) => {
+      const isChanged = typeof value === "number" && source !== undefined && String(value) !== source;
+      return isChanged ? exactJson.rawJSON(source) : value;
+    });
   } catch {
     throw new KmsError("provider_protocol", `The answer of the keyring at ${address} is not JSON.`);
   }

@@ -48,7 +48,14 @@ async function rawServer(bytes: (attempt: number) => string, hold = false) {
 Deno.test("KeyringClient.json() sends JSON with a key, and reads the answer", async () => {
   await using double = await KeyringDouble.start((_, response) => answerJson(response, { path: "a" }, 201));
   using client = clientOf(double.address);
-  const call = { method: "POST", path: "secrets/a%20b", query: { x: "1 2", y: undefined }, body: { v: 1 }, ifMatch: 3 };
+  const call = {
+    method: "POST",
+    path: "secrets/a%20b",
+    query: { x: "1 2", y: undefined },
+    body: '{"v":1}',
+    ifMatch: 3,
+    idempotent: true,
+  };
   const path = await client.json({ ...call, method: "POST" }, (value) => textAt(objectAt(value, "")["path"], "path"));
   equal(path, "a");
   const [request] = double.requests;
@@ -150,10 +157,16 @@ Deno.test("KeyringClient.json() repeats a request once if the connection breaks,
     else answerJson(response, {});
   });
   using client = clientOf(double.address);
-  deepEqual(await client.json({ method: "POST", path: "x", body: {} }, objectAt), {});
+  deepEqual(await client.json({ method: "POST", path: "x", body: "{}", idempotent: true }, objectAt), {});
   const keys = double.requests.map(({ headers }) => headers["idempotency-key"]);
   equal(keys.length, 2);
   equal(keys[0], keys[1]);
+  count = 0;
+  await rejects(
+    client.json({ method: "POST", path: "enrol", body: "{}" }, objectAt),
+    failsWith("unreachable", /ended/),
+  );
+  equal(count, 1);
 });
 
 Deno.test("KeyringClient.json() refuses an answer that is not HTTP, and one that is too large", async () => {
@@ -180,4 +193,14 @@ Deno.test("KeyringClient.open() streams, and its deadline ends with the head", a
   let text = "";
   for await (const chunk of answer.chunks) text += new TextDecoder().decode(chunk);
   equal(text, "ab");
+});
+
+Deno.test("KeyringClient.json() keeps numbers as they are written", async () => {
+  const text = '{"a":12345678901234567890,"b":1.50,"c":[7]}';
+  await using double = await KeyringDouble.start((_, response) => {
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(text);
+  });
+  using client = clientOf(double.address);
+  equal(JSON.stringify(await client.json(health, objectAt)), text);
 });

@@ -32,6 +32,8 @@ export interface HttpRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
+  /** Whether the server may get it twice. */
+  readonly repeatable: boolean;
 }
 
 /** The head of an answer, and its body in chunks. */
@@ -75,15 +77,20 @@ export class Transport implements Disposable {
     this.#agent?.destroy();
   }
 
-  /** Loads `node:https` only for TLS: it doubles the time to load. */
-  async #start({ method, path, headers, body }: HttpRequest): Promise<ClientRequest> {
+  /**
+   * Loads `node:https` only for TLS: it doubles the time to load.
+   *
+   * Deno 2.9.6 sends a request again, of any method, if a kept connection breaks. So a request that must arrive once gets
+   * a connection of its own.
+   */
+  async #start({ method, path, headers, body, repeatable }: HttpRequest): Promise<ClientRequest> {
     const { address, ca, certificate } = this.#server;
     const length = body === undefined ? {} : { "content-length": String(body.length) };
     const options: RequestOptions = { method, path, headers: { ...headers, ...length }, setHost: false };
     if (address.kind === "socket") {
       const { Agent, request } = await import("node:http");
       this.#agent ??= new Agent({ keepAlive: true });
-      return request({ ...options, agent: this.#agent, socketPath: address.path });
+      return request({ ...options, agent: repeatable && this.#agent, socketPath: address.path });
     }
     if (ca === undefined) throw new KmsError("config", `No authority is known for the keyring at ${address.text}.`);
     const { Agent, request } = await import("node:https");
@@ -91,7 +98,7 @@ export class Transport implements Disposable {
     this.#agent ??= new Agent({ keepAlive: true, maxCachedSessions: 0 });
     return request({
       ...options,
-      agent: this.#agent,
+      agent: repeatable && this.#agent,
       host: address.host,
       port: address.port,
       ...(/^[\d.]+$|:/.test(address.host) ? {} : { servername: address.host }),
