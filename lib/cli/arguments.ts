@@ -149,6 +149,9 @@ function knownOption(option: GivenOption, command: Command, program: Program): s
 }
 
 function unknownOption({ name, typed }: GivenOption, { options, habits }: Program, command?: Command): UsageError {
+  const { refusedOptions = {} } = habits;
+  const refusal = Object.hasOwn(refusedOptions, name) ? refusedOptions[name] : undefined;
+  if (refusal !== undefined) return new UsageError(refusal, command?.name);
   const accepted = command === undefined ? Object.keys(options) : acceptedOptions(command.options);
   const labels = accepted.map((one) => optionLabel(options, one));
   const shown = printable(typed);
@@ -252,6 +255,7 @@ function takeFor(
 
 /** The error for a word that the command does not accept; it suggests a similar option. */
 function notTaken(value: string, command: Command, program: Program): UsageError {
+  if (command.hidesWords) return new UsageError(`"${command.name}" takes no further word.`, command.name);
   const shown = printable(value);
   const near = shown === "help"
     ? ` Did you mean "${program.name} help ${command.name}"?`

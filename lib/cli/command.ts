@@ -58,6 +58,8 @@ export interface Command<
   /** The options that it accepts, by their names in the table. */
   readonly options: readonly Option[];
   readonly examples: readonly Example[];
+  /** Whether a word that the command does not take can be a secret. Messages do not repeat it. */
+  readonly hidesWords?: boolean;
   /** Whether the command reads its configuration again at SIGHUP, which ends every other command. */
   readonly reloads?: boolean;
   /**
@@ -92,6 +94,8 @@ export interface Habits {
   readonly otherPrograms: Readonly<Record<string, string>>;
   /** The option, with its dashes, for a name without dashes. */
   readonly options: Readonly<Record<string, string>>;
+  /** Sentences that say why there is no option of this name, and what to use. */
+  readonly refusedOptions?: Readonly<Record<string, string>>;
 }
 
 /** The texts about an exit status. */
