@@ -5,5 +5,6 @@
  */
 import { runProcess } from "../run_process.ts";
 import { clectl } from "./program.ts";
+import { processTerminal } from "./terminal.ts";
 
-await runProcess(clectl, (streams) => streams);
+await runProcess(clectl, processTerminal);
