@@ -8,7 +8,7 @@ import { dirname, isAbsolute, resolve } from "node:path";
 import { KmsError } from "../base/errors.ts";
 import { parseListen } from "./addresses.ts";
 import type { Config } from "./config.ts";
-import { parseDuration } from "./duration.ts";
+import { parseDuration } from "../base/duration.ts";
 import type { Environment } from "./environment.ts";
 import type { Files } from "./files.ts";
 import { socketPathComplaint } from "./socket_path.ts";

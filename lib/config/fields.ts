@@ -6,7 +6,7 @@
  */
 import * as z from "zod/mini";
 import { listenPattern, originPattern, parseListen, parseOrigin } from "./addresses.ts";
-import { durationPattern, formatDuration, parseDuration } from "./duration.ts";
+import { durationPattern, formatDuration, parseDuration } from "../base/duration.ts";
 import { secretVariablePattern } from "./environment.ts";
 import { nearest } from "../base/nearest.ts";
 import { parseVaultAddress, vaultAddressPattern } from "./vault_address.ts";

@@ -9,7 +9,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { dirname, resolve } from "node:path";
 import { readCredentialFile, readCredentialText } from "../base/credential_file.ts";
 import { whyUnreadable } from "../base/durable_file.ts";
-import { type FieldPath, readYaml } from "./positions.ts";
+import { type FieldPath, readYaml } from "../base/yaml_positions.ts";
 import { Problems } from "./problems.ts";
 import { readTextFile } from "./text_file.ts";
 

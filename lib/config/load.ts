@@ -30,7 +30,7 @@ export async function loadConfig(path: string, environment: Environment, files: 
   const text = await readText(path, files);
   const [{ readYaml }, { Problems }, { checkShape }, { resolveConfig }, { ConfigValidator }] = await Promise
     .all([
-      import("./positions.ts"),
+      import("../base/yaml_positions.ts"),
       import("./problems.ts"),
       import("./shape.ts"),
       import("./resolve.ts"),

@@ -4,7 +4,7 @@
  * @module
  */
 import { KmsError } from "../base/errors.ts";
-import type { FieldPath, Position } from "./positions.ts";
+import type { FieldPath, Position } from "../base/yaml_positions.ts";
 
 /** Maximum number of lines in a message. */
 const maxLines = 50;

@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import type { ForeignKey, ForeignSource } from "../envelope/foreign.ts";
 import type { ForeignFormat } from "../envelope/foreign_formats.ts";
 import { flag, section, tag, text, variants } from "./fields.ts";
-import type { FieldPath } from "./positions.ts";
+import type { FieldPath } from "../base/yaml_positions.ts";
 import type { ConfigValidator } from "./providers/common.ts";
 import { type ProviderLists, providerLists } from "./provider_lists.ts";
 

@@ -12,7 +12,7 @@ import { defaults, defaultWrap, stateFolderOf } from "./defaults.ts";
 import type { Environment } from "./environment.ts";
 import type { Files } from "./files.ts";
 import type { ConfigValidator, PlacedSettings } from "./providers/common.ts";
-import type { FieldPath } from "./positions.ts";
+import type { FieldPath } from "../base/yaml_positions.ts";
 import { pathText } from "./problems.ts";
 import { foreignSources } from "./read_foreign.ts";
 import { checkTogether, foreignSupport, providerSettings, type RawProvider, retiredSettings } from "./schema.ts";

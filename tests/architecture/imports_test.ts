@@ -15,8 +15,11 @@ const packages: Readonly<Record<string, readonly Room[]>> = {
   "@grpc/grpc-js": ["lib/net/grpc"],
   "protobufjs": ["lib/net/grpc"],
   "prom-client": ["lib/telemetry"],
-  "yaml": ["lib/config"],
+  "yaml": ["lib/config", "lib/base"],
   "hono": ["lib/services/keyring"],
+  "@peculiar/x509": ["lib/services/keyring"],
+  "reflect-metadata": ["lib/services/keyring"],
+  "jose": ["lib/services/keyring"],
   "zod": ["lib/config", "lib/cli/trousseau", "lib/api/keyring", "lib/services/keyring"],
 };
 

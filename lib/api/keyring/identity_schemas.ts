@@ -78,21 +78,30 @@ export const tokenAnswer = z.object({ token: z.string(), id: z.string(), expires
 /** All tokens, without the tokens themselves. */
 export const tokensAnswer = z.object({
   tokens: z.array(z.object({
-    id: z.string(),
-    name: z.string(),
-    roles: z.array(z.string()),
+    id: z.string().check(z.describe("32 hexadecimal digits.")),
+    identity: z.string().check(z.describe("Name in the audit.")),
+    role: z.string(),
+    createdAt: shownTime,
+    createdBy: z.string(),
     expiresAt: shownTime,
+    state: z.enum(["active", "expired", "revoked"]),
   })),
 });
 
 /** The people that are enrolled or invited. */
 export const identitiesAnswer = z.object({
   identities: z.array(z.object({
-    id: z.string(),
+    id: z.string().check(z.describe("32 hexadecimal digits.")),
     name: z.string(),
     roles: z.array(z.string()),
-    state: z.enum(["invited", "enrolled", "revoked", "expired"]),
-    expiresAt: z.optional(shownTime),
+    state: z.enum(["pending", "active", "ended", "revoked"]).check(
+      z.describe("pending: the code was not used yet. ended: it has expired, or was made before a restore."),
+    ),
+    createdAt: shownTime,
+    createdBy: z.string(),
+    enrolledAt: z.optional(shownTime),
+    endsAt: z.optional(shownTime),
+    certificateUntil: z.optional(shownTime),
   })),
 });
 

@@ -12,7 +12,6 @@ import {
   fieldOutput,
   labelChanges,
   labelMap,
-  named,
   problemDocument,
   secretPathText,
   shownTime,
@@ -138,7 +137,7 @@ export const generatedAnswer = z.object({
   path: z.string(),
   version: z.int(),
   fingerprint: z.string().check(z.describe("16 hexadecimal digits of a keyed hash of the value.")),
-  bits: z.number().check(z.describe("Entropy of the value in bits.")),
+  bits: z.optional(z.number().check(z.describe("Entropy of the value; not in the answer to a repeated request."))),
 });
 
 /** A version of a secret without its values. */
@@ -208,7 +207,8 @@ export const importAnswer = z.object({
 export const changeEvent = z.object({
   path: z.string(),
   version: z.int(),
-  action: named("Name of the change."),
+  action: z.enum(["create", "update", "patch", "move", "delete", "undelete", "destroy"]),
+  from: z.optional(z.string().check(z.describe("For a move, the path before, if it may be listed."))),
 });
 
 export type CreateRequest = z.input<typeof createRequest>;

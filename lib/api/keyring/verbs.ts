@@ -5,7 +5,7 @@
  */
 
 /** All verbs, each with the requests that it permits. No verb contains another one. */
-export const policyVerbs = {
+export const verbs = {
   list: "names of secrets and folders, with labels and times",
   read: "values, history, diff, watch",
   write: "create, update, patch, delete, undelete",
@@ -17,7 +17,7 @@ export const policyVerbs = {
 } as const satisfies Readonly<Record<string, string>>;
 
 /** A verb of the policy. */
-export type Verb = keyof typeof policyVerbs;
+export type Verb = keyof typeof verbs;
 
-/** Every verb, in the order of {@linkcode policyVerbs}. */
-export const verbNames = Object.keys(policyVerbs) as readonly Verb[];
+/** Every verb, in the order of {@linkcode verbs}. */
+export const verbNames = Object.keys(verbs) as readonly Verb[];

@@ -4,7 +4,7 @@
  * @module
  */
 import { processStartedAt, systemClock } from "../../base/clock.ts";
-import { formatDuration, parseDuration } from "../../config/duration.ts";
+import { formatDuration, parseDuration } from "../../base/duration.ts";
 import { abortError, deadline, sleep } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
 import { dialKms } from "../../api/kms/client.ts";

@@ -5,7 +5,7 @@
  */
 import { rfc3339, systemClock } from "../../base/clock.ts";
 import type { Config } from "../../config/config.ts";
-import { formatDuration, parseDuration } from "../../config/duration.ts";
+import { formatDuration, parseDuration } from "../../base/duration.ts";
 import { abortError } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
 import { dialKms } from "../../api/kms/client.ts";

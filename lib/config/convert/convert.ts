@@ -13,7 +13,7 @@
  */
 import { stringify } from "yaml";
 import { KmsError } from "../../base/errors.ts";
-import { readYaml } from "../positions.ts";
+import { readYaml } from "../../base/yaml_positions.ts";
 import { Problems } from "../problems.ts";
 import { checkShape } from "../shape.ts";
 import { convertAws, type OldContext } from "./aws.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readYaml, type YamlFile } from "../positions.ts";
+import { readYaml, type YamlFile } from "../../base/yaml_positions.ts";
 
 /** A file to be converted. */
 export interface OldFile {

@@ -6,7 +6,7 @@
  */
 import { type Document, isAlias, isCollection, isMap, isNode, isSeq, parseDocument, visit, type YAMLMap } from "yaml";
 import { KmsError } from "../../base/errors.ts";
-import { readYaml } from "../positions.ts";
+import { readYaml } from "../../base/yaml_positions.ts";
 
 /** An entry to be written. */
 export interface PlannedEntry {

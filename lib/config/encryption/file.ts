@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { readYaml } from "../positions.ts";
+import { readYaml } from "../../base/yaml_positions.ts";
 import { Problems } from "../problems.ts";
 import { hasAnchors } from "./document.ts";
 import type { EncryptionEntry } from "./entries.ts";

@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { nearest } from "../../base/nearest.ts";
-import type { FieldPath, Position } from "../positions.ts";
+import type { FieldPath, Position } from "../../base/yaml_positions.ts";
 import { pathText, type Problems } from "../problems.ts";
 import { isAbstract, pathOfEndpoint } from "../socket_path.ts";
 import type { EncryptionEntry, EncryptionProvider } from "./entries.ts";

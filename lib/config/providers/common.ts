@@ -11,7 +11,7 @@ import type { SecretSource } from "../../base/secret.ts";
 import type { AwsKeyVariable, Environment, PlainVariable } from "../environment.ts";
 import { type SecretReference, text } from "../fields.ts";
 import type { Files } from "../files.ts";
-import type { FieldPath } from "../positions.ts";
+import type { FieldPath } from "../../base/yaml_positions.ts";
 import type { Problems } from "../problems.ts";
 import type { ProviderListName } from "../provider_lists.ts";
 import { fileSource, literalSource, variableSource } from "../secrets.ts";

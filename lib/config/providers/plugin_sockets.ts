@@ -6,7 +6,7 @@
 import { basename, dirname } from "node:path";
 import type { KmsPluginSettings } from "../../provider/kms_plugin/settings.ts";
 import type { Files } from "../files.ts";
-import type { FieldPath } from "../positions.ts";
+import type { FieldPath } from "../../base/yaml_positions.ts";
 import { pathText } from "../problems.ts";
 import type { PlacedSettings, Surroundings } from "./common.ts";
 

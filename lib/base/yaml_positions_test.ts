@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type FieldPath, readYaml, whyNoYaml } from "./positions.ts";
+import { type FieldPath, readYaml, whyNoYaml } from "./yaml_positions.ts";
 
 function at(text: string, ...path: FieldPath): string {
   const { line, column } = readYaml(text).position(path);
@@ -45,7 +45,7 @@ Deno.test("position() follows an alias to its anchor", () => {
 /** Texts that are no valid YAML of a config, with their problems. */
 const mistakes: readonly (readonly [criterion: string, text: string, expected: readonly string[]])[] = [
   ["a key that stands twice", "a: 1\nb: 2\na: 3\n", ["3:1: this key stands in the same mapping twice"]],
-  ["a second document", "a: 1\n---\nb: 2\n", ["2:1: a second document begins here; a config is one document"]],
+  ["a second document", "a: 1\n---\nb: 2\n", ["2:1: a second document begins here; the file is one document"]],
   ["an unknown tag", "a: !secret x\n", ["1:4: this tag (!) is not known"]],
   ["an unknown directive", "%FOO bar\n---\na: 1\n", ["1:1: this directive (%) is not known"]],
   ["a tab", "a:\n\tb: 1\n", ["2:1: lines are indented with spaces, not with tabs"]],

@@ -57,7 +57,7 @@ const complaints = {
   MISSING_CHAR: "a character is missing here, such as a quote, a bracket, a comma, or a space after a colon",
   MULTILINE_IMPLICIT_KEY: "a key must stand on one line; is a colon or a quote missing?",
   MULTIPLE_ANCHORS: "a value takes one anchor",
-  MULTIPLE_DOCS: "a second document begins here; a config is one document",
+  MULTIPLE_DOCS: "a second document begins here; the file is one document",
   MULTIPLE_TAGS: "a value takes one tag",
   NON_STRING_KEY: "a key must be a text",
   RESOURCE_EXHAUSTION: "this is nested too deeply",

@@ -1,0 +1,35 @@
+import { deepEqual, equal } from "node:assert/strict";
+import fc from "fast-check";
+import { jsonMembers, jsonSlice } from "./json_slices.ts";
+
+Deno.test("jsonSlice() returns a value as it is written", () => {
+  const text = ` { "a" : {"b":1.0,"c": 12345678901234567890 , "d\\"x":[1 , {"e":"}"}], "f":"\\\\"} ,"g":null}`;
+  equal(jsonSlice(text, ["a", "b"]), "1.0");
+  equal(jsonSlice(text, ["a", "c"]), "12345678901234567890");
+  equal(jsonSlice(text, ["a", 'd"x']), '[1 , {"e":"}"}]');
+  equal(jsonSlice(text, ["a", "f"]), '"\\\\"');
+  equal(jsonSlice(text, ["g"]), "null");
+  equal(jsonSlice(text, ["h"]), undefined);
+  equal(jsonSlice(text, ["g", "h"]), undefined);
+  equal(jsonSlice(text, []), text.trim());
+});
+
+Deno.test("jsonSlice() takes the last of two members with one name, as JSON.parse does", () => {
+  equal(jsonSlice('{"a":1,"a":2}', ["a"]), "2");
+});
+
+Deno.test("jsonMembers() finds every member of any JSON object, and their texts parse to the same values", () => {
+  const spaced = fc.tuple(fc.dictionary(fc.string(), fc.jsonValue()), fc.constantFrom(0, 2, "\t"));
+  fc.assert(fc.property(spaced, ([object, space]) => {
+    const text = JSON.stringify({ fields: object }, undefined, space);
+    const parsed = JSON.parse(text).fields;
+    const members = jsonMembers(text, ["fields"]);
+    deepEqual([...members.keys()].sort(), Object.keys(parsed).sort());
+    for (const [name, slice] of members) deepEqual(JSON.parse(slice), parsed[name]);
+  }));
+});
+
+Deno.test("jsonMembers() needs no stack for a deep value", () => {
+  const deep = "[".repeat(5_000) + "]".repeat(5_000);
+  equal(jsonMembers(`{"a":${deep}}`, []).get("a"), deep);
+});

@@ -1,0 +1,36 @@
+/**
+ * The rule that nobody grants a right that he lacks: what a new policy grants beyond the old one.
+ *
+ * @module
+ */
+import type { Identity } from "./identity.ts";
+import type { Policy, Role, Rule, Take } from "./policy.ts";
+import { rightsBeyond, rightsMissing } from "./rights.ts";
+
+/**
+ * The rights that a new policy grants and that an identity does not hold under the old one. A role with a new entry in
+ * `take` grants all of its rules anew; else only its rules beyond those of the old role count.
+ *
+ * @returns texts such as `read on db/prod`; empty if the identity may set the policy.
+ */
+export function grantsBeyond(before: Policy, after: Policy, by: Identity): readonly string[] {
+  const granted = [...after.roles].flatMap(([name, role]) => grantedBy(before.roles.get(name), role));
+  return rightsBeyond(before, by, granted);
+}
+
+function grantedBy(before: Role | undefined, after: Role): readonly Rule[] {
+  if (before === undefined || after.take.some((take) => !before.take.some((old) => sameTake(old, take)))) {
+    return after.rules;
+  }
+  return after.rules.flatMap(({ path, verbs }) => [...verbs].map((verb) => ({ path, verbs: new Set([verb]) })))
+    .filter((right) => rightsMissing(before.rules, [right]).length > 0);
+}
+
+function sameTake(one: Take, other: Take): boolean {
+  return takeText(one) === takeText(other);
+}
+
+function takeText(take: Take): string {
+  if (!("claims" in take)) return JSON.stringify([take.kind, take.name]);
+  return JSON.stringify([take.kind, take.name, take.subject ?? null, [...take.claims].toSorted()]);
+}

@@ -1,0 +1,122 @@
+import { deepEqual, equal, match, rejects } from "node:assert/strict";
+import { KeyringError, type ProblemCode } from "../../../api/keyring/problems.ts";
+import { FakeClock } from "../../../../tests/support/fake_clock.ts";
+import { FakeRecordStore } from "../../../../tests/support/fake_record_store.ts";
+import type { Identity } from "./identity.ts";
+import { Policies } from "./policies.ts";
+
+const never = new AbortController().signal;
+const admin: Identity = { kind: "local-admin", name: "local-admin", id: "0".repeat(32), roles: [] };
+const person = (...roles: string[]): Identity => ({ kind: "person", name: "person:eve", id: "1".repeat(32), roles });
+
+const text = `
+roles:
+  admins: { take: [{ person: eve }], rules: [{ path: /, verbs: [admin] }, { path: dev, verbs: [read, list] }] }
+  dba: { take: [{ person: anna }], rules: [{ path: db, verbs: [read, write] }] }
+  dev: { rules: [{ path: dev/, verbs: [read] }] }
+`;
+
+function opened() {
+  const clock = new FakeClock();
+  const store = new FakeRecordStore(clock);
+  return { store, clock, policies: new Policies({ store, clock }) };
+}
+
+const code = (wanted: ProblemCode, sentence: RegExp) => (thrown: unknown) => {
+  if (!(thrown instanceof KeyringError)) throw thrown;
+  equal(thrown.code, wanted);
+  match(thrown.message, sentence);
+  return true;
+};
+
+Deno.test("Policies.current() is empty in a new store, and follows what another server sets", async () => {
+  const { store, clock, policies } = opened();
+  equal((await policies.current(never)).roles.size, 0);
+  await new Policies({ store, clock }).set(text, admin, never);
+  deepEqual([...(await policies.current(never)).roles.keys()], ["admins", "dba", "dev"]);
+  const record = await policies.text(never);
+  deepEqual([record?.version, record?.text, record?.by, record?.at], [1, text, "local-admin", clock.wall()]);
+});
+
+Deno.test("Policies.set() with a version refuses any other version", async () => {
+  const { policies } = opened();
+  await rejects(policies.set(text, admin, never, 2), code("version_mismatch", /not set yet/));
+  equal((await policies.set(text, admin, never, 0)).version, 1);
+  await rejects(policies.set(text, admin, never, 0), code("version_mismatch", /has version 1, not 0\./));
+  equal((await policies.set(text, admin, never, 1)).version, 2);
+});
+
+Deno.test("Policies.set() of two at once with one version is done once", async () => {
+  const { policies } = opened();
+  await policies.set(text, admin, never);
+  const results = await Promise.allSettled([policies.set(text, admin, never, 1), policies.set(text, admin, never, 1)]);
+  deepEqual(results.map(({ status }) => status).toSorted(), ["fulfilled", "rejected"]);
+});
+
+Deno.test("Policies.set() refuses an identity without admin", async () => {
+  const { policies } = opened();
+  await policies.set(text, admin, never);
+  await rejects(policies.set(text, person("dba", "dev"), never), code("forbidden", /does not have the verb admin/));
+});
+
+Deno.test("Policies.set() lets an administrator grant the rights that he holds, and take rights away", async () => {
+  const { policies } = opened();
+  await policies.set(text, admin, never);
+  const more =
+    `${text}  ops: { take: [{ person: eve }], rules: [{ path: dev/x, verbs: [read] }, { path: /, verbs: [admin] }] }\n`;
+  await policies.set(more, person("admins"), never);
+  await policies.set(text.replace("[read, write]", "[read]"), person("admins"), never);
+  await policies.set("roles: {}", person("admins"), never);
+});
+
+const escalations: readonly (readonly [string, (text: string) => string, RegExp])[] = [
+  ["a new verb of his own role", (text) => text.replace("[read, list]", "[read, list, write]"), /write on dev,/],
+  ["a shorter path of his own role", (text) => text.replace("path: dev,", "path: /,"), /on the whole store/],
+  [
+    "the secret beside the folder",
+    (text) => text.replace("{ path: dev/, verbs: [read]", "{ path: dev2, verbs: [read]"),
+    /dev2/,
+  ],
+  ["a role of another one for himself", (text) => text.replace("person: anna", "person: eve"), /read on db,/],
+  [
+    "a second taker of a role",
+    (text) => text.replace("[{ person: anna }]", "[{ person: anna }, { person: eve }]"),
+    /read on db,/,
+  ],
+  ["a wider subject", (text) => text.replace("{ person: anna }", '{ issuer: i, subject: "x*" }'), /read on db,/],
+  [
+    "a new role",
+    (text) => `${text}  new: { take: [{ person: eve }], rules: [{ path: db/x, verbs: [read] }] }\n`,
+    /read on db\/x/,
+  ],
+];
+
+for (const [criterion, change, sentence] of escalations) {
+  Deno.test(`Policies.set() refuses an administrator who grants ${criterion}, and leaves the policy`, async () => {
+    const { policies } = opened();
+    await policies.set(text, admin, never);
+    await rejects(policies.set(change(text), person("admins"), never), code("forbidden", sentence));
+    equal((await policies.text(never))?.text, text);
+    await policies.set(change(text), admin, never);
+  });
+}
+
+Deno.test("Policies.set() with a mistake changes nothing", async () => {
+  const { policies } = opened();
+  await policies.set(text, admin, never);
+  await rejects(
+    policies.set("roles: 1", admin, never),
+    code("request_invalid", /1:1: roles: must be a mapping of roles/),
+  );
+  equal((await policies.current(never)).version, 1);
+});
+
+Deno.test("Policies.current() refuses a row that is no policy", async () => {
+  const { store, policies } = opened();
+  await policies.set(text, admin, never);
+  for (const [name, row] of store.rows) {
+    const bytes = new TextEncoder().encode(JSON.stringify({ version: 1, text: "roles: 7", at: 1, by: "x" }));
+    store.rows.set(name, { ...row, bytes, revision: row.revision + 1 });
+  }
+  await rejects(policies.current(never), code("integrity", /set it anew over the admin socket/));
+});
