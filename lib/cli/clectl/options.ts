@@ -138,6 +138,11 @@ export const clectlOptions = {
     files: true,
     summary: "the public key of the audit, as audit key printed it",
   },
+  "head": {
+    type: "string",
+    value: "LINES:HASH",
+    summary: "a line that the audit must contain, as audit head printed it",
+  },
   "quiet": sharedOptions.quiet,
   "version": sharedOptions.version,
   "help": sharedOptions.help,

@@ -4,17 +4,14 @@
  * @module
  */
 import { type Clock, rfc3339 } from "../../base/clock.ts";
+import { parseDuration } from "../../base/duration.ts";
 import { UsageError } from "../command.ts";
-
-const durationUnits = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** Milliseconds of a text as `500ms`, `10s`, `5m`, `1h` or `90d`. @throws {UsageError} */
 export function durationMs(text: string, option: string): number {
-  const [, digits, unit] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? [];
-  if (digits === undefined || unit === undefined) {
-    throw new UsageError(`${option} takes a number and a unit, as in 10s, 5m, 1h or 90d.`);
-  }
-  return Number(digits) * durationUnits[unit as keyof typeof durationUnits];
+  const ms = parseDuration(text);
+  if (ms !== undefined) return ms;
+  throw new UsageError(`${option} takes a number and a unit, as in 10s, 5m, 1h or 90d.`);
 }
 
 /** The point in time of an RFC 3339 text, or of a duration from now on, as RFC 3339 in UTC. @throws {UsageError} */

@@ -14,7 +14,7 @@ import type {
   WhoamiAnswer,
 } from "../../../api/keyring/identity_schemas.ts";
 import type { AuditHeadAnswer, AuditKeyAnswer } from "../../../api/keyring/system_schemas.ts";
-import { countAt, flagAt, listOf, objectAt, optional, textAt, wrongForm } from "../connection/shape.ts";
+import { countAt, flagAt, type JsonObject, listOf, objectAt, oneOf, optional, textAt } from "../connection/shape.ts";
 
 /** @throws {KmsError} `provider_protocol`, as all readers of this file. */
 export function enrolmentOf(value: unknown, place: string): EnrolmentAnswer {
@@ -26,20 +26,28 @@ export function enrolmentOf(value: unknown, place: string): EnrolmentAnswer {
   };
 }
 
-const identityStates = ["invited", "enrolled", "revoked", "expired"] as const;
+const enrolmentStates = ["pending", "active", "ended", "revoked"] as const;
 
 export function identitiesOf(value: unknown, place: string): IdentitiesAnswer {
   const identities = listOf((row, at) => {
     const one = objectAt(row, at);
-    const state = identityStates.find((known) => known === one["state"]);
-    if (state === undefined) throw wrongForm(`${at}.state`, "a state that clectl knows");
-    const expiresAt = optional(textAt, one["expiresAt"], `${at}.expiresAt`);
-    return { ...namedRow(one, at), state, ...(expiresAt === undefined ? {} : { expiresAt }) };
+    const [enrolledAt, endsAt, certificateUntil] = ["enrolledAt", "endsAt", "certificateUntil"].map((name) =>
+      optional(textAt, one[name], `${at}.${name}`)
+    );
+    return {
+      ...namedRow(one, at),
+      state: oneOf(enrolmentStates, one["state"], `${at}.state`),
+      createdAt: textAt(one["createdAt"], `${at}.createdAt`),
+      createdBy: textAt(one["createdBy"], `${at}.createdBy`),
+      ...(enrolledAt === undefined ? {} : { enrolledAt }),
+      ...(endsAt === undefined ? {} : { endsAt }),
+      ...(certificateUntil === undefined ? {} : { certificateUntil }),
+    };
   })(objectAt(value, place)["identities"], "identities");
   return { identities: [...identities] };
 }
 
-function namedRow(one: Readonly<Record<string, unknown>>, at: string) {
+function namedRow(one: JsonObject, at: string) {
   return {
     id: textAt(one["id"], `${at}.id`),
     name: textAt(one["name"], `${at}.name`),
@@ -56,10 +64,20 @@ export function tokenOf(value: unknown, place: string): TokenAnswer {
   };
 }
 
+const tokenStates = ["active", "expired", "revoked"] as const;
+
 export function tokensOf(value: unknown, place: string): TokensAnswer {
   const tokens = listOf((row, at) => {
     const one = objectAt(row, at);
-    return { ...namedRow(one, at), expiresAt: textAt(one["expiresAt"], `${at}.expiresAt`) };
+    return {
+      id: textAt(one["id"], `${at}.id`),
+      identity: textAt(one["identity"], `${at}.identity`),
+      role: textAt(one["role"], `${at}.role`),
+      createdAt: textAt(one["createdAt"], `${at}.createdAt`),
+      createdBy: textAt(one["createdBy"], `${at}.createdBy`),
+      expiresAt: textAt(one["expiresAt"], `${at}.expiresAt`),
+      state: oneOf(tokenStates, one["state"], `${at}.state`),
+    };
   })(objectAt(value, place)["tokens"], "tokens");
   return { tokens: [...tokens] };
 }
@@ -68,8 +86,7 @@ const identityKinds = ["local-admin", "person", "socket", "kubernetes", "oidc", 
 
 export function whoamiOf(value: unknown, place: string): WhoamiAnswer {
   const one = objectAt(value, place);
-  const kind = identityKinds.find((known) => known === one["kind"]);
-  if (kind === undefined) throw wrongForm("kind", "a kind of identity that clectl knows");
+  const kind = oneOf(identityKinds, one["kind"], "kind");
   const expiresAt = optional(textAt, one["expiresAt"], "expiresAt");
   return { kind, ...namedRow(one, "the answer"), ...(expiresAt === undefined ? {} : { expiresAt }) };
 }

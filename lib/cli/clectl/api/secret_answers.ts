@@ -16,7 +16,7 @@ import type {
   SecretAnswer,
   WrittenAnswer,
 } from "../../../api/keyring/secret_schemas.ts";
-import { countAt, flagAt, listOf, mapOf, objectAt, optional, textAt, wrongForm } from "../connection/shape.ts";
+import { countAt, flagAt, listOf, mapOf, objectAt, oneOf, optional, textAt, wrongForm } from "../connection/shape.ts";
 
 /** A secret with its fields as bytes, sorted by name. */
 export interface ReadSecret extends Omit<SecretAnswer, "fields"> {
@@ -62,8 +62,8 @@ export function writtenOf(value: unknown, place: string): WrittenAnswer {
 export function generatedOf(value: unknown, place: string): GeneratedAnswer {
   const one = objectAt(value, place);
   const { bits } = one;
-  if (typeof bits !== "number") throw wrongForm("bits", "a number");
-  return { ...writtenOf(value, place), fingerprint: textAt(one["fingerprint"], "fingerprint"), bits };
+  const entropy = typeof bits === "number" ? { bits } : {};
+  return { ...writtenOf(value, place), fingerprint: textAt(one["fingerprint"], "fingerprint"), ...entropy };
 }
 
 export function historyOf(value: unknown, place: string): HistoryAnswer {
@@ -86,8 +86,7 @@ const states = ["live", "deleted", "destroying", "destroyed"] as const;
 
 function versionOf(value: unknown, place: string): HistoryAnswer["versions"][number] {
   const one = objectAt(value, place);
-  const state = states.find((known) => known === one["state"]);
-  if (state === undefined) throw wrongForm(`${place}.state`, "a state that clectl knows");
+  const state = oneOf(states, one["state"], `${place}.state`);
   const deletedAt = optional(textAt, one["deletedAt"], `${place}.deletedAt`);
   const fingerprint = optional(textAt, one["fingerprint"], `${place}.fingerprint`);
   const fields = listOf(objectAt)(one["fields"], `${place}.fields`);
@@ -149,7 +148,31 @@ export function importResultOf(value: unknown, place: string): ImportResult {
   return { written: countAt(one["written"], "written"), items };
 }
 
+const actions = ["create", "update", "patch", "move", "delete", "undelete", "destroy"] as const;
+
 export function changeOf(value: unknown, place: string): ChangeEvent {
   const one = objectAt(value, place);
-  return { ...writtenOf(value, place), action: textAt(one["action"], "action") };
+  const from = optional(textAt, one["from"], "from");
+  return {
+    ...writtenOf(value, place),
+    action: oneOf(actions, one["action"], "action"),
+    ...(from === undefined ? {} : { from }),
+  };
+}
+
+/** One of several secrets, or the sentence why it cannot be read. */
+export interface ReadResult {
+  readonly path: string;
+  readonly secret?: ReadSecret;
+  readonly problem?: string;
+}
+
+export function readResultsOf(value: unknown, place: string): readonly ReadResult[] {
+  return listOf((row, at): ReadResult => {
+    const one = objectAt(row, at);
+    const path = textAt(one["path"], `${at}.path`);
+    const problem = optional(objectAt, one["problem"], `${at}.problem`);
+    if (problem !== undefined) return { path, problem: textAt(problem["detail"], `${at}.problem.detail`) };
+    return { path, secret: readSecretOf(one["secret"], `${at}.secret`) };
+  })(objectAt(value, place)["secrets"], "secrets");
 }

@@ -9,7 +9,7 @@ import { KeyringError, problems } from "../../../api/keyring/problems.ts";
 import type { HealthAnswer } from "../../../api/keyring/system_schemas.ts";
 import { exitCodes, type ExitStatus, worst } from "../../exit_codes.ts";
 import { KeyringClient } from "../connection/client.ts";
-import { listOf, objectAt, optional, textAt, wrongForm } from "../connection/shape.ts";
+import { listOf, objectAt, oneOf, optional, textAt } from "../connection/shape.ts";
 import { chosenServer } from "../contexts/chosen_server.ts";
 import type { ClectlCall } from "../options.ts";
 import { printRows } from "../output/print.ts";
@@ -80,7 +80,5 @@ function healthOf(value: unknown, place: string): HealthAnswer {
 const healthStates = ["ok", "degraded", "failed"] as const;
 
 function stateOf(value: unknown, place: string): HealthAnswer["state"] {
-  const state = healthStates.find((known) => known === value);
-  if (state === undefined) throw wrongForm(place, "ok, degraded or failed");
-  return state;
+  return oneOf(healthStates, value, place);
 }

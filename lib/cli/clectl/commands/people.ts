@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { policyVerbs } from "../../../api/keyring/verbs.ts";
+import { verbNames } from "../../../api/keyring/verbs.ts";
 import { didYouMean } from "../../../base/nearest.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
@@ -42,10 +42,10 @@ export async function enrol(call: ClectlCall): Promise<ExitStatus> {
 export async function listIdentities(call: ClectlCall): Promise<ExitStatus> {
   return await withClient(call, async (client) => {
     const { identities } = await client.json({ method: "GET", path: "identities" }, answers.identitiesOf);
-    const rows = identities.map(({ id, name, roles, state, expiresAt }) =>
-      [id, name, roles.join(" "), state, expiresAt ?? ""].map(visible)
+    const rows = identities.map(({ id, name, roles, state, endsAt }) =>
+      [id, name, roles.join(" "), state, endsAt ?? ""].map(visible)
     );
-    await printRows(call, identities, ["id", "name", "roles", "state", "expires"], rows);
+    await printRows(call, identities, ["id", "name", "roles", "state", "ends"], rows);
     return ok.status;
   });
 }
@@ -80,8 +80,10 @@ export async function createToken(call: ClectlCall): Promise<ExitStatus> {
 export async function listTokens(call: ClectlCall): Promise<ExitStatus> {
   return await withClient(call, async (client) => {
     const { tokens } = await client.json({ method: "GET", path: "tokens" }, answers.tokensOf);
-    const rows = tokens.map(({ id, name, roles, expiresAt }) => [id, name, roles.join(" "), expiresAt].map(visible));
-    await printRows(call, tokens, ["id", "name", "roles", "expires"], rows);
+    const rows = tokens.map(({ id, identity, role, state, expiresAt }) =>
+      [id, identity, role, state, expiresAt].map(visible)
+    );
+    await printRows(call, tokens, ["id", "identity", "role", "state", "expires"], rows);
     return ok.status;
   });
 }
@@ -114,9 +116,8 @@ export async function whoami(call: ClectlCall): Promise<ExitStatus> {
 /** `can VERB PATH`: ends with 0 or 1. */
 export async function can(call: ClectlCall): Promise<ExitStatus> {
   const { positionals: [verb = "", path = ""] } = call;
-  if (!Object.hasOwn(policyVerbs, verb)) {
-    const names = Object.keys(policyVerbs);
-    throw new UsageError(`VERB is one of ${names.join(", ")}.${didYouMean(verb, names)}`, "can");
+  if (!verbNames.some((known) => known === verb)) {
+    throw new UsageError(`VERB is one of ${verbNames.join(", ")}.${didYouMean(verb, verbNames)}`, "can");
   }
   return await withClient(call, async (client) => {
     const query = { verb, path };

@@ -36,6 +36,13 @@ export function flagAt(value: unknown, place: string): boolean {
   return value;
 }
 
+/** One of some texts. @throws {KmsError} `provider_protocol` for any other value. */
+export function oneOf<Known extends string>(texts: readonly Known[], value: unknown, place: string): Known {
+  const found = texts.find((known) => known === value);
+  if (found === undefined) throw wrongForm(place, `one of ${texts.join(", ")}`);
+  return found;
+}
+
 /** A reader of lists. */
 export function listOf<T>(read: Reader<T>): Reader<readonly T[]> {
   return (value, place) => {

@@ -58,6 +58,17 @@ export const serverRows = [
     run: async (call) => (await import("../commands/server.ts")).auditHead(call),
   },
   {
+    name: "audit verify",
+    summary: "verify the chain and the signatures of an audit, without a server",
+    description:
+      "Files in the order in which they were written. Ends with 1 at the first line that does not verify. Without --head, " +
+      "missing lines at the end are not noticed.",
+    positionals: [{ name: "FILE", many: true, files: true }],
+    options: ["key", "head", "json", "quiet"],
+    examples: [{ line: "clectl audit verify audit.jsonl --key audit.pem", does: "with the key of audit key" }],
+    run: async (call) => (await import("../commands/audit_verify.ts")).auditVerify(call),
+  },
+  {
     name: "backup",
     summary: "fetch a sealed backup of the store",
     description: "It opens with the KMS of the store, or the recovery key. The file is complete or absent.",
