@@ -4,6 +4,7 @@
  * @module
  */
 import { type Clock, systemClock } from "../../lib/base/clock.ts";
+import { parsedHere } from "../../lib/cli/clectl/import/isolated.ts";
 import { clectl } from "../../lib/cli/clectl/program.ts";
 import type { ClectlTerminal } from "../../lib/cli/clectl/terminal.ts";
 import type { ExitStatus } from "../../lib/cli/exit_codes.ts";
@@ -64,6 +65,7 @@ export function clectlTerminal(options: ClectlTerminalOptions = {}): FakeClectlT
         return Promise.resolve(part.length);
       },
     },
+    parseImport: parsedHere,
     writeBytes: (bytes) => void out.push(bytes.slice()),
     out: () => out.map((bytes) => new TextDecoder().decode(bytes)).join(""),
     err: () => err.join(""),

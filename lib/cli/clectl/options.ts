@@ -120,6 +120,8 @@ export const clectlOptions = {
     summary: "the format of the file; by its name if not given",
   },
   "dry-run": { type: "boolean", short: "n", summary: "say what would be done, and write nothing" },
+  "path": { type: "string", value: "PATH", summary: "the path of the secret, for formats that have none" },
+  "below": { type: "string", value: "FOLDER", summary: "put all paths of the file below this folder" },
   "sheet": { type: "string", value: "NAME", summary: "the sheet of a workbook; the first if not given" },
   "fingerprint": {
     type: "string",

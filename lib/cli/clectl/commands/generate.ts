@@ -38,7 +38,7 @@ export async function generate(call: ClectlCall): Promise<ExitStatus> {
   return await withSecrets(call, async (secrets) => {
     const made = await secrets.generate(path, field, generator, attributes, cas === 0 ? undefined : cas);
     const { version, fingerprint } = made;
-    if (!quiet) {
+    if (!quiet && made.bits !== undefined) {
       line(call.terminal.stderr, `${call.program.name}: The value has ${Math.floor(made.bits)} bits of entropy.`);
     }
     const sentence = `${made.path}: version ${version} generated, fingerprint ${fingerprint}`;

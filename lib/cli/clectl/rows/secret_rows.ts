@@ -184,4 +184,21 @@ export const secretRows = [
     examples: [{ line: "clectl diff db/prod/john --from 1 --to 3", does: "compare two versions" }],
     run: async (call) => (await import("../commands/versions.ts")).diff(call),
   },
+  {
+    name: "import",
+    summary: "create all secrets of a file, or none",
+    description:
+      "Reads CSV, XLSX, XLS, JSON, dotenv, the unencrypted exports of KeePass and Bitwarden, Vault's KV, and the output of " +
+      "sops. A table has a column path, or folder and title; label:NAME is a label, every other column a field. Cells " +
+      "with numbers, dates or formulas are refused by their names, since programs read them differently. The file is " +
+      "parsed in a worker without permissions before a connection is made. XLSX and XLS are read by a large library: " +
+      "take CSV for files of other people.",
+    positionals: [{ name: "FILE", files: true }],
+    options: ["importFormat", "below", "path", "sheet", "dry-run", "quiet", ...usualOptions],
+    examples: [
+      { line: "clectl import passwords.xlsx --below team/db --dry-run", does: "check each row, and write nothing" },
+      { line: "clectl import .env --format dotenv --path app/web", does: "one secret with a field for each variable" },
+    ],
+    run: async (call) => (await import("../commands/import.ts")).importFile(call),
+  },
 ] as const satisfies readonly ClectlCommand[];
