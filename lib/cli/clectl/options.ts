@@ -26,6 +26,14 @@ export const clectlOptions = {
     choices: ["table", "json", "yaml", "env", "raw"],
     summary: "print a table, json, yaml, lines of an environment, or the bytes of one field alone",
   },
+  "exportFormat": {
+    type: "string",
+    short: "o",
+    long: "output",
+    value: "FORMAT",
+    choices: ["json", "yaml", "env"],
+    summary: "json (if not given), which import reads, yaml, or lines of an environment",
+  },
   "dialect": {
     type: "string",
     value: "DIALECT",

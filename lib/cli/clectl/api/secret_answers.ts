@@ -16,6 +16,8 @@ import type {
   SecretAnswer,
   WrittenAnswer,
 } from "../../../api/keyring/secret_schemas.ts";
+import type { KeyringError } from "../../../api/keyring/problems.ts";
+import { keyringErrorOf } from "../connection/problem_document.ts";
 import { countAt, flagAt, listOf, mapOf, objectAt, oneOf, optional, textAt, wrongForm } from "../connection/shape.ts";
 
 /** A secret with its fields as bytes, sorted by name. */
@@ -160,19 +162,18 @@ export function changeOf(value: unknown, place: string): ChangeEvent {
   };
 }
 
-/** One of several secrets, or the sentence why it cannot be read. */
+/** One of several secrets, or the reason why it cannot be read. */
 export interface ReadResult {
   readonly path: string;
   readonly secret?: ReadSecret;
-  readonly problem?: string;
+  readonly problem?: KeyringError;
 }
 
 export function readResultsOf(value: unknown, place: string): readonly ReadResult[] {
   return listOf((row, at): ReadResult => {
     const one = objectAt(row, at);
     const path = textAt(one["path"], `${at}.path`);
-    const problem = optional(objectAt, one["problem"], `${at}.problem`);
-    if (problem !== undefined) return { path, problem: textAt(problem["detail"], `${at}.problem.detail`) };
-    return { path, secret: readSecretOf(one["secret"], `${at}.secret`) };
+    const problem = keyringErrorOf(one["problem"]);
+    return problem === undefined ? { path, secret: readSecretOf(one["secret"], `${at}.secret`) } : { path, problem };
   })(objectAt(value, place)["secrets"], "secrets");
 }

@@ -3,15 +3,20 @@
  *
  * @module
  */
-import { type FolderPath, type SecretPath, secretPath, urlPathOf } from "../../../api/keyring/paths.ts";
+import { type FolderPath, type SecretPath, urlPathOf } from "../../../api/keyring/paths.ts";
 import type { GeneratorInput } from "../../../api/keyring/generators.ts";
 import type {
+  ChangeEvent,
   DiffAnswer,
   GeneratedAnswer,
   HistoryAnswer,
   ListAnswer,
   WrittenAnswer,
 } from "../../../api/keyring/secret_schemas.ts";
+import { serverEvents } from "../connection/event_stream.ts";
+import { keyringErrorOf } from "../connection/problem_document.ts";
+import { wrongForm } from "../connection/shape.ts";
+import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { KeyringClient } from "../connection/client.ts";
 import * as answers from "./secret_answers.ts";
 
@@ -68,6 +73,42 @@ export class SecretsApi {
     for await (const entry of this.list(folder)) {
       if (entry.path.endsWith("/")) yield* this.listAll(entry.path as FolderPath);
       else yield entry;
+    }
+  }
+
+  /** Several secrets, in the order of their paths. A server limits the number of paths and the size of an answer. */
+  async readMany(paths: readonly SecretPath[]): Promise<readonly answers.ReadResult[]> {
+    const results: answers.ReadResult[] = [];
+    for (let at = 0; at < paths.length; at += readAtOnce) {
+      results.push(...await this.#readPart(paths.slice(at, at + readAtOnce)));
+    }
+    return results;
+  }
+
+  async #readPart(paths: readonly SecretPath[]): Promise<readonly answers.ReadResult[]> {
+    try {
+      const call = { method: "POST", path: "read", body: JSON.stringify({ paths }), reads: true } as const;
+      return await this.#client.json(call, answers.readResultsOf);
+    } catch (thrown) {
+      const isTooLarge = thrown instanceof KeyringError && thrown.code === "too_large" && paths.length > 1;
+      if (!isTooLarge) throw thrown;
+      const half = Math.ceil(paths.length / 2);
+      return [...await this.#readPart(paths.slice(0, half)), ...await this.#readPart(paths.slice(half))];
+    }
+  }
+
+  /**
+   * Changes below a folder, from now on, until the server or the command ends the stream. `undefined` comes first, when
+   * the stream is open.
+   */
+  async *watch(folder: FolderPath): AsyncGenerator<ChangeEvent | undefined> {
+    const call = { method: "GET", path: `watch/${urlPathOf(folder)}` } as const;
+    using answer = await this.#client.open(call, "text/event-stream");
+    yield undefined;
+    for await (const { type, data } of serverEvents(answer.chunks)) {
+      if (type === "change") yield answers.changeOf(eventJson(data), "the event");
+      const problem = type === "problem" ? keyringErrorOf(eventJson(data)) : undefined;
+      if (problem !== undefined) throw problem;
     }
   }
 
@@ -139,12 +180,19 @@ export class SecretsApi {
 /** Milliseconds for an import: 100,000 secrets are written in many transactions. */
 const importMs = 1_800_000;
 
+/** Paths of one request for several secrets. */
+const readAtOnce = 100;
+
+/** @throws {KmsError} `provider_protocol` */
+function eventJson(data: string): unknown {
+  try {
+    return JSON.parse(data);
+  } catch {
+    throw wrongForm("the event", "JSON");
+  }
+}
+
 function withFields(fields: string, rest: object): string {
   const others = JSON.stringify(rest);
   return others === "{}" ? `{"fields":${fields}}` : `{"fields":${fields},${others.slice(1)}`;
-}
-
-/** The path of a secret in an answer. */
-export function answeredPath({ path }: { readonly path: string }): SecretPath {
-  return secretPath(path);
 }

@@ -5,6 +5,7 @@
  */
 import { base64, exactText } from "../../../base/bytes.ts";
 import type { SecretField } from "../../../api/keyring/fields.ts";
+import { environmentFile } from "../../../api/keyring/dialects.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
@@ -13,7 +14,6 @@ import type { ReadSecret } from "../api/secret_answers.ts";
 import { secretAt, wholeNumber } from "../arguments.ts";
 import { confirmed } from "../confirmation.ts";
 import type { ClectlCall } from "../options.ts";
-import { environmentLines } from "../output/environment_lines.ts";
 import { printedDocument } from "../output/print.ts";
 import { visible, visibleLines, writeText } from "../output/visible.ts";
 import { withSecrets } from "../session.ts";
@@ -43,7 +43,7 @@ async function printSecret(call: ClectlCall, secret: ReadSecret): Promise<void> 
   const { options, terminal } = call;
   const { fields } = secret;
   const format = options.valueFormat ?? (options.field === undefined ? "table" : "raw");
-  if (format === "env") return writeText(terminal.stdout, environmentLines(fields, options.dialect ?? "posix"));
+  if (format === "env") return writeText(terminal.stdout, environmentFile(fields, options.dialect ?? "posix"));
   if (format === "raw") return printRaw(call, fields);
   if (await printedDocument(call, secretDocument(secret))) return;
   const rows = fields.map(({ name, kind, value }) => [visible(name), kind, shownValue(value)]);

@@ -4,11 +4,10 @@
  * @module
  */
 import { deadlineBy } from "../../../base/clock.ts";
-import { KmsError } from "../../../base/errors.ts";
-import { KeyringError, problems } from "../../../api/keyring/problems.ts";
 import type { HealthAnswer } from "../../../api/keyring/system_schemas.ts";
 import { exitCodes, type ExitStatus, worst } from "../../exit_codes.ts";
 import { KeyringClient } from "../connection/client.ts";
+import { isTemporary } from "../connection/temporary.ts";
 import { listOf, objectAt, oneOf, optional, textAt } from "../connection/shape.ts";
 import { chosenServer } from "../contexts/chosen_server.ts";
 import type { ClectlCall } from "../options.ts";
@@ -53,11 +52,6 @@ async function firstWell(client: KeyringClient, { terminal, options }: ClectlCal
     if (found !== undefined && (done || over.aborted || options.wait === undefined)) return found;
     await terminal.clock.sleep(attempts.everyMs, over);
   }
-}
-
-function isTemporary(thrown: unknown): boolean {
-  if (thrown instanceof KeyringError) return problems[thrown.code].kind === "unavailable";
-  return thrown instanceof KmsError && (thrown.code === "unreachable" || thrown.code === "deadline_exceeded");
 }
 
 function statusOf({ parts }: HealthAnswer, strict: boolean): ExitStatus {

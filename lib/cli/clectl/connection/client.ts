@@ -31,6 +31,8 @@ export interface ApiCall {
   readonly ifMatch?: number;
   /** Whether the route takes an idempotency key. */
   readonly idempotent?: boolean;
+  /** Whether the route changes nothing, as each GET. */
+  readonly reads?: boolean;
   /** Milliseconds for this request; the client's time if left out. */
   readonly timeoutMs?: number;
 }
@@ -120,7 +122,7 @@ export class KeyringClient implements Disposable {
     throw new KmsError("provider_protocol", `The answer of ${this.address} is not ${accept}, as a keyring's would be.`);
   }
 
-  #request({ method, path, query = {}, body, ifMatch, idempotent }: ApiCall): HttpRequest {
+  #request({ method, path, query = {}, body, ifMatch, idempotent, reads }: ApiCall): HttpRequest {
     const { address, token } = this.#server;
     const given = Object.entries(query).flatMap(([name, value]) => value === undefined ? [] : [[name, value]]);
     const search = given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
@@ -133,7 +135,7 @@ export class KeyringClient implements Disposable {
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     };
     const sent = body === undefined ? {} : { body: utf8(body) };
-    const repeatable = method === "GET" || idempotent === true;
+    const repeatable = method === "GET" || idempotent === true || reads === true;
     return { method, path: `/api/v1/${path}${search}`, headers, repeatable, ...sent };
   }
 }

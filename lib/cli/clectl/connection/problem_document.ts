@@ -28,18 +28,20 @@ export interface ProblemAnswer {
  * @param address the server, for the message about an answer that is no problem document.
  */
 export function problemOf(answer: ProblemAnswer, address: string): KeyringError | KmsError {
-  const document = documentOf(answer);
-  const code = codeOf(document?.["type"]);
-  const detail = document?.["detail"];
-  if (document === undefined || code === undefined || typeof detail !== "string") {
-    return unknownProblem(answer.status, address);
-  }
-  const details = detailsOf(document, answer.retryAfter);
-  const requestId = document["requestId"];
-  const traced = problems[code].kind === "internal" && typeof requestId === "string"
-    ? ` The request ID is ${requestId.slice(0, 100)}.`
-    : "";
-  return new KeyringError(code, printable(detail.slice(0, maxDetail) + traced), details);
+  const error = keyringErrorOf(documentOf(answer), answer.retryAfter);
+  return error ?? unknownProblem(answer.status, address);
+}
+
+/** The error for a problem document; `undefined` for any other value. */
+export function keyringErrorOf(value: unknown, retryAfter?: string): KeyringError | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const document = value as Readonly<Record<string, unknown>>;
+  const { type, detail, requestId } = document;
+  const code = codeOf(type);
+  if (code === undefined || typeof detail !== "string") return undefined;
+  const isTraced = problems[code].kind === "internal" && typeof requestId === "string";
+  const traced = isTraced ? ` The request ID is ${requestId.slice(0, 100)}.` : "";
+  return new KeyringError(code, printable(detail.slice(0, maxDetail) + traced), detailsOf(document, retryAfter));
 }
 
 function detailsOf(document: Readonly<Record<string, unknown>>, retryAfter: string | undefined): ProblemDetails {
@@ -51,11 +53,10 @@ function detailsOf(document: Readonly<Record<string, unknown>>, retryAfter: stri
   };
 }
 
-function documentOf({ contentType, body }: ProblemAnswer): Readonly<Record<string, unknown>> | undefined {
+function documentOf({ contentType, body }: ProblemAnswer): unknown {
   if (!/^application\/(problem\+)?json\b/i.test(contentType ?? "")) return undefined;
   try {
-    const value: unknown = JSON.parse(utf8Text(body) ?? "");
-    return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : undefined;
+    return JSON.parse(utf8Text(body) ?? "");
   } catch {
     return undefined;
   }

@@ -185,6 +185,43 @@ export const secretRows = [
     run: async (call) => (await import("../commands/versions.ts")).diff(call),
   },
   {
+    name: "watch",
+    summary: "print changes below a folder as they happen",
+    description: "Path, version and kind of change, never values. It connects again by itself, and ends with Ctrl-C.",
+    positionals: [folderWord],
+    options: usualOptions,
+    examples: [{ line: "clectl watch db/prod/ -o json", does: "a JSON document in each line" }],
+    run: async (call) => (await import("../commands/watch.ts")).watch(call),
+  },
+  {
+    name: "export",
+    summary: "read the values of all secrets below a folder",
+    description:
+      "JSON that import reads, YAML, or lines of an environment by the names of the fields. On a terminal it asks first. " +
+      "The file of --to has mode 0600 and is complete or absent.",
+    positionals: [folderWord],
+    options: ["exportFormat", "dialect", "to", "show", "context", "timeout"],
+    examples: [
+      { line: "clectl export app/web -o env --dialect systemd --to web.env", does: "an EnvironmentFile of systemd" },
+    ],
+    run: async (call) => (await import("../commands/export.ts")).exportSecrets(call),
+  },
+  {
+    name: "render",
+    summary: "fill the values of secrets into a template",
+    description:
+      "A template refers to fields as {{ PATH#FIELD }} or {{ PATH#FIELD | json|sh|base64|yaml|urlencode }}. The file of " +
+      "--to is replaced in one step, with mode 0600, and stays as it is if a field is unknown. With --watch it is written " +
+      "again when a secret in it changes, and a systemd path unit can restart the service that reads it.",
+    positionals: [{ name: "TEMPLATE", files: true }],
+    options: ["to", "watch", "show", "context", "timeout"],
+    examples: [
+      { line: "clectl render app.conf.tmpl --to app.conf", does: "write the file once" },
+      { line: "clectl render app.conf.tmpl --to app.conf --watch", does: "and again after each change" },
+    ],
+    run: async (call) => (await import("../commands/render.ts")).render(call),
+  },
+  {
     name: "import",
     summary: "create all secrets of a file, or none",
     description:
