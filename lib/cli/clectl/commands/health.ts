@@ -44,7 +44,7 @@ async function firstWell(client: KeyringClient, { terminal, options }: ClectlCal
   for (;;) {
     let found: HealthAnswer | undefined;
     try {
-      found = await client.json({ method: "GET", path: "health" }, healthOf);
+      found = await client.json({ method: "GET", path: "health", failedStatus: 503 }, healthOf);
     } catch (thrown) {
       if (over.aborted || options.wait === undefined || !isTemporary(thrown)) throw thrown;
     }

@@ -33,6 +33,8 @@ export interface ApiCall {
   readonly idempotent?: boolean;
   /** Whether the route changes nothing, as each GET. */
   readonly reads?: boolean;
+  /** A status from 400 whose answer is read too, unless it is a problem document. */
+  readonly failedStatus?: number;
   /** Milliseconds for this request; the client's time if left out. */
   readonly timeoutMs?: number;
 }
@@ -95,10 +97,11 @@ export class KeyringClient implements Disposable {
     this.#transport[Symbol.dispose]();
   }
 
-  async #once<T>(request: HttpRequest, { timeoutMs }: ApiCall, read: Reader<T>): Promise<T> {
+  async #once<T>(request: HttpRequest, { timeoutMs, failedStatus }: ApiCall, read: Reader<T>): Promise<T> {
     using limit = deadline(timeoutMs ?? this.#timeoutMs, this.#signal);
     using answer = await this.#transport.open(request, limit.signal);
-    await this.#refuseOther(answer, "application/json");
+    const isAnswer = answer.status === failedStatus && isJson(answer);
+    if (!isAnswer) await this.#refuseOther(answer, "application/json");
     const body = await readBody(answer, clientLimits.answerBytes, this.#server.address);
     if (body.length === 0) return read({}, "the answer");
     return read(parsedJson(body, this.address), "the answer");
@@ -138,6 +141,10 @@ export class KeyringClient implements Disposable {
     const repeatable = method === "GET" || idempotent === true || reads === true;
     return { method, path: `/api/v1/${path}${search}`, headers, repeatable, ...sent };
   }
+}
+
+function isJson(answer: OpenAnswer): boolean {
+  return answer.header("content-type")?.toLowerCase().startsWith("application/json") === true;
 }
 
 /** JSON.parse with the source text of numbers, and its counterpart. TypeScript's library lacks both. */
