@@ -26,7 +26,7 @@ export function casOf({ cas }: ClectlValues): number | undefined {
 }
 
 /** The versions of `--versions`. @throws {UsageError} */
-export function versionsOf({ versions }: ClectlValues): readonly number[] | undefined {
+export function givenVersions({ versions }: ClectlValues): readonly number[] | undefined {
   return versions?.split(",").map((one) => wholeNumber(one, "--versions", 1));
 }
 

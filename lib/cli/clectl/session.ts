@@ -11,7 +11,7 @@ import type { ClectlCall } from "./options.ts";
 import { durationMs } from "./times.ts";
 
 /** Milliseconds for each request of a command. @throws {UsageError} */
-export function timeoutOf({ options }: Pick<ClectlCall, "options">): number {
+export function requestTimeout({ options }: Pick<ClectlCall, "options">): number {
   const { timeout } = options;
   return timeout === undefined ? clientLimits.requestMs : Math.max(1, durationMs(timeout, "--timeout"));
 }
@@ -22,7 +22,7 @@ export function timeoutOf({ options }: Pick<ClectlCall, "options">): number {
  * @throws {KmsError} `config` if there is no such context.
  */
 export async function withClient<T>(call: ClectlCall, work: (client: KeyringClient) => Promise<T>): Promise<T> {
-  const timeoutMs = timeoutOf(call);
+  const timeoutMs = requestTimeout(call);
   const chosen = await chosenServer(call.options.context, call.terminal.environment);
   const { certificate } = chosen.server;
   const server = certificate === undefined

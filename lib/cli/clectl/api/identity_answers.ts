@@ -14,7 +14,16 @@ import type {
   WhoamiAnswer,
 } from "../../../api/keyring/identity_schemas.ts";
 import type { AuditHeadAnswer, AuditKeyAnswer } from "../../../api/keyring/system_schemas.ts";
-import { countAt, flagAt, type JsonObject, listOf, objectAt, oneOf, optional, textAt } from "../connection/shape.ts";
+import {
+  countAt,
+  flagAt,
+  type JsonObject,
+  knownTextAt,
+  listOf,
+  objectAt,
+  optional,
+  textAt,
+} from "../connection/shape.ts";
 
 /** @throws {KmsError} `provider_protocol`, as all readers of this file. */
 export function enrolmentOf(value: unknown, place: string): EnrolmentAnswer {
@@ -36,7 +45,7 @@ export function identitiesOf(value: unknown, place: string): IdentitiesAnswer {
     );
     return {
       ...namedRow(one, at),
-      state: oneOf(enrolmentStates, one["state"], `${at}.state`),
+      state: knownTextAt(enrolmentStates, one["state"], `${at}.state`),
       createdAt: textAt(one["createdAt"], `${at}.createdAt`),
       createdBy: textAt(one["createdBy"], `${at}.createdBy`),
       ...(enrolledAt === undefined ? {} : { enrolledAt }),
@@ -76,7 +85,7 @@ export function tokensOf(value: unknown, place: string): TokensAnswer {
       createdAt: textAt(one["createdAt"], `${at}.createdAt`),
       createdBy: textAt(one["createdBy"], `${at}.createdBy`),
       expiresAt: textAt(one["expiresAt"], `${at}.expiresAt`),
-      state: oneOf(tokenStates, one["state"], `${at}.state`),
+      state: knownTextAt(tokenStates, one["state"], `${at}.state`),
     };
   })(objectAt(value, place)["tokens"], "tokens");
   return { tokens: [...tokens] };
@@ -86,7 +95,7 @@ const identityKinds = ["local-admin", "person", "socket", "kubernetes", "oidc", 
 
 export function whoamiOf(value: unknown, place: string): WhoamiAnswer {
   const one = objectAt(value, place);
-  const kind = oneOf(identityKinds, one["kind"], "kind");
+  const kind = knownTextAt(identityKinds, one["kind"], "kind");
   const expiresAt = optional(textAt, one["expiresAt"], "expiresAt");
   return { kind, ...namedRow(one, "the answer"), ...(expiresAt === undefined ? {} : { expiresAt }) };
 }

@@ -18,7 +18,17 @@ import type {
 } from "../../../api/keyring/secret_schemas.ts";
 import type { KeyringError } from "../../../api/keyring/problems.ts";
 import { keyringErrorOf } from "../connection/problem_document.ts";
-import { countAt, flagAt, listOf, mapOf, objectAt, oneOf, optional, textAt, wrongForm } from "../connection/shape.ts";
+import {
+  countAt,
+  flagAt,
+  knownTextAt,
+  listOf,
+  mapOf,
+  objectAt,
+  optional,
+  textAt,
+  wrongForm,
+} from "../connection/shape.ts";
 
 /** A secret with its fields as bytes, sorted by name. */
 export interface ReadSecret extends Omit<SecretAnswer, "fields"> {
@@ -88,7 +98,7 @@ const states = ["live", "deleted", "destroying", "destroyed"] as const;
 
 function versionOf(value: unknown, place: string): HistoryAnswer["versions"][number] {
   const one = objectAt(value, place);
-  const state = oneOf(states, one["state"], `${place}.state`);
+  const state = knownTextAt(states, one["state"], `${place}.state`);
   const deletedAt = optional(textAt, one["deletedAt"], `${place}.deletedAt`);
   const fingerprint = optional(textAt, one["fingerprint"], `${place}.fingerprint`);
   const fields = listOf(objectAt)(one["fields"], `${place}.fields`);
@@ -157,7 +167,7 @@ export function changeOf(value: unknown, place: string): ChangeEvent {
   const from = optional(textAt, one["from"], "from");
   return {
     ...writtenOf(value, place),
-    action: oneOf(actions, one["action"], "action"),
+    action: knownTextAt(actions, one["action"], "action"),
     ...(from === undefined ? {} : { from }),
   };
 }

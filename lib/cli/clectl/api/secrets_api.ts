@@ -28,7 +28,7 @@ export interface SecretAttributes {
 }
 
 /** Changes by `patch`. `null` removes. */
-export interface SecretChanges {
+export interface SecretPatch {
   readonly labels?: Readonly<Record<string, string | null>>;
   readonly expiresAt?: string | null;
   readonly keptVersions?: number;
@@ -123,7 +123,7 @@ export class SecretsApi {
     return this.#write("PUT", `secrets/${urlPathOf(path)}`, body, answers.writtenOf, cas);
   }
 
-  patch(path: SecretPath, fields: string | undefined, changes: SecretChanges, cas?: number): Promise<WrittenAnswer> {
+  patch(path: SecretPath, fields: string | undefined, changes: SecretPatch, cas?: number): Promise<WrittenAnswer> {
     const body = fields === undefined ? JSON.stringify(changes) : withFields(fields, changes);
     return this.#write("PATCH", `secrets/${urlPathOf(path)}`, body, answers.writtenOf, cas);
   }

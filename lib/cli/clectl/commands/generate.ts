@@ -28,7 +28,7 @@ const optionsOfType = {
 const labelOf: Readonly<Partial<Record<keyof ClectlValues, string>>> = { keyFormat: "key-format" };
 
 /** `generate PATH`: prints path, version and fingerprint, and the entropy on stderr. */
-export async function generate(call: ClectlCall): Promise<ExitStatus> {
+export async function generateSecret(call: ClectlCall): Promise<ExitStatus> {
   const path = secretAt(call);
   const { field, quiet } = call.options;
   if (field === undefined) throw new UsageError("The name of the field is missing: --field NAME.", "generate");

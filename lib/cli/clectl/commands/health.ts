@@ -8,12 +8,12 @@ import type { HealthAnswer } from "../../../api/keyring/system_schemas.ts";
 import { exitCodes, type ExitStatus, worst } from "../../exit_codes.ts";
 import { KeyringClient } from "../connection/client.ts";
 import { isTemporary } from "../connection/temporary.ts";
-import { listOf, objectAt, oneOf, optional, textAt } from "../connection/shape.ts";
+import { knownTextAt, listOf, objectAt, optional, textAt } from "../connection/shape.ts";
 import { chosenServer } from "../contexts/chosen_server.ts";
 import type { ClectlCall } from "../options.ts";
 import { printRows } from "../output/print.ts";
 import { visible } from "../output/visible.ts";
-import { timeoutOf } from "../session.ts";
+import { requestTimeout } from "../session.ts";
 import { durationMs } from "../times.ts";
 
 /** Milliseconds between two attempts of `--wait`, and for one of them. */
@@ -26,7 +26,7 @@ const attempts = { everyMs: 200, timeoutMs: 5_000 } as const;
 export async function health(call: ClectlCall): Promise<ExitStatus> {
   const { options, terminal } = call;
   const wait = options.wait === undefined ? 0 : durationMs(options.wait, "--wait");
-  const timeoutMs = Math.min(timeoutOf(call), attempts.timeoutMs);
+  const timeoutMs = Math.min(requestTimeout(call), attempts.timeoutMs);
   // Without a renewal of the certificate: health is asked when the server may be unable to renew.
   const { server } = await chosenServer(options.context, terminal.environment);
   using limit = deadlineBy(terminal.clock, wait, terminal.signal);
@@ -74,5 +74,5 @@ function healthOf(value: unknown, place: string): HealthAnswer {
 const healthStates = ["ok", "degraded", "failed"] as const;
 
 function stateOf(value: unknown, place: string): HealthAnswer["state"] {
-  return oneOf(healthStates, value, place);
+  return knownTextAt(healthStates, value, place);
 }

@@ -9,7 +9,7 @@ import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import { startProgress } from "../../progress.ts";
 import { line } from "../../terminal.ts";
 import type { SecretsApi } from "../api/secrets_api.ts";
-import { type ImportItem, importItems } from "../import/items.ts";
+import { type ImportableSecret, importItems } from "../import/items.ts";
 import { formatOf } from "../import/readers.ts";
 import { type ImportComplaint, type ImportedFile, importLimits } from "../import/rows.ts";
 import type { ClectlCall } from "../options.ts";
@@ -57,7 +57,7 @@ async function parsedFile({ options, terminal }: ClectlCall, path: string): Prom
 async function checked(
   { terminal }: ClectlCall,
   secrets: SecretsApi,
-  items: readonly ImportItem[],
+  items: readonly ImportableSecret[],
 ): Promise<readonly ImportComplaint[]> {
   const found: ImportComplaint[] = [];
   using bar = startBar(terminal, "Checking", items.length);
@@ -69,7 +69,7 @@ async function checked(
   return found;
 }
 
-async function write({ terminal }: ClectlCall, secrets: SecretsApi, items: readonly ImportItem[]): Promise<void> {
+async function write({ terminal }: ClectlCall, secrets: SecretsApi, items: readonly ImportableSecret[]): Promise<void> {
   using _progress = startProgress(terminal, `Writing ${items.length} secrets`);
   const [first] = await complaintsOf(secrets, items, false);
   if (first === undefined) return;
@@ -78,7 +78,7 @@ async function write({ terminal }: ClectlCall, secrets: SecretsApi, items: reado
 
 async function complaintsOf(
   secrets: SecretsApi,
-  items: readonly ImportItem[],
+  items: readonly ImportableSecret[],
   dryRun: boolean,
 ): Promise<readonly ImportComplaint[]> {
   const places = new Map<string, string>(items.map(({ path, place }) => [path, place]));
@@ -104,7 +104,7 @@ function say({ terminal }: ClectlCall, path: string, place: string, why: string)
   line(terminal.stderr, `${visible(path)}: ${visible(place)}: ${visible(why)}.`);
 }
 
-async function printImported(call: ClectlCall, path: string, items: readonly ImportItem[]): Promise<void> {
+async function printImported(call: ClectlCall, path: string, items: readonly ImportableSecret[]): Promise<void> {
   const { options, terminal, program } = call;
   const isDry = options["dry-run"] === true;
   const document = {

@@ -9,7 +9,7 @@ import type { WrittenAnswer } from "../../../api/keyring/secret_schemas.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import { line } from "../../terminal.ts";
-import type { SecretChanges, SecretsApi } from "../api/secrets_api.ts";
+import type { SecretPatch, SecretsApi } from "../api/secrets_api.ts";
 import { attributesOf, casOf, commaList, labelsOf, secretAt, wholeNumber } from "../arguments.ts";
 import type { ClectlCall } from "../options.ts";
 import { printSentence } from "../output/print.ts";
@@ -62,7 +62,7 @@ export async function patch(call: ClectlCall): Promise<ExitStatus> {
   });
 }
 
-function changesOf({ options, terminal }: ClectlCall): SecretChanges {
+function changesOf({ options, terminal }: ClectlCall): SecretPatch {
   const { labels, expires, keep, "remove-labels": removed } = options;
   const gone = removed === undefined ? [] : commaList(removed, "--remove-labels").map((name) => [name, null] as const);
   const all = { ...(labels === undefined ? {} : labelsOf(labels)), ...Object.fromEntries(gone) };

@@ -18,7 +18,7 @@ import { newClientKey } from "../login/client_key.ts";
 import { authorityAt, fingerprintOf } from "../login/first_connection.ts";
 import type { ClectlCall } from "../options.ts";
 import { printSentence } from "../output/print.ts";
-import { timeoutOf } from "../session.ts";
+import { requestTimeout } from "../session.ts";
 
 /** Maximum length of a code in bytes. */
 const maxCodeBytes = 128;
@@ -38,7 +38,7 @@ export async function login(call: ClectlCall): Promise<ExitStatus> {
   const contexts = new Contexts(requiredFolders(terminal.environment));
   const name = options.context ?? address.host.replaceAll(":", "-");
   await refuseOther(contexts, name, address.text);
-  const timeoutMs = timeoutOf(call);
+  const timeoutMs = requestTimeout(call);
   using limit = deadline(timeoutMs, terminal.signal);
   const ca = await authorityAt(address, fingerprint, limit.signal);
   const code = await readCode(call);

@@ -9,7 +9,7 @@ import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import { line } from "../../terminal.ts";
 import type { SecretsApi } from "../api/secrets_api.ts";
-import { casOf, secretAt, versionsOf, wholeNumber } from "../arguments.ts";
+import { casOf, givenVersions, secretAt, wholeNumber } from "../arguments.ts";
 import { confirmed } from "../confirmation.ts";
 import type { ClectlCall } from "../options.ts";
 import { printRows, printSentence } from "../output/print.ts";
@@ -18,19 +18,19 @@ import { withSecrets } from "../session.ts";
 
 /** `delete PATH`: can be taken back. */
 export async function deleteSecret(call: ClectlCall): Promise<ExitStatus> {
-  const [path, versions, cas] = [secretAt(call), versionsOf(call.options), casOf(call.options)];
+  const [path, versions, cas] = [secretAt(call), givenVersions(call.options), casOf(call.options)];
   return await written(call, (secrets) => secrets.delete(path, versions, cas), "deleted");
 }
 
 /** `undelete PATH`. */
 export async function undelete(call: ClectlCall): Promise<ExitStatus> {
-  const [path, versions, cas] = [secretAt(call), versionsOf(call.options), casOf(call.options)];
+  const [path, versions, cas] = [secretAt(call), givenVersions(call.options), casOf(call.options)];
   return await written(call, (secrets) => secrets.undelete(path, versions, cas), "undeleted");
 }
 
 /** `destroy PATH --versions N,…`: cannot be taken back, so it asks. */
 export async function destroy(call: ClectlCall): Promise<ExitStatus> {
-  const [path, versions, cas] = [secretAt(call), versionsOf(call.options), casOf(call.options)];
+  const [path, versions, cas] = [secretAt(call), givenVersions(call.options), casOf(call.options)];
   if (versions === undefined) throw new UsageError("The versions are missing: --versions 1,2.", "destroy");
   const question = `Destroy ${versions.length} version(s) of ${visible(path)} for good?`;
   if (!call.options.yes && !await confirmed(call, question, "--yes")) return exitCodes.unmet.status;

@@ -9,7 +9,7 @@ import { KmsError } from "../../../base/errors.ts";
 import { BrokenConnectionError } from "./failures.ts";
 import { problemOf } from "./problem_document.ts";
 import type { Reader } from "./shape.ts";
-import { type HttpRequest, type OpenAnswer, readBody, type Server, Transport } from "./transport.ts";
+import { type KeyringRequest, type KeyringServer, type OpenAnswer, readBody, Transport } from "./transport.ts";
 
 /** Limits of a request. */
 export const clientLimits = {
@@ -21,7 +21,7 @@ export const clientLimits = {
 
 /** One call of the API. */
 export interface ApiCall {
-  readonly method: HttpRequest["method"];
+  readonly method: KeyringRequest["method"];
   /** Below `/api/v1/`, percent-encoded. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
@@ -41,13 +41,13 @@ export interface ApiCall {
 
 /** A client of one server. Dispose of it to close its connections. */
 export class KeyringClient implements Disposable {
-  readonly #server: Server;
+  readonly #server: KeyringServer;
   readonly #transport: Transport;
   readonly #signal: AbortSignal;
   readonly #timeoutMs: number;
 
   /** @param timeoutMs for each request; {@linkcode clientLimits} if left out. */
-  constructor(server: Server, signal: AbortSignal, timeoutMs: number = clientLimits.requestMs) {
+  constructor(server: KeyringServer, signal: AbortSignal, timeoutMs: number = clientLimits.requestMs) {
     this.#server = server;
     this.#transport = new Transport(server);
     this.#signal = signal;
@@ -97,7 +97,7 @@ export class KeyringClient implements Disposable {
     this.#transport[Symbol.dispose]();
   }
 
-  async #once<T>(request: HttpRequest, { timeoutMs, failedStatus }: ApiCall, read: Reader<T>): Promise<T> {
+  async #once<T>(request: KeyringRequest, { timeoutMs, failedStatus }: ApiCall, read: Reader<T>): Promise<T> {
     using limit = deadline(timeoutMs ?? this.#timeoutMs, this.#signal);
     using answer = await this.#transport.open(request, limit.signal);
     const isAnswer = answer.status === failedStatus && isJson(answer);
@@ -125,7 +125,7 @@ export class KeyringClient implements Disposable {
     throw new KmsError("provider_protocol", `The answer of ${this.address} is not ${accept}, as a keyring's would be.`);
   }
 
-  #request({ method, path, query = {}, body, ifMatch, idempotent, reads }: ApiCall): HttpRequest {
+  #request({ method, path, query = {}, body, ifMatch, idempotent, reads }: ApiCall): KeyringRequest {
     const { address, token } = this.#server;
     const given = Object.entries(query).flatMap(([name, value]) => value === undefined ? [] : [[name, value]]);
     const search = given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
@@ -149,7 +149,7 @@ function isJson(answer: OpenAnswer): boolean {
 
 /** JSON.parse with the source text of numbers, and its counterpart. TypeScript's library lacks both. */
 const exactJson = JSON as unknown as {
-  parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown;
+  parse(text: string, reviver: (key: string, value: unknown, context?: { source?: string }) => unknown): unknown;
   rawJSON(source: string): unknown;
 };
 
@@ -160,7 +160,8 @@ const exactJson = JSON as unknown as {
  */
 function parsedJson(body: Uint8Array, address: string): unknown {
   try {
-    return exactJson.parse(utf8Text(body) ?? "", (_, value, { source }) => {
+    return exactJson.parse(utf8Text(body) ?? "", (_, value, context) => {
+      const source = context?.source;
       const isChanged = typeof value === "number" && source !== undefined && String(value) !== source;
       return isChanged ? exactJson.rawJSON(source) : value;
     });

@@ -37,7 +37,7 @@ export function flagAt(value: unknown, place: string): boolean {
 }
 
 /** One of some texts. @throws {KmsError} `provider_protocol` for any other value. */
-export function oneOf<Known extends string>(texts: readonly Known[], value: unknown, place: string): Known {
+export function knownTextAt<Known extends string>(texts: readonly Known[], value: unknown, place: string): Known {
   const found = texts.find((known) => known === value);
   if (found === undefined) throw wrongForm(place, `one of ${texts.join(", ")}`);
   return found;

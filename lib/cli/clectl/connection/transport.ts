@@ -16,7 +16,7 @@ export interface ClientCertificate {
 }
 
 /** A server, and the credentials for it. */
-export interface Server {
+export interface KeyringServer {
   readonly address: ServerAddress;
   /** The only authority that is trusted, PEM. An address with TLS needs it. */
   readonly ca?: string;
@@ -26,7 +26,7 @@ export interface Server {
 }
 
 /** A request. */
-export interface HttpRequest {
+export interface KeyringRequest {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** With its query, percent-encoded. */
   readonly path: string;
@@ -46,10 +46,10 @@ export interface OpenAnswer extends Disposable {
 
 /** Connections to one server. Dispose of it to close them. */
 export class Transport implements Disposable {
-  readonly #server: Server;
+  readonly #server: KeyringServer;
   #agent: Agent | undefined;
 
-  constructor(server: Server) {
+  constructor(server: KeyringServer) {
     this.#server = server;
   }
 
@@ -60,7 +60,7 @@ export class Transport implements Disposable {
    * @throws {KmsError} `unreachable`, `deadline_exceeded`, `cancelled`, `unauthenticated` (the certificate of the server
    *   does not verify), `permission_denied`, `provider_protocol`.
    */
-  async open(request: HttpRequest, signal: AbortSignal): Promise<OpenAnswer> {
+  async open(request: KeyringRequest, signal: AbortSignal): Promise<OpenAnswer> {
     const { address } = this.#server;
     let sent: ClientRequest | undefined;
     try {
@@ -83,7 +83,7 @@ export class Transport implements Disposable {
    * Deno 2.9.6 sends a request again, of any method, if a kept connection breaks. So a request that must arrive once gets
    * a connection of its own.
    */
-  async #start({ method, path, headers, body, repeatable }: HttpRequest): Promise<ClientRequest> {
+  async #start({ method, path, headers, body, repeatable }: KeyringRequest): Promise<ClientRequest> {
     const { address, ca, certificate } = this.#server;
     const length = body === undefined ? {} : { "content-length": String(body.length) };
     const options: RequestOptions = { method, path, headers: { ...headers, ...length }, setHost: false };

@@ -7,14 +7,14 @@ import { readSecretFile } from "../../../base/credential_file.ts";
 import { whyUnreadable } from "../../../base/durable_file.ts";
 import { KmsError } from "../../../base/errors.ts";
 import { defaultSocket, type ServerAddress, serverAddress } from "../connection/address.ts";
-import type { Server } from "../connection/transport.ts";
+import type { KeyringServer } from "../connection/transport.ts";
 import type { ClientEnvironment } from "../environment.ts";
 import { type Context, Contexts } from "./contexts.ts";
 import { clientFolders, requiredFolders } from "./folders.ts";
 
 /** A server, and the context that it comes from. */
 export interface ChosenServer {
-  readonly server: Server;
+  readonly server: KeyringServer;
   readonly context: string | undefined;
 }
 

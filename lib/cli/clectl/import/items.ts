@@ -10,7 +10,7 @@ import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { ImportComplaint, ImportedRow } from "./rows.ts";
 
 /** A secret to write. */
-export interface ImportItem {
+export interface ImportableSecret {
   /** Its place in the file. */
   readonly place: string;
   readonly path: SecretPath;
@@ -20,13 +20,13 @@ export interface ImportItem {
 
 /** The items, and complaints about rows that cannot be one. */
 export interface ImportItems {
-  readonly items: readonly ImportItem[];
+  readonly items: readonly ImportableSecret[];
   readonly complaints: readonly ImportComplaint[];
 }
 
 /** @param below the folder that all paths are put in; empty for none. */
 export function importItems(rows: readonly ImportedRow[], below: FolderPath): ImportItems {
-  const [items, complaints]: [ImportItem[], ImportComplaint[]] = [[], []];
+  const [items, complaints]: [ImportableSecret[], ImportComplaint[]] = [[], []];
   const places = new Map<SecretPath, string>();
   for (const row of rows) {
     const { place } = row;

@@ -8,7 +8,7 @@ import { KmsError } from "../../../base/errors.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { line } from "../../terminal.ts";
 import { KeyringClient } from "../connection/client.ts";
-import type { ClientCertificate, Server } from "../connection/transport.ts";
+import type { ClientCertificate, KeyringServer } from "../connection/transport.ts";
 import type { ChosenServer } from "../contexts/chosen_server.ts";
 import { Contexts } from "../contexts/contexts.ts";
 import { requiredFolders } from "../contexts/folders.ts";
@@ -24,7 +24,7 @@ const renewBeforeMs = 3 * 86_400_000;
  *
  * @throws {KmsError} `unauthenticated` if the certificate has ended.
  */
-export async function renewed(chosen: ChosenServer, call: ClectlCall, timeoutMs: number): Promise<Server> {
+export async function renewed(chosen: ChosenServer, call: ClectlCall, timeoutMs: number): Promise<KeyringServer> {
   const { server, context } = chosen;
   const { terminal, program } = call;
   if (server.certificate === undefined || context === undefined) return server;
@@ -46,7 +46,12 @@ export async function renewed(chosen: ChosenServer, call: ClectlCall, timeoutMs:
   }
 }
 
-async function renew(server: Server, context: string, { terminal }: ClectlCall, timeoutMs: number): Promise<Server> {
+async function renew(
+  server: KeyringServer,
+  context: string,
+  { terminal }: ClectlCall,
+  timeoutMs: number,
+): Promise<KeyringServer> {
   const { key, publicKey } = newClientKey();
   using client = new KeyringClient(server, terminal.signal, timeoutMs);
   const body = JSON.stringify({ publicKey });

@@ -63,7 +63,7 @@ export const secretRows = [
       { line: "clectl generate ssh/deploy --field key --type ed25519 --key-format openssh", does: "a key pair" },
       { line: "clectl generate db/prod/app --field password --cas 1", does: "a new version of a password" },
     ],
-    run: async (call) => (await import("../commands/generate.ts")).generate(call),
+    run: async (call) => (await import("../commands/generate.ts")).generateSecret(call),
   },
   {
     name: "get",
@@ -191,7 +191,7 @@ export const secretRows = [
     positionals: [folderWord],
     options: usualOptions,
     examples: [{ line: "clectl watch db/prod/ -o json", does: "a JSON document in each line" }],
-    run: async (call) => (await import("../commands/watch.ts")).watch(call),
+    run: async (call) => (await import("../commands/watch.ts")).watchFolder(call),
   },
   {
     name: "export",
