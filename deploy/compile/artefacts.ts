@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { clientVariables } from "../../lib/cli/clectl/environment.ts";
 import { environmentVariables } from "../../lib/config/environment.ts";
 import { runtimeVariables } from "../../lib/config/runtime_variables.ts";
 
@@ -25,6 +26,8 @@ export interface Artefact {
   readonly permissions: Permissions;
   /** Flags of V8's, baked in too. */
   readonly v8Flags: readonly string[];
+  /** Unstable features of Deno that it uses, as in `--unstable-NAME`. */
+  readonly unstable: readonly string[];
 }
 
 /**
@@ -58,6 +61,7 @@ export const trousseau = {
     import: [],
   },
   v8Flags,
+  unstable: [],
 } as const satisfies Artefact;
 
 /** The client for people's own machines. */
@@ -72,8 +76,8 @@ export const clectl = {
     // A person names any file of his own.
     read: "all",
     write: "all",
-    // It reads no variable. As for `trousseau`, every other variable is absent.
-    env: [],
+    // None contains a secret. As for `trousseau`, every other variable is absent.
+    env: Object.keys(clientVariables),
     sys: [],
     run: [],
     ffi: [],
@@ -81,6 +85,8 @@ export const clectl = {
   },
   // It ends after one command: V8's own limits do.
   v8Flags: [],
+  // Files that are imported are parsed in a worker without any permission.
+  unstable: ["worker-options"],
 } as const satisfies Artefact;
 
 /** The table. */
@@ -94,11 +100,12 @@ export function permissionFlags({ permissions }: Pick<Artefact, "permissions"> =
 
 /** All that is baked into a binary: permissions, V8's flags, and no code cache. */
 export function bakedFlags(artefact: Artefact = trousseau): string[] {
-  const { v8Flags } = artefact;
+  const { v8Flags, unstable } = artefact;
   // A compiled binary keeps its code cache under a guessable name in the folder for temporary files, where another
   // user of the machine could put one first.
   return [
     ...permissionFlags(artefact),
+    ...unstable.map((feature) => `--unstable-${feature}`),
     ...(v8Flags.length === 0 ? [] : [`--v8-flags=${v8Flags.join(",")}`]),
     "--no-code-cache",
   ];

@@ -69,7 +69,7 @@ function parsed(
 ): Parsed {
   const values = readOptions(given, command, program);
   const rest = readPositionals(positionals, values, command, program);
-  mergeCompanions(values, command);
+  mergeCompanions(values, command, program.options);
   return { command, options: values as SharedValues, positionals: rest };
 }
 
@@ -149,6 +149,9 @@ function knownOption(option: GivenOption, command: Command, program: Program): s
 }
 
 function unknownOption({ name, typed }: GivenOption, { options, habits }: Program, command?: Command): UsageError {
+  const { refusedOptions = {} } = habits;
+  const refusal = Object.hasOwn(refusedOptions, name) ? refusedOptions[name] : undefined;
+  if (refusal !== undefined) return new UsageError(refusal, command?.name);
   const accepted = command === undefined ? Object.keys(options) : acceptedOptions(command.options);
   const labels = accepted.map((one) => optionLabel(options, one));
   const shown = printable(typed);
@@ -179,18 +182,23 @@ function optionValue(
   return value;
 }
 
-/** Replaces `-o json` by `--json`, and `-v` by `--log-level debug`. */
-function mergeCompanions(values: Values, command: Command): void {
-  const { format, verbose, json, "log-level": level } = values;
-  if (json && format === "table") {
-    throw new UsageError("--json and --output table contradict each other.", command.name);
+/**
+ * Replaces `-o json` by `--json`, and `-v` by `--log-level debug`. Another row than `format` with the long name `output`
+ * sets `json` too, and stays.
+ */
+function mergeCompanions(values: Values, command: Command, table: OptionTable): void {
+  const { verbose, json, "log-level": level } = values;
+  const output = Object.keys(values).find((name) => longName(table, name) === "output");
+  const format = output === undefined ? undefined : values[output];
+  if (json && format !== undefined && format !== "json") {
+    throw new UsageError(`--json and --output ${format} contradict each other.`, command.name);
   }
   if (verbose && level !== undefined && level !== "debug") {
     throw new UsageError(`--verbose and --log-level ${level} contradict each other.`, command.name);
   }
   if (format === "json") values["json"] = true;
   if (verbose) values["log-level"] = "debug";
-  delete values["format"];
+  if (format === "json" || format === "table") delete values["format"];
   delete values["verbose"];
 }
 
@@ -247,6 +255,7 @@ function takeFor(
 
 /** The error for a word that the command does not accept; it suggests a similar option. */
 function notTaken(value: string, command: Command, program: Program): UsageError {
+  if (command.hidesWords) return new UsageError(`"${command.name}" takes no further word.`, command.name);
   const shown = printable(value);
   const near = shown === "help"
     ? ` Did you mean "${program.name} help ${command.name}"?`

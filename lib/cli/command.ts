@@ -58,6 +58,8 @@ export interface Command<
   /** The options that it accepts, by their names in the table. */
   readonly options: readonly Option[];
   readonly examples: readonly Example[];
+  /** Whether a word that the command does not take can be a secret. Messages do not repeat it. */
+  readonly hidesWords?: boolean;
   /** Whether the command reads its configuration again at SIGHUP, which ends every other command. */
   readonly reloads?: boolean;
   /**
@@ -92,6 +94,8 @@ export interface Habits {
   readonly otherPrograms: Readonly<Record<string, string>>;
   /** The option, with its dashes, for a name without dashes. */
   readonly options: Readonly<Record<string, string>>;
+  /** Sentences that say why there is no option of this name, and what to use. */
+  readonly refusedOptions?: Readonly<Record<string, string>>;
 }
 
 /** The texts about an exit status. */
@@ -110,6 +114,16 @@ export interface FirstPage {
   /** Further paragraphs, each under its title. */
   readonly paragraphs: readonly (readonly [title: string, text: string])[];
   readonly examples: readonly Example[];
+}
+
+/** An error of a known class, as it is reported. */
+export interface ReportedError {
+  readonly code: string;
+  /** One sentence. */
+  readonly message: string;
+  /** Sentences of the errors that caused it. */
+  readonly causes: readonly string[];
+  readonly status: ExitStatus;
 }
 
 /** A program. */
@@ -131,6 +145,8 @@ export interface Program<Terminal extends Streams = Streams> {
    * `trousseaud` called with `--json` runs `trousseau keyring serve --json`.
    */
   readonly links: Readonly<Record<string, readonly string[]>>;
+  /** Reads errors of the program's own classes. @returns `undefined` for any other error. */
+  reportError?(thrown: unknown): ReportedError | undefined;
   /** Logs the start of a command. @returns a function that logs its end, with its duration in milliseconds. */
   logRun?(
     command: Command,

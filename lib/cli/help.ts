@@ -14,7 +14,9 @@ import { columns, sections, wrapped } from "./table.ts";
 const width = 92;
 
 /** The command `help [COMMAND|TOPIC]` of every program. */
-export async function help({ positionals, program, terminal }: Call): Promise<ExitStatus> {
+export async function help(
+  { positionals, program, terminal }: Pick<Call, "positionals" | "program" | "terminal">,
+): Promise<ExitStatus> {
   terminal.stdout.write(await helpText(positionals, program));
   return exitCodes.ok.status;
 }

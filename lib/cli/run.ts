@@ -6,7 +6,7 @@
 import { systemClock } from "../base/clock.ts";
 import { KmsError } from "../base/errors.ts";
 import { parse, type Parsed, shortUsage } from "./arguments.ts";
-import { type Call, type Program, UsageError } from "./command.ts";
+import { type Call, type Program, type ReportedError, UsageError } from "./command.ts";
 import { exitCodes, type ExitStatus, exitStatus } from "./exit_codes.ts";
 import type { SharedValues } from "./options.ts";
 import { json, line, type Output, type Streams } from "./terminal.ts";
@@ -27,7 +27,7 @@ export async function run<Terminal extends Streams>(
     options = parsed.options;
     return await runParsed(parsed, { program, terminal, options, positionals: parsed.positionals });
   } catch (thrown) {
-    const failed = failure(thrown, options);
+    const failed = failure(thrown, options, program);
     if (failed !== undefined) json(terminal.stdout, failed);
     return report(thrown, terminal.stderr, program);
   }
@@ -47,15 +47,17 @@ async function runParsed({ command }: Parsed, call: Call): Promise<ExitStatus> {
  * With `--json`, a failed command also prints a document. A usage error stays text, because it is for the author of the
  * script.
  */
-function failure(thrown: unknown, { json, quiet }: SharedValues): unknown {
+function failure(thrown: unknown, { json, quiet }: SharedValues, program: Program): unknown {
   if (!json || quiet || thrown instanceof UsageError) return undefined;
-  if (!(thrown instanceof KmsError)) return { ok: false, error: { code: "internal", message: "", causes: [] } };
-  const { code, message, members } = thrown;
-  return { ok: false, error: { code, message, causes: members.map(({ message }) => message) } };
+  const reported = reportedError(thrown, program);
+  if (reported === undefined) return { ok: false, error: { code: "internal", message: "", causes: [] } };
+  const { code, message, causes } = reported;
+  return { ok: false, error: { code, message, causes } };
 }
 
 /** Writes the error to stderr. @returns its exit status. */
-export function report(thrown: unknown, stderr: Output, { name, commands }: Program): ExitStatus {
+export function report(thrown: unknown, stderr: Output, program: Program): ExitStatus {
+  const { name, commands } = program;
   if (thrown instanceof UsageError) {
     const command = commands.find((one) => one.name === thrown.command);
     line(stderr, `${name}: ${thrown.message}`);
@@ -63,15 +65,23 @@ export function report(thrown: unknown, stderr: Output, { name, commands }: Prog
     line(stderr, `Run "${[name, "help", thrown.command].join(" ").trimEnd()}" to see what there is.`);
     return exitCodes.usage.status;
   }
-  if (!(thrown instanceof KmsError)) {
+  const reported = reportedError(thrown, program);
+  if (reported === undefined) {
     line(stderr, `${name}: This should not have happened. A report of it needs these lines and what was called:`);
     line(stderr, whereabouts(thrown));
     return exitCodes.internal.status;
   }
   // Errors of a configuration begin with file and line, which editors and readers expect at the beginning of a line.
-  line(stderr, thrown.code === "config" ? thrown.message : `${name}: ${thrown.message}`);
-  for (const member of thrown.members) line(stderr, `  ${member.message}`);
-  return exitStatus(thrown);
+  line(stderr, reported.code === "config" ? reported.message : `${name}: ${reported.message}`);
+  for (const cause of reported.causes) line(stderr, `  ${cause}`);
+  return reported.status;
+}
+
+/** The error as the program reports it, or as every program does; `undefined` for an unknown one. */
+function reportedError(thrown: unknown, program: Program): ReportedError | undefined {
+  if (!(thrown instanceof KmsError)) return program.reportError?.(thrown);
+  const { code, message, members } = thrown;
+  return { code, message, causes: members.map(({ message }) => message), status: exitStatus(thrown) };
 }
 
 /** The class and the stack of an unknown error. Its message is omitted, because it can contain secrets. */

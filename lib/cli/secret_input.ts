@@ -24,6 +24,8 @@ export interface ReadSecretOptions {
   readonly stderr: Output;
   /** Maximum size of the secret in bytes, without the newline at its end. */
   readonly maxBytes: number;
+  /** Whether a newline at the end of a file or a pipe belongs to the secret. */
+  readonly keepNewline?: boolean;
   /** Aborts reading. */
   readonly signal: AbortSignal;
 }
@@ -62,7 +64,7 @@ export function processInput(): Input {
 
 /**
  * Reads a secret. On a terminal it is one line without echo: Backspace and Ctrl-U edit it, Ctrl-C cancels. From a file
- * or a pipe it is the whole input, without one newline at its end. It can be empty.
+ * or a pipe it is the whole input, without one newline at its end unless `keepNewline`. It can be empty.
  *
  * @throws {UsageError} if it is too large, or was typed with a control character.
  * @throws {KmsError} `cancelled` at Ctrl-C or when the signal is aborted; the terminal has been restored before.
@@ -85,7 +87,10 @@ async function readTyped(input: Input, { prompt, stderr, maxBytes, signal }: Rea
   }
 }
 
-async function readToEnd(input: Input, { maxBytes, signal }: ReadSecretOptions): Promise<SecretBytes> {
+async function readToEnd(
+  input: Input,
+  { maxBytes, keepNewline, signal }: ReadSecretOptions,
+): Promise<SecretBytes> {
   // Includes space for the newline, which is at most "\r\n".
   const buffer = new Uint8Array(maxBytes + 2);
   try {
@@ -95,7 +100,7 @@ async function readToEnd(input: Input, { maxBytes, signal }: ReadSecretOptions):
       buffer[length++] = byte;
       return false;
     });
-    if (buffer[length - 1] === newline) length -= buffer[length - 2] === carriageReturn ? 2 : 1;
+    if (keepNewline !== true && buffer[length - 1] === newline) length -= buffer[length - 2] === carriageReturn ? 2 : 1;
     if (length > maxBytes) throw tooLarge(maxBytes);
     return new SecretBytes(buffer.slice(0, length));
   } finally {

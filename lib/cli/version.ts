@@ -10,9 +10,13 @@ import { json, line } from "./terminal.ts";
 
 /** Prints the version: one line, or with `--json` all data for a bug report. */
 export function printVersion({ options, program, terminal }: Call): Promise<ExitStatus> {
-  if (options.json) {
-    const { deno, v8 } = Deno.version;
-    json(terminal.stdout, { version, commit: commit ?? null, deno, v8, target: Deno.build.target });
-  } else line(terminal.stdout, `${program.name} ${version}`);
+  if (options.json) json(terminal.stdout, versionDocument());
+  else line(terminal.stdout, `${program.name} ${version}`);
   return Promise.resolve(exitCodes.ok.status);
+}
+
+/** The data for a bug report. */
+export function versionDocument() {
+  const { deno, v8 } = Deno.version;
+  return { version, commit: commit ?? null, deno, v8, target: Deno.build.target };
 }

@@ -76,8 +76,8 @@ Deno.test("compile gives the same files from two checkouts with two caches, and 
         deny_net: clectl.permissions.net.allBut,
         allow_write: [],
         deny_write: null,
-        allow_env: null,
-        deny_env: [],
+        allow_env: clectl.permissions.env,
+        deny_env: null,
         ignore_env: [],
       });
     });

@@ -29,7 +29,6 @@ const markers = [
   "prom-client",
   "createServer",
   "Deno.listen",
-  "Deno.env",
 ];
 
 Deno.test("the bundle of clectl holds no code of a provider, of a service, of a package or of a server", () => {

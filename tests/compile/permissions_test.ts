@@ -87,7 +87,7 @@ Deno.test("permissions of clectl are these and no others", () => {
     net: { allBut: wildcards },
     read: "all",
     write: "all",
-    env: [],
+    env: ["CLECTL_ADDRESS", "CLECTL_CONTEXT", "HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"],
     sys: [],
     run: [],
     ffi: [],
@@ -99,7 +99,7 @@ Deno.test("permissions of clectl are these and no others", () => {
     `--deny-net=${wildcards.join(",")}`,
     "--allow-read",
     "--allow-write",
-    "--deny-env",
+    "--allow-env=CLECTL_ADDRESS,CLECTL_CONTEXT,HOME,XDG_CONFIG_HOME,XDG_STATE_HOME",
     "--deny-sys",
     "--deny-run",
     "--deny-ffi",
@@ -114,6 +114,7 @@ Deno.test("artefacts have names and entries of their own", () => {
     ["clectl", "lib/cli/clectl/main.ts"],
   ]);
   assert.deepEqual(artefacts.map(({ v8Flags }) => v8Flags), [v8Flags, []]);
+  assert.deepEqual(artefacts.map(({ unstable }) => unstable), [[], ["worker-options"]]);
 });
 
 for (const artefact of artefacts) {
@@ -197,7 +198,7 @@ Deno.test("permissions refuse processes, libraries, remote code and the machine'
   });
 });
 
-Deno.test("permissions of clectl refuse servers, processes, libraries, remote code and variables", async () => {
+Deno.test("permissions of clectl refuse servers, processes, libraries and remote code", async () => {
   const outcome = await attempt({
     "every interface": `Deno.listen({ port: 0 }); return "listens"`,
     "every interface, fixed": `Deno.listen({ port: 1, hostname: "0.0.0.0" }); return "listens"`,
@@ -220,9 +221,17 @@ Deno.test("permissions of clectl let it connect, and write where people keep fil
     connect: `await Deno.connect({ hostname: "127.0.0.1", port: 1 })`,
     write: `await Deno.writeTextFile(folder + "/file", "kept"); return await Deno.readTextFile(folder + "/file")`,
     variable: `return Deno.env.get("TROUSSEAU_SECRET_X")`,
+    home: `return typeof Deno.env.get("HOME")`,
+    worker: `const source = "Deno.permissions.query({ name: 'read' }).then(({ state }) => postMessage(state))";
+      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+      const worker = new Worker(url, { type: "module", deno: { permissions: "none" } });
+      const state = await new Promise((resolve) => worker.onmessage = ({ data }) => resolve(data));
+      worker.terminate();
+      return state`,
   }, clectl);
   assert.match(outcome["connect"] ?? "", /^ConnectionRefused: /);
-  assert.deepEqual({ ...outcome, connect: "" }, { connect: "", write: "kept", variable: "undefined" });
+  const others = { write: "kept", variable: "undefined", home: "string", worker: "prompt" };
+  assert.deepEqual({ ...outcome, connect: "" }, { connect: "", ...others });
 });
 
 Deno.test("permissions refuse writes outside the three folders", async () => {

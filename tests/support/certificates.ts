@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 
 /** A certificate and its key, as PEM. */
 export interface Pair {
@@ -21,6 +21,8 @@ export interface Subject {
   readonly days?: number;
   /** Days until it is valid; if left out, it is valid since a day ago, or since the day before it expired. */
   readonly from?: number;
+  /** The extended key usages; both if left out. */
+  readonly usages?: readonly ("server" | "client")[];
   /** Whether the key is an RSA key of 2,048 bits; otherwise it is on P-256. */
   readonly rsa?: boolean;
 }
@@ -45,19 +47,26 @@ export class Authority {
     const { privateKey, publicKey } = subject.rsa === true
       ? generateKeyPairSync("rsa", { modulusLength: 2048 })
       : generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const usage = extension(
-      [2, 5, 29, 37],
-      false,
-      sequence(oid([1, 3, 6, 1, 5, 5, 7, 3, 1]), oid([1, 3, 6, 1, 5, 5, 7, 3, 2])),
-    );
+    return {
+      certificate: this.#issued(subject, publicKey),
+      key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    };
+  }
+
+  /** A certificate for a public key of another party. @param spki SubjectPublicKeyInfo in DER. */
+  certify(subject: Subject, spki: Uint8Array): string {
+    return this.#issued(subject, createPublicKey({ key: Buffer.from(spki), type: "spki", format: "der" }));
+  }
+
+  #issued(subject: Subject, publicKey: KeyObject): string {
+    const purposes = subject.usages ?? ["server", "client"];
+    const usages = purposes.map((one) => oid([1, 3, 6, 1, 5, 5, 7, 3, one === "server" ? 1 : 2]));
+    const usage = extension([2, 5, 29, 37], false, sequence(...usages));
     const names = (subject.names ?? []).map((one) =>
       /^[\d.]+$/.test(one) ? tagged(0x87, Buffer.from(one.split(".").map(Number))) : tagged(0x82, Buffer.from(one))
     );
     const extensions = names.length === 0 ? [usage] : [usage, extension([2, 5, 29, 17], false, sequence(...names))];
-    return {
-      certificate: this.#certify(name(subject.commonName), publicKey, subject.days ?? 30, extensions, subject.from),
-      key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-    };
+    return this.#certify(name(subject.commonName), publicKey, subject.days ?? 30, extensions, subject.from);
   }
 
   #certify(

@@ -1,29 +1,38 @@
 /**
- * The program `clectl`, the client for laptops. It loads no code of the plugin, its providers or a KMS.
+ * The program `clectl`, the client of the keyring. It loads no code of the plugin, its providers or a KMS.
  *
  * @module
  */
-import type { Command, Program } from "../command.ts";
-import { exitCodesTopic } from "../exit_topic.ts";
+import type { Program } from "../command.ts";
 import { exitCodes } from "../exit_codes.ts";
-import { type OptionTable, sharedOptions, type ValuesOf } from "../options.ts";
+import { exitCodesTopic } from "../exit_topic.ts";
 import { defineProgram } from "../program.ts";
 import { completionsCommand, versionCommand } from "../shared_commands.ts";
-import type { Streams } from "../terminal.ts";
-
-const options = {
-  json: sharedOptions.json,
-  format: sharedOptions.format,
-  version: sharedOptions.version,
-  help: sharedOptions.help,
-} as const satisfies OptionTable;
-
-/** A row of the table of `clectl`. */
-export type ClectlCommand = Command<ValuesOf<typeof options>, Streams, keyof typeof options>;
+import { clectlExits } from "./exits.ts";
+import { clectlHabits } from "./habits.ts";
+import { clectlOptions } from "./options.ts";
+import { reportKeyringError } from "./report_error.ts";
+import type { ClectlCommand } from "./rows/clectl_command.ts";
+import { peopleRows } from "./rows/people_rows.ts";
+import { secretRows } from "./rows/secret_rows.ts";
+import { healthRow, serverRows } from "./rows/server_rows.ts";
+import type { ClectlTerminal } from "./terminal.ts";
 
 const commands = [
+  healthRow,
+  ...secretRows,
+  ...peopleRows,
+  ...serverRows,
   completionsCommand("clectl"),
-  versionCommand("clectl", "clectl"),
+  {
+    ...versionCommand("clectl", "clectl"),
+    run: async (call) => {
+      const { printVersion, versionDocument } = await import("../version.ts");
+      // YAML is a format of this program alone.
+      const isPrinted = await (await import("./output/print.ts")).printedDocument(call, versionDocument());
+      return isPrinted ? exitCodes.ok.status : await printVersion({ ...call, options: {} });
+    },
+  },
   {
     name: "help",
     summary: "explain a command, or a topic",
@@ -31,7 +40,7 @@ const commands = [
     positionals: [{ name: "COMMAND|TOPIC", optional: true, command: true }],
     options: [],
     examples: [
-      { line: "clectl help completions", does: "the same as clectl completions --help" },
+      { line: "clectl help create", does: "the same as clectl create --help" },
       { line: "clectl help exit-codes", does: "the exit statuses, and what to do about them" },
     ],
     run: async (call) => (await import("../help.ts")).help(call),
@@ -39,30 +48,30 @@ const commands = [
 ] as const satisfies readonly ClectlCommand[];
 
 /** The definition of `clectl`. */
-export const clectl: Program = defineProgram<typeof options, Streams>({
+export const clectl: Program<ClectlTerminal> = defineProgram<typeof clectlOptions, ClectlTerminal>({
   name: "clectl",
   commands,
-  options,
+  options: clectlOptions,
   freeOptions: ["help", "version"],
   topics: { "exit-codes": exitCodesTopic },
-  exits: {
-    ok: { ...exitCodes.ok, meaning: "all is well", cure: "nothing" },
-    usage: {
-      ...exitCodes.usage,
-      meaning: "an unknown command, option or value",
-      cure: "read the sentence on stderr, and clectl help COMMAND",
-    },
-    internal: { ...exitCodes.internal, meaning: "a failure inside", cure: "report it, with the lines on stderr" },
-  },
-  habits: { commands: {}, otherPrograms: {}, options: { format: "--output", v: "--version" } },
+  exits: clectlExits,
+  habits: clectlHabits,
   links: {},
+  reportError: reportKeyringError,
   firstPage: {
-    about:
-      "clectl is the client of Trousseau for a person's own machine. This version has no commands for a server yet.",
-    paragraphs: [],
+    about: "clectl stores, generates and reads the secrets of a keyring server (trousseaud).",
+    paragraphs: [
+      [
+        "KeyringServer",
+        "--context NAME, else CLECTL_ADDRESS (unix:///PATH or https://HOST:PORT), else CLECTL_CONTEXT, else the current " +
+        "context of clectl context use, else the socket unix:///run/trousseaud/admin/admin.sock.",
+      ],
+    ],
     examples: [
-      { line: "source <(clectl completions bash)", does: "complete its commands in this shell" },
-      { line: "clectl help version", does: "explain a command" },
+      { line: "clectl health --wait 10s", does: "see whether the server is well" },
+      { line: "clectl create db/prod/john --field password", does: "store a value; the prompt asks for it" },
+      { line: "clectl generate db/prod/app --field password --length 32", does: "make a value that nobody sees" },
+      { line: "clectl get db/prod/john --field password --show", does: "read a value" },
     ],
   },
 });

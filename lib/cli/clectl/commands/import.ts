@@ -1,0 +1,121 @@
+/**
+ * The command `import`: all secrets of a file, or none.
+ *
+ * @module
+ */
+import { folderPath } from "../../../api/keyring/paths.ts";
+import { KeyringError } from "../../../api/keyring/problems.ts";
+import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
+import { startProgress } from "../../progress.ts";
+import { line } from "../../terminal.ts";
+import type { SecretsApi } from "../api/secrets_api.ts";
+import { type ImportableSecret, importItems } from "../import/items.ts";
+import { formatOf } from "../import/readers.ts";
+import { type ImportComplaint, type ImportedFile, importLimits } from "../import/rows.ts";
+import type { ClectlCall } from "../options.ts";
+import { startBar } from "../output/bar.ts";
+import { printedDocument } from "../output/print.ts";
+import { visible } from "../output/visible.ts";
+import { withSecrets } from "../session.ts";
+import { fileBytes } from "../values/value_bytes.ts";
+
+/** Items of one request of the dry run. */
+const checkedAtOnce = 500;
+
+/** `import FILE`: parses the file before a connection is made, then asks for a dry run, then writes. */
+export async function importFile(call: ClectlCall): Promise<ExitStatus> {
+  const { options, positionals: [path = ""] } = call;
+  const below = folderPath(options.below ?? "");
+  const file = await parsedFile(call, path);
+  const { items, complaints } = importItems(file.rows, below);
+  for (const { place, why } of file.leftOut) say(call, path, place, `left out: ${why}`);
+  const all = [...file.complaints, ...complaints];
+  if (all.length > 0) return await refused(call, path, all, exitCodes.usage.status);
+  return await withSecrets(call, async (secrets) => {
+    const found = await checked(call, secrets, items);
+    if (found.length > 0) return await refused(call, path, found, exitCodes.unmet.status);
+    if (!options["dry-run"]) await write(call, secrets, items);
+    await printImported(call, path, items);
+    return exitCodes.ok.status;
+  });
+}
+
+/** @throws {KeyringError} `request_invalid` */
+async function parsedFile({ options, terminal }: ClectlCall, path: string): Promise<ImportedFile> {
+  const format = options.importFormat ?? formatOf(path);
+  const bytes = await fileBytes(path, importLimits.packedBytes);
+  const reading = {
+    ...(options.path === undefined ? {} : { path: options.path }),
+    ...(options.sheet === undefined ? {} : { sheet: options.sheet }),
+  };
+  const result = await terminal.parseImport({ format, bytes, options: reading }, terminal.signal);
+  if ("file" in result) return result.file;
+  throw new KeyringError("request_invalid", `Cannot import ${visible(path)} as ${format}: ${visible(result.why)}.`);
+}
+
+/** Asks the server about all items, in parts. @returns its complaints. */
+async function checked(
+  { terminal }: ClectlCall,
+  secrets: SecretsApi,
+  items: readonly ImportableSecret[],
+): Promise<readonly ImportComplaint[]> {
+  const found: ImportComplaint[] = [];
+  using bar = startBar(terminal, "Checking", items.length);
+  for (let at = 0; at < items.length; at += checkedAtOnce) {
+    const part = items.slice(at, at + checkedAtOnce);
+    found.push(...await complaintsOf(secrets, part, true));
+    bar.update(at + part.length);
+  }
+  return found;
+}
+
+async function write({ terminal }: ClectlCall, secrets: SecretsApi, items: readonly ImportableSecret[]): Promise<void> {
+  using _progress = startProgress(terminal, `Writing ${items.length} secrets`);
+  const [first] = await complaintsOf(secrets, items, false);
+  if (first === undefined) return;
+  throw new KeyringError("conflict", `Nothing was imported, since ${first.place} cannot be written: ${first.why}.`);
+}
+
+async function complaintsOf(
+  secrets: SecretsApi,
+  items: readonly ImportableSecret[],
+  dryRun: boolean,
+): Promise<readonly ImportComplaint[]> {
+  const places = new Map<string, string>(items.map(({ path, place }) => [path, place]));
+  const answer = await secrets.import(items.map(({ json }) => json), dryRun);
+  return answer.items.flatMap(({ path, problem }) =>
+    problem === undefined ? [] : [{ place: places.get(path) ?? path, why: problem.replace(/\.$/, "") }]
+  );
+}
+
+async function refused(
+  call: ClectlCall,
+  path: string,
+  complaints: readonly ImportComplaint[],
+  status: ExitStatus,
+): Promise<ExitStatus> {
+  for (const { place, why } of complaints) say(call, path, place, why);
+  line(call.terminal.stderr, `${call.program.name}: Nothing was imported.`);
+  await printedDocument(call, { imported: 0, complaints });
+  return status;
+}
+
+function say({ terminal }: ClectlCall, path: string, place: string, why: string): void {
+  line(terminal.stderr, `${visible(path)}: ${visible(place)}: ${visible(why)}.`);
+}
+
+async function printImported(call: ClectlCall, path: string, items: readonly ImportableSecret[]): Promise<void> {
+  const { options, terminal, program } = call;
+  const isDry = options["dry-run"] === true;
+  const document = {
+    imported: isDry ? 0 : items.length,
+    dryRun: isDry,
+    items: items.map(({ place, path }) => ({ place, path })),
+  };
+  if (!isDry && !options.quiet) {
+    line(terminal.stderr, `${program.name}: All values are still in ${visible(path)}; remove it and its copies.`);
+  }
+  if (await printedDocument(call, document) || options.quiet) return;
+  for (const { path, place } of isDry ? items : []) line(terminal.stdout, `${visible(path)}  (${visible(place)})`);
+  line(terminal.stdout, isDry ? `${items.length} secrets would be imported.` : `${items.length} secrets imported.`);
+}

@@ -1,0 +1,72 @@
+/**
+ * The command `login`: a client certificate for an enrolment code.
+ *
+ * @module
+ */
+import { deadline } from "../../../base/deadline.ts";
+import { KmsError } from "../../../base/errors.ts";
+import { utf8Text } from "../../../base/bytes.ts";
+import { UsageError } from "../../command.ts";
+import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
+import { readSecret } from "../../secret_input.ts";
+import { serverAddress } from "../connection/address.ts";
+import { KeyringClient } from "../connection/client.ts";
+import { checkContextName, Contexts } from "../contexts/contexts.ts";
+import { requiredFolders } from "../contexts/folders.ts";
+import { certificateOf } from "../login/certificate_answer.ts";
+import { newClientKey } from "../login/client_key.ts";
+import { authorityAt, fingerprintOf } from "../login/first_connection.ts";
+import type { ClectlCall } from "../options.ts";
+import { printSentence } from "../output/print.ts";
+import { requestTimeout } from "../session.ts";
+
+/** Maximum length of a code in bytes. */
+const maxCodeBytes = 128;
+
+/** `login URL --fingerprint HEX`: pins the authority, reads the code, and saves context, key and certificate. */
+export async function login(call: ClectlCall): Promise<ExitStatus> {
+  const { options, positionals, terminal } = call;
+  const address = serverAddress(positionals[0] ?? "", "login");
+  if (address.kind === "socket") throw new UsageError("A socket needs no login: set CLECTL_ADDRESS to it.", "login");
+  if (options.fingerprint === undefined) {
+    throw new UsageError(
+      "The fingerprint is missing: --fingerprint HEX, as the server printed it at its start.",
+      "login",
+    );
+  }
+  const fingerprint = fingerprintOf(options.fingerprint);
+  const contexts = new Contexts(requiredFolders(terminal.environment));
+  const name = options.context ?? address.host.replaceAll(":", "-");
+  await refuseOther(contexts, name, address.text);
+  const timeoutMs = requestTimeout(call);
+  using limit = deadline(timeoutMs, terminal.signal);
+  const ca = await authorityAt(address, fingerprint, limit.signal);
+  const code = await readCode(call);
+  const { key, publicKey } = newClientKey();
+  using client = new KeyringClient({ address, ca }, terminal.signal, timeoutMs);
+  const body = JSON.stringify({ code, publicKey });
+  const answer = await client.json({ method: "POST", path: "enrol", body }, certificateOf);
+  await contexts.writeIdentity(name, { certificate: answer.certificate, key });
+  await contexts.write({ name, address: address.text, ca: answer.ca });
+  await contexts.select(name);
+  const document = { context: name, address: address.text, notAfter: answer.notAfter };
+  await printSentence(call, document, `Logged in at ${address.text}. The context ${name} is current.`);
+  return exitCodes.ok.status;
+}
+
+async function refuseOther(contexts: Contexts, name: string, address: string): Promise<void> {
+  checkContextName(name);
+  if (!(await contexts.names()).includes(name)) return;
+  const other = (await contexts.read(name)).address;
+  if (other === address) return;
+  throw new KmsError("config", `The context "${name}" has another address, ${other}: choose a name with --context.`);
+}
+
+/** The code from the prompt or standard input. @throws {UsageError} */
+async function readCode({ terminal }: ClectlCall): Promise<string> {
+  const { input, stderr, signal } = terminal;
+  using secret = await readSecret(input, { prompt: "Enrolment code: ", stderr, maxBytes: maxCodeBytes, signal });
+  const code = utf8Text(secret.bytes)?.trim() ?? "";
+  if (/^[\x21-\x7e]+$/.test(code)) return code;
+  throw new UsageError("The enrolment code is missing: type it, or write it to standard input.", "login");
+}

@@ -1,0 +1,27 @@
+/**
+ * The command `watch`: changes below a folder, as they happen.
+ *
+ * @module
+ */
+import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
+import { jsonLine, line } from "../../terminal.ts";
+import { lastingWatch } from "../api/lasting_watch.ts";
+import { folderAt } from "../arguments.ts";
+import type { ClectlCall } from "../options.ts";
+import { visible } from "../output/visible.ts";
+import { withSecrets } from "../session.ts";
+
+/** `watch [FOLDER]`: one line for each change, or a JSON document in each line. It ends with 0 at SIGINT. */
+export async function watchFolder(call: ClectlCall): Promise<ExitStatus> {
+  const folder = folderAt(call);
+  const { stdout } = call.terminal;
+  return await withSecrets(call, async (secrets) => {
+    for await (const change of lastingWatch(call, secrets, folder)) {
+      if (change === undefined) continue;
+      const { path, version, action, from } = change;
+      if (call.options.json) jsonLine(stdout, change);
+      else line(stdout, visible(`${action} ${path} version ${version}${from === undefined ? "" : ` from ${from}`}`));
+    }
+    return exitCodes.ok.status;
+  });
+}

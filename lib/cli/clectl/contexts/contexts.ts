@@ -1,0 +1,126 @@
+/**
+ * Contexts: servers by name, each with the authority that it pins and the identity for it.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { KmsError } from "../../../base/errors.ts";
+import { didYouMean } from "../../../base/nearest.ts";
+import { UsageError } from "../../command.ts";
+import type { ClientCertificate } from "../connection/transport.ts";
+import type { ClientFolders } from "./folders.ts";
+import { type FileDocument, readPrivateFile, removePrivateFile, writePrivateFile } from "./private_file.ts";
+
+/** A server by name. */
+export interface Context {
+  readonly name: string;
+  /** As {@linkcode serverAddress} reads it. */
+  readonly address: string;
+  /** The only authority that is trusted for TLS, PEM. */
+  readonly ca?: string;
+  /** The file of a bearer token, for machines. It is read at each call. */
+  readonly tokenFile?: string;
+}
+
+/** 1 to 64 letters, digits, `_`, `-` and `.`, since the name is part of a file's name. */
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+
+/** @throws {UsageError} */
+export function checkContextName(name: string): void {
+  if (namePattern.test(name)) return;
+  throw new UsageError(
+    "The name of a context has 1 to 64 letters, digits, _, - and ., and begins with a letter or digit.",
+  );
+}
+
+/** The contexts of a user. */
+export class Contexts {
+  readonly #folders: ClientFolders;
+
+  constructor(folders: ClientFolders) {
+    this.#folders = folders;
+  }
+
+  /** All names, sorted. */
+  async names(): Promise<readonly string[]> {
+    const found: string[] = [];
+    try {
+      for await (const { name, isFile } of Deno.readDir(join(this.#folders.config, "contexts"))) {
+        const bare = name.replace(/\.json$/, "");
+        if (isFile && bare !== name && namePattern.test(bare)) found.push(bare);
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
+    }
+    return found.sort();
+  }
+
+  /** @throws {KmsError} `config` if there is none with this name. */
+  async read(name: string): Promise<Context> {
+    checkContextName(name);
+    const document = await readPrivateFile(this.#path(name));
+    if (document !== undefined) return contextOf(name, document, this.#path(name));
+    throw new KmsError("config", `There is no context "${name}".${didYouMean(name, await this.names())}`);
+  }
+
+  async write({ name, ...context }: Context): Promise<void> {
+    checkContextName(name);
+    await writePrivateFile(this.#path(name), context);
+  }
+
+  /** Removes a context and its identity. @throws {KmsError} `config` if there is none. */
+  async remove(name: string): Promise<void> {
+    await this.read(name);
+    await removePrivateFile(this.#identityPath(name));
+    await removePrivateFile(this.#path(name));
+    if (await this.current() === name) await removePrivateFile(this.#currentPath());
+  }
+
+  /** The name of the current context; `undefined` if there is none. */
+  async current(): Promise<string | undefined> {
+    const name = (await readPrivateFile(this.#currentPath()))?.["name"];
+    return typeof name === "string" && namePattern.test(name) ? name : undefined;
+  }
+
+  /** @throws {KmsError} `config` if there is no context with this name. */
+  async select(name: string): Promise<void> {
+    await this.read(name);
+    await writePrivateFile(this.#currentPath(), { name });
+  }
+
+  /** The certificate and key of a context; `undefined` before a login. */
+  async identity(name: string): Promise<ClientCertificate | undefined> {
+    const path = this.#identityPath(name);
+    const document = await readPrivateFile(path);
+    if (document === undefined) return undefined;
+    const { certificate, key } = document;
+    if (typeof certificate === "string" && typeof key === "string") return { certificate, key };
+    throw new KmsError("config", `${path}: The file has no certificate with a key; log in again.`);
+  }
+
+  async writeIdentity(name: string, { certificate, key }: ClientCertificate): Promise<void> {
+    await writePrivateFile(this.#identityPath(name), { certificate, key });
+  }
+
+  #path(name: string): string {
+    return join(this.#folders.config, "contexts", `${name}.json`);
+  }
+
+  #currentPath(): string {
+    return join(this.#folders.config, "current.json");
+  }
+
+  #identityPath(name: string): string {
+    return join(this.#folders.state, "identities", `${name}.json`);
+  }
+}
+
+function contextOf(name: string, { address, ca, tokenFile }: FileDocument, path: string): Context {
+  if (typeof address !== "string") throw new KmsError("config", `${path}: The file has no address in it.`);
+  return {
+    name,
+    address,
+    ...(typeof ca === "string" ? { ca } : {}),
+    ...(typeof tokenFile === "string" ? { tokenFile } : {}),
+  };
+}

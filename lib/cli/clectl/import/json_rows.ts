@@ -1,0 +1,91 @@
+/**
+ * Formats in JSON: `clectl export`, trees of Vault's KV, and Bitwarden's unencrypted export.
+ *
+ * @module
+ */
+import { utf8Text } from "../../../base/bytes.ts";
+import { type FieldKind, fieldKinds } from "../../../api/keyring/fields.ts";
+import {
+  ImportBuilder,
+  type ImportedField,
+  type ImportedFile,
+  type ReaderOptions,
+  UnreadableImportError,
+} from "./rows.ts";
+import { addTree } from "./tree.ts";
+
+/** A JSON object of unknown members. */
+export type UnknownObject = Readonly<Record<string, unknown>>;
+
+/** @throws {UnreadableImportError} */
+export function parsedImport(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8Text(bytes) ?? "");
+  } catch {
+    throw new UnreadableImportError("it is not JSON");
+  }
+}
+
+export function isObject(value: unknown): value is UnknownObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * A list of secrets, as `clectl export -o json` prints it: objects with `path` and `fields`, and `labels` if there are any.
+ * A field is a text, or an object with `kind` and `value`.
+ */
+export function readJsonRows(bytes: Uint8Array): Promise<ImportedFile> {
+  const list = parsedImport(bytes);
+  if (!Array.isArray(list)) throw new UnreadableImportError("it is not a list of objects with path and fields");
+  const builder = new ImportBuilder();
+  list.forEach((item: unknown, at) => {
+    const place = `item ${at + 1}`;
+    if (!isObject(item) || typeof item["path"] !== "string" || !isObject(item["fields"])) {
+      return builder.complain(place, "it is not an object with path and fields");
+    }
+    const fields = Object.entries(item["fields"]).flatMap(([name, value]) => {
+      const field = jsonField(name, value);
+      if (field === undefined) {
+        builder.complain(place, `its field ${JSON.stringify(name)} is neither a text nor kind and value`);
+      }
+      return field === undefined ? [] : [field];
+    });
+    const labels = isObject(item["labels"]) ? item["labels"] : {};
+    const texts = Object.entries(labels).filter((pair): pair is [string, string] => typeof pair[1] === "string");
+    if (texts.length < Object.keys(labels).length) builder.complain(place, "one of its labels is not a text");
+    builder.add(place, item["path"], fields, Object.fromEntries(texts));
+  });
+  return Promise.resolve(builder.end());
+}
+
+function jsonField(name: string, value: unknown): ImportedField | undefined {
+  if (typeof value === "string") return { name, kind: "text", value };
+  if (!isObject(value) || !("value" in value)) return undefined;
+  const { kind = "text", value: inner } = value;
+  if (typeof kind !== "string" || !Object.hasOwn(fieldKinds, kind)) return undefined;
+  if (kind === "json") return { name, kind, value: JSON.stringify(inner) };
+  const isValid = typeof inner === "string" && (kind === "text" || base64Pattern.test(inner));
+  return isValid ? { name, kind: kind as FieldKind, value: inner } : undefined;
+}
+
+const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/**
+ * Vault's KV: the answer of `vault kv get -format=json` (version 1 or 2), which has no path, or a tree of folders whose
+ * leaves are secrets.
+ */
+export function readVaultRows(bytes: Uint8Array, { path }: ReaderOptions): Promise<ImportedFile> {
+  const value = parsedImport(bytes);
+  if (!isObject(value)) throw new UnreadableImportError("it is neither an answer of Vault nor a tree of secrets");
+  const builder = new ImportBuilder();
+  const answer = "request_id" in value && isObject(value["data"]) ? value["data"] : undefined;
+  const isVersioned = answer !== undefined && isObject(answer["data"]) && isObject(answer["metadata"]);
+  if (answer !== undefined && path === undefined) throw needsPath();
+  addTree(builder, (isVersioned ? answer["data"] : answer) ?? value, path ?? "", { json: true });
+  return Promise.resolve(builder.end());
+}
+
+/** The error for a format without paths. */
+export function needsPath(): UnreadableImportError {
+  return new UnreadableImportError("its format has no path: name one with --path");
+}

@@ -1,0 +1,23 @@
+/**
+ * Errors of the keyring as `clectl` reports them.
+ *
+ * @module
+ */
+import { KeyringError, problems } from "../../api/keyring/problems.ts";
+import type { ReportedError } from "../command.ts";
+import { exitCodes, type ExitName } from "../exit_codes.ts";
+
+const exitOfKind = {
+  condition: "unmet",
+  input: "usage",
+  refused: "refused",
+  unavailable: "unavailable",
+  internal: "internal",
+} as const satisfies Record<(typeof problems)[keyof typeof problems]["kind"], ExitName>;
+
+/** The code, the sentence and the exit status of a {@linkcode KeyringError}; `undefined` for any other error. */
+export function reportKeyringError(thrown: unknown): ReportedError | undefined {
+  if (!(thrown instanceof KeyringError)) return undefined;
+  const { code, message } = thrown;
+  return { code, message, causes: [], status: exitCodes[exitOfKind[problems[code].kind]].status };
+}
