@@ -20,11 +20,11 @@ async function shown(engine: Engine): Promise<readonly string[]> {
 
 /** Rows of many sizes, more than one transaction holds. */
 async function fill(engine: Engine): Promise<void> {
-  for (let index = 0; index < 300; index++) {
+  await Promise.all(Array.from({ length: 300 }, (_, index) => {
     const table = index % 3 === 0 ? "value" : "index";
     const bytes = new Uint8Array(index % 100 === 0 ? 1_000_000 : index).fill(index);
-    await engine.commit([], [{ table, key: Uint8Array.of(index >> 8, index), bytes }], signal);
-  }
+    return engine.commit([], [{ table, key: Uint8Array.of(index >> 8, index), bytes }], signal);
+  }));
 }
 
 async function idIn(path: string): Promise<Uint8Array> {
