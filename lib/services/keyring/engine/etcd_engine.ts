@@ -49,6 +49,9 @@ const callMs = 10_000;
 /** The first byte of the header; 16 bytes of the store's ID follow. */
 const storeFormat = 1;
 
+/** The first byte while a restore is going on. */
+const unfinishedFormat = 0;
+
 /**
  * Opens the store below a prefix. It warns of an etcd that an API server uses.
  *
@@ -80,6 +83,52 @@ export async function openEtcdEngine(options: EtcdEngineOptions, signal: AbortSi
   }
 }
 
+/**
+ * Makes a store with a given ID below a prefix that has no keys, lets `write` fill it, and gives it its header when that has
+ * succeeded: a restore that is killed leaves a store that is refused.
+ *
+ * @throws {KeyringError} `exists` if there are keys below the prefix, `store_unavailable`, and the errors of `write`.
+ */
+export async function restoreEtcdStore<Result>(
+  options: Omit<EtcdEngineOptions, "create">,
+  storeId: Uint8Array,
+  write: (engine: Engine) => Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  const { client, prefix } = options;
+  const keys = new EtcdKeys(prefix);
+  const call = { signal, action: "restore the store", repeatable: true };
+  const headerWith = (format: number) => [{ put: keys.header, value: Uint8Array.of(format, ...storeId) }];
+  const changed = (modRevision: number, format: number) =>
+    transactEtcd(
+      client,
+      { compare: [{ key: keys.header, modRevision }], success: headerWith(format), failure: [] },
+      call,
+    );
+  try {
+    const { rows, revision } = await readEtcd(client, { ...keys.all, limit: 1 }, call);
+    const begun = rows.length === 0 && (await changed(0, unfinishedFormat)).succeeded;
+    if (!begun) {
+      throw new KeyringError(
+        "exists",
+        `Cannot restore the store in etcd below "${prefix}": there are keys; remove them first.`,
+      );
+    }
+    const result = await writeWith(new EtcdEngine({ ...options, create: false }, keys, storeId, revision), write);
+    const { rows: [header] } = await readEtcd(client, { key: keys.header }, call);
+    await changed(header?.modRevision ?? 0, storeFormat);
+    storeIdIn(prefix, (await readEtcd(client, { key: keys.header }, call)).rows[0]);
+    return result;
+  } catch (thrown) {
+    throw storeFailure(thrown);
+  }
+}
+
+async function writeWith<Result>(opened: Engine, write: (engine: Engine) => Promise<Result>): Promise<Result> {
+  await using engine = opened;
+  return await write(engine);
+}
+
 async function warnOfApiServer({ client, prefix, notify }: EtcdEngineOptions, signal: AbortSignal): Promise<void> {
   const call = { signal, action: "open the store", repeatable: true };
   try {
@@ -101,6 +150,12 @@ function storeIdIn(prefix: string, header: EtcdRow | undefined): Uint8Array {
     throw refused(
       prefix,
       `it has format ${format}, and this version knows ${storeFormat}; use the version that wrote it`,
+    );
+  }
+  if (format === unfinishedFormat && id.length === 16) {
+    throw refused(
+      prefix,
+      "a restore into it was not finished; remove its keys (etcdctl del --prefix), and restore again",
     );
   }
   if (format < storeFormat || id.length !== 16) {

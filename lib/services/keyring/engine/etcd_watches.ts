@@ -124,6 +124,8 @@ export class EtcdTableWatch {
         // The watch stays unconfirmed, which its consumer sees.
       }
     }
+    // A consumer that has left waits for no further message.
+    this.#stream.abort(abandoned);
   }
 
   #compare(revision: number, at: number): void {

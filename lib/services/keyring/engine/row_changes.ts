@@ -37,7 +37,11 @@ export class RowChanges {
   announce(names: readonly RowName[]): void {
     for (const [table, queues] of this.#queues) {
       const changed = queues.size === 0 ? [] : names.filter((name) => name.table === table);
-      if (changed.length > 0) queues.forEach((queue) => queue.add(changed));
+      if (changed.length === 0) continue;
+      for (const queue of queues) {
+        if (queue.isOver) queues.delete(queue);
+        else queue.add(changed);
+      }
     }
   }
 
