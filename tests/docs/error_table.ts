@@ -1,10 +1,11 @@
 /**
  * The table of error sentences for the documents: `docs/errors.yaml` holds causes and cures, the source holds the
- * sentences, and `docs/errors.md` is made of both. The folder of a provider may hold an `errors.yaml` with areas of its
- * own, so that a provider is added without a change of `docs/errors.yaml`.
+ * sentences, and `docs/errors.md` is made of both. The folder of a provider, or of a part of the keyring, may hold an
+ * `errors.yaml` with areas of its own, so that it is added without a change of `docs/errors.yaml`.
  *
  * @module
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import * as z from "zod/mini";
@@ -34,16 +35,17 @@ const documentSchema = z.strictObject({
   names: z.array(words),
 });
 
-/** The content of an `errors.yaml` in a provider's folder. */
-const providersDocumentSchema = z.strictObject({ areas: z.array(areaSchema) });
+/** The content of an `errors.yaml` in the folder of a part. */
+const partsDocumentSchema = z.strictObject({ areas: z.array(areaSchema) });
 
 /** The content of `docs/errors.yaml`. */
 export type ErrorDocument = z.infer<typeof documentSchema>;
 
-const providers = "lib/provider";
+/** The folders whose own folders may hold an `errors.yaml`. */
+const homes = ["lib/provider", "lib/services/keyring"] as const;
 
 /**
- * The document, with the areas of the providers' folders behind its own, by the names of the folders.
+ * The document, with the areas of the parts' folders behind its own, by the names of the folders.
  *
  * @throws if a file is not shaped so.
  */
@@ -51,17 +53,18 @@ export async function readErrorDocument(root: string): Promise<ErrorDocument> {
   const read = async (path: string): Promise<unknown> => parse(await Deno.readTextFile(join(root, path)));
   const { areas, names } = z.parse(documentSchema, await read("docs/errors.yaml"));
   const own: ErrorDocument["areas"] = [];
-  for (const folder of foldersWithErrors(root)) {
-    own.push(...z.parse(providersDocumentSchema, await read(`${providers}/${folder}/errors.yaml`)).areas);
+  for (const path of homes.flatMap((home) => errorFiles(root, home))) {
+    own.push(...z.parse(partsDocumentSchema, await read(path)).areas);
   }
   return { areas: [...areas, ...own], names };
 }
 
-function foldersWithErrors(root: string): string[] {
-  const folders = [...Deno.readDirSync(join(root, providers))].filter(({ isDirectory }) => isDirectory);
-  const holds = ({ name }: Deno.DirEntry) =>
-    [...Deno.readDirSync(join(root, providers, name))].some((file) => file.name === "errors.yaml");
-  return folders.filter(holds).map(({ name }) => name).sort();
+/** The paths of the `errors.yaml` in the folders of one folder. */
+function errorFiles(root: string, home: string): string[] {
+  const inFolder = (path: string) => existsSync(join(root, path)) ? [...Deno.readDirSync(join(root, path))] : [];
+  const folders = inFolder(home).filter(({ isDirectory }) => isDirectory).map(({ name }) => `${home}/${name}`);
+  const holds = (folder: string) => inFolder(folder).some(({ name }) => name === "errors.yaml");
+  return folders.filter(holds).map((folder) => `${folder}/errors.yaml`).sort();
 }
 
 /** The differences of the document from the source, each with its cure; empty if they agree. */
