@@ -129,7 +129,7 @@ Deno.test("verifyStore() counts what is right, and names each thing that is not"
   assert.deepEqual([good.secrets, good.values, good.problemCount], [6, 5, 0]);
   assert.deepEqual(good.rows, { key: 4, meta: 1, index: 12, metadata: 6, value: 5 });
   const cases = {
-    index: [/leads to "f\d\/g\/\d" as nothing/, /The index names the secret|./],
+    index: [/does not name the secret "f\d\/g\/\d"/, /The index names the secret|./],
     metadata: [/names the secret "\d", which has no metadata/, /belongs to no version/],
     value: [/^Version 1 of "f\d\/g\/\d" has no value/, /./],
   } as const;

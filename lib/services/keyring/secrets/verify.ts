@@ -128,9 +128,8 @@ class Verification {
     const { path, versions } = row.value;
     this.#metadata.add(hex(row.key));
     const shown = this.#pathOf(hex(row.key));
-    if (shown !== path) {
-      this.#problem(`The index leads to "${path}" as ${shown === undefined ? "nothing" : `"${shown}"`}.`);
-    }
+    if (shown === undefined) this.#problem(`The index does not name the secret "${path}".`);
+    else if (shown !== path) this.#problem(`The index leads to the secret "${path}" as "${shown}".`);
     for (const version of versions.filter(({ state }) => state === "live" || state === "deleted")) {
       this.#awaited.set(hex(valueKey(row.key, version.version)), { ...version, path });
     }
