@@ -4,7 +4,6 @@
  * @module
  */
 import { policyLimits, wholeStore } from "../../../api/keyring/policy.ts";
-import type { FolderPath, SecretPath } from "../../../api/keyring/paths.ts";
 import type { Verb } from "../../../api/keyring/verbs.ts";
 
 /** A right: verbs on the secrets and folders that a path covers. */
@@ -45,17 +44,14 @@ export interface Policy {
 /** The policy of a store in which none was set: it has no role. */
 export const emptyPolicy: Policy = { version: 0, roles: new Map() };
 
-/** Whether the path of a rule covers a secret, or a folder with all that is in it. */
-export function coversPath(rule: string, path: SecretPath | FolderPath): boolean {
+/**
+ * Whether the path of a rule covers a secret, a folder with all that is in it, or all that another rule covers.
+ *
+ * @param path of a secret, of a folder, or of a rule.
+ */
+export function coversPath(rule: string, path: string): boolean {
   if (rule === wholeStore) return true;
   return rule.endsWith("/") ? path.startsWith(rule) : path === rule || path.startsWith(`${rule}/`);
-}
-
-/** Whether the path of one rule covers all that the path of another one covers. */
-export function coversRule(rule: string, other: string): boolean {
-  if (rule === wholeStore) return true;
-  if (other === wholeStore) return false;
-  return coversPath(rule, other as SecretPath | FolderPath);
 }
 
 /** The lifetime of a login's token for a role that says none, in milliseconds. */
