@@ -7,7 +7,8 @@
  * Frame (KMS v1beta1 `cipher`): format 0xf1 · key ID behind two bytes of length · number of wraps · the wraps, each name
  * behind one byte, version and wrapped DEK behind two · the envelope. v1beta1 has neither annotations nor a key ID.
  *
- * For SOPS the frame begins with 0xf5 and holds the name of the file's key as its key ID.
+ * For SOPS the frame begins with 0xf5 and holds the name of the file's key as its key ID. For a store key of the keyring
+ * it begins with 0xf6 and holds the key's name.
  *
  * Every parser consumes all of its input or throws `integrity`.
  *
@@ -52,7 +53,7 @@ export interface Envelope {
 
 /** The content of a frame. */
 export interface EnvelopeFrame {
-  /** For SOPS, the name of the file's key. */
+  /** For SOPS, the name of the file's key; for the keyring, that of the store key. */
   readonly keyId: string;
   readonly wraps: readonly Wrap[];
   readonly envelope: Envelope;

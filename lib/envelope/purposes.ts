@@ -18,7 +18,7 @@ interface PurposeRow {
   readonly frame: number | undefined;
 }
 
-const [seedTag, fileTag] = [utf8("trousseau-dek-1"), utf8("trousseau-sop-1")];
+const [seedTag, fileTag, storeTag] = [utf8("trousseau-dek-1"), utf8("trousseau-sop-1"), utf8("trousseau-krg-1")];
 
 const purposeBytes = (name: string) => concat(utf8("trousseau/1"), lengthPrefixed(utf8(name)));
 
@@ -32,6 +32,8 @@ export const purposes = {
   sentinel: { tag: seedTag, additionalData: purposeBytes("sentinel"), frame: undefined },
   /** Data keys of files, from the key service for SOPS. */
   sops: { tag: fileTag, additionalData: purposeBytes("sops"), frame: 0xf5 },
+  /** Store keys of the keyring. */
+  keyring: { tag: storeTag, additionalData: purposeBytes("keyring"), frame: 0xf6 },
 } as const satisfies Readonly<Record<string, PurposeRow>>;
 
 /** The purpose of a seal. */

@@ -16,7 +16,7 @@ const dekBytes = 32;
 export interface SealContext {
   readonly purpose: Purpose;
   readonly threshold: Threshold;
-  /** For `sops`, the name of the key in the file. */
+  /** For `sops`, the name of the key in the file; for `keyring`, that of the store key. */
   readonly keyId: string;
   /** 32 bytes: see `referenceTo`. */
   readonly reference: Uint8Array;

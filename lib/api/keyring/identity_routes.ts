@@ -79,7 +79,7 @@ export const identityRoutes = {
     on: "server",
     action: "token.renew",
     summary: "Renew the token of the request.",
-    answer: identity.loginAnswer,
+    answer: identity.renewedAnswer,
     status: 200,
   },
   logout: {

@@ -72,6 +72,9 @@ export const certificateAnswer = z.object({
 /** A token of a login. */
 export const loginAnswer = z.object({ token: z.string(), expiresAt: shownTime, renewableUntil: z.optional(shownTime) });
 
+/** The token of the request after it was renewed. */
+export const renewedAnswer = z.object({ expiresAt: shownTime, renewableUntil: z.optional(shownTime) });
+
 /** A new token. */
 export const tokenAnswer = z.object({ token: z.string(), id: z.string(), expiresAt: shownTime });
 
@@ -132,6 +135,7 @@ export type PolicyRequest = z.input<typeof policyRequest>;
 export type EnrolmentAnswer = z.infer<typeof enrolmentAnswer>;
 export type CertificateAnswer = z.infer<typeof certificateAnswer>;
 export type LoginAnswer = z.infer<typeof loginAnswer>;
+export type RenewedAnswer = z.infer<typeof renewedAnswer>;
 export type TokenAnswer = z.infer<typeof tokenAnswer>;
 export type TokensAnswer = z.infer<typeof tokensAnswer>;
 export type IdentitiesAnswer = z.infer<typeof identitiesAnswer>;

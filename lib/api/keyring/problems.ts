@@ -38,6 +38,7 @@ export const problems = {
   internal: { status: 500, title: "internal failure", kind: "internal" },
   kms_unavailable: { status: 503, title: "no KMS can open the store", kind: "unavailable" },
   store_unavailable: { status: 503, title: "the store cannot be used", kind: "unavailable" },
+  issuer_unavailable: { status: 503, title: "the issuer of the token cannot be asked", kind: "unavailable" },
   audit_unavailable: { status: 503, title: "the audit cannot be written", kind: "unavailable" },
   clock_behind: { status: 503, title: "the clock is behind", kind: "unavailable" },
   draining: { status: 503, title: "the server stops", kind: "unavailable" },

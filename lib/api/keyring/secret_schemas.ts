@@ -33,7 +33,7 @@ export const requestLimits = {
   /** Maximum number of entries of a page of a listing. */
   listEntries: 1_000,
   /** Maximum number of secrets of one import. */
-  importItems: 100_000,
+  importItems: 10_000,
 } as const;
 
 /** Query of `GET secrets/{path}`. */

@@ -29,11 +29,26 @@ export function jsonSlice(text: string, names: readonly string[]): string | unde
  * @param text a text that `JSON.parse` accepts.
  * @param names names of members, from the outermost one; empty for the whole text.
  */
-export function jsonMembers(text: string, names: readonly string[]): ReadonlyMap<string, string> {
+export function jsonMemberTexts(text: string, names: readonly string[]): ReadonlyMap<string, string> {
   let at: number | undefined = afterSpace(text, 0);
   for (const name of names) at = at === undefined ? undefined : membersAt(text, at).get(name)?.[0];
   if (at === undefined) return new Map();
   return new Map([...membersAt(text, at)].map(([name, slice]) => [name, text.slice(...slice)]));
+}
+
+/** The texts of the elements of an array. @param text an array that `JSON.parse` accepts. */
+export function jsonElements(text: string): readonly string[] {
+  const elements: string[] = [];
+  let at = afterSpace(text, 0);
+  if (text[at] !== "[") return elements;
+  at = afterSpace(text, at + 1);
+  while (at < text.length && text[at] !== "]") {
+    const to = afterValue(text, at);
+    elements.push(text.slice(at, to));
+    at = afterSpace(text, to);
+    if (text[at] === ",") at = afterSpace(text, at + 1);
+  }
+  return elements;
 }
 
 /** The members of the object that begins at an index; none if it is another kind of value. */

@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
-import { jsonMembers, jsonSlice } from "./json_slices.ts";
+import { jsonElements, jsonMemberTexts, jsonSlice } from "./json_slices.ts";
 
 Deno.test("jsonSlice() returns a value as it is written", () => {
   const text = ` { "a" : {"b":1.0,"c": 12345678901234567890 , "d\\"x":[1 , {"e":"}"}], "f":"\\\\"} ,"g":null}`;
@@ -18,18 +18,26 @@ Deno.test("jsonSlice() takes the last of two members with one name, as JSON.pars
   equal(jsonSlice('{"a":1,"a":2}', ["a"]), "2");
 });
 
-Deno.test("jsonMembers() finds every member of any JSON object, and their texts parse to the same values", () => {
+Deno.test("jsonMemberTexts() finds every member of any JSON object, and their texts parse to the same values", () => {
   const spaced = fc.tuple(fc.dictionary(fc.string(), fc.jsonValue()), fc.constantFrom(0, 2, "\t"));
   fc.assert(fc.property(spaced, ([object, space]) => {
     const text = JSON.stringify({ fields: object }, undefined, space);
     const parsed = JSON.parse(text).fields;
-    const members = jsonMembers(text, ["fields"]);
+    const members = jsonMemberTexts(text, ["fields"]);
     deepEqual([...members.keys()].sort(), Object.keys(parsed).sort());
     for (const [name, slice] of members) deepEqual(JSON.parse(slice), parsed[name]);
   }));
 });
 
-Deno.test("jsonMembers() needs no stack for a deep value", () => {
+Deno.test("jsonMemberTexts() needs no stack for a deep value", () => {
   const deep = "[".repeat(5_000) + "]".repeat(5_000);
-  equal(jsonMembers(`{"a":${deep}}`, []).get("a"), deep);
+  equal(jsonMemberTexts(`{"a":${deep}}`, []).get("a"), deep);
+});
+
+Deno.test("jsonElements() finds every element of any JSON array", () => {
+  fc.assert(fc.property(fc.array(fc.jsonValue()), fc.constantFrom(0, 2), (array, space) => {
+    const text = JSON.stringify(array, undefined, space);
+    deepEqual(jsonElements(text).map((element) => JSON.parse(element)), JSON.parse(text));
+  }));
+  deepEqual(jsonElements("{}"), []);
 });

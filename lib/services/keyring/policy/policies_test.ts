@@ -1,7 +1,9 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
+import * as z from "zod/mini";
+import { utf8 } from "../../../base/bytes.ts";
+import { jsonCodec } from "../records/json_codec.ts";
 import { KeyringError, type ProblemCode } from "../../../api/keyring/problems.ts";
-import { FakeClock } from "../../../../tests/support/fake_clock.ts";
-import { FakeRecordStore } from "../../../../tests/support/fake_record_store.ts";
+import { TestStore } from "../../../../tests/support/keyring_store.ts";
 import type { Identity } from "./identity.ts";
 import { Policies } from "./policies.ts";
 
@@ -16,10 +18,8 @@ roles:
   dev: { rules: [{ path: dev/, verbs: [read] }] }
 `;
 
-function opened() {
-  const clock = new FakeClock();
-  const store = new FakeRecordStore(clock);
-  return { store, clock, policies: new Policies({ store, clock }) };
+class TestPolicies extends TestStore {
+  readonly policies = new Policies(this);
 }
 
 const code = (wanted: ProblemCode, sentence: RegExp) => (thrown: unknown) => {
@@ -30,7 +30,8 @@ const code = (wanted: ProblemCode, sentence: RegExp) => (thrown: unknown) => {
 };
 
 Deno.test("Policies.current() is empty in a new store, and follows what another server sets", async () => {
-  const { store, clock, policies } = opened();
+  await using parts = new TestPolicies();
+  const { store, clock, policies } = parts;
   equal((await policies.current(never)).roles.size, 0);
   await new Policies({ store, clock }).set(text, admin, never);
   deepEqual([...(await policies.current(never)).roles.keys()], ["admins", "dba", "dev"]);
@@ -39,7 +40,8 @@ Deno.test("Policies.current() is empty in a new store, and follows what another 
 });
 
 Deno.test("Policies.set() with a version refuses any other version", async () => {
-  const { policies } = opened();
+  await using parts = new TestPolicies();
+  const { policies } = parts;
   await rejects(policies.set(text, admin, never, 2), code("version_mismatch", /not set yet/));
   equal((await policies.set(text, admin, never, 0)).version, 1);
   await rejects(policies.set(text, admin, never, 0), code("version_mismatch", /has version 1, not 0\./));
@@ -47,20 +49,23 @@ Deno.test("Policies.set() with a version refuses any other version", async () =>
 });
 
 Deno.test("Policies.set() of two at once with one version is done once", async () => {
-  const { policies } = opened();
+  await using parts = new TestPolicies();
+  const { policies } = parts;
   await policies.set(text, admin, never);
   const results = await Promise.allSettled([policies.set(text, admin, never, 1), policies.set(text, admin, never, 1)]);
   deepEqual(results.map(({ status }) => status).toSorted(), ["fulfilled", "rejected"]);
 });
 
 Deno.test("Policies.set() refuses an identity without admin", async () => {
-  const { policies } = opened();
+  await using parts = new TestPolicies();
+  const { policies } = parts;
   await policies.set(text, admin, never);
   await rejects(policies.set(text, person("dba", "dev"), never), code("forbidden", /does not have the verb admin/));
 });
 
 Deno.test("Policies.set() lets an administrator grant the rights that he holds, and take rights away", async () => {
-  const { policies } = opened();
+  await using parts = new TestPolicies();
+  const { policies } = parts;
   await policies.set(text, admin, never);
   const more =
     `${text}  ops: { take: [{ person: eve }], rules: [{ path: dev/x, verbs: [read] }, { path: /, verbs: [admin] }] }\n`;
@@ -93,7 +98,8 @@ const escalations: readonly (readonly [string, (text: string) => string, RegExp]
 
 for (const [criterion, change, sentence] of escalations) {
   Deno.test(`Policies.set() refuses an administrator who grants ${criterion}, and leaves the policy`, async () => {
-    const { policies } = opened();
+    await using parts = new TestPolicies();
+    const { policies } = parts;
     await policies.set(text, admin, never);
     await rejects(policies.set(change(text), person("admins"), never), code("forbidden", sentence));
     equal((await policies.text(never))?.text, text);
@@ -102,7 +108,8 @@ for (const [criterion, change, sentence] of escalations) {
 }
 
 Deno.test("Policies.set() with a mistake changes nothing", async () => {
-  const { policies } = opened();
+  await using parts = new TestPolicies();
+  const { policies } = parts;
   await policies.set(text, admin, never);
   await rejects(
     policies.set("roles: 1", admin, never),
@@ -112,11 +119,10 @@ Deno.test("Policies.set() with a mistake changes nothing", async () => {
 });
 
 Deno.test("Policies.current() refuses a row that is no policy", async () => {
-  const { store, policies } = opened();
+  await using parts = new TestPolicies();
+  const { store, policies } = parts;
   await policies.set(text, admin, never);
-  for (const [name, row] of store.rows) {
-    const bytes = new TextEncoder().encode(JSON.stringify({ version: 1, text: "roles: 7", at: 1, by: "x" }));
-    store.rows.set(name, { ...row, bytes, revision: row.revision + 1 });
-  }
+  const value = { version: 2, text: "roles: 7", at: 1, by: "x" };
+  await store.transaction((tx) => Promise.resolve(tx.put(jsonCodec("policy", z.any()), utf8("policy"), value)), never);
   await rejects(policies.current(never), code("integrity", /set it anew over the admin socket/));
 });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import * as z from "zod/mini";
+import type * as z from "zod/mini";
 import { exactText, utf8 } from "../../../base/bytes.ts";
 import type { TableName } from "../engine/engine.ts";
 import type { RecordCodec } from "./records.ts";

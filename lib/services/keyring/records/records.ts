@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { StoredRow, TableName } from "../engine/engine.ts";
+import type { RowName, StoredRow, TableName } from "../engine/engine.ts";
 
 /** The kinds of record, one for each use of a table; see {@linkcode RecordCodec}. */
 export interface RecordCodec<Value> {
@@ -18,7 +18,15 @@ export interface RecordCodec<Value> {
    * version and the names of its fields.
    */
   context?(key: Uint8Array): Uint8Array;
+  /**
+   * Whether the store may keep opened records in memory, bounded and by the engine's version of the row. Never for values.
+   * Their content must not be changed by its reader.
+   */
+  readonly cached?: boolean;
 }
+
+/** The part of a codec that reads. */
+export type RecordDecoder<Value> = Pick<RecordCodec<Value>, "table" | "decode" | "context" | "cached">;
 
 /** An opened record. */
 export interface OpenedRecord<Value> {
@@ -34,17 +42,35 @@ export interface OpenedRecord<Value> {
 /** Reads of records. All of them throw `KeyringError`: `integrity` for a row that does not open or decode,
  * `kms_unavailable` while no store key can be unwrapped, `store_unavailable`. */
 export interface RecordReader {
-  get<Value>(codec: RecordCodec<Value>, key: Uint8Array): Promise<OpenedRecord<Value> | undefined>;
+  get<Value>(codec: RecordDecoder<Value>, key: Uint8Array): Promise<OpenedRecord<Value> | undefined>;
   /** Several records in one consistent state. */
   getMany<Value>(
-    codec: RecordCodec<Value>,
+    codec: RecordDecoder<Value>,
     keys: readonly Uint8Array[],
   ): Promise<readonly (OpenedRecord<Value> | undefined)[]>;
   /** Records whose key begins with a prefix, in the order of their keys. */
   scan<Value>(
-    codec: RecordCodec<Value>,
+    codec: RecordDecoder<Value>,
     range: { readonly prefix?: Uint8Array; readonly after?: Uint8Array; readonly limit: number },
   ): Promise<readonly OpenedRecord<Value>[]>;
+  /** Rows of any tables in one consistent state, to be opened by {@linkcode RecordReader.open}. */
+  fetch(names: readonly RowName[]): Promise<readonly FetchedRecord[]>;
+  open<Value>(codec: RecordDecoder<Value>, fetched: FetchedRecord): Promise<OpenedRecord<Value> | undefined>;
+  /** {@linkcode RecordStore.lookupKey}; a transaction is committed only while the key that it used is in force. */
+  lookupKey(purpose: LookupPurpose, ...fields: readonly Uint8Array[]): Promise<Uint8Array>;
+  /**
+   * The same under each key in force, the current one first: during `reindex` there are two, and a row may be under
+   * either.
+   */
+  lookupKeys(purpose: LookupPurpose, ...fields: readonly Uint8Array[]): Promise<readonly Uint8Array[]>;
+  /** Whether the keys in force have changed since this reader used them: then what it did not find may exist. */
+  keysChanged(): Promise<boolean>;
+}
+
+/** A row that was fetched and not yet opened; `row` is `undefined` if it does not exist. */
+export interface FetchedRecord {
+  readonly name: RowName;
+  readonly row: StoredRow | undefined;
 }
 
 /**
@@ -60,6 +86,11 @@ export interface RecordTransaction extends RecordReader {
 export interface RecordStore {
   /** 16 bytes. */
   readonly storeId: Uint8Array;
+  /**
+   * The greatest revision that this server has read or written, which is about the time of the newest write in
+   * milliseconds since the epoch; 0 if it has read none.
+   */
+  readonly newestRevision: number;
   /** Reads without a transaction. */
   reader(signal: AbortSignal): RecordReader;
   /**
@@ -69,13 +100,21 @@ export interface RecordStore {
    * @throws {KeyringError} `conflict` after the last try; the errors of `work`, and then nothing was written.
    */
   transaction<Result>(work: (tx: RecordTransaction) => Promise<Result>, signal: AbortSignal): Promise<Result>;
-  /** HMAC-SHA-256 under the index key, 32 bytes: names of rows that must not be guessed from the store. */
+  /**
+   * HMAC-SHA-256, 32 bytes: names of rows that must not be guessed from the store. Segments of paths have a key of their
+   * own, which `reindex` replaces; the key of all other purposes never changes.
+   */
   lookupKey(purpose: LookupPurpose, ...fields: readonly Uint8Array[]): Promise<Uint8Array>;
   /** HMAC-SHA-256 under the fingerprint key, 8 bytes. */
   fingerprint(...fields: readonly Uint8Array[]): Promise<Uint8Array>;
+  /** Resolves when no deleted content is left in the engine's files; see `Engine.purge`. */
+  purge(signal: AbortSignal): Promise<void>;
   /** Names of changed rows; see `Engine.watch`. */
   watch(table: TableName, signal: AbortSignal): AsyncIterable<readonly Pick<StoredRow, "key">[]>;
 }
+
+/** Maximum number of rows that one transaction reads by `get` and writes together; the store adds conditions of its own. */
+export const recordOperations = 96;
 
 /** The uses of {@linkcode RecordStore.lookupKey}, each with the byte that keeps it apart. */
 export const lookupPurposes = {

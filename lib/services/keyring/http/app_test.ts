@@ -1,0 +1,210 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { type TestAnswer, TestKeyring, type TestKeyringOptions } from "../../../../tests/support/keyring_server.ts";
+import { inFolder } from "../../../../tests/support/temporary_folder.ts";
+import { KeyringError } from "../../../api/keyring/problems.ts";
+
+function withKeyring(work: (keyring: TestKeyring) => Promise<void>, options: TestKeyringOptions = {}): Promise<void> {
+  return inFolder(async (folder) => {
+    await using keyring = await TestKeyring.open(folder, options);
+    await work(keyring);
+  });
+}
+
+const john = "/api/v1/secrets/db/prod/john";
+const text = (value: string) => ({ fields: { password: { value } } });
+
+function isProblem({ status, headers, body }: TestAnswer, code: string, detail: RegExp): void {
+  equal(headers.get("content-type"), "application/problem+json");
+  equal(body.type, `urn:trousseau:problem:${code}`);
+  equal(body.status, status);
+  equal(body.requestId, headers.get("x-request-id"));
+  match(body.detail, detail);
+}
+
+Deno.test("a secret is created, read, updated, patched and deleted, each with the version as its entity tag", async () => {
+  await withKeyring(async (keyring) => {
+    const created = await keyring.expect(201, "POST", john, { body: { ...text("one"), labels: { team: "a" } } });
+    deepEqual(created.body, { path: "db/prod/john", version: 1 });
+    equal(created.headers.get("etag"), '"1"');
+    const read = await keyring.expect(200, "GET", john);
+    equal(read.headers.get("etag"), '"1"');
+    equal(read.headers.get("cache-control"), "no-store");
+    deepEqual([read.body.fields, read.body.labels], [{ password: { kind: "text", value: "one" } }, { team: "a" }]);
+    await keyring.expect(200, "PUT", john, { body: text("two"), headers: { "if-match": '"1"' } });
+    await keyring.expect(200, "PATCH", john, { body: { fields: { user: { value: "john" } }, labels: { team: null } } });
+    const patched = await keyring.expect(200, "GET", `${john}?version=3`);
+    deepEqual(Object.keys(patched.body.fields).sort(), ["password", "user"]);
+    equal((await keyring.expect(200, "GET", `${john}?field=user`)).text.includes("two"), false);
+    await keyring.expect(200, "DELETE", john);
+    isProblem(await keyring.expect(410, "GET", john), "deleted", /db\/prod\/john/);
+    await keyring.expect(200, "POST", "/api/v1/undelete/db/prod/john", { body: {} });
+    await keyring.expect(200, "POST", "/api/v1/destroy/db/prod/john", { body: { versions: [1] } });
+    const history = await keyring.expect(200, "GET", "/api/v1/history/db/prod/john");
+    equal(history.body.currentVersion, 3);
+    ok(/destroy/.test(history.body.versions[0].state));
+    deepEqual((await keyring.expect(200, "GET", "/api/v1/diff/db/prod/john?from=2&to=3")).body, {
+      added: ["user"],
+      removed: [],
+      changed: [],
+      same: ["password"],
+    });
+  });
+});
+
+Deno.test("a JSON value is read back as it was written, and bytes as base64", async () => {
+  await withKeyring(async (keyring) => {
+    const value = '{"z":1.0,"a":[12345678901234567890,{"__proto__":{"x":1e400}}],"\\u0041":"\\/"}';
+    const body = `{"fields":{"config":{"kind":"json","value": ${value} },"key":{"kind":"bytes","value":"AP8="}}}`;
+    await keyring.expect(201, "POST", john, { body });
+    const read = await keyring.expect(200, "GET", john);
+    ok(read.text.includes(`"config":{"kind":"json","value":${value}}`), read.text);
+    equal(read.body.fields.key.value, "AP8=");
+  });
+});
+
+Deno.test("If-Match with another version is 412, and the sentence names the newest one", async () => {
+  await withKeyring(async (keyring) => {
+    await keyring.expect(201, "POST", john, { body: text("x") });
+    const stale = await keyring.expect(412, "PUT", john, { body: text("y"), headers: { "if-match": '"7"' } });
+    isProblem(stale, "version_mismatch", /has version 1, not 7/);
+    equal(stale.body.version, 1);
+    for (const header of ["*", 'W/"1"', "1", '"1", "2"', '"01"']) {
+      await keyring.expect(400, "PUT", john, { body: text("y"), headers: { "if-match": header } });
+    }
+    isProblem(await keyring.expect(409, "POST", john, { body: text("y") }), "exists", /exists already/);
+    await keyring.expect(404, "PUT", "/api/v1/secrets/other", { body: text("y") });
+  });
+});
+
+Deno.test("a path has one spelling: other ones are refused and reach no secret", async () => {
+  await withKeyring(async (keyring) => {
+    await keyring.expect(201, "POST", "/api/v1/secrets/a/b", { body: text("x") });
+    for (
+      const path of [
+        "a%2Fb",
+        "a%2fb",
+        "a/%00",
+        "a/./b",
+        "a/../a/b",
+        "a/%2e%2e/a/b",
+        "a//b",
+        "a/b/",
+        "a/b%0a",
+        "a\\b",
+        "",
+      ]
+    ) {
+      const answer = await keyring.send("GET", `/api/v1/secrets/${path}`);
+      isProblem(answer, "path_invalid", /refused/);
+    }
+    // The same secret with a needless escape.
+    await keyring.expect(200, "GET", "/api/v1/secrets/%61/b");
+    // Escapes in the fixed part of a route are another path.
+    await keyring.expect(404, "GET", "/api/v1/secret%73/a/b");
+    await keyring.expect(404, "GET", "/api/v1/Secrets/a/b");
+  });
+});
+
+Deno.test("bad input is 400, 413 or 415 with the place of the mistake, and never repeats a value", async () => {
+  await withKeyring(async (keyring) => {
+    const cases: readonly (readonly [unknown, RegExp])[] = [
+      ["hunter2", /it is not JSON/],
+      ['{"fields":"hunter2"}', /"fields" must be an object of fields/],
+      [{ fields: { a: { value: ["hunter2"] } } }, /"fields\.a" must be/],
+      [{ fields: { "a b": { value: "hunter2" } } }, /"fields\.a b": the name must be/],
+      [{ fields: {}, hunter: 1 }, /it has the unknown key "hunter"/],
+      ['{"fields":{"__proto__":{"value":"hunter2"}}}', /"__proto__" is no name of a field/],
+      ['{"fields":{"a":{"value":"hunter2"}},"labels":{"__proto__":"x"}}', /"__proto__" is no name of a label/],
+      [{ fields: { a: { kind: "bytes", value: "hunter2" } } }, /not the canonical base64/],
+      ['{"fields":{"a":{"value":"hunter2\\ud800"}}}', /not Unicode text/],
+      [{ fields: { a: { kind: "json" } } }, /no value|must be/],
+      [new Uint8Array([0xff]), /not UTF-8/],
+    ];
+    for (const [body, why] of cases) {
+      const answer = await keyring.expect(400, "POST", john, { body });
+      isProblem(answer, "request_invalid", why);
+      ok(!answer.text.includes("hunter2"), answer.text);
+    }
+    await keyring.expect(415, "POST", john, { body: "{}", headers: { "content-type": "text/plain" } });
+    await keyring.expect(415, "POST", john, { body: "{}", headers: { "content-encoding": "gzip" } });
+    isProblem(await keyring.expect(400, "GET", `${john}?versoin=1`), "request_invalid", /unknown key "versoin"/);
+    await keyring.expect(400, "GET", `${john}?version=1&version=2`);
+    await keyring.expect(400, "GET", "/api/v1/whoami?x=1");
+    await keyring.expect(400, "GET", john, { headers: { authorization: "Basic YTpi" } });
+    isProblem(await keyring.expect(404, "GET", "/api/v2/x"), "not_found", /no such route/);
+    isProblem(await keyring.expect(405, "HEAD", john), "method_not_allowed", /method/);
+  });
+});
+
+Deno.test("a value that is too long is 413 and nothing is written", async () => {
+  await withKeyring(async (keyring) => {
+    isProblem(await keyring.expect(413, "POST", john, { body: text("x".repeat(1_100_000)) }), "too_large", /./);
+    await keyring.expect(404, "GET", john);
+  });
+});
+
+Deno.test("generate answers with path, version, fingerprint and bits, and never with the value", async () => {
+  await withKeyring(async (keyring) => {
+    const request = { body: { field: "password", generator: { kind: "password", length: 32 } } };
+    const { body, text: shown } = await keyring.expect(201, "POST", "/api/v1/generate/db/app", request);
+    deepEqual(Object.keys(body).sort(), ["bits", "fingerprint", "path", "version"]);
+    match(body.fingerprint, /^[0-9a-f]{16}$/);
+    const { fields } = (await keyring.expect(200, "GET", "/api/v1/secrets/db/app")).body;
+    equal(fields.password.value.length, 32);
+    ok(!shown.includes(fields.password.value));
+    await keyring.expect(409, "POST", "/api/v1/generate/db/app", request);
+    await keyring.expect(201, "POST", "/api/v1/generate/db/app", { ...request, headers: { "if-match": '"1"' } });
+  });
+});
+
+Deno.test("move, list, read many and import work on several secrets", async () => {
+  await withKeyring(async (keyring) => {
+    const items = ["a/x", "a/y", "b"].map((path) => ({ path, ...text(path), labels: { l: "1" } }));
+    const dry = await keyring.expect(200, "POST", "/api/v1/import", { body: { items, dryRun: true } });
+    deepEqual([dry.body.written, dry.body.items.length], [0, 3]);
+    await keyring.expect(404, "GET", "/api/v1/secrets/a/x");
+    const done = await keyring.expect(200, "POST", "/api/v1/import", { body: { items, dryRun: false } });
+    equal(done.body.written, 3);
+    const again = [{ path: "c", ...text("c") }, { path: "b", ...text("b") }, { path: "d//e", ...text("d") }];
+    const refused = await keyring.expect(200, "POST", "/api/v1/import", { body: { items: again, dryRun: false } });
+    equal(refused.body.written, 0);
+    match(refused.body.items[1].problem.type, /exists/);
+    match(refused.body.items[2].problem.type, /path_invalid/);
+    await keyring.expect(404, "GET", "/api/v1/secrets/c");
+    const listed = await keyring.expect(200, "GET", "/api/v1/list/");
+    deepEqual(listed.body.entries.map(({ path }: { path: string }) => path), ["a/", "b"]);
+    equal(listed.body.entries[1].version, 1);
+    const page = await keyring.expect(200, "GET", "/api/v1/list/a?limit=1");
+    deepEqual([page.body.entries[0].path, page.body.more], ["a/x", true]);
+    const next = await keyring.expect(200, "GET", "/api/v1/list/a?limit=1&after=a/x");
+    deepEqual([next.body.entries[0].path, next.body.more], ["a/y", false]);
+    await keyring.expect(200, "POST", "/api/v1/move", { body: { from: "b", to: "a/z" } });
+    const many = await keyring.expect(200, "POST", "/api/v1/read", { body: { paths: ["a/z", "b", "a//b"] } });
+    equal(many.body.secrets[0].secret.fields.password.value, "b");
+    match(many.body.secrets[1].problem.type, /not_found/);
+    match(many.body.secrets[2].problem.type, /path_invalid/);
+    await keyring.expect(400, "POST", "/api/v1/move", { body: { from: "a/z", to: "a/z" } });
+  });
+});
+
+Deno.test("while no KMS can open the store, the health pages answer and all else is 503", async () => {
+  await withKeyring(async (keyring) => {
+    keyring.unavailable = new KeyringError("kms_unavailable", "No KMS can open the store.", { retryAfterSeconds: 5 });
+    keyring.health = [{ name: "kms", state: "failed", reason: "It is away." }, { name: "audit", state: "ok" }];
+    const peer = { address: "192.0.2.1" };
+    await keyring.expect(200, "GET", "/livez", { peer });
+    equal((await keyring.expect(503, "GET", "/readyz", { peer })).text, "- kms failed\n+ audit ok\nnot ready\n");
+    deepEqual((await keyring.expect(200, "GET", "/api/v1/health", { peer })).body, {
+      state: "failed",
+      parts: [{ name: "kms", state: "failed" }, { name: "audit", state: "ok" }],
+    });
+    equal((await keyring.expect(200, "GET", "/api/v1/health")).body.parts[0].reason, "It is away.");
+    equal((await keyring.expect(503, "GET", "/v1/sys/health", { peer })).body.sealed, true);
+    const refused = await keyring.expect(503, "GET", john);
+    isProblem(refused, "kms_unavailable", /No KMS/);
+    equal(refused.headers.get("retry-after"), "5");
+    keyring.unavailable = undefined;
+    keyring.health = [{ name: "store", state: "ok" }];
+    await keyring.expect(200, "GET", "/readyz", { peer });
+  });
+});

@@ -1,0 +1,91 @@
+/**
+ * The pages that are answered without an identity, and while no KMS can open the store: `/livez`, `/readyz`,
+ * `/api/v1/health` and Vault's `sys/health`. They name parts and states; reasons need an identity or the admin socket.
+ *
+ * @module
+ */
+import type { Clock } from "../../../base/clock.ts";
+import { credentialsOf } from "./credentials.ts";
+import { type ApiAnswer, type IncomingRequest, jsonAnswer } from "./exchange.ts";
+import { healthAnswerOf, type PartHealth, worstOf } from "./health.ts";
+import type { KeyringParts } from "./parts.ts";
+
+/** Sources of the pages. */
+export interface HealthSources {
+  readonly health: () => readonly PartHealth[];
+  /** @throws {KeyringError} while the store is not open, and while the server stops. */
+  readonly parts: () => KeyringParts;
+  readonly clock: Clock;
+  /** Of the program. */
+  readonly version: string;
+}
+
+/** The pages by their path. */
+export class HealthPages {
+  readonly #sources: HealthSources;
+
+  constructor(sources: HealthSources) {
+    this.#sources = sources;
+  }
+
+  /** The process answers. */
+  livez(): ApiAnswer {
+    return textAnswer(200, "ok\n");
+  }
+
+  /** 200 if requests are served. */
+  readyz(): ApiAnswer {
+    const lines = this.#sources.health().map(({ name, state }) =>
+      `${state === "failed" ? "-" : "+"} ${name} ${state}\n`
+    );
+    return textAnswer(this.#isReady() ? 200 : 503, `${lines.join("")}${this.#isReady() ? "ready" : "not ready"}\n`);
+  }
+
+  /** The states as JSON; always 200, since the client looks at the states. */
+  async health(request: IncomingRequest): Promise<ApiAnswer> {
+    return jsonAnswer(200, healthAnswerOf(this.#sources.health(), await this.#hasIdentity(request)), {
+      "cache-control": "no-store",
+    });
+  }
+
+  /** Vault's answer: 200, or 503 and `sealed` while requests are not served. */
+  vaultHealth(): ApiAnswer {
+    const { clock, version } = this.#sources;
+    const ready = this.#isReady();
+    return jsonAnswer(ready ? 200 : 503, {
+      initialized: true,
+      sealed: !ready,
+      standby: false,
+      performance_standby: false,
+      server_time_utc: Math.floor(clock.wall() / 1_000),
+      version: `trousseau-${version}`,
+      cluster_name: "trousseau",
+      cluster_id: "",
+    });
+  }
+
+  #isReady(): boolean {
+    try {
+      this.#sources.parts();
+      return worstOf(this.#sources.health().filter(({ name }) => name === "store" || name === "audit")) !== "failed";
+    } catch {
+      return false;
+    }
+  }
+
+  async #hasIdentity(request: IncomingRequest): Promise<boolean> {
+    if (request.peer.socket === "admin" && request.header("authorization") === undefined) return true;
+    try {
+      const { credentials } = credentialsOf(request, false);
+      if (credentials.kind === "none") return false;
+      await this.#sources.parts().authenticator.authenticate(credentials, request.signal);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+function textAnswer(status: number, body: string): ApiAnswer {
+  return { status, headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" }, body };
+}

@@ -1,0 +1,79 @@
+/**
+ * The API on a Unix socket.
+ *
+ * @module
+ */
+import { createServer } from "node:http";
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Clock } from "../../../base/clock.ts";
+import { KmsError } from "../../../base/errors.ts";
+import { whyUnwritable } from "../../../base/file_failures.ts";
+import { holdSocket } from "../../../net/socket/socket.ts";
+import type { Notify } from "../../../telemetry/events.ts";
+import type { AnswerRequest } from "./exchange.ts";
+import { nodeListener } from "./node_bridge.ts";
+import { type ConnectionLimits, connectionLimits, NodeServers, serverOptions } from "./node_server.ts";
+
+/** A listener. Disposing of it ends the connections at once. */
+export interface ApiListener extends AsyncDisposable {
+  /** The path of the socket, or host and port. */
+  readonly address: string;
+  /** The reason why the address does not answer, in one sentence; `""` unless that has lasted for 30 seconds. */
+  complaint(): string;
+  /** Stops listening, waits at most `ms` milliseconds for the answers in progress, and ends all connections. */
+  close(ms: number): Promise<void>;
+}
+
+/** Options of {@linkcode openUnixListener}. */
+export interface UnixListenerOptions {
+  readonly path: string;
+  /** Mode bits of the socket, for instance 0o600. */
+  readonly mode: number;
+  /** Numeric group ID of the socket. */
+  readonly group?: number;
+  /** The name by which clients of this socket are identified; `admin` for the admin socket. */
+  readonly socket: string;
+  readonly answer: AnswerRequest;
+  readonly clock: Clock;
+  readonly notify: Notify;
+  readonly limits?: ConnectionLimits;
+}
+
+/**
+ * Listens on a Unix socket. The socket is bound in a folder of mode 0700 and moved to its path when it has its mode, so
+ * that nobody else can connect before. A socket file that no process listens on is replaced; a path on which another
+ * process serves is left alone. If the process ran out of descriptors and no longer accepts, the path is bound again.
+ *
+ * @throws {KmsError} `config` if the path cannot be used; the message gives the reason.
+ */
+export async function openUnixListener(options: UnixListenerOptions): Promise<ApiListener> {
+  const { path, mode, group, socket, clock, notify, limits = connectionLimits } = options;
+  const stopping = new AbortController();
+  const listener = nodeListener(options.answer, () => ({ socket }), stopping.signal);
+  const servers = new NodeServers(
+    (onRequest) => createServer(serverOptions(limits), onRequest),
+    listener,
+    limits,
+    clock,
+  );
+  makePrivateFolder(path);
+  const held = await holdSocket((path) => servers.listen({ path }), { path, mode, owner: undefined, group, notify });
+  let closing: Promise<void> | undefined;
+  const close = (ms: number) =>
+    closing ??= held.release().then(() => {
+      stopping.abort();
+      return servers.stop(ms);
+    });
+  return { address: path, complaint: () => held.complaint(), close, [Symbol.asyncDispose]: () => close(0) };
+}
+
+/** Makes the folder of a socket with mode 0700 if it does not exist. */
+function makePrivateFolder(path: string): void {
+  const folder = dirname(path);
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new KmsError("config", `Cannot make the folder "${folder}": ${whyUnwritable(cause, path)}.`, { cause });
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * The work of Vault's routes for KV version 2.
+ *
+ * @module
+ */
+import type * as z from "zod/mini";
+import type { FolderPath, SecretPath } from "../../../../api/keyring/paths.ts";
+import { KeyringError } from "../../../../api/keyring/problems.ts";
+import { requestLimits } from "../../../../api/keyring/secret_schemas.ts";
+import { listedEntries } from "../bulk_handlers.ts";
+import type { OperationCall, OperationResult } from "../operation.ts";
+import { toKeyringError } from "../problem_answer.ts";
+import type { WrittenSecret } from "../../secrets/model.ts";
+import { vaultData, vaultText } from "./answers.ts";
+import { kvChanges, kvDataText, kvDeletedText, kvFields, kvMetadata, kvVersion } from "./kv_json.ts";
+import type { kvListQuery, kvReadQuery, kvVersions, kvWrite } from "./vault_schemas.ts";
+
+type Call<Query, Body, Path = SecretPath> = OperationCall<Path, Query, Body>;
+
+type WriteBody = z.output<typeof kvWrite>;
+type VersionsBody = z.output<typeof kvVersions>;
+
+/** `GET M/data/P` */
+export async function kvRead(call: Call<z.output<typeof kvReadQuery>, undefined>): Promise<OperationResult> {
+  const { parts, path, query, signal, requestId } = call;
+  const asked = query.version === undefined || query.version === 0 ? {} : { version: query.version };
+  try {
+    const read = await parts.secrets.read(path, { ...asked, signal });
+    const { version } = read.version;
+    return { answer: vaultText(requestId, kvDataText(read)), audited: [{ path, version, note: "kv" }] };
+  } catch (thrown) {
+    const error = toKeyringError(thrown);
+    // A version that was never there.
+    if (error.code === "version_mismatch") throw new KeyringError("not_found", error.message);
+    if (error.code !== "deleted" && error.code !== "destroyed") throw error;
+    const info = await parts.secrets.info(path, signal);
+    const version = info.versions.find((one) => one.version === (asked.version ?? info.currentVersion));
+    if (version === undefined) throw error;
+    return {
+      answer: vaultText(requestId, kvDeletedText(info, version), 404),
+      audited: [{ path, version: version.version, note: `kv, ${error.code}` }],
+    };
+  }
+}
+
+/** `POST M/data/P`: makes the secret, or a new version of it whatever its state. */
+export async function kvWriteData(call: Call<unknown, WriteBody>): Promise<OperationResult> {
+  const { parts, path, body, text, signal } = call;
+  const content = { fields: kvFields(text) };
+  const asked = body.options?.cas;
+  const written = await atVersion(call, asked, (cas) => parts.secrets.create(path, content, { signal, cas }));
+  return await kvWritten(call, written);
+}
+
+/** `PATCH M/data/P`: a merge patch of the newest version. */
+export async function kvPatchData(call: Call<unknown, WriteBody>): Promise<OperationResult> {
+  const { parts, path, body, text, signal } = call;
+  // The answer shows no value, and so needs the verb `write` alone, as the native PATCH.
+  const asked = body.options?.cas;
+  const written = await atVersion(call, asked, async (cas) => {
+    const { fields } = await parts.secrets.read(path, { signal });
+    return await parts.secrets.patch(path, { fields: kvChanges(text, fields) }, { signal, cas });
+  });
+  return await kvWritten(call, written);
+}
+
+/** Tries again if another writer comes between the look at the newest version and the write. */
+const writeTries = 10;
+
+/** Writes at a version: the one that the client names, or the newest one. */
+async function atVersion(
+  { parts, path, signal }: Call<unknown, unknown>,
+  asked: number | undefined,
+  write: (cas: number) => Promise<WrittenSecret>,
+): Promise<WrittenSecret> {
+  if (asked !== undefined) return await write(asked);
+  for (let count = 1;; count++) {
+    const cas = await parts.secrets.info(path, signal).then(({ currentVersion }) => currentVersion, orAbsent);
+    try {
+      return await write(cas);
+    } catch (thrown) {
+      if (toKeyringError(thrown).code !== "version_mismatch" || count === writeTries) throw thrown;
+    }
+  }
+}
+
+function orAbsent(thrown: unknown): number {
+  if (toKeyringError(thrown).code === "not_found") return 0;
+  throw thrown;
+}
+
+async function kvWritten(
+  { parts, path, signal, requestId }: Call<unknown, unknown>,
+  { version }: WrittenSecret,
+): Promise<OperationResult> {
+  const info = await parts.secrets.info(path, signal);
+  const found = info.versions.find((one) => one.version === version);
+  const data = found === undefined ? { version } : kvVersion(info, found);
+  return { answer: vaultData(requestId, data), audited: [{ path, version, note: "kv" }] };
+}
+
+/** `DELETE M/data/P`: the newest version. */
+export function kvDeleteData({ parts, path, signal }: Call<unknown, unknown>): Promise<OperationResult> {
+  return deletion(path, () => parts.secrets.delete(path, {}, { signal }));
+}
+
+/** `POST M/delete/P` */
+export function kvDeleteVersions({ parts, path, body, signal }: Call<unknown, VersionsBody>): Promise<OperationResult> {
+  return deletion(path, () => parts.secrets.delete(path, body, { signal }));
+}
+
+/** `POST M/undelete/P` */
+export function kvUndelete({ parts, path, body, signal }: Call<unknown, VersionsBody>): Promise<OperationResult> {
+  return deletion(path, () => parts.secrets.undelete(path, body, { signal }));
+}
+
+/** `POST M/destroy/P` */
+export function kvDestroy({ parts, path, body, signal }: Call<unknown, VersionsBody>): Promise<OperationResult> {
+  return deletion(path, () => parts.secrets.destroy(path, body, { signal }));
+}
+
+/** As Vault's, these answers are 204 also if nothing was left to be done. */
+async function deletion(path: SecretPath, work: () => Promise<WrittenSecret>): Promise<OperationResult> {
+  try {
+    const { version } = await work();
+    return { answer: { status: 204 }, audited: [{ path, version, note: "kv" }] };
+  } catch (thrown) {
+    const { code } = toKeyringError(thrown);
+    if (code !== "not_found" && code !== "deleted") throw thrown;
+    return { answer: { status: 204 }, audited: [{ path, note: `kv, ${code}` }] };
+  }
+}
+
+/** `GET M/metadata/P` */
+export async function kvReadMetadata(call: Call<unknown, unknown>): Promise<OperationResult> {
+  const { parts, path, signal, requestId } = call;
+  const info = await parts.secrets.info(path, signal);
+  return { answer: vaultData(requestId, kvMetadata(info)), audited: [{ path, note: "kv" }] };
+}
+
+/** `GET M/metadata/P?list=true` */
+export async function kvList(
+  call: Call<z.output<typeof kvListQuery>, unknown, FolderPath>,
+): Promise<OperationResult> {
+  const { path: folder, requestId } = call;
+  const keys: string[] = [];
+  let after: string | undefined;
+  for (;;) {
+    const options = { limit: requestLimits.listEntries, ...(after === undefined ? {} : { after }) };
+    const page = await listedEntries(call, folder, options);
+    keys.push(...page.entries.map(({ path }) => path.slice(folder.length)));
+    const last: string | undefined = page.entries.at(-1)?.path;
+    if (!page.more || last === undefined) break;
+    after = last;
+  }
+  if (keys.length === 0) throw new KeyringError("not_found", `The folder ${JSON.stringify(folder)} is empty.`);
+  return { answer: vaultData(requestId, { keys }), audited: [{ path: folder, note: "kv" }] };
+}

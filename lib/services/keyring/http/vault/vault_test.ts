@@ -1,0 +1,165 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { TestKeyring, type TestKeyringOptions } from "../../../../../tests/support/keyring_server.ts";
+import { inFolder } from "../../../../../tests/support/temporary_folder.ts";
+import { KeyringError } from "../../../../api/keyring/problems.ts";
+import type { JwtVerifier } from "../../identity/login.ts";
+
+function withKeyring(work: (keyring: TestKeyring) => Promise<void>, options: TestKeyringOptions = {}): Promise<void> {
+  return inFolder(async (folder) => {
+    await using keyring = await TestKeyring.open(folder, options);
+    await work(keyring);
+  });
+}
+
+const john = "/v1/secret/data/db/prod/john";
+
+Deno.test("KV data is written, read, patched and checked by cas, with Vault's statuses and sentence", async () => {
+  await withKeyring(async (keyring) => {
+    const write = (data: unknown, options?: unknown) => ({
+      body: { data, ...(options === undefined ? {} : { options }) },
+    });
+    const first = await keyring.expect(200, "POST", john, write({ password: "one" }, { cas: 0 }));
+    deepEqual([first.body.data.version, first.body.data.destroyed, first.body.data.deletion_time], [1, false, ""]);
+    const mismatch = await keyring.expect(400, "PUT", john, write({ password: "x" }, { cas: 0 }));
+    equal(mismatch.body.errors[0], "check-and-set parameter did not match the current version");
+    match(mismatch.body.errors[1], /with version 1/);
+    await keyring.expect(200, "PUT", john, write({ password: "two", port: 5432 }));
+    const read = await keyring.expect(200, "GET", john);
+    deepEqual(read.body.data.data, { password: "two", port: 5432 });
+    equal(read.body.data.metadata.version, 2);
+    equal(read.body.request_id, read.headers.get("x-request-id"));
+    equal((await keyring.expect(200, "GET", `${john}?version=1`)).body.data.data.password, "one");
+    equal((await keyring.expect(200, "GET", `${john}?version=0`)).body.data.data.password, "two");
+    deepEqual((await keyring.expect(404, "GET", `${john}?version=9`)).body, { errors: [] });
+    deepEqual((await keyring.expect(404, "GET", "/v1/secret/data/none")).body, { errors: [] });
+    const patch = { headers: { "content-type": "application/merge-patch+json" } };
+    await keyring.expect(200, "PATCH", john, { ...patch, ...write({ port: null, user: "john" }, { cas: 2 }) });
+    deepEqual((await keyring.expect(200, "GET", john)).body.data.data, { password: "two", user: "john" });
+    await keyring.expect(404, "PATCH", "/v1/secret/data/none", { ...patch, ...write({ a: "b" }) });
+    // The native route sees the same secret.
+    deepEqual((await keyring.expect(200, "GET", "/api/v1/secrets/db/prod/john?field=user")).body.fields, {
+      user: { kind: "text", value: "john" },
+    });
+  });
+});
+
+Deno.test("KV values are read back as the same JSON, and a merge patch keeps numbers as they are written", async () => {
+  await withKeyring(async (keyring) => {
+    const data = '{"a":"text","n":12345678901234567890,"o":{"x":1.0,"y":[1,{"z":null}]},"b":true,"e":"","l":[]}';
+    await keyring.expect(200, "POST", john, { body: `{"data":${data}}` });
+    const read = await keyring.expect(200, "GET", john);
+    ok(read.text.includes(`{"data":${data},"metadata"`), read.text);
+    const kinds = (await keyring.expect(200, "GET", "/api/v1/secrets/db/prod/john")).body.fields;
+    deepEqual([kinds.a.kind, kinds.n.kind, kinds.e.kind], ["text", "json", "text"]);
+    await keyring.expect(200, "PATCH", john, { body: '{"data":{"o":{"y":null,"w":{"v":2.50,"u":null}}}}' });
+    ok((await keyring.expect(200, "GET", john)).text.includes('"o":{"x":1.0,"w":{"v":2.50}}'));
+  });
+});
+
+Deno.test("a field of bytes is base64 and named in the custom metadata, beside the labels", async () => {
+  await withKeyring(async (keyring) => {
+    const fields = { key: { kind: "bytes", value: "AP8=" }, name: { value: "x" } };
+    await keyring.expect(201, "POST", "/api/v1/secrets/a", { body: { fields, labels: { team: "b" } } });
+    const { data } = (await keyring.expect(200, "GET", "/v1/secret/data/a")).body;
+    equal(data.data.key, "AP8=");
+    deepEqual(data.metadata.custom_metadata, { team: "b", "trousseau-bytes": "key" });
+  });
+});
+
+Deno.test("KV versions are deleted, undeleted and destroyed, and metadata and lists show them", async () => {
+  await withKeyring(async (keyring) => {
+    for (const value of ["one", "two"]) await keyring.expect(200, "POST", john, { body: { data: { value } } });
+    await keyring.expect(204, "DELETE", john);
+    const deleted = await keyring.expect(404, "GET", john);
+    equal(deleted.body.data.data, null);
+    ok(deleted.body.data.metadata.deletion_time !== "");
+    await keyring.expect(204, "POST", "/v1/secret/undelete/db/prod/john", { body: { versions: ["2"] } });
+    await keyring.expect(204, "PUT", "/v1/secret/delete/db/prod/john", { body: { versions: [1] } });
+    await keyring.expect(204, "POST", "/v1/secret/destroy/db/prod/john", { body: { versions: [1] } });
+    const { data } = (await keyring.expect(200, "GET", "/v1/secret/metadata/db/prod/john")).body;
+    deepEqual([data.current_version, data.versions[1].destroyed, data.versions[2].destroyed], [2, true, false]);
+    await keyring.expect(200, "POST", "/v1/secret/data/db/x", { body: { data: { a: "b" }, options: null } });
+    const list = async (path: string) => (await keyring.expect(200, "GET", path)).body.data.keys;
+    deepEqual(await list("/v1/secret/metadata/?list=true"), ["db/"]);
+    deepEqual(await list("/v1/secret/metadata/db?list=true"), ["prod/", "x"]);
+    deepEqual(await list("/v1/secret/metadata/db/prod/?list=true"), ["john"]);
+    deepEqual((await keyring.expect(404, "GET", "/v1/secret/metadata/none?list=true")).body, { errors: [] });
+    await keyring.expect(204, "DELETE", "/v1/secret/data/none");
+    // A deleted secret is written anew, as Vault does.
+    await keyring.expect(204, "DELETE", john);
+    equal((await keyring.expect(200, "POST", john, { body: { data: { value: "three" } } })).body.data.version, 3);
+  });
+});
+
+Deno.test("options, headers and routes that this server does not follow are refused", async () => {
+  await withKeyring(async (keyring) => {
+    const data = { a: "b" };
+    for (
+      const body of [{ data, options: { cas: 0, other: 1 } }, { data, more: 1 }, { options: {} }, { data: null }, {
+        data: "x",
+      }]
+    ) await keyring.expect(400, "POST", john, { body });
+    for (const header of ["x-vault-wrap-ttl", "x-vault-namespace", "x-vault-mfa"]) {
+      const answer = await keyring.expect(400, "GET", john, { headers: { [header]: "60" } });
+      match(answer.body.errors[0], /not supported/);
+    }
+    await keyring.expect(400, "GET", `${john}?version=x`);
+    await keyring.expect(400, "GET", `${john}?depth=1`);
+    await keyring.expect(400, "GET", "/v1/secret/data/a%2Fb");
+    for (
+      const [method, path] of [["POST", "secret/metadata/a"], ["DELETE", "secret/metadata/a"], ["GET", "sys/mounts"], [
+        "POST",
+        "secret/config",
+      ], ["GET", "other/data/a"]] as const
+    ) {
+      await keyring.expect(405, method, `/v1/${path}`);
+    }
+    equal((await keyring.expect(200, "GET", "/v1/secret/config")).body.data.cas_required, false);
+    deepEqual(Object.keys((await keyring.expect(200, "GET", "/v1/sys/internal/ui/mounts")).body.data.secret), [
+      "secret/",
+    ]);
+    equal((await keyring.expect(200, "GET", "/v1/sys/internal/ui/mounts/secret/data/a")).body.data.path, "secret/");
+    await keyring.expect(403, "GET", "/v1/sys/internal/ui/mounts/other/x");
+  });
+});
+
+const cluster: JwtVerifier = {
+  name: "prod",
+  verify: (jwt) => {
+    if (jwt !== "a.good.jwt") throw new KeyringError("unauthenticated", "The token is refused.");
+    return Promise.resolve({
+      kind: "kubernetes",
+      name: "kubernetes:prod/shop/web",
+      taker: { kind: "cluster", name: "prod", subject: "shop/web", claims: new Map() },
+    });
+  },
+};
+
+Deno.test("a login of a cluster gives a token, which reads what its role may, is renewed, and is revoked", async () => {
+  await withKeyring(async (keyring) => {
+    await keyring.expect(200, "POST", john, { body: { data: { password: "one" } } });
+    await keyring.policy(`
+roles:
+  web:
+    take: [{cluster: prod, subject: shop/web}]
+    rules: [{path: db/prod, verbs: [read, list]}]
+`);
+    const peer = { address: "192.0.2.1" };
+    const login = { peer, body: { role: "web", jwt: "a.good.jwt" } };
+    const { auth } = (await keyring.expect(200, "POST", "/v1/auth/kubernetes/login", login)).body;
+    ok(auth.lease_duration > 3_500 && auth.renewable);
+    const own = { peer, headers: { "x-vault-token": auth.client_token } };
+    equal((await keyring.expect(200, "GET", john, own)).body.data.data.password, "one");
+    const denied = await keyring.expect(403, "POST", john, { ...own, body: { data: {} } });
+    equal(denied.body.errors[0], "permission denied");
+    const { data } = (await keyring.expect(200, "GET", "/v1/auth/token/lookup-self", own)).body;
+    deepEqual([data.type, data.renewable, data.policies], ["service", true, ["web"]]);
+    ok(data.ttl > 3_500 && Date.parse(data.expire_time) > Date.now());
+    const renewed = await keyring.expect(200, "PUT", "/v1/auth/token/renew-self", { ...own, body: { increment: 0 } });
+    equal(renewed.body.auth.client_token, auth.client_token);
+    await keyring.expect(204, "PUT", "/v1/auth/token/revoke-self", own);
+    equal((await keyring.expect(403, "GET", john, own)).body.errors[0], "permission denied");
+    await keyring.expect(403, "POST", "/v1/auth/kubernetes/login", { peer, body: { role: "web", jwt: "a.bad.jwt" } });
+    await keyring.expect(403, "GET", john, { peer });
+  }, { clusters: [cluster] });
+});

@@ -1,0 +1,69 @@
+import { equal, match, notEqual, rejects } from "node:assert/strict";
+import { join } from "node:path";
+import { TestIdentities } from "../../../../tests/support/keyring_identities.ts";
+import { inFolder } from "../../../../tests/support/temporary_folder.ts";
+import { ServerCertificateFile } from "./server_certificate.ts";
+
+const never = new AbortController().signal;
+const dayMs = 86_400_000;
+
+class TestServer extends TestIdentities {
+  at(path: string, names: readonly string[]): ServerCertificateFile {
+    return new ServerCertificateFile(path, names, this);
+  }
+}
+
+Deno.test("ServerCertificateFile.current() makes a pair once, in a file of mode 0600", async () => {
+  await using server = new TestServer();
+  await inFolder(async (folder) => {
+    const path = join(folder, "server.pem");
+    const made = await server.at(path, ["localhost", "10.0.0.1", "2001:db8::1"]).current(never);
+    equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
+    equal(await Deno.readTextFile(path), made.key + made.chain);
+    const again = await server.at(path, ["localhost", "10.0.0.1", "2001:db8::1"]).current(never);
+    equal(again.chain, made.chain);
+    equal(again.notAfter, made.notAfter);
+  });
+});
+
+Deno.test("ServerCertificateFile.current() makes a new pair with 30 days left, for other names, and for a broken file", async () => {
+  await using server = new TestServer();
+  await inFolder(async (folder) => {
+    const path = join(folder, "server.pem");
+    const first = await server.at(path, ["localhost"]).current(never);
+    await server.time.advance(59 * dayMs);
+    equal((await server.at(path, ["localhost"]).current(never)).chain, first.chain);
+    await server.time.advance(dayMs);
+    const second = await server.at(path, ["localhost"]).current(never);
+    notEqual(second.chain, first.chain);
+    notEqual(second.key, first.key);
+    const third = await server.at(path, ["localhost", "keys.example.org"]).current(never);
+    notEqual(third.chain, second.chain);
+    for (const broken of ["", "x", third.chain, third.key, first.key + third.chain]) {
+      await Deno.writeTextFile(path, broken);
+      const made = await server.at(path, ["localhost", "keys.example.org"]).current(never);
+      equal(await Deno.readTextFile(path), made.key + made.chain);
+    }
+  });
+});
+
+Deno.test("ServerCertificateFile.current() makes a new pair for a store with another authority", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "server.pem");
+    await using others = new TestServer();
+    await using mine = new TestServer();
+    const other = await others.at(path, ["localhost"]).current(never);
+    notEqual((await mine.at(path, ["localhost"]).current(never)).chain, other.chain);
+  });
+});
+
+Deno.test("ServerCertificateFile.current() says so if the file cannot be written", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "absent", "server.pem");
+    await using server = new TestServer();
+    await rejects(server.at(path, ["localhost"]).current(never), (thrown: Error) => {
+      match(thrown.message, /^Cannot write the TLS key .*absent\/server\.pem: /);
+      return true;
+    });
+  });
+});

@@ -1,0 +1,369 @@
+/**
+ * The secrets of a store: all operations on them.
+ *
+ * @module
+ */
+import { concat, equalBytes, hex, utf8 } from "../../../base/bytes.ts";
+import type { Clock } from "../../../base/clock.ts";
+import { type FolderPath, parentOf, type SecretPath } from "../../../api/keyring/paths.ts";
+import { KeyringError } from "../../../api/keyring/problems.ts";
+import type { RecordReader, RecordStore, RecordTransaction } from "../records/records.ts";
+import { Claims } from "./claims.ts";
+import { watchSecrets } from "./changes.ts";
+import { Destroyer, withoutValue } from "./destroy.ts";
+import { type ImportCall, Importer, type ImportItem, type ImportReport } from "./import.ts";
+import { listFolder } from "./listing.ts";
+import { infoOf, metadataCodec, shownVersion, type StoredSecret, type StoredVersion } from "./metadata_record.ts";
+import type {
+  ChangeAction,
+  ListedPath,
+  NewSecret,
+  NewVersion,
+  ReadSecret,
+  SecretChange,
+  SecretDiff,
+  SecretInfo,
+  SecretPatch,
+  WriteCall,
+  WrittenSecret,
+} from "./model.ts";
+import { emptySecret, finished, patchedFields, withContent, withPatch, withVersion } from "./secret_changes.ts";
+import { type FoundSecret, newTreeId, SecretTree } from "./tree.ts";
+import { newValue, type StoredValue, valueCodec, valueKey } from "./value_record.ts";
+import { readFields, wrongValue } from "./values.ts";
+import { changedVersions, checkVersion, liveVersion, refuseExpired, versionOf } from "./versions.ts";
+
+/** Parts of {@linkcode Secrets}. */
+export interface SecretsParts {
+  readonly store: RecordStore;
+  readonly clock: Clock;
+}
+
+/** A write of one secret within a transaction. */
+interface SecretWrite {
+  /** `undefined` if the path does not exist. */
+  readonly found: FoundSecret | undefined;
+  readonly tx: RecordTransaction;
+  readonly now: number;
+}
+
+/** The result of a write before it is stored. */
+interface ChangedSecret {
+  readonly id: Uint8Array;
+  readonly secret: StoredSecret;
+  readonly action: ChangeAction;
+  readonly value?: StoredValue;
+  readonly fingerprint?: string;
+}
+
+/** Reads that meet a deletion between metadata and value. */
+const readTries = 3;
+
+/** See the module. Every failure is a {@linkcode KeyringError}. */
+export class Secrets {
+  readonly #store: RecordStore;
+  readonly #clock: Clock;
+  readonly #tree: SecretTree;
+  readonly #claims: Claims;
+  readonly #destroyer: Destroyer;
+  readonly #importer: Importer;
+
+  constructor({ store, clock }: SecretsParts) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#tree = new SecretTree(store);
+    this.#claims = new Claims({ store, clock, tree: this.#tree });
+    this.#destroyer = new Destroyer(store, clock);
+    this.#importer = new Importer({ store, clock, tree: this.#tree, claims: this.#claims });
+  }
+
+  /**
+   * A version with its value, the newest if none is named.
+   *
+   * @throws {KeyringError} `not_found`, `version_mismatch`, `deleted`, `destroyed`, `expired`, `integrity`.
+   */
+  async read(
+    path: SecretPath,
+    { version: asked, signal }: { readonly version?: number; readonly signal: AbortSignal },
+  ): Promise<ReadSecret> {
+    for (let count = 1;; count++) {
+      const reader = this.#store.reader(signal);
+      const found = await this.#found(reader, path, signal, asked === undefined);
+      const { value } = found.metadata;
+      const version = liveVersion(value, asked);
+      refuseExpired(value, this.#now());
+      const fields = await readFields(reader, found, version);
+      if (fields) return { info: infoOf(found.id, value), version: shownVersion(version), fields };
+      if (count === readTries) throw wrongValue(path, version.version);
+    }
+  }
+
+  /** All about a secret but its values, also of one that is deleted or has expired. @throws {KeyringError} `not_found`. */
+  async info(path: SecretPath, signal: AbortSignal): Promise<SecretInfo> {
+    const { id, metadata } = await this.#found(this.#store.reader(signal), path, signal);
+    return infoOf(id, metadata.value);
+  }
+
+  /**
+   * One level of the tree, in the order of the paths' code units. The root always exists.
+   *
+   * @param page `after`: the path of the last entry of the page before; `withInfo`: whether secrets come with their info.
+   * @throws {KeyringError} `not_found`.
+   */
+  async list(
+    folder: FolderPath,
+    page: {
+      readonly after?: string;
+      readonly limit: number;
+      readonly withInfo?: boolean;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<{ readonly entries: readonly ListedPath[]; readonly more: boolean }> {
+    await this.#claims.settleAll(page.signal);
+    return await listFolder(this.#store.reader(page.signal), this.#tree, folder, page);
+  }
+
+  /**
+   * Makes a secret, or with `cas` a new version of one, also of a deleted one.
+   *
+   * @throws {KeyringError} `exists`, `version_mismatch`, `request_invalid`, `too_large`, `claimed`, `conflict`.
+   */
+  async create(path: SecretPath, content: NewSecret, call: WriteCall): Promise<WrittenSecret> {
+    return await this.#write(path, call, async (write) => {
+      if (write.found && call.cas === undefined) throw exists(path, write.found.metadata.value);
+      return await this.#added(path, write, content, write.found ? "update" : "create");
+    });
+  }
+
+  /**
+   * Adds a version that replaces all fields.
+   *
+   * @throws {KeyringError} `not_found`, `version_mismatch`, `deleted`, `destroyed` and those of {@linkcode Secrets.create}.
+   */
+  async update(path: SecretPath, content: NewVersion, call: WriteCall): Promise<WrittenSecret> {
+    return await this.#writeExisting(path, call, async (write, found) => {
+      liveVersion(found.metadata.value);
+      return await this.#added(path, write, content, "update");
+    });
+  }
+
+  /** Changes some fields, in a new version, and labels, expiry and number of kept versions. Errors as for `update`. */
+  async patch(path: SecretPath, patch: SecretPatch, call: WriteCall): Promise<WrittenSecret> {
+    return await this.#writeExisting(path, call, async (write, found) => {
+      const version = liveVersion(found.metadata.value);
+      const secret = withPatch(found.metadata.value, patch);
+      if (!patch.fields || Object.keys(patch.fields).length === 0) return { id: found.id, secret, action: "patch" };
+      const fields = await readFields(write.tx, found, version);
+      if (!fields) throw wrongValue(path, version.version);
+      const patched = { ...write, found: { ...found, metadata: { ...found.metadata, value: secret } } };
+      return await this.#added(path, patched, { fields: patchedFields(fields, patch.fields) }, "patch");
+    });
+  }
+
+  /**
+   * Moves a secret with its ID and history.
+   *
+   * @param call `cas` is compared with the newest version at `from`.
+   * @throws {KeyringError} `not_found`, `exists` at the other end, `version_mismatch`, `claimed`, `conflict`.
+   */
+  async move(from: SecretPath, to: SecretPath, call: WriteCall): Promise<WrittenSecret> {
+    const written = await this.#writeExisting(from, call, async ({ tx }, found) => {
+      if (from === to) throw exists(to, found.metadata.value);
+      const there = await this.#tree.find(tx, to);
+      if (there) throw exists(to, there.metadata.value);
+      await this.#claims.refuse(tx, to);
+      tx.delete({ table: "index" }, found.indexKey);
+      await this.#tree.add(tx, to, found.id);
+      return { id: found.id, secret: { ...found.metadata.value, path: to, movedFrom: from }, action: "move" };
+    });
+    this.#tree.forget(from);
+    await this.#tree.prune(parentOf(from), call.signal);
+    return written;
+  }
+
+  /**
+   * Deletes versions, the newest if none is named; they can be undeleted.
+   *
+   * @throws {KeyringError} `not_found`, `version_mismatch`, `destroyed`; `deleted` if the newest is deleted already.
+   */
+  async delete(path: SecretPath, { versions }: VersionChoice, call: WriteCall): Promise<WrittenSecret> {
+    return await this.#writeExisting(path, call, ({ now }, { id, metadata: { value } }) => {
+      if (!versions) liveVersion(value);
+      const changed = changedVersions(value, versions ?? [value.currentVersion], (version) => {
+        refuseDestroyed(value, version);
+        return version.state === "live" ? { ...version, state: "deleted", deletedAt: now } : version;
+      });
+      return { id, secret: { ...value, versions: changed }, action: "delete" };
+    });
+  }
+
+  /** Makes deleted versions live again, the newest if none is named. Errors as for `delete`, without `deleted`. */
+  async undelete(path: SecretPath, { versions }: VersionChoice, call: WriteCall): Promise<WrittenSecret> {
+    return await this.#writeExisting(path, call, (_, { id, metadata: { value } }) => {
+      const changed = changedVersions(value, versions ?? [value.currentVersion], (version) => {
+        refuseDestroyed(value, version);
+        const { deletedAt: _at, ...rest } = version;
+        return { ...rest, state: "live" };
+      });
+      return { id, secret: { ...value, versions: changed }, action: "undelete" };
+    });
+  }
+
+  /**
+   * Destroys the values of versions. They are `destroying` until the engine has no copy left in its files; if that
+   * takes longer than the call, {@linkcode Secrets.resume} finishes it.
+   *
+   * @throws {KeyringError} `not_found`, `version_mismatch`, `conflict`.
+   */
+  async destroy(path: SecretPath, { versions }: Required<VersionChoice>, call: WriteCall): Promise<WrittenSecret> {
+    let due: Uint8Array | undefined;
+    const written = await this.#writeExisting(path, call, ({ tx, now }, { id, metadata: { value } }) => {
+      const chosen = versions.map((version) => versionOf(value, version).version);
+      for (const version of chosen) tx.delete({ table: "value" }, valueKey(id, version));
+      due = this.#destroyer.schedule(tx, { id, versions: chosen }, now);
+      return { id, secret: { ...value, versions: changedVersions(value, chosen, withoutValue) }, action: "destroy" };
+    });
+    if (due) await this.#destroyer.finishSoon([due], call.signal);
+    return written;
+  }
+
+  /** The names of the fields that differ between two versions. Errors as for `read`. */
+  async diff(path: SecretPath, from: number, to: number, signal: AbortSignal): Promise<SecretDiff> {
+    const [before, after] = [
+      await this.read(path, { version: from, signal }),
+      await this.read(path, { version: to, signal }),
+    ];
+    const old = new Map(before.fields.map((field) => [field.name, field]));
+    const kept = after.fields.filter(({ name }) => old.has(name));
+    const isSame = ({ name, kind, value }: typeof kept[number]) =>
+      old.get(name)?.kind === kind && equalBytes(old.get(name)?.value ?? new Uint8Array(0), value);
+    const names = (fields: typeof kept) => fields.map(({ name }) => name).toSorted();
+    return {
+      added: names(after.fields.filter(({ name }) => !old.has(name))),
+      removed: names(before.fields.filter(({ name }) => !after.fields.some((field) => field.name === name))),
+      changed: names(kept.filter((field) => !isSame(field))),
+      same: names(kept.filter(isSame)),
+    };
+  }
+
+  /**
+   * Changes from now on, or since a revision; it goes on after a gap of the engine's watch, and ends with the signal.
+   *
+   * @param since the greatest revision that was seen.
+   */
+  changes(signal: AbortSignal, since?: number): AsyncIterable<SecretChange> {
+    return watchSecrets({ store: this.#store, clock: this.#clock, signal, ...(since !== undefined && { since }) });
+  }
+
+  /** Imports many secrets, all or none; see {@linkcode Importer.run}. */
+  async import(items: readonly ImportItem[], call: ImportCall): Promise<ImportReport> {
+    return await this.#importer.run(items, call);
+  }
+
+  /** Finishes what a stop interrupted: destroyed versions, and imports that were committed or abandoned. */
+  async resume(signal: AbortSignal): Promise<void> {
+    await this.#destroyer.finishAll(signal);
+    await this.#claims.settleAll(signal);
+  }
+
+  async #found(reader: RecordReader, path: SecretPath, signal: AbortSignal, withValue = false): Promise<FoundSecret> {
+    const found = await this.#tree.findSurely(reader, path, withValue);
+    const isSettled = !await this.#claims.settle(reader, path, signal, found?.imports);
+    const settled = isSettled ? found : await this.#tree.findSurely(reader, path);
+    if (settled) return settled;
+    throw new KeyringError("not_found", `"${path}" does not exist.`);
+  }
+
+  async #write(
+    path: SecretPath,
+    call: WriteCall,
+    change: (write: SecretWrite) => Promise<ChangedSecret> | ChangedSecret,
+  ): Promise<WrittenSecret> {
+    const { signal } = call;
+    return await this.#claims.unlessClaimed(signal, () =>
+      this.#store.transaction(async (tx) => {
+        await this.#claims.refuse(tx, path);
+        const [found, now] = [await this.#tree.find(tx, path), this.#now()];
+        checkVersion(path, found?.metadata.value, call.cas);
+        const changed = await change({ tx, found, now });
+        return await this.#put(tx, changed, found === undefined, now, call);
+      }, signal));
+  }
+
+  async #writeExisting(
+    path: SecretPath,
+    call: WriteCall,
+    change: (write: SecretWrite, found: FoundSecret) => Promise<ChangedSecret> | ChangedSecret,
+  ): Promise<WrittenSecret> {
+    // A path that does not exist is `not_found` here, whatever version the caller expects.
+    const { cas, ...rest } = call;
+    return await this.#write(path, rest, async (write) => {
+      const found = write.found ?? await this.#tree.findSurely(write.tx, path);
+      if (!found) throw new KeyringError("not_found", `"${path}" does not exist.`);
+      checkVersion(path, found.metadata.value, cas);
+      return await change({ ...write, found }, found);
+    });
+  }
+
+  /** The secret with one more version. */
+  async #added(
+    path: SecretPath,
+    { found, now }: SecretWrite,
+    content: NewSecret | NewVersion,
+    action: ChangeAction,
+  ): Promise<ChangedSecret> {
+    const id = found?.id ?? newTreeId();
+    const before = withContent(found?.metadata.value ?? emptySecret(path, now), content);
+    const value = newValue(content.fields);
+    const generated = content.generated ?? false;
+    const fingerprint = generated ? await this.#fingerprint(id, before.currentVersion + 1, value) : undefined;
+    const shown = fingerprint !== undefined && { fingerprint };
+    return { id, secret: withVersion(before, { value, generated, now, ...shown }), action, value, ...shown };
+  }
+
+  async #fingerprint(id: Uint8Array, version: number, { fields }: StoredValue): Promise<string> {
+    const values = fields.flatMap(({ name, value }) => [utf8(name), value]);
+    return hex(await this.#store.fingerprint(concat(valueKey(id, version)), ...values));
+  }
+
+  async #put(
+    tx: RecordTransaction,
+    { id, secret: changed, action, value, fingerprint }: ChangedSecret,
+    isNew: boolean,
+    now: number,
+    { alongside }: WriteCall,
+  ): Promise<WrittenSecret> {
+    const { secret, pruned } = finished(changed, action, now);
+    const { path, currentVersion: version } = secret;
+    if (isNew) await this.#tree.add(tx, path, id);
+    tx.put(metadataCodec, id, secret);
+    if (value) tx.put(valueCodec(value.fields.map(({ name }) => name)), valueKey(id, version), value);
+    for (const one of pruned) tx.delete({ table: "value" }, valueKey(id, one.version));
+    const written = { path, version, ...(fingerprint !== undefined && { fingerprint }) };
+    await alongside?.(tx, written);
+    return written;
+  }
+
+  #now(): number {
+    return Math.max(0, Math.floor(this.#clock.wall()));
+  }
+}
+
+/** Versions that a caller names. */
+export interface VersionChoice {
+  readonly versions?: readonly number[];
+}
+
+function exists(path: SecretPath, secret: StoredSecret): KeyringError {
+  const { currentVersion: version } = secret;
+  const { state } = versionOf(secret);
+  const cure = state === "deleted"
+    ? `it is deleted; undelete it, or write version ${version + 1} with check-and-set ${version}`
+    : `write version ${version + 1} with check-and-set ${version}`;
+  return new KeyringError("exists", `"${path}" exists already, with version ${version}: ${cure}.`, { version });
+}
+
+function refuseDestroyed({ path, currentVersion }: StoredSecret, { version, state }: StoredVersion): void {
+  if (state === "live" || state === "deleted") return;
+  throw new KeyringError("destroyed", `Version ${version} of "${path}" is destroyed.`, { version: currentVersion });
+}
