@@ -6,7 +6,7 @@
 import { equal, ok } from "node:assert/strict";
 import type { Command } from "../../lib/cli/command.ts";
 import { commands } from "../../lib/cli/trousseau/commands.ts";
-import { withCommandTables } from "../docs/command_tables.ts";
+import { commandPages, withCommandTables } from "../docs/command_tables.ts";
 
 const table: readonly Command[] = commands;
 
@@ -14,10 +14,12 @@ async function read(path: string): Promise<string> {
   return await Deno.readTextFile(new URL(`../../${path}`, import.meta.url));
 }
 
-Deno.test("docs/commands.md has the tables of the program", async () => {
-  const page = await read("docs/commands.md");
-  equal(page, withCommandTables(page), "run deno task docs:commands");
-});
+for (const path of Object.keys(commandPages)) {
+  Deno.test(`${path} has the tables of its program`, async () => {
+    const page = await read(path);
+    equal(page, withCommandTables(path, page), "run deno task docs:commands");
+  });
+}
 
 Deno.test("the README's short table names every command and no other", async () => {
   const [section = ""] = /^## Commands\n[^]*?(?=^## )/m.exec(await read("README.md")) ?? [];

@@ -7,7 +7,8 @@ import { isAbsolute, join } from "node:path";
 import ts from "typescript";
 import { parseAllDocuments, stringify } from "yaml";
 import { parse as parseCommand } from "../../lib/cli/arguments.ts";
-import { UsageError } from "../../lib/cli/command.ts";
+import { type Program, UsageError } from "../../lib/cli/command.ts";
+import { clectl } from "../../lib/cli/clectl/program.ts";
 import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import { readEncryptionFile } from "../../lib/config/encryption/file.ts";
 import { environmentFrom } from "../../lib/config/environment.ts";
@@ -57,7 +58,8 @@ export async function faultOf({ language, info, text }: Block): Promise<string |
 /** What is wrong with the shell words of a call of `trousseau`, of a task or of sops; `undefined` if nothing is. */
 export function faultOfCommand(words: readonly string[]): string | undefined {
   const [program = "", ...rest] = words;
-  if (/(^|\/)trousseau$/.test(program)) return faultOfArguments(rest);
+  if (/(^|\/)trousseau$/.test(program)) return faultOfArguments(rest, trousseau);
+  if (/(^|\/)clectl$/.test(program)) return faultOfArguments(rest, clectl as Program);
   if (program === "deno" && rest[0] === "task") return faultOfTask(rest.slice(1));
   if (program === "npx") {
     return faultOfCommand([
@@ -76,12 +78,12 @@ export function faultOfCommand(words: readonly string[]): string | undefined {
   return undefined;
 }
 
-function faultOfArguments(words: readonly string[]): string | undefined {
+function faultOfArguments(words: readonly string[], program: Program): string | undefined {
   try {
-    parseCommand(words, trousseau);
+    parseCommand(words, program);
     return undefined;
   } catch (thrown) {
-    if (thrown instanceof UsageError) return `trousseau ${words.join(" ")}: ${thrown.message}`;
+    if (thrown instanceof UsageError) return `${program.name} ${words.join(" ")}: ${thrown.message}`;
     throw thrown;
   }
 }
@@ -90,7 +92,7 @@ const tasks: Readonly<Record<string, string>> = JSON.parse(Deno.readTextFileSync
 
 function faultOfTask([name = "", ...rest]: readonly string[]): string | undefined {
   if (!Object.hasOwn(tasks, name)) return `there is no task "${name}"`;
-  return name === "trousseau" ? faultOfArguments(rest) : undefined;
+  return name === "trousseau" ? faultOfArguments(rest, trousseau) : undefined;
 }
 
 async function tryShell(text: string): Promise<string | undefined> {

@@ -22,7 +22,7 @@ function isMistake(fault: string | undefined): fault is string {
 }
 
 /** A command in a sentence, unless it has a gap: `trousseau keys rotate`. */
-const command = /^(trousseau|deno task|npx -y deno)( [^…[\]]+)+$/;
+const command = /^(trousseau|clectl|deno task|npx -y deno)( [^…[\]]+)+$/;
 
 Deno.test("every command in a sentence is one of the program, or a task", () => {
   const faults = pages.flatMap(({ code }) =>
@@ -44,6 +44,7 @@ const faults: readonly (readonly [language: string, text: string, fault: RegExp]
   ["", "a", /^its language "" is none of/],
   ["sh", "if true; then", /^bash does not parse it/],
   ["sh", "trousseau serve --confg a.yaml", /has no option --confg/],
+  ["sh", "clectl create db/x --valeu a", /has no option --valeu/],
   ["sh", "a && sudo /usr/local/bin/trousseau sreve", /sreve/],
   ["sh", "deno task trousseau statsu", /statsu/],
   ["sh", "deno task nothing", /no task "nothing"/],

@@ -62,7 +62,7 @@ export const clectl: Program<ClectlTerminal> = defineProgram<typeof clectlOption
     about: "clectl stores, generates and reads the secrets of a keyring server (trousseaud).",
     paragraphs: [
       [
-        "KeyringServer",
+        "Server",
         "--context NAME, else CLECTL_ADDRESS (unix:///PATH or https://HOST:PORT), else CLECTL_CONTEXT, else the current " +
         "context of clectl context use, else the socket unix:///run/trousseaud/admin/admin.sock.",
       ],

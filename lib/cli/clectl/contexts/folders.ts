@@ -32,5 +32,5 @@ export function clientFolders(environment: ClientEnvironment): ClientFolders | u
 export function requiredFolders(environment: ClientEnvironment): ClientFolders {
   const folders = clientFolders(environment);
   if (folders !== undefined) return folders;
-  throw new KmsError("config", "clectl has no folder for contexts: set HOME, or XDG_CONFIG_HOME and XDG_STATE_HOME.");
+  throw new KmsError("config", "There is no folder for contexts: set HOME, or XDG_CONFIG_HOME and XDG_STATE_HOME.");
 }
