@@ -1,7 +1,7 @@
 /**
  * The table of error sentences for the documents: `docs/errors.yaml` holds causes and cures, the source holds the
- * sentences, and `docs/errors.md` is made of both. The folder of a provider may hold an `errors.yaml` with areas of its
- * own, so that a provider is added without a change of `docs/errors.yaml`.
+ * sentences, and `docs/errors.md` is made of both. Any folder of `lib` may hold an `errors.yaml` with areas of its own, so
+ * that a provider or a part of a service is added without a change of `docs/errors.yaml`.
  *
  * @module
  */
@@ -34,16 +34,14 @@ const documentSchema = z.strictObject({
   names: z.array(words),
 });
 
-/** The content of an `errors.yaml` in a provider's folder. */
-const providersDocumentSchema = z.strictObject({ areas: z.array(areaSchema) });
+/** The content of an `errors.yaml` in a folder of `lib`. */
+const folderDocumentSchema = z.strictObject({ areas: z.array(areaSchema) });
 
 /** The content of `docs/errors.yaml`. */
 export type ErrorDocument = z.infer<typeof documentSchema>;
 
-const providers = "lib/provider";
-
 /**
- * The document, with the areas of the providers' folders behind its own, by the names of the folders.
+ * The document, with the areas of the folders of `lib` behind its own, by the paths of the folders.
  *
  * @throws if a file is not shaped so.
  */
@@ -51,17 +49,18 @@ export async function readErrorDocument(root: string): Promise<ErrorDocument> {
   const read = async (path: string): Promise<unknown> => parse(await Deno.readTextFile(join(root, path)));
   const { areas, names } = z.parse(documentSchema, await read("docs/errors.yaml"));
   const own: ErrorDocument["areas"] = [];
-  for (const folder of foldersWithErrors(root)) {
-    own.push(...z.parse(providersDocumentSchema, await read(`${providers}/${folder}/errors.yaml`)).areas);
+  for (const path of errorFiles(root, "lib").toSorted()) {
+    own.push(...z.parse(folderDocumentSchema, await read(path)).areas);
   }
   return { areas: [...areas, ...own], names };
 }
 
-function foldersWithErrors(root: string): string[] {
-  const folders = [...Deno.readDirSync(join(root, providers))].filter(({ isDirectory }) => isDirectory);
-  const holds = ({ name }: Deno.DirEntry) =>
-    [...Deno.readDirSync(join(root, providers, name))].some((file) => file.name === "errors.yaml");
-  return folders.filter(holds).map(({ name }) => name).sort();
+/** The paths of all files `errors.yaml` in a folder and the folders within it. */
+function errorFiles(root: string, folder: string): string[] {
+  return [...Deno.readDirSync(join(root, folder))].flatMap(({ name, isDirectory }) => {
+    const path = `${folder}/${name}`;
+    return isDirectory ? errorFiles(root, path) : name === "errors.yaml" ? [path] : [];
+  });
 }
 
 /** The differences of the document from the source, each with its cure; empty if they agree. */
