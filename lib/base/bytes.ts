@@ -221,13 +221,15 @@ export class ByteReader {
 
   /** A field after its two-byte length. */
   field16(): Uint8Array | undefined {
-    const length = this.uint16();
-    return length === undefined ? undefined : this.take(length);
+    return this.#takeField(this.uint16());
   }
 
   /** A field after its one-byte length. */
   field8(): Uint8Array | undefined {
-    const length = this.uint8();
+    return this.#takeField(this.uint8());
+  }
+
+  #takeField(length: number | undefined): Uint8Array | undefined {
     return length === undefined ? undefined : this.take(length);
   }
 

@@ -1,6 +1,6 @@
 /**
  * The suite for providers against plugins that run as processes of their own: a second Trousseau, the Python sample, and
- * one in Go on Kubernetes' own framework; and what `trousseau conformance` says of the last two.
+ * one in Go on Kubernetes' own framework; and the result of `trousseau conformance` for the last two.
  *
  * @module
  */
@@ -20,7 +20,7 @@ const leavesTimers = "grpc-js: the back-off of a channel that could not connect,
 const noLogin = { cannot: "whoever may connect to the socket is let in" };
 const onlyTheDouble = { cannot: "a sound plugin does not; the double does" };
 
-/** What no plugin that is well can be brought to. */
+/** Faults that a sound plugin cannot be made to show. */
 const ofASoundOne = {
   "refused login": noLogin,
   "withdrawn right": noLogin,
@@ -29,13 +29,13 @@ const ofASoundOne = {
   "garbage answer": onlyTheDouble,
 } as const;
 
-/** Stopped and not ended: it takes connections, and answers nobody. */
+/** A suspended process: it accepts connections and sends no answer. */
 async function stopped(process: Process): Promise<AsyncDisposable> {
   await process.freeze();
   return { [Symbol.asyncDispose]: () => Promise.resolve(process.signal("SIGCONT")) };
 }
 
-/** What can be tried on every process. */
+/** The bench that is common to all these processes. */
 function bench(language: PluginLanguage, engine: string, codes: boolean): ConformanceBench<KeyFolderPlugin> {
   const unlessCoded = (change: Change<KeyFolderPlugin>) =>
     codes ? change : { cannot: "it answers UNKNOWN to everything" };
@@ -159,7 +159,7 @@ conformance<Inner>("kms-plugin on Trousseau", {
   },
 });
 
-/** What does not hold of a plugin, by the command as an operator runs it. */
+/** The violations that the command reports for a plugin. */
 async function failing(language: PluginLanguage): Promise<{ code: number; fails: readonly string[] }> {
   await using plugin = await KeyFolderPlugin.start(language);
   await using node = await Node.make();

@@ -81,7 +81,7 @@ async function refuseLogin(tenant: Tenant): Promise<AsyncDisposable> {
   const { vault, id } = tenant;
   await vault.api("DELETE", `auth/${id}/role/trousseau`);
   return await until(vault.api("POST", `sys/leases/revoke-prefix/auth/${id}/login`), () => {
-    // A secret ID that was refused is not sent again soon: what lets the login in again is another one.
+    // A refused secret ID is not sent again soon, so a different one makes the login succeed again.
     tenant.secretId = crypto.randomUUID();
     return makeRole(tenant);
   });

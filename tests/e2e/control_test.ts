@@ -1,5 +1,5 @@
 /**
- * The control run: with encryption off, what the other files here assert has to fail.
+ * The control run: with encryption off, the assertions of the other files here must fail.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * `encryption-config` as the real API server takes it: a cluster that encrypts already moves stage by stage, and what is
- * said of lists of resources is what the API server does with them.
+ * `encryption-config` with the real API server: a cluster that encrypts already moves stage by stage, and the
+ * statements about lists of resources hold.
  *
  * @module
  */
@@ -47,7 +47,7 @@ async function staged(node: Node, from: string, stage: string, ...more: string[]
   return await node.write(`${stage}.yaml`, stdout);
 }
 
-/** Goes through all stages, each from the file of the one before; `before` is what the values begin with until then. */
+/** Goes through all stages, each from the file of the one before; `before` is the prefix of the values until then. */
 async function moves(node: Node, cluster: Cluster, first: string, before: string, apply: Apply): Promise<void> {
   const written = new Map([["before", "before"]]);
   assert.equal(await writeSecret(cluster.server, "before", "before"), 201);

@@ -50,7 +50,7 @@ const moves: readonly Move[] = [
   },
 ];
 
-/** What the cluster calls the plugin, which has to stay as long as anything is under it; and a name beside it. */
+/** The provider name in the cluster, which must stay as long as data is stored under it; and a name beside it. */
 const theirName = "vaultkms";
 const ourName = "trousseau";
 const inFlight = 16;
@@ -107,13 +107,13 @@ for (const move of moves) {
     assert.doesNotMatch(await startLog(plugin), /is read with/);
     await cluster.startServer(moved);
     assert.equal(await countReadable(cluster.server, written), count);
-    // What was there before shows that readForeign was what had read it.
+    // The plugin without readForeign refuses the old data, so readForeign had decrypted it.
     await assert.rejects(open(plugin, kept), /integrity|not Trousseau's/);
     assert.equal((await plugin.http("/metrics"))?.body.includes("trousseau_foreign_reads_total{"), false);
   });
 }
 
-/** What it has logged until it serves, which is read a little later than its socket is there. */
+/** Its log until it serves. The log is complete a little later than the socket exists. */
 async function startLog({ process }: Plugin): Promise<string> {
   await waitFor("the plugin's log", () => process.output.includes("Serving on "), { timeoutMs: 10_000 });
   return process.output;
@@ -169,8 +169,8 @@ async function writeSecrets(server: ApiServer, written: Map<string, string>, cou
 }
 
 /**
- * All but one. Under v2 the new key ID makes what is there stale, and `kubectl replace` of the same writes it anew; under
- * v1beta1 the API server does not write what has not changed.
+ * Rewrites all objects but one. Under v2 the new key ID makes stored data stale, so that `kubectl replace` with the same
+ * content writes it again; under v1beta1 the API server does not write an unchanged object.
  */
 async function rewrite(server: ApiServer, written: ReadonlyMap<string, string>, to: KmsApi): Promise<void> {
   await each([...written], async ([name, value]) => {
@@ -196,7 +196,7 @@ async function secretsIn(cluster: Cluster): Promise<Entry[]> {
   return found;
 }
 
-/** How many of them hold what only we write. */
+/** The number of entries in the format of Trousseau. */
 function sealedByUs(entries: readonly Entry[], api: KmsApi, provider: string): number {
   return entries.filter(({ value }) => {
     const bytes = Buffer.from(value);
@@ -209,7 +209,7 @@ function sealedByUs(entries: readonly Entry[], api: KmsApi, provider: string): n
   }).length;
 }
 
-/** What kube-apiserver would send to have this value opened. */
+/** The request that kube-apiserver would send to decrypt this value. */
 type OpenRequest = { readonly v2: DecryptRequest } | { readonly cipher: Uint8Array };
 
 function requestFor({ value }: Entry, api: KmsApi): OpenRequest {

@@ -1,6 +1,6 @@
 /**
- * The HTTP/2 of `lib/net/http2` before h2spec, which sends what the RFCs forbid, and what they allow and few clients send; and
- * before the client that is nobody's but gRPC's own.
+ * The server of `lib/net/http2` with h2spec, which sends frames that the RFCs forbid and frames that they allow but few
+ * clients send; and with gRPC's own client.
  *
  * @module
  */

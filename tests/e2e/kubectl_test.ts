@@ -1,6 +1,6 @@
 /**
- * What `kubectl` does to Secrets and ConfigMaps looks the same with encryption as without, while etcd holds nothing that
- * could be read.
+ * `kubectl` has the same results for Secrets and ConfigMaps with encryption as without, while etcd contains no plain
+ * text.
  *
  * @module
  */

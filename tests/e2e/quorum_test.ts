@@ -1,10 +1,10 @@
 /**
- * Three KMS guard two clusters together, one over v1beta1 and one over v2, and each of the three in turn is killed, hangs
- * and refuses: nobody who writes or reads notices.
+ * Three KMS together protect two clusters, one over v1beta1 and one over v2. Each of the three in turn is killed, hangs
+ * and refuses, without an effect on writes and reads.
  *
  * Over v1beta1 each object has a data key of its own, which the plugin seals; over v2 the key of another KMS is rotated in
- * every outage, and what is written then is under the new key ID. In every outage API servers start with nothing in
- * memory, and the plugin too where it can: what it has not in memory it has to have opened by those that are left.
+ * every outage, and later writes are under the new key ID. In every outage API servers start with an empty cache, and
+ * the plugin too where it can: it has the remaining KMS unwrap all data keys that it does not have in memory.
  *
  * @module
  */
@@ -20,7 +20,7 @@ Deno.test("with `wrap: 2` of three, each KMS may be killed, hang and refuse: no 
         `${member.name} ${fault}: ${member.blows[fault].what}`,
         () => site.outage(member, fault),
       );
-      // What comes after would stand on what broke.
+      // Later steps depend on this one.
       if (!passed) return;
     }
   }

@@ -18,7 +18,8 @@ async function vaultWithKeys(node: Node): Promise<Vault & { readonly config: (ke
   await vault.api("POST", "sys/mounts/transit", { type: "transit" });
   const rights = await Deno.readTextFile(new URL("../../deploy/policies/vault.hcl", import.meta.url));
   for (const key of ["kubernetes", "another"]) {
-    // Two keys of one second have versions of one name: then the sentinel is what turns /readyz red, and at once.
+    // Versions of two keys that were created in the same second have the same name; then only the sentinel makes
+    // /readyz fail, and at once.
     if (key === "another") await pause(1100);
     await vault.api("POST", `transit/keys/${key}`, {});
     await vault.api("POST", `sys/policies/acl/${key}`, { policy: rights.replaceAll("/kubernetes", `/${key}`) });
@@ -35,14 +36,14 @@ async function encrypted(plugin: Plugin): Promise<EncryptResponse> {
   return (await waitFor("an Encrypt", () => plugin.client.v2.Encrypt(request, call), { timeoutMs: 60_000 })).value;
 }
 
-/** What a plugin sealed before something befell its key. */
+/** Data that a plugin sealed before the event that changes its key. */
 async function sealed(node: Node, config: PluginConfig): Promise<readonly EncryptResponse[]> {
   await using plugin = await node.start(config);
   return [await encrypted(plugin), await encrypted(plugin), await encrypted(plugin)];
 }
 
 /**
- * The plugin encrypts and opens what is new; it is red for what is old, and says why.
+ * The plugin encrypts and decrypts new data; /readyz fails because of the old data, with the reason.
  *
  * @param knows whether a sentinel in the state folder shows it before the first Decrypt.
  */

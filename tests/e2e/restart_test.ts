@@ -1,6 +1,6 @@
 /**
  * The plugin is killed, restarted and replaced while the API server works. Over v1beta1 each write is a call to the
- * plugin, over v2 only what is not cached.
+ * plugin; over v2 only calls that the API server has not cached are.
  *
  * @module
  */

@@ -75,7 +75,7 @@ Deno.test("a rewrite changes nothing before the API server has called Encrypt un
   await rewrite(cluster, "stored");
   assert.equal(await keyIdOf(cluster, "stored"), keyId);
   assert.match(await statusText(first), /^ +announced [\d:]{8}, first Encrypt under it [\d:]{8} \(UTC\)$/m);
-  // What the line with grep in docs/install.md counts: each value has its key ID once, as text.
+  // The command with grep in docs/install.md depends on this: each value has its key ID once, as text.
   const entries = guarded(await cluster.etcd.entries());
   const texts = entries.map(({ value }) => Buffer.from(value).toString("latin1").match(/t1-[0-9a-f]{32}/g)?.join());
   assert.deepEqual(texts, entries.map(keyIdIn));
@@ -107,7 +107,7 @@ Deno.test("a rewrite changes nothing before the API server has called Encrypt un
   }
 });
 
-/** As an operator does it: what kubectl reads goes back as it is. */
+/** Rewrites a Secret as an operator does: the output of kubectl is applied unchanged. */
 async function rewrite(cluster: Cluster, name: string): Promise<void> {
   const read = await cluster.kubectl(["get", "secret", name, "-o", "json"]);
   assert.equal(read.code, 0, read.stderr);

@@ -1,6 +1,6 @@
 /**
- * Runs the end-to-end tests: builds the servers that are lacking, stages the plugin, runs the tests, and names what was
- * skipped at the end. With `CI=true` a skipped test is a failure.
+ * Runs the end-to-end tests: builds missing servers, stages the plugin, runs the tests, and names skipped tests
+ * at the end. With `CI=true` a skipped test is a failure.
  *
  * `deno task test:e2e [FILE…]` for those that take minutes, `deno task test:e2e:long` for the outages.
  *
@@ -15,7 +15,7 @@ import { fromPath, serverNames, serverProgram } from "./servers.ts";
 
 const folder = import.meta.dirname ?? ".";
 
-/** What the tests may do: they start servers, write under `/run` and in folders for temporary files. */
+/** Permissions of the tests: they start servers, write under `/run` and in folders for temporary files. */
 const permissions = ["read", "write", "run", "env", "net", "sys"].map((kind) => `--allow-${kind}`);
 
 function print(text: string): void {
@@ -64,7 +64,7 @@ const [selection = "quick", ...rest] = Deno.args;
 const files = selection === "quick" || selection === "long" ? rest : Deno.args;
 const { code, output } = await test(files.length > 0 ? files : await testFiles(selection), await environment());
 const figures = output.split("\n").filter((line) => line.startsWith("figure: "));
-// What a KMS cannot do is no skip: its test's name says so.
+// A test of a feature that a KMS does not have is not a skip: its name states the reason.
 const skipped = output.split("\n").filter((line) => / \.\.\. ignored /.test(line) && !line.includes("(cannot: "));
 if (figures.length > 0) print(`\nMeasured:\n${figures.map((line) => line.replace("figure: ", "  ")).join("\n")}\n`);
 if (skipped.length > 0) print(`\nSkipped:\n${skipped.map((line) => `  ${line}`).join("\n")}\n`);

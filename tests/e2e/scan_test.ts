@@ -1,5 +1,5 @@
 /**
- * The scan of etcd has to find what it looks for, wherever it stands.
+ * The scan of etcd finds a value at any place.
  *
  * @module
  */

@@ -23,7 +23,7 @@ function policy(key: string, decrypt = true): string {
   ].join("\n");
 }
 
-/** What is done to Vault after a node has sealed with the first version of a key; gives the key to be configured. */
+/** A change in Vault after a node has sealed with the first version of a key. @returns the key to configure. */
 type Damage = (vault: Vault, key: string, backup: string) => Promise<string | void>;
 
 async function remake(vault: Vault, key: string): Promise<void> {

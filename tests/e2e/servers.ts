@@ -2,7 +2,7 @@
  * The real programs that the end-to-end tests run against: taken from PATH if they are there, else built from their Go
  * modules or installed from their Python packages once, and kept in a cache.
  *
- * `deno task servers` makes what is lacking and prints where each one is.
+ * `deno task servers` makes the missing ones and prints the path of each.
  *
  * @module
  */
@@ -21,11 +21,11 @@ interface GoRecipe {
 
 /** A server that is installed here. */
 interface PythonRecipe {
-  /** What its virtual environment is called. */
+  /** The name of its virtual environment. */
   readonly packages: string;
   /** Where its `requirements.txt` is, in which every file has its hash; `packages` under `servers/` if left out. */
   readonly at?: string;
-  /** What one of them calls its program. */
+  /** The name of its program. */
   readonly program: string;
 }
 
@@ -66,7 +66,7 @@ export const serverNames = Object.keys(recipes) as readonly ServerName[];
  * @param progress is told before it begins.
  */
 export async function serverProgram(name: ServerName, progress: (line: string) => void = () => {}): Promise<string> {
-  // What a version manager puts on PATH for a Python program may be of any version, or of none.
+  // A Python program on PATH can belong to a version manager and have any version, or none.
   const found = "module" in recipes[name] ? await fromPath(name) : undefined;
   if (found !== undefined) return found;
   const cache = cacheFolder();
@@ -130,10 +130,10 @@ function folderOf(recipe: Recipe): string {
   return join(import.meta.dirname ?? ".", "servers", folder);
 }
 
-/** A changed recipe is another server: what was made from the old one is made again. */
+/** After a change of its recipe a server is made again. */
 async function recipeHash(recipe: Recipe): Promise<string> {
   const folder = folderOf(recipe);
-  // Of Python it is the packages that are installed; what runs with them is read where it stands.
+  // For Python only the packages are installed; the program that uses them is run in place.
   const files = "module" in recipe
     ? (await Array.fromAsync(Deno.readDir(folder))).map((entry) => entry.name).sort()
     : ["requirements.txt"];

@@ -1,5 +1,5 @@
 /**
- * The real sops against the key service: every format of file, every command that touches keys, and what goes wrong.
+ * The real sops against the key service: every file format, every command that uses keys, and the failures.
  *
  * @module
  */
@@ -106,7 +106,7 @@ Deno.test("a file's metadata contains only the key of the key service, and sops 
   }
   assert.equal(repository.trapped, 0);
 
-  // What the trap is there for: an agent's address goes before that of the key, and would get the data key itself.
+  // The reason for the trap: an agent's address takes precedence over that of the key, and would get the data key.
   const { VAULT_AGENT_ADDR: _, ...withAgent } = withLocal;
   await repository.write("c.yaml", files["values.yaml"]);
   assert.notEqual((await repository.sopsWith(withAgent, "encrypt", "--hc-vault-transit", uri, "c.yaml")).code, 0);

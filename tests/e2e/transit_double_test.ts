@@ -1,5 +1,5 @@
 /**
- * Shows that the double of Vault answers what a real one does, request by request.
+ * Shows that the double of Vault answers each request as a real one does.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { startVault, testOnVaults, type Vault } from "../support/vault.ts";
 import { startTransitServer } from "../support/transit_server.ts";
 
-/** What is compared: the status, and every field that the double gives. */
+/** The compared parts: the status, and every field that the double gives. */
 interface Answer {
   readonly status: number;
   readonly body: unknown;
@@ -39,7 +39,7 @@ const items = (...ciphertexts: readonly string[]) => ({
   batch_input: ciphertexts.map((ciphertext) => ({ ciphertext })),
 });
 
-/** `$old` and `$new` stand for ciphertexts that were kept; what follows is appended, `$old@N` has another version. */
+/** `$old` and `$new` stand for stored ciphertexts; the text after them is appended, and `$old@N` has another version. */
 const odd = [
   "$old",
   "",
@@ -133,7 +133,7 @@ function filled(body: unknown, kept: ReadonlyMap<string, string>): unknown {
   });
 }
 
-/** Takes out what differs from call to call: IDs, times, random bytes. */
+/** Removes the parts that differ from call to call: IDs, times, random bytes. */
 function steady(answer: unknown): unknown {
   return JSON.parse(JSON.stringify(answer ?? null), (name, value) => {
     if (name === "request_id") return "some";
@@ -142,7 +142,7 @@ function steady(answer: unknown): unknown {
   });
 }
 
-/** Of what the real one answered, the fields that the double has. */
+/** The fields of the real answer that the double has too. */
 function only(expected: unknown, found: unknown): unknown {
   if (Array.isArray(expected) && Array.isArray(found)) return expected.map((item, index) => only(item, found[index]));
   if (typeof expected !== "object" || expected === null || typeof found !== "object" || found === null) return expected;

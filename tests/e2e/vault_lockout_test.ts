@@ -77,7 +77,7 @@ async function withNodes(
   }
 }
 
-/** The status of a `check` and what it printed. */
+/** The exit status of a `check` and its output. */
 async function check(node: Node, config: PluginConfig): Promise<{ readonly code: number; readonly said: string }> {
   const file = await node.write("check.yaml", JSON.stringify(node.config(config)));
   const { code, stdout, stderr } = await node.command("check", "--config", file);

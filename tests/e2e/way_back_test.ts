@@ -30,7 +30,7 @@ async function assertStored(cluster: Cluster, prefix: string, names: readonly st
   for (const name of names) assert.ok(found.get(name)?.startsWith(prefix), `${name}: ${found.get(name)}`);
 }
 
-/** What the program prints as an EncryptionConfiguration. */
+/** The EncryptionConfiguration that the program prints. */
 async function printed(node: Node, ...options: string[]): Promise<string> {
   const { code, stdout, stderr } = await node.command("encryption-config", "--socket", node.socket, ...options);
   assert.equal(code, 0, stderr);

@@ -12,7 +12,11 @@ import { inFolder } from "../support/temporary_folder.ts";
 import { h2specSections, maxRuns, runSections } from "./h2spec_sections.ts";
 import { runFile } from "./suite.ts";
 
-const files = ["lib/net/grpc/server_test.ts", "lib/net/grpc/deno_http2_workaround_test.ts"] as const;
+const files = [
+  "lib/net/grpc/server_test.ts",
+  "lib/net/grpc/server_faults_test.ts",
+  "lib/net/grpc/deno_http2_workaround_test.ts",
+] as const;
 
 /** Tests of these files that fail on the runtime's HTTP/2, with Deno 2.9.6. */
 const failing: readonly string[] = [

@@ -1,5 +1,5 @@
 /**
- * Vault is away for longer than `outage.after`: each policy, on an API server of its own, keeps what it promises.
+ * Vault is unavailable for longer than `outage.after`: each policy, on an API server of its own, has its documented effect.
  *
  * @module
  */
@@ -101,7 +101,7 @@ async function failClosed(site: Site, left: number): Promise<void> {
   assert.equal(await site.write() >= 500, true, "a create succeeded after one was refused");
 }
 
-/** A plugin and an API server of its own, and what was written there. */
+/** A plugin, an API server of its own, and the objects written there. */
 class Site {
   readonly cluster: Cluster;
   readonly #node: Node;

@@ -1,5 +1,5 @@
 /**
- * How soon Status shows what happens in Vault, and how many calls that costs, with the defaults.
+ * The time until Status shows events in Vault, and the number of calls for that, with the defaults.
  *
  * @module
  */
