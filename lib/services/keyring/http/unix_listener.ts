@@ -10,6 +10,7 @@ import type { Clock } from "../../../base/clock.ts";
 import { KmsError } from "../../../base/errors.ts";
 import { whyUnwritable } from "../../../base/file_failures.ts";
 import { holdSocket } from "../../../net/socket/socket.ts";
+import type { SocketLock } from "../../../net/socket/socket_lock.ts";
 import type { Notify } from "../../../telemetry/events.ts";
 import type { AnswerRequest } from "./exchange.ts";
 import { nodeListener } from "./node_bridge.ts";
@@ -25,13 +26,23 @@ export interface ApiListener extends AsyncDisposable {
   close(ms: number): Promise<void>;
 }
 
+/** A listener on a Unix socket. */
+export interface UnixListener extends ApiListener {
+  /** Resolves when another process has put its socket in place of this one. */
+  readonly takenOver: Promise<void>;
+}
+
 /** Options of {@linkcode openUnixListener}. */
 export interface UnixListenerOptions {
   readonly path: string;
   /** Mode bits of the socket, for instance 0o600. */
   readonly mode: number;
   /** Numeric group ID of the socket. */
-  readonly group?: number;
+  readonly group?: number | undefined;
+  /** Numeric user ID of the socket; that of the process if left out. */
+  readonly owner?: number | undefined;
+  /** The lock of the path, if it is taken already. */
+  readonly lock?: SocketLock | undefined;
   /** The name by which clients of this socket are identified; `admin` for the admin socket. */
   readonly socket: string;
   readonly answer: AnswerRequest;
@@ -47,8 +58,8 @@ export interface UnixListenerOptions {
  *
  * @throws {KmsError} `config` if the path cannot be used; the message gives the reason.
  */
-export async function openUnixListener(options: UnixListenerOptions): Promise<ApiListener> {
-  const { path, mode, group, socket, clock, notify, limits = connectionLimits } = options;
+export async function openUnixListener(options: UnixListenerOptions): Promise<UnixListener> {
+  const { path, mode, owner, group, lock, socket, clock, notify, limits = connectionLimits } = options;
   const stopping = new AbortController();
   const listener = nodeListener(options.answer, () => ({ socket }), stopping.signal);
   const servers = new NodeServers(
@@ -58,14 +69,28 @@ export async function openUnixListener(options: UnixListenerOptions): Promise<Ap
     clock,
   );
   makePrivateFolder(path);
-  const held = await holdSocket((path) => servers.listen({ path }), { path, mode, owner: undefined, group, notify });
+  const held = await holdSocket((path) => servers.listen({ path }), {
+    path,
+    mode,
+    owner,
+    group,
+    lock,
+    notify,
+    protocol: "http1",
+  });
   let closing: Promise<void> | undefined;
   const close = (ms: number) =>
     closing ??= held.release().then(() => {
       stopping.abort();
       return servers.stop(ms);
     });
-  return { address: path, complaint: () => held.complaint(), close, [Symbol.asyncDispose]: () => close(0) };
+  return {
+    address: path,
+    takenOver: held.takenOver,
+    complaint: () => held.complaint(),
+    close,
+    [Symbol.asyncDispose]: () => close(0),
+  };
 }
 
 /** Makes the folder of a socket with mode 0700 if it does not exist. */

@@ -1,0 +1,136 @@
+/**
+ * The parts of the keyring behind its API. They are made once the store is open.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { hex } from "../base/bytes.ts";
+import { systemClock } from "../base/clock.ts";
+import { ResourceStack } from "../base/resource_stack.ts";
+import type { KeyringConfig, KeyringIssuerConfig } from "../config/config.ts";
+import { AuditChain } from "../services/keyring/audit/audit_chain.ts";
+import { auditKeyPair } from "../services/keyring/audit/audit_key.ts";
+import { backupOf } from "../services/keyring/backup/backup.ts";
+import type { KeyringParts } from "../services/keyring/http/parts.ts";
+import { Authenticator } from "../services/keyring/identity/authenticator.ts";
+import { CertificateAuthority } from "../services/keyring/identity/certificate_authority.ts";
+import { KubernetesCluster } from "../services/keyring/identity/cluster.ts";
+import { Enrolments } from "../services/keyring/identity/enrolments.ts";
+import { FailedAnswers } from "../services/keyring/identity/failed_answers.ts";
+import { OidcIssuer } from "../services/keyring/identity/issuer.ts";
+import { LoginVerifier } from "../services/keyring/identity/login.ts";
+import { Tokens } from "../services/keyring/identity/tokens.ts";
+import { Policies } from "../services/keyring/policy/policies.ts";
+import type { SealedRecordStore } from "../services/keyring/records/record_store.ts";
+import { Secrets } from "../services/keyring/secrets/secrets.ts";
+import type { Notify } from "../telemetry/events.ts";
+
+/** Milliseconds: the longest lifetime of a JWT of an issuer. */
+const maxJwtLifetimeMs = 60 * 60_000;
+
+/** The parts, and what belongs to this process alone. */
+export interface OpenKeyring extends AsyncDisposable {
+  readonly parts: KeyringParts;
+  readonly authority: CertificateAuthority;
+  readonly audit: AuditChain;
+}
+
+/** The logins of the configured clusters and issuers. */
+export interface OpenLogins extends AsyncDisposable {
+  readonly verifier: LoginVerifier;
+}
+
+/** Opens the clients of clusters and issuers. No network access. @throws {KmsError} `config` */
+export async function openLogins(issuers: readonly KeyringIssuerConfig[], notify: Notify): Promise<OpenLogins> {
+  await using opened = new ResourceStack();
+  const parts = { clock: systemClock, notify };
+  const clusters: KubernetesCluster[] = [];
+  const oidc: OidcIssuer[] = [];
+  for (const one of issuers) {
+    const tls = one.caFile === undefined ? {} : { caFile: one.caFile };
+    const { name, audience, url } = one;
+    if (one.kind === "kubernetes") {
+      const token = one.token === undefined ? {} : { token: one.token };
+      clusters.push(await KubernetesCluster.open({ name, address: url, audience, ...token, tls }, parts));
+      continue;
+    }
+    const keys = one.jwksFile === undefined
+      ? { from: "discovery" } as const
+      : { from: "file", path: one.jwksFile } as const;
+    const algorithms = ["RS256", "ES256"] as const;
+    const settings = { name, issuer: one.issuer ?? url, audience, keys, algorithms, tls };
+    oidc.push(await OidcIssuer.open({ ...settings, maxLifetimeMs: maxJwtLifetimeMs }, parts));
+  }
+  for (const one of [...clusters, ...oidc]) {
+    opened.use({ [Symbol.asyncDispose]: () => Promise.resolve(one[Symbol.dispose]()) });
+  }
+  const kept = opened.move();
+  return {
+    verifier: new LoginVerifier({ clusters, issuers: oidc }),
+    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
+  };
+}
+
+/** Options of {@linkcode openKeyring}. */
+export interface OpenKeyringOptions {
+  readonly config: KeyringConfig;
+  readonly store: SealedRecordStore;
+  readonly logins: OpenLogins;
+  readonly notify: Notify;
+  /** Called when a backup was read to its end. */
+  readonly onBackup: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Makes the parts of an open store.
+ *
+ * @throws {KeyringError} `audit_unavailable`, `kms_unavailable`, `store_unavailable`, `integrity`.
+ */
+export async function openKeyring(options: OpenKeyringOptions): Promise<OpenKeyring> {
+  const { config, store, logins, notify, onBackup, signal } = options;
+  const clock = systemClock;
+  const { signingKey, publicKey } = await auditKeyPair(store, signal);
+  const serverId = `${hex(store.storeId).slice(0, 8)}-${serverName(config)}`;
+  const audit = await AuditChain.open({
+    path: config.audit,
+    serverId,
+    signingKey,
+    clock,
+    onFailure: config.auditFailure,
+    notify: (_state, message) => notify({ type: "lifecycle", action: "warning", message }),
+  });
+  const failedAnswers = new FailedAnswers(clock);
+  const policies = new Policies({ store, clock });
+  const authority = new CertificateAuthority({ store, clock });
+  const enrolments = new Enrolments({ store, clock, policies, authority, failedAnswers });
+  const tokens = new Tokens({
+    store,
+    clock,
+    policies,
+    failedAnswers,
+    verify: (request, signal) => logins.verifier.verify(request, signal),
+  });
+  const authenticator = new Authenticator({ store, clock, policies, failedAnswers });
+  const parts: KeyringParts = {
+    clock,
+    store,
+    secrets: new Secrets({ store, clock }),
+    authenticator,
+    enrolments,
+    tokens,
+    policies,
+    audit,
+    auditKey: { publicKey, serverId },
+    async *backup(signal) {
+      yield* backupOf(store.engine, clock, signal);
+      await onBackup();
+    },
+  };
+  return { parts, authority, audit, [Symbol.asyncDispose]: () => audit[Symbol.asyncDispose]() };
+}
+
+/** The part of the server's ID in the audit that tells servers of one store apart: the end of its state folder. */
+function serverName({ state }: KeyringConfig): string {
+  return join(state).split("/").at(-1) || "server";
+}

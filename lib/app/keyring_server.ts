@@ -1,0 +1,248 @@
+/**
+ * The keyring server: it answers health at once, opens the store in the background, and serves once it is open.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { KeyringError } from "../api/keyring/problems.ts";
+import { systemClock } from "../base/clock.ts";
+import { abandoned, backoff } from "../base/deadline.ts";
+import { utf8Text } from "../base/bytes.ts";
+import { readRegularFile } from "../base/durable_file.ts";
+import { version } from "../base/version.ts";
+import type { Config } from "../config/config.ts";
+import type { KekGroup } from "../kek/kek_group.ts";
+import { lastBackup, noteBackup } from "../services/keyring/backup/backup_times.ts";
+import { keyringApp } from "../services/keyring/http/app.ts";
+import type { AnswerRequest } from "../services/keyring/http/exchange.ts";
+import {
+  auditHealth,
+  backupHealth,
+  certificateHealth,
+  clockHealth,
+  kmsHealth,
+  type PartHealth,
+  storeHealth,
+} from "../services/keyring/http/health.ts";
+import { IdempotencyKeys } from "../services/keyring/http/idempotency.ts";
+import { openTlsListener, type ServerKeyPair, type TlsListener } from "../services/keyring/http/tls_listener.ts";
+import { ServerCertificateFile } from "../services/keyring/identity/server_certificate.ts";
+import { sweepIdentities } from "../services/keyring/identity/sweep.ts";
+import { KeyUpkeep } from "../services/keyring/records/key_upkeep.ts";
+import type { SealedRecordStore } from "../services/keyring/records/record_store.ts";
+import type { Notify } from "../telemetry/events.ts";
+import { type OpenKeyring, openKeyring, type OpenLogins } from "./keyring_parts.ts";
+
+/** Requests of one identity: in the long run a second, and at once. */
+const rate = { perSecond: 1_000, burst: 4_000 } as const;
+
+/** Milliseconds: between two looks at certificates and expired rows; the pauses between two tries to open the store. */
+const times = { upkeep: 60 * 60_000, first: 250, most: 5_000, try: 10_000 } as const;
+
+/** Parts of a {@linkcode KeyringServer}. */
+export interface KeyringServerParts {
+  readonly config: Config;
+  readonly store: SealedRecordStore;
+  readonly group: KekGroup;
+  readonly logins: OpenLogins;
+  readonly notify: Notify;
+}
+
+/** See the module. */
+export class KeyringServer implements AsyncDisposable {
+  readonly answer: AnswerRequest;
+  readonly #parts: KeyringServerParts;
+  readonly #closing = new AbortController();
+  readonly #upkeep: KeyUpkeep;
+  #running: Promise<void> = Promise.resolve();
+  #open: OpenKeyring | undefined;
+  #failure = new KeyringError("kms_unavailable", "The store is being opened; try again in a moment.");
+  #tls: TlsListener | undefined;
+  #certificateEnds: number | undefined;
+  #lastBackup: number | undefined;
+  #draining = false;
+
+  constructor(parts: KeyringServerParts) {
+    this.#parts = parts;
+    this.#upkeep = new KeyUpkeep(parts.store);
+    this.answer = keyringApp({
+      parts: () => this.#opened().parts,
+      clock: systemClock,
+      rate,
+      kvMount: parts.config.keyring.kvMount,
+      version,
+      health: () => this.health(),
+      onAnswered: ({ error }) => {
+        if (error !== undefined) parts.notify({ type: "lifecycle", action: "warning", message: error.message });
+      },
+    });
+  }
+
+  /** Begins to open the store. It does not wait. */
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Whether requests are answered. */
+  get isOpen(): boolean {
+    return this.#open !== undefined;
+  }
+
+  /** The state of each part, from memory. */
+  health(): readonly PartHealth[] {
+    const { store, group } = this.#parts;
+    const keys = this.#upkeep.health();
+    const isOpen = this.#open !== undefined;
+    return [
+      storeHealth(isOpen ? store.engine.health() : this.#failure),
+      ...kmsHealth(group.status()),
+      ...(keys.state === "ok" ? [] : [{ name: "store keys", ...keys }]),
+      ...(this.#certificateEnds === undefined ? [] : [certificateHealth(this.#certificateEnds, systemClock.wall())]),
+      clockHealth(store.newestRevision - systemClock.wall()),
+      ...(isOpen ? [backupHealth(this.#lastBackup, systemClock.wall(), this.#backupWarning())] : []),
+      ...(this.#open === undefined ? [] : [auditHealth(this.#open.audit.health())]),
+    ];
+  }
+
+  /** The address of the API over TLS; `undefined` while it is not open. */
+  get address(): string | undefined {
+    return this.#tls?.address;
+  }
+
+  /** The reason why the TLS port does not answer; `""` if there is none. */
+  complaint(): string {
+    return this.#tls?.complaint() ?? "";
+  }
+
+  /** Refuses new requests, and waits at most `ms` milliseconds for those in progress over TLS. */
+  async drain(ms: number): Promise<void> {
+    this.#draining = true;
+    await this.#tls?.close(ms);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#draining = true;
+    this.#closing.abort(abandoned);
+    await this.#running;
+    await this.#tls?.close(0);
+    await this.#upkeep[Symbol.asyncDispose]();
+    await this.#open?.[Symbol.asyncDispose]();
+  }
+
+  #opened(): OpenKeyring {
+    if (this.#draining) throw new KeyringError("draining", "The server stops; try again at the one that follows it.");
+    if (this.#open === undefined) throw this.#failure;
+    return this.#open;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    for (let failures = 0; this.#open === undefined && !signal.aborted; failures++) {
+      if (await this.#tryOpen(signal)) break;
+      await systemClock.sleep(backoff(failures, times.first, times.most), signal);
+    }
+    while (!signal.aborted) {
+      await this.#tidy(signal);
+      await systemClock.sleep(this.#needsTls() ? times.most : times.upkeep, signal);
+    }
+  }
+
+  async #tryOpen(parent: AbortSignal): Promise<boolean> {
+    const { config: { keyring }, store, logins, notify } = this.#parts;
+    const signal = AbortSignal.any([parent, AbortSignal.timeout(times.try)]);
+    try {
+      await store.ready(signal);
+      this.#lastBackup = await lastBackup(store, signal);
+      const onBackup = async () => {
+        this.#lastBackup = await noteBackup(store, systemClock, this.#closing.signal);
+      };
+      this.#open = await openKeyring({ config: keyring, store, logins, notify, onBackup, signal });
+      await this.#open.parts.secrets.resume(parent);
+      notify({ type: "lifecycle", action: "warning", message: "The store is open, and requests are served." });
+      return true;
+    } catch (thrown) {
+      if (parent.aborted) return true;
+      this.#note(thrown);
+      return false;
+    }
+  }
+
+  #note(thrown: unknown): void {
+    const failure = thrown instanceof KeyringError
+      ? thrown
+      : new KeyringError("store_unavailable", "The store cannot be opened: a failure inside; report it.", {
+        cause: thrown,
+      });
+    const isNew = failure.message !== this.#failure.message;
+    this.#failure = failure;
+    if (isNew) this.#parts.notify({ type: "lifecycle", action: "warning", message: failure.message });
+  }
+
+  #needsTls(): boolean {
+    return this.#tls === undefined && this.#parts.config.keyring.listen !== undefined;
+  }
+
+  /** Renews the certificate, opens the TLS port if it is not open, and removes rows that have expired. */
+  async #tidy(signal: AbortSignal): Promise<void> {
+    const { store, notify } = this.#parts;
+    try {
+      await this.#serveTls(signal);
+      await sweepIdentities({ store, clock: systemClock }, signal);
+      await new IdempotencyKeys(store, systemClock).sweep(signal);
+    } catch (thrown) {
+      if (signal.aborted) return;
+      const message = thrown instanceof Error ? thrown.message : "The upkeep of the store failed.";
+      notify({ type: "lifecycle", action: "warning", message });
+    }
+  }
+
+  async #serveTls(signal: AbortSignal): Promise<void> {
+    const { config: { keyring: { listen } }, notify } = this.#parts;
+    if (listen === undefined || this.#open === undefined) return;
+    const { pair, notAfter } = await this.#keyPair(this.#open, signal);
+    this.#certificateEnds = notAfter;
+    if (this.#tls !== undefined) return this.#tls.renew(pair);
+    this.#tls = await openTlsListener({
+      ...pair,
+      host: listen.hostname,
+      port: listen.port,
+      answer: this.answer,
+      clock: systemClock,
+      onWatch: (message) => notify({ type: "lifecycle", action: "warning", message }),
+    });
+    notify({ type: "lifecycle", action: "warning", message: `The API over TLS is on https://${this.#tls.address}.` });
+  }
+
+  async #keyPair(
+    { authority }: OpenKeyring,
+    signal: AbortSignal,
+  ): Promise<{ readonly pair: ServerKeyPair; readonly notAfter: number | undefined }> {
+    const { tls, state } = this.#parts.config.keyring;
+    if (tls.files !== undefined) {
+      const [key, chain] = await Promise.all([tls.files.keyFile, tls.files.certificateFile].map(textOf));
+      return { pair: { key: key ?? "", chain: chain ?? "" }, notAfter: undefined };
+    }
+    const names = [...new Set([...tls.names, "localhost", "127.0.0.1"])];
+    const { key, chain, notAfter } = await new ServerCertificateFile(join(state, "tls.pem"), names, {
+      authority,
+      clock: systemClock,
+    }).current(signal);
+    return { pair: { key, chain }, notAfter };
+  }
+
+  /** Why a backup would not help: every key of the keyring lies on this machine. */
+  #backupWarning(): string | undefined {
+    const { providers } = this.#parts.config;
+    const local = providers.find(({ settings }) => settings.kind === "local");
+    if (local === undefined || providers.some(({ settings }) => settings.kind !== "local")) return undefined;
+    const file = local.settings.kind === "local" ? local.settings.keyFile : "";
+    return `Every key lies on this machine (${file}): a backup opens nothing without it; run trousseau recovery new.`;
+  }
+}
+
+/** Bytes of a PEM file: a chain of some certificates. */
+const maxPem = 256 * 1024;
+
+async function textOf(path: string): Promise<string> {
+  return utf8Text(await readRegularFile(path, maxPem)) ?? "";
+}

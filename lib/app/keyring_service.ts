@@ -1,0 +1,152 @@
+/**
+ * The keyring as a row of the table of services.
+ *
+ * @module
+ */
+import { resolve } from "node:path";
+import { KeyringError } from "../api/keyring/problems.ts";
+import { systemClock } from "../base/clock.ts";
+import { KmsError } from "../base/errors.ts";
+import { ResourceStack } from "../base/resource_stack.ts";
+import type { Config } from "../config/config.ts";
+import { socketEndpoint } from "../config/socket_path.ts";
+import { KekGroup } from "../kek/kek_group.ts";
+import { kekGauges } from "../kek/status_metrics.ts";
+import type { SocketServer } from "../net/socket/serve.ts";
+import type { SocketOptions } from "../net/socket/socket.ts";
+import { type PartHealth, worstOf } from "../services/keyring/http/health.ts";
+import { type ApiListener, openUnixListener } from "../services/keyring/http/unix_listener.ts";
+import { adminSocketName } from "../services/keyring/identity/authenticator.ts";
+import { openRecordStore } from "../services/keyring/records/record_store.ts";
+import { aligned, pageText, type ServicePages } from "../telemetry/pages.ts";
+import { openConfiguredEngine } from "./keyring_engine.ts";
+import { openLogins } from "./keyring_parts.ts";
+import { KeyringServer } from "./keyring_server.ts";
+import { openProviders } from "./providers.ts";
+import type { OpenService, OpenServiceOptions } from "./service.ts";
+
+const never = new AbortController().signal;
+
+/** Opens the keyring. It waits for no KMS. @throws {KmsError} `config` */
+export async function openKeyringService({ config, notify, credentials }: OpenServiceOptions): Promise<OpenService> {
+  await using opened = new ResourceStack();
+  const own = ownConfig(config);
+  const { wrap, unwrap, cache, probe, keyring } = own;
+  const group = opened.use(
+    new KekGroup({
+      ...await openProviders(own, opened, notify, credentials),
+      wrap,
+      unwrap,
+      cache,
+      probes: { when: "while_unwell", intervalMs: probe.intervalMs },
+      decrypts: { canFail: false, onFailing: () => {} },
+      clock: systemClock,
+      notify,
+    }),
+  );
+  group.start();
+  const engine = await orConfigError(
+    openConfiguredEngine(keyring.store, opened, { create: true, notify, signal: never }),
+  );
+  const store = openRecordStore({ engine, group, clock: systemClock });
+  opened.use({ [Symbol.asyncDispose]: () => Promise.resolve(store[Symbol.dispose]()) });
+  const logins = opened.use(await openLogins(keyring.issuers, notify));
+  const server = opened.use(new KeyringServer({ config: own, store, group, logins, notify }));
+  const kept = opened.move();
+  return {
+    pages: keyringPages(server, () => kekGauges(group.status())),
+    served: `on ${socketEndpoint(keyring.adminSocket.path)}`,
+    // A store has one server: an upgrade is a restart.
+    takeover: () => Promise.resolve("a keyring has one server for a store; stop it first"),
+    serve: async (options) => {
+      const serving = await serveSockets(server, own, options);
+      server.start();
+      return serving;
+    },
+    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
+  };
+}
+
+/** The configuration with the keyring's own state folder, and without one with a local key of its own. */
+export function ownConfig(config: Config): Config {
+  const { state } = config.keyring;
+  if (config.file !== undefined) return { ...config, state };
+  const providers = config.providers.map((provider) => {
+    const { settings } = provider;
+    if (settings.kind !== "local") return provider;
+    return { ...provider, settings: { ...settings, keyFile: resolve(state, "local.keys") } };
+  });
+  return { ...config, state, providers };
+}
+
+/** Waits for the engine; an error of the keyring becomes one of the program. */
+export async function orConfigError<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (thrown) {
+    if (thrown instanceof KeyringError) throw new KmsError("config", thrown.message, { cause: thrown });
+    throw thrown;
+  }
+}
+
+async function serveSockets(server: KeyringServer, config: Config, options: SocketOptions): Promise<SocketServer> {
+  await using opened = new ResourceStack();
+  const { keyring: { sockets } } = config;
+  const open = (place: Pick<SocketOptions, "path" | "mode" | "owner" | "group">, socket: string) =>
+    openUnixListener({
+      path: place.path,
+      mode: place.mode,
+      owner: place.owner,
+      group: place.group,
+      socket,
+      answer: server.answer,
+      clock: systemClock,
+      notify: options.notify,
+      ...(socket === adminSocketName ? { lock: options.lock } : {}),
+    });
+  const admin = opened.use(await open(options, adminSocketName));
+  const others: ApiListener[] = [];
+  for (const { name, socket } of sockets) others.push(opened.use(await open(socket, name)));
+  const kept = opened.move();
+  let down: Promise<void> | undefined;
+  const shutdown = (ms: number) =>
+    down ??= Promise.all([server.drain(ms), ...[admin, ...others].map((listener) => listener.close(ms))])
+      .then(() => kept[Symbol.asyncDispose]());
+  return {
+    path: admin.address,
+    takenOver: admin.takenOver,
+    complaint: () =>
+      [admin, ...others].map((listener) => listener.complaint()).find((text) => text !== "") ?? server.complaint(),
+    shutdown,
+    [Symbol.asyncDispose]: () => shutdown(0),
+  };
+}
+
+/** The pages of the HTTP endpoint: parts and states, and the gauges of the providers. */
+function keyringPages(server: KeyringServer, gauges: ServicePages["gauges"]): ServicePages {
+  return {
+    page() {
+      const parts = server.health();
+      const ready = server.isOpen &&
+        worstOf(parts.filter(({ name }) => name === "store" || name === "audit")) !== "failed";
+      return {
+        ready,
+        document: () => ({ ready, parts: parts.map(partDocument) }),
+        text: () =>
+          pageText([
+            ready ? "ready" : "not ready",
+            "",
+            ...aligned([
+              ["PART", "STATE", "WHY"],
+              ...parts.map(({ name, state, reason = "" }) => [name, state, reason]),
+            ]),
+          ]),
+      };
+    },
+    gauges,
+  };
+}
+
+function partDocument({ name, state, reason = "" }: PartHealth) {
+  return { name, state, reason };
+}
