@@ -21,11 +21,14 @@ export const turnLimits = {
   /** Maximum total length of turns between two polls of the sockets, while other connections wait. */
   roundMs: 0.5,
   /**
-   * The same while no connection waits, and the maximum length of a turn of the only task: the work of 64 empty passes
-   * after every `turnMs` would only slow down a single client. An idle process polls its sockets anyway, whenever its event
-   * loop has no work.
+   * The same while no connection waits. An idle process polls its sockets anyway, whenever its event loop has no work.
    */
   quietMs: 4,
+  /**
+   * The same for the only task, and the maximum length of its turn. Calls that came together are answered together, and
+   * share requests to a KMS. Timers and a new connection wait for so long.
+   */
+  onlyMs: 10,
 } as const;
 
 /**
@@ -118,12 +121,15 @@ export class Turns {
 
   #plan(): void {
     this.#round = "planned";
-    const isQuiet = this.#isAlone || this.#fresh.size + this.#behind.size === 0;
-    if (this.#worked < (isQuiet ? turnLimits.quietMs : turnLimits.turnMs)) {
-      return this.#options.soon(() => this.#runRound());
-    }
+    if (this.#worked < this.#maxWork()) return this.#options.soon(() => this.#runRound());
     this.#worked = 0;
     this.#pass(passesToLook);
+  }
+
+  /** Maximum length of the turns before the sockets are polled. */
+  #maxWork(): number {
+    if (this.#isAlone) return turnLimits.onlyMs;
+    return this.#fresh.size + this.#behind.size === 0 ? turnLimits.quietMs : turnLimits.turnMs;
   }
 
   #pass(left: number): void {
@@ -150,8 +156,8 @@ export class Turns {
 
   #give(turner: TurnTask): void {
     const began = this.#options.now();
-    this.#until = began +
-      (this.#isAlone ? Math.max(turnLimits.turnMs, turnLimits.quietMs - this.#worked) : turnLimits.turnMs);
+    const { turnMs, onlyMs } = turnLimits;
+    this.#until = began + (this.#isAlone ? Math.max(turnMs, onlyMs - this.#worked) : turnMs);
     if (turner.turn(this.#isOver)) this.#behind.add(turner);
     this.#endedAt = this.#options.now();
     this.#worked += this.#endedAt - began;
