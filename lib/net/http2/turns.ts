@@ -91,8 +91,8 @@ export class Turns {
   }
 
   /**
-   * Requests a turn. It starts at once if no turn has started in this pass of the event loop; otherwise the task is
-   * queued. Without the queue, a socket that always has data would be read again and again, and no other one.
+   * Requests a turn. It starts at once if the task is the only one or no turn has started in this pass of the event loop;
+   * otherwise the task is queued. Without the queue, a socket that always has data would be read again and again, and no other one.
    */
   ask(turner: TurnTask): void {
     if (this.#round !== "none") return this.#behind.has(turner) ? undefined : void this.#fresh.add(turner);
@@ -100,7 +100,9 @@ export class Turns {
     // The event loop was idle since then, so that it has polled its sockets.
     if (this.#options.now() - this.#endedAt > turnLimits.turnMs) this.#worked = 0;
     this.#give(turner);
-    this.#plan();
+    // No other task can wait for the rest of this pass.
+    if (this.#isAlone && this.#behind.size === 0 && this.#worked < turnLimits.onlyMs) this.#round = "none";
+    else this.#plan();
   }
 
   /** Whether the task is queued for a turn. */

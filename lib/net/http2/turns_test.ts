@@ -110,6 +110,25 @@ Deno.test("Turns costs an idle process one pass a turn", () => {
   }
 });
 
+Deno.test("Turns needs no pass for the only task, and has the sockets polled after many of its turns", () => {
+  const bench = new Bench();
+  const only = bench.worker("a", 0, 0.1);
+  bench.turns.enter(only);
+  const ask = () => {
+    only.pieces = 1;
+    bench.turns.ask(only);
+  };
+  for (let turns = 1; turns * 0.1 < turnLimits.onlyMs; turns++) {
+    ask();
+    equal(bench.order.length, turns);
+    equal(bench.pass(), false);
+  }
+  while (!bench.turns.waits(only)) ask();
+  const before = bench.passes;
+  while (bench.turns.waits(only)) bench.pass();
+  ok(bench.passes - before > 61);
+});
+
 Deno.test("Turns.leave() removes a task without losing other turns", () => {
   const bench = new Bench();
   const [a, b, c] = [bench.worker("a", 9, 1), bench.worker("b", 1, 1), bench.worker("c", 1, 1)];
