@@ -80,7 +80,7 @@ Deno.test("decrypt() refuses our own wraps and whatever else is no seed, when ha
   }
   const asForeign = await a.encryptForeign(concat(tag, dek));
   await assert.rejects(open(node, foreign(asForeign)), { message: /wrapped data key of Trousseau's/ });
-  assert.notEqual(node.service.status().providers[0]?.health, "sick");
+  assert.notEqual(node.service.peek().providers[0]?.health, "sick");
 });
 
 Deno.test("decrypt() never opens with a provider that the format's entry does not name", async () => {
@@ -118,7 +118,7 @@ Deno.test("decrypt() does not take a wrong line of trousseau-v2 for its provider
   const ours = base64(await a.encryptForeign(concat(utf8("trousseau-dek-1"), seed)));
   const text = `x:-:${ours}\ny:-:${base64(await b.encryptForeign(seed))}\n`;
   assert.deepEqual(await open(node, foreign(utf8(text), ""), "v1beta1"), seed);
-  assert.deepEqual(node.service.status().providers.map(({ health }) => health), ["well", "well"]);
+  assert.deepEqual(node.service.peek().providers.map(({ health }) => health), ["well", "well"]);
 });
 
 Deno.test("decrypt() keeps foreign seeds in a cache of their own, and joins equal calls", async () => {

@@ -103,7 +103,7 @@ export class DecryptBoard {
     this.#report(now, error.message);
   }
 
-  /** The status, with times as moments of `Clock.now`. Each Encrypt calls this: it is cheap if nothing was refused. */
+  /** The status, with times as moments of `Clock.now`. */
   status(): DecryptStatus {
     const { window: windowMs } = decryptLimits;
     const lastOpenedAt = this.#openedAt;

@@ -24,7 +24,7 @@ import { Prober } from "./prober.ts";
 import { QuorumWatch } from "./quorum_watch.ts";
 import { reportsHealth } from "./reporting.ts";
 import { shownDecrypts, shownHealth } from "./shown.ts";
-import type { KekGroupStatus, ProviderHealth } from "./status.ts";
+import type { KekGroupStatus, ProviderHealth, QuorumState } from "./status.ts";
 import { fillOrder, type WrapOrder } from "./wrap_order.ts";
 
 /** A provider and its former names, under which it may have wrapped. */
@@ -222,13 +222,18 @@ export class KekGroup implements AsyncDisposable {
     });
   }
 
+  /** Whether enough providers are well to wrap a data key. */
+  get quorum(): QuorumState {
+    return this.#quorum.state();
+  }
+
   /** The status, from memory. */
   status(): KekGroupStatus {
     return {
       providers: this.#counted.map((provider) => this.#healthOf(provider)),
       retired: this.#retired.map((provider) => this.#healthOf(provider)),
       wrapOnly: this.providers.filter(({ canUnwrap }) => !canUnwrap).map((provider) => this.#healthOf(provider)),
-      quorum: this.#quorum.state(),
+      quorum: this.quorum,
       needed: this.needed,
       decrypts: shownDecrypts(this.decrypts.status(), this.#times),
     };

@@ -89,6 +89,7 @@ function constantId(): Parts["service"] {
   const trueIds = new WeakMap<Uint8Array, string>();
   return (sound) => ({
     status: () => ({ ...sound.status(), keyId: constant }),
+    encryptStatus: () => ({ ...sound.encryptStatus(), keyId: constant }),
     peek: () => ({ ...sound.peek(), keyId: constant }),
     encrypt(plaintext, api) {
       const sealed = sound.encrypt(plaintext, api);
@@ -168,6 +169,7 @@ const mutants: Readonly<Record<string, Mutant>> = {
         const first: Encrypted[] = [];
         return {
           status: () => sound.status(),
+          encryptStatus: () => sound.encryptStatus(),
           peek: () => sound.peek(),
           encrypt(plaintext, api) {
             const sealed = sound.encrypt(plaintext, api);

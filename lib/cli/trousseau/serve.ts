@@ -10,7 +10,6 @@ import { deadline } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
 import type { Config } from "../../config/config.ts";
 import { isVolatile } from "../../config/defaults.ts";
-import { dialKms } from "../../api/kms/client.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { line } from "../terminal.ts";
 import type { Terminal, TrousseauCall } from "./terminal.ts";
@@ -71,6 +70,8 @@ async function printFirstSteps(
 /** One round trip with each API, as kube-apiserver makes them. @returns the reason if it fails. */
 async function selfTest(path: string, parent: AbortSignal): Promise<string | undefined> {
   using bound = deadline(selfTestMs, parent);
+  // A start with a configuration does not load the client's library.
+  const { dialKms } = await import("../../api/kms/client.ts");
   await using client = dialKms(path);
   const { steps } = await probeKms(client, bound.signal);
   return steps.find(({ result }) => result !== "ok" && result !== "off")?.detail;

@@ -53,6 +53,7 @@ export class SocketConnection implements TurnTask {
     this.#socket = socket;
     this.#turns = turns;
     this.#readAt = turns.now;
+    turns.enter(this);
     this.connection = new Connection({
       onStream,
       onInternalError,

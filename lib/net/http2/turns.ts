@@ -16,7 +16,7 @@ import { systemClock } from "../../base/clock.ts";
  * connection a tenth of its calls.
  */
 export const turnLimits = {
-  /** Maximum length of one turn. */
+  /** Maximum length of one turn, while there are several tasks. */
   turnMs: 0.25,
   /** Maximum total length of turns between two polls of the sockets, while other connections wait. */
   roundMs: 0.5,
@@ -24,6 +24,11 @@ export const turnLimits = {
    * The same while no connection waits. An idle process polls its sockets anyway, whenever its event loop has no work.
    */
   quietMs: 4,
+  /**
+   * The same for the only task, and the maximum length of its turn. Calls that came together are answered together, and
+   * share requests to a KMS. Timers and a new connection wait for so long.
+   */
+  onlyMs: 10,
 } as const;
 
 /**
@@ -56,6 +61,8 @@ export interface TurnsOptions {
 /** Assigns turns: first to tasks that have newly requested one, then to tasks that had one and have work left. */
 export class Turns {
   readonly #options: TurnsOptions;
+  /** All tasks that may ask for turns. */
+  readonly #tasks = new Set<TurnTask>();
   /** Tasks that have newly requested a turn, and tasks whose last turn ended with work left. */
   readonly #fresh = new Set<TurnTask>();
   readonly #behind = new Set<TurnTask>();
@@ -78,9 +85,14 @@ export class Turns {
     return this.#options.now();
   }
 
+  /** Adds a task that will request turns. */
+  enter(turner: TurnTask): void {
+    this.#tasks.add(turner);
+  }
+
   /**
-   * Requests a turn. It starts at once if no turn has started in this pass of the event loop; otherwise the task is
-   * queued. Without the queue, a socket that always has data would be read again and again, and no other one.
+   * Requests a turn. It starts at once if the task is the only one or no turn has started in this pass of the event loop;
+   * otherwise the task is queued. Without the queue, a socket that always has data would be read again and again, and no other one.
    */
   ask(turner: TurnTask): void {
     if (this.#round !== "none") return this.#behind.has(turner) ? undefined : void this.#fresh.add(turner);
@@ -88,7 +100,9 @@ export class Turns {
     // The event loop was idle since then, so that it has polled its sockets.
     if (this.#options.now() - this.#endedAt > turnLimits.turnMs) this.#worked = 0;
     this.#give(turner);
-    this.#plan();
+    // No other task can wait for the rest of this pass.
+    if (this.#isAlone && this.#behind.size === 0 && this.#worked < turnLimits.onlyMs) this.#round = "none";
+    else this.#plan();
   }
 
   /** Whether the task is queued for a turn. */
@@ -96,20 +110,28 @@ export class Turns {
     return this.#fresh.has(turner) || this.#behind.has(turner);
   }
 
-  /** Removes the task from the queues. */
+  /** Removes the task, also from the queues. */
   leave(turner: TurnTask): void {
+    this.#tasks.delete(turner);
     this.#fresh.delete(turner);
     this.#behind.delete(turner);
   }
 
+  get #isAlone(): boolean {
+    return this.#tasks.size === 1;
+  }
+
   #plan(): void {
     this.#round = "planned";
-    const isQuiet = this.#fresh.size + this.#behind.size === 0;
-    if (this.#worked < (isQuiet ? turnLimits.quietMs : turnLimits.turnMs)) {
-      return this.#options.soon(() => this.#runRound());
-    }
+    if (this.#worked < this.#maxWork()) return this.#options.soon(() => this.#runRound());
     this.#worked = 0;
     this.#pass(passesToLook);
+  }
+
+  /** Maximum length of the turns before the sockets are polled. */
+  #maxWork(): number {
+    if (this.#isAlone) return turnLimits.onlyMs;
+    return this.#fresh.size + this.#behind.size === 0 ? turnLimits.quietMs : turnLimits.turnMs;
   }
 
   #pass(left: number): void {
@@ -136,7 +158,8 @@ export class Turns {
 
   #give(turner: TurnTask): void {
     const began = this.#options.now();
-    this.#until = began + turnLimits.turnMs;
+    const { turnMs, onlyMs } = turnLimits;
+    this.#until = began + (this.#isAlone ? Math.max(turnMs, onlyMs - this.#worked) : turnMs);
     if (turner.turn(this.#isOver)) this.#behind.add(turner);
     this.#endedAt = this.#options.now();
     this.#worked += this.#endedAt - began;

@@ -77,6 +77,29 @@ Deno.test("Turns has the sockets polled after at most a round, however much work
   ok(before > 0 && before <= 4 * turnLimits.roundMs, `${before} ms of others' work came first`);
 });
 
+Deno.test("Turns gives the only task long turns with polls in between, until another task enters", () => {
+  const bench = new Bench();
+  const cost = turnLimits.turnMs / 4;
+  const perTurn = (limit: number) => limit / cost;
+  const only = bench.worker("a", 1000, cost);
+  bench.turns.enter(only);
+  bench.turns.ask(only);
+  equal(bench.order.length, perTurn(turnLimits.onlyMs));
+  const before = bench.passes;
+  while (bench.order.length < 2 * perTurn(turnLimits.onlyMs)) bench.pass();
+  ok(bench.passes - before > 61, "the sockets were polled between two turns");
+  const other = bench.worker("b", 1, cost);
+  bench.turns.enter(other);
+  bench.turns.ask(other);
+  const begun = bench.order.length;
+  while (!bench.order.includes("b")) bench.pass();
+  ok(bench.order.indexOf("b") - begun <= perTurn(turnLimits.turnMs));
+  bench.turns.leave(other);
+  const left = bench.order.length;
+  while (bench.order.length === left) bench.pass();
+  equal(bench.order.length - left, perTurn(turnLimits.onlyMs));
+});
+
 Deno.test("Turns costs an idle process one pass a turn", () => {
   const bench = new Bench();
   for (let at = 0; at < 5; at++) {
@@ -85,6 +108,25 @@ Deno.test("Turns costs an idle process one pass a turn", () => {
     equal(bench.pass(), false);
     bench.rest(2);
   }
+});
+
+Deno.test("Turns needs no pass for the only task, and has the sockets polled after many of its turns", () => {
+  const bench = new Bench();
+  const only = bench.worker("a", 0, 0.1);
+  bench.turns.enter(only);
+  const ask = () => {
+    only.pieces = 1;
+    bench.turns.ask(only);
+  };
+  for (let turns = 1; turns * 0.1 < turnLimits.onlyMs; turns++) {
+    ask();
+    equal(bench.order.length, turns);
+    equal(bench.pass(), false);
+  }
+  while (!bench.turns.waits(only)) ask();
+  const before = bench.passes;
+  while (bench.turns.waits(only)) bench.pass();
+  ok(bench.passes - before > 61);
 });
 
 Deno.test("Turns.leave() removes a task without losing other turns", () => {

@@ -9,6 +9,15 @@ import { Duplex } from "node:stream";
 /** Size of the read buffer in bytes. It is small while a connection is quiet, since each idle connection keeps one. */
 const readSizes = { least: 2 << 10, most: 64 << 10 } as const;
 
+/**
+ * The buffer grows by this factor after a full read: calls that came together are to be read together, since they share
+ * turns, writes and requests to a KMS.
+ */
+const growth = 8;
+
+/** Consecutive reads of less than a quarter of the buffer after which it is halved. */
+const smallReads = 64;
+
 /** The members of an accepted connection that are used. */
 export type AcceptedConnection = Pick<Deno.Conn, "read" | "write" | "close" | "closeWrite">;
 
@@ -23,6 +32,7 @@ type Done = (error?: Error | null) => void;
 export class UnixStream extends Duplex {
   readonly #connection: AcceptedConnection;
   #buffer = new Uint8Array(readSizes.least);
+  #smallReads = 0;
 
   constructor(connection: AcceptedConnection) {
     super({ allowHalfOpen: false });
@@ -65,11 +75,14 @@ export class UnixStream extends Duplex {
     for (let at = 0; at < bytes.length;) at += await this.#connection.write(at === 0 ? bytes : bytes.subarray(at));
   }
 
-  /** Doubles the buffer after a full read, up to the maximum; halves it after a read of less than a quarter. */
+  /** Enlarges the buffer after a full read, up to the maximum; halves it after many small ones. */
   #resize(length: number): void {
     const size = this.#buffer.length;
-    const next = length === size ? Math.min(2 * size, readSizes.most) : length < size / 4 ? size / 2 : size;
-    if (next !== size && next >= readSizes.least) this.#buffer = new Uint8Array(next);
+    this.#smallReads = length < size / 4 ? this.#smallReads + 1 : 0;
+    if (length < size && this.#smallReads < smallReads) return;
+    this.#smallReads = 0;
+    const next = length === size ? Math.min(growth * size, readSizes.most) : Math.max(size / 2, readSizes.least);
+    if (next !== size) this.#buffer = new Uint8Array(next);
   }
 }
 

@@ -72,3 +72,25 @@ Deno.test("UnixStream.destroy() closes the connection during a read", async () =
     equal(await client.read(new Uint8Array(1)).catch(() => null), null);
   });
 });
+
+Deno.test("UnixStream reads calls that came together in one piece, and returns to a small buffer after many small reads", async () => {
+  const sizes: number[] = [];
+  const full = (buffer: Uint8Array) => buffer.length;
+  const answers = [full, () => 6_000, ...Array.from({ length: 63 }, () => () => 10), full, full, full];
+  const small = Array.from({ length: 500 }, () => () => 10);
+  const steps = [...answers, ...small].values();
+  const stream = new UnixStream({
+    read: (buffer: Uint8Array) => {
+      sizes.push(buffer.length);
+      return Promise.resolve(steps.next().value?.(buffer) ?? null);
+    },
+    write: () => Promise.resolve(0),
+    close() {},
+    closeWrite: () => Promise.resolve(),
+  });
+  await once(stream.resume(), "close");
+  equal(sizes[0], 2_048);
+  deepEqual(new Set(sizes.slice(1, answers.length - 2)), new Set([16_384]));
+  deepEqual(sizes.slice(answers.length - 2, answers.length + 1), [65_536, 65_536, 65_536]);
+  deepEqual([...new Set(sizes.slice(answers.length))], [65_536, 32_768, 16_384, 8_192, 4_096, 2_048]);
+});

@@ -5,7 +5,7 @@
  */
 import type { Notify } from "../../telemetry/events.ts";
 import type { KmsHandlers } from "../../api/kms/server.ts";
-import type { Service, ServiceStatus } from "./service.ts";
+import type { AnswerStatus, Service } from "./service.ts";
 import { notedBug } from "../../net/grpc/rpc_event.ts";
 import { noteUnreadableKms } from "./rpc_event.ts";
 import { type OutageDecision, outageDecision, type OutageSettings, type OutageState, outageState } from "./outage.ts";
@@ -29,7 +29,7 @@ export function kmsHandlers(options: HandlerOptions): KmsHandlers {
   const context = {
     service,
     notify,
-    decide: (noted: "status" | "peek") => judge(noted === "status" ? service.status() : service.peek()),
+    decide: (call: "status" | "encrypt") => judge(call === "status" ? service.status() : service.encryptStatus()),
   };
   return {
     v2: v2Handlers(context, kms.reportVersion),
@@ -40,7 +40,7 @@ export function kmsHandlers(options: HandlerOptions): KmsHandlers {
 }
 
 /** Decides how to answer, and notifies when an outage begins, passes `after`, turns into a refusal, or ends. */
-function withTransitions({ outage, notify }: HandlerOptions): (status: ServiceStatus) => OutageDecision {
+function withTransitions({ outage, notify }: HandlerOptions): (status: AnswerStatus) => OutageDecision {
   let last: OutageState = "none";
   return (status) => {
     const state = outageState(status.quorum, outage.afterMs);

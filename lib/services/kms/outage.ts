@@ -5,7 +5,7 @@
  * @module
  */
 import { KmsError } from "../../base/errors.ts";
-import type { QuorumState, ServiceStatus } from "./service.ts";
+import type { AnswerStatus, QuorumState, ServiceStatus } from "./service.ts";
 
 /** The outage settings of the configuration. */
 export interface OutageSettings {
@@ -42,7 +42,7 @@ export function outageState(quorum: QuorumState, afterMs: number): OutageState {
  * A node without a key ID and one whose KEKs are refused answer the same under every policy: the first has no key ID to
  * announce, and the second has no outage.
  */
-export function outageDecision(settings: OutageSettings, status: ServiceStatus): OutageDecision {
+export function outageDecision(settings: OutageSettings, status: AnswerStatus): OutageDecision {
   const { keyId, quorum } = status;
   if (quorum.state === "lost" && quorum.refused) return refuse("key_unusable", quorum.message);
   if (keyId === undefined) return refuse("unreachable", status.message);

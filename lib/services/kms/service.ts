@@ -26,16 +26,26 @@ import { memorySentinels, type SentinelStore } from "./key_ring/sentinel_file.ts
 import { SentinelWatch } from "./key_ring/sentinel_watch.ts";
 import type { RingStore } from "./key_ring/state.ts";
 import { type ConfiguredMember, decryptorsAmong } from "./key_ring/wrap_sets.ts";
-import type { Decrypted, Encrypted, Sealed, ServiceStatus } from "./status.ts";
+import type { AnswerStatus, Decrypted, Encrypted, Sealed, ServiceStatus } from "./status.ts";
 
 export type { DecryptStatus, ProviderHealth, ProviderVersion, QuorumState, RefusedDecrypts } from "../../kek/status.ts";
-export type { Decrypted, Encrypted, ProviderStatus, Sealed, SealedVersionStatus, ServiceStatus } from "./status.ts";
+export type {
+  AnswerStatus,
+  Decrypted,
+  Encrypted,
+  ProviderStatus,
+  Sealed,
+  SealedVersionStatus,
+  ServiceStatus,
+} from "./status.ts";
 
 /** The operations of the plugin. */
 export interface Service {
   /** The status for a Status answer, from memory. The key ID does not change in the 4 s after a call, for at most 30 s. */
-  status(): ServiceStatus;
-  /** The status for every other use, from memory. */
+  status(): AnswerStatus;
+  /** The same for an Encrypt, which does not delay a change of the key ID. */
+  encryptStatus(): AnswerStatus;
+  /** The whole status, from memory. */
   peek(): ServiceStatus;
   /**
    * Seals under the announced key ID, without a remote call.
@@ -156,8 +166,12 @@ class KmsPluginService implements OpenedService {
     this.#foreign = foreign;
   }
 
-  status(): ServiceStatus {
+  status(): AnswerStatus {
     return this.#ring.status();
+  }
+
+  encryptStatus(): AnswerStatus {
+    return this.#ring.encryptStatus();
   }
 
   peek(): ServiceStatus {

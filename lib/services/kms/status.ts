@@ -58,6 +58,9 @@ export interface ServiceStatus extends KekGroupStatus {
   readonly sealedVersions: readonly SealedVersionStatus[];
 }
 
+/** The part of the status that Status and Encrypt are answered by. It is cheap: every call of either reads it. */
+export type AnswerStatus = Pick<ServiceStatus, "keyId" | "quorum" | "message">;
+
 /** A sealed DEK seed as KMS v2 carries it. Under v1beta1 `ciphertext` is a frame that holds the rest. */
 export interface Sealed {
   readonly keyId: string;

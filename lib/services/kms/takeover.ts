@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { dialKms } from "../../api/kms/client.ts";
 import type { Takeover } from "../../net/socket/socket.ts";
 
 const never = new AbortController().signal;
@@ -22,6 +21,8 @@ export function whereKeyIdMatches(keyId: () => string | undefined): Takeover {
 }
 
 async function announcedAt(path: string): Promise<string | undefined> {
+  // Only a takeover calls another process: a plain start does not load the client's library.
+  const { dialKms } = await import("../../api/kms/client.ts");
   await using client = dialKms(path);
   try {
     const { key_id: keyId } = await client.v2.Status({}, { signal: never });

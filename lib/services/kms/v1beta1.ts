@@ -32,7 +32,7 @@ export function v1beta1Handlers(context: HandlerContext, runtimeVersion: string)
     Encrypt: withKmsRpcEvent("v1beta1", "encrypt", notify, ({ version, plain }, _call, findings) => {
       checkVersion(version);
       checkPlaintext(plain);
-      const now = context.decide("peek");
+      const now = context.decide("encrypt");
       if (now.say === "refuse") throw now.error;
       if (now.say === "unwell" && equalBytes(plain, ping)) throw new KmsError("unreachable", now.message);
       const { keyId, ciphertext, providers } = service.encrypt(plain, "v1beta1");

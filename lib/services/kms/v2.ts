@@ -17,8 +17,8 @@ import type { OutageDecision } from "./outage.ts";
 export interface HandlerContext {
   readonly service: Service;
   readonly notify: Notify;
-  /** Decides how to answer now: `status` for a Status call, which the service notes; `peek` for any other call. */
-  readonly decide: (noted: "status" | "peek") => OutageDecision;
+  /** Decides how to answer a call now. The service notes a Status. */
+  readonly decide: (call: "status" | "encrypt") => OutageDecision;
 }
 
 /**
@@ -41,7 +41,7 @@ export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2bet
     Encrypt: withKmsRpcEvent("v2", "encrypt", notify, ({ plaintext, uid }, _call, findings) => {
       checkPlaintext(plaintext);
       // If Encrypt succeeded while Status is refused, the API server's log would not show the reason.
-      const now = context.decide("peek");
+      const now = context.decide("encrypt");
       if (now.say === "refuse") throw now.error;
       const { keyId, ciphertext, annotations, providers } = service.encrypt(plaintext, "v2", isToolUid(uid));
       Object.assign(findings, { keyId, providers });

@@ -42,12 +42,12 @@ Deno.test("a provider that only wraps is not enough to prepare a data key", asyn
   a.faults.set("all", "unreachable");
   await using node = await started([a, r]);
   await node.clock.advance(5 * minute);
-  const { keyId, canEncrypt, quorum } = node.service.status();
+  const { keyId, canEncrypt, quorum } = node.service.peek();
   deepEqual([keyId, canEncrypt, quorum.state], [undefined, false, "lost"]);
   deepEqual(node.events.filter(({ type }) => type === "ready_dek"), [], "nothing is tried without a");
   a.faults.clear();
   await node.clock.advance(minute);
-  equal(node.service.status().canEncrypt, true);
+  equal(node.service.peek().canEncrypt, true);
 });
 
 Deno.test("openService() does not count a provider that only wraps as one that can open the node's data", async () => {

@@ -6,7 +6,6 @@
 import { randomBytes } from "node:crypto";
 import { equalBytes } from "../../base/bytes.ts";
 import { deadline } from "../../base/deadline.ts";
-import { dialSops } from "../../api/sops/client.ts";
 import { sopsDeadlineMs } from "../../api/sops/contract.ts";
 import type { Takeover } from "../../net/socket/socket.ts";
 import { armoured } from "./armour.ts";
@@ -20,6 +19,8 @@ import type { SopsService } from "./service.ts";
 export function whereKeysMatch(service: SopsService, keys: readonly string[]): Takeover {
   return async (path) => {
     using bound = deadline(sopsDeadlineMs);
+    // Only a takeover calls another process: a plain start does not load the client's library.
+    const { dialSops } = await import("../../api/sops/client.ts");
     await using client = dialSops(path);
     for (const name of keys) {
       const plaintext = new Uint8Array(randomBytes(32));

@@ -278,7 +278,8 @@ class Cluster implements AsyncDisposable {
 
   /** Records the ID of a node, and checks its history. */
   #look(node: ModelNode) {
-    const status = this.#serviceOf(node).status();
+    const service = this.#serviceOf(node);
+    const status = service.status();
     const before = node.ids.at(-1);
     if (before !== undefined) assert.ok(status.keyId !== undefined, "a node that has announced an ID always has one");
     if (status.keyId !== undefined && status.keyId !== before) {
@@ -286,7 +287,7 @@ class Cluster implements AsyncDisposable {
       node.ids.push(status.keyId);
     }
     checkHistory(node.store.saved, this.#kms);
-    return status;
+    return { ...status, canEncrypt: service.peek().canEncrypt };
   }
 
   async #readOne(): Promise<void> {

@@ -18,7 +18,7 @@ import type { StateFolderWatch } from "../../../base/state_folder.ts";
 import { Announcer, type Candidate } from "./announcer.ts";
 import type { KekGroup } from "../../../kek/kek_group.ts";
 import type { ProviderHealth, QuorumState } from "../../../kek/status.ts";
-import type { Encrypted, ProviderStatus, ServiceStatus } from "../status.ts";
+import type { AnswerStatus, Encrypted, ProviderStatus, ServiceStatus } from "../status.ts";
 import { DekMaker } from "./dek_maker.ts";
 import { FirstEncrypt, type FirstEncryptFile } from "./first_encrypt.ts";
 import { keyIdOf, unseenVersion } from "./key_id.ts";
@@ -134,20 +134,26 @@ export class KeyRing implements AsyncDisposable {
   }
 
   /** The status for a Status answer, from memory. A change of the key ID waits for the Encrypt that can follow. */
-  status(): ServiceStatus {
+  status(): AnswerStatus {
     this.#announcer.noteStatus();
-    return this.peek();
+    return this.encryptStatus();
   }
 
-  /** The status, from memory. */
+  /** The same for an Encrypt. */
+  encryptStatus(): AnswerStatus {
+    const { current } = this.#announcer;
+    const { quorum } = this.#options.group;
+    return { keyId: current?.id, quorum, message: current ? "" : this.#whyNoKeyId(quorum) };
+  }
+
+  /** The whole status, from memory. */
   peek(): ServiceStatus {
     const { current } = this.#announcer;
     const group = this.#options.group.status();
     return {
       ...group,
-      keyId: current?.id,
+      ...this.encryptStatus(),
       provisional: current?.provisional ?? false,
-      message: current ? "" : this.#whyNoKeyId(group.quorum),
       providers: group.providers.map((health) => this.#providerStatus(health)),
       canEncrypt: this.#ready !== undefined,
       dataKeyMadeAt: shown(this.#ready?.madeAt, this.#times),

@@ -89,7 +89,7 @@ export class SentinelWatch implements AsyncDisposable {
 
   /** The status of each version, from memory. */
   get statuses(): readonly SealedVersionStatus[] {
-    // A step of the wall clock moves the times of this process' tests. Cheap, since every Encrypt calls this.
+    // A step of the wall clock moves the times of this process' tests.
     if (this.#times.of(0) !== this.#origin) this.#refresh();
     return this.#statuses;
   }
