@@ -32,6 +32,7 @@ import { KeyUpkeep } from "../services/keyring/records/key_upkeep.ts";
 import type { SealedRecordStore } from "../services/keyring/records/record_store.ts";
 import type { Notify } from "../telemetry/events.ts";
 import { type OpenKeyring, openKeyring, type OpenLogins } from "./keyring_parts.ts";
+import { onlyKeyFile } from "./keyring_store.ts";
 
 /** Requests of one identity: in the long run a second, and at once. */
 const rate = { perSecond: 1_000, burst: 4_000 } as const;
@@ -232,10 +233,8 @@ export class KeyringServer implements AsyncDisposable {
 
   /** Why a backup would not help: every key of the keyring lies on this machine. */
   #backupWarning(): string | undefined {
-    const { providers } = this.#parts.config;
-    const local = providers.find(({ settings }) => settings.kind === "local");
-    if (local === undefined || providers.some(({ settings }) => settings.kind !== "local")) return undefined;
-    const file = local.settings.kind === "local" ? local.settings.keyFile : "";
+    const file = onlyKeyFile(this.#parts.config);
+    if (file === undefined) return undefined;
     return `Every key lies on this machine (${file}): a backup opens nothing without it; run trousseau recovery new.`;
   }
 }
