@@ -27,7 +27,9 @@ const checkMs = 10_000;
 const maxWaiting = 1_000;
 
 /** The answer is a stream; the operation ends when it begins. */
-export function watch({ parts, path: folder, request, requestId }: NativeCall<"watch">): Promise<OperationResult> {
+export function watchFolder(
+  { parts, path: folder, request, requestId }: NativeCall<"watch">,
+): Promise<OperationResult> {
   const headers = { "content-type": "text/event-stream" };
   return Promise.resolve({
     answer: { status: 200, headers, body: events({ parts, request, requestId }, folder) },
