@@ -2,7 +2,7 @@
  * A process that records audit lines as fast as it can, for tests that kill it or take its disk away. It prints `ok N` for
  * each line that is in the kernel, and `refused SENTENCE` for each that is not.
  *
- * Arguments: path, private key in PEM, `refuse` or `continue`, milliseconds between two rounds of 8 lines.
+ * Arguments: path, `refuse` or `continue`, milliseconds between two rounds of 8 lines. `AUDIT_KEY` is the private key in PEM.
  *
  * @module
  */
@@ -10,7 +10,8 @@ import { createPrivateKey } from "node:crypto";
 import { AuditChain } from "../../lib/services/keyring/audit/audit_chain.ts";
 import { systemClock } from "../../lib/base/clock.ts";
 
-const [path = "", key = "", onFailure, pause = "0"] = Deno.args;
+const [path = "", onFailure, pause = "0"] = Deno.args;
+const key = Deno.env.get("AUDIT_KEY") ?? "";
 
 function print(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));

@@ -79,18 +79,20 @@ export class ChainFile {
 
   /** Appends bytes. It never throws. */
   async append(bytes: Uint8Array): Promise<Appended> {
-    let written = 0;
     try {
       await this.#check();
-      while (written < bytes.length) {
-        this.#unsynced = true;
-        written += (await this.#file.write(bytes, written)).bytesWritten;
-      }
-      return { written };
     } catch (thrown) {
-      return { written, failure: asUnavailable(this.path, thrown) };
-    } finally {
-      this.#size += written;
+      return { written: 0, failure: asUnavailable(this.path, thrown) };
+    }
+    const before = this.#size;
+    this.#unsynced = true;
+    try {
+      await this.#file.writeFile(bytes);
+      this.#size += bytes.length;
+      return { written: bytes.length };
+    } catch (thrown) {
+      this.#size = await this.#sizeAfterFailure(bytes.length);
+      return { written: this.#size - before, failure: asUnavailable(this.path, thrown) };
     }
   }
 
@@ -119,6 +121,13 @@ export class ChainFile {
 
   async close(): Promise<void> {
     await this.#file.close();
+  }
+
+  /** A failed write can have written some of its bytes, and the runtime does not say how many. */
+  async #sizeAfterFailure(bytes: number): Promise<number> {
+    const { size } = await this.#file.stat().catch(() => ({ size: this.#size }));
+    const isOurs = size >= this.#size && size <= this.#size + bytes;
+    return isOurs ? size : this.#size;
   }
 
   async #check(): Promise<void> {
