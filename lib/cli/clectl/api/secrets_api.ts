@@ -13,6 +13,7 @@ import type {
   ListAnswer,
   WrittenAnswer,
 } from "../../../api/keyring/secret_schemas.ts";
+import { withIdleLimit } from "../connection/idle_limit.ts";
 import { serverEvents } from "../connection/event_stream.ts";
 import { keyringErrorOf } from "../connection/problem_document.ts";
 import { wrongForm } from "../connection/shape.ts";
@@ -105,9 +106,9 @@ export class SecretsApi {
     const call = { method: "GET", path: `watch/${urlPathOf(folder)}` } as const;
     using answer = await this.#client.open(call, "text/event-stream");
     yield undefined;
-    for await (const { type, data } of serverEvents(answer.chunks)) {
+    for await (const { type, data } of serverEvents(withIdleLimit(answer.chunks, idleMs))) {
       if (type === "change") yield answers.changeOf(eventJson(data), "the event");
-      const problem = type === "problem" ? keyringErrorOf(eventJson(data)) : undefined;
+      const problem = type === "end" ? keyringErrorOf(eventJson(data)) : undefined;
       if (problem !== undefined) throw problem;
     }
   }
@@ -179,6 +180,9 @@ export class SecretsApi {
 
 /** Milliseconds for an import: 100,000 secrets are written in many transactions. */
 const importMs = 1_800_000;
+
+/** Milliseconds without a byte after which a stream counts as broken. A server sends a comment every ten seconds. */
+const idleMs = 60_000;
 
 /** Paths of one request for several secrets. */
 const readAtOnce = 100;

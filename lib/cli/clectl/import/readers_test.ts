@@ -128,6 +128,9 @@ Deno.test("readVaultRows() reads answers of both versions of KV, and trees", asy
   const first = { request_id: "1", data: { password: "x" } };
   deepEqual(shown(await read("vault", JSON.stringify(first), { path: "a" })), ['"a": a password=x']);
   await rejects(read("vault", JSON.stringify(first)), refused(/name one with --path/));
+  deepEqual(shown(await read("vault", '{"a":{"n":12345678901234567890,"m":[1.50]}}')), [
+    '"a": a n:json=12345678901234567890 m:json=[1.50]',
+  ]);
   const tree = { db: { prod: { john: { password: "x" } }, user: "y" } };
   deepEqual(shown(await read("vault", JSON.stringify(tree))).toSorted(), [
     '"db": db user=y',
