@@ -17,7 +17,7 @@ import { type ApiListener, openUnixListener } from "../services/keyring/http/uni
 import { adminSocketName } from "../services/keyring/identity/authenticator.ts";
 import { aligned, pageText, type ServicePages } from "../telemetry/pages.ts";
 import { openLogins } from "./keyring_parts.ts";
-import { KeyringServer } from "./keyring_server.ts";
+import { KeyringProcess } from "./keyring_process.ts";
 import { keyringOwnConfig, openKeyringStore } from "./keyring_store.ts";
 import type { OpenService, OpenServiceOptions } from "./service.ts";
 
@@ -32,7 +32,7 @@ export async function openKeyringService({ config, notify, credentials }: OpenSe
     await orConfigError(openKeyringStore(own, { create: true, notify, credentials, signal: never })),
   );
   const logins = opened.use(await openLogins(keyring.issuers, notify));
-  const server = opened.use(new KeyringServer({ config: own, store, group, logins, notify }));
+  const server = opened.use(new KeyringProcess({ config: own, store, group, logins, notify }));
   const kept = opened.move();
   return {
     pages: keyringPages(server, () => kekGauges(group.status())),
@@ -58,7 +58,7 @@ async function orConfigError<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-async function serveSockets(server: KeyringServer, config: Config, options: SocketOptions): Promise<SocketServer> {
+async function serveSockets(server: KeyringProcess, config: Config, options: SocketOptions): Promise<SocketServer> {
   await using opened = new ResourceStack();
   const { keyring: { sockets } } = config;
   const open = (place: Pick<SocketOptions, "path" | "mode" | "owner" | "group">, socket: string) =>
@@ -92,7 +92,7 @@ async function serveSockets(server: KeyringServer, config: Config, options: Sock
 }
 
 /** The pages of the HTTP endpoint: parts and states, and the gauges of the providers. */
-function keyringPages(server: KeyringServer, gauges: ServicePages["gauges"]): ServicePages {
+function keyringPages(server: KeyringProcess, gauges: ServicePages["gauges"]): ServicePages {
   return {
     page() {
       const parts = server.health();
