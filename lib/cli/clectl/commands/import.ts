@@ -11,7 +11,7 @@ import { line } from "../../terminal.ts";
 import type { SecretsApi } from "../api/secrets_api.ts";
 import { type ImportableSecret, importItems } from "../import/items.ts";
 import { formatOf } from "../import/readers.ts";
-import { type ImportComplaint, type ImportedFile, importLimits } from "../import/rows.ts";
+import { type ImportComplaint, type ImportedFile, importFileLimits } from "../import/rows.ts";
 import type { ClectlCall } from "../options.ts";
 import { startBar } from "../output/bar.ts";
 import { printedDocument } from "../output/print.ts";
@@ -43,7 +43,7 @@ export async function importFile(call: ClectlCall): Promise<ExitStatus> {
 /** @throws {KeyringError} `request_invalid` */
 async function parsedFile({ options, terminal }: ClectlCall, path: string): Promise<ImportedFile> {
   const format = options.importFormat ?? formatOf(path);
-  const bytes = await fileBytes(path, importLimits.packedBytes);
+  const bytes = await fileBytes(path, importFileLimits.packedBytes);
   const reading = {
     ...(options.path === undefined ? {} : { path: options.path }),
     ...(options.sheet === undefined ? {} : { sheet: options.sheet }),
