@@ -32,7 +32,7 @@ function every<Value extends string>(values: Readonly<Record<Value, true>>): rea
 /** All values of {@linkcode Result}. */
 export const results: readonly Result[] = ["ok", ...Object.keys(errorCodes) as ErrorCode[]];
 /** All values of {@linkcode ProviderVerb}. */
-export const verbs = every<ProviderVerb>({ probe: true, wrap: true, unwrap: true });
+export const providerVerbs = every<ProviderVerb>({ probe: true, wrap: true, unwrap: true });
 /** All values of {@linkcode HealthState}. */
 export const healthStates = every<HealthState>({ unknown: true, well: true, sick: true, refusing: true });
 /** All values of {@linkcode CacheResult}. */

@@ -15,9 +15,9 @@ import {
   evictionReasons,
   healthStates,
   portActions,
+  providerVerbs,
   results,
   socketActions,
-  verbs,
 } from "./label_values.ts";
 import { observeProcess, type ProcessMetricsOptions } from "./process_metrics.ts";
 
@@ -187,7 +187,7 @@ function providerCounters(registry: Registry, { providers }: Countable) {
     registers,
   });
   for (const { name: provider, kind, method } of providers) {
-    for (const verb of verbs) {
+    for (const verb of providerVerbs) {
       durations.zero({ provider, kind, verb, result: "ok" });
       for (const result of results) calls.inc({ provider, kind, verb, result }, 0);
     }

@@ -89,7 +89,7 @@ export class TestKeyring implements AsyncDisposable {
       verifier.verify(request, signal);
     this.tokens = new Tokens({ store, clock, policies, failedAnswers, verify });
     const { enrolments, tokens } = this;
-    const authenticator = new Authenticator({ store, clock, policies, enrolments, tokens, failedAnswers });
+    const authenticator = new Authenticator({ store, clock, policies, failedAnswers });
     this.parts = {
       clock,
       store,

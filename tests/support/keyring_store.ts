@@ -38,9 +38,9 @@ export class TestStore implements AsyncDisposable {
   readonly signal: AbortSignal = new AbortController().signal;
 
   constructor(options: TestStoreOptions = {}) {
-    this.engine = options.engine ?? new MemoryEngine();
-    this.provider = options.provider ?? new MemoryProvider("a");
     this.clock = options.clock ?? new FakeClock();
+    this.engine = options.engine ?? new MemoryEngine(this.clock);
+    this.provider = options.provider ?? new MemoryProvider("a");
     this.group = new KekGroup({
       providers: [{ provider: this.provider, formerly: [] }],
       retired: [],

@@ -5,28 +5,25 @@
  */
 import { randomBytes } from "node:crypto";
 import { compareTexts, hex } from "../../lib/base/bytes.ts";
+import { type Clock, systemClock } from "../../lib/base/clock.ts";
 import { KeyringError } from "../../lib/api/keyring/problems.ts";
 import {
   type Engine,
   type EngineHealth,
-  engineLimits,
   type Range,
   type RowCondition,
   type RowName,
+  type RowWatch,
   type RowWrite,
   type StoredRow,
   type TableName,
   tables,
 } from "../../lib/services/keyring/engine/engine.ts";
+import { requireNames, requireRange, requireTransaction } from "../../lib/services/keyring/engine/limits.ts";
+import { RowChanges } from "../../lib/services/keyring/engine/row_changes.ts";
 
 /** The verbs of an engine that a test can make fail. */
 export type EngineVerb = "get" | "scan" | "commit" | "snapshot" | "purge";
-
-interface Watcher {
-  readonly table: TableName;
-  readonly seen: RowName[];
-  wake: () => void;
-}
 
 /** One table: rows by key in hexadecimal, and the sorted keys. */
 class MemoryTable {
@@ -52,21 +49,24 @@ export class MemoryEngine implements Engine {
   before: (verb: EngineVerb, count: number, writes: readonly RowWrite[]) => Promise<void> | void = () => {};
   readonly calls = { get: 0, scan: 0, commit: 0, snapshot: 0, purge: 0 };
   readonly #tables = new Map<TableName, MemoryTable>();
-  readonly #watchers = new Set<Watcher>();
+  readonly #changes: RowChanges;
   #version = 0;
 
-  constructor(storeId: Uint8Array = new Uint8Array(randomBytes(16))) {
+  /** @param clock of the times at which a watch is confirmed. */
+  constructor(clock: Pick<Clock, "now"> = systemClock, storeId: Uint8Array = new Uint8Array(randomBytes(16))) {
     this.storeId = storeId;
+    this.#changes = new RowChanges(clock);
   }
 
   async get(names: readonly RowName[], signal: AbortSignal): Promise<readonly (StoredRow | undefined)[]> {
-    names.forEach(checkName);
+    requireNames(names);
     await this.#begin("get", signal);
     return names.map((name) => this.row(name)).map((row) => row && copyOf(row));
   }
 
-  async scan({ table, prefix, after, limit }: Range, signal: AbortSignal): Promise<readonly StoredRow[]> {
-    if (limit < 1 || limit > 10_000) throw new RangeError("the limit of a scan is 1 to 10,000");
+  async scan(range: Range, signal: AbortSignal): Promise<readonly StoredRow[]> {
+    requireRange(range);
+    const { table, prefix, after, limit } = range;
     await this.#begin("scan", signal);
     const [first, past] = [hex(prefix), after && hex(after)];
     const keys = this.#table(table).sorted();
@@ -85,27 +85,15 @@ export class MemoryEngine implements Engine {
     writes: readonly RowWrite[],
     signal: AbortSignal,
   ): Promise<boolean> {
-    checkTransaction(conditions, writes);
+    requireTransaction(conditions, writes);
     await this.#begin("commit", signal, writes);
     const holds = conditions.every((one) => (this.row(one)?.version ?? "absent") === one.version);
     if (holds) this.#apply(writes);
     return holds;
   }
 
-  async *watch(table: TableName, signal: AbortSignal): AsyncIterable<readonly RowName[]> {
-    const watcher: Watcher = { table, seen: [], wake: () => {} };
-    this.#watchers.add(watcher);
-    const onAbort = () => watcher.wake();
-    signal.addEventListener("abort", onAbort);
-    try {
-      while (!signal.aborted) {
-        if (watcher.seen.length > 0) yield watcher.seen.splice(0);
-        else await new Promise<void>((resolve) => watcher.wake = resolve);
-      }
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-      this.#watchers.delete(watcher);
-    }
+  watch(table: TableName, signal: AbortSignal): RowWatch {
+    return this.#changes.watch(table, signal);
   }
 
   async *snapshot(signal: AbortSignal): AsyncIterable<readonly StoredRow[]> {
@@ -145,7 +133,7 @@ export class MemoryEngine implements Engine {
 
   /** Another engine with the same store ID and copies of all rows. */
   copy(): MemoryEngine {
-    const engine = new MemoryEngine(this.storeId);
+    const engine = new MemoryEngine(systemClock, this.storeId);
     engine.tamper(...this.rows().map(copyOf));
     return engine;
   }
@@ -169,10 +157,7 @@ export class MemoryEngine implements Engine {
       const row = bytes && { table, key: key.slice(), bytes: bytes.slice(), version: this.#version };
       this.#table(table).set(hex(key), row);
     }
-    for (const watcher of this.#watchers) {
-      watcher.seen.push(...writes.filter(({ table }) => table === watcher.table));
-      if (watcher.seen.length > 0) watcher.wake();
-    }
+    this.#changes.announce(writes.map(({ table, key }) => ({ table, key: key.slice() })));
   }
 }
 
@@ -189,19 +174,4 @@ function firstAtLeast(keys: readonly string[], first: string): number {
     else to = middle;
   }
   return from;
-}
-
-function checkName({ key }: RowName): void {
-  if (key.length < 1 || key.length > engineLimits.keyBytes) throw new RangeError("a row's key has 1 to 64 bytes");
-}
-
-function checkTransaction(conditions: readonly RowCondition[], writes: readonly RowWrite[]): void {
-  [...conditions, ...writes].forEach(checkName);
-  if (conditions.length + writes.length > engineLimits.operations) throw new RangeError("too many operations");
-  const sizes = writes.map(({ bytes }) => bytes?.length ?? 0);
-  if (sizes.some((size) => size > engineLimits.rowBytes)) throw new RangeError("a row is too large");
-  const total = sizes.reduce((sum, size) => sum + size, 0);
-  if (total > engineLimits.transactionBytes) throw new RangeError("a transaction is too large");
-  const names = writes.map(({ table, key }) => `${table} ${hex(key)}`);
-  if (new Set(names).size < names.length) throw new RangeError("a transaction writes a row twice");
 }

@@ -14,9 +14,12 @@ import sys
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+sys.dont_write_bytecode = True
+import check_keyring  # noqa: E402
+
 VALUE_DOMAIN, WRAPS_DOMAIN, LOCAL_DOMAIN = b"trousseau/1", b"trousseau/1 wraps", b"trousseau-local-wrap-1"
-FRAMES, TAGS = {"v1beta1": b"\xf1", "sops": b"\xf5"}, {"sops": b"trousseau-sop-1"}
-raw = bytes.fromhex
+FRAMES = {"v1beta1": b"\xf1", "sops": b"\xf5", "keyring": b"\xf6"}
+TAGS, raw = {"sops": b"trousseau-sop-1", "keyring": b"trousseau-krg-1"}, bytes.fromhex
 
 
 def sized(width, value):
@@ -30,10 +33,8 @@ def by_name(member):  # The order of UTF-16 code units.
 
 
 def key_id(epoch, members):
-    parts = [sized(4, str(epoch))]
-    for member in sorted(members, key=by_name):
-        parts += [sized(4, member[field]) for field in ("name", "kind", "version")]
-    return "t1-" + hashlib.sha256(b"".join(parts)).hexdigest()[:32]
+    members = [sized(4, one[field]) for one in sorted(members, key=by_name) for field in ("name", "kind", "version")]
+    return "t1-" + hashlib.sha256(sized(4, str(epoch)) + b"".join(members)).hexdigest()[:32]
 
 
 def plugin_version(text):
@@ -48,8 +49,8 @@ def local(identity, key, nonce, dek):
 
 
 def value(vector):
-    """The steps of a value of the KMS API or of the SOPS key service."""
-    api, bound_to = vector["api"], vector["keyName" if vector["api"] == "sops" else "keyId"]
+    """The steps of a value of the KMS API or of the SOPS key service, and of a store key of the keyring."""
+    api, bound_to = vector["api"], vector["keyName" if vector["api"] in TAGS else "keyId"]
     dek, wraps, threshold = raw(vector["dekHex"]), vector["wraps"], bytes([vector["threshold"]])
     tagged = TAGS.get(api, b"trousseau-dek-1") + dek
     yield "taggedDekHex", tagged.hex(), vector["taggedDekHex"]
@@ -57,8 +58,8 @@ def value(vector):
         wrapped = local(wrap["version"], wrap["localKeyHex"], wrap["nonceHex"], tagged)[1]
         yield f"ciphertextHex of {wrap['name']}", wrapped, wrap["ciphertextHex"]
     canonical = WRAPS_DOMAIN + len(wraps).to_bytes(4, "big")
-    for wrap in sorted(wraps, key=by_name):
-        canonical += sized(4, wrap["name"]) + sized(4, wrap["version"]) + sized(4, raw(wrap["ciphertextHex"]))
+    for one in sorted(wraps, key=by_name):
+        canonical += sized(4, one["name"]) + sized(4, one["version"]) + sized(4, raw(one["ciphertextHex"]))
     yield "canonicalWrapsHex", canonical.hex(), vector["canonicalWrapsHex"]
     reference = hashlib.sha256(canonical).digest()
     yield "referenceHex", reference.hex(), vector["referenceHex"]
@@ -70,18 +71,19 @@ def value(vector):
     envelope = b"\xe1" + threshold + reference + nonce + sealed
     yield "envelopeHex", envelope.hex(), vector["envelopeHex"]
     if api == "v2":
-        values = [b"\x01" + sized(2, wrap["version"]) + raw(wrap["ciphertextHex"]) for wrap in wraps]
+        values = [(b"\x01" + sized(2, wrap["version"]) + raw(wrap["ciphertextHex"])).hex() for wrap in wraps]
         names = [f"{wrap['name']}.wrap.trousseau.io" for wrap in wraps]
-        yield "annotationsHex", dict(zip(names, [one.hex() for one in values])), vector["annotationsHex"]
+        yield "annotationsHex", dict(zip(names, values)), vector["annotationsHex"]
     else:
         frame = FRAMES[api] + sized(2, bound_to) + bytes([len(wraps)])
-        for wrap in wraps:
-            frame += sized(1, wrap["name"]) + sized(2, wrap["version"]) + sized(2, raw(wrap["ciphertextHex"]))
+        for one in wraps:
+            frame += sized(1, one["name"]) + sized(2, one["version"]) + sized(2, raw(one["ciphertextHex"]))
         yield "frameHex", (frame + envelope).hex(), vector["frameHex"]
     if api == "sops":
-        armour = "trousseau:1:" + base64.b64encode(raw(vector["frameHex"])).decode()
-        yield "armour", armour, vector["armour"]
+        yield "armour", "trousseau:1:" + base64.b64encode(raw(vector["frameHex"])).decode(), vector["armour"]
         yield "keyUri", f"trousseau://keyring/v1/sops/keys/{bound_to}", vector["keyUri"]
+    elif api == "keyring":
+        yield "keyName", check_keyring.key_name(vector), bound_to
     else:
         yield "keyId", key_id(vector["keyEpoch"], wraps), vector["keyId"]
 
@@ -94,8 +96,7 @@ def local_wrap(vector):
 def plugin_wrap(vector):
     annotations = sorted(vector["annotationsHex"].items(), key=lambda one: one[0].encode("utf-16-be"))
     body = b"\x01" + sized(2, vector["keyId"]) + sized(2, raw(vector["ciphertextHex"])) + bytes([len(annotations)])
-    for name, content in annotations:
-        body += sized(1, name) + sized(2, raw(content))
+    body += b"".join(sized(1, name) + sized(2, raw(content)) for name, content in annotations)
     yield "wrappedHex", (body + hashlib.sha256(body).digest()[:16]).hex(), vector["wrappedHex"]
     yield "version", plugin_version(vector["keyId"]), vector["version"]
 
@@ -119,8 +120,8 @@ def local_keys(vector):
 def foreign(vector):
     stored, wraps = base64.b64decode(vector["ciphertext"]), vector["wraps"]
     if vector["format"] == "trousseau-v2":
-        lines = [line.split(":-:") for line in stored.decode().splitlines()]
         # Both alphabets of base64 are in use (RFC 4648, sections 4 and 5), with padding and without.
+        lines = [line.split(":-:") for line in stored.decode().splitlines()]
         plain = [(name, text.translate({45: "+", 95: "/"}) + "=" * (-len(text) % 4)) for name, text in lines]
         yield "ciphertext", plain, [(wrap["written"], wrap["ciphertext"]) for wrap in wraps]
     else:
@@ -145,14 +146,14 @@ def gcp_binding(one):
     return "\n".join(part for part in (one["version"], one["context"]) if part).encode().hex()
 
 
-def step(name, compute):
-    """The check of a vector with one step."""
+def step(name, compute):  # The check of a vector with one step.
     return lambda vector: [(name, compute(vector), vector[name])]
 
 
 CHECKS = {
     **{name: {"": value} for name in ("envelope_v2.json", "envelope_v1beta1.json", "sops.json")},
     "foreign.json": {"": foreign},
+    "keyring.json": {"storeKeys": value, **check_keyring.CHECKS},
     "files.json": {"keyRing": key_ring, "localKeys": local_keys},
     "wraps.json": {
         "local": local_wrap,
@@ -172,8 +173,7 @@ CHECKS = {
 
 
 def differing(check, vector):
-    """The steps of one vector that differ; one that cannot be read differs as a whole."""
-    try:
+    try:  # A vector that cannot be read differs as a whole.
         return [name for name, computed, written in check(vector) if computed != written]
     except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         return [f"a field that cannot be read ({type(error).__name__}: {error})"]

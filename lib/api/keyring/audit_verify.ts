@@ -171,7 +171,8 @@ class AuditVerifier {
 
   #whyUnchained({ seq, prev, kind, fields }: ParsedAuditLine, closes: boolean): string | undefined {
     const before = this.#report.last ?? (seq === 1 ? chainOrigin : { seq: seq - 1, hash: prev });
-    if (seq !== before.seq + 1) return `has the number ${seq} where ${before.seq + 1} follows`;
+    const next = before.seq + 1;
+    if (seq !== next) return `has the number ${seq} where ${next} follows`;
     if (prev !== before.hash) {
       return "does not continue the line before it: one of both was changed, or a line is missing";
     }

@@ -55,6 +55,8 @@ export interface ProblemDetails {
   readonly version?: number;
   /** For `rate_limited` and `unavailable` kinds: seconds to wait. */
   readonly retryAfterSeconds?: number;
+  /** For `store_unavailable`: whether the write has happened cannot be found out. */
+  readonly outcome?: "unknown";
   /** For `claimed`: the ID of the import. */
   readonly importId?: string;
 }

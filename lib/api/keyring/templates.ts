@@ -5,7 +5,7 @@
  * @module
  */
 import { exactText } from "../../base/bytes.ts";
-import { nearest } from "../../base/nearest.ts";
+import { didYouMean } from "../../base/nearest.ts";
 import { fieldNamePattern, type SecretField } from "./fields.ts";
 import { type SecretPath, secretPath } from "./paths.ts";
 import { KeyringError } from "./problems.ts";
@@ -77,18 +77,19 @@ function rendered(name: string, part: TemplateReference, fields: readonly Secret
   const { path, field: wanted, filter } = part;
   if (fields === undefined) throw mistake(name, part, `${JSON.stringify(path)} does not exist`);
   const field = fields.find((one) => one.name === wanted);
-  if (field === undefined) throw mistake(name, part, unknownField(path, wanted, fields.map((one) => one.name)));
+  if (field === undefined) {
+    const hint = didYouMean(wanted, fields.map((one) => one.name));
+    throw mistake(name, part, `${JSON.stringify(path)} has no field ${JSON.stringify(wanted)}`, hint);
+  }
   const value = filter === undefined ? exactText(field.value) : filteredValue(filter, field);
   if (value !== undefined) return value;
   const shown = JSON.stringify(`${path}#${wanted}`);
-  if (filter === undefined) throw mistake(name, part, `the value of ${shown} is no text; write "| base64"`);
-  throw mistake(name, part, `the value of ${shown} cannot be written by "| ${filter}"; it ${templateFilters[filter]}`);
-}
-
-function unknownField(path: SecretPath, wanted: string, names: readonly string[]): string {
-  const meant = nearest(wanted, names);
-  const hint = meant === undefined ? "" : `; did you mean ${JSON.stringify(meant)}?`;
-  return `${JSON.stringify(path)} has no field ${JSON.stringify(wanted)}${hint}`;
+  if (filter === undefined) throw mistake(name, part, `the value of ${shown} is no text; add the filter base64`);
+  throw mistake(
+    name,
+    part,
+    `the value of ${shown} cannot be written by the filter ${filter}, which ${templateFilters[filter]}`,
+  );
 }
 
 /** A path may contain every character of a reference but the end of it; a field and a filter contain none of them. */
@@ -98,22 +99,18 @@ function reference(text: string, name: string, place: Place): Omit<TemplateRefer
   if (text.includes("{{")) throw mistake(name, place, '"{{" stands twice before "}}"');
   const [, path = "", field = "", filter] = referencePattern.exec(text.trim()) ?? [];
   if (path === "") {
-    throw mistake(name, place, "there is no reference; write {{ PATH#FIELD }} or {{ PATH#FIELD | FILTER }}");
+    throw mistake(name, place, "there is no reference; write {{ PATH#FIELD }}, with a filter behind a bar");
   }
   if (!fieldNamePattern.test(field)) throw mistake(name, place, `${JSON.stringify(field)} is no name of a field`);
-  if (filter !== undefined && !isFilter(filter)) throw mistake(name, place, unknownFilter(filter));
+  if (filter !== undefined && !isFilter(filter)) {
+    const hint = didYouMean(filter, Object.keys(templateFilters));
+    throw mistake(name, place, `there is no filter ${JSON.stringify(filter)}`, hint);
+  }
   return { path: checkedPath(path, name, place), field, ...(filter === undefined ? {} : { filter }) };
 }
 
 function isFilter(word: string): word is TemplateFilter {
   return Object.hasOwn(templateFilters, word);
-}
-
-function unknownFilter(word: string): string {
-  const known = Object.keys(templateFilters);
-  const meant = nearest(word, known);
-  const hint = meant === undefined ? `known are ${known.join(", ")}` : `did you mean "${meant}"?`;
-  return `there is no filter ${JSON.stringify(word)}; ${hint}`;
 }
 
 function checkedPath(path: string, name: string, place: Place): SecretPath {
@@ -136,6 +133,6 @@ function at(name: string, { line, column }: Place): string {
   return `${name}:${line}:${column}`;
 }
 
-function mistake(name: string, place: Place, why: string): KeyringError {
-  return new KeyringError("request_invalid", `${at(name, place)}: ${why}.`.replace(/\?\.$/, "?"));
+function mistake(name: string, place: Place, why: string, hint = ""): KeyringError {
+  return new KeyringError("request_invalid", `${at(name, place)}: ${why}.${hint}`);
 }

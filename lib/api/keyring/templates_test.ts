@@ -44,17 +44,17 @@ Deno.test("parseTemplate() names file, line and column of a mistake", () => {
   const cases: readonly (readonly [string, string])[] = [
     ["x\n ü{{ a#b", 't:2:3: "{{" has no "}}" in its line.'],
     ["{{ a#b\n}}", 't:1:1: "{{" has no "}}" in its line.'],
-    ["{{ }}", "t:1:1: there is no reference; write {{ PATH#FIELD }} or {{ PATH#FIELD | FILTER }}."],
-    ["{{ a }}", "t:1:1: there is no reference; write {{ PATH#FIELD }} or {{ PATH#FIELD | FILTER }}."],
-    ["{{ #b }}", "t:1:1: there is no reference; write {{ PATH#FIELD }} or {{ PATH#FIELD | FILTER }}."],
+    ["{{ }}", "t:1:1: there is no reference; write {{ PATH#FIELD }}, with a filter behind a bar."],
+    ["{{ a }}", "t:1:1: there is no reference; write {{ PATH#FIELD }}, with a filter behind a bar."],
+    ["{{ #b }}", "t:1:1: there is no reference; write {{ PATH#FIELD }}, with a filter behind a bar."],
     ["{{ a# }}", 't:1:1: "" is no name of a field.'],
     ["{{ a#b c }}", 't:1:1: "b c" is no name of a field.'],
-    ["{{ a#b | jsno }}", 't:1:1: there is no filter "jsno"; did you mean "json"?'],
-    ["{{ a#b | upper }}", 't:1:1: there is no filter "upper"; known are json, sh, base64, yaml, urlencode.'],
-    ["{{ a#b | }}", 't:1:1: there is no filter ""; known are json, sh, base64, yaml, urlencode.'],
-    ["{{ a#b | toString }}", 't:1:1: there is no filter "toString"; known are json, sh, base64, yaml, urlencode.'],
-    ["{{ a#b | json | sh }}", "t:1:1: there is no reference; write {{ PATH#FIELD }} or {{ PATH#FIELD | FILTER }}."],
-    ["{{ if a }}", "t:1:1: there is no reference; write {{ PATH#FIELD }} or {{ PATH#FIELD | FILTER }}."],
+    ["{{ a#b | jsno }}", 't:1:1: there is no filter "jsno". Did you mean "json"?'],
+    ["{{ a#b | upper }}", 't:1:1: there is no filter "upper".'],
+    ["{{ a#b | }}", 't:1:1: there is no filter "".'],
+    ["{{ a#b | toString }}", 't:1:1: there is no filter "toString".'],
+    ["{{ a#b | json | sh }}", "t:1:1: there is no reference; write {{ PATH#FIELD }}, with a filter behind a bar."],
+    ["{{ if a }}", "t:1:1: there is no reference; write {{ PATH#FIELD }}, with a filter behind a bar."],
     ["ok\n{{ /a#b }}", 't:2:1: The path "/a" is refused: a segment is empty.'],
     ["{{ {{ a#b }} }}", 't:1:1: "{{" stands twice before "}}".'],
   ];
@@ -78,7 +78,7 @@ Deno.test("renderTemplate() fills in values, also those that look like reference
 Deno.test("renderTemplate() names the place of a field that does not exist, and no value", () => {
   const template = parseTemplate("x\ny {{ db/john#passwort }}", "app.tmpl");
   const fields = [field("hunter2")];
-  const message = 'app.tmpl:2:3: "db/john" has no field "passwort"; did you mean "password"?';
+  const message = 'app.tmpl:2:3: "db/john" has no field "passwort". Did you mean "password"?';
   throws(() => renderTemplate(template, () => fields), refused(message));
   throws(() => renderTemplate(template, () => undefined), refused('app.tmpl:2:3: "db/john" does not exist.'));
   throws(() => renderTemplate(template, () => []), refused('app.tmpl:2:3: "db/john" has no field "passwort".'));
@@ -87,7 +87,10 @@ Deno.test("renderTemplate() names the place of a field that does not exist, and 
 Deno.test("renderTemplate() refuses a value that is no text, but for the filters that take bytes", () => {
   const fields = [field(Uint8Array.of(0xff, 0x00), "bytes")];
   const render = (reference: string) => renderTemplate(parseTemplate(reference, "t"), () => fields);
-  throws(() => render("{{ a#password }}"), refused('t:1:1: the value of "a#password" is no text; write "| base64".'));
+  throws(
+    () => render("{{ a#password }}"),
+    refused('t:1:1: the value of "a#password" is no text; add the filter base64.'),
+  );
   for (const filter of ["json", "sh", "yaml"]) {
     throws(() => render(`{{ a#password | ${filter} }}`), /cannot be written/);
   }
@@ -96,7 +99,7 @@ Deno.test("renderTemplate() refuses a value that is no text, but for the filters
   fields[0] = field("a\0b");
   throws(
     () => render("{{ a#password | sh }}"),
-    refused('t:1:1: the value of "a#password" cannot be written by "| sh"; it takes text without NUL alone.'),
+    refused('t:1:1: the value of "a#password" cannot be written by the filter sh, which takes text without NUL alone.'),
   );
 });
 

@@ -4,16 +4,15 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { IncomingMessage } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { abortError } from "../../base/deadline.ts";
+import type { KmsError } from "../../base/errors.ts";
 import { parsedJson } from "./fields.ts";
 import type { HttpAnswer } from "./http_answer.ts";
 import { serverNow } from "./server_time.ts";
 
 /** Reasons without a usable response: too large, ended early, or a TLS server that received plain HTTP. */
 export type AnswerFault = "tooLong" | "cutShort" | "plainOnTls";
-
-/** Maximum body size in bytes; expected responses are far smaller. */
-const maxBody = 1 << 20;
 
 /** Responses of TLS servers to plain HTTP: Go (Vault), nginx, Apache. */
 const plainOnTls = [
@@ -22,14 +21,17 @@ const plainOnTls = [
   "You're speaking plain HTTP to an SSL-enabled server port",
 ] as const;
 
-/** Reads the whole body. It never rejects. */
-export function readAnswer(response: IncomingMessage): Promise<{ answer: HttpAnswer } | { fault: AnswerFault }> {
+/** Reads the whole body. It never rejects. @param maxBytes maximum size of the body */
+export function readAnswer(
+  response: IncomingMessage,
+  maxBytes: number,
+): Promise<{ answer: HttpAnswer } | { fault: AnswerFault }> {
   return new Promise((resolve) => {
     const chunks: Uint8Array[] = [];
     let size = 0;
     response.on("data", (chunk: Uint8Array) => {
       size += chunk.length;
-      if (size <= maxBody) chunks.push(chunk);
+      if (size <= maxBytes) chunks.push(chunk);
       else resolve({ fault: "tooLong" });
     });
     response.on("end", () => {
@@ -42,6 +44,30 @@ export function readAnswer(response: IncomingMessage): Promise<{ answer: HttpAns
     });
     response.on("error", () => resolve({ fault: "cutShort" }));
   });
+}
+
+/**
+ * The body as it comes. It ends with the response; it throws `cut` if the connection ends before that, or the error of the
+ * call's signal.
+ */
+export async function* chunksOf(
+  response: IncomingMessage,
+  sent: ClientRequest,
+  { signal, action }: { readonly signal: AbortSignal; readonly action: string },
+  cut: KmsError,
+): AsyncGenerator<Uint8Array> {
+  const onAbort = () => void sent.destroy();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    if (signal.aborted) onAbort();
+    for await (const chunk of response) yield chunk;
+    if (!response.complete) throw cut;
+  } catch {
+    throw signal.aborted ? abortError(signal, action) : cut;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    sent.destroy();
+  }
 }
 
 /**

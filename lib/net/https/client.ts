@@ -5,7 +5,14 @@
  */
 import { KmsError } from "../../base/errors.ts";
 import type { Notify } from "../../telemetry/events.ts";
-import { type HttpAnswer, type HttpCall, type HttpRequest, HttpsEndpoint, type TlsMaterial } from "./endpoint.ts";
+import {
+  type HttpAnswer,
+  type HttpCall,
+  type HttpRequest,
+  HttpsEndpoint,
+  type HttpStream,
+  type TlsMaterial,
+} from "./endpoint.ts";
 import type { Waits } from "../../base/waits.ts";
 import type { TlsFiles } from "./tls_files.ts";
 import { TlsWatch } from "./tls_watch.ts";
@@ -53,17 +60,30 @@ export class HttpClient implements Disposable {
    *
    * @throws {KmsError} as {@linkcode HttpsEndpoint.ask}.
    */
-  async ask(server: Server, request: HttpRequest, call: HttpCall): Promise<HttpAnswer> {
+  ask(server: Server, request: HttpRequest, call: HttpCall): Promise<HttpAnswer> {
+    return this.#withFiles(server, (endpoint) => endpoint.ask(request, call));
+  }
+
+  /**
+   * Sends a request whose response is read as it comes; as {@linkcode ask}.
+   *
+   * @throws {KmsError} as {@linkcode HttpsEndpoint.open}.
+   */
+  open(server: Server, request: HttpRequest, call: HttpCall): Promise<HttpStream> {
+    return this.#withFiles(server, (endpoint) => endpoint.open(request, call));
+  }
+
+  async #withFiles<T>(server: Server, send: (endpoint: HttpsEndpoint) => Promise<T>): Promise<T> {
     await this.#tls.look();
     const endpoint = this.#endpoint(server);
     try {
-      return await endpoint.ask(request, call);
+      return await send(endpoint);
     } catch (thrown) {
       if (!(thrown instanceof KmsError) || thrown.code !== "unreachable") throw thrown;
       await this.#tls.lookNow();
       const another = this.#endpoint(server);
       if (another === endpoint) throw thrown;
-      return await another.ask(request, call);
+      return await send(another);
     }
   }
 

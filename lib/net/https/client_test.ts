@@ -117,3 +117,51 @@ Deno.test("open() requires CA certificates for https, from the file or the syste
     await assert.rejects(missing, refusedWith("config", /ca\.pem cannot be read/));
   });
 });
+
+Deno.test("open() returns the response while it comes, and ends with the signal, with the iteration or with the connection", async () => {
+  let cancelled = 0;
+  const parts = ["one", "two", "three"];
+  const served = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    const { pathname } = new URL(request.url);
+    const all = parts.map((part) => new TextEncoder().encode(part));
+    return new Response(
+      new ReadableStream({
+        async pull(controller) {
+          const next = all.shift();
+          if (next !== undefined) return controller.enqueue(next);
+          if (pathname === "/whole") return controller.close();
+          if (pathname === "/cut") return controller.error(new Error("cut"));
+          await new Promise(() => {});
+        },
+        cancel: () => void cancelled++,
+      }, { highWaterMark: 0 }),
+      { status: 201 },
+    );
+  });
+  const server = { name: "etcd", origin: `http://127.0.0.1:${served.addr.port}` };
+  const waits = new Waits();
+  using client = await HttpClient.open("cloud", [server], {}, () => {}, waits);
+  const open = (path: string, signal = patient.signal) =>
+    client.open(server, { method: "POST", path, headers: {} }, { signal, action: "watch" });
+  const textOf = async (body: AsyncIterable<Uint8Array>) => {
+    let text = "";
+    for await (const chunk of body) text += new TextDecoder().decode(chunk);
+    return text;
+  };
+  const { status, body } = await open("/whole");
+  assert.deepEqual([status, await textOf(body)], [201, parts.join("")]);
+  const cut = refusedWith(
+    "unreachable",
+    /^Cannot watch: etcd at .* closed the connection in the middle of an answer\.$/,
+  );
+  await assert.rejects(textOf((await open("/cut")).body), cut);
+  const control = new AbortController();
+  const endless = await open("/endless", control.signal);
+  const ended = assert.rejects(textOf(endless.body), refusedWith("cancelled"));
+  setTimeout(() => control.abort(), 50);
+  await ended;
+  for await (const _ of (await open("/endless")).body) break;
+  await served.shutdown();
+  assert.equal(cancelled, 2);
+  assert.equal(waits.silent(0), undefined);
+});

@@ -15,8 +15,8 @@ import { abortError, isTimeout } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
 import { Waits } from "../../base/waits.ts";
 import { type Address, addressOf, dialPlain } from "./address.ts";
-import { type AnswerFault, readAnswer } from "./answer.ts";
-import type { HttpAnswer } from "./http_answer.ts";
+import { type AnswerFault, chunksOf, readAnswer } from "./answer.ts";
+import type { HttpAnswer, HttpStream } from "./http_answer.ts";
 import { FailedConnections } from "./failed_connections.ts";
 import { connectionFailures, type NetworkCause } from "./network_failures.ts";
 import { isThisMachine } from "./proxy.ts";
@@ -24,7 +24,7 @@ import { openTunnel, type Proxy, ProxyError, ProxyTrust, TunnelAgent } from "./t
 import { socketFailure } from "./unix_socket.ts";
 
 export { retryAfter } from "./answer.ts";
-export type { HttpAnswer } from "./http_answer.ts";
+export type { HttpAnswer, HttpStream } from "./http_answer.ts";
 
 /** A request. */
 export interface HttpRequest {
@@ -40,6 +40,8 @@ export interface HttpRequest {
    * kept-alive one that the server has closed in the meantime, Node's client would send it a second time.
    */
   readonly once?: boolean;
+  /** Maximum size of the response in bytes; 1 MiB if left out. Not for {@linkcode HttpsEndpoint.open}. */
+  readonly maxBytes?: number;
 }
 
 /** A body and its media type. */
@@ -70,6 +72,9 @@ export interface TlsMaterial {
   /** The proxy for servers beyond this machine. */
   readonly proxy?: Proxy | undefined;
 }
+
+/** Default of {@linkcode HttpRequest.maxBytes}: expected responses are far smaller. */
+const defaultBytes = 1 << 20;
 
 /** One address with its connection pool. */
 export class HttpsEndpoint implements Disposable {
@@ -148,17 +153,45 @@ export class HttpsEndpoint implements Disposable {
   /**
    * Sends a request once.
    *
-   * @throws {KmsError} `unreachable`, `deadline_exceeded`, `cancelled`, `provider_protocol` for a response above 1 MiB,
+   * @throws {KmsError} `unreachable`, `deadline_exceeded`, `cancelled`, `provider_protocol` for a response above the limit,
    *   or `config` for a secret that a header field cannot contain.
    */
   ask(request: HttpRequest, call: HttpCall): Promise<HttpAnswer> {
+    const maxBytes = request.maxBytes ?? defaultBytes;
+    return this.#exchange(request, call, this.#kept, async (response) => {
+      const read = await readAnswer(response, maxBytes);
+      if ("answer" in read) return read.answer;
+      throw this.#unreadable(call.action, read.fault, maxBytes);
+    });
+  }
+
+  /**
+   * Sends a request over a connection of its own, and returns the response before its end. The signal ends the body, too.
+   *
+   * @throws {KmsError} as {@linkcode ask}; the body throws it as well.
+   */
+  open(request: HttpRequest, call: HttpCall): Promise<HttpStream> {
+    return this.#exchange(request, call, this.#fresh, (response, sent) => {
+      const cut = this.#unreadable(call.action, "cutShort", defaultBytes);
+      // Without a listener, an error before the body is read would end the process.
+      response.on("error", () => {});
+      return Promise.resolve({ status: response.statusCode ?? 0, body: chunksOf(response, sent, call, cut) });
+    });
+  }
+
+  #exchange<T>(
+    request: HttpRequest,
+    call: HttpCall,
+    agent: HttpAgent | HttpsAgent,
+    receive: (response: IncomingMessage, sent: ClientRequest) => Promise<T>,
+  ): Promise<T> {
     const { signal, action } = call;
     if (signal.aborted) return Promise.reject(abortError(signal, action));
     const unsendable = Object.entries(request.headers).some(([name, value]) => !canBeSent(name, value));
     if (unsendable) return Promise.reject(this.#unsendable(action));
     return new Promise((resolve, reject) => {
       const wait = this.#waits.begin(this.#name());
-      const sent = this.#start(request, signal);
+      const sent = this.#start(request, signal, request.once === true ? this.#fresh : agent);
       const onAbort = () => {
         // A connection that lost one request can lose the next: all idle ones are closed.
         this.#dropIdle();
@@ -185,10 +218,9 @@ export class HttpsEndpoint implements Disposable {
       });
       sent.on("response", (response: IncomingMessage) => {
         this.#failed.succeeded();
-        readAnswer(response).then((read) => {
-          if ("answer" in read) return finish(() => resolve(read.answer));
+        receive(response, sent).then((received) => finish(() => resolve(received)), (thrown) => {
           sent.destroy();
-          finish(() => reject(this.#unreadable(action, read.fault)));
+          finish(() => reject(thrown));
         });
       });
     });
@@ -199,10 +231,14 @@ export class HttpsEndpoint implements Disposable {
     socket.once(this.#address.secure ? "secureConnect" : "connect", connected);
   }
 
-  #start({ method, path, headers, body, once }: HttpRequest, signal: AbortSignal): ClientRequest {
+  #start(
+    { method, path, headers, body }: HttpRequest,
+    signal: AbortSignal,
+    agent: HttpAgent | HttpsAgent,
+  ): ClientRequest {
     const { secure, host, port, prefix, socketPath } = this.#address;
     const sent = (secure ? httpsRequest : httpRequest)({
-      agent: once === true ? this.#fresh : this.#kept,
+      agent,
       method,
       ...(socketPath === undefined ? { host, port } : { socketPath }),
       path: `${prefix}${path}`,
@@ -227,9 +263,10 @@ export class HttpsEndpoint implements Disposable {
     return this.#unreachable(action, why, cause);
   }
 
-  #unreadable(action: string, fault: AnswerFault): KmsError {
+  #unreadable(action: string, fault: AnswerFault, maxBytes: number): KmsError {
     if (fault === "tooLong") {
-      return new KmsError("provider_protocol", `Cannot ${action}: ${this.#name()} answered more than 1 MiB.`);
+      const most = `${maxBytes / defaultBytes} MiB`;
+      return new KmsError("provider_protocol", `Cannot ${action}: ${this.#name()} answered more than ${most}.`);
     }
     const speaksTls = fault === "plainOnTls" && !this.#address.secure;
     return this.#unreachable(action, speaksTls ? connectionFailures.speaksTls : connectionFailures.cutShort);

@@ -16,3 +16,10 @@ export interface HttpAnswer {
   readonly retryAfterMs: number | undefined;
   readonly headers: IncomingHttpHeaders;
 }
+
+/** A response whose body is read as it comes. */
+export interface HttpStream {
+  readonly status: number;
+  /** Can be iterated once. Leaving it closes the connection. */
+  readonly body: AsyncIterable<Uint8Array>;
+}

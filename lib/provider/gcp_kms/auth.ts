@@ -12,7 +12,7 @@ import { bearerGrant, loginRefusal, tokenGrant } from "../../net/https/logins.ts
 import { unacceptable } from "../../net/https/refusals.ts";
 import { withServerTime } from "../../net/https/server_time.ts";
 import type { Grant } from "../../net/https/session.ts";
-import { type Credentials, readCredentials, type ServiceAccountKey } from "./credentials_file.ts";
+import { type GoogleCredentials, readCredentials, type ServiceAccountKey } from "./credentials_file.ts";
 import { exchange } from "./federation.ts";
 import { actAs } from "./impersonation.ts";
 import type { GcpAuth, GcpKmsSettings } from "./settings.ts";
@@ -80,7 +80,7 @@ export async function loginOf(settings: GcpKmsSettings, client: HttpClient): Pro
 /** Reads the file once at the start, so that unsupported settings are reported then. */
 async function fileLogin(
   path: string,
-  types: readonly Credentials["type"][],
+  types: readonly GoogleCredentials["type"][],
   context: Context,
 ): Promise<ScopedLogin> {
   const { name, universeDomain } = context.settings;
@@ -123,7 +123,7 @@ async function byKey({ settings, client }: Context, account: ServiceAccountKey, 
 
 async function byFederation(
   context: Context,
-  account: Extract<Credentials, { readonly type: "external_account" }>,
+  account: Extract<GoogleCredentials, { readonly type: "external_account" }>,
   scope: string,
   call: HttpCall,
 ): Promise<Grant> {

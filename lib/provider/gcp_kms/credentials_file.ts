@@ -52,12 +52,12 @@ export interface ExternalAccount {
 }
 
 /** The supported types of file. */
-export type Credentials = ServiceAccountKey | ExternalAccount;
+export type GoogleCredentials = ServiceAccountKey | ExternalAccount;
 
 /** How a file is read: its permitted types, and the code and action of errors. */
 export interface Reading {
   /** The permitted types of file. */
-  readonly types: readonly Credentials["type"][];
+  readonly types: readonly GoogleCredentials["type"][];
   readonly universeDomain: string;
   /** `config` at the start, `unauthenticated` later. */
   readonly code: ErrorCode;
@@ -95,7 +95,7 @@ const headerValue = /^[\x20-\x7e]{0,8192}$/;
  *
  * @throws {KmsError} the reading's code, with the defect of the file. The message repeats nothing of its content.
  */
-export async function readCredentials(path: string, reading: Reading): Promise<Credentials> {
+export async function readCredentials(path: string, reading: Reading): Promise<GoogleCredentials> {
   const fail = (why: string, cause?: unknown) =>
     new KmsError(reading.code, `Cannot ${reading.action}: ${path} ${why}.`, { cause });
   const text = await readCredentialText(path, largestFile).catch((cause) => {

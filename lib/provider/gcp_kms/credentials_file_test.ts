@@ -3,7 +3,7 @@ import { Authority } from "../../../tests/support/certificates.ts";
 import { GcpLogins } from "../../../tests/support/gcp_logins.ts";
 import { inFolder } from "../../../tests/support/temporary_folder.ts";
 import { refusedWith } from "../../../tests/support/vault_settings.ts";
-import { type Credentials, readCredentials, type Reading } from "./credentials_file.ts";
+import { type GoogleCredentials, readCredentials, type Reading } from "./credentials_file.ts";
 
 const logins = new GcpLogins(() => Date.now() / 1000);
 const reading = {
@@ -13,8 +13,8 @@ const reading = {
   action: 'open provider "gcp"',
 } as const;
 
-async function read(text: string, changes: Partial<Reading> = {}): Promise<Credentials> {
-  let found: Credentials | undefined;
+async function read(text: string, changes: Partial<Reading> = {}): Promise<GoogleCredentials> {
+  let found: GoogleCredentials | undefined;
   await inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/login.json`, text);
     found = await readCredentials(`${folder}/login.json`, { ...reading, ...changes });

@@ -13,13 +13,13 @@ import { unacceptable } from "../../net/https/refusals.ts";
 import type { Grant } from "../../net/https/session.ts";
 import type { ProviderContext } from "../provider.ts";
 import { deniesWithoutCause, vaultLoginRefusal } from "./errors.ts";
-import { type Authenticator, granted, lifetime, type LoginCall } from "./login.ts";
+import { granted, lifetime, type LoginCall, type VaultAuthenticator } from "./login.ts";
 import { OpenedTokens } from "./opened_tokens.ts";
 import type { MaybeWrapped, VaultAuth } from "./settings.ts";
 import { grantOfToken, refuseWrappingToken } from "./token_login.ts";
 import { type WrappedKind, WrappedSecret, wrappedSecretId, wrappedToken } from "./wrapping.ts";
 
-/** Dependencies of an {@linkcode Authenticator}. */
+/** Dependencies of an {@linkcode VaultAuthenticator}. */
 export interface AuthContext extends Pick<ProviderContext, "stateFolder" | "keepsStateAsItIs" | "clock"> {
   readonly provider: string;
   readonly namespace: string | undefined;
@@ -64,12 +64,12 @@ const methods = {
     },
   }),
 } as const satisfies {
-  readonly [Method in VaultAuth["method"]]: (auth: Settings<Method>, context: AuthContext) => Authenticator;
+  readonly [Method in VaultAuth["method"]]: (auth: Settings<Method>, context: AuthContext) => VaultAuthenticator;
 };
 
 /** The authenticator of a configured method. */
-export function authenticator(auth: VaultAuth, context: AuthContext): Authenticator {
-  const make = methods[auth.method] as (auth: VaultAuth, context: AuthContext) => Authenticator;
+export function authenticator(auth: VaultAuth, context: AuthContext): VaultAuthenticator {
+  const make = methods[auth.method] as (auth: VaultAuth, context: AuthContext) => VaultAuthenticator;
   return make(auth, context);
 }
 
@@ -78,7 +78,7 @@ export function encodedPath(path: string): string {
   return path.split("/").map(encodeURIComponent).join("/");
 }
 
-function tokenLogin({ token: source }: Settings<"token">, context: AuthContext): Authenticator {
+function tokenLogin({ token: source }: Settings<"token">, context: AuthContext): VaultAuthenticator {
   const hidden = new HiddenLifetime(source, context);
   let plain: Secret | undefined;
   return {
@@ -94,7 +94,7 @@ function tokenLogin({ token: source }: Settings<"token">, context: AuthContext):
   };
 }
 
-function wrappedTokenLogin(auth: Settings<"token">, context: AuthContext): Authenticator {
+function wrappedTokenLogin(auth: Settings<"token">, context: AuthContext): VaultAuthenticator {
   const wrapped = wrappedSecret(auth.token, auth, wrappedToken, "token", context);
   const hidden = new HiddenLifetime(auth.token, context);
   let current: Secret | undefined;
@@ -113,7 +113,7 @@ function wrappedTokenLogin(auth: Settings<"token">, context: AuthContext): Authe
   };
 }
 
-function appRoleLogin(auth: Settings<"approle">, context: AuthContext): Authenticator {
+function appRoleLogin(auth: Settings<"approle">, context: AuthContext): VaultAuthenticator {
   const { mount, roleId, secretId } = auth;
   const wrapped = secretId === undefined || auth.wrapped !== true
     ? undefined

@@ -6,12 +6,12 @@ import { refuse, VaultDouble } from "../../../tests/support/vault_double.ts";
 import { MemorySecret, openVault, patient, refusedWith } from "../../../tests/support/vault_settings.ts";
 import { type AuthContext, authenticator } from "./auth.ts";
 import type { VaultAnswer, VaultRequest } from "./http.ts";
-import type { Authenticator, LoginCall } from "./login.ts";
+import type { LoginCall, VaultAuthenticator } from "./login.ts";
 import type { VaultAuth } from "./settings.ts";
 
 const secret = (value = "right") => new MemorySecret(value);
 
-function wayOf(auth: VaultAuth, context: Partial<AuthContext> = {}): Authenticator {
+function wayOf(auth: VaultAuth, context: Partial<AuthContext> = {}): VaultAuthenticator {
   return authenticator(auth, { provider: "vault-eu", namespace: undefined, notify: () => {}, ...context });
 }
 

@@ -22,7 +22,7 @@ export interface LoginCall {
 }
 
 /** One auth method with its settings, and its state between logins. */
-export interface Authenticator {
+export interface VaultAuthenticator {
   /**
    * Logs in; reads all secrets again.
    *

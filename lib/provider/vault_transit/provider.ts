@@ -18,7 +18,7 @@ import { parseCiphertext, parseVersion, prefixVersion } from "./ciphertext.ts";
 import { AgentSession } from "./agent_session.ts";
 import { VaultClient } from "./client.ts";
 import type { VaultAnswer, VaultCall } from "./http.ts";
-import type { Authenticator } from "./login.ts";
+import type { VaultAuthenticator } from "./login.ts";
 import { TransitKey } from "./key.ts";
 import { Session } from "./session.ts";
 import type { VaultTransitSettings } from "./settings.ts";
@@ -57,7 +57,7 @@ class VaultTransit implements Provider {
   readonly #client: VaultClient;
   readonly #session: Session | AgentSession;
   /** `undefined` if an agent logs in. */
-  readonly #authenticator: Authenticator | undefined;
+  readonly #authenticator: VaultAuthenticator | undefined;
   readonly #key: TransitKey;
   readonly #wraps: Batcher<WrapItem, string>;
   readonly #unwraps: Batcher<UnwrapItem, Uint8Array>;

@@ -16,7 +16,7 @@ import { isVaults, refusal } from "./errors.ts";
 import { encodedPath } from "./auth.ts";
 import type { VaultClient } from "./client.ts";
 import type { VaultAnswer, VaultCall, VaultRequest } from "./http.ts";
-import { type Authenticator, lifetime } from "./login.ts";
+import { lifetime, type VaultAuthenticator } from "./login.ts";
 
 /** The dependencies of a {@linkcode Session}. */
 export interface SessionSettings {
@@ -25,7 +25,7 @@ export interface SessionSettings {
   /** The auth method's name, for events. */
   readonly method: string;
   readonly client: VaultClient;
-  readonly authenticator: Authenticator;
+  readonly authenticator: VaultAuthenticator;
   /** The transit key that the tokens are used for. */
   readonly key: { readonly mount: string; readonly name: string };
   /** Holds back a credential that was refused recently. */

@@ -14,7 +14,7 @@ import { entryFields } from "./entry_fields.ts";
 export interface AuditChainOptions extends ChainSettings {
   /** If a line cannot be written: whether its request fails, or is answered and counted as lost. */
   readonly onFailure: "refuse" | "continue";
-  /** Called with a sentence when writing begins to fail, and when it works again. */
+  /** Called with a sentence when writing begins to fail, and when it works again. It must not throw. */
   readonly notify?: (state: "failed" | "recovered", sentence: string) => void;
 }
 
@@ -32,6 +32,9 @@ const tickMs = 1000;
 
 /** Maximum number of lines in one write: mostly 300 KiB, and at most 32 MiB. */
 const batchLines = 1000;
+
+/** Maximum number of lines that wait for the disk: about 10 MiB of memory. */
+const maxQueued = 10_000;
 
 /** A line with the number of requests that it stands for. */
 interface QueuedLine extends PlannedLine {
@@ -89,7 +92,9 @@ export class AuditChain implements AsyncDisposable {
         if (failure === undefined) resolve();
         else reject(failure);
       };
-      this.#enqueue({ kind: "entry", fields: entryFields(entry), requests: 1, settle });
+      const line: QueuedLine = { kind: "entry", fields: entryFields(entry), requests: 1, settle };
+      if (this.#queue.length < maxQueued) return this.#enqueue(line);
+      this.#drop(line, unavailable(this.#options.path, "the disk is slower than the requests; look at its load"));
     });
   }
 

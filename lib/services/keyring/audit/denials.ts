@@ -5,6 +5,7 @@
  */
 import type { KeyringAuditEntry } from "../../../api/keyring/audit_format.ts";
 import { rfc3339 } from "../../../base/clock.ts";
+import { cutText } from "./entry_fields.ts";
 
 /** The fields of a line of the kind `denied`. */
 export interface DeniedFields {
@@ -40,10 +41,11 @@ export class DenialCounter {
 
   /** @param at milliseconds, monotonic. @param wall milliseconds since the epoch. */
   add(address: string, { action, result }: Denial, at: number, wall: number): void {
-    const isKnown = this.#windows.has(address) || this.#windows.size < maxDeniedAddresses;
-    const key = isKnown ? address : otherAddresses;
+    const shown = cutText(address);
+    const isKnown = this.#windows.has(shown) || this.#windows.size < maxDeniedAddresses;
+    const key = isKnown ? shown : otherAddresses;
     const { since, fields } = this.#windows.get(key) ??
-      { since: at, fields: { address: key, count: 0, from: rfc3339(wall) ?? "", action, result } };
+      { since: at, fields: { address: key, count: 0, from: rfc3339(wall) ?? "", action: cutText(action), result } };
     this.#windows.set(key, { since, fields: { ...fields, count: fields.count + 1 } });
   }
 

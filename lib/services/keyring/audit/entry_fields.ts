@@ -12,18 +12,18 @@ const maxText = { path: 2063, other: 512 } as const;
 export function entryFields(entry: KeyringAuditEntry): object {
   const { requestId, identity, action, path, version, result, address, note } = entry;
   return {
-    requestId: cut(requestId),
-    identity: cut(identity),
-    action: cut(action),
-    ...(path === undefined ? {} : { path: cut(path, maxText.path) }),
+    requestId: cutText(requestId),
+    identity: cutText(identity),
+    action: cutText(action),
+    ...(path === undefined ? {} : { path: cutText(path, maxText.path) }),
     ...(version === undefined ? {} : { version }),
     result,
-    ...(address === undefined ? {} : { address: cut(address) }),
-    ...(note === undefined ? {} : { note: cut(note) }),
+    ...(address === undefined ? {} : { address: cutText(address) }),
+    ...(note === undefined ? {} : { note: cutText(note) }),
   };
 }
 
-/** JSON escapes each lone surrogate, so that every text has an encoding in UTF-8. */
-function cut(text: string, max: number = maxText.other): string {
+/** A text of limited length. JSON escapes each lone surrogate, so that every text has an encoding in UTF-8. */
+export function cutText(text: string, max: number = maxText.other): string {
   return text.length > max ? `${text.slice(0, max)}…` : text;
 }

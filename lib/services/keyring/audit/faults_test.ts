@@ -196,3 +196,45 @@ Deno.test("AuditChain refuses while the disk does not take what was written, and
     equal(chain.health().state, "ok");
   });
 });
+
+Deno.test("AuditChain refuses more than 10,000 lines that wait for a disk", async () => {
+  await inFolder(async (folder) => {
+    await using chain = await open(`${folder}/audit.log`);
+    const { append } = ChainFile.prototype;
+    const disk = Promise.withResolvers<void>();
+    ChainFile.prototype.append = async function (bytes) {
+      await disk.promise;
+      return await append.call(this, bytes);
+    };
+    try {
+      const waiting = Array.from({ length: 10_000 }, () => chain.record(entry));
+      await rejects(chain.record(entry), refused(/the disk is slower than the requests; look at its load\.$/));
+      disk.resolve();
+      await Promise.all(waiting);
+    } finally {
+      ChainFile.prototype.append = append;
+    }
+    await chain.record(entry);
+    equal(chain.health().lost, 0);
+  });
+});
+
+Deno.test("AuditChain keeps every line below the limit of the verification, whatever its texts", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/audit.log`;
+    await using chain = await open(path);
+    const long = "\u0001".repeat(5000);
+    await chain.record({
+      ...entry,
+      requestId: long,
+      identity: long,
+      action: long,
+      path: long,
+      address: long,
+      note: long,
+    });
+    chain.deny(long, { action: long, result: "unauthenticated" });
+    await chain[Symbol.asyncDispose]();
+    equal((await assertVerified([path])).lines, 5);
+  });
+});

@@ -96,10 +96,25 @@ export interface EngineHealth {
   readonly reason?: string;
 }
 
+/** Changes of a table. It can be iterated once. */
+export interface RowWatch extends AsyncIterable<readonly RowName[]> {
+  /**
+   * A time on the monotonic clock. All changes that were committed before it have been taken from the iterator, and the next
+   * ones were asked for: a consumer that applies each list before it asks for the next one has applied them.
+   */
+  confirmedAt(): number;
+}
+
+/** Milliseconds after which the reads that rely on a watch are refused, unless its `confirmedAt` is later. */
+export const watchStaleMs = 5_000;
+
 /**
  * An engine. All failures are `KeyringError`s with the code `store_unavailable`, and their sentence says what to
- * do; a condition that does not hold is no failure. A write whose promise is fulfilled survives SIGKILL and power loss;
- * one that failed for any reason but a lost connection has changed nothing.
+ * do; a condition that does not hold is no failure. A transaction beyond {@linkcode engineLimits} is `too_large`, one with
+ * an impossible name or range, or with two writes of one row, `internal`.
+ *
+ * A write whose promise is fulfilled survives SIGKILL and power loss. One that was rejected has changed nothing and will
+ * not, unless the error's `details.outcome` is `unknown`.
  */
 export interface Engine extends AsyncDisposable {
   readonly kind: "embedded" | "etcd";
@@ -119,10 +134,13 @@ export interface Engine extends AsyncDisposable {
    * The names of rows of a table that were written or deleted since the call, by any server of the store. It ends when
    * the signal is aborted, and throws if changes can have been missed.
    */
-  watch(table: TableName, signal: AbortSignal): AsyncIterable<readonly RowName[]>;
+  watch(table: TableName, signal: AbortSignal): RowWatch;
   /** All rows in one consistent state, in the order of tables and keys: for backups and checkpoints. */
   snapshot(signal: AbortSignal): AsyncIterable<readonly StoredRow[]>;
-  /** Overwrites deleted content where the engine can. Resolves when none is left in its files. */
+  /**
+   * Overwrites deleted and replaced content. Resolves when none is left in the files of an embedded store. In etcd it
+   * resolves at once: old content stays there until the operator compacts and defragments, and in etcd's snapshots.
+   */
   purge(signal: AbortSignal): Promise<void>;
   health(): EngineHealth;
 }

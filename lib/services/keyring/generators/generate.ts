@@ -50,11 +50,10 @@ export async function generate(spec: GeneratorSpec, name: string): Promise<Gener
 
 function checkName(name: string): void {
   if (fieldNamePattern.test(name)) return;
+  const shown = JSON.stringify(name.slice(0, 200));
   throw new KeyringError(
     "request_invalid",
-    `Cannot generate the field ${
-      JSON.stringify(name.slice(0, 200))
-    }: its name is not 1 to 128 letters, digits, "_", "-" and ".".`,
+    `Cannot generate the field ${shown}: its name is not 1 to 128 letters, digits, "_", "-" and ".".`,
   );
 }
 

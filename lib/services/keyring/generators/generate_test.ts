@@ -80,3 +80,21 @@ Deno.test("generate() refuses a name that is no field name, also that of the pub
   equal((await make({ kind: "x25519" }, longest)).fields[1]?.name, `${longest}_public`);
   await rejects(make({ kind: "x25519" }, `${longest}x`), refused);
 });
+
+Deno.test("docs/keyring/generators.md names the entropy of common specifications", async () => {
+  const page = await Deno.readTextFile(new URL("../../../../docs/keyring/generators.md", import.meta.url));
+  const specifications: readonly (readonly [string, GeneratorInput])[] = [
+    ["`password` with the defaults", { kind: "password" }],
+    ["`password` of 12 characters", { kind: "password", length: 12 }],
+    ["`password` of 6 digits", { kind: "password", length: 6, classes: { digits: 0 } }],
+    ["`passphrase` of 6 words", { kind: "passphrase" }],
+    ["`passphrase` of 10 words", { kind: "passphrase", words: 10 }],
+    ["`uuid`", { kind: "uuid" }],
+    ["`bytes` of 32", { kind: "bytes" }],
+    ["`ed25519`, `x25519`", { kind: "x25519" }],
+  ];
+  for (const [name, input] of specifications) {
+    const row = page.split("\n").find((line) => line.startsWith(`| ${name} `) && /\| [\d.]+ +\|$/.test(line));
+    equal(row?.split("|")[2]?.trim(), `${Math.round((await make(input)).bits * 10) / 10}`, name);
+  }
+});

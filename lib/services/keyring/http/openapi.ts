@@ -52,7 +52,7 @@ function openApiDocument(version: string): JsonObject {
     paths: paths(names),
     components: {
       schemas: schemasOf(names),
-      responses: { Problem: problemResponse() },
+      responses: { Problem: failureResponse() },
       securitySchemes: {
         bearer: { type: "http", scheme: "bearer", description: "A token of `login` or `tokens`." },
         certificate: { type: "mutualTLS", description: "A client certificate of `enrol`." },
@@ -143,7 +143,7 @@ function jsonContent(schema: z.core.$ZodType, names: ReadonlyMap<z.core.$ZodType
   return { "application/json": { schema: { $ref: `#/components/schemas/${names.get(schema)}` } } };
 }
 
-function problemResponse(): JsonObject {
+function failureResponse(): JsonObject {
   return {
     description: `A problem (RFC 9457). ${
       Object.entries(problems).map(([code, { status }]) => `${code}: ${status}`).join(", ")

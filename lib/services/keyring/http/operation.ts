@@ -102,7 +102,8 @@ export function requireRight(policy: Policy, identity: Identity, verb: Verb, pat
 
 /** The refusal of a request by the policy. */
 export function lacksRight({ name }: Identity, verb: Verb, path: SecretPath | FolderPath): KeyringError {
-  const place = path === "" ? "the whole store" : JSON.stringify(path);
+  // As in a rule of the policy, `/` is the whole store.
+  const place = JSON.stringify(path === "" ? "/" : path);
   return new KeyringError(
     "forbidden",
     `Not permitted: ${name} does not have the verb ${verb} on ${place}; ask an administrator for a role that has it.`,

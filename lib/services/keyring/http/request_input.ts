@@ -25,7 +25,7 @@ export function checkedQuery<Schema extends z.ZodMiniType>(
 ): z.output<Schema> {
   const parameters = queryParameters(query);
   if (schema !== undefined) return checked(schema, parameters, "query");
-  if (Object.keys(parameters).length > 0) throw invalid("The query", "this route takes no parameters");
+  if (Object.keys(parameters).length > 0) throw invalid("query", "this route takes no parameters");
   return {} as z.output<Schema>;
 }
 
@@ -52,15 +52,15 @@ export async function checkedBody<Schema extends z.ZodMiniType>(
   if (schema === undefined) {
     // A few routes of Vault's clients send an empty object.
     const bytes = await request.body(2);
-    if (bytes.length > 0 && exactText(bytes) !== "{}") throw invalid("The body", "this route takes none");
+    if (bytes.length > 0 && exactText(bytes) !== "{}") throw invalid("body", "this route takes none");
     return { value: {} as z.output<Schema>, text: "{}", bytes };
   }
   if (!anyMediaType) checkMediaType(request);
   checkEncoding(request);
   const bytes = await request.body(maxBytes);
   const text = exactText(bytes);
-  if (text === undefined) throw invalid("The body", "it is not UTF-8");
-  return { value: checked(schema, parsedJson(text), "body"), text, bytes };
+  if (text === undefined) throw invalid("body", "it is not UTF-8");
+  return { value: checked(schema, parsedBody(text), "body"), text, bytes };
 }
 
 function checkMediaType(request: IncomingRequest): void {
@@ -77,12 +77,12 @@ function checkEncoding(request: IncomingRequest): void {
 }
 
 /** @throws {KeyringError} `request_invalid` */
-export function parsedJson(text: string): unknown {
+export function parsedBody(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     // The message of `JSON.parse` repeats a part of the text.
-    throw invalid("The body", "it is not JSON");
+    throw invalid("body", "it is not JSON");
   }
 }
 
@@ -94,10 +94,7 @@ function checked<Schema extends z.ZodMiniType>(
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   const [first] = result.error.issues;
-  throw invalid(
-    part === "query" ? "The query" : "The body",
-    first === undefined ? "it is not valid" : issueText(first),
-  );
+  throw invalid(part, first === undefined ? "it is not valid" : issueText(first));
 }
 
 /** One mistake: its place and the complaint. */
@@ -107,7 +104,12 @@ function issueText(issue: z.core.$ZodIssue): string {
     return `${place} has the unknown key ${shown(issue.keys[0] ?? "")}`;
   }
   if (issue.code === "invalid_key") return `${place}: the name ${issue.issues[0]?.message ?? "is not valid"}`;
-  return `${place} ${issue.message === "Invalid input" ? "is not valid" : issue.message}`;
+  return hasOwnMessage(issue) ? `${place} ${issue.message}` : `${place} is not valid`;
+}
+
+/** Whether the schema has a complaint of its own. */
+function hasOwnMessage({ message }: z.core.$ZodIssue): boolean {
+  return message !== "Invalid input";
 }
 
 function shown(name: string): string {
@@ -115,8 +117,8 @@ function shown(name: string): string {
   return JSON.stringify(start.toWellFormed()).replaceAll(/[\u007f-\u009f\u2028\u2029]/g, "?");
 }
 
-function invalid(what: string, why: string): KeyringError {
-  return new KeyringError("request_invalid", `${what} is refused: ${why}.`);
+function invalid(part: "query" | "body" | "If-Match" | "Idempotency-Key", why: string): KeyringError {
+  return new KeyringError("request_invalid", `The ${part} is refused: ${why}.`);
 }
 
 /**

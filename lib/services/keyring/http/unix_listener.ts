@@ -73,7 +73,9 @@ function makePrivateFolder(path: string): void {
   const folder = dirname(path);
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new KmsError("config", `Cannot make the folder "${folder}": ${whyUnwritable(cause, path)}.`, { cause });
+  } catch (error) {
+    throw new KmsError("config", `Cannot make the folder "${folder}": ${whyUnwritable(error, path)}.`, {
+      cause: error,
+    });
   }
 }

@@ -9,15 +9,17 @@ import { KeyringError } from "../../../api/keyring/problems.ts";
 import { hex, lengthPrefixed, sha256, utf8 } from "../../../base/bytes.ts";
 import type { Clock } from "../../../base/clock.ts";
 import type { Identity } from "../policy/identity.ts";
-import type { Policies } from "../policy/policies.ts";
+import { type Policies, policyRow } from "../policy/policies.ts";
+import type { Policy } from "../policy/policy.ts";
 import { rolesFor } from "../policy/takers.ts";
-import type { RecordStore } from "../records/records.ts";
+import type { RecordCodec, RecordStore } from "../records/records.ts";
 import { enrolmentUri } from "./certificate_authority.ts";
-import type { Enrolments } from "./enrolments.ts";
-import { certificateHash } from "./enrolment_state.ts";
+import { enrolmentCodec, idBytes } from "./enrolment_records.ts";
+import { activeEnrolment, certificateHash, refusedCertificate } from "./enrolment_state.ts";
 import type { FailedAnswers } from "./failed_answers.ts";
-import { tokenIdOf } from "./token_records.ts";
-import { refusedToken, tokenIdentityName, type Tokens } from "./tokens.ts";
+import { openedRestoreNumber, restoreRow } from "./restore_number.ts";
+import { tokenCodec, tokenIdOf, tokenKey } from "./token_records.ts";
+import { activeRole, refusedToken, tokenIdentityName } from "./token_state.ts";
 
 /** The name of the admin socket. No socket of an identity may have it. */
 export const adminSocketName = "admin";
@@ -36,9 +38,13 @@ export interface AuthenticatorParts {
   readonly store: RecordStore;
   readonly clock: Clock;
   readonly policies: Policies;
-  readonly enrolments: Enrolments;
-  readonly tokens: Tokens;
   readonly failedAnswers: FailedAnswers;
+}
+
+/** An identity, and the policy by which its roles were found. */
+export interface Authenticated {
+  readonly identity: Identity;
+  readonly policy: Policy;
 }
 
 /** Largest certificate in bytes of DER; one of this store has about 600. */
@@ -53,16 +59,26 @@ export class Authenticator {
   }
 
   /**
-   * The identity of a request. Call it at each request, and for a stream before each event and every 10 seconds.
+   * The identity of a request; see {@linkcode Authenticator.identify}. That of the admin socket is found without the store,
+   * so that health can be asked while the store cannot be opened.
+   */
+  async authenticate(credentials: Credentials, signal: AbortSignal): Promise<Identity> {
+    if (credentials.kind === "socket" && credentials.socket === adminSocketName) return localAdmin;
+    return (await this.identify(credentials, signal)).identity;
+  }
+
+  /**
+   * The identity of a request with the policy. Call it at each request, and for a stream before each event and every 10
+   * seconds. The rows of the identity, the policy and the restore number are read in one consistent state.
    *
    * @throws {KeyringError} `unauthenticated`, for wrong credentials after a delay of up to 2 seconds; `rate_limited`;
    *   `integrity`, `store_unavailable`, `kms_unavailable` if the identity cannot be read.
    */
-  async authenticate(credentials: Credentials, signal: AbortSignal): Promise<Identity> {
+  async identify(credentials: Credentials, signal: AbortSignal): Promise<Authenticated> {
     const { failedAnswers } = this.#parts;
     switch (credentials.kind) {
       case "socket":
-        return credentials.socket === adminSocketName ? localAdmin : await this.#bySocket(credentials.socket, signal);
+        return await this.#bySocket(credentials.socket, signal);
       case "certificate":
         return await failedAnswers.delayFailure(() => this.#byCertificate(credentials.der, signal), signal);
       case "bearer":
@@ -75,25 +91,20 @@ export class Authenticator {
     }
   }
 
-  async #bySocket(name: string, signal: AbortSignal): Promise<Identity> {
+  async #bySocket(name: string, signal: AbortSignal): Promise<Authenticated> {
     const policy = await this.#parts.policies.current(signal);
-    return {
-      kind: "socket",
-      name: `socket:${name}`,
-      id: idOf("socket", name),
-      roles: rolesFor(policy, { kind: "socket", name }),
-    };
+    if (name === adminSocketName) return { identity: localAdmin, policy };
+    const roles = rolesFor(policy, { kind: "socket", name });
+    return { identity: { kind: "socket", name: `socket:${name}`, id: idOf("socket", name), roles }, policy };
   }
 
-  async #byCertificate(der: Uint8Array, signal: AbortSignal): Promise<Identity> {
-    const { store, policies, enrolments, clock } = this.#parts;
+  async #byCertificate(der: Uint8Array, signal: AbortSignal): Promise<Authenticated> {
+    const { store, clock } = this.#parts;
     const id = enrolmentIdOf(der, store.storeId);
-    if (id === undefined) throw refusedCertificate("it is not one of this store");
-    const reader = store.reader(signal);
-    const [{ value: enrolment }, policy] = await Promise.all([
-      enrolments.readActive(reader, id),
-      policies.read(reader),
-    ]);
+    const key = id === undefined ? undefined : idBytes(id);
+    if (id === undefined || key === undefined) throw refusedCertificate("it is not one of this store");
+    const { value, policy, restore } = await this.#read(enrolmentCodec, key, signal);
+    const enrolment = activeEnrolment(value, restore, clock.wall());
     // The enrolment knows the very bytes that were signed for it, so nothing else of the certificate is trusted.
     const sha256 = certificateHash(der);
     const known = enrolment.certificates.find((one) => one.sha256 === sha256);
@@ -102,20 +113,36 @@ export class Authenticator {
     const { name } = enrolment;
     const given = enrolment.roles.filter((role) => policy.roles.has(role));
     const roles = [...new Set([...given, ...rolesFor(policy, { kind: "person", name })])].toSorted();
-    return { kind: "person", name: `person:${name}`, id, roles, expiresAt: known.notAfter };
+    return { identity: { kind: "person", name: `person:${name}`, id, roles, expiresAt: known.notAfter }, policy };
   }
 
-  async #byToken(token: string, signal: AbortSignal): Promise<Identity> {
-    const { store, tokens } = this.#parts;
-    const reader = store.reader(signal);
-    const found = await tokens.find(reader, token);
-    if (found === undefined) throw refusedToken("it is not one of this store");
-    await tokens.readActive(reader, found);
-    const { login, role, expiresAt } = found.value;
-    const tokenId = tokenIdOf(found.key);
-    const name = tokenIdentityName(found.value);
+  async #byToken(token: string, signal: AbortSignal): Promise<Authenticated> {
+    const { store, clock } = this.#parts;
+    const key = await tokenKey(store, token);
+    if (key === undefined) throw refusedToken("it is not one of this store");
+    const { value, policy, restore } = await this.#read(tokenCodec, key, signal);
+    activeRole(value, policy, restore, clock.wall());
+    if (value === undefined) throw refusedToken("it is not one of this store");
+    const { login, role, expiresAt } = value;
+    const tokenId = tokenIdOf(key);
+    const name = tokenIdentityName(value);
     const id = login === undefined ? tokenId : idOf(login.kind, login.source, login.subject);
-    return { kind: login?.kind ?? "token", name, id, roles: [role], expiresAt, tokenId };
+    return { identity: { kind: login?.kind ?? "token", name, id, roles: [role], expiresAt, tokenId }, policy };
+  }
+
+  /** A row with the policy and the restore number, in one consistent state. */
+  async #read<Value>(
+    codec: RecordCodec<Value>,
+    key: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<{ readonly value: Value | undefined; readonly policy: Policy; readonly restore: number }> {
+    const reader = this.#parts.store.reader(signal);
+    const [row, policy, restore] = await reader.fetch([{ table: codec.table, key }, policyRow, restoreRow]);
+    return {
+      value: row === undefined ? undefined : (await reader.open(codec, row))?.value,
+      policy: await this.#parts.policies.opened(reader, policy),
+      restore: await openedRestoreNumber(reader, restore),
+    };
   }
 }
 
@@ -137,8 +164,4 @@ function enrolmentIdOf(der: Uint8Array, storeId: Uint8Array): string | undefined
   } catch {
     return undefined;
   }
-}
-
-function refusedCertificate(why: string): KeyringError {
-  return new KeyringError("unauthenticated", `The client certificate is refused: ${why}.`);
 }

@@ -36,6 +36,18 @@ Deno.test("Authenticator answers a request without credentials at once", async (
   equal(at.failedAnswers.held, 0);
 });
 
+Deno.test("Authenticator.identify() reads the identity, its policy and the restore number together", async () => {
+  await using at = new TestIdentities();
+  await at.policies.set(policy, testAdmin, at.signal);
+  const { der } = await at.enrol("anna");
+  const gets = at.engine.calls.get;
+  const found = await at.authenticator.identify({ kind: "certificate", der }, at.signal);
+  equal(at.engine.calls.get - gets, 1);
+  deepEqual([found.identity.name, found.policy.version], ["person:anna", 1]);
+  const admin = await at.authenticator.identify({ kind: "socket", socket: "admin" }, at.signal);
+  deepEqual([admin.identity.kind, admin.policy.version], ["local-admin", 1]);
+});
+
 Deno.test("Authenticator follows the policy for people at each request", async () => {
   await using at = new TestIdentities();
   await at.policies.set(policy, testAdmin, at.signal);
@@ -138,6 +150,8 @@ Deno.test("Authenticator refuses everybody while the store cannot be read", asyn
   };
   const result = await other.finished(other.byCertificate(der));
   equal(result.status, "rejected");
+  const admin = { kind: "socket", socket: "admin" } as const;
+  equal((await other.authenticator.authenticate(admin, other.signal)).kind, "local-admin", "for health");
 });
 
 Deno.test("a stored enrolment or token of another form is integrity, not absent", async () => {

@@ -4,6 +4,7 @@
  * @module
  */
 import { X509Certificate } from "node:crypto";
+import { KeyringError } from "../../../api/keyring/problems.ts";
 import { sha256Hex } from "../../../base/bytes.ts";
 import type { SignedCertificate } from "./certificate_authority.ts";
 import type { EnrolmentRecord } from "./enrolment_records.ts";
@@ -38,6 +39,33 @@ export function withCertificate(record: EnrolmentRecord, issued: SignedCertifica
 /** The hash by which an enrolment knows a certificate: SHA-256 of its DER, 64 hex digits. */
 export function certificateHash(der: Uint8Array): string {
   return sha256Hex(der);
+}
+
+/**
+ * An enrolment whose certificates are accepted.
+ *
+ * @param record `undefined` if there is none.
+ * @param current the restore number of the store.
+ * @throws {KeyringError} `unauthenticated` if there is none, if it has ended, was revoked, or is from before a restore.
+ */
+export function activeEnrolment(
+  record: EnrolmentRecord | undefined,
+  current: number,
+  now: number,
+): EnrolmentRecord & { readonly endsAt: number } {
+  if (record === undefined) throw refusedCertificate("the enrolment of this certificate does not exist");
+  const state = enrolmentState(record, current, now);
+  if (state === "active" && record.endsAt !== undefined) return { ...record, endsAt: record.endsAt };
+  throw refusedCertificate(
+    state === "revoked"
+      ? "the enrolment of this certificate was revoked"
+      : "the enrolment of this certificate has ended; ask an administrator for a new code",
+  );
+}
+
+/** The error for a client certificate. */
+export function refusedCertificate(why: string): KeyringError {
+  return new KeyringError("unauthenticated", `The client certificate is refused: ${why}.`);
 }
 
 /** @param current the restore number of the store. */

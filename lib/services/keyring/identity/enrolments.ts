@@ -14,12 +14,12 @@ import type { Policy } from "../policy/policy.ts";
 import { requireAdmin } from "../policy/require_admin.ts";
 import { rightsBeyond } from "../policy/rights.ts";
 import { rolesFor } from "../policy/takers.ts";
-import type { OpenedRecord, RecordReader, RecordStore } from "../records/records.ts";
+import type { RecordStore } from "../records/records.ts";
 import type { CertificateAuthority, SignedCertificate } from "./certificate_authority.ts";
 import { clientPublicKey } from "./certificates.ts";
 import { requireClock } from "./clock_check.ts";
-import { codeCodec, enrolmentCodec, type EnrolmentRecord, idBytes, newId } from "./enrolment_records.ts";
-import { type EnrolmentInfo, enrolmentInfo, enrolmentState, withCertificate } from "./enrolment_state.ts";
+import { codeCodec, enrolmentCodec, idBytes, newId } from "./enrolment_records.ts";
+import { activeEnrolment, type EnrolmentInfo, enrolmentInfo, withCertificate } from "./enrolment_state.ts";
 import type { FailedAnswers } from "./failed_answers.ts";
 import { lifetimes } from "./lifetimes.ts";
 import { restoreNumber } from "./restore_number.ts";
@@ -131,34 +131,13 @@ export class Enrolments {
     const key = acceptedKey(publicKey);
     return await this.#parts.store.transaction(async (tx) => {
       const now = this.#now();
-      const found = await this.readActive(tx, identity.id);
-      const { name, endsAt = 0 } = found.value;
+      const found = await tx.get(enrolmentCodec, bytesOf(identity.id));
+      const { name, endsAt } = activeEnrolment(found?.value, await restoreNumber(tx), now);
+      if (found === undefined) throw new Error("it is active");
       const issued = await this.#issue(identity.id, name, key, endsAt, signal);
       tx.put(enrolmentCodec, found.key, withCertificate(found.value, issued, now));
       return issued;
     }, signal);
-  }
-
-  /**
-   * An enrolment whose certificates are accepted.
-   *
-   * @throws {KeyringError} `unauthenticated` if there is none of this ID, if it has ended, was revoked, or is from before
-   *   a restore; `integrity`.
-   */
-  async readActive(reader: RecordReader, id: string): Promise<OpenedRecord<EnrolmentRecord>> {
-    const key = idBytes(id);
-    const [found, restore] = await Promise.all([
-      key === undefined ? undefined : reader.get(enrolmentCodec, key),
-      restoreNumber(reader),
-    ]);
-    if (found === undefined) throw notAccepted("the enrolment of this certificate does not exist");
-    const state = enrolmentState(found.value, restore, this.#parts.clock.wall());
-    if (state === "active") return found;
-    throw notAccepted(
-      state === "revoked"
-        ? "the enrolment of this certificate was revoked"
-        : "the enrolment of this certificate has ended; ask an administrator for a new code",
-    );
   }
 
   /** All enrolments, at most 10,000. @throws {KeyringError} `forbidden` if `by` is no administrator. */
@@ -241,10 +220,6 @@ function wrongCode(): KeyringError {
     "unauthenticated",
     "The enrolment code is wrong, used up or expired; ask an administrator for a new one.",
   );
-}
-
-function notAccepted(why: string): KeyringError {
-  return new KeyringError("unauthenticated", `The client certificate is refused: ${why}.`);
 }
 
 function bytesOf(id: string): Uint8Array {

@@ -53,6 +53,16 @@ Deno.test("Enrolments.redeem() takes a code once, also of two at the same time o
   await at.refuses(at.enrolments.redeem({ code, publicKey }, at.signal), "unauthenticated", wrongCode);
 });
 
+Deno.test("Enrolments.redeem() refuses a used code whose row was put back into the store", async () => {
+  await using at = new TestIdentities();
+  const { code } = await at.enrolments.create({ name: "anna", roles: [] }, testAdmin, at.signal);
+  const [row] = await at.engine.scan({ table: "code", prefix: new Uint8Array(), limit: 1 }, at.signal);
+  ok(row !== undefined);
+  await at.enrolments.redeem({ code, publicKey }, at.signal);
+  await at.engine.commit([], [{ table: "code", key: row.key, bytes: row.bytes }], at.signal);
+  await at.refuses(at.enrolments.redeem({ code, publicKey }, at.signal), "unauthenticated", wrongCode);
+});
+
 Deno.test("Enrolments.redeem() leaves the code if the certificate could not be recorded", async () => {
   await using at = new TestIdentities();
   const { code } = await at.enrolments.create({ name: "anna", roles: [] }, testAdmin, at.signal);

@@ -139,7 +139,7 @@ export class IssuerKeySet {
 
   async #get(address: string, signal: AbortSignal): Promise<unknown> {
     const { name } = this.#settings;
-    if (!URL.canParse(address)) throw unavailable(name, "their address is not an address");
+    if (!URL.canParse(address)) throw unavailable(name, "their address is not a URL");
     const { origin, pathname, search } = new URL(address);
     const request = { method: "GET", path: `${pathname}${search}`, headers: { accept: "application/json" } } as const;
     const server = { name: `The issuer ${name}`, origin };

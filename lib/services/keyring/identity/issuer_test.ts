@@ -15,7 +15,7 @@ const hour = 3_600;
 interface TestKey {
   readonly kid: string;
   readonly alg: string;
-  readonly sign: CryptoKey;
+  readonly sign: Parameters<SignJWT["sign"]>[0];
   readonly jwk: JWK;
 }
 

@@ -16,7 +16,7 @@ export const loginMethods = {
 } as const satisfies Readonly<Record<string, "cluster" | "issuer">>;
 
 /** A method of login. */
-export type LoginMethod = keyof typeof loginMethods;
+export type LoginMethodName = keyof typeof loginMethods;
 
 /** The subject of a JWT that verifies. */
 export interface VerifiedSubject {
@@ -58,7 +58,7 @@ export class LoginVerifier {
    *   name, or several and no name.
    */
   async verify(
-    { method, issuer, jwt }: { readonly method: LoginMethod; readonly issuer?: string; readonly jwt: string },
+    { method, issuer, jwt }: { readonly method: LoginMethodName; readonly issuer?: string; readonly jwt: string },
     signal: AbortSignal,
   ): Promise<VerifiedSubject> {
     const verifier = this.#find(method, issuer);
@@ -66,7 +66,7 @@ export class LoginVerifier {
     return await verifier.verify(jwt, signal);
   }
 
-  #find(method: LoginMethod, name: string | undefined): JwtVerifier {
+  #find(method: LoginMethodName, name: string | undefined): JwtVerifier {
     const kind = loginMethods[method];
     const configured = this.#verifiers[kind];
     const [only] = configured;

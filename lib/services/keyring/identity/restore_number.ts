@@ -7,7 +7,8 @@
 import * as z from "zod/mini";
 import { utf8 } from "../../../base/bytes.ts";
 import { jsonCodec } from "../records/json_codec.ts";
-import type { RecordReader, RecordTransaction } from "../records/records.ts";
+import type { RowName } from "../engine/engine.ts";
+import type { FetchedRecord, RecordReader, RecordTransaction } from "../records/records.ts";
 
 const codec = jsonCodec<{ readonly number: number }>(
   "meta",
@@ -15,6 +16,14 @@ const codec = jsonCodec<{ readonly number: number }>(
 );
 
 const rowKey = utf8("restore number");
+
+/** The row of the restore number, for `RecordReader.fetch`. */
+export const restoreRow: RowName = { table: codec.table, key: rowKey };
+
+/** The restore number of a row that was fetched by {@linkcode restoreRow}. */
+export async function openedRestoreNumber(reader: RecordReader, fetched: FetchedRecord | undefined): Promise<number> {
+  return (fetched === undefined ? undefined : await reader.open(codec, fetched))?.value.number ?? 0;
+}
 
 /** The restore number of the store; 0 if it never was restored. */
 export async function restoreNumber(reader: RecordReader): Promise<number> {

@@ -34,7 +34,8 @@ async function sweep<Value>(
   signal: AbortSignal,
 ): Promise<void> {
   const reader = store.reader(signal);
-  for (let after: Uint8Array | undefined;;) {
+  let after: Uint8Array | undefined;
+  for (;;) {
     const found = await reader.scan(codec, { ...(after === undefined ? {} : { after }), limit: pageRows });
     for (const { key } of found.filter(({ value }) => isOver(value))) {
       await store.transaction(async (tx) => {

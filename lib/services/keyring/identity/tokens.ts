@@ -8,42 +8,29 @@ import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { Clock } from "../../../base/clock.ts";
 import type { Identity } from "../policy/identity.ts";
 import type { Policies } from "../policy/policies.ts";
-import type { Role } from "../policy/policy.ts";
 import { requireAdmin } from "../policy/require_admin.ts";
 import { rightsBeyond } from "../policy/rights.ts";
-import { claimsNamed, mayTake, type Taker } from "../policy/takers.ts";
-import type { OpenedRecord, RecordReader, RecordStore, RecordTransaction } from "../records/records.ts";
+import { mayTake } from "../policy/takers.ts";
+import type { OpenedRecord, RecordStore, RecordTransaction } from "../records/records.ts";
 import { requireClock } from "./clock_check.ts";
 import { idBytes } from "./enrolment_records.ts";
 import type { FailedAnswers } from "./failed_answers.ts";
 import { lifetimes } from "./lifetimes.ts";
 import { restoreNumber } from "./restore_number.ts";
-import type { LoginMethod, VerifiedSubject } from "./login.ts";
-import { type LoginSubject, newToken, tokenCodec, tokenIdOf, tokenKey, type TokenRecord } from "./token_records.ts";
+import type { LoginMethodName, VerifiedSubject } from "./login.ts";
+import { newToken, tokenCodec, tokenIdOf, tokenKey, type TokenRecord } from "./token_records.ts";
+import { activeRole, loginSubjectOf, type TokenInfo, tokenInfo } from "./token_state.ts";
 
 /** Maximum number of rows that a list has. */
 const maxListed = 10_000;
 
 /** The request of a login. */
 export interface LoginRequest {
-  readonly method: LoginMethod;
+  readonly method: LoginMethodName;
   /** The configured name of the cluster or issuer; it may be left out if there is one of this method. */
   readonly issuer?: string;
   readonly role: string;
   readonly jwt: string;
-}
-
-/** A token in a list; the token itself is never shown again. */
-export interface TokenInfo {
-  /** 32 hex digits. */
-  readonly id: string;
-  /** Name in the audit. */
-  readonly identity: string;
-  readonly role: string;
-  readonly createdAt: number;
-  readonly createdBy: string;
-  readonly expiresAt: number;
-  readonly state: "active" | "expired" | "revoked";
 }
 
 /** The parts that {@linkcode Tokens} is made of. */
@@ -144,7 +131,7 @@ export class Tokens {
         const now = this.#now();
         const renewableUntil = now + lifetimes.login;
         const expiresAt = Math.min(now + role.tokenTtlMs, renewableUntil);
-        const login = subjectOf(verified, role);
+        const login = loginSubjectOf(verified, role);
         const row = { role: request.role, login, createdBy: verified.name, createdAt: now, expiresAt, renewableUntil };
         return { ...await this.#put(tx, row), expiresAt, renewableUntil };
       }, signal);
@@ -167,7 +154,8 @@ export class Tokens {
       if (found?.value.login === undefined) {
         throw new KeyringError("forbidden", `Cannot renew: ${identity.name} has no token of a login.`);
       }
-      const { role } = await this.readActive(tx, found);
+      const [policy, restore] = [await this.#parts.policies.read(tx), await restoreNumber(tx)];
+      const role = activeRole(found.value, policy, restore, this.#parts.clock.wall());
       const { renewableUntil } = found.value;
       const expiresAt = Math.max(found.value.expiresAt, Math.min(this.#now() + role.tokenTtlMs, renewableUntil));
       tx.put(tokenCodec, found.key, { ...found.value, expiresAt });
@@ -199,35 +187,7 @@ export class Tokens {
     requireAdmin(await this.#parts.policies.read(reader), by, "list tokens");
     const restore = await restoreNumber(reader);
     const found = await reader.scan(tokenCodec, { limit: maxListed });
-    return found.map(({ key, value }) => this.#infoOf(key, value, restore));
-  }
-
-  /**
-   * The role that a token gives now.
-   *
-   * @throws {KeyringError} `unauthenticated` if the token has expired, was revoked, is from before a restore, or if its
-   *   identity may not take the role any more.
-   */
-  async readActive(
-    reader: RecordReader,
-    { value }: Pick<OpenedRecord<TokenRecord>, "value">,
-  ): Promise<{ readonly role: Role }> {
-    const [policy, restore] = await Promise.all([this.#parts.policies.read(reader), restoreNumber(reader)]);
-    if (value.revokedAt !== undefined) throw refusedToken("it was revoked");
-    if (value.restore !== restore) throw refusedToken("it is from before a restore of the store");
-    if (value.expiresAt <= this.#parts.clock.wall()) throw refusedToken("it has expired");
-    const role = policy.roles.get(value.role);
-    if (role === undefined) throw refusedToken("the policy does not have its role any more");
-    if (value.login !== undefined && !mayTake(role, takerOf(value.login))) {
-      throw refusedToken("its identity may not take its role any more; log in again");
-    }
-    return { role };
-  }
-
-  /** The row of a token; `undefined` if there is none. */
-  async find(reader: RecordReader, token: string): Promise<OpenedRecord<TokenRecord> | undefined> {
-    const key = await tokenKey(this.#parts.store, token);
-    return key === undefined ? undefined : await reader.get(tokenCodec, key);
+    return found.map(({ key, value }) => tokenInfo(tokenIdOf(key), value, restore, this.#parts.clock.wall()));
   }
 
   async #put(
@@ -250,38 +210,10 @@ export class Tokens {
     return found === undefined ? undefined : await tx.get(tokenCodec, found.key);
   }
 
-  #infoOf(key: Uint8Array, value: TokenRecord, restore: number): TokenInfo {
-    const { role, createdAt, createdBy, expiresAt, revokedAt } = value;
-    const isOver = expiresAt <= this.#parts.clock.wall() || value.restore !== restore;
-    const state = revokedAt !== undefined ? "revoked" : isOver ? "expired" : "active";
-    return { id: tokenIdOf(key), identity: tokenIdentityName(value), role, createdAt, createdBy, expiresAt, state };
-  }
-
   /** The time of a login, in whole milliseconds since the epoch. */
   #now(): number {
     const { store, clock } = this.#parts;
     requireClock(store, clock);
     return Math.round(clock.wall());
   }
-}
-
-/** The name of a token's identity in the audit. */
-export function tokenIdentityName({ login, name, createdBy }: TokenRecord): string {
-  return login === undefined ? `token:${name ?? ""}` : createdBy;
-}
-
-function subjectOf({ kind, taker }: VerifiedSubject, role: Role): LoginSubject {
-  const named = claimsNamed(role, taker);
-  const claims = [...taker.claims].filter(([name]) => named.has(name));
-  return { kind, source: taker.name, subject: taker.subject, claims: Object.fromEntries(claims) };
-}
-
-function takerOf({ kind, source, subject, claims }: LoginSubject): Taker {
-  const of = kind === "kubernetes" ? "cluster" : "issuer";
-  return { kind: of, name: source, subject, claims: new Map(Object.entries(claims)) };
-}
-
-/** The error for a bearer token. */
-export function refusedToken(why: string): KeyringError {
-  return new KeyringError("unauthenticated", `The token is refused: ${why}.`);
 }

@@ -160,7 +160,7 @@ Deno.test("Tokens.revoke() refuses a token at the next request, on every server"
   const { token, id } = await login(at);
   equal((await other.byToken(token)).roles.join(), "web");
   await at.tokens.revoke(id, testAdmin, at.signal);
-  for (const one of [at, other]) await one.refuses(one.byToken(token), "unauthenticated", /it was revoked/);
+  for (const one of [at, other]) await one.refuses(one.byToken(token), "unauthenticated", /it has been revoked/);
   await at.refuses(at.tokens.revoke("f".repeat(32), testAdmin, at.signal), "not_found", /No token/);
   deepEqual((await at.tokens.list(testAdmin, at.signal)).map(({ state }) => state), ["revoked"]);
 });
@@ -171,7 +171,7 @@ Deno.test("Tokens.revoke() lets an identity revoke the token of its request alon
   const identity = await at.byToken(one.token);
   await at.refuses(at.tokens.revoke(two.id, identity, at.signal), "forbidden", /does not have the verb admin/);
   await at.tokens.revoke(one.id, identity, at.signal);
-  await at.refuses(at.byToken(one.token), "unauthenticated", /it was revoked/);
+  await at.refuses(at.byToken(one.token), "unauthenticated", /it has been revoked/);
   await at.byToken(two.token);
 });
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Identity } from "./identity.ts";
-import type { Policy, Role, Rule, Take } from "./policy.ts";
+import type { Policy, Role, RoleTake, Rule } from "./policy.ts";
 import { rightsBeyond, rightsMissing } from "./rights.ts";
 
 /**
@@ -26,11 +26,11 @@ function grantedBy(before: Role | undefined, after: Role): readonly Rule[] {
     .filter((right) => rightsMissing(before.rules, [right]).length > 0);
 }
 
-function sameTake(one: Take, other: Take): boolean {
+function sameTake(one: RoleTake, other: RoleTake): boolean {
   return takeText(one) === takeText(other);
 }
 
-function takeText(take: Take): string {
+function takeText(take: RoleTake): string {
   if (!("claims" in take)) return JSON.stringify([take.kind, take.name]);
   return JSON.stringify([take.kind, take.name, take.subject ?? null, [...take.claims].toSorted()]);
 }

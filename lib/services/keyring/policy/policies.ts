@@ -8,7 +8,8 @@ import { KeyringError } from "../../../api/keyring/problems.ts";
 import { utf8 } from "../../../base/bytes.ts";
 import type { Clock } from "../../../base/clock.ts";
 import { jsonCodec } from "../records/json_codec.ts";
-import type { OpenedRecord, RecordReader, RecordStore } from "../records/records.ts";
+import type { RowName } from "../engine/engine.ts";
+import type { FetchedRecord, OpenedRecord, RecordReader, RecordStore } from "../records/records.ts";
 import { grantsBeyond } from "./grants.ts";
 import type { Identity } from "./identity.ts";
 import { emptyPolicy, type Policy } from "./policy.ts";
@@ -38,6 +39,9 @@ const codec = jsonCodec<PolicyRecord>(
 
 const rowKey = utf8("policy");
 
+/** The row of the policy, for `RecordReader.fetch`. */
+export const policyRow: RowName = { table: codec.table, key: rowKey };
+
 /** The policy of one store. */
 export class Policies {
   readonly #store: RecordStore;
@@ -64,6 +68,11 @@ export class Policies {
     return this.#policyOf(await reader.get(codec, rowKey));
   }
 
+  /** The policy of a row that was fetched by {@linkcode policyRow}. */
+  async opened(reader: RecordReader, fetched: FetchedRecord | undefined): Promise<Policy> {
+    return this.#policyOf(fetched === undefined ? undefined : await reader.open(codec, fetched));
+  }
+
   /** The policy as it was set; `undefined` if none was. */
   async text(signal: AbortSignal): Promise<PolicyRecord | undefined> {
     return (await this.#store.reader(signal).get(codec, rowKey))?.value;
@@ -80,7 +89,7 @@ export class Policies {
    */
   set(text: string, by: Identity, signal: AbortSignal, cas?: number): Promise<Policy> {
     return this.#store.transaction(async (tx) => {
-      const before = await this.read(tx);
+      const before = this.#replaced(await tx.get(codec, rowKey), by);
       requireAdmin(before, by, "set the policy");
       if (cas !== undefined && cas !== before.version) {
         throw new KeyringError(
@@ -102,6 +111,16 @@ export class Policies {
       tx.put(codec, rowKey, { version: after.version, text, at: Math.round(this.#clock.wall()), by: by.name });
       return after;
     }, signal);
+  }
+
+  /** The policy that is set anew. The admin socket may replace one that cannot be read, since nobody else could. */
+  #replaced(record: OpenedRecord<PolicyRecord> | undefined, by: Identity): Policy {
+    try {
+      return this.#policyOf(record);
+    } catch (thrown) {
+      if (by.kind !== "local-admin" || record === undefined) throw thrown;
+      return { ...emptyPolicy, version: record.value.version };
+    }
   }
 
   #policyOf(record: OpenedRecord<PolicyRecord> | undefined): Policy {

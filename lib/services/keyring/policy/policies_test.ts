@@ -125,4 +125,7 @@ Deno.test("Policies.current() refuses a row that is no policy", async () => {
   const value = { version: 2, text: "roles: 7", at: 1, by: "x" };
   await store.transaction((tx) => Promise.resolve(tx.put(jsonCodec("policy", z.any()), utf8("policy"), value)), never);
   await rejects(policies.current(never), code("integrity", /set it anew over the admin socket/));
+  await rejects(policies.set(text, person("admins"), never), code("integrity", /set it anew over the admin socket/));
+  equal((await policies.set(text, admin, never, 2)).version, 3);
+  equal((await policies.current(never)).roles.size, 3);
 });

@@ -4,7 +4,6 @@
  * @module
  */
 import { policyLimits, wholeStore } from "../../../api/keyring/policy.ts";
-import type { FolderPath, SecretPath } from "../../../api/keyring/paths.ts";
 import type { Verb } from "../../../api/keyring/verbs.ts";
 
 /** A right: verbs on the secrets and folders that a path covers. */
@@ -15,7 +14,7 @@ export interface Rule {
 }
 
 /** An entry of `take`: identities that may take a role. */
-export type Take =
+export type RoleTake =
   | { readonly kind: "person"; readonly name: string }
   | { readonly kind: "socket"; readonly name: string }
   | {
@@ -29,7 +28,7 @@ export type Take =
 
 /** A role. */
 export interface Role {
-  readonly take: readonly Take[];
+  readonly take: readonly RoleTake[];
   readonly rules: readonly Rule[];
   /** Lifetime of a login's token in milliseconds. */
   readonly tokenTtlMs: number;
@@ -45,17 +44,14 @@ export interface Policy {
 /** The policy of a store in which none was set: it has no role. */
 export const emptyPolicy: Policy = { version: 0, roles: new Map() };
 
-/** Whether the path of a rule covers a secret, or a folder with all that is in it. */
-export function coversPath(rule: string, path: SecretPath | FolderPath): boolean {
+/**
+ * Whether the path of a rule covers a secret, a folder with all that is in it, or all that another rule covers.
+ *
+ * @param path of a secret, of a folder, or of a rule.
+ */
+export function coversPath(rule: string, path: string): boolean {
   if (rule === wholeStore) return true;
   return rule.endsWith("/") ? path.startsWith(rule) : path === rule || path.startsWith(`${rule}/`);
-}
-
-/** Whether the path of one rule covers all that the path of another one covers. */
-export function coversRule(rule: string, other: string): boolean {
-  if (rule === wholeStore) return true;
-  if (other === wholeStore) return false;
-  return coversPath(rule, other as SecretPath | FolderPath);
 }
 
 /** The lifetime of a login's token for a role that says none, in milliseconds. */

@@ -9,7 +9,7 @@ import { KeyringError } from "../../../api/keyring/problems.ts";
 import { utf8 } from "../../../base/bytes.ts";
 import { parseDuration } from "../../../base/duration.ts";
 import { type FieldPath, readYaml, type YamlFile } from "../../../base/yaml_positions.ts";
-import { defaultTokenTtlMs, type Policy, type Role, type Take } from "./policy.ts";
+import { defaultTokenTtlMs, type Policy, type Role, type RoleTake } from "./policy.ts";
 
 /** Maximum number of problems in one error. */
 const maxProblems = 20;
@@ -51,7 +51,7 @@ function compiled(document: PolicyDocument, version: number): Policy {
 
 type RawTake = NonNullable<PolicyDocument["roles"][string]["take"]>[number];
 
-function takeOf({ person, socket, issuer, cluster, subject, claims }: RawTake): Take {
+function takeOf({ person, socket, issuer, cluster, subject, claims }: RawTake): RoleTake {
   if (person !== undefined) return { kind: "person", name: person };
   if (socket !== undefined) return { kind: "socket", name: socket };
   return {
@@ -96,5 +96,5 @@ function refused(problems: readonly PlacedProblem[]): KeyringError {
   const lines = [...new Set(sorted.map(({ line, column, text }) => `${line}:${column}: ${text}`))];
   const left = lines.length - maxProblems;
   const shown = [...lines.slice(0, maxProblems), ...(left > 0 ? [`and ${left} more`] : [])];
-  return new KeyringError("request_invalid", `The policy is refused:\n${shown.join("\n")}`);
+  return new KeyringError("request_invalid", ["The policy is refused:", ...shown].join("\n"));
 }

@@ -7,7 +7,7 @@ import { type FolderPath, parentOf, type SecretPath } from "../../../api/keyring
 import { type Verb, verbNames } from "../../../api/keyring/verbs.ts";
 import { wholeStore } from "../../../api/keyring/policy.ts";
 import type { Identity } from "./identity.ts";
-import { coversPath, coversRule, type Policy, type Rule } from "./policy.ts";
+import { coversPath, type Policy, type Rule } from "./policy.ts";
 
 /** The rules of an identity: those of all its roles. */
 function rulesOf(policy: Policy, { roles }: Identity): readonly Rule[] {
@@ -52,7 +52,7 @@ export function rightsBeyond(policy: Policy, identity: Identity, rules: readonly
 export function rightsMissing(held: readonly Rule[], wanted: readonly Rule[]): readonly string[] {
   const missing = wanted.flatMap((rule) =>
     verbNames.filter((verb) =>
-      rule.verbs.has(verb) && !held.some(({ verbs, path }) => verbs.has(verb) && coversRule(path, rule.path))
+      rule.verbs.has(verb) && !held.some(({ verbs, path }) => verbs.has(verb) && coversPath(path, rule.path))
     ).map((verb) => `${verb} on ${rule.path === wholeStore ? "the whole store" : rule.path}`)
   );
   return [...new Set(missing)];

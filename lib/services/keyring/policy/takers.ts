@@ -4,7 +4,7 @@
  * @module
  */
 import { matchesPattern } from "../../../api/keyring/subject_pattern.ts";
-import type { Policy, Role, Take } from "./policy.ts";
+import type { Policy, Role, RoleTake } from "./policy.ts";
 
 /** A value of a claim that can be compared; any other value matches no pattern. */
 export type ClaimValue = string | readonly string[];
@@ -39,7 +39,7 @@ export function claimsNamed(role: Role, taker: Pick<Taker, "kind" | "name">): Re
   );
 }
 
-function isFor(take: Take, taker: Taker): boolean {
+function isFor(take: RoleTake, taker: Taker): boolean {
   if (take.kind !== taker.kind || take.name !== taker.name) return false;
   if (!("claims" in take) || !("claims" in taker)) return !("claims" in take) && !("claims" in taker);
   if (take.subject === undefined && take.claims.size === 0) return false;

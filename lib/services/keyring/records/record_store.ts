@@ -6,7 +6,7 @@
 import { type Clock, deadlineBy } from "../../../base/clock.ts";
 import { abandoned, jittered } from "../../../base/deadline.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
-import type { Engine, RowName, TableName } from "../engine/engine.ts";
+import type { Engine, RowWatch, TableName } from "../engine/engine.ts";
 import { type StoreKeyGroup, StoreKeys } from "./store_keys.ts";
 import { fingerprintMac, KeySession } from "./key_session.ts";
 import { createKeys } from "./new_store.ts";
@@ -30,8 +30,8 @@ export interface RecordStoreOptions {
   readonly steps?: readonly Migration[];
 }
 
-/** Tries of a transaction, and the pause between later ones in milliseconds. */
-const tries = { most: 20, first: 3, pauseMs: 5 } as const;
+/** Tries of a transaction, how many follow at once, and the pause between later ones in milliseconds. */
+const tries = { most: 20, atOnce: 4, pauseMs: 2 } as const;
 
 const defaultCacheBytes = 16 * 1024 * 1024;
 
@@ -111,7 +111,7 @@ export class SealedRecordStore implements RecordStore, Disposable {
     return fingerprintMac(key.bytes, fields);
   }
 
-  watch(table: TableName, signal: AbortSignal): AsyncIterable<readonly Pick<RowName, "key">[]> {
+  watch(table: TableName, signal: AbortSignal): RowWatch {
     return this.engine.watch(table, signal);
   }
 
@@ -149,10 +149,9 @@ export class SealedRecordStore implements RecordStore, Disposable {
       const tx = new OpenTransaction({ ...this.#sessionParts(signal), nextRevision });
       const result = await work(tx);
       if (await tx.commit()) return result;
-      if (count < tries.first) continue;
       // The keys are among the conditions of a commit.
       await this.ring.load(signal);
-      await this.clock.sleep(jittered(tries.pauseMs * count, 0.9), signal);
+      if (count > tries.atOnce) await this.clock.sleep(jittered(tries.pauseMs * count, 0.9), signal);
     }
     const message = "Cannot write: other requests changed the same records at the same time; try again.";
     throw new KeyringError("conflict", message);

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { hex } from "../../../base/bytes.ts";
 import type { RowCondition, RowName, RowWrite } from "../engine/engine.ts";
+import { nameText } from "../engine/limits.ts";
 import type { FetchedRecord, RecordCodec, RecordReader, RecordTransaction } from "./records.ts";
 import { RecordSession, type RecordSessionParts } from "./record_session.ts";
 import { sealRecord } from "./seal.ts";
@@ -59,12 +59,12 @@ export class OpenTransaction implements RecordTransaction {
     const name = { table: codec.table, key };
     const context = codec.context?.(key) ?? new Uint8Array(0);
     const replaces = async (fetched: FetchedRecord) => (await this.open(codec, fetched))?.revision;
-    this.#writes.set(textOf(name), { name, put: { encoded: codec.encode(value), context, replaces } });
+    this.#writes.set(nameText(name), { name, put: { encoded: codec.encode(value), context, replaces } });
   }
 
   delete({ table }: Pick<RecordCodec<never>, "table">, key: Uint8Array): void {
     const name = { table, key };
-    this.#writes.set(textOf(name), { name });
+    this.#writes.set(nameText(name), { name });
   }
 
   /** @returns whether it was committed; `true` if there is nothing to write. */
@@ -79,10 +79,10 @@ export class OpenTransaction implements RecordTransaction {
 
   async #sealed(pending: readonly PendingWrite[]): Promise<readonly RowWrite[]> {
     const { engine: { storeId }, keys, nextRevision } = this.#parts;
-    await this.fetch(pending.flatMap(({ name, put }) => put && !this.#fetched.has(textOf(name)) ? [name] : []));
+    await this.fetch(pending.flatMap(({ name, put }) => put && !this.#fetched.has(nameText(name)) ? [name] : []));
     const writes: RowWrite[] = [];
     for (const { name, put } of pending) {
-      const fetched = this.#fetched.get(textOf(name));
+      const fetched = this.#fetched.get(nameText(name));
       const revision = nextRevision(put ? fetched && await put.replaces(fetched) : "deleted");
       const binding = put && { storeId, ...name, context: put.context };
       const bytes = binding && sealRecord(put.encoded, await keys.current("record"), binding, revision);
@@ -92,7 +92,7 @@ export class OpenTransaction implements RecordTransaction {
   }
 
   #note(fetched: FetchedRecord): void {
-    const name = textOf(fetched.name);
+    const name = nameText(fetched.name);
     const before = this.#fetched.get(name);
     this.#fetched.set(name, fetched);
     // The work may rely on either version: it runs again.
@@ -102,8 +102,4 @@ export class OpenTransaction implements RecordTransaction {
 
 function conditionOf({ name, row }: FetchedRecord): RowCondition {
   return { ...name, version: row?.version ?? "absent" };
-}
-
-function textOf({ table, key }: RowName): string {
-  return `${table} ${hex(key)}`;
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { RowName, StoredRow, TableName } from "../engine/engine.ts";
+import type { RowName, RowWatch, StoredRow, TableName } from "../engine/engine.ts";
 
 /** The kinds of record, one for each use of a table; see {@linkcode RecordCodec}. */
 export interface RecordCodec<Value> {
@@ -110,7 +110,7 @@ export interface RecordStore {
   /** Resolves when no deleted content is left in the engine's files; see `Engine.purge`. */
   purge(signal: AbortSignal): Promise<void>;
   /** Names of changed rows; see `Engine.watch`. */
-  watch(table: TableName, signal: AbortSignal): AsyncIterable<readonly Pick<StoredRow, "key">[]>;
+  watch(table: TableName, signal: AbortSignal): RowWatch;
 }
 
 /** Maximum number of rows that one transaction reads by `get` and writes together; the store adds conditions of its own. */
@@ -126,6 +126,7 @@ export const lookupPurposes = {
   idempotency: 6,
   claim: 7,
   requestBody: 8,
+  checkpoint: 9,
 } as const satisfies Readonly<Record<string, number>>;
 
 /** A use of the index key. */

@@ -74,7 +74,9 @@ async function* changesUntilGap({ store, signal, since }: SecretWatch, { newest,
     next.catch(() => {});
     if (hasGap) yield* changedSince(store, newest === since ? since : newest - timings.slack, signal);
     for (let step = await next; !step.done; step = await (next = watching.next())) {
-      yield* await recordsOf(store, step.value.map(({ key }) => key), signal);
+      const records = await recordsOf(store, step.value.map(({ key }) => key), signal);
+      // `reseal` writes records again without a change: their revision stays.
+      yield* records.filter(({ revision }) => revision > newest - timings.slack);
     }
   } finally {
     signal.removeEventListener("abort", onAbort);

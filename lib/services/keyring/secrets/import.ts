@@ -16,7 +16,7 @@ import { claimCodec, importCodec, importListCodec, importListName } from "./impo
 import { emptySecret, finished, withContent, withVersion } from "./secret_changes.ts";
 import { type FoundSecret, newTreeId, type SecretTree } from "./tree.ts";
 import { newValue, valueCodec, valueKey } from "./value_record.ts";
-import { checkVersion, versionOf } from "./versions.ts";
+import { askedVersion, checkVersion } from "./versions.ts";
 
 /** A secret to import. */
 export interface ImportItem {
@@ -201,7 +201,7 @@ export class Importer {
     const before = found?.metadata.value;
     checkVersion(path, before, cas);
     if (before && cas === undefined) {
-      const { version } = versionOf(before);
+      const { version } = askedVersion(before);
       throw new KeyringError("exists", `"${path}" exists already, with version ${version}.`, { version });
     }
     const now = Math.max(0, Math.floor(this.#parts.clock.wall()));

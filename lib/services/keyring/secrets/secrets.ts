@@ -31,7 +31,7 @@ import { emptySecret, finished, patchedFields, withContent, withPatch, withVersi
 import { type FoundSecret, newTreeId, SecretTree } from "./tree.ts";
 import { newValue, type StoredValue, valueCodec, valueKey } from "./value_record.ts";
 import { readFields, wrongValue } from "./values.ts";
-import { changedVersions, checkVersion, liveVersion, refuseExpired, versionOf } from "./versions.ts";
+import { askedVersion, changedVersions, checkVersion, liveVersion, refuseExpired } from "./versions.ts";
 
 /** Parts of {@linkcode Secrets}. */
 export interface SecretsParts {
@@ -218,7 +218,7 @@ export class Secrets {
   async destroy(path: SecretPath, { versions }: Required<VersionChoice>, call: WriteCall): Promise<WrittenSecret> {
     let due: Uint8Array | undefined;
     const written = await this.#writeExisting(path, call, ({ tx, now }, { id, metadata: { value } }) => {
-      const chosen = versions.map((version) => versionOf(value, version).version);
+      const chosen = versions.map((version) => askedVersion(value, version).version);
       for (const version of chosen) tx.delete({ table: "value" }, valueKey(id, version));
       due = this.#destroyer.schedule(tx, { id, versions: chosen }, now);
       return { id, secret: { ...value, versions: changedVersions(value, chosen, withoutValue) }, action: "destroy" };
@@ -356,7 +356,7 @@ export interface VersionChoice {
 
 function exists(path: SecretPath, secret: StoredSecret): KeyringError {
   const { currentVersion: version } = secret;
-  const { state } = versionOf(secret);
+  const { state } = askedVersion(secret);
   const cure = state === "deleted"
     ? `it is deleted; undelete it, or write version ${version + 1} with check-and-set ${version}`
     : `write version ${version + 1} with check-and-set ${version}`;

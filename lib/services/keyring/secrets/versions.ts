@@ -19,7 +19,7 @@ const maxPruned = 16;
  *
  * @throws {KeyringError} `version_mismatch` if it is not among the versions that are kept.
  */
-export function versionOf({ path, versions, currentVersion }: StoredSecret, asked?: number): StoredVersion {
+export function askedVersion({ path, versions, currentVersion }: StoredSecret, asked?: number): StoredVersion {
   const found = versions.find(({ version }) => version === (asked ?? currentVersion));
   if (found) return found;
   throw new KeyringError("version_mismatch", missingVersion(path, versions, asked ?? currentVersion), {
@@ -33,7 +33,7 @@ export function versionOf({ path, versions, currentVersion }: StoredSecret, aske
  * @throws {KeyringError} `deleted`, `destroyed`, `version_mismatch`.
  */
 export function liveVersion(secret: StoredSecret, asked?: number): StoredVersion {
-  const found = versionOf(secret, asked);
+  const found = askedVersion(secret, asked);
   if (found.state === "live") return found;
   const { path, currentVersion } = secret;
   const details = { version: currentVersion };
@@ -73,7 +73,7 @@ export function changedVersions(
   asked: readonly number[],
   change: (version: StoredVersion) => StoredVersion,
 ): readonly StoredVersion[] {
-  const numbers = new Set(asked.map((version) => versionOf(secret, version).version));
+  const numbers = new Set(asked.map((version) => askedVersion(secret, version).version));
   return secret.versions.map((version) => numbers.has(version.version) ? change(version) : version);
 }
 
