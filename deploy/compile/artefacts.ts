@@ -46,7 +46,7 @@ export const trousseau = {
     read: "all",
     // The socket and its lock, the state folder with the local key file, an audit file. On a current Linux /var/run is
     // a link to /run; a configuration can name either.
-    write: ["/run", "/var/run", "/var/lib/trousseau"],
+    write: ["/run", "/var/run", "/var/lib/trousseau", "/var/lib/trousseaud"],
     // Other variables are not refused but absent: a library that asks for a variable of its own goes on with its
     // default, and an operator's environment cannot switch on a library's tracing. Those of the runtime are here so
     // that a start can warn of them: Deno reads them itself, whatever is granted.

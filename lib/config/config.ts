@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { SecretSource } from "../base/secret.ts";
 import type { ForeignSource } from "../envelope/foreign.ts";
 import type { WrapQuorum } from "../envelope/quorum.ts";
 import type { UnwrapStrategy } from "../envelope/unwrap.ts";
@@ -43,6 +44,63 @@ export interface SopsKeyConfig {
   readonly providers: readonly string[];
   /** Number of its providers that must wrap a data key. */
   readonly wrap: WrapQuorum;
+}
+
+/** The store of the keyring. */
+export type KeyringStoreConfig =
+  | { readonly kind: "embedded"; readonly folder: string }
+  | {
+    readonly kind: "etcd";
+    /** Origins of the members; at least one. */
+    readonly endpoints: readonly string[];
+    readonly prefix: string;
+    readonly caFile: string | undefined;
+    readonly certificateFile: string | undefined;
+    readonly keyFile: string | undefined;
+    readonly username: string | undefined;
+    readonly password: SecretSource | undefined;
+  };
+
+/** An issuer of tokens whose holders may log in to the keyring. */
+export interface KeyringIssuerConfig {
+  readonly name: string;
+  readonly kind: "kubernetes" | "oidc";
+  /** Origin of the API server or of the issuer. */
+  readonly url: string;
+  readonly audience: string;
+  /** The `iss` of its tokens, if it is not `url`. */
+  readonly issuer: string | undefined;
+  readonly caFile: string | undefined;
+  readonly jwksFile: string | undefined;
+  /** For `kubernetes`: the token of the TokenReview. */
+  readonly token: SecretSource | undefined;
+}
+
+/** The keyring server, which runs in its own process. */
+export interface KeyringConfig {
+  readonly store: KeyringStoreConfig;
+  /** The folder of the server's own files. */
+  readonly state: string;
+  readonly adminSocket: SocketConfig;
+  /** Further sockets, each with the name of its identity. */
+  readonly sockets: readonly { readonly name: string; readonly socket: SocketConfig }[];
+  /** The address of the API over TLS; `undefined` for none. */
+  readonly listen: ListenConfig | undefined;
+  readonly tls: {
+    /** Names of the server beside `localhost`. */
+    readonly names: readonly string[];
+    /** `undefined`: the store's authority issues the certificate. */
+    readonly files: { readonly certificateFile: string; readonly keyFile: string } | undefined;
+  };
+  readonly issuers: readonly KeyringIssuerConfig[];
+  /** Path of the chained audit. */
+  readonly audit: string;
+  /** What happens to requests while the audit cannot be written. */
+  readonly auditFailure: "refuse" | "continue";
+  /** The address of the HTTP pages; `undefined` if they are switched off. */
+  readonly metrics: ListenConfig | undefined;
+  /** The mount of the API of Vault's KV version 2. */
+  readonly kvMount: string;
 }
 
 /** The whole configuration. */
@@ -103,4 +161,5 @@ export interface Config {
     readonly decryptOnly: boolean;
     readonly keys: readonly SopsKeyConfig[];
   };
+  readonly keyring: KeyringConfig;
 }

@@ -32,6 +32,15 @@ export const defaults = {
   // Several users can run it on one machine, each with their own socket. It therefore opens no port unless configured
   // to.
   sops: { mode: "0600", listen: "off", audit: "stdout", decryptOnly: false, key: "default" },
+  keyring: {
+    state: "/var/lib/trousseaud",
+    adminSocket: "/run/trousseaud/admin/admin.sock",
+    listen: "127.0.0.1:8300",
+    etcdPrefix: "/trousseau/",
+    auditFailure: "refuse",
+    metrics: "off",
+    kvMount: "secret",
+  },
 } as const;
 
 /** The default wrap quorum: two if there are at least two providers. */
@@ -108,7 +117,42 @@ export async function embeddedConfig(environment: Environment, files: Files): Pr
       decryptOnly: defaults.sops.decryptOnly,
       keys: [{ name: defaults.sops.key, providers: ["local"], wrap: defaultWrap(1) }],
     },
+    keyring: await embeddedKeyring(environment, files),
   };
+}
+
+/**
+ * The keyring without a config file: an embedded store in a folder of its own, the admin socket, and no address.
+ *
+ * Folder, the first of: `$STATE_DIRECTORY`; `./run/keyring` if writing there is permitted;
+ * `$XDG_RUNTIME_DIR/trousseau/keyring` if this user cannot write to `/var/lib/trousseaud`; `/var/lib/trousseaud`.
+ */
+async function embeddedKeyring(environment: Environment, files: Files): Promise<Config["keyring"]> {
+  const state = await embeddedKeyringState(environment, files);
+  const runtime = await underRuntime(environment, files, "admin/admin.sock");
+  const path = runtime ??
+    (await files.mayWrite("./run/admin/admin.sock") ? resolve("run/admin/admin.sock") : defaults.keyring.adminSocket);
+  return {
+    store: { kind: "embedded", folder: resolve(state, "store") },
+    state,
+    adminSocket: { path, mode: 0o600, owner: undefined, group: undefined },
+    sockets: [],
+    listen: undefined,
+    tls: { names: [], files: undefined },
+    issuers: [],
+    audit: resolve(state, "audit.jsonl"),
+    auditFailure: defaults.keyring.auditFailure,
+    metrics: undefined,
+    kvMount: defaults.keyring.kvMount,
+  };
+}
+
+async function embeddedKeyringState(environment: Environment, files: Files): Promise<string> {
+  const given = stateFolderOf(environment);
+  if (given !== undefined) return given;
+  if (await files.mayWrite("./run/keyring")) return resolve("run/keyring");
+  const runtime = await underRuntime(environment, files, "keyring");
+  return runtime === undefined || await files.canWrite(defaults.keyring.state) ? defaults.keyring.state : runtime;
 }
 
 const sopsSocketName = "sops.sock";

@@ -28,11 +28,11 @@ const mistakes: readonly (readonly [criterion: string, config: string, lines: re
   ]],
   ["__proto__ as a key", `__proto__: { wrap: 1 }\n${localProvider}`, [
     "1:1: unknown key; known here: socket, state, kms, keyEpoch, wrap, unwrap, cache, readyDek, outage, probe, drain, " +
-    "telemetry, providers, retired, forgotten, readForeign, sops",
+    "telemetry, providers, retired, forgotten, readForeign, sops, keyring",
   ]],
   ["a merge key", `<<: { wrap: 1 }\n${localProvider}`, [
     "1:1: unknown key; known here: socket, state, kms, keyEpoch, wrap, unwrap, cache, readyDek, outage, probe, drain, " +
-    "telemetry, providers, retired, forgotten, readForeign, sops",
+    "telemetry, providers, retired, forgotten, readForeign, sops, keyring",
   ]],
   ["an unknown kind", "providers:\n  - { name: a, kind: vault }\n", [
     `2:16: providers[0].kind: must be ${kinds}; did you mean "vault-transit"?`,
@@ -99,13 +99,13 @@ const mistakes: readonly (readonly [criterion: string, config: string, lines: re
   ]],
   ["a socket where nothing may be written", `socket: { path: kms.sock }\n${localProvider}`, [
     "1:11: socket.path: /etc/trousseau/kms.sock is not where Trousseau is permitted to write " +
-    "(/run, /var/run, /var/lib/trousseau)",
+    "(/run, /var/run, /var/lib/trousseau, /var/lib/trousseaud)",
   ]],
   ["a state folder where nothing may be written", `state: /srv\n${localProvider}`, [
-    "1:1: state: /srv is not where Trousseau is permitted to write (/run, /var/run, /var/lib/trousseau)",
+    "1:1: state: /srv is not where Trousseau is permitted to write (/run, /var/run, /var/lib/trousseau, /var/lib/trousseaud)",
   ]],
   ["an audit file where nothing may be written", `telemetry: { audit: /var/log/a }\n${localProvider}`, [
-    "1:14: telemetry.audit: /var/log/a is not where Trousseau is permitted to write (/run, /var/run, /var/lib/trousseau)",
+    "1:14: telemetry.audit: /var/log/a is not where Trousseau is permitted to write (/run, /var/run, /var/lib/trousseau, /var/lib/trousseaud)",
   ]],
   ["an address without a port", `telemetry: { listen: localhost }\n${localProvider}`, [
     "1:14: telemetry.listen: must be an address and a port such as 127.0.0.1:8090, or off",
@@ -134,7 +134,7 @@ const mistakes: readonly (readonly [criterion: string, config: string, lines: re
     "providers:\n  - { kind: local, name: a, create: true, keyFile: a.keys }\n",
     [
       "2:43: providers[0].keyFile: /etc/trousseau/a.keys is not where Trousseau is permitted to write " +
-      "(/run, /var/run, /var/lib/trousseau)",
+      "(/run, /var/run, /var/lib/trousseau, /var/lib/trousseaud)",
     ],
   ],
   [

@@ -5,6 +5,20 @@ import { loadConfig } from "./load.ts";
 
 const nothing = environmentFrom(() => undefined);
 
+const defaultKeyring = {
+  store: { kind: "embedded", folder: "/var/lib/trousseaud/store" },
+  state: "/var/lib/trousseaud",
+  adminSocket: { path: "/run/trousseaud/admin/admin.sock", mode: 0o600, owner: undefined, group: undefined },
+  sockets: [],
+  listen: { hostname: "127.0.0.1", port: 8300 },
+  tls: { names: [], files: undefined },
+  issuers: [],
+  audit: "/var/lib/trousseaud/audit.jsonl",
+  auditFailure: "refuse",
+  metrics: undefined,
+  kvMount: "secret",
+};
+
 Deno.test("loadConfig() fills in every default", async () => {
   const config = await loadFake(localProvider);
   assert.deepEqual(config, {
@@ -40,6 +54,7 @@ Deno.test("loadConfig() fills in every default", async () => {
       decryptOnly: false,
       keys: [{ name: "default", providers: ["local"], wrap: 1 }],
     },
+    keyring: defaultKeyring,
   });
 });
 
@@ -117,6 +132,7 @@ sops:
         { name: "default", providers: ["a", "d"], wrap: "all" },
       ],
     },
+    keyring: defaultKeyring,
   });
 });
 

@@ -11,6 +11,7 @@ import type { Config, ProviderConfig } from "./config.ts";
 import { defaults, defaultWrap, stateFolderOf } from "./defaults.ts";
 import type { Environment } from "./environment.ts";
 import type { Files } from "./files.ts";
+import { keyringConfig } from "./keyring.ts";
 import type { ConfigValidator, PlacedSettings } from "./providers/common.ts";
 import type { FieldPath } from "./positions.ts";
 import { pathText } from "./problems.ts";
@@ -70,6 +71,7 @@ export async function resolveConfig(
     ...lists,
     forgotten: config.forgotten,
     sops: await sopsConfig(shaped, environment, files, validator.within("sops")),
+    keyring: await keyringConfig(config.keyring, environment, files, validator.within("keyring")),
     readForeign: foreignSources(config.readForeign, shaped, foreignSupport, validator.within("readForeign")),
   };
 }

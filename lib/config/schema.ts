@@ -6,6 +6,7 @@
 import * as z from "zod/mini";
 import type { ProviderKind, ProviderSettings, SettingsOf } from "../provider/registry.ts";
 import { defaults } from "./defaults.ts";
+import { keyringSchema } from "./keyring.ts";
 import { duration, flag, integer, listen, oneOf, path, section, text, variants } from "./fields.ts";
 import type { ConfigValidator, PlacedSettings, Surroundings } from "./providers/common.ts";
 import { awsKmsSchema, awsKmsSettings } from "./providers/aws_kms.ts";
@@ -263,6 +264,7 @@ export const configSchema = section("Configuration of the Trousseau KMS plugin."
   ),
   readForeign: z._default(readForeignSchema, []),
   sops: z.prefault(sopsSchema, {}),
+  keyring: z.prefault(keyringSchema, {}),
 });
 
 /** The config as the schema outputs it: of the right form, with durations in milliseconds. */

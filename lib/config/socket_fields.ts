@@ -64,15 +64,20 @@ export async function socketOf(
   validator: ConfigValidator,
 ): Promise<SocketConfig> {
   const access = await accessOf(written, files, validator);
-  const read = readSocket(written.path);
+  return { path: await placeOfSocket("path", written.path, validator), ...access };
+}
+
+/** The path of a socket from a field, with the same checks. */
+export async function placeOfSocket(field: string, written: string, validator: ConfigValidator): Promise<string> {
+  const read = readSocket(written);
   if ("complaint" in read) {
-    validator.complain(["path"], read.complaint);
-    return { path: validator.absolute(written.path), ...access };
+    validator.complain([field], read.complaint);
+    return validator.absolute(written);
   }
-  const path = await validator.writable(["path"], read.path);
+  const path = await validator.writable([field], read.path);
   const complaint = socketPathComplaint(path);
-  if (complaint !== undefined) validator.complain(["path"], complaint);
-  return { path, ...access };
+  if (complaint !== undefined) validator.complain([field], complaint);
+  return path;
 }
 
 /** The absolute path of a socket, for a config that may have other problems. */

@@ -35,7 +35,7 @@ sops: { keys: [{ name: k, providers: [c] }] }\n`,
   ]],
   ["a socket where nothing may be written", `${localProvider}sops: { socket: { path: s.sock } }\n`, [
     "2:19: sops.socket.path: /etc/trousseau/s.sock is not where Trousseau is permitted to write " +
-    "(/run, /var/run, /var/lib/trousseau)",
+    "(/run, /var/run, /var/lib/trousseau, /var/lib/trousseaud)",
   ]],
   ["a group that nobody knows", `${localProvider}sops: { socket: { group: nobody-knows } }\n`, [
     "2:19: sops.socket.group: no such name in /etc/group; give the number",

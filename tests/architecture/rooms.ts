@@ -19,8 +19,8 @@ export const order = [
   ["lib/provider"],
   ["lib/api/kms", "lib/api/sops", "lib/api/keyring"],
   ["lib/net/socket"],
-  ["lib/net/grpc"],
-  ["lib/net/http2", "lib/net/https", "lib/net/etcd"],
+  ["lib/net/grpc", "lib/net/etcd"],
+  ["lib/net/http2", "lib/net/https"],
   ["lib/telemetry"],
   ["lib/base"],
 ] as const satisfies readonly (readonly string[])[];

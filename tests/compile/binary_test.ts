@@ -61,7 +61,7 @@ Deno.test("compile gives the same files from two checkouts with two caches, and 
         ...common,
         allow_net: [],
         deny_net: null,
-        allow_write: ["/run", "/var/run", "/var/lib/trousseau"],
+        allow_write: ["/run", "/var/run", "/var/lib/trousseau", "/var/lib/trousseaud"],
         deny_write: null,
         allow_env: trousseau.permissions.env,
         deny_env: null,

@@ -15,7 +15,7 @@ import {
 const expected = {
   net: "all",
   read: "all",
-  write: ["/run", "/var/run", "/var/lib/trousseau"],
+  write: ["/run", "/var/run", "/var/lib/trousseau", "/var/lib/trousseaud"],
   env: [
     "TROUSSEAU_CONFIG",
     "XDG_RUNTIME_DIR",
@@ -71,7 +71,7 @@ Deno.test("permissions of trousseau are these and no others", () => {
     "--no-prompt",
     "--allow-net",
     "--allow-read",
-    "--allow-write=/run,/var/run,/var/lib/trousseau",
+    "--allow-write=/run,/var/run,/var/lib/trousseau,/var/lib/trousseaud",
     `--allow-env=${expected.env.join(",")}`,
     "--deny-sys",
     "--deny-run",

@@ -1,11 +1,10 @@
 /**
  * The table of error sentences for the documents: `docs/errors.yaml` holds causes and cures, the source holds the
- * sentences, and `docs/errors.md` is made of both. The folder of a provider, or of a part of the keyring, may hold an
- * `errors.yaml` with areas of its own, so that it is added without a change of `docs/errors.yaml`.
+ * sentences, and `docs/errors.md` is made of both. Any folder of `lib` may hold an `errors.yaml` with areas of its own, so
+ * that a provider or a part of a service is added without a change of `docs/errors.yaml`.
  *
  * @module
  */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import * as z from "zod/mini";
@@ -35,17 +34,14 @@ const documentSchema = z.strictObject({
   names: z.array(words),
 });
 
-/** The content of an `errors.yaml` in the folder of a part. */
-const partsDocumentSchema = z.strictObject({ areas: z.array(areaSchema) });
+/** The content of an `errors.yaml` in a folder of `lib`. */
+const folderDocumentSchema = z.strictObject({ areas: z.array(areaSchema) });
 
 /** The content of `docs/errors.yaml`. */
 export type ErrorDocument = z.infer<typeof documentSchema>;
 
-/** The folders whose own folders may hold an `errors.yaml`. */
-const homes = ["lib/provider", "lib/services/keyring"] as const;
-
 /**
- * The document, with the areas of the parts' folders behind its own, by the names of the folders.
+ * The document, with the areas of the folders of `lib` behind its own, by the paths of the folders.
  *
  * @throws if a file is not shaped so.
  */
@@ -53,18 +49,18 @@ export async function readErrorDocument(root: string): Promise<ErrorDocument> {
   const read = async (path: string): Promise<unknown> => parse(await Deno.readTextFile(join(root, path)));
   const { areas, names } = z.parse(documentSchema, await read("docs/errors.yaml"));
   const own: ErrorDocument["areas"] = [];
-  for (const path of homes.flatMap((home) => errorFiles(root, home))) {
-    own.push(...z.parse(partsDocumentSchema, await read(path)).areas);
+  for (const path of errorFiles(root, "lib").toSorted()) {
+    own.push(...z.parse(folderDocumentSchema, await read(path)).areas);
   }
   return { areas: [...areas, ...own], names };
 }
 
-/** The paths of the `errors.yaml` in the folders of one folder. */
-function errorFiles(root: string, home: string): string[] {
-  const inFolder = (path: string) => existsSync(join(root, path)) ? [...Deno.readDirSync(join(root, path))] : [];
-  const folders = inFolder(home).filter(({ isDirectory }) => isDirectory).map(({ name }) => `${home}/${name}`);
-  const holds = (folder: string) => inFolder(folder).some(({ name }) => name === "errors.yaml");
-  return folders.filter(holds).map((folder) => `${folder}/errors.yaml`).sort();
+/** The paths of all files `errors.yaml` in a folder and the folders within it. */
+function errorFiles(root: string, folder: string): string[] {
+  return [...Deno.readDirSync(join(root, folder))].flatMap(({ name, isDirectory }) => {
+    const path = `${folder}/${name}`;
+    return isDirectory ? errorFiles(root, path) : name === "errors.yaml" ? [path] : [];
+  });
 }
 
 /** The differences of the document from the source, each with its cure; empty if they agree. */

@@ -64,7 +64,7 @@ Deno.test("errorSentences() follows names into templates and tables, and takes l
   for (const text of texts) assert.ok(!text.startsWith("wrap with provider"), `an action, no sentence: ${text}`);
 });
 
-Deno.test("readErrorDocument() puts the areas of a provider's folder behind those of docs/errors.yaml", async () => {
+Deno.test("readErrorDocument() puts the areas of the folders of lib behind those of docs/errors.yaml", async () => {
   const folder = await Deno.makeTempDir();
   await Deno.mkdir(`${folder}/docs`);
   await Deno.mkdir(`${folder}/lib/provider/toy`, { recursive: true });

@@ -151,7 +151,7 @@ Deno.test("the client logs in with user and password, again after the users have
     message: /grant its role readwrite on the prefix/,
   });
   const { token } = await etcd.api("/v3/auth/authenticate", { name: "root", password: "root" });
-  await etcd.api("/v3/auth/role/grant", allow("more", "mord"), `${token}`);
+  await etcd.api("/v3/auth/role/grant", allow("more", "morf"), `${token}`);
   assert.equal((await write("more")).succeeded, true);
 });
 

@@ -51,7 +51,7 @@ export function fakeFiles(
 }
 
 function underOurFolders(path: string): boolean {
-  return ["/run/", "/var/run/", "/var/lib/trousseau"].some((folder) => path.startsWith(folder));
+  return ["/run/", "/var/run/", "/var/lib/trousseau", "/var/lib/trousseaud"].some((folder) => path.startsWith(folder));
 }
 
 /** The path of the configuration of {@linkcode loadFake}. */

@@ -121,7 +121,7 @@ export class ConfigValidator {
     if (!await this.#files.mayWrite(absolute)) {
       this.complain(
         path,
-        `${absolute} is not where Trousseau is permitted to write (/run, /var/run, /var/lib/trousseau)`,
+        `${absolute} is not where Trousseau is permitted to write (/run, /var/run, /var/lib/trousseau, /var/lib/trousseaud)`,
       );
     }
     return absolute;
@@ -135,7 +135,7 @@ export class ConfigValidator {
     if (await this.#files.mayWrite(absolute)) return;
     this.complain(
       path,
-      `${absolute} is not where Trousseau is permitted to reach a socket (/run, /var/run, /var/lib/trousseau)`,
+      `${absolute} is not where Trousseau is permitted to reach a socket (/run, /var/run, /var/lib/trousseau, /var/lib/trousseaud)`,
     );
   }
 

@@ -42,7 +42,7 @@ for (
 Deno.test("kmsPluginSettings() reports the permitted folders, and the maximum length of the path", async () => {
   deepEqual(await complaints(pluginProvider("unix:///opt/hsm/kms.sock")), [
     "4:5: providers[0].socket: /opt/hsm/kms.sock is not where Trousseau is permitted to reach a socket " +
-    "(/run, /var/run, /var/lib/trousseau)",
+    "(/run, /var/run, /var/lib/trousseau, /var/lib/trousseaud)",
   ]);
   equal((await complaints(pluginProvider(`unix:///run/${"x".repeat(102)}`))).length, 0);
   deepEqual(await complaints(pluginProvider(`unix:///run/${"x".repeat(103)}`)), [

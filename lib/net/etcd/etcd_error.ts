@@ -130,7 +130,7 @@ export class EtcdError extends KmsError {
  * @param body its parsed JSON, or its text if it is none. Only texts of the table are repeated.
  */
 export function etcdErrorOf(action: string, name: string, status: number, body: unknown): KmsError {
-  const text = typeof body === "string" ? reasonOf(body.trim()) : field(body, "error") ?? field(body, "message");
+  const text = typeof body === "string" ? etcdReasonOf(body.trim()) : field(body, "error") ?? field(body, "message");
   if (typeof text !== "string") {
     return new KmsError(
       "provider_protocol",
@@ -139,11 +139,16 @@ export function etcdErrorOf(action: string, name: string, status: number, body: 
   }
   const code = field(body, "code");
   const number = typeof code === "number" && Number.isInteger(code) ? code : status;
-  return new EtcdError(action, name, reasonOf(text), `it gives a reason that Trousseau does not know (code ${number})`);
+  return new EtcdError(
+    action,
+    name,
+    etcdReasonOf(text),
+    `it gives a reason that Trousseau does not know (code ${number})`,
+  );
 }
 
 /** The row of a text. */
-export function reasonOf(text: string): EtcdReason | undefined {
+export function etcdReasonOf(text: string): EtcdReason | undefined {
   const short = text.replace(/^etcdserver: /, "");
   return Object.hasOwn(etcdErrors, short) ? short as EtcdReason : undefined;
 }

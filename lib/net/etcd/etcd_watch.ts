@@ -6,7 +6,7 @@
 import { base64 } from "../../base/bytes.ts";
 import { field } from "../https/fields.ts";
 import { type EtcdCall, type EtcdClient, malformed } from "./etcd_client.ts";
-import { EtcdError, reasonOf } from "./etcd_error.ts";
+import { EtcdError, etcdReasonOf } from "./etcd_error.ts";
 import { bytesIn, flagIn, listIn, numberIn } from "./etcd_fields.ts";
 
 /** A key that was written or deleted. */
@@ -46,6 +46,6 @@ function cancelled(result: unknown, action: string): EtcdError {
     return new EtcdError(action, "etcd", "mvcc: required revision has been compacted", "");
   }
   const text = field(result, "cancel_reason");
-  const reason = typeof text === "string" ? reasonOf(text) : undefined;
+  const reason = typeof text === "string" ? etcdReasonOf(text) : undefined;
   return new EtcdError(action, "etcd", reason, "it has ended the watch");
 }

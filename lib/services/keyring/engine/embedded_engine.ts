@@ -229,10 +229,18 @@ class EmbeddedEngine implements Engine {
       await thread.ask("open", { path: this.#options.path, readOnly: true });
       if (await thread.ask("check", undefined) !== "ok") this.#fail("its file is damaged; restore a backup");
     } catch (thrown) {
-      if (!this.#closing.signal.aborted) this.#failure("check", thrown);
+      if (!this.#closing.signal.aborted) this.#unchecked(thrown);
     } finally {
       this.#closing.signal.removeEventListener("abort", end);
     }
+  }
+
+  /** A check that could not be made says nothing about the file. */
+  #unchecked(thrown: unknown): void {
+    const failure = thrown instanceof SqliteError ? thrown.failure : { code: undefined, name: "Error" };
+    if (isFinalFailure(failure)) return this.#fail(sqliteFailure(failure));
+    const { message } = this.#error("check", sqliteFailure(failure));
+    this.#options.notify?.({ type: "lifecycle", action: "warning", message });
   }
 
   #failure(action: string, thrown: unknown): KeyringError {

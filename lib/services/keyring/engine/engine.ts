@@ -137,7 +137,10 @@ export interface Engine extends AsyncDisposable {
   watch(table: TableName, signal: AbortSignal): RowWatch;
   /** All rows in one consistent state, in the order of tables and keys: for backups and checkpoints. */
   snapshot(signal: AbortSignal): AsyncIterable<readonly StoredRow[]>;
-  /** Overwrites deleted content where the engine can. Resolves when none is left in its files. */
+  /**
+   * Overwrites deleted and replaced content. Resolves when none is left in the files of an embedded store. In etcd it
+   * resolves at once: old content stays there until the operator compacts and defragments, and in etcd's snapshots.
+   */
   purge(signal: AbortSignal): Promise<void>;
   health(): EngineHealth;
 }

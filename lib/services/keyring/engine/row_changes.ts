@@ -37,7 +37,11 @@ export class RowChanges {
   announce(names: readonly RowName[]): void {
     for (const [table, queues] of this.#queues) {
       const changed = queues.size === 0 ? [] : names.filter((name) => name.table === table);
-      if (changed.length > 0) queues.forEach((queue) => queue.add(changed));
+      if (changed.length === 0) continue;
+      for (const queue of queues) {
+        if (queue.isOver) queues.delete(queue);
+        else queue.add(changed);
+      }
     }
   }
 
@@ -96,6 +100,11 @@ export class ChangeQueue implements RowWatch {
     this.#error ??= error;
     this.#waiting = [];
     this.#wake?.();
+  }
+
+  /** Whether nothing more is taken: it has ended or failed. */
+  get isOver(): boolean {
+    return this.#ended || this.#error !== undefined;
   }
 
   end(): void {

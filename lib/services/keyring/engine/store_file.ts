@@ -49,24 +49,43 @@ export async function examineStore(path: string): Promise<boolean> {
 /**
  * Makes a store. It appears at its path in one step, so that a crash leaves none or a whole one.
  *
+ * @param storeId 16 bytes; random ones if left out.
  * @throws {KeyringError} `store_unavailable`.
  */
-export async function makeStore(path: string): Promise<void> {
+export async function makeStore(path: string, storeId: Uint8Array = new Uint8Array(randomBytes(16))): Promise<void> {
   const made = `${path}.new`;
   try {
-    for (const rest of ["", "-wal", "-shm", "-journal"]) await Deno.remove(`${made}${rest}`).catch(() => {});
+    await removeStore(made);
     (await openOrCreate(made, { write: true, createNew: true, mode: 0o600 })).close();
     {
       await using thread = new SqliteThread();
-      await thread.ask("make", { path: made, storeId: randomId(), applicationId, format: storeFormat });
+      await thread.ask("make", { path: made, storeId, applicationId, format: storeFormat });
     }
-    await withFile(made, { read: true }, (file) => file.sync());
-    await Deno.rename(made, path);
-    await syncFolderOf(path);
+    await placeStore(made, path);
   } catch (thrown) {
+    if (thrown instanceof KeyringError) throw thrown;
     const why = thrown instanceof SqliteError ? sqliteFailure(thrown.failure) : whyUnwritable(thrown, path);
     throw new KeyringError("store_unavailable", `Cannot make the store at "${path}": ${why}.`, { cause: thrown });
   }
+}
+
+/** Removes a store that was not finished, with all files beside it. */
+export async function removeStore(path: string): Promise<void> {
+  for (const rest of ["", "-wal", "-shm", "-journal"]) await Deno.remove(`${path}${rest}`).catch(() => {});
+}
+
+/**
+ * Syncs a closed store, and gives it its path.
+ *
+ * @throws {KeyringError} `store_unavailable` if a part of it is still in its log.
+ */
+export async function placeStore(made: string, path: string): Promise<void> {
+  const log = await Deno.stat(`${made}-wal`).catch(() => undefined);
+  if (log !== undefined && log.size > 0) throw refused(path, "its log could not be emptied; try again");
+  for (const rest of ["-wal", "-shm"]) await Deno.remove(`${made}${rest}`).catch(() => {});
+  await withFile(made, { read: true }, (file) => file.sync());
+  await Deno.rename(made, path);
+  await syncFolderOf(path);
 }
 
 /** @throws {KeyringError} `store_unavailable` for a format that this version does not know. */
@@ -78,10 +97,6 @@ export function requireFormat(path: string, format: number): void {
 /** The error for a store that cannot be opened. */
 export function refused(path: string, why: string, cause?: unknown): KeyringError {
   return new KeyringError("store_unavailable", `Cannot open the store at "${path}": ${why}.`, { cause });
-}
-
-function randomId(): Uint8Array {
-  return new Uint8Array(randomBytes(16));
 }
 
 async function examineFolder(path: string): Promise<void> {
