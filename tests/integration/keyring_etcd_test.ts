@@ -16,7 +16,7 @@ import { secretContexts } from "../../lib/services/keyring/secrets/value_context
 import { verifyStore } from "../../lib/services/keyring/secrets/verify.ts";
 import { startCluster } from "../support/etcd.ts";
 import { textField } from "../support/keyring_secrets.ts";
-import { KeyringServer } from "../support/keyring_server.ts";
+import { KeyringServer } from "../support/secrets_server.ts";
 import { MemoryProvider } from "../support/memory_provider.ts";
 
 const { signal } = new AbortController();

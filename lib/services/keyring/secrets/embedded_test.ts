@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { KeyringServer } from "../../../../tests/support/keyring_server.ts";
+import { KeyringServer } from "../../../../tests/support/secrets_server.ts";
 import { MemoryProvider } from "../../../../tests/support/memory_provider.ts";
 import { inFolder } from "../../../../tests/support/temporary_folder.ts";
 import { textField } from "../../../../tests/support/keyring_secrets.ts";
