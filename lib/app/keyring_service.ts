@@ -3,26 +3,22 @@
  *
  * @module
  */
-import { resolve } from "node:path";
 import { KeyringError } from "../api/keyring/problems.ts";
 import { systemClock } from "../base/clock.ts";
 import { KmsError } from "../base/errors.ts";
 import { ResourceStack } from "../base/resource_stack.ts";
 import type { Config } from "../config/config.ts";
 import { socketEndpoint } from "../config/socket_path.ts";
-import { KekGroup } from "../kek/kek_group.ts";
 import { kekGauges } from "../kek/status_metrics.ts";
 import type { SocketServer } from "../net/socket/serve.ts";
 import type { SocketOptions } from "../net/socket/socket.ts";
 import { type PartHealth, worstOf } from "../services/keyring/http/health.ts";
 import { type ApiListener, openUnixListener } from "../services/keyring/http/unix_listener.ts";
 import { adminSocketName } from "../services/keyring/identity/authenticator.ts";
-import { openRecordStore } from "../services/keyring/records/record_store.ts";
 import { aligned, pageText, type ServicePages } from "../telemetry/pages.ts";
-import { openConfiguredEngine } from "./keyring_engine.ts";
 import { openLogins } from "./keyring_parts.ts";
-import { KeyringServer } from "./keyring_server.ts";
-import { openProviders } from "./providers.ts";
+import { KeyringProcess } from "./keyring_process.ts";
+import { keyringOwnConfig, openKeyringStore } from "./keyring_store.ts";
 import type { OpenService, OpenServiceOptions } from "./service.ts";
 
 const never = new AbortController().signal;
@@ -30,28 +26,13 @@ const never = new AbortController().signal;
 /** Opens the keyring. It waits for no KMS. @throws {KmsError} `config` */
 export async function openKeyringService({ config, notify, credentials }: OpenServiceOptions): Promise<OpenService> {
   await using opened = new ResourceStack();
-  const own = ownConfig(config);
-  const { wrap, unwrap, cache, probe, keyring } = own;
-  const group = opened.use(
-    new KekGroup({
-      ...await openProviders(own, opened, notify, credentials),
-      wrap,
-      unwrap,
-      cache,
-      probes: { when: "while_unwell", intervalMs: probe.intervalMs },
-      decrypts: { canFail: false, onFailing: () => {} },
-      clock: systemClock,
-      notify,
-    }),
+  const own = keyringOwnConfig(config);
+  const { keyring } = own;
+  const { store, group } = opened.use(
+    await orConfigError(openKeyringStore(own, { create: true, notify, credentials, signal: never })),
   );
-  group.start();
-  const engine = await orConfigError(
-    openConfiguredEngine(keyring.store, opened, { create: true, notify, signal: never }),
-  );
-  const store = openRecordStore({ engine, group, clock: systemClock });
-  opened.use({ [Symbol.asyncDispose]: () => Promise.resolve(store[Symbol.dispose]()) });
   const logins = opened.use(await openLogins(keyring.issuers, notify));
-  const server = opened.use(new KeyringServer({ config: own, store, group, logins, notify }));
+  const server = opened.use(new KeyringProcess({ config: own, store, group, logins, notify }));
   const kept = opened.move();
   return {
     pages: keyringPages(server, () => kekGauges(group.status())),
@@ -67,20 +48,8 @@ export async function openKeyringService({ config, notify, credentials }: OpenSe
   };
 }
 
-/** The configuration with the keyring's own state folder, and without one with a local key of its own. */
-export function ownConfig(config: Config): Config {
-  const { state } = config.keyring;
-  if (config.file !== undefined) return { ...config, state };
-  const providers = config.providers.map((provider) => {
-    const { settings } = provider;
-    if (settings.kind !== "local") return provider;
-    return { ...provider, settings: { ...settings, keyFile: resolve(state, "local.keys") } };
-  });
-  return { ...config, state, providers };
-}
-
-/** Waits for the engine; an error of the keyring becomes one of the program. */
-export async function orConfigError<T>(work: Promise<T>): Promise<T> {
+/** Waits for the store; a failure at the start is one of the configuration. */
+async function orConfigError<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (thrown) {
@@ -89,7 +58,7 @@ export async function orConfigError<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-async function serveSockets(server: KeyringServer, config: Config, options: SocketOptions): Promise<SocketServer> {
+async function serveSockets(server: KeyringProcess, config: Config, options: SocketOptions): Promise<SocketServer> {
   await using opened = new ResourceStack();
   const { keyring: { sockets } } = config;
   const open = (place: Pick<SocketOptions, "path" | "mode" | "owner" | "group">, socket: string) =>
@@ -123,7 +92,7 @@ async function serveSockets(server: KeyringServer, config: Config, options: Sock
 }
 
 /** The pages of the HTTP endpoint: parts and states, and the gauges of the providers. */
-function keyringPages(server: KeyringServer, gauges: ServicePages["gauges"]): ServicePages {
+function keyringPages(server: KeyringProcess, gauges: ServicePages["gauges"]): ServicePages {
   return {
     page() {
       const parts = server.health();

@@ -12,7 +12,12 @@ const root = new URL("../..", import.meta.url).pathname;
  * Folders that are parallel to each other: the same name in two of them is the same part of two vendors' code. No room
  * imports such a name from more than one of them.
  */
-const parallel: readonly RegExp[] = [/^lib\/provider\/([^/]+)\//, /^lib\/config\/providers\/([^/]+)\.ts$/];
+const parallel: readonly RegExp[] = [
+  // The client and the server of one API.
+  /^lib\/(cli\/clectl|services\/keyring)\//,
+  /^lib\/provider\/([^/]+)\//,
+  /^lib\/config\/providers\/([^/]+)\.ts$/,
+];
 
 const declaration =
   /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|const|interface|type|enum) ([A-Za-z_$][\w$]*)/gm;

@@ -62,11 +62,6 @@ export const clectlOptions = {
     files: true,
     summary: "read the value from a file, byte for byte, or from a pipe as /dev/fd/N",
   },
-  "value": {
-    type: "string",
-    value: "VALUE",
-    summary: "refused: arguments are visible to other users; use --stdin, --file or the prompt",
-  },
   "allow-empty": { type: "boolean", summary: "accept a value of no bytes" },
   "labels": { type: "string", value: "NAME=VALUE,…", summary: "labels, which are not secret" },
   "remove-labels": { type: "string", value: "NAME,…", summary: "labels to take away" },

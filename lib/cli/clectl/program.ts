@@ -11,7 +11,7 @@ import { completionsCommand, versionCommand } from "../shared_commands.ts";
 import { clectlExits } from "./exits.ts";
 import { clectlHabits } from "./habits.ts";
 import { clectlOptions } from "./options.ts";
-import { reportKeyringError } from "./report_error.ts";
+import { reportKeyringError } from "../report_keyring_error.ts";
 import type { ClectlCommand } from "./rows/clectl_command.ts";
 import { peopleRows } from "./rows/people_rows.ts";
 import { secretRows } from "./rows/secret_rows.ts";

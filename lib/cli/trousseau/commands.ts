@@ -4,6 +4,7 @@
  * @module
  */
 import { completionsCommand, versionCommand } from "../shared_commands.ts";
+import { keyringCommands } from "./keyring_commands.ts";
 import type { TrousseauCommand } from "./terminal.ts";
 
 /** All commands, in the order of the help. */
@@ -50,24 +51,7 @@ export const commands = [
     reloads: true,
     run: async (call) => (await import("./sops.ts")).sops(call),
   },
-  {
-    name: "keyring serve",
-    summary: "serve the keyring to clectl and to clients of Vault's KV version 2",
-    description:
-      "Serves until SIGTERM: secrets are kept encrypted under the same kinds of KMS as kube-apiserver's data, in an " +
-      "embedded store or in etcd. The administrator connects over a Unix socket, people and machines over TLS. SIGHUP " +
-      "reads log level, credentials and keyring.metrics again. Without a configuration it makes a store and a local " +
-      "key, to try it, in /var/lib/trousseaud where this user can write there, else in $XDG_RUNTIME_DIR/trousseau/keyring. " +
-      "A link named trousseaud adds the words keyring serve by itself.",
-    positionals: [{ name: "FILE", optional: true, files: true, standsFor: "config" }],
-    options: ["config", "recovery-key", "log-level"],
-    examples: [
-      { line: "trousseau keyring serve", does: "try it with a local key" },
-      { line: "trousseau keyring serve --config /etc/trousseau/keyring.yaml", does: "serve with a configuration" },
-    ],
-    reloads: true,
-    run: async (call) => (await import("./keyring_serve.ts")).keyringServe(call),
-  },
+  ...keyringCommands,
   {
     name: "check",
     summary: "check the configuration, and every provider by a round trip",

@@ -103,6 +103,14 @@ export const options = {
     files: true,
     summary: "for a recovery: a file with the private key of a recipient, which opens what recovery providers wrapped",
   },
+  "key-file-kept-elsewhere": {
+    type: "boolean",
+    summary: "back up although every key lies in a file on this machine: a copy of that file is kept in another place",
+  },
+  "keep-identities": {
+    type: "boolean",
+    summary: "for a planned move: tokens, codes and certificates of the backup stay valid",
+  },
   "plain": { type: "boolean", summary: "print the recovery key in one line and ask nothing, also to a file or pipe" },
   "read-foreign": {
     type: "boolean",

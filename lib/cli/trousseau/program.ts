@@ -5,6 +5,7 @@
  */
 import type { Program } from "../command.ts";
 import { defineProgram } from "../program.ts";
+import { reportKeyringError } from "../report_keyring_error.ts";
 import { commands } from "./commands.ts";
 import { exits } from "./exits.ts";
 import { habits } from "./habits.ts";
@@ -21,6 +22,7 @@ export const trousseau: Program<Terminal> = defineProgram<typeof options, Termin
   topics,
   exits,
   habits,
+  reportError: reportKeyringError,
   links: { trousseaud: ["keyring", "serve"] },
   firstPage: {
     about: "Trousseau lets a Kubernetes API server encrypt what it stores with keys that never leave a key " +

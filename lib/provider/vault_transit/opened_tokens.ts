@@ -34,7 +34,7 @@ interface Opened {
 }
 
 /** The record of one wrapping token. */
-export interface TokenRecord {
+export interface OpenedTokenRecord {
   /** The hash of the token. */
   readonly hash: string;
   /** Time of opening in milliseconds since the epoch. */
@@ -117,7 +117,7 @@ export class OpenedTokens {
   }
 
   /** The record of the token with this hash, or without a hash the last record of this login. */
-  async find(hash?: string): Promise<TokenRecord | undefined> {
+  async find(hash?: string): Promise<OpenedTokenRecord | undefined> {
     this.#unreadable = false;
     const found = await this.#file?.read().catch((thrown) => {
       this.#unreadable = true;

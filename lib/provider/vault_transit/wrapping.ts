@@ -13,7 +13,7 @@ import { NotTried } from "../not_tried.ts";
 import { vaultLoginRefusal } from "./errors.ts";
 import type { VaultAnswer } from "./http.ts";
 import type { LoginCall } from "./login.ts";
-import { hashOf, type OpenedTokens, type TokenRecord } from "./opened_tokens.ts";
+import { hashOf, type OpenedTokenRecord, type OpenedTokens } from "./opened_tokens.ts";
 
 /** The kind of secret that a wrapping token must contain. */
 export interface WrappedKind {
@@ -127,7 +127,7 @@ export class WrappedSecret {
     };
   }
 
-  async #open(token: Secret, note: TokenRecord | undefined, call: LoginCall): Promise<Secret> {
+  async #open(token: Secret, note: OpenedTokenRecord | undefined, call: LoginCall): Promise<Secret> {
     const { kind, spare, tokens, keep } = this.#options;
     const until = await this.#verify(token, note, call);
     if (spare) throw new NotTried(this.#spared(until, call));
@@ -153,7 +153,7 @@ export class WrappedSecret {
    *
    * @returns its expiry in milliseconds since the epoch.
    */
-  async #verify(token: Secret, note: TokenRecord | undefined, call: LoginCall): Promise<number> {
+  async #verify(token: Secret, note: OpenedTokenRecord | undefined, call: LoginCall): Promise<number> {
     const body = { token: token.reveal() };
     const answer = await call.ask({ method: "POST", path: "sys/wrapping/lookup", body });
     if (answer.status !== 200) throw this.#spent(answer, note, call);
@@ -181,7 +181,7 @@ export class WrappedSecret {
     );
   }
 
-  #spent(answer: VaultAnswer, note: TokenRecord | undefined, { action }: LoginCall): KmsError {
+  #spent(answer: VaultAnswer, note: OpenedTokenRecord | undefined, { action }: LoginCall): KmsError {
     const { source: { description }, keep, kind, tokens: { unreadable } } = this.#options;
     const ours = unreadable !== undefined
       ? `whether this node opened it is not known, since ${unreadable} cannot be used; put a new one there`

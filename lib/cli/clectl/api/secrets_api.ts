@@ -13,6 +13,7 @@ import type {
   ListAnswer,
   WrittenAnswer,
 } from "../../../api/keyring/secret_schemas.ts";
+import { withIdleLimit } from "../connection/idle_limit.ts";
 import { serverEvents } from "../connection/event_stream.ts";
 import { keyringErrorOf } from "../connection/problem_document.ts";
 import { wrongForm } from "../connection/shape.ts";
@@ -28,7 +29,7 @@ export interface SecretAttributes {
 }
 
 /** Changes by `patch`. `null` removes. */
-export interface SecretPatch {
+export interface PatchOptions {
   readonly labels?: Readonly<Record<string, string | null>>;
   readonly expiresAt?: string | null;
   readonly keptVersions?: number;
@@ -42,13 +43,13 @@ export class SecretsApi {
     this.#client = client;
   }
 
-  read(path: SecretPath, version?: number, field?: string): Promise<answers.ReadSecret> {
+  read(path: SecretPath, version?: number, field?: string): Promise<answers.SecretWithValues> {
     const query = { version: version?.toString(), field };
     return this.#client.json({ method: "GET", path: `secrets/${urlPathOf(path)}`, query }, answers.readSecretOf);
   }
 
   history(path: SecretPath): Promise<HistoryAnswer> {
-    return this.#client.json({ method: "GET", path: `history/${urlPathOf(path)}` }, answers.historyOf);
+    return this.#client.json({ method: "GET", path: `history/${urlPathOf(path)}` }, answers.historyAnswerOf);
   }
 
   diff(path: SecretPath, from: number, to: number): Promise<DiffAnswer> {
@@ -105,9 +106,9 @@ export class SecretsApi {
     const call = { method: "GET", path: `watch/${urlPathOf(folder)}` } as const;
     using answer = await this.#client.open(call, "text/event-stream");
     yield undefined;
-    for await (const { type, data } of serverEvents(answer.chunks)) {
+    for await (const { type, data } of serverEvents(withIdleLimit(answer.chunks, idleMs))) {
       if (type === "change") yield answers.changeOf(eventJson(data), "the event");
-      const problem = type === "problem" ? keyringErrorOf(eventJson(data)) : undefined;
+      const problem = type === "end" ? keyringErrorOf(eventJson(data)) : undefined;
       if (problem !== undefined) throw problem;
     }
   }
@@ -123,7 +124,7 @@ export class SecretsApi {
     return this.#write("PUT", `secrets/${urlPathOf(path)}`, body, answers.writtenOf, cas);
   }
 
-  patch(path: SecretPath, fields: string | undefined, changes: SecretPatch, cas?: number): Promise<WrittenAnswer> {
+  patch(path: SecretPath, fields: string | undefined, changes: PatchOptions, cas?: number): Promise<WrittenAnswer> {
     const body = fields === undefined ? JSON.stringify(changes) : withFields(fields, changes);
     return this.#write("PATCH", `secrets/${urlPathOf(path)}`, body, answers.writtenOf, cas);
   }
@@ -159,7 +160,7 @@ export class SecretsApi {
   }
 
   /** @param items JSON objects with `path` and `fields`. */
-  import(items: readonly string[], dryRun: boolean): Promise<answers.ImportResult> {
+  import(items: readonly string[], dryRun: boolean): Promise<answers.ImportOutcome> {
     const body = `{"items":[${items.join(",")}],"dryRun":${dryRun}}`;
     return this.#client.json({ method: "POST", path: "import", body, timeoutMs: importMs }, answers.importResultOf);
   }
@@ -179,6 +180,9 @@ export class SecretsApi {
 
 /** Milliseconds for an import: 100,000 secrets are written in many transactions. */
 const importMs = 1_800_000;
+
+/** Milliseconds without a byte after which a stream counts as broken. A server sends a comment every ten seconds. */
+const idleMs = 60_000;
 
 /** Paths of one request for several secrets. */
 const readAtOnce = 100;

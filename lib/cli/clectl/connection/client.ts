@@ -6,8 +6,9 @@
 import { hex, utf8, utf8Text } from "../../../base/bytes.ts";
 import { deadline } from "../../../base/deadline.ts";
 import { KmsError } from "../../../base/errors.ts";
+import { parseExactJson } from "../exact_json.ts";
 import { BrokenConnectionError } from "./failures.ts";
-import { problemOf } from "./problem_document.ts";
+import { problemErrorOf } from "./problem_document.ts";
 import type { Reader } from "./shape.ts";
 import { type KeyringRequest, type KeyringServer, type OpenAnswer, readBody, Transport } from "./transport.ts";
 
@@ -113,7 +114,7 @@ export class KeyringClient implements Disposable {
     const contentType = answer.header("content-type");
     if (status >= 400) {
       const body = await readBody(answer, clientLimits.answerBytes, this.#server.address);
-      throw problemOf({ status, contentType, body, retryAfter: answer.header("retry-after") }, this.address);
+      throw problemErrorOf({ status, contentType, body, retryAfter: answer.header("retry-after") }, this.address);
     }
     if (status < 200 || status > 299) {
       throw new KmsError(
@@ -127,8 +128,11 @@ export class KeyringClient implements Disposable {
 
   #request({ method, path, query = {}, body, ifMatch, idempotent, reads }: ApiCall): KeyringRequest {
     const { address, token } = this.#server;
-    const given = Object.entries(query).flatMap(([name, value]) => value === undefined ? [] : [[name, value]]);
-    const search = given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
+    // Percent-encoding alone: a server that does not read forms takes `+` for itself.
+    const given = Object.entries(query).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${encodeURIComponent(name)}=${encodeURIComponent(value)}`]
+    );
+    const search = given.length === 0 ? "" : `?${given.join("&")}`;
     const headers: Record<string, string> = {
       accept: "application/json",
       host: address.kind === "socket" ? "localhost" : new URL(address.text).host,
@@ -147,24 +151,14 @@ function isJson(answer: OpenAnswer): boolean {
   return answer.header("content-type")?.toLowerCase().startsWith("application/json") === true;
 }
 
-/** JSON.parse with the source text of numbers, and its counterpart. TypeScript's library lacks both. */
-const exactJson = JSON as unknown as {
-  parse(text: string, reviver: (key: string, value: unknown, context?: { source?: string }) => unknown): unknown;
-  rawJSON(source: string): unknown;
-};
-
 /**
- * Parses an answer. A number that JavaScript would change, such as one of 20 digits, stays as it is written.
+ * Parses an answer.
  *
  * @throws {KmsError} `provider_protocol`
  */
 function parsedJson(body: Uint8Array, address: string): unknown {
   try {
-    return exactJson.parse(utf8Text(body) ?? "", (_, value, context) => {
-      const source = context?.source;
-      const isChanged = typeof value === "number" && source !== undefined && String(value) !== source;
-      return isChanged ? exactJson.rawJSON(source) : value;
-    });
+    return parseExactJson(utf8Text(body) ?? "");
   } catch {
     throw new KmsError("provider_protocol", `The answer of the keyring at ${address} is not JSON.`);
   }

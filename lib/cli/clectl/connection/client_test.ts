@@ -59,7 +59,7 @@ Deno.test("KeyringClient.json() sends JSON with a key, and reads the answer", as
   const path = await client.json({ ...call, method: "POST" }, (value) => textAt(objectAt(value, "")["path"], "path"));
   equal(path, "a");
   const [request] = double.requests;
-  deepEqual([request?.method, request?.url, request?.body], ["POST", "/api/v1/secrets/a%20b?x=1+2", '{"v":1}']);
+  deepEqual([request?.method, request?.url, request?.body], ["POST", "/api/v1/secrets/a%20b?x=1%202", '{"v":1}']);
   equal(request?.headers["if-match"], '"3"');
   match(String(request?.headers["idempotency-key"]), /^[0-9a-f]{32}$/);
 });

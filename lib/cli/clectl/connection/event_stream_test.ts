@@ -2,6 +2,7 @@ import { deepEqual, rejects } from "node:assert/strict";
 import fc from "fast-check";
 import { utf8 } from "../../../base/bytes.ts";
 import { serverEvents } from "./event_stream.ts";
+import { withIdleLimit } from "./idle_limit.ts";
 
 async function* chunksOf(bytes: Uint8Array, sizes: readonly number[]): AsyncGenerator<Uint8Array> {
   let at = 0;
@@ -32,4 +33,15 @@ Deno.test("serverEvents() reads events in any division into chunks, with any lin
 Deno.test("serverEvents() refuses an event without an end, and bytes that are not UTF-8", async () => {
   await rejects(events(`data: ${"x".repeat(70_000)}`), /too large/);
   await rejects(events(Uint8Array.of(0x64, 0xff)), /not UTF-8/);
+});
+
+Deno.test("withIdleLimit() passes chunks on, and ends a stream that is silent", async () => {
+  const slow = async function* () {
+    yield Uint8Array.of(1);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    yield Uint8Array.of(2);
+  };
+  deepEqual((await Array.fromAsync(withIdleLimit(slow(), 1000))).map(([byte]) => byte), [1, 2]);
+  const hung = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(Uint8Array.of(1)) });
+  await rejects(Array.fromAsync(withIdleLimit(hung, 50)), /sent nothing for too long/);
 });

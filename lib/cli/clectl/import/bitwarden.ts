@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { isObject, parsedImport, type UnknownObject } from "./json_rows.ts";
+import { isJsonObject } from "../exact_json.ts";
+import type { JsonObject } from "../connection/shape.ts";
+import { parsedImport } from "./json_rows.ts";
 import {
   fieldNameOf,
   ImportBuilder,
@@ -19,7 +21,7 @@ const parts = { 3: "card", 4: "identity", 5: "sshKey" } as const;
 /** Reads an export. The folder of an item is its path, and a slash in a folder's name separates folders. */
 export function readBitwarden(bytes: Uint8Array): Promise<ImportedFile> {
   const value = parsedImport(bytes);
-  if (!isObject(value) || !Array.isArray(value["items"])) {
+  if (!isJsonObject(value) || !Array.isArray(value["items"])) {
     throw new UnreadableImportError("it is no export of Bitwarden");
   }
   if (value["encrypted"] !== false) {
@@ -30,7 +32,7 @@ export function readBitwarden(bytes: Uint8Array): Promise<ImportedFile> {
   const builder = new ImportBuilder();
   value["items"].forEach((item: unknown, at) => {
     const place = `item ${at + 1}`;
-    if (isObject(item)) addItem(builder, place, item, folders);
+    if (isJsonObject(item)) addItem(builder, place, item, folders);
     else builder.complain(place, "it is not an object");
   });
   return Promise.resolve(builder.end());
@@ -39,7 +41,7 @@ export function readBitwarden(bytes: Uint8Array): Promise<ImportedFile> {
 function addItem(
   builder: ImportBuilder,
   place: string,
-  item: UnknownObject,
+  item: JsonObject,
   folders: ReadonlyMap<unknown, unknown>,
 ): void {
   const { type, name, folderId, collectionIds, notes, login } = item;
@@ -51,8 +53,8 @@ function addItem(
   const folder = folders.get(folderId ?? collection);
   const part = typeof type === "number" && type in parts ? item[parts[type as keyof typeof parts]] : undefined;
   const fields = [
-    ...(type === 1 && isObject(login) ? loginFields(login) : []),
-    ...(isObject(part) ? textsIn(part) : []),
+    ...(type === 1 && isJsonObject(login) ? loginFields(login) : []),
+    ...(isJsonObject(part) ? textsIn(part) : []),
     ...customFields(item),
     ...(typeof notes === "string" ? [textOf("notes", notes)] : []),
   ];
@@ -63,7 +65,7 @@ function addItem(
   builder.add(place, typeof folder === "string" ? `${folder}/${name}` : name, fields);
 }
 
-function loginFields(login: UnknownObject): readonly ImportedField[] {
+function loginFields(login: JsonObject): readonly ImportedField[] {
   const plain = ["username", "password", "totp"].flatMap((name) => {
     const value = login[name];
     return typeof value === "string" ? [textOf(name, value)] : [];
@@ -72,16 +74,16 @@ function loginFields(login: UnknownObject): readonly ImportedField[] {
   return [...plain, ...urls.map((uri, at) => textOf(at === 0 ? "url" : `url_${at + 1}`, uri))];
 }
 
-function textsIn(part: UnknownObject): readonly ImportedField[] {
+function textsIn(part: JsonObject): readonly ImportedField[] {
   return Object.entries(part).flatMap(([name, value]) => typeof value === "string" ? [textOf(name, value)] : []);
 }
 
-function customFields(item: UnknownObject): readonly ImportedField[] {
+function customFields(item: JsonObject): readonly ImportedField[] {
   return objectsIn(item["fields"]).flatMap(({ name, value }) =>
     typeof name === "string" && typeof value === "string" ? [textOf(fieldNameOf(name), value)] : []
   );
 }
 
-function objectsIn(value: unknown): readonly UnknownObject[] {
-  return Array.isArray(value) ? value.filter(isObject) : [];
+function objectsIn(value: unknown): readonly JsonObject[] {
+  return Array.isArray(value) ? value.filter(isJsonObject) : [];
 }

@@ -5,6 +5,7 @@
  */
 import { utf8Text } from "../../../base/bytes.ts";
 import { type FieldKind, fieldKinds } from "../../../api/keyring/fields.ts";
+import { isJsonObject, parseExactJson } from "../exact_json.ts";
 import {
   ImportBuilder,
   type ImportedField,
@@ -14,20 +15,13 @@ import {
 } from "./rows.ts";
 import { addTree } from "./tree.ts";
 
-/** A JSON object of unknown members. */
-export type UnknownObject = Readonly<Record<string, unknown>>;
-
 /** @throws {UnreadableImportError} */
 export function parsedImport(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(utf8Text(bytes) ?? "");
+    return parseExactJson(utf8Text(bytes) ?? "");
   } catch {
     throw new UnreadableImportError("it is not JSON");
   }
-}
-
-export function isObject(value: unknown): value is UnknownObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**
@@ -40,7 +34,7 @@ export function readJsonRows(bytes: Uint8Array): Promise<ImportedFile> {
   const builder = new ImportBuilder();
   list.forEach((item: unknown, at) => {
     const place = `item ${at + 1}`;
-    if (!isObject(item) || typeof item["path"] !== "string" || !isObject(item["fields"])) {
+    if (!isJsonObject(item) || typeof item["path"] !== "string" || !isJsonObject(item["fields"])) {
       return builder.complain(place, "it is not an object with path and fields");
     }
     const fields = Object.entries(item["fields"]).flatMap(([name, value]) => {
@@ -50,7 +44,7 @@ export function readJsonRows(bytes: Uint8Array): Promise<ImportedFile> {
       }
       return field === undefined ? [] : [field];
     });
-    const labels = isObject(item["labels"]) ? item["labels"] : {};
+    const labels = isJsonObject(item["labels"]) ? item["labels"] : {};
     const texts = Object.entries(labels).filter((pair): pair is [string, string] => typeof pair[1] === "string");
     if (texts.length < Object.keys(labels).length) builder.complain(place, "one of its labels is not a text");
     builder.add(place, item["path"], fields, Object.fromEntries(texts));
@@ -60,7 +54,7 @@ export function readJsonRows(bytes: Uint8Array): Promise<ImportedFile> {
 
 function jsonField(name: string, value: unknown): ImportedField | undefined {
   if (typeof value === "string") return { name, kind: "text", value };
-  if (!isObject(value) || !("value" in value)) return undefined;
+  if (!isJsonObject(value) || !("value" in value)) return undefined;
   const { kind = "text", value: inner } = value;
   if (typeof kind !== "string" || !Object.hasOwn(fieldKinds, kind)) return undefined;
   if (kind === "json") return { name, kind, value: JSON.stringify(inner) };
@@ -76,10 +70,10 @@ const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]
  */
 export function readVaultRows(bytes: Uint8Array, { path }: ReaderOptions): Promise<ImportedFile> {
   const value = parsedImport(bytes);
-  if (!isObject(value)) throw new UnreadableImportError("it is neither an answer of Vault nor a tree of secrets");
+  if (!isJsonObject(value)) throw new UnreadableImportError("it is neither an answer of Vault nor a tree of secrets");
   const builder = new ImportBuilder();
-  const answer = "request_id" in value && isObject(value["data"]) ? value["data"] : undefined;
-  const isVersioned = answer !== undefined && isObject(answer["data"]) && isObject(answer["metadata"]);
+  const answer = "request_id" in value && isJsonObject(value["data"]) ? value["data"] : undefined;
+  const isVersioned = answer !== undefined && isJsonObject(answer["data"]) && isJsonObject(answer["metadata"]);
   if (answer !== undefined && path === undefined) throw needsPath();
   addTree(builder, (isVersioned ? answer["data"] : answer) ?? value, path ?? "", { json: true });
   return Promise.resolve(builder.end());

@@ -5,8 +5,14 @@
  * @module
  */
 import { utf8Text } from "../../../base/bytes.ts";
-import { isObject } from "./json_rows.ts";
-import { ImportBuilder, type ImportedFile, importLimits, type ReaderOptions, UnreadableImportError } from "./rows.ts";
+import { isJsonObject } from "../exact_json.ts";
+import {
+  ImportBuilder,
+  type ImportedFile,
+  importFileLimits,
+  type ReaderOptions,
+  UnreadableImportError,
+} from "./rows.ts";
 import { addTree } from "./tree.ts";
 
 /** Reads a document as a tree. */
@@ -14,7 +20,7 @@ export async function readSops(bytes: Uint8Array, { path }: ReaderOptions): Prom
   const text = utf8Text(bytes);
   if (text === undefined) throw new UnreadableImportError("it is not UTF-8");
   const value = await yamlValue(text);
-  if (!isObject(value)) throw new UnreadableImportError("it is no mapping");
+  if (!isJsonObject(value)) throw new UnreadableImportError("it is no mapping");
   if ("sops" in value) throw new UnreadableImportError("it is still encrypted: take the output of sops decrypt");
   const builder = new ImportBuilder();
   addTree(builder, value, path ?? "", { json: false });
@@ -29,7 +35,7 @@ async function yamlValue(text: string): Promise<unknown> {
     if (document.errors.length > 0 || document.warnings.length > 0) {
       throw new UnreadableImportError("it is not YAML or JSON");
     }
-    return document.toJS({ maxAliasCount: importLimits.depth });
+    return document.toJS({ maxAliasCount: importFileLimits.depth });
   } catch {
     throw new UnreadableImportError("it is not YAML or JSON");
   }

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type ImportBuilder, type ImportedField, importLimits } from "./rows.ts";
+import { isJsonObject } from "../exact_json.ts";
+import { type ImportBuilder, type ImportedField, importFileLimits } from "./rows.ts";
 
 /** Values other than texts: refused, or taken as JSON. */
 interface TreeOptions {
@@ -13,7 +14,7 @@ interface TreeOptions {
 /** Adds the secrets of a tree. @param path of the tree itself; empty for the root. */
 export function addTree(builder: ImportBuilder, tree: unknown, path: string, options: TreeOptions, depth = 0): void {
   const place = path === "" ? "the top" : `"${path}"`;
-  if (typeof tree !== "object" || tree === null || Array.isArray(tree) || depth > importLimits.depth) {
+  if (!isJsonObject(tree) || depth > importFileLimits.depth) {
     return builder.complain(place, "it is not a tree of objects");
   }
   const fields: ImportedField[] = [];
@@ -29,5 +30,5 @@ export function addTree(builder: ImportBuilder, tree: unknown, path: string, opt
 }
 
 function isFolder(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+  return isJsonObject(value) && !(value instanceof Date);
 }

@@ -7,6 +7,7 @@ import { base64, exactText } from "../../../base/bytes.ts";
 import { type FieldKind, fieldNamePattern } from "../../../api/keyring/fields.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { UsageError } from "../../command.ts";
+import { isJsonObject, parseExactJson } from "../exact_json.ts";
 import type { ClectlCall } from "../options.ts";
 import { readValue } from "./value_bytes.ts";
 
@@ -26,7 +27,7 @@ export interface FieldInput {
  * @param path the secret, for the prompt.
  * @throws {UsageError} @throws {KeyringError} `request_invalid`
  */
-export async function readFields(call: ClectlCall, path: string): Promise<FieldInput> {
+export async function inputFields(call: ClectlCall, path: string): Promise<FieldInput> {
   const { field, fields, kind = "text" } = call.options;
   if (fields) {
     if (field !== undefined) throw new UsageError("--field and --fields contradict each other.");
@@ -82,8 +83,8 @@ function severalFields(bytes: Uint8Array): Pick<FieldInput, "text" | "hasEmpty">
 }
 
 function parsedObject(text: string): object {
-  const value = isJson(text) ? JSON.parse(text) : undefined;
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  const value = isJson(text) ? parseExactJson(text) : undefined;
+  if (isJsonObject(value)) return value;
   throw new KeyringError(
     "request_invalid",
     "The input of --fields is not a JSON object with one member for each field.",

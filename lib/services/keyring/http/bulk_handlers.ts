@@ -15,7 +15,7 @@ import { problemOf, toKeyringError } from "./problem_answer.ts";
 import { requireOtherPath, writtenAs } from "./secret_handlers.ts";
 import { secretText, shownAt } from "./secret_json.ts";
 import { importSecrets } from "./import_handler.ts";
-import { watch } from "./watch.ts";
+import { watchFolder } from "./watch.ts";
 
 /** The handlers by the ID of the route. */
 export const bulkHandlers: NativeHandlers<"list" | "readSecrets" | "moveSecret" | "importSecrets" | "watch"> = {
@@ -23,7 +23,7 @@ export const bulkHandlers: NativeHandlers<"list" | "readSecrets" | "moveSecret" 
   readSecrets,
   moveSecret,
   importSecrets,
-  watch,
+  watch: watchFolder,
 };
 
 async function list(call: NativeCall<"list">): Promise<OperationResult> {

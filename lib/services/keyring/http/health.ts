@@ -8,10 +8,10 @@ import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { KekGroupStatus, ProviderHealth } from "../../../kek/status.ts";
 
 /** A state, from the best to the worst. */
-export const healthStates = ["ok", "degraded", "failed"] as const;
+export const partStates = ["ok", "degraded", "failed"] as const;
 
-/** A state of {@linkcode healthStates}. */
-export type PartState = typeof healthStates[number];
+/** A state of {@linkcode partStates}. */
+export type PartState = typeof partStates[number];
 
 /** The state of a part. */
 export interface PartHealth {
@@ -36,7 +36,7 @@ export function healthAnswerOf(parts: readonly PartHealth[], reasons: boolean): 
 
 /** The worst state of some parts; `ok` if there are none. */
 export function worstOf(parts: readonly Pick<PartHealth, "state">[]): PartState {
-  return healthStates.findLast((state) => parts.some((part) => part.state === state)) ?? "ok";
+  return partStates.findLast((state) => parts.some((part) => part.state === state)) ?? "ok";
 }
 
 /** The state of the store: that of its engine, or the reason why it is not open. */

@@ -78,7 +78,7 @@ export class HealthPages {
     try {
       const { credentials } = credentialsOf(request, false);
       if (credentials.kind === "none") return false;
-      await this.#sources.parts().authenticator.authenticate(credentials, request.signal);
+      await this.#sources.parts().authenticator.identify(credentials, request.signal);
       return true;
     } catch {
       return false;

@@ -24,7 +24,7 @@ export interface KeyringParts {
   readonly clock: Clock;
   readonly store: RecordStore;
   readonly secrets: Pick<Secrets, keyof Secrets>;
-  readonly authenticator: Pick<Authenticator, "authenticate">;
+  readonly authenticator: Pick<Authenticator, "identify">;
   readonly enrolments: Pick<Enrolments, "create" | "redeem" | "renew" | "list" | "revoke">;
   readonly tokens: Pick<Tokens, "create" | "login" | "renew" | "list" | "revoke">;
   readonly policies: Pick<Policies, "current" | "text" | "set">;

@@ -8,6 +8,7 @@ import { folderPath } from "../../../api/keyring/paths.ts";
 import { KeyringError, type ProblemCode } from "../../../api/keyring/problems.ts";
 import { concat, utf8 } from "../../../base/bytes.ts";
 import { type Clock, deadlineBy } from "../../../base/clock.ts";
+import type { Authenticated } from "../identity/authenticator.ts";
 import type { Identity } from "../policy/identity.ts";
 import type { Policy } from "../policy/policy.ts";
 import { mayList } from "../policy/rights.ts";
@@ -117,11 +118,12 @@ export class Pipeline {
     operation.refuse?.(request);
     using time = deadlineBy(this.#options.clock, operation.timeoutMs, request.signal);
     const common = { parts, request, requestId, signal: time.signal, trace: {} };
-    const identity = operation.verb === "none" ? undefined : await this.#authenticate(common, operation);
+    const found = operation.verb === "none" ? undefined : await this.#identify(common, operation);
+    const identity = found?.identity;
     try {
       // The admin socket is open to one user of the machine.
       if (identity !== undefined && identity.kind !== "local-admin") this.#rates.take(identity.id);
-      const policy = await parts.policies.current(time.signal);
+      const policy = found?.policy ?? await parts.policies.current(time.signal);
       const { answer, audited } = await this.#work(routed, operation, { ...common, identity, policy });
       const lines = audited.map((target) => lineOf(requestId, identity, operation, request, target));
       await Promise.all(lines.map((line) => parts.audit.record(line, time.signal)));
@@ -133,14 +135,14 @@ export class Pipeline {
     }
   }
 
-  async #authenticate(
+  async #identify(
     { parts, request, signal }: Omit<Admitted, "identity" | "policy" | "trace">,
     operation: Pick<Operation, "action" | "vault">,
-  ): Promise<Identity> {
+  ): Promise<Authenticated> {
     const { credentials, role } = credentialsOf(request, operation.vault === true);
     try {
-      const identity = await parts.authenticator.authenticate(credentials, signal);
-      return role === undefined ? identity : withRole(identity, role);
+      const { identity, policy } = await parts.authenticator.identify(credentials, signal);
+      return { identity: role === undefined ? identity : withRole(identity, role), policy };
     } catch (thrown) {
       const error = toKeyringError(thrown);
       this.#deny(parts, request, operation, error);

@@ -60,7 +60,7 @@ export async function checkedBody<Schema extends z.ZodMiniType>(
   const bytes = await request.body(maxBytes);
   const text = exactText(bytes);
   if (text === undefined) throw invalid("body", "it is not UTF-8");
-  return { value: checked(schema, parsedJson(text), "body"), text, bytes };
+  return { value: checked(schema, parsedBody(text), "body"), text, bytes };
 }
 
 function checkMediaType(request: IncomingRequest): void {
@@ -77,7 +77,7 @@ function checkEncoding(request: IncomingRequest): void {
 }
 
 /** @throws {KeyringError} `request_invalid` */
-export function parsedJson(text: string): unknown {
+export function parsedBody(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -9,8 +9,7 @@ import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { ChangeEvent } from "../../../api/keyring/secret_schemas.ts";
 import { utf8 } from "../../../base/bytes.ts";
 import type { Clock } from "../../../base/clock.ts";
-import type { Identity } from "../policy/identity.ts";
-import type { Policy } from "../policy/policy.ts";
+import type { Authenticated } from "../identity/authenticator.ts";
 import { mayList } from "../policy/rights.ts";
 import { credentialsOf } from "./credentials.ts";
 import type { IncomingRequest } from "./exchange.ts";
@@ -27,7 +26,9 @@ const checkMs = 10_000;
 const maxWaiting = 1_000;
 
 /** The answer is a stream; the operation ends when it begins. */
-export function watch({ parts, path: folder, request, requestId }: NativeCall<"watch">): Promise<OperationResult> {
+export function watchFolder(
+  { parts, path: folder, request, requestId }: NativeCall<"watch">,
+): Promise<OperationResult> {
   const headers = { "content-type": "text/event-stream" };
   return Promise.resolve({
     answer: { status: 200, headers, body: events({ parts, request, requestId }, folder) },
@@ -63,15 +64,12 @@ async function* events(watched: Watched, folder: FolderPath): AsyncGenerator<Uin
   }
 }
 
-interface Rights {
-  readonly identity: Identity;
-  readonly policy: Policy;
-}
-
 /** @throws {KeyringError} `unauthenticated` or `forbidden` */
-async function rightsNow({ parts, request }: Watched, folder: FolderPath): Promise<Rights> {
-  const identity = await parts.authenticator.authenticate(credentialsOf(request, false).credentials, request.signal);
-  const policy = await parts.policies.current(request.signal);
+async function rightsNow({ parts, request }: Watched, folder: FolderPath): Promise<Authenticated> {
+  const { identity, policy } = await parts.authenticator.identify(
+    credentialsOf(request, false).credentials,
+    request.signal,
+  );
   if (!mayList(policy, identity, folder)) throw lacksRight(identity, "list", folder);
   return { identity, policy };
 }
@@ -80,7 +78,7 @@ async function rightsNow({ parts, request }: Watched, folder: FolderPath): Promi
 function eventFor(
   { path, version, action, from }: SecretChange,
   folder: FolderPath,
-  rights: Rights,
+  rights: Authenticated,
 ): ChangeEvent | undefined {
   const isShown = (one: SecretPath) =>
     one.startsWith(folder) && mayList(rights.policy, rights.identity, parentOf(one), one);

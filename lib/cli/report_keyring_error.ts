@@ -1,11 +1,11 @@
 /**
- * Errors of the keyring as `clectl` reports them.
+ * Errors of the keyring as the programs report them.
  *
  * @module
  */
-import { KeyringError, problems } from "../../api/keyring/problems.ts";
-import type { ReportedError } from "../command.ts";
-import { exitCodes, type ExitName } from "../exit_codes.ts";
+import { KeyringError, problems } from "../api/keyring/problems.ts";
+import type { ReportedError } from "./command.ts";
+import { exitCodes, type ExitName } from "./exit_codes.ts";
 
 const exitOfKind = {
   condition: "unmet",

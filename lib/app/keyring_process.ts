@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { KeyringError } from "../api/keyring/problems.ts";
 import { systemClock } from "../base/clock.ts";
 import { abandoned, backoff } from "../base/deadline.ts";
+import { toKmsError } from "../base/errors.ts";
 import { utf8Text } from "../base/bytes.ts";
 import { readRegularFile } from "../base/durable_file.ts";
 import { version } from "../base/version.ts";
@@ -32,6 +33,7 @@ import { KeyUpkeep } from "../services/keyring/records/key_upkeep.ts";
 import type { SealedRecordStore } from "../services/keyring/records/record_store.ts";
 import type { Notify } from "../telemetry/events.ts";
 import { type OpenKeyring, openKeyring, type OpenLogins } from "./keyring_parts.ts";
+import { onlyKeyFile } from "./keyring_store.ts";
 
 /** Requests of one identity: in the long run a second, and at once. */
 const rate = { perSecond: 1_000, burst: 4_000 } as const;
@@ -39,8 +41,8 @@ const rate = { perSecond: 1_000, burst: 4_000 } as const;
 /** Milliseconds: between two looks at certificates and expired rows; the pauses between two tries to open the store. */
 const times = { upkeep: 60 * 60_000, first: 250, most: 5_000, try: 10_000 } as const;
 
-/** Parts of a {@linkcode KeyringServer}. */
-export interface KeyringServerParts {
+/** Parts of a {@linkcode KeyringProcess}. */
+export interface KeyringProcessParts {
   readonly config: Config;
   readonly store: SealedRecordStore;
   readonly group: KekGroup;
@@ -49,9 +51,9 @@ export interface KeyringServerParts {
 }
 
 /** See the module. */
-export class KeyringServer implements AsyncDisposable {
+export class KeyringProcess implements AsyncDisposable {
   readonly answer: AnswerRequest;
-  readonly #parts: KeyringServerParts;
+  readonly #parts: KeyringProcessParts;
   readonly #closing = new AbortController();
   readonly #upkeep: KeyUpkeep;
   #running: Promise<void> = Promise.resolve();
@@ -62,7 +64,7 @@ export class KeyringServer implements AsyncDisposable {
   #lastBackup: number | undefined;
   #draining = false;
 
-  constructor(parts: KeyringServerParts) {
+  constructor(parts: KeyringProcessParts) {
     this.#parts = parts;
     this.#upkeep = new KeyUpkeep(parts.store);
     this.answer = keyringApp({
@@ -191,7 +193,7 @@ export class KeyringServer implements AsyncDisposable {
       await new IdempotencyKeys(store, systemClock).sweep(signal);
     } catch (thrown) {
       if (signal.aborted) return;
-      const message = thrown instanceof Error ? thrown.message : "The upkeep of the store failed.";
+      const { message } = thrown instanceof KeyringError ? thrown : toKmsError(thrown);
       notify({ type: "lifecycle", action: "warning", message });
     }
   }
@@ -235,10 +237,8 @@ export class KeyringServer implements AsyncDisposable {
 
   /** Why a backup would not help: every key of the keyring lies on this machine. */
   #backupWarning(): string | undefined {
-    const { providers } = this.#parts.config;
-    const local = providers.find(({ settings }) => settings.kind === "local");
-    if (local === undefined || providers.some(({ settings }) => settings.kind !== "local")) return undefined;
-    const file = local.settings.kind === "local" ? local.settings.keyFile : "";
+    const file = onlyKeyFile(this.#parts.config);
+    if (file === undefined) return undefined;
     return `Every key lies on this machine (${file}): a backup opens nothing without it; run trousseau recovery new.`;
   }
 }

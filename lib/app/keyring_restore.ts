@@ -1,0 +1,69 @@
+/**
+ * Restores a backup of the keyring.
+ *
+ * @module
+ */
+import { systemClock } from "../base/clock.ts";
+import type { Config } from "../config/config.ts";
+import { fileChunks, restoreRows } from "../services/keyring/backup/backup.ts";
+import { BackupReader, type BackupSummary } from "../services/keyring/backup/backup_format.ts";
+import { restoreEmbeddedStore } from "../services/keyring/engine/embedded_restore.ts";
+import type { Engine } from "../services/keyring/engine/engine.ts";
+import { restoreEtcdStore } from "../services/keyring/engine/etcd_engine.ts";
+import { refuseEarlierIdentities } from "../services/keyring/identity/restore_number.ts";
+import type { Notify } from "../telemetry/events.ts";
+import { databasePath, openEtcdClient } from "./keyring_engine.ts";
+import { openKeyringStore } from "./keyring_store.ts";
+
+/** How a backup is restored. */
+export interface RestoreOptions {
+  /** Whether tokens, codes and certificates of the backup stay valid: for a planned move. */
+  readonly keepIdentities: boolean;
+  readonly notify: Notify;
+  readonly signal: AbortSignal;
+}
+
+/** A restored backup. */
+export interface Restored {
+  readonly summary: BackupSummary;
+  readonly identitiesKept: boolean;
+}
+
+/**
+ * Restores a backup into a store that is empty. All identities of before are refused afterwards, unless they are kept.
+ *
+ * @param path of the backup.
+ * @throws {KeyringError} `exists` if the store is not empty, `integrity` for a damaged backup, `kms_unavailable` if no
+ *   provider opens its keys: then the store is there, and the identities of before are still valid.
+ */
+export async function restoreKeyring(config: Config, path: string, options: RestoreOptions): Promise<Restored> {
+  const { keepIdentities, notify, signal } = options;
+  const { head: { storeId } } = await BackupReader.open(fileChunks(path));
+  const summary = await writeStore(
+    config,
+    storeId,
+    notify,
+    signal,
+    async (engine) => await restoreRows(engine, fileChunks(path), signal),
+  );
+  if (!keepIdentities) {
+    await using opened = await openKeyringStore(config, { create: false, notify, signal });
+    await opened.store.transaction((tx) => refuseEarlierIdentities(tx), signal);
+  }
+  return { summary, identitiesKept: keepIdentities };
+}
+
+async function writeStore(
+  { keyring: { store } }: Config,
+  storeId: Uint8Array,
+  notify: Notify,
+  signal: AbortSignal,
+  write: (engine: Engine) => Promise<BackupSummary>,
+): Promise<BackupSummary> {
+  const clock = systemClock;
+  if (store.kind === "embedded") {
+    return await restoreEmbeddedStore({ path: databasePath(store.folder), clock }, storeId, write);
+  }
+  using client = await openEtcdClient(store, notify);
+  return await restoreEtcdStore({ client, prefix: store.prefix, clock, notify }, storeId, write, signal);
+}

@@ -1,0 +1,118 @@
+/**
+ * `trousseau keyring backup` and `trousseau keyring restore`.
+ *
+ * @module
+ */
+import { resolve } from "node:path";
+import { hex } from "../../base/bytes.ts";
+import { rfc3339, systemClock } from "../../base/clock.ts";
+import { KmsError } from "../../base/errors.ts";
+import { adminBackup } from "../../app/keyring_admin.ts";
+import { openConfiguredEngine } from "../../app/keyring_engine.ts";
+import { restoreKeyring } from "../../app/keyring_restore.ts";
+import { keyringOwnConfig, onlyKeyFile } from "../../app/keyring_store.ts";
+import { ResourceStack } from "../../base/resource_stack.ts";
+import { backupOf } from "../../services/keyring/backup/backup.ts";
+import { type BackupSummary, verifyBackup } from "../../services/keyring/backup/backup_format.ts";
+import { UsageError } from "../command.ts";
+import { exitCodes, type ExitStatus } from "../exit_codes.ts";
+import { startProgress } from "../progress.ts";
+import { line } from "../terminal.ts";
+import { commandLog } from "./command_log.ts";
+import { configured } from "./configured.ts";
+import type { TrousseauCall } from "./terminal.ts";
+
+/** The standard output for bytes. */
+export interface ByteOutput {
+  readonly isTerminal: boolean;
+  /** Writes all bytes. */
+  write(bytes: Uint8Array): void;
+}
+
+/**
+ * Writes a backup to standard output: from the running server, or from the store itself if there is none. Each byte is
+ * read back as it is written.
+ *
+ * @throws {KmsError} `config` if every key lies on this machine: such a backup opens nothing once the disk is lost.
+ * @throws {UsageError} if standard output is a terminal.
+ */
+export async function keyringBackup(call: TrousseauCall, output: ByteOutput = processBytes()): Promise<ExitStatus> {
+  const { options, terminal: { stderr, signal } } = call;
+  if (output.isTerminal) {
+    throw new UsageError("A backup is binary and goes to standard output: redirect it into a file.", "keyring backup");
+  }
+  const config = keyringOwnConfig(await configured(call));
+  const keyFile = onlyKeyFile(config);
+  if (keyFile !== undefined && !options["key-file-kept-elsewhere"]) {
+    throw new KmsError(
+      "config",
+      `Cannot back up: every key lies in ${keyFile} on this machine, and the disk that dies takes it along; make a ` +
+        "recovery key (trousseau recovery new), or copy that file to another place and say --key-file-kept-elsewhere.",
+    );
+  }
+  using progress = startProgress(call.terminal, "Writing the backup");
+  await using opened = new ResourceStack();
+  const served = await adminBackup(config.keyring.adminSocket.path, signal);
+  const chunks = served ?? backupOf(
+    await openConfiguredEngine(config.keyring.store, opened, {
+      create: false,
+      notify: commandLog(call).notify,
+      signal,
+    }),
+    systemClock,
+    signal,
+  );
+  const summary = await verifyBackup(written(chunks, output, (bytes) => {
+    progress.update(`Writing the backup: ${Math.round(bytes / 1e6)} MB`);
+  }));
+  for (const text of summaryLines("The backup is whole", summary)) line(stderr, text);
+  return exitCodes.ok.status;
+}
+
+/** Restores a backup into a store that is empty. */
+export async function keyringRestore(call: TrousseauCall): Promise<ExitStatus> {
+  const { options, positionals: [file = ""], terminal: { stdout, signal } } = call;
+  const config = keyringOwnConfig(await configured(call));
+  using _progress = startProgress(call.terminal, "Restoring the backup");
+  const { summary, identitiesKept } = await restoreKeyring(config, resolve(file), {
+    keepIdentities: options["keep-identities"] ?? false,
+    notify: commandLog(call).notify,
+    signal,
+  });
+  for (const text of summaryLines("The backup is restored", summary)) line(stdout, text);
+  line(stdout, "Every write and deletion after that time is undone.");
+  line(
+    stdout,
+    identitiesKept
+      ? "Tokens, codes and certificates of that time are valid again."
+      : "All tokens, codes and certificates of before are refused: enrol people anew over the admin socket.",
+  );
+  return exitCodes.ok.status;
+}
+
+function summaryLines(what: string, { createdAt, storeId, rows }: BackupSummary): readonly string[] {
+  return [`${what}: ${rows} rows of store ${hex(storeId)}, as of ${rfc3339(createdAt) ?? "?"}.`];
+}
+
+/** Passes chunks on after they were written. */
+async function* written(
+  chunks: AsyncIterable<Uint8Array>,
+  output: ByteOutput,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    output.write(chunk);
+    onBytes(bytes += chunk.length);
+    yield chunk;
+  }
+}
+
+function processBytes(): ByteOutput {
+  return {
+    isTerminal: Deno.stdout.isTerminal(),
+    write(bytes) {
+      for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+    },
+  };
+}
