@@ -19,7 +19,7 @@ import { TestStore, type TestStoreOptions } from "./keyring_store.ts";
 /** The identity of the admin socket. */
 export const testAdmin: Identity = { kind: "local-admin", name: "local-admin", id: "0".repeat(32), roles: [] };
 
-/** What a test chooses. */
+/** The parts that a test chooses. */
 export interface TestIdentitiesOptions extends TestStoreOptions {
   readonly clock?: FakeClock;
   readonly verify?: TokenParts["verify"];

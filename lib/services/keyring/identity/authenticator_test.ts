@@ -140,7 +140,7 @@ Deno.test("Authenticator refuses rows of tokens and enrolments that were put in 
   await at.refuses(at.byToken(token), "integrity", /./);
 });
 
-Deno.test("Authenticator refuses everybody while the store cannot be read", async () => {
+Deno.test("Authenticator refuses every certificate while the store cannot be read", async () => {
   await using at = new TestIdentities();
   await using other = at.other();
   const { der } = await at.enrol("anna");

@@ -117,8 +117,8 @@ export class Enrolments {
   }
 
   /**
-   * A further certificate for the person of a certificate. The old one stays valid until it expires, so that an answer
-   * that is lost locks nobody out.
+   * A further certificate for the person of a certificate. The old one stays valid until it expires: the answer
+   * to a renewal can be lost.
    *
    * @param identity of kind `person`.
    * @throws {KeyringError} `forbidden` for any other identity, `unauthenticated` if the enrolment has ended,
@@ -199,7 +199,7 @@ function requireGrantable(policy: Policy, by: Identity, name: string, roles: rea
   if (unknown >= 0) {
     throw new KeyringError("request_invalid", `The policy has no role of the name in roles[${unknown}].`);
   }
-  // Who takes the name of a person gets all that the policy gives to it.
+  // An enrolment for a name of the policy gives all roles of that name.
   const all = [...roles, ...rolesFor(policy, { kind: "person", name })];
   const [first] = rightsBeyond(policy, by, all.flatMap((role) => policy.roles.get(role)?.rules ?? []));
   if (first === undefined) return;

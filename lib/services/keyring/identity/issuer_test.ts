@@ -7,7 +7,7 @@ import { JsonServer } from "../../../../tests/support/json_server.ts";
 import { inFolder } from "../../../../tests/support/temporary_folder.ts";
 import { KeyringError, type ProblemCode } from "../../../api/keyring/problems.ts";
 import { OidcIssuer } from "./issuer.ts";
-import type { IssuerKeys, IssuerSettings, JwtAlgorithm } from "./settings.ts";
+import { issuerDefaults, type IssuerKeys, type IssuerSettings, type JwtAlgorithm } from "./settings.ts";
 
 const never = new AbortController().signal;
 const hour = 3_600;
@@ -56,8 +56,8 @@ class TestIssuer implements AsyncDisposable {
       issuer: server.origin,
       audience: "trousseau",
       keys: keysOf(server.origin),
-      algorithms: ["ES256", "RS256"],
-      maxLifetimeMs: hour * 1000,
+      algorithms: issuerDefaults.algorithms,
+      maxLifetimeMs: issuerDefaults.maxLifetimeMs,
       tls: { caFile },
       ...changes,
     };

@@ -29,6 +29,6 @@ export const lifetimes = {
   minMadeToken: minuteMs,
   /** A certificate is valid from so long before it was made, since clocks differ. */
   backdated: 5 * minuteMs,
-  /** Rows of what has ended are kept for so long, for lists. */
+  /** Rows of ended enrolments are kept for so long, for lists. */
   keptRows: 30 * dayMs,
 } as const;

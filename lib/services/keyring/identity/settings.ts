@@ -23,6 +23,14 @@ export const jwtAlgorithms = {
 /** An algorithm of {@linkcode jwtAlgorithms}. */
 export type JwtAlgorithm = keyof typeof jwtAlgorithms;
 
+/** The settings of an issuer that its configuration may leave out. */
+export const issuerDefaults = {
+  algorithms: ["RS256", "ES256"],
+  maxLifetimeMs: 3_600_000,
+  /** Upper bound of `maxLifetimeMs`. */
+  largestLifetimeMs: 86_400_000,
+} as const satisfies { readonly algorithms: readonly JwtAlgorithm[] } & Readonly<Record<string, unknown>>;
+
 /** Where the keys of an issuer come from. */
 export type IssuerKeys =
   /** `jwks_uri` of the issuer's `/.well-known/openid-configuration` (OpenID Connect Discovery 1.0). */
@@ -41,9 +49,9 @@ export interface IssuerSettings {
   /** The `aud` that a token must have. */
   readonly audience: string;
   readonly keys: IssuerKeys;
-  /** At least one; `RS256` and `ES256` by default. */
+  /** At least one; see {@linkcode issuerDefaults}. */
   readonly algorithms: readonly JwtAlgorithm[];
-  /** Maximum of `exp` − `iat` in milliseconds; an hour by default, at most 24 hours. */
+  /** Maximum of `exp` − `iat` in milliseconds; see {@linkcode issuerDefaults}. */
   readonly maxLifetimeMs: number;
   readonly tls: TlsFiles;
 }

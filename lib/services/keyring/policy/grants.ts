@@ -1,5 +1,5 @@
 /**
- * The rule that nobody grants a right that he lacks: what a new policy grants beyond the old one.
+ * The rights that a new policy grants beyond the old one. An administrator grants only rights that he holds.
  *
  * @module
  */

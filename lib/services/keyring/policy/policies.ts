@@ -113,7 +113,7 @@ export class Policies {
     }, signal);
   }
 
-  /** The policy that is set anew. The admin socket may replace one that cannot be read, since nobody else could. */
+  /** The policy that is set anew. Only the admin socket replaces one that cannot be read, since the rights of others are in it. */
   #replaced(record: OpenedRecord<PolicyRecord> | undefined, by: Identity): Policy {
     try {
       return this.#policyOf(record);
