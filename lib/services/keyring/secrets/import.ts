@@ -67,6 +67,9 @@ export interface ImporterParts {
 /** Limits of an import. */
 export const importLimits = { items: 10_000, leaseMs: 60 * 60 * 1_000 } as const;
 
+/** Number of items that are checked at the same time. */
+const checked = 64;
+
 /** Bytes and operations that one item needs in a transaction beside its fields and path. */
 const itemCost = { bytes: 2_048, operations: 6 } as const;
 
@@ -99,18 +102,22 @@ export class Importer {
 
   async #check(items: readonly ImportItem[], signal: AbortSignal): Promise<readonly ImportResult[]> {
     const seen = new Set<SecretPath>();
+    const twice = new Set(items.filter(({ path }) => seen.size === seen.add(path).size));
     const results: ImportResult[] = [];
-    for (const item of items) {
+    for (let at = 0; at < items.length; at += checked) {
       const reader = this.#parts.store.reader(signal);
-      const isTwice = seen.has(item.path);
-      seen.add(item.path);
+      const list = await reader.get(importListCodec, importListName.key);
       results.push(
-        await resultOf(item.path, async () => {
-          if (isTwice) throw new KeyringError("request_invalid", `"${item.path}" is in the import twice.`);
-          const found = await this.#parts.tree.find(reader, item.path);
-          await refuseClaimed(reader, item.path);
-          return this.#next(item, found).secret.currentVersion;
-        }),
+        ...await Promise.all(
+          items.slice(at, at + checked).map((item) =>
+            resultOf(item.path, async () => {
+              if (twice.has(item)) throw new KeyringError("request_invalid", `"${item.path}" is in the import twice.`);
+              const found = await this.#parts.tree.find(reader, item.path);
+              if (list) await refuseClaimed(reader, item.path);
+              return this.#next(item, found).secret.currentVersion;
+            })
+          ),
+        ),
       );
     }
     return results;
@@ -118,7 +125,7 @@ export class Importer {
 
   async #write(
     items: readonly ImportItem[],
-    checked: readonly ImportResult[],
+    results: readonly ImportResult[],
     { signal, alongside, onProgress }: ImportCall,
   ): Promise<ImportReport> {
     const importId = newTreeId();
@@ -128,7 +135,7 @@ export class Importer {
       const failed = await this.#stageAll(items, importId, signal, onProgress);
       if (failed) {
         await claims.abort(importId, signal);
-        return { items: checked.map((one) => one.path === failed.path ? failed : one), applied: false };
+        return { items: results.map((one) => one.path === failed.path ? failed : one), applied: false };
       }
       await this.#commit(importId, signal, alongside);
     } catch (thrown) {
@@ -137,7 +144,7 @@ export class Importer {
     }
     // From here on all items exist: a failure only leaves work that the next reader does.
     await claims.fold(importId, signal).catch(() => {});
-    return { items: checked, applied: true, importId: hex(importId) };
+    return { items: results, applied: true, importId: hex(importId) };
   }
 
   async #begin(importId: Uint8Array, signal: AbortSignal): Promise<void> {
@@ -158,24 +165,31 @@ export class Importer {
   ): Promise<ImportResult | undefined> {
     let staged = 0;
     for (const batch of stagingBatches(items)) {
-      let current: ImportItem | undefined;
+      const failures: ImportResult[] = [];
       try {
         await this.#parts.store.transaction(async (tx) => {
+          failures.length = 0;
           const found = await tx.get(importCodec, importId);
           if (found?.value.state !== "staging") throw abandonedImport();
-          for (const item of batch) await this.#stage(tx, current = item, importId);
-          current = undefined;
+          await Promise.all(batch.map(async (item) => {
+            const result = await resultOf(item.path, () => this.#stage(tx, item, importId));
+            if (!result.error) return;
+            failures.push(result);
+            throw result.error;
+          }));
         }, signal);
       } catch (thrown) {
-        if (!(thrown instanceof KeyringError) || current === undefined || thrown.code === "integrity") throw thrown;
-        return { path: current.path, error: thrown };
+        const [failure] = failures;
+        if (failure?.error !== thrown) throw thrown;
+        return failure;
       }
       onProgress(staged += batch.length);
     }
     return undefined;
   }
 
-  async #stage(tx: RecordTransaction, item: ImportItem, importId: Uint8Array): Promise<void> {
+  /** @returns the version. */
+  async #stage(tx: RecordTransaction, item: ImportItem, importId: Uint8Array): Promise<number> {
     const found = await this.#parts.tree.find(tx, item.path);
     await refuseClaimed(tx, item.path);
     const { secret, value } = this.#next(item, found);
@@ -183,6 +197,7 @@ export class Importer {
     const staged = { ...secret, versions: secret.versions.slice(-1) };
     tx.put(valueCodec(item.fields.map(({ name }) => name)), valueKey(id, secret.currentVersion), value);
     tx.put(claimCodec, await claimKey(tx, item.path), { importId, id, base, secret: staged });
+    return secret.currentVersion;
   }
 
   async #commit(importId: Uint8Array, signal: AbortSignal, alongside: ImportCall["alongside"]): Promise<void> {

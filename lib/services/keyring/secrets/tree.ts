@@ -4,7 +4,7 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { concat, equalBytes, hex, utf8 } from "../../../base/bytes.ts";
+import { beginsWith, concat, hex, utf8 } from "../../../base/bytes.ts";
 import { type FolderPath, parentOf, type SecretPath, segmentsOf } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { FetchedRecord, OpenedRecord, RecordReader, RecordStore, RecordTransaction } from "../records/records.ts";
@@ -85,8 +85,11 @@ export class SecretTree {
     made: MadeFolders = new Map(),
   ): Promise<void> {
     const segments = segmentsOf(path);
-    let parent = rootFolderId();
-    for (const segment of segments.slice(0, -1)) parent = await this.#openFolder(tx, parent, segment, made);
+    let parent = (await this.#walkAtHints(tx, parentOf(path), "open"))?.id;
+    if (!parent) {
+      parent = rootFolderId();
+      for (const segment of segments.slice(0, -1)) parent = await this.#openFolder(tx, parent, segment, made);
+    }
     const name = segments.at(-1) ?? "";
     const [key = parent] = await entryKeys(tx, parent, name, "secret");
     tx.put(indexCodec, key, { kind: "secret", id, name });
@@ -154,6 +157,29 @@ export class SecretTree {
   }
 
   async #walk(reader: RecordReader, path: FolderPath): Promise<Uint8Array | undefined> {
+    return (await this.#walkAtHints(reader, path))?.id ?? await this.#walkBySteps(reader, path);
+  }
+
+  /** The folder, if all rows on the way are where they were; `open`: and none is being removed. */
+  async #walkAtHints(
+    reader: RecordReader,
+    path: FolderPath,
+    which: "any" | "open" = "any",
+  ): Promise<Pick<TreeHint, "id"> | undefined> {
+    const hints = this.#hintsOf(path);
+    if (!hints) return undefined;
+    const rows = await reader.getMany(indexCodec, hints.map(({ key }) => key));
+    let parent = rootFolderId();
+    for (const [index, segment] of segmentsOf(path).entries()) {
+      const [hint, row] = [hints[index], rows[index]];
+      if (!hint || !row || !leadsTo(row, hint, parent, segment)) return void this.#hints.forget(path);
+      if (which === "open" && row.value.kind !== "folder") return undefined;
+      parent = row.value.id;
+    }
+    return { id: parent };
+  }
+
+  async #walkBySteps(reader: RecordReader, path: FolderPath): Promise<Uint8Array | undefined> {
     let id = rootFolderId();
     let at = "";
     for (const segment of segmentsOf(path)) {
@@ -174,7 +200,7 @@ export class SecretTree {
     const names: RowName[] = [{ table: "index", key: row.key }, { table: "metadata", key: row.value.id }];
     const [index, metadata, imports] = await reader.fetch([...names, importListName]);
     const again = index && await reader.open(indexCodec, index);
-    if (!again || !equalBytes(again.value.id, row.value.id)) return undefined;
+    if (!again || !beginsWith(again.value.id, row.value.id)) return undefined;
     const found = await checkedSecret(reader, path, again, metadata);
     return this.#noted(path, { ...found, ...(imports && { imports }) });
   }
@@ -209,8 +235,9 @@ export class SecretTree {
     return found;
   }
 
-  #hintsOf(path: SecretPath): readonly TreeHint[] | undefined {
-    const hints = [this.#hints.get(path)];
+  /** What is known of a path and of the folders on the way; none for the root. */
+  #hintsOf(path: SecretPath | FolderPath): readonly TreeHint[] | undefined {
+    const hints = path === "" ? [] : [this.#hints.get(path)];
     for (let folder = parentOf(path); folder !== ""; folder = parentOf(folder)) hints.unshift(this.#hints.get(folder));
     return hints.every((hint) => hint !== undefined) ? hints : undefined;
   }
@@ -252,7 +279,7 @@ async function entryOf(
 }
 
 function leadsTo(row: OpenedRecord<IndexEntry>, { id }: TreeHint, parent: Uint8Array, name: string): boolean {
-  return row.value.name === name && equalBytes(row.value.id, id) && hex(row.key).startsWith(hex(parent));
+  return row.value.name === name && beginsWith(row.value.id, id) && beginsWith(row.key, parent);
 }
 
 async function checkedSecret(
