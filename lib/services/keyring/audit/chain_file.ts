@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { constants, type Stats } from "node:fs";
+import { type FileHandle, lstat, open } from "node:fs/promises";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { whyUnwritable } from "../../../base/file_failures.ts";
 import { errnoOf } from "../../../base/system_failures.ts";
@@ -149,11 +149,25 @@ const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | consta
 
 async function opened(path: string): Promise<FileHandle> {
   try {
+    // Under limited permissions Deno resolves links before it opens a file, and O_NOFOLLOW finds none.
+    if ((await linkStatus(path))?.isSymbolicLink()) throw isLink(path);
     return await open(path, flags, 0o600);
   } catch (thrown) {
-    if (errnoOf(thrown) === "ELOOP") throw unavailable(path, "it is a symbolic link; name the file itself");
-    throw asUnavailable(path, thrown);
+    throw errnoOf(thrown) === "ELOOP" ? isLink(path) : asUnavailable(path, thrown);
   }
+}
+
+async function linkStatus(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT") return undefined;
+    throw thrown;
+  }
+}
+
+function isLink(path: string): KeyringError {
+  return unavailable(path, "it is a symbolic link; name the file itself");
 }
 
 /** The error of an audit that cannot be written. @param why the end of a sentence, with the remedy. */
