@@ -27,7 +27,7 @@ import {
 } from "../services/keyring/http/health.ts";
 import { IdempotencyKeys } from "../services/keyring/http/idempotency.ts";
 import { openTlsListener, type ServerKeyPair, type TlsListener } from "../services/keyring/http/tls_listener.ts";
-import { ServerCertificateFile } from "../services/keyring/identity/server_certificate.ts";
+import { authorityFingerprint, ServerCertificateFile } from "../services/keyring/identity/server_certificate.ts";
 import { sweepIdentities } from "../services/keyring/identity/sweep.ts";
 import { KeyUpkeep } from "../services/keyring/records/key_upkeep.ts";
 import type { SealedRecordStore } from "../services/keyring/records/record_store.ts";
@@ -160,7 +160,7 @@ export class KeyringProcess implements AsyncDisposable {
       };
       this.#open = await openKeyring({ config: keyring, store, logins, notify, onBackup, signal });
       await this.#open.parts.secrets.resume(parent);
-      notify({ type: "lifecycle", action: "warning", message: "The store is open, and requests are served." });
+      notify({ type: "lifecycle", action: "serving", message: "The store is open, and requests are served." });
       return true;
     } catch (thrown) {
       if (parent.aborted) return true;
@@ -212,7 +212,10 @@ export class KeyringProcess implements AsyncDisposable {
       clock: systemClock,
       onWatch: (message) => notify({ type: "lifecycle", action: "warning", message }),
     });
-    notify({ type: "lifecycle", action: "warning", message: `The API over TLS is on https://${this.#tls.address}.` });
+    const message = `The API over TLS is on https://${this.#tls.address}; its authority has the fingerprint ${
+      authorityFingerprint(pair.chain)
+    }.`;
+    notify({ type: "lifecycle", action: "serving", message });
   }
 
   async #keyPair(

@@ -8,6 +8,7 @@ import { fullDisk } from "../../../../tests/support/full_disk.ts";
 import { run, waitFor } from "../../../../tests/support/processes.ts";
 import { openEmbeddedEngine } from "./embedded_engine.ts";
 import type { Engine } from "./engine.ts";
+import { placeStore } from "./store_file.ts";
 
 const { signal } = new AbortController();
 
@@ -231,6 +232,22 @@ Deno.test("transactions that wait at the same time share a sync of the disk", as
     await each(8, false);
     const [alone, shared] = [await each(64, false), await each(640, true)];
     assert.ok(shared < alone / 2, `${shared} ms each together, ${alone} ms alone`);
+  });
+});
+
+Deno.test("placeStore() refuses a store whose log is not empty, and leaves no empty log behind", async () => {
+  await inFolder(async (folder) => {
+    const [made, path] = [await madeStore(folder, 1), `${folder}/placed.db`];
+    await Deno.writeFile(`${made}-wal`, new Uint8Array(1));
+    await assert.rejects(placeStore(made, path), {
+      message: `Cannot open the store at "${path}": its log could not be emptied; try again.`,
+    });
+    await Deno.truncate(`${made}-wal`);
+    await placeStore(made, path);
+    const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
+    assert.deepEqual(names.sort(), ["placed.db", "store.db.lock"]);
+    await using engine = await open(path, false);
+    assert.equal((await engine.scan({ table: "value", prefix: new Uint8Array(), limit: 9 }, signal)).length, 1);
   });
 });
 
