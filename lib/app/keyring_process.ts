@@ -222,7 +222,7 @@ export class KeyringProcess implements AsyncDisposable {
 
   /** Renews the certificate, opens the TLS port if it is not open, and removes rows that have expired. */
   async #tidy(signal: AbortSignal): Promise<void> {
-    const { store, notify } = this.#parts;
+    const { store } = this.#parts;
     try {
       await this.#serveTls(signal);
       await this.#open?.parts.secrets.resume(signal);
