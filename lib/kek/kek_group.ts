@@ -233,6 +233,7 @@ export class KekGroup implements AsyncDisposable {
       providers: this.#counted.map((provider) => this.#healthOf(provider)),
       retired: this.#retired.map((provider) => this.#healthOf(provider)),
       wrapOnly: this.providers.filter(({ canUnwrap }) => !canUnwrap).map((provider) => this.#healthOf(provider)),
+      recoveryKeyLoaded: [...this.providers, ...this.#retired].some(isLoadedRecovery),
       quorum: this.quorum,
       needed: this.needed,
       decrypts: shownDecrypts(this.decrypts.status(), this.#times),
@@ -288,6 +289,11 @@ export class KekGroup implements AsyncDisposable {
     this.#unwrappers.set(purpose, made);
     return made;
   }
+}
+
+/** A recovery provider can unwrap while it has a private key. */
+function isLoadedRecovery({ kind, canUnwrap }: Provider): boolean {
+  return kind === "recovery" && canUnwrap;
 }
 
 function namesOf({ provider: { name }, formerly }: NamedProvider): readonly string[] {
