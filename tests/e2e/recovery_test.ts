@@ -73,6 +73,12 @@ async function refusedStart(node: Node, config: PluginConfig, ...more: string[])
   return await node.command("serve", "--config", file, ...more);
 }
 
+/** The announced key ID, once a data key is wrapped. */
+async function keyIdOf(plugin: Plugin): Promise<string> {
+  const announced = async () => (await plugin.status().catch(() => undefined))?.key_id;
+  return (await waitFor("a key ID", announced, { timeoutMs: 30_000, alive: [plugin.process] })).value;
+}
+
 async function page(plugin: Plugin, path: string): Promise<string> {
   return (await plugin.http(path))?.body ?? "";
 }
@@ -88,7 +94,7 @@ Deno.test("a cluster whose only Vault is destroyed is read, and rewritten, with 
   const key = await vault.key(node);
 
   const first = await node.start({ providers: [key.provider, safe] });
-  const { key_id: lostId } = await first.status();
+  const lostId = await keyIdOf(first);
   const cluster = stack.use(await Cluster.start({ encryption }));
   const site = new Site(cluster, encryption);
   await site.fill();
@@ -113,11 +119,12 @@ Deno.test("a cluster whose only Vault is destroyed is read, and rewritten, with 
 
   const keyFile = await node.write("recovery.key", `${privateKeyText(privateKey)}\n`);
   const second = await node.start(config, "--recovery-key", keyFile);
+  await keyIdOf(second);
   await site.assertReadsAll();
   assert.match(await page(second, "/readyz"), /^recovery key: A recovery key is loaded: .*can forge it\./m);
   assert.match(await page(second, "/metrics"), /^trousseau_recovery_key_loaded 1$/m);
   await site.rewrite();
-  const { key_id: newId } = await second.status();
+  const newId = await keyIdOf(second);
   assert.notEqual(newId, lostId);
   assert.deepEqual(await site.keyIds(), [newId]);
   await cluster.stopServer();
@@ -126,6 +133,7 @@ Deno.test("a cluster whose only Vault is destroyed is read, and rewritten, with 
   // The paper is back in the safe.
   await Deno.remove(keyFile);
   const third = stack.use(await node.start({ ...config, forgotten: ["vault"] }));
+  assert.equal(await keyIdOf(third), newId);
   await site.assertReadsAll();
   assert.match(await page(third, "/metrics"), /^trousseau_recovery_key_loaded 0$/m);
   assert.doesNotMatch(await page(third, "/readyz"), /recovery key:/);
