@@ -193,8 +193,7 @@ export class KekGroup implements AsyncDisposable {
     if (!this.#resolver.knows(key, wraps) && !isReferenceTo(key, wraps)) {
       throw foreignBytes("the wraps are not those of the envelope");
     }
-    const holders = () =>
-      holdersOf(this.#unwrappable(wraps), this.#unwrappersFor(purpose), (name) => this.#isSick(name));
+    const holders = () => holdersOf(wraps, this.#unwrappersFor(purpose), (name) => this.#isSick(name), this.#wrapOnly);
     return await this.#resolver.open({ reference: key, holders, wraps, open, call });
   }
 
@@ -252,12 +251,6 @@ export class KekGroup implements AsyncDisposable {
 
   #isSick(name: string): boolean {
     return this.#board.of(name).state === "sick";
-  }
-
-  /** Without the wraps of providers that only wrap; all of them if nothing is left. */
-  #unwrappable(wraps: readonly Wrap[]): readonly Wrap[] {
-    const found = wraps.filter(({ name }) => !this.#wrapOnly.has(name));
-    return found.length > 0 ? found : wraps;
   }
 
   #changed(name: string): void {
