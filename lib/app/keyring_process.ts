@@ -24,6 +24,7 @@ import {
   clockHealth,
   kmsHealth,
   type PartHealth,
+  recoveryKeyHealth,
   storeHealth,
 } from "../services/keyring/http/health.ts";
 import { IdempotencyKeys } from "../services/keyring/http/idempotency.ts";
@@ -102,10 +103,11 @@ export class KeyringProcess implements AsyncDisposable {
   health(): readonly PartHealth[] {
     const { store, group } = this.#parts;
     const keys = this.#upkeep.health();
-    const isOpen = this.#open !== undefined;
+    const [kms, isOpen] = [group.status(), this.#open !== undefined];
     return [
       storeHealth(isOpen ? store.engine.health() : this.#failure),
-      ...kmsHealth(group.status()),
+      ...kmsHealth(kms),
+      ...recoveryKeyHealth(kms),
       ...(keys.state === "ok" ? [] : [{ name: "store keys", ...keys }]),
       ...(this.#certificateEnds === undefined ? [] : [certificateHealth(this.#certificateEnds, systemClock.wall())]),
       clockHealth(store.newestRevision - systemClock.wall()),

@@ -226,9 +226,9 @@ function hasDataKey({ canEncrypt, dataKeyMadeAt }: StatusDocument): boolean {
   return dataKeyMadeAt === undefined ? canEncrypt : dataKeyMadeAt !== null;
 }
 
-/** Warnings of faults that do not prevent the plugin from serving yet. */
+/** Warnings of faults, and of a loaded recovery key, that do not prevent the plugin from serving. */
 function warningLines(
-  { stateFolder, telemetry = "" }: StatusDocument,
+  { stateFolder, telemetry = "", recoveryKey = "" }: StatusDocument,
   now: number,
   colour: boolean,
 ): readonly string[] {
@@ -237,6 +237,7 @@ function warningLines(
     : "";
   return [
     ...(state === "" ? [] : [`State:   ${painted({ text: state, tone: "bad" }, colour)}`]),
+    ...(recoveryKey === "" ? [] : [`Warning: ${painted({ text: recoveryKey, tone: "bad" }, colour)}`]),
     ...(telemetry === "" ? [] : [`Audit:   ${painted({ text: telemetry, tone: "bad" }, colour)}`]),
   ];
 }

@@ -75,6 +75,7 @@ const document = z.looseObject({
   announcedAt: z.optional(z.nullable(time)),
   firstEncryptAt: z.optional(z.nullable(time)),
   unreadable: z.optional(text),
+  recoveryKey: z.optional(text),
   decrypts: z.optional(z.looseObject({ windowMs: z.number(), refused: z.array(refused) })),
   sealedVersions: z.optional(z.array(sealedVersion)),
 });

@@ -16,6 +16,7 @@ const base: ServiceStatus = {
   providers: [],
   retired: [],
   wrapOnly: [],
+  recoveryKeyLoaded: false,
   canEncrypt: true,
   sealedVersions: [],
 };
