@@ -96,7 +96,7 @@ export class KeyringWriters {
   /** After an answer of 503 the write has not happened, unless the answer says that this is not known. */
   #unavailable(known: Known, { status, text, body }: KeyringAnswer): false {
     equal(status, 503, text);
-    if (body.outcome === "unknown") {
+    if (body.detail.includes("Whether the write has happened cannot be found out now")) {
       this.outcomes.unanswered++;
       return false;
     }
