@@ -31,7 +31,7 @@ async function runRow(folder: string, keeps: readonly string[], ready: string): 
       keeps: ${JSON.stringify(keeps)},
       action: "serve a toy",
       starts: "starts as a toy",
-      settings: ({ socket }) => ({ socket, audit: undefined, listen: undefined }),
+      settings: ({ socket, state }) => ({ socket, state, audit: undefined, listen: undefined }),
       listenField: "telemetry.listen",
       countable: () => ({ apis: [], providers: [] }),
       open: async () => {
@@ -107,5 +107,6 @@ Deno.test("services keep these permissions and no others", () => {
   deepEqual(Object.fromEntries(Object.entries(services).map(([name, { keeps }]) => [name, keeps])), {
     serve: ["net", "read", "write"],
     sops: ["net", "read", "write"],
+    "keyring serve": ["net", "read", "write"],
   });
 });

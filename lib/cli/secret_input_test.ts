@@ -205,3 +205,15 @@ for (const type of ["half\x03", "SIGTERM"] as const) {
       ok(!shown.includes("half"));
     }));
 }
+
+Deno.test("readSecret() keeps a newline at the end of a pipe if it belongs to the secret", async () => {
+  const stderr = { isTerminal: false, write: () => {} };
+  const options = { prompt: "", stderr, maxBytes: 4, signal: never };
+  for (const [given, stripped] of [["a\n", "a"], ["a\r\n", "a"], ["\n", ""], ["abcd", "abcd"]] as const) {
+    using kept = await readSecret(new Double(false, [given]), { ...options, keepNewline: true });
+    equal(utf8Text(kept.bytes), given);
+    using other = await readSecret(new Double(false, [given]), options);
+    equal(utf8Text(other.bytes), stripped);
+  }
+  await rejects(readSecret(new Double(false, ["abcd\n"]), { ...options, keepNewline: true }), UsageError);
+});

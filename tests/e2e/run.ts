@@ -4,12 +4,13 @@
  *
  * `deno task test:e2e [FILE…]` for those that take minutes, `deno task test:e2e:long` for the outages.
  *
- * `TROUSSEAU_BIN` names a binary to test instead of the staged bundle; `tests/e2e/harness/vault.ts` says how to name a
+ * `TROUSSEAU_BIN` and `CLECTL_BIN` name binaries to test instead of the staged bundles; `tests/e2e/harness/vault.ts` says how to name a
  * Vault or an OpenBao of your own.
  *
  * @module
  */
 import { join, resolve } from "node:path";
+import { clectl } from "../../deploy/compile/artefacts.ts";
 import { stage } from "../../deploy/compile/stage.ts";
 import { fromPath, serverNames, serverProgram } from "./servers.ts";
 
@@ -31,10 +32,13 @@ async function requirePrograms(): Promise<void> {
 }
 
 async function environment(): Promise<Record<string, string>> {
-  const program = Deno.env.get("TROUSSEAU_BIN") ?? (await stage(resolve(folder, "../../dist/stage"))).launcher;
+  const staged = resolve(folder, "../../dist/stage");
+  const program = Deno.env.get("TROUSSEAU_BIN") ?? (await stage(staged)).launcher;
+  const client = Deno.env.get("CLECTL_BIN") ?? (await stage(staged, { artefact: clectl })).launcher;
   const vault = Deno.env.get("TROUSSEAU_E2E_VAULT_BIN");
   return {
     TROUSSEAU_BIN: resolve(program),
+    CLECTL_BIN: resolve(client),
     DENO_NO_UPDATE_CHECK: "1",
     NO_COLOR: "1",
     ...(vault === undefined ? {} : { TROUSSEAU_VAULT_BIN: resolve(vault) }),

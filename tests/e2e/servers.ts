@@ -45,6 +45,7 @@ const recipes = {
   "h2spec": { module: "h2spec", package: "github.com/summerwind/h2spec/cmd/h2spec", ldflags: "-s -w" },
   "kms-client": { module: "kms-client", ldflags: "-s -w" },
   "kms-service-plugin": { module: "kms-service-plugin", ldflags: "-s -w" },
+  "vault-client": { module: "vault-client", ldflags: "-s -w" },
   "kms-plugin-python": {
     packages: "kms-plugin-python",
     at: "../../../deploy/samples/kms-plugin-python",

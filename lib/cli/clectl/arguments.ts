@@ -42,13 +42,13 @@ export function attributesOf({ options, terminal }: ClectlCall): SecretAttribute
   const { labels, expires } = options;
   if (expires === "never") throw new UsageError("--expires never is for patch; leave it out instead.");
   return {
-    ...(labels === undefined ? {} : { labels: labelsOf(labels) }),
+    ...(labels === undefined ? {} : { labels: givenLabels(labels) }),
     ...(expires === undefined ? {} : { expiresAt: pointInTime(expires, "--expires", terminal.clock) }),
   };
 }
 
 /** Labels of a text as `team=db,tier=1`. @throws {UsageError} */
-export function labelsOf(text: string): Record<string, string> {
+export function givenLabels(text: string): Record<string, string> {
   return Object.fromEntries(
     text.split(",").map((pair) => {
       const at = pair.indexOf("=");

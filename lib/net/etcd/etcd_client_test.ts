@@ -218,3 +218,45 @@ Deno.test("isUnexecuted() is true only if the request cannot have been executed"
   assert.ok(!isUnexecuted(new KmsError("deadline_exceeded", "")));
   assert.ok(isPassing(etcd("etcdserver: too many requests")) && !isPassing(etcd("etcdserver: permission denied")));
 });
+
+/** Answers one request, executes the next one without an answer, and is gone. */
+function leavingServer(): { readonly endpoint: string; readonly received: string[] } & Disposable {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const received: string[] = [];
+  const serve = async (connection: Deno.Conn) => {
+    for (const body of ['{"header":{"revision":"7"}}', undefined]) {
+      const bytes = new Uint8Array(65_536);
+      received.push(new TextDecoder().decode(bytes.subarray(0, await connection.read(bytes) ?? 0)));
+      if (body === undefined) break;
+      const head = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+      await connection.write(new TextEncoder().encode(head + body));
+    }
+    listener.close();
+    connection.close();
+  };
+  const serving = listener.accept().then(serve);
+  return {
+    endpoint: `http://127.0.0.1:${listener.addr.port}`,
+    received,
+    [Symbol.dispose]: () => void serving,
+  };
+}
+
+Deno.test("isUnexecuted() is false if the first copy of a request that was sent twice may have been executed", async () => {
+  using server = leavingServer();
+  using client = await EtcdClient.open({ endpoints: [server.endpoint], tls: {} }, systemClock, () => {});
+  const once = { ...call, repeatable: false };
+  await readEtcd(client, { key }, once);
+  // The kept connection is idle for the second request.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await assert.rejects(
+    transactEtcd(client, { compare: [], success: [{ delete: key }], failure: [] }, once),
+    (error: KmsError) => {
+      assert.match(error.message, /^Cannot read the store: etcd at http:.* refused the connection\.$/);
+      assert.deepEqual([isPassing(error), isUnexecuted(error)], [true, false]);
+      return true;
+    },
+  );
+  assert.match(server.received[1] ?? "", /^POST \/v3\/kv\/txn /);
+  await assert.rejects(readEtcd(client, { key }, once), (error: KmsError) => isUnexecuted(error));
+});

@@ -211,10 +211,14 @@ export class HttpsEndpoint implements Disposable {
         settle();
       };
       signal.addEventListener("abort", onAbort, { once: true });
-      sent.on("socket", (socket: Socket) => this.#onConnected(socket, () => wait.connected()));
+      let connections = 0;
+      sent.on("socket", (socket: Socket) => {
+        connections++;
+        this.#onConnected(socket, () => wait.connected());
+      });
       sent.on("error", (cause: NetworkCause) => {
         // The error settles now, even if the call is aborted while the cause is determined.
-        finish(() => this.#networkError(call, cause).then(reject, reject));
+        finish(() => this.#networkError(call, cause, connections > 1).then(reject, reject));
       });
       sent.on("response", (response: IncomingMessage) => {
         this.#failed.succeeded();
@@ -252,7 +256,7 @@ export class HttpsEndpoint implements Disposable {
     return sent;
   }
 
-  async #networkError({ action, signal }: HttpCall, cause: NetworkCause): Promise<KmsError> {
+  async #networkError({ action, signal }: HttpCall, cause: NetworkCause, sentTwice: boolean): Promise<KmsError> {
     if (cause instanceof ProxyError) {
       const why = `cannot be reached through the proxy ${this.#proxy?.origin}: ${cause.message}`;
       return this.#unreachable(action, why, cause);
@@ -260,7 +264,7 @@ export class HttpsEndpoint implements Disposable {
     const { socketPath } = this.#address;
     const isSocket = socketPath !== undefined && "syscall" in cause && cause.syscall === "connect";
     const why = isSocket ? await socketFailure(socketPath, cause) : await this.#failed.explain(cause, signal);
-    return this.#unreachable(action, why, cause);
+    return this.#unreachable(action, why, sentTwice ? new LostRequest(cause) : cause);
   }
 
   #unreadable(action: string, fault: AnswerFault, maxBytes: number): KmsError {
@@ -293,6 +297,18 @@ export class HttpsEndpoint implements Disposable {
     for (const sockets of Object.values(this.#kept.freeSockets)) {
       for (const socket of sockets ?? []) socket.destroy();
     }
+  }
+}
+
+/**
+ * The cause of a failure after Node's client has sent a request again, because the kept-alive connection of the first copy
+ * was closed. The second copy can have been refused a connection while the first one was executed.
+ */
+class LostRequest extends Error {
+  override readonly name = "LostRequest";
+
+  constructor(cause: NetworkCause) {
+    super("The connection ended without an answer, and the request was sent again.", { cause });
   }
 }
 

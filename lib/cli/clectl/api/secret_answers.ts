@@ -31,12 +31,12 @@ import {
 } from "../connection/shape.ts";
 
 /** A secret with its fields as bytes, sorted by name. */
-export interface ReadSecret extends Omit<SecretAnswer, "fields"> {
+export interface SecretWithValues extends Omit<SecretAnswer, "fields"> {
   readonly fields: readonly SecretField[];
 }
 
 /** @throws {KmsError} `provider_protocol`, as all readers of this file. */
-export function readSecretOf(value: unknown, place: string): ReadSecret {
+export function readSecretOf(value: unknown, place: string): SecretWithValues {
   const one = objectAt(value, place);
   const expiresAt = optional(textAt, one["expiresAt"], "expiresAt");
   const fields = mapOf(objectAt)(one["fields"], "fields");
@@ -78,7 +78,7 @@ export function generatedOf(value: unknown, place: string): GeneratedAnswer {
   return { ...writtenOf(value, place), fingerprint: textAt(one["fingerprint"], "fingerprint"), ...entropy };
 }
 
-export function historyOf(value: unknown, place: string): HistoryAnswer {
+export function historyAnswerOf(value: unknown, place: string): HistoryAnswer {
   const one = objectAt(value, place);
   const expiresAt = optional(textAt, one["expiresAt"], "expiresAt");
   return {
@@ -144,12 +144,12 @@ function entryOf(value: unknown, place: string): ListAnswer["entries"][number] {
 }
 
 /** The result of an import: the sentence of a problem stands for its document. */
-export interface ImportResult {
+export interface ImportOutcome {
   readonly written: ImportAnswer["written"];
   readonly items: readonly { readonly path: string; readonly problem?: string }[];
 }
 
-export function importResultOf(value: unknown, place: string): ImportResult {
+export function importResultOf(value: unknown, place: string): ImportOutcome {
   const one = objectAt(value, place);
   const items = listOf((item, at) => {
     const row = objectAt(item, at);
@@ -175,7 +175,7 @@ export function changeOf(value: unknown, place: string): ChangeEvent {
 /** One of several secrets, or the reason why it cannot be read. */
 export interface ReadResult {
   readonly path: string;
-  readonly secret?: ReadSecret;
+  readonly secret?: SecretWithValues;
   readonly problem?: KeyringError;
 }
 

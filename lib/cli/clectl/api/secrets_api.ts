@@ -29,7 +29,7 @@ export interface SecretAttributes {
 }
 
 /** Changes by `patch`. `null` removes. */
-export interface SecretPatch {
+export interface PatchOptions {
   readonly labels?: Readonly<Record<string, string | null>>;
   readonly expiresAt?: string | null;
   readonly keptVersions?: number;
@@ -43,13 +43,13 @@ export class SecretsApi {
     this.#client = client;
   }
 
-  read(path: SecretPath, version?: number, field?: string): Promise<answers.ReadSecret> {
+  read(path: SecretPath, version?: number, field?: string): Promise<answers.SecretWithValues> {
     const query = { version: version?.toString(), field };
     return this.#client.json({ method: "GET", path: `secrets/${urlPathOf(path)}`, query }, answers.readSecretOf);
   }
 
   history(path: SecretPath): Promise<HistoryAnswer> {
-    return this.#client.json({ method: "GET", path: `history/${urlPathOf(path)}` }, answers.historyOf);
+    return this.#client.json({ method: "GET", path: `history/${urlPathOf(path)}` }, answers.historyAnswerOf);
   }
 
   diff(path: SecretPath, from: number, to: number): Promise<DiffAnswer> {
@@ -124,7 +124,7 @@ export class SecretsApi {
     return this.#write("PUT", `secrets/${urlPathOf(path)}`, body, answers.writtenOf, cas);
   }
 
-  patch(path: SecretPath, fields: string | undefined, changes: SecretPatch, cas?: number): Promise<WrittenAnswer> {
+  patch(path: SecretPath, fields: string | undefined, changes: PatchOptions, cas?: number): Promise<WrittenAnswer> {
     const body = fields === undefined ? JSON.stringify(changes) : withFields(fields, changes);
     return this.#write("PATCH", `secrets/${urlPathOf(path)}`, body, answers.writtenOf, cas);
   }
@@ -160,7 +160,7 @@ export class SecretsApi {
   }
 
   /** @param items JSON objects with `path` and `fields`. */
-  import(items: readonly string[], dryRun: boolean): Promise<answers.ImportResult> {
+  import(items: readonly string[], dryRun: boolean): Promise<answers.ImportOutcome> {
     const body = `{"items":[${items.join(",")}],"dryRun":${dryRun}}`;
     return this.#client.json({ method: "POST", path: "import", body, timeoutMs: importMs }, answers.importResultOf);
   }

@@ -8,7 +8,7 @@ import { secretPath } from "../../../api/keyring/paths.ts";
 import { utf8 } from "../../../base/bytes.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
-import type { ReadSecret } from "../api/secret_answers.ts";
+import type { SecretWithValues } from "../api/secret_answers.ts";
 import { folderAt } from "../arguments.ts";
 import { confirmed } from "../confirmation.ts";
 import type { ClectlCall } from "../options.ts";
@@ -43,7 +43,7 @@ export async function exportSecrets(call: ClectlCall): Promise<ExitStatus> {
   });
 }
 
-async function exportText({ options }: ClectlCall, secrets: readonly ReadSecret[]): Promise<string> {
+async function exportText({ options }: ClectlCall, secrets: readonly SecretWithValues[]): Promise<string> {
   const { exportFormat = "json", dialect = "posix" } = options;
   if (exportFormat === "env") return environmentFile(secrets.flatMap(({ fields }) => fields), dialect);
   const documents = secrets.map(secretDocument);

@@ -10,7 +10,7 @@ import { KeyringError } from "../../../api/keyring/problems.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import { table } from "../../table.ts";
-import type { ReadSecret } from "../api/secret_answers.ts";
+import type { SecretWithValues } from "../api/secret_answers.ts";
 import { secretAt, wholeNumber } from "../arguments.ts";
 import { confirmed } from "../confirmation.ts";
 import type { ClectlCall } from "../options.ts";
@@ -39,7 +39,7 @@ export async function get(call: ClectlCall): Promise<ExitStatus> {
   });
 }
 
-async function printSecret(call: ClectlCall, secret: ReadSecret): Promise<void> {
+async function printSecret(call: ClectlCall, secret: SecretWithValues): Promise<void> {
   const { options, terminal } = call;
   const { fields } = secret;
   const format = options.valueFormat ?? (options.field === undefined ? "table" : "raw");
@@ -51,7 +51,7 @@ async function printSecret(call: ClectlCall, secret: ReadSecret): Promise<void> 
 }
 
 /** A secret as `-o json` prints it. */
-export function secretDocument({ fields, ...rest }: ReadSecret): unknown {
+export function secretDocument({ fields, ...rest }: SecretWithValues): unknown {
   return { ...rest, fields: Object.fromEntries(fields.map((field) => [field.name, fieldDocument(field)])) };
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { utf8 } from "../../../base/bytes.ts";
 import { folderPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
@@ -11,7 +12,7 @@ import { line } from "../../terminal.ts";
 import type { SecretsApi } from "../api/secrets_api.ts";
 import { type ImportableSecret, importItems } from "../import/items.ts";
 import { formatOf } from "../import/readers.ts";
-import { type ImportComplaint, type ImportedFile, importLimits } from "../import/rows.ts";
+import { type ImportComplaint, type ImportedFile, importFileLimits } from "../import/rows.ts";
 import type { ClectlCall } from "../options.ts";
 import { startBar } from "../output/bar.ts";
 import { printedDocument } from "../output/print.ts";
@@ -19,8 +20,8 @@ import { visible } from "../output/visible.ts";
 import { withSecrets } from "../session.ts";
 import { fileBytes } from "../values/value_bytes.ts";
 
-/** Items of one request of the dry run. */
-const checkedAtOnce = 500;
+/** Limits of a request: items of the dry run, and UTF-16 units and bytes of a body. */
+const requestLimits = { checked: 500, checkedLength: 8_388_608, bytes: 32 * 1024 * 1024 } as const;
 
 /** `import FILE`: parses the file before a connection is made, then asks for a dry run, then writes. */
 export async function importFile(call: ClectlCall): Promise<ExitStatus> {
@@ -31,6 +32,7 @@ export async function importFile(call: ClectlCall): Promise<ExitStatus> {
   for (const { place, why } of file.leftOut) say(call, path, place, `left out: ${why}`);
   const all = [...file.complaints, ...complaints];
   if (all.length > 0) return await refused(call, path, all, exitCodes.usage.status);
+  checkSize(items, path);
   return await withSecrets(call, async (secrets) => {
     const found = await checked(call, secrets, items);
     if (found.length > 0) return await refused(call, path, found, exitCodes.unmet.status);
@@ -43,7 +45,7 @@ export async function importFile(call: ClectlCall): Promise<ExitStatus> {
 /** @throws {KeyringError} `request_invalid` */
 async function parsedFile({ options, terminal }: ClectlCall, path: string): Promise<ImportedFile> {
   const format = options.importFormat ?? formatOf(path);
-  const bytes = await fileBytes(path, importLimits.packedBytes);
+  const bytes = await fileBytes(path, importFileLimits.packedBytes);
   const reading = {
     ...(options.path === undefined ? {} : { path: options.path }),
     ...(options.sheet === undefined ? {} : { sheet: options.sheet }),
@@ -61,12 +63,31 @@ async function checked(
 ): Promise<readonly ImportComplaint[]> {
   const found: ImportComplaint[] = [];
   using bar = startBar(terminal, "Checking", items.length);
-  for (let at = 0; at < items.length; at += checkedAtOnce) {
-    const part = items.slice(at, at + checkedAtOnce);
+  for (let at = 0; at < items.length;) {
+    const part = partFrom(items, at);
     found.push(...await complaintsOf(secrets, part, true));
-    bar.update(at + part.length);
+    bar.update(at += part.length);
   }
   return found;
+}
+
+/** The next items of the dry run; at least one. */
+function partFrom(items: readonly ImportableSecret[], from: number): readonly ImportableSecret[] {
+  let [to, length] = [from, 0];
+  while (to < items.length && to - from < requestLimits.checked && length < requestLimits.checkedLength) {
+    length += items[to++]?.json.length ?? 0;
+  }
+  return items.slice(from, to);
+}
+
+/** @throws {KeyringError} `too_large`: all secrets are written by one request. */
+function checkSize(items: readonly ImportableSecret[], path: string): void {
+  const bytes = items.reduce((sum, { json }) => sum + utf8(json).length + 1, 0);
+  if (bytes <= requestLimits.bytes - 1024) return;
+  throw new KeyringError(
+    "too_large",
+    `The secrets of ${visible(path)} are larger than 32 MiB as JSON: divide the file.`,
+  );
 }
 
 async function write({ terminal }: ClectlCall, secrets: SecretsApi, items: readonly ImportableSecret[]): Promise<void> {

@@ -85,3 +85,14 @@ Deno.test("import refuses a file that it cannot read, and a name without a forma
   const absent = await runClectl(["import", file]);
   deepEqual([absent.status, absent.err], [64, `clectl: Cannot read ${file}: there is no such file.\n`]);
 });
+
+Deno.test("import divides the dry run by size, and refuses more than one request can carry", async () => {
+  const rows = (count: number) => Array.from({ length: count }, (_, at) => `s${at},${"x".repeat(999_000)}\n`).join("");
+  const { status, bodies } = await imported(`path,v\n${rows(12)}`);
+  deepEqual([status, bodies.map(({ items }) => items.length)], [0, [9, 3, 12]]);
+  // Six characters of JSON for each.
+  const controls = Array.from({ length: 6 }, (_, at) => `s${at},${"\u0001".repeat(999_000)}\n`).join("");
+  const refused = await imported(`path,v\n${controls}`);
+  deepEqual([refused.status, refused.bodies], [64, []]);
+  match(refused.err, /larger than 32 MiB as JSON: divide the file\./);
+});

@@ -9,19 +9,19 @@ import type { WrittenAnswer } from "../../../api/keyring/secret_schemas.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import { line } from "../../terminal.ts";
-import type { SecretPatch, SecretsApi } from "../api/secrets_api.ts";
-import { attributesOf, casOf, commaList, labelsOf, secretAt, wholeNumber } from "../arguments.ts";
+import type { PatchOptions, SecretsApi } from "../api/secrets_api.ts";
+import { attributesOf, casOf, commaList, givenLabels, secretAt, wholeNumber } from "../arguments.ts";
 import type { ClectlCall } from "../options.ts";
 import { printSentence } from "../output/print.ts";
 import { withSecrets } from "../session.ts";
 import { pointInTime } from "../times.ts";
-import { checkFieldName, type FieldInput, readFields } from "../values/field_input.ts";
+import { checkFieldName, type FieldInput, inputFields } from "../values/field_input.ts";
 
 /** `create PATH`: a secret that does not exist yet. */
 export async function create(call: ClectlCall): Promise<ExitStatus> {
   const path = secretAt(call);
   const [cas, attributes] = [casOf(call.options), attributesOf(call)];
-  const fields = await readFields(call, path);
+  const fields = await inputFields(call, path);
   return await withSecrets(call, async (secrets) => {
     await refuseEmpty(fields, call, secrets, path, cas ?? 0);
     const written = await secrets.create(path, fields.text, attributes, cas === 0 ? undefined : cas);
@@ -33,7 +33,7 @@ export async function create(call: ClectlCall): Promise<ExitStatus> {
 export async function update(call: ClectlCall): Promise<ExitStatus> {
   const path = secretAt(call);
   const [cas, attributes] = [casOf(call.options), attributesOf(call)];
-  const fields = await readFields(call, path);
+  const fields = await inputFields(call, path);
   return await withSecrets(call, async (secrets) => {
     await refuseEmpty(fields, call, secrets, path, cas);
     return await printWritten(call, await secrets.update(path, fields.text, attributes, cas), "updated", fields);
@@ -48,7 +48,7 @@ export async function patch(call: ClectlCall): Promise<ExitStatus> {
   const changes = changesOf(call);
   const removed = options["remove-field"];
   if (removed !== undefined) checkFieldName(removed);
-  const given = options.field === undefined && !options.fields ? undefined : await readFields(call, path);
+  const given = options.field === undefined && !options.fields ? undefined : await inputFields(call, path);
   const text = fieldChangesText(given, removed);
   if (text === undefined && Object.keys(changes).length === 0) {
     throw new UsageError(
@@ -62,10 +62,10 @@ export async function patch(call: ClectlCall): Promise<ExitStatus> {
   });
 }
 
-function changesOf({ options, terminal }: ClectlCall): SecretPatch {
+function changesOf({ options, terminal }: ClectlCall): PatchOptions {
   const { labels, expires, keep, "remove-labels": removed } = options;
   const gone = removed === undefined ? [] : commaList(removed, "--remove-labels").map((name) => [name, null] as const);
-  const all = { ...(labels === undefined ? {} : labelsOf(labels)), ...Object.fromEntries(gone) };
+  const all = { ...(labels === undefined ? {} : givenLabels(labels)), ...Object.fromEntries(gone) };
   return {
     ...(Object.keys(all).length === 0 ? {} : { labels: all }),
     ...(expires === undefined

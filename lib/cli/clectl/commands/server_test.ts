@@ -118,7 +118,7 @@ Deno.test("identity and token list rows, and revoke by ID", async () => {
 
 Deno.test("policy and audit print what the server has, and policy set sends a file", async () => {
   const text = "roles: {}\n# end\n";
-  equal((await ran(["policy", "show"], answers({ text, version: 3 }))).out, text);
+  equal((await ran(["policy", "get"], answers({ text, version: 3 }))).out, text);
   const file = await Deno.makeTempFile();
   await Deno.writeTextFile(file, text);
   const set = await ran(["policy", "set", file, "--cas", "3"], answers({ version: 4 }));
@@ -189,8 +189,19 @@ Deno.test("context set, use, list and remove", async () => {
   match((await context("use", "her")).err, /There is no context "her"\. Did you mean "?here"?\?/);
   equal((await context("use", "here")).status, 0);
   match((await context("list")).out, /here \(current\) +unix:\/\/\/run\/a\.sock +none/);
-  await Deno.writeTextFile(`${home}/.config/clectl/contexts/broken.json`, "{");
-  equal((await context("list")).status, 78);
+  const broken = `${home}/.config/clectl/contexts/broken.json`;
+  for (
+    const [content, why] of [["{", /not JSON/], ["[]", /newer clectl/], ['{"format":2}', /newer clectl/], [
+      '{"format":1}',
+      /no address/,
+    ], ["7", /no JSON object/]] as const
+  ) {
+    await Deno.writeTextFile(broken, content);
+    const end = await context("list");
+    equal(end.status, 78, content);
+    match(end.err, why);
+  }
+  await Deno.remove(broken);
   equal((await context("remove", "here")).status, 0);
   equal((await runClectl(["context", "list"], {})).status, 78);
   await Deno.remove(home, { recursive: true });

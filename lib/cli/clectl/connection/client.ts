@@ -8,7 +8,7 @@ import { deadline } from "../../../base/deadline.ts";
 import { KmsError } from "../../../base/errors.ts";
 import { parseExactJson } from "../exact_json.ts";
 import { BrokenConnectionError } from "./failures.ts";
-import { problemOf } from "./problem_document.ts";
+import { problemErrorOf } from "./problem_document.ts";
 import type { Reader } from "./shape.ts";
 import { type KeyringRequest, type KeyringServer, type OpenAnswer, readBody, Transport } from "./transport.ts";
 
@@ -114,7 +114,7 @@ export class KeyringClient implements Disposable {
     const contentType = answer.header("content-type");
     if (status >= 400) {
       const body = await readBody(answer, clientLimits.answerBytes, this.#server.address);
-      throw problemOf({ status, contentType, body, retryAfter: answer.header("retry-after") }, this.address);
+      throw problemErrorOf({ status, contentType, body, retryAfter: answer.header("retry-after") }, this.address);
     }
     if (status < 200 || status > 299) {
       throw new KmsError(

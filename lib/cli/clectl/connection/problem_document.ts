@@ -27,7 +27,7 @@ export interface ProblemAnswer {
  *
  * @param address the server, for the message about an answer that is no problem document.
  */
-export function problemOf(answer: ProblemAnswer, address: string): KeyringError | KmsError {
+export function problemErrorOf(answer: ProblemAnswer, address: string): KeyringError | KmsError {
   const error = keyringErrorOf(documentOf(answer), answer.retryAfter);
   return error ?? unknownProblem(answer.status, address);
 }

@@ -5,7 +5,7 @@
  */
 import { utf8Text } from "../../../base/bytes.ts";
 import { Columns } from "./columns.ts";
-import { ImportBuilder, type ImportedFile, importLimits, UnreadableImportError } from "./rows.ts";
+import { ImportBuilder, type ImportedFile, importFileLimits, UnreadableImportError } from "./rows.ts";
 
 /** A record of the parser with its line. */
 interface CsvRecord {
@@ -33,7 +33,7 @@ async function recordsOf(text: string): Promise<readonly CsvRecord[]> {
       info: true,
       relax_column_count: true,
       skip_empty_lines: true,
-      to: importLimits.rows + 2,
+      to: importFileLimits.rows + 2,
     }) as unknown as readonly CsvRecord[];
   } catch (thrown) {
     // The parser's own message repeats the record.

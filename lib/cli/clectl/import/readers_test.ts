@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { utf8 } from "../../../base/bytes.ts";
 import fc from "fast-check";
 import { formatOf, type ImportFormat, importReaders } from "./readers.ts";
-import { type ImportedFile, importLimits, type ReaderOptions, UnreadableImportError } from "./rows.ts";
+import { type ImportedFile, importFileLimits, type ReaderOptions, UnreadableImportError } from "./rows.ts";
 
 async function read(
   format: ImportFormat,
@@ -53,7 +53,7 @@ Deno.test("readCsv() complains of rows by their lines, and never repeats a cell"
   await rejects(read("csv", "path,a,a\nx,1,2\n"), refused(/column "a" twice/));
   await rejects(read("csv", "path,ä\nx,1\n"), refused(/no valid name of a field/));
   await rejects(read("csv", "path,a\n"), refused(/no secrets/));
-  const many = `path,a\n${"x,1\n".repeat(importLimits.rows + 1)}`;
+  const many = `path,a\n${"x,1\n".repeat(importFileLimits.rows + 1)}`;
   await rejects(read("csv", many), refused(/more than 100000 secrets/));
 });
 

@@ -6,7 +6,7 @@
 import { type FieldKind, fieldNamePattern, labelNamePattern } from "../../../api/keyring/fields.ts";
 
 /** Limits of an import. */
-export const importLimits = {
+export const importFileLimits = {
   /** Maximum size of the file: 16 MiB. */
   packedBytes: 16 * 1024 * 1024,
   /** Maximum size of all parts of a workbook after they are unpacked: 128 MiB. */
@@ -79,8 +79,8 @@ export class ImportBuilder {
     fields: readonly ImportedField[],
     labels: Readonly<Record<string, string>> = {},
   ): void {
-    if (this.#rows.length >= importLimits.rows) {
-      throw new UnreadableImportError(`it has more than ${importLimits.rows} secrets`);
+    if (this.#rows.length >= importFileLimits.rows) {
+      throw new UnreadableImportError(`it has more than ${importFileLimits.rows} secrets`);
     }
     const filled = fields.filter(({ value }) => value !== "");
     for (const why of whyFieldsRefused(filled)) this.complain(place, why);

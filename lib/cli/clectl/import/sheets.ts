@@ -6,7 +6,13 @@
  */
 import { utf8, utf8Text } from "../../../base/bytes.ts";
 import { Columns } from "./columns.ts";
-import { ImportBuilder, type ImportedFile, importLimits, type ReaderOptions, UnreadableImportError } from "./rows.ts";
+import {
+  ImportBuilder,
+  type ImportedFile,
+  importFileLimits,
+  type ReaderOptions,
+  UnreadableImportError,
+} from "./rows.ts";
 import { isArchive, storedArchive } from "./zip_archive.ts";
 
 /** The members of a cell of SheetJS that are read. */
@@ -61,7 +67,7 @@ async function readWorkbook(bytes: Uint8Array, { sheet }: ReaderOptions): Promis
       dense: true,
       cellFormula: true,
       cellDates: true,
-      sheetRows: importLimits.rows + 2,
+      sheetRows: importFileLimits.rows + 2,
     })
   );
   const found = book.Sheets[sheet ?? book.SheetNames[0] ?? ""];

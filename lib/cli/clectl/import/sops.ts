@@ -6,7 +6,13 @@
  */
 import { utf8Text } from "../../../base/bytes.ts";
 import { isJsonObject } from "../exact_json.ts";
-import { ImportBuilder, type ImportedFile, importLimits, type ReaderOptions, UnreadableImportError } from "./rows.ts";
+import {
+  ImportBuilder,
+  type ImportedFile,
+  importFileLimits,
+  type ReaderOptions,
+  UnreadableImportError,
+} from "./rows.ts";
 import { addTree } from "./tree.ts";
 
 /** Reads a document as a tree. */
@@ -29,7 +35,7 @@ async function yamlValue(text: string): Promise<unknown> {
     if (document.errors.length > 0 || document.warnings.length > 0) {
       throw new UnreadableImportError("it is not YAML or JSON");
     }
-    return document.toJS({ maxAliasCount: importLimits.depth });
+    return document.toJS({ maxAliasCount: importFileLimits.depth });
   } catch {
     throw new UnreadableImportError("it is not YAML or JSON");
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { isJsonObject } from "../exact_json.ts";
-import { type ImportBuilder, type ImportedField, importLimits } from "./rows.ts";
+import { type ImportBuilder, type ImportedField, importFileLimits } from "./rows.ts";
 
 /** Values other than texts: refused, or taken as JSON. */
 interface TreeOptions {
@@ -14,7 +14,7 @@ interface TreeOptions {
 /** Adds the secrets of a tree. @param path of the tree itself; empty for the root. */
 export function addTree(builder: ImportBuilder, tree: unknown, path: string, options: TreeOptions, depth = 0): void {
   const place = path === "" ? "the top" : `"${path}"`;
-  if (!isJsonObject(tree) || depth > importLimits.depth) {
+  if (!isJsonObject(tree) || depth > importFileLimits.depth) {
     return builder.complain(place, "it is not a tree of objects");
   }
   const fields: ImportedField[] = [];

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { importLimits, UnreadableImportError } from "./rows.ts";
+import { importFileLimits, UnreadableImportError } from "./rows.ts";
 
 /** An element. */
 export interface XmlElement {
@@ -35,7 +35,7 @@ export async function xmlElement(document: string): Promise<XmlElement> {
   });
   parser.on("opentag", ({ name, attributes }) => {
     const element = { name, attributes, children: [], text: "" };
-    if (open.length > importLimits.depth) throw new UnreadableImportError("its elements are nested too deeply");
+    if (open.length > importFileLimits.depth) throw new UnreadableImportError("its elements are nested too deeply");
     open.at(-1)?.children.push(element);
     root ??= element;
     open.push(element);

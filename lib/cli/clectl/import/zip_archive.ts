@@ -6,7 +6,7 @@
  */
 import { crc32, inflateRawSync } from "node:zlib";
 import { concat, utf8, utf8Text } from "../../../base/bytes.ts";
-import { importLimits, UnreadableImportError } from "./rows.ts";
+import { importFileLimits, UnreadableImportError } from "./rows.ts";
 
 /** Maximum number of parts. A workbook has a few and one for each sheet. */
 const maxParts = 4096;
@@ -31,7 +31,7 @@ interface ArchivePart {
 export function storedArchive(
   bytes: Uint8Array,
   change: (name: string, content: Uint8Array) => Uint8Array = (_, content) => content,
-  maxBytes: number = importLimits.unpackedBytes,
+  maxBytes: number = importFileLimits.unpackedBytes,
 ): Uint8Array {
   const parts = partsOf(bytes, maxBytes);
   return packed(parts.map(({ name, content }) => ({ name, content: change(utf8Text(name) ?? "", content) })));
@@ -146,7 +146,7 @@ function broken(): UnreadableImportError {
 
 function tooLarge(): UnreadableImportError {
   return new UnreadableImportError(
-    `it is larger than ${importLimits.unpackedBytes / 1024 / 1024} MiB when it is unpacked`,
+    `it is larger than ${importFileLimits.unpackedBytes / 1024 / 1024} MiB when it is unpacked`,
   );
 }
 

@@ -27,7 +27,7 @@ export interface FieldInput {
  * @param path the secret, for the prompt.
  * @throws {UsageError} @throws {KeyringError} `request_invalid`
  */
-export async function readFields(call: ClectlCall, path: string): Promise<FieldInput> {
+export async function inputFields(call: ClectlCall, path: string): Promise<FieldInput> {
   const { field, fields, kind = "text" } = call.options;
   if (fields) {
     if (field !== undefined) throw new UsageError("--field and --fields contradict each other.");

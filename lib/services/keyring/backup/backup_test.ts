@@ -43,6 +43,7 @@ Deno.test("a store is restored from the backup of another one, with its ID and a
       { path, clock },
       await idIn(file),
       (to) => restoreRows(to, fileChunks(file), signal),
+      signal,
     );
     assert.deepEqual(read, written);
     await using restored = await openEmbeddedEngine({ path, clock, create: false });
@@ -61,7 +62,7 @@ Deno.test("a restore that fails leaves no store, and one over a store is refused
     await writeBackupFile(file, backupOf(engine, clock, signal));
     const storeId = await idIn(file);
     const restore = () =>
-      restoreEmbeddedStore({ path, clock }, storeId, (to) => restoreRows(to, fileChunks(file), signal));
+      restoreEmbeddedStore({ path, clock }, storeId, (to) => restoreRows(to, fileChunks(file), signal), signal);
     await Deno.truncate(file, (await Deno.stat(file)).size - 1);
     await assert.rejects(restore(), { code: "integrity", message: /it is damaged or cut off/ });
     const options = { path, clock, create: false };

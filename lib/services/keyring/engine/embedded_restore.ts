@@ -20,6 +20,7 @@ export async function restoreEmbeddedStore<Result>(
   { path, clock }: Pick<EmbeddedOptions, "path" | "clock">,
   storeId: Uint8Array,
   write: (engine: Engine) => Promise<Result>,
+  signal: AbortSignal,
 ): Promise<Result> {
   const exists = await examineStore(path);
   using _lock = await lockStore(path);
@@ -30,7 +31,12 @@ export async function restoreEmbeddedStore<Result>(
   await removeStore(filled);
   await makeStore(filled, storeId);
   try {
-    const result = await withEngine({ path: filled, clock, create: false }, write);
+    const result = await withEngine({ path: filled, clock, create: false }, async (engine) => {
+      const written = await write(engine);
+      // Without its log the file is whole: the log would not be renamed with it.
+      await engine.purge(signal);
+      return written;
+    });
     await placeStore(filled, path);
     return result;
   } catch (thrown) {

@@ -54,17 +54,19 @@ export async function commitToEtcd(
     const [base, markers] = [parts.revision(), [...new Set(writes.map(({ table }) => table))]];
     const request = requestOf(keys, id, markers, conditions, writes);
     let error: KmsError;
+    let isAnswered = false;
     try {
       const call = { signal, action: "write to the store", repeatable: writes.length === 0 };
       const { revision, succeeded, ranges: [rows] } = await transactEtcd(client, request, call);
       note(revision);
       if (succeeded || markers[0] === undefined) return succeeded;
+      isAnswered = true;
       // The HTTP client can have sent it twice: then the first copy has changed the versions for the second one.
       return await wasExecuted(parts, markers[0], id, base, rows?.[0], signal);
     } catch (thrown) {
       error = toKmsError(thrown);
     }
-    if (markers[0] !== undefined && canBeExecuted(error)) {
+    if (markers[0] !== undefined && (isAnswered || canBeExecuted(error))) {
       if (await resolveOutcome(parts, markers[0], id, base, error)) return true;
     }
     if (signal.aborted || !isPassing(error)) throw error;

@@ -63,6 +63,7 @@ export async function makeStore(path: string, storeId: Uint8Array = new Uint8Arr
     }
     await placeStore(made, path);
   } catch (thrown) {
+    if (thrown instanceof KeyringError) throw thrown;
     const why = thrown instanceof SqliteError ? sqliteFailure(thrown.failure) : whyUnwritable(thrown, path);
     throw new KeyringError("store_unavailable", `Cannot make the store at "${path}": ${why}.`, { cause: thrown });
   }
@@ -73,8 +74,15 @@ export async function removeStore(path: string): Promise<void> {
   for (const rest of ["", "-wal", "-shm", "-journal"]) await Deno.remove(`${path}${rest}`).catch(() => {});
 }
 
-/** Syncs a closed store, and gives it its path. */
+/**
+ * Syncs a closed store, and gives it its path.
+ *
+ * @throws {KeyringError} `store_unavailable` if a part of it is still in its log.
+ */
 export async function placeStore(made: string, path: string): Promise<void> {
+  const log = await Deno.stat(`${made}-wal`).catch(() => undefined);
+  if (log !== undefined && log.size > 0) throw refused(path, "its log could not be emptied; try again");
+  for (const rest of ["-wal", "-shm"]) await Deno.remove(`${made}${rest}`).catch(() => {});
   await withFile(made, { read: true }, (file) => file.sync());
   await Deno.rename(made, path);
   await syncFolderOf(path);

@@ -8,6 +8,7 @@ import { fullDisk } from "../../../../tests/support/full_disk.ts";
 import { run, waitFor } from "../../../../tests/support/processes.ts";
 import { openEmbeddedEngine } from "./embedded_engine.ts";
 import type { Engine } from "./engine.ts";
+import { placeStore } from "./store_file.ts";
 
 const { signal } = new AbortController();
 
@@ -45,6 +46,8 @@ async function canMount(): Promise<boolean> {
     await Deno.remove(folder);
   }
 }
+
+const isMountable = await canMount();
 
 function change(path: string, sql: string): void {
   const database = new DatabaseSync(path);
@@ -156,8 +159,12 @@ Deno.test("the engine answers nothing more once the check of the file has found 
   });
 });
 
-const fullTest = "a write on a full disk is refused with a sentence, changes nothing, and the engine goes on";
-Deno.test({ name: fullTest, ignore: !await canMount() }, async () => {
+/** Registers a test that needs a file system of its own. */
+function testMounted(name: string, work: () => Promise<void>): void {
+  Deno.test({ name: isMountable ? name : `${name} (cannot: mount)`, ignore: !isMountable }, work);
+}
+
+testMounted("a write on a full disk is refused with a sentence, changes nothing, and the engine goes on", async () => {
   await inFolder(async (folder) => {
     await using _disk = await fullDisk(folder);
     const path = `${folder}/store.db`;
@@ -181,7 +188,7 @@ Deno.test({ name: fullTest, ignore: !await canMount() }, async () => {
   });
 });
 
-Deno.test({ name: "openEmbeddedEngine() refuses a read-only file system", ignore: !await canMount() }, async () => {
+testMounted("openEmbeddedEngine() refuses a read-only file system", async () => {
   await inFolder(async (folder) => {
     await using _disk = await fullDisk(folder);
     const path = await madeStore(folder, 1);
@@ -231,6 +238,22 @@ Deno.test("transactions that wait at the same time share a sync of the disk", as
     await each(8, false);
     const [alone, shared] = [await each(64, false), await each(640, true)];
     assert.ok(shared < alone / 2, `${shared} ms each together, ${alone} ms alone`);
+  });
+});
+
+Deno.test("placeStore() refuses a store whose log is not empty, and leaves no empty log behind", async () => {
+  await inFolder(async (folder) => {
+    const [made, path] = [await madeStore(folder, 1), `${folder}/placed.db`];
+    await Deno.writeFile(`${made}-wal`, new Uint8Array(1));
+    await assert.rejects(placeStore(made, path), {
+      message: `Cannot open the store at "${path}": its log could not be emptied; try again.`,
+    });
+    await Deno.truncate(`${made}-wal`);
+    await placeStore(made, path);
+    const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
+    assert.deepEqual(names.sort(), ["placed.db", "store.db.lock"]);
+    await using engine = await open(path, false);
+    assert.equal((await engine.scan({ table: "value", prefix: new Uint8Array(), limit: 9 }, signal)).length, 1);
   });
 });
 

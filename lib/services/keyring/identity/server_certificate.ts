@@ -5,7 +5,7 @@
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { KeyringError } from "../../../api/keyring/problems.ts";
-import { utf8, utf8Text } from "../../../base/bytes.ts";
+import { hex, sha256, utf8, utf8Text } from "../../../base/bytes.ts";
 import type { Clock } from "../../../base/clock.ts";
 import { readRegularFile, replaceFile, whyUnreadable } from "../../../base/durable_file.ts";
 import type { CertificateAuthority, ServerCertificate } from "./certificate_authority.ts";
@@ -81,6 +81,17 @@ export class ServerCertificateFile {
     const trusted = (await this.#authority.trusted(signal)).split(/(?<=-----END CERTIFICATE-----\n)/);
     return trusted.filter((pem) => pem !== "").some((pem) => certificate.verify(new X509Certificate(pem).publicKey));
   }
+}
+
+/**
+ * The fingerprint of a server's authority, which `clectl login` takes: SHA-256 of the SubjectPublicKeyInfo (RFC 5280) of
+ * the last certificate, in lowercase hexadecimal.
+ *
+ * @param chain PEM with which a server listens: its own certificate first, that of the authority last.
+ */
+export function authorityFingerprint(chain: string): string {
+  const last = chain.slice(chain.lastIndexOf("-----BEGIN CERTIFICATE-----"));
+  return hex(sha256(new Uint8Array(new X509Certificate(last).publicKey.export({ type: "spki", format: "der" }))));
 }
 
 function alternative(name: string): string {

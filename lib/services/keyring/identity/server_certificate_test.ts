@@ -1,8 +1,9 @@
+import { createHash, X509Certificate } from "node:crypto";
 import { equal, match, notEqual, rejects } from "node:assert/strict";
 import { join } from "node:path";
 import { TestIdentities } from "../../../../tests/support/keyring_identities.ts";
 import { inFolder } from "../../../../tests/support/temporary_folder.ts";
-import { ServerCertificateFile } from "./server_certificate.ts";
+import { authorityFingerprint, ServerCertificateFile } from "./server_certificate.ts";
 
 const never = new AbortController().signal;
 const dayMs = 86_400_000;
@@ -65,5 +66,18 @@ Deno.test("ServerCertificateFile.current() says so if the file cannot be written
       match(thrown.message, /^Cannot write the TLS key .*absent\/server\.pem: /);
       return true;
     });
+  });
+});
+
+Deno.test("authorityFingerprint() is the hash of the public key of the authority, not of the server", async () => {
+  await using server = new TestServer();
+  await inFolder(async (folder) => {
+    const { chain } = await server.at(join(folder, "server.pem"), ["localhost"]).current(never);
+    const hashOf = (pem: string) =>
+      createHash("sha256").update(new X509Certificate(pem).publicKey.export({ type: "spki", format: "der" })).digest(
+        "hex",
+      );
+    equal(authorityFingerprint(chain), hashOf(await server.authority.trusted(never)));
+    notEqual(authorityFingerprint(chain), hashOf(chain));
   });
 });

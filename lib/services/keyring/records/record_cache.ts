@@ -14,7 +14,7 @@ interface CacheEntry {
 }
 
 /** Bytes of an entry beside its content, and of memory for one byte of a row, as measured. */
-const entrySize = { fixed: 600, perByte: 3 } as const;
+const entrySize = { fixed: 650, perByte: 1.5 } as const;
 
 /** A cache of a number of bytes. */
 export class RecordCache {

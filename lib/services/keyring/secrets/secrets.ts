@@ -177,7 +177,8 @@ export class Secrets {
       return { id: found.id, secret: { ...found.metadata.value, path: to, movedFrom: from }, action: "move" };
     });
     this.#tree.forget(from);
-    await this.#tree.prune(parentOf(from), call.signal);
+    // The secret is moved: an empty folder that stays is no failure of that.
+    await this.#tree.prune(parentOf(from), call.signal).catch(unlessKeyringError);
     return written;
   }
 
@@ -361,6 +362,10 @@ function exists(path: SecretPath, secret: StoredSecret): KeyringError {
     ? `it is deleted; undelete it, or write version ${version + 1} with check-and-set ${version}`
     : `write version ${version + 1} with check-and-set ${version}`;
   return new KeyringError("exists", `"${path}" exists already, with version ${version}: ${cure}.`, { version });
+}
+
+function unlessKeyringError(thrown: unknown): void {
+  if (!(thrown instanceof KeyringError)) throw thrown;
 }
 
 function refuseDestroyed({ path, currentVersion }: StoredSecret, { version, state }: StoredVersion): void {
