@@ -202,3 +202,25 @@ Deno.test("keys rotate rotates the local key beside a recovery provider, and say
     assert.match(stdout, /^# "safe" is rotated by another recovery key, .* in recipients:\ntrousseau recovery new$/m);
     assert.deepEqual(await stage.open(sealed), plaintext);
   }));
+
+Deno.test("a stranger with the public key forges while the private key is loaded, and not otherwise", () =>
+  inFolder((folder) =>
+    inFolder(async (elsewhere) => {
+      const [stage, stranger] = [new Stage(folder), new Stage(elsewhere)];
+      // The stranger has a local key of the same name, and of the recovery key the public half alone.
+      await stranger.configure("local", [safe("safe", [one])]);
+      await using forging = stranger.start("serve");
+      const forged = await stranger.seal(forging);
+      await forging.stop();
+
+      await stage.configure("local", [safe("safe", [one])]);
+      await using plain = stage.start("serve");
+      await stage.seal(plain);
+      await assert.rejects(stage.open(forged));
+      await plain.stop();
+
+      await using recovering = stage.start("serve", "--recovery-key", await stage.keyFile(one));
+      await stage.seal(recovering);
+      assert.deepEqual(await stage.open(forged), plaintext, "SECURITY.md and the status say so");
+    })
+  ));
