@@ -26,6 +26,14 @@ class Stage {
     this.#safe = { name: "safe", kind: "recovery", recipients: [publicKeyText(publicKey)] };
   }
 
+  /** Creates secrets. */
+  async fill(secrets: ReadonlyMap<string, string>): Promise<void> {
+    for (const [path, value] of secrets) {
+      const { status, err } = await this.clectl(`create ${path} --field password --stdin`, value);
+      equal(status, 0, err);
+    }
+  }
+
   /** Configures a local key and the recovery key. */
   async configure(name: string): Promise<void> {
     const { folder } = this;
@@ -47,8 +55,14 @@ class Stage {
     return new Process({ name: "keyring", command: Deno.execPath(), args: this.#words("serve", ...more) });
   }
 
-  command(...words: string[]) {
-    return run(Deno.execPath(), this.#words(...words));
+  command(name: string, ...more: string[]) {
+    return run(Deno.execPath(), this.#words(name, ...more));
+  }
+
+  /** Writes a backup into a file. */
+  backup(file: string) {
+    const script = 'to="$1"; shift; exec "$@" > "$to"';
+    return run("sh", ["-c", script, "sh", file, Deno.execPath(), ...this.#words("backup")]);
   }
 
   async clectl(line: string, stdin?: string) {
@@ -95,10 +109,7 @@ Deno.test("a keyring whose key file is destroyed is read, and rewrapped, with th
     await stage.configure("a");
     await using first = stage.serve();
     await stage.ready(first);
-    for (const [path, value] of secrets) {
-      const { status, err } = await stage.clectl(`create ${path} --field password --stdin`, value);
-      equal(status, 0, err);
-    }
+    await stage.fill(secrets);
     deepEqual(await stage.read(paths), values);
     match(await stage.page("/metrics"), /^trousseau_recovery_key_loaded 0$/m);
     await first.stop();
@@ -136,3 +147,40 @@ Deno.test("a keyring whose key file is destroyed is read, and rewrapped, with th
     const verified = await stage.command("verify");
     equal(verified.code, 0, verified.stdout + verified.stderr);
   }));
+
+Deno.test("a backup is restored on another machine with the recovery key, and without it nothing is written", () =>
+  inFolder((folder) =>
+    inFolder(async (elsewhere) => {
+      const { privateKey, publicKey } = await new Hpke().newKeyPair();
+      const keyFile = `${elsewhere}/recovery.key`;
+      await Deno.writeTextFile(keyFile, privateKeyText(privateKey), { mode: 0o600 });
+      const strange = `${elsewhere}/strange.key`;
+      const { privateKey: other } = await new Hpke().newKeyPair();
+      await Deno.writeTextFile(strange, privateKeyText(other), { mode: 0o600 });
+      const [lost, stage] = [new Stage(folder, publicKey), new Stage(elsewhere, publicKey)];
+      await lost.configure("a");
+      await using first = lost.serve();
+      await lost.ready(first);
+      await lost.fill(new Map([["db/prod/app", "value"]]));
+      await first.stop();
+      const backup = await lost.backup(`${elsewhere}/keyring.backup`);
+      equal(backup.code, 0, backup.stderr);
+      await Deno.remove(`${folder}/a.keys`);
+
+      await stage.configure("b");
+      const refused = await stage.command("restore", `${elsewhere}/keyring.backup`, "--recovery-key", strange);
+      equal(refused.code, 78, refused.stderr);
+      match(refused.stderr, /belongs to none of its recipients/);
+      const bare = await stage.command("restore", `${elsewhere}/keyring.backup`);
+      equal(bare.code, 69, bare.stderr);
+      match(bare.stderr, /give a private key of "safe" with --recovery-key/);
+      const restored = await stage.command("restore", `${elsewhere}/keyring.backup`, "--recovery-key", keyFile);
+      equal(restored.code, 0, restored.stderr);
+      const rewrapped = await stage.command("rewrap", "--recovery-key", keyFile);
+      equal(rewrapped.code, 0, rewrapped.stderr);
+      await Deno.remove(keyFile);
+      await using second = stage.serve();
+      await stage.ready(second);
+      deepEqual(await stage.read(["db/prod/app"]), ["value"]);
+    })
+  ));
