@@ -100,6 +100,20 @@ Deno.test(`${page} is true word for word`, () =>
     match(await Deno.readTextFile(join(folder, "server.log")), /action=stopped/);
   }));
 
+Deno.test("the five minutes of README.md are true", () =>
+  inRunFolder(async (folder) => {
+    const placed = (text: string) => text.replaceAll("/run/keyring", folder);
+    const text = await Deno.readTextFile(join(root, "README.md"));
+    const [section = ""] = /^## Five minutes to a secret that nobody has seen\n[^]*?(?=^## )/m.exec(text) ?? [];
+    const { blocks: [block, ...others] } = readPage("README.md", section);
+    equal(others.length, 0);
+    await using shell = new ShellSession({ cwd: root, env: environmentOf(folder, "home") });
+    const output = await shell.ok(placed(block?.text ?? ""));
+    match(output, /^kms:safe +ok$/m);
+    match(output, /^db\/prod\/app: version 1 generated, fingerprint [0-9a-f]{16}$/m);
+    await shell.ok("kill %1; wait");
+  }));
+
 /** The forms in which a value may be written: as it is, base64, base64url, hexadecimal. */
 function formsOf(value: string): readonly string[] {
   const bytes = new TextEncoder().encode(value);
