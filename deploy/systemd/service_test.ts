@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { parse } from "../../lib/cli/arguments.ts";
+import { clectl } from "../../lib/cli/clectl/program.ts";
+import type { Program } from "../../lib/cli/command.ts";
 import { runtimeVariables } from "../../lib/config/runtime_variables.ts";
 
 import { tryLockSocket } from "../../lib/net/socket/socket_lock.ts";
@@ -185,4 +188,16 @@ Deno.test("kms-plugin.conf lets the unit start without the other plugin, and int
     "Unit.After": ["hsm-plugin.service"],
     "Service.SupplementaryGroups": ["hsm"],
   });
+});
+
+Deno.test("web-reload.path watches the file that web-render.service writes, by a command of clectl", async () => {
+  const [render, path, reload] = await Promise.all(
+    ["web-render.service", "web-reload.path", "web-reload.service"].map(unitOf),
+  );
+  const [program = "", ...words] = (render?.get("Service.ExecStart")?.[0] ?? "").split(" ");
+  assert.equal(program, "/usr/local/bin/clectl");
+  const { options } = parse(words, clectl as Program);
+  const { to, watch } = options as { to?: string; watch?: boolean };
+  assert.deepEqual([to, watch], [path?.get("Path.PathChanged")?.[0], true]);
+  assert.match(reload?.get("Service.ExecStart")?.[0] ?? "", /^\/usr\/bin\/systemctl try-reload-or-restart /);
 });

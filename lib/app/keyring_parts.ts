@@ -10,6 +10,7 @@ import { ResourceStack } from "../base/resource_stack.ts";
 import type { KeyringConfig, KeyringIssuerConfig } from "../config/config.ts";
 import { AuditChain } from "../services/keyring/audit/audit_chain.ts";
 import { auditKeyPair } from "../services/keyring/audit/audit_key.ts";
+import { keepPosition, keptPosition } from "../services/keyring/audit/kept_position.ts";
 import { backupOf } from "../services/keyring/backup/backup.ts";
 import type { KeyringParts } from "../services/keyring/http/parts.ts";
 import { Authenticator } from "../services/keyring/identity/authenticator.ts";
@@ -33,6 +34,8 @@ export interface OpenKeyring extends AsyncDisposable {
   readonly parts: KeyringParts;
   readonly authority: CertificateAuthority;
   readonly audit: AuditChain;
+  /** Keeps the end of the audit in the store. */
+  keepAuditEnd(signal: AbortSignal): Promise<void>;
 }
 
 /** The logins of the configured clusters and issuers. */
@@ -92,7 +95,9 @@ export async function openKeyring(options: OpenKeyringOptions): Promise<OpenKeyr
   const clock = systemClock;
   const { signingKey, publicKey } = await auditKeyPair(store, signal);
   const serverId = `${hex(store.storeId).slice(0, 8)}-${serverName(config)}`;
+  const known = await keptPosition(store, serverId, signal);
   const audit = await AuditChain.open({
+    ...(known === undefined ? {} : { known }),
     path: config.audit,
     serverId,
     signingKey,
@@ -127,7 +132,11 @@ export async function openKeyring(options: OpenKeyringOptions): Promise<OpenKeyr
       await onBackup();
     },
   };
-  return { parts, authority, audit, [Symbol.asyncDispose]: () => audit[Symbol.asyncDispose]() };
+  const keep = async (signal: AbortSignal) => {
+    const { lines: seq, hash } = audit.head();
+    await keepPosition(store, serverId, { seq, hash }, signal);
+  };
+  return { parts, authority, audit, keepAuditEnd: keep, [Symbol.asyncDispose]: () => audit[Symbol.asyncDispose]() };
 }
 
 /** The part of the server's ID in the audit that tells servers of one store apart: the end of its state folder. */

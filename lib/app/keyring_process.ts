@@ -8,6 +8,7 @@ import { KeyringError } from "../api/keyring/problems.ts";
 import { systemClock } from "../base/clock.ts";
 import { abandoned, backoff } from "../base/deadline.ts";
 import { toKmsError } from "../base/errors.ts";
+import type { Reloads } from "../base/reloads.ts";
 import { utf8Text } from "../base/bytes.ts";
 import { readRegularFile } from "../base/durable_file.ts";
 import { version } from "../base/version.ts";
@@ -23,12 +24,14 @@ import {
   clockHealth,
   kmsHealth,
   type PartHealth,
+  recoveryKeyHealth,
   storeHealth,
 } from "../services/keyring/http/health.ts";
 import { IdempotencyKeys } from "../services/keyring/http/idempotency.ts";
 import { openTlsListener, type ServerKeyPair, type TlsListener } from "../services/keyring/http/tls_listener.ts";
 import { authorityFingerprint, ServerCertificateFile } from "../services/keyring/identity/server_certificate.ts";
 import { sweepIdentities } from "../services/keyring/identity/sweep.ts";
+import { keepCheckpoint } from "../services/keyring/records/checkpoint.ts";
 import { KeyUpkeep } from "../services/keyring/records/key_upkeep.ts";
 import type { SealedRecordStore } from "../services/keyring/records/record_store.ts";
 import type { Notify } from "../telemetry/events.ts";
@@ -38,8 +41,10 @@ import { onlyKeyFile } from "./keyring_store.ts";
 /** Requests of one identity: in the long run a second, and at once. */
 const rate = { perSecond: 1_000, burst: 4_000 } as const;
 
-/** Milliseconds: between two looks at certificates and expired rows; the pauses between two tries to open the store. */
-const times = { upkeep: 60 * 60_000, first: 250, most: 5_000, try: 10_000 } as const;
+/** Milliseconds: between two looks at certificates and expired rows; the pauses between two tries to open the store; of
+ * one try, and of the last writes of a stop.
+ */
+const times = { upkeep: 60 * 60_000, first: 250, most: 5_000, try: 10_000, last: 5_000 } as const;
 
 /** Parts of a {@linkcode KeyringProcess}. */
 export interface KeyringProcessParts {
@@ -47,6 +52,8 @@ export interface KeyringProcessParts {
   readonly store: SealedRecordStore;
   readonly group: KekGroup;
   readonly logins: OpenLogins;
+  /** Announces a SIGHUP: the file of the audit is opened again after a rotation. */
+  readonly credentials: Reloads;
   readonly notify: Notify;
 }
 
@@ -63,9 +70,11 @@ export class KeyringProcess implements AsyncDisposable {
   #certificateEnds: number | undefined;
   #lastBackup: number | undefined;
   #draining = false;
+  readonly #subscription: Disposable;
 
   constructor(parts: KeyringProcessParts) {
     this.#parts = parts;
+    this.#subscription = parts.credentials.subscribe(() => void this.#reopenAudit());
     this.#upkeep = new KeyUpkeep(parts.store);
     this.answer = keyringApp({
       parts: () => this.#opened().parts,
@@ -94,10 +103,11 @@ export class KeyringProcess implements AsyncDisposable {
   health(): readonly PartHealth[] {
     const { store, group } = this.#parts;
     const keys = this.#upkeep.health();
-    const isOpen = this.#open !== undefined;
+    const [kms, isOpen] = [group.status(), this.#open !== undefined];
     return [
       storeHealth(isOpen ? store.engine.health() : this.#failure),
-      ...kmsHealth(group.status()),
+      ...kmsHealth(kms),
+      ...recoveryKeyHealth(kms),
       ...(keys.state === "ok" ? [] : [{ name: "store keys", ...keys }]),
       ...(this.#certificateEnds === undefined ? [] : [certificateHealth(this.#certificateEnds, systemClock.wall())]),
       clockHealth(store.newestRevision - systemClock.wall()),
@@ -128,7 +138,35 @@ export class KeyringProcess implements AsyncDisposable {
     await this.#running;
     await this.#tls?.close(0);
     await this.#upkeep[Symbol.asyncDispose]();
+    this.#subscription[Symbol.dispose]();
+    await this.#keepEnd();
     await this.#open?.[Symbol.asyncDispose]();
+  }
+
+  /** Keeps what the next start compares: the end of the audit, and for an embedded store a checkpoint. */
+  async #keepEnd(): Promise<void> {
+    if (this.#open === undefined) return;
+    const { store } = this.#parts;
+    const signal = AbortSignal.timeout(times.last);
+    try {
+      await this.#open.keepAuditEnd(signal);
+      if (store.engine.kind === "embedded") await keepCheckpoint(store, signal);
+    } catch (thrown) {
+      this.#warn(thrown);
+    }
+  }
+
+  async #reopenAudit(): Promise<void> {
+    try {
+      await this.#open?.audit.reopen();
+    } catch (thrown) {
+      this.#warn(thrown);
+    }
+  }
+
+  #warn(thrown: unknown): void {
+    const { message } = thrown instanceof KeyringError ? thrown : toKmsError(thrown);
+    this.#parts.notify({ type: "lifecycle", action: "warning", message });
   }
 
   #opened(): OpenKeyring {
@@ -186,15 +224,15 @@ export class KeyringProcess implements AsyncDisposable {
 
   /** Renews the certificate, opens the TLS port if it is not open, and removes rows that have expired. */
   async #tidy(signal: AbortSignal): Promise<void> {
-    const { store, notify } = this.#parts;
+    const { store } = this.#parts;
     try {
       await this.#serveTls(signal);
+      await this.#open?.parts.secrets.resume(signal);
+      await this.#open?.keepAuditEnd(signal);
       await sweepIdentities({ store, clock: systemClock }, signal);
       await new IdempotencyKeys(store, systemClock).sweep(signal);
     } catch (thrown) {
-      if (signal.aborted) return;
-      const { message } = thrown instanceof KeyringError ? thrown : toKmsError(thrown);
-      notify({ type: "lifecycle", action: "warning", message });
+      if (!signal.aborted) this.#warn(thrown);
     }
   }
 

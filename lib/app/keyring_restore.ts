@@ -62,7 +62,7 @@ async function writeStore(
 ): Promise<BackupSummary> {
   const clock = systemClock;
   if (store.kind === "embedded") {
-    return await restoreEmbeddedStore({ path: databasePath(store.folder), clock }, storeId, write);
+    return await restoreEmbeddedStore({ path: databasePath(store.folder), clock }, storeId, write, signal);
   }
   using client = await openEtcdClient(store, notify);
   return await restoreEtcdStore({ client, prefix: store.prefix, clock, notify }, storeId, write, signal);

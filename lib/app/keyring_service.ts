@@ -32,7 +32,7 @@ export async function openKeyringService({ config, notify, credentials }: OpenSe
     await orConfigError(openKeyringStore(own, { create: true, notify, credentials, signal: never })),
   );
   const logins = opened.use(await openLogins(keyring.issuers, notify));
-  const server = opened.use(new KeyringProcess({ config: own, store, group, logins, notify }));
+  const server = opened.use(new KeyringProcess({ config: own, store, group, logins, credentials, notify }));
   const kept = opened.move();
   return {
     pages: keyringPages(server, () => kekGauges(group.status())),

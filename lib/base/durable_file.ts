@@ -31,7 +31,7 @@ export class FileRefusedError extends Error {
   readonly why: string;
 
   constructor(
-    override readonly name: "NotARegularFile" | "TooLarge" | "WritableByOthers" | "NoSecret",
+    override readonly name: "NotARegularFile" | "TooLarge" | "WritableByOthers" | "ReadableByOthers" | "NoSecret",
     path: string,
     why: string,
   ) {

@@ -20,7 +20,10 @@ export function meantCommand(word: string, names: readonly string[], habits: Hab
   const first = nearest(word, [...new Set(paths.flatMap((path) => path.slice(0, 1)))]);
   if (first !== undefined) return suggestion(first);
   const later = nearest(word, paths.flatMap((path) => path.slice(1)));
-  const path = later === undefined ? undefined : paths.find((one) => one.indexOf(later) > 0);
+  // The shortest command of the word.
+  const path = later === undefined
+    ? undefined
+    : paths.filter((one) => one.indexOf(later) > 0).sort((a, b) => a.length - b.length)[0];
   return suggestion(path?.slice(0, path.indexOf(later ?? "") + 1).join(" "));
 }
 

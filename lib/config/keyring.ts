@@ -228,6 +228,7 @@ async function socketsOf(
   for (const [index, { name, path, ...access }] of sockets.entries()) {
     const within = validator.within("sockets", index);
     if (sockets.findIndex((one) => one.name === name) < index) within.complain(["name"], "duplicate name");
+    if (name === "admin") within.complain(["name"], "is the name of adminSocket; take another one");
     const written = { ...access, mode: 0o660 };
     const socket = path === undefined
       ? {

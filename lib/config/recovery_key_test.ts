@@ -1,9 +1,10 @@
-import { deepEqual, equal, throws } from "node:assert/strict";
+import { deepEqual, equal, rejects, throws } from "node:assert/strict";
 import { Secret } from "../base/secret.ts";
 import { Hpke } from "../provider/recovery/hpke.ts";
 import { publicKeyText } from "../provider/recovery/key_text.ts";
+import { inFolder } from "../../tests/support/temporary_folder.ts";
 import { complaints, loadFake } from "../../tests/support/fake_files.ts";
-import { withRecoveryKey } from "./recovery_key.ts";
+import { recoveryKeyFile, withRecoveryKey } from "./recovery_key.ts";
 
 const { publicKey } = await new Hpke().newKeyPair();
 const text = publicKeyText(publicKey);
@@ -42,3 +43,26 @@ Deno.test("withRecoveryKey() refuses a configuration without a recovery provider
   const taken = await loadFake(`${both}${safe.replace("vault-safe", "recovery-key")}`);
   throws(() => withRecoveryKey(taken, source), { code: "config", message: /has the name recovery-key/ });
 });
+
+Deno.test("recoveryKeyFile() reads a key over several lines, and refuses a file that others may read or write", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/recovery.key`;
+    await Deno.writeTextFile(path, "\nTROUSSEAU-RECOVERY-KEY-1 AAAAA\r\n  BBBBB\n\n", { mode: 0o600 });
+    const source = recoveryKeyFile(path);
+    equal((await source.read()).reveal(), "TROUSSEAU-RECOVERY-KEY-1 AAAAA BBBBB");
+    for (const mode of [0o640, 0o604, 0o620, 0o602, 0o644, 0o660]) {
+      await Deno.chmod(path, mode);
+      await rejects(source.read(), { code: "config", message: /is open to others than its owner \(mode 0\d{3}\)/ });
+    }
+    await Deno.chmod(path, 0o400);
+    await source.read();
+    await Deno.chmod(path, 0o600);
+    for (
+      const content of [new Uint8Array(), Uint8Array.of(0xff), new Uint8Array(5000).fill(65), Uint8Array.of(65, 7)]
+    ) {
+      await Deno.writeFile(path, content);
+      await rejects(source.read(), { code: "config", message: /^Cannot read the secret in file \S+: / });
+    }
+    await rejects(recoveryKeyFile(folder).read(), { code: "config" });
+    await rejects(recoveryKeyFile(`${path}.absent`).read(), { code: "config" });
+  }));

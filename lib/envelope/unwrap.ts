@@ -42,20 +42,33 @@ export interface Holder {
  * The configured providers that can unwrap a data key, by the names of its wraps.
  *
  * @param named providers under each of their names.
- * @throws {KmsError} `key_unknown` if no provider that wrapped it is configured.
+ * @param wrapOnly names of configured providers that only wrap: the error says which of them wrapped it.
+ * @throws {KmsError} `key_unknown` if no provider that wrapped it and can unwrap is configured.
  */
 export function holdersOf(
   wraps: readonly Wrap[],
   named: ReadonlyMap<string, Unwrapper>,
   isSick: (name: string) => boolean,
+  wrapOnly: ReadonlySet<string> = new Set(),
 ): Holder[] {
   const holders = wraps.flatMap((wrap): Holder[] => {
     const provider = named.get(wrap.name);
     return provider ? [{ provider, wrap, sick: isSick(provider.name) }] : [];
   });
   if (holders.length > 0) return holders;
-  const names = wraps.map(({ name }) => `"${name}"`).join(", ");
-  throw new KmsError("key_unknown", `Cannot decrypt: no provider is configured that wrapped this data key (${names}).`);
+  throw new KmsError("key_unknown", noHolder(wraps.map(({ name }) => name), wrapOnly));
+}
+
+function noHolder(wrapped: readonly string[], wrapOnly: ReadonlySet<string>): string {
+  const names = quoted(wrapped);
+  const recovery = wrapped.filter((name) => wrapOnly.has(name));
+  if (recovery.length === 0) return `Cannot decrypt: no provider is configured that wrapped this data key (${names}).`;
+  return `Cannot decrypt: no provider is configured that can unwrap this data key (${names}); give a private key of ` +
+    `${quoted(recovery)} with --recovery-key.`;
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(", ");
 }
 
 /** A data key that opens the seed, and its provider. */

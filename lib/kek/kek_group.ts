@@ -193,8 +193,7 @@ export class KekGroup implements AsyncDisposable {
     if (!this.#resolver.knows(key, wraps) && !isReferenceTo(key, wraps)) {
       throw foreignBytes("the wraps are not those of the envelope");
     }
-    const holders = () =>
-      holdersOf(this.#unwrappable(wraps), this.#unwrappersFor(purpose), (name) => this.#isSick(name));
+    const holders = () => holdersOf(wraps, this.#unwrappersFor(purpose), (name) => this.#isSick(name), this.#wrapOnly);
     return await this.#resolver.open({ reference: key, holders, wraps, open, call });
   }
 
@@ -233,6 +232,7 @@ export class KekGroup implements AsyncDisposable {
       providers: this.#counted.map((provider) => this.#healthOf(provider)),
       retired: this.#retired.map((provider) => this.#healthOf(provider)),
       wrapOnly: this.providers.filter(({ canUnwrap }) => !canUnwrap).map((provider) => this.#healthOf(provider)),
+      recoveryKeyLoaded: [...this.providers, ...this.#retired].some(isLoadedRecovery),
       quorum: this.quorum,
       needed: this.needed,
       decrypts: shownDecrypts(this.decrypts.status(), this.#times),
@@ -251,12 +251,6 @@ export class KekGroup implements AsyncDisposable {
 
   #isSick(name: string): boolean {
     return this.#board.of(name).state === "sick";
-  }
-
-  /** Without the wraps of providers that only wrap; all of them if nothing is left. */
-  #unwrappable(wraps: readonly Wrap[]): readonly Wrap[] {
-    const found = wraps.filter(({ name }) => !this.#wrapOnly.has(name));
-    return found.length > 0 ? found : wraps;
   }
 
   #changed(name: string): void {
@@ -288,6 +282,11 @@ export class KekGroup implements AsyncDisposable {
     this.#unwrappers.set(purpose, made);
     return made;
   }
+}
+
+/** A recovery provider can unwrap while it has a private key. */
+function isLoadedRecovery({ kind, canUnwrap }: Provider): boolean {
+  return kind === "recovery" && canUnwrap;
 }
 
 function namesOf({ provider: { name }, formerly }: NamedProvider): readonly string[] {

@@ -64,7 +64,7 @@ Deno.test("KekGroup has no quorum without a provider that can unwrap", async () 
   await assert.rejects(stage.wrap(), { code: "quorum_not_reached" });
 });
 
-Deno.test("KekGroup.open() asks a provider that only wraps for nothing, and names the others where none can unwrap", async () => {
+Deno.test("KekGroup.open() asks a provider that only wraps for nothing, and names all of them where none can unwrap", async () => {
   const [a, r] = withRecovery();
   await using stage = await settled([r, a]);
   const wraps = await stage.wrap();
@@ -76,7 +76,9 @@ Deno.test("KekGroup.open() asks a provider that only wraps for nothing, and name
   const open = () => undefined;
   await assert.rejects(alone.group.open({ wraps, reference, purpose: "v2", open }, { signal }), {
     code: "key_unknown",
-    message: 'Cannot decrypt: no provider is configured that wrapped this data key ("a").',
+    message:
+      'Cannot decrypt: no provider is configured that can unwrap this data key ("r", "a"); give a private key of ' +
+      '"r" with --recovery-key.',
   });
   assert.equal(alone.group.unwrapperOf("r", "v2"), undefined);
   const recovered = wraps.slice(0, 1);

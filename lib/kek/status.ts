@@ -67,6 +67,8 @@ export interface KekGroupStatus {
   readonly retired: readonly ProviderHealth[];
   /** Providers that only wrap (`canUnwrap: false`): they count in no quorum. */
   readonly wrapOnly: readonly ProviderHealth[];
+  /** Whether a provider unwraps with the private key of `--recovery-key`. */
+  readonly recoveryKeyLoaded: boolean;
   readonly quorum: QuorumState;
   /** How many of `providers` have to wrap a data key; 0 for a service that only decrypts. */
   readonly needed: number;

@@ -12,7 +12,17 @@ const codes = Object.keys(errorCodes) as readonly ErrorCode[];
 
 /** The gauges of a group. A service adds its own. */
 export function kekGauges(status: KekGroupStatus): readonly GaugeRow[] {
-  return [...quorumGauges(status), ...healthGauges(status), ...decryptGauges(status)];
+  const { recoveryKeyLoaded } = status;
+  return [
+    ...quorumGauges(status),
+    ...healthGauges(status),
+    {
+      name: "trousseau_recovery_key_loaded",
+      help: "1 while the private key of --recovery-key is loaded: stored data can then be forged with its public key.",
+      samples: booleanSample(recoveryKeyLoaded),
+    },
+    ...decryptGauges(status),
+  ];
 }
 
 /** A gauge without labels: 1 or 0. */

@@ -12,6 +12,7 @@ const status: KekGroupStatus = {
   providers: [provider("a", "well", 5_000), provider("b", "sick")],
   retired: [provider("old", "unknown", 2_500)],
   wrapOnly: [provider("recovery", "refusing", 1_000)],
+  recoveryKeyLoaded: false,
   quorum: { state: "held" },
   needed: 2,
   decrypts: {
@@ -43,6 +44,11 @@ Deno.test("kekGauges() shows the quorum", () => {
   deepEqual([samplesOf(name), samplesOf("trousseau_quorum_needed")], [["1"], ["2"]]);
   const lost = { state: "lost", since: 0, forMs: 0, refused: false, message: "" } as const;
   deepEqual(samplesOf(name, { ...status, quorum: lost }), ["0"]);
+});
+
+Deno.test("kekGauges() shows whether a recovery key is loaded", () => {
+  const name = "trousseau_recovery_key_loaded";
+  deepEqual([samplesOf(name), samplesOf(name, { ...status, recoveryKeyLoaded: true })], [["0"], ["1"]]);
 });
 
 Deno.test("kekGauges() shows the state of each provider, of those that only unwrap apart", () => {

@@ -26,6 +26,16 @@ export function wrapOnlyDocument({ wrapOnly }: KekGroupStatus) {
   return wrapOnly.length === 0 ? {} : { wrapOnly: wrapOnly.map(healthDocument) };
 }
 
+/** What a loaded recovery key means for the stored data. */
+export const recoveryKeyWarning =
+  "A recovery key is loaded: whoever has a public key and can write the stored data can forge it. Rewrite everything, " +
+  "then start without --recovery-key.";
+
+/** The member `recoveryKey`, which is there only while a recovery key is loaded. */
+export function recoveryKeyDocument({ recoveryKeyLoaded }: Pick<KekGroupStatus, "recoveryKeyLoaded">) {
+  return recoveryKeyLoaded ? { recoveryKey: recoveryKeyWarning } : {};
+}
+
 /** The member `decrypts`. */
 export function decryptsDocument({ windowMs, refused, failing, lastOpenedAt }: DecryptStatus) {
   return { windowMs, failing, lastOpenedAt: jsonTime(lastOpenedAt), refused: refused.map(refusedDocument) };
@@ -40,10 +50,12 @@ export function readinessLine({ ready, message }: Readiness): string {
   return `${ready ? "ready" : "not ready"}${message === "" ? "" : `: ${message}`}`;
 }
 
-/** The line of the quorum, and those of refused Decrypts. */
-export function groupLines({ quorum, needed, providers, decrypts }: KekGroupStatus): readonly string[] {
+/** The line of the quorum, that of a loaded recovery key, and those of refused Decrypts. */
+export function groupLines(status: KekGroupStatus): readonly string[] {
+  const { quorum, needed, providers, recoveryKeyLoaded, decrypts } = status;
   return [
     `quorum: ${needed} of ${providers.length} needed, ${quorumText(quorum)}`,
+    ...(recoveryKeyLoaded ? [`recovery key: ${recoveryKeyWarning}`] : []),
     ...refusedLines(decrypts),
   ];
 }

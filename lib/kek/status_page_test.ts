@@ -1,4 +1,4 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, match } from "node:assert/strict";
 import type { KekGroupStatus, ProviderHealth } from "./status.ts";
 import {
   decryptsDocument,
@@ -7,6 +7,8 @@ import {
   providerLines,
   quorumDocument,
   readinessLine,
+  recoveryKeyDocument,
+  recoveryKeyWarning,
   telemetryLines,
   wrapOnlyDocument,
 } from "./status_page.ts";
@@ -28,6 +30,7 @@ const status: KekGroupStatus = {
   providers: [well, away],
   retired: [{ name: "old", ...health }],
   wrapOnly: [{ name: "recovery", ...health }],
+  recoveryKeyLoaded: false,
   quorum: { state: "held" },
   needed: 1,
   decrypts: { windowMs: 300_000, refused: [], failing: false, lastOpenedAt: undefined },
@@ -57,6 +60,15 @@ Deno.test("healthDocument() and wrapOnlyDocument() have the named fields alone",
   equal(healthDocument(well).lastGoodAt, null);
   deepEqual(wrapOnlyDocument({ ...status, wrapOnly: [away] }), { wrapOnly: [document] });
   deepEqual(wrapOnlyDocument({ ...status, wrapOnly: [] }), {});
+});
+
+Deno.test("recoveryKeyDocument() and groupLines() say what a loaded recovery key permits, and nothing without one", () => {
+  const loaded = { ...status, recoveryKeyLoaded: true };
+  deepEqual(recoveryKeyDocument(status), {});
+  deepEqual(recoveryKeyDocument(loaded), { recoveryKey: recoveryKeyWarning });
+  const added = groupLines(loaded).filter((line) => !groupLines(status).includes(line));
+  deepEqual(added, [`recovery key: ${recoveryKeyWarning}`]);
+  match(recoveryKeyWarning, /can forge/);
 });
 
 Deno.test("decryptsDocument() has a member for each code of refused Decrypts", () => {

@@ -22,6 +22,7 @@ const status: ServiceStatus = {
   providers: [],
   retired: [],
   wrapOnly: [],
+  recoveryKeyLoaded: false,
   canEncrypt: true,
   sealedVersions: [],
 };

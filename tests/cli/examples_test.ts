@@ -12,6 +12,7 @@ import type { Output } from "../../lib/cli/terminal.ts";
 import { run } from "../../lib/cli/run.ts";
 import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
 import { fakeTerminal } from "../support/fake_terminal.ts";
+import { type KeyringStage, makeKeyringStage } from "../support/keyring_stage.ts";
 import { PluginDouble } from "../support/plugin_double.ts";
 import { TemporaryConfig } from "../support/temporary_config.ts";
 
@@ -40,6 +41,8 @@ const otherEnds: Readonly<Record<string, number>> = {
   "trousseau recovery new": exitCodes.usage.status,
   // Standard input is empty.
   "trousseau recovery public": exitCodes.config.status,
+  // The only key lies on this machine.
+  "trousseau keyring backup --config /etc/trousseau/keyring.yaml > keyring.backup": exitCodes.config.status,
 };
 
 /** All that the examples need, in one folder. */
@@ -54,17 +57,21 @@ async function withStage(work: (stage: Stage) => Promise<void>): Promise<void> {
     await Deno.mkdir(`${folder}/${made}`, { recursive: true });
   }
   await createKeyFile(`${folder}/embedded/local.keys`);
-  await work({ folder, file: config.file, socket: plugin.socket });
+  const keyring = await makeKeyringStage(folder);
+  await work({ folder, file: config.file, socket: plugin.socket, keyring });
 }
 
 interface Stage {
   readonly folder: string;
   readonly file: string;
   readonly socket: string;
+  readonly keyring: KeyringStage;
 }
 
-function onStage(line: string, { folder, file, socket }: Stage): string {
+function onStage(line: string, { folder, file, socket, keyring }: Stage): string {
   return line.replaceAll("/etc/trousseau/trousseau.yaml", file)
+    .replace(/(?<!> )keyring\.backup/, keyring.backup)
+    .replaceAll("/etc/trousseau/keyring.yaml", line.includes("restore") ? keyring.emptyFile : keyring.file)
     .replaceAll(/\/run\/(trousseau|hsm)\/kms\.sock/g, socket)
     .replaceAll("/etc/kubernetes/encryption.yaml", `${folder}/encryption.yaml`);
 }

@@ -9,6 +9,7 @@ import { commands } from "../../lib/cli/trousseau/commands.ts";
 import { trousseau } from "../../lib/cli/trousseau/program.ts";
 import { run } from "../../lib/cli/run.ts";
 import { fakeTerminal } from "../support/fake_terminal.ts";
+import { makeKeyringStage } from "../support/keyring_stage.ts";
 import { PluginDouble } from "../support/plugin_double.ts";
 import { TemporaryConfig } from "../support/temporary_config.ts";
 
@@ -26,7 +27,8 @@ for (const { name, options } of table.filter(({ options }) => options.includes("
   Deno.test(`${name} --json prints one document and nothing else`, async () => {
     await using plugin = await PluginDouble.start();
     await using config = await TemporaryConfig.make({ socket: { path: plugin.socket } });
-    const more = name === "conformance" ? [plugin.socket] : options.includes("config") ? ["-c", config.file] : [];
+    const file = name.startsWith("keyring ") ? (await makeKeyringStage(config.folder)).file : config.file;
+    const more = name === "conformance" ? [plugin.socket] : options.includes("config") ? ["-c", file] : [];
     for (const isTerminal of [false, true]) {
       const { status, out } = await ran([...words, ...more, "--json"], isTerminal);
       equal(status, 0);

@@ -14,6 +14,8 @@ import { readEncryptionFile } from "../../lib/config/encryption/file.ts";
 import { environmentFrom } from "../../lib/config/environment.ts";
 import { configJsonSchema } from "../../lib/config/json_schema.ts";
 import { loadConfig } from "../../lib/config/load.ts";
+import { parseTemplate } from "../../lib/api/keyring/templates.ts";
+import { parsePolicy } from "../../lib/services/keyring/policy/policy_text.ts";
 import { providerKinds } from "../../lib/provider/registry.ts";
 import { contentOf, fakeFiles, fakePath } from "../support/fake_files.ts";
 import type { Block } from "./markdown.ts";
@@ -39,6 +41,8 @@ const trials: Readonly<Record<string, Trial>> = {
   systemd: (text) => quoted("deploy/systemd", text),
   // The page shows it and does not ask for it to be typed: output, a sketch, a line of a file.
   text: () => undefined,
+  // A template of clectl render.
+  tmpl: (text) => complaintOf(() => parseTemplate(text, "template")),
   ts: tryTypeScript,
   yaml: tryYaml,
 };
@@ -164,6 +168,7 @@ async function faultOfValue(value: unknown, text: string): Promise<string | unde
   // Another object of Kubernetes, a rule of sops, rules and targets of Prometheus.
   if (typeof value["apiVersion"] === "string" && typeof value["kind"] === "string") return undefined;
   if (isList(value["creation_rules"])) return undefined;
+  if ("roles" in value) return complaintOf(() => parsePolicy(text, 1));
   if (isList(value["groups"])) return faultOfRules(value["groups"]);
   if (isList(value["scrape_configs"])) return undefined;
   return await faultOfConfig(value);

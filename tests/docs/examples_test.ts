@@ -59,6 +59,8 @@ const faults: readonly (readonly [language: string, text: string, fault: RegExp]
   ["yaml", "- --encryption-provider-confg=/a\n", /confg/],
   ["yaml", "kind: EncryptionConfiguration\napiVersion: apiserver.config.k8s.io/v1\nresources: []\n", /resources/],
   ["yaml", "groups: [{ name: a, rules: [{ alert: A }] }]\n", /expression/],
+  ["yaml", "roles: { a: { rules: [{ path: db, verbs: [reed] }] } }\n", /did you mean "read"/],
+  ["tmpl", "password={{ db/prod }}\n", /./],
   ["json", "{", /./],
   ["ts", "const a = ;", /TypeScript does not parse it/],
   ["systemd", "[Unit]\nDescription=nothing of ours\n", /no file in deploy\/systemd/],
@@ -78,6 +80,8 @@ const sound: readonly (readonly [language: string, text: string])[] = [
   ["yaml", "readForeign: [{ format: vault-kubernetes-kms, providers: [vault-eu] }]\n"],
   ["yaml", "sops: { socket: { group: deployers }, keys: [{ name: a, providers: [vault] }] }\n"],
   ["yaml", "auth: { method: token, token: { file: /etc/trousseau/token } }\n"],
+  ["yaml", "roles: { a: { take: [{ person: anna }], rules: [{ path: db, verbs: [read] }] } }\n"],
+  ["tmpl", "password={{ db/prod/john#password | sh }}\n"],
   ["systemd", "[Service]\nType=exec\n"],
   ["sh", "trousseau status -w --interval 5s\n"],
 ];

@@ -10,7 +10,7 @@ import { systemClock } from "../../lib/base/clock.ts";
 import { base64 } from "../../lib/base/bytes.ts";
 import { openTlsListener } from "../../lib/services/keyring/http/tls_listener.ts";
 import { openUnixListener } from "../../lib/services/keyring/http/unix_listener.ts";
-import { TestKeyring } from "../support/keyring_server.ts";
+import { TestKeyring } from "../support/keyring_api.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 import { serverProgram } from "./servers.ts";
 

@@ -9,7 +9,7 @@ import { systemClock } from "../../lib/base/clock.ts";
 import { openTlsListener } from "../../lib/services/keyring/http/tls_listener.ts";
 import { openUnixListener } from "../../lib/services/keyring/http/unix_listener.ts";
 import { type ClectlTerminalOptions, type Ran, runClectl } from "../support/clectl_terminal.ts";
-import { TestKeyring } from "../support/keyring_server.ts";
+import { TestKeyring } from "../support/keyring_api.ts";
 
 const value = "mysuprP@ssw0rd";
 const never = new AbortController().signal;

@@ -12,7 +12,7 @@ import type { RouteRow } from "../../lib/api/keyring/route.ts";
 import { apiPrefix, routes } from "../../lib/api/keyring/routes.ts";
 import type { RequestPeer } from "../../lib/services/keyring/http/exchange.ts";
 import type { JwtVerifier } from "../../lib/services/keyring/identity/login.ts";
-import { TestKeyring } from "../support/keyring_server.ts";
+import { TestKeyring } from "../support/keyring_api.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 import { openApiFiles } from "./openapi_files.ts";
 import type { paths } from "./openapi_types.ts";

@@ -19,6 +19,7 @@ export const wellStatus: ServiceStatus = {
   providers: [],
   retired: [],
   wrapOnly: [],
+  recoveryKeyLoaded: false,
   canEncrypt: true,
   dataKeyMadeAt: 1_000,
   stateFolder: undefined,

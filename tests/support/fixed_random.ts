@@ -6,12 +6,11 @@
 import assert from "node:assert/strict";
 
 /**
- * Runs synchronous code with `draws` as the results of its draws of random bytes, in order. The real source is restored
- * when it returns.
+ * Gives `draws` as the results of draws of random bytes, in order, until it is disposed of; then the real source is back.
  *
- * @throws {Error} if the number of draws or the size of one differs.
+ * @throws {Error} at a draw of another size, and when it is disposed of before all were drawn.
  */
-export function withRandom<T>(draws: readonly Uint8Array[], work: () => T): T {
+export function fixedRandom(draws: readonly Uint8Array[]): Disposable {
   const original = crypto.getRandomValues;
   const left = [...draws];
   const draw = <A extends ArrayBufferView | null>(target: A): A => {
@@ -22,11 +21,20 @@ export function withRandom<T>(draws: readonly Uint8Array[], work: () => T): T {
   };
   // `randomBytes` of node:crypto calls this function too.
   crypto.getRandomValues = draw as typeof original;
-  try {
-    const result = work();
-    assert.equal(left.length, 0, "fewer draws than the test knows");
-    return result;
-  } finally {
-    crypto.getRandomValues = original;
-  }
+  return {
+    [Symbol.dispose]() {
+      crypto.getRandomValues = original;
+      assert.equal(left.length, 0, "fewer draws than the test knows");
+    },
+  };
+}
+
+/**
+ * Runs synchronous code with {@linkcode fixedRandom}.
+ *
+ * @throws {Error} if the number of draws or the size of one differs.
+ */
+export function withRandom<T>(draws: readonly Uint8Array[], work: () => T): T {
+  using _fixed = fixedRandom(draws);
+  return work();
 }

@@ -46,6 +46,7 @@ export const status: ServiceStatus = {
   providers: [well, sick],
   retired: [],
   wrapOnly: [],
+  recoveryKeyLoaded: false,
   canEncrypt: true,
   sealedVersions: [{
     provider: "vault",

@@ -33,6 +33,7 @@ export const status: ServiceStatus = {
   providers: [well, { ...well, name: "local", kind: "local", health: "sick", lacksWrapSince: 4_000 }],
   retired: [],
   wrapOnly: [],
+  recoveryKeyLoaded: false,
   canEncrypt: true,
   sealedVersions: [],
 };

@@ -15,7 +15,7 @@ import sys
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 sys.dont_write_bytecode = True
-import check_keyring  # noqa: E402
+import check_keyring, check_recovery  # noqa: E401, E402
 
 VALUE_DOMAIN, WRAPS_DOMAIN, LOCAL_DOMAIN = b"trousseau/1", b"trousseau/1 wraps", b"trousseau-local-wrap-1"
 FRAMES = {"v1beta1": b"\xf1", "sops": b"\xf5", "keyring": b"\xf6"}
@@ -154,6 +154,7 @@ CHECKS = {
     **{name: {"": value} for name in ("envelope_v2.json", "envelope_v1beta1.json", "sops.json")},
     "foreign.json": {"": foreign},
     "keyring.json": {"storeKeys": value, **check_keyring.CHECKS},
+    "recovery.json": check_recovery.CHECKS,
     "files.json": {"keyRing": key_ring, "localKeys": local_keys},
     "wraps.json": {
         "local": local_wrap,
@@ -189,8 +190,7 @@ def main(folder):
             for index, vector in enumerate(vectors if part in parts else []):
                 count += 1
                 failures += [f"{name}: {part}[{index}]: {one} differs" for one in differing(parts[part], vector)]
-    for failure in failures:
-        print(failure)
+    print("".join(f"{failure}\n" for failure in failures), end="")
     print(f"{count} vectors, {len({failure.rpartition(': ')[0] for failure in failures})} differ")
     return int(bool(failures))
 

@@ -10,7 +10,7 @@ import { quorumSize, type WrapQuorum } from "../../envelope/quorum.ts";
 import { KmsError } from "../../base/errors.ts";
 import { foreignState } from "../../services/kms/key_ring/foreign_state.ts";
 import { wrapSetsOf } from "../../services/kms/key_ring/memory.ts";
-import { orphanedSentence, orphanedSets } from "../../services/kms/key_ring/wrap_sets.ts";
+import { orphanedSentence } from "../../services/kms/key_ring/wrap_sets.ts";
 import { lossSentence } from "../../services/kms/key_ring/sealed_versions.ts";
 import type { KeyState } from "../../provider/provider.ts";
 import { adviseOn, isHolderKind } from "../../provider/registry.ts";
@@ -107,7 +107,7 @@ async function find(config: Config, call: TrousseauCall): Promise<CheckFindings>
     retired,
     quorum: quorumOf(config.wrap, trips),
     plan: unusable ?? planKeyId(config, known, new Map(live)),
-    lost: unusable === undefined ? orphanedSentence(orphanedSets(sealedBy, decryptors)) : "",
+    lost: unusable === undefined ? orphanedSentence(sealedBy, decryptors) : "",
     sealed,
     losses: unusable === undefined
       ? refused.map((one) => lossSentence(one, versionsIn(memory), sealedBy, decryptors.wrapOnly))

@@ -4,8 +4,7 @@
  * @module
  */
 import type { Config } from "../../config/config.ts";
-import { withRecoveryKey } from "../../config/recovery_key.ts";
-import { fileSource } from "../../config/secrets.ts";
+import { recoveryKeyFile, withRecoveryKey } from "../../config/recovery_key.ts";
 import type { Files } from "../../config/files.ts";
 import { defaultConfigFile, embeddedConfig, requirePlace } from "../../config/defaults.ts";
 import { loadConfig } from "../../config/load.ts";
@@ -32,7 +31,7 @@ export function configured(call: TrousseauCall): Promise<Config> {
       ? await embeddedConfig(environment, files)
       : await loadConfig(file, environment, files);
     const { "recovery-key": keyFile } = call.options;
-    return keyFile === undefined ? config : withRecoveryKey(config, fileSource(resolve(keyFile)));
+    return keyFile === undefined ? config : withRecoveryKey(config, recoveryKeyFile(resolve(keyFile)));
   };
   return orAborted(load(), signal, "load the configuration");
 }

@@ -38,9 +38,6 @@ export interface ByteOutput {
  */
 export async function keyringBackup(call: TrousseauCall, output: ByteOutput = processBytes()): Promise<ExitStatus> {
   const { options, terminal: { stderr, signal } } = call;
-  if (output.isTerminal) {
-    throw new UsageError("A backup is binary and goes to standard output: redirect it into a file.", "keyring backup");
-  }
   const config = keyringOwnConfig(await configured(call));
   const keyFile = onlyKeyFile(config);
   if (keyFile !== undefined && !options["key-file-kept-elsewhere"]) {
@@ -49,6 +46,9 @@ export async function keyringBackup(call: TrousseauCall, output: ByteOutput = pr
       `Cannot back up: every key lies in ${keyFile} on this machine, and the disk that dies takes it along; make a ` +
         "recovery key (trousseau recovery new), or copy that file to another place and say --key-file-kept-elsewhere.",
     );
+  }
+  if (output.isTerminal) {
+    throw new UsageError("A backup is binary and goes to standard output: redirect it into a file.", "keyring backup");
   }
   using progress = startProgress(call.terminal, "Writing the backup");
   await using opened = new ResourceStack();

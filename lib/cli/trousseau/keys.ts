@@ -7,7 +7,7 @@ import { rfc3339 } from "../../base/clock.ts";
 import { makesRemarks } from "../../provider/registry.ts";
 import { foreignState } from "../../services/kms/key_ring/foreign_state.ts";
 import { wrapSetsOf } from "../../services/kms/key_ring/memory.ts";
-import { orphanedSentence, orphanedSets } from "../../services/kms/key_ring/wrap_sets.ts";
+import { orphanedSentence } from "../../services/kms/key_ring/wrap_sets.ts";
 import { readRingState, type RingState } from "../../services/kms/key_ring/state.ts";
 import type { Config } from "../../config/config.ts";
 import { commandLog } from "./command_log.ts";
@@ -34,7 +34,7 @@ export async function keys(call: TrousseauCall): Promise<ExitStatus> {
   const foreign = foreignState(state, decryptorsOf(config), config.state);
   if (foreign !== undefined) throw foreign;
   const plan = planKeyId(config, state);
-  const lost = orphanedSentence(orphanedSets(wrapSetsOf(state), decryptorsOf(config)));
+  const lost = orphanedSentence(wrapSetsOf(state), decryptorsOf(config));
   const unopenable = statusesOf(config, await nodeMemory(config)).filter(({ state }) => state === "refused")
     .map(({ provider, version }) => `${provider}@${version}`);
   const sentence = planSentence(

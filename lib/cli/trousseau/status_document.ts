@@ -72,9 +72,11 @@ const document = z.looseObject({
     lacksWrapSince: z.optional(z.nullable(time)),
   })),
   retired: z.optional(z.array(z.looseObject(retired))),
+  wrapOnly: z.optional(z.array(z.looseObject(retired))),
   announcedAt: z.optional(z.nullable(time)),
   firstEncryptAt: z.optional(z.nullable(time)),
   unreadable: z.optional(text),
+  recoveryKey: z.optional(text),
   decrypts: z.optional(z.looseObject({ windowMs: z.number(), refused: z.array(refused) })),
   sealedVersions: z.optional(z.array(sealedVersion)),
 });

@@ -11,6 +11,7 @@ import {
   providerLines,
   quorumDocument,
   readinessLine,
+  recoveryKeyDocument,
   telemetryLines,
   wrapOnlyDocument,
 } from "../../kek/status_page.ts";
@@ -91,6 +92,7 @@ function statusDocument(status: ServiceStatus, { ready, message }: Readiness, te
     providers: status.providers.map(providerDocument),
     retired: status.retired.map(healthDocument),
     ...wrapOnlyDocument(status),
+    ...recoveryKeyDocument(status),
     unreadable: unreadable(status),
     decrypts: decryptsDocument(status.decrypts),
     sealedVersions: status.sealedVersions.map(sealedVersionDocument),

@@ -10,6 +10,7 @@ import {
   providerLines,
   quorumDocument,
   readinessLine,
+  recoveryKeyDocument,
   telemetryLines,
   wrapOnlyDocument,
 } from "../../kek/status_page.ts";
@@ -61,6 +62,7 @@ function statusDocument(status: SopsStatus, { ready, message }: Readiness, telem
     providers: status.providers.map(healthDocument),
     retired: status.retired.map(healthDocument),
     ...wrapOnlyDocument(status),
+    ...recoveryKeyDocument(status),
     decrypts: decryptsDocument(status.decrypts),
   };
 }

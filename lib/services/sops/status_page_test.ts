@@ -21,6 +21,7 @@ const status: SopsStatus = {
   providers: [provider],
   retired: [],
   wrapOnly: [],
+  recoveryKeyLoaded: false,
   canEncrypt: true,
 };
 
@@ -59,4 +60,11 @@ Deno.test("sopsPages() shows a provider that only wraps beside the others", () =
   const page = pages.page("");
   assert.match(page.text(), /^recovery +age +wrap only, well +1970-/m);
   assert.deepEqual((page.document()["wrapOnly"] as { name: string }[]).map(({ name }) => name), ["recovery"]);
+});
+
+Deno.test("sopsPages() says that a recovery key is loaded, and stays ready", () => {
+  const page = sopsPages(() => ({ ...status, recoveryKeyLoaded: true })).page("");
+  assert.ok(page.ready);
+  assert.match(page.text(), /^recovery key: A recovery key is loaded: .* can forge it\./m);
+  assert.match(String(page.document()["recoveryKey"]), /can forge it\./);
 });

@@ -20,8 +20,8 @@ const { ok } = exitCodes;
 /** Maximum size of a policy in bytes. */
 const maxPolicyBytes = 1_048_576;
 
-/** `policy show`: the text as it was set. */
-export async function showPolicy(call: ClectlCall): Promise<ExitStatus> {
+/** `policy get`: the text as it was set. */
+export async function getPolicy(call: ClectlCall): Promise<ExitStatus> {
   return await withClient(call, async (client) => {
     const policy = await client.json({ method: "GET", path: "policy" }, answers.policyOf);
     if (await printedDocument(call, policy)) return ok.status;

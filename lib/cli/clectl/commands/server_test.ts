@@ -118,7 +118,7 @@ Deno.test("identity and token list rows, and revoke by ID", async () => {
 
 Deno.test("policy and audit print what the server has, and policy set sends a file", async () => {
   const text = "roles: {}\n# end\n";
-  equal((await ran(["policy", "show"], answers({ text, version: 3 }))).out, text);
+  equal((await ran(["policy", "get"], answers({ text, version: 3 }))).out, text);
   const file = await Deno.makeTempFile();
   await Deno.writeTextFile(file, text);
   const set = await ran(["policy", "set", file, "--cas", "3"], answers({ version: 4 }));

@@ -12,7 +12,7 @@ import { visible } from "../output/visible.ts";
 import { withSecrets } from "../session.ts";
 
 /** `watch [FOLDER]`: one line for each change, or a JSON document in each line. It ends with 0 at SIGINT. */
-export async function watchFolder(call: ClectlCall): Promise<ExitStatus> {
+export async function printChanges(call: ClectlCall): Promise<ExitStatus> {
   const folder = folderAt(call);
   const { stdout } = call.terminal;
   return await withSecrets(call, async (secrets) => {

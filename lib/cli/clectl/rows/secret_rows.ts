@@ -191,7 +191,7 @@ export const secretRows = [
     positionals: [folderWord],
     options: usualOptions,
     examples: [{ line: "clectl watch db/prod/ -o json", does: "a JSON document in each line" }],
-    run: async (call) => (await import("../commands/watch.ts")).watchFolder(call),
+    run: async (call) => (await import("../commands/watch.ts")).printChanges(call),
   },
   {
     name: "export",

@@ -22,13 +22,13 @@ export const healthRow = {
 /** The table, in the order of the help. */
 export const serverRows = [
   {
-    name: "policy show",
+    name: "policy get",
     summary: "print the policy",
     description: "As it was set, with its comments.",
     positionals: [],
     options: usualOptions,
-    examples: [{ line: "clectl policy show > policy.yaml", does: "to change it" }],
-    run: async (call) => (await import("../commands/server.ts")).showPolicy(call),
+    examples: [{ line: "clectl policy get > policy.yaml", does: "to change it" }],
+    run: async (call) => (await import("../commands/server.ts")).getPolicy(call),
   },
   {
     name: "policy set",

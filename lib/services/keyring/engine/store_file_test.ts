@@ -47,6 +47,8 @@ async function canMount(): Promise<boolean> {
   }
 }
 
+const isMountable = await canMount();
+
 function change(path: string, sql: string): void {
   const database = new DatabaseSync(path);
   database.exec(sql);
@@ -157,8 +159,12 @@ Deno.test("the engine answers nothing more once the check of the file has found 
   });
 });
 
-const fullTest = "a write on a full disk is refused with a sentence, changes nothing, and the engine goes on";
-Deno.test({ name: fullTest, ignore: !await canMount() }, async () => {
+/** Registers a test that needs a file system of its own. */
+function testMounted(name: string, work: () => Promise<void>): void {
+  Deno.test({ name: isMountable ? name : `${name} (cannot: mount)`, ignore: !isMountable }, work);
+}
+
+testMounted("a write on a full disk is refused with a sentence, changes nothing, and the engine goes on", async () => {
   await inFolder(async (folder) => {
     await using _disk = await fullDisk(folder);
     const path = `${folder}/store.db`;
@@ -182,7 +188,7 @@ Deno.test({ name: fullTest, ignore: !await canMount() }, async () => {
   });
 });
 
-Deno.test({ name: "openEmbeddedEngine() refuses a read-only file system", ignore: !await canMount() }, async () => {
+testMounted("openEmbeddedEngine() refuses a read-only file system", async () => {
   await inFolder(async (folder) => {
     await using _disk = await fullDisk(folder);
     const path = await madeStore(folder, 1);

@@ -5,6 +5,7 @@
  */
 import type { HealthAnswer } from "../../../api/keyring/system_schemas.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
+import { recoveryKeyWarning } from "../../../kek/status_page.ts";
 import type { KekGroupStatus, ProviderHealth } from "../../../kek/status.ts";
 
 /** A state, from the best to the worst. */
@@ -15,7 +16,7 @@ export type PartState = typeof partStates[number];
 
 /** The state of a part. */
 export interface PartHealth {
-  /** `store`, `certificate`, `clock`, `backup`, `audit`, or `kms:` and the name of a provider. */
+  /** `store`, `kms`, `certificate`, `clock`, `backup`, `audit`, `recovery key`, or `kms:` and the name of a provider. */
   readonly name: string;
   readonly state: PartState;
   /** A sentence, unless the state is `ok`. */
@@ -80,6 +81,11 @@ export const healthLimits = {
   /** A clock behind the newest revision by more than this refuses logins. */
   clockBehind: 60_000,
 } as const;
+
+/** A part for a loaded recovery key; none while there is no such key. */
+export function recoveryKeyHealth({ recoveryKeyLoaded }: KekGroupStatus): readonly PartHealth[] {
+  return recoveryKeyLoaded ? [{ name: "recovery key", state: "degraded", reason: recoveryKeyWarning }] : [];
+}
 
 /** The state of the server's certificate. @param now milliseconds since the epoch, as `notAfter`. */
 export function certificateHealth(notAfter: number, now: number): PartHealth {

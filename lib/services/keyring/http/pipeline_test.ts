@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { FakeClock } from "../../../../tests/support/fake_clock.ts";
 import { testPolicy } from "../../../../tests/support/keyring_policy.ts";
-import { TestKeyring, type TestKeyringOptions } from "../../../../tests/support/keyring_server.ts";
+import { TestKeyring, type TestKeyringOptions } from "../../../../tests/support/keyring_api.ts";
 import { inFolder } from "../../../../tests/support/temporary_folder.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 
@@ -143,6 +143,15 @@ Deno.test("if no line of the audit can be written, no value is answered and no s
     await keyring.expect(200, "GET", "/api/v1/health");
     keyring.auditFailure = undefined;
     await keyring.expect(200, "GET", john);
+  });
+});
+
+Deno.test("nothing is changed once a line of the audit could not be written", async () => {
+  await withKeyring(async (keyring) => {
+    keyring.auditBroken = new KeyringError("audit_unavailable", "The audit cannot be written: the disk is full.");
+    await keyring.expect(503, "POST", john, { body });
+    keyring.auditBroken = undefined;
+    await keyring.expect(404, "GET", john);
   });
 });
 

@@ -1,7 +1,7 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { FakeClock } from "../../../../tests/support/fake_clock.ts";
 import { testPolicy } from "../../../../tests/support/keyring_policy.ts";
-import { TestKeyring, type TestKeyringOptions, type TestRequest } from "../../../../tests/support/keyring_server.ts";
+import { TestKeyring, type TestKeyringOptions, type TestRequest } from "../../../../tests/support/keyring_api.ts";
 import { inFolder } from "../../../../tests/support/temporary_folder.ts";
 
 function withKeyring(work: (keyring: TestKeyring) => Promise<void>, options: TestKeyringOptions = {}): Promise<void> {

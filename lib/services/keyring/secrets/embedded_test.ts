@@ -5,51 +5,32 @@
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { KeyringServer } from "../../../../tests/support/secrets_server.ts";
 import { MemoryProvider } from "../../../../tests/support/memory_provider.ts";
 import { inFolder } from "../../../../tests/support/temporary_folder.ts";
 import { textField } from "../../../../tests/support/keyring_secrets.ts";
 import { utf8Text } from "../../../base/bytes.ts";
 import { systemClock } from "../../../base/clock.ts";
-import { KekGroup } from "../../../kek/kek_group.ts";
 import { secretPath } from "../../../api/keyring/paths.ts";
 import { openEmbeddedEngine } from "../engine/embedded_engine.ts";
-import { openRecordStore } from "../records/record_store.ts";
 import { reseal } from "../records/reseal.ts";
 import { reindex } from "./reindex.ts";
-import { Secrets } from "./secrets.ts";
 import { secretContexts } from "./value_contexts.ts";
 import { verifyStore } from "./verify.ts";
 
 const { signal } = new AbortController();
 const call = { signal };
-const minute = 60_000;
 
 /** A server on a folder. */
 async function withServer(
   folder: string,
   provider: MemoryProvider,
-  work: (parts: Server) => Promise<void>,
+  work: (server: KeyringServer) => Promise<void>,
 ): Promise<void> {
-  const clock = systemClock;
-  await using group = new KekGroup({
-    providers: [{ provider, formerly: [] }],
-    retired: [],
-    wrap: "all",
-    unwrap: "ordered",
-    cache: { entries: 100, maxAgeMs: 10 * minute, graceOnOutageMs: 60 * minute, lifetimeMs: 60 * minute },
-    probes: { when: "while_unwell", intervalMs: minute },
-    decrypts: { canFail: false, onFailing: () => {} },
-    clock,
-    notify: () => {},
-  });
-  await using engine = await openEmbeddedEngine({ path: `${folder}/store/keyring.db`, clock, create: true });
-  using store = openRecordStore({ engine, group, clock });
-  await work({ store, secrets: new Secrets({ store, clock }) });
-}
-
-interface Server {
-  readonly store: ReturnType<typeof openRecordStore>;
-  readonly secrets: Secrets;
+  const options = { path: `${folder}/store/keyring.db`, clock: systemClock, create: true };
+  await using engine = await openEmbeddedEngine(options);
+  await using server = new KeyringServer(engine, provider);
+  await work(server);
 }
 
 /** Names of the files below a folder that contain a text. */

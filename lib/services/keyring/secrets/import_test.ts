@@ -5,6 +5,7 @@ import { TestSecrets, textField } from "../../../../tests/support/keyring_secret
 import { folderPath, secretPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { ImportItem } from "./import.ts";
+import { reindex } from "./reindex.ts";
 
 const { signal } = new AbortController();
 const call = { signal };
@@ -228,4 +229,30 @@ Deno.test("list() shows a committed import before it is in its places", async ()
   const { entries } = await other.secrets.list(folderPath("in"), { limit: 10, signal });
   assert.deepEqual(entries.map(({ path }) => path), ["in/0/", "in/1/", "in/2/"]);
   assert.equal(leftovers(stage), 0);
+});
+
+Deno.test("paths of 16 segments fit into the transactions of import, create, move and reindex", async () => {
+  await using stage = new TestSecrets();
+  const deep = (name: string) => secretPath([...Array(15).keys()].map((level) => `${name}${level}`).join("/") + "/end");
+  const list = ["a", "b", "c", "d", "e"].map((name) => ({ path: deep(name), fields: [textField("value", name)] }));
+  assert.equal((await stage.secrets.import(list, run)).applied, true);
+  await stage.make(deep("f"), "f");
+  let isBroken = false;
+  const reading = stage.engine.before;
+  stage.engine.before = (verb, _, writes) => {
+    isBroken ||= verb === "commit" && writes.filter(({ table }) => table === "index").length > 1;
+    if (isBroken) throw new KeyringError("store_unavailable", "Interrupted.");
+  };
+  await assert.rejects(reindex(stage.store, { signal }), { code: "store_unavailable" });
+  stage.engine.before = reading;
+  assert.equal(stage.store.ring.ofUse("index").length, 2, "a reindex is not finished");
+  await using cold = stage.again();
+  await cold.secrets.move(deep("f"), deep("g"), call);
+  assert.equal(
+    (await cold.secrets.import([{ path: deep("h"), fields: [textField("value", "h")] }], run)).applied,
+    true,
+  );
+  await reindex(cold.store, { signal });
+  for (const name of ["a", "e", "g", "h"]) assert.equal(await stage.text(deep(name)), name === "g" ? "f" : name);
+  assert.deepEqual(await cold.paths(), ["a0/", "b0/", "c0/", "d0/", "e0/", "g0/", "h0/"]);
 });

@@ -30,8 +30,8 @@ export interface FoundSecret {
 /** Folders that a transaction has made, by parent and name: a transaction does not read its own writes. */
 export type MadeFolders = Map<string, Uint8Array>;
 
-/** Maximum number of rows of one scan. */
-const scanRows = 10_000;
+/** Number of rows of one scan. */
+const scanRows = 1_000;
 
 /** See the module. */
 export class SecretTree {

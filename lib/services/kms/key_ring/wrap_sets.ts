@@ -75,33 +75,42 @@ export function decryptorsAmong(members: readonly ConfiguredMember[], forgotten:
  *
  * @returns for each such set, its members that can unwrap and are not forgotten.
  */
-export function orphanedSets(
-  known: readonly WrapSet[],
-  { holders, wrapOnly = [], forgotten }: Decryptors,
-): readonly WrapSet[] {
-  const lost = known.filter((set) => !set.some((one) => contains(holders, [one])));
-  return lost.map((set) => set.filter((one) => !forgotten.includes(one.name) && !contains(wrapOnly, [one])))
-    .filter((set) => set.length > 0);
+export function orphanedSets(known: readonly WrapSet[], decryptors: Decryptors): readonly WrapSet[] {
+  return lostSets(known, decryptors).map(({ missing }) => missing);
 }
 
-/** The advice how to keep or give up the data of orphaned sets: one sentence for each set. */
-export function orphanedSentence(lost: readonly WrapSet[]): string {
-  return lost.map((set) => {
+function lostSets(known: readonly WrapSet[], { holders, wrapOnly = [], forgotten }: Decryptors) {
+  const lost = known.filter((set) => !set.some((one) => contains(holders, [one])));
+  return lost.map((set) => ({
+    missing: set.filter((one) => !forgotten.includes(one.name) && !contains(wrapOnly, [one])),
+    recovery: set.filter((one) => one.kind === "recovery" && contains(wrapOnly, [one])),
+  })).filter(({ missing }) => missing.length > 0);
+}
+
+/**
+ * The advice how to keep or give up the data of {@linkcode orphanedSets}: one sentence for each set, `""` if there is
+ * none. It names the recovery providers that are configured and wrapped the data too.
+ */
+export function orphanedSentence(known: readonly WrapSet[], decryptors: Decryptors): string {
+  return lostSets(known, decryptors).map(({ missing: set, recovery }) => {
     const named = set.map(({ name, kind }) => `"${name}" (${kind})`);
     const one = named.length === 1;
+    const withKey = recovery.length === 0
+      ? ""
+      : `give a private key of ${recovery.map(({ name }) => `"${name}"`).join(" or ")} with --recovery-key, `;
     return `This node has sealed data that only ${one ? "provider" : "one of the providers"} ${named.join(", ")} can ` +
       `open, and ${one ? "it is not" : "none of them is"} configured any more: list ${
         one ? "it" : "one of them"
       } under ` +
-      "retired:, or, if nothing is left in etcd that was sealed then, write forgotten: " +
+      `retired:, ${withKey}or, if nothing is left in etcd that was sealed then, write forgotten: ` +
       `[${set.map(({ name }) => name).join(", ")}].`;
   }).join(" ");
 }
 
 /** @throws {KmsError} `config` with {@linkcode orphanedSentence} if a set is orphaned. */
 export function requireDecryptors(known: readonly WrapSet[], decryptors: Decryptors): void {
-  const lost = orphanedSets(known, decryptors);
-  if (lost.length > 0) throw new KmsError("config", orphanedSentence(lost));
+  const sentence = orphanedSentence(known, decryptors);
+  if (sentence !== "") throw new KmsError("config", sentence);
 }
 
 function contains(outer: WrapSet, inner: WrapSet): boolean {

@@ -83,7 +83,19 @@ Deno.test("requireDecryptors() names the missing providers and both remedies", (
       "any more: list one of them under retired:, or, if nothing is left in etcd that was sealed then, write " +
       "forgotten: [b, c].",
   });
-  assert.equal(orphanedSentence([]), "");
+  assert.equal(orphanedSentence([], { holders: [], forgotten: [] }), "");
+});
+
+Deno.test("orphanedSentence() names the recovery providers that wrapped too, if they are configured", () => {
+  const recovery = [member("safe", "recovery"), member("vault-safe", "recovery")];
+  const known = [[member("a"), ...recovery]];
+  assert.equal(
+    orphanedSentence(known, { holders: set("b"), wrapOnly: recovery, forgotten: [] }),
+    'This node has sealed data that only provider "a" (local) can open, and it is not configured any more: list it ' +
+      'under retired:, give a private key of "safe" or "vault-safe" with --recovery-key, or, if nothing is left in ' +
+      "etcd that was sealed then, write forgotten: [a].",
+  );
+  assert.doesNotMatch(orphanedSentence(known, { holders: set("b"), forgotten: [] }), /recovery-key/);
 });
 
 Deno.test("wrapSetsOfHistory() leaves out providers that were never seen", () => {

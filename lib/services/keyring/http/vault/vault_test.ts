@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { TestKeyring, type TestKeyringOptions } from "../../../../../tests/support/keyring_server.ts";
+import { TestKeyring, type TestKeyringOptions } from "../../../../../tests/support/keyring_api.ts";
 import { inFolder } from "../../../../../tests/support/temporary_folder.ts";
 import { KeyringError } from "../../../../api/keyring/problems.ts";
 import type { JwtVerifier } from "../../identity/login.ts";

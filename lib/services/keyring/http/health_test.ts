@@ -1,0 +1,74 @@
+import { deepEqual, equal, match } from "node:assert/strict";
+import { KeyringError } from "../../../api/keyring/problems.ts";
+import type { KekGroupStatus, ProviderHealth } from "../../../kek/status.ts";
+import {
+  auditHealth,
+  backupHealth,
+  certificateHealth,
+  clockHealth,
+  healthAnswerOf,
+  kmsHealth,
+  storeHealth,
+  worstOf,
+} from "./health.ts";
+
+const day = 86_400_000;
+
+function provider(name: string, health: ProviderHealth["health"]): ProviderHealth {
+  const message = health === "well" ? "" : `${name} is away.`;
+  return { name, kind: "local", health, message, code: "ok", since: 0, lastGoodAt: undefined };
+}
+
+function status(
+  providers: readonly ProviderHealth[],
+  quorum: KekGroupStatus["quorum"] = { state: "held" },
+): KekGroupStatus {
+  const decrypts = { windowMs: 0, refused: [], lastOpenedAt: undefined, failing: false };
+  return { providers, retired: [], wrapOnly: [], quorum, needed: 1, decrypts, recoveryKeyLoaded: false };
+}
+
+Deno.test("kmsHealth() has a part for each provider, and fails when no provider is well", () => {
+  deepEqual(kmsHealth(status([provider("a", "well"), provider("b", "unknown")])).map(({ state }) => state), [
+    "ok",
+    "ok",
+    "ok",
+  ]);
+  const lost = { state: "lost", since: 0, forMs: 1, refused: false, message: "The quorum is lost." } as const;
+  deepEqual(kmsHealth(status([provider("a", "well"), provider("b", "sick")], lost)), [
+    { name: "kms", state: "degraded", reason: "The quorum is lost." },
+    { name: "kms:a", state: "ok" },
+    { name: "kms:b", state: "degraded", reason: "b is away." },
+  ]);
+  equal(kmsHealth(status([provider("a", "refusing"), provider("b", "sick")], lost))[0]?.state, "failed");
+});
+
+Deno.test("the parts that depend on time degrade and fail at their limits", () => {
+  equal(certificateHealth(90 * day, 0).state, "ok");
+  match(certificateHealth(10 * day, 0).reason ?? "", /10 days/);
+  equal(certificateHealth(day, day).state, "failed");
+  equal(clockHealth(60_000).state, "ok");
+  match(clockHealth(61_000).reason ?? "", /61 seconds/);
+  equal(backupHealth(0, 7 * day).state, "ok");
+  match(backupHealth(0, 9 * day).reason ?? "", /9 days old/);
+  equal(backupHealth(undefined, 0).state, "degraded");
+  match(backupHealth(0, 0, "No recovery.").reason ?? "", /No recovery/);
+});
+
+Deno.test("storeHealth() gives the reason why the store is not open", () => {
+  deepEqual(storeHealth(new KeyringError("kms_unavailable", "No KMS.")), {
+    name: "store",
+    state: "failed",
+    reason: "No KMS.",
+  });
+  deepEqual(storeHealth({ state: "ok" }), { name: "store", state: "ok" });
+});
+
+Deno.test("healthAnswerOf() shows the worst state, and reasons only if it may", () => {
+  const parts = [storeHealth({ state: "ok" }), auditHealth({ state: "failed", reason: "The disk is full." })];
+  equal(worstOf([]), "ok");
+  deepEqual(healthAnswerOf(parts, false), {
+    state: "failed",
+    parts: [{ name: "store", state: "ok" }, { name: "audit", state: "failed" }],
+  });
+  equal(healthAnswerOf(parts, true).parts[1]?.reason, "The disk is full.");
+});
