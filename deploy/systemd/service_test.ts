@@ -197,6 +197,7 @@ Deno.test("web-reload.path watches the file that web-render.service writes, by a
   const [program = "", ...words] = (render?.get("Service.ExecStart")?.[0] ?? "").split(" ");
   assert.equal(program, "/usr/local/bin/clectl");
   const { options } = parse(words, clectl as Program);
-  assert.deepEqual([options.to, options.watch], [path?.get("Path.PathChanged")?.[0], true]);
+  const { to, watch } = options as { to?: string; watch?: boolean };
+  assert.deepEqual([to, watch], [path?.get("Path.PathChanged")?.[0], true]);
   assert.match(reload?.get("Service.ExecStart")?.[0] ?? "", /^\/usr\/bin\/systemctl try-reload-or-restart /);
 });

@@ -18,7 +18,12 @@ export type Rotation =
      */
     rotate(stateFolder: string): Promise<{ readonly version: string }>;
   }
-  | { readonly by: "command"; readonly command: string };
+  | {
+    readonly by: "command";
+    readonly command: string;
+    /** What is said before the command, behind the provider's name; left out for a command of a KMS. */
+    readonly intro?: string;
+  };
 
 /** Advice that follows from the settings and this machine alone, without a request to the KMS. */
 export interface ProviderAdvice {

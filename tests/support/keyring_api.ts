@@ -69,6 +69,8 @@ export class TestKeyring implements AsyncDisposable {
   unavailable: KeyringError | undefined;
   /** While it is set, no line of the audit can be written. */
   auditFailure: KeyringError | undefined;
+  /** While it is set, the last line of the audit could not be written. */
+  auditBroken: KeyringError | undefined;
   /** Denials without an identity. */
   readonly denied: { readonly address: string; readonly action: string; readonly result: string }[] = [];
   readonly #audit: AuditChain;
@@ -106,6 +108,9 @@ export class TestKeyring implements AsyncDisposable {
           audit.deny(address, denial);
         },
         head: () => audit.head(),
+        requireWritable: () => {
+          if (this.auditBroken !== undefined) throw this.auditBroken;
+        },
         health: () => audit.health(),
       },
       auditKey: {

@@ -23,7 +23,8 @@ export async function keysRotate(call: TrousseauCall): Promise<ExitStatus> {
       json(stdout, { ...subjectJson(config), provider: name, rotated: false, command: rotation.command });
     } else {
       line(stdout, `# ${subjectOf(config)}`);
-      line(stdout, `# "${name}" is rotated by somebody whom its KMS lets do so:`);
+      const { intro = "is rotated by somebody whom its KMS lets do so:" } = rotation;
+      line(stdout, `# "${name}" ${intro}`);
       line(stdout, rotation.command);
     }
     return exitCodes.ok.status;

@@ -149,8 +149,8 @@ function statusOfDocument({ unreadable, canEncrypt, quorum }: StatusDocument): E
  * @param now milliseconds since the epoch.
  */
 export function asText(found: StatusDocument, now: number, colour: boolean): string {
-  const { keyId, provisional, message, quorum, needed, providers, retired = [] } = found;
-  const troubles = [...providers, ...retired.filter(({ health }) => health !== "unknown")].filter((
+  const { keyId, provisional, message, quorum, needed, providers, retired = [], wrapOnly = [] } = found;
+  const troubles = [...providers, ...wrapOnly, ...retired.filter(({ health }) => health !== "unknown")].filter((
     { health, message },
   ) => health !== "well" && message !== "");
   const quorumCell: Cell = quorum.state === "held"
@@ -170,6 +170,7 @@ export function asText(found: StatusDocument, now: number, colour: boolean): str
       ["Provider", "Kind", "Health", "Since", "Last good", "Version", "Lacks a wrap"],
       [
         ...providers.map((provider) => providerRow(provider, hasDataKey(found), now)),
+        ...wrapOnly.map((provider) => [...healthCells(provider, now), "", { text: "wrap only", tone: "dim" } as const]),
         ...retired.map((provider) => [...healthCells(provider, now), "", { text: "retired", tone: "dim" } as const]),
       ],
       colour,

@@ -72,6 +72,7 @@ const document = z.looseObject({
     lacksWrapSince: z.optional(z.nullable(time)),
   })),
   retired: z.optional(z.array(z.looseObject(retired))),
+  wrapOnly: z.optional(z.array(z.looseObject(retired))),
   announcedAt: z.optional(z.nullable(time)),
   firstEncryptAt: z.optional(z.nullable(time)),
   unreadable: z.optional(text),

@@ -364,3 +364,13 @@ Deno.test("status() and probe query the plugin even if others may write a creden
     match(out + err, /there is no such socket/);
   }
 });
+
+Deno.test("status() shows providers that only wrap, and warns of a loaded recovery key", async () => {
+  const { lacksWrapSince: _lacks, version: _version, ...health } = well;
+  const safe = { ...health, name: "safe", kind: "recovery" };
+  const warning = "A recovery key is loaded: rewrite everything.";
+  const { status, out } = await asked(() => Response.json({ ...good, wrapOnly: [safe], recoveryKey: warning }));
+  equal(status, 0);
+  match(out, /^safe +recovery +well .* wrap only$/m);
+  match(out, /^Warning: A recovery key is loaded: rewrite everything\.$/m);
+});

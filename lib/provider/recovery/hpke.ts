@@ -45,6 +45,11 @@ export class Hpke {
     return { privateKey, publicKey: new Uint8Array(await this.#kem.serializePublicKey(pair.publicKey)) };
   }
 
+  /** Whether data keys can be sealed to 1,216 bytes: not all of them are keys of ML-KEM-768 and X25519. */
+  async isPublicKey(publicKey: Uint8Array): Promise<boolean> {
+    return await this.seal(publicKey, new Uint8Array(1)).then(() => true, () => false);
+  }
+
   /** Seals a data key to a public key. */
   async seal(publicKey: Uint8Array, dek: Uint8Array): Promise<HpkeSealed> {
     const recipientPublicKey = await this.#kem.deserializePublicKey(publicKey);

@@ -19,17 +19,27 @@ import {
   type WrappedDek,
 } from "../provider.ts";
 import { Hpke, type RecoveryKeyPair } from "./hpke.ts";
-import { parsePrivateKey } from "./key_text.ts";
+import { parsePrivateKey, recipientFingerprint } from "./key_text.ts";
 import type { RecoverySettings } from "./settings.ts";
 import { decodeRecoveryWrap, encodeRecoveryWrap, isRecipient, recipientId } from "./wrap_format.ts";
 
 /**
  * Opens the recipients of a recovery provider.
  *
- * @throws {KmsError} `config` if the private key is none, or not that of a recipient.
+ * @throws {KmsError} `config` if a public key is none; if the private key is none, or not that of a recipient.
  */
 export async function openRecovery(settings: RecoverySettings, _context: ProviderContext): Promise<Provider> {
   const hpke = new Hpke();
+  for (const recipient of settings.recipients) {
+    if (await hpke.isPublicKey(recipient)) continue;
+    throw new KmsError(
+      "config",
+      `Cannot open provider "${settings.name}": its recipient ${
+        recipientFingerprint(recipient)
+      } is no public key that ` +
+        "trousseau recovery public prints; nothing can be wrapped to it, so print it again from the paper.",
+    );
+  }
   const pair = settings.privateKey === undefined ? undefined : await readPrivateKey(settings, hpke);
   return new RecoveryProvider(settings, hpke, pair);
 }

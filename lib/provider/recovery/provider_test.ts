@@ -83,6 +83,31 @@ Deno.test("openRecovery() refuses a private key that is none, and one of another
   await rejects(open(pairs.slice(0, 1), pairs[1]), { code: "config", message: /belongs to none of its recipients/ });
 });
 
+Deno.test("openRecovery() refuses bytes that are no public key, of either half", async () => {
+  const { publicKey } = await new Hpke().newKeyPair();
+  const without = (from: number, to: number, byte: number) => publicKey.slice().fill(byte, from, to);
+  for (const recipient of [without(0, 1184, 0xff), without(1184, 1216, 0)]) {
+    await rejects(openRecovery({ kind: "recovery", name: "safe", recipients: [publicKey, recipient] }, context), {
+      code: "config",
+      message: /^Cannot open provider "safe": its recipient ([0-9a-f]{4}-){7}[0-9a-f]{4} is no public key/,
+    });
+  }
+});
+
+Deno.test("wrap() wraps to the recipients in their order, under a version that does not depend on it", async () => {
+  await using safe = await open(pairs);
+  await using reversed = await open(pairs.toReversed());
+  const [one, other] = [
+    await safe.wrap(dek, await safe.probe(call), call),
+    await reversed.wrap(dek, await reversed.probe(call), call),
+  ];
+  equal(one.version, other.version);
+  for (const pair of pairs) {
+    await using opened = await open(pairs, pair);
+    deepEqual([await opened.unwrap(one, call), await opened.unwrap(other, call)], [dek, dek]);
+  }
+});
+
 Deno.test("recoveryVersion() depends on the recipients and not on their order", () => {
   const keys = pairs.map(({ publicKey }) => recipientId(publicKey));
   equal(recoveryVersion(keys), recoveryVersion(keys.toReversed()));

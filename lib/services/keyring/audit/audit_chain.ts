@@ -104,6 +104,16 @@ export class AuditChain implements AsyncDisposable {
     if (!this.#closed) this.#denials.add(address, denial, clock.now(), clock.wall());
   }
 
+  /**
+   * Call it before a write, whose line comes after it: while lines cannot be written, nothing is changed.
+   *
+   * @throws {KeyringError} `audit_unavailable` if the last write failed and `onFailure` is `refuse`.
+   */
+  requireWritable(): void {
+    const failure = this.#failure();
+    if (failure !== undefined && this.#options.onFailure === "refuse") throw failure;
+  }
+
   /** The end of the chain. */
   head(): AuditHead {
     return this.#writer.head;

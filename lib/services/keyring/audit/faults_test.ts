@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, rejects } from "node:assert/strict";
+import { deepEqual, equal, match, rejects, throws } from "node:assert/strict";
 import { assertVerified, auditKeys, auditLinesIn } from "../../../../tests/support/audit_files.ts";
 import { FakeClock } from "../../../../tests/support/fake_clock.ts";
 import { makeFifo } from "../../../../tests/support/fifo.ts";
@@ -64,9 +64,11 @@ Deno.test("AuditChain refuses to write to a file that was removed, and goes on i
     await rejects(chain.record(entry), refused(why));
     await rejects(chain.record(entry), refused(why));
     match(chain.health().reason ?? "", why);
+    throws(() => chain.requireWritable(), refused(why));
     await Deno.writeTextFile(path, text);
     await chain.reopen();
     await chain.record(entry);
+    chain.requireWritable();
     deepEqual(chain.health(), { state: "ok", lost: 0 });
     deepEqual(notes.map((note) => note.split(":")[0]), ["failed", "recovered"]);
     await Deno.remove(path);

@@ -57,7 +57,8 @@ async function bodyOf(request: IncomingMessage, maxBytes: number): Promise<Uint8
   const parts: Buffer[] = [];
   let length = 0;
   try {
-    for await (const part of request as AsyncIterable<Buffer>) {
+    // To destroy the request would end the connection before the answer.
+    for await (const part of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       length += part.length;
       if (length > maxBytes) throw tooLarge(maxBytes);
       parts.push(part);
@@ -84,7 +85,9 @@ async function send(answer: Response, request: IncomingMessage, response: Server
   if (body === null || headers["content-length"] !== undefined) {
     const bytes = body === null ? undefined : Buffer.from(await answer.arrayBuffer());
     response.writeHead(answer.status, headers);
-    response.end(bytes);
+    if (request.complete) return void response.end(bytes);
+    await sendEarly(bytes, request, response);
+    response.end();
     return;
   }
   response.writeHead(answer.status, headers);
@@ -94,6 +97,29 @@ async function send(answer: Response, request: IncomingMessage, response: Server
     if (response.destroyed) return;
   }
   response.end();
+}
+
+/** The rest of a body that is not wanted: bytes that are read of it, and milliseconds to wait for the next ones. */
+const rest = { bytes: 64 << 20, idleMs: 2_000 } as const;
+
+/**
+ * Sends the answer to a request whose body is still on its way, and reads the rest of it: if the connection ended with
+ * unread bytes, the kernel would drop the answer. The server's limit for the time of a request ends this as well.
+ */
+async function sendEarly(bytes: Buffer | undefined, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (bytes === undefined) response.flushHeaders();
+  else response.write(bytes);
+  let length = 0;
+  await new Promise<void>((resolve) => {
+    request.on("data", (part: Buffer) => {
+      length += part.length;
+      if (length > rest.bytes) resolve();
+    });
+    for (const end of ["end", "close", "error"]) request.once(end, () => resolve());
+    response.once("close", () => resolve());
+    request.socket.setTimeout(rest.idleMs, resolve);
+    request.resume();
+  });
 }
 
 /** Waits until a response takes more, or its client has gone. */

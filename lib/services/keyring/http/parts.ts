@@ -28,7 +28,7 @@ export interface KeyringParts {
   readonly enrolments: Pick<Enrolments, "create" | "redeem" | "renew" | "list" | "revoke">;
   readonly tokens: Pick<Tokens, "create" | "login" | "renew" | "list" | "revoke">;
   readonly policies: Pick<Policies, "current" | "text" | "set">;
-  readonly audit: Pick<AuditChain, "record" | "deny" | "head" | "health">;
+  readonly audit: Pick<AuditChain, "record" | "deny" | "head" | "health" | "requireWritable">;
   readonly auditKey: AuditKey;
   /** The bytes of a backup. */
   backup(signal: AbortSignal): AsyncIterable<Uint8Array>;

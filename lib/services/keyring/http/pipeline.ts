@@ -123,6 +123,7 @@ export class Pipeline {
     try {
       // The admin socket is open to one user of the machine.
       if (identity !== undefined && identity.kind !== "local-admin") this.#rates.take(identity.id);
+      parts.audit.requireWritable();
       const policy = found?.policy ?? await parts.policies.current(time.signal);
       const { answer, audited } = await this.#work(routed, operation, { ...common, identity, policy });
       const lines = audited.map((target) => lineOf(requestId, identity, operation, request, target));

@@ -146,6 +146,15 @@ Deno.test("if no line of the audit can be written, no value is answered and no s
   });
 });
 
+Deno.test("nothing is changed once a line of the audit could not be written", async () => {
+  await withKeyring(async (keyring) => {
+    keyring.auditBroken = new KeyringError("audit_unavailable", "The audit cannot be written: the disk is full.");
+    await keyring.expect(503, "POST", john, { body });
+    keyring.auditBroken = undefined;
+    await keyring.expect(404, "GET", john);
+  });
+});
+
 Deno.test("an identity that sends more requests than its rate is 429 with a time to wait, and others are served", async () => {
   await withKeyring(async (keyring) => {
     await keyring.policy(testPolicy);
