@@ -76,10 +76,10 @@ class Stage {
     return values;
   }
 
-  #words(command: string, ...more: string[]): string[] {
+  #words(...words: string[]): string[] {
     const flags = [...permissionFlags(), `--allow-write=${this.folder}`];
     const config = ["--config", `${this.folder}/trousseau.yaml`];
-    return ["run", "--quiet", ...flags, mainFile, "keyring", command, ...config, ...more];
+    return ["run", "--quiet", ...flags, mainFile, "keyring", ...words, ...config];
   }
 }
 

@@ -76,6 +76,7 @@ const anyStatus: fc.Arbitrary<ServiceStatus> = fc.record({
   providers: fc.constant([]),
   retired: fc.constant([]),
   wrapOnly: fc.constant([]),
+  recoveryKeyLoaded: fc.boolean(),
   canEncrypt: fc.boolean(),
   dataKeyMadeAt: fc.constant(wellStatus.dataKeyMadeAt),
   stateFolder: fc.constant(wellStatus.stateFolder),
