@@ -72,6 +72,9 @@ interface Admitted {
   readonly trace: CallTrace;
 }
 
+/** Milliseconds for the lines of a request in the audit. */
+const auditMs = 30_000;
+
 /** See the module. One for each server. */
 export class Pipeline {
   readonly #options: PipelineOptions;
@@ -116,7 +119,10 @@ export class Pipeline {
     const parts = this.#options.parts();
     refuseBrowsers(request);
     operation.refuse?.(request);
-    using time = deadlineBy(this.#options.clock, operation.timeoutMs, request.signal);
+    // A change is made to its end: else whoever hangs up at the right moment has made one that no line of the audit names.
+    const isChange = request.method !== "GET";
+    const parent = isChange ? new AbortController().signal : request.signal;
+    using time = deadlineBy(this.#options.clock, operation.timeoutMs, parent);
     const common = { parts, request, requestId, signal: time.signal, trace: {} };
     const found = operation.verb === "none" ? undefined : await this.#identify(common, operation);
     const identity = found?.identity;
@@ -126,7 +132,7 @@ export class Pipeline {
       const policy = found?.policy ?? await parts.policies.current(time.signal);
       const { answer, audited } = await this.#work(routed, operation, { ...common, identity, policy });
       const lines = audited.map((target) => lineOf(requestId, identity, operation, request, target));
-      await Promise.all(lines.map((line) => parts.audit.record(line, time.signal)));
+      await this.#record(parts, lines);
       return answer;
     } catch (thrown) {
       const error = toKeyringError(thrown);
@@ -187,18 +193,24 @@ export class Pipeline {
     return "record" in once ? replayOf(once.record) : once.result;
   }
 
+  /** Writes lines. They have a time of their own, since that of the request may have ended. */
+  async #record({ audit }: KeyringParts, lines: readonly KeyringAuditEntry[]): Promise<void> {
+    using time = deadlineBy(this.#options.clock, auditMs, new AbortController().signal);
+    await Promise.all(lines.map((line) => audit.record(line, time.signal)));
+  }
+
   /** A failure of a request with an identity is one line; of one without, a count by address. */
   async #auditFailure(
-    { parts, request, requestId, identity, trace, signal }: Omit<Admitted, "policy">,
+    { parts, request, requestId, identity, trace }: Omit<Admitted, "policy">,
     operation: Pick<Operation, "action" | "vault">,
     error: KeyringError,
   ): Promise<void> {
-    if (error.code === "rate_limited" || request.signal.aborted) return;
+    if (error.code === "rate_limited") return;
     if (identity === undefined) {
-      this.#deny(parts, request, operation, error);
+      if (!request.signal.aborted) this.#deny(parts, request, operation, error);
       return;
     }
-    await parts.audit.record(lineOf(requestId, identity, operation, request, trace, error.code), signal);
+    await this.#record(parts, [lineOf(requestId, identity, operation, request, trace, error.code)]);
   }
 
   #deny(

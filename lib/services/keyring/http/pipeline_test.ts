@@ -146,6 +146,28 @@ Deno.test("if no line of the audit can be written, no value is answered and no s
   });
 });
 
+Deno.test("a change whose client hangs up is made to its end and has its line in the audit", async () => {
+  await withKeyring(async (keyring) => {
+    const hangUp = (method: string, target: string, sent: object) => {
+      const gone = new AbortController();
+      const answer = keyring.send(method, target, { ...sent, signal: gone.signal });
+      gone.abort();
+      return answer;
+    };
+    await hangUp("POST", john, { body });
+    await hangUp("POST", "/v1/secret/data/db/prod/anna", { body: { data: { password: "hunter2" } } });
+    await hangUp("DELETE", john, {});
+    const lines = keyring.audited().map(({ action, path, result }) => [action, path, result].join(" "));
+    deepEqual(lines, [
+      "secret.create db/prod/john ok",
+      "secret.write db/prod/anna ok",
+      "secret.delete db/prod/john ok",
+    ]);
+    await keyring.expect(200, "GET", "/api/v1/secrets/db/prod/anna");
+    await keyring.expect(410, "GET", john);
+  });
+});
+
 Deno.test("an identity that sends more requests than its rate is 429 with a time to wait, and others are served", async () => {
   await withKeyring(async (keyring) => {
     await keyring.policy(testPolicy);
