@@ -5,7 +5,7 @@
  * @module
  */
 import { folderPath } from "../../../api/keyring/paths.ts";
-import { KeyringError, type ProblemCode } from "../../../api/keyring/problems.ts";
+import { KeyringError, type ProblemCode, problems } from "../../../api/keyring/problems.ts";
 import { concat, utf8 } from "../../../base/bytes.ts";
 import { type Clock, deadlineBy } from "../../../base/clock.ts";
 import type { Authenticated } from "../identity/authenticator.ts";
@@ -16,6 +16,7 @@ import { credentialsOf } from "./credentials.ts";
 import { type ApiAnswer, type IncomingRequest, jsonAnswer } from "./exchange.ts";
 import { IdempotencyKeys, type IdempotencyRecord } from "./idempotency.ts";
 import {
+  type AuditedTarget,
   type CallTrace,
   lacksRight,
   type Operation,
@@ -105,7 +106,7 @@ export class Pipeline {
     } catch (thrown) {
       const error = toKeyringError(thrown);
       const answer = operation.renderProblem(error, requestId);
-      note(answer.status, error.code, error);
+      note(answer.status, error.code, isFailureInside(error) ? error : undefined);
       return withCommonHeaders(answer, requestId);
     }
   }
@@ -223,6 +224,11 @@ export class Pipeline {
   }
 }
 
+/** Whether an operator must see the error. Refusals have their line in the audit, and whoever asked has the sentence. */
+function isFailureInside({ code }: KeyringError): boolean {
+  return problems[code].kind === "internal";
+}
+
 /** The identity with one of its roles. @throws {KeyringError} `unauthenticated` */
 function withRole(identity: Identity, role: string): Identity {
   if (identity.roles.includes(role)) return { ...identity, roles: [role] };
@@ -258,8 +264,8 @@ function lineOf(
   identity: Identity | undefined,
   { action }: Pick<Operation, "action">,
   request: IncomingRequest,
-  target: { readonly path?: string; readonly version?: number; readonly note?: string },
-  result: KeyringAuditEntry["result"] = "ok",
+  target: AuditedTarget,
+  result: KeyringAuditEntry["result"] = target.result ?? "ok",
 ): KeyringAuditEntry {
   return {
     requestId,
