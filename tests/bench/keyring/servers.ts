@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "node:path";
-import { Authority } from "../../support/certificates.ts";
+import type { Authority } from "../../support/certificates.ts";
 import { serverProgram } from "../../e2e/servers.ts";
 import { type KeyringPrograms, KeyringSite } from "../../e2e/harness/keyring.ts";
 import { freePort, Process, waitFor } from "../../support/processes.ts";
