@@ -4,6 +4,7 @@
  * @module
  */
 import { systemClock } from "../base/clock.ts";
+import { ResourceStack } from "../base/resource_stack.ts";
 import type { Config } from "../config/config.ts";
 import { fileChunks, restoreRows } from "../services/keyring/backup/backup.ts";
 import { BackupReader, type BackupSummary } from "../services/keyring/backup/backup_format.ts";
@@ -11,9 +12,10 @@ import { restoreEmbeddedStore } from "../services/keyring/engine/embedded_restor
 import type { Engine } from "../services/keyring/engine/engine.ts";
 import { restoreEtcdStore } from "../services/keyring/engine/etcd_engine.ts";
 import { refuseEarlierIdentities } from "../services/keyring/identity/restore_number.ts";
+import { openRecordStore } from "../services/keyring/records/record_store.ts";
 import type { Notify } from "../telemetry/events.ts";
 import { databasePath, openEtcdClient } from "./keyring_engine.ts";
-import { openKeyringStore } from "./keyring_store.ts";
+import { openKeyringGroup } from "./keyring_store.ts";
 
 /** How a backup is restored. */
 export interface RestoreOptions {
@@ -30,26 +32,26 @@ export interface Restored {
 }
 
 /**
- * Restores a backup into a store that is empty. All identities of before are refused afterwards, unless they are kept.
+ * Restores a backup into a store that is empty. All identities of before are refused afterwards, unless they are kept. The
+ * store is there once all of that has succeeded, and not before.
  *
  * @param path of the backup.
+ * @throws {KmsError} `config` for a provider that cannot be opened.
  * @throws {KeyringError} `exists` if the store is not empty, `integrity` for a damaged backup, `kms_unavailable` if no
- *   provider opens its keys: then the store is there, and the identities of before are still valid.
+ *   provider opens its keys.
  */
 export async function restoreKeyring(config: Config, path: string, options: RestoreOptions): Promise<Restored> {
   const { keepIdentities, notify, signal } = options;
+  await using opened = new ResourceStack();
+  const group = await openKeyringGroup(config, opened, notify);
   const { head: { storeId } } = await BackupReader.open(fileChunks(path));
-  const summary = await writeStore(
-    config,
-    storeId,
-    notify,
-    signal,
-    async (engine) => await restoreRows(engine, fileChunks(path), signal),
-  );
-  if (!keepIdentities) {
-    await using opened = await openKeyringStore(config, { create: false, notify, signal });
-    await opened.store.transaction((tx) => refuseEarlierIdentities(tx), signal);
-  }
+  const summary = await writeStore(config, storeId, notify, signal, async (engine) => {
+    const written = await restoreRows(engine, fileChunks(path), signal);
+    if (keepIdentities) return written;
+    using store = openRecordStore({ engine, group, clock: systemClock });
+    await store.transaction((tx) => refuseEarlierIdentities(tx), signal);
+    return written;
+  });
   return { summary, identitiesKept: keepIdentities };
 }
 

@@ -5,88 +5,18 @@
  * @module
  */
 import { deepEqual, doesNotMatch, equal, match } from "node:assert/strict";
-import { permissionFlags } from "../../deploy/compile/artefacts.ts";
 import { Hpke } from "../../lib/provider/recovery/hpke.ts";
-import { privateKeyText, publicKeyText } from "../../lib/provider/recovery/key_text.ts";
-import { runClectl } from "../support/clectl_terminal.ts";
-import { mainFile } from "../support/local_plugin.ts";
-import { freePort, Process, run, waitFor } from "../support/processes.ts";
+import { privateKeyText } from "../../lib/provider/recovery/key_text.ts";
+import { KeyringMachine } from "../support/keyring_machine.ts";
+import { waitFor } from "../support/processes.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 
 const soon = { timeoutMs: 60_000 };
 
-/** A keyring on one machine. */
-class Stage {
-  readonly folder: string;
-  readonly port = freePort();
-  readonly #safe: unknown;
-
-  constructor(folder: string, publicKey: Uint8Array) {
-    this.folder = folder;
-    this.#safe = { name: "safe", kind: "recovery", recipients: [publicKeyText(publicKey)] };
-  }
-
-  /** Configures a local key and the recovery key. */
-  async configure(name: string): Promise<void> {
-    const { folder } = this;
-    const config = {
-      state: `${folder}/state`,
-      telemetry: { listen: "off", audit: "off" },
-      keyring: {
-        store: `${folder}/store`,
-        state: `${folder}/keyring`,
-        adminSocket: `${folder}/admin.sock`,
-        metrics: `127.0.0.1:${this.port}`,
-      },
-      providers: [{ name, kind: "local", keyFile: `${folder}/${name}.keys`, create: true }, this.#safe],
-    };
-    await Deno.writeTextFile(`${folder}/trousseau.yaml`, JSON.stringify(config));
-  }
-
-  serve(...more: string[]): Process {
-    return new Process({ name: "keyring", command: Deno.execPath(), args: this.#words("serve", ...more) });
-  }
-
-  command(...words: string[]) {
-    return run(Deno.execPath(), this.#words(...words));
-  }
-
-  async clectl(line: string, stdin?: string) {
-    const variables = { CLECTL_ADDRESS: `unix://${this.folder}/admin.sock` };
-    return await runClectl(line.split(" "), { variables, ...(stdin === undefined ? {} : { stdin }) });
-  }
-
-  async page(path: string): Promise<string> {
-    return await fetch(`http://127.0.0.1:${this.port}${path}`).then((answer) => answer.text(), () => "");
-  }
-
-  async ready(server: Process): Promise<void> {
-    const isReady = async () => /^ready$/m.test(await this.page("/readyz"));
-    await waitFor("an open store", isReady, { ...soon, alive: [server] });
-  }
-
-  /** The values of some secrets. */
-  async read(paths: readonly string[]): Promise<string[]> {
-    const values: string[] = [];
-    for (const path of paths) {
-      const { status, out, err } = await this.clectl(`get ${path} --field password -o raw --show`);
-      equal(status, 0, err);
-      values.push(out);
-    }
-    return values;
-  }
-
-  #words(...words: string[]): string[] {
-    const flags = [...permissionFlags(), `--allow-write=${this.folder}`];
-    const config = ["--config", `${this.folder}/trousseau.yaml`];
-    return ["run", "--quiet", ...flags, mainFile, "keyring", ...words, ...config];
-  }
-}
-
 Deno.test("a keyring whose key file is destroyed is read, and rewrapped, with the recovery key", () =>
   inFolder(async (folder) => {
     const { privateKey, publicKey } = await new Hpke().newKeyPair();
-    const stage = new Stage(folder, publicKey);
+    const stage = new KeyringMachine(folder, publicKey);
     const keyFile = `${folder}/recovery.key`;
     await Deno.writeTextFile(keyFile, `${privateKeyText(privateKey)}\n`, { mode: 0o600 });
     const secrets = new Map(["db/prod/app", "db/prod/admin", "web/session"].map((path) => [path, `value of ${path}`]));
@@ -95,10 +25,7 @@ Deno.test("a keyring whose key file is destroyed is read, and rewrapped, with th
     await stage.configure("a");
     await using first = stage.serve();
     await stage.ready(first);
-    for (const [path, value] of secrets) {
-      const { status, err } = await stage.clectl(`create ${path} --field password --stdin`, value);
-      equal(status, 0, err);
-    }
+    await stage.fill(secrets);
     deepEqual(await stage.read(paths), values);
     match(await stage.page("/metrics"), /^trousseau_recovery_key_loaded 0$/m);
     await first.stop();
@@ -136,3 +63,40 @@ Deno.test("a keyring whose key file is destroyed is read, and rewrapped, with th
     const verified = await stage.command("verify");
     equal(verified.code, 0, verified.stdout + verified.stderr);
   }));
+
+Deno.test("a backup is restored on another machine with the recovery key, and without it nothing is written", () =>
+  inFolder((folder) =>
+    inFolder(async (elsewhere) => {
+      const { privateKey, publicKey } = await new Hpke().newKeyPair();
+      const keyFile = `${elsewhere}/recovery.key`;
+      await Deno.writeTextFile(keyFile, privateKeyText(privateKey), { mode: 0o600 });
+      const strange = `${elsewhere}/strange.key`;
+      const { privateKey: other } = await new Hpke().newKeyPair();
+      await Deno.writeTextFile(strange, privateKeyText(other), { mode: 0o600 });
+      const [lost, stage] = [new KeyringMachine(folder, publicKey), new KeyringMachine(elsewhere, publicKey)];
+      await lost.configure("a");
+      await using first = lost.serve();
+      await lost.ready(first);
+      await lost.fill(new Map([["db/prod/app", "value"]]));
+      await first.stop();
+      const backup = await lost.backup(`${elsewhere}/keyring.backup`);
+      equal(backup.code, 0, backup.stderr);
+      await Deno.remove(`${folder}/a.keys`);
+
+      await stage.configure("b");
+      const refused = await stage.command("restore", `${elsewhere}/keyring.backup`, "--recovery-key", strange);
+      equal(refused.code, 78, refused.stderr);
+      match(refused.stderr, /belongs to none of its recipients/);
+      const bare = await stage.command("restore", `${elsewhere}/keyring.backup`);
+      equal(bare.code, 69, bare.stderr);
+      match(bare.stderr, /give a private key of "safe" with --recovery-key/);
+      const restored = await stage.command("restore", `${elsewhere}/keyring.backup`, "--recovery-key", keyFile);
+      equal(restored.code, 0, restored.stderr);
+      const rewrapped = await stage.command("rewrap", "--recovery-key", keyFile);
+      equal(rewrapped.code, 0, rewrapped.stderr);
+      await Deno.remove(keyFile);
+      await using second = stage.serve();
+      await stage.ready(second);
+      deepEqual(await stage.read(["db/prod/app"]), ["value"]);
+    })
+  ));
