@@ -7,6 +7,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { join } from "node:path";
 import { pause, waitFor } from "../support/processes.ts";
+import { Wire } from "./harness/wire.ts";
 import { startVault, type Vault } from "../support/vault.ts";
 import { keyringPrograms, KeyringSite, type KeyringSiteOptions } from "./harness/keyring.ts";
 
@@ -14,16 +15,46 @@ const programs = await keyringPrograms();
 const value = { fields: { p: { kind: "text", value: "value of the test" } } };
 
 /** The configuration with a transit key of a real Vault. */
-async function transitOf(vault: Vault, folder: string): Promise<KeyringSiteOptions> {
+async function transitOf(
+  vault: Vault,
+  folder: string,
+  address = vault.address,
+  grace = "1h",
+): Promise<KeyringSiteOptions> {
   await vault.api("POST", "sys/mounts/transit", { type: "transit" }).catch(() => {});
   await vault.api("POST", "transit/keys/keyring", {}).catch(() => {});
   const file = join(folder, "token");
   await Deno.writeTextFile(file, vault.token, { mode: 0o600 });
   const auth = { method: "token", token: { file } };
-  const provider = { name: "vault", kind: "vault-transit", address: vault.address, key: "keyring", auth };
-  // A key is asked for again at each use, and served for a long time while Vault cannot answer.
-  return { providers: [provider], more: { cache: { maxAge: "1s", graceOnOutage: "1h" } } };
+  const provider = { name: "vault", kind: "vault-transit", address, key: "keyring", auth };
+  // A key is asked for again after a second.
+  return { providers: [provider], more: { cache: { maxAge: "1s", graceOnOutage: grace } } };
 }
+
+/** A way to take Vault away, and to bring it back. */
+interface Outage extends AsyncDisposable {
+  readonly address: string;
+  leave(): Promise<void>;
+  comeBack(): Promise<void>;
+}
+
+const outages: Readonly<Record<string, (vault: Vault) => Outage>> = {
+  "is sealed": (vault) => ({
+    address: vault.address,
+    leave: () => vault.seal(),
+    comeBack: () => vault.unseal(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }),
+  "refuses connections": (vault) => {
+    const wire = Wire.to(vault.address);
+    return {
+      address: wire.address,
+      leave: () => Promise.resolve(wire.cut()),
+      comeBack: () => Promise.resolve(wire.mend()),
+      [Symbol.asyncDispose]: () => wire[Symbol.asyncDispose](),
+    };
+  },
+};
 
 interface Part {
   readonly name: string;
@@ -41,15 +72,22 @@ async function stateOf(site: KeyringSite, name: string): Promise<string | undefi
   return (await partsOf(site)).find((part) => part.name === name)?.state;
 }
 
-Deno.test("without its KMS at the start a keyring answers health and 503, and serves when the KMS is back", async () => {
+for (const [how, outageOf] of Object.entries(outages)) {
+  Deno.test(`a KMS that ${how} at the start: health and 503, and answers when it is back`, async () => {
+    await awayAtStart(outageOf);
+  });
+}
+
+async function awayAtStart(outageOf: (vault: Vault) => Outage): Promise<void> {
   await using vault = await startVault();
+  await using outage = outageOf(vault);
   await using site = await KeyringSite.make(programs);
-  await site.configure(await transitOf(vault, site.folder));
+  await site.configure(await transitOf(vault, site.folder, outage.address));
   await site.start();
   equal((await site.call("POST", "/api/v1/secrets/db/john", value)).status, 201);
   equal(await site.stop(), 0);
 
-  await vault.seal();
+  await outage.leave();
   const server = await site.begin();
   await waitFor("the reason", async () => await stateOf(site, "kms:vault") !== "ok", { timeoutMs: 60_000 });
   equal((await site.call("GET", "/livez")).text, "ok\n");
@@ -77,14 +115,14 @@ Deno.test("without its KMS at the start a keyring answers health and 503, and se
   equal((await site.clectl(["get", "db/john", "-f", "p", "-o", "raw", "--show"])).code, 69);
   equal((await site.clectl(["health"])).code, 69);
 
-  await vault.unseal();
+  await outage.comeBack();
   await site.ready();
   equal(server.status, undefined, "the same process");
   const read = await site.call("GET", "/api/v1/secrets/db/john");
   equal(read.body.fields.p.value, "value of the test", read.text);
   equal((await site.call("GET", "/api/v1/secrets/db/new")).status, 404, "the write that was refused");
   await waitFor("the state of Vault", async () => await stateOf(site, "kms:vault") === "ok", { timeoutMs: 120_000 });
-});
+}
 
 Deno.test("in an outage of its KMS a keyring serves reads and writes under grace, says so, and is not restarted", async () => {
   await using vault = await startVault();
@@ -109,4 +147,22 @@ Deno.test("in an outage of its KMS a keyring serves reads and writes under grace
   await vault.unseal();
   await waitFor("Vault again", async () => await stateOf(site, "kms:vault") === "ok", { timeoutMs: 120_000 });
   equal(server.status, undefined, "the same process");
+});
+
+Deno.test("after the grace of an outage a keyring answers 503 with the reason, and serves again without a restart", async () => {
+  await using vault = await startVault();
+  await using site = await KeyringSite.make(programs);
+  await site.configure(await transitOf(vault, site.folder, vault.address, "3s"));
+  await site.start();
+  equal((await site.call("POST", "/api/v1/secrets/db/john", value)).status, 201);
+  await vault.seal();
+  const read = async () => await site.call("GET", "/api/v1/secrets/db/john");
+  await waitFor("the end of the grace", async () => (await read()).status === 503, { timeoutMs: 60_000 });
+  const refused = await read();
+  equal(refused.body.type, "urn:trousseau:problem:kms_unavailable", refused.text);
+  match(refused.body.detail, /^[A-Z][^\n]*\.$/);
+  equal((await site.call("POST", "/api/v1/secrets/db/new", value)).status, 503);
+  await vault.unseal();
+  await waitFor("the answers", async () => (await read()).status === 200, { timeoutMs: 120_000 });
+  equal((await site.call("GET", "/api/v1/secrets/db/new")).status, 404, "the write that was refused");
 });
