@@ -4,6 +4,7 @@
  * @module
  */
 import { systemClock } from "../base/clock.ts";
+import { ResourceStack } from "../base/resource_stack.ts";
 import type { Config } from "../config/config.ts";
 import { fileChunks, restoreRows } from "../services/keyring/backup/backup.ts";
 import { BackupReader, type BackupSummary } from "../services/keyring/backup/backup_format.ts";
@@ -11,9 +12,10 @@ import { restoreEmbeddedStore } from "../services/keyring/engine/embedded_restor
 import type { Engine } from "../services/keyring/engine/engine.ts";
 import { restoreEtcdStore } from "../services/keyring/engine/etcd_engine.ts";
 import { refuseEarlierIdentities } from "../services/keyring/identity/restore_number.ts";
+import { openRecordStore } from "../services/keyring/records/record_store.ts";
 import type { Notify } from "../telemetry/events.ts";
 import { databasePath, openEtcdClient } from "./keyring_engine.ts";
-import { openKeyringStore } from "./keyring_store.ts";
+import { openKeyringGroup } from "./keyring_store.ts";
 
 /** How a backup is restored. */
 export interface RestoreOptions {
@@ -34,7 +36,7 @@ export interface Restored {
  *
  * @param path of the backup.
  * @throws {KeyringError} `exists` if the store is not empty, `integrity` for a damaged backup, `kms_unavailable` if no
- *   provider opens its keys: then the store is there, and the identities of before are still valid.
+ *   provider opens its keys and identities are to be refused. After a failure there is no store that can be used.
  */
 export async function restoreKeyring(config: Config, path: string, options: RestoreOptions): Promise<Restored> {
   const { keepIdentities, notify, signal } = options;
@@ -44,13 +46,21 @@ export async function restoreKeyring(config: Config, path: string, options: Rest
     storeId,
     notify,
     signal,
-    async (engine) => await restoreRows(engine, fileChunks(path), signal),
+    async (engine) => {
+      const restored = await restoreRows(engine, fileChunks(path), signal);
+      // Before the store has its place: a restore that ends here must not leave one where revoked identities are valid.
+      if (!keepIdentities) await refuseIdentities(engine, config, notify, signal);
+      return restored;
+    },
   );
-  if (!keepIdentities) {
-    await using opened = await openKeyringStore(config, { create: false, notify, signal });
-    await opened.store.transaction((tx) => refuseEarlierIdentities(tx), signal);
-  }
   return { summary, identitiesKept: keepIdentities };
+}
+
+async function refuseIdentities(engine: Engine, config: Config, notify: Notify, signal: AbortSignal): Promise<void> {
+  await using opened = new ResourceStack();
+  const group = await openKeyringGroup(config, opened, notify);
+  using store = openRecordStore({ engine, group, clock: systemClock });
+  await store.transaction((tx) => refuseEarlierIdentities(tx), signal);
 }
 
 async function writeStore(

@@ -39,7 +39,22 @@ export interface OpenKeyringStoreOptions {
 export async function openKeyringStore(config: Config, options: OpenKeyringStoreOptions): Promise<OpenKeyringStore> {
   const { notify, credentials, create, signal } = options;
   await using opened = new ResourceStack();
-  const { wrap, unwrap, cache, probe, keyring } = config;
+  const group = await openKeyringGroup(config, opened, notify, credentials);
+  const engine = await openConfiguredEngine(config.keyring.store, opened, { create, notify, signal });
+  const store = openRecordStore({ engine, group, clock: systemClock });
+  opened.use({ [Symbol.asyncDispose]: () => Promise.resolve(store[Symbol.dispose]()) });
+  const kept = opened.move();
+  return { store, group, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+}
+
+/** Opens the providers of a keyring. It waits for no KMS. `opened` closes them. @throws {KmsError} `config` */
+export async function openKeyringGroup(
+  config: Config,
+  opened: ResourceStack,
+  notify: Notify,
+  credentials?: Reloads,
+): Promise<KekGroup> {
+  const { wrap, unwrap, cache, probe } = config;
   const group = opened.use(
     new KekGroup({
       ...await openProviders(config, opened, notify, credentials),
@@ -53,11 +68,7 @@ export async function openKeyringStore(config: Config, options: OpenKeyringStore
     }),
   );
   group.start();
-  const engine = await openConfiguredEngine(keyring.store, opened, { create, notify, signal });
-  const store = openRecordStore({ engine, group, clock: systemClock });
-  opened.use({ [Symbol.asyncDispose]: () => Promise.resolve(store[Symbol.dispose]()) });
-  const kept = opened.move();
-  return { store, group, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+  return group;
 }
 
 /** The configuration with the keyring's own state folder, and without a file with a local key of its own. */
