@@ -19,5 +19,7 @@ const exitOfKind = {
 export function reportKeyringError(thrown: unknown): ReportedError | undefined {
   if (!(thrown instanceof KeyringError)) return undefined;
   const { code, message } = thrown;
-  return { code, message, causes: [], status: exitCodes[exitOfKind[problems[code].kind]].status };
+  // The mistakes of a policy stand on lines of their own.
+  const [first = "", ...causes] = message.split("\n");
+  return { code, message: first, causes, status: exitCodes[exitOfKind[problems[code].kind]].status };
 }

@@ -23,7 +23,7 @@ const mistakes: readonly [criterion: string, text: string, lines: readonly strin
     "2:49: keyring.etcd.username: needs the other one of the pair",
   ]],
   ["a socket with the administrator's name", "keyring: { sockets: [{ name: admin }] }", [
-    "2:25: keyring.sockets[0].name: is the name of adminSocket; take another one",
+    "2:24: keyring.sockets[0].name: is the name of adminSocket; take another one",
   ]],
   ["a socket's name twice", "keyring: { sockets: [{ name: a }, { name: a }] }", [
     "2:37: keyring.sockets[1].name: duplicate name",

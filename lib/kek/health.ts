@@ -31,6 +31,8 @@ interface ProviderRecord extends BoardEntry {
   /** The failure that only a successful wrap clears: a successful probe does not show that a wrap is permitted again. */
   wrapError: KmsError | undefined;
   callError: KmsError | undefined;
+  /** When the last failure that counts was recorded. */
+  failedAt: number;
 }
 
 /** The health of all providers. Each change of a state is one event. */
@@ -51,13 +53,26 @@ export class HealthBoard {
         message: "not asked yet",
         lastGoodAt: undefined,
       };
-      this.#records.set(name, { name, kind, probed, health, wrapError: undefined, callError: undefined });
+      this.#records.set(name, {
+        name,
+        kind,
+        probed,
+        health,
+        wrapError: undefined,
+        callError: undefined,
+        failedAt: -Infinity,
+      });
     }
   }
 
   /** Calls back after each change of a provider's state. A second listener replaces the first. */
   onChange(listener: (name: string) => void): void {
     this.#onChange = listener;
+  }
+
+  /** The time of the board. */
+  now(): number {
+    return this.#now();
   }
 
   /** The health of a provider. */
@@ -67,11 +82,16 @@ export class HealthBoard {
     return record.health;
   }
 
-  /** Records a call that succeeded. */
-  succeeded(name: string, verb: ProviderVerb): void {
+  /**
+   * Records a call that succeeded. One that began before the last failure does not end it: its answer is older.
+   *
+   * @param begunAt when the call began.
+   */
+  succeeded(name: string, verb: ProviderVerb, begunAt: number = this.#now()): void {
     const record = this.#records.get(name);
     if (!record) return;
     record.health = { ...record.health, lastGoodAt: this.#now() };
+    if (begunAt < record.failedAt) return;
     // It does not show that the key may wrap: of a provider that is probed, the next probe decides.
     if (verb === "unwrap" && record.probed) return;
     record.callError = undefined;
@@ -85,6 +105,7 @@ export class HealthBoard {
     if (!record) return;
     const { sick, refusal } = errorCodes[effectiveCode(error)];
     if (sick === "no" || (sick === "probe-or-wrap" && verb === "unwrap")) return this.#noteUnknown(record, error);
+    record.failedAt = this.#now();
     if (verb === "wrap" && (record.probed || refusal)) record.wrapError = error;
     else record.callError = error;
     this.#settle(record);

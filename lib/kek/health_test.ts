@@ -145,3 +145,17 @@ Deno.test("HealthBoard takes no provider for sick that is only busy, and keeps t
   stage.fail("a", "probe", "throttled", "Too many requests.");
   deepEqual(stage.of("a"), ["well", "ok", ""]);
 });
+
+Deno.test("HealthBoard ends no failure by a success of a call that began before it", () => {
+  const stage = new Stage();
+  stage.board.succeeded("a", "probe");
+  const begunAt = stage.now;
+  stage.now += 10;
+  stage.fail("a", "unwrap", "key_unknown");
+  stage.fail("a", "probe", "key_unknown");
+  stage.now += 10;
+  stage.board.succeeded("a", "probe", begunAt);
+  deepEqual([stage.of("a")[0], stage.board.of("a").lastGoodAt], ["refusing", stage.now]);
+  stage.board.succeeded("a", "probe", stage.now);
+  equal(stage.of("a")[0], "well");
+});

@@ -120,7 +120,7 @@ export class KekGroup implements AsyncDisposable {
     this.#board.onChange((name) => this.#changed(name));
     this.decrypts = new DecryptBoard({ now: () => clock.now(), ...options.decrypts });
     this.#prober = new Prober(clock, { intervalMs: probes.intervalMs, random: probes.random ?? Math.random }, {
-      answered: (name, state) => this.#answered(name, state),
+      answered: (name, state, begunAt) => this.#answered(name, state, begunAt),
       failed: (name, error) => this.#board.failed(name, "probe", error),
       rests: (name) => !probed && this.isWell(name),
     });
@@ -166,7 +166,7 @@ export class KekGroup implements AsyncDisposable {
     for (const { provider: { name } } of members) {
       const error = report.failures.get(name);
       if (error) this.#board.failed(name, "wrap", error);
-      else this.#board.succeeded(name, "wrap");
+      else this.#board.succeeded(name, "wrap", startedAt);
     }
     const wrapped = report.wraps.map(({ name }) => name);
     const missing = expected.filter((name) => !wrapped.includes(name));
@@ -258,8 +258,8 @@ export class KekGroup implements AsyncDisposable {
     if (this.#options.probes.when === "while_unwell" && !this.isWell(name)) this.#prober.probeSoon(name);
   }
 
-  #answered(name: string, state: KeyState): boolean {
-    this.#board.succeeded(name, "probe");
+  #answered(name: string, state: KeyState, begunAt: number): boolean {
+    this.#board.succeeded(name, "probe", begunAt);
     return this.#onState?.(name, state) ?? false;
   }
 

@@ -22,8 +22,8 @@ const probeTimings = {
 
 /** Receives the results. */
 export interface ProbeListener {
-  /** @returns whether another probe has to confirm this version soon. */
-  answered(name: string, state: KeyState): boolean;
+  /** @param begunAt when the probe began. @returns whether another probe has to confirm this version soon. */
+  answered(name: string, state: KeyState, begunAt: number): boolean;
   failed(name: string, error: KmsError): void;
   /** Whether a provider needs no probe until {@linkcode Prober.probeSoon} is called for it. */
   rests(name: string): boolean;
@@ -79,11 +79,12 @@ export class Prober {
 
   async #probe(provider: Provider, failures: number, signal: AbortSignal): Promise<{ ms: number; failed: boolean }> {
     using bound = deadlineBy(this.#clock, probeTimings.deadline, signal);
+    const begunAt = this.#clock.now();
     try {
       const call = { signal: bound.signal };
       const action = `probe provider "${provider.name}"`;
       const state = await orAborted(provider.probe(call), bound.signal, action, "after this turn");
-      const confirm = this.#listener.answered(provider.name, state);
+      const confirm = this.#listener.answered(provider.name, state, begunAt);
       const { intervalMs, random } = this.#pace;
       const ms = confirm ? probeTimings.confirm : jittered(intervalMs, probeTimings.jitter, random);
       return { ms, failed: false };

@@ -19,9 +19,10 @@ export function reportsHealth(
 ): Pick<CheckedProvider, "name" | "unwrap"> {
   const { name } = provider;
   const reported = async (work: () => Promise<Uint8Array>) => {
+    const begunAt = board.now();
     try {
       const opened = await work();
-      board.succeeded(name, "unwrap");
+      board.succeeded(name, "unwrap", begunAt);
       return opened;
     } catch (thrown) {
       board.failed(name, "unwrap", toKmsError(thrown));

@@ -21,6 +21,20 @@ export interface Figures {
 /** The commands of `driver/main.go`. */
 export type DriverCommand = "load" | "seal" | "open" | "write" | "read" | "first";
 
+/** The commands of `driver/kv.go`. */
+export type KvCommand = "kv-seed" | "kv-read" | "kv-write" | "kv-list" | "kv-first";
+
+/** A server with the API of KV version 2, as the driver needs it. */
+export interface KvTarget {
+  readonly url: string;
+  /** File with the authority of the server's certificate, PEM. */
+  readonly authority: string;
+  /** File with one token a line. */
+  readonly tokens: string;
+  /** Number of secrets. */
+  readonly count: number;
+}
+
 /** Options of the driver. `first` also accepts the words of a command. */
 export interface DriverOptions {
   readonly op?: "status" | "encrypt" | "decrypt" | "mixed";
@@ -57,7 +71,21 @@ export class Driver {
     options: DriverOptions,
     words: readonly string[] = [],
   ): Promise<Figures> {
-    const flags = Object.entries({ socket, ...options }).flatMap(([name, value]) => [`-${name}`, String(value)]);
+    return await this.#run(command, { socket, ...options }, words);
+  }
+
+  /** As {@linkcode Driver.call}, over HTTPS. */
+  async kv(
+    command: KvCommand,
+    target: KvTarget,
+    options: DriverOptions,
+    words: readonly string[] = [],
+  ): Promise<Figures> {
+    return await this.#run(command, { ...target, ...options }, words);
+  }
+
+  async #run(command: string, options: object, words: readonly string[]): Promise<Figures> {
+    const flags = Object.entries(options).flatMap(([name, value]) => [`-${name}`, String(value)]);
     const { code, stdout, stderr } = await run(this.#program, [command, ...flags, "--", ...words]);
     if (code !== 0) throw new Error(`Cannot measure ${command}: ${stderr.trim()}`);
     const figures: Figures = JSON.parse(stdout);

@@ -31,7 +31,7 @@ function valueOf(command: SimpleCommand, option: string): string | undefined {
   return at < 0 ? undefined : command[at + 1];
 }
 
-const users = ["trousseau", "65532", undefined];
+const users = ["trousseau", "trousseaud", "65532", undefined];
 
 /** Why an `install` of a page has another mode or owner than `docs/install.md` says; `undefined` if it has these. */
 function faultOf(command: SimpleCommand): string | undefined {

@@ -5,37 +5,13 @@
  * @module
  */
 import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { readPage } from "../docs/markdown.ts";
 import { freePort, waitFor } from "../support/processes.ts";
-import { ShellSession } from "../support/shell_session.ts";
+import { environmentOf, inRunFolder, ShellSession } from "../support/shell_session.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 const page = "docs/keyring/start.md";
-
-/** A folder below those in which the programs may write: `/run`, or that of the user's session. */
-async function inRunFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const session = Deno.env.get("XDG_RUNTIME_DIR") ?? "/run";
-  const dir = Deno.uid() === 0 ? "/run" : session;
-  const folder = await Deno.makeTempDir({ dir, prefix: "trousseau-page-" });
-  try {
-    await work(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-/** The environment of a person with a home folder of his own. */
-function environmentOf(folder: string, home: string): Record<string, string> {
-  Deno.mkdirSync(join(folder, home), { recursive: true });
-  return {
-    PATH: `${folder}/bin:${dirname(Deno.execPath())}:${Deno.env.get("PATH") ?? ""}`,
-    HOME: join(folder, home),
-    DENO_DIR: Deno.env.get("DENO_DIR") ?? join(Deno.env.get("HOME") ?? "/root", ".cache/deno"),
-    NO_COLOR: "1",
-    DENO_NO_UPDATE_CHECK: "1",
-  };
-}
 
 /** A command of a `console` block, with the lines that the page shows below it. */
 interface Shown {

@@ -4,6 +4,7 @@
  * @module
  */
 import { equal } from "node:assert/strict";
+import { dirname, join } from "node:path";
 import { run } from "./processes.ts";
 
 /** Options of a {@linkcode ShellSession}. */
@@ -98,4 +99,28 @@ export class ShellSession implements AsyncDisposable {
     await this.#child.status;
     await this.#output.cancel().catch(() => {});
   }
+}
+
+/** A folder below those in which the programs may write: `/run`, or that of the user's session. */
+export async function inRunFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const session = Deno.env.get("XDG_RUNTIME_DIR") ?? "/run";
+  const dir = Deno.uid() === 0 ? "/run" : session;
+  const folder = await Deno.makeTempDir({ dir, prefix: "trousseau-page-" });
+  try {
+    await work(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** The environment of a person with a home folder of his own, and with the programs that are staged in `bin`. */
+export function environmentOf(folder: string, home: string): Record<string, string> {
+  Deno.mkdirSync(join(folder, home), { recursive: true });
+  return {
+    PATH: `${folder}/bin:${dirname(Deno.execPath())}:${Deno.env.get("PATH") ?? ""}`,
+    HOME: join(folder, home),
+    DENO_DIR: Deno.env.get("DENO_DIR") ?? join(Deno.env.get("HOME") ?? "/root", ".cache/deno"),
+    NO_COLOR: "1",
+    DENO_NO_UPDATE_CHECK: "1",
+  };
 }

@@ -1,4 +1,5 @@
-// Command driver puts load on a KMS plugin's socket, as kube-apiserver's own client would, and prints one line of JSON.
+// Command driver puts load on a KMS plugin's socket, as kube-apiserver's own client would, or over HTTPS on a server
+// with the API of Vault's KV version 2, and prints one line of JSON.
 package main
 
 import (
@@ -16,11 +17,17 @@ var commands = map[string]func([]string) (any, error){
 	"write": write,
 	"read":  read,
 	"first": first,
+
+	"kv-seed":  kvSeed,
+	"kv-read":  kvRead,
+	"kv-write": kvWrite,
+	"kv-list":  kvList,
+	"kv-first": kvFirst,
 }
 
 func main() {
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fail(fmt.Errorf("usage: driver load|seal|open|write|read|first -socket PATH [OPTIONS]"))
+		fail(fmt.Errorf("usage: driver COMMAND [OPTIONS]; the commands are in main.go"))
 	}
 	report, err := commands[os.Args[1]](os.Args[2:])
 	if err != nil {
@@ -46,6 +53,9 @@ type options struct {
 	seconds  *float64
 	warmup   *float64
 	file     *string
+
+	url, authority, tokens *string
+	count                  *int
 }
 
 func parse(name string, words []string) (options, error) {
@@ -59,6 +69,11 @@ func parse(name string, words []string) (options, error) {
 		seconds:  flags.Float64("seconds", 1, "how long"),
 		warmup:   flags.Float64("warmup", 0, "seconds before the measurement"),
 		file:     flags.String("file", "", "where sealed values are kept between two commands"),
+
+		url:       flags.String("url", "", "kv: the server, as in https://127.0.0.1:8200"),
+		authority: flags.String("authority", "", "kv: file with the authority of its certificate"),
+		tokens:    flags.String("tokens", "", "kv: file with one token a line; they take turns"),
+		count:     flags.Int("count", folderSize, "kv: how many secrets there are"),
 	}
 	return parsed, flags.Parse(words)
 }

@@ -7,7 +7,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { clectl, trousseau } from "../../../deploy/compile/artefacts.ts";
 import { stage } from "../../../deploy/compile/stage.ts";
-import { freePort, Process, run, waitFor } from "../../support/processes.ts";
+import { freePort, Process, type ProcessOptions, run, waitFor } from "../../support/processes.ts";
 
 /** The paths of the two programs. */
 export interface KeyringPrograms {
@@ -116,7 +116,12 @@ export class KeyringSite implements AsyncDisposable {
 
   /** Starts the server, and waits until it answers on its socket. */
   async begin(): Promise<Process> {
-    const server = this.spawn();
+    return await this.beginWith((options) => new Process(options));
+  }
+
+  /** As {@linkcode begin}, with a process that is started in another way. */
+  async beginWith(start: (options: ProcessOptions) => Process): Promise<Process> {
+    const server = start(this.#options());
     this.#server = server;
     const lives = async () => (await this.call("GET", "/livez")).status === 200;
     await waitFor("the keyring", lives, { timeoutMs: 120_000, everyMs: 50, alive: [server] });
@@ -131,8 +136,7 @@ export class KeyringSite implements AsyncDisposable {
 
   /** Starts a server and waits for nothing. The site does not end it. */
   spawn(): Process {
-    const args = ["keyring", "serve", "--config", this.config];
-    return new Process({ name: "trousseau keyring", command: this.#programs.trousseau, args, env: this.environment });
+    return new Process(this.#options());
   }
 
   /** Ends the server by a crash. */
@@ -210,6 +214,11 @@ export class KeyringSite implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server?.[Symbol.asyncDispose]();
     await Deno.remove(this.folder, { recursive: true });
+  }
+
+  #options(): ProcessOptions {
+    const args = ["keyring", "serve", "--config", this.config];
+    return { name: "trousseau keyring", command: this.#programs.trousseau, args, env: this.environment };
   }
 
   async #run(command: string, args: readonly string[], env: Record<string, string>, stdin?: string): Promise<Ended> {

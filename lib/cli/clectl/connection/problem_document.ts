@@ -12,7 +12,7 @@ import { printable } from "../../terminal.ts";
 const typePrefix = "urn:trousseau:problem:";
 
 /** Longest sentence that is shown, in characters. */
-const maxDetail = 1000;
+const maxDetail = 4_000;
 
 /** The parts of an answer that a problem is read from. */
 export interface ProblemAnswer {
@@ -41,7 +41,9 @@ export function keyringErrorOf(value: unknown, retryAfter?: string): KeyringErro
   if (code === undefined || typeof detail !== "string") return undefined;
   const isTraced = problems[code].kind === "internal" && typeof requestId === "string";
   const traced = isTraced ? ` The request ID is ${requestId.slice(0, 100)}.` : "";
-  return new KeyringError(code, printable(detail.slice(0, maxDetail) + traced), detailsOf(document, retryAfter));
+  // A refused policy has a line for each problem.
+  const message = (detail.slice(0, maxDetail) + traced).split("\n").map(printable).join("\n");
+  return new KeyringError(code, message, detailsOf(document, retryAfter));
 }
 
 function detailsOf(document: Readonly<Record<string, unknown>>, retryAfter: string | undefined): ProblemDetails {

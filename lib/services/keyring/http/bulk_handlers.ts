@@ -88,7 +88,7 @@ async function readSecrets(call: NativeCall<"readSecrets">): Promise<OperationRe
     const read = await readOne(call, text);
     if (read instanceof KeyringError) {
       texts.push(JSON.stringify({ path: text, problem: problemOf(read, call.requestId) }));
-      audited.push({ path: text, note: read.code });
+      audited.push({ path: text, result: read.code });
       continue;
     }
     bytes += read.fields.reduce((sum, { value }) => sum + value.length, 0);

@@ -5,7 +5,7 @@
  */
 import type * as z from "zod/mini";
 import type { FolderPath, SecretPath } from "../../../api/keyring/paths.ts";
-import { KeyringError } from "../../../api/keyring/problems.ts";
+import { KeyringError, type ProblemCode } from "../../../api/keyring/problems.ts";
 import type { RouteRow } from "../../../api/keyring/route.ts";
 import type { Verb } from "../../../api/keyring/verbs.ts";
 import type { Identity } from "../policy/identity.ts";
@@ -16,11 +16,13 @@ import type { WriteCall } from "../secrets/model.ts";
 import type { KeyringParts } from "./parts.ts";
 import type { RenderProblem } from "./problem_answer.ts";
 
-/** A line of the audit about a success. */
+/** A line of the audit about a request that was answered. */
 export interface AuditedTarget {
   readonly path?: string;
   readonly version?: number;
   readonly note?: string;
+  /** The problem of this path among several; `ok` if left out. */
+  readonly result?: ProblemCode;
 }
 
 /** The result of an operation. */

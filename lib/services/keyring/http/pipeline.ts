@@ -5,7 +5,7 @@
  * @module
  */
 import { folderPath } from "../../../api/keyring/paths.ts";
-import { KeyringError, type ProblemCode } from "../../../api/keyring/problems.ts";
+import { KeyringError, type ProblemCode, problems } from "../../../api/keyring/problems.ts";
 import { concat, utf8 } from "../../../base/bytes.ts";
 import { type Clock, deadlineBy } from "../../../base/clock.ts";
 import type { Authenticated } from "../identity/authenticator.ts";
@@ -16,6 +16,7 @@ import { credentialsOf } from "./credentials.ts";
 import { type ApiAnswer, type IncomingRequest, jsonAnswer } from "./exchange.ts";
 import { IdempotencyKeys, type IdempotencyRecord } from "./idempotency.ts";
 import {
+  type AuditedTarget,
   type CallTrace,
   lacksRight,
   type Operation,
@@ -72,6 +73,9 @@ interface Admitted {
   readonly trace: CallTrace;
 }
 
+/** Milliseconds for the lines of a request in the audit. */
+const auditMs = 30_000;
+
 /** See the module. One for each server. */
 export class Pipeline {
   readonly #options: PipelineOptions;
@@ -102,7 +106,7 @@ export class Pipeline {
     } catch (thrown) {
       const error = toKeyringError(thrown);
       const answer = operation.renderProblem(error, requestId);
-      note(answer.status, error.code, error);
+      note(answer.status, error.code, isFailureInside(error) ? error : undefined);
       return withCommonHeaders(answer, requestId);
     }
   }
@@ -116,7 +120,10 @@ export class Pipeline {
     const parts = this.#options.parts();
     refuseBrowsers(request);
     operation.refuse?.(request);
-    using time = deadlineBy(this.#options.clock, operation.timeoutMs, request.signal);
+    // A change is made to its end: else whoever hangs up at the right moment has made one that no line of the audit names.
+    const isChange = request.method !== "GET";
+    const parent = isChange ? new AbortController().signal : request.signal;
+    using time = deadlineBy(this.#options.clock, operation.timeoutMs, parent);
     const common = { parts, request, requestId, signal: time.signal, trace: {} };
     const found = operation.verb === "none" ? undefined : await this.#identify(common, operation);
     const identity = found?.identity;
@@ -127,7 +134,7 @@ export class Pipeline {
       const policy = found?.policy ?? await parts.policies.current(time.signal);
       const { answer, audited } = await this.#work(routed, operation, { ...common, identity, policy });
       const lines = audited.map((target) => lineOf(requestId, identity, operation, request, target));
-      await Promise.all(lines.map((line) => parts.audit.record(line, time.signal)));
+      await this.#record(parts, lines);
       return answer;
     } catch (thrown) {
       const error = toKeyringError(thrown);
@@ -188,18 +195,24 @@ export class Pipeline {
     return "record" in once ? replayOf(once.record) : once.result;
   }
 
+  /** Writes lines. They have a time of their own, since that of the request may have ended. */
+  async #record({ audit }: KeyringParts, lines: readonly KeyringAuditEntry[]): Promise<void> {
+    using time = deadlineBy(this.#options.clock, auditMs, new AbortController().signal);
+    await Promise.all(lines.map((line) => audit.record(line, time.signal)));
+  }
+
   /** A failure of a request with an identity is one line; of one without, a count by address. */
   async #auditFailure(
-    { parts, request, requestId, identity, trace, signal }: Omit<Admitted, "policy">,
+    { parts, request, requestId, identity, trace }: Omit<Admitted, "policy">,
     operation: Pick<Operation, "action" | "vault">,
     error: KeyringError,
   ): Promise<void> {
-    if (error.code === "rate_limited" || request.signal.aborted) return;
+    if (error.code === "rate_limited") return;
     if (identity === undefined) {
-      this.#deny(parts, request, operation, error);
+      if (!request.signal.aborted) this.#deny(parts, request, operation, error);
       return;
     }
-    await parts.audit.record(lineOf(requestId, identity, operation, request, trace, error.code), signal);
+    await this.#record(parts, [lineOf(requestId, identity, operation, request, trace, error.code)]);
   }
 
   #deny(
@@ -210,6 +223,11 @@ export class Pipeline {
   ): void {
     audit.deny(addressOf(request), { action, result: code });
   }
+}
+
+/** Whether an operator must see the error. Refusals have their line in the audit, and whoever asked has the sentence. */
+function isFailureInside({ code }: KeyringError): boolean {
+  return problems[code].kind === "internal";
 }
 
 /** The identity with one of its roles. @throws {KeyringError} `unauthenticated` */
@@ -247,8 +265,8 @@ function lineOf(
   identity: Identity | undefined,
   { action }: Pick<Operation, "action">,
   request: IncomingRequest,
-  target: { readonly path?: string; readonly version?: number; readonly note?: string },
-  result: KeyringAuditEntry["result"] = "ok",
+  target: AuditedTarget,
+  result: KeyringAuditEntry["result"] = target.result ?? "ok",
 ): KeyringAuditEntry {
   return {
     requestId,

@@ -131,6 +131,23 @@ Deno.test("each answer has its line in the audit first, with identity, path, ver
   });
 });
 
+Deno.test("each path of many reads has its own result in the audit, and only failures inside are reported", async () => {
+  await withKeyring(async (keyring) => {
+    await keyring.policy(testPolicy);
+    await keyring.expect(201, "POST", john, { body });
+    const own = await keyring.token("reader");
+    const paths = ["db/prod/john", "other", "db/prod/none"];
+    await keyring.expect(200, "POST", "/api/v1/read", { ...own, body: { paths } });
+    await keyring.expect(403, "GET", "/api/v1/secrets/other", own);
+    const lines = keyring.audited().slice(-4).map(({ path, result }) => `${path} ${result}`);
+    deepEqual(lines, ["db/prod/john ok", "other forbidden", "db/prod/none not_found", "other forbidden"]);
+    deepEqual(keyring.answered.filter(({ error }) => error !== undefined), []);
+    keyring.parts.secrets.read = () => Promise.reject(new Error("db/prod/john"));
+    await keyring.expect(500, "GET", john);
+    deepEqual(keyring.answered.filter(({ error }) => error !== undefined).map(({ result }) => result), ["internal"]);
+  });
+});
+
 Deno.test("if no line of the audit can be written, no value is answered and no success of a write", async () => {
   await withKeyring(async (keyring) => {
     await keyring.expect(201, "POST", john, { body });
@@ -152,6 +169,28 @@ Deno.test("nothing is changed once a line of the audit could not be written", as
     await keyring.expect(503, "POST", john, { body });
     keyring.auditBroken = undefined;
     await keyring.expect(404, "GET", john);
+  });
+});
+
+Deno.test("a change whose client hangs up is made to its end and has its line in the audit", async () => {
+  await withKeyring(async (keyring) => {
+    const hangUp = (method: string, target: string, sent: object) => {
+      const gone = new AbortController();
+      const answer = keyring.send(method, target, { ...sent, signal: gone.signal });
+      gone.abort();
+      return answer;
+    };
+    await hangUp("POST", john, { body });
+    await hangUp("POST", "/v1/secret/data/db/prod/anna", { body: { data: { password: "hunter2" } } });
+    await hangUp("DELETE", john, {});
+    const lines = keyring.audited().map(({ action, path, result }) => [action, path, result].join(" "));
+    deepEqual(lines, [
+      "secret.create db/prod/john ok",
+      "secret.write db/prod/anna ok",
+      "secret.delete db/prod/john ok",
+    ]);
+    await keyring.expect(200, "GET", "/api/v1/secrets/db/prod/anna");
+    await keyring.expect(410, "GET", john);
   });
 });
 

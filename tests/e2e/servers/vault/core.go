@@ -12,22 +12,21 @@ import (
 	"github.com/hashicorp/vault/builtin/plugin"
 	"github.com/hashicorp/vault/helper/namespace"
 	"github.com/hashicorp/vault/sdk/logical"
-	"github.com/hashicorp/vault/sdk/physical/inmem"
 	"github.com/hashicorp/vault/vault"
 	vaultseal "github.com/hashicorp/vault/vault/seal"
 )
 
 // startCore makes a core that is ready for requests, whose root token is token, and returns the one key that unseals it
-// again after it was sealed.
-func startCore(token string, log hclog.Logger) (*vault.Core, []byte, error) {
-	storage, err := inmem.NewInmem(nil, log.Named("storage"))
+// again after it was sealed. With a folder the storage is files in it, and a second start opens what the first one left.
+func startCore(token, folder string, log hclog.Logger) (*vault.Core, []byte, error) {
+	storage, kind, err := openStorage(folder, log.Named("storage"))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("open the storage: %w", err)
 	}
 	core, err := vault.NewCore(&vault.CoreConfig{
 		Logger:          log,
 		Physical:        storage,
-		StorageType:     "inmem",
+		StorageType:     kind,
 		DisableMlock:    true,
 		BuiltinRegistry: builtins,
 		AuditBackends: map[string]audit.Factory{
@@ -41,11 +40,20 @@ func startCore(token string, log hclog.Logger) (*vault.Core, []byte, error) {
 		return nil, nil, fmt.Errorf("make the core: %w", err)
 	}
 	ctx := namespace.RootContext(context.Background())
+	if key, err := keptKey(folder); err != nil || key != nil {
+		if err == nil {
+			err = unseal(core, key)
+		}
+		return core, key, err
+	}
 	key, firstToken, err := initialise(ctx, core)
 	if err != nil {
 		return nil, nil, err
 	}
-	return core, key, exchangeRoot(ctx, core, firstToken, token)
+	if err := exchangeRoot(ctx, core, firstToken, token); err != nil {
+		return nil, nil, err
+	}
+	return core, key, keepKey(folder, key)
 }
 
 // initialise initialises and unseals with a single share.
@@ -58,16 +66,20 @@ func initialise(ctx context.Context, core *vault.Core) (key []byte, rootToken st
 	if err != nil {
 		return nil, "", fmt.Errorf("initialise: %w", err)
 	}
+	key = result.SecretShares[0]
+	return key, result.RootToken, unseal(core, key)
+}
+
+func unseal(core *vault.Core, key []byte) error {
 	// Unseal takes what it is given as its own and may wipe it.
-	key = bytes.Clone(result.SecretShares[0])
 	unsealed, err := core.Unseal(bytes.Clone(key))
 	if err == nil && !unsealed {
 		err = errors.New("its only share did not unseal it")
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("unseal: %w", err)
+		return fmt.Errorf("unseal: %w", err)
 	}
-	return key, result.RootToken, nil
+	return nil
 }
 
 // exchangeRoot replaces the root token that Vault drew by lot with one whose value is chosen.

@@ -1,5 +1,5 @@
-// Command vault-test-server serves a real Vault core over HTTP or HTTPS for tests: storage in memory, initialised and
-// unsealed, one root token. Whatever is behind the API is Vault's own; what is missing is Vault's command line, most of
+// Command vault-test-server serves a real Vault core over HTTP or HTTPS for tests: storage in memory, or in files with
+// -storage, initialised and unsealed, one root token. Whatever is behind the API is Vault's own; what is missing is Vault's command line, most of
 // whose plugins the tests do not need.
 //
 // Once it listens it prints one line, "vault ready: <url> root_token=<token> unseal_key=<hex>". It ends with SIGTERM.
@@ -25,8 +25,8 @@ import (
 )
 
 type options struct {
-	listen, token, certificate, key, logLevel string
-	latency                                   time.Duration
+	listen, token, certificate, key, storage, logLevel string
+	latency                                            time.Duration
 }
 
 func parseOptions() (options, error) {
@@ -36,6 +36,7 @@ func parseOptions() (options, error) {
 	flag.StringVar(&o.token, "token", "root", "what the root token shall be")
 	flag.StringVar(&o.certificate, "tls-cert", "", "certificate in PEM: serves HTTPS, together with -tls-key")
 	flag.StringVar(&o.key, "tls-key", "", "private key of -tls-cert in PEM")
+	flag.StringVar(&o.storage, "storage", "", "folder for Vault's file storage and the unseal key; in memory without it")
 	flag.StringVar(&o.logLevel, "log-level", "warn", "how much Vault logs to stderr")
 	flag.IntVar(&milliseconds, "latency-ms", 0, "how long each request waits before Vault sees it")
 	flag.Parse()
@@ -64,7 +65,7 @@ func delayed(next http.Handler, d time.Duration) http.Handler {
 
 func serve(ctx context.Context, o options) error {
 	log := hclog.New(&hclog.LoggerOptions{Name: "vault", Level: hclog.LevelFromString(o.logLevel), Output: os.Stderr})
-	core, unsealKey, err := startCore(o.token, log)
+	core, unsealKey, err := startCore(o.token, o.storage, log)
 	if err != nil {
 		return err
 	}

@@ -51,13 +51,22 @@ export function kvChanges(text: string, current: readonly SecretField[]): Readon
   return Object.fromEntries(changes);
 }
 
+/** Maximum depth of the objects in a merge patch: each level reads the text of the levels below it once more. */
+const maxPatchDepth = 32;
+
 /** A merge patch on texts, so that numbers stay as they are written. Both parse as JSON. */
-function mergePatch(target: string | undefined, patch: string): string {
+function mergePatch(target: string | undefined, patch: string, depth = 1): string {
   if (!patch.startsWith("{")) return patch;
+  if (depth > maxPatchDepth) {
+    throw new KeyringError(
+      "request_invalid",
+      `The body is refused: its objects are nested deeper than ${maxPatchDepth} levels; write the field as a whole.`,
+    );
+  }
   const members = new Map(target?.startsWith("{") === true ? jsonMemberTexts(target, []) : []);
   for (const [name, value] of jsonMemberTexts(patch, [])) {
     if (value === "null") members.delete(name);
-    else members.set(name, mergePatch(members.get(name), value));
+    else members.set(name, mergePatch(members.get(name), value, depth + 1));
   }
   return `{${[...members].map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(",")}}`;
 }
