@@ -70,7 +70,7 @@ export async function runService<Service extends OpenService>(
   warn(runtimeVariablesWarning(options.environment), notify);
   warn(checkStateOwner({ state, socket }, takeover), notify);
   const credentials = new Reloads();
-  using lock = await claimSocket(socket.path);
+  using lock = await claimSocket(socket.path, socket.folderMode);
   await using service = await openUnlessAborted(row.open({ config, notify, credentials }), signal);
   await service.prepare?.(takeover, signal);
   await using server = await service.serve({

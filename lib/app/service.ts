@@ -17,7 +17,7 @@ export type Permission = "env" | "ffi" | "import" | "net" | "read" | "run" | "sy
 
 /** The settings that every service has, from its section of the configuration. */
 export interface ServiceSettings {
-  readonly socket: Config["socket"];
+  readonly socket: Config["socket"] & Pick<SocketOptions, "folderMode">;
   /** The folder of the service's own files. */
   readonly state: string;
   /** `stdout`, a path, or `undefined` for no audit. */

@@ -35,7 +35,8 @@ export const services = {
     starts: "starts as a keyring",
     // Its audit is a chain of its own, beside the events of telemetry.
     settings: ({ keyring: { adminSocket, state, metrics } }) => {
-      return { socket: adminSocket, state, audit: undefined, listen: metrics };
+      // Every right is behind this socket: no other user passes through its folder.
+      return { socket: { ...adminSocket, folderMode: 0o700 }, state, audit: undefined, listen: metrics };
     },
     listenField: "keyring.metrics",
     countable: countableByKeyring,

@@ -21,6 +21,23 @@ async function read(site: KeyringSite, path: string): Promise<string | undefined
   return (await site.call("GET", `/api/v1/secrets/${path}`)).body?.fields?.p?.value;
 }
 
+Deno.test("the files of a keyring are its user's alone, and its admin socket lies in a folder that no other user enters", async () => {
+  await using site = await KeyringSite.make(programs);
+  await site.configure({ keyring: { listen: `127.0.0.1:${site.port}` } });
+  await site.start();
+  const modes = {
+    "admin": 0o700,
+    "admin/admin.sock": 0o600,
+    "store": 0o700,
+    "store/keyring.db": 0o600,
+    "state": 0o700,
+  };
+  for (const [name, mode] of Object.entries({ ...modes, "audit.jsonl": 0o600, "local.keys": 0o600 })) {
+    const { mode: found } = await Deno.lstat(join(site.folder, name));
+    equal(((found ?? 0) & 0o777).toString(8), mode.toString(8), name);
+  }
+});
+
 /** A site with one secret, whose server has ended. */
 async function stopped(): Promise<KeyringSite> {
   const site = await KeyringSite.make(programs);

@@ -26,6 +26,8 @@ import type { SocketProtocol } from "./socket_probe.ts";
 export interface SocketOptions extends SocketPlace {
   /** Decides whether a live socket at the path may be replaced. Without it, a live socket prevents the start. */
   readonly takeover?: Takeover | undefined;
+  /** Mode bits of the socket's folder if it is made; 0711 if left out. */
+  readonly folderMode?: number | undefined;
   /** The lock, if {@linkcode claimSocket} has taken it already. */
   readonly lock?: SocketLock | undefined;
   readonly notify: Notify;
@@ -61,12 +63,13 @@ export interface HeldSocket {
  * Takes the lock of a socket early, so that other processes see that this one is starting. It holds the lock also
  * during a long or failing start.
  *
+ * @param folderMode as in {@linkcode SocketOptions}.
  * @returns `undefined` if another process holds the lock; {@linkcode holdSocket} waits for it, or throws.
  * @throws {KmsError} `config` if the path cannot be used.
  */
-export async function claimSocket(path: string): Promise<SocketLock | undefined> {
+export async function claimSocket(path: string, folderMode?: number): Promise<SocketLock | undefined> {
   checkPath(path);
-  makeFolder(path);
+  makeFolder(path, folderMode);
   return await tryLockSocket(path);
 }
 
@@ -86,7 +89,7 @@ const never = new AbortController().signal;
  */
 export async function holdSocket(listen: Listen, options: SocketOptions): Promise<HeldSocket> {
   checkPath(options.path);
-  makeFolder(options.path);
+  makeFolder(options.path, options.folderMode);
   let { lock, found } = await settle(options);
   try {
     if (found === "symlink" || found === "other") throw notASocket(options.path, found);
@@ -207,7 +210,7 @@ class Holder implements HeldSocket {
 
   async #placeAgain(): Promise<void> {
     const old = this.#socket;
-    makeFolder(this.#options.path);
+    makeFolder(this.#options.path, this.#options.folderMode);
     this.#socket = await placeSocket(this.#listen, this.#options);
     old.listener.close();
     this.#answers.reset();

@@ -66,17 +66,18 @@ async function probe(path: string): Promise<SocketFileFound> {
 }
 
 /**
- * Creates the folder of a socket if it does not exist, with mode 0711: all users can pass through, only the owner can
- * list it. The socket's own mode controls connections.
+ * Creates the folder of a socket if it does not exist.
  *
+ * @param mode by default 0711: all users can pass through, only the owner can list it, and the socket's own mode controls
+ *   connections.
  * @throws {KmsError} `config` if the folder cannot be created.
  */
-export function makeFolder(path: string): void {
+export function makeFolder(path: string, mode = 0o711): void {
   const folder = dirname(path);
   try {
     if (fileInfo(folder) !== undefined) return;
-    Deno.mkdirSync(folder, { recursive: true });
-    Deno.chmodSync(folder, 0o711);
+    Deno.mkdirSync(folder, { recursive: true, mode });
+    Deno.chmodSync(folder, mode);
   } catch (error) {
     throw new KmsError("config", `Cannot make the folder "${folder}": ${whyUnwritable(error, path)}.`, {
       cause: error,

@@ -4,11 +4,7 @@
  * @module
  */
 import { createServer } from "node:http";
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
 import type { Clock } from "../../../base/clock.ts";
-import { KmsError } from "../../../base/errors.ts";
-import { whyUnwritable } from "../../../base/file_failures.ts";
 import { holdSocket } from "../../../net/socket/socket.ts";
 import type { SocketLock } from "../../../net/socket/socket_lock.ts";
 import type { Notify } from "../../../telemetry/events.ts";
@@ -68,13 +64,13 @@ export async function openUnixListener(options: UnixListenerOptions): Promise<Un
     limits,
     clock,
   );
-  makePrivateFolder(path);
   const held = await holdSocket((path) => servers.listen({ path }), {
     path,
     mode,
     owner,
     group,
     lock,
+    folderMode: 0o700,
     notify,
     protocol: "http1",
   });
@@ -91,16 +87,4 @@ export async function openUnixListener(options: UnixListenerOptions): Promise<Un
     close,
     [Symbol.asyncDispose]: () => close(0),
   };
-}
-
-/** Makes the folder of a socket with mode 0700 if it does not exist. */
-function makePrivateFolder(path: string): void {
-  const folder = dirname(path);
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new KmsError("config", `Cannot make the folder "${folder}": ${whyUnwritable(error, path)}.`, {
-      cause: error,
-    });
-  }
 }
