@@ -48,7 +48,8 @@ export function vaultTokenOf(request: IncomingRequest): string | undefined {
 
 function bearerOf(request: IncomingRequest): string | undefined {
   const header = request.header("authorization");
-  if (header === undefined || header === "") return undefined;
+  // An empty header is refused: a client whose token was lost must not act as its socket or its certificate.
+  if (header === undefined) return undefined;
   const [, token] = /^Bearer ([A-Za-z0-9._~+/=-]{1,65536})$/i.exec(header) ?? [];
   if (token !== undefined) return token;
   throw new KeyringError("request_invalid", "The header Authorization is refused: it must be Bearer and a token.");

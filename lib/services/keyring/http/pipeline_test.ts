@@ -163,6 +163,13 @@ Deno.test("if no line of the audit can be written, no value is answered and no s
   });
 });
 
+Deno.test("an empty Authorization header is refused, and does not fall back to the socket", async () => {
+  await withKeyring(async (keyring) => {
+    await keyring.expect(400, "GET", "/api/v1/whoami", { headers: { authorization: "" } });
+    await keyring.expect(200, "GET", "/api/v1/whoami");
+  });
+});
+
 Deno.test("nothing is changed once a line of the audit could not be written", async () => {
   await withKeyring(async (keyring) => {
     keyring.auditBroken = new KeyringError("audit_unavailable", "The audit cannot be written: the disk is full.");
