@@ -74,8 +74,9 @@ export function segmentsOf(path: SecretPath | FolderPath): readonly string[] {
 
 /** The folder that contains a secret or a folder; the root contains itself. */
 export function parentOf(path: SecretPath | FolderPath): FolderPath {
-  const segments = segmentsOf(path);
-  return (segments.length < 2 ? "" : `${segments.slice(0, -1).join("/")}/`) as FolderPath;
+  // A listing asks for each entry: nothing is split.
+  const end = path.endsWith("/") ? path.length - 2 : path.length - 1;
+  return path.slice(0, path.lastIndexOf("/", end) + 1) as FolderPath;
 }
 
 function decodedSegment(whole: string, segment: string): string {

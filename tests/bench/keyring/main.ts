@@ -49,9 +49,13 @@ async function measure(settings: Settings): Promise<Results> {
   const servers = [ours, stack.use(await vaultServer(options))] as const;
   await seed(driver, servers);
   const comparisons: Comparison[] = [];
-  if (parts.has("memory")) comparisons.push(await measureMemory(driver, servers));
-  if (parts.has("first")) comparisons.push(await measureFirst(driver, servers, rounds));
-  if (parts.has("rates")) comparisons.unshift(...await measureRates(driver, servers, { rounds, seconds }));
+  const note = async (...taken: readonly Comparison[]) => {
+    comparisons.push(...taken);
+    for (const { what, trousseau, vault } of taken) await progress(`${what}: ${ratio(trousseau / vault)}`);
+  };
+  if (parts.has("rates")) await note(...await measureRates(driver, servers, { rounds, seconds }));
+  if (parts.has("memory")) await note(await measureMemory(driver, servers));
+  if (parts.has("first")) await note(await measureFirst(driver, servers, rounds));
   return { comparisons, targets: await measureOwn(parts, programs, driver, ours) };
 }
 
@@ -65,6 +69,11 @@ async function measureOwn(
     ...parts.has("kms") ? await measureKmsCalls(programs, driver) : [],
     ...parts.has("client") ? await measureClient(programs, ours) : [],
   ];
+}
+
+/** A line on stderr, so that a run that is ended early has shown its figures. */
+async function progress(line: string): Promise<void> {
+  await Deno.stderr.write(new TextEncoder().encode(`${line}\n`));
 }
 
 function targetOf({ what, trousseau, vault, bound }: Comparison): Target {

@@ -28,12 +28,21 @@ export interface ProblemAnswer {
  * @param address the server, for the message about an answer that is no problem document.
  */
 export function problemErrorOf(answer: ProblemAnswer, address: string): KeyringError | KmsError {
-  const error = keyringErrorOf(documentOf(answer), answer.retryAfter);
+  const error = keyringErrorOf(documentOf(answer), answer.retryAfter, printableLines);
   return error ?? unknownProblem(answer.status, address);
 }
 
+/** The mistakes of a policy are lines of their own; the report of an error indents them. */
+function printableLines(text: string): string {
+  return text.split("\n").map(printable).join("\n");
+}
+
 /** The error for a problem document; `undefined` for any other value. */
-export function keyringErrorOf(value: unknown, retryAfter?: string): KeyringError | undefined {
+export function keyringErrorOf(
+  value: unknown,
+  retryAfter?: string,
+  shown: (text: string) => string = printable,
+): KeyringError | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const document = value as Readonly<Record<string, unknown>>;
   const { type, detail, requestId } = document;
@@ -41,9 +50,7 @@ export function keyringErrorOf(value: unknown, retryAfter?: string): KeyringErro
   if (code === undefined || typeof detail !== "string") return undefined;
   const isTraced = problems[code].kind === "internal" && typeof requestId === "string";
   const traced = isTraced ? ` The request ID is ${requestId.slice(0, 100)}.` : "";
-  // A refused policy has a line for each problem.
-  const message = (detail.slice(0, maxDetail) + traced).split("\n").map(printable).join("\n");
-  return new KeyringError(code, message, detailsOf(document, retryAfter));
+  return new KeyringError(code, shown(detail.slice(0, maxDetail) + traced), detailsOf(document, retryAfter));
 }
 
 function detailsOf(document: Readonly<Record<string, unknown>>, retryAfter: string | undefined): ProblemDetails {

@@ -31,6 +31,7 @@ async function list(call: NativeCall<"list">): Promise<OperationResult> {
   const limit = query.limit ?? requestLimits.listEntries;
   const page = await listedEntries(call, folder, {
     limit,
+    withInfo: true,
     ...(query.after === undefined ? {} : { after: query.after }),
   });
   return {
@@ -41,12 +42,13 @@ async function list(call: NativeCall<"list">): Promise<OperationResult> {
 
 /**
  * One page of the entries that the identity may list. Entries that it may not list are passed over, so that a page is
- * shorter than its limit only at the end.
+ * shorter than its limit only at the end. `withInfo`: whether secrets come with their info, which opens another record of
+ * each.
  */
 export async function listedEntries(
   call: Pick<NativeCall<"list">, "parts" | "policy" | "identity" | "signal">,
   folder: FolderPath,
-  { after, limit }: { readonly after?: string; readonly limit: number },
+  { after, limit, withInfo }: { readonly after?: string; readonly limit: number; readonly withInfo: boolean },
 ): Promise<{ readonly entries: readonly ListedPath[]; readonly more: boolean }> {
   const { parts, policy, identity, signal } = call;
   const entries: ListedPath[] = [];
@@ -54,7 +56,7 @@ export async function listedEntries(
   for (;;) {
     const page = await parts.secrets.list(folder, {
       limit,
-      withInfo: true,
+      withInfo,
       signal,
       ...(last === undefined ? {} : { after: last }),
     });

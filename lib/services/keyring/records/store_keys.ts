@@ -46,6 +46,8 @@ export interface NewKey {
 export class StoreKeys {
   readonly #parts: StoreKeysParts;
   #rows: ReadonlyMap<string, StoreKeyRow> = new Map();
+  /** In the order of {@linkcode StoreKeys.ofUse}, which each request asks for. */
+  #byUse: ReadonlyMap<KeyUse, readonly StoreKeyRow[]> = new Map();
   /** Counts reads, so that a slow one does not replace the result of a later one. */
   readonly #loads = { started: 0, taken: 0 };
 
@@ -65,7 +67,7 @@ export class StoreKeys {
 
   /** The keys of a use, the current one first: that of the newest epoch, and of these the one that was made last. */
   ofUse(use: KeyUse): readonly StoreKeyRow[] {
-    return this.rows().filter((row) => row.use === use).toSorted(newestFirst);
+    return this.#byUse.get(use) ?? [];
   }
 
   /**
@@ -82,6 +84,7 @@ export class StoreKeys {
     if (turn < this.#loads.taken) return;
     this.#loads.taken = turn;
     this.#rows = rows;
+    this.#byUse = Map.groupBy([...rows.values()].toSorted(newestFirst), ({ use }) => use);
   }
 
   /**

@@ -17,6 +17,10 @@ const entryKinds = {
   closing: 3,
 } as const satisfies Readonly<Record<string, number>>;
 
+const kindNames: ReadonlyMap<number, keyof typeof entryKinds> = new Map(
+  Object.entries(entryKinds).map(([name, number]) => [number, name as keyof typeof entryKinds]),
+);
+
 /** An entry of a folder. */
 export interface IndexEntry {
   readonly kind: keyof typeof entryKinds;
@@ -39,8 +43,7 @@ export const indexCodec: RecordCodec<IndexEntry> = {
   cached: true,
   encode: ({ kind, id, name }) => concat(Uint8Array.of(entryKinds[kind]), id, utf8(name)),
   decode: (bytes) => {
-    const names = Object.keys(entryKinds) as IndexEntry["kind"][];
-    const kind = names.find((one) => entryKinds[one] === bytes[0]);
+    const kind = kindNames.get(bytes[0] ?? 0);
     const name = exactText(bytes.subarray(1 + treeIdBytes));
     return kind && name ? { kind, id: bytes.slice(1, 1 + treeIdBytes), name } : undefined;
   },

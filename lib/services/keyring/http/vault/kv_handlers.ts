@@ -6,7 +6,6 @@
 import type * as z from "zod/mini";
 import type { FolderPath, SecretPath } from "../../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../../api/keyring/problems.ts";
-import { requestLimits } from "../../../../api/keyring/secret_schemas.ts";
 import { listedEntries } from "../bulk_handlers.ts";
 import type { OperationCall, OperationResult } from "../operation.ts";
 import { toKeyringError } from "../problem_answer.ts";
@@ -143,16 +142,9 @@ export async function kvList(
   call: Call<z.output<typeof kvListQuery>, unknown, FolderPath>,
 ): Promise<OperationResult> {
   const { path: folder, requestId } = call;
-  const keys: string[] = [];
-  let after: string | undefined;
-  for (;;) {
-    const options = { limit: requestLimits.listEntries, ...(after === undefined ? {} : { after }) };
-    const page = await listedEntries(call, folder, options);
-    keys.push(...page.entries.map(({ path }) => path.slice(folder.length)));
-    const last: string | undefined = page.entries.at(-1)?.path;
-    if (!page.more || last === undefined) break;
-    after = last;
-  }
+  // The answer has the names of all entries: in pages, the whole folder would be read for each of them.
+  const { entries } = await listedEntries(call, folder, { limit: Infinity, withInfo: false });
+  const keys = entries.map(({ path }) => path.slice(folder.length));
   if (keys.length === 0) throw new KeyringError("not_found", `The folder ${JSON.stringify(folder)} is empty.`);
   return { answer: vaultData(requestId, { keys }), audited: [{ path: folder, note: "kv" }] };
 }
