@@ -4,8 +4,9 @@
  *
  * `deno task test:e2e [FILE…]` for those that take minutes, `deno task test:e2e:long` for the outages.
  *
- * `TROUSSEAU_BIN` and `CLECTL_BIN` name binaries to test instead of the staged bundles; `tests/e2e/harness/vault.ts` says how to name a
- * Vault or an OpenBao of your own.
+ * `TROUSSEAU_BIN` and `CLECTL_BIN` name binaries to test instead of the staged bundles; `tests/e2e/harness/vault.ts`
+ * says how to name a Vault or an OpenBao of your own. `TROUSSEAU_KILLS` is the number of kills of a keyring, 10 if it is
+ * not set.
  *
  * @module
  */

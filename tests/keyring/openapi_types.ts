@@ -1094,7 +1094,7 @@ export interface components {
         TokenRequest: {
             /** @description Name of the role of the policy. */
             role: string;
-            /** @description Lifetime in seconds, at most 90 days. */
+            /** @description Lifetime in seconds, from a minute to 90 days. */
             ttl: number;
             /** @description Name of the token, for the audit. */
             name: string;

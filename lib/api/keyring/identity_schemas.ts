@@ -7,6 +7,9 @@ import * as z from "zod/mini";
 import { base64Bytes, described, named, shownTime, whole } from "./common_schemas.ts";
 import { type Verb, verbNames } from "./verbs.ts";
 
+/** Minimum lifetime of a token in seconds. */
+const minTokenSeconds = 60;
+
 /** Maximum lifetime of a token in seconds: 90 days. */
 export const maxTokenSeconds = 7_776_000;
 
@@ -42,7 +45,7 @@ export const loginRequest = z.strictObject({
 /** Body of `POST tokens`. */
 export const tokenRequest = z.strictObject({
   role: named("Name of the role of the policy.", 128),
-  ttl: whole("Lifetime in seconds, at most 90 days.", 1, maxTokenSeconds),
+  ttl: whole("Lifetime in seconds, from a minute to 90 days.", minTokenSeconds, maxTokenSeconds),
   name: named("Name of the token, for the audit.", 128),
 });
 
