@@ -5,7 +5,6 @@ import { KmsError } from "../../../base/errors.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { serverAddress } from "./address.ts";
 import { clientLimits, KeyringClient } from "./client.ts";
-import { keyringErrorOf } from "./problem_document.ts";
 import { objectAt, textAt } from "./shape.ts";
 
 const never = new AbortController().signal;
@@ -63,12 +62,6 @@ Deno.test("KeyringClient.json() sends JSON with a key, and reads the answer", as
   deepEqual([request?.method, request?.url, request?.body], ["POST", "/api/v1/secrets/a%20b?x=1%202", '{"v":1}']);
   equal(request?.headers["if-match"], '"3"');
   match(String(request?.headers["idempotency-key"]), /^[0-9a-f]{32}$/);
-});
-
-Deno.test("keyringErrorOf() keeps the lines of a sentence, and no other control character", () => {
-  const type = "urn:trousseau:problem:request_invalid";
-  const thrown = keyringErrorOf({ type, detail: "The policy is refused:\n4:35: a\r\x1b[2J\n5:1: b" });
-  equal(thrown?.message, "The policy is refused:\n4:35: a\ufffd\ufffd[2J\n5:1: b");
 });
 
 Deno.test("KeyringClient.json() throws the problem that the server answers, without characters that control a terminal", async () => {
