@@ -24,6 +24,8 @@ export interface Artefact {
   /** The first module, relative to the root of the checkout. */
   readonly entry: string;
   readonly permissions: Permissions;
+  /** Names of links to it, each with the words that it adds: those of the program itself. A launcher needs them too. */
+  readonly links?: Readonly<Record<string, readonly string[]>>;
   /** Flags of V8's, baked in too. */
   readonly v8Flags: readonly string[];
   /** Unstable features of Deno that it uses, as in `--unstable-NAME`. */
@@ -43,6 +45,7 @@ export const v8Flags = ["--max-semi-space-size=8", "--heap-growing-percent=100",
 export const trousseau = {
   name: "trousseau",
   entry: "main.ts",
+  links: { trousseaud: ["keyring", "serve"] },
   permissions: {
     // Hosts and paths come from the operator's configuration, which does not exist yet when the binary is compiled.
     net: "all",

@@ -103,12 +103,15 @@ async function npmCache(root: string): Promise<string> {
 }
 
 function launcher(artefact: Artefact): string {
-  const { name } = artefact;
+  const { name, links = {} } = artefact;
+  // The runtime is called by its own name, so that the program cannot see that of the link.
+  const cases = Object.entries(links).map(([link, words]) => `${link}) set -- ${words.join(" ")} "$@" ;;\n`);
+  const named = cases.length === 0 ? "" : `case "$(basename "$0")" in\n${cases.join("")}esac\n`;
   const flags = runFlags(artefact).map((flag) => `'${flag}'`).join(" ");
   return `#!/bin/sh
 # Runs the staged bundle with exactly what is baked into the binary.
 export DENO_NO_UPDATE_CHECK=1
-exec "\${DENO:-deno}" ${flags} "$(dirname "$0")/${name}.js" "$@"
+${named}exec "\${DENO:-deno}" ${flags} "$(dirname "$(readlink -f "$0")")/${name}.js" "$@"
 `;
 }
 
