@@ -69,7 +69,7 @@ Deno.test("AuditChain refuses on a full disk, goes on once there is room, and ve
     await waitForOutput(process, /^ok/m);
     await disk.fill();
     await waitForOutput(process, /^failed /m);
-    match(process.output, new RegExp(`^refused Cannot write the audit to ".*": ${disk.why}`, "m"));
+    await waitForOutput(process, new RegExp(`^refused Cannot write the audit to ".*": ${disk.why}`, "m"));
     const isMounted = disk.why === systemFailures.ENOSPC;
     if (isMounted) {
       match(process.output, /the disk is full; make room there\.$/m);
