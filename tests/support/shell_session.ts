@@ -103,9 +103,12 @@ export class ShellSession implements AsyncDisposable {
 
 /** A folder below those in which the programs may write: `/run`, or that of the user's session. */
 export async function inRunFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const session = Deno.env.get("XDG_RUNTIME_DIR") ?? "/run";
-  const dir = Deno.uid() === 0 ? "/run" : session;
-  const folder = await Deno.makeTempDir({ dir, prefix: "trousseau-page-" });
+  const prefix = "trousseau-page-";
+  const folder = await Deno.makeTempDir({ dir: "/run", prefix }).catch((thrown) => {
+    const session = Deno.env.get("XDG_RUNTIME_DIR");
+    if (session === undefined) throw thrown;
+    return Deno.makeTempDir({ dir: session, prefix });
+  });
   try {
     await work(folder);
   } finally {
