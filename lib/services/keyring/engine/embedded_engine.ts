@@ -224,9 +224,11 @@ class EmbeddedEngine implements Engine {
   async #checkFile(): Promise<void> {
     await using thread = new SqliteThread();
     const end = () => thread.abandon();
-    this.#closing.signal.addEventListener("abort", end, { once: true });
     try {
+      // A thread that is ended while it opens the file may still make files beside it afterwards.
       await thread.ask("open", { path: this.#options.path, readOnly: true });
+      if (this.#closing.signal.aborted) return;
+      this.#closing.signal.addEventListener("abort", end, { once: true });
       if (await thread.ask("check", undefined) !== "ok") this.#fail("its file is damaged; restore a backup");
     } catch (thrown) {
       if (!this.#closing.signal.aborted) this.#unchecked(thrown);
