@@ -4,8 +4,8 @@
  * @module
  */
 import type * as z from "zod/mini";
-import { exactText, utf8 } from "../../../base/bytes.ts";
 import type { TableName } from "../engine/engine.ts";
+import { jsonBytes, jsonValueOf } from "./json_record.ts";
 import type { RecordCodec } from "./records.ts";
 
 /**
@@ -17,21 +17,10 @@ import type { RecordCodec } from "./records.ts";
 export function jsonCodec<Value>(table: TableName, schema: z.ZodMiniType<Value>): RecordCodec<Value> {
   return {
     table,
-    encode: (value) => utf8(JSON.stringify(value)),
+    encode: jsonBytes,
     decode: (bytes) => {
-      const text = exactText(bytes);
-      if (text === undefined) return undefined;
-      const parsed = schema.safeParse(jsonValue(text));
+      const parsed = schema.safeParse(jsonValueOf(bytes));
       return parsed.success ? parsed.data : undefined;
     },
   };
-}
-
-/** `undefined` if the text is not JSON. */
-function jsonValue(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

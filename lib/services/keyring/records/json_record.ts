@@ -10,14 +10,21 @@ export function jsonBytes(value: unknown): Uint8Array {
   return utf8(JSON.stringify(value));
 }
 
-/** The members of a JSON object in UTF-8; `undefined` if the bytes are anything else. */
-export function jsonMembers(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+/** The JSON value of bytes in UTF-8; `undefined` if they are anything else. */
+export function jsonValueOf(bytes: Uint8Array): unknown {
+  const text = exactText(bytes);
+  if (text === undefined) return undefined;
   try {
-    const value: unknown = JSON.parse(exactText(bytes) ?? "");
-    return isMembers(value) ? value : undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
+}
+
+/** The members of a JSON object in UTF-8; `undefined` if the bytes are anything else. */
+export function jsonMembers(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  const value = jsonValueOf(bytes);
+  return isMembers(value) ? value : undefined;
 }
 
 /** Whether a JSON value is an object. */
