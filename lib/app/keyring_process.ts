@@ -116,11 +116,6 @@ export class KeyringProcess implements AsyncDisposable {
     ];
   }
 
-  /** The address of the API over TLS; `undefined` while it is not open. */
-  get address(): string | undefined {
-    return this.#tls?.address;
-  }
-
   /** The reason why the TLS port does not answer; `""` if there is none. */
   complaint(): string {
     return this.#tls?.complaint() ?? "";

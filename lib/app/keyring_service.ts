@@ -12,7 +12,7 @@ import { socketEndpoint } from "../config/socket_path.ts";
 import { kekGauges } from "../kek/status_metrics.ts";
 import type { SocketServer } from "../net/socket/serve.ts";
 import type { SocketOptions } from "../net/socket/socket.ts";
-import { type PartHealth, worstOf } from "../services/keyring/http/health.ts";
+import { canServe, type PartHealth } from "../services/keyring/http/health.ts";
 import { type ApiListener, openUnixListener } from "../services/keyring/http/unix_listener.ts";
 import { adminSocketName } from "../services/keyring/identity/authenticator.ts";
 import { aligned, pageText, type ServicePages } from "../telemetry/pages.ts";
@@ -96,8 +96,7 @@ function keyringPages(server: KeyringProcess, gauges: ServicePages["gauges"]): S
   return {
     page() {
       const parts = server.health();
-      const ready = server.isOpen &&
-        worstOf(parts.filter(({ name }) => name === "store" || name === "audit")) !== "failed";
+      const ready = server.isOpen && canServe(parts);
       return {
         ready,
         document: () => ({ ready, parts: parts.map(partDocument) }),

@@ -40,6 +40,11 @@ export function worstOf(parts: readonly Pick<PartHealth, "state">[]): PartState 
   return partStates.findLast((state) => parts.some((part) => part.state === state)) ?? "ok";
 }
 
+/** Whether requests can be served: neither the store nor the audit has failed. */
+export function canServe(parts: readonly PartHealth[]): boolean {
+  return worstOf(parts.filter(({ name }) => name === "store" || name === "audit")) !== "failed";
+}
+
 /** The state of the store: that of its engine, or the reason why it is not open. */
 export function storeHealth(
   engine: { readonly state: PartState; readonly reason?: string } | KeyringError,

@@ -7,7 +7,7 @@
 import type { Clock } from "../../../base/clock.ts";
 import { credentialsOf } from "./credentials.ts";
 import { type ApiAnswer, type IncomingRequest, jsonAnswer } from "./exchange.ts";
-import { healthAnswerOf, type PartHealth, worstOf } from "./health.ts";
+import { canServe, healthAnswerOf, type PartHealth } from "./health.ts";
 import type { KeyringParts } from "./parts.ts";
 
 /** Sources of the pages. */
@@ -67,7 +67,7 @@ export class HealthPages {
   #isReady(): boolean {
     try {
       this.#sources.parts();
-      return worstOf(this.#sources.health().filter(({ name }) => name === "store" || name === "audit")) !== "failed";
+      return canServe(this.#sources.health());
     } catch {
       return false;
     }
