@@ -95,7 +95,7 @@ export interface KeyringConfig {
   readonly issuers: readonly KeyringIssuerConfig[];
   /** Path of the chained audit. */
   readonly audit: string;
-  /** What happens to requests while the audit cannot be written. */
+  /** The treatment of requests while the audit cannot be written. */
   readonly auditFailure: "refuse" | "continue";
   /** The address of the HTTP pages; `undefined` if they are switched off. */
   readonly metrics: ListenConfig | undefined;

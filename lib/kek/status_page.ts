@@ -26,7 +26,7 @@ export function wrapOnlyDocument({ wrapOnly }: KekGroupStatus) {
   return wrapOnly.length === 0 ? {} : { wrapOnly: wrapOnly.map(healthDocument) };
 }
 
-/** What a loaded recovery key means for the stored data. */
+/** The effect of a loaded recovery key on the stored data. */
 export const recoveryKeyWarning =
   "A recovery key is loaded: whoever has a public key and can write the stored data can forge it. Rewrite everything, " +
   "then start without --recovery-key.";

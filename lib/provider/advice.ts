@@ -21,7 +21,7 @@ export type Rotation =
   | {
     readonly by: "command";
     readonly command: string;
-    /** What is said before the command, behind the provider's name; left out for a command of a KMS. */
+    /** The sentence before the command, behind the provider's name; left out for a command of a KMS. */
     readonly intro?: string;
   };
 

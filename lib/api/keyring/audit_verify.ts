@@ -26,7 +26,7 @@ export interface AuditBreak {
   readonly reason: string;
 }
 
-/** What was found. Counts are of the lines before a break. */
+/** The result. Counts are of the lines before a break. */
 export interface AuditReport {
   readonly lines: number;
   /** Number of the first line. Above 1 if older files are not part of the input. */

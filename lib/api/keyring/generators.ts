@@ -119,7 +119,7 @@ const rsa = z.strictObject({
   comment,
 }).check(commentFits);
 
-/** What is generated, by `kind`. A key that a kind does not have is refused. */
+/** The generated value, by `kind`. A key that a kind does not have is refused. */
 export const generatorSchema = z.discriminatedUnion(
   "kind",
   [password, passphrase, bytes, uuid, ed25519, x25519, rsa],

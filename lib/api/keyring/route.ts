@@ -17,7 +17,7 @@ export interface RouteRow {
   /** The verb that the policy must allow; `identity`: each identity may; `none`: no identity is needed. */
   readonly verb: Verb | "identity" | "none";
   /**
-   * What the verb is asked for: the path of the URL, each path in the body, each entry of the answer, or the whole
+   * The objects for which the verb is asked: the path of the URL, each path in the body, each entry of the answer, or the whole
    * server.
    */
   readonly on: "url" | "body" | "entries" | "server";

@@ -14,10 +14,10 @@ const prefixes = { privateKey: "trousseau-recovery-key-", publicKey: "trousseau-
 
 type Half = keyof typeof prefixes;
 
-/** What the text of a private key begins with. */
+/** The beginning of the text of a private key. */
 export const privateKeyBegins = `${prefixes.privateKey}1`.toUpperCase();
 
-/** What the text of a public key begins with. */
+/** The beginning of the text of a public key. */
 export const publicKeyBegins = `${prefixes.publicKey}1`;
 
 /** A private key as a person copies it: capital letters and digits in groups of five, separated by spaces. */

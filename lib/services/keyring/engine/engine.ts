@@ -27,7 +27,7 @@ export const tables = {
   code: 9,
   /** Bearer tokens. Row key: HMAC of the token, 32 bytes. */
   token: 10,
-  /** What is revoked before it expires. Row key: HMAC of its name, 32 bytes. */
+  /** Credentials that are revoked before they expire. Row key: HMAC of its name, 32 bytes. */
   revocation: 11,
   /** Answers to requests with an idempotency key. Row key: HMAC, 32 bytes. */
   idempotency: 12,

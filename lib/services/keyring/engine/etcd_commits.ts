@@ -24,7 +24,7 @@ const fenceSeconds = 600;
 /** Milliseconds for finding out an outcome, and between two tries. */
 const timings = { resolve: 5_000, pause: 100 } as const;
 
-/** What the transactions of one engine share. */
+/** The state that all transactions of one engine share. */
 export interface EtcdCommitParts {
   readonly client: EtcdClient;
   readonly keys: EtcdKeys;

@@ -35,7 +35,7 @@ import { requireNames, requireRange, requireTransaction } from "./limits.ts";
 export interface EtcdEngineOptions {
   /** It stays the caller's, who disposes of it after the engine. */
   readonly client: EtcdClient;
-  /** What all keys begin with, as in `/trousseau/keyring/`. */
+  /** The beginning of all keys, as in `/trousseau/keyring/`. */
   readonly prefix: string;
   readonly clock: Clock;
   readonly notify?: Notify;

@@ -19,7 +19,7 @@ import { ChangeQueue } from "./row_changes.ts";
 /** Milliseconds between two confirmations, for a stream that is behind, and between two tries. */
 const timings = { confirm: 1_000, behind: 3_000, firstPause: 100, longestPause: 2_000 } as const;
 
-/** What the watches of one engine share. */
+/** The state that all watches of one engine share. */
 export interface EtcdWatchParts {
   readonly client: EtcdClient;
   readonly keys: EtcdKeys;

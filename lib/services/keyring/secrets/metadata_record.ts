@@ -31,7 +31,7 @@ export interface StoredSecret extends Omit<SecretInfo, "id" | "versions"> {
   readonly movedFrom?: SecretPath;
 }
 
-/** What a caller may see of a stored secret. @param id 16 bytes. */
+/** The part of a stored secret that a caller may see. @param id 16 bytes. */
 export function infoOf(id: Uint8Array, stored: StoredSecret): SecretInfo {
   const { lastAction: _action, movedFrom: _from, versions, ...rest } = stored;
   return { ...rest, id: hex(id), versions: versions.map(shownVersion) };

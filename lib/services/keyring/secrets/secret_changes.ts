@@ -81,7 +81,7 @@ export function patchedFields(
   return Object.entries(merged(before, changes)).map(([name, field]) => ({ ...field, name }));
 }
 
-/** What is stored after a write, and the versions that made room. */
+/** The stored secret after a write, and the versions that made room. */
 export function finished(
   secret: StoredSecret,
   lastAction: ChangeAction,

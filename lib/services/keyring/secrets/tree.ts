@@ -235,7 +235,7 @@ export class SecretTree {
     return found;
   }
 
-  /** What is known of a path and of the folders on the way; none for the root. */
+  /** The known IDs of a path and of the folders on the way; none for the root. */
   #hintsOf(path: SecretPath | FolderPath): readonly TreeHint[] | undefined {
     const hints = path === "" ? [] : [this.#hints.get(path)];
     for (let folder = parentOf(path); folder !== ""; folder = parentOf(folder)) hints.unshift(this.#hints.get(folder));
