@@ -36,10 +36,11 @@ export async function keyringServe(call: TrousseauCall): Promise<ExitStatus> {
 /** The first commands, as lines of a shell script. */
 function firstSteps({ file, keyring, providers }: Config): readonly string[] {
   const endpoint = socketEndpoint(keyring.adminSocket.path);
-  const client = runsFromSource ? "deno task clectl" : "clectl";
+  const client = runsFromSource ? "dist/stage/clectl" : "clectl";
   const onThisMachine = providers.every(({ settings }) => settings.kind === "local");
   return [
     "# Log in as the administrator, in another shell of this user:",
+    ...(runsFromSource ? ["deno task stage"] : []),
     `export CLECTL_ADDRESS=${endpoint}`,
     `${client} health`,
     `${client} generate db/prod/app --field password --length 32`,
