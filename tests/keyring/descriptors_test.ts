@@ -41,8 +41,8 @@ Deno.test("both listeners answer again after connections used up the descriptors
     await Deno.writeTextFile(`${folder}/chain.pem`, certificate);
     const script = new URL("listening_process.ts", import.meta.url).pathname;
     const config = new URL("../../deno.dev.json", import.meta.url).pathname;
-    const command = `ulimit -n 100; exec "$0" run -A --no-check --config ${config} ${script} ${folder}`;
-    const process = new Deno.Command("bash", { args: ["-c", command, Deno.execPath()], stdout: "piped" }).spawn();
+    const args = ["run", "-A", "--no-check", "--config", config, script, folder];
+    const process = new Deno.Command(Deno.execPath(), { args, stdout: "piped" }).spawn();
     try {
       const output = process.stdout.getReader();
       const port = Number(new TextDecoder().decode((await output.read()).value));
@@ -50,6 +50,9 @@ Deno.test("both listeners answer again after connections used up the descriptors
       const isUnixServed = () => isServed(httpRequest, { socketPath: `${folder}/s` });
       const isTlsServed = () => isServed(httpsRequest, { host: "localhost", port, ca: authority.certificate });
       ok(await isUnixServed() && await isTlsServed());
+      // Only now: the loading of modules takes more descriptors than the listeners do.
+      const limit = new Deno.Command("prlimit", { args: [`--pid=${process.pid}`, "--nofile=100:"] });
+      ok((await limit.output()).success, "prlimit sets the limit of the process");
       const connections: Deno.Conn[] = [];
       for (let count = 0; count < 150; count++) {
         connections.push(await Deno.connect({ transport: "unix", path: `${folder}/s` }));
