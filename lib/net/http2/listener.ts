@@ -3,14 +3,12 @@
  *
  * @module
  */
-import type { Duplex } from "node:stream";
 import { systemClock } from "../../base/clock.ts";
 import { afterTimeout, deadline, orAborted } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
 import { Acceptor } from "./acceptor.ts";
 import type { Connection, OnStream } from "./connection.ts";
 import { type SharedResources, sharedResources, SocketConnection } from "./socket_connection.ts";
-import { UnixStream } from "./unix_stream.ts";
 
 /**
  * Milliseconds. Bounds the wait for the client's ACK of the shutdown PING, and the wait for sockets to close after they
@@ -66,7 +64,7 @@ export class Http2Listener {
     try {
       this.#acceptor = new Acceptor({
         listener: Deno.listen({ transport: "unix", path }),
-        onConnection: (connection) => this.#onConnection(new UnixStream(connection)),
+        onConnection: (connection) => this.#onConnection(connection),
         onRefused: this.#onRefused,
       });
     } catch (cause) {
@@ -103,9 +101,9 @@ export class Http2Listener {
     for (const { connection } of [...this.#connections]) act(connection);
   }
 
-  #onConnection(socket: Duplex): void {
-    if (this.#connections.size >= maxConnections && !this.#closeIdlest()) return void socket.destroy();
-    const accepted = new SocketConnection(socket, {
+  #onConnection(connection: Deno.UnixConn): void {
+    if (this.#connections.size >= maxConnections && !this.#closeIdlest()) return connection.close();
+    const accepted = new SocketConnection(connection, {
       onStream: this.#onStream,
       onInternalError: this.#onInternalError,
       shared: this.#shared,

@@ -5,11 +5,11 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
-import type { Duplex } from "node:stream";
 import { afterTimeout } from "../../base/deadline.ts";
 import { Pool, Share } from "./budget.ts";
 import { Connection, type OnStream } from "./connection.ts";
 import { Turns, type TurnTask } from "./turns.ts";
+import { type AcceptedConnection, UnixStream } from "./unix_stream.ts";
 
 /** Milliseconds. Bounds the time in which a client may read the last bytes after the connection has ended. */
 const lingerMs = 5_000;
@@ -41,16 +41,18 @@ export interface SocketConnectionOptions {
 /** A connection and its socket. */
 export class SocketConnection implements TurnTask {
   readonly connection: Connection;
-  readonly #socket: Duplex;
+  readonly #socket: UnixStream;
   readonly #turns: Turns;
   #readAt: number;
+  /** Whether so much was unsent since the last drain that the client has to be waited for. */
+  #waitsForDrain = false;
   #closed = false;
+  #stopLingering: (() => void) | undefined;
 
   constructor(
-    socket: Duplex,
+    accepted: AcceptedConnection,
     { onStream, onInternalError, shared: { turns, pool }, onClose }: SocketConnectionOptions,
   ) {
-    this.#socket = socket;
     this.#turns = turns;
     this.#readAt = turns.now;
     turns.enter(this);
@@ -58,23 +60,21 @@ export class SocketConnection implements TurnTask {
       onStream,
       onInternalError,
       share: new Share(pool),
-      write: (bytes) => void (socket.writable && socket.write(bytes)),
+      write: (bytes) => this.#socket.write(bytes),
       end: () => this.#end(),
       soon: setImmediate,
-      congested: () => isCongested(socket),
+      congested: () => this.#isCongested(),
     });
-    socket.on("data", (read: Buffer) => this.#receive(read));
-    socket.on("drain", () => {
-      this.connection.drained();
-      this.#requestTurn();
-    });
-    // A "close" event follows each error. Without a listener for "error" the process would end.
-    socket.on("error", () => {});
-    socket.once("close", () => {
-      this.#closed = true;
-      turns.leave(this);
-      this.connection.lost();
-      onClose(this);
+    this.#socket = new UnixStream(accepted, {
+      data: (read) => this.#receive(read),
+      drained: () => this.#drained(),
+      closed: () => {
+        this.#closed = true;
+        this.#stopLingering?.();
+        turns.leave(this);
+        this.connection.lost();
+        onClose(this);
+      },
     });
   }
 
@@ -86,7 +86,7 @@ export class SocketConnection implements TurnTask {
   turn(isOver: () => boolean): boolean {
     if (this.#closed) return false;
     const left = this.connection.turn(isOver);
-    this.#setReading(!left && !isCongested(this.#socket));
+    this.#setReading(!left && !this.#isCongested());
     return left;
   }
 
@@ -101,22 +101,31 @@ export class SocketConnection implements TurnTask {
     if (this.#turns.waits(this)) this.#setReading(false);
   }
 
+  #isCongested(): boolean {
+    const congested = this.#socket.unsent > maxUnsent;
+    if (congested) this.#waitsForDrain = true;
+    return congested;
+  }
+
+  #drained(): void {
+    if (!this.#waitsForDrain) return;
+    this.#waitsForDrain = false;
+    this.connection.drained();
+    this.#requestTurn();
+  }
+
   /**
    * Pauses the socket while input is left to process or the client does not read; the kernel then buffers further
    * input.
    */
   #setReading(wanted: boolean): void {
-    if (wanted === this.#socket.isPaused()) wanted ? this.#socket.resume() : this.#socket.pause();
+    if (wanted === this.#socket.isPaused) wanted ? this.#socket.resume() : this.#socket.pause();
   }
 
   #end(): void {
     this.#turns.leave(this);
     this.#socket.resume();
-    this.#socket.once("close", afterTimeout(lingerMs, () => this.#socket.destroy()));
-    this.#socket.end(() => this.#socket.destroy());
+    this.#stopLingering = afterTimeout(lingerMs, () => this.#socket.destroy());
+    this.#socket.end();
   }
-}
-
-function isCongested(socket: Duplex): boolean {
-  return socket.writableLength > maxUnsent;
 }
