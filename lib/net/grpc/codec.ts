@@ -3,17 +3,18 @@
  * fields.
  *
  * The decoder of protobufjs reads a truncated string as a shorter string, and does not check the wire type of a known
- * field. This codec decodes strictly, with the reader of protobufjs.
+ * field. This codec decodes strictly, with the reader of protobufjs. It encodes as `encoder.ts` does.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import protobuf from "protobufjs";
 import { utf8Text } from "../../base/bytes.ts";
+import { type Encode, encoderOf } from "./encoder.ts";
 
 /** Encodes and decodes one message type. */
 export interface Codec {
-  readonly encode: (message: object) => Buffer;
+  readonly encode: Encode;
   /**
    * Decodes every field of the message. An absent field has its empty value; an absent message is left out. Bytes are views
    * of the input.
@@ -51,7 +52,7 @@ export function codecOf(type: protobuf.Type): Codec {
   const blank = Object.fromEntries(flat.map(({ name, kind }) => [name, kind === "string" ? "" : nothing]));
   const maps = fields.filter(({ kind }) => kind === "bytesMap" || kind === "stringMap").map(({ name }) => name);
   return {
-    encode: (message) => viewOf(type.encode(message).finish()),
+    encode: encoderOf(type),
     decode(bytes) {
       const message: Record<string, unknown> = { ...blank };
       for (const name of maps) message[name] = {};

@@ -15,7 +15,8 @@ export interface Rpc<Request, Answer> {
 
 /** The codec of one message type; see {@linkcode codecOf}. */
 export interface MessageCodec<Message> {
-  readonly encode: (message: Message) => Buffer;
+  /** @param headroom see {@linkcode Encode}. */
+  readonly encode: (message: Message, headroom?: number) => Buffer;
   /** @throws {Error} if the bytes are not such a message. */
   readonly decode: (bytes: Uint8Array) => Message;
 }

@@ -36,7 +36,8 @@ export type Fault = keyof typeof faults;
 /** Bytes. A larger announced length is regarded as an attempt to exhaust the server and not as a violated API limit. */
 const largestMistake = 1 << 20;
 
-const headBytes = 5;
+/** Size of the prefix of a message in bytes: the flag and the length. */
+export const prefixSize = 5;
 
 /** Bytes. A message of at most this announced length gets its whole buffer at once. */
 const fewBytes = 4096;
@@ -47,19 +48,19 @@ const fewBytes = 4096;
  */
 export const acceptedEncodings = "identity";
 
-/** Adds the prefix of a message. */
-export function framed(message: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(headBytes + message.length);
+/** Writes the prefix of a message into the first {@linkcode prefixSize} bytes of `frame`; the rest is the message. */
+export function withPrefix(frame: Buffer): Buffer {
   // The flag is 0, as the first of the five bytes of any length that fits into four.
-  frame.writeUIntBE(message.length, 0, headBytes);
-  frame.set(message, headBytes);
+  frame.writeUIntBE(frame.length - prefixSize, 0, prefixSize);
   return frame;
 }
+
+const none: Buffer = Buffer.alloc(0);
 
 /** Collects the message of a request piece by piece, in one buffer that grows with the received bytes. */
 export class GrpcMessageReader {
   readonly #encoding: string;
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes = none;
   #size = 0;
   /** The offset of the message's end; `undefined` until its length has been received. */
   #end: number | undefined;
@@ -79,7 +80,7 @@ export class GrpcMessageReader {
   add(piece: Buffer): Fault | undefined {
     const size = this.#size + piece.length;
     if (this.#end === undefined) this.#readHead(piece);
-    if (size > headBytes + maxMessage) this.#fault ??= "too_large";
+    if (size > prefixSize + maxMessage) this.#fault ??= "too_large";
     if (this.#fault !== undefined) return this.#fault;
     // Bytes after the message are counted and not stored.
     if (size <= (this.#end ?? size)) this.#copy(piece, size);
@@ -91,14 +92,14 @@ export class GrpcMessageReader {
     if (this.#fault !== undefined) return this.#fault;
     if (this.#size === 0) return "absent";
     if (this.#end === undefined || this.#size < this.#end) return "cut_short";
-    return this.#size > this.#end ? "too_many" : this.#bytes.subarray(headBytes, this.#size);
+    return this.#size > this.#end ? "too_many" : this.#bytes.subarray(prefixSize, this.#size);
   }
 
   #readHead(piece: Buffer): void {
-    const head = this.#size === 0 ? piece : Buffer.concat([this.#bytes.subarray(0, this.#size), piece], headBytes);
-    if (this.#size + piece.length < headBytes) return;
+    const head = this.#size === 0 ? piece : Buffer.concat([this.#bytes.subarray(0, this.#size), piece], prefixSize);
+    if (this.#size + piece.length < prefixSize) return;
     const length = head.readUInt32BE(1);
-    this.#end = headBytes + length;
+    this.#end = prefixSize + length;
     // A flag of 1 marks a compressed message. No other flags are defined ("gRPC Compression").
     if (head[0] !== 0) this.#fault = head[0] !== 1 || this.#encoding === "identity" ? "garbled" : "compressed";
     else if (length > maxMessage) this.#fault = length > largestMistake ? "too_large" : "oversized";
@@ -110,7 +111,7 @@ export class GrpcMessageReader {
   }
 
   #grow(size: number): void {
-    const end = this.#end ?? headBytes;
+    const end = this.#end ?? prefixSize;
     const wanted = Math.min(end, Math.max(2 * this.#bytes.length, fewBytes));
     const allotted = Math.max(size, wanted);
     // A slice of Node's buffer pool would keep the whole pool in memory while the rest of the message is missing.

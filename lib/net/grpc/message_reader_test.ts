@@ -1,7 +1,19 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { acceptedEncodings, type Fault, faults, framed, GrpcMessageReader, maxMessage } from "./message_reader.ts";
+import {
+  acceptedEncodings,
+  type Fault,
+  faults,
+  GrpcMessageReader,
+  maxMessage,
+  prefixSize,
+  withPrefix,
+} from "./message_reader.ts";
+
+function framed(message: Uint8Array): Buffer {
+  return withPrefix(Buffer.concat([Buffer.alloc(prefixSize, 0xff), message]));
+}
 import { statuses } from "./codes.ts";
 
 function read(pieces: readonly Uint8Array[], encoding?: string): Buffer | Fault {
@@ -19,7 +31,7 @@ function flagged(message: Uint8Array, flag: number): Buffer {
   return frame;
 }
 
-Deno.test("GrpcMessageReader.message() returns the argument of framed(), received in any pieces", () => {
+Deno.test("GrpcMessageReader.message() returns the message behind a prefix, received in any pieces", () => {
   const cuts = fc.array(fc.nat(400), { maxLength: 5 });
   fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), cuts, (message, at) => {
     const frame = framed(message);
@@ -103,7 +115,7 @@ Deno.test("every fault has a reason without a full stop", () => {
   for (const { why } of Object.values(faults)) ok(/^[a-z].*[^.]$/.test(why), why);
 });
 
-Deno.test("framed() writes a flag of 0, the length in four bytes, and the message", () => {
+Deno.test("withPrefix() writes a flag of 0, the length in four bytes, and the message", () => {
   const message = new Uint8Array(0x01_02_03).fill(7);
   deepEqual(framed(message).subarray(0, 6), Buffer.of(0, 0, 1, 2, 3, 7));
   equal(framed(message).length, message.length + 5);

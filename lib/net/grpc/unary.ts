@@ -10,7 +10,7 @@ import { KmsError } from "../../base/errors.ts";
 import type { RequestHeaders } from "../http2/fields.ts";
 import { headerBlock } from "../http2/hpack.ts";
 import type { ServerStream, StreamReceiver } from "../http2/stream.ts";
-import { acceptedEncodings, type Fault, faults, framed, GrpcMessageReader } from "./message_reader.ts";
+import { acceptedEncodings, type Fault, faults, GrpcMessageReader, prefixSize, withPrefix } from "./message_reader.ts";
 import { type CallTimes, type RpcCall, StreamCall } from "./rpc_call.ts";
 import { type RpcStatus, rpcStatus } from "./status.ts";
 import { statuses } from "./codes.ts";
@@ -24,7 +24,8 @@ export interface Route {
   readonly path: string;
   /** @throws {Error} for bytes that are not the message. The call is refused with INVALID_ARGUMENT. */
   readonly decode: (message: Buffer) => Request;
-  readonly encode: (answer: unknown) => Uint8Array;
+  /** @param headroom number of bytes to leave free in front of the message. */
+  readonly encode: (answer: unknown, headroom: number) => Buffer;
   /** Returns the answer or a promise of it, or throws. */
   readonly handler: (request: unknown, call: RpcCall) => unknown;
 }
@@ -117,7 +118,7 @@ class UnaryCall implements StreamReceiver {
     const answer = (value: unknown) => {
       call[Symbol.dispose]();
       try {
-        this.#stream.answer({ head, body: framed(this.#route.encode(value)), trailers: good });
+        this.#stream.answer({ head, body: withPrefix(this.#route.encode(value, prefixSize)), trailers: good });
       } catch (thrown) {
         fail(thrown);
       }
