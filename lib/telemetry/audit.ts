@@ -65,11 +65,12 @@ export function auditTo(
     gapLine: (lost) => `{"type":"audit_gap","time":"${new Date(now()).toISOString()}","lost":${lost}}\n`,
   });
   let seq = 0;
+  const texts = { time: lastText(isoTime), providers: lastText(providersJson) };
   return {
     record(event, at) {
       if (event.operation === "status") return;
       try {
-        writer.write(auditLine(event, ++seq, at));
+        writer.write(auditLine(event, ++seq, at, texts));
       } catch {
         writer.lose();
       }
@@ -85,6 +86,28 @@ export function auditTo(
   };
 }
 
+/** How parts of a line are written. */
+interface LineTexts {
+  /** RFC 3339, from milliseconds since the epoch. */
+  readonly time: (at: number) => string;
+  /** A JSON array. */
+  readonly providers: (providers: NonNullable<AuditEvent["providers"]>) => string;
+}
+
+const lineTexts: LineTexts = { time: isoTime, providers: providersJson };
+
+/**
+ * Keeps the last text: calls within a millisecond have the same time, and calls under one data key the same list of
+ * providers, which does not change.
+ */
+function lastText<Value>(textOf: (value: Value) => string): (value: Value) => string {
+  let last: { readonly value: Value; readonly text: string } | undefined;
+  return (value) => {
+    if (last === undefined || last.value !== value) last = { value, text: textOf(value) };
+    return last.text;
+  };
+}
+
 /**
  * One line of JSON with its line feed. The field names are a contract with the readers of the stream: names are added and
  * never changed. The JSON is concatenated, because at thousands of calls a second a serializer would cost as much as the
@@ -93,11 +116,11 @@ export function auditTo(
  * @param seq number of the call, from 1 at each start of the process.
  * @param at the time of the answer, in milliseconds since the epoch.
  */
-export function auditLine(event: AuditEvent, seq: number, at: number): string {
-  let line = `{"type":"audit","time":"${new Date(at).toISOString()}","seq":${seq}` +
+export function auditLine(event: AuditEvent, seq: number, at: number, texts: LineTexts = lineTexts): string {
+  let line = `{"type":"audit","time":"${texts.time(at)}","seq":${seq}` +
     `,"operation":"${event.operation}","api":"${event.api}","uid":${jsonText(event.uid)}` +
     (event.keyId === undefined ? "" : `,"keyId":${jsonText(event.keyId)}`) +
-    (event.providers === undefined ? "" : `,"providers":[${event.providers.map(providerJson).join(",")}]`) +
+    (event.providers === undefined ? "" : `,"providers":${texts.providers(event.providers)}`) +
     `,"result":"${event.result}"`;
   if (event.foreign !== undefined) line += `,"format":"${event.foreign}"`;
   if (event.cache !== undefined) line += `,"cache":"${event.cache}"`;
@@ -106,8 +129,13 @@ export function auditLine(event: AuditEvent, seq: number, at: number): string {
   return `${line}}\n`;
 }
 
-function providerJson(provider: NonNullable<AuditEvent["providers"]>[number]): string {
-  return `{"name":${jsonText(provider.name)},"version":${jsonText(provider.version)}}`;
+function isoTime(at: number): string {
+  return new Date(at).toISOString();
+}
+
+function providersJson(providers: NonNullable<AuditEvent["providers"]>): string {
+  const each = providers.map(({ name, version }) => `{"name":${jsonText(name)},"version":${jsonText(version)}}`);
+  return `[${each.join(",")}]`;
 }
 
 function problemOf(writer: LineWriter): string {

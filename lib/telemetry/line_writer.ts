@@ -40,8 +40,11 @@ export interface LineWriterOptions {
   readonly gapLine?: (lost: number) => string;
 }
 
-/** Maximum number of UTF-16 units in one batch, each of at most three bytes. */
-const batchLength = 20 * 1024;
+/**
+ * Maximum number of UTF-16 units in one batch, each of at most three bytes. A write is answered by another thread, which
+ * costs as much as some hundred lines.
+ */
+const batchLength = 64 * 1024;
 
 const encoder = new TextEncoder();
 

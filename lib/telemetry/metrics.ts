@@ -101,17 +101,15 @@ function rpcCounters(registry: Registry, { apis }: Countable) {
     buckets: seconds,
     registers,
   });
-  const calls = new Counter({
+  const calls = tallied(registry, {
     name: "trousseau_rpcs_total",
     help: "Calls of kube-apiserver or sops by API, operation and result.",
     labelNames: ["api", "operation", "result"],
-    registers,
   });
-  const cache = new Counter({
+  const cache = tallied(registry, {
     name: "trousseau_cache_requests_total",
     help: "Decrypts by how they came by their data key; stale is a cached one served on while its KMS is away.",
     labelNames: ["result"],
-    registers,
   });
   const foreign = new Counter({
     name: "trousseau_foreign_reads_total",
@@ -123,21 +121,49 @@ function rpcCounters(registry: Registry, { apis }: Countable) {
     for (const operation of operations) {
       // Only `ok` of the histogram: each label set of a histogram has about twenty samples.
       rpc.zero({ api, operation, result: "ok" });
-      for (const result of results) calls.inc({ api, operation, result }, 0);
+      for (const result of results) calls([api, operation, result], 0);
     }
   }
-  for (const result of cacheResults) cache.inc({ result }, 0);
+  for (const result of cacheResults) cache([result], 0);
   return {
     rpc({ api, operation, result, seconds, cache: how, foreign: format }) {
-      const labels = { api, operation, result: bounded(result) };
-      rpc.observe(labels, seconds);
-      calls.inc(labels);
-      if (how !== undefined) cache.inc({ result: how });
+      rpc.observe(calls([api, operation, bounded(result)], 1), seconds);
+      if (how !== undefined) cache([how], 1);
       if (format !== undefined) foreign.inc({ format });
     },
     // A configured format is exported as 0 before the first read.
     foreign: ({ format }) => foreign.inc({ format }, 0),
   } satisfies Partial<Counters>;
+}
+
+/**
+ * Makes a counter whose sums are kept in plain numbers until the metrics are rendered. prom-client would sort and join
+ * the labels of each call.
+ *
+ * @returns a function that adds to the sum of label values, in the order of their names, and returns their labels.
+ */
+function tallied(registry: Registry, about: { name: string; help: string; labelNames: string[] }) {
+  const sums = new Map<string, { readonly labels: Readonly<Record<string, string>>; added: number }>();
+  new Counter({
+    ...about,
+    registers: [registry],
+    collect() {
+      for (const sum of sums.values()) {
+        this.inc(sum.labels, sum.added);
+        sum.added = 0;
+      }
+    },
+  });
+  return (values: readonly string[], added: number) => {
+    const key = values.join(" ");
+    let sum = sums.get(key);
+    if (sum === undefined) {
+      sum = { labels: Object.fromEntries(about.labelNames.map((name, at) => [name, values[at] ?? ""])), added: 0 };
+      sums.set(key, sum);
+    }
+    sum.added += added;
+    return sum.labels;
+  };
 }
 
 function providerCounters(registry: Registry, { providers }: Countable) {

@@ -102,9 +102,14 @@ export class StreamCall implements RpcCall, Disposable {
   }
 }
 
+const unprintable = /[^\x21-\x7e]/;
+const everyUnprintable = /[^\x21-\x7e]/g;
+
 /** A client's uid made safe to print: at most 128 visible ASCII characters, with `_` for every other character. */
 export function printableUid(uid: unknown): string {
-  return typeof uid === "string" ? uid.slice(0, 128).replaceAll(/[^\x21-\x7e]/g, "_") : "";
+  if (typeof uid !== "string") return "";
+  const text = uid.slice(0, 128);
+  return unprintable.test(text) ? text.replaceAll(everyUnprintable, "_") : text;
 }
 
 /**

@@ -98,17 +98,11 @@ function event(
   findings: object,
   failure: KmsError | undefined,
 ): AuditEvent {
-  return {
-    type: "rpc",
-    api,
-    operation,
-    result: failure?.code ?? "ok",
-    seconds: (systemClock.now() - start) / 1000,
-    uid: call.uid,
-    ...findings,
-    ...(failure && { message: failure.message }),
-    ...(failure?.cause !== undefined && { cause: nameOf(failure.cause) }),
-  };
+  const seconds = (systemClock.now() - start) / 1000;
+  const found = { type: "rpc", api, operation, result: failure?.code ?? "ok", seconds, uid: call.uid, ...findings };
+  if (failure === undefined) return found as AuditEvent;
+  const { message, cause } = failure;
+  return { ...found, message, ...(cause !== undefined && { cause: nameOf(cause) }) } as AuditEvent;
 }
 
 // Only the name is used: the message of an error from another library can hold a secret.

@@ -56,23 +56,37 @@ function isValue(value: string): boolean {
  * @returns `undefined` if the request is malformed (RFC 9113, section 8.1.1).
  */
 export function requestHeaders(fields: readonly Field[]): RequestHeaders | undefined {
-  const pseudo: Record<string, string> = { __proto__: null } as never;
+  if (!areInOrder(fields)) return undefined;
+  const method = valueOf(fields, ":method");
+  const path = valueOf(fields, ":path");
+  if (method === undefined || valueOf(fields, ":scheme") === undefined || !path) return undefined;
+  return { method, path, get: (name) => valueOf(fields, name) };
+}
+
+function valueOf(fields: readonly Field[], name: string): string | undefined {
+  for (const field of fields) if (field.name === name) return field.value;
+  return undefined;
+}
+
+/** Whether all fields are well formed, no pseudo-header field is repeated or follows a regular one, and lengths agree. */
+function areInOrder(fields: readonly Field[]): boolean {
+  const length = valueOf(fields, "content-length");
   let regular = 0;
-  let length: string | undefined;
-  for (const { name, value, wellFormed } of fields) {
-    if (!wellFormed) return undefined;
-    if (name === "content-length") {
-      // Repeated values must be equal (RFC 9110, section 8.6).
-      if (length !== undefined && length !== value) return undefined;
-      length = value;
-    }
+  for (let at = 0; at < fields.length; at++) {
+    const { name, value, wellFormed } = fields[at] as Field;
+    if (!wellFormed) return false;
+    // Repeated values must be equal (RFC 9110, section 8.6).
+    if (name === "content-length" && value !== length) return false;
     if (!name.startsWith(":")) regular++;
-    else if (regular > 0 || name in pseudo) return undefined;
-    else pseudo[name] = value;
+    else if (regular > 0 || isRepeated(fields, at)) return false;
   }
-  const { ":method": method, ":scheme": scheme, ":path": path } = pseudo;
-  if (method === undefined || scheme === undefined || !path) return undefined;
-  return { method, path, get: (name) => fields.find((field) => field.name === name)?.value };
+  return true;
+}
+
+/** Whether an earlier field has the same name. Only pseudo-header fields precede one, at most one of each name. */
+function isRepeated(fields: readonly Field[], at: number): boolean {
+  for (let before = 0; before < at; before++) if (fields[before]?.name === fields[at]?.name) return true;
+  return false;
 }
 
 /** Whether the fields may follow a body: well formed and without pseudo-header fields (RFC 9113, section 8.1). */
