@@ -15,6 +15,7 @@ import {
   fromBase64url,
   hex,
   lengthPrefixed,
+  sameBytes,
   sha256,
   sha256Hex,
   uint16,
@@ -105,6 +106,12 @@ Deno.test("equalBytes() compares length and content", () => {
   const a = Uint8Array.of(1, 2);
   const others = [a.slice(), Uint8Array.of(1, 3), Uint8Array.of(1), Uint8Array.of(1, 2, 0), new Uint8Array(0)];
   assert.deepEqual(others.map((other) => equalBytes(a, other)), [true, false, false, false, false]);
+});
+
+Deno.test("sameBytes() compares length and content", () => {
+  const a = Uint8Array.of(1, 2);
+  const others = [a.slice(), Uint8Array.of(1, 3), Uint8Array.of(1), Uint8Array.of(1, 2, 0), new Uint8Array(0)];
+  assert.deepEqual(others.map((other) => sameBytes(a, other)), [true, false, false, false, false]);
 });
 
 Deno.test("fromBase64() and fromBase64url() take the one spelling that base64() and base64url() write", () => {

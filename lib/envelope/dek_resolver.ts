@@ -103,6 +103,17 @@ export class DekResolver implements Disposable {
     return await this.#revalidate(entry, request);
   }
 
+  /**
+   * Opens a sealed seed with a fresh cached data key, without a promise.
+   *
+   * @returns `undefined` if there is none; then {@linkcode DekResolver.open} has to ask a provider.
+   * @throws {KmsError} `integrity` if the data key does not open it.
+   */
+  openCached(request: Pick<DekRequest, "reference" | "open">): OpenedSeed | undefined {
+    const entry = this.#options.cache.get(request.reference);
+    return entry && this.#options.cache.isFresh(entry) ? openWith(entry, request, "hit") : undefined;
+  }
+
   async #ask(request: DekRequest): Promise<OpenedSeed> {
     const joined = this.#inFlight.get(request.reference);
     if (!joined) return await this.#join(this.#start(request), request, "miss");
@@ -229,7 +240,11 @@ function openingOnce(open: DekRequest["open"]): DekRequest["open"] {
   };
 }
 
-function openWith({ dek, holders, own }: CachedDek, { open }: DekRequest, cache: CacheResult): OpenedSeed {
+function openWith(
+  { dek, holders, own }: CachedDek,
+  { open }: Pick<DekRequest, "open">,
+  cache: CacheResult,
+): OpenedSeed {
   const seed = open(dek);
   if (!seed) throw foreignBytes("the sealed seed does not open");
   return { seed, cache, holders, own };

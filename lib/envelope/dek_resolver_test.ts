@@ -49,6 +49,27 @@ Deno.test("open() says it of every provider that was asked", async () => {
 
 const wrongDek = new Uint8Array(32).fill(2);
 
+Deno.test("openCached() opens with a data key until maxAge, and asks no provider", async () => {
+  const key = new Key("a");
+  using stage = new Stage([key]);
+  assert.equal(stage.source.openCached(stage.request()), undefined);
+  assert.equal(await stage.outcome(), "miss");
+  const holders = [{ name: "a", version: "a1" }];
+  assert.deepEqual(stage.source.openCached(stage.request()), { seed, cache: "hit", holders, own: false });
+  assert.equal(stage.source.openCached(stage.request("01")), undefined);
+  await stage.clock.advance(limits.maxAgeMs);
+  assert.equal(stage.source.openCached(stage.request())?.cache, "hit");
+  await stage.clock.advance(1);
+  assert.equal(stage.source.openCached(stage.request()), undefined);
+  assert.equal(key.calls.length, 1);
+});
+
+Deno.test("openCached() refuses a seed that the data key does not open", async () => {
+  using stage = new Stage([new Key("a")]);
+  await stage.open();
+  assert.throws(() => stage.source.openCached({ reference: "00", open: () => undefined }), { code: "integrity" });
+});
+
 Deno.test("open() asks a provider once, and then serves from memory until maxAge", async () => {
   const [a, b] = [new Key("a"), new Key("b")];
   using stage = new Stage([a, b]);

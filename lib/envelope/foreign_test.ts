@@ -159,7 +159,7 @@ Deno.test("decrypt() answers foreign reads with the codes of every other unwrap,
   const ciphertext = await a.encryptForeign(seed);
   a.faults.set("unwrap", "hang");
   const call = new AbortController();
-  const answer = codeOf(node.service.decrypt(foreign(ciphertext), "v1beta1", { signal: call.signal }));
+  const answer = codeOf(Promise.resolve(node.service.decrypt(foreign(ciphertext), "v1beta1", { signal: call.signal })));
   call.abort(new DOMException("late", "TimeoutError"));
   assert.equal(await answer, "deadline_exceeded");
 });

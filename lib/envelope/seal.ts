@@ -60,7 +60,7 @@ export function untaggedDek(bytes: Uint8Array, purpose: Purpose): Uint8Array | u
 
 /** Seals a seed under a data key of 32 bytes. */
 export function sealSeed(dek: Uint8Array, seed: Uint8Array, context: SealContext): Envelope {
-  const nonce = randomBytes(formatSizes.nonce);
+  const nonce = crypto.getRandomValues(new Uint8Array(formatSizes.nonce));
   const cipher = createCipheriv(algorithm, dek, nonce).setAAD(context.additionalData ?? additionalDataOf(context));
   const sealed = concat(cipher.update(seed), cipher.final(), cipher.getAuthTag());
   return { threshold: context.threshold, reference: context.reference, nonce, sealed };

@@ -197,6 +197,17 @@ export class KekGroup implements AsyncDisposable {
     return await this.#resolver.open({ reference: key, holders, wraps, open, call });
   }
 
+  /**
+   * Opens data as {@linkcode KekGroup.open} does, with a cached data key and without a promise.
+   *
+   * @returns `undefined` if no fresh data key with these wraps is cached.
+   * @throws {KmsError} `integrity` if the data key does not open it.
+   */
+  openCached({ wraps, reference, open }: Omit<OpenRequest, "purpose">): OpenedSeed | undefined {
+    const key = hex(reference);
+    return this.#resolver.knows(key, wraps) ? this.#resolver.openCached({ reference: key, open }) : undefined;
+  }
+
   /** Caches a data key that this process has made; the group owns `dek` from now on. */
   remember(dek: Uint8Array, reference: Uint8Array, wraps: readonly Wrap[]): void {
     const holders = wraps.filter(({ name }) => this.#readers.has(name));

@@ -99,6 +99,19 @@ Deno.test("KekGroup.open() refuses wraps of another reference, and a data key of
   assert.equal((await stage.group.open(request, { signal })).cache, "miss");
 });
 
+Deno.test("KekGroup.openCached() opens with a cached data key, and with the wraps of its reference alone", async () => {
+  await using stage = await settled(memoryProviders("a"));
+  const wraps = await stage.wrap();
+  const request = { wraps, reference: referenceTo(wraps), open: (dek: Uint8Array) => dek };
+  assert.equal(stage.group.openCached(request), undefined);
+  assert.equal(await stage.open(wraps), "miss");
+  assert.deepEqual(stage.group.openCached(request)?.seed, stage.dek);
+  assert.equal(stage.group.openCached(request)?.cache, "hit");
+  const changed = wraps.map((wrap) => ({ ...wrap, version: "v2" }));
+  assert.equal(stage.group.openCached({ ...request, wraps: changed }), undefined);
+  assert.throws(() => stage.group.openCached({ ...request, open: () => undefined }), { code: "integrity" });
+});
+
 Deno.test("KekGroup.open() ends the grace of an outage although a provider that only wraps still answers", async () => {
   for (const own of [true, false]) {
     const [a, r] = withRecovery();

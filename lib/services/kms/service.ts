@@ -10,6 +10,7 @@ import type { StateFolderWatch } from "../../base/state_folder.ts";
 import { decodeEnvelope, decodeFrame, type EnvelopeFrame } from "../../envelope/format.ts";
 import type { ForeignReader, ForeignSource } from "../../envelope/foreign.ts";
 import type { WrapQuorum } from "../../envelope/quorum.ts";
+import type { OpenedSeed } from "../../envelope/dek_resolver.ts";
 import { maxUsesOfDek, openSeed } from "../../envelope/seal.ts";
 import type { UnwrapStrategy } from "../../envelope/unwrap.ts";
 import type { UnwrapCacheOptions } from "../../envelope/unwrap_cache.ts";
@@ -58,12 +59,12 @@ export interface Service {
    */
   encrypt(plaintext: Uint8Array, api: KmsApi, byTool?: boolean): Encrypted;
   /**
-   * Opens data that any node with these keys has sealed.
+   * Opens data that any node with these keys has sealed. If the data key is cached, the answer needs no promise.
    *
    * @throws {KmsError} `integrity` for bytes that no such node has sealed, or that were changed; the other codes are in
-   *   `lib/base/errors.ts`.
+   *   `lib/base/errors.ts`. An error is always a rejection.
    */
-  decrypt(sealed: Sealed, api: KmsApi, call: CallOptions): Promise<Decrypted>;
+  decrypt(sealed: Sealed, api: KmsApi, call: CallOptions): Decrypted | Promise<Decrypted>;
   /** Counts a Decrypt that was refused before {@linkcode Service.decrypt} was called. */
   refused(ciphertext: Uint8Array, error: KmsError): void;
   /** The format of data that another plugin wrote; `undefined` for Trousseau's data and formats not configured. */
@@ -194,13 +195,17 @@ class KmsPluginService implements OpenedService {
     return this.#foreign.formatOf(sealed, api);
   }
 
-  async decrypt(sealed: Sealed, api: KmsApi, call: CallOptions): Promise<Decrypted> {
-    try {
-      const format = this.#foreign.formatOf(sealed, api);
-      return await (format === undefined ? this.#decrypt(sealed, api, call) : this.#read(format, sealed, api, call));
-    } catch (thrown) {
+  decrypt(sealed: Sealed, api: KmsApi, call: CallOptions): Decrypted | Promise<Decrypted> {
+    const refuse = (thrown: unknown): never => {
       this.refused(sealed.ciphertext, toKmsError(thrown));
       throw thrown;
+    };
+    try {
+      const format = this.#foreign.formatOf(sealed, api);
+      const answer = format === undefined ? this.#decrypt(sealed, api, call) : this.#read(format, sealed, api, call);
+      return answer instanceof Promise ? answer.catch(refuse) : answer;
+    } catch (thrown) {
+      return Promise.reject(thrown).catch(refuse);
     }
   }
 
@@ -208,16 +213,19 @@ class KmsPluginService implements OpenedService {
     this.#group.decrypts.failed(ciphertext, error);
   }
 
-  async #decrypt(sealed: Sealed, api: KmsApi, call: CallOptions): Promise<Decrypted> {
+  #decrypt(sealed: Sealed, api: KmsApi, call: CallOptions): Decrypted | Promise<Decrypted> {
     const { keyId, wraps, envelope } = parse(sealed, api);
     const { threshold, reference } = envelope;
     const context = { purpose: api, threshold, keyId, reference };
-    const open = (dek: Uint8Array) => openSeed(dek, envelope, context);
-    const { seed, holders, cache, own } = await this.#group.open({ wraps, reference, purpose: api, open }, call);
-    // v1beta1's health check and `trousseau probe` decrypt a seed that this process has just sealed. Their success is no
-    // evidence about stored data.
-    if (!own) this.#group.decrypts.opened();
-    return { plaintext: seed, keyId, providers: holders, cache };
+    const request = { wraps, reference, purpose: api, open: (dek: Uint8Array) => openSeed(dek, envelope, context) };
+    const answered = ({ seed, holders, cache, own }: OpenedSeed): Decrypted => {
+      // v1beta1's health check and `trousseau probe` decrypt a seed that this process has just sealed. Their success is
+      // no evidence about stored data.
+      if (!own) this.#group.decrypts.opened();
+      return { plaintext: seed, keyId, providers: holders, cache };
+    };
+    const cached = this.#group.openCached(request);
+    return cached === undefined ? this.#group.open(request, call).then(answered) : answered(cached);
   }
 
   async #read(format: ForeignFormat, sealed: Sealed, api: KmsApi, call: CallOptions): Promise<Decrypted> {

@@ -9,6 +9,7 @@ import type { V1beta1Rpcs } from "../../api/kms/messages.ts";
 import type { Handlers } from "../../net/grpc/server.ts";
 import { checkFrame, checkFrameAnswer, checkPlaintext } from "./request_limits.ts";
 import { noteForeign, withKmsRpcEvent } from "./rpc_event.ts";
+import type { Decrypted } from "./status.ts";
 import { countRefusal, type HandlerContext } from "./v2.ts";
 
 const apiVersion = "v1beta1";
@@ -40,16 +41,19 @@ export function v1beta1Handlers(context: HandlerContext, runtimeVersion: string)
       return { cipher: checkFrameAnswer(ciphertext) };
     }),
 
-    Decrypt: withKmsRpcEvent("v1beta1", "decrypt", notify, async ({ version, cipher }, call, findings) => {
+    Decrypt: withKmsRpcEvent("v1beta1", "decrypt", notify, ({ version, cipher }, call, findings) => {
       countRefusal(service, cipher, () => {
         checkVersion(version);
         checkFrame(cipher);
       });
       const sealed = { keyId: "", ciphertext: cipher, annotations: {} };
       noteForeign(findings, service.foreignFormat(sealed, "v1beta1"));
-      const { plaintext, keyId, providers, cache } = await service.decrypt(sealed, "v1beta1", call);
-      Object.assign(findings, { keyId, providers, cache });
-      return { plain: plaintext };
+      const answered = ({ plaintext, keyId, providers, cache }: Decrypted) => {
+        Object.assign(findings, { keyId, providers, cache });
+        return { plain: plaintext };
+      };
+      const opened = service.decrypt(sealed, "v1beta1", call);
+      return opened instanceof Promise ? opened.then(answered) : answered(opened);
     }),
   };
 }

@@ -8,7 +8,7 @@ import type { Notify } from "../../telemetry/events.ts";
 import type { V2Rpcs } from "../../api/kms/messages.ts";
 import type { Handlers } from "../../net/grpc/server.ts";
 import { isToolUid } from "../../api/kms/tool_uid.ts";
-import type { Service } from "./service.ts";
+import type { Decrypted, Service } from "./service.ts";
 import { answerChecker, checkKeyId, checkPlaintext, checkSealed } from "./request_limits.ts";
 import { noteForeign, withKmsRpcEvent } from "./rpc_event.ts";
 import type { OutageDecision } from "./outage.ts";
@@ -49,15 +49,19 @@ export function v2Handlers(context: HandlerContext, reportVersion: "v2" | "v2bet
     }),
 
     // The call is passed on as it is: its abort signal is created at the first access, so that cached answers need none.
-    Decrypt: withKmsRpcEvent("v2", "decrypt", notify, async (request, call, findings) => {
+    Decrypt: withKmsRpcEvent("v2", "decrypt", notify, (request, call, findings) => {
       countRefusal(service, request.ciphertext, () => checkSealed(request));
-      findings.keyId = request.key_id;
       const { ciphertext, key_id: keyId, annotations } = request;
+      findings.keyId = keyId;
       const sealed = { keyId, ciphertext, annotations };
       noteForeign(findings, service.foreignFormat(sealed, "v2"));
-      const { plaintext, providers, cache } = await service.decrypt(sealed, "v2", call);
-      Object.assign(findings, { providers, cache });
-      return { plaintext };
+      const answered = ({ plaintext, providers, cache }: Decrypted) => {
+        findings.providers = providers;
+        findings.cache = cache;
+        return { plaintext };
+      };
+      const opened = service.decrypt(sealed, "v2", call);
+      return opened instanceof Promise ? opened.then(answered) : answered(opened);
     }),
   };
 }

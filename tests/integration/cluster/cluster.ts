@@ -302,7 +302,7 @@ class Cluster implements AsyncDisposable {
     if (answering.length === 0) return;
     const outcome: { plaintext?: Uint8Array; error?: unknown } = {};
     const { signal } = new AbortController();
-    this.#serviceOf(node).decrypt(sealed, "v2", { signal }).then(
+    Promise.resolve(this.#serviceOf(node).decrypt(sealed, "v2", { signal })).then(
       ({ plaintext }) => void (outcome.plaintext = plaintext),
       (thrown) => void (outcome.error = thrown ?? "nothing"),
     );

@@ -92,7 +92,9 @@ Deno.test("SentinelWatch makes sentinels that only their own provider opens, and
     ciphertext: sentinel.envelope,
     annotations: encodeAnnotations([{ name, version, ciphertext }]),
   };
-  await rejects(node.service.decrypt(forged, "v2", { signal: new AbortController().signal }), { code: "integrity" });
+  await rejects(async () => await node.service.decrypt(forged, "v2", { signal: new AbortController().signal }), {
+    code: "integrity",
+  });
   ok(!JSON.stringify(await kept.sentinels.load()).includes('"dek"'));
 });
 
