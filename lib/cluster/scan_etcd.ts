@@ -12,7 +12,7 @@ import { EtcdError, type EtcdReason } from "../net/etcd/etcd_error.ts";
 import { readEtcd } from "../net/etcd/etcd_kv.ts";
 import type { EncryptionUsage } from "./encryption_usage.ts";
 import type { StoredKeys } from "./objects/stored_key.ts";
-import { labelsOf } from "./objects/stored_value.ts";
+import { storedLabels } from "./objects/stored_value.ts";
 import type { Scanned } from "./scan_snapshot.ts";
 
 /** Options of {@linkcode scanEtcd}. */
@@ -58,7 +58,7 @@ export async function scanEtcd(
     for (const row of page.rows) {
       const stored = keys.read(Buffer.from(row.key).toString("latin1"));
       if (stored === undefined) otherKeys++;
-      else usage.add(stored, labelsOf(row.value), row.modRevision, "newest");
+      else usage.add(stored, storedLabels(row.value), row.modRevision, "newest");
     }
     read += page.rows.length;
     onRead?.(read);

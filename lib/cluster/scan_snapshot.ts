@@ -6,9 +6,9 @@
 import { Buffer } from "node:buffer";
 import type { EncryptionUsage } from "./encryption_usage.ts";
 import type { StoredKeys } from "./objects/stored_key.ts";
-import { labelsOf } from "./objects/stored_value.ts";
+import { storedLabels } from "./objects/stored_value.ts";
 import { revisionsIn } from "./snapshot/key_bucket.ts";
-import type { Snapshot } from "./snapshot/snapshot.ts";
+import type { SnapshotFile } from "./snapshot/snapshot_file.ts";
 
 /** Options of {@linkcode scanSnapshot}. */
 export interface ScanOptions {
@@ -37,7 +37,7 @@ const turnLength = 4_096;
  * @throws {SnapshotError} if the file is damaged.
  */
 export async function scanSnapshot(
-  snapshot: Snapshot,
+  snapshot: SnapshotFile,
   path: string,
   usage: EncryptionUsage,
   { keys, allRevisions, signal, onRead }: ScanOptions,
@@ -58,7 +58,7 @@ export async function scanSnapshot(
     const stored = keys.read(text);
     if (stored === undefined) otherKeys += isOlder || isDeleted ? 0 : 1;
     else if (!isDeleted && (!isOlder || allRevisions)) {
-      usage.add(stored, labelsOf(value), revision, isOlder ? "older" : "newest");
+      usage.add(stored, storedLabels(value), revision, isOlder ? "older" : "newest");
     }
   }
   return { revision: newest, otherKeys };

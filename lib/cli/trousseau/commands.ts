@@ -90,8 +90,8 @@ export const commands = [
     summary: "tell with which keys the data in etcd is encrypted",
     description:
       "Reads a snapshot or a running etcd, and counts the objects of each resource by provider, key ID and version of " +
-      "each KMS key. It needs no key and no KMS, writes nothing and prints no value. Key IDs and versions are read from " +
-      "bytes that nothing authenticates: they are labels. The resources are those of the EncryptionConfiguration; " +
+      "each KMS key. It needs no key and no KMS, writes nothing and prints no value. Nothing authenticates the bytes with " +
+      "key IDs and versions: they are labels. The resources are those of the EncryptionConfiguration; " +
       "without one, secrets and each resource with an encrypted value. The exit status is 1 if a value is not under the " +
       "expected key ID, and 65 if the file is no intact snapshot.",
     positionals: [],

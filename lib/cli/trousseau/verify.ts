@@ -12,7 +12,7 @@ import { StoredKeys } from "../../cluster/objects/stored_key.ts";
 import { scanEtcd } from "../../cluster/scan_etcd.ts";
 import { type Scanned, scanSnapshot } from "../../cluster/scan_snapshot.ts";
 import { type FreedValues, freedValues } from "../../cluster/snapshot/freed_values.ts";
-import { Snapshot } from "../../cluster/snapshot/snapshot.ts";
+import { SnapshotFile } from "../../cluster/snapshot/snapshot_file.ts";
 import { builtInResources } from "../../config/encryption/resources.ts";
 import { EtcdClient } from "../../net/etcd/etcd_client.ts";
 import { UsageError } from "../command.ts";
@@ -84,7 +84,7 @@ async function scanned(
     throw new UsageError("--snapshot and --etcd exclude each other.", "verify");
   }
   if (file === undefined) return await scannedEtcd(call, usage, keys, progress);
-  using snapshot = await Snapshot.open(file, {
+  using snapshot = await SnapshotFile.open(file, {
     signal,
     onHashed: (bytes, of) => progress.update(`Checking the SHA-256 of ${file}: ${Math.floor(100 * bytes / of)} %`),
   });

@@ -5,7 +5,7 @@
  */
 import type { UsageRow } from "../../cluster/encryption_usage.ts";
 import type { FreedValues } from "../../cluster/snapshot/freed_values.ts";
-import type { Snapshot } from "../../cluster/snapshot/snapshot.ts";
+import type { SnapshotFile } from "../../cluster/snapshot/snapshot_file.ts";
 import { json, line, printable } from "../terminal.ts";
 import { type Cell, table, type Tone, wantsColour } from "../table.ts";
 import type { TrousseauCall } from "./terminal.ts";
@@ -16,7 +16,7 @@ export interface Verification {
   /** The file, or the etcd. */
   readonly source: string;
   /** `undefined` for a running etcd. */
-  readonly checksum: Snapshot["checksum"] | undefined;
+  readonly checksum: SnapshotFile["checksum"] | undefined;
   /** The newest revision of etcd that counts. */
   readonly revision: number;
   /** Number of keys below another prefix. */

@@ -70,7 +70,7 @@ const prefix = /^k8s:enc:([a-z0-9]{1,32}):(v[0-9]{1,4}):([^:]{1,256}):/;
 const maxPrefix = 320;
 
 /** The labels of a value. Total: any bytes have some. */
-export function labelsOf(value: Uint8Array): StoredLabel {
+export function storedLabels(value: Uint8Array): StoredLabel {
   if (!startsWith(value, "k8s:enc:")) return { state: "plain", ...noLabels };
   const head = latin1(value.subarray(0, maxPrefix));
   const [whole, kind, version, name] = prefix.exec(head) ?? [];

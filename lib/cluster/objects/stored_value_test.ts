@@ -5,7 +5,7 @@ import protobuf from "protobufjs";
 import { concat, uint16, utf8 } from "../../base/bytes.ts";
 import { encodeEnvelope, encodeFrameHead } from "../../envelope/format.ts";
 import { encodeAnnotations, type Wrap } from "../../envelope/wrap.ts";
-import { labelsOf, storedStates } from "./stored_value.ts";
+import { storedLabels, storedStates } from "./stored_value.ts";
 
 const wraps: readonly Wrap[] = [
   { name: "vault", version: "3", ciphertext: utf8("vault:v3:abcd") },
@@ -30,8 +30,8 @@ function kmsV2(keyId: string, source: Uint8Array, annotations: Readonly<Record<s
 
 const kmsV1 = (cipher: Uint8Array) => concat(utf8("k8s:enc:kms:v1:old:"), uint16(cipher.length), cipher, utf8("data"));
 
-Deno.test("labelsOf() tells Trousseau's values over KMS v2, with key ID and wraps", () => {
-  deepEqual(labelsOf(kmsV2("t1-abc", envelope, encodeAnnotations(wraps))), {
+Deno.test("storedLabels() tells Trousseau's values over KMS v2, with key ID and wraps", () => {
+  deepEqual(storedLabels(kmsV2("t1-abc", envelope, encodeAnnotations(wraps))), {
     state: "trousseau-v2",
     provider: "new",
     keyId: "t1-abc",
@@ -40,27 +40,27 @@ Deno.test("labelsOf() tells Trousseau's values over KMS v2, with key ID and wrap
   });
 });
 
-Deno.test("labelsOf() tells Trousseau's values over KMS v1, by their frame", () => {
-  const { state, provider, keyId, wraps: found } = labelsOf(
+Deno.test("storedLabels() tells Trousseau's values over KMS v1, by their frame", () => {
+  const { state, provider, keyId, wraps: found } = storedLabels(
     kmsV1(concat(encodeFrameHead("t1-old", wraps, "v1beta1"), envelope)),
   );
   deepEqual([state, provider, keyId, found.length], ["trousseau-v1beta1", "old", "t1-old", 2]);
 });
 
-Deno.test("labelsOf() tells formats of other plugins that Trousseau reads", () => {
+Deno.test("storedLabels() tells formats of other plugins that Trousseau reads", () => {
   const vault = utf8(`vault:v7:${Buffer.alloc(60).toString("base64")}`);
-  deepEqual(labelsOf(kmsV2("7", vault)), {
+  deepEqual(storedLabels(kmsV2("7", vault)), {
     state: "foreign",
     provider: "new",
     keyId: "7",
     format: "vault-kubernetes-kms",
     wraps: [{ name: "", version: "7" }],
   });
-  const { state, format, keyId } = labelsOf(kmsV1(vault));
+  const { state, format, keyId } = storedLabels(kmsV1(vault));
   deepEqual([state, format, keyId], ["foreign", "trousseau-v1", null]);
 });
 
-Deno.test("labelsOf() tells plain text, keys of the configuration, other plugins and the unknown", () => {
+Deno.test("storedLabels() tells plain text, keys of the configuration, other plugins and the unknown", () => {
   const cases = [
     ["k8s\0\n\f\n\u0002v1", "plain", null, null],
     ['{"kind":"Secret"}', "plain", null, null],
@@ -74,22 +74,22 @@ Deno.test("labelsOf() tells plain text, keys of the configuration, other plugins
     ["k8s:enc:", "unknown", null, null],
   ] as const;
   for (const [text, state, provider, keyId] of cases) {
-    const labels = labelsOf(Uint8Array.from(text, (letter) => letter.charCodeAt(0)));
+    const labels = storedLabels(Uint8Array.from(text, (letter) => letter.charCodeAt(0)));
     deepEqual([labels.state, labels.provider, labels.keyId], [state, provider, keyId], text);
   }
 });
 
-Deno.test("labelsOf() is total", () => {
+Deno.test("storedLabels() is total", () => {
   const begin = fc.constantFrom("", "k8s:enc:", "k8s:enc:kms:v1:p:", "k8s:enc:kms:v2:p:").map(utf8);
   fc.assert(fc.property(begin, fc.uint8Array({ maxLength: 400 }), (head, rest) => {
-    ok(Object.hasOwn(storedStates, labelsOf(concat(head, rest)).state));
+    ok(Object.hasOwn(storedStates, storedLabels(concat(head, rest)).state));
   }));
 });
 
-Deno.test("labelsOf() is total over changed values of Trousseau", () => {
+Deno.test("storedLabels() is total over changed values of Trousseau", () => {
   const value = kmsV2("t1-abc", envelope, encodeAnnotations(wraps));
   for (let at = 19; at < value.length; at++) {
     const changed = value.map((byte, index) => index === at ? byte ^ 0x41 : byte);
-    equal(typeof labelsOf(changed).state, "string");
+    equal(typeof storedLabels(changed).state, "string");
   }
 });

@@ -8,7 +8,7 @@ import { BoltFile } from "./bolt_file.ts";
 import { freedValues } from "./freed_values.ts";
 import { revisionsIn } from "./key_bucket.ts";
 import { PageSource } from "./page_source.ts";
-import { Snapshot } from "./snapshot.ts";
+import { SnapshotFile } from "./snapshot_file.ts";
 import { SnapshotError } from "./snapshot_error.ts";
 
 const { signal } = new AbortController();
@@ -126,26 +126,26 @@ Deno.test("revisionsIn() refuses a row that etcd cannot have written", async () 
   });
 });
 
-Deno.test("Snapshot.open() verifies the SHA-256, and accepts a database without one", async () => {
+Deno.test("SnapshotFile.open() verifies the SHA-256, and accepts a database without one", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/snapshot.db`;
     const database = boltFile("key", [etcdRow({ revision: 2, key: "/a", value: utf8("one") })]);
     const bytes = concat(database, sha256(database));
     await Deno.writeFile(path, bytes);
     {
-      using snapshot = await Snapshot.open(path, { signal });
+      using snapshot = await SnapshotFile.open(path, { signal });
       equal(snapshot.checksum, "verified");
     }
     for (let at = 0; at < bytes.length; at += 97) {
       await Deno.writeFile(path, bytes.map((byte, index) => index === at ? byte ^ 1 : byte));
-      await rejects(Snapshot.open(path, { signal }), /does not have the SHA-256 at its end/);
+      await rejects(SnapshotFile.open(path, { signal }), /does not have the SHA-256 at its end/);
     }
     await Deno.writeFile(path, database);
-    using snapshot = await Snapshot.open(path, { signal });
+    using snapshot = await SnapshotFile.open(path, { signal });
     equal(snapshot.checksum, "none");
     for (const wrong of [new Uint8Array(0), bytes.subarray(0, bytes.length - 1), utf8("another program's file")]) {
       await Deno.writeFile(path, wrong);
-      await rejects(Snapshot.open(path, { signal }), SnapshotError);
+      await rejects(SnapshotFile.open(path, { signal }), SnapshotError);
     }
   });
 });
@@ -158,7 +158,7 @@ Deno.test("freedValues() counts values in pages that no tree has, also across pa
     free.set(utf8("k8s:enc:aescbc:v1:c:"), 1020);
     free.set(utf8("k8s\0"), 2046);
     await Deno.writeFile(`${folder}/db`, concat(database, free));
-    using snapshot = await Snapshot.open(`${folder}/db`, { signal });
+    using snapshot = await SnapshotFile.open(`${folder}/db`, { signal });
     deepEqual(await freedValues(snapshot, signal), { encrypted: 2, plain: 1, pages: 3 });
   });
 });

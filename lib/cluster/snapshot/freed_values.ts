@@ -5,7 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { Snapshot } from "./snapshot.ts";
+import type { SnapshotFile } from "./snapshot_file.ts";
 
 /** Numbers of beginnings of values. A value can be found several times, since bbolt copies pages. */
 export interface FreedValues {
@@ -24,7 +24,7 @@ const plain = Buffer.from("k8s\0");
 const pagesAtOnce = 64;
 
 /** Reads every tree, then the pages outside of all trees. @throws {SnapshotError} if a tree is damaged. */
-export async function freedValues(snapshot: Snapshot, signal: AbortSignal): Promise<FreedValues> {
+export async function freedValues(snapshot: SnapshotFile, signal: AbortSignal): Promise<FreedValues> {
   const { file, size } = snapshot;
   for (const bucket of file.buckets()) {
     const elements = file.entries(bucket, "ascending");

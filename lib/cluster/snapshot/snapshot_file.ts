@@ -20,15 +20,15 @@ const blockLength = 512;
 /** Size of the pieces that are hashed, in bytes. */
 const pieceLength = 1 << 20;
 
-/** Options of {@linkcode Snapshot.open}. */
-export interface SnapshotOptions {
+/** Options of {@linkcode SnapshotFile.open}. */
+export interface SnapshotFileOptions {
   readonly signal: AbortSignal;
   /** Called now and then. @param bytes how many are hashed. */
   readonly onHashed?: (bytes: number, of: number) => void;
 }
 
 /** An open snapshot. */
-export class Snapshot implements Disposable {
+export class SnapshotFile implements Disposable {
   readonly #source: PageSource;
   readonly file: BoltFile;
   /** `verified`: the SHA-256 at the end fits. `none`: a copy of a database, which has none. */
@@ -36,7 +36,7 @@ export class Snapshot implements Disposable {
   /** Size of the database in bytes. */
   readonly size: number;
 
-  private constructor(source: PageSource, file: BoltFile, checksum: Snapshot["checksum"], size: number) {
+  private constructor(source: PageSource, file: BoltFile, checksum: SnapshotFile["checksum"], size: number) {
     this.#source = source;
     this.file = file;
     this.checksum = checksum;
@@ -48,7 +48,7 @@ export class Snapshot implements Disposable {
    *
    * @throws {SnapshotError} if the file is no intact snapshot; {@linkcode KmsError} `config` if it cannot be read.
    */
-  static async open(path: string, options: SnapshotOptions): Promise<Snapshot> {
+  static async open(path: string, options: SnapshotFileOptions): Promise<SnapshotFile> {
     const source = PageSource.open(path);
     try {
       const excess = source.size % blockLength;
@@ -61,7 +61,7 @@ export class Snapshot implements Disposable {
       }
       const size = source.size - excess;
       if (excess !== 0) await checkHash(source, size, options);
-      return new Snapshot(source, BoltFile.open(source, size), excess === 0 ? "none" : "verified", size);
+      return new SnapshotFile(source, BoltFile.open(source, size), excess === 0 ? "none" : "verified", size);
     } catch (thrown) {
       source[Symbol.dispose]();
       throw thrown;
@@ -78,7 +78,7 @@ export class Snapshot implements Disposable {
   }
 }
 
-async function checkHash(source: PageSource, size: number, { signal, onHashed }: SnapshotOptions): Promise<void> {
+async function checkHash(source: PageSource, size: number, { signal, onHashed }: SnapshotFileOptions): Promise<void> {
   const hash = createHash("sha256");
   for (let at = 0; at < size; at += pieceLength) {
     hash.update(source.readOnce(at, Math.min(pieceLength, size - at)));
