@@ -106,12 +106,16 @@ function launcher(artefact: Artefact): string {
   const { name, links = {} } = artefact;
   // The runtime is called by its own name, so that the program cannot see that of the link.
   const cases = Object.entries(links).map(([link, words]) => `${link}) set -- ${words.join(" ")} "$@" ;;\n`);
-  const named = cases.length === 0 ? "" : `case "$(basename "$0")" in\n${cases.join("")}esac\n`;
+  const named = cases.length === 0 ? "" : `case "\${0##*/}" in\n${cases.join("")}esac\n`;
   const flags = runFlags(artefact).map((flag) => `'${flag}'`).join(" ");
+  // A shell starts another program in a few milliseconds: only a link is looked up with one.
   return `#!/bin/sh
 # Runs the staged bundle with exactly what is baked into the binary.
 export DENO_NO_UPDATE_CHECK=1
-${named}exec "\${DENO:-deno}" ${flags} "$(dirname "$(readlink -f "$0")")/${name}.js" "$@"
+${named}self=$0
+if [ -L "$self" ]; then self=$(readlink -f "$self"); fi
+case "$self" in */*) ;; *) self="./$self" ;; esac
+exec "\${DENO:-deno}" ${flags} "\${self%/*}/${name}.js" "$@"
 `;
 }
 

@@ -175,11 +175,10 @@ function providerCounters(registry: Registry, { providers }: Countable) {
     buckets: seconds,
     registers,
   });
-  const calls = new Counter({
+  const calls = tallied(registry, {
     name: "trousseau_provider_calls_total",
     help: "Calls to a KMS by verb and result.",
     labelNames: ["provider", "kind", "verb", "result"],
-    registers,
   });
   const changes = new Counter({
     name: "trousseau_provider_health_changes_total",
@@ -215,7 +214,7 @@ function providerCounters(registry: Registry, { providers }: Countable) {
   for (const { name: provider, kind, method } of providers) {
     for (const verb of providerVerbs) {
       durations.zero({ provider, kind, verb, result: "ok" });
-      for (const result of results) calls.inc({ provider, kind, verb, result }, 0);
+      for (const result of results) calls([provider, kind, verb, result], 0);
     }
     for (const to of healthStates) changes.inc({ provider, kind, to }, 0);
     if (method === undefined) continue;
@@ -226,9 +225,7 @@ function providerCounters(registry: Registry, { providers }: Countable) {
   }
   return {
     provider_call({ provider, kind, verb, result, seconds }) {
-      const labels = { provider, kind, verb, result: bounded(result) };
-      durations.observe(labels, seconds);
-      calls.inc(labels);
+      durations.observe(calls([provider, kind, verb, bounded(result)], 1), seconds);
     },
     provider_health: ({ provider, kind, to }) => changes.inc({ provider, kind, to }),
     login: ({ provider, method, result }) => logins.inc({ provider, method, result: bounded(result) }),

@@ -38,7 +38,9 @@ export function parseVersion(name: string): KeyVersion | undefined {
 export function prefixVersion(ciphertext: string): number | undefined {
   if (ciphertext.length > providerLimits.ciphertext) return undefined;
   const [, number, sealed = ""] = /^vault:v([1-9]\d{0,8}):([A-Za-z0-9+/]+={0,2})$/.exec(ciphertext) ?? [];
-  return number === undefined || fromBase64(sealed) === undefined ? undefined : Number(number);
+  if (number === undefined || sealed.length % 4 !== 0) return undefined;
+  // Only the last four digits can have unused bits.
+  return fromBase64(sealed.slice(-4)) === undefined ? undefined : Number(number);
 }
 
 /** The text of a wrapped DEK and the key version in its prefix; `undefined` if it is not a Transit ciphertext. */
