@@ -109,6 +109,49 @@ function kmsV1(rest: Uint8Array, provider: string): StoredLabel {
 /** Field numbers of `EncryptedObject` of `k8s.io/kms` 0.36. */
 const encryptedObject = { keyId: 2, dekSource: 3, annotations: 4 } as const;
 
+/**
+ * Reads labels of many values. Values that one kube-apiserver wrote under KMS v2 with one seed differ in their data alone,
+ * so that the rest is parsed once.
+ */
+export class LabelReader {
+  readonly #known = new Map<string, StoredLabel>();
+
+  /** The labels of a value, as {@linkcode storedLabels}. */
+  read(value: Uint8Array): StoredLabel {
+    const end = value.length > maxPrefix ? endOfData(value) : undefined;
+    if (end === undefined || value.length - end.data > maxRest) return storedLabels(value);
+    const id = latin1(value.subarray(0, end.prefix)) + latin1(value.subarray(end.data));
+    const known = this.#known.get(id);
+    if (known !== undefined) return known;
+    const labels = storedLabels(value);
+    if (this.#known.size >= maxKnown) this.#known.clear();
+    this.#known.set(id, labels);
+    return labels;
+  }
+}
+
+/** Maximum number of labels that are kept, and of bytes beside the data in a value whose labels are kept. */
+const [maxKnown, maxRest] = [256, 4_096] as const;
+
+const kmsV2Prefix = "k8s:enc:kms:v2:";
+
+/** Tag of the field `data`, which kube-apiserver writes first. */
+const dataTag = 0x0a;
+
+/** Where prefix and data of a KMS v2 value end; `undefined` for any other value. */
+function endOfData(value: Uint8Array): { readonly prefix: number; readonly data: number } | undefined {
+  if (!startsWith(value, kmsV2Prefix)) return undefined;
+  const prefix = value.indexOf(0x3a, kmsV2Prefix.length) + 1;
+  if (prefix === 0 || value[prefix] !== dataTag) return undefined;
+  let [length, at] = [0, prefix + 1];
+  for (let scale = 1; scale <= 1 << 21; scale *= 128) {
+    const byte = value[at++] ?? 0;
+    length += (byte & 0x7f) * scale;
+    if (byte < 0x80) break;
+  }
+  return at + length <= value.length ? { prefix, data: at + length } : undefined;
+}
+
 function kmsV2(rest: Uint8Array, provider: string): StoredLabel {
   const fields = wireFields(rest) ?? [];
   const keyIdBytes = last(fields, encryptedObject.keyId);
