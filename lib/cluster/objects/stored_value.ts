@@ -20,7 +20,7 @@ import {
   readForeign,
 } from "../../envelope/foreign_formats.ts";
 import { decodeAnnotations } from "../../envelope/wrap.ts";
-import { type WireField, wireFields } from "../wire_fields.ts";
+import { lastField, mapEntry, wireFields } from "../wire_fields.ts";
 
 /** The ways in which a value can be stored. */
 export const storedStates = {
@@ -69,15 +69,33 @@ const prefix = /^k8s:enc:([a-z0-9]{1,32}):(v[0-9]{1,4}):([^:]{1,256}):/;
 /** Maximum length of a prefix in bytes. */
 const maxPrefix = 320;
 
-/** The labels of a value. Total: any bytes have some. */
-export function storedLabels(value: Uint8Array): StoredLabel {
-  if (!startsWith(value, "k8s:enc:")) return { state: "plain", ...noLabels };
+/** The parts of a value that is encrypted. */
+export interface EncryptedValue {
+  /** As in `kms:v2`. */
+  readonly transformer: string;
+  /** Name of the KMS provider or of the key. */
+  readonly provider: string;
+  /** All that follows the prefix. */
+  readonly rest: Uint8Array;
+}
+
+/** Splits the prefix from a value; `plain` for a value without one, `undefined` for one of another form. */
+export function readStoredValue(value: Uint8Array): EncryptedValue | "plain" | undefined {
+  if (!startsWith(value, "k8s:enc:")) return "plain";
   const head = latin1(value.subarray(0, maxPrefix));
   const [whole, kind, version, name] = prefix.exec(head) ?? [];
-  if (whole === undefined || name === undefined) return { state: "unknown", ...noLabels };
+  if (whole === undefined || name === undefined) return undefined;
   const provider = exactText(value.subarray(whole.length - 1 - name.length, whole.length - 1)) ?? name;
-  const rest = value.subarray(whole.length);
-  switch (`${kind}:${version}`) {
+  return { transformer: `${kind}:${version}`, provider, rest: value.subarray(whole.length) };
+}
+
+/** The labels of a value. Total: any bytes have some. */
+export function storedLabels(value: Uint8Array): StoredLabel {
+  const read = readStoredValue(value);
+  if (read === "plain") return { state: "plain", ...noLabels };
+  if (read === undefined) return { state: "unknown", ...noLabels };
+  const { transformer, provider, rest } = read;
+  switch (transformer) {
     case "aescbc:v1":
       return { state: "aescbc", ...noLabels, provider };
     case "aesgcm:v1":
@@ -154,9 +172,9 @@ function endOfData(value: Uint8Array): { readonly prefix: number; readonly data:
 
 function kmsV2(rest: Uint8Array, provider: string): StoredLabel {
   const fields = wireFields(rest) ?? [];
-  const keyIdBytes = last(fields, encryptedObject.keyId);
+  const keyIdBytes = lastField(fields, encryptedObject.keyId)?.bytes;
   const keyId = keyIdBytes === undefined ? null : exactText(keyIdBytes) ?? latin1(keyIdBytes);
-  const ciphertext = last(fields, encryptedObject.dekSource) ?? new Uint8Array(0);
+  const ciphertext = lastField(fields, encryptedObject.dekSource)?.bytes ?? new Uint8Array(0);
   const annotations = Object.fromEntries(fields.filter(({ id }) => id === encryptedObject.annotations).map(mapEntry));
   if (beginsAsOurs(ciphertext, "v2")) {
     const wraps = unlessForeign(() => decodeEnvelope(ciphertext) && decodeAnnotations(annotations));
@@ -164,18 +182,6 @@ function kmsV2(rest: Uint8Array, provider: string): StoredLabel {
   }
   return foreign({ keyId: keyId ?? "", ciphertext, annotations }, "v2", provider) ??
     { state: "kms-v2", provider, keyId, format: null, wraps: [] };
-}
-
-/** The last field of a number counts, as in protobuf. */
-function last(fields: readonly WireField[], id: number): Uint8Array | undefined {
-  return fields.findLast((field) => field.id === id)?.bytes;
-}
-
-/** An entry of a map is a message: 1 key, 2 value. */
-function mapEntry({ bytes }: WireField): [string, Uint8Array] {
-  const fields = wireFields(bytes ?? new Uint8Array(0)) ?? [];
-  const key = last(fields, 1) ?? new Uint8Array(0);
-  return [exactText(key) ?? latin1(key), last(fields, 2) ?? new Uint8Array(0)];
 }
 
 function foreign(sealed: ForeignSealed, api: KmsApi, provider: string): StoredLabel | undefined {
