@@ -55,7 +55,7 @@ async function sealedBy(provider: Provider): Promise<readonly Sealed[]> {
 }
 
 async function refusals(service: Service, envelopes: readonly Sealed[]): Promise<void> {
-  for (const sealed of envelopes) await assert.rejects(service.decrypt(sealed, "v2", call));
+  for (const sealed of envelopes) await assert.rejects(async () => await service.decrypt(sealed, "v2", call));
 }
 
 /** Checks that a node announces, encrypts and opens its new data, and reports that stored data cannot be read. */

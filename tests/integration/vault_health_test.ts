@@ -73,7 +73,10 @@ async function under(fault: Fault, { graceMs = 0, until }: Options = {}): Promis
   const changes = () => events.slice(before).flatMap((event) => event.type === "provider_health" ? [event.to] : []);
   const decryptUntil = async (isEnough: () => boolean) => {
     for (; !isEnough(); await pause(20)) {
-      const code = await service.decrypt(sealed, "v2", patient).then(() => "ok", (error) => String(error.code));
+      const code = await Promise.resolve(service.decrypt(sealed, "v2", patient)).then(
+        () => "ok",
+        (error) => String(error.code),
+      );
       if (codes.at(-1) !== code) codes.push(code);
     }
   };

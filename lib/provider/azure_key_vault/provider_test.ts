@@ -170,7 +170,7 @@ Deno.test("decrypt() reads the values that the original Trousseau wrote with Azu
       readForeign: [{ format: "trousseau-v2", providers }],
     });
     const open = (line: string) =>
-      node.service.decrypt({ keyId: "", ciphertext: utf8(line), annotations: {} }, "v1beta1", patient);
+      Promise.resolve(node.service.decrypt({ keyId: "", ciphertext: utf8(line), annotations: {} }, "v1beta1", patient));
     assert.deepEqual((await open(`azurekms:-:${value}\n`)).plaintext, seed);
     await assert.rejects(open(`azure:-:${value}\n`), refusedWith("key_unknown", /readForeign names no provider/));
     const changed = `${value[0] === "A" ? "B" : "A"}${value.slice(1)}`;
