@@ -66,6 +66,10 @@ class Workplace implements AsyncDisposable {
       const part of [
         "deno.json",
         "deno.lock",
+        "deno.keyring.json",
+        "deno.keyring.lock",
+        "deno.clectl.json",
+        "deno.clectl.lock",
         "deno.dev.json",
         "deno.dev.lock",
         "main.ts",
