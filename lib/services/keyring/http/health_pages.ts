@@ -1,6 +1,6 @@
 /**
  * The pages that are answered without an identity, and while no KMS can open the store: `/livez`, `/readyz`,
- * `/api/v1/health` and Vault's `sys/health`. They name parts and states; reasons need an identity or the admin socket.
+ * `/api/v1/health` and those of Vault. They name parts and states; reasons need an identity or the admin socket.
  *
  * @module
  */
@@ -61,6 +61,39 @@ export class HealthPages {
       version: `trousseau-${version}`,
       cluster_name: "trousseau",
       cluster_id: "",
+    });
+  }
+
+  /** The answer to `vault status`, which is 200 whatever the state. */
+  vaultSealStatus(): ApiAnswer {
+    return jsonAnswer(200, {
+      type: "trousseau",
+      initialized: true,
+      sealed: !this.#isReady(),
+      t: 1,
+      n: 1,
+      progress: 0,
+      nonce: "",
+      version: `trousseau-${this.#sources.version}`,
+      build_date: "",
+      migration: false,
+      cluster_name: "trousseau",
+      cluster_id: "",
+      recovery_seal: false,
+      storage_type: "trousseau",
+    });
+  }
+
+  /** Servers of one keyring have no leader: each of them serves. */
+  vaultLeader(): ApiAnswer {
+    return jsonAnswer(200, {
+      ha_enabled: false,
+      is_self: false,
+      active_time: "0001-01-01T00:00:00Z",
+      leader_address: "",
+      leader_cluster_address: "",
+      performance_standby: false,
+      performance_standby_last_remote_wal: 0,
     });
   }
 
