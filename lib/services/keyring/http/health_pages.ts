@@ -58,7 +58,7 @@ export class HealthPages {
       standby: false,
       performance_standby: false,
       server_time_utc: Math.floor(clock.wall() / 1_000),
-      version: `trousseau-${version}`,
+      version: vaultVersion(version),
       cluster_name: "trousseau",
       cluster_id: "",
     });
@@ -74,7 +74,7 @@ export class HealthPages {
       n: 1,
       progress: 0,
       nonce: "",
-      version: `trousseau-${this.#sources.version}`,
+      version: vaultVersion(this.#sources.version),
       build_date: "",
       migration: false,
       cluster_name: "trousseau",
@@ -117,6 +117,11 @@ export class HealthPages {
       return false;
     }
   }
+}
+
+/** A semantic version: Terraform's provider parses it. Its build part says that this is not Vault's own number. */
+function vaultVersion(version: string): string {
+  return `${version}+trousseau`;
 }
 
 function textAnswer(status: number, body: string): ApiAnswer {

@@ -11,7 +11,7 @@ import { toKeyringError } from "../problem_answer.ts";
 import type { WrittenSecret } from "../../secrets/model.ts";
 import { vaultData, vaultText } from "./answers.ts";
 import { kvChanges, kvDataText, kvDeletedText, kvFields, kvVersion } from "./kv_json.ts";
-import type { kvReadQuery, kvVersions, kvWrite } from "./vault_schemas.ts";
+import { expectedVersion, type kvReadQuery, type kvVersions, type kvWrite } from "./vault_schemas.ts";
 
 type Call<Query, Body, Path = SecretPath> = OperationCall<Path, Query, Body>;
 
@@ -45,7 +45,7 @@ export async function kvRead(call: Call<z.output<typeof kvReadQuery>, undefined>
 export async function kvWriteData(call: Call<unknown, WriteBody>): Promise<OperationResult> {
   const { parts, path, body, text, signal } = call;
   const content = { fields: kvFields(text) };
-  const asked = body.options?.cas;
+  const asked = expectedVersion(body);
   const written = await atVersion(call, asked, (cas) => parts.secrets.create(path, content, { signal, cas }));
   return await kvWritten(call, written);
 }
@@ -54,7 +54,7 @@ export async function kvWriteData(call: Call<unknown, WriteBody>): Promise<Opera
 export async function kvPatchData(call: Call<unknown, WriteBody>): Promise<OperationResult> {
   const { parts, path, body, text, signal } = call;
   // The answer shows no value, and so needs the verb `write` alone, as the native PATCH.
-  const asked = body.options?.cas;
+  const asked = expectedVersion(body);
   const written = await atVersion(call, asked, async (cas) => {
     const { fields } = await parts.secrets.read(path, { signal });
     return await parts.secrets.patch(path, { fields: kvChanges(text, fields) }, { signal, cas });

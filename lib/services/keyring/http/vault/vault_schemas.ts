@@ -11,13 +11,28 @@ const data = z.record(z.string(), z.unknown(), {
   error: ({ input }) => input === undefined || input === null ? "has no data" : "must be an object",
 });
 
-const cas = z.int("must be a version number").check(z.gte(0, "must be a version number"));
+const casNumber = z.int("must be a version number").check(z.gte(0, "must be a version number"));
 
-/** Body of `POST M/data/P` and of `PATCH M/data/P`. */
+/** A version for check-and-set. Terraform's maps have texts only. */
+const cas = z.union([
+  casNumber,
+  z.pipe(z.string().check(z.regex(/^(0|[1-9][0-9]{0,9})$/)), z.transform(Number)),
+], "must be a version number");
+
+/**
+ * Body of `POST M/data/P` and of `PATCH M/data/P`. Terraform's provider sends `cas` beside `data` as well, with 0 where
+ * its configuration has none.
+ */
 export const kvWrite = z.strictObject({
   data,
-  options: z.optional(z.nullable(z.strictObject({ cas: z.optional(cas) }))),
+  cas: z.optional(z.nullable(casNumber)),
+  options: z.optional(z.nullable(z.strictObject({ cas: z.optional(z.nullable(cas)) }))),
 });
+
+/** The version that a write expects, if it expects one. */
+export function expectedVersion({ cas, options }: z.output<typeof kvWrite>): number | undefined {
+  return options?.cas ?? (cas === 0 ? undefined : cas ?? undefined);
+}
 
 /**
  * Body of `POST M/metadata/P` and of `PATCH M/metadata/P`. Settings that this server does not have are taken with the
