@@ -49,6 +49,7 @@ const recipes = {
   "kms-service-plugin": { module: "kms-service-plugin", ldflags: "-s -w" },
   "vault-client": { module: "vault-client", ldflags: "-s -w" },
   "vault-commands": { module: "vault-commands", tags: "minimal", ldflags: "-s -w" },
+  "external-secrets": { module: "external-secrets", ldflags: "-s -w" },
   "kms-plugin-python": {
     packages: "kms-plugin-python",
     at: "../../../deploy/samples/kms-plugin-python",

@@ -9,13 +9,20 @@ import { systemClock } from "../../lib/base/clock.ts";
 import { openTlsListener } from "../../lib/services/keyring/http/tls_listener.ts";
 import type { TestKeyring } from "./keyring_api.ts";
 
+/** A listener, and the authority of its certificate in PEM. */
+export interface TlsPlace extends AsyncDisposable {
+  readonly address: string;
+  readonly ca: string;
+}
+
 /** A listener on a free port of this machine, with a certificate for `localhost`. */
-export async function listenOverTls(keyring: TestKeyring): Promise<AsyncDisposable & { readonly address: string }> {
+export async function listenOverTls(keyring: TestKeyring): Promise<TlsPlace> {
   const { key, chain } = await keyring.authority.serverCertificate(["localhost"], keyring.store.signal);
   const place = { host: "127.0.0.1", port: 0 };
   const listener = await openTlsListener({ ...place, key, chain, answer: keyring.answer, clock: systemClock });
   return {
     address: `https://localhost:${listener.port}`,
+    ca: chain.slice(chain.lastIndexOf("-----BEGIN")),
     [Symbol.asyncDispose]: () => listener[Symbol.asyncDispose](),
   };
 }
