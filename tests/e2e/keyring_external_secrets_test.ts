@@ -31,6 +31,8 @@ interface Visit {
   readonly auth: unknown;
   readonly secrets?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly steps: readonly ("read" | "find" | "push")[];
+  /** Whether each push checks the version that it replaces. */
+  readonly checkAndSet?: boolean;
 }
 
 const policy = `
@@ -76,7 +78,10 @@ const noCluster = JSON.stringify({
   "current-context": "none",
 });
 
-async function visit({ address, ca, kubeconfig }: Site, { auth, secrets = {}, steps }: Visit): Promise<Results> {
+async function visit(
+  { address, ca, kubeconfig }: Site,
+  { auth, secrets = {}, steps, checkAndSet = false }: Visit,
+): Promise<Results> {
   const encoded = (text: string) => base64(utf8(text));
   const vault = {
     server: address,
@@ -84,6 +89,7 @@ async function visit({ address, ca, kubeconfig }: Site, { auth, secrets = {}, st
     version: "v2",
     caBundle: encoded(ca),
     auth,
+    ...(checkAndSet ? { checkAndSet: { required: true } } : {}),
   };
   const input = {
     store: { metadata: { name: "keyring", namespace: "shop" }, spec: { provider: { vault } } },
@@ -157,35 +163,37 @@ Deno.test("External Secrets finds secrets by name, by label and all of them, as 
 });
 
 Deno.test("External Secrets pushes secrets and properties, spares those of others, and deletes its own", async () => {
-  await withSite({}, undefined, async (site) => {
-    const results = await visit(site, { ...await tokenAuth(site), steps: ["push"] });
-    const { "push over another's": spared, pushed, "pushed properties": both, ...rest } = results;
-    deepEqual(rest, {
-      ...granted,
-      "push": true,
-      "push unchanged": true,
-      "push changed": true,
-      "push property": true,
-      "push second property": true,
-      "delete property": true,
-      "one property less": '{"pw":"second"}',
-      "delete": true,
-      "after delete": "no secret",
-      "delete another's": true,
-    });
-    match(JSON.stringify(spared), /not managed by external-secrets/);
-    deepEqual(JSON.parse(String(pushed)), { user: "anna", password: "second" });
-    deepEqual(JSON.parse(String(both)), { pw: "second", other: "second" });
-    const { keyring } = site;
-    const history = async (path: string) => (await keyring.expect(200, "GET", `/api/v1/history/${path}`)).body;
-    deepEqual((await history("db/pushed/one")).labels, { "managed-by": "external-secrets" });
-    equal((await history("db/pushed/one")).currentVersion, 3, "an unchanged push writes no version");
-    const { versions } = await history("db/pushed/whole");
-    deepEqual(versions.map(({ state }: { readonly state: string }) => state), ["destroyed", "destroyed"]);
-    const john = (await keyring.expect(200, "GET", "/api/v1/secrets/db/prod/john")).body;
-    equal(john.fields.password.value, "second");
-  });
+  for (const checkAndSet of [false, true]) await withSite({}, undefined, (site) => checkPushes(site, checkAndSet));
 });
+
+async function checkPushes(site: Site, checkAndSet: boolean): Promise<void> {
+  const results = await visit(site, { ...await tokenAuth(site), steps: ["push"], checkAndSet });
+  const { "push over another's": spared, pushed, "pushed properties": both, ...rest } = results;
+  deepEqual(rest, {
+    ...granted,
+    "push": true,
+    "push unchanged": true,
+    "push changed": true,
+    "push property": true,
+    "push second property": true,
+    "delete property": true,
+    "one property less": '{"pw":"second"}',
+    "delete": true,
+    "after delete": "no secret",
+    "delete another's": true,
+  });
+  match(JSON.stringify(spared), /not managed by external-secrets/);
+  deepEqual(JSON.parse(String(pushed)), { user: "anna", password: "second" });
+  deepEqual(JSON.parse(String(both)), { pw: "second", other: "second" });
+  const { keyring } = site;
+  const history = async (path: string) => (await keyring.expect(200, "GET", `/api/v1/history/${path}`)).body;
+  deepEqual((await history("db/pushed/one")).labels, { "managed-by": "external-secrets" });
+  equal((await history("db/pushed/one")).currentVersion, 3, "an unchanged push writes no version");
+  const { versions } = await history("db/pushed/whole");
+  deepEqual(versions.map(({ state }: { readonly state: string }) => state), ["destroyed", "destroyed"]);
+  const john = (await keyring.expect(200, "GET", "/api/v1/secrets/db/prod/john")).body;
+  equal(john.fields.password.value, "second");
+}
 
 Deno.test("External Secrets logs in with a ServiceAccount of a real API server, by TokenReview and by JWT", async () => {
   await using cluster = await Cluster.start();
