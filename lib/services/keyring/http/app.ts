@@ -22,6 +22,7 @@ import { Pipeline, type PipelineOptions } from "./pipeline.ts";
 import { requestIdOf, withCommonHeaders } from "./request_id.ts";
 import { problemAnswer, toKeyringError } from "./problem_answer.ts";
 import { type RequestTarget, requestTarget } from "./target.ts";
+import { type RefusedVaultRoute, refusedVaultRoutes } from "./vault/refusals.ts";
 import { type VaultRoute, vaultRoutes } from "./vault/vault_operations.ts";
 
 /** Options of the application. */
@@ -68,6 +69,8 @@ function routedApp(options: KeyringAppOptions): KeyringHono {
   get("/readyz", () => pages.readyz());
   get(`${apiPrefix}${routes.health.path}`, (request) => pages.health(request));
   get("/v1/sys/health", () => pages.vaultHealth());
+  get("/v1/sys/seal-status", () => pages.vaultSealStatus());
+  get("/v1/sys/leader", () => pages.vaultLeader());
   let document: string | undefined;
   get("/openapi.json", () => jsonTextAnswer(200, document ??= openApiText(options.version)));
   for (const [id, operation] of nativeOperations()) {
@@ -75,7 +78,7 @@ function routedApp(options: KeyringAppOptions): KeyringHono {
     add(app, pipeline, { method, path: `${apiPrefix}${path}` }, operation);
   }
   for (const route of vaultRoutes(options.kvMount)) addVault(app, pipeline, route);
-  app.all("/v1/*", ({ env: { incoming } }) => vaultRefusal(incoming));
+  for (const route of refusedVaultRoutes(options.kvMount)) refuseVault(app, route);
   app.all("*", ({ env: { incoming } }) => refusal(incoming, noRoute()));
   return app;
 }
@@ -106,9 +109,11 @@ function addVault(app: KeyringHono, pipeline: Pipeline, { methods, path, whenQue
   });
 }
 
-function vaultRefusal(incoming: IncomingRequest): Response {
-  const message = "unsupported operation: this server answers a subset of the KV version 2 API";
-  return responseOf(withCommonHeaders(jsonAnswer(405, { errors: [message] }), requestIdOf(incoming)));
+function refuseVault(app: KeyringHono, { path, why }: RefusedVaultRoute): void {
+  app.all(
+    `/v1/${path}`,
+    ({ env: { incoming } }) => responseOf(withCommonHeaders(jsonAnswer(405, { errors: [why] }), requestIdOf(incoming))),
+  );
 }
 
 /** The answer to a request that reaches no operation. */
