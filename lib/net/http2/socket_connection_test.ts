@@ -1,8 +1,10 @@
 import { deepEqual } from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { Pool } from "./budget.ts";
 import { frameFlags, FrameSplitter, FrameWriter, preface } from "./frames.ts";
-import { sharedResources, SocketConnection } from "./socket_connection.ts";
+import { SocketConnection } from "./socket_connection.ts";
 import type { ServerStream } from "./stream.ts";
+import { Turns } from "./turns.ts";
 import { nothing, reply, request, wordsOf } from "../../../tests/support/http2_wire.ts";
 
 /** A connection whose client has sent calls in one read, and the frames of each write to it. */
@@ -33,7 +35,8 @@ class Accepted implements AsyncDisposable {
         return { data: () => 0, end: () => onEnd(stream) };
       },
       onInternalError: (thrown) => this.#read.reject(thrown),
-      shared: sharedResources(),
+      // No time passes, so that no turn ends early on a busy machine.
+      shared: { turns: new Turns({ soon: setImmediate, now: () => 0 }), pool: new Pool() },
       onClose: () => this.#closed.resolve(),
     });
   }
