@@ -39,24 +39,46 @@ export function wholeNumber(text: string, option: string, least: number): number
 
 /** Labels and expiry of a new secret. @throws {UsageError} */
 export function attributesOf({ options, terminal }: ClectlCall): SecretAttributes {
-  const { labels, expires } = options;
+  const { expires } = options;
+  const labels = labelsOf(options);
   if (expires === "never") throw new UsageError("--expires never is for patch; leave it out instead.");
   return {
-    ...(labels === undefined ? {} : { labels: givenLabels(labels) }),
+    ...(labels === undefined ? {} : { labels }),
     ...(expires === undefined ? {} : { expiresAt: pointInTime(expires, "--expires", terminal.clock) }),
   };
 }
 
-/** Labels of a text as `team=db,tier=1`. @throws {UsageError} */
-export function givenLabels(text: string): Record<string, string> {
-  return Object.fromEntries(
-    text.split(",").map((pair) => {
-      const at = pair.indexOf("=");
-      const name = at < 0 ? "" : pair.slice(0, at);
-      if (!labelNamePattern.test(name)) throw new UsageError("--labels takes NAME=VALUE,…, as in team=db,tier=1.");
-      return [name, pair.slice(at + 1)];
-    }),
-  );
+/**
+ * The labels of `--label team=db` and `--labels team=db,tier=1`. The value of `--label` can contain commas.
+ *
+ * @returns `undefined` if there is none.
+ * @throws {UsageError}
+ */
+export function labelsOf({ label = [], labels }: ClectlValues): Readonly<Record<string, string>> | undefined {
+  const pairs = [
+    ...label.map((pair) => labelPair(pair, "--label")),
+    ...(labels?.split(",") ?? []).map((pair) => labelPair(pair, "--labels")),
+  ];
+  refuseRepeated(pairs.map(([name]) => name), "label");
+  return pairs.length === 0 ? undefined : Object.fromEntries(pairs);
+}
+
+function labelPair(pair: string, option: string): readonly [name: string, value: string] {
+  const at = pair.indexOf("=");
+  const name = at < 0 ? "" : pair.slice(0, at);
+  if (!labelNamePattern.test(name)) throw new UsageError(`${option} takes NAME=VALUE, as in team=db.`);
+  return [name, pair.slice(at + 1)];
+}
+
+/** The labels of `--remove-label` and `--remove-labels`. @throws {UsageError} */
+export function removedLabels({ "remove-label": one = [], "remove-labels": list }: ClectlValues): readonly string[] {
+  return [...one, ...(list === undefined ? [] : commaList(list, "--remove-labels"))];
+}
+
+/** Of two values for one name, one would be ignored silently. @throws {UsageError} */
+export function refuseRepeated(names: readonly string[], what: string): void {
+  const repeated = names.find((name, index) => names.indexOf(name) < index);
+  if (repeated !== undefined) throw new UsageError(`The ${what} ${repeated} is given twice.`);
 }
 
 /** The texts between commas. @throws {UsageError} for an empty one. */

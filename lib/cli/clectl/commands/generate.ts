@@ -30,7 +30,7 @@ const labelOf: Readonly<Partial<Record<keyof ClectlValues, string>>> = { keyForm
 /** `generate PATH`: prints path, version and fingerprint, and the entropy on stderr. */
 export async function generateSecret(call: ClectlCall): Promise<ExitStatus> {
   const path = secretAt(call);
-  const { field, quiet } = call.options;
+  const { generatedField: field, quiet } = call.options;
   if (field === undefined) throw new UsageError("The name of the field is missing: --field NAME.", "generate");
   checkFieldName(field);
   const generator = generatorOf(call.options);

@@ -5,7 +5,7 @@
  */
 import { type ClectlCommand, folderWord, pathWord, usualOptions } from "./clectl_command.ts";
 
-const injecting = ["field", "fields", "stdin", "file", "kind", "allow-empty"] as const;
+const injecting = ["field", "field-file", "fields", "stdin", "file", "kind", "allow-empty"] as const;
 
 /** The table, in the order of the help. */
 export const secretRows = [
@@ -18,7 +18,7 @@ export const secretRows = [
       "undelete, or --cas with its newest version.",
     positionals: [pathWord],
     hidesWords: true,
-    options: [...injecting, "labels", "expires", "cas", "quiet", ...usualOptions],
+    options: [...injecting, "label", "labels", "expires", "cas", "quiet", ...usualOptions],
     examples: [
       { line: "clectl create db/prod/john --field password", does: "ask for the value twice" },
       {
@@ -26,8 +26,16 @@ export const secretRows = [
         does: "take the value from another program",
       },
       {
-        line: "clectl create tls/web --field key --file web.key --labels team=web",
+        line: "clectl create tls/web --field key --file web.key --label team=web",
         does: "take a file, byte for byte",
+      },
+      {
+        line: "clectl create db/prod/app --field password --field-file ca=ca.pem --field-file cert=app.pem",
+        does: "several fields: ask for one, and take the others from files",
+      },
+      {
+        line: "vault kv get -format=json -field=data db | clectl create db/prod/ann --fields --stdin",
+        does: "several fields from a JSON object",
       },
     ],
     run: async (call) => (await import("../commands/inject.ts")).create(call),
@@ -40,7 +48,7 @@ export const secretRows = [
       "--cas with its newest version, and gets a new one.",
     positionals: [pathWord],
     options: [
-      "field",
+      "generatedField",
       "type",
       "length",
       "classes",
@@ -52,6 +60,7 @@ export const secretRows = [
       "bits",
       "keyFormat",
       "comment",
+      "label",
       "labels",
       "expires",
       "cas",
@@ -69,13 +78,16 @@ export const secretRows = [
     name: "get",
     summary: "read the values of a secret",
     description:
-      "On a terminal it asks before it shows a value, and prints control characters as \\u…. With --field, the bytes of " +
-      "the value alone go to a file or a pipe.",
-    positionals: [pathWord],
+      "On a terminal it asks before it shows a value, and prints control characters as \\u…. With one --field, the bytes of " +
+      "the value alone go to a file or a pipe. Several paths are printed as one table or list; if one cannot be read, " +
+      "nothing is printed.",
+    positionals: [{ ...pathWord, many: true }],
     options: ["field", "at", "valueFormat", "dialect", "show", "context", "timeout"],
     examples: [
       { line: "clectl get db/prod/john --field password -o raw --show", does: "one value" },
       { line: "clectl get db/prod/john -o json", does: "all fields for a script" },
+      { line: "clectl get db/prod/john -f user -f password -o env", does: "two fields as lines for a shell" },
+      { line: "clectl get db/prod/john db/prod/app -o json", does: "several secrets as a list" },
       { line: "clectl get db/prod/john -o env --dialect systemd > john.env", does: "an EnvironmentFile of systemd" },
     ],
     run: async (call) => (await import("../commands/get.ts")).get(call),
@@ -113,7 +125,9 @@ export const secretRows = [
     options: [
       ...injecting,
       "remove-field",
+      "label",
       "labels",
+      "remove-label",
       "remove-labels",
       "expires",
       "keep",
@@ -126,7 +140,10 @@ export const secretRows = [
         line: "clectl patch db/prod/john --field user --stdin < user.txt",
         does: "change one field, and keep the others",
       },
-      { line: "clectl patch db/prod/john --labels team=db --expires 90d", does: "change what is not secret" },
+      {
+        line: "clectl patch db/prod/john --label team=db --remove-label tier --expires 90d",
+        does: "change what is not secret",
+      },
     ],
     run: async (call) => (await import("../commands/inject.ts")).patch(call),
   },
