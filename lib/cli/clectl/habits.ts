@@ -36,7 +36,8 @@ export const clectlHabits: Habits = {
     pwgen: "generate",
     invite: "enrol",
     enroll: "enrol",
-    logout: "context remove",
+    signin: "login",
+    signout: "logout",
   },
   otherPrograms: {
     serve: "trousseau keyring serve",

@@ -163,6 +163,14 @@ export const clectlOptions = {
   "address": { type: "string", value: "ADDRESS", summary: "unix:///PATH or https://HOST:PORT" },
   "ca": { type: "string", value: "FILE", files: true, summary: "the authority of the server, PEM" },
   "token-file": { type: "string", value: "FILE", files: true, summary: "the file with a token, for machines" },
+  "kubernetes": { type: "boolean", summary: "log in with the token of a ServiceAccount" },
+  "jwt": { type: "boolean", summary: "log in with the token that a CI system gives to a job (OIDC)" },
+  "issuer": {
+    type: "string",
+    value: "NAME",
+    summary: "the cluster or issuer in the configuration of the server, if it has several",
+  },
+  "token-stdin": { type: "boolean", summary: "read the token from standard input" },
   "key": {
     type: "string",
     value: "FILE",

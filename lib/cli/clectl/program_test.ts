@@ -12,11 +12,11 @@ Deno.test("the examples in clectl's help are split by a shell into words that cl
   const examples = [...clectl.firstPage.examples, ...clectl.commands.flatMap(({ examples }) => examples)];
   ok(examples.length > clectl.commands.length);
   for (const { line } of examples) {
-    const script = `export HOME=$PWD; mkdir -p .zfunc .config/fish/completions; touch user.txt
+    const script = `export HOME=$PWD; mkdir -p .zfunc .config/fish/completions; touch user.txt ann.json token
       clectl() { printf '%s\\n' "$@" >words; }
       pwqgen() { :; }
       ${line}
-      cat words >&3; rm -rf .zfunc .config words user.txt john.env policy.yaml audit.pem`;
+      cat words >&3; rm -rf .zfunc .config words user.txt ann.json token john.env policy.yaml audit.pem`;
     const { code, out, err } = await runBash(["--norc", "-c", `{ ${script}\n} 3>&1`], "");
     deepEqual([code, err], [0, ""], line);
     const words = out.trim().split("\n");

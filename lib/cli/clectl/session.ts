@@ -17,18 +17,27 @@ export function requestTimeout({ options }: Pick<ClectlCall, "options">): number
 }
 
 /**
- * Connects to the server of a command for as long as `work` takes. A client certificate that ends soon is renewed first.
+ * Connects to the server of a command for as long as `work` takes. A client certificate or the token of a machine's login
+ * is renewed first if it ends soon.
  *
  * @throws {KmsError} `config` if there is no such context.
  */
 export async function withClient<T>(call: ClectlCall, work: (client: KeyringClient) => Promise<T>): Promise<T> {
   const timeoutMs = requestTimeout(call);
   const chosen = await chosenServer(call.options.context, call.terminal.environment);
-  const { certificate } = chosen.server;
-  const server = certificate === undefined
+  const { context, loginToken } = chosen;
+  const server = chosen.server.certificate === undefined
     ? chosen.server
     : await (await import("./login/renewal.ts")).renewed(chosen, call, timeoutMs);
-  using client = new KeyringClient(server, call.terminal.signal, timeoutMs);
+  using lasting = loginToken === undefined || context === undefined
+    ? undefined
+    : await (await import("./login/lasting_token.ts")).lastingToken(context, loginToken, server, call, timeoutMs);
+  const { signal } = call.terminal;
+  using client = new KeyringClient(
+    lasting === undefined ? server : { ...server, token: lasting.token },
+    signal,
+    timeoutMs,
+  );
   return await work(client);
 }
 

@@ -12,20 +12,55 @@ const idWord = { name: "ID" } as const;
 export const peopleRows = [
   {
     name: "login",
-    summary: "log in at a server with an enrolment code",
+    summary: "log in at a server: a person with an enrolment code, a machine with its token",
     description:
       "The first connection sends nothing: it takes the authority whose public key has the fingerprint. The second one " +
       "trusts this authority alone, and sends the code, which is read from the prompt or standard input. The key stays " +
-      "on this machine; the certificate lasts a week and is renewed by itself for 90 days.",
-    positionals: [{ name: "URL" }],
-    options: ["fingerprint", "context", "json", "timeout", "quiet"],
+      "on this machine; the certificate lasts a week and is renewed by itself for 90 days. A machine gives --role and the " +
+      "token of its cluster or CI system: --kubernetes reads --token-file or the token that each pod has, --jwt reads " +
+      "--token-file or --token-stdin. The token of the server stays in the context, with mode 0600, and each command " +
+      "renews it when less than a third of its life is left. Without URL, the server is that of the context.",
+    positionals: [{ name: "URL", optional: true }],
+    options: [
+      "fingerprint",
+      "kubernetes",
+      "jwt",
+      "role",
+      "issuer",
+      "token-file",
+      "token-stdin",
+      "ca",
+      "context",
+      "json",
+      "timeout",
+      "quiet",
+    ],
     examples: [
       {
         line: "clectl login https://vault.example:8300 --fingerprint 5f0c…e1",
         does: "as the administrator and the start of the server say",
       },
+      {
+        line: "clectl login https://vault.example:8300 --ca ca.pem --kubernetes --role shop-pods",
+        does: "in a pod, with the token of its ServiceAccount",
+      },
+      {
+        line: "clectl login https://vault.example:8300 --ca ca.pem --jwt --role deploy --token-stdin < token",
+        does: "in a job of a CI system",
+      },
     ],
     run: async (call) => (await import("../commands/login.ts")).login(call),
+  },
+  {
+    name: "logout",
+    summary: "end the login of a context on this machine",
+    description:
+      "The server revokes the token of a machine. Key and certificate of a person are removed from this machine; the " +
+      "server keeps the enrolment until it ends or identity revoke ends it. The context stays.",
+    positionals: [],
+    options: ["quiet", ...usualOptions],
+    examples: [{ line: "clectl logout", does: "at the end of a job" }],
+    run: async (call) => (await import("../commands/machine_login.ts")).logout(call),
   },
   {
     name: "enrol",

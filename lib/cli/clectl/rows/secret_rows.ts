@@ -34,7 +34,7 @@ export const secretRows = [
         does: "several fields: ask for one, and take the others from files",
       },
       {
-        line: "vault kv get -format=json -field=data db | clectl create db/prod/ann --fields --stdin",
+        line: "clectl create db/prod/ann --fields --stdin < ann.json",
         does: "several fields from a JSON object",
       },
     ],
