@@ -205,8 +205,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Changes below a folder as server-sent events: path, version and action; only paths that may be listed.
-         * @description Verb of the policy: list.
+         * Changes below a folder as server-sent events: path, version and action; only paths that may be read and listed.
+         * @description Verb of the policy: read.
          */
         get: operations["watch"];
         put?: never;
@@ -1588,7 +1588,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Changes below a folder as server-sent events: path, version and action; only paths that may be listed. */
+            /** @description Changes below a folder as server-sent events: path, version and action; only paths that may be read and listed. */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -169,10 +169,11 @@ export const secretRoutes = {
   watch: {
     method: "GET",
     path: "watch/{folder}",
-    verb: "list",
+    verb: "read",
     on: "entries",
     action: "secret.watch",
-    summary: "Changes below a folder as server-sent events: path, version and action; only paths that may be listed.",
+    summary:
+      "Changes below a folder as server-sent events: path, version and action; only paths that may be read and listed.",
     answer: "events",
     status: 200,
   },

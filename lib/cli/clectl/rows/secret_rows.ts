@@ -204,7 +204,9 @@ export const secretRows = [
   {
     name: "watch",
     summary: "print changes below a folder as they happen",
-    description: "Path, version and kind of change, never values. It connects again by itself, and ends with Ctrl-C.",
+    description:
+      "Path, version and kind of change, never values, of secrets with the verbs read and list. It connects again by " +
+      "itself, and ends with Ctrl-C.",
     positionals: [folderWord],
     options: usualOptions,
     examples: [{ line: "clectl watch db/prod/ -o json", does: "a JSON document in each line" }],
@@ -229,7 +231,8 @@ export const secretRows = [
     description:
       "A template refers to fields as {{ PATH#FIELD }} or {{ PATH#FIELD | json|sh|base64|yaml|urlencode }}. The file of " +
       "--to is replaced in one step, with mode 0600, and stays as it is if a field is unknown. With --watch it is written " +
-      "again when a secret in it changes, and a systemd path unit can restart the service that reads it.",
+      "again when a secret in it changes, which needs the verb list too, and a systemd path unit can restart the service " +
+      "that reads it.",
     positionals: [{ name: "TEMPLATE", files: true }],
     options: ["to", "watch", "show", "context", "timeout"],
     examples: [
