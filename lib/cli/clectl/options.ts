@@ -109,7 +109,11 @@ export const clectlOptions = {
     choices: ["password", "passphrase", "bytes", "uuid", "ed25519", "x25519", "rsa"],
     summary: "what is generated; password if not given",
   },
-  "length": { type: "string", value: "NUMBER", summary: "characters of a password, or bytes of random data" },
+  "length": {
+    type: "string",
+    value: "NUMBER",
+    summary: "characters of a password (24 if not given), or bytes of random data (32)",
+  },
   "symbols": { type: "string", value: "CHARACTERS", summary: "the symbols that a password may have" },
   "classes": {
     type: "string",
@@ -117,8 +121,9 @@ export const clectlOptions = {
     summary: "the least number of lowercase, uppercase, digits and symbols in a password",
   },
   "no-lookalikes": { type: "boolean", summary: "no characters that are easily taken for another one" },
-  "words": { type: "string", value: "NUMBER", summary: "words of a passphrase" },
-  "separator": { type: "string", value: "TEXT", summary: "the text between the words" },
+  "words": { type: "string", value: "NUMBER", summary: "number of words of a passphrase; 6 if not given" },
+  "separator": { type: "string", value: "TEXT", summary: "the text between the words of a passphrase; - if not given" },
+  "capitalize": { type: "boolean", summary: "each word of a passphrase begins with a capital" },
   "encoding": {
     type: "string",
     value: "ENCODING",

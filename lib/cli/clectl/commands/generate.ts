@@ -17,7 +17,7 @@ import { checkFieldName } from "../values/field_input.ts";
 /** The options of each type; another one is refused, since the server would not heed it. */
 const optionsOfType = {
   password: ["length", "classes", "symbols", "no-lookalikes"],
-  passphrase: ["words", "separator"],
+  passphrase: ["words", "separator", "capitalize"],
   bytes: ["length", "encoding"],
   uuid: [],
   ed25519: ["keyFormat", "comment"],
@@ -39,12 +39,21 @@ export async function generateSecret(call: ClectlCall): Promise<ExitStatus> {
     const made = await secrets.generate(path, field, generator, attributes, cas === 0 ? undefined : cas);
     const { version, fingerprint } = made;
     if (!quiet && made.bits !== undefined) {
-      line(call.terminal.stderr, `${call.program.name}: The value has ${Math.floor(made.bits)} bits of entropy.`);
+      line(call.terminal.stderr, `${call.program.name}: ${strengthSentence(generator.kind, made.bits)}`);
     }
     const sentence = `${made.path}: version ${version} generated, fingerprint ${fingerprint}`;
     await printSentence(call, { path: made.path, version, fingerprint }, sentence);
     return exitCodes.ok.status;
   });
+}
+
+/** Entropy, rounded to one decimal. For key pairs the server tells the security strength. */
+function strengthSentence(kind: GeneratorInput["kind"], bits: number): string {
+  const shown = String(Math.round(bits * 10) / 10);
+  const isKeyPair = kind === "ed25519" || kind === "x25519" || kind === "rsa";
+  return isKeyPair
+    ? `The key pair has a security strength of ${shown} bits.`
+    : `The value has ${shown} bits of entropy.`;
 }
 
 /** The specification for the server. @throws {UsageError} for an option of another type. */
@@ -53,7 +62,7 @@ export function generatorOf(options: ClectlValues): GeneratorInput {
   const own: readonly (keyof ClectlValues)[] = optionsOfType[type];
   const other = Object.values(optionsOfType).flat().find((name) => options[name] !== undefined && !own.includes(name));
   if (other !== undefined) throw new UsageError(`--${labelOf[other] ?? other} is not for --type ${type}.`, "generate");
-  const { length, symbols, words, separator, encoding, bits, keyFormat, comment } = options;
+  const { length, symbols, words, separator, capitalize, encoding, bits, keyFormat, comment } = options;
   const count = length === undefined ? undefined : wholeNumber(length, "--length", 1);
   const key = { ...given("format", keyFormat), ...given("comment", comment) };
   switch (type) {
@@ -70,6 +79,7 @@ export function generatorOf(options: ClectlValues): GeneratorInput {
         kind: type,
         ...given("words", words === undefined ? undefined : wholeNumber(words, "--words", 1)),
         ...given("separator", separator),
+        ...given("capitalize", capitalize),
       };
     case "bytes":
       return { kind: type, ...given("size", count), ...given("encoding", encoding) };

@@ -225,12 +225,38 @@ Deno.test("generate prints path, version and fingerprint, and the entropy on std
     (_, response) => answerJson(response, made, 201),
   );
   deepEqual(Object.keys(JSON.parse(end.out)).sort(), ["fingerprint", "path", "version"]);
-  match(end.err, /196 bits/);
+  match(end.err, /The value has 196\.5 bits of entropy\./);
   deepEqual(JSON.parse(end.requests[0]?.body ?? ""), {
     field: "password",
     generator: { kind: "password", length: 32, classes: { digits: 2, lowercase: 1 }, excludeLookAlikes: true },
   });
 });
+
+for (
+  const [options, bits, generator, sentence] of [
+    [
+      "--type passphrase --words 5 --separator _ --capitalize",
+      5 * Math.log2(7776),
+      { kind: "passphrase", words: 5, separator: "_", capitalize: true },
+      "The value has 64.6 bits of entropy.",
+    ],
+    ["--type passphrase", 77.549, { kind: "passphrase" }, "The value has 77.5 bits of entropy."],
+    ["--type uuid", 122, { kind: "uuid" }, "The value has 122 bits of entropy."],
+    [
+      "--type rsa --bits 4096 --key-format openssh",
+      152,
+      { kind: "rsa", bits: 4096, format: "openssh" },
+      "The key pair has a security strength of 152 bits.",
+    ],
+  ] as const
+) {
+  Deno.test(`generate ${options} sends the specification, and prints the strength`, async () => {
+    const made = { path: "a", version: 1, fingerprint: "00112233445566aa", bits };
+    const end = await ran(`generate a -f b ${options}`, (_, response) => answerJson(response, made, 201));
+    deepEqual(JSON.parse(end.requests[0]?.body ?? "").generator, generator);
+    equal(end.err, `clectl: ${sentence}\n`);
+  });
+}
 
 Deno.test("delete, undelete, destroy and move ask the server", async () => {
   const calls = [

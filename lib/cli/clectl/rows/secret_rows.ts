@@ -44,7 +44,7 @@ export const secretRows = [
     name: "generate",
     summary: "let the server make a value that nobody sees",
     description:
-      "Prints path, version and fingerprint, and the bits of entropy on stderr, never the value. A path that exists needs " +
+      "Prints path, version and fingerprint, and on stderr the bits of entropy, or the strength of a key pair; never the value. A path that exists needs " +
       "--cas with its newest version, and gets a new one.",
     positionals: [pathWord],
     options: [
@@ -56,6 +56,7 @@ export const secretRows = [
       "no-lookalikes",
       "words",
       "separator",
+      "capitalize",
       "encoding",
       "bits",
       "keyFormat",
@@ -69,6 +70,10 @@ export const secretRows = [
     ],
     examples: [
       { line: "clectl generate db/prod/app --field password --length 32", does: "a password of 32 characters" },
+      {
+        line: "clectl generate wifi/guests --field passphrase --type passphrase --words 6 --separator _ --capitalize",
+        does: "words of a list",
+      },
       { line: "clectl generate ssh/deploy --field key --type ed25519 --key-format openssh", does: "a key pair" },
       { line: "clectl generate db/prod/app --field password --cas 1", does: "a new version of a password" },
     ],
