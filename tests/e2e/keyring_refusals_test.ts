@@ -25,7 +25,7 @@ function isOneSentence({ stderr }: Ended, words: string): void {
   const [first = "", ...rest] = stderr.split("\n");
   match(first, /^clectl: [A-Z"].*[.?]$/, words);
   // Behind the sentence of a mistake in the command line, two lines show where to look.
-  const others = rest.filter((line) => line !== "" && !/^(Usage: |Run "clectl help)/.test(line));
+  const others = rest.filter((line) => line !== "" && !/^(Usage: |Example: |Run "clectl help)/.test(line));
   deepEqual(others, [], words);
 }
 

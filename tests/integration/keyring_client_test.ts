@@ -132,6 +132,10 @@ Deno.test("a person enrols over TLS, has the rights of the policy alone, and is 
   equal((await stage.person("get other -f password")).status, 77);
   equal((await stage.person("can read db/john")).status, 0);
   equal((await stage.person("can read other")).status, 1);
+  equal((await stage.person("can read /")).status, 1);
+  equal((await stage.person("can list /")).status, 0);
+  equal(well(await stage.admin("can read /")).out, "yes\n");
+  equal(well(await stage.admin("list /")).out, well(await stage.admin("list")).out);
   equal((await stage.person("identity list")).status, 77);
   equal((await stage.person(login, { stdin: code })).status, 77);
   const people = JSON.parse(well(await stage.admin("identity list -o json")).out);

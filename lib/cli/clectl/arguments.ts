@@ -17,7 +17,12 @@ export function secretAt({ positionals }: ClectlCall, index = 0): SecretPath {
 
 /** The folder that the first word names; the root if there is none. @throws {KeyringError} `path_invalid` */
 export function folderAt({ positionals }: ClectlCall): FolderPath {
-  return folderPath(positionals[0] ?? "");
+  return folderAtText(positionals[0] ?? "");
+}
+
+/** The folder of a text; `/` is the root, as in the policy. @throws {KeyringError} `path_invalid` */
+export function folderAtText(text: string): FolderPath {
+  return folderPath(text === "/" ? "" : text);
 }
 
 /** The version that `--cas` expects. @throws {UsageError} */

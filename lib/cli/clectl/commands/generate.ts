@@ -5,6 +5,7 @@
  */
 import type { GeneratorInput } from "../../../api/keyring/generators.ts";
 import { type CharacterClass, characterClasses } from "../../../api/keyring/generator_limits.ts";
+import { didYouMean } from "../../../base/nearest.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import { line } from "../../terminal.ts";
@@ -101,7 +102,8 @@ function classesOf(text: string): Partial<Record<CharacterClass, number>> {
       const [name = "", number = "1"] = pair.split("=");
       if (!Object.hasOwn(characterClasses, name)) {
         const known = Object.keys(characterClasses).join(", ");
-        throw new UsageError(`--classes takes CLASS=NUMBER,… with the classes ${known}.`, "generate");
+        const near = didYouMean(name, Object.keys(characterClasses));
+        throw new UsageError(`--classes takes CLASS=NUMBER,… with the classes ${known}.${near}`, "generate");
       }
       return [name, wholeNumber(number, "--classes", 0)];
     }),

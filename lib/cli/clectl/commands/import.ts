@@ -4,12 +4,12 @@
  * @module
  */
 import { utf8 } from "../../../base/bytes.ts";
-import { folderPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import { startProgress } from "../../progress.ts";
 import { line } from "../../terminal.ts";
 import type { SecretsApi } from "../api/secrets_api.ts";
+import { folderAtText } from "../arguments.ts";
 import { type ImportableSecret, importItems } from "../import/items.ts";
 import { formatOf } from "../import/readers.ts";
 import { type ImportComplaint, type ImportedFile, importFileLimits } from "../import/rows.ts";
@@ -26,7 +26,7 @@ const requestLimits = { checked: 500, checkedLength: 8_388_608, bytes: 32 * 1024
 /** `import FILE`: parses the file before a connection is made, then asks for a dry run, then writes. */
 export async function importFile(call: ClectlCall): Promise<ExitStatus> {
   const { options, positionals: [path = ""] } = call;
-  const below = folderPath(options.below ?? "");
+  const below = folderAtText(options.below ?? "");
   const file = await parsedFile(call, path);
   const { items, complaints } = importItems(file.rows, below);
   for (const { place, why } of file.leftOut) say(call, path, place, `left out: ${why}`);

@@ -120,7 +120,8 @@ export async function can(call: ClectlCall): Promise<ExitStatus> {
     throw new UsageError(`VERB is one of ${verbNames.join(", ")}.${didYouMean(verb, verbNames)}`, "can");
   }
   return await withClient(call, async (client) => {
-    const query = { verb, path };
+    // The whole store is `/` in the policy, and the empty path in the API.
+    const query = { verb, path: path === "/" ? "" : path };
     const { allowed } = await client.json({ method: "GET", path: "can", query }, answers.canOf);
     await printSentence(call, { verb, path, allowed }, allowed ? "yes" : "no");
     return allowed ? ok.status : unmet.status;

@@ -131,7 +131,10 @@ export const peopleRows = [
     description: "Ends with 0 for yes and 1 for no.",
     positionals: [{ name: "VERB" }, { name: "PATH" }],
     options: ["quiet", ...usualOptions],
-    examples: [{ line: "clectl can read db/prod/john", does: "as this identity" }],
+    examples: [
+      { line: "clectl can read db/prod/john", does: "as this identity" },
+      { line: "clectl can list /", does: "the whole store, or a part of it" },
+    ],
     run: async (call) => (await import("../commands/people.ts")).can(call),
   },
   {

@@ -104,7 +104,7 @@ export const secretRows = [
     positionals: [folderWord],
     options: ["recursive", ...usualOptions],
     examples: [
-      { line: "clectl list", does: "the top folder" },
+      { line: "clectl list /", does: "the top folder, as without a path" },
       { line: "clectl list db/ --recursive", does: "all secrets below db/" },
     ],
     run: async (call) => (await import("../commands/list.ts")).list(call),
