@@ -47,7 +47,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Generate a value that is not shown. With If-Match, as a new version.
+         * Generate a value that is not shown. With If-Match, as a new version, in which the other fields keep their values.
          * @description Verb of the policy: generate.
          */
         post: operations["generateSecret"];
@@ -1363,7 +1363,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Generate a value that is not shown. With If-Match, as a new version. */
+            /** @description Generate a value that is not shown. With If-Match, as a new version, in which the other fields keep their values. */
             201: {
                 headers: {
                     /** @description The version in quotes. */

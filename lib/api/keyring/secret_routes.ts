@@ -77,7 +77,8 @@ export const secretRoutes = {
     verb: "generate",
     on: "url",
     action: "secret.generate",
-    summary: "Generate a value that is not shown. With If-Match, as a new version.",
+    summary:
+      "Generate a value that is not shown. With If-Match, as a new version, in which the other fields keep their values.",
     body: secret.generateRequest,
     answer: secret.generatedAnswer,
     status: 201,

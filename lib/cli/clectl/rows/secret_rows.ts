@@ -44,8 +44,9 @@ export const secretRows = [
     name: "generate",
     summary: "let the server make a value that nobody sees",
     description:
-      "Prints path, version and fingerprint, and on stderr the bits of entropy, or the strength of a key pair; never the value. A path that exists needs " +
-      "--cas with its newest version, and gets a new one.",
+      "Prints path, version and fingerprint, and on stderr the bits of entropy, or the strength of a key pair; never the " +
+      "value. A path that exists needs --cas with its newest version, and gets a new one, in which the other fields keep " +
+      "their values.",
     positionals: [pathWord],
     options: [
       "generatedField",

@@ -56,8 +56,8 @@ export const secretHandlers: NativeHandlers<SecretOperation> = {
 
   async generateSecret({ parts, path, body, text, write }) {
     const { fields, bits } = await generate(body.generator, body.field);
-    const content = { fields, generated: true, ...expiry(body), ...labelsOf(body, text) };
-    return writtenAs(201, await parts.secrets.create(path, content, write), { bits });
+    const content = { fields, ...expiry(body), ...labelsOf(body, text) };
+    return writtenAs(201, await parts.secrets.generate(path, content, write), { bits });
   },
 
   async undeleteSecret({ parts, path, body, write }) {

@@ -5,6 +5,7 @@
  */
 import { concat, equalBytes, hex, utf8 } from "../../../base/bytes.ts";
 import type { Clock } from "../../../base/clock.ts";
+import type { SecretField } from "../../../api/keyring/fields.ts";
 import { type FolderPath, parentOf, type SecretPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { RecordReader, RecordStore, RecordTransaction } from "../records/records.ts";
@@ -27,7 +28,15 @@ import type {
   WriteCall,
   WrittenSecret,
 } from "./model.ts";
-import { emptySecret, finished, patchedFields, withContent, withPatch, withVersion } from "./secret_changes.ts";
+import {
+  emptySecret,
+  finished,
+  mergedFields,
+  patchedFields,
+  withContent,
+  withPatch,
+  withVersion,
+} from "./secret_changes.ts";
 import { type FoundSecret, newTreeId, SecretTree } from "./tree.ts";
 import { newValue, type StoredValue, valueCodec, valueKey } from "./value_record.ts";
 import { readFields, wrongValue } from "./values.ts";
@@ -132,6 +141,19 @@ export class Secrets {
     return await this.#write(path, call, async (write) => {
       if (write.found && call.cas === undefined) throw exists(path, write.found.metadata.value);
       return await this.#added(path, write, content, write.found ? "update" : "create");
+    });
+  }
+
+  /**
+   * Makes a secret of generated fields, or with `cas` a new version in which the other fields of the newest one stay.
+   * Fields of a deleted version do not come back. Errors as for `create`.
+   */
+  async generate(path: SecretPath, content: NewSecret, call: WriteCall): Promise<WrittenSecret> {
+    return await this.#write(path, call, async (write) => {
+      if (write.found && call.cas === undefined) throw exists(path, write.found.metadata.value);
+      const kept = write.found ? await keptFields(write.tx, write.found) : [];
+      const generated = { ...content, generated: true };
+      return await this.#added(path, write, generated, write.found ? "update" : "create", kept);
     });
   }
 
@@ -306,18 +328,21 @@ export class Secrets {
     });
   }
 
-  /** The secret with one more version. */
+  /** The secret with one more version. @param kept fields that stay where the content has none of their name. */
   async #added(
     path: SecretPath,
     { found, now }: SecretWrite,
     content: NewSecret | NewVersion,
     action: ChangeAction,
+    kept: readonly SecretField[] = [],
   ): Promise<ChangedSecret> {
     const id = found?.id ?? newTreeId();
-    const before = withContent(found?.metadata.value ?? emptySecret(path, now), content);
-    const value = newValue(content.fields);
+    const fields = kept.length === 0 ? content.fields : mergedFields(kept, content.fields);
+    const before = withContent(found?.metadata.value ?? emptySecret(path, now), { ...content, fields });
+    const value = newValue(fields);
     const generated = content.generated ?? false;
-    const fingerprint = generated ? await this.#fingerprint(id, before.currentVersion + 1, value) : undefined;
+    const made = kept.length === 0 ? value : newValue(content.fields);
+    const fingerprint = generated ? await this.#fingerprint(id, before.currentVersion + 1, made) : undefined;
     const shown = fingerprint !== undefined && { fingerprint };
     return { id, secret: withVersion(before, { value, generated, now, ...shown }), action, value, ...shown };
   }
@@ -353,6 +378,15 @@ export class Secrets {
 /** Versions that a caller names. */
 export interface VersionChoice {
   readonly versions?: readonly number[];
+}
+
+/** The fields of the newest version; none if it is not live. @throws {KeyringError} `integrity` */
+async function keptFields(reader: RecordReader, found: FoundSecret): Promise<readonly SecretField[]> {
+  const version = askedVersion(found.metadata.value);
+  if (version.state !== "live") return [];
+  const fields = await readFields(reader, found, version);
+  if (fields) return fields;
+  throw wrongValue(found.metadata.value.path, version.version);
 }
 
 function exists(path: SecretPath, secret: StoredSecret): KeyringError {
