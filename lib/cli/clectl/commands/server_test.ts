@@ -1,5 +1,5 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
+import { createHash, generateKeyPairSync } from "node:crypto";
 import { type ClectlTerminalOptions, runClectl } from "../../../../tests/support/clectl_terminal.ts";
 import { answerJson, answerProblem, KeyringDouble, type Responder } from "../../../../tests/support/keyring_double.ts";
 import { chainedLine, chainOrigin, positionOf, signedLine } from "../../../api/keyring/audit_format.ts";
@@ -166,7 +166,19 @@ Deno.test("audit verify ends with 0 for a whole audit, and names the first line 
   const verify = (...words: string[]) => runClectl(["audit", "verify", ...words, "--key", `${folder}/key.pem`]);
   const good = await verify(`${folder}/good`);
   deepEqual([good.status, good.err], [0, ""]);
-  match(good.out, /^3 lines verify, .*signed up to number 3/);
+  const fingerprint = createHash("sha256").update(publicKey.export({ type: "spki", format: "der" })).digest("hex");
+  equal(
+    good.out,
+    "3 lines verify: from number 1, 1970-01-01T00:00:00.000Z, to number 3, 1970-01-01T00:00:00.002Z.\n" +
+      `They are signed up to number 3. The fingerprint of the key is ${fingerprint} (SHA-256).\n` +
+      "0 writes were cut off, 0 entries are lost.\n",
+  );
+  const document = JSON.parse((await verify(`${folder}/good`, "-o", "json")).out);
+  const { firstSeq, firstTime, last, keyFingerprint } = document;
+  deepEqual([firstSeq, firstTime, last.seq, keyFingerprint], [1, "1970-01-01T00:00:00.000Z", 3, fingerprint]);
+  await Deno.writeTextFile(`${folder}/rest`, `${entry}\n${head}\n`);
+  match((await verify(`${folder}/rest`)).out, /^2 lines verify: from number 2, /);
+  match((await verify(`${folder}/key.pem`)).out, /is no line of an audit\.\nNo line verifies\.\nNo line is signed\./);
   const { hash } = positionOf(3, utf8(head));
   equal((await verify(`${folder}/good`, "--head", `3:${hash}`)).status, 0);
   equal((await verify(`${folder}/good`, "--head", `4:${hash}`)).status, 1);
