@@ -76,7 +76,8 @@ export function report(thrown: unknown, stderr: Output, program: Program): ExitS
     return exitCodes.internal.status;
   }
   // Errors of a configuration begin with file and line, which editors and readers expect at the beginning of a line.
-  line(stderr, reported.code === "config" ? reported.message : `${name}: ${reported.message}`);
+  const isPlaced = reported.code === "config" && Object.hasOwn(program.options, "config");
+  line(stderr, isPlaced ? reported.message : `${name}: ${reported.message}`);
   for (const cause of reported.causes) line(stderr, `  ${cause}`);
   return reported.status;
 }

@@ -44,6 +44,12 @@ Deno.test("clectl patches, deletes, undeletes, destroys and moves", async () => 
   const read = JSON.parse(well(await stage.admin("get a/b -o json")).out);
   deepEqual([read.labels, read.fields.user.value], [{ x: "y" }, "v"]);
   equal(well(await stage.admin("get a/b -f n")).out, "[1.50]");
+  match(well(await stage.admin("get a/b -o json")).out, /"value":\[1\.50\]/);
+  match(well(await stage.admin("get a/b -o yaml")).out, /value:\n +- 1\.5\n/);
+  const exported = await stage.file("exact.json", well(await stage.admin("export a")).out);
+  match(well(await stage.admin(`import ${exported} --below copy`)).out, /^1 secret imported\.$/m);
+  equal(well(await stage.admin("get copy/a/b -f n")).out, "[1.50]");
+  match((await stage.admin("get a/b -f usr")).err, /no field "usr" in version 2\. Did you mean "user"\?/);
   well(await stage.admin("patch a/b --remove-field n --expires never"));
   well(await stage.admin("delete a/b"));
   equal((await stage.admin("get a/b -o json")).status, 1);
@@ -96,6 +102,7 @@ Deno.test("clectl watches changes and renders again", async () => {
   const stop = new AbortController();
   const rendering = stage.admin(`render ${template} --to ${target} --watch`, { signal: stop.signal });
   const watching = stage.admin("watch db/ -o json", { signal: stop.signal });
+  const documents = stage.admin("watch db/ -o yaml", { signal: stop.signal });
   const content = async (text: string) => {
     for (let left = 250; await Deno.readTextFile(target).catch(() => "") !== text; left--) {
       equal(left > 0, true, `${target} never was ${text}`);
@@ -108,6 +115,7 @@ Deno.test("clectl watches changes and renders again", async () => {
   stop.abort();
   well(await rendering);
   const changes = well(await watching).out.trim().split("\n").map((line) => JSON.parse(line));
+  match(well(await documents).out, /^---\npath: db\/john\nversion: 2\naction: update\n$/);
   deepEqual(changes.map(({ path, action }) => [path, action]), [["db/john", "update"]]);
   doesNotMatch(JSON.stringify(changes), /two/);
 });

@@ -4,8 +4,10 @@
  * @module
  */
 import { type FolderPath, folderPath, type SecretPath, secretPath } from "../../api/keyring/paths.ts";
+import { KmsError } from "../../base/errors.ts";
 import { labelNamePattern } from "../../api/keyring/fields.ts";
 import { UsageError } from "../command.ts";
+import { type ServerAddress, serverAddress } from "./connection/address.ts";
 import type { SecretAttributes } from "./api/secrets_api.ts";
 import type { ClectlCall, ClectlValues } from "./options.ts";
 import { pointInTime } from "./times.ts";
@@ -25,6 +27,15 @@ export function folderAtText(text: string): FolderPath {
   return folderPath(text === "/" ? "" : text);
 }
 
+/** The address of a word or an option. @throws {UsageError} */
+export function typedAddress(text: string, source: string): ServerAddress {
+  try {
+    return serverAddress(text, source);
+  } catch (thrown) {
+    throw thrown instanceof KmsError ? new UsageError(thrown.message) : thrown;
+  }
+}
+
 /** The version that `--cas` expects. @throws {UsageError} */
 export function casOf({ cas }: ClectlValues): number | undefined {
   return cas === undefined ? undefined : wholeNumber(cas, "--cas", 0);
@@ -36,10 +47,17 @@ export function givenVersions({ versions }: ClectlValues): readonly number[] | u
 }
 
 /** A whole number of at most nine digits. @throws {UsageError} */
-export function wholeNumber(text: string, option: string, least: number): number {
+export function wholeNumber(text: string, option: string, least: number, most?: number): number {
   const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
-  if (number >= least) return number;
-  throw new UsageError(`${option} takes a whole number from ${least} on.`);
+  if (number >= least && number <= (most ?? number)) return number;
+  if (most === undefined) throw new UsageError(`${option} takes a whole number from ${least} on.`);
+  throw new UsageError(`${option} takes a whole number from ${least} to ${most}.`);
+}
+
+/** The ID of an enrolment or a token, which the first word is. @throws {UsageError} */
+export function idAt({ positionals: [id = ""] }: ClectlCall): string {
+  if (/^[0-9a-f]{32}$/.test(id)) return id;
+  throw new UsageError("ID has 32 hexadecimal digits, as the list shows it.");
 }
 
 /** Labels and expiry of a new secret. @throws {UsageError} */

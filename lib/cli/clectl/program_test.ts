@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { runClectl } from "../../../tests/support/clectl_terminal.ts";
-import { bashOffers, runBash } from "../../../tests/support/completion.ts";
+import { bashOffers, completionScript, runBash } from "../../../tests/support/completion.ts";
 import { parse } from "../arguments.ts";
 import type { Program } from "../command.ts";
 import { longName } from "../options.ts";
@@ -85,4 +85,15 @@ Deno.test("clectl version prints YAML and JSON", async () => {
   match((await runClectl(["version", "-o", "yaml"])).out, /^version: \d/m);
   equal(typeof JSON.parse((await runClectl(["version", "--json"])).out).version, "string");
   match((await runClectl(["--version"])).out, /^clectl \d/);
+});
+
+Deno.test("the completions for zsh know the words of every command, and options that can be repeated", async () => {
+  const text = await completionScript(program, "zsh");
+  const rows = text.split("\n").filter((line) => line.includes(") _arguments "));
+  equal(rows.length, clectl.commands.length);
+  // _arguments completes no value of an option behind a word that it does not know.
+  for (const row of rows) match(row, /'[1*]:word:[^']+' ;;$/);
+  const get = rows.find((row) => row.includes("('get')")) ?? "";
+  match(get, /'\*-f\+\[.*'\*--field=\[/);
+  match(get, / '-o\+\[/);
 });

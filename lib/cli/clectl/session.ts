@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { KmsError } from "../../base/errors.ts";
 import type { ExitStatus } from "../exit_codes.ts";
 import { SecretsApi } from "./api/secrets_api.ts";
 import { clientLimits, KeyringClient } from "./connection/client.ts";
-import { chosenServer } from "./contexts/chosen_server.ts";
+import { type ChosenServer, chosenServer } from "./contexts/chosen_server.ts";
 import type { ClectlCall } from "./options.ts";
 import { durationMs } from "./times.ts";
 
@@ -26,6 +27,7 @@ export async function withClient<T>(call: ClectlCall, work: (client: KeyringClie
   const timeoutMs = requestTimeout(call);
   const chosen = await chosenServer(call.options.context, call.terminal.environment);
   const { context, loginToken } = chosen;
+  refuseWithoutLogin(chosen, call);
   const server = chosen.server.certificate === undefined
     ? chosen.server
     : await (await import("./login/renewal.ts")).renewed(chosen, call, timeoutMs);
@@ -39,6 +41,14 @@ export async function withClient<T>(call: ClectlCall, work: (client: KeyringClie
     timeoutMs,
   );
   return await work(client);
+}
+
+/** @throws {KmsError} `unauthenticated` for a context of a server that wants credentials, and has none. */
+function refuseWithoutLogin({ server, context }: ChosenServer, { program }: ClectlCall): void {
+  const { address, certificate, token } = server;
+  if (address.kind === "socket" || certificate !== undefined || token !== undefined) return;
+  const how = `log in with "${program.name} login ${address.text} --fingerprint HEX"`;
+  throw new KmsError("unauthenticated", `The context "${context}" has no login: ${how}.`);
 }
 
 /** As {@linkcode withClient}, for commands about secrets. */

@@ -52,3 +52,30 @@ Deno.test("/ is the root for list, watch, export and can", async () => {
   const list = "/api/v1/list/";
   deepEqual(double.requests.map(({ url }) => url), [list, list, list, "/api/v1/can?verb=read&path="]);
 });
+
+for (
+  const [line, sentence] of [
+    ["token create job --role r --ttl 900d", /--ttl takes 1m to 90d\./],
+    ["token create job --role r --ttl 1s", /--ttl takes 1m to 90d\./],
+    ["token revoke 91c0", /ID has 32 hexadecimal digits/],
+    ["identity revoke anna", /ID has 32 hexadecimal digits/],
+    ["generate a -f b --length 400", /--length takes a whole number from 4 to 128\./],
+    ["generate a -f b --type bytes --length 4097", /--length takes a whole number from 8 to 4096\./],
+    ["generate a -f b --type passphrase --words 2", /--words takes a whole number from 3 to 32\./],
+    ["login localhost:8300 --fingerprint ab", /URL: The address "localhost:8300" is refused/],
+    ["context set x --address http://x", /--address: The address "http:\/\/x" is refused/],
+    ["import a.csv --path x", /--path is for the formats dotenv, vault, sops, and not for csv\./],
+    ["import a.json --sheet x", /--sheet is for the formats xlsx, xls, and not for json\./],
+  ] as const
+) {
+  Deno.test(`clectl ${line} ends with 64, in the words of the command line`, async () => {
+    const end = await runClectl(line.split(" "), { variables: { HOME: "/nonexistent" } });
+    deepEqual([end.status, end.out], [64, ""], end.err);
+    match(end.err, sentence);
+  });
+}
+
+Deno.test("an error about a file begins with the name of the program, since clectl has no configuration", async () => {
+  const end = await runClectl(["context", "use", "nix"], { variables: { HOME: "/nonexistent" } });
+  deepEqual([end.status, end.err], [78, 'clectl: There is no context "nix".\n']);
+});

@@ -6,7 +6,7 @@
 import { isAbsolute, resolve } from "node:path";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
-import { serverAddress } from "../connection/address.ts";
+import { typedAddress } from "../arguments.ts";
 import { authorityIn } from "../contexts/authority_file.ts";
 import { type Context, Contexts } from "../contexts/contexts.ts";
 import { requiredFolders } from "../contexts/folders.ts";
@@ -43,7 +43,7 @@ export async function useContext(call: ClectlCall): Promise<ExitStatus> {
 export async function setContext(call: ClectlCall): Promise<ExitStatus> {
   const { positionals: [name = ""], options } = call;
   if (options.address === undefined) throw new UsageError("The address is missing: --address ADDRESS.", "context set");
-  const address = serverAddress(options.address, "--address");
+  const address = typedAddress(options.address, "--address");
   if (address.kind === "tls" && options.ca === undefined) {
     throw new UsageError("An address with TLS needs its authority: --ca FILE, or use login.", "context set");
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { GeneratorInput } from "../../../api/keyring/generators.ts";
-import { type CharacterClass, characterClasses } from "../../../api/keyring/generator_limits.ts";
+import { type CharacterClass, characterClasses, generatorLimits } from "../../../api/keyring/generator_limits.ts";
 import { didYouMean } from "../../../base/nearest.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
@@ -64,7 +64,8 @@ export function generatorOf(options: ClectlValues): GeneratorInput {
   const other = Object.values(optionsOfType).flat().find((name) => options[name] !== undefined && !own.includes(name));
   if (other !== undefined) throw new UsageError(`--${labelOf[other] ?? other} is not for --type ${type}.`, "generate");
   const { length, symbols, words, separator, capitalize, encoding, bits, keyFormat, comment } = options;
-  const count = length === undefined ? undefined : wholeNumber(length, "--length", 1);
+  const { min, max } = type === "bytes" ? generatorLimits.bytes : generatorLimits.passwordLength;
+  const count = length === undefined ? undefined : wholeNumber(length, "--length", min, max);
   const key = { ...given("format", keyFormat), ...given("comment", comment) };
   switch (type) {
     case "password":
@@ -78,7 +79,12 @@ export function generatorOf(options: ClectlValues): GeneratorInput {
     case "passphrase":
       return {
         kind: type,
-        ...given("words", words === undefined ? undefined : wholeNumber(words, "--words", 1)),
+        ...given(
+          "words",
+          words === undefined
+            ? undefined
+            : wholeNumber(words, "--words", generatorLimits.words.min, generatorLimits.words.max),
+        ),
         ...given("separator", separator),
         ...given("capitalize", capitalize),
       };

@@ -16,6 +16,7 @@ import type { SecretsApi } from "../api/secrets_api.ts";
 import { refuseRepeated, secretAt, wholeNumber } from "../arguments.ts";
 import { confirmed } from "../confirmation.ts";
 import type { ClectlCall } from "../options.ts";
+import { parseExactJson } from "../exact_json.ts";
 import { printedDocument } from "../output/print.ts";
 import { visible, visibleLines, writeText } from "../output/visible.ts";
 import { withSecrets } from "../session.ts";
@@ -99,22 +100,28 @@ async function printSecrets(call: ClectlCall, secrets: readonly SecretWithValues
   if (format === "env") return writeText(terminal.stdout, environmentFile(fields, options.dialect ?? "posix"));
   if (format === "raw") return printRaw(call, fields);
   const isOne = only !== undefined && others.length === 0;
-  if (await printedDocument(call, isOne ? secretDocument(only) : secrets.map(secretDocument))) return;
+  const documents = secrets.map((secret) => secretDocument(secret, format === "yaml" ? "yaml" : "json"));
+  if (await printedDocument(call, isOne ? documents[0] : documents)) return;
   const rows = secrets.flatMap(({ path, fields }) =>
     fields.map(({ name, kind, value }) => [...(isOne ? [] : [visible(path)]), visible(name), kind, shownValue(value)])
   );
   terminal.stdout.write(table([...(isOne ? [] : ["path"]), "field", "kind", "value"], rows, false));
 }
 
-/** A secret as `-o json` prints it. */
-export function secretDocument({ fields, ...rest }: SecretWithValues): unknown {
-  return { ...rest, fields: Object.fromEntries(fields.map((field) => [field.name, fieldDocument(field)])) };
+/**
+ * A secret as `-o json` and `-o yaml` print it.
+ *
+ * @param format for JSON, numbers stay as they are written; YAML has no such form.
+ */
+export function secretDocument({ fields, ...rest }: SecretWithValues, format: "json" | "yaml"): unknown {
+  const parse = format === "json" ? parseExactJson : JSON.parse;
+  return { ...rest, fields: Object.fromEntries(fields.map((field) => [field.name, fieldDocument(field, parse)])) };
 }
 
-function fieldDocument({ kind, value }: SecretField): unknown {
+function fieldDocument({ kind, value }: SecretField, parse: (text: string) => unknown): unknown {
   if (kind === "bytes") return { kind, value: base64(value) };
   const text = exactText(value) ?? "";
-  return { kind, value: kind === "json" ? JSON.parse(text) : text };
+  return { kind, value: kind === "json" ? parse(text) : text };
 }
 
 /** The bytes of one field: unchanged into a file or a pipe, visibly and with a newline on a terminal. */

@@ -11,7 +11,7 @@ import { line } from "../../terminal.ts";
 import type { SecretsApi } from "../api/secrets_api.ts";
 import { folderAtText } from "../arguments.ts";
 import { type ImportableSecret, importItems } from "../import/items.ts";
-import { formatOf } from "../import/readers.ts";
+import { formatOf, refuseOtherOptions } from "../import/readers.ts";
 import { type ImportComplaint, type ImportedFile, importFileLimits } from "../import/rows.ts";
 import type { ClectlCall } from "../options.ts";
 import { startBar } from "../output/bar.ts";
@@ -45,6 +45,7 @@ export async function importFile(call: ClectlCall): Promise<ExitStatus> {
 /** @throws {KeyringError} `request_invalid` */
 async function parsedFile({ options, terminal }: ClectlCall, path: string): Promise<ImportedFile> {
   const format = options.importFormat ?? formatOf(path);
+  refuseOtherOptions(format, options);
   const bytes = await fileBytes(path, importFileLimits.packedBytes);
   const reading = {
     ...(options.path === undefined ? {} : { path: options.path }),
@@ -138,5 +139,6 @@ async function printImported(call: ClectlCall, path: string, items: readonly Imp
   }
   if (await printedDocument(call, document) || options.quiet) return;
   for (const { path, place } of isDry ? items : []) line(terminal.stdout, `${visible(path)}  (${visible(place)})`);
-  line(terminal.stdout, isDry ? `${items.length} secrets would be imported.` : `${items.length} secrets imported.`);
+  const count = `${items.length} secret${items.length === 1 ? "" : "s"}`;
+  line(terminal.stdout, isDry ? `${count} would be imported.` : `${count} imported.`);
 }

@@ -8,7 +8,7 @@ import { utf8Text } from "../../../base/bytes.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import { readSecret } from "../../secret_input.ts";
-import { serverAddress } from "../connection/address.ts";
+import { typedAddress } from "../arguments.ts";
 import { KeyringClient } from "../connection/client.ts";
 import { Contexts } from "../contexts/contexts.ts";
 import { requiredFolders } from "../contexts/folders.ts";
@@ -29,7 +29,7 @@ export async function login(call: ClectlCall): Promise<ExitStatus> {
   if (options.kubernetes || options.jwt) return await (await import("./machine_login.ts")).loginMachine(call);
   refuseMachineOptions(call);
   if (url === undefined) throw new UsageError('"login" wants URL.', "login");
-  const address = serverAddress(url, "login");
+  const address = typedAddress(url, "URL");
   if (address.kind === "socket") throw new UsageError("A socket needs no login: set CLECTL_ADDRESS to it.", "login");
   if (options.fingerprint === undefined) {
     throw new UsageError(

@@ -10,7 +10,8 @@ import { utf8Text } from "../../../base/bytes.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
 import { readSecret } from "../../secret_input.ts";
-import { type ServerAddress, serverAddress } from "../connection/address.ts";
+import { typedAddress } from "../arguments.ts";
+import type { ServerAddress } from "../connection/address.ts";
 import { KeyringClient } from "../connection/client.ts";
 import { authorityIn } from "../contexts/authority_file.ts";
 import { chosenServer } from "../contexts/chosen_server.ts";
@@ -78,7 +79,7 @@ interface LoginTarget {
 async function loginTarget(call: ClectlCall, contexts: Contexts): Promise<LoginTarget> {
   const { options, positionals: [url], terminal } = call;
   if (url === undefined) return await targetOfContext(call);
-  const address = serverAddress(url, "login");
+  const address = typedAddress(url, "URL");
   if (address.kind === "socket") throw new UsageError("A socket needs no login: set CLECTL_ADDRESS to it.", "login");
   const name = options.context ?? contextNameFor(address);
   await refuseOtherAddress(contexts, name, address.text);

@@ -7,6 +7,7 @@ import { utf8Text } from "../../../base/bytes.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { UsageError } from "../../command.ts";
 import { exitCodes, type ExitStatus } from "../../exit_codes.ts";
+import { line } from "../../terminal.ts";
 import * as answers from "../api/identity_answers.ts";
 import { casOf } from "../arguments.ts";
 import type { ClectlCall } from "../options.ts";
@@ -25,6 +26,10 @@ export async function getPolicy(call: ClectlCall): Promise<ExitStatus> {
   return await withClient(call, async (client) => {
     const policy = await client.json({ method: "GET", path: "policy" }, answers.policyOf);
     if (await printedDocument(call, policy)) return ok.status;
+    if (policy.text === "") {
+      line(call.terminal.stderr, `${call.program.name}: There is no policy yet: only the admin socket has rights.`);
+      return ok.status;
+    }
     writeText(call.terminal.stdout, policy.text.endsWith("\n") ? policy.text : `${policy.text}\n`);
     return ok.status;
   });

@@ -111,14 +111,19 @@ Deno.test("identity and token list rows, and revoke by ID", async () => {
     response.writeHead(204);
     response.end();
   };
-  const revoked = await ran(["identity", "revoke", "a/b"], none);
-  deepEqual([revoked.status, revoked.requests], [0, ["DELETE /api/v1/identities/a%2Fb"]]);
-  deepEqual((await ran(["token", "revoke", "1"], none)).requests, ["DELETE /api/v1/tokens/1"]);
+  const id = "61635a79622bf64a179a34fdccb01498";
+  const revoked = await ran(["identity", "revoke", id], none);
+  deepEqual([revoked.status, revoked.requests], [0, [`DELETE /api/v1/identities/${id}`]]);
+  deepEqual((await ran(["token", "revoke", id], none)).requests, [`DELETE /api/v1/tokens/${id}`]);
+  deepEqual((await ran(["token", "revoke", "a/b"], none)).requests, []);
 });
 
 Deno.test("policy and audit print what the server has, and policy set sends a file", async () => {
   const text = "roles: {}\n# end\n";
   equal((await ran(["policy", "get"], answers({ text, version: 3 }))).out, text);
+  const none = await ran(["policy", "get"], answers({ text: "", version: 0 }));
+  deepEqual([none.status, none.out], [0, ""]);
+  match(none.err, /no policy yet/);
   const file = await Deno.makeTempFile();
   await Deno.writeTextFile(file, text);
   const set = await ran(["policy", "set", file, "--cas", "3"], answers({ version: 4 }));

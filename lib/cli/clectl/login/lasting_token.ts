@@ -33,6 +33,8 @@ interface TokenOwner {
   /** Without a token. */
   readonly server: KeyringServer;
   readonly timeoutMs: number;
+  /** Aborted at the end of the command. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -48,13 +50,17 @@ export async function lastingToken(
   timeoutMs: number,
 ): Promise<LastingToken> {
   const context = await new Contexts(requiredFolders(call.terminal.environment)).read(name);
-  const owner: TokenOwner = { call, context, server, timeoutMs };
+  const end = new AbortController();
+  const signal = AbortSignal.any([call.terminal.signal, end.signal]);
+  const owner: TokenOwner = { call, context, server, timeoutMs, signal };
   const first = await currentToken(owner, kept);
   let cancel = () => {};
   const wait = (token: LoginToken, ms: number) => {
+    if (signal.aborted) return;
     cancel = call.terminal.clock.after(Math.min(ms, maxTimerMs), () => {
       currentToken(owner, token).then(
         (next) => wait(next, next === token ? retryMs : untilDue(next, call)),
+        // The next request says why the token is refused.
         () => {},
       );
     });
@@ -63,8 +69,8 @@ export async function lastingToken(
   return {
     token: first.token,
     [Symbol.dispose]() {
+      end.abort();
       cancel();
-      cancel = () => {};
     },
   };
 }
@@ -85,7 +91,9 @@ async function currentToken(owner: TokenOwner, kept: LoginToken): Promise<LoginT
     await new Contexts(requiredFolders(call.terminal.environment)).writeToken(context.name, next);
     return next;
   } catch (thrown) {
-    if (left <= 0 || !(thrown instanceof KmsError || thrown instanceof KeyringError)) throw thrown;
+    if (owner.signal.aborted || left <= 0 || !(thrown instanceof KmsError || thrown instanceof KeyringError)) {
+      throw thrown;
+    }
     line(
       call.terminal.stderr,
       `${call.program.name}: The token of "${context.name}" ends soon and is not renewed: ${thrown.message}`,
@@ -96,8 +104,8 @@ async function currentToken(owner: TokenOwner, kept: LoginToken): Promise<LoginT
 
 /** @returns `undefined` if the token is valid and can only be used up. */
 async function successor(owner: TokenOwner, kept: LoginToken, isValid: boolean): Promise<LoginToken | undefined> {
-  const { call, context: { name, login }, server, timeoutMs } = owner;
-  const { signal, clock } = call.terminal;
+  const { call, context: { name, login }, server, timeoutMs, signal } = owner;
+  const { clock } = call.terminal;
   if (isValid && kept.renewableUntil > kept.expiresAt) {
     using client = new KeyringClient({ ...server, token: kept.token }, signal, timeoutMs);
     return await renewedToken(client, kept, clock.wall());

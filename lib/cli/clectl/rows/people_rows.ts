@@ -86,7 +86,7 @@ export const peopleRows = [
     description: "Open connections end with the next request.",
     positionals: [idWord],
     options: ["quiet", ...usualOptions],
-    examples: [{ line: "clectl identity revoke 3f2a", does: "by the ID of identity list" }],
+    examples: [{ line: "clectl identity revoke 61635a79622bf64a179a34fdccb01498", does: "by the ID of identity list" }],
     run: async (call) => (await import("../commands/people.ts")).revokeIdentity(call),
   },
   {
@@ -113,7 +113,7 @@ export const peopleRows = [
     description: "By its ID.",
     positionals: [idWord],
     options: ["quiet", ...usualOptions],
-    examples: [{ line: "clectl token revoke 91c0", does: "by the ID of token list" }],
+    examples: [{ line: "clectl token revoke 23a387a79a7f12a9a54a3f3609b0c0d0", does: "by the ID of token list" }],
     run: async (call) => (await import("../commands/people.ts")).revokeToken(call),
   },
   {
