@@ -64,6 +64,8 @@ for (
     ["generate a -f b --type passphrase --words 2", /--words takes a whole number from 3 to 32\./],
     ["login localhost:8300 --fingerprint ab", /URL: The address "localhost:8300" is refused/],
     ["context set x --address http://x", /--address: The address "http:\/\/x" is refused/],
+    ["create a -f b --file -", /Standard input is --stdin/],
+    ["create a --field-file b=/dev/stdin", /Standard input is --stdin/],
     ["import a.csv --path x", /--path is for the formats dotenv, vault, sops, and not for csv\./],
     ["import a.json --sheet x", /--sheet is for the formats xlsx, xls, and not for json\./],
   ] as const

@@ -143,6 +143,11 @@ Deno.test("backup writes a whole file or none, and nothing to a terminal", async
     response.writeHead(200, { "content-type": "application/octet-stream", "content-length": "3" });
     response.end(sealed);
   };
+  const remarked: Responder = (request, response) => {
+    if (!request.url.endsWith("/health")) return whole(request, response);
+    const parts = [{ name: "store", state: "ok" }, { name: "backup", state: "degraded", reason: "Every key is here." }];
+    return answerJson(response, { state: "degraded", parts });
+  };
   const cut: Responder = (_, response) => {
     response.writeHead(200, { "content-type": "application/octet-stream", "content-length": "99" });
     response.write(sealed);
@@ -153,7 +158,10 @@ Deno.test("backup writes a whole file or none, and nothing to a terminal", async
   equal(((await Deno.stat(`${folder}/b`)).mode ?? 0) & 0o777, 0o600);
   equal((await ran(["backup", "--to", `${folder}/c`], cut)).status, 69);
   deepEqual((await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name), ["b"]);
-  equal((await ran(["backup"], whole)).status, 0);
+  const plain = await ran(["backup"], whole);
+  deepEqual([plain.status, plain.err], [0, ""]);
+  const warned = await ran(["backup"], remarked);
+  deepEqual([warned.status, warned.err], [0, "clectl: Every key is here.\n"]);
   const shown = await ran(["backup"], whole, { showsOutput: true, typed: [] });
   deepEqual([shown.status, shown.requests], [64, []]);
   await Deno.remove(folder, { recursive: true });

@@ -66,6 +66,7 @@ async function typedTwice({ terminal }: ClectlCall, what: string): Promise<Secre
  */
 export async function valueOfFile(path: string, { program, terminal }: ClectlCall): Promise<GivenValue> {
   const shown = printable(path);
+  if (path === "-" || path === "/dev/stdin") throw new UsageError("Standard input is --stdin, and not a file.");
   if (isPipe(path)) {
     const remark = `${program.name}: The value came from the pipe ${shown}. The arguments of the command that wrote ` +
       "it were visible to other users while it ran.";
