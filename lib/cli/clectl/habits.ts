@@ -36,6 +36,8 @@ export const clectlHabits: Habits = {
     pwgen: "generate",
     invite: "enrol",
     enroll: "enrol",
+    auth: "login",
+    template: "render",
     signin: "login",
     signout: "logout",
   },

@@ -158,7 +158,9 @@ export const peopleRows = [
   {
     name: "context set",
     summary: "name a server by hand",
-    description: "For a socket, or for a machine with a token and the authority's certificate. People use login.",
+    description:
+      "For a socket, or for a machine with a token of an administrator and the certificate of the authority. People, pods " +
+      "and jobs use login.",
     positionals: [nameWord],
     options: ["address", "ca", "token-file", "json", "quiet"],
     examples: [
