@@ -72,7 +72,7 @@ export function report(thrown: unknown, stderr: Output, program: Program): ExitS
   const reported = reportedError(thrown, program);
   if (reported === undefined) {
     line(stderr, `${name}: This should not have happened. A report of it needs these lines and what was called:`);
-    line(stderr, whereabouts(thrown));
+    line(stderr, stackWithoutMessage(thrown));
     return exitCodes.internal.status;
   }
   // Errors of a configuration begin with file and line, which editors and readers expect at the beginning of a line.
@@ -103,7 +103,7 @@ function reportedError(thrown: unknown, program: Program): ReportedError | undef
 }
 
 /** The class and the stack of an unknown error. Its message is omitted, because it can contain secrets. */
-function whereabouts(thrown: unknown): string {
+function stackWithoutMessage(thrown: unknown): string {
   if (!(thrown instanceof Error)) return `  ${typeof thrown}`;
   const frames = (thrown.stack ?? "").split("\n").filter((text) => /^\s+at /.test(text));
   return [`  ${thrown.name}`, ...frames].join("\n");

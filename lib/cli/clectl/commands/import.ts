@@ -29,7 +29,7 @@ export async function importFile(call: ClectlCall): Promise<ExitStatus> {
   const below = folderAtText(options.below ?? "");
   const file = await parsedFile(call, path);
   const { items, complaints } = importItems(file.rows, below);
-  for (const { place, why } of file.leftOut) say(call, path, place, `left out: ${why}`);
+  for (const { place, why } of file.leftOut) printComplaint(call, path, place, `left out: ${why}`);
   const all = [...file.complaints, ...complaints];
   if (all.length > 0) return await refused(call, path, all, exitCodes.usage.status);
   checkSize(items, path);
@@ -116,13 +116,13 @@ async function refused(
   complaints: readonly ImportComplaint[],
   status: ExitStatus,
 ): Promise<ExitStatus> {
-  for (const { place, why } of complaints) say(call, path, place, why);
+  for (const { place, why } of complaints) printComplaint(call, path, place, why);
   line(call.terminal.stderr, `${call.program.name}: Nothing was imported.`);
   await printedDocument(call, { imported: 0, complaints });
   return status;
 }
 
-function say({ terminal }: ClectlCall, path: string, place: string, why: string): void {
+function printComplaint({ terminal }: ClectlCall, path: string, place: string, why: string): void {
   line(terminal.stderr, `${visible(path)}: ${visible(place)}: ${visible(why)}.`);
 }
 

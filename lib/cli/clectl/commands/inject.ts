@@ -84,8 +84,8 @@ function namesField({ field, fields, "field-file": files, stdin, file }: ClectlC
 
 function fieldChangesText(given: FieldInput | undefined, removed: readonly string[]): string | undefined {
   if (removed.length === 0) return given?.text;
-  const gone = removed.map((name) => `${JSON.stringify(name)}:null`).join(",");
-  return given === undefined ? `{${gone}}` : `${given.text.slice(0, -1)},${gone}}`;
+  const nulls = removed.map((name) => `${JSON.stringify(name)}:null`).join(",");
+  return given === undefined ? `{${nulls}}` : `${given.text.slice(0, -1)},${nulls}}`;
 }
 
 /** An empty value is refused. Whether the version is the expected one is examined before. */

@@ -39,11 +39,11 @@ Deno.test("health reads the parts of a server that answers 503", async () => {
 });
 
 Deno.test("health --wait tries until the server is well, or the time is over", async () => {
-  let asked = 0;
+  let requests = 0;
   const later = await ran(["health", "--wait", "10s"], (_, response) => {
-    asked++;
-    if (asked === 1) answerProblem(response, 503, "kms_unavailable", "No KMS.");
-    else answerJson(response, healthOf(asked === 2 ? "failed" : "ok"));
+    requests++;
+    if (requests === 1) answerProblem(response, 503, "kms_unavailable", "No KMS.");
+    else answerJson(response, healthOf(requests === 2 ? "failed" : "ok"));
   });
   deepEqual([later.status, later.requests.length], [0, 3]);
   const over = await ran(["health", "--wait", "300ms"], answers(healthOf("failed")));
