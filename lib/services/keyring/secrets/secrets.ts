@@ -39,7 +39,7 @@ import {
 } from "./secret_changes.ts";
 import { type FoundSecret, newTreeId, SecretTree } from "./tree.ts";
 import { newValue, type StoredValue, valueCodec, valueKey } from "./value_record.ts";
-import { readFields, wrongValue } from "./values.ts";
+import { liveFields, readFields, wrongValue } from "./values.ts";
 import { askedVersion, changedVersions, checkVersion, liveVersion, refuseExpired } from "./versions.ts";
 
 /** Parts of {@linkcode Secrets}. */
@@ -151,7 +151,7 @@ export class Secrets {
   async generate(path: SecretPath, content: NewSecret, call: WriteCall): Promise<WrittenSecret> {
     return await this.#write(path, call, async (write) => {
       if (write.found && call.cas === undefined) throw exists(path, write.found.metadata.value);
-      const kept = write.found ? await keptFields(write.tx, write.found) : [];
+      const kept = write.found ? await liveFields(write.tx, write.found) : [];
       const generated = { ...content, generated: true };
       return await this.#added(path, write, generated, write.found ? "update" : "create", kept);
     });
@@ -378,15 +378,6 @@ export class Secrets {
 /** Versions that a caller names. */
 export interface VersionChoice {
   readonly versions?: readonly number[];
-}
-
-/** The fields of the newest version; none if it is not live. @throws {KeyringError} `integrity` */
-async function keptFields(reader: RecordReader, found: FoundSecret): Promise<readonly SecretField[]> {
-  const version = askedVersion(found.metadata.value);
-  if (version.state !== "live") return [];
-  const fields = await readFields(reader, found, version);
-  if (fields) return fields;
-  throw wrongValue(found.metadata.value.path, version.version);
 }
 
 function exists(path: SecretPath, secret: StoredSecret): KeyringError {

@@ -11,6 +11,7 @@ import type { RecordReader } from "../records/records.ts";
 import type { StoredVersion } from "./metadata_record.ts";
 import type { FoundSecret } from "./tree.ts";
 import { valueCodec, valueKey } from "./value_record.ts";
+import { askedVersion } from "./versions.ts";
 
 /**
  * The fields of a version.
@@ -32,6 +33,15 @@ export async function readFields(
   const kindsFit = fields.every(({ kind }, index) => kind === version.fields[index]?.kind);
   if (hash !== version.hash || !kindsFit) throw wrongValue(metadata.value.path, version.version);
   return fields;
+}
+
+/** The fields of the newest version; none if it is not live. @throws {KeyringError} `integrity` */
+export async function liveFields(reader: RecordReader, found: FoundSecret): Promise<readonly SecretField[]> {
+  const version = askedVersion(found.metadata.value);
+  if (version.state !== "live") return [];
+  const fields = await readFields(reader, found, version);
+  if (fields) return fields;
+  throw wrongValue(found.metadata.value.path, version.version);
 }
 
 /** The failure for a value that is missing, or is not that of the metadata. */
