@@ -40,7 +40,15 @@ import {
 import { type FoundSecret, newTreeId, SecretTree } from "./tree.ts";
 import { newValue, type StoredValue, valueCodec, valueKey } from "./value_record.ts";
 import { liveFields, readFields, wrongValue } from "./values.ts";
-import { askedVersion, changedVersions, checkVersion, liveVersion, refuseExpired } from "./versions.ts";
+import {
+  askedVersion,
+  changedVersions,
+  checkVersion,
+  liveVersion,
+  pathTaken,
+  refuseDestroyed,
+  refuseExpired,
+} from "./versions.ts";
 
 /** Parts of {@linkcode Secrets}. */
 export interface SecretsParts {
@@ -139,7 +147,7 @@ export class Secrets {
    */
   async create(path: SecretPath, content: NewSecret, call: WriteCall): Promise<WrittenSecret> {
     return await this.#write(path, call, async (write) => {
-      if (write.found && call.cas === undefined) throw exists(path, write.found.metadata.value);
+      if (write.found && call.cas === undefined) throw pathTaken(path, write.found.metadata.value);
       return await this.#added(path, write, content, write.found ? "update" : "create");
     });
   }
@@ -150,7 +158,7 @@ export class Secrets {
    */
   async generate(path: SecretPath, content: NewSecret, call: WriteCall): Promise<WrittenSecret> {
     return await this.#write(path, call, async (write) => {
-      if (write.found && call.cas === undefined) throw exists(path, write.found.metadata.value);
+      if (write.found && call.cas === undefined) throw pathTaken(path, write.found.metadata.value);
       const kept = write.found ? await liveFields(write.tx, write.found) : [];
       const generated = { ...content, generated: true };
       return await this.#added(path, write, generated, write.found ? "update" : "create", kept);
@@ -190,9 +198,9 @@ export class Secrets {
    */
   async move(from: SecretPath, to: SecretPath, call: WriteCall): Promise<WrittenSecret> {
     const written = await this.#writeExisting(from, call, async ({ tx }, found) => {
-      if (from === to) throw exists(to, found.metadata.value);
+      if (from === to) throw pathTaken(to, found.metadata.value);
       const there = await this.#tree.find(tx, to);
-      if (there) throw exists(to, there.metadata.value);
+      if (there) throw pathTaken(to, there.metadata.value);
       await this.#claims.refuse(tx, to);
       tx.delete({ table: "index" }, found.indexKey);
       await this.#tree.add(tx, to, found.id);
@@ -380,20 +388,6 @@ export interface VersionChoice {
   readonly versions?: readonly number[];
 }
 
-function exists(path: SecretPath, secret: StoredSecret): KeyringError {
-  const { currentVersion: version } = secret;
-  const { state } = askedVersion(secret);
-  const cure = state === "deleted"
-    ? `it is deleted; undelete it, or write version ${version + 1} with check-and-set ${version}`
-    : `write version ${version + 1} with check-and-set ${version}`;
-  return new KeyringError("exists", `"${path}" exists already, with version ${version}: ${cure}.`, { version });
-}
-
 function unlessKeyringError(thrown: unknown): void {
   if (!(thrown instanceof KeyringError)) throw thrown;
-}
-
-function refuseDestroyed({ path, currentVersion }: StoredSecret, { version, state }: StoredVersion): void {
-  if (state === "live" || state === "deleted") return;
-  throw new KeyringError("destroyed", `Version ${version} of "${path}" is destroyed.`, { version: currentVersion });
 }
