@@ -14,7 +14,7 @@ import { watchSecrets } from "./changes.ts";
 import { Destroyer, withoutValue } from "./destroy.ts";
 import { type ImportCall, Importer, type ImportItem, type ImportReport } from "./import.ts";
 import { listFolder } from "./listing.ts";
-import { infoOf, metadataCodec, shownVersion, type StoredSecret, type StoredVersion } from "./metadata_record.ts";
+import { infoOf, metadataCodec, shownVersion, type StoredSecret } from "./metadata_record.ts";
 import type {
   ChangeAction,
   ListedPath,
