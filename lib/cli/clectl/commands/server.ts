@@ -78,7 +78,9 @@ async function warnOfBackup(client: KeyringClient, { terminal, program }: Clectl
   // The backup is whole, whether this request succeeds or not.
   const found = await client.json({ method: "GET", path: "health", failedStatus: 503 }, healthOf).catch(unlessKnown);
   const reason = found?.parts.find(({ name, state }) => name === "backup" && state !== "ok")?.reason;
-  if (reason !== undefined) line(terminal.stderr, `${program.name}: ${visible(reason)}`);
+  if (reason !== undefined) {
+    line(terminal.stderr, `${program.name}: Health of the backups on the server: ${visible(reason)}`);
+  }
 }
 
 function unlessKnown(thrown: unknown): undefined {

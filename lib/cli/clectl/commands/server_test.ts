@@ -161,7 +161,7 @@ Deno.test("backup writes a whole file or none, and nothing to a terminal", async
   const plain = await ran(["backup"], whole);
   deepEqual([plain.status, plain.err], [0, ""]);
   const warned = await ran(["backup"], remarked);
-  deepEqual([warned.status, warned.err], [0, "clectl: Every key is here.\n"]);
+  deepEqual([warned.status, warned.err], [0, "clectl: Health of the backups on the server: Every key is here.\n"]);
   const shown = await ran(["backup"], whole, { showsOutput: true, typed: [] });
   deepEqual([shown.status, shown.requests], [64, []]);
   await Deno.remove(folder, { recursive: true });
