@@ -4,7 +4,7 @@ import { type FolderPath, folderPath, type SecretPath, secretPath } from "../../
 import { type Verb, verbNames } from "../../../api/keyring/verbs.ts";
 import type { Identity } from "./identity.ts";
 import type { Policy, Rule } from "./policy.ts";
-import { allows, mayList, rightsBeyond } from "./rights.ts";
+import { allows, mayList, mayReach, rightsBeyond } from "./rights.ts";
 
 const identity = (...roles: string[]): Identity => ({ kind: "person", name: "person:anna", id: "0".repeat(32), roles });
 
@@ -150,4 +150,14 @@ Deno.test("rightsBeyond() names each right with its path", () => {
     rule("/", "read"),
   ]);
   deepEqual(beyond, ["list on db", "read on db", "read on the whole store"]);
+});
+
+Deno.test("mayReach() takes a folder if the verb is permitted on it or on anything below it, and a secret by itself", () => {
+  const policy = policyOf({ a: [rule("db/prod/john", "read"), rule("web/", "list")] });
+  const reaches = (verb: Verb, path: string) => mayReach(policy, identity("a"), verb, pathOf(path));
+  for (const path of ["", "db/", "db/prod/", "db/prod/john", "db/prod/john/"]) equal(reaches("read", path), true, path);
+  for (const path of ["web/", "db/test/", "db/prod/johnny/", "db/prod", "db/prod/anna"]) {
+    equal(reaches("read", path), false, path);
+  }
+  equal(reaches("list", "db/"), false);
 });

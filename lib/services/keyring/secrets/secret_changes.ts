@@ -77,8 +77,12 @@ export function patchedFields(
   fields: readonly SecretField[],
   changes: NonNullable<SecretPatch["fields"]>,
 ): readonly SecretField[] {
-  const before = Object.fromEntries(fields.map(({ name, ...field }) => [name, field]));
-  return Object.entries(merged(before, changes)).map(([name, field]) => ({ ...field, name }));
+  return Object.entries(merged(byName(fields), changes)).map(([name, field]) => ({ ...field, name }));
+}
+
+/** The fields, and those of `kept` that have another name. They keep their order, new ones follow. */
+export function mergedFields(kept: readonly SecretField[], fields: readonly SecretField[]): readonly SecretField[] {
+  return patchedFields(kept, byName(fields));
 }
 
 /** The stored secret after a write, and the versions that made room. */
@@ -101,6 +105,10 @@ function merged<Value>(
 ): Record<string, Value> {
   const all = new Map<string, Value | null>([...Object.entries(before), ...Object.entries(changes)]);
   return Object.fromEntries([...all].flatMap(([name, value]) => value === null ? [] : [[name, value]]));
+}
+
+function byName(fields: readonly SecretField[]): Readonly<Record<string, Omit<SecretField, "name">>> {
+  return Object.fromEntries(fields.map(({ name, ...field }) => [name, field]));
 }
 
 function tooMuchHistory({ path, versions, keptVersions }: StoredSecret): KeyringError {

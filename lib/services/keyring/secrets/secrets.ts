@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { concat, equalBytes, hex, utf8 } from "../../../base/bytes.ts";
+import { concat, hex, utf8 } from "../../../base/bytes.ts";
 import type { Clock } from "../../../base/clock.ts";
+import type { SecretField } from "../../../api/keyring/fields.ts";
 import { type FolderPath, parentOf, type SecretPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import type { RecordReader, RecordStore, RecordTransaction } from "../records/records.ts";
@@ -13,7 +14,7 @@ import { watchSecrets } from "./changes.ts";
 import { Destroyer, withoutValue } from "./destroy.ts";
 import { type ImportCall, Importer, type ImportItem, type ImportReport } from "./import.ts";
 import { listFolder } from "./listing.ts";
-import { infoOf, metadataCodec, shownVersion, type StoredSecret, type StoredVersion } from "./metadata_record.ts";
+import { infoOf, metadataCodec, shownVersion, type StoredSecret } from "./metadata_record.ts";
 import type {
   ChangeAction,
   ListedPath,
@@ -25,14 +26,32 @@ import type {
   SecretDiff,
   SecretInfo,
   SecretPatch,
+  VersionChoice,
   WriteCall,
   WrittenSecret,
 } from "./model.ts";
-import { emptySecret, finished, patchedFields, withContent, withPatch, withVersion } from "./secret_changes.ts";
+import {
+  emptySecret,
+  finished,
+  mergedFields,
+  patchedFields,
+  withContent,
+  withPatch,
+  withVersion,
+} from "./secret_changes.ts";
 import { type FoundSecret, newTreeId, SecretTree } from "./tree.ts";
 import { newValue, type StoredValue, valueCodec, valueKey } from "./value_record.ts";
-import { readFields, wrongValue } from "./values.ts";
-import { askedVersion, changedVersions, checkVersion, liveVersion, refuseExpired } from "./versions.ts";
+import { fieldDifferences, liveFields, readFields, wrongValue } from "./values.ts";
+import {
+  askedVersion,
+  changedVersions,
+  checkVersion,
+  liveVersion,
+  pathAbsent,
+  pathTaken,
+  refuseDestroyed,
+  refuseExpired,
+} from "./versions.ts";
 
 /** Parts of {@linkcode Secrets}. */
 export interface SecretsParts {
@@ -133,8 +152,22 @@ export class Secrets {
     return await this.#write(path, call, async (write) => {
       const before = write.found?.metadata.value;
       const hasVersions = before !== undefined && before.currentVersion > 0;
-      if (hasVersions && call.cas === undefined) throw exists(path, before);
+      if (hasVersions && call.cas === undefined) throw pathTaken(path, before);
       return await this.#added(path, write, content, hasVersions ? "update" : "create");
+    });
+  }
+
+  /**
+   * Makes a secret of generated fields, or with `cas` a new version in which the other fields of the newest one stay.
+   * Fields of a deleted version do not come back. Errors as for `create`.
+   */
+  async generate(path: SecretPath, content: NewSecret, call: WriteCall): Promise<WrittenSecret> {
+    return await this.#write(path, call, async (write) => {
+      const hasVersions = write.found !== undefined && write.found.metadata.value.currentVersion > 0;
+      if (hasVersions && call.cas === undefined) throw pathTaken(path, write.found.metadata.value);
+      const kept = write.found && hasVersions ? await liveFields(write.tx, write.found) : [];
+      const generated = { ...content, generated: true };
+      return await this.#added(path, write, generated, hasVersions ? "update" : "create", kept);
     });
   }
 
@@ -171,7 +204,7 @@ export class Secrets {
   async setMetadata(path: SecretPath, change: MetadataChange, call: WriteCall): Promise<WrittenSecret> {
     const { labels = {}, replaceLabels = false, keptVersions, create = false } = change;
     return await this.#write(path, call, ({ found, now }) => {
-      if (!found && !create) throw notFound(path);
+      if (!found && !create) throw pathAbsent(path);
       const before = found?.metadata.value ?? emptySecret(path, now);
       const patch = { labels, ...(keptVersions !== undefined && { keptVersions }) };
       const secret = withPatch(replaceLabels ? { ...before, labels: {} } : before, patch);
@@ -187,9 +220,9 @@ export class Secrets {
    */
   async move(from: SecretPath, to: SecretPath, call: WriteCall): Promise<WrittenSecret> {
     const written = await this.#writeExisting(from, call, async ({ tx }, found) => {
-      if (from === to) throw exists(to, found.metadata.value);
+      if (from === to) throw pathTaken(to, found.metadata.value);
       const there = await this.#tree.find(tx, to);
-      if (there) throw exists(to, there.metadata.value);
+      if (there) throw pathTaken(to, there.metadata.value);
       await this.#claims.refuse(tx, to);
       tx.delete({ table: "index" }, found.indexKey);
       await this.#tree.add(tx, to, found.id);
@@ -249,21 +282,8 @@ export class Secrets {
 
   /** The names of the fields that differ between two versions. Errors as for `read`. */
   async diff(path: SecretPath, from: number, to: number, signal: AbortSignal): Promise<SecretDiff> {
-    const [before, after] = [
-      await this.read(path, { version: from, signal }),
-      await this.read(path, { version: to, signal }),
-    ];
-    const old = new Map(before.fields.map((field) => [field.name, field]));
-    const kept = after.fields.filter(({ name }) => old.has(name));
-    const isSame = ({ name, kind, value }: typeof kept[number]) =>
-      old.get(name)?.kind === kind && equalBytes(old.get(name)?.value ?? new Uint8Array(0), value);
-    const names = (fields: typeof kept) => fields.map(({ name }) => name).toSorted();
-    return {
-      added: names(after.fields.filter(({ name }) => !old.has(name))),
-      removed: names(before.fields.filter(({ name }) => !after.fields.some((field) => field.name === name))),
-      changed: names(kept.filter((field) => !isSame(field))),
-      same: names(kept.filter(isSame)),
-    };
+    const before = await this.read(path, { version: from, signal });
+    return fieldDifferences(before.fields, (await this.read(path, { version: to, signal })).fields);
   }
 
   /**
@@ -291,7 +311,7 @@ export class Secrets {
     const isSettled = !await this.#claims.settle(reader, path, signal, found?.imports);
     const settled = isSettled ? found : await this.#tree.findSurely(reader, path);
     if (settled) return settled;
-    throw notFound(path);
+    throw pathAbsent(path);
   }
 
   async #write(
@@ -319,24 +339,27 @@ export class Secrets {
     const { cas, ...rest } = call;
     return await this.#write(path, rest, async (write) => {
       const found = write.found ?? await this.#tree.findSurely(write.tx, path);
-      if (!found) throw notFound(path);
+      if (!found) throw pathAbsent(path);
       checkVersion(path, found.metadata.value, cas);
       return await change({ ...write, found }, found);
     });
   }
 
-  /** The secret with one more version. */
+  /** The secret with one more version. @param kept fields that stay where the content has none of their name. */
   async #added(
     path: SecretPath,
     { found, now }: SecretWrite,
     content: NewSecret | NewVersion,
     action: ChangeAction,
+    kept: readonly SecretField[] = [],
   ): Promise<ChangedSecret> {
     const id = found?.id ?? newTreeId();
-    const before = withContent(found?.metadata.value ?? emptySecret(path, now), content);
-    const value = newValue(content.fields);
+    const fields = kept.length === 0 ? content.fields : mergedFields(kept, content.fields);
+    const before = withContent(found?.metadata.value ?? emptySecret(path, now), { ...content, fields });
+    const value = newValue(fields);
     const generated = content.generated ?? false;
-    const fingerprint = generated ? await this.#fingerprint(id, before.currentVersion + 1, value) : undefined;
+    const made = kept.length === 0 ? value : newValue(content.fields);
+    const fingerprint = generated ? await this.#fingerprint(id, before.currentVersion + 1, made) : undefined;
     const shown = fingerprint !== undefined && { fingerprint };
     return { id, secret: withVersion(before, { value, generated, now, ...shown }), action, value, ...shown };
   }
@@ -369,29 +392,6 @@ export class Secrets {
   }
 }
 
-/** Versions that a caller names. */
-export interface VersionChoice {
-  readonly versions?: readonly number[];
-}
-
-function notFound(path: SecretPath): KeyringError {
-  return new KeyringError("not_found", `"${path}" does not exist.`);
-}
-
-function exists(path: SecretPath, secret: StoredSecret): KeyringError {
-  const { currentVersion: version } = secret;
-  const { state } = askedVersion(secret);
-  const cure = state === "deleted"
-    ? `it is deleted; undelete it, or write version ${version + 1} with check-and-set ${version}`
-    : `write version ${version + 1} with check-and-set ${version}`;
-  return new KeyringError("exists", `"${path}" exists already, with version ${version}: ${cure}.`, { version });
-}
-
 function unlessKeyringError(thrown: unknown): void {
   if (!(thrown instanceof KeyringError)) throw thrown;
-}
-
-function refuseDestroyed({ path, currentVersion }: StoredSecret, { version, state }: StoredVersion): void {
-  if (state === "live" || state === "deleted") return;
-  throw new KeyringError("destroyed", `Version ${version} of "${path}" is destroyed.`, { version: currentVersion });
 }
