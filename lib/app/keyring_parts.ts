@@ -21,6 +21,8 @@ import { FailedAnswers } from "../services/keyring/identity/failed_answers.ts";
 import { OidcIssuer } from "../services/keyring/identity/issuer.ts";
 import { LoginVerifier } from "../services/keyring/identity/login.ts";
 import { Tokens } from "../services/keyring/identity/tokens.ts";
+import type { CheckpointPass } from "../services/keyring/records/checkpoint_pass.ts";
+import { Checkpoints } from "../services/keyring/records/checkpoints.ts";
 import { Policies } from "../services/keyring/policy/policies.ts";
 import type { SealedRecordStore } from "../services/keyring/records/record_store.ts";
 import { Secrets } from "../services/keyring/secrets/secrets.ts";
@@ -34,6 +36,9 @@ export interface OpenKeyring extends AsyncDisposable {
   readonly parts: KeyringParts;
   readonly authority: CertificateAuthority;
   readonly audit: AuditChain;
+  readonly checkpoints: Checkpoints;
+  /** The state of the store before this process wrote to it, to be compared with its checkpoint. */
+  readonly atStart: CheckpointPass;
   /** Keeps the end of the audit in the store. */
   keepAuditEnd(signal: AbortSignal): Promise<void>;
 }
@@ -83,6 +88,8 @@ export interface OpenKeyringOptions {
   /** Called when a backup was read to its end. */
   readonly onBackup: () => Promise<void>;
   readonly signal: AbortSignal;
+  /** Aborted when the server stops. */
+  readonly lasting: AbortSignal;
 }
 
 /**
@@ -91,20 +98,42 @@ export interface OpenKeyringOptions {
  * @throws {KeyringError} `audit_unavailable`, `kms_unavailable`, `store_unavailable`, `integrity`.
  */
 export async function openKeyring(options: OpenKeyringOptions): Promise<OpenKeyring> {
-  const { config, store, logins, notify, onBackup, signal } = options;
+  const { config, store, logins, notify, onBackup, signal, lasting } = options;
   const clock = systemClock;
-  const { signingKey, publicKey } = await auditKeyPair(store, signal);
+  const { signingKey, publicKey, isNew } = await auditKeyPair(store, signal);
+  if (isNew) notify({ type: "lifecycle", action: "serving", message: auditKeySentence(publicKey) });
   const serverId = `${hex(store.storeId).slice(0, 8)}-${serverName(config)}`;
   const known = await keptPosition(store, serverId, signal);
-  const audit = await AuditChain.open({
-    ...(known === undefined ? {} : { known }),
-    path: config.audit,
-    serverId,
+  const checkpoints = new Checkpoints({
+    store,
+    path: checkpointPath(config),
     signingKey,
-    clock,
-    onFailure: config.auditFailure,
-    notify: (_state, message) => notify({ type: "lifecycle", action: "warning", message }),
+    onFinding: (note) => {
+      notify({ type: "lifecycle", action: "warning", message: note });
+      // The chain itself reports a line that it cannot write.
+      void audit.record({ ...ownEntry, note }).catch(() => undefined);
+    },
   });
+  await using opened = new ResourceStack();
+  const atStart = opened.use(await checkpoints.begin(lasting));
+  const audit = opened.use(
+    await AuditChain.open({
+      ...(known === undefined ? {} : { known }),
+      checkpoint: () => checkpoints.line,
+      path: config.audit,
+      serverId,
+      signingKey,
+      clock,
+      onFailure: config.auditFailure,
+      notify: (_state, message) => notify({ type: "lifecycle", action: "warning", message }),
+    }),
+  );
+  const keepAuditEnd = async (signal: AbortSignal) => {
+    const { lines: seq, hash } = audit.head();
+    await keepPosition(store, serverId, { seq, hash }, signal);
+  };
+  // A row that is newer than the checkpoint says that a server has written since, and may have deleted.
+  await keepAuditEnd(signal);
   const failedAnswers = new FailedAnswers(clock);
   const policies = new Policies({ store, clock });
   const authority = new CertificateAuthority({ store, clock });
@@ -132,11 +161,30 @@ export async function openKeyring(options: OpenKeyringOptions): Promise<OpenKeyr
       await onBackup();
     },
   };
-  const keep = async (signal: AbortSignal) => {
-    const { lines: seq, hash } = audit.head();
-    await keepPosition(store, serverId, { seq, hash }, signal);
+  const kept = opened.move();
+  return {
+    parts,
+    authority,
+    audit,
+    checkpoints,
+    atStart,
+    keepAuditEnd,
+    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };
-  return { parts, authority, audit, keepAuditEnd: keep, [Symbol.asyncDispose]: () => audit[Symbol.asyncDispose]() };
+}
+
+/** Printed at the first start. The key is one line of base64 in its PEM. */
+function auditKeySentence(publicKey: string): string {
+  const key = publicKey.replaceAll(/-----[A-Z ]+-----|\n/g, "");
+  return `The audit is signed with the Ed25519 key ${key}; keep it in another place (clectl audit key > audit.pem).`;
+}
+
+/** The entry of the audit for what the server finds by itself. */
+const ownEntry = { requestId: "none", identity: "server", action: "checkpoint", result: "integrity" } as const;
+
+/** The file with the checkpoint of the store. */
+export function checkpointPath({ state }: Pick<KeyringConfig, "state">): string {
+  return join(state, "checkpoint");
 }
 
 /** The part of the server's ID in the audit that tells servers of one store apart: the end of its state folder. */

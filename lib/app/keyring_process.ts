@@ -21,6 +21,7 @@ import {
   auditHealth,
   backupHealth,
   certificateHealth,
+  checkpointHealth,
   clockHealth,
   kmsHealth,
   type PartHealth,
@@ -31,7 +32,7 @@ import { IdempotencyKeys } from "../services/keyring/http/idempotency.ts";
 import { openTlsListener, type ServerKeyPair, type TlsListener } from "../services/keyring/http/tls_listener.ts";
 import { authorityFingerprint, ServerCertificateFile } from "../services/keyring/identity/server_certificate.ts";
 import { sweepIdentities } from "../services/keyring/identity/sweep.ts";
-import { keepCheckpoint } from "../services/keyring/records/checkpoint.ts";
+import type { CheckpointPass } from "../services/keyring/records/checkpoint_pass.ts";
 import { KeyUpkeep } from "../services/keyring/records/key_upkeep.ts";
 import type { SealedRecordStore } from "../services/keyring/records/record_store.ts";
 import type { Notify } from "../telemetry/events.ts";
@@ -44,7 +45,7 @@ const rate = { perSecond: 1_000, burst: 4_000 } as const;
 /** Milliseconds: between two looks at certificates and expired rows; the pauses between two tries to open the store; of
  * one try, and of the last writes of a stop.
  */
-const times = { upkeep: 60 * 60_000, first: 250, most: 5_000, try: 10_000, last: 5_000 } as const;
+const times = { upkeep: 60 * 60_000, first: 250, most: 5_000, try: 10_000, last: 20_000 } as const;
 
 /** Parts of a {@linkcode KeyringProcess}. */
 export interface KeyringProcessParts {
@@ -65,6 +66,8 @@ export class KeyringProcess implements AsyncDisposable {
   readonly #upkeep: KeyUpkeep;
   #running: Promise<void> = Promise.resolve();
   #open: OpenKeyring | undefined;
+  #comparing: Promise<void> = Promise.resolve();
+  #comparedAt = systemClock.now();
   #failure = new KeyringError("kms_unavailable", "The store is being opened; try again in a moment.");
   #tls: TlsListener | undefined;
   #certificateEnds: number | undefined;
@@ -113,6 +116,7 @@ export class KeyringProcess implements AsyncDisposable {
       clockHealth(store.newestRevision - systemClock.wall()),
       ...(isOpen ? [backupHealth(this.#lastBackup, systemClock.wall(), this.#backupWarning())] : []),
       ...(this.#open === undefined ? [] : [auditHealth(this.#open.audit.health())]),
+      ...(this.#open === undefined ? [] : checkpointHealth(this.#open.checkpoints.finding)),
     ];
   }
 
@@ -131,6 +135,7 @@ export class KeyringProcess implements AsyncDisposable {
     this.#draining = true;
     this.#closing.abort(abandoned);
     await this.#running;
+    await this.#comparing;
     await this.#tls?.close(0);
     await this.#upkeep[Symbol.asyncDispose]();
     this.#subscription[Symbol.dispose]();
@@ -138,16 +143,24 @@ export class KeyringProcess implements AsyncDisposable {
     await this.#open?.[Symbol.asyncDispose]();
   }
 
-  /** Keeps what the next start compares: the end of the audit, and for an embedded store a checkpoint. */
+  /** Keeps what the next start compares: the end of the audit and a checkpoint. */
   async #keepEnd(): Promise<void> {
     if (this.#open === undefined) return;
-    const { store } = this.#parts;
     const signal = AbortSignal.timeout(times.last);
     try {
       await this.#open.keepAuditEnd(signal);
-      if (store.engine.kind === "embedded") await keepCheckpoint(store, signal);
+      await this.#open.checkpoints.run(signal);
     } catch (thrown) {
       this.#warn(thrown);
+    }
+  }
+
+  /** Compares the store with its checkpoint. It does not throw. */
+  async #compare(begun?: CheckpointPass): Promise<void> {
+    try {
+      await this.#open?.checkpoints.run(this.#closing.signal, begun);
+    } catch (thrown) {
+      if (!this.#closing.signal.aborted) this.#warn(thrown);
     }
   }
 
@@ -178,8 +191,15 @@ export class KeyringProcess implements AsyncDisposable {
     }
     while (!signal.aborted) {
       await this.#tidy(signal);
+      if (this.#isCheckpointDue()) this.#comparing = this.#compare();
       await systemClock.sleep(this.#needsTls() ? times.most : times.upkeep, signal);
     }
+  }
+
+  #isCheckpointDue(): boolean {
+    if (systemClock.now() - this.#comparedAt < times.upkeep) return false;
+    this.#comparedAt = systemClock.now();
+    return true;
   }
 
   async #tryOpen(parent: AbortSignal): Promise<boolean> {
@@ -191,7 +211,8 @@ export class KeyringProcess implements AsyncDisposable {
       const onBackup = async () => {
         this.#lastBackup = await noteBackup(store, systemClock, this.#closing.signal);
       };
-      this.#open = await openKeyring({ config: keyring, store, logins, notify, onBackup, signal });
+      this.#open = await openKeyring({ config: keyring, store, logins, notify, onBackup, signal, lasting: parent });
+      this.#comparing = this.#compare(this.#open.atStart);
       await this.#open.parts.secrets.resume(parent);
       notify({ type: "lifecycle", action: "serving", message: "The store is open, and requests are served." });
       return true;

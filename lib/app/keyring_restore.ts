@@ -12,9 +12,11 @@ import { restoreEmbeddedStore } from "../services/keyring/engine/embedded_restor
 import type { Engine } from "../services/keyring/engine/engine.ts";
 import { restoreEtcdStore } from "../services/keyring/engine/etcd_engine.ts";
 import { refuseEarlierIdentities } from "../services/keyring/identity/restore_number.ts";
+import { forgetCheckpoint } from "../services/keyring/records/checkpoints.ts";
 import { openRecordStore } from "../services/keyring/records/record_store.ts";
 import type { Notify } from "../telemetry/events.ts";
 import { databasePath, openEtcdClient } from "./keyring_engine.ts";
+import { checkpointPath } from "./keyring_parts.ts";
 import { openKeyringGroup } from "./keyring_store.ts";
 
 /** How a backup is restored. */
@@ -52,6 +54,8 @@ export async function restoreKeyring(config: Config, path: string, options: Rest
     await store.transaction((tx) => refuseEarlierIdentities(tx), signal);
     return written;
   });
+  // A checkpoint of before would call each row of the backup one that was put back.
+  await forgetCheckpoint(checkpointPath(config.keyring));
   return { summary, identitiesKept: keepIdentities };
 }
 

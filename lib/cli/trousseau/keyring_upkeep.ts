@@ -4,12 +4,12 @@
  * @module
  */
 import { systemClock } from "../../base/clock.ts";
+import { verifyKeyring } from "../../app/keyring_upkeep.ts";
 import { CertificateAuthority } from "../../services/keyring/identity/certificate_authority.ts";
 import { reseal } from "../../services/keyring/records/reseal.ts";
 import { rewrap } from "../../services/keyring/records/rewrap.ts";
 import { reindex } from "../../services/keyring/secrets/reindex.ts";
 import { secretContexts } from "../../services/keyring/secrets/value_contexts.ts";
-import { verifyStore } from "../../services/keyring/secrets/verify.ts";
 import { exitCodes, type ExitStatus } from "../exit_codes.ts";
 import { json, line } from "../terminal.ts";
 import { withKeyringStore } from "./keyring_store_command.ts";
@@ -57,11 +57,8 @@ export async function keyringVerify(call: TrousseauCall): Promise<ExitStatus> {
   const report = await withKeyringStore(
     call,
     "Opening every record",
-    ({ store, progress, signal }) =>
-      verifyStore(store, {
-        signal,
-        onProgress: (rows) => progress.update(`Opening every record: ${rows} rows`),
-      }),
+    ({ config, store, progress, signal }) =>
+      verifyKeyring(store, config, { signal, onProgress: (text) => progress.update(text) }),
   );
   const { secrets, values, problems, problemCount } = report;
   told(call, report, [

@@ -16,7 +16,7 @@ export type PartState = typeof partStates[number];
 
 /** The state of a part. */
 export interface PartHealth {
-  /** `store`, `kms`, `certificate`, `clock`, `backup`, `audit`, `recovery key`, or `kms:` and the name of a provider. */
+  /** `store`, `kms`, `certificate`, `clock`, `backup`, `audit`, `checkpoint`, `recovery key`, or `kms:` and the name of a provider. */
   readonly name: string;
   readonly state: PartState;
   /** A sentence, unless the state is `ok`. */
@@ -132,4 +132,9 @@ export function backupHealth(last: number | undefined, now: number, warning?: st
 /** The state of the audit. */
 export function auditHealth(audit: { readonly state: PartState; readonly reason?: string }): PartHealth {
   return { name: "audit", ...audit };
+}
+
+/** A part for a difference of the store from its checkpoint; none while there is no such finding. */
+export function checkpointHealth(finding: string | undefined): readonly PartHealth[] {
+  return finding === undefined ? [] : [{ name: "checkpoint", state: "failed", reason: finding }];
 }
