@@ -12,7 +12,7 @@ import { AuditChain } from "../services/keyring/audit/audit_chain.ts";
 import { auditKeyPair } from "../services/keyring/audit/audit_key.ts";
 import { keepPosition, keptPosition } from "../services/keyring/audit/kept_position.ts";
 import { backupOf } from "../services/keyring/backup/backup.ts";
-import type { KeyringParts } from "../services/keyring/http/parts.ts";
+import type { KeyringParts, RunUpkeep } from "../services/keyring/http/parts.ts";
 import { Authenticator } from "../services/keyring/identity/authenticator.ts";
 import { CertificateAuthority } from "../services/keyring/identity/certificate_authority.ts";
 import { KubernetesCluster } from "../services/keyring/identity/cluster.ts";
@@ -84,6 +84,7 @@ export interface OpenKeyringOptions {
   readonly config: KeyringConfig;
   readonly store: SealedRecordStore;
   readonly logins: OpenLogins;
+  readonly upkeep: RunUpkeep;
   readonly notify: Notify;
   /** Called when a backup was read to its end. */
   readonly onBackup: () => Promise<void>;
@@ -98,7 +99,7 @@ export interface OpenKeyringOptions {
  * @throws {KeyringError} `audit_unavailable`, `kms_unavailable`, `store_unavailable`, `integrity`.
  */
 export async function openKeyring(options: OpenKeyringOptions): Promise<OpenKeyring> {
-  const { config, store, logins, notify, onBackup, signal, lasting } = options;
+  const { config, store, logins, upkeep, notify, onBackup, signal, lasting } = options;
   const clock = systemClock;
   const { signingKey, publicKey, isNew } = await auditKeyPair(store, signal);
   if (isNew) notify({ type: "lifecycle", action: "serving", message: auditKeySentence(publicKey) });
@@ -160,6 +161,7 @@ export async function openKeyring(options: OpenKeyringOptions): Promise<OpenKeyr
       yield* backupOf(store.engine, clock, signal);
       await onBackup();
     },
+    upkeep,
   };
   const kept = opened.move();
   return {

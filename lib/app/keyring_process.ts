@@ -38,6 +38,7 @@ import type { SealedRecordStore } from "../services/keyring/records/record_store
 import type { Notify } from "../telemetry/events.ts";
 import { type OpenKeyring, openKeyring, type OpenLogins } from "./keyring_parts.ts";
 import { onlyKeyFile } from "./keyring_store.ts";
+import { servedUpkeep } from "./keyring_upkeep.ts";
 
 /** Requests of one identity: in the long run a second, and at once. */
 const rate = { perSecond: 1_000, burst: 4_000 } as const;
@@ -203,7 +204,7 @@ export class KeyringProcess implements AsyncDisposable {
   }
 
   async #tryOpen(parent: AbortSignal): Promise<boolean> {
-    const { config: { keyring }, store, logins, notify } = this.#parts;
+    const { config, store, logins, notify } = this.#parts;
     const signal = AbortSignal.any([parent, AbortSignal.timeout(times.try)]);
     try {
       await store.ready(signal);
@@ -211,7 +212,16 @@ export class KeyringProcess implements AsyncDisposable {
       const onBackup = async () => {
         this.#lastBackup = await noteBackup(store, systemClock, this.#closing.signal);
       };
-      this.#open = await openKeyring({ config: keyring, store, logins, notify, onBackup, signal, lasting: parent });
+      this.#open = await openKeyring({
+        config: config.keyring,
+        store,
+        logins,
+        upkeep: servedUpkeep({ store, config }),
+        notify,
+        onBackup,
+        signal,
+        lasting: parent,
+      });
       this.#comparing = this.#compare(this.#open.atStart);
       await this.#open.parts.secrets.resume(parent);
       notify({ type: "lifecycle", action: "serving", message: "The store is open, and requests are served." });

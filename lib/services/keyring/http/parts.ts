@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { UpkeepReport, UpkeepRequest } from "../../../api/keyring/upkeep_schemas.ts";
 import type { Clock } from "../../../base/clock.ts";
 import type { AuditChain } from "../audit/audit_chain.ts";
 import type { Authenticator } from "../identity/authenticator.ts";
@@ -19,6 +20,12 @@ export interface AuditKey {
   readonly serverId: string;
 }
 
+/** Does work on the whole store. @param call `onProgress` is called with a sentence. */
+export type RunUpkeep = (
+  request: UpkeepRequest,
+  call: { readonly signal: AbortSignal; readonly onProgress: (text: string) => void },
+) => Promise<UpkeepReport>;
+
 /** All parts behind the API. They exist once the store is opened. */
 export interface KeyringParts {
   readonly clock: Clock;
@@ -32,4 +39,5 @@ export interface KeyringParts {
   readonly auditKey: AuditKey;
   /** The bytes of a backup. */
   backup(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  readonly upkeep: RunUpkeep;
 }
