@@ -35,6 +35,7 @@ import { sweepIdentities } from "../services/keyring/identity/sweep.ts";
 import type { CheckpointPass } from "../services/keyring/records/checkpoint_pass.ts";
 import { KeyUpkeep } from "../services/keyring/records/key_upkeep.ts";
 import type { SealedRecordStore } from "../services/keyring/records/record_store.ts";
+import { StoreContact } from "../services/keyring/records/store_contact.ts";
 import type { Notify } from "../telemetry/events.ts";
 import { type OpenKeyring, openKeyring, type OpenLogins } from "./keyring_parts.ts";
 import { onlyKeyFile } from "./keyring_store.ts";
@@ -65,6 +66,7 @@ export class KeyringProcess implements AsyncDisposable {
   readonly #parts: KeyringProcessParts;
   readonly #closing = new AbortController();
   readonly #upkeep: KeyUpkeep;
+  readonly #contact: StoreContact;
   #running: Promise<void> = Promise.resolve();
   #open: OpenKeyring | undefined;
   #comparing: Promise<void> = Promise.resolve();
@@ -80,6 +82,7 @@ export class KeyringProcess implements AsyncDisposable {
     this.#parts = parts;
     this.#subscription = parts.credentials.subscribe(() => void this.#reopenAudit());
     this.#upkeep = new KeyUpkeep(parts.store);
+    this.#contact = new StoreContact(parts.store, systemClock);
     this.answer = keyringApp({
       parts: () => this.#opened().parts,
       clock: systemClock,
@@ -109,7 +112,7 @@ export class KeyringProcess implements AsyncDisposable {
     const keys = this.#upkeep.health();
     const [kms, isOpen] = [group.status(), this.#open !== undefined];
     return [
-      storeHealth(isOpen ? store.engine.health() : this.#failure),
+      storeHealth(isOpen ? this.#contact.health() : this.#failure),
       ...kmsHealth(kms),
       ...recoveryKeyHealth(kms),
       ...(keys.state === "ok" ? [] : [{ name: "store keys", ...keys }]),
@@ -139,6 +142,7 @@ export class KeyringProcess implements AsyncDisposable {
     await this.#comparing;
     await this.#tls?.close(0);
     await this.#upkeep[Symbol.asyncDispose]();
+    await this.#contact[Symbol.asyncDispose]();
     this.#subscription[Symbol.dispose]();
     await this.#keepEnd();
     await this.#open?.[Symbol.asyncDispose]();

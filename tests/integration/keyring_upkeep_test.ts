@@ -4,30 +4,16 @@
  * @module
  */
 import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
-import { request } from "node:http";
 import { DatabaseSync } from "node:sqlite";
 import { tables } from "../../lib/services/keyring/engine/engine.ts";
 import { Hpke } from "../../lib/provider/recovery/hpke.ts";
+import { type AdminAnswer, adminCall } from "../support/admin_call.ts";
 import { KeyringMachine } from "../support/keyring_machine.ts";
 import { run, waitFor } from "../support/processes.ts";
 import { inFolder } from "../support/temporary_folder.ts";
 
-interface Answered {
-  readonly status: number;
-  readonly text: string;
-}
-
-function call(stage: KeyringMachine, method: string, path: string, body?: unknown): Promise<Answered> {
-  return new Promise((resolve, reject) => {
-    const headers = { "content-type": "application/json" };
-    const sent = request({ socketPath: `${stage.folder}/admin.sock`, path, method, headers }, async (answer) => {
-      let text = "";
-      for await (const chunk of answer) text += chunk;
-      resolve({ status: answer.statusCode ?? 0, text });
-    });
-    sent.on("error", reject);
-    sent.end(body === undefined ? undefined : JSON.stringify(body));
-  });
+function call(stage: KeyringMachine, method: string, path: string, body?: unknown): Promise<AdminAnswer> {
+  return adminCall(`${stage.folder}/admin.sock`, method, path, body);
 }
 
 function secret(value: string) {
