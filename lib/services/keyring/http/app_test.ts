@@ -167,6 +167,11 @@ Deno.test("move, list, read many and import work on several secrets", async () =
     equal(done.body.written, 3);
     const again = [{ path: "c", ...text("c") }, { path: "b", ...text("b") }, { path: "d//e", ...text("d") }];
     const refused = await keyring.expect(200, "POST", "/api/v1/import", { body: { items: again, dryRun: false } });
+    const notes = keyring.audited().filter(({ action, path }) => action === "secret.import" && path === undefined);
+    deepEqual(notes.map(({ note }) => note.replace(/:.*/, "")), [
+      "dry run, nothing written",
+      "nothing written",
+    ]);
     equal(refused.body.written, 0);
     match(refused.body.items[1].problem.type, /exists/);
     match(refused.body.items[2].problem.type, /path_invalid/);
