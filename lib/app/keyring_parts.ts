@@ -19,6 +19,7 @@ import { KubernetesCluster } from "../services/keyring/identity/cluster.ts";
 import { Enrolments } from "../services/keyring/identity/enrolments.ts";
 import { FailedAnswers } from "../services/keyring/identity/failed_answers.ts";
 import { OidcIssuer } from "../services/keyring/identity/issuer.ts";
+import type { IssuerKeys } from "../services/keyring/identity/settings.ts";
 import { LoginVerifier } from "../services/keyring/identity/login.ts";
 import { Tokens } from "../services/keyring/identity/tokens.ts";
 import type { CheckpointPass } from "../services/keyring/records/checkpoint_pass.ts";
@@ -27,9 +28,6 @@ import { Policies } from "../services/keyring/policy/policies.ts";
 import type { SealedRecordStore } from "../services/keyring/records/record_store.ts";
 import { Secrets } from "../services/keyring/secrets/secrets.ts";
 import type { Notify } from "../telemetry/events.ts";
-
-/** Milliseconds: the longest lifetime of a JWT of an issuer. */
-const maxJwtLifetimeMs = 60 * 60_000;
 
 /** The parts, and what belongs to this process alone. */
 export interface OpenKeyring extends AsyncDisposable {
@@ -62,12 +60,9 @@ export async function openLogins(issuers: readonly KeyringIssuerConfig[], notify
       clusters.push(await KubernetesCluster.open({ name, address: url, audience, ...token, tls }, parts));
       continue;
     }
-    const keys = one.jwksFile === undefined
-      ? { from: "discovery" } as const
-      : { from: "file", path: one.jwksFile } as const;
-    const algorithms = ["RS256", "ES256"] as const;
-    const settings = { name, issuer: one.issuer ?? url, audience, keys, algorithms, tls };
-    oidc.push(await OidcIssuer.open({ ...settings, maxLifetimeMs: maxJwtLifetimeMs }, parts));
+    const { algorithms, maxLifetimeMs } = one;
+    const settings = { name, issuer: one.issuer ?? url, audience, keys: keysOf(one), algorithms, maxLifetimeMs, tls };
+    oidc.push(await OidcIssuer.open(settings, parts));
   }
   for (const one of [...clusters, ...oidc]) {
     opened.use({ [Symbol.asyncDispose]: () => Promise.resolve(one[Symbol.dispose]()) });
@@ -77,6 +72,11 @@ export async function openLogins(issuers: readonly KeyringIssuerConfig[], notify
     verifier: new LoginVerifier({ clusters, issuers: oidc }),
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };
+}
+
+function keysOf({ jwksFile, jwksUrl }: KeyringIssuerConfig): IssuerKeys {
+  if (jwksFile !== undefined) return { from: "file", path: jwksFile };
+  return jwksUrl === undefined ? { from: "discovery" } : { from: "url", url: jwksUrl };
 }
 
 /** Options of {@linkcode openKeyring}. */
