@@ -90,7 +90,8 @@ export class KeyringProcess implements AsyncDisposable {
       kvMount: parts.config.keyring.kvMount,
       version,
       health: () => this.health(),
-      onAnswered: ({ error }) => {
+      onAnswered: ({ action, result, seconds, error }) => {
+        parts.notify({ type: "api_request", route: action, outcome: result, seconds });
         if (error !== undefined) parts.notify({ type: "lifecycle", action: "warning", message: error.message });
       },
     });

@@ -90,6 +90,9 @@ Deno.test("reseal, reindex, rewrap and verify work on a server that runs, and wr
       const answer = await call(stage, "GET", `/api/v1/secrets/${path}`);
       equal(JSON.parse(answer.text).fields?.password?.value, value, path);
     }
+    const metrics = await stage.page("/metrics");
+    match(metrics, /^trousseau_keyring_requests_total\{route="secret.create",outcome="ok"\} [1-9]\d\d/m);
+    match(metrics, /^trousseau_keyring_request_duration_seconds_count\{route="upkeep.run"\} 4$/m);
     await server.stop();
     equal((await stage.command("verify")).code, 0, "and without a server the store is opened by the command");
   }));

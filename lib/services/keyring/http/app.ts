@@ -4,7 +4,8 @@
  * @module
  */
 import { Hono } from "hono";
-import { KeyringError } from "../../../api/keyring/problems.ts";
+import { unroutedAction } from "../../../api/keyring/actions.ts";
+import { KeyringError, type ProblemCode } from "../../../api/keyring/problems.ts";
 import { apiPrefix, routes } from "../../../api/keyring/routes.ts";
 import {
   type AnswerRequest,
@@ -45,7 +46,8 @@ const methods: ReadonlySet<string> = new Set(["GET", "POST", "PUT", "PATCH", "DE
  * parameters of a path.
  */
 export function keyringApp(options: KeyringAppOptions): AnswerRequest {
-  const app = routedApp(options);
+  const unrouted = unroutedAnswers(options);
+  const app = routedApp(options, unrouted);
   return async (incoming) => {
     try {
       if (!methods.has(incoming.method)) throw notAllowed();
@@ -53,12 +55,12 @@ export function keyringApp(options: KeyringAppOptions): AnswerRequest {
       const request = new Request(`http://keyring.invalid${target.path}`, { method: incoming.method });
       return await app.fetch(request, { incoming, target });
     } catch (thrown) {
-      return refusal(incoming, toKeyringError(thrown));
+      return unrouted.refuse(incoming, toKeyringError(thrown));
     }
   };
 }
 
-function routedApp(options: KeyringAppOptions): KeyringHono {
+function routedApp(options: KeyringAppOptions, unrouted: UnroutedAnswers): KeyringHono {
   const app: KeyringHono = new Hono({ getPath: (_request, context) => context?.env?.target.path ?? "/" });
   const pipeline = new Pipeline(options);
   const pages = new HealthPages(options);
@@ -75,8 +77,8 @@ function routedApp(options: KeyringAppOptions): KeyringHono {
     add(app, pipeline, { method, path: `${apiPrefix}${path}` }, operation);
   }
   for (const route of vaultRoutes(options.kvMount)) addVault(app, pipeline, route);
-  app.all("/v1/*", ({ env: { incoming } }) => vaultRefusal(incoming));
-  app.all("*", ({ env: { incoming } }) => refusal(incoming, noRoute()));
+  app.all("/v1/*", ({ env: { incoming } }) => unrouted.vault(incoming));
+  app.all("*", ({ env: { incoming } }) => unrouted.refuse(incoming, noRoute()));
   return app;
 }
 
@@ -106,15 +108,24 @@ function addVault(app: KeyringHono, pipeline: Pipeline, { methods, path, whenQue
   });
 }
 
-function vaultRefusal(incoming: IncomingRequest): Response {
-  const message = "unsupported operation: this server answers a subset of the KV version 2 API";
-  return responseOf(withCommonHeaders(jsonAnswer(405, { errors: [message] }), requestIdOf(incoming)));
+/** Answers to requests that reach no operation. They are counted as the others are. */
+interface UnroutedAnswers {
+  refuse(incoming: IncomingRequest, error: KeyringError): Response;
+  vault(incoming: IncomingRequest): Response;
 }
 
-/** The answer to a request that reaches no operation. */
-function refusal(incoming: IncomingRequest, error: KeyringError): Response {
-  const requestId = requestIdOf(incoming);
-  return responseOf(withCommonHeaders(problemAnswer(error, requestId), requestId));
+function unroutedAnswers({ onAnswered }: Pick<KeyringAppOptions, "onAnswered">): UnroutedAnswers {
+  const answered = (incoming: IncomingRequest, answer: (requestId: string) => ApiAnswer, result: ProblemCode) => {
+    const requestId = requestIdOf(incoming);
+    const given = answer(requestId);
+    onAnswered({ requestId, action: unroutedAction, status: given.status, result, seconds: 0 });
+    return responseOf(withCommonHeaders(given, requestId));
+  };
+  const message = "unsupported operation: this server answers a subset of the KV version 2 API";
+  return {
+    refuse: (incoming, error) => answered(incoming, (requestId) => problemAnswer(error, requestId), error.code),
+    vault: (incoming) => answered(incoming, () => jsonAnswer(405, { errors: [message] }), "method_not_allowed"),
+  };
 }
 
 function noRoute(): KeyringError {

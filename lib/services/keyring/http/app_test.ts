@@ -1,7 +1,10 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { type TestAnswer, TestKeyring, type TestKeyringOptions } from "../../../../tests/support/keyring_api.ts";
 import { inFolder } from "../../../../tests/support/temporary_folder.ts";
+import { requestActions } from "../../../api/keyring/actions.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
+import { nativeOperations } from "./native_operations.ts";
+import { vaultRoutes } from "./vault/vault_operations.ts";
 
 function withKeyring(work: (keyring: TestKeyring) => Promise<void>, options: TestKeyringOptions = {}): Promise<void> {
   return inFolder(async (folder) => {
@@ -211,5 +214,25 @@ Deno.test("while no KMS can open the store, the health pages answer and all else
     keyring.unavailable = undefined;
     keyring.health = [{ name: "store", state: "ok" }];
     await keyring.expect(200, "GET", "/readyz", { peer });
+  });
+});
+
+Deno.test("each request is counted by an action of the closed set, also one that reaches no operation", async () => {
+  await withKeyring(async (keyring) => {
+    await keyring.expect(404, "GET", "/api/v1/secrets/none");
+    await keyring.expect(404, "GET", "/elsewhere");
+    await keyring.expect(405, "POST", "/v1/sys/seal");
+    await keyring.expect(200, "GET", "/v1/secret/config");
+    deepEqual(keyring.answered.map(({ action, result }) => `${action} ${result}`), [
+      "secret.read not_found",
+      "unrouted not_found",
+      "unrouted method_not_allowed",
+      "kv.config ok",
+    ]);
+    const operations = [
+      ...nativeOperations().map(([, operation]) => operation),
+      ...vaultRoutes("secret").map(({ operation }) => operation),
+    ];
+    deepEqual(operations.map(({ action }) => action).filter((action) => !requestActions.includes(action)), []);
   });
 });
