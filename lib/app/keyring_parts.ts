@@ -12,6 +12,7 @@ import { AuditChain } from "../services/keyring/audit/audit_chain.ts";
 import { auditKeyPair } from "../services/keyring/audit/audit_key.ts";
 import { keepPosition, keptPosition } from "../services/keyring/audit/kept_position.ts";
 import { backupOf } from "../services/keyring/backup/backup.ts";
+import { ValueGenerators } from "../services/keyring/generators/value_generators.ts";
 import type { KeyringParts, RunUpkeep } from "../services/keyring/http/parts.ts";
 import { Authenticator } from "../services/keyring/identity/authenticator.ts";
 import { CertificateAuthority } from "../services/keyring/identity/certificate_authority.ts";
@@ -151,6 +152,7 @@ export async function openKeyring(options: OpenKeyringOptions): Promise<OpenKeyr
     clock,
     store,
     secrets: new Secrets({ store, clock }),
+    generators: new ValueGenerators(),
     authenticator,
     enrolments,
     tokens,

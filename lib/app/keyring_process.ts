@@ -27,6 +27,7 @@ import {
   type PartHealth,
   recoveryKeyHealth,
   storeHealth,
+  tlsHealth,
 } from "../services/keyring/http/health.ts";
 import { IdempotencyKeys } from "../services/keyring/http/idempotency.ts";
 import { openTlsListener, type ServerKeyPair, type TlsListener } from "../services/keyring/http/tls_listener.ts";
@@ -73,6 +74,7 @@ export class KeyringProcess implements AsyncDisposable {
   #comparedAt = systemClock.now();
   #failure = new KeyringError("kms_unavailable", "The store is being opened; try again in a moment.");
   #tls: TlsListener | undefined;
+  #tlsFailure: string | undefined;
   #certificateEnds: number | undefined;
   #lastBackup: number | undefined;
   #draining = false;
@@ -117,6 +119,7 @@ export class KeyringProcess implements AsyncDisposable {
       ...kmsHealth(kms),
       ...recoveryKeyHealth(kms),
       ...(keys.state === "ok" ? [] : [{ name: "store keys", ...keys }]),
+      ...tlsHealth(isOpen && this.#needsTls(), this.#tlsFailure),
       ...(this.#certificateEnds === undefined ? [] : [certificateHealth(this.#certificateEnds, systemClock.wall())]),
       clockHealth(store.newestRevision - systemClock.wall()),
       ...(isOpen ? [backupHealth(this.#lastBackup, systemClock.wall(), this.#backupWarning())] : []),
@@ -257,7 +260,7 @@ export class KeyringProcess implements AsyncDisposable {
   async #tidy(signal: AbortSignal): Promise<void> {
     const { store } = this.#parts;
     try {
-      await this.#serveTls(signal);
+      await this.#serveTls(signal).catch((thrown) => this.#noteTls(thrown));
       await this.#open?.parts.secrets.resume(signal);
       await this.#open?.keepAuditEnd(signal);
       await sweepIdentities({ store, clock: systemClock }, signal);
@@ -265,6 +268,13 @@ export class KeyringProcess implements AsyncDisposable {
     } catch (thrown) {
       if (!signal.aborted) this.#warn(thrown);
     }
+  }
+
+  /** The rest of the upkeep does not depend on the port. */
+  #noteTls(thrown: unknown): void {
+    const { message } = thrown instanceof KeyringError ? thrown : toKmsError(thrown);
+    if (message !== this.#tlsFailure && !this.#closing.signal.aborted) this.#warn(thrown);
+    this.#tlsFailure = message;
   }
 
   async #serveTls(signal: AbortSignal): Promise<void> {

@@ -85,6 +85,8 @@ export interface KeyringIssuerConfig {
 
 /** The keyring server, which runs in its own process. */
 export interface KeyringConfig {
+  /** Whether the file has the section. */
+  readonly isWritten: boolean;
   readonly store: KeyringStoreConfig;
   /** The folder of the server's own files. */
   readonly state: string;

@@ -190,6 +190,7 @@ export async function keyringConfig(
     ? written.adminSocket
     : await placeOfSocket("adminSocket", written.adminSocket, validator);
   return {
+    isWritten: false,
     store,
     state,
     adminSocket: { path: adminSocket, mode: 0o600, owner: undefined, group: undefined },

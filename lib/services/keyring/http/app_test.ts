@@ -3,6 +3,8 @@ import { type TestAnswer, TestKeyring, type TestKeyringOptions } from "../../../
 import { inFolder } from "../../../../tests/support/temporary_folder.ts";
 import { requestActions } from "../../../api/keyring/actions.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
+import { utf8 } from "../../../base/bytes.ts";
+import { ValueGenerators } from "../generators/value_generators.ts";
 import { nativeOperations } from "./native_operations.ts";
 import { vaultRoutes } from "./vault/vault_operations.ts";
 
@@ -234,5 +236,24 @@ Deno.test("each request is counted by an action of the closed set, also one that
       ...vaultRoutes("secret").map(({ operation }) => operation),
     ];
     deepEqual(operations.map(({ action }) => action).filter((action) => !requestActions.includes(action)), []);
+  });
+});
+
+Deno.test("a ninth RSA key at once is 429, and other values are generated meanwhile", async () => {
+  await withKeyring(async (keyring) => {
+    const begin = Promise.withResolvers<void>();
+    keyring.generators = new ValueGenerators(async (spec, name) => {
+      if (spec.kind === "rsa") await begin.promise;
+      return { fields: [{ name, kind: "text", value: utf8("made") }], bits: 112 };
+    });
+    const generate = (kind: string, name: string) =>
+      keyring.send("POST", `/api/v1/generate/keys/${name}`, { body: { field: "key", generator: { kind } } });
+    const keys = Array.from({ length: 9 }, (_, index) => generate("rsa", `${index}`));
+    equal((await generate("uuid", "id")).status, 201);
+    begin.resolve();
+    const answers = await Promise.all(keys);
+    deepEqual(answers.map(({ status }) => status).toSorted(), [...Array.from({ length: 8 }, () => 201), 429]);
+    const refused = answers.find(({ status }) => status === 429);
+    equal(refused?.headers.get("retry-after"), "10");
   });
 });

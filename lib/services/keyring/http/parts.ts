@@ -6,6 +6,7 @@
 import type { UpkeepReport, UpkeepRequest } from "../../../api/keyring/upkeep_schemas.ts";
 import type { Clock } from "../../../base/clock.ts";
 import type { AuditChain } from "../audit/audit_chain.ts";
+import type { ValueGenerators } from "../generators/value_generators.ts";
 import type { Authenticator } from "../identity/authenticator.ts";
 import type { Enrolments } from "../identity/enrolments.ts";
 import type { Tokens } from "../identity/tokens.ts";
@@ -31,6 +32,7 @@ export interface KeyringParts {
   readonly clock: Clock;
   readonly store: RecordStore;
   readonly secrets: Pick<Secrets, keyof Secrets>;
+  readonly generators: Pick<ValueGenerators, "generate">;
   readonly authenticator: Pick<Authenticator, "identify">;
   readonly enrolments: Pick<Enrolments, "create" | "redeem" | "renew" | "list" | "revoke">;
   readonly tokens: Pick<Tokens, "create" | "login" | "renew" | "list" | "revoke">;

@@ -5,7 +5,6 @@
  */
 import type { SecretPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
-import { generate } from "../generators/generate.ts";
 import { jsonAnswer, jsonTextAnswer } from "./exchange.ts";
 import { jsonMemberTexts } from "./json_slices.ts";
 import type { NativeCall, NativeHandlers } from "./native_handlers.ts";
@@ -54,8 +53,8 @@ export const secretHandlers: NativeHandlers<SecretOperation> = {
     return writtenAs(200, await parts.secrets.delete(path, versionsOf(query), write));
   },
 
-  async generateSecret({ parts, path, body, text, write }) {
-    const { fields, bits } = await generate(body.generator, body.field);
+  async generateSecret({ parts, path, body, text, write, signal }) {
+    const { fields, bits } = await parts.generators.generate(body.generator, body.field, signal);
     const content = { fields, generated: true, ...expiry(body), ...labelsOf(body, text) };
     return writtenAs(201, await parts.secrets.create(path, content, write), { bits });
   },
