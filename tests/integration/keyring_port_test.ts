@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { equal, match } from "node:assert/strict";
+import { deepEqual, equal, match } from "node:assert/strict";
 import { Hpke } from "../../lib/provider/recovery/hpke.ts";
 import { adminCall } from "../support/admin_call.ts";
 import { KeyringMachine } from "../support/keyring_machine.ts";
@@ -31,5 +31,7 @@ Deno.test("a server is not ready before its port is open, says why, and opens it
     other.close();
     await stage.ready(server);
     equal((await ask("/readyz")).status, 200);
+    const head = await adminCall(`${folder}/admin.sock`, "HEAD", "/livez");
+    deepEqual([head.status, head.text, head.headers["content-length"]], [200, "", "3"]);
     equal((await stage.clectl("health")).status, 0);
   }));

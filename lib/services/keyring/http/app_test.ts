@@ -257,3 +257,46 @@ Deno.test("a ninth RSA key at once is 429, and other values are generated meanwh
     equal(refused?.headers.get("retry-after"), "10");
   });
 });
+
+Deno.test("a wrong method is 405 with the methods of the path, and HEAD is answered for /livez and /readyz alone", async () => {
+  await withKeyring(async (keyring) => {
+    const cases = [
+      ["PUT", "/livez", 405, "GET, HEAD"],
+      ["DELETE", "/api/v1/health", 405, "GET"],
+      ["HEAD", "/api/v1/health", 405, "GET"],
+      ["HEAD", "/api/v1/secrets/db/john", 405, "DELETE, GET, PATCH, POST, PUT"],
+      ["OPTIONS", "/api/v1/policy", 405, "GET, PUT"],
+      ["PATCH", "/api/v1/tokens", 405, "GET, POST"],
+      ["TRACE", "/v1/sys/health", 405, "GET"],
+      ["PUT", "/v1/secret/config", 405, "GET"],
+      ["GET", "/v1/sys/seal", 405, ""],
+      ["TRACE", "/nowhere", 404, null],
+      ["GET", "/nowhere", 404, null],
+    ] as const;
+    for (const [method, path, status, allow] of cases) {
+      const answer = await keyring.expect(status, method, path);
+      equal(answer.headers.get("allow"), allow, `${method} ${path}`);
+    }
+    for (const path of ["/livez", "/readyz"]) {
+      const [head, get] = [await keyring.expect(200, "HEAD", path), await keyring.expect(200, "GET", path)];
+      equal(head.text, "");
+      equal(head.headers.get("content-length"), get.headers.get("content-length"));
+    }
+    keyring.health = [{ name: "store", state: "failed" }];
+    await keyring.expect(503, "HEAD", "/readyz");
+  });
+});
+
+Deno.test("a native body with a name twice is 400, and one of Vault's API is taken as Vault takes it", async () => {
+  await withKeyring(async (keyring) => {
+    const twice = '{"fields":{"p":{"kind":"text","value":"1"},"p":{"kind":"text","value":"2"}}}';
+    isProblem(
+      await keyring.expect(400, "POST", "/api/v1/secrets/a", { body: twice }),
+      "request_invalid",
+      /the name "p" twice in one object/,
+    );
+    await keyring.expect(404, "GET", "/api/v1/secrets/a");
+    await keyring.expect(200, "POST", "/v1/secret/data/b", { body: '{"data":{"p":"1","p":"2"}}' });
+    equal((await keyring.expect(200, "GET", "/v1/secret/data/b")).body.data.data.p, "2");
+  });
+});
