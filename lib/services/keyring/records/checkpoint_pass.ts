@@ -163,7 +163,9 @@ class Comparison {
     if (this.#listed === undefined || compareEntries(this.#listed, row) > 0) {
       return this.#added(row, this.#kept.newestRevision);
     }
-    if (row.revision < this.#listed.revision - (this.#isShared ? revisionSkewMs : 0)) this.#putBack.add(row);
+    const least = this.#listed.revision - (this.#isShared ? revisionSkewMs : 0);
+    // A row without a revision is damaged: it does not open.
+    if (row.revision < least && row.revision > 0) this.#putBack.add(row);
     await this.#next();
   }
 
