@@ -140,7 +140,7 @@ function danglingAliases(document: Document): number[] {
   visit(document, {
     Alias(_key, node) {
       // Each search for an anchor walks through the whole document.
-      if (++count > maxAliasNodes) throw new ReferenceError("too many aliases");
+      if (++count > maxAliasNodes) throw new ReferenceError();
       if (node.resolve(document) === undefined) offsets.push(node.range?.[0] ?? 0);
     },
   });
