@@ -51,7 +51,8 @@ async function stopped(): Promise<KeyringSite> {
 async function refusedStart(site: KeyringSite): Promise<{ readonly code: number; readonly sentence: string }> {
   await using server = site.spawn();
   const { code } = await server.exited;
-  const lines = server.output.split("\n").filter((line) => /^Cannot /.test(line));
+  const lines = server.output.split("\n").map((line) => line.replace(/^trousseau: /, ""))
+    .filter((line) => /^Cannot /.test(line));
   equal(lines.length, 1, server.output);
   return { code, sentence: lines[0] ?? "" };
 }
