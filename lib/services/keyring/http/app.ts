@@ -14,6 +14,7 @@ import { Pipeline, type PipelineOptions } from "./pipeline.ts";
 import { toKeyringError } from "./problem_answer.ts";
 import { type RequestTarget, requestTarget } from "./target.ts";
 import { UnroutedAnswers } from "./unrouted_answers.ts";
+import { refusedVaultRoutes } from "./vault/refusals.ts";
 import { type VaultRoute, vaultRoutes } from "./vault/vault_operations.ts";
 
 /** Options of the application. */
@@ -70,6 +71,8 @@ function routedApp(options: KeyringAppOptions, unrouted: UnroutedAnswers): Keyri
   get("/readyz", () => pages.readyz());
   get(`${apiPrefix}${routes.health.path}`, (request) => pages.health(request));
   get("/v1/sys/health", () => pages.vaultHealth());
+  get("/v1/sys/seal-status", () => pages.vaultSealStatus());
+  get("/v1/sys/leader", () => pages.vaultLeader());
   let document: string | undefined;
   get("/openapi.json", () => jsonTextAnswer(200, document ??= openApiText(options.version)));
   for (const [id, operation] of nativeOperations()) {
@@ -77,6 +80,9 @@ function routedApp(options: KeyringAppOptions, unrouted: UnroutedAnswers): Keyri
     allowed.add(add(app, pipeline, { method, path: `${apiPrefix}${path}` }, operation), [method]);
   }
   for (const route of vaultRoutes(options.kvMount)) allowed.add(addVault(app, pipeline, route), route.methods);
+  for (const { path, why } of refusedVaultRoutes(options.kvMount)) {
+    app.all(`/v1/${path}`, ({ env }) => unrouted.vault(env, why));
+  }
   app.all("*", ({ env }) => unrouted.answer(env));
   return app;
 }

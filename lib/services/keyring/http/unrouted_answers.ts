@@ -12,6 +12,12 @@ import { problemAnswer } from "./problem_answer.ts";
 import { requestIdOf, withCommonHeaders } from "./request_id.ts";
 import type { RequestTarget } from "./target.ts";
 
+/** A request with its target. */
+export interface UnroutedRequest {
+  readonly incoming: IncomingRequest;
+  readonly target: Pick<RequestTarget, "path">;
+}
+
 /** See the module. */
 export class UnroutedAnswers {
   /** The methods of all routes. */
@@ -23,12 +29,10 @@ export class UnroutedAnswers {
   }
 
   /** The answer where no route has the path, or none of them the method. */
-  answer({ incoming, target: { path } }: {
-    readonly incoming: IncomingRequest;
-    readonly target: Pick<RequestTarget, "path">;
-  }): Response {
+  answer(request: UnroutedRequest): Response {
+    const { incoming, target: { path } } = request;
+    if (path.startsWith("/v1/")) return this.vault(request, "this server answers a subset of Vault's API");
     const allow = this.allowed.of(path);
-    if (path.startsWith("/v1/")) return this.#vault(incoming, allow);
     return this.refuse(incoming, allow.length === 0 ? noRoute() : notAllowed(allow));
   }
 
@@ -37,9 +41,9 @@ export class UnroutedAnswers {
     return this.#answered(incoming, error.code, (requestId) => problemAnswer(error, requestId));
   }
 
-  #vault(incoming: IncomingRequest, allow: readonly string[]): Response {
-    const message = "unsupported operation: this server answers a subset of the KV version 2 API";
-    const answer = jsonAnswer(405, { errors: [message] }, { allow: allow.join(", ") });
+  /** The answer to a request of Vault's API. @param why its error. */
+  vault({ incoming, target: { path } }: UnroutedRequest, why: string): Response {
+    const answer = jsonAnswer(405, { errors: [why] }, { allow: this.allowed.of(path).join(", ") });
     return this.#answered(incoming, "method_not_allowed", () => answer);
   }
 
