@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { problems } from "../api/keyring/problems.ts";
+import { requestActions } from "../api/keyring/actions.ts";
 import type { Config, ProviderConfig } from "../config/config.ts";
 import { kmsOperations } from "../services/kms/rpc_event.ts";
 import { sopsOperations } from "../services/sops/rpc_event.ts";
@@ -18,9 +20,9 @@ export function countableBySops(config: Pick<Config, "providers" | "retired">): 
   return countable(config, sopsOperations);
 }
 
-/** The counters of the keyring: it serves no gRPC. */
+/** The counters of the keyring: it serves no gRPC, and an API over HTTP. */
 export function countableByKeyring(config: Pick<Config, "providers" | "retired">): Countable {
-  return countable(config, {});
+  return { ...countable(config, {}), requests: { routes: requestActions, outcomes: ["ok", ...Object.keys(problems)] } };
 }
 
 function countable({ providers, retired }: Pick<Config, "providers" | "retired">, apis: Countable["apis"]): Countable {

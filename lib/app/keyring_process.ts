@@ -21,22 +21,26 @@ import {
   auditHealth,
   backupHealth,
   certificateHealth,
+  checkpointHealth,
   clockHealth,
   kmsHealth,
   type PartHealth,
   recoveryKeyHealth,
   storeHealth,
+  tlsHealth,
 } from "../services/keyring/http/health.ts";
 import { IdempotencyKeys } from "../services/keyring/http/idempotency.ts";
 import { openTlsListener, type ServerKeyPair, type TlsListener } from "../services/keyring/http/tls_listener.ts";
 import { authorityFingerprint, ServerCertificateFile } from "../services/keyring/identity/server_certificate.ts";
 import { sweepIdentities } from "../services/keyring/identity/sweep.ts";
-import { keepCheckpoint } from "../services/keyring/records/checkpoint.ts";
+import type { CheckpointPass } from "../services/keyring/records/checkpoint_pass.ts";
 import { KeyUpkeep } from "../services/keyring/records/key_upkeep.ts";
 import type { SealedRecordStore } from "../services/keyring/records/record_store.ts";
+import { StoreContact } from "../services/keyring/records/store_contact.ts";
 import type { Notify } from "../telemetry/events.ts";
 import { type OpenKeyring, openKeyring, type OpenLogins } from "./keyring_parts.ts";
 import { onlyKeyFile } from "./keyring_store.ts";
+import { servedUpkeep } from "./keyring_upkeep.ts";
 
 /** Requests of one identity: in the long run a second, and at once. */
 const rate = { perSecond: 1_000, burst: 4_000 } as const;
@@ -44,7 +48,7 @@ const rate = { perSecond: 1_000, burst: 4_000 } as const;
 /** Milliseconds: between two looks at certificates and expired rows; the pauses between two tries to open the store; of
  * one try, and of the last writes of a stop.
  */
-const times = { upkeep: 60 * 60_000, first: 250, most: 5_000, try: 10_000, last: 5_000 } as const;
+const times = { upkeep: 60 * 60_000, first: 250, most: 5_000, try: 10_000, last: 20_000 } as const;
 
 /** Parts of a {@linkcode KeyringProcess}. */
 export interface KeyringProcessParts {
@@ -63,10 +67,14 @@ export class KeyringProcess implements AsyncDisposable {
   readonly #parts: KeyringProcessParts;
   readonly #closing = new AbortController();
   readonly #upkeep: KeyUpkeep;
+  readonly #contact: StoreContact;
   #running: Promise<void> = Promise.resolve();
   #open: OpenKeyring | undefined;
+  #comparing: Promise<void> = Promise.resolve();
+  #comparedAt = systemClock.now();
   #failure = new KeyringError("kms_unavailable", "The store is being opened; try again in a moment.");
   #tls: TlsListener | undefined;
+  #tlsFailure: string | undefined;
   #certificateEnds: number | undefined;
   #lastBackup: number | undefined;
   #draining = false;
@@ -76,6 +84,7 @@ export class KeyringProcess implements AsyncDisposable {
     this.#parts = parts;
     this.#subscription = parts.credentials.subscribe(() => void this.#reopenAudit());
     this.#upkeep = new KeyUpkeep(parts.store);
+    this.#contact = new StoreContact(parts.store, systemClock);
     this.answer = keyringApp({
       parts: () => this.#opened().parts,
       clock: systemClock,
@@ -83,7 +92,8 @@ export class KeyringProcess implements AsyncDisposable {
       kvMount: parts.config.keyring.kvMount,
       version,
       health: () => this.health(),
-      onAnswered: ({ error }) => {
+      onAnswered: ({ action, result, seconds, error }) => {
+        parts.notify({ type: "api_request", route: action, outcome: result, seconds });
         if (error !== undefined) parts.notify({ type: "lifecycle", action: "warning", message: error.message });
       },
     });
@@ -105,14 +115,16 @@ export class KeyringProcess implements AsyncDisposable {
     const keys = this.#upkeep.health();
     const [kms, isOpen] = [group.status(), this.#open !== undefined];
     return [
-      storeHealth(isOpen ? store.engine.health() : this.#failure),
+      storeHealth(isOpen ? this.#contact.health() : this.#failure),
       ...kmsHealth(kms),
       ...recoveryKeyHealth(kms),
       ...(keys.state === "ok" ? [] : [{ name: "store keys", ...keys }]),
+      ...tlsHealth(isOpen && this.#needsTls(), this.#tlsFailure),
       ...(this.#certificateEnds === undefined ? [] : [certificateHealth(this.#certificateEnds, systemClock.wall())]),
       clockHealth(store.newestRevision - systemClock.wall()),
       ...(isOpen ? [backupHealth(this.#lastBackup, systemClock.wall(), this.#backupWarning())] : []),
       ...(this.#open === undefined ? [] : [auditHealth(this.#open.audit.health())]),
+      ...(this.#open === undefined ? [] : checkpointHealth(this.#open.checkpoints.finding)),
     ];
   }
 
@@ -131,23 +143,33 @@ export class KeyringProcess implements AsyncDisposable {
     this.#draining = true;
     this.#closing.abort(abandoned);
     await this.#running;
+    await this.#comparing;
     await this.#tls?.close(0);
     await this.#upkeep[Symbol.asyncDispose]();
+    await this.#contact[Symbol.asyncDispose]();
     this.#subscription[Symbol.dispose]();
     await this.#keepEnd();
     await this.#open?.[Symbol.asyncDispose]();
   }
 
-  /** Keeps what the next start compares: the end of the audit, and for an embedded store a checkpoint. */
+  /** Keeps what the next start compares: the end of the audit and a checkpoint. */
   async #keepEnd(): Promise<void> {
     if (this.#open === undefined) return;
-    const { store } = this.#parts;
     const signal = AbortSignal.timeout(times.last);
     try {
       await this.#open.keepAuditEnd(signal);
-      if (store.engine.kind === "embedded") await keepCheckpoint(store, signal);
+      await this.#open.checkpoints.run(signal);
     } catch (thrown) {
       this.#warn(thrown);
+    }
+  }
+
+  /** Compares the store with its checkpoint. It does not throw. */
+  async #compare(begun?: CheckpointPass): Promise<void> {
+    try {
+      await this.#open?.checkpoints.run(this.#closing.signal, begun);
+    } catch (thrown) {
+      if (!this.#closing.signal.aborted) this.#warn(thrown);
     }
   }
 
@@ -178,12 +200,19 @@ export class KeyringProcess implements AsyncDisposable {
     }
     while (!signal.aborted) {
       await this.#tidy(signal);
+      if (this.#isCheckpointDue()) this.#comparing = this.#compare();
       await systemClock.sleep(this.#needsTls() ? times.most : times.upkeep, signal);
     }
   }
 
+  #isCheckpointDue(): boolean {
+    if (systemClock.now() - this.#comparedAt < times.upkeep) return false;
+    this.#comparedAt = systemClock.now();
+    return true;
+  }
+
   async #tryOpen(parent: AbortSignal): Promise<boolean> {
-    const { config: { keyring }, store, logins, notify } = this.#parts;
+    const { config, store, logins, notify } = this.#parts;
     const signal = AbortSignal.any([parent, AbortSignal.timeout(times.try)]);
     try {
       await store.ready(signal);
@@ -191,7 +220,17 @@ export class KeyringProcess implements AsyncDisposable {
       const onBackup = async () => {
         this.#lastBackup = await noteBackup(store, systemClock, this.#closing.signal);
       };
-      this.#open = await openKeyring({ config: keyring, store, logins, notify, onBackup, signal });
+      this.#open = await openKeyring({
+        config: config.keyring,
+        store,
+        logins,
+        upkeep: servedUpkeep({ store, config }),
+        notify,
+        onBackup,
+        signal,
+        lasting: parent,
+      });
+      this.#comparing = this.#compare(this.#open.atStart);
       await this.#open.parts.secrets.resume(parent);
       notify({ type: "lifecycle", action: "serving", message: "The store is open, and requests are served." });
       return true;
@@ -221,7 +260,7 @@ export class KeyringProcess implements AsyncDisposable {
   async #tidy(signal: AbortSignal): Promise<void> {
     const { store } = this.#parts;
     try {
-      await this.#serveTls(signal);
+      await this.#serveTls(signal).catch((thrown) => this.#noteTls(thrown));
       await this.#open?.parts.secrets.resume(signal);
       await this.#open?.keepAuditEnd(signal);
       await sweepIdentities({ store, clock: systemClock }, signal);
@@ -229,6 +268,13 @@ export class KeyringProcess implements AsyncDisposable {
     } catch (thrown) {
       if (!signal.aborted) this.#warn(thrown);
     }
+  }
+
+  /** The rest of the upkeep does not depend on the port. */
+  #noteTls(thrown: unknown): void {
+    const { message } = thrown instanceof KeyringError ? thrown : toKmsError(thrown);
+    if (message !== this.#tlsFailure && !this.#closing.signal.aborted) this.#warn(thrown);
+    this.#tlsFailure = message;
   }
 
   async #serveTls(signal: AbortSignal): Promise<void> {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { KeyringError } from "../api/keyring/problems.ts";
 import { systemClock } from "../base/clock.ts";
 import { ResourceStack } from "../base/resource_stack.ts";
 import type { Config } from "../config/config.ts";
@@ -12,9 +13,11 @@ import { restoreEmbeddedStore } from "../services/keyring/engine/embedded_restor
 import type { Engine } from "../services/keyring/engine/engine.ts";
 import { restoreEtcdStore } from "../services/keyring/engine/etcd_engine.ts";
 import { refuseEarlierIdentities } from "../services/keyring/identity/restore_number.ts";
+import { forgetCheckpoint } from "../services/keyring/records/checkpoints.ts";
 import { openRecordStore } from "../services/keyring/records/record_store.ts";
 import type { Notify } from "../telemetry/events.ts";
 import { databasePath, openEtcdClient } from "./keyring_engine.ts";
+import { checkpointPath } from "./keyring_parts.ts";
 import { openKeyringGroup } from "./keyring_store.ts";
 
 /** How a backup is restored. */
@@ -37,10 +40,20 @@ export interface Restored {
  *
  * @param path of the backup.
  * @throws {KmsError} `config` for a provider that cannot be opened.
- * @throws {KeyringError} `exists` if the store is not empty, `integrity` for a damaged backup, `kms_unavailable` if no
+ * @throws {KeyringError} `exists` if the store is not empty, `request_invalid` for a damaged backup, `kms_unavailable` if no
  *   provider opens its keys.
  */
 export async function restoreKeyring(config: Config, path: string, options: RestoreOptions): Promise<Restored> {
+  try {
+    return await restored(config, path, options);
+  } catch (thrown) {
+    // Nothing of the store is damaged: the file that was given is.
+    if (!(thrown instanceof KeyringError) || thrown.code !== "integrity") throw thrown;
+    throw new KeyringError("request_invalid", thrown.message, { cause: thrown });
+  }
+}
+
+async function restored(config: Config, path: string, options: RestoreOptions): Promise<Restored> {
   const { keepIdentities, notify, signal } = options;
   await using opened = new ResourceStack();
   const group = await openKeyringGroup(config, opened, notify);
@@ -52,6 +65,8 @@ export async function restoreKeyring(config: Config, path: string, options: Rest
     await store.transaction((tx) => refuseEarlierIdentities(tx), signal);
     return written;
   });
+  // A checkpoint of before would call each row of the backup one that was put back.
+  await forgetCheckpoint(checkpointPath(config.keyring));
   return { summary, identitiesKept: keepIdentities };
 }
 

@@ -5,7 +5,7 @@
  */
 import { KeyringError } from "../api/keyring/problems.ts";
 import { systemClock } from "../base/clock.ts";
-import { KmsError } from "../base/errors.ts";
+import { type ErrorCode, KmsError } from "../base/errors.ts";
 import { ResourceStack } from "../base/resource_stack.ts";
 import type { Config } from "../config/config.ts";
 import { socketEndpoint } from "../config/socket_path.ts";
@@ -48,15 +48,24 @@ export async function openKeyringService({ config, notify, credentials }: OpenSe
   };
 }
 
-/** Waits for the store; a failure at the start is one of the configuration. */
+/** Waits for the store; a failure at the start is one of the configuration, unless a later start may succeed. */
 async function orConfigError<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (thrown) {
-    if (thrown instanceof KeyringError) throw new KmsError("config", thrown.message, { cause: thrown });
+    if (thrown instanceof KeyringError) throw new KmsError(startCodeOf(thrown), thrown.message, { cause: thrown });
     throw thrown;
   }
 }
+
+/** Another process has the store, or etcd does not answer: nothing is wrong with the configuration. */
+function startCodeOf({ details: { cause, retryAfterSeconds } }: KeyringError): ErrorCode {
+  if (retryAfterSeconds !== undefined) return "unreachable";
+  const code = cause instanceof KmsError ? cause.code : "config";
+  return passing.has(code) ? code : "config";
+}
+
+const passing: ReadonlySet<ErrorCode> = new Set(["unreachable", "deadline_exceeded", "throttled"]);
 
 async function serveSockets(server: KeyringProcess, config: Config, options: SocketOptions): Promise<SocketServer> {
   await using opened = new ResourceStack();

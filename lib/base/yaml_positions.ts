@@ -36,6 +36,9 @@ export interface YamlFile {
 /** Maximum number of uses of anchors in one file; nested uses multiply. */
 const maxAliases = 64;
 
+/** Maximum number of aliases of all anchors. */
+const maxAliasNodes = 1_000;
+
 /**
  * This program's messages for errors of the parser. The parser's own messages are not used, because some repeat the
  * text, which can contain a password.
@@ -80,10 +83,15 @@ export function readYaml(text: string): YamlFile {
       schema: "core",
       stringKeys: true,
       prettyErrors: false,
+      // The parser's own check compares each key with all others of its mapping.
+      uniqueKeys: false,
     });
     const found = [...document.errors, ...document.warnings];
-    const problems = found.map(({ code, pos }) => ({ position: positionAt(pos[0]), text: complaints[code] }));
-    const usable = found.every(({ code }) => code === "DUPLICATE_KEY");
+    const problems = [
+      ...found.map(({ code, pos }) => ({ position: positionAt(pos[0]), text: complaints[code] })),
+      ...repeatedKeys(document).map((offset) => ({ position: positionAt(offset), text: complaints.DUPLICATE_KEY })),
+    ];
+    const usable = found.length === 0;
     const dangling = danglingAliases(document).map((offset) => ({
       position: positionAt(offset),
       text: "no anchor (&) of this name stands above; put a value that begins with * into quotes",
@@ -110,10 +118,29 @@ export function whyNoYaml(thrown: unknown): string {
   return `this YAML cannot be read (the parser failed with ${name}); please report it with a file that shows it`;
 }
 
-function danglingAliases(document: Document): number[] {
+/** The offsets of keys that stand in their mapping a second time. */
+function repeatedKeys(document: Document): number[] {
   const offsets: number[] = [];
   visit(document, {
+    Map(_key, node) {
+      const keys = new Set<unknown>();
+      for (const { key } of node.items) {
+        const value = isScalar(key) ? key.value : key;
+        if (keys.has(value)) offsets.push(startOf(key) ?? 0);
+        keys.add(value);
+      }
+    },
+  });
+  return offsets;
+}
+
+function danglingAliases(document: Document): number[] {
+  const offsets: number[] = [];
+  let count = 0;
+  visit(document, {
     Alias(_key, node) {
+      // Each search for an anchor walks through the whole document.
+      if (++count > maxAliasNodes) throw new ReferenceError();
       if (node.resolve(document) === undefined) offsets.push(node.range?.[0] ?? 0);
     },
   });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { JwtAlgorithm } from "../services/keyring/identity/settings.ts";
 import type { SecretSource } from "../base/secret.ts";
 import type { ForeignSource } from "../envelope/foreign.ts";
 import type { WrapQuorum } from "../envelope/quorum.ts";
@@ -72,12 +73,20 @@ export interface KeyringIssuerConfig {
   readonly issuer: string | undefined;
   readonly caFile: string | undefined;
   readonly jwksFile: string | undefined;
+  /** `https://…` of its public keys, without discovery. */
+  readonly jwksUrl: string | undefined;
+  /** Of an OIDC issuer: at least one. */
+  readonly algorithms: readonly JwtAlgorithm[];
+  /** Of an OIDC issuer: maximum of `exp` − `iat` in milliseconds. */
+  readonly maxLifetimeMs: number;
   /** For `kubernetes`: the token of the TokenReview. */
   readonly token: SecretSource | undefined;
 }
 
 /** The keyring server, which runs in its own process. */
 export interface KeyringConfig {
+  /** Whether the file has the section. */
+  readonly isWritten: boolean;
   readonly store: KeyringStoreConfig;
   /** The folder of the server's own files. */
   readonly state: string;

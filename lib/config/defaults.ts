@@ -133,6 +133,7 @@ async function embeddedKeyring(environment: Environment, files: Files): Promise<
   const path = runtime ??
     (await files.mayWrite("./run/admin/admin.sock") ? resolve("run/admin/admin.sock") : defaults.keyring.adminSocket);
   return {
+    isWritten: false,
     store: { kind: "embedded", folder: resolve(state, "store") },
     state,
     adminSocket: { path, mode: 0o600, owner: undefined, group: undefined },

@@ -9,7 +9,8 @@ import { parseListen } from "./addresses.ts";
 import type { KeyringConfig, KeyringIssuerConfig, KeyringStoreConfig } from "./config.ts";
 import { defaults, stateFolderOf } from "./defaults.ts";
 import type { Environment } from "./environment.ts";
-import { account, listen, oneOf, origin, path, secret, section, text } from "./fields.ts";
+import { issuerDefaults, type JwtAlgorithm, jwtAlgorithms } from "../services/keyring/identity/settings.ts";
+import { account, duration, listen, oneOf, origin, path, secret, section, text } from "./fields.ts";
 import type { Files } from "./files.ts";
 import { type ConfigValidator, providerName } from "./providers/common.ts";
 import { accessOf, placeOfSocket, socketOf } from "./socket_fields.ts";
@@ -65,6 +66,26 @@ const issuers = z.array(
       text("Of an OIDC issuer: the iss of its tokens, if it is not url.", /^[\x21-\x7e]{1,512}$/, "must be a URL"),
     ),
     jwksFile: z.exactOptional(path("Of an OIDC issuer: a file of its public keys (JWKS), instead of asking it.")),
+    jwksUrl: z.exactOptional(
+      text(
+        "Of an OIDC issuer: where its public keys (JWKS) are, instead of the address in its discovery document.",
+        /^https:\/\/[\x21-\x7e]{1,500}$/,
+        "must begin with https://",
+      ),
+    ),
+    algorithms: z.exactOptional(
+      z.array(
+        oneOf("An algorithm of its signatures.", Object.keys(jwtAlgorithms) as [JwtAlgorithm, ...JwtAlgorithm[]]),
+        "must be a list of algorithms",
+      ).check(
+        z.minLength(1, "must have an algorithm"),
+        z.maxLength(10, "must be at most 10 algorithms"),
+        z.describe("Of an OIDC issuer: the algorithms of its signatures. Default: RS256 and ES256."),
+      ),
+    ),
+    maxLifetime: z.exactOptional(
+      duration("Of an OIDC issuer: the longest time from iat to exp of its tokens. Default: 1h.", "1m", "24h"),
+    ),
   }),
   "must be a list of issuers",
 ).check(
@@ -169,6 +190,7 @@ export async function keyringConfig(
     ? written.adminSocket
     : await placeOfSocket("adminSocket", written.adminSocket, validator);
   return {
+    isWritten: false,
     store,
     state,
     adminSocket: { path: adminSocket, mode: 0o600, owner: undefined, group: undefined },
@@ -259,14 +281,20 @@ async function tlsFilesOf(
   };
 }
 
+/** The fields that an issuer of kind `kubernetes` does not have. */
+const oidcFields = ["issuer", "jwksFile", "jwksUrl", "algorithms", "maxLifetime"] as const;
+
 async function issuersOf({ issuers }: WrittenKeyring, validator: ConfigValidator): Promise<KeyringConfig["issuers"]> {
   const found: KeyringIssuerConfig[] = [];
   for (const [index, one] of issuers.entries()) {
     const within = validator.within(index);
     if (issuers.findIndex(({ name }) => name === one.name) < index) within.complain(["name"], "duplicate name");
-    const foreign = one.kind === "kubernetes" ? ["issuer", "jwksFile"] as const : ["token"] as const;
+    const foreign = one.kind === "kubernetes" ? oidcFields : ["token"] as const;
     for (const field of foreign) {
       if (one[field] !== undefined) within.complain([field], `is no field of an issuer of kind ${one.kind}`);
+    }
+    if (one.jwksFile !== undefined && one.jwksUrl !== undefined) {
+      within.complain(["jwksUrl"], "stands beside jwksFile; the keys come from one place");
     }
     if (one.kind === "kubernetes" && one.token === undefined) within.complain(["token"], "is missing");
     found.push({
@@ -277,6 +305,9 @@ async function issuersOf({ issuers }: WrittenKeyring, validator: ConfigValidator
       issuer: one.issuer,
       caFile: one.caFile === undefined ? undefined : await within.file(["caFile"], one.caFile, "public"),
       jwksFile: one.jwksFile === undefined ? undefined : await within.file(["jwksFile"], one.jwksFile, "public"),
+      jwksUrl: one.jwksUrl,
+      algorithms: one.algorithms ?? issuerDefaults.algorithms,
+      maxLifetimeMs: one.maxLifetime ?? issuerDefaults.maxLifetimeMs,
       token: one.token === undefined ? undefined : await within.secret(["token"], one.token),
     });
   }

@@ -36,6 +36,27 @@ const mistakes: readonly [criterion: string, text: string, lines: readonly strin
       "2:85: keyring.issuers[0].jwksFile: is no field of an issuer of kind kubernetes",
     ],
   ],
+  [
+    "keys by plain HTTP, and a lifetime of more than a day",
+    "keyring: { issuers: [{ name: o, kind: oidc, url: https://o, audience: t, jwksUrl: http://o/k, maxLifetime: 25h }] }",
+    [
+      "2:74: keyring.issuers[0].jwksUrl: must begin with https://",
+      "2:95: keyring.issuers[0].maxLifetime: must be from 1m to 1d",
+    ],
+  ],
+  [
+    "an algorithm with a shared key",
+    "keyring: { issuers: [{ name: o, kind: oidc, url: https://o, audience: t, algorithms: [HS256] }] }",
+    [
+      "2:87: keyring.issuers[0].algorithms[0]: must be RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or " +
+      'EdDSA; did you mean "RS256"?',
+    ],
+  ],
+  [
+    "keys from two places",
+    "keyring: { issuers: [{ name: o, kind: oidc, url: https://o, audience: t, jwksUrl: https://o/k, jwksFile: token }] }",
+    ["2:74: keyring.issuers[0].jwksUrl: stands beside jwksFile; the keys come from one place"],
+  ],
 ];
 
 for (const [criterion, text, lines] of mistakes) {
@@ -54,6 +75,7 @@ Deno.test("keyring reads every field", async () => {
   issuers:
     - { name: c, kind: kubernetes, url: https://c:6443, audience: t, token: { file: token } }
     - { name: o, kind: oidc, url: https://o, audience: t, issuer: https://o/x, jwksFile: token, caFile: token }
+    - { name: p, kind: oidc, url: https://p, audience: t, jwksUrl: https://p/k, algorithms: [EdDSA], maxLifetime: 2h }
   audit: /run/k/audit.jsonl
   auditFailure: continue
   metrics: 127.0.0.1:8301
@@ -75,6 +97,12 @@ Deno.test("keyring reads every field", async () => {
   deepEqual(keyring.issuers.map(({ kind, issuer, jwksFile }) => [kind, issuer, jwksFile]), [
     ["kubernetes", undefined, undefined],
     ["oidc", "https://o/x", "/etc/trousseau/token"],
+    ["oidc", undefined, undefined],
+  ]);
+  deepEqual(keyring.issuers.map(({ jwksUrl, algorithms, maxLifetimeMs }) => [jwksUrl, algorithms, maxLifetimeMs]), [
+    [undefined, ["RS256", "ES256"], 3_600_000],
+    [undefined, ["RS256", "ES256"], 3_600_000],
+    ["https://p/k", ["EdDSA"], 7_200_000],
   ]);
   equal(keyring.audit, "/run/k/audit.jsonl");
   equal(keyring.auditFailure, "continue");

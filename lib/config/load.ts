@@ -49,7 +49,12 @@ export async function loadConfig(path: string, environment: Environment, files: 
   const exposure = await files.exposure(absolute);
   const why = exposure === undefined ? undefined : whyWritable(absolute, exposure.file);
   if (why !== undefined) problems.remark(`Others may change the configuration ${absolute}: ${why}.`);
-  return problems.remarks.length === 0 ? config : { ...config, remarks: problems.remarks };
+  const keyring = { ...config.keyring, isWritten: hasMember(yaml.value, "keyring") };
+  return { ...config, keyring, ...(problems.remarks.length === 0 ? {} : { remarks: problems.remarks }) };
+}
+
+function hasMember(value: unknown, name: string): boolean {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, name);
 }
 
 async function readText(path: string, files: Files): Promise<string> {

@@ -7,6 +7,7 @@ const nothing = environmentFrom(() => undefined);
 
 const defaultKeyring = {
   store: { kind: "embedded", folder: "/var/lib/trousseaud/store" },
+  isWritten: false,
   state: "/var/lib/trousseaud",
   adminSocket: { path: "/run/trousseaud/admin/admin.sock", mode: 0o600, owner: undefined, group: undefined },
   sockets: [],

@@ -208,6 +208,19 @@ export class KekGroup implements AsyncDisposable {
     return this.#resolver.knows(key, wraps) ? this.#resolver.openCached({ reference: key, open }) : undefined;
   }
 
+  /**
+   * The kinds of the configured providers that can unwrap one of these wraps. It asks none of them.
+   *
+   * @throws {KmsError} `key_unknown` if there is none.
+   */
+  unwrapperKinds(wraps: readonly Wrap[], purpose: Purpose): readonly string[] {
+    const { providers, retired } = this.#options;
+    const holders = holdersOf(wraps, this.#unwrappersFor(purpose), () => false, this.#wrapOnly);
+    const names = new Set(holders.map(({ wrap }) => wrap.name));
+    return [...providers, ...retired].filter((named) => namesOf(named).some((name) => names.has(name)))
+      .map(({ provider }) => provider.kind);
+  }
+
   /** Caches a data key that this process has made; the group owns `dek` from now on. */
   remember(dek: Uint8Array, reference: Uint8Array, wraps: readonly Wrap[]): void {
     const holders = wraps.filter(({ name }) => this.#readers.has(name));

@@ -56,6 +56,16 @@ const call = { provider: "a", result: "ok", seconds: 0.002 } as const;
 
 /** The entry of a new log for each event: level, message, fields. */
 const expectations: readonly (readonly [Event, LogLevel, string, Readonly<Record<string, unknown>>])[] = [
+  [
+    { type: "api_request", route: "secret.read", outcome: "forbidden", seconds: 0.002 },
+    "debug",
+    "Answered secret.read.",
+    {
+      route: "secret.read",
+      outcome: "forbidden",
+      durationMs: 2,
+    },
+  ],
   [rpc, "debug", "Answered decrypt.", {
     api: "v2",
     operation: "decrypt",

@@ -166,6 +166,11 @@ export const eventRows = {
         ? [e.address, `${e.action} ${e.message}`]
         : [`${e.action} ${e.address}`, String(Math.floor(times.now() / minute))],
   },
+  api_request: {
+    level: () => "debug",
+    sentence: ({ route }) => `Answered ${route}.`,
+    fields: (e) => ({ route: e.route, outcome: e.outcome, durationMs: milliseconds(e.seconds) }),
+  },
   state_folder: {
     level: ({ writable }) => writable ? "info" : "error",
     sentence: (e) => e.writable ? "The state folder can be written again." : e.message,

@@ -115,6 +115,8 @@ export type Event =
     address: string;
     message: string;
   }
+  /** One request of the keyring's API, answered or refused. Both texts are from closed sets of the service. */
+  | { type: "api_request"; route: string; outcome: string; seconds: number }
   | { type: "state_folder"; writable: boolean; message: string }
   | { type: "foreign"; format: string; providers: readonly string[] }
   | {

@@ -22,6 +22,8 @@ export interface Countable {
   /** The APIs that it serves, and the operations of each. */
   readonly apis: Readonly<Record<string, readonly string[]>>;
   readonly providers: readonly MetricsProvider[];
+  /** The routes of an API over HTTP, and the outcomes of its requests; left out by a service without one. */
+  readonly requests?: { readonly routes: readonly string[]; readonly outcomes: readonly string[] };
 }
 
 /** Lists all values of a union. A missing value is a compile error. */

@@ -70,6 +70,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     ...rpcCounters(registry, countable),
     ...providerCounters(registry, countable),
     ...ringCounters(registry),
+    ...requestCounters(registry, countable),
     ...expiries,
   } satisfies Counters;
   const setGauges = gaugeSetter(registry);
@@ -164,6 +165,37 @@ function tallied(registry: Registry, about: { name: string; help: string; labelN
     sum.added += added;
     return sum.labels;
   };
+}
+
+/** The label of a value that is in no list. */
+const other = "other";
+
+function requestCounters(registry: Registry, { requests }: Countable) {
+  // A service without an API has no metric of it.
+  if (requests === undefined) return { api_request: () => undefined } satisfies Partial<Counters>;
+  const registers = [registry];
+  const [routes, outcomes] = [new Set(requests.routes), new Set(requests.outcomes)];
+  const calls = new Counter({
+    name: "trousseau_keyring_requests_total",
+    help: "Requests to the keyring's API by route, as the audit names it, and outcome: ok or the code of the problem.",
+    labelNames: ["route", "outcome"],
+    registers,
+  });
+  const durations = new Histogram({
+    name: "trousseau_keyring_request_duration_seconds",
+    help: "Requests to the keyring's API by route, with the time until the head of their answer.",
+    labelNames: ["route"],
+    buckets: seconds,
+    registers,
+  });
+  for (const route of routes) calls.inc({ route, outcome: "ok" }, 0);
+  return {
+    api_request({ route: named, outcome, seconds }) {
+      const route = routes.has(named) ? named : other;
+      calls.inc({ route, outcome: outcomes.has(outcome) ? outcome : other });
+      durations.observe({ route }, seconds);
+    },
+  } satisfies Partial<Counters>;
 }
 
 function providerCounters(registry: Registry, { providers }: Countable) {

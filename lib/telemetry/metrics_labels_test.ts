@@ -37,6 +37,7 @@ Deno.test("createMetrics() has each counter of a closed set at 0 from the start"
     assert.equal(values.length, expected, name);
     assert.ok(values.every(([, value]) => value === 0), name);
   }
+  assert.ok(![...found.keys()].some((name) => name.startsWith("trousseau_keyring")), "a service without an API");
   const before = new Set(found.keys());
   metrics.observe({ type: "login", provider: "vault", method: "jwt", result: "permission_denied", seconds: 1 });
   metrics.observe({ type: "provider_call", ...call, provider: "vault", kind: "vault-transit", verb: "wrap" });
@@ -58,6 +59,8 @@ const labelValues: Readonly<Record<string, RegExp>> = {
   action: /^[a-z_]{4,14}$/,
   to: /^(unknown|well|sick|refusing)$/,
   state: /^(unknown|well|sick|refusing|none|outage|outage_past_after|refused)$/,
+  route: /^(secret\.read|other)$/,
+  outcome: /^(ok|forbidden|other)$/,
   stream: /^(audit|log)$/,
   format: /^(trousseau-v1|trousseau-v2|vault-kubernetes-kms|aws-encryption-provider)$/,
   le: /^(\+Inf|[\d.]+)$/,
@@ -69,6 +72,7 @@ const labelValues: Readonly<Record<string, RegExp>> = {
 
 Deno.test("createMetrics() has bounded labels for any texts in events", async () => {
   const { metrics } = opened();
+  metrics.observe({ type: "api_request", route: "secret.read", outcome: "forbidden", seconds: 1 });
   const poisoned = fc.tuple(anyEvent, anyText, fc.boolean()).map((
     [event, text, cast],
   ) => cast && "result" in event ? { ...event, result: text } as Event : event);

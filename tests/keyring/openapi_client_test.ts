@@ -188,4 +188,6 @@ async function systemOf(admin: Client): Promise<void> {
   ok(((await admin.GET("/api/v1/audit/head")).data?.lines ?? 0) > 10);
   equal((await admin.GET("/api/v1/health")).data?.state, "ok");
   await admin.GET("/api/v1/backup", { parseAs: "arrayBuffer" });
+  const upkeep = await admin.POST("/api/v1/upkeep", { body: { job: "reindex" }, parseAs: "text" });
+  equal(upkeep.data, '{"report":{"rows":0}}\n');
 }

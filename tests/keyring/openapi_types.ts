@@ -585,6 +585,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/upkeep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rewraps, reseals, reindexes or verifies the store, over the admin socket alone; a line of progress a second.
+         * @description Verb of the policy: admin.
+         */
+        post: operations["runUpkeep"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1163,6 +1183,15 @@ export interface components {
                 /** @description A sentence, for requests with an identity. */
                 reason?: string;
             }[];
+        };
+        UpkeepRequest: {
+            /**
+             * @description The work.
+             * @enum {string}
+             */
+            job: "rewrap" | "reseal" | "reindex" | "verify";
+            /** @description Names of the providers that the server must have, else it refuses: for rewrap. */
+            providers?: string[];
         };
     };
     responses: {
@@ -2049,6 +2078,31 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    runUpkeep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpkeepRequest"];
+            };
+        };
+        responses: {
+            /** @description Rewraps, reseals, reindexes or verifies the store, over the admin socket alone; a line of progress a second. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
                 };
             };
             default: components["responses"]["Problem"];

@@ -53,6 +53,7 @@ export const eventArbitraries: { readonly [Type in Event["type"]]: fc.Arbitrary<
     message: text,
     cause: text,
   }, { requiredKeys: ["type", "api", "operation", "result", "seconds", "uid", "keyId", "providers"] }),
+  api_request: fc.record({ type: fc.constant("api_request"), route: text, outcome: text, seconds }),
   provider_call: fc.record({ type: fc.constant("provider_call"), provider, kind, verb, result, seconds, ...message }),
   provider_health: fc.record({
     type: fc.constant("provider_health"),

@@ -12,7 +12,8 @@ import { AuditChain } from "../../lib/services/keyring/audit/audit_chain.ts";
 import { keyringApp, type KeyringAppOptions } from "../../lib/services/keyring/http/app.ts";
 import type { AnswerRequest, RequestPeer } from "../../lib/services/keyring/http/exchange.ts";
 import type { PartHealth } from "../../lib/services/keyring/http/health.ts";
-import type { KeyringParts } from "../../lib/services/keyring/http/parts.ts";
+import { ValueGenerators } from "../../lib/services/keyring/generators/value_generators.ts";
+import type { KeyringParts, RunUpkeep } from "../../lib/services/keyring/http/parts.ts";
 import type { AnsweredRequest } from "../../lib/services/keyring/http/pipeline.ts";
 import { Authenticator } from "../../lib/services/keyring/identity/authenticator.ts";
 import { CertificateAuthority } from "../../lib/services/keyring/identity/certificate_authority.ts";
@@ -73,6 +74,9 @@ export class TestKeyring implements AsyncDisposable {
   auditBroken: KeyringError | undefined;
   /** Denials without an identity. */
   readonly denied: { readonly address: string; readonly action: string; readonly result: string }[] = [];
+  generators = new ValueGenerators();
+  /** The work on the whole store. */
+  upkeep: RunUpkeep = () => Promise.resolve({ rows: 0 });
   readonly #audit: AuditChain;
 
   private constructor(options: TestKeyringOptions, folder: string, audit: AuditChain) {
@@ -96,6 +100,7 @@ export class TestKeyring implements AsyncDisposable {
       clock,
       store,
       secrets,
+      generators: { generate: (...call) => this.generators.generate(...call) },
       authenticator,
       enrolments,
       tokens,
@@ -120,6 +125,7 @@ export class TestKeyring implements AsyncDisposable {
       async *backup() {
         yield await Promise.resolve(utf8("backup"));
       },
+      upkeep: (request, call) => this.upkeep(request, call),
     };
     this.answer = keyringApp({
       parts: () => {

@@ -38,7 +38,7 @@ export class KeyringMachine {
   /**
    * Configures a local key and the recovery key.
    *
-   * @param store the field of the store; an embedded one in the folder if left out.
+   * @param store the fields of the store, and others of the section; an embedded store in the folder if left out.
    */
   async configure(name: string, store: Readonly<Record<string, unknown>> = { store: this.storeFolder }): Promise<void> {
     const { folder } = this;
@@ -46,6 +46,7 @@ export class KeyringMachine {
       state: `${folder}/state`,
       telemetry: { listen: "off", audit: "off" },
       keyring: {
+        listen: "none",
         ...store,
         state: `${folder}/keyring`,
         adminSocket: `${folder}/admin.sock`,

@@ -43,7 +43,8 @@ export function opened(options: Partial<MetricsOptions> = {}) {
   const clock = { now: 10_000, ahead: 0 };
   const lost = { audit: 0, log: 0 };
   const times = { now: () => clock.now, wall: () => clock.now + clock.ahead };
-  const metrics = createMetrics({ version: "1.2.3", clock: times, linesLost: () => lost, ...options });
+  const countable = { apis: {}, providers: [], requests: { routes: ["secret.read"], outcomes: ["ok", "forbidden"] } };
+  const metrics = createMetrics({ version: "1.2.3", clock: times, linesLost: () => lost, countable, ...options });
   return { clock, lost, metrics };
 }
 
@@ -81,6 +82,15 @@ export const expectations: readonly (readonly [Event, Readonly<Record<string, nu
     'trousseau_rpc_duration_seconds_bucket{le="10",api="v2",operation="decrypt",result="ok"}': 1,
     'trousseau_cache_requests_total{result="hit"}': 1,
     'trousseau_rpcs_total{api="v2",operation="decrypt",result="ok"}': 1,
+  }],
+  [{ type: "api_request", route: "secret.read", outcome: "forbidden", seconds: 0.0002 }, {
+    'trousseau_keyring_requests_total{route="secret.read",outcome="forbidden"}': 1,
+    'trousseau_keyring_request_duration_seconds_bucket{le="0.0001",route="secret.read"}': 0,
+    'trousseau_keyring_request_duration_seconds_bucket{le="0.00025",route="secret.read"}': 1,
+  }],
+  [{ type: "api_request", route: "db/prod", outcome: "hunter2", seconds: 1 }, {
+    'trousseau_keyring_requests_total{route="other",outcome="other"}': 1,
+    'trousseau_keyring_request_duration_seconds_count{route="other"}': 1,
   }],
   [{ type: "provider_call", ...call, verb: "unwrap" }, {
     'trousseau_provider_call_duration_seconds_count{provider="a",kind="local",verb="unwrap",result="ok"}': 1,

@@ -32,7 +32,7 @@ export const auditLineKinds = {
   start: true,
   /** A {@linkcode KeyringAuditEntry}. */
   entry: true,
-  /** Requests without an identity: `address`, `count`, and `from`, the time of the first one. */
+  /** Requests without an identity, or beyond its rate: `address`, `count`, and `from`, the time of the first one. */
   denied: true,
   /** `count` entries were answered and could not be written. */
   lost: true,

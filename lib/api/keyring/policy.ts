@@ -15,6 +15,8 @@ import { type Verb, verbNames } from "./verbs.ts";
 export const policyLimits = {
   /** Maximum length of the text in bytes. */
   textBytes: 262_144,
+  /** Maximum number of keys and list elements in the text. */
+  members: 100_000,
   /** Maximum number of roles. */
   roles: 512,
   /** Maximum number of entries of `take` of one role. */

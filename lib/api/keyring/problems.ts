@@ -57,6 +57,8 @@ export interface ProblemDetails {
   readonly retryAfterSeconds?: number;
   /** For `store_unavailable`: whether the write has happened cannot be found out. */
   readonly outcome?: "unknown";
+  /** For `method_not_allowed`: the methods of the path. */
+  readonly allow?: readonly string[];
   /** For `claimed`: the ID of the import. */
   readonly importId?: string;
 }

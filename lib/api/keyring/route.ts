@@ -26,8 +26,8 @@ export interface RouteRow {
   readonly summary: string;
   readonly query?: z.ZodMiniType;
   readonly body?: z.ZodMiniType;
-  /** `octets`: any bytes. `events`: server-sent events. `none`: no content. */
-  readonly answer: z.ZodMiniType | "octets" | "events" | "none";
+  /** `octets`: any bytes. `events`: server-sent events. `lines`: JSON documents, one a line. `none`: no content. */
+  readonly answer: z.ZodMiniType | "octets" | "events" | "lines" | "none";
   readonly status: 200 | 201 | 204;
   /** Whether `If-Match` with the current version is taken. */
   readonly ifMatch?: true;

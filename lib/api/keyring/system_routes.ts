@@ -5,6 +5,7 @@
  */
 import * as system from "./system_schemas.ts";
 import type { RouteRow } from "./route.ts";
+import { upkeepRequest } from "./upkeep_schemas.ts";
 
 /** The routes for health, the audit and backups. By the ID of the operation. */
 export const systemRoutes = {
@@ -46,6 +47,18 @@ export const systemRoutes = {
     action: "backup.create",
     summary: "A backup of the store; it is sealed.",
     answer: "octets",
+    status: 200,
+  },
+  runUpkeep: {
+    method: "POST",
+    path: "upkeep",
+    verb: "admin",
+    on: "server",
+    action: "upkeep.run",
+    summary:
+      "Rewraps, reseals, reindexes or verifies the store, over the admin socket alone; a line of progress a second.",
+    body: upkeepRequest,
+    answer: "lines",
     status: 200,
   },
 } as const satisfies Readonly<Record<string, RouteRow>>;

@@ -29,6 +29,7 @@ import { startProgress } from "../progress.ts";
 import { type RoundTrip, roundTrip } from "./round_trip.ts";
 import { report } from "../run.ts";
 import { decryptorsOf } from "../../app/decryptors.ts";
+import { keyringOwnConfig } from "../../app/keyring_store.ts";
 import { versionsOf } from "./remarks.ts";
 import {
   doubtfulForgotten,
@@ -61,7 +62,9 @@ export async function check(call: TrousseauCall): Promise<ExitStatus> {
 
 async function readConfig(call: TrousseauCall): Promise<Config | KmsError> {
   try {
-    return await configured(call);
+    const config = await configured(call);
+    // The file of a keyring: the state of its providers lies in the keyring's own folder.
+    return config.keyring.isWritten ? keyringOwnConfig(config) : config;
   } catch (thrown) {
     if (thrown instanceof KmsError) return thrown;
     throw thrown;

@@ -1,4 +1,5 @@
-import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match, notEqual, ok } from "node:assert/strict";
+import { dirname } from "node:path";
 import { trousseau } from "./program.ts";
 import { fakeTerminal } from "../../../tests/support/fake_terminal.ts";
 import { VaultDouble } from "../../../tests/support/vault_double.ts";
@@ -291,4 +292,20 @@ Deno.test("check() exits 78 if the state folder cannot be written, and prints th
   const { ok, unwritable } = JSON.parse(out);
   deepEqual(ok, false);
   match(unwritable[0], /^Cannot (make|write to) the state folder \S+\/blocked\/state: a part of its path is a file/);
+});
+
+Deno.test("check() on the file of a keyring looks at the keyring's state folder, and leaves the plugin's alone", async () => {
+  await using config = await TemporaryConfig.make();
+  const folder = dirname(config.file);
+  const keyring = { store: `${folder}/k/store`, state: `${folder}/k`, adminSocket: `${folder}/k/admin/admin.sock` };
+  await Deno.mkdir(`${folder}/plugin`);
+  await Deno.writeTextFile(`${folder}/plugin/key-ring.json`, "damaged");
+  await config.write({ keyring, state: `${folder}/plugin` });
+  const sound = await config.run("check", "--json");
+  equal(sound.status, 0, sound.out + sound.err);
+  await Deno.mkdir(`${folder}/k`);
+  await Deno.writeTextFile(`${folder}/k/key-ring.json`, "damaged");
+  const damaged = await config.run("check", "--json");
+  notEqual(damaged.status, 0);
+  match(damaged.out + damaged.err, /k\/key-ring\.json/);
 });

@@ -8,6 +8,7 @@ import type { TrousseauCommand } from "./terminal.ts";
 const file = { name: "FILE", optional: true, files: true, standsFor: "config" } as const;
 
 const stopped = "An embedded store has one process: stop its server first. On etcd the servers may run.";
+const served = "The server may run; with an embedded store, it does the work itself.";
 
 /** The rows, in the order of the help. */
 export const keyringCommands = [
@@ -66,7 +67,7 @@ export const keyringCommands = [
     name: "keyring rewrap",
     summary: "wrap the store keys by the providers of now",
     description:
-      `For a new KMS, a rotated key, or after a recovery. Records stay as they are: a few keys are wrapped anew. ${stopped}`,
+      `For a new KMS, a rotated key, or after a recovery. Records stay as they are: a few keys are wrapped anew. ${served}`,
     positionals: [file],
     options: ["config", "recovery-key", "json", "log-level"],
     examples: [
@@ -77,7 +78,7 @@ export const keyringCommands = [
   {
     name: "keyring reseal",
     summary: "seal every record under new store keys",
-    description: `For a store key that may have leaked. It goes on where an interrupted run ended. ${stopped}`,
+    description: `For a store key that may have leaked. It goes on where an interrupted run ended. ${served}`,
     positionals: [file],
     options: ["config", "json", "log-level"],
     examples: [
@@ -88,7 +89,7 @@ export const keyringCommands = [
   {
     name: "keyring reindex",
     summary: "put the index under a new key",
-    description: `For an index key that may have leaked. It goes on where an interrupted run ended. ${stopped}`,
+    description: `For an index key that may have leaked. It goes on where an interrupted run ended. ${served}`,
     positionals: [file],
     options: ["config", "json", "log-level"],
     examples: [
@@ -100,7 +101,8 @@ export const keyringCommands = [
     name: "keyring verify",
     summary: "open every record, and compare the parts of the store",
     description:
-      `Reads and changes nothing. The exit status is 1 if something does not open or does not fit. ${stopped}`,
+      "Reads and changes nothing. The exit status is 1 if something does not open or does not fit, or differs from the " +
+      `last checkpoint. ${served}`,
     positionals: [file],
     options: ["config", "recovery-key", "json", "log-level"],
     examples: [

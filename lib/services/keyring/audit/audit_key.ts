@@ -18,6 +18,14 @@ export interface AuditKeyPair {
   readonly signingKey: KeyObject;
   /** SubjectPublicKeyInfo in PEM. */
   readonly publicKey: string;
+  /** Whether this call has made it. */
+  readonly isNew: boolean;
+}
+
+/** The private key; `undefined` if none was made yet. @throws {KeyringError} as {@linkcode auditKeyPair}. */
+export async function storedAuditKey(store: RecordStore, signal: AbortSignal): Promise<KeyObject | undefined> {
+  const found = await store.reader(signal).get(codec, rowKey);
+  return found === undefined ? undefined : createPrivateKey(found.value.key);
 }
 
 /**
@@ -35,5 +43,5 @@ export async function auditKeyPair(store: RecordStore, signal: AbortSignal): Pro
   }, signal);
   const signingKey = createPrivateKey(key);
   const publicKey = createPublicKey(signingKey).export({ type: "spki", format: "pem" }).toString();
-  return { signingKey, publicKey };
+  return { signingKey, publicKey, isNew: key === made };
 }

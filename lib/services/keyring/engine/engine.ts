@@ -105,7 +105,7 @@ export interface RowWatch extends AsyncIterable<readonly RowName[]> {
   confirmedAt(): number;
 }
 
-/** Milliseconds after which the reads that rely on a watch are refused, unless its `confirmedAt` is later. */
+/** Milliseconds after which a watch is not relied upon, unless its `confirmedAt` is later. */
 export const watchStaleMs = 5_000;
 
 /**
@@ -120,7 +120,10 @@ export interface Engine extends AsyncDisposable {
   readonly kind: "embedded" | "etcd";
   /** 16 random bytes, made with the store. They are part of the additional data of each seal. */
   readonly storeId: Uint8Array;
-  /** Reads rows in one consistent state, in the order of the names. */
+  /**
+   * Reads rows in one consistent state, in the order of the names. Every commit that was acknowledged before the call, by any
+   * server, is seen; where that cannot be made sure it is `store_unavailable`.
+   */
   get(names: readonly RowName[], signal: AbortSignal): Promise<readonly (StoredRow | undefined)[]>;
   /** Reads rows in the order of their keys. */
   scan(range: Range, signal: AbortSignal): Promise<readonly StoredRow[]>;

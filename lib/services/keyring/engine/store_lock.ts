@@ -54,6 +54,7 @@ function locked(path: string, holder: string): KeyringError {
   return new KeyringError(
     "store_unavailable",
     `Cannot open the store at "${path}": ${holder} has it open; stop that one first.`,
+    { retryAfterSeconds: 1 },
   );
 }
 

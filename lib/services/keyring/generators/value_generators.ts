@@ -28,20 +28,12 @@ export class ValueGenerators {
    * As {@linkcode generate}.
    *
    * @param signal ends the wait. A search that has begun goes on, and its key is dropped.
-   * @throws {KeyringError} as `generate`; `rate_limited` if 8 RSA keys are asked for already.
-   * @throws the reason of `signal`.
+   * @throws {KeyringError} as `generate`; `rate_limited` if 8 RSA keys are asked for already, and after `signal`.
    */
   async generate(spec: GeneratorSpec, name: string, signal: AbortSignal): Promise<Generated> {
-    signal.throwIfAborted();
     if (spec.kind !== "rsa") return await this.#generate(spec, name);
     if (this.#searches >= maxSearches) {
-      throw new KeyringError(
-        "rate_limited",
-        "Cannot generate an RSA key: too many are being searched; try again later.",
-        {
-          retryAfterSeconds,
-        },
-      );
+      throw tooMany();
     }
     return await unlessAborted(this.#search(spec, name, signal), signal);
   }
@@ -49,7 +41,7 @@ export class ValueGenerators {
   async #search(spec: GeneratorSpec, name: string, signal: AbortSignal): Promise<Generated> {
     this.#searches++;
     const turn = this.#last.then(() => {
-      signal.throwIfAborted();
+      if (signal.aborted) throw tooMany(signal.reason);
       return this.#generate(spec, name);
     });
     this.#last = turn.catch(() => undefined);
@@ -63,8 +55,14 @@ export class ValueGenerators {
 
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
+    const abort = () => reject(tooMany(signal.reason));
+    if (signal.aborted) abort();
     signal.addEventListener("abort", abort, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
+}
+
+function tooMany(cause?: unknown): KeyringError {
+  const message = "Cannot generate an RSA key: too many are being searched; try again later.";
+  return new KeyringError("rate_limited", message, { retryAfterSeconds, cause });
 }

@@ -1,7 +1,12 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { type TestAnswer, TestKeyring, type TestKeyringOptions } from "../../../../tests/support/keyring_api.ts";
 import { inFolder } from "../../../../tests/support/temporary_folder.ts";
+import { requestActions } from "../../../api/keyring/actions.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
+import { utf8 } from "../../../base/bytes.ts";
+import { ValueGenerators } from "../generators/value_generators.ts";
+import { nativeOperations } from "./native_operations.ts";
+import { vaultRoutes } from "./vault/vault_operations.ts";
 
 function withKeyring(work: (keyring: TestKeyring) => Promise<void>, options: TestKeyringOptions = {}): Promise<void> {
   return inFolder(async (folder) => {
@@ -173,6 +178,11 @@ Deno.test("move, list, read many and import work on several secrets", async () =
     equal(done.body.written, 3);
     const again = [{ path: "c", ...text("c") }, { path: "b", ...text("b") }, { path: "d//e", ...text("d") }];
     const refused = await keyring.expect(200, "POST", "/api/v1/import", { body: { items: again, dryRun: false } });
+    const notes = keyring.audited().filter(({ action, path }) => action === "secret.import" && path === undefined);
+    deepEqual(notes.map(({ note }) => note.replace(/:.*/, "")), [
+      "dry run, nothing written",
+      "nothing written",
+    ]);
     equal(refused.body.written, 0);
     match(refused.body.items[1].problem.type, /exists/);
     match(refused.body.items[2].problem.type, /path_invalid/);
@@ -212,5 +222,87 @@ Deno.test("while no KMS can open the store, the health pages answer and all else
     keyring.unavailable = undefined;
     keyring.health = [{ name: "store", state: "ok" }];
     await keyring.expect(200, "GET", "/readyz", { peer });
+  });
+});
+
+Deno.test("each request is counted by an action of the closed set, also one that reaches no operation", async () => {
+  await withKeyring(async (keyring) => {
+    await keyring.expect(404, "GET", "/api/v1/secrets/none");
+    await keyring.expect(404, "GET", "/elsewhere");
+    await keyring.expect(405, "POST", "/v1/sys/seal");
+    await keyring.expect(200, "GET", "/v1/secret/config");
+    deepEqual(keyring.answered.map(({ action, result }) => `${action} ${result}`), [
+      "secret.read not_found",
+      "unrouted not_found",
+      "unrouted method_not_allowed",
+      "kv.config ok",
+    ]);
+    const operations = [
+      ...nativeOperations().map(([, operation]) => operation),
+      ...vaultRoutes("secret").map(({ operation }) => operation),
+    ];
+    deepEqual(operations.map(({ action }) => action).filter((action) => !requestActions.includes(action)), []);
+  });
+});
+
+Deno.test("a ninth RSA key at once is 429, and other values are generated meanwhile", async () => {
+  await withKeyring(async (keyring) => {
+    const begin = Promise.withResolvers<void>();
+    keyring.generators = new ValueGenerators(async (spec, name) => {
+      if (spec.kind === "rsa") await begin.promise;
+      return { fields: [{ name, kind: "text", value: utf8("made") }], bits: 112 };
+    });
+    const generate = (kind: string, name: string) =>
+      keyring.send("POST", `/api/v1/generate/keys/${name}`, { body: { field: "key", generator: { kind } } });
+    const keys = Array.from({ length: 9 }, (_, index) => generate("rsa", `${index}`));
+    equal((await generate("uuid", "id")).status, 201);
+    begin.resolve();
+    const answers = await Promise.all(keys);
+    deepEqual(answers.map(({ status }) => status).toSorted(), [...Array.from({ length: 8 }, () => 201), 429]);
+    const refused = answers.find(({ status }) => status === 429);
+    equal(refused?.headers.get("retry-after"), "10");
+  });
+});
+
+Deno.test("a wrong method is 405 with the methods of the path, and HEAD is answered for /livez and /readyz alone", async () => {
+  await withKeyring(async (keyring) => {
+    const cases = [
+      ["PUT", "/livez", 405, "GET, HEAD"],
+      ["DELETE", "/api/v1/health", 405, "GET"],
+      ["HEAD", "/api/v1/health", 405, "GET"],
+      ["HEAD", "/api/v1/secrets/db/john", 405, "DELETE, GET, PATCH, POST, PUT"],
+      ["OPTIONS", "/api/v1/policy", 405, "GET, PUT"],
+      ["PATCH", "/api/v1/tokens", 405, "GET, POST"],
+      ["TRACE", "/v1/sys/health", 405, "GET"],
+      ["PUT", "/v1/secret/config", 405, "GET"],
+      ["GET", "/v1/sys/seal", 405, ""],
+      ["TRACE", "/nowhere", 404, null],
+      ["GET", "/nowhere", 404, null],
+    ] as const;
+    for (const [method, path, status, allow] of cases) {
+      const answer = await keyring.expect(status, method, path);
+      equal(answer.headers.get("allow"), allow, `${method} ${path}`);
+    }
+    for (const path of ["/livez", "/readyz"]) {
+      const [head, get] = [await keyring.expect(200, "HEAD", path), await keyring.expect(200, "GET", path)];
+      equal(head.text, "");
+      equal(head.headers.get("content-length"), get.headers.get("content-length"));
+    }
+    keyring.health = [{ name: "store", state: "failed" }];
+    await keyring.expect(503, "HEAD", "/readyz");
+  });
+});
+
+Deno.test("a native body with a name twice is 400, and one of Vault's API is taken as Vault takes it", async () => {
+  await withKeyring(async (keyring) => {
+    const twice = '{"fields":{"p":{"kind":"text","value":"1"},"p":{"kind":"text","value":"2"}}}';
+    isProblem(
+      await keyring.expect(400, "POST", "/api/v1/secrets/a", { body: twice }),
+      "request_invalid",
+      /the name "p" twice in one object/,
+    );
+    await keyring.expect(404, "GET", "/api/v1/secrets/a");
+    await keyring.expect(200, "POST", "/v1/secret/data/b", { body: '{"data":{"p":"1","p":"2"}}' });
+    equal((await keyring.expect(200, "GET", "/v1/secret/data/b")).body.data.data.p, "2");
   });
 });

@@ -16,7 +16,7 @@ export type PartState = typeof partStates[number];
 
 /** The state of a part. */
 export interface PartHealth {
-  /** `store`, `kms`, `certificate`, `clock`, `backup`, `audit`, `recovery key`, or `kms:` and the name of a provider. */
+  /** `store`, `kms`, `certificate`, `clock`, `backup`, `audit`, `checkpoint`, `tls`, `recovery key`, or `kms:` and the name of a provider. */
   readonly name: string;
   readonly state: PartState;
   /** A sentence, unless the state is `ok`. */
@@ -40,9 +40,9 @@ export function worstOf(parts: readonly Pick<PartHealth, "state">[]): PartState 
   return partStates.findLast((state) => parts.some((part) => part.state === state)) ?? "ok";
 }
 
-/** Whether requests can be served: neither the store nor the audit has failed. */
+/** Whether requests can be served: the store, the audit and the port of the API have not failed. */
 export function canServe(parts: readonly PartHealth[]): boolean {
-  return worstOf(parts.filter(({ name }) => name === "store" || name === "audit")) !== "failed";
+  return worstOf(parts.filter(({ name }) => ["store", "audit", "tls"].includes(name))) !== "failed";
 }
 
 /** The state of the store: that of its engine, or the reason why it is not open. */
@@ -132,4 +132,15 @@ export function backupHealth(last: number | undefined, now: number, warning?: st
 /** The state of the audit. */
 export function auditHealth(audit: { readonly state: PartState; readonly reason?: string }): PartHealth {
   return { name: "audit", ...audit };
+}
+
+/** A part for a difference of the store from its checkpoint; none while there is no such finding. */
+export function checkpointHealth(finding: string | undefined): readonly PartHealth[] {
+  return finding === undefined ? [] : [{ name: "checkpoint", state: "failed", reason: finding }];
+}
+
+/** A part while the port of the API is not open; none without such a port. @param failure of the last try to open it. */
+export function tlsHealth(isClosed: boolean, failure: string | undefined): readonly PartHealth[] {
+  if (!isClosed) return [];
+  return [{ name: "tls", state: "failed", reason: failure ?? "The API over TLS is being opened." }];
 }

@@ -30,10 +30,10 @@ export async function importSecrets(call: NativeCall<"importSecrets">): Promise<
   });
   const written = report.applied ? shown.length : 0;
   const failed = shown.filter((item) => "problem" in item).length;
-  const summary = `${body.dryRun ? "dry run" : "nothing written"}: ${shown.length} secrets, ${failed} with a problem`;
+  const summary = `${body.dryRun ? "dry run, " : ""}nothing written: ${shown.length} secrets, ${failed} with a problem`;
   return {
     answer: jsonAnswer(200, { written, items: shown }),
-    audited: report.applied ? report.items.map(({ path, version = 0 }) => ({ path, version })) : [{ note: summary }],
+    audited: written > 0 ? report.items.map(({ path, version = 0 }) => ({ path, version })) : [{ note: summary }],
   };
 }
 

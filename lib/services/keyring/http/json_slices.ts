@@ -51,6 +51,38 @@ export function jsonElements(text: string): readonly string[] {
   return elements;
 }
 
+/**
+ * A name that an object in a text has twice; `undefined` if there is none. Readers of such a text take one of the two values,
+ * and not all of them the same one (RFC 8259, section 4).
+ *
+ * @param text a text that `JSON.parse` accepts.
+ */
+export function repeatedName(text: string): string | undefined {
+  const open: (Set<string> | "array")[] = [];
+  let isName = false;
+  for (let at = 0; at < text.length;) {
+    const character = text[at];
+    if (character === '"') {
+      const end = afterString(text, at);
+      const names = open.at(-1);
+      if (isName && names instanceof Set) {
+        const name = String(JSON.parse(text.slice(at, end)));
+        if (names.has(name)) return name;
+        names.add(name);
+      }
+      isName = false;
+      at = end;
+      continue;
+    }
+    if (character === "{") open.push(new Set());
+    if (character === "[") open.push("array");
+    if (character === "}" || character === "]") open.pop();
+    if (character === "{" || character === ",") isName = true;
+    at++;
+  }
+  return undefined;
+}
+
 /** The members of the object that begins at an index; none if it is another kind of value. */
 function membersAt(text: string, start: number): ReadonlyMap<string, JsonSlice> {
   const members = new Map<string, JsonSlice>();

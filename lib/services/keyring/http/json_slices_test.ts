@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
-import { jsonElements, jsonMemberTexts, jsonSlice } from "./json_slices.ts";
+import { jsonElements, jsonMemberTexts, jsonSlice, repeatedName } from "./json_slices.ts";
 
 Deno.test("jsonSlice() returns a value as it is written", () => {
   const text = ` { "a" : {"b":1.0,"c": 12345678901234567890 , "d\\"x":[1 , {"e":"}"}], "f":"\\\\"} ,"g":null}`;
@@ -40,4 +40,27 @@ Deno.test("jsonElements() finds every element of any JSON array", () => {
     deepEqual(jsonElements(text).map((element) => JSON.parse(element)), JSON.parse(text));
   }));
   deepEqual(jsonElements("{}"), []);
+});
+
+Deno.test("repeatedName() finds a name that an object has twice, at any depth and however it is escaped", () => {
+  const found = [
+    ['{"a":1,"a":2}', "a"],
+    ['[{"x":{"b":[1,{"c":1,"d":"c","c":{}}]}}]', "c"],
+    ['{"\\u0061":1,"a":2}', "a"],
+    ['{"":1, "" :2}', ""],
+    ['{"__proto__":1,"__proto__":2}', "__proto__"],
+    ['{"a":{"b":1},"b":{"a":1},"c":["a","a",{"a":"a"}]}', undefined],
+    ['{"a":"{\\"a\\":1,","b":"}"}', undefined],
+    ['["a","a"]', undefined],
+    ['"a"', undefined],
+  ] as const;
+  for (const [text, name] of found) equal(repeatedName(text), name, text);
+  fc.assert(fc.property(fc.jsonValue(), fc.constantFrom(0, 2, "\t"), (value, space) => {
+    equal(repeatedName(JSON.stringify(value, undefined, space)), undefined);
+  }));
+  fc.assert(fc.property(fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }), fc.nat(), (object, index) => {
+    const members = Object.entries(object).map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+    const name = Object.keys(object)[index % members.length];
+    equal(repeatedName(`[{${[...members, `${JSON.stringify(name)}:0`].join()}}]`), name);
+  }));
 });

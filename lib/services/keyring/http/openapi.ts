@@ -12,6 +12,7 @@ import type { RouteRow } from "../../../api/keyring/route.ts";
 import { apiPrefix, routes } from "../../../api/keyring/routes.ts";
 import * as secret from "../../../api/keyring/secret_schemas.ts";
 import * as system from "../../../api/keyring/system_schemas.ts";
+import * as upkeep from "../../../api/keyring/upkeep_schemas.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -21,7 +22,7 @@ function componentSchemas(): ReadonlyMap<z.core.$ZodType, string> {
     [common.problemDocument, "Problem"],
     [generators.generatorSchema, "Generator"],
   ];
-  for (const module of [secret, identity, system]) {
+  for (const module of [secret, identity, system, upkeep]) {
     for (const [name, value] of Object.entries(module)) {
       if (/(Request|Answer|Event)$/.test(name) && value instanceof z.ZodMiniType) {
         named.push([value, `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`]);
@@ -136,6 +137,7 @@ function successOf({ answer, summary, ifMatch }: RouteRow, names: ReadonlyMap<z.
   if (answer === "none") return { description };
   if (answer === "octets") return { description, content: { "application/octet-stream": {} } };
   if (answer === "events") return { description, content: { "text/event-stream": { schema: { type: "string" } } } };
+  if (answer === "lines") return { description, content: { "application/x-ndjson": { schema: { type: "string" } } } };
   return { description, ...headers, content: jsonContent(answer, names) };
 }
 

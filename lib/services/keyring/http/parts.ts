@@ -3,8 +3,10 @@
  *
  * @module
  */
+import type { UpkeepReport, UpkeepRequest } from "../../../api/keyring/upkeep_schemas.ts";
 import type { Clock } from "../../../base/clock.ts";
 import type { AuditChain } from "../audit/audit_chain.ts";
+import type { ValueGenerators } from "../generators/value_generators.ts";
 import type { Authenticator } from "../identity/authenticator.ts";
 import type { Enrolments } from "../identity/enrolments.ts";
 import type { Tokens } from "../identity/tokens.ts";
@@ -19,11 +21,18 @@ export interface AuditKey {
   readonly serverId: string;
 }
 
+/** Does work on the whole store. @param call `onProgress` is called with a sentence. */
+export type RunUpkeep = (
+  request: UpkeepRequest,
+  call: { readonly signal: AbortSignal; readonly onProgress: (text: string) => void },
+) => Promise<UpkeepReport>;
+
 /** All parts behind the API. They exist once the store is opened. */
 export interface KeyringParts {
   readonly clock: Clock;
   readonly store: RecordStore;
   readonly secrets: Pick<Secrets, keyof Secrets>;
+  readonly generators: Pick<ValueGenerators, "generate">;
   readonly authenticator: Pick<Authenticator, "identify">;
   readonly enrolments: Pick<Enrolments, "create" | "redeem" | "renew" | "list" | "revoke">;
   readonly tokens: Pick<Tokens, "create" | "login" | "renew" | "list" | "revoke">;
@@ -32,4 +41,5 @@ export interface KeyringParts {
   readonly auditKey: AuditKey;
   /** The bytes of a backup. */
   backup(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  readonly upkeep: RunUpkeep;
 }

@@ -201,14 +201,13 @@ export class Pipeline {
     await Promise.all(lines.map((line) => audit.record(line, time.signal)));
   }
 
-  /** A failure of a request with an identity is one line; of one without, a count by address. */
+  /** A failure of a request with an identity is one line; of one without, or beyond its rate, a count by address. */
   async #auditFailure(
     { parts, request, requestId, identity, trace }: Omit<Admitted, "policy">,
     operation: Pick<Operation, "action" | "vault">,
     error: KeyringError,
   ): Promise<void> {
-    if (error.code === "rate_limited") return;
-    if (identity === undefined) {
+    if (identity === undefined || error.code === "rate_limited") {
       if (!request.signal.aborted) this.#deny(parts, request, operation, error);
       return;
     }

@@ -208,6 +208,10 @@ Deno.test("an identity that sends more requests than its rate is 429 with a time
     const statuses = [];
     for (let count = 0; count < 5; count++) statuses.push((await keyring.send("GET", "/api/v1/whoami", own)).status);
     deepEqual(statuses, [200, 200, 200, 429, 429]);
+    deepEqual(keyring.denied.map(({ address, result }) => [address, result]), [
+      ["192.0.2.1", "rate_limited"],
+      ["192.0.2.1", "rate_limited"],
+    ]);
     equal((await keyring.send("GET", "/api/v1/whoami", own)).headers.get("retry-after"), "10");
     await keyring.expect(200, "GET", "/api/v1/whoami", other);
   }, { rate: { perSecond: 0.1, burst: 3 }, clock: new FakeClock() });

@@ -45,6 +45,7 @@ export const problemAnswer: RenderProblem = (error, requestId) => ({
 export function problemHeaders({ code, details }: KeyringError): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {};
   if (code === "unauthenticated") headers["www-authenticate"] = "Bearer";
+  if (details.allow !== undefined) headers.allow = details.allow.join(", ");
   if (details.retryAfterSeconds !== undefined) headers["retry-after"] = String(Math.ceil(details.retryAfterSeconds));
   return headers;
 }

@@ -8,6 +8,7 @@ import type * as z from "zod/mini";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { exactText } from "../../../base/bytes.ts";
 import type { IncomingRequest } from "./exchange.ts";
+import { repeatedName } from "./json_slices.ts";
 import { queryParameters } from "./target.ts";
 
 /** Limits of bodies in bytes. */
@@ -60,7 +61,11 @@ export async function checkedBody<Schema extends z.ZodMiniType>(
   const bytes = await request.body(maxBytes);
   const text = exactText(bytes);
   if (text === undefined) throw invalid("body", "it is not UTF-8");
-  return { value: checked(schema, parsedBody(text), "body"), text, bytes };
+  const parsed = parsedBody(text);
+  // Clients of Vault's KV are answered as by Vault, which takes the last one.
+  const repeated = anyMediaType ? undefined : repeatedName(text);
+  if (repeated !== undefined) throw invalid("body", `it has the name ${shown(repeated)} twice in one object`);
+  return { value: checked(schema, parsed, "body"), text, bytes };
 }
 
 function checkMediaType(request: IncomingRequest): void {

@@ -6,7 +6,6 @@
 import type { SecretPath } from "../../../api/keyring/paths.ts";
 import { didYouMean } from "../../../base/nearest.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
-import { generate } from "../generators/generate.ts";
 import { jsonAnswer, jsonTextAnswer } from "./exchange.ts";
 import { jsonMemberTexts } from "./json_slices.ts";
 import type { NativeCall, NativeHandlers } from "./native_handlers.ts";
@@ -55,8 +54,8 @@ export const secretHandlers: NativeHandlers<SecretOperation> = {
     return writtenAs(200, await parts.secrets.delete(path, versionsOf(query), write));
   },
 
-  async generateSecret({ parts, path, body, text, write }) {
-    const { fields, bits } = await generate(body.generator, body.field);
+  async generateSecret({ parts, path, body, text, write, signal }) {
+    const { fields, bits } = await parts.generators.generate(body.generator, body.field, signal);
     const content = { fields, ...expiry(body), ...labelsOf(body, text) };
     return writtenAs(201, await parts.secrets.generate(path, content, write), { bits });
   },

@@ -6,12 +6,15 @@
 import { jsonAnswer } from "./exchange.ts";
 import type { NativeHandlers } from "./native_handlers.ts";
 import { shownAt } from "./secret_json.ts";
+import { runUpkeep } from "./upkeep_handler.ts";
 
 /** The handlers by the ID of the route. */
-export const systemHandlers: NativeHandlers<"auditKey" | "auditHead" | "backup"> = {
+export const systemHandlers: NativeHandlers<"auditKey" | "auditHead" | "backup" | "runUpkeep"> = {
   auditKey({ parts: { auditKey: { serverId, publicKey } } }) {
     return Promise.resolve({ answer: jsonAnswer(200, { serverId, publicKey }), audited: [{}] });
   },
+
+  runUpkeep,
 
   auditHead({ parts }) {
     const { lines, hash, at } = parts.audit.head();

@@ -5,7 +5,6 @@
  */
 import * as z from "zod/mini";
 import { KeyringError } from "../../../api/keyring/problems.ts";
-import { sha256Hex, utf8 } from "../../../base/bytes.ts";
 import { type Clock, deadlineBy } from "../../../base/clock.ts";
 import { KmsError } from "../../../base/errors.ts";
 import type { HttpAnswer } from "../../../net/https/http_answer.ts";
@@ -13,19 +12,21 @@ import { HttpClient } from "../../../net/https/client.ts";
 import { jsonRequest } from "../../../net/https/endpoint.ts";
 import type { Notify } from "../../../telemetry/events.ts";
 import type { ClaimValue } from "../policy/takers.ts";
+import { unverifiedClaims } from "./jwt_form.ts";
 import { type JwtVerifier, refusedJwt, type VerifiedSubject } from "./login.ts";
+import { ReviewCache, type ReviewOutcome } from "./review_cache.ts";
 import type { ClusterSettings } from "./settings.ts";
 
 /** Times in milliseconds. */
 export const reviewTimes = {
   /** Timeout of a review. */
   ask: 10_000,
-  /** A token that was accepted is not reviewed again for so long. */
+  /** A token is not reviewed again for so long, whether it was accepted or refused. */
   cached: 10_000,
 } as const;
 
-/** Maximum number of accepted tokens that are remembered. */
-const maxCached = 1_000;
+/** Milliseconds by which the clocks of cluster and server may differ. */
+const skewMs = 60_000;
 
 const path = "/apis/authentication.k8s.io/v1/tokenreviews";
 
@@ -47,25 +48,20 @@ type Review = z.infer<typeof reviewSchema>["status"];
 /** Names of a namespace and a ServiceAccount are DNS labels and subdomains. */
 const usernamePattern = /^system:serviceaccount:([a-z0-9-]{1,63}):([a-z0-9.-]{1,253})$/;
 
-interface CachedReview {
-  readonly subject: VerifiedSubject;
-  readonly until: number;
-}
-
 /** One cluster. */
 export class KubernetesCluster implements JwtVerifier, Disposable {
   readonly name: string;
   readonly #settings: ClusterSettings;
   readonly #http: HttpClient;
   readonly #clock: Clock;
-  /** By the hash of the token, the oldest first. */
-  readonly #cached = new Map<string, CachedReview>();
+  readonly #cached: ReviewCache;
 
   private constructor(settings: ClusterSettings, http: HttpClient, clock: Clock) {
     this.name = settings.name;
     this.#settings = settings;
     this.#http = http;
     this.#clock = clock;
+    this.#cached = new ReviewCache(clock);
   }
 
   /** Reads the TLS files. No network access. @throws {KmsError} `config` if the files cannot be used. */
@@ -83,18 +79,42 @@ export class KubernetesCluster implements JwtVerifier, Disposable {
   }
 
   async verify(jwt: string, signal: AbortSignal): Promise<VerifiedSubject> {
-    const key = sha256Hex(utf8(jwt));
-    const cached = this.#cached.get(key);
-    if (cached !== undefined && cached.until > this.#clock.now()) return cached.subject;
-    const askedAt = this.#clock.now();
-    const subject = this.#accepted(await this.#review(jwt, signal));
-    this.#remember(key, { subject, until: askedAt + reviewTimes.cached });
-    return subject;
+    this.#requireForm(jwt);
+    const outcome = this.#cached.get(jwt) ?? await this.#reviewed(jwt, signal);
+    if ("refusal" in outcome) throw outcome.refusal;
+    return outcome.subject;
   }
 
   [Symbol.dispose](): void {
     this.#http[Symbol.dispose]();
     this.#cached.clear();
+  }
+
+  /** A token that no cluster accepts costs no review. One without an expiry is the cluster's to judge. */
+  #requireForm(jwt: string): void {
+    const claims = unverifiedClaims(jwt);
+    if (claims === undefined) throw refusedJwt("it has not the form of a JWT");
+    const { exp } = claims;
+    if (exp !== undefined && (typeof exp !== "number" || exp * 1_000 + skewMs <= this.#clock.wall())) {
+      throw refusedJwt("it has expired");
+    }
+  }
+
+  /** An outage is no outcome. */
+  async #reviewed(jwt: string, signal: AbortSignal): Promise<ReviewOutcome> {
+    const until = this.#clock.now() + reviewTimes.cached;
+    const outcome = this.#outcomeOf(await this.#review(jwt, signal));
+    this.#cached.put(jwt, outcome, until);
+    return outcome;
+  }
+
+  #outcomeOf(review: Review): ReviewOutcome {
+    try {
+      return { subject: this.#accepted(review) };
+    } catch (thrown) {
+      if (thrown instanceof KeyringError) return { refusal: thrown };
+      throw thrown;
+    }
   }
 
   #accepted({ authenticated, audiences, user }: Review): VerifiedSubject {
@@ -145,15 +165,6 @@ export class KubernetesCluster implements JwtVerifier, Disposable {
     } catch (thrown) {
       if (!(thrown instanceof KmsError)) throw thrown;
       throw this.#unavailable(thrown.message.replace(/^Cannot [^:]*: |\.$/g, ""), thrown);
-    }
-  }
-
-  #remember(key: string, review: CachedReview): void {
-    this.#cached.delete(key);
-    this.#cached.set(key, review);
-    for (const [oldest] of this.#cached) {
-      if (this.#cached.size <= maxCached) break;
-      this.#cached.delete(oldest);
     }
   }
 

@@ -1,9 +1,10 @@
-import { deepEqual, equal, match } from "node:assert/strict";
+import { deepEqual, equal, match, rejects } from "node:assert/strict";
 import { join } from "node:path";
 import { FakeClock } from "../../../../tests/support/fake_clock.ts";
 import { type JsonRequestSeen, JsonServer } from "../../../../tests/support/json_server.ts";
 import { inFolder } from "../../../../tests/support/temporary_folder.ts";
 import { KeyringError, type ProblemCode } from "../../../api/keyring/problems.ts";
+import { base64url, utf8 } from "../../../base/bytes.ts";
 import { Secret } from "../../../base/secret.ts";
 import { KubernetesCluster } from "./cluster.ts";
 import { LoginVerifier } from "./login.ts";
@@ -35,6 +36,12 @@ interface TestCluster {
   refuses(sentence: RegExp, code?: ProblemCode): Promise<void>;
 }
 
+/** A token in form. @param expires seconds from the beginning of the test's clock. */
+function jwtOf(id: string, expires = 3_600): string {
+  const part = (value: unknown) => base64url(utf8(JSON.stringify(value)));
+  return [{ alg: "RS256" }, { jti: id, exp: 1_700_000_000 + expires }, "signature"].map(part).join(".");
+}
+
 /** Runs a test with a cluster whose reviews have the status of the test. */
 function withCluster(work: (test: TestCluster) => Promise<void>, name = "prod"): () => Promise<void> {
   return () =>
@@ -51,7 +58,7 @@ function withCluster(work: (test: TestCluster) => Promise<void>, name = "prod"):
         clock,
         cluster,
         status: accepted,
-        verify: (jwt = "a.b.c") => cluster.verify(jwt, never),
+        verify: (jwt = jwtOf("a")) => cluster.verify(jwt, never),
         async refuses(sentence, code = "unauthenticated") {
           const thrown = await this.verify().then(() => undefined, (thrown: unknown) => thrown);
           if (!(thrown instanceof KeyringError)) throw thrown ?? new Error("it was accepted");
@@ -67,7 +74,7 @@ function withCluster(work: (test: TestCluster) => Promise<void>, name = "prod"):
 Deno.test(
   "KubernetesCluster asks for a review for its audience with its own token",
   withCluster(async (test) => {
-    const verified = await test.verify("a.b.c");
+    const verified = await test.verify();
     deepEqual(test.server.requests, [{
       method: "POST",
       path,
@@ -75,7 +82,7 @@ Deno.test(
       body: {
         apiVersion: "authentication.k8s.io/v1",
         kind: "TokenReview",
-        spec: { token: "a.b.c", audiences: ["trousseau"] },
+        spec: { token: jwtOf("a"), audiences: ["trousseau"] },
       },
     }]);
     deepEqual([verified.kind, verified.name], ["kubernetes", "kubernetes:prod/shop/web"]);
@@ -128,8 +135,12 @@ for (const [criterion, status, sentence] of refusals) {
     withCluster(async (test) => {
       test.status = status;
       await test.refuses(sentence);
+      test.status = accepted;
+      await test.clock.advance(9_999);
       await test.refuses(sentence);
-      equal(test.server.requests.length, 2, "a refusal is not remembered");
+      equal(test.server.requests.length, 1, "a refusal is remembered");
+      await test.clock.advance(1);
+      await test.verify();
     }),
   );
 }
@@ -141,9 +152,38 @@ Deno.test(
     test.status = { authenticated: false };
     await test.clock.advance(9_999);
     await test.verify();
-    await test.verify("x.y.z").then(() => Promise.reject(new Error("accepted")), () => {});
+    await test.verify(jwtOf("x")).then(() => Promise.reject(new Error("accepted")), () => {});
     await test.clock.advance(1);
     await test.refuses(/does not accept it/);
+  }),
+);
+
+Deno.test(
+  "KubernetesCluster asks for no review of a token that is not in form or has expired",
+  withCluster(async (test) => {
+    const bare = base64url(utf8("[]"));
+    const wrong = ["a.b.c", "", "a.b", `${jwtOf("a")}.more`, `${bare}.${bare}.${bare}`, `${jwtOf("a")}=`];
+    for (const jwt of wrong) {
+      await rejects(test.verify(jwt), { code: "unauthenticated", message: /has not the form of a JWT/ }, jwt);
+    }
+    await rejects(test.verify(jwtOf("a", -60)), { message: /it has expired/ });
+    await test.verify(jwtOf("a", -59));
+    equal(test.server.requests.length, 1);
+  }),
+);
+
+Deno.test(
+  "KubernetesCluster remembers a thousand refusals, which drive no accepted token out",
+  withCluster(async (test) => {
+    await test.verify();
+    test.status = { authenticated: false };
+    for (let index = 0; index <= 1_000; index++) await rejects(test.verify(jwtOf(`${index}`)));
+    const before = test.server.requests.length;
+    await test.verify();
+    await rejects(test.verify(jwtOf("1000")));
+    equal(test.server.requests.length, before);
+    await rejects(test.verify(jwtOf("0")));
+    equal(test.server.requests.length, before + 1);
   }),
 );
 
@@ -205,7 +245,7 @@ Deno.test("KubernetesCluster says so if nothing listens at its address", async (
     await server[Symbol.asyncDispose]();
     const settings = { name: "prod", address: origin, audience: "trousseau", tls: { caFile } };
     using cluster = await KubernetesCluster.open(settings, { clock: new FakeClock(), notify: () => {} });
-    const thrown = await cluster.verify("a.b.c", never).then(() => undefined, (thrown: KeyringError) => thrown);
+    const thrown = await cluster.verify(jwtOf("a"), never).then(() => undefined, (thrown: KeyringError) => thrown);
     match(thrown?.message ?? "", /The cluster prod at .* refused the connection\.$/);
   });
 });
@@ -216,9 +256,9 @@ Deno.test(
     const asked: string[] = [];
     const issuer = (name: string) => ({ name, verify: () => (asked.push(name), test.verify()) });
     const one = new LoginVerifier({ clusters: [test.cluster], issuers: [] });
-    equal((await one.verify({ method: "kubernetes", jwt: "a.b.c" }, never)).name, "kubernetes:prod/shop/web");
+    equal((await one.verify({ method: "kubernetes", jwt: jwtOf("a") }, never)).name, "kubernetes:prod/shop/web");
     const two = new LoginVerifier({ clusters: [], issuers: [issuer("github"), issuer("gitlab")] });
-    await two.verify({ method: "oidc", issuer: "gitlab", jwt: "a.b.c" }, never);
+    await two.verify({ method: "oidc", issuer: "gitlab", jwt: jwtOf("a") }, never);
     deepEqual(asked, ["gitlab"]);
     const fails = async (
       verifier: LoginVerifier,
@@ -228,15 +268,15 @@ Deno.test(
       const thrown = await verifier.verify(request, never).then(() => undefined, (thrown: Error) => thrown);
       match(thrown?.message ?? "it was accepted", sentence);
     };
-    await fails(one, { method: "oidc", jwt: "a.b.c" }, /^Cannot log in: no issuer is configured\.$/);
+    await fails(one, { method: "oidc", jwt: jwtOf("a") }, /^Cannot log in: no issuer is configured\.$/);
     await fails(
       two,
-      { method: "oidc", jwt: "a.b.c" },
+      { method: "oidc", jwt: jwtOf("a") },
       /2 are configured for this method; give the name of the issuer\.$/,
     );
     await fails(
       two,
-      { method: "oidc", issuer: "gitlap", jwt: "a.b.c" },
+      { method: "oidc", issuer: "gitlap", jwt: jwtOf("a") },
       /no issuer of this name is configured\. Did you mean "gitlab"\?$/,
     );
     for (const jwt of ["", "a.b", "a.b.c.d", "a.b. c", "a..c", `a.b.${"c".repeat(16_384)}`]) {

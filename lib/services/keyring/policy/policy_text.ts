@@ -11,8 +11,9 @@ import { parseDuration } from "../../../base/duration.ts";
 import { type FieldPath, readYaml, type YamlFile } from "../../../base/yaml_positions.ts";
 import { defaultTokenTtlMs, type Policy, type Role, type RoleTake } from "./policy.ts";
 
-/** Maximum number of problems in one error. */
+/** Maximum number of problems in one error, and of those whose places are looked up: each look-up reads the whole text. */
 const maxProblems = 20;
+const maxPlaced = 40;
 
 interface PlacedProblem {
   readonly line: number;
@@ -32,11 +33,16 @@ export function parsePolicy(text: string, version: number): Policy {
   if (yaml.value === undefined || yaml.problems.length > 0) {
     throw refused(yaml.problems.map(({ position, text }) => ({ ...position, text })));
   }
+  // Complaints are made for each member: their number is bounded before.
+  if (countMembers(yaml.value, policyLimits.members) > policyLimits.members) {
+    const most = policyLimits.members;
+    throw new KeyringError("too_large", `The policy is refused: it has more than ${most} keys and list elements.`);
+  }
   // The schema passes over a key of this name in silence, and a claim that is passed over makes a role wider.
   const unsafe = unsafeKeys(yaml.value, []);
-  if (unsafe.length > 0) throw refused(unsafe.map((path) => placed(path, "is no name here", yaml)));
+  if (unsafe.length > 0) throw refused(unsafe.slice(0, maxPlaced).map((path) => placed(path, "is no name here", yaml)));
   const parsed = policySchema.safeParse(yaml.value);
-  if (!parsed.success) throw refused(parsed.error.issues.flatMap((issue) => problemsOf(issue, yaml)));
+  if (!parsed.success) throw refusedIssues(parsed.error.issues, yaml);
   return compiled(parsed.data, version);
 }
 
@@ -61,6 +67,20 @@ function takeOf({ person, socket, issuer, cluster, subject, claims }: RawTake): 
   };
 }
 
+/** The number of keys and list elements below a value, counted up to one more than `most`. */
+function countMembers(value: unknown, most: number): number {
+  let count = 0;
+  const left: unknown[] = [value];
+  while (left.length > 0 && count <= most) {
+    const next = left.pop();
+    if (typeof next !== "object" || next === null) continue;
+    const members = Object.values(next);
+    count += members.length;
+    if (count <= most) left.push(...members);
+  }
+  return count;
+}
+
 /** The paths of all keys `__proto__`. */
 function unsafeKeys(value: unknown, path: FieldPath): readonly FieldPath[] {
   if (typeof value !== "object" || value === null) return [];
@@ -70,14 +90,21 @@ function unsafeKeys(value: unknown, path: FieldPath): readonly FieldPath[] {
   });
 }
 
-function problemsOf(issue: z.core.$ZodIssue, yaml: YamlFile): readonly PlacedProblem[] {
+/** The refusal for the issues of the schema, of which the first ones are placed and the others counted. */
+function refusedIssues(issues: readonly z.core.$ZodIssue[], yaml: YamlFile): KeyringError {
+  const all = issues.flatMap(complaintsOf);
+  const first = all.slice(0, maxPlaced).map(({ path, text }) => placed(path, text, yaml));
+  return refused(first, all.length - first.length);
+}
+
+function complaintsOf(issue: z.core.$ZodIssue): readonly { readonly path: FieldPath; readonly text: string }[] {
   const path = issue.path.filter((segment) => typeof segment !== "symbol");
   if (issue.code === "unrecognized_keys") {
     const texts = issue.message.split("\n");
-    return issue.keys.map((key, index) => placed([...path, key], texts[index] ?? "unknown key", yaml));
+    return issue.keys.map((key, index) => ({ path: [...path, key], text: texts[index] ?? "unknown key" }));
   }
   const inner = issue.code === "invalid_key" ? issue.issues[0]?.message : undefined;
-  return [placed(path, inner ?? issue.message, yaml)];
+  return [{ path, text: inner ?? issue.message }];
 }
 
 function placed(path: FieldPath, text: string, yaml: YamlFile): PlacedProblem {
@@ -91,10 +118,11 @@ function shownKey(key: string): string {
   return /^[\w.@-]{1,64}$/.test(key) ? key : "(key)";
 }
 
-function refused(problems: readonly PlacedProblem[]): KeyringError {
+/** @param uncounted number of problems that are not in the list. */
+function refused(problems: readonly PlacedProblem[], uncounted = 0): KeyringError {
   const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
   const lines = [...new Set(sorted.map(({ line, column, text }) => `${line}:${column}: ${text}`))];
-  const left = lines.length - maxProblems;
+  const left = uncounted + lines.length - maxProblems;
   const shown = [...lines.slice(0, maxProblems), ...(left > 0 ? [`and ${left} more`] : [])];
   return new KeyringError("request_invalid", ["The policy is refused:", ...shown].join("\n"));
 }

@@ -1,4 +1,4 @@
-import { deepEqual, equal, throws } from "node:assert/strict";
+import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import fc from "fast-check";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { parsePolicy } from "./policy_text.ts";
@@ -133,6 +133,26 @@ Deno.test("parsePolicy() refuses a text above the limit", () => {
 Deno.test("parsePolicy() shows 20 problems at most, and the number of the others", () => {
   const verbs = Array.from({ length: 30 }, () => "nothing").join(",\n ");
   throws(() => parsePolicy(`roles: { a: { rules: [{ path: a, verbs: [\n ${verbs}] }] } }`, 1), /\nand 10 more$/);
+});
+
+Deno.test("parsePolicy() refuses texts with very many mistakes in a time that grows with their length", () => {
+  const many = (count: number, one: (index: number) => string) =>
+    Array.from({ length: count }, (_, at) => one(at)).join();
+  const texts: readonly (readonly [string, RegExp])[] = [
+    [`roles: {a: {${many(20_000, (at) => `k${at}: 1`)}}}`, /\nand 199\d\d more$/],
+    [`roles: {${many(15_000, (at) => `k${at}: {}`)}}`, /\nand 149\d\d more$/],
+    [`roles: {a: {rules: [{path: a, verbs: [${many(50_000, () => "x")}]}]}}`, /\nand 499\d\d more$/],
+    [
+      `roles: {a: {rules: [{path: a, verbs: [${many(110_000, () => "x")}]}]}}`,
+      /has more than 100000 keys and list elements/,
+    ],
+    [`roles: {${many(15_000, () => "k: {}")}}`, /\nand 149\d\d more$/],
+    [`roles: [${many(30_000, () => "*a")}]`, /anchors more than/],
+  ];
+  const startedAt = performance.now();
+  for (const [text, says] of texts) throws(() => parsePolicy(text, 1), says);
+  // Quadratic work took minutes for each of them.
+  ok(performance.now() - startedAt < 120_000);
 });
 
 Deno.test("parsePolicy() is total: a policy, request_invalid or too_large", () => {

@@ -124,6 +124,11 @@ export class SealedRecordStore implements RecordStore, Disposable {
     return this.#highest;
   }
 
+  /** Gives all later writes a greater revision than one that was written before this process. */
+  continueAfter(revision: number): void {
+    this.#highest = Math.max(this.#highest, revision + 1);
+  }
+
   /** The estimated number of bytes of opened records in memory. */
   get cachedBytes(): number {
     return this.#cache.bytes;

@@ -28,7 +28,7 @@ export interface Migration {
 export const migrations: readonly Migration[] = [];
 
 /** The row key of a single record of the table `meta`. */
-export function metaKey(name: "format" | "reseal" | "checkpoint"): Uint8Array {
+export function metaKey(name: "format" | "reseal"): Uint8Array {
   return utf8(name);
 }
 
