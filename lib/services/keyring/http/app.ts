@@ -3,17 +3,10 @@
  *
  * @module
  */
-import { Hono } from "hono";
+import { RegExpRouter } from "hono/router/reg-exp-router";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { apiPrefix, routes } from "../../../api/keyring/routes.ts";
-import {
-  type AnswerRequest,
-  type ApiAnswer,
-  type IncomingRequest,
-  jsonAnswer,
-  jsonTextAnswer,
-  responseOf,
-} from "./exchange.ts";
+import { type AnswerRequest, type ApiAnswer, type IncomingRequest, jsonAnswer, jsonTextAnswer } from "./exchange.ts";
 import { HealthPages, type HealthSources } from "./health_pages.ts";
 import { nativeOperations } from "./native_operations.ts";
 import { openApiText } from "./openapi.ts";
@@ -30,91 +23,94 @@ export interface KeyringAppOptions extends PipelineOptions, HealthSources {
   readonly kvMount: string;
 }
 
-interface Bindings {
-  readonly incoming: IncomingRequest;
-  readonly target: RequestTarget;
-}
-
-type KeyringHono = Hono<{ Bindings: Bindings }>;
+/** Answers a request, or leaves it to the next route. */
+type Route = (
+  incoming: IncomingRequest,
+  target: RequestTarget,
+) => Promise<ApiAnswer> | ApiAnswer | undefined;
 
 /** The methods that a route may have. HEAD is refused: it would read a value that is not sent. */
 const methods: ReadonlySet<string> = new Set(["GET", "POST", "PUT", "PATCH", "DELETE"]);
 
 /**
- * The application as a function. Hono matches the path as it was sent, without decoding, and is never asked for the
- * parameters of a path.
+ * The application as a function. The router of Hono matches the path as it was sent, without decoding, and its parameters
+ * are not used. Hono itself would make a `Request` and a `Response` of the web for each request.
  */
 export function keyringApp(options: KeyringAppOptions): AnswerRequest {
-  const app = routedApp(options);
+  const router = routesOf(options);
   return async (incoming) => {
     try {
       if (!methods.has(incoming.method)) throw notAllowed();
       const target = requestTarget(incoming.target);
-      const request = new Request(`http://keyring.invalid${target.path}`, { method: incoming.method });
-      return await app.fetch(request, { incoming, target });
+      for (const [route] of router.match(incoming.method, target.path)[0]) {
+        const answer = route(incoming, target);
+        if (answer !== undefined) return await answer;
+      }
+      throw noRoute();
     } catch (thrown) {
       return refusal(incoming, toKeyringError(thrown));
     }
   };
 }
 
-function routedApp(options: KeyringAppOptions): KeyringHono {
-  const app: KeyringHono = new Hono({ getPath: (_request, context) => context?.env?.target.path ?? "/" });
+function routesOf(options: KeyringAppOptions): RegExpRouter<Route> {
+  const router = new RegExpRouter<Route>();
   const pipeline = new Pipeline(options);
   const pages = new HealthPages(options);
-  const get = (path: string, answer: (request: IncomingRequest) => ApiAnswer | Promise<ApiAnswer>) =>
-    app.get(path, async ({ env: { incoming } }) => responseOf(await answer(incoming)));
-  get("/livez", () => pages.livez());
-  get("/readyz", () => pages.readyz());
-  get(`${apiPrefix}${routes.health.path}`, (request) => pages.health(request));
-  get("/v1/sys/health", () => pages.vaultHealth());
+  router.add("GET", "/livez", () => pages.livez());
+  router.add("GET", "/readyz", () => pages.readyz());
+  router.add("GET", `${apiPrefix}${routes.health.path}`, (request) => pages.health(request));
+  router.add("GET", "/v1/sys/health", () => pages.vaultHealth());
   let document: string | undefined;
-  get("/openapi.json", () => jsonTextAnswer(200, document ??= openApiText(options.version)));
+  router.add("GET", "/openapi.json", () => jsonTextAnswer(200, document ??= openApiText(options.version)));
   for (const [id, operation] of nativeOperations()) {
     const { method, path } = routes[id];
-    add(app, pipeline, { method, path: `${apiPrefix}${path}` }, operation);
+    add(router, pipeline, { method, path: `${apiPrefix}${path}` }, operation);
   }
-  for (const route of vaultRoutes(options.kvMount)) addVault(app, pipeline, route);
-  app.all("/v1/*", ({ env: { incoming } }) => vaultRefusal(incoming));
-  app.all("*", ({ env: { incoming } }) => refusal(incoming, noRoute()));
-  return app;
+  for (const route of vaultRoutes(options.kvMount)) addVault(router, pipeline, route);
+  router.add("ALL", "/v1/*", (incoming) => vaultRefusal(incoming));
+  return router;
 }
 
 /** Adds an operation. @param row its path may end with a placeholder in braces, which stands for the rest of the path. */
 function add(
-  app: KeyringHono,
+  router: RegExpRouter<Route>,
   pipeline: Pipeline,
   row: { readonly method: string; readonly path: string },
   operation: Operation,
 ): void {
   const prefix = row.path.replace(/\{\w+\}$/, "");
   const pattern = prefix === row.path ? prefix : `${prefix}*`;
-  app.on(row.method, pattern, async ({ env: { incoming, target } }) => {
-    const encodedPath = target.path.slice(prefix.length);
-    return responseOf(await pipeline.run({ request: incoming, target, encodedPath }, operation));
+  router.add(row.method, pattern, (request, target) => {
+    return pipeline.run({ request, target, encodedPath: target.path.slice(prefix.length) }, operation);
   });
 }
 
 /** Adds a route of Vault's API. One with a query comes before one without. */
-function addVault(app: KeyringHono, pipeline: Pipeline, { methods, path, whenQuery, operation }: VaultRoute): void {
+function addVault(
+  router: RegExpRouter<Route>,
+  pipeline: Pipeline,
+  { methods, path, whenQuery, operation }: VaultRoute,
+): void {
   const pattern = `/v1/${path}`;
   const prefix = pattern.replace(/\*$/, "");
-  app.on([...methods], pattern, async ({ env: { incoming, target } }, next) => {
-    if (whenQuery !== undefined && !target.query.startsWith(whenQuery)) return await next();
-    const encodedPath = target.path.slice(prefix.length);
-    return responseOf(await pipeline.run({ request: incoming, target, encodedPath }, operation));
-  });
+  for (const method of methods) {
+    router.add(method, pattern, (request, target) => {
+      if (whenQuery !== undefined && !target.query.startsWith(whenQuery)) return undefined;
+      return pipeline.run({ request, target, encodedPath: target.path.slice(prefix.length) }, operation);
+    });
+  }
 }
 
-function vaultRefusal(incoming: IncomingRequest): Response {
+function vaultRefusal(incoming: IncomingRequest): ApiAnswer {
   const message = "unsupported operation: this server answers a subset of the KV version 2 API";
-  return responseOf(withCommonHeaders(jsonAnswer(405, { errors: [message] }), requestIdOf(incoming)));
+  return withCommonHeaders(jsonAnswer(405, { errors: [message] }), requestIdOf(incoming));
 }
 
 /** The answer to a request that reaches no operation. */
-function refusal(incoming: IncomingRequest, error: KeyringError): Response {
+function refusal(incoming: IncomingRequest, error: KeyringError): ApiAnswer {
   const requestId = requestIdOf(incoming);
-  return responseOf(withCommonHeaders(problemAnswer(error, requestId), requestId));
+  return withCommonHeaders(problemAnswer(error, requestId), requestId);
 }
 
 function noRoute(): KeyringError {
