@@ -64,6 +64,7 @@ export const tokenCodec = jsonCodec<TokenRecord>(
     revokedAt: z.optional(time),
     revokedBy: z.optional(z.string()),
   }),
+  true,
 );
 
 /** A new token of 256 random bits. */
