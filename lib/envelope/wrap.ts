@@ -8,9 +8,9 @@ import {
   ByteWriter,
   compareTexts,
   concat,
-  equalBytes,
   exactText,
   fieldSize,
+  sameBytes,
   sha256,
   sha256Hex,
   uint16,
@@ -79,7 +79,7 @@ export function ownWraps(wraps: readonly Wrap[]): readonly Wrap[] {
 export function areSameWraps(known: readonly Wrap[], wraps: readonly Wrap[]): boolean {
   return known.length === wraps.length && known.every(({ name, version, ciphertext }) => {
     const other = wraps.find((wrap) => wrap.name === name);
-    return other !== undefined && other.version === version && equalBytes(other.ciphertext, ciphertext);
+    return other !== undefined && other.version === version && sameBytes(other.ciphertext, ciphertext);
   });
 }
 
