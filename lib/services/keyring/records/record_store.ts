@@ -146,7 +146,7 @@ export class SealedRecordStore implements RecordStore, Disposable {
   async #transaction<Result>(work: (tx: RecordTransaction) => Promise<Result>, signal: AbortSignal): Promise<Result> {
     for (let count = 1; count <= tries.most; count++) {
       const nextRevision: OpenTransactionParts["nextRevision"] = (previous) => this.#nextRevision(previous);
-      const tx = new OpenTransaction({ ...this.#sessionParts(signal), nextRevision });
+      const tx = new OpenTransaction({ ...this.#sessionParts(signal), nextRevision, isRepeated: count > 1 });
       const result = await work(tx);
       if (await tx.commit()) return result;
       // The keys are among the conditions of a commit.

@@ -79,6 +79,11 @@ export interface FetchedRecord {
  */
 export interface RecordTransaction extends RecordReader {
   put<Value>(codec: RecordCodec<Value>, key: Uint8Array, value: Value): void;
+  /**
+   * As `put`, for a row that should not exist, such as one with a new random key: it is not read first, and if it exists,
+   * the work runs again with `put` in its place.
+   */
+  insert<Value>(codec: RecordCodec<Value>, key: Uint8Array, value: Value): void;
   delete(codec: Pick<RecordCodec<never>, "table">, key: Uint8Array): void;
 }
 

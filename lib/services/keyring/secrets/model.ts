@@ -75,6 +75,11 @@ export interface WrittenSecret {
   readonly fingerprint?: string;
 }
 
+/** The result of a write, with the secret after it. */
+export interface PutSecret extends WrittenSecret {
+  readonly info: SecretInfo;
+}
+
 /** The content of a new version. */
 export interface NewVersion {
   readonly fields: readonly SecretField[];

@@ -19,6 +19,7 @@ import type {
   ListedPath,
   NewSecret,
   NewVersion,
+  PutSecret,
   ReadSecret,
   SecretChange,
   SecretDiff,
@@ -133,6 +134,19 @@ export class Secrets {
       if (write.found && call.cas === undefined) throw exists(path, write.found.metadata.value);
       return await this.#added(path, write, content, write.found ? "update" : "create");
     });
+  }
+
+  /**
+   * Makes the secret, or a new version of it whatever its state. Errors as for {@linkcode Secrets.create}, without `exists`.
+   */
+  async put(path: SecretPath, content: NewSecret, call: WriteCall): Promise<PutSecret> {
+    let info: SecretInfo | undefined;
+    const note = (id: Uint8Array, secret: StoredSecret) => void (info = infoOf(id, secret));
+    const add = async (write: SecretWrite) => {
+      return await this.#added(path, write, content, write.found ? "update" : "create");
+    };
+    const written = await this.#write(path, call, add, note);
+    return { ...written, info: info ?? await this.info(path, call.signal) };
   }
 
   /**
@@ -279,6 +293,7 @@ export class Secrets {
     path: SecretPath,
     call: WriteCall,
     change: (write: SecretWrite) => Promise<ChangedSecret> | ChangedSecret,
+    note?: (id: Uint8Array, secret: StoredSecret) => void,
   ): Promise<WrittenSecret> {
     const { signal } = call;
     return await this.#claims.unlessClaimed(signal, () =>
@@ -287,7 +302,7 @@ export class Secrets {
         const [found, now] = [await this.#tree.find(tx, path), this.#now()];
         checkVersion(path, found?.metadata.value, call.cas);
         const changed = await change({ tx, found, now });
-        return await this.#put(tx, changed, found === undefined, now, call);
+        return await this.#put(tx, changed, found === undefined, now, call, note);
       }, signal));
   }
 
@@ -333,12 +348,15 @@ export class Secrets {
     isNew: boolean,
     now: number,
     { alongside }: WriteCall,
+    note?: (id: Uint8Array, secret: StoredSecret) => void,
   ): Promise<WrittenSecret> {
     const { secret, pruned } = finished(changed, action, now);
+    note?.(id, secret);
     const { path, currentVersion: version } = secret;
     if (isNew) await this.#tree.add(tx, path, id);
-    tx.put(metadataCodec, id, secret);
-    if (value) tx.put(valueCodec(value.fields.map(({ name }) => name)), valueKey(id, version), value);
+    if (isNew) tx.insert(metadataCodec, id, secret);
+    else tx.put(metadataCodec, id, secret);
+    if (value) tx.insert(valueCodec(value.fields.map(({ name }) => name)), valueKey(id, version), value);
     for (const one of pruned) tx.delete({ table: "value" }, valueKey(id, one.version));
     const written = { path, version, ...(fingerprint !== undefined && { fingerprint }) };
     await alongside?.(tx, written);
