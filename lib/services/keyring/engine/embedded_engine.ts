@@ -20,6 +20,7 @@ import {
   type TableName,
   tables,
 } from "./engine.ts";
+import { RangeMarks } from "./range_marks.ts";
 import { boundsOf, ownBytes } from "./key_range.ts";
 import { requireNames, requireRange, requireTransaction } from "./limits.ts";
 import { RowChanges } from "./row_changes.ts";
@@ -87,6 +88,7 @@ class EmbeddedEngine implements Engine {
   readonly #reads: Batches<SqliteRead, readonly (SqliteRow | undefined)[]>;
   readonly #commits: Batches<SqliteTransaction, number | undefined>;
   readonly #rows = new RowCache(cacheBytes);
+  readonly #marks = new RangeMarks();
   readonly #closing = new AbortController();
   #check: Promise<void> | undefined;
   /** Why no answer can be trusted any more. */
@@ -104,7 +106,8 @@ class EmbeddedEngine implements Engine {
     // What comes after a failed sync must not be written: it would depend on pages that may be lost.
     const mayRepeat = (thrown: unknown) => thrown instanceof SqliteError && !isFinalFailure(thrown.failure);
     this.#commits = new Batches(
-      (jobs) => thread.ask("commit", jobs, (answers) => noteCommit(this.#rows, jobs, answers)),
+      (jobs) =>
+        thread.ask("commit", jobs, (answers) => noteCommit({ rows: this.#rows, marks: this.#marks }, jobs, answers)),
       mayRepeat,
     );
   }
@@ -147,6 +150,10 @@ class EmbeddedEngine implements Engine {
 
   watch(table: TableName, signal: AbortSignal): RowWatch {
     return this.#changes.watch(table, signal);
+  }
+
+  mark(table: TableName, prefix: Uint8Array): number {
+    return this.#marks.of(table, prefix);
   }
 
   async *snapshot(signal: AbortSignal): AsyncGenerator<readonly StoredRow[]> {

@@ -1,10 +1,11 @@
 /**
- * The rows in the messages of the thread, and the rows in memory that they change.
+ * The rows in the messages of the thread, and the rows and marks in memory that they change.
  *
  * @module
  */
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { type StoredRow, type TableName, tables } from "./engine.ts";
+import type { RangeMarks } from "./range_marks.ts";
 import type { RowCache } from "./row_cache.ts";
 import type { SqliteJobs, SqliteRow } from "./sqlite_jobs.ts";
 
@@ -39,17 +40,21 @@ export function noteRead(
  * @param answers `undefined` after a failure: then it is not known which of the rows are in the database.
  */
 export function noteCommit(
-  cache: RowCache,
+  { rows, marks }: { readonly rows: RowCache; readonly marks: RangeMarks },
   jobs: SqliteJobs["commit"]["argument"],
   answers: SqliteJobs["commit"]["answer"] | undefined,
 ): void {
-  if (answers === undefined) return cache.clear();
+  if (answers === undefined) {
+    marks.allChanged();
+    return rows.clear();
+  }
   for (const [index, { writes }] of jobs.entries()) {
     let version = answers[index];
     if (version === undefined) continue;
     for (const [number, key, bytes] of writes) {
       const table = tableOf(number);
-      cache.set({ table, key }, bytes && { table, key, bytes, version: ++version });
+      marks.changed([{ table, key }]);
+      rows.set({ table, key }, bytes && { table, key, bytes, version: ++version });
     }
   }
 }

@@ -96,6 +96,11 @@ export class RecordSession implements RecordReader {
     return await this.#parts.keys.lookupKeys(purpose, fields);
   }
 
+  async requireKeys(): Promise<void> {
+    await this.#parts.begin?.();
+    await this.#parts.keys.requireRecordKeys();
+  }
+
   async keysChanged(): Promise<boolean> {
     return await this.#parts.keys.changed();
   }

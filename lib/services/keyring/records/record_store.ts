@@ -115,6 +115,10 @@ export class SealedRecordStore implements RecordStore, Disposable {
     return this.engine.watch(table, signal);
   }
 
+  mark(table: TableName, prefix: Uint8Array): number | undefined {
+    return this.engine.mark?.(table, prefix);
+  }
+
   async purge(signal: AbortSignal): Promise<void> {
     await this.engine.purge(signal);
   }

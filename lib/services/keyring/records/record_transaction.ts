@@ -39,6 +39,7 @@ export class OpenTransaction implements RecordTransaction {
   readonly open: RecordReader["open"];
   readonly lookupKey: RecordReader["lookupKey"];
   readonly lookupKeys: RecordReader["lookupKeys"];
+  readonly requireKeys: RecordReader["requireKeys"];
   readonly keysChanged: RecordReader["keysChanged"];
   readonly #parts: OpenTransactionParts;
   readonly #fetched = new Map<string, FetchedRecord>();
@@ -56,6 +57,7 @@ export class OpenTransaction implements RecordTransaction {
     this.open = session.open.bind(session);
     this.lookupKey = session.lookupKey.bind(session);
     this.lookupKeys = session.lookupKeys.bind(session);
+    this.requireKeys = session.requireKeys.bind(session);
     this.keysChanged = session.keysChanged.bind(session);
   }
 

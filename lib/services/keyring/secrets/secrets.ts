@@ -12,6 +12,7 @@ import { Claims } from "./claims.ts";
 import { watchSecrets } from "./changes.ts";
 import { Destroyer, withoutValue } from "./destroy.ts";
 import { type ImportCall, Importer, type ImportItem, type ImportReport } from "./import.ts";
+import { FolderLists } from "./folder_lists.ts";
 import { listFolder } from "./listing.ts";
 import { infoOf, metadataCodec, shownVersion, type StoredSecret, type StoredVersion } from "./metadata_record.ts";
 import type {
@@ -65,6 +66,7 @@ export class Secrets {
   readonly #store: RecordStore;
   readonly #clock: Clock;
   readonly #tree: SecretTree;
+  readonly #lists: FolderLists;
   readonly #claims: Claims;
   readonly #destroyer: Destroyer;
   readonly #importer: Importer;
@@ -73,6 +75,7 @@ export class Secrets {
     this.#store = store;
     this.#clock = clock;
     this.#tree = new SecretTree(store);
+    this.#lists = new FolderLists(store);
     this.#claims = new Claims({ store, clock, tree: this.#tree });
     this.#destroyer = new Destroyer(store, clock);
     this.#importer = new Importer({ store, clock, tree: this.#tree, claims: this.#claims });
@@ -121,7 +124,8 @@ export class Secrets {
     },
   ): Promise<{ readonly entries: readonly ListedPath[]; readonly more: boolean }> {
     await this.#claims.settleAll(page.signal);
-    return await listFolder(this.#store.reader(page.signal), this.#tree, folder, page);
+    const parts = { reader: this.#store.reader(page.signal), tree: this.#tree, lists: this.#lists };
+    return await listFolder(parts, folder, page);
   }
 
   /**
