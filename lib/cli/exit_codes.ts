@@ -13,6 +13,8 @@ export const exitCodes = {
   unmet: { status: 1 },
   /** An unknown command, option or value. */
   usage: { status: 64 },
+  /** A file is not what it should be, or it is damaged. */
+  data: { status: 65 },
   /** A server cannot be reached. */
   unavailable: { status: 69 },
   /** An internal failure, or an invalid response. */

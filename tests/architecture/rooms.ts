@@ -14,6 +14,7 @@ export const order = [
   ["lib/config"],
   ["lib/conformance"],
   ["lib/services/kms", "lib/services/sops", "lib/services/keyring"],
+  ["lib/cluster"],
   ["lib/kek"],
   ["lib/envelope"],
   ["lib/provider"],

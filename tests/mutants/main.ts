@@ -52,6 +52,17 @@ interface Outcome {
   readonly survived: boolean;
 }
 
+/** The files of the repository, with those that are not committed yet. */
+async function repositoryFiles(): Promise<string[]> {
+  const args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"];
+  const { success, stdout } = await new Deno.Command("git", { args, cwd: root }).output();
+  if (!success) throw new Error("git ls-files fails: mutants are made of a clone of the repository.");
+  const names = new TextDecoder().decode(stdout).split("\0").filter((name) => name !== "");
+  const exists = (name: string) => Deno.stat(join(root, name)).then(() => true, () => false);
+  const here = await Promise.all(names.map(exists));
+  return names.filter((_, at) => here[at]);
+}
+
 /** One copy of the repository, in which one mutant at a time is tested. */
 class Workplace implements AsyncDisposable {
   readonly #folder: string;
@@ -62,21 +73,7 @@ class Workplace implements AsyncDisposable {
 
   static async make(): Promise<Workplace> {
     const folder = await Deno.makeTempDir({ prefix: "mutants-" });
-    for (
-      const part of [
-        "deno.json",
-        "deno.lock",
-        "deno.dev.json",
-        "deno.dev.lock",
-        "main.ts",
-        "lib",
-        "proto",
-        "tests",
-        "deploy",
-      ]
-    ) {
-      await cp(join(root, part), join(folder, part), { recursive: true });
-    }
+    for (const file of await repositoryFiles()) await cp(join(root, file), join(folder, file));
     return new Workplace(folder);
   }
 

@@ -39,4 +39,4 @@ export const clectlExits = {
     meaning: "the address, the context or a file of clectl's own is wrong",
     cure: "mend what the sentence names: clectl context list",
   },
-} as const satisfies Readonly<Record<ExitName, ExitRow>>;
+} as const satisfies Readonly<Partial<Record<ExitName, ExitRow>>>;

@@ -86,6 +86,50 @@ export const commands = [
     run: async (call) => (await import("./probe.ts")).probe(call),
   },
   {
+    name: "verify",
+    summary: "tell with which keys the data in etcd is encrypted",
+    description:
+      "Reads a snapshot or a running etcd, and counts the objects of each resource by provider, key ID and version of " +
+      "each KMS key. It needs no key and no KMS, writes nothing and prints no value. Nothing authenticates the bytes with " +
+      "key IDs and versions: they are labels. The resources are those of the EncryptionConfiguration; " +
+      "without one, secrets and each resource with an encrypted value. The exit status is 1 if a value is not under the " +
+      "expected key ID, and 65 if the file is no intact snapshot.",
+    positionals: [],
+    options: [
+      "snapshot",
+      "etcd",
+      "cacert",
+      "cert",
+      "key",
+      "rate",
+      "etcd-prefix",
+      "encryption-config",
+      "scope",
+      "expect-key-id",
+      "socket",
+      "all-revisions",
+      "freed",
+      "list",
+      "json",
+      "log-level",
+    ],
+    examples: [
+      {
+        line: "trousseau verify --snapshot snapshot.db",
+        does: "which keys a backup needs",
+      },
+      {
+        line: "trousseau verify --etcd https://127.0.0.1:2379 --socket /run/trousseau/kms.sock",
+        does: "whether everything is under the key ID that the plugin announces",
+      },
+      {
+        line: "trousseau verify --snapshot snapshot.db --all-revisions --freed --list --json",
+        does: "everything that the file holds, for a script",
+      },
+    ],
+    run: async (call) => (await import("./verify.ts")).verify(call),
+  },
+  {
     name: "conformance",
     summary: "try a KMS plugin, anybody's, and print what holds",
     description:

@@ -23,6 +23,11 @@ export const exits = {
     meaning: "an unknown command, option or value",
     cure: "read the sentence on stderr, and trousseau help COMMAND",
   },
+  data: {
+    ...exitCodes.data,
+    meaning: "a file is no intact snapshot",
+    cure: "take another copy of the snapshot, and verify each one when it is made",
+  },
   unavailable: {
     ...exitCodes.unavailable,
     meaning: "the KMS or the plugin cannot be reached",

@@ -5,6 +5,8 @@
  */
 import type { Program } from "../command.ts";
 import { defineProgram } from "../program.ts";
+import { SnapshotError } from "../../cluster/snapshot/snapshot_error.ts";
+import { exitCodes } from "../exit_codes.ts";
 import { reportKeyringError } from "../report_keyring_error.ts";
 import { commands } from "./commands.ts";
 import { exits } from "./exits.ts";
@@ -22,7 +24,10 @@ export const trousseau: Program<Terminal> = defineProgram<typeof options, Termin
   topics,
   exits,
   habits,
-  reportError: reportKeyringError,
+  reportError: (thrown) =>
+    thrown instanceof SnapshotError
+      ? { code: "snapshot_damaged", message: thrown.message, causes: [], status: exitCodes.data.status }
+      : reportKeyringError(thrown),
   links: { trousseaud: ["keyring", "serve"] },
   firstPage: {
     about: "Trousseau lets a Kubernetes API server encrypt what it stores with keys that never leave a key " +

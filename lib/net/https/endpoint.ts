@@ -11,6 +11,7 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent as HttpAgent, request as httpRequest, validateHeaderValue } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
+import type { Clock } from "../../base/clock.ts";
 import { abortError, isTimeout } from "../../base/deadline.ts";
 import { KmsError } from "../../base/errors.ts";
 import { Waits } from "../../base/waits.ts";
@@ -71,6 +72,8 @@ export interface TlsMaterial {
   readonly trusted?: string | undefined;
   /** The proxy for servers beyond this machine. */
   readonly proxy?: Proxy | undefined;
+  /** The clock of the search for the reason of a failed connection; the system's if absent. */
+  readonly clock?: Clock;
 }
 
 /** Default of {@linkcode HttpRequest.maxBytes}: expected responses are far smaller. */
@@ -126,6 +129,7 @@ export class HttpsEndpoint implements Disposable {
       ca: tls.ca,
       trusted,
       hasCertificate: tls.certificate !== undefined,
+      ...(tls.clock === undefined ? {} : { clock: tls.clock }),
     });
   }
 

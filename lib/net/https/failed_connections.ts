@@ -5,8 +5,7 @@
  * @module
  */
 import type { Socket } from "node:net";
-import { type Clock, systemClock } from "../../base/clock.ts";
-import { deadline } from "../../base/deadline.ts";
+import { type Clock, deadlineBy, systemClock } from "../../base/clock.ts";
 import { certificateFault, nameFault } from "./certificate_fault.ts";
 import { type HandshakeResult, readCertificate } from "./read_certificate.ts";
 import {
@@ -88,7 +87,7 @@ export class FailedConnections {
 
   async #readCertificate(parent: AbortSignal): Promise<HandshakeResult | undefined> {
     const { dial, name, ca } = this.#dialled;
-    using bound = deadline(readMs, parent);
+    using bound = deadlineBy(this.#clock, readMs, parent);
     const look = await readCertificate({ dial, name, ca, signal: bound.signal }).catch(() => undefined);
     // The caller's deadline ended the attempt; the next failure tries again.
     if (look === undefined && parent.aborted) this.#look = undefined;

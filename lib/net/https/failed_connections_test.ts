@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:https";
 import { Authority, type Pair } from "../../../tests/support/certificates.ts";
 import { patient, refusedWith } from "../../../tests/support/vault_settings.ts";
+import { type Clock, systemClock } from "../../base/clock.ts";
 import { HttpsEndpoint, type TlsMaterial } from "./endpoint.ts";
 
 const call = { ...patient, action: 'probe with provider "vault-eu"' };
@@ -10,8 +11,17 @@ const get = { method: "GET", path: "/v1/sys/health", headers: { "x-vault-token":
 const authority = new Authority();
 const good = { commonName: "vault", names: ["127.0.0.1"] };
 
+/** Timers with thirty times their delay: a busy machine can need longer than a second to read a certificate. */
+const slowTimers: Clock = { ...systemClock, after: (ms, fire) => systemClock.after(30 * ms, fire) };
+
 function endpoint(address: string, changes: Partial<TlsMaterial> = {}): HttpsEndpoint {
-  const material = { ca: authority.certificate, certificate: undefined, key: undefined, serverName: undefined };
+  const material = {
+    ca: authority.certificate,
+    certificate: undefined,
+    key: undefined,
+    serverName: undefined,
+    clock: slowTimers,
+  };
   return new HttpsEndpoint("Vault", address, { ...material, trusted: "/etc/trousseau/ca.pem", ...changes });
 }
 

@@ -1,0 +1,65 @@
+/**
+ * Reads the values of a snapshot into a table of usage.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { EncryptionUsage } from "./encryption_usage.ts";
+import type { StoredKeys } from "./objects/stored_key.ts";
+import { storedLabels } from "./objects/stored_value.ts";
+import { revisionsIn } from "./snapshot/key_bucket.ts";
+import type { SnapshotFile } from "./snapshot/snapshot_file.ts";
+
+/** Options of {@linkcode scanSnapshot}. */
+export interface ScanOptions {
+  readonly keys: StoredKeys;
+  /** Whether revisions before the newest one of a key are counted. */
+  readonly allRevisions: boolean;
+  readonly signal: AbortSignal;
+  /** Called now and then. @param revisions how many were read. */
+  readonly onRead?: (revisions: number) => void;
+}
+
+/** What was read. */
+export interface Scanned {
+  /** The newest revision of etcd in the data. */
+  readonly revision: number;
+  /** Number of keys that are not below the prefix. */
+  readonly otherKeys: number;
+}
+
+/** Number of revisions between two looks at the signal. */
+const turnLength = 4_096;
+
+/**
+ * Counts every value below the prefix.
+ *
+ * @throws {SnapshotError} if the file is damaged.
+ */
+export async function scanSnapshot(
+  snapshot: SnapshotFile,
+  path: string,
+  usage: EncryptionUsage,
+  { keys, allRevisions, signal, onRead }: ScanOptions,
+): Promise<Scanned> {
+  const seen = new Set<string>();
+  let [read, newest, otherKeys] = [0, 0, 0];
+  for (const { key, value, revision, isDeleted } of revisionsIn(snapshot.file, path)) {
+    newest = Math.max(newest, revision);
+    if (++read % turnLength === 0) {
+      onRead?.(read);
+      await new Promise((resolve) => setTimeout(resolve));
+      signal.throwIfAborted();
+    }
+    // Latin-1 gives different texts for different bytes; names of Kubernetes are ASCII.
+    const text = Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+    const isOlder = seen.has(text);
+    if (!isOlder) seen.add(text);
+    const stored = keys.read(text);
+    if (stored === undefined) otherKeys += isOlder || isDeleted ? 0 : 1;
+    else if (!isDeleted && (!isOlder || allRevisions)) {
+      usage.add(stored, storedLabels(value), revision, isOlder ? "older" : "newest");
+    }
+  }
+  return { revision: newest, otherKeys };
+}
