@@ -192,7 +192,6 @@ export class KeyringProcess implements AsyncDisposable {
         this.#lastBackup = await noteBackup(store, systemClock, this.#closing.signal);
       };
       this.#open = await openKeyring({ config: keyring, store, logins, notify, onBackup, signal });
-      await this.#open.parts.secrets.resume(parent);
       notify({ type: "lifecycle", action: "serving", message: "The store is open, and requests are served." });
       return true;
     } catch (thrown) {

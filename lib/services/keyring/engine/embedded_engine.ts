@@ -42,8 +42,11 @@ export interface EmbeddedOptions {
   readonly create: boolean;
 }
 
-/** Milliseconds between two tries to empty the log, and for a write on the disk whose caller has given up. */
-const pauses = { purge: 50, givenUp: 10_000 } as const;
+/**
+ * Milliseconds between two tries to empty the log; for a write on the disk whose caller has given up; from the first answer
+ * to the check of the file, whose thread would take its time from the start of the server.
+ */
+const pauses = { purge: 50, givenUp: 10_000, check: 1_000 } as const;
 
 /** Bytes of rows in one step of a snapshot. */
 const stepBytes = 1 << 20;
@@ -237,6 +240,8 @@ class EmbeddedEngine implements Engine {
 
   /** Reads the whole file in another worker. */
   async #checkFile(): Promise<void> {
+    await this.#options.clock.sleep(pauses.check, this.#closing.signal);
+    if (this.#closing.signal.aborted) return;
     await using thread = new SqliteThread();
     const end = () => thread.abandon();
     try {
