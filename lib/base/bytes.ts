@@ -96,8 +96,7 @@ export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
 
 /** Lowercase hexadecimal. */
 export function hex(bytes: Uint8Array): string {
-  // Measured at a sixth of the time of a buffer.
-  return "toHex" in bytes ? bytes.toHex() : view(bytes).toString("hex");
+  return view(bytes).toString("hex");
 }
 
 /** Standard base64 with padding. */
@@ -122,7 +121,7 @@ export function fromBase64url(text: string): Uint8Array | undefined {
   return base64url(bytes) === text ? bytes : undefined;
 }
 
-// `Uint8Array.prototype.toBase64` is missing in engines that the program may be compiled for.
+// `Uint8Array.prototype.toHex` and `toBase64` are missing in engines that the program may be compiled for.
 function view(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
