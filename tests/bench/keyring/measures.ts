@@ -44,12 +44,13 @@ async function inTurn(
   return { trousseau: median(taken.trousseau), vault: median(taken.vault) };
 }
 
-/** Writes all secrets to both. */
+/** Writes all secrets to both at the same time. */
 export async function seed(driver: Driver, servers: ServerPair): Promise<void> {
-  for (const server of servers) {
-    await using _running = await server.start();
-    await driver.kv("kv-seed", server.target, { "in-flight": inFlight, calls: server.target.count });
-  }
+  await Promise.all(servers.map(async ({ target, start, seed }) => {
+    await using _running = await start();
+    if (seed !== undefined) await seed();
+    else await driver.kv("kv-seed", target, { "in-flight": inFlight, calls: target.count });
+  }));
 }
 
 /** Reads, writes and listings, while both run. */

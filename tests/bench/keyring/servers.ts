@@ -24,6 +24,8 @@ export interface KvServer extends AsyncDisposable {
   readonly command: readonly string[];
   /** Starts it, and waits until it serves. */
   start(): Promise<Process>;
+  /** Writes all secrets in bulk while it runs; left out by a server that has no such request. */
+  readonly seed?: () => Promise<void>;
 }
 
 /** Settings of a server. */
@@ -87,8 +89,28 @@ export async function keyringServer(
     command: [programs.trousseau, "keyring", "serve", "--config", site.config],
     site,
     start,
+    seed: () => importAll(site, count),
     [Symbol.asyncDispose]: () => site[Symbol.asyncDispose](),
   };
+}
+
+/** Secrets of one import. */
+const importSize = 1_000;
+
+/** Writes the secrets of `kv-seed` in `driver/kv.go`. */
+async function importAll(site: KeyringSite, count: number): Promise<void> {
+  const fields = (at: number) => ({
+    username: { value: `user${String(at).padStart(6, "0")}` },
+    password: { value: "0123456789abcdef0123456789abcdef" },
+  });
+  for (let from = 0; from < count; from += importSize) {
+    const items = Array.from({ length: Math.min(importSize, count - from) }, (_, index) => {
+      const at = from + index;
+      return { path: `bench/${Math.floor(at / 10_000)}/s${String(at).padStart(6, "0")}`, fields: fields(at) };
+    });
+    const { written } = await called(site, "POST", "import", { items });
+    if (written !== items.length) throw new Error(`Of ${items.length} secrets ${written} were imported.`);
+  }
 }
 
 async function called(site: KeyringSite, method: string, path: string, body: unknown) {
