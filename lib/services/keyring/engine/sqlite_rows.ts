@@ -59,8 +59,8 @@ export function noteCommit(
   }
 }
 
-function tableOf(number: number): TableName {
-  const name = tableNames.get(number);
+function tableOf(table: number): TableName {
+  const name = tableNames.get(table);
   if (name !== undefined) return name;
-  throw new KeyringError("integrity", `The store holds a row of table ${number}, which is unknown.`);
+  throw new KeyringError("integrity", `The store holds a row of table ${table}, which is unknown.`);
 }
