@@ -11,7 +11,9 @@ ARG BASE=gcr.io/distroless/cc-debian12:nonroot
 FROM --platform=$BUILDPLATFORM ${BUILDER} AS build
 ARG TARGETARCH
 WORKDIR /src
-COPY deno.json deno.lock deno.dev.json deno.dev.lock main.ts ./
+COPY deno.json deno.keyring.json deno.clectl.json deno.dev.json ./
+COPY deno.lock deno.keyring.lock deno.clectl.lock deno.dev.lock ./
+COPY main.ts main.ts
 COPY lib lib
 COPY proto proto
 COPY deploy/compile deploy/compile

@@ -23,6 +23,8 @@ export interface Artefact {
   readonly name: string;
   /** The first module, relative to the root of the checkout. */
   readonly entry: string;
+  /** The configuration with its packages, relative to the root of the checkout. */
+  readonly config: string;
   readonly permissions: Permissions;
   /** Names of links to it, each with the words that it adds: those of the program itself. A launcher needs them too. */
   readonly links?: Readonly<Record<string, readonly string[]>>;
@@ -45,6 +47,7 @@ export const v8Flags = ["--max-semi-space-size=8", "--heap-growing-percent=100",
 export const trousseau = {
   name: "trousseau",
   entry: "main.ts",
+  config: "deno.keyring.json",
   links: { trousseaud: ["keyring", "serve"] },
   permissions: {
     // Hosts and paths come from the operator's configuration, which does not exist yet when the binary is compiled.
@@ -71,6 +74,7 @@ export const trousseau = {
 export const clectl = {
   name: "clectl",
   entry: "lib/cli/clectl/main.ts",
+  config: "deno.clectl.json",
   permissions: {
     // Outgoing connections only, as far as Deno can express it: its permission has no direction. Listening on every
     // interface is denied, and listening on a free port of this machine. Listening on a fixed port of one interface is

@@ -57,11 +57,12 @@ const leftOut = ["--external", "@grpc/proto-loader"] as const;
  */
 export async function stage(folder: string, options: StageOptions = {}): Promise<Staged> {
   const { root = repository, artefact = trousseau } = options;
-  const { entry, name } = artefact;
+  const { config, entry, name } = artefact;
   await Deno.mkdir(folder, { recursive: true });
   const staged = { folder, bundle: join(folder, `${name}.js`), launcher: join(folder, name) };
   const raw = join(folder, `.${name}.raw.js`);
-  await deno(["bundle", "--quiet", "--frozen", "--platform", "deno", ...leftOut, "--output", raw, entry], root);
+  const packages = ["--frozen", "--config", config];
+  await deno(["bundle", "--quiet", ...packages, "--platform", "deno", ...leftOut, "--output", raw, entry], root);
   const bundle = withoutCachePaths(await Deno.readTextFile(raw), root, await npmCache(root));
   await Deno.writeTextFile(raw, bundle);
   await rewrite(raw, staged.bundle);

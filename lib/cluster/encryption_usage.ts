@@ -34,6 +34,8 @@ interface Counted {
 /** The table under construction. */
 export class EncryptionUsage {
   readonly #rows = new Map<string, Counted>();
+  /** Rows by resource and label, since many values share the object of their label. */
+  readonly #byLabel = new Map<string, WeakMap<StoredLabel, Counted>>();
   readonly #listsNames: boolean;
 
   /** @param listsNames whether rows name their objects. */
@@ -54,6 +56,14 @@ export class EncryptionUsage {
   }
 
   #row(resource: string, label: StoredLabel, revision: number): Counted {
+    const ofResource = this.#byLabel.get(resource) ?? new WeakMap<StoredLabel, Counted>();
+    this.#byLabel.set(resource, ofResource);
+    const row = ofResource.get(label) ?? this.#rowOf(resource, label, revision);
+    ofResource.set(label, row);
+    return row;
+  }
+
+  #rowOf(resource: string, label: StoredLabel, revision: number): Counted {
     const { state, provider, keyId, format, wraps } = label;
     const parts = [resource, state, provider, keyId, format, ...wraps.flatMap(({ name, version }) => [name, version])];
     const id = JSON.stringify(parts);

@@ -12,7 +12,7 @@ import { EtcdError, type EtcdReason } from "../net/etcd/etcd_error.ts";
 import { readEtcd } from "../net/etcd/etcd_kv.ts";
 import type { EncryptionUsage } from "./encryption_usage.ts";
 import type { StoredKeys } from "./objects/stored_key.ts";
-import { storedLabels } from "./objects/stored_value.ts";
+import { LabelReader } from "./objects/stored_value.ts";
 import type { Scanned } from "./scan_snapshot.ts";
 
 /** Options of {@linkcode scanEtcd}. */
@@ -47,7 +47,7 @@ export async function scanEtcd(
 ): Promise<Scanned> {
   const call = { signal, action: "read the objects in etcd", repeatable: true, maxBytes: maxPageBytes };
   const end = endOf(utf8(keys.prefix));
-  const began = clock.now();
+  const [began, labels] = [clock.now(), new LabelReader()];
   let [key, revision, read, otherKeys] = [utf8(keys.prefix), 0, 0, 0];
   for (;;) {
     const at = revision === 0 ? {} : { revision };
@@ -58,7 +58,7 @@ export async function scanEtcd(
     for (const row of page.rows) {
       const stored = keys.read(Buffer.from(row.key).toString("latin1"));
       if (stored === undefined) otherKeys++;
-      else usage.add(stored, storedLabels(row.value), row.modRevision, "newest");
+      else usage.add(stored, labels.read(row.value), row.modRevision, "newest");
     }
     read += page.rows.length;
     onRead?.(read);

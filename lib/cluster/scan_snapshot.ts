@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import type { EncryptionUsage } from "./encryption_usage.ts";
 import type { StoredKeys } from "./objects/stored_key.ts";
-import { storedLabels } from "./objects/stored_value.ts";
+import { LabelReader } from "./objects/stored_value.ts";
 import { revisionsIn } from "./snapshot/key_bucket.ts";
 import type { SnapshotFile } from "./snapshot/snapshot_file.ts";
 
@@ -42,7 +42,7 @@ export async function scanSnapshot(
   usage: EncryptionUsage,
   { keys, allRevisions, signal, onRead }: ScanOptions,
 ): Promise<Scanned> {
-  const seen = new Set<string>();
+  const [seen, labels] = [new Set<string>(), new LabelReader()];
   let [read, newest, otherKeys] = [0, 0, 0];
   for (const { key, value, revision, isDeleted } of revisionsIn(snapshot.file, path)) {
     newest = Math.max(newest, revision);
@@ -58,7 +58,7 @@ export async function scanSnapshot(
     const stored = keys.read(text);
     if (stored === undefined) otherKeys += isOlder || isDeleted ? 0 : 1;
     else if (!isDeleted && (!isOlder || allRevisions)) {
-      usage.add(stored, storedLabels(value), revision, isOlder ? "older" : "newest");
+      usage.add(stored, labels.read(value), revision, isOlder ? "older" : "newest");
     }
   }
   return { revision: newest, otherKeys };

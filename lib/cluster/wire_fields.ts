@@ -5,6 +5,8 @@
  * @module
  */
 
+import { exactText, hex } from "../base/bytes.ts";
+
 /** A field: a number for wire type 0, bytes for wire type 2; of the other types only the ID. */
 export interface WireField {
   readonly id: number;
@@ -24,6 +26,18 @@ export function wireFields(bytes: Uint8Array): readonly WireField[] | undefined 
     fields.push(field);
   }
   return fields;
+}
+
+/** The last field of a number: it counts, as in protobuf. */
+export function lastField(fields: readonly WireField[], id: number): WireField | undefined {
+  return fields.findLast((field) => field.id === id);
+}
+
+/** An entry of a map of texts to bytes: a message with 1 key and 2 value. */
+export function mapEntry({ bytes }: WireField): [key: string, value: Uint8Array] {
+  const fields = wireFields(bytes ?? new Uint8Array(0)) ?? [];
+  const key = lastField(fields, 1)?.bytes ?? new Uint8Array(0);
+  return [exactText(key) ?? hex(key), lastField(fields, 2)?.bytes ?? new Uint8Array(0)];
 }
 
 /** Maximum length of a varint in bytes. */

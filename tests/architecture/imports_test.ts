@@ -21,7 +21,7 @@ const packages: Readonly<Record<string, readonly Room[]>> = {
   "csv-parse": ["lib/cli/clectl"],
   "@e965/xlsx": ["lib/cli/clectl"],
   "saxes": ["lib/cli/clectl"],
-  "yaml": ["lib/config", "lib/base", "lib/cli/clectl"],
+  "yaml": ["lib/config", "lib/base", "lib/cli/clectl", "lib/cluster"],
   "hono": ["lib/services/keyring"],
   "@peculiar/x509": ["lib/services/keyring"],
   "reflect-metadata": ["lib/services/keyring"],

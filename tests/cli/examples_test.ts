@@ -14,6 +14,7 @@ import { createKeyFile } from "../../lib/provider/local/write_key_file.ts";
 import { fakeTerminal } from "../support/fake_terminal.ts";
 import { type KeyringStage, makeKeyringStage } from "../support/keyring_stage.ts";
 import { PluginDouble } from "../support/plugin_double.ts";
+import { plainSnapshot } from "../support/snapshot_file.ts";
 import { TemporaryConfig } from "../support/temporary_config.ts";
 
 const guid = "11111111-2222-3333-4444-555555555555";
@@ -41,6 +42,10 @@ const otherEnds: Readonly<Record<string, number>> = {
   "trousseau recovery new": exitCodes.usage.status,
   // Standard input is empty.
   "trousseau recovery public": exitCodes.config.status,
+  // There is no etcd.
+  "trousseau verify --etcd https://127.0.0.1:2379 --socket /run/trousseau/kms.sock": exitCodes.unavailable.status,
+  // There is no such file.
+  "trousseau decrypt --snapshot snapshot.db --recovery-key recovery.txt /registry/secrets/": exitCodes.config.status,
   // The only key lies on this machine.
   "trousseau keyring backup --config /etc/trousseau/keyring.yaml > keyring.backup": exitCodes.config.status,
 };
@@ -117,6 +122,7 @@ for (const { name, examples } of commands) {
         const words = await wordsOf(onStage(line, stage), stage);
         // Now: a shell empties the files that a line redirects into.
         for (const [file, text] of Object.entries(files)) await Deno.writeTextFile(`${stage.folder}/${file}`, text);
+        await Deno.writeFile(`${stage.folder}/snapshot.db`, plainSnapshot());
         if (words === undefined) {
           ok(line.startsWith("sops "), `${line}: another program than sops is called`);
           continue;
@@ -124,7 +130,7 @@ for (const { name, examples } of commands) {
         equal(words.slice(0, name.split(" ").length).join(" "), name, "the example is one of this command");
         // Relative paths are the shell's.
         const placed = words.map((word) =>
-          word in files || word === "trousseau.yaml" ? `${stage.folder}/${word}` : word
+          word in files || word === "trousseau.yaml" || word === "snapshot.db" ? `${stage.folder}/${word}` : word
         );
         const { status, err } = await ran(placed, stage);
         equal(status, otherEnds[line] ?? 0, `${line}: ${err}`);

@@ -11,6 +11,7 @@ import { run } from "../../lib/cli/run.ts";
 import { fakeTerminal } from "../support/fake_terminal.ts";
 import { makeKeyringStage } from "../support/keyring_stage.ts";
 import { PluginDouble } from "../support/plugin_double.ts";
+import { plainSnapshot } from "../support/snapshot_file.ts";
 import { TemporaryConfig } from "../support/temporary_config.ts";
 
 const table: readonly Command[] = commands;
@@ -21,6 +22,11 @@ async function ran(words: readonly string[], isTerminal: boolean) {
   return { status, out: terminal.out(), err: terminal.err() };
 }
 
+async function writeSnapshot(folder: string): Promise<string> {
+  await Deno.writeFile(`${folder}/snapshot.db`, plainSnapshot());
+  return `${folder}/snapshot.db`;
+}
+
 for (const { name, options } of table.filter(({ options }) => options.includes("json"))) {
   const words = name.split(" ");
 
@@ -28,7 +34,11 @@ for (const { name, options } of table.filter(({ options }) => options.includes("
     await using plugin = await PluginDouble.start();
     await using config = await TemporaryConfig.make({ socket: { path: plugin.socket } });
     const file = name.startsWith("keyring ") ? (await makeKeyringStage(config.folder)).file : config.file;
-    const more = name === "conformance" ? [plugin.socket] : options.includes("config") ? ["-c", file] : [];
+    const more = [
+      ...(name === "conformance" ? [plugin.socket] : options.includes("config") ? ["-c", file] : []),
+      ...(options.includes("snapshot") ? ["--snapshot", await writeSnapshot(config.folder)] : []),
+      ...(name === "decrypt" ? ["--check"] : []),
+    ];
     for (const isTerminal of [false, true]) {
       const { status, out } = await ran([...words, ...more, "--json"], isTerminal);
       equal(status, 0);
@@ -40,7 +50,11 @@ for (const { name, options } of table.filter(({ options }) => options.includes("
 
   if (name === "version") continue;
   Deno.test(`${name} -o json prints a document where it fails too, and the sentence on stderr`, async () => {
-    const more = name === "conformance" ? ["/run/nonexistent/kms.sock"] : ["-c", "/nonexistent/trousseau.yaml"];
+    const more = name === "conformance"
+      ? ["/run/nonexistent/kms.sock"]
+      : name === "verify"
+      ? ["--snapshot", "/nonexistent/snapshot.db"]
+      : ["-c", "/nonexistent/trousseau.yaml", ...(name === "decrypt" ? ["--snapshot", "s.db", "--check"] : [])];
     const { status, out, err } = await ran([...words, ...more, "-o", "json"], false);
     equal(status, name === "conformance" ? 69 : 78);
     const found = JSON.parse(out);

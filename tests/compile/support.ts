@@ -51,7 +51,7 @@ async function note(text: string): Promise<void> {
 /** Copies what a build reads of the checkout to `to`. */
 export async function copyCheckout(to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
-  const configs = ["deno.json", "deno.lock", "deno.dev.json", "deno.dev.lock"];
+  const configs = ["", ".keyring", ".clectl", ".dev"].flatMap((part) => [`deno${part}.json`, `deno${part}.lock`]);
   for (const part of [...configs, "main.ts", "lib", "proto", "deploy/compile"]) {
     await cp(join(repository, part), join(to, part), { recursive: true, dereference: true });
   }

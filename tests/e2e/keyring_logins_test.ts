@@ -2,46 +2,14 @@
  * Logins to the keyring with tokens of ServiceAccounts of a real API server: by TokenReview, and offline by its keys.
  */
 import assert from "node:assert/strict";
-import { dirname, join } from "node:path";
 import { KeyringError } from "../../lib/api/keyring/problems.ts";
-import { systemClock } from "../../lib/base/clock.ts";
-import { Secret } from "../../lib/base/secret.ts";
-import { KubernetesCluster } from "../../lib/services/keyring/identity/cluster.ts";
-import { OidcIssuer } from "../../lib/services/keyring/identity/issuer.ts";
 import { type JwtVerifier, LoginVerifier } from "../../lib/services/keyring/identity/login.ts";
 import { testAdmin, TestIdentities } from "../support/keyring_identities.ts";
 import { waitFor } from "../support/processes.ts";
 import { Cluster } from "./harness/cluster.ts";
+import { accountToken, allowReviews, makeAccount, openIssuer, openReviews } from "./harness/service_accounts.ts";
 
-const parts = { clock: systemClock, notify: () => {} };
 const never = new AbortController().signal;
-
-/** Makes an object, and returns the answer. */
-async function post(cluster: Cluster, path: string, body: unknown): Promise<Record<string, unknown>> {
-  const answer = await cluster.server.request("POST", path, body);
-  assert.ok(answer.status === 201 || answer.status === 409, `${path}: ${answer.status} ${answer.body}`);
-  return JSON.parse(answer.body);
-}
-
-async function account(cluster: Cluster, namespace: string, name: string): Promise<void> {
-  await post(cluster, "/api/v1/namespaces", { metadata: { name: namespace } });
-  await post(cluster, `/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name } });
-}
-
-async function tokenOf(cluster: Cluster, namespace: string, name: string, audience?: string): Promise<string> {
-  const spec = { expirationSeconds: 3_600, ...(audience === undefined ? {} : { audiences: [audience] }) };
-  const { status } = await post(cluster, `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`, { spec });
-  return (status as { readonly token: string }).token;
-}
-
-/** Lets an account ask for TokenReviews. */
-async function bind(cluster: Cluster, namespace: string, name: string): Promise<void> {
-  await post(cluster, "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
-    metadata: { name: "reviewer" },
-    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "system:auth-delegator" },
-    subjects: [{ kind: "ServiceAccount", namespace, name }],
-  });
-}
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
   try {
@@ -55,18 +23,12 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
 
 Deno.test("a ServiceAccount logs in by a TokenReview of a real API server, for its audience, until it is deleted", async () => {
   await using cluster = await Cluster.start();
-  const kubeconfig = JSON.parse(await Deno.readTextFile(cluster.server.kubeconfig));
-  const { server: address, "certificate-authority": caFile } = kubeconfig.clusters[0].cluster;
-  await account(cluster, "shop", "web");
-  await account(cluster, "keyring", "reviewer");
-  const reviewer = new Secret(await tokenOf(cluster, "keyring", "reviewer"));
-  const token = { description: "the reviewer", read: () => Promise.resolve(reviewer) };
-  const settings = { name: "prod", address, audience: "trousseau", token, tls: { caFile } };
-  using reviews = await KubernetesCluster.open(settings, parts);
-  const jwt = await tokenOf(cluster, "shop", "web", "trousseau");
+  await makeAccount(cluster, "shop", "web");
+  using reviews = await openReviews(cluster);
+  const jwt = await accountToken(cluster, "shop", "web", "trousseau");
 
   assert.equal(await codeOf(reviews.verify(jwt, never)), "issuer_unavailable", "the reviewer has no right yet");
-  await bind(cluster, "keyring", "reviewer");
+  await allowReviews(cluster, "keyring", "reviewer");
   await waitFor("the right of the reviewer", async () => (await codeOf(reviews.verify(jwt, never))) === "accepted", {
     timeoutMs: 30_000,
   });
@@ -74,7 +36,11 @@ Deno.test("a ServiceAccount logs in by a TokenReview of a real API server, for i
   assert.equal(name, "kubernetes:prod/shop/web");
   assert.equal(taker.subject, "system:serviceaccount:shop:web");
 
-  const others = [await tokenOf(cluster, "shop", "web"), await tokenOf(cluster, "shop", "web", "other"), `${jwt}x`];
+  const others = [
+    await accountToken(cluster, "shop", "web"),
+    await accountToken(cluster, "shop", "web", "other"),
+    `${jwt}x`,
+  ];
   for (const other of others) assert.equal(await codeOf(reviews.verify(other, never)), "unauthenticated");
 
   await logsIn(reviews, jwt);
@@ -107,20 +73,12 @@ async function logsIn(reviews: JwtVerifier, jwt: string): Promise<void> {
 
 Deno.test("a token of a ServiceAccount is verified offline by the keys of a real API server", async () => {
   await using cluster = await Cluster.start();
-  await account(cluster, "shop", "web");
-  const keys = await cluster.server.request("GET", "/openid/v1/jwks");
-  const path = join(dirname(cluster.server.kubeconfig), "jwks.json");
-  await Deno.writeTextFile(path, keys.body);
-  using issuer = await OidcIssuer.open({
-    name: "prod",
-    issuer: "https://kubernetes.default.svc",
-    audience: "trousseau",
-    keys: { from: "file", path },
-    algorithms: ["RS256"],
-    maxLifetimeMs: 3_600_000,
-    tls: {},
-  }, parts);
-  const { name, taker } = await issuer.verify(await tokenOf(cluster, "shop", "web", "trousseau"), never);
+  await makeAccount(cluster, "shop", "web");
+  using issuer = await openIssuer(cluster);
+  const { name, taker } = await issuer.verify(await accountToken(cluster, "shop", "web", "trousseau"), never);
   assert.deepEqual([name, taker.kind], ["oidc:prod/system:serviceaccount:shop:web", "issuer"]);
-  assert.equal(await codeOf(issuer.verify(await tokenOf(cluster, "shop", "web", "other"), never)), "unauthenticated");
+  assert.equal(
+    await codeOf(issuer.verify(await accountToken(cluster, "shop", "web", "other"), never)),
+    "unauthenticated",
+  );
 });

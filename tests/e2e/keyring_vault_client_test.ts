@@ -5,13 +5,11 @@
  * @module
  */
 import { deepEqual, equal, match } from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
 import { systemClock } from "../../lib/base/clock.ts";
-import { base64 } from "../../lib/base/bytes.ts";
-import { openTlsListener } from "../../lib/services/keyring/http/tls_listener.ts";
 import { openUnixListener } from "../../lib/services/keyring/http/unix_listener.ts";
 import { TestKeyring } from "../support/keyring_api.ts";
 import { inFolder } from "../support/temporary_folder.ts";
+import { enrolPerson, listenOverTls, vaultVariables } from "../support/keyring_clients.ts";
 import { serverProgram } from "./servers.ts";
 
 type Results = Readonly<Record<string, unknown>>;
@@ -84,17 +82,9 @@ roles:
   team: {take: [{person: anna}], rules: [{path: db, verbs: [list, read, write, destroy]}]}
   other: {take: [{person: anna}], rules: [{path: else, verbs: [read]}]}
 `);
-    const env = { ...await enrolled(keyring, folder, "anna") };
-    const { key, chain } = await keyring.authority.serverCertificate(["localhost"], keyring.store.signal);
-    await using listener = await openTlsListener({
-      host: "127.0.0.1",
-      port: 0,
-      key,
-      chain,
-      answer: keyring.answer,
-      clock: systemClock,
-    });
-    const address = { ...env, VAULT_ADDR: `https://localhost:${listener.port}` };
+    const env = await vaultVariables(await enrolPerson(keyring, "anna"), folder);
+    await using listener = await listenOverTls(keyring);
+    const address = { ...env, VAULT_ADDR: listener.address };
     const results = await vaultClient(address, "cert", "team");
     equal(results.login, true);
     checkResults(results);
@@ -104,25 +94,3 @@ roles:
     equal(((await vaultClient(address, "cert", "admin")).login as { readonly status: number }).status, 403);
   });
 });
-
-/** Enrols a person, and returns the variables that give the client her certificate. */
-async function enrolled(keyring: TestKeyring, folder: string, name: string): Promise<Record<string, string>> {
-  const invited = await keyring.expect(201, "POST", "/api/v1/enrolments", { body: { name, roles: [] } });
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const body = {
-    code: invited.body.code,
-    publicKey: base64(new Uint8Array(publicKey.export({ type: "spki", format: "der" }))),
-  };
-  const { certificate, ca } = (await keyring.expect(201, "POST", "/api/v1/enrol", { body })).body;
-  const files = {
-    "ca.pem": ca,
-    "client.pem": certificate,
-    "client.key": privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-  };
-  for (const [file, text] of Object.entries(files)) await Deno.writeTextFile(`${folder}/${file}`, text);
-  return {
-    VAULT_CACERT: `${folder}/ca.pem`,
-    VAULT_CLIENT_CERT: `${folder}/client.pem`,
-    VAULT_CLIENT_KEY: `${folder}/client.key`,
-  };
-}

@@ -54,7 +54,7 @@ async function testFiles(selection: string): Promise<string[]> {
 
 /** Runs them, passes their output on as it comes, and returns it. */
 async function test(files: readonly string[], env: Record<string, string>): Promise<{ code: number; output: string }> {
-  const args = ["test", ...permissions, ...files];
+  const args = ["test", "--config", join(folder, "../../deno.dev.json"), ...permissions, ...files];
   const child = new Deno.Command(Deno.execPath(), { args, env, stdin: "null", stdout: "piped" }).spawn();
   let output = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {

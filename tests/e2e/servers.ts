@@ -16,6 +16,8 @@ interface GoRecipe {
   readonly module: string;
   /** The package in it or in a module that it requires; the module's own root if left out. */
   readonly package?: string;
+  /** Go's build tags. */
+  readonly tags?: string;
   readonly ldflags: string;
 }
 
@@ -46,6 +48,8 @@ const recipes = {
   "kms-client": { module: "kms-client", ldflags: "-s -w" },
   "kms-service-plugin": { module: "kms-service-plugin", ldflags: "-s -w" },
   "vault-client": { module: "vault-client", ldflags: "-s -w" },
+  "vault-commands": { module: "vault-commands", tags: "minimal", ldflags: "-s -w" },
+  "external-secrets": { module: "external-secrets", ldflags: "-s -w" },
   "kms-plugin-python": {
     packages: "kms-plugin-python",
     at: "../../../deploy/samples/kms-plugin-python",
@@ -149,7 +153,8 @@ async function builtFrom(program: string): Promise<string | undefined> {
 
 async function build(recipe: GoRecipe, program: string): Promise<void> {
   const fresh = join(dirname(program), `.${recipe.module}.new`);
-  const args = ["build", "-buildvcs=false", "-trimpath", "-ldflags", recipe.ldflags, "-o", fresh];
+  const tags = recipe.tags === undefined ? [] : ["-tags", recipe.tags];
+  const args = ["build", "-buildvcs=false", "-trimpath", ...tags, "-ldflags", recipe.ldflags, "-o", fresh];
   const { code, stderr } = await run("go", [...args, recipe.package ?? "."], { cwd: folderOf(recipe) });
   if (code !== 0) throw new Error(`Cannot build ${recipe.module}: go ended with ${code}.\n${stderr.slice(-4000)}`);
   // A server that runs from the old file goes on with it.

@@ -14,7 +14,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Copies the files that the plugin needs, without those of tests. */
 async function clone(to: string): Promise<void> {
-  for (const part of ["deno.json", "deno.lock", "main.ts", "lib", "proto"]) {
+  for (const part of ["deno.json", "deno.lock", "deno.keyring.json", "deno.keyring.lock", "main.ts", "lib", "proto"]) {
     await cp(join(root, part), join(to, part), { recursive: true });
   }
 }

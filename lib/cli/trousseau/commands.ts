@@ -130,6 +130,33 @@ export const commands = [
     run: async (call) => (await import("./verify.ts")).verify(call),
   },
   {
+    name: "decrypt",
+    summary: "open objects of a snapshot of etcd, without a cluster",
+    description:
+      "Opens values of KMS v2 and v1 with any one provider of the configuration, or with the recovery key. It needs no " +
+      "API server and no state folder, and writes nothing. A word is a key of etcd, and everything below it if it ends " +
+      "with a slash. Nothing of a value is printed without --show. With --check every object is opened and every data " +
+      "key by each provider alone: the restore drill. The exit status is 1 if an object cannot be opened, and 65 if the " +
+      "file is no intact snapshot.",
+    positionals: [{ name: "KEY", optional: true, many: true }],
+    options: ["snapshot", "config", "recovery-key", "check", "show", "etcd-prefix", "json", "log-level"],
+    examples: [
+      {
+        line: "trousseau decrypt --snapshot snapshot.db --check",
+        does: "could this backup be restored, and by which KMS",
+      },
+      {
+        line: "trousseau decrypt --snapshot snapshot.db --show /registry/secrets/default/db > db.yaml",
+        does: "one Secret of a cluster that is gone",
+      },
+      {
+        line: "trousseau decrypt --snapshot snapshot.db --recovery-key recovery.txt /registry/secrets/",
+        does: "whether every Secret opens with the key from the safe",
+      },
+    ],
+    run: async (call) => (await import("./decrypt.ts")).decryptSnapshot(call),
+  },
+  {
     name: "conformance",
     summary: "try a KMS plugin, anybody's, and print what holds",
     description:

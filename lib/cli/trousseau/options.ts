@@ -156,6 +156,8 @@ export const options = {
   "all-revisions": { type: "boolean", summary: "count older revisions too" },
   "freed": { type: "boolean", summary: "count values in pages that are free: they stay until defragmentation" },
   "list": { type: "boolean", summary: "name each object" },
+  "check": { type: "boolean", summary: "open every object, and every data key by each provider alone" },
+  "show": { type: "boolean", summary: "print the objects with their secrets: Secrets and ConfigMaps as YAML" },
   version: sharedOptions.version,
   help: sharedOptions.help,
 } as const satisfies OptionTable;

@@ -20,7 +20,7 @@ import {
   readForeign,
 } from "../../envelope/foreign_formats.ts";
 import { decodeAnnotations } from "../../envelope/wrap.ts";
-import { type WireField, wireFields } from "../wire_fields.ts";
+import { lastField, mapEntry, wireFields } from "../wire_fields.ts";
 
 /** The ways in which a value can be stored. */
 export const storedStates = {
@@ -69,15 +69,33 @@ const prefix = /^k8s:enc:([a-z0-9]{1,32}):(v[0-9]{1,4}):([^:]{1,256}):/;
 /** Maximum length of a prefix in bytes. */
 const maxPrefix = 320;
 
-/** The labels of a value. Total: any bytes have some. */
-export function storedLabels(value: Uint8Array): StoredLabel {
-  if (!startsWith(value, "k8s:enc:")) return { state: "plain", ...noLabels };
+/** The parts of a value that is encrypted. */
+export interface EncryptedValue {
+  /** As in `kms:v2`. */
+  readonly transformer: string;
+  /** Name of the KMS provider or of the key. */
+  readonly provider: string;
+  /** All that follows the prefix. */
+  readonly rest: Uint8Array;
+}
+
+/** Splits the prefix from a value; `plain` for a value without one, `undefined` for one of another form. */
+export function readStoredValue(value: Uint8Array): EncryptedValue | "plain" | undefined {
+  if (!startsWith(value, "k8s:enc:")) return "plain";
   const head = latin1(value.subarray(0, maxPrefix));
   const [whole, kind, version, name] = prefix.exec(head) ?? [];
-  if (whole === undefined || name === undefined) return { state: "unknown", ...noLabels };
+  if (whole === undefined || name === undefined) return undefined;
   const provider = exactText(value.subarray(whole.length - 1 - name.length, whole.length - 1)) ?? name;
-  const rest = value.subarray(whole.length);
-  switch (`${kind}:${version}`) {
+  return { transformer: `${kind}:${version}`, provider, rest: value.subarray(whole.length) };
+}
+
+/** The labels of a value. Total: any bytes have some. */
+export function storedLabels(value: Uint8Array): StoredLabel {
+  const read = readStoredValue(value);
+  if (read === "plain") return { state: "plain", ...noLabels };
+  if (read === undefined) return { state: "unknown", ...noLabels };
+  const { transformer, provider, rest } = read;
+  switch (transformer) {
     case "aescbc:v1":
       return { state: "aescbc", ...noLabels, provider };
     case "aesgcm:v1":
@@ -109,11 +127,54 @@ function kmsV1(rest: Uint8Array, provider: string): StoredLabel {
 /** Field numbers of `EncryptedObject` of `k8s.io/kms` 0.36. */
 const encryptedObject = { keyId: 2, dekSource: 3, annotations: 4 } as const;
 
+/**
+ * Reads labels of many values. Values that one kube-apiserver wrote under KMS v2 with one seed differ in their data alone,
+ * so that the rest is parsed once.
+ */
+export class LabelReader {
+  readonly #known = new Map<string, StoredLabel>();
+
+  /** The labels of a value, as {@linkcode storedLabels}. */
+  read(value: Uint8Array): StoredLabel {
+    const end = value.length > maxPrefix ? endOfData(value) : undefined;
+    if (end === undefined || value.length - end.data > maxRest) return storedLabels(value);
+    const id = latin1(value.subarray(0, end.prefix)) + latin1(value.subarray(end.data));
+    const known = this.#known.get(id);
+    if (known !== undefined) return known;
+    const labels = storedLabels(value);
+    if (this.#known.size >= maxKnown) this.#known.clear();
+    this.#known.set(id, labels);
+    return labels;
+  }
+}
+
+/** Maximum number of labels that are kept, and of bytes beside the data in a value whose labels are kept. */
+const [maxKnown, maxRest] = [256, 4_096] as const;
+
+const kmsV2Prefix = "k8s:enc:kms:v2:";
+
+/** Tag of the field `data`, which kube-apiserver writes first. */
+const dataTag = 0x0a;
+
+/** Where prefix and data of a KMS v2 value end; `undefined` for any other value. */
+function endOfData(value: Uint8Array): { readonly prefix: number; readonly data: number } | undefined {
+  if (!startsWith(value, kmsV2Prefix)) return undefined;
+  const prefix = value.indexOf(0x3a, kmsV2Prefix.length) + 1;
+  if (prefix === 0 || value[prefix] !== dataTag) return undefined;
+  let [length, at] = [0, prefix + 1];
+  for (let scale = 1; scale <= 1 << 21; scale *= 128) {
+    const byte = value[at++] ?? 0;
+    length += (byte & 0x7f) * scale;
+    if (byte < 0x80) break;
+  }
+  return at + length <= value.length ? { prefix, data: at + length } : undefined;
+}
+
 function kmsV2(rest: Uint8Array, provider: string): StoredLabel {
   const fields = wireFields(rest) ?? [];
-  const keyIdBytes = last(fields, encryptedObject.keyId);
+  const keyIdBytes = lastField(fields, encryptedObject.keyId)?.bytes;
   const keyId = keyIdBytes === undefined ? null : exactText(keyIdBytes) ?? latin1(keyIdBytes);
-  const ciphertext = last(fields, encryptedObject.dekSource) ?? new Uint8Array(0);
+  const ciphertext = lastField(fields, encryptedObject.dekSource)?.bytes ?? new Uint8Array(0);
   const annotations = Object.fromEntries(fields.filter(({ id }) => id === encryptedObject.annotations).map(mapEntry));
   if (beginsAsOurs(ciphertext, "v2")) {
     const wraps = unlessForeign(() => decodeEnvelope(ciphertext) && decodeAnnotations(annotations));
@@ -121,18 +182,6 @@ function kmsV2(rest: Uint8Array, provider: string): StoredLabel {
   }
   return foreign({ keyId: keyId ?? "", ciphertext, annotations }, "v2", provider) ??
     { state: "kms-v2", provider, keyId, format: null, wraps: [] };
-}
-
-/** The last field of a number counts, as in protobuf. */
-function last(fields: readonly WireField[], id: number): Uint8Array | undefined {
-  return fields.findLast((field) => field.id === id)?.bytes;
-}
-
-/** An entry of a map is a message: 1 key, 2 value. */
-function mapEntry({ bytes }: WireField): [string, Uint8Array] {
-  const fields = wireFields(bytes ?? new Uint8Array(0)) ?? [];
-  const key = last(fields, 1) ?? new Uint8Array(0);
-  return [exactText(key) ?? latin1(key), last(fields, 2) ?? new Uint8Array(0)];
 }
 
 function foreign(sealed: ForeignSealed, api: KmsApi, provider: string): StoredLabel | undefined {

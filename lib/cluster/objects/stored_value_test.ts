@@ -5,7 +5,7 @@ import protobuf from "protobufjs";
 import { concat, uint16, utf8 } from "../../base/bytes.ts";
 import { encodeEnvelope, encodeFrameHead } from "../../envelope/format.ts";
 import { encodeAnnotations, type Wrap } from "../../envelope/wrap.ts";
-import { storedLabels, storedStates } from "./stored_value.ts";
+import { LabelReader, storedLabels, storedStates } from "./stored_value.ts";
 
 const wraps: readonly Wrap[] = [
   { name: "vault", version: "3", ciphertext: utf8("vault:v3:abcd") },
@@ -92,4 +92,17 @@ Deno.test("storedLabels() is total over changed values of Trousseau", () => {
     const changed = value.map((byte, index) => index === at ? byte ^ 0x41 : byte);
     equal(typeof storedLabels(changed).state, "string");
   }
+});
+
+Deno.test("LabelReader.read() gives what storedLabels() gives, whatever was read before", () => {
+  const reader = new LabelReader();
+  const begin = fc.constantFrom("", "k8s:enc:kms:v1:p:", "k8s:enc:kms:v2:p:", "k8s:enc:kms:v2:p:\n\u0010").map(utf8);
+  const rest = fc.oneof(fc.uint8Array({ maxLength: 600 }), fc.uint8Array({ minLength: 600, maxLength: 900 }));
+  const ours = fc.tuple(fc.constantFrom("t1-a", "t1-b"), fc.nat(3)).map(([keyId, count]) =>
+    kmsV2(keyId, envelope, encodeAnnotations(wraps.slice(0, count)))
+  );
+  fc.assert(fc.property(fc.oneof(fc.tuple(begin, rest).map(([a, b]) => concat(a, b)), ours), (value) => {
+    deepEqual(reader.read(value), storedLabels(value));
+    deepEqual(reader.read(value), storedLabels(value));
+  }));
 });

@@ -9,10 +9,10 @@ import { KmsError } from "../../base/errors.ts";
 import { SnapshotError } from "./snapshot_error.ts";
 
 /** Size of a piece in bytes, a multiple of every page size. */
-const pieceBytes = 256 << 10;
+const pieceBytes = 64 << 10;
 
 /** Number of pieces that are kept. */
-const keptPieces = 8;
+const keptPieces = 32;
 
 /** An open file. */
 export class PageSource implements Disposable {
@@ -57,10 +57,10 @@ export class PageSource implements Disposable {
     return this.#readNow(at, length);
   }
 
-  /** A range that is read once; it is not kept. @throws as {@linkcode read}. */
-  readOnce(at: number, length: number): Uint8Array {
-    if (at + length > this.size) throw this.#cutOff();
-    return this.#readNow(at, length);
+  /** Reads a range into a buffer, whose length is that of the range. @throws as {@linkcode read}. */
+  readInto(at: number, buffer: Uint8Array): void {
+    if (at + buffer.length > this.size) throw this.#cutOff();
+    this.#fill(at, buffer);
   }
 
   #cutOff(): SnapshotError {
@@ -82,9 +82,14 @@ export class PageSource implements Disposable {
 
   #readNow(at: number, length: number): Uint8Array {
     const bytes = Buffer.allocUnsafeSlow(length);
+    this.#fill(at, bytes);
+    return bytes;
+  }
+
+  #fill(at: number, bytes: Uint8Array): void {
     try {
       this.#file.seekSync(at, Deno.SeekMode.Start);
-      for (let done = 0; done < length;) {
+      for (let done = 0; done < bytes.length;) {
         const count = this.#file.readSync(bytes.subarray(done));
         if (count === null) throw new SnapshotError(`${this.path} became shorter while it was read; use a copy of it.`);
         done += count;
@@ -93,7 +98,6 @@ export class PageSource implements Disposable {
       if (thrown instanceof SnapshotError) throw thrown;
       throw new KmsError("config", `Cannot read ${this.path}: ${whyUnopened(thrown, this.path)}.`);
     }
-    return bytes;
   }
 
   [Symbol.dispose](): void {

@@ -80,14 +80,18 @@ export class SnapshotFile implements Disposable {
 
 async function checkHash(source: PageSource, size: number, { signal, onHashed }: SnapshotFileOptions): Promise<void> {
   const hash = createHash("sha256");
+  const [piece, written] = [new Uint8Array(pieceLength), new Uint8Array(hashLength)];
   for (let at = 0; at < size; at += pieceLength) {
-    hash.update(source.readOnce(at, Math.min(pieceLength, size - at)));
+    const part = piece.subarray(0, Math.min(pieceLength, size - at));
+    source.readInto(at, part);
+    hash.update(part);
     if (at % (16 * pieceLength) !== 0) continue;
     onHashed?.(at, size);
     await new Promise((resolve) => setTimeout(resolve));
     signal.throwIfAborted();
   }
-  if (!equalBytes(hash.digest(), source.readOnce(size, hashLength))) {
+  source.readInto(size, written);
+  if (!equalBytes(hash.digest(), written)) {
     throw new SnapshotError(
       `${source.path} is no intact snapshot: its content does not have the SHA-256 at its end; take another copy.`,
     );

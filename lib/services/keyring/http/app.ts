@@ -15,6 +15,7 @@ import { Pipeline, type PipelineOptions } from "./pipeline.ts";
 import { requestIdOf, withCommonHeaders } from "./request_id.ts";
 import { problemAnswer, toKeyringError } from "./problem_answer.ts";
 import { type RequestTarget, requestTarget } from "./target.ts";
+import { type RefusedVaultRoute, refusedVaultRoutes } from "./vault/refusals.ts";
 import { type VaultRoute, vaultRoutes } from "./vault/vault_operations.ts";
 
 /** Options of the application. */
@@ -61,6 +62,8 @@ function routesOf(options: KeyringAppOptions): RegExpRouter<Route> {
   router.add("GET", "/readyz", () => pages.readyz());
   router.add("GET", `${apiPrefix}${routes.health.path}`, (request) => pages.health(request));
   router.add("GET", "/v1/sys/health", () => pages.vaultHealth());
+  router.add("GET", "/v1/sys/seal-status", () => pages.vaultSealStatus());
+  router.add("GET", "/v1/sys/leader", () => pages.vaultLeader());
   let document: string | undefined;
   router.add("GET", "/openapi.json", () => jsonTextAnswer(200, document ??= openApiText(options.version)));
   for (const [id, operation] of nativeOperations()) {
@@ -68,7 +71,7 @@ function routesOf(options: KeyringAppOptions): RegExpRouter<Route> {
     add(router, pipeline, { method, path: `${apiPrefix}${path}` }, operation);
   }
   for (const route of vaultRoutes(options.kvMount)) addVault(router, pipeline, route);
-  router.add("ALL", "/v1/*", (incoming) => vaultRefusal(incoming));
+  for (const route of refusedVaultRoutes(options.kvMount)) refuseVault(router, route);
   return router;
 }
 
@@ -102,9 +105,10 @@ function addVault(
   }
 }
 
-function vaultRefusal(incoming: IncomingRequest): ApiAnswer {
-  const message = "unsupported operation: this server answers a subset of the KV version 2 API";
-  return withCommonHeaders(jsonAnswer(405, { errors: [message] }), requestIdOf(incoming));
+function refuseVault(router: RegExpRouter<Route>, { path, why }: RefusedVaultRoute): void {
+  router.add("ALL", `/v1/${path}`, (incoming) => {
+    return withCommonHeaders(jsonAnswer(405, { errors: [why] }), requestIdOf(incoming));
+  });
 }
 
 /** The answer to a request that reaches no operation. */

@@ -1,6 +1,6 @@
 /**
  * The pages that are answered without an identity, and while no KMS can open the store: `/livez`, `/readyz`,
- * `/api/v1/health` and Vault's `sys/health`. They name parts and states; reasons need an identity or the admin socket.
+ * `/api/v1/health` and those of Vault. They name parts and states; reasons need an identity or the admin socket.
  *
  * @module
  */
@@ -58,9 +58,42 @@ export class HealthPages {
       standby: false,
       performance_standby: false,
       server_time_utc: Math.floor(clock.wall() / 1_000),
-      version: `trousseau-${version}`,
+      version: vaultVersion(version),
       cluster_name: "trousseau",
       cluster_id: "",
+    });
+  }
+
+  /** The answer to `vault status`, which is 200 whatever the state. */
+  vaultSealStatus(): ApiAnswer {
+    return jsonAnswer(200, {
+      type: "trousseau",
+      initialized: true,
+      sealed: !this.#isReady(),
+      t: 1,
+      n: 1,
+      progress: 0,
+      nonce: "",
+      version: vaultVersion(this.#sources.version),
+      build_date: "",
+      migration: false,
+      cluster_name: "trousseau",
+      cluster_id: "",
+      recovery_seal: false,
+      storage_type: "trousseau",
+    });
+  }
+
+  /** Servers of one keyring have no leader: each of them serves. */
+  vaultLeader(): ApiAnswer {
+    return jsonAnswer(200, {
+      ha_enabled: false,
+      is_self: false,
+      active_time: "0001-01-01T00:00:00Z",
+      leader_address: "",
+      leader_cluster_address: "",
+      performance_standby: false,
+      performance_standby_last_remote_wal: 0,
     });
   }
 
@@ -84,6 +117,11 @@ export class HealthPages {
       return false;
     }
   }
+}
+
+/** A semantic version: Terraform's provider parses it. Its build part says that this is not Vault's own number. */
+function vaultVersion(version: string): string {
+  return `${version}+trousseau`;
 }
 
 function textAnswer(status: number, body: string): ApiAnswer {

@@ -215,6 +215,9 @@ export class Importer {
     const { path, cas, fields } = item;
     const before = found?.metadata.value;
     checkVersion(path, before, cas);
+    if (before?.currentVersion === 0) {
+      throw new KeyringError("exists", `"${path}" has labels and no version yet; write it by itself.`, { version: 0 });
+    }
     if (before && cas === undefined) {
       const { version } = askedVersion(before);
       throw new KeyringError("exists", `"${path}" exists already, with version ${version}.`, { version });

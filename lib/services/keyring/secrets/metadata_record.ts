@@ -58,7 +58,7 @@ export const metadataCodec: RecordCodec<StoredSecret> = {
     const { sets, versions, ...rest } = jsonMembers(bytes) ?? {};
     const fields = Array.isArray(sets) ? sets.map(fieldsOf) : [];
     const decoded = Array.isArray(versions) ? versions.map((version) => versionFrom(version, fields)) : [];
-    if (!isStored(rest) || decoded.length === 0) return undefined;
+    if (!isStored(rest) || (decoded.length === 0) !== (rest.currentVersion === 0)) return undefined;
     return decoded.every((version) => version !== undefined) ? { ...rest, versions: decoded } : undefined;
   },
 };

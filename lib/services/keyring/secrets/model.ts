@@ -42,7 +42,7 @@ export interface SecretInfo {
   readonly id: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly expiresAt?: number;
-  /** The newest version, whatever its state. */
+  /** The newest version, whatever its state; 0 for a secret that has labels and no version yet. */
   readonly currentVersion: number;
   readonly keptVersions: number;
   /** The versions that are kept, the oldest first. */
@@ -102,6 +102,17 @@ export interface SecretPatch {
   /** `null` removes the expiry. */
   readonly expiresAt?: number | null;
   readonly keptVersions?: number;
+}
+
+/** Changes of a secret that leave its versions as they are. */
+export interface MetadataChange {
+  /** `null` removes a label. */
+  readonly labels?: Readonly<Record<string, string | null>>;
+  /** Whether labels that are not named go; they stay if it is left out. */
+  readonly replaceLabels?: boolean;
+  readonly keptVersions?: number;
+  /** Whether a path that does not exist gets a secret without versions. */
+  readonly create?: boolean;
 }
 
 /** An entry of a folder; a folder's path ends with "/". */

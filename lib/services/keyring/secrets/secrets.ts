@@ -18,6 +18,7 @@ import { infoOf, metadataCodec, shownVersion, type StoredSecret, type StoredVers
 import type {
   ChangeAction,
   ListedPath,
+  MetadataChange,
   NewSecret,
   NewVersion,
   PutSecret,
@@ -135,8 +136,10 @@ export class Secrets {
    */
   async create(path: SecretPath, content: NewSecret, call: WriteCall): Promise<WrittenSecret> {
     return await this.#write(path, call, async (write) => {
-      if (write.found && call.cas === undefined) throw exists(path, write.found.metadata.value);
-      return await this.#added(path, write, content, write.found ? "update" : "create");
+      const before = write.found?.metadata.value;
+      const hasVersions = before !== undefined && before.currentVersion > 0;
+      if (hasVersions && call.cas === undefined) throw exists(path, before);
+      return await this.#added(path, write, content, hasVersions ? "update" : "create");
     });
   }
 
@@ -175,6 +178,22 @@ export class Secrets {
       if (!fields) throw wrongValue(path, version.version);
       const patched = { ...write, found: { ...found, metadata: { ...found.metadata, value: secret } } };
       return await this.#added(path, patched, { fields: patchedFields(fields, patch.fields) }, "patch");
+    });
+  }
+
+  /**
+   * Changes labels and number of kept versions, whatever the state of the versions.
+   *
+   * @throws {KeyringError} `not_found`, `request_invalid`, `too_large`, `claimed`, `conflict`.
+   */
+  async setMetadata(path: SecretPath, change: MetadataChange, call: WriteCall): Promise<WrittenSecret> {
+    const { labels = {}, replaceLabels = false, keptVersions, create = false } = change;
+    return await this.#write(path, call, ({ found, now }) => {
+      if (!found && !create) throw notFound(path);
+      const before = found?.metadata.value ?? emptySecret(path, now);
+      const patch = { labels, ...(keptVersions !== undefined && { keptVersions }) };
+      const secret = withPatch(replaceLabels ? { ...before, labels: {} } : before, patch);
+      return { id: found?.id ?? newTreeId(), secret, action: found ? "patch" : "create" };
     });
   }
 
@@ -290,7 +309,7 @@ export class Secrets {
     const isSettled = !await this.#claims.settle(reader, path, signal, found?.imports);
     const settled = isSettled ? found : await this.#tree.findSurely(reader, path);
     if (settled) return settled;
-    throw new KeyringError("not_found", `"${path}" does not exist.`);
+    throw notFound(path);
   }
 
   async #write(
@@ -319,7 +338,7 @@ export class Secrets {
     const { cas, ...rest } = call;
     return await this.#write(path, rest, async (write) => {
       const found = write.found ?? await this.#tree.findSurely(write.tx, path);
-      if (!found) throw new KeyringError("not_found", `"${path}" does not exist.`);
+      if (!found) throw notFound(path);
       checkVersion(path, found.metadata.value, cas);
       return await change({ ...write, found }, found);
     });
@@ -375,6 +394,10 @@ export class Secrets {
 /** Versions that a caller names. */
 export interface VersionChoice {
   readonly versions?: readonly number[];
+}
+
+function notFound(path: SecretPath): KeyringError {
+  return new KeyringError("not_found", `"${path}" does not exist.`);
 }
 
 function exists(path: SecretPath, secret: StoredSecret): KeyringError {

@@ -150,6 +150,38 @@ Deno.test("patch() merges fields into a new version, and changes labels and expi
   assert.equal((await secrets.info(john, signal)).expiresAt, undefined);
 });
 
+Deno.test("setMetadata() changes labels in every state, and a secret without versions is absent until its first one", async () => {
+  await using stage = new TestSecrets();
+  const { secrets } = stage;
+  await assert.rejects(secrets.setMetadata(john, { labels: { a: "b" } }, call), { code: "not_found" });
+  const made = await secrets.setMetadata(john, { labels: { a: "b" }, create: true }, call);
+  assert.deepEqual(made, { path: john, version: 0 });
+  const { labels, versions, currentVersion } = await secrets.info(john, signal);
+  assert.deepEqual([labels, versions, currentVersion], [{ a: "b" }, [], 0]);
+  for (
+    const refused of [
+      secrets.read(john, { signal }),
+      secrets.read(john, { version: 1, signal }),
+      secrets.update(john, value("x"), call),
+      secrets.patch(john, { labels: { c: "d" } }, call),
+      secrets.delete(john, {}, call),
+      secrets.destroy(john, { versions: [1] }, call),
+    ]
+  ) await assert.rejects(refused, { code: "not_found" });
+  const imported = await secrets.import([{ path: john, ...value("x") }], { signal, dryRun: true });
+  assert.deepEqual(imported.items.map(({ error }) => error?.code), ["exists"]);
+  assert.deepEqual(await secrets.create(john, value("one"), call), { path: john, version: 1 });
+  assert.deepEqual((await secrets.read(john, { signal })).info.labels, { a: "b" });
+  await secrets.setMetadata(john, { labels: { c: "d", a: null } }, call);
+  await secrets.delete(john, {}, call);
+  await secrets.setMetadata(john, { labels: { e: "f" }, keptVersions: 3 }, call);
+  const merged = await secrets.info(john, signal);
+  assert.deepEqual([merged.labels, merged.keptVersions], [{ c: "d", e: "f" }, 3]);
+  await secrets.destroy(john, { versions: [1] }, call);
+  await secrets.setMetadata(john, { labels: { g: "h" }, replaceLabels: true }, call);
+  assert.deepEqual((await secrets.info(john, signal)).labels, { g: "h" });
+});
+
 Deno.test("move() keeps ID and history, takes empty folders away, and refuses a path that exists", async () => {
   await using stage = new TestSecrets();
   const { secrets } = stage;

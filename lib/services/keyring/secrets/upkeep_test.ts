@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { fastClock } from "../../../../tests/support/fast_clock.ts";
 import { TestSecrets, textField } from "../../../../tests/support/keyring_secrets.ts";
-import { secretPath } from "../../../api/keyring/paths.ts";
+import { folderPath, secretPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
 import { reseal } from "../records/reseal.ts";
 import { reindex } from "./reindex.ts";
@@ -150,4 +150,20 @@ Deno.test("verifyStore() counts what is right, and names each thing that is not"
     (await verifyStore(stage.store, { signal })).problems.join(" "),
     /The value 0{40} belongs to no version/,
   );
+});
+
+Deno.test("a secret without versions is kept by reseal() and reindex(), is no finding of verify, and is listed", async () => {
+  await using stage = await filled(2);
+  const labelled = secretPath("f0/labelled");
+  await stage.secrets.setMetadata(labelled, { labels: { a: "b" }, create: true }, call);
+  await reseal(stage.again().store, { signal, contexts });
+  await reindex(stage.again().store, { signal });
+  const again = stage.again();
+  assert.deepEqual((await verifyStore(again.store, { signal })).problems, []);
+  assert.deepEqual((await again.secrets.info(labelled, signal)).labels, { a: "b" });
+  const { entries } = await again.secrets.list(folderPath("f0"), { limit: 10, signal });
+  assert.deepEqual(entries.map(({ path }) => path), ["f0/g/", "f0/labelled"]);
+  await again.secrets.create(labelled, { fields: [textField("value", "first")] }, call);
+  assert.deepEqual((await verifyStore(again.store, { signal })).problems, []);
+  assert.equal(await stage.again().text("f0/labelled"), "first");
 });

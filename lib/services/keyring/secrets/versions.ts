@@ -17,9 +17,12 @@ const maxPruned = 16;
 /**
  * The version that a caller asks for, the newest if none is named.
  *
- * @throws {KeyringError} `version_mismatch` if it is not among the versions that are kept.
+ * @throws {KeyringError} `version_mismatch` if it is not among the versions that are kept; `not_found` if there is none.
  */
 export function askedVersion({ path, versions, currentVersion }: StoredSecret, asked?: number): StoredVersion {
+  if (currentVersion === 0) {
+    throw new KeyringError("not_found", `"${path}" has labels and no version yet; write the first one.`);
+  }
   const found = versions.find(({ version }) => version === (asked ?? currentVersion));
   if (found) return found;
   throw new KeyringError("version_mismatch", missingVersion(path, versions, asked ?? currentVersion), {

@@ -35,10 +35,7 @@ export function vaultCertificateLogin(
   call: OperationCall<undefined, unknown, z.output<typeof certificateLogin>>,
 ): Promise<OperationResult> {
   const { identity, body, requestId, parts } = call;
-  const role = body.role ?? body.name;
-  if (role === undefined) {
-    throw new KeyringError("request_invalid", "The body is refused: role is missing; name a role of the policy.");
-  }
+  const role = body?.role ?? body?.name ?? onlyRole(identity);
   if (identity.kind !== "person" || !identity.roles.includes(role)) {
     throw new KeyringError("forbidden", `Cannot log in: ${identity.name} has no client certificate or not this role.`);
   }
@@ -49,9 +46,16 @@ export function vaultCertificateLogin(
   });
 }
 
+/** The role of a login that names none. @throws {KeyringError} `request_invalid` */
+function onlyRole({ kind, roles }: Identity): string {
+  const [role, ...others] = roles;
+  if (kind === "person" && role !== undefined && others.length === 0) return role;
+  throw new KeyringError("request_invalid", "The body is refused: role is missing; name a role of the policy.");
+}
+
 /** `GET auth/token/lookup-self` */
 export function vaultLookupSelf(call: OperationCall): Promise<OperationResult> {
-  const { identity, parts, requestId } = call;
+  const { identity, parts, request, requestId } = call;
   const { name, kind, roles, expiresAt } = identity;
   const data = {
     accessor: "",
@@ -61,8 +65,8 @@ export function vaultLookupSelf(call: OperationCall): Promise<OperationResult> {
     entity_id: "",
     expire_time: expiresAt === undefined ? null : shownAt(expiresAt),
     explicit_max_ttl: 0,
-    // A token is not shown again; clients do not read it from here.
-    id: "",
+    // `vault login` stores what it reads here.
+    id: vaultTokenOf(request) ?? "",
     meta: null,
     num_uses: 0,
     orphan: true,

@@ -4,15 +4,14 @@
  * @module
  */
 import type * as z from "zod/mini";
-import type { FolderPath, SecretPath } from "../../../../api/keyring/paths.ts";
-import { KeyringError } from "../../../../api/keyring/problems.ts";
-import { listedEntries } from "../bulk_handlers.ts";
+import type { SecretPath } from "../../../../api/keyring/paths.ts";
+import { KeyringError, type ProblemCode } from "../../../../api/keyring/problems.ts";
 import type { OperationCall, OperationResult } from "../operation.ts";
 import { toKeyringError } from "../problem_answer.ts";
 import type { SecretInfo, WrittenSecret } from "../../secrets/model.ts";
 import { vaultData, vaultText } from "./answers.ts";
-import { kvChanges, kvDataText, kvDeletedText, kvFields, kvMetadata, kvVersion } from "./kv_json.ts";
-import type { kvListQuery, kvReadQuery, kvVersions, kvWrite } from "./vault_schemas.ts";
+import { kvChanges, kvDataText, kvDeletedText, kvFields, kvVersion } from "./kv_json.ts";
+import { expectedVersion, type kvReadQuery, type kvVersions, type kvWrite } from "./vault_schemas.ts";
 
 type Call<Query, Body, Path = SecretPath> = OperationCall<Path, Query, Body>;
 
@@ -45,7 +44,7 @@ export async function kvRead(call: Call<z.output<typeof kvReadQuery>, undefined>
 /** `POST M/data/P`: makes the secret, or a new version of it whatever its state. */
 export async function kvWriteData(call: Call<unknown, WriteBody>): Promise<OperationResult> {
   const { parts, path, body, text, signal } = call;
-  const cas = body.options?.cas;
+  const cas = expectedVersion(body);
   const write = { signal, ...(cas === undefined ? {} : { cas }) };
   const { version, info } = await parts.secrets.put(path, { fields: kvFields(text) }, write);
   return kvWritten(call, version, info);
@@ -55,7 +54,7 @@ export async function kvWriteData(call: Call<unknown, WriteBody>): Promise<Opera
 export async function kvPatchData(call: Call<unknown, WriteBody>): Promise<OperationResult> {
   const { parts, path, body, text, signal } = call;
   // The answer shows no value, and so needs the verb `write` alone, as the native PATCH.
-  const asked = body.options?.cas;
+  const asked = expectedVersion(body);
   const written = await atVersion(call, asked, async (cas) => {
     const { fields } = await parts.secrets.read(path, { signal });
     return await parts.secrets.patch(path, { fields: kvChanges(text, fields) }, { signal, cas });
@@ -95,7 +94,7 @@ function kvWritten(
 
 /** `DELETE M/data/P`: the newest version. */
 export function kvDeleteData({ parts, path, signal }: Call<unknown, unknown>): Promise<OperationResult> {
-  return deletion(path, () => parts.secrets.delete(path, {}, { signal }));
+  return deletion(path, () => parts.secrets.delete(path, {}, { signal }), [...nothingLeft, "destroyed"]);
 }
 
 /** `POST M/delete/P` */
@@ -113,33 +112,20 @@ export function kvDestroy({ parts, path, body, signal }: Call<unknown, VersionsB
   return deletion(path, () => parts.secrets.destroy(path, body, { signal }));
 }
 
+const nothingLeft: readonly ProblemCode[] = ["not_found", "deleted"];
+
 /** As Vault's, these answers are 204 also if nothing was left to be done. */
-async function deletion(path: SecretPath, work: () => Promise<WrittenSecret>): Promise<OperationResult> {
+export async function deletion(
+  path: SecretPath,
+  work: () => Promise<WrittenSecret>,
+  done: readonly ProblemCode[] = nothingLeft,
+): Promise<OperationResult> {
   try {
     const { version } = await work();
     return { answer: { status: 204 }, audited: [{ path, version, note: "kv" }] };
   } catch (thrown) {
     const { code } = toKeyringError(thrown);
-    if (code !== "not_found" && code !== "deleted") throw thrown;
+    if (!done.includes(code)) throw thrown;
     return { answer: { status: 204 }, audited: [{ path, note: `kv, ${code}` }] };
   }
-}
-
-/** `GET M/metadata/P` */
-export async function kvReadMetadata(call: Call<unknown, unknown>): Promise<OperationResult> {
-  const { parts, path, signal, requestId } = call;
-  const info = await parts.secrets.info(path, signal);
-  return { answer: vaultData(requestId, kvMetadata(info)), audited: [{ path, note: "kv" }] };
-}
-
-/** `GET M/metadata/P?list=true` */
-export async function kvList(
-  call: Call<z.output<typeof kvListQuery>, unknown, FolderPath>,
-): Promise<OperationResult> {
-  const { path: folder, requestId } = call;
-  // The answer has the names of all entries: in pages, the whole folder would be read for each of them.
-  const { entries } = await listedEntries(call, folder, { limit: Infinity, withInfo: false });
-  const keys = entries.map(({ path }) => path.slice(folder.length));
-  if (keys.length === 0) throw new KeyringError("not_found", `The folder ${JSON.stringify(folder)} is empty.`);
-  return { answer: vaultData(requestId, { keys }), audited: [{ path: folder, note: "kv" }] };
 }

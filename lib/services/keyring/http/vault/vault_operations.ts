@@ -18,6 +18,7 @@ import {
   vaultRevokeSelf,
 } from "./auth_handlers.ts";
 import * as kv from "./kv_handlers.ts";
+import { kvDeleteMetadata, kvList, kvReadMetadata, kvWriteMetadata } from "./metadata_handlers.ts";
 import { kvConfig, vaultMountOf, vaultMounts } from "./sys_handlers.ts";
 import * as schemas from "./vault_schemas.ts";
 
@@ -95,7 +96,7 @@ function kvRoutes(mount: string): readonly VaultRoute[] {
       on: "entries",
       pathOf: folderInTarget,
       query: schemas.kvListQuery,
-      work: kv.kvList,
+      work: kvList,
     }),
     row({
       ...secret,
@@ -103,7 +104,24 @@ function kvRoutes(mount: string): readonly VaultRoute[] {
       path: metadata,
       action: "secret.history",
       verb: "read",
-      work: kv.kvReadMetadata,
+      work: kvReadMetadata,
+    }),
+    row({
+      ...secret,
+      methods: [...writes, "PATCH"],
+      path: metadata,
+      action: "secret.patch",
+      verb: "write",
+      body: schemas.kvMetadataWrite,
+      work: kvWriteMetadata,
+    }),
+    row({
+      ...secret,
+      methods: ["DELETE"],
+      path: metadata,
+      action: "secret.destroy",
+      verb: "destroy",
+      work: kvDeleteMetadata,
     }),
     row({ ...versions, path: `${mount}/delete/*`, action: "secret.delete", verb: "write", work: kv.kvDeleteVersions }),
     row({ ...versions, path: `${mount}/undelete/*`, action: "secret.undelete", verb: "write", work: kv.kvUndelete }),

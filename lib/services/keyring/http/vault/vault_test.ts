@@ -1,5 +1,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { TestKeyring, type TestKeyringOptions } from "../../../../../tests/support/keyring_api.ts";
+import { enrolPerson } from "../../../../../tests/support/keyring_clients.ts";
 import { inFolder } from "../../../../../tests/support/temporary_folder.ts";
 import { KeyringError } from "../../../../api/keyring/problems.ts";
 import type { JwtVerifier } from "../../identity/login.ts";
@@ -107,12 +109,25 @@ Deno.test("options, headers and routes that this server does not follow are refu
     await keyring.expect(400, "GET", `${john}?depth=1`);
     await keyring.expect(400, "GET", "/v1/secret/data/a%2Fb");
     for (
-      const [method, path] of [["POST", "secret/metadata/a"], ["DELETE", "secret/metadata/a"], ["GET", "sys/mounts"], [
-        "POST",
-        "secret/config",
-      ], ["GET", "other/data/a"]] as const
+      const [method, path, sentence] of [
+        ["GET", "sys/mounts", /only mount/],
+        ["POST", "sys/mounts/secret/tune", /only mount/],
+        ["POST", "secret/config", /settings of the mount/],
+        ["GET", "secret/subkeys/a", /below data/],
+        ["GET", "secret/a", /version 2/],
+        ["GET", "other/data/a", /subset/],
+        ["POST", "auth/token/create", /skip_child_token/],
+        ["POST", "auth/token/lookup", /token of the request/],
+        ["POST", "auth/token/revoke-accessor", /token of the request/],
+        ["POST", "auth/approle/login", /kubernetes, jwt or cert/],
+        ["PUT", "auth/userpass/login/anna", /kubernetes, jwt or cert/],
+        ["POST", "sys/capabilities-self", /clectl can/],
+        ["POST", "sys/wrapping/unwrap", /wrapping/],
+      ] as const
     ) {
-      await keyring.expect(405, method, `/v1/${path}`);
+      const { body } = await keyring.expect(405, method, `/v1/${path}`);
+      equal(body.errors.length, 1);
+      match(body.errors[0], sentence);
     }
     equal((await keyring.expect(200, "GET", "/v1/secret/config")).body.data.cas_required, false);
     deepEqual(Object.keys((await keyring.expect(200, "GET", "/v1/sys/internal/ui/mounts")).body.data.secret), [
@@ -120,6 +135,114 @@ Deno.test("options, headers and routes that this server does not follow are refu
     ]);
     equal((await keyring.expect(200, "GET", "/v1/sys/internal/ui/mounts/secret/data/a")).body.data.path, "secret/");
     await keyring.expect(403, "GET", "/v1/sys/internal/ui/mounts/other/x");
+  });
+});
+
+Deno.test("custom metadata are the labels: replaced by POST, merged by PATCH, and there before the first version", async () => {
+  await withKeyring(async (keyring) => {
+    const metadata = "/v1/secret/metadata/db/prod/john";
+    const write = (body: unknown) => ({ body });
+    const labels = async () => (await keyring.expect(200, "GET", metadata)).body.data.custom_metadata;
+    await keyring.expect(404, "PATCH", metadata, write({ custom_metadata: { a: "b" } }));
+    await keyring.expect(204, "POST", metadata, write({ custom_metadata: { "managed-by": "external-secrets" } }));
+    const empty = (await keyring.expect(200, "GET", metadata)).body.data;
+    deepEqual([empty.current_version, empty.versions], [0, {}]);
+    deepEqual((await keyring.expect(404, "GET", john)).body, { errors: [] });
+    await keyring.expect(204, "DELETE", john);
+    const first = await keyring.expect(200, "POST", john, { body: { data: { a: "b" }, options: { cas: 0 } } });
+    deepEqual([first.body.data.version, first.body.data.custom_metadata], [1, { "managed-by": "external-secrets" }]);
+    await keyring.expect(204, "PATCH", metadata, write({ custom_metadata: { team: "shop", "managed-by": null } }));
+    deepEqual(await labels(), { team: "shop" });
+    await keyring.expect(
+      204,
+      "PUT",
+      metadata,
+      write({ max_versions: 5, cas_required: false, delete_version_after: "0s" }),
+    );
+    deepEqual(await labels(), { team: "shop" });
+    equal((await keyring.expect(200, "GET", metadata)).body.data.max_versions, 5);
+    await keyring.expect(204, "DELETE", john);
+    await keyring.expect(204, "PUT", metadata, write({ custom_metadata: { other: "x" } }));
+    deepEqual(await labels(), { other: "x" });
+    for (
+      const body of [
+        { cas_required: true },
+        { delete_version_after: "3h" },
+        { custom_metadata: { a: 1 } },
+        { other: 1 },
+        {
+          custom_metadata: { "trousseau-bytes": "a" },
+        },
+        { max_versions: 1_000 },
+        { custom_metadata: { "a b": "c" } },
+      ]
+    ) await keyring.expect(400, "POST", metadata, write(body));
+    deepEqual(await labels(), { other: "x" });
+  });
+});
+
+Deno.test("a deletion of metadata destroys all versions and removes the labels, and the path stays", async () => {
+  await withKeyring(async (keyring) => {
+    const metadata = "/v1/secret/metadata/db/prod/john";
+    await keyring.expect(204, "DELETE", metadata);
+    for (const value of ["one", "two"]) await keyring.expect(200, "POST", john, { body: { data: { value } } });
+    await keyring.expect(204, "POST", metadata, { body: { custom_metadata: { team: "shop" } } });
+    await keyring.expect(204, "POST", "/v1/secret/delete/db/prod/john", { body: { versions: [1] } });
+    await keyring.expect(204, "DELETE", metadata);
+    const { data } = (await keyring.expect(200, "GET", metadata)).body;
+    deepEqual([data.versions[1].destroyed, data.versions[2].destroyed, data.custom_metadata], [true, true, null]);
+    await keyring.expect(404, "GET", john);
+    await keyring.expect(204, "DELETE", metadata);
+    await keyring.expect(204, "DELETE", john);
+    equal((await keyring.expect(200, "POST", john, { body: { data: { value: "three" } } })).body.data.version, 3);
+  });
+});
+
+Deno.test("writes of metadata need the verb write, and their deletion the verb destroy", async () => {
+  await withKeyring(async (keyring) => {
+    await keyring.policy(`
+roles:
+  writer: {take: [{cluster: prod, subject: shop/web}], rules: [{path: db, verbs: [read, write]}]}
+`);
+    const peer = { address: "192.0.2.1" };
+    const login = { peer, body: { role: "writer", jwt: "a.good.jwt" } };
+    const { auth } = (await keyring.expect(200, "POST", "/v1/auth/kubernetes/login", login)).body;
+    const own = { peer, headers: { "x-vault-token": auth.client_token } };
+    const body = { custom_metadata: { a: "b" } };
+    await keyring.expect(204, "POST", "/v1/secret/metadata/db/x", { ...own, body });
+    await keyring.expect(403, "POST", "/v1/secret/metadata/hr/x", { ...own, body });
+    await keyring.expect(403, "DELETE", "/v1/secret/metadata/db/x", own);
+  }, { clusters: [cluster] });
+});
+
+Deno.test("a login by certificate without a role takes the only role of the person", async () => {
+  await withKeyring(async (keyring) => {
+    await keyring.policy(`
+roles:
+  team: {take: [{person: anna}, {person: bob}], rules: [{path: db, verbs: [read]}]}
+  other: {take: [{person: bob}], rules: [{path: else, verbs: [read]}]}
+`);
+    for (const [name, status] of [["anna", 200], ["bob", 400]] as const) {
+      const peer = {
+        address: "192.0.2.1",
+        certificate: new Uint8Array(new X509Certificate((await enrolPerson(keyring, name)).certificate).raw),
+      };
+      for (const body of ["null", "{}"]) {
+        const { auth, errors } = (await keyring.expect(status, "PUT", "/v1/auth/cert/login", { peer, body })).body;
+        if (status === 200) equal(auth.client_token, "certificate:team");
+        else match(errors[0], /name a role/);
+      }
+    }
+  });
+});
+
+Deno.test("the seal status says whether requests are served", async () => {
+  await withKeyring(async (keyring) => {
+    const sealed = async () => (await keyring.expect(200, "GET", "/v1/sys/seal-status")).body.sealed;
+    equal(await sealed(), false);
+    keyring.unavailable = new KeyringError("draining", "The store is not open.");
+    equal(await sealed(), true);
+    keyring.unavailable = undefined;
   });
 });
 
@@ -154,6 +277,7 @@ roles:
     equal(denied.body.errors[0], "permission denied");
     const { data } = (await keyring.expect(200, "GET", "/v1/auth/token/lookup-self", own)).body;
     deepEqual([data.type, data.renewable, data.policies], ["service", true, ["web"]]);
+    equal(data.id, auth.client_token);
     ok(data.ttl > 3_500 && Date.parse(data.expire_time) > Date.now());
     const renewed = await keyring.expect(200, "PUT", "/v1/auth/token/renew-self", { ...own, body: { increment: 0 } });
     equal(renewed.body.auth.client_token, auth.client_token);

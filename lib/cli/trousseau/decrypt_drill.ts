@@ -1,0 +1,147 @@
+/**
+ * `trousseau decrypt --check`: opens every object of a snapshot, and every data key by each provider alone.
+ *
+ * @module
+ */
+import { findValue, openWithSeeds, type SnapshotOpener, whyClosed } from "../../app/snapshot_opener.ts";
+import { KmsError } from "../../base/errors.ts";
+import type { SnapshotFile } from "../../cluster/snapshot/snapshot_file.ts";
+import { objectsIn } from "../../cluster/snapshot_objects.ts";
+import { exitCodes, type ExitStatus } from "../exit_codes.ts";
+import type { Progress } from "../progress.ts";
+import { table, wantsColour } from "../table.ts";
+import { json, line, printable } from "../terminal.ts";
+import type { TrousseauCall } from "./terminal.ts";
+
+/** The parts of a drill. */
+export interface Drill {
+  readonly snapshot: SnapshotFile;
+  readonly path: string;
+  /** Asks every holder. */
+  readonly opener: SnapshotOpener;
+  /** Names of the providers that can unwrap. */
+  readonly names: readonly string[];
+  readonly progress: Progress;
+}
+
+/** How much one provider restores by itself. */
+interface Share {
+  objects: number;
+  /** The first sentence for an object that it should open and does not. */
+  error: string | null;
+}
+
+/** The result. */
+interface DrillReport {
+  readonly shares: ReadonlyMap<string, Share>;
+  /** Objects under a KMS. */
+  encrypted: number;
+  opened: number;
+  plain: number;
+  /** Under a key of the EncryptionConfiguration. */
+  configured: number;
+  /** Opened by AES-CBC. */
+  unauthenticated: number;
+  closed: number;
+  /** The first objects that nothing opens, with the reason. */
+  readonly examples: { readonly key: string; readonly error: string }[];
+}
+
+/** Maximum number of objects that are named. */
+const maxExamples = 20;
+
+/** Number of objects between two messages of progress. */
+const turnLength = 1_000;
+
+/** Opens everything, prints the shares, and ends with 1 if an object under a KMS is opened by no provider. */
+export async function drill(call: TrousseauCall, parts: Drill): Promise<ExitStatus> {
+  const { terminal } = call;
+  const report = await drilled(parts, call.options["etcd-prefix"] ?? "/registry", terminal.signal);
+  parts.progress[Symbol.dispose]();
+  if (call.options.json) json(terminal.stdout, documentOf(report, parts));
+  else print(call, report, parts);
+  return report.closed === 0 ? exitCodes.ok.status : exitCodes.unmet.status;
+}
+
+async function drilled(
+  { snapshot, path, opener, names, progress }: Drill,
+  prefix: string,
+  signal: AbortSignal,
+): Promise<DrillReport> {
+  const report: DrillReport = {
+    shares: new Map(names.map((name): [string, Share] => [name, { objects: 0, error: null }])),
+    ...{ encrypted: 0, opened: 0, plain: 0, configured: 0, unauthenticated: 0, closed: 0 },
+    examples: [],
+  };
+  let read = 0;
+  for (const stored of objectsIn(snapshot, path, `${prefix.replace(/\/$/, "")}/`)) {
+    if (++read % turnLength === 0) {
+      progress.update(`Opening every object: ${read}`);
+      await new Promise((resolve) => setTimeout(resolve));
+      signal.throwIfAborted();
+    }
+    const value = findValue(stored.value);
+    if (value.by === "plain") report.plain++;
+    else if (value.by === "configuration") report.configured++;
+    else if (value.by === "unknown") closed(report, stored.key, "No version of kube-apiserver that is known wrote it.");
+    else {
+      report.encrypted++;
+      const seeds = await opener.seedsOf(value.object);
+      const done = openWithSeeds(stored, value.object, seeds);
+      if (done === undefined) closed(report, stored.key, whyClosed(seeds));
+      else {
+        report.opened++;
+        if (!done.isAuthenticated) report.unauthenticated++;
+      }
+      share(report, stored, value.object, seeds);
+    }
+  }
+  return report;
+}
+
+function closed(report: DrillReport, key: string, error: string): void {
+  report.closed++;
+  if (report.examples.length < maxExamples) report.examples.push({ key, error });
+}
+
+function share(
+  { shares }: DrillReport,
+  stored: Parameters<typeof openWithSeeds>[0],
+  object: Parameters<typeof openWithSeeds>[1],
+  seeds: Parameters<typeof openWithSeeds>[2],
+): void {
+  for (const [name, seed] of seeds) {
+    const one = shares.get(name);
+    if (one === undefined) continue;
+    if (seed instanceof KmsError) one.error ??= seed.message;
+    else if (openWithSeeds(stored, object, new Map([[name, seed]])) !== undefined) one.objects++;
+  }
+}
+
+function documentOf({ shares, ...report }: DrillReport, { snapshot, path, opener }: Drill): unknown {
+  const providers = [...shares].map(([name, { objects, error }]) => ({ name, objects, error }));
+  return { snapshot: path, checksum: snapshot.checksum, seeds: opener.seedCount, ...report, providers };
+}
+
+function print({ terminal }: TrousseauCall, report: DrillReport, { snapshot, path, opener }: Drill): void {
+  const { stdout, environment } = terminal;
+  const { shares, encrypted, opened, plain, configured, unauthenticated, closed, examples } = report;
+  const verified = snapshot.checksum === "verified" ? "SHA-256 verified" : "no checksum: contents not verified";
+  line(stdout, `${printable(path)}: ${verified}; ${encrypted} objects under a KMS, with ${opener.seedCount} seeds.`);
+  line(stdout);
+  const rows = [...shares].map(([name, { objects, error }]) => [
+    name,
+    { text: `${objects} of ${encrypted}`, tone: objects === encrypted ? "good" as const : "warn" as const },
+    error ?? "",
+  ]);
+  stdout.write(table(["Provider", "Restores alone", "Its first error"], rows, wantsColour(stdout, environment)));
+  line(stdout);
+  line(stdout, `${opened} of ${encrypted} objects were opened by at least one provider.`);
+  if (unauthenticated > 0) line(stdout, `${unauthenticated} of them are AES-CBC: not authenticated.`);
+  if (plain > 0) line(stdout, `${plain} objects are plain text.`);
+  if (configured > 0) {
+    line(stdout, `${configured} objects are under keys of the EncryptionConfiguration: keep that file.`);
+  }
+  if (closed > 0) line(stdout, `${closed} objects are opened by no provider:`);
+  for (const { key, error } of examples) line(stdout, `  ${printable(key)}: ${printable(error)}`);
+}
