@@ -67,6 +67,11 @@ export interface WriteCall {
   readonly alongside?: (tx: RecordTransaction, written: WrittenSecret) => Promise<void> | void;
 }
 
+/** Versions that a caller names. */
+export interface VersionChoice {
+  readonly versions?: readonly number[];
+}
+
 /** The result of a write. */
 export interface WrittenSecret {
   readonly path: SecretPath;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { concat, equalBytes, hex, utf8 } from "../../../base/bytes.ts";
+import { concat, hex, utf8 } from "../../../base/bytes.ts";
 import type { Clock } from "../../../base/clock.ts";
 import { type FolderPath, parentOf, type SecretPath } from "../../../api/keyring/paths.ts";
 import { KeyringError } from "../../../api/keyring/problems.ts";
@@ -14,7 +14,7 @@ import { Destroyer, withoutValue } from "./destroy.ts";
 import { type ImportCall, Importer, type ImportItem, type ImportReport } from "./import.ts";
 import { FolderLists } from "./folder_lists.ts";
 import { listFolder } from "./listing.ts";
-import { infoOf, metadataCodec, shownVersion, type StoredSecret, type StoredVersion } from "./metadata_record.ts";
+import { infoOf, metadataCodec, shownVersion, type StoredSecret } from "./metadata_record.ts";
 import type {
   ChangeAction,
   ListedPath,
@@ -27,14 +27,24 @@ import type {
   SecretDiff,
   SecretInfo,
   SecretPatch,
+  VersionChoice,
   WriteCall,
   WrittenSecret,
 } from "./model.ts";
+import { diffOf } from "./secret_diff.ts";
 import { emptySecret, finished, patchedFields, withContent, withPatch, withVersion } from "./secret_changes.ts";
 import { type FoundSecret, newTreeId, SecretTree } from "./tree.ts";
 import { newValue, type StoredValue, valueCodec, valueKey } from "./value_record.ts";
 import { readFields, wrongValue } from "./values.ts";
-import { askedVersion, changedVersions, checkVersion, liveVersion, refuseExpired } from "./versions.ts";
+import {
+  askedVersion,
+  changedVersions,
+  checkVersion,
+  existsAlready,
+  liveVersion,
+  refuseDestroyed,
+  refuseExpired,
+} from "./versions.ts";
 
 /** Parts of {@linkcode Secrets}. */
 export interface SecretsParts {
@@ -138,7 +148,7 @@ export class Secrets {
     return await this.#write(path, call, async (write) => {
       const before = write.found?.metadata.value;
       const hasVersions = before !== undefined && before.currentVersion > 0;
-      if (hasVersions && call.cas === undefined) throw exists(path, before);
+      if (hasVersions && call.cas === undefined) throw existsAlready(path, before);
       return await this.#added(path, write, content, hasVersions ? "update" : "create");
     });
   }
@@ -205,9 +215,9 @@ export class Secrets {
    */
   async move(from: SecretPath, to: SecretPath, call: WriteCall): Promise<WrittenSecret> {
     const written = await this.#writeExisting(from, call, async ({ tx }, found) => {
-      if (from === to) throw exists(to, found.metadata.value);
+      if (from === to) throw existsAlready(to, found.metadata.value);
       const there = await this.#tree.find(tx, to);
-      if (there) throw exists(to, there.metadata.value);
+      if (there) throw existsAlready(to, there.metadata.value);
       await this.#claims.refuse(tx, to);
       tx.delete({ table: "index" }, found.indexKey);
       await this.#tree.add(tx, to, found.id);
@@ -271,17 +281,7 @@ export class Secrets {
       await this.read(path, { version: from, signal }),
       await this.read(path, { version: to, signal }),
     ];
-    const old = new Map(before.fields.map((field) => [field.name, field]));
-    const kept = after.fields.filter(({ name }) => old.has(name));
-    const isSame = ({ name, kind, value }: typeof kept[number]) =>
-      old.get(name)?.kind === kind && equalBytes(old.get(name)?.value ?? new Uint8Array(0), value);
-    const names = (fields: typeof kept) => fields.map(({ name }) => name).toSorted();
-    return {
-      added: names(after.fields.filter(({ name }) => !old.has(name))),
-      removed: names(before.fields.filter(({ name }) => !after.fields.some((field) => field.name === name))),
-      changed: names(kept.filter((field) => !isSame(field))),
-      same: names(kept.filter(isSame)),
-    };
+    return diffOf(before.fields, after.fields);
   }
 
   /**
@@ -391,29 +391,10 @@ export class Secrets {
   }
 }
 
-/** Versions that a caller names. */
-export interface VersionChoice {
-  readonly versions?: readonly number[];
-}
-
 function notFound(path: SecretPath): KeyringError {
   return new KeyringError("not_found", `"${path}" does not exist.`);
 }
 
-function exists(path: SecretPath, secret: StoredSecret): KeyringError {
-  const { currentVersion: version } = secret;
-  const { state } = askedVersion(secret);
-  const cure = state === "deleted"
-    ? `it is deleted; undelete it, or write version ${version + 1} with check-and-set ${version}`
-    : `write version ${version + 1} with check-and-set ${version}`;
-  return new KeyringError("exists", `"${path}" exists already, with version ${version}: ${cure}.`, { version });
-}
-
 function unlessKeyringError(thrown: unknown): void {
   if (!(thrown instanceof KeyringError)) throw thrown;
-}
-
-function refuseDestroyed({ path, currentVersion }: StoredSecret, { version, state }: StoredVersion): void {
-  if (state === "live" || state === "deleted") return;
-  throw new KeyringError("destroyed", `Version ${version} of "${path}" is destroyed.`, { version: currentVersion });
 }

@@ -101,3 +101,19 @@ function missingVersion(path: SecretPath, versions: readonly StoredVersion[], as
   if (first === last) return `"${path}" has version ${last}, not ${asked}.`;
   return `"${path}" has versions ${first} to ${last}, not ${asked}.`;
 }
+
+/** The failure to make a secret at a path that has one. */
+export function existsAlready(path: SecretPath, secret: StoredSecret): KeyringError {
+  const { currentVersion: version } = secret;
+  const { state } = askedVersion(secret);
+  const cure = state === "deleted"
+    ? `it is deleted; undelete it, or write version ${version + 1} with check-and-set ${version}`
+    : `write version ${version + 1} with check-and-set ${version}`;
+  return new KeyringError("exists", `"${path}" exists already, with version ${version}: ${cure}.`, { version });
+}
+
+/** @throws {KeyringError} `destroyed` if the value of a version is gone or about to go. */
+export function refuseDestroyed({ path, currentVersion }: StoredSecret, { version, state }: StoredVersion): void {
+  if (state === "live" || state === "deleted") return;
+  throw new KeyringError("destroyed", `Version ${version} of "${path}" is destroyed.`, { version: currentVersion });
+}
