@@ -159,9 +159,7 @@ export class Secrets {
   async put(path: SecretPath, content: NewSecret, call: WriteCall): Promise<PutSecret> {
     let info: SecretInfo | undefined;
     const note = (id: Uint8Array, secret: StoredSecret) => void (info = infoOf(id, secret));
-    const add = async (write: SecretWrite) => {
-      return await this.#added(path, write, content, write.found ? "update" : "create");
-    };
+    const add = (write: SecretWrite) => this.#added(path, write, content, write.found ? "update" : "create");
     const written = await this.#write(path, call, add, note);
     return { ...written, info: info ?? await this.info(path, call.signal) };
   }
